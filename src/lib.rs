@@ -1,0 +1,35 @@
+//! Run services inside named network namespaces.
+//!
+//! This page is the map: the stages in the order data passes them. Text becomes
+//! settings, settings become the state that is wanted, the difference to the state
+//! that is there becomes changes, changes are made, and what came of it is reported.
+//!
+//! `conf`, `model`, `plan` and `report` are pure: no kernel, no environment (`conf`
+//! alone reads files). Only `kernel` speaks netlink; only `exec` joins a namespace to
+//! run a command, and it knows no settings.
+
+// A name, checked once.
+pub mod name;
+
+// Where a value was said, and what is wrong with it.
+#[cfg(feature = "setup")]
+pub mod place;
+
+// conf.d text in, settings out.
+#[cfg(feature = "setup")]
+pub mod conf;
+
+// Settings in, the state that is wanted out.
+#[cfg(feature = "setup")]
+pub mod model;
+
+// What is wanted and what is there in, changes out.
+#[cfg(feature = "setup")]
+pub mod plan;
+
+// The kernel: what is there, and making a change.
+#[cfg(feature = "setup")]
+pub mod kernel;
+
+// Becoming a command inside a namespace.
+pub mod exec;

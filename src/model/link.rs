@@ -1,0 +1,190 @@
+//! A link and what it is, as ip-link(8) writes it. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::{Address, LinkAt, Where};
+use crate::name::LinkName;
+use crate::place::At;
+
+/// A link. As what is wanted, `None` leaves a thing as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The namespace it is in, or is to be in.
+    pub at: Where,
+    /// Its name there.
+    pub name: At<LinkName>,
+    /// What it is.
+    pub kind: Kind,
+    /// In bytes.
+    pub mtu: Option<At<u32>>,
+    /// Its hardware address.
+    pub mac: Option<At<Mac>>,
+    /// The bridge, bond or vrf, in its own namespace, that it belongs to.
+    pub master: Option<At<LinkName>>,
+    /// Its admin state. What is wanted inside is always up.
+    pub up: Option<bool>,
+    /// In the order in which they are added: the first of a network is its primary.
+    pub addresses: Vec<At<Address>>,
+}
+
+/// What a link is, with what can only be said when it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Whatever is there under this name and can be moved; most of all a card. It is
+    /// never made and never deleted, only moved.
+    Physical,
+    /// `lo`, which is there with the namespace.
+    Loopback,
+    /// One end of a pair. Both ends are links of the state; they are made by one message.
+    Veth {
+        /// The other end; `None` in what is there, where its namespace was not asked about.
+        peer: Option<LinkAt>,
+    },
+    /// A bridge. Its ports are the links that name it as their master.
+    Bridge,
+    /// A link with an address of its own on top of another.
+    Macvlan {
+        /// The link below.
+        parent: LinkAt,
+        /// How its packets reach its sisters.
+        mode: MacvlanMode,
+    },
+    /// A link that drops all it is given.
+    Dummy,
+    /// Of what is there alone: a kind that cannot be asked for, by the kernel's name.
+    Other(String),
+}
+
+/// The modes of a macvlan, as ip-link(8) describes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MacvlanMode {
+    /// Sisters hear nothing of each other.
+    Private,
+    /// Sisters reach each other through a switch that sends back.
+    Vepa,
+    /// Sisters reach each other directly: the default here, as in podman and docker.
+    #[default]
+    Bridge,
+    /// One sister alone, which takes the parent for itself.
+    Passthru,
+}
+
+/// A hardware address of six bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl Kind {
+    /// The word of `type_IF` and of ip-link(8).
+    pub fn word(&self) -> &str {
+        match self {
+            Kind::Physical => "physical",
+            Kind::Loopback => "loopback",
+            Kind::Veth { .. } => "veth",
+            Kind::Bridge => "bridge",
+            Kind::Macvlan { .. } => "macvlan",
+            Kind::Dummy => "dummy",
+            Kind::Other(kind) => kind,
+        }
+    }
+}
+
+impl Link {
+    /// A link of which only where, what and its name are known.
+    pub fn new(at: Where, name: At<LinkName>, kind: Kind) -> Self {
+        Link {
+            at,
+            name,
+            kind,
+            mtu: None,
+            mac: None,
+            master: None,
+            up: None,
+            addresses: Vec::new(),
+        }
+    }
+
+    /// Where it is and its name.
+    pub fn link_at(&self) -> LinkAt {
+        LinkAt {
+            at: self.at.clone(),
+            name: self.name.value.clone(),
+        }
+    }
+}
+
+impl MacvlanMode {
+    /// All of them, in ip-link(8)'s words.
+    pub const WORDS: [(&'static str, MacvlanMode); 4] = [
+        ("private", MacvlanMode::Private),
+        ("vepa", MacvlanMode::Vepa),
+        ("bridge", MacvlanMode::Bridge),
+        ("passthru", MacvlanMode::Passthru),
+    ];
+
+    /// ip-link(8)'s word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            MacvlanMode::Private => "private",
+            MacvlanMode::Vepa => "vepa",
+            MacvlanMode::Bridge => "bridge",
+            MacvlanMode::Passthru => "passthru",
+        }
+    }
+}
+
+impl FromStr for Mac {
+    /// What is wrong with it, to stand after the setting's text.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        for byte in &mut bytes {
+            let part = parts.next().filter(|p| (1..=2).contains(&p.len()));
+            let part = part.filter(|p| p.bytes().all(|b| b.is_ascii_hexdigit()));
+            *byte = part
+                .and_then(|p| u8::from_str_radix(p, 16).ok())
+                .ok_or("is not six hexadecimal bytes with : between them")?;
+        }
+        if parts.next().is_some() {
+            return Err("has more than six bytes".into());
+        }
+        if bytes[0] & 1 == 1 {
+            return Err("is a group's address, the lowest bit of its first byte is set".into());
+        }
+        if bytes == [0; 6] {
+            return Err("is no address at all".into());
+        }
+        Ok(Mac(bytes))
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_is_six_bytes_of_one_station() {
+        assert_eq!(
+            "52:54:0:a:b:c".parse::<Mac>().unwrap().to_string(),
+            "52:54:00:0a:0b:0c"
+        );
+        for bad in [
+            "",
+            "52:54:00",
+            "52:54:00:00:00:00:00",
+            "01:00:5e:00:00:01",
+            "52:54:00:00:00:+1",
+        ] {
+            assert!(bad.parse::<Mac>().is_err(), "{bad}");
+        }
+    }
+}

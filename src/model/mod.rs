@@ -1,0 +1,72 @@
+//! The state of a namespace, as plain data: the state that is wanted and the state
+//! that is there have this one type, so that the difference is a plain comparison.
+//! The words are ip(8)'s. No I/O, and nothing that only one of the two would need.
+
+pub mod address;
+pub mod link;
+pub mod route;
+
+use std::fmt;
+
+use crate::name::{LinkName, NetnsName};
+use crate::place::At;
+
+pub use address::Address;
+pub use link::{Kind, Link, Mac, MacvlanMode};
+pub use route::{Route, RouteKind};
+
+/// The namespace that something is in, as seen from the namespace that is set up.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Where {
+    /// The namespace that is set up.
+    Inside,
+    /// The namespace of the first process.
+    Host,
+    /// Another namespace that has a name.
+    Netns(NetnsName),
+}
+
+/// A link that may be in another namespace than the one who speaks of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkAt {
+    /// Its namespace.
+    pub at: Where,
+    /// Its name there.
+    pub name: LinkName,
+}
+
+/// What a namespace is, or is to be, with what belongs to it on the host.
+///
+/// As what is wanted, it holds only what was asked for, and `None` is "as it is". As
+/// what is there, it holds all of the namespace, and of the host (or of other
+/// namespaces) the links that were asked about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// There is a namespace of this name.
+    pub netns: bool,
+    /// In the order in which they are made. What is wanted begins with `lo`.
+    pub links: Vec<Link>,
+    /// Of all links and tables, the blackholes among them.
+    pub routes: Vec<At<Route>>,
+    /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
+    pub resolv_conf: Option<At<String>>,
+}
+
+impl State {
+    /// The link of this name in this namespace.
+    pub fn link(&self, at: &Where, name: &LinkName) -> Option<&Link> {
+        self.links
+            .iter()
+            .find(|link| link.at == *at && link.name.value == *name)
+    }
+}
+
+impl fmt::Display for LinkAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            Where::Inside => write!(f, "{}", self.name),
+            Where::Host => write!(f, "{} on the host", self.name),
+            Where::Netns(netns) => write!(f, "{} in {netns}", self.name),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Names, checked once: whoever holds one may use it in a path, a message or a
+//! netlink request. No I/O, and no other kind of text.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The name of a namespace: `[A-Za-z0-9_][A-Za-z0-9_-]*`, at most 64 bytes, and not
+/// digits alone, which ip(8) takes for a process id. There is no dot in it: OpenRC
+/// reads `conf.d/netns.mgmt.default` as the settings of `netns.mgmt` in the runlevel
+/// `default`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NetnsName(String);
+
+/// The name of a link: 1 to 15 bytes (the kernel's `IFNAMSIZ` less its end), visible
+/// ASCII, without `/`, `:` and quotes, not `.` or `..`, and without `%`, which the
+/// kernel would replace by a number.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkName(String);
+
+impl NetnsName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl LinkName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The end of every setting of this link: its name with all but letters and
+    /// digits made `_`, as netifrc does (`eth0.42` is set by `config_eth0_42`).
+    pub fn suffix(&self) -> String {
+        let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+        self.0.chars().map(letter).collect()
+    }
+}
+
+impl FromStr for NetnsName {
+    /// What was expected, to stand after "NAME is not a name for a namespace: ".
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        let valid = |b: u8| first(b) || b == b'-';
+        if text.is_empty() {
+            return Err("it is empty".into());
+        }
+        if text.len() > 64 {
+            return Err(format!(
+                "it is {} bytes long, at most 64 are possible",
+                text.len()
+            ));
+        }
+        if let Some(c) = text.chars().find(|&c| !c.is_ascii() || !valid(c as u8)) {
+            return Err(format!("{c:?} is neither a letter, a digit, _ nor -"));
+        }
+        if text.starts_with('-') {
+            return Err("it begins with -, as an option does".into());
+        }
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            return Err("it is a number, which ip(8) takes for a process".into());
+        }
+        Ok(NetnsName(text.into()))
+    }
+}
+
+impl FromStr for LinkName {
+    /// What was expected, to stand after "NAME is not a name for a link: ".
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("it is empty".into());
+        }
+        if text.len() > 15 {
+            return Err(format!(
+                "it is {} bytes long, and 15 is the kernel's limit",
+                text.len()
+            ));
+        }
+        if let Some(c) = text
+            .chars()
+            .find(|&c| !c.is_ascii_graphic() || "/:%\"'\\".contains(c))
+        {
+            return Err(format!("{c:?} is not possible in it"));
+        }
+        if text == "." || text == ".." {
+            return Err("it names a folder".into());
+        }
+        if text.starts_with('-') {
+            return Err("it begins with -, as an option does".into());
+        }
+        Ok(LinkName(text.into()))
+    }
+}
+
+impl fmt::Display for NetnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for LinkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_ip_or_openrc_would_misread_are_refused() {
+        for bad in [
+            "",
+            "a.b",
+            "812",
+            "-n",
+            "a b",
+            "a/b",
+            "..",
+            "é",
+            &"x".repeat(65),
+        ] {
+            assert!(bad.parse::<NetnsName>().is_err(), "{bad:?}");
+        }
+        for good in ["mgmt", "_", "a-b_c", "0a", &"x".repeat(64)] {
+            assert!(good.parse::<NetnsName>().is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn link_names_are_the_kernels() {
+        for bad in [
+            "",
+            "eth%d",
+            "a/b",
+            "a:b",
+            ".",
+            "..",
+            "a b",
+            "sixteen-bytes-xx",
+        ] {
+            assert!(bad.parse::<LinkName>().is_err(), "{bad:?}");
+        }
+        for good in ["eth0", "eth0.42", "fifteen-bytes-x", "br-lan", "a@b"] {
+            assert!(good.parse::<LinkName>().is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn the_suffix_is_netifrcs() {
+        assert_eq!("eth0.42".parse::<LinkName>().unwrap().suffix(), "eth0_42");
+        assert_eq!("br-lan".parse::<LinkName>().unwrap().suffix(), "br_lan");
+    }
+}
