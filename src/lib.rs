@@ -11,6 +11,9 @@
 // A name, checked once.
 pub mod name;
 
+// Where the state of a namespace is kept.
+pub mod state;
+
 // Where a value was said, and what is wrong with it.
 #[cfg(feature = "setup")]
 pub mod place;

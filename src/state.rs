@@ -1,0 +1,31 @@
+//! Where the state of a namespace is kept, for both programs: names of files and folders
+//! and nothing else. Who writes them is `netns-setup`; `netns-exec` reads.
+
+/// The folder of the namespaces: a file of nsfs for each, as iproute2 has it.
+pub const NAMESPACES: &str = "/run/netns";
+
+/// The folder of the files that a namespace sees in `/etc`: a folder for each namespace.
+pub const ETC: &str = "/etc/netns";
+
+/// The folder of what netns-setup keeps: a folder for each namespace it made or changed.
+/// A namespace without one is somebody else's.
+pub const STATE: &str = "/run/netns-services";
+
+/// In a namespace's state folder: there only while the namespace is whole.
+pub const READY: &str = "ready";
+
+/// In a namespace's state folder: what was made or moved, and how to put it back.
+pub const JOURNAL: &str = "journal";
+
+/// In a namespace's state folder: held by who changes the namespace.
+pub const LOCK: &str = "lock";
+
+/// In a namespace's state folder: how `/etc/netns/NAME` is laid over `/etc`, one word,
+/// [`ETC_BIND`] or [`ETC_OVERLAY`], and a newline. Written before [`READY`].
+pub const ETC_MODE: &str = "etc";
+
+/// Each entry bound over its twin, which is what is done where nothing is said.
+pub const ETC_BIND: &str = "bind";
+
+/// The whole folder laid over `/etc`.
+pub const ETC_OVERLAY: &str = "overlay";
