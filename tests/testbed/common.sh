@@ -1,0 +1,190 @@
+# shellcheck shell=bash
+# common.sh - shared by the test-bed's scripts; sourced, never run.
+#
+# All that is kept between runs lies under $TESTBED_CACHE:
+#   apt/SUITE/          a private apt state: package lists and downloaded packages
+#   pypi/               the wheel that holds Alpine
+#   root-SUITE-*/       an unpacked OpenRC and runit userland    (make-root)
+#   qemu-SUITE-*/       an unpacked QEMU                         (make-qemu)
+#   kernel-SUITE-*/     an unpacked kernel and its modules       (make-vm)
+#   initramfs-SUITE-*/  the root and the first modules, packed   (make-vm)
+# Packages are downloaded and unpacked, not installed: no maintainer script runs,
+# and nothing on the machine itself is added, upgraded, removed or triggered.
+
+shopt -s inherit_errexit
+
+TESTBED_CACHE=${TESTBED_CACHE:-/var/cache/netns-services}
+TESTBED_SUITE=${TESTBED_SUITE:-trixie}
+# where packages come from: what Alpine lacks is Debian's
+DEBIAN_SUITE=${TESTBED_SUITE/alpine/trixie}
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+# shellcheck disable=SC2034  # for the scripts that source this
+HERE=$(dirname "$(readlink -f "$0")")
+
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 125; }
+
+# note TEXT... - say what takes time, to a person at a terminal
+note() { [ ! -t 2 ] || printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+[ "$(id -u)" = 0 ] || die "must be root, to make mount and network namespaces"
+[ "$(uname -m)" = x86_64 ] || die "this machine is $(uname -m), and the test-bed is made for x86_64 alone"
+for program in apt-get dpkg-deb flock unshare timeout tar sha256sum; do
+	command -v "$program" >/dev/null ||
+		die "no $program on this machine: the test-bed needs a Debian or a relative of it"
+done
+
+# cached NAME BUILDER INPUT... - print the path of the folder that BUILDER makes of
+# the INPUTs with these scripts, after it was made if it is not there yet. Whatever
+# other inputs have made stays beside it, for whoever runs in it, until it has not
+# been asked for in a week.
+cached() {
+	local name=$1 builder=$2 hash dir; shift
+	hash=$({ cat "$HERE/common.sh" "$0"; printf '%s\n' "$@"; } | sha256sum)
+	dir=$TESTBED_CACHE/$name-${hash:0:12}; shift
+	if [ ! -e "$dir/.made" ]; then
+		mkdir -p "$TESTBED_CACHE"
+		exec 9>"$TESTBED_CACHE/$name.lock"
+		flock 9   # several may find it missing at once
+		if [ ! -e "$dir/.made" ]; then
+			note "making $dir"
+			find "$TESTBED_CACHE" -mindepth 2 -maxdepth 2 -path "$TESTBED_CACHE/$name-*/.made" \
+				-mtime +7 -printf '%h\0' | xargs -0r rm -rf
+			rm -rf "$dir.new"
+			mkdir "$dir.new"
+			# (last in its list, for set -e to be in force in the builder)
+			(cd "$dir.new" && "$builder" "$@") >&2
+			: >"$dir.new/.made"
+			mv "$dir.new" "$dir"
+		fi
+		exec 9>&-
+	fi
+	touch "$dir/.made"
+	printf '%s\n' "$dir"
+}
+
+# mirrors - the mirrors that may have Debian's suites: the one that the person named,
+# or those of this machine's own apt sources that have a suite named as Debian's are
+mirrors() {
+	if [ -n "${TESTBED_MIRROR-}" ]; then
+		printf '%s\n' "$TESTBED_MIRROR"
+		return
+	fi
+	apt-get update --print-uris 2>/dev/null | sed -n \
+		"s#^'\([^']*\)/dists/\(bullseye\|bookworm\|trixie\|forky\|sid\|stable\|testing\|unstable\)/InRelease'.*#\1#p" |
+		awk '!seen[$0]++'
+}
+
+# new_lists - read the suite's package lists, from the first mirror that has the suite
+# with Debian's own signature
+new_lists() {
+	local dir=$TESTBED_CACHE/apt/$DEBIAN_SUITE mirror tried=
+	[ -e "$KEYRING" ] || die "no $KEYRING on this machine: apt-get install debian-archive-keyring"
+	mkdir -p "$dir/lists/partial" "$dir/archives/partial"
+	: >"$dir/status"
+	for mirror in $(mirrors); do
+		note "reading the package lists of $DEBIAN_SUITE from $mirror"
+		echo "deb [signed-by=$KEYRING] $mirror $DEBIAN_SUITE main" >"$dir/sources.list"
+		! suite_apt apt-get update --error-on=any >"$dir/update.log" 2>&1 || return 0
+		tried+=" $mirror"
+	done
+	[ -n "$tried" ] || die "none of this machine's apt sources is Debian's: set" \
+		"TESTBED_MIRROR to the address of a Debian mirror (what stands before /dists)"
+	cat "$dir/update.log" >&2
+	die "cannot read the package lists of $DEBIAN_SUITE from:$tried"
+}
+
+# suite_apt PROGRAM ARG... - apt-get with a private state for the suite. Its dpkg
+# status is empty, so that a plan names all that PACKAGEs need.
+suite_apt() {
+	local program=$1 dir=$TESTBED_CACHE/apt/$DEBIAN_SUITE; shift
+	"$program" -qq \
+		-o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::State="$dir" -o Dir::State::status="$dir/status" \
+		-o Dir::State::lists="$dir/lists" \
+		-o Dir::Cache="$dir" -o Dir::Cache::archives="$dir/archives" \
+		-o APT::Architecture=amd64 -o APT::Architectures=amd64 \
+		-o APT::Sandbox::User=root -o APT::Install-Recommends=false \
+		-o Acquire::Languages=none -o Acquire::Retries=3 \
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false \
+		"$@"
+}
+
+# fetch_debs PATTERN PACKAGE... - download PACKAGEs and all that they depend on, as
+# far as the names match PATTERN (awk's); print the files' paths. The package lists
+# are read anew only if there are none, or if they name what the mirror no longer has.
+fetch_debs() {
+	mkdir -p "$TESTBED_CACHE/apt"
+	(
+		flock 8   # apt's own locks would refuse, not wait
+		fetch_debs_alone "$@"
+	) 8>"$TESTBED_CACHE/apt/$DEBIAN_SUITE.lock"
+}
+
+fetch_debs_alone() {
+	local pattern=$1 dir=$TESTBED_CACHE/apt/$DEBIAN_SUITE plan name version file try; shift
+	for try in have-lists new-lists; do
+		if [ $try = new-lists ] || ! compgen -G "$dir/lists/*_Packages*" >/dev/null; then
+			new_lists
+		fi
+		plan=$(suite_apt apt-get install -s "$@" | awk -v pattern="$pattern" \
+			'$1 == "Inst" && $2 ~ pattern { sub(/^\(/, "", $3); print $2, $3 }') || continue
+		local files=() missing=()
+		while read -r name version; do
+			# (in a file's name, an epoch's colon is %3a)
+			if file=$(compgen -G "$dir/archives/${name%%:*}_${version/:/%3a}_*.deb"); then
+				files+=("$file")
+			else
+				missing+=("$name=$version")
+			fi
+		done <<<"$plan"
+		if [ ${#missing[@]} = 0 ]; then
+			printf '%s\n' "${files[@]}"
+			return
+		fi
+		note "downloading ${#missing[@]} packages of $DEBIAN_SUITE"
+		if (cd "$dir/archives" && suite_apt apt-get download "${missing[@]}" >&2); then
+			fetch_debs_alone "$pattern" "$@"
+			return
+		fi
+	done
+	die "cannot download $* ($DEBIAN_SUITE)"
+}
+
+# unpack_debs DEB... - unpack them over the current folder, which gets the merged
+# /usr layout, without documentation and the like.
+unpack_debs() {
+	local dir deb
+	for dir in bin sbin lib lib64; do
+		mkdir -p "usr/$dir"
+		[ -e "$dir" ] || ln -s "usr/$dir" "$dir"
+	done
+	for deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink \
+			--exclude='./usr/share/doc/*' --exclude='./usr/share/man/*' \
+			--exclude='./usr/share/info/*' --exclude='./usr/share/locale/*' \
+			--exclude='./usr/share/lintian/*' --exclude='./usr/share/bug/*' \
+			--exclude='./usr/share/perl*' --exclude='./usr/lib/*/perl*' \
+			--exclude='./usr/lib/*/gconv/*' --exclude='./usr/share/zoneinfo/*' \
+			--exclude='./usr/share/bash-completion/*' --exclude='./usr/share/zsh/*' ||
+			die "cannot unpack $deb"
+	done
+}
+
+# run_from TREE PROGRAM[:NAME] ARG... - run a program of an unpacked tree with the
+# tree's own libraries, on this machine's files; as NAME, for a program of many names
+# (the links to it can be absolute, and so point out of the tree).
+run_from() {
+	local tree=$1 program=${2%:*} name=${2#*:}; shift 2
+	"$tree/lib64/ld-linux-x86-64.so.2" --library-path "$tree/usr/lib/x86_64-linux-gnu" \
+		--argv0 "$name" "$tree/usr/bin/$program" "$@"
+}
+
+# add_bind ro|rw SRC:DST - an option -b or -B of enter-root or run-vm: append to the
+# array binds (access, source, target).
+binds=()
+add_bind() {
+	local source=${2%%:*} target=${2#*:}
+	[[ $2 = *:/* && $target != *[[:space:]]* ]] || die "$2: not SRC:/DST"
+	source=$(readlink -e "$source") || die "no such file: ${2%%:*}"
+	binds+=("$1" "$source" "$target")
+}
