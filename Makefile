@@ -10,7 +10,7 @@ SBINDIR    = $(PREFIX)/sbin
 MANDIR     = $(PREFIX)/share/man
 DOCDIR     = $(PREFIX)/share/doc/netns-services
 SVDIR      = $(SYSCONFDIR)/sv
-DESTDIR    =
+export DESTDIR =
 
 # What is built: a static program, so that one build runs on Debian, on Alpine and in a
 # bare virtual machine. musl's static programs start faster; the compiler's own C library
@@ -41,6 +41,8 @@ help:
 	'make test       every test, on real kernels, shells and inits; root' \
 	'make test-all   the same, and on the newest Debian' \
 	'make bench      how long it takes, beside ip(8); root' \
+	'make install    put it on this machine, or into DESTDIR=, as root; builds nothing' \
+	'make uninstall  take that away again' \
 	'make lint       format, clippy and the pages of the code'
 
 # They install the tools they need by the distribution's packages, and ask for root by
@@ -66,7 +68,66 @@ bench: all
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --lib --bin netns-exec --no-default-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 
-.PHONY: all help demo test test-all bench lint
+# All that is installed: MODE:FILE:WHERE. conf.d/netns.example is documentation: in
+# /etc/conf.d it would be the settings of a namespace called example.
+INSTALLED = \
+	755:$(STATIC)/netns-exec:$(SBINDIR)/netns-exec \
+	755:$(STATIC)/netns-setup:$(SBINDIR)/netns-setup \
+	644:man/netns.5:$(MANDIR)/man5/netns.5 \
+	644:man/netns-exec.8:$(MANDIR)/man8/netns-exec.8 \
+	644:man/netns-setup.8:$(MANDIR)/man8/netns-setup.8 \
+	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
+	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
+	755:runit/netns/run:$(SVDIR)/netns/run \
+	755:runit/netns/check:$(SVDIR)/netns/check \
+	755:runit/netns/finish:$(SVDIR)/netns/finish \
+	755:runit/netns-exec/run:$(DOCDIR)/runit/run \
+	644:conf.d/netns.example:$(DOCDIR)/netns.example \
+	644:README.md:$(DOCDIR)/README.md \
+	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
+	644:LICENSE-APACHE:$(DOCDIR)/LICENSE-APACHE \
+	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
+# The one file that is its owner's once it is there.
+SETTINGS = $(SYSCONFDIR)/conf.d/netns
+FOLDERS  = $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns
+
+install:
+	@set -e; \
+	for entry in $(INSTALLED); do \
+		file=$${entry#*:}; file=$${file%%:*}; \
+		[ -f "$$file" ] || { \
+			printf '%s is not there: run make first, and not as root\n' "$$file" >&2; \
+			exit 1; \
+		}; \
+	done; \
+	for entry in $(INSTALLED); do \
+		mode=$${entry%%:*}; file=$${entry#*:}; where=$$DESTDIR$${file#*:}; \
+		printf '%s\n' "$$where"; \
+		install -D -m "$$mode" "$${file%%:*}" "$$where"; \
+	done; \
+	where=$$DESTDIR$(SETTINGS); \
+	if [ ! -e "$$where" ]; then \
+		printf '%s\n' "$$where"; \
+		install -D -m 644 conf.d/netns "$$where"; \
+	elif ! cmp -s conf.d/netns "$$where"; then \
+		printf '%s is kept as it is: it is not as installed\n' "$$where"; \
+	fi
+
+uninstall:
+	@for entry in $(INSTALLED); do \
+		rm -f "$$DESTDIR$${entry##*:}"; \
+	done; \
+	where=$$DESTDIR$(SETTINGS); \
+	if cmp -s conf.d/netns "$$where"; then \
+		rm -f "$$where"; \
+	elif [ -e "$$where" ]; then \
+		printf '%s is kept: it is not as installed\n' "$$where"; \
+	fi; \
+	for folder in $(FOLDERS); do \
+		rmdir "$$DESTDIR$$folder" 2>/dev/null || :; \
+	done
+
+.PHONY: all help demo test test-all bench install uninstall lint

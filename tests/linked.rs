@@ -1,0 +1,74 @@
+//! What netns-exec is made of: every service of a namespace starts through it, so what it
+//! carries is start-up time, and code that runs as root.
+
+#![allow(clippy::expect_used)]
+
+mod tree;
+
+use std::collections::BTreeSet;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+/// All that netns-exec is linked with. A new name here is a decision.
+#[rustfmt::skip]
+const NETNS_EXEC_IS_MADE_OF: [&str; 16] = [
+    "anstream", "anstyle", "anstyle-parse", "anstyle-query", "bitflags", "cfg-if", "clap",
+    "clap_builder", "clap_lex", "colorchoice", "is_terminal_polyfill", "libc",
+    "netns-services", "nix", "strsim", "utf8parse",
+];
+
+#[test]
+fn netns_exec_is_made_of_little() {
+    let told = cargo(&[
+        "tree",
+        "--no-default-features",
+        "--edges=normal,no-proc-macro",
+        "--prefix=none",
+    ]);
+    let names = told.lines().filter_map(|line| line.split(' ').next());
+    let crates: BTreeSet<_> = names.collect();
+    for never in ["tokio", "rtnetlink", "netlink-proto", "rust-ini"] {
+        assert!(!crates.contains(never), "{never}\n{told}");
+    }
+    assert_eq!(crates, BTreeSet::from(NETNS_EXEC_IS_MADE_OF), "{told}");
+}
+
+#[test]
+fn the_program_netns_exec_holds_no_runtime() {
+    // A build of its own, with its symbols: cargo test builds both programs with all features.
+    let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/netns-exec");
+    cargo(&[
+        "build",
+        "--no-default-features",
+        "--bin=netns-exec",
+        "--target-dir",
+        target,
+    ]);
+    let holds = |program: &str, word: &str| {
+        let bytes = std::fs::read(program).expect("it was built");
+        let mut parts = bytes.windows(word.len());
+        parts.any(|part| part == word.as_bytes())
+    };
+    let program = format!("{target}/debug/netns-exec");
+    assert!(holds(&program, "netns_exec"), "{program} has no symbols");
+    assert!(!holds(&program, "tokio"), "{program}");
+    assert!(!holds(&program, "rtnetlink"), "{program}");
+}
+
+/// What cargo says, asked without a network. Not as root where make asked for root: what
+/// it builds is the caller's.
+fn cargo(words: &[&str]) -> String {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(words).args(["--locked", "--offline"]);
+    let number = |name: &str| std::env::var(name).ok()?.parse::<u32>().ok();
+    if let (Some(user), Some(group)) = (number("SUDO_UID"), number("SUDO_GID")) {
+        command.uid(user).gid(group);
+    }
+    let out = command
+        .current_dir(tree::ROOT)
+        .output()
+        .expect("cargo runs");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}

@@ -1,0 +1,137 @@
+//! Every shell script and every manual page of the project, read by those who know:
+//! shellcheck and the shells that are to run it, and mandoc. What they do is the
+//! business of other tests.
+
+#![allow(clippy::panic)]
+
+mod tree;
+
+use tree::{files, none, said, texts};
+
+/// Who runs a script, by its first line or by the folder that it is in.
+#[derive(Clone, Copy, PartialEq)]
+enum Shell {
+    /// Any POSIX shell: dash and busybox stand for all.
+    Posix,
+    /// openrc-run, which is a POSIX shell with `local`.
+    OpenRc,
+    /// A POSIX shell that sources it: settings, and nothing but them.
+    Sourced,
+    /// Busybox's alone.
+    Busybox,
+    /// bash; where the project's own machinery is, and nowhere else.
+    Bash,
+}
+
+fn scripts() -> Vec<(String, Shell)> {
+    let shell_of = |path: &str, text: &str| {
+        let first = text.lines().next().unwrap_or("");
+        let sourced = ["conf.d/", "openrc/rc.conf.d/", "openrc/conf.d/"];
+        match first.strip_prefix("#!") {
+            Some("/bin/sh") => Some(Shell::Posix),
+            Some("/sbin/openrc-run") => Some(Shell::OpenRc),
+            Some("/bin/busybox sh") => Some(Shell::Busybox),
+            Some("/bin/bash") => Some(Shell::Bash),
+            Some(other) => (!path.ends_with(".rs")).then(|| panic!("{path}: who is {other}?")),
+            None if sourced.iter().any(|folder| path.starts_with(folder)) => Some(Shell::Sourced),
+            None => None,
+        }
+    };
+    let found = texts(files()).into_iter();
+    found
+        .filter_map(|(path, text)| shell_of(&path, &text).map(|shell| (path, shell)))
+        .collect()
+}
+
+/// What `command`, with the path of each script of `shells` after it, has to say.
+fn faults(shells: &[Shell], command: &[&str]) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut seen = 0;
+    for (path, shell) in scripts() {
+        if shells.contains(&shell) {
+            seen += 1;
+            let (well, said) = said(&[command, &[&path]].concat());
+            if !well || !said.is_empty() {
+                faults.push(format!("{}: {path}:\n{said}", command.join(" ")));
+            }
+        }
+    }
+    assert!(seen > 0, "no script for {}", command.join(" "));
+    faults
+}
+
+#[test]
+fn shellcheck_has_nothing_to_say() {
+    use Shell::*;
+    let check = ["shellcheck", "-x", "-P", "SCRIPTDIR"];
+    none(faults(&[Posix, Bash, Busybox], &check));
+    // Who reads a variable, or has set it, is not seen in a file that is sourced.
+    let elsewhere = [&check[..], &["-s", "sh", "-e", "SC2034,SC2154"]].concat();
+    none(faults(&[Sourced], &elsewhere));
+    let with_local = [&check[..], &["-s", "sh", "-e", "SC2034,SC2154,SC3043"]].concat();
+    none(faults(&[OpenRc], &with_local));
+}
+
+#[test]
+fn dash_and_busybox_can_read_every_posix_script() {
+    use Shell::*;
+    none(faults(&[Posix, OpenRc, Sourced], &["dash", "-n"]));
+    none(faults(
+        &[Posix, OpenRc, Sourced, Busybox],
+        &["busybox", "sh", "-n"],
+    ));
+}
+
+#[test]
+fn bash_is_for_the_projects_own_machinery() {
+    none(faults(&[Shell::Bash], &["bash", "-n"]));
+    let elsewhere = |path: &String| {
+        let own = [".ci/", "tests/testbed/", "tests/bench/"];
+        path != "tests/demo" && !own.iter().any(|folder| path.starts_with(folder))
+    };
+    let bash = scripts()
+        .into_iter()
+        .filter(|(_, shell)| *shell == Shell::Bash);
+    none(bash.map(|(path, _)| path).filter(elsewhere).collect());
+}
+
+#[test]
+fn what_is_installed_for_inits_stays_short() {
+    let limit = |path: &str| match path {
+        path if path.starts_with("openrc/init.d/") => 70,
+        path if path.starts_with("runit/") => 15,
+        _ => usize::MAX,
+    };
+    let mut faults = Vec::new();
+    for (path, text) in texts(files()) {
+        let lines = text.lines().count();
+        if lines > limit(&path) {
+            faults.push(format!(
+                "{path} has {lines} lines, {} at most",
+                limit(&path)
+            ));
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn mandoc_has_nothing_to_say() {
+    // Whether the machine has the pages that ours refer to is not the page's fault.
+    let of_the_machine = |line: &str| {
+        line.contains("referenced manual not found") || line.contains("outdated mandoc.db")
+    };
+    let pages = files().into_iter().filter(|path| path.starts_with("man/"));
+    let mut seen = 0;
+    for page in pages {
+        seen += 1;
+        let (_, said) = said(&["mandoc", "-Tlint", &page]);
+        none(
+            said.lines()
+                .filter(|l| !of_the_machine(l))
+                .map(String::from)
+                .collect(),
+        );
+    }
+    assert!(seen > 0);
+}

@@ -1,0 +1,233 @@
+//! House rules that a compiler does not know, held by reading the source: who may use
+//! what, how long a file may be, what netns-exec may know. What the programs do is the
+//! business of other tests.
+
+mod tree;
+
+use tree::{files, none, text, texts};
+
+/// Who may use what outside itself. A module that is not named here for a word does
+/// without it: that is what lets the pure stages be tested without a kernel.
+const MAY_USE: [(&str, &[&str]); 6] = [
+    ("rtnetlink", &["src/kernel/"]),
+    ("tokio", &["src/kernel/", "src/watch.rs"]),
+    (
+        "nix",
+        &[
+            "src/kernel/",
+            "src/exec/",
+            "src/journal",
+            "src/apply",
+            "src/watch.rs",
+            "src/bin/",
+        ],
+    ),
+    (
+        "std::fs",
+        &[
+            "src/kernel/",
+            "src/exec/",
+            "src/conf/files.rs",
+            "src/journal",
+            "src/bin/",
+        ],
+    ),
+    ("std::process", &["src/kernel/", "src/bin/"]),
+    ("std::env", &["src/exec/", "src/bin/"]),
+];
+
+/// Names that say nothing of what is in a module.
+const EMPTY_NAMES: [&str; 9] = [
+    "util", "utils", "helper", "helpers", "common", "core", "misc", "manager", "types",
+];
+
+/// The Rust files of the programs, with their text; tests beside the code cut off.
+fn sources() -> Vec<(String, String)> {
+    let rust = files()
+        .into_iter()
+        .filter(|p| p.starts_with("src/") && p.ends_with(".rs"));
+    let code = |text: String| match text.split_once("\n#[cfg(test)]\n") {
+        Some((code, _)) => code.to_string(),
+        None => text,
+    };
+    let texts = texts(rust.collect()).into_iter();
+    texts.map(|(path, text)| (path, code(text))).collect()
+}
+
+/// The lines of code, numbered, without those that are comment.
+fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line));
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+/// Whether `word` stands in `line` as a path: `word::…`, `use word;`.
+fn uses(line: &str, word: &str) -> bool {
+    let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = &line[at + word.len()..];
+        !before.is_some_and(|c| part_of_name(c) || c == '"' || c == '-')
+            && (after.starts_with("::") || after.starts_with(';'))
+    })
+}
+
+#[test]
+fn each_stage_uses_only_what_is_its_own() {
+    let mut faults = Vec::new();
+    for (path, code) in sources() {
+        for (word, allowed) in MAY_USE {
+            if allowed.iter().any(|part| path.starts_with(part)) {
+                continue;
+            }
+            for (number, line) in lines(&code).filter(|(_, line)| uses(line, word)) {
+                faults.push(format!("{path}:{number}: {word} is not for here: {line}"));
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn no_stage_knows_a_later_one() {
+    // In the order data passes them; what a stage is made from stands before it.
+    let order = [
+        "name", "place", "state", "conf", "model", "plan", "kernel", "apply", "report",
+    ];
+    // conf hands over to model, and both know settings.
+    let may = [("conf", "model")];
+    let mut faults = Vec::new();
+    for (path, code) in sources() {
+        let stage = path
+            .trim_start_matches("src/")
+            .split(['/', '.'])
+            .next()
+            .unwrap_or("");
+        let Some(own) = order.iter().position(|s| *s == stage) else {
+            continue;
+        };
+        for later in &order[own + 1..] {
+            let word = format!("crate::{later}");
+            let known = lines(&code).find(|(_, line)| uses(line, &word));
+            if let Some((number, line)) = known
+                && !may.contains(&(stage, later))
+            {
+                faults.push(format!("{path}:{number}: {stage} knows {later}: {line}"));
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn netns_exec_knows_no_settings_and_no_runtime() {
+    let mut faults = Vec::new();
+    let own = ["src/exec/", "src/bin/netns-exec.rs"];
+    let foreign = [
+        "conf", "model", "plan", "kernel", "apply", "report", "place", "journal",
+    ];
+    for (path, code) in sources() {
+        if !own.iter().any(|part| path.starts_with(part)) {
+            continue;
+        }
+        for stage in foreign {
+            for prefix in ["crate", "netns_services"] {
+                let word = format!("{prefix}::{stage}");
+                let known = lines(&code).filter(|(_, line)| uses(line, &word));
+                faults.extend(known.map(|(n, line)| format!("{path}:{n}: {line}")));
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn a_file_is_short_and_says_what_it_is() {
+    let mut faults = Vec::new();
+    for (path, code) in sources() {
+        let count = code.lines().count();
+        if count > 300 {
+            faults.push(format!(
+                "{path}: {count} lines before its tests, 300 at most"
+            ));
+        }
+        if !code.starts_with("//!") {
+            faults.push(format!("{path}: does not begin with //!"));
+        }
+    }
+    let tests = files()
+        .into_iter()
+        .filter(|p| p.starts_with("tests/") && p.ends_with(".rs"));
+    for (path, text) in texts(tests.collect()) {
+        if !text.starts_with("//!") {
+            faults.push(format!("{path}: does not begin with //!"));
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn a_module_is_named_after_what_it_holds() {
+    let rust = files()
+        .into_iter()
+        .filter(|p| p.starts_with("src/") && p.ends_with(".rs"));
+    let empty = |path: &String| {
+        let parts = path.trim_end_matches(".rs").split('/');
+        parts.into_iter().any(|part| EMPTY_NAMES.contains(&part))
+    };
+    none(rust.filter(empty).collect());
+}
+
+#[test]
+fn unsafe_code_is_in_one_small_file_of_exec() {
+    let mut found = Vec::new();
+    for (path, code) in sources() {
+        if lines(&code).any(|(_, line)| line.contains("unsafe ") || line.contains("allow(unsafe")) {
+            found.push((path, code.lines().count()));
+        }
+    }
+    assert!(found.len() <= 1, "{found:?}");
+    for (path, count) in found {
+        assert!(path.starts_with("src/exec/"), "{path}");
+        assert!(count <= 150, "{path} has {count} lines");
+    }
+}
+
+#[test]
+fn nothing_names_the_machine_it_was_written_on() {
+    // In parts, so as not to find themselves.
+    let places = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/runner"),
+        concat!(".lib", "rary/"),
+        concat!("../sha", "red"),
+    ];
+    let mut faults = Vec::new();
+    for (path, text) in texts(files()) {
+        for (number, line) in text.lines().enumerate() {
+            if places.iter().any(|place| line.contains(place)) {
+                faults.push(format!("{path}:{}: {line}", number + 1));
+            }
+        }
+    }
+    none(faults);
+}
+
+#[test]
+fn the_version_stands_in_one_place() {
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(text("CHANGELOG.md").contains(&format!("\n## {version}")));
+    let elsewhere = files().into_iter().filter(|path| {
+        !["Cargo.toml", "Cargo.lock", "CHANGELOG.md"].contains(&path.as_str())
+            && !path.starts_with("tests/")
+            && !path.starts_with("LICENSE")
+    });
+    let named = format!("netns-services {version}");
+    let elsewhere = texts(elsewhere.collect()).into_iter();
+    none(
+        elsewhere
+            .filter(|(_, text)| text.contains(&named))
+            .map(|(path, _)| path)
+            .collect(),
+    );
+}

@@ -1,0 +1,70 @@
+//! The project's own files, as tests that read them want them: what comes out are paths
+//! and texts. What is built and what git keeps is not among them.
+
+// Each test file uses a part of this.
+#![allow(dead_code, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of the project.
+pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The text of a file, by its path in the project.
+#[track_caller]
+pub fn text(path: &str) -> String {
+    fs::read_to_string(Path::new(ROOT).join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// The paths of all files, in the project, sorted.
+pub fn files() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(Path::new(ROOT).join(&folder)).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let path = folder.join(entry.file_name());
+            let kind = entry.file_type().expect("a type");
+            if kind.is_dir() && ![".git", "target"].contains(&path.to_str().expect("a name")) {
+                folders.push(path);
+            } else if kind.is_file() {
+                found.push(path.to_str().expect("a name").to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Those of `files` that are text, with their text.
+pub fn texts(files: Vec<String>) -> Vec<(String, String)> {
+    let read = |path: String| {
+        let text = fs::read_to_string(Path::new(ROOT).join(&path)).ok()?;
+        Some((path, text))
+    };
+    files.into_iter().filter_map(read).collect()
+}
+
+/// What a command in the project's folder says on both outputs, and whether it ended
+/// with 0. A program that is not there makes the test fail.
+#[track_caller]
+pub fn said(words: &[&str]) -> (bool, String) {
+    let command = &mut Command::new(words[0]);
+    let out = command.args(&words[1..]).current_dir(ROOT).output();
+    let out = out.unwrap_or_else(|e| {
+        panic!(
+            "cannot run {}: {e}; tests/get-tools test installs it",
+            words[0]
+        )
+    });
+    let mut said = String::from_utf8_lossy(&out.stdout).into_owned();
+    said += &String::from_utf8_lossy(&out.stderr);
+    (out.status.success(), said)
+}
+
+/// Fails the test with all of `faults`, one a line, if there is one.
+#[track_caller]
+pub fn none(faults: Vec<String>) {
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
