@@ -1,0 +1,97 @@
+//! Why the command was not started: two lines and an exit code. Nothing here is on the
+//! common path, so it may allocate.
+
+use std::ffi::CStr;
+use std::io::Write;
+
+use nix::errno::Errno;
+
+use super::sys::Words;
+
+/// A wrong call: trying again will not help.
+const WRONG: i32 = 100;
+/// The kernel refused, or the namespace is not there: trying again may help.
+const KERNEL: i32 = 111;
+/// The command is there and cannot be run.
+const NOT_RUN: i32 = 126;
+/// There is no such command.
+const NOT_FOUND: i32 = 127;
+
+/// Why the command was not started.
+#[derive(Debug)]
+pub struct Refusal {
+    code: i32,
+    wrong: String,
+    remedy: String,
+}
+
+impl Refusal {
+    /// A wrong call: what is wrong, and what was expected.
+    pub fn call(wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
+        Refusal::new(WRONG, wrong, remedy)
+    }
+
+    /// A no of the kernel, or of what is there: what is wrong, and what to do.
+    pub fn kernel(wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
+        Refusal::new(KERNEL, wrong, remedy)
+    }
+
+    fn new(code: i32, wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
+        Refusal {
+            code,
+            wrong: wrong.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// Prints the lines to standard error; gives back the exit code.
+    pub fn print(&self) -> i32 {
+        let text = format!("netns-exec: {}\nnetns-exec: {}\n", self.wrong, self.remedy);
+        // There is nobody left to tell that telling failed.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        self.code
+    }
+}
+
+/// The command could not be run.
+pub fn not_run(command: Words, why: Errno) -> Refusal {
+    let name = shown(command.get(0).unwrap_or(c""));
+    match why {
+        Errno::ENOENT if name.contains('/') => Refusal::new(
+            NOT_FOUND,
+            format!("cannot run {name}: it, or what it is to be run by, is not there"),
+            "expected the path of a program",
+        ),
+        Errno::ENOENT => Refusal::new(
+            NOT_FOUND,
+            format!("cannot run {name}: it is in no folder of PATH"),
+            "expected a program; install it, or write its whole path",
+        ),
+        why => Refusal::new(
+            NOT_RUN,
+            format!("cannot run {name}: {}", reason(why)),
+            "expected a program that may be run",
+        ),
+    }
+}
+
+/// The C library's text for an error. (nix has texts of its own, some of them odd.)
+pub fn reason(why: Errno) -> String {
+    let text = std::io::Error::from_raw_os_error(why as i32).to_string();
+    match text.split_once(" (os error") {
+        Some((text, _)) => text.into(),
+        None => text,
+    }
+}
+
+/// A word as it was written, with what a terminal would not show escaped.
+pub fn shown(word: &CStr) -> String {
+    word.to_string_lossy()
+        .chars()
+        .flat_map(|c| {
+            let bare = !c.is_control();
+            let escaped = (!bare).then(|| c.escape_default()).into_iter().flatten();
+            bare.then_some(c).into_iter().chain(escaped)
+        })
+        .collect()
+}
