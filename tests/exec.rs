@@ -64,9 +64,7 @@ fn a_namespace_that_is_missing_or_not_whole_is_refused() {
 fn the_command_that_cannot_be_run_is_told_from_the_one_that_is_not_there() {
     let sandbox = with_blue();
     sandbox.write("/run/plain", "");
-    sandbox
-        .run(&[NETNS_EXEC, "blue", "/run/plain"])
-        .code(126);
+    sandbox.run(&[NETNS_EXEC, "blue", "/run/plain"]).code(126);
     sandbox
         .run(&[NETNS_EXEC, "blue", "no-such-program"])
         .code(127);

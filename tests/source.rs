@@ -178,18 +178,21 @@ fn a_module_is_named_after_what_it_holds() {
 }
 
 #[test]
-fn unsafe_code_is_in_one_small_file_of_exec() {
-    let mut found = Vec::new();
+fn unsafe_code_is_in_one_small_file_and_where_the_c_library_enters() {
+    let mut faults = Vec::new();
     for (path, code) in sources() {
-        if lines(&code).any(|(_, line)| line.contains("unsafe ") || line.contains("allow(unsafe")) {
-            found.push((path, code.lines().count()));
+        let mut unsafes = lines(&code).filter(|(_, line)| line.contains("unsafe"));
+        let count = code.lines().count();
+        let allowed = match path.as_str() {
+            "src/exec/sys.rs" => 250,
+            "src/bin/netns-exec.rs" => 30,
+            _ => 0,
+        };
+        if unsafes.next().is_some() && count > allowed {
+            faults.push(format!("{path}: {count} lines, {allowed} at most"));
         }
     }
-    assert!(found.len() <= 1, "{found:?}");
-    for (path, count) in found {
-        assert!(path.starts_with("src/exec/"), "{path}");
-        assert!(count <= 150, "{path} has {count} lines");
-    }
+    none(faults);
 }
 
 #[test]
