@@ -3,6 +3,7 @@
 //! The words are ip(8)'s. No I/O, and nothing that only one of the two would need.
 
 pub mod address;
+pub mod build;
 pub mod link;
 pub mod route;
 
@@ -12,6 +13,7 @@ use crate::name::{LinkName, NetnsName};
 use crate::place::At;
 
 pub use address::Address;
+pub use build::{Context, Want};
 pub use link::{Kind, Link, Mac, MacvlanMode};
 pub use route::{Route, RouteKind};
 

@@ -1,6 +1,8 @@
 //! A route, as ip-route(8) writes it. Its text form is the one of the settings, of the
 //! commands and of the journal: `text.parse()` and `to_string()` are each other's
-//! inverse. No I/O.
+//! inverse, for a route of the namespace itself (`at` is not in the text). No I/O.
+
+mod text;
 
 use std::net::IpAddr;
 
@@ -19,24 +21,25 @@ pub struct Route {
     pub kind: RouteKind,
     /// Where to; `0.0.0.0/0` and `::/0` are `default`. No bits stand behind the prefix.
     pub dst: IpNet,
-    /// The link; none for what goes nowhere.
+    /// The link; none for what goes nowhere, although the kernel's dump of an IPv6 route
+    /// of that kind says `lo`.
     pub dev: Option<LinkName>,
     /// The gateway, which may be an IPv6 address for an IPv4 route (`via inet6`).
     pub via: Option<IpAddr>,
     /// The address that own packets take.
     pub src: Option<IpAddr>,
-    /// The lower, the better. Unsaid: 0 for IPv4, 1024 for IPv6.
+    /// The lower, the better. Unsaid: 0 for IPv4, 1024 for IPv6, where 0 is unsaid too.
     pub metric: u32,
-    /// Unsaid: 254, `main`.
+    /// Unsaid: 254, `main`. Never 0, which the kernel takes for `main`.
     pub table: u32,
     /// The kernel's RT_SCOPE_*. Unsaid: for IPv4 `link` (253) where there is no
     /// gateway and the kind is unicast, else `global` (0); for IPv6 always `global`.
     pub scope: u8,
     /// Who made it, RTPROT_*. Unsaid: 3, `boot`, as ip-route(8) has it.
     pub proto: u8,
-    /// In bytes; of this route alone.
+    /// In bytes; of this route alone. At most 65520: the kernel cuts off what is more.
     pub mtu: Option<u32>,
-    /// The gateway need not be in a network of the link.
+    /// The gateway need not be in a network of the link. Never without a gateway.
     pub onlink: bool,
 }
 
@@ -52,4 +55,85 @@ pub enum RouteKind {
     Unreachable,
     /// It is dropped; the sender is told "administratively prohibited".
     Prohibit,
+}
+
+/// The names that stand for numbers in a route's text, beside those that every kernel
+/// has. The first entry of a name counts.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    /// Of routing tables.
+    pub tables: Vec<(String, u32)>,
+    /// Of those who make routes.
+    pub protos: Vec<(String, u32)>,
+}
+
+/// What is wrong with the text of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteError {
+    /// To stand after the setting's text.
+    pub wrong: String,
+    /// What was expected, and what to type.
+    pub remedy: String,
+}
+
+impl Route {
+    /// `main`, where routes go if nothing is said.
+    pub const MAIN: u32 = 254;
+    /// RT_SCOPE_LINK: a destination that is on the link itself.
+    pub const LINK: u8 = 253;
+    /// RTPROT_BOOT, which ip-route(8) puts on what it makes.
+    pub const BOOT: u8 = 3;
+
+    /// A route to `dst` of which nothing else is said: as ip-route(8) and the kernel
+    /// fill it in.
+    pub fn to(dst: IpNet, kind: RouteKind) -> Route {
+        Route {
+            at: Where::Inside,
+            kind,
+            dst,
+            dev: None,
+            via: None,
+            src: None,
+            metric: if is_v4(&dst) { 0 } else { 1024 },
+            table: Route::MAIN,
+            scope: if is_v4(&dst) && kind == RouteKind::Unicast {
+                Route::LINK
+            } else {
+                0
+            },
+            proto: Route::BOOT,
+            mtu: None,
+            onlink: false,
+        }
+    }
+
+    /// Reads a route as ip-route(8) takes it after `ip route add`, with the names of
+    /// this machine beside those that are the same everywhere.
+    pub fn parse(text: &str, names: &Names) -> Result<Route, RouteError> {
+        text::parse(text, names)
+    }
+}
+
+impl RouteKind {
+    /// All of them, in ip-route(8)'s words.
+    pub const WORDS: [(&'static str, RouteKind); 4] = [
+        ("unicast", RouteKind::Unicast),
+        ("blackhole", RouteKind::Blackhole),
+        ("unreachable", RouteKind::Unreachable),
+        ("prohibit", RouteKind::Prohibit),
+    ];
+
+    /// ip-route(8)'s word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            RouteKind::Unicast => "unicast",
+            RouteKind::Blackhole => "blackhole",
+            RouteKind::Unreachable => "unreachable",
+            RouteKind::Prohibit => "prohibit",
+        }
+    }
+}
+
+fn is_v4(dst: &IpNet) -> bool {
+    matches!(dst, IpNet::V4(_))
 }

@@ -1,0 +1,146 @@
+//! A settings file's path in, its bytes out, if none but root could have written them.
+//! It opens and reads, and knows nothing of what is in a file.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use crate::place::{Place, Problem};
+
+/// More than this is no settings file, whatever it is.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Reads a file that is trusted: it, as opened, and the folder it is in belong to root,
+/// and none but root may write to them. `None` if there is no such file.
+pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
+    let named_folder = path.parent().unwrap_or(Path::new("."));
+    match fs::metadata(named_folder) {
+        Ok(folder) => trust(named_folder, &folder)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unreadable(named_folder, &e)),
+    }
+    // Looked at before it is opened, since opening a pipe would wait for its writer.
+    // From here on only root could put another file in its place.
+    match fs::metadata(path) {
+        Ok(file) => only_regular(path, &file)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unreadable(path, &e)),
+    }
+    let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
+    let opened = file.metadata().map_err(|e| unreadable(path, &e))?;
+    only_regular(path, &opened)?;
+    trust(path, &opened)?;
+    // A link may lead to a file in another folder, which must be trusted as well.
+    let real = fs::canonicalize(path).map_err(|e| unreadable(path, &e))?;
+    if let Some(folder) = real.parent() {
+        let there = fs::metadata(folder).map_err(|e| unreadable(folder, &e))?;
+        trust(folder, &there)?;
+    }
+    let mut bytes = Vec::new();
+    file.by_ref()
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| unreadable(path, &e))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(problem(
+            path,
+            "is larger than one MiB",
+            "expected a settings file; see what it is and move it away".into(),
+        ));
+    }
+    Ok(Some(bytes))
+}
+
+/// The names of the files in a folder that is trusted. A missing folder has none.
+pub fn list_trusted(folder: &Path) -> Result<Vec<String>, Problem> {
+    match fs::metadata(folder) {
+        Ok(there) => trust(folder, &there)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(unreadable(folder, &e)),
+    }
+    let entries = fs::read_dir(folder).map_err(|e| unreadable(folder, &e))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|e| unreadable(folder, &e))?;
+        names.extend(entry.file_name().into_string());
+    }
+    Ok(names)
+}
+
+/// The text of a file that anybody may read and that decides nothing about trust, such
+/// as the kernel's or iproute2's tables of names; empty if there is none.
+pub fn read_plain(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The files of a folder whose names end with `end`, sorted; none if there is no folder.
+pub fn list_plain(folder: &Path, end: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let mut paths: Vec<PathBuf> = paths
+        .filter(|path| path.to_string_lossy().ends_with(end))
+        .collect();
+    paths.sort();
+    paths
+}
+
+fn trust(path: &Path, looked_at: &Metadata) -> Result<(), Problem> {
+    let (uid, mode) = (looked_at.uid(), looked_at.mode() & 0o7777);
+    let (what, right) = match looked_at.is_dir() {
+        true => ("folder", "755"),
+        false => ("file", "644"),
+    };
+    let why = "expected root alone, since root acts on it at boot; run ";
+    let path_text = path.display();
+    if uid != 0 {
+        let wrong = format!("belongs to user {uid}, not to root");
+        return Err(problem(
+            path,
+            &wrong,
+            format!("{why}chown root {path_text}"),
+        ));
+    }
+    let who = match (mode & 0o020 != 0, mode & 0o002 != 0) {
+        (true, true) => "group and others",
+        (true, false) => "its group",
+        (false, true) => "others",
+        (false, false) => return Ok(()),
+    };
+    let wrong = format!("{who} may write to this {what} (mode {mode:04o})");
+    let remedy = format!("{why}chmod {right} {path_text}");
+    Err(problem(path, &wrong, remedy))
+}
+
+fn only_regular(path: &Path, looked_at: &Metadata) -> Result<(), Problem> {
+    match looked_at.is_file() {
+        true => Ok(()),
+        false => Err(problem(
+            path,
+            "is not a regular file",
+            "expected a file of settings, such as root could write with an editor".into(),
+        )),
+    }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let wrong = format!("cannot be read: {}", plain(error));
+    problem(path, &wrong, "expected a file that root can read".into())
+}
+
+/// The system's own words, without Rust's "(os error 13)".
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    let end = text.find(" (os error").unwrap_or(text.len());
+    text[..end].into()
+}
+
+/// A problem with a file as a whole has line 0, and prints as the file alone.
+fn problem(path: &Path, wrong: &str, remedy: String) -> Problem {
+    Problem {
+        place: None::<Place>,
+        wrong: format!("{}: {wrong}", path.display()),
+        remedy,
+    }
+}

@@ -1,0 +1,72 @@
+//! iproute2's tables of names in, the numbers they stand for out, so that `table vpn`
+//! means in a route what it means to ip(8).
+
+use std::path::Path;
+
+use super::files::{list_plain, read_plain};
+use crate::model::route::Names;
+
+/// The folders where iproute2 looks, the later the stronger.
+const FOLDERS: [&str; 3] = ["usr/lib/iproute2", "usr/share/iproute2", "etc/iproute2"];
+
+/// The names that ip(8) knows on the machine whose files begin at `root` (`/`). Missing
+/// files are no error: busybox's ip has none of them.
+pub fn names(root: &Path) -> Names {
+    Names {
+        tables: entries(root, "rt_tables"),
+        protos: entries(root, "rt_protos"),
+    }
+}
+
+fn entries(root: &Path, file: &str) -> Vec<(String, u32)> {
+    let mut found = Vec::new();
+    for folder in FOLDERS {
+        let folder = root.join(folder);
+        let mut paths = vec![folder.join(file)];
+        paths.extend(list_plain(&folder.join(format!("{file}.d")), ".conf"));
+        for path in paths {
+            found.extend(read_plain(&path).lines().filter_map(entry));
+        }
+    }
+    // The first that is found counts.
+    found.reverse();
+    found
+}
+
+/// `10 vpn` or `0xa vpn # comment`; as in iproute2, a line that is neither says nothing.
+fn entry(line: &str) -> Option<(String, u32)> {
+    let mut words = line.split('#').next()?.split_ascii_whitespace();
+    let number = words.next()?;
+    let number = match number.strip_prefix("0x") {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => number.parse(),
+    };
+    Some((words.next()?.into(), number.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_of_the_owner_outweighs_the_packages() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "usr/share/iproute2/rt_tables",
+            "# reserved\n255\tlocal\n0x10 vpn\n",
+        );
+        write(
+            "etc/iproute2/rt_tables.d/mine.conf",
+            "20 vpn # mine\nnonsense\n",
+        );
+        write("etc/iproute2/rt_tables.d/mine.conf.bak", "30 vpn\n");
+        let names = names(root.path());
+        let vpn = names.tables.iter().find(|(name, _)| name == "vpn");
+        assert_eq!(vpn, Some(&("vpn".to_string(), 20)));
+    }
+}

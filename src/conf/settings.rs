@@ -1,0 +1,293 @@
+//! The assignments of the files in, the settings of one namespace out: which name is a
+//! setting of the namespace, which one of a link it lists, which is a slip, and which is
+//! OpenRC's and no business of ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::nearest::nearest;
+use super::sh;
+use super::value::{Piece, Setting};
+use super::vars::{self, Of, Var};
+use crate::name::{LinkName, NetnsName};
+use crate::place::{At, Problem};
+
+/// What the files say about one namespace. Only `model::build` reads it.
+#[derive(Debug)]
+pub struct Settings {
+    /// The namespace.
+    pub name: NetnsName,
+    /// `lo` first, then what `netns_links` lists, in its order.
+    pub links: Vec<Listed>,
+    /// What is wrong so far.
+    pub problems: Vec<Problem>,
+    /// All of the text could be read. Where it could not, a missing value says nothing.
+    pub complete: bool,
+    namespace: Vec<(&'static Var, Setting)>,
+}
+
+/// A link of the namespace and what is set for it.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its name; nobody asked for `lo`.
+    pub name: At<LinkName>,
+    settings: Vec<(&'static Var, Setting)>,
+}
+
+impl Settings {
+    /// Of these files, the stronger after the weaker; the last is the namespace's own.
+    pub fn of(name: &NetnsName, files: Vec<(&str, &[u8])>) -> Settings {
+        let mut settings = Settings {
+            name: name.clone(),
+            links: Vec::new(),
+            problems: Vec::new(),
+            complete: true,
+            namespace: Vec::new(),
+        };
+        let own = files.last().map_or("", |(path, _)| path);
+        let mut variables = sh::Variables::new();
+        let mut said: BTreeMap<String, Setting> = BTreeMap::new();
+        let mut twice = Vec::new();
+        for (path, bytes) in &files {
+            let (assigned, problems) = sh::read(path, bytes, &mut variables);
+            settings.complete &= problems.is_empty();
+            settings.problems.extend(problems);
+            for setting in assigned {
+                let name = setting.name.clone();
+                match said.insert(name, setting.clone()) {
+                    Some(first) if first.file == setting.file => twice.push((first, setting)),
+                    _ => {}
+                }
+            }
+        }
+        settings.list_links(said.get("netns_links"));
+        let links_known = settings.complete || said.contains_key("netns_links");
+        let mut ours = BTreeSet::new();
+        for (name, setting) in said {
+            // A default for a link that is not listed here is meant for others.
+            let links_known = links_known && setting.file.as_ref() == own;
+            if settings.tell_apart(setting, links_known) {
+                ours.insert(name);
+            }
+        }
+        let twice = twice.iter().filter(|(first, _)| ours.contains(&first.name));
+        let twice = twice.map(|(first, second)| said_twice(first, second));
+        settings.problems.extend(twice);
+        settings
+    }
+
+    /// A setting of the namespace, unless it is empty.
+    pub fn get(&self, name: &str) -> Option<&Setting> {
+        get(&self.namespace, name)
+    }
+
+    fn list_links(&mut self, netns_links: Option<&Setting>) {
+        if let Ok(lo) = "lo".parse() {
+            self.links.push(Listed::new(At::nobody(lo)));
+        }
+        let words = netns_links.map(Setting::words).unwrap_or_default();
+        for word in words {
+            match word.text.parse::<LinkName>() {
+                Err(wrong) => self.problems.push(word.problem(
+                    format!("is not a name for a link: {wrong}"),
+                    "expected names of links with blanks between them, such as \"eth1 wg0\"",
+                )),
+                Ok(name) if matches!(name.as_str(), "all" | "default") => {
+                    self.problems.push(word.problem(
+                        "is not a name for a link: in the kernel it stands for every link",
+                        "choose another name",
+                    ));
+                }
+                Ok(name) => self.list_link(&word, name),
+            }
+        }
+    }
+
+    fn list_link(&mut self, word: &Piece<'_>, name: LinkName) {
+        let known = self.links.iter_mut();
+        let mut known = known.filter(|link| link.name.value.suffix() == name.suffix());
+        match known.next() {
+            None => self.links.push(Listed::new(word.at(name))),
+            Some(lo) if lo.name.asked.is_none() && name.as_str() == "lo" => {
+                lo.name = word.at(name);
+            }
+            Some(other) if other.name.value == name => self.problems.push(word.problem(
+                "is listed twice",
+                "expected each link once; take one of the two away",
+            )),
+            Some(other) => {
+                let suffix = name.suffix();
+                let wrong = format!(
+                    "and {} are both set by names that end with _{suffix}",
+                    other.name
+                );
+                let remedy =
+                    format!("rename one of the two links, so that config_{suffix} means one");
+                self.problems.push(word.problem(wrong, remedy));
+            }
+        }
+    }
+
+    /// Puts the setting where it belongs, and says whether it is one of ours at all.
+    fn tell_apart(&mut self, setting: Setting, links_known: bool) -> bool {
+        let name = setting.name.as_str();
+        let of_links = self.readings(name);
+        let of_namespace = vars::of_namespace(name);
+        let mut known = of_links.iter().filter_map(|r| Some((r.0, r.2?)));
+        match (of_namespace, known.next(), known.next()) {
+            (None, Some(_), Some(_)) | (Some(_), Some(_), _) => {
+                self.problems.push(self.ambiguous(&setting, &of_links));
+            }
+            (Some(var), None, _) => {
+                self.refuse_unbuilt(var, &setting);
+                self.namespace.push((var, setting));
+            }
+            (None, Some((link, var)), None) => {
+                self.refuse_unbuilt(var, &setting);
+                self.links[link].settings.push((var, setting));
+            }
+            (None, None, _) if name == "netns" => self.problems.push(setting.problem(
+                "is for the services that run in a namespace, not for the namespace itself",
+                "take it away, or write it into the conf.d file of the service",
+            )),
+            (None, None, _) if name.starts_with("netns_") => {
+                self.problems.push(unknown_of_namespace(&setting));
+            }
+            (None, None, _) if name.starts_with("rc_") => return false,
+            (None, None, _) => {
+                let slip = match of_links.first() {
+                    Some((link, key, _)) => unknown_of_link(&setting, key, &self.links[*link]),
+                    None => match key_of_any_link(name).filter(|_| links_known) {
+                        Some((var, suffix)) => self.not_listed(&setting, var, suffix),
+                        None => return false,
+                    },
+                };
+                self.problems.push(slip);
+            }
+        }
+        true
+    }
+
+    /// Every way in which the name is a key and the suffix of a listed link. What is
+    /// not listed but always there, `lo`, has only keys that are known.
+    fn readings<'n>(&self, name: &'n str) -> Vec<(usize, &'n str, Option<&'static Var>)> {
+        let mut found = Vec::new();
+        for (n, link) in self.links.iter().enumerate() {
+            let key = name.strip_suffix(link.name.value.suffix().as_str());
+            let Some(key) = key.and_then(|key| key.strip_suffix('_')) else {
+                continue;
+            };
+            let var = vars::of_link(key);
+            if var.is_some() || (link.name.asked.is_some() && !key.is_empty()) {
+                found.push((n, key, var));
+            }
+        }
+        found
+    }
+
+    fn refuse_unbuilt(&mut self, var: &Var, setting: &Setting) {
+        if !var.built && !setting.is_empty() {
+            self.problems.push(setting.whole().problem(
+                "is not built yet",
+                format!("this version cannot do it: {}; take the line away", var.doc),
+            ));
+        }
+    }
+
+    fn ambiguous(
+        &self,
+        setting: &Setting,
+        readings: &[(usize, &str, Option<&'static Var>)],
+    ) -> Problem {
+        let known = readings.iter().filter(|(_, _, var)| var.is_some());
+        let mut ways: Vec<String> = known
+            .map(|(link, key, _)| format!("{key} of {}", self.links[*link].name))
+            .collect();
+        if vars::of_namespace(&setting.name).is_some() {
+            ways.push("a setting of the namespace".into());
+        }
+        setting.problem(
+            format!("can be read in two ways: {}", ways.join(", or ")),
+            "rename one of the links",
+        )
+    }
+
+    fn not_listed(&self, setting: &Setting, var: &Var, suffix: &str) -> Problem {
+        let suffixes: Vec<String> = self.links.iter().map(|l| l.name.value.suffix()).collect();
+        let remedy = match nearest(suffix, suffixes.iter().map(String::as_str)) {
+            Some(best) => format!("did you mean {}_{best}?", var.name),
+            None => format!("add {suffix} to netns_links, or take the line away"),
+        };
+        let wrong = format!("is set, but netns_links does not list {suffix}");
+        setting.problem(wrong, remedy)
+    }
+}
+
+impl Listed {
+    fn new(name: At<LinkName>) -> Self {
+        let settings = Vec::new();
+        Listed { name, settings }
+    }
+
+    /// The setting of this link with this key, unless it is empty.
+    pub fn get(&self, key: &str) -> Option<&Setting> {
+        get(&self.settings, key)
+    }
+
+    /// All that is set for it and not empty.
+    pub fn settings(&self) -> impl Iterator<Item = &(&'static Var, Setting)> {
+        let settings = self.settings.iter();
+        settings.filter(|(_, setting)| !setting.is_empty())
+    }
+}
+
+fn get<'a>(settings: &'a [(&'static Var, Setting)], name: &str) -> Option<&'a Setting> {
+    let found = settings.iter().find(|(var, _)| var.name == name);
+    found.map(|(_, setting)| setting).filter(|s| !s.is_empty())
+}
+
+/// The longest key that the name begins with, and the rest.
+fn key_of_any_link(name: &str) -> Option<(&'static Var, &str)> {
+    let keys = vars::ALL.iter().filter(|var| var.of == Of::Link);
+    let found = keys.filter_map(|var| {
+        let rest = name.strip_prefix(var.name)?.strip_prefix('_')?;
+        (!rest.is_empty()).then_some((var, rest))
+    });
+    found.max_by_key(|(var, _)| var.name.len())
+}
+
+fn unknown_of_namespace(setting: &Setting) -> Problem {
+    let names = vars::ALL.iter().filter(|var| var.of == Of::Namespace);
+    let remedy = match nearest(&setting.name, names.map(|var| var.name)) {
+        Some(best) => format!("did you mean {best}? netns(5) lists them all"),
+        None => "take the line away; netns(5) lists all settings".into(),
+    };
+    setting.problem("is not a setting", remedy)
+}
+
+fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Problem {
+    let keys = vars::ALL.iter().filter(|var| var.of == Of::Link);
+    let remedy = match nearest(key, keys.map(|var| var.name)) {
+        Some(best) => {
+            let suffix = link.name.value.suffix();
+            format!("did you mean {best}_{suffix}? netns(5) lists them all")
+        }
+        None => "take the line away; netns(5) lists all settings".into(),
+    };
+    let wrong = format!(
+        "is not a setting, though it ends as those of {} do",
+        link.name
+    );
+    setting.problem(wrong, remedy)
+}
+
+fn said_twice(first: &Setting, second: &Setting) -> Problem {
+    let line = first.place.line;
+    let to = first.whole();
+    second.problem(
+        format!(
+            "is set a second time; line {line} set it to \"{}\"",
+            to.text.lines().next().unwrap_or_default()
+        ),
+        "expected each setting once in a file; keep one of the two lines",
+    )
+}

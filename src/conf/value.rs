@@ -1,0 +1,201 @@
+//! A value as sh would hold it, and where each part of it stands in the file. It is
+//! taken apart into words or lines here; what they mean is none of its business.
+
+use std::sync::Arc;
+
+use crate::place::{Asked, At, Place, Problem};
+
+/// The text of a variable. Every byte of it knows its line and column.
+#[derive(Clone, Debug, Default)]
+pub struct Value {
+    text: String,
+    marks: Vec<Mark>,
+}
+
+/// From `offset` on, up to the next mark, the text stands at this line and column.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    offset: usize,
+    line: u32,
+    column: u32,
+    /// It comes from another variable: the place is the one of its `$NAME`.
+    expanded: bool,
+}
+
+/// A setting as it stands in a file.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Its whole name, such as `routes_eth1`.
+    pub name: String,
+    /// The file it is in.
+    pub file: Arc<str>,
+    /// Where its name stands.
+    pub place: Place,
+    /// What it is set to.
+    pub value: Value,
+}
+
+/// A word or a line of a setting's value, or all of it.
+#[derive(Clone, Debug)]
+pub struct Piece<'a> {
+    /// Without blanks around it.
+    pub text: &'a str,
+    /// The setting, and where this piece begins.
+    pub asked: Arc<Asked>,
+    /// The piece is all there is in the value.
+    alone: bool,
+}
+
+impl Value {
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Adds a character that stands at this line and column.
+    pub(super) fn push(&mut self, c: char, line: u32, column: u32) {
+        let offset = self.text.len();
+        let follows = self.marks.last().is_some_and(|mark| {
+            !mark.expanded
+                && mark.line == line
+                && mark.column as usize + (offset - mark.offset) == column as usize
+        });
+        if !follows {
+            let expanded = false;
+            self.marks.push(Mark {
+                offset,
+                line,
+                column,
+                expanded,
+            });
+        }
+        self.text.push(c);
+    }
+
+    /// Adds what a variable holds, asked for at this line and column.
+    pub(super) fn push_expanded(&mut self, text: &str, line: u32, column: u32) {
+        let (offset, expanded) = (self.text.len(), true);
+        self.marks.push(Mark {
+            offset,
+            line,
+            column,
+            expanded,
+        });
+        self.text.push_str(text);
+    }
+
+    /// Where the byte at `offset` stands, as line and column.
+    fn position(&self, offset: usize) -> Option<(u32, u32)> {
+        let after = self.marks.partition_point(|mark| mark.offset <= offset);
+        let mark = self.marks.get(after.checked_sub(1)?)?;
+        let along = if mark.expanded {
+            0
+        } else {
+            offset - mark.offset
+        };
+        Some((mark.line, mark.column + along as u32))
+    }
+}
+
+impl Setting {
+    /// Whether it is set to nothing but blanks, which is the same as not set.
+    pub fn is_empty(&self) -> bool {
+        self.value.text.trim_ascii().is_empty()
+    }
+
+    /// The words, which blanks and line ends divide.
+    pub fn words(&self) -> Vec<Piece<'_>> {
+        self.pieces(|c| c.is_ascii_whitespace())
+    }
+
+    /// The lines, which line ends and semicolons divide; empty ones are passed over.
+    pub fn lines(&self) -> Vec<Piece<'_>> {
+        self.pieces(|c| c == '\n' || c == ';')
+    }
+
+    /// All of the value in one piece.
+    pub fn whole(&self) -> Piece<'_> {
+        let text = self.value.text.trim_ascii();
+        self.piece(text, true)
+    }
+
+    fn pieces(&self, divides: impl Fn(char) -> bool) -> Vec<Piece<'_>> {
+        let parts = self.value.text.split(divides).map(str::trim_ascii);
+        let parts: Vec<&str> = parts.filter(|part| !part.is_empty()).collect();
+        let alone = parts.len() == 1;
+        let pieces = parts.into_iter().map(|part| self.piece(part, alone));
+        pieces.collect()
+    }
+
+    fn piece<'a>(&'a self, text: &'a str, alone: bool) -> Piece<'a> {
+        // Both pointers are into the same text: `text` was cut out of it.
+        let offset = text.as_ptr() as usize - self.value.text.as_ptr() as usize;
+        let mut place = self.place.clone();
+        if let Some((line, column)) = self.value.position(offset) {
+            (place.line, place.column) = (line, column);
+        }
+        let asked = Asked {
+            setting: self.name.clone(),
+            place,
+        };
+        Piece {
+            text,
+            asked: Arc::new(asked),
+            alone,
+        }
+    }
+
+    /// A problem with the setting as such, said where its name stands. `wrong` goes on
+    /// after the name.
+    pub fn problem(&self, wrong: impl AsRef<str>, remedy: impl Into<String>) -> Problem {
+        Problem {
+            place: Some(self.place.clone()),
+            wrong: format!("{} {}", self.name, wrong.as_ref()),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+impl Piece<'_> {
+    /// The piece's value, with who asked for it.
+    pub fn at<T>(&self, value: T) -> At<T> {
+        At::asked(value, Arc::clone(&self.asked))
+    }
+
+    /// A problem with this piece. `wrong` goes on after the setting and its text; it
+    /// may begin with a colon.
+    pub fn problem(&self, wrong: impl AsRef<str>, remedy: impl Into<String>) -> Problem {
+        let wrong = wrong.as_ref().trim_ascii_start();
+        let blank = if wrong.starts_with(':') { "" } else { " " };
+        Problem {
+            place: Some(self.asked.place.clone()),
+            wrong: format!("{}{blank}{wrong}", self.quote()),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// The setting with another text in the place of this piece, as one would type it.
+    pub fn instead(&self, text: &str) -> String {
+        match self.alone {
+            true => format!("write {}=\"{text}\"", self.asked.setting),
+            false => format!("write {text} in {}", self.asked.setting),
+        }
+    }
+
+    fn quote(&self) -> String {
+        let between = if self.alone { "=" } else { ": " };
+        format!("{}{between}\"{}\"", self.asked.setting, visible(self.text))
+    }
+}
+
+/// The text with its control characters made visible.
+pub(super) fn visible(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c.is_control() {
+            true => out.extend(c.escape_default()),
+            false => out.push(c),
+        }
+    }
+    out
+}

@@ -1,0 +1,168 @@
+//! The table of settings: every name that conf.d/netns.NAME may set, as the design
+//! gives them. The man page, conf.d/netns and the reader are held against this table.
+//! What a setting's value means is none of its business.
+
+/// A setting: of the whole namespace, or a key of each link.
+#[derive(Debug)]
+pub struct Var {
+    /// `netns_dns`; of a link's setting the key alone: `config` of `config_eth1`.
+    pub name: &'static str,
+    /// Whose it is.
+    pub of: Of,
+    /// The types of link that take it, in `type_IF`'s words; empty: all of them.
+    pub types: &'static [&'static str],
+    /// What holds when it is not set, as one would write it; empty: nothing.
+    pub default: &'static str,
+    /// What it says, in one line.
+    pub doc: &'static str,
+    /// Whether this version makes it so. What it does not is refused, never ignored.
+    pub built: bool,
+}
+
+/// What a setting belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    /// The namespace as a whole.
+    Namespace,
+    /// One link; the setting's name is the key, `_`, and the link's suffix.
+    Link,
+}
+
+/// The words of `type_IF`, and whether this version makes such links.
+pub const TYPES: [(&str, bool); 14] = [
+    ("physical", true),
+    ("veth", true),
+    ("bridge", true),
+    ("dummy", true),
+    ("vlan", false),
+    ("macvlan", true),
+    ("ipvlan", false),
+    ("vxlan", false),
+    ("bond", false),
+    ("vrf", false),
+    ("wireguard", false),
+    ("tap", false),
+    ("tun", false),
+    ("wireless", false),
+];
+
+impl Var {
+    /// The setting's name as documents write it: `netns_dns`, `config_IF`.
+    pub fn pattern(&self) -> String {
+        match self.of {
+            Of::Namespace => self.name.into(),
+            Of::Link => format!("{}_IF", self.name),
+        }
+    }
+}
+
+/// The setting `name` of the namespace.
+pub fn of_namespace(name: &str) -> Option<&'static Var> {
+    let mut all = ALL.iter().filter(|var| var.of == Of::Namespace);
+    all.find(|var| var.name == name)
+}
+
+/// The setting of links with this key.
+pub fn of_link(key: &str) -> Option<&'static Var> {
+    let mut all = ALL.iter().filter(|var| var.of == Of::Link);
+    all.find(|var| var.name == key)
+}
+
+const fn netns(name: &'static str, default: &'static str, doc: &'static str) -> Var {
+    let (of, types, built) = (Of::Namespace, &[] as &[&str], true);
+    Var {
+        name,
+        of,
+        types,
+        default,
+        doc,
+        built,
+    }
+}
+
+const fn link(name: &'static str, default: &'static str, doc: &'static str) -> Var {
+    let (of, types, built) = (Of::Link, &[] as &[&str], true);
+    Var {
+        name,
+        of,
+        types,
+        default,
+        doc,
+        built,
+    }
+}
+
+impl Var {
+    /// Of links of these types alone.
+    const fn on(mut self, types: &'static [&'static str]) -> Self {
+        self.types = types;
+        self
+    }
+
+    /// Known, and refused until it is built.
+    const fn later(mut self) -> Self {
+        self.built = false;
+        self
+    }
+}
+
+/// Every setting, in the order of the manual.
+#[rustfmt::skip]
+pub const ALL: &[Var] = &[
+    netns("netns_links", "", "the links of the namespace, in the order they are made; lo is always there"),
+    netns("netns_dns", "", "name servers, written to /etc/netns/NAME/resolv.conf"),
+    netns("netns_dns_search", "", "domains in which short names are looked up"),
+    netns("netns_etc", "bind", "how /etc/netns/NAME reaches /etc: bind (file by file) or overlay (as a whole)"),
+    netns("netns_rules", "", "policy rules, one a line, as ip-rule(8) takes them").later(),
+    netns("netns_sysctl", "", "kernel settings, key=value, one a line, set inside").later(),
+    netns("netns_masquerade", "no", "reach the world through the host").later(),
+    netns("netns_publish", "", "ports of the host that lead inside, such as tcp/8080:80").later(),
+    netns("netns_attach", "", "name a namespace that exists, such as pid:812, instead of making one").later(),
+    netns("netns_ipset", "/etc/netns/NAME/ipset.conf", "sets to load before the first link comes up").later(),
+    netns("netns_iptables", "/etc/netns/NAME/iptables/rules-save", "IPv4 rules to load before the first link comes up").later(),
+    netns("netns_ip6tables", "/etc/netns/NAME/iptables/rules6-save", "IPv6 rules to load before the first link comes up").later(),
+    netns("netns_nftables", "/etc/netns/NAME/nftables.nft", "nftables rules to load before the first link comes up").later(),
+    netns("netns_ready", "", "what must hold before the namespace counts as ready").later(),
+    netns("netns_timeout", "", "how long that is waited for").later(),
+    netns("netns_watch", "", "keep it so").later(),
+    netns("netns_wait", "", "hold services until a missing link appears").later(),
+    netns("netns_restart_services", "", "restart services when the namespace had to be made anew").later(),
+    netns("netns_move_my_connection", "no", "allow moving the link that carries your own connection").later(),
+    netns("netns_pre_up", "", "a command run on the host before anything is done").later(),
+    netns("netns_post_up", "", "a command run on the host when the namespace is ready").later(),
+    netns("netns_pre_down", "", "a command run on the host before anything is taken down").later(),
+    netns("netns_post_down", "", "a command run on the host when all is taken down").later(),
+
+    link("type", "physical", "what the link is; physical: moved in from the host"),
+    link("config", "", "its addresses, such as 192.0.2.10/24 2001:db8::10/64; null: none"),
+    link("routes", "", "its routes, one a line or between ;, as ip-route(8) takes them"),
+    link("mtu", "", "its MTU in bytes; a veth's other end gets the same"),
+    link("mac", "", "its hardware address; stable: one derived from machine, namespace and link"),
+    link("master", "", "the bridge of this namespace that it belongs to"),
+    link("peer", "NAME-IF", "the name of a veth's other end; a made-up one where NAME-IF is too long").on(&["veth"]),
+    link("peer_netns", "", "the namespace of the other end; not set: the host").on(&["veth"]),
+    link("peer_config", "", "the addresses of the other end").on(&["veth"]),
+    link("peer_master", "", "the bridge that the other end belongs to, in its namespace").on(&["veth"]),
+    link("bridge", "", "the ports of a bridge, links of this namespace").on(&["bridge"]),
+    link("link", "", "the parent of a macvlan").on(&["vlan", "macvlan", "ipvlan", "vxlan", "wireguard"]),
+    link("link_netns", "", "the namespace of the parent; not set: the host").on(&["vlan", "macvlan", "ipvlan", "vxlan", "wireguard"]),
+    link("mode", "bridge", "the mode of a macvlan: private, vepa, bridge or passthru").on(&["macvlan", "ipvlan", "bond"]),
+    link("match", "", "how to find a card, whatever it is called: mac ADDRESS or its bus path").on(&["physical"]).later(),
+    link("rules", "", "policy rules, one a line, as ip-rule(8) takes them").later(),
+    link("vlan_id", "", "the VLAN's number").on(&["vlan"]).later(),
+    link("vlan_protocol", "802.1Q", "the VLAN's protocol").on(&["vlan"]).later(),
+    link("vxlan_id", "", "the VXLAN's number").on(&["vxlan"]).later(),
+    link("vxlan_port", "4789", "the VXLAN's UDP port").on(&["vxlan"]).later(),
+    link("vxlan_remote", "", "the other end's address").on(&["vxlan"]).later(),
+    link("vxlan_local", "", "this end's address").on(&["vxlan"]).later(),
+    link("vxlan_group", "", "the multicast group").on(&["vxlan"]).later(),
+    link("slaves", "", "the links of a bond").on(&["bond"]).later(),
+    link("miimon", "", "how often a bond looks at its links, in milliseconds").on(&["bond"]).later(),
+    link("table", "", "the routing table of a VRF").on(&["vrf"]).later(),
+    link("stp", "off", "whether a bridge speaks the spanning tree protocol").on(&["bridge"]).later(),
+    link("forward_delay", "", "a bridge's forward delay").on(&["bridge"]).later(),
+    link("vlan_filtering", "off", "whether a bridge heeds VLAN tags").on(&["bridge"]).later(),
+    link("owner", "", "the user who may open the link").on(&["tap", "tun"]).later(),
+    link("group", "", "the group that may open the link").on(&["tap", "tun"]).later(),
+    link("wireguard", "", "a file as wg(8) writes it, with [Interface] and [Peer]").on(&["wireguard"]).later(),
+];

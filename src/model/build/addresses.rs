@@ -1,0 +1,142 @@
+//! `config_IF` in, addresses out, and what must hold between all addresses.
+
+use std::net::IpAddr;
+
+use super::{problem, where_said};
+use crate::conf::{Piece, Setting};
+use crate::model::{Address, Link, Where};
+use crate::place::{At, Problem};
+
+/// The addresses that the setting lists; none for `null` or without a setting.
+pub(super) fn addresses(
+    setting: Option<&Setting>,
+    problems: &mut Vec<Problem>,
+) -> Vec<At<Address>> {
+    let words = setting.map(Setting::words).unwrap_or_default();
+    let mut found: Vec<At<Address>> = Vec::new();
+    for word in &words {
+        match word.text {
+            "null" if words.len() == 1 => {}
+            "null" => problems.push(word.problem(
+                "stands beside something else",
+                "expected null alone, for no address, or addresses",
+            )),
+            "dhcp" | "dhcpv6" | "auto" | "ra" | "slaac" => problems.push(word.problem(
+                "is not built yet",
+                "expected addresses, such as 192.0.2.10/24, or null, in this version",
+            )),
+            text => match text.parse::<Address>() {
+                Ok(address) => match fault(&address) {
+                    None => found.push(word.at(address)),
+                    Some((wrong, remedy)) => problems.push(word.problem(wrong, remedy)),
+                },
+                Err(wrong) => problems.push(word.problem(wrong, better(word))),
+            },
+        }
+    }
+    found
+}
+
+/// Why no link should have this address, although it is one.
+fn fault(address: &Address) -> Option<(String, String)> {
+    let (ip, net) = (address.ip(), address.0);
+    if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]) {
+        let remedy = "expected the address of one station".into();
+        return Some(("is no address that a link can have".into(), remedy));
+    }
+    let last = net.max_prefix_len() - net.prefix_len();
+    if last > 1 && ip == net.network() {
+        let mut hosts = net.hosts();
+        let host = hosts.next().filter(|host| *host != ip).or(hosts.next())?;
+        let remedy = format!(
+            "expected an address in it, such as {host}/{}",
+            net.prefix_len()
+        );
+        return Some(("is the network itself".into(), remedy));
+    }
+    if last > 1 && ip.is_ipv4() && ip == net.broadcast() {
+        let remedy = format!("expected another address of {}", net.trunc());
+        return Some(("is the network's broadcast address".into(), remedy));
+    }
+    None
+}
+
+/// What was probably meant.
+fn better(word: &Piece<'_>) -> String {
+    let expected = "expected ADDRESS/PREFIX";
+    if let Ok(ip) = word.text.parse::<IpAddr>() {
+        let prefix = if ip.is_ipv4() { 24 } else { 64 };
+        return format!("{expected}; {}", word.instead(&format!("{ip}/{prefix}")));
+    }
+    let masked = word.text.split_once('/');
+    if let Some((ip, Ok(mask))) = masked.map(|(ip, mask)| (ip, mask.parse()))
+        && let Ok(prefix) = ipnet::ip_mask_to_prefix(mask)
+    {
+        return format!("{expected}; {}", word.instead(&format!("{ip}/{prefix}")));
+    }
+    match word.text {
+        "netmask" | "brd" | "broadcast" | "peer" | "scope" | "label" | "dev" => {
+            format!("{expected}, and nothing else, such as 192.0.2.10/24")
+        }
+        _ => format!("{expected}, such as 192.0.2.10/24 or 2001:db8::10/64, or null"),
+    }
+}
+
+/// What must hold between addresses, and between addresses and MTUs.
+pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
+    for (n, link) in links.iter().enumerate() {
+        twice_on_one(link, problems);
+        for other in links[..n].iter().filter(|other| other.at == link.at) {
+            on_two(other, link, problems);
+        }
+        too_small_for_ipv6(link, problems);
+    }
+}
+
+fn twice_on_one(link: &Link, problems: &mut Vec<Problem>) {
+    for (n, address) in link.addresses.iter().enumerate() {
+        let mut before = link.addresses[..n].iter();
+        if before.any(|other| other.value.ip() == address.value.ip()) {
+            problems.push(problem(
+                address,
+                format!("gives {} this address a second time", link.name),
+                "expected each address once; take one of the two away".into(),
+            ));
+        }
+    }
+}
+
+/// An address may be on several links if it stands alone, as on links without a network
+/// of their own.
+fn on_two(one: &Link, two: &Link, problems: &mut Vec<Problem>) {
+    let networked = |a: &&At<Address>| a.value.0.prefix_len() < a.value.0.max_prefix_len();
+    for address in two.addresses.iter().filter(networked) {
+        let mut others = one.addresses.iter().filter(networked);
+        if let Some(other) = others.find(|other| other.value.ip() == address.value.ip()) {
+            problems.push(problem(
+                address,
+                format!("is an address of {} already", one.name),
+                format!("expected another one than that of {}", where_said(other)),
+            ));
+        }
+    }
+}
+
+fn too_small_for_ipv6(link: &Link, problems: &mut Vec<Problem>) {
+    let Some(mtu) = link.mtu.as_ref().filter(|mtu| mtu.value < 1280) else {
+        return;
+    };
+    let mut v6 = link.addresses.iter().filter(|a| a.value.ip().is_ipv6());
+    if let Some(address) = v6.next() {
+        let whose = if link.at == Where::Inside {
+            ""
+        } else {
+            " of the other end"
+        };
+        problems.push(problem(
+            mtu,
+            format!("is too small for the IPv6 address {address}{whose}"),
+            format!("expected 1280 or more with IPv6 ({})", where_said(address)),
+        ));
+    }
+}

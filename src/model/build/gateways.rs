@@ -1,0 +1,143 @@
+//! Whether the kernel could take the routes: each gateway in a network of its link,
+//! each own address one that is there.
+
+use std::net::IpAddr;
+
+use super::routes::Said;
+use super::where_said;
+use crate::model::{Address, Link, Route, RouteKind, Where};
+use crate::place::{At, Problem};
+
+pub(super) fn check(links: &[Link], routes: &[Said<'_>], problems: &mut Vec<Problem>) {
+    let inside: Vec<&Link> = links
+        .iter()
+        .filter(|link| link.at == Where::Inside)
+        .collect();
+    for said in routes {
+        let found = gateway(said, &inside, routes)
+            .or_else(|| source(said, &inside))
+            .or_else(|| made_by_the_kernel(said, &inside));
+        problems.extend(found);
+    }
+}
+
+fn gateway(said: &Said<'_>, links: &[&Link], routes: &[Said<'_>]) -> Option<Problem> {
+    let route = &said.route.value;
+    let via = route.via?;
+    let dev = links
+        .iter()
+        .find(|link| Some(&link.name.value) == route.dev.as_ref())?;
+    let own = links.iter().flat_map(|link| &link.addresses);
+    if let Some(own) = own.clone().find(|address| address.value.ip() == via) {
+        return Some(said.piece.problem(
+            format!(": {via} is an own address of this namespace"),
+            format!(
+                "expected the router's address; {via} is said in {}",
+                where_said(own)
+            ),
+        ));
+    }
+    let networks = || dev.addresses.iter().filter(|a| a.value.0.contains(&via));
+    if let Some(network) = networks().find(|a| is_broadcast(&a.value, via)) {
+        return Some(said.piece.problem(
+            format!(
+                ": {via} is the broadcast address of {}",
+                network.value.0.trunc()
+            ),
+            "expected the router's address".to_string(),
+        ));
+    }
+    let link_local = matches!(via, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    if route.onlink || link_local || networks().next().is_some() || on_the_link(route, via, routes)
+    {
+        return None;
+    }
+    if let Some(other) = own.clone().find(|address| address.value.0.contains(&via)) {
+        let link = links.iter().find(|link| link.addresses.contains(other))?;
+        return Some(said.piece.problem(
+            format!(
+                ": {via} is in a network of {}, not of {}",
+                link.name, dev.name
+            ),
+            format!(
+                "say so under routes_{}, or write dev {} here",
+                link.name.value.suffix(),
+                link.name
+            ),
+        ));
+    }
+    let family: Vec<&At<Address>> = dev
+        .addresses
+        .iter()
+        .filter(|a| a.value.ip().is_ipv4() == via.is_ipv4())
+        .collect();
+    let remedy = match family[..] {
+        [] => format!(
+            "{} has no such address; give it one in config_{}, or say onlink",
+            dev.name,
+            dev.name.value.suffix()
+        ),
+        _ => {
+            let networks = family
+                .iter()
+                .map(|a| format!("{} ({})", a.value.0.trunc(), where_said(a)));
+            let networks: Vec<String> = networks.collect();
+            format!(
+                "expected an address in {}; correct one of the two, or say onlink",
+                networks.join(" or ")
+            )
+        }
+    };
+    Some(said.piece.problem(
+        format!(": {via} is in none of the networks of {}", dev.name),
+        remedy,
+    ))
+}
+
+/// Another route without a gateway leads to it, over the same link: the kernel looks in
+/// the table of the route, then in all.
+fn on_the_link(route: &Route, via: IpAddr, routes: &[Said<'_>]) -> bool {
+    routes.iter().map(|said| &said.route.value).any(|other| {
+        other.kind == RouteKind::Unicast
+            && other.via.is_none()
+            && other.dev == route.dev
+            && (other.table == route.table || other.table == Route::MAIN)
+            && other.dst.prefix_len() > 0
+            && other.dst.contains(&via)
+    })
+}
+
+fn source(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
+    let src = said.route.value.src?;
+    let mut own = links.iter().flat_map(|link| &link.addresses);
+    if src.is_loopback() || own.any(|address| address.value.ip() == src) {
+        return None;
+    }
+    Some(said.piece.problem(
+        format!(": {src} is not an address of this namespace"),
+        "expected one of its own addresses after src; add it to config, or take src away",
+    ))
+}
+
+/// With an address the kernel makes a route to its network, and takes no second one
+/// that is just like it. (For IPv6 the two differ in their metric.)
+fn made_by_the_kernel(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
+    let route = &said.route.value;
+    if route.table != Route::MAIN || route.metric != 0 || route.dst.prefix_len() == 32 {
+        return None;
+    }
+    let mut addresses = links.iter().flat_map(|link| &link.addresses);
+    let address = addresses.find(|a| a.value.0.trunc() == route.dst)?;
+    Some(said.piece.problem(
+        format!(": the kernel makes this route itself, for {address}"),
+        format!(
+            "take the line away ({}), or give it a metric",
+            where_said(address)
+        ),
+    ))
+}
+
+fn is_broadcast(address: &Address, ip: IpAddr) -> bool {
+    let net = address.0;
+    ip.is_ipv4() && net.prefix_len() < 31 && ip == net.broadcast()
+}

@@ -1,0 +1,397 @@
+//! The listed links with their settings in, the links that are wanted out: `lo` first,
+//! then in the order of `netns_links`, but none before its master or its parent.
+
+use crate::conf::{Listed, Piece, Setting, Settings, vars};
+use crate::model::{Context, Kind, Link, LinkAt, Mac, MacvlanMode, Where};
+use crate::name::{LinkName, NetnsName};
+use crate::place::{At, Problem};
+
+use super::addresses::addresses;
+use super::order;
+use super::problem;
+
+pub(super) fn links(
+    settings: &Settings,
+    context: &Context,
+    problems: &mut Vec<Problem>,
+) -> Vec<Link> {
+    let mut maker = Maker {
+        settings,
+        context,
+        problems,
+    };
+    let mut links = Vec::new();
+    for listed in &settings.links {
+        links.extend(maker.link(listed));
+    }
+    maker.masters(&mut links);
+    if settings.complete {
+        maker.clashes(&links);
+        links = order::in_order(links, maker.problems);
+    }
+    links
+}
+
+struct Maker<'a> {
+    settings: &'a Settings,
+    context: &'a Context,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Maker<'_> {
+    /// The link; after it the other end, if it is a veth.
+    fn link(&mut self, listed: &Listed) -> Vec<Link> {
+        let Some(kind) = self.kind(listed) else {
+            return Vec::new();
+        };
+        self.not_taken(listed, &kind);
+        let mut link = Link::new(Where::Inside, listed.name.clone(), kind);
+        link.up = Some(true);
+        link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
+        link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
+        link.addresses = addresses(listed.get("config"), self.problems);
+        let Kind::Veth { peer: Some(peer) } = &link.kind else {
+            return vec![link];
+        };
+        let other = self.other_end(listed, peer.clone(), &link);
+        vec![link, other]
+    }
+
+    fn kind(&mut self, listed: &Listed) -> Option<Kind> {
+        let setting = listed.get("type");
+        if listed.name.value.as_str() == "lo" {
+            return Some(Kind::Loopback);
+        }
+        let word = setting.map(Setting::whole);
+        match word.as_ref().map_or("physical", |word| word.text) {
+            "physical" => Some(Kind::Physical),
+            "veth" => self.veth(listed),
+            "bridge" => Some(Kind::Bridge),
+            "macvlan" => self.macvlan(listed),
+            "dummy" => Some(Kind::Dummy),
+            text => {
+                let word = word?;
+                let known = vars::TYPES.iter().find(|(known, _)| *known == text);
+                let now = "expected physical, veth, bridge, macvlan or dummy";
+                self.problems.push(match known {
+                    Some(_) => word.problem("is not built yet", format!("{now} in this version")),
+                    None => word.problem("is not a type of link", now),
+                });
+                None
+            }
+        }
+    }
+
+    fn veth(&mut self, listed: &Listed) -> Option<Kind> {
+        let name = match listed.get("peer") {
+            Some(setting) => self.link_name(&setting.whole())?,
+            None => default_peer(&self.settings.name, &listed.name.value)?,
+        };
+        let at = match listed.get("peer_netns") {
+            Some(setting) => self.netns(&setting.whole())?,
+            None => Where::Host,
+        };
+        if at == Where::Inside {
+            let setting = listed.get("peer_netns")?;
+            self.problems.push(setting.whole().problem(
+                "is this namespace itself; a pair with both ends in one namespace is not built yet",
+                "name another namespace, or take the line away for the host",
+            ));
+        }
+        let peer = Some(LinkAt { at, name });
+        Some(Kind::Veth { peer })
+    }
+
+    fn macvlan(&mut self, listed: &Listed) -> Option<Kind> {
+        let Some(parent) = listed.get("link") else {
+            let suffix = listed.name.value.suffix();
+            self.problems.push(problem(
+                &listed.name,
+                "is a macvlan without a parent".into(),
+                format!("expected a link of the host to put it on; write link_{suffix}=\"eth0\""),
+            ));
+            return None;
+        };
+        let parent = parent.whole();
+        let name = self.link_name(&parent)?;
+        let at = match listed.get("link_netns") {
+            Some(setting) => self.netns(&setting.whole())?,
+            None => Where::Host,
+        };
+        let here = self.settings.links.iter().find(|l| l.name.value == name);
+        if self.settings.complete && at == Where::Inside && here.is_none() {
+            self.problems.push(parent.problem(
+                "is not in netns_links",
+                format!("add {name} to netns_links, or take link_netns away for one of the host's"),
+            ));
+        }
+        let moved = here.is_some_and(|here| {
+            here.get("type")
+                .is_none_or(|kind| kind.whole().text == "physical")
+        });
+        if at == Where::Host && moved && name.as_str() != "lo" {
+            let suffix = listed.name.value.suffix();
+            self.problems.push(parent.problem(
+                "is moved into this namespace, and not on the host then",
+                format!(
+                    "write link_netns_{suffix}=\"{}\" as well",
+                    self.settings.name
+                ),
+            ));
+        }
+        let parent = LinkAt { at, name };
+        let mode = match listed.get("mode") {
+            Some(setting) => self.mode(&setting.whole())?,
+            None => MacvlanMode::default(),
+        };
+        Some(Kind::Macvlan { parent, mode })
+    }
+
+    fn mode(&mut self, word: &Piece<'_>) -> Option<MacvlanMode> {
+        let known = MacvlanMode::WORDS
+            .iter()
+            .find(|(known, _)| *known == word.text);
+        if known.is_none() {
+            let expected = "expected private, vepa, bridge or passthru";
+            self.problems
+                .push(word.problem("is not a mode of a macvlan", expected));
+        }
+        known.map(|(_, mode)| *mode)
+    }
+
+    /// The other end has what is said of it, and the MTU of this end: packets that one
+    /// end may send and the other not take are lost without a word.
+    fn other_end(&mut self, listed: &Listed, peer: LinkAt, link: &Link) -> Link {
+        let name = match listed.get("peer") {
+            Some(setting) => setting.whole().at(peer.name),
+            None => At {
+                value: peer.name,
+                asked: listed.name.asked.clone(),
+            },
+        };
+        let this = Some(link.link_at());
+        let mut other = Link::new(peer.at, name, Kind::Veth { peer: this });
+        other.up = Some(true);
+        other.mtu = link.mtu.clone();
+        other.addresses = addresses(listed.get("peer_config"), self.problems);
+        if let Some(setting) = listed.get("peer_master") {
+            let word = setting.whole();
+            other.master = self.link_name(&word).map(|name| word.at(name));
+        }
+        other
+    }
+
+    /// What is set for the link although its type does not take it.
+    fn not_taken(&mut self, listed: &Listed, kind: &Kind) {
+        for (var, setting) in listed.settings().filter(|(var, _)| var.built) {
+            let lo = matches!(kind, Kind::Loopback);
+            let taken = match lo {
+                true => matches!(var.name, "config" | "routes"),
+                false => var.types.is_empty() || var.types.contains(&kind.word()),
+            };
+            if taken {
+                continue;
+            }
+            let (name, suffix) = (&listed.name, listed.name.value.suffix());
+            let built = var
+                .types
+                .iter()
+                .filter(|t| vars::TYPES.contains(&(t, true)));
+            let types: Vec<&str> = built.copied().collect();
+            let remedy = match lo {
+                true => "expected config_lo and routes_lo alone; take the line away".into(),
+                false => format!(
+                    "write type_{suffix}=\"{}\" as well, or take the line away",
+                    types.join(" or ")
+                ),
+            };
+            let article = format!("means nothing for {name}, which is {}", what(kind));
+            self.problems.push(setting.whole().problem(article, remedy));
+        }
+    }
+
+    fn mtu(&mut self, setting: &Setting) -> Option<At<u32>> {
+        let word = setting.whole();
+        match word.text.parse() {
+            Ok(mtu) if (68..=65535).contains(&mtu) => Some(word.at(mtu)),
+            _ => {
+                let expected = "expected a number of bytes from 68 to 65535";
+                self.problems.push(word.problem("is not an MTU", expected));
+                None
+            }
+        }
+    }
+
+    fn mac(&mut self, setting: &Setting, listed: &Listed) -> Option<At<Mac>> {
+        let word = setting.whole();
+        if word.text == "stable" {
+            let mac = stable_mac(&self.context.seed, &self.settings.name, &listed.name.value);
+            return Some(word.at(mac));
+        }
+        match word.text.parse() {
+            Ok(mac) => Some(word.at(mac)),
+            Err(wrong) => {
+                let expected = "expected stable, or an address such as 52:54:00:12:34:56";
+                let wrong: String = wrong;
+                self.problems.push(word.problem(wrong, expected));
+                None
+            }
+        }
+    }
+
+    /// `master_IF` of the ports and `bridge_IF` of the bridges say the same from two
+    /// sides, and must agree.
+    fn masters(&mut self, links: &mut [Link]) {
+        for listed in &self.settings.links {
+            if let Some(setting) = listed.get("master") {
+                let word = setting.whole();
+                if let Some(master) = self.link_name(&word) {
+                    self.join(links, &listed.name.value, word.at(master), &word);
+                }
+            }
+        }
+        for listed in &self.settings.links {
+            let ports = listed.get("bridge").map(Setting::words).unwrap_or_default();
+            for word in ports {
+                if let Some(port) = self.link_name(&word) {
+                    self.join(links, &port, word.at(listed.name.value.clone()), &word);
+                }
+            }
+        }
+    }
+
+    /// Makes `master` the master of `port`; `word` asked for it.
+    fn join(
+        &mut self,
+        links: &mut [Link],
+        port: &LinkName,
+        master: At<LinkName>,
+        word: &Piece<'_>,
+    ) {
+        let inside = |link: &&Link| link.at == Where::Inside;
+        let kind_of = |name: &LinkName| {
+            let mut found = links.iter().filter(inside);
+            found
+                .find(|link| link.name.value == *name)
+                .map(|link| &link.kind)
+        };
+        let listed = |name: &LinkName| self.settings.links.iter().any(|l| l.name.value == *name);
+        for name in [port, &master.value] {
+            if self.settings.complete && !listed(name) {
+                let remedy =
+                    format!("add {name} to netns_links; bridge and ports are in one namespace");
+                return self
+                    .problems
+                    .push(word.problem("is not in netns_links", remedy));
+            }
+        }
+        let refused = match (kind_of(port), kind_of(&master.value)) {
+            // What is missing here has its own problem.
+            (None, _) | (_, None) => return,
+            (Some(Kind::Loopback), _) => "makes lo a port, which no bridge takes",
+            (_, Some(kind)) if !matches!(kind, Kind::Bridge) => {
+                "names a master that is not a bridge"
+            }
+            (Some(Kind::Bridge), _) => "makes a bridge the port of a bridge",
+            _ => "",
+        };
+        if !refused.is_empty() {
+            let remedy = "expected a link that is no bridge, and its bridge";
+            return self.problems.push(word.problem(refused, remedy));
+        }
+        let mut ports = links.iter_mut().filter(|link| link.at == Where::Inside);
+        let Some(link) = ports.find(|link| link.name.value == *port) else {
+            return;
+        };
+        match &link.master {
+            Some(other) if *other != master => {
+                let line = super::where_said(other);
+                self.problems.push(word.problem(
+                    format!("gives {port} a second master, after {other}"),
+                    format!("expected one master; the other is said at {line}"),
+                ));
+            }
+            _ => link.master = Some(master),
+        }
+    }
+
+    /// Two links cannot have one name in one namespace.
+    fn clashes(&mut self, links: &[Link]) {
+        for (n, link) in links.iter().enumerate() {
+            let mut before = links[..n].iter();
+            if let Some(other) = before.find(|l| l.link_at() == link.link_at()) {
+                let line = super::where_said(&other.name);
+                self.problems.push(problem(
+                    &link.name,
+                    format!("would be the second {}", link.link_at()),
+                    format!("expected another name than the one of {line}"),
+                ));
+            }
+        }
+    }
+
+    fn link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
+        let name: Result<LinkName, String> = word.text.parse();
+        let refuse = |wrong| {
+            let wrong = format!("is not a name for a link: {wrong}");
+            self.problems
+                .push(word.problem(wrong, "expected the name of a link"));
+        };
+        name.map_err(refuse).ok()
+    }
+
+    fn netns(&mut self, word: &Piece<'_>) -> Option<Where> {
+        let name: Result<NetnsName, String> = word.text.parse();
+        match name {
+            Ok(name) if name == self.settings.name => Some(Where::Inside),
+            Ok(name) => Some(Where::Netns(name)),
+            Err(wrong) => {
+                let wrong = format!("is not a name for a namespace: {wrong}");
+                let remedy = "expected a name such as mgmt, or nothing for the host";
+                self.problems.push(word.problem(wrong, remedy));
+                None
+            }
+        }
+    }
+}
+
+fn what(kind: &Kind) -> String {
+    match kind {
+        Kind::Loopback => "the loopback link".into(),
+        _ => format!("a {} link", kind.word()),
+    }
+}
+
+/// `mgmt-eth0`, or, where that is too long for the kernel or could be read in two ways
+/// (`a-b-c`), `mgmt-` (six bytes of the name at most) and eight digits of a hash.
+fn default_peer(netns: &NetnsName, link: &LinkName) -> Option<LinkName> {
+    let (netns, link) = (netns.as_str(), link.as_str());
+    let plain = format!("{netns}-{link}");
+    if plain.len() <= 15 && !netns.contains('-') {
+        return plain.parse().ok();
+    }
+    let hash = fnv1a(&["peer", netns, link]);
+    let start = &netns[..netns.len().min(6)];
+    format!("{start}-{:08x}", hash as u32 ^ (hash >> 32) as u32)
+        .parse()
+        .ok()
+}
+
+/// Locally administered, of one station, and the same at every boot.
+fn stable_mac(seed: &str, netns: &NetnsName, link: &LinkName) -> Mac {
+    let hash = fnv1a(&["mac", seed.trim_ascii(), netns.as_str(), link.as_str()]);
+    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
+    // The bytes of FNV-1a are not equally well mixed: none is dropped.
+    Mac([(a ^ g) & 0xfc | 0x02, b ^ h, c, d, e, f])
+}
+
+/// FNV-1a with 64 bits, over the texts with a zero byte behind each.
+fn fnv1a(texts: &[&str]) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for text in texts {
+        for byte in text.bytes().chain([0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
+}

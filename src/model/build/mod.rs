@@ -1,0 +1,109 @@
+//! Settings in, the state that is wanted out, or every problem found. Here is what a
+//! value means, and what must hold between several of them. No I/O: every rule can be
+//! tested by calling it.
+
+mod addresses;
+mod gateways;
+mod links;
+mod order;
+mod resolv;
+mod routes;
+
+use super::State;
+use super::route::Names;
+use crate::conf::Settings;
+use crate::name::NetnsName;
+use crate::place::{Asked, At, Problem};
+
+pub use resolv::RESOLV_CONF_MARK;
+
+/// What the settings do not say but their meaning depends on.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    /// Something that differs from machine to machine and stays the same, such as the
+    /// text of /etc/machine-id: two hosts with the same settings on one LAN must not
+    /// derive the same hardware addresses.
+    pub seed: String,
+    /// The names of routing tables and such that ip(8) knows on this machine.
+    pub names: Names,
+}
+
+/// What is wanted of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The namespace.
+    pub name: NetnsName,
+    /// What it is to be.
+    pub state: State,
+    /// `/etc/netns/NAME` is laid over `/etc` as a whole, not bound file by file.
+    pub overlay: bool,
+}
+
+/// Makes of the settings what they ask for. The problems are in the order of the files,
+/// those that the reader found among them.
+pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem>> {
+    let mut problems = settings.problems.clone();
+    let links = links::links(settings, context, &mut problems);
+    let routes = routes::routes(settings, context, &mut problems);
+    let resolv_conf = resolv::resolv_conf(settings, &mut problems);
+    let overlay = overlay(settings, &mut problems);
+    if settings.complete {
+        // What a line says that could not be read is missing here, and would be missed.
+        addresses::check(&links, &mut problems);
+        gateways::check(&links, &routes, &mut problems);
+    }
+    if !problems.is_empty() {
+        return Err(in_file_order(problems));
+    }
+    let routes = routes.into_iter().map(|said| said.route);
+    Ok(Want {
+        name: settings.name.clone(),
+        state: State {
+            netns: true,
+            links,
+            routes: routes.collect(),
+            resolv_conf,
+        },
+        overlay,
+    })
+}
+
+fn overlay(settings: &Settings, problems: &mut Vec<Problem>) -> bool {
+    let Some(setting) = settings.get("netns_etc") else {
+        return false;
+    };
+    let word = setting.whole();
+    if !matches!(word.text, "overlay" | "bind") {
+        problems.push(word.problem("is not known", "expected overlay or bind"));
+    }
+    word.text == "overlay"
+}
+
+/// Files in the order in which they are read, then lines, then columns. Each problem
+/// once, however many checks came upon it.
+fn in_file_order(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| {
+        let place = problem.place.as_ref();
+        place.map(|place| (place.file.clone(), place.line, place.column))
+    });
+    problems.dedup();
+    problems
+}
+
+/// A problem with a value of a setting, when the setting's own text is not at hand.
+/// `wrong` goes on after the value.
+fn problem<T: std::fmt::Display>(value: &At<T>, wrong: String, remedy: String) -> Problem {
+    let setting = value.asked.as_ref().map_or("", |asked| &asked.setting);
+    Problem {
+        place: value.asked.as_ref().map(|asked| asked.place.clone()),
+        wrong: format!("{setting}: \"{value}\" {wrong}"),
+        remedy,
+    }
+}
+
+/// `config_eth1, line 7`: where a value was said, for the second line of a problem.
+fn where_said<T>(value: &At<T>) -> String {
+    let said =
+        |asked: &std::sync::Arc<Asked>| format!("{}, line {}", asked.setting, asked.place.line);
+    value.asked.as_ref().map_or("always there".into(), said)
+}

@@ -1,0 +1,50 @@
+//! Links in, the same links in an order in which they can be made out: each behind its
+//! master and behind its parent, and otherwise as they were listed.
+
+use super::problem;
+use crate::model::{Kind, Link, LinkAt, Where};
+use crate::place::Problem;
+
+pub(super) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Link> {
+    let mut waiting = links;
+    let mut ordered: Vec<Link> = Vec::new();
+    while !waiting.is_empty() {
+        let next = waiting.iter().position(|link| {
+            let mut needs = needs(link).into_iter();
+            needs.all(|need| !waiting.iter().any(|other| other.link_at() == need))
+        });
+        let Some(next) = next else {
+            problems.push(problem(
+                &waiting[0].name,
+                "needs itself to be made first, by its parent or its master".into(),
+                "expected parents and masters that do not lead back to the link".into(),
+            ));
+            ordered.append(&mut waiting);
+            break;
+        };
+        let link = waiting.remove(next);
+        let is_pair = matches!(link.kind, Kind::Veth { .. }) && link.at == Where::Inside;
+        ordered.push(link);
+        // The ends of a pair are made together, and stay together.
+        if is_pair && next < waiting.len() {
+            ordered.push(waiting.remove(next));
+        }
+    }
+    ordered
+}
+
+/// The links inside that must be there before this one is made.
+fn needs(link: &Link) -> Vec<LinkAt> {
+    let inside = |name| LinkAt {
+        at: Where::Inside,
+        name,
+    };
+    let mut needs = Vec::new();
+    if link.at == Where::Inside {
+        needs.extend(link.master.iter().map(|m| inside(m.value.clone())));
+        if let Kind::Macvlan { parent, .. } = &link.kind {
+            needs.extend((parent.at == Where::Inside).then(|| parent.clone()));
+        }
+    }
+    needs
+}
