@@ -23,7 +23,10 @@ TARGET = $(if $(wildcard $(shell rustc --print sysroot)/lib/rustlib/$(MUSL)/lib/
 
 # One build for each program: built together, netns-exec would be linked with the features
 # of netns-setup, which carries an async runtime.
-BUILD = RUSTFLAGS="$$RUSTFLAGS -C target-feature=+crt-static" \
+# The paths of this machine do not belong into it.
+BUILD = RUSTFLAGS="$$RUSTFLAGS -C target-feature=+crt-static \
+	--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo \
+	--remap-path-prefix=$(CURDIR)=netns-services" \
 	$(CARGO) build --locked --release --target "$$target"
 
 all:

@@ -1,5 +1,6 @@
-//! What netns-exec is made of: every service of a namespace starts through it, so what it
-//! carries is start-up time, and code that runs as root.
+//! What the programs are linked with, netns-exec most of all: every service of a
+//! namespace starts through it, so what it carries is start-up time, and code that runs as
+//! root.
 
 #![allow(clippy::expect_used)]
 
@@ -71,4 +72,14 @@ fn cargo(words: &[&str]) -> String {
     let errors = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success(), "{errors}");
     String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+#[test]
+fn what_make_built_is_static() {
+    for program in ["netns-exec", "netns-setup"] {
+        let path = format!("target/static/{program}");
+        let (well, told) = tree::said(&["readelf", "--program-headers", &path]);
+        assert!(well, "run make first: {told}");
+        assert!(told.contains("LOAD") && !told.contains("INTERP"), "{told}");
+    }
 }
