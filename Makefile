@@ -80,14 +80,13 @@ INSTALLED = \
 	755:$(STATIC)/netns-exec:$(SBINDIR)/netns-exec \
 	755:$(STATIC)/netns-setup:$(SBINDIR)/netns-setup \
 	644:man/netns.5:$(MANDIR)/man5/netns.5 \
-	644:man/netns-exec.8:$(MANDIR)/man8/netns-exec.8 \
 	644:man/netns-setup.8:$(MANDIR)/man8/netns-setup.8 \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
 	755:runit/netns/run:$(SVDIR)/netns/run \
 	755:runit/netns/check:$(SVDIR)/netns/check \
 	755:runit/netns/finish:$(SVDIR)/netns/finish \
-	755:runit/netns-exec/run:$(DOCDIR)/runit/run \
+	755:runit/daemon/run:$(DOCDIR)/runit/run \
 	644:conf.d/netns.example:$(DOCDIR)/netns.example \
 	644:README.md:$(DOCDIR)/README.md \
 	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \

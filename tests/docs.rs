@@ -1,0 +1,140 @@
+//! What the project says of itself, held to what it is: pages, settings files and README
+//! against the table of settings, the programs' --help and the Makefile. Examples are in
+//! tests/examples.rs; how the pages are written is mandoc's business, in tests/scripts.rs.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netns_services::conf::vars::{ALL, Of, TYPES};
+use tree::text;
+
+/// The parts of a page that follow `.Sh NAME`, up to the next section.
+fn section(page: &str, name: &str) -> String {
+    let page = text(page);
+    let head = format!(".Sh {name}\n");
+    let (_, rest) = page
+        .split_once(&head)
+        .unwrap_or_else(|| panic!("no {head}"));
+    rest.split("\n.Sh ").next().unwrap_or("").to_string()
+}
+
+/// The items of a list, `.It MACRO HEAD`, each with what is said of it; those of inner
+/// lists belong to the outer item.
+fn items(section: &str, macro_: &str) -> Vec<(String, String)> {
+    let start = format!(".It {macro_} ");
+    let mut items: Vec<(String, String)> = Vec::new();
+    for line in section.lines() {
+        if let Some(head) = line.strip_prefix(&start) {
+            items.push((head.into(), String::new()));
+        } else if let Some((_, said)) = items.last_mut() {
+            *said += line;
+            said.push('\n');
+        }
+    }
+    items
+}
+
+/// What the page of the settings says holds when nothing is said.
+fn default_in_page(said: &str) -> &str {
+    let (_, default) = said.split_once("Default:").unwrap_or(("", "not said"));
+    let default = default.trim_start();
+    if default.starts_with("none") {
+        return "";
+    }
+    let (_, word) = default.split_once(".Li ").unwrap_or(("", default));
+    word.split(' ').next().unwrap_or("").trim()
+}
+
+#[test]
+fn the_page_lists_every_setting_that_is_built_with_its_default_and_no_other() {
+    for (of, name) in [
+        (Of::Namespace, "SETTINGS OF THE NAMESPACE"),
+        (Of::Link, "SETTINGS OF A LINK"),
+    ] {
+        let section = section("man/netns.5", name);
+        let page = items(&section, "Va");
+        let page: Vec<_> = page
+            .iter()
+            .map(|(head, said)| (head.clone(), default_in_page(said)))
+            .collect();
+        let code = ALL.iter().filter(|var| var.of == of && var.built);
+        let code: Vec<_> = code.map(|var| (var.pattern(), var.default)).collect();
+        assert_eq!(BTreeMap::from_iter(page), BTreeMap::from_iter(code));
+    }
+}
+
+#[test]
+fn the_settings_file_shows_every_setting_that_is_built_with_its_default_and_no_other() {
+    let file = text("conf.d/netns");
+    let shown = file
+        .lines()
+        .filter_map(|line| line.strip_prefix('#')?.split_once('='));
+    let shown = shown
+        .filter(|(name, _)| !name.contains(' '))
+        .map(|(name, value)| {
+            let link = ["eth1", "veth0", "br0", "mac0"].iter().find_map(|link| {
+                let key = name.strip_suffix(link)?;
+                Some((format!("{key}IF"), value.replace(link, "IF")))
+            });
+            link.unwrap_or((name.into(), value.into()))
+        });
+    let code = ALL.iter().filter(|var| var.built);
+    let code = code.map(|var| (var.pattern(), format!("\"{}\"", var.default)));
+    assert_eq!(BTreeMap::from_iter(shown), BTreeMap::from_iter(code));
+}
+
+#[test]
+fn the_types_of_links_are_those_that_are_built() {
+    let links = section("man/netns.5", "SETTINGS OF A LINK");
+    let (_, types) = items(&links, "Va")
+        .into_iter()
+        .find(|(name, _)| name == "type_IF")
+        .unwrap();
+    let page: BTreeSet<String> = items(&types, "Li")
+        .into_iter()
+        .map(|(word, _)| word)
+        .collect();
+    let code = TYPES.iter().filter(|(_, built)| *built);
+    assert_eq!(page, code.map(|(word, _)| word.to_string()).collect());
+    let file = text("conf.d/netns");
+    let (before, _) = file.split_once("\n#type_").unwrap();
+    let said = before.rsplit("\n\n").next().unwrap();
+    for (word, built) in TYPES {
+        assert_eq!(
+            said.contains(&format!("\"{word}\"")),
+            built,
+            "{word}: {said}"
+        );
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_are_there() {
+    let makefile = text("Makefile");
+    let targets: BTreeSet<_> = makefile
+        .lines()
+        .filter_map(|l| l.split_once(':'))
+        .map(|(t, _)| t)
+        .collect();
+    let readme = text("README.md");
+    let mut made = Vec::new();
+    for line in readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("    make"))
+    {
+        let target = line.trim_start().split(' ').next().unwrap_or("");
+        let target = if target.is_empty() || target == "#" {
+            "all"
+        } else {
+            target
+        };
+        assert!(targets.contains(target), "make {target}");
+        made.push(target);
+    }
+    for target in ["all", "demo", "test", "install", "uninstall"] {
+        assert!(made.contains(&target), "make {target} is not in the README");
+    }
+}
