@@ -10,7 +10,8 @@ pub fn is_reserved(name: &str) -> bool {
 const BEGINNINGS: [&str; 5] = ["BASH", "COMP_", "HIST", "LC_", "READLINE_"];
 
 /// From bash(1) "Shell Variables", dash(1) and busybox ash's table of variables.
-const NAMES: [&str; 54] = [
+const NAMES: [&str; 55] = [
+    "_",
     "ASH_VERSION",
     "ATTY",
     "CDPATH",

@@ -1,0 +1,146 @@
+//! Golden cases: one settings file in, one text out. `tests/conf/NAME.conf` is read as
+//! the settings of the namespace `mgmt`; `NAME.defaults`, if there is one, as
+//! conf.d/netns. `NAME.stderr` holds the problems as netns-setup prints them, or
+//! `NAME.want` the state that is wanted. `UPDATE_GOLDEN=1` writes both anew.
+#![cfg(feature = "setup")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use netns_services::conf;
+use netns_services::model::build::build;
+use netns_services::model::route::Names;
+use netns_services::model::{Context, Kind, Link, Want, Where};
+use netns_services::name::NetnsName;
+use netns_services::place::Problem;
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conf");
+
+#[test]
+fn every_case_gives_its_exact_text() {
+    let mut wrong = Vec::new();
+    let (mut bad, mut good) = (0, 0);
+    for case in cases() {
+        let (ending, text) = match want_of(&case) {
+            Ok(want) => ("want", dump(&want)),
+            Err(problems) => ("stderr", conf::render(&mgmt(), &problems)),
+        };
+        match ending {
+            "want" => good += 1,
+            _ => bad += 1,
+        }
+        wrong.extend(compare(&case, ending, &text));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    assert!(bad >= 40, "{bad} cases of bad settings");
+    assert!(good >= 5, "{good} cases of good settings");
+}
+
+/// What differs, if anything does.
+fn compare(case: &Path, ending: &str, text: &str) -> Option<String> {
+    let path = case.with_extension(ending);
+    let other = case.with_extension(if ending == "want" { "stderr" } else { "want" });
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).unwrap();
+        let _ = fs::remove_file(&other);
+        return None;
+    }
+    let golden = fs::read_to_string(&path).unwrap_or_default();
+    let differs = golden != text || other.exists();
+    differs.then(|| format!("{}\nexpected:\n{golden}\ngot:\n{text}", path.display()))
+}
+
+/// Reads a case from a folder that only root can write to, as /etc/conf.d is. The
+/// folder's name is not in the texts.
+fn want_of(case: &Path) -> Result<Want, Vec<Problem>> {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = |from: PathBuf, to: &str| {
+        fs::write(dir.path().join(to), fs::read(from).unwrap()).unwrap();
+    };
+    copy(case.to_path_buf(), "netns.mgmt");
+    if case.with_extension("defaults").exists() {
+        copy(case.with_extension("defaults"), "netns");
+    }
+    let context = Context {
+        seed: "0123456789abcdef".into(),
+        names: Names {
+            tables: vec![("vpn".into(), 10)],
+            protos: vec![],
+        },
+    };
+    let hide = |text: String| text.replace(dir.path().to_str().unwrap(), "/etc/conf.d");
+    let settings = conf::read(dir.path(), &mgmt()).and_then(|settings| build(&settings, &context));
+    settings.map_err(|problems| {
+        let hidden = problems.into_iter().map(|mut problem| {
+            problem.wrong = hide(problem.wrong);
+            problem.remedy = hide(problem.remedy);
+            if let Some(place) = &mut problem.place {
+                place.file = hide(place.file.to_string()).into();
+            }
+            problem
+        });
+        hidden.collect()
+    })
+}
+
+fn cases() -> Vec<PathBuf> {
+    let entries = fs::read_dir(CASES).unwrap().map(|e| e.unwrap().path());
+    let mut cases: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|e| e == "conf"))
+        .collect();
+    cases.sort();
+    cases
+}
+
+fn mgmt() -> NetnsName {
+    "mgmt".parse().unwrap()
+}
+
+/// All of what is wanted, with the line that asked for each thing.
+fn dump(want: &Want) -> String {
+    let mut out = format!("namespace {}, overlay {}\n", want.name, want.overlay);
+    for link in &want.state.links {
+        dump_link(&mut out, link);
+    }
+    for route in &want.state.routes {
+        let line = route.asked.as_ref().unwrap().place.line;
+        writeln!(out, "route {route} (line {line})").unwrap();
+    }
+    if let Some(resolv_conf) = &want.state.resolv_conf {
+        for line in resolv_conf.value.lines().skip(1) {
+            writeln!(out, "resolv.conf: {line}").unwrap();
+        }
+    }
+    out
+}
+
+fn dump_link(out: &mut String, link: &Link) {
+    let at = match &link.at {
+        Where::Inside => String::new(),
+        Where::Host => " on the host".into(),
+        Where::Netns(netns) => format!(" in {netns}"),
+    };
+    write!(out, "link {}{at} {}", link.name, link.kind.word()).unwrap();
+    match &link.kind {
+        Kind::Veth { peer: Some(peer) } => write!(out, " peer {peer}").unwrap(),
+        Kind::Macvlan { parent, mode } => {
+            write!(out, " parent {parent} mode {}", mode.word()).unwrap();
+        }
+        _ => {}
+    }
+    if let Some(mtu) = &link.mtu {
+        write!(out, " mtu {mtu}").unwrap();
+    }
+    if let Some(mac) = &link.mac {
+        write!(out, " mac {mac}").unwrap();
+    }
+    if let Some(master) = &link.master {
+        write!(out, " master {master}").unwrap();
+    }
+    writeln!(out, " {}", if link.up == Some(true) { "up" } else { "?" }).unwrap();
+    for address in &link.addresses {
+        let line = address.asked.as_ref().unwrap().place.line;
+        writeln!(out, "  address {address} (line {line})").unwrap();
+    }
+}
