@@ -3,6 +3,7 @@
 //! conf.d/netns. `NAME.stderr` holds the problems as netns-setup prints them, or
 //! `NAME.want` the state that is wanted. `UPDATE_GOLDEN=1` writes both anew.
 #![cfg(feature = "setup")]
+#![allow(clippy::unwrap_used)]
 
 use std::fmt::Write as _;
 use std::fs;
