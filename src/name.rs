@@ -11,9 +11,9 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NetnsName(String);
 
-/// The name of a link: 1 to 15 bytes (the kernel's `IFNAMSIZ` less its end), visible
-/// ASCII, without `/`, `:` and quotes, not `.` or `..`, and without `%`, which the
-/// kernel would replace by a number.
+/// The name of a link: 1 to 15 bytes (the kernel's `IFNAMSIZ` less its end) of letters,
+/// digits and `_-.@+,=`, not `.` or `..`. The kernel would take more; what it takes
+/// beyond that is special to sh, to ip(8) or to the kernel (`eth%d`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkName(String);
 
@@ -83,7 +83,7 @@ impl FromStr for LinkName {
         }
         if let Some(c) = text
             .chars()
-            .find(|&c| !c.is_ascii_graphic() || "/:%\"'\\".contains(c))
+            .find(|&c| !c.is_ascii_alphanumeric() && !"_-.@+,=".contains(c))
         {
             return Err(format!("{c:?} is not possible in it"));
         }

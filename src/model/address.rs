@@ -13,6 +13,15 @@ use ipnet::IpNet;
 pub struct Address(pub IpNet);
 
 impl Address {
+    /// The kernel makes it again when its link is back: a loopback or a link-local
+    /// address.
+    pub fn is_kernels(&self) -> bool {
+        match self.ip() {
+            IpAddr::V4(ip) => ip.is_loopback(),
+            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
+        }
+    }
+
     /// The address without its prefix.
     pub fn ip(&self) -> IpAddr {
         self.0.addr()

@@ -107,6 +107,18 @@ impl Route {
         }
     }
 
+    /// The kernel makes it again when its address or its router is back
+    /// (RTPROT_KERNEL, RTPROT_RA).
+    pub fn is_kernels(&self) -> bool {
+        [2, 9].contains(&self.proto)
+    }
+
+    /// What the kernel tells routes apart by: of two with one key, the second replaces
+    /// the first.
+    pub fn key(&self) -> (&Where, IpNet, u32, u32) {
+        (&self.at, self.dst, self.metric, self.table)
+    }
+
     /// Reads a route as ip-route(8) takes it after `ip route add`, with the names of
     /// this machine beside those that are the same everywhere.
     pub fn parse(text: &str, names: &Names) -> Result<Route, RouteError> {

@@ -1,0 +1,187 @@
+//! One change, and its spelling as the command that would do the same. That spelling
+//! serves the plan, the report, the refusals and a test against the real ip(8). Pure:
+//! nothing here makes a change.
+
+use std::sync::Arc;
+
+use crate::model::{Address, Kind, Link, LinkAt, Mac, Route, Where};
+use crate::name::{LinkName, NetnsName};
+use crate::place::Asked;
+
+/// A step, and the setting that asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What is done.
+    pub step: Step,
+    /// `None` where no one setting did: the namespace itself, an undo.
+    pub asked: Option<Arc<Asked>>,
+}
+
+/// What is done. Each is one request to the kernel, or one file written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Equivalent to `ip netns add NAME`.
+    AddNetns,
+    /// Equivalent to `ip netns delete NAME`.
+    DelNetns,
+    /// Equivalent to `ip link add LINK … type KIND …`, in the namespace where it is to be.
+    AddLink {
+        /// With its mtu and mac; what else it has comes in changes of its own.
+        link: Box<Link>,
+        /// Of a veth, the other end.
+        peer: Option<Box<Link>>,
+    },
+    /// Equivalent to `ip link delete LINK`.
+    DelLink(LinkAt),
+    /// Equivalent to `ip link set LINK netns NAME`. The kernel takes it down, and its
+    /// addresses, routes and master away.
+    MoveLink(LinkAt, Where),
+    /// Equivalent to `ip link set LINK mtu MTU`.
+    SetMtu(LinkAt, u32),
+    /// Equivalent to `ip link set LINK address MAC`.
+    SetMac(LinkAt, Mac),
+    /// Equivalent to `ip link set LINK master MASTER` or `ip link set LINK nomaster`.
+    SetMaster(LinkAt, Option<LinkName>),
+    /// Equivalent to `ip link set LINK up` or `ip link set LINK down`.
+    SetUp(LinkAt, bool),
+    /// Equivalent to `ip address add ADDRESS dev LINK`.
+    AddAddress(LinkAt, Address),
+    /// Equivalent to `ip address delete ADDRESS dev LINK`.
+    DelAddress(LinkAt, Address),
+    /// Equivalent to `ip route add ROUTE`.
+    AddRoute(Route),
+    /// Equivalent to `ip route replace ROUTE`.
+    ReplaceRoute(Route),
+    /// Equivalent to `ip route delete ROUTE`.
+    DelRoute(Route),
+    /// Writes `/etc/netns/NAME/resolv.conf` in place.
+    WriteResolvConf(String),
+    /// Removes it.
+    RemoveResolvConf,
+}
+
+impl Change {
+    /// The command that does the same, for sh and iproute2, run on the host.
+    pub fn command(&self, netns: &NetnsName) -> String {
+        match &self.step {
+            Step::AddNetns => format!("ip netns add {netns}"),
+            Step::DelNetns => format!("ip netns delete {netns}"),
+            Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
+            Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),
+            Step::MoveLink(link, to) => {
+                let to = name_of(netns, to);
+                format!("{} netns {to}", set(netns, link))
+            }
+            Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
+            Step::SetMac(link, mac) => format!("{} address {mac}", set(netns, link)),
+            Step::SetMaster(link, Some(master)) => {
+                format!("{} master {}", set(netns, link), master)
+            }
+            Step::SetMaster(link, None) => format!("{} nomaster", set(netns, link)),
+            Step::SetUp(link, true) => format!("{} up", set(netns, link)),
+            Step::SetUp(link, false) => format!("{} down", set(netns, link)),
+            Step::AddAddress(link, address) => self::address(netns, link, "add", address),
+            Step::DelAddress(link, address) => self::address(netns, link, "delete", address),
+            Step::AddRoute(route) => self::route(netns, "add", route),
+            Step::ReplaceRoute(route) => self::route(netns, "replace", route),
+            Step::DelRoute(route) => self::route(netns, "delete", route),
+            Step::WriteResolvConf(text) => {
+                let lines: Vec<_> = text
+                    .lines()
+                    .map(|line| format!(" '{}'", line.replace('\'', r"'\''")))
+                    .collect();
+                let lines = lines.concat();
+                format!(
+                    "mkdir -p /etc/netns/{netns} && printf '%s\\n'{lines} >/etc/netns/{netns}/resolv.conf"
+                )
+            }
+            Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
+        }
+    }
+}
+
+/// `ip`, made to act on a namespace.
+fn ip(netns: &NetnsName, at: &Where) -> String {
+    match at {
+        Where::Inside => format!("ip -n {netns}"),
+        Where::Host => "ip".into(),
+        Where::Netns(other) => format!("ip -n {other}"),
+    }
+}
+
+/// What stands behind `netns`. The host's namespace has no name; it is the one of the
+/// first process.
+fn name_of(netns: &NetnsName, at: &Where) -> String {
+    match at {
+        Where::Inside => netns.to_string(),
+        Where::Host => "1".into(),
+        Where::Netns(other) => other.to_string(),
+    }
+}
+
+fn set(netns: &NetnsName, link: &LinkAt) -> String {
+    format!("{} link set {}", ip(netns, &link.at), &link.name)
+}
+
+fn address(netns: &NetnsName, link: &LinkAt, verb: &str, address: &Address) -> String {
+    format!(
+        "{} address {verb} {address} dev {}",
+        ip(netns, &link.at),
+        &link.name
+    )
+}
+
+fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
+    let family = if route.dst.addr().is_ipv6() {
+        " -6"
+    } else {
+        ""
+    };
+    format!("{}{family} route {verb} {route}", ip(netns, &route.at))
+}
+
+/// A veth is made where its peer is to be, so that both ends are placed by one message;
+/// a macvlan where its parent is.
+fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
+    let home = |at: &Where, from: &Where| match at == from {
+        true => String::new(),
+        false => format!(" netns {}", name_of(netns, at)),
+    };
+    match (&link.kind, peer) {
+        (Kind::Veth { .. }, Some(peer)) => format!(
+            "{} link add {} type veth peer {}{}",
+            ip(netns, &peer.at),
+            described(peer),
+            described(link),
+            home(&link.at, &peer.at)
+        ),
+        (Kind::Macvlan { parent, mode }, _) => format!(
+            "{} link add {}{} link {} type macvlan mode {}",
+            ip(netns, &parent.at),
+            described(link),
+            home(&link.at, &parent.at),
+            &parent.name,
+            mode.word()
+        ),
+        (kind, _) => {
+            format!(
+                "{} link add {} type {}",
+                ip(netns, &link.at),
+                described(link),
+                kind.word()
+            )
+        }
+    }
+}
+
+/// The name of a link that is made, with what is given at once.
+fn described(link: &Link) -> String {
+    let mut text = format!("name {}", &link.name.value);
+    if let Some(mtu) = &link.mtu {
+        text += &format!(" mtu {mtu}");
+    }
+    if let Some(mac) = &link.mac {
+        text += &format!(" address {mac}");
+    }
+    text
+}

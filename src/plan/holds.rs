@@ -1,0 +1,101 @@
+//! What already held: what is wanted and is there, as the changes that would have made
+//! it. It is what `netns-setup -v` prints beside the changes.
+
+use super::{Change, Step, fits};
+use crate::model::{Kind, Link, LinkAt, State, Where};
+
+/// What of `want` stands in `have`, in the order in which a plan would make it.
+pub fn holds(want: &State, have: &State) -> Vec<Change> {
+    let mut held = Vec::new();
+    if want.netns && have.netns {
+        held.push(Change {
+            step: Step::AddNetns,
+            asked: None,
+        });
+    }
+    for link in &want.links {
+        let found = have.link(&link.at, &link.name.value);
+        if let Some(found) = found.filter(|found| fits(&link.kind, &found.kind)) {
+            held.extend(of_link(want, link, found));
+        }
+    }
+    for route in want
+        .routes
+        .iter()
+        .filter(|route| have.routes.contains(route))
+    {
+        held.push(Change {
+            step: Step::AddRoute(route.value.clone()),
+            asked: route.asked.clone(),
+        });
+    }
+    if let Some(text) = want
+        .resolv_conf
+        .as_ref()
+        .filter(|t| have.resolv_conf.as_ref() == Some(t))
+    {
+        let step = Step::WriteResolvConf(text.value.clone());
+        held.push(Change {
+            step,
+            asked: text.asked.clone(),
+        });
+    }
+    held
+}
+
+fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
+    let at = link.link_at();
+    let mut held = Vec::new();
+    let mut hold = |step, asked| held.push(Change { step, asked });
+    match &link.kind {
+        Kind::Physical if link.at == Where::Inside => {
+            let from = LinkAt {
+                at: Where::Host,
+                name: at.name.clone(),
+            };
+            hold(Step::MoveLink(from, Where::Inside), link.name.asked.clone());
+        }
+        Kind::Physical | Kind::Loopback => {}
+        Kind::Veth { .. } if link.at != Where::Inside => {}
+        kind => {
+            let peer = match kind {
+                Kind::Veth { peer: Some(peer) } => want.link(&peer.at, &peer.name),
+                _ => None,
+            };
+            let peer = peer.cloned().map(Box::new);
+            hold(
+                Step::AddLink {
+                    link: Box::new(link.clone()),
+                    peer,
+                },
+                link.name.asked.clone(),
+            );
+        }
+    }
+    if let Some(mtu) = link.mtu.as_ref().filter(|_| link.mtu == found.mtu) {
+        hold(Step::SetMtu(at.clone(), mtu.value), mtu.asked.clone());
+    }
+    if let Some(mac) = link.mac.as_ref().filter(|_| link.mac == found.mac) {
+        hold(Step::SetMac(at.clone(), mac.value), mac.asked.clone());
+    }
+    if let Some(master) = link.master.as_ref().filter(|_| link.master == found.master) {
+        hold(
+            Step::SetMaster(at.clone(), Some(master.value.clone())),
+            master.asked.clone(),
+        );
+    }
+    if let Some(up) = link.up.filter(|_| link.up == found.up) {
+        hold(Step::SetUp(at.clone(), up), link.name.asked.clone());
+    }
+    for address in link
+        .addresses
+        .iter()
+        .filter(|a| found.addresses.contains(a))
+    {
+        hold(
+            Step::AddAddress(at.clone(), address.value),
+            address.asked.clone(),
+        );
+    }
+    held
+}

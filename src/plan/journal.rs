@@ -1,0 +1,189 @@
+//! What we made, and what was there before: the one thing about a namespace that cannot
+//! be read back from the kernel. Data and its bookkeeping; its text form is the stage
+//! above's.
+
+use super::{Change, Step};
+use crate::model::{Address, Kind, Link, LinkAt, Route, State, Where};
+use crate::name::LinkName;
+use crate::place::At;
+
+/// What belongs to us of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// What we made, set or moved; in each link only what we set.
+    pub made: State,
+    /// Of the host: each link that we moved, and its routes, as they were.
+    pub before: State,
+}
+
+impl Journal {
+    /// Note what a change is going to make, before it is made. `have` is what was there
+    /// before the change.
+    pub fn note(&mut self, change: &Change, have: &State) {
+        match &change.step {
+            Step::AddNetns => self.made.netns = true,
+            Step::AddLink { link, peer } => {
+                for end in std::iter::once(link).chain(peer) {
+                    let end = (**end).clone();
+                    self.forget_link(&end.link_at());
+                    let bare = Link {
+                        master: None,
+                        up: None,
+                        addresses: Vec::new(),
+                        ..end
+                    };
+                    self.made.links.push(bare);
+                }
+            }
+            Step::MoveLink(link, Where::Inside) => self.note_move(link, have),
+            // What goes back to the host as it was is not ours there
+            Step::SetMtu(link, _)
+            | Step::SetMac(link, _)
+            | Step::SetMaster(link, _)
+            | Step::AddAddress(link, _)
+                if self.is_return(&link.at, Some(&link.name)) => {}
+            Step::AddRoute(route) if self.is_return(&route.at, route.dev.as_ref()) => {}
+            Step::SetMtu(link, mtu) => self.made(link).mtu = Some(At::nobody(*mtu)),
+            Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
+            Step::SetMaster(link, master) => {
+                self.made(link).master = master.clone().map(At::nobody);
+            }
+            Step::AddAddress(link, address) => self.note_address(link, *address),
+            Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
+            Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
+            _ => {}
+        }
+    }
+
+    /// Note that a change has been made: what it took away is nobody's any more.
+    pub fn done(&mut self, change: &Change) {
+        match &change.step {
+            Step::DelNetns => self.forget_netns(),
+            Step::DelLink(link) => {
+                let other = self.made.link(&link.at, &link.name).map(|l| l.kind.clone());
+                self.forget_link(link);
+                if let Some(Kind::Veth { peer: Some(peer) }) = other {
+                    self.forget_link(&peer);
+                }
+            }
+            Step::MoveLink(link, Where::Host) => {
+                self.forget_link(link);
+                self.before.links.retain(|l| l.name.value != link.name);
+                self.before
+                    .routes
+                    .retain(|r| r.value.dev.as_ref() != Some(&link.name));
+            }
+            Step::DelAddress(link, address) => {
+                self.made(link).addresses.retain(|a| a.value != *address);
+            }
+            Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
+            Step::RemoveResolvConf => self.made.resolv_conf = None,
+            _ => {}
+        }
+    }
+
+    /// What was moved away from the host and is not wanted inside goes back as it was.
+    pub fn with_returns(&self, mut want: State) -> State {
+        for link in &self.before.links {
+            if want.link(&Where::Inside, &link.name.value).is_none() {
+                want.links.push(link.clone());
+                let on = |r: &&At<Route>| r.value.dev.as_ref() == Some(&link.name.value);
+                want.routes
+                    .extend(self.before.routes.iter().filter(on).cloned());
+            }
+        }
+        want
+    }
+
+    /// Keep of it what is there: after an undo, what was noted and never made is not ours.
+    pub fn keep(&mut self, now: &State) {
+        let there = |link: &Link| now.link(&link.at, &link.name.value);
+        self.made.netns &= now.netns;
+        self.made.links.retain(|link| there(link).is_some());
+        for link in &mut self.made.links {
+            let found = there(link).map(|l| l.addresses.clone()).unwrap_or_default();
+            link.addresses.retain(|address| found.contains(address));
+        }
+        self.made.routes.retain(|route| now.routes.contains(route));
+        let moved = |name: &LinkName| now.link(&Where::Inside, name).is_some();
+        self.before.links.retain(|link| moved(&link.name.value));
+        self.before
+            .routes
+            .retain(|route| route.value.dev.as_ref().is_some_and(moved));
+    }
+
+    /// There is nothing of ours.
+    pub fn is_empty(&self) -> bool {
+        *self == Journal::default()
+    }
+
+    fn is_return(&self, at: &Where, name: Option<&LinkName>) -> bool {
+        name.is_some_and(|name| *at == Where::Host && self.before.link(at, name).is_some())
+    }
+
+    fn note_move(&mut self, link: &LinkAt, have: &State) {
+        let Some(was) = have.link(&link.at, &link.name) else {
+            return;
+        };
+        self.made(&LinkAt {
+            at: Where::Inside,
+            name: link.name.clone(),
+        })
+        .kind = Kind::Physical;
+        if self.before.link(&link.at, &link.name).is_some() {
+            return;
+        }
+        self.before.links.push(Link {
+            kind: Kind::Physical,
+            ..was.clone()
+        });
+        let on = |r: &&At<Route>| {
+            let on = r.value.at == link.at && r.value.dev.as_ref() == Some(&link.name);
+            on && !r.value.is_kernels()
+        };
+        self.before
+            .routes
+            .extend(have.routes.iter().filter(on).cloned());
+    }
+
+    fn note_address(&mut self, link: &LinkAt, address: Address) {
+        let addresses = &mut self.made(link).addresses;
+        if !addresses.iter().any(|a| a.value == address) {
+            addresses.push(At::nobody(address));
+        }
+    }
+
+    fn note_route(&mut self, route: &Route) {
+        self.made.routes.retain(|r| r.value.key() != route.key());
+        self.made.routes.push(At::nobody(route.clone()));
+    }
+
+    /// Our entry of a link. One that we did not make is `physical`: never deleted.
+    fn made(&mut self, link: &LinkAt) -> &mut Link {
+        let links = &mut self.made.links;
+        let known = links.iter().position(|l| l.link_at() == *link);
+        let index = known.unwrap_or_else(|| {
+            let name = At::nobody(link.name.clone());
+            links.push(Link::new(link.at.clone(), name, Kind::Physical));
+            links.len() - 1
+        });
+        &mut links[index]
+    }
+
+    /// The namespace that the journal speaks of is gone, whatever has its name now, and
+    /// with it all that was in it.
+    pub fn forget_netns(&mut self) {
+        self.made.links.retain(|link| link.at != Where::Inside);
+        self.made
+            .routes
+            .retain(|route| route.value.at != Where::Inside);
+        self.made.netns = false;
+    }
+
+    /// A link is gone, and with it what we had put on it.
+    fn forget_link(&mut self, link: &LinkAt) {
+        self.made.links.retain(|l| l.link_at() != *link);
+        let on = |r: &Route| r.at == link.at && r.dev.as_ref() == Some(&link.name);
+        self.made.routes.retain(|r| !on(&r.value));
+    }
+}

@@ -1,0 +1,119 @@
+//! What is no longer asked for: only what the journal says we made, and only what is
+//! still there.
+
+use super::{Plan, Step, fits};
+use crate::model::{Address, Kind, Link, LinkAt, Where};
+
+impl Plan<'_> {
+    /// Routes first, then addresses, ports and links, the namespace last.
+    pub(super) fn take_away(&mut self) {
+        self.mark_links();
+        self.take_routes();
+        self.take_addresses();
+        self.take_masters();
+        self.take_links();
+        self.take_resolv_conf();
+        if self.dies() {
+            self.change(Step::DelNetns, None);
+        }
+    }
+
+    /// The namespace is ours, and is to go.
+    fn dies(&self) -> bool {
+        !self.want.netns && self.have.netns && self.journal.made.netns
+    }
+
+    /// What is on a link that goes needs no change of its own.
+    fn mark_links(&mut self) {
+        for link in self.our_links_that_go() {
+            self.lost.insert(link);
+        }
+    }
+
+    fn our_links_that_go(&self) -> Vec<LinkAt> {
+        let made = &self.journal.made.links;
+        let goes = |link: &&Link| {
+            !matches!(link.kind, Kind::Physical | Kind::Loopback)
+                && self.want.link(&link.at, &link.name.value).is_none()
+                && self
+                    .now(&link.link_at())
+                    .is_some_and(|now| fits(&link.kind, &now.kind))
+        };
+        made.iter().filter(goes).map(Link::link_at).collect()
+    }
+
+    fn take_routes(&mut self) {
+        let have = self.have;
+        for made in &self.journal.made.routes {
+            let route = &made.value;
+            let there = have.routes.iter().any(|h| h.value == *route) && !self.is_lost(route);
+            let asked = self
+                .want
+                .routes
+                .iter()
+                .any(|w| w.value.key() == route.key());
+            if there && !asked && !(self.dies() && route.at == Where::Inside) {
+                self.change(Step::DelRoute(route.clone()), None);
+            }
+        }
+    }
+
+    fn take_addresses(&mut self) {
+        for made in &self.journal.made.links {
+            let at = made.link_at();
+            let dies = self.dies() && at.at == Where::Inside;
+            let want = self
+                .want
+                .link(&at.at, &at.name)
+                .map(|l| l.addresses.clone());
+            let (want, Some(now)) = (want.unwrap_or_default(), self.now(&at).cloned()) else {
+                continue;
+            };
+            if dies || self.lost.contains(&at) {
+                continue;
+            }
+            let replaced =
+                |a: &Address| a.ip().is_ipv6() && want.iter().any(|w| w.value.ip() == a.ip());
+            for address in &made.addresses {
+                let goes = now.addresses.contains(address) && !want.contains(address);
+                if goes && !replaced(&address.value) {
+                    self.change(Step::DelAddress(at.clone(), address.value), None);
+                }
+            }
+        }
+    }
+
+    fn take_masters(&mut self) {
+        for made in &self.journal.made.links {
+            let at = made.link_at();
+            let wanted = self
+                .want
+                .link(&at.at, &at.name)
+                .is_some_and(|l| l.master.is_some());
+            let stands = self.now(&at).is_some_and(|now| now.master == made.master);
+            if made.master.is_some() && stands && !wanted && !self.lost.contains(&at) {
+                self.change(Step::SetMaster(at, None), None);
+            }
+        }
+    }
+
+    /// Of a veth, deleting one end deletes both.
+    fn take_links(&mut self) {
+        for link in self.our_links_that_go() {
+            let Some(now) = self.now(&link).cloned() else {
+                continue;
+            };
+            self.change(Step::DelLink(link.clone()), None);
+            self.gone(&link);
+            if let Kind::Veth { peer: Some(peer) } = now.kind {
+                self.gone(&peer);
+            }
+        }
+    }
+
+    fn take_resolv_conf(&mut self) {
+        if self.want.resolv_conf.is_none() && self.have.resolv_conf.is_some() {
+            self.change(Step::RemoveResolvConf, None);
+        }
+    }
+}

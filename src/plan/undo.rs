@@ -1,0 +1,26 @@
+//! Undoing: what was there before becomes what is wanted, so that an undo is a plan like
+//! any other, and cannot know less of the order of things than the plan that failed.
+
+use super::Journal;
+use crate::model::{Kind, State, Where};
+use crate::name::LinkName;
+
+/// What was there as what is wanted. What the kernel makes by itself it makes again.
+pub fn as_it_was(before: &State, journal: &Journal) -> State {
+    let mut want = before.clone();
+    let moved = |name: &LinkName| journal.before.link(&Where::Host, name).is_some();
+    want.links
+        .retain(|link| link.at != Where::Host || !moved(&link.name.value));
+    want.routes.retain(|route| {
+        let moved = route.value.dev.as_ref().is_some_and(moved);
+        !route.value.is_kernels() && !(route.value.at == Where::Host && moved)
+    });
+    for link in &mut want.links {
+        link.addresses.retain(|address| !address.value.is_kernels());
+        // What we cannot have made has not been deleted but moved
+        if matches!(link.kind, Kind::Veth { peer: None } | Kind::Other(_)) {
+            link.kind = Kind::Physical;
+        }
+    }
+    journal.with_returns(want)
+}

@@ -1,0 +1,192 @@
+//! Properties of the plan, on a kernel held in memory that refuses what the real one
+//! refuses and takes away what the real one takes away. The rules of that kernel are
+//! written down here a second time, from rtnetlink(7) and tests/setup.rs; nothing of the
+//! plan's own bookkeeping is used.
+
+mod common {
+    pub mod memory;
+}
+
+use std::collections::BTreeSet;
+
+use common::memory::{Memory, host, settings};
+use netns_services::model::State;
+use netns_services::plan::{Journal, Rest, as_it_was, plan};
+use proptest::prelude::*;
+
+/// A namespace under way, as netns-setup has it.
+#[derive(Clone)]
+struct Run {
+    kernel: Memory,
+    journal: Journal,
+}
+
+impl Run {
+    fn on(state: State) -> Self {
+        Run {
+            kernel: Memory { state },
+            journal: Journal::default(),
+        }
+    }
+
+    /// What netns-setup does; it stops after `limit` changes, as if the next were refused.
+    /// Whether it came to its end.
+    fn make(&mut self, want: &State, rest: Rest, limit: usize) -> bool {
+        let mut left = limit;
+        for _ in 0..3 {
+            let changes = plan(want, &self.kernel.state, &self.journal, rest).unwrap();
+            changes
+                .iter()
+                .for_each(|change| self.journal.note(change, &self.kernel.state));
+            for change in changes {
+                if left == 0 {
+                    return false;
+                }
+                left -= 1;
+                let done = self.kernel.make(&change.step);
+                done.unwrap_or_else(|no| {
+                    panic!("{:?}: {no}\n{:#?}", change.step, self.kernel.state)
+                });
+                self.journal.done(&change);
+            }
+        }
+        true
+    }
+
+    fn reload(&mut self, want: &State, limit: usize) -> bool {
+        let want = self.journal.with_returns(want.clone());
+        self.make(&want, Rest::Goes, limit)
+    }
+
+    fn undo(&mut self, before: &State) {
+        let want = as_it_was(before, &self.journal);
+        assert!(self.make(&want, Rest::Goes, usize::MAX));
+        self.journal.keep(&self.kernel.state);
+    }
+}
+
+/// A state with its order and its origins left out.
+fn essence(state: &State) -> BTreeSet<String> {
+    let mut lines = BTreeSet::new();
+    for link in &state.links {
+        let at = format!("{:?} {}", link.at, link.name);
+        lines.insert(format!(
+            "{at} {:?} {:?} {:?} {:?} {:?}",
+            link.kind,
+            link.mtu.as_ref().map(|m| m.value),
+            link.mac.as_ref().map(|m| m.value),
+            link.master.as_ref().map(|m| &m.value),
+            link.up
+        ));
+        lines.extend(link.addresses.iter().map(|a| format!("{at} {a}")));
+    }
+    lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
+    lines.insert(format!(
+        "{} {:?}",
+        state.netns,
+        state.resolv_conf.as_ref().map(|t| &t.value)
+    ));
+    lines
+}
+
+/// All that is wanted stands.
+fn holds(want: &State, have: &State) {
+    for link in &want.links {
+        let found = have
+            .link(&link.at, &link.name.value)
+            .expect("a link that is wanted");
+        assert!(
+            link.mtu.is_none() || link.mtu == found.mtu,
+            "{link:?}\n{found:?}"
+        );
+        assert!(
+            link.mac.is_none() || link.mac == found.mac,
+            "{link:?}\n{found:?}"
+        );
+        assert!(
+            link.master.is_none() || link.master == found.master,
+            "{link:?}\n{found:?}"
+        );
+        assert_eq!(link.up, found.up, "{}", link.name);
+        for address in &link.addresses {
+            assert!(
+                found.addresses.contains(address),
+                "{address} on {}",
+                link.name
+            );
+        }
+    }
+    for route in &want.routes {
+        assert!(have.routes.contains(route), "{route:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn up_makes_what_is_wanted_and_a_second_up_changes_nothing(host in host(), want in settings()) {
+        let mut run = Run::on(host);
+        prop_assert!(run.make(&want, Rest::Stays, usize::MAX));
+        holds(&want, &run.kernel.state);
+        prop_assert_eq!(plan(&want, &run.kernel.state, &run.journal, Rest::Goes).unwrap(), vec![]);
+    }
+
+    #[test]
+    fn reload_gives_the_same_as_up_from_nothing(host in host(), first in settings(), second in settings()) {
+        let (mut run, mut other) = (Run::on(host.clone()), Run::on(host));
+        run.reload(&first, usize::MAX);
+        run.reload(&second, usize::MAX);
+        other.reload(&second, usize::MAX);
+        prop_assert_eq!(essence(&run.kernel.state), essence(&other.kernel.state));
+    }
+
+    #[test]
+    fn down_leaves_the_host_as_it_was(host in host(), first in settings(), second in settings()) {
+        let mut run = Run::on(host.clone());
+        run.reload(&first, usize::MAX);
+        run.reload(&second, usize::MAX);
+        run.reload(&State::default(), usize::MAX);
+        prop_assert_eq!(essence(&run.kernel.state), essence(&host));
+        prop_assert!(run.journal.before.links.is_empty());
+        prop_assert!(run.journal.made.links.is_empty() && run.journal.made.routes.is_empty());
+    }
+
+    #[test]
+    fn whatever_has_been_made_is_undone(host in host(), first in settings(), second in settings(), cut in 0usize..40) {
+        let mut run = Run::on(host);
+        run.reload(&first, usize::MAX);
+        let before = run.kernel.state.clone();
+        let journal = run.journal.clone();
+        if !run.reload(&second, cut) {
+            run.undo(&before);
+            prop_assert_eq!(essence(&run.kernel.state), essence(&before));
+            prop_assert_eq!(run.journal.before.links.len(), journal.before.links.len());
+            // It can be gone on with: nothing was forgotten that is ours
+            run.reload(&State::default(), usize::MAX);
+            prop_assert!(!run.kernel.state.netns);
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_routes_does_not_matter(host in host(), want in settings()) {
+        let (mut run, mut other) = (Run::on(host.clone()), Run::on(host));
+        let mut turned = want.clone();
+        turned.routes.reverse();
+        run.reload(&want, usize::MAX);
+        other.reload(&turned, usize::MAX);
+        prop_assert_eq!(essence(&run.kernel.state), essence(&other.kernel.state));
+    }
+
+    #[test]
+    fn what_others_made_inside_stays(host in host(), first in settings(), second in settings()) {
+        let mut run = Run::on(host);
+        run.reload(&first, usize::MAX);
+        let theirs = run.kernel.add_theirs();
+        run.reload(&second, usize::MAX);
+        let lines = essence(&run.kernel.state);
+        for line in theirs {
+            prop_assert!(lines.contains(&line), "{}", line);
+        }
+    }
+}
