@@ -1,1 +1,164 @@
-//! To be written.
+//! The kernel: what is there, and making a change. The only folder that speaks netlink,
+//! and the only one that knows namespaces as files. It decides nothing: what to make is
+//! `plan`'s to say.
+//!
+//! Nothing here ever joins a namespace and joins back. A thread joins, opens its socket
+//! and ends; the socket stays in the namespace where it was opened (netlink(7)).
+
+pub mod files;
+mod look;
+mod make;
+pub mod netns;
+pub mod processes;
+mod read;
+mod settle;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::thread;
+
+use nix::sched::{CloneFlags, setns};
+use rtnetlink::packet_core::{ErrorMessage, NlasIterator};
+use rtnetlink::sys::AsyncSocket;
+use rtnetlink::{Handle, MulticastGroup};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::model::Where;
+use crate::name::NetnsName;
+
+/// A no from the kernel.
+#[derive(Debug)]
+pub struct Refusal {
+    /// Its errno.
+    pub errno: io::Error,
+    /// What it said beyond that (extended acknowledgement, netlink(7)).
+    pub said: Option<String>,
+}
+
+/// The namespaces that one namespace's settings have to do with, open for requests.
+pub struct Kernel {
+    runtime: Runtime,
+    netns: NetnsName,
+    sockets: BTreeMap<Where, Socket>,
+}
+
+/// A namespace, and a netlink socket in it.
+struct Socket {
+    netns: File,
+    handle: Handle,
+}
+
+impl Kernel {
+    /// For the namespace of this name, which need not exist. The namespace of this
+    /// process is taken for the host's.
+    pub fn new(netns: NetnsName) -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Kernel {
+            runtime,
+            netns,
+            sockets: BTreeMap::new(),
+        })
+    }
+
+    /// The socket in a namespace, opened if need be.
+    fn socket(&mut self, at: &Where) -> io::Result<&Socket> {
+        if !self.sockets.contains_key(at) {
+            let netns = self.open(at)?;
+            let handle = self.connect(&netns, &[])?.0;
+            self.sockets.insert(at.clone(), Socket { netns, handle });
+        }
+        self.sockets
+            .get(at)
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn open(&self, at: &Where) -> io::Result<File> {
+        match at {
+            Where::Inside => netns::open(self.netns.as_str()),
+            Where::Netns(other) => netns::open(other.as_str()),
+            Where::Host => File::open("/proc/self/ns/net"),
+        }
+    }
+
+    /// A netlink socket opened in a namespace by a thread that joins it and ends.
+    fn connect(&self, netns: &File, groups: &[MulticastGroup]) -> io::Result<(Handle, Events)> {
+        let runtime = self.runtime.handle();
+        let (connection, handle, events) = in_netns(netns, || {
+            let _inside = runtime.enter();
+            let mut new = rtnetlink::new_multicast_connection(groups)?;
+            let socket = new.0.socket_mut().socket_mut();
+            socket.set_ext_ack(true)?;
+            socket.set_cap_ack(true)?;
+            socket.set_netlink_get_strict_chk(true)?;
+            Ok(new)
+        })?;
+        self.runtime.spawn(connection);
+        Ok((handle, events))
+    }
+}
+
+/// What a socket is told without having asked.
+type Events = futures_channel::mpsc::UnboundedReceiver<(
+    rtnetlink::packet_core::NetlinkMessage<rtnetlink::packet_route::RouteNetlinkMessage>,
+    rtnetlink::sys::SocketAddr,
+)>;
+
+/// Do something in a namespace, on a thread that lives no longer than that.
+pub(crate) fn in_netns<T: Send>(
+    netns: &File,
+    act: impl FnOnce() -> io::Result<T> + Send,
+) -> io::Result<T> {
+    let joined = thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            setns(netns, CloneFlags::CLONE_NEWNET)?;
+            act()
+        });
+        thread.join()
+    });
+    joined.unwrap_or_else(|_| Err(io::Error::other("the thread in the namespace ended badly")))
+}
+
+impl From<io::Error> for Refusal {
+    fn from(errno: io::Error) -> Self {
+        Refusal { errno, said: None }
+    }
+}
+
+impl From<rtnetlink::Error> for Refusal {
+    fn from(error: rtnetlink::Error) -> Self {
+        match error {
+            rtnetlink::Error::NetlinkError(message) => Refusal {
+                errno: message.to_io(),
+                said: said(&message),
+            },
+            other => Refusal {
+                errno: io::Error::other(other.to_string()),
+                said: None,
+            },
+        }
+    }
+}
+
+/// The kernel's own words: they stand behind the header of the request that is refused
+/// (NLMSGERR_ATTR_MSG, netlink(7)). netlink-packet-core keeps them, but does not read them.
+fn said(message: &ErrorMessage) -> Option<String> {
+    const HEADER: usize = 16;
+    const MESSAGE: u16 = 1;
+    let attributes = NlasIterator::new(message.header.get(HEADER..)?);
+    let text = attributes.flatten().find(|a| a.kind() == MESSAGE)?;
+    let text = String::from_utf8_lossy(text.value());
+    Some(text.trim_end_matches(['\0', '.']).to_string())
+}
+
+/// The kernel's own words where there are any, else those of its errno.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(said) = &self.said {
+            return f.write_str(said);
+        }
+        let text = self.errno.to_string();
+        f.write_str(text.split(" (os error").next().unwrap_or(&text))
+    }
+}

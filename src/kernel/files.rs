@@ -1,0 +1,66 @@
+//! The one file that netns-setup writes for a namespace: `/etc/netns/NAME/resolv.conf`.
+//! It is ours while its first line says so; else it is its owner's and never written.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use crate::model::build::RESOLV_CONF_MARK;
+use crate::name::NetnsName;
+use crate::state;
+
+/// What is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ResolvConf {
+    /// Nothing.
+    Nothing,
+    /// A file of ours, with this text.
+    Ours(String),
+    /// A file of somebody else's.
+    Theirs,
+}
+
+/// Where a namespace's file is.
+pub fn path(netns: &NetnsName) -> PathBuf {
+    PathBuf::from(state::ETC)
+        .join(netns.as_str())
+        .join("resolv.conf")
+}
+
+/// What is there.
+pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
+    match fs::read(path(netns)) {
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(ResolvConf::Nothing)
+        }
+        Err(e) => Err(e),
+        Ok(text) => match String::from_utf8(text) {
+            Ok(text) if text.starts_with(RESOLV_CONF_MARK) => Ok(ResolvConf::Ours(text)),
+            _ => Ok(ResolvConf::Theirs),
+        },
+    }
+}
+
+/// Write the file in place: a new file under the old name would not be seen where the
+/// old one is bound over `/etc/resolv.conf`.
+pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
+    let path = path(netns);
+    if let Some(folder) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(folder)?;
+    }
+    File::create(path)?.write_all(text.as_bytes())
+}
+
+/// Remove the file, and its folder if it is empty then.
+pub fn remove(netns: &NetnsName) -> io::Result<()> {
+    let path = path(netns);
+    fs::remove_file(&path)?;
+    if let Some(folder) = path.parent() {
+        let _ = fs::remove_dir(folder);
+    }
+    Ok(())
+}

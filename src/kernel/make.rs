@@ -1,0 +1,284 @@
+//! Making a change: one step in, one request to the kernel out.
+
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoMacVlan, InfoVeth, MacVlanMode};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
+};
+use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec};
+
+use super::look::link_named;
+use super::{Kernel, Refusal, files, netns};
+use crate::model::{Address, Kind, Link, LinkAt, MacvlanMode, Route, RouteKind, Where};
+use crate::plan::Step;
+
+impl Kernel {
+    /// Make one change.
+    pub fn make(&mut self, step: &Step) -> Result<(), Refusal> {
+        match step {
+            Step::AddNetns => Ok(netns::add(self.netns.as_str())?),
+            Step::DelNetns => {
+                self.sockets.remove(&Where::Inside);
+                Ok(netns::delete(self.netns.as_str())?)
+            }
+            Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
+            Step::DelLink(link) => self.del_link(link),
+            Step::MoveLink(link, to) => {
+                let to = self.socket(to)?.netns.as_raw_fd();
+                self.set(link, |message| message.setns_by_fd(to))
+            }
+            Step::SetMtu(link, mtu) => self.set(link, |message| message.mtu(*mtu)),
+            Step::SetMac(link, mac) => self.set(link, |message| message.address(mac.0.to_vec())),
+            Step::SetMaster(link, Some(master)) => {
+                let master = LinkAt {
+                    at: link.at.clone(),
+                    name: master.clone(),
+                };
+                let master = self.index(&master)?;
+                self.set(link, |message| message.controller(master))
+            }
+            Step::SetMaster(link, None) => self.set(link, |message| message.nocontroller()),
+            Step::SetUp(link, true) => self.set(link, |message| message.up()),
+            Step::SetUp(link, false) => self.set(link, |message| message.down()),
+            Step::AddAddress(link, address) => self.add_address(link, address),
+            Step::DelAddress(link, address) => self.del_address(link, address),
+            Step::AddRoute(route) => self.add_route(route, false),
+            Step::ReplaceRoute(route) => self.add_route(route, true),
+            Step::DelRoute(route) => self.del_route(route),
+            Step::WriteResolvConf(text) => Ok(files::write(&self.netns, text)?),
+            Step::RemoveResolvConf => Ok(files::remove(&self.netns)?),
+        }
+    }
+
+    fn handle(&mut self, at: &Where) -> Result<Handle, Refusal> {
+        Ok(self.socket(at)?.handle.clone())
+    }
+
+    fn index(&mut self, link: &LinkAt) -> Result<u32, Refusal> {
+        let handle = self.handle(&link.at)?;
+        let found = self.runtime.block_on(link_named(&handle, &link.name))?;
+        let found = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        Ok(found.header.index)
+    }
+
+    fn set(
+        &mut self,
+        link: &LinkAt,
+        what: impl FnOnce(LinkMessageBuilder<LinkUnspec>) -> LinkMessageBuilder<LinkUnspec>,
+    ) -> Result<(), Refusal> {
+        let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
+        let handle = self.handle(&link.at)?;
+        Ok(self
+            .runtime
+            .block_on(handle.link().change(message).execute())?)
+    }
+
+    /// Made where it is to be: creating a link on the host and moving it would cost some
+    /// 20 ms, and would let udev, mdev and dhcpcd see it there.
+    fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), Refusal> {
+        let (home, message) = match (&link.kind, peer) {
+            (Kind::Veth { .. }, Some(peer)) => {
+                let end = self.described(link, &peer.at)?.build();
+                let data = InfoData::Veth(InfoVeth::Peer(end));
+                (
+                    &peer.at,
+                    typed(self.described(peer, &peer.at)?, InfoKind::Veth, Some(data)),
+                )
+            }
+            (Kind::Macvlan { parent, mode }, _) => {
+                let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode_of(*mode))]);
+                let message = self.described(link, &parent.at)?.link(self.index(parent)?);
+                (&parent.at, typed(message, InfoKind::MacVlan, Some(data)))
+            }
+            (Kind::Bridge, _) => (
+                &link.at,
+                typed(self.described(link, &link.at)?, InfoKind::Bridge, None),
+            ),
+            (Kind::Dummy, _) => (
+                &link.at,
+                typed(self.described(link, &link.at)?, InfoKind::Dummy, None),
+            ),
+            _ => return Err(std::io::Error::from(Errno::EOPNOTSUPP).into()),
+        };
+        let handle = self.handle(home)?;
+        Ok(self
+            .runtime
+            .block_on(handle.link().add(message.build()).execute())?)
+    }
+
+    /// The link's name, and what is given at once. It is placed, if need be, from `home`.
+    fn described(
+        &mut self,
+        link: &Link,
+        home: &Where,
+    ) -> Result<LinkMessageBuilder<LinkUnspec>, Refusal> {
+        let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
+        if let Some(mtu) = &link.mtu {
+            message = message.mtu(mtu.value);
+        }
+        if let Some(mac) = &link.mac {
+            message = message.address(mac.value.0.to_vec());
+        }
+        if link.at != *home {
+            message = message.setns_by_fd(self.socket(&link.at)?.netns.as_raw_fd());
+        }
+        Ok(message)
+    }
+
+    /// Gone already is deleted: of a veth, the other end can have taken it along.
+    fn del_link(&mut self, link: &LinkAt) -> Result<(), Refusal> {
+        let handle = self.handle(&link.at)?;
+        match self.runtime.block_on(link_named(&handle, &link.name))? {
+            Some(found) => Ok(self
+                .runtime
+                .block_on(handle.link().del(found.header.index).execute())?),
+            None => Ok(()),
+        }
+    }
+
+    fn add_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), Refusal> {
+        let index = self.index(link)?;
+        let mut request = self.handle(&link.at)?.address().add(index, address.ip(), 0);
+        *request.message_mut() = address_message(index, address);
+        match self
+            .runtime
+            .block_on(request.execute())
+            .map_err(Refusal::from)
+        {
+            // The kernel has put it there itself in the meantime
+            Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// Gone already is deleted: with the first address of a network go its others.
+    fn del_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), Refusal> {
+        let index = self.index(link)?;
+        let request = self
+            .handle(&link.at)?
+            .address()
+            .del(address_message(index, address));
+        match self
+            .runtime
+            .block_on(request.execute())
+            .map_err(Refusal::from)
+        {
+            Err(no) if no.errno.raw_os_error() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn add_route(&mut self, route: &Route, replace: bool) -> Result<(), Refusal> {
+        let message = self.route_message(route)?;
+        let request = self.handle(&route.at)?.route().add(message);
+        let request = if replace { request.replace() } else { request };
+        Ok(self.runtime.block_on(request.execute())?)
+    }
+
+    /// Gone already is deleted: with an address or a link go its routes.
+    fn del_route(&mut self, route: &Route) -> Result<(), Refusal> {
+        let message = self.route_message(route)?;
+        let request = self.handle(&route.at)?.route().del(message);
+        match self
+            .runtime
+            .block_on(request.execute())
+            .map_err(Refusal::from)
+        {
+            Err(no) if no.errno.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn route_message(&mut self, route: &Route) -> Result<RouteMessage, Refusal> {
+        let mut message = RouteMessage::default();
+        let header = &mut message.header;
+        header.address_family = match route.dst.addr() {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
+        header.destination_prefix_length = route.dst.prefix_len();
+        header.scope = route.scope.into();
+        header.protocol = route.proto.into();
+        header.kind = match route.kind {
+            RouteKind::Unicast => RouteType::Unicast,
+            RouteKind::Blackhole => RouteType::BlackHole,
+            RouteKind::Unreachable => RouteType::Unreachable,
+            RouteKind::Prohibit => RouteType::Prohibit,
+        };
+        header.flags.set(RouteFlags::Onlink, route.onlink);
+        let attributes = &mut message.attributes;
+        attributes.push(RouteAttribute::Table(route.table));
+        if route.dst.prefix_len() > 0 {
+            attributes.push(RouteAttribute::Destination(RouteAddress::from(
+                route.dst.addr(),
+            )));
+        }
+        attributes.extend(route.via.map(|via| gateway(route, via)));
+        attributes.extend(route.src.map(|src| RouteAttribute::PrefSource(src.into())));
+        attributes.push(RouteAttribute::Priority(route.metric));
+        attributes.extend(
+            route
+                .mtu
+                .map(|mtu| RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)])),
+        );
+        if let Some(dev) = &route.dev {
+            let index = self.index(&LinkAt {
+                at: route.at.clone(),
+                name: dev.clone(),
+            })?;
+            message.attributes.push(RouteAttribute::Oif(index));
+        }
+        Ok(message)
+    }
+}
+
+fn typed(
+    message: LinkMessageBuilder<LinkUnspec>,
+    kind: InfoKind,
+    data: Option<InfoData>,
+) -> LinkMessageBuilder<LinkUnspec> {
+    use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo};
+    let infos = [LinkInfo::Kind(kind)]
+        .into_iter()
+        .chain(data.map(LinkInfo::Data));
+    message.append_extra_attribute(LinkAttribute::LinkInfo(infos.collect()))
+}
+
+fn mode_of(mode: MacvlanMode) -> MacVlanMode {
+    match mode {
+        MacvlanMode::Private => MacVlanMode::Private,
+        MacvlanMode::Vepa => MacVlanMode::Vepa,
+        MacvlanMode::Bridge => MacVlanMode::Bridge,
+        MacvlanMode::Passthru => MacVlanMode::Passthrough,
+    }
+}
+
+/// Without a broadcast address, which ip-address(8) does not set either unless asked.
+fn address_message(index: u32, address: &Address) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = match address.ip() {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    message.header.prefix_len = address.0.prefix_len();
+    message.header.index = index;
+    message
+        .attributes
+        .push(AddressAttribute::Local(address.ip()));
+    message
+        .attributes
+        .push(AddressAttribute::Address(address.ip()));
+    message
+}
+
+fn gateway(route: &Route, via: IpAddr) -> RouteAttribute {
+    match (route.dst.addr(), via) {
+        (IpAddr::V4(_), IpAddr::V6(via)) => RouteAttribute::Via(RouteVia::Inet6(via)),
+        _ => RouteAttribute::Gateway(via.into()),
+    }
+}

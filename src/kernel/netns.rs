@@ -1,0 +1,152 @@
+//! Namespaces as files in `/run/netns`, as iproute2 keeps them: made, opened, told
+//! apart from what only has their name, and removed.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::statfs::{FsType, fstatfs};
+
+use crate::state;
+
+/// `NSFS_MAGIC`, linux/magic.h.
+const NSFS: FsType = FsType(0x6e73_6673);
+
+const NO_PATH: Option<&Path> = None;
+
+/// What has a namespace's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum There {
+    /// Nothing.
+    Nothing,
+    /// A namespace.
+    Netns,
+    /// An empty file: somebody was killed between making it and making the namespace.
+    Stale,
+    /// Something else, which is not ours to touch.
+    Other,
+}
+
+/// Which namespace it is, as long as it lives: a name can be given to another.
+pub type Identity = (u64, u64);
+
+fn path(name: &str) -> PathBuf {
+    Path::new(state::NAMESPACES).join(name)
+}
+
+/// Open a namespace by its name. What is not a namespace is `InvalidData`.
+pub fn open(name: &str) -> io::Result<File> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path(name))?;
+    match fstatfs(&file)?.filesystem_type() == NSFS {
+        true => Ok(file),
+        false => Err(ErrorKind::InvalidData.into()),
+    }
+}
+
+/// What has this name.
+pub fn there(name: &str) -> io::Result<There> {
+    match open(name) {
+        Ok(_) => Ok(There::Netns),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(There::Nothing),
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Err(e),
+        Err(_) => {
+            let found = fs::symlink_metadata(path(name))?;
+            let stale = found.is_file() && found.len() == 0;
+            Ok(if stale { There::Stale } else { There::Other })
+        }
+    }
+}
+
+/// Which namespace has this name.
+pub fn identity(name: &str) -> io::Result<Identity> {
+    let found = open(name)?.metadata()?;
+    Ok((found.dev(), found.ino()))
+}
+
+/// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.
+pub fn add(name: &str) -> io::Result<()> {
+    let _lock = lock()?;
+    if there(name)? == There::Stale {
+        fs::remove_file(path(name))?;
+    }
+    let path = path(name);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0)
+        .open(&path)?;
+    let bound = thread::scope(|scope| scope.spawn(|| bind_new(&path)).join());
+    let bound = bound.unwrap_or_else(|_| Err(io::Error::other("the thread ended badly")));
+    bound.inspect_err(|_| {
+        let _ = fs::remove_file(&path);
+    })
+}
+
+/// On a thread of its own, which stays in the new namespace.
+fn bind_new(path: &Path) -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    let this = Some("/proc/thread-self/ns/net");
+    Ok(mount(this, path, NO_PATH, MsFlags::MS_BIND, NO_PATH)?)
+}
+
+/// Take a namespace's name away, as `ip netns delete` does. It lives on while a process,
+/// a socket or an open file of it does. Nothing there is success.
+pub fn delete(name: &str) -> io::Result<()> {
+    let _lock = lock()?;
+    let path = path(name);
+    match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+        // EINVAL: a file that is not mounted on
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    // It also takes the name away from other mount namespaces: with the mount alone gone,
+    // those would keep the namespace alive
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// The folder, made ready as iproute2 does, and locked against it: a mount point of its
+/// own that passes mounts on, so that namespaces made here are seen in mount namespaces
+/// made before. The lock goes with the returned file.
+fn lock() -> io::Result<Flock<File>> {
+    let folder = Path::new(state::NAMESPACES);
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(folder)?;
+    let lock = Flock::lock(File::open(folder)?, FlockArg::LockExclusive);
+    let lock = lock.map_err(|(_, errno)| errno)?;
+    // EINVAL: not a mount point yet. Where / is private, as OpenRC and runit leave it,
+    // that is the first time
+    let shared = MsFlags::MS_SHARED | MsFlags::MS_REC;
+    if mount(NO_PATH, folder, NO_PATH, shared, NO_PATH) == Err(Errno::EINVAL) {
+        mount(
+            Some(folder),
+            folder,
+            NO_PATH,
+            MsFlags::MS_BIND | MsFlags::MS_REC,
+            NO_PATH,
+        )?;
+        mount(
+            NO_PATH,
+            folder,
+            NO_PATH,
+            MsFlags::MS_PRIVATE | MsFlags::MS_REC,
+            NO_PATH,
+        )?;
+        mount(NO_PATH, folder, NO_PATH, shared, NO_PATH)?;
+    }
+    Ok(lock)
+}

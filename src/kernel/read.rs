@@ -1,0 +1,208 @@
+//! The kernel's messages in, the model's links, addresses and routes out. What the model
+//! has no words for is `None`: it is somebody else's. Pure.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
+};
+
+use crate::model::{Address, Kind, Link, LinkAt, Mac, MacvlanMode, Route, RouteKind, Where};
+use crate::name::LinkName;
+use crate::place::At;
+
+/// Links by their index.
+pub type Names = BTreeMap<u32, LinkName>;
+
+/// Addresses by the index of their link.
+pub type Addresses = BTreeMap<u32, Vec<At<Address>>>;
+
+/// The namespaces that were asked about, by their number in another; none is itself.
+pub type Others<'a> = BTreeMap<Option<i32>, (&'a Where, &'a Names)>;
+
+/// Find the first attribute of a kind.
+macro_rules! attribute {
+    ($message:expr, $pattern:pat => $value:expr) => {
+        $message
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                $pattern => Some($value),
+                _ => None,
+            })
+    };
+}
+
+/// A link's index and name.
+pub fn name(message: &LinkMessage) -> Option<(u32, LinkName)> {
+    let name = attribute!(message, LinkAttribute::IfName(name) => name)?;
+    Some((message.header.index, name.parse().ok()?))
+}
+
+/// The index of a link's master.
+pub fn master(message: &LinkMessage) -> Option<u32> {
+    attribute!(message, LinkAttribute::Controller(index) => *index)
+}
+
+/// The link's peer or parent is in another namespace.
+pub fn is_elsewhere(message: &LinkMessage) -> bool {
+    attribute!(message, LinkAttribute::LinkNetNsId(_) => ()).is_some()
+}
+
+/// A link, without its addresses.
+pub fn link(message: &LinkMessage, at: &Where, names: &Names, others: &Others) -> Option<Link> {
+    let (_, name) = self::name(message)?;
+    let mac = attribute!(message, LinkAttribute::Address(bytes) => bytes.clone());
+    let mac = mac
+        .and_then(|bytes| <[u8; 6]>::try_from(bytes).ok())
+        .map(Mac);
+    let master = master(message).and_then(|index| names.get(&index)).cloned();
+    Some(Link {
+        mtu: attribute!(message, LinkAttribute::Mtu(mtu) => At::nobody(*mtu)),
+        mac: mac.map(At::nobody),
+        master: master.map(At::nobody),
+        up: Some(message.header.flags.contains(LinkFlags::Up)),
+        ..Link::new(at.clone(), At::nobody(name), kind(message, others))
+    })
+}
+
+fn kind(message: &LinkMessage, others: &Others) -> Kind {
+    if message.header.flags.contains(LinkFlags::Loopback) {
+        return Kind::Loopback;
+    }
+    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());
+    let infos = infos.unwrap_or_default();
+    let kind = infos.iter().find_map(|info| match info {
+        LinkInfo::Kind(kind) => Some(kind),
+        _ => None,
+    });
+    match kind {
+        None => Kind::Physical,
+        Some(InfoKind::Veth) => Kind::Veth {
+            peer: below(message, others),
+        },
+        Some(InfoKind::Bridge) => Kind::Bridge,
+        Some(InfoKind::Dummy) => Kind::Dummy,
+        Some(kind @ InfoKind::MacVlan) => match (below(message, others), macvlan_mode(infos)) {
+            (Some(parent), Some(mode)) => Kind::Macvlan { parent, mode },
+            _ => Kind::Other(kind.to_string()),
+        },
+        Some(kind) => Kind::Other(kind.to_string()),
+    }
+}
+
+/// The peer or the parent (IFLA_LINK, IFLA_LINK_NETNSID).
+fn below(message: &LinkMessage, others: &Others) -> Option<LinkAt> {
+    let index = attribute!(message, LinkAttribute::Link(index) => *index)?;
+    let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
+    let (at, names) = others.get(&netns)?;
+    Some(LinkAt {
+        at: (*at).clone(),
+        name: names.get(&index)?.clone(),
+    })
+}
+
+fn macvlan_mode(infos: &[LinkInfo]) -> Option<MacvlanMode> {
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::Data(InfoData::MacVlan(data)) => Some(data),
+        _ => None,
+    })?;
+    data.iter().find_map(|data| match data {
+        InfoMacVlan::Mode(MacVlanMode::Private) => Some(MacvlanMode::Private),
+        InfoMacVlan::Mode(MacVlanMode::Vepa) => Some(MacvlanMode::Vepa),
+        InfoMacVlan::Mode(MacVlanMode::Bridge) => Some(MacvlanMode::Bridge),
+        InfoMacVlan::Mode(MacVlanMode::Passthrough) => Some(MacvlanMode::Passthru),
+        _ => None,
+    })
+}
+
+/// An address. What comes back by itself, a link-local address or, where only
+/// `lasting` is asked for, one that a router gave, is left out there.
+pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
+    let local = attribute!(message, AddressAttribute::Local(ip) => *ip);
+    let ip = local.or(attribute!(message, AddressAttribute::Address(ip) => *ip))?;
+    if let (true, IpAddr::V6(ip)) = (lasting, ip) {
+        let permanent = flags(message).contains(AddressFlags::Permanent);
+        if ip.is_unicast_link_local() || !permanent {
+            return None;
+        }
+    }
+    IpNet::new(ip, message.header.prefix_len).ok().map(Address)
+}
+
+/// An address's flags, of which the header has room for the first eight alone.
+pub fn flags(message: &AddressMessage) -> AddressFlags {
+    let flags = attribute!(message, AddressAttribute::Flags(flags) => *flags);
+    flags.unwrap_or(AddressFlags::from_bits_retain(
+        message.header.flags.bits().into(),
+    ))
+}
+
+/// A route that packets of others can take: not one to this host itself, nor one that
+/// the kernel only remembers.
+pub fn route(message: &RouteMessage, at: &Where, names: &Names) -> Option<Route> {
+    const LOCAL: u32 = 255;
+    let header = &message.header;
+    let kind = match header.kind {
+        RouteType::Unicast => RouteKind::Unicast,
+        RouteType::BlackHole => RouteKind::Blackhole,
+        RouteType::Unreachable => RouteKind::Unreachable,
+        RouteType::Prohibit => RouteKind::Prohibit,
+        _ => return None,
+    };
+    let table = attribute!(message, RouteAttribute::Table(table) => *table);
+    let table = table.unwrap_or(header.table.into());
+    let strange = message.attributes.iter().any(|attribute| {
+        use RouteAttribute as A;
+        matches!(attribute, A::MultiPath(_) | A::Encap(_) | A::NhId(_))
+    });
+    if table == LOCAL || strange || header.flags.contains(RouteFlags::Cloned) || header.tos != 0 {
+        return None;
+    }
+    let any = match header.address_family {
+        AddressFamily::Inet => IpAddr::from(Ipv4Addr::UNSPECIFIED),
+        _ => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    let dst = attribute!(message, RouteAttribute::Destination(to) => ip(to)?).unwrap_or(any);
+    let gateway = attribute!(message, RouteAttribute::Gateway(to) => ip(to)?);
+    let via = attribute!(message, RouteAttribute::Via(RouteVia::Inet6(to)) => IpAddr::V6(*to));
+    let dev = attribute!(message, RouteAttribute::Oif(index) => names.get(index)?.clone());
+    let metrics = attribute!(message, RouteAttribute::Metrics(metrics) => metrics.as_slice());
+    let mtu = metrics
+        .unwrap_or_default()
+        .iter()
+        .find_map(|metric| match metric {
+            RouteMetric::Mtu(mtu) => Some(*mtu),
+            _ => None,
+        });
+    Some(Route {
+        at: at.clone(),
+        kind,
+        dst: IpNet::new(dst, header.destination_prefix_length).ok()?,
+        // IPv6 hangs what goes nowhere on lo
+        dev: dev.filter(|_| kind == RouteKind::Unicast),
+        via: gateway.or(via),
+        src: attribute!(message, RouteAttribute::PrefSource(from) => ip(from)?),
+        metric: attribute!(message, RouteAttribute::Priority(metric) => *metric).unwrap_or(0),
+        table,
+        scope: header.scope.into(),
+        proto: header.protocol.into(),
+        mtu,
+        onlink: header.flags.contains(RouteFlags::Onlink),
+    })
+}
+
+fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(ip) => Some((*ip).into()),
+        RouteAddress::Inet6(ip) => Some((*ip).into()),
+        _ => None,
+    }
+}
