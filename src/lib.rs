@@ -14,6 +14,9 @@ pub mod name;
 // Where the state of a namespace is kept.
 pub mod state;
 
+// How a program ends.
+pub mod exit;
+
 // Where a value was said, and what is wrong with it.
 #[cfg(feature = "setup")]
 pub mod place;
@@ -33,6 +36,10 @@ pub mod plan;
 // The kernel: what is there, and making a change.
 #[cfg(feature = "setup")]
 pub mod kernel;
+
+// The verbs of netns-setup: the stages above in their order, and what came of them.
+#[cfg(feature = "setup")]
+pub mod setup;
 
 // Becoming a command inside a namespace.
 pub mod exec;

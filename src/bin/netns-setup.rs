@@ -1,2 +1,161 @@
-//! To be written.
-fn main() {}
+//! The command line of netns-setup in, its exit code out. What a verb does is `setup`'s.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand};
+
+use netns_services::exit;
+use netns_services::name::NetnsName;
+use netns_services::setup::{self, Call, Inside, Verb, complain};
+
+/// Make network namespaces what their settings say, and take them down again
+#[derive(Parser)]
+#[command(version, max_term_width = 80)]
+struct Cli {
+    #[command(subcommand)]
+    verb: VerbArgs,
+
+    /// The folder of the settings, netns and netns.NAME
+    #[arg(long, value_name = "DIR", default_value = "/etc/conf.d", global = true)]
+    conf_dir: PathBuf,
+
+    /// Print also what already held, with = before it
+    #[arg(short, long, global = true)]
+    verbose: bool,
+}
+
+#[derive(Subcommand)]
+enum VerbArgs {
+    /// Make it so: create the namespace, bring in links, addresses, routes
+    Up(Names),
+    /// Give back what was moved, take away what was made
+    Down {
+        #[command(flatten)]
+        names: Names,
+        /// Even with processes inside: they are listed, and stay where they are
+        #[arg(long, conflicts_with = "kill")]
+        force: bool,
+        /// End the processes inside first
+        #[arg(long)]
+        kill: bool,
+    },
+    /// As up, and take away what is no longer asked for; never through down
+    Reload(Names),
+    /// Print what reload would do
+    Plan {
+        #[command(flatten)]
+        names: Names,
+        /// The bare commands, for sh to run
+        #[arg(long)]
+        script: bool,
+    },
+    /// Check the settings alone
+    Check(Names),
+    /// Print what there is, and how it differs from the settings (exit code 1)
+    Status {
+        #[command(flatten)]
+        names: Names,
+        /// For a program to read
+        #[arg(long)]
+        json: bool,
+    },
+    /// Up, then stay: TERM ends it and leaves all as it is, HUP reloads
+    Watch(Names),
+}
+
+#[derive(Args)]
+struct Names {
+    /// The namespaces, in this order
+    #[arg(
+        value_name = "NAME",
+        required_unless_present = "all",
+        conflicts_with = "all"
+    )]
+    names: Vec<String>,
+
+    /// All that have settings, or that netns-setup has set up
+    #[arg(long)]
+    all: bool,
+}
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::new().filter("NETNS_LOG"))
+        .format_timestamp(None)
+        .init();
+    ExitCode::from(match Cli::try_parse() {
+        Ok(cli) => run(cli),
+        Err(error) => usage(&error),
+    })
+}
+
+fn run(cli: Cli) -> u8 {
+    let (verb, names) = match cli.verb {
+        VerbArgs::Up(names) => (Verb::Up, names),
+        VerbArgs::Reload(names) => (Verb::Reload, names),
+        VerbArgs::Check(names) => (Verb::Check, names),
+        VerbArgs::Watch(names) => (Verb::Watch, names),
+        VerbArgs::Plan { names, script } => (Verb::Plan { script }, names),
+        VerbArgs::Status { names, json } => (Verb::Status { json }, names),
+        VerbArgs::Down { names, force, kill } => {
+            let inside = match (force, kill) {
+                (_, true) => Inside::Kill,
+                (true, false) => Inside::Leave,
+                (false, false) => Inside::Refuse,
+            };
+            (Verb::Down(inside), names)
+        }
+    };
+    let parsed = match names.all {
+        true => setup::all(&cli.conf_dir),
+        false => names.names.iter().map(|name| named(name)).collect(),
+    };
+    match parsed {
+        Ok(names) => setup::run(&Call {
+            conf_dir: cli.conf_dir,
+            verbose: cli.verbose,
+            verb,
+            names,
+        }),
+        Err(lines) => complain(&lines, exit::WRONG),
+    }
+}
+
+fn named(text: &str) -> Result<NetnsName, Vec<String>> {
+    let wrong = |why| {
+        vec![
+            format!("{text:?} is not a name for a namespace: {why}"),
+            "expected letters, digits, _ and -, at most 64, such as mgmt".into(),
+        ]
+    };
+    text.parse().map_err(wrong)
+}
+
+/// Help and version are success; clap's complaints get our exit code.
+fn usage(error: &clap::Error) -> u8 {
+    let text = error.to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let _ = write!(io::stdout(), "{text}");
+            exit::DONE
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let _ = write!(io::stderr(), "{text}");
+            exit::WRONG
+        }
+        _ => {
+            let text = text.trim_start_matches("error: ");
+            let lines: Vec<_> = text
+                .lines()
+                .filter(|line| !line.is_empty())
+                .map(str::trim)
+                .collect();
+            complain(
+                &lines.into_iter().map(String::from).collect::<Vec<_>>(),
+                exit::WRONG,
+            )
+        }
+    }
+}

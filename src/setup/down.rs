@@ -1,0 +1,134 @@
+//! `down`: giving back what was moved, taking away what was made, and the name last. It
+//! needs no settings: what there is to do stands in the journal.
+
+use std::io;
+use std::time::Duration;
+
+use super::apply::{Failure, Work};
+use super::store::{self, Store};
+use super::{Call, Inside, asked, complain, hold_signals, lock, report, say};
+use crate::exit;
+use crate::kernel::processes::{self, Process};
+use crate::kernel::{Kernel, netns};
+use crate::model::State;
+use crate::name::NetnsName;
+use crate::plan::{Change, Journal};
+
+/// How long a process has to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Take it down. Nothing there is success.
+pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
+    let held = hold_signals();
+    let code = match store::folder(name).exists() {
+        true => locked(name, inside),
+        false => nothing(call, name),
+    };
+    let _ = held.thread_unblock();
+    code
+}
+
+/// There is nothing of ours; say so where the name can only be a mistake.
+fn nothing(call: &Call, name: &NetnsName) -> u8 {
+    let file = call.conf_dir.join(format!("netns.{name}"));
+    if file.exists() || netns::open(name.as_str()).is_ok() {
+        return exit::DONE;
+    }
+    let lines = [
+        format!("{name}: there is no namespace and there are no settings of this name"),
+        format!(
+            "expected one of those that netns-setup status --all lists, or {}",
+            file.display()
+        ),
+    ];
+    complain(&lines, exit::WRONG)
+}
+
+fn locked(name: &NetnsName, inside: Inside) -> u8 {
+    let store = match lock(name) {
+        Ok(store) => store,
+        Err(code) => return code,
+    };
+    let journal = match store.journal() {
+        Ok(journal) => journal,
+        Err(e) => {
+            let failure = Failure::Broken("cannot read the journal".into(), e);
+            return complain(&report::failure(name, &failure), exit::REFUSED);
+        }
+    };
+    match leave_or_end(name, &journal, inside) {
+        Ok(left) if left.is_empty() => {}
+        Ok(left) if inside == Inside::Refuse => {
+            return complain(&report::still_used(name, &left), exit::REFUSED);
+        }
+        Ok(left) => {
+            let line = format!(
+                "{name}: left behind in it, without links: {}",
+                report::list(&left)
+            );
+            complain(&[line], exit::DONE);
+        }
+        Err(e) => {
+            let failure = Failure::Broken("cannot look for its processes".into(), e);
+            return complain(&report::failure(name, &failure), exit::REFUSED);
+        }
+    }
+    taken(name, store, journal)
+}
+
+/// The processes that stay inside, in a namespace that is ours to take away.
+fn leave_or_end(name: &NetnsName, journal: &Journal, inside: Inside) -> io::Result<Vec<Process>> {
+    let Some(identity) = netns::identity(name.as_str())
+        .ok()
+        .filter(|_| journal.made.netns)
+    else {
+        return Ok(Vec::new());
+    };
+    if inside == Inside::Kill {
+        processes::end(identity, GRACE)?;
+    }
+    processes::inside(identity)
+}
+
+fn taken(name: &NetnsName, store: Store, journal: Journal) -> u8 {
+    let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
+    let refused = take(name, &store, journal, &mut report);
+    match refused {
+        Ok(refused) if refused.is_empty() => match store.remove() {
+            Ok(()) => exit::DONE,
+            Err(e) => {
+                let failure = Failure::Broken("cannot remove its state folder".into(), e);
+                complain(&report::failure(name, &failure), exit::REFUSED)
+            }
+        },
+        Ok(refused) => {
+            let lines = refused
+                .iter()
+                .flat_map(|(change, no)| report::refused(name, change, no));
+            let last =
+                format!("{name}: all else is taken down; netns-setup down {name} tries again");
+            complain(&lines.chain([last]).collect::<Vec<_>>(), exit::REFUSED)
+        }
+        Err(failure) => complain(&report::failure(name, &failure), exit::REFUSED),
+    }
+}
+
+fn take(
+    name: &NetnsName,
+    store: &Store,
+    journal: Journal,
+    report: &mut dyn FnMut(&Change),
+) -> Result<Vec<(Change, crate::kernel::Refusal)>, Failure> {
+    let kernel = Kernel::new(name.clone());
+    let mut kernel = kernel.map_err(|e| Failure::Broken("cannot speak to the kernel".into(), e))?;
+    let want = journal.with_returns(State::default());
+    let asked = asked(&want, &journal);
+    let mut work = Work {
+        store,
+        kernel: &mut kernel,
+        journal,
+        asked,
+        report,
+    };
+    work.make_all(&want)
+}

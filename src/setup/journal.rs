@@ -1,0 +1,199 @@
+//! The journal as text (ini), for `/run/netns-services/NAME/journal`. A person can read
+//! it, and can put things back by it. No files here, only the text.
+
+use ini::{EscapePolicy, Ini, ParseOption, Properties};
+
+use crate::kernel::netns::Identity;
+use crate::model::route::RouteError;
+use crate::model::{Kind, Link, LinkAt, MacvlanMode, Route, State, Where};
+use crate::place::At;
+use crate::plan::Journal;
+
+/// What stands above the first section.
+const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
+
+/// A journal, and which namespace it speaks of: of another one of the same name, nothing
+/// is ours.
+pub fn write(journal: &Journal, netns: Option<Identity>) -> String {
+    let mut ini = Ini::new();
+    let made = if journal.made.netns { "yes" } else { "no" };
+    ini.with_section(Some("namespace")).set("made", made);
+    if let Some((dev, ino)) = netns {
+        ini.with_section(Some("namespace"))
+            .set("identity", format!("{dev}:{ino}"));
+    }
+    for (state, word) in [(&journal.made, "made"), (&journal.before, "before")] {
+        for link in &state.links {
+            let section = format!("{word} {} {}", link.name, where_text(&link.at));
+            ini.entry(Some(section)).or_insert(link_section(link));
+        }
+        let mut routes = Properties::new();
+        for route in &state.routes {
+            routes.append(where_text(&route.value.at), route.value.to_string());
+        }
+        ini.entry(Some(format!("{word} routes"))).or_insert(routes);
+    }
+    let mut text = HEADER.as_bytes().to_vec();
+    // Writing to memory does not fail
+    let _ = ini.write_to_policy(&mut text, EscapePolicy::Nothing);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The inverse of [`write`]. A text that is not a journal is an error in words.
+pub fn read(text: &str) -> Result<(Journal, Option<Identity>), String> {
+    let plain = ParseOption {
+        enabled_escape: false,
+        enabled_quote: false,
+        ..Default::default()
+    };
+    let ini = Ini::load_from_str_opt(text, plain).map_err(|e| e.to_string())?;
+    let mut journal = Journal::default();
+    let mut netns = None;
+    for (section, properties) in ini.iter() {
+        let words: Vec<&str> = section.unwrap_or_default().split(' ').collect();
+        let state = match words.first() {
+            Some(&"made") => &mut journal.made,
+            Some(&"before") => &mut journal.before,
+            _ => {
+                netns = properties.get("identity").and_then(identity);
+                journal.made.netns = properties.get("made") == Some("yes");
+                continue;
+            }
+        };
+        match &words[1..] {
+            ["routes"] => read_routes(state, properties)?,
+            [name, at @ ..] => {
+                let at = where_of(&at.join(" "))?;
+                state.links.push(read_link(name, at, properties)?);
+            }
+            [] => {}
+        }
+    }
+    Ok((journal, netns))
+}
+
+fn identity(text: &str) -> Option<Identity> {
+    let (dev, ino) = text.split_once(':')?;
+    Some((dev.parse().ok()?, ino.parse().ok()?))
+}
+
+fn where_text(at: &Where) -> String {
+    match at {
+        Where::Inside => "inside".into(),
+        Where::Host => "host".into(),
+        Where::Netns(netns) => format!("netns {netns}"),
+    }
+}
+
+fn where_of(text: &str) -> Result<Where, String> {
+    match text.split_once(' ') {
+        None if text == "inside" => Ok(Where::Inside),
+        None if text == "host" => Ok(Where::Host),
+        Some(("netns", netns)) => Ok(Where::Netns(netns.parse()?)),
+        _ => Err(format!("{text:?} is neither inside, host nor netns NAME")),
+    }
+}
+
+fn link_section(link: &Link) -> Properties {
+    let mut section = Properties::new();
+    section.append("type", link.kind.word());
+    match &link.kind {
+        Kind::Veth { peer: Some(other) } => section.append("peer", link_at_text(other)),
+        Kind::Macvlan { parent, mode } => {
+            section.append("link", link_at_text(parent));
+            section.append("mode", mode.word());
+        }
+        _ => {}
+    }
+    let optional = [
+        ("mtu", link.mtu.as_ref().map(ToString::to_string)),
+        ("mac", link.mac.as_ref().map(ToString::to_string)),
+        ("master", link.master.as_ref().map(ToString::to_string)),
+        (
+            "up",
+            link.up
+                .map(|up| String::from(if up { "yes" } else { "no" })),
+        ),
+    ];
+    for (key, value) in optional {
+        if let Some(value) = value {
+            section.append(key, value);
+        }
+    }
+    for address in &link.addresses {
+        section.append("address", address.to_string());
+    }
+    section
+}
+
+fn link_at_text(link: &LinkAt) -> String {
+    format!("{} {}", link.name, where_text(&link.at))
+}
+
+fn link_at_of(text: &str) -> Result<LinkAt, String> {
+    let (name, at) = text
+        .split_once(' ')
+        .ok_or_else(|| format!("{text:?} names no namespace"))?;
+    Ok(LinkAt {
+        at: where_of(at)?,
+        name: name.parse()?,
+    })
+}
+
+fn read_link(name: &str, at: Where, section: &Properties) -> Result<Link, String> {
+    let mut link = Link::new(at, At::nobody(name.parse()?), read_kind(section)?);
+    link.mtu = value(section, "mtu")?;
+    link.mac = value(section, "mac")?;
+    link.master = value(section, "master")?;
+    link.up = section.get("up").map(|up| up == "yes");
+    for address in section.get_all("address") {
+        link.addresses.push(At::nobody(address.parse()?));
+    }
+    Ok(link)
+}
+
+fn read_kind(section: &Properties) -> Result<Kind, String> {
+    Ok(match section.get("type").unwrap_or_default() {
+        "physical" => Kind::Physical,
+        "loopback" => Kind::Loopback,
+        "veth" => Kind::Veth {
+            peer: section.get("peer").map(link_at_of).transpose()?,
+        },
+        "bridge" => Kind::Bridge,
+        "dummy" => Kind::Dummy,
+        "macvlan" => {
+            let mode = section.get("mode").unwrap_or_default();
+            let mode = MacvlanMode::WORDS.iter().find(|(word, _)| *word == mode);
+            let mode = mode.ok_or("a macvlan without a mode")?.1;
+            Kind::Macvlan {
+                parent: link_at_of(section.get("link").unwrap_or_default())?,
+                mode,
+            }
+        }
+        other => Kind::Other(other.into()),
+    })
+}
+
+fn value<T>(section: &Properties, key: &str) -> Result<Option<At<T>>, String>
+where
+    T: std::str::FromStr<Err: ToString>,
+{
+    let parse = |text: &str| {
+        text.parse()
+            .map_err(|e: T::Err| format!("{key}={text}: {}", e.to_string()))
+    };
+    Ok(section.get(key).map(parse).transpose()?.map(At::nobody))
+}
+
+fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
+    for (at, text) in section.iter() {
+        let route: Route = text
+            .parse()
+            .map_err(|e: RouteError| format!("route {text} {}", e.wrong))?;
+        state.routes.push(At::nobody(Route {
+            at: where_of(at)?,
+            ..route
+        }));
+    }
+    Ok(())
+}

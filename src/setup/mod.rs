@@ -1,0 +1,283 @@
+//! The verbs of netns-setup: each runs the stages in their order and says what it did.
+//! What a verb decides is here; what a stage knows is not.
+
+pub mod apply;
+mod down;
+mod journal;
+mod report;
+mod status;
+mod store;
+mod up;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::geteuid;
+
+use crate::conf;
+use crate::exit;
+use crate::kernel::files;
+use crate::model::build::{Context, Want, build};
+use crate::model::{Kind, LinkAt, State, Where};
+use crate::name::NetnsName;
+use crate::place::Problem;
+use crate::plan::Journal;
+
+/// How long another netns-setup on the same namespace is waited for.
+const LOCK: Duration = Duration::from_secs(15);
+
+/// What to do with the processes that are inside when a namespace goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// Do nothing, and say who they are.
+    Refuse,
+    /// Leave them where they are, without links.
+    Leave,
+    /// End them.
+    Kill,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// Make it what its settings say.
+    Up,
+    /// As up, and take away what is no longer asked for.
+    Reload,
+    /// Take it down.
+    Down(Inside),
+    /// Say what reload would do: as bare commands, if `script`.
+    Plan {
+        /// For sh to run.
+        script: bool,
+    },
+    /// Check the settings alone.
+    Check,
+    /// Say what there is.
+    Status {
+        /// For a program to read.
+        json: bool,
+    },
+    /// Up, then stay: TERM ends it, HUP reloads.
+    Watch,
+}
+
+/// A call of netns-setup.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Where the settings are.
+    pub conf_dir: PathBuf,
+    /// Say also what already held.
+    pub verbose: bool,
+    /// What to do.
+    pub verb: Verb,
+    /// With which namespaces, in this order.
+    pub names: Vec<NetnsName>,
+}
+
+/// Do it, and return the exit code: of several namespaces, the highest.
+pub fn run(call: &Call) -> u8 {
+    match call.verb {
+        Verb::Check | Verb::Plan { .. } | Verb::Status { .. } => {}
+        _ => match may_change() {
+            Ok(()) => {}
+            Err(lines) => return complain(&lines, exit::WRONG),
+        },
+    }
+    match &call.verb {
+        Verb::Down(inside) => each(call, |name| down::down(call, name, *inside)),
+        Verb::Status { json: true } => status::json(call),
+        Verb::Status { json: false } => each(call, |name| status::text(call, name)),
+        Verb::Check => checked(call).map_or_else(|code| code, |_| exit::DONE),
+        Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
+        Verb::Up => with_settings(call, |want| up::up(call, want)),
+        Verb::Reload => with_settings(call, |want| up::reload(call, want)),
+        Verb::Watch => watch::watch(call),
+    }
+}
+
+/// The names of all namespaces that have settings or a state folder, for `--all`.
+pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>, Vec<String>> {
+    let lines = |problem: &Problem| -> Vec<String> {
+        problem.to_string().lines().map(String::from).collect()
+    };
+    let unread = |problems: Vec<Problem>| problems.iter().flat_map(lines).collect::<Vec<_>>();
+    let named = conf::names(conf_dir).map_err(unread)?;
+    let there =
+        store::all().map_err(|e| vec![format!("cannot read {}: {e}", crate::state::STATE)])?;
+    let names: BTreeSet<_> = named.into_iter().chain(there).collect();
+    Ok(names.into_iter().collect())
+}
+
+fn each(call: &Call, act: impl FnMut(&NetnsName) -> u8) -> u8 {
+    call.names.iter().map(act).max().unwrap_or(exit::DONE)
+}
+
+/// The settings of all names are right before anything is done with the first.
+fn with_settings(call: &Call, act: impl FnMut(&Want) -> u8) -> u8 {
+    match checked(call) {
+        Ok(wants) => wants.iter().map(act).max().unwrap_or(exit::DONE),
+        Err(code) => code,
+    }
+}
+
+fn checked(call: &Call) -> Result<Vec<Want>, u8> {
+    let mut wants = Vec::new();
+    let mut wrong = false;
+    for name in &call.names {
+        match settings(call, name) {
+            Ok(want) => wants.push(want),
+            Err(problems) => {
+                wrong = true;
+                let _ = write!(io::stderr(), "{}", conf::render(name, &problems));
+            }
+        }
+    }
+    if wrong { Err(exit::WRONG) } else { Ok(wants) }
+}
+
+/// What the settings of a namespace ask for.
+fn settings(call: &Call, name: &NetnsName) -> Result<Want, Vec<Problem>> {
+    let settings = conf::read(&call.conf_dir, name)?;
+    let want = build(&settings, &context())?;
+    let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
+    match want
+        .state
+        .resolv_conf
+        .as_ref()
+        .and_then(|text| text.asked.as_deref())
+    {
+        Some(asked) if theirs => Err(vec![Problem {
+            place: Some(asked.place.clone()),
+            wrong: format!(
+                "{} would overwrite {}",
+                asked.setting,
+                files::path(name).display()
+            ),
+            remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
+        }]),
+        _ => Ok(want),
+    }
+}
+
+/// What the settings do not say, of this machine.
+fn context() -> Context {
+    let names = conf::iproute2::names(Path::new("/"));
+    Context {
+        seed: seed(),
+        names,
+    }
+}
+
+/// What makes this machine's `mac_IF="stable"` another one than its neighbour's.
+fn seed() -> String {
+    let files = [
+        "/etc/machine-id",
+        "/var/lib/dbus/machine-id",
+        "/etc/hostname",
+    ];
+    let read = |file: &&str| fs::read_to_string(file).ok();
+    let found = files
+        .iter()
+        .find_map(|f| read(f).map(|text| text.trim().to_string()));
+    found.unwrap_or_default()
+}
+
+/// Only root changes namespaces, and only from the host: seen from inside a namespace,
+/// "the host" would be that namespace.
+fn may_change() -> Result<(), Vec<String>> {
+    if !geteuid().is_root() {
+        return Err(vec![
+            "only root can change namespaces".into(),
+            "run it as root, by doas, sudo or su".into(),
+        ]);
+    }
+    let identity = |pid| fs::metadata(format!("/proc/{pid}/ns/net")).map(|f| (f.dev(), f.ino()));
+    match (identity("self"), identity("1")) {
+        (Ok(this), Ok(first)) if this != first => Err(vec![
+            "it was called from inside a namespace, and works from the host alone".into(),
+            "log in on the host, or put before the command: nsenter --target 1 --net --mount"
+                .into(),
+        ]),
+        _ => Ok(()),
+    }
+}
+
+/// A connection that breaks because its link moves must not stop the move half way: the
+/// terminal's HUP, and a TERM or INT, wait until a verb is through.
+fn hold_signals() -> SigSet {
+    let held = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
+    let _ = held.thread_block();
+    held
+}
+
+/// The links of other namespaces that have to do with this one.
+fn asked(want: &State, journal: &Journal) -> BTreeSet<LinkAt> {
+    let mut asked = BTreeSet::new();
+    let ours = journal.made.links.iter().chain(&journal.before.links);
+    for link in want.links.iter().chain(ours) {
+        asked.insert(link.link_at());
+        match &link.kind {
+            Kind::Physical => {
+                asked.insert(LinkAt {
+                    at: Where::Host,
+                    name: link.name.value.clone(),
+                });
+            }
+            Kind::Macvlan { parent, .. } => drop(asked.insert(parent.clone())),
+            _ => {}
+        }
+        if let Some(master) = &link.master {
+            asked.insert(LinkAt {
+                at: link.at.clone(),
+                name: master.value.clone(),
+            });
+        }
+    }
+    asked.retain(|link| link.at != Where::Inside);
+    asked
+}
+
+fn lock(name: &NetnsName) -> Result<store::Store, u8> {
+    store::Store::open(name, LOCK).map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => complain(
+            &[
+                format!(
+                    "{name}: another netns-setup has been at work on it for {} s",
+                    LOCK.as_secs()
+                ),
+                "wait for it, or look at it with ps and end it".into(),
+            ],
+            exit::REFUSED,
+        ),
+        _ => complain(
+            &[
+                format!(
+                    "{name}: cannot use {}: {error}",
+                    store::folder(name).display()
+                ),
+                "it must be a folder of root's on a file system that can be written to".into(),
+            ],
+            exit::REFUSED,
+        ),
+    })
+}
+
+/// A line on standard output. Nobody reading is no reason to stop half way.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Lines on standard error, each with the program's name, and the exit code.
+pub fn complain(lines: &[String], code: u8) -> u8 {
+    for line in lines {
+        let _ = writeln!(io::stderr(), "netns-setup: {line}");
+    }
+    code
+}

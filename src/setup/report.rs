@@ -1,0 +1,143 @@
+//! What came of it, in words: lines out, nothing done. The first line says what is
+//! wrong, the second what was expected and what to type, a third only in what state
+//! things are now.
+
+use crate::kernel::Refusal;
+use crate::kernel::processes::Process;
+use crate::name::NetnsName;
+use crate::plan::{Change, Step};
+
+use super::apply::Failure;
+
+/// The lines that tell of a failure, without the program's name before them.
+pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
+    match failure {
+        Failure::Obstacles(obstacles) => {
+            let lines = obstacles.iter().flat_map(|obstacle| {
+                let text = match obstacle.asked {
+                    Some(_) => obstacle.to_string(),
+                    None => format!("{netns}: {obstacle}"),
+                };
+                text.lines().map(String::from).collect::<Vec<_>>()
+            });
+            lines.chain([format!("{netns}: nothing was changed")]).collect()
+        }
+        Failure::Refused { change, refusal, made, of, left } => {
+            let mut lines = refused(netns, change, refusal);
+            let made = format!("{made} of {of} changes were made");
+            lines.extend(undone(netns, &made, left));
+            lines
+        }
+        Failure::Taken { address, made, left } => {
+            let (link, address) = &**address;
+            let mut lines = vec![
+                format!("{netns}: {address} on {} is in use by another host", link.name),
+                asked(address.asked.as_deref(), "choose another address, or find who has it"),
+            ];
+            lines.extend(undone(netns, &format!("{made} changes were made"), left));
+            lines
+        }
+        Failure::Broken(what, error) => vec![
+            format!("{netns}: {what}: {error}"),
+            "run it again as root; if it stays so, this is a fault of the machine or of this program".into(),
+        ],
+    }
+}
+
+/// A change that the kernel refused.
+pub fn refused(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Vec<String> {
+    let command = change.command(netns);
+    let hint = hint(&change.step, refusal);
+    vec![
+        format!("{netns}: cannot run \"{command}\": {refusal}"),
+        asked(change.asked.as_deref(), hint),
+    ]
+}
+
+fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
+    match asked {
+        Some(asked) => format!("asked for by {asked}; {hint}"),
+        None => hint.into(),
+    }
+}
+
+fn undone(netns: &NetnsName, made: &str, left: &[Change]) -> Vec<String> {
+    match left {
+        [] => vec![format!("{made} and have been undone")],
+        left => {
+            let mut lines = vec![format!(
+                "{made}; not all of them could be undone. What is left to type:"
+            )];
+            lines.extend(left.iter().map(|change| change.command(netns)));
+            lines
+        }
+    }
+}
+
+/// What most likely has to be so for the kernel to agree.
+fn hint(step: &Step, refusal: &Refusal) -> &'static str {
+    use nix::errno::Errno;
+    let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
+    match (step, errno) {
+        (_, Some(Errno::EPERM | Errno::EACCES)) => {
+            "it takes root with all capabilities, which a container may not have"
+        }
+        (Step::AddLink { .. }, Some(Errno::EOPNOTSUPP)) => {
+            "this kernel has no such links; load the module for them, if it has one"
+        }
+        (Step::AddRoute(_) | Step::ReplaceRoute(_), Some(Errno::EEXIST)) => {
+            "there is another route to there with this metric; give this one another"
+        }
+        (Step::AddRoute(route) | Step::ReplaceRoute(route), _) if route.via.is_some() => {
+            "the gateway must lie in a network of its link, which must be up; else say onlink"
+        }
+        (Step::AddRoute(route) | Step::ReplaceRoute(route), _) if route.src.is_some() => {
+            "the address of src must be one of the namespace's own"
+        }
+        (Step::MoveLink(..), Some(Errno::EINVAL | Errno::EOPNOTSUPP)) => {
+            "links of this kind cannot be moved; have one made inside with type_IF"
+        }
+        (Step::MoveLink(..), Some(Errno::EEXIST)) => {
+            "there is a link of this name already; rename one of them with ip link set"
+        }
+        (Step::SetMtu(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
+            "ip -d link shows what its driver takes (minmtu, maxmtu)"
+        }
+        (Step::SetMac(..), _) => "not every driver can change its address, or only while down",
+        (Step::AddAddress(_, address), _) if address.ip().is_ipv6() => {
+            "the link takes no IPv6: its mtu is below 1280, or IPv6 is switched off"
+        }
+        _ => "run it by hand to see whether the kernel always refuses it",
+    }
+}
+
+/// The processes that keep a namespace from going.
+pub fn still_used(netns: &NetnsName, inside: &[Process]) -> Vec<String> {
+    vec![
+        format!("{netns}: still used by {}", list(inside)),
+        "stop them first, or run netns-setup down --kill to end them, or down --force to leave \
+         them behind without links"
+            .into(),
+    ]
+}
+
+/// `2 processes: 812 (dnsmasq), 815 (unbound)`
+pub fn list(processes: &[Process]) -> String {
+    let each: Vec<_> = processes
+        .iter()
+        .map(|p| format!("{} ({})", p.pid, printable(&p.name)))
+        .collect();
+    let noun = if each.len() == 1 {
+        "process"
+    } else {
+        "processes"
+    };
+    format!("{} {noun}: {}", each.len(), each.join(", "))
+}
+
+/// A process chooses its own name: no control characters of it reach a terminal.
+fn printable(name: &str) -> String {
+    name.chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect()
+}

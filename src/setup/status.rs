@@ -1,0 +1,275 @@
+//! `status`: what there is of a namespace, what of it is not ours, and how it differs
+//! from its settings. For people as lines, for programs as JSON; the kernel is asked, not
+//! our memory.
+
+use serde::Serialize;
+
+use super::apply::{Failure, broken};
+use super::{Call, asked, complain, report, say, settings, store};
+use crate::conf;
+use crate::exit;
+use crate::kernel::{Kernel, netns, processes};
+use crate::model::{Kind, Link, Route, State, Where};
+use crate::name::NetnsName;
+use crate::place::At;
+use crate::plan::{Journal, Rest, plan};
+
+/// What `status --json` prints of each namespace.
+#[derive(Debug, Serialize)]
+struct Status {
+    name: String,
+    /// There is a namespace of this name.
+    exists: bool,
+    /// netns-setup made it.
+    ours: bool,
+    /// It was set up whole, and nothing has been said against it since.
+    ready: bool,
+    links: Vec<LinkStatus>,
+    routes: Vec<RouteStatus>,
+    processes: usize,
+    /// The commands that would make it what its settings say; none if they are wrong.
+    differences: Option<Vec<String>>,
+    /// What keeps those commands from being given.
+    obstacles: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct LinkStatus {
+    name: String,
+    r#type: String,
+    up: bool,
+    mtu: Option<u32>,
+    mac: Option<String>,
+    master: Option<String>,
+    by: By,
+    addresses: Vec<AddressStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct AddressStatus {
+    address: String,
+    by: By,
+}
+
+#[derive(Debug, Serialize)]
+struct RouteStatus {
+    route: String,
+    by: By,
+}
+
+/// Who made it, or moved it here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum By {
+    Us,
+    Kernel,
+    Others,
+}
+
+impl By {
+    fn of(ours: bool, kernels: bool) -> Self {
+        match (ours, kernels) {
+            (true, _) => By::Us,
+            (_, true) => By::Kernel,
+            _ => By::Others,
+        }
+    }
+}
+
+/// One namespace, for a person.
+pub fn text(call: &Call, name: &NetnsName) -> u8 {
+    let (status, code) = match look(call, name) {
+        Ok(found) => found,
+        Err(failure) => return complain(&report::failure(name, &failure), exit::REFUSED),
+    };
+    say(&format!("{name}: {}", headline(&status)));
+    table(&status)
+        .iter()
+        .for_each(|line| say(&format!("  {line}")));
+    for route in status.routes.iter().filter(|route| !route.route.is_empty()) {
+        say(&format!("  {}{}", route.route, theirs(route.by)));
+    }
+    status
+        .differences
+        .iter()
+        .flatten()
+        .for_each(|command| say(&format!("+ {command}")));
+    let obstacles: Vec<_> = status.obstacles.iter().map(String::from).collect();
+    complain(&obstacles, code)
+}
+
+/// All of them, for a program.
+pub fn json(call: &Call) -> u8 {
+    let mut all = Vec::new();
+    let mut highest = exit::DONE;
+    for name in &call.names {
+        match look(call, name) {
+            Ok((status, code)) => {
+                all.push(status);
+                highest = highest.max(code);
+            }
+            Err(failure) => {
+                highest = complain(&report::failure(name, &failure), exit::REFUSED);
+            }
+        }
+    }
+    match serde_json::to_string_pretty(&all) {
+        Ok(text) => say(&text),
+        Err(e) => return complain(&[format!("cannot print: {e}")], exit::REFUSED),
+    }
+    highest
+}
+
+/// What there is, and the exit code that says how it is.
+fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
+    let journal = store::peek(name);
+    let journal = journal.map_err(|e| Failure::Broken("cannot read the journal".into(), e))?;
+    let (want, wrong) = match settings(call, name) {
+        Ok(want) => (Some(journal.with_returns(want.state)), false),
+        Err(problems) => {
+            let text = conf::render(name, &problems);
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+            (None, true)
+        }
+    };
+    let kernel = Kernel::new(name.clone());
+    let mut kernel = kernel.map_err(|e| Failure::Broken("cannot speak to the kernel".into(), e))?;
+    let nothing = State::default();
+    let have = kernel.look(&asked(want.as_ref().unwrap_or(&nothing), &journal));
+    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
+    let mut status = of(name, &journal, want.as_ref(), &have);
+    let mut code = if wrong { exit::WRONG } else { exit::DONE };
+    if let Some(want) = &want {
+        match plan(want, &have, &journal, Rest::Goes) {
+            Ok(changes) => {
+                let commands = changes.iter().map(|change| change.command(name));
+                status.differences = Some(commands.collect());
+            }
+            Err(obstacles) => {
+                let lines = obstacles
+                    .iter()
+                    .flat_map(|o| o.to_string().lines().map(String::from).collect::<Vec<_>>());
+                status.obstacles = lines.collect();
+            }
+        }
+        if !status.is_as_wanted() {
+            code = exit::DIFFERS;
+        }
+    }
+    Ok((status, code))
+}
+
+impl Status {
+    fn is_as_wanted(&self) -> bool {
+        self.ready && self.differences.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -> Status {
+    let inside = have.links.iter().filter(|link| link.at == Where::Inside);
+    let asked = |route: &Route| {
+        let is = |r: &At<Route>| r.value == *route;
+        journal.made.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
+    };
+    let routes = have.routes.iter().filter(|r| r.value.at == Where::Inside);
+    let routes = routes.map(|r| RouteStatus {
+        route: r.value.to_string(),
+        by: By::of(asked(&r.value), r.value.is_kernels()),
+    });
+    let identity = netns::identity(name.as_str());
+    Status {
+        name: name.to_string(),
+        exists: have.netns,
+        ours: journal.made.netns,
+        ready: store::is_ready(name),
+        links: inside
+            .map(|link| link_status(link, journal, want))
+            .collect(),
+        routes: routes.collect(),
+        processes: identity
+            .and_then(processes::inside)
+            .map_or(0, |inside| inside.len()),
+        differences: None,
+        obstacles: Vec::new(),
+    }
+}
+
+fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStatus {
+    let made = journal.made.link(&link.at, &link.name.value);
+    let wanted = want.and_then(|want| want.link(&link.at, &link.name.value));
+    let ours = |address| {
+        let has = |l: &Link| l.addresses.contains(address);
+        made.is_some_and(has) || wanted.is_some_and(has)
+    };
+    let addresses = link.addresses.iter().map(|address| AddressStatus {
+        address: address.to_string(),
+        by: By::of(ours(address), address.value.is_kernels()),
+    });
+    LinkStatus {
+        name: link.name.to_string(),
+        r#type: link.kind.word().to_string(),
+        up: link.up == Some(true),
+        mtu: link.mtu.as_ref().map(|mtu| mtu.value),
+        mac: link.mac.as_ref().map(ToString::to_string),
+        master: link.master.as_ref().map(ToString::to_string),
+        by: By::of(
+            made.is_some() || wanted.is_some(),
+            link.kind == Kind::Loopback,
+        ),
+        addresses: addresses.collect(),
+    }
+}
+
+fn headline(status: &Status) -> String {
+    let whole = match (status.exists, status.ready) {
+        (false, _) => return "there is no such namespace".into(),
+        (true, true) => "ready",
+        (true, false) if status.ours => "not ready",
+        (true, false) => "not set up by netns-setup",
+    };
+    let processes = match status.processes {
+        1 => "1 process".into(),
+        n => format!("{n} processes"),
+    };
+    match &status.differences {
+        Some(none) if none.is_empty() => format!("{whole}, as its settings say, {processes}"),
+        Some(some) => format!(
+            "{whole}, {} changes away from its settings, {processes}",
+            some.len()
+        ),
+        None => format!("{whole}, {processes}"),
+    }
+}
+
+/// The links, in columns.
+fn table(status: &Status) -> Vec<String> {
+    let mut rows = Vec::new();
+    for link in &status.links {
+        let addresses = link
+            .addresses
+            .iter()
+            .map(|a| format!("{}{}", a.address, theirs(a.by)));
+        rows.push([
+            format!("{}{}", link.name, theirs(link.by)),
+            link.r#type.clone(),
+            if link.up { "up".into() } else { "down".into() },
+            link.mtu.map(|mtu| format!("mtu {mtu}")).unwrap_or_default(),
+            addresses.collect::<Vec<_>>().join(" "),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths.iter().chain([&0]));
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Behind what somebody else made.
+fn theirs(by: By) -> &'static str {
+    if by == By::Others { " (not ours)" } else { "" }
+}

@@ -1,0 +1,160 @@
+//! The state folder of a namespace, `/run/netns-services/NAME`: its lock, its journal,
+//! and `ready`. Whoever holds a [`Store`] is the only one to change the namespace.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::journal;
+use crate::kernel::netns;
+use crate::name::NetnsName;
+use crate::plan::Journal;
+use crate::state;
+
+/// The state folder, locked.
+pub struct Store {
+    name: NetnsName,
+    folder: PathBuf,
+    _lock: Flock<File>,
+}
+
+/// A namespace's state folder.
+pub fn folder(name: &NetnsName) -> PathBuf {
+    PathBuf::from(state::STATE).join(name.as_str())
+}
+
+/// The namespace is whole.
+pub fn is_ready(name: &NetnsName) -> bool {
+    folder(name).join(state::READY).exists()
+}
+
+/// What the journal says now, without a lock: for looking only.
+pub fn peek(name: &NetnsName) -> io::Result<Journal> {
+    match fs::read_to_string(folder(name).join(state::JOURNAL)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Journal::default()),
+        Err(e) => Err(e),
+        Ok(text) => {
+            let (mut journal, recorded) = journal::read(&text).map_err(io::Error::other)?;
+            if netns::identity(name.as_str()).ok() != recorded {
+                journal.forget_netns();
+            }
+            Ok(journal)
+        }
+    }
+}
+
+impl Store {
+    /// Make the folder, and lock it: `TimedOut` if another has it for more than `limit`.
+    pub fn open(name: &NetnsName, limit: Duration) -> io::Result<Self> {
+        let folder = folder(name);
+        let until = Instant::now() + limit;
+        loop {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(&folder)?;
+            let path = folder.join(state::LOCK);
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true).mode(0o600);
+            let file = match options.open(&path) {
+                // The one before us has just removed the folder
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                file => file?,
+            };
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) if is_at(&lock, &path) => {
+                    return Ok(Store {
+                        name: name.clone(),
+                        folder,
+                        _lock: lock,
+                    });
+                }
+                Ok(_) => {}
+                Err((_, Errno::EWOULDBLOCK)) if Instant::now() < until => {
+                    sleep(Duration::from_millis(10));
+                }
+                Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
+                Err((_, errno)) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// The journal, without what belongs to a namespace that is gone.
+    pub fn journal(&self) -> io::Result<Journal> {
+        peek(&self.name)
+    }
+
+    /// Write the journal down, before what it says is done.
+    pub fn write(&self, journal: &Journal) -> io::Result<()> {
+        let netns = netns::identity(self.name.as_str()).ok();
+        self.replace(state::JOURNAL, &journal::write(journal, netns))
+    }
+
+    /// Say that the namespace is whole, and how its files are laid over `/etc`.
+    pub fn set_ready(&self, overlay: bool) -> io::Result<()> {
+        let mode = if overlay {
+            state::ETC_OVERLAY
+        } else {
+            state::ETC_BIND
+        };
+        self.replace(state::ETC_MODE, &format!("{mode}\n"))?;
+        match is_ready(&self.name) {
+            true => Ok(()),
+            false => self.replace(state::READY, ""),
+        }
+    }
+
+    /// Say that it is not.
+    pub fn set_unready(&self) -> io::Result<()> {
+        match fs::remove_file(self.folder.join(state::READY)) {
+            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing of ours is left: the folder goes, its lock last.
+    pub fn remove(self) -> io::Result<()> {
+        for file in [state::READY, state::ETC_MODE, state::JOURNAL, state::LOCK] {
+            match fs::remove_file(self.folder.join(file)) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        fs::remove_dir(&self.folder)
+    }
+
+    fn replace(&self, file: &str, text: &str) -> io::Result<()> {
+        let new = self.folder.join(format!("{file}.new"));
+        fs::write(&new, text)?;
+        fs::rename(new, self.folder.join(file))
+    }
+}
+
+/// The names of all namespaces that have a state folder.
+pub fn all() -> io::Result<Vec<NetnsName>> {
+    let entries = match fs::read_dir(state::STATE) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<NetnsName> = names.filter_map(|name| name.parse().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// The file that is locked still is the one that others will find.
+fn is_at(file: &File, path: &std::path::Path) -> bool {
+    let identity = |found: fs::Metadata| (found.dev(), found.ino());
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(held), Ok(found)) => identity(held) == identity(found),
+        _ => false,
+    }
+}

@@ -1,0 +1,124 @@
+//! A network for the host of a sandbox: a namespace `far` with a router in it, and a link
+//! `eth1` to there that stands for a card (a real one takes a virtual machine). `ip` is
+//! the judge of what became of it.
+
+use std::fs::File;
+
+use nix::sched::{CloneFlags, setns};
+use serde_json::{Value, json};
+
+use crate::common::{NETNS_SETUP, Run, Sandbox};
+
+/// As the sandbox's host finds its network: a card that is up, with addresses and routes.
+const NETWORK: &str = "
+    set -e
+    ip link set lo up
+    ip netns add far
+    ip link add eth1 mtu 1500 address 52:54:00:00:00:01 type veth peer name far1 netns far
+    ip -n far link set lo up
+    ip -n far address add 192.0.2.1/24 dev far1
+    ip -n far address add 192.0.2.254/24 dev far1
+    ip -n far address add 2001:db8:10::1/64 dev far1 nodad
+    ip -n far link set far1 up
+    ip link set eth1 up
+    ip address add 192.0.2.7/24 dev eth1
+    ip address add 2001:db8:10::7/64 dev eth1 nodad
+    ip route add 203.0.113.0/24 via 192.0.2.1 metric 7
+    ip -6 route add 2001:db8:99::/48 via 2001:db8:10::1
+";
+
+/// The example of the README.
+pub const MGMT: &str = r#"netns_links="eth1"
+config_eth1="192.0.2.10/24 2001:db8:10::10/64"
+routes_eth1="default via 192.0.2.1
+198.51.100.0/24 via 192.0.2.254 metric 50"
+mtu_eth1=1400
+netns_dns="192.0.2.53"
+"#;
+
+/// A sandbox with that network, and these settings of `mgmt`.
+#[track_caller]
+pub fn sandbox(settings: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.sh(NETWORK).ok();
+    write(&sandbox, settings);
+    sandbox
+}
+
+/// Write the settings of `mgmt`.
+#[track_caller]
+pub fn write(sandbox: &Sandbox, settings: &str) {
+    sandbox.write("/etc/conf.d/netns.mgmt", settings);
+}
+
+/// Call netns-setup; the words are split at blanks.
+#[track_caller]
+pub fn setup(sandbox: &Sandbox, words: &str) -> Run {
+    let words: Vec<&str> = [NETNS_SETUP].into_iter().chain(words.split(' ')).collect();
+    sandbox.run(&words)
+}
+
+/// All that `ip` says of the host (`""`) or of a namespace (`"-n mgmt"`), but for what
+/// the kernel numbers, counts or asks the network by itself.
+#[track_caller]
+pub fn dump(sandbox: &Sandbox, netns: &str) -> Value {
+    let mut all = json!({
+        "link": sandbox.ip_json(&format!("{netns} -d link")),
+        "address": sandbox.ip_json(&format!("{netns} address")),
+        "route": sandbox.ip_json(&format!("{netns} route show table all")),
+        "route6": sandbox.ip_json(&format!("{netns} -6 route show table all")),
+    });
+    blur(&mut all);
+    let by_text = |list: &mut Value| {
+        if let Some(list) = list.as_array_mut() {
+            list.sort_by_key(Value::to_string);
+        }
+    };
+    all.as_object_mut().unwrap().values_mut().for_each(by_text);
+    all
+}
+
+/// Take away what is another one each time. A link-local address comes a moment after its
+/// link is up.
+fn blur(value: &mut Value) {
+    const NUMBERED: [&str; 12] = [
+        "ifindex",
+        "link_index",
+        "link_netnsid",
+        "valid_life_time",
+        "preferred_life_time",
+        "expires",
+        "bridge_id",
+        "root_id",
+        "designated_root",
+        "hello_timer",
+        "gc_timer",
+        "operstate",
+    ];
+    match value {
+        Value::Object(map) => {
+            NUMBERED.iter().for_each(|key| drop(map.remove(*key)));
+            if map.get("tentative").is_some() {
+                map.remove("tentative");
+            }
+            map.values_mut().for_each(blur);
+        }
+        Value::Array(list) => {
+            list.retain(|item| {
+                let text = item.to_string();
+                !text.contains("\"fe80::") && !text.contains("\"ff00::")
+            });
+            list.iter_mut().for_each(blur);
+        }
+        _ => {}
+    }
+}
+
+/// Do something, with sockets for example, in a namespace of the sandbox.
+pub fn in_netns<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> T + Send) -> T {
+    sandbox.inside(|| {
+        let netns = File::open(format!("/run/netns/{netns}")).expect("a namespace");
+        setns(&netns, CloneFlags::CLONE_NEWNET).expect("it can be joined");
+        work()
+    })
+}

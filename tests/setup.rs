@@ -1,0 +1,444 @@
+//! netns-setup on a real kernel. What became of it is read back by `ip`, never by our
+//! own reader.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
+use far::{MGMT, dump, in_netns, sandbox, setup, write};
+use serde_json::Value;
+
+/// What `up` of the example says that it did.
+const UP: &str = "\
++ ip netns add mgmt
++ ip link set eth1 netns mgmt
++ ip -n mgmt link set eth1 mtu 1400
++ ip -n mgmt link set lo up
++ ip -n mgmt link set eth1 up
++ ip -n mgmt address add 192.0.2.10/24 dev eth1
++ ip -n mgmt address add 2001:db8:10::10/64 dev eth1
++ ip -n mgmt route add 198.51.100.0/24 via 192.0.2.254 dev eth1 metric 50
++ ip -n mgmt route add default via 192.0.2.1 dev eth1
+";
+
+fn names(links: &Value) -> Vec<&str> {
+    links
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|link| link["ifname"].as_str().unwrap())
+        .collect()
+}
+
+fn addresses(sandbox: &Sandbox, netns: &str, link: &str) -> Vec<String> {
+    let found = sandbox.ip_json(&format!("-n {netns} address show dev {link}"));
+    let found = found[0]["addr_info"].as_array().unwrap().clone();
+    let global = found.iter().filter(|a| a["scope"] != "link");
+    global
+        .map(|a| format!("{}/{}", a["local"].as_str().unwrap(), a["prefixlen"]))
+        .collect()
+}
+
+fn route<'a>(routes: &'a Value, dst: &str) -> &'a Value {
+    let routes = routes.as_array().unwrap();
+    routes
+        .iter()
+        .find(|route| route["dst"] == dst)
+        .unwrap_or(&Value::Null)
+}
+
+#[test]
+fn up_makes_what_the_settings_say_and_says_so() {
+    let sandbox = sandbox(MGMT);
+    let run = setup(&sandbox, "up mgmt").ok();
+    assert!(run.stdout.starts_with(UP), "{run}");
+    let link = sandbox.ip_json("-n mgmt link");
+    assert_eq!(names(&link), ["lo", "eth1"]);
+    assert!(link[0]["flags"].to_string().contains("UP"), "{link}");
+    assert_eq!(link[1]["mtu"], 1400);
+    assert_eq!(
+        addresses(&sandbox, "mgmt", "eth1"),
+        ["192.0.2.10/24", "2001:db8:10::10/64"]
+    );
+    let routes = sandbox.ip_json("-n mgmt route");
+    assert_eq!(route(&routes, "default")["gateway"], "192.0.2.1");
+    assert_eq!(route(&routes, "198.51.100.0/24")["metric"], 50);
+    assert_eq!(names(&sandbox.ip_json("link")), ["lo"]);
+    let dns = sandbox.read("/etc/netns/mgmt/resolv.conf").unwrap();
+    assert!(
+        dns.starts_with("# written by netns-setup") && dns.contains("/etc/conf.d/netns.mgmt:6")
+    );
+    assert!(dns.ends_with("nameserver 192.0.2.53\n"), "{dns}");
+    assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
+    in_netns(&sandbox, "mgmt", || {
+        TcpStream::connect("192.0.2.1:1").unwrap_err()
+    });
+    sandbox
+        .sh("ip netns exec mgmt ping -c 1 -W 2 192.0.2.1 >/dev/null")
+        .ok();
+}
+
+#[test]
+fn a_second_up_changes_nothing_and_says_nothing() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let before = dump(&sandbox, "-n mgmt");
+    setup(&sandbox, "up mgmt").ok().stdout("").stderr("");
+    setup(&sandbox, "reload mgmt").ok().stdout("").stderr("");
+    setup(&sandbox, "plan mgmt").ok().stdout("").stderr("");
+    assert_eq!(dump(&sandbox, "-n mgmt"), before);
+    let run = setup(&sandbox, "up -v mgmt").ok();
+    assert!(run.stdout.starts_with("= ip netns add mgmt\n"), "{run}");
+    assert_eq!(run.stdout.replace("= ", "+ "), {
+        let mut lines: Vec<_> = UP.lines().collect();
+        lines.sort_unstable();
+        let mut held: Vec<_> = run
+            .stdout
+            .lines()
+            .map(|l| l.replacen('=', "+", 1))
+            .collect();
+        held.sort_unstable();
+        lines
+            .iter()
+            .for_each(|line| assert!(held.contains(&line.to_string()), "{line}\n{run}"));
+        run.stdout.replace("= ", "+ ")
+    });
+}
+
+#[test]
+fn an_ipv6_address_can_be_bound_when_up_returns() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    in_netns(&sandbox, "mgmt", || {
+        TcpListener::bind("[2001:db8:10::10]:80").unwrap()
+    });
+}
+
+#[test]
+fn down_gives_the_card_back_as_it_was_and_leaves_nothing() {
+    let sandbox = sandbox(MGMT);
+    let before = dump(&sandbox, "");
+    let mounts = || sandbox.sh("grep -c . /proc/self/mountinfo").stdout;
+    sandbox.sh("ip netns add first; ip netns delete first").ok();
+    let mounted = mounts();
+    setup(&sandbox, "up mgmt").ok();
+    assert_ne!(dump(&sandbox, ""), before);
+    let run = setup(&sandbox, "down mgmt").ok();
+    assert!(
+        run.stdout
+            .starts_with("+ ip -n mgmt link set eth1 netns 1\n"),
+        "{run}"
+    );
+    assert!(run.stdout.contains("+ ip netns delete mgmt\n"), "{run}");
+    assert_eq!(dump(&sandbox, ""), before);
+    for gone in [
+        "/run/netns/mgmt",
+        "/run/netns-services/mgmt",
+        "/etc/netns/mgmt",
+    ] {
+        sandbox.sh(&format!("[ ! -e {gone} ]")).ok();
+    }
+    assert_eq!(mounts(), mounted);
+    setup(&sandbox, "down mgmt").ok().stdout("").stderr("");
+}
+
+#[test]
+fn reload_makes_only_the_needed_changes_and_keeps_connections() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let listener = in_netns(&sandbox, "far", || {
+        TcpListener::bind("192.0.2.1:7").unwrap()
+    });
+    let mut inside = in_netns(&sandbox, "mgmt", || {
+        TcpStream::connect("192.0.2.1:7").unwrap()
+    });
+    let (mut outside, _) = listener.accept().unwrap();
+    outside
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    let edited = MGMT
+        .replace("metric 50", "metric 60")
+        .replace("1400", "1300");
+    let edited = edited.replace("2001:db8:10::10/64", "2001:db8:10::10/64 192.0.2.11/24");
+    write(&sandbox, &edited);
+    let planned = setup(&sandbox, "plan mgmt").ok().stdout;
+    setup(&sandbox, "reload mgmt").ok().stdout(&planned).stdout(
+        "+ ip -n mgmt link set eth1 mtu 1300\n\
+         + ip -n mgmt address add 192.0.2.11/24 dev eth1\n\
+         + ip -n mgmt route add 198.51.100.0/24 via 192.0.2.254 dev eth1 metric 60\n\
+         + ip -n mgmt route delete 198.51.100.0/24 via 192.0.2.254 dev eth1 metric 50\n",
+    );
+    inside.write_all(b"still").unwrap();
+    let mut heard = [0; 5];
+    outside.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"still");
+    write(&sandbox, MGMT);
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(
+        addresses(&sandbox, "mgmt", "eth1"),
+        ["192.0.2.10/24", "2001:db8:10::10/64"]
+    );
+}
+
+#[test]
+fn up_leaves_what_is_no_longer_asked_for_and_reload_takes_it_away() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    write(&sandbox, "netns_links=eth1\nconfig_eth1=192.0.2.10/24\n");
+    setup(&sandbox, "up mgmt").ok().stdout("");
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(addresses(&sandbox, "mgmt", "eth1"), ["192.0.2.10/24"]);
+    assert_eq!(
+        sandbox.ip_json("-n mgmt route").as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(sandbox.ip_json("-n mgmt link show eth1")[0]["mtu"], 1500);
+    sandbox.sh("[ ! -e /etc/netns/mgmt ]").ok();
+    let before = dump(&sandbox, "");
+    write(&sandbox, "");
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(names(&sandbox.ip_json("link")), ["lo", "eth1"]);
+    assert_ne!(dump(&sandbox, ""), before);
+}
+
+#[test]
+fn what_others_made_inside_is_not_touched_and_is_listed() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("ip -n mgmt address add 172.31.0.1/24 dev lo; ip -n mgmt route add 172.30.0.0/16 via 192.0.2.1 proto bird").ok();
+    let before = dump(&sandbox, "-n mgmt");
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    assert_eq!(dump(&sandbox, "-n mgmt"), before);
+    let run = setup(&sandbox, "status mgmt").ok();
+    assert!(
+        run.stdout
+            .starts_with("mgmt: ready, as its settings say, 0 processes\n"),
+        "{run}"
+    );
+    assert!(run.stdout.contains("172.31.0.1/24 (not ours)"), "{run}");
+    assert!(
+        run.stdout
+            .contains("172.30.0.0/16 via 192.0.2.1 dev eth1 proto 12 (not ours)"),
+        "{run}"
+    );
+    let json = setup(&sandbox, "status --json mgmt").ok().stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[0]["ready"], true);
+    assert_eq!(json[0]["differences"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn status_finds_a_difference_and_reload_mends_it() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "status mgmt").code(1);
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("ip -n mgmt route delete default").ok();
+    let run = setup(&sandbox, "status mgmt").code(1);
+    assert!(
+        run.stdout
+            .ends_with("+ ip -n mgmt route add default via 192.0.2.1 dev eth1\n"),
+        "{run}"
+    );
+    setup(&sandbox, "reload mgmt")
+        .ok()
+        .stdout("+ ip -n mgmt route add default via 192.0.2.1 dev eth1\n");
+    setup(&sandbox, "status mgmt").ok();
+}
+
+#[test]
+fn links_are_made_where_they_belong() {
+    let sandbox = sandbox(
+        r#"netns_links="br0 v0 v1 m0 lo"
+type_br0=bridge
+bridge_br0="v1"
+config_br0="10.9.0.1/24"
+type_v0=veth
+peer_v0=v0-host
+peer_config_v0="10.8.0.1/24"
+peer_master_v0=
+config_v0="10.8.0.2/24"
+mac_v0=stable
+mtu_v0=1420
+routes_v0="default via 10.8.0.1"
+type_v1=veth
+peer_v1=v1-host
+peer_master_v1=hostbr
+type_m0=macvlan
+link_m0=eth1
+mode_m0=private
+config_m0="192.0.2.20/24"
+config_lo="10.7.7.7/32"
+"#,
+    );
+    sandbox
+        .sh("ip link add hostbr address 52:54:00:00:00:99 type bridge; ip link set hostbr up")
+        .ok();
+    let before = dump(&sandbox, "");
+    setup(&sandbox, "up mgmt").ok();
+    let links = sandbox.ip_json("-n mgmt -d link");
+    let of = |name: &str| -> Value {
+        let found = links
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|link| link["ifname"] == name);
+        found
+            .unwrap_or_else(|| panic!("no {name}: {links}"))
+            .clone()
+    };
+    assert_eq!(of("br0")["linkinfo"]["info_kind"], "bridge");
+    assert_eq!(of("v1")["master"], "br0");
+    assert_eq!(of("v0")["mtu"], 1420);
+    assert_eq!(of("m0")["linkinfo"]["info_data"]["mode"], "private");
+    assert_eq!(sandbox.ip_json("link show v1-host")[0]["master"], "hostbr");
+    assert_eq!(
+        addresses(&sandbox, "mgmt", "lo"),
+        ["127.0.0.1/8", "10.7.7.7/32", "::1/128"]
+    );
+    sandbox
+        .sh("ip netns exec mgmt ping -c 1 -W 2 10.8.0.1 >/dev/null")
+        .ok();
+    sandbox
+        .sh("ip netns exec mgmt ping -c 1 -W 2 192.0.2.1 >/dev/null")
+        .ok();
+    setup(&sandbox, "up mgmt").ok().stdout("");
+    let mac = of("v0")["address"].clone();
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(dump(&sandbox, ""), before);
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(sandbox.ip_json("-n mgmt link show v0")[0]["address"], mac);
+}
+
+#[test]
+fn down_refuses_while_a_process_is_inside() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let mut sleeper = sandbox.spawn(&[
+        "ip",
+        "netns",
+        "exec",
+        "mgmt",
+        "sh",
+        "-c",
+        "echo $$; exec sleep 1000",
+    ]);
+    let pid = sleeper.line();
+    assert!(wait_until(LIMIT, || {
+        let comm = sandbox.sh(&format!("cat /proc/{pid}/comm"));
+        comm.stdout == "sleep\n"
+    }));
+    setup(&sandbox, "down mgmt")
+        .code(111)
+        .stdout("")
+        .stderr(&format!(
+            "netns-setup: mgmt: still used by 1 process: {pid} (sleep)\n\
+         netns-setup: stop them first, or run netns-setup down --kill to end them, or down --force \
+         to leave them behind without links\n"
+        ));
+    assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
+    setup(&sandbox, "down --force mgmt").ok().stderr(&format!(
+        "netns-setup: mgmt: left behind in it, without links: 1 process: {pid} (sleep)\n"
+    ));
+    assert_eq!(names(&sandbox.ip_json("link")), ["lo", "eth1"]);
+    assert!(sleeper.child.try_wait().unwrap().is_none());
+    setup(&sandbox, "up mgmt").ok();
+    let mut other = sandbox.spawn(&[
+        "ip",
+        "netns",
+        "exec",
+        "mgmt",
+        "sh",
+        "-c",
+        "echo; exec sleep 1000",
+    ]);
+    other.line();
+    setup(&sandbox, "down --kill mgmt").ok().stderr("");
+    assert!(wait_until(LIMIT, || other
+        .child
+        .try_wait()
+        .unwrap()
+        .is_some()));
+    assert!(sleeper.child.try_wait().unwrap().is_none());
+}
+
+#[test]
+fn a_stale_file_is_repaired_and_a_namespace_of_others_is_kept() {
+    let sandbox = sandbox(MGMT);
+    sandbox
+        .sh("mkdir -p /run/netns && : >/run/netns/mgmt && chmod 000 /run/netns/mgmt")
+        .ok();
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
+    sandbox
+        .sh("ip netns add mgmt; ip -n mgmt link add theirs type bridge")
+        .ok();
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(
+        names(&sandbox.ip_json("-n mgmt link")),
+        ["lo", "theirs", "eth1"]
+    );
+    let run = setup(&sandbox, "down mgmt").ok();
+    assert!(!run.stdout.contains("netns delete"), "{run}");
+    assert_eq!(names(&sandbox.ip_json("-n mgmt link")), ["lo", "theirs"]);
+    assert_eq!(names(&sandbox.ip_json("link")), ["lo", "eth1"]);
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+}
+
+#[test]
+fn a_namespace_that_was_made_anew_by_others_is_not_ours_to_delete() {
+    let sandbox = sandbox("netns_links=v0\ntype_v0=veth\npeer_v0=v0h\n");
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("ip netns delete mgmt; ip netns add mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
+    sandbox.sh("ip netns exec mgmt true").ok();
+}
+
+#[test]
+fn all_names_every_namespace_and_two_at_once_do_not_disturb_each_other() {
+    let sandbox = sandbox(MGMT);
+    for n in 1..5 {
+        let text = format!(
+            "netns_links=v{n}\ntype_v{n}=veth\npeer_v{n}=h{n}\nconfig_v{n}=10.{n}.0.2/24\n"
+        );
+        sandbox.write(&format!("/etc/conf.d/netns.n{n}"), &text);
+    }
+    sandbox.write("/etc/conf.d/netns.n1.apk-new", "nonsense(");
+    let both = format!(
+        "{NETNS_SETUP} up --all >/run/a & {NETNS_SETUP} up --all >/run/b; wait $! && cat /run/a /run/b"
+    );
+    let run = sandbox.sh(&both).ok();
+    assert_eq!(run.stdout.matches("netns add").count(), 5, "{run}");
+    setup(&sandbox, "status --all").ok();
+    setup(&sandbox, "down --all").ok();
+    assert_eq!(sandbox.sh("ls /run/netns").stdout, "far\n");
+}
+
+#[test]
+fn watch_stays_reloads_at_hup_and_leaves_things_as_they_are_at_term() {
+    let sandbox = sandbox(MGMT);
+    let mut watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
+    assert_eq!(watch.line(), "+ ip netns add mgmt");
+    assert!(wait_until(LIMIT, || sandbox
+        .read("/run/netns-services/mgmt/ready")
+        .is_some()));
+    write(&sandbox, &MGMT.replace("1400", "1300"));
+    let signal =
+        |name| nix::sys::signal::kill(nix::unistd::Pid::from_raw(watch.pid()), name).unwrap();
+    let mtu = || sandbox.ip_json("-n mgmt link show eth1")[0]["mtu"].clone();
+    assert!(wait_until(LIMIT, || {
+        signal(nix::sys::signal::Signal::SIGHUP);
+        std::thread::sleep(Duration::from_millis(50));
+        mtu() == 1300
+    }));
+    signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(watch.ended(), Some(0));
+    assert_eq!(mtu(), 1300);
+    assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
+}
