@@ -188,7 +188,7 @@ impl Settings {
         if !var.built && !setting.is_empty() {
             self.problems.push(setting.whole().problem(
                 "is not built yet",
-                format!("this version cannot do it: {}; take the line away", var.doc),
+                "take the line away: this version would not do what it says",
             ));
         }
     }

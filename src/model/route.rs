@@ -3,6 +3,7 @@
 //! inverse, for a route of the namespace itself (`at` is not in the text). No I/O.
 
 mod text;
+mod words;
 
 use std::net::IpAddr;
 

@@ -125,6 +125,12 @@ impl Reader<'_> {
                 "there is no setting before the ;".into(),
                 "take the ; away".into(),
             )
+        } else if exports && word.is_empty() {
+            let to_do = "write export NAME=\"value\", or take it away".into();
+            (
+                "export alone prints, and settings only assign".into(),
+                to_do,
+            )
         } else if exports {
             let to_do = "write export NAME=\"value\"".into();
             (format!("\"{word}\" is nothing that can be exported"), to_do)

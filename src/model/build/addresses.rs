@@ -14,6 +14,10 @@ pub(super) fn addresses(
 ) -> Vec<At<Address>> {
     let words = setting.map(Setting::words).unwrap_or_default();
     let mut found: Vec<At<Address>> = Vec::new();
+    if let Some(problem) = not_an_address_alone(&words) {
+        problems.push(problem);
+        return found;
+    }
     for word in &words {
         match word.text {
             "null" if words.len() == 1 => {}
@@ -74,12 +78,35 @@ fn better(word: &Piece<'_>) -> String {
     {
         return format!("{expected}; {}", word.instead(&format!("{ip}/{prefix}")));
     }
-    match word.text {
-        "netmask" | "brd" | "broadcast" | "peer" | "scope" | "label" | "dev" => {
-            format!("{expected}, and nothing else, such as 192.0.2.10/24")
-        }
-        _ => format!("{expected}, such as 192.0.2.10/24 or 2001:db8::10/64, or null"),
-    }
+    format!("{expected}, such as 192.0.2.10/24 or 2001:db8::10/64, or null")
+}
+
+/// What ip-address(8) and ifconfig(8) know beside the address, and this version does
+/// not: one problem for all the words that belong to it.
+fn not_an_address_alone(words: &[Piece<'_>]) -> Option<Problem> {
+    let more = [
+        "netmask",
+        "brd",
+        "broadcast",
+        "peer",
+        "scope",
+        "label",
+        "dev",
+        "metric",
+    ];
+    let at = words.iter().position(|word| more.contains(&word.text))?;
+    let written = |n: usize| words.get(n).map(|word| word.text);
+    let ip = at.checked_sub(1).and_then(written).unwrap_or("192.0.2.10");
+    let mask = written(at + 1).and_then(|mask| mask.parse().ok());
+    let prefix = mask.and_then(|mask| ipnet::ip_mask_to_prefix(mask).ok());
+    let whole = match prefix.filter(|_| words[at].text == "netmask") {
+        Some(prefix) => format!("{ip}/{prefix}"),
+        None => "192.0.2.10/24".into(),
+    };
+    Some(words[at].problem(
+        "is not an address",
+        format!("expected ADDRESS/PREFIX and nothing beside it, such as {whole}"),
+    ))
 }
 
 /// What must hold between addresses, and between addresses and MTUs.

@@ -6,16 +6,25 @@ use std::net::IpAddr;
 use super::routes::Said;
 use super::where_said;
 use crate::model::{Address, Link, Route, RouteKind, Where};
-use crate::place::{At, Problem};
+use crate::name::LinkName;
+use crate::place::Problem;
 
-pub(super) fn check(links: &[Link], routes: &[Said<'_>], problems: &mut Vec<Problem>) {
-    let inside: Vec<&Link> = links
-        .iter()
-        .filter(|link| link.at == Where::Inside)
-        .collect();
+/// `unread` are the links whose addresses could not all be read: what may be theirs is
+/// left alone, since it has its problem already.
+pub(super) fn check(
+    links: &[Link],
+    unread: &[LinkName],
+    routes: &[Said<'_>],
+    problems: &mut Vec<Problem>,
+) {
+    let inside = links.iter().filter(|link| link.at == Where::Inside);
+    let inside: Vec<&Link> = inside.collect();
     for said in routes {
+        let dev = said.route.value.dev.as_ref();
+        let known = dev.is_none_or(|dev| !unread.contains(dev));
         let found = gateway(said, &inside, routes)
-            .or_else(|| source(said, &inside))
+            .filter(|_| known)
+            .or_else(|| source(said, &inside).filter(|_| unread.is_empty()))
             .or_else(|| made_by_the_kernel(said, &inside));
         problems.extend(found);
     }
@@ -52,46 +61,40 @@ fn gateway(said: &Said<'_>, links: &[&Link], routes: &[Said<'_>]) -> Option<Prob
     {
         return None;
     }
-    if let Some(other) = own.clone().find(|address| address.value.0.contains(&via)) {
+    let elsewhere = own.clone().find(|address| address.value.0.contains(&via));
+    if let Some(other) = elsewhere {
         let link = links.iter().find(|link| link.addresses.contains(other))?;
+        let (name, suffix) = (&link.name, link.name.value.suffix());
         return Some(said.piece.problem(
-            format!(
-                ": {via} is in a network of {}, not of {}",
-                link.name, dev.name
-            ),
-            format!(
-                "say so under routes_{}, or write dev {} here",
-                link.name.value.suffix(),
-                link.name
-            ),
+            format!(": {via} is in a network of {name}, not of {}", dev.name),
+            format!("say so under routes_{suffix}, or write dev {name} here"),
         ));
     }
-    let family: Vec<&At<Address>> = dev
-        .addresses
-        .iter()
-        .filter(|a| a.value.ip().is_ipv4() == via.is_ipv4())
-        .collect();
-    let remedy = match family[..] {
-        [] => format!(
-            "{} has no such address; give it one in config_{}, or say onlink",
-            dev.name,
-            dev.name.value.suffix()
-        ),
-        _ => {
-            let networks = family
-                .iter()
-                .map(|a| format!("{} ({})", a.value.0.trunc(), where_said(a)));
-            let networks: Vec<String> = networks.collect();
-            format!(
-                "expected an address in {}; correct one of the two, or say onlink",
-                networks.join(" or ")
-            )
-        }
-    };
     Some(said.piece.problem(
         format!(": {via} is in none of the networks of {}", dev.name),
-        remedy,
+        networks_of(dev, via.is_ipv4()),
     ))
+}
+
+/// Where a gateway of this family could be.
+fn networks_of(dev: &Link, v4: bool) -> String {
+    let addresses = dev
+        .addresses
+        .iter()
+        .filter(|a| a.value.ip().is_ipv4() == v4);
+    let networks = addresses.map(|a| format!("{} ({})", a.value.0.trunc(), where_said(a)));
+    let networks: Vec<String> = networks.collect();
+    if networks.is_empty() {
+        let (name, suffix) = (&dev.name, dev.name.value.suffix());
+        let family = if v4 { "IPv4" } else { "IPv6" };
+        return format!(
+            "{name} has no {family} address; give it one in config_{suffix}, or say onlink"
+        );
+    }
+    format!(
+        "expected an address in {}; correct one of the two, or say onlink",
+        networks.join(" or ")
+    )
 }
 
 /// Another route without a gateway leads to it, over the same link: the kernel looks in

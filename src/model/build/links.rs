@@ -7,18 +7,21 @@ use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
 
 use super::addresses::addresses;
+use super::derived::{default_peer, stable_mac};
 use super::order;
 use super::problem;
 
+/// The links, and those of them whose addresses could not all be read.
 pub(super) fn links(
     settings: &Settings,
     context: &Context,
     problems: &mut Vec<Problem>,
-) -> Vec<Link> {
+) -> (Vec<Link>, Vec<LinkName>) {
     let mut maker = Maker {
         settings,
         context,
         problems,
+        unread: Vec::new(),
     };
     let mut links = Vec::new();
     for listed in &settings.links {
@@ -29,27 +32,37 @@ pub(super) fn links(
         maker.clashes(&links);
         links = order::in_order(links, maker.problems);
     }
-    links
+    (links, maker.unread)
 }
 
-struct Maker<'a> {
-    settings: &'a Settings,
+pub(super) struct Maker<'a> {
+    pub settings: &'a Settings,
     context: &'a Context,
-    problems: &'a mut Vec<Problem>,
+    pub problems: &'a mut Vec<Problem>,
+    unread: Vec<LinkName>,
 }
 
 impl Maker<'_> {
     /// The link; after it the other end, if it is a veth.
     fn link(&mut self, listed: &Listed) -> Vec<Link> {
-        let Some(kind) = self.kind(listed) else {
-            return Vec::new();
-        };
-        self.not_taken(listed, &kind);
+        let kind = self.kind(listed);
+        match &kind {
+            Some(kind) => self.not_taken(listed, kind),
+            None => {
+                addresses(listed.get("peer_config"), self.problems);
+            }
+        }
+        // What has a problem goes on under no known kind, for the sake of the others'.
+        let kind = kind.unwrap_or(Kind::Other(String::new()));
         let mut link = Link::new(Where::Inside, listed.name.clone(), kind);
         link.up = Some(true);
         link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
         link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
+        let before = self.problems.len();
         link.addresses = addresses(listed.get("config"), self.problems);
+        if self.problems.len() > before {
+            self.unread.push(listed.name.value.clone());
+        }
         let Kind::Veth { peer: Some(peer) } = &link.kind else {
             return vec![link];
         };
@@ -84,13 +97,10 @@ impl Maker<'_> {
 
     fn veth(&mut self, listed: &Listed) -> Option<Kind> {
         let name = match listed.get("peer") {
-            Some(setting) => self.link_name(&setting.whole())?,
-            None => default_peer(&self.settings.name, &listed.name.value)?,
+            Some(setting) => self.link_name(&setting.whole()),
+            None => default_peer(&self.settings.name, &listed.name.value),
         };
-        let at = match listed.get("peer_netns") {
-            Some(setting) => self.netns(&setting.whole())?,
-            None => Where::Host,
-        };
+        let at = self.netns(listed.get("peer_netns"))?;
         if at == Where::Inside {
             let setting = listed.get("peer_netns")?;
             self.problems.push(setting.whole().problem(
@@ -98,7 +108,7 @@ impl Maker<'_> {
                 "name another namespace, or take the line away for the host",
             ));
         }
-        let peer = Some(LinkAt { at, name });
+        let peer = Some(LinkAt { at, name: name? });
         Some(Kind::Veth { peer })
     }
 
@@ -113,11 +123,13 @@ impl Maker<'_> {
             return None;
         };
         let parent = parent.whole();
-        let name = self.link_name(&parent)?;
-        let at = match listed.get("link_netns") {
-            Some(setting) => self.netns(&setting.whole())?,
-            None => Where::Host,
+        let name = self.link_name(&parent);
+        let at = self.netns(listed.get("link_netns"));
+        let mode = match listed.get("mode") {
+            Some(setting) => self.mode(&setting.whole()),
+            None => Some(MacvlanMode::default()),
         };
+        let (name, at, mode) = (name?, at?, mode?);
         let here = self.settings.links.iter().find(|l| l.name.value == name);
         if self.settings.complete && at == Where::Inside && here.is_none() {
             self.problems.push(parent.problem(
@@ -140,10 +152,6 @@ impl Maker<'_> {
             ));
         }
         let parent = LinkAt { at, name };
-        let mode = match listed.get("mode") {
-            Some(setting) => self.mode(&setting.whole())?,
-            None => MacvlanMode::default(),
-        };
         Some(Kind::Macvlan { parent, mode })
     }
 
@@ -239,82 +247,6 @@ impl Maker<'_> {
         }
     }
 
-    /// `master_IF` of the ports and `bridge_IF` of the bridges say the same from two
-    /// sides, and must agree.
-    fn masters(&mut self, links: &mut [Link]) {
-        for listed in &self.settings.links {
-            if let Some(setting) = listed.get("master") {
-                let word = setting.whole();
-                if let Some(master) = self.link_name(&word) {
-                    self.join(links, &listed.name.value, word.at(master), &word);
-                }
-            }
-        }
-        for listed in &self.settings.links {
-            let ports = listed.get("bridge").map(Setting::words).unwrap_or_default();
-            for word in ports {
-                if let Some(port) = self.link_name(&word) {
-                    self.join(links, &port, word.at(listed.name.value.clone()), &word);
-                }
-            }
-        }
-    }
-
-    /// Makes `master` the master of `port`; `word` asked for it.
-    fn join(
-        &mut self,
-        links: &mut [Link],
-        port: &LinkName,
-        master: At<LinkName>,
-        word: &Piece<'_>,
-    ) {
-        let inside = |link: &&Link| link.at == Where::Inside;
-        let kind_of = |name: &LinkName| {
-            let mut found = links.iter().filter(inside);
-            found
-                .find(|link| link.name.value == *name)
-                .map(|link| &link.kind)
-        };
-        let listed = |name: &LinkName| self.settings.links.iter().any(|l| l.name.value == *name);
-        for name in [port, &master.value] {
-            if self.settings.complete && !listed(name) {
-                let remedy =
-                    format!("add {name} to netns_links; bridge and ports are in one namespace");
-                return self
-                    .problems
-                    .push(word.problem("is not in netns_links", remedy));
-            }
-        }
-        let refused = match (kind_of(port), kind_of(&master.value)) {
-            // What is missing here has its own problem.
-            (None, _) | (_, None) => return,
-            (Some(Kind::Loopback), _) => "makes lo a port, which no bridge takes",
-            (_, Some(kind)) if !matches!(kind, Kind::Bridge) => {
-                "names a master that is not a bridge"
-            }
-            (Some(Kind::Bridge), _) => "makes a bridge the port of a bridge",
-            _ => "",
-        };
-        if !refused.is_empty() {
-            let remedy = "expected a link that is no bridge, and its bridge";
-            return self.problems.push(word.problem(refused, remedy));
-        }
-        let mut ports = links.iter_mut().filter(|link| link.at == Where::Inside);
-        let Some(link) = ports.find(|link| link.name.value == *port) else {
-            return;
-        };
-        match &link.master {
-            Some(other) if *other != master => {
-                let line = super::where_said(other);
-                self.problems.push(word.problem(
-                    format!("gives {port} a second master, after {other}"),
-                    format!("expected one master; the other is said at {line}"),
-                ));
-            }
-            _ => link.master = Some(master),
-        }
-    }
-
     /// Two links cannot have one name in one namespace.
     fn clashes(&mut self, links: &[Link]) {
         for (n, link) in links.iter().enumerate() {
@@ -330,7 +262,7 @@ impl Maker<'_> {
         }
     }
 
-    fn link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
+    pub(super) fn link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
         let name: Result<LinkName, String> = word.text.parse();
         let refuse = |wrong| {
             let wrong = format!("is not a name for a link: {wrong}");
@@ -340,7 +272,11 @@ impl Maker<'_> {
         name.map_err(refuse).ok()
     }
 
-    fn netns(&mut self, word: &Piece<'_>) -> Option<Where> {
+    /// The namespace that the setting names; the host, if it is not set.
+    fn netns(&mut self, setting: Option<&Setting>) -> Option<Where> {
+        let Some(word) = setting.map(Setting::whole) else {
+            return Some(Where::Host);
+        };
         let name: Result<NetnsName, String> = word.text.parse();
         match name {
             Ok(name) if name == self.settings.name => Some(Where::Inside),
@@ -360,38 +296,4 @@ fn what(kind: &Kind) -> String {
         Kind::Loopback => "the loopback link".into(),
         _ => format!("a {} link", kind.word()),
     }
-}
-
-/// `mgmt-eth0`, or, where that is too long for the kernel or could be read in two ways
-/// (`a-b-c`), `mgmt-` (six bytes of the name at most) and eight digits of a hash.
-fn default_peer(netns: &NetnsName, link: &LinkName) -> Option<LinkName> {
-    let (netns, link) = (netns.as_str(), link.as_str());
-    let plain = format!("{netns}-{link}");
-    if plain.len() <= 15 && !netns.contains('-') {
-        return plain.parse().ok();
-    }
-    let hash = fnv1a(&["peer", netns, link]);
-    let start = &netns[..netns.len().min(6)];
-    format!("{start}-{:08x}", hash as u32 ^ (hash >> 32) as u32)
-        .parse()
-        .ok()
-}
-
-/// Locally administered, of one station, and the same at every boot.
-fn stable_mac(seed: &str, netns: &NetnsName, link: &LinkName) -> Mac {
-    let hash = fnv1a(&["mac", seed.trim_ascii(), netns.as_str(), link.as_str()]);
-    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
-    // The bytes of FNV-1a are not equally well mixed: none is dropped.
-    Mac([(a ^ g) & 0xfc | 0x02, b ^ h, c, d, e, f])
-}
-
-/// FNV-1a with 64 bits, over the texts with a zero byte behind each.
-fn fnv1a(texts: &[&str]) -> u64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for text in texts {
-        for byte in text.bytes().chain([0]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    hash
 }

@@ -3,8 +3,10 @@
 //! tested by calling it.
 
 mod addresses;
+mod derived;
 mod gateways;
 mod links;
+mod masters;
 mod order;
 mod resolv;
 mod routes;
@@ -43,14 +45,14 @@ pub struct Want {
 /// those that the reader found among them.
 pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem>> {
     let mut problems = settings.problems.clone();
-    let links = links::links(settings, context, &mut problems);
+    let (links, unread) = links::links(settings, context, &mut problems);
     let routes = routes::routes(settings, context, &mut problems);
     let resolv_conf = resolv::resolv_conf(settings, &mut problems);
     let overlay = overlay(settings, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
-        gateways::check(&links, &routes, &mut problems);
+        gateways::check(&links, &unread, &routes, &mut problems);
     }
     if !problems.is_empty() {
         return Err(in_file_order(problems));

@@ -1,0 +1,87 @@
+//! `master_IF` of the ports and `bridge_IF` of the bridges, which say the same from two
+//! sides and must agree, in; the master of each link out.
+
+use super::links::Maker;
+use super::where_said;
+use crate::conf::{Piece, Setting};
+use crate::model::{Kind, Link, Where};
+use crate::name::LinkName;
+use crate::place::At;
+
+impl Maker<'_> {
+    pub(super) fn masters(&mut self, links: &mut [Link]) {
+        for listed in &self.settings.links {
+            if let Some(setting) = listed.get("master") {
+                let word = setting.whole();
+                if let Some(master) = self.link_name(&word) {
+                    self.join(links, &listed.name.value, word.at(master), &word);
+                }
+            }
+        }
+        for listed in &self.settings.links {
+            let bridge = &listed.name.value;
+            if kind_of(links, bridge).is_none_or(|kind| *kind != Kind::Bridge) {
+                continue;
+            }
+            let ports = listed.get("bridge").map(Setting::words).unwrap_or_default();
+            for word in ports {
+                if let Some(port) = self.link_name(&word) {
+                    self.join(links, &port, word.at(bridge.clone()), &word);
+                }
+            }
+        }
+    }
+
+    /// Makes `master` the master of `port`; `word` asked for it.
+    fn join(
+        &mut self,
+        links: &mut [Link],
+        port: &LinkName,
+        master: At<LinkName>,
+        word: &Piece<'_>,
+    ) {
+        for name in [port, &master.value] {
+            if self.settings.complete && kind_of(links, name).is_none() {
+                let remedy =
+                    format!("add {name} to netns_links; bridge and ports are in one namespace");
+                return self
+                    .problems
+                    .push(word.problem("is not in netns_links", remedy));
+            }
+        }
+        let refused = match (kind_of(links, port), kind_of(links, &master.value)) {
+            // What could not be read has its own problem.
+            (None | Some(Kind::Other(_)), _) | (_, None | Some(Kind::Other(_))) => return,
+            (Some(Kind::Loopback), _) => "makes lo a port, which no bridge takes",
+            (Some(Kind::Bridge), Some(Kind::Bridge)) => "makes a bridge the port of a bridge",
+            (_, Some(Kind::Bridge)) => "",
+            _ => "names a master that is not a bridge",
+        };
+        if !refused.is_empty() {
+            let remedy = "expected a link that is no bridge, and its bridge";
+            return self.problems.push(word.problem(refused, remedy));
+        }
+        let mut ports = links.iter_mut().filter(|link| link.at == Where::Inside);
+        let Some(link) = ports.find(|link| link.name.value == *port) else {
+            return;
+        };
+        match &link.master {
+            Some(other) if *other != master => {
+                let line = where_said(other);
+                self.problems.push(word.problem(
+                    format!("gives {port} a second master, after {other}"),
+                    format!("expected one master; the other is said at {line}"),
+                ));
+            }
+            Some(_) => {}
+            None => link.master = Some(master),
+        }
+    }
+}
+
+fn kind_of<'a>(links: &'a [Link], name: &LinkName) -> Option<&'a Kind> {
+    let mut inside = links.iter().filter(|link| link.at == Where::Inside);
+    inside
+        .find(|link| link.name.value == *name)
+        .map(|link| &link.kind)
+}

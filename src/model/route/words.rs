@@ -1,0 +1,245 @@
+//! The words of a route's text: addresses, numbers and names, each with what to say when
+//! it is none.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::RouteError;
+use crate::name::LinkName;
+
+/// Words of ip-route(8) that this version does not know what to do with.
+pub(super) const NOT_BUILT: [&str; 32] = [
+    "advmss",
+    "anycast",
+    "as",
+    "broadcast",
+    "congctl",
+    "cwnd",
+    "dsfield",
+    "encap",
+    "expires",
+    "fastopen_no_cookie",
+    "features",
+    "from",
+    "hoplimit",
+    "initcwnd",
+    "initrwnd",
+    "local",
+    "lock",
+    "multicast",
+    "nat",
+    "nexthop",
+    "nhid",
+    "pref",
+    "quickack",
+    "realms",
+    "reordering",
+    "rto_min",
+    "rtt",
+    "rttvar",
+    "ssthresh",
+    "throw",
+    "tos",
+    "window",
+];
+
+/// linux/rtnetlink.h; the kernel knows them by number alone.
+pub(super) const TABLES: [(&str, u32); 3] = [("default", 253), ("main", 254), ("local", 255)];
+pub(super) const SCOPES: [(&str, u32); 4] =
+    [("global", 0), ("site", 200), ("link", 253), ("host", 254)];
+pub(super) const PROTOS: [(&str, u32); 21] = [
+    ("redirect", 1),
+    ("kernel", 2),
+    ("boot", 3),
+    ("static", 4),
+    ("gated", 8),
+    ("ra", 9),
+    ("mrt", 10),
+    ("zebra", 11),
+    ("bird", 12),
+    ("dnrouted", 13),
+    ("xorp", 14),
+    ("ntk", 15),
+    ("dhcp", 16),
+    ("keepalived", 18),
+    ("babel", 42),
+    ("openr", 99),
+    ("bgp", 186),
+    ("isis", 187),
+    ("ospf", 188),
+    ("rip", 189),
+    ("eigrp", 192),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    V4,
+    V6,
+}
+
+pub(super) type Words<'a> = std::vec::IntoIter<&'a str>;
+
+/// The names that are the same everywhere, and those of this machine.
+pub(super) type Known<'a> = (&'a [(&'a str, u32)], &'a [(String, u32)]);
+
+/// Words of which something must stand before: a destination.
+const OPTIONS: [&str; 8] = [
+    "via", "dev", "src", "metric", "table", "scope", "mtu", "onlink",
+];
+
+/// A prefix, or an address, which is a prefix of full length; `None` for `default`.
+pub(super) fn destination(text: &str) -> Result<Option<IpNet>, RouteError> {
+    let expected = "expected the network";
+    if matches!(text, "default" | "any" | "all") {
+        return Ok(None);
+    }
+    if text.is_empty() || OPTIONS.contains(&text) {
+        return wrong(
+            " has no destination",
+            "expected default or a network first, such as default via 192.0.2.1",
+        );
+    }
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(Some(IpNet::from(address)));
+    }
+    match text.parse::<IpNet>() {
+        Ok(net) if net.trunc() == net => Ok(Some(net)),
+        Ok(net) => wrong(
+            format!(": {text} has bits set behind the prefix"),
+            format!("{expected}; write {}", net.trunc()),
+        ),
+        Err(_) if NOT_BUILT.contains(&text) => not_built(text),
+        Err(_) => match completed(text) {
+            Some(net) => wrong(
+                format!(": {text} is not a whole network"),
+                format!("{expected}; write {net}"),
+            ),
+            None => wrong(
+                format!(": \"{text}\" is not a destination"),
+                "expected default, ADDRESS/PREFIX, or blackhole, unreachable or prohibit before it",
+            ),
+        },
+    }
+}
+
+/// `10/8`, which ip(8) takes for `10.0.0.0/8`.
+fn completed(text: &str) -> Option<IpNet> {
+    let (address, prefix) = text.split_once('/')?;
+    let missing = 3usize.checked_sub(address.matches('.').count())?;
+    let address: Ipv4Addr = format!("{address}{}", ".0".repeat(missing)).parse().ok()?;
+    Ipv4Net::new(address, prefix.parse().ok()?)
+        .ok()
+        .map(|net| IpNet::V4(net.trunc()))
+}
+
+pub(super) fn family_of(address: &IpAddr) -> Family {
+    if address.is_ipv4() {
+        Family::V4
+    } else {
+        Family::V6
+    }
+}
+
+/// `ADDRESS`, `inet ADDRESS` or `inet6 ADDRESS`.
+pub(super) fn via(words: &mut Words<'_>) -> Result<(Option<Family>, IpAddr), RouteError> {
+    let word = value("via", words)?;
+    let family = match word {
+        "inet" => Family::V4,
+        "inet6" => Family::V6,
+        _ => return Ok((None, address("via", word)?)),
+    };
+    let address = address("via", value(word, words)?)?;
+    match family_of(&address) == family {
+        true => Ok((Some(family), address)),
+        false => wrong(
+            format!(": {address} is not an {word} address"),
+            format!("expected via {word} and an address of that family"),
+        ),
+    }
+}
+
+pub(super) fn dev(text: &str) -> Result<LinkName, RouteError> {
+    text.parse().or_else(|why| {
+        wrong(
+            format!(": {text} is not a name for a link: {why}"),
+            "expected the name of a link after dev",
+        )
+    })
+}
+
+pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, RouteError> {
+    let remedy = match text.parse::<IpNet>() {
+        Ok(net) => format!("write {word} {}", net.addr()),
+        Err(_) => format!("expected an address after {word}, such as 192.0.2.1 or 2001:db8::1"),
+    };
+    let error = format!(": \"{text}\" is not an address");
+    text.parse::<Ipv4Addr>()
+        .map(IpAddr::from)
+        .or_else(|_| text.parse::<Ipv6Addr>().map(IpAddr::from))
+        .or_else(|_| wrong(error, remedy))
+}
+
+/// A decimal number between these two: ip(8) would take `010` for 8.
+pub(super) fn number(word: &str, text: &str, least: u32, most: u32) -> Result<u32, RouteError> {
+    let zeros = text.len() > 1 && text.starts_with('0');
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !zeros;
+    match text.parse() {
+        Ok(number) if plain && (least..=most).contains(&number) => Ok(number),
+        _ => wrong(
+            format!(": {word} {text} is not possible"),
+            format!("expected a decimal number from {least} to {most} after {word}"),
+        ),
+    }
+}
+
+/// A number between these two, or a name for one.
+pub(super) fn named(
+    word: &str,
+    text: &str,
+    (everywhere, here): Known<'_>,
+    (least, most): (u32, u32),
+) -> Result<u32, RouteError> {
+    let everywhere = everywhere.iter().find(|(name, _)| *name == text);
+    let here = here.iter().find(|(name, _)| name == text);
+    match everywhere.map(|e| e.1).or(here.map(|e| e.1)) {
+        Some(number) if (least..=most).contains(&number) => Ok(number),
+        _ if text.starts_with(|c: char| c.is_ascii_digit()) => number(word, text, least, most),
+        _ => wrong(
+            format!(": {word} {text} is not known here"),
+            format!("expected a number, or a name that ip(8) knows, after {word}"),
+        ),
+    }
+}
+
+pub(super) fn value<'a>(word: &str, words: &mut Words<'a>) -> Result<&'a str, RouteError> {
+    match words.next() {
+        Some(value) => Ok(value),
+        None => wrong(
+            format!(" ends after {word}"),
+            format!("expected a value after {word}"),
+        ),
+    }
+}
+
+pub(super) fn once<T>(word: &str, field: &mut Option<T>, value: T) -> Result<(), RouteError> {
+    match field.replace(value) {
+        None => Ok(()),
+        Some(_) => wrong(format!(" says {word} twice"), "keep one of the two"),
+    }
+}
+
+pub(super) fn not_built<T>(word: &str) -> Result<T, RouteError> {
+    wrong(
+        format!(": {word} is not built yet"),
+        "this version knows via, dev, src, metric, table, scope, proto, mtu and onlink",
+    )
+}
+
+pub(super) fn wrong<T>(
+    wrong: impl Into<String>,
+    remedy: impl Into<String>,
+) -> Result<T, RouteError> {
+    let (wrong, remedy) = (wrong.into(), remedy.into());
+    Err(RouteError { wrong, remedy })
+}
