@@ -1,13 +1,15 @@
 //! Golden cases: one settings file in, one text out. `tests/conf/NAME.conf` is read as
 //! the settings of the namespace `mgmt`; `NAME.defaults`, if there is one, as
 //! conf.d/netns. `NAME.stderr` holds the problems as netns-setup prints them, or
-//! `NAME.want` the state that is wanted. `UPDATE_GOLDEN=1` writes both anew.
+//! `NAME.want` the state that is wanted. What netns-setup itself says must be the same.
+//! `UPDATE_GOLDEN=1` writes both anew.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use netns_services::conf;
 use netns_services::model::build::build;
@@ -15,6 +17,7 @@ use netns_services::model::route::Names;
 use netns_services::model::{Context, Kind, Link, Want, Where};
 use netns_services::name::NetnsName;
 use netns_services::place::Problem;
+use tempfile::TempDir;
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conf");
 
@@ -32,6 +35,8 @@ fn every_case_gives_its_exact_text() {
             _ => bad += 1,
         }
         wrong.extend(compare(&case, ending, &text));
+        let said = if ending == "want" { "" } else { &text };
+        wrong.extend(differs_in_the_program(&case, said));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(bad >= 40, "{bad} cases of bad settings");
@@ -52,37 +57,58 @@ fn compare(case: &Path, ending: &str, text: &str) -> Option<String> {
     differs.then(|| format!("{}\nexpected:\n{golden}\ngot:\n{text}", path.display()))
 }
 
-/// Reads a case from a folder that only root can write to, as /etc/conf.d is. The
-/// folder's name is not in the texts.
+/// What `netns-setup check` says otherwise than this, if it does.
+fn differs_in_the_program(case: &Path, expected: &str) -> Option<String> {
+    let dir = folder_of(case);
+    let output = Command::new(env!("CARGO_BIN_EXE_netns-setup"))
+        .args(["check", "mgmt", "--conf-dir"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    let said = hide(dir.path(), &String::from_utf8(output.stderr).unwrap());
+    let code = if expected.is_empty() { 0 } else { 100 };
+    let differs = said != expected || output.status.code() != Some(code);
+    let (name, status) = (case.display(), output.status);
+    differs.then(|| format!("{name}: netns-setup said otherwise, {status}:\n{said}"))
+}
+
 fn want_of(case: &Path) -> Result<Want, Vec<Problem>> {
-    let dir = tempfile::tempdir().unwrap();
-    let copy = |from: PathBuf, to: &str| {
-        fs::write(dir.path().join(to), fs::read(from).unwrap()).unwrap();
-    };
-    copy(case.to_path_buf(), "netns.mgmt");
-    if case.with_extension("defaults").exists() {
-        copy(case.with_extension("defaults"), "netns");
-    }
+    let dir = folder_of(case);
     let context = Context {
         seed: "0123456789abcdef".into(),
-        names: Names {
-            tables: vec![("vpn".into(), 10)],
-            protos: vec![],
-        },
+        names: Names::default(),
     };
-    let hide = |text: String| text.replace(dir.path().to_str().unwrap(), "/etc/conf.d");
     let settings = conf::read(dir.path(), &mgmt()).and_then(|settings| build(&settings, &context));
     settings.map_err(|problems| {
         let hidden = problems.into_iter().map(|mut problem| {
-            problem.wrong = hide(problem.wrong);
-            problem.remedy = hide(problem.remedy);
+            problem.wrong = hide(dir.path(), &problem.wrong);
+            problem.remedy = hide(dir.path(), &problem.remedy);
             if let Some(place) = &mut problem.place {
-                place.file = hide(place.file.to_string()).into();
+                place.file = hide(dir.path(), &place.file).into();
             }
             problem
         });
         hidden.collect()
     })
+}
+
+/// The case in a folder that only root can write to, as /etc/conf.d is.
+fn folder_of(case: &Path) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let copy = |from: &Path, to: &str| {
+        fs::write(dir.path().join(to), fs::read(from).unwrap()).unwrap();
+    };
+    copy(case, "netns.mgmt");
+    let defaults = case.with_extension("defaults");
+    if defaults.exists() {
+        copy(&defaults, "netns");
+    }
+    dir
+}
+
+/// The folder's name is not in the golden texts.
+fn hide(dir: &Path, text: &str) -> String {
+    text.replace(dir.to_str().unwrap(), "/etc/conf.d")
 }
 
 fn cases() -> Vec<PathBuf> {

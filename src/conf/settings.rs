@@ -145,10 +145,12 @@ impl Settings {
                 self.refuse_unbuilt(var, &setting);
                 self.links[link].settings.push((var, setting));
             }
-            (None, None, _) if name == "netns" => self.problems.push(setting.problem(
-                "is for the services that run in a namespace, not for the namespace itself",
-                "take it away, or write it into the conf.d file of the service",
-            )),
+            (None, None, _) if matches!(name, "netns" | "netns_mode") => {
+                self.problems.push(setting.problem(
+                    "is for the services that run in a namespace, not for the namespace itself",
+                    "take it away, or write it into the conf.d file of the service",
+                ))
+            }
             (None, None, _) if name.starts_with("netns_") => {
                 self.problems.push(unknown_of_namespace(&setting));
             }
