@@ -30,19 +30,20 @@ struct Said {
 pub(super) fn parse(text: &str, names: &Names) -> Result<Route, RouteError> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let mut words = words.into_iter();
-    let mut dst = words.next().unwrap_or_default();
-    let mut kind = RouteKind::Unicast;
-    if let Some((_, found)) = RouteKind::WORDS.iter().find(|(known, _)| *known == dst) {
-        kind = *found;
-        dst = words.next().unwrap_or_default();
-    }
+    let mut next = || words.next().unwrap_or_default();
+    let mut dst = next();
     if dst == "to" {
-        dst = words.next().unwrap_or_default();
+        dst = next();
+    }
+    let kind = RouteKind::WORDS.iter().find(|(word, _)| *word == dst);
+    let kind = kind.map(|(_, kind)| *kind);
+    if kind.is_some() {
+        dst = next();
     }
     let dst = destination(dst)?;
     let said = options(words, names)?;
     let dst = dst.unwrap_or_else(|| default_of(&said));
-    assemble(kind, dst, said)
+    assemble(kind.unwrap_or_default(), dst, said)
 }
 
 fn options(mut words: Words<'_>, names: &Names) -> Result<Said, RouteError> {

@@ -91,7 +91,7 @@ const OPTIONS: [&str; 8] = [
 /// A prefix, or an address, which is a prefix of full length; `None` for `default`.
 pub(super) fn destination(text: &str) -> Result<Option<IpNet>, RouteError> {
     let expected = "expected the network";
-    if matches!(text, "default" | "any" | "all") {
+    if text == "default" {
         return Ok(None);
     }
     if text.is_empty() || OPTIONS.contains(&text) {

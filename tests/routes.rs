@@ -1,0 +1,295 @@
+//! The text of a route against real ip(8): what is read here ip takes too, the kernel
+//! then holds exactly what was read, and our own text of it makes the same route. The
+//! kernel is asked through `ip -j`. Texts of no meaning are golden cases, in
+//! tests/conf.rs.
+#![cfg(feature = "setup")]
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::Sandbox;
+use netns_services::model::route::Names;
+use netns_services::model::{Address, Mac, Route, RouteKind};
+use proptest::prelude::*;
+use serde_json::Value;
+
+const LINK: &str = "
+    ip link set lo up
+    ip link add eth1 type veth peer other
+    ip link set other up
+    ip link set eth1 up
+    ip address add 192.0.2.10/24 dev eth1
+    ip address add 2001:db8::10/64 dev eth1 nodad";
+
+#[test]
+fn a_route_is_read_as_ip_reads_it_and_written_as_ip_takes_it() {
+    let mut random = Random(0x726f_7574_6573);
+    let texts: Vec<String> = (0..600).map(|n| text(n, &mut random)).collect();
+    let read = texts
+        .iter()
+        .filter_map(|text| Some((text.as_str(), text.parse().ok()?)));
+    let read: Vec<(&str, Route)> = read.collect();
+    println!("{} of {} texts were read", read.len(), texts.len());
+    assert!(read.len() > 250, "too many are refused to prove anything");
+
+    let as_written = held_after(read.iter().map(|(text, _)| text.to_string()));
+    let as_printed = held_after(read.iter().map(|(_, route)| route.to_string()));
+    assert_eq!(as_written, as_printed);
+    for (text, route) in &read {
+        assert!(as_written.contains(route), "{text}\nwas read as {route:#?}");
+    }
+    assert_eq!(as_written.len(), read.len());
+}
+
+#[test]
+fn names_of_tables_are_those_of_the_machine() {
+    let names = Names {
+        tables: vec![("vpn".into(), 10), ("vpn".into(), 11)],
+        protos: vec![("mine".into(), 200)],
+    };
+    let route = Route::parse("default dev eth1 table vpn proto mine", &names).unwrap();
+    assert_eq!((route.table, route.proto), (10, 200));
+    assert!("default dev eth1 table vpn".parse::<Route>().is_err());
+}
+
+proptest! {
+    #[test]
+    fn the_text_of_a_route_says_all_of_it(route in route()) {
+        prop_assert_eq!(route.to_string().parse::<Route>(), Ok(route));
+    }
+
+    #[test]
+    fn the_text_of_an_address_says_all_of_it(ip in any::<std::net::IpAddr>(), prefix in 0..=32u8) {
+        let address = Address(ipnet::IpNet::new(ip, prefix).unwrap());
+        prop_assert_eq!(address.to_string().parse::<Address>(), Ok(address));
+    }
+
+    #[test]
+    fn the_text_of_a_hardware_address_says_all_of_it(mut bytes in any::<[u8; 6]>()) {
+        bytes[0] = bytes[0] & 0xfe | 0x02;
+        prop_assert_eq!(Mac(bytes).to_string().parse::<Mac>(), Ok(Mac(bytes)));
+    }
+
+    #[test]
+    fn no_text_makes_it_fall_over(text in "[a-z0-9:./ ]{0,60}") {
+        let _ = text.parse::<Route>();
+        let _ = text.parse::<Address>();
+        let _ = text.parse::<Mac>();
+    }
+}
+
+/// Any route that the kernel could hold.
+fn route() -> impl Strategy<Value = Route> {
+    let kind = prop::sample::select(RouteKind::WORDS.map(|(_, kind)| kind).to_vec());
+    let addresses = (
+        any::<std::net::IpAddr>(),
+        any::<Option<std::net::IpAddr>>(),
+        any::<Option<std::net::IpAddr>>(),
+    );
+    let numbers = (
+        any::<u32>(),
+        1..=u32::MAX,
+        0..=254u8,
+        1..=255u8,
+        prop::option::of(68..=65520u32),
+    );
+    (kind, addresses, 0..=32u8, numbers, any::<[bool; 3]>()).prop_map(
+        |(
+            kind,
+            (dst, via, src),
+            prefix,
+            (metric, table, scope, proto, mtu),
+            [dev, onlink, usual],
+        )| {
+            let dst = ipnet::IpNet::new(dst, prefix).unwrap().trunc();
+            let v4 = dst.addr().is_ipv4();
+            let unicast = kind == RouteKind::Unicast;
+            let via = via.filter(|via| unicast && (v4 || via.is_ipv6()));
+            let via = via.filter(|via| !via.is_multicast() && !via.is_unspecified());
+            let mut route = Route::to(dst, kind);
+            route.via = via;
+            route.src = src.filter(|src| src.is_ipv4() == v4);
+            route.dev = (dev && unicast).then(|| "eth1".parse().unwrap());
+            route.onlink = onlink && via.is_some();
+            route.mtu = mtu;
+            if via.is_some() {
+                route.scope = 0;
+            }
+            if !usual {
+                route.metric = if v4 { metric } else { metric.max(1) };
+                route.table = table;
+                route.proto = proto;
+                route.scope = match (v4, via) {
+                    (true, None) => scope,
+                    (true, Some(_)) => scope % 253,
+                    (false, _) => 0,
+                };
+            }
+            route
+        },
+    )
+}
+
+/// What a new namespace holds after `ip route add` of these, less what it makes itself.
+fn held_after(routes: impl Iterator<Item = String>) -> Vec<Route> {
+    let sandbox = Sandbox::new();
+    let adds: String = routes
+        .map(|text| format!("ip route add {text} || echo {text} >&2\n"))
+        .collect();
+    let said = sandbox.sh(&format!("{LINK}\n{adds}")).ok().stderr;
+    assert_eq!(said, "", "ip did not take a route that was read");
+    let dump = sandbox.ip_json("-N -d route show table all");
+    let mut held: Vec<Route> = dump.as_array().unwrap().iter().filter_map(held).collect();
+    held.sort();
+    held
+}
+
+/// A route of `ip -N -d -j`, if it is not one that the kernel made.
+fn held(json: &Value) -> Option<Route> {
+    let number = |key: &str| json[key].as_str().unwrap().parse::<u32>().unwrap();
+    let address = |value: &Value| value.as_str().map(|text| text.parse().unwrap());
+    if number("protocol") == 2 {
+        return None;
+    }
+    let v6 = json["pref"].is_string();
+    let dst = match json["dst"].as_str().unwrap() {
+        "default" if v6 => "::/0".into(),
+        "default" => "0.0.0.0/0".into(),
+        net if net.contains('/') => net.to_string(),
+        one if v6 => format!("{one}/128"),
+        one => format!("{one}/32"),
+    };
+    let kind = match number("type") {
+        1 => RouteKind::Unicast,
+        6 => RouteKind::Blackhole,
+        7 => RouteKind::Unreachable,
+        8 => RouteKind::Prohibit,
+        other => unreachable!("{other}"),
+    };
+    let dev = json["dev"].as_str().filter(|_| kind == RouteKind::Unicast);
+    Some(Route {
+        dev: dev.map(|dev| dev.parse().unwrap()),
+        via: address(&json["gateway"]).or(address(&json["via"]["host"])),
+        src: address(&json["prefsrc"]),
+        metric: json["metric"].as_u64().unwrap_or(0) as u32,
+        table: number("table"),
+        scope: number("scope") as u8,
+        proto: number("protocol") as u8,
+        mtu: json["metrics"][0]["mtu"].as_u64().map(|mtu| mtu as u32),
+        onlink: json["flags"].as_array().unwrap().contains(&"onlink".into()),
+        ..Route::to(dst.parse().unwrap(), kind)
+    })
+}
+
+/// A text that may or may not be a route; `n` keeps it from being another's route.
+fn text(n: usize, random: &mut Random) -> String {
+    let kind = random.of(&[
+        "",
+        "",
+        "",
+        "",
+        "unicast ",
+        "blackhole ",
+        "unreachable ",
+        "prohibit ",
+    ]);
+    let dst = match random.below(8) {
+        0 | 1 => format!("10.{}.{}.0/24", n / 256, n % 256),
+        2 => format!("10.{}.{}.7", n / 256, n % 256),
+        3 | 4 => format!("2001:db8:{:x}::/48", n + 1),
+        5 => random.of(&["::/0", "0.0.0.0/0"]).into(),
+        _ => "default".into(),
+    };
+    let mut parts: Vec<String> = Vec::new();
+    let nowhere = kind.len() > "unicast ".len() || kind == "prohibit ";
+    if !nowhere {
+        parts.push(random.of(&["dev eth1", "dev eth1", "oif eth1"]).into());
+        parts.push(
+            random
+                .of(&[
+                    "",
+                    "",
+                    "via 192.0.2.1",
+                    "via 2001:db8::1",
+                    "via inet6 fe80::1",
+                    "via fe80::1",
+                    "via inet6 2001:db8::1",
+                    "via inet 192.0.2.1",
+                ])
+                .into(),
+        );
+    }
+    let mut sometimes = |one_in, words: &[&'static str]| {
+        if random.below(one_in) == 0 {
+            parts.push(random.of(words).into());
+        }
+    };
+    sometimes(4, &["src 192.0.2.10", "src 2001:db8::10"]);
+    sometimes(
+        3,
+        &[
+            "metric 0",
+            "metric 5",
+            "preference 7",
+            "priority 4294967295",
+        ],
+    );
+    sometimes(
+        4,
+        &[
+            "scope global",
+            "scope link",
+            "scope host",
+            "scope site",
+            "scope 100",
+        ],
+    );
+    sometimes(
+        3,
+        &[
+            "proto static",
+            "proto boot",
+            "protocol 12",
+            "proto bird",
+            "proto 255",
+        ],
+    );
+    sometimes(4, &["mtu 1400", "mtu 68", "mtu 65520"]);
+    sometimes(6, &["onlink"]);
+    match dst.contains('.') && !dst.starts_with('0') || dst.contains("db8") {
+        true => sometimes(
+            2,
+            &[
+                "table main",
+                "table local",
+                "table default",
+                "table 77",
+                "table 4294967295",
+            ],
+        ),
+        // The defaults would be in each other's way.
+        false => parts.push(format!("table {}", 1000 + n)),
+    }
+    for at in 0..parts.len() {
+        let other = random.below(parts.len());
+        parts.swap(at, other);
+    }
+    let to = random.of(&["", "", "", "to "]);
+    format!("{to}{kind}{dst} {}", parts.join(" "))
+}
+
+/// Xorshift: the same texts at every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % end
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+}
