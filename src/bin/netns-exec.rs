@@ -7,7 +7,7 @@
 
 use std::ffi::{c_char, c_int};
 
-use netns_services::exec::{self, sys::Words};
+use netns_services::exec::{self, words::Words};
 
 /// Where the C library starts the program.
 ///

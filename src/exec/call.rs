@@ -1,76 +1,112 @@
-//! What the program was called with: words in, a [`Call`] out. The plain form is read
-//! here by hand; whatever begins with an option, and every mistake, goes to clap, which
-//! costs 30 to 60 microseconds.
+//! What the program was called with: words in, what was asked for out. The plain form is
+//! read here by hand; whatever begins with an option is clap's, which costs more time than
+//! all the rest of the program.
 
 use std::ffi::CStr;
+use std::time::Duration;
 
+use super::options;
 use super::refusal::{Refusal, shown};
-use super::sys::{self, Words};
+use super::sys;
+use super::words::Words;
 
 /// What was asked for.
 pub enum Asked {
-    // Made by the options, which come next.
-    #[allow(dead_code)]
-    /// Nothing more: help was printed.
-    Nothing,
+    /// This text on standard output.
+    Text(String),
+    /// To bind again, where it is lost, what the namespace of this name has for /etc.
+    Heal(&'static CStr),
     /// A command.
     Command(Call),
 }
 
-/// A command, and where it is to run.
+/// A command, and where and how it is to run.
 pub struct Call {
-    /// The namespace's name: one part of a path, see [`check_name`].
-    pub name: &'static CStr,
+    /// The namespace.
+    pub to: To,
     /// The command and its arguments; at least one word.
-    pub command: Words,
+    pub command: Words<'static>,
+    /// Leave the mounts as they are.
+    pub net_only: bool,
+    /// Tell the command the namespace's name in `NETNS_NAME`.
+    pub env: bool,
+    /// The VRF, inside, that the command's sockets are to be bound to.
+    pub vrf: Option<&'static CStr>,
+    /// Wait for the namespace to be ready, for this long.
+    pub wait: Option<Duration>,
 }
 
-const USAGE: &str = "expected netns-exec [OPTIONS] NAME [--] COMMAND [ARGUMENT...]; \
-                     netns-exec --help says more";
+/// Which namespace.
+#[derive(Clone, Copy)]
+pub enum To {
+    /// The one of this name, which [`check_name`] has seen.
+    Name(&'static CStr),
+    /// That of the process with this number, as text.
+    Pid(&'static CStr),
+    /// The one that this file is.
+    Path(&'static CStr),
+    /// That of the first process, and its mounts.
+    Host,
+}
 
 /// Reads the words, the program's own name first.
-pub fn read(words: Words) -> Result<Asked, Refusal> {
+pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
     if sys::is_secure() {
         return Err(Refusal::call(
-            "it is installed setuid, or with file capabilities, which it refuses",
-            "let doas or sudo run it; chmod u-s on it, or setcap -r",
+            "it is installed setuid, or with file capabilities, and refuses to run so",
+            "let doas or sudo run it; chmod u-s it, or setcap -r",
         ));
     }
-    // The name may stand behind a "--", and so may the command.
-    let first = usize::from(is(words, 1, c"--")) + 1;
-    let Some(name) = words.get(first) else {
-        return Err(Refusal::call("no namespace is named", USAGE));
-    };
-    let command = words.from(first + 1 + usize::from(is(words, first + 1, c"--")));
-    check_name(name)?;
-    if command.count() == 0 {
-        return Err(Refusal::call(
-            format!("no command to run in {}", shown(name)),
-            USAGE,
-        ));
+    match words.get(1).map(CStr::to_bytes) {
+        Some(b"--") => plain(words.from(2)),
+        Some([b'-', ..]) => options::read(words),
+        _ => plain(words.from(1)),
     }
-    Ok(Asked::Command(Call { name, command }))
 }
 
-fn is(words: Words, place: usize, text: &CStr) -> bool {
-    words.get(place).is_some_and(|word| word == text)
+/// `NAME [--] COMMAND [ARGUMENT...]`
+fn plain(words: Words<'static>) -> Result<Asked, Refusal> {
+    let Some(name) = words.get(0) else {
+        return Err(Refusal::call("no namespace is named", options::USAGE));
+    };
+    check_name(name)?;
+    Ok(Asked::Command(Call {
+        to: To::Name(name),
+        command: command(words.from(1))?,
+        net_only: false,
+        env: false,
+        vrf: None,
+        wait: None,
+    }))
+}
+
+/// The command of `[--] COMMAND [ARGUMENT...]`.
+pub fn command(words: Words<'static>) -> Result<Words<'static>, Refusal> {
+    let words = match words.get(0) {
+        Some(word) if word == c"--" => words.from(1),
+        _ => words,
+    };
+    match words.count() {
+        0 => Err(Refusal::call("no command is given", options::USAGE)),
+        _ => Ok(words),
+    }
 }
 
 /// Other tools allow more in a name than netns-setup does. Whatever is one entry of a
 /// folder, is no option and can be printed will do.
-fn check_name(name: &CStr) -> Result<(), Refusal> {
+pub fn check_name(name: &CStr) -> Result<(), Refusal> {
     let bytes = name.to_bytes();
     let wrong = match bytes {
         b"" => "it is empty",
-        b"." | b".." => "it names a folder",
+        b"." | b".." => "it is a folder's",
         [b'-', ..] => "it begins with -, as an option does",
-        _ if bytes.contains(&b'/') => "there is a / in it",
+        _ if bytes.contains(&b'/') => "there is a / in it; --path takes the path of a namespace",
         _ if bytes.iter().any(u8::is_ascii_control) => "there is a control character in it",
         _ if bytes.len() > 255 => "it is longer than 255 bytes",
         _ => return Ok(()),
     };
     Err(Refusal::call(
         format!("\"{}\" is not a name for a namespace: {wrong}", shown(name)),
-        "expected a name from /run/netns, such as mgmt",
+        "expected the name of an entry of /run/netns, such as mgmt",
     ))
 }

@@ -1,13 +1,17 @@
 //! The namespace's own view of /etc: each entry of `/etc/netns/NAME`, read-only over its
 //! twin in /etc. Nothing is ever created on the host.
 
-use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::{CStr, OsStr};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, lstat, stat};
+use nix::unistd::read;
 
+use super::overlay;
 use super::refusal::{Refusal, reason, shown};
 use super::sys;
 use super::text::Text;
@@ -19,76 +23,192 @@ const NOT_FOR_ETC: [&[u8]; 3] = [b"ipset.conf", b"iptables", b"nftables.nft"];
 /// Entries without which names would be looked up as the host does it.
 const NAMES: [&[u8]; 3] = [b"resolv.conf", b"hosts", b"nsswitch.conf"];
 
-/// Mounts all entries.
-pub fn mount(name: &CStr) -> Result<(), Refusal> {
-    let Some(folder) = open_folder(name)? else {
+/// The folder of what a namespace has for /etc, open; nobody but root may write to it.
+pub struct Folder<'a> {
+    name: &'a CStr,
+    folder: OwnedFd,
+}
+
+/// Lays all entries over /etc, in a mount namespace of our own.
+pub fn mount(name: &CStr, mark: &CStr) -> Result<(), Refusal> {
+    let Some(folder) = Folder::open(name)? else {
         return Ok(());
     };
-    let mut buffer = [0; 4096];
-    loop {
-        let filled = sys::entries(folder.as_fd(), &mut buffer)
-            .map_err(|why| refused(name, "the folder", why))?;
-        if filled == 0 {
-            return Ok(());
+    if is_overlay(name)? {
+        return overlay::mount(&folder, mark);
+    }
+    let mut twin_is_missing = false;
+    folder.each(|entry| {
+        let (mount, is_folder) = folder.source(entry)?;
+        match attach(&mount, entry, is_folder) {
+            Err(Errno::ENOENT) => twin_is_missing |= NAMES.contains(&entry.to_bytes()),
+            attached => attached.map_err(|why| folder.refused(entry, why))?,
         }
-        for entry in names(&buffer[..filled]) {
-            if !NOT_FOR_ETC.contains(&entry.to_bytes()) {
-                bind(name, &folder, entry)?;
-            }
-        }
+        Ok(())
+    })?;
+    match twin_is_missing {
+        // Opened anew, for it is read to its end.
+        true => Folder::open(name)?.map_or(Ok(()), |folder| overlay::mount(&folder, mark)),
+        false => Ok(()),
     }
 }
 
-/// Opens `/etc/netns/NAME`, if it is there and none but root may write to it.
-fn open_folder(name: &CStr) -> Result<Option<OwnedFd>, Refusal> {
-    let Some(path) = Text::of(&[state::ETC.as_bytes(), b"/", name.to_bytes()]) else {
-        return Err(refused(name, "the folder", Errno::ENAMETOOLONG));
-    };
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-    let folder = match open(path.as_c(), flags, Mode::empty()) {
-        Ok(folder) => folder,
-        Err(Errno::ENOENT) => return Ok(None),
-        Err(why) => return Err(refused(name, "the folder", why)),
-    };
-    let above = fstatat(folder.as_fd(), c"..", AtFlags::empty());
-    trust(above, || state::ETC.into())?;
-    trust(fstat(folder.as_fd()), || {
-        format!("{}/{}", state::ETC, shown(name))
-    })?;
-    Ok(Some(folder))
+impl<'a> Folder<'a> {
+    /// Opens `/etc/netns/NAME`; there may be none.
+    pub fn open(name: &'a CStr) -> Result<Option<Folder<'a>>, Refusal> {
+        let refused = |why| {
+            let path = path(name.to_bytes());
+            let wrong = format!("cannot open {path}: {}", reason(why));
+            Refusal::kernel(
+                wrong,
+                format!("expected a folder, not a symlink; look at {path}"),
+            )
+        };
+        let path_of_name =
+            Text::of(&[state::ETC.as_bytes(), b"/", name.to_bytes()]).map_err(refused)?;
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let folder = match open(path_of_name.as_c(), flags, Mode::empty()) {
+            Ok(folder) => folder,
+            Err(Errno::ENOENT) => return Ok(None),
+            Err(why) => return Err(refused(why)),
+        };
+        trust(fstatat(folder.as_fd(), c"..", AtFlags::empty()), || {
+            state::ETC.into()
+        })?;
+        trust(fstat(folder.as_fd()), || path(name.to_bytes()))?;
+        Ok(Some(Folder { name, folder }))
+    }
+
+    /// Shows `see` each entry that is for /etc.
+    pub fn each(&self, mut see: impl FnMut(&CStr) -> Result<(), Refusal>) -> Result<(), Refusal> {
+        let mut buffer = [0; 4096];
+        loop {
+            let filled = sys::entries(self.folder.as_fd(), &mut buffer);
+            let filled = filled.map_err(|why| self.refused(c"", why))?;
+            if filled == 0 {
+                return Ok(());
+            }
+            for entry in names(&buffer[..filled]) {
+                if !NOT_FOR_ETC.contains(&entry.to_bytes()) {
+                    see(entry)?;
+                }
+            }
+        }
+    }
+
+    /// A read-only copy of the entry's mount, attached nowhere, and whether it is a folder.
+    pub fn source(&self, entry: &CStr) -> Result<(OwnedFd, bool), Refusal> {
+        let refused = |why| self.refused(entry, why);
+        let mut mount = sys::clone_mount(self.folder.as_fd(), entry, true).map_err(refused)?;
+        let mut file = fstat(mount.as_fd());
+        if file.as_ref().is_ok_and(|file| kind(file) == SFlag::S_IFLNK) {
+            let target = self.follow(entry)?;
+            mount = sys::clone_mount(target.as_fd(), c"", true).map_err(refused)?;
+            file = fstat(mount.as_fd());
+        }
+        let is_folder = file.as_ref().is_ok_and(|file| kind(file) == SFlag::S_IFDIR);
+        trust(file, || self.path(entry))?;
+        sys::set_read_only(mount.as_fd()).map_err(refused)?;
+        Ok((mount, is_folder))
+    }
+
+    /// Opens what a symlink leads to; none but root may write to the folder it is in.
+    pub fn follow(&self, entry: &CStr) -> Result<OwnedFd, Refusal> {
+        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
+        let target = openat(self.folder.as_fd(), entry, flags, Mode::empty());
+        let target = target.map_err(|why| self.refused(entry, why))?;
+        let path = std::fs::read_link(format!("/proc/self/fd/{}", target.as_raw_fd()));
+        let above = path.ok().and_then(|path| path.parent().map(PathBuf::from));
+        let above = above.ok_or_else(|| self.refused(entry, Errno::ENOENT))?;
+        trust(stat(&above), || above.display().to_string())?;
+        Ok(target)
+    }
+
+    /// The namespace.
+    pub fn name(&self) -> &'a CStr {
+        self.name
+    }
+
+    /// The entry's path, for messages.
+    pub fn path(&self, entry: &CStr) -> String {
+        format!("{}/{}", path(self.name.to_bytes()), shown(entry))
+    }
+
+    fn refused(&self, entry: &CStr, why: Errno) -> Refusal {
+        let wrong = format!(
+            "cannot bind {} over its twin: {}",
+            self.path(entry),
+            reason(why)
+        );
+        let remedy = match why {
+            Errno::ENOSYS => "expected Linux 5.12 or newer",
+            Errno::ENOENT => "expected it to be there; a symlink must lead somewhere",
+            _ => "expected a file for a file and a folder for a folder",
+        };
+        Refusal::kernel(wrong, remedy)
+    }
 }
 
-fn bind(name: &CStr, folder: &OwnedFd, entry: &CStr) -> Result<(), Refusal> {
-    let refused = |why| refused(name, &shown(entry), why);
-    let mount = sys::clone_mount(folder.as_fd(), entry, true).map_err(refused)?;
-    let file = fstat(mount.as_fd());
-    let is_folder = file.is_ok_and(|file| kind(&file) == SFlag::S_IFDIR);
-    trust(file, || {
-        format!("{}/{}/{}", state::ETC, shown(name), shown(entry))
-    })?;
-    sys::set_read_only(mount.as_fd()).map_err(refused)?;
-    let Some(twin) = Text::of(&[b"/etc/", entry.to_bytes()]) else {
-        return Err(refused(Errno::ENAMETOOLONG));
-    };
-    // A file goes over a symlink itself: what that leads to may be replaced at will.
-    let over = match sys::attach(mount.as_fd(), twin.as_c(), false) {
+/// Attaches the entry's mount over its twin. A file goes over a symlink itself: what that
+/// leads to may then be replaced at will.
+pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errno> {
+    let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
+    match sys::attach(mount.as_fd(), twin.as_c(), false) {
         Err(Errno::ENOTDIR) if is_folder => sys::attach(mount.as_fd(), twin.as_c(), true),
-        over => over,
-    };
-    match over {
-        Err(Errno::ENOENT) if !NAMES.contains(&entry.to_bytes()) => Ok(()),
-        over => over.map_err(refused),
+        attached => attached,
+    }
+}
+
+/// Whether the entry's twin is the same file as the entry.
+pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
+    let entry_path = Text::of(&[state::ETC.as_bytes(), b"/", name, b"/", entry]);
+    let twin = Text::of(&[b"/etc/", entry]);
+    let entry = entry_path.and_then(|path| stat(path.as_c()));
+    let twin = twin.and_then(|path| lstat(path.as_c()));
+    match (entry, twin) {
+        (Ok(entry), Ok(twin)) => (entry.st_dev, entry.st_ino) == (twin.st_dev, twin.st_ino),
+        _ => false,
+    }
+}
+
+/// What the settings say. Nothing at all, for a namespace of others, means bind.
+fn is_overlay(name: &CStr) -> Result<bool, Refusal> {
+    let path = Text::of(&[
+        state::STATE.as_bytes(),
+        b"/",
+        name.to_bytes(),
+        b"/",
+        state::ETC_MODE.as_bytes(),
+    ]);
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let mut buffer = [0; 16];
+    let said = path.and_then(|path| open(path.as_c(), flags, Mode::empty()));
+    match said.and_then(|file| read(file.as_fd(), &mut buffer)) {
+        Err(Errno::ENOENT) => Ok(false),
+        Ok(length) if buffer[..length].trim_ascii() == state::ETC_BIND.as_bytes() => Ok(false),
+        Ok(length) if buffer[..length].trim_ascii() == state::ETC_OVERLAY.as_bytes() => Ok(true),
+        told => {
+            let why = told.map_or_else(reason, |_| "it says neither bind nor overlay".into());
+            let wrong = format!(
+                "{}/{}/{}: {why}",
+                state::STATE,
+                shown(name),
+                state::ETC_MODE
+            );
+            Err(Refusal::kernel(
+                wrong,
+                format!("write it anew: netns-setup up {}", shown(name)),
+            ))
+        }
     }
 }
 
 /// Refuses what others than root may write to, for whoever can write there chooses what
 /// programs inside believe.
-fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(), Refusal> {
+pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(), Refusal> {
     let file = file.map_err(|why| {
-        Refusal::kernel(
-            format!("{}: cannot look at it: {}", path(), reason(why)),
-            "expected it to be readable",
-        )
+        let wrong = format!("cannot look at {}: {}", path(), reason(why));
+        Refusal::kernel(wrong, "expected it to be there")
     })?;
     if file.st_uid != 0 {
         return Err(Refusal::kernel(
@@ -96,10 +216,10 @@ fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(),
             format!("expected root alone; run chown root {}", path()),
         ));
     }
-    if file.st_mode & 0o022 != 0 && kind(&file) != SFlag::S_IFLNK {
+    if file.st_mode & 0o022 != 0 {
         return Err(Refusal::kernel(
             format!(
-                "{} may be written by group or others (mode {:04o})",
+                "group or others may write {} (mode {:04o})",
                 path(),
                 file.st_mode & 0o7777
             ),
@@ -111,6 +231,10 @@ fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(),
 
 fn kind(file: &FileStat) -> SFlag {
     SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT
+}
+
+fn path(name: &[u8]) -> String {
+    format!("{}/{}", state::ETC, OsStr::from_bytes(name).display())
 }
 
 /// The names in what getdents64(2) gave, without `.` and `..`.
@@ -127,21 +251,4 @@ fn names(mut entries: &[u8]) -> impl Iterator<Item = &CStr> {
             }
         }
     })
-}
-
-fn refused(name: &CStr, entry: &str, why: Errno) -> Refusal {
-    let name = shown(name);
-    match why {
-        Errno::ENOENT => Refusal::kernel(
-            format!("{name}: cannot bind {entry}: there is no /etc/{entry} to bind it over"),
-            format!("make /etc/{entry} on the host, or move /etc/netns/{name}/{entry} away"),
-        ),
-        why => Refusal::kernel(
-            format!(
-                "{name}: cannot bind {entry} of /etc/netns/{name}: {}",
-                reason(why)
-            ),
-            "expected Linux 5.12 or newer, and a twin of the same kind in /etc",
-        ),
-    }
 }

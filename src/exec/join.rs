@@ -1,83 +1,181 @@
-//! Finding a namespace by its name: a name in, an open namespace or a [`Refusal`] out.
+//! Finding a namespace: what was asked for in, an open namespace or the reason why not
+//! out. Joining it is one setns(2), which also says whether it is one.
 
 use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{self, OFlag};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, lstat};
 use nix::unistd::{AccessFlags, access};
 
+use super::call::To;
 use super::refusal::{Refusal, reason, shown};
 use super::text::Text;
 use crate::state;
 
-/// Opens the namespace's file. That it is one, setns(2) says later.
-pub fn open_named(name: &CStr) -> Result<OwnedFd, Errno> {
-    let path = text(&[state::NAMESPACES.as_bytes(), b"/", name.to_bytes()])?;
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    fcntl::open(path.as_c(), flags, Mode::empty())
-}
-
-/// As [`open_named`], with the reason for people.
-pub fn open(name: &CStr) -> Result<OwnedFd, Refusal> {
-    open_named(name).map_err(|why| refused(name, why))
-}
-
-/// Refuses a namespace that netns-setup has in its hands and that is not whole. It must
-/// be asked when the namespace is open already, lest a new one takes its place between.
-pub fn check_ready(name: &CStr) -> Result<(), Refusal> {
-    let name_bytes = name.to_bytes();
-    let folder = [state::STATE.as_bytes(), b"/", name_bytes, b"/"];
-    let is_there = |file: &[u8]| {
-        let parts = [folder[0], folder[1], folder[2], folder[3], file];
-        text(&parts).and_then(|path| access(path.as_c(), AccessFlags::F_OK))
+/// Opens the namespace, and refuses one that netns-setup has in its hands and that is not
+/// whole.
+pub fn open(to: To) -> Result<OwnedFd, Refusal> {
+    let refused = |why| refused(to, why);
+    let namespace = match to {
+        To::Name(name) => named(name).map_err(refused)?,
+        To::Pid(pid) => {
+            let path = Text::of(&[b"/proc/", pid.to_bytes(), b"/ns/net"]).map_err(refused)?;
+            open_file(path.as_c(), OFlag::empty()).map_err(refused)?
+        }
+        To::Path(path) => open_file(path, OFlag::empty()).map_err(refused)?,
+        To::Host => open_file(c"/proc/1/ns/net", OFlag::empty()).map_err(refused)?,
     };
-    match is_there(state::READY.as_bytes()) {
-        Ok(()) => return Ok(()),
+    // Only now: were it asked before, a new namespace could take the old one's place.
+    if let To::Name(name) = to
+        && let Readiness::Broken = readiness(name)?
+    {
+        return Err(not_ready(name));
+    }
+    Ok(namespace)
+}
+
+/// What netns-setup says of a namespace.
+pub enum Readiness {
+    /// It is whole.
+    Whole,
+    /// It is not, or no more.
+    Broken,
+    /// netns-setup does not know it.
+    Foreign,
+}
+
+/// Reads what netns-setup says of the namespace.
+pub fn readiness(name: &CStr) -> Result<Readiness, Refusal> {
+    let is_there = |file: &str| {
+        let path = Text::of(&[
+            state::STATE.as_bytes(),
+            b"/",
+            name.to_bytes(),
+            b"/",
+            file.as_bytes(),
+        ])?;
+        access(path.as_c(), AccessFlags::F_OK)
+    };
+    match is_there(state::READY) {
+        Ok(()) => return Ok(Readiness::Whole),
         Err(Errno::ENOENT) => (),
-        Err(why) => return Err(state_hidden(name, why)),
+        Err(why) => return Err(hidden(name, why)),
     }
-    match is_there(b".") {
-        Err(Errno::ENOENT) => Ok(()),
-        Err(why) => Err(state_hidden(name, why)),
-        Ok(()) => Err(Refusal::kernel(
-            format!("{} is not ready: it is not set up whole", shown(name)),
-            format!("see what is missing: netns-setup status {}", shown(name)),
-        )),
+    match is_there(".") {
+        Ok(()) => Ok(Readiness::Broken),
+        Err(Errno::ENOENT) => Ok(Readiness::Foreign),
+        Err(why) => Err(hidden(name, why)),
     }
+}
+
+/// Opens the namespace's file in the folder, and follows a symlink only to another entry
+/// of that folder.
+fn named(name: &CStr) -> Result<OwnedFd, Errno> {
+    let path = |name: &[u8]| Text::of(&[state::NAMESPACES.as_bytes(), b"/", name]);
+    let path_of_name = path(name.to_bytes())?;
+    match open_file(path_of_name.as_c(), OFlag::O_NOFOLLOW) {
+        Err(Errno::ELOOP) => {
+            let leads_to = fcntl::readlink(path_of_name.as_c())?;
+            let leads_to = leads_to.as_encoded_bytes();
+            let folder = state::NAMESPACES.as_bytes();
+            let entry = match leads_to.strip_prefix(folder) {
+                Some([b'/', entry @ ..]) => entry,
+                _ => leads_to,
+            };
+            if entry.contains(&b'/') {
+                return Err(Errno::ELOOP);
+            }
+            open_file(path(entry)?.as_c(), OFlag::O_NOFOLLOW)
+        }
+        opened => opened,
+    }
+}
+
+fn open_file(path: &CStr, more: OFlag) -> Result<OwnedFd, Errno> {
+    // A pipe that stands there must not keep us waiting.
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | more;
+    fcntl::open(path, flags, Mode::empty())
 }
 
 /// Why the namespace cannot be joined.
-pub fn refused(name: &CStr, why: Errno) -> Refusal {
-    let (name, folder) = (shown(name), state::NAMESPACES);
-    match why {
-        Errno::ENOENT => Refusal::kernel(
-            format!("no network namespace called {name} in {folder}"),
-            format!(
-                "start it first: rc-service netns.{name} start, or on runit: sv up netns-{name}"
-            ),
+pub fn refused(to: To, why: Errno) -> Refusal {
+    match (to, why) {
+        (To::Name(name), why) => refused_name(&shown(name), name, why),
+        (To::Pid(pid), Errno::ENOENT | Errno::ESRCH) => Refusal::kernel(
+            format!("there is no process {}", shown(pid)),
+            "expected the number of a process that runs; ps lists them",
         ),
-        Errno::ELOOP => Refusal::kernel(
-            format!("{folder}/{name} is a symlink, which could lead anywhere"),
-            "expected the namespace itself; make it anew, or bind it there with ip netns attach",
+        (To::Path(path), Errno::EINVAL) => Refusal::kernel(
+            format!("{} is not a network namespace", shown(path)),
+            "expected the file of one, such as /run/netns/mgmt or /proc/812/ns/net",
         ),
-        Errno::EINVAL => Refusal::kernel(
-            format!("{folder}/{name} is not a network namespace"),
-            format!("remove it if it is a leftover, and start it: rc-service netns.{name} start"),
-        ),
-        Errno::EPERM | Errno::EACCES => Refusal::kernel(
-            format!("cannot join {name}: {}", reason(why)),
-            "run it as root",
-        ),
-        why => Refusal::kernel(
-            format!("cannot join {name}: {}", reason(why)),
-            format!("look at {folder}/{name}"),
+        (to, why) => Refusal::kernel(
+            format!("cannot join {to}: {}", reason(why)),
+            remedy(why).unwrap_or("expected a network namespace that is there"),
         ),
     }
 }
 
-fn state_hidden(name: &CStr, why: Errno) -> Refusal {
+fn refused_name(name: &str, raw: &CStr, why: Errno) -> Refusal {
+    let folder = state::NAMESPACES;
+    let start =
+        format!("start it first: rc-service netns.{name} start, or on runit: sv up netns-{name}");
+    match why {
+        Errno::ENOENT => Refusal::kernel(
+            format!("no network namespace called {name} in {folder}"),
+            start,
+        ),
+        Errno::ELOOP => Refusal::kernel(
+            format!("{folder}/{name} is a symlink that leads out of {folder}"),
+            format!(
+                "expected the namespace itself; join it by --path {folder}/{name}, or bind it there"
+            ),
+        ),
+        Errno::EINVAL => Refusal::kernel(
+            format!(
+                "{folder}/{name} is not a network namespace{}",
+                leftover(raw)
+            ),
+            start,
+        ),
+        why => Refusal::kernel(
+            format!("cannot join {name}: {}", reason(why)),
+            remedy(why).map_or_else(|| format!("look at {folder}/{name}"), String::from),
+        ),
+    }
+}
+
+/// What ip(8) leaves when it is killed half-way.
+fn leftover(name: &CStr) -> &'static str {
+    let path = Text::of(&[state::NAMESPACES.as_bytes(), b"/", name.to_bytes()]);
+    let file = path.and_then(|path| lstat(path.as_c()));
+    let is_leftover = |mode| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG;
+    match file {
+        Ok(file) if is_leftover(file.st_mode) && file.st_size == 0 => ", but an empty file",
+        _ => "",
+    }
+}
+
+fn remedy(why: Errno) -> Option<&'static str> {
+    match why {
+        Errno::EPERM | Errno::EACCES => {
+            Some("run it as root; in a container, the container needs CAP_SYS_ADMIN")
+        }
+        _ => None,
+    }
+}
+
+fn not_ready(name: &CStr) -> Refusal {
+    let name = shown(name);
+    Refusal::kernel(
+        format!("{name} is not ready: it is not set up whole"),
+        format!("see what is missing: netns-setup status {name}; or wait for it: --wait 10"),
+    )
+}
+
+fn hidden(name: &CStr, why: Errno) -> Refusal {
     Refusal::kernel(
         format!(
             "cannot tell whether {} is ready: {}",
@@ -88,6 +186,14 @@ fn state_hidden(name: &CStr, why: Errno) -> Refusal {
     )
 }
 
-fn text(parts: &[&[u8]]) -> Result<Text, Errno> {
-    Text::of(parts).ok_or(Errno::ENAMETOOLONG)
+/// As it stands in messages.
+impl std::fmt::Display for To {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            To::Name(name) => f.write_str(&shown(name)),
+            To::Pid(pid) => write!(f, "the namespace of process {}", shown(pid)),
+            To::Path(path) => f.write_str(&shown(path)),
+            To::Host => f.write_str("the host's namespace"),
+        }
+    }
 }

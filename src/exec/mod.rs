@@ -1,69 +1,144 @@
 //! Becoming a command inside a namespace: what the program was called with goes in; what
 //! comes out, if anything, is an exit code, for on success the process is the command.
 //!
-//! No settings, no netlink, no threads, and on the common path no heap. Everything here
-//! fails closed: whatever cannot be done ends the call before the command starts.
+//! No settings, no threads, and on the common path no heap. Everything here fails closed:
+//! whatever cannot be done ends the call before the command starts.
 
 mod call;
 mod etc;
+mod folder;
+mod heal;
 mod join;
+mod marks;
 mod mountinfo;
+mod names;
+mod options;
+mod overlay;
+mod program;
 mod refusal;
-pub mod sys;
+mod sys;
 mod sysfs;
 mod text;
+mod vrf;
+mod wait;
+pub mod words;
 
-use std::os::fd::AsFd;
+use std::ffi::CStr;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use call::{Asked, Call};
-use refusal::Refusal;
-use sys::Words;
+use call::{Asked, Call, To};
+use marks::Before;
+use words::Words;
+
+pub use heal::{Healed, heal};
+pub use refusal::Refusal;
 
 /// Does what the program was asked for. It returns the exit code if the process has not
-/// become the command: 0 for help, else 100, 111, 126 or 127.
-pub fn run(words: Words) -> i32 {
-    let asked = match call::read(words) {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal.print(),
-    };
-    match asked {
-        Asked::Nothing => 0,
-        Asked::Command(call) => become_command(&call).print(),
+/// become the command.
+pub fn run(words: Words<'static>) -> i32 {
+    match call::read(words) {
+        Ok(Asked::Command(call)) => become_command(&call).print(),
+        Ok(Asked::Heal(name)) => heal::run(name),
+        Ok(Asked::Text(text)) => std::io::stdout()
+            .write_all(text.as_bytes())
+            .map_or(1, |()| 0),
+        Err(refusal) => refusal.print(),
     }
 }
 
 /// Returns only what is in the way.
 fn become_command(call: &Call) -> Refusal {
     match enter(call) {
-        Ok(()) => refusal::not_run(call.command, sys::execvp(call.command)),
+        Ok(()) => refusal::not_run(call.command, program::become_command(call.command)),
         Err(refusal) => refusal,
     }
 }
 
 fn enter(call: &Call) -> Result<(), Refusal> {
-    let namespace = join::open(call.name)?;
-    join::check_ready(call.name)?;
-    setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET)
-        .map_err(|why| join::refused(call.name, why))?;
+    if let (To::Name(name), Some(limit)) = (call.to, call.wait) {
+        wait::until_ready(name, limit)?;
+    }
+    let namespace = join::open(call.to)?;
+    vrf::leave()?;
+    match call.to {
+        To::Host => go_back(&namespace)?,
+        to if call.net_only => join(to, &namespace)?,
+        to => move_in(to, &namespace)?,
+    }
+    if let Some(vrf) = call.vrf {
+        vrf::enter(call.to, vrf)?;
+    }
+    match call.to {
+        To::Name(name) if call.env => tell(name),
+        _ => Ok(()),
+    }
+}
+
+fn join(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
+    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|why| join::refused(to, why))
+}
+
+/// Joins the namespace, and sees what belongs to it.
+fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
+    let refused = |why| no_mounts("look at what is mounted", why);
+    let mark = marks::mark(to).map_err(refused)?;
+    let mark = mark.as_c();
+    let before = marks::look(mark, namespace.as_fd()).map_err(refused)?;
+    if let Before::Inside = before {
+        return Ok(());
+    }
+    join(to, namespace)?;
     unshare(CloneFlags::CLONE_NEWNS).map_err(|why| no_mounts("unshare", why))?;
     // A slave sees what the host mounts later, and nothing of ours gets out.
     let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;
     mount(None::<&str>, c"/", None::<&str>, slave, None::<&str>)
-        .map_err(|why| no_mounts("make / a slave mount", why))?;
-    sysfs::mount(call.name)?;
-    etc::mount(call.name)
+        .map_err(|why| no_mounts("make / a slave", why))?;
+    let covered = match before {
+        Before::Other(others) => {
+            marks::take_off(&others).map_err(|why| no_mounts("take off another's", why))?;
+            true
+        }
+        Before::Host { covered } => covered,
+        Before::Inside => false,
+    };
+    sysfs::mount(to, mark, covered)?;
+    if let To::Name(name) = to {
+        etc::mount(name, mark)?;
+    }
+    names::hide(mark)?;
+    folder::enter_again()
+}
+
+/// Back to the network and the mounts of the first process: what moving in changes.
+fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
+    let stood_in = folder::path();
+    let refused = |why| join::refused(To::Host, why);
+    let mounts = nix::fcntl::open(
+        c"/proc/1/ns/mnt",
+        nix::fcntl::OFlag::O_RDONLY | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    );
+    let mounts = mounts.map_err(refused)?;
+    join(To::Host, namespace)?;
+    setns(mounts, CloneFlags::CLONE_NEWNS).map_err(refused)?;
+    match stood_in {
+        Some(stood_in) => folder::enter(stood_in.as_c()),
+        None => Ok(()),
+    }
+}
+
+fn tell(name: &CStr) -> Result<(), Refusal> {
+    words::set_variable(c"NETNS_NAME", name).map_err(|why| no_mounts("set NETNS_NAME", why))
 }
 
 fn no_mounts(what: &str, why: Errno) -> Refusal {
     Refusal::kernel(
-        format!(
-            "cannot make a mount namespace: {what}: {}",
-            refusal::reason(why)
-        ),
+        format!("cannot {what}: {}", refusal::reason(why)),
         "run it as root; in a container, the container needs CAP_SYS_ADMIN",
     )
 }

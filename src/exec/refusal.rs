@@ -6,7 +6,7 @@ use std::io::Write;
 
 use nix::errno::Errno;
 
-use super::sys::Words;
+use super::words::Words;
 
 /// A wrong call: trying again will not help.
 const WRONG: i32 = 100;
@@ -17,7 +17,8 @@ const NOT_RUN: i32 = 126;
 /// There is no such command.
 const NOT_FOUND: i32 = 127;
 
-/// Why the command was not started.
+/// Why the command was not started, or not healed. It prints as two lines; whoever prints
+/// them puts the program's name before each.
 #[derive(Debug)]
 pub struct Refusal {
     code: i32,
@@ -50,6 +51,12 @@ impl Refusal {
         // There is nobody left to tell that telling failed.
         let _ = std::io::stderr().write_all(text.as_bytes());
         self.code
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\n{}", self.wrong, self.remedy)
     }
 }
 

@@ -1,63 +1,20 @@
-//! The system calls that nix does not have, and the words a program was called with:
-//! the one place with unsafe code. Numbers and pointers of the kernel's in, results out;
-//! what they are used for does not belong here.
+//! The system calls that nix does not have, or not without the heap: with `words` the one
+//! module with unsafe code. Numbers and references in, results out; what they are used
+//! for does not belong here.
 //!
 //! The argument for it, once: every pointer handed to the kernel comes from a reference
 //! that lives until the call returns, or is null where the call's man page allows that;
-//! lengths are those of the same slices; the kernel keeps none of them. A descriptor
+//! lengths are those of the same memory; the kernel keeps none of them. A descriptor
 //! that a call returns is new and owned by nobody else.
 
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_char, c_int};
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ffi::{CStr, c_int};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::{from_mut, from_ref, null};
 
 use nix::errno::Errno;
 use nix::libc;
-
-/// A part of what a program was called with: words, each ended by a NUL, and a null
-/// pointer behind the last. It is what execve(2) takes, so nothing need be copied.
-#[derive(Clone, Copy)]
-pub struct Words(&'static [*const c_char]);
-
-impl Words {
-    /// The words that `main` was given.
-    ///
-    /// # Safety
-    ///
-    /// The arguments must be those of `main`: `count` pointers to NUL-ended words and a
-    /// null pointer, which all stay as they are until the process ends.
-    pub unsafe fn of_main(count: c_int, words: *const *const c_char) -> Words {
-        let count = usize::try_from(count).unwrap_or(0);
-        // SAFETY: the caller says that there are count words and a null pointer.
-        Words(unsafe { std::slice::from_raw_parts(words, count + 1) })
-    }
-
-    /// How many.
-    pub fn count(self) -> usize {
-        self.0.len() - 1
-    }
-
-    /// The word at this place, counted from 0.
-    pub fn get(self, place: usize) -> Option<&'static CStr> {
-        let word = *self.0.get(place)?;
-        // SAFETY: all but the last, which is null, are words ended by a NUL, see of_main.
-        (!word.is_null()).then(|| unsafe { CStr::from_ptr(word) })
-    }
-
-    /// The words from this place on; none, if there are fewer.
-    pub fn from(self, place: usize) -> Words {
-        Words(&self.0[place.min(self.count())..])
-    }
-}
-
-/// execvp(3): looks the first word up in PATH and becomes it, with all of the words.
-/// It returns only if that failed.
-pub fn execvp(words: Words) -> Errno {
-    // SAFETY: Words is a list of words ended by a null pointer; see its type.
-    unsafe { libc::execvp(words.0[0], words.0.as_ptr()) };
-    Errno::last()
-}
 
 /// Whether the kernel gave this program rights its caller did not have (setuid, file
 /// capabilities): getauxval(3), `AT_SECURE`.
@@ -66,42 +23,64 @@ pub fn is_secure() -> bool {
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
+/// A system call. Errors are the kernel's.
+///
+/// # Safety
+///
+/// The arguments must be what the call's man page asks for.
+unsafe fn call<const N: usize>(
+    number: libc::c_long,
+    arguments: [usize; N],
+) -> Result<usize, Errno> {
+    let a = |place: usize| arguments.get(place).copied().unwrap_or(0);
+    // SAFETY: the caller's; what a call does not take it does not look at.
+    let result = unsafe { libc::syscall(number, a(0), a(1), a(2), a(3), a(4)) };
+    Errno::result(result).map(|value| value as usize)
+}
+
+/// As [`call`], for those that return a new descriptor.
+unsafe fn open<const N: usize>(
+    number: libc::c_long,
+    arguments: [usize; N],
+) -> Result<OwnedFd, Errno> {
+    // SAFETY: the caller's; the descriptor is nobody else's.
+    unsafe { call(number, arguments).map(|fd| OwnedFd::from_raw_fd(fd as c_int)) }
+}
+
+fn text(text: &CStr) -> usize {
+    text.as_ptr() as usize
+}
+
+fn fd(fd: BorrowedFd) -> usize {
+    fd.as_raw_fd() as usize
+}
+
 /// open_tree(2): a copy of the mount at `path`, attached nowhere. A symlink at its end is
 /// not followed; with `all` what is mounted below is copied too.
 pub fn clone_mount(folder: BorrowedFd, path: &CStr, all: bool) -> Result<OwnedFd, Errno> {
     let recursive = if all { libc::AT_RECURSIVE } else { 0 };
-    let flags = libc::OPEN_TREE_CLONE
-        | libc::OPEN_TREE_CLOEXEC
-        | (libc::AT_SYMLINK_NOFOLLOW | recursive) as libc::c_uint;
+    let flags = libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH | recursive;
+    let flags = flags as usize | (libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC) as usize;
     // SAFETY: see the head of this file.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_open_tree,
-            folder.as_raw_fd(),
-            path.as_ptr(),
-            flags,
-        )
-    };
-    descriptor(result)
+    unsafe { open(libc::SYS_open_tree, [fd(folder), text(path), flags]) }
 }
 
 /// mount_setattr(2): makes a copy of a mount, and all below it, read-only.
 pub fn set_read_only(mount: BorrowedFd) -> Result<(), Errno> {
-    // SAFETY: mount_attr is a structure of numbers, for which zero is a value.
-    let mut attributes: libc::mount_attr = unsafe { std::mem::zeroed() };
-    attributes.attr_set = libc::MOUNT_ATTR_RDONLY;
-    // SAFETY: see the head of this file.
-    let result = unsafe {
-        libc::syscall(
+    let attributes = [libc::MOUNT_ATTR_RDONLY, 0, 0, 0];
+    let (size, flags) = (
+        size_of_val(&attributes),
+        libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
+    );
+    let pointer = attributes.as_ptr() as usize;
+    // SAFETY: see the head of this file; struct mount_attr is four numbers of 64 bits.
+    unsafe {
+        call(
             libc::SYS_mount_setattr,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_EMPTY_PATH | libc::AT_RECURSIVE,
-            &raw const attributes,
-            size_of::<libc::mount_attr>(),
+            [fd(mount), text(c""), flags as usize, pointer, size],
         )
-    };
-    Errno::result(result).map(drop)
+    }
+    .map(drop)
 }
 
 /// move_mount(2): attaches a mount that is attached nowhere over `path`. A symlink at its
@@ -112,70 +91,171 @@ pub fn attach(mount: BorrowedFd, path: &CStr, follow: bool) -> Result<(), Errno>
     } else {
         0
     };
+    let flags = (libc::MOVE_MOUNT_F_EMPTY_PATH | to) as usize;
+    let here = libc::AT_FDCWD as usize;
     // SAFETY: see the head of this file.
-    let result = unsafe {
-        libc::syscall(
+    unsafe {
+        call(
             libc::SYS_move_mount,
-            mount.as_raw_fd(),
-            c"".as_ptr(),
-            libc::AT_FDCWD,
-            path.as_ptr(),
-            libc::MOVE_MOUNT_F_EMPTY_PATH | to,
+            [fd(mount), text(c""), here, text(path), flags],
         )
-    };
-    Errno::result(result).map(drop)
+    }
+    .map(drop)
 }
 
 /// fsopen(2) to fsmount(2): a new mount, attached nowhere, of the file system `kind`,
-/// its source shown as `source`; `flags` are `MOUNT_ATTR_…`.
-pub fn new_mount(kind: &CStr, source: &CStr, flags: u32) -> Result<OwnedFd, Errno> {
-    // SAFETY: see the head of this file.
-    let result = unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), libc::FSOPEN_CLOEXEC) };
-    let made = descriptor(result)?;
-    configure(&made, libc::FSCONFIG_SET_STRING, Some((c"source", source)))?;
-    configure(&made, libc::FSCONFIG_CMD_CREATE, None)?;
-    // SAFETY: see the head of this file.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_fsmount,
-            made.as_raw_fd(),
-            libc::FSMOUNT_CLOEXEC,
-            flags,
-        )
-    };
-    descriptor(result)
-}
-
-fn configure(
-    made: &OwnedFd,
-    what: libc::c_uint,
-    pair: Option<(&CStr, &CStr)>,
-) -> Result<(), Errno> {
-    let (key, value) = pair.map_or((std::ptr::null(), std::ptr::null()), |(key, value)| {
-        (key.as_ptr(), value.as_ptr())
-    });
+/// with these settings; `flags` are `MOUNT_ATTR_...`.
+pub fn new_mount(kind: &CStr, settings: &[(&CStr, &CStr)], flags: u32) -> Result<OwnedFd, Errno> {
     // SAFETY: see the head of this file; fsconfig(2) takes null pointers for a command.
-    let result =
-        unsafe { libc::syscall(libc::SYS_fsconfig, made.as_raw_fd(), what, key, value, 0) };
-    Errno::result(result).map(drop)
+    unsafe {
+        let made = open(
+            libc::SYS_fsopen,
+            [text(kind), libc::FSOPEN_CLOEXEC as usize],
+        )?;
+        let made = made.as_raw_fd() as usize;
+        for (key, value) in settings {
+            let set = libc::FSCONFIG_SET_STRING as usize;
+            call(libc::SYS_fsconfig, [made, set, text(key), text(value), 0])?;
+        }
+        call(
+            libc::SYS_fsconfig,
+            [made, libc::FSCONFIG_CMD_CREATE as usize, 0, 0, 0],
+        )?;
+        open(
+            libc::SYS_fsmount,
+            [made, libc::FSMOUNT_CLOEXEC as usize, flags as usize],
+        )
+    }
 }
 
 /// getdents64(2): reads the next entries of a folder into `buffer`, and how many bytes of
 /// it they are.
 pub fn entries(folder: BorrowedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    let room = [buffer.as_mut_ptr() as usize, buffer.len()];
     // SAFETY: see the head of this file.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_getdents64,
-            folder.as_raw_fd(),
-            buffer.as_mut_ptr(),
-            buffer.len(),
-        )
-    };
-    Errno::result(result).map(|bytes| bytes as usize)
+    unsafe { call(libc::SYS_getdents64, [fd(folder), room[0], room[1]]) }
 }
 
-fn descriptor(result: libc::c_long) -> Result<OwnedFd, Errno> {
-    // SAFETY: what these calls return is a descriptor of our own.
-    Errno::result(result).map(|number| unsafe { OwnedFd::from_raw_fd(number as c_int) })
+/// getcwd(2): the working folder.
+pub fn working_folder(buffer: &mut [u8]) -> Result<&CStr, Errno> {
+    let room = [buffer.as_mut_ptr() as usize, buffer.len()];
+    // SAFETY: see the head of this file.
+    unsafe { call(libc::SYS_getcwd, room)? };
+    CStr::from_bytes_until_nul(buffer).map_err(|_| Errno::ENAMETOOLONG)
+}
+
+/// statx(2) of a folder: whether something is mounted just there, and the number of the
+/// mount it is in, as listmount(2) takes it (from Linux 6.8 on).
+pub fn mount_of(folder: &CStr) -> Result<(bool, Option<u64>), Errno> {
+    const UNIQUE: u32 = 0x4000; // STATX_MNT_ID_UNIQUE
+    // SAFETY: a structure of numbers, for which zero is a value; and the head of this file.
+    let told = unsafe {
+        let mut told: libc::statx = std::mem::zeroed();
+        let (here, flags) = (libc::AT_FDCWD as usize, libc::AT_SYMLINK_NOFOLLOW as usize);
+        let room = from_mut(&mut told) as usize;
+        call(
+            libc::SYS_statx,
+            [here, text(folder), flags, UNIQUE as usize, room],
+        )?;
+        told
+    };
+    let is_root = told.stx_attributes & libc::STATX_ATTR_MOUNT_ROOT as u64 != 0;
+    Ok((
+        is_root,
+        (told.stx_mask & UNIQUE != 0).then_some(told.stx_mnt_id),
+    ))
+}
+
+/// listmount(2): the numbers of the mounts below a mount, and how many there are; as many
+/// as there is room for may mean that there are more.
+pub fn mounts_below(mount: u64, room: &mut [u64]) -> Result<usize, Errno> {
+    const LISTMOUNT: libc::c_long = 458;
+    let asked: [u64; 3] = [24, mount, 0]; // struct mnt_id_req: its size, the mount, after whom
+    let (pointer, length) = (room.as_mut_ptr() as usize, room.len());
+    // SAFETY: see the head of this file.
+    unsafe { call(LISTMOUNT, [from_ref(&asked) as usize, pointer, length, 0]) }
+}
+
+/// statmount(2): where a mount is.
+pub fn mount_point(mount: u64, buffer: &mut [u8]) -> Result<&[u8], Errno> {
+    const STATMOUNT: libc::c_long = 457;
+    const POINT: u64 = 0x10; // STATMOUNT_MNT_POINT
+    let asked = [24, mount, POINT];
+    let (pointer, length) = (buffer.as_mut_ptr() as usize, buffer.len());
+    // SAFETY: see the head of this file.
+    unsafe { call(STATMOUNT, [from_ref(&asked) as usize, pointer, length, 0])? };
+    // struct statmount: at 108 where in the strings, which begin at 512, the point is.
+    let start = buffer[108..112].try_into().map_or(0, u32::from_ne_bytes);
+    let rest = buffer.get(512 + start as usize..).unwrap_or(&[]);
+    CStr::from_bytes_until_nul(rest)
+        .map(CStr::to_bytes)
+        .map_err(|_| Errno::ENAMETOOLONG)
+}
+
+/// pidfd_open(2).
+pub fn open_process(pid: i32) -> Result<OwnedFd, Errno> {
+    // SAFETY: see the head of this file.
+    unsafe { open(libc::SYS_pidfd_open, [pid as usize, 0]) }
+}
+
+/// pidfd_send_signal(2): whether the process is still there.
+pub fn is_there(process: BorrowedFd) -> bool {
+    // SAFETY: see the head of this file; there is no siginfo for signal 0.
+    unsafe {
+        call(
+            libc::SYS_pidfd_send_signal,
+            [fd(process), 0, null::<u8>() as usize, 0],
+        )
+        .is_ok()
+    }
+}
+
+/// bpf(2): a program for sockets that a cgroup's processes make.
+pub fn load_program(instructions: &[u64], licence: &CStr) -> Result<OwnedFd, Errno> {
+    // union bpf_attr for BPF_PROG_LOAD: type 9 (CGROUP_SOCK) and count; instructions;
+    // licence; then the log, version, flags and name, all none; attach type 2.
+    let mut attributes = [[0u32; 2]; 9];
+    attributes[0] = [9, instructions.len() as u32];
+    attributes[8] = [0, 2];
+    let mut attributes = attributes.map(pair);
+    attributes[1] = instructions.as_ptr() as u64;
+    attributes[2] = text(licence) as u64;
+    let size = size_of_val(&attributes);
+    // SAFETY: see the head of this file.
+    unsafe { open(libc::SYS_bpf, [5, attributes.as_ptr() as usize, size]) }
+}
+
+fn pair([first, second]: [u32; 2]) -> u64 {
+    let [a, b, c, d] = first.to_ne_bytes();
+    let [e, f, g, h] = second.to_ne_bytes();
+    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// bpf(2): the program sees each socket that a process of the cgroup makes.
+pub fn attach_program(program: BorrowedFd, cgroup: BorrowedFd) -> Result<(), Errno> {
+    // BPF_PROG_ATTACH: cgroup, program, type 2 (CGROUP_INET_SOCK_CREATE), no flags.
+    let attributes: [u32; 4] = [fd(cgroup) as u32, fd(program) as u32, 2, 0];
+    // SAFETY: see the head of this file.
+    unsafe { call(libc::SYS_bpf, [8, attributes.as_ptr() as usize, 16]) }.map(drop)
+}
+
+/// getsockopt(2), `SO_BINDTOIFINDEX`, of a new socket: the link that this process's
+/// sockets are bound to from the start, 0 for none.
+pub fn born_bound_to() -> Result<u32, Errno> {
+    const BIND_TO_IFINDEX: usize = 62;
+    let socket = socket(libc::AF_INET, libc::SOCK_DGRAM)?;
+    let (mut link, mut size) = (0u32, 4u32);
+    let room = [from_mut(&mut link) as usize, from_mut(&mut size) as usize];
+    let level = libc::SOL_SOCKET as usize;
+    let arguments = [fd(socket.as_fd()), level, BIND_TO_IFINDEX, room[0], room[1]];
+    // SAFETY: see the head of this file.
+    unsafe { call(libc::SYS_getsockopt, arguments)? };
+    Ok(link)
+}
+
+/// socket(2), with the family's protocol 0, which for netlink is that of links.
+pub fn socket(family: c_int, kind: c_int) -> Result<OwnedFd, Errno> {
+    let kind = (kind | libc::SOCK_CLOEXEC) as usize;
+    // SAFETY: see the head of this file.
+    unsafe { open(libc::SYS_socket, [family as usize, kind, 0]) }
 }

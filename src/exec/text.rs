@@ -2,28 +2,39 @@
 
 use std::ffi::CStr;
 
-/// A text of at most 511 bytes; longer ones are cut off as nothing by [`Text::of`].
+use nix::errno::Errno;
+
+/// A text of at most 4095 bytes, the kernel's limit for a path.
 pub struct Text {
-    bytes: [u8; 512],
+    bytes: [u8; 4096],
 }
 
 impl Text {
-    /// The parts one after the other; nothing, if that is too long or one of them has a
-    /// NUL in it.
-    pub fn of(parts: &[&[u8]]) -> Option<Text> {
-        let mut bytes = [0; 512];
+    /// The parts one after the other. Longer than possible, or with a NUL in it, is
+    /// `ENAMETOOLONG`, as the kernel would say.
+    pub fn of(parts: &[&[u8]]) -> Result<Text, Errno> {
+        let mut bytes = [0; 4096];
         let mut end = 0;
         for part in parts {
-            let room = bytes[..511].get_mut(end..end + part.len())?;
-            room.copy_from_slice(part);
+            let room = bytes[..4095].get_mut(end..end + part.len());
+            room.ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(part);
             end += part.len();
         }
         let text = Text { bytes };
-        (text.as_c().to_bytes().len() == end).then_some(text)
+        match text.as_c().to_bytes().len() {
+            length if length == end => Ok(text),
+            _ => Err(Errno::ENAMETOOLONG),
+        }
     }
 
     /// The text.
     pub fn as_c(&self) -> &CStr {
         CStr::from_bytes_until_nul(&self.bytes).unwrap_or(c"")
     }
+}
+
+/// Whether `path` is `folder` or lies below it.
+pub fn is_in(path: &[u8], folder: &[u8]) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| matches!(rest, [] | [b'/', ..]))
 }

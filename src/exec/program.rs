@@ -1,0 +1,52 @@
+//! Becoming the command: words in; what comes back is only why that failed. The search in
+//! PATH is our own: those of the C libraries differ, in what they do with a script
+//! without `#!` too.
+
+use std::ffi::CStr;
+
+use nix::errno::Errno;
+
+use super::text::Text;
+use super::words::{self, Words};
+
+/// Where a command is looked for when PATH is not set, as glibc and ip(8) do it.
+const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
+
+/// Becomes the command of these words, as execvp(3) does. The whole path of a command
+/// that stands without a `/` comes from PATH.
+pub fn become_command(words: Words) -> Errno {
+    let name = words.get(0).unwrap_or(c"");
+    if name.to_bytes().is_empty() {
+        return Errno::ENOENT;
+    }
+    if name.to_bytes().contains(&b'/') {
+        return run(name, words);
+    }
+    let path = words::variable(c"PATH").unwrap_or(DEFAULT_PATH);
+    let mut denied = None;
+    for folder in path.to_bytes().split(|&b| b == b':') {
+        let folder = if folder.is_empty() { b"." } else { folder };
+        let Ok(program) = Text::of(&[folder, b"/", name.to_bytes()]) else {
+            continue;
+        };
+        match run(program.as_c(), words) {
+            Errno::EACCES => denied = Some(Errno::EACCES),
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => (),
+            why => return why,
+        }
+    }
+    denied.unwrap_or(Errno::ENOENT)
+}
+
+/// A script without `#!` is one for sh, POSIX says.
+fn run(program: &CStr, words: Words) -> Errno {
+    match words::execve(program, words) {
+        Errno::ENOEXEC => {
+            let shell = c"/bin/sh";
+            words
+                .from(1)
+                .behind(&[shell, program], |all| words::execve(shell, all))
+        }
+        why => why,
+    }
+}
