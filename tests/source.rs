@@ -187,13 +187,14 @@ fn a_module_is_named_after_what_it_holds() {
 }
 
 #[test]
-fn unsafe_code_is_in_one_small_file_and_where_the_c_library_enters() {
+fn unsafe_code_is_in_two_small_files_and_where_the_c_library_enters() {
     let mut faults = Vec::new();
     for (path, code) in sources() {
         let mut unsafes = lines(&code).filter(|(_, line)| line.contains("unsafe"));
         let count = code.lines().count();
         let allowed = match path.as_str() {
-            "src/exec/sys.rs" => 250,
+            "src/exec/sys.rs" => 265,
+            "src/exec/words.rs" => 90,
             "src/bin/netns-exec.rs" => 30,
             _ => 0,
         };
