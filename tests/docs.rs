@@ -7,9 +7,12 @@
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 
 use netns_services::conf::vars::{ALL, Of, TYPES};
 use tree::text;
+
+const SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");
 
 /// The parts of a page that follow `.Sh NAME`, up to the next section.
 fn section(page: &str, name: &str) -> String {
@@ -137,4 +140,66 @@ fn the_commands_of_the_readme_are_there() {
     for target in ["all", "demo", "test", "install", "uninstall"] {
         assert!(made.contains(&target), "make {target} is not in the README");
     }
+}
+
+/// The options, as `-v` and `--verbose`, and the verbs that a --help lists.
+fn helped(program: &str, words: &[&str]) -> BTreeSet<String> {
+    let out = Command::new(program)
+        .args(words)
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(out.stdout).unwrap();
+    let mut found = BTreeSet::new();
+    let mut verbs = false;
+    for line in help.lines() {
+        verbs = (verbs && line.starts_with(' ')) || line == "Commands:";
+        let words = line.split([' ', ',', '=']).filter(|word| !word.is_empty());
+        let options = line.trim_start().starts_with('-');
+        if options && line.starts_with(' ') {
+            found.extend(words.take_while(|w| w.starts_with('-')).map(String::from));
+        } else if verbs && line.starts_with("  ") && !line.starts_with("   ") {
+            found.extend(words.take(1).map(String::from));
+        }
+    }
+    found
+}
+
+/// The options, as `-v` and `--verbose`, and the verbs that a page lists.
+fn documented(page: &str) -> BTreeSet<String> {
+    let page = section(page, "DESCRIPTION");
+    let options = items(&page, "Fl").into_iter().flat_map(|(head, _)| {
+        let names = head
+            .split(" , Fl ")
+            .map(|name| name.split(' ').next().unwrap().to_string());
+        names.map(|name| format!("-{name}")).collect::<Vec<_>>()
+    });
+    let verbs = items(&page, "Cm").into_iter().map(|(head, _)| head);
+    options.chain(verbs).collect()
+}
+
+#[test]
+fn the_pages_and_the_help_of_the_programs_name_the_same_options_and_verbs() {
+    let mut helped_by_setup = helped(SETUP, &[]);
+    helped_by_setup.remove("help");
+    let verbs = helped_by_setup
+        .clone()
+        .into_iter()
+        .filter(|word| !word.starts_with('-'));
+    for verb in verbs {
+        helped_by_setup.extend(helped(SETUP, &[&verb]));
+    }
+    assert_eq!(documented("man/netns-setup.8"), helped_by_setup);
+}
+
+#[test]
+fn the_pages_have_one_table_of_exit_codes() {
+    let codes = |page: &str| {
+        let section = section(page, "EXIT STATUS");
+        let numbers = section.lines().filter_map(|line| line.strip_prefix(".It "));
+        numbers
+            .map(|number| number.parse().unwrap())
+            .collect::<Vec<u8>>()
+    };
+    assert_eq!(codes("man/netns-setup.8"), [0, 1, 100, 111]);
 }

@@ -54,6 +54,8 @@ fn the_program_netns_exec_holds_no_runtime() {
     assert!(holds(&program, ".symtab"), "{program} has no symbols");
     assert!(!holds(&program, "tokio"), "{program}");
     assert!(!holds(&program, "rtnetlink"), "{program}");
+    // The other program is known to have one: it would have been seen.
+    assert!(holds(env!("CARGO_BIN_EXE_netns-setup"), "tokio"));
 }
 
 /// What cargo says, asked without a network. Not as root where make asked for root: what

@@ -1,0 +1,115 @@
+//! What pages, README and settings files show is tried: examples are right, and messages
+//! are those that the program prints.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod tree;
+
+use std::process::Command;
+
+use tree::{none, text};
+
+const SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");
+
+#[test]
+fn the_settings_file_says_nothing_and_would_be_right_uncommented() {
+    let file = text("conf.d/netns");
+    none(
+        file.lines()
+            .filter(|l| !l.is_empty() && !l.starts_with('#'))
+            .map(String::from)
+            .collect(),
+    );
+    none(
+        file.lines()
+            .filter(|l| l.len() > 77)
+            .map(String::from)
+            .collect(),
+    );
+    let uncomment = |line: &str| match line.strip_prefix('#') {
+        Some(set) if set.contains("=\"") && !set.starts_with(' ') => format!("{set}\n"),
+        _ => format!("{line}\n"),
+    };
+    let all: String = file.lines().map(uncomment).collect();
+    let said = check(&[("netns", &all), ("netns.x", "netns_links=\"eth9\"")], "x");
+    assert_eq!(said, (0, String::new()));
+}
+
+/// What `netns-setup check NAME` says of these settings, its folder named as the real one.
+fn check(files: &[(&str, &str)], name: &str) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for (file, text) in files {
+        std::fs::write(folder.path().join(file), text).unwrap();
+    }
+    let mut command = Command::new(SETUP);
+    command
+        .arg("--conf-dir")
+        .arg(folder.path())
+        .args(["check", name]);
+    let out = command.output().unwrap();
+    let said = [out.stdout, out.stderr].concat();
+    let said = String::from_utf8(said).unwrap();
+    let said = said.replace(folder.path().to_str().unwrap(), "/etc/conf.d");
+    (out.status.code().unwrap_or(-1), said)
+}
+
+/// The settings of namespaces among `text`: name and settings of each block that begins
+/// by saying which file it is.
+fn examples(text: &str, end: &str) -> Vec<(String, String)> {
+    let blocks = text.split("\n# /etc/conf.d/netns.").skip(1).map(|rest| {
+        let (name, rest) = rest.split_once('\n').unwrap();
+        let settings = rest.split(end).next().unwrap();
+        (name.to_string(), format!("{}\n", settings.trim_end()))
+    });
+    blocks.collect()
+}
+
+#[test]
+fn every_example_is_right() {
+    let example = text("conf.d/netns.example");
+    assert_eq!(
+        check(&[("netns.mgmt", &example)], "mgmt"),
+        (0, String::new())
+    );
+    let readme = examples(&text("README.md"), "```");
+    let page = examples(&text("man/netns.5"), ".Ed");
+    assert_eq!((readme.len(), page.len()), (1, 4));
+    for (name, settings) in [readme.clone(), page].concat() {
+        let said = check(&[(&format!("netns.{name}"), &settings)], &name);
+        assert_eq!(said, (0, String::new()), "{settings}");
+    }
+    let example: String = example
+        .split_inclusive('\n')
+        .skip_while(|l| l.starts_with(['#', '\n']))
+        .collect();
+    assert_eq!(readme, [("mgmt".to_string(), example)]);
+}
+
+#[test]
+fn the_messages_that_are_shown_are_those_that_are_printed() {
+    let shown = |text: &str| {
+        let said = text
+            .lines()
+            .map(str::trim_start)
+            .filter(|l| l.starts_with("netns-setup: "));
+        said.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    for (file, settings) in [
+        (
+            "README.md",
+            "netns_links=\"eth1\"\nconfig_eth1=\"192.0.2.10\"\n",
+        ),
+        (
+            "man/netns-setup.8",
+            "netns_links=\"eth1\"\n\n\n\n\n\nconfig_eth1=\"10.0.0.2\"\n",
+        ),
+    ] {
+        let (code, said) = check(&[("netns.mgmt", settings)], "mgmt");
+        assert_eq!(code, 100, "{said}");
+        let shown = shown(&text(file));
+        assert!(
+            said.starts_with(&shown) && !shown.is_empty(),
+            "{file}: {shown}{said}"
+        );
+    }
+}
