@@ -53,6 +53,8 @@ fn names_of_tables_are_those_of_the_machine() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_text_of_a_route_says_all_of_it(route in route()) {
         prop_assert_eq!(route.to_string().parse::<Route>(), Ok(route));
