@@ -19,10 +19,12 @@ use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{fstat, lstat};
 
+use super::call::To;
 use super::etc::{self, Folder};
+use super::join;
 use super::marks::{MARK, OWN};
 use super::mountinfo;
-use super::refusal::{Refusal, reason, shown};
+use super::refusal::{Refusal, printable, reason, shown};
 use super::sys;
 use super::text::Text;
 
@@ -184,7 +186,7 @@ fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Er
 
 fn called(pid: i32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    name.trim_end().escape_debug().to_string()
+    printable(name.trim_end())
 }
 
 fn errno(why: std::io::Error) -> Errno {
@@ -193,11 +195,16 @@ fn errno(why: std::io::Error) -> Errno {
 
 /// `netns-exec --heal NAME`: one line for each mount namespace that had lost something.
 /// Returns the exit code.
-pub fn run(name: &CStr) -> i32 {
+pub fn run(name: &'static CStr) -> i32 {
     let healed = match heal(name) {
         Ok(healed) => healed,
         Err(refusal) => return refusal.print(),
     };
+    if healed.is_empty()
+        && let Err(Errno::ENOENT) = join::named(name)
+    {
+        return join::refused(To::Name(name), Errno::ENOENT).print();
+    }
     let mut code = 0;
     for Healed {
         processes,

@@ -72,7 +72,7 @@ pub fn readiness(name: &CStr) -> Result<Readiness, Refusal> {
 
 /// Opens the namespace's file in the folder, and follows a symlink only to another entry
 /// of that folder.
-fn named(name: &CStr) -> Result<OwnedFd, Errno> {
+pub fn named(name: &CStr) -> Result<OwnedFd, Errno> {
     let path = |name: &[u8]| Text::of(&[state::NAMESPACES.as_bytes(), b"/", name]);
     let path_of_name = path(name.to_bytes())?;
     match open_file(path_of_name.as_c(), OFlag::O_NOFOLLOW) {

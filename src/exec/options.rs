@@ -8,7 +8,7 @@ use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
 
 use super::call::{self, Asked, Call, To};
-use super::refusal::{Refusal, shown};
+use super::refusal::{Refusal, printable, shown};
 use super::words::Words;
 
 /// What to say to a wrong call.
@@ -126,10 +126,7 @@ fn number(word: OsString) -> Result<&'static CStr, Refusal> {
 
 fn seconds(word: &str) -> Result<Duration, Refusal> {
     let wrong = || {
-        let wrong = format!(
-            "--wait \"{}\" is not a number of seconds",
-            word.escape_debug()
-        );
+        let wrong = format!("--wait \"{}\" is not a number of seconds", printable(word));
         Refusal::call(
             wrong,
             "expected 0 to 1000000, such as --wait 10 or --wait 0.5",
@@ -149,11 +146,5 @@ fn wrong(error: &clap::Error) -> Refusal {
         Some(near) => format!("did you mean {near}? netns-exec --help says more"),
         None => USAGE.into(),
     };
-    Refusal::call(
-        first
-            .trim_start_matches("error: ")
-            .escape_debug()
-            .to_string(),
-        remedy,
-    )
+    Refusal::call(printable(first.trim_start_matches("error: ")), remedy)
 }

@@ -93,12 +93,17 @@ pub fn reason(why: Errno) -> String {
 
 /// A word as it was written, with what a terminal would not show escaped.
 pub fn shown(word: &CStr) -> String {
-    word.to_string_lossy()
-        .chars()
-        .flat_map(|c| {
-            let bare = !c.is_control();
-            let escaped = (!bare).then(|| c.escape_default()).into_iter().flatten();
-            bare.then_some(c).into_iter().chain(escaped)
-        })
-        .collect()
+    printable(&word.to_string_lossy())
+}
+
+/// As [`shown`], for text.
+pub fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }

@@ -1,0 +1,263 @@
+//! The other ways in and out: by process, by file, back to the host; what is asked for by
+//! options; wrong calls, in full.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{NETNS_EXEC, Sandbox};
+
+const TRY: &str = "netns-exec: expected netns-exec [OPTIONS] NAME [--] COMMAND [ARGUMENT...]; \
+                   netns-exec --help says more\n";
+
+fn host() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .sh("ip netns add blue; ip -n blue link add inside type ifb")
+        .ok();
+    sandbox.write("/etc/netns/blue/resolv.conf", "inside\n");
+    sandbox
+}
+
+const LOOK: &str = "ls /sys/class/net; cat /etc/resolv.conf";
+
+#[test]
+fn a_process_and_a_file_lead_into_their_namespace() {
+    let sandbox = host();
+    let mut service = sandbox.spawn(&[
+        "ip",
+        "netns",
+        "exec",
+        "blue",
+        "sh",
+        "-c",
+        "echo $$; read -r x",
+    ]);
+    let pid = service.line();
+    let seen = "inside\nlo\nnameserver 192.0.2.53\n";
+    let run =
+        |options: [&str; 2]| sandbox.run(&[NETNS_EXEC, options[0], options[1], "sh", "-c", LOOK]);
+    run(["--pid", &pid]).ok().stdout(seen);
+    run(["--path", "/run/netns/blue"]).ok().stdout(seen);
+    run(["--path", &format!("/proc/{pid}/ns/net")])
+        .ok()
+        .stdout(seen);
+    run(["--pid", "x"]).code(100);
+    run(["--pid", "4194305"]).code(111).stderr(
+        "netns-exec: there is no process 4194305\n\
+         netns-exec: expected the number of a process that runs; ps lists them\n",
+    );
+    run(["--path", "/etc/resolv.conf"]).code(111).stderr(
+        "netns-exec: /etc/resolv.conf is not a network namespace\n\
+         netns-exec: expected the file of one, such as /run/netns/mgmt or /proc/812/ns/net\n",
+    );
+}
+
+#[test]
+fn host_is_the_way_out() {
+    let sandbox = host();
+    let net = sandbox
+        .run(&["readlink", "/proc/1/ns/net", "/proc/1/ns/mnt"])
+        .ok()
+        .stdout;
+    let out = format!(
+        "cd /etc; {NETNS_EXEC} --host readlink /proc/self/ns/net /proc/self/ns/mnt /proc/self/cwd"
+    );
+    sandbox
+        .run(&[NETNS_EXEC, "blue", "sh", "-c", &out])
+        .ok()
+        .stdout(&format!("{net}/etc\n"));
+    let out = format!("{NETNS_EXEC} --host -- cat /etc/resolv.conf");
+    sandbox
+        .run(&[NETNS_EXEC, "blue", "sh", "-c", &out])
+        .ok()
+        .stdout("nameserver 192.0.2.53\n");
+    // A folder that only the namespace has.
+    let out =
+        format!("mount -t tmpfs t /mnt; mkdir /mnt/own; cd /mnt/own; {NETNS_EXEC} --host pwd");
+    sandbox
+        .run(&[NETNS_EXEC, "blue", "sh", "-c", &out])
+        .code(111)
+        .stderr(
+            "netns-exec: cannot stay in the working folder /mnt/own: No such file or directory\n\
+         netns-exec: expected a folder that is there as well; run cd / first\n",
+        );
+}
+
+#[test]
+fn net_only_leaves_all_mounts_as_they_are() {
+    let sandbox = host();
+    let mounts = "readlink /proc/self/ns/mnt; cat /etc/resolv.conf; ip -br link | cut -d ' ' -f 1";
+    let host = sandbox.run(&["readlink", "/proc/self/ns/mnt"]).ok().stdout;
+    sandbox
+        .run(&[NETNS_EXEC, "--net-only", "blue", "sh", "-c", mounts])
+        .ok()
+        .stdout(&format!("{host}nameserver 192.0.2.53\nlo\ninside\n"));
+}
+
+#[test]
+fn env_tells_the_name_and_nothing_does_so_unasked() {
+    let sandbox = host();
+    let says = "echo ${NETNS_NAME-unset}";
+    sandbox
+        .run(&[NETNS_EXEC, "--env", "blue", "--", "sh", "-c", says])
+        .ok()
+        .stdout("blue\n");
+    sandbox
+        .run(&[NETNS_EXEC, "blue", "--", "sh", "-c", says])
+        .ok()
+        .stdout("unset\n");
+}
+
+#[test]
+fn options_end_at_the_name_wherever_a_dash_dash_stands() {
+    let sandbox = host();
+    for words in [
+        vec!["--env", "blue", "echo", "--help", "--", "-V"],
+        vec!["--env", "blue", "--", "echo", "--help", "--", "-V"],
+        vec!["--env", "--", "blue", "echo", "--help", "--", "-V"],
+        vec!["--env", "--", "blue", "--", "echo", "--help", "--", "-V"],
+        vec!["--", "blue", "--", "echo", "--help", "--", "-V"],
+        vec!["--path=/run/netns/blue", "echo", "--help", "--", "-V"],
+        vec!["--path=/run/netns/blue", "--", "echo", "--help", "--", "-V"],
+    ] {
+        let words = [vec![NETNS_EXEC], words].concat();
+        sandbox.run(&words).ok().stdout("--help -- -V\n");
+    }
+}
+
+#[test]
+fn wrong_calls_say_what_was_expected() {
+    let sandbox = host();
+    for (words, said) in [
+        (vec![], "netns-exec: no namespace is named\n"),
+        (vec!["blue"], "netns-exec: no command is given\n"),
+        (vec!["blue", "--"], "netns-exec: no command is given\n"),
+        (vec!["--host"], "netns-exec: no command is given\n"),
+        (vec!["--env"], "netns-exec: no namespace is named\n"),
+        (
+            vec!["--heal", "blue", "true"],
+            "netns-exec: the argument '--heal <NAME>' cannot be used with one or more of the other specified arguments\n",
+        ),
+        (
+            vec!["--host", "--pid", "1", "true"],
+            "netns-exec: the argument '--host' cannot be used with '--pid <PID>'\n",
+        ),
+    ] {
+        let words = [vec![NETNS_EXEC], words].concat();
+        sandbox
+            .run(&words)
+            .code(100)
+            .stdout("")
+            .stderr(&format!("{said}{TRY}"));
+    }
+    for (words, said) in [
+        (
+            vec!["--hots", "true"],
+            "netns-exec: unexpected argument '--hots' found\nnetns-exec: did you mean --host? netns-exec --help says more\n",
+        ),
+        (
+            vec!["--wait", "soon", "blue", "true"],
+            "netns-exec: --wait \"soon\" is not a number of seconds\nnetns-exec: expected 0 to 1000000, such as --wait 10 or --wait 0.5\n",
+        ),
+        (
+            vec!["a\nb", "true"],
+            "netns-exec: \"a\\nb\" is not a name for a namespace: there is a control character in it\nnetns-exec: expected the name of an entry of /run/netns, such as mgmt\n",
+        ),
+        (
+            vec!["/run/netns/blue", "true"],
+            "netns-exec: \"/run/netns/blue\" is not a name for a namespace: there is a / in it; --path takes the path of a namespace\nnetns-exec: expected the name of an entry of /run/netns, such as mgmt\n",
+        ),
+    ] {
+        let words = [vec![NETNS_EXEC], words].concat();
+        sandbox.run(&words).code(100).stdout("").stderr(said);
+    }
+}
+
+#[test]
+fn help_and_version_are_told() {
+    let sandbox = host();
+    let version = format!("netns-exec {}\n", env!("CARGO_PKG_VERSION"));
+    sandbox.run(&[NETNS_EXEC, "-V"]).ok().stdout(&version);
+    for option in ["-h", "--help"] {
+        let help = sandbox.run(&[NETNS_EXEC, option]).ok().stdout;
+        for word in [
+            "--pid",
+            "--path",
+            "--host",
+            "--net-only",
+            "--vrf",
+            "--env",
+            "--wait",
+            "--heal",
+        ] {
+            assert!(help.contains(word), "{word}\n{help}");
+        }
+    }
+}
+
+#[test]
+fn it_refuses_to_be_setuid() {
+    let sandbox = host();
+    sandbox
+        .sh(&format!("cp {NETNS_EXEC} /run/suid; chmod 4755 /run/suid"))
+        .ok();
+    let user = "setpriv --reuid 65534 --regid 65534 --clear-groups /run/suid blue id -u";
+    sandbox.sh(user).code(100).stdout("").stderr(
+        "netns-exec: it is installed setuid, or with file capabilities, and refuses to run so\n\
+         netns-exec: let doas or sudo run it; chmod u-s it, or setcap -r\n",
+    );
+}
+
+#[test]
+fn without_the_rights_nothing_runs() {
+    let sandbox = host();
+    let user =
+        format!("setpriv --reuid 65534 --regid 65534 --clear-groups {NETNS_EXEC} blue echo ran");
+    sandbox
+        .sh(&format!(
+            "cp {NETNS_EXEC} /run/exec; {}",
+            user.replace(NETNS_EXEC, "/run/exec")
+        ))
+        .code(111)
+        .stdout("")
+        .stderr(
+            "netns-exec: cannot join blue: Operation not permitted\n\
+             netns-exec: run it as root; in a container, the container needs CAP_SYS_ADMIN\n",
+        );
+}
+
+#[test]
+fn a_vrf_that_is_not_there_or_is_none_is_refused() {
+    let sandbox = host();
+    let run = |vrf| {
+        sandbox
+            .run(&[NETNS_EXEC, "--vrf", vrf, "blue", "echo", "ran"])
+            .code(111)
+            .stdout("")
+    };
+    let remedy = "netns-exec: expected a VRF of this namespace; ip vrf lists those of the namespace it runs in\n";
+    run("red").stderr(&format!(
+        "netns-exec: blue: the VRF red is not there\n{remedy}"
+    ));
+    run("inside").stderr(&format!(
+        "netns-exec: blue: the VRF inside is no VRF\n{remedy}"
+    ));
+}
+
+#[test]
+fn what_a_container_mounts_below_sys_devices_stays() {
+    let sandbox = host();
+    sandbox.sh("mount -t tmpfs lxcfs /sys/devices/system/cpu; echo 0-1 >/sys/devices/system/cpu/online").ok();
+    let reads = "cat /sys/devices/system/cpu/online; ls /sys/class/net";
+    sandbox
+        .run(&[NETNS_EXEC, "blue", "sh", "-c", reads])
+        .ok()
+        .stdout("0-1\ninside\nlo\n");
+    // And once more, from the inside of another.
+    sandbox.sh("ip netns add red").ok();
+    sandbox
+        .run(&[NETNS_EXEC, "blue", NETNS_EXEC, "red", "sh", "-c", reads])
+        .ok()
+        .stdout("0-1\nlo\n");
+}

@@ -1,0 +1,76 @@
+//! Waiting for a namespace. A file of its own, for it measures time.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{LIMIT, NETNS_EXEC, Sandbox, wait_until};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const FOLDER: &str = "/run/netns-services/blue";
+
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
+}
+
+/// Whether a process waits for something, which the kernel says of it.
+fn sleeps(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
+    stat.is_ok_and(|place| place.contains("poll"))
+}
+
+#[test]
+fn a_waiting_call_is_woken_within_10_ms_of_readiness() {
+    let sandbox = Sandbox::new();
+    let mut took = Vec::new();
+    for round in 0..9 {
+        let wait = [NETNS_EXEC, "--wait", "20", "blue", "date", "+%s%N"];
+        let mut waiting = sandbox.spawn(&wait);
+        // It waits where there is nothing at all, where there is a namespace only, and
+        // where all is there but for the word that it is whole.
+        assert!(wait_until(LIMIT, || sleeps(waiting.pid())));
+        sandbox.sh("ip netns add blue").ok();
+        sandbox.write(&format!("{FOLDER}/journal"), "");
+        if round % 2 == 0 {
+            assert!(wait_until(LIMIT, || sleeps(waiting.pid())));
+        }
+        let ready = sandbox.inside(|| {
+            std::fs::write(format!("{FOLDER}/new"), "").unwrap();
+            let before = now();
+            match round % 3 {
+                0 => std::fs::write(format!("{FOLDER}/ready"), "").unwrap(),
+                _ => std::fs::rename(format!("{FOLDER}/new"), format!("{FOLDER}/ready")).unwrap(),
+            }
+            before
+        });
+        let ran: u64 = waiting.line().parse().unwrap();
+        took.push(Duration::from_nanos(ran).saturating_sub(ready));
+        assert_eq!(waiting.ended(), Some(0));
+        sandbox
+            .sh(&format!("rm -r {FOLDER}; ip netns del blue"))
+            .ok();
+        if round == 4 {
+            sandbox.sh("rmdir /run/netns-services").ok();
+        }
+    }
+    took.sort();
+    assert!(took[took.len() / 2] < Duration::from_millis(10), "{took:?}");
+}
+
+#[test]
+fn waiting_ends_and_says_what_is_missing() {
+    let sandbox = Sandbox::new();
+    let wait = [NETNS_EXEC, "--wait", "0.2", "blue", "echo", "ran"];
+    let foreign = "netns-exec: blue is not ready after 0.2 s\n\
+                   netns-exec: netns-setup has not begun with it: rc-service netns.blue start, or on runit: sv up netns-blue\n";
+    sandbox.run(&wait).code(111).stdout("").stderr(foreign);
+    sandbox.sh("ip netns add blue").ok();
+    sandbox.run(&wait).code(111).stdout("").stderr(foreign);
+    sandbox.write(&format!("{FOLDER}/journal"), "");
+    sandbox.run(&wait).code(111).stdout("").stderr(
+        "netns-exec: blue is not ready after 0.2 s\n\
+         netns-exec: see what is missing: netns-setup status blue\n",
+    );
+    sandbox.write(&format!("{FOLDER}/ready"), "");
+    sandbox.run(&wait).ok().stdout("ran\n");
+}
