@@ -8,8 +8,10 @@
 mod common;
 
 use common::Sandbox;
+use netns_services::model::build::build;
 use netns_services::model::route::Names;
-use netns_services::model::{Address, Mac, Route, RouteKind};
+use netns_services::model::{Address, Context, Mac, Route, RouteKind, Want};
+use netns_services::place::Problem;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -50,6 +52,71 @@ fn names_of_tables_are_those_of_the_machine() {
     let route = Route::parse("default dev eth1 table vpn proto mine", &names).unwrap();
     assert_eq!((route.table, route.proto), (10, 200));
     assert!("default dev eth1 table vpn".parse::<Route>().is_err());
+}
+
+/// Routes of a link with 192.0.2.10/24, 10.9.9.1/32 and 2001:db8::10/64: where the last
+/// one needs what the others give, the kernel is asked whether they do.
+const GATEWAYS: [&[&str]; 24] = [
+    &["default via 192.0.2.1"],
+    &["default via 192.0.3.1"],
+    &["default via 192.0.3.1 onlink"],
+    &["default via 192.0.2.255"],
+    &["default via 10.9.9.2"],
+    &["10.9.9.2", "default via 10.9.9.2"],
+    &["10.9.9.0/24 scope host", "default via 10.9.9.2"],
+    &["10.9.9.0/24 scope site", "default via 10.9.9.2"],
+    &["10.9.9.0/24 scope global", "default via 10.9.9.2"],
+    &["10.9.9.0/24 via 192.0.2.1", "10.1.0.0/16 via 10.9.9.2"],
+    &["default", "10.1.0.0/16 via 198.51.100.1"],
+    &["10.9.9.2 table 30", "default via 10.9.9.2 table 30"],
+    &["10.9.9.2 table 30", "default via 10.9.9.2 table 31"],
+    &["10.9.9.2 table 30", "default via 10.9.9.2"],
+    &["10.9.9.2", "default via 10.9.9.2 table 30"],
+    &["default via 2001:db8::1"],
+    &["default via 2001:db8:1::1"],
+    &["default via 2001:db8:1::1 onlink"],
+    &["default via fe80::1"],
+    &["2001:db8:1::/64", "default via 2001:db8:1::1"],
+    &["2001:db8:1::/64 via fe80::1", "default via 2001:db8:1::1"],
+    &["::/0", "2001:db8:2::/64 via 2001:db8:1::1"],
+    &["0.0.0.0/0 via inet6 2001:db8::1"],
+    &["0.0.0.0/0 via inet6 2001:db8:1::1"],
+];
+
+#[test]
+fn a_gateway_is_refused_where_the_kernel_would_refuse_it() {
+    let sandbox = Sandbox::new();
+    let mut verdicts = Vec::new();
+    for routes in GATEWAYS {
+        let adds = routes
+            .iter()
+            .map(|route| format!("ip route add {route} dev eth1 &&"));
+        let adds: String = adds.collect();
+        let made = sandbox.sh(&format!(
+            "ip netns add new && ip netns exec new sh -c '{LINK}
+            ip address add 10.9.9.1/32 dev eth1
+            {adds} echo taken'; ip netns del new"
+        ));
+        let kernel = made.stdout.contains("taken");
+        verdicts.push((routes, kernel, built(routes)));
+    }
+    for (routes, kernel, ours) in &verdicts {
+        assert_eq!(*kernel, ours.is_ok(), "{routes:?}: {ours:?}");
+    }
+    assert!(verdicts.iter().filter(|(_, kernel, _)| *kernel).count() > 8);
+}
+
+/// What is made of settings with these routes.
+fn built(routes: &[&str]) -> Result<Want, Vec<Problem>> {
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "netns_links=eth1\nconfig_eth1=\"192.0.2.10/24 10.9.9.1/32 2001:db8::10/64\"\n\
+        routes_eth1=\"{}\"\n",
+        routes.join(";")
+    );
+    std::fs::write(dir.path().join("netns.mgmt"), text).unwrap();
+    let settings = netns_services::conf::read(dir.path(), &"mgmt".parse().unwrap())?;
+    build(&settings, &Context::default())
 }
 
 proptest! {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{problem, where_said};
+use super::{place, problem, where_said};
 use crate::conf::{Piece, Setting};
 use crate::model::{Address, Link, Where};
 use crate::place::{At, Problem};
@@ -143,7 +143,10 @@ fn on_two(one: &Link, two: &Link, problems: &mut Vec<Problem>) {
             problems.push(problem(
                 address,
                 format!("is an address of {} already", one.name),
-                format!("expected another one than that of {}", where_said(other)),
+                format!(
+                    "expected another one than that of {}",
+                    where_said(other, place(address))
+                ),
             ));
         }
     }
@@ -163,7 +166,10 @@ fn too_small_for_ipv6(link: &Link, problems: &mut Vec<Problem>) {
         problems.push(problem(
             mtu,
             format!("is too small for the IPv6 address {address}{whose}"),
-            format!("expected 1280 or more with IPv6 ({})", where_said(address)),
+            format!(
+                "expected 1280 or more with IPv6 ({})",
+                where_said(address, place(mtu))
+            ),
         ));
     }
 }

@@ -37,3 +37,44 @@ fn fnv1a(texts: &[&str]) -> u64 {
     }
     hash
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(netns: &str, link: &str) -> String {
+        let peer = default_peer(&netns.parse().unwrap(), &link.parse().unwrap());
+        peer.unwrap().to_string()
+    }
+
+    #[test]
+    fn the_other_ends_name_is_plain_where_it_can_be_and_never_anothers() {
+        assert_eq!(peer("mgmt", "eth0"), "mgmt-eth0");
+        assert_eq!(peer("mgmt", "fifteen-bytes"), peer("mgmt", "fifteen-bytes"));
+        assert!(peer("management", "eth0.42").starts_with("manage-"));
+        assert_eq!(peer("management", "eth0.42").len(), 15);
+        assert_ne!(peer("a-b", "c"), peer("a", "b-c"));
+        assert_ne!(peer("management1", "eth0"), peer("management2", "eth0"));
+    }
+
+    #[test]
+    fn a_stable_address_is_of_one_station_and_differs_by_all_it_is_made_of() {
+        let mac = |seed: &str, netns: &str, link: &str| {
+            stable_mac(seed, &netns.parse().unwrap(), &link.parse().unwrap())
+        };
+        let one = mac("host", "mgmt", "eth0");
+        assert_eq!(one.0[0] & 3, 2, "{one}");
+        assert_eq!(one, mac("host\n", "mgmt", "eth0"));
+        let others = [
+            mac("tsoh", "mgmt", "eth0"),
+            mac("host", "lan", "eth0"),
+            mac("host", "mgmt", "eth1"),
+            mac("host", "mgmte", "th0"),
+        ];
+        assert!(!others.contains(&one));
+        let many: std::collections::BTreeSet<_> = (0..20_000)
+            .map(|n| mac(&n.to_string(), "mgmt", "eth0"))
+            .collect();
+        assert_eq!(many.len(), 20_000);
+    }
+}

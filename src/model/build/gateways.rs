@@ -7,7 +7,7 @@ use super::routes::Said;
 use super::where_said;
 use crate::model::{Address, Link, Route, RouteKind, Where};
 use crate::name::LinkName;
-use crate::place::Problem;
+use crate::place::{Place, Problem};
 
 /// `unread` are the links whose addresses could not all be read: what may be theirs is
 /// left alone, since it has its problem already.
@@ -42,7 +42,7 @@ fn gateway(said: &Said<'_>, links: &[&Link], routes: &[Said<'_>]) -> Option<Prob
             format!(": {via} is an own address of this namespace"),
             format!(
                 "expected the router's address; {via} is said in {}",
-                where_said(own)
+                where_said(own, Some(&said.piece.asked.place))
             ),
         ));
     }
@@ -72,17 +72,18 @@ fn gateway(said: &Said<'_>, links: &[&Link], routes: &[Said<'_>]) -> Option<Prob
     }
     Some(said.piece.problem(
         format!(": {via} is in none of the networks of {}", dev.name),
-        networks_of(dev, via.is_ipv4()),
+        networks_of(dev, via.is_ipv4(), &said.piece.asked.place),
     ))
 }
 
 /// Where a gateway of this family could be.
-fn networks_of(dev: &Link, v4: bool) -> String {
+fn networks_of(dev: &Link, v4: bool, from: &Place) -> String {
     let addresses = dev
         .addresses
         .iter()
         .filter(|a| a.value.ip().is_ipv4() == v4);
-    let networks = addresses.map(|a| format!("{} ({})", a.value.0.trunc(), where_said(a)));
+    let networks =
+        addresses.map(|a| format!("{} ({})", a.value.0.trunc(), where_said(a, Some(from))));
     let networks: Vec<String> = networks.collect();
     if networks.is_empty() {
         let (name, suffix) = (&dev.name, dev.name.value.suffix());
@@ -98,14 +99,15 @@ fn networks_of(dev: &Link, v4: bool) -> String {
 }
 
 /// Another route without a gateway leads to it, over the same link: the kernel looks in
-/// the table of the route, then in all.
+/// the table of the route, then in all, and takes no gateway that is farther than the
+/// link.
 fn on_the_link(route: &Route, via: IpAddr, routes: &[Said<'_>]) -> bool {
     routes.iter().map(|said| &said.route.value).any(|other| {
         other.kind == RouteKind::Unicast
             && other.via.is_none()
             && other.dev == route.dev
             && (other.table == route.table || other.table == Route::MAIN)
-            && other.dst.prefix_len() > 0
+            && (other.scope >= Route::LINK || via.is_ipv6())
             && other.dst.contains(&via)
     })
 }
@@ -135,7 +137,7 @@ fn made_by_the_kernel(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
         format!(": the kernel makes this route itself, for {address}"),
         format!(
             "take the line away ({}), or give it a metric",
-            where_said(address)
+            where_said(address, Some(&said.piece.asked.place))
         ),
     ))
 }

@@ -252,7 +252,7 @@ impl Maker<'_> {
         for (n, link) in links.iter().enumerate() {
             let mut before = links[..n].iter();
             if let Some(other) = before.find(|l| l.link_at() == link.link_at()) {
-                let line = super::where_said(&other.name);
+                let line = super::where_said(&other.name, super::place(&link.name));
                 self.problems.push(problem(
                     &link.name,
                     format!("would be the second {}", link.link_at()),

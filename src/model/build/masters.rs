@@ -67,7 +67,7 @@ impl Maker<'_> {
         };
         match &link.master {
             Some(other) if *other != master => {
-                let line = where_said(other);
+                let line = where_said(other, Some(&word.asked.place));
                 self.problems.push(word.problem(
                     format!("gives {port} a second master, after {other}"),
                     format!("expected one master; the other is said at {line}"),

@@ -15,7 +15,7 @@ use super::State;
 use super::route::Names;
 use crate::conf::Settings;
 use crate::name::NetnsName;
-use crate::place::{Asked, At, Problem};
+use crate::place::{At, Place, Problem};
 
 pub use resolv::RESOLV_CONF_MARK;
 
@@ -97,15 +97,25 @@ fn in_file_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 fn problem<T: std::fmt::Display>(value: &At<T>, wrong: String, remedy: String) -> Problem {
     let setting = value.asked.as_ref().map_or("", |asked| &asked.setting);
     Problem {
-        place: value.asked.as_ref().map(|asked| asked.place.clone()),
+        place: place(value).cloned(),
         wrong: format!("{setting}: \"{value}\" {wrong}"),
         remedy,
     }
 }
 
-/// `config_eth1, line 7`: where a value was said, for the second line of a problem.
-fn where_said<T>(value: &At<T>) -> String {
-    let said =
-        |asked: &std::sync::Arc<Asked>| format!("{}, line {}", asked.setting, asked.place.line);
-    value.asked.as_ref().map_or("always there".into(), said)
+/// Where another value was said, for the second line of a problem at `place`:
+/// `config_eth1, line 7`, or with the file if that is another one.
+fn where_said<T>(value: &At<T>, place: Option<&Place>) -> String {
+    let Some(asked) = &value.asked else {
+        return "always there".into();
+    };
+    match place.is_none_or(|place| place.file == asked.place.file) {
+        true => format!("{}, line {}", asked.setting, asked.place.line),
+        false => asked.to_string(),
+    }
+}
+
+/// The place of a value, if it has one.
+fn place<T>(value: &At<T>) -> Option<&Place> {
+    value.asked.as_ref().map(|asked| &asked.place)
 }

@@ -69,7 +69,7 @@ fn clashes(routes: &[Said<'_>], problems: &mut Vec<Problem>) {
                 " leads to the same place as another route, with the same metric",
                 format!(
                     "expected another metric than in {}, or one route alone",
-                    super::where_said(&other.route)
+                    super::where_said(&other.route, Some(&said.piece.asked.place))
                 ),
             ));
         }
