@@ -1,0 +1,29 @@
+#!/bin/sh
+# conf.d/SVC.RUNLEVEL replaces conf.d/SVC: where it has no netns=, the daemon would
+# quietly start on the host.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+sshd
+$judge netns add mgmt
+$judge netns add blue
+echo 'command_args="-F -E -R -p 2222"' >/etc/conf.d/sshd.default
+refused rc-service sshd start
+says '/etc/conf.d/sshd:1'
+says '/etc/conf.d/sshd.default'
+[ -z "$(pidof dropbear)" ] || fail "the daemon runs"
+
+echo 'netns="blue"' >/etc/conf.d/sshd.default
+run 0 rc-service sshd start
+is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named blue)"
+run 0 rc-service sshd stop
+
+# said in so many words, it is the owner's will
+echo 'netns=""' >/etc/conf.d/sshd.default
+run 0 rc-service sshd start
+is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$host"
+run 0 rc-service sshd stop
+
+rm /etc/conf.d/sshd.default
+run 0 rc-service sshd start
+is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named mgmt)"
+run 0 rc-service sshd stop

@@ -1,0 +1,59 @@
+#!/bin/sh
+# Wrong settings, missing settings, a missing namespace, a name that is none: the daemon
+# is started nowhere, nothing of the host is touched, and the message says where to look.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+card
+mgmt
+sshd
+run 0 rc-service localmount start
+remember
+
+nowhere()
+{
+	[ -z "$(pidof dropbear)" ] || fail "the daemon runs"
+	run 3 rc-service sshd status
+	all_as_before
+}
+
+printf '# the NIC\nnetns_links="eth1"\nconfig_eth1="192.0.2.10"\n' >/etc/conf.d/netns.mgmt
+refused rc-service sshd start
+says '/etc/conf.d/netns.mgmt:3'
+says 'config_eth1="192.0.2.10"'
+says 'sshd'
+nowhere
+
+rm /etc/conf.d/netns.mgmt
+refused rc-service sshd start
+says '/etc/conf.d/netns.mgmt'
+nowhere
+
+later
+rm /etc/init.d/netns.mgmt
+printf '# no such namespace\nnetns="mgmt"\n' >/etc/conf.d/sshd
+refused rc-service sshd start
+says '/etc/conf.d/sshd:2: netns="mgmt"'
+nowhere
+
+# (What is given as a name must never be run, neither at the start nor when the
+# dependencies are read.)
+# shellcheck disable=SC2016
+for name in '../mgmt' '-n' '812' 'a b' 'a.b' '$(touch /run/ran)' '; touch /run/ran' '`touch /run/ran`' "x'y"; do
+	later
+	printf "netns='%s'\n" "$(printf '%s' "$name" | sed "s/'/'\\\\''/g")" >/etc/conf.d/sshd
+	later
+	refused rc-service sshd start
+	says '/etc/conf.d/sshd:1'
+	says 'is not a name'
+	[ ! -e /run/ran ] || fail "the name was run: $name"
+done
+nowhere
+
+# A namespace that netns-setup began to make, and did not finish.
+$judge netns add mgmt
+mkdir -p /run/netns-services/mgmt
+echo 'netns="mgmt"' >/etc/conf.d/sshd
+refused rc-service sshd start
+says '/etc/conf.d/sshd:1'
+says 'not whole'
+[ -z "$(pidof dropbear)" ] || fail "the daemon runs"

@@ -1,0 +1,92 @@
+//! Scenarios in a throw-away host with a real init: what goes in is the name of a
+//! scenario (a script in tests/openrc or tests/runit) and of a suite, what comes out is
+//! a panic with all that was said, if it did not end well. What is expected is the
+//! scenario's business.
+
+// Each test file uses a part of this.
+#![allow(dead_code, clippy::expect_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
+
+/// What a suite's `sh` is; Alpine has busybox alone.
+#[derive(Clone, Copy)]
+pub enum Shell {
+    /// busybox ash.
+    Busybox,
+    /// dash.
+    Dash,
+    /// bash, called sh.
+    Bash,
+}
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Run `tests/FOLDER/SCENARIO.sh` in the suite's host, with the programs and scripts of
+/// the project where `make install` puts them.
+#[track_caller]
+pub fn run(suite: &str, shell: Shell, folder: &str, scenario: &str) {
+    let bind = |from: PathBuf, to: &str| {
+        assert!(from.exists(), "{}: no such file", from.display());
+        format!("{}:{to}", from.display())
+    };
+    let project = |path: &str| Path::new(ROOT).join(path);
+    let mut command = Command::new(project("tests/testbed/enter-root"));
+    command.env("TESTBED_SUITE", suite);
+    match shell {
+        Shell::Busybox => command.env_remove("TESTBED_SHELL"),
+        Shell::Dash => command.env("TESTBED_SHELL", "dash"),
+        Shell::Bash => command.env("TESTBED_SHELL", "bash"),
+    };
+    for (from, to) in [
+        (program("netns-exec"), "/usr/sbin/netns-exec"),
+        (program("netns-setup"), "/usr/sbin/netns-setup"),
+        (project("openrc/init.d/netns"), "/etc/init.d/netns"),
+        (
+            project("openrc/rc.conf.d/netns.conf"),
+            "/etc/rc.conf.d/netns.conf",
+        ),
+        (project("conf.d/netns"), "/etc/conf.d/netns"),
+        (project("runit"), "/usr/share/runit"),
+        (project(&format!("tests/{folder}")), "/t"),
+    ] {
+        command.arg("-b").arg(bind(from, to));
+    }
+    command.args(["-t", "120", "sh", &format!("/t/{scenario}.sh")]);
+    command.stdin(Stdio::null());
+    let output = command.output().expect("enter-root runs");
+    assert!(
+        output.status.success(),
+        "{scenario} on {suite}, {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}
+
+/// The path of a static program, as `make` built it from what the sources say now.
+fn program(name: &str) -> PathBuf {
+    let path = Path::new(ROOT).join("target/static").join(name);
+    let built = path.metadata().and_then(|metadata| metadata.modified());
+    let built = built.unwrap_or_else(|_| panic!("{}: not built, run make first", path.display()));
+    let sources = ["src", "Cargo.toml", "Cargo.lock"];
+    let changed = sources.map(|source| newest(&Path::new(ROOT).join(source)));
+    assert!(
+        changed.iter().all(|&changed| changed <= built),
+        "{}: older than the sources, run make first",
+        path.display()
+    );
+    path
+}
+
+/// When the file, or the newest file in the folder, was written.
+fn newest(path: &Path) -> SystemTime {
+    if path.is_dir() {
+        let entries = path.read_dir().expect("a folder of the sources");
+        let times = entries.map(|entry| newest(&entry.expect("a source").path()));
+        return times.max().unwrap_or(SystemTime::UNIX_EPOCH);
+    }
+    let modified = path.metadata().and_then(|metadata| metadata.modified());
+    modified.expect("a source has a time")
+}
