@@ -26,6 +26,15 @@ macro_rules! scenarios {
 
 scenarios! {
     a_daemon_runs_inside_and_nowhere_else
+    a_namespace_made_by_others_is_joined
+    a_restart_with_wrong_settings_stops_nothing
+    a_runlevels_settings_do_not_drop_the_namespace
+    a_service_on_the_host_does_not_notice
+    a_whole_machine_boots_and_shuts_down
+    every_kind_of_daemon_is_found_again
+    nothing_starts_where_the_settings_are_wrong
+    stop_and_status_work_when_the_namespace_is_gone
+    the_order_of_the_boot_follows_the_links
 }
 
 fn on(suite: &str, scenario: &str) {
@@ -34,10 +43,20 @@ fn on(suite: &str, scenario: &str) {
 
 #[test]
 fn the_hook_is_understood_by_dash() {
-    run("trixie", Shell::Dash, "openrc", "a_daemon_runs_inside_and_nowhere_else");
+    run(
+        "trixie",
+        Shell::Dash,
+        "openrc",
+        "a_daemon_runs_inside_and_nowhere_else",
+    );
 }
 
 #[test]
 fn the_hook_is_understood_by_bash() {
-    run("trixie", Shell::Bash, "openrc", "a_daemon_runs_inside_and_nowhere_else");
+    run(
+        "trixie",
+        Shell::Bash,
+        "openrc",
+        "a_daemon_runs_inside_and_nowhere_else",
+    );
 }

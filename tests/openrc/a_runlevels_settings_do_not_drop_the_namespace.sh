@@ -10,7 +10,7 @@ echo 'command_args="-F -E -R -p 2222"' >/etc/conf.d/sshd.default
 refused rc-service sshd start
 says '/etc/conf.d/sshd:1'
 says '/etc/conf.d/sshd.default'
-[ -z "$(pidof dropbear)" ] || fail "the daemon runs"
+is_gone dropbear || fail "the daemon runs"
 
 echo 'netns="blue"' >/etc/conf.d/sshd.default
 run 0 rc-service sshd start

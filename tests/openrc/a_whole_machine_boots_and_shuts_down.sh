@@ -12,8 +12,9 @@ run 0 openrc default
 is "the daemon's namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named mgmt)"
 
 # one that is no service's
-$judge netns exec mgmt sleep 600 &
-eventually "a stranger is inside" test -n "$($judge netns pids mgmt)"
+$judge netns exec mgmt sleep 601 &
+is_inside() { $judge netns pids mgmt | xargs -I PID cat /proc/PID/cmdline | grep -q 601; }
+eventually "a stranger is inside" is_inside
 # what would end this script, and the host
 rm -f /etc/runlevels/shutdown/*
 echo 'no_umounts="/.*"' >>/etc/conf.d/localmount

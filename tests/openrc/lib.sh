@@ -188,9 +188,14 @@ snapshot()
 	ps -o args | grep -v -e 'ps -o' -e '^grep'
 }
 
+runs()
+{
+	pidof "$1" >/dev/null
+}
+
 is_gone()
 {
-	[ -z "$(pidof "$1")" ]
+	! runs "$1"
 }
 
 # remember, and later: all_as_before

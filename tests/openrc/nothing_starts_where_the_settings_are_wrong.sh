@@ -11,7 +11,7 @@ remember
 
 nowhere()
 {
-	[ -z "$(pidof dropbear)" ] || fail "the daemon runs"
+	is_gone dropbear || fail "the daemon runs"
 	run 3 rc-service sshd status
 	all_as_before
 }
@@ -35,18 +35,23 @@ refused rc-service sshd start
 says '/etc/conf.d/sshd:2: netns="mgmt"'
 nowhere
 
-# (What is given as a name must never be run, neither at the start nor when the
-# dependencies are read.)
+# What is given as a name must never be run, neither at the start nor when the
+# dependencies are read.
+later
+count=0
 # shellcheck disable=SC2016
-for name in '../mgmt' '-n' '812' 'a b' 'a.b' '$(touch /run/ran)' '; touch /run/ran' '`touch /run/ran`' "x'y"; do
-	later
-	printf "netns='%s'\n" "$(printf '%s' "$name" | sed "s/'/'\\\\''/g")" >/etc/conf.d/sshd
-	later
-	refused rc-service sshd start
-	says '/etc/conf.d/sshd:1'
-	says 'is not a name'
-	[ ! -e /run/ran ] || fail "the name was run: $name"
+for name in ../mgmt -n 812 'a b' a.b '$(touch /run/ran)' '; touch /run/ran' '`touch /run/ran`' 'x"y'; do
+	count=$((count + 1))
+	ln -s sshd "/etc/init.d/bad$count"
+	printf "netns='%s'\n" "$name" >"/etc/conf.d/bad$count"
 done
+for number in $(seq $count); do
+	refused rc-service "bad$number" start
+	says "/etc/conf.d/bad$number:1"
+	says 'is not a name'
+	run 3 rc-service "bad$number" status
+done
+[ ! -e /run/ran ] || fail "a name was run"
 nowhere
 
 # A namespace that netns-setup began to make, and did not finish.
@@ -56,4 +61,4 @@ echo 'netns="mgmt"' >/etc/conf.d/sshd
 refused rc-service sshd start
 says '/etc/conf.d/sshd:1'
 says 'not whole'
-[ -z "$(pidof dropbear)" ] || fail "the daemon runs"
+is_gone dropbear || fail "the daemon runs"

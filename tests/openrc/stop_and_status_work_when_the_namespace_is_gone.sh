@@ -14,7 +14,7 @@ echo 'netns="mgmt"' >/etc/conf.d/supervised
 $judge netns add mgmt
 run 0 rc-service sshd start
 run 0 rc-service supervised start
-eventually "it runs" test -n "$(pidof sleep)"
+eventually "it runs" runs sleep
 $judge netns del mgmt
 
 run 0 rc-service sshd status

@@ -10,6 +10,7 @@ done
 printf 'netns_links="br-lan v0"\ntype_br_lan="bridge"\ntype_v0="veth"\n' >/etc/conf.d/netns.virtual
 printf 'rc_need="net"\nnetns_links="eth2"\n' >/etc/conf.d/netns.uplink
 sshd
+[ ! -e /etc/init.d/net ] || rc-update add net boot   # Alpine has networking there
 rc-update -u
 run 0 rc-service netns.mgmt ineed
 says localmount
