@@ -62,7 +62,7 @@ test: all
 
 test-all: all
 	tests/get-tools test
-	NETNS_TESTS_ALL=1 $(TEST)
+	$(TEST) -- --include-ignored
 
 bench: all
 	tests/get-tools bench

@@ -18,7 +18,7 @@ is "the routes" "$($judge -n mgmt route show | sed -n 's/ proto [a-z]*//; s/ *$/
 	"198.51.100.0/24 via 192.0.2.254 dev eth1 metric 50
 default via 192.0.2.1 dev eth1"
 is "the mtu" "$($judge -n mgmt -o link show eth1 | sed 's/.* mtu \([0-9]*\) .*/\1/')" 1400
-is "the name server" "$(grep nameserver "/proc/$pid/root/etc/resolv.conf")" "nameserver 192.0.2.53"
+is "the name server" "$(nsenter -t "$pid" -m grep nameserver /etc/resolv.conf)" "nameserver 192.0.2.53"
 is "the host's name servers" "$(cat /etc/resolv.conf)" ""
 
 is "listeners inside" "$(listeners "$judge" netns exec mgmt)" 2
