@@ -12,7 +12,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
-use far::{MGMT, dump, in_netns, sandbox, setup, write};
+use far::{MGMT, dump, in_netns, is_again, same, sandbox, setup, write};
 use serde_json::Value;
 
 /// What `up` of the example says that it did.
@@ -93,7 +93,7 @@ fn a_second_up_changes_nothing_and_says_nothing() {
     setup(&sandbox, "up mgmt").ok().stdout("").stderr("");
     setup(&sandbox, "reload mgmt").ok().stdout("").stderr("");
     setup(&sandbox, "plan mgmt").ok().stdout("").stderr("");
-    assert_eq!(dump(&sandbox, "-n mgmt"), before);
+    same(&dump(&sandbox, "-n mgmt"), &before);
     let run = setup(&sandbox, "up -v mgmt").ok();
     assert!(run.stdout.starts_with("= ip netns add mgmt\n"), "{run}");
     assert_eq!(run.stdout.replace("= ", "+ "), {
@@ -137,7 +137,7 @@ fn down_gives_the_card_back_as_it_was_and_leaves_nothing() {
         "{run}"
     );
     assert!(run.stdout.contains("+ ip netns delete mgmt\n"), "{run}");
-    assert_eq!(dump(&sandbox, ""), before);
+    is_again(&sandbox, "", &before);
     for gone in [
         "/run/netns/mgmt",
         "/run/netns-services/mgmt",
@@ -215,7 +215,7 @@ fn what_others_made_inside_is_not_touched_and_is_listed() {
     sandbox.sh("ip -n mgmt address add 172.31.0.1/24 dev lo; ip -n mgmt route add 172.30.0.0/16 via 192.0.2.1 proto bird").ok();
     let before = dump(&sandbox, "-n mgmt");
     setup(&sandbox, "reload mgmt").ok().stdout("");
-    assert_eq!(dump(&sandbox, "-n mgmt"), before);
+    same(&dump(&sandbox, "-n mgmt"), &before);
     let run = setup(&sandbox, "status mgmt").ok();
     assert!(
         run.stdout
@@ -311,7 +311,7 @@ config_lo="10.7.7.7/32"
     setup(&sandbox, "up mgmt").ok().stdout("");
     let mac = of("v0")["address"].clone();
     setup(&sandbox, "down mgmt").ok();
-    assert_eq!(dump(&sandbox, ""), before);
+    is_again(&sandbox, "", &before);
     setup(&sandbox, "up mgmt").ok();
     assert_eq!(sandbox.ip_json("-n mgmt link show v0")[0]["address"], mac);
 }

@@ -2,19 +2,22 @@
 //! `eth1` to there that stands for a card (a real one takes a virtual machine). `ip` is
 //! the judge of what became of it.
 
+// Each test file uses a part of this.
+#![allow(dead_code, clippy::unwrap_used)]
+
 use std::fs::File;
 
 use nix::sched::{CloneFlags, setns};
 use serde_json::{Value, json};
 
-use crate::common::{NETNS_SETUP, Run, Sandbox};
+use crate::common::{LIMIT, NETNS_SETUP, Run, Sandbox, wait_until};
 
 /// As the sandbox's host finds its network: a card that is up, with addresses and routes.
 const NETWORK: &str = "
     set -e
     ip link set lo up
     ip netns add far
-    ip link add eth1 mtu 1500 address 52:54:00:00:00:01 type veth peer name far1 netns far
+    ip link add eth1 mtu 1500 address 52:54:00:00:00:01 type veth peer name far1 address 52:54:00:00:00:02 netns far
     ip -n far link set lo up
     ip -n far address add 192.0.2.1/24 dev far1
     ip -n far address add 192.0.2.254/24 dev far1
@@ -81,7 +84,7 @@ pub fn dump(sandbox: &Sandbox, netns: &str) -> Value {
 /// Take away what is another one each time. A link-local address comes a moment after its
 /// link is up.
 fn blur(value: &mut Value) {
-    const NUMBERED: [&str; 12] = [
+    const NUMBERED: [&str; 13] = [
         "ifindex",
         "link_index",
         "link_netnsid",
@@ -94,6 +97,7 @@ fn blur(value: &mut Value) {
         "hello_timer",
         "gc_timer",
         "operstate",
+        "tso_max_size",
     ];
     match value {
         Value::Object(map) => {
@@ -104,9 +108,11 @@ fn blur(value: &mut Value) {
             map.values_mut().for_each(blur);
         }
         Value::Array(list) => {
+            let of = |item: &Value, key: &str| item[key].as_str().unwrap_or_default().to_string();
             list.retain(|item| {
-                let text = item.to_string();
-                !text.contains("\"fe80::") && !text.contains("\"ff00::")
+                let itself = [of(item, "local"), of(item, "dst")];
+                let link_local = |a: &String| a.starts_with("fe80::") || a.starts_with("ff00::");
+                item != "NO-CARRIER" && item != "LOWER_UP" && !itself.iter().any(link_local)
             });
             list.iter_mut().for_each(blur);
         }
@@ -121,4 +127,34 @@ pub fn in_netns<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> 
         setns(&netns, CloneFlags::CLONE_NEWNET).expect("it can be joined");
         work()
     })
+}
+
+/// Panics, unless a dump is soon the same as one before: the network is asked again
+/// whether an IPv6 address is free, which takes a second or two.
+#[track_caller]
+pub fn is_again(sandbox: &Sandbox, netns: &str, before: &Value) {
+    wait_until(LIMIT, || dump(sandbox, netns) == *before);
+    same(&dump(sandbox, netns), before);
+}
+
+/// Panics, and says what differs, unless the two dumps are the same.
+#[track_caller]
+pub fn same(got: &Value, expected: &Value) {
+    let lines = |value: &Value| -> Vec<String> {
+        let sections = value.as_object().unwrap().iter();
+        let lines = sections.flat_map(|(name, list)| {
+            list.as_array()
+                .unwrap()
+                .iter()
+                .map(move |item| format!("{name}: {item}"))
+        });
+        lines.collect()
+    };
+    let (got, expected) = (lines(got), lines(expected));
+    let more: Vec<_> = got.iter().filter(|line| !expected.contains(line)).collect();
+    let less: Vec<_> = expected.iter().filter(|line| !got.contains(line)).collect();
+    assert!(
+        more.is_empty() && less.is_empty(),
+        "more:\n{more:#?}\nless:\n{less:#?}"
+    );
 }

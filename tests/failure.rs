@@ -1,0 +1,272 @@
+//! When it goes wrong: what is said, what is undone, and what is never touched.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use common::{NETNS_EXEC, NETNS_SETUP};
+use far::{MGMT, dump, is_again, same, sandbox, setup, write};
+
+/// A route that the kernel refuses, when nearly all is made.
+const REFUSED: &str = r#"netns_links="eth1"
+config_eth1="192.0.2.10/24 2001:db8:10::10/64"
+routes_eth1="198.51.100.0/24 via 192.0.2.254 metric 50
+10.1.0.0/16 via 192.0.2.255
+default via 192.0.2.1"
+mtu_eth1=1400
+netns_dns="192.0.2.53"
+"#;
+
+#[test]
+fn a_refusal_half_way_is_undone_and_names_the_line_that_asked() {
+    let sandbox = sandbox(REFUSED);
+    let before = dump(&sandbox, "");
+    let run = setup(&sandbox, "up mgmt").code(111);
+    run.stderr(
+        "netns-setup: mgmt: cannot run \"ip -n mgmt route add 10.1.0.0/16 via 192.0.2.255 dev eth1\": Nexthop has invalid gateway\n\
+         netns-setup: asked for by routes_eth1 at /etc/conf.d/netns.mgmt:4; the gateway must lie in a network of its link, which must be up; else say onlink\n\
+         netns-setup: 7 of 10 changes were made and have been undone\n",
+    );
+    is_again(&sandbox, "", &before);
+    for gone in [
+        "/run/netns/mgmt",
+        "/run/netns-services/mgmt",
+        "/etc/netns/mgmt",
+    ] {
+        sandbox.sh(&format!("[ ! -e {gone} ]")).ok();
+    }
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
+}
+
+#[test]
+fn a_reload_that_is_refused_leaves_the_namespace_as_it_was_and_ready() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let (host, inside) = (dump(&sandbox, ""), dump(&sandbox, "-n mgmt"));
+    write(
+        &sandbox,
+        &format!(
+            "{}\nnetns_links=\"eth1 v0\" type_v0=veth peer_v0=v0h\n",
+            REFUSED
+                .replace("netns_links=\"eth1\"\n", "")
+                .replace("1400", "1350")
+        ),
+    );
+    setup(&sandbox, "reload mgmt").code(111);
+    is_again(&sandbox, "-n mgmt", &inside);
+    same(&dump(&sandbox, ""), &host);
+    assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+    write(&sandbox, MGMT);
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+}
+
+#[test]
+fn wrong_settings_touch_nothing() {
+    let sandbox = sandbox("netns_links=\"eth1\"\nconfig_eth1=\"192.0.2.10\"\n");
+    let before = dump(&sandbox, "");
+    for verb in ["up", "reload", "plan", "check", "watch", "status"] {
+        let run = setup(&sandbox, &format!("{verb} mgmt")).code(100);
+        assert!(run.stderr.starts_with("netns-setup: /etc/conf.d/netns.mgmt:2: config_eth1=\"192.0.2.10\" has no prefix length\n"), "{run}");
+    }
+    same(&dump(&sandbox, ""), &before);
+    sandbox.sh("[ ! -e /run/netns-services ]").ok();
+    sandbox.write("/etc/conf.d/netns.good", "netns_links=\n");
+    setup(&sandbox, "up good mgmt").code(100).stdout("");
+    sandbox.sh("[ ! -e /run/netns/good ]").ok();
+}
+
+#[test]
+fn a_link_that_is_not_there_is_said_and_nothing_is_touched() {
+    let sandbox = sandbox(&MGMT.replace("eth1", "eth7"));
+    let before = dump(&sandbox, "");
+    setup(&sandbox, "up mgmt").code(111).stdout("").stderr(
+        "netns-setup: /etc/conf.d/netns.mgmt:1: netns_links: the host has no link eth7\n\
+         netns-setup: plug it in or load its driver, or correct the name; ip link lists those there are\n\
+         netns-setup: mgmt: nothing was changed\n",
+    );
+    same(&dump(&sandbox, ""), &before);
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+}
+
+#[test]
+fn a_link_of_the_hosts_is_never_deleted_to_make_room() {
+    let sandbox = sandbox("netns_links=v0\ntype_v0=veth\npeer_v0=taken\n");
+    sandbox.sh("ip link add taken type bridge").ok();
+    let before = dump(&sandbox, "");
+    let run = setup(&sandbox, "up mgmt").code(111);
+    assert!(
+        run.stderr
+            .contains("there is another link taken on the host, which is not ours to delete"),
+        "{run}"
+    );
+    same(&dump(&sandbox, ""), &before);
+}
+
+#[test]
+fn an_address_that_another_host_has_is_said_and_undone() {
+    let sandbox = sandbox(&MGMT.replace("2001:db8:10::10", "2001:db8:10::1"));
+    let before = dump(&sandbox, "");
+    let run = setup(&sandbox, "up mgmt").code(111);
+    assert!(
+        run.stderr.starts_with(
+            "netns-setup: mgmt: 2001:db8:10::1/64 on eth1 is in use by another host\n"
+        ),
+        "{run}"
+    );
+    assert!(
+        run.stderr
+            .contains("config_eth1 at /etc/conf.d/netns.mgmt:2"),
+        "{run}"
+    );
+    is_again(&sandbox, "", &before);
+}
+
+#[test]
+fn the_card_cannot_go_back_to_a_name_that_is_taken_and_stays_inside() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("ip link add eth1 type bridge").ok();
+    let run = setup(&sandbox, "down mgmt").code(111);
+    assert!(
+        run.stderr
+            .contains("eth1 cannot go back to the host: there is another eth1"),
+        "{run}"
+    );
+    assert_eq!(sandbox.ip_json("-n mgmt link show eth1")[0]["mtu"], 1400);
+    sandbox.sh("ip link delete eth1").ok();
+    setup(&sandbox, "down mgmt").ok();
+}
+
+#[test]
+fn who_is_killed_half_way_can_be_taken_up_or_down_again() {
+    // Without IPv6, whose addresses take a second each time
+    let settings = MGMT.replace(" 2001:db8:10::10/64", "");
+    let sandbox = sandbox(&settings);
+    sandbox.sh("ip -6 address flush dev eth1").ok();
+    let before = dump(&sandbox, "");
+    for (n, verb) in ["up", "down"].into_iter().cycle().enumerate().take(12) {
+        // Somewhere in its first milliseconds
+        let delay = n * 400;
+        sandbox.sh(&format!("{NETNS_SETUP} {verb} --all >/dev/null 2>&1 & pid=$!; usleep {delay} 2>/dev/null || sleep 0.00{n}; kill -9 $pid; wait $pid; true"));
+        setup(&sandbox, "up mgmt").ok();
+        setup(&sandbox, "status mgmt").ok();
+        sandbox.sh(&format!(
+            "{NETNS_SETUP} reload mgmt & kill -9 $!; wait $!; true"
+        ));
+        setup(&sandbox, "down mgmt").ok();
+        is_again(&sandbox, "", &before);
+    }
+}
+
+#[test]
+fn another_one_at_work_is_waited_for() {
+    let sandbox = sandbox(MGMT);
+    sandbox.sh("mkdir -p /run/netns-services/mgmt").ok();
+    let mut holder = sandbox.spawn(&[
+        "flock",
+        "/run/netns-services/mgmt/lock",
+        "sh",
+        "-c",
+        "echo; exec sleep 0.5",
+    ]);
+    holder.line();
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(
+        holder.child.try_wait().unwrap().and_then(|s| s.code()),
+        Some(0)
+    );
+}
+
+#[test]
+fn from_inside_a_namespace_nothing_is_changed() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let before = dump(&sandbox, "-n mgmt");
+    let run = sandbox
+        .run(&["ip", "netns", "exec", "mgmt", NETNS_SETUP, "down", "mgmt"])
+        .code(100);
+    run.stderr(
+        "netns-setup: it was called from inside a namespace, and works from the host alone\n\
+         netns-setup: log in on the host, or put before the command: nsenter --target 1 --net --mount\n",
+    );
+    sandbox
+        .run(&[
+            "ip",
+            "netns",
+            "exec",
+            "mgmt",
+            "nsenter",
+            "--target",
+            "1",
+            "--net",
+            "--mount",
+            NETNS_SETUP,
+            "up",
+            "mgmt",
+        ])
+        .ok();
+    same(&dump(&sandbox, "-n mgmt"), &before);
+}
+
+#[test]
+fn without_root_nothing_is_tried() {
+    let sandbox = sandbox(MGMT);
+    let program = std::fs::read(NETNS_SETUP).unwrap();
+    sandbox.inside(|| {
+        std::fs::write("/run/netns-setup", &program).unwrap();
+    });
+    sandbox.sh("chmod 755 /run/netns-setup").ok();
+    let run = sandbox.run(&[
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "/run/netns-setup",
+        "up",
+        "mgmt",
+    ]);
+    run.code(100).stderr("netns-setup: only root can change namespaces\nnetns-setup: run it as root, by doas, sudo or su\n");
+}
+
+#[test]
+fn a_resolv_conf_of_the_owners_is_never_overwritten() {
+    let sandbox = sandbox(MGMT);
+    sandbox.write("/etc/netns/mgmt/resolv.conf", "nameserver 192.0.2.99\n");
+    let run = setup(&sandbox, "up mgmt").code(100);
+    assert!(run.stderr.starts_with("netns-setup: /etc/conf.d/netns.mgmt:6: netns_dns would overwrite /etc/netns/mgmt/resolv.conf\n"), "{run}");
+    write(&sandbox, &MGMT.replace("netns_dns", "# netns_dns"));
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(
+        sandbox.read("/etc/netns/mgmt/resolv.conf").unwrap(),
+        "nameserver 192.0.2.99\n"
+    );
+}
+
+#[test]
+fn a_wrong_call_says_what_to_type() {
+    let sandbox = sandbox(MGMT);
+    for words in [
+        "",
+        "up",
+        "up a.b",
+        "fly mgmt",
+        "down --force --kill mgmt",
+        "up mgmt --all",
+    ] {
+        let words: Vec<&str> = words.split(' ').filter(|w| !w.is_empty()).collect();
+        let call: Vec<&str> = [NETNS_SETUP].into_iter().chain(words).collect();
+        let run = sandbox.run(&call).code(100);
+        assert!(run.stdout.is_empty() && !run.stderr.is_empty(), "{run}");
+    }
+    setup(&sandbox, "up nosuch").code(100);
+    let run = setup(&sandbox, "down nosuch").code(100);
+    assert!(
+        run.stderr
+            .contains("nosuch: there is no namespace and there are no settings of this name"),
+        "{run}"
+    );
+}
