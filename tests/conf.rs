@@ -11,12 +11,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use netns_services::conf;
+use netns_services::conf::{self, Settings, vars};
 use netns_services::model::build::build;
 use netns_services::model::route::Names;
 use netns_services::model::{Context, Kind, Link, Want, Where};
 use netns_services::name::NetnsName;
 use netns_services::place::Problem;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conf");
@@ -41,6 +42,30 @@ fn every_case_gives_its_exact_text() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(bad >= 40, "{bad} cases of bad settings");
     assert!(good >= 5, "{good} cases of good settings");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Anything at all may stand in a file: it is read or refused.
+    #[test]
+    fn no_text_makes_it_fall_over(
+        bytes in prop::collection::vec(any::<u8>(), 0..80),
+        lines in prop::collection::vec((0..vars::ALL.len(), "[a-z0-9.:/ ;\n\"'$\\\\]{0,30}"), 0..6),
+    ) {
+        let mut text = String::from("netns_links='IF lo'\n");
+        for (n, value) in lines {
+            text.push_str(&format!("{}=\"{value}\"\n", vars::ALL[n].pattern()));
+        }
+        for text in [&bytes[..], text.as_bytes()] {
+            let settings = Settings::of(&mgmt(), vec![("netns", b""), ("netns.mgmt", text)]);
+            if let Err(problems) = build(&settings, &Context::default()) {
+                let lines = 1 + text.iter().filter(|&&b| b == b'\n').count();
+                let place = |p: &Problem| p.place.as_ref().map_or(0, |place| place.line as usize);
+                prop_assert!(problems.iter().all(|p| (1..=lines).contains(&place(p))));
+            }
+        }
+    }
 }
 
 /// What differs, if anything does.

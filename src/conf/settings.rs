@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::nearest::nearest;
 use super::sh;
-use super::value::{Piece, Setting};
+use super::value::{Piece, Setting, visible};
 use super::vars::{self, Of, Var};
 use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
@@ -288,7 +288,7 @@ fn said_twice(first: &Setting, second: &Setting) -> Problem {
     second.problem(
         format!(
             "is set a second time; line {line} set it to \"{}\"",
-            to.text.lines().next().unwrap_or_default()
+            visible(to.text)
         ),
         "expected each setting once in a file; keep one of the two lines",
     )

@@ -64,6 +64,11 @@ impl<'a> Reader<'a> {
         let odd = |&b: &u8| b.is_ascii_control() && b != b'\n' && b != b'\t';
         let odd = bytes[..until].iter().position(odd);
         let (offset, what, remedy) = match (odd, text) {
+            (_, Ok(text)) if text.starts_with('\u{feff}') => (
+                0,
+                "the file begins with a byte order mark, as on Windows",
+                "save the file as UTF-8 without it",
+            ),
             (None, Ok(text)) => return Some(text),
             (None, Err(_)) => (until, "this is not UTF-8", "save the file as UTF-8"),
             (Some(at), _) if bytes[at] == b'\r' => (

@@ -199,3 +199,43 @@ pub(super) fn visible(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::sh;
+
+    /// Each word of the last setting, with its line and column.
+    fn words(text: &str) -> Vec<(String, u32, u32)> {
+        let (read, problems) = sh::read("conf", text.as_bytes(), &mut sh::Variables::new());
+        assert_eq!(problems, []);
+        let words = read
+            .last()
+            .map(|setting| setting.words())
+            .unwrap_or_default();
+        let word = |word: super::Piece<'_>| {
+            let place = &word.asked.place;
+            (word.text.to_string(), place.line, place.column)
+        };
+        words.into_iter().map(word).collect()
+    }
+
+    #[test]
+    fn every_word_knows_where_it_stands() {
+        let word = |text: &str, line, column| (text.to_string(), line, column);
+        assert_eq!(words("a=b"), [word("b", 1, 3)]);
+        assert_eq!(
+            words(" a='b c'\\ d"),
+            [word("b", 1, 5), word("c", 1, 7), word("d", 1, 11)]
+        );
+        assert_eq!(
+            words("\na=\"b\n\tc\\\nd e\""),
+            [word("b", 2, 4), word("cd", 3, 2), word("e", 4, 3)]
+        );
+        assert_eq!(words("a=\"\\\"b c\""), [word("\"b", 1, 5), word("c", 1, 8)]);
+        // What a variable holds stands where it is used.
+        assert_eq!(
+            words("x='b c'\na=\"a${x}d e\""),
+            [word("ab", 2, 4), word("cd", 2, 5), word("e", 2, 11)]
+        );
+    }
+}
