@@ -9,25 +9,28 @@ mod far;
 use common::{NETNS_EXEC, NETNS_SETUP};
 use far::{MGMT, dump, is_again, same, sandbox, setup, write};
 
-/// A route that the kernel refuses, when nearly all is made.
-const REFUSED: &str = r#"netns_links="eth1"
+/// As the example, and a link that the kernel refuses when the card is already inside:
+/// what it lies on takes no packets of this size.
+const REFUSED: &str = r#"netns_links="eth1 m0"
 config_eth1="192.0.2.10/24 2001:db8:10::10/64"
-routes_eth1="198.51.100.0/24 via 192.0.2.254 metric 50
-10.1.0.0/16 via 192.0.2.255
-default via 192.0.2.1"
-mtu_eth1=1400
-netns_dns="192.0.2.53"
+routes_eth1="default via 192.0.2.1"
+mtu_eth1=1350
+type_m0=macvlan
+link_m0=small
+mtu_m0=1500
 "#;
 
 #[test]
 fn a_refusal_half_way_is_undone_and_names_the_line_that_asked() {
     let sandbox = sandbox(REFUSED);
+    sandbox
+        .sh("ip link add small mtu 1400 type bridge; ip link add hostbr address 52:54:00:00:00:99 type bridge; ip link set eth1 master hostbr")
+        .ok();
     let before = dump(&sandbox, "");
-    let run = setup(&sandbox, "up mgmt").code(111);
-    run.stderr(
-        "netns-setup: mgmt: cannot run \"ip -n mgmt route add 10.1.0.0/16 via 192.0.2.255 dev eth1\": Nexthop has invalid gateway\n\
-         netns-setup: asked for by routes_eth1 at /etc/conf.d/netns.mgmt:4; the gateway must lie in a network of its link, which must be up; else say onlink\n\
-         netns-setup: 7 of 10 changes were made and have been undone\n",
+    setup(&sandbox, "up mgmt").code(111).stdout("+ ip netns add mgmt\n+ ip link set eth1 netns mgmt\n").stderr(
+        "netns-setup: mgmt: cannot run \"ip link add name m0 mtu 1500 netns mgmt link small type macvlan mode bridge\": Invalid argument\n\
+         netns-setup: asked for by netns_links at /etc/conf.d/netns.mgmt:1; ip -d link shows what its driver takes (minmtu, maxmtu)\n\
+         netns-setup: 2 of 10 changes were made and have been undone\n",
     );
     is_again(&sandbox, "", &before);
     for gone in [
@@ -41,19 +44,34 @@ fn a_refusal_half_way_is_undone_and_names_the_line_that_asked() {
 }
 
 #[test]
+fn a_refusal_at_the_very_end_is_undone() {
+    let sandbox = sandbox(MGMT);
+    sandbox.write("/etc/netns", "not a folder");
+    let before = dump(&sandbox, "");
+    let run = setup(&sandbox, "up mgmt").code(111);
+    assert!(
+        run.stderr
+            .ends_with("9 of 10 changes were made and have been undone\n"),
+        "{run}"
+    );
+    assert!(
+        run.stderr
+            .contains("asked for by netns_dns at /etc/conf.d/netns.mgmt:6"),
+        "{run}"
+    );
+    is_again(&sandbox, "", &before);
+    sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
+}
+
+#[test]
 fn a_reload_that_is_refused_leaves_the_namespace_as_it_was_and_ready() {
     let sandbox = sandbox(MGMT);
+    sandbox.sh("ip link add small mtu 1400 type bridge").ok();
     setup(&sandbox, "up mgmt").ok();
     let (host, inside) = (dump(&sandbox, ""), dump(&sandbox, "-n mgmt"));
-    write(
-        &sandbox,
-        &format!(
-            "{}\nnetns_links=\"eth1 v0\" type_v0=veth peer_v0=v0h\n",
-            REFUSED
-                .replace("netns_links=\"eth1\"\n", "")
-                .replace("1400", "1350")
-        ),
-    );
+    let more = "netns_links=\"eth1 v0 m0\"\ntype_v0=veth\npeer_v0=v0h\nconfig_v0=10.0.0.1/24\n";
+    let (_, rest) = REFUSED.split_once('\n').unwrap();
+    write(&sandbox, &format!("{more}{rest}"));
     setup(&sandbox, "reload mgmt").code(111);
     is_again(&sandbox, "-n mgmt", &inside);
     same(&dump(&sandbox, ""), &host);
@@ -145,7 +163,9 @@ fn who_is_killed_half_way_can_be_taken_up_or_down_again() {
     // Without IPv6, whose addresses take a second each time
     let settings = MGMT.replace(" 2001:db8:10::10/64", "");
     let sandbox = sandbox(&settings);
-    sandbox.sh("ip -6 address flush dev eth1").ok();
+    sandbox
+        .sh("ip -6 route flush dev eth1; ip -6 address flush dev eth1")
+        .ok();
     let before = dump(&sandbox, "");
     for (n, verb) in ["up", "down"].into_iter().cycle().enumerate().take(12) {
         // Somewhere in its first milliseconds

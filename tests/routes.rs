@@ -129,7 +129,7 @@ proptest! {
 
     #[test]
     fn the_text_of_an_address_says_all_of_it(ip in any::<std::net::IpAddr>(), prefix in 0..=32u8) {
-        let address = Address(ipnet::IpNet::new(ip, prefix).unwrap());
+        let address = Address::from(ipnet::IpNet::new(ip, prefix).unwrap());
         prop_assert_eq!(address.to_string().parse::<Address>(), Ok(address));
     }
 

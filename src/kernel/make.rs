@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoMacVlan, InfoVeth, MacVlanMode};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
@@ -258,21 +258,27 @@ fn mode_of(mode: MacvlanMode) -> MacVlanMode {
     }
 }
 
-/// Without a broadcast address, which ip-address(8) does not set either unless asked.
+/// Without a broadcast address, unless it was given one: as ip-address(8) does.
 fn address_message(index: u32, address: &Address) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = match address.ip() {
         IpAddr::V4(_) => AddressFamily::Inet,
         IpAddr::V6(_) => AddressFamily::Inet6,
     };
-    message.header.prefix_len = address.0.prefix_len();
+    message.header.prefix_len = address.net.prefix_len();
     message.header.index = index;
-    message
-        .attributes
-        .push(AddressAttribute::Local(address.ip()));
-    message
-        .attributes
-        .push(AddressAttribute::Address(address.ip()));
+    let attributes = &mut message.attributes;
+    attributes.push(AddressAttribute::Local(address.ip()));
+    attributes.push(AddressAttribute::Address(
+        address.peer.unwrap_or(address.ip()),
+    ));
+    attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
+    let mut flags = AddressFlags::empty();
+    flags.set(AddressFlags::Noprefixroute, address.noprefixroute);
+    flags.set(AddressFlags::Nodad, address.nodad);
+    if !flags.is_empty() {
+        attributes.push(AddressAttribute::Flags(flags));
+    }
     message
 }
 

@@ -126,15 +126,21 @@ fn macvlan_mode(infos: &[LinkInfo]) -> Option<MacvlanMode> {
 /// An address. What comes back by itself, a link-local address or, where only
 /// `lasting` is asked for, one that a router gave, is left out there.
 pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
-    let local = attribute!(message, AddressAttribute::Local(ip) => *ip);
-    let ip = local.or(attribute!(message, AddressAttribute::Address(ip) => *ip))?;
+    let far = attribute!(message, AddressAttribute::Address(ip) => *ip);
+    let ip = attribute!(message, AddressAttribute::Local(ip) => *ip).or(far)?;
+    let flags = flags(message);
     if let (true, IpAddr::V6(ip)) = (lasting, ip) {
-        let permanent = flags(message).contains(AddressFlags::Permanent);
-        if ip.is_unicast_link_local() || !permanent {
+        if ip.is_unicast_link_local() || !flags.contains(AddressFlags::Permanent) {
             return None;
         }
     }
-    IpNet::new(ip, message.header.prefix_len).ok().map(Address)
+    Some(Address {
+        peer: far.filter(|far| *far != ip),
+        broadcast: attribute!(message, AddressAttribute::Broadcast(ip) => *ip),
+        noprefixroute: flags.contains(AddressFlags::Noprefixroute),
+        nodad: flags.contains(AddressFlags::Nodad),
+        ..IpNet::new(ip, message.header.prefix_len).ok()?.into()
+    })
 }
 
 /// An address's flags, of which the header has room for the first eight alone.

@@ -208,7 +208,7 @@ impl Memory {
     /// the link's routes; with any, the routes that have it as their source.
     fn del_address(&mut self, at: &LinkAt, address: Address) -> Result<(), String> {
         let link = self.link(at)?;
-        let same = |a: &At<Address>| a.value.0.trunc() == address.0.trunc();
+        let same = |a: &At<Address>| a.value.net.trunc() == address.net.trunc();
         let first = link.addresses.iter().find(|a| same(a)).map(|a| a.value);
         if !link.addresses.iter().any(|a| a.value == address) {
             // Gone along with another, which is no refusal (kernel/make.rs)
@@ -248,7 +248,7 @@ impl Memory {
             }
             let near = |net: &IpNet, via| net.contains(&via);
             let direct = |via| {
-                link.addresses.iter().any(|a| near(&a.value.0, via))
+                link.addresses.iter().any(|a| near(&a.value.net, via))
                     || self.state.routes.iter().any(|r| {
                         r.value.dev == route.dev && r.value.via.is_none() && near(&r.value.dst, via)
                     })

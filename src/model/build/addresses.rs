@@ -43,7 +43,7 @@ pub(super) fn addresses(
 
 /// Why no link should have this address, although it is one.
 fn fault(address: &Address) -> Option<(String, String)> {
-    let (ip, net) = (address.ip(), address.0);
+    let (ip, net) = (address.ip(), address.net);
     if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]) {
         let remedy = "expected the address of one station".into();
         return Some(("is no address that a link can have".into(), remedy));
@@ -136,7 +136,7 @@ fn twice_on_one(link: &Link, problems: &mut Vec<Problem>) {
 /// An address may be on several links if it stands alone, as on links without a network
 /// of their own.
 fn on_two(one: &Link, two: &Link, problems: &mut Vec<Problem>) {
-    let networked = |a: &&At<Address>| a.value.0.prefix_len() < a.value.0.max_prefix_len();
+    let networked = |a: &&At<Address>| a.value.net.prefix_len() < a.value.net.max_prefix_len();
     for address in two.addresses.iter().filter(networked) {
         let mut others = one.addresses.iter().filter(networked);
         if let Some(other) = others.find(|other| other.value.ip() == address.value.ip()) {
