@@ -3,6 +3,8 @@
 //! written down here a second time, from rtnetlink(7) and tests/setup.rs; nothing of the
 //! plan's own bookkeeping is used.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 mod common {
     pub mod memory;
 }

@@ -31,8 +31,11 @@ struct View {
 impl Kernel {
     /// What is there: the namespace, and these links of other namespaces.
     pub fn look(&mut self, asked: &BTreeSet<LinkAt>) -> Result<State, Refusal> {
-        let mut state = State::default();
-        state.netns = netns::there(self.netns.as_str())? == netns::There::Netns;
+        let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
+        let mut state = State {
+            netns,
+            ..State::default()
+        };
         if let files::ResolvConf::Ours(text) = files::look(&self.netns)? {
             state.resolv_conf = Some(At::nobody(text));
         }

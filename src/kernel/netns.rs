@@ -83,7 +83,7 @@ pub fn add(name: &str) -> io::Result<()> {
     OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(0)
+        .mode(0o000)
         .open(&path)?;
     let bound = thread::scope(|scope| scope.spawn(|| bind_new(&path)).join());
     let bound = bound.unwrap_or_else(|_| Err(io::Error::other("the thread ended badly")));

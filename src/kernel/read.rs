@@ -129,10 +129,10 @@ pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     let far = attribute!(message, AddressAttribute::Address(ip) => *ip);
     let ip = attribute!(message, AddressAttribute::Local(ip) => *ip).or(far)?;
     let flags = flags(message);
-    if let (true, IpAddr::V6(ip)) = (lasting, ip) {
-        if ip.is_unicast_link_local() || !flags.contains(AddressFlags::Permanent) {
-            return None;
-        }
+    if let (true, IpAddr::V6(ip)) = (lasting, ip)
+        && (ip.is_unicast_link_local() || !flags.contains(AddressFlags::Permanent))
+    {
+        return None;
     }
     Some(Address {
         peer: far.filter(|far| *far != ip),

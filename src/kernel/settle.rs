@@ -25,7 +25,7 @@ impl Kernel {
     /// Wait, `limit` at most, for the IPv6 addresses of the links inside, as far as those
     /// have carrier: without it, the kernel waits for ever.
     pub fn settle(&mut self, want: &State, limit: Duration) -> Result<Settled, Refusal> {
-        let links: Vec<_> = want.links.iter().filter(|link| waits(link)).collect();
+        let links: Vec<_> = want.links.iter().filter(waits).collect();
         if links.is_empty() {
             return Ok(Settled::default());
         }

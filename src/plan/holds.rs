@@ -1,7 +1,8 @@
 //! What already held: what is wanted and is there, as the changes that would have made
 //! it. It is what `netns-setup -v` prints beside the changes.
 
-use super::{Change, Step, fits};
+use super::links::fits;
+use super::{Change, Step};
 use crate::model::{Kind, Link, LinkAt, State, Where};
 
 /// What of `want` stands in `have`, in the order in which a plan would make it.

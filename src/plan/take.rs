@@ -1,7 +1,8 @@
 //! What is no longer asked for: only what the journal says we made, and only what is
 //! still there.
 
-use super::{Plan, Step, fits};
+use super::links::fits;
+use super::{Plan, Step};
 use crate::model::{Address, Kind, Link, LinkAt, Where};
 
 impl Plan<'_> {

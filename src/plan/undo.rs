@@ -13,7 +13,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
         .retain(|link| link.at != Where::Host || !moved(&link.name.value));
     want.routes.retain(|route| {
         let moved = route.value.dev.as_ref().is_some_and(moved);
-        !route.value.is_kernels() && !(route.value.at == Where::Host && moved)
+        !(route.value.is_kernels() || route.value.at == Where::Host && moved)
     });
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());

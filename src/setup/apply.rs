@@ -146,6 +146,8 @@ impl Work<'_> {
     pub fn make_all(&mut self, want: &State) -> Result<Vec<(Change, Refusal)>, Failure> {
         let have = self.look()?;
         let changes = plan(want, &have, &self.journal, Rest::Goes).map_err(Failure::Obstacles)?;
+        let unready = self.store.set_unready();
+        unready.map_err(|e| Failure::Broken("cannot remove ready".into(), e))?;
         let mut refused = Vec::new();
         for change in changes {
             if let Err(refusal) = self.step(&change, want) {

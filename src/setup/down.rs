@@ -5,14 +5,13 @@ use std::io;
 use std::time::Duration;
 
 use super::apply::{Failure, Work};
-use super::store::{self, Store};
-use super::{Call, Inside, asked, complain, hold_signals, lock, report, say};
+use super::{Call, Inside, asked, begin, complain, hold_signals, report, say, store};
 use crate::exit;
+use crate::kernel::netns;
 use crate::kernel::processes::{self, Process};
-use crate::kernel::{Kernel, netns};
 use crate::model::State;
 use crate::name::NetnsName;
-use crate::plan::{Change, Journal};
+use crate::plan::Journal;
 
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -45,16 +44,9 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
 }
 
 fn locked(name: &NetnsName, inside: Inside) -> u8 {
-    let store = match lock(name) {
-        Ok(store) => store,
+    let (store, journal, mut kernel) = match begin(name) {
+        Ok(begun) => begun,
         Err(code) => return code,
-    };
-    let journal = match store.journal() {
-        Ok(journal) => journal,
-        Err(e) => {
-            let failure = Failure::Broken("cannot read the journal".into(), e);
-            return complain(&report::failure(name, &failure), exit::REFUSED);
-        }
     };
     match leave_or_end(name, &journal, inside) {
         Ok(left) if left.is_empty() => {}
@@ -62,44 +54,24 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
             return complain(&report::still_used(name, &left), exit::REFUSED);
         }
         Ok(left) => {
-            let line = format!(
-                "{name}: left behind in it, without links: {}",
-                report::list(&left)
-            );
+            let left = report::list(&left);
+            let line = format!("{name}: left behind in it, without links: {left}");
             complain(&[line], exit::DONE);
         }
-        Err(e) => {
-            let failure = Failure::Broken("cannot look for its processes".into(), e);
-            return complain(&report::failure(name, &failure), exit::REFUSED);
-        }
+        Err(e) => return broken(name, "cannot look for its processes", e),
     }
-    taken(name, store, journal)
-}
-
-/// The processes that stay inside, in a namespace that is ours to take away.
-fn leave_or_end(name: &NetnsName, journal: &Journal, inside: Inside) -> io::Result<Vec<Process>> {
-    let Some(identity) = netns::identity(name.as_str())
-        .ok()
-        .filter(|_| journal.made.netns)
-    else {
-        return Ok(Vec::new());
+    let want = journal.with_returns(State::default());
+    let mut work = Work {
+        store: &store,
+        kernel: &mut kernel,
+        asked: asked(&want, &journal),
+        journal,
+        report: &mut |change| say(&format!("+ {}", change.command(name))),
     };
-    if inside == Inside::Kill {
-        processes::end(identity, GRACE)?;
-    }
-    processes::inside(identity)
-}
-
-fn taken(name: &NetnsName, store: Store, journal: Journal) -> u8 {
-    let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
-    let refused = take(name, &store, journal, &mut report);
-    match refused {
+    match work.make_all(&want) {
         Ok(refused) if refused.is_empty() => match store.remove() {
             Ok(()) => exit::DONE,
-            Err(e) => {
-                let failure = Failure::Broken("cannot remove its state folder".into(), e);
-                complain(&report::failure(name, &failure), exit::REFUSED)
-            }
+            Err(e) => broken(name, "cannot remove its state folder", e),
         },
         Ok(refused) => {
             let lines = refused
@@ -113,22 +85,19 @@ fn taken(name: &NetnsName, store: Store, journal: Journal) -> u8 {
     }
 }
 
-fn take(
-    name: &NetnsName,
-    store: &Store,
-    journal: Journal,
-    report: &mut dyn FnMut(&Change),
-) -> Result<Vec<(Change, crate::kernel::Refusal)>, Failure> {
-    let kernel = Kernel::new(name.clone());
-    let mut kernel = kernel.map_err(|e| Failure::Broken("cannot speak to the kernel".into(), e))?;
-    let want = journal.with_returns(State::default());
-    let asked = asked(&want, &journal);
-    let mut work = Work {
-        store,
-        kernel: &mut kernel,
-        journal,
-        asked,
-        report,
+fn broken(name: &NetnsName, what: &str, error: io::Error) -> u8 {
+    let failure = Failure::Broken(what.into(), error);
+    complain(&report::failure(name, &failure), exit::REFUSED)
+}
+
+/// The processes that stay inside, in a namespace that is ours to take away.
+fn leave_or_end(name: &NetnsName, journal: &Journal, inside: Inside) -> io::Result<Vec<Process>> {
+    let ours = journal.made.netns;
+    let Some(identity) = netns::identity(name.as_str()).ok().filter(|_| ours) else {
+        return Ok(Vec::new());
     };
-    work.make_all(&want)
+    if inside == Inside::Kill {
+        processes::end(identity, GRACE)?;
+    }
+    processes::inside(identity)
 }

@@ -20,9 +20,12 @@ use std::time::Duration;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::geteuid;
 
+use apply::Failure;
+use store::Store;
+
 use crate::conf;
 use crate::exit;
-use crate::kernel::files;
+use crate::kernel::{Kernel, files};
 use crate::model::build::{Context, Want, build};
 use crate::model::{Kind, LinkAt, State, Where};
 use crate::name::NetnsName;
@@ -244,29 +247,39 @@ fn asked(want: &State, journal: &Journal) -> BTreeSet<LinkAt> {
     asked
 }
 
-fn lock(name: &NetnsName) -> Result<store::Store, u8> {
-    store::Store::open(name, LOCK).map_err(|error| match error.kind() {
-        ErrorKind::TimedOut => complain(
-            &[
-                format!(
-                    "{name}: another netns-setup has been at work on it for {} s",
-                    LOCK.as_secs()
-                ),
-                "wait for it, or look at it with ps and end it".into(),
-            ],
-            exit::REFUSED,
-        ),
-        _ => complain(
-            &[
-                format!(
-                    "{name}: cannot use {}: {error}",
-                    store::folder(name).display()
-                ),
-                "it must be a folder of root's on a file system that can be written to".into(),
-            ],
-            exit::REFUSED,
-        ),
-    })
+/// Everything to change a namespace with; nobody else changes it while the store is held.
+fn begin(name: &NetnsName) -> Result<(Store, Journal, Kernel), u8> {
+    let store = Store::open(name, LOCK).map_err(|error| locked_out(name, &error))?;
+    let begun = look_on(name);
+    let failed = |failure| complain(&report::failure(name, &failure), exit::REFUSED);
+    let (journal, kernel) = begun.map_err(failed)?;
+    Ok((store, journal, kernel))
+}
+
+/// Everything to look at a namespace with.
+fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
+    let unread = |e| Failure::Broken("cannot read the journal".into(), e);
+    let unopened = |e| Failure::Broken("cannot speak to the kernel".into(), e);
+    let journal = store::journal(name).map_err(unread)?;
+    Ok((journal, Kernel::new(name.clone()).map_err(unopened)?))
+}
+
+fn locked_out(name: &NetnsName, error: &io::Error) -> u8 {
+    let seconds = LOCK.as_secs();
+    let lines = match error.kind() {
+        ErrorKind::TimedOut => [
+            format!("{name}: another netns-setup has been at work on it for {seconds} s"),
+            "wait for it, or look for it with ps and end it".into(),
+        ],
+        _ => [
+            format!(
+                "{name}: cannot use {}: {error}",
+                store::folder(name).display()
+            ),
+            "it must be a folder of root's on a file system that can be written to".into(),
+        ],
+    };
+    complain(&lines, exit::REFUSED)
 }
 
 /// A line on standard output. Nobody reading is no reason to stop half way.

@@ -5,10 +5,10 @@
 use serde::Serialize;
 
 use super::apply::{Failure, broken};
-use super::{Call, asked, complain, report, say, settings, store};
+use super::{Call, asked, complain, look_on, report, say, settings, store};
 use crate::conf;
 use crate::exit;
-use crate::kernel::{Kernel, netns, processes};
+use crate::kernel::{netns, processes};
 use crate::model::{Kind, Link, Route, State, Where};
 use crate::name::NetnsName;
 use crate::place::At;
@@ -122,8 +122,7 @@ pub fn json(call: &Call) -> u8 {
 
 /// What there is, and the exit code that says how it is.
 fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
-    let journal = store::peek(name);
-    let journal = journal.map_err(|e| Failure::Broken("cannot read the journal".into(), e))?;
+    let (journal, mut kernel) = look_on(name)?;
     let (want, wrong) = match settings(call, name) {
         Ok(want) => (Some(journal.with_returns(want.state)), false),
         Err(problems) => {
@@ -132,8 +131,6 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
             (None, true)
         }
     };
-    let kernel = Kernel::new(name.clone());
-    let mut kernel = kernel.map_err(|e| Failure::Broken("cannot speak to the kernel".into(), e))?;
     let nothing = State::default();
     let have = kernel.look(&asked(want.as_ref().unwrap_or(&nothing), &journal));
     let have = have.map_err(|no| broken("cannot read the state of the network", no))?;

@@ -34,8 +34,9 @@ pub fn is_ready(name: &NetnsName) -> bool {
     folder(name).join(state::READY).exists()
 }
 
-/// What the journal says now, without a lock: for looking only.
-pub fn peek(name: &NetnsName) -> io::Result<Journal> {
+/// The journal, without what belongs to a namespace that is gone. To change the
+/// namespace by it takes the lock.
+pub fn journal(name: &NetnsName) -> io::Result<Journal> {
     match fs::read_to_string(folder(name).join(state::JOURNAL)) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(Journal::default()),
         Err(e) => Err(e),
@@ -83,11 +84,6 @@ impl Store {
                 Err((_, errno)) => return Err(errno.into()),
             }
         }
-    }
-
-    /// The journal, without what belongs to a namespace that is gone.
-    pub fn journal(&self) -> io::Result<Journal> {
-        peek(&self.name)
     }
 
     /// Write the journal down, before what it says is done.

@@ -1,10 +1,12 @@
 //! `up`, `reload` and `plan`: making a namespace what its settings say, or saying how.
 
 use super::apply::{Failure, Work, broken};
-use super::{Call, asked, complain, hold_signals, lock, report, say, store};
+use super::store::Store;
+use super::{Call, asked, begin, complain, hold_signals, look_on, report, say};
 use crate::exit;
-use crate::kernel::Kernel;
+use crate::model::State;
 use crate::model::build::Want;
+use crate::name::NetnsName;
 use crate::plan::{Change, Journal, Rest, holds, plan as changes};
 
 /// Make it so, and leave the rest as it is.
@@ -26,54 +28,39 @@ fn make(call: &Call, want: &Want, rest: Rest) -> u8 {
 
 fn locked(call: &Call, want: &Want, rest: Rest) -> u8 {
     let name = &want.name;
-    let store = match lock(name) {
-        Ok(store) => store,
+    let (store, journal, mut kernel) = match begin(name) {
+        Ok(begun) => begun,
         Err(code) => return code,
     };
-    let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
-    match made(call, want, rest, &store, &mut report) {
+    let state = journal.with_returns(want.state.clone());
+    let mut work = Work {
+        store: &store,
+        kernel: &mut kernel,
+        asked: asked(&state, &journal),
+        journal,
+        report: &mut |change| say(&format!("+ {}", change.command(name))),
+    };
+    let done = make_and_settle(call, want, &state, rest, &mut work);
+    let journal = work.journal;
+    match done {
         Ok(()) => exit::DONE,
-        Err((failure, journal)) => {
-            let whole = match &failure {
-                Failure::Refused { left, .. } | Failure::Taken { left, .. } => left.is_empty(),
-                Failure::Obstacles(_) | Failure::Broken(..) => true,
-            };
-            if !whole {
-                let _ = store.set_unready();
-            }
-            // Where nothing is ours, a namespace of somebody else's is to be joined still
-            if journal.is_empty() {
-                let _ = store.remove();
-            }
-            complain(&report::failure(name, &failure), exit::REFUSED)
-        }
+        Err(failure) => failed(name, store, &journal, &failure),
     }
 }
 
-fn made(
+fn make_and_settle(
     call: &Call,
     want: &Want,
+    state: &State,
     rest: Rest,
-    store: &store::Store,
-    report: &mut dyn FnMut(&Change),
-) -> Result<(), (Failure, Journal)> {
-    let none = |failure| (failure, Journal::default());
-    let unread = |e| none(Failure::Broken("cannot read the journal".into(), e));
-    let journal = store.journal().map_err(unread)?;
-    let mut kernel = Kernel::new(want.name.clone())
-        .map_err(|e| none(Failure::Broken("cannot speak to the kernel".into(), e)))?;
-    let state = journal.with_returns(want.state.clone());
-    let asked = asked(&state, &journal);
-    let mut work = Work {
-        store,
-        kernel: &mut kernel,
-        journal,
-        asked,
-        report,
-    };
-    let done = make_and_settle(call, want, &state, rest, &mut work);
-    let waiting = done.map_err(|failure| (failure, work.journal.clone()))?;
-    for (link, address) in waiting {
+    work: &mut Work,
+) -> Result<(), Failure> {
+    let have = work.look()?;
+    if call.verbose {
+        say_held(&want.name, state, &have);
+    }
+    let made = work.make(state, &have, rest)?;
+    for (link, address) in work.settle(&want.state, &have, made)? {
         let lines = [
             format!(
                 "{}: {address} on {} cannot be bound yet",
@@ -83,67 +70,55 @@ fn made(
         ];
         complain(&lines, exit::DONE);
     }
-    let ready = store.set_ready(want.overlay);
-    ready.map_err(|e| {
-        (
-            Failure::Broken("cannot write ready".into(), e),
-            work.journal,
-        )
-    })
+    let ready = work.store.set_ready(want.overlay);
+    ready.map_err(|e| Failure::Broken("cannot write ready".into(), e))
 }
 
-type Waiting = Vec<(
-    crate::model::LinkAt,
-    crate::place::At<crate::model::Address>,
-)>;
-
-fn make_and_settle(
-    call: &Call,
-    want: &Want,
-    state: &crate::model::State,
-    rest: Rest,
-    work: &mut Work,
-) -> Result<Waiting, Failure> {
-    let have = work.look()?;
-    if call.verbose {
-        holds(state, &have)
-            .iter()
-            .for_each(|held| say(&format!("= {}", held.command(&want.name))));
+fn say_held(name: &NetnsName, state: &State, have: &State) {
+    for held in holds(state, have) {
+        say(&format!("= {}", held.command(name)));
     }
-    let made = work.make(state, &have, rest)?;
-    work.settle(&want.state, &have, made)
+}
+
+/// What was is there again, unless some of it could not be undone.
+fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> u8 {
+    let whole = match failure {
+        Failure::Refused { left, .. } | Failure::Taken { left, .. } => left.is_empty(),
+        Failure::Obstacles(_) | Failure::Broken(..) => true,
+    };
+    if !whole {
+        let _ = store.set_unready();
+    }
+    // Where nothing is ours, a namespace of somebody else's is to be joined still
+    if journal.is_empty() {
+        let _ = store.remove();
+    }
+    complain(&report::failure(name, failure), exit::REFUSED)
 }
 
 /// Say what reload would do.
 pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
     let name = &want.name;
-    let planned = || -> Result<_, Failure> {
-        let journal = store::peek(name);
-        let journal = journal.map_err(|e| Failure::Broken("cannot read the journal".into(), e))?;
-        let kernel = Kernel::new(name.clone());
-        let mut kernel =
-            kernel.map_err(|e| Failure::Broken("cannot speak to the kernel".into(), e))?;
-        let state = journal.with_returns(want.state.clone());
-        let have = kernel.look(&asked(&state, &journal));
-        let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
-        let held = if call.verbose && !script {
-            holds(&state, &have)
-        } else {
-            Vec::new()
-        };
-        let changes = changes(&state, &have, &journal, Rest::Goes);
-        Ok((held, changes.map_err(Failure::Obstacles)?))
-    };
-    match planned() {
-        Ok((held, changes)) => {
-            held.iter()
-                .for_each(|held| say(&format!("= {}", held.command(name))));
+    match planned(want) {
+        Ok((state, have, changes)) => {
+            if call.verbose && !script {
+                say_held(name, &state, &have);
+            }
             let mark = if script { "" } else { "+ " };
-            changes
-                .iter()
-                .for_each(|change| say(&format!("{mark}{}", change.command(name))));
+            for change in changes {
+                say(&format!("{mark}{}", change.command(name)));
+            }
             exit::DONE
         }
         Err(failure) => complain(&report::failure(name, &failure), exit::REFUSED),
     }
+}
+
+fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
+    let (journal, mut kernel) = look_on(&want.name)?;
+    let state = journal.with_returns(want.state.clone());
+    let have = kernel.look(&asked(&state, &journal));
+    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
+    let changes = changes(&state, &have, &journal, Rest::Goes).map_err(Failure::Obstacles)?;
+    Ok((state, have, changes))
 }

@@ -3,7 +3,7 @@
 //! the judge of what became of it.
 
 // Each test file uses a part of this.
-#![allow(dead_code, clippy::unwrap_used)]
+#![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs::File;
 

@@ -2,6 +2,8 @@
 //! refuses, and takes away what the real one takes away. And states for it: hosts as
 //! found, and settings as `conf` would read them.
 
+#![allow(clippy::unwrap_used, clippy::unit_arg)]
+
 use ipnet::IpNet;
 use netns_services::model::{
     Address, Kind, Link, LinkAt, Mac, MacvlanMode, Route, RouteKind, State, Where,
@@ -222,7 +224,7 @@ impl Memory {
         self.state.routes.retain(|r| {
             let on = r.value.at == at.at && r.value.dev.as_ref() == Some(&at.name);
             let bare = on && !v4 && r.value.dst.addr().is_ipv4() && address.ip().is_ipv4();
-            !bare && !(on && r.value.src.is_some_and(|src| !left.contains(&src)))
+            !(bare || on && r.value.src.is_some_and(|src| !left.contains(&src)))
         });
         Ok(())
     }

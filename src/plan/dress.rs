@@ -1,0 +1,119 @@
+//! What a link is given once it is where it belongs: size and hardware address while it
+//! is down, its master, its admin state, its addresses.
+
+use super::{Plan, Rest, Step};
+use crate::model::{Kind, Link, LinkAt, Mac, Where};
+use crate::place::At;
+
+impl Plan<'_> {
+    pub(super) fn sizes_and_macs(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            let there = link.link_at();
+            let Some(now) = self.now(&there).cloned() else {
+                continue;
+            };
+            let mtu = link.mtu.clone().or_else(|| self.mtu_as_before(&now));
+            if let Some(mtu) = mtu.filter(|mtu| now.mtu.as_ref() != Some(mtu)) {
+                self.change(Step::SetMtu(there.clone(), mtu.value), mtu.asked);
+            }
+            let mac = link.mac.clone().or_else(|| self.mac_as_before(&now));
+            if let Some(mac) = mac.filter(|mac| now.mac.as_ref() != Some(mac)) {
+                self.change(Step::SetMac(there.clone(), mac.value), mac.asked);
+            }
+        }
+    }
+
+    /// What is no longer asked for is as the kernel has it: of a link we made, 1500, or
+    /// as the link below.
+    fn mtu_as_before(&self, now: &Link) -> Option<At<u32>> {
+        let ours = self.journal.made.link(&now.at, &now.name.value)?;
+        let goes = self.rest == Rest::Goes && ours.mtu.is_some() && ours.mtu == now.mtu;
+        let before = self.journal.before.link(&Where::Host, &now.name.value);
+        match (&ours.kind, before) {
+            _ if !goes => None,
+            (Kind::Physical, Some(before)) => before.mtu.clone(),
+            (Kind::Veth { .. } | Kind::Bridge | Kind::Dummy, _) => Some(At::nobody(1500)),
+            (Kind::Macvlan { parent, .. }, _) => self.now(parent)?.mtu.clone(),
+            _ => None,
+        }
+    }
+
+    fn mac_as_before(&self, now: &Link) -> Option<At<Mac>> {
+        let ours = self.journal.made.link(&now.at, &now.name.value)?;
+        let goes = self.rest == Rest::Goes && ours.mac.is_some() && ours.mac == now.mac;
+        let before = self.journal.before.link(&Where::Host, &now.name.value)?;
+        before
+            .mac
+            .clone()
+            .filter(|_| goes && ours.kind == Kind::Physical)
+    }
+
+    pub(super) fn masters(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            let (there, Some(master)) = (link.link_at(), &link.master) else {
+                continue;
+            };
+            let Some(now) = self.now(&there) else {
+                continue;
+            };
+            if now.master.as_ref() == Some(master) {
+                continue;
+            }
+            let bridge = LinkAt {
+                at: link.at.clone(),
+                name: master.value.clone(),
+            };
+            if self.now(&bridge).is_none() {
+                self.obstacle(
+                    &master.asked,
+                    format!(
+                        "there is no link {bridge}, which {} is to belong to",
+                        link.name
+                    ),
+                    "start what makes it first, or correct its name",
+                );
+                continue;
+            }
+            let step = Step::SetMaster(there, Some(master.value.clone()));
+            self.change(step, master.asked.clone());
+        }
+    }
+
+    pub(super) fn admin_states(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            let (there, Some(up)) = (link.link_at(), link.up) else {
+                continue;
+            };
+            if self.now(&there).is_some_and(|now| now.up != Some(up)) {
+                self.change(Step::SetUp(there, up), link.name.asked.clone());
+            }
+        }
+    }
+
+    pub(super) fn addresses(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            let there = link.link_at();
+            let Some(now) = self.now(&there).cloned() else {
+                continue;
+            };
+            for address in link.addresses.iter().filter(|a| !now.addresses.contains(a)) {
+                // IPv6 knows an address once a link, whatever its prefix
+                let ip = address.value.ip();
+                let other = now
+                    .addresses
+                    .iter()
+                    .find(|a| ip.is_ipv6() && a.value.ip() == ip);
+                if let Some(other) = other {
+                    let step = Step::DelAddress(there.clone(), other.value);
+                    self.change(step, address.asked.clone());
+                }
+                let step = Step::AddAddress(there.clone(), address.value);
+                self.change(step, address.asked.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Bringing in the links: `lo` is there, a physical one is moved, all others are made where
+//! they are to be. What they then are given is `dress`'s.
+
+use super::{Plan, Step};
+use crate::model::{Kind, Link, LinkAt, Where};
+
+impl Plan<'_> {
+    pub(super) fn links(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            match &link.kind {
+                Kind::Loopback => self.loopback(link),
+                Kind::Physical => self.physical(link),
+                // Its inside end makes both
+                Kind::Veth { .. } if link.at != Where::Inside => {}
+                _ => self.made(link),
+            }
+        }
+    }
+
+    fn loopback(&mut self, link: &Link) {
+        if self.now(&link.link_at()).is_none() {
+            self.fresh(link, link.at.clone());
+        }
+    }
+
+    /// A link that is never made, but brought from the other side.
+    fn physical(&mut self, link: &Link) {
+        let there = link.link_at();
+        let other = if link.at == Where::Host {
+            Where::Inside
+        } else {
+            Where::Host
+        };
+        let from = LinkAt {
+            at: other,
+            name: there.name.clone(),
+        };
+        // On its way back, the name on the host can be somebody else's by now
+        let is_there = self.now(&there).is_some();
+        match self.now(&from).cloned() {
+            _ if is_there && link.at == Where::Inside => {}
+            Some(_) if is_there => self.obstacle(
+                &link.name.asked,
+                format!(
+                    "{} cannot go back to the host: there is another {}",
+                    from.name, from.name
+                ),
+                "rename the one on the host with ip link set, and try again",
+            ),
+            Some(moved) => {
+                self.change(
+                    Step::MoveLink(from.clone(), link.at.clone()),
+                    link.name.asked.clone(),
+                );
+                self.gone(&from);
+                self.fresh(&moved, link.at.clone());
+            }
+            None if is_there || link.at == Where::Host => {}
+            None => self.obstacle(
+                &link.name.asked,
+                format!("the host has no link {}", there.name),
+                "plug it in or load its driver, or correct the name; ip link lists those there are",
+            ),
+        }
+    }
+
+    /// A link that we make where it is to be.
+    fn made(&mut self, link: &Link) {
+        let peer = self.peer(link).cloned();
+        let ends: Vec<&Link> = std::iter::once(link).chain(&peer).collect();
+        let there = |p: &Self, end: &Link| {
+            p.now(&end.link_at())
+                .is_some_and(|l| fits(&end.kind, &l.kind))
+        };
+        if ends.iter().all(|end| there(self, end)) || !self.has_parent(link) {
+            return;
+        }
+        for end in &ends {
+            self.clear(end);
+        }
+        let step = Step::AddLink {
+            link: Box::new(link.clone()),
+            peer: peer.clone().map(Box::new),
+        };
+        self.change(step, link.name.asked.clone());
+        for end in ends {
+            self.fresh(end, end.at.clone());
+        }
+    }
+
+    /// The other end of a veth that is wanted.
+    fn peer(&self, link: &Link) -> Option<&Link> {
+        match &link.kind {
+            Kind::Veth { peer: Some(peer) } => self.want.link(&peer.at, &peer.name),
+            _ => None,
+        }
+    }
+
+    fn has_parent(&mut self, link: &Link) -> bool {
+        let Kind::Macvlan { parent, .. } = &link.kind else {
+            return true;
+        };
+        let there = self.now(parent).is_some();
+        if !there {
+            self.obstacle(
+                &link.name.asked,
+                format!("there is no link {parent}, which {} lies on", link.name),
+                "start what makes it first, or correct link_IF",
+            );
+        }
+        there
+    }
+
+    /// Take away what has a link's name and is not that link, where we may.
+    fn clear(&mut self, link: &Link) {
+        let there = link.link_at();
+        let Some(other) = self.now(&there).cloned() else {
+            return;
+        };
+        let ours = self.journal.made.link(&there.at, &there.name).is_some();
+        if other.kind == Kind::Physical || !(ours || link.at == Where::Inside) {
+            return self.obstacle(
+                &link.name.asked,
+                format!("there is another link {there}, which is not ours to delete"),
+                "choose another name, or delete or rename that link",
+            );
+        }
+        self.change(Step::DelLink(there.clone()), link.name.asked.clone());
+        self.gone(&there);
+        if let Kind::Veth { peer: Some(peer) } = other.kind {
+            self.gone(&peer);
+        }
+    }
+}
+
+/// A link that is there is the one that is wanted, or can be made it without making it
+/// anew.
+pub(super) fn fits(want: &Kind, have: &Kind) -> bool {
+    *want == Kind::Physical || want == have
+}
