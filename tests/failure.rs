@@ -159,6 +159,20 @@ fn the_card_cannot_go_back_to_a_name_that_is_taken_and_stays_inside() {
 }
 
 #[test]
+fn the_card_goes_back_though_its_bridge_is_no_more() {
+    let sandbox = sandbox(MGMT);
+    sandbox
+        .sh("ip link add hostbr type bridge; ip link set eth1 master hostbr")
+        .ok();
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("ip link delete hostbr").ok();
+    setup(&sandbox, "down mgmt").ok();
+    let link = sandbox.ip_json("address show eth1");
+    assert_eq!(link[0]["addr_info"][0]["local"], "192.0.2.7");
+    assert_eq!(link[0]["mtu"], 1500);
+}
+
+#[test]
 fn who_is_killed_half_way_can_be_taken_up_or_down_again() {
     // Without IPv6, whose addresses take a second each time
     let settings = MGMT.replace(" 2001:db8:10::10/64", "");

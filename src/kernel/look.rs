@@ -80,7 +80,7 @@ impl Kernel {
     /// All links of a namespace, or those of these names that are there.
     fn view(&mut self, at: &Where, asked: Option<Vec<&LinkName>>) -> Result<View, Refusal> {
         let handle = self.socket(at)?.handle.clone();
-        let links = self.runtime.block_on(async {
+        let mut links = self.runtime.block_on(async {
             let Some(asked) = asked else {
                 return all_links(&handle).await;
             };
@@ -91,10 +91,13 @@ impl Kernel {
             Ok(links)
         })?;
         let mut names: Names = links.iter().filter_map(read::name).collect();
-        for master in links.iter().filter_map(read::master) {
+        // What a link belongs to has to do with it too: it may have to go back there
+        let masters: Vec<u32> = links.iter().filter_map(read::master).collect();
+        for master in masters {
             if !names.contains_key(&master) {
                 let link = self.runtime.block_on(link_at(&handle, master))?;
                 names.extend(link.as_ref().and_then(read::name));
+                links.extend(link);
             }
         }
         Ok(View {

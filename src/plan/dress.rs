@@ -65,7 +65,12 @@ impl Plan<'_> {
                 at: link.at.clone(),
                 name: master.value.clone(),
             };
-            if self.now(&bridge).is_none() {
+            let gone = self.now(&bridge).is_none();
+            if gone && self.journal.is_return(&link.at, Some(&link.name.value)) {
+                // What it belonged to on the host is no more: it goes back all the same
+                continue;
+            }
+            if gone {
                 self.obstacle(
                     &master.asked,
                     format!(

@@ -117,7 +117,8 @@ impl Journal {
         *self == Journal::default()
     }
 
-    fn is_return(&self, at: &Where, name: Option<&LinkName>) -> bool {
+    /// What is on the host under this name belongs there, and was there before.
+    pub(super) fn is_return(&self, at: &Where, name: Option<&LinkName>) -> bool {
         name.is_some_and(|name| *at == Where::Host && self.before.link(at, name).is_some())
     }
 

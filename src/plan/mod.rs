@@ -66,6 +66,20 @@ pub fn plan(
     journal: &Journal,
     rest: Rest,
 ) -> Result<Vec<Change>, Vec<Obstacle>> {
+    match plan_what_can_be(want, have, journal, rest) {
+        (changes, obstacles) if obstacles.is_empty() => Ok(changes),
+        (_, obstacles) => Err(obstacles),
+    }
+}
+
+/// As [`plan`], for an undo: what stands in the way of one thing is no reason to leave
+/// the others.
+pub fn plan_what_can_be(
+    want: &State,
+    have: &State,
+    journal: &Journal,
+    rest: Rest,
+) -> (Vec<Change>, Vec<Obstacle>) {
     let mut plan = Plan {
         want,
         have,
@@ -87,10 +101,7 @@ pub fn plan(
     if rest == Rest::Goes {
         plan.take_away();
     }
-    match plan.obstacles.is_empty() {
-        true => Ok(plan.changes),
-        false => Err(plan.obstacles),
-    }
+    (plan.changes, plan.obstacles)
 }
 
 /// A plan in the making.

@@ -9,7 +9,7 @@ use super::store::Store;
 use crate::kernel::{Kernel, Refusal};
 use crate::model::{Address, LinkAt, State};
 use crate::place::At;
-use crate::plan::{Change, Journal, Obstacle, Rest, Step, as_it_was, plan};
+use crate::plan::{Change, Journal, Obstacle, Rest, Step, as_it_was, plan, plan_what_can_be};
 
 /// How often what was made is looked at again. One change can take another's effect
 /// away: with an address, the kernel takes its routes.
@@ -187,22 +187,20 @@ impl Work<'_> {
         let want = as_it_was(before, &self.journal);
         for _ in 0..PASSES {
             let Ok(now) = self.look() else { break };
-            match plan(&want, &now, &self.journal, Rest::Goes) {
-                Ok(changes) if changes.is_empty() => break,
-                Ok(changes) => {
-                    for change in changes {
-                        if self.kernel.make(&change.step).is_ok() {
-                            self.journal.done(&change);
-                        }
-                    }
+            let (changes, _) = plan_what_can_be(&want, &now, &self.journal, Rest::Goes);
+            if changes.is_empty() {
+                break;
+            }
+            for change in changes {
+                if self.kernel.make(&change.step).is_ok() {
+                    self.journal.done(&change);
                 }
-                Err(_) => break,
             }
         }
         let now = self.look().unwrap_or_default();
         self.journal.keep(&now);
         let _ = self.write();
-        plan(&want, &now, &self.journal, Rest::Goes).unwrap_or_default()
+        plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0
     }
 }
 
