@@ -7,7 +7,7 @@ mod cursor;
 mod quotes;
 mod refuse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::reserved::is_reserved;
@@ -31,6 +31,7 @@ pub fn read(file: &str, bytes: &[u8], variables: &mut Variables) -> (Vec<Setting
         assigned: Vec::new(),
         problems: Vec::new(),
         refused: false,
+        unread: BTreeSet::new(),
     };
     if let Some(text) = reader.as_text(bytes) {
         reader.text = text;
@@ -51,6 +52,8 @@ struct Reader<'a> {
     /// Something of the present command was refused: one problem a command is enough,
     /// what follows from it would only confuse.
     refused: bool,
+    /// What was assigned, and refused: to use it is no second problem.
+    unread: BTreeSet<&'a str>,
 }
 
 /// What cannot be read on from; it is in `problems` already.
@@ -161,7 +164,9 @@ impl<'a> Reader<'a> {
         }
         self.next();
         let value = self.value(exports.then_some(first))?;
-        if !self.refused {
+        if self.refused {
+            self.unread.insert(name);
+        } else {
             let name = name.to_string();
             self.variables.insert(name.clone(), value.text().into());
             let file = Arc::clone(&self.file);

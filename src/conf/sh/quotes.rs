@@ -128,6 +128,7 @@ impl Reader<'_> {
         }
         match self.variables.get(name) {
             Some(text) => value.push_expanded(text, dollar.line, dollar.column),
+            None if self.unread.contains(name) => self.refused = true,
             None if is_reserved(name) => {
                 let wrong = format!("${name} is something of the shell's own");
                 self.refuse_at(&dollar, &wrong, "write its value out");
