@@ -60,11 +60,10 @@ impl Settings {
             }
         }
         settings.list_links(said.get("netns_links"));
-        let links_known = settings.complete || said.contains_key("netns_links");
         let mut ours = BTreeSet::new();
         for (name, setting) in said {
             // A default for a link that is not listed here is meant for others.
-            let links_known = links_known && setting.file.as_ref() == own;
+            let links_known = settings.complete && setting.file.as_ref() == own;
             if settings.tell_apart(setting, links_known) {
                 ours.insert(name);
             }

@@ -2,12 +2,12 @@
 //! then in the order of `netns_links`, but none before its master or its parent.
 
 use crate::conf::{Listed, Piece, Setting, Settings, vars};
-use crate::model::{Context, Kind, Link, LinkAt, Mac, MacvlanMode, Where};
+use crate::model::{Context, Kind, Link, LinkAt, Mac, Where};
 use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
 
 use super::addresses::addresses;
-use super::derived::{default_peer, stable_mac};
+use super::derived::stable_mac;
 use super::order;
 use super::problem;
 
@@ -68,103 +68,6 @@ impl Maker<'_> {
         };
         let other = self.other_end(listed, peer.clone(), &link);
         vec![link, other]
-    }
-
-    fn kind(&mut self, listed: &Listed) -> Option<Kind> {
-        let setting = listed.get("type");
-        if listed.name.value.as_str() == "lo" {
-            return Some(Kind::Loopback);
-        }
-        let word = setting.map(Setting::whole);
-        match word.as_ref().map_or("physical", |word| word.text) {
-            "physical" => Some(Kind::Physical),
-            "veth" => self.veth(listed),
-            "bridge" => Some(Kind::Bridge),
-            "macvlan" => self.macvlan(listed),
-            "dummy" => Some(Kind::Dummy),
-            text => {
-                let word = word?;
-                let known = vars::TYPES.iter().find(|(known, _)| *known == text);
-                let now = "expected physical, veth, bridge, macvlan or dummy";
-                self.problems.push(match known {
-                    Some(_) => word.problem("is not built yet", format!("{now} in this version")),
-                    None => word.problem("is not a type of link", now),
-                });
-                None
-            }
-        }
-    }
-
-    fn veth(&mut self, listed: &Listed) -> Option<Kind> {
-        let name = match listed.get("peer") {
-            Some(setting) => self.link_name(&setting.whole()),
-            None => default_peer(&self.settings.name, &listed.name.value),
-        };
-        let at = self.netns(listed.get("peer_netns"))?;
-        if at == Where::Inside {
-            let setting = listed.get("peer_netns")?;
-            self.problems.push(setting.whole().problem(
-                "is this namespace itself; a pair with both ends in one namespace is not built yet",
-                "name another namespace, or take the line away for the host",
-            ));
-        }
-        let peer = Some(LinkAt { at, name: name? });
-        Some(Kind::Veth { peer })
-    }
-
-    fn macvlan(&mut self, listed: &Listed) -> Option<Kind> {
-        let Some(parent) = listed.get("link") else {
-            let suffix = listed.name.value.suffix();
-            self.problems.push(problem(
-                &listed.name,
-                "is a macvlan without a parent".into(),
-                format!("expected a link of the host to put it on; write link_{suffix}=\"eth0\""),
-            ));
-            return None;
-        };
-        let parent = parent.whole();
-        let name = self.link_name(&parent);
-        let at = self.netns(listed.get("link_netns"));
-        let mode = match listed.get("mode") {
-            Some(setting) => self.mode(&setting.whole()),
-            None => Some(MacvlanMode::default()),
-        };
-        let (name, at, mode) = (name?, at?, mode?);
-        let here = self.settings.links.iter().find(|l| l.name.value == name);
-        if self.settings.complete && at == Where::Inside && here.is_none() {
-            self.problems.push(parent.problem(
-                "is not in netns_links",
-                format!("add {name} to netns_links, or take link_netns away for one of the host's"),
-            ));
-        }
-        let moved = here.is_some_and(|here| {
-            here.get("type")
-                .is_none_or(|kind| kind.whole().text == "physical")
-        });
-        if at == Where::Host && moved && name.as_str() != "lo" {
-            let suffix = listed.name.value.suffix();
-            self.problems.push(parent.problem(
-                "is moved into this namespace, and not on the host then",
-                format!(
-                    "write link_netns_{suffix}=\"{}\" as well",
-                    self.settings.name
-                ),
-            ));
-        }
-        let parent = LinkAt { at, name };
-        Some(Kind::Macvlan { parent, mode })
-    }
-
-    fn mode(&mut self, word: &Piece<'_>) -> Option<MacvlanMode> {
-        let known = MacvlanMode::WORDS
-            .iter()
-            .find(|(known, _)| *known == word.text);
-        if known.is_none() {
-            let expected = "expected private, vepa, bridge or passthru";
-            self.problems
-                .push(word.problem("is not a mode of a macvlan", expected));
-        }
-        known.map(|(_, mode)| *mode)
     }
 
     /// The other end has what is said of it, and the MTU of this end: packets that one
@@ -273,7 +176,7 @@ impl Maker<'_> {
     }
 
     /// The namespace that the setting names; the host, if it is not set.
-    fn netns(&mut self, setting: Option<&Setting>) -> Option<Where> {
+    pub(super) fn netns(&mut self, setting: Option<&Setting>) -> Option<Where> {
         let Some(word) = setting.map(Setting::whole) else {
             return Some(Where::Host);
         };

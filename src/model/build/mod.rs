@@ -5,6 +5,7 @@
 mod addresses;
 mod derived;
 mod gateways;
+mod kinds;
 mod links;
 mod masters;
 mod order;

@@ -16,8 +16,8 @@ pub(super) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
         let Some(next) = next else {
             problems.push(problem(
                 &waiting[0].name,
-                "needs itself to be made first, by its parent or its master".into(),
-                "expected parents and masters that do not lead back to the link".into(),
+                "cannot be made, since parents and masters lead in a circle".into(),
+                "expected a link that needs no other at the end of them".into(),
             ));
             ordered.append(&mut waiting);
             break;
@@ -33,14 +33,19 @@ pub(super) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
     ordered
 }
 
-/// The links inside that must be there before this one is made.
+/// The links that must be there before this one is made; of a veth's other end that is
+/// the end inside, since one message makes both.
 fn needs(link: &Link) -> Vec<LinkAt> {
     let inside = |name| LinkAt {
         at: Where::Inside,
         name,
     };
     let mut needs = Vec::new();
-    if link.at == Where::Inside {
+    if link.at != Where::Inside {
+        if let Kind::Veth { peer } = &link.kind {
+            needs.extend(peer.clone());
+        }
+    } else {
         needs.extend(link.master.iter().map(|m| inside(m.value.clone())));
         if let Kind::Macvlan { parent, .. } = &link.kind {
             needs.extend((parent.at == Where::Inside).then(|| parent.clone()));
