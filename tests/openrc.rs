@@ -6,25 +6,7 @@ mod testbed;
 
 use testbed::{Shell, run};
 
-macro_rules! scenarios {
-    ($($scenario:ident)*) => {
-        mod alpine {
-            $(#[test] fn $scenario() { super::on("alpine", stringify!($scenario)) })*
-        }
-        mod trixie {
-            $(#[test] fn $scenario() { super::on("trixie", stringify!($scenario)) })*
-        }
-        mod bookworm {
-            $(#[test] fn $scenario() { super::on("bookworm", stringify!($scenario)) })*
-        }
-        mod sid {
-            $(#[test] #[ignore = "make test-all"]
-            fn $scenario() { super::on("sid", stringify!($scenario)) })*
-        }
-    };
-}
-
-scenarios! {
+testbed::scenarios! { "openrc":
     a_daemon_runs_inside_and_nowhere_else
     a_namespace_made_by_others_is_joined
     a_restart_with_wrong_settings_stops_nothing
@@ -35,10 +17,6 @@ scenarios! {
     nothing_starts_where_the_settings_are_wrong
     stop_and_status_work_when_the_namespace_is_gone
     the_order_of_the_boot_follows_the_links
-}
-
-fn on(suite: &str, scenario: &str) {
-    run(suite, Shell::Busybox, "openrc", scenario);
 }
 
 #[test]

@@ -1,70 +1,7 @@
-# shellcheck shell=sh disable=SC2034
-# Sourced by every scenario: what is expected, how it is judged, and the host that most
-# of them begin with. A scenario ends at the first thing that is not as it should be.
-# Judged by real iproute2 in /judge; of our own, nothing is asked.
-set -u
-
-judge=/judge/ip
-host=$(readlink /proc/self/ns/net)
-
-fail()
-{
-	printf 'FAILED: %s\n' "$*"
-	exit 1
-}
-
-# run STATUS COMMAND... - what it says goes to /tmp/said
-run()
-{
-	expected=$1
-	shift
-	printf '# %s\n' "$*"
-	"$@" >/tmp/said 2>&1 </dev/null
-	got=$?
-	cat /tmp/said
-	[ "$got" = "$expected" ] || fail "exit status $got, expected $expected, of: $*"
-}
-
-# refused COMMAND... - with any status but 0, for OpenRC has statuses of its own
-refused()
-{
-	printf '# %s\n' "$*"
-	! "$@" >/tmp/said 2>&1 </dev/null || fail "exit status 0 of: $*"
-	cat /tmp/said
-}
-
-# says TEXT, says_not TEXT - did the last command that was run?
-says()
-{
-	grep -qF -e "$1" /tmp/said || fail "it did not say: $1"
-}
-
-says_not()
-{
-	! grep -qF -e "$1" /tmp/said || fail "it said: $1"
-}
-
-# is WHAT GOT EXPECTED
-is()
-{
-	[ "$2" = "$3" ] || fail "$1 is \"$2\", expected \"$3\""
-	printf 'ok: %s is "%s"\n' "$1" "$3"
-}
-
-# eventually WHAT COMMAND... - within ten seconds
-eventually()
-{
-	what=$1
-	shift
-	for _ in $(seq 100); do
-		if "$@"; then
-			printf 'ok: %s\n' "$what"
-			return
-		fi
-		sleep 0.1
-	done
-	fail "$what: not within ten seconds"
-}
+# shellcheck shell=sh
+# Sourced by every scenario of OpenRC: the services that most of them begin with.
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
 
 # later - before settings are changed: OpenRC sees a change by whole seconds
 later()
@@ -76,50 +13,6 @@ later()
 is_past()
 {
 	[ "$(date +%s)" -gt "$1" ]
-}
-
-# netns_of PID, netns_named NAME - both as /proc prints it
-netns_of()
-{
-	readlink "/proc/$1/ns/net"
-}
-
-netns_named()
-{
-	printf 'net:[%s]' "$(stat -L -c %i "/run/netns/$1")"
-}
-
-# card - a "network card" eth1, up, with an address of the host's. Its other end is on
-# another machine: far COMMAND... runs there.
-card()
-{
-	unshare -n sleep 600 &
-	far=$!
-	eventually "there is another machine" is_elsewhere "$far"
-	$judge link add eth1 type veth peer name far netns "$far"
-	far $judge link set lo up
-	far $judge link set far up
-	far $judge addr add 192.0.2.1/24 dev far
-	far $judge addr add 2001:db8:10::1/64 dev far nodad
-	$judge link set eth1 up
-	$judge addr add 203.0.113.7/24 dev eth1
-	eventually "the card is ready" is_settled
-}
-
-is_settled()
-{
-	$judge -o -6 addr show dev eth1 scope link >/tmp/settled
-	[ -s /tmp/settled ] && ! grep -q tentative /tmp/settled
-}
-
-is_elsewhere()
-{
-	[ "$(netns_of "$1")" != "$host" ]
-}
-
-far()
-{
-	nsenter -t "$far" -n "$@"
 }
 
 # script NAME - an init script, its text from the standard input
@@ -144,78 +37,11 @@ sshd()
 	echo 'netns="mgmt"' >/etc/conf.d/sshd
 }
 
-# mgmt - the namespace of most scenarios
+# mgmt - the namespace's service
 mgmt()
 {
 	ln -s netns /etc/init.d/netns.mgmt
-	cat >/etc/conf.d/netns.mgmt <<-'END'
-		netns_links="eth1"
-		config_eth1="192.0.2.10/24 2001:db8:10::10/64"
-		routes_eth1="default via 192.0.2.1
-		198.51.100.0/24 via 192.0.2.254 metric 50"
-		mtu_eth1=1400
-		netns_dns="192.0.2.53"
-	END
-}
-
-# greets COMMAND... - is there an SSH server at the other end of it?
-greets()
-{
-	"$@" </dev/null 2>/dev/null | grep -q '^SSH-2.0-'
-}
-
-# listeners - what listens on port 22, here or (netns exec NAME) there
-listeners()
-{
-	"$@" /judge/ss -Hltn 'sport = :22' | wc -l
-}
-
-# snapshot - all that a namespace could leave behind on this host, but what the kernel
-# numbers, times or learns by itself, and but pid files, which dpkg's start-stop-daemon
-# leaves
-snapshot()
-{
-	$judge -o link | sed 's/^[0-9]*: //; s/ link-netnsid [0-9]*//'
-	$judge -o addr | sed 's/^[0-9]*: //; s/ *valid_lft.*//; s/ tentative//'
-	$judge route show table all
-	$judge -6 route show table all
-	$judge netns
-	grep -v ' /run/netns ' /proc/self/mounts
-	find /run /etc -type d \( -path /run/openrc -o -name 'conf.d' -o -name 'init.d' \) -prune -o \
-		-type f ! -name '*.pid' -print
-	find /run/netns /run/netns-services /etc/netns -mindepth 1 2>/dev/null
-	# shellcheck disable=SC2009  # all of them, and not their names alone
-	ps -o args | grep -v -e 'ps -o' -e '^grep'
-}
-
-runs()
-{
-	pidof "$1" >/dev/null
-}
-
-is_gone()
-{
-	! runs "$1"
-}
-
-# remember, and later: all_as_before
-remember()
-{
-	snapshot >/tmp/before
-}
-
-all_as_before()
-{
-	for _ in $(seq 100); do
-		snapshot >/tmp/now
-		if cmp -s /tmp/before /tmp/now; then
-			printf 'ok: the host is as it was\n'
-			return
-		fi
-		sleep 0.1
-	done
-	diff -U 0 /tmp/before /tmp/now
-	fail "the host is not as it was (- before, + now)"
+	settings
 }
 
 later

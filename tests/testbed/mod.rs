@@ -21,6 +21,30 @@ pub enum Shell {
     Bash,
 }
 
+/// A test for each scenario in each suite: `testbed::scenarios! { "openrc": a b c }`.
+macro_rules! scenarios {
+    ($folder:literal: $($scenario:ident)*) => {
+        $crate::testbed::scenarios! { alpine [] $folder: $($scenario)* }
+        $crate::testbed::scenarios! { trixie [] $folder: $($scenario)* }
+        $crate::testbed::scenarios! { bookworm [] $folder: $($scenario)* }
+        $crate::testbed::scenarios! { sid [#[ignore = "make test-all"]] $folder: $($scenario)* }
+    };
+    ($suite:ident $ignored:tt $folder:literal: $($scenario:ident)*) => {
+        mod $suite {
+            $($crate::testbed::scenarios! { @ $suite $ignored $folder $scenario })*
+        }
+    };
+    (@ $suite:ident [$($ignored:tt)*] $folder:literal $scenario:ident) => {
+        #[test]
+        $($ignored)*
+        fn $scenario() {
+            let (suite, scenario) = (stringify!($suite), stringify!($scenario));
+            $crate::testbed::run(suite, $crate::testbed::Shell::Busybox, $folder, scenario);
+        }
+    };
+}
+pub(crate) use scenarios;
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Run `tests/FOLDER/SCENARIO.sh` in the suite's host, with the programs and scripts of
@@ -49,6 +73,7 @@ pub fn run(suite: &str, shell: Shell, folder: &str, scenario: &str) {
         ),
         (project("conf.d/netns"), "/etc/conf.d/netns"),
         (project("runit"), "/usr/share/runit"),
+        (project("tests/testbed"), "/testbed"),
         (project(&format!("tests/{folder}")), "/t"),
     ] {
         command.arg("-b").arg(bind(from, to));

@@ -1,0 +1,11 @@
+//! The scenarios of tests/runit under real runits: 2.1.2 (Debian 12), 2.2.0 (Debian 13;
+//! on Alpine's own kernel interface, shell and tools too), and by `make test-all` the
+//! newest.
+
+mod testbed;
+
+testbed::scenarios! { "runit":
+    a_crash_leaves_the_namespace_to_its_services
+    a_daemon_runs_inside_and_nowhere_else
+    wrong_settings_are_not_tried_again
+}

@@ -1,0 +1,45 @@
+#!/bin/sh
+# What keeps the namespace crashes, or is stopped while services are inside: the
+# namespace and they stay, and the next one goes on with it.
+# shellcheck source=tests/runit/lib.sh
+. /t/lib.sh
+card
+settings
+service netns-mgmt netns
+sshd
+runit
+run 0 sv start netns-mgmt
+run 0 sv start sshd
+eventually "it listens" has_listeners 2
+inode=$(netns_named mgmt)
+daemon=$(pid_of sshd)
+
+same()
+{
+	is "the namespace" "$(netns_named mgmt)" "$inode"
+	is "the daemon" "$(pid_of sshd) $(netns_of "$daemon")" "$daemon $inode"
+	eventually "it answers" greets far nc -w 2 "${1-192.0.2.10}" 22
+}
+
+watch=$(pid_of netns-mgmt)
+kill -9 "$watch"
+is_another() { [ "$(pid_of netns-mgmt)" != "$watch" ] && sv check netns-mgmt >/dev/null; }
+eventually "it is kept again" is_another
+same
+
+sed -i 's,192.0.2.10/24,192.0.2.11/24,' /etc/conf.d/netns.mgmt
+run 0 sv hup netns-mgmt
+has_address() { $judge -n mgmt -o addr show dev eth1 | grep -qF " $1/24"; }
+eventually "the new settings are in force" has_address 192.0.2.11
+! has_address 192.0.2.10 || fail "the old address is still there"
+same 192.0.2.11
+
+# `sv down` with a daemon inside: it is not cut off.
+run 0 sv stop netns-mgmt
+same 192.0.2.11
+run 0 sv start netns-mgmt
+same 192.0.2.11
+run 0 sv stop sshd
+run 0 sv stop netns-mgmt
+eventually "the card is back" test -d /sys/class/net/eth1
+[ ! -e /run/netns/mgmt ] || fail "the name is still there"

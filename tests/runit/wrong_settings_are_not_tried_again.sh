@@ -1,0 +1,48 @@
+#!/bin/sh
+# 100 means that only a person can mend it: runit does not try for ever, the daemon is
+# started nowhere, and when the settings are right again all of it comes up.
+# shellcheck source=tests/runit/lib.sh
+. /t/lib.sh
+card
+settings
+service netns-mgmt netns
+sshd
+runit
+remember
+cp /etc/conf.d/netns.mgmt /run/good
+sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt
+
+run 1 sv -w 3 start netns-mgmt
+eventually "it is down" is_in down netns-mgmt
+grep '/etc/conf.d/netns.mgmt:2' /tmp/log || fail "the log does not say where"
+tries() { grep -c 'config_eth1: "192.0.2.10" has no prefix length' /tmp/log; }
+is "how often it was tried" "$(tries)" 1
+
+# The daemon's run file asks for the namespace, and waits for as long as sv does: seven
+# seconds. That it asked is seen in the log.
+sv start sshd >/dev
+was_tried() { [ "$(tries)" = 2 ]; }
+eventually "the namespace was asked for" was_tried
+eventually "it is down" is_in down netns-mgmt
+is_gone dropbear || fail "the daemon runs"
+is "listeners on the host" "$(listeners env)" 0
+run 0 sv stop sshd
+rm /run/good
+all_as_before
+
+settings
+run 0 sv start netns-mgmt
+sv start sshd >/dev
+eventually "it listens" has_listeners 2
+
+# No settings at all, and no service that makes the namespace.
+run 0 sv stop sshd
+run 0 sv stop netns-mgmt
+rm /etc/conf.d/netns.mgmt
+run 1 sv -w 3 start netns-mgmt
+eventually "it is down" is_in down netns-mgmt
+grep '/etc/conf.d/netns.mgmt: ' /tmp/log || fail "the log does not say what is missing"
+rm /etc/service/netns-mgmt
+sv start sshd >/dev
+eventually "the log says that there is no netns-mgmt" grep -q '^fail: netns-mgmt' /tmp/log
+is_gone dropbear || fail "the daemon runs"
