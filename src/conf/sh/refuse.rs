@@ -1,7 +1,7 @@
 //! What the reader says to what it does not read: the place, what a shell would make of
 //! it, and what to write instead.
 
-use super::{Reader, Stop, visible};
+use super::{Reader, Setting, Stop, visible};
 use crate::place::{Place, Problem};
 
 /// Words after which the next lines belong together: nothing that could be said of them
@@ -81,69 +81,17 @@ impl Reader<'_> {
     ) -> Result<(), Stop> {
         let line = self.text[start..].lines().next().unwrap_or_default();
         let line = visible(line.trim_ascii_end());
-        let word = line.split([' ', '\t']).next().unwrap_or_default();
-        let after = line[word.len()..].trim_ascii_start();
-        let name: String = word
-            .split(['+', '[', '(', '='])
-            .next()
-            .unwrap_or_default()
-            .into();
-        let rest = &word[name.len()..];
-        let (wrong, remedy) = if let Some(setting) = self.assigned[first..].last() {
-            let whole = format!("{} {word}", visible(setting.value.text()));
-            let to_do = format!("quote the whole value: {}=\"{whole}\"", setting.name);
-            (
-                format!("\"{word}\" stands outside of the value, as a command"),
-                to_do,
-            )
-        } else if after.starts_with('=') && !rest.starts_with('=') {
-            let value = after[1..].trim_ascii().trim_matches('"');
-            let to_do = format!("remove the spaces around the =; write {word}=\"{value}\"");
-            (
-                format!("\"{line}\" is a command to sh, not a setting"),
-                to_do,
-            )
-        } else if rest.starts_with("+=") {
-            let to_do = format!("write {name}=\"${name}…\", with what is to be added");
-            (format!("{name}+= is known to bash alone"), to_do)
-        } else if rest.starts_with('[') {
-            let to_do = format!("write {name}=\"…\", with blanks between the parts");
-            (format!("{name}[ is a list, known to bash alone"), to_do)
-        } else if let Some(value) = rest.strip_prefix('=') {
-            let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-            let mut better: String = name.chars().map(letter).collect();
-            if better.is_empty() || better.starts_with(|c: char| c.is_ascii_digit()) {
-                better.insert(0, '_');
-            }
-            let to_do = format!("names are made of letters, digits and _; write {better}={value}");
-            (format!("\"{name}\" is not a name that can be set"), to_do)
-        } else if word == "." || word == "source" {
-            let to_do = "write the settings here, or for all namespaces into conf.d/netns".into();
-            (format!("\"{line}\" reads another file"), to_do)
-        } else if line.starts_with(';') {
-            (
-                "there is no setting before the ;".into(),
-                "take the ; away".into(),
-            )
-        } else if exports && word.is_empty() {
-            let to_do = "write export NAME=\"value\", or take it away".into();
-            (
-                "export alone prints, and settings only assign".into(),
-                to_do,
-            )
-        } else if exports {
-            let to_do = "write export NAME=\"value\"".into();
-            (format!("\"{word}\" is nothing that can be exported"), to_do)
-        } else {
-            let to_do = "settings only assign: write NAME=\"value\", or take the line away".into();
-            (format!("\"{line}\" is a command"), to_do)
+        let (word, _) = first_word(&line);
+        let (wrong, remedy) = match self.assigned[first..].last() {
+            Some(setting) => beside_a_value(setting, word),
+            None if exports => not_exported(word),
+            None => not_an_assignment(&line),
         };
         self.refuse_at(&place, &wrong, &remedy);
-        let is_function = rest.starts_with('(') || after.starts_with('(');
-        if BLOCKS.contains(&word) || is_function || word.starts_with('(') {
-            return Err(Stop);
+        match begins_a_block(&line) {
+            true => Err(Stop),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Passes over all up to the next `end`, if there is one on this line.
@@ -153,4 +101,94 @@ impl Reader<'_> {
             self.at += length + end.len_utf8();
         }
     }
+}
+
+/// The word that a line begins with, and what follows it and the blanks behind it.
+fn first_word(line: &str) -> (&str, &str) {
+    let (word, after) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    (word, after.trim_ascii_start())
+}
+
+/// `a=1 word`: sh would run the word as a command, with the variable set for it alone.
+fn beside_a_value(setting: &Setting, word: &str) -> (String, String) {
+    let whole = format!("{} {word}", visible(setting.value.text()));
+    (
+        format!("\"{word}\" stands outside of the value, as a command"),
+        format!("quote the whole value: {}=\"{whole}\"", setting.name),
+    )
+}
+
+/// `export word`
+fn not_exported(word: &str) -> (String, String) {
+    let wrong = match word {
+        "" => "export alone prints, and settings only assign".into(),
+        _ => format!("\"{word}\" is nothing that can be exported"),
+    };
+    (wrong, "write export NAME=\"value\"".into())
+}
+
+fn not_an_assignment(line: &str) -> (String, String) {
+    let (word, after) = first_word(line);
+    let name = word.split(['+', '[', '(', '=']).next().unwrap_or_default();
+    let rest = &word[name.len()..];
+    // NAME = value
+    if let Some(value) = after.strip_prefix('=').filter(|_| !rest.contains('=')) {
+        let value = value.trim_ascii().trim_matches('"');
+        return (
+            format!("\"{line}\" is a command to sh, not a setting"),
+            format!("remove the spaces around the =; write {word}=\"{value}\""),
+        );
+    }
+    // NAME+=value
+    if rest.starts_with("+=") {
+        return (
+            format!("{name}+= is known to bash alone"),
+            format!("write {name}=\"${name}…\", with what is to be added"),
+        );
+    }
+    // NAME[0]=value
+    if rest.starts_with('[') {
+        return (
+            format!("{name}[ is a list, known to bash alone"),
+            format!("write {name}=\"…\", with blanks between the parts"),
+        );
+    }
+    // net-work=value
+    if let Some(value) = rest.strip_prefix('=') {
+        let better = as_name(name);
+        return (
+            format!("\"{name}\" is not a name that can be set"),
+            format!("names are made of letters, digits and _; write {better}={value}"),
+        );
+    }
+    let (wrong, remedy) = match word {
+        "." | "source" => (
+            format!("\"{line}\" reads another file"),
+            "write the settings here, or for all namespaces into conf.d/netns",
+        ),
+        _ if line.starts_with(';') => {
+            ("there is no setting before the ;".into(), "take the ; away")
+        }
+        _ => (
+            format!("\"{line}\" is a command"),
+            "settings only assign: write NAME=\"value\", or take the line away",
+        ),
+    };
+    (wrong, remedy.into())
+}
+
+/// The name with all that no name can have made `_`.
+fn as_name(text: &str) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = text.chars().map(letter).collect();
+    match name.starts_with(|c: char| c.is_ascii_digit()) || name.is_empty() {
+        true => format!("_{name}"),
+        false => name,
+    }
+}
+
+/// Whether the next lines belong to this one, as in a function.
+fn begins_a_block(line: &str) -> bool {
+    let (word, after) = first_word(line);
+    BLOCKS.contains(&word) || word.contains('(') && !word.contains('=') || after.starts_with('(')
 }
