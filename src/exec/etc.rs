@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat};
-use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat, lstat, stat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
+use nix::sys::stat::{FileStat, SFlag, fstat, fstatat, lstat, stat};
 use nix::unistd::read;
 
 use super::overlay;
@@ -66,8 +66,8 @@ impl<'a> Folder<'a> {
         };
         let path_of_name =
             Text::of(&[state::ETC.as_bytes(), b"/", name.to_bytes()]).map_err(refused)?;
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-        let folder = match open(path_of_name.as_c(), flags, Mode::empty()) {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+        let folder = match sys::open_file(AT_FDCWD, path_of_name.as_c(), flags.bits()) {
             Ok(folder) => folder,
             Err(Errno::ENOENT) => return Ok(None),
             Err(why) => return Err(refused(why)),
@@ -81,7 +81,7 @@ impl<'a> Folder<'a> {
 
     /// Shows `see` each entry that is for /etc.
     pub fn each(&self, mut see: impl FnMut(&CStr) -> Result<(), Refusal>) -> Result<(), Refusal> {
-        let mut buffer = [0; 4096];
+        let mut buffer = [0; 1024];
         loop {
             let filled = sys::entries(self.folder.as_fd(), &mut buffer);
             let filled = filled.map_err(|why| self.refused(c"", why))?;
@@ -113,9 +113,10 @@ impl<'a> Folder<'a> {
     }
 
     /// Opens what a symlink leads to; none but root may write to the folder it is in.
+    #[cold]
+    #[inline(never)]
     pub fn follow(&self, entry: &CStr) -> Result<OwnedFd, Refusal> {
-        let flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
-        let target = openat(self.folder.as_fd(), entry, flags, Mode::empty());
+        let target = sys::open_file(self.folder.as_fd(), entry, OFlag::O_PATH.bits());
         let target = target.map_err(|why| self.refused(entry, why))?;
         let path = std::fs::read_link(format!("/proc/self/fd/{}", target.as_raw_fd()));
         let above = path.ok().and_then(|path| path.parent().map(PathBuf::from));
@@ -180,9 +181,8 @@ fn is_overlay(name: &CStr) -> Result<bool, Refusal> {
         b"/",
         state::ETC_MODE.as_bytes(),
     ]);
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     let mut buffer = [0; 16];
-    let said = path.and_then(|path| open(path.as_c(), flags, Mode::empty()));
+    let said = path.and_then(|path| sys::open_file(AT_FDCWD, path.as_c(), 0));
     match said.and_then(|file| read(file.as_fd(), &mut buffer)) {
         Err(Errno::ENOENT) => Ok(false),
         Ok(length) if buffer[..length].trim_ascii() == state::ETC_BIND.as_bytes() => Ok(false),

@@ -1,42 +1,52 @@
 //! The working folder: it is kept by its path, for a process that stands in a folder which
 //! is mounted over would stay in the old one, and see the host there.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
 use nix::unistd::chdir;
 
 use super::refusal::{Refusal, reason, shown};
 use super::sys;
-use super::text::{Text, is_in};
+use super::text::is_in;
 
 /// Where something may have been mounted over.
 const COVERED: [&[u8]; 4] = [b"/sys", b"/etc", b"/run", b"/var/run"];
 
 /// Enters the working folder again, if it may be mounted over.
 pub fn enter_again() -> Result<(), Refusal> {
-    let mut buffer = [0; 4096];
-    match sys::working_folder(&mut buffer) {
-        Ok(folder)
-            if COVERED
-                .iter()
-                .any(|covered| is_in(folder.to_bytes(), covered)) =>
-        {
-            enter(folder)
-        }
-        // A folder that is gone, or has no path from here, is not mounted over.
-        _ => Ok(()),
+    match enter_if_covered(&mut [0; 256]) {
+        Err(Errno::ERANGE) => far(),
+        Err(_) => Ok(()),
+        Ok(entered) => entered,
     }
 }
 
+#[cold]
+#[inline(never)]
+fn far() -> Result<(), Refusal> {
+    enter_if_covered(&mut [0; 4096]).unwrap_or(Ok(()))
+}
+
+/// An error says that a folder is gone, or has no path from here: then it is not mounted
+/// over.
+fn enter_if_covered(buffer: &mut [u8]) -> Result<Result<(), Refusal>, Errno> {
+    let folder = sys::working_folder(buffer)?;
+    let is_covered = |covered: &&[u8]| is_in(folder.to_bytes(), covered);
+    Ok(match COVERED.iter().any(is_covered) {
+        true => enter(folder),
+        false => Ok(()),
+    })
+}
+
 /// The working folder's path, if it has one.
-pub fn path() -> Option<Text> {
+pub fn path() -> Option<CString> {
     let mut buffer = [0; 4096];
     let folder = sys::working_folder(&mut buffer).ok()?;
     folder
         .to_bytes()
         .starts_with(b"/")
-        .then(|| Text::of(&[folder.to_bytes()]).ok())?
+        .then(|| folder.to_owned())
 }
 
 /// Enters a folder.

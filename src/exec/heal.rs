@@ -195,6 +195,8 @@ fn errno(why: std::io::Error) -> Errno {
 
 /// `netns-exec --heal NAME`: one line for each mount namespace that had lost something.
 /// Returns the exit code.
+#[cold]
+#[inline(never)]
 pub fn run(name: &'static CStr) -> i32 {
     let healed = match heal(name) {
         Ok(healed) => healed,

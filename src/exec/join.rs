@@ -5,12 +5,13 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::fcntl::{self, OFlag};
-use nix::sys::stat::{Mode, SFlag, lstat};
+use nix::fcntl::{self, AT_FDCWD, OFlag};
+use nix::sys::stat::{SFlag, lstat};
 use nix::unistd::{AccessFlags, access};
 
 use super::call::To;
 use super::refusal::{Refusal, reason, shown};
+use super::sys;
 use super::text::Text;
 use crate::state;
 
@@ -95,11 +96,13 @@ pub fn named(name: &CStr) -> Result<OwnedFd, Errno> {
 
 fn open_file(path: &CStr, more: OFlag) -> Result<OwnedFd, Errno> {
     // A pipe that stands there must not keep us waiting.
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK | more;
-    fcntl::open(path, flags, Mode::empty())
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | more;
+    sys::open_file(AT_FDCWD, path, flags.bits())
 }
 
 /// Why the namespace cannot be joined.
+#[cold]
+#[inline(never)]
 pub fn refused(to: To, why: Errno) -> Refusal {
     match (to, why) {
         (To::Name(name), why) => refused_name(&shown(name), name, why),
@@ -167,6 +170,8 @@ fn remedy(why: Errno) -> Option<&'static str> {
     }
 }
 
+#[cold]
+#[inline(never)]
 fn not_ready(name: &CStr) -> Refusal {
     let name = shown(name);
     Refusal::kernel(

@@ -73,7 +73,7 @@ fn below_views(sys: u64) -> Result<bool, Errno> {
     if count == numbers.len() {
         return Ok(true);
     }
-    let mut buffer = [0; 1024];
+    let mut buffer = [0; 768];
     for number in &numbers[..count] {
         let point = sys::mount_point(*number, &mut buffer)?;
         if is_in(point, b"/sys/class") || is_in(point, b"/sys/devices") {
@@ -84,6 +84,8 @@ fn below_views(sys: u64) -> Result<bool, Errno> {
 }
 
 /// The mark of the mount that is seen at /sys/class, if it has one.
+#[cold]
+#[inline(never)]
 pub fn marked_for() -> Result<Option<CString>, Errno> {
     let mut mark = None;
     mountinfo::each(OWN, |mount| {
@@ -103,6 +105,8 @@ fn same_network(namespace: BorrowedFd) -> Result<bool, Errno> {
 
 /// Takes off, in a mount namespace of our own, all that another call has mounted: what is
 /// marked, and what it bound over /etc.
+#[cold]
+#[inline(never)]
 pub fn take_off(mark: &CStr) -> Result<(), Errno> {
     let name = &mark.to_bytes()[MARK.len()..];
     let mut points = Vec::new();

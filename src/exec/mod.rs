@@ -114,6 +114,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
     folder::enter_again()
 }
 
+#[cold]
 /// Back to the network and the mounts of the first process: what moving in changes.
 fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
     let stood_in = folder::path();
@@ -127,7 +128,7 @@ fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
     join(To::Host, namespace)?;
     setns(mounts, CloneFlags::CLONE_NEWNS).map_err(refused)?;
     match stood_in {
-        Some(stood_in) => folder::enter(stood_in.as_c()),
+        Some(stood_in) => folder::enter(&stood_in),
         None => Ok(()),
     }
 }

@@ -22,6 +22,8 @@ pub struct Mount<'a> {
 }
 
 /// Shows `see` each mount, those below another one after that.
+#[cold]
+#[inline(never)]
 pub fn each<E: From<Errno>>(
     file: &CStr,
     mut see: impl FnMut(Mount) -> Result<(), E>,

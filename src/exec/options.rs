@@ -65,6 +65,8 @@ struct Options {
 }
 
 /// Reads the words, the program's own name first.
+#[cold]
+#[inline(never)]
 pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
     let given = (0..words.count()).filter_map(|place| words.get(place));
     let given = given.map(|word| OsString::from_vec(word.to_bytes().to_vec()));

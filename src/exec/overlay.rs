@@ -23,6 +23,8 @@ use super::text::{Text, is_in};
 use crate::state;
 
 /// Lays it over /etc, in a mount namespace of our own.
+#[cold]
+#[inline(never)]
 pub fn mount(folder: &Folder, mark: &CStr) -> Result<(), Refusal> {
     let mut entries = Vec::new();
     folder.each(|entry| {

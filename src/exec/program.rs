@@ -2,7 +2,7 @@
 //! PATH is our own: those of the C libraries differ, in what they do with a script
 //! without `#!` too.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
 
@@ -26,16 +26,25 @@ pub fn become_command(words: Words) -> Errno {
     let mut denied = None;
     for folder in path.to_bytes().split(|&b| b == b':') {
         let folder = if folder.is_empty() { b"." } else { folder };
-        let Ok(program) = Text::of(&[folder, b"/", name.to_bytes()]) else {
-            continue;
+        let why = match Text::of(&[folder, b"/", name.to_bytes()]) {
+            Ok(program) => run(program.as_c(), words),
+            Err(_) => run_far(folder, name, words),
         };
-        match run(program.as_c(), words) {
+        match why {
             Errno::EACCES => denied = Some(Errno::EACCES),
             Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => (),
             why => return why,
         }
     }
     denied.unwrap_or(Errno::ENOENT)
+}
+
+/// As [`run`], for a path that is longer than paths are.
+#[cold]
+#[inline(never)]
+fn run_far(folder: &[u8], name: &CStr, words: Words) -> Errno {
+    let path = CString::new([folder, b"/", name.to_bytes()].concat());
+    path.map_or(Errno::ENOENT, |program| run(&program, words))
 }
 
 /// A script without `#!` is one for sh, POSIX says.

@@ -61,6 +61,8 @@ impl std::fmt::Display for Refusal {
 }
 
 /// The command could not be run.
+#[cold]
+#[inline(never)]
 pub fn not_run(command: Words, why: Errno) -> Refusal {
     let name = shown(command.get(0).unwrap_or(c""));
     match why {

@@ -38,16 +38,23 @@ pub fn mount(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
     };
     let new = sys::new_mount(c"sysfs", &[(c"source", mark)], flags);
     let new = new.map_err(|why| refused(c"/sys", why))?;
+    // All of it goes out of sight below the first: were it dropped, the kernel would wait
+    // for every processor to have forgotten it, which takes longer than all the rest.
+    let [(_, hidden), _] = VIEWS;
+    let empty = match sys::attach(new.as_fd(), hidden, false) {
+        Err(Errno::ENOENT) => true,
+        attached => attached
+            .map(|()| false)
+            .map_err(|why| refused(hidden, why))?,
+    };
+    if empty {
+        // An empty /sys, as in a chroot: there it is to be seen.
+        sys::attach(new.as_fd(), c"/sys", false).map_err(|why| refused(c"/sys", why))?;
+    }
     for (part, over) in VIEWS {
-        let view = sys::clone_mount(new.as_fd(), part, false).map_err(|why| refused(over, why))?;
-        match sys::attach(view.as_fd(), over, false) {
-            // An empty /sys, as in a chroot: all of sysfs comes first.
-            Err(Errno::ENOENT) => sys::clone_mount(new.as_fd(), c"", false)
-                .and_then(|whole| sys::attach(whole.as_fd(), c"/sys", false))
-                .and_then(|()| sys::attach(view.as_fd(), over, false)),
-            attached => attached,
-        }
-        .map_err(|why| refused(over, why))?;
+        sys::clone_mount(new.as_fd(), part, false)
+            .and_then(|view| sys::attach(view.as_fd(), over, false))
+            .map_err(|why| refused(over, why))?;
     }
     for (mount, point) in kept {
         match sys::attach(mount.as_fd(), &point, false) {
@@ -60,6 +67,8 @@ pub fn mount(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
 }
 
 /// Copies of what is mounted on or below the two, as containers do it (lxcfs).
+#[cold]
+#[inline(never)]
 fn below_views() -> Result<Vec<(OwnedFd, CString)>, Errno> {
     let mut kept: Vec<(OwnedFd, CString)> = Vec::new();
     mountinfo::each(OWN, |mount| {

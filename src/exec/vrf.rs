@@ -11,6 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::libc;
 use nix::sys::stat::Mode;
+use nix::unistd::{AccessFlags, access};
 
 use super::call::To;
 use super::marks::OWN;
@@ -21,9 +22,19 @@ use super::sys;
 /// Leaves the VRF that the caller is in: it is one of another namespace, and sockets
 /// bound to it could reach nothing in this one.
 pub fn leave() -> Result<(), Refusal> {
+    // The module is there, loaded or built in, wherever there can be a VRF.
+    if access(c"/sys/module/vrf", AccessFlags::F_OK).is_err() {
+        return Ok(());
+    }
     if !sys::born_bound_to().is_ok_and(|link| link != 0) {
         return Ok(());
     }
+    leave_old()
+}
+
+#[cold]
+#[inline(never)]
+fn leave_old() -> Result<(), Refusal> {
     let refused = |why| refused("cannot leave the VRF of before", why);
     let own = own_cgroup().map_err(refused)?;
     match own.rsplit_once("/vrf/") {
@@ -36,6 +47,8 @@ pub fn leave() -> Result<(), Refusal> {
 }
 
 /// Joins the VRF, which is one of the namespace that the process is in.
+#[cold]
+#[inline(never)]
 pub fn enter(to: To, vrf: &CStr) -> Result<(), Refusal> {
     let what = format!("{to}: cannot join the VRF {}", shown(vrf));
     let refused = |why| refused(&what, why);

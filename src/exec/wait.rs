@@ -15,6 +15,8 @@ use super::text::Text;
 use crate::state;
 
 /// Returns when the namespace is ready.
+#[cold]
+#[inline(never)]
 pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), Refusal> {
     let end = Instant::now() + limit;
     let refused = |why| {
