@@ -239,10 +239,13 @@ const TABLE: &[Row] = &[
     Row {
         that: "a read-only /sys stays so",
         script: "mount -o remount,bind,ro,nosuid /sys; $EXEC blue sh -c \
-            'for at in class devices; do awk -v at=/sys/$at \"\\$5 == at { at = \\$6 } END { print at }\" /proc/self/mountinfo; done'
+            'for at in class devices; do awk -v at=/sys/$at \"\\$5 == at { now = \\$6 } END { print now }\" /proc/self/mountinfo; done'
             mount -o remount,bind,rw /sys",
         prints: "ro,nosuid,relatime\nro,nosuid,relatime\n!0",
-        ip: Differs("!0", "only in where it is mounted; it does keep ro"),
+        ip: Differs(
+            "\n\n!0",
+            "only in where it is mounted; it does keep ro",
+        ),
     },
     Row {
         that: "files and folders of /etc/netns/NAME stand in for those of /etc",
