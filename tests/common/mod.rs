@@ -74,6 +74,7 @@ const FIRST: &str = r#"
     mount --move /run/cgroup /sys/fs/cgroup
     rmdir /run/cgroup
     rm -rf /run/mount
+    echo >/etc/sandbox
     echo ready
     cat >/dev/null
     exit 0
@@ -115,12 +116,20 @@ impl Sandbox {
                 .expect("it lives")
                 .into()
         });
-        Sandbox {
+        let sandbox = Sandbox {
             first,
             pid,
             stays_while_open,
             namespaces: namespaces.into(),
-        }
+        };
+        // Who joins a mount namespace leaves a chroot: tests would work on the machine itself.
+        let joined = || std::path::Path::new("/etc/sandbox").exists();
+        assert!(
+            sandbox.inside(joined),
+            "the sandbox cannot be joined from a chroot; run the tests in a root that was \
+             entered by pivot_root"
+        );
+        sandbox
     }
 
     /// The sandbox's first process (process 1 inside), as the machine numbers it.
