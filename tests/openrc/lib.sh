@@ -3,18 +3,6 @@
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# later - before settings are changed: OpenRC sees a change by whole seconds
-later()
-{
-	now=$(date +%s)
-	eventually "a new second has begun" is_past "$now"
-}
-
-is_past()
-{
-	[ "$(date +%s)" -gt "$1" ]
-}
-
 # script NAME - an init script, its text from the standard input
 script()
 {

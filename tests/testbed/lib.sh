@@ -66,6 +66,18 @@ eventually()
 	fail "$what: not within ten seconds"
 }
 
+# later - before settings are changed: OpenRC sees a change by whole seconds
+later()
+{
+	now=$(date +%s)
+	eventually "a new second has begun" is_past "$now"
+}
+
+is_past()
+{
+	[ "$(date +%s)" -gt "$1" ]
+}
+
 # netns_of PID, netns_named NAME - both as /proc prints it
 netns_of()
 {
