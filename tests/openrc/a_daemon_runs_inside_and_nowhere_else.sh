@@ -21,7 +21,7 @@ is "the mtu" "$($judge -n mgmt -o link show eth1 | sed 's/.* mtu \([0-9]*\) .*/\
 is "the name server" "$(nsenter -t "$pid" -m grep nameserver /etc/resolv.conf)" "nameserver 192.0.2.53"
 is "the host's name servers" "$(cat /etc/resolv.conf)" ""
 
-is "listeners inside" "$(listeners "$judge" netns exec mgmt)" 2
+eventually "it listens inside" has_listeners 2
 is "listeners on the host" "$(listeners env)" 0
 eventually "it answers the other machine" greets far nc -w 2 192.0.2.10 22
 eventually "it answers by IPv6" greets far nc -w 2 2001:db8:10::10 22
