@@ -169,7 +169,7 @@ fn unsafe_code_is_in_two_small_files_and_where_the_c_library_enters() {
         let mut unsafes = lines(&code).filter(|(_, line)| line.contains("unsafe"));
         let count = code.lines().count();
         let allowed = match path.as_str() {
-            "src/exec/sys.rs" => 265,
+            "src/exec/sys.rs" => 300,
             "src/exec/words.rs" => 90,
             "src/bin/netns-exec.rs" => 30,
             _ => 0,

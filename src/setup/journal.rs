@@ -39,7 +39,7 @@ pub fn write(journal: &Journal, netns: Option<Identity>) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The inverse of [`write`]. A text that is not a journal is an error in words.
+/// The inverse of [`write()`]. A text that is not a journal is an error in words.
 pub fn read(text: &str) -> Result<(Journal, Option<Identity>), String> {
     let plain = ParseOption {
         enabled_escape: false,
