@@ -46,7 +46,9 @@ fn a_refusal_half_way_is_undone_and_names_the_line_that_asked() {
 #[test]
 fn a_refusal_at_the_very_end_is_undone() {
     let sandbox = sandbox(MGMT);
-    sandbox.write("/etc/netns", "not a folder");
+    sandbox
+        .sh("mkdir -p /etc/netns/mgmt && ln -s /nowhere/at/all /etc/netns/mgmt/resolv.conf")
+        .ok();
     let before = dump(&sandbox, "");
     let run = setup(&sandbox, "up mgmt").code(111);
     assert!(

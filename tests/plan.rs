@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use common::memory::{Memory, host, settings};
 use netns_services::model::State;
-use netns_services::plan::{Journal, Rest, as_it_was, plan};
+use netns_services::plan::{Change, Journal, Rest, Step, as_it_was, plan};
 use proptest::prelude::*;
 
 /// A namespace under way, as netns-setup has it.
@@ -60,10 +60,10 @@ impl Run {
         self.make(&want, Rest::Goes, limit)
     }
 
-    fn undo(&mut self, before: &State) {
-        let want = as_it_was(before, &self.journal);
+    fn undo(&mut self, before: &Run) {
+        let want = as_it_was(&before.kernel.state, &self.journal);
         assert!(self.make(&want, Rest::Goes, usize::MAX));
-        self.journal.keep(&self.kernel.state);
+        self.journal = before.journal.clone();
     }
 }
 
@@ -83,6 +83,7 @@ fn essence(state: &State) -> BTreeSet<String> {
         lines.extend(link.addresses.iter().map(|a| format!("{at} {a}")));
     }
     lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
+    lines.extend(state.rules.iter().map(|r| format!("{:?}", r.value.text)));
     lines.insert(format!(
         "{} {:?}",
         state.netns,
@@ -158,12 +159,10 @@ proptest! {
     fn whatever_has_been_made_is_undone(host in host(), first in settings(), second in settings(), cut in 0usize..40) {
         let mut run = Run::on(host);
         run.reload(&first, usize::MAX);
-        let before = run.kernel.state.clone();
-        let journal = run.journal.clone();
+        let before = run.clone();
         if !run.reload(&second, cut) {
             run.undo(&before);
-            prop_assert_eq!(essence(&run.kernel.state), essence(&before));
-            prop_assert_eq!(run.journal.before.links.len(), journal.before.links.len());
+            prop_assert_eq!(essence(&run.kernel.state), essence(&before.kernel.state));
             // It can be gone on with: nothing was forgotten that is ours
             run.reload(&State::default(), usize::MAX);
             prop_assert!(!run.kernel.state.netns);
@@ -178,6 +177,16 @@ proptest! {
         run.reload(&want, usize::MAX);
         other.reload(&turned, usize::MAX);
         prop_assert_eq!(essence(&run.kernel.state), essence(&other.kernel.state));
+    }
+
+    #[test]
+    fn no_link_comes_up_before_the_firewall(host in host(), want in settings()) {
+        let changes = plan(&want, &host, &Journal::default(), Rest::Stays).unwrap();
+        let up = |c: &Change| matches!(&c.step, Step::SetUp(link, true) if link.name.as_str() != "lo");
+        let first = changes.iter().position(up).unwrap_or(changes.len());
+        let load = |c: &Change| matches!(c.step, Step::LoadRules { .. });
+        prop_assert_eq!(changes[..first].iter().any(load), !want.rules.is_empty());
+        prop_assert!(!changes[first..].iter().any(load));
     }
 
     #[test]

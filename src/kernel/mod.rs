@@ -11,6 +11,7 @@ mod make;
 pub mod netns;
 pub mod processes;
 mod read;
+mod rules;
 mod settle;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ pub mod address;
 pub mod build;
 pub mod link;
 pub mod route;
+pub mod rules;
 
 use std::fmt;
 
@@ -16,6 +17,7 @@ pub use address::Address;
 pub use build::{Context, Want};
 pub use link::{Kind, Link, Mac, MacvlanMode};
 pub use route::{Route, RouteKind};
+pub use rules::{Rules, Tool};
 
 /// The namespace that something is in, as seen from the namespace that is set up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +52,8 @@ pub struct State {
     pub links: Vec<Link>,
     /// Of all links and tables, the blackholes among them.
     pub routes: Vec<At<Route>>,
+    /// The rules of its firewall: of what is there, those that we loaded.
+    pub rules: Vec<At<Rules>>,
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
     pub resolv_conf: Option<At<String>>,
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Address, Kind, Link, LinkAt, Mac, Route, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Mac, Route, Rules, Tool, Where};
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
 
@@ -54,6 +54,16 @@ pub enum Step {
     ReplaceRoute(Route),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
+    /// Equivalent to `ip netns exec NAME nft -f FILE`, or to what ipset, iptables-restore
+    /// or ip6tables-restore do; all or nothing.
+    LoadRules {
+        /// The new rules.
+        new: Box<Rules>,
+        /// Those of ours that they replace.
+        old: Option<Box<Rules>>,
+    },
+    /// Takes the rules away that we loaded.
+    UnloadRules(Box<Rules>),
     /// Writes `/etc/netns/NAME/resolv.conf` in place.
     WriteResolvConf(String),
     /// Removes it.
@@ -85,6 +95,8 @@ impl Change {
             Step::AddRoute(route) => self::route(netns, "add", route),
             Step::ReplaceRoute(route) => self::route(netns, "replace", route),
             Step::DelRoute(route) => self::route(netns, "delete", route),
+            Step::LoadRules { new, .. } => load(netns, new),
+            Step::UnloadRules(old) => unload(netns, old),
             Step::WriteResolvConf(text) => {
                 let lines: Vec<_> = text
                     .lines()
@@ -97,6 +109,27 @@ impl Change {
             }
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }
+    }
+}
+
+fn load(netns: &NetnsName, rules: &Rules) -> String {
+    let file = &rules.file;
+    match rules.tool {
+        Tool::Ipset => format!("ip netns exec {netns} ipset -exist restore -file {file}"),
+        Tool::Nftables => format!("ip netns exec {netns} nft -f {file}"),
+        tool => format!("ip netns exec {netns} {tool}-restore -w 5 {file}"),
+    }
+}
+
+fn unload(netns: &NetnsName, rules: &Rules) -> String {
+    match rules.tool {
+        Tool::Ipset => {
+            let destroy = |set| format!("ip netns exec {netns} ipset destroy {set}");
+            let each: Vec<_> = rules.sets().into_iter().map(destroy).collect();
+            each.join(" && ")
+        }
+        Tool::Nftables => format!("ip netns exec {netns} nft flush ruleset"),
+        tool => format!("ip netns exec {netns} {tool} -F"),
     }
 }
 

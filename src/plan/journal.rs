@@ -3,7 +3,7 @@
 //! above's.
 
 use super::{Change, Step};
-use crate::model::{Address, Kind, Link, LinkAt, Route, State, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Route, Rules, State, Tool, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -50,6 +50,7 @@ impl Journal {
             }
             Step::AddAddress(link, address) => self.note_address(link, *address),
             Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
+            Step::LoadRules { new, .. } => self.note_rules(new),
             Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
             _ => {}
         }
@@ -77,8 +78,17 @@ impl Journal {
                 self.made(link).addresses.retain(|a| a.value != *address);
             }
             Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
+            Step::UnloadRules(old) => self.forget_rules(old.tool),
             Step::RemoveResolvConf => self.made.resolv_conf = None,
             _ => {}
+        }
+    }
+
+    /// Note which tables of nftables loading the rules has made.
+    pub fn note_tables(&mut self, tables: Vec<String>) {
+        let mut rules = self.made.rules.iter_mut().map(|rules| &mut rules.value);
+        if let Some(rules) = rules.find(|rules| rules.tool == Tool::Nftables) {
+            rules.tables = tables;
         }
     }
 
@@ -93,23 +103,6 @@ impl Journal {
             }
         }
         want
-    }
-
-    /// Keep of it what is there: after an undo, what was noted and never made is not ours.
-    pub fn keep(&mut self, now: &State) {
-        let there = |link: &Link| now.link(&link.at, &link.name.value);
-        self.made.netns &= now.netns;
-        self.made.links.retain(|link| there(link).is_some());
-        for link in &mut self.made.links {
-            let found = there(link).map(|l| l.addresses.clone()).unwrap_or_default();
-            link.addresses.retain(|address| found.contains(address));
-        }
-        self.made.routes.retain(|route| now.routes.contains(route));
-        let moved = |name: &LinkName| now.link(&Where::Inside, name).is_some();
-        self.before.links.retain(|link| moved(&link.name.value));
-        self.before
-            .routes
-            .retain(|route| route.value.dev.as_ref().is_some_and(moved));
     }
 
     /// There is nothing of ours.
@@ -178,7 +171,25 @@ impl Journal {
         self.made
             .routes
             .retain(|route| route.value.at != Where::Inside);
+        self.made.rules.clear();
         self.made.netns = false;
+    }
+
+    /// The tables of the rules before these are there until these have been loaded.
+    fn note_rules(&mut self, new: &Rules) {
+        let rules = &mut self.made.rules;
+        let old = rules.iter().find(|rules| rules.value.tool == new.tool);
+        let tables = old.map(|old| old.value.tables.clone()).unwrap_or_default();
+        rules.retain(|rules| rules.value.tool != new.tool);
+        rules.push(At::nobody(Rules {
+            tables,
+            ..new.clone()
+        }));
+        rules.sort_by_key(|rules| rules.value.tool);
+    }
+
+    fn forget_rules(&mut self, tool: Tool) {
+        self.made.rules.retain(|rules| rules.value.tool != tool);
     }
 
     /// A link is gone, and with it what we had put on it.

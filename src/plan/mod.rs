@@ -3,7 +3,8 @@
 //!
 //! The order is the one in which the kernel accepts it, and in which nothing is open to
 //! the network before it is whole: the namespace, `lo`, then each link made or moved,
-//! then masters, then up, addresses, routes; what is no longer asked for goes last, so
+//! then masters, then the
+//! firewall, then up, addresses, routes; what is no longer asked for goes last, so
 //! that traffic over what stays is not cut.
 
 mod change;
@@ -12,6 +13,7 @@ mod holds;
 mod journal;
 mod links;
 mod routes;
+mod rules;
 mod take;
 mod undo;
 
@@ -94,6 +96,7 @@ pub fn plan_what_can_be(
     plan.links();
     plan.sizes_and_macs();
     plan.masters();
+    plan.rules();
     plan.admin_states();
     plan.addresses();
     plan.routes();

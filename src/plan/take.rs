@@ -14,6 +14,9 @@ impl Plan<'_> {
         self.take_masters();
         self.take_links();
         self.take_resolv_conf();
+        if !self.dies() {
+            self.take_rules();
+        }
         if self.dies() {
             self.change(Step::DelNetns, None);
         }

@@ -1,5 +1,5 @@
 //! Changes in, outcomes out: made one after the other, noted in the journal before, and
-//! looked at afterwards. A refusal is undone.
+//! looked at afterwards. Where it comes to a stop half way, all of it is undone.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::store::Store;
 use crate::kernel::{Kernel, Refusal};
-use crate::model::{Address, LinkAt, State};
+use crate::model::{Address, LinkAt, State, Tool};
 use crate::place::At;
 use crate::plan::{Change, Journal, Obstacle, Rest, Step, as_it_was, plan, plan_what_can_be};
 
@@ -18,35 +18,30 @@ const PASSES: usize = 3;
 /// How long IPv6 addresses are waited for.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
+/// Why it came to nothing, and in what state things are now.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why.
+    pub why: Why,
+    /// How many changes had been made,
+    pub made: usize,
+    /// of how many.
+    pub of: usize,
+    /// What could not be undone: the changes that would do it.
+    pub left: Vec<Change>,
+}
+
 /// Why it came to nothing.
 #[derive(Debug)]
-pub enum Failure {
-    /// What is wanted cannot be: nothing was touched.
+pub enum Why {
+    /// What is wanted cannot be.
     Obstacles(Vec<Obstacle>),
-    /// A change was refused.
-    Refused {
-        /// The change.
-        change: Box<Change>,
-        /// The kernel's words.
-        refusal: Refusal,
-        /// How many changes had been made,
-        made: usize,
-        /// of how many.
-        of: usize,
-        /// What could not be undone.
-        left: Vec<Change>,
-    },
+    /// The kernel refused a change.
+    Refused(Box<Change>, Refusal),
     /// Another host has an address that was asked for.
-    Taken {
-        /// The link and its address.
-        address: Box<(LinkAt, At<Address>)>,
-        /// How many changes had been made.
-        made: usize,
-        /// What could not be undone.
-        left: Vec<Change>,
-    },
-    /// The kernel or the file system failed us where nothing was asked of it.
-    Broken(String, io::Error),
+    Taken(Box<(LinkAt, At<Address>)>),
+    /// Something failed that is none of the changes: what, and how.
+    Broken(&'static str, io::Error),
 }
 
 /// A namespace that is being changed.
@@ -61,93 +56,69 @@ pub struct Work<'a> {
     pub asked: BTreeSet<LinkAt>,
     /// Told of each change that has been made.
     pub report: &'a mut dyn FnMut(&Change),
+    /// What was there, and what was ours, before the first change.
+    pub start: (State, Journal),
+    /// How many changes have been made so far,
+    pub made: usize,
+    /// of how many that were planned.
+    pub of: usize,
+}
+
+impl From<Why> for Failure {
+    /// Before anything was done.
+    fn from(why: Why) -> Self {
+        Failure {
+            why,
+            made: 0,
+            of: 0,
+            left: Vec::new(),
+        }
+    }
 }
 
 impl Work<'_> {
-    /// What is there.
-    pub fn look(&mut self) -> Result<State, Failure> {
-        self.kernel
-            .look(&self.asked)
-            .map_err(|no| broken("cannot read the state of the network", no))
+    /// Look at what is there, before the first change.
+    pub fn begin(&mut self) -> Result<(), Failure> {
+        self.start = (self.look()?, self.journal.clone());
+        Ok(())
     }
 
-    /// Make `have` what is wanted, or leave it as it was. The number of changes made.
-    pub fn make(&mut self, want: &State, have: &State, rest: Rest) -> Result<usize, Failure> {
-        let mut now = have.clone();
-        let mut made = 0;
-        for _ in 0..PASSES {
-            let changes = plan(want, &now, &self.journal, rest).map_err(Failure::Obstacles)?;
-            if changes.is_empty() {
-                return Ok(made);
-            }
-            self.note(&changes, &now)?;
-            for (index, change) in changes.iter().enumerate() {
-                if let Err(refusal) = self.step(change, want) {
-                    let (made, of) = (made + index, made + changes.len());
-                    let left = self.undo(have);
-                    let change = Box::new(change.clone());
-                    return Err(Failure::Refused {
-                        change,
-                        refusal,
-                        made,
-                        of,
-                        left,
-                    });
-                }
-            }
-            made += changes.len();
-            self.write()?;
-            now = self.look()?;
-        }
-        match plan(want, &now, &self.journal, rest)
-            .map_err(Failure::Obstacles)?
-            .first()
-        {
-            None => Ok(made),
-            Some(change) => {
-                let change = Box::new(change.clone());
-                let refusal = Refusal::from(io::Error::other("it was made, and is gone again"));
-                let left = self.undo(have);
-                Err(Failure::Refused {
-                    change,
-                    refusal,
-                    made,
-                    of: made,
-                    left,
-                })
-            }
-        }
+    /// Make it what is wanted, or leave it as it was.
+    pub fn make(&mut self, want: &State, rest: Rest) -> Result<(), Failure> {
+        let done = self.make_all_of(want, rest);
+        done.map_err(|why| self.fail(why))
     }
 
     /// Wait for the IPv6 addresses that were asked for. What is returned is still in doubt.
-    pub fn settle(
-        &mut self,
-        want: &State,
-        have: &State,
-        made: usize,
-    ) -> Result<Vec<(LinkAt, At<Address>)>, Failure> {
-        let settled = self.kernel.settle(want, SETTLE);
-        let settled = settled.map_err(|no| broken("cannot wait for the addresses", no))?;
-        match settled.taken.into_iter().next() {
-            None => Ok(settled.waiting),
-            Some(address) => {
-                let (address, left) = (Box::new(address), self.undo(have));
-                Err(Failure::Taken {
-                    address,
-                    made,
-                    left,
-                })
-            }
+    pub fn settle(&mut self, want: &State) -> Result<Vec<(LinkAt, At<Address>)>, Failure> {
+        match self.kernel.settle(want, SETTLE) {
+            Err(no) => Err(self.fail(broken("cannot wait for the addresses", no))),
+            Ok(settled) => match settled.taken.into_iter().next() {
+                Some(address) => Err(self.fail(Why::Taken(Box::new(address)))),
+                None => Ok(settled.waiting),
+            },
+        }
+    }
+
+    /// Come to a stop: undo what has been made.
+    pub fn fail(&mut self, why: Why) -> Failure {
+        let left = if self.of > 0 { self.undo() } else { Vec::new() };
+        Failure {
+            why,
+            made: self.made,
+            of: self.of,
+            left,
         }
     }
 
     /// Make as much of it as can be made: for taking down, where going on is better than
     /// going back. The refusals.
-    pub fn make_all(&mut self, want: &State) -> Result<Vec<(Change, Refusal)>, Failure> {
-        let have = self.look()?;
-        let changes = plan(want, &have, &self.journal, Rest::Goes).map_err(Failure::Obstacles)?;
-        let unready = self.store.set_unready();
-        unready.map_err(|e| Failure::Broken("cannot remove ready".into(), e))?;
+    pub fn make_what_can_be(&mut self, want: &State) -> Result<Vec<(Change, Refusal)>, Failure> {
+        let (have, journal) = &self.start;
+        let changes = plan(want, have, journal, Rest::Goes).map_err(Why::Obstacles)?;
+        self.store
+            .set_unready()
+            .map_err(|e| Why::Broken("cannot remove ready", e))?;
         let mut refused = Vec::new();
         for change in changes {
             if let Err(refusal) = self.step(&change, want) {
@@ -158,52 +129,109 @@ impl Work<'_> {
         Ok(refused)
     }
 
+    fn make_all_of(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
+        let mut now = self.start.0.clone();
+        for _ in 0..PASSES {
+            let changes = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
+            if changes.is_empty() {
+                return Ok(());
+            }
+            self.of += changes.len();
+            changes
+                .iter()
+                .for_each(|change| self.journal.note(change, &now));
+            self.write()?;
+            for change in changes {
+                let done = self.step(&change, want);
+                done.map_err(|refusal| Why::Refused(Box::new(change), refusal))?;
+                self.made += 1;
+            }
+            self.write()?;
+            now = self.look()?;
+        }
+        let left = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
+        let gone = || Refusal::from(io::Error::other("it was made, and is gone again"));
+        match left.into_iter().next() {
+            Some(change) => Err(Why::Refused(Box::new(change), gone())),
+            None => Ok(()),
+        }
+    }
+
     fn step(&mut self, change: &Change, want: &State) -> Result<(), Refusal> {
         // The kernel takes a source address only once it knows that it is free
         if matches!(&change.step, Step::AddRoute(route) if route.src.is_some_and(|a| a.is_ipv6())) {
             self.kernel.settle(want, SETTLE)?;
         }
-        self.kernel.make(&change.step)?;
-        self.journal.done(change);
+        self.make_one(change)?;
         (self.report)(change);
         Ok(())
     }
 
-    fn note(&mut self, changes: &[Change], have: &State) -> Result<(), Failure> {
-        for change in changes {
-            self.journal.note(change, have);
+    /// Which tables nft makes is known only by looking before and after.
+    fn make_one(&mut self, change: &Change) -> Result<(), Refusal> {
+        match &change.step {
+            Step::LoadRules { new, old } if new.tool == Tool::Nftables => {
+                let mut others = self.kernel.tables()?;
+                for table in old.iter().flat_map(|old| &old.tables) {
+                    others.remove(table);
+                }
+                self.kernel.make(&change.step)?;
+                let made = &self.kernel.tables()? - &others;
+                self.journal.note_tables(made.into_iter().collect());
+            }
+            step => self.kernel.make(step)?,
         }
-        self.write()
+        self.journal.done(change);
+        Ok(())
     }
 
-    fn write(&self) -> Result<(), Failure> {
-        let written = self.store.write(&self.journal);
-        written.map_err(|e| Failure::Broken("cannot write the journal".into(), e))
-    }
-
-    /// Make it what it was. What is left of that is returned; the commands for it are
-    /// what a person has to type.
-    fn undo(&mut self, before: &State) -> Vec<Change> {
-        let want = as_it_was(before, &self.journal);
-        for _ in 0..PASSES {
+    /// Make it what it was. What is left of that is returned.
+    fn undo(&mut self) -> Vec<Change> {
+        let want = as_it_was(&self.start.0, &self.journal);
+        let mut left = Vec::new();
+        for _ in 0..=PASSES {
             let Ok(now) = self.look() else { break };
-            let (changes, _) = plan_what_can_be(&want, &now, &self.journal, Rest::Goes);
-            if changes.is_empty() {
+            left = plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0;
+            if left.is_empty() {
                 break;
             }
-            for change in changes {
-                if self.kernel.make(&change.step).is_ok() {
-                    self.journal.done(&change);
-                }
+            for change in &left {
+                self.journal.note(change, &now);
+                let _ = self.make_one(change);
             }
         }
-        let now = self.look().unwrap_or_default();
-        self.journal.keep(&now);
+        if left.is_empty() {
+            self.journal = self.start.1.clone();
+        }
         let _ = self.write();
-        plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0
+        left
+    }
+
+    fn look(&mut self) -> Result<State, Why> {
+        look(self.kernel, &self.asked, &self.journal)
+    }
+
+    fn write(&self) -> Result<(), Why> {
+        let written = self.store.write(&self.journal);
+        written.map_err(|e| Why::Broken("cannot write the journal", e))
     }
 }
 
-pub(super) fn broken(what: &str, no: Refusal) -> Failure {
-    Failure::Broken(what.into(), io::Error::other(no.to_string()))
+/// What is there. Of the firewall's rules, that is what we loaded: what a namespace makes
+/// of them afterwards is its own affair.
+pub fn look(
+    kernel: &mut Kernel,
+    asked: &BTreeSet<LinkAt>,
+    journal: &Journal,
+) -> Result<State, Why> {
+    let have = kernel.look(asked);
+    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
+    Ok(State {
+        rules: journal.made.rules.clone(),
+        ..have
+    })
+}
+
+fn broken(what: &'static str, no: Refusal) -> Why {
+    Why::Broken(what, io::Error::other(no.to_string()))
 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::apply::{Failure, Work};
+use super::apply::{Why, Work};
 use super::{Call, Inside, asked, begin, complain, hold_signals, report, say, store};
 use crate::exit;
 use crate::kernel::netns;
@@ -67,8 +67,11 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
         asked: asked(&want, &journal),
         journal,
         report: &mut |change| say(&format!("+ {}", change.command(name))),
+        start: Default::default(),
+        made: 0,
+        of: 0,
     };
-    match work.make_all(&want) {
+    match work.begin().and_then(|()| work.make_what_can_be(&want)) {
         Ok(refused) if refused.is_empty() => match store.remove() {
             Ok(()) => exit::DONE,
             Err(e) => broken(name, "cannot remove its state folder", e),
@@ -85,8 +88,8 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
     }
 }
 
-fn broken(name: &NetnsName, what: &str, error: io::Error) -> u8 {
-    let failure = Failure::Broken(what.into(), error);
+fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> u8 {
+    let failure = Why::Broken(what, error).into();
     complain(&report::failure(name, &failure), exit::REFUSED)
 }
 

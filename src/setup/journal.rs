@@ -5,7 +5,7 @@ use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
 use crate::kernel::netns::Identity;
 use crate::model::route::RouteError;
-use crate::model::{Kind, Link, LinkAt, MacvlanMode, Route, State, Where};
+use crate::model::{Kind, Link, LinkAt, MacvlanMode, Route, Rules, State, Tool, Where};
 use crate::place::At;
 use crate::plan::Journal;
 
@@ -21,6 +21,17 @@ pub fn write(journal: &Journal, netns: Option<Identity>) -> String {
     if let Some((dev, ino)) = netns {
         ini.with_section(Some("namespace"))
             .set("identity", format!("{dev}:{ino}"));
+    }
+    for rules in &journal.made.rules {
+        let rules = &rules.value;
+        let mut section = Properties::new();
+        section.append("file", rules.file.as_str());
+        rules
+            .tables
+            .iter()
+            .for_each(|table| section.append("table", table.as_str()));
+        ini.entry(Some(format!("rules {}", rules.tool)))
+            .or_insert(section);
     }
     for (state, word) in [(&journal.made, "made"), (&journal.before, "before")] {
         for link in &state.links {
@@ -52,6 +63,13 @@ pub fn read(text: &str) -> Result<(Journal, Option<Identity>), String> {
     for (section, properties) in ini.iter() {
         let words: Vec<&str> = section.unwrap_or_default().split(' ').collect();
         let state = match words.first() {
+            Some(&"rules") => {
+                journal
+                    .made
+                    .rules
+                    .push(At::nobody(read_rules(&words, properties)?));
+                continue;
+            }
             Some(&"made") => &mut journal.made,
             Some(&"before") => &mut journal.before,
             _ => {
@@ -196,4 +214,16 @@ fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
         }));
     }
     Ok(())
+}
+
+/// All but their text, which has a file of its own beside the journal.
+fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
+    let word = words.get(1).copied().unwrap_or_default();
+    let tool = Tool::ALL.into_iter().find(|tool| tool.word() == word);
+    Ok(Rules {
+        tool: tool.ok_or_else(|| format!("rules of {word:?}"))?,
+        file: section.get("file").unwrap_or_default().into(),
+        text: String::new(),
+        tables: section.get_all("table").map(String::from).collect(),
+    })
 }

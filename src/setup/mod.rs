@@ -5,6 +5,7 @@ pub mod apply;
 mod down;
 mod journal;
 mod report;
+mod rules;
 mod status;
 mod store;
 mod up;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::geteuid;
 
-use apply::Failure;
+use apply::{Failure, Why};
 use store::Store;
 
 use crate::conf;
@@ -148,7 +149,8 @@ fn checked(call: &Call) -> Result<Vec<Want>, u8> {
 /// What the settings of a namespace ask for.
 fn settings(call: &Call, name: &NetnsName) -> Result<Want, Vec<Problem>> {
     let settings = conf::read(&call.conf_dir, name)?;
-    let want = build(&settings, &context())?;
+    let mut want = build(&settings, &context())?;
+    want.state.rules = rules::read(&want.rule_files)?;
     let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
     match want
         .state
@@ -258,8 +260,8 @@ fn begin(name: &NetnsName) -> Result<(Store, Journal, Kernel), u8> {
 
 /// Everything to look at a namespace with.
 fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
-    let unread = |e| Failure::Broken("cannot read the journal".into(), e);
-    let unopened = |e| Failure::Broken("cannot speak to the kernel".into(), e);
+    let unread = |e| Why::Broken("cannot read the journal", e);
+    let unopened = |e| Why::Broken("cannot speak to the kernel", e);
     let journal = store::journal(name).map_err(unread)?;
     Ok((journal, Kernel::new(name.clone()).map_err(unopened)?))
 }

@@ -5,41 +5,56 @@
 use crate::kernel::Refusal;
 use crate::kernel::processes::Process;
 use crate::name::NetnsName;
-use crate::plan::{Change, Step};
+use crate::plan::{Change, Obstacle, Step};
 
-use super::apply::Failure;
+use super::apply::{Failure, Why};
 
 /// The lines that tell of a failure, without the program's name before them.
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
-    match failure {
-        Failure::Obstacles(obstacles) => {
-            let lines = obstacles.iter().flat_map(|obstacle| {
-                let text = match obstacle.asked {
-                    Some(_) => obstacle.to_string(),
-                    None => format!("{netns}: {obstacle}"),
-                };
-                text.lines().map(String::from).collect::<Vec<_>>()
-            });
-            lines.chain([format!("{netns}: nothing was changed")]).collect()
+    let mut lines = why(netns, &failure.why);
+    let Failure { made, of, left, .. } = failure;
+    match left.as_slice() {
+        [] if *made == 0 => lines.push(format!("{netns}: nothing was changed")),
+        [] => lines.push(format!(
+            "{made} of {of} changes were made and have been undone"
+        )),
+        left => {
+            lines.push(format!(
+                "{made} of {of} changes were made, and could not all be undone; type"
+            ));
+            lines.extend(left.iter().map(|change| change.command(netns)));
         }
-        Failure::Refused { change, refusal, made, of, left } => {
-            let mut lines = refused(netns, change, refusal);
-            let made = format!("{made} of {of} changes were made");
-            lines.extend(undone(netns, &made, left));
-            lines
+    }
+    lines
+}
+
+fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
+    match why {
+        Why::Obstacles(obstacles) => {
+            let text = |obstacle: &Obstacle| match obstacle.asked {
+                Some(_) => obstacle.to_string(),
+                None => format!("{netns}: {obstacle}"),
+            };
+            let text: Vec<_> = obstacles.iter().map(text).collect();
+            text.join("\n").lines().map(String::from).collect()
         }
-        Failure::Taken { address, made, left } => {
-            let (link, address) = &**address;
-            let mut lines = vec![
-                format!("{netns}: {address} on {} is in use by another host", link.name),
-                asked(address.asked.as_deref(), "choose another address, or find who has it"),
-            ];
-            lines.extend(undone(netns, &format!("{made} changes were made"), left));
-            lines
+        Why::Refused(change, refusal) => refused(netns, change, refusal),
+        Why::Taken(taken) => {
+            let (link, address) = &**taken;
+            vec![
+                format!(
+                    "{netns}: {address} on {} is in use by another host",
+                    link.name
+                ),
+                asked(
+                    address.asked.as_deref(),
+                    "choose another address, or find who has it",
+                ),
+            ]
         }
-        Failure::Broken(what, error) => vec![
+        Why::Broken(what, error) => vec![
             format!("{netns}: {what}: {error}"),
-            "run it again as root; if it stays so, this is a fault of the machine or of this program".into(),
+            "it takes root, /proc, and a /run that can be written to".into(),
         ],
     }
 }
@@ -58,19 +73,6 @@ fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
     match asked {
         Some(asked) => format!("asked for by {asked}; {hint}"),
         None => hint.into(),
-    }
-}
-
-fn undone(netns: &NetnsName, made: &str, left: &[Change]) -> Vec<String> {
-    match left {
-        [] => vec![format!("{made} and have been undone")],
-        left => {
-            let mut lines = vec![format!(
-                "{made}; not all of them could be undone. What is left to type:"
-            )];
-            lines.extend(left.iter().map(|change| change.command(netns)));
-            lines
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use super::apply::{Failure, broken};
+use super::apply::{self, Failure};
 use super::{Call, asked, complain, look_on, report, say, settings, store};
 use crate::conf;
 use crate::exit;
@@ -132,8 +132,8 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
         }
     };
     let nothing = State::default();
-    let have = kernel.look(&asked(want.as_ref().unwrap_or(&nothing), &journal));
-    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
+    let asked = asked(want.as_ref().unwrap_or(&nothing), &journal);
+    let have = apply::look(&mut kernel, &asked, &journal)?;
     let mut status = of(name, &journal, want.as_ref(), &have);
     let mut code = if wrong { exit::WRONG } else { exit::DONE };
     if let Some(want) = &want {

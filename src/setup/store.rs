@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::journal;
 use crate::kernel::netns;
+use crate::model::Tool;
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state;
@@ -29,6 +30,11 @@ pub fn folder(name: &NetnsName) -> PathBuf {
     PathBuf::from(state::STATE).join(name.as_str())
 }
 
+/// The text of rules as they were loaded: to be put back when those after them fail.
+fn rules_file(name: &NetnsName, tool: Tool) -> PathBuf {
+    folder(name).join(format!("rules-{tool}"))
+}
+
 /// The namespace is whole.
 pub fn is_ready(name: &NetnsName) -> bool {
     folder(name).join(state::READY).exists()
@@ -42,6 +48,9 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
         Err(e) => Err(e),
         Ok(text) => {
             let (mut journal, recorded) = journal::read(&text).map_err(io::Error::other)?;
+            for rules in &mut journal.made.rules {
+                rules.value.text = fs::read_to_string(rules_file(name, rules.value.tool))?;
+            }
             if netns::identity(name.as_str()).ok() != recorded {
                 journal.forget_netns();
             }
@@ -88,6 +97,12 @@ impl Store {
 
     /// Write the journal down, before what it says is done.
     pub fn write(&self, journal: &Journal) -> io::Result<()> {
+        for rules in &journal.made.rules {
+            let path = rules_file(&self.name, rules.value.tool);
+            if fs::read_to_string(&path).ok().as_ref() != Some(&rules.value.text) {
+                self.replace(&path, &rules.value.text)?;
+            }
+        }
         let netns = netns::identity(self.name.as_str()).ok();
         self.replace(state::JOURNAL, &journal::write(journal, netns))
     }
@@ -116,8 +131,11 @@ impl Store {
 
     /// Nothing of ours is left: the folder goes, its lock last.
     pub fn remove(self) -> io::Result<()> {
-        for file in [state::READY, state::ETC_MODE, state::JOURNAL, state::LOCK] {
-            match fs::remove_file(self.folder.join(file)) {
+        let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
+        let files = [state::READY, state::ETC_MODE, state::JOURNAL, state::LOCK];
+        let files = files.map(|file| self.folder.join(file));
+        for file in rules.iter().chain(&files) {
+            match fs::remove_file(file) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                 _ => {}
             }
@@ -125,8 +143,8 @@ impl Store {
         fs::remove_dir(&self.folder)
     }
 
-    fn replace(&self, file: &str, text: &str) -> io::Result<()> {
-        let new = self.folder.join(format!("{file}.new"));
+    fn replace(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
+        let new = self.folder.join("new");
         fs::write(&new, text)?;
         fs::rename(new, self.folder.join(file))
     }
@@ -147,7 +165,7 @@ pub fn all() -> io::Result<Vec<NetnsName>> {
 }
 
 /// The file that is locked still is the one that others will find.
-fn is_at(file: &File, path: &std::path::Path) -> bool {
+fn is_at(file: &File, path: &Path) -> bool {
     let identity = |found: fs::Metadata| (found.dev(), found.ino());
     match (file.metadata(), fs::metadata(path)) {
         (Ok(held), Ok(found)) => identity(held) == identity(found),

@@ -1,6 +1,6 @@
 //! `up`, `reload` and `plan`: making a namespace what its settings say, or saying how.
 
-use super::apply::{Failure, Work, broken};
+use super::apply::{Failure, Why, Work, look};
 use super::store::Store;
 use super::{Call, asked, begin, complain, hold_signals, look_on, report, say};
 use crate::exit;
@@ -39,6 +39,9 @@ fn locked(call: &Call, want: &Want, rest: Rest) -> u8 {
         asked: asked(&state, &journal),
         journal,
         report: &mut |change| say(&format!("+ {}", change.command(name))),
+        start: Default::default(),
+        made: 0,
+        of: 0,
     };
     let done = make_and_settle(call, want, &state, rest, &mut work);
     let journal = work.journal;
@@ -55,12 +58,12 @@ fn make_and_settle(
     rest: Rest,
     work: &mut Work,
 ) -> Result<(), Failure> {
-    let have = work.look()?;
+    work.begin()?;
     if call.verbose {
-        say_held(&want.name, state, &have);
+        say_held(&want.name, state, &work.start.0);
     }
-    let made = work.make(state, &have, rest)?;
-    for (link, address) in work.settle(&want.state, &have, made)? {
+    work.make(state, rest)?;
+    for (link, address) in work.settle(&want.state)? {
         let lines = [
             format!(
                 "{}: {address} on {} cannot be bound yet",
@@ -71,7 +74,7 @@ fn make_and_settle(
         complain(&lines, exit::DONE);
     }
     let ready = work.store.set_ready(want.overlay);
-    ready.map_err(|e| Failure::Broken("cannot write ready".into(), e))
+    ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
 }
 
 fn say_held(name: &NetnsName, state: &State, have: &State) {
@@ -82,11 +85,7 @@ fn say_held(name: &NetnsName, state: &State, have: &State) {
 
 /// What was is there again, unless some of it could not be undone.
 fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> u8 {
-    let whole = match failure {
-        Failure::Refused { left, .. } | Failure::Taken { left, .. } => left.is_empty(),
-        Failure::Obstacles(_) | Failure::Broken(..) => true,
-    };
-    if !whole {
+    if !failure.left.is_empty() {
         let _ = store.set_unready();
     }
     // Where nothing is ours, a namespace of somebody else's is to be joined still
@@ -117,8 +116,7 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
 fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
     let (journal, mut kernel) = look_on(&want.name)?;
     let state = journal.with_returns(want.state.clone());
-    let have = kernel.look(&asked(&state, &journal));
-    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
-    let changes = changes(&state, &have, &journal, Rest::Goes).map_err(Failure::Obstacles)?;
+    let have = look(&mut kernel, &asked(&state, &journal), &journal)?;
+    let changes = changes(&state, &have, &journal, Rest::Goes).map_err(Why::Obstacles)?;
     Ok((state, have, changes))
 }

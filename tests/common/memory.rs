@@ -6,7 +6,7 @@
 
 use ipnet::IpNet;
 use netns_services::model::{
-    Address, Kind, Link, LinkAt, Mac, MacvlanMode, Route, RouteKind, State, Where,
+    Address, Kind, Link, LinkAt, Mac, MacvlanMode, Route, RouteKind, Rules, State, Tool, Where,
 };
 use netns_services::name::LinkName;
 use netns_services::place::At;
@@ -45,6 +45,17 @@ impl Memory {
             Step::AddRoute(route) => self.add_route(route, false),
             Step::ReplaceRoute(route) => self.add_route(route, true),
             Step::DelRoute(route) => self.del_route(route),
+            Step::LoadRules { new, .. } => {
+                self.state
+                    .rules
+                    .retain(|rules| rules.value.tool != new.tool);
+                self.state.rules.push(At::nobody((**new).clone()));
+                Ok(())
+            }
+            Step::UnloadRules(old) => {
+                self.state.rules.retain(|rules| rules.value != **old);
+                Ok(())
+            }
             Step::WriteResolvConf(text) => {
                 Ok(self.state.resolv_conf = Some(At::nobody(text.clone())))
             }
@@ -94,6 +105,7 @@ impl Memory {
             return Err(format!("{} would be left to chance", link.name));
         }
         self.state.netns = false;
+        self.state.rules.clear();
         let inside: Vec<_> = self
             .state
             .links
@@ -400,12 +412,23 @@ pub fn settings() -> impl Strategy<Value = State> {
             (dress(Where::Inside, name), mtu, mac, any::<bool>())
         })
         .collect();
-    (chosen, each, proptest::option::of("[a-z]{1,4}")).prop_map(move |(chosen, each, dns)| {
+    let rules = proptest::option::of(prop_oneof![Just("one"), Just("two")]);
+    let whole = (proptest::option::of("[a-z]{1,4}"), rules);
+    (chosen, each, whole).prop_map(move |(chosen, each, (dns, rules))| {
+        let rules = rules.map(|text| {
+            At::nobody(Rules {
+                tool: Tool::Nftables,
+                file: "/rules".into(),
+                text: text.into(),
+                tables: Vec::new(),
+            })
+        });
         let mut state = State {
             netns: true,
             ..State::default()
         };
         state.resolv_conf = dns.map(At::nobody);
+        state.rules = rules.into_iter().collect();
         let mut lo = link(Where::Inside, "lo", Kind::Loopback);
         lo.up = Some(true);
         state.links.push(lo);

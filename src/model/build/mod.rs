@@ -11,6 +11,7 @@ mod masters;
 mod order;
 mod resolv;
 mod routes;
+mod rules;
 
 use super::State;
 use super::route::Names;
@@ -19,6 +20,7 @@ use crate::name::NetnsName;
 use crate::place::{At, Place, Problem};
 
 pub use resolv::RESOLV_CONF_MARK;
+pub use rules::RuleFile;
 
 /// What the settings do not say but their meaning depends on.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,8 @@ pub struct Want {
     pub state: State,
     /// `/etc/netns/NAME` is laid over `/etc` as a whole, not bound file by file.
     pub overlay: bool,
+    /// The rules to load, in their order; the state gets them when they have been read.
+    pub rule_files: Vec<RuleFile>,
 }
 
 /// Makes of the settings what they ask for. The problems are in the order of the files,
@@ -50,6 +54,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let routes = routes::routes(settings, context, &mut problems);
     let resolv_conf = resolv::resolv_conf(settings, &mut problems);
     let overlay = overlay(settings, &mut problems);
+    let rule_files = rules::files(settings, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
@@ -66,8 +71,10 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
             links,
             routes: routes.collect(),
             resolv_conf,
+            rules: Vec::new(),
         },
         overlay,
+        rule_files,
     })
 }
 

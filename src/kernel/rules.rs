@@ -1,0 +1,214 @@
+//! Loading a firewall's rules in a namespace, by the programs that know their languages:
+//! ipset(8), nft(8), iptables-restore(8). Each load is all or nothing.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::process::{Command, Output, Stdio};
+
+use super::{Kernel, Refusal, in_netns};
+use crate::model::{Rules, Tool, Where};
+
+/// Where the programs are looked for: they are the system's.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The chains that every table of iptables has.
+const CHAINS: [(&str, &[&str]); 5] = [
+    ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
+    ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
+    (
+        "mangle",
+        &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+    ),
+    ("raw", &["PREROUTING", "OUTPUT"]),
+    ("security", &["INPUT", "FORWARD", "OUTPUT"]),
+];
+
+impl Kernel {
+    /// Load rules, in the place of `old`.
+    pub(super) fn load_rules(&mut self, new: &Rules, old: Option<&Rules>) -> Result<(), Refusal> {
+        let netns = self.open(&Where::Inside)?;
+        match new.tool {
+            Tool::Ipset => load_sets(&netns, new, old),
+            Tool::Nftables => nft(&netns, &new.file, &(delete_tables(old) + &new.text)),
+            tool => {
+                let program = format!("{tool}-restore");
+                let text = new.text.clone() + &cleared(new, old);
+                feed(&netns, &program, &["--test"], &new.file, &new.text)?;
+                feed(&netns, &program, &["-w", "5"], &new.file, &text)
+            }
+        }
+    }
+
+    /// Take away the rules that were loaded.
+    pub(super) fn unload_rules(&mut self, old: &Rules) -> Result<(), Refusal> {
+        let netns = self.open(&Where::Inside)?;
+        let none = Rules {
+            text: String::new(),
+            ..old.clone()
+        };
+        match old.tool {
+            Tool::Ipset => {
+                let text = destroy(old.sets());
+                feed(&netns, "ipset", &["-exist", "restore"], &old.file, &text)
+            }
+            Tool::Nftables => nft(&netns, &old.file, &delete_tables(Some(old))),
+            tool => {
+                let text = cleared(&none, Some(old));
+                feed(
+                    &netns,
+                    &format!("{tool}-restore"),
+                    &["-w", "5"],
+                    &old.file,
+                    &text,
+                )
+            }
+        }
+    }
+
+    /// The tables of nftables that there are, as `FAMILY NAME`.
+    pub fn tables(&mut self) -> Result<BTreeSet<String>, Refusal> {
+        let netns = self.open(&Where::Inside)?;
+        let listed = run(&netns, "nft", &["list", "tables"], "")?;
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let names = listed
+            .lines()
+            .filter_map(|line| line.strip_prefix("table "));
+        Ok(names.map(str::to_string).collect())
+    }
+}
+
+/// A set that is there is filled beside itself, and the two change places: rules that
+/// name it never see it half full.
+fn load_sets(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), Refusal> {
+    let there = run(netns, "ipset", &["list", "-name"], "")?;
+    let there = String::from_utf8_lossy(&there.stdout).into_owned();
+    let there: BTreeSet<&str> = there.lines().collect();
+    let both: Vec<&str> = new
+        .sets()
+        .into_iter()
+        .filter(|set| there.contains(set))
+        .collect();
+    let beside: Vec<String> = (0..both.len()).map(|n| format!("netns-new-{n}")).collect();
+    let mut text = String::new();
+    for line in new.text.lines() {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        let set = words
+            .get(1)
+            .and_then(|set| both.iter().position(|other| other == set));
+        if let Some(n) = set {
+            words[1] = &beside[n];
+        }
+        text += &(words.join(" ") + "\n");
+    }
+    for (set, other) in both.iter().zip(&beside) {
+        text += &format!("swap {other} {set}\ndestroy {other}\n");
+    }
+    let ipset = |text: &str| feed(netns, "ipset", &["-exist", "restore"], &new.file, text);
+    let loaded = ipset(&text);
+    if loaded.is_err() {
+        for other in &beside {
+            let _ = ipset(&destroy(vec![other]));
+        }
+    }
+    // A set that rules still name cannot go
+    let gone = old.map(Rules::sets).unwrap_or_default();
+    for set in gone
+        .into_iter()
+        .filter(|set| loaded.is_ok() && !new.sets().contains(set))
+    {
+        let _ = ipset(&destroy(vec![set]));
+    }
+    loaded
+}
+
+fn destroy(sets: Vec<&str>) -> String {
+    sets.iter().map(|set| format!("destroy {set}\n")).collect()
+}
+
+/// The beginning of nft's input that takes the old tables away, in the same transaction.
+/// It is no line of its own, so that nft's messages count the file's lines.
+fn delete_tables(old: Option<&Rules>) -> String {
+    let tables = old.map(|old| old.tables.as_slice()).unwrap_or_default();
+    // Named before it is deleted, for it may be gone already
+    tables
+        .iter()
+        .map(|table| format!("table {table}; delete table {table}; "))
+        .collect()
+}
+
+/// What empties those tables of the old rules that the new ones do not have.
+fn cleared(new: &Rules, old: Option<&Rules>) -> String {
+    let tables = |rules: &Rules| -> BTreeSet<String> {
+        let names = rules.text.lines().filter_map(|line| line.strip_prefix('*'));
+        names.map(|name| name.trim().to_string()).collect()
+    };
+    let gone = old
+        .map(|old| &tables(old) - &tables(new))
+        .unwrap_or_default();
+    let clear = |table: &String| {
+        let chains = CHAINS
+            .iter()
+            .find(|(name, _)| name == table)
+            .map(|(_, chains)| *chains);
+        let chains = chains
+            .unwrap_or_default()
+            .iter()
+            .map(|chain| format!(":{chain} ACCEPT [0:0]\n"));
+        format!("\n*{table}\n{}COMMIT\n", chains.collect::<String>())
+    };
+    gone.iter().map(clear).collect()
+}
+
+fn nft(netns: &File, file: &str, text: &str) -> Result<(), Refusal> {
+    feed(netns, "nft", &["-f", "-"], file, text)
+}
+
+/// Give a program its input. What it says against it is the refusal.
+fn feed(netns: &File, program: &str, args: &[&str], file: &str, text: &str) -> Result<(), Refusal> {
+    let done = run(netns, program, args, text)?;
+    match done.status.success() {
+        true => Ok(()),
+        false => Err(Refusal {
+            errno: io::Error::from(ErrorKind::InvalidInput),
+            said: Some(said(file, &String::from_utf8_lossy(&done.stderr))),
+        }),
+    }
+}
+
+/// The program's own words, and the file's name in the place of the input's.
+fn said(file: &str, words: &str) -> String {
+    let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("Try `"))
+        .take(2)
+        .collect();
+    match lines.first() {
+        Some(first) if first.starts_with("/dev/stdin:") => first.replace("/dev/stdin", file),
+        _ => format!("{file}: {}", lines.join("; ")),
+    }
+}
+
+fn run(netns: &File, program: &str, args: &[&str], input: &str) -> Result<Output, Refusal> {
+    let output = in_netns(netns, || {
+        let mut child = Command::new(program)
+            .args(args)
+            .env("PATH", PATH)
+            .env("LC_ALL", "C")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .current_dir("/")
+            .spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // It can end, and say why, before it has read all
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        child.wait_with_output()
+    });
+    output.map_err(|errno| Refusal {
+        said: (errno.kind() == ErrorKind::NotFound)
+            .then(|| format!("there is no program {program}; install the package that has it")),
+        errno,
+    })
+}

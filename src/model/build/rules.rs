@@ -1,0 +1,45 @@
+//! `netns_ipset`, `netns_nftables`, `netns_iptables` and `netns_ip6tables` in, the files
+//! to load out. Reading them is not this stage's.
+
+use crate::conf::Settings;
+use crate::model::rules::Tool;
+use crate::name::NetnsName;
+use crate::place::{At, Problem};
+use crate::state;
+
+/// A rule file that is to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleFile {
+    /// By whom.
+    pub tool: Tool,
+    /// Its path. If no setting asked for it, it is loaded if it is there.
+    pub path: At<String>,
+}
+
+pub(super) fn files(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<RuleFile> {
+    let file = |tool: Tool| match settings.get(&format!("netns_{tool}")) {
+        None => RuleFile {
+            tool,
+            path: At::nobody(default(&settings.name, tool)),
+        },
+        Some(setting) => {
+            let path = setting.whole();
+            if !path.text.starts_with('/') || path.text.contains(char::is_whitespace) {
+                let example = default(&settings.name, tool);
+                problems.push(path.problem(
+                    "is not the path of a file",
+                    format!("expected one that begins with / and has no blanks, such as {example}"),
+                ));
+            }
+            RuleFile {
+                tool,
+                path: path.at(path.text.to_string()),
+            }
+        }
+    };
+    Tool::ALL.into_iter().map(file).collect()
+}
+
+fn default(name: &NetnsName, tool: Tool) -> String {
+    format!("{}/{name}/{}", state::ETC, tool.default_file())
+}

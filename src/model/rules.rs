@@ -1,0 +1,90 @@
+//! Rules for a namespace's firewall, as the text that a program loads. What the text says
+//! is that program's. No I/O.
+
+use std::fmt;
+
+/// The text of a rule file, and who loads it.
+///
+/// Comparing leaves out what loading it gave.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The program, and with it the language.
+    pub tool: Tool,
+    /// The file it was read from, for messages and commands.
+    pub file: String,
+    /// The whole text.
+    pub text: String,
+    /// Of nftables, once loaded: the tables that were not there before, as `FAMILY NAME`.
+    pub tables: Vec<String>,
+}
+
+impl PartialEq for Rules {
+    fn eq(&self, other: &Self) -> bool {
+        (self.tool, &self.file, &self.text) == (other.tool, &other.file, &other.text)
+    }
+}
+
+impl Eq for Rules {}
+
+/// The programs that load rules, in the order in which they do: rules name sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tool {
+    /// ipset(8): sets, as `ipset save` prints them.
+    Ipset,
+    /// nft(8).
+    Nftables,
+    /// iptables-restore(8).
+    Iptables,
+    /// ip6tables-restore(8).
+    Ip6tables,
+}
+
+impl Tool {
+    /// All of them, in their order.
+    pub const ALL: [Tool; 4] = [Tool::Ipset, Tool::Nftables, Tool::Iptables, Tool::Ip6tables];
+
+    /// The end of the setting `netns_…` that names the file, and the word of the journal.
+    pub fn word(self) -> &'static str {
+        match self {
+            Tool::Ipset => "ipset",
+            Tool::Nftables => "nftables",
+            Tool::Iptables => "iptables",
+            Tool::Ip6tables => "ip6tables",
+        }
+    }
+
+    /// Where its file is if no setting says so, in `/etc/netns/NAME`.
+    pub fn default_file(self) -> &'static str {
+        match self {
+            Tool::Ipset => "ipset.conf",
+            Tool::Nftables => "nftables.nft",
+            Tool::Iptables => "iptables/rules.v4",
+            Tool::Ip6tables => "iptables/rules.v6",
+        }
+    }
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl Rules {
+    /// The names of the sets that a text of ipset's makes: `create NAME TYPE …`.
+    pub fn sets(&self) -> Vec<&str> {
+        if self.tool != Tool::Ipset {
+            return Vec::new();
+        }
+        let lines = self.text.lines().map(|line| line.split_ascii_whitespace());
+        lines.filter_map(set_created).collect()
+    }
+}
+
+/// `create NAME TYPE …`, or its short forms
+fn set_created<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let verb = words.next()?;
+    words
+        .next()
+        .filter(|_| ["create", "-N", "--create", "n"].contains(&verb))
+}

@@ -1,0 +1,288 @@
+//! The firewall that netns-setup loads: before the first packet, all or nothing, and in
+//! the place of the one before. nft, iptables-save and ipset are the judges.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use std::net::UdpSocket;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use common::Sandbox;
+use far::{dump, in_netns, is_again, sandbox, setup, write};
+
+/// Without IPv6, whose addresses take a second each time.
+const SETTINGS: &str = "netns_links=eth1\nconfig_eth1=192.0.2.10/24\n";
+
+/// Drops all that comes in, and counts it. There is no `flush ruleset` in it.
+const DROP: &str = "table inet fw {
+	chain input {
+		type filter hook input priority filter; policy drop;
+		iif lo accept
+		counter
+	}
+}
+";
+
+const NFT: &str = "/etc/netns/mgmt/nftables.nft";
+const V4: &str = "/etc/netns/mgmt/iptables/rules.v4";
+const V6: &str = "/etc/netns/mgmt/iptables/rules.v6";
+const SETS: &str = "/etc/netns/mgmt/ipset.conf";
+
+fn inside(sandbox: &Sandbox, command: &str) -> String {
+    sandbox
+        .sh(&format!("ip netns exec mgmt {command}"))
+        .ok()
+        .stdout
+}
+
+/// The packets that UDP itself got to see, whatever it did with them.
+fn accepted(sandbox: &Sandbox) -> u64 {
+    let snmp = inside(sandbox, "cat /proc/net/snmp");
+    let counts: Vec<&str> = snmp
+        .lines()
+        .filter(|line| line.starts_with("Udp: "))
+        .collect();
+    // InDatagrams and NoPorts
+    let words: Vec<&str> = counts[1].split(' ').collect();
+    words[1].parse::<u64>().unwrap() + words[2].parse::<u64>().unwrap()
+}
+
+fn dropped(sandbox: &Sandbox) -> u64 {
+    let listed = inside(sandbox, "nft list ruleset");
+    let (_, rest) = listed.split_once("counter packets ").unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Set it up and take it down again and again under a flood from outside: how many
+/// packets were let in, and how many were not.
+fn flooded(sandbox: &Sandbox, rounds: usize, count: impl Fn(&Sandbox) -> (u64, u64)) -> (u64, u64) {
+    sandbox
+        .sh("ip -n far neigh replace 192.0.2.10 lladdr 52:54:00:00:00:01 nud permanent dev far1")
+        .ok();
+    let socket = in_netns(sandbox, "far", || UdpSocket::bind("192.0.2.1:0").unwrap());
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let limit = Instant::now() + Duration::from_secs(120);
+            while !over.load(Ordering::Relaxed) && Instant::now() < limit {
+                for _ in 0..20 {
+                    // Refused while there is no link to send it over
+                    let _ = socket.send_to(b"flood", "192.0.2.10:9");
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        });
+        let mut sums = (0, 0);
+        for _ in 0..rounds {
+            setup(sandbox, "up mgmt").ok();
+            std::thread::sleep(Duration::from_millis(10));
+            let counts = count(sandbox);
+            sums = (sums.0 + counts.0, sums.1 + counts.1);
+            setup(sandbox, "down mgmt").ok();
+        }
+        over.store(true, Ordering::Relaxed);
+        sums
+    })
+}
+
+#[test]
+fn not_one_packet_passes_before_the_firewall_stands() {
+    let sandbox = sandbox(SETTINGS);
+    let (open, _) = flooded(&sandbox, 2, |sandbox| (accepted(sandbox), 0));
+    assert!(
+        open > 0,
+        "the flood does not reach the namespace: this would prove nothing"
+    );
+    sandbox.sh("ip -n far neigh flush all").ok();
+    sandbox.write(NFT, DROP);
+    let (open, closed) = flooded(&sandbox, 50, |sandbox| {
+        (accepted(sandbox), dropped(sandbox))
+    });
+    assert_eq!(open, 0);
+    assert!(closed > 0);
+}
+
+#[test]
+fn the_plan_shows_it_before_the_first_link_comes_up() {
+    let sandbox = sandbox(SETTINGS);
+    sandbox.write(NFT, DROP);
+    sandbox.write(V4, "*filter\n:INPUT DROP [0:0]\nCOMMIT\n");
+    let expected = "\
++ ip netns add mgmt
++ ip link set eth1 netns mgmt
++ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft
++ ip netns exec mgmt iptables-restore -w 5 /etc/netns/mgmt/iptables/rules.v4
++ ip -n mgmt link set lo up
++ ip -n mgmt link set eth1 up
++ ip -n mgmt address add 192.0.2.10/24 dev eth1
+";
+    setup(&sandbox, "plan mgmt").ok().stdout(expected);
+    setup(&sandbox, "up mgmt").ok().stdout(expected);
+    setup(&sandbox, "up mgmt").ok().stdout("");
+    setup(&sandbox, "status mgmt").ok();
+    sandbox.write(NFT, &DROP.replace("iif lo", "iifname lo"));
+    let run = setup(&sandbox, "status mgmt").code(1);
+    assert!(
+        run.stdout
+            .ends_with("+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft\n"),
+        "{run}"
+    );
+}
+
+#[test]
+fn a_broken_file_at_up_leaves_no_link_up_and_nothing_behind() {
+    let sandbox = sandbox(SETTINGS);
+    let before = dump(&sandbox, "");
+    for (file, text, expected) in [
+        (
+            NFT,
+            DROP.replace("drop;", "dropp;"),
+            "/etc/netns/mgmt/nftables.nft:3:",
+        ),
+        (
+            V4,
+            "*filter\n-A INPUT -j NOWHERE\nCOMMIT\n".into(),
+            "/etc/netns/mgmt/iptables/rules.v4: ",
+        ),
+        (
+            V6,
+            "*filter\n:INPUT DROP\n-A INPUT --nonsense\nCOMMIT\n".into(),
+            "/etc/netns/mgmt/iptables/rules.v6: ",
+        ),
+        (
+            SETS,
+            "create a hash:nonsense\n".into(),
+            "/etc/netns/mgmt/ipset.conf: ",
+        ),
+    ] {
+        sandbox.write(file, &text);
+        let run = setup(&sandbox, "up mgmt").code(111);
+        assert!(!run.stdout.contains(" up\n"), "{run}");
+        assert!(run.stderr.contains(expected), "{run}");
+        assert!(
+            run.stderr
+                .ends_with("changes were made and have been undone\n"),
+            "{run}"
+        );
+        sandbox
+            .sh(&format!("rm {file}; [ ! -e /run/netns/mgmt ]"))
+            .ok();
+        is_again(&sandbox, "", &before);
+    }
+}
+
+#[test]
+fn a_broken_file_at_reload_leaves_the_old_rules_standing() {
+    let sandbox = sandbox(SETTINGS);
+    sandbox.write(NFT, DROP);
+    sandbox.write(
+        V4,
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n",
+    );
+    setup(&sandbox, "up mgmt").ok();
+    // In whatever order the tables are now
+    let rules = |sandbox| {
+        let listed = inside(sandbox, "nft -s list ruleset");
+        let mut tables: Vec<_> = listed.split("table ").map(String::from).collect();
+        tables.sort();
+        tables
+    };
+    let before = rules(&sandbox);
+    sandbox.write(NFT, "table inet fw { chain input { nonsense; } }\n");
+    let run = setup(&sandbox, "reload mgmt").code(111);
+    assert!(
+        run.stderr.contains("/etc/netns/mgmt/nftables.nft:1:"),
+        "{run}"
+    );
+    assert_eq!(rules(&sandbox), before);
+    // One that is right, followed by one that is not: the first is put back
+    sandbox.write(NFT, &DROP.replace("fw", "other"));
+    sandbox.write(
+        V4,
+        "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -j NOWHERE\nCOMMIT\n",
+    );
+    setup(&sandbox, "reload mgmt").code(111);
+    assert_eq!(rules(&sandbox), before);
+    assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
+}
+
+#[test]
+fn reload_replaces_what_was_loaded_and_nothing_else() {
+    let sandbox = sandbox(SETTINGS);
+    sandbox.write(NFT, DROP);
+    setup(&sandbox, "up mgmt").ok();
+    inside(&sandbox, "nft add table inet theirs");
+    sandbox.write(
+        NFT,
+        &DROP.replace("iif lo accept", "iif lo accept\n tcp dport 22 accept"),
+    );
+    setup(&sandbox, "reload mgmt").ok();
+    let rules = inside(&sandbox, "nft list ruleset");
+    assert_eq!(rules.matches("iif \"lo\" accept").count(), 1, "{rules}");
+    assert!(
+        rules.contains("tcp dport 22 accept") && rules.contains("table inet theirs"),
+        "{rules}"
+    );
+    sandbox.write(NFT, &DROP.replace("fw", "renamed"));
+    setup(&sandbox, "reload mgmt").ok();
+    let tables = inside(&sandbox, "nft list tables");
+    assert_eq!(tables, "table inet theirs\ntable inet renamed\n");
+    sandbox.sh(&format!("rm {NFT}")).ok();
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(inside(&sandbox, "nft list tables"), "table inet theirs\n");
+}
+
+#[test]
+fn sets_and_iptables_in_both_families() {
+    let sandbox = sandbox(SETTINGS);
+    sandbox.write(
+        SETS,
+        "create good hash:net family inet\nadd good 192.0.2.0/24\ncreate old hash:ip\n",
+    );
+    let rules = "*filter\n:INPUT DROP [0:0]\n-A INPUT -m set --match-set good src -j ACCEPT\nCOMMIT\n*nat\n-A POSTROUTING -j MASQUERADE\nCOMMIT\n";
+    sandbox.write(V4, rules);
+    sandbox.write(V6, "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n");
+    setup(&sandbox, "up mgmt").ok();
+    assert!(inside(&sandbox, "iptables-save").contains("--match-set good src -j ACCEPT"));
+    assert!(inside(&sandbox, "ip6tables-save").contains(":FORWARD DROP"));
+    inside(&sandbox, "ipset test good 192.0.2.9 2>&1");
+    // A set is swapped under the rules that name it; a table that is no longer there is
+    // emptied; the host has seen nothing of all this
+    sandbox.write(
+        SETS,
+        "create good hash:net family inet\nadd good 198.51.100.0/24\n",
+    );
+    sandbox.write(V4, rules.split("*nat").next().unwrap());
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(inside(&sandbox, "ipset save good | grep -c add"), "1\n");
+    inside(&sandbox, "ipset test good 198.51.100.9 2>&1");
+    assert!(!inside(&sandbox, "iptables-save").contains("MASQUERADE"));
+    assert!(inside(&sandbox, "iptables-save").contains("--match-set good"));
+    assert_eq!(inside(&sandbox, "ipset list -name"), "good\n");
+    assert_eq!(
+        sandbox.sh("ipset list -name; nft list tables").ok().stdout,
+        ""
+    );
+}
+
+#[test]
+fn a_file_that_a_setting_names_must_be_there_and_be_roots_alone() {
+    let sandbox = sandbox(SETTINGS);
+    write(&sandbox, &format!("{SETTINGS}netns_nftables=/etc/my.nft\n"));
+    setup(&sandbox, "up mgmt").code(100).stderr(
+        "netns-setup: /etc/conf.d/netns.mgmt:3: netns_nftables=\"/etc/my.nft\": there is no such file\n\
+         netns-setup: write the rules there, or take the setting away\n\
+         netns-setup: 1 problem in the settings of mgmt; nothing was changed\n",
+    );
+    sandbox.write("/etc/my.nft", DROP);
+    sandbox.sh("chmod 666 /etc/my.nft").ok();
+    let run = setup(&sandbox, "up mgmt").code(100);
+    assert!(run.stderr.contains("/etc/my.nft"), "{run}");
+    sandbox.sh("chmod 600 /etc/my.nft").ok();
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(inside(&sandbox, "nft list tables"), "table inet fw\n");
+}
