@@ -8,9 +8,11 @@ use testbed::{Shell, run};
 
 testbed::scenarios! { "openrc":
     a_daemon_runs_inside_and_nowhere_else
+    a_firewall_is_never_stopped_on_the_host
     a_namespace_made_by_others_is_joined
     a_restart_with_wrong_settings_stops_nothing
     a_runlevels_settings_do_not_drop_the_namespace
+    a_script_with_its_own_start_runs_inside_whole
     a_service_on_the_host_does_not_notice
     a_whole_machine_boots_and_shuts_down
     every_kind_of_daemon_is_found_again
@@ -37,4 +39,17 @@ fn the_hook_is_understood_by_bash() {
         "openrc",
         "a_daemon_runs_inside_and_nowhere_else",
     );
+}
+
+// Alpine has no System V scripts.
+#[test]
+fn a_system_v_script_runs_inside_whole() {
+    for suite in ["trixie", "bookworm"] {
+        run(
+            suite,
+            Shell::Busybox,
+            "openrc",
+            "a_system_v_script_runs_inside_whole",
+        );
+    }
 }
