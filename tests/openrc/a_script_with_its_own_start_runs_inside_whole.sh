@@ -96,9 +96,13 @@ refused rc-service other start
 says '/etc/conf.d/other:1'
 is_gone sleep || fail "it runs"
 
-# Reading dependencies has made nothing.
-$judge netns del mgmt
+# The namespace is not made by the script, neither when it is stopped without one nor
+# when it is read for its dependencies.
 later
-touch /etc/conf.d/fw.mgmt
+sed -i /netns_mode/d /etc/conf.d/fw.mgmt
+run 0 rc-service fw.mgmt start
+$judge netns del mgmt
+run 0 rc-service fw.mgmt stop
+[ ! -e /run/netns/mgmt ] || fail "the namespace was made by a stop"
 rc-update -u
 [ ! -e /run/netns/mgmt ] || fail "the namespace was made while the script was read"
