@@ -1,0 +1,9 @@
+//! The scenarios of tests/vm on virtual machines: what takes a real network card, or
+//! links that the kernel of the machine that tests does not have.
+
+mod testbed;
+
+#[test]
+fn a_card_goes_in_and_comes_back() {
+    testbed::run_vm("alpine", "vm", "a_card_goes_in_and_comes_back");
+}
