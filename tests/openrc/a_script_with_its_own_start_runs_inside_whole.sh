@@ -86,7 +86,7 @@ run 3 rc-service fw.mgmt status
 
 # What neither supervisor starts is not started.
 script other <<'END'
-supervisor=s6
+supervisor=runit
 command=/bin/sleep
 command_args=600
 END

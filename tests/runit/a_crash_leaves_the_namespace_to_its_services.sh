@@ -9,6 +9,12 @@ service netns-mgmt netns
 sshd
 runit
 run 0 sv start netns-mgmt
+
+# While it is not whole, `sv start` of a service inside waits, and fails in the end.
+mv /run/netns-services/mgmt/ready /run/away
+run 1 sv -w 1 check netns-mgmt
+mv /run/away /run/netns-services/mgmt/ready
+
 inode=$(netns_named mgmt)
 crash()
 {
@@ -19,11 +25,6 @@ crash()
 }
 is_another() { [ "$(pid_of netns-mgmt)" != "$watch" ] && sv check netns-mgmt >/dev/null; }
 crash
-
-# While it is not whole, `sv start` of a service inside waits, and fails in the end.
-mv /run/netns-services/mgmt/ready /run/away
-run 1 sv -w 1 check netns-mgmt
-mv /run/away /run/netns-services/mgmt/ready
 
 run 0 sv start sshd
 eventually "it listens" has_listeners 2
