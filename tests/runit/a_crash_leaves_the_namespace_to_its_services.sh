@@ -44,7 +44,8 @@ sed -i 's,192.0.2.10/24,192.0.2.11/24,' /etc/conf.d/netns.mgmt
 run 0 sv hup netns-mgmt
 has_address() { $judge -n mgmt -o addr show dev eth1 | grep -qF " $1/24"; }
 eventually "the new settings are in force" has_address 192.0.2.11
-! has_address 192.0.2.10 || fail "the old address is still there"
+lacks_address() { ! has_address "$1"; }
+eventually "the old address is gone" lacks_address 192.0.2.10
 same 192.0.2.11
 
 # `sv down` with a daemon inside: it is not cut off.
