@@ -27,12 +27,16 @@ TARGET = $(if $(wildcard $(shell rustc --print sysroot)/lib/rustlib/$(MUSL)/lib/
 BUILD = RUSTFLAGS="$$RUSTFLAGS -C target-feature=+crt-static \
 	--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo \
 	--remap-path-prefix=$(CURDIR)=netns-services" \
-	$(CARGO) build --locked --release --target "$$target"
+	$(CARGO) rustc --locked --release --target "$$target"
+
+# netns-exec at a fixed address and in two pieces instead of four: each page that need not
+# be relocated, or looked up again, is a page fault less, together a tenth of what it takes.
+export EXEC_FLAGS = -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code
 
 all:
 	@target='$(TARGET)'; set -x; \
 	$(BUILD) --bin netns-setup && \
-	$(BUILD) --no-default-features --bin netns-exec && \
+	$(BUILD) --no-default-features --bin netns-exec -- $(EXEC_FLAGS) && \
 	mkdir -p $(STATIC) && \
 	install -m 755 "target/$$target/release/netns-setup" \
 		"target/$$target/release/netns-exec" $(STATIC)/

@@ -14,7 +14,7 @@ use nix::unistd::read;
 use super::overlay;
 use super::refusal::{Refusal, reason, shown};
 use super::sys;
-use super::text::Text;
+use super::text::{Text, up_to_nul};
 use crate::state;
 
 /// Entries that netns-setup reads, which are for no program inside.
@@ -245,7 +245,7 @@ fn names(mut entries: &[u8]) -> impl Iterator<Item = &CStr> {
             let length = u16::from_ne_bytes(entries.get(16..18)?.try_into().ok()?);
             let (entry, rest) = entries.split_at_checked(length.into())?;
             entries = rest;
-            let name = CStr::from_bytes_until_nul(entry.get(19..)?).ok()?;
+            let name = up_to_nul(entry.get(19..)?)?;
             if name != c"." && name != c".." {
                 return Some(name);
             }

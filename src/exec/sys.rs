@@ -16,6 +16,8 @@ use std::ptr::{from_mut, from_ref, null};
 use nix::errno::Errno;
 use nix::libc;
 
+use super::text::up_to_nul;
+
 /// Whether the kernel gave this program rights its caller did not have (setuid, file
 /// capabilities): getauxval(3), `AT_SECURE`.
 pub fn is_secure() -> bool {
@@ -148,7 +150,7 @@ pub fn working_folder(buffer: &mut [u8]) -> Result<&CStr, Errno> {
     let room = [buffer.as_mut_ptr() as usize, buffer.len()];
     // SAFETY: see the head of this file.
     unsafe { call(libc::SYS_getcwd, room)? };
-    CStr::from_bytes_until_nul(buffer).map_err(|_| Errno::ENAMETOOLONG)
+    up_to_nul(buffer).ok_or(Errno::ENAMETOOLONG)
 }
 
 /// statx(2) of a folder: whether something is mounted just there, and the number of the
@@ -194,9 +196,8 @@ pub fn mount_point(mount: u64, buffer: &mut [u8]) -> Result<&[u8], Errno> {
     // struct statmount: at 108 where in the strings, which begin at 512, the point is.
     let start = buffer[108..112].try_into().map_or(0, u32::from_ne_bytes);
     let rest = buffer.get(512 + start as usize..).unwrap_or(&[]);
-    CStr::from_bytes_until_nul(rest)
-        .map(CStr::to_bytes)
-        .map_err(|_| Errno::ENAMETOOLONG)
+    let point = up_to_nul(rest).map(CStr::to_bytes);
+    point.ok_or(Errno::ENAMETOOLONG)
 }
 
 /// pidfd_open(2).

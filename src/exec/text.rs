@@ -31,8 +31,15 @@ impl Text {
 
     /// The text.
     pub fn as_c(&self) -> &CStr {
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or(c"")
+        up_to_nul(&self.bytes).unwrap_or(c"")
     }
+}
+
+/// The bytes before the first NUL, if there is one. One function for all, beside the rest
+/// of what runs, for code far away costs a page fault too.
+#[inline(never)]
+pub fn up_to_nul(bytes: &[u8]) -> Option<&CStr> {
+    CStr::from_bytes_until_nul(bytes).ok()
 }
 
 /// Whether `path` is `folder` or lies below it.

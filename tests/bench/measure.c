@@ -1,0 +1,86 @@
+/* How long each of some commands takes, from its start to its end, in turns: ROUNDS and
+ * LABEL=COMMAND... in, a table out. The first is what all the others end in: their added
+ * time is what they take longer than it. The second is ours, which they are compared with.
+ * COMMAND is split at blanks. A command that fails ends it all.
+ */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST 16
+
+static char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+
+static double now(void)
+{
+	struct timespec time;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
+}
+
+static double run(char **words)
+{
+	double start = now();
+	pid_t child = vfork();
+	int status = 0;
+	if (child == 0) {
+		execvpe(words[0], words, environment);
+		_exit(127);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0) {
+		fprintf(stderr, "measure: %s ended with status %#x\n", words[0], status);
+		exit(1);
+	}
+	return now() - start;
+}
+
+static int by_size(const void *one, const void *other)
+{
+	double a = *(const double *)one, b = *(const double *)other;
+	return (a > b) - (a < b);
+}
+
+int main(int count, char **words)
+{
+	static char *commands[MOST][32];
+	static double *took[MOST];
+	int rounds = count > 1 ? atoi(words[1]) : 0, all = count - 2;
+	if (rounds < 1 || all < 3 || all > MOST) {
+		fprintf(stderr, "measure: expected ROUNDS and 3 to %d LABEL=COMMAND\n", MOST);
+		return 100;
+	}
+	for (int i = 0; i < all; i++) {
+		char *command = strchr(words[i + 2], '=');
+		int place = 0;
+		*command++ = '\0';
+		for (char *word = strtok(command, " "); word && place < 31; word = strtok(NULL, " "))
+			commands[i][place++] = word;
+		took[i] = malloc(rounds * sizeof(double));
+		run(commands[i]);
+	}
+	/* Each round begins with another one, so that none always follows the slowest. */
+	for (int round = 0; round < rounds; round++)
+		for (int k = 0; k < all; k++) {
+			int i = (round + k) % all;
+			took[i][round] = run(commands[i]);
+		}
+	for (int i = 0; i < all; i++)
+		qsort(took[i], rounds, sizeof(double), by_size);
+
+	double direct = took[0][rounds / 2], ours = took[1][rounds / 2] - direct;
+	printf("%-34s %8s %8s %8s %8s %8s\n", "microseconds, whole process", "median", "quarter", "3 quart.", "added", "to ours");
+	for (int i = 0; i < all; i++) {
+		double median = took[i][rounds / 2];
+		printf("%-34s %8.0f %8.0f %8.0f %8.0f", words[i + 2], median, took[i][rounds / 4],
+			took[i][rounds * 3 / 4], median - direct);
+		if (i > 0)
+			printf(" %8.2f", (median - direct) / ours);
+		printf("\n");
+	}
+	printf("netns-exec to C, the same calls: %.2f\n", ours / (took[2][rounds / 2] - direct));
+	return 0;
+}
