@@ -64,14 +64,17 @@ fn flooded(sandbox: &Sandbox, rounds: usize, count: impl Fn(&Sandbox) -> (u64, u
         .sh("ip -n far neigh replace 192.0.2.10 lladdr 52:54:00:00:00:01 nud permanent dev far1")
         .ok();
     let socket = in_netns(sandbox, "far", || UdpSocket::bind("192.0.2.1:0").unwrap());
+    socket.set_broadcast(true).unwrap();
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let limit = Instant::now() + Duration::from_secs(120);
             while !over.load(Ordering::Relaxed) && Instant::now() < limit {
                 for _ in 0..20 {
-                    // Refused while there is no link to send it over
+                    // To its address, and to whoever is there, with an address or without;
+                    // refused while there is no link to send it over
                     let _ = socket.send_to(b"flood", "192.0.2.10:9");
+                    let _ = socket.send_to(b"flood", "255.255.255.255:9");
                 }
                 std::thread::sleep(Duration::from_micros(200));
             }
