@@ -54,7 +54,7 @@ help:
 
 # They install the tools they need by the distribution's packages, and ask for root by
 # sudo. The compiler does not run as root by that: only what it built does.
-TEST = $(CARGO) test --locked --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
+TEST = $(CARGO) test --locked --no-fail-fast --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
 
 demo: all
 	tests/get-tools demo
