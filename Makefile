@@ -44,7 +44,7 @@ all:
 help:
 	@printf '%s\n' \
 	'make            build both programs, static, into $(STATIC)' \
-	'make demo       a daemon in a namespace, under a real OpenRC, on this machine; root' \
+	'make demo       sshd in a namespace, under a real OpenRC and a real runit; root' \
 	'make test       every test, on real kernels, shells and inits; root' \
 	'make test-all   the same, and on the newest Debian' \
 	'make bench      how long it takes, beside ip(8); root' \
