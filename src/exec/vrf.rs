@@ -39,7 +39,8 @@ fn leave_old() -> Result<(), Refusal> {
     let own = own_cgroup().map_err(refused)?;
     match own.rsplit_once("/vrf/") {
         Some((above, _)) => {
-            move_to(&format!("{}{above}", root().map_err(refused)?.path)).map_err(refused)
+            let root = root().map_err(refused)?;
+            move_to(&format!("{}{}", root.path, without_namespace(above))).map_err(refused)
         }
         // Bound by somebody else, and not ours to undo.
         None => Ok(()),
@@ -59,24 +60,29 @@ pub fn enter(to: To, vrf: &CStr) -> Result<(), Refusal> {
     };
     let root = root().map_err(refused)?;
     let own = own_cgroup().map_err(refused)?;
-    // Below the same cgroup, also for a process that has been through here before.
-    let base = own
-        .split("/vrf")
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches('/');
+    let base = own.trim_end_matches('/');
+    // A process that has been through here before stays below the same cgroup.
+    let base = match base.rsplit_once("/vrf/") {
+        Some((above, _)) => without_namespace(above),
+        None => base,
+    };
     let place = match to {
-        To::Name(name) => {
-            let name = format!("/{}", shown(name));
-            format!("{}{name}", base.strip_suffix(&name).unwrap_or(base))
-        }
-        _ => base.to_string(),
+        To::Name(name) => format!("{base}/{}-ns", shown(name)),
+        _ => base.into(),
     };
     let path = format!("{}{place}/vrf/{}", root.path, shown(vrf));
     let done = fs::create_dir_all(&path)
         .map_err(errno)
         .and_then(|()| bind(&path, number));
     done.and_then(|()| move_to(&path)).map_err(refused)
+}
+
+/// The cgroup above that of a namespace, which has its name and `-ns`.
+fn without_namespace(cgroup: &str) -> &str {
+    match cgroup.rsplit_once('/') {
+        Some((above, last)) if last.ends_with("-ns") => above,
+        _ => cgroup,
+    }
 }
 
 /// Has the kernel bind each socket that is made in the cgroup to this link.

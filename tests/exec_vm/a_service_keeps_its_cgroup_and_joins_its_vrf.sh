@@ -1,0 +1,95 @@
+#!/bin/sh
+# What the machine that tests has no kernel for: OpenRC's cgroups, which are the machine's
+# own here, and VRFs. The services are Alpine's kind; its own code calls "ip netns exec".
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+
+# service NAME SETTING...
+service()
+{
+	cat >"/etc/init.d/$1" <<-'END'
+		#!/sbin/openrc-run
+		command=/bin/sleep
+		command_args=1000
+		command_background=yes
+		pidfile="/run/$RC_SVCNAME.pid"
+		[ "$supervisor" != supervise-daemon ] || pidfile="/run/supervise-$RC_SVCNAME.pid"
+	END
+	chmod +x "/etc/init.d/$1"
+	file=/etc/conf.d/$1
+	shift
+	printf '%s\n' "$@" >"$file"
+}
+
+# process NAME - the service's daemon
+process()
+{
+	case $1 in
+	*-supervised) cat "/proc/$(cat "/run/supervise-$1.pid")/task/"*/children ;;
+	*) cat "/run/$1.pid" ;;
+	esac | tr -d ' '
+}
+
+# group NAME - its cgroup, without its name
+group()
+{
+	sed "s/$1/SERVICE/" "/proc/$(process "$1")/cgroup"
+}
+
+grep cgroup /proc/mounts || fail "no cgroups are mounted here"
+$judge netns add blue
+for kind in '' -supervised; do
+	[ -z "$kind" ] || kind_setting='supervisor=supervise-daemon'
+	service "plain$kind" "${kind_setting-}"
+	service "inside$kind" "${kind_setting-}" 'netns="blue"'
+	run 0 rc-service "plain$kind" start
+	run 0 rc-service "inside$kind" start
+	eventually "both run" test -d "/proc/$(process "plain$kind")" -a -d "/proc/$(process "inside$kind")"
+	pid=$(process "inside$kind")
+	is "the namespace" "$(netns_of "$pid")" "$(netns_named blue)"
+	is "the cgroup" "$(group "inside$kind")" "$(group "plain$kind")"
+	case $(group "inside$kind") in
+	*SERVICE*) ;;
+	*) fail "a cgroup of no service: $(group "inside$kind")" ;;
+	esac
+	# And it is to be seen and used from inside.
+	path=$(sed -n "s/^0:://p" "/proc/$pid/cgroup")
+	run 0 nsenter -t "$pid" -m -n grep -x "$pid" "/sys/fs/cgroup$path/cgroup.procs"
+done
+
+# The address is one of the VRF, in a table of its own: without it, there is no way there.
+$judge -n blue link set lo up
+$judge -n blue link add red type vrf table 10
+$judge -n blue link set red up
+$judge -n blue link add d0 type dummy
+$judge -n blue link set d0 master red up
+$judge -n blue addr add 10.1.1.1/24 dev d0
+[ -d /sys/module/vrf ] || fail "no /sys/module/vrf: what tells that there can be a VRF is not there"
+refused netns-exec blue ping -c 1 -W 1 10.1.1.1
+run 0 netns-exec --vrf red blue ping -c 1 -W 1 10.1.1.1
+run 111 netns-exec --vrf d0 blue true
+says 'blue: the VRF d0 is no VRF'
+
+# Alpine's chain: ip netns exec blue ip vrf exec red start-stop-daemon ...
+service bound 'netns="blue"' 'vrf="red"'
+run 0 rc-service bound start
+pid=$(cat /run/bound.pid)
+is "the namespace" "$(netns_of "$pid")" "$(netns_named blue)"
+case $(cat "/proc/$pid/cgroup") in
+*/blue-ns/vrf/red) printf 'ok: it is in the cgroup of the VRF\n' ;;
+*) fail "it is not: $(cat "/proc/$pid/cgroup")" ;;
+esac
+is "the cgroup, to ip(8)" "$(netns-exec --vrf red blue cat /proc/self/cgroup)" \
+	"$(netns-exec blue "$judge" vrf exec red cat /proc/self/cgroup)"
+run 0 netns-exec blue "$judge" vrf pids red
+says "$pid"
+run 0 rc-service bound stop
+
+# Who comes out of a VRF into another namespace has left it, or could reach nothing there.
+$judge netns add green
+$judge -n green link set lo up
+$judge -n green addr add 10.2.2.2/32 dev lo
+run 0 netns-exec --vrf red blue netns-exec green ping -c 1 -W 1 10.2.2.2
+run 0 netns-exec --vrf red blue netns-exec green cat /proc/self/cgroup
+says_not /vrf/
+run 0 netns-exec --vrf red blue netns-exec --vrf red blue ping -c 1 -W 1 10.1.1.1
