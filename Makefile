@@ -84,7 +84,7 @@ INSTALLED = \
 	755:$(STATIC)/netns-exec:$(SBINDIR)/netns-exec \
 	755:$(STATIC)/netns-setup:$(SBINDIR)/netns-setup \
 	644:man/netns.5:$(MANDIR)/man5/netns.5 \
-	644:man/netns-setup.8:$(MANDIR)/man8/netns-setup.8 \
+	$(foreach page,$(wildcard man/*.8),644:$(page):$(MANDIR)/man8/$(notdir $(page))) \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
 	755:runit/netns/run:$(SVDIR)/netns/run \

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 16] = [
+const FILES: [&str; 17] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "644 etc/rc.conf.d/netns.conf",
@@ -27,8 +27,16 @@ const FILES: [&str; 16] = [
     "644 usr/share/doc/netns-services/netns.example",
     "755 usr/share/doc/netns-services/runit/run",
     "644 usr/share/man/man5/netns.5",
+    "644 usr/share/man/man8/netns-exec.8",
     "644 usr/share/man/man8/netns-setup.8",
 ];
+
+/// Those of [`FILES`] that the project has: netns-exec's page is still to be written.
+fn installed() -> Vec<&'static str> {
+    let written = tree::files().contains(&"man/netns-exec.8".to_string());
+    let there = |file: &&str| written || !file.ends_with("/netns-exec.8");
+    FILES.into_iter().filter(there).collect()
+}
 
 /// What `make WORDS DESTDIR=folder` says; the programs are those that the test was built
 /// with.
@@ -85,9 +93,10 @@ fn install_puts_these_files_there_and_uninstall_takes_them_away() {
     let folder = top.path().join("de st");
     make(&["install"], &folder);
     let (files, _) = found(&folder);
-    assert_eq!(files, FILES);
+    assert_eq!(files, installed());
     make(&["install"], &folder);
-    assert_eq!(found(&folder).0, FILES, "a second time changes nothing");
+    let again = found(&folder).0;
+    assert_eq!(again, installed(), "a second time changes nothing");
     make(&["uninstall"], &folder);
     let (files, folders) = found(&folder);
     assert!(files.is_empty(), "{files:?}");
@@ -108,14 +117,14 @@ fn a_packager_says_where_things_go() {
         "SVDIR=/usr/share/sv",
     ];
     make(&say, folder.path());
-    let moved = FILES.map(|line| {
+    let moved = installed().into_iter().map(|line| {
         let line = line.replace(" etc/sv/", " usr/share/sv/");
         let line = line
             .replace(" usr/s", " opt/x/s")
             .replace(" opt/x/share/sv/", " usr/share/sv/");
         line.replace(" etc/", " opt/etc/")
     });
-    let mut moved = Vec::from(moved);
+    let mut moved: Vec<String> = moved.collect();
     moved.sort_by_key(|line| line[4..].to_string());
     assert_eq!(found(folder.path()).0, moved);
 }
