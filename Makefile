@@ -86,6 +86,7 @@ INSTALLED = \
 	644:man/netns.5:$(MANDIR)/man5/netns.5 \
 	$(foreach page,$(wildcard man/*.8),644:$(page):$(MANDIR)/man8/$(notdir $(page))) \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
+	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
 	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
 	755:runit/netns/run:$(SVDIR)/netns/run \
 	755:runit/netns/check:$(SVDIR)/netns/check \

@@ -85,6 +85,10 @@ fn host(tool: &str, suite: &str, folder: &str) -> Command {
         (program("netns-setup"), "/usr/sbin/netns-setup"),
         (project("openrc/init.d/netns"), "/etc/init.d/netns"),
         (
+            project("openrc/init.d/netns-nftables"),
+            "/etc/init.d/netns-nftables",
+        ),
+        (
             project("openrc/rc.conf.d/netns.conf"),
             "/etc/rc.conf.d/netns.conf",
         ),
