@@ -11,9 +11,10 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
+    "755 etc/init.d/netns-nftables",
     "644 etc/rc.conf.d/netns.conf",
     "755 etc/sv/netns/check",
     "755 etc/sv/netns/finish",
