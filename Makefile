@@ -9,6 +9,8 @@ SYSCONFDIR = /etc
 SBINDIR    = $(PREFIX)/sbin
 MANDIR     = $(PREFIX)/share/man
 DOCDIR     = $(PREFIX)/share/doc/netns-services
+BASHDIR    = $(PREFIX)/share/bash-completion/completions
+ZSHDIR     = $(PREFIX)/share/zsh/site-functions
 SVDIR      = $(SYSCONFDIR)/sv
 export DESTDIR =
 
@@ -85,6 +87,8 @@ INSTALLED = \
 	755:$(STATIC)/netns-setup:$(SBINDIR)/netns-setup \
 	644:man/netns.5:$(MANDIR)/man5/netns.5 \
 	$(foreach page,$(wildcard man/*.8),644:$(page):$(MANDIR)/man8/$(notdir $(page))) \
+	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
+	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
 	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \

@@ -192,6 +192,13 @@ fn help_and_version_are_told() {
             "--heal",
         ] {
             assert!(help.contains(word), "{word}\n{help}");
+            let page = include_str!("../man/netns-exec.8");
+            assert!(page.contains(&format!("\n.It Fl {}", &word[1..])), "{word}");
+            let shells = [
+                include_str!("../completions/netns-exec.bash"),
+                include_str!("../completions/_netns-exec"),
+            ];
+            assert!(shells.iter().all(|shell| shell.contains(word)), "{word}");
         }
     }
 }

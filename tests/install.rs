@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 18] = [
+const FILES: [&str; 20] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "755 etc/init.d/netns-nftables",
@@ -21,6 +21,7 @@ const FILES: [&str; 18] = [
     "755 etc/sv/netns/run",
     "755 usr/sbin/netns-exec",
     "755 usr/sbin/netns-setup",
+    "644 usr/share/bash-completion/completions/netns-exec",
     "644 usr/share/doc/netns-services/CHANGELOG.md",
     "644 usr/share/doc/netns-services/LICENSE-APACHE",
     "644 usr/share/doc/netns-services/LICENSE-MIT",
@@ -30,6 +31,7 @@ const FILES: [&str; 18] = [
     "644 usr/share/man/man5/netns.5",
     "644 usr/share/man/man8/netns-exec.8",
     "644 usr/share/man/man8/netns-setup.8",
+    "644 usr/share/zsh/site-functions/_netns-exec",
 ];
 
 /// Those of [`FILES`] that the project has: netns-exec's page is still to be written.
