@@ -1,4 +1,5 @@
-//! netns-exec on a virtual machine: what takes cgroups of the machine's own, and VRFs.
+//! netns-exec on virtual machines: what takes cgroups of the machine's own, VRFs, or an
+//! older kernel.
 
 mod testbed;
 
@@ -9,4 +10,9 @@ fn a_service_keeps_its_cgroup_and_joins_its_vrf() {
         "exec_vm",
         "a_service_keeps_its_cgroup_and_joins_its_vrf",
     );
+}
+
+#[test]
+fn an_older_kernel_does_as_well() {
+    testbed::run_vm("bookworm", "exec_vm", "an_older_kernel_does_as_well");
 }

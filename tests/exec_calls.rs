@@ -1,0 +1,55 @@
+//! Which system calls netns-exec makes on its common path: each is time that every start
+//! of a service takes, and none asks for memory or makes a thread. As strace(1) sees the
+//! program that `make` built.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::Sandbox;
+
+/// In their order, without those of the C library's own start.
+const CALLS: &str = "\
+    openat access access statx listmount statmount setns close \
+    unshare mount statfs fsopen fsconfig fsconfig fsmount close \
+    move_mount open_tree move_mount close open_tree move_mount close close \
+    openat newfstatat fstat openat read close getdents64 \
+    open_tree fstat mount_setattr move_mount close getdents64 close \
+    access access access getcwd execve";
+
+#[test]
+fn the_common_path_makes_these_system_calls_and_no_other() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .sh("ip netns add blue; umount -R /sys/fs/cgroup; mount -t tmpfs one /sys/fs/cgroup")
+        .ok();
+    sandbox.write("/etc/netns/blue/resolv.conf", "");
+    sandbox.write("/run/netns-services/blue/etc", "bind\n");
+    sandbox.write("/run/netns-services/blue/ready", "");
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/static/netns-exec");
+    assert!(std::path::Path::new(program).exists(), "run make first");
+    sandbox
+        .run(&["strace", "-o", "/run/calls", program, "blue", "/bin/true"])
+        .ok();
+    let told = sandbox.read("/run/calls").unwrap();
+    // An older strace knows these two by number only.
+    let told = told
+        .replace("syscall_0x1c9(", "statmount(")
+        .replace("syscall_0x1ca(", "listmount(");
+    let names = told
+        .lines()
+        .filter_map(|line| line.split_once('('))
+        .map(|(name, _)| name);
+    // From the namespace's file to the command.
+    let names: Vec<_> = names.skip_while(|name| *name != "access").collect();
+    let end = names
+        .iter()
+        .position(|name| *name == "execve")
+        .unwrap_or(names.len() - 1);
+    let got = format!("openat {}", names[..=end].join(" "));
+    assert_eq!(
+        got,
+        CALLS.split_whitespace().collect::<Vec<_>>().join(" "),
+        "{told}"
+    );
+}
