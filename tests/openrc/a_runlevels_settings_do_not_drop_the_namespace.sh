@@ -3,6 +3,12 @@
 # quietly start on the host.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
+# dropbear does not end if it is told to before it listens
+listens()
+{
+	grep -q ' 0A ' "/proc/$(cat /run/sshd.pid)/net/tcp"
+}
+
 sshd
 $judge netns add mgmt
 $judge netns add blue
@@ -15,15 +21,18 @@ is_gone dropbear || fail "the daemon runs"
 echo 'netns="blue"' >/etc/conf.d/sshd.default
 run 0 rc-service sshd start
 is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named blue)"
+eventually "sshd listens" listens
 run 0 rc-service sshd stop
 
 # said in so many words, it is the owner's will
 echo 'netns=""' >/etc/conf.d/sshd.default
 run 0 rc-service sshd start
 is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$host"
+eventually "sshd listens" listens
 run 0 rc-service sshd stop
 
 rm /etc/conf.d/sshd.default
 run 0 rc-service sshd start
 is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named mgmt)"
+eventually "sshd listens" listens
 run 0 rc-service sshd stop
