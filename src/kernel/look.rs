@@ -52,6 +52,7 @@ impl Kernel {
             }
             state.routes.extend(self.routes(view)?);
         }
+        log::debug!("there is {state:?}");
         Ok(state)
     }
 

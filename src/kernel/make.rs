@@ -20,6 +20,7 @@ use crate::plan::Step;
 impl Kernel {
     /// Make one change.
     pub fn make(&mut self, step: &Step) -> Result<(), Refusal> {
+        log::debug!("make {step:?}");
         match step {
             Step::AddNetns => Ok(netns::add(self.netns.as_str())?),
             Step::DelNetns => {
