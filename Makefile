@@ -90,6 +90,7 @@ INSTALLED = \
 	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
 	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
+	755:openrc/init.d/netns-iptables:$(SYSCONFDIR)/init.d/netns-iptables \
 	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
 	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
 	755:runit/netns/run:$(SVDIR)/netns/run \

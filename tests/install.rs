@@ -14,6 +14,7 @@ use std::process::Command;
 const FILES: [&str; 20] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
+    "755 etc/init.d/netns-iptables",
     "755 etc/init.d/netns-nftables",
     "644 etc/rc.conf.d/netns.conf",
     "755 etc/sv/netns/check",

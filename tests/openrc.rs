@@ -18,6 +18,7 @@ testbed::scenarios! { "openrc":
     every_kind_of_daemon_is_found_again
     nothing_starts_where_the_settings_are_wrong
     stop_and_status_work_when_the_namespace_is_gone
+    the_iptables_of_a_namespace_have_a_service
     the_order_of_the_boot_follows_the_links
     the_rules_of_a_namespace_have_a_service
 }

@@ -85,6 +85,10 @@ fn host(tool: &str, suite: &str, folder: &str) -> Command {
         (program("netns-setup"), "/usr/sbin/netns-setup"),
         (project("openrc/init.d/netns"), "/etc/init.d/netns"),
         (
+            project("openrc/init.d/netns-iptables"),
+            "/etc/init.d/netns-iptables",
+        ),
+        (
             project("openrc/init.d/netns-nftables"),
             "/etc/init.d/netns-nftables",
         ),
