@@ -99,16 +99,15 @@ impl<'a> Folder<'a> {
     /// A read-only copy of the entry's mount, attached nowhere, and whether it is a folder.
     pub fn source(&self, entry: &CStr) -> Result<(OwnedFd, bool), Refusal> {
         let refused = |why| self.refused(entry, why);
-        let mut mount = sys::clone_mount(self.folder.as_fd(), entry, true).map_err(refused)?;
+        let mut mount = sys::clone_read_only(self.folder.as_fd(), entry).map_err(refused)?;
         let mut file = fstat(mount.as_fd());
         if file.as_ref().is_ok_and(|file| kind(file) == SFlag::S_IFLNK) {
             let target = self.follow(entry)?;
-            mount = sys::clone_mount(target.as_fd(), c"", true).map_err(refused)?;
+            mount = sys::clone_read_only(target.as_fd(), c"").map_err(refused)?;
             file = fstat(mount.as_fd());
         }
         let is_folder = file.as_ref().is_ok_and(|file| kind(file) == SFlag::S_IFDIR);
         trust(file, || self.path(entry))?;
-        sys::set_read_only(mount.as_fd()).map_err(refused)?;
         Ok((mount, is_folder))
     }
 

@@ -106,7 +106,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
         Before::Host { covered } => covered,
         Before::Inside => false,
     };
-    sysfs::mount(to, mark, covered)?;
+    sysfs::lay_over(to, mark, covered)?;
     if let To::Name(name) = to {
         etc::mount(name, mark)?;
     }

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
-use nix::libc;
+use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::FsFlags;
 
@@ -19,16 +19,16 @@ use super::refusal::{Refusal, reason};
 use super::sys;
 use super::text::is_in;
 
-/// Both, and where they are in sysfs.
-const VIEWS: [(&CStr, &CStr); 2] = [(c"class", c"/sys/class"), (c"devices", c"/sys/devices")];
+const CLASS: &CStr = c"/sys/class";
+const DEVICES: &CStr = c"/sys/devices";
 
 /// Lays the new sysfs over the old one, in a mount namespace of our own and for the
 /// network namespace that the process has joined. Where something is mounted below the
 /// two (`covered`), it is put back. Without a /sys there is nothing to do.
-pub fn mount(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
+pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
     let refused = |what: &CStr, why| refused(to, &what.to_string_lossy(), why);
-    let flags = match statfs(c"/sys") {
-        Ok(old) => mount_flags(old.flags()),
+    let old = match statfs(c"/sys") {
+        Ok(old) => old.flags(),
         Err(Errno::ENOENT) => return Ok(()),
         Err(why) => return Err(refused(c"/sys", why)),
     };
@@ -36,25 +36,22 @@ pub fn mount(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
         true => below_views().map_err(|why| refused(c"/sys", why))?,
         false => Vec::new(),
     };
-    let new = sys::new_mount(c"sysfs", &[(c"source", mark)], flags);
-    let new = new.map_err(|why| refused(c"/sys", why))?;
-    // All of it goes out of sight below the first: were it dropped, the kernel would wait
-    // for every processor to have forgotten it, which takes longer than all the rest.
-    let [(_, hidden), _] = VIEWS;
-    let empty = match sys::attach(new.as_fd(), hidden, false) {
-        Err(Errno::ENOENT) => true,
-        attached => attached
-            .map(|()| false)
-            .map_err(|why| refused(hidden, why))?,
-    };
-    if empty {
+    // All of it is below the one view, out of sight: were it taken away again, the kernel
+    // would wait for every processor to have forgotten it, which takes longer than this.
+    let flags = mount_flags(old);
+    match new_sysfs(CLASS, mark, flags) {
         // An empty /sys, as in a chroot: there it is to be seen.
-        sys::attach(new.as_fd(), c"/sys", false).map_err(|why| refused(c"/sys", why))?;
+        Err(Errno::ENOENT) => {
+            new_sysfs(c"/sys", mark, flags).and_then(|()| new_sysfs(CLASS, mark, flags))
+        }
+        mounted => mounted,
     }
-    for (part, over) in VIEWS {
-        sys::clone_mount(new.as_fd(), part, false)
-            .and_then(|view| sys::attach(view.as_fd(), over, false))
-            .map_err(|why| refused(over, why))?;
+    .map_err(|why| refused(c"/sys", why))?;
+    for (part, over) in [
+        (c"/sys/class/devices", DEVICES),
+        (c"/sys/class/class", CLASS),
+    ] {
+        view(part, over, old.contains(FsFlags::ST_RDONLY)).map_err(|why| refused(over, why))?;
     }
     for (mount, point) in kept {
         match sys::attach(mount.as_fd(), &point, false) {
@@ -66,20 +63,33 @@ pub fn mount(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Copies of what is mounted on or below the two, as containers do it (lxcfs).
-#[cold]
-#[inline(never)]
+fn new_sysfs(over: &CStr, mark: &CStr, flags: MsFlags) -> Result<(), Errno> {
+    mount(Some(mark), over, Some(c"sysfs"), flags, None::<&CStr>)
+}
+
+fn view(part: &CStr, over: &CStr, read_only: bool) -> Result<(), Errno> {
+    let view = sys::clone_mount(AT_FDCWD, part, false)?;
+    if read_only {
+        sys::set_read_only(view.as_fd())?;
+    }
+    sys::attach(view.as_fd(), over, false)
+}
+
+/// Copies of what is mounted below the two, as containers do it (lxcfs). A sysfs there,
+/// which containers have too, would show links of the host.
 fn below_views() -> Result<Vec<(OwnedFd, CString)>, Errno> {
     let mut kept: Vec<(OwnedFd, CString)> = Vec::new();
     mountinfo::each(OWN, |mount| {
-        let below =
-            |above: &CStr| is_in(mount.point, above.to_bytes()) && mount.point != above.to_bytes();
+        let below = |above: &CStr| {
+            let rest = mount.point.strip_prefix(above.to_bytes());
+            rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+        };
         let is_kept = kept
             .iter()
             .any(|(_, top)| is_in(mount.point, top.to_bytes()));
-        if VIEWS.iter().any(|(_, over)| below(over)) && !is_kept {
-            let point =
-                CString::new(mountinfo::unescaped(mount.point)).map_err(|_| Errno::EINVAL)?;
+        if (below(CLASS) || below(DEVICES)) && !is_kept && mount.kind != b"sysfs" {
+            let point = CString::new(mountinfo::unescaped(mount.point));
+            let point = point.map_err(|_| Errno::EINVAL)?;
             kept.push((sys::clone_mount(AT_FDCWD, &point, true)?, point));
         }
         Ok::<(), Errno>(())
@@ -87,18 +97,18 @@ fn below_views() -> Result<Vec<(OwnedFd, CString)>, Errno> {
     Ok(kept)
 }
 
-/// The flags of a mount as fsmount(2) names them.
-fn mount_flags(of: FsFlags) -> u32 {
+/// The flags of the old mount for the new one; but for read-only, which mount(2) would
+/// make of all the namespace's sysfs, wherever it is mounted.
+fn mount_flags(of: FsFlags) -> MsFlags {
     let pairs = [
-        (FsFlags::ST_RDONLY, libc::MOUNT_ATTR_RDONLY),
-        (FsFlags::ST_NOSUID, libc::MOUNT_ATTR_NOSUID),
-        (FsFlags::ST_NODEV, libc::MOUNT_ATTR_NODEV),
-        (FsFlags::ST_NOEXEC, libc::MOUNT_ATTR_NOEXEC),
-        (FsFlags::ST_NOATIME, libc::MOUNT_ATTR_NOATIME),
-        (FsFlags::ST_NODIRATIME, libc::MOUNT_ATTR_NODIRATIME),
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
     ];
     let set = pairs.iter().filter(|(flag, _)| of.contains(*flag));
-    set.fold(0, |all, (_, attribute)| all | *attribute as u32)
+    set.fold(MsFlags::empty(), |all, (_, flag)| all | *flag)
 }
 
 fn refused(to: To, what: &str, why: Errno) -> Refusal {

@@ -86,10 +86,10 @@ static void look_below_sys(void)
 	}
 }
 
-static void view(int sysfs, const char *part, const char *to)
+static void view(const char *part, const char *to)
 {
 	int mount;
-	DO(mount = syscall(SYS_open_tree, sysfs, part, 1 | O_CLOEXEC | 0x1100));
+	DO(mount = syscall(SYS_open_tree, AT_FDCWD, part, 1 | O_CLOEXEC | 0x1100));
 	attach(mount, to);
 	close(mount);
 }
@@ -97,17 +97,10 @@ static void view(int sysfs, const char *part, const char *to)
 static void views_of_sys(const char *name)
 {
 	struct statfs told;
-	int made, sysfs;
 	DO(statfs("/sys", &told));
-	DO(made = syscall(SYS_fsopen, "sysfs", 1));
-	DO(syscall(SYS_fsconfig, made, 1, "source", joined("netns-exec:", name, ""), 0));
-	DO(syscall(SYS_fsconfig, made, 6, NULL, NULL, 0));
-	DO(sysfs = syscall(SYS_fsmount, made, 1, 0));
-	close(made);
-	attach(sysfs, "/sys/class");
-	view(sysfs, "class", "/sys/class");
-	view(sysfs, "devices", "/sys/devices");
-	close(sysfs);
+	DO(mount(joined("netns-exec:", name, ""), "/sys/class", "sysfs", 0, NULL));
+	view("/sys/class/devices", "/sys/devices");
+	view("/sys/class/class", "/sys/class");
 }
 
 static void entry(int folder, const char *name)
@@ -115,9 +108,9 @@ static void entry(int folder, const char *name)
 	struct attributes read_only = { 1, 0, 0, 0 };
 	struct stat told;
 	int mount;
-	DO(mount = syscall(SYS_open_tree, folder, name, 1 | O_CLOEXEC | 0x9100));
+	DO(mount = syscall(467, folder, name, 1 | O_CLOEXEC | 0x9100, /* open_tree_attr */
+		&read_only, sizeof(read_only)));
 	DO(fstat(mount, &told));
-	DO(syscall(SYS_mount_setattr, mount, "", 0x9000, &read_only, sizeof(read_only)));
 	attach(mount, joined("/etc/", name, ""));
 	close(mount);
 }
