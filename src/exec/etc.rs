@@ -44,6 +44,7 @@ pub fn mount(name: &CStr, mark: &CStr) -> Result<(), Refusal> {
             Err(Errno::ENOENT) => twin_is_missing |= NAMES.contains(&entry.to_bytes()),
             attached => attached.map_err(|why| folder.refused(entry, why))?,
         }
+        sys::leave_open(mount);
         Ok(())
     })?;
     match twin_is_missing {
@@ -180,10 +181,19 @@ fn is_overlay(name: &CStr) -> Result<bool, Refusal> {
         b"/",
         state::ETC_MODE.as_bytes(),
     ]);
+    // The length tells it without opening the file: it is one of two words.
+    let length = path
+        .as_ref()
+        .map_err(|why| *why)
+        .and_then(|path| stat(path.as_c()));
+    match length.map(|file| file.st_size as usize) {
+        Ok(length) if length == state::ETC_BIND.len() + 1 => return Ok(false),
+        Err(Errno::ENOENT) => return Ok(false),
+        _ => (),
+    }
     let mut buffer = [0; 16];
     let said = path.and_then(|path| sys::open_file(AT_FDCWD, path.as_c(), 0));
     match said.and_then(|file| read(file.as_fd(), &mut buffer)) {
-        Err(Errno::ENOENT) => Ok(false),
         Ok(length) if buffer[..length].trim_ascii() == state::ETC_BIND.as_bytes() => Ok(false),
         Ok(length) if buffer[..length].trim_ascii() == state::ETC_OVERLAY.as_bytes() => Ok(true),
         told => {

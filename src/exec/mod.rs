@@ -70,6 +70,7 @@ fn enter(call: &Call) -> Result<(), Refusal> {
         to if call.net_only => join(to, &namespace)?,
         to => move_in(to, &namespace)?,
     }
+    sys::leave_open(namespace);
     if let Some(vrf) = call.vrf {
         vrf::enter(call.to, vrf)?;
     }

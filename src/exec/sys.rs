@@ -64,6 +64,11 @@ pub fn open_file(folder: BorrowedFd, path: &CStr, flags: c_int) -> Result<OwnedF
     unsafe { open(libc::SYS_openat, [fd(folder), text(path), flags]) }
 }
 
+/// Leaves a descriptor to execve(2), which closes it with less ado than a call for each.
+pub fn leave_open(descriptor: OwnedFd) {
+    std::mem::forget(descriptor);
+}
+
 /// open_tree(2): a copy of the mount at `path`, attached nowhere. A symlink at its end is
 /// not followed; with `all` what is mounted below is copied too.
 pub fn clone_mount(folder: BorrowedFd, path: &CStr, all: bool) -> Result<OwnedFd, Errno> {

@@ -72,7 +72,7 @@ fn view(part: &CStr, over: &CStr, read_only: bool) -> Result<(), Errno> {
     if read_only {
         sys::set_read_only(view.as_fd())?;
     }
-    sys::attach(view.as_fd(), over, false)
+    sys::attach(view.as_fd(), over, false).map(|()| sys::leave_open(view))
 }
 
 /// Copies of what is mounted below the two, as containers do it (lxcfs). A sysfs there,

@@ -91,7 +91,6 @@ static void view(const char *part, const char *to)
 	int mount;
 	DO(mount = syscall(SYS_open_tree, AT_FDCWD, part, 1 | O_CLOEXEC | 0x1100));
 	attach(mount, to);
-	close(mount);
 }
 
 static void views_of_sys(const char *name)
@@ -112,20 +111,17 @@ static void entry(int folder, const char *name)
 		&read_only, sizeof(read_only)));
 	DO(fstat(mount, &told));
 	attach(mount, joined("/etc/", name, ""));
-	close(mount);
 }
 
 static void entries_of_etc(const char *name)
 {
 	struct stat told;
-	int folder, mode;
+	int folder;
 	DO(folder = syscall(SYS_openat, AT_FDCWD, joined("/etc/netns/", name, ""),
 		O_RDONLY | O_CLOEXEC | O_DIRECTORY | O_NOFOLLOW));
 	DO(fstatat(folder, "..", &told, 0));
 	DO(fstat(folder, &told));
-	DO(mode = syscall(SYS_openat, AT_FDCWD, joined("/run/netns-services/", name, "/etc"), O_RDONLY | O_CLOEXEC));
-	DO(read(mode, buffer, 16));
-	close(mode);
+	DO(stat(joined("/run/netns-services/", name, "/etc"), &told));
 	DO(syscall(SYS_getdents64, folder, buffer, sizeof(buffer)));
 	entry(folder, "hosts");
 	entry(folder, "resolv.conf");
@@ -154,7 +150,6 @@ static void joining(const char *name)
 	access("/sys/module/vrf", F_OK);
 	look_below_sys();
 	DO(setns(namespace, CLONE_NEWNET));
-	close(namespace);
 }
 
 #endif
