@@ -1,0 +1,139 @@
+# shellcheck shell=sh disable=SC2034,SC2154,SC3043  # OpenRC's own words
+# Sourced by netns-ipset, netns-iptables and netns-nftables, which run inside the
+# namespace that their name ends with: what they have in common, and nothing of a tool's
+# own language. Each of them has
+#   load [check]   the file in the place of what is loaded, or nothing changed
+#   unload, list, save
+# and says in $file what it loads, in $saves and $forwards what its owner chose.
+# SPDX-License-Identifier: MIT OR Apache-2.0
+
+# shellcheck source=netns-closed.sh
+. "${RC_SERVICE%/*}/netns-closed.sh"
+
+namespace=${RC_SVCNAME#netns-*.}
+tool=${RC_SVCNAME#netns-}
+tool=${tool%%.*}
+folder=/etc/netns/$namespace
+
+extra_commands="check list panic save"
+extra_started_commands="reload"
+description_check="Checks the file, and changes nothing."
+description_list="Prints what is loaded."
+description_panic="Drops every packet but those on lo, until the next start."
+description_save="Writes what is loaded to the file."
+description_reload="Puts the file in the place of what is loaded; a broken one changes nothing."
+
+# Each verb, before anything else: the host's rules are not ours.
+start_pre() { is_inside; }
+stop_pre() { is_inside && { [ "$RC_CMD" != restart ] || check; }; }
+reload_pre() { is_inside; }
+check_pre() { is_inside; }
+list_pre() { is_inside; }
+panic_pre() { is_inside; }
+save_pre() { is_inside; }
+
+is_inside()
+{
+	if [ "$namespace" = "$RC_SVCNAME" ]; then
+		eerror "$RC_SVCNAME: this is the model of a service, one link is one namespace"
+		eerror "$RC_SVCNAME: ln -s $RC_SVCNAME /etc/init.d/$RC_SVCNAME.NAME"
+		return 1
+	fi
+	[ "$(readlink /proc/self/ns/net)" = "$(readlink /proc/1/ns/net)" ] || return 0
+	eerror "$RC_SVCNAME: it was called on the host, and not in the namespace $namespace"
+	eerror "$RC_SVCNAME: expected /etc/rc.conf.d/netns.conf, as installed, to bring it inside"
+	return 1
+}
+
+start()
+{
+	local how
+	ebegin "Loading $file in $namespace"
+	if load; then
+		open_namespace
+		! yesno "$forwards" || forwarding 1
+	else
+		how="closed until a start succeeds"
+		close_namespace established || how="not closed: neither nft nor iptables did it"
+		eend 1 "$namespace is $how"
+		return
+	fi
+	eend 0
+}
+
+reload()
+{
+	ebegin "Reloading $file in $namespace"
+	load && open_namespace
+	eend $? "what was loaded is as it was"
+}
+
+stop()
+{
+	! yesno "$saves" || save || return
+	! stays || return 0
+	ebegin "Taking what $tool loaded from $namespace"
+	unload && { ! yesno "$forwards" || forwarding 0; }
+	eend $?
+}
+
+check() { load check; }
+
+panic()
+{
+	ebegin "Dropping all packets in $namespace"
+	close_namespace && mark_service_stopped "$RC_SVCNAME"
+	eend $?
+}
+
+# What is loaded stays where the namespace itself goes, or a start follows: nothing
+# passes in between.
+stays()
+{
+	[ "$RC_CMD" = restart ] || service_stopping "netns.$namespace"
+}
+
+# broken FILE TEXT - what a program has said against a file, with the file's line
+broken()
+{
+	local line said
+	case $2 in
+	*"$1:"*) said=$1:${2#*"$1:"} ;;
+	*)
+		line=$(printf '%s\n' "$2" | sed -n 's/.*line:\{0,1\} \([0-9]\{1,\}\).*/:\1/p' | head -n 1)
+		said="$1$line: $2"
+		;;
+	esac
+	eerror "$RC_SVCNAME: $(printf '%s\n' "$said" | head -n 1)"
+	return 1
+}
+
+# missing FILE
+missing()
+{
+	[ -e "$1" ] && return 1
+	eerror "$RC_SVCNAME: $1: there is no such file"
+	eerror "$RC_SVCNAME: write the rules there, or load them by hand and type: rc-service $RC_SVCNAME save"
+	return 0
+}
+
+# written FILE COMMAND... - what the command prints becomes the file, all or nothing
+written()
+{
+	local to="$1" new="$1.new.$$"
+	shift
+	if is_closed; then
+		eerror "$RC_SVCNAME: the namespace is closed, and not saved; start comes first"
+		return 1
+	fi
+	mkdir -p "${to%/*}"
+	ebegin "Saving to $to"
+	(umask 077 && "$@" >"$new" && mv "$new" "$to")
+	eend $? "$to is as it was" || { rm -f "$new" && return 1; }
+}
+
+forwarding()
+{
+	sysctl -q -w "net.ipv4.ip_forward=$1"
+	[ ! -e /proc/sys/net/ipv6 ] || sysctl -q -w "net.ipv6.conf.all.forwarding=$1"
+}

@@ -1,0 +1,77 @@
+#!/bin/sh
+# Where the links are up already: nothing new passes until a start succeeds, and a
+# connection that was there goes on.
+# shellcheck source=tests/firewall_scripts/lib.sh
+. /t/lib.sh
+tools nft ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore
+services nftables ipset iptables
+others
+mkdir -p "$folder/iptables"
+
+hears()
+{
+	echo "$1" >&3
+	grep -q "$1" /tmp/heard
+}
+
+listens()
+{
+	inside /judge/ss -Hltn 'sport = :7' | grep -q LISTEN
+}
+
+# A connection from the other machine, that says what it is given
+sleep 600 | inside nc -l -p 7 >/tmp/heard &
+eventually "it listens" listens
+mkfifo /tmp/words
+far nc 192.0.2.10 7 </tmp/words &
+exec 3>/tmp/words
+eventually "it is heard" hears one
+# breaks TOOL FILE WRONG RIGHT - the service of TOOL, with one text and then the other
+breaks()
+{
+	echo "$3" >"$2"
+	open || fail "it is closed already"
+	refused rc-service "netns-$1.mgmt" start
+	says "$2:"
+	run 3 rc-service "netns-$1.mgmt" status
+	closed
+	eventually "the connection goes on" hears "$1"
+	printf '%s\n' "$4" >"$2"
+	run 0 rc-service "netns-$1.mgmt" start
+	open || fail "it is still closed"
+}
+breaks nftables "$folder/nftables.nft" 'table inet fw { nonsense }' 'table inet fw { }'
+run 0 rc-service netns-nftables.mgmt stop
+breaks ipset "$folder/ipset.conf" 'create a hash:nonsense' 'create a hash:ip'
+breaks iptables "$folder/iptables/rules.v4" '*nonsense' '*filter
+COMMIT'
+run 0 rc-service netns-iptables.mgmt stop
+
+# One service does not open what another has closed.
+echo '*nonsense' >"$folder/iptables/rules.v4"
+refused rc-service netns-iptables.mgmt start
+run 0 rc-service netns-nftables.mgmt start
+run 0 rc-service netns-ipset.mgmt reload
+closed
+inside /judge/nft list table inet netns_closed
+printf '*filter\nCOMMIT\n' >"$folder/iptables/rules.v4"
+run 0 rc-service netns-iptables.mgmt start
+open || fail "it is still closed"
+! inside /judge/nft list table inet netns_closed || fail "the table is still there"
+run 0 rc-service netns-iptables.mgmt stop
+run 0 rc-service netns-ipset.mgmt stop
+run 0 rc-service netns-nftables.mgmt stop
+
+# A machine that has no nft
+mv /usr/sbin/nft /usr/sbin/nft.away
+breaks iptables "$folder/iptables/rules.v4" '*nonsense' '*nat
+COMMIT'
+run 0 rc-service netns-iptables.mgmt stop
+breaks ipset "$folder/ipset.conf" 'create a hash:nonsense' 'create a hash:ip'
+run 0 rc-service netns-ipset.mgmt panic
+closed
+run 0 rc-service netns-ipset.mgmt start
+open || fail "it is still closed"
+is "what is left of it" "$(inside /judge/iptables-save | grep closed)" ""
+mv /usr/sbin/nft.away /usr/sbin/nft
+hosts_as_before

@@ -1,0 +1,87 @@
+# shellcheck shell=sh
+# Sourced by every scenario of the firewall's scripts: a namespace that another machine
+# sends to, and the judges. nft, iptables and ipset of /judge are installed, as packages.
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+
+folder=/etc/netns/mgmt
+
+# tools NAME... - have them "installed" where they are not, as on Alpine
+tools()
+{
+	for tool; do
+		[ -x "/usr/sbin/$tool" ] || ln -s "/judge/$tool" "/usr/sbin/$tool"
+	done
+}
+
+# services TOOL... - the namespace's
+services()
+{
+	for tool; do
+		ln -s "netns-$tool" "/etc/init.d/netns-$tool.mgmt"
+	done
+}
+
+inside()
+{
+	nsenter --net=/run/netns/mgmt "$@"
+}
+
+# others - a namespace mgmt that somebody else has made, with a link that is up
+others()
+{
+	card
+	$judge netns add mgmt
+	$judge link set eth1 netns mgmt
+	$judge -n mgmt link set lo up
+	$judge -n mgmt link set eth1 up
+	$judge -n mgmt addr add 192.0.2.10/24 dev eth1
+	$judge -n mgmt addr add 2001:db8:10::10/64 dev eth1 nodad
+	$judge -n far link 2>/dev/null
+	eventually "the other machine answers" inside ping -c 1 -W 1 192.0.2.1
+}
+
+# open, closed - does the namespace let a new packet of the other machine in?
+open()
+{
+	far ping -c 1 -W 1 192.0.2.10 >/dev/null 2>&1
+}
+
+closed()
+{
+	rm -f /tmp/passed
+	{ ! open || echo "in" >>/tmp/passed; } &
+	first=$!
+	{ ! far ping -c 1 -W 1 2001:db8:10::10 || echo "in by IPv6" >>/tmp/passed; } >/dev/null 2>&1 &
+	second=$!
+	{ ! inside ping -c 1 -W 1 192.0.2.1 || echo out >>/tmp/passed; } >/dev/null 2>&1 &
+	wait "$first" "$second" "$!"
+	[ ! -e /tmp/passed ] || fail "a packet passed: $(xargs </tmp/passed)"
+	inside ping -c 1 -W 1 127.0.0.1 >/dev/null || fail "lo is closed as well"
+	echo "ok: closed"
+}
+
+# The host's firewall, by each who could know of it
+hosts()
+{
+	/judge/nft -j list ruleset | sed 's/"metainfo": {[^}]*}//'
+	/judge/iptables-save | sed '/^#/d'
+	/judge/ip6tables-save | sed '/^#/d'
+	/judge/ipset list
+	cat /proc/sys/net/ipv4/ip_forward
+}
+hosts_as_before()
+{
+	hosts >/tmp/host.now
+	cmp -s /tmp/host.before /tmp/host.now || {
+		diff -U 0 /tmp/host.before /tmp/host.now
+		fail "the host's firewall has changed"
+	}
+	echo "ok: the host's firewall is as it was"
+}
+
+# The host has a firewall of its own.
+/judge/nft 'table inet own { set s { type ipv4_addr; }; chain c { type filter hook input priority 0; counter; }; }'
+/judge/iptables -A INPUT -p tcp --dport 4242 -j DROP
+/judge/ipset create own hash:ip
+hosts >/tmp/host.before

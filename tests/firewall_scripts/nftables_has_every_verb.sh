@@ -1,0 +1,55 @@
+#!/bin/sh
+# shellcheck source=tests/firewall_scripts/lib.sh
+. /t/lib.sh
+tools nft
+services nftables
+others
+mkdir -p "$folder"
+rules=$folder/nftables.nft
+# drops UDP $1
+drops()
+{
+	printf 'table inet fw {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tudp dport %s counter drop\n\t}\n}\n' "$1"
+}
+
+refused rc-service netns-nftables.mgmt start
+says "$rules: there is no such file"
+closed
+drops 42 >"$rules"
+run 0 rc-service netns-nftables.mgmt check
+run 0 rc-service netns-nftables.mgmt start
+run 0 rc-service netns-nftables.mgmt list
+says 'udp dport 42 counter'
+is "the tables" "$(inside /judge/nft list tables)" "table inet fw"
+open || fail "it is closed"
+run 0 rc-service netns-nftables.mgmt status
+hosts_as_before
+
+drops 43 >"$rules"
+run 0 rc-service netns-nftables.mgmt reload
+is "the rules" "$(inside /judge/nft -s list ruleset | grep dport | xargs)" "udp dport 43 counter drop"
+
+echo 'table inet fw { chain input { nonsense; } }' >"$rules"
+refused rc-service netns-nftables.mgmt reload
+says "$rules:1:"
+refused rc-service netns-nftables.mgmt check
+says "$rules:1:"
+refused rc-service netns-nftables.mgmt restart
+is "the rules" "$(inside /judge/nft -s list ruleset | grep dport | xargs)" "udp dport 43 counter drop"
+run 0 rc-service netns-nftables.mgmt status
+
+run 0 rc-service netns-nftables.mgmt save
+cat "$rules"
+run 0 rc-service netns-nftables.mgmt stop
+is "the rules" "$(inside /judge/nft list ruleset)" ""
+run 0 rc-service netns-nftables.mgmt start
+is "the rules" "$(inside /judge/nft -s list ruleset | grep dport | xargs)" "udp dport 43 counter drop"
+
+run 0 rc-service netns-nftables.mgmt panic
+closed
+refused rc-service netns-nftables.mgmt save
+run 3 rc-service netns-nftables.mgmt status
+run 0 rc-service netns-nftables.mgmt start
+open || fail "it is closed"
+is "the tables" "$(inside /judge/nft list tables)" "table inet fw"
+hosts_as_before

@@ -1,0 +1,70 @@
+#!/bin/sh
+# netns-nftables.mgmt is for mgmt and nothing else: it needs netns.mgmt, and its rules
+# stand until that is gone.
+# shellcheck source=tests/firewall_scripts/lib.sh
+. /t/lib.sh
+tools nft
+card
+ln -s netns /etc/init.d/netns.mgmt
+settings
+services nftables iptables ipset
+mkdir -p "$folder"
+echo 'table inet fw { chain c { type filter hook input priority 0; }; }' >"$folder/nftables.nft"
+
+run 0 rc-service netns-nftables.mgmt ineed
+says netns.mgmt
+run 0 rc-service netns-iptables.mgmt ineed
+says netns.mgmt
+says netns-ipset.mgmt
+run 0 rc-service netns-nftables.mgmt describe
+run 0 rc-service netns-nftables.mgmt start
+says 'Making namespace mgmt'
+is "the tables" "$(inside /judge/nft list tables)" "table inet fw"
+run 0 rc-service netns.mgmt status
+run 0 rc-service netns.mgmt reload
+hosts_as_before
+
+# A restart changes the rules in one go.
+nsenter --net=/run/netns/mgmt /judge/nft monitor >/tmp/monitor &
+monitor=$!
+inside /judge/nft add table inet first
+eventually "it is watched" grep -q 'table inet first' /tmp/monitor
+run 0 rc-service netns-nftables.mgmt restart
+inside /judge/nft add table inet last
+eventually "it is seen" grep -q 'table inet last' /tmp/monitor
+kill "$monitor"
+is "changes of the rules" "$(grep -c 'new generation' /tmp/monitor)" 3
+
+# The firewall is stopped before the namespace, and its rules go with that, no sooner.
+nsenter --net=/run/netns/mgmt sleep 600 &
+holds=$!
+eventually "it holds on" is_elsewhere "$holds"
+refused rc-service netns.mgmt stop
+run 3 rc-service netns-nftables.mgmt status
+inside /judge/nft list table inet fw >/dev/null || fail "the rules are gone"
+kill "$holds"
+eventually "it is gone" test ! -e "/proc/$holds"
+run 0 rc-service netns.mgmt stop
+hosts_as_before
+
+# Another namespace than the name's is an error, and no verb is on the host.
+later
+printf '\nnetns="other"\n' >/etc/conf.d/netns-nftables.mgmt
+refused rc-service netns-nftables.mgmt start
+says '/etc/conf.d/netns-nftables.mgmt:2: netns="other"'
+later
+rm /etc/conf.d/netns-nftables.mgmt
+for verb in start check list panic save; do
+	refused rc-service netns-nftables $verb
+	says 'ln -s netns-nftables /etc/init.d/netns-nftables.NAME'
+done
+later
+mv /etc/rc.conf.d /etc/rc.conf.away
+$judge netns add mgmt
+for tool in nftables ipset iptables; do
+	for verb in start check list panic save; do
+		refused rc-service "netns-$tool.mgmt" $verb
+		says '/etc/rc.conf.d/netns.conf'
+	done
+done
+hosts_as_before
