@@ -90,13 +90,18 @@ INSTALLED = \
 	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
 	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
+	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \
 	755:openrc/init.d/netns-iptables:$(SYSCONFDIR)/init.d/netns-iptables \
 	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
+	644:openrc/init.d/netns-firewall.sh:$(SYSCONFDIR)/init.d/netns-firewall.sh \
+	644:openrc/init.d/netns-closed.sh:$(SYSCONFDIR)/init.d/netns-closed.sh \
 	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
 	755:runit/netns/run:$(SVDIR)/netns/run \
 	755:runit/netns/check:$(SVDIR)/netns/check \
 	755:runit/netns/finish:$(SVDIR)/netns/finish \
 	755:runit/daemon/run:$(DOCDIR)/runit/run \
+	755:runit/firewall/run:$(DOCDIR)/runit/firewall/run \
+	755:runit/firewall/finish:$(DOCDIR)/runit/firewall/finish \
 	644:conf.d/netns.example:$(DOCDIR)/netns.example \
 	644:README.md:$(DOCDIR)/README.md \
 	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
@@ -104,7 +109,7 @@ INSTALLED = \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
 # The one file that is its owner's once it is there.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns
+FOLDERS  = $(DOCDIR)/runit/firewall $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns
 
 install:
 	@set -e; \

@@ -1,4 +1,4 @@
-//! The scenarios of tests/firewall_scripts under real OpenRCs: netns-nftables,
+//! The scenarios of tests/firewall_scripts under real OpenRCs, and one under runit: netns-nftables,
 //! netns-iptables and netns-ipset, with real nft, iptables and ipset, a machine beside it
 //! that sends packets in, and the host's own rules, which must stay as they are.
 
@@ -12,4 +12,5 @@ testbed::scenarios! { "firewall_scripts":
     iptables_has_every_verb
     nftables_has_every_verb
     the_name_says_the_namespace
+    under_runit_a_firewall_stands
 }

@@ -11,9 +11,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 21] = [
+const FILES: [&str; 26] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
+    "644 etc/init.d/netns-closed.sh",
+    "644 etc/init.d/netns-firewall.sh",
+    "755 etc/init.d/netns-ipset",
     "755 etc/init.d/netns-iptables",
     "755 etc/init.d/netns-nftables",
     "644 etc/rc.conf.d/netns.conf",
@@ -28,6 +31,8 @@ const FILES: [&str; 21] = [
     "644 usr/share/doc/netns-services/LICENSE-MIT",
     "644 usr/share/doc/netns-services/README.md",
     "644 usr/share/doc/netns-services/netns.example",
+    "755 usr/share/doc/netns-services/runit/firewall/finish",
+    "755 usr/share/doc/netns-services/runit/firewall/run",
     "755 usr/share/doc/netns-services/runit/run",
     "644 usr/share/man/man5/netns.5",
     "644 usr/share/man/man8/netns-exec.8",

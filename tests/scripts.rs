@@ -26,11 +26,7 @@ enum Shell {
 fn scripts() -> Vec<(String, Shell)> {
     let shell_of = |path: &str, text: &str| {
         let first = text.lines().next().unwrap_or("");
-        let sourced = [
-            "conf.d/",
-            "openrc/rc.conf.d/",
-            "openrc/init.d/",
-        ];
+        let sourced = ["conf.d/", "openrc/rc.conf.d/", "openrc/init.d/"];
         match first.strip_prefix("#!") {
             Some("/bin/sh") => Some(Shell::Posix),
             Some("/sbin/openrc-run") => Some(Shell::OpenRc),

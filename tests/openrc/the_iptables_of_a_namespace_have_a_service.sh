@@ -69,7 +69,7 @@ rules 25 >$folder/rules.v4
 echo 'oops' >>$folder/rules.v6
 for verb in check reload restart; do
 	refused rc-service netns-iptables.mgmt $verb
-	says 'line'
+	says "$folder/rules.v6:"
 done
 is "the rules" "$(inside iptables | grep -c dport)" "$(grep -c dport /tmp/before.rules)"
 eventually "it is reached" is_reached
@@ -105,7 +105,7 @@ run 0 rc-service netns-iptables.mgmt panic
 # (opened by files that have no table filter, too)
 printf '*mangle\nCOMMIT\n' >$folder/rules.v4
 rm $folder/rules.v6
-run 0 rc-service netns-iptables.mgmt reload
+run 0 rc-service netns-iptables.mgmt start
 eventually "it is reached" is_reached
 eventually "it is reached by IPv6" is_reached_by_ipv6
 run 0 rc-service netns-iptables.mgmt stop

@@ -97,7 +97,7 @@ eventually "it is reached" is_reached
 
 run 0 rc-service netns-nftables.mgmt panic
 ! is_reached || fail "it is reached"
-run 0 rc-service netns-nftables.mgmt reload
+run 0 rc-service netns-nftables.mgmt start
 eventually "it is reached" is_reached
 is "the host's rules" "$(nft list ruleset)" "$(cat /tmp/host)"
 

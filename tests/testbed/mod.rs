@@ -83,15 +83,6 @@ fn host(tool: &str, suite: &str, folder: &str) -> Command {
     for (from, to) in [
         (program("netns-exec"), "/usr/sbin/netns-exec"),
         (program("netns-setup"), "/usr/sbin/netns-setup"),
-        (project("openrc/init.d/netns"), "/etc/init.d/netns"),
-        (
-            project("openrc/init.d/netns-iptables"),
-            "/etc/init.d/netns-iptables",
-        ),
-        (
-            project("openrc/init.d/netns-nftables"),
-            "/etc/init.d/netns-nftables",
-        ),
         (
             project("openrc/rc.conf.d/netns.conf"),
             "/etc/rc.conf.d/netns.conf",
@@ -102,6 +93,14 @@ fn host(tool: &str, suite: &str, folder: &str) -> Command {
         (project(&format!("tests/{folder}")), "/t"),
     ] {
         command.arg("-b").arg(bind(from, to));
+    }
+    for script in project("openrc/init.d").read_dir().expect("a folder") {
+        let name = script.expect("a script").file_name();
+        let name = name.to_str().expect("a script's name");
+        let from = project("openrc/init.d").join(name);
+        command
+            .arg("-b")
+            .arg(bind(from, &format!("/etc/init.d/{name}")));
     }
     command
 }
