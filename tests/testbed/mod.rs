@@ -72,7 +72,7 @@ pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
 
 /// How to get to a host that has the project's programs and scripts where `make install`
 /// puts them.
-fn host(tool: &str, suite: &str, folder: &str) -> Command {
+pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
     let bind = |from: PathBuf, to: &str| {
         assert!(from.exists(), "{}: no such file", from.display());
         format!("{}:{to}", from.display())

@@ -1,0 +1,137 @@
+#!/bin/sh
+# The cells of runit: SERVICE on the host is the run file of sv/SERVICE; in the namespace
+# it has the two lines more that runit/daemon/run shows.
+# shellcheck source=tests/matrix/lib.sh
+. /t/lib.sh
+
+# lacking VERB - why there is no such cell, if so
+lacking()
+{
+	case $service/$place/$1 in
+	notify-*) echo "runit has no notify=, but ./check" ;;
+	capabilities/*) echo "runit's chpst gives no capabilities" ;;
+	healthcheck/*) echo "runit looks at no daemon's health" ;;
+	forking/*) echo "runit supervises what stays in the foreground" ;;
+	*/host/rebuilt) echo "the host is never built anew" ;;
+	*/reload)
+		case $service in
+		sshd | dnsmasq | nginx) ;;
+		*) echo "the service has no reload" ;;
+		esac
+		;;
+	esac
+}
+
+name_at()
+{
+	case $1 in
+	host) echo "$service" ;;
+	netns) echo "$service-mgmt" ;;
+	esac
+}
+
+place_service()
+{
+	name=$(name_at "$place")
+	[ "$service" != twins ] || {
+		sv start "$(name_at "$(other_place "$place")")" >/tmp/cell 2>&1
+		eventually "the twin" has_twin >/dev/null
+	}
+}
+
+unplace_service()
+{
+	[ "$service" != twins ] || sv stop "$(name_at "$(other_place "$place")")"
+	[ -z "$failed" ] || sv force-stop "$name"
+}
+
+status_is()
+{
+	well sv status "$name"
+	says "$1: $name: "
+}
+
+verb_start()
+{
+	well sv start "$name"
+	is_in_place
+	is "what runit supervises" "$(cat "/etc/sv/$name/supervise/pid")" "$pid"
+}
+
+verb_status()
+{
+	status_is run
+	is_the_same
+}
+
+verb_restart()
+{
+	well sv restart "$name"
+	eventually "it is another" is_another
+	is_in_place
+	status_is run
+}
+
+verb_reload()
+{
+	well sv hup "$name"
+	is_in_place
+	status_is run
+}
+
+verb_crash()
+{
+	# shellcheck disable=SC2046  # a list of numbers
+	kill -9 $(own_processes)
+	eventually "it comes back" is_another
+	is_in_place
+	status_is run
+}
+
+# The namespace was made anew while the daemon stayed in the old one.
+verb_rebuilt()
+{
+	exec 9</run/netns/mgmt   # while it is there, its number is no other's
+	was=$(namespace_of_place netns)
+	run 0 sv stop netns-mgmt
+	run 0 netns-setup down --force mgmt
+	run 0 sv start netns-mgmt
+	[ "$(namespace_of_place netns)" != "$was" ] || fail "it is the same namespace"
+	exec 9<&-
+	[ -d "/proc/$(cat /tmp/pid)" ] || fail "the daemon was stopped"
+	verb_crash
+}
+
+verb_stop()
+{
+	well sv stop "$name"
+	eventually "nothing of it is left" nothing_is_left
+	status_is down
+}
+
+# sv_folder NAME - of a service that is down until it is told to start
+sv_folder()
+{
+	: >"/etc/sv/$1/down"
+	ln -s "/etc/sv/$1" /etc/service/
+}
+
+prepare
+for file in /t/sv/*; do
+	service=${file##*/}
+	mkdir "/etc/sv/$service" "/etc/sv/$service-mgmt"
+	cp "$file" "/etc/sv/$service/run"
+	sed 's,^exec 2>&1$,&\nsv start netns-mgmt || exit 1,; s,^exec /,exec netns-exec mgmt -- /,' \
+		"$file" >"/etc/sv/$service-mgmt/run"
+	chmod +x "/etc/sv/$service-mgmt/run"
+	sv_folder "$service"
+	sv_folder "$service-mgmt"
+done
+cp -R /usr/share/runit/netns /etc/sv/netns-mgmt
+sv_folder netns-mgmt
+runsvdir -P /etc/service >/tmp/log 2>&1 &
+for folder in /etc/service/*; do
+	eventually "${folder##*/} is supervised" test -p "$folder/supervise/ok"
+done
+run 0 sv start netns-mgmt
+matrix
