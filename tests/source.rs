@@ -120,19 +120,14 @@ fn netns_exec_knows_no_settings_and_no_runtime() {
     none(faults);
 }
 
-/// Files that are longer than they should be. They may shrink, and no other may come.
-const TOO_LONG: [(&str, usize); 1] = [("src/plan/mod.rs", 472)];
-
 #[test]
 fn a_file_is_short_and_says_what_it_is() {
     let mut faults = Vec::new();
     for (path, code) in sources() {
         let count = code.lines().count();
-        let known = TOO_LONG.iter().find(|(known, _)| *known == path);
-        let limit = known.map_or(300, |(_, limit)| *limit);
-        if count > limit {
+        if count > 300 {
             faults.push(format!(
-                "{path}: {count} lines before its tests, {limit} at most"
+                "{path}: {count} lines before its tests, 300 at most"
             ));
         }
         if !code.starts_with("//!") {

@@ -224,18 +224,19 @@ fn headline(status: &Status) -> String {
         (true, false) if status.ours => "not ready",
         (true, false) => "not set up by netns-setup",
     };
-    let processes = match status.processes {
-        1 => "1 process".into(),
-        n => format!("{n} processes"),
-    };
+    let processes = counted(status.processes, "process", "processes");
     match &status.differences {
         Some(none) if none.is_empty() => format!("{whole}, as its settings say, {processes}"),
-        Some(some) => format!(
-            "{whole}, {} changes away from its settings, {processes}",
-            some.len()
-        ),
+        Some(some) => {
+            let changes = counted(some.len(), "change", "changes");
+            format!("{whole}, {changes} away from its settings, {processes}")
+        }
         None => format!("{whole}, {processes}"),
     }
+}
+
+fn counted(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// The links, in columns.

@@ -8,6 +8,8 @@ $judge netns add blue
 run 0 rc-service sshd start
 is "the daemon's namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named blue)"
 is "listeners on the host" "$(listeners env)" 0
+inside_listens() { [ "$(listeners $judge netns exec blue)" != 0 ]; }
+eventually "sshd listens" inside_listens
 run 0 rc-service sshd stop
 eventually "the daemon is gone" is_gone dropbear
 [ -e /run/netns/blue ] || fail "the namespace of others is gone"
