@@ -16,7 +16,7 @@ fn now() -> Duration {
 /// Whether a process waits for something, which the kernel says of it.
 fn sleeps(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
-    stat.is_ok_and(|place| place.contains("poll"))
+    stat.is_ok_and(|place| place.contains("sigtimedwait"))
 }
 
 #[test]

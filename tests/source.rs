@@ -158,7 +158,7 @@ fn a_module_is_named_after_what_it_holds() {
 }
 
 #[test]
-fn unsafe_code_is_in_two_small_files_and_where_the_c_library_enters() {
+fn unsafe_code_is_in_three_small_files_and_where_the_c_library_enters() {
     let mut faults = Vec::new();
     for (path, code) in sources() {
         let mut unsafes = lines(&code).filter(|(_, line)| line.contains("unsafe"));
@@ -166,6 +166,7 @@ fn unsafe_code_is_in_two_small_files_and_where_the_c_library_enters() {
         let allowed = match path.as_str() {
             "src/exec/sys.rs" => 300,
             "src/exec/words.rs" => 90,
+            "src/exec/bpf.rs" => 60,
             "src/bin/netns-exec.rs" => 30,
             _ => 0,
         };

@@ -4,6 +4,7 @@
 //! No settings, no threads, and on the common path no heap. Everything here fails closed:
 //! whatever cannot be done ends the call before the command starts.
 
+mod bpf;
 mod call;
 mod etc;
 mod folder;

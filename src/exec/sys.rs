@@ -1,5 +1,5 @@
-//! The system calls that nix does not have, or not without the heap: with `words` the one
-//! module with unsafe code. Numbers and references in, results out; what they are used
+//! The system calls that nix does not have, or not without the heap: with `words` and
+//! `bpf` the one module with unsafe code. Numbers and references in, results out; what they are used
 //! for does not belong here.
 //!
 //! The argument for it, once: every pointer handed to the kernel comes from a reference
@@ -11,10 +11,12 @@
 
 use std::ffi::{CStr, c_int};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::ptr::{from_mut, from_ref, null};
+use std::ptr::{from_mut, from_ref, null, null_mut};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
+use nix::sys::signal::SigSet;
 
 use super::text::up_to_nul;
 
@@ -30,7 +32,7 @@ pub fn is_secure() -> bool {
 /// # Safety
 ///
 /// The arguments must be what the call's man page asks for.
-unsafe fn call<const N: usize>(
+pub(super) unsafe fn call<const N: usize>(
     number: libc::c_long,
     arguments: [usize; N],
 ) -> Result<usize, Errno> {
@@ -41,7 +43,7 @@ unsafe fn call<const N: usize>(
 }
 
 /// As [`call`], for those that return a new descriptor.
-unsafe fn open<const N: usize>(
+pub(super) unsafe fn open<const N: usize>(
     number: libc::c_long,
     arguments: [usize; N],
 ) -> Result<OwnedFd, Errno> {
@@ -49,11 +51,11 @@ unsafe fn open<const N: usize>(
     unsafe { call(number, arguments).map(|fd| OwnedFd::from_raw_fd(fd as c_int)) }
 }
 
-fn text(text: &CStr) -> usize {
+pub(super) fn text(text: &CStr) -> usize {
     text.as_ptr() as usize
 }
 
-fn fd(fd: BorrowedFd) -> usize {
+pub(super) fn fd(fd: BorrowedFd) -> usize {
     fd.as_raw_fd() as usize
 }
 
@@ -67,6 +69,29 @@ pub fn open_file(folder: BorrowedFd, path: &CStr, flags: c_int) -> Result<OwnedF
 /// Leaves a descriptor to execve(2), which closes it with less ado than a call for each.
 pub fn leave_open(descriptor: OwnedFd) {
     std::mem::forget(descriptor);
+}
+
+/// fcntl(2), `F_NOTIFY`: has SIGIO sent, once, when an entry appears in this folder.
+pub fn tell_of_entries(folder: BorrowedFd) -> Result<(), Errno> {
+    const DN_CREATE: usize = 4;
+    // SAFETY: see the head of this file; no pointer is handed over.
+    unsafe {
+        call(
+            libc::SYS_fcntl,
+            [fd(folder), libc::F_NOTIFY as usize, DN_CREATE],
+        )
+    }
+    .map(drop)
+}
+
+/// sigtimedwait(2): takes a blocked signal that has come, or comes in this time.
+pub fn await_signal(signals: &SigSet, limit: Duration) -> Result<(), Errno> {
+    let limit = libc::timespec {
+        tv_sec: limit.as_secs() as libc::time_t,
+        tv_nsec: limit.subsec_nanos() as libc::c_long,
+    };
+    // SAFETY: see the head of this file; nothing is to be told of the signal.
+    Errno::result(unsafe { libc::sigtimedwait(signals.as_ref(), null_mut(), &limit) }).map(drop)
 }
 
 /// open_tree(2): a copy of the mount at `path`, attached nowhere. A symlink at its end is
@@ -240,35 +265,6 @@ pub fn is_there(process: BorrowedFd) -> bool {
         )
         .is_ok()
     }
-}
-
-/// bpf(2): a program for sockets that a cgroup's processes make.
-pub fn load_program(instructions: &[u64], licence: &CStr) -> Result<OwnedFd, Errno> {
-    // union bpf_attr for BPF_PROG_LOAD: type 9 (CGROUP_SOCK) and count; instructions;
-    // licence; then the log, version, flags and name, all none; attach type 2.
-    let mut attributes = [[0u32; 2]; 9];
-    attributes[0] = [9, instructions.len() as u32];
-    attributes[8] = [0, 2];
-    let mut attributes = attributes.map(pair);
-    attributes[1] = instructions.as_ptr() as u64;
-    attributes[2] = text(licence) as u64;
-    let size = size_of_val(&attributes);
-    // SAFETY: see the head of this file.
-    unsafe { open(libc::SYS_bpf, [5, attributes.as_ptr() as usize, size]) }
-}
-
-fn pair([first, second]: [u32; 2]) -> u64 {
-    let [a, b, c, d] = first.to_ne_bytes();
-    let [e, f, g, h] = second.to_ne_bytes();
-    u64::from_ne_bytes([a, b, c, d, e, f, g, h])
-}
-
-/// bpf(2): the program sees each socket that a process of the cgroup makes.
-pub fn attach_program(program: BorrowedFd, cgroup: BorrowedFd) -> Result<(), Errno> {
-    // BPF_PROG_ATTACH: cgroup, program, type 2 (CGROUP_INET_SOCK_CREATE), no flags.
-    let attributes: [u32; 4] = [fd(cgroup) as u32, fd(program) as u32, 2, 0];
-    // SAFETY: see the head of this file.
-    unsafe { call(libc::SYS_bpf, [8, attributes.as_ptr() as usize, 16]) }.map(drop)
 }
 
 /// getsockopt(2), `SO_BINDTOIFINDEX`, of a new socket: the link that this process's

@@ -20,7 +20,7 @@ use super::sys;
 use super::text::is_in;
 
 const CLASS: &CStr = c"/sys/class";
-const DEVICES: &CStr = c"/sys/devices";
+const TREE: &CStr = c"/sys/devices";
 
 /// Lays the new sysfs over the old one, in a mount namespace of our own and for the
 /// network namespace that the process has joined. Where something is mounted below the
@@ -47,10 +47,7 @@ pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
         mounted => mounted,
     }
     .map_err(|why| refused(c"/sys", why))?;
-    for (part, over) in [
-        (c"/sys/class/devices", DEVICES),
-        (c"/sys/class/class", CLASS),
-    ] {
+    for (part, over) in [(c"/sys/class/devices", TREE), (c"/sys/class/class", CLASS)] {
         view(part, over, old.contains(FsFlags::ST_RDONLY)).map_err(|why| refused(over, why))?;
     }
     for (mount, point) in kept {
@@ -87,7 +84,7 @@ fn below_views() -> Result<Vec<(OwnedFd, CString)>, Errno> {
         let is_kept = kept
             .iter()
             .any(|(_, top)| is_in(mount.point, top.to_bytes()));
-        if (below(CLASS) || below(DEVICES)) && !is_kept && mount.kind != b"sysfs" {
+        if (below(CLASS) || below(TREE)) && !is_kept && mount.kind != b"sysfs" {
             let point = CString::new(mountinfo::unescaped(mount.point));
             let point = point.map_err(|_| Errno::EINVAL)?;
             kept.push((sys::clone_mount(AT_FDCWD, &point, true)?, point));

@@ -13,6 +13,7 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, access};
 
+use super::bpf;
 use super::call::To;
 use super::marks::OWN;
 use super::mountinfo;
@@ -100,8 +101,8 @@ fn bind(cgroup: &str, link: u32) -> Result<(), Errno> {
         instruction(0xb7, 0x00, 1),    // r0 = 1: let it be made
         instruction(0x95, 0x00, 0),    // return r0
     ];
-    let program = sys::load_program(&program, c"GPL")?;
-    sys::attach_program(program.as_fd(), cgroup.as_fd())
+    let program = bpf::load(&program, c"GPL")?;
+    bpf::attach(program.as_fd(), cgroup.as_fd())
 }
 
 fn move_to(cgroup: &str) -> Result<(), Errno> {

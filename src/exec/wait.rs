@@ -1,32 +1,56 @@
 //! Waiting until netns-setup has set a namespace up whole: a name and a limit in, when it
 //! is, out. The kernel wakes us; nothing is asked in between.
+//!
+//! By dnotify (`F_NOTIFY`), for the end of an inotify takes 10 to 30 ms: the kernel waits
+//! there for all who may still look at its watches, and the command would wait with it.
 
 use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use std::os::fd::AsFd;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
 use super::join::{Readiness, readiness};
 use super::refusal::{Refusal, reason, shown};
+use super::sys;
 use super::text::Text;
 use crate::state;
 
-/// Returns when the namespace is ready.
+/// Returns when the namespace is ready. The signals are as before then.
 #[cold]
 #[inline(never)]
 pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), Refusal> {
-    let end = Instant::now() + limit;
     let refused = |why| {
         let wrong = format!("cannot wait for {}: {}", shown(name), reason(why));
-        Refusal::kernel(wrong, "see /proc/sys/fs/inotify, or do without --wait")
+        Refusal::kernel(
+            wrong,
+            "expected a kernel with CONFIG_DNOTIFY; or do without --wait",
+        )
     };
-    let events = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK).map_err(refused)?;
+    let mut woken_by = SigSet::empty();
+    woken_by.add(Signal::SIGIO);
+    let before = woken_by
+        .thread_swap_mask(SigmaskHow::SIG_BLOCK)
+        .map_err(refused)?;
+    let ready = until(name, limit, &woken_by, refused);
+    // The folders are closed: what has been sent by now is all.
+    while sys::await_signal(&woken_by, Duration::ZERO).is_ok() {}
+    before.thread_set_mask().map_err(refused)?;
+    ready
+}
+
+fn until(
+    name: &CStr,
+    limit: Duration,
+    woken_by: &SigSet,
+    refused: impl Fn(Errno) -> Refusal,
+) -> Result<(), Refusal> {
+    let end = Instant::now() + limit;
     loop {
-        // Look after each watch is set: what came before it makes no event.
-        watch(&events, name).map_err(refused)?;
+        // Look after the watches are set: what came before them wakes nobody.
+        let _watched = watch(name).map_err(&refused)?;
         let now = readiness(name)?;
         if let Readiness::Whole = now {
             return Ok(());
@@ -35,30 +59,31 @@ pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), Refusal> {
         if left.is_zero() {
             return Err(too_late(name, limit, &now));
         }
-        // Rounded up, so as not to spin in the last millisecond.
-        let left =
-            PollTimeout::try_from(left + Duration::from_micros(999)).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(events.as_fd(), PollFlags::POLLIN)], left) {
-            Ok(_) | Err(Errno::EINTR) => (),
+        match sys::await_signal(woken_by, left) {
+            Ok(()) | Err(Errno::EAGAIN | Errno::EINTR) => (),
             Err(why) => return Err(refused(why)),
         }
-        while events.read_events().is_ok_and(|events| !events.is_empty()) {}
     }
 }
 
 /// Watches the namespace's state folder and those above it, those first: what is missing
 /// when it is to be watched appears in one that is watched already.
-fn watch(events: &Inotify, name: &CStr) -> Result<(), Errno> {
+fn watch(name: &CStr) -> Result<Vec<OwnedFd>, Errno> {
     let of_name = Text::of(&[state::STATE.as_bytes(), b"/", name.to_bytes()])?;
-    let mask = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO | AddWatchFlags::IN_ONLYDIR;
     let of_all = Text::of(&[state::STATE.as_bytes()])?;
+    let mut watched = Vec::new();
     for folder in [c"/run", of_all.as_c(), of_name.as_c()] {
-        match events.add_watch(folder, mask) {
-            Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR) => (),
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
+        match sys::open_file(AT_FDCWD, folder, flags.bits()) {
+            Ok(folder) => {
+                sys::tell_of_entries(folder.as_fd())?;
+                watched.push(folder);
+            }
+            Err(Errno::ENOENT | Errno::ENOTDIR) => (),
             Err(why) => return Err(why),
         }
     }
-    Ok(())
+    Ok(watched)
 }
 
 fn too_late(name: &CStr, limit: Duration, now: &Readiness) -> Refusal {
