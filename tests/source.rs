@@ -236,7 +236,7 @@ fn one_thing_has_one_word() {
     for (path, text) in texts(files().into_iter().filter(said).collect()) {
         for (number, line) in lines(&text) {
             // What the kernel and wg(8) call theirs.
-            let theirs = ["/sys/devices", "c\"devices\"", "[Interface]"];
+            let theirs = ["/sys/devices", "/sys/class/devices", "[Interface]"];
             let line = theirs
                 .iter()
                 .fold(line.to_string(), |l, t| l.replace(t, ""));

@@ -87,8 +87,8 @@ pub fn tell_of_entries(folder: BorrowedFd) -> Result<(), Errno> {
 /// sigtimedwait(2): takes a blocked signal that has come, or comes in this time.
 pub fn await_signal(signals: &SigSet, limit: Duration) -> Result<(), Errno> {
     let limit = libc::timespec {
-        tv_sec: limit.as_secs() as libc::time_t,
-        tv_nsec: limit.subsec_nanos() as libc::c_long,
+        tv_sec: limit.as_secs() as _,
+        tv_nsec: limit.subsec_nanos() as _,
     };
     // SAFETY: see the head of this file; nothing is to be told of the signal.
     Errno::result(unsafe { libc::sigtimedwait(signals.as_ref(), null_mut(), &limit) }).map(drop)
