@@ -37,7 +37,7 @@ for verb in reload check restart; do
 	is "the members" "$(members good)" "198.51.100.0/24"
 done
 
-run 0 rc-service netns-ipset.mgmt save
+saves netns-ipset.mgmt "$file"
 inside /judge/ipset save >/tmp/expected
 cmp "$file" /tmp/expected || fail "not what there is"
 # What rules name cannot go, and then nothing goes.

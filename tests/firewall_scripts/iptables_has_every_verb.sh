@@ -61,7 +61,7 @@ says "$v6"
 is "the rules" "$(rules)" "43 64"
 run 0 rc-service netns-iptables.mgmt status
 
-run 0 rc-service netns-iptables.mgmt save
+saves netns-iptables.mgmt "$v4" "$v6"
 grep -q 'dport 43' "$v4" || fail "not saved: $(cat "$v4")"
 run 0 rc-service netns-iptables.mgmt stop
 is "the rules" "$(rules)" ""

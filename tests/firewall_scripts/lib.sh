@@ -41,6 +41,25 @@ others()
 	eventually "the other machine answers" inside ping -c 1 -W 1 192.0.2.1
 }
 
+# saves SERVICE FILE... - the files become others, and nobody can see them half written:
+# what they were is still there under another name
+saves()
+{
+	service=$1
+	shift
+	for file; do
+		echo "# before" >>"$file"
+		ln "$file" "$file.held"
+	done
+	run 0 rc-service "$service" save
+	for file; do
+		grep -q '# before' "$file.held" || fail "$file was written to in place"
+		! grep -q '# before' "$file" || fail "$file was not saved"
+		rm "$file.held"
+		is "what is left beside $file" "$(echo "$file".*)" "$file.*"
+	done
+}
+
 # open, closed - does the namespace let a new packet of the other machine in?
 open()
 {

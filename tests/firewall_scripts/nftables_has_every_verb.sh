@@ -38,8 +38,14 @@ refused rc-service netns-nftables.mgmt restart
 is "the rules" "$(inside /judge/nft -s list ruleset | grep dport | xargs)" "udp dport 43 counter drop"
 run 0 rc-service netns-nftables.mgmt status
 
-run 0 rc-service netns-nftables.mgmt save
-cat "$rules"
+later
+echo 'save_options=--nonsense' >/etc/conf.d/netns-nftables.mgmt
+refused rc-service netns-nftables.mgmt save
+says "$rules is as it was"
+grep -q nonsense "$rules" || fail "a save that failed has changed the file"
+later
+rm /etc/conf.d/netns-nftables.mgmt
+saves netns-nftables.mgmt "$rules"
 run 0 rc-service netns-nftables.mgmt stop
 is "the rules" "$(inside /judge/nft list ruleset)" ""
 run 0 rc-service netns-nftables.mgmt start
