@@ -41,6 +41,31 @@ others()
 	eventually "the other machine answers" inside ping -c 1 -W 1 192.0.2.1
 }
 
+# changes COUNT COMMAND... - the rules inside change so many times, each in one go
+changes()
+{
+	count=$1
+	shift
+	nsenter --net=/run/netns/mgmt /judge/nft monitor >/tmp/monitor &
+	monitor=$!
+	eventually "the rules are watched" is_watched begin
+	: >/tmp/monitor
+	inside /judge/nft add table inet begin
+	run 0 "$@"
+	inside /judge/nft add table inet end
+	eventually "all is seen" grep -q 'add table inet end' /tmp/monitor
+	kill "$monitor"
+	sed -n '/add table inet begin/,/add table inet end/p' /tmp/monitor >/tmp/changes
+	is "changes of the rules" "$(($(grep -c 'new generation' /tmp/changes) - 1))" "$count"
+}
+
+is_watched()
+{
+	inside /judge/nft add table inet "$1"
+	inside /judge/nft delete table inet "$1"
+	grep -q "delete table inet $1" /tmp/monitor
+}
+
 # saves SERVICE FILE... - the files become others, and nobody can see them half written:
 # what they were is still there under another name
 saves()

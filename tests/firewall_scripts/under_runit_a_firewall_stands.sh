@@ -42,9 +42,14 @@ is "the rules" "$(inside /judge/nft list table inet fw)" "$before"
 
 # The firewall's own: again in one go; a broken file leaves what there is.
 counts 43
-run 0 sv restart firewall-mgmt
 seen() { inside /judge/nft list table inet firewall | grep -q "dport $1"; }
-eventually "the new rules are there" seen 43
+restarted()
+{
+	sv restart firewall-mgmt || return
+	eventually "the new rules are there" seen 43
+}
+changes 1 restarted
+inside /judge/nft 'delete table inet begin; delete table inet end'
 echo nonsense >"$rules"
 run 0 sv term firewall-mgmt
 eventually "the log says the line" grep -qF "$rules:1" /tmp/log
