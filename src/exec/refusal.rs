@@ -7,21 +7,13 @@ use std::io::Write;
 use nix::errno::Errno;
 
 use super::words::Words;
-
-/// A wrong call: trying again will not help.
-const WRONG: i32 = 100;
-/// The kernel refused, or the namespace is not there: trying again may help.
-const KERNEL: i32 = 111;
-/// The command is there and cannot be run.
-const NOT_RUN: i32 = 126;
-/// There is no such command.
-const NOT_FOUND: i32 = 127;
+use crate::exit;
 
 /// Why the command was not started, or not healed. It prints as two lines; whoever prints
 /// them puts the program's name before each.
 #[derive(Debug)]
 pub struct Refusal {
-    code: i32,
+    code: u8,
     wrong: String,
     remedy: String,
 }
@@ -29,15 +21,15 @@ pub struct Refusal {
 impl Refusal {
     /// A wrong call: what is wrong, and what was expected.
     pub fn call(wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
-        Refusal::new(WRONG, wrong, remedy)
+        Refusal::new(exit::WRONG, wrong, remedy)
     }
 
     /// A no of the kernel, or of what is there: what is wrong, and what to do.
     pub fn kernel(wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
-        Refusal::new(KERNEL, wrong, remedy)
+        Refusal::new(exit::REFUSED, wrong, remedy)
     }
 
-    fn new(code: i32, wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
+    fn new(code: u8, wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
         Refusal {
             code,
             wrong: wrong.into(),
@@ -50,7 +42,7 @@ impl Refusal {
         let text = format!("netns-exec: {}\nnetns-exec: {}\n", self.wrong, self.remedy);
         // There is nobody left to tell that telling failed.
         let _ = std::io::stderr().write_all(text.as_bytes());
-        self.code
+        self.code.into()
     }
 }
 
@@ -67,17 +59,17 @@ pub fn not_run(command: Words, why: Errno) -> Refusal {
     let name = shown(command.get(0).unwrap_or(c""));
     match why {
         Errno::ENOENT if name.contains('/') => Refusal::new(
-            NOT_FOUND,
+            exit::NOT_FOUND,
             format!("cannot run {name}: it, or what it is to be run by, is not there"),
             "expected the path of a program",
         ),
         Errno::ENOENT => Refusal::new(
-            NOT_FOUND,
+            exit::NOT_FOUND,
             format!("cannot run {name}: it is in no folder of PATH"),
             "expected a program; install it, or write its whole path",
         ),
         why => Refusal::new(
-            NOT_RUN,
+            exit::CANNOT_RUN,
             format!("cannot run {name}: {}", reason(why)),
             "expected a program that may be run",
         ),
