@@ -14,12 +14,14 @@ testbed::scenarios! { "openrc":
     a_runlevels_settings_do_not_drop_the_namespace
     a_script_with_its_own_start_runs_inside_whole
     a_service_on_the_host_does_not_notice
+    a_supervised_daemon_follows_the_name
     a_whole_machine_boots_and_shuts_down
     every_kind_of_daemon_is_found_again
     nothing_starts_where_the_settings_are_wrong
     stop_and_status_work_when_the_namespace_is_gone
     the_iptables_of_a_namespace_have_a_service
     the_order_of_the_boot_follows_the_links
+    two_of_one_daemon_are_not_confused
     the_rules_of_a_namespace_have_a_service
 }
 

@@ -162,6 +162,16 @@ own_processes()
 	processes | grep -vx "$(cat /tmp/twin)"
 }
 
+# is_made_anew COMMAND... - the namespace, by this
+is_made_anew()
+{
+	was=$(namespace_of_place netns)
+	exec 9</run/netns/mgmt   # while it is there, its number is no other's
+	run 0 "$@" 9<&-
+	[ "$(namespace_of_place netns)" != "$was" ] || fail "it is the same namespace"
+	exec 9<&-
+}
+
 nothing_is_left()
 {
 	[ -z "$(own_processes)" ] && [ -z "$(at "$place" sockets)" ]

@@ -138,15 +138,13 @@ is_dead()
 	[ ! -d "/proc/$(cat /tmp/pid)" ]
 }
 
-# The namespace was stopped and made anew, and with it the service inside.
+# The namespace is made anew, first with the services inside, then under them.
 verb_rebuilt()
 {
-	was=$(namespace_of_place netns)
-	exec 9</run/netns/mgmt   # while it is there, its number is no other's
-	run 0 rc-service netns.mgmt restart
-	[ "$(namespace_of_place netns)" != "$was" ] || fail "it is the same namespace"
-	exec 9<&-
+	is_made_anew rc-service netns.mgmt restart
 	is_in_place
+	verb_crash
+	is_made_anew sh -c 'netns-setup down --force mgmt && netns-setup up mgmt'
 	verb_crash
 }
 

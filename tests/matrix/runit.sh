@@ -91,13 +91,7 @@ verb_crash()
 # The namespace was made anew while the daemon stayed in the old one.
 verb_rebuilt()
 {
-	exec 9</run/netns/mgmt   # while it is there, its number is no other's
-	was=$(namespace_of_place netns)
-	run 0 sv stop netns-mgmt
-	run 0 netns-setup down --force mgmt
-	run 0 sv start netns-mgmt
-	[ "$(namespace_of_place netns)" != "$was" ] || fail "it is the same namespace"
-	exec 9<&-
+	is_made_anew sh -c 'sv stop netns-mgmt && netns-setup down --force mgmt && sv start netns-mgmt'
 	[ -d "/proc/$(cat /tmp/pid)" ] || fail "the daemon was stopped"
 	verb_crash
 }

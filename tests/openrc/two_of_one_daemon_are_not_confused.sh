@@ -1,0 +1,53 @@
+#!/bin/sh
+# Who looks for a process does so in every namespace. Where that can find another's, the
+# user is told at the start, and which line to write.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+$judge netns add mgmt
+
+# It forks, and nobody is told its number.
+script nameless <<'END'
+command=/usr/sbin/dropbear
+command_args="-R -p 22"
+END
+ln -s nameless /etc/init.d/nameless.mgmt
+echo 'netns="mgmt"' >/etc/conf.d/nameless.mgmt
+run 0 rc-service nameless.mgmt start
+says 'without pidfile='
+says 'pidfile="/run/nameless.mgmt.pid" in /etc/conf.d/nameless.mgmt'
+kill "$(pidof dropbear)"
+eventually "it is gone" is_gone dropbear
+run 0 rc-service nameless.mgmt zap
+
+# The line it said, and on the host nothing is said.
+later
+cat >>/etc/conf.d/nameless.mgmt <<'END'
+pidfile="/run/nameless.mgmt.pid"
+command_background=yes
+start_stop_daemon_args=
+END
+sed -i 's/-R -p 22/-F &/' /etc/init.d/nameless
+run 0 rc-service nameless.mgmt start
+says_not 'pidfile='
+run 0 rc-service nameless.mgmt stop
+
+# Both by one file: the one of the host is not taken for it in silence.
+script shared <<'END'
+command=/usr/sbin/dropbear
+command_args="-F -R -p 22"
+command_background=yes
+pidfile=/run/shared.pid
+END
+ln -s shared /etc/init.d/shared.mgmt
+echo 'netns="mgmt"' >/etc/conf.d/shared.mgmt
+later
+run 0 rc-service shared start
+says_not 'pidfile='
+pid=$(cat /run/shared.pid)
+rc-service shared.mgmt start >/tmp/said 2>&1
+cat /tmp/said
+says "pidfile=\"/run/shared.pid\" is that of process $pid"
+# shellcheck disable=SC2016  # to be written just so
+says 'pidfile="/run/$RC_SVCNAME.pid" in /etc/init.d/shared'
+run 0 rc-service shared status
+run 0 rc-service shared stop
