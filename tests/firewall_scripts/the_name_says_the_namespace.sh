@@ -24,6 +24,16 @@ run 0 rc-service netns.mgmt status
 run 0 rc-service netns.mgmt reload
 hosts_as_before
 
+# Of the two that load the same file, neither leaves anything of the other's behind.
+sed -i 's/inet fw .*/inet mine { chain c { type filter hook input priority 0; udp dport 1 drop; }; }/' "$folder/nftables.nft"
+run 0 rc-service netns-nftables.mgmt reload
+sed -i 's/dport 1/dport 2/' "$folder/nftables.nft"
+run 0 rc-service netns.mgmt reload
+is "the rules" "$(inside /judge/nft list ruleset | grep dport | xargs)" "udp dport 2 drop"
+sed -i 's/inet mine .*/inet fw { chain c { type filter hook input priority 0; }; }/' "$folder/nftables.nft"
+run 0 rc-service netns.mgmt reload
+is "the tables" "$(inside /judge/nft list tables)" "table inet fw"
+
 # A restart changes the rules in one go.
 changes 1 rc-service netns-nftables.mgmt restart
 
