@@ -393,11 +393,16 @@ fn a_stale_file_is_repaired_and_a_namespace_of_others_is_kept() {
 
 #[test]
 fn a_namespace_that_was_made_anew_by_others_is_not_ours_to_delete() {
-    let sandbox = sandbox("netns_links=v0\ntype_v0=veth\npeer_v0=v0h\n");
-    setup(&sandbox, "up mgmt").ok();
-    sandbox.sh("ip netns delete mgmt; ip netns add mgmt").ok();
-    setup(&sandbox, "down mgmt").ok();
-    sandbox.sh("ip netns exec mgmt true").ok();
+    let sandbox = sandbox("netns_links=\n");
+    // Sooner or later it is given the number of the one before
+    for _ in 0..20 {
+        setup(&sandbox, "up mgmt").ok();
+        sandbox.sh("ip netns delete mgmt; ip netns add mgmt").ok();
+        setup(&sandbox, "down mgmt").ok();
+        sandbox
+            .sh("ip netns exec mgmt true && ip netns delete mgmt")
+            .ok();
+    }
 }
 
 #[test]
@@ -418,6 +423,21 @@ fn all_names_every_namespace_and_two_at_once_do_not_disturb_each_other() {
     setup(&sandbox, "status --all").ok();
     setup(&sandbox, "down --all").ok();
     assert_eq!(sandbox.sh("ls /run/netns").stdout, "far\n");
+}
+
+#[test]
+fn a_hup_while_it_comes_up_is_not_the_end_of_watch() {
+    let sandbox = sandbox(MGMT);
+    let mut watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
+    watch.line();
+    let pid = nix::unistd::Pid::from_raw(watch.pid());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGHUP).unwrap();
+    assert!(wait_until(LIMIT, || {
+        sandbox.read("/run/netns-services/mgmt/ready").is_some()
+    }));
+    // It has read its settings once more by the time it hears of this
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+    assert_eq!(watch.ended(), Some(0));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, DirEntryExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -33,7 +33,7 @@ pub enum There {
     Other,
 }
 
-/// Which namespace it is, as long as it lives: a name can be given to another.
+/// Which namespace it is, as long as it lives (device and inode).
 pub type Identity = (u64, u64);
 
 fn path(name: &str) -> PathBuf {
@@ -71,6 +71,18 @@ pub fn there(name: &str) -> io::Result<There> {
 pub fn identity(name: &str) -> io::Result<Identity> {
     let found = open(name)?.metadata()?;
     Ok((found.dev(), found.ino()))
+}
+
+/// As [`identity`], and with it the number of the file that the namespace lies over: the
+/// kernel soon gives a dead namespace's number to another, but /run's file system counts up.
+pub type Birth = (Identity, u64);
+
+/// Which namespace has this name, for as long as the machine runs.
+pub fn birth(name: &str) -> io::Result<Birth> {
+    let mut entries = fs::read_dir(state::NAMESPACES)?.flatten();
+    let entry = entries.find(|entry| entry.file_name() == name);
+    let entry = entry.ok_or(ErrorKind::NotFound)?;
+    Ok((identity(name)?, entry.ino()))
 }
 
 /// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.

@@ -3,7 +3,7 @@
 
 use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
-use crate::kernel::netns::Identity;
+use crate::kernel::netns::Birth;
 use crate::model::route::RouteError;
 use crate::model::{Kind, Link, LinkAt, MacvlanMode, Route, Rules, State, Tool, Where};
 use crate::place::At;
@@ -14,13 +14,13 @@ const HEADER: &str = "# What netns-setup made, and what was there before, to be 
 
 /// A journal, and which namespace it speaks of: of another one of the same name, nothing
 /// is ours.
-pub fn write(journal: &Journal, netns: Option<Identity>) -> String {
+pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     let mut ini = Ini::new();
     let made = if journal.made.netns { "yes" } else { "no" };
     ini.with_section(Some("namespace")).set("made", made);
-    if let Some((dev, ino)) = netns {
+    if let Some(((dev, ino), entry)) = netns {
         ini.with_section(Some("namespace"))
-            .set("identity", format!("{dev}:{ino}"));
+            .set("identity", format!("{dev}:{ino}:{entry}"));
     }
     for rules in &journal.made.rules {
         let rules = &rules.value;
@@ -51,7 +51,7 @@ pub fn write(journal: &Journal, netns: Option<Identity>) -> String {
 }
 
 /// The inverse of [`write()`]. A text that is not a journal is an error in words.
-pub fn read(text: &str) -> Result<(Journal, Option<Identity>), String> {
+pub fn read(text: &str) -> Result<(Journal, Option<Birth>), String> {
     let plain = ParseOption {
         enabled_escape: false,
         enabled_quote: false,
@@ -73,7 +73,7 @@ pub fn read(text: &str) -> Result<(Journal, Option<Identity>), String> {
             Some(&"made") => &mut journal.made,
             Some(&"before") => &mut journal.before,
             _ => {
-                netns = properties.get("identity").and_then(identity);
+                netns = properties.get("identity").and_then(birth);
                 journal.made.netns = properties.get("made") == Some("yes");
                 continue;
             }
@@ -90,9 +90,10 @@ pub fn read(text: &str) -> Result<(Journal, Option<Identity>), String> {
     Ok((journal, netns))
 }
 
-fn identity(text: &str) -> Option<Identity> {
-    let (dev, ino) = text.split_once(':')?;
-    Some((dev.parse().ok()?, ino.parse().ok()?))
+fn birth(text: &str) -> Option<Birth> {
+    let mut numbers = text.split(':').map(|number| number.parse().ok());
+    let mut next = || numbers.next().flatten();
+    Some(((next()?, next()?), next()?))
 }
 
 fn where_text(at: &Where) -> String {

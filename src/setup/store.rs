@@ -51,7 +51,7 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
             for rules in &mut journal.made.rules {
                 rules.value.text = fs::read_to_string(rules_file(name, rules.value.tool))?;
             }
-            if netns::identity(name.as_str()).ok() != recorded {
+            if netns::birth(name.as_str()).ok() != recorded {
                 journal.forget_netns();
             }
             Ok(journal)
@@ -103,7 +103,7 @@ impl Store {
                 self.replace(&path, &rules.value.text)?;
             }
         }
-        let netns = netns::identity(self.name.as_str()).ok();
+        let netns = netns::birth(self.name.as_str()).ok();
         self.replace(state::JOURNAL, &journal::write(journal, netns))
     }
 
