@@ -3,7 +3,6 @@
 
 use super::{Plan, Step};
 use crate::model::{LinkAt, Route};
-use crate::name::LinkName;
 
 impl Plan<'_> {
     pub(super) fn routes(&mut self) {
@@ -37,28 +36,19 @@ impl Plan<'_> {
 
     /// The kernel has taken the route away, or will, with its link.
     pub(super) fn is_lost(&self, route: &Route) -> bool {
-        let on = |dev: &LinkName| LinkAt {
-            at: route.at.clone(),
-            name: dev.clone(),
-        };
-        route
-            .dev
-            .as_ref()
-            .is_some_and(|dev| self.lost.contains(&on(dev)))
+        link_of(route).is_some_and(|link| self.lost.contains(&link))
     }
 
     /// The link of the route is not there: of a NIC that was pulled out, there is
     /// nothing to give back to the host.
     fn want_lost(&self, route: &Route) -> bool {
-        let on = |dev: &LinkName| LinkAt {
-            at: route.at.clone(),
-            name: dev.clone(),
-        };
-        route
-            .dev
-            .as_ref()
-            .is_some_and(|dev| self.now(&on(dev)).is_none())
+        link_of(route).is_some_and(|link| self.now(&link).is_none())
     }
+}
+
+fn link_of(route: &Route) -> Option<LinkAt> {
+    let at = route.at.clone();
+    route.dev.clone().map(|name| LinkAt { at, name })
 }
 
 /// The kernel refuses a gateway that it cannot reach yet: what lies on a link first,

@@ -52,16 +52,16 @@ pub struct Work<'a> {
     pub kernel: &'a mut Kernel,
     /// What is ours of it.
     pub journal: Journal,
-    /// The links of other namespaces that it has to do with.
-    pub asked: BTreeSet<LinkAt>,
-    /// Told of each change that has been made.
-    pub report: &'a mut dyn FnMut(&Change),
     /// What was there, and what was ours, before the first change.
     pub start: (State, Journal),
+    /// The links of other namespaces that it has to do with.
+    asked: BTreeSet<LinkAt>,
+    /// Told of each change that has been made.
+    report: &'a mut dyn FnMut(&Change),
     /// How many changes have been made so far,
-    pub made: usize,
+    made: usize,
     /// of how many that were planned.
-    pub of: usize,
+    of: usize,
 }
 
 impl From<Why> for Failure {
@@ -76,11 +76,27 @@ impl From<Why> for Failure {
     }
 }
 
-impl Work<'_> {
-    /// Look at what is there, before the first change.
-    pub fn begin(&mut self) -> Result<(), Failure> {
-        self.start = (self.look()?, self.journal.clone());
-        Ok(())
+impl<'a> Work<'a> {
+    /// Look at what is there, before the first change. `report` is told of each change
+    /// that has been made.
+    pub fn begin(
+        store: &'a Store,
+        kernel: &'a mut Kernel,
+        journal: Journal,
+        asked: BTreeSet<LinkAt>,
+        report: &'a mut dyn FnMut(&Change),
+    ) -> Result<Self, Failure> {
+        let start = (look(kernel, &asked, &journal)?, journal.clone());
+        Ok(Work {
+            store,
+            kernel,
+            journal,
+            start,
+            asked,
+            report,
+            made: 0,
+            of: 0,
+        })
     }
 
     /// Make it what is wanted, or leave it as it was.

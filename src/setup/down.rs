@@ -11,7 +11,7 @@ use crate::kernel::netns;
 use crate::kernel::processes::{self, Process};
 use crate::model::State;
 use crate::name::NetnsName;
-use crate::plan::Journal;
+use crate::plan::{Change, Journal};
 
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -61,17 +61,10 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
         Err(e) => return broken(name, "cannot look for its processes", e),
     }
     let want = journal.with_returns(State::default());
-    let mut work = Work {
-        store: &store,
-        kernel: &mut kernel,
-        asked: asked(&want, &journal),
-        journal,
-        report: &mut |change| say(&format!("+ {}", change.command(name))),
-        start: Default::default(),
-        made: 0,
-        of: 0,
-    };
-    match work.begin().and_then(|()| work.make_what_can_be(&want)) {
+    let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
+    let asked = asked(&want, &journal);
+    let begun = Work::begin(&store, &mut kernel, journal, asked, &mut report);
+    match begun.and_then(|mut work| work.make_what_can_be(&want)) {
         Ok(refused) if refused.is_empty() => match store.remove() {
             Ok(()) => exit::DONE,
             Err(e) => broken(name, "cannot remove its state folder", e),

@@ -33,21 +33,19 @@ fn locked(call: &Call, want: &Want, rest: Rest) -> u8 {
         Err(code) => return code,
     };
     let state = journal.with_returns(want.state.clone());
-    let mut work = Work {
-        store: &store,
-        kernel: &mut kernel,
-        asked: asked(&state, &journal),
-        journal,
-        report: &mut |change| say(&format!("+ {}", change.command(name))),
-        start: Default::default(),
-        made: 0,
-        of: 0,
-    };
-    let done = make_and_settle(call, want, &state, rest, &mut work);
-    let journal = work.journal;
+    let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
+    let asked = asked(&state, &journal);
+    // What is ours if not even a look is possible
+    let mut ours = journal.clone();
+    let done =
+        Work::begin(&store, &mut kernel, journal, asked, &mut report).and_then(|mut work| {
+            let done = make_and_settle(call, want, &state, rest, &mut work);
+            ours = work.journal;
+            done
+        });
     match done {
         Ok(()) => exit::DONE,
-        Err(failure) => failed(name, store, &journal, &failure),
+        Err(failure) => failed(name, store, &ours, &failure),
     }
 }
 
@@ -58,7 +56,6 @@ fn make_and_settle(
     rest: Rest,
     work: &mut Work,
 ) -> Result<(), Failure> {
-    work.begin()?;
     if call.verbose {
         say_held(&want.name, state, &work.start.0);
     }
