@@ -7,6 +7,7 @@ mod testbed;
 use testbed::{Shell, run};
 
 testbed::scenarios! { "openrc":
+    alpines_own_firewall_scripts_run_unmodified
     a_daemon_runs_inside_and_nowhere_else
     a_firewall_is_never_stopped_on_the_host
     a_namespace_made_by_others_is_joined
