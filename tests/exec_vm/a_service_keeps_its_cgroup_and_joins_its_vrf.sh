@@ -15,6 +15,13 @@ service()
 		pidfile="/run/$RC_SVCNAME.pid"
 		[ "$supervisor" != supervise-daemon ] || pidfile="/run/supervise-$RC_SVCNAME.pid"
 	END
+	case $1 in
+	*-own) cat >>"/etc/init.d/$1" <<-'END'
+		# Its own start, so that the whole script is inside
+		start() { start-stop-daemon --start --background --make-pidfile --pidfile "$pidfile" --exec $command -- $command_args; }
+		stop() { start-stop-daemon --stop --pidfile "$pidfile"; }
+	END
+	esac
 	chmod +x "/etc/init.d/$1"
 	file=/etc/conf.d/$1
 	shift
@@ -38,10 +45,11 @@ group()
 
 grep cgroup /proc/mounts || fail "no cgroups are mounted here"
 $judge netns add blue
-for kind in '' -supervised; do
-	[ -z "$kind" ] || kind_setting='supervisor=supervise-daemon'
-	service "plain$kind" "${kind_setting-}"
-	service "inside$kind" "${kind_setting-}" 'netns="blue"'
+for kind in '' -supervised -own; do
+	kind_setting=
+	[ "$kind" != -supervised ] || kind_setting='supervisor=supervise-daemon'
+	service "plain$kind" "$kind_setting"
+	service "inside$kind" "$kind_setting" 'netns="blue"'
 	run 0 rc-service "plain$kind" start
 	run 0 rc-service "inside$kind" start
 	eventually "both run" test -d "/proc/$(process "plain$kind")" -a -d "/proc/$(process "inside$kind")"
