@@ -7,11 +7,13 @@
 
 mod common {
     pub mod memory;
+    pub mod states;
 }
 
 use std::collections::BTreeSet;
 
-use common::memory::{Memory, host, settings};
+use common::memory::Memory;
+use common::states::{host, settings};
 use netns_services::model::State;
 use netns_services::plan::{Change, Journal, Rest, Step, as_it_was, plan};
 use proptest::prelude::*;

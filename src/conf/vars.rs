@@ -69,26 +69,21 @@ pub fn of_link(key: &str) -> Option<&'static Var> {
 }
 
 const fn netns(name: &'static str, default: &'static str, doc: &'static str) -> Var {
-    let (of, types, built) = (Of::Namespace, &[] as &[&str], true);
-    Var {
-        name,
-        of,
-        types,
-        default,
-        doc,
-        built,
-    }
+    var(Of::Namespace, name, default, doc)
 }
 
 const fn link(name: &'static str, default: &'static str, doc: &'static str) -> Var {
-    let (of, types, built) = (Of::Link, &[] as &[&str], true);
+    var(Of::Link, name, default, doc)
+}
+
+const fn var(of: Of, name: &'static str, default: &'static str, doc: &'static str) -> Var {
     Var {
         name,
         of,
-        types,
+        types: &[],
         default,
         doc,
-        built,
+        built: true,
     }
 }
 

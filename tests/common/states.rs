@@ -1,0 +1,207 @@
+//! States for the kernel held in memory: hosts as found, and settings as `conf` would
+//! read them.
+
+#![allow(clippy::unwrap_used)]
+
+use netns_services::model::{
+    Address, Kind, Link, LinkAt, Mac, MacvlanMode, Route, RouteKind, Rules, State, Tool, Where,
+};
+use netns_services::name::LinkName;
+use netns_services::place::At;
+use proptest::prelude::*;
+
+pub fn link(at: Where, name: &str, kind: Kind) -> Link {
+    Link::new(at, At::nobody(name.parse().unwrap()), kind)
+}
+
+pub fn route(dst: &str, dev: &str, via: Option<&str>, metric: u32) -> Route {
+    Route {
+        at: Where::Inside,
+        kind: RouteKind::Unicast,
+        dst: dst.parse().unwrap(),
+        dev: Some(dev.parse().unwrap()),
+        via: via.map(|via| via.parse().unwrap()),
+        src: None,
+        metric,
+        table: 254,
+        scope: 0,
+        proto: 3,
+        mtu: None,
+        onlink: false,
+    }
+}
+
+/// The third byte of a link's networks, so that no two links share one.
+fn net(name: &str) -> u8 {
+    name.bytes()
+        .map(|b| b.wrapping_mul(31))
+        .fold(7, u8::wrapping_add)
+}
+
+/// Addresses and routes of one link: the networks are its own, so any choice is valid.
+fn dress(at: Where, name: &'static str) -> impl Strategy<Value = (Vec<Address>, Vec<Route>)> {
+    let n = net(name);
+    let addresses = proptest::sample::subsequence(vec![10u8, 11, 12], 0..=3);
+    let v6 = proptest::option::of(prop_oneof![Just(64u8), Just(80)]);
+    let routes = proptest::sample::subsequence(vec![0u8, 1, 2, 3, 4, 5], 0..=6);
+    (addresses.prop_shuffle(), v6, routes, any::<bool>()).prop_map(
+        move |(v4, v6, routes, other)| {
+            let mut addresses: Vec<Address> = v4
+                .iter()
+                .map(|host| format!("10.1.{n}.{host}/24").parse().unwrap())
+                .collect();
+            addresses.extend(
+                v6.map(|len| -> Address { format!("2001:db8:{n:x}::1/{len}").parse().unwrap() }),
+            );
+            let gateway = format!("10.1.{n}.{}", if other { 253 } else { 254 });
+            let mut made = Vec::new();
+            for which in routes {
+                let metric = u32::from(n) * 10;
+                let route = match which {
+                    0 if !v4.is_empty() => route("0.0.0.0/0", name, Some(&gateway), metric),
+                    1 if !v4.is_empty() => {
+                        route(&format!("10.2.{n}.0/24"), name, Some(&gateway), 0)
+                    }
+                    2 => route(&format!("10.3.{n}.0/24"), name, None, 0),
+                    3 => route(
+                        &format!("10.4.{n}.0/24"),
+                        name,
+                        Some(&format!("10.3.{n}.9")),
+                        0,
+                    ),
+                    4 if v4.contains(&10) => Route {
+                        src: Some(format!("10.1.{n}.10").parse().unwrap()),
+                        ..route(&format!("10.5.{n}.0/24"), name, None, 0)
+                    },
+                    5 if v6.is_some() => route(
+                        "::/0",
+                        name,
+                        Some(&format!("2001:db8:{n:x}::fe")),
+                        1024 + metric,
+                    ),
+                    _ => continue,
+                };
+                made.push(Route {
+                    at: at.clone(),
+                    ..route
+                });
+            }
+            // What is reached over another route needs that route
+            let near = made.iter().any(|r| r.dst.to_string().starts_with("10.3."));
+            made.retain(|r| near || !r.dst.to_string().starts_with("10.4."));
+            (addresses, made)
+        },
+    )
+}
+
+const BRIDGE: &str = "br0";
+
+/// A host as found: three cards, in any state, and a bridge.
+pub fn host() -> impl Strategy<Value = State> {
+    let card = |name: &'static str| {
+        let more = (dress(Where::Host, name), any::<bool>(), any::<bool>());
+        more.prop_map(move |((addresses, routes), up, port)| {
+            let mut link = link(Where::Host, name, Kind::Physical);
+            link.mtu = Some(At::nobody(if port { 1500 } else { 9000 }));
+            link.mac = Some(At::nobody(Mac([0x52, 0x54, 0, 0, 0, net(name)])));
+            link.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
+            link.up = Some(up);
+            link.addresses = addresses.into_iter().map(At::nobody).collect();
+            (link, if up { routes } else { Vec::new() })
+        })
+    };
+    (card("eth0"), card("eth1"), card("eth2")).prop_map(|cards| {
+        let mut state = State::default();
+        let mut bridge = link(Where::Host, BRIDGE, Kind::Bridge);
+        bridge.up = Some(true);
+        bridge.mtu = Some(At::nobody(1500));
+        state.links.push(bridge);
+        for (link, routes) in [cards.0, cards.1, cards.2] {
+            state.links.push(link);
+            state.routes.extend(routes.into_iter().map(At::nobody));
+        }
+        state
+    })
+}
+
+/// What settings can ask for, as `model::build` gives it.
+pub fn settings() -> impl Strategy<Value = State> {
+    let names = ["eth1", "eth2", "brin", "v0", "d0", "m0"];
+    let chosen = proptest::sample::subsequence(names.to_vec(), 0..=names.len());
+    let each: Vec<_> = names
+        .iter()
+        .map(|name| {
+            let mtu = proptest::option::of(prop_oneof![Just(1400u32), Just(1420)]);
+            let mac = proptest::option::of(Just(Mac([2, 0, 0, 0, 1, net(name)])));
+            (dress(Where::Inside, name), mtu, mac, any::<bool>())
+        })
+        .collect();
+    let rules = proptest::option::of(prop_oneof![Just("one"), Just("two")]);
+    let whole = (proptest::option::of("[a-z]{1,4}"), rules);
+    (chosen, each, whole).prop_map(move |(chosen, each, (dns, rules))| {
+        let rules = rules.map(|text| {
+            At::nobody(Rules {
+                tool: Tool::Nftables,
+                file: "/rules".into(),
+                text: text.into(),
+                tables: Vec::new(),
+            })
+        });
+        let mut state = State {
+            netns: true,
+            ..State::default()
+        };
+        state.resolv_conf = dns.map(At::nobody);
+        state.rules = rules.into_iter().collect();
+        let mut lo = link(Where::Inside, "lo", Kind::Loopback);
+        lo.up = Some(true);
+        state.links.push(lo);
+        for (name, ((addresses, routes), mtu, mac, port)) in names.iter().zip(each) {
+            if !chosen.contains(name) {
+                continue;
+            }
+            let mut wanted = link(Where::Inside, name, kind(name));
+            wanted.up = Some(true);
+            wanted.mtu = mtu.map(At::nobody);
+            // Of a link that is made, the address it had before cannot be known
+            let card = wanted.kind == Kind::Physical;
+            wanted.mac = mac.filter(|_| card).map(At::nobody);
+            wanted.addresses = addresses.into_iter().map(At::nobody).collect();
+            let bridge = port && chosen.contains(&"brin") && *name != "brin" && *name != "m0";
+            wanted.master = bridge.then(|| At::nobody("brin".parse().unwrap()));
+            if let Kind::Veth { peer: Some(other) } = &wanted.kind {
+                let back = LinkAt {
+                    at: Where::Inside,
+                    name: name.parse().unwrap(),
+                };
+                let kind = Kind::Veth { peer: Some(back) };
+                let mut peer = Link::new(other.at.clone(), At::nobody(other.name.clone()), kind);
+                peer.up = Some(true);
+                peer.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
+                state.links.push(peer);
+            }
+            state.links.push(wanted);
+            state.routes.extend(routes.into_iter().map(At::nobody));
+        }
+        state
+    })
+}
+
+fn kind(name: &str) -> Kind {
+    let on_host = |name: &str| LinkAt {
+        at: Where::Host,
+        name: name.parse::<LinkName>().unwrap(),
+    };
+    match name {
+        "brin" => Kind::Bridge,
+        "v0" => Kind::Veth {
+            peer: Some(on_host("v0-host")),
+        },
+        "d0" => Kind::Dummy,
+        "m0" => Kind::Macvlan {
+            parent: on_host("eth0"),
+            mode: MacvlanMode::Bridge,
+        },
+        _ => Kind::Physical,
+    }
+}
