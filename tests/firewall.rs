@@ -244,6 +244,23 @@ fn reload_replaces_what_was_loaded_and_nothing_else() {
 }
 
 #[test]
+fn a_flush_by_others_is_noticed_and_mended() {
+    let sandbox = sandbox(SETTINGS);
+    sandbox.write(NFT, &format!("{DROP}table ip second {{\n}}\n"));
+    setup(&sandbox, "up mgmt").ok();
+    for flush in ["nft flush ruleset", "nft delete table inet fw"] {
+        inside(&sandbox, flush);
+        let command = "+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft\n";
+        let run = setup(&sandbox, "status mgmt").code(1);
+        assert!(run.stdout.ends_with(command), "{run}");
+        setup(&sandbox, "reload mgmt").ok().stdout(command);
+        setup(&sandbox, "status mgmt").ok();
+        let rules = inside(&sandbox, "nft list ruleset");
+        assert_eq!(rules.matches("iif \"lo\" accept").count(), 1, "{rules}");
+    }
+}
+
+#[test]
 fn sets_and_iptables_in_both_families() {
     let sandbox = sandbox(SETTINGS);
     sandbox.write(

@@ -233,8 +233,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What is there. Of the firewall's rules, that is what we loaded: what a namespace makes
-/// of them afterwards is its own affair.
+/// What is there. Of the firewall's rules, that is what we loaded, as long as its tables
+/// stand: what the namespace makes of them is its own affair.
 pub fn look(
     kernel: &mut Kernel,
     asked: &BTreeSet<LinkAt>,
@@ -242,10 +242,15 @@ pub fn look(
 ) -> Result<State, Why> {
     let have = kernel.look(asked);
     let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
-    Ok(State {
-        rules: journal.made.rules.clone(),
-        ..have
-    })
+    let mut rules = journal.made.rules.clone();
+    for rules in rules.iter_mut().map(|rules| &mut rules.value) {
+        // Where there is no nft to ask any more, nobody can have taken them away by it
+        let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
+        if !rules.tables.is_empty() && kernel.tables().is_ok_and(gone) {
+            rules.text.clear();
+        }
+    }
+    Ok(State { rules, ..have })
 }
 
 fn broken(what: &'static str, no: Refusal) -> Why {
