@@ -4,6 +4,9 @@
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "common/random.rs"]
+mod random;
+
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
@@ -11,6 +14,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use netns_services::conf::sh;
+use random::Random;
 
 const CASES: usize = 12_000;
 
@@ -494,17 +498,7 @@ const DAMAGE: [char; 22] = [
     '*', 'a', '_', '\u{e4}',
 ];
 
-/// Xorshift: the same texts at every run, unless NETNS_TESTS_SEED says another seed.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % end
-    }
-
     fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/random.rs"]
+mod random;
 
 use common::Sandbox;
 use netns_services::model::build::build;
@@ -13,6 +15,7 @@ use netns_services::model::route::Names;
 use netns_services::model::{Address, Context, Mac, Route, RouteKind, Want};
 use netns_services::place::Problem;
 use proptest::prelude::*;
+use random::Random;
 use serde_json::Value;
 
 const LINK: &str = "
@@ -347,17 +350,7 @@ fn text(n: usize, random: &mut Random) -> String {
     format!("{to}{kind}{dst} {}", parts.join(" "))
 }
 
-/// Xorshift: the same texts at every run.
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) as usize % end
-    }
-
     fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[self.below(all.len())]
     }

@@ -1,0 +1,15 @@
+//! Chance that is the same at every run: a seed in, numbers out. What is chosen by them is
+//! the test's own.
+
+/// Xorshift, from a seed that is not 0.
+pub struct Random(pub u64);
+
+impl Random {
+    /// A number from 0 to `end` less 1.
+    pub fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) as usize % end
+    }
+}
