@@ -43,10 +43,6 @@ impl Kernel {
     /// Take away the rules that were loaded.
     pub(super) fn unload_rules(&mut self, old: &Rules) -> Result<(), Refusal> {
         let netns = self.open(&Where::Inside)?;
-        let none = Rules {
-            text: String::new(),
-            ..old.clone()
-        };
         match old.tool {
             Tool::Ipset => {
                 let text = destroy(old.sets());
@@ -54,14 +50,13 @@ impl Kernel {
             }
             Tool::Nftables => nft(&netns, &old.file, &delete_tables(Some(old))),
             tool => {
+                let none = Rules {
+                    text: String::new(),
+                    ..old.clone()
+                };
+                let program = format!("{tool}-restore");
                 let text = cleared(&none, Some(old));
-                feed(
-                    &netns,
-                    &format!("{tool}-restore"),
-                    &["-w", "5"],
-                    &old.file,
-                    &text,
-                )
+                feed(&netns, &program, &["-w", "5"], &old.file, &text)
             }
         }
     }
@@ -69,8 +64,7 @@ impl Kernel {
     /// The tables of nftables that there are, as `FAMILY NAME`.
     pub fn tables(&mut self) -> Result<BTreeSet<String>, Refusal> {
         let netns = self.open(&Where::Inside)?;
-        let listed = run(&netns, "nft", &["list", "tables"], "")?;
-        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        let listed = run(&netns, "nft", &["list", "tables"], "nft list tables", "")?;
         let names = listed
             .lines()
             .filter_map(|line| line.strip_prefix("table "));
@@ -81,8 +75,7 @@ impl Kernel {
 /// A set that is there is filled beside itself, and the two change places: rules that
 /// name it never see it half full.
 fn load_sets(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), Refusal> {
-    let there = run(netns, "ipset", &["list", "-name"], "")?;
-    let there = String::from_utf8_lossy(&there.stdout).into_owned();
+    let there = run(netns, "ipset", &["list", "-name"], &new.file, "")?;
     let there: BTreeSet<&str> = there.lines().collect();
     let both: Vec<&str> = new
         .sets()
@@ -164,16 +157,8 @@ fn nft(netns: &File, file: &str, text: &str) -> Result<(), Refusal> {
     feed(netns, "nft", &["-f", "-"], file, text)
 }
 
-/// Give a program its input. What it says against it is the refusal.
 fn feed(netns: &File, program: &str, args: &[&str], file: &str, text: &str) -> Result<(), Refusal> {
-    let done = run(netns, program, args, text)?;
-    match done.status.success() {
-        true => Ok(()),
-        false => Err(Refusal {
-            errno: io::Error::from(ErrorKind::InvalidInput),
-            said: Some(said(file, &String::from_utf8_lossy(&done.stderr))),
-        }),
-    }
+    run(netns, program, args, file, text).map(drop)
 }
 
 /// The program's own words, and the file's name in the place of the input's.
@@ -189,26 +174,43 @@ fn said(file: &str, words: &str) -> String {
     }
 }
 
-fn run(netns: &File, program: &str, args: &[&str], input: &str) -> Result<Output, Refusal> {
-    let output = in_netns(netns, || {
-        let mut child = Command::new(program)
-            .args(args)
-            .env("PATH", PATH)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .current_dir("/")
-            .spawn()?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // It can end, and say why, before it has read all
-            let _ = stdin.write_all(input.as_bytes());
-        }
-        child.wait_with_output()
-    });
-    output.map_err(|errno| Refusal {
+/// Run a program inside with this input, and return what it prints. What it says against
+/// the input, whose name is `file`, is the refusal.
+fn run(
+    netns: &File,
+    program: &str,
+    args: &[&str],
+    file: &str,
+    input: &str,
+) -> Result<String, Refusal> {
+    let done = in_netns(netns, || output(program, args, input));
+    let done = done.map_err(|errno| Refusal {
         said: (errno.kind() == ErrorKind::NotFound)
             .then(|| format!("there is no program {program}; install the package that has it")),
         errno,
-    })
+    })?;
+    match done.status.success() {
+        true => Ok(String::from_utf8_lossy(&done.stdout).into_owned()),
+        false => Err(Refusal {
+            errno: io::Error::from(ErrorKind::InvalidInput),
+            said: Some(said(file, &String::from_utf8_lossy(&done.stderr))),
+        }),
+    }
+}
+
+fn output(program: &str, args: &[&str], input: &str) -> io::Result<Output> {
+    let mut child = Command::new(program)
+        .args(args)
+        .env("PATH", PATH)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .current_dir("/")
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // It can end, and say why, before it has read all
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    child.wait_with_output()
 }

@@ -2,10 +2,9 @@
 //! no files, and no memory but the journal it is given.
 //!
 //! The order is the one in which the kernel accepts it, and in which nothing is open to
-//! the network before it is whole: the namespace, `lo`, then each link made or moved,
-//! then masters, then the
-//! firewall, then up, addresses, routes; what is no longer asked for goes last, so
-//! that traffic over what stays is not cut.
+//! the network before it is whole: the namespace, each link made or moved, masters, the
+//! firewall, then up (`lo` first), addresses, routes; what is no longer asked for goes
+//! last, so that traffic over what stays is not cut.
 
 mod change;
 mod dress;

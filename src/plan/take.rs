@@ -14,11 +14,9 @@ impl Plan<'_> {
         self.take_masters();
         self.take_links();
         self.take_resolv_conf();
-        if !self.dies() {
-            self.take_rules();
-        }
-        if self.dies() {
-            self.change(Step::DelNetns, None);
+        match self.dies() {
+            true => self.change(Step::DelNetns, None),
+            false => self.take_rules(),
         }
     }
 

@@ -9,6 +9,7 @@ mod rules;
 mod status;
 mod store;
 mod up;
+mod wanted;
 mod watch;
 
 use std::collections::BTreeSet;
@@ -23,11 +24,12 @@ use nix::unistd::geteuid;
 
 use apply::{Failure, Why};
 use store::Store;
+use wanted::{context, settings, tell};
 
 use crate::conf;
 use crate::exit;
-use crate::kernel::{Kernel, files};
-use crate::model::build::{Context, Want, build};
+use crate::kernel::Kernel;
+use crate::model::build::Want;
 use crate::model::{Kind, LinkAt, State, Where};
 use crate::name::NetnsName;
 use crate::place::Problem;
@@ -134,64 +136,17 @@ fn with_settings(call: &Call, act: impl FnMut(&Want) -> u8) -> u8 {
 fn checked(call: &Call) -> Result<Vec<Want>, u8> {
     let mut wants = Vec::new();
     let mut wrong = false;
+    let context = context();
     for name in &call.names {
-        match settings(call, name) {
+        match settings(call, name, &context) {
             Ok(want) => wants.push(want),
             Err(problems) => {
                 wrong = true;
-                let _ = write!(io::stderr(), "{}", conf::render(name, &problems));
+                tell(name, &problems);
             }
         }
     }
     if wrong { Err(exit::WRONG) } else { Ok(wants) }
-}
-
-/// What the settings of a namespace ask for.
-fn settings(call: &Call, name: &NetnsName) -> Result<Want, Vec<Problem>> {
-    let settings = conf::read(&call.conf_dir, name)?;
-    let mut want = build(&settings, &context())?;
-    want.state.rules = rules::read(&want.rule_files)?;
-    let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
-    match want
-        .state
-        .resolv_conf
-        .as_ref()
-        .and_then(|text| text.asked.as_deref())
-    {
-        Some(asked) if theirs => Err(vec![Problem {
-            place: Some(asked.place.clone()),
-            wrong: format!(
-                "{} would overwrite {}",
-                asked.setting,
-                files::path(name).display()
-            ),
-            remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
-        }]),
-        _ => Ok(want),
-    }
-}
-
-/// What the settings do not say, of this machine.
-fn context() -> Context {
-    let names = conf::iproute2::names(Path::new("/"));
-    Context {
-        seed: seed(),
-        names,
-    }
-}
-
-/// What makes this machine's `mac_IF="stable"` another one than its neighbour's.
-fn seed() -> String {
-    let files = [
-        "/etc/machine-id",
-        "/var/lib/dbus/machine-id",
-        "/etc/hostname",
-    ];
-    let read = |file: &&str| fs::read_to_string(file).ok();
-    let found = files
-        .iter()
-        .find_map(|f| read(f).map(|text| text.trim().to_string()));
-    found.unwrap_or_default()
 }
 
 /// Only root changes namespaces, and only from the host: seen from inside a namespace,

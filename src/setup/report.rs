@@ -129,12 +129,13 @@ pub fn list(processes: &[Process]) -> String {
         .iter()
         .map(|p| format!("{} ({})", p.pid, printable(&p.name)))
         .collect();
-    let noun = if each.len() == 1 {
-        "process"
-    } else {
-        "processes"
-    };
-    format!("{} {noun}: {}", each.len(), each.join(", "))
+    let count = counted(each.len(), "process", "processes");
+    format!("{count}: {}", each.join(", "))
+}
+
+/// `1 process`, `2 processes`
+pub fn counted(number: usize, one: &str, more: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// A process chooses its own name: no control characters of it reach a terminal.

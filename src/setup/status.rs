@@ -5,8 +5,7 @@
 use serde::Serialize;
 
 use super::apply::{self, Failure};
-use super::{Call, asked, complain, look_on, report, say, settings, store};
-use crate::conf;
+use super::{Call, asked, complain, context, look_on, report, say, settings, store, tell};
 use crate::exit;
 use crate::kernel::{netns, processes};
 use crate::model::{Kind, Link, Route, State, Where};
@@ -86,7 +85,7 @@ pub fn text(call: &Call, name: &NetnsName) -> u8 {
     table(&status)
         .iter()
         .for_each(|line| say(&format!("  {line}")));
-    for route in status.routes.iter().filter(|route| !route.route.is_empty()) {
+    for route in &status.routes {
         say(&format!("  {}{}", route.route, theirs(route.by)));
     }
     status
@@ -94,8 +93,7 @@ pub fn text(call: &Call, name: &NetnsName) -> u8 {
         .iter()
         .flatten()
         .for_each(|command| say(&format!("+ {command}")));
-    let obstacles: Vec<_> = status.obstacles.iter().map(String::from).collect();
-    complain(&obstacles, code)
+    complain(&status.obstacles, code)
 }
 
 /// All of them, for a program.
@@ -123,11 +121,10 @@ pub fn json(call: &Call) -> u8 {
 /// What there is, and the exit code that says how it is.
 fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
     let (journal, mut kernel) = look_on(name)?;
-    let (want, wrong) = match settings(call, name) {
+    let (want, wrong) = match settings(call, name, &context()) {
         Ok(want) => (Some(journal.with_returns(want.state)), false),
         Err(problems) => {
-            let text = conf::render(name, &problems);
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
+            tell(name, &problems);
             (None, true)
         }
     };
@@ -224,19 +221,15 @@ fn headline(status: &Status) -> String {
         (true, false) if status.ours => "not ready",
         (true, false) => "not set up by netns-setup",
     };
-    let processes = counted(status.processes, "process", "processes");
+    let processes = report::counted(status.processes, "process", "processes");
     match &status.differences {
         Some(none) if none.is_empty() => format!("{whole}, as its settings say, {processes}"),
         Some(some) => {
-            let changes = counted(some.len(), "change", "changes");
+            let changes = report::counted(some.len(), "change", "changes");
             format!("{whole}, {changes} away from its settings, {processes}")
         }
         None => format!("{whole}, {processes}"),
     }
-}
-
-fn counted(number: usize, one: &str, more: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { more })
 }
 
 /// The links, in columns.

@@ -1,0 +1,66 @@
+//! What is wanted of a namespace: its settings, its rule files and this machine in, a
+//! `Want` or all that is wrong with them out.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::{Call, rules};
+use crate::conf;
+use crate::kernel::files;
+use crate::model::build::{Context, Want, build};
+use crate::name::NetnsName;
+use crate::place::Problem;
+
+/// All that is wrong with a namespace's settings, on standard error.
+pub fn tell(name: &NetnsName, problems: &[Problem]) {
+    let _ = write!(io::stderr(), "{}", conf::render(name, problems));
+}
+
+/// What the settings of a namespace ask for.
+pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
+    let settings = conf::read(&call.conf_dir, name)?;
+    let mut want = build(&settings, context)?;
+    want.state.rules = rules::read(&want.rule_files)?;
+    let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
+    match want
+        .state
+        .resolv_conf
+        .as_ref()
+        .and_then(|text| text.asked.as_deref())
+    {
+        Some(asked) if theirs => Err(vec![Problem {
+            place: Some(asked.place.clone()),
+            wrong: format!(
+                "{} would overwrite {}",
+                asked.setting,
+                files::path(name).display()
+            ),
+            remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
+        }]),
+        _ => Ok(want),
+    }
+}
+
+/// What the settings do not say, of this machine.
+pub fn context() -> Context {
+    let names = conf::iproute2::names(Path::new("/"));
+    Context {
+        seed: seed(),
+        names,
+    }
+}
+
+/// What makes this machine's `mac_IF="stable"` another one than its neighbour's.
+fn seed() -> String {
+    let files = [
+        "/etc/machine-id",
+        "/var/lib/dbus/machine-id",
+        "/etc/hostname",
+    ];
+    let read = |file: &&str| fs::read_to_string(file).ok();
+    let found = files
+        .iter()
+        .find_map(|f| read(f).map(|text| text.trim().to_string()));
+    found.unwrap_or_default()
+}
