@@ -1,5 +1,8 @@
-//! Where the state of a namespace is kept, for both programs: names of files and folders
-//! and nothing else. Who writes them is `netns-setup`; `netns-exec` reads.
+//! Where the state of a namespace is kept, for both programs: names of files and folders,
+//! and how a namespace is told from another of its name. Who writes them is `netns-setup`;
+//! `netns-exec` reads. No I/O.
+
+use std::fmt;
 
 /// The folder of the namespaces: a file of nsfs for each, as iproute2 has it.
 pub const NAMESPACES: &str = "/run/netns";
@@ -11,7 +14,8 @@ pub const ETC: &str = "/etc/netns";
 /// A namespace without one is somebody else's.
 pub const STATE: &str = "/run/netns-services";
 
-/// In a namespace's state folder: there only while the namespace is whole.
+/// In a namespace's state folder: there only while the namespace is whole. In it the
+/// namespace's [`Birth`] and a newline.
 pub const READY: &str = "ready";
 
 /// In a namespace's state folder: what was made or moved, and how to put it back.
@@ -29,3 +33,25 @@ pub const ETC_BIND: &str = "bind";
 
 /// The whole folder laid over `/etc`.
 pub const ETC_OVERLAY: &str = "overlay";
+
+/// Which namespace it is: the device and the inode of its file, and the time at which that
+/// inode was made, in seconds and nanoseconds. The kernel soon gives the number of a dead
+/// namespace to another; that time it never changes, for the file is immutable
+/// (fs/nsfs.c, from Linux 3.19 on).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Birth {
+    /// The device.
+    pub dev: u64,
+    /// The inode.
+    pub ino: u64,
+    /// When it was made.
+    pub time: (i64, i64),
+}
+
+/// As `stat -c %d:%i:%.9Y` prints it.
+impl fmt::Display for Birth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanoseconds) = self.time;
+        write!(f, "{}:{}:{seconds}.{nanoseconds:09}", self.dev, self.ino)
+    }
+}

@@ -10,7 +10,7 @@ use common::Sandbox;
 
 /// In their order, without those of the C library's own start, from Linux 6.15 on.
 const CALLS: &str = "\
-    openat access access statx listmount statmount setns \
+    openat openat stat read close access statx listmount statmount setns \
     unshare mount statfs mount open_tree move_mount open_tree move_mount \
     openat stat stat stat getdents64 \
     open_tree_attr stat move_mount getdents64 close \
@@ -24,7 +24,7 @@ fn the_common_path_makes_these_system_calls_and_no_other() {
         .ok();
     sandbox.write("/etc/netns/blue/resolv.conf", "");
     sandbox.write("/run/netns-services/blue/etc", "bind\n");
-    sandbox.write("/run/netns-services/blue/ready", "");
+    sandbox.ready("blue");
     let program = concat!(env!("CARGO_MANIFEST_DIR"), "/target/static/netns-exec");
     assert!(std::path::Path::new(program).exists(), "run make first");
     sandbox

@@ -30,7 +30,7 @@ fn asked(service: &mut Background, file: &str) -> String {
 
 fn overlay(sandbox: &Sandbox) {
     sandbox.write("/run/netns-services/blue/etc", "overlay\n");
-    sandbox.write("/run/netns-services/blue/ready", "");
+    sandbox.ready("blue");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
+use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
 use far::{MGMT, dump, in_netns, is_again, same, sandbox, setup, write};
 use serde_json::Value;
 
@@ -398,11 +398,25 @@ fn a_namespace_that_was_made_anew_by_others_is_not_ours_to_delete() {
     for _ in 0..20 {
         setup(&sandbox, "up mgmt").ok();
         sandbox.sh("ip netns delete mgmt; ip netns add mgmt").ok();
+        sandbox
+            .run(&[NETNS_EXEC, "mgmt", "echo", "ran"])
+            .code(111)
+            .stdout("")
+            .stderr(
+                "netns-exec: mgmt is not the namespace that was set up, but another of its name\n\
+             netns-exec: set this one up: netns-setup up mgmt\n",
+            );
+        setup(&sandbox, "status mgmt").code(1);
         setup(&sandbox, "down mgmt").ok();
         sandbox
             .sh("ip netns exec mgmt true && ip netns delete mgmt")
             .ok();
     }
+    sandbox.sh("ip netns add mgmt").ok();
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("ip netns delete mgmt; ip netns add mgmt").ok();
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
 }
 
 #[test]

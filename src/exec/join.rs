@@ -2,18 +2,19 @@
 //! out. Joining it is one setns(2), which also says whether it is one.
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::io::Write;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, OFlag};
-use nix::sys::stat::{SFlag, lstat};
-use nix::unistd::{AccessFlags, access};
+use nix::sys::stat::{SFlag, fstat, lstat};
+use nix::unistd::{AccessFlags, access, read};
 
 use super::call::To;
 use super::refusal::{Refusal, reason, shown};
 use super::sys;
 use super::text::Text;
-use crate::state;
+use crate::state::{self, Birth};
 
 /// Opens the namespace, and refuses one that netns-setup has in its hands and that is not
 /// whole.
@@ -29,10 +30,12 @@ pub fn open(to: To) -> Result<OwnedFd, Refusal> {
         To::Host => open_file(c"/proc/1/ns/net", OFlag::empty()).map_err(refused)?,
     };
     // Only now: were it asked before, a new namespace could take the old one's place.
-    if let To::Name(name) = to
-        && let Readiness::Broken = readiness(name)?
-    {
-        return Err(not_ready(name));
+    if let To::Name(name) = to {
+        match readiness(name, Some(namespace.as_fd()))? {
+            Readiness::Whole | Readiness::Foreign => (),
+            Readiness::Broken => return Err(not_ready(name)),
+            Readiness::Another => return Err(another(name)),
+        }
     }
     Ok(namespace)
 }
@@ -43,32 +46,52 @@ pub enum Readiness {
     Whole,
     /// It is not, or no more.
     Broken,
+    /// Another one of this name was.
+    Another,
     /// netns-setup does not know it.
     Foreign,
 }
 
-/// Reads what netns-setup says of the namespace.
-pub fn readiness(name: &CStr) -> Result<Readiness, Refusal> {
-    let is_there = |file: &str| {
-        let path = Text::of(&[
-            state::STATE.as_bytes(),
-            b"/",
-            name.to_bytes(),
-            b"/",
-            file.as_bytes(),
-        ])?;
-        access(path.as_c(), AccessFlags::F_OK)
+/// Reads what netns-setup says of the namespace of this name, if there is one.
+pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness, Refusal> {
+    let path = |file: &[u8]| {
+        let folder = state::STATE.as_bytes();
+        Text::of(&[folder, b"/", name.to_bytes(), b"/", file])
     };
-    match is_there(state::READY) {
-        Ok(()) => return Ok(Readiness::Whole),
+    let open = path(state::READY.as_bytes())
+        .and_then(|path| sys::open_file(AT_FDCWD, path.as_c(), OFlag::O_RDONLY.bits()));
+    match open {
+        Ok(ready) => {
+            let same = namespace.map_or(Ok(false), |namespace| speaks_of(&ready, namespace));
+            return match same.map_err(|why| hidden(name, why))? {
+                true => Ok(Readiness::Whole),
+                false => Ok(Readiness::Another),
+            };
+        }
         Err(Errno::ENOENT) => (),
         Err(why) => return Err(hidden(name, why)),
     }
-    match is_there(".") {
+    match path(b".").and_then(|path| access(path.as_c(), AccessFlags::F_OK)) {
         Ok(()) => Ok(Readiness::Broken),
         Err(Errno::ENOENT) => Ok(Readiness::Foreign),
         Err(why) => Err(hidden(name, why)),
     }
+}
+
+/// Whether `ready` was written of this namespace.
+fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
+    let found = fstat(namespace)?;
+    let birth = Birth {
+        dev: found.st_dev as _,
+        ino: found.st_ino as _,
+        time: (found.st_mtime as _, found.st_mtime_nsec as _),
+    };
+    let (mut said, mut expected) = ([0; 96], [0; 96]);
+    let length = read(ready, &mut said)?;
+    let mut room = expected.as_mut_slice();
+    let fits = writeln!(room, "{birth}").is_ok();
+    let left = room.len();
+    Ok(fits && said[..length] == expected[..expected.len() - left])
 }
 
 /// Opens the namespace's file in the folder, and follows a symlink only to another entry
@@ -177,6 +200,16 @@ fn not_ready(name: &CStr) -> Refusal {
     Refusal::kernel(
         format!("{name} is not ready: it is not set up whole"),
         format!("see what is missing: netns-setup status {name}; or wait for it: --wait 10"),
+    )
+}
+
+#[cold]
+#[inline(never)]
+fn another(name: &CStr) -> Refusal {
+    let name = shown(name);
+    Refusal::kernel(
+        format!("{name} is not the namespace that was set up, but another of its name"),
+        format!("set this one up: netns-setup up {name}"),
     )
 }
 

@@ -12,7 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-use super::join::{Readiness, readiness};
+use super::join::{Readiness, named, readiness};
 use super::refusal::{Refusal, reason, shown};
 use super::sys;
 use super::text::Text;
@@ -51,7 +51,8 @@ fn until(
     loop {
         // Look after the watches are set: what came before them wakes nobody.
         let _watched = watch(name).map_err(&refused)?;
-        let now = readiness(name)?;
+        let namespace = named(name).ok();
+        let now = readiness(name, namespace.as_ref().map(AsFd::as_fd))?;
         if let Readiness::Whole = now {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{DirBuilderExt, DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -13,7 +13,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
 
-use crate::state;
+use crate::state::{self, Birth};
 
 /// `NSFS_MAGIC`, linux/magic.h.
 const NSFS: FsType = FsType(0x6e73_6673);
@@ -73,16 +73,14 @@ pub fn identity(name: &str) -> io::Result<Identity> {
     Ok((found.dev(), found.ino()))
 }
 
-/// As [`identity`], and with it the number of the file that the namespace lies over: the
-/// kernel soon gives a dead namespace's number to another, but /run's file system counts up.
-pub type Birth = (Identity, u64);
-
 /// Which namespace has this name, for as long as the machine runs.
 pub fn birth(name: &str) -> io::Result<Birth> {
-    let mut entries = fs::read_dir(state::NAMESPACES)?.flatten();
-    let entry = entries.find(|entry| entry.file_name() == name);
-    let entry = entry.ok_or(ErrorKind::NotFound)?;
-    Ok((identity(name)?, entry.ino()))
+    let found = open(name)?.metadata()?;
+    Ok(Birth {
+        dev: found.dev(),
+        ino: found.ino(),
+        time: (found.mtime(), found.mtime_nsec()),
+    })
 }
 
 /// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.

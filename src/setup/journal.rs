@@ -3,11 +3,11 @@
 
 use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
-use crate::kernel::netns::Birth;
 use crate::model::route::RouteError;
 use crate::model::{Kind, Link, LinkAt, MacvlanMode, Route, Rules, State, Tool, Where};
 use crate::place::At;
 use crate::plan::Journal;
+use crate::state::Birth;
 
 /// What stands above the first section.
 const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
@@ -18,9 +18,9 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     let mut ini = Ini::new();
     let made = if journal.made.netns { "yes" } else { "no" };
     ini.with_section(Some("namespace")).set("made", made);
-    if let Some(((dev, ino), entry)) = netns {
+    if let Some(birth) = netns {
         ini.with_section(Some("namespace"))
-            .set("identity", format!("{dev}:{ino}:{entry}"));
+            .set("identity", birth.to_string());
     }
     for rules in &journal.made.rules {
         let rules = &rules.value;
@@ -50,8 +50,9 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// The inverse of [`write()`]. A text that is not a journal is an error in words.
-pub fn read(text: &str) -> Result<(Journal, Option<Birth>), String> {
+/// The inverse of [`write()`], but for the namespace's birth, which stays text. A text that
+/// is not a journal is an error in words.
+pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
     let plain = ParseOption {
         enabled_escape: false,
         enabled_quote: false,
@@ -73,7 +74,7 @@ pub fn read(text: &str) -> Result<(Journal, Option<Birth>), String> {
             Some(&"made") => &mut journal.made,
             Some(&"before") => &mut journal.before,
             _ => {
-                netns = properties.get("identity").and_then(birth);
+                netns = properties.get("identity").map(String::from);
                 journal.made.netns = properties.get("made") == Some("yes");
                 continue;
             }
@@ -88,12 +89,6 @@ pub fn read(text: &str) -> Result<(Journal, Option<Birth>), String> {
         }
     }
     Ok((journal, netns))
-}
-
-fn birth(text: &str) -> Option<Birth> {
-    let mut numbers = text.split(':').map(|number| number.parse().ok());
-    let mut next = || numbers.next().flatten();
-    Some(((next()?, next()?), next()?))
 }
 
 fn where_text(at: &Where) -> String {

@@ -35,9 +35,15 @@ fn rules_file(name: &NetnsName, tool: Tool) -> PathBuf {
     folder(name).join(format!("rules-{tool}"))
 }
 
-/// The namespace is whole.
+/// The namespace is whole, and no other one of its name.
 pub fn is_ready(name: &NetnsName) -> bool {
-    folder(name).join(state::READY).exists()
+    let whole = fs::read_to_string(folder(name).join(state::READY)).ok();
+    whole.is_some() && whole == ready(name).ok()
+}
+
+/// What `ready` says of a namespace that is whole.
+fn ready(name: &NetnsName) -> io::Result<String> {
+    Ok(format!("{}\n", netns::birth(name.as_str())?))
 }
 
 /// The journal, without what belongs to a namespace that is gone. To change the
@@ -51,7 +57,8 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
             for rules in &mut journal.made.rules {
                 rules.value.text = fs::read_to_string(rules_file(name, rules.value.tool))?;
             }
-            if netns::birth(name.as_str()).ok() != recorded {
+            let there = netns::birth(name.as_str()).ok();
+            if there.map(|birth| birth.to_string()) != recorded {
                 journal.forget_netns();
             }
             Ok(journal)
@@ -117,7 +124,7 @@ impl Store {
         self.replace(state::ETC_MODE, &format!("{mode}\n"))?;
         match is_ready(&self.name) {
             true => Ok(()),
-            false => self.replace(state::READY, ""),
+            false => self.replace(state::READY, &ready(&self.name)?),
         }
     }
 

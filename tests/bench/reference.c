@@ -146,7 +146,13 @@ static void joining(const char *name)
 	int namespace;
 	DO(namespace = syscall(SYS_openat, AT_FDCWD, joined("/run/netns/", name, ""),
 		O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-	DO(access(joined("/run/netns-services/", name, "/ready"), F_OK));
+	struct stat told;
+	int ready;
+	DO(ready = syscall(SYS_openat, AT_FDCWD, joined("/run/netns-services/", name, "/ready"),
+		O_RDONLY | O_CLOEXEC));
+	DO(fstat(namespace, &told));
+	DO(read(ready, buffer, 96));
+	close(ready);
 	access("/sys/module/vrf", F_OK);
 	look_below_sys();
 	DO(setns(namespace, CLONE_NEWNET));

@@ -235,6 +235,17 @@ impl Sandbox {
         });
     }
 
+    /// Says that a namespace is whole, as netns-setup does.
+    #[track_caller]
+    pub fn ready(&self, netns: &str) {
+        let folder = format!("/run/netns-services/{netns}");
+        self.sh(&format!(
+            "mkdir -p {folder} && stat -c %d:%i:%.9Y /run/netns/{netns} >{folder}/new && \
+             mv {folder}/new {folder}/ready"
+        ))
+        .ok();
+    }
+
     /// Reads a file in the sandbox; nothing, if it is not there.
     #[track_caller]
     pub fn read(&self, path: &str) -> Option<String> {
