@@ -176,8 +176,15 @@ fn dump_link(out: &mut String, link: &Link) {
     write!(out, "link {}{at} {}", link.name, link.kind.word()).unwrap();
     match &link.kind {
         Kind::Veth { peer: Some(peer) } => write!(out, " peer {peer}").unwrap(),
-        Kind::Macvlan { parent, mode } => {
-            write!(out, " parent {parent} mode {}", mode.word()).unwrap();
+        Kind::Made(made) => {
+            if let Some(parent) = made.below() {
+                write!(out, " parent {parent}").unwrap();
+            } else if made.born != Where::Inside {
+                write!(out, " born {:?}", made.born).unwrap();
+            }
+            for (option, value) in &made.options {
+                write!(out, " {} {value}", option.word).unwrap();
+            }
         }
         _ => {}
     }

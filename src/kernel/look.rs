@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 
 use futures_util::{StreamExt, TryStreamExt};
 use rtnetlink::Handle;
-use rtnetlink::packet_core::{NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
@@ -201,6 +201,32 @@ async fn first(
         Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => Ok(None),
         answer => answer,
     }
+}
+
+/// The number that a namespace has in another, which is given one if it has none there
+/// (RTM_NEWNSID).
+pub(super) async fn nsid_made(mut handle: Handle, netns: i32) -> Result<i32, Refusal> {
+    if let Some(number) = nsid(handle.clone(), netns).await? {
+        return Ok(number);
+    }
+    let mut message = NsidMessage::default();
+    // -1: whatever is free
+    message.attributes = vec![
+        NsidAttribute::Fd(netns.cast_unsigned()),
+        NsidAttribute::Id(-1),
+    ];
+    let mut request = NetlinkMessage::from(RouteNetlinkMessage::NewNsId(message));
+    request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
+    let mut reply = handle.request(request)?;
+    while let Some(answer) = reply.next().await {
+        if let NetlinkPayload::Error(no) = answer.payload
+            && no.code.is_some()
+        {
+            return Err(rtnetlink::Error::NetlinkError(no).into());
+        }
+    }
+    let number = nsid(handle, netns).await?;
+    number.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound).into())
 }
 
 /// The number that a namespace has in another (RTM_GETNSID), if it has one there.

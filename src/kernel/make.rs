@@ -4,17 +4,16 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
+use rtnetlink::Handle;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoMacVlan, InfoVeth, MacVlanMode};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
 };
-use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec};
 
 use super::look::link_named;
 use super::{Kernel, Refusal, files, netns};
-use crate::model::{Address, Kind, Link, LinkAt, MacvlanMode, Route, RouteKind, Where};
+use crate::model::{Address, LinkAt, Route, RouteKind, Where};
 use crate::plan::Step;
 
 impl Kernel {
@@ -28,6 +27,7 @@ impl Kernel {
                 Ok(netns::delete(self.netns.as_str())?)
             }
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
+            Step::SetOptions(link, made) => self.set_options(link, made),
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => {
                 let to = self.socket(to)?.netns.as_raw_fd();
@@ -58,90 +58,15 @@ impl Kernel {
         }
     }
 
-    fn handle(&mut self, at: &Where) -> Result<Handle, Refusal> {
+    pub(super) fn handle(&mut self, at: &Where) -> Result<Handle, Refusal> {
         Ok(self.socket(at)?.handle.clone())
     }
 
-    fn index(&mut self, link: &LinkAt) -> Result<u32, Refusal> {
+    pub(super) fn index(&mut self, link: &LinkAt) -> Result<u32, Refusal> {
         let handle = self.handle(&link.at)?;
         let found = self.runtime.block_on(link_named(&handle, &link.name))?;
         let found = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
         Ok(found.header.index)
-    }
-
-    fn set(
-        &mut self,
-        link: &LinkAt,
-        what: impl FnOnce(LinkMessageBuilder<LinkUnspec>) -> LinkMessageBuilder<LinkUnspec>,
-    ) -> Result<(), Refusal> {
-        let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
-        let handle = self.handle(&link.at)?;
-        Ok(self
-            .runtime
-            .block_on(handle.link().change(message).execute())?)
-    }
-
-    /// Made where it is to be: creating a link on the host and moving it would cost some
-    /// 20 ms, and would let udev, mdev and dhcpcd see it there.
-    fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), Refusal> {
-        let (home, message) = match (&link.kind, peer) {
-            (Kind::Veth { .. }, Some(peer)) => {
-                let end = self.described(link, &peer.at)?.build();
-                let data = InfoData::Veth(InfoVeth::Peer(end));
-                (
-                    &peer.at,
-                    typed(self.described(peer, &peer.at)?, InfoKind::Veth, Some(data)),
-                )
-            }
-            (Kind::Macvlan { parent, mode }, _) => {
-                let data = InfoData::MacVlan(vec![InfoMacVlan::Mode(mode_of(*mode))]);
-                let message = self.described(link, &parent.at)?.link(self.index(parent)?);
-                (&parent.at, typed(message, InfoKind::MacVlan, Some(data)))
-            }
-            (Kind::Bridge, _) => (
-                &link.at,
-                typed(self.described(link, &link.at)?, InfoKind::Bridge, None),
-            ),
-            (Kind::Dummy, _) => (
-                &link.at,
-                typed(self.described(link, &link.at)?, InfoKind::Dummy, None),
-            ),
-            _ => return Err(std::io::Error::from(Errno::EOPNOTSUPP).into()),
-        };
-        let handle = self.handle(home)?;
-        Ok(self
-            .runtime
-            .block_on(handle.link().add(message.build()).execute())?)
-    }
-
-    /// The link's name, and what is given at once. It is placed, if need be, from `home`.
-    fn described(
-        &mut self,
-        link: &Link,
-        home: &Where,
-    ) -> Result<LinkMessageBuilder<LinkUnspec>, Refusal> {
-        let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
-        if let Some(mtu) = &link.mtu {
-            message = message.mtu(mtu.value);
-        }
-        if let Some(mac) = &link.mac {
-            message = message.address(mac.value.0.to_vec());
-        }
-        if link.at != *home {
-            message = message.setns_by_fd(self.socket(&link.at)?.netns.as_raw_fd());
-        }
-        Ok(message)
-    }
-
-    /// Gone already is deleted: of a veth, the other end can have taken it along.
-    fn del_link(&mut self, link: &LinkAt) -> Result<(), Refusal> {
-        let handle = self.handle(&link.at)?;
-        match self.runtime.block_on(link_named(&handle, &link.name))? {
-            Some(found) => Ok(self
-                .runtime
-                .block_on(handle.link().del(found.header.index).execute())?),
-            None => Ok(()),
-        }
     }
 
     fn add_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), Refusal> {
@@ -237,27 +162,6 @@ impl Kernel {
             message.attributes.push(RouteAttribute::Oif(index));
         }
         Ok(message)
-    }
-}
-
-fn typed(
-    message: LinkMessageBuilder<LinkUnspec>,
-    kind: InfoKind,
-    data: Option<InfoData>,
-) -> LinkMessageBuilder<LinkUnspec> {
-    use rtnetlink::packet_route::link::{LinkAttribute, LinkInfo};
-    let infos = [LinkInfo::Kind(kind)]
-        .into_iter()
-        .chain(data.map(LinkInfo::Data));
-    message.append_extra_attribute(LinkAttribute::LinkInfo(infos.collect()))
-}
-
-fn mode_of(mode: MacvlanMode) -> MacVlanMode {
-    match mode {
-        MacvlanMode::Private => MacVlanMode::Private,
-        MacvlanMode::Vepa => MacVlanMode::Vepa,
-        MacvlanMode::Bridge => MacVlanMode::Bridge,
-        MacvlanMode::Passthru => MacVlanMode::Passthrough,
     }
 }
 

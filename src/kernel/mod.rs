@@ -6,9 +6,11 @@
 //! and ends; the socket stays in the namespace where it was opened (netlink(7)).
 
 pub mod files;
+mod links;
 mod look;
 mod make;
 pub mod netns;
+mod options;
 pub mod processes;
 mod read;
 mod rules;

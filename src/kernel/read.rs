@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
+use rtnetlink::packet_core::Nla;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
-use rtnetlink::packet_route::link::{
-    InfoData, InfoKind, InfoMacVlan, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
-};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
 };
 
-use crate::model::{Address, Kind, Link, LinkAt, Mac, MacvlanMode, Route, RouteKind, Where};
+use super::options;
+use crate::model::types::{Below, Type};
+use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -88,17 +89,46 @@ fn kind(message: &LinkMessage, others: &Others) -> Kind {
         Some(InfoKind::Veth) => Kind::Veth {
             peer: below(message, others),
         },
-        Some(InfoKind::Bridge) => Kind::Bridge,
-        Some(InfoKind::Dummy) => Kind::Dummy,
-        Some(kind @ InfoKind::MacVlan) => match (below(message, others), macvlan_mode(infos)) {
-            (Some(parent), Some(mode)) => Kind::Macvlan { parent, mode },
-            _ => Kind::Other(kind.to_string()),
-        },
-        Some(kind) => Kind::Other(kind.to_string()),
+        Some(kind) => {
+            let word = kind.to_string();
+            let of = Type::named(&word);
+            let made = of.and_then(|of| made(of, infos, message, others));
+            made.map_or(Kind::Other(word), Kind::Made)
+        }
     }
 }
 
-/// The peer or the parent (IFLA_LINK, IFLA_LINK_NETNSID).
+/// `None` where it was born is not known, or where its parent is not.
+fn made(
+    of: &'static Type,
+    infos: &[LinkInfo],
+    message: &LinkMessage,
+    others: &Others,
+) -> Option<Made> {
+    let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
+    let (born, names) = others.get(&netns)?;
+    let mut made = Made::new(of, (*born).clone());
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::Data(data) => Some(data),
+        _ => None,
+    });
+    let mut bytes = vec![0; data.map_or(0, Nla::value_len)];
+    if let Some(data) = data {
+        data.emit_value(&mut bytes);
+    }
+    let index = options::decode(&mut made, &bytes);
+    let link = || attribute!(message, LinkAttribute::Link(index) => *index);
+    let parent = match of.below {
+        Below::Nothing => None,
+        Below::Parent => Some(link()?),
+        Below::Birth => index,
+    };
+    if let Some(index) = parent {
+        made.parent = Some(names.get(&index)?.clone());
+    }
+    Some(made)
+}
+
 fn below(message: &LinkMessage, others: &Others) -> Option<LinkAt> {
     let index = attribute!(message, LinkAttribute::Link(index) => *index)?;
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
@@ -106,20 +136,6 @@ fn below(message: &LinkMessage, others: &Others) -> Option<LinkAt> {
     Some(LinkAt {
         at: (*at).clone(),
         name: names.get(&index)?.clone(),
-    })
-}
-
-fn macvlan_mode(infos: &[LinkInfo]) -> Option<MacvlanMode> {
-    let data = infos.iter().find_map(|info| match info {
-        LinkInfo::Data(InfoData::MacVlan(data)) => Some(data),
-        _ => None,
-    })?;
-    data.iter().find_map(|data| match data {
-        InfoMacVlan::Mode(MacVlanMode::Private) => Some(MacvlanMode::Private),
-        InfoMacVlan::Mode(MacVlanMode::Vepa) => Some(MacvlanMode::Vepa),
-        InfoMacVlan::Mode(MacVlanMode::Bridge) => Some(MacvlanMode::Bridge),
-        InfoMacVlan::Mode(MacVlanMode::Passthrough) => Some(MacvlanMode::Passthru),
-        _ => None,
     })
 }
 

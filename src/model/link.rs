@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Address, LinkAt, Where};
+use super::{Address, LinkAt, Made, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -41,33 +41,10 @@ pub enum Kind {
         /// The other end; `None` in what is there, where its namespace was not asked about.
         peer: Option<LinkAt>,
     },
-    /// A bridge. Its ports are the links that name it as their master.
-    Bridge,
-    /// A link with an address of its own on top of another.
-    Macvlan {
-        /// The link below.
-        parent: LinkAt,
-        /// How its packets reach its sisters.
-        mode: MacvlanMode,
-    },
-    /// A link that drops all it is given.
-    Dummy,
+    /// A link of one of the types that are made by a request of their own.
+    Made(Made),
     /// Of what is there alone: a kind that cannot be asked for, by the kernel's name.
     Other(String),
-}
-
-/// The modes of a macvlan, as ip-link(8) describes them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MacvlanMode {
-    /// Sisters hear nothing of each other.
-    Private,
-    /// Sisters reach each other through a switch that sends back.
-    Vepa,
-    /// Sisters reach each other directly: the default here, as in podman and docker.
-    #[default]
-    Bridge,
-    /// One sister alone, which takes the parent for itself.
-    Passthru,
 }
 
 /// A hardware address of six bytes.
@@ -81,11 +58,24 @@ impl Kind {
             Kind::Physical => "physical",
             Kind::Loopback => "loopback",
             Kind::Veth { .. } => "veth",
-            Kind::Bridge => "bridge",
-            Kind::Macvlan { .. } => "macvlan",
-            Kind::Dummy => "dummy",
+            Kind::Made(made) => made.of.word,
             Kind::Other(kind) => kind,
         }
+    }
+}
+
+impl Kind {
+    /// What it is, if it is of a type that we make.
+    pub fn made(&self) -> Option<&Made> {
+        match self {
+            Kind::Made(made) => Some(made),
+            _ => None,
+        }
+    }
+
+    /// The link below it, if it lies on one.
+    pub fn parent(&self) -> Option<LinkAt> {
+        self.made().and_then(Made::below)
     }
 }
 
@@ -109,26 +99,6 @@ impl Link {
         LinkAt {
             at: self.at.clone(),
             name: self.name.value.clone(),
-        }
-    }
-}
-
-impl MacvlanMode {
-    /// All of them, in ip-link(8)'s words.
-    pub const WORDS: [(&'static str, MacvlanMode); 4] = [
-        ("private", MacvlanMode::Private),
-        ("vepa", MacvlanMode::Vepa),
-        ("bridge", MacvlanMode::Bridge),
-        ("passthru", MacvlanMode::Passthru),
-    ];
-
-    /// ip-link(8)'s word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            MacvlanMode::Private => "private",
-            MacvlanMode::Vepa => "vepa",
-            MacvlanMode::Bridge => "bridge",
-            MacvlanMode::Passthru => "passthru",
         }
     }
 }

@@ -5,8 +5,10 @@
 pub mod address;
 pub mod build;
 pub mod link;
+pub mod made;
 pub mod route;
 pub mod rules;
+pub mod types;
 
 use std::fmt;
 
@@ -15,7 +17,8 @@ use crate::place::At;
 
 pub use address::Address;
 pub use build::{Context, Want};
-pub use link::{Kind, Link, Mac, MacvlanMode};
+pub use link::{Kind, Link, Mac};
+pub use made::Made;
 pub use route::{Route, RouteKind};
 pub use rules::{Rules, Tool};
 

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{Address, Kind, Link, LinkAt, Mac, Route, Rules, Tool, Where};
+use crate::model::types::Below;
+use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, Rules, Tool, Where};
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
 
@@ -31,6 +32,9 @@ pub enum Step {
         /// Of a veth, the other end.
         peer: Option<Box<Link>>,
     },
+    /// Equivalent to `ip link set LINK type KIND OPTION VALUE …`: these options of a link
+    /// that is there, and nothing else of it.
+    SetOptions(LinkAt, Box<Made>),
     /// Equivalent to `ip link delete LINK`.
     DelLink(LinkAt),
     /// Equivalent to `ip link set LINK netns NAME`. The kernel takes it down, and its
@@ -77,6 +81,7 @@ impl Change {
             Step::AddNetns => format!("ip netns add {netns}"),
             Step::DelNetns => format!("ip netns delete {netns}"),
             Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
+            Step::SetOptions(link, made) => format!("{} {made}", set(netns, link)),
             Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),
             Step::MoveLink(link, to) => {
                 let to = name_of(netns, to);
@@ -188,14 +193,30 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             described(link),
             home(&link.at, &peer.at)
         ),
-        (Kind::Macvlan { parent, mode }, _) => format!(
-            "{} link add {}{} link {} type macvlan mode {}",
-            ip(netns, &parent.at),
+        (Kind::Made(made), _) if made.born != link.at && made.is_said_whole() => format!(
+            // Made where it is to be, it would be born there
+            "{} link add {} {made} && {}",
+            ip(netns, &made.born),
             described(link),
-            home(&link.at, &parent.at),
-            &parent.name,
-            mode.word()
+            format_args!(
+                "{} link set {} netns {}",
+                ip(netns, &made.born),
+                &link.name,
+                name_of(netns, &link.at)
+            )
         ),
+        (Kind::Made(made), _) => {
+            let parent = match (&made.parent, made.of.below) {
+                (Some(parent), Below::Parent) => format!(" link {parent}"),
+                _ => String::new(),
+            };
+            format!(
+                "{} link add {}{}{parent} {made}",
+                ip(netns, &made.born),
+                described(link),
+                home(&link.at, &made.born),
+            )
+        }
         (kind, _) => {
             format!(
                 "{} link add {} type {}",

@@ -2,6 +2,7 @@
 //! is down, its master, its admin state, its addresses.
 
 use super::{Plan, Rest, Step};
+use crate::model::types::Below;
 use crate::model::{Kind, Link, LinkAt, Mac, Where};
 use crate::place::At;
 
@@ -33,8 +34,12 @@ impl Plan<'_> {
         match (&ours.kind, before) {
             _ if !goes => None,
             (Kind::Physical, Some(before)) => before.mtu.clone(),
-            (Kind::Veth { .. } | Kind::Bridge | Kind::Dummy, _) => Some(At::nobody(1500)),
-            (Kind::Macvlan { parent, .. }, _) => self.now(parent)?.mtu.clone(),
+            (Kind::Veth { .. }, _) => Some(At::nobody(1500)),
+            (Kind::Made(made), _) => match made.of.below {
+                Below::Nothing => Some(At::nobody(1500)),
+                Below::Parent => self.now(&made.below()?)?.mtu.clone(),
+                Below::Birth => None,
+            },
             _ => None,
         }
     }

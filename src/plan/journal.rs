@@ -35,6 +35,12 @@ impl Journal {
                     self.made.links.push(bare);
                 }
             }
+            Step::SetOptions(link, change) => {
+                if let Kind::Made(made) = &mut self.made(link).kind {
+                    let options = change.options.iter().cloned();
+                    options.for_each(|(option, value)| made.set(option, value));
+                }
+            }
             Step::MoveLink(link, Where::Inside) => self.note_move(link, have),
             // What goes back to the host as it was is not ours there
             Step::SetMtu(link, _)

@@ -73,7 +73,8 @@ impl Plan<'_> {
             p.now(&end.link_at())
                 .is_some_and(|l| fits(&end.kind, &l.kind))
         };
-        if ends.iter().all(|end| there(self, end)) || !self.has_parent(link) {
+        let stays = ends.iter().all(|end| there(self, end)) && !self.must_be_anew(link);
+        if stays || !self.has_parent(link) {
             return;
         }
         for end in &ends {
@@ -97,11 +98,18 @@ impl Plan<'_> {
         }
     }
 
+    fn must_be_anew(&self, link: &Link) -> bool {
+        let there = link.link_at();
+        let now = self.now(&there).and_then(|now| now.kind.made());
+        let kinds = link.kind.made().zip(now);
+        kinds.is_some_and(|(want, now)| self.keeps_an_option(&there, want, now))
+    }
+
     fn has_parent(&mut self, link: &Link) -> bool {
-        let Kind::Macvlan { parent, .. } = &link.kind else {
+        let Some(parent) = link.kind.parent() else {
             return true;
         };
-        let there = self.now(parent).is_some();
+        let there = self.now(&parent).is_some();
         if !there {
             self.obstacle(
                 &link.name.asked,
@@ -137,5 +145,8 @@ impl Plan<'_> {
 /// A link that is there is the one that is wanted, or can be made it without making it
 /// anew.
 pub(super) fn fits(want: &Kind, have: &Kind) -> bool {
-    *want == Kind::Physical || want == have
+    match (want, have) {
+        (Kind::Made(want), Kind::Made(have)) => want.fits(have),
+        _ => *want == Kind::Physical || want == have,
+    }
 }

@@ -11,6 +11,7 @@ mod dress;
 mod holds;
 mod journal;
 mod links;
+mod options;
 mod routes;
 mod rules;
 mod take;
@@ -93,6 +94,7 @@ pub fn plan_what_can_be(
     };
     plan.netns();
     plan.links();
+    plan.options();
     plan.sizes_and_macs();
     plan.masters();
     plan.rules();

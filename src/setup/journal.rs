@@ -3,8 +3,9 @@
 
 use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
-use crate::model::route::RouteError;
-use crate::model::{Kind, Link, LinkAt, MacvlanMode, Route, Rules, State, Tool, Where};
+use crate::model::route::{Names, RouteError};
+use crate::model::types::Type;
+use crate::model::{Kind, Link, LinkAt, Made, Route, Rules, State, Tool, Where};
 use crate::place::At;
 use crate::plan::Journal;
 use crate::state::Birth;
@@ -113,9 +114,14 @@ fn link_section(link: &Link) -> Properties {
     section.append("type", link.kind.word());
     match &link.kind {
         Kind::Veth { peer: Some(other) } => section.append("peer", link_at_text(other)),
-        Kind::Macvlan { parent, mode } => {
-            section.append("link", link_at_text(parent));
-            section.append("mode", mode.word());
+        Kind::Made(made) => {
+            section.append("born", where_text(&made.born));
+            if let Some(parent) = &made.parent {
+                section.append("link", parent.as_str());
+            }
+            for (option, value) in &made.options {
+                section.append(option.word, value.value.to_string());
+            }
         }
         _ => {}
     }
@@ -173,19 +179,24 @@ fn read_kind(section: &Properties) -> Result<Kind, String> {
         "veth" => Kind::Veth {
             peer: section.get("peer").map(link_at_of).transpose()?,
         },
-        "bridge" => Kind::Bridge,
-        "dummy" => Kind::Dummy,
-        "macvlan" => {
-            let mode = section.get("mode").unwrap_or_default();
-            let mode = MacvlanMode::WORDS.iter().find(|(word, _)| *word == mode);
-            let mode = mode.ok_or("a macvlan without a mode")?.1;
-            Kind::Macvlan {
-                parent: link_at_of(section.get("link").unwrap_or_default())?,
-                mode,
-            }
-        }
-        other => Kind::Other(other.into()),
+        word => match Type::named(word) {
+            Some(of) => Kind::Made(read_made(of, section)?),
+            None => Kind::Other(word.into()),
+        },
     })
+}
+
+fn read_made(of: &'static Type, section: &Properties) -> Result<Made, String> {
+    let born = where_of(section.get("born").unwrap_or_default())?;
+    let mut made = Made::new(of, born);
+    made.parent = section.get("link").map(str::parse).transpose()?;
+    for option in of.options {
+        if let Some(text) = section.get(option.word) {
+            let value = option.form.read(text, &Names::default())?;
+            made.set(option, At::nobody(value));
+        }
+    }
+    Ok(made)
 }
 
 fn value<T>(section: &Properties, key: &str) -> Result<Option<At<T>>, String>

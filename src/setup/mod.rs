@@ -190,7 +190,11 @@ fn asked(want: &State, journal: &Journal) -> BTreeSet<LinkAt> {
                     name: link.name.value.clone(),
                 });
             }
-            Kind::Macvlan { parent, .. } => drop(asked.insert(parent.clone())),
+            // Where it was born, its own name is asked about if it lies on nothing
+            Kind::Made(made) => drop(asked.insert(LinkAt {
+                at: made.born.clone(),
+                name: made.parent.clone().unwrap_or(link.name.value.clone()),
+            })),
             _ => {}
         }
         if let Some(master) = &link.master {

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::unit_arg)]
 
 use ipnet::IpNet;
+use netns_services::model::made::{Made, Value};
+use netns_services::model::route::Names;
 use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Where};
 use netns_services::place::At;
 use netns_services::plan::Step;
@@ -23,6 +25,7 @@ impl Memory {
             Step::AddNetns => self.add_netns(),
             Step::DelNetns => self.del_netns(),
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
+            Step::SetOptions(link, change) => self.set_options(link, change),
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => self.move_link(link, to),
             Step::SetMtu(link, mtu) => Ok(self.link(link)?.mtu = Some(At::nobody(*mtu))),
@@ -124,22 +127,36 @@ impl Memory {
                 return Err(format!("{} is there", end.name));
             }
         }
-        if let Kind::Macvlan { parent, .. } = &link.kind {
-            self.link(parent)?;
+        if let Some(parent) = link.kind.parent() {
+            self.link(&parent)?;
         }
         for end in std::iter::once(link).chain(peer) {
-            let below = match &end.kind {
-                Kind::Macvlan { parent, .. } => self.link(parent)?.mtu.clone(),
-                _ => Some(At::nobody(1500)),
+            let below = match end.kind.parent() {
+                Some(parent) => self.link(&parent)?.mtu.clone(),
+                None => Some(At::nobody(1500)),
             };
             let mtu = end.mtu.clone().or(below);
-            let bare = Link::new(end.at.clone(), end.name.clone(), end.kind.clone());
+            let bare = Link::new(end.at.clone(), end.name.clone(), as_made(&end.kind));
             self.state.links.push(Link {
                 mtu,
                 mac: end.mac.clone(),
                 up: Some(false),
                 ..bare
             });
+        }
+        Ok(())
+    }
+
+    fn set_options(&mut self, at: &LinkAt, change: &Made) -> Result<(), String> {
+        let Kind::Made(made) = &mut self.link(at)?.kind else {
+            return Err(format!("{at} has no options"));
+        };
+        for (option, value) in &change.options {
+            let passthru = |value| value == Some(Value::Word("passthru"));
+            if passthru(made.get(option.word)) != passthru(Some(value.value)) {
+                return Err("passthru stays".into());
+            }
+            made.set(option, value.clone());
         }
         Ok(())
     }
@@ -166,7 +183,7 @@ impl Memory {
         if let Kind::Veth { peer: Some(peer) } = &link.kind {
             self.lose(peer);
         }
-        let on = |l: &&Link| matches!(&l.kind, Kind::Macvlan { parent, .. } if parent == at);
+        let on = |l: &&Link| l.kind.parent().as_ref() == Some(at);
         let on: Vec<_> = self
             .state
             .links
@@ -281,4 +298,18 @@ impl Memory {
         self.state.routes.retain(|r| r.value != *route);
         Ok(())
     }
+}
+
+/// What is not said is as the kernel has it by itself.
+fn as_made(kind: &Kind) -> Kind {
+    let mut kind = kind.clone();
+    if let Kind::Made(made) = &mut kind {
+        for option in made.of.options {
+            let default = option.form.read(option.default, &Names::default());
+            if let (None, Ok(default)) = (made.get(option.word), default) {
+                made.set(option, At::nobody(default));
+            }
+        }
+    }
+    kind
 }

@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
+use netns_services::model::route::Names;
+use netns_services::model::types::Type;
 use netns_services::model::{
-    Address, Kind, Link, LinkAt, Mac, MacvlanMode, Route, RouteKind, Rules, State, Tool, Where,
+    Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Tool, Where,
 };
 use netns_services::name::LinkName;
 use netns_services::place::At;
@@ -112,7 +114,7 @@ pub fn host() -> impl Strategy<Value = State> {
     };
     (card("eth0"), card("eth1"), card("eth2")).prop_map(|cards| {
         let mut state = State::default();
-        let mut bridge = link(Where::Host, BRIDGE, Kind::Bridge);
+        let mut bridge = link(Where::Host, BRIDGE, made("bridge", Where::Host));
         bridge.up = Some(true);
         bridge.mtu = Some(At::nobody(1500));
         state.links.push(bridge);
@@ -133,7 +135,8 @@ pub fn settings() -> impl Strategy<Value = State> {
         .map(|name| {
             let mtu = proptest::option::of(prop_oneof![Just(1400u32), Just(1420)]);
             let mac = proptest::option::of(Just(Mac([2, 0, 0, 0, 1, net(name)])));
-            (dress(Where::Inside, name), mtu, mac, any::<bool>())
+            let said = (any::<bool>(), options(name));
+            (dress(Where::Inside, name), mtu, mac, said)
         })
         .collect();
     let rules = proptest::option::of(prop_oneof![Just("one"), Just("two")]);
@@ -156,11 +159,18 @@ pub fn settings() -> impl Strategy<Value = State> {
         let mut lo = link(Where::Inside, "lo", Kind::Loopback);
         lo.up = Some(true);
         state.links.push(lo);
-        for (name, ((addresses, routes), mtu, mac, port)) in names.iter().zip(each) {
+        for (name, ((addresses, routes), mtu, mac, (port, options))) in names.iter().zip(each) {
             if !chosen.contains(name) {
                 continue;
             }
             let mut wanted = link(Where::Inside, name, kind(name));
+            if let Kind::Made(made) = &mut wanted.kind {
+                for (word, text) in options {
+                    let option = made.of.option(word).unwrap();
+                    let value = option.form.read(text, &Names::default()).unwrap();
+                    made.set(option, At::nobody(value));
+                }
+            }
             wanted.up = Some(true);
             wanted.mtu = mtu.map(At::nobody);
             // Of a link that is made, the address it had before cannot be known
@@ -187,21 +197,46 @@ pub fn settings() -> impl Strategy<Value = State> {
     })
 }
 
+/// What can be said of a link beside its type.
+fn options(name: &str) -> BoxedStrategy<Vec<(&'static str, &'static str)>> {
+    let stp = proptest::option::of(prop_oneof![
+        Just(("stp_state", "on")),
+        Just(("stp_state", "off"))
+    ]);
+    let delay = proptest::option::of(Just(("forward_delay", "400")));
+    match name {
+        "brin" => (stp, delay)
+            .prop_map(|(stp, delay)| stp.into_iter().chain(delay).collect())
+            .boxed(),
+        "m0" => proptest::sample::select(vec!["bridge", "vepa", "passthru"])
+            .prop_map(|mode| vec![("mode", mode)])
+            .boxed(),
+        _ => Just(Vec::new()).boxed(),
+    }
+}
+
 fn kind(name: &str) -> Kind {
     let on_host = |name: &str| LinkAt {
         at: Where::Host,
         name: name.parse::<LinkName>().unwrap(),
     };
     match name {
-        "brin" => Kind::Bridge,
+        "brin" => made("bridge", Where::Inside),
         "v0" => Kind::Veth {
             peer: Some(on_host("v0-host")),
         },
-        "d0" => Kind::Dummy,
-        "m0" => Kind::Macvlan {
-            parent: on_host("eth0"),
-            mode: MacvlanMode::Bridge,
+        "d0" => made("dummy", Where::Inside),
+        "m0" => match made("macvlan", Where::Host) {
+            Kind::Made(made) => Kind::Made(Made {
+                parent: Some("eth0".parse().unwrap()),
+                ..made
+            }),
+            other => other,
         },
         _ => Kind::Physical,
     }
+}
+
+fn made(word: &str, born: Where) -> Kind {
+    Kind::Made(Made::new(Type::named(word).unwrap(), born))
 }

@@ -4,8 +4,11 @@ use super::derived::default_peer;
 use super::links::Maker;
 use super::problem;
 use crate::conf::{Listed, Piece, Setting, vars};
-use crate::model::{Kind, LinkAt, MacvlanMode, Where};
+use crate::model::made::{Made, Value};
+use crate::model::types::{Below, Form, Keeps, Opt, Type};
+use crate::model::{Kind, LinkAt, Where};
 use crate::name::LinkName;
+use crate::place::{At, Problem};
 
 impl Maker<'_> {
     /// `None` if a problem was found with it.
@@ -15,19 +18,20 @@ impl Maker<'_> {
             return Some(Kind::Loopback);
         }
         let word = setting.map(Setting::whole);
-        match word.as_ref().map_or("physical", |word| word.text) {
-            "physical" => Some(Kind::Physical),
-            "veth" => self.veth(listed),
-            "bridge" => Some(Kind::Bridge),
-            "macvlan" => self.macvlan(listed),
-            "dummy" => Some(Kind::Dummy),
-            text => {
+        let text = word.as_ref().map_or("physical", |word| word.text);
+        match (text, Type::named(text)) {
+            ("physical", _) => Some(Kind::Physical),
+            ("veth", _) => self.veth(listed),
+            (_, Some(of)) => self.made(of, listed),
+            (text, None) => {
                 let word = word?;
-                let known = vars::TYPES.iter().find(|(known, _)| *known == text);
-                let now = "expected physical, veth, bridge, macvlan or dummy";
+                let known = vars::TYPES.iter().any(|(known, _)| *known == text);
+                let built = vars::TYPES.iter().filter(|(_, built)| *built);
+                let built: Vec<&str> = built.map(|(word, _)| *word).collect();
+                let now = format!("expected one of {}", built.join(", "));
                 self.problems.push(match known {
-                    Some(_) => word.problem("is not built yet", format!("{now} in this version")),
-                    None => word.problem("is not a type of link", now),
+                    true => word.problem("is not built yet", format!("{now} in this version")),
+                    false => word.problem("is not a type of link", now),
                 });
                 None
             }
@@ -51,24 +55,73 @@ impl Maker<'_> {
         Some(Kind::Veth { peer })
     }
 
-    fn macvlan(&mut self, listed: &Listed) -> Option<Kind> {
-        let Some(parent) = listed.get("link") else {
-            let suffix = listed.name.value.suffix();
-            self.problems.push(problem(
-                &listed.name,
-                "is a macvlan without a parent".into(),
-                format!("expected a link of the host to put it on; write link_{suffix}=\"eth0\""),
-            ));
-            return None;
+    fn made(&mut self, of: &'static Type, listed: &Listed) -> Option<Kind> {
+        let mut made = Made::new(of, Where::Inside);
+        let below = self.below(of, listed);
+        let mut whole = true;
+        for option in of.options {
+            match self.option(of, option, listed) {
+                Ok(Some(value)) => made.set(option, value),
+                Ok(None) => {}
+                Err(()) => whole = false,
+            }
+        }
+        (made.born, made.parent) = below?;
+        whole.then_some(Kind::Made(made))
+    }
+
+    /// What is said of an option, or what holds where nothing is; what the kernel would
+    /// take by itself is left to it, unless it could not be changed later.
+    fn option(
+        &mut self,
+        of: &Type,
+        option: &'static Opt,
+        listed: &Listed,
+    ) -> Result<Option<At<Value>>, ()> {
+        let names = &self.context.names;
+        let Some(setting) = listed.get(option.key) else {
+            if option.needed && self.settings.complete {
+                self.problems.push(lacks(of, option, listed));
+                return Err(());
+            }
+            let fixed = option.keeps != Keeps::Link;
+            let default = option.form.read(option.default, names).ok();
+            return Ok(default.filter(|_| fixed).map(At::nobody));
         };
-        let parent = parent.whole();
-        let name = self.made_name(&parent);
+        let word = setting.whole();
+        match option.form.read(word.text, names) {
+            Ok(value) => Ok(Some(word.at(value))),
+            Err(expected) => {
+                let wrong = format!("is not a {} of a {}", option.key, of.word);
+                self.problems.push(word.problem(wrong, expected));
+                Err(())
+            }
+        }
+    }
+
+    /// Where a link is made from: the namespace, and the link below it.
+    fn below(&mut self, of: &Type, listed: &Listed) -> Option<(Where, Option<LinkName>)> {
+        if of.below == Below::Nothing {
+            return Some((Where::Inside, None));
+        }
         let at = self.netns(listed.get("link_netns"));
-        let mode = match listed.get("mode") {
-            Some(setting) => self.mode(&setting.whole()),
-            None => Some(MacvlanMode::default()),
+        let Some(setting) = listed.get("link") else {
+            if of.below == Below::Parent {
+                let (word, suffix) = (of.word, listed.name.value.suffix());
+                self.problems.push(problem(
+                    &listed.name,
+                    format!("is a {word} without a parent"),
+                    format!(
+                        "expected a link of the host to put it on; write link_{suffix}=\"eth0\""
+                    ),
+                ));
+                return None;
+            }
+            return Some((at?, None));
         };
-        let (name, at, mode) = (name?, at?, mode?);
+        let parent = setting.whole();
+        let name = self.made_name(&parent);
+        let (name, at) = (name?, at?);
         let here = self.settings.links.iter().find(|l| l.name.value == name);
         if self.settings.complete && at == Where::Inside && here.is_none() {
             self.problems.push(parent.problem(
@@ -90,20 +143,7 @@ impl Maker<'_> {
                 ),
             ));
         }
-        let parent = LinkAt { at, name };
-        Some(Kind::Macvlan { parent, mode })
-    }
-
-    fn mode(&mut self, word: &Piece<'_>) -> Option<MacvlanMode> {
-        let known = MacvlanMode::WORDS
-            .iter()
-            .find(|(known, _)| *known == word.text);
-        if known.is_none() {
-            let expected = "expected private, vepa, bridge or passthru";
-            self.problems
-                .push(word.problem("is not a mode of a macvlan", expected));
-        }
-        known.map(|(_, mode)| *mode)
+        Some((at, Some(name)))
     }
 
     /// As `link_name`, of a link that is made or built upon, as `lo` never is.
@@ -116,4 +156,20 @@ impl Maker<'_> {
         }
         self.link_name(word)
     }
+}
+
+fn lacks(of: &Type, option: &Opt, listed: &Listed) -> Problem {
+    let (name, suffix) = (&listed.name, listed.name.value.suffix());
+    let example = match option.form {
+        Form::Table => "10",
+        _ => "42",
+    };
+    problem(
+        name,
+        format!("is a {} without {}_{suffix}", of.word, option.key),
+        format!(
+            "write {}_{suffix}=\"{example}\", or whatever it is to be",
+            option.key
+        ),
+    )
 }

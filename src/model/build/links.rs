@@ -37,7 +37,7 @@ pub(super) fn links(
 
 pub(super) struct Maker<'a> {
     pub settings: &'a Settings,
-    context: &'a Context,
+    pub context: &'a Context,
     pub problems: &'a mut Vec<Problem>,
     unread: Vec<LinkName>,
 }
@@ -111,10 +111,15 @@ impl Maker<'_> {
             let types: Vec<&str> = built.copied().collect();
             let remedy = match lo {
                 true => "expected config_lo and routes_lo alone; take the line away".into(),
-                false => format!(
-                    "write type_{suffix}=\"{}\" as well, or take the line away",
-                    types.join(" or ")
-                ),
+                false => match types.as_slice() {
+                    [one] => {
+                        format!("write type_{suffix}=\"{one}\" as well, or take the line away")
+                    }
+                    _ => format!(
+                        "it is for {}: write type_{suffix} as well, or take the line away",
+                        types.join(", ")
+                    ),
+                },
             };
             let article = format!("means nothing for {name}, which is {}", what(kind));
             self.problems.push(setting.whole().problem(article, remedy));

@@ -1,5 +1,5 @@
-//! `master_IF` of the ports and `bridge_IF` of the bridges, which say the same from two
-//! sides and must agree, in; the master of each link out.
+//! `master_IF` of the ports, `bridge_IF` of the bridges and `slaves_IF` of the bonds,
+//! which say the same from two sides and must agree, in; the master of each link out.
 
 use super::links::Maker;
 use super::where_said;
@@ -19,14 +19,15 @@ impl Maker<'_> {
             }
         }
         for listed in &self.settings.links {
-            let bridge = &listed.name.value;
-            if kind_of(links, bridge).is_none_or(|kind| *kind != Kind::Bridge) {
-                continue;
-            }
-            let ports = listed.get("bridge").map(Setting::words).unwrap_or_default();
-            for word in ports {
+            let master = &listed.name.value;
+            let ports = match kind_of(links, master).map_or("", Kind::word) {
+                "bridge" => listed.get("bridge"),
+                "bond" => listed.get("slaves"),
+                _ => None,
+            };
+            for word in ports.map(Setting::words).unwrap_or_default() {
                 if let Some(port) = self.link_name(&word) {
-                    self.join(links, &port, word.at(bridge.clone()), &word);
+                    self.join(links, &port, word.at(master.clone()), &word);
                 }
             }
         }
@@ -42,23 +43,31 @@ impl Maker<'_> {
     ) {
         for name in [port, &master.value] {
             if self.settings.complete && kind_of(links, name).is_none() {
-                let remedy =
-                    format!("add {name} to netns_links; bridge and ports are in one namespace");
+                let remedy = format!(
+                    "add {name} to netns_links; a link and its master are in one namespace"
+                );
                 return self
                     .problems
                     .push(word.problem("is not in netns_links", remedy));
             }
         }
-        let refused = match (kind_of(links, port), kind_of(links, &master.value)) {
-            // What could not be read has its own problem.
-            (None | Some(Kind::Other(_)), _) | (_, None | Some(Kind::Other(_))) => return,
-            (Some(Kind::Loopback), _) => "makes lo a port, which no bridge takes",
-            (Some(Kind::Bridge), Some(Kind::Bridge)) => "makes a bridge the port of a bridge",
-            (_, Some(Kind::Bridge)) => "",
-            _ => "names a master that is not a bridge",
+        let (Some(of_port), Some(of_master)) =
+            (kind_of(links, port), kind_of(links, &master.value))
+        else {
+            return;
+        };
+        let refused = match (of_port.word(), of_master.word()) {
+            // What could not be read has its own problem
+            ("", _) | (_, "") => return,
+            ("loopback", _) => "makes lo a port, which no link takes",
+            ("bridge", "bridge") => "makes a bridge the port of a bridge",
+            ("bond", "bond") => "makes a bond the slave of a bond",
+            ("vrf", _) => "gives a vrf a master",
+            (_, "bridge" | "bond" | "vrf") => "",
+            _ => "names a master that is neither a bridge, a bond nor a vrf",
         };
         if !refused.is_empty() {
-            let remedy = "expected a link that is no bridge, and its bridge";
+            let remedy = "expected a link, and the bridge, bond or vrf that it belongs to";
             return self.problems.push(word.problem(refused, remedy));
         }
         let mut ports = links.iter_mut().filter(|link| link.at == Where::Inside);

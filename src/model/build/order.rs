@@ -47,9 +47,8 @@ fn needs(link: &Link) -> Vec<LinkAt> {
         }
     } else {
         needs.extend(link.master.iter().map(|m| inside(m.value.clone())));
-        if let Kind::Macvlan { parent, .. } = &link.kind {
-            needs.extend((parent.at == Where::Inside).then(|| parent.clone()));
-        }
+        let parent = link.kind.parent();
+        needs.extend(parent.filter(|parent| parent.at == Where::Inside));
     }
     needs
 }

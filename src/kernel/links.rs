@@ -1,0 +1,130 @@
+//! Making, changing and deleting links: one step in, one request to the kernel out. What
+//! is special to a type is `options`'s.
+
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec};
+
+use super::look::{self, link_named};
+use super::{Kernel, Refusal, options};
+use crate::model::types::Below;
+use crate::model::{Kind, Link, LinkAt, Made, Where};
+
+type Message = LinkMessageBuilder<LinkUnspec>;
+
+impl Kernel {
+    /// Change something of a link that is there.
+    pub(super) fn set(
+        &mut self,
+        link: &LinkAt,
+        what: impl FnOnce(Message) -> Message,
+    ) -> Result<(), Refusal> {
+        let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
+        let handle = self.handle(&link.at)?;
+        Ok(self
+            .runtime
+            .block_on(handle.link().change(message).execute())?)
+    }
+
+    /// Change what is special to its type.
+    pub(super) fn set_options(&mut self, link: &LinkAt, made: &Made) -> Result<(), Refusal> {
+        let data = self.data(made)?;
+        self.set(link, |message| {
+            typed(message, InfoKind::Other(made.of.word.into()), data)
+        })
+    }
+
+    /// Made where it is to be: creating a link on the host and moving it would cost some
+    /// 20 ms, and would let udev, mdev and dhcpcd see it there.
+    pub(super) fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), Refusal> {
+        let (home, message) = match (&link.kind, peer) {
+            (Kind::Veth { .. }, Some(peer)) => {
+                let end = self.described(link, &peer.at)?.build();
+                let data = InfoData::Veth(InfoVeth::Peer(end));
+                let message = self.described(peer, &peer.at)?;
+                (&peer.at, typed(message, InfoKind::Veth, Some(data)))
+            }
+            (Kind::Made(made), _) => {
+                let (home, message) = self.placed(link, made)?;
+                let data = self.data(made)?;
+                (
+                    home,
+                    typed(message, InfoKind::Other(made.of.word.into()), data),
+                )
+            }
+            _ => return Err(std::io::Error::from(Errno::EOPNOTSUPP).into()),
+        };
+        let handle = self.handle(home)?;
+        Ok(self
+            .runtime
+            .block_on(handle.link().add(message.build()).execute())?)
+    }
+
+    /// Where a link is made from, and its message so far. Tunnels of IPv4 belong to the
+    /// namespace in which they are made, whoever asks, before Linux 6.15: the kernel is
+    /// asked from inside to make it there and to bring it in, which is one request too.
+    fn placed<'a>(
+        &mut self,
+        link: &'a Link,
+        made: &'a Made,
+    ) -> Result<(&'a Where, Message), Refusal> {
+        if made.born != link.at && made.is_said_whole() {
+            let born = self.socket(&made.born)?.netns.as_raw_fd();
+            let handle = self.handle(&link.at)?;
+            let number = self.runtime.block_on(look::nsid_made(handle, born))?;
+            let message = self.described(link, &link.at)?;
+            let from = LinkAttribute::LinkNetNsId(number);
+            return Ok((&link.at, message.append_extra_attribute(from)));
+        }
+        let message = self.described(link, &made.born)?;
+        Ok(match (made.below(), made.of.below) {
+            (Some(parent), Below::Parent) => (&made.born, message.link(self.index(&parent)?)),
+            _ => (&made.born, message),
+        })
+    }
+
+    /// The link's name, and what is given at once. It is placed, if need be, from `home`.
+    fn described(&mut self, link: &Link, home: &Where) -> Result<Message, Refusal> {
+        let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
+        if let Some(mtu) = &link.mtu {
+            message = message.mtu(mtu.value);
+        }
+        if let Some(mac) = &link.mac {
+            message = message.address(mac.value.0.to_vec());
+        }
+        if link.at != *home {
+            message = message.setns_by_fd(self.socket(&link.at)?.netns.as_raw_fd());
+        }
+        Ok(message)
+    }
+
+    /// What is special to a type, as the kernel takes it.
+    fn data(&mut self, made: &Made) -> Result<Option<InfoData>, Refusal> {
+        let parent = match (made.below(), made.of.below) {
+            (Some(parent), Below::Birth) => Some(self.index(&parent)?),
+            _ => None,
+        };
+        let bytes = options::encode(made, parent);
+        Ok((!bytes.is_empty()).then_some(InfoData::Other(bytes)))
+    }
+
+    /// Gone already is deleted: of a veth, the other end can have taken it along.
+    pub(super) fn del_link(&mut self, link: &LinkAt) -> Result<(), Refusal> {
+        let handle = self.handle(&link.at)?;
+        match self.runtime.block_on(link_named(&handle, &link.name))? {
+            Some(found) => Ok(self
+                .runtime
+                .block_on(handle.link().del(found.header.index).execute())?),
+            None => Ok(()),
+        }
+    }
+}
+
+fn typed(message: Message, kind: InfoKind, data: Option<InfoData>) -> Message {
+    let infos = [LinkInfo::Kind(kind)]
+        .into_iter()
+        .chain(data.map(LinkInfo::Data));
+    message.append_extra_attribute(LinkAttribute::LinkInfo(infos.collect()))
+}
