@@ -159,6 +159,11 @@ fn dump(want: &Want) -> String {
         let line = route.asked.as_ref().unwrap().place.line;
         writeln!(out, "route {route} (line {line})").unwrap();
     }
+    for sysctl in &want.state.sysctls {
+        let line = sysctl.asked.as_ref().unwrap().place.line;
+        let missing = if sysctl.value.optional { "-" } else { "" };
+        writeln!(out, "sysctl {missing}{sysctl} (line {line})").unwrap();
+    }
     if let Some(resolv_conf) = &want.state.resolv_conf {
         for line in resolv_conf.value.lines().skip(1) {
             writeln!(out, "resolv.conf: {line}").unwrap();

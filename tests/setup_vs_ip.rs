@@ -38,6 +38,35 @@ fn a_card_with_addresses_and_routes() {
 }
 
 #[test]
+fn sysctls() {
+    let settings = r#"netns_links="eth1 v.5"
+type_v_5=veth
+peer_v_5=v5-host
+mac_v_5=52:54:00:00:01:02
+config_eth1="192.0.2.10/24"
+netns_sysctl="net.ipv4.conf.eth1.forwarding=0
+net/ipv4/conf/v.5/rp_filter=2
+net.ipv4.conf.default.rp_filter=1
+net.ipv4.ip_forward=1
+net.ipv6.conf.all.forwarding=1
+net.ipv4.ip_local_port_range=40000 50000
+-net.ipv4.no_such_key=1"
+"#;
+    compare(settings, ":", &["-n mgmt"]);
+    let (ours, theirs) = (sandbox(settings), sandbox(settings));
+    theirs.write(
+        "/run/plan",
+        &setup(&theirs, "plan --script mgmt").ok().stdout,
+    );
+    setup(&ours, "up mgmt").ok();
+    theirs.sh("sh -e /run/plan").ok();
+    let all = "ip netns exec mgmt sysctl -a 2>/dev/null | grep ^net | grep -v -e _time -e random";
+    let (ours, theirs) = (ours.sh(all).ok().stdout, theirs.sh(all).ok().stdout);
+    assert!(ours.contains("net.ipv4.conf.eth1.forwarding = 0\n"));
+    assert_eq!(ours, theirs);
+}
+
+#[test]
 fn every_word_of_a_route() {
     let settings = r#"netns_links="eth1"
 config_eth1="192.0.2.10/24 192.0.2.11/24 10.5.0.1/32 2001:db8:10::10/64"

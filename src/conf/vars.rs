@@ -112,7 +112,7 @@ pub const ALL: &[Var] = &[
     netns("netns_dns_search", "", "domains in which short names are looked up"),
     netns("netns_etc", "bind", "how /etc/netns/NAME reaches /etc: bind (file by file) or overlay (as a whole)"),
     netns("netns_rules", "", "policy rules, one a line, as ip-rule(8) takes them").later(),
-    netns("netns_sysctl", "", "kernel settings, key=value, one a line, set inside").later(),
+    netns("netns_sysctl", "", "kernel settings, key=value, one a line, set inside"),
     netns("netns_masquerade", "no", "reach the world through the host").later(),
     netns("netns_publish", "", "ports of the host that lead inside, such as tcp/8080:80").later(),
     netns("netns_attach", "", "name a namespace that exists, such as pid:812, instead of making one").later(),

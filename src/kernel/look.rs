@@ -15,8 +15,8 @@ use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::read::{self, Names};
-use super::{Kernel, Refusal, files, netns};
-use crate::model::{LinkAt, State, Where};
+use super::{About, Kernel, Refusal, files, netns};
+use crate::model::{LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -29,8 +29,9 @@ struct View {
 }
 
 impl Kernel {
-    /// What is there: the namespace, and these links of other namespaces.
-    pub fn look(&mut self, asked: &BTreeSet<LinkAt>) -> Result<State, Refusal> {
+    /// What is there: the namespace, and what else is asked about. A namespace without a
+    /// link that is up is asked for what it may have taken over from the host, too.
+    pub fn look(&mut self, about: &About) -> Result<State, Refusal> {
         let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
         let mut state = State {
             netns,
@@ -39,7 +40,7 @@ impl Kernel {
         if let files::ResolvConf::Ours(text) = files::look(&self.netns)? {
             state.resolv_conf = Some(At::nobody(text));
         }
-        let views = self.views(asked, state.netns)?;
+        let views = self.views(&about.links, state.netns)?;
         for view in &views {
             let others = self.others(view, &views)?;
             let mut addresses = self.addresses(view)?;
@@ -52,6 +53,11 @@ impl Kernel {
             }
             state.routes.extend(self.routes(view)?);
         }
+        let mut sysctls = about.sysctls.clone();
+        if state.is_bare() {
+            sysctls.extend(Sysctl::closed().map(|closed| (closed.at, closed.key)));
+        }
+        state.sysctls = self.sysctls(&sysctls)?;
         log::debug!("there is {state:?}");
         Ok(state)
     }

@@ -51,6 +51,7 @@ impl Kernel {
             Step::AddRoute(route) => self.add_route(route, false),
             Step::ReplaceRoute(route) => self.add_route(route, true),
             Step::DelRoute(route) => self.del_route(route),
+            Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::LoadRules { new, old } => self.load_rules(new, old.as_deref()),
             Step::UnloadRules(old) => self.unload_rules(old),
             Step::WriteResolvConf(text) => Ok(files::write(&self.netns, text)?),

@@ -15,8 +15,9 @@ pub mod processes;
 mod read;
 mod rules;
 mod settle;
+mod sysctl;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -28,8 +29,10 @@ use rtnetlink::sys::AsyncSocket;
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::model::Where;
+use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
+
+pub use sysctl::SysctlAt;
 
 /// A no from the kernel.
 #[derive(Debug)]
@@ -38,6 +41,15 @@ pub struct Refusal {
     pub errno: io::Error,
     /// What it said beyond that (extended acknowledgement, netlink(7)).
     pub said: Option<String>,
+}
+
+/// What is asked about beside the namespace itself.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// The links of other namespaces.
+    pub links: BTreeSet<LinkAt>,
+    /// The sysctls.
+    pub sysctls: BTreeSet<SysctlAt>,
 }
 
 /// The namespaces that one namespace's settings have to do with, open for requests.

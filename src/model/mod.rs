@@ -8,6 +8,7 @@ pub mod link;
 pub mod made;
 pub mod route;
 pub mod rules;
+pub mod sysctl;
 pub mod types;
 
 use std::fmt;
@@ -21,6 +22,7 @@ pub use link::{Kind, Link, Mac};
 pub use made::Made;
 pub use route::{Route, RouteKind};
 pub use rules::{Rules, Tool};
+pub use sysctl::{Sysctl, SysctlKey};
 
 /// The namespace that something is in, as seen from the namespace that is set up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +59,8 @@ pub struct State {
     pub routes: Vec<At<Route>>,
     /// The rules of its firewall: of what is there, those that we loaded.
     pub rules: Vec<At<Rules>>,
+    /// Of what is there, those that were asked about and can be read.
+    pub sysctls: Vec<At<Sysctl>>,
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
     pub resolv_conf: Option<At<String>>,
 }
@@ -68,6 +72,28 @@ impl State {
             .iter()
             .find(|link| link.at == *at && link.name.value == *name)
     }
+
+    /// What this key of this namespace is set to.
+    pub fn sysctl(&self, at: &Where, key: &SysctlKey) -> Option<&Sysctl> {
+        let mut all = self.sysctls.iter().map(|sysctl| &sysctl.value);
+        all.find(|sysctl| sysctl.at == *at && sysctl.key == *key)
+    }
+
+    /// Nothing has been made in the namespace yet: it is still to be made, or was left
+    /// just when it had been.
+    pub fn is_bare(&self) -> bool {
+        let up = |link: &Link| link.at == Where::Inside && link.up == Some(true);
+        !(self.netns && self.links.iter().any(up))
+    }
+}
+
+/// What is wrong with the text of a route, a rule or a sysctl.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextError {
+    /// To stand after the setting's text.
+    pub wrong: String,
+    /// What was expected, and what to type.
+    pub remedy: String,
 }
 
 impl fmt::Display for LinkAt {

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::Where;
+use super::{TextError, Where};
 use crate::name::LinkName;
 
 /// A route, as the kernel holds it: nothing is left open. What a text does not say is
@@ -68,15 +68,6 @@ pub struct Names {
     pub protos: Vec<(String, u32)>,
 }
 
-/// What is wrong with the text of a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RouteError {
-    /// To stand after the setting's text.
-    pub wrong: String,
-    /// What was expected, and what to type.
-    pub remedy: String,
-}
-
 impl Route {
     /// `main`, where routes go if nothing is said.
     pub const MAIN: u32 = 254;
@@ -122,7 +113,7 @@ impl Route {
 
     /// Reads a route as ip-route(8) takes it after `ip route add`, with the names of
     /// this machine beside those that are the same everywhere.
-    pub fn parse(text: &str, names: &Names) -> Result<Route, RouteError> {
+    pub fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
         text::parse(text, names)
     }
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::model::types::Below;
-use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, Rules, Tool, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, Rules, Sysctl, Tool, Where};
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
 
@@ -58,6 +58,8 @@ pub enum Step {
     ReplaceRoute(Route),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
+    /// Equivalent to `ip netns exec NAME sysctl -w KEY=VALUE`.
+    SetSysctl(Sysctl),
     /// Equivalent to `ip netns exec NAME nft -f FILE`, or to what ipset, iptables-restore
     /// or ip6tables-restore do; all or nothing.
     LoadRules {
@@ -100,6 +102,7 @@ impl Change {
             Step::AddRoute(route) => self::route(netns, "add", route),
             Step::ReplaceRoute(route) => self::route(netns, "replace", route),
             Step::DelRoute(route) => self::route(netns, "delete", route),
+            Step::SetSysctl(sysctl) => set_sysctl(netns, sysctl),
             Step::LoadRules { new, .. } => load(netns, new),
             Step::UnloadRules(old) => unload(netns, old),
             Step::WriteResolvConf(text) => {
@@ -114,6 +117,24 @@ impl Change {
             }
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }
+    }
+}
+
+/// What need not be there is passed over by sysctl(8) too.
+fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
+    let inside = match &sysctl.at {
+        Where::Host => String::new(),
+        at => format!("ip netns exec {} ", name_of(netns, at)),
+    };
+    let missing = if sysctl.optional { " -e" } else { "" };
+    let text = sysctl.to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/=:-".contains(c);
+    match text.chars().all(plain) {
+        true => format!("{inside}sysctl{missing} -w {text}"),
+        false => format!(
+            "{inside}sysctl{missing} -w '{}'",
+            text.replace('\'', r"'\''")
+        ),
     }
 }
 

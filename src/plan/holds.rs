@@ -20,6 +20,14 @@ pub fn holds(want: &State, have: &State) -> Vec<Change> {
             held.extend(of_link(want, link, found));
         }
     }
+    for sysctl in &want.sysctls {
+        if have.sysctls.contains(sysctl) {
+            held.push(Change {
+                step: Step::SetSysctl(sysctl.value.clone()),
+                asked: sysctl.asked.clone(),
+            });
+        }
+    }
     for route in want
         .routes
         .iter()

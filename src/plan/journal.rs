@@ -3,7 +3,9 @@
 //! above's.
 
 use super::{Change, Step};
-use crate::model::{Address, Kind, Link, LinkAt, Route, Rules, State, Tool, Where};
+use crate::model::{
+    Address, Kind, Link, LinkAt, Route, Rules, State, Sysctl, SysctlKey, Tool, Where,
+};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -56,6 +58,7 @@ impl Journal {
             }
             Step::AddAddress(link, address) => self.note_address(link, *address),
             Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
+            Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
             Step::LoadRules { new, .. } => self.note_rules(new),
             Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
             _ => {}
@@ -84,6 +87,7 @@ impl Journal {
                 self.made(link).addresses.retain(|a| a.value != *address);
             }
             Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
+            Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
             Step::UnloadRules(old) => self.forget_rules(old.tool),
             Step::RemoveResolvConf => self.made.resolv_conf = None,
             _ => {}
@@ -158,6 +162,48 @@ impl Journal {
         self.made.routes.push(At::nobody(route.clone()));
     }
 
+    /// What is set to what it was before, or would be without us, is nothing of ours.
+    fn note_sysctl(&mut self, sysctl: &Sysctl, have: &State) {
+        let (at, key) = (&sysctl.at, &sysctl.key);
+        let known = self.before.sysctl(at, key).map(|s| s.value.clone());
+        let before = known.clone().or_else(|| {
+            // A link that is not there yet begins with what is said of new ones
+            let of_new_links = || self.without_us(at, &key.of_new_links()?, have);
+            self.without_us(at, key, have).or_else(of_new_links)
+        });
+        let before = before.map(|before| Sysctl::new(at.clone(), key.clone(), &before));
+        if before.as_ref() == Some(sysctl) {
+            return;
+        }
+        if known.is_none() {
+            self.before.sysctls.extend(before.map(At::nobody));
+        }
+        self.forget_sysctls(|made| made.at != *at || made.key != *key, false);
+        self.made.sysctls.push(At::nobody(sysctl.clone()));
+    }
+
+    /// What a key is if we are not asked to set it.
+    fn without_us(&self, at: &Where, key: &SysctlKey, have: &State) -> Option<String> {
+        let new = *at == Where::Inside && (self.made.netns || !have.netns) && have.is_bare();
+        let closed = Sysctl::closed().find(|closed| new && closed.key == *key);
+        let found = closed.or_else(|| have.sysctl(at, key).cloned());
+        found.map(|sysctl| sysctl.value)
+    }
+
+    /// It is what it was before again.
+    fn sysctl_done(&mut self, sysctl: &Sysctl) {
+        if self.before.sysctl(&sysctl.at, &sysctl.key) == Some(sysctl) {
+            self.forget_sysctls(|s| s.at != sysctl.at || s.key != sysctl.key, true);
+        }
+    }
+
+    fn forget_sysctls(&mut self, keep: impl Fn(&Sysctl) -> bool, before: bool) {
+        self.made.sysctls.retain(|sysctl| keep(&sysctl.value));
+        if before {
+            self.before.sysctls.retain(|sysctl| keep(&sysctl.value));
+        }
+    }
+
     /// Our entry of a link. One that we did not make is `physical`: never deleted.
     fn made(&mut self, link: &LinkAt) -> &mut Link {
         let links = &mut self.made.links;
@@ -178,6 +224,7 @@ impl Journal {
             .routes
             .retain(|route| route.value.at != Where::Inside);
         self.made.rules.clear();
+        self.forget_sysctls(|sysctl| sysctl.at != Where::Inside, true);
         self.made.netns = false;
     }
 
@@ -203,5 +250,7 @@ impl Journal {
         self.made.links.retain(|l| l.link_at() != *link);
         let on = |r: &Route| r.at == link.at && r.dev.as_ref() == Some(&link.name);
         self.made.routes.retain(|r| !on(&r.value));
+        let on = |s: &Sysctl| s.at == link.at && s.key.link() == Some(link.name.as_str());
+        self.forget_sysctls(|sysctl| !on(sysctl), true);
     }
 }

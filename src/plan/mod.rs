@@ -2,8 +2,8 @@
 //! no files, and no memory but the journal it is given.
 //!
 //! The order is the one in which the kernel accepts it, and in which nothing is open to
-//! the network before it is whole: the namespace, each link made or moved, masters, the
-//! firewall, then up (`lo` first), addresses, routes; what is no longer asked for goes
+//! the network before it is whole: the namespace, its sysctls, each link made or moved,
+//! masters, the firewall, then up (`lo` first), addresses, routes; what is no longer asked for goes
 //! last, so that traffic over what stays is not cut.
 
 mod change;
@@ -14,6 +14,7 @@ mod links;
 mod options;
 mod routes;
 mod rules;
+mod sysctls;
 mod take;
 mod undo;
 
@@ -93,9 +94,11 @@ pub fn plan_what_can_be(
         obstacles: Vec::new(),
     };
     plan.netns();
+    plan.sysctls();
     plan.links();
     plan.options();
     plan.sizes_and_macs();
+    plan.sysctls_of_links();
     plan.masters();
     plan.rules();
     plan.admin_states();

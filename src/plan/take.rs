@@ -12,6 +12,7 @@ impl Plan<'_> {
         self.take_routes();
         self.take_addresses();
         self.take_masters();
+        self.take_sysctls();
         self.take_links();
         self.take_resolv_conf();
         match self.dies() {
@@ -21,7 +22,7 @@ impl Plan<'_> {
     }
 
     /// The namespace is ours, and is to go.
-    fn dies(&self) -> bool {
+    pub(super) fn dies(&self) -> bool {
         !self.want.netns && self.have.netns && self.journal.made.netns
     }
 

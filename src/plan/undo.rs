@@ -15,6 +15,9 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
         let moved = route.value.dev.as_ref().is_some_and(moved);
         !(route.value.is_kernels() || route.value.at == Where::Host && moved)
     });
+    // What a namespace would have had that was not there
+    let there = |at: &Where| before.netns || *at != Where::Inside;
+    want.sysctls.retain(|sysctl| there(&sysctl.value.at));
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());
         // What we cannot have made has not been deleted but moved

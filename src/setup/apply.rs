@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::store::Store;
-use crate::kernel::{Kernel, Refusal};
+use crate::kernel::{About, Kernel, Refusal};
 use crate::model::{Address, LinkAt, State, Tool};
 use crate::place::At;
 use crate::plan::{Change, Journal, Obstacle, Rest, Step, as_it_was, plan, plan_what_can_be};
@@ -54,8 +54,8 @@ pub struct Work<'a> {
     pub journal: Journal,
     /// What was there, and what was ours, before the first change.
     pub start: (State, Journal),
-    /// The links of other namespaces that it has to do with.
-    asked: BTreeSet<LinkAt>,
+    /// What else it has to do with.
+    asked: About,
     /// Told of each change that has been made.
     report: &'a mut dyn FnMut(&Change),
     /// How many changes have been made so far,
@@ -83,7 +83,7 @@ impl<'a> Work<'a> {
         store: &'a Store,
         kernel: &'a mut Kernel,
         journal: Journal,
-        asked: BTreeSet<LinkAt>,
+        asked: About,
         report: &'a mut dyn FnMut(&Change),
     ) -> Result<Self, Failure> {
         let start = (look(kernel, &asked, &journal)?, journal.clone());
@@ -147,22 +147,16 @@ impl<'a> Work<'a> {
 
     fn make_all_of(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
         let mut now = self.start.0.clone();
-        for _ in 0..PASSES {
-            let changes = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
+        for _ in 0..=PASSES {
+            let mut changes = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
             if changes.is_empty() {
                 return Ok(());
             }
-            self.of += changes.len();
-            changes
-                .iter()
-                .for_each(|change| self.journal.note(change, &now));
-            self.write()?;
-            for change in changes {
-                let done = self.step(&change, want);
-                done.map_err(|refusal| Why::Refused(Box::new(change), refusal))?;
-                self.made += 1;
+            // What a new namespace has taken over from the host is known once it is there
+            if changes[0].step == Step::AddNetns {
+                changes.truncate(1);
             }
-            self.write()?;
+            self.make_all(changes, &now, want)?;
             now = self.look()?;
         }
         let left = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
@@ -171,6 +165,20 @@ impl<'a> Work<'a> {
             Some(change) => Err(Why::Refused(Box::new(change), gone())),
             None => Ok(()),
         }
+    }
+
+    fn make_all(&mut self, changes: Vec<Change>, have: &State, want: &State) -> Result<(), Why> {
+        self.of += changes.len();
+        changes
+            .iter()
+            .for_each(|change| self.journal.note(change, have));
+        self.write()?;
+        for change in changes {
+            let done = self.step(&change, want);
+            done.map_err(|refusal| Why::Refused(Box::new(change), refusal))?;
+            self.made += 1;
+        }
+        self.write()
     }
 
     fn step(&mut self, change: &Change, want: &State) -> Result<(), Refusal> {
@@ -235,11 +243,7 @@ impl<'a> Work<'a> {
 
 /// What is there. Of the firewall's rules, that is what we loaded, as long as its tables
 /// stand: what the namespace makes of them is its own affair.
-pub fn look(
-    kernel: &mut Kernel,
-    asked: &BTreeSet<LinkAt>,
-    journal: &Journal,
-) -> Result<State, Why> {
+pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<State, Why> {
     let have = kernel.look(asked);
     let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
     let mut rules = journal.made.rules.clone();

@@ -3,9 +3,9 @@
 
 use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
-use crate::model::route::{Names, RouteError};
+use crate::model::route::Names;
 use crate::model::types::Type;
-use crate::model::{Kind, Link, LinkAt, Made, Route, Rules, State, Tool, Where};
+use crate::model::{Kind, Link, LinkAt, Made, Route, Rules, State, Sysctl, TextError, Tool, Where};
 use crate::place::At;
 use crate::plan::Journal;
 use crate::state::Birth;
@@ -44,6 +44,13 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
             routes.append(where_text(&route.value.at), route.value.to_string());
         }
         ini.entry(Some(format!("{word} routes"))).or_insert(routes);
+        let mut sysctls = Properties::new();
+        for sysctl in state.sysctls.iter().map(|sysctl| &sysctl.value) {
+            let text = format!("{} {}", sysctl.key.path(), sysctl.value);
+            sysctls.append(where_text(&sysctl.at), text);
+        }
+        ini.entry(Some(format!("{word} sysctls")))
+            .or_insert(sysctls);
     }
     let mut text = HEADER.as_bytes().to_vec();
     // Writing to memory does not fail
@@ -82,6 +89,7 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
         };
         match &words[1..] {
             ["routes"] => read_routes(state, properties)?,
+            ["sysctls"] => read_sysctls(state, properties)?,
             [name, at @ ..] => {
                 let at = where_of(&at.join(" "))?;
                 state.links.push(read_link(name, at, properties)?);
@@ -214,11 +222,23 @@ fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
     for (at, text) in section.iter() {
         let route: Route = text
             .parse()
-            .map_err(|e: RouteError| format!("route {text} {}", e.wrong))?;
+            .map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
         state.routes.push(At::nobody(Route {
             at: where_of(at)?,
             ..route
         }));
+    }
+    Ok(())
+}
+
+fn read_sysctls(state: &mut State, section: &Properties) -> Result<(), String> {
+    for (at, text) in section.iter() {
+        let (key, value) = text.split_once(' ').unwrap_or((text, ""));
+        let key = key.parse();
+        let key = key.map_err(|e: TextError| format!("sysctl {text} {}", e.wrong))?;
+        state
+            .sysctls
+            .push(At::nobody(Sysctl::new(where_of(at)?, key, value)));
     }
     Ok(())
 }

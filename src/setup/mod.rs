@@ -28,11 +28,11 @@ use wanted::{context, settings, tell};
 
 use crate::conf;
 use crate::exit;
-use crate::kernel::Kernel;
+use crate::kernel::{About, Kernel};
 use crate::model::build::Want;
 use crate::model::{Kind, LinkAt, State, Where};
 use crate::name::NetnsName;
-use crate::place::Problem;
+use crate::place::{At, Problem};
 use crate::plan::Journal;
 
 /// How long another netns-setup on the same namespace is waited for.
@@ -177,8 +177,8 @@ fn hold_signals() -> SigSet {
     held
 }
 
-/// The links of other namespaces that have to do with this one.
-fn asked(want: &State, journal: &Journal) -> BTreeSet<LinkAt> {
+/// The links of other namespaces, and the sysctls, that have to do with this one.
+fn asked(want: &State, journal: &Journal) -> About {
     let mut asked = BTreeSet::new();
     let ours = journal.made.links.iter().chain(&journal.before.links);
     for link in want.links.iter().chain(ours) {
@@ -205,7 +205,17 @@ fn asked(want: &State, journal: &Journal) -> BTreeSet<LinkAt> {
         }
     }
     asked.retain(|link| link.at != Where::Inside);
-    asked
+    let sysctls = want.sysctls.iter().chain(&journal.made.sysctls);
+    let sysctls = sysctls.flat_map(|At { value, .. }| {
+        let keys = [Some(value.key.clone()), value.key.of_new_links()];
+        keys.into_iter()
+            .flatten()
+            .map(|key| (value.at.clone(), key))
+    });
+    About {
+        links: asked,
+        sysctls: sysctls.collect(),
+    }
 }
 
 /// Everything to change a namespace with; nobody else changes it while the store is held.

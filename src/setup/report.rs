@@ -96,6 +96,13 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
         (Step::AddRoute(route) | Step::ReplaceRoute(route), _) if route.src.is_some() => {
             "the address of src must be one of the namespace's own"
         }
+        (Step::SetSysctl(_), Some(Errno::ENOENT)) => {
+            "this namespace has no such key; netns-exec NAME -- sysctl -a lists those it has"
+        }
+        (Step::SetSysctl(_), Some(_)) => "the kernel does not take that value for this key",
+        (Step::SetSysctl(_), None) => {
+            "the kernel holds another value; write it as sysctl KEY shows it"
+        }
         (Step::MoveLink(..), Some(Errno::EINVAL | Errno::EOPNOTSUPP)) => {
             "links of this kind cannot be moved; have one made inside with type_IF"
         }

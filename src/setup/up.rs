@@ -4,6 +4,7 @@ use super::apply::{Failure, Why, Work, look};
 use super::store::Store;
 use super::{Call, asked, begin, complain, hold_signals, look_on, report, say};
 use crate::exit;
+use crate::kernel::Kernel;
 use crate::model::State;
 use crate::model::build::Want;
 use crate::name::NetnsName;
@@ -113,7 +114,12 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
 fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
     let (journal, mut kernel) = look_on(&want.name)?;
     let state = journal.with_returns(want.state.clone());
-    let have = look(&mut kernel, &asked(&state, &journal), &journal)?;
+    let asked = asked(&state, &journal);
+    let mut have = look(&mut kernel, &asked, &journal)?;
+    if !have.netns {
+        have.sysctls
+            .extend(Kernel::sysctls_of_a_new_one(&asked.sysctls));
+    }
     let changes = changes(&state, &have, &journal, Rest::Goes).map_err(Why::Obstacles)?;
     Ok((state, have, changes))
 }

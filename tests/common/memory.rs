@@ -6,7 +6,7 @@
 use ipnet::IpNet;
 use netns_services::model::made::{Made, Value};
 use netns_services::model::route::Names;
-use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Where};
+use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Sysctl, Where};
 use netns_services::place::At;
 use netns_services::plan::Step;
 
@@ -56,6 +56,7 @@ impl Memory {
                 self.state.rules.retain(|rules| rules.value != **old);
                 Ok(())
             }
+            Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::WriteResolvConf(text) => {
                 Ok(self.state.resolv_conf = Some(At::nobody(text.clone())))
             }
@@ -87,6 +88,41 @@ impl Memory {
         found.ok_or_else(|| format!("there is no {at}"))
     }
 
+    /// A key of a link that is not there is not there; and some keys set others.
+    fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<(), String> {
+        let (at, key) = (&sysctl.at, &sysctl.key);
+        if *at == Where::Inside && !self.state.netns {
+            return Err("there is no namespace".into());
+        }
+        if self.state.sysctl(at, key).is_none() {
+            let missing = Err(format!("there is no {key}"));
+            return if sysctl.optional { Ok(()) } else { missing };
+        }
+        for other in self.state.sysctls.iter_mut().map(|other| &mut other.value) {
+            if other.at == *at && (other.key == *key || key.sets(&other.key)) {
+                other.value = sysctl.value.clone();
+            }
+        }
+        Ok(())
+    }
+
+    /// What others have said of all links is what a link begins with.
+    fn begin_sysctls(&mut self, at: &LinkAt) {
+        self.end_sysctls(at);
+        for key in ["forwarding", "rp_filter"] {
+            let begin = format!("net/ipv4/conf/default/{key}").parse().unwrap();
+            let value = self.state.sysctl(&at.at, &begin).map(|s| s.value.clone());
+            let key = format!("net/ipv4/conf/{}/{key}", at.name).parse().unwrap();
+            let sysctl = value.map(|value| Sysctl::new(at.at.clone(), key, &value));
+            self.state.sysctls.extend(sysctl.map(At::nobody));
+        }
+    }
+
+    fn end_sysctls(&mut self, at: &LinkAt) {
+        let on = |s: &Sysctl| s.at == at.at && s.key.link() == Some(at.name.as_str());
+        self.state.sysctls.retain(|sysctl| !on(&sysctl.value));
+    }
+
     fn add_netns(&mut self) -> Result<(), String> {
         if self.state.netns {
             return Err("the namespace is there".into());
@@ -96,6 +132,16 @@ impl Memory {
         lo.up = Some(false);
         lo.mtu = Some(At::nobody(65536));
         self.state.links.push(lo);
+        // As on a router, which hands on what it is
+        for (key, value) in [
+            ("net/ipv4/ip_forward", "1"),
+            ("net/ipv4/conf/default/forwarding", "1"),
+            ("net/ipv4/conf/default/rp_filter", "0"),
+            ("net/ipv4/ip_default_ttl", "64"),
+        ] {
+            let sysctl = Sysctl::new(Where::Inside, key.parse().unwrap(), value);
+            self.state.sysctls.push(At::nobody(sysctl));
+        }
         Ok(())
     }
 
@@ -106,6 +152,7 @@ impl Memory {
         }
         self.state.netns = false;
         self.state.rules.clear();
+        self.state.sysctls.retain(|s| s.value.at != Where::Inside);
         let inside: Vec<_> = self
             .state
             .links
@@ -143,6 +190,7 @@ impl Memory {
                 up: Some(false),
                 ..bare
             });
+            self.begin_sysctls(&end.link_at());
         }
         Ok(())
     }
@@ -176,6 +224,7 @@ impl Memory {
             return;
         };
         self.unhang(at);
+        self.end_sysctls(at);
         self.state.links.retain(|l| l.link_at() != *at);
         for other in self.state.links.iter_mut().filter(|l| l.at == at.at) {
             other.master.take_if(|master| master.value == at.name);
@@ -219,6 +268,8 @@ impl Memory {
         link.up = Some(false);
         link.master = None;
         link.addresses.clear();
+        self.end_sysctls(from);
+        self.begin_sysctls(&target);
         Ok(())
     }
 

@@ -6,7 +6,7 @@
 use netns_services::model::route::Names;
 use netns_services::model::types::Type;
 use netns_services::model::{
-    Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Tool, Where,
+    Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Sysctl, Tool, Where,
 };
 use netns_services::name::LinkName;
 use netns_services::place::At;
@@ -140,8 +140,18 @@ pub fn settings() -> impl Strategy<Value = State> {
         })
         .collect();
     let rules = proptest::option::of(prop_oneof![Just("one"), Just("two")]);
-    let whole = (proptest::option::of("[a-z]{1,4}"), rules);
-    (chosen, each, whole).prop_map(move |(chosen, each, (dns, rules))| {
+    // Keys of links that are there, and of one that is not, which may be missing
+    let keys = [
+        ("net/ipv4/ip_forward", "1"),
+        ("net/ipv4/conf/default/forwarding", "1"),
+        ("net/ipv4/conf/eth1/forwarding", "0"),
+        ("net/ipv4/conf/v0/rp_filter", "2"),
+        ("net/ipv4/ip_default_ttl", "65"),
+        ("net/ipv4/conf/theirs/rp_filter", "1"),
+    ];
+    let sysctls = proptest::sample::subsequence(keys.to_vec(), 0..=keys.len()).prop_shuffle();
+    let whole = (proptest::option::of("[a-z]{1,4}"), rules, sysctls);
+    (chosen, each, whole).prop_map(move |(chosen, each, (dns, rules, sysctls))| {
         let rules = rules.map(|text| {
             At::nobody(Rules {
                 tool: Tool::Nftables,
@@ -156,6 +166,16 @@ pub fn settings() -> impl Strategy<Value = State> {
         };
         state.resolv_conf = dns.map(At::nobody);
         state.rules = rules.into_iter().collect();
+        for (key, value) in sysctls {
+            let sysctl = Sysctl::new(Where::Inside, key.parse().unwrap(), value);
+            let link = sysctl.key.link();
+            let optional = link == Some("theirs");
+            if link.is_none_or(|link| optional || chosen.contains(&link)) {
+                state
+                    .sysctls
+                    .push(At::nobody(Sysctl { optional, ..sysctl }));
+            }
+        }
         let mut lo = link(Where::Inside, "lo", Kind::Loopback);
         lo.up = Some(true);
         state.links.push(lo);

@@ -12,6 +12,7 @@ mod order;
 mod resolv;
 mod routes;
 mod rules;
+mod sysctls;
 
 use super::State;
 use super::route::Names;
@@ -53,6 +54,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let (links, unread) = links::links(settings, context, &mut problems);
     let routes = routes::routes(settings, context, &mut problems);
     let resolv_conf = resolv::resolv_conf(settings, &mut problems);
+    let sysctls = sysctls::sysctls(settings, &mut problems);
     let overlay = overlay(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     if settings.complete {
@@ -72,6 +74,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
             routes: routes.collect(),
             resolv_conf,
             rules: Vec::new(),
+            sysctls,
         },
         overlay,
         rule_files,

@@ -10,7 +10,8 @@ use super::words::{
     Family, NOT_BUILT, PROTOS, SCOPES, TABLES, Words, address, destination, dev, family_of, named,
     not_built, number, once, value, via, wrong,
 };
-use super::{Names, Route, RouteError, RouteKind, is_v4};
+use super::{Names, Route, RouteKind, is_v4};
+use crate::model::TextError;
 use crate::name::LinkName;
 
 /// What the words say, before the family is known.
@@ -27,7 +28,7 @@ struct Said {
     onlink: bool,
 }
 
-pub(super) fn parse(text: &str, names: &Names) -> Result<Route, RouteError> {
+pub(super) fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let mut words = words.into_iter();
     let mut next = || words.next().unwrap_or_default();
@@ -46,7 +47,7 @@ pub(super) fn parse(text: &str, names: &Names) -> Result<Route, RouteError> {
     assemble(kind.unwrap_or_default(), dst, said)
 }
 
-fn options(mut words: Words<'_>, names: &Names) -> Result<Said, RouteError> {
+fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
     let mut said = Said::default();
     while let Some(word) = words.next() {
         match word {
@@ -93,7 +94,7 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<Said, RouteError> {
     Ok(said)
 }
 
-fn assemble(kind: RouteKind, dst: IpNet, said: Said) -> Result<Route, RouteError> {
+fn assemble(kind: RouteKind, dst: IpNet, said: Said) -> Result<Route, TextError> {
     let mut route = Route::to(dst, kind);
     let v4 = is_v4(&dst);
     if kind != RouteKind::Unicast && (said.via.is_some() || said.dev.is_some()) {
@@ -171,10 +172,10 @@ fn default_of(said: &Said) -> IpNet {
 }
 
 impl FromStr for Route {
-    type Err = RouteError;
+    type Err = TextError;
 
     /// With the names that are the same everywhere.
-    fn from_str(text: &str) -> Result<Self, RouteError> {
+    fn from_str(text: &str) -> Result<Self, TextError> {
         parse(text, &Names::default())
     }
 }

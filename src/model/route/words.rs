@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::RouteError;
+use crate::model::TextError;
 use crate::name::LinkName;
 
 /// Words of ip-route(8) that this version does not know what to do with.
@@ -89,7 +89,7 @@ const OPTIONS: [&str; 8] = [
 ];
 
 /// A prefix, or an address, which is a prefix of full length; `None` for `default`.
-pub(super) fn destination(text: &str) -> Result<Option<IpNet>, RouteError> {
+pub(super) fn destination(text: &str) -> Result<Option<IpNet>, TextError> {
     let expected = "expected the network";
     if text == "default" {
         return Ok(None);
@@ -142,7 +142,7 @@ pub(super) fn family_of(address: &IpAddr) -> Family {
 }
 
 /// `ADDRESS`, `inet ADDRESS` or `inet6 ADDRESS`.
-pub(super) fn via(words: &mut Words<'_>) -> Result<(Option<Family>, IpAddr), RouteError> {
+pub(super) fn via(words: &mut Words<'_>) -> Result<(Option<Family>, IpAddr), TextError> {
     let word = value("via", words)?;
     let family = match word {
         "inet" => Family::V4,
@@ -159,7 +159,7 @@ pub(super) fn via(words: &mut Words<'_>) -> Result<(Option<Family>, IpAddr), Rou
     }
 }
 
-pub(super) fn dev(text: &str) -> Result<LinkName, RouteError> {
+pub(super) fn dev(text: &str) -> Result<LinkName, TextError> {
     text.parse().or_else(|why| {
         wrong(
             format!(": {text} is not a name for a link: {why}"),
@@ -168,7 +168,7 @@ pub(super) fn dev(text: &str) -> Result<LinkName, RouteError> {
     })
 }
 
-pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, RouteError> {
+pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, TextError> {
     let remedy = match text.parse::<IpNet>() {
         Ok(net) => format!("write {word} {}", net.addr()),
         Err(_) => format!("expected an address after {word}, such as 192.0.2.1 or 2001:db8::1"),
@@ -181,7 +181,7 @@ pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, RouteError> {
 }
 
 /// A decimal number between these two: ip(8) would take `010` for 8.
-pub(super) fn number(word: &str, text: &str, least: u32, most: u32) -> Result<u32, RouteError> {
+pub(super) fn number(word: &str, text: &str, least: u32, most: u32) -> Result<u32, TextError> {
     let zeros = text.len() > 1 && text.starts_with('0');
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && !zeros;
     match text.parse() {
@@ -199,7 +199,7 @@ pub(super) fn named(
     text: &str,
     (everywhere, here): Known<'_>,
     (least, most): (u32, u32),
-) -> Result<u32, RouteError> {
+) -> Result<u32, TextError> {
     let everywhere = everywhere.iter().find(|(name, _)| *name == text);
     let here = here.iter().find(|(name, _)| name == text);
     match everywhere.map(|e| e.1).or(here.map(|e| e.1)) {
@@ -212,7 +212,7 @@ pub(super) fn named(
     }
 }
 
-pub(super) fn value<'a>(word: &str, words: &mut Words<'a>) -> Result<&'a str, RouteError> {
+pub(super) fn value<'a>(word: &str, words: &mut Words<'a>) -> Result<&'a str, TextError> {
     match words.next() {
         Some(value) => Ok(value),
         None => wrong(
@@ -222,14 +222,14 @@ pub(super) fn value<'a>(word: &str, words: &mut Words<'a>) -> Result<&'a str, Ro
     }
 }
 
-pub(super) fn once<T>(word: &str, field: &mut Option<T>, value: T) -> Result<(), RouteError> {
+pub(super) fn once<T>(word: &str, field: &mut Option<T>, value: T) -> Result<(), TextError> {
     match field.replace(value) {
         None => Ok(()),
         Some(_) => wrong(format!(" says {word} twice"), "keep one of the two"),
     }
 }
 
-pub(super) fn not_built<T>(word: &str) -> Result<T, RouteError> {
+pub(super) fn not_built<T>(word: &str) -> Result<T, TextError> {
     wrong(
         format!(": {word} is not built yet"),
         "this version knows via, dev, src, metric, table, scope, proto, mtu and onlink",
@@ -239,7 +239,7 @@ pub(super) fn not_built<T>(word: &str) -> Result<T, RouteError> {
 pub(super) fn wrong<T>(
     wrong: impl Into<String>,
     remedy: impl Into<String>,
-) -> Result<T, RouteError> {
+) -> Result<T, TextError> {
     let (wrong, remedy) = (wrong.into(), remedy.into());
-    Err(RouteError { wrong, remedy })
+    Err(TextError { wrong, remedy })
 }

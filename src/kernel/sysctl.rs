@@ -1,0 +1,76 @@
+//! Sysctls: `/proc/sys/net` shows those of the namespace of the thread that opens a file
+//! in it, so each is read and written by a thread that is in the namespace.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use nix::sched::{CloneFlags, unshare};
+
+use super::{Kernel, Refusal, in_netns};
+use crate::model::{Sysctl, SysctlKey, Where};
+use crate::place::At;
+
+/// A key, and the namespace that it is of.
+pub type SysctlAt = (Where, SysctlKey);
+
+impl Kernel {
+    /// Set a sysctl. A key that is not there is no fault where it may be missing.
+    pub(super) fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<(), Refusal> {
+        let netns = self.open(&sysctl.at)?;
+        match in_netns(&netns, || write(sysctl)) {
+            Err(e) if sysctl.optional && e.kind() == ErrorKind::NotFound => Ok(()),
+            written => Ok(written?),
+        }
+    }
+
+    /// What these keys are set to, as far as they are there and can be read.
+    pub(super) fn sysctls(
+        &mut self,
+        asked: &BTreeSet<SysctlAt>,
+    ) -> Result<Vec<At<Sysctl>>, Refusal> {
+        let mut found = Vec::new();
+        let places: BTreeSet<&Where> = asked.iter().map(|(at, _)| at).collect();
+        for at in places {
+            let netns = match self.open(at) {
+                Ok(netns) => netns,
+                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                Err(e) => return Err(e.into()),
+            };
+            let keys = asked.iter().filter(|(other, _)| other == at);
+            found.extend(in_netns(&netns, || Ok(read(keys)))?);
+        }
+        Ok(found)
+    }
+
+    /// What these keys would be in a namespace that were made now, by making one without
+    /// a name and letting it go; nothing, where that is not possible.
+    pub fn sysctls_of_a_new_one(asked: &BTreeSet<SysctlAt>) -> Vec<At<Sysctl>> {
+        let mut inside = asked.clone();
+        inside.retain(|(at, _)| *at == Where::Inside);
+        inside.extend(Sysctl::closed().map(|closed| (closed.at, closed.key)));
+        let work = || unshare(CloneFlags::CLONE_NEWNET).map(|()| read(inside.iter()));
+        let found = thread::scope(|scope| scope.spawn(work).join());
+        found.ok().and_then(Result::ok).unwrap_or_default()
+    }
+}
+
+fn path(key: &SysctlKey) -> PathBuf {
+    Path::new("/proc/sys").join(key.path())
+}
+
+fn read<'a>(asked: impl Iterator<Item = &'a SysctlAt>) -> Vec<At<Sysctl>> {
+    let value = |(at, key): &SysctlAt| {
+        let text = fs::read_to_string(path(key)).ok()?;
+        Some(At::nobody(Sysctl::new(at.clone(), key.clone(), &text)))
+    };
+    asked.filter_map(value).collect()
+}
+
+fn write(sysctl: &Sysctl) -> io::Result<()> {
+    // Neither made nor cut off: that would be another error than the key's own
+    let mut file = OpenOptions::new().write(true).open(path(&sysctl.key))?;
+    file.write_all(format!("{}\n", sysctl.value).as_bytes())
+}

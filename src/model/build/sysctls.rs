@@ -1,0 +1,70 @@
+//! `netns_sysctl` in, sysctls out, each with its own line.
+
+use crate::conf::{Piece, Setting, Settings};
+use crate::model::{Sysctl, SysctlKey, TextError, Where};
+use crate::place::{At, Problem};
+
+use super::where_said;
+
+pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Sysctl>> {
+    let setting = settings.get("netns_sysctl");
+    let lines = setting.map(Setting::lines).unwrap_or_default();
+    let mut found: Vec<At<Sysctl>> = Vec::new();
+    for piece in lines {
+        match sysctl(&piece, settings) {
+            Ok(sysctl) => {
+                problems.extend(twice(&piece, &sysctl, &found));
+                found.push(piece.at(sysctl));
+            }
+            Err(TextError { wrong, remedy }) => problems.push(piece.problem(wrong, remedy)),
+        }
+    }
+    found
+}
+
+fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
+    let wrong = |wrong: String, remedy: String| Err(TextError { wrong, remedy });
+    let (key, value) = piece.text.split_once('=').unwrap_or((piece.text, ""));
+    let (key, value) = (key.trim_ascii(), value.trim_ascii());
+    let (optional, key) = match key.strip_prefix('-') {
+        Some(key) => (true, key),
+        None => (false, key),
+    };
+    let key: SysctlKey = key.parse()?;
+    if value.is_empty() {
+        let remedy = format!("expected KEY=VALUE, such as {key}=1");
+        return wrong("has no value".into(), remedy);
+    }
+    if value.contains(char::is_control) {
+        return wrong(
+            "has a control character in it".into(),
+            "take it away".into(),
+        );
+    }
+    if let Some(link) = key.link().filter(|_| settings.complete && !optional) {
+        let listed = |l: &crate::conf::Listed| l.name.value.as_str() == link;
+        if !settings.links.iter().any(listed) {
+            return wrong(
+                format!(": {link} is not in netns_links"),
+                "expected a link of this namespace, all or default; put - before the key if \
+                 others bring the link"
+                    .into(),
+            );
+        }
+    }
+    Ok(Sysctl {
+        optional,
+        ..Sysctl::new(Where::Inside, key, value)
+    })
+}
+
+fn twice(piece: &Piece<'_>, sysctl: &Sysctl, found: &[At<Sysctl>]) -> Option<Problem> {
+    let other = found.iter().find(|other| other.value.key == sysctl.key)?;
+    Some(piece.problem(
+        format!("sets {} a second time", sysctl.key),
+        format!(
+            "expected each key once; keep this or {}",
+            where_said(other, Some(&piece.asked.place))
+        ),
+    ))
+}
