@@ -24,6 +24,10 @@ pub const JOURNAL: &str = "journal";
 /// In a namespace's state folder: held by who changes the namespace.
 pub const LOCK: &str = "lock";
 
+/// In the folder of all: held while links between namespaces come and go. No name of a
+/// namespace has a dot.
+pub const TIES: &str = ".ties";
+
 /// In a namespace's state folder: how `/etc/netns/NAME` is laid over `/etc`, one word,
 /// [`ETC_BIND`] or [`ETC_OVERLAY`], and a newline. Written before [`READY`].
 pub const ETC_MODE: &str = "etc";

@@ -42,6 +42,9 @@ impl Kernel {
         }
         let views = self.views(&about.links, state.netns)?;
         for view in &views {
+            if let Where::Netns(other) = &view.at {
+                state.others.insert(other.clone());
+            }
             let others = self.others(view, &views)?;
             let mut addresses = self.addresses(view)?;
             for message in &view.links {

@@ -94,6 +94,16 @@ impl Link {
         }
     }
 
+    /// The namespaces that it has to do with: its own, and its peer's or parent's.
+    pub fn places(&self) -> impl Iterator<Item = &Where> {
+        let other = match &self.kind {
+            Kind::Veth { peer } => peer.as_ref(),
+            Kind::Macvlan { parent, .. } => Some(parent),
+            _ => None,
+        };
+        std::iter::once(&self.at).chain(other.map(|link| &link.at))
+    }
+
     /// Where it is and its name.
     pub fn link_at(&self) -> LinkAt {
         LinkAt {

@@ -11,6 +11,7 @@ pub mod rules;
 pub mod sysctl;
 pub mod types;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::name::{LinkName, NetnsName};
@@ -53,6 +54,9 @@ pub struct LinkAt {
 pub struct State {
     /// There is a namespace of this name.
     pub netns: bool,
+    /// Other namespaces: of what is wanted, those that links lead into and that may be
+    /// made for it; of what is there, those that were asked about.
+    pub others: BTreeSet<NetnsName>,
     /// In the order in which they are made. What is wanted begins with `lo`.
     pub links: Vec<Link>,
     /// Of all links and tables, the blackholes among them.
@@ -71,6 +75,16 @@ impl State {
         self.links
             .iter()
             .find(|link| link.at == *at && link.name.value == *name)
+    }
+
+    /// The other namespaces that its links are in, or lead into.
+    pub fn neighbours(&self) -> BTreeSet<NetnsName> {
+        let places = self.links.iter().flat_map(Link::places);
+        let names = places.filter_map(|at| match at {
+            Where::Netns(name) => Some(name.clone()),
+            _ => None,
+        });
+        names.collect()
     }
 
     /// What this key of this namespace is set to.

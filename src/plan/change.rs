@@ -25,6 +25,11 @@ pub enum Step {
     AddNetns,
     /// Equivalent to `ip netns delete NAME`.
     DelNetns,
+    /// Equivalent to `ip netns add OTHER`: another namespace, which nobody may use until
+    /// its own settings have been met.
+    AddOther(NetnsName),
+    /// Equivalent to `ip netns delete OTHER`, of one that nobody else has use for.
+    DelOther(NetnsName),
     /// Equivalent to `ip link add LINK … type KIND …`, in the namespace where it is to be.
     AddLink {
         /// With its mtu and mac; what else it has comes in changes of its own.
@@ -82,6 +87,8 @@ impl Change {
         match &self.step {
             Step::AddNetns => format!("ip netns add {netns}"),
             Step::DelNetns => format!("ip netns delete {netns}"),
+            Step::AddOther(other) => format!("ip netns add {other}"),
+            Step::DelOther(other) => format!("ip netns delete {other}"),
             Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
             Step::SetOptions(link, made) => format!("{} {made}", set(netns, link)),
             Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),

@@ -24,6 +24,7 @@ impl Journal {
     pub fn note(&mut self, change: &Change, have: &State) {
         match &change.step {
             Step::AddNetns => self.made.netns = true,
+            Step::AddOther(other) => drop(self.made.others.insert(other.clone())),
             Step::AddLink { link, peer } => {
                 for end in std::iter::once(link).chain(peer) {
                     let end = (**end).clone();
@@ -69,6 +70,7 @@ impl Journal {
     pub fn done(&mut self, change: &Change) {
         match &change.step {
             Step::DelNetns => self.forget_netns(),
+            Step::DelOther(other) => drop(self.made.others.remove(other)),
             Step::DelLink(link) => {
                 let other = self.made.link(&link.at, &link.name).map(|l| l.kind.clone());
                 self.forget_link(link);
@@ -205,7 +207,7 @@ impl Journal {
     }
 
     /// Our entry of a link. One that we did not make is `physical`: never deleted.
-    fn made(&mut self, link: &LinkAt) -> &mut Link {
+    pub(super) fn made(&mut self, link: &LinkAt) -> &mut Link {
         let links = &mut self.made.links;
         let known = links.iter().position(|l| l.link_at() == *link);
         let index = known.unwrap_or_else(|| {

@@ -77,6 +77,9 @@ impl Plan<'_> {
         if stays || !self.has_parent(link) {
             return;
         }
+        if !peer.as_ref().is_none_or(|end| self.has_home(end)) {
+            return;
+        }
         for end in &ends {
             self.clear(end);
         }

@@ -16,6 +16,7 @@ mod routes;
 mod rules;
 mod sysctls;
 mod take;
+mod ties;
 mod undo;
 
 use std::collections::BTreeSet;
@@ -95,6 +96,7 @@ pub fn plan_what_can_be(
     };
     plan.netns();
     plan.sysctls();
+    plan.others();
     plan.links();
     plan.options();
     plan.sizes_and_macs();

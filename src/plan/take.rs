@@ -19,6 +19,7 @@ impl Plan<'_> {
             true => self.change(Step::DelNetns, None),
             false => self.take_rules(),
         }
+        self.take_others();
     }
 
     /// The namespace is ours, and is to go.

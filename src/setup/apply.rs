@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::store::Store;
 use crate::kernel::{About, Kernel, Refusal};
+use super::ties;
 use crate::model::{Address, LinkAt, State, Tool};
 use crate::place::At;
 use crate::plan::{Change, Journal, Obstacle, Rest, Step, as_it_was, plan, plan_what_can_be};
@@ -202,6 +203,11 @@ impl<'a> Work<'a> {
                 self.kernel.make(&change.step)?;
                 let made = &self.kernel.tables()? - &others;
                 self.journal.note_tables(made.into_iter().collect());
+            }
+            Step::AddOther(other) => ties::hold_place(other, || self.kernel.make(&change.step))?,
+            Step::DelOther(other) => {
+                let this = self.store.name();
+                ties::leave_place(other, this, || self.kernel.make(&change.step))?;
             }
             step => self.kernel.make(step)?,
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use super::apply::{Why, Work};
-use super::{Call, Inside, asked, begin, complain, hold_signals, report, say, store};
+use super::{Begun, Call, Inside, asked, begin, complain, hold_signals, report, say, store, ties};
 use crate::exit;
 use crate::kernel::netns;
 use crate::kernel::processes::{self, Process};
@@ -44,7 +44,12 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
 }
 
 fn locked(name: &NetnsName, inside: Inside) -> u8 {
-    let (store, journal, mut kernel) = match begin(name) {
+    let Begun {
+        ties: _held,
+        store,
+        mut journal,
+        mut kernel,
+    } = match begin(name, true) {
         Ok(begun) => begun,
         Err(code) => return code,
     };
@@ -59,6 +64,9 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
             complain(&[line], exit::DONE);
         }
         Err(e) => return broken(name, "cannot look for its processes", e),
+    }
+    if let Err(e) = ties::part(name, &mut journal) {
+        return broken(name, "cannot see who has links to it", e);
     }
     let want = journal.with_returns(State::default());
     let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));

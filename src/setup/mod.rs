@@ -8,6 +8,7 @@ mod report;
 mod rules;
 mod status;
 mod store;
+mod ties;
 mod up;
 mod wanted;
 mod watch;
@@ -24,6 +25,7 @@ use nix::unistd::geteuid;
 
 use apply::{Failure, Why};
 use store::Store;
+use ties::Ties;
 use wanted::{context, settings, tell};
 
 use crate::conf;
@@ -128,7 +130,10 @@ fn each(call: &Call, act: impl FnMut(&NetnsName) -> u8) -> u8 {
 /// The settings of all names are right before anything is done with the first.
 fn with_settings(call: &Call, act: impl FnMut(&Want) -> u8) -> u8 {
     match checked(call) {
-        Ok(wants) => wants.iter().map(act).max().unwrap_or(exit::DONE),
+        Ok(wants) => {
+            let wants = ties::in_order(wants);
+            wants.iter().map(act).max().unwrap_or(exit::DONE)
+        }
         Err(code) => code,
     }
 }
@@ -218,20 +223,41 @@ fn asked(want: &State, journal: &Journal) -> About {
     }
 }
 
-/// Everything to change a namespace with; nobody else changes it while the store is held.
-fn begin(name: &NetnsName) -> Result<(Store, Journal, Kernel), u8> {
-    let store = Store::open(name, LOCK).map_err(|error| locked_out(name, &error))?;
+/// Everything to change a namespace with; nobody else changes it while the store is held,
+/// nor links between namespaces while the ties are, which are `None` where it has none.
+struct Begun {
+    ties: Option<Ties>,
+    store: Store,
+    journal: Journal,
+    kernel: Kernel,
+}
+
+/// `tied` if links into other namespaces will come or go.
+fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
+    let locked_out = |error| locked_out(name, &error);
+    let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;
+    let store = Store::open(name, LOCK).map_err(locked_out)?;
     let begun = look_on(name);
     let failed = |failure| complain(&report::failure(name, &failure), exit::REFUSED);
     let (journal, kernel) = begun.map_err(failed)?;
-    Ok((store, journal, kernel))
+    if ties.is_none() && !journal.made.neighbours().is_empty() {
+        drop(store);
+        return begin(name, true);
+    }
+    Ok(Begun {
+        ties,
+        store,
+        journal,
+        kernel,
+    })
 }
 
 /// Everything to look at a namespace with.
 fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     let unread = |e| Why::Broken("cannot read the journal", e);
     let unopened = |e| Why::Broken("cannot speak to the kernel", e);
-    let journal = store::journal(name).map_err(unread)?;
+    let mut journal = store::journal(name).map_err(unread)?;
+    journal.made.others = ties::places(name, &journal).map_err(unread)?;
     Ok((journal, Kernel::new(name.clone()).map_err(unopened)?))
 }
 

@@ -102,6 +102,11 @@ impl Store {
         }
     }
 
+    /// Whose it is.
+    pub fn name(&self) -> &NetnsName {
+        &self.name
+    }
+
     /// Write the journal down, before what it says is done.
     pub fn write(&self, journal: &Journal) -> io::Result<()> {
         for rules in &journal.made.rules {

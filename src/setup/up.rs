@@ -2,7 +2,7 @@
 
 use super::apply::{Failure, Why, Work, look};
 use super::store::Store;
-use super::{Call, asked, begin, complain, hold_signals, look_on, report, say};
+use super::{Begun, Call, asked, begin, complain, hold_signals, look_on, report, say, ties};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::State;
@@ -12,45 +12,61 @@ use crate::plan::{Change, Journal, Rest, holds, plan as changes};
 
 /// Make it so, and leave the rest as it is.
 pub fn up(call: &Call, want: &Want) -> u8 {
-    make(call, want, Rest::Stays)
+    bring_up(call, want, Rest::Stays)
 }
 
 /// Make it so, and take away what is no longer asked for.
 pub fn reload(call: &Call, want: &Want) -> u8 {
-    make(call, want, Rest::Goes)
+    bring_up(call, want, Rest::Goes)
 }
 
-fn make(call: &Call, want: &Want, rest: Rest) -> u8 {
+fn bring_up(call: &Call, want: &Want, rest: Rest) -> u8 {
     let held = hold_signals();
-    let code = locked(call, want, rest);
+    let (code, changed) = locked(call, want, rest);
+    if code == exit::DONE {
+        ties::follow(call, &want.name, changed);
+    }
     let _ = held.thread_unblock();
     code
 }
 
-fn locked(call: &Call, want: &Want, rest: Rest) -> u8 {
+/// The exit code, and whether anything was changed.
+pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
     let name = &want.name;
-    let (store, journal, mut kernel) = match begin(name) {
+    let tied = !want.state.neighbours().is_empty();
+    let Begun {
+        ties,
+        store,
+        journal,
+        mut kernel,
+    } = match begin(name, tied) {
         Ok(begun) => begun,
-        Err(code) => return code,
+        Err(code) => return (code, false),
     };
     let state = journal.with_returns(want.state.clone());
-    let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
+    let mut changed = false;
+    let mut report = |change: &Change| {
+        changed = true;
+        say(&format!("+ {}", change.command(name)));
+    };
     let asked = asked(&state, &journal);
     // What is ours if not even a look is possible
     let mut ours = journal.clone();
     let done =
         Work::begin(&store, &mut kernel, journal, asked, &mut report).and_then(|mut work| {
-            let done = make_and_settle(call, want, &state, rest, &mut work);
+            let done = make(call, want, &state, rest, &mut work)
+                .inspect(|()| drop(ties))
+                .and_then(|()| settle(want, &mut work));
             ours = work.journal;
             done
         });
     match done {
-        Ok(()) => exit::DONE,
-        Err(failure) => failed(name, store, &ours, &failure),
+        Ok(()) => (exit::DONE, changed),
+        Err(failure) => (failed(name, store, &ours, &failure), changed),
     }
 }
 
-fn make_and_settle(
+fn make(
     call: &Call,
     want: &Want,
     state: &State,
@@ -60,7 +76,13 @@ fn make_and_settle(
     if call.verbose {
         say_held(&want.name, state, &work.start.0);
     }
-    work.make(state, rest)?;
+    let adopted = ties::adopt_wanted(&want.name, state, &mut work.journal);
+    adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
+    work.make(state, rest)
+}
+
+/// What has been made can be used, and is then said to be ready.
+fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
     for (link, address) in work.settle(&want.state)? {
         let lines = [
             format!(

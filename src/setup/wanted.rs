@@ -8,7 +8,8 @@ use std::path::Path;
 use super::{Call, rules};
 use crate::conf;
 use crate::kernel::files;
-use crate::model::build::{Context, Want, build};
+use crate::model::Where;
+use crate::model::build::{Context, Want, build, contradictions};
 use crate::name::NetnsName;
 use crate::place::Problem;
 
@@ -22,6 +23,7 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
     let settings = conf::read(&call.conf_dir, name)?;
     let mut want = build(&settings, context)?;
     want.state.rules = rules::read(&want.rule_files)?;
+    fits_its_neighbours(call, &mut want, context)?;
     let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
     match want
         .state
@@ -39,6 +41,37 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
             remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
         }]),
         _ => Ok(want),
+    }
+}
+
+/// Where the other namespaces that links lead into have settings, the two must agree. What
+/// is wrong in the others' own is theirs to say.
+fn fits_its_neighbours(
+    call: &Call,
+    want: &mut Want,
+    context: &Context,
+) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    for other in want.state.neighbours() {
+        if !call.conf_dir.join(format!("netns.{other}")).exists() {
+            continue;
+        }
+        let theirs = conf::read(&call.conf_dir, &other);
+        if let Ok(theirs) = theirs.and_then(|settings| build(&settings, context)) {
+            problems.extend(contradictions(want, &theirs));
+        }
+        if want
+            .state
+            .links
+            .iter()
+            .any(|link| link.at == Where::Netns(other.clone()))
+        {
+            want.state.others.insert(other);
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems),
     }
 }
 

@@ -24,6 +24,8 @@ impl Memory {
         match step {
             Step::AddNetns => self.add_netns(),
             Step::DelNetns => self.del_netns(),
+            Step::AddOther(other) => Ok(drop(self.state.others.insert(other.clone()))),
+            Step::DelOther(other) => Ok(drop(self.state.others.remove(other))),
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
             Step::SetOptions(link, change) => self.set_options(link, change),
             Step::DelLink(link) => self.del_link(link),

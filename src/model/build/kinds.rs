@@ -44,13 +44,6 @@ impl Maker<'_> {
             None => default_peer(&self.settings.name, &listed.name.value),
         };
         let at = self.netns(listed.get("peer_netns"))?;
-        if at == Where::Inside {
-            let setting = listed.get("peer_netns")?;
-            self.problems.push(setting.whole().problem(
-                "is this namespace itself; a pair with both ends in one namespace is not built yet",
-                "name another namespace, or take the line away for the host",
-            ));
-        }
         let peer = Some(LinkAt { at, name: name? });
         Some(Kind::Veth { peer })
     }

@@ -13,6 +13,7 @@ mod resolv;
 mod routes;
 mod rules;
 mod sysctls;
+mod ties;
 
 use super::State;
 use super::route::Names;
@@ -22,6 +23,7 @@ use crate::place::{At, Place, Problem};
 
 pub use resolv::RESOLV_CONF_MARK;
 pub use rules::RuleFile;
+pub use ties::contradictions;
 
 /// What the settings do not say but their meaning depends on.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +72,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         name: settings.name.clone(),
         state: State {
             netns: true,
+            others: Default::default(),
             links,
             routes: routes.collect(),
             resolv_conf,

@@ -23,12 +23,14 @@ pub(super) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
             break;
         };
         let link = waiting.remove(next);
-        let is_pair = matches!(link.kind, Kind::Veth { .. }) && link.at == Where::Inside;
+        let other = match &link.kind {
+            Kind::Veth { peer } => peer.clone(),
+            _ => None,
+        };
         ordered.push(link);
         // The ends of a pair are made together, and stay together.
-        if is_pair && next < waiting.len() {
-            ordered.push(waiting.remove(next));
-        }
+        let other = waiting.iter().position(|l| Some(l.link_at()) == other);
+        ordered.extend(other.map(|n| waiting.remove(n)));
     }
     ordered
 }

@@ -1,0 +1,204 @@
+//! Namespaces that are tied to each other by a link from one into the other: who is, the
+//! lock under which such links come and go, and what one of them owes to the others.
+
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::store::{self, Store};
+use super::wanted::{context, settings, tell};
+use super::{Call, LOCK, complain, up};
+use crate::exit;
+use crate::kernel::{Refusal, netns};
+use crate::model::build::Want;
+use crate::model::{Kind, State, Where};
+use crate::name::NetnsName;
+use crate::plan::{Journal, Rest};
+use crate::state;
+
+/// Held while links between namespaces are made or deleted; whoever wants a namespace's
+/// own lock as well takes this one first, so that no two wait for each other.
+pub struct Ties(#[allow(dead_code)] Flock<File>);
+
+impl Ties {
+    /// Wait for it: `TimedOut` if another has it for too long.
+    pub fn hold() -> io::Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(state::STATE)?;
+        let path = Path::new(state::STATE).join(state::TIES);
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let mut file = options.open(path)?;
+        let until = Instant::now() + LOCK;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Ties(lock)),
+                Err((back, Errno::EWOULDBLOCK)) if Instant::now() < until => file = back,
+                Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
+                Err((_, errno)) => return Err(errno.into()),
+            }
+            sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// The namespaces that netns-setup has set up with links into this one, each with its
+/// journal.
+pub fn tied(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
+    let mut tied = Vec::new();
+    for other in store::all()?.into_iter().filter(|other| other != name) {
+        let journal = store::journal(&other)?;
+        if journal.made.neighbours().contains(name) {
+            tied.push((other, journal));
+        }
+    }
+    Ok(tied)
+}
+
+/// The other namespaces that are there for the sake of this one alone.
+pub fn places(name: &NetnsName, journal: &Journal) -> io::Result<BTreeSet<NetnsName>> {
+    let mut places = BTreeSet::new();
+    for other in journal.made.neighbours() {
+        if is_place(&other)? && tied(&other)?.iter().all(|(third, _)| third == name) {
+            places.insert(other);
+        }
+    }
+    Ok(places)
+}
+
+/// A namespace is there for others' links alone: its own settings have not been met.
+fn is_place(name: &NetnsName) -> io::Result<bool> {
+    let mut bare = Journal::default();
+    bare.made.netns = true;
+    Ok(!store::is_ready(name) && store::journal(name)? == bare)
+}
+
+/// Make another namespace for a link into it: marked as ours and as not ready.
+pub fn hold_place(
+    name: &NetnsName,
+    add: impl FnOnce() -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let known = store::folder(name).exists();
+    let store = Store::open(name, LOCK)?;
+    if netns::there(name.as_str())? == netns::There::Netns {
+        // Somebody was quicker. A folder would say that it is ours
+        return Ok(if known { () } else { store.remove()? });
+    }
+    let mut journal = store::journal(name)?;
+    journal.made.netns = true;
+    store.write(&journal)?;
+    add()?;
+    Ok(store.write(&journal)?)
+}
+
+/// Take such a namespace away, unless its own settings have been met meanwhile.
+pub fn leave_place(
+    name: &NetnsName,
+    of: &NetnsName,
+    delete: impl FnOnce() -> Result<(), Refusal>,
+) -> Result<(), Refusal> {
+    let store = Store::open(name, LOCK)?;
+    if is_place(name)? && tied(name)?.iter().all(|(other, _)| other == of) {
+        delete()?;
+        store.remove()?;
+    }
+    Ok(())
+}
+
+/// Take the pairs that others have made, and that are wanted, for ours too.
+pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io::Result<()> {
+    for (other, theirs) in tied(name)? {
+        journal.adopt(name, &other, &theirs, |link| {
+            let wanted = want.link(&link.at, &link.name.value);
+            wanted.is_some_and(|wanted| wanted.kind == link.kind)
+        });
+    }
+    Ok(())
+}
+
+/// Before a namespace goes: the pairs into it are deleted by name, for the kernel takes
+/// its time with what goes by itself; and who loses a link is not whole any more.
+pub fn part(name: &NetnsName, journal: &mut Journal) -> io::Result<()> {
+    let mut parted = Vec::new();
+    for (other, theirs) in tied(name)? {
+        if journal.made.netns {
+            journal.adopt(name, &other, &theirs, |_| true);
+        }
+        let at = Where::Netns(other.clone());
+        let pair = |link: &crate::model::Link| {
+            matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| *place == at)
+        };
+        if (journal.made.netns || journal.made.links.iter().any(pair)) && store::is_ready(&other) {
+            Store::open(&other, LOCK)?.set_unready()?;
+            parted.push(other.to_string());
+        }
+    }
+    if !parted.is_empty() {
+        let line = format!(
+            "{name}: {} not ready without their links to it, until it is up again",
+            parted.join(", ") + if parted.len() == 1 { " is" } else { " are" }
+        );
+        complain(&[line], exit::DONE);
+    }
+    Ok(())
+}
+
+/// What came up has made links into other namespaces, or has made them anew: those that
+/// netns-setup has set up get an `up` of their own.
+pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
+    let mut done = BTreeSet::from([name.clone()]);
+    let mut waiting = vec![(name.clone(), changed)];
+    while let Some((name, changed)) = waiting.pop() {
+        for (other, _) in tied(&name).unwrap_or_default() {
+            let file = call.conf_dir.join(format!("netns.{other}"));
+            if !(changed || !store::is_ready(&other)) || !file.exists() {
+                continue;
+            }
+            if !done.insert(other.clone()) {
+                continue;
+            }
+            let code = match settings(call, &other, &context()) {
+                Ok(want) => match up::locked(call, &want, Rest::Stays) {
+                    (exit::DONE, changed) => {
+                        waiting.push((other.clone(), changed));
+                        exit::DONE
+                    }
+                    (code, _) => code,
+                },
+                Err(problems) => {
+                    tell(&other, &problems);
+                    exit::WRONG
+                }
+            };
+            if code != exit::DONE {
+                let line = format!("{name}: is up; {other}, which has links to it, is not whole");
+                complain(&[line], code);
+            }
+        }
+    }
+}
+
+/// In an order in which each comes after those that it needs and that do not need it.
+pub fn in_order(mut wants: Vec<Want>) -> Vec<Want> {
+    let names = |want: &Want| want.state.neighbours();
+    let mut ordered = Vec::new();
+    while !wants.is_empty() {
+        let waits = |want: &Want| {
+            let needed = names(want);
+            let mut others = wants.iter().filter(|other| needed.contains(&other.name));
+            others.any(|other| other.name != want.name && !names(other).contains(&want.name))
+        };
+        let next = wants.iter().position(|want| !waits(want)).unwrap_or(0);
+        ordered.push(wants.remove(next));
+    }
+    ordered
+}
