@@ -95,13 +95,14 @@ impl Link {
     }
 
     /// The namespaces that it has to do with: its own, and its peer's or parent's.
-    pub fn places(&self) -> impl Iterator<Item = &Where> {
+    pub fn places(&self) -> impl Iterator<Item = Where> + use<> {
         let other = match &self.kind {
-            Kind::Veth { peer } => peer.as_ref(),
-            Kind::Macvlan { parent, .. } => Some(parent),
-            _ => None,
+            Kind::Veth { peer } => peer.clone(),
+            kind => kind.parent(),
         };
-        std::iter::once(&self.at).chain(other.map(|link| &link.at))
+        [Some(self.at.clone()), other.map(|link| link.at)]
+            .into_iter()
+            .flatten()
     }
 
     /// Where it is and its name.

@@ -81,7 +81,7 @@ impl State {
     pub fn neighbours(&self) -> BTreeSet<NetnsName> {
         let places = self.links.iter().flat_map(Link::places);
         let names = places.filter_map(|at| match at {
-            Where::Netns(name) => Some(name.clone()),
+            Where::Netns(name) => Some(name),
             _ => None,
         });
         names.collect()

@@ -91,7 +91,10 @@ pub fn hold_place(
     let store = Store::open(name, LOCK)?;
     if netns::there(name.as_str())? == netns::There::Netns {
         // Somebody was quicker. A folder would say that it is ours
-        return Ok(if known { () } else { store.remove()? });
+        if !known {
+            store.remove()?;
+        }
+        return Ok(());
     }
     let mut journal = store::journal(name)?;
     journal.made.netns = true;
@@ -135,7 +138,7 @@ pub fn part(name: &NetnsName, journal: &mut Journal) -> io::Result<()> {
         }
         let at = Where::Netns(other.clone());
         let pair = |link: &crate::model::Link| {
-            matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| *place == at)
+            matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == at)
         };
         if (journal.made.netns || journal.made.links.iter().any(pair)) && store::is_ready(&other) {
             Store::open(&other, LOCK)?.set_unready()?;
@@ -160,10 +163,8 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
     while let Some((name, changed)) = waiting.pop() {
         for (other, _) in tied(&name).unwrap_or_default() {
             let file = call.conf_dir.join(format!("netns.{other}"));
-            if !(changed || !store::is_ready(&other)) || !file.exists() {
-                continue;
-            }
-            if !done.insert(other.clone()) {
+            let whole = !changed && store::is_ready(&other);
+            if whole || !file.exists() || !done.insert(other.clone()) {
                 continue;
             }
             let code = match settings(call, &other, &context()) {

@@ -24,8 +24,14 @@ impl Memory {
         match step {
             Step::AddNetns => self.add_netns(),
             Step::DelNetns => self.del_netns(),
-            Step::AddOther(other) => Ok(drop(self.state.others.insert(other.clone()))),
-            Step::DelOther(other) => Ok(drop(self.state.others.remove(other))),
+            Step::AddOther(other) => {
+                self.state.others.insert(other.clone());
+                Ok(())
+            }
+            Step::DelOther(other) => {
+                self.state.others.remove(other);
+                Ok(())
+            }
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
             Step::SetOptions(link, change) => self.set_options(link, change),
             Step::DelLink(link) => self.del_link(link),
