@@ -200,6 +200,21 @@ fn a_place_that_was_held_goes_with_the_last_who_holds_it() {
 }
 
 #[test]
+fn a_place_that_is_held_does_not_route_because_the_host_does() {
+    let sandbox = sandbox();
+    sandbox.sh("for key in ip_forward conf/default/proxy_arp; do echo 1 >/proc/sys/net/ipv4/$key; done").ok();
+    setup(&sandbox, "up a").ok();
+    let inside = "cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/left/proxy_arp";
+    let closed = |sandbox: &Sandbox| {
+        let read = sandbox.sh(&format!("ip netns exec b {inside}"));
+        read.ok().stdout("0\n0\n");
+    };
+    closed(&sandbox);
+    setup(&sandbox, "up b").ok();
+    closed(&sandbox);
+}
+
+#[test]
 fn what_fails_leaves_no_place_behind() {
     let sandbox = with(&[
         (

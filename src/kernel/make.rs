@@ -26,11 +26,8 @@ impl Kernel {
                 self.sockets.remove(&Where::Inside);
                 Ok(netns::delete(self.netns.as_str())?)
             }
-            Step::AddOther(other) => Ok(netns::add(other.as_str())?),
-            Step::DelOther(other) => {
-                self.sockets.remove(&Where::Netns(other.clone()));
-                Ok(netns::delete(other.as_str())?)
-            }
+            Step::AddOther(other) => self.add_other(other),
+            Step::DelOther(other) => self.del_other(other),
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
             Step::SetOptions(link, made) => self.set_options(link, made),
             Step::DelLink(link) => self.del_link(link),

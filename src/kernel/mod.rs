@@ -11,6 +11,7 @@ mod look;
 mod make;
 pub mod netns;
 mod options;
+mod others;
 pub mod processes;
 mod read;
 mod rules;

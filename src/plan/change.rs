@@ -26,7 +26,8 @@ pub enum Step {
     /// Equivalent to `ip netns delete NAME`.
     DelNetns,
     /// Equivalent to `ip netns add OTHER`: another namespace, which nobody may use until
-    /// its own settings have been met.
+    /// its own settings have been met. It does not take over from the host what would
+    /// open it ([`crate::model::Sysctl::closed`]).
     AddOther(NetnsName),
     /// Equivalent to `ip netns delete OTHER`, of one that nobody else has use for.
     DelOther(NetnsName),

@@ -6,8 +6,8 @@ use std::io;
 use std::time::Duration;
 
 use super::store::Store;
-use crate::kernel::{About, Kernel, Refusal};
 use super::ties;
+use crate::kernel::{About, Kernel, Refusal};
 use crate::model::{Address, LinkAt, State, Tool};
 use crate::place::At;
 use crate::plan::{Change, Journal, Obstacle, Rest, Step, as_it_was, plan, plan_what_can_be};

@@ -1,0 +1,34 @@
+//! Another namespace than the one that is set up, made so that a link can lead into it.
+
+use super::{Kernel, Refusal, netns};
+use crate::model::{Sysctl, Where};
+use crate::name::NetnsName;
+use crate::place::At;
+
+impl Kernel {
+    /// Closed from the start, for what its links begin with is settled when they are made.
+    pub(super) fn add_other(&mut self, other: &NetnsName) -> Result<(), Refusal> {
+        netns::add(other.as_str())?;
+        let at = Where::Netns(other.clone());
+        let closed = Sysctl::closed().map(|closed| Sysctl {
+            at: at.clone(),
+            ..closed
+        });
+        let closed: Vec<Sysctl> = closed.collect();
+        let keys = closed.iter().map(|s| (at.clone(), s.key.clone())).collect();
+        let found = self.sysctls(&keys)?;
+        for sysctl in closed {
+            let differs = |f: &At<Sysctl>| f.value.key == sysctl.key && f.value != sysctl;
+            if found.iter().any(differs) {
+                self.set_sysctl(&sysctl)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Its name goes, as by `ip netns delete`.
+    pub(super) fn del_other(&mut self, other: &NetnsName) -> Result<(), Refusal> {
+        self.sockets.remove(&Where::Netns(other.clone()));
+        Ok(netns::delete(other.as_str())?)
+    }
+}
