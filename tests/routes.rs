@@ -51,6 +51,7 @@ fn names_of_tables_are_those_of_the_machine() {
     let names = Names {
         tables: vec![("vpn".into(), 10), ("vpn".into(), 11)],
         protos: vec![("mine".into(), 200)],
+        ..Names::default()
     };
     let route = Route::parse("default dev eth1 table vpn proto mine", &names).unwrap();
     assert_eq!((route.table, route.proto), (10, 200));

@@ -1,5 +1,5 @@
-//! iproute2's tables of names in, the numbers they stand for out, so that `table vpn`
-//! means in a route what it means to ip(8).
+//! The machine's tables of names in, the numbers they stand for out, so that `table vpn`
+//! means in a route, and `user qemu` of a link, what it means to ip(8).
 
 use std::path::Path;
 
@@ -15,7 +15,23 @@ pub fn names(root: &Path) -> Names {
     Names {
         tables: entries(root, "rt_tables"),
         protos: entries(root, "rt_protos"),
+        users: accounts(root, "etc/passwd"),
+        groups: accounts(root, "etc/group"),
     }
+}
+
+/// `name:x:NUMBER:…`, as passwd(5) and group(5) have it. Neither the C library nor what it
+/// would ask is in a static program: names of a directory service are not known here.
+fn accounts(root: &Path, file: &str) -> Vec<(String, u32)> {
+    let account = |line: &str| {
+        let mut parts = line.split(':');
+        let name = parts.next()?;
+        Some((name.to_string(), parts.nth(1)?.parse().ok()?))
+    };
+    read_plain(&root.join(file))
+        .lines()
+        .filter_map(account)
+        .collect()
 }
 
 fn entries(root: &Path, file: &str) -> Vec<(String, u32)> {
@@ -65,7 +81,13 @@ mod tests {
             "20 vpn # mine\nnonsense\n",
         );
         write("etc/iproute2/rt_tables.d/mine.conf.bak", "30 vpn\n");
+        write(
+            "etc/passwd",
+            "root:x:0:0::/:\nqemu:x:36:34::/:/bin/false\n+\n",
+        );
         let names = names(root.path());
+        assert_eq!(names.users[1], ("qemu".to_string(), 36));
+        assert_eq!(names.users.len(), 2);
         let vpn = names.tables.iter().find(|(name, _)| name == "vpn");
         assert_eq!(vpn, Some(&("vpn".to_string(), 20)));
     }

@@ -44,8 +44,8 @@ pub const TYPES: [(&str, bool); 17] = [
     ("ipip", true),
     ("sit", true),
     ("wireguard", false),
-    ("tap", false),
-    ("tun", false),
+    ("tap", true),
+    ("tun", true),
     ("wireless", false),
 ];
 
@@ -164,7 +164,8 @@ pub const ALL: &[Var] = &[
     link("stp", "off", "whether a bridge speaks the spanning tree protocol").on(&["bridge"]),
     link("forward_delay", "", "a bridge's forward delay, in hundredths of a second").on(&["bridge"]),
     link("vlan_filtering", "off", "whether a bridge heeds VLAN tags").on(&["bridge"]),
-    link("owner", "", "the user who may open the link").on(&["tap", "tun"]).later(),
-    link("group", "", "the group that may open the link").on(&["tap", "tun"]).later(),
+    link("owner", "", "the user who may open the link, by name or number").on(&["tap", "tun"]),
+    link("group", "", "the group that may open the link, by name or number").on(&["tap", "tun"]),
+    link("multi_queue", "off", "whether the link may be opened several times at once, a queue each").on(&["tap", "tun"]),
     link("wireguard", "", "a file as wg(8) writes it, with [Interface] and [Peer]").on(&["wireguard"]).later(),
 ];

@@ -46,6 +46,7 @@ impl Kernel {
                 let message = self.described(peer, &peer.at)?;
                 (&peer.at, typed(message, InfoKind::Veth, Some(data)))
             }
+            (Kind::Made(made), _) if made.of.is_opened() => return self.add_tap(link, made),
             (Kind::Made(made), _) => {
                 let (home, message) = self.placed(link, made)?;
                 let data = self.data(made)?;

@@ -17,6 +17,7 @@ mod read;
 mod rules;
 mod settle;
 mod sysctl;
+mod tap;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

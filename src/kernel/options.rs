@@ -49,6 +49,9 @@ fn attribute(of: &str, word: &str) -> Option<(u16, Code)> {
         ("ipip" | "sit", "local") => (2, Code::Ip(2)),
         ("ipip" | "sit", "remote") => (3, Code::Ip(3)),
         ("ipip" | "sit", "ttl") => (4, Code::U8),
+        ("tap" | "tun", "user") => (1, Code::U32),
+        ("tap" | "tun", "group") => (2, Code::U32),
+        ("tap" | "tun", "multi_queue") => (7, Code::U8),
         _ => return None,
     })
 }
@@ -176,7 +179,7 @@ mod tests {
     /// A value for an option, as a setting would say it.
     fn example(option: &Opt) -> &'static str {
         match option.form {
-            Form::Number(..) | Form::Table => "7",
+            Form::Number(..) | Form::Table | Form::User | Form::UserGroup => "7",
             Form::Switch => "on",
             Form::Words(words) => words[words.len() - 1].0,
             Form::Ip | Form::Station | Form::Station4 => "192.0.2.1",

@@ -13,7 +13,7 @@ use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
 };
 
-use super::options;
+use super::{options, tap};
 use crate::model::types::{Below, Type};
 use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Where};
 use crate::name::LinkName;
@@ -90,7 +90,7 @@ fn kind(message: &LinkMessage, others: &Others) -> Kind {
             peer: below(message, others),
         },
         Some(kind) => {
-            let word = kind.to_string();
+            let word = tap::word(infos).map_or_else(|| kind.to_string(), String::from);
             let of = Type::named(&word);
             let made = of.and_then(|of| made(of, infos, message, others));
             made.map_or(Kind::Other(word), Kind::Made)
@@ -108,15 +108,7 @@ fn made(
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (born, names) = others.get(&netns)?;
     let mut made = Made::new(of, (*born).clone());
-    let data = infos.iter().find_map(|info| match info {
-        LinkInfo::Data(data) => Some(data),
-        _ => None,
-    });
-    let mut bytes = vec![0; data.map_or(0, Nla::value_len)];
-    if let Some(data) = data {
-        data.emit_value(&mut bytes);
-    }
-    let index = options::decode(&mut made, &bytes);
+    let index = options::decode(&mut made, &data(infos));
     let link = || attribute!(message, LinkAttribute::Link(index) => *index);
     let parent = match of.below {
         Below::Nothing => None,
@@ -127,6 +119,19 @@ fn made(
         made.parent = Some(names.get(&index)?.clone());
     }
     Some(made)
+}
+
+/// What is special to a link's type, as the kernel wrote it.
+pub fn data(infos: &[LinkInfo]) -> Vec<u8> {
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::Data(data) => Some(data),
+        _ => None,
+    });
+    let mut bytes = vec![0; data.map_or(0, Nla::value_len)];
+    if let Some(data) = data {
+        data.emit_value(&mut bytes);
+    }
+    bytes
 }
 
 fn below(message: &LinkMessage, others: &Others) -> Option<LinkAt> {

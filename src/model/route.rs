@@ -66,6 +66,10 @@ pub struct Names {
     pub tables: Vec<(String, u32)>,
     /// Of those who make routes.
     pub protos: Vec<(String, u32)>,
+    /// Of users.
+    pub users: Vec<(String, u32)>,
+    /// Of groups of users.
+    pub groups: Vec<(String, u32)>,
 }
 
 impl Route {

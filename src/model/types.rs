@@ -79,12 +79,22 @@ pub enum Form {
     Station4,
     /// The number of a routing table, or its name.
     Table,
+    /// A user's number, or a name of this host's.
+    User,
+    /// A group of users: its number, or a name of this host's.
+    UserGroup,
 }
 
 impl Type {
     /// The type of this word.
     pub fn named(word: &str) -> Option<&'static Type> {
         TYPES.iter().find(|known| known.word == word)
+    }
+
+    /// It is made by opening a file (ip-tuntap(8)), and not by a request: neither can its
+    /// size or hardware address be said at once, nor anything be changed that was said.
+    pub fn is_opened(&self) -> bool {
+        matches!(self.word, "tap" | "tun")
     }
 
     /// The option of this word of ip-link(8).
@@ -100,6 +110,10 @@ impl Form {
     /// What was expected.
     pub fn read(self, text: &str, names: &Names) -> Result<Value, String> {
         let number = || text.parse::<u32>().ok();
+        let named = |known: &[(String, u32)]| {
+            let known = known.iter().find(|(name, _)| name == text);
+            number().or(known.map(|(_, number)| *number))
+        };
         let ip = |fits: &dyn Fn(&IpAddr) -> bool| {
             let ip = text.parse::<IpAddr>().ok();
             ip.filter(|ip| !ip.is_unspecified() && fits(ip))
@@ -124,11 +138,14 @@ impl Form {
             Form::Station => ip(&|ip| !ip.is_multicast()),
             Form::Group => ip(&IpAddr::is_multicast),
             Form::Station4 => ip(&|ip| ip.is_ipv4() && !ip.is_multicast()),
-            Form::Table => {
-                let named = names.tables.iter().find(|(name, _)| name == text);
-                let number = number().or(named.map(|(_, number)| *number));
-                number.filter(|n| *n != 0).map(Value::Number)
-            }
+            Form::Table => named(&names.tables).filter(|n| *n != 0).map(Value::Number),
+            // The highest number stands for nobody at all, chown(2)
+            Form::User => named(&names.users)
+                .filter(|n| *n != u32::MAX)
+                .map(Value::Number),
+            Form::UserGroup => named(&names.groups)
+                .filter(|n| *n != u32::MAX)
+                .map(Value::Number),
         };
         found.ok_or_else(|| self.expected())
     }
@@ -150,6 +167,8 @@ impl Form {
             Form::Station4 => "expected an IPv4 address, such as 192.0.2.1".into(),
             Form::Group => "expected a multicast address, such as 239.1.1.1".into(),
             Form::Table => "expected the number of a routing table, such as 10, or its name".into(),
+            Form::User => "expected a name of /etc/passwd, or a user's number".into(),
+            Form::UserGroup => "expected a name of /etc/group, or a group's number".into(),
         }
     }
 }
@@ -208,6 +227,13 @@ const LOCAL: Opt = opt("local", "local", Form::Station4);
 const REMOTE: Opt = opt("remote", "remote", Form::Station4);
 const TTL: Opt = opt("ttl", "ttl", Form::Number(1, 255));
 
+/// Who may open a link. What else an opener may choose (vnet_hdr, pi) is the opener's.
+const OWNER: Opt = opt("owner", "user", Form::User).keeps(Keeps::Nothing);
+const GROUP: Opt = opt("group", "group", Form::UserGroup).keeps(Keeps::Nothing);
+const MULTI_QUEUE: Opt = opt("multi_queue", "multi_queue", Form::Switch)
+    .default("off")
+    .keeps(Keeps::Nothing);
+
 /// Every type of link that is made by one request, and alone.
 #[rustfmt::skip]
 pub const TYPES: &[Type] = &[
@@ -250,4 +276,6 @@ pub const TYPES: &[Type] = &[
     ]),
     of("ipip", Below::Birth, &[LOCAL, REMOTE, TTL]),
     of("sit", Below::Birth, &[LOCAL, REMOTE, TTL]),
+    of("tap", Below::Nothing, &[OWNER, GROUP, MULTI_QUEUE]),
+    of("tun", Below::Nothing, &[OWNER, GROUP, MULTI_QUEUE]),
 ];

@@ -4,7 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::model::types::Below;
+use crate::model::made::Value;
+use crate::model::types::{Below, Form};
 use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, Rules, Sysctl, Tool, Where};
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
@@ -234,6 +235,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
                 name_of(netns, &link.at)
             )
         ),
+        (Kind::Made(made), _) if made.of.is_opened() => add_tap(netns, link, made),
         (Kind::Made(made), _) => {
             let parent = match (&made.parent, made.of.below) {
                 (Some(parent), Below::Parent) => format!(" link {parent}"),
@@ -255,6 +257,20 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             )
         }
     }
+}
+
+/// `ip tuntap` has words of its own, and takes a switch for its name alone.
+fn add_tap(netns: &NetnsName, link: &Link, made: &Made) -> String {
+    let (name, mode) = (&link.name.value, made.of.word);
+    let mut text = format!("{} tuntap add dev {name} mode {mode}", ip(netns, &link.at));
+    for (option, value) in &made.options {
+        text += &match (option.form, value.value) {
+            (Form::Switch, Value::Number(0)) => String::new(),
+            (Form::Switch, _) => format!(" {}", option.word),
+            (_, value) => format!(" {} {value}", option.word),
+        };
+    }
+    text
 }
 
 /// The name of a link that is made, with what is given at once.

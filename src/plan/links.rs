@@ -83,12 +83,13 @@ impl Plan<'_> {
         for end in &ends {
             self.clear(end);
         }
+        let made = as_made(link);
         let step = Step::AddLink {
-            link: Box::new(link.clone()),
+            link: Box::new(made.clone()),
             peer: peer.clone().map(Box::new),
         };
         self.change(step, link.name.asked.clone());
-        for end in ends {
+        for end in std::iter::once(&made).chain(&peer) {
             self.fresh(end, end.at.clone());
         }
     }
@@ -142,6 +143,18 @@ impl Plan<'_> {
         if let Kind::Veth { peer: Some(peer) } = other.kind {
             self.gone(&peer);
         }
+    }
+}
+
+/// What of a link can be said when it is made.
+fn as_made(link: &Link) -> Link {
+    match link.kind.made().is_some_and(|made| made.of.is_opened()) {
+        true => Link {
+            mtu: None,
+            mac: None,
+            ..link.clone()
+        },
+        false => link.clone(),
     }
 }
 
