@@ -11,7 +11,7 @@ use tree::{files, none, text, texts};
 #[rustfmt::skip]
 const MAY_USE: [(&str, &[&str]); 6] = [
     ("rtnetlink", &["src/kernel/"]),
-    ("tokio", &["src/kernel/", "src/setup/watch.rs"]),
+    ("tokio", &["src/kernel/", "src/setup/watch/"]),
     ("nix", &["src/kernel/", "src/exec/", "src/setup/", "src/bin/"]),
     ("std::fs", &["src/kernel/", "src/exec/", "src/setup/", "src/conf/files.rs"]),
     ("std::process", &["src/kernel/", "src/bin/"]),

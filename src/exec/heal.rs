@@ -208,30 +208,32 @@ pub fn run(name: &'static CStr) -> i32 {
         return join::refused(To::Name(name), Errno::ENOENT).print();
     }
     let mut code = 0;
-    for Healed {
-        processes,
-        entries,
-        failed,
-    } in healed
-    {
-        let who: Vec<_> = processes
-            .iter()
-            .map(|(pid, name)| format!("{pid} ({name})"))
-            .collect();
-        let who = who.join(", ");
-        let name = shown(name);
-        if let Some(why) = failed {
-            let wrong = format!("{name}: cannot bind again for {who}: {why}");
-            code =
-                Refusal::kernel(wrong, "restart the service: it may see the host's files").print();
-        } else {
-            let entries: Vec<_> = entries
-                .iter()
-                .map(|entry| format!("/etc/{entry}"))
-                .collect();
-            let line = format!("{name}: bound again {} for {who}\n", entries.join(", "));
-            let _ = std::io::stdout().write_all(line.as_bytes());
+    for healed in healed {
+        match healed.told(name) {
+            Ok(line) => drop(std::io::stdout().write_all(format!("{line}\n").as_bytes())),
+            Err(refusal) => code = refusal.print(),
         }
     }
     code
+}
+
+impl Healed {
+    /// In words: what is bound again for whom in the namespace of this name, or what could
+    /// not be.
+    pub fn told(&self, name: &CStr) -> Result<String, Refusal> {
+        let who = self.processes.iter();
+        let who: Vec<_> = who.map(|(pid, name)| format!("{pid} ({name})")).collect();
+        let (name, who) = (shown(name), who.join(", "));
+        if let Some(why) = &self.failed {
+            return Err(Refusal::kernel(
+                format!("{name}: cannot bind again for {who}: {why}"),
+                "restart the service: it may see the host's files",
+            ));
+        }
+        let entries: Vec<_> = self.entries.iter().map(|e| format!("/etc/{e}")).collect();
+        Ok(format!(
+            "{name}: bound again {} for {who}",
+            entries.join(", ")
+        ))
+    }
 }

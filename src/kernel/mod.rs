@@ -5,6 +5,8 @@
 //! Nothing here ever joins a namespace and joins back. A thread joins, opens its socket
 //! and ends; the socket stays in the namespace where it was opened (netlink(7)).
 
+pub mod entries;
+pub mod events;
 pub mod files;
 mod links;
 mod look;
@@ -92,11 +94,7 @@ impl Kernel {
     }
 
     fn open(&self, at: &Where) -> io::Result<File> {
-        match at {
-            Where::Inside => netns::open(self.netns.as_str()),
-            Where::Netns(other) => netns::open(other.as_str()),
-            Where::Host => File::open("/proc/self/ns/net"),
-        }
+        open(&self.netns, at)
     }
 
     /// A netlink socket opened in a namespace by a thread that joins it and ends.
@@ -113,6 +111,15 @@ impl Kernel {
         })?;
         self.runtime.spawn(connection);
         Ok((handle, events))
+    }
+}
+
+/// Open the namespace that is meant, seen from the one of this name.
+pub fn open(netns: &NetnsName, at: &Where) -> io::Result<File> {
+    match at {
+        Where::Inside => netns::open(netns.as_str()),
+        Where::Netns(other) => netns::open(other.as_str()),
+        Where::Host => File::open("/proc/self/ns/net"),
     }
 }
 

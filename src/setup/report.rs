@@ -28,16 +28,10 @@ pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
     lines
 }
 
-fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
+/// The lines that tell why it came to nothing.
+pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
     match why {
-        Why::Obstacles(obstacles) => {
-            let text = |obstacle: &Obstacle| match obstacle.asked {
-                Some(_) => obstacle.to_string(),
-                None => format!("{netns}: {obstacle}"),
-            };
-            let text: Vec<_> = obstacles.iter().map(text).collect();
-            text.join("\n").lines().map(String::from).collect()
-        }
+        Why::Obstacles(all) => obstacles(netns, all),
         Why::Refused(change, refusal) => refused(netns, change, refusal),
         Why::Taken(taken) => {
             let (link, address) = &**taken;
@@ -57,6 +51,16 @@ fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
             "it takes root, /proc, and a /run that can be written to".into(),
         ],
     }
+}
+
+/// What is wanted and cannot be.
+pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
+    let text = |obstacle: &Obstacle| match obstacle.asked {
+        Some(_) => obstacle.to_string(),
+        None => format!("{netns}: {obstacle}"),
+    };
+    let text: Vec<_> = obstacles.iter().map(text).collect();
+    text.join("\n").lines().map(String::from).collect()
 }
 
 /// A change that the kernel refused.

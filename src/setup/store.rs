@@ -41,6 +41,11 @@ pub fn is_ready(name: &NetnsName) -> bool {
     whole.is_some() && whole == ready(name).ok()
 }
 
+/// It was whole once, and `down` has not begun with it since; nor need it be there any more.
+pub fn was_ready(name: &NetnsName) -> bool {
+    folder(name).join(state::READY).exists()
+}
+
 /// What `ready` says of a namespace that is whole.
 fn ready(name: &NetnsName) -> io::Result<String> {
     Ok(format!("{}\n", netns::birth(name.as_str())?))
@@ -66,7 +71,31 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
     }
 }
 
+/// Which journal there is: another one, if somebody else wrote it since. `None` if there
+/// is none.
+pub fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
+    let found = fs::metadata(folder(name).join(state::JOURNAL)).ok()?;
+    Some((found.ino(), found.mtime(), found.mtime_nsec()))
+}
+
 impl Store {
+    /// Lock the folder of a namespace that has one: `NotFound` if it has none, `WouldBlock`
+    /// if another has it.
+    pub fn open_if_there(name: &NetnsName) -> io::Result<Self> {
+        let folder = folder(name);
+        let path = folder.join(state::LOCK);
+        let file = OpenOptions::new().write(true).open(&path)?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) if is_at(&lock, &path) => Ok(Store {
+                name: name.clone(),
+                folder,
+                _lock: lock,
+            }),
+            Ok(_) => Err(ErrorKind::WouldBlock.into()),
+            Err((_, errno)) => Err(errno.into()),
+        }
+    }
+
     /// Make the folder, and lock it: `TimedOut` if another has it for more than `limit`.
     pub fn open(name: &NetnsName, limit: Duration) -> io::Result<Self> {
         let folder = folder(name);
