@@ -1,6 +1,8 @@
 //! Changes in, outcomes out: made one after the other, noted in the journal before, and
 //! looked at afterwards. Where it comes to a stop half way, all of it is undone.
 
+mod mend;
+
 use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
@@ -18,6 +20,8 @@ const PASSES: usize = 3;
 
 /// How long IPv6 addresses are waited for.
 pub const SETTLE: Duration = Duration::from_secs(3);
+
+pub use mend::Mended;
 
 /// Why it came to nothing, and in what state things are now.
 #[derive(Debug)]
@@ -43,17 +47,6 @@ pub enum Why {
     Taken(Box<(LinkAt, At<Address>)>),
     /// Something failed that is none of the changes: what, and how.
     Broken(&'static str, io::Error),
-}
-
-/// What came of mending.
-#[derive(Debug, Default)]
-pub struct Mended {
-    /// How many changes have been made.
-    pub made: usize,
-    /// What the kernel refused,
-    pub refused: Vec<(Change, Refusal)>,
-    /// and what cannot be now.
-    pub obstacles: Vec<Obstacle>,
 }
 
 /// A namespace that is being changed.
@@ -155,43 +148,6 @@ impl<'a> Work<'a> {
         }
         self.write()?;
         Ok(refused)
-    }
-
-    /// Make as much of it as can be made, and undo nothing: what is there has been broken
-    /// by others, and is no state to go back to. Where rules cannot be loaded it ends,
-    /// before anything comes up without them.
-    pub fn mend(&mut self, want: &State) -> Result<Mended, Why> {
-        let mut mended = Mended::default();
-        let mut now = self.start.0.clone();
-        for _ in 0..PASSES {
-            let (changes, obstacles) = plan_what_can_be(want, &now, &self.journal, Rest::Goes);
-            let refused = |c: &Change| mended.refused.iter().any(|(no, _)| no.step == c.step);
-            let changes: Vec<Change> = changes.into_iter().filter(|c| !refused(c)).collect();
-            mended.obstacles = obstacles;
-            if changes.is_empty() {
-                break;
-            }
-            for change in changes {
-                let before = self.journal.clone();
-                self.journal.note(&change, &now);
-                self.write()?;
-                match self.step(&change, want) {
-                    Ok(()) => mended.made += 1,
-                    Err(refusal) => {
-                        let closed = matches!(change.step, Step::LoadRules { .. });
-                        self.journal = before;
-                        mended.refused.push((change, refusal));
-                        if closed {
-                            self.write()?;
-                            return Ok(mended);
-                        }
-                    }
-                }
-            }
-            self.write()?;
-            now = self.look()?;
-        }
-        Ok(mended)
     }
 
     fn make_all_of(&mut self, want: &State, rest: Rest) -> Result<(), Why> {

@@ -4,6 +4,7 @@
 //! one namespace is `kept`'s, and when, `pace`'s.
 
 mod kept;
+mod mend;
 mod pace;
 mod places;
 

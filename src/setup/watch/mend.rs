@@ -1,0 +1,219 @@
+//! Putting right what differs of a namespace that is kept, and saying it: under the lock
+//! that all netns-setups heed, and never against what another of them has just done.
+
+use std::cell::Cell;
+use std::ffi::CString;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use super::kept::Kept;
+use super::pace::{Came, Pace};
+use crate::kernel::Refusal;
+use crate::name::NetnsName;
+use crate::plan::{Change, Step};
+use crate::setup::apply::{Mended, SETTLE, Why, Work};
+use crate::setup::store::{self, Store};
+use crate::setup::ties::{self, Ties};
+use crate::setup::{Call, asked, complain, context, look_on, report, say, settings, tell};
+use crate::{exec, exit};
+
+/// How long a fault must hold before it is spoken of: links come and go one after the
+/// other, and what one change needs may be gone for just that long.
+const DOUBT: Duration = Duration::from_millis(500);
+
+/// How soon it is tried again where another netns-setup is at work.
+const BUSY: Duration = Duration::from_millis(20);
+
+impl Kept {
+    /// What is bound over files of /etc, in all processes inside.
+    pub(super) fn bind_again(&mut self) -> Came {
+        let Ok(name) = CString::new(self.want.name.as_str()) else {
+            return Came::Held;
+        };
+        let (mut came, mut lines) = (Came::Held, Vec::new());
+        let healed = exec::heal(&name);
+        let told = match &healed {
+            Ok(healed) => healed
+                .iter()
+                .map(|healed| healed.told(&name).map_err(|no| no.to_string()))
+                .collect(),
+            Err(refusal) => vec![Err(refusal.to_string())],
+        };
+        for told in told {
+            match told {
+                Ok(line) => {
+                    say(&line);
+                    came = came.max(Came::Mended);
+                }
+                Err(no) => {
+                    lines.extend(no.lines().map(String::from));
+                    came = Came::Refused;
+                }
+            }
+        }
+        if lines != self.said_of_etc {
+            complain(&lines, exit::REFUSED);
+            self.said_of_etc = lines;
+        }
+        came
+    }
+
+    pub(super) fn look_and_mend(&mut self, call: &Call) {
+        let ties = match self.tied().then(Ties::hold).transpose() {
+            Ok(ties) => ties,
+            Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
+        };
+        let store = match self.lock() {
+            Ok(Some(store)) => store,
+            Ok(None) => return self.stays_down(),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                return self.look.happened(Instant::now() + BUSY);
+            }
+            Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
+        };
+        if self.down {
+            say(&format!("{}: is up again", self.want.name));
+            self.down = false;
+        }
+        if store::stamp(&self.want.name) != self.stamp {
+            self.read_again(call);
+        }
+        let mended = self.mend(&store);
+        drop((store, ties));
+        self.know();
+        self.done(&mended);
+        if mended.is_ok_and(|mended| mended.made > 0 && mended.is_whole()) {
+            ties::follow(call, &self.want.name, true);
+        }
+    }
+
+    fn tied(&self) -> bool {
+        let ours = [&self.want.state, &self.journal.made];
+        ours.iter().any(|state| !state.neighbours().is_empty())
+    }
+
+    /// The lock, of a namespace that netns-setup has not taken down, and is not about to.
+    fn lock(&self) -> io::Result<Option<Store>> {
+        let name = &self.want.name;
+        match Store::open_if_there(name) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+            Ok(_) if !(self.unready || store::was_ready(name)) => Ok(None),
+            Ok(store) => Ok(Some(store)),
+        }
+    }
+
+    /// Down by hand means down.
+    fn stays_down(&mut self) {
+        self.look = Pace::new();
+        self.etc = Pace::new();
+        self.said.clear();
+        if !self.down {
+            let name = &self.want.name;
+            let was = match store::folder(name).exists() {
+                true => "is not ready any more by another netns-setup",
+                false => "was taken down",
+            };
+            let line = format!("{name}: {was}; it stays so until netns-setup up {name}, or a HUP");
+            complain(&[line], exit::DONE);
+            self.down = true;
+        }
+    }
+
+    /// Somebody else has changed it, by the settings as they are now.
+    fn read_again(&mut self, call: &Call) {
+        match settings(call, &self.want.name, &context()) {
+            Ok(want) => self.want = want,
+            Err(problems) => tell(&self.want.name, &problems),
+        }
+    }
+
+    fn mend(&mut self, store: &Store) -> Result<Mended, Why> {
+        let name = self.want.name.clone();
+        let (journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
+        let state = journal.with_returns(self.want.state.clone());
+        let made_anew = Cell::new(false);
+        let mut report = |change: &Change| {
+            made_anew.set(made_anew.get() || change.step == Step::AddNetns);
+            say(&told(&name, change));
+        };
+        // The namespace of this name is another one than the one that was whole
+        if !store::is_ready(&name) {
+            self.not_ready(store)?;
+        }
+        let asked = asked(&state, &journal);
+        let begun = Work::begin(store, &mut kernel, journal, asked, &mut report);
+        let mut work = begun.map_err(|no| no.why)?;
+        ties::adopt_wanted(&name, &state, &mut work.journal)
+            .map_err(|e| Why::Broken("cannot read the other journals", e))?;
+        let mended = work.mend(&state)?;
+        if mended.is_open() {
+            self.not_ready(store)?;
+        }
+        if mended.is_whole() && self.unready {
+            if made_anew.get() {
+                let settled = work.kernel.settle(&self.want.state, SETTLE);
+                settled.map_err(|no| unsettled(&no))?;
+            }
+            store.set_ready(self.want.overlay).map_err(unwritten)?;
+            self.unready = false;
+        }
+        Ok(mended)
+    }
+
+    fn not_ready(&mut self, store: &Store) -> Result<(), Why> {
+        self.unready = true;
+        store.set_unready().map_err(unwritten)
+    }
+
+    /// Say what is new of it, and be ready for what comes.
+    fn done(&mut self, mended: &Result<Mended, Why>) {
+        let name = &self.want.name;
+        let (lines, came): (Vec<String>, _) = match mended {
+            Ok(mended) => {
+                let refused = mended.refused.iter();
+                let refused = refused.flat_map(|(change, no)| report::refused(name, change, no));
+                let obstacles = report::obstacles(name, &mended.obstacles);
+                let came = match (mended.refused.is_empty(), mended.made) {
+                    (false, _) => Came::Refused,
+                    (true, 0) => Came::Held,
+                    (true, _) => Came::Mended,
+                };
+                (refused.chain(obstacles).collect(), came)
+            }
+            Err(why) => (report::why(name, why), Came::Refused),
+        };
+        if !lines.is_empty() && lines != self.said && lines != self.doubt {
+            self.doubt = lines;
+            self.look.came(Instant::now(), came.min(Came::Mended));
+            return self.look.happened(Instant::now() + DOUBT);
+        }
+        self.doubt.clear();
+        if lines.is_empty() && !self.said.is_empty() {
+            say(&format!("{name}: is as its settings say again"));
+        }
+        if lines != self.said {
+            complain(&lines, exit::REFUSED);
+            self.said = lines;
+        }
+        self.look.came(Instant::now(), came);
+    }
+}
+
+/// A change, and behind it, as sh would pass over it, who asked for it.
+fn told(name: &NetnsName, change: &Change) -> String {
+    let command = change.command(name);
+    match &change.asked {
+        Some(asked) => format!("+ {command} # {asked}"),
+        None => format!("+ {command}"),
+    }
+}
+
+fn unsettled(no: &Refusal) -> Why {
+    let no = io::Error::other(no.to_string());
+    Why::Broken("cannot wait for the addresses", no)
+}
+
+fn unwritten(e: io::Error) -> Why {
+    Why::Broken("cannot write ready", e)
+}
