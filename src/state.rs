@@ -28,6 +28,13 @@ pub const LOCK: &str = "lock";
 /// namespace has a dot.
 pub const TIES: &str = ".ties";
 
+/// In a namespace's state folder: a command that `down` runs first, for sh. Its first line
+/// is a comment and says who asked for it.
+pub const PRE_DOWN: &str = "pre_down";
+
+/// As [`PRE_DOWN`], run last.
+pub const POST_DOWN: &str = "post_down";
+
 /// In a namespace's state folder: how `/etc/netns/NAME` is laid over `/etc`, one word,
 /// [`ETC_BIND`] or [`ETC_OVERLAY`], and a newline. Written before [`READY`].
 pub const ETC_MODE: &str = "etc";

@@ -164,6 +164,18 @@ fn dump(want: &Want) -> String {
         let missing = if sysctl.value.optional { "-" } else { "" };
         writeln!(out, "sysctl {missing}{sysctl} (line {line})").unwrap();
     }
+    let hooks = [
+        ("pre_up", &want.hooks.pre_up),
+        ("post_up", &want.hooks.post_up),
+        ("pre_down", &want.hooks.pre_down),
+        ("post_down", &want.hooks.post_down),
+    ];
+    for (when, hook) in hooks {
+        if let Some(hook) = hook {
+            let line = hook.asked.as_ref().unwrap().place.line;
+            writeln!(out, "{when}: {:?} (line {line})", hook.value).unwrap();
+        }
+    }
     if let Some(resolv_conf) = &want.state.resolv_conf {
         for line in resolv_conf.value.lines().skip(1) {
             writeln!(out, "resolv.conf: {line}").unwrap();

@@ -38,6 +38,7 @@ use words::Words;
 
 pub use heal::{Healed, heal};
 pub use refusal::Refusal;
+pub use sys::hand_down_nothing;
 
 /// Does what the program was asked for. It returns the exit code if the process has not
 /// become the command.

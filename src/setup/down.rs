@@ -5,7 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use super::apply::{Why, Work};
-use super::{Begun, Call, Inside, asked, begin, complain, hold_signals, report, say, store, ties};
+use super::{
+    Begun, Call, Inside, asked, begin, complain, hold_signals, hooks, report, say, store, ties,
+};
 use crate::exit;
 use crate::kernel::netns;
 use crate::kernel::processes::{self, Process};
@@ -18,13 +20,15 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Take it down. Nothing there is success.
 pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
-    let held = hold_signals();
-    let code = match store::folder(name).exists() {
-        true => locked(name, inside),
-        false => nothing(call, name),
-    };
-    let _ = held.thread_unblock();
-    code
+    if !store::folder(name).exists() {
+        return nothing(call, name);
+    }
+    hooks::around_down(name, inside == Inside::Leave, || {
+        let held = hold_signals();
+        let code = locked(name, inside);
+        let _ = held.thread_unblock();
+        code
+    })
 }
 
 /// There is nothing of ours; say so where the name can only be a mistake.

@@ -3,6 +3,7 @@
 
 pub mod apply;
 mod down;
+mod hooks;
 mod journal;
 mod report;
 mod rules;

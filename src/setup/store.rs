@@ -173,7 +173,14 @@ impl Store {
     /// Nothing of ours is left: the folder goes, its lock last.
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
-        let files = [state::READY, state::ETC_MODE, state::JOURNAL, state::LOCK];
+        let files = [
+            state::READY,
+            state::ETC_MODE,
+            state::PRE_DOWN,
+            state::POST_DOWN,
+            state::JOURNAL,
+            state::LOCK,
+        ];
         let files = files.map(|file| self.folder.join(file));
         for file in rules.iter().chain(&files) {
             match fs::remove_file(file) {

@@ -14,7 +14,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::store::{self, Store};
 use super::wanted::{context, settings, tell};
-use super::{Call, LOCK, complain, up};
+use super::{Call, LOCK, complain, hooks, up};
 use crate::exit;
 use crate::kernel::{Refusal, netns};
 use crate::model::build::Want;
@@ -168,13 +168,15 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
                 continue;
             }
             let code = match settings(call, &other, &context()) {
-                Ok(want) => match up::locked(call, &want, Rest::Stays) {
-                    (exit::DONE, changed) => {
-                        waiting.push((other.clone(), changed));
-                        exit::DONE
+                Ok(want) => {
+                    match hooks::around_up(&want, false, || up::locked(call, &want, Rest::Stays)) {
+                        (exit::DONE, changed) => {
+                            waiting.push((other.clone(), changed));
+                            exit::DONE
+                        }
+                        (code, _) => code,
                     }
-                    (code, _) => code,
-                },
+                }
                 Err(problems) => {
                     tell(&other, &problems);
                     exit::WRONG

@@ -2,7 +2,7 @@
 
 use super::apply::{Failure, Why, Work, look};
 use super::store::Store;
-use super::{Begun, Call, asked, begin, complain, hold_signals, look_on, report, say, ties};
+use super::{Begun, Call, asked, begin, complain, hold_signals, hooks, look_on, report, say, ties};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::State;
@@ -12,7 +12,7 @@ use crate::plan::{Change, Journal, Rest, holds, plan as changes};
 
 /// Make it so, and leave the rest as it is.
 pub fn up(call: &Call, want: &Want) -> u8 {
-    bring_up(call, want, Rest::Stays)
+    hooks::around_up(want, (), || (bring_up(call, want, Rest::Stays), ())).0
 }
 
 /// Make it so, and take away what is no longer asked for.
@@ -93,6 +93,8 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
         ];
         complain(&lines, exit::DONE);
     }
+    let kept = hooks::remember(&want.name, &want.hooks);
+    kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
     let ready = work.store.set_ready(want.overlay);
     ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
 }

@@ -5,6 +5,7 @@
 mod addresses;
 mod derived;
 mod gateways;
+mod hooks;
 mod kinds;
 mod links;
 mod masters;
@@ -21,6 +22,7 @@ use crate::conf::Settings;
 use crate::name::NetnsName;
 use crate::place::{At, Place, Problem};
 
+pub use hooks::Hooks;
 pub use resolv::RESOLV_CONF_MARK;
 pub use rules::RuleFile;
 pub use ties::contradictions;
@@ -47,6 +49,8 @@ pub struct Want {
     pub overlay: bool,
     /// The rules to load, in their order; the state gets them when they have been read.
     pub rule_files: Vec<RuleFile>,
+    /// What is run when it comes and goes.
+    pub hooks: Hooks,
 }
 
 /// Makes of the settings what they ask for. The problems are in the order of the files,
@@ -81,6 +85,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         },
         overlay,
         rule_files,
+        hooks: hooks::hooks(settings),
     })
 }
 

@@ -1,0 +1,235 @@
+//! The commands that settings hang on the coming and going of a namespace, run for real.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::process::Command;
+
+use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Run, Sandbox, wait_until};
+use far::{setup, write};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+/// With these hooks, each of which may write to /run/said.
+fn sandbox(hooks: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    write(
+        &sandbox,
+        &format!("netns_links=d0\ntype_d0=bridge\n{hooks}"),
+    );
+    sandbox
+}
+
+fn said(sandbox: &Sandbox) -> String {
+    let said = sandbox.read("/run/said").unwrap_or_default();
+    sandbox.sh("rm -f /run/said").ok();
+    said
+}
+
+/// Each says its name, and whether the namespace is ready then.
+fn each() -> String {
+    let hook = |name: &str| {
+        format!(
+            "netns_{name}='echo {name} of $NETNS_NAME >>/run/said
+                {NETNS_EXEC} $NETNS_NAME true 2>/dev/null && echo ready >>/run/said; true'\n"
+        )
+    };
+    ["pre_up", "post_up", "pre_down", "post_down"]
+        .map(hook)
+        .concat()
+}
+
+#[test]
+fn each_is_run_in_its_place_and_once() {
+    let sandbox = sandbox(&each());
+    setup(&sandbox, "check mgmt").ok();
+    setup(&sandbox, "plan mgmt").ok();
+    assert_eq!(said(&sandbox), "");
+    let run = setup(&sandbox, "up mgmt").ok().stderr("");
+    assert!(run.stdout.starts_with("+ ip netns add mgmt\n"), "{run}");
+    assert_eq!(said(&sandbox), "pre_up of mgmt\npost_up of mgmt\nready\n");
+    for verb in ["up", "reload", "status"] {
+        setup(&sandbox, &format!("{verb} mgmt")).ok();
+        assert_eq!(said(&sandbox), "", "{verb}");
+    }
+    setup(&sandbox, "down mgmt").ok().stderr("");
+    assert_eq!(
+        said(&sandbox),
+        "pre_down of mgmt\nready\npost_down of mgmt\n"
+    );
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(said(&sandbox), "");
+}
+
+#[test]
+fn made_anew_it_is_up_anew() {
+    let sandbox = sandbox(&each());
+    setup(&sandbox, "up mgmt").ok();
+    said(&sandbox);
+    sandbox.sh("ip netns delete mgmt").ok();
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(said(&sandbox), "pre_up of mgmt\npost_up of mgmt\nready\n");
+}
+
+#[test]
+fn down_runs_what_the_last_up_or_reload_had_without_any_settings() {
+    let sandbox = sandbox(&each());
+    setup(&sandbox, "up mgmt").ok();
+    said(&sandbox);
+    sandbox.sh("rm /etc/conf.d/netns.mgmt").ok();
+    setup(&sandbox, "down mgmt").ok().stderr("");
+    assert_eq!(
+        said(&sandbox),
+        "pre_down of mgmt\nready\npost_down of mgmt\n"
+    );
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+    write(&sandbox, &each());
+    setup(&sandbox, "up mgmt").ok();
+    write(&sandbox, "netns_post_down='echo another >/run/said'\n");
+    setup(&sandbox, "reload mgmt").ok();
+    said(&sandbox);
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(said(&sandbox), "another\n");
+}
+
+#[test]
+fn where_pre_up_fails_nothing_is_done() {
+    let sandbox = sandbox("netns_pre_up='echo no; exit 3'\nnetns_post_up='touch /run/said'\n");
+    setup(&sandbox, "up mgmt").code(111).stdout("").stderr(
+        "no\n\
+         netns-setup: mgmt: the command of netns_pre_up ended with exit code 3\n\
+         netns-setup: asked for by netns_pre_up at /etc/conf.d/netns.mgmt:3; what it said stands above\n\
+         netns-setup: mgmt: nothing was done\n",
+    );
+    sandbox
+        .sh("[ ! -e /run/netns/mgmt ] && [ ! -e /run/said ]")
+        .ok();
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+}
+
+#[test]
+fn where_the_others_fail_it_is_said_and_nothing_is_undone() {
+    let sandbox =
+        sandbox("netns_post_up='kill -9 $$'\nnetns_pre_down=false\nnetns_post_down=nowhere\n");
+    let run = setup(&sandbox, "up mgmt").code(111);
+    assert_eq!(
+        run.stderr,
+        "netns-setup: mgmt: the command of netns_post_up was ended by signal 9\n\
+         netns-setup: asked for by netns_post_up at /etc/conf.d/netns.mgmt:3; what it said stands above\n\
+         netns-setup: mgmt: the namespace is ready, and stays so\n"
+    );
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+    setup(&sandbox, "up mgmt").ok().stdout("").stderr("");
+    let run = setup(&sandbox, "down mgmt").ok();
+    let says = |text: &str| assert!(run.stderr.contains(text), "{run}");
+    says("the command of netns_pre_down ended with exit code 1\n");
+    says("the command of netns_post_down ended with exit code 127\n");
+    says("nowhere: not found\n");
+    sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
+}
+
+#[test]
+fn a_hook_may_call_netns_setup_and_netns_exec_of_the_same_namespace() {
+    let calls = format!(
+        "{NETNS_SETUP} status mgmt; {NETNS_EXEC} mgmt true; {NETNS_SETUP} plan mgmt >/dev/null"
+    );
+    let sandbox = sandbox(&format!(
+        "netns_pre_up='{calls}'\nnetns_post_up='{calls} && {NETNS_SETUP} reload mgmt'\n\
+         netns_pre_down='{calls}'\nnetns_post_down='{NETNS_SETUP} status mgmt || :'\n"
+    ));
+    let run = setup(&sandbox, "up mgmt").ok();
+    assert!(
+        run.stderr.contains("mgmt: there is no such namespace\n"),
+        "{run}"
+    );
+    assert!(
+        run.stderr.contains("mgmt: ready, as its settings say"),
+        "{run}"
+    );
+    setup(&sandbox, "down mgmt").ok();
+}
+
+#[test]
+fn one_that_never_ends_keeps_nobody_from_looking() {
+    let sandbox = sandbox("netns_post_up='touch /run/said; exec sleep 1000'\n");
+    let mut up = sandbox.spawn(&[NETNS_SETUP, "up", "mgmt"]);
+    assert!(wait_until(LIMIT, || sandbox.read("/run/said").is_some()));
+    setup(&sandbox, "status mgmt").ok();
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+    setup(&sandbox, "reload mgmt").ok();
+    let inside =
+        "for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" != sleep ] || kill ${p#/proc/}; done";
+    sandbox.sh(inside).ok();
+    assert_eq!(up.ended(), Some(111));
+}
+
+#[test]
+fn forced_down_waits_for_none() {
+    let sandbox = sandbox("netns_pre_down='sleep 1000; :'\nnetns_post_down='sleep 1000; :'\n");
+    setup(&sandbox, "up mgmt").ok();
+    let run = setup(&sandbox, "down --force mgmt").ok();
+    for hook in ["pre_down", "post_down"] {
+        let said = format!("mgmt: the command of netns_{hook} took more than 3 s and was ended\n");
+        assert!(run.stderr.contains(&said), "{run}");
+    }
+    sandbox.sh("! grep -qs sleep /proc/[0-9]*/comm").ok();
+    sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
+}
+
+/// Nothing of ours gets into it.
+#[test]
+fn its_world_is_the_same_however_netns_setup_was_called() {
+    let sandbox = sandbox(
+        "netns_pre_up='(env | grep -v ^_= | sort; pwd; ls -l /proc/self/fd; grep Sig[BI] /proc/self/status) >/run/said'\n",
+    );
+    let open = File::open("/").unwrap();
+    fcntl(&open, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    let up = |command: &mut Command| {
+        command
+            .env("SECRET", "1")
+            .env("PATH", "/nowhere")
+            .env("LD_PRELOAD", "/nowhere");
+        command.env_remove("LD_PRELOAD").current_dir("/run");
+    };
+    assert!(open.as_raw_fd() > 2);
+    let run: Run = sandbox.run_with(&[NETNS_SETUP, "up", "mgmt"], up);
+    run.ok();
+    let said = said(&sandbox);
+    let (environment, rest) = said.split_once("/\n").unwrap_or((&said, ""));
+    assert!(
+        said.starts_with("NETNS_NAME=mgmt\nPATH=/usr/local/sbin:"),
+        "{said}"
+    );
+    assert!(!environment.contains("SECRET"), "{said}");
+    assert!(rest.contains("0 -> /dev/null"), "{said}");
+    // 0, 1, 2, and ls's own
+    assert_eq!(rest.matches(" -> ").count(), 4, "{said}");
+    assert!(rest.contains("SigBlk:\t0000000000000000"), "{said}");
+    // Those of the C library (32, 33) left out, and 13, which Rust programs ignore
+    let ignored = rest.split_once("SigIgn:\t").unwrap().1.trim();
+    let ignored = u64::from_str_radix(ignored, 16).unwrap();
+    assert_eq!(ignored & 0x7fff_ffff, 0, "{said}");
+}
+
+#[test]
+fn who_is_mended_by_another_comes_up_anew() {
+    let sandbox = Sandbox::new();
+    let one = |netns: &str, other: &str| {
+        let settings = format!(
+            "netns_links=eth0\ntype_eth0=veth\npeer_netns_eth0={other}\npeer_eth0=eth0\n\
+             netns_post_up='echo $NETNS_NAME >>/run/said'\n"
+        );
+        sandbox.write(&format!("/etc/conf.d/netns.{netns}"), &settings);
+    };
+    one("a", "b");
+    one("b", "a");
+    setup(&sandbox, "up a b").ok();
+    assert_eq!(said(&sandbox), "a\nb\n");
+    setup(&sandbox, "down b").ok();
+    setup(&sandbox, "up b").ok();
+    assert_eq!(said(&sandbox), "a\nb\n");
+}
