@@ -159,6 +159,10 @@ fn dump(want: &Want) -> String {
         let line = route.asked.as_ref().unwrap().place.line;
         writeln!(out, "route {route} (line {line})").unwrap();
     }
+    for rule in &want.state.policy {
+        let line = rule.asked.as_ref().unwrap().place.line;
+        writeln!(out, "policy rule {rule} (line {line})").unwrap();
+    }
     for sysctl in &want.state.sysctls {
         let line = sysctl.asked.as_ref().unwrap().place.line;
         let missing = if sysctl.value.optional { "-" } else { "" };

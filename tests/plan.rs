@@ -88,6 +88,7 @@ fn essence(state: &State) -> BTreeSet<String> {
         lines.extend(link.addresses.iter().map(|a| format!("{at} {a}")));
     }
     lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
+    lines.extend(state.policy.iter().map(|r| r.to_string()));
     lines.extend(state.sysctls.iter().map(|s| s.to_string()));
     lines.extend(state.rules.iter().map(|r| format!("{:?}", r.value.text)));
     lines.insert(format!(
@@ -124,6 +125,9 @@ fn holds(want: &State, have: &State) {
                 link.name
             );
         }
+    }
+    for rule in &want.policy {
+        assert!(have.policy.contains(rule), "{rule}");
     }
     for sysctl in want.sysctls.iter().filter(|s| !s.value.optional) {
         assert!(have.sysctls.contains(sysctl), "{sysctl}");

@@ -56,6 +56,9 @@ impl Kernel {
             }
             state.routes.extend(self.routes(view)?);
         }
+        if netns {
+            state.policy = self.policy()?;
+        }
         let mut sysctls = about.sysctls.clone();
         if state.is_bare() {
             sysctls.extend(Sysctl::closed().map(|closed| (closed.at, closed.key)));

@@ -53,6 +53,8 @@ impl Kernel {
             Step::AddRoute(route) => self.add_route(route, false),
             Step::ReplaceRoute(route) => self.add_route(route, true),
             Step::DelRoute(route) => self.del_route(route),
+            Step::AddPolicy(rule) => self.add_policy(rule),
+            Step::DelPolicy(rule) => self.del_policy(rule),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::LoadRules { new, old } => self.load_rules(new, old.as_deref()),
             Step::UnloadRules(old) => self.unload_rules(old),

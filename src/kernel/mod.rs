@@ -14,6 +14,7 @@ mod make;
 pub mod netns;
 mod options;
 mod others;
+mod policy;
 pub mod processes;
 mod read;
 mod rules;

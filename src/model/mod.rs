@@ -6,10 +6,12 @@ pub mod address;
 pub mod build;
 pub mod link;
 pub mod made;
+pub mod policy;
 pub mod route;
 pub mod rules;
 pub mod sysctl;
 pub mod types;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,6 +23,7 @@ pub use address::Address;
 pub use build::{Context, Want};
 pub use link::{Kind, Link, Mac};
 pub use made::Made;
+pub use policy::PolicyRule;
 pub use route::{Route, RouteKind};
 pub use rules::{Rules, Tool};
 pub use sysctl::{Sysctl, SysctlKey};
@@ -61,6 +64,8 @@ pub struct State {
     pub links: Vec<Link>,
     /// Of all links and tables, the blackholes among them.
     pub routes: Vec<At<Route>>,
+    /// The rules that say in which table a route is looked for.
+    pub policy: Vec<At<PolicyRule>>,
     /// The rules of its firewall: of what is there, those that we loaded.
     pub rules: Vec<At<Rules>>,
     /// Of what is there, those that were asked about and can be read.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::model::made::Value;
 use crate::model::types::{Below, Form};
-use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, Rules, Sysctl, Tool, Where};
+use crate::model::{
+    Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Tool, Where,
+};
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
 
@@ -65,6 +67,10 @@ pub enum Step {
     ReplaceRoute(Route),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
+    /// Equivalent to `ip rule add RULE`.
+    AddPolicy(PolicyRule),
+    /// Equivalent to `ip rule delete RULE`.
+    DelPolicy(PolicyRule),
     /// Equivalent to `ip netns exec NAME sysctl -w KEY=VALUE`.
     SetSysctl(Sysctl),
     /// Equivalent to `ip netns exec NAME nft -f FILE`, or to what ipset, iptables-restore
@@ -111,6 +117,8 @@ impl Change {
             Step::AddRoute(route) => self::route(netns, "add", route),
             Step::ReplaceRoute(route) => self::route(netns, "replace", route),
             Step::DelRoute(route) => self::route(netns, "delete", route),
+            Step::AddPolicy(rule) => policy(netns, "add", rule),
+            Step::DelPolicy(rule) => policy(netns, "delete", rule),
             Step::SetSysctl(sysctl) => set_sysctl(netns, sysctl),
             Step::LoadRules { new, .. } => load(netns, new),
             Step::UnloadRules(old) => unload(netns, old),
@@ -127,6 +135,11 @@ impl Change {
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }
     }
+}
+
+fn policy(netns: &NetnsName, verb: &str, rule: &PolicyRule) -> String {
+    let family = if rule.v6 { " -6" } else { "" };
+    format!("ip -n {netns}{family} rule {verb} {}", rule.words())
 }
 
 /// What need not be there is passed over by sysctl(8) too.

@@ -38,6 +38,12 @@ pub fn holds(want: &State, have: &State) -> Vec<Change> {
             asked: route.asked.clone(),
         });
     }
+    for rule in want.policy.iter().filter(|r| have.policy.contains(r)) {
+        held.push(Change {
+            step: Step::AddPolicy(rule.value.clone()),
+            asked: rule.asked.clone(),
+        });
+    }
     if let Some(text) = want
         .resolv_conf
         .as_ref()

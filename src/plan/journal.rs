@@ -4,7 +4,7 @@
 
 use super::{Change, Step};
 use crate::model::{
-    Address, Kind, Link, LinkAt, Route, Rules, State, Sysctl, SysctlKey, Tool, Where,
+    Address, Kind, Link, LinkAt, PolicyRule, Route, Rules, State, Sysctl, SysctlKey, Tool, Where,
 };
 use crate::name::LinkName;
 use crate::place::At;
@@ -59,6 +59,7 @@ impl Journal {
             }
             Step::AddAddress(link, address) => self.note_address(link, *address),
             Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
+            Step::AddPolicy(rule) => self.note_policy(rule),
             Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
             Step::LoadRules { new, .. } => self.note_rules(new),
             Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
@@ -89,6 +90,7 @@ impl Journal {
                 self.made(link).addresses.retain(|a| a.value != *address);
             }
             Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
+            Step::DelPolicy(rule) => self.made.policy.retain(|r| r.value != *rule),
             Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
             Step::UnloadRules(old) => self.forget_rules(old.tool),
             Step::RemoveResolvConf => self.made.resolv_conf = None,
@@ -164,6 +166,13 @@ impl Journal {
         self.made.routes.push(At::nobody(route.clone()));
     }
 
+    fn note_policy(&mut self, rule: &PolicyRule) {
+        let rule = At::nobody(rule.clone());
+        if !self.made.policy.contains(&rule) {
+            self.made.policy.push(rule);
+        }
+    }
+
     /// What is set to what it was before, or would be without us, is nothing of ours.
     fn note_sysctl(&mut self, sysctl: &Sysctl, have: &State) {
         let (at, key) = (&sysctl.at, &sysctl.key);
@@ -226,6 +235,7 @@ impl Journal {
             .routes
             .retain(|route| route.value.at != Where::Inside);
         self.made.rules.clear();
+        self.made.policy.clear();
         self.forget_sysctls(|sysctl| sysctl.at != Where::Inside, true);
         self.made.netns = false;
     }

@@ -3,7 +3,7 @@
 //!
 //! The order is the one in which the kernel accepts it, and in which nothing is open to
 //! the network before it is whole: the namespace, its sysctls, each link made or moved,
-//! masters, the firewall, then up (`lo` first), addresses, routes; what is no longer asked for goes
+//! masters, the firewall, then up (`lo` first), addresses, routes, policy rules; what is no longer asked for goes
 //! last, so that traffic over what stays is not cut.
 
 mod change;
@@ -12,6 +12,7 @@ mod holds;
 mod journal;
 mod links;
 mod options;
+mod policy;
 mod routes;
 mod rules;
 mod sysctls;
@@ -106,6 +107,7 @@ pub fn plan_what_can_be(
     plan.admin_states();
     plan.addresses();
     plan.routes();
+    plan.policy();
     plan.resolv_conf();
     if rest == Rest::Goes {
         plan.take_away();

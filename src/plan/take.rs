@@ -6,9 +6,10 @@ use super::{Plan, Step};
 use crate::model::{Address, Kind, Link, LinkAt, Where};
 
 impl Plan<'_> {
-    /// Routes first, then addresses, ports and links, the namespace last.
+    /// Policy rules and routes first, then addresses, ports and links, the namespace last.
     pub(super) fn take_away(&mut self) {
         self.mark_links();
+        self.take_policy();
         self.take_routes();
         self.take_addresses();
         self.take_masters();

@@ -15,6 +15,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
         let moved = route.value.dev.as_ref().is_some_and(moved);
         !(route.value.is_kernels() || route.value.at == Where::Host && moved)
     });
+    want.policy.retain(|rule| !rule.value.is_kernels());
     // What a namespace would have had that was not there
     let there = |at: &Where| before.netns || *at != Where::Inside;
     want.sysctls.retain(|sysctl| there(&sysctl.value.at));

@@ -44,6 +44,11 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
             routes.append(where_text(&route.value.at), route.value.to_string());
         }
         ini.entry(Some(format!("{word} routes"))).or_insert(routes);
+        let mut policy = Properties::new();
+        for rule in &state.policy {
+            policy.append("inside", rule.value.to_string());
+        }
+        ini.entry(Some(format!("{word} policy"))).or_insert(policy);
         let mut sysctls = Properties::new();
         for sysctl in state.sysctls.iter().map(|sysctl| &sysctl.value) {
             let text = format!("{} {}", sysctl.key.path(), sysctl.value);
@@ -89,6 +94,7 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
         };
         match &words[1..] {
             ["routes"] => read_routes(state, properties)?,
+            ["policy"] => read_policy(state, properties)?,
             ["sysctls"] => read_sysctls(state, properties)?,
             [name, at @ ..] => {
                 let at = where_of(&at.join(" "))?;
@@ -227,6 +233,15 @@ fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
             at: where_of(at)?,
             ..route
         }));
+    }
+    Ok(())
+}
+
+fn read_policy(state: &mut State, section: &Properties) -> Result<(), String> {
+    for (_, text) in section.iter() {
+        let rule = text.parse();
+        let rule = rule.map_err(|e: TextError| format!("policy rule {text} {}", e.wrong))?;
+        state.policy.push(At::nobody(rule));
     }
     Ok(())
 }

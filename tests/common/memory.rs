@@ -64,6 +64,14 @@ impl Memory {
                 self.state.rules.retain(|rules| rules.value != **old);
                 Ok(())
             }
+            Step::AddPolicy(rule) => {
+                let rule = At::nobody(rule.clone());
+                match self.state.policy.contains(&rule) || !self.state.netns {
+                    true => Err("File exists".into()),
+                    false => Ok(self.state.policy.push(rule)),
+                }
+            }
+            Step::DelPolicy(rule) => Ok(self.state.policy.retain(|r| r.value != *rule)),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::WriteResolvConf(text) => {
                 Ok(self.state.resolv_conf = Some(At::nobody(text.clone())))
@@ -140,6 +148,9 @@ impl Memory {
         lo.up = Some(false);
         lo.mtu = Some(At::nobody(65536));
         self.state.links.push(lo);
+        for rule in ["priority 32766 table main", "priority 32767 table default"] {
+            self.state.policy.push(At::nobody(rule.parse().unwrap()));
+        }
         // As on a router, which hands on what it is
         for (key, value) in [
             ("net/ipv4/ip_forward", "1"),
@@ -160,6 +171,7 @@ impl Memory {
         }
         self.state.netns = false;
         self.state.rules.clear();
+        self.state.policy.clear();
         self.state.sysctls.retain(|s| s.value.at != Where::Inside);
         let inside: Vec<_> = self
             .state

@@ -150,8 +150,14 @@ pub fn settings() -> impl Strategy<Value = State> {
         ("net/ipv4/conf/theirs/rp_filter", "1"),
     ];
     let sysctls = proptest::sample::subsequence(keys.to_vec(), 0..=keys.len()).prop_shuffle();
-    let whole = (proptest::option::of("[a-z]{1,4}"), rules, sysctls);
-    (chosen, each, whole).prop_map(move |(chosen, each, (dns, rules, sysctls))| {
+    let policy = [
+        "priority 10 from 10.1.0.0/16 table 10",
+        "-6 priority 10 table 10",
+        "priority 32766 table main",
+    ];
+    let policy = proptest::sample::subsequence(policy.to_vec(), 0..=policy.len());
+    let whole = (proptest::option::of("[a-z]{1,4}"), rules, sysctls, policy);
+    (chosen, each, whole).prop_map(move |(chosen, each, (dns, rules, sysctls, policy))| {
         let rules = rules.map(|text| {
             At::nobody(Rules {
                 tool: Tool::Nftables,
@@ -166,6 +172,8 @@ pub fn settings() -> impl Strategy<Value = State> {
         };
         state.resolv_conf = dns.map(At::nobody);
         state.rules = rules.into_iter().collect();
+        let policy = policy.iter().map(|text| At::nobody(text.parse().unwrap()));
+        state.policy = policy.collect();
         for (key, value) in sysctls {
             let sysctl = Sysctl::new(Where::Inside, key.parse().unwrap(), value);
             let link = sysctl.key.link();

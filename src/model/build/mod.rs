@@ -10,6 +10,7 @@ mod kinds;
 mod links;
 mod masters;
 mod order;
+mod policy;
 mod resolv;
 mod routes;
 mod rules;
@@ -60,6 +61,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let (links, unread) = links::links(settings, context, &mut problems);
     let routes = routes::routes(settings, context, &mut problems);
     let resolv_conf = resolv::resolv_conf(settings, &mut problems);
+    let policy = policy::policy(settings, context, &mut problems);
     let sysctls = sysctls::sysctls(settings, &mut problems);
     let overlay = overlay(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
@@ -80,6 +82,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
             links,
             routes: routes.collect(),
             resolv_conf,
+            policy,
             rules: Vec::new(),
             sysctls,
         },

@@ -7,11 +7,11 @@ use std::str::FromStr;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::words::{
-    Family, NOT_BUILT, PROTOS, SCOPES, TABLES, Words, address, destination, dev, family_of, named,
-    not_built, number, once, value, via, wrong,
+    Family, NOT_BUILT, PROTOS, SCOPES, address, destination, family_of, not_built, via,
 };
 use super::{Names, Route, RouteKind, is_v4};
 use crate::model::TextError;
+use crate::model::words::{TABLES, Words, dev, named, number, once, value, wrong};
 use crate::name::LinkName;
 
 /// What the words say, before the family is known.

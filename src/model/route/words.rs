@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net};
 
 use crate::model::TextError;
-use crate::name::LinkName;
+use crate::model::words::{Words, value, wrong};
 
 /// Words of ip-route(8) that this version does not know what to do with.
 pub(super) const NOT_BUILT: [&str; 32] = [
@@ -45,7 +45,6 @@ pub(super) const NOT_BUILT: [&str; 32] = [
 ];
 
 /// linux/rtnetlink.h; the kernel knows them by number alone.
-pub(super) const TABLES: [(&str, u32); 3] = [("default", 253), ("main", 254), ("local", 255)];
 pub(super) const SCOPES: [(&str, u32); 4] =
     [("global", 0), ("site", 200), ("link", 253), ("host", 254)];
 pub(super) const PROTOS: [(&str, u32); 21] = [
@@ -77,11 +76,6 @@ pub(super) enum Family {
     V4,
     V6,
 }
-
-pub(super) type Words<'a> = std::vec::IntoIter<&'a str>;
-
-/// The names that are the same everywhere, and those of this machine.
-pub(super) type Known<'a> = (&'a [(&'a str, u32)], &'a [(String, u32)]);
 
 /// Words of which something must stand before: a destination.
 const OPTIONS: [&str; 8] = [
@@ -159,15 +153,6 @@ pub(super) fn via(words: &mut Words<'_>) -> Result<(Option<Family>, IpAddr), Tex
     }
 }
 
-pub(super) fn dev(text: &str) -> Result<LinkName, TextError> {
-    text.parse().or_else(|why| {
-        wrong(
-            format!(": {text} is not a name for a link: {why}"),
-            "expected the name of a link after dev",
-        )
-    })
-}
-
 pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, TextError> {
     let remedy = match text.parse::<IpNet>() {
         Ok(net) => format!("write {word} {}", net.addr()),
@@ -180,66 +165,9 @@ pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, TextError> {
         .or_else(|_| wrong(error, remedy))
 }
 
-/// A decimal number between these two: ip(8) would take `010` for 8.
-pub(super) fn number(word: &str, text: &str, least: u32, most: u32) -> Result<u32, TextError> {
-    let zeros = text.len() > 1 && text.starts_with('0');
-    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !zeros;
-    match text.parse() {
-        Ok(number) if plain && (least..=most).contains(&number) => Ok(number),
-        _ => wrong(
-            format!(": {word} {text} is not possible"),
-            format!("expected a decimal number from {least} to {most} after {word}"),
-        ),
-    }
-}
-
-/// A number between these two, or a name for one.
-pub(super) fn named(
-    word: &str,
-    text: &str,
-    (everywhere, here): Known<'_>,
-    (least, most): (u32, u32),
-) -> Result<u32, TextError> {
-    let everywhere = everywhere.iter().find(|(name, _)| *name == text);
-    let here = here.iter().find(|(name, _)| name == text);
-    match everywhere.map(|e| e.1).or(here.map(|e| e.1)) {
-        Some(number) if (least..=most).contains(&number) => Ok(number),
-        _ if text.starts_with(|c: char| c.is_ascii_digit()) => number(word, text, least, most),
-        _ => wrong(
-            format!(": {word} {text} is not known here"),
-            format!("expected a number, or a name that ip(8) knows, after {word}"),
-        ),
-    }
-}
-
-pub(super) fn value<'a>(word: &str, words: &mut Words<'a>) -> Result<&'a str, TextError> {
-    match words.next() {
-        Some(value) => Ok(value),
-        None => wrong(
-            format!(" ends after {word}"),
-            format!("expected a value after {word}"),
-        ),
-    }
-}
-
-pub(super) fn once<T>(word: &str, field: &mut Option<T>, value: T) -> Result<(), TextError> {
-    match field.replace(value) {
-        None => Ok(()),
-        Some(_) => wrong(format!(" says {word} twice"), "keep one of the two"),
-    }
-}
-
 pub(super) fn not_built<T>(word: &str) -> Result<T, TextError> {
     wrong(
         format!(": {word} is not built yet"),
         "this version knows via, dev, src, metric, table, scope, proto, mtu and onlink",
     )
-}
-
-pub(super) fn wrong<T>(
-    wrong: impl Into<String>,
-    remedy: impl Into<String>,
-) -> Result<T, TextError> {
-    let (wrong, remedy) = (wrong.into(), remedy.into());
-    Err(TextError { wrong, remedy })
 }
