@@ -60,7 +60,8 @@ impl Kernel {
             state.policy = self.policy()?;
         }
         let mut sysctls = about.sysctls.clone();
-        if state.is_bare() {
+        sysctls.retain(|(at, _)| netns || *at != Where::Inside);
+        if netns && state.is_bare() {
             sysctls.extend(Sysctl::closed().map(|closed| (closed.at, closed.key)));
         }
         state.sysctls = self.sysctls(&sysctls)?;
