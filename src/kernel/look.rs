@@ -40,6 +40,7 @@ impl Kernel {
         if let files::ResolvConf::Ours(text) = files::look(&self.netns)? {
             state.resolv_conf = Some(At::nobody(text));
         }
+        self.indexes.clear();
         let views = self.views(&about.links, state.netns)?;
         for view in &views {
             if let Where::Netns(other) = &view.at {
@@ -54,7 +55,7 @@ impl Kernel {
                 link.addresses = addresses.remove(&message.header.index).unwrap_or_default();
                 state.links.push(link);
             }
-            state.routes.extend(self.routes(view)?);
+            state.routes.extend(self.routes(view, &about.routed)?);
         }
         if netns {
             state.policy = self.policy()?;
@@ -105,6 +106,11 @@ impl Kernel {
             Ok(links)
         })?;
         let mut names: Names = links.iter().filter_map(read::name).collect();
+        let indexes = names.iter().map(|(index, name)| {
+            let (at, name) = (at.clone(), name.clone());
+            (LinkAt { at, name }, *index)
+        });
+        self.indexes.extend(indexes);
         // What a link belongs to has to do with it too: it may have to go back there
         let masters: Vec<u32> = links.iter().filter_map(read::master).collect();
         for master in masters {
@@ -163,10 +169,20 @@ impl Kernel {
         })
     }
 
-    fn routes(&mut self, view: &View) -> Result<Vec<At<crate::model::Route>>, Refusal> {
+    /// All of the namespace, elsewhere those of these links.
+    fn routes(
+        &mut self,
+        view: &View,
+        routed: &BTreeSet<LinkAt>,
+    ) -> Result<Vec<At<crate::model::Route>>, Refusal> {
         let handle = self.socket(&view.at)?.handle.clone();
         let inside = view.at == Where::Inside;
-        let links: Vec<u32> = view.links.iter().map(|link| link.header.index).collect();
+        let is_routed = |name: &LinkName| {
+            let mut there = routed.iter().filter(|link| link.at == view.at);
+            there.any(|link| link.name == *name)
+        };
+        let links = view.names.iter().filter(|(_, name)| is_routed(name));
+        let links: Vec<u32> = links.map(|(index, _)| *index).collect();
         self.runtime.block_on(async {
             let mut found = Vec::new();
             for family in [AddressFamily::Inet, AddressFamily::Inet6] {

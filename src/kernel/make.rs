@@ -20,8 +20,16 @@ impl Kernel {
     /// Make one change.
     pub fn make(&mut self, step: &Step) -> Result<(), Refusal> {
         log::debug!("make {step:?}");
+        let done = self.make_it(step);
+        if let Step::DelNetns | Step::DelOther(_) | Step::DelLink(_) | Step::MoveLink(..) = step {
+            self.indexes.clear();
+        }
+        done
+    }
+
+    fn make_it(&mut self, step: &Step) -> Result<(), Refusal> {
         match step {
-            Step::AddNetns => Ok(netns::add(self.netns.as_str())?),
+            Step::AddNetns => Ok(self.add_netns()?),
             Step::DelNetns => {
                 self.sockets.remove(&Where::Inside);
                 Ok(netns::delete(self.netns.as_str())?)
@@ -68,9 +76,13 @@ impl Kernel {
     }
 
     pub(super) fn index(&mut self, link: &LinkAt) -> Result<u32, Refusal> {
+        if let Some(index) = self.indexes.get(link) {
+            return Ok(*index);
+        }
         let handle = self.handle(&link.at)?;
         let found = self.runtime.block_on(link_named(&handle, &link.name))?;
         let found = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        self.indexes.insert(link.clone(), found.header.index);
         Ok(found.header.index)
     }
 

@@ -30,6 +30,8 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns};
 use rtnetlink::packet_core::{ErrorMessage, NlasIterator};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::proto::Connection;
 use rtnetlink::sys::AsyncSocket;
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::runtime::{Builder, Runtime};
@@ -53,6 +55,9 @@ pub struct Refusal {
 pub struct About {
     /// The links of other namespaces.
     pub links: BTreeSet<LinkAt>,
+    /// Those of them whose routes are asked about too: the kernel goes through all routes
+    /// of a namespace to find those of a link.
+    pub routed: BTreeSet<LinkAt>,
     /// The sysctls.
     pub sysctls: BTreeSet<SysctlAt>,
 }
@@ -62,6 +67,8 @@ pub struct Kernel {
     runtime: Runtime,
     netns: NetnsName,
     sockets: BTreeMap<Where, Socket>,
+    /// The numbers of links, as far as they have been looked at and cannot have changed.
+    indexes: BTreeMap<LinkAt, u32>,
 }
 
 /// A namespace, and a netlink socket in it.
@@ -79,6 +86,7 @@ impl Kernel {
             runtime,
             netns,
             sockets: BTreeMap::new(),
+            indexes: BTreeMap::new(),
         })
     }
 
@@ -86,7 +94,11 @@ impl Kernel {
     fn socket(&mut self, at: &Where) -> io::Result<&Socket> {
         if !self.sockets.contains_key(at) {
             let netns = self.open(at)?;
-            let handle = self.connect(&netns, &[])?.0;
+            let handle = match at {
+                // Where this thread is: it need not send another one there
+                Where::Host => self.spawned(self.connect_here(&[])?).0,
+                _ => self.connect(&netns, &[])?.0,
+            };
             self.sockets.insert(at.clone(), Socket { netns, handle });
         }
         self.sockets
@@ -100,18 +112,33 @@ impl Kernel {
 
     /// A netlink socket opened in a namespace by a thread that joins it and ends.
     fn connect(&self, netns: &File, groups: &[MulticastGroup]) -> io::Result<(Handle, Events)> {
-        let runtime = self.runtime.handle();
-        let (connection, handle, events) = in_netns(netns, || {
-            let _inside = runtime.enter();
-            let mut new = rtnetlink::new_multicast_connection(groups)?;
-            let socket = new.0.socket_mut().socket_mut();
-            socket.set_ext_ack(true)?;
-            socket.set_cap_ack(true)?;
-            socket.set_netlink_get_strict_chk(true)?;
-            Ok(new)
-        })?;
+        let new = in_netns(netns, || self.connect_here(groups))?;
+        Ok(self.spawned(new))
+    }
+
+    /// A netlink socket in the namespace of the thread that calls this.
+    fn connect_here(&self, groups: &[MulticastGroup]) -> io::Result<New> {
+        let _inside = self.runtime.enter();
+        let mut new = rtnetlink::new_multicast_connection(groups)?;
+        let socket = new.0.socket_mut().socket_mut();
+        socket.set_ext_ack(true)?;
+        socket.set_cap_ack(true)?;
+        socket.set_netlink_get_strict_chk(true)?;
+        Ok(new)
+    }
+
+    fn spawned(&self, (connection, handle, events): New) -> (Handle, Events) {
         self.runtime.spawn(connection);
-        Ok((handle, events))
+        (handle, events)
+    }
+
+    /// Make the namespace. The thread that is in it anyhow opens the socket.
+    fn add_netns(&mut self) -> io::Result<()> {
+        let new = netns::add(self.netns.as_str(), || self.connect_here(&[]))?;
+        let netns = self.open(&Where::Inside)?;
+        let handle = self.spawned(new).0;
+        self.sockets.insert(Where::Inside, Socket { netns, handle });
+        Ok(())
     }
 }
 
@@ -124,9 +151,12 @@ pub fn open(netns: &NetnsName, at: &Where) -> io::Result<File> {
     }
 }
 
+/// A socket, what makes requests of it, and what it is told.
+type New = (Connection<RouteNetlinkMessage>, Handle, Events);
+
 /// What a socket is told without having asked.
 type Events = futures_channel::mpsc::UnboundedReceiver<(
-    rtnetlink::packet_core::NetlinkMessage<rtnetlink::packet_route::RouteNetlinkMessage>,
+    rtnetlink::packet_core::NetlinkMessage<RouteNetlinkMessage>,
     rtnetlink::sys::SocketAddr,
 )>;
 

@@ -84,7 +84,8 @@ pub fn birth(name: &str) -> io::Result<Birth> {
 }
 
 /// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.
-pub fn add(name: &str) -> io::Result<()> {
+/// `act` is done by the thread that is in it, once it has its name.
+pub fn add<T: Send>(name: &str, act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     let _lock = lock()?;
     if there(name)? == There::Stale {
         fs::remove_file(path(name))?;
@@ -95,9 +96,11 @@ pub fn add(name: &str) -> io::Result<()> {
         .create_new(true)
         .mode(0o000)
         .open(&path)?;
-    let bound = thread::scope(|scope| scope.spawn(|| bind_new(&path)).join());
-    let bound = bound.unwrap_or_else(|_| Err(io::Error::other("the thread ended badly")));
-    bound.inspect_err(|_| {
+    let work = || bind_new(&path).and_then(|()| act());
+    let done = thread::scope(|scope| scope.spawn(work).join());
+    let done = done.unwrap_or_else(|_| Err(io::Error::other("the thread ended badly")));
+    done.inspect_err(|_| {
+        let _ = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
         let _ = fs::remove_file(&path);
     })
 }

@@ -2,6 +2,7 @@
 //! What a verb decides is here; what a stage knows is not.
 
 pub mod apply;
+mod asked;
 mod down;
 mod hooks;
 mod journal;
@@ -25,17 +26,17 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::geteuid;
 
 use apply::{Failure, Why};
+use asked::asked;
 use store::Store;
 use ties::Ties;
 use wanted::{context, settings, tell};
 
 use crate::conf;
 use crate::exit;
-use crate::kernel::{About, Kernel};
+use crate::kernel::Kernel;
 use crate::model::build::Want;
-use crate::model::{Kind, LinkAt, State, Where};
 use crate::name::NetnsName;
-use crate::place::{At, Problem};
+use crate::place::Problem;
 use crate::plan::Journal;
 
 /// How long another netns-setup on the same namespace is waited for.
@@ -181,47 +182,6 @@ fn hold_signals() -> SigSet {
     let held = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
     let _ = held.thread_block();
     held
-}
-
-/// The links of other namespaces, and the sysctls, that have to do with this one.
-fn asked(want: &State, journal: &Journal) -> About {
-    let mut asked = BTreeSet::new();
-    let ours = journal.made.links.iter().chain(&journal.before.links);
-    for link in want.links.iter().chain(ours) {
-        asked.insert(link.link_at());
-        match &link.kind {
-            Kind::Physical => {
-                asked.insert(LinkAt {
-                    at: Where::Host,
-                    name: link.name.value.clone(),
-                });
-            }
-            // Where it was born, its own name is asked about if it lies on nothing
-            Kind::Made(made) => drop(asked.insert(LinkAt {
-                at: made.born.clone(),
-                name: made.parent.clone().unwrap_or(link.name.value.clone()),
-            })),
-            _ => {}
-        }
-        if let Some(master) = &link.master {
-            asked.insert(LinkAt {
-                at: link.at.clone(),
-                name: master.value.clone(),
-            });
-        }
-    }
-    asked.retain(|link| link.at != Where::Inside);
-    let sysctls = want.sysctls.iter().chain(&journal.made.sysctls);
-    let sysctls = sysctls.flat_map(|At { value, .. }| {
-        let keys = [Some(value.key.clone()), value.key.of_new_links()];
-        keys.into_iter()
-            .flatten()
-            .map(|key| (value.at.clone(), key))
-    });
-    About {
-        links: asked,
-        sysctls: sysctls.collect(),
-    }
 }
 
 /// Everything to change a namespace with; nobody else changes it while the store is held,

@@ -1,6 +1,7 @@
 //! The state folder of a namespace, `/run/netns-services/NAME`: its lock, its journal,
 //! and `ready`. Whoever holds a [`Store`] is the only one to change the namespace.
 
+use std::cell::RefCell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -22,6 +23,8 @@ use crate::state;
 pub struct Store {
     name: NetnsName,
     folder: PathBuf,
+    /// The journal as it was last written.
+    written: RefCell<String>,
     _lock: Flock<File>,
 }
 
@@ -89,6 +92,7 @@ impl Store {
             Ok(lock) if is_at(&lock, &path) => Ok(Store {
                 name: name.clone(),
                 folder,
+                written: RefCell::default(),
                 _lock: lock,
             }),
             Ok(_) => Err(ErrorKind::WouldBlock.into()),
@@ -118,6 +122,7 @@ impl Store {
                     return Ok(Store {
                         name: name.clone(),
                         folder,
+                        written: RefCell::default(),
                         _lock: lock,
                     });
                 }
@@ -145,7 +150,12 @@ impl Store {
             }
         }
         let netns = netns::birth(self.name.as_str()).ok();
-        self.replace(state::JOURNAL, &journal::write(journal, netns))
+        let text = journal::write(journal, netns);
+        if *self.written.borrow() != text {
+            self.replace(state::JOURNAL, &text)?;
+            self.written.replace(text);
+        }
+        Ok(())
     }
 
     /// Say that the namespace is whole, and how its files are laid over `/etc`.

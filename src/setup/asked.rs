@@ -1,0 +1,60 @@
+//! What is wanted and what is ours in, what the kernel is asked about out. The host may
+//! have thousands of links and a router's tables: they are not read through.
+
+use std::collections::BTreeSet;
+
+use crate::kernel::About;
+use crate::model::{Kind, Link, LinkAt, State, Where};
+use crate::place::At;
+use crate::plan::Journal;
+
+/// The links of other namespaces, and the sysctls, that have to do with this one.
+pub fn asked(want: &State, journal: &Journal) -> About {
+    let (mut asked, mut routed) = (BTreeSet::new(), BTreeSet::new());
+    let ours = journal.made.links.iter().chain(&journal.before.links);
+    for link in want.links.iter().chain(ours) {
+        asked.insert(link.link_at());
+        match &link.kind {
+            Kind::Physical => {
+                let host = LinkAt {
+                    at: Where::Host,
+                    name: link.name.value.clone(),
+                };
+                asked.insert(host.clone());
+                routed.insert(host);
+            }
+            // Where it was born, its own name is asked about if it lies on nothing
+            Kind::Made(made) => drop(asked.insert(LinkAt {
+                at: made.born.clone(),
+                name: made.parent.clone().unwrap_or(link.name.value.clone()),
+            })),
+            _ => {}
+        }
+        if let Some(master) = &link.master {
+            asked.insert(LinkAt {
+                at: link.at.clone(),
+                name: master.value.clone(),
+            });
+        }
+    }
+    asked.retain(|link| link.at != Where::Inside);
+    // What is moved takes its routes along; of others only a route of ours matters
+    routed.extend(journal.before.links.iter().map(Link::link_at));
+    let routes = want.routes.iter().chain(&journal.made.routes);
+    routed.extend(routes.filter_map(|At { value, .. }| {
+        let (at, name) = (value.at.clone(), value.dev.clone()?);
+        Some(LinkAt { at, name })
+    }));
+    let sysctls = want.sysctls.iter().chain(&journal.made.sysctls);
+    let sysctls = sysctls.flat_map(|At { value, .. }| {
+        let keys = [Some(value.key.clone()), value.key.of_new_links()];
+        keys.into_iter()
+            .flatten()
+            .map(|key| (value.at.clone(), key))
+    });
+    About {
+        links: asked,
+        routed,
+        sysctls: sysctls.collect(),
+    }
+}
