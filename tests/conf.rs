@@ -152,6 +152,9 @@ fn mgmt() -> NetnsName {
 /// All of what is wanted, with the line that asked for each thing.
 fn dump(want: &Want) -> String {
     let mut out = format!("namespace {}, overlay {}\n", want.name, want.overlay);
+    if let Some(attach) = &want.attach {
+        writeln!(out, "attach {attach}").unwrap();
+    }
     for link in &want.state.links {
         dump_link(&mut out, link);
     }

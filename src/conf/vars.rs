@@ -115,7 +115,7 @@ pub const ALL: &[Var] = &[
     netns("netns_sysctl", "", "kernel settings, key=value, one a line, set inside"),
     netns("netns_masquerade", "no", "reach the world through the host").later(),
     netns("netns_publish", "", "ports of the host that lead inside, such as tcp/8080:80").later(),
-    netns("netns_attach", "", "name a namespace that exists, such as pid:812, instead of making one").later(),
+    netns("netns_attach", "", "name a namespace that exists, such as pid:812, instead of making one"),
     netns("netns_ipset", "/etc/netns/NAME/ipset.conf", "sets to load before the first link comes up"),
     netns("netns_iptables", "/etc/netns/NAME/iptables/rules.v4", "IPv4 rules to load before the first link comes up"),
     netns("netns_ip6tables", "/etc/netns/NAME/iptables/rules.v6", "IPv6 rules to load before the first link comes up"),

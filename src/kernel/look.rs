@@ -41,7 +41,7 @@ impl Kernel {
             state.resolv_conf = Some(At::nobody(text));
         }
         self.indexes.clear();
-        let views = self.views(&about.links, state.netns)?;
+        let views = self.views(&about.links, state.netns || self.source.is_some())?;
         for view in &views {
             if let Where::Netns(other) = &view.at {
                 state.others.insert(other.clone());

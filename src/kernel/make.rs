@@ -34,6 +34,11 @@ impl Kernel {
                 self.sockets.remove(&Where::Inside);
                 Ok(netns::delete(self.netns.as_str())?)
             }
+            Step::Attach(_) => self.give_name(),
+            Step::Detach => {
+                self.sockets.remove(&Where::Inside);
+                Ok(netns::delete(self.netns.as_str())?)
+            }
             Step::AddOther(other) => self.add_other(other),
             Step::DelOther(other) => self.del_other(other),
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),

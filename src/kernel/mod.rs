@@ -66,6 +66,8 @@ pub struct About {
 pub struct Kernel {
     runtime: Runtime,
     netns: NetnsName,
+    /// The namespace that has been given the name, or is to be.
+    source: Option<File>,
     sockets: BTreeMap<Where, Socket>,
     /// The numbers of links, as far as they have been looked at and cannot have changed.
     indexes: BTreeMap<LinkAt, u32>,
@@ -85,6 +87,7 @@ impl Kernel {
         Ok(Kernel {
             runtime,
             netns,
+            source: None,
             sockets: BTreeMap::new(),
             indexes: BTreeMap::new(),
         })
@@ -107,7 +110,10 @@ impl Kernel {
     }
 
     fn open(&self, at: &Where) -> io::Result<File> {
-        open(&self.netns, at)
+        match &self.source {
+            Some(source) if *at == Where::Inside => source.try_clone(),
+            _ => open(&self.netns, at),
+        }
     }
 
     /// A netlink socket opened in a namespace by a thread that joins it and ends.

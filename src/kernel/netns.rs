@@ -3,6 +3,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -86,6 +87,15 @@ pub fn birth(name: &str) -> io::Result<Birth> {
 /// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.
 /// `act` is done by the thread that is in it, once it has its name.
 pub fn add<T: Send>(name: &str, act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    add_by(name, |path| {
+        let work = || bind_new(path).and_then(|()| act());
+        let done = thread::scope(|scope| scope.spawn(work).join());
+        done.unwrap_or_else(|_| Err(io::Error::other("the thread ended badly")))
+    })
+}
+
+/// `bind` binds a namespace over the new file.
+fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let _lock = lock()?;
     if there(name)? == There::Stale {
         fs::remove_file(path(name))?;
@@ -96,13 +106,46 @@ pub fn add<T: Send>(name: &str, act: impl FnOnce() -> io::Result<T> + Send) -> i
         .create_new(true)
         .mode(0o000)
         .open(&path)?;
-    let work = || bind_new(&path).and_then(|()| act());
-    let done = thread::scope(|scope| scope.spawn(work).join());
-    let done = done.unwrap_or_else(|_| Err(io::Error::other("the thread ended badly")));
-    done.inspect_err(|_| {
+    bind(&path).inspect_err(|_| {
         let _ = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
         let _ = fs::remove_file(&path);
     })
+}
+
+/// Open the network namespace that a file of nsfs stands for. What is none, or is one of
+/// another kind, is `InvalidData`.
+pub fn open_path(path: &str) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)?;
+    let is_one =
+        fstatfs(&file)?.filesystem_type() == NSFS && super::in_netns(&file, || Ok(())).is_ok();
+    match is_one {
+        true => Ok(file),
+        false => Err(ErrorKind::InvalidData.into()),
+    }
+}
+
+/// The two files stand for one namespace.
+pub fn is_same(one: &File, other: &File) -> bool {
+    let identity = |file: &File| file.metadata().map(|found| (found.dev(), found.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The namespace is the one that this process is in.
+pub fn is_hosts(namespace: &File) -> bool {
+    File::open("/proc/self/ns/net").is_ok_and(|own| is_same(&own, namespace))
+}
+
+/// Give a namespace a name, as `ip netns attach` does.
+pub fn attach(name: &str, namespace: &File) -> io::Result<()> {
+    let from = format!("/proc/self/fd/{}", namespace.as_raw_fd());
+    let bind = |path: &Path| {
+        let from = Some(Path::new(&from));
+        Ok(mount(from, path, NO_PATH, MsFlags::MS_BIND, NO_PATH)?)
+    };
+    add_by(name, bind)
 }
 
 /// On a thread of its own, which stays in the new namespace.

@@ -1,4 +1,9 @@
-//! Another namespace than the one that is set up, made so that a link can lead into it.
+//! Namespaces that are not simply made and set up: another one, made so that a link can
+//! lead into it, and one that is there already and is given the name.
+
+use std::fs::File;
+
+use nix::errno::Errno;
 
 use super::{Kernel, Refusal, netns};
 use crate::model::{Sysctl, Where};
@@ -24,6 +29,17 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// This namespace is what the name is to stand for.
+    pub fn attach(&mut self, source: File) {
+        self.source = Some(source);
+    }
+
+    pub(super) fn give_name(&mut self) -> Result<(), Refusal> {
+        let source = self.source.as_ref().ok_or(Errno::ENOENT);
+        let source = source.map_err(std::io::Error::from)?;
+        Ok(netns::attach(self.netns.as_str(), source)?)
     }
 
     /// Its name goes, as by `ip netns delete`.

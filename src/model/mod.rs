@@ -57,6 +57,9 @@ pub struct LinkAt {
 pub struct State {
     /// There is a namespace of this name.
     pub netns: bool,
+    /// The file, such as `/proc/812/ns/net`, of the namespace that is somebody else's and
+    /// has the name only by us; of what is there, nothing.
+    pub attached: Option<At<String>>,
     /// Other namespaces: of what is wanted, those that links lead into and that may be
     /// made for it; of what is there, those that were asked about.
     pub others: BTreeSet<NetnsName>,
@@ -102,7 +105,7 @@ impl State {
     /// just when it had been.
     pub fn is_bare(&self) -> bool {
         let up = |link: &Link| link.at == Where::Inside && link.up == Some(true);
-        !(self.netns && self.links.iter().any(up))
+        !self.links.iter().any(up)
     }
 }
 

@@ -28,6 +28,11 @@ pub enum Step {
     AddNetns,
     /// Equivalent to `ip netns delete NAME`.
     DelNetns,
+    /// Equivalent to `ip netns attach NAME PID`: the namespace that this file stands for,
+    /// `/proc/PID/ns/net`, is given the name.
+    Attach(String),
+    /// Equivalent to `ip netns delete NAME`: only the name goes.
+    Detach,
     /// Equivalent to `ip netns add OTHER`: another namespace, which nobody may use until
     /// its own settings have been met. It does not take over from the host what would
     /// open it ([`crate::model::Sysctl::closed`]).
@@ -95,6 +100,8 @@ impl Change {
         match &self.step {
             Step::AddNetns => format!("ip netns add {netns}"),
             Step::DelNetns => format!("ip netns delete {netns}"),
+            Step::Attach(path) => attach(netns, path),
+            Step::Detach => format!("ip netns delete {netns}"),
             Step::AddOther(other) => format!("ip netns add {other}"),
             Step::DelOther(other) => format!("ip netns delete {other}"),
             Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
@@ -156,6 +163,18 @@ fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
         false => format!(
             "{inside}sysctl{missing} -w '{}'",
             text.replace('\'', r"'\''")
+        ),
+    }
+}
+
+/// ip(8) takes a process alone.
+fn attach(netns: &NetnsName, path: &str) -> String {
+    let pid = path.strip_prefix("/proc/");
+    let pid = pid.and_then(|rest| rest.strip_suffix("/ns/net"));
+    match pid.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit())) {
+        Some(pid) => format!("ip netns attach {netns} {pid}"),
+        None => format!(
+            "mkdir -p /run/netns && touch /run/netns/{netns} && mount --bind {path} /run/netns/{netns}"
         ),
     }
 }

@@ -9,9 +9,15 @@ use crate::model::{Kind, Link, LinkAt, State, Where};
 pub fn holds(want: &State, have: &State) -> Vec<Change> {
     let mut held = Vec::new();
     if want.netns && have.netns {
-        held.push(Change {
-            step: Step::AddNetns,
-            asked: None,
+        held.push(match &want.attached {
+            Some(from) => Change {
+                step: Step::Attach(from.value.clone()),
+                asked: from.asked.clone(),
+            },
+            None => Change {
+                step: Step::AddNetns,
+                asked: None,
+            },
         });
     }
     for link in &want.links {

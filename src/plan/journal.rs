@@ -24,6 +24,7 @@ impl Journal {
     pub fn note(&mut self, change: &Change, have: &State) {
         match &change.step {
             Step::AddNetns => self.made.netns = true,
+            Step::Attach(from) => self.made.attached = Some(At::nobody(from.clone())),
             Step::AddOther(other) => drop(self.made.others.insert(other.clone())),
             Step::AddLink { link, peer } => {
                 for end in std::iter::once(link).chain(peer) {
@@ -70,7 +71,7 @@ impl Journal {
     /// Note that a change has been made: what it took away is nobody's any more.
     pub fn done(&mut self, change: &Change) {
         match &change.step {
-            Step::DelNetns => self.forget_netns(),
+            Step::DelNetns | Step::Detach => self.forget_netns(),
             Step::DelOther(other) => drop(self.made.others.remove(other)),
             Step::DelLink(link) => {
                 let other = self.made.link(&link.at, &link.name).map(|l| l.kind.clone());
@@ -195,7 +196,9 @@ impl Journal {
 
     /// What a key is if we are not asked to set it.
     fn without_us(&self, at: &Where, key: &SysctlKey, have: &State) -> Option<String> {
-        let new = *at == Where::Inside && (self.made.netns || !have.netns) && have.is_bare();
+        let owned = self.made.attached.is_none();
+        let new =
+            *at == Where::Inside && owned && (self.made.netns || !have.netns) && have.is_bare();
         let closed = Sysctl::closed().find(|closed| new && closed.key == *key);
         let found = closed.or_else(|| have.sysctl(at, key).cloned());
         found.map(|sysctl| sysctl.value)
@@ -238,6 +241,7 @@ impl Journal {
         self.made.policy.clear();
         self.forget_sysctls(|sysctl| sysctl.at != Where::Inside, true);
         self.made.netns = false;
+        self.made.attached = None;
     }
 
     /// The tables of the rules before these are there until these have been loaded.

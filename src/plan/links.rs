@@ -131,7 +131,9 @@ impl Plan<'_> {
             return;
         };
         let ours = self.journal.made.link(&there.at, &there.name).is_some();
-        if other.kind == Kind::Physical || !(ours || link.at == Where::Inside) {
+        if other.kind == Kind::Physical
+            || !(ours || link.at == Where::Inside && !self.is_attached())
+        {
             return self.obstacle(
                 &link.name.asked,
                 format!("there is another link {there}, which is not ours to delete"),

@@ -6,6 +6,7 @@
 //! masters, the firewall, then up (`lo` first), addresses, routes, policy rules; what is no longer asked for goes
 //! last, so that traffic over what stays is not cut.
 
+mod attach;
 mod change;
 mod dress;
 mod holds;
@@ -169,7 +170,10 @@ impl Plan<'_> {
 
     fn netns(&mut self) {
         if self.want.netns && !self.have.netns {
-            self.change(Step::AddNetns, None);
+            match &self.want.attached {
+                Some(from) => self.change(Step::Attach(from.value.clone()), from.asked.clone()),
+                None => self.change(Step::AddNetns, None),
+            }
         }
     }
 

@@ -21,6 +21,9 @@ impl Plan<'_> {
                 self.have.routes.iter().any(|have| {
                     have.value.key() == route.value.key() && !self.is_lost(&have.value)
                 });
+            if other && !self.may_replace(route) {
+                continue;
+            }
             let step = match other {
                 true => Step::ReplaceRoute(route.value.clone()),
                 false => Step::AddRoute(route.value.clone()),

@@ -9,7 +9,7 @@ impl Plan<'_> {
     /// With what keeps a namespace that we make from being what the host is.
     pub(super) fn sysctls(&mut self) {
         let (want, have) = (self.want, self.have);
-        let ours = !have.netns || self.journal.made.netns;
+        let ours = (!have.netns || self.journal.made.netns) && !self.is_attached();
         let closed = (want.netns && ours && have.is_bare()).then(Sysctl::closed);
         // Only what the kernel is known to have otherwise
         let differs = |closed: &Sysctl| {

@@ -20,6 +20,9 @@ impl Plan<'_> {
             true => self.change(Step::DelNetns, None),
             false => self.take_rules(),
         }
+        if !self.want.netns && self.have.netns && self.journal.made.attached.is_some() {
+            self.change(Step::Detach, None);
+        }
         self.take_others();
     }
 

@@ -19,6 +19,10 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     let mut ini = Ini::new();
     let made = if journal.made.netns { "yes" } else { "no" };
     ini.with_section(Some("namespace")).set("made", made);
+    if let Some(from) = &journal.made.attached {
+        ini.with_section(Some("namespace"))
+            .set("attached", from.value.as_str());
+    }
     if let Some(birth) = netns {
         ini.with_section(Some("namespace"))
             .set("identity", birth.to_string());
@@ -88,6 +92,8 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
             Some(&"before") => &mut journal.before,
             _ => {
                 netns = properties.get("identity").map(String::from);
+                let from = properties.get("attached");
+                journal.made.attached = from.map(|from| At::nobody(from.into()));
                 journal.made.netns = properties.get("made") == Some("yes");
                 continue;
             }

@@ -3,6 +3,7 @@
 
 pub mod apply;
 mod asked;
+mod attach;
 mod down;
 mod hooks;
 mod journal;

@@ -150,7 +150,7 @@ pub fn counted(number: usize, one: &str, more: &str) -> String {
 }
 
 /// A process chooses its own name: no control characters of it reach a terminal.
-fn printable(name: &str) -> String {
+pub fn printable(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_control() { '?' } else { c })
         .collect()

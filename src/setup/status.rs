@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::apply::{self, Failure};
-use super::{Call, asked, complain, context, look_on, report, say, settings, store, tell};
+use super::{Call, asked, attach, complain, context, look_on, report, say, settings, store, tell};
 use crate::exit;
 use crate::kernel::{netns, processes};
 use crate::model::{Kind, Link, Route, State, Where};
@@ -121,8 +121,17 @@ pub fn json(call: &Call) -> u8 {
 /// What there is, and the exit code that says how it is.
 fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
     let (journal, mut kernel) = look_on(name)?;
+    let mut unattached = Vec::new();
     let (want, wrong) = match settings(call, name, &context()) {
-        Ok(want) => (Some(journal.with_returns(want.state)), false),
+        Ok(want) => {
+            let mut state = journal.with_returns(want.state.clone());
+            unattached = match attach::prepare(&want, &mut state, &journal, &mut kernel) {
+                Ok(attach::Name::Right) => Vec::new(),
+                Ok(attach::Name::Earlier) => attach::earlier(&want, &journal),
+                Err(no) => report::why(name, &no.why),
+            };
+            (Some(state), false)
+        }
         Err(problems) => {
             tell(name, &problems);
             (None, true)
@@ -146,6 +155,7 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
                 status.obstacles = lines.collect();
             }
         }
+        status.obstacles.splice(0..0, unattached);
         if !status.is_as_wanted() {
             code = exit::DIFFERS;
         }
@@ -155,7 +165,9 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
 
 impl Status {
     fn is_as_wanted(&self) -> bool {
-        self.ready && self.differences.as_ref().is_some_and(Vec::is_empty)
+        self.ready
+            && self.obstacles.is_empty()
+            && self.differences.as_ref().is_some_and(Vec::is_empty)
     }
 }
 

@@ -2,11 +2,13 @@
 
 use super::apply::{Failure, Why, Work, look};
 use super::store::Store;
-use super::{Begun, Call, asked, begin, complain, hold_signals, hooks, look_on, report, say, ties};
+use super::{
+    Begun, Call, asked, attach, begin, complain, hold_signals, hooks, look_on, report, say, ties,
+};
 use crate::exit;
 use crate::kernel::Kernel;
-use crate::model::State;
 use crate::model::build::Want;
+use crate::model::{Kind, State, Where};
 use crate::name::NetnsName;
 use crate::plan::{Change, Journal, Rest, holds, plan as changes};
 
@@ -37,13 +39,17 @@ pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
     let Begun {
         ties,
         store,
-        journal,
+        mut journal,
         mut kernel,
     } = match begin(name, tied) {
         Ok(begun) => begun,
         Err(code) => return (code, false),
     };
-    let state = journal.with_returns(want.state.clone());
+    let mut state = journal.with_returns(want.state.clone());
+    let begun = (&store, &mut journal, &mut kernel);
+    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Rest::Goes) {
+        return (failed(name, store, &journal, &failure), true);
+    }
     let mut changed = false;
     let mut report = |change: &Change| {
         changed = true;
@@ -137,13 +143,42 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
 
 fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
     let (journal, mut kernel) = look_on(&want.name)?;
-    let state = journal.with_returns(want.state.clone());
+    let mut state = journal.with_returns(want.state.clone());
+    if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::Name::Earlier {
+        return planned_anew(want, &journal, kernel);
+    }
     let asked = asked(&state, &journal);
     let mut have = look(&mut kernel, &asked, &journal)?;
-    if !have.netns {
+    if !have.netns && state.attached.is_none() {
         have.sysctls
             .extend(Kernel::sysctls_of_a_new_one(&asked.sysctls));
     }
     let changes = changes(&state, &have, &journal, Rest::Goes).map_err(Why::Obstacles)?;
     Ok((state, have, changes))
+}
+
+/// What the name was on is given up, and another takes its place.
+fn planned_anew(
+    want: &Want,
+    journal: &Journal,
+    mut kernel: Kernel,
+) -> Result<(State, State, Vec<Change>), Failure> {
+    let nothing = journal.with_returns(State::default());
+    let have = look(&mut kernel, &asked(&nothing, journal), journal)?;
+    let mut all = changes(&nothing, &have, journal, Rest::Goes).map_err(Why::Obstacles)?;
+    let mut state = want.state.clone();
+    let mut kernel =
+        Kernel::new(want.name.clone()).map_err(|e| Why::Broken("cannot speak to the kernel", e))?;
+    let forgotten = Journal::default();
+    attach::look_past(want, &mut state, &mut kernel)?;
+    let mut have = look(&mut kernel, &asked(&state, &forgotten), &forgotten)?;
+    have.netns = false;
+    // What was made on the host is gone then, and what goes back to it is there
+    have.links.retain(|link| {
+        let made = journal.made.link(&link.at, &link.name.value);
+        link.at == Where::Inside || made.is_none_or(|made| made.kind == Kind::Physical)
+    });
+    have.links.extend(journal.before.links.iter().cloned());
+    all.extend(changes(&state, &have, &forgotten, Rest::Goes).map_err(Why::Obstacles)?);
+    Ok((state, have, all))
 }

@@ -57,8 +57,12 @@ fn fits_its_neighbours(
             continue;
         }
         let theirs = conf::read(&call.conf_dir, &other);
-        if let Ok(theirs) = theirs.and_then(|settings| build(&settings, context)) {
-            problems.extend(contradictions(want, &theirs));
+        let Ok(theirs) = theirs.and_then(|settings| build(&settings, context)) else {
+            continue;
+        };
+        problems.extend(contradictions(want, &theirs));
+        if theirs.attach.is_some() {
+            continue;
         }
         if want
             .state

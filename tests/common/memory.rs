@@ -24,6 +24,8 @@ impl Memory {
         match step {
             Step::AddNetns => self.add_netns(),
             Step::DelNetns => self.del_netns(),
+            Step::Attach(_) => self.add_netns(),
+            Step::Detach => self.del_netns(),
             Step::AddOther(other) => {
                 self.state.others.insert(other.clone());
                 Ok(())

@@ -3,6 +3,7 @@
 //! tested by calling it.
 
 mod addresses;
+mod attach;
 mod derived;
 mod gateways;
 mod hooks;
@@ -23,6 +24,7 @@ use crate::conf::Settings;
 use crate::name::NetnsName;
 use crate::place::{At, Place, Problem};
 
+pub use attach::Attach;
 pub use hooks::Hooks;
 pub use resolv::RESOLV_CONF_MARK;
 pub use rules::RuleFile;
@@ -50,6 +52,8 @@ pub struct Want {
     pub overlay: bool,
     /// The rules to load, in their order; the state gets them when they have been read.
     pub rule_files: Vec<RuleFile>,
+    /// Whose namespace is to be given the name, if it is not to be made.
+    pub attach: Option<At<Attach>>,
     /// What is run when it comes and goes.
     pub hooks: Hooks,
 }
@@ -64,6 +68,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let policy = policy::policy(settings, context, &mut problems);
     let sysctls = sysctls::sysctls(settings, &mut problems);
     let overlay = overlay(settings, &mut problems);
+    let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
@@ -78,6 +83,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         name: settings.name.clone(),
         state: State {
             netns: true,
+            attached: None,
             others: Default::default(),
             links,
             routes: routes.collect(),
@@ -88,6 +94,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         },
         overlay,
         rule_files,
+        attach,
         hooks: hooks::hooks(settings),
     })
 }

@@ -12,6 +12,7 @@ use crate::kernel::Refusal;
 use crate::name::NetnsName;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Why, Work};
+use crate::setup::attach;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
 use crate::setup::{Call, asked, complain, context, look_on, report, say, settings, tell};
@@ -130,8 +131,10 @@ impl Kept {
 
     fn mend(&mut self, store: &Store) -> Result<Mended, Why> {
         let name = self.want.name.clone();
-        let (journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
-        let state = journal.with_returns(self.want.state.clone());
+        let (mut journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
+        let mut state = journal.with_returns(self.want.state.clone());
+        let begun = (store, &mut journal, &mut kernel);
+        attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
         let made_anew = Cell::new(false);
         let mut report = |change: &Change| {
             made_anew.set(made_anew.get() || change.step == Step::AddNetns);

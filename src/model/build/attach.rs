@@ -1,0 +1,86 @@
+//! `netns_attach` in, whose namespace is to be given the name out. Who that is at the
+//! moment is not known here.
+
+use std::fmt;
+
+use crate::conf::{Setting, Settings};
+use crate::place::{At, Problem};
+
+/// Whose namespace it is. It prints as it is written in the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// That of a process.
+    Pid(u32),
+    /// The one that a file of nsfs stands for: an absolute path.
+    Path(String),
+    /// That of a container, by the name that the program knows it by.
+    Container {
+        /// `docker` or `podman`.
+        program: &'static str,
+        /// A name, or the beginning of an id.
+        name: String,
+    },
+}
+
+pub(super) fn attach(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<Attach>> {
+    let word = settings.get("netns_attach").map(Setting::whole)?;
+    match read(word.text) {
+        Ok(attach) => Some(word.at(attach)),
+        Err((wrong, remedy)) => {
+            problems.push(word.problem(wrong, remedy));
+            None
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Attach, (&'static str, &'static str)> {
+    let container = |program, name: &str| {
+        let letter = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        match name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(letter) {
+            true => Ok(Attach::Container {
+                program,
+                name: name.into(),
+            }),
+            false => Err((
+                "is not the name of a container",
+                "expected its name or id, as docker ps or podman ps lists them",
+            )),
+        }
+    };
+    match text.split_once(':') {
+        Some(("pid", number)) => match number.parse() {
+            Ok(pid) if pid > 0 && !number.starts_with('+') => Ok(Attach::Pid(pid)),
+            _ => Err((
+                "does not name a process",
+                "expected pid: and its number, such as pid:812",
+            )),
+        },
+        // It is printed as a word of sh
+        Some(("path", path)) => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "/_.,:@%+=-".contains(c);
+            match path.starts_with('/') && path.chars().all(plain) {
+                true => Ok(Attach::Path(path.into())),
+                false => Err((
+                    "is not the path of a namespace",
+                    "expected an absolute one without blanks, such as path:/proc/812/ns/net",
+                )),
+            }
+        }
+        Some(("docker", name)) => container("docker", name),
+        Some(("podman", name)) => container("podman", name),
+        _ => Err((
+            "does not say whose namespace",
+            "expected pid:812, path:/proc/812/ns/net, docker:NAME or podman:NAME",
+        )),
+    }
+}
+
+impl fmt::Display for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attach::Pid(pid) => write!(f, "pid:{pid}"),
+            Attach::Path(path) => write!(f, "path:{path}"),
+            Attach::Container { program, name } => write!(f, "{program}:{name}"),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! A namespace that is somebody else's and is given a name: the name is ours, and what we
+//! bring; nothing of its owner's is ever deleted or replaced.
+
+use super::Plan;
+use crate::model::Route;
+
+impl Plan<'_> {
+    /// The namespace is another's, who lives in it.
+    pub(super) fn is_attached(&self) -> bool {
+        self.want.attached.is_some() || self.journal.made.attached.is_some()
+    }
+
+    /// Another route of the same key may be replaced; if not, it is said.
+    pub(super) fn may_replace(&mut self, route: &crate::place::At<Route>) -> bool {
+        let key = route.value.key();
+        let ours = |made: &crate::place::At<Route>| made.value.key() == key;
+        let may = !self.is_attached() || self.journal.made.routes.iter().any(ours);
+        if !may {
+            self.obstacle(
+                &route.asked,
+                format!(
+                    "there is another route to {} with this metric, which is not ours to replace",
+                    route.value.dst
+                ),
+                "give this one another metric, or leave it out",
+            );
+        }
+        may
+    }
+}

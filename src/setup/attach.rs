@@ -1,0 +1,229 @@
+//! A namespace that is there already and is given a name: whose it is at the moment, and
+//! whether the name is on it, on an earlier one, or on something else.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::process::{Command, Stdio};
+
+use super::apply::{Failure, Why, Work};
+use super::store::Store;
+use super::{asked, report, say};
+use crate::kernel::{Kernel, netns};
+use crate::model::State;
+use crate::model::build::{Attach, Want};
+use crate::name::NetnsName;
+use crate::place::At;
+use crate::plan::{Change, Journal, Obstacle};
+
+/// The only PATH there is for docker and podman.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What the name is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// The namespace that is wanted, or nothing yet.
+    Right,
+    /// One that we gave it, and that is not the one that is wanted any more.
+    Earlier,
+}
+
+/// Have the kernel look at the namespace that is to get the name, if there is to be one;
+/// the state is told where it is.
+pub fn prepare(
+    want: &Want,
+    state: &mut State,
+    journal: &Journal,
+    kernel: &mut Kernel,
+) -> Result<Name, Failure> {
+    let Some(attach) = &want.attach else {
+        return Ok(match journal.made.attached {
+            Some(_) => Name::Earlier,
+            None => Name::Right,
+        });
+    };
+    let (path, file) = source(attach)?;
+    state.attached = Some(At {
+        value: path,
+        asked: attach.asked.clone(),
+    });
+    let name = has(attach, &want.name, journal, &file)?;
+    if name == Name::Right {
+        kernel.attach(file);
+    }
+    Ok(name)
+}
+
+/// As [`prepare`], whatever has the name now.
+pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<(), Failure> {
+    if let Some(attach) = &want.attach {
+        let (path, file) = source(attach)?;
+        state.attached = Some(At {
+            value: path,
+            asked: attach.asked.clone(),
+        });
+        kernel.attach(file);
+    }
+    Ok(())
+}
+
+/// As [`prepare`], and what has the name from an earlier time gives it up if `may`.
+pub fn take_over(
+    want: &Want,
+    state: &mut State,
+    begun: (&Store, &mut Journal, &mut Kernel),
+    may: bool,
+) -> Result<(), Failure> {
+    let (store, journal, kernel) = begun;
+    if prepare(want, state, journal, kernel)? == Name::Right {
+        return Ok(());
+    }
+    if !may {
+        return Err(Why::Obstacles(vec![has_earlier(want, journal)]).into());
+    }
+    let nothing = journal.with_returns(State::default());
+    let mut told = |change: &Change| say(&format!("+ {}", change.command(&want.name)));
+    let about = asked(&nothing, journal);
+    let mut work = Work::begin(store, kernel, journal.clone(), about, &mut told)?;
+    let refused = work.make_what_can_be(&nothing)?;
+    *journal = work.journal;
+    if let Some((change, refusal)) = refused.into_iter().next() {
+        return Err(Why::Refused(Box::new(change), refusal).into());
+    }
+    *kernel =
+        Kernel::new(want.name.clone()).map_err(|e| Why::Broken("cannot speak to the kernel", e))?;
+    *state = journal.with_returns(want.state.clone());
+    prepare(want, state, journal, kernel).map(drop)
+}
+
+/// What `status` says where the name is on an earlier one.
+pub fn earlier(want: &Want, journal: &Journal) -> Vec<String> {
+    let text = has_earlier(want, journal).to_string();
+    text.lines().map(String::from).collect()
+}
+
+fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
+    let name = &want.name;
+    let was = journal.made.attached.as_ref();
+    let was = was.map_or("", |was| &was.value);
+    let now = match &want.attach {
+        Some(attach) => format!("{attach} is another namespace now"),
+        None => "one of its own is wanted now".into(),
+    };
+    let asked = want.attach.as_ref().and_then(|attach| attach.asked.clone());
+    Obstacle {
+        asked,
+        wrong: format!("{name} still is the name of the namespace that {was} was, and {now}"),
+        remedy: format!(
+            "run netns-setup reload {name}: what was set up there is taken back, and the name \
+             goes over"
+        ),
+    }
+}
+
+/// Where it is, and the namespace.
+fn source(attach: &At<Attach>) -> Result<(String, File), Failure> {
+    let of = |pid: u32| format!("/proc/{pid}/ns/net");
+    let path = match &attach.value {
+        Attach::Pid(pid) => of(*pid),
+        Attach::Path(path) => path.clone(),
+        Attach::Container { program, name } => of(inspect(attach, program, name)?),
+    };
+    let wrong = |wrong, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
+    match netns::open_path(&path) {
+        Ok(file) if netns::is_hosts(&file) => wrong(
+            format!("{attach} is in the host's own namespace"),
+            "expected one that has a network namespace of its own",
+        ),
+        Ok(file) => Ok((path, file)),
+        Err(e) if e.kind() == ErrorKind::InvalidData => wrong(
+            format!("{path} is not a network namespace"),
+            "expected the file of one, such as /proc/812/ns/net",
+        ),
+        Err(e) if e.kind() == ErrorKind::NotFound => wrong(
+            match &attach.value {
+                Attach::Path(path) => format!("there is no {path}, or no more"),
+                _ => format!("the process of {attach} is gone"),
+            },
+            "start it, and correct the setting if it is another one now",
+        ),
+        Err(e) => wrong(format!("cannot open {path}: {e}"), "it takes root"),
+    }
+}
+
+/// The container's first process, as the program that runs it says.
+fn inspect(attach: &At<Attach>, program: &str, name: &str) -> Result<u32, Failure> {
+    let wrong = |wrong: String, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
+    let told = Command::new(program)
+        .args(["inspect", "--type", "container"])
+        .args(["--format", "{{.State.Pid}}", name])
+        .env_clear()
+        .env("PATH", PATH)
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output();
+    let told = match told {
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            return wrong(
+                format!("there is no program {program}"),
+                "install it, or say pid: or path:",
+            );
+        }
+        Err(e) => return wrong(format!("cannot run {program}: {e}"), "it takes root"),
+        Ok(told) => told,
+    };
+    if !told.status.success() {
+        let said = report::printable(String::from_utf8_lossy(&told.stderr).trim());
+        return wrong(
+            format!("{program} inspect {name} failed: {said}"),
+            "start the container, or correct its name",
+        );
+    }
+    let text = String::from_utf8_lossy(&told.stdout).trim().to_string();
+    match text.parse() {
+        Ok(0) => wrong(
+            format!("{attach} is not running"),
+            "start the container first",
+        ),
+        Ok(pid) => Ok(pid),
+        Err(_) => wrong(
+            format!(
+                "{program} inspect {name} printed {:?} and no number",
+                report::printable(&text)
+            ),
+            "expected its {{.State.Pid}}; say pid: instead",
+        ),
+    }
+}
+
+/// What the name is on; what is not ours is said.
+fn has(
+    attach: &At<Attach>,
+    name: &NetnsName,
+    journal: &Journal,
+    wanted: &File,
+) -> Result<Name, Failure> {
+    let there = netns::open(name.as_str());
+    match there {
+        Err(_) => Ok(Name::Right),
+        Ok(there) if netns::is_same(&there, wanted) => Ok(Name::Right),
+        Ok(_) if journal.made.attached.is_some() => Ok(Name::Earlier),
+        Ok(_) => Err(no(
+            &Some(attach.clone()),
+            match journal.made.netns {
+                true => format!("there is a namespace {name}, which netns-setup has made"),
+                false => format!("there is another namespace {name}, which is not ours"),
+            },
+            "take that one down first, or choose another name",
+        )),
+    }
+}
+
+fn no(attach: &Option<At<Attach>>, wrong: String, remedy: &str) -> Failure {
+    let asked = attach.as_ref().and_then(|attach| attach.asked.clone());
+    Why::Obstacles(vec![Obstacle {
+        asked,
+        wrong,
+        remedy: remedy.into(),
+    }])
+    .into()
+}
