@@ -7,3 +7,8 @@ mod testbed;
 fn a_card_goes_in_and_comes_back() {
     testbed::run_vm("alpine", "vm", "a_card_goes_in_and_comes_back");
 }
+
+#[test]
+fn every_type_of_link() {
+    testbed::run_vm("alpine", "vm", "every_type_of_link");
+}

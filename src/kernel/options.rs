@@ -65,6 +65,10 @@ fn below(of: &str) -> Option<u16> {
     }
 }
 
+/// IFLA_IPTUN_PROTO and IFLA_IPTUN_TTL.
+const IPTUN_PROTO: u16 = 9;
+const IPTUN_TTL: u16 = 4;
+
 /// GRE_KEY, most significant byte first.
 const GRE_KEY: [u8; 2] = [0x20, 0];
 
@@ -75,6 +79,14 @@ pub fn encode(made: &Made, parent: Option<u32>) -> Vec<u8> {
     let mut put = |kind: u16, bytes: &[u8]| attributes.push(DefaultNla::new(kind, bytes.to_vec()));
     if let (Some(kind), Some(index)) = (below(made.of.word), parent) {
         put(kind, &index.to_ne_bytes());
+    }
+    if matches!(made.of.word, "ipip" | "sit") {
+        // What ip-link(8) says where nothing is said: all that can be carried, and the TTL
+        // of what is carried
+        put(IPTUN_PROTO, &[0]);
+        if made.get("ttl").is_none() {
+            put(IPTUN_TTL, &[0]);
+        }
     }
     for (option, value) in &made.options {
         let Some((kind, code)) = attribute(made.of.word, option.word) else {

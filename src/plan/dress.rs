@@ -86,6 +86,12 @@ impl Plan<'_> {
                 );
                 continue;
             }
+            // A bond takes no slave that is up
+            let bond = self.now(&bridge).is_some_and(|l| l.kind.word() == "bond");
+            if bond && self.now(&there).is_some_and(|now| now.up == Some(true)) {
+                self.change(Step::SetUp(there.clone(), false), master.asked.clone());
+                self.is_down(&there);
+            }
             let step = Step::SetMaster(there, Some(master.value.clone()));
             self.change(step, master.asked.clone());
         }

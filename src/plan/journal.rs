@@ -2,6 +2,8 @@
 //! be read back from the kernel. Data and its bookkeeping; its text form is the stage
 //! above's.
 
+use std::collections::BTreeSet;
+
 use super::{Change, Step};
 use crate::model::{
     Address, Kind, Link, LinkAt, PolicyRule, Route, Rules, State, Sysctl, SysctlKey, Tool, Where,
@@ -16,6 +18,9 @@ pub struct Journal {
     pub made: State,
     /// Of the host: each link that we moved, and its routes, as they were.
     pub before: State,
+    /// Noted as to be made, where a link of that name is still to be deleted: its note is
+    /// of the new one by now.
+    anew: BTreeSet<LinkAt>,
 }
 
 impl Journal {
@@ -29,6 +34,9 @@ impl Journal {
             Step::AddLink { link, peer } => {
                 for end in std::iter::once(link).chain(peer) {
                     let end = (**end).clone();
+                    if self.made.link(&end.at, &end.name.value).is_some() {
+                        self.anew.insert(end.link_at());
+                    }
                     self.forget_link(&end.link_at());
                     let bare = Link {
                         master: None,
@@ -71,13 +79,18 @@ impl Journal {
     /// Note that a change has been made: what it took away is nobody's any more.
     pub fn done(&mut self, change: &Change) {
         match &change.step {
+            Step::AddLink { link, peer } => {
+                for end in std::iter::once(link).chain(peer) {
+                    self.anew.remove(&end.link_at());
+                }
+            }
             Step::DelNetns | Step::Detach => self.forget_netns(),
             Step::DelOther(other) => drop(self.made.others.remove(other)),
             Step::DelLink(link) => {
                 let other = self.made.link(&link.at, &link.name).map(|l| l.kind.clone());
-                self.forget_link(link);
+                self.deleted(link);
                 if let Some(Kind::Veth { peer: Some(peer) }) = other {
-                    self.forget_link(&peer);
+                    self.deleted(&peer);
                 }
             }
             Step::MoveLink(link, Where::Host) => {
@@ -259,6 +272,12 @@ impl Journal {
 
     fn forget_rules(&mut self, tool: Tool) {
         self.made.rules.retain(|rules| rules.value.tool != tool);
+    }
+
+    fn deleted(&mut self, link: &LinkAt) {
+        if !self.anew.remove(link) {
+            self.forget_link(link);
+        }
     }
 
     /// A link is gone, and with it what we had put on it.

@@ -156,6 +156,17 @@ impl Plan<'_> {
         self.lost.insert(link.clone());
     }
 
+    /// Note that a link is down, for which the kernel takes its routes and its IPv6
+    /// addresses.
+    fn is_down(&mut self, link: &LinkAt) {
+        self.lost.insert(link.clone());
+        let mut links = self.now.iter_mut();
+        if let Some(now) = links.find(|l| l.link_at() == *link) {
+            now.up = Some(false);
+            now.addresses.retain(|address| address.value.ip().is_ipv4());
+        }
+    }
+
     /// Note that a link is there as the kernel makes it, or leaves it after a move.
     fn fresh(&mut self, link: &Link, at: Where) {
         let bare = Link {

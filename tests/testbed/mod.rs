@@ -107,7 +107,7 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
 
 #[track_caller]
 fn expect_success(mut command: Command, suite: &str, scenario: &str) {
-    command.args(["-t", "120", "sh", &format!("/t/{scenario}.sh")]);
+    command.args(["-t", "300", "sh", &format!("/t/{scenario}.sh")]);
     command.stdin(Stdio::null());
     let output = command.output().expect("the test-bed runs");
     assert!(
