@@ -9,7 +9,7 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
 use super::look::{self, link_named};
 use super::{Kernel, Refusal, options};
-use crate::model::types::Below;
+use crate::model::link_types::Below;
 use crate::model::{Kind, Link, LinkAt, Made, Where};
 
 type Message = LinkMessageBuilder<LinkUnspec>;

@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use rtnetlink::packet_core::{DefaultNla, Emitable, NlasIterator};
 
 use crate::model::Made;
+use crate::model::link_types::{Form, Opt, Type};
 use crate::model::made::Value;
-use crate::model::types::{Form, Opt, Type};
 use crate::place::At;
 
 /// How the kernel writes a value.
@@ -185,8 +185,8 @@ fn ip(option: &Opt, bytes: Vec<u8>) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::model::Where;
+    use crate::model::link_types::TYPES;
     use crate::model::route::Names;
-    use crate::model::types::TYPES;
 
     /// A value for an option, as a setting would say it.
     fn example(option: &Opt) -> &'static str {

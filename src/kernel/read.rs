@@ -14,7 +14,7 @@ use rtnetlink::packet_route::route::{
 };
 
 use super::{options, tap};
-use crate::model::types::{Below, Type};
+use crate::model::link_types::{Below, Type};
 use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Where};
 use crate::name::LinkName;
 use crate::place::At;

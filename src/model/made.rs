@@ -4,7 +4,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::types::{Below, Keeps, Opt, Type};
+use super::link_types::{Below, Keeps, Opt, Type};
 use super::{LinkAt, Where};
 use crate::name::LinkName;
 use crate::place::At;

@@ -5,12 +5,12 @@
 pub mod address;
 pub mod build;
 pub mod link;
+pub mod link_types;
 pub mod made;
 pub mod policy;
 pub mod route;
 pub mod rules;
 pub mod sysctl;
-pub mod types;
 mod words;
 
 use std::collections::BTreeSet;
@@ -22,6 +22,7 @@ use crate::place::At;
 pub use address::Address;
 pub use build::{Context, Want};
 pub use link::{Kind, Link, Mac};
+pub use link_types as types;
 pub use made::Made;
 pub use policy::PolicyRule;
 pub use route::{Route, RouteKind};

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
+use crate::model::link_types::{Below, Form};
 use crate::model::made::Value;
-use crate::model::types::{Below, Form};
 use crate::model::{
     Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Tool, Where,
 };

@@ -2,7 +2,7 @@
 //! is down, its master, its admin state, its addresses.
 
 use super::{Plan, Rest, Step};
-use crate::model::types::Below;
+use crate::model::link_types::Below;
 use crate::model::{Kind, Link, LinkAt, Mac, Where};
 use crate::place::At;
 

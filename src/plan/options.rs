@@ -2,9 +2,9 @@
 //! link that is there. Where it does not, `links` makes the link anew.
 
 use super::{Plan, Rest, Step};
+use crate::model::link_types::Opt;
 use crate::model::made::Value;
 use crate::model::route::Names;
-use crate::model::types::Opt;
 use crate::model::{LinkAt, Made};
 use crate::place::At;
 

@@ -3,8 +3,8 @@
 
 use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
+use crate::model::link_types::Type;
 use crate::model::route::Names;
-use crate::model::types::Type;
 use crate::model::{Kind, Link, LinkAt, Made, Route, Rules, State, Sysctl, TextError, Tool, Where};
 use crate::place::At;
 use crate::plan::Journal;

@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use netns_services::model::link_types::Type;
 use netns_services::model::route::Names;
-use netns_services::model::types::Type;
 use netns_services::model::{
     Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Sysctl, Tool, Where,
 };
