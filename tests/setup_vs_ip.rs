@@ -67,6 +67,23 @@ net.ipv4.ip_local_port_range=40000 50000
 }
 
 #[test]
+fn every_word_of_an_address() {
+    let settings = r#"netns_links="eth1"
+config_eth1="192.0.2.10/24 brd + scope link
+192.0.2.11/24 brd 192.0.2.254 scope link
+203.0.113.7 peer 203.0.113.1/30 brd + noprefixroute
+192.0.2.20/32 peer 192.0.2.1
+192.0.2.21 peer 192.0.2.2/32 scope host
+198.51.100.7/32 scope 100
+127.1.0.1/16 127.2.0.1/16 scope global
+2001:db8::10/64 nodad noprefixroute
+2001:db8:2::10 peer 2001:db8:3::10/128 nodad"
+config_lo="10.99.0.1/32 2001:db8:9::1/128"
+"#;
+    compare(settings, ":", &["-n mgmt"]);
+}
+
+#[test]
 fn every_word_of_a_route() {
     let settings = r#"netns_links="eth1"
 config_eth1="192.0.2.10/24 192.0.2.11/24 10.5.0.1/32 2001:db8:10::10/64"

@@ -196,6 +196,7 @@ fn address_message(index: u32, address: &Address) -> AddressMessage {
     };
     message.header.prefix_len = address.net.prefix_len();
     message.header.index = index;
+    message.header.scope = address.scope.unwrap_or(address.unsaid_scope()).into();
     let attributes = &mut message.attributes;
     attributes.push(AddressAttribute::Local(address.ip()));
     attributes.push(AddressAttribute::Address(

@@ -155,13 +155,18 @@ pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     {
         return None;
     }
-    Some(Address {
+    let scope = u8::from(message.header.scope);
+    let mut address = Address {
         peer: far.filter(|far| *far != ip),
         broadcast: attribute!(message, AddressAttribute::Broadcast(ip) => *ip),
+        scope: None,
         noprefixroute: flags.contains(AddressFlags::Noprefixroute),
         nodad: flags.contains(AddressFlags::Nodad),
         ..IpNet::new(ip, message.header.prefix_len).ok()?.into()
-    })
+    };
+    // IPv6 makes a scope of the address itself
+    address.scope = Some(scope).filter(|scope| ip.is_ipv4() && *scope != address.unsaid_scope());
+    Some(address)
 }
 
 /// An address's flags, of which the header has room for the first eight alone.

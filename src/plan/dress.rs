@@ -3,7 +3,7 @@
 
 use super::{Plan, Rest, Step};
 use crate::model::link_types::Below;
-use crate::model::{Kind, Link, LinkAt, Mac, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Mac, Where};
 use crate::place::At;
 
 impl Plan<'_> {
@@ -116,14 +116,18 @@ impl Plan<'_> {
             let Some(now) = self.now(&there).cloned() else {
                 continue;
             };
-            for address in link.addresses.iter().filter(|a| !now.addresses.contains(a)) {
+            let made = self.journal.made.link(&there.at, &there.name);
+            let made = made.map(|made| made.addresses.clone()).unwrap_or_default();
+            for address in &link.addresses {
+                let (ip, is) = (address.value.ip(), |a: &&At<Address>| *a == address);
+                let as_made = made.iter().find(is).map(|a| &a.value);
+                let found = now.addresses.iter().find(is);
+                if found.is_some_and(|found| !address.value.differs(&found.value, as_made)) {
+                    continue;
+                }
                 // IPv6 knows an address once a link, whatever its prefix
-                let ip = address.value.ip();
-                let other = now
-                    .addresses
-                    .iter()
-                    .find(|a| ip.is_ipv6() && a.value.ip() == ip);
-                if let Some(other) = other {
+                let same = |a: &&At<Address>| ip.is_ipv6() && a.value.ip() == ip;
+                if let Some(other) = found.or(now.addresses.iter().find(same)) {
                     let step = Step::DelAddress(there.clone(), other.value);
                     self.change(step, address.asked.clone());
                 }

@@ -101,7 +101,11 @@ impl Journal {
                     .retain(|r| r.value.dev.as_ref() != Some(&link.name));
             }
             Step::DelAddress(link, address) => {
-                self.made(link).addresses.retain(|a| a.value != *address);
+                // It may have been made anew with something else behind it
+                let text = address.to_string();
+                self.made(link)
+                    .addresses
+                    .retain(|a| a.value.to_string() != text);
             }
             Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
             Step::DelPolicy(rule) => self.made.policy.retain(|r| r.value != *rule),
@@ -170,9 +174,8 @@ impl Journal {
 
     fn note_address(&mut self, link: &LinkAt, address: Address) {
         let addresses = &mut self.made(link).addresses;
-        if !addresses.iter().any(|a| a.value == address) {
-            addresses.push(At::nobody(address));
-        }
+        addresses.retain(|a| a.value != address);
+        addresses.push(At::nobody(address));
     }
 
     fn note_route(&mut self, route: &Route) {

@@ -7,29 +7,47 @@ use crate::conf::{Piece, Setting};
 use crate::model::{Address, Link, Where};
 use crate::place::{At, Problem};
 
-/// The addresses that the setting lists; none for `null` or without a setting.
+/// The words that stand behind an address, and whether they say something more.
+const WORDS: [(&str, bool); 6] = [
+    ("peer", true),
+    ("brd", true),
+    ("broadcast", true),
+    ("scope", true),
+    ("noprefixroute", false),
+    ("nodad", false),
+];
+
+/// The addresses that the setting lists, each with what is said behind it; none for
+/// `null`, or without a setting.
 pub(super) fn addresses(
     setting: Option<&Setting>,
     problems: &mut Vec<Problem>,
 ) -> Vec<At<Address>> {
     let words = setting.map(Setting::words).unwrap_or_default();
     let mut found: Vec<At<Address>> = Vec::new();
-    if let Some(problem) = not_an_address_alone(&words) {
+    if let Some(problem) = not_taken(&words) {
         problems.push(problem);
         return found;
     }
-    for word in &words {
+    let mut rest = words.iter();
+    while let Some(word) = rest.next() {
+        let text = with_what_follows(word, &mut rest);
         match word.text {
             "null" if words.len() == 1 => {}
             "null" => problems.push(word.problem(
                 "stands beside something else",
                 "expected null alone, for no address, or addresses",
             )),
-            "dhcp" | "dhcpv6" | "auto" | "ra" | "slaac" => problems.push(word.problem(
-                "is not built yet",
-                "expected addresses, such as 192.0.2.10/24, or null, in this version",
+            "auto" if text == "auto" => {}
+            "ra" | "slaac" => problems.push(word.problem(
+                "is not an address",
+                "write auto for the addresses that a router announces",
             )),
-            text => match text.parse::<Address>() {
+            "dhcp" | "dhcpv6" => problems.push(word.problem(
+                "is not built yet",
+                "expected addresses, such as 192.0.2.10/24, auto or null, in this version",
+            )),
+            _ => match text.parse::<Address>() {
                 Ok(address) => match fault(&address) {
                     None => found.push(word.at(address)),
                     Some((wrong, remedy)) => problems.push(word.problem(wrong, remedy)),
@@ -41,14 +59,51 @@ pub(super) fn addresses(
     found
 }
 
+/// `auto`, where it is said.
+pub(super) fn auto(setting: Option<&Setting>) -> Option<Piece<'_>> {
+    let words = setting.map(Setting::words).unwrap_or_default();
+    words.into_iter().find(|word| word.text == "auto")
+}
+
+fn with_what_follows(word: &Piece<'_>, rest: &mut std::slice::Iter<'_, Piece<'_>>) -> String {
+    let mut text = word.text.to_string();
+    while let Some(next) = rest.as_slice().first() {
+        let Some((_, more)) = WORDS.iter().find(|(word, _)| *word == next.text) else {
+            break;
+        };
+        for piece in rest.by_ref().take(1 + usize::from(*more)) {
+            text.push(' ');
+            text.push_str(piece.text);
+        }
+    }
+    text
+}
+
 /// Why no link should have this address, although it is one.
 fn fault(address: &Address) -> Option<(String, String)> {
     let (ip, net) = (address.ip(), address.net);
+    let of_ipv4 = [
+        ("brd", address.broadcast.is_some()),
+        ("scope", address.scope.is_some()),
+    ];
+    if let Some((word, _)) = of_ipv4.iter().find(|(_, said)| *said && ip.is_ipv6()) {
+        return Some((
+            format!("says {word}, which IPv6 does not have"),
+            format!("take {word} away"),
+        ));
+    }
+    if address.nodad && ip.is_ipv4() {
+        let wrong = "says nodad, which is about IPv6: IPv4 asks nobody";
+        return Some((wrong.into(), "take nodad away".into()));
+    }
     if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]) {
         let remedy = "expected the address of one station".into();
         return Some(("is no address that a link can have".into(), remedy));
     }
     let last = net.max_prefix_len() - net.prefix_len();
+    if address.peer.is_some() {
+        return None;
+    }
     if last > 1 && ip == net.network() {
         let mut hosts = net.hosts();
         let host = hosts.next().filter(|host| *host != ip).or(hosts.next())?;
@@ -83,16 +138,16 @@ fn better(word: &Piece<'_>) -> String {
 
 /// What ip-address(8) and ifconfig(8) know beside the address, and this version does
 /// not: one problem for all the words that belong to it.
-fn not_an_address_alone(words: &[Piece<'_>]) -> Option<Problem> {
+fn not_taken(words: &[Piece<'_>]) -> Option<Problem> {
     let more = [
         "netmask",
-        "brd",
-        "broadcast",
-        "peer",
-        "scope",
         "label",
         "dev",
         "metric",
+        "home",
+        "mngtmpaddr",
+        "valid_lft",
+        "preferred_lft",
     ];
     let at = words.iter().position(|word| more.contains(&word.text))?;
     let written = |n: usize| words.get(n).map(|word| word.text);
@@ -103,16 +158,16 @@ fn not_an_address_alone(words: &[Piece<'_>]) -> Option<Problem> {
         Some(prefix) => format!("{ip}/{prefix}"),
         None => "192.0.2.10/24".into(),
     };
-    Some(words[at].problem(
-        "is not an address",
-        format!("expected ADDRESS/PREFIX and nothing beside it, such as {whole}"),
-    ))
+    let expected =
+        "expected ADDRESS/PREFIX, with peer, brd, scope, noprefixroute or nodad behind it";
+    Some(words[at].problem("is not an address", format!("{expected}, such as {whole}")))
 }
 
 /// What must hold between addresses, and between addresses and MTUs.
 pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
     for (n, link) in links.iter().enumerate() {
         twice_on_one(link, problems);
+        scopes(link, problems);
         for other in links[..n].iter().filter(|other| other.at == link.at) {
             on_two(other, link, problems);
         }
@@ -128,6 +183,22 @@ fn twice_on_one(link: &Link, problems: &mut Vec<Problem>) {
                 address,
                 format!("gives {} this address a second time", link.name),
                 "expected each address once; take one of the two away".into(),
+            ));
+        }
+    }
+}
+
+/// All addresses of a link in one network have one scope.
+fn scopes(link: &Link, problems: &mut Vec<Problem>) {
+    let scope = |a: &Address| a.scope.unwrap_or(a.unsaid_scope());
+    for (n, address) in link.addresses.iter().enumerate() {
+        let same = |other: &&At<Address>| other.value.network() == address.value.network();
+        let mut before = link.addresses[..n].iter().filter(same);
+        if let Some(other) = before.find(|o| scope(&o.value) != scope(&address.value)) {
+            problems.push(problem(
+                address,
+                "has another scope than an address of the same network".into(),
+                format!("give both one scope; {} is the other", other.value.ip()),
             ));
         }
     }

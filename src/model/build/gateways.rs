@@ -46,12 +46,16 @@ fn gateway(said: &Said<'_>, links: &[&Link], routes: &[Said<'_>]) -> Option<Prob
             ),
         ));
     }
-    let networks = || dev.addresses.iter().filter(|a| a.value.net.contains(&via));
+    let networks = || {
+        dev.addresses
+            .iter()
+            .filter(|a| a.value.network().contains(&via))
+    };
     if let Some(network) = networks().find(|a| is_broadcast(&a.value, via)) {
         return Some(said.piece.problem(
             format!(
                 ": {via} is the broadcast address of {}",
-                network.value.net.trunc()
+                network.value.network()
             ),
             "expected the router's address".to_string(),
         ));
@@ -61,7 +65,9 @@ fn gateway(said: &Said<'_>, links: &[&Link], routes: &[Said<'_>]) -> Option<Prob
     {
         return None;
     }
-    let elsewhere = own.clone().find(|address| address.value.net.contains(&via));
+    let elsewhere = own
+        .clone()
+        .find(|address| address.value.network().contains(&via));
     if let Some(other) = elsewhere {
         let link = links.iter().find(|link| link.addresses.contains(other))?;
         let (name, suffix) = (&link.name, link.name.value.suffix());
@@ -83,7 +89,7 @@ fn networks_of(dev: &Link, v4: bool, from: &Place) -> String {
         .iter()
         .filter(|a| a.value.ip().is_ipv4() == v4);
     let networks =
-        addresses.map(|a| format!("{} ({})", a.value.net.trunc(), where_said(a, Some(from))));
+        addresses.map(|a| format!("{} ({})", a.value.network(), where_said(a, Some(from))));
     let networks: Vec<String> = networks.collect();
     if networks.is_empty() {
         let (name, suffix) = (&dev.name, dev.name.value.suffix());
@@ -132,7 +138,7 @@ fn made_by_the_kernel(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
         return None;
     }
     let mut addresses = links.iter().flat_map(|link| &link.addresses);
-    let address = addresses.find(|a| a.value.net.trunc() == route.dst)?;
+    let address = addresses.find(|a| a.value.network() == route.dst)?;
     Some(said.piece.problem(
         format!(": the kernel makes this route itself, for {address}"),
         format!(
@@ -143,6 +149,6 @@ fn made_by_the_kernel(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
 }
 
 fn is_broadcast(address: &Address, ip: IpAddr) -> bool {
-    let net = address.net;
+    let net = address.network();
     ip.is_ipv4() && net.prefix_len() < 31 && ip == net.broadcast()
 }

@@ -6,7 +6,7 @@ use crate::model::{Context, Kind, Link, LinkAt, Mac, Where};
 use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
 
-use super::addresses::addresses;
+use super::addresses::{addresses, auto};
 use super::derived::stable_mac;
 use super::order;
 use super::problem;
@@ -85,6 +85,11 @@ impl Maker<'_> {
         other.up = Some(true);
         other.mtu = link.mtu.clone();
         other.addresses = addresses(listed.get("peer_config"), self.problems);
+        if let Some(word) = auto(listed.get("peer_config")) {
+            let remedy = "expected addresses; what the other end takes is its namespace's to say";
+            self.problems
+                .push(word.problem("is for this end alone", remedy));
+        }
         if let Some(setting) = listed.get("peer_master") {
             let word = setting.whole();
             other.master = self.link_name(&word).map(|name| word.at(name));

@@ -1,9 +1,11 @@
-//! `netns_sysctl` in, sysctls out, each with its own line.
+//! `netns_sysctl` in, and the word `auto` of `config_IF`, sysctls out, each with its own
+//! line.
 
 use crate::conf::{Piece, Setting, Settings};
 use crate::model::{Sysctl, SysctlKey, TextError, Where};
 use crate::place::{At, Problem};
 
+use super::addresses::auto;
 use super::where_said;
 
 pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Sysctl>> {
@@ -17,6 +19,21 @@ pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<A
                 found.push(piece.at(sysctl));
             }
             Err(TextError { wrong, remedy }) => problems.push(piece.problem(wrong, remedy)),
+        }
+    }
+    for listed in &settings.links {
+        let Some(word) = auto(listed.get("config")) else {
+            continue;
+        };
+        if listed.name.value.as_str() == "lo" {
+            problems.push(word.problem("means nothing for lo", "take auto away"));
+        }
+        // Also where the namespace forwards, which a router announces to nobody else
+        for (key, value) in [("accept_ra", "2"), ("autoconf", "1")] {
+            let key = format!("net/ipv6/conf/{}/{key}", listed.name).parse();
+            let sysctl = key.map(|key| Sysctl::new(Where::Inside, key, value));
+            let said = |s: &Sysctl| found.iter().any(|other| other.value.key == s.key);
+            found.extend(sysctl.ok().filter(|s| !said(s)).map(|s| word.at(s)));
         }
     }
     found
