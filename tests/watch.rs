@@ -146,7 +146,8 @@ fn a_link_that_was_down_has_its_routes_and_addresses_again() {
 
 #[test]
 fn what_others_delete_comes_back_and_what_they_add_stays() {
-    let sandbox = sandbox(MGMT);
+    let settings = MGMT.to_string() + "netns_rules=\"to 198.18.0.0/15 lookup main priority 700\"\n";
+    let sandbox = sandbox(&settings);
     let watch = watch(&sandbox);
     sandbox
         .sh("ip -n mgmt route add 203.0.113.0/24 via 192.0.2.1 && ip -n mgmt address add 192.0.2.77/24 dev eth1")
@@ -164,6 +165,10 @@ fn what_others_delete_comes_back_and_what_they_add_stays() {
         (
             "link set eth1 mtu 1300",
             "+ ip -n mgmt link set eth1 mtu 1400 # mtu_eth1 at /etc/conf.d/netns.mgmt:5\n",
+        ),
+        (
+            "rule del priority 700",
+            "+ ip -n mgmt rule add priority 700 to 198.18.0.0/15 table 254 # netns_rules at /etc/conf.d/netns.mgmt:7\n",
         ),
     ] {
         watch.is_quiet();
@@ -392,7 +397,7 @@ fn a_resolv_conf_that_is_renamed_over_is_bound_again_in_every_service() {
 
 #[test]
 fn a_namespace_that_others_delete_is_made_again_and_the_old_one_dies() {
-    let sandbox = sandbox(PAIR);
+    let sandbox = sandbox(&(PAIR.to_string() + "netns_post_up='echo $NETNS_NAME >>/run/hooked'\n"));
     let watch = watch(&sandbox);
     let before = dump(&sandbox, "-n mgmt");
     sandbox
@@ -413,6 +418,7 @@ fn a_namespace_that_others_delete_is_made_again_and_the_old_one_dies() {
     });
     watch.is_quiet();
     setup(&sandbox, "status mgmt").ok();
+    assert_eq!(sandbox.read("/run/hooked").as_deref(), Some("mgmt\nmgmt\n"));
     // What is there now is listened to
     sandbox.sh("ip -n mgmt route del default").ok();
     watch.soon("it is kept", || has_default(&sandbox));

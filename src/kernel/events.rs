@@ -23,6 +23,7 @@ use crate::place::At;
 const LINKS: u32 = 1;
 const ADDRESSES: [u32; 2] = [5, 9];
 const ROUTES: [u32; 2] = [7, 11];
+const POLICY: [u32; 2] = [8, 19];
 /// linux/netfilter/nfnetlink.h: `NFNLGRP_NFTABLES`.
 const TABLES: u32 = 7;
 
@@ -33,6 +34,8 @@ const NEW_ADDRESS: u16 = 20;
 const DEL_ADDRESS: u16 = 21;
 const NEW_ROUTE: u16 = 24;
 const DEL_ROUTE: u16 = 25;
+const NEW_POLICY: u16 = 32;
+const DEL_POLICY: u16 = 33;
 /// `NFT_MSG_DELTABLE` of `NFNL_SUBSYS_NFTABLES`.
 const DEL_TABLE: u16 = 10 << 8 | 2;
 
@@ -58,6 +61,8 @@ pub struct Matter {
     cards: BTreeSet<String>,
     addresses: BTreeSet<IpAddr>,
     routes: BTreeSet<(IpAddr, u8)>,
+    /// Any rule of the policy does, for their order counts.
+    policy: bool,
     tables: BTreeSet<String>,
 }
 
@@ -104,6 +109,7 @@ impl Matter {
                 .filter(|route| route.at == *at)
                 .map(|route| (route.dst.network(), route.dst.prefix_len()))
                 .collect(),
+            policy: inside && !want.policy.is_empty(),
             tables: tables
                 .filter(|_| inside)
                 .filter_map(|table| table.split_once(' '))
@@ -170,6 +176,7 @@ impl Matter {
                 let name = attribute(body, 4, NFTA_TABLE_NAME).map(|name| text(&name));
                 name.is_none_or(|name| self.tables.contains(&name))
             }
+            NEW_POLICY | DEL_POLICY => self.policy,
             _ => false,
         };
         matters.then_some(Heard::Change)
@@ -185,6 +192,9 @@ impl Ear {
         }
         if !matter.routes.is_empty() {
             groups.extend(ROUTES);
+        }
+        if matter.policy {
+            groups.extend(POLICY);
         }
         let tables = !matter.tables.is_empty();
         let runtime = tokio::runtime::Handle::current();

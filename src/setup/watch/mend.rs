@@ -15,7 +15,7 @@ use crate::setup::apply::{Mended, SETTLE, Why, Work};
 use crate::setup::attach;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
-use crate::setup::{Call, asked, complain, context, look_on, report, say, settings, tell};
+use crate::setup::{Call, asked, complain, context, hooks, look_on, report, say, settings, tell};
 use crate::{exec, exit};
 
 /// How long a fault must hold before it is spoken of: links come and go one after the
@@ -60,15 +60,41 @@ impl Kept {
     }
 
     pub(super) fn look_and_mend(&mut self, call: &Call) {
+        let name = &self.want.name;
+        let known = store::was_ready(name) || self.unready && store::folder(name).exists();
+        if !known || store::is_ready(name) {
+            self.locked(call);
+            return;
+        }
+        // What was deleted and is made anew comes up like any other
+        let (want, mut tried) = (self.want.clone(), false);
+        hooks::around_up(&want, (), || {
+            tried = true;
+            match self.locked(call) {
+                true => (exit::DONE, ()),
+                false => (exit::REFUSED, ()),
+            }
+        });
+        if !tried {
+            self.look.came(Instant::now(), Came::Refused);
+        }
+    }
+
+    /// Whether it is whole.
+    fn locked(&mut self, call: &Call) -> bool {
         let ties = match self.tied().then(Ties::hold).transpose() {
             Ok(ties) => ties,
             Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
         };
         let store = match self.lock() {
             Ok(Some(store)) => store,
-            Ok(None) => return self.stays_down(),
+            Ok(None) => {
+                self.stays_down();
+                return false;
+            }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                return self.look.happened(Instant::now() + BUSY);
+                self.look.happened(Instant::now() + BUSY);
+                return false;
             }
             Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
         };
@@ -82,10 +108,11 @@ impl Kept {
         let mended = self.mend(&store);
         drop((store, ties));
         self.know();
-        self.done(&mended);
-        if mended.is_ok_and(|mended| mended.made > 0 && mended.is_whole()) {
+        let whole = self.done(&mended);
+        if whole && mended.is_ok_and(|mended| mended.made > 0) {
             ties::follow(call, &self.want.name, true);
         }
+        whole
     }
 
     fn tied(&self) -> bool {
@@ -169,8 +196,8 @@ impl Kept {
         store.set_unready().map_err(unwritten)
     }
 
-    /// Say what is new of it, and be ready for what comes.
-    fn done(&mut self, mended: &Result<Mended, Why>) {
+    /// Say what is new of it, and be ready for what comes. Whether it is whole.
+    fn done(&mut self, mended: &Result<Mended, Why>) -> bool {
         let name = &self.want.name;
         let (lines, came): (Vec<String>, _) = match mended {
             Ok(mended) => {
@@ -189,7 +216,8 @@ impl Kept {
         if !lines.is_empty() && lines != self.said && lines != self.doubt {
             self.doubt = lines;
             self.look.came(Instant::now(), came.min(Came::Mended));
-            return self.look.happened(Instant::now() + DOUBT);
+            self.look.happened(Instant::now() + DOUBT);
+            return false;
         }
         self.doubt.clear();
         if lines.is_empty() && !self.said.is_empty() {
@@ -200,6 +228,7 @@ impl Kept {
             self.said = lines;
         }
         self.look.came(Instant::now(), came);
+        self.said.is_empty()
     }
 }
 
