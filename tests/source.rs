@@ -14,7 +14,10 @@ const MAY_USE: [(&str, &[&str]); 6] = [
     ("tokio", &["src/kernel/", "src/setup/watch/"]),
     ("nix", &["src/kernel/", "src/exec/", "src/setup/", "src/bin/"]),
     ("std::fs", &["src/kernel/", "src/exec/", "src/setup/", "src/conf/files.rs"]),
-    ("std::process", &["src/kernel/", "src/bin/"]),
+    (
+        "std::process",
+        &["src/kernel/", "src/bin/", "src/setup/attach.rs", "src/setup/hooks.rs"],
+    ),
     ("std::env", &["src/exec/", "src/bin/"]),
 ];
 

@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
+use super::command;
 use crate::model::link_types::{Below, Form};
 use crate::model::made::Value;
 use crate::model::{
-    Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Tool, Where,
+    Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Where,
 };
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
@@ -100,7 +101,7 @@ impl Change {
         match &self.step {
             Step::AddNetns => format!("ip netns add {netns}"),
             Step::DelNetns => format!("ip netns delete {netns}"),
-            Step::Attach(path) => attach(netns, path),
+            Step::Attach(path) => command::attach(netns, path),
             Step::Detach => format!("ip netns delete {netns}"),
             Step::AddOther(other) => format!("ip netns add {other}"),
             Step::DelOther(other) => format!("ip netns delete {other}"),
@@ -127,8 +128,8 @@ impl Change {
             Step::AddPolicy(rule) => policy(netns, "add", rule),
             Step::DelPolicy(rule) => policy(netns, "delete", rule),
             Step::SetSysctl(sysctl) => set_sysctl(netns, sysctl),
-            Step::LoadRules { new, .. } => load(netns, new),
-            Step::UnloadRules(old) => unload(netns, old),
+            Step::LoadRules { new, .. } => command::load(netns, new),
+            Step::UnloadRules(old) => command::unload(netns, old),
             Step::WriteResolvConf(text) => {
                 let lines: Vec<_> = text
                     .lines()
@@ -164,39 +165,6 @@ fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
             "{inside}sysctl{missing} -w '{}'",
             text.replace('\'', r"'\''")
         ),
-    }
-}
-
-/// ip(8) takes a process alone.
-fn attach(netns: &NetnsName, path: &str) -> String {
-    let pid = path.strip_prefix("/proc/");
-    let pid = pid.and_then(|rest| rest.strip_suffix("/ns/net"));
-    match pid.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit())) {
-        Some(pid) => format!("ip netns attach {netns} {pid}"),
-        None => format!(
-            "mkdir -p /run/netns && touch /run/netns/{netns} && mount --bind {path} /run/netns/{netns}"
-        ),
-    }
-}
-
-fn load(netns: &NetnsName, rules: &Rules) -> String {
-    let file = &rules.file;
-    match rules.tool {
-        Tool::Ipset => format!("ip netns exec {netns} ipset -exist restore -file {file}"),
-        Tool::Nftables => format!("ip netns exec {netns} nft -f {file}"),
-        tool => format!("ip netns exec {netns} {tool}-restore -w 5 {file}"),
-    }
-}
-
-fn unload(netns: &NetnsName, rules: &Rules) -> String {
-    match rules.tool {
-        Tool::Ipset => {
-            let destroy = |set| format!("ip netns exec {netns} ipset destroy {set}");
-            let each: Vec<_> = rules.sets().into_iter().map(destroy).collect();
-            each.join(" && ")
-        }
-        Tool::Nftables => format!("ip netns exec {netns} nft flush ruleset"),
-        tool => format!("ip netns exec {netns} {tool} -F"),
     }
 }
 

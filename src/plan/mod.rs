@@ -8,6 +8,7 @@
 
 mod attach;
 mod change;
+mod command;
 mod dress;
 mod holds;
 mod journal;

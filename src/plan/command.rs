@@ -1,0 +1,38 @@
+//! The spelling of those changes that take other programs than ip(8), or more than one
+//! command of it.
+
+use crate::model::{Rules, Tool};
+use crate::name::NetnsName;
+
+/// ip(8) takes a process alone.
+pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
+    let pid = path.strip_prefix("/proc/");
+    let pid = pid.and_then(|rest| rest.strip_suffix("/ns/net"));
+    match pid.filter(|pid| pid.bytes().all(|b| b.is_ascii_digit())) {
+        Some(pid) => format!("ip netns attach {netns} {pid}"),
+        None => format!(
+            "mkdir -p /run/netns && touch /run/netns/{netns} && mount --bind {path} /run/netns/{netns}"
+        ),
+    }
+}
+
+pub(super) fn load(netns: &NetnsName, rules: &Rules) -> String {
+    let file = &rules.file;
+    match rules.tool {
+        Tool::Ipset => format!("ip netns exec {netns} ipset -exist restore -file {file}"),
+        Tool::Nftables => format!("ip netns exec {netns} nft -f {file}"),
+        tool => format!("ip netns exec {netns} {tool}-restore -w 5 {file}"),
+    }
+}
+
+pub(super) fn unload(netns: &NetnsName, rules: &Rules) -> String {
+    match rules.tool {
+        Tool::Ipset => {
+            let destroy = |set| format!("ip netns exec {netns} ipset destroy {set}");
+            let each: Vec<_> = rules.sets().into_iter().map(destroy).collect();
+            each.join(" && ")
+        }
+        Tool::Nftables => format!("ip netns exec {netns} nft flush ruleset"),
+        tool => format!("ip netns exec {netns} {tool} -F"),
+    }
+}
