@@ -3,46 +3,9 @@
  * time is what they take longer than it. The second is ours, which they are compared with.
  * COMMAND is split at blanks. A command that fails ends it all.
  */
-#define _GNU_SOURCE
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include "turns.h"
 
 #define MOST 16
-
-static char *environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-
-static double now(void)
-{
-	struct timespec time;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
-}
-
-static double run(char **words)
-{
-	double start = now();
-	pid_t child = vfork();
-	int status = 0;
-	if (child == 0) {
-		execvpe(words[0], words, environment);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) < 0 || status != 0) {
-		fprintf(stderr, "measure: %s ended with status %#x\n", words[0], status);
-		exit(1);
-	}
-	return now() - start;
-}
-
-static int by_size(const void *one, const void *other)
-{
-	double a = *(const double *)one, b = *(const double *)other;
-	return (a > b) - (a < b);
-}
 
 int main(int count, char **words)
 {
@@ -69,7 +32,7 @@ int main(int count, char **words)
 			took[i][round] = run(commands[i]);
 		}
 	for (int i = 0; i < all; i++)
-		qsort(took[i], rounds, sizeof(double), by_size);
+		sort(took[i], rounds);
 
 	double direct = took[0][rounds / 2], ours = took[1][rounds / 2] - direct;
 	printf("%-34s %8s %8s %8s %8s %8s\n", "microseconds, whole process", "median", "quarter", "3 quart.", "added", "to ours");
