@@ -28,6 +28,10 @@ pub const LOCK: &str = "lock";
 /// namespace has a dot.
 pub const TIES: &str = ".ties";
 
+/// In the folder of all: there once a journal has told of such a link, and from then on.
+/// Until then no namespace's journal has to be read for another's sake.
+pub const TIED: &str = ".tied";
+
 /// In a namespace's state folder: a command that `down` runs first, for sh. Its first line
 /// is a comment and says who asked for it.
 pub const PRE_DOWN: &str = "pre_down";

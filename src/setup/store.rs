@@ -81,6 +81,11 @@ pub fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
+/// Some journal tells, or has told, of a link between two namespaces.
+pub fn any_tied() -> bool {
+    Path::new(state::STATE).join(state::TIED).exists()
+}
+
 impl Store {
     /// Lock the folder of a namespace that has one: `NotFound` if it has none, `WouldBlock`
     /// if another has it.
@@ -148,6 +153,9 @@ impl Store {
             if fs::read_to_string(&path).ok().as_ref() != Some(&rules.value.text) {
                 self.replace(&path, &rules.value.text)?;
             }
+        }
+        if !journal.made.neighbours().is_empty() {
+            fs::write(Path::new(state::STATE).join(state::TIED), "")?;
         }
         let netns = netns::birth(self.name.as_str()).ok();
         let text = journal::write(journal, netns);
