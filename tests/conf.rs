@@ -13,6 +13,7 @@ use std::process::Command;
 
 use netns_services::conf::{self, Settings, vars};
 use netns_services::model::build::build;
+use netns_services::model::nat::Nat;
 use netns_services::model::route::Names;
 use netns_services::model::{Context, Kind, Link, Want, Where};
 use netns_services::name::NetnsName;
@@ -183,12 +184,34 @@ fn dump(want: &Want) -> String {
             writeln!(out, "{when}: {:?} (line {line})", hook.value).unwrap();
         }
     }
+    if let Some(nat) = &want.nat {
+        dump_nat(&mut out, nat);
+    }
     if let Some(resolv_conf) = &want.state.resolv_conf {
         for line in resolv_conf.value.lines().skip(1) {
             writeln!(out, "resolv.conf: {line}").unwrap();
         }
     }
     out
+}
+
+fn dump_nat(out: &mut String, nat: &Nat) {
+    let (ends, families) = (&nat.ends, &nat.families);
+    writeln!(
+        out,
+        "way out by {ends:?} {families:?}: {:?}",
+        nat.uplinks.as_ref().map(|u| &u.value)
+    )
+    .unwrap();
+    for publish in &nat.publish {
+        let line = publish.asked.as_ref().unwrap().place.line;
+        writeln!(
+            out,
+            "publish {publish} to {:?} (line {line})",
+            publish.value.to
+        )
+        .unwrap();
+    }
 }
 
 fn dump_link(out: &mut String, link: &Link) {

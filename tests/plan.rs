@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 
 use common::memory::Memory;
 use common::states::{host, settings};
-use netns_services::model::State;
+use netns_services::model::{State, Sysctl, Where};
+use netns_services::place::At;
 use netns_services::plan::{Change, Journal, Rest, Step, as_it_was, plan};
 use proptest::prelude::*;
 
@@ -89,7 +90,9 @@ fn essence(state: &State) -> BTreeSet<String> {
     }
     lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
     lines.extend(state.policy.iter().map(|r| r.to_string()));
-    lines.extend(state.sysctls.iter().map(|s| s.to_string()));
+    let sysctl = |s: &At<Sysctl>| format!("{:?} {s}", s.value.at);
+    lines.extend(state.sysctls.iter().map(sysctl));
+    lines.extend(state.table.iter().map(|t| format!("{:?}", t.value.text)));
     lines.extend(state.rules.iter().map(|r| format!("{:?}", r.value.text)));
     lines.insert(format!(
         "{} {:?}",
@@ -129,6 +132,7 @@ fn holds(want: &State, have: &State) {
     for rule in &want.policy {
         assert!(have.policy.contains(rule), "{rule}");
     }
+    assert!(want.table.is_none() || want.table == have.table);
     for sysctl in want.sysctls.iter().filter(|s| !s.value.optional) {
         assert!(have.sysctls.contains(sysctl), "{sysctl}");
     }
@@ -205,6 +209,24 @@ proptest! {
         let load = |c: &Change| matches!(c.step, Step::LoadRules { .. });
         prop_assert_eq!(changes[..first].iter().any(load), !want.rules.is_empty());
         prop_assert!(!changes[first..].iter().any(load));
+    }
+
+    /// What lets packets through on the host comes when the table stands that keeps out
+    /// all but ours, and goes before it.
+    #[test]
+    fn the_host_forwards_only_under_the_table(host in host(), want in settings()) {
+        let mut run = Run::on(host);
+        for want in [want, State::default()] {
+            let want = run.journal.with_returns(want);
+            for change in plan(&want, &run.kernel.state, &run.journal, Rest::Goes).unwrap() {
+                run.journal.note(&change, &run.kernel.state);
+                run.kernel.make(&change.step).unwrap();
+                run.journal.done(&change);
+                let opened = |s: &At<Sysctl>| s.value.at == Where::Host && s.value.value == "1";
+                let open = run.kernel.state.sysctls.iter().any(opened);
+                prop_assert!(!open || run.kernel.state.table.is_some());
+            }
+        }
     }
 
     #[test]

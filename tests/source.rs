@@ -240,8 +240,14 @@ fn one_thing_has_one_word() {
     let mut faults = Vec::new();
     for (path, text) in texts(files().into_iter().filter(said).collect()) {
         for (number, line) in lines(&text) {
-            // What the kernel and wg(8) call theirs.
-            let theirs = ["/sys/devices", "/sys/class/devices", "[Interface]"];
+            // What the kernel, wg(8) and firewall-cmd(1) call theirs.
+            let theirs = [
+                "/sys/devices",
+                "/sys/class/devices",
+                "[Interface]",
+                "--add-interface",
+                "hop.interface_index",
+            ];
             let line = theirs
                 .iter()
                 .fold(line.to_string(), |l, t| l.replace(t, ""));

@@ -118,6 +118,17 @@ impl Matter {
         }
     }
 
+    /// On the host, the table of this name matters too, and, if the links of the default
+    /// routes are those to the world, these routes.
+    pub fn with_table(mut self, name: String, defaults: bool) -> Self {
+        self.tables.insert(name);
+        if defaults {
+            self.routes.insert((IpAddr::from([0; 4]), 0));
+            self.routes.insert((IpAddr::from([0; 16]), 0));
+        }
+        self
+    }
+
     /// What all messages of a datagram mean: nftables tells of a transaction in one.
     fn heard_in(&self, mut datagram: &[u8]) -> Option<Heard> {
         let mut heard = None;

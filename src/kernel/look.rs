@@ -219,7 +219,8 @@ pub(super) async fn link_named(
     first(handle.link().get().match_name(name.as_str()).execute()).await
 }
 
-async fn link_at(handle: &Handle, index: u32) -> Result<Option<LinkMessage>, Refusal> {
+/// A link by its index, if there is one.
+pub(super) async fn link_at(handle: &Handle, index: u32) -> Result<Option<LinkMessage>, Refusal> {
     first(handle.link().get().match_index(index).execute()).await
 }
 

@@ -71,6 +71,8 @@ impl Kernel {
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::LoadRules { new, old } => self.load_rules(new, old.as_deref()),
             Step::UnloadRules(old) => self.unload_rules(old),
+            Step::LoadTable(table) => self.load_table(table),
+            Step::DropTable => self.drop_table(),
             Step::WriteResolvConf(text) => Ok(files::write(&self.netns, text)?),
             Step::RemoveResolvConf => Ok(files::remove(&self.netns)?),
         }

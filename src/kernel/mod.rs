@@ -8,9 +8,11 @@
 pub mod entries;
 pub mod events;
 pub mod files;
+mod flows;
 mod links;
 mod look;
 mod make;
+pub mod nat;
 pub mod netns;
 mod options;
 mod others;

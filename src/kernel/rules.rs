@@ -176,7 +176,7 @@ fn said(file: &str, words: &str) -> String {
 
 /// Run a program inside with this input, and return what it prints. What it says against
 /// the input, whose name is `file`, is the refusal.
-fn run(
+pub(super) fn run(
     netns: &File,
     program: &str,
     args: &[&str],

@@ -36,7 +36,9 @@ impl Kernel {
         for at in places {
             let netns = match self.open(at) {
                 Ok(netns) => netns,
-                Err(e) if e.kind() == ErrorKind::NotFound => continue,
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
+                    continue;
+                }
                 Err(e) => return Err(e.into()),
             };
             let keys = asked.iter().filter(|(other, _)| other == at);

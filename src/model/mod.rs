@@ -7,6 +7,7 @@ pub mod build;
 pub mod link;
 pub mod link_types;
 pub mod made;
+pub mod nat;
 pub mod policy;
 pub mod route;
 pub mod rules;
@@ -24,6 +25,7 @@ pub use build::{Context, Want};
 pub use link::{Kind, Link, Mac};
 pub use link_types as types;
 pub use made::Made;
+pub use nat::Table;
 pub use policy::PolicyRule;
 pub use route::{Route, RouteKind};
 pub use rules::{Rules, Tool};
@@ -74,6 +76,8 @@ pub struct State {
     pub rules: Vec<At<Rules>>,
     /// Of what is there, those that were asked about and can be read.
     pub sysctls: Vec<At<Sysctl>>,
+    /// Its table in the firewall of the host.
+    pub table: Option<At<Table>>,
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
     pub resolv_conf: Option<At<String>>,
 }

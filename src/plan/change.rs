@@ -8,7 +8,7 @@ use super::command;
 use crate::model::link_types::{Below, Form};
 use crate::model::made::Value;
 use crate::model::{
-    Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Where,
+    Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table, Where,
 };
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
@@ -89,6 +89,10 @@ pub enum Step {
     },
     /// Takes the rules away that we loaded.
     UnloadRules(Box<Rules>),
+    /// Equivalent to `nft TEXT` on the host, where TEXT makes the table `inet netns_NAME`.
+    LoadTable(Box<Table>),
+    /// Equivalent to `nft delete table inet netns_NAME` on the host.
+    DropTable,
     /// Writes `/etc/netns/NAME/resolv.conf` in place.
     WriteResolvConf(String),
     /// Removes it.
@@ -130,6 +134,8 @@ impl Change {
             Step::SetSysctl(sysctl) => set_sysctl(netns, sysctl),
             Step::LoadRules { new, .. } => command::load(netns, new),
             Step::UnloadRules(old) => command::unload(netns, old),
+            Step::LoadTable(table) => table.command(),
+            Step::DropTable => format!("nft '{}'", Table::removal(netns)),
             Step::WriteResolvConf(text) => {
                 let lines: Vec<_> = text
                     .lines()

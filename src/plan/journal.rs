@@ -71,6 +71,7 @@ impl Journal {
             Step::AddPolicy(rule) => self.note_policy(rule),
             Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
             Step::LoadRules { new, .. } => self.note_rules(new),
+            Step::LoadTable(table) => self.note_table(table),
             Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
             _ => {}
         }
@@ -111,6 +112,7 @@ impl Journal {
             Step::DelPolicy(rule) => self.made.policy.retain(|r| r.value != *rule),
             Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
             Step::UnloadRules(old) => self.forget_rules(old.tool),
+            Step::DropTable => self.made.table = None,
             Step::RemoveResolvConf => self.made.resolv_conf = None,
             _ => {}
         }

@@ -13,6 +13,7 @@ mod dress;
 mod holds;
 mod journal;
 mod links;
+mod nat;
 mod options;
 mod policy;
 mod routes;
@@ -98,6 +99,7 @@ pub fn plan_what_can_be(
         obstacles: Vec::new(),
     };
     plan.netns();
+    plan.table();
     plan.sysctls();
     plan.others();
     plan.links();

@@ -24,6 +24,7 @@ impl Plan<'_> {
             self.change(Step::Detach, None);
         }
         self.take_others();
+        self.take_table();
     }
 
     /// The namespace is ours, and is to go.

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use super::nat::{self, Others};
 use super::store::Store;
 use super::ties;
 use crate::kernel::{About, Kernel, Refusal};
@@ -61,6 +62,8 @@ pub struct Work<'a> {
     pub start: (State, Journal),
     /// What else it has to do with.
     asked: About,
+    /// What other namespaces hold of the host.
+    others: Others,
     /// Told of each change that has been made.
     report: &'a mut dyn FnMut(&Change),
     /// How many changes have been made so far,
@@ -91,13 +94,18 @@ impl<'a> Work<'a> {
         asked: About,
         report: &'a mut dyn FnMut(&Change),
     ) -> Result<Self, Failure> {
-        let start = (look(kernel, &asked, &journal)?, journal.clone());
+        let others = Others::to(store.name(), &asked)
+            .map_err(|e| Why::Broken("cannot read the other journals", e))?;
+        let mut have = look(kernel, &asked, &journal)?;
+        others.as_before(&mut have, &journal);
+        let start = (have, journal.clone());
         Ok(Work {
             store,
             kernel,
             journal,
             start,
             asked,
+            others,
             report,
             made: 0,
             of: 0,
@@ -135,8 +143,9 @@ impl<'a> Work<'a> {
     /// Make as much of it as can be made: for taking down, where going on is better than
     /// going back. The refusals.
     pub fn make_what_can_be(&mut self, want: &State) -> Result<Vec<(Change, Refusal)>, Failure> {
-        let (have, journal) = &self.start;
-        let changes = plan(want, have, journal, Rest::Goes).map_err(Why::Obstacles)?;
+        self.others.leave_to(&mut self.journal, want);
+        let changes =
+            plan(want, &self.start.0, &self.journal, Rest::Goes).map_err(Why::Obstacles)?;
         self.store
             .set_unready()
             .map_err(|e| Why::Broken("cannot remove ready", e))?;
@@ -152,6 +161,9 @@ impl<'a> Work<'a> {
 
     fn make_all_of(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
         let mut now = self.start.0.clone();
+        if rest == Rest::Goes {
+            self.others.leave_to(&mut self.journal, want);
+        }
         for _ in 0..=PASSES {
             let mut changes = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
             if changes.is_empty() {
@@ -208,6 +220,11 @@ impl<'a> Work<'a> {
                 let made = &self.kernel.tables()? - &others;
                 self.journal.note_tables(made.into_iter().collect());
             }
+            Step::LoadTable(_) | Step::DropTable => {
+                self.kernel.make(&change.step)?;
+                self.journal.note_listed(self.kernel.listed_table());
+                nat::forget_flows(self.kernel, [&self.start.1, &self.journal]);
+            }
             Step::AddOther(other) => ties::hold_place(other, || self.kernel.make(&change.step))?,
             Step::DelOther(other) => {
                 let this = self.store.name();
@@ -221,7 +238,11 @@ impl<'a> Work<'a> {
 
     /// Make it what it was. What is left of that is returned.
     fn undo(&mut self) -> Vec<Change> {
-        let want = as_it_was(&self.start.0, &self.journal);
+        // They can have come and gone since
+        self.others = Others::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
+        let mut want = as_it_was(&self.start.0, &self.journal);
+        self.others.leave_as_it_is(&mut want);
+        self.others.leave_to(&mut self.journal, &want);
         let mut left = Vec::new();
         for _ in 0..=PASSES {
             let Ok(now) = self.look() else { break };
@@ -242,7 +263,9 @@ impl<'a> Work<'a> {
     }
 
     fn look(&mut self) -> Result<State, Why> {
-        look(self.kernel, &self.asked, &self.journal)
+        let mut have = look(self.kernel, &self.asked, &self.journal)?;
+        self.others.as_before(&mut have, &self.journal);
+        Ok(have)
     }
 
     fn write(&self) -> Result<(), Why> {
@@ -264,7 +287,12 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
             rules.text.clear();
         }
     }
-    Ok(State { rules, ..have })
+    let table = nat::table(kernel, journal);
+    Ok(State {
+        rules,
+        table,
+        ..have
+    })
 }
 
 fn broken(what: &'static str, no: Refusal) -> Why {

@@ -5,7 +5,9 @@ use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
 use crate::model::link_types::Type;
 use crate::model::route::Names;
-use crate::model::{Kind, Link, LinkAt, Made, Route, Rules, State, Sysctl, TextError, Tool, Where};
+use crate::model::{
+    Kind, Link, LinkAt, Made, Route, Rules, State, Sysctl, Table, TextError, Tool, Where,
+};
 use crate::place::At;
 use crate::plan::Journal;
 use crate::state::Birth;
@@ -37,6 +39,13 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
             .for_each(|table| section.append("table", table.as_str()));
         ini.entry(Some(format!("rules {}", rules.tool)))
             .or_insert(section);
+    }
+    if let Some(table) = &journal.made.table {
+        let mut section = Properties::new();
+        let publish = &table.value.publish;
+        let words = publish.iter().map(ToString::to_string);
+        words.for_each(|word| section.append("publish", word));
+        ini.entry(Some("table".into())).or_insert(section);
     }
     for (state, word) in [(&journal.made, "made"), (&journal.before, "before")] {
         for link in &state.links {
@@ -86,6 +95,10 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
                     .made
                     .rules
                     .push(At::nobody(read_rules(&words, properties)?));
+                continue;
+            }
+            Some(&"table") => {
+                journal.made.table = Some(At::nobody(read_table(properties)?));
                 continue;
             }
             Some(&"made") => &mut journal.made,
@@ -273,5 +286,15 @@ fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
         file: section.get("file").unwrap_or_default().into(),
         text: String::new(),
         tables: section.get_all("table").map(String::from).collect(),
+    })
+}
+
+/// All but what nft was given and listed, which have files of their own.
+fn read_table(section: &Properties) -> Result<Table, String> {
+    let publish = section.get_all("publish").map(str::parse);
+    Ok(Table {
+        text: String::new(),
+        publish: publish.collect::<Result<_, _>>()?,
+        listed: None,
     })
 }

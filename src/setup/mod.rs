@@ -7,6 +7,7 @@ mod attach;
 mod down;
 mod hooks;
 mod journal;
+mod nat;
 mod report;
 mod rules;
 mod status;
@@ -194,7 +195,8 @@ struct Begun {
     kernel: Kernel,
 }
 
-/// `tied` if links into other namespaces will come or go.
+/// `tied` if links into other namespaces, or what namespaces share of the host, will come
+/// or go.
 fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
     let locked_out = |error| locked_out(name, &error);
     let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;
@@ -202,7 +204,8 @@ fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
     let begun = look_on(name);
     let failed = |failure| complain(&report::failure(name, &failure), exit::REFUSED);
     let (journal, kernel) = begun.map_err(failed)?;
-    if ties.is_none() && !journal.made.neighbours().is_empty() {
+    let shares = !journal.made.neighbours().is_empty() || journal.made.table.is_some();
+    if ties.is_none() && shares {
         drop(store);
         return begin(name, true);
     }

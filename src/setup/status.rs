@@ -5,7 +5,9 @@
 use serde::Serialize;
 
 use super::apply::{self, Failure};
-use super::{Call, asked, attach, complain, context, look_on, report, say, settings, store, tell};
+use super::{
+    Call, asked, attach, complain, context, look_on, nat, report, say, settings, store, tell,
+};
 use crate::exit;
 use crate::kernel::{netns, processes};
 use crate::model::{Kind, Link, Route, State, Where};
@@ -30,6 +32,8 @@ struct Status {
     differences: Option<Vec<String>>,
     /// What keeps those commands from being given.
     obstacles: Vec<String>,
+    /// What can keep it from working although it is there.
+    warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,7 +97,8 @@ pub fn text(call: &Call, name: &NetnsName) -> u8 {
         .iter()
         .flatten()
         .for_each(|command| say(&format!("+ {command}")));
-    complain(&status.obstacles, code)
+    complain(&status.obstacles, code);
+    complain(&status.warnings, code)
 }
 
 /// All of them, for a program.
@@ -120,26 +125,35 @@ pub fn json(call: &Call) -> u8 {
 
 /// What there is, and the exit code that says how it is.
 fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
-    let (journal, mut kernel) = look_on(name)?;
-    let mut unattached = Vec::new();
+    let (mut journal, mut kernel) = look_on(name)?;
+    let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
     let (want, wrong) = match settings(call, name, &context()) {
-        Ok(want) => {
-            let mut state = journal.with_returns(want.state.clone());
-            unattached = match attach::prepare(&want, &mut state, &journal, &mut kernel) {
-                Ok(attach::Name::Right) => Vec::new(),
-                Ok(attach::Name::Earlier) => attach::earlier(&want, &journal),
-                Err(no) => report::why(name, &no.why),
-            };
-            (Some(state), false)
-        }
+        Ok(want) => match nat::whole(&want, &journal, &mut kernel) {
+            Ok(whole) => {
+                warnings = report::obstacles(name, &whole.warnings);
+                let mut state = whole.state;
+                obstacles = match attach::prepare(&want, &mut state, &journal, &mut kernel) {
+                    Ok(attach::Name::Right) => Vec::new(),
+                    Ok(attach::Name::Earlier) => attach::earlier(&want, &journal),
+                    Err(no) => report::why(name, &no.why),
+                };
+                (Some(state), false)
+            }
+            Err(failure) => {
+                obstacles = report::why(name, &failure.why);
+                (None, false)
+            }
+        },
         Err(problems) => {
             tell(name, &problems);
             (None, true)
         }
     };
     let nothing = State::default();
-    let asked = asked(want.as_ref().unwrap_or(&nothing), &journal);
-    let have = apply::look(&mut kernel, &asked, &journal)?;
+    let wanted = want.as_ref().unwrap_or(&nothing);
+    let asked = asked(wanted, &journal);
+    let mut have = apply::look(&mut kernel, &asked, &journal)?;
+    nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
     let mut code = if wrong { exit::WRONG } else { exit::DONE };
     if let Some(want) = &want {
@@ -155,10 +169,11 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
                 status.obstacles = lines.collect();
             }
         }
-        status.obstacles.splice(0..0, unattached);
-        if !status.is_as_wanted() {
-            code = exit::DIFFERS;
-        }
+    }
+    status.obstacles.splice(0..0, obstacles);
+    status.warnings = warnings;
+    if !wrong && !status.is_as_wanted() {
+        code = exit::DIFFERS;
     }
     Ok((status, code))
 }
@@ -197,6 +212,7 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
             .map_or(0, |inside| inside.len()),
         differences: None,
         obstacles: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

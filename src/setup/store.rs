@@ -38,6 +38,11 @@ fn rules_file(name: &NetnsName, tool: Tool) -> PathBuf {
     folder(name).join(format!("rules-{tool}"))
 }
 
+/// Of the table on the host: what nft was given, and what it listed then.
+fn table_files(name: &NetnsName) -> [PathBuf; 2] {
+    ["table", "table-listed"].map(|file| folder(name).join(file))
+}
+
 /// The namespace is whole, and no other one of its name.
 pub fn is_ready(name: &NetnsName) -> bool {
     let whole = fs::read_to_string(folder(name).join(state::READY)).ok();
@@ -64,6 +69,11 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
             let (mut journal, recorded) = journal::read(&text).map_err(io::Error::other)?;
             for rules in &mut journal.made.rules {
                 rules.value.text = fs::read_to_string(rules_file(name, rules.value.tool))?;
+            }
+            if let Some(table) = &mut journal.made.table {
+                let [text, listed] = table_files(name);
+                table.value.text = fs::read_to_string(text)?;
+                table.value.listed = fs::read_to_string(listed).ok();
             }
             let there = netns::birth(name.as_str()).ok();
             if there.map(|birth| birth.to_string()) != recorded {
@@ -157,6 +167,14 @@ impl Store {
         if !journal.made.neighbours().is_empty() {
             fs::write(Path::new(state::STATE).join(state::TIED), "")?;
         }
+        if let Some(table) = &journal.made.table {
+            let [text, listed] = table_files(&self.name);
+            self.replace(text, &table.value.text)?;
+            match &table.value.listed {
+                Some(table) => self.replace(listed, table)?,
+                None => remove(&listed)?,
+            }
+        }
         let netns = netns::birth(self.name.as_str()).ok();
         let text = journal::write(journal, netns);
         if *self.written.borrow() != text {
@@ -182,10 +200,7 @@ impl Store {
 
     /// Say that it is not.
     pub fn set_unready(&self) -> io::Result<()> {
-        match fs::remove_file(self.folder.join(state::READY)) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
-            _ => Ok(()),
-        }
+        remove(&self.folder.join(state::READY))
     }
 
     /// Nothing of ours is left: the folder goes, its lock last.
@@ -200,11 +215,9 @@ impl Store {
             state::LOCK,
         ];
         let files = files.map(|file| self.folder.join(file));
-        for file in rules.iter().chain(&files) {
-            match fs::remove_file(file) {
-                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
+        let table = table_files(&self.name);
+        for file in rules.iter().chain(&table).chain(&files) {
+            remove(file)?;
         }
         fs::remove_dir(&self.folder)
     }
@@ -213,6 +226,14 @@ impl Store {
         let new = self.folder.join("new");
         fs::write(&new, text)?;
         fs::rename(new, self.folder.join(file))
+    }
+}
+
+/// Gone already is removed.
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
     }
 }
 

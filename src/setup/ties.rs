@@ -23,7 +23,7 @@ use crate::name::NetnsName;
 use crate::plan::{Journal, Rest};
 use crate::state;
 
-/// Held while links between namespaces are made or deleted; whoever wants a namespace's
+/// Held while links between namespaces, or sysctls of the host, are made or set; whoever wants a namespace's
 /// own lock as well takes this one first, so that no two wait for each other.
 pub struct Ties(#[allow(dead_code)] Flock<File>);
 

@@ -1,6 +1,7 @@
 //! `up`, `reload` and `plan`: making a namespace what its settings say, or saying how.
 
 use super::apply::{Failure, Why, Work, look};
+use super::nat::{self, Whole};
 use super::store::Store;
 use super::{
     Begun, Call, asked, attach, begin, complain, hold_signals, hooks, look_on, report, say, ties,
@@ -35,7 +36,7 @@ fn bring_up(call: &Call, want: &Want, rest: Rest) -> u8 {
 /// The exit code, and whether anything was changed.
 pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
     let name = &want.name;
-    let tied = !want.state.neighbours().is_empty();
+    let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
     let Begun {
         ties,
         store,
@@ -45,7 +46,13 @@ pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
         Ok(begun) => begun,
         Err(code) => return (code, false),
     };
-    let mut state = journal.with_returns(want.state.clone());
+    let Whole {
+        mut state,
+        warnings,
+    } = match nat::whole(want, &journal, &mut kernel) {
+        Ok(whole) => whole,
+        Err(failure) => return (failed(name, store, &journal, &failure), false),
+    };
     let begun = (&store, &mut journal, &mut kernel);
     if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Rest::Goes) {
         return (failed(name, store, &journal, &failure), true);
@@ -67,7 +74,10 @@ pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
             done
         });
     match done {
-        Ok(()) => (exit::DONE, changed),
+        Ok(()) => (
+            complain(&report::obstacles(name, &warnings), exit::DONE),
+            changed,
+        ),
         Err(failure) => (failed(name, store, &ours, &failure), changed),
     }
 }
@@ -142,8 +152,8 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
 }
 
 fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
-    let (journal, mut kernel) = look_on(&want.name)?;
-    let mut state = journal.with_returns(want.state.clone());
+    let (mut journal, mut kernel) = look_on(&want.name)?;
+    let mut state = nat::whole(want, &journal, &mut kernel)?.state;
     if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::Name::Earlier {
         return planned_anew(want, &journal, kernel);
     }
@@ -153,6 +163,7 @@ fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
         have.sysctls
             .extend(Kernel::sysctls_of_a_new_one(&asked.sysctls));
     }
+    nat::apart(&want.name, &state, &asked, (&mut journal, &mut have))?;
     let changes = changes(&state, &have, &journal, Rest::Goes).map_err(Why::Obstacles)?;
     Ok((state, have, changes))
 }
@@ -166,10 +177,10 @@ fn planned_anew(
     let nothing = journal.with_returns(State::default());
     let have = look(&mut kernel, &asked(&nothing, journal), journal)?;
     let mut all = changes(&nothing, &have, journal, Rest::Goes).map_err(Why::Obstacles)?;
-    let mut state = want.state.clone();
     let mut kernel =
         Kernel::new(want.name.clone()).map_err(|e| Why::Broken("cannot speak to the kernel", e))?;
     let forgotten = Journal::default();
+    let mut state = nat::whole(want, &forgotten, &mut kernel)?.state;
     attach::look_past(want, &mut state, &mut kernel)?;
     let mut have = look(&mut kernel, &asked(&state, &forgotten), &forgotten)?;
     have.netns = false;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Call, rules};
+use super::{Call, nat, rules};
 use crate::conf;
 use crate::kernel::files;
 use crate::model::Where;
@@ -23,6 +23,10 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
     let settings = conf::read(&call.conf_dir, name)?;
     let mut want = build(&settings, context)?;
     want.state.rules = rules::read(&want.rule_files)?;
+    let twice = nat::published_twice(&want).unwrap_or_default();
+    if !twice.is_empty() {
+        return Err(twice);
+    }
     fits_its_neighbours(call, &mut want, context)?;
     let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
     match want

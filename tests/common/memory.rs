@@ -75,6 +75,8 @@ impl Memory {
             }
             Step::DelPolicy(rule) => Ok(self.state.policy.retain(|r| r.value != *rule)),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
+            Step::LoadTable(table) => Ok(self.state.table = Some(At::nobody((**table).clone()))),
+            Step::DropTable => Ok(self.state.table = None),
             Step::WriteResolvConf(text) => {
                 Ok(self.state.resolv_conf = Some(At::nobody(text.clone())))
             }

@@ -6,7 +6,8 @@
 use netns_services::model::link_types::Type;
 use netns_services::model::route::Names;
 use netns_services::model::{
-    Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Sysctl, Tool, Where,
+    Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Sysctl, SysctlKey,
+    Table, Tool, Where,
 };
 use netns_services::name::LinkName;
 use netns_services::place::At;
@@ -96,6 +97,10 @@ fn dress(at: Where, name: &'static str) -> impl Strategy<Value = (Vec<Address>, 
     )
 }
 
+fn forwarding(of: &str) -> SysctlKey {
+    format!("net/ipv4/conf/{of}/forwarding").parse().unwrap()
+}
+
 const BRIDGE: &str = "br0";
 
 /// A host as found: three cards, in any state, and a bridge.
@@ -114,6 +119,10 @@ pub fn host() -> impl Strategy<Value = State> {
     };
     (card("eth0"), card("eth1"), card("eth2")).prop_map(|cards| {
         let mut state = State::default();
+        for of in ["default", "eth0", "eth1", "eth2"] {
+            let sysctl = Sysctl::new(Where::Host, forwarding(of), "0");
+            state.sysctls.push(At::nobody(sysctl));
+        }
         let mut bridge = link(Where::Host, BRIDGE, made("bridge", Where::Host));
         bridge.up = Some(true);
         bridge.mtu = Some(At::nobody(1500));
@@ -156,73 +165,95 @@ pub fn settings() -> impl Strategy<Value = State> {
         "priority 32766 table main",
     ];
     let policy = proptest::sample::subsequence(policy.to_vec(), 0..=policy.len());
-    let whole = (proptest::option::of("[a-z]{1,4}"), rules, sysctls, policy);
-    (chosen, each, whole).prop_map(move |(chosen, each, (dns, rules, sysctls, policy))| {
-        let rules = rules.map(|text| {
-            At::nobody(Rules {
-                tool: Tool::Nftables,
-                file: "/rules".into(),
-                text: text.into(),
-                tables: Vec::new(),
-            })
-        });
-        let mut state = State {
-            netns: true,
-            ..State::default()
-        };
-        state.resolv_conf = dns.map(At::nobody);
-        state.rules = rules.into_iter().collect();
-        let policy = policy.iter().map(|text| At::nobody(text.parse().unwrap()));
-        state.policy = policy.collect();
-        for (key, value) in sysctls {
-            let sysctl = Sysctl::new(Where::Inside, key.parse().unwrap(), value);
-            let link = sysctl.key.link();
-            let optional = link == Some("theirs");
-            if link.is_none_or(|link| optional || chosen.contains(&link)) {
-                state
-                    .sysctls
-                    .push(At::nobody(Sysctl { optional, ..sysctl }));
-            }
-        }
-        let mut lo = link(Where::Inside, "lo", Kind::Loopback);
-        lo.up = Some(true);
-        state.links.push(lo);
-        for (name, ((addresses, routes), mtu, mac, (port, options))) in names.iter().zip(each) {
-            if !chosen.contains(name) {
-                continue;
-            }
-            let mut wanted = link(Where::Inside, name, kind(name));
-            if let Kind::Made(made) = &mut wanted.kind {
-                for (word, text) in options {
-                    let option = made.of.option(word).unwrap();
-                    let value = option.form.read(text, &Names::default()).unwrap();
-                    made.set(option, At::nobody(value));
+    let table = proptest::option::of("[ab]");
+    let whole = (
+        proptest::option::of("[a-z]{1,4}"),
+        rules,
+        sysctls,
+        policy,
+        table,
+    );
+    (chosen, each, whole).prop_map(
+        move |(chosen, each, (dns, rules, sysctls, policy, table))| {
+            let rules = rules.map(|text| {
+                At::nobody(Rules {
+                    tool: Tool::Nftables,
+                    file: "/rules".into(),
+                    text: text.into(),
+                    tables: Vec::new(),
+                })
+            });
+            let mut state = State {
+                netns: true,
+                ..State::default()
+            };
+            state.resolv_conf = dns.map(At::nobody);
+            state.rules = rules.into_iter().collect();
+            let policy = policy.iter().map(|text| At::nobody(text.parse().unwrap()));
+            state.policy = policy.collect();
+            for (key, value) in sysctls {
+                let sysctl = Sysctl::new(Where::Inside, key.parse().unwrap(), value);
+                let link = sysctl.key.link();
+                let optional = link == Some("theirs");
+                if link.is_none_or(|link| optional || chosen.contains(&link)) {
+                    state
+                        .sysctls
+                        .push(At::nobody(Sysctl { optional, ..sysctl }));
                 }
             }
-            wanted.up = Some(true);
-            wanted.mtu = mtu.map(At::nobody);
-            // Of a link that is made, the address it had before cannot be known
-            let card = wanted.kind == Kind::Physical;
-            wanted.mac = mac.filter(|_| card).map(At::nobody);
-            wanted.addresses = addresses.into_iter().map(At::nobody).collect();
-            let bridge = port && chosen.contains(&"brin") && *name != "brin" && *name != "m0";
-            wanted.master = bridge.then(|| At::nobody("brin".parse().unwrap()));
-            if let Kind::Veth { peer: Some(other) } = &wanted.kind {
-                let back = LinkAt {
-                    at: Where::Inside,
-                    name: name.parse().unwrap(),
-                };
-                let kind = Kind::Veth { peer: Some(back) };
-                let mut peer = Link::new(other.at.clone(), At::nobody(other.name.clone()), kind);
-                peer.up = Some(true);
-                peer.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
-                state.links.push(peer);
+            // The way out over a card that stays where it is
+            if let Some(text) = table.filter(|_| chosen.contains(&"v0")) {
+                for link in ["v0-host", "eth0"] {
+                    let sysctl = Sysctl::new(Where::Host, forwarding(link), "1");
+                    state.sysctls.push(At::nobody(sysctl));
+                }
+                state.table = Some(At::nobody(Table {
+                    text,
+                    publish: Vec::new(),
+                    listed: None,
+                }));
             }
-            state.links.push(wanted);
-            state.routes.extend(routes.into_iter().map(At::nobody));
-        }
-        state
-    })
+            let mut lo = link(Where::Inside, "lo", Kind::Loopback);
+            lo.up = Some(true);
+            state.links.push(lo);
+            for (name, ((addresses, routes), mtu, mac, (port, options))) in names.iter().zip(each) {
+                if !chosen.contains(name) {
+                    continue;
+                }
+                let mut wanted = link(Where::Inside, name, kind(name));
+                if let Kind::Made(made) = &mut wanted.kind {
+                    for (word, text) in options {
+                        let option = made.of.option(word).unwrap();
+                        let value = option.form.read(text, &Names::default()).unwrap();
+                        made.set(option, At::nobody(value));
+                    }
+                }
+                wanted.up = Some(true);
+                wanted.mtu = mtu.map(At::nobody);
+                // Of a link that is made, the address it had before cannot be known
+                let card = wanted.kind == Kind::Physical;
+                wanted.mac = mac.filter(|_| card).map(At::nobody);
+                wanted.addresses = addresses.into_iter().map(At::nobody).collect();
+                let bridge = port && chosen.contains(&"brin") && *name != "brin" && *name != "m0";
+                wanted.master = bridge.then(|| At::nobody("brin".parse().unwrap()));
+                if let Kind::Veth { peer: Some(other) } = &wanted.kind {
+                    let back = LinkAt {
+                        at: Where::Inside,
+                        name: name.parse().unwrap(),
+                    };
+                    let kind = Kind::Veth { peer: Some(back) };
+                    let mut peer =
+                        Link::new(other.at.clone(), At::nobody(other.name.clone()), kind);
+                    peer.up = Some(true);
+                    peer.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
+                    state.links.push(peer);
+                }
+                state.links.push(wanted);
+                state.routes.extend(routes.into_iter().map(At::nobody));
+            }
+            state
+        },
+    )
 }
 
 /// What can be said of a link beside its type.

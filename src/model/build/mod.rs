@@ -10,6 +10,7 @@ mod hooks;
 mod kinds;
 mod links;
 mod masters;
+mod nat;
 mod order;
 mod policy;
 mod resolv;
@@ -19,6 +20,7 @@ mod sysctls;
 mod ties;
 
 use super::State;
+use super::nat::Nat;
 use super::route::Names;
 use crate::conf::Settings;
 use crate::name::NetnsName;
@@ -56,6 +58,8 @@ pub struct Want {
     pub attach: Option<At<Attach>>,
     /// What is run when it comes and goes.
     pub hooks: Hooks,
+    /// The way out and in; the state gets it when the host has been looked at.
+    pub nat: Option<Nat>,
 }
 
 /// Makes of the settings what they ask for. The problems are in the order of the files,
@@ -70,6 +74,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let overlay = overlay(settings, &mut problems);
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
+    let nat = nat::nat(settings, &links, &unread, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
@@ -89,13 +94,14 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
             routes: routes.collect(),
             resolv_conf,
             policy,
-            rules: Vec::new(),
             sysctls,
+            ..State::default()
         },
         overlay,
         rule_files,
         attach,
         hooks: hooks::hooks(settings),
+        nat,
     })
 }
 

@@ -36,6 +36,7 @@ impl Work<'_> {
     /// before anything comes up without them.
     pub fn mend(&mut self, want: &State) -> Result<Mended, Why> {
         let mut mended = Mended::default();
+        self.others.leave_to(&mut self.journal, want);
         let mut now = self.start.0.clone();
         for _ in 0..=PASSES {
             let (changes, obstacles) = plan_what_can_be(want, &now, &self.journal, Rest::Goes);

@@ -99,7 +99,11 @@ impl Kept {
                 continue;
             };
             let rules = &self.journal.made.rules;
-            let matter = Matter::of(&at, &self.want.state, &self.asked, rules);
+            let mut matter = Matter::of(&at, &self.want.state, &self.asked, rules);
+            if let (Where::Host, Some(nat)) = (&at, &self.want.nat) {
+                let table = format!("netns_{}", self.want.name);
+                matter = matter.with_table(table, nat.needs_defaults());
+            }
             let known = ears
                 .iter()
                 .position(|(of, ear)| *of == at && ear.is_for(&netns, &matter));

@@ -13,6 +13,7 @@ use crate::name::NetnsName;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Why, Work};
 use crate::setup::attach;
+use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
 use crate::setup::{Call, asked, complain, context, hooks, look_on, report, say, settings, tell};
@@ -117,7 +118,8 @@ impl Kept {
 
     fn tied(&self) -> bool {
         let ours = [&self.want.state, &self.journal.made];
-        ours.iter().any(|state| !state.neighbours().is_empty())
+        let tied = ours.iter().any(|state| !state.neighbours().is_empty());
+        tied || self.want.nat.is_some() || self.journal.made.table.is_some()
     }
 
     /// The lock, of a namespace that netns-setup has not taken down, and is not about to.
@@ -159,7 +161,7 @@ impl Kept {
     fn mend(&mut self, store: &Store) -> Result<Mended, Why> {
         let name = self.want.name.clone();
         let (mut journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
-        let mut state = journal.with_returns(self.want.state.clone());
+        let (mut state, in_the_way) = nat::kept(&self.want, &journal, &mut kernel)?;
         let begun = (store, &mut journal, &mut kernel);
         attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
         let made_anew = Cell::new(false);
@@ -176,7 +178,8 @@ impl Kept {
         let mut work = begun.map_err(|no| no.why)?;
         ties::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
-        let mended = work.mend(&state)?;
+        let mut mended = work.mend(&state)?;
+        mended.obstacles.extend(in_the_way);
         if mended.is_open() {
             self.not_ready(store)?;
         }

@@ -1,0 +1,201 @@
+//! The host's part of a namespace's way out and in: its table, loaded and read by nft(8),
+//! which links lead to the world, and whether a port is free.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+
+use futures_util::TryStreamExt;
+use rtnetlink::Handle;
+use rtnetlink::packet_route::AddressFamily;
+use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::rules::run;
+use super::{Kernel, Refusal, look, read};
+use crate::model::nat::{Family, Host, Nat, Proto, Publish, Uplinks};
+use crate::model::{Table, Where};
+use crate::name::LinkName;
+
+impl Kernel {
+    /// Load the namespace's table on the host, in the place of the one before.
+    pub(super) fn load_table(&mut self, table: &Table) -> Result<(), Refusal> {
+        self.nft(&["-f", "-"], &table.text).map(drop)
+    }
+
+    /// Take it away; gone already is taken away.
+    pub(super) fn drop_table(&mut self) -> Result<(), Refusal> {
+        let text = Table::removal(&self.netns);
+        self.nft(&["-f", "-"], &text).map(drop)
+    }
+
+    /// The namespace's table as nft lists it; nothing if it is not there.
+    pub fn listed_table(&mut self) -> Option<String> {
+        let name = Table::name(&self.netns);
+        let words: Vec<&str> = ["-s", "list", "table"]
+            .into_iter()
+            .chain(name.split(' '))
+            .collect();
+        self.nft(&words, "").ok()
+    }
+
+    /// All tables of the host, as nft prints them for programs, without what is in sets.
+    pub fn ruleset(&mut self) -> Result<String, Refusal> {
+        self.nft(&["-j", "-t", "list", "ruleset"], "")
+    }
+
+    fn nft(&mut self, words: &[&str], text: &str) -> Result<String, Refusal> {
+        let host = self.open(&Where::Host)?;
+        let file = format!("table {}", Table::name(&self.netns));
+        run(&host, "nft", words, &file, text)
+    }
+
+    /// How the host is, as far as its part depends on that.
+    pub fn host(&mut self, nat: &Nat) -> Result<Host, Refusal> {
+        let handle = self.socket(&Where::Host)?.handle.clone();
+        let mut host = Host {
+            force_forwarding: fs::exists("/proc/sys/net/ipv6/conf/all/force_forwarding")?,
+            ..Host::default()
+        };
+        let named = match nat.uplinks.as_ref().map(|uplinks| &uplinks.value) {
+            Some(Uplinks::Named(named)) => named.clone(),
+            _ => {
+                host.default_links = self.runtime.block_on(default_links(&handle))?;
+                Vec::new()
+            }
+        };
+        if nat.publish.iter().any(|p| p.value.host.is_some()) {
+            host.addresses = self.runtime.block_on(addresses(&handle))?;
+        }
+        let defaults = host.default_links.iter().map(|(_, link)| link);
+        let links = defaults.chain(host.addresses.iter().map(|(_, link)| link));
+        let links: BTreeSet<LinkName> = links.chain(&named).cloned().collect();
+        let is = |key: &str, value: &str| {
+            fs::read_to_string(format!("/proc/sys/net/{key}")).is_ok_and(|v| v.trim() == value)
+        };
+        for (family, key) in [
+            (Family::V4, "ipv4/ip_forward"),
+            (Family::V6, "ipv6/conf/all/forwarding"),
+        ] {
+            if is(key, "1") {
+                host.forwards.insert((family, None));
+            }
+        }
+        for link in links {
+            for (family, key) in [
+                (Family::V4, format!("ipv4/conf/{link}/forwarding")),
+                (Family::V6, format!("ipv6/conf/{link}/force_forwarding")),
+            ] {
+                if is(&key, "1") {
+                    host.forwards.insert((family, Some(link.clone())));
+                }
+            }
+            if is(&format!("ipv6/conf/{link}/accept_ra"), "1") {
+                host.takes_advertisements.insert(link);
+            }
+        }
+        Ok(host)
+    }
+
+    /// The host has a link of this name.
+    pub fn host_has(&mut self, name: &LinkName) -> Result<bool, Refusal> {
+        let handle = self.socket(&Where::Host)?.handle.clone();
+        let found = self.runtime.block_on(look::link_named(&handle, name))?;
+        Ok(found.is_some())
+    }
+}
+
+/// Whether somebody on the host listens where the port leads inside from. It is tried,
+/// for there is no other way to know; nothing is left of that.
+pub fn is_taken(publish: &Publish) -> bool {
+    let taken = |address: &SocketAddr| {
+        let bound = bind(*address, publish.proto);
+        bound.is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse)
+    };
+    publish.sockets().iter().any(taken)
+}
+
+fn bind(address: SocketAddr, proto: Proto) -> io::Result<()> {
+    let (kind, protocol) = match proto {
+        Proto::Tcp => (Type::STREAM, Protocol::TCP),
+        Proto::Udp => (Type::DGRAM, Protocol::UDP),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // What is left of connections that have ended is in nobody's way
+    socket.set_reuse_address(proto == Proto::Tcp)?;
+    socket.bind(&address.into())
+}
+
+async fn default_links(handle: &Handle) -> Result<Vec<(Family, LinkName)>, Refusal> {
+    const MAIN: u32 = 254;
+    let mut found = Vec::new();
+    for (family, of) in [
+        (AddressFamily::Inet, Family::V4),
+        (AddressFamily::Inet6, Family::V6),
+    ] {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        request.attributes.push(RouteAttribute::Table(MAIN));
+        let mut reply = std::pin::pin!(handle.route().get(request).execute());
+        let mut links = BTreeSet::new();
+        // Without a table of this family, the kernel says that there is none
+        while let Ok(Some(route)) = reply.try_next().await {
+            if route.header.destination_prefix_length == 0 && route.header.address_family == family
+            {
+                links.extend(links_of(&route));
+            }
+        }
+        for index in links {
+            let link = look::link_at(handle, index).await?;
+            let name = link.as_ref().and_then(read::name);
+            found.extend(name.map(|(_, name)| (of, name)));
+        }
+    }
+    Ok(found)
+}
+
+/// The links that a route leads over.
+fn links_of(route: &RouteMessage) -> Vec<u32> {
+    let mut links = Vec::new();
+    for attribute in &route.attributes {
+        match attribute {
+            RouteAttribute::Oif(index) => links.push(*index),
+            RouteAttribute::MultiPath(hops) => {
+                links.extend(hops.iter().map(|hop| hop.interface_index));
+            }
+            _ => {}
+        }
+    }
+    links
+}
+
+/// The addresses of a namespace, each with its link.
+pub(super) async fn addresses(handle: &Handle) -> Result<Vec<(IpAddr, LinkName)>, Refusal> {
+    let mut found = Vec::new();
+    let mut reply = std::pin::pin!(handle.address().get().execute());
+    while let Some(message) = reply.try_next().await? {
+        let local = message.attributes.iter().find_map(|a| match a {
+            AddressAttribute::Local(ip) => Some(*ip),
+            _ => None,
+        });
+        let address = message.attributes.iter().find_map(|a| match a {
+            AddressAttribute::Address(ip) => Some(*ip),
+            _ => None,
+        });
+        if let Some(ip) = local.or(address) {
+            found.push((ip, message.header.index));
+        }
+    }
+    let mut named = Vec::new();
+    for (ip, index) in found {
+        let link = look::link_at(handle, index).await?;
+        let name = link.as_ref().and_then(read::name);
+        named.extend(name.map(|(_, name)| (ip, name)));
+    }
+    Ok(named)
+}

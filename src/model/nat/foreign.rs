@@ -1,0 +1,125 @@
+//! What of the host's own firewall can drop what a namespace's table lets through: a drop
+//! in one table is not taken back by another. What `nft -j -t list ruleset` prints in,
+//! words for the host's owner out.
+
+use serde_json::Value;
+
+use super::{Family, Nat, Table};
+use crate::name::NetnsName;
+
+/// Of each table that can be in the way: what it does, and what to type.
+pub fn in_the_way(ruleset: &str, netns: &NetnsName, nat: &Nat) -> Vec<(String, String)> {
+    let json: Value = serde_json::from_str(ruleset).unwrap_or_default();
+    let objects = json["nftables"].as_array().cloned().unwrap_or_default();
+    let chains: Vec<Chain> = objects.iter().filter_map(Chain::of).collect();
+    let ours = Table::name(netns);
+    let ends: Vec<_> = nat.ends.iter().map(ToString::to_string).collect();
+    let has = |table: &str, name: &str| chains.iter().any(|c| c.table == table && c.name == name);
+    // What names our links there has been thought of
+    let named = |table: &str| {
+        let rules = objects.iter().filter_map(|object| object.get("rule"));
+        let text = |rule: &Value| rule["expr"].to_string();
+        let mut rules = rules.filter(|rule| table_of(rule) == table);
+        rules.any(|rule| {
+            ends.iter()
+                .any(|end| text(rule).contains(&format!("\"{end}\"")))
+        })
+    };
+    let mut told = Vec::new();
+    for chain in &chains {
+        let concerns = match chain.table.split_once(' ') {
+            Some(("inet", _)) => true,
+            Some(("ip", _)) => nat.families.contains(&Family::V4),
+            Some(("ip6", _)) => nat.families.contains(&Family::V6),
+            _ => false,
+        };
+        if !concerns || chain.table == ours || chain.hook != "forward" || named(&chain.table) {
+            continue;
+        }
+        let typed = if has(&chain.table, "DOCKER-USER") {
+            let program = if chain.table.starts_with("ip6 ") {
+                "ip6tables"
+            } else {
+                "iptables"
+            };
+            each(&ends, |end| {
+                format!(
+                    "{program} -I DOCKER-USER -i {end} -j ACCEPT; {program} -I DOCKER-USER -o {end} -j ACCEPT"
+                )
+            })
+        } else if has(&chain.table, "ufw-user-forward") || has(&chain.table, "ufw6-user-forward") {
+            each(&ends, |end| {
+                format!("ufw route allow in on {end}; ufw route allow out on {end}")
+            })
+        } else if chain.table == "inet firewalld" {
+            each(&ends, |end| {
+                format!("firewall-cmd --permanent --zone=trusted --add-interface={end}")
+            }) + &policy("netns-out", "trusted", "ANY")
+                + &policy("netns-in", "ANY", "trusted")
+                + "; firewall-cmd --reload"
+        } else if chain.policy == "drop" {
+            let (table, name) = (&chain.table, &chain.name);
+            each(&ends, |end| {
+                format!(
+                    "nft insert rule {table} {name} iifname {end} accept; nft insert rule {table} {name} oifname {end} accept"
+                )
+            })
+        } else {
+            continue;
+        };
+        let how = match chain.policy.as_str() {
+            "drop" => "drops what its own rules do not accept",
+            _ => "refuses what its own rules do not accept",
+        };
+        told.push((
+            format!(
+                "the host's table {}, chain {}, {how}, whatever ours lets through",
+                chain.table, chain.name
+            ),
+            format!("let it pass there too, if it does not yet: {typed}"),
+        ));
+    }
+    told
+}
+
+/// What makes firewalld let packets from one zone to another.
+fn policy(name: &str, from: &str, to: &str) -> String {
+    let set = format!("firewall-cmd --permanent --policy={name}");
+    format!(
+        "; firewall-cmd --permanent --new-policy={name}; {set} --add-ingress-zone={from}; \
+         {set} --add-egress-zone={to}; {set} --set-target=ACCEPT"
+    )
+}
+
+fn each(ends: &[String], command: impl Fn(&String) -> String) -> String {
+    let all: Vec<String> = ends.iter().map(command).collect();
+    all.join("; ")
+}
+
+/// Of a chain or a rule, `FAMILY NAME` of its table.
+fn table_of(object: &Value) -> String {
+    let word = |key: &str| object[key].as_str().unwrap_or_default();
+    format!("{} {}", word("family"), word("table"))
+}
+
+struct Chain {
+    /// `FAMILY NAME`
+    table: String,
+    name: String,
+    /// Empty, if it is no base chain.
+    hook: String,
+    policy: String,
+}
+
+impl Chain {
+    fn of(object: &Value) -> Option<Self> {
+        let chain = object.get("chain")?;
+        let word = |key: &str| chain[key].as_str().unwrap_or_default().to_string();
+        Some(Chain {
+            table: table_of(chain),
+            name: word("name"),
+            hook: word("hook"),
+            policy: word("policy"),
+        })
+    }
+}

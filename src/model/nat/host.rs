@@ -1,0 +1,157 @@
+//! What was asked for and how the host is in, what is wanted of the host out: a table of
+//! its firewall, and its kernel's settings for the links concerned. Nothing is turned on
+//! that lets packets of others through.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+
+use super::{Nat, Table, Uplinks};
+use crate::name::{LinkName, NetnsName};
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
+}
+
+/// How the host is, as far as its part depends on that.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// The links of its default routes.
+    pub default_links: Vec<(Family, LinkName)>,
+    /// Its addresses, each with its link.
+    pub addresses: Vec<(IpAddr, LinkName)>,
+    /// Its kernel forwards IPv6 link by link (`force_forwarding`, Linux 6.17).
+    pub force_forwarding: bool,
+    /// What it forwards by its owner's will: all links of a family (`None`), or one.
+    pub forwards: BTreeSet<(Family, Option<LinkName>)>,
+    /// The links that take what routers advertise, unless they forward IPv6.
+    pub takes_advertisements: BTreeSet<LinkName>,
+}
+
+/// What is wanted of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OnHost {
+    /// Its table.
+    pub table: Table,
+    /// Kernel settings: below `/proc/sys`, with their values, in their order.
+    pub sysctls: Vec<(String, String)>,
+    /// There is no link to the world now, although one is needed.
+    pub no_uplink: bool,
+}
+
+/// The links that are concerned, by what they are for.
+pub(super) struct Links {
+    /// Over which the namespace reaches the world, and over which it is reached.
+    pub up: BTreeSet<LinkName>,
+    /// Those of them that did not forward before, and are to forward for us alone.
+    pub guarded: BTreeSet<(Family, Option<LinkName>)>,
+}
+
+impl Nat {
+    /// What is wanted of a host that is like this.
+    pub fn on(&self, netns: &NetnsName, host: &Host) -> OnHost {
+        let links = self.links(host);
+        OnHost {
+            table: Table {
+                text: self.ruleset(netns, &links),
+                publish: self.publish.iter().map(|p| p.value.clone()).collect(),
+                listed: None,
+            },
+            sysctls: self.sysctls(host, &links),
+            no_uplink: links.up.is_empty(),
+        }
+    }
+
+    /// Those named; those of the host's default routes; those that have an address on
+    /// which a port is published.
+    fn links(&self, host: &Host) -> Links {
+        let mut up = BTreeSet::new();
+        match self.uplinks.as_ref().map(|uplinks| &uplinks.value) {
+            Some(Uplinks::Named(named)) => up.extend(named.iter().cloned()),
+            _ => {
+                let of_ours = |family: &Family| self.families.contains(family);
+                let links = host.default_links.iter().filter(|(f, _)| of_ours(f));
+                up.extend(links.map(|(_, link)| link.clone()));
+            }
+        }
+        for address in self.publish.iter().filter_map(|p| p.value.host) {
+            let links = host.addresses.iter().filter(|(ip, _)| *ip == address);
+            up.extend(links.map(|(_, link)| link.clone()));
+        }
+        up.retain(|link| link.as_str() != "lo" && !self.ends.contains(link));
+        let mut guarded = BTreeSet::new();
+        for family in &self.families {
+            let owners =
+                |link: Option<&LinkName>| host.forwards.contains(&(*family, link.cloned()));
+            if owners(None) {
+                continue;
+            }
+            if *family == Family::V6 && !host.force_forwarding {
+                guarded.insert((*family, None));
+                continue;
+            }
+            let ours = up.iter().filter(|link| !owners(Some(link)));
+            guarded.extend(ours.map(|link| (*family, Some(link.clone()))));
+        }
+        Links { up, guarded }
+    }
+
+    fn sysctls(&self, host: &Host, links: &Links) -> Vec<(String, String)> {
+        let mut all = Vec::new();
+        let mut set = |key: String, value: &str| all.push((key, value.to_string()));
+        for link in self.ends.iter().chain(&links.up) {
+            if self.families.contains(&Family::V4) {
+                set(format!("net/ipv4/conf/{link}/forwarding"), "1");
+            }
+            if self.families.contains(&Family::V6) && host.force_forwarding {
+                set(format!("net/ipv6/conf/{link}/force_forwarding"), "1");
+            }
+        }
+        if self.families.contains(&Family::V6) && !host.force_forwarding {
+            // A link that forwards does not listen to routers any more, unless this is 2
+            let listens = |link: &&LinkName| host.takes_advertisements.contains(*link);
+            for link in links.up.iter().filter(listens) {
+                set(format!("net/ipv6/conf/{link}/accept_ra"), "2");
+            }
+            set("net/ipv6/conf/all/forwarding".into(), "1");
+        }
+        if !self.publish.is_empty() && self.families.contains(&Family::V4) {
+            for link in &self.ends {
+                set(format!("net/ipv4/conf/{link}/route_localnet"), "1");
+            }
+        }
+        all
+    }
+}
+
+impl Family {
+    /// The family of an address.
+    pub fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Family::V4,
+            IpAddr::V6(_) => Family::V6,
+        }
+    }
+
+    /// nft's word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Family::V4 => "ip",
+            Family::V6 => "ip6",
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::V4 => "IPv4",
+            Family::V6 => "IPv6",
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The text of a namespace's table on the host, for nft(8). Every line ends a statement,
+//! so that it can be written as one line as well.
+
+use super::host::{Family, Links};
+use super::{Nat, Publish, Table};
+use crate::name::{LinkName, NetnsName};
+
+impl Nat {
+    pub(super) fn ruleset(&self, netns: &NetnsName, links: &Links) -> String {
+        let mut text = Table::removal(netns) + "\n";
+        text += &format!("table {} {{\n", Table::name(netns));
+        for (name, kind, rules) in [
+            // Before connection tracking, which turns the replies of ours into such
+            (
+                "loopback",
+                "filter hook prerouting priority -300",
+                self.loopback(),
+            ),
+            (
+                "prerouting",
+                "nat hook prerouting priority -100",
+                self.arriving(),
+            ),
+            ("output", "nat hook output priority -100", self.leading_in()),
+            (
+                "forward",
+                "filter hook forward priority 0",
+                self.forward(links),
+            ),
+            (
+                "postrouting",
+                "nat hook postrouting priority 100",
+                self.leaving(links),
+            ),
+        ] {
+            if rules.is_empty() {
+                continue;
+            }
+            text += &format!("\tchain {name} {{\n\t\ttype {kind};\n");
+            for rule in rules {
+                text += &format!("\t\t{rule};\n");
+            }
+            text += "\t};\n";
+        }
+        text + "}\n"
+    }
+
+    /// The kernel routes 127/8 from and to our ends, for the host's sake alone.
+    fn loopback(&self) -> Vec<String> {
+        let ends = set(&self.ends);
+        let drop = |side: &str| format!("iifname {ends} ip {side} 127.0.0.0/8 drop");
+        vec![drop("saddr"), drop("daddr")]
+    }
+
+    /// From outside.
+    fn arriving(&self) -> Vec<String> {
+        let outside = |publish: &&Publish| !publish.host.is_some_and(|host| host.is_loopback());
+        let publish = self.publish.iter().map(|publish| &publish.value);
+        publish.filter(outside).flat_map(leading).collect()
+    }
+
+    /// From the host itself.
+    fn leading_in(&self) -> Vec<String> {
+        let publish = self.publish.iter().map(|publish| &publish.value);
+        publish.flat_map(leading).collect()
+    }
+
+    /// Between our ends and the world alone; and through links that forward only for us,
+    /// nothing but what is translated: that is ours, or that of others like us.
+    fn forward(&self, links: &Links) -> Vec<String> {
+        let ends = set(&self.ends);
+        let mut rules = vec![
+            format!("iifname {ends} ct state established,related accept"),
+            format!("oifname {ends} ct state established,related accept"),
+        ];
+        if !self.publish.is_empty() {
+            rules.push(format!("oifname {ends} ct status dnat accept"));
+        }
+        if self.uplinks.is_some() {
+            if !links.up.is_empty() {
+                rules.push(format!("iifname {ends} oifname {} accept", set(&links.up)));
+            }
+            rules.push(format!("iifname {ends} ct status dnat accept"));
+        }
+        rules.push(format!("iifname {ends} drop"));
+        rules.push(format!("oifname {ends} drop"));
+        for family in [Family::V4, Family::V6] {
+            let proto = format!("meta nfproto {}", nfproto(family));
+            let untouched = "ct status & (snat|dnat) == 0 drop";
+            let of = |guarded: &&(Family, Option<LinkName>)| guarded.0 == family;
+            let guarded: Vec<_> = links.guarded.iter().filter(of).collect();
+            let named: Vec<_> = guarded
+                .iter()
+                .filter_map(|(_, link)| link.clone())
+                .collect();
+            if guarded.iter().any(|(_, link)| link.is_none()) {
+                rules.push(format!("{proto} {untouched}"));
+            } else if !named.is_empty() {
+                rules.push(format!("{proto} iifname {} {untouched}", set(&named)));
+            }
+        }
+        rules
+    }
+
+    /// What the host itself sends inside comes from an address that is reached there.
+    fn leaving(&self, links: &Links) -> Vec<String> {
+        let ends = set(&self.ends);
+        let mut rules = Vec::new();
+        if self.uplinks.is_some() && !links.up.is_empty() {
+            let uplinks = set(&links.up);
+            rules.push(format!("iifname {ends} oifname {uplinks} masquerade"));
+        }
+        if !self.publish.is_empty() {
+            rules.push(format!(
+                "oifname {ends} ct status dnat fib saddr type local masquerade"
+            ));
+            rules.push(format!(
+                "iifname {ends} oifname {ends} ct status dnat masquerade"
+            ));
+        }
+        rules
+    }
+}
+
+/// One rule a family.
+fn leading(publish: &Publish) -> Vec<String> {
+    let rule = |to: &std::net::IpAddr| {
+        let family = Family::of(*to);
+        let word = family.word();
+        let host = match publish.host {
+            Some(host) => format!("{word} daddr {host}"),
+            // ::1 leads nowhere but to lo
+            None if family == Family::V6 => "ip6 daddr != ::1 fib daddr type local".into(),
+            None => "meta nfproto ipv4 fib daddr type local".into(),
+        };
+        let (proto, port) = (publish.proto, publish.port);
+        let to = std::net::SocketAddr::new(*to, publish.inside);
+        format!("{host} {proto} dport {port} dnat {word} to {to}")
+    };
+    publish.to.iter().map(rule).collect()
+}
+
+fn nfproto(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "ipv4",
+        Family::V6 => "ipv6",
+    }
+}
+
+fn set<'a>(links: impl IntoIterator<Item = &'a LinkName>) -> String {
+    let links: Vec<_> = links
+        .into_iter()
+        .map(|link| format!("\"{link}\""))
+        .collect();
+    match links.as_slice() {
+        [one] => one.clone(),
+        many => format!("{{ {} }}", many.join(", ")),
+    }
+}

@@ -1,0 +1,74 @@
+//! What other namespaces hold of the host: a sysctl that several need is set by the first
+//! and set back by the last, whichever that is.
+
+use std::io;
+
+use crate::kernel::About;
+use crate::model::{State, Sysctl, Where};
+use crate::name::NetnsName;
+use crate::place::At;
+use crate::plan::Journal;
+use crate::setup::store;
+
+/// The host's sysctls that other namespaces hold, as they were before the first of those.
+#[derive(Clone, Debug, Default)]
+pub struct Others {
+    before: Vec<Sysctl>,
+}
+
+impl Others {
+    /// Of all namespaces but this one, if what is asked about has to do with the host.
+    pub fn to(name: &NetnsName, asked: &About) -> io::Result<Self> {
+        match asked.sysctls.iter().any(|(at, _)| *at == Where::Host) {
+            true => Others::of(name),
+            false => Ok(Others::default()),
+        }
+    }
+
+    pub(super) fn of(name: &NetnsName) -> io::Result<Self> {
+        let mut before = Vec::new();
+        for other in store::all()?.into_iter().filter(|other| other != name) {
+            let journal = store::journal(&other)?;
+            let held = journal.before.sysctls.into_iter().map(|held| held.value);
+            before.extend(held.filter(|held| held.at == Where::Host));
+        }
+        Ok(Others { before })
+    }
+
+    /// The values before.
+    pub(super) fn before(&self) -> impl Iterator<Item = &Sysctl> {
+        self.before.iter()
+    }
+
+    fn held(&self, sysctl: &Sysctl) -> Option<&Sysctl> {
+        let mut before = self.before.iter();
+        before.find(|held| (&held.at, &held.key) == (&sysctl.at, &sysctl.key))
+    }
+
+    /// What others hold and we do not is, to us, as it was before them: it is set by us
+    /// too, and what it was before is known to us.
+    pub fn as_before(&self, have: &mut State, journal: &Journal) {
+        for found in have.sysctls.iter_mut().map(|found| &mut found.value) {
+            let ours = journal.made.sysctl(&found.at, &found.key).is_some();
+            if let Some(held) = self.held(found).filter(|_| !ours) {
+                found.value = held.value.clone();
+            }
+        }
+    }
+
+    /// What others hold is theirs to put back once we no longer want it.
+    pub fn leave_to(&self, journal: &mut Journal, want: &State) {
+        let ours = |sysctl: &At<Sysctl>| {
+            let Sysctl { at, key, .. } = &sysctl.value;
+            self.held(&sysctl.value).is_none() || want.sysctl(at, key).is_some()
+        };
+        journal.made.sysctls.retain(ours);
+        journal.before.sysctls.retain(ours);
+    }
+
+    /// What was there before is not to be had again where others hold it.
+    pub fn leave_as_it_is(&self, want: &mut State) {
+        let held = |sysctl: &At<Sysctl>| self.held(&sysctl.value).is_some();
+        want.sysctls.retain(|sysctl| !held(sysctl));
+    }
+}

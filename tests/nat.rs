@@ -1,0 +1,624 @@
+//! The way out of a namespace and in, with real sockets between three: `far`, outside; the
+//! host; and the namespace. nft and /proc/sys are the judges of what is left.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
+use far::{dump, in_netns, is_again, same, setup};
+
+/// A veth to the host, without a way out or in.
+const VETH: &str = r#"netns_links="ve0"
+type_ve0="veth"
+peer_ve0="mgmt-ve0"
+config_ve0="10.8.0.2/24 fd00:8::2/64"
+peer_config_ve0="10.8.0.1/24 fd00:8::1/64"
+routes_ve0="default via 10.8.0.1
+default via fd00:8::1"
+"#;
+
+const FAR: [&str; 2] = ["192.0.2.1", "2001:db8:10::1"];
+const HOST: [&str; 2] = ["192.0.2.7", "2001:db8:10::7"];
+
+/// A sandbox with these settings of `mgmt` beside the veth. Its host asks nobody whether an
+/// address is taken, so as not to wait for the answer.
+#[track_caller]
+fn sandbox(settings: &str) -> Sandbox {
+    let sandbox = far::sandbox(&format!("{VETH}{settings}"));
+    sandbox
+        .sh("echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+             echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad")
+        .ok();
+    sandbox
+}
+
+/// Writes what is set for `mgmt` beside the veth.
+fn write(sandbox: &Sandbox, settings: &str) {
+    far::write(sandbox, &format!("{VETH}{settings}"));
+}
+
+/// As [`VETH`], for `lan`.
+fn write_lan(sandbox: &Sandbox, settings: &str) {
+    let veth = VETH
+        .replace("mgmt", "lan")
+        .replace("10.8.", "10.9.")
+        .replace("fd00:8:", "fd00:9:");
+    sandbox.write("/etc/conf.d/netns.lan", &format!("{veth}{settings}"));
+}
+
+/// What may be in a namespace, or on the host (`""`).
+fn at<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> T + Send) -> T {
+    match netns {
+        "" => sandbox.inside(work),
+        netns => in_netns(sandbox, netns, work),
+    }
+}
+
+/// Answers every connection, and every datagram, with `who` and the address it came from.
+fn serve(sandbox: &Sandbox, netns: &str, port: u16, who: &'static str) {
+    for any in ["0.0.0.0", "::"] {
+        let address = SocketAddr::new(any.parse().unwrap(), port);
+        if any == "::" {
+            // One socket for both families
+            let (tcp, udp) = at(sandbox, netns, || {
+                (
+                    TcpListener::bind(address).unwrap(),
+                    UdpSocket::bind(address).unwrap(),
+                )
+            });
+            thread::spawn(move || {
+                for stream in tcp.incoming().flatten() {
+                    let from = stream.peer_addr().unwrap().ip().to_canonical();
+                    let _ = (&stream).write_all(format!("{who} {from}").as_bytes());
+                }
+            });
+            thread::spawn(move || {
+                let mut bytes = [0; 16];
+                while let Ok((_, from)) = udp.recv_from(&mut bytes) {
+                    let text = format!("{who} {}", from.ip().to_canonical());
+                    let _ = udp.send_to(text.as_bytes(), from);
+                }
+            });
+        }
+    }
+}
+
+/// What a TCP server there says; nothing, if none can be reached.
+fn ask(sandbox: &Sandbox, netns: &str, to: &str, port: u16) -> String {
+    let address = SocketAddr::new(to.parse().unwrap(), port);
+    at(sandbox, netns, || {
+        let mut text = String::new();
+        let stream = TcpStream::connect_timeout(&address, Duration::from_millis(700));
+        if let Ok(mut stream) = stream {
+            stream.set_read_timeout(Some(LIMIT)).unwrap();
+            let _ = stream.read_to_string(&mut text);
+        }
+        text
+    })
+}
+
+/// What a UDP server there says; nothing, if none can be reached.
+fn ask_udp(sandbox: &Sandbox, netns: &str, from: u16, to: &str, port: u16) -> String {
+    let to = SocketAddr::new(to.parse().unwrap(), port);
+    let any: IpAddr = if to.is_ipv4() { "0.0.0.0" } else { "::" }.parse().unwrap();
+    at(sandbox, netns, || {
+        let socket = UdpSocket::bind((any, from)).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_millis(700)))
+            .unwrap();
+        let mut bytes = [0; 64];
+        let _ = socket.send_to(b"who", to);
+        let read = socket.recv_from(&mut bytes).map_or(0, |(n, _)| n);
+        String::from_utf8_lossy(&bytes[..read]).into_owned()
+    })
+}
+
+/// All of the host's firewall, and its kernel's settings of links that are not ours.
+fn host(sandbox: &Sandbox) -> String {
+    sandbox
+        .sh("nft list ruleset
+             cd /proc/sys/net
+             grep -r . ipv4/ip_forward ipv4/conf ipv6/conf 2>/dev/null | grep -v -e -ve0/ | sort")
+        .ok()
+        .stdout
+}
+
+fn sysctl(sandbox: &Sandbox, key: &str) -> String {
+    let text = sandbox.sh(&format!("cat /proc/sys/{key}")).ok().stdout;
+    text.trim().to_string()
+}
+
+#[test]
+fn masquerading_reaches_the_world_as_the_host_in_both_families() {
+    let sandbox = sandbox("netns_masquerade=eth1\n");
+    setup(&sandbox, "up mgmt").ok().stderr("");
+    serve(&sandbox, "far", 80, "far");
+    for (far, host) in FAR.iter().zip(HOST) {
+        assert_eq!(ask(&sandbox, "mgmt", far, 80), format!("far {host}"));
+        assert_eq!(ask_udp(&sandbox, "mgmt", 0, far, 80), format!("far {host}"));
+    }
+    setup(&sandbox, "status mgmt").ok();
+    setup(&sandbox, "up mgmt").ok().stdout("");
+    // From outside there is no way in, whatever far knows of the namespace
+    serve(&sandbox, "mgmt", 80, "mgmt");
+    sandbox
+        .sh("ip -n far route add 10.8.0.0/24 via 192.0.2.7
+             ip -n far route add fd00:8::/64 via 2001:db8:10::7")
+        .ok();
+    for inside in ["10.8.0.2", "fd00:8::2"] {
+        assert_eq!(
+            ask(&sandbox, "", inside, 80).split(' ').next(),
+            Some("mgmt")
+        );
+        assert_eq!(ask(&sandbox, "far", inside, 80), "");
+    }
+}
+
+#[test]
+fn any_uplink_is_a_link_of_the_default_routes_then() {
+    let sandbox = sandbox("netns_masquerade=yes\n");
+    let run = setup(&sandbox, "up mgmt").ok();
+    assert!(
+        run.stderr.contains("the host has no default route"),
+        "{run}"
+    );
+    sandbox.sh("ip route add default via 192.0.2.1").ok();
+    let run = setup(&sandbox, "status mgmt").code(1);
+    assert!(
+        run.stdout
+            .contains("+ sysctl -w net.ipv4.conf.eth1.forwarding=1\n"),
+        "{run}"
+    );
+    setup(&sandbox, "reload mgmt").ok().stderr("");
+    serve(&sandbox, "far", 80, "far");
+    assert_eq!(
+        ask(&sandbox, "mgmt", FAR[0], 80),
+        format!("far {}", HOST[0])
+    );
+}
+
+#[test]
+fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
+    let sandbox = sandbox("netns_publish=\"tcp/8080:80 udp/5353:80 tcp/192.0.2.7:81:80\"\n");
+    // The links of the default routes are those to the world
+    sandbox
+        .sh("ip route add default via 192.0.2.1; ip route add default via 2001:db8:10::1")
+        .ok();
+    setup(&sandbox, "up mgmt").ok().stderr("");
+    serve(&sandbox, "mgmt", 80, "mgmt");
+    for (n, host) in HOST.iter().enumerate() {
+        let end = ["10.8.0.1", "fd00:8::1"][n];
+        assert_eq!(ask(&sandbox, "far", host, 8080), format!("mgmt {}", FAR[n]));
+        assert_eq!(
+            ask_udp(&sandbox, "far", 0, host, 5353),
+            format!("mgmt {}", FAR[n])
+        );
+        assert_eq!(ask(&sandbox, "", host, 8080), format!("mgmt {end}"));
+        assert_eq!(ask_udp(&sandbox, "", 0, host, 5353), format!("mgmt {end}"));
+        // The namespace itself finds itself by the host's address as well
+        assert_eq!(ask(&sandbox, "mgmt", host, 8080), format!("mgmt {end}"));
+    }
+    assert_eq!(ask(&sandbox, "", "127.0.0.1", 8080), "mgmt 10.8.0.1");
+    assert_eq!(ask_udp(&sandbox, "", 0, "127.0.0.1", 5353), "mgmt 10.8.0.1");
+    assert_eq!(
+        ask(&sandbox, "far", HOST[0], 81),
+        format!("mgmt {}", FAR[0])
+    );
+    assert_eq!(ask(&sandbox, "", "127.0.0.1", 81), "");
+    assert_eq!(ask(&sandbox, "far", HOST[0], 80), "");
+    // It is no way out
+    serve(&sandbox, "far", 82, "far");
+    assert_eq!(ask(&sandbox, "mgmt", FAR[0], 82), "");
+}
+
+#[test]
+fn nothing_else_is_forwarded_although_the_link_forwards() {
+    let sandbox = sandbox("netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n");
+    // Another network of the host's, and somebody outside who takes the host for a router
+    sandbox
+        .sh("ip netns add behind
+             ip link add lan0 type veth peer name lan1 netns behind
+             ip link set lan0 up; ip -n behind link set lan1 up; ip -n behind link set lo up
+             ip address add 10.7.0.1/24 dev lan0; ip -n behind address add 10.7.0.2/24 dev lan1
+             ip address add fd00:7::1/64 dev lan0 nodad
+             ip -n behind address add fd00:7::2/64 dev lan1 nodad
+             ip -n behind route add default via 10.7.0.1
+             ip -n behind route add default via fd00:7::1
+             ip -n far route add 10.7.0.0/24 via 192.0.2.7
+             ip -n far route add fd00:7::/64 via 2001:db8:10::7
+             echo 1 >/proc/sys/net/ipv4/conf/lan0/forwarding
+             echo 1 >/proc/sys/net/ipv6/conf/lan0/force_forwarding")
+        .ok();
+    serve(&sandbox, "behind", 80, "behind");
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding"), "1");
+    assert_eq!(sysctl(&sandbox, "net/ipv6/conf/eth1/force_forwarding"), "1");
+    assert_eq!(sysctl(&sandbox, "net/ipv4/ip_forward"), "0");
+    assert_eq!(sysctl(&sandbox, "net/ipv6/conf/all/forwarding"), "0");
+    for to in ["10.7.0.2", "fd00:7::2"] {
+        assert!(ask(&sandbox, "", to, 80).starts_with("behind"), "the host");
+        assert_eq!(ask(&sandbox, "far", to, 80), "");
+        assert_eq!(ask(&sandbox, "mgmt", to, 80), "");
+    }
+    // What the owner of the host forwards is forwarded as before
+    setup(&sandbox, "down mgmt").ok();
+    sandbox
+        .sh("echo 1 >/proc/sys/net/ipv4/conf/eth1/forwarding")
+        .ok();
+    setup(&sandbox, "up mgmt").ok();
+    assert!(ask(&sandbox, "far", "10.7.0.2", 80).starts_with("behind"));
+    assert_eq!(ask(&sandbox, "far", "fd00:7::2", 80), "");
+}
+
+/// A packet to 127.0.0.1 from inside, and one that says to come from there: sent past the
+/// routing of the namespace, which would not let them out.
+const SPOOF: &str = r#"
+import socket, struct, sys
+def packet(source, to):
+    udp = struct.pack("!HHHH", 9, 99, 13, 0) + b"spoof"
+    ip = struct.pack("!BBHHHBBH4s4s", 69, 0, 20 + len(udp), 0, 0, 64, 17, 0,
+                     socket.inet_aton(source), socket.inet_aton(to))
+    total = sum(struct.unpack("!10H", ip))
+    total = (total & 0xffff) + (total >> 16)
+    ip = ip[:10] + struct.pack("!H", ~(total + (total >> 16)) & 0xffff) + ip[12:]
+    return bytes.fromhex(sys.argv[1].replace(":", "")) + bytes(6) + b"\x08\x00" + ip + udp
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind(("ve0", 0))
+for source, to in [("10.8.0.2", "127.0.0.1"), ("127.0.0.1", "10.8.0.1"), ("10.8.0.2", "10.8.0.1")]:
+    out.send(packet(source, to))
+"#;
+
+#[test]
+fn a_namespace_does_not_reach_what_listens_on_127_0_0_1() {
+    let sandbox = sandbox("netns_publish=tcp/8080:80\n");
+    setup(&sandbox, "up mgmt").ok();
+    let mac = sandbox.ip_json("link show mgmt-ve0")[0]["address"]
+        .as_str()
+        .unwrap()
+        .to_string();
+    let socket = sandbox.inside(|| UdpSocket::bind("0.0.0.0:99").unwrap());
+    sandbox
+        .run(&["ip", "netns", "exec", "mgmt", "python3", "-c", SPOOF, &mac])
+        .ok();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    // Only the last, which is honest, arrives
+    let (_, from) = socket.recv_from(&mut [0; 16]).unwrap();
+    assert_eq!(from.ip().to_string(), "10.8.0.2");
+    socket
+        .set_read_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    assert!(socket.recv_from(&mut [0; 16]).is_err());
+}
+
+#[test]
+fn down_leaves_the_host_as_it_was() {
+    let sandbox = sandbox("netns_masquerade=eth1\nnetns_publish=\"tcp/8080:80 udp/53\"\n");
+    sandbox.sh("nft add table inet theirs").ok();
+    let (before, links) = (host(&sandbox), dump(&sandbox, ""));
+    setup(&sandbox, "up mgmt").ok();
+    assert_ne!(host(&sandbox), before);
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(host(&sandbox), before);
+    is_again(&sandbox, "", &links);
+}
+
+#[test]
+fn reload_takes_away_what_is_no_longer_asked_for() {
+    let sandbox = sandbox("");
+    setup(&sandbox, "up mgmt").ok();
+    let all = |sandbox: &Sandbox| {
+        let ours = "cd /proc/sys/net; grep . ipv[46]/conf/mgmt-ve0/*forwarding ipv4/conf/mgmt-ve0/route_localnet";
+        host(sandbox) + &sandbox.sh(ours).ok().stdout
+    };
+    let before = all(&sandbox);
+    write(
+        &sandbox,
+        "netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n",
+    );
+    setup(&sandbox, "reload mgmt").ok();
+    assert_ne!(all(&sandbox), before);
+    write(&sandbox, "netns_publish=tcp/8081:80\n");
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding"), "0");
+    serve(&sandbox, "mgmt", 80, "mgmt");
+    assert_eq!(ask(&sandbox, "", "127.0.0.1", 8080), "");
+    assert_eq!(ask(&sandbox, "", "127.0.0.1", 8081), "mgmt 10.8.0.1");
+    write(&sandbox, "");
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(all(&sandbox), before);
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+}
+
+#[test]
+fn two_namespaces_share_a_link_and_go_in_any_order() {
+    let sandbox = sandbox("netns_masquerade=eth1\n");
+    write_lan(
+        &sandbox,
+        "netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n",
+    );
+    let before = host(&sandbox);
+    serve(&sandbox, "far", 80, "far");
+    for order in [["mgmt", "lan"], ["lan", "mgmt"]] {
+        setup(&sandbox, "up mgmt lan").ok();
+        for netns in order {
+            for (far, host) in FAR.iter().zip(HOST) {
+                assert_eq!(ask(&sandbox, netns, far, 80), format!("far {host}"));
+            }
+        }
+        setup(&sandbox, "status mgmt lan").ok();
+        serve(&sandbox, "lan", 80, "lan");
+        assert_eq!(
+            ask(&sandbox, "far", HOST[0], 8080),
+            format!("lan {}", FAR[0])
+        );
+        // What is published is so for the other too; what is not is not
+        assert_eq!(ask(&sandbox, "mgmt", HOST[0], 8080), "lan 10.8.0.2");
+        assert_eq!(ask(&sandbox, "mgmt", "10.9.0.2", 80), "");
+        setup(&sandbox, &format!("down --force {}", order[0])).ok();
+        assert_eq!(
+            ask(&sandbox, order[1], FAR[0], 80),
+            format!("far {}", HOST[0])
+        );
+        assert_eq!(sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding"), "1");
+        setup(&sandbox, &format!("down --force {}", order[1])).ok();
+        assert_eq!(host(&sandbox), before);
+    }
+}
+
+#[test]
+fn reload_gives_back_what_another_uses_only_to_the_last() {
+    let sandbox = sandbox("netns_masquerade=eth1\n");
+    write_lan(&sandbox, "netns_masquerade=eth1\n");
+    let before = host(&sandbox);
+    setup(&sandbox, "up mgmt lan").ok();
+    write(&sandbox, "");
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding"), "1");
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    setup(&sandbox, "down lan").ok();
+    assert_eq!(host(&sandbox), before);
+    setup(&sandbox, "status mgmt").ok();
+}
+
+#[test]
+fn a_flush_by_others_is_noticed_and_mended() {
+    let sandbox = sandbox("netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n");
+    setup(&sandbox, "up mgmt").ok();
+    let before = host(&sandbox);
+    for change in [
+        "nft flush ruleset",
+        "nft delete table inet netns_mgmt",
+        "nft flush chain inet netns_mgmt forward",
+        "nft add rule inet netns_mgmt forward accept",
+    ] {
+        sandbox.sh(change).ok();
+        let run = setup(&sandbox, "status mgmt").code(1);
+        assert!(
+            run.stdout.contains("+ nft 'add table inet netns_mgmt; "),
+            "{run}"
+        );
+        let run = setup(&sandbox, "reload mgmt").ok();
+        assert_eq!(run.stdout.lines().count(), 1, "{run}");
+        assert_eq!(host(&sandbox), before);
+        setup(&sandbox, "status mgmt").ok();
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_said_and_nothing_is_touched() {
+    let sandbox = sandbox("netns_publish=\"tcp/8080:80 udp/53\"\n");
+    let (before, links) = (host(&sandbox), dump(&sandbox, ""));
+    for (text, line) in [
+        (
+            "tcp/8080:80: a program on the host has tcp port 8080 already",
+            "ss -tlnp sport = :8080",
+        ),
+        (
+            "udp/53: a program on the host has udp port 53 already",
+            "ss -ulnp sport = :53",
+        ),
+    ] {
+        let held = sandbox.inside(|| match text.starts_with("tcp") {
+            true => (TcpListener::bind("127.0.0.1:8080").ok(), None),
+            false => (None, UdpSocket::bind("127.0.0.53:53").ok()),
+        });
+        assert!(held.0.is_some() || held.1.is_some());
+        let run = setup(&sandbox, "up mgmt").code(111).stdout("");
+        assert!(
+            run.stderr.starts_with(&format!(
+                "netns-setup: /etc/conf.d/netns.mgmt:8: netns_publish: {text}\n"
+            )),
+            "{run}"
+        );
+        assert!(run.stderr.contains(line), "{run}");
+        assert!(
+            run.stderr
+                .ends_with("netns-setup: mgmt: nothing was changed\n"),
+            "{run}"
+        );
+        assert_eq!(host(&sandbox), before);
+        same(&dump(&sandbox, ""), &links);
+        drop(held);
+    }
+    setup(&sandbox, "up mgmt").ok();
+    // What is ours already is not asked for again
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    // Nor does another namespace get it
+    write_lan(&sandbox, "netns_publish=tcp/192.0.2.7:8080:80\n");
+    let run = setup(&sandbox, "up lan").code(100).stdout("");
+    assert!(run.stderr.contains("netns_publish: \"tcp/192.0.2.7:8080:80\" is the namespace mgmt's already, by its tcp/8080:80\n"), "{run}");
+    setup(&sandbox, "down mgmt").ok();
+    setup(&sandbox, "up lan").ok();
+}
+
+#[test]
+fn a_drop_of_others_is_told_with_what_to_type() {
+    let sandbox = sandbox("netns_masquerade=eth1\n");
+    serve(&sandbox, "far", 80, "far");
+    sandbox
+        .sh("nft 'table inet theirs { chain pass { type filter hook forward priority 5; policy drop; }; }'
+             nft 'table ip filter { chain DOCKER-USER { }; chain FORWARD { type filter hook forward priority 0; policy drop; jump DOCKER-USER; }; }'")
+        .ok();
+    let run = setup(&sandbox, "up mgmt").ok();
+    assert!(
+        run.stderr
+            .contains("the host's table inet theirs, chain pass, drops"),
+        "{run}"
+    );
+    assert!(
+        run.stderr
+            .contains("the host's table ip filter, chain FORWARD, drops"),
+        "{run}"
+    );
+    assert_eq!(ask(&sandbox, "mgmt", FAR[0], 80), "");
+    let told = setup(&sandbox, "status mgmt").ok().stderr;
+    assert_eq!(told, run.stderr);
+    // What it says can be typed as it stands, and then nothing is said any more
+    let typed = told
+        .lines()
+        .filter_map(|line| line.split_once("does not yet: "));
+    for (_, command) in typed {
+        sandbox
+            .sh(&format!(
+                "set -e; {}",
+                command.replace("iptables -I", "iptables-nft -I")
+            ))
+            .ok();
+    }
+    setup(&sandbox, "status mgmt").ok().stderr("");
+    assert_eq!(
+        ask(&sandbox, "mgmt", FAR[0], 80),
+        format!("far {}", HOST[0])
+    );
+}
+
+#[test]
+fn without_nft_nothing_is_done_and_the_package_is_named() {
+    let sandbox = sandbox("netns_masquerade=eth1\n");
+    let links = dump(&sandbox, "");
+    sandbox
+        .sh("for nft in /usr/sbin/nft /sbin/nft; do mount --bind /etc/hostname \"$nft\"; done 2>/dev/null; true")
+        .ok();
+    let run = setup(&sandbox, "up mgmt").code(111).stdout("");
+    assert!(
+        run.stderr.contains("netns.mgmt:8: netns_masquerade: "),
+        "{run}"
+    );
+    assert!(run.stderr.contains("nft"), "{run}");
+    same(&dump(&sandbox, ""), &links);
+}
+
+#[test]
+fn a_refusal_half_way_takes_the_table_and_the_forwarding_back() {
+    let sandbox =
+        sandbox("netns_masquerade=eth1\nnetns_publish=tcp/8080:80\nnetns_dns=192.0.2.53\n");
+    sandbox
+        .sh("mkdir -p /etc/netns/mgmt && ln -s /nowhere/at/all /etc/netns/mgmt/resolv.conf")
+        .ok();
+    let (before, links) = (host(&sandbox), dump(&sandbox, ""));
+    let run = setup(&sandbox, "up mgmt").code(111);
+    assert!(run.stdout.contains("+ nft '"), "{run}");
+    assert!(run.stderr.contains("and have been undone"), "{run}");
+    assert_eq!(host(&sandbox), before);
+    is_again(&sandbox, "", &links);
+}
+
+#[test]
+fn a_kill_at_any_moment_leaves_nothing_that_down_does_not_find() {
+    let sandbox = sandbox("netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n");
+    write_lan(&sandbox, "netns_masquerade=eth1\n");
+    let before = host(&sandbox);
+    setup(&sandbox, "up lan").ok();
+    let mut cut = 0;
+    for delay in (0..60).step_by(4) {
+        let mut up = sandbox.spawn(&[NETNS_SETUP, "up", "mgmt"]);
+        thread::sleep(Duration::from_millis(delay));
+        let whole = sandbox.read("/run/netns-services/mgmt/ready").is_some();
+        cut += usize::from(!whole);
+        up.child.kill().unwrap();
+        up.ended();
+        setup(&sandbox, "down mgmt").ok();
+        assert_eq!(sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding"), "1");
+        let tables = sandbox.sh("nft list tables").ok().stdout;
+        assert_eq!(tables, "table inet netns_lan\n");
+    }
+    assert!(cut > 0, "it was always faster: this proves nothing");
+    setup(&sandbox, "down lan").ok();
+    assert_eq!(host(&sandbox), before);
+}
+
+#[test]
+fn a_udp_client_that_goes_on_finds_the_new_target() {
+    let sandbox = sandbox("netns_publish=udp/5353:80\n");
+    sandbox.sh("ip route add default via 192.0.2.1").ok();
+    setup(&sandbox, "up mgmt").ok();
+    serve(&sandbox, "mgmt", 80, "old");
+    serve(&sandbox, "mgmt", 81, "new");
+    let ask = || ask_udp(&sandbox, "far", 4000, HOST[0], 5353);
+    assert!(ask().starts_with("old"));
+    write(&sandbox, "netns_publish=udp/5353:81\n");
+    setup(&sandbox, "reload mgmt").ok();
+    assert!(ask().starts_with("new"));
+    // And what listens on the host itself, when it leads inside no more
+    write(&sandbox, "");
+    setup(&sandbox, "reload mgmt").ok();
+    serve(&sandbox, "", 5353, "host");
+    assert!(ask().starts_with("host"));
+}
+
+#[test]
+fn the_plan_run_by_sh_and_nft_gives_the_same() {
+    let settings = "netns_masquerade=\"eth1\"\nnetns_publish=\"tcp/8080:80 udp/53 tcp/192.0.2.7:443 tcp/[2001:db8:10::7]:444:443 tcp/127.0.0.1:8081:80\"\nmac_ve0=52:54:00:00:01:01\n";
+    let (ours, theirs) = (sandbox(settings), sandbox(settings));
+    let script = setup(&theirs, "plan --script mgmt").ok().stdout;
+    theirs.write("/run/plan", &script);
+    setup(&ours, "up mgmt").ok();
+    theirs.sh("sh -e /run/plan").ok();
+    for sandbox in [&ours, &theirs] {
+        sandbox
+            .sh("ip link set mgmt-ve0 address 52:54:00:00:02:00")
+            .ok();
+    }
+    for netns in ["", "-n mgmt"] {
+        wait_until(LIMIT, || dump(&ours, netns) == dump(&theirs, netns));
+        same(&dump(&ours, netns), &dump(&theirs, netns));
+    }
+    let all = |sandbox: &Sandbox| {
+        let ours = "cd /proc/sys/net; grep . ipv[46]/conf/mgmt-ve0/*forwarding ipv4/conf/mgmt-ve0/route_localnet";
+        host(sandbox) + &sandbox.sh(ours).ok().stdout
+    };
+    assert_eq!(all(&ours), all(&theirs));
+}
+
+#[test]
+fn watch_puts_the_table_back_and_follows_the_default_route() {
+    let sandbox = sandbox("netns_masquerade=yes\n");
+    let script = format!("exec {NETNS_SETUP} watch mgmt >/run/out 2>/run/err");
+    let _watch = sandbox.spawn(&["sh", "-c", &script]);
+    let soon = |what: &str, holds: &dyn Fn() -> bool| {
+        let said = || [sandbox.read("/run/out"), sandbox.read("/run/err")];
+        assert!(wait_until(LIMIT, holds), "{what}: {:?}", said());
+    };
+    soon("ready", &|| {
+        sandbox.read("/run/netns-services/mgmt/ready").is_some()
+    });
+    sandbox.sh("ip route add default via 192.0.2.1").ok();
+    soon("forwarding", &|| {
+        sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding") == "1"
+    });
+    let ours = || {
+        let listed = sandbox.sh("nft list table inet netns_mgmt");
+        listed.exit_code() == 0 && listed.stdout.contains("masquerade")
+    };
+    soon("the table", &ours);
+    sandbox.sh("nft flush ruleset").ok();
+    soon("the table again", &ours);
+}
