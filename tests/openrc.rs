@@ -22,6 +22,7 @@ testbed::scenarios! { "openrc":
     stop_and_status_work_when_the_namespace_is_gone
     the_iptables_of_a_namespace_have_a_service
     the_order_of_the_boot_follows_the_links
+    tied_namespaces_start_side_by_side
     two_of_one_daemon_are_not_confused
     the_rules_of_a_namespace_have_a_service
 }
