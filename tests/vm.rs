@@ -12,3 +12,8 @@ fn a_card_goes_in_and_comes_back() {
 fn every_type_of_link() {
     testbed::run_vm("alpine", "vm", "every_type_of_link");
 }
+
+#[test]
+fn a_watch_keeps_a_card_and_a_vlan() {
+    testbed::run_vm("alpine", "vm", "a_watch_keeps_a_card_and_a_vlan");
+}

@@ -628,3 +628,36 @@ fn while_nothing_happens_nothing_is_done() {
     assert_eq!(other.count(), 0, "{said}");
     assert_eq!(watch.err(), "");
 }
+
+#[test]
+fn term_in_the_middle_of_a_change_ends_it_when_the_change_is_made() {
+    let sandbox = sandbox(&(PAIR.to_string() + "netns_nftables=/run/rules.nft\n"));
+    // Rules that take a while to load: nft reads a pipe
+    sandbox.write("/run/rules.nft", "table inet guard {\n}\n");
+    let mut watch = watch(&sandbox);
+    sandbox
+        .sh("mkdir -p /run/slow && cp /usr/sbin/nft /run/nft && printf '#!/bin/sh\\n: >/run/slow/$$\\nsleep 2\\nexec /run/nft \"$@\"\\n' >/run/nft.slow && chmod +x /run/nft.slow && mount --bind /run/nft.slow /usr/sbin/nft")
+        .ok();
+    sandbox.sh("ip -n mgmt link set v0 down").ok();
+    watch.soon("it is at work", || {
+        !sandbox.sh("ls /run/slow").stdout.is_empty()
+    });
+    watch.signal(Signal::SIGTERM);
+    assert_eq!(watch.process.ended(), Some(0));
+    assert!(has_default(&sandbox), "{}{}", watch.out(), watch.err());
+}
+
+#[test]
+fn while_another_netns_setup_is_at_work_it_waits() {
+    let sandbox = sandbox(MGMT);
+    let watch = watch(&sandbox);
+    let mut other = sandbox.spawn(&["flock", "/run/netns-services/mgmt/lock", "cat"]);
+    other.say("locked\n");
+    assert_eq!(other.line(), "locked");
+    sandbox.sh("ip -n mgmt route del default").ok();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!has_default(&sandbox));
+    drop(other.child.stdin.take());
+    watch.soon("it is mended", || has_default(&sandbox));
+    assert_eq!(watch.err(), "");
+}
