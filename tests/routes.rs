@@ -11,7 +11,7 @@ mod random;
 
 use common::Sandbox;
 use netns_services::model::build::build;
-use netns_services::model::route::Names;
+use netns_services::model::route::{Hop, Names, Preference};
 use netns_services::model::{Address, Context, Mac, Route, RouteKind, Want};
 use netns_services::place::Problem;
 use proptest::prelude::*;
@@ -51,8 +51,11 @@ fn names_of_tables_are_those_of_the_machine() {
     let names = Names {
         tables: vec![("vpn".into(), 10), ("vpn".into(), 11)],
         protos: vec![("mine".into(), 200)],
+        vrfs: vec![("red".into(), 30)],
         ..Names::default()
     };
+    let red = Route::parse("default dev eth1 vrf red", &names).unwrap();
+    assert_eq!(red.table, 30);
     let route = Route::parse("default dev eth1 table vpn proto mine", &names).unwrap();
     assert_eq!((route.table, route.proto), (10, 200));
     assert!("default dev eth1 table vpn".parse::<Route>().is_err());
@@ -239,17 +242,43 @@ fn held(json: &Value) -> Option<Route> {
         8 => RouteKind::Prohibit,
         other => unreachable!("{other}"),
     };
-    let dev = json["dev"].as_str().filter(|_| kind == RouteKind::Unicast);
+    let metric = |name: &str| json["metrics"][0][name].as_u64().map(|n| n as u32);
+    let via = |json: &Value| address(&json["gateway"]).or(address(&json["via"]["host"]));
+    let onlink = |json: &Value| json["flags"].as_array().unwrap().contains(&"onlink".into());
+    let way = |json: &Value| Hop {
+        dev: Some(json["dev"].as_str().unwrap().parse().unwrap()),
+        via: via(json),
+        weight: json["weight"].as_u64().unwrap_or(1) as u16,
+        onlink: onlink(json),
+    };
+    let ways = json["nexthops"].as_array();
+    let ways: Vec<Hop> = ways.into_iter().flatten().map(way).collect();
+    let first = if ways.is_empty() {
+        json
+    } else {
+        &json["nexthops"][0]
+    };
+    let dev = first["dev"].as_str().filter(|_| kind == RouteKind::Unicast);
     Some(Route {
         dev: dev.map(|dev| dev.parse().unwrap()),
-        via: address(&json["gateway"]).or(address(&json["via"]["host"])),
+        via: via(first),
         src: address(&json["prefsrc"]),
         metric: json["metric"].as_u64().unwrap_or(0) as u32,
         table: number("table"),
         scope: number("scope") as u8,
         proto: number("protocol") as u8,
-        mtu: json["metrics"][0]["mtu"].as_u64().map(|mtu| mtu as u32),
-        onlink: json["flags"].as_array().unwrap().contains(&"onlink".into()),
+        mtu: metric("mtu"),
+        advmss: metric("advmss"),
+        initcwnd: metric("initcwnd"),
+        initrwnd: metric("initrwnd"),
+        pref: match json["pref"].as_str() {
+            Some("high") => Preference::High,
+            Some("low") => Preference::Low,
+            _ => Preference::Medium,
+        },
+        weight: ways.first().map_or(1, |way| way.weight),
+        more: ways.iter().skip(1).cloned().collect(),
+        onlink: onlink(first),
         ..Route::to(dst.parse().unwrap(), kind)
     })
 }
@@ -329,6 +358,9 @@ fn text(n: usize, random: &mut Random) -> String {
     );
     sometimes(4, &["mtu 1400", "mtu 68", "mtu 65520"]);
     sometimes(6, &["onlink"]);
+    sometimes(5, &["advmss 1300", "advmss 65495", "advmss 0"]);
+    sometimes(5, &["initcwnd 10", "initrwnd 20", "initcwnd 0"]);
+    sometimes(5, &["pref high", "pref low", "pref medium"]);
     match dst.contains('.') && !dst.starts_with('0') || dst.contains("db8") {
         true => sometimes(
             2,
@@ -346,6 +378,21 @@ fn text(n: usize, random: &mut Random) -> String {
     for at in 0..parts.len() {
         let other = random.below(parts.len());
         parts.swap(at, other);
+    }
+    if !nowhere && random.below(5) == 0 {
+        parts.retain(|part| {
+            !["via", "dev", "oif", "onli"]
+                .iter()
+                .any(|w| part.starts_with(w))
+        });
+        let (one, two) = match dst.contains('.') || dst == "default" {
+            true => ("192.0.2.1", "192.0.2.2 onlink weight 7"),
+            false => ("2001:db8::1", "2001:db8::2 weight 256"),
+        };
+        let three = random.of(&["", "", "nexthop via inet6 fe80::1 dev eth1", "nexthop"]);
+        parts.push(format!(
+            "nexthop via {one} dev eth1 nexthop dev eth1 via {two} {three}"
+        ));
     }
     let to = random.of(&["", "", "", "to "]);
     format!("{to}{kind}{dst} {}", parts.join(" "))

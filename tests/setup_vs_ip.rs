@@ -105,6 +105,11 @@ prohibit 10.9.0.0/16 table 1000
 blackhole 2001:db8:7::/48
 unreachable 2001:db8:8::/48
 prohibit 2001:db8:9::/48 table 1000
+10.10.0.0/16 advmss 1300 initcwnd 20 initrwnd 30 nexthop via 192.0.2.1 weight 3 nexthop via 172.16.9.9 onlink nexthop via inet6 2001:db8:10::1
+10.11.0.0/16 via 192.0.2.1 advmss 1400 initcwnd 10
+2001:db8:10:1::/64 via 2001:db8:10::1 pref high
+2001:db8:11::/48 metric 9 nexthop via 2001:db8:10::1 nexthop via 2001:db8:10::2 weight 20
+2001:db8:12::/48 via fe80::1 pref low initcwnd 10
 default via 2001:db8:10::1 src 2001:db8:10::10
 "
 "#;

@@ -15,6 +15,7 @@ pub fn names(root: &Path) -> Names {
     Names {
         tables: entries(root, "rt_tables"),
         protos: entries(root, "rt_protos"),
+        vrfs: Vec::new(),
         users: accounts(root, "etc/passwd"),
         groups: accounts(root, "etc/group"),
     }

@@ -8,11 +8,13 @@ use rtnetlink::Handle;
 use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
+    RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
 };
 
 use super::look::link_named;
 use super::{Kernel, Refusal, files, netns};
+use crate::model::route::Preference;
 use crate::model::{Address, LinkAt, Route, RouteKind, Where};
 use crate::plan::Step;
 
@@ -162,7 +164,6 @@ impl Kernel {
             RouteKind::Unreachable => RouteType::Unreachable,
             RouteKind::Prohibit => RouteType::Prohibit,
         };
-        header.flags.set(RouteFlags::Onlink, route.onlink);
         let attributes = &mut message.attributes;
         attributes.push(RouteAttribute::Table(route.table));
         if route.dst.prefix_len() > 0 {
@@ -170,23 +171,52 @@ impl Kernel {
                 route.dst.addr(),
             )));
         }
-        attributes.extend(route.via.map(|via| gateway(route, via)));
         attributes.extend(route.src.map(|src| RouteAttribute::PrefSource(src.into())));
         attributes.push(RouteAttribute::Priority(route.metric));
-        attributes.extend(
-            route
-                .mtu
-                .map(|mtu| RouteAttribute::Metrics(vec![RouteMetric::Mtu(mtu)])),
-        );
-        if let Some(dev) = &route.dev {
-            let index = self.index(&LinkAt {
-                at: route.at.clone(),
-                name: dev.clone(),
-            })?;
-            message.attributes.push(RouteAttribute::Oif(index));
+        let metrics = metrics(route);
+        if !metrics.is_empty() {
+            attributes.push(RouteAttribute::Metrics(metrics));
+        }
+        match route.pref {
+            Preference::Medium => {}
+            Preference::Low => attributes.push(RouteAttribute::Preference(RoutePreference::Low)),
+            Preference::High => attributes.push(RouteAttribute::Preference(RoutePreference::High)),
+        }
+        let mut hops = Vec::new();
+        for way in route.ways() {
+            let mut hop = RouteNextHop::default();
+            hop.flags.set(RouteNextHopFlags::Onlink, way.onlink);
+            hop.hops = (way.weight - 1) as u8;
+            hop.attributes = way.via.map(|via| gateway(route, via)).into_iter().collect();
+            if let Some(name) = way.dev {
+                let at = route.at.clone();
+                hop.interface_index = self.index(&LinkAt { at, name })?;
+            }
+            hops.push(hop);
+        }
+        match <[RouteNextHop; 1]>::try_from(hops) {
+            Ok([only]) => {
+                message.header.flags.set(RouteFlags::Onlink, route.onlink);
+                message.attributes.extend(only.attributes);
+                if only.interface_index != 0 {
+                    let index = only.interface_index;
+                    message.attributes.push(RouteAttribute::Oif(index));
+                }
+            }
+            Err(hops) => message.attributes.push(RouteAttribute::MultiPath(hops)),
         }
         Ok(message)
     }
+}
+
+fn metrics(route: &Route) -> Vec<RouteMetric> {
+    let all = [
+        route.mtu.map(RouteMetric::Mtu),
+        route.advmss.map(RouteMetric::Advmss),
+        route.initcwnd.map(RouteMetric::InitCwnd),
+        route.initrwnd.map(RouteMetric::InitRwnd),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// Without a broadcast address, unless it was given one: as ip-address(8) does.

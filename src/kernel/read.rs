@@ -10,11 +10,13 @@ use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteType, RouteVia,
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
+    RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
 };
 
 use super::{options, tap};
 use crate::model::link_types::{Below, Type};
+use crate::model::route::{Hop, Preference};
 use crate::model::{Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Where};
 use crate::name::LinkName;
 use crate::place::At;
@@ -193,7 +195,7 @@ pub fn route(message: &RouteMessage, at: &Where, names: &Names) -> Option<Route>
     let table = table.unwrap_or(header.table.into());
     let strange = message.attributes.iter().any(|attribute| {
         use RouteAttribute as A;
-        matches!(attribute, A::MultiPath(_) | A::Encap(_) | A::NhId(_))
+        matches!(attribute, A::Encap(_) | A::NhId(_))
     });
     if table == LOCAL || strange || header.flags.contains(RouteFlags::Cloned) || header.tos != 0 {
         return None;
@@ -203,32 +205,80 @@ pub fn route(message: &RouteMessage, at: &Where, names: &Names) -> Option<Route>
         _ => Ipv6Addr::UNSPECIFIED.into(),
     };
     let dst = attribute!(message, RouteAttribute::Destination(to) => ip(to)?).unwrap_or(any);
-    let gateway = attribute!(message, RouteAttribute::Gateway(to) => ip(to)?);
-    let via = attribute!(message, RouteAttribute::Via(RouteVia::Inet6(to)) => IpAddr::V6(*to));
-    let dev = attribute!(message, RouteAttribute::Oif(index) => names.get(index)?.clone());
     let metrics = attribute!(message, RouteAttribute::Metrics(metrics) => metrics.as_slice());
-    let mtu = metrics
-        .unwrap_or_default()
-        .iter()
-        .find_map(|metric| match metric {
-            RouteMetric::Mtu(mtu) => Some(*mtu),
-            _ => None,
-        });
+    let metric = |pick: fn(&RouteMetric) -> Option<u32>| metrics?.iter().find_map(pick);
+    let pref = attribute!(message, RouteAttribute::Preference(pref) => *pref);
+    let several = attribute!(message, RouteAttribute::MultiPath(hops) => hops.as_slice());
+    let mut ways = match several {
+        None => vec![Hop {
+            dev: attribute!(message, RouteAttribute::Oif(index) => names.get(index)?.clone()),
+            via: via(&message.attributes)?,
+            weight: 1,
+            onlink: header.flags.contains(RouteFlags::Onlink),
+        }],
+        Some(hops) => {
+            let way = |hop: &RouteNextHop| {
+                Some(Hop {
+                    dev: Some(names.get(&hop.interface_index)?.clone()),
+                    via: via(&hop.attributes)?,
+                    weight: u16::from(hop.hops) + 1,
+                    onlink: hop.flags.contains(RouteNextHopFlags::Onlink),
+                })
+            };
+            hops.iter().map(way).collect::<Option<Vec<Hop>>>()?
+        }
+    };
+    let more = ways.split_off(1.min(ways.len()));
+    let own = ways.pop()?;
     Some(Route {
         at: at.clone(),
         kind,
         dst: IpNet::new(dst, header.destination_prefix_length).ok()?,
         // IPv6 hangs what goes nowhere on lo
-        dev: dev.filter(|_| kind == RouteKind::Unicast),
-        via: gateway.or(via),
+        dev: own.dev.filter(|_| kind == RouteKind::Unicast),
+        via: own.via,
         src: attribute!(message, RouteAttribute::PrefSource(from) => ip(from)?),
         metric: attribute!(message, RouteAttribute::Priority(metric) => *metric).unwrap_or(0),
         table,
         scope: header.scope.into(),
         proto: header.protocol.into(),
-        mtu,
-        onlink: header.flags.contains(RouteFlags::Onlink),
+        weight: own.weight,
+        more,
+        mtu: metric(|metric| match metric {
+            RouteMetric::Mtu(mtu) => Some(*mtu),
+            _ => None,
+        }),
+        advmss: metric(|metric| match metric {
+            RouteMetric::Advmss(bytes) => Some(*bytes),
+            _ => None,
+        }),
+        initcwnd: metric(|metric| match metric {
+            RouteMetric::InitCwnd(segments) => Some(*segments),
+            _ => None,
+        }),
+        initrwnd: metric(|metric| match metric {
+            RouteMetric::InitRwnd(segments) => Some(*segments),
+            _ => None,
+        }),
+        pref: match pref {
+            Some(RoutePreference::Low) => Preference::Low,
+            Some(RoutePreference::High) => Preference::High,
+            _ => Preference::Medium,
+        },
+        onlink: own.onlink,
     })
+}
+
+/// The gateway, if there is one; `None` for one of a kind that the model has no words for.
+fn via(attributes: &[RouteAttribute]) -> Option<Option<IpAddr>> {
+    for attribute in attributes {
+        match attribute {
+            RouteAttribute::Gateway(to) => return Some(Some(ip(to)?)),
+            RouteAttribute::Via(RouteVia::Inet6(to)) => return Some(Some(IpAddr::V6(*to))),
+            _ => {}
+        }
+    }
+    Some(None)
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

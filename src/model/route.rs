@@ -2,6 +2,7 @@
 //! commands and of the journal: `text.parse()` and `to_string()` are each other's
 //! inverse, for a route of the namespace itself (`at` is not in the text). No I/O.
 
+mod print;
 mod text;
 mod words;
 
@@ -38,10 +39,56 @@ pub struct Route {
     pub scope: u8,
     /// Who made it, RTPROT_*. Unsaid: 3, `boot`, as ip-route(8) has it.
     pub proto: u8,
+    /// With [`Route::more`], how much of the packets this way gets. From 1 to 256.
+    pub weight: u16,
+    /// The other ways that packets take, each as far as it has weight.
+    pub more: Vec<Hop>,
+    /// The largest segment that is announced to the other side, in bytes.
+    pub advmss: Option<u32>,
+    /// How many segments are sent before the first answer, and
+    pub initcwnd: Option<u32>,
+    /// how many are taken.
+    pub initrwnd: Option<u32>,
+    /// Which of two announced routers is better (IPv6). Unsaid: medium.
+    pub pref: Preference,
     /// In bytes; of this route alone. At most 65520: the kernel cuts off what is more.
     pub mtu: Option<u32>,
     /// The gateway need not be in a network of the link. Never without a gateway.
     pub onlink: bool,
+}
+
+/// One more way that packets take.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hop {
+    /// The link.
+    pub dev: Option<LinkName>,
+    /// The gateway.
+    pub via: Option<IpAddr>,
+    /// From 1 to 256.
+    pub weight: u16,
+    /// As of the route.
+    pub onlink: bool,
+}
+
+/// How good a router is, RFC 4191.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Preference {
+    /// 3
+    Low,
+    /// 0
+    #[default]
+    Medium,
+    /// 1
+    High,
+}
+
+impl Preference {
+    /// ip-route(8)'s words.
+    pub const WORDS: [(&'static str, Preference); 3] = [
+        ("low", Preference::Low),
+        ("medium", Preference::Medium),
+        ("high", Preference::High),
+    ];
 }
 
 /// What becomes of a packet that takes a route.
@@ -66,6 +113,8 @@ pub struct Names {
     pub tables: Vec<(String, u32)>,
     /// Of those who make routes.
     pub protos: Vec<(String, u32)>,
+    /// Of the namespace's vrfs, with their tables.
+    pub vrfs: Vec<(String, u32)>,
     /// Of users.
     pub users: Vec<(String, u32)>,
     /// Of groups of users.
@@ -98,6 +147,12 @@ impl Route {
                 0
             },
             proto: Route::BOOT,
+            weight: 1,
+            more: Vec::new(),
+            advmss: None,
+            initcwnd: None,
+            initrwnd: None,
+            pref: Preference::Medium,
             mtu: None,
             onlink: false,
         }
@@ -107,6 +162,23 @@ impl Route {
     /// (RTPROT_KERNEL, RTPROT_RA).
     pub fn is_kernels(&self) -> bool {
         [2, 9].contains(&self.proto)
+    }
+
+    /// All ways, its own first.
+    pub fn ways(&self) -> Vec<Hop> {
+        let own = Hop {
+            dev: self.dev.clone(),
+            via: self.via,
+            weight: self.weight,
+            onlink: self.onlink,
+        };
+        [own].into_iter().chain(self.more.iter().cloned()).collect()
+    }
+
+    /// The links it leads over.
+    pub fn links(&self) -> impl Iterator<Item = &LinkName> {
+        let more = self.more.iter().filter_map(|hop| hop.dev.as_ref());
+        self.dev.iter().chain(more)
     }
 
     /// What the kernel tells routes apart by: of two with one key, the second replaces

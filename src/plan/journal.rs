@@ -288,7 +288,7 @@ impl Journal {
     /// A link is gone, and with it what we had put on it.
     fn forget_link(&mut self, link: &LinkAt) {
         self.made.links.retain(|l| l.link_at() != *link);
-        let on = |r: &Route| r.at == link.at && r.dev.as_ref() == Some(&link.name);
+        let on = |r: &Route| r.at == link.at && r.links().any(|name| *name == link.name);
         self.made.routes.retain(|r| !on(&r.value));
         let on = |s: &Sysctl| s.at == link.at && s.key.link() == Some(link.name.as_str());
         self.forget_sysctls(|sysctl| !on(sysctl), true);

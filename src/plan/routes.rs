@@ -24,7 +24,8 @@ impl Plan<'_> {
             if other && !self.may_replace(route) {
                 continue;
             }
-            let step = match other {
+            // Of several ways, the kernel keeps those whose links it still has
+            let step = match other || !route.value.more.is_empty() {
                 true => Step::ReplaceRoute(route.value.clone()),
                 false => Step::AddRoute(route.value.clone()),
             };
@@ -39,19 +40,21 @@ impl Plan<'_> {
 
     /// The kernel has taken the route away, or will, with its link.
     pub(super) fn is_lost(&self, route: &Route) -> bool {
-        link_of(route).is_some_and(|link| self.lost.contains(&link))
+        links_of(route).any(|link| self.lost.contains(&link))
     }
 
     /// The link of the route is not there: of a NIC that was pulled out, there is
     /// nothing to give back to the host.
     fn want_lost(&self, route: &Route) -> bool {
-        link_of(route).is_some_and(|link| self.now(&link).is_none())
+        links_of(route).any(|link| self.now(&link).is_none())
     }
 }
 
-fn link_of(route: &Route) -> Option<LinkAt> {
-    let at = route.at.clone();
-    route.dev.clone().map(|name| LinkAt { at, name })
+fn links_of(route: &Route) -> impl Iterator<Item = LinkAt> {
+    route.links().map(|name| LinkAt {
+        at: route.at.clone(),
+        name: name.clone(),
+    })
 }
 
 /// The kernel refuses a gateway that it cannot reach yet: what lies on a link first,

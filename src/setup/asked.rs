@@ -41,9 +41,11 @@ pub fn asked(want: &State, journal: &Journal) -> About {
     // What is moved takes its routes along; of others only a route of ours matters
     routed.extend(journal.before.links.iter().map(Link::link_at));
     let routes = want.routes.iter().chain(&journal.made.routes);
-    routed.extend(routes.filter_map(|At { value, .. }| {
-        let (at, name) = (value.at.clone(), value.dev.clone()?);
-        Some(LinkAt { at, name })
+    routed.extend(routes.flat_map(|At { value, .. }| {
+        value.links().map(|name| LinkAt {
+            at: value.at.clone(),
+            name: name.clone(),
+        })
     }));
     let sysctls = want.sysctls.iter().chain(&journal.made.sysctls);
     let sysctls = sysctls.flat_map(|At { value, .. }| {

@@ -24,13 +24,9 @@ pub fn route(dst: &str, dev: &str, via: Option<&str>, metric: u32) -> Route {
         dst: dst.parse().unwrap(),
         dev: Some(dev.parse().unwrap()),
         via: via.map(|via| via.parse().unwrap()),
-        src: None,
         metric,
-        table: 254,
         scope: 0,
-        proto: 3,
-        mtu: None,
-        onlink: false,
+        ..Route::to(dst.parse().unwrap(), RouteKind::Unicast)
     }
 }
 

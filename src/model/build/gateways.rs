@@ -20,9 +20,15 @@ pub(super) fn check(
     let inside = links.iter().filter(|link| link.at == Where::Inside);
     let inside: Vec<&Link> = inside.collect();
     for said in routes {
-        let dev = said.route.value.dev.as_ref();
-        let known = dev.is_none_or(|dev| !unread.contains(dev));
-        let found = gateway(said, &inside, routes)
+        let known = !said.route.value.links().any(|dev| unread.contains(dev));
+        let ways = said.route.value.ways().into_iter().map(|way| Route {
+            dev: way.dev,
+            via: way.via,
+            onlink: way.onlink,
+            ..said.route.value.clone()
+        });
+        let found = { ways }
+            .find_map(|way| gateway(said, &way, &inside, routes))
             .filter(|_| known)
             .or_else(|| source(said, &inside).filter(|_| unread.is_empty()))
             .or_else(|| made_by_the_kernel(said, &inside));
@@ -30,8 +36,12 @@ pub(super) fn check(
     }
 }
 
-fn gateway(said: &Said<'_>, links: &[&Link], routes: &[Said<'_>]) -> Option<Problem> {
-    let route = &said.route.value;
+fn gateway(
+    said: &Said<'_>,
+    route: &Route,
+    links: &[&Link],
+    routes: &[Said<'_>],
+) -> Option<Problem> {
     let via = route.via?;
     let dev = links
         .iter()

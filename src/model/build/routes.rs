@@ -1,6 +1,7 @@
 //! `routes_IF` in, routes out, each with its own line.
 
-use crate::conf::{Piece, Setting, Settings};
+use crate::conf::{Listed, Piece, Setting, Settings};
+use crate::model::route::Names;
 use crate::model::{Context, Route, RouteKind};
 use crate::name::LinkName;
 use crate::place::{At, Problem};
@@ -17,10 +18,11 @@ pub(super) fn routes<'a>(
     problems: &mut Vec<Problem>,
 ) -> Vec<Said<'a>> {
     let mut found = Vec::new();
+    let names = with_vrfs(settings, context);
     for listed in &settings.links {
         let lines = listed.get("routes").map(Setting::lines).unwrap_or_default();
         for piece in lines {
-            match route(&piece, &listed.name.value, settings, context) {
+            match route(&piece, &listed.name.value, settings, &names) {
                 Ok(route) => found.push(Said {
                     route: piece.at(route),
                     piece,
@@ -35,20 +37,38 @@ pub(super) fn routes<'a>(
     found
 }
 
+/// The names of this machine, and the tables of this namespace's vrfs.
+fn with_vrfs(settings: &Settings, context: &Context) -> Names {
+    let table = |listed: &Listed| {
+        listed
+            .get("type")
+            .filter(|kind| kind.whole().text == "vrf")?;
+        let table = listed.get("table")?.whole().text.parse().ok()?;
+        Some((listed.name.to_string(), table))
+    };
+    Names {
+        vrfs: settings.links.iter().filter_map(table).collect(),
+        ..context.names.clone()
+    }
+}
+
 fn route(
     piece: &Piece<'_>,
     link: &LinkName,
     settings: &Settings,
-    context: &Context,
+    names: &Names,
 ) -> Result<Route, Problem> {
-    let route = Route::parse(piece.text, &context.names);
+    let route = Route::parse(piece.text, names);
     let mut route = route.map_err(|error| piece.problem(error.wrong, error.remedy))?;
     if route.kind != RouteKind::Unicast {
         return Ok(route);
     }
-    let dev = route.dev.get_or_insert_with(|| link.clone());
-    let listed = settings.links.iter().any(|l| l.name.value == *dev);
-    if settings.complete && !listed {
+    route.dev.get_or_insert_with(|| link.clone());
+    for hop in &mut route.more {
+        hop.dev.get_or_insert_with(|| link.clone());
+    }
+    let listed = |dev: &&LinkName| settings.links.iter().any(|l| l.name.value == **dev);
+    if let Some(dev) = route.links().find(|dev| settings.complete && !listed(dev)) {
         return Err(piece.problem(
             format!(": {dev} is not in netns_links"),
             format!("expected a link of this namespace after dev; without dev it is {link}"),

@@ -1,15 +1,15 @@
-//! The text of a route in, the route as the kernel would hold it out; and back again.
+//! The text of a route in, the route as the kernel would hold it out.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 use super::words::{
-    Family, NOT_BUILT, PROTOS, SCOPES, address, destination, family_of, not_built, via,
+    Family, NOT_BUILT, PROTOS, SCOPES, address, destination, family_of, not_built, preference, via,
+    vrf,
 };
-use super::{Names, Route, RouteKind, is_v4};
+use super::{Hop, Names, Preference, Route, RouteKind, is_v4};
 use crate::model::TextError;
 use crate::model::words::{TABLES, Words, dev, named, number, once, value, wrong};
 use crate::name::LinkName;
@@ -26,6 +26,12 @@ struct Said {
     proto: Option<u8>,
     mtu: Option<u32>,
     onlink: bool,
+    advmss: Option<u32>,
+    initcwnd: Option<u32>,
+    initrwnd: Option<u32>,
+    pref: Option<Preference>,
+    hops: Vec<Said>,
+    weight: Option<u16>,
 }
 
 pub(super) fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
@@ -67,6 +73,7 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
                 let table = named(word, value(word, &mut words)?, known, (1, u32::MAX))?;
                 once(word, &mut said.table, table)?;
             }
+            "vrf" => once("table", &mut said.table, vrf(&mut words, names)?)?,
             "scope" => {
                 let known = (&SCOPES[..], &[][..]);
                 let scope = named(word, value(word, &mut words)?, known, (0, 254))?;
@@ -81,7 +88,22 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
                 "lock" => return not_built("mtu lock"),
                 text => once(word, &mut said.mtu, number(word, text, 68, 65520)?)?,
             },
+            "advmss" => {
+                let bytes = number(word, value(word, &mut words)?, 1, 65495)?;
+                once(word, &mut said.advmss, bytes)?;
+            }
+            "initcwnd" => {
+                let segments = number(word, value(word, &mut words)?, 1, u32::MAX)?;
+                once(word, &mut said.initcwnd, segments)?;
+            }
+            "initrwnd" => {
+                let segments = number(word, value(word, &mut words)?, 1, u32::MAX)?;
+                once(word, &mut said.initrwnd, segments)?;
+            }
+            "pref" => once(word, &mut said.pref, preference(&mut words)?)?,
             "onlink" => said.onlink = true,
+            // The rest of the line is ways
+            "nexthop" => said.hops = hops(&mut words)?,
             _ if NOT_BUILT.contains(&word) => return not_built(word),
             _ => {
                 return wrong(
@@ -94,7 +116,74 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
     Ok(said)
 }
 
-fn assemble(kind: RouteKind, dst: IpNet, said: Said) -> Result<Route, TextError> {
+/// `via 192.0.2.1 dev eth1 weight 2 nexthop via …`
+fn hops(words: &mut Words<'_>) -> Result<Vec<Said>, TextError> {
+    let mut hops = vec![Said::default()];
+    while let Some(word) = words.next() {
+        let Some(hop) = hops.last_mut() else { break };
+        match word {
+            "nexthop" => hops.push(Said::default()),
+            "via" => once(word, &mut hop.via, via(words)?)?,
+            "dev" | "oif" => once(word, &mut hop.dev, dev(value(word, words)?)?)?,
+            "weight" => {
+                let weight = number(word, value(word, words)?, 1, 256)?;
+                once(word, &mut hop.weight, weight as u16)?;
+            }
+            "onlink" => hop.onlink = true,
+            _ => {
+                return wrong(
+                    format!(": \"{word}\" is nothing that can be said of a nexthop"),
+                    "expected via, dev, weight and onlink behind nexthop, and all else before it",
+                );
+            }
+        }
+    }
+    match hops.len() {
+        1 => wrong(
+            " has one nexthop",
+            "expected two or more; for one alone write its via and dev without nexthop",
+        ),
+        _ => Ok(hops),
+    }
+}
+
+/// The first way is the route's own, the others are added to it.
+fn assemble(kind: RouteKind, dst: IpNet, mut said: Said) -> Result<Route, TextError> {
+    if said.hops.is_empty() {
+        return one_way(kind, dst, said);
+    }
+    if said.via.is_some() || said.dev.is_some() || said.onlink {
+        return wrong(
+            " says via, dev or onlink beside nexthop",
+            "expected them behind each nexthop",
+        );
+    }
+    let mut hops = std::mem::take(&mut said.hops).into_iter();
+    if let Some(first) = hops.next() {
+        (said.via, said.dev, said.onlink) = (first.via, first.dev, first.onlink);
+        said.weight = first.weight;
+    }
+    let mut route = one_way(kind, dst, said)?;
+    for hop in hops {
+        let weight = hop.weight.unwrap_or(1);
+        let way = one_way(kind, dst, hop)?;
+        route.more.push(Hop {
+            dev: way.dev,
+            via: way.via,
+            weight,
+            onlink: way.onlink,
+        });
+    }
+    if route.via.is_none() || route.more.iter().any(|hop| hop.via.is_none()) {
+        return wrong(
+            " has a nexthop without a gateway",
+            "expected via ADDRESS behind each nexthop",
+        );
+    }
+    Ok(route)
+}
+
+fn one_way(kind: RouteKind, dst: IpNet, said: Said) -> Result<Route, TextError> {
     let mut route = Route::to(dst, kind);
     let v4 = is_v4(&dst);
     if kind != RouteKind::Unicast && (said.via.is_some() || said.dev.is_some()) {
@@ -157,13 +246,24 @@ fn assemble(kind: RouteKind, dst: IpNet, said: Said) -> Result<Route, TextError>
     route.proto = said.proto.unwrap_or(route.proto);
     route.mtu = said.mtu;
     route.onlink = said.onlink;
+    route.weight = said.weight.unwrap_or(1);
+    (route.advmss, route.initcwnd, route.initrwnd) = (said.advmss, said.initcwnd, said.initrwnd);
+    if (v4 || kind != RouteKind::Unicast) && said.pref.is_some() {
+        return wrong(
+            " says pref, which is for gateways of IPv6",
+            "say metric, or take pref away",
+        );
+    }
+    route.pref = said.pref.unwrap_or_default();
     Ok(route)
 }
 
 /// ip(8) takes the family of `default` from the first address that it finds.
 fn default_of(said: &Said) -> IpNet {
+    let first = said.hops.first();
     let via = said
         .via
+        .or(first.and_then(|hop| hop.via))
         .map(|(family, via)| family.unwrap_or(family_of(&via)));
     match via.or(said.src.as_ref().map(family_of)) {
         Some(Family::V6) => IpNet::V6(Ipv6Net::default()),
@@ -178,59 +278,4 @@ impl FromStr for Route {
     fn from_str(text: &str) -> Result<Self, TextError> {
         parse(text, &Names::default())
     }
-}
-
-/// What stands after `ip route add`, as short as possible: only what ip(8) and the
-/// kernel would not fill in the same way.
-impl fmt::Display for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unsaid = Route::to(self.dst, self.kind);
-        let v4 = is_v4(&self.dst);
-        if self.kind != RouteKind::Unicast {
-            write!(f, "{} ", self.kind.word())?;
-        }
-        match (self.dst.prefix_len(), self.via) {
-            // ip(8) takes `default` for the family of the gateway, or else for IPv4.
-            (0, None) if v4 => f.write_str("default")?,
-            (0, Some(via)) if via.is_ipv4() == v4 => f.write_str("default")?,
-            _ => write!(f, "{}", self.dst)?,
-        }
-        match self.via {
-            Some(via) if via.is_ipv6() && v4 => write!(f, " via inet6 {via}")?,
-            Some(via) => write!(f, " via {via}")?,
-            None => {}
-        }
-        if let Some(dev) = &self.dev {
-            write!(f, " dev {dev}")?;
-        }
-        if let Some(src) = self.src {
-            write!(f, " src {src}")?;
-        }
-        if self.metric != unsaid.metric {
-            write!(f, " metric {}", self.metric)?;
-        }
-        if self.table != unsaid.table {
-            write!(f, " table {}", self.table)?;
-        }
-        let unsaid_scope = if self.via.is_some() { 0 } else { unsaid.scope };
-        if self.scope != unsaid_scope {
-            write!(f, " scope {}", name_of(&SCOPES, self.scope))?;
-        }
-        if self.proto != unsaid.proto {
-            write!(f, " proto {}", name_of(&PROTOS[..4], self.proto))?;
-        }
-        if let Some(mtu) = self.mtu {
-            write!(f, " mtu {mtu}")?;
-        }
-        if self.onlink {
-            f.write_str(" onlink")?;
-        }
-        Ok(())
-    }
-}
-
-/// The name, if it is one that ip(8) knows without any file, or else the number.
-fn name_of(names: &[(&str, u32)], number: u8) -> String {
-    let found = names.iter().find(|(_, n)| *n == u32::from(number));
-    found.map_or(number.to_string(), |(name, _)| (*name).into())
 }

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
+use super::{Names, Preference};
 use crate::model::TextError;
 use crate::model::words::{Words, value, wrong};
 
 /// Words of ip-route(8) that this version does not know what to do with.
-pub(super) const NOT_BUILT: [&str; 32] = [
-    "advmss",
+pub(super) const NOT_BUILT: [&str; 27] = [
     "anycast",
     "as",
     "broadcast",
@@ -23,15 +23,11 @@ pub(super) const NOT_BUILT: [&str; 32] = [
     "features",
     "from",
     "hoplimit",
-    "initcwnd",
-    "initrwnd",
     "local",
     "lock",
     "multicast",
     "nat",
-    "nexthop",
     "nhid",
-    "pref",
     "quickack",
     "realms",
     "reordering",
@@ -78,8 +74,8 @@ pub(super) enum Family {
 }
 
 /// Words of which something must stand before: a destination.
-const OPTIONS: [&str; 8] = [
-    "via", "dev", "src", "metric", "table", "scope", "mtu", "onlink",
+const OPTIONS: [&str; 9] = [
+    "via", "dev", "src", "metric", "table", "scope", "mtu", "onlink", "nexthop",
 ];
 
 /// A prefix, or an address, which is a prefix of full length; `None` for `default`.
@@ -168,6 +164,29 @@ pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, TextError> {
 pub(super) fn not_built<T>(word: &str) -> Result<T, TextError> {
     wrong(
         format!(": {word} is not built yet"),
-        "this version knows via, dev, src, metric, table, scope, proto, mtu and onlink",
+        "this version knows via, dev, src, metric, table, vrf, scope, proto, mtu, advmss, initcwnd, initrwnd, pref, onlink and nexthop",
     )
+}
+
+/// The table of a vrf of the namespace.
+pub(super) fn vrf(words: &mut Words<'_>, names: &Names) -> Result<u32, TextError> {
+    let name = value("vrf", words)?;
+    match names.vrfs.iter().find(|(vrf, _)| vrf == name) {
+        Some((_, table)) => Ok(*table),
+        None => wrong(
+            format!(": {name} is no vrf of this namespace"),
+            "expected a link with type_IF=vrf and table_IF after vrf",
+        ),
+    }
+}
+
+pub(super) fn preference(words: &mut Words<'_>) -> Result<Preference, TextError> {
+    let text = value("pref", words)?;
+    match Preference::WORDS.iter().find(|(word, _)| *word == text) {
+        Some((_, pref)) => Ok(*pref),
+        None => wrong(
+            format!(": pref {text} is not possible"),
+            "expected low, medium or high after pref",
+        ),
+    }
 }
