@@ -215,6 +215,16 @@ fn a_place_that_is_held_does_not_route_because_the_host_does() {
 }
 
 #[test]
+fn a_stale_file_of_the_others_name_is_no_namespace() {
+    let sandbox = sandbox();
+    sandbox
+        .sh("ip netns add b; ip netns delete b; touch /run/netns/b; chmod 0 /run/netns/b")
+        .ok();
+    setup(&sandbox, "up a b c").ok();
+    is_whole(&sandbox);
+}
+
+#[test]
 fn what_fails_leaves_no_place_behind() {
     let sandbox = with(&[
         (

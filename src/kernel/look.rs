@@ -82,6 +82,11 @@ impl Kernel {
                 .filter(|link| link.at == *at)
                 .map(|link| &link.name)
                 .collect();
+            if let Where::Netns(other) = at
+                && netns::there(other.as_str())? == netns::There::Stale
+            {
+                continue;
+            }
             match self.view(at, Some(names)) {
                 Ok(view) => views.push(view),
                 // There is no such namespace, and so no such link
