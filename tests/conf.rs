@@ -235,6 +235,9 @@ fn dump_link(out: &mut String, link: &Link) {
         }
         _ => {}
     }
+    if let Some(card) = &link.card {
+        write!(out, " card {card}").unwrap();
+    }
     if let Some(mtu) = &link.mtu {
         write!(out, " mtu {mtu}").unwrap();
     }

@@ -243,6 +243,7 @@ fn one_thing_has_one_word() {
             // What the kernel, wg(8) and firewall-cmd(1) call theirs.
             let theirs = [
                 "/sys/devices",
+                "\"device\"",
                 "/sys/class/devices",
                 "[Interface]",
                 "--add-interface",

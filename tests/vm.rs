@@ -4,6 +4,11 @@
 mod testbed;
 
 #[test]
+fn a_card_is_found_whatever_it_is_called() {
+    testbed::run_vm("alpine", "vm", "a_card_is_found_whatever_it_is_called");
+}
+
+#[test]
 fn a_card_goes_in_and_comes_back() {
     testbed::run_vm("alpine", "vm", "a_card_goes_in_and_comes_back");
 }

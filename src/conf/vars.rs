@@ -145,7 +145,7 @@ pub const ALL: &[Var] = &[
     link("link", "", "the link it lies on; of a tunnel, the one it sends by").on(&["vlan", "macvlan", "ipvlan", "vxlan", "gre", "ipip", "sit", "wireguard"]),
     link("link_netns", "", "the namespace of that link, where a tunnel's own packets go; not set: the host").on(&["vlan", "macvlan", "ipvlan", "vxlan", "gre", "ipip", "sit", "wireguard"]),
     link("mode", "bridge", "the mode of a macvlan (private, vepa, bridge, passthru), an ipvlan (l2, l3, l3s) or a bond").on(&["macvlan", "ipvlan", "bond"]),
-    link("match", "", "how to find a card, whatever it is called: mac ADDRESS or its bus path").on(&["physical"]).later(),
+    link("match", "", "how to find a card, whatever it is called: mac ADDRESS or its bus path").on(&["physical"]),
     link("rules", "", "policy rules, one a line, as ip-rule(8) takes them"),
     link("vlan_id", "", "the VLAN's number").on(&["vlan"]),
     link("vlan_protocol", "802.1Q", "the VLAN's protocol").on(&["vlan"]),

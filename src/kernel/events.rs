@@ -14,10 +14,11 @@ use rtnetlink::packet_core::NlasIterator;
 use rtnetlink::sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use rtnetlink::sys::{AsyncSocket, SocketAddr, TokioSocket};
 
+use super::cards::Cards;
 use super::in_netns;
 use super::netns::Identity;
-use crate::model::{Kind, LinkAt, Rules, State, Where};
-use crate::place::At;
+use crate::model::{LinkAt, State, Where};
+use crate::plan::Journal;
 
 // rtnetlink(7) and linux/rtnetlink.h: the groups to listen to,
 const LINKS: u32 = 1;
@@ -57,8 +58,8 @@ const AT_ONCE: usize = 512;
 pub struct Matter {
     /// The names of the links; `None` is all of them.
     links: Option<BTreeSet<String>>,
-    /// Those of the links that are cards which belong elsewhere.
-    cards: BTreeSet<String>,
+    /// Those that are cards which belong elsewhere.
+    cards: Cards,
     addresses: BTreeSet<IpAddr>,
     routes: BTreeSet<(IpAddr, u8)>,
     /// Any rule of the policy does, for their order counts.
@@ -86,22 +87,22 @@ pub struct Ear {
 
 impl Matter {
     /// What of a state matters in the namespace `at`; of other namespaces than the one
-    /// that is set up, only what has to do with the links that are asked about. `loaded`
-    /// are the rules that stand in it.
-    pub fn of(at: &Where, want: &State, asked: &BTreeSet<LinkAt>, loaded: &[At<Rules>]) -> Self {
+    /// that is set up, only what has to do with the links that are asked about. `journal`
+    /// knows the rules that stand in it, and the cards that were moved in.
+    pub fn of(at: &Where, want: &State, asked: &BTreeSet<LinkAt>, journal: &Journal) -> Self {
+        let loaded = &journal.made.rules;
         let here = |link: &&LinkAt| link.at == *at;
         let named = asked.iter().filter(here).map(|l| l.name.to_string());
         let links = || want.links.iter().filter(|link| link.at == *at);
-        let moved = |link: &&crate::model::Link| {
-            link.at == Where::Inside && link.kind == Kind::Physical && *at == Where::Host
-        };
-        let cards = want.links.iter().filter(moved);
         let routes = want.routes.iter().map(|route| &route.value);
         let tables = loaded.iter().flat_map(|rules| &rules.value.tables);
         let inside = *at == Where::Inside;
         Matter {
             links: (!inside).then(|| named.collect()),
-            cards: cards.map(|link| link.name.to_string()).collect(),
+            cards: match at {
+                Where::Host => Cards::of(want, journal),
+                _ => Cards::default(),
+            },
             addresses: links()
                 .flat_map(|link| link.addresses.iter().map(|a| a.value.ip()))
                 .collect(),
@@ -160,7 +161,7 @@ impl Matter {
         let matters = match kind {
             NEW_LINK | DEL_LINK => {
                 let name = attribute(body, 16, IFLA_IFNAME).map(|name| text(&name));
-                if kind == NEW_LINK && name.as_ref().is_some_and(|n| self.cards.contains(n)) {
+                if kind == NEW_LINK && self.cards.has(name.as_deref(), body) {
                     return Some(Heard::Card);
                 }
                 match (&self.links, name) {
@@ -270,7 +271,7 @@ fn poll_socket(socket: &TokioSocket, matter: &Matter, context: &mut Context) -> 
 }
 
 /// An attribute of a message, behind the fixed part of this length.
-fn attribute(body: &[u8], fixed: usize, kind: u16) -> Option<Vec<u8>> {
+pub(super) fn attribute(body: &[u8], fixed: usize, kind: u16) -> Option<Vec<u8>> {
     let attributes = NlasIterator::new(body.get(fixed..)?).flatten();
     let mut attributes = attributes.filter(|attribute| attribute.kind() == kind);
     attributes.next().map(|found| found.value().to_vec())

@@ -15,7 +15,7 @@ use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::read::{self, Names};
-use super::{About, Kernel, Refusal, files, netns};
+use super::{About, Kernel, Refusal, cards, files, netns};
 use crate::model::{LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;
 use crate::place::At;
@@ -52,6 +52,7 @@ impl Kernel {
                 let Some(mut link) = read::link(message, &view.at, &view.names, &others) else {
                     continue;
                 };
+                link.card = cards::card(message, &view.at, &link.name.value);
                 link.addresses = addresses.remove(&message.header.index).unwrap_or_default();
                 state.links.push(link);
             }
@@ -212,7 +213,7 @@ impl Kernel {
     }
 }
 
-async fn all_links(handle: &Handle) -> Result<Vec<LinkMessage>, Refusal> {
+pub(super) async fn all_links(handle: &Handle) -> Result<Vec<LinkMessage>, Refusal> {
     Ok(handle.link().get().execute().try_collect().await?)
 }
 

@@ -47,8 +47,11 @@ impl Kernel {
             Step::SetOptions(link, made) => self.set_options(link, made),
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => {
-                let to = self.socket(to)?.netns.as_raw_fd();
-                self.set(link, |message| message.setns_by_fd(to))
+                let netns = self.socket(&to.at)?.netns.as_raw_fd();
+                self.set(link, |message| match to.name == link.name {
+                    true => message.setns_by_fd(netns),
+                    false => message.setns_by_fd(netns).name(to.name.to_string()),
+                })
             }
             Step::SetMtu(link, mtu) => self.set(link, |message| message.mtu(*mtu)),
             Step::SetMac(link, mac) => self.set(link, |message| message.address(mac.0.to_vec())),

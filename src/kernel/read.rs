@@ -54,6 +54,12 @@ pub fn master(message: &LinkMessage) -> Option<u32> {
     attribute!(message, LinkAttribute::Controller(index) => *index)
 }
 
+/// The address that its maker gave it.
+pub fn permanent_mac(message: &LinkMessage) -> Option<Mac> {
+    let bytes = attribute!(message, LinkAttribute::PermAddress(bytes) => bytes.clone())?;
+    <[u8; 6]>::try_from(bytes).ok().map(Mac)
+}
+
 /// The link's peer or parent is in another namespace.
 pub fn is_elsewhere(message: &LinkMessage) -> bool {
     attribute!(message, LinkAttribute::LinkNetNsId(_) => ()).is_some()

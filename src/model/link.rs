@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Address, LinkAt, Made, Where};
+use super::{Address, Card, LinkAt, Made, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -16,6 +16,11 @@ pub struct Link {
     pub name: At<LinkName>,
     /// What it is.
     pub kind: Kind,
+    /// Of a card, what tells it from others; of one that is wanted, what it is found by.
+    pub card: Option<At<Card>>,
+    /// Of a card, its name on the other side where that is another one: on the host of one
+    /// that is inside, inside of one that is on the host.
+    pub other: Option<LinkName>,
     /// In bytes.
     pub mtu: Option<At<u32>>,
     /// Its hardware address.
@@ -86,6 +91,8 @@ impl Link {
             at,
             name,
             kind,
+            card: None,
+            other: None,
             mtu: None,
             mac: None,
             master: None,
@@ -103,6 +110,22 @@ impl Link {
         [Some(self.at.clone()), other.map(|link| link.at)]
             .into_iter()
             .flatten()
+    }
+
+    /// What tells it from others.
+    pub fn known(&self) -> Option<Card> {
+        self.card.as_ref().map(|card| card.value.clone())
+    }
+
+    /// Its name on the other side.
+    pub fn other_name(&self) -> &LinkName {
+        self.other.as_ref().unwrap_or(&self.name.value)
+    }
+
+    /// Its name, for who does not call it so.
+    pub fn differs(&self, from: &LinkName) -> Option<LinkName> {
+        let name = &self.name.value;
+        (name != from).then(|| name.clone())
     }
 
     /// Where it is and its name.

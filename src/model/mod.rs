@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod build;
+pub mod card;
 pub mod link;
 pub mod link_types;
 pub mod made;
@@ -22,6 +23,7 @@ use crate::place::At;
 
 pub use address::Address;
 pub use build::{Context, Want};
+pub use card::Card;
 pub use link::{Kind, Link, Mac};
 pub use link_types as types;
 pub use made::Made;
@@ -83,6 +85,12 @@ pub struct State {
 }
 
 impl State {
+    /// The card of the host that is called so inside, or was, as it is on the host.
+    pub fn inside(&self, name: &LinkName) -> Option<&Link> {
+        let mut links = self.links.iter().filter(|link| link.at == Where::Host);
+        links.find(|link| link.kind == Kind::Physical && link.other_name() == name)
+    }
+
     /// The link of this name in this namespace.
     pub fn link(&self, at: &Where, name: &LinkName) -> Option<&Link> {
         self.links

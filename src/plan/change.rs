@@ -52,9 +52,9 @@ pub enum Step {
     SetOptions(LinkAt, Box<Made>),
     /// Equivalent to `ip link delete LINK`.
     DelLink(LinkAt),
-    /// Equivalent to `ip link set LINK netns NAME`. The kernel takes it down, and its
+    /// Equivalent to `ip link set LINK netns NAME name LINK`. The kernel takes it down, and its
     /// addresses, routes and master away.
-    MoveLink(LinkAt, Where),
+    MoveLink(LinkAt, LinkAt),
     /// Equivalent to `ip link set LINK mtu MTU`.
     SetMtu(LinkAt, u32),
     /// Equivalent to `ip link set LINK address MAC`.
@@ -113,8 +113,12 @@ impl Change {
             Step::SetOptions(link, made) => format!("{} {made}", set(netns, link)),
             Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),
             Step::MoveLink(link, to) => {
-                let to = name_of(netns, to);
-                format!("{} netns {to}", set(netns, link))
+                let name = match to.name == link.name {
+                    true => String::new(),
+                    false => format!(" name {}", &to.name),
+                };
+                let to = name_of(netns, &to.at);
+                format!("{} netns {to}{name}", set(netns, link))
             }
             Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
             Step::SetMac(link, mac) => format!("{} address {mac}", set(netns, link)),

@@ -3,7 +3,7 @@
 
 use super::{Plan, Rest, Step};
 use crate::model::link_types::Below;
-use crate::model::{Address, Kind, Link, LinkAt, Mac, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Mac};
 use crate::place::At;
 
 impl Plan<'_> {
@@ -30,7 +30,7 @@ impl Plan<'_> {
     fn mtu_as_before(&self, now: &Link) -> Option<At<u32>> {
         let ours = self.journal.made.link(&now.at, &now.name.value)?;
         let goes = self.rest == Rest::Goes && ours.mtu.is_some() && ours.mtu == now.mtu;
-        let before = self.journal.before.link(&Where::Host, &now.name.value);
+        let before = self.journal.before.inside(&now.name.value);
         match (&ours.kind, before) {
             _ if !goes => None,
             (Kind::Physical, Some(before)) => before.mtu.clone(),
@@ -47,7 +47,7 @@ impl Plan<'_> {
     fn mac_as_before(&self, now: &Link) -> Option<At<Mac>> {
         let ours = self.journal.made.link(&now.at, &now.name.value)?;
         let goes = self.rest == Rest::Goes && ours.mac.is_some() && ours.mac == now.mac;
-        let before = self.journal.before.link(&Where::Host, &now.name.value)?;
+        let before = self.journal.before.inside(&now.name.value)?;
         before
             .mac
             .clone()

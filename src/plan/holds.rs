@@ -72,9 +72,9 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
         Kind::Physical if link.at == Where::Inside => {
             let from = LinkAt {
                 at: Where::Host,
-                name: at.name.clone(),
+                name: link.other_name().clone(),
             };
-            hold(Step::MoveLink(from, Where::Inside), link.name.asked.clone());
+            hold(Step::MoveLink(from, at.clone()), link.name.asked.clone());
         }
         Kind::Physical | Kind::Loopback => {}
         Kind::Veth { .. } if link.at != Where::Inside => {}

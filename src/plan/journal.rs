@@ -53,7 +53,7 @@ impl Journal {
                     options.for_each(|(option, value)| made.set(option, value));
                 }
             }
-            Step::MoveLink(link, Where::Inside) => self.note_move(link, have),
+            Step::MoveLink(link, to) if to.at == Where::Inside => self.note_move(link, to, have),
             // What goes back to the host as it was is not ours there
             Step::SetMtu(link, _)
             | Step::SetMac(link, _)
@@ -94,12 +94,12 @@ impl Journal {
                     self.deleted(&peer);
                 }
             }
-            Step::MoveLink(link, Where::Host) => {
+            Step::MoveLink(link, to) if to.at == Where::Host => {
                 self.forget_link(link);
-                self.before.links.retain(|l| l.name.value != link.name);
+                self.before.links.retain(|l| l.name.value != to.name);
                 self.before
                     .routes
-                    .retain(|r| r.value.dev.as_ref() != Some(&link.name));
+                    .retain(|r| r.value.dev.as_ref() != Some(&to.name));
             }
             Step::DelAddress(link, address) => {
                 // It may have been made anew with something else behind it
@@ -126,19 +126,6 @@ impl Journal {
         }
     }
 
-    /// What was moved away from the host and is not wanted inside goes back as it was.
-    pub fn with_returns(&self, mut want: State) -> State {
-        for link in &self.before.links {
-            if want.link(&Where::Inside, &link.name.value).is_none() {
-                want.links.push(link.clone());
-                let on = |r: &&At<Route>| r.value.dev.as_ref() == Some(&link.name.value);
-                want.routes
-                    .extend(self.before.routes.iter().filter(on).cloned());
-            }
-        }
-        want
-    }
-
     /// There is nothing of ours.
     pub fn is_empty(&self) -> bool {
         *self == Journal::default()
@@ -147,31 +134,6 @@ impl Journal {
     /// What is on the host under this name belongs there, and was there before.
     pub(super) fn is_return(&self, at: &Where, name: Option<&LinkName>) -> bool {
         name.is_some_and(|name| *at == Where::Host && self.before.link(at, name).is_some())
-    }
-
-    fn note_move(&mut self, link: &LinkAt, have: &State) {
-        let Some(was) = have.link(&link.at, &link.name) else {
-            return;
-        };
-        self.made(&LinkAt {
-            at: Where::Inside,
-            name: link.name.clone(),
-        })
-        .kind = Kind::Physical;
-        if self.before.link(&link.at, &link.name).is_some() {
-            return;
-        }
-        self.before.links.push(Link {
-            kind: Kind::Physical,
-            ..was.clone()
-        });
-        let on = |r: &&At<Route>| {
-            let on = r.value.at == link.at && r.value.dev.as_ref() == Some(&link.name);
-            on && !r.value.is_kernels()
-        };
-        self.before
-            .routes
-            .extend(have.routes.iter().filter(on).cloned());
     }
 
     fn note_address(&mut self, link: &LinkAt, address: Address) {

@@ -1,6 +1,7 @@
 //! Bringing in the links: `lo` is there, a physical one is moved, all others are made where
 //! they are to be. What they then are given is `dress`'s.
 
+use super::cards::is_meant;
 use super::{Plan, Step};
 use crate::model::{Kind, Link, LinkAt, Where};
 
@@ -34,7 +35,7 @@ impl Plan<'_> {
         };
         let from = LinkAt {
             at: other,
-            name: there.name.clone(),
+            name: link.other_name().clone(),
         };
         // On its way back, the name on the host can be somebody else's by now
         let is_there = self.now(&there).is_some();
@@ -48,18 +49,34 @@ impl Plan<'_> {
                 ),
                 "rename the one on the host with ip link set, and try again",
             ),
+            // Never anything else that has its name by now
+            Some(found) if link.at == Where::Inside && !is_meant(link, &found, self.journal) => {
+                self.obstacle(
+                    &link.name.asked,
+                    format!(
+                        "{} on the host is another card than the one that is meant",
+                        found.name
+                    ),
+                    "plug that one in, or correct the settings; ip -d link shows permaddr",
+                );
+            }
             Some(moved) => {
                 self.change(
-                    Step::MoveLink(from.clone(), link.at.clone()),
+                    Step::MoveLink(from.clone(), there.clone()),
                     link.name.asked.clone(),
                 );
                 self.gone(&from);
+                let moved = Link {
+                    name: link.name.clone(),
+                    other: link.other.clone(),
+                    ..moved
+                };
                 self.fresh(&moved, link.at.clone());
             }
             None if is_there || link.at == Where::Host => {}
             None => self.obstacle(
                 &link.name.asked,
-                format!("the host has no link {}", there.name),
+                format!("the host has no link {}", from.name),
                 "plug it in or load its driver, or correct the name; ip link lists those there are",
             ),
         }

@@ -7,12 +7,14 @@
 //! last, so that traffic over what stays is not cut.
 
 mod attach;
+mod cards;
 mod change;
 mod command;
 mod dress;
 mod holds;
 mod journal;
 mod links;
+mod moves;
 mod nat;
 mod options;
 mod policy;
@@ -30,6 +32,7 @@ use std::sync::Arc;
 use crate::model::{Link, LinkAt, State, Where};
 use crate::place::Asked;
 
+pub use cards::{named, needed};
 pub use change::{Change, Step};
 pub use holds::holds;
 pub use journal::Journal;

@@ -98,12 +98,12 @@ impl<'a> Work<'a> {
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut have = look(kernel, &asked, &journal)?;
         others.as_before(&mut have, &journal);
-        let start = (have, journal.clone());
+        journal.recall(&mut have);
         Ok(Work {
             store,
             kernel,
+            start: (have, journal.clone()),
             journal,
-            start,
             asked,
             others,
             report,
@@ -295,6 +295,6 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
     })
 }
 
-fn broken(what: &'static str, no: Refusal) -> Why {
+pub(super) fn broken(what: &'static str, no: Refusal) -> Why {
     Why::Broken(what, io::Error::other(no.to_string()))
 }

@@ -15,10 +15,10 @@ pub fn asked(want: &State, journal: &Journal) -> About {
     for link in want.links.iter().chain(ours) {
         asked.insert(link.link_at());
         match &link.kind {
-            Kind::Physical => {
+            Kind::Physical if link.at == Where::Inside => {
                 let host = LinkAt {
                     at: Where::Host,
-                    name: link.name.value.clone(),
+                    name: link.other_name().clone(),
                 };
                 asked.insert(host.clone());
                 routed.insert(host);

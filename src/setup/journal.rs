@@ -158,20 +158,17 @@ fn link_section(link: &Link) -> Properties {
         }
         _ => {}
     }
+    let up = link.up.map(|up| if up { "yes" } else { "no" });
     let optional = [
         ("mtu", link.mtu.as_ref().map(ToString::to_string)),
         ("mac", link.mac.as_ref().map(ToString::to_string)),
         ("master", link.master.as_ref().map(ToString::to_string)),
-        (
-            "up",
-            link.up
-                .map(|up| String::from(if up { "yes" } else { "no" })),
-        ),
+        ("inside", link.other.as_ref().map(ToString::to_string)),
+        ("card", link.card.as_ref().map(ToString::to_string)),
+        ("up", up.map(String::from)),
     ];
-    for (key, value) in optional {
-        if let Some(value) = value {
-            section.append(key, value);
-        }
+    for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
+        section.append(key, value.unwrap_or_default());
     }
     for address in &link.addresses {
         section.append("address", address.to_string());
@@ -199,6 +196,8 @@ fn read_link(name: &str, at: Where, section: &Properties) -> Result<Link, String
     link.mac = value(section, "mac")?;
     link.master = value(section, "master")?;
     link.up = section.get("up").map(|up| up == "yes");
+    link.other = section.get("inside").map(str::parse).transpose()?;
+    link.card = value(section, "card")?;
     for address in section.get_all("address") {
         link.addresses.push(At::nobody(address.parse()?));
     }

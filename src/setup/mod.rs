@@ -7,6 +7,7 @@ mod attach;
 mod down;
 mod hooks;
 mod journal;
+mod meant;
 mod nat;
 mod report;
 mod rules;

@@ -5,6 +5,7 @@
 use serde::Serialize;
 
 use super::apply::{self, Failure};
+use super::meant::{self, meant};
 use super::{
     Call, asked, attach, complain, context, look_on, nat, report, say, settings, store, tell,
 };
@@ -13,7 +14,7 @@ use crate::kernel::{netns, processes};
 use crate::model::{Kind, Link, Route, State, Where};
 use crate::name::NetnsName;
 use crate::place::At;
-use crate::plan::{Journal, Rest, plan};
+use crate::plan::{Change, Journal, Rest, plan};
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
@@ -127,7 +128,7 @@ pub fn json(call: &Call) -> u8 {
 fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
     let (mut journal, mut kernel) = look_on(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
-    let (want, wrong) = match settings(call, name, &context()) {
+    let (mut want, wrong) = match settings(call, name, &context()) {
         Ok(want) => match nat::whole(&want, &journal, &mut kernel) {
             Ok(whole) => {
                 warnings = report::obstacles(name, &whole.warnings);
@@ -149,6 +150,10 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
             (None, true)
         }
     };
+    let mut missing = Vec::new();
+    if let Some(state) = &mut want {
+        missing = meant(state, &journal, &mut kernel)?;
+    }
     let nothing = State::default();
     let wanted = want.as_ref().unwrap_or(&nothing);
     let asked = asked(wanted, &journal);
@@ -157,17 +162,15 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
     let mut status = of(name, &journal, want.as_ref(), &have);
     let mut code = if wrong { exit::WRONG } else { exit::DONE };
     if let Some(want) = &want {
-        match plan(want, &have, &journal, Rest::Goes) {
-            Ok(changes) => {
-                let commands = changes.iter().map(|change| change.command(name));
-                status.differences = Some(commands.collect());
-            }
-            Err(obstacles) => {
-                let lines = obstacles
-                    .iter()
-                    .flat_map(|o| o.to_string().lines().map(String::from).collect::<Vec<_>>());
-                status.obstacles = lines.collect();
-            }
+        let (changes, others) = match plan(want, &have, &journal, Rest::Goes) {
+            Ok(changes) => (Some(changes), Vec::new()),
+            Err(others) => (None, others),
+        };
+        let commands = |changes: Vec<Change>| changes.iter().map(|c| c.command(name)).collect();
+        status.differences = changes.map(commands);
+        for obstacle in meant::obstacles(missing, others) {
+            let lines = obstacle.to_string();
+            status.obstacles.extend(lines.lines().map(String::from));
         }
     }
     status.obstacles.splice(0..0, obstacles);

@@ -1,6 +1,7 @@
 //! `up`, `reload` and `plan`: making a namespace what its settings say, or saying how.
 
 use super::apply::{Failure, Why, Work, look};
+use super::meant::all_meant;
 use super::nat::{self, Whole};
 use super::store::Store;
 use super::{
@@ -56,6 +57,9 @@ pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
     let begun = (&store, &mut journal, &mut kernel);
     if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Rest::Goes) {
         return (failed(name, store, &journal, &failure), true);
+    }
+    if let Err(why) = all_meant(&mut state, &journal, &mut kernel) {
+        return (failed(name, store, &journal, &why.into()), false);
     }
     let mut changed = false;
     let mut report = |change: &Change| {
@@ -157,6 +161,7 @@ fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
     if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::Name::Earlier {
         return planned_anew(want, &journal, kernel);
     }
+    all_meant(&mut state, &journal, &mut kernel)?;
     let asked = asked(&state, &journal);
     let mut have = look(&mut kernel, &asked, &journal)?;
     if !have.netns && state.attached.is_none() {

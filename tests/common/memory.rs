@@ -272,15 +272,11 @@ impl Memory {
         self.state.routes.retain(|r| !hangs(&r.value));
     }
 
-    fn move_link(&mut self, from: &LinkAt, to: &Where) -> Result<(), String> {
-        if *to == Where::Inside && !self.state.netns {
+    fn move_link(&mut self, from: &LinkAt, target: &LinkAt) -> Result<(), String> {
+        if target.at == Where::Inside && !self.state.netns {
             return Err("there is no namespace".into());
         }
-        let target = LinkAt {
-            at: to.clone(),
-            name: from.name.clone(),
-        };
-        if self.link(&target).is_ok() {
+        if self.link(target).is_ok() {
             return Err(format!("{target} is there"));
         }
         self.unhang(from);
@@ -288,12 +284,13 @@ impl Memory {
         if link.kind != Kind::Physical {
             return Err(format!("{from} is not moved but made"));
         }
-        link.at = to.clone();
+        link.at = target.at.clone();
+        link.name = At::nobody(target.name.clone());
         link.up = Some(false);
         link.master = None;
         link.addresses.clear();
         self.end_sysctls(from);
-        self.begin_sysctls(&target);
+        self.begin_sysctls(target);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! then in the order of `netns_links`, but none before its master or its parent.
 
 use crate::conf::{Listed, Piece, Setting, Settings, vars};
-use crate::model::{Context, Kind, Link, LinkAt, Mac, Where};
+use crate::model::{Card, Context, Kind, Link, LinkAt, Mac, Where};
 use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
 
@@ -56,6 +56,7 @@ impl Maker<'_> {
         let kind = kind.unwrap_or(Kind::Other(String::new()));
         let mut link = Link::new(Where::Inside, listed.name.clone(), kind);
         link.up = Some(true);
+        link.card = listed.get("match").and_then(|s| self.card(s));
         link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
         link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
         let before = self.problems.len();
@@ -153,6 +154,20 @@ impl Maker<'_> {
             Ok(mac) => Some(word.at(mac)),
             Err(wrong) => {
                 let expected = "expected stable, or an address such as 52:54:00:12:34:56";
+                let wrong: String = wrong;
+                self.problems.push(word.problem(wrong, expected));
+                None
+            }
+        }
+    }
+
+    fn card(&mut self, setting: &Setting) -> Option<At<Card>> {
+        let word = setting.whole();
+        match word.text.parse() {
+            Ok(card) => Some(word.at(card)),
+            Err(wrong) => {
+                let expected = "expected mac and its permanent address, or bus and its place, \
+                                such as bus 0000:02:00.0";
                 let wrong: String = wrong;
                 self.problems.push(word.problem(wrong, expected));
                 None

@@ -98,8 +98,7 @@ impl Kept {
             let Ok(netns) = kernel::open(&self.want.name, &at) else {
                 continue;
             };
-            let rules = &self.journal.made.rules;
-            let mut matter = Matter::of(&at, &self.want.state, &self.asked, rules);
+            let mut matter = Matter::of(&at, &self.want.state, &self.asked, &self.journal);
             if let (Where::Host, Some(nat)) = (&at, &self.want.nat) {
                 let table = format!("netns_{}", self.want.name);
                 matter = matter.with_table(table, nat.needs_defaults());

@@ -13,6 +13,7 @@ use crate::name::NetnsName;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Why, Work};
 use crate::setup::attach;
+use crate::setup::meant::{meant, obstacles};
 use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
@@ -164,6 +165,7 @@ impl Kept {
         let (mut state, in_the_way) = nat::kept(&self.want, &journal, &mut kernel)?;
         let begun = (store, &mut journal, &mut kernel);
         attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
+        let missing = meant(&mut state, &journal, &mut kernel)?;
         let made_anew = Cell::new(false);
         let mut report = |change: &Change| {
             made_anew.set(made_anew.get() || change.step == Step::AddNetns);
@@ -179,6 +181,7 @@ impl Kept {
         ties::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut mended = work.mend(&state)?;
+        mended.obstacles = obstacles(missing, mended.obstacles);
         mended.obstacles.extend(in_the_way);
         if mended.is_open() {
             self.not_ready(store)?;

@@ -1,0 +1,59 @@
+//! The journal of the cards that were moved in: what they were on the host, and how they
+//! go back there.
+
+use super::Journal;
+use crate::model::{Kind, Link, LinkAt, Route, State, Where};
+use crate::place::At;
+
+impl Journal {
+    /// What was moved away from the host and is not wanted inside goes back as it was.
+    pub fn with_returns(&self, mut want: State) -> State {
+        for link in &self.before.links {
+            if want.link(&Where::Inside, link.other_name()).is_none() {
+                want.links.push(link.clone());
+                let on = |r: &&At<Route>| r.value.dev.as_ref() == Some(&link.name.value);
+                want.routes
+                    .extend(self.before.routes.iter().filter(on).cloned());
+            }
+        }
+        want
+    }
+
+    /// Says of the cards that are inside what they are called on the host.
+    pub fn recall(&self, have: &mut State) {
+        for link in have.links.iter_mut().filter(|l| l.at == Where::Inside) {
+            let before = self.before.inside(&link.name.value);
+            link.other = before.and_then(|before| before.differs(&link.name.value));
+        }
+    }
+
+    /// What was known of a card under another name on the host is of no use any more: it
+    /// was unplugged, and is plugged in again.
+    pub(super) fn note_move(&mut self, link: &LinkAt, to: &LinkAt, have: &State) {
+        let Some(was) = have.link(&link.at, &link.name) else {
+            return;
+        };
+        self.made(to).kind = Kind::Physical;
+        if let Some(before) = self.before.inside(&to.name) {
+            let name = before.name.value.clone();
+            if name == link.name {
+                return;
+            }
+            self.before.links.retain(|l| l.name.value != name);
+            let on = |r: &At<Route>| r.value.dev.as_ref() == Some(&name);
+            self.before.routes.retain(|r| !on(r));
+        }
+        self.before.links.push(Link {
+            kind: Kind::Physical,
+            other: (to.name != link.name).then(|| to.name.clone()),
+            ..was.clone()
+        });
+        let on = |r: &&At<Route>| {
+            let on = r.value.at == link.at && r.value.dev.as_ref() == Some(&link.name);
+            on && !r.value.is_kernels()
+        };
+        self.before
+            .routes
+            .extend(have.routes.iter().filter(on).cloned());
+    }
+}

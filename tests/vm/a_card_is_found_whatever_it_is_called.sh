@@ -1,0 +1,123 @@
+#!/bin/sh
+# Cards found by permanent address and by place, and known again when they were unplugged
+# and come back under another name. Real cards: only they have permanent addresses.
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+
+# name_of LAST - what the card with this last byte of its permanent address is called here
+name_of()
+{
+	for link in /sys/class/net/eth*; do
+		link=${link##*/}
+		if $judge -j link show dev "$link" | grep -q "\"\(permaddr\|address\)\":\"52:54:00:00:00:$1\""; then
+			printf '%s' "$link"
+		fi
+	done
+}
+
+# is_there LAST
+is_there()
+{
+	[ -n "$(name_of "$1")" ]
+}
+
+one=$(name_of 01)
+pci=$(basename "$(dirname "$(readlink -f "/sys/class/net/$one/device")")")
+is "where the second card is plugged in" "${pci%%:*}" 0000
+$judge link set "$one" up
+$judge addr add 203.0.113.7/24 dev "$one"
+run 0 $judge link property add dev "$one" altname second
+
+cat >/etc/conf.d/netns.mgmt <<-'END'
+	netns_links="lan0"
+	match_lan0="mac 52:54:00:00:00:01"
+	mac_lan0=52:54:00:00:00:aa
+	config_lan0="192.0.2.10/24"
+END
+run 0 netns-setup plan mgmt
+says "+ ip link set $one netns mgmt name lan0"
+run 0 netns-setup up mgmt
+run 0 $judge -n mgmt link show dev lan0 up
+says 52:54:00:00:00:aa
+run 0 netns-setup up mgmt
+is "what a second up says" "$(cat /tmp/said)" ""
+run 0 netns-setup reload mgmt
+is "what a reload says" "$(cat /tmp/said)" ""
+run 0 netns-setup status mgmt
+
+# Another card is wanted under its name: that is no reload
+sed -i 's/00:01"/00:00"/' /etc/conf.d/netns.mgmt
+run 111 netns-setup reload mgmt
+says "lan0 in this namespace is another card"
+run 0 $judge -n mgmt link show dev lan0 up
+sed -i 's/00:00"/00:01"/' /etc/conf.d/netns.mgmt
+
+run 0 netns-setup down mgmt
+run 0 $judge addr show dev "$one"
+says 203.0.113.7/24
+says 52:54:00:00:00:01
+says_not 52:54:00:00:00:aa
+run 0 $judge link show dev second up
+
+# By its place; and where that says too little, not at all
+sed -i "s/^match.*/match_lan0=\"bus $pci\"/" /etc/conf.d/netns.mgmt
+run 0 netns-setup up mgmt
+says "+ ip link set $one netns mgmt name lan0"
+run 0 netns-setup down mgmt
+sed -i 's/^match.*/match_lan0="bus pci0000:00"/' /etc/conf.d/netns.mgmt
+run 111 netns-setup up mgmt
+says "such cards: eth"
+sed -i 's/^match.*/match_lan0="mac 52:54:00:00:00:77"/' /etc/conf.d/netns.mgmt
+run 111 netns-setup up mgmt
+says "the host has no such card to be called lan0"
+run 0 $judge netns list
+says_not mgmt
+
+# Known again without a word in the settings
+later
+cat >/etc/conf.d/netns.mgmt <<-END
+	netns_links="$one"
+	config_$one="192.0.2.10/24"
+END
+run 0 netns-setup up mgmt
+hotplug del nic1
+run 111 netns-setup up mgmt
+says "the host has no link $one"
+# A stranger takes the name meanwhile
+hotplug add nic7 virtio-net-pci 52:54:00:00:00:07
+eventually "a stranger is there" is_there 07
+is "the stranger's name" "$(name_of 07)" "$one"
+run 111 netns-setup up mgmt
+says "$one on the host is another card than the one that was in this namespace"
+run 0 $judge link show dev "$one"
+hotplug add nic1 virtio-net-pci 52:54:00:00:00:01
+eventually "the card is there again" is_there 01
+again=$(name_of 01)
+[ "$again" != "$one" ] || fail "it has its old name"
+run 0 netns-setup up mgmt
+says "+ ip link set $again netns mgmt name $one"
+run 0 $judge -n mgmt addr show dev "$one"
+says 192.0.2.10/24
+run 0 netns-setup down mgmt
+is "its name on the host" "$(name_of 01)" "$again"
+
+# And watch does so by itself
+netns-setup watch mgmt >/tmp/watch 2>&1 &
+watch=$!
+eventually "the namespace is ready" test -e /run/netns-services/mgmt/ready
+run 0 $judge -n mgmt link show dev "$one"
+is "the card in the namespace" "$($judge -n mgmt -j link show dev "$one" | grep -c 52:54:00:00:00:07)" 1
+hotplug del nic7
+hotplug add nic8 virtio-net-pci 52:54:00:00:00:08
+eventually "another stranger is there" is_there 08
+hotplug add nic7 virtio-net-pci 52:54:00:00:00:07
+has_it()
+{
+	$judge -n mgmt -j addr show dev "$one" 2>/dev/null | grep -q 192.0.2.10
+}
+eventually "the card is inside again" has_it
+is "the card in the namespace" "$($judge -n mgmt -j link show dev "$one" | grep -c 52:54:00:00:00:07)" 1
+kill "$watch"
+wait "$watch"
+cat /tmp/watch
+run 0 netns-setup down mgmt
