@@ -1,5 +1,5 @@
 //! The scenarios of tests/vm on virtual machines: what takes a real network card, or
-//! links that the kernel of the machine that tests does not have.
+//! links that the kernel of the machine that tests does not have, or an older kernel.
 
 mod testbed;
 
@@ -21,4 +21,13 @@ fn every_type_of_link() {
 #[test]
 fn a_watch_keeps_a_card_and_a_vlan() {
     testbed::run_vm("alpine", "vm", "a_watch_keeps_a_card_and_a_vlan");
+}
+
+#[test]
+fn an_older_kernel_forwards_ipv6_for_us_alone() {
+    testbed::run_vm(
+        "bookworm",
+        "vm",
+        "an_older_kernel_forwards_ipv6_for_us_alone",
+    );
 }
