@@ -64,7 +64,7 @@ impl Kernel {
         let mut sysctls = about.sysctls.clone();
         sysctls.retain(|(at, _)| netns || *at != Where::Inside);
         if netns && state.is_bare() {
-            sysctls.extend(Sysctl::closed().map(|closed| (closed.at, closed.key)));
+            sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
         }
         state.sysctls = self.sysctls(&sysctls)?;
         log::debug!("there is {state:?}");

@@ -52,7 +52,7 @@ impl Kernel {
     pub fn sysctls_of_a_new_one(asked: &BTreeSet<SysctlAt>) -> Vec<At<Sysctl>> {
         let mut inside = asked.clone();
         inside.retain(|(at, _)| *at == Where::Inside);
-        inside.extend(Sysctl::closed().map(|closed| (closed.at, closed.key)));
+        inside.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
         let work = || unshare(CloneFlags::CLONE_NEWNET).map(|()| read(inside.iter()));
         let found = thread::scope(|scope| scope.spawn(work).join());
         found.ok().and_then(Result::ok).unwrap_or_default()

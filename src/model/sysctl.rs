@@ -70,6 +70,18 @@ impl Sysctl {
         }
     }
 
+    /// What ip_forward sets when it is closed, although a strict host had closed it too.
+    pub fn kept() -> SysctlKey {
+        SysctlKey("net/ipv4/conf/all/accept_redirects".into())
+    }
+
+    /// The keys that a new namespace is asked for.
+    pub fn of_a_new_one() -> impl Iterator<Item = SysctlKey> {
+        Sysctl::closed()
+            .map(|closed| closed.key)
+            .chain([Sysctl::kept()])
+    }
+
     /// What a namespace that we make starts with, in an order in which each stands.
     pub fn closed() -> impl Iterator<Item = Sysctl> {
         let key = |path: &&str| SysctlKey((*path).into());

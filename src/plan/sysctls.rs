@@ -20,6 +20,16 @@ impl Plan<'_> {
         let mut wanted: Vec<At<Sysctl>> = want.sysctls.clone();
         wanted.retain(|sysctl| sysctl.value.key.link().is_none());
         wanted.extend(closed);
+        // Closing forwarding would open this one
+        let kept = have.sysctl(&Where::Inside, &Sysctl::kept());
+        let kept = kept.filter(|kept| want.sysctl(&kept.at, &kept.key).is_none());
+        let sets = |sysctl: &At<Sysctl>| {
+            let asked = sysctl.asked.is_some();
+            kept.is_some_and(|kept| !asked && sysctl.value.key.sets(&kept.key))
+        };
+        if wanted.iter().any(sets) {
+            wanted.extend(kept.cloned().map(At::nobody));
+        }
         self.set(wanted);
     }
 
