@@ -31,3 +31,8 @@ fn an_older_kernel_forwards_ipv6_for_us_alone() {
         "an_older_kernel_forwards_ipv6_for_us_alone",
     );
 }
+
+#[test]
+fn a_router_is_not_what_its_namespaces_are() {
+    testbed::run_vm("alpine", "vm", "a_router_is_not_what_its_namespaces_are");
+}
