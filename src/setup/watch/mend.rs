@@ -193,6 +193,8 @@ impl Kept {
             }
             store.set_ready(self.want.overlay).map_err(unwritten)?;
             self.unready = false;
+            // Whoever restarts the services of a namespace that was made anew does it from
+            // here on (`netns_restart_services`, which is refused until then)
         }
         Ok(mended)
     }

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 /// echoes among them.
 pub const PAUSE: Duration = Duration::from_millis(250);
 
+/// How long it is after a look that found nothing to do: the next event may be one. It
+/// grows up to [`PAUSE`] where one such look follows the other.
+const SHORT: Duration = Duration::from_millis(25);
+
 /// The longest pause, where what is mended does not stay so.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
@@ -33,7 +37,11 @@ pub struct Pace {
     /// There is a pause until then.
     rests: Option<Instant>,
     pause: Duration,
-    /// It was mended then.
+    /// As `pause`, where there was nothing to do.
+    calm: Duration,
+    /// It was looked at then,
+    looked: Option<Instant>,
+    /// and mended then.
     mended: Option<Instant>,
     /// It is tried again then, after so long a wait.
     retry: Option<(Instant, Duration)>,
@@ -46,6 +54,8 @@ impl Pace {
             due: None,
             rests: None,
             pause: PAUSE,
+            calm: SHORT,
+            looked: None,
             mended: None,
             retry: None,
         }
@@ -74,7 +84,14 @@ impl Pace {
             };
             self.mended = Some(now);
         }
-        self.rests = Some(now + self.pause);
+        let again = |then| now.duration_since(then) <= self.calm * 4;
+        self.calm = match self.looked.is_some_and(again) {
+            true => (self.calm * 2).min(PAUSE),
+            false => SHORT,
+        };
+        self.looked = Some(now);
+        let calm = came == Came::Held;
+        self.rests = Some(now + if calm { self.calm } else { self.pause });
         self.retry = (came == Came::Refused).then(|| {
             let wait = self.retry.map_or(RETRY.0, |(_, last)| last * 2);
             let wait = wait.min(RETRY.1);
@@ -125,6 +142,22 @@ mod tests {
         pace.came(now, Came::Mended);
         pace.happened(now + MS);
         assert_eq!(pace.moment(), Some(now + PAUSE));
+    }
+
+    #[test]
+    fn where_nothing_is_to_be_done_the_next_event_hardly_waits_unless_they_do_not_end() {
+        let (mut pace, start) = (Pace::new(), Instant::now());
+        pace.came(start, Came::Held);
+        pace.happened(start + MS);
+        assert_eq!(pace.moment(), Some(start + SHORT));
+        let (mut now, mut looks) = (start, 0);
+        while now < start + Duration::from_secs(60) {
+            pace.happened(now + MS);
+            now = pace.moment().unwrap();
+            pace.came(now, Came::Held);
+            looks += 1;
+        }
+        assert!(looks < 250, "{looks} looks in a minute");
     }
 
     #[test]
