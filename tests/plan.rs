@@ -58,6 +58,7 @@ impl Run {
                 self.journal.done(&change);
             }
         }
+        self.journal.given_back(want);
         true
     }
 

@@ -4,7 +4,7 @@
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::build::RESOLV_CONF_MARK;
 use crate::name::NetnsName;
@@ -52,15 +52,21 @@ pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
             .mode(0o755)
             .create(folder)?;
     }
-    File::create(path)?.write_all(text.as_bytes())
+    let written = File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.inspect_err(|_| remove_empty(&path))
 }
 
 /// Remove the file, and its folder if it is empty then.
 pub fn remove(netns: &NetnsName) -> io::Result<()> {
     let path = path(netns);
     fs::remove_file(&path)?;
+    remove_empty(&path);
+    Ok(())
+}
+
+/// The folder that a file is no longer in, if nothing else is.
+fn remove_empty(path: &Path) {
     if let Some(folder) = path.parent() {
         let _ = fs::remove_dir(folder);
     }
-    Ok(())
 }

@@ -32,6 +32,11 @@ impl Kernel {
     /// What is there: the namespace, and what else is asked about. A namespace without a
     /// link that is up is asked for what it may have taken over from the host, too.
     pub fn look(&mut self, about: &About) -> Result<State, Refusal> {
+        let seen = self.look_at(about);
+        self.unless_broken(seen)
+    }
+
+    fn look_at(&mut self, about: &About) -> Result<State, Refusal> {
         let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
         let mut state = State {
             netns,

@@ -26,22 +26,22 @@ impl Kernel {
         if let Step::DelNetns | Step::DelOther(_) | Step::DelLink(_) | Step::MoveLink(..) = step {
             self.indexes.clear();
         }
-        done
+        self.unless_broken(done)
     }
 
     fn make_it(&mut self, step: &Step) -> Result<(), Refusal> {
         match step {
-            Step::AddNetns => Ok(self.add_netns()?),
+            Step::AddNetns => self.add_netns(|_| Ok(())),
             Step::DelNetns => {
                 self.sockets.remove(&Where::Inside);
                 Ok(netns::delete(self.netns.as_str())?)
             }
-            Step::Attach(_) => self.give_name(),
+            Step::Attach(_) => self.give_name(|_| Ok(())),
             Step::Detach => {
                 self.sockets.remove(&Where::Inside);
                 Ok(netns::delete(self.netns.as_str())?)
             }
-            Step::AddOther(other) => self.add_other(other),
+            Step::AddOther(other) => self.add_other(other, |_| Ok(())),
             Step::DelOther(other) => self.del_other(other),
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
             Step::SetOptions(link, made) => self.set_options(link, made),

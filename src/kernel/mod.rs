@@ -38,9 +38,11 @@ use rtnetlink::proto::Connection;
 use rtnetlink::sys::AsyncSocket;
 use rtnetlink::{Handle, MulticastGroup};
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinHandle;
 
 use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
+use crate::state::Birth;
 
 pub use sysctl::SysctlAt;
 
@@ -80,6 +82,7 @@ pub struct Kernel {
 struct Socket {
     netns: File,
     handle: Handle,
+    connection: JoinHandle<()>,
 }
 
 impl Kernel {
@@ -96,16 +99,27 @@ impl Kernel {
         })
     }
 
+    /// What came of asking the kernel, if all answers came. When a connection breaks off,
+    /// answers that were waited for seem to be at their end (netlink-proto), and all that
+    /// was asked to be done. All of it is opened anew then.
+    fn unless_broken<T>(&mut self, came: Result<T, Refusal>) -> Result<T, Refusal> {
+        if self.sockets.values().any(|s| s.connection.is_finished()) {
+            self.sockets.clear();
+            return Err(io::Error::other("the connection to the kernel broke off").into());
+        }
+        came
+    }
+
     /// The socket in a namespace, opened if need be.
     fn socket(&mut self, at: &Where) -> io::Result<&Socket> {
         if !self.sockets.contains_key(at) {
             let netns = self.open(at)?;
-            let handle = match at {
+            let new = match at {
                 // Where this thread is: it need not send another one there
-                Where::Host => self.spawned(self.connect_here(&[])?).0,
-                _ => self.connect(&netns, &[])?.0,
+                Where::Host => self.connect_here(&[])?,
+                _ => in_netns(&netns, || self.connect_here(&[]))?,
             };
-            self.sockets.insert(at.clone(), Socket { netns, handle });
+            self.keep(at.clone(), netns, new);
         }
         self.sockets
             .get(at)
@@ -121,8 +135,9 @@ impl Kernel {
 
     /// A netlink socket opened in a namespace by a thread that joins it and ends.
     fn connect(&self, netns: &File, groups: &[MulticastGroup]) -> io::Result<(Handle, Events)> {
-        let new = in_netns(netns, || self.connect_here(groups))?;
-        Ok(self.spawned(new))
+        let (connection, handle, events) = in_netns(netns, || self.connect_here(groups))?;
+        self.runtime.spawn(connection);
+        Ok((handle, events))
     }
 
     /// A netlink socket in the namespace of the thread that calls this.
@@ -136,17 +151,28 @@ impl Kernel {
         Ok(new)
     }
 
-    fn spawned(&self, (connection, handle, events): New) -> (Handle, Events) {
-        self.runtime.spawn(connection);
-        (handle, events)
+    fn keep(&mut self, at: Where, netns: File, (connection, handle, _): New) {
+        let connection = self.runtime.spawn(connection);
+        let socket = Socket {
+            netns,
+            handle,
+            connection,
+        };
+        self.sockets.insert(at, socket);
     }
 
-    /// Make the namespace. The thread that is in it anyhow opens the socket.
-    fn add_netns(&mut self) -> io::Result<()> {
-        let new = netns::add(self.netns.as_str(), || self.connect_here(&[]))?;
+    /// Make the namespace. `note` is told which it is before it has its name. The thread
+    /// that is in it anyhow opens the socket.
+    pub fn add_netns(
+        &mut self,
+        note: impl FnOnce(Birth) -> io::Result<()> + Send,
+    ) -> Result<(), Refusal> {
+        let new = netns::add(self.netns.as_str(), |birth| {
+            note(birth)?;
+            self.connect_here(&[])
+        })?;
         let netns = self.open(&Where::Inside)?;
-        let handle = self.spawned(new).0;
-        self.sockets.insert(Where::Inside, Socket { netns, handle });
+        self.keep(Where::Inside, netns, new);
         Ok(())
     }
 }
@@ -174,14 +200,19 @@ pub(crate) fn in_netns<T: Send>(
     netns: &File,
     act: impl FnOnce() -> io::Result<T> + Send,
 ) -> io::Result<T> {
-    let joined = thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            setns(netns, CloneFlags::CLONE_NEWNET)?;
-            act()
-        });
-        thread.join()
-    });
-    joined.unwrap_or_else(|_| Err(io::Error::other("the thread in the namespace ended badly")))
+    on_a_thread(|| {
+        setns(netns, CloneFlags::CLONE_NEWNET)?;
+        act()
+    })
+}
+
+/// Do something on a thread of its own, which may go where the process must not.
+fn on_a_thread<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, act)?;
+        let ended = |_| io::Error::other("the thread in the namespace ended badly");
+        thread.join().map_err(ended)?
+    })
 }
 
 impl From<io::Error> for Refusal {

@@ -6,7 +6,6 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag};
@@ -14,6 +13,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
 
+use super::on_a_thread;
 use crate::state::{self, Birth};
 
 /// `NSFS_MAGIC`, linux/magic.h.
@@ -59,7 +59,7 @@ pub fn there(name: &str) -> io::Result<There> {
     match open(name) {
         Ok(_) => Ok(There::Netns),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(There::Nothing),
-        Err(e) if e.kind() == ErrorKind::PermissionDenied => Err(e),
+        Err(e) if !is_something_else(&e) => Err(e),
         Err(_) => {
             let found = fs::symlink_metadata(path(name))?;
             let stale = found.is_file() && found.len() == 0;
@@ -68,15 +68,28 @@ pub fn there(name: &str) -> io::Result<There> {
     }
 }
 
-/// Which namespace has this name.
-pub fn identity(name: &str) -> io::Result<Identity> {
-    let found = open(name)?.metadata()?;
-    Ok((found.dev(), found.ino()))
+/// Opening it failed because it is no namespace: a file, a symlink, a socket.
+fn is_something_else(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    error.kind() == ErrorKind::InvalidData || matches!(errno, Some(Errno::ELOOP | Errno::ENXIO))
 }
 
-/// Which namespace has this name, for as long as the machine runs.
-pub fn birth(name: &str) -> io::Result<Birth> {
-    let found = open(name)?.metadata()?;
+/// Which namespace has this name, if there is one.
+pub fn identity(name: &str) -> io::Result<Option<Identity>> {
+    Ok(birth(name)?.map(|birth| (birth.dev, birth.ino)))
+}
+
+/// Which namespace has this name, if there is one, for as long as the machine runs.
+pub fn birth(name: &str) -> io::Result<Option<Birth>> {
+    match open(name) {
+        Ok(file) => Ok(Some(birth_of(&file)?)),
+        Err(e) if e.kind() == ErrorKind::NotFound || is_something_else(&e) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+fn birth_of(namespace: &File) -> io::Result<Birth> {
+    let found = namespace.metadata()?;
     Ok(Birth {
         dev: found.dev(),
         ino: found.ino(),
@@ -85,13 +98,10 @@ pub fn birth(name: &str) -> io::Result<Birth> {
 }
 
 /// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.
-/// `act` is done by the thread that is in it, once it has its name.
-pub fn add<T: Send>(name: &str, act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
-    add_by(name, |path| {
-        let work = || bind_new(path).and_then(|()| act());
-        let done = thread::scope(|scope| scope.spawn(work).join());
-        done.unwrap_or_else(|_| Err(io::Error::other("the thread ended badly")))
-    })
+/// `act` is done by the thread that is in it, and told which it is, before it has its name:
+/// who is killed in between must know it again.
+pub fn add<T: Send>(name: &str, act: impl FnOnce(Birth) -> io::Result<T> + Send) -> io::Result<T> {
+    add_by(name, |path| on_a_thread(|| bind_new(path, act)))
 }
 
 /// `bind` binds a namespace over the new file.
@@ -107,7 +117,6 @@ fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Resul
         .mode(0o000)
         .open(&path)?;
     bind(&path).inspect_err(|_| {
-        let _ = umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW);
         let _ = fs::remove_file(&path);
     })
 }
@@ -138,10 +147,15 @@ pub fn is_hosts(namespace: &File) -> bool {
     File::open("/proc/self/ns/net").is_ok_and(|own| is_same(&own, namespace))
 }
 
-/// Give a namespace a name, as `ip netns attach` does.
-pub fn attach(name: &str, namespace: &File) -> io::Result<()> {
+/// Give a namespace a name, as `ip netns attach` does. `note` is told which it is before.
+pub fn attach(
+    name: &str,
+    namespace: &File,
+    note: impl FnOnce(Birth) -> io::Result<()>,
+) -> io::Result<()> {
     let from = format!("/proc/self/fd/{}", namespace.as_raw_fd());
     let bind = |path: &Path| {
+        note(birth_of(namespace)?)?;
         let from = Some(Path::new(&from));
         Ok(mount(from, path, NO_PATH, MsFlags::MS_BIND, NO_PATH)?)
     };
@@ -149,10 +163,22 @@ pub fn attach(name: &str, namespace: &File) -> io::Result<()> {
 }
 
 /// On a thread of its own, which stays in the new namespace.
-fn bind_new(path: &Path) -> io::Result<()> {
+fn bind_new<T>(path: &Path, act: impl FnOnce(Birth) -> io::Result<T>) -> io::Result<T> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    let this = Some("/proc/thread-self/ns/net");
-    Ok(mount(this, path, NO_PATH, MsFlags::MS_BIND, NO_PATH)?)
+    // While it is open, its inode is this one
+    let new = File::open("/proc/thread-self/ns/net")?;
+    let done = act(birth_of(&new)?)?;
+    let this = Some(Path::new("/proc/thread-self/fd").join(new.as_raw_fd().to_string()));
+    mount(this.as_deref(), path, NO_PATH, MsFlags::MS_BIND, NO_PATH)?;
+    Ok(done)
+}
+
+/// Take away what is left of making a namespace of this name, if that is all there is.
+pub fn clear(name: &str) -> io::Result<()> {
+    match there(name)? {
+        There::Stale => delete(name),
+        _ => Ok(()),
+    }
 }
 
 /// Take a namespace's name away, as `ip netns delete` does. It lives on while a process,

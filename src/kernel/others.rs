@@ -5,15 +5,32 @@ use std::fs::File;
 
 use nix::errno::Errno;
 
+use std::io;
+
 use super::{Kernel, Refusal, netns};
 use crate::model::{Sysctl, Where};
 use crate::name::NetnsName;
 use crate::place::At;
+use crate::state::Birth;
 
 impl Kernel {
     /// Closed from the start, for what its links begin with is settled when they are made.
-    pub(super) fn add_other(&mut self, other: &NetnsName) -> Result<(), Refusal> {
-        netns::add(other.as_str(), || Ok(()))?;
+    /// `note` is told which namespace it is before it has its name.
+    pub fn add_other(
+        &mut self,
+        other: &NetnsName,
+        note: impl FnOnce(Birth) -> io::Result<()> + Send,
+    ) -> Result<(), Refusal> {
+        let added = self.add_closed(other, note);
+        self.unless_broken(added)
+    }
+
+    fn add_closed(
+        &mut self,
+        other: &NetnsName,
+        note: impl FnOnce(Birth) -> io::Result<()> + Send,
+    ) -> Result<(), Refusal> {
+        netns::add(other.as_str(), note)?;
         let at = Where::Netns(other.clone());
         let closed = Sysctl::closed().map(|closed| Sysctl {
             at: at.clone(),
@@ -36,10 +53,11 @@ impl Kernel {
         self.source = Some(source);
     }
 
-    pub(super) fn give_name(&mut self) -> Result<(), Refusal> {
+    /// Give it the name. `note` is told which namespace it is before.
+    pub fn give_name(&mut self, note: impl FnOnce(Birth) -> io::Result<()>) -> Result<(), Refusal> {
         let source = self.source.as_ref().ok_or(Errno::ENOENT);
         let source = source.map_err(std::io::Error::from)?;
-        Ok(netns::attach(self.netns.as_str(), source)?)
+        Ok(netns::attach(self.netns.as_str(), source, note)?)
     }
 
     /// Its name goes, as by `ip netns delete`.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
-use std::process::{Command, Output, Stdio};
+use std::io::{self, ErrorKind, Read, Write};
+use std::process::{Command, Stdio};
 
 use super::{Kernel, Refusal, in_netns};
 use crate::model::{Rules, Tool, Where};
@@ -189,28 +189,36 @@ pub(super) fn run(
             .then(|| format!("there is no program {program}; install the package that has it")),
         errno,
     })?;
-    match done.status.success() {
-        true => Ok(String::from_utf8_lossy(&done.stdout).into_owned()),
-        false => Err(Refusal {
+    match done {
+        (true, printed) => Ok(printed),
+        (false, words) => Err(Refusal {
             errno: io::Error::from(ErrorKind::InvalidInput),
-            said: Some(said(file, &String::from_utf8_lossy(&done.stderr))),
+            said: Some(said(file, &words)),
         }),
     }
 }
 
-fn output(program: &str, args: &[&str], input: &str) -> io::Result<Output> {
+/// Whether it succeeds, and what it prints on both of its outputs, by one pipe: std reads
+/// two at once only by calls that end the program where the kernel refuses them.
+fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String)> {
+    let (mut said, end) = io::pipe()?;
     let mut child = Command::new(program)
         .args(args)
         .env("PATH", PATH)
         .env("LC_ALL", "C")
         .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(end.try_clone()?)
+        .stderr(end)
         .current_dir("/")
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // It can end, and say why, before it has read all
         let _ = stdin.write_all(input.as_bytes());
     }
-    child.wait_with_output()
+    let mut bytes = Vec::new();
+    let read = said.read_to_end(&mut bytes);
+    let status = child.wait()?;
+    read?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok((status.success(), text))
 }

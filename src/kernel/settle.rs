@@ -25,6 +25,11 @@ impl Kernel {
     /// Wait, `limit` at most, for the IPv6 addresses of the links inside, as far as those
     /// have carrier: without it, the kernel waits for ever.
     pub fn settle(&mut self, want: &State, limit: Duration) -> Result<Settled, Refusal> {
+        let settled = self.wait(want, limit);
+        self.unless_broken(settled)
+    }
+
+    fn wait(&mut self, want: &State, limit: Duration) -> Result<Settled, Refusal> {
         let links: Vec<_> = want.links.iter().filter(waits).collect();
         if links.is_empty() {
             return Ok(Settled::default());
@@ -37,7 +42,9 @@ impl Kernel {
             let mut settled = look(&handle, &links).await?;
             let asking = async {
                 while settled.taken.is_empty() && !settled.waiting.is_empty() {
-                    events.next().await;
+                    if events.next().await.is_none() {
+                        return Err(std::io::Error::other("the kernel tells no more").into());
+                    }
                     settled = look(&handle, &links).await?;
                 }
                 Ok::<_, Refusal>(())

@@ -4,9 +4,13 @@
 
 use std::collections::BTreeSet;
 
+mod rules;
+
+pub use rules::Loading;
+
 use super::{Change, Step};
 use crate::model::{
-    Address, Kind, Link, LinkAt, PolicyRule, Route, Rules, State, Sysctl, SysctlKey, Tool, Where,
+    Address, Kind, Link, LinkAt, PolicyRule, Route, State, Sysctl, SysctlKey, Where,
 };
 use crate::name::LinkName;
 use crate::place::At;
@@ -21,6 +25,8 @@ pub struct Journal {
     /// Noted as to be made, where a link of that name is still to be deleted: its note is
     /// of the new one by now.
     anew: BTreeSet<LinkAt>,
+    /// The rules that are being loaded: those made are not known to be there.
+    pub loading: Option<Loading>,
 }
 
 impl Journal {
@@ -70,7 +76,6 @@ impl Journal {
             Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
             Step::AddPolicy(rule) => self.note_policy(rule),
             Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
-            Step::LoadRules { new, .. } => self.note_rules(new),
             Step::LoadTable(table) => self.note_table(table),
             Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
             _ => {}
@@ -94,13 +99,8 @@ impl Journal {
                     self.deleted(&peer);
                 }
             }
-            Step::MoveLink(link, to) if to.at == Where::Host => {
-                self.forget_link(link);
-                self.before.links.retain(|l| l.name.value != to.name);
-                self.before
-                    .routes
-                    .retain(|r| r.value.dev.as_ref() != Some(&to.name));
-            }
+            Step::MoveLink(link, to) if to.at == Where::Host => self.forget_link(link),
+            Step::LoadRules { new, .. } => self.note_rules(new),
             Step::DelAddress(link, address) => {
                 // It may have been made anew with something else behind it
                 let text = address.to_string();
@@ -118,12 +118,13 @@ impl Journal {
         }
     }
 
-    /// Note which tables of nftables loading the rules has made.
-    pub fn note_tables(&mut self, tables: Vec<String>) {
-        let mut rules = self.made.rules.iter_mut().map(|rules| &mut rules.value);
-        if let Some(rules) = rules.find(|rules| rules.tool == Tool::Nftables) {
-            rules.tables = tables;
-        }
+    /// Note that all is as it is wanted: what was given back to the host is not ours to
+    /// give back once more.
+    pub fn given_back(&mut self, want: &State) {
+        let State { links, routes, .. } = &mut self.before;
+        links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
+        let inside = |name: &LinkName| links.iter().any(|link| link.name.value == *name);
+        routes.retain(|route| route.value.dev.as_ref().is_some_and(inside));
     }
 
     /// There is nothing of ours.
@@ -220,25 +221,9 @@ impl Journal {
         self.made.rules.clear();
         self.made.policy.clear();
         self.forget_sysctls(|sysctl| sysctl.at != Where::Inside, true);
+        self.loading = None;
         self.made.netns = false;
         self.made.attached = None;
-    }
-
-    /// The tables of the rules before these are there until these have been loaded.
-    fn note_rules(&mut self, new: &Rules) {
-        let rules = &mut self.made.rules;
-        let old = rules.iter().find(|rules| rules.value.tool == new.tool);
-        let tables = old.map(|old| old.value.tables.clone()).unwrap_or_default();
-        rules.retain(|rules| rules.value.tool != new.tool);
-        rules.push(At::nobody(Rules {
-            tables,
-            ..new.clone()
-        }));
-        rules.sort_by_key(|rules| rules.value.tool);
-    }
-
-    fn forget_rules(&mut self, tool: Tool) {
-        self.made.rules.retain(|rules| rules.value.tool != tool);
     }
 
     fn deleted(&mut self, link: &LinkAt) {

@@ -35,7 +35,7 @@ use crate::place::Asked;
 pub use cards::{named, needed};
 pub use change::{Change, Step};
 pub use holds::holds;
-pub use journal::Journal;
+pub use journal::{Journal, Loading};
 pub use undo::as_it_was;
 
 /// What stands in the way of what is wanted: trying again may help (exit code 111).

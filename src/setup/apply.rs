@@ -1,19 +1,21 @@
 //! Changes in, outcomes out: made one after the other, noted in the journal before, and
 //! looked at afterwards. Where it comes to a stop half way, all of it is undone.
 
+mod failure;
+mod load;
 mod mend;
 
-use std::collections::BTreeSet;
 use std::io;
 use std::time::Duration;
 
+use super::have::{broken, look};
 use super::nat::{self, Others};
 use super::store::Store;
 use super::ties;
 use crate::kernel::{About, Kernel, Refusal};
-use crate::model::{Address, LinkAt, State, Tool};
+use crate::model::{Address, LinkAt, State};
 use crate::place::At;
-use crate::plan::{Change, Journal, Obstacle, Rest, Step, as_it_was, plan, plan_what_can_be};
+use crate::plan::{Change, Journal, Rest, Step, as_it_was, plan, plan_what_can_be};
 
 /// How often what was made is looked at again. One change can take another's effect
 /// away: with an address, the kernel takes its routes.
@@ -22,33 +24,8 @@ const PASSES: usize = 3;
 /// How long IPv6 addresses are waited for.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
+pub use failure::{Failure, Why};
 pub use mend::Mended;
-
-/// Why it came to nothing, and in what state things are now.
-#[derive(Debug)]
-pub struct Failure {
-    /// Why.
-    pub why: Why,
-    /// How many changes had been made,
-    pub made: usize,
-    /// of how many.
-    pub of: usize,
-    /// What could not be undone: the changes that would do it.
-    pub left: Vec<Change>,
-}
-
-/// Why it came to nothing.
-#[derive(Debug)]
-pub enum Why {
-    /// What is wanted cannot be.
-    Obstacles(Vec<Obstacle>),
-    /// The kernel refused a change.
-    Refused(Box<Change>, Refusal),
-    /// Another host has an address that was asked for.
-    Taken(Box<(LinkAt, At<Address>)>),
-    /// Something failed that is none of the changes: what, and how.
-    Broken(&'static str, io::Error),
-}
 
 /// A namespace that is being changed.
 pub struct Work<'a> {
@@ -70,18 +47,6 @@ pub struct Work<'a> {
     made: usize,
     /// of how many that were planned.
     of: usize,
-}
-
-impl From<Why> for Failure {
-    /// Before anything was done.
-    fn from(why: Why) -> Self {
-        Failure {
-            why,
-            made: 0,
-            of: 0,
-            left: Vec::new(),
-        }
-    }
 }
 
 impl<'a> Work<'a> {
@@ -131,7 +96,10 @@ impl<'a> Work<'a> {
 
     /// Come to a stop: undo what has been made.
     pub fn fail(&mut self, why: Why) -> Failure {
-        let left = if self.of > 0 { self.undo() } else { Vec::new() };
+        let left = match self.of {
+            0 => Some(Vec::new()),
+            _ => self.undo(),
+        };
         Failure {
             why,
             made: self.made,
@@ -141,21 +109,29 @@ impl<'a> Work<'a> {
     }
 
     /// Make as much of it as can be made: for taking down, where going on is better than
-    /// going back. The refusals.
+    /// going back. What is refused at last.
     pub fn make_what_can_be(&mut self, want: &State) -> Result<Vec<(Change, Refusal)>, Failure> {
         self.others.leave_to(&mut self.journal, want);
-        let changes =
-            plan(want, &self.start.0, &self.journal, Rest::Goes).map_err(Why::Obstacles)?;
         self.store
             .set_unready()
             .map_err(|e| Why::Broken("cannot remove ready", e))?;
+        let mut now = self.start.0.clone();
         let mut refused = Vec::new();
-        for change in changes {
-            if let Err(refusal) = self.step(&change, want) {
-                refused.push((change, refusal));
+        for _ in 0..PASSES {
+            let changes = plan(want, &now, &self.journal, Rest::Goes).map_err(Why::Obstacles)?;
+            refused.clear();
+            for change in changes {
+                if let Err(refusal) = self.step(&change, want) {
+                    refused.push((change, refusal));
+                }
             }
+            if refused.is_empty() {
+                break;
+            }
+            // The journal that is there knows of more than is left, which does no harm
+            let _ = self.write();
+            now = self.look()?;
         }
-        self.write()?;
         Ok(refused)
     }
 
@@ -167,7 +143,7 @@ impl<'a> Work<'a> {
         for _ in 0..=PASSES {
             let mut changes = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
             if changes.is_empty() {
-                return Ok(());
+                return self.come_to_its_end(want);
             }
             // What a new namespace has taken over from the host is known once it is there
             if changes[0].step == Step::AddNetns {
@@ -180,7 +156,15 @@ impl<'a> Work<'a> {
         let gone = || Refusal::from(io::Error::other("it was made, and is gone again"));
         match left.into_iter().next() {
             Some(change) => Err(Why::Refused(Box::new(change), gone())),
-            None => Ok(()),
+            None => self.come_to_its_end(want),
+        }
+    }
+
+    fn come_to_its_end(&mut self, want: &State) -> Result<(), Why> {
+        self.journal.given_back(want);
+        match self.made {
+            0 => Ok(()),
+            _ => self.write(),
         }
     }
 
@@ -208,58 +192,65 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Which tables nft makes is known only by looking before and after.
     fn make_one(&mut self, change: &Change) -> Result<(), Refusal> {
         match &change.step {
-            Step::LoadRules { new, old } if new.tool == Tool::Nftables => {
-                let mut others = self.kernel.tables()?;
-                for table in old.iter().flat_map(|old| &old.tables) {
-                    others.remove(table);
+            // Who comes after us, if we are killed here, must know that it is ours
+            Step::AddNetns | Step::Attach(_) => {
+                let (store, journal) = (self.store, &self.journal);
+                let note = |birth| store.write_of(journal, Some(birth));
+                match change.step {
+                    Step::AddNetns => self.kernel.add_netns(note)?,
+                    _ => self.kernel.give_name(note)?,
                 }
-                self.kernel.make(&change.step)?;
-                let made = &self.kernel.tables()? - &others;
-                self.journal.note_tables(made.into_iter().collect());
             }
             Step::LoadTable(_) | Step::DropTable => {
                 self.kernel.make(&change.step)?;
                 self.journal.note_listed(self.kernel.listed_table());
                 nat::forget_flows(self.kernel, [&self.start.1, &self.journal]);
             }
-            Step::AddOther(other) => ties::hold_place(other, || self.kernel.make(&change.step))?,
+            Step::AddOther(other) => {
+                ties::hold_place(other, |store, journal| {
+                    self.kernel
+                        .add_other(other, |birth| store.write_of(journal, Some(birth)))
+                })?;
+            }
             Step::DelOther(other) => {
                 let this = self.store.name();
                 ties::leave_place(other, this, || self.kernel.make(&change.step))?;
             }
+            Step::LoadRules { new, old } => return self.load(change, new, old.as_deref()),
             step => self.kernel.make(step)?,
         }
         self.journal.done(change);
         Ok(())
     }
 
-    /// Make it what it was. What is left of that is returned.
-    fn undo(&mut self) -> Vec<Change> {
+    /// Make it what it was. What is left of that is returned; nothing, if that is not known.
+    fn undo(&mut self) -> Option<Vec<Change>> {
         // They can have come and gone since
         self.others = Others::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
         let mut want = as_it_was(&self.start.0, &self.journal);
         self.others.leave_as_it_is(&mut want);
         self.others.leave_to(&mut self.journal, &want);
-        let mut left = Vec::new();
+        let mut left = None;
         for _ in 0..=PASSES {
-            let Ok(now) = self.look() else { break };
-            left = plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0;
-            if left.is_empty() {
-                break;
-            }
-            for change in &left {
+            let Ok(now) = self.look() else { continue };
+            let changes = plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0;
+            for change in &changes {
                 self.journal.note(change, &now);
                 let _ = self.make_one(change);
             }
+            let done = changes.is_empty();
+            left = Some(changes);
+            if done {
+                self.journal = self.start.1.clone();
+                break;
+            }
         }
-        if left.is_empty() {
-            self.journal = self.start.1.clone();
+        match self.write() {
+            Ok(()) => left,
+            Err(_) => None,
         }
-        let _ = self.write();
-        left
     }
 
     fn look(&mut self) -> Result<State, Why> {
@@ -272,29 +263,4 @@ impl<'a> Work<'a> {
         let written = self.store.write(&self.journal);
         written.map_err(|e| Why::Broken("cannot write the journal", e))
     }
-}
-
-/// What is there. Of the firewall's rules, that is what we loaded, as long as its tables
-/// stand: what the namespace makes of them is its own affair.
-pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<State, Why> {
-    let have = kernel.look(asked);
-    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
-    let mut rules = journal.made.rules.clone();
-    for rules in rules.iter_mut().map(|rules| &mut rules.value) {
-        // Where there is no nft to ask any more, nobody can have taken them away by it
-        let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
-        if !rules.tables.is_empty() && kernel.tables().is_ok_and(gone) {
-            rules.text.clear();
-        }
-    }
-    let table = nat::table(kernel, journal);
-    Ok(State {
-        rules,
-        table,
-        ..have
-    })
-}
-
-pub(super) fn broken(what: &'static str, no: Refusal) -> Why {
-    Why::Broken(what, io::Error::other(no.to_string()))
 }

@@ -20,7 +20,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Take it down. Nothing there is success.
 pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
-    if !store::folder(name).exists() {
+    if let Ok(false) = store::folder(name).try_exists() {
         return nothing(call, name);
     }
     hooks::around_down(name, inside == Inside::Leave, || {
@@ -77,20 +77,30 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
     let asked = asked(&want, &journal);
     let begun = Work::begin(&store, &mut kernel, journal, asked, &mut report);
     match begun.and_then(|mut work| work.make_what_can_be(&want)) {
-        Ok(refused) if refused.is_empty() => match store.remove() {
-            Ok(()) => exit::DONE,
-            Err(e) => broken(name, "cannot remove its state folder", e),
-        },
+        Ok(refused) if refused.is_empty() => {
+            match netns::clear(name.as_str()).and_then(|()| store.remove()) {
+                Ok(()) => exit::DONE,
+                Err(e) => {
+                    let line = format!("{name}: cannot remove its state folder: {e}");
+                    complain(&[line, again(name)], exit::REFUSED)
+                }
+            }
+        }
         Ok(refused) => {
             let lines = refused
                 .iter()
                 .flat_map(|(change, no)| report::refused(name, change, no));
-            let last =
-                format!("{name}: all else is taken down; netns-setup down {name} tries again");
-            complain(&lines.chain([last]).collect::<Vec<_>>(), exit::REFUSED)
+            complain(
+                &lines.chain([again(name)]).collect::<Vec<_>>(),
+                exit::REFUSED,
+            )
         }
         Err(failure) => complain(&report::failure(name, &failure), exit::REFUSED),
     }
+}
+
+fn again(name: &NetnsName) -> String {
+    format!("{name}: all else is taken down; netns-setup down {name} tries again")
 }
 
 fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> u8 {
@@ -101,7 +111,7 @@ fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> u8 {
 /// The processes that stay inside, in a namespace that is ours to take away.
 fn leave_or_end(name: &NetnsName, journal: &Journal, inside: Inside) -> io::Result<Vec<Process>> {
     let ours = journal.made.netns;
-    let Some(identity) = netns::identity(name.as_str()).ok().filter(|_| ours) else {
+    let Some(identity) = netns::identity(name.as_str())?.filter(|_| ours) else {
         return Ok(Vec::new());
     };
     if inside == Inside::Kill {

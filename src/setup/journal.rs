@@ -1,13 +1,13 @@
 //! The journal as text (ini), for `/run/netns-services/NAME/journal`. A person can read
 //! it, and can put things back by it. No files here, only the text.
 
+mod rules;
+
 use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
 use crate::model::link_types::Type;
 use crate::model::route::Names;
-use crate::model::{
-    Kind, Link, LinkAt, Made, Route, Rules, State, Sysctl, Table, TextError, Tool, Where,
-};
+use crate::model::{Kind, Link, LinkAt, Made, Route, State, Sysctl, Table, TextError, Where};
 use crate::place::At;
 use crate::plan::Journal;
 use crate::state::Birth;
@@ -29,17 +29,7 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
         ini.with_section(Some("namespace"))
             .set("identity", birth.to_string());
     }
-    for rules in &journal.made.rules {
-        let rules = &rules.value;
-        let mut section = Properties::new();
-        section.append("file", rules.file.as_str());
-        rules
-            .tables
-            .iter()
-            .for_each(|table| section.append("table", table.as_str()));
-        ini.entry(Some(format!("rules {}", rules.tool)))
-            .or_insert(section);
-    }
+    rules::write(&mut ini, journal);
     if let Some(table) = &journal.made.table {
         let mut section = Properties::new();
         let publish = &table.value.publish;
@@ -91,10 +81,7 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
         let words: Vec<&str> = section.unwrap_or_default().split(' ').collect();
         let state = match words.first() {
             Some(&"rules") => {
-                journal
-                    .made
-                    .rules
-                    .push(At::nobody(read_rules(&words, properties)?));
+                rules::read(&mut journal, &words, properties)?;
                 continue;
             }
             Some(&"table") => {
@@ -274,18 +261,6 @@ fn read_sysctls(state: &mut State, section: &Properties) -> Result<(), String> {
             .push(At::nobody(Sysctl::new(where_of(at)?, key, value)));
     }
     Ok(())
-}
-
-/// All but their text, which has a file of its own beside the journal.
-fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
-    let word = words.get(1).copied().unwrap_or_default();
-    let tool = Tool::ALL.into_iter().find(|tool| tool.word() == word);
-    Ok(Rules {
-        tool: tool.ok_or_else(|| format!("rules of {word:?}"))?,
-        file: section.get("file").unwrap_or_default().into(),
-        text: String::new(),
-        tables: section.get_all("table").map(String::from).collect(),
-    })
 }
 
 /// All but what nft was given and listed, which have files of their own.

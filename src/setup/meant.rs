@@ -1,7 +1,8 @@
 //! Settings say of a card what it is called inside, and perhaps how it is found; what is
 //! meant by that on this host, now, comes out.
 
-use super::apply::{Why, broken};
+use super::apply::Why;
+use super::have::broken;
 use crate::kernel::Kernel;
 use crate::model::State;
 use crate::plan::{Journal, Obstacle, named, needed};

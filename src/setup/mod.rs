@@ -4,7 +4,9 @@
 pub mod apply;
 mod asked;
 mod attach;
+mod begin;
 mod down;
+mod have;
 mod hooks;
 mod journal;
 mod meant;
@@ -20,7 +22,7 @@ mod watch;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,19 +30,15 @@ use std::time::Duration;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::geteuid;
 
-use apply::{Failure, Why};
 use asked::asked;
-use store::Store;
-use ties::Ties;
+use begin::{Begun, begin, look_on};
 use wanted::{context, settings, tell};
 
 use crate::conf;
 use crate::exit;
-use crate::kernel::Kernel;
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::place::Problem;
-use crate::plan::Journal;
 
 /// How long another netns-setup on the same namespace is waited for.
 const LOCK: Duration = Duration::from_secs(15);
@@ -185,64 +183,6 @@ fn hold_signals() -> SigSet {
     let held = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
     let _ = held.thread_block();
     held
-}
-
-/// Everything to change a namespace with; nobody else changes it while the store is held,
-/// nor links between namespaces while the ties are, which are `None` where it has none.
-struct Begun {
-    ties: Option<Ties>,
-    store: Store,
-    journal: Journal,
-    kernel: Kernel,
-}
-
-/// `tied` if links into other namespaces, or what namespaces share of the host, will come
-/// or go.
-fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
-    let locked_out = |error| locked_out(name, &error);
-    let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;
-    let store = Store::open(name, LOCK).map_err(locked_out)?;
-    let begun = look_on(name);
-    let failed = |failure| complain(&report::failure(name, &failure), exit::REFUSED);
-    let (journal, kernel) = begun.map_err(failed)?;
-    let shares = !journal.made.neighbours().is_empty() || journal.made.table.is_some();
-    if ties.is_none() && shares {
-        drop(store);
-        return begin(name, true);
-    }
-    Ok(Begun {
-        ties,
-        store,
-        journal,
-        kernel,
-    })
-}
-
-/// Everything to look at a namespace with.
-fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
-    let unread = |e| Why::Broken("cannot read the journal", e);
-    let unopened = |e| Why::Broken("cannot speak to the kernel", e);
-    let mut journal = store::journal(name).map_err(unread)?;
-    journal.made.others = ties::places(name, &journal).map_err(unread)?;
-    Ok((journal, Kernel::new(name.clone()).map_err(unopened)?))
-}
-
-fn locked_out(name: &NetnsName, error: &io::Error) -> u8 {
-    let seconds = LOCK.as_secs();
-    let lines = match error.kind() {
-        ErrorKind::TimedOut => [
-            format!("{name}: another netns-setup has been at work on it for {seconds} s"),
-            "wait for it, or look for it with ps and end it".into(),
-        ],
-        _ => [
-            format!(
-                "{name}: cannot use {}: {error}",
-                store::folder(name).display()
-            ),
-            "it must be a folder of root's on a file system that can be written to".into(),
-        ],
-    };
-    complain(&lines, exit::REFUSED)
 }
 
 /// A line on standard output. Nobody reading is no reason to stop half way.

@@ -13,12 +13,16 @@ use super::apply::{Failure, Why};
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
     let mut lines = why(netns, &failure.why);
     let Failure { made, of, left, .. } = failure;
-    match left.as_slice() {
-        [] if *made == 0 => lines.push(format!("{netns}: nothing was changed")),
-        [] => lines.push(format!(
+    match left.as_deref() {
+        Some([]) if *made == 0 => lines.push(format!("{netns}: nothing was changed")),
+        Some([]) => lines.push(format!(
             "{made} of {of} changes were made and have been undone"
         )),
-        left => {
+        None => lines.push(format!(
+            "{made} of {of} changes were made, and could not all be undone; netns-setup down \
+             {netns} takes all of it away"
+        )),
+        Some(left) => {
             lines.push(format!(
                 "{made} of {of} changes were made, and could not all be undone; type"
             ));

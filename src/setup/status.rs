@@ -4,7 +4,8 @@
 
 use serde::Serialize;
 
-use super::apply::{self, Failure};
+use super::apply::Failure;
+use super::have;
 use super::meant::{self, meant};
 use super::{
     Call, asked, attach, complain, context, look_on, nat, report, say, settings, store, tell,
@@ -157,7 +158,7 @@ fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
     let nothing = State::default();
     let wanted = want.as_ref().unwrap_or(&nothing);
     let asked = asked(wanted, &journal);
-    let mut have = apply::look(&mut kernel, &asked, &journal)?;
+    let mut have = have::look(&mut kernel, &asked, &journal)?;
     nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
     let mut code = if wrong { exit::WRONG } else { exit::DONE };
@@ -200,7 +201,8 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
         route: r.value.to_string(),
         by: By::of(asked(&r.value), r.value.is_kernels()),
     });
-    let identity = netns::identity(name.as_str());
+    let identity = netns::identity(name.as_str()).ok().flatten();
+    let inside_it = identity.and_then(|identity| processes::inside(identity).ok());
     Status {
         name: name.to_string(),
         exists: have.netns,
@@ -210,9 +212,7 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
             .map(|link| link_status(link, journal, want))
             .collect(),
         routes: routes.collect(),
-        processes: identity
-            .and_then(processes::inside)
-            .map_or(0, |inside| inside.len()),
+        processes: inside_it.map_or(0, |inside| inside.len()),
         differences: None,
         obstacles: Vec::new(),
         warnings: Vec::new(),

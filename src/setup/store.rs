@@ -1,11 +1,11 @@
 //! The state folder of a namespace, `/run/netns-services/NAME`: its lock, its journal,
 //! and `ready`. Whoever holds a [`Store`] is the only one to change the namespace.
 
-use std::cell::RefCell;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -17,14 +17,17 @@ use crate::kernel::netns;
 use crate::model::Tool;
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::state;
+use crate::state::{self, Birth};
+
+/// A file that is being written, before it has its name.
+const NEW: &str = "new";
 
 /// The state folder, locked.
 pub struct Store {
     name: NetnsName,
     folder: PathBuf,
     /// The journal as it was last written.
-    written: RefCell<String>,
+    written: Mutex<String>,
     _lock: Flock<File>,
 }
 
@@ -56,7 +59,8 @@ pub fn was_ready(name: &NetnsName) -> bool {
 
 /// What `ready` says of a namespace that is whole.
 fn ready(name: &NetnsName) -> io::Result<String> {
-    Ok(format!("{}\n", netns::birth(name.as_str())?))
+    let birth = netns::birth(name.as_str())?.ok_or(ErrorKind::NotFound)?;
+    Ok(format!("{birth}\n"))
 }
 
 /// The journal, without what belongs to a namespace that is gone. To change the
@@ -75,7 +79,7 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
                 table.value.text = fs::read_to_string(text)?;
                 table.value.listed = fs::read_to_string(listed).ok();
             }
-            let there = netns::birth(name.as_str()).ok();
+            let there = netns::birth(name.as_str())?;
             if there.map(|birth| birth.to_string()) != recorded {
                 journal.forget_netns();
             }
@@ -107,7 +111,7 @@ impl Store {
             Ok(lock) if is_at(&lock, &path) => Ok(Store {
                 name: name.clone(),
                 folder,
-                written: RefCell::default(),
+                written: Mutex::default(),
                 _lock: lock,
             }),
             Ok(_) => Err(ErrorKind::WouldBlock.into()),
@@ -137,7 +141,7 @@ impl Store {
                     return Ok(Store {
                         name: name.clone(),
                         folder,
-                        written: RefCell::default(),
+                        written: Mutex::default(),
                         _lock: lock,
                     });
                 }
@@ -158,6 +162,11 @@ impl Store {
 
     /// Write the journal down, before what it says is done.
     pub fn write(&self, journal: &Journal) -> io::Result<()> {
+        self.write_of(journal, netns::birth(self.name.as_str())?)
+    }
+
+    /// As [`Store::write`], of a namespace that has no name yet.
+    pub fn write_of(&self, journal: &Journal, netns: Option<Birth>) -> io::Result<()> {
         for rules in &journal.made.rules {
             let path = rules_file(&self.name, rules.value.tool);
             if fs::read_to_string(&path).ok().as_ref() != Some(&rules.value.text) {
@@ -175,11 +184,11 @@ impl Store {
                 None => remove(&listed)?,
             }
         }
-        let netns = netns::birth(self.name.as_str()).ok();
         let text = journal::write(journal, netns);
-        if *self.written.borrow() != text {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if *written != text {
             self.replace(state::JOURNAL, &text)?;
-            self.written.replace(text);
+            *written = text;
         }
         Ok(())
     }
@@ -211,6 +220,7 @@ impl Store {
             state::ETC_MODE,
             state::PRE_DOWN,
             state::POST_DOWN,
+            NEW,
             state::JOURNAL,
             state::LOCK,
         ];
@@ -219,11 +229,15 @@ impl Store {
         for file in rules.iter().chain(&table).chain(&files) {
             remove(file)?;
         }
-        fs::remove_dir(&self.folder)
+        match fs::remove_dir(&self.folder) {
+            // Since the lock is gone, it can be another's
+            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+            removed => removed,
+        }
     }
 
     fn replace(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-        let new = self.folder.join("new");
+        let new = self.folder.join(NEW);
         fs::write(&new, text)?;
         fs::rename(new, self.folder.join(file))
     }

@@ -88,7 +88,7 @@ fn is_place(name: &NetnsName) -> io::Result<bool> {
 /// Make another namespace for a link into it: marked as ours and as not ready.
 pub fn hold_place(
     name: &NetnsName,
-    add: impl FnOnce() -> Result<(), Refusal>,
+    add: impl FnOnce(&Store, &Journal) -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let known = store::folder(name).exists();
     let store = Store::open(name, LOCK)?;
@@ -101,9 +101,11 @@ pub fn hold_place(
     }
     let mut journal = store::journal(name)?;
     journal.made.netns = true;
-    store.write(&journal)?;
-    add()?;
-    Ok(store.write(&journal)?)
+    let added = add(&store, &journal);
+    if added.is_err() && !known {
+        let _ = store.remove();
+    }
+    added
 }
 
 /// Take such a namespace away, unless its own settings have been met meanwhile.

@@ -1,6 +1,7 @@
 //! `up`, `reload` and `plan`: making a namespace what its settings say, or saying how.
 
-use super::apply::{Failure, Why, Work, look};
+use super::apply::{Failure, Why, Work};
+use super::have::look;
 use super::meant::all_meant;
 use super::nat::{self, Whole};
 use super::store::Store;
@@ -127,7 +128,7 @@ fn say_held(name: &NetnsName, state: &State, have: &State) {
 
 /// What was is there again, unless some of it could not be undone.
 fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> u8 {
-    if !failure.left.is_empty() {
+    if failure.left.as_ref().is_none_or(|left| !left.is_empty()) {
         let _ = store.set_unready();
     }
     // Where nothing is ours, a namespace of somebody else's is to be joined still

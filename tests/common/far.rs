@@ -83,7 +83,7 @@ pub fn dump(sandbox: &Sandbox, netns: &str) -> Value {
 
 /// Take away what is another one each time. A link-local address comes a moment after its
 /// link is up.
-fn blur(value: &mut Value) {
+pub fn blur(value: &mut Value) {
     const NUMBERED: [&str; 11] = [
         "ifindex",
         "link_index",

@@ -1,0 +1,46 @@
+//! What is told of work that came to nothing: data, and no words for it.
+
+use std::io;
+
+use crate::kernel::Refusal;
+use crate::model::{Address, LinkAt};
+use crate::place::At;
+use crate::plan::{Change, Obstacle};
+
+/// Why it came to nothing, and in what state things are now.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why.
+    pub why: Why,
+    /// How many changes had been made,
+    pub made: usize,
+    /// of how many.
+    pub of: usize,
+    /// What could not be undone: the changes that would do it, if they are known.
+    pub left: Option<Vec<Change>>,
+}
+
+/// Why it came to nothing.
+#[derive(Debug)]
+pub enum Why {
+    /// What is wanted cannot be.
+    Obstacles(Vec<Obstacle>),
+    /// The kernel refused a change.
+    Refused(Box<Change>, Refusal),
+    /// Another host has an address that was asked for.
+    Taken(Box<(LinkAt, At<Address>)>),
+    /// Something failed that is none of the changes: what, and how.
+    Broken(&'static str, io::Error),
+}
+
+impl From<Why> for Failure {
+    /// Before anything was done.
+    fn from(why: Why) -> Self {
+        Failure {
+            why,
+            made: 0,
+            of: 0,
+            left: Some(Vec::new()),
+        }
+    }
+}

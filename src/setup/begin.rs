@@ -1,0 +1,78 @@
+//! Beginning a piece of work: a name in, all that it takes to change the namespace, or to
+//! look at it, out. Nothing is changed here but the state folder, which is made.
+
+use std::io::{self, ErrorKind};
+
+use super::apply::{Failure, Why};
+use super::store::{self, Store};
+use super::ties::{self, Ties};
+use super::{LOCK, complain, report};
+use crate::exit;
+use crate::kernel::Kernel;
+use crate::name::NetnsName;
+use crate::plan::Journal;
+
+/// Everything to change a namespace with; nobody else changes it while the store is held,
+/// nor links between namespaces while the ties are, which are `None` where it has none.
+pub struct Begun {
+    pub ties: Option<Ties>,
+    pub store: Store,
+    pub journal: Journal,
+    pub kernel: Kernel,
+}
+
+/// `tied` if links into other namespaces, or what namespaces share of the host, will come
+/// or go.
+pub fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
+    let locked_out = |error| locked_out(name, &error);
+    let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;
+    let store = Store::open(name, LOCK).map_err(locked_out)?;
+    let (journal, kernel) = match look_on(name) {
+        Ok(found) => found,
+        Err(failure) => {
+            // Where nothing is ours, there is no folder of ours either
+            if store::journal(name).is_ok_and(|journal| journal.is_empty()) {
+                let _ = store.remove();
+            }
+            return Err(complain(&report::failure(name, &failure), exit::REFUSED));
+        }
+    };
+    let shares = !journal.made.neighbours().is_empty() || journal.made.table.is_some();
+    if ties.is_none() && shares {
+        drop(store);
+        return begin(name, true);
+    }
+    Ok(Begun {
+        ties,
+        store,
+        journal,
+        kernel,
+    })
+}
+
+/// Everything to look at a namespace with.
+pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
+    let unread = |e| Why::Broken("cannot read the journal", e);
+    let unopened = |e| Why::Broken("cannot speak to the kernel", e);
+    let mut journal = store::journal(name).map_err(unread)?;
+    journal.made.others = ties::places(name, &journal).map_err(unread)?;
+    Ok((journal, Kernel::new(name.clone()).map_err(unopened)?))
+}
+
+fn locked_out(name: &NetnsName, error: &io::Error) -> u8 {
+    let seconds = LOCK.as_secs();
+    let lines = match error.kind() {
+        ErrorKind::TimedOut => [
+            format!("{name}: another netns-setup has been at work on it for {seconds} s"),
+            "wait for it, or look for it with ps and end it".into(),
+        ],
+        _ => [
+            format!(
+                "{name}: cannot use {}: {error}",
+                store::folder(name).display()
+            ),
+            "it must be a folder of root's on a file system that can be written to".into(),
+        ],
+    };
+    complain(&lines, exit::REFUSED)
+}

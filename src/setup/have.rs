@@ -1,0 +1,47 @@
+//! What is there, in one look: the kernel is asked for all that it can tell, and the
+//! journal for the rest. Nothing is changed here, and nothing decided.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use super::apply::Why;
+use super::nat;
+use crate::kernel::{About, Kernel, Refusal};
+use crate::model::{State, Tool};
+use crate::plan::Journal;
+
+/// What is there. Of the firewall's rules, that is what we loaded, as long as its tables
+/// stand: what the namespace makes of them is its own affair.
+pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<State, Why> {
+    let have = kernel.look(asked);
+    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
+    let mut rules = journal.made.rules.clone();
+    // With the namespace, they are gone
+    rules.retain(|_| have.netns);
+    for rules in rules.iter_mut().map(|rules| &mut rules.value) {
+        if let Some(loading) = journal.loading.as_ref().filter(|l| l.tool == rules.tool) {
+            if rules.tool == Tool::Nftables {
+                let mut there = kernel.tables().unwrap_or_default();
+                there.retain(|table| !loading.others.contains(table));
+                rules.tables = there.into_iter().collect();
+            }
+            continue;
+        }
+        // Where there is no nft to ask any more, nobody can have taken them away by it
+        let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
+        if !rules.tables.is_empty() && kernel.tables().is_ok_and(gone) {
+            rules.text.clear();
+        }
+    }
+    let table = nat::table(kernel, journal);
+    Ok(State {
+        rules,
+        table,
+        ..have
+    })
+}
+
+/// It cannot be told.
+pub fn broken(what: &'static str, no: Refusal) -> Why {
+    Why::Broken(what, io::Error::other(no.to_string()))
+}

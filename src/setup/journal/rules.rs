@@ -1,0 +1,53 @@
+//! The journal's part about the rules of firewalls, as text.
+
+use ini::{Ini, Properties};
+
+use crate::model::{Rules, Tool};
+use crate::place::At;
+use crate::plan::{Journal, Loading};
+
+/// A section for each tool.
+pub fn write(ini: &mut Ini, journal: &Journal) {
+    for rules in &journal.made.rules {
+        let rules = &rules.value;
+        let mut section = Properties::new();
+        section.append("file", rules.file.as_str());
+        rules
+            .tables
+            .iter()
+            .for_each(|table| section.append("table", table.as_str()));
+        let loading = journal.loading.as_ref();
+        if let Some(loading) = loading.filter(|loading| loading.tool == rules.tool) {
+            section.append("loading", "yes");
+            let others = loading.others.iter();
+            others.for_each(|table| section.append("other", table.as_str()));
+        }
+        ini.entry(Some(format!("rules {}", rules.tool)))
+            .or_insert(section);
+    }
+}
+
+/// The inverse of [`write`], of one section.
+pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> Result<(), String> {
+    let rules = read_rules(words, properties)?;
+    if properties.get("loading") == Some("yes") {
+        journal.loading = Some(Loading {
+            tool: rules.tool,
+            others: properties.get_all("other").map(String::from).collect(),
+        });
+    }
+    journal.made.rules.push(At::nobody(rules));
+    Ok(())
+}
+
+/// All but their text, which has a file of its own beside the journal.
+fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
+    let word = words.get(1).copied().unwrap_or_default();
+    let tool = Tool::ALL.into_iter().find(|tool| tool.word() == word);
+    Ok(Rules {
+        tool: tool.ok_or_else(|| format!("rules of {word:?}"))?,
+        file: section.get("file").unwrap_or_default().into(),
+        text: String::new(),
+        tables: section.get_all("table").map(String::from).collect(),
+    })
+}
