@@ -1,7 +1,7 @@
 //! The one file that netns-setup writes for a namespace: `/etc/netns/NAME/resolv.conf`.
 //! It is ours while its first line says so; else it is its owner's and never written.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::model::build::RESOLV_CONF_MARK;
 use crate::name::NetnsName;
 use crate::state;
+
+/// The file while it is written, before it has its name.
+const NEW: &str = ".resolv.conf.new";
 
 /// What is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +45,9 @@ pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
     }
 }
 
-/// Write the file in place: a new file under the old name would not be seen where the
-/// old one is bound over `/etc/resolv.conf`.
+/// Write the file. One that is there is written in place: a new file under the old name
+/// would not be seen where the old one is bound over `/etc/resolv.conf`. At no time it is
+/// without its first line, for who is killed half way must know it again.
 pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
     let path = path(netns);
     if let Some(folder) = path.parent() {
@@ -52,8 +56,24 @@ pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
             .mode(0o755)
             .create(folder)?;
     }
-    let written = File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = match OpenOptions::new().write(true).open(&path) {
+        Ok(mut file) => file
+            .write_all(text.as_bytes())
+            .and_then(|()| file.set_len(text.len() as u64)),
+        Err(e) if e.kind() == ErrorKind::NotFound => write_new(&path, text),
+        Err(e) => Err(e),
+    };
     written.inspect_err(|_| remove_empty(&path))
+}
+
+/// A symlink that leads nowhere is the owner's: no file is made where it leads.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    if path.is_symlink() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    let new = path.with_file_name(NEW);
+    fs::write(&new, text)?;
+    fs::rename(new, path)
 }
 
 /// Remove the file, and its folder if it is empty then.
@@ -64,8 +84,14 @@ pub fn remove(netns: &NetnsName) -> io::Result<()> {
     Ok(())
 }
 
+/// Remove what is left of writing the file, if that came to nothing.
+pub fn clear(netns: &NetnsName) {
+    remove_empty(&path(netns));
+}
+
 /// The folder that a file is no longer in, if nothing else is.
 fn remove_empty(path: &Path) {
+    let _ = fs::remove_file(path.with_file_name(NEW));
     if let Some(folder) = path.parent() {
         let _ = fs::remove_dir(folder);
     }

@@ -9,8 +9,8 @@ use super::{
     Begun, Call, Inside, asked, begin, complain, hold_signals, hooks, report, say, store, ties,
 };
 use crate::exit;
-use crate::kernel::netns;
 use crate::kernel::processes::{self, Process};
+use crate::kernel::{files, netns};
 use crate::model::State;
 use crate::name::NetnsName;
 use crate::plan::{Change, Journal};
@@ -72,12 +72,16 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
     if let Err(e) = ties::part(name, &mut journal) {
         return broken(name, "cannot see who has links to it", e);
     }
+    let wrote = journal.made.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
     let asked = asked(&want, &journal);
     let begun = Work::begin(&store, &mut kernel, journal, asked, &mut report);
     match begun.and_then(|mut work| work.make_what_can_be(&want)) {
         Ok(refused) if refused.is_empty() => {
+            if wrote {
+                files::clear(name);
+            }
             match netns::clear(name.as_str()).and_then(|()| store.remove()) {
                 Ok(()) => exit::DONE,
                 Err(e) => {
