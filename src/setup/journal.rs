@@ -21,6 +21,10 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     let mut ini = Ini::new();
     let made = if journal.made.netns { "yes" } else { "no" };
     ini.with_section(Some("namespace")).set("made", made);
+    if journal.made.resolv_conf.is_some() {
+        ini.with_section(Some("namespace"))
+            .set("resolv_conf", "yes");
+    }
     if let Some(from) = &journal.made.attached {
         ini.with_section(Some("namespace"))
             .set("attached", from.value.as_str());
@@ -95,6 +99,8 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
                 let from = properties.get("attached");
                 journal.made.attached = from.map(|from| At::nobody(from.into()));
                 journal.made.netns = properties.get("made") == Some("yes");
+                let wrote = properties.get("resolv_conf") == Some("yes");
+                journal.made.resolv_conf = wrote.then(|| At::nobody(String::new()));
                 continue;
             }
         };
