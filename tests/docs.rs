@@ -79,8 +79,9 @@ fn the_settings_file_shows_every_setting_that_is_built_with_its_default_and_no_o
     let shown = shown
         .filter(|(name, _)| !name.contains(' '))
         .map(|(name, value)| {
-            const EXAMPLES: [&str; 10] = [
+            const EXAMPLES: [&str; 11] = [
                 "eth1", "veth0", "br0", "mac0", "vxlan0", "vlan0", "gre0", "bond0", "vrf0", "tap0",
+                "wg0",
             ];
             let link = EXAMPLES.iter().find_map(|link| {
                 let key = name.strip_suffix(link)?;

@@ -14,7 +14,8 @@ use std::collections::BTreeSet;
 
 use common::memory::Memory;
 use common::states::{host, settings};
-use netns_services::model::{State, Sysctl, Where};
+use netns_services::model::wireguard::Difference;
+use netns_services::model::{State, Sysctl, Where, Wireguard};
 use netns_services::place::At;
 use netns_services::plan::{Change, Journal, Rest, Step, as_it_was, plan};
 use proptest::prelude::*;
@@ -87,6 +88,22 @@ fn essence(state: &State) -> BTreeSet<String> {
             link.master.as_ref().map(|m| &m.value),
             link.up
         ));
+        if let Some(known) = &link.wireguard {
+            let known = &known.value;
+            let Wireguard {
+                private_key,
+                listen_port,
+                fwmark,
+                peers,
+                ..
+            } = known;
+            let private = private_key.map(|key| key.0);
+            lines.insert(format!("{at} {private:?} {listen_port:?} {fwmark}"));
+            lines.extend(peers.iter().map(|peer| {
+                let preshared = peer.preshared_key.map(|key| key.0);
+                format!("{at} {peer:?} {preshared:?}")
+            }));
+        }
         lines.extend(link.addresses.iter().map(|a| format!("{at} {a}")));
     }
     lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
@@ -122,6 +139,18 @@ fn holds(want: &State, have: &State) {
             "{link:?}\n{found:?}"
         );
         assert_eq!(link.up, found.up, "{}", link.name);
+        if let Some(wireguard) = &link.wireguard {
+            let have = &found.wireguard.as_ref().expect("what it is told").value;
+            let difference = Difference::between(&wireguard.value, have, None, true);
+            let mut others = wireguard.value.clone();
+            others
+                .peers
+                .retain(|peer| have.peer(&peer.public_key).is_none());
+            assert!(
+                difference.is_nothing() && others.peers.is_empty(),
+                "{difference:?}"
+            );
+        }
         for address in &link.addresses {
             assert!(
                 found.addresses.contains(address),

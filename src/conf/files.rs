@@ -52,6 +52,24 @@ pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
     Ok(Some(bytes))
 }
 
+/// As [`read_trusted`], of a file that only root may read, for there are secrets in it.
+pub fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
+    let bytes = read_trusted(path)?;
+    // Only root could have put another file in its place
+    let mode = fs::metadata(path).map_or(0, |file| file.mode() & 0o7777);
+    match mode & 0o007 {
+        0 => Ok(bytes),
+        _ => Err(problem(
+            path,
+            &format!("others may read this file (mode {mode:04o}), and there are keys in it"),
+            format!(
+                "expected root alone; run chmod 600 {}, and make new keys if others have been here",
+                path.display()
+            ),
+        )),
+    }
+}
+
 /// The names of the files in a folder that is trusted. A missing folder has none.
 pub fn list_trusted(folder: &Path) -> Result<Vec<String>, Problem> {
     match fs::metadata(folder) {

@@ -72,6 +72,7 @@ impl Kernel {
             sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
         }
         state.sysctls = self.sysctls(&sysctls)?;
+        self.wireguards(&mut state)?;
         log::debug!("there is {state:?}");
         Ok(state)
     }

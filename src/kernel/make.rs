@@ -74,6 +74,8 @@ impl Kernel {
             Step::AddPolicy(rule) => self.add_policy(rule),
             Step::DelPolicy(rule) => self.del_policy(rule),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
+            Step::SetWireguard(link, difference) => self.set_wireguard(link, difference),
+            Step::SetEndpoint(link, named) => self.set_endpoint(link, named),
             Step::LoadRules { new, old } => self.load_rules(new, old.as_deref()),
             Step::UnloadRules(old) => self.unload_rules(old),
             Step::LoadTable(table) => self.load_table(table),

@@ -13,6 +13,7 @@ mod flows;
 mod links;
 mod look;
 mod make;
+mod names;
 pub mod nat;
 pub mod netns;
 mod options;
@@ -24,6 +25,7 @@ mod rules;
 mod settle;
 mod sysctl;
 mod tap;
+pub mod wireguard;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -76,6 +78,8 @@ pub struct Kernel {
     sockets: BTreeMap<Where, Socket>,
     /// The numbers of links, as far as they have been looked at and cannot have changed.
     indexes: BTreeMap<LinkAt, u32>,
+    /// How long names may still be looked up.
+    patience: std::time::Duration,
 }
 
 /// A namespace, and a netlink socket in it.
@@ -96,6 +100,7 @@ impl Kernel {
             source: None,
             sockets: BTreeMap::new(),
             indexes: BTreeMap::new(),
+            patience: names::PATIENCE,
         })
     }
 

@@ -10,7 +10,7 @@ use super::{Kernel, Refusal, in_netns};
 use crate::model::{Rules, Tool, Where};
 
 /// Where the programs are looked for: they are the system's.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The chains that every table of iptables has.
 const CHAINS: [(&str, &[&str]); 5] = [

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Address, Card, LinkAt, Made, Where};
+use super::{Address, Card, LinkAt, Made, Where, Wireguard};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -31,6 +31,8 @@ pub struct Link {
     pub up: Option<bool>,
     /// In the order in which they are added: the first of a network is its primary.
     pub addresses: Vec<At<Address>>,
+    /// What it is told, if it is a WireGuard link.
+    pub wireguard: Option<At<Wireguard>>,
 }
 
 /// What a link is, with what can only be said when it is made.
@@ -98,6 +100,7 @@ impl Link {
             master: None,
             up: None,
             addresses: Vec::new(),
+            wireguard: None,
         }
     }
 

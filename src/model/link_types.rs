@@ -262,6 +262,8 @@ pub const TYPES: &[Type] = &[
         opt("vxlan_group", "group", Form::Group).keeps(Keeps::Family),
         opt("vxlan_port", "dstport", Form::Number(1, 65535)).default("4789").keeps(Keeps::Nothing),
     ]),
+    // What it is told is `wireguard`'s
+    of("wireguard", Below::Birth, &[]),
     of("bond", Below::Nothing, &[
         opt("mode", "mode", BOND_MODES).default("balance-rr").keeps(Keeps::Nothing),
         // Milliseconds

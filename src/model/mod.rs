@@ -13,6 +13,7 @@ pub mod policy;
 pub mod route;
 pub mod rules;
 pub mod sysctl;
+pub mod wireguard;
 mod words;
 
 use std::collections::BTreeSet;
@@ -32,6 +33,7 @@ pub use policy::PolicyRule;
 pub use route::{Route, RouteKind};
 pub use rules::{Rules, Tool};
 pub use sysctl::{Sysctl, SysctlKey};
+pub use wireguard::Wireguard;
 
 /// The namespace that something is in, as seen from the namespace that is set up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,14 +4,16 @@
 
 use std::sync::Arc;
 
-use super::command;
 use crate::model::link_types::{Below, Form};
 use crate::model::made::Value;
+use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
     Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table, Where,
 };
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
+
+use super::{command, wireguard};
 
 /// A step, and the setting that asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +81,10 @@ pub enum Step {
     DelPolicy(PolicyRule),
     /// Equivalent to `ip netns exec NAME sysctl -w KEY=VALUE`.
     SetSysctl(Sysctl),
+    /// As `ip netns exec NAME wg syncconf LINK FILE`; what others told or it learnt stays.
+    SetWireguard(LinkAt, Box<Difference>),
+    /// As `… wg set LINK peer KEY endpoint NAME:PORT`, but for where that is looked up.
+    SetEndpoint(LinkAt, Box<NamedEndpoint>),
     /// Equivalent to `ip netns exec NAME nft -f FILE`, or to what ipset, iptables-restore
     /// or ip6tables-restore do; all or nothing.
     LoadRules {
@@ -136,6 +142,8 @@ impl Change {
             Step::AddPolicy(rule) => policy(netns, "add", rule),
             Step::DelPolicy(rule) => policy(netns, "delete", rule),
             Step::SetSysctl(sysctl) => set_sysctl(netns, sysctl),
+            Step::SetWireguard(link, difference) => wireguard::set(netns, link, difference),
+            Step::SetEndpoint(link, named) => wireguard::set_endpoint(netns, link, named),
             Step::LoadRules { new, .. } => command::load(netns, new),
             Step::UnloadRules(old) => command::unload(netns, old),
             Step::LoadTable(table) => table.command(),

@@ -38,7 +38,8 @@ impl Plan<'_> {
             (Kind::Made(made), _) => match made.of.below {
                 Below::Nothing => Some(At::nobody(1500)),
                 Below::Parent => self.now(&made.below()?)?.mtu.clone(),
-                Below::Birth => None,
+                // 1500 without the most that a packet of its own takes (wireguard(4))
+                Below::Birth => (made.of.word == "wireguard").then_some(At::nobody(1420)),
             },
             _ => None,
         }

@@ -3,6 +3,7 @@
 
 use super::links::fits;
 use super::{Change, Step};
+use crate::model::wireguard::Difference;
 use crate::model::{Kind, Link, LinkAt, State, Where};
 
 /// What of `want` stands in `have`, in the order in which a plan would make it.
@@ -104,6 +105,13 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
             Step::SetMaster(at.clone(), Some(master.value.clone())),
             master.asked.clone(),
         );
+    }
+    if let (Some(want), Some(have)) = (&link.wireguard, &found.wireguard) {
+        let difference = Difference::between(&want.value, &have.value, None, false);
+        if difference.is_nothing() {
+            let step = Step::SetWireguard(at.clone(), Box::new(difference));
+            hold(step, want.asked.clone());
+        }
     }
     if let Some(up) = link.up.filter(|_| link.up == found.up) {
         hold(Step::SetUp(at.clone(), up), link.name.asked.clone());

@@ -48,6 +48,7 @@ impl Journal {
                         master: None,
                         up: None,
                         addresses: Vec::new(),
+                        wireguard: None,
                         ..end
                     };
                     self.made.links.push(bare);
@@ -59,6 +60,7 @@ impl Journal {
                     options.for_each(|(option, value)| made.set(option, value));
                 }
             }
+            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_told(step),
             Step::MoveLink(link, to) if to.at == Where::Inside => self.note_move(link, to, have),
             // What goes back to the host as it was is not ours there
             Step::SetMtu(link, _)
@@ -113,6 +115,7 @@ impl Journal {
             Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
             Step::UnloadRules(old) => self.forget_rules(old.tool),
             Step::DropTable => self.made.table = None,
+            Step::SetWireguard(link, difference) => self.told(link).forget(difference),
             Step::RemoveResolvConf => self.made.resolv_conf = None,
             _ => {}
         }

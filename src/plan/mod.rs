@@ -24,6 +24,7 @@ mod sysctls;
 mod take;
 mod ties;
 mod undo;
+mod wireguard;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -110,12 +111,14 @@ pub fn plan_what_can_be(
     plan.sizes_and_macs();
     plan.sysctls_of_links();
     plan.masters();
+    plan.wireguards();
     plan.rules();
     plan.admin_states();
     plan.addresses();
     plan.routes();
     plan.policy();
     plan.resolv_conf();
+    plan.endpoints();
     if rest == Rest::Goes {
         plan.take_away();
     }
@@ -180,6 +183,7 @@ impl Plan<'_> {
             master: None,
             up: Some(false),
             addresses: Vec::new(),
+            wireguard: None,
             ..link.clone()
         };
         self.now.push(bare);

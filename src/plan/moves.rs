@@ -46,6 +46,7 @@ impl Journal {
         self.before.links.push(Link {
             kind: Kind::Physical,
             other: (to.name != link.name).then(|| to.name.clone()),
+            wireguard: None,
             ..was.clone()
         });
         let on = |r: &&At<Route>| {

@@ -41,6 +41,8 @@ pub struct Work<'a> {
     asked: About,
     /// What other namespaces hold of the host.
     others: Others,
+    /// The names that could not be looked up.
+    pub unresolved: Vec<(Change, Refusal)>,
     /// Told of each change that has been made.
     report: &'a mut dyn FnMut(&Change),
     /// How many changes have been made so far,
@@ -71,6 +73,7 @@ impl<'a> Work<'a> {
             journal,
             asked,
             others,
+            unresolved: Vec::new(),
             report,
             made: 0,
             of: 0,
@@ -141,7 +144,7 @@ impl<'a> Work<'a> {
             self.others.leave_to(&mut self.journal, want);
         }
         for _ in 0..=PASSES {
-            let mut changes = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
+            let mut changes = self.to_make(want, &now, rest)?;
             if changes.is_empty() {
                 return self.come_to_its_end(want);
             }
@@ -152,7 +155,7 @@ impl<'a> Work<'a> {
             self.make_all(changes, &now, want)?;
             now = self.look()?;
         }
-        let left = plan(want, &now, &self.journal, rest).map_err(Why::Obstacles)?;
+        let left = self.to_make(want, &now, rest)?;
         let gone = || Refusal::from(io::Error::other("it was made, and is gone again"));
         match left.into_iter().next() {
             Some(change) => Err(Why::Refused(Box::new(change), gone())),
@@ -168,6 +171,17 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// The changes that are left to make, but for those that cannot be made for now.
+    fn to_make(&self, want: &State, now: &State, rest: Rest) -> Result<Vec<Change>, Why> {
+        let mut changes = plan(want, now, &self.journal, rest).map_err(Why::Obstacles)?;
+        let unresolved = |change: &Change| {
+            let mut all = self.unresolved.iter();
+            all.any(|(other, _)| other.step == change.step)
+        };
+        changes.retain(|change| !unresolved(change));
+        Ok(changes)
+    }
+
     fn make_all(&mut self, changes: Vec<Change>, have: &State, want: &State) -> Result<(), Why> {
         self.of += changes.len();
         changes
@@ -175,9 +189,15 @@ impl<'a> Work<'a> {
             .for_each(|change| self.journal.note(change, have));
         self.write()?;
         for change in changes {
-            let done = self.step(&change, want);
-            done.map_err(|refusal| Why::Refused(Box::new(change), refusal))?;
-            self.made += 1;
+            match self.step(&change, want) {
+                Ok(()) => self.made += 1,
+                // The tunnel is there, and its peer may find it
+                Err(no) if matches!(change.step, Step::SetEndpoint(..)) => {
+                    self.journal.not_told(&change);
+                    self.unresolved.push((change, no));
+                }
+                Err(no) => return Err(Why::Refused(Box::new(change), no)),
+            }
         }
         self.write()
     }

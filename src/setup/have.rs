@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 use super::apply::Why;
-use super::nat;
+use super::{nat, wireguard};
 use crate::kernel::{About, Kernel, Refusal};
 use crate::model::{State, Tool};
 use crate::plan::Journal;
@@ -34,11 +34,13 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
         }
     }
     let table = nat::table(kernel, journal);
-    Ok(State {
+    let mut have = State {
         rules,
         table,
         ..have
-    })
+    };
+    wireguard::complete(&mut have, journal);
+    Ok(have)
 }
 
 /// It cannot be told.

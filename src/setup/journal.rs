@@ -2,6 +2,7 @@
 //! it, and can put things back by it. No files here, only the text.
 
 mod rules;
+mod told;
 
 use ini::{EscapePolicy, Ini, ParseOption, Properties};
 
@@ -163,6 +164,7 @@ fn link_section(link: &Link) -> Properties {
     for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
         section.append(key, value.unwrap_or_default());
     }
+    told::write(&mut section, link);
     for address in &link.addresses {
         section.append("address", address.to_string());
     }
@@ -191,6 +193,7 @@ fn read_link(name: &str, at: Where, section: &Properties) -> Result<Link, String
     link.up = section.get("up").map(|up| up == "yes");
     link.other = section.get("inside").map(str::parse).transpose()?;
     link.card = value(section, "card")?;
+    link.wireguard = told::read(section)?.map(At::nobody);
     for address in section.get_all("address") {
         link.addresses.push(At::nobody(address.parse()?));
     }

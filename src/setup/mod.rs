@@ -19,6 +19,7 @@ mod ties;
 mod up;
 mod wanted;
 mod watch;
+pub mod wireguard;
 
 use std::collections::BTreeSet;
 use std::fs;

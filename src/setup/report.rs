@@ -77,7 +77,8 @@ pub fn refused(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Vec<Str
     ]
 }
 
-fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
+/// Who asked for it, and what can be done.
+pub fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
     match asked {
         Some(asked) => format!("asked for by {asked}; {hint}"),
         None => hint.into(),
@@ -119,6 +120,9 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
         }
         (Step::SetMtu(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
             "ip -d link shows what its driver takes (minmtu, maxmtu)"
+        }
+        (Step::SetUp(..) | Step::SetWireguard(..), Some(Errno::EADDRINUSE)) => {
+            "another program has the ListenPort, in the namespace where the tunnel was born"
         }
         (Step::SetMac(..), _) => "not every driver can change its address, or only while down",
         (Step::AddAddress(_, address), _) if address.ip().is_ipv6() => {

@@ -7,6 +7,7 @@ use super::nat::{self, Whole};
 use super::store::Store;
 use super::{
     Begun, Call, asked, attach, begin, complain, hold_signals, hooks, look_on, report, say, ties,
+    wireguard,
 };
 use crate::exit;
 use crate::kernel::Kernel;
@@ -104,6 +105,7 @@ fn make(
 
 /// What has been made can be used, and is then said to be ready.
 fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
+    wireguard::say_unresolved(&want.name, &work.unresolved);
     for (link, address) in work.settle(&want.state)? {
         let lines = [
             format!(

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::{Call, nat, rules};
+use super::{Call, nat, rules, wireguard};
 use crate::conf;
 use crate::kernel::files;
 use crate::model::Where;
@@ -22,10 +22,17 @@ pub fn tell(name: &NetnsName, problems: &[Problem]) {
 pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
     let settings = conf::read(&call.conf_dir, name)?;
     let mut want = build(&settings, context)?;
-    want.state.rules = rules::read(&want.rule_files)?;
-    let twice = nat::published_twice(&want).unwrap_or_default();
-    if !twice.is_empty() {
-        return Err(twice);
+    let mut problems = Vec::new();
+    match rules::read(&want.rule_files) {
+        Ok(rules) => want.state.rules = rules,
+        Err(found) => problems = found,
+    }
+    if let Err(found) = wireguard::read(&want.wireguard_files, &mut want.state) {
+        problems.extend(found);
+    }
+    problems.extend(nat::published_twice(&want).unwrap_or_default());
+    if !problems.is_empty() {
+        return Err(problems);
     }
     fits_its_neighbours(call, &mut want, context)?;
     let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));

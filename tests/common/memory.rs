@@ -6,6 +6,9 @@
 use ipnet::IpNet;
 use netns_services::model::made::{Made, Value};
 use netns_services::model::route::Names;
+use netns_services::model::wireguard::{
+    Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,
+};
 use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Sysctl, Where};
 use netns_services::place::At;
 use netns_services::plan::Step;
@@ -55,6 +58,17 @@ impl Memory {
             Step::AddRoute(route) => self.add_route(route, false),
             Step::ReplaceRoute(route) => self.add_route(route, true),
             Step::DelRoute(route) => self.del_route(route),
+            Step::SetWireguard(link, difference) => self.set_wireguard(link, difference),
+            Step::SetEndpoint(link, named) => {
+                let difference = Difference {
+                    peers: vec![PeerDifference {
+                        endpoint: Some(address_of(&named.endpoint)),
+                        ..PeerDifference::new(named.peer, Fate::Changed)
+                    }],
+                    ..Difference::default()
+                };
+                self.set_wireguard(link, &difference)
+            }
             Step::LoadRules { new, .. } => {
                 self.state
                     .rules
@@ -87,6 +101,49 @@ impl Memory {
                 .map(drop)
                 .ok_or("no such file".into()),
         }
+    }
+
+    /// As the kernel takes WGDEVICE_A_… and WGPEER_A_….
+    fn set_wireguard(&mut self, link: &LinkAt, told: &Difference) -> Result<(), String> {
+        let mut known = self
+            .link(link)?
+            .wireguard
+            .clone()
+            .ok_or("no wireguard")?
+            .value;
+        known.private_key = told.private_key.unwrap_or(known.private_key);
+        known.listen_port = told.listen_port.or(known.listen_port);
+        known.fwmark = told.fwmark.unwrap_or(known.fwmark);
+        for told in &told.peers {
+            let there = known
+                .peers
+                .iter()
+                .position(|p| p.public_key == told.public_key);
+            match (told.fate, there) {
+                (Fate::Added, None) => known.peers.push(Peer::new(told.public_key)),
+                (Fate::Removed, Some(n)) => drop(known.peers.remove(n)),
+                (Fate::Changed, Some(_)) => {}
+                (fate, there) => return Err(format!("{fate:?} and {there:?}")),
+            }
+            // A network goes to one peer, the last that asked for it
+            for net in told.allowed_ips.iter().flatten() {
+                known
+                    .peers
+                    .iter_mut()
+                    .for_each(|p| p.allowed_ips.retain(|other| other != net));
+            }
+            let mut peers = known.peers.iter_mut();
+            if let Some(peer) = peers.find(|p| p.public_key == told.public_key) {
+                peer.preshared_key = told.preshared_key.unwrap_or(peer.preshared_key);
+                peer.keepalive = told.keepalive.unwrap_or(peer.keepalive);
+                let endpoint = told.endpoint.map(Endpoint::Address);
+                peer.endpoint = endpoint.or(peer.endpoint.take());
+                if let Some(nets) = &told.allowed_ips {
+                    peer.allowed_ips = nets.clone();
+                }
+            }
+        }
+        Ok(self.link(link)?.wireguard = Some(At::nobody(known)))
     }
 
     /// A link, an address and a route that nobody's settings know of.
@@ -204,6 +261,7 @@ impl Memory {
         for end in std::iter::once(link).chain(peer) {
             let below = match end.kind.parent() {
                 Some(parent) => self.link(&parent)?.mtu.clone(),
+                None if end.kind.word() == "wireguard" => Some(At::nobody(1420)),
                 None => Some(At::nobody(1500)),
             };
             let mtu = end.mtu.clone().or(below);
@@ -212,6 +270,8 @@ impl Memory {
                 mtu,
                 mac: end.mac.clone(),
                 up: Some(false),
+                wireguard: (end.kind.word() == "wireguard")
+                    .then_some(At::nobody(Wireguard::default())),
                 ..bare
             });
             self.begin_sysctls(&end.link_at());
@@ -384,4 +444,12 @@ fn as_made(kind: &Kind) -> Kind {
         }
     }
     kind
+}
+
+/// As a name server would say it.
+fn address_of(endpoint: &Endpoint) -> std::net::SocketAddr {
+    match endpoint {
+        Endpoint::Address(address) => *address,
+        Endpoint::Name(name, port) => ([192, 0, 2, name.len() as u8], *port).into(),
+    }
 }

@@ -5,9 +5,10 @@
 
 use netns_services::model::link_types::Type;
 use netns_services::model::route::Names;
+use netns_services::model::wireguard::{Peer, PublicKey, Secret};
 use netns_services::model::{
     Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Sysctl, SysctlKey,
-    Table, Tool, Where,
+    Table, Tool, Where, Wireguard,
 };
 use netns_services::name::LinkName;
 use netns_services::place::At;
@@ -133,14 +134,14 @@ pub fn host() -> impl Strategy<Value = State> {
 
 /// What settings can ask for, as `model::build` gives it.
 pub fn settings() -> impl Strategy<Value = State> {
-    let names = ["eth1", "eth2", "brin", "v0", "d0", "m0"];
+    let names = ["eth1", "eth2", "brin", "v0", "d0", "m0", "w0"];
     let chosen = proptest::sample::subsequence(names.to_vec(), 0..=names.len());
     let each: Vec<_> = names
         .iter()
         .map(|name| {
             let mtu = proptest::option::of(prop_oneof![Just(1400u32), Just(1420)]);
             let mac = proptest::option::of(Just(Mac([2, 0, 0, 0, 1, net(name)])));
-            let said = (any::<bool>(), options(name));
+            let said = (any::<bool>(), options(name), wireguard());
             (dress(Where::Inside, name), mtu, mac, said)
         })
         .collect();
@@ -212,7 +213,9 @@ pub fn settings() -> impl Strategy<Value = State> {
             let mut lo = link(Where::Inside, "lo", Kind::Loopback);
             lo.up = Some(true);
             state.links.push(lo);
-            for (name, ((addresses, routes), mtu, mac, (port, options))) in names.iter().zip(each) {
+            for (name, ((addresses, routes), mtu, mac, (port, options, told))) in
+                names.iter().zip(each)
+            {
                 if !chosen.contains(name) {
                     continue;
                 }
@@ -225,12 +228,14 @@ pub fn settings() -> impl Strategy<Value = State> {
                     }
                 }
                 wanted.up = Some(true);
+                wanted.wireguard = (*name == "w0").then(|| At::nobody(told));
                 wanted.mtu = mtu.map(At::nobody);
                 // Of a link that is made, the address it had before cannot be known
                 let card = wanted.kind == Kind::Physical;
                 wanted.mac = mac.filter(|_| card).map(At::nobody);
                 wanted.addresses = addresses.into_iter().map(At::nobody).collect();
-                let bridge = port && chosen.contains(&"brin") && *name != "brin" && *name != "m0";
+                let bridge =
+                    port && chosen.contains(&"brin") && !matches!(*name, "brin" | "m0" | "w0");
                 wanted.master = bridge.then(|| At::nobody("brin".parse().unwrap()));
                 if let Kind::Veth { peer: Some(other) } = &wanted.kind {
                     let back = LinkAt {
@@ -270,6 +275,43 @@ fn options(name: &str) -> BoxedStrategy<Vec<(&'static str, &'static str)>> {
     }
 }
 
+/// What a file of wg(8)'s can say. Each peer has an endpoint, and the link a port: the
+/// kernel cannot forget them.
+fn wireguard() -> impl Strategy<Value = Wireguard> {
+    let key = |number: u8| [number; 32];
+    let peers = proptest::sample::subsequence(vec![1u8, 2, 3], 0..=3);
+    let networks = proptest::collection::vec(0usize..4, 4);
+    let each = (0u8..3, any::<bool>(), any::<bool>());
+    let each = proptest::collection::vec(each, 3);
+    (peers.prop_shuffle(), networks, each, 0u8..2, 0u32..2).prop_map(
+        move |(peers, networks, each, private, fwmark)| Wireguard {
+            file: "/wg0.conf".into(),
+            private_key: Some(Secret(key(8 + private))),
+            listen_port: Some(7 + u16::from(private)),
+            fwmark,
+            peers: peers
+                .iter()
+                .zip(each)
+                .enumerate()
+                .map(|(n, (number, (endpoint, secret, keepalive)))| Peer {
+                    preshared_key: secret.then(|| Secret(key(9))),
+                    endpoint: Some(
+                        ["192.0.2.1:7", "192.0.2.9:7", "vpn.example.org:7"][usize::from(endpoint)]
+                            .parse()
+                            .unwrap(),
+                    ),
+                    keepalive: if keepalive { 25 } else { 0 },
+                    allowed_ips: (0..4)
+                        .filter(|net| networks[*net] == n)
+                        .map(|net| format!("10.{net}.0.0/16").parse().unwrap())
+                        .collect(),
+                    ..Peer::new(PublicKey(key(*number)))
+                })
+                .collect(),
+        },
+    )
+}
+
 fn kind(name: &str) -> Kind {
     let on_host = |name: &str| LinkAt {
         at: Where::Host,
@@ -281,6 +323,7 @@ fn kind(name: &str) -> Kind {
             peer: Some(on_host("v0-host")),
         },
         "d0" => made("dummy", Where::Inside),
+        "w0" => made("wireguard", Where::Host),
         "m0" => match made("macvlan", Where::Host) {
             Kind::Made(made) => Kind::Made(Made {
                 parent: Some("eth0".parse().unwrap()),

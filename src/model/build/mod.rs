@@ -18,6 +18,7 @@ mod routes;
 mod rules;
 mod sysctls;
 mod ties;
+mod wireguard;
 
 use super::State;
 use super::nat::Nat;
@@ -31,6 +32,7 @@ pub use hooks::Hooks;
 pub use resolv::RESOLV_CONF_MARK;
 pub use rules::RuleFile;
 pub use ties::contradictions;
+pub use wireguard::WireguardFile;
 
 /// What the settings do not say but their meaning depends on.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +62,9 @@ pub struct Want {
     pub hooks: Hooks,
     /// The way out and in; the state gets it when the host has been looked at.
     pub nat: Option<Nat>,
+    /// wg(8)'s files; the links of the state are told what is in them when they have been
+    /// read.
+    pub wireguard_files: Vec<WireguardFile>,
 }
 
 /// Makes of the settings what they ask for. The problems are in the order of the files,
@@ -75,6 +80,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
+    let wireguard_files = wireguard::files(settings, &links, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
@@ -102,6 +108,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         attach,
         hooks: hooks::hooks(settings),
         nat,
+        wireguard_files,
     })
 }
 

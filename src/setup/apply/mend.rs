@@ -20,7 +20,9 @@ pub struct Mended {
 impl Mended {
     /// It is all as it is wanted.
     pub fn is_whole(&self) -> bool {
-        self.refused.is_empty() && self.obstacles.is_empty()
+        // A tunnel that waits for a name server is whole
+        let mut steps = self.refused.iter().map(|(change, _)| &change.step);
+        steps.all(|step| matches!(step, Step::SetEndpoint(..))) && self.obstacles.is_empty()
     }
 
     /// It stands open: its firewall could not be loaded.

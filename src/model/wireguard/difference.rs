@@ -1,0 +1,248 @@
+//! What has to be told to a WireGuard link that is there: only what differs, so that a
+//! handshake with one peer is not lost by a change of another. Pure.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+
+use super::{Endpoint, Peer, PublicKey, Secret, Wireguard};
+use crate::model::Where;
+
+/// What is to be told; `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// The file that says so.
+    pub file: String,
+    /// Another private key, or none any more.
+    pub private_key: Option<Option<Secret>>,
+    /// Another port.
+    pub listen_port: Option<u16>,
+    /// Another mark; 0: none any more.
+    pub fwmark: Option<u32>,
+    /// Those that go first, then in the order of the file.
+    pub peers: Vec<PeerDifference>,
+}
+
+/// What becomes of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is new.
+    Added,
+    /// It stays, with its handshake.
+    Changed,
+    /// It goes.
+    Removed,
+}
+
+/// What is to be told of a peer; `None` stays as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerDifference {
+    /// Who it is.
+    pub public_key: PublicKey,
+    /// What becomes of it.
+    pub fate: Fate,
+    /// Another preshared key, or none any more.
+    pub preshared_key: Option<Option<Secret>>,
+    /// Another endpoint. Those with a name are steps of their own.
+    pub endpoint: Option<SocketAddr>,
+    /// Another interval; 0: none any more.
+    pub keepalive: Option<u16>,
+    /// In the place of those that it has.
+    pub allowed_ips: Option<BTreeSet<IpNet>>,
+}
+
+/// An endpoint with a name, to be looked up and told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedEndpoint {
+    /// The peer that is found there.
+    pub peer: PublicKey,
+    /// Its name and port.
+    pub endpoint: Endpoint,
+    /// Where the link was born, which is where the name is looked up.
+    pub born: Where,
+}
+
+impl Difference {
+    /// Between what is wanted and what is there. `said` is what we have told the link
+    /// before: an endpoint that was told stays as the kernel has learnt it since. Of the
+    /// peers in it, those that are no longer wanted go, if `goes`.
+    pub fn between(
+        want: &Wireguard,
+        have: &Wireguard,
+        said: Option<&Wireguard>,
+        goes: bool,
+    ) -> Self {
+        let said = |key: &PublicKey| said.and_then(|said| said.peer(key));
+        let mut peers = Vec::new();
+        for peer in have.peers.iter().filter(|_| goes) {
+            let key = &peer.public_key;
+            if want.peer(key).is_none() && said(key).is_some() {
+                peers.push(PeerDifference::new(*key, Fate::Removed));
+            }
+        }
+        for peer in &want.peers {
+            let key = &peer.public_key;
+            peers.extend(PeerDifference::between(peer, have.peer(key), said(key)));
+        }
+        let private_key = (want.private_key != have.private_key).then_some(want.private_key);
+        let port = want.listen_port;
+        Difference {
+            file: want.file.clone(),
+            private_key,
+            listen_port: port.filter(|_| port != have.listen_port),
+            fwmark: (want.fwmark != have.fwmark).then_some(want.fwmark),
+            peers,
+        }
+    }
+
+    /// There is nothing to tell.
+    pub fn is_nothing(&self) -> bool {
+        let nothing = Difference {
+            file: self.file.clone(),
+            ..Difference::default()
+        };
+        *self == nothing
+    }
+}
+
+impl PeerDifference {
+    /// Nothing but what becomes of it.
+    pub fn new(public_key: PublicKey, fate: Fate) -> Self {
+        PeerDifference {
+            public_key,
+            fate,
+            preshared_key: None,
+            endpoint: None,
+            keepalive: None,
+            allowed_ips: None,
+        }
+    }
+
+    fn between(want: &Peer, have: Option<&Peer>, said: Option<&Peer>) -> Option<Self> {
+        let fate = match have {
+            Some(_) => Fate::Changed,
+            None => Fate::Added,
+        };
+        let key = want.public_key;
+        let bare = Peer::new(key);
+        let now = have.unwrap_or(&bare);
+        let preshared = want.preshared_key;
+        let found = PeerDifference {
+            preshared_key: (preshared != now.preshared_key).then_some(preshared),
+            endpoint: match &want.endpoint {
+                Some(Endpoint::Address(address)) if is_to_be_told(want, now, said) => {
+                    Some(*address)
+                }
+                _ => None,
+            },
+            keepalive: (want.keepalive != now.keepalive).then_some(want.keepalive),
+            allowed_ips: (want.allowed_ips != now.allowed_ips).then(|| want.allowed_ips.clone()),
+            ..PeerDifference::new(key, fate)
+        };
+        (have.is_none() || found != PeerDifference::new(key, fate)).then_some(found)
+    }
+}
+
+impl Wireguard {
+    /// The endpoints with a name that are to be looked up and told, as in
+    /// [`Difference::between`].
+    pub fn names_to_tell(
+        &self,
+        have: &Wireguard,
+        said: Option<&Wireguard>,
+        born: &Where,
+    ) -> Vec<NamedEndpoint> {
+        let to_be_told = |(peer, _): &(&Peer, &Endpoint)| {
+            let key = &peer.public_key;
+            let bare = Peer::new(*key);
+            let now = have.peer(key).unwrap_or(&bare);
+            is_to_be_told(peer, now, said.and_then(|said| said.peer(key)))
+        };
+        let named = self.named().filter(to_be_told);
+        let named = named.map(|(peer, name)| NamedEndpoint {
+            peer: peer.public_key,
+            endpoint: name.clone(),
+            born: born.clone(),
+        });
+        named.collect()
+    }
+}
+
+/// An endpoint is told when there is none, or when it is another than the one that was
+/// told: a peer that has moved since has not become wrong.
+fn is_to_be_told(want: &Peer, now: &Peer, said: Option<&Peer>) -> bool {
+    let told = said.and_then(|said| said.endpoint.as_ref());
+    match (&want.endpoint, &now.endpoint) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (want, now) => want != now && want.as_ref() != told,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(number: u8, endpoint: Option<&str>) -> Peer {
+        Peer {
+            endpoint: endpoint.map(|text| text.parse().unwrap()),
+            ..Peer::new(PublicKey([number; 32]))
+        }
+    }
+
+    fn of(peers: Vec<Peer>) -> Wireguard {
+        Wireguard {
+            peers,
+            ..Wireguard::default()
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_told_and_only_what_was_told_goes() {
+        let have = of(vec![peer(1, None), peer(2, None), peer(3, None)]);
+        let mut want = of(vec![peer(1, None), peer(4, None)]);
+        want.peers[0].keepalive = 25;
+        let said = of(vec![peer(1, None), peer(2, None)]);
+        let found = Difference::between(&want, &have, Some(&said), true);
+        let fates: Vec<_> = found
+            .peers
+            .iter()
+            .map(|p| (p.public_key.0[0], p.fate))
+            .collect();
+        let expected = [(2, Fate::Removed), (1, Fate::Changed), (4, Fate::Added)];
+        assert_eq!(fates, expected);
+        assert_eq!(found.peers[1].keepalive, Some(25));
+        assert_eq!(found.peers[1].allowed_ips, None);
+        let stays = Difference::between(&want, &have, Some(&said), false);
+        assert_eq!(stays.peers.len(), 2);
+        assert!(Difference::between(&want, &want, None, true).is_nothing());
+    }
+
+    #[test]
+    fn an_endpoint_is_told_once_and_then_the_kernels_to_learn() {
+        let (first, other) = (Some("192.0.2.1:7"), Some("192.0.2.2:7"));
+        let told = |want, have, said| {
+            let said = of(vec![peer(1, said)]);
+            let (want, have) = (of(vec![peer(1, want)]), of(vec![peer(1, have)]));
+            let found = Difference::between(&want, &have, Some(&said), true);
+            let address = found.peers.iter().any(|peer| peer.endpoint.is_some());
+            address
+                || !want
+                    .names_to_tell(&have, Some(&said), &Where::Host)
+                    .is_empty()
+        };
+        let name = Some("vpn.example.org:7");
+        assert!(told(first, None, None));
+        assert!(told(first, None, first));
+        assert!(told(first, other, None));
+        assert!(told(first, other, other));
+        assert!(!told(first, first, None));
+        assert!(!told(first, other, first));
+        assert!(!told(None, other, None));
+        assert!(told(name, None, name));
+        assert!(told(name, other, other));
+        assert!(told(name, other, None));
+        assert!(!told(name, other, name));
+    }
+}

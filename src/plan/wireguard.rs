@@ -1,0 +1,111 @@
+//! What WireGuard links are told: before they come up all of it but the endpoints with a
+//! name, which can be looked up only where there is a way to a name server.
+
+use super::{Change, Journal, Plan, Rest, Step};
+use crate::model::wireguard::{Difference, NamedEndpoint, Wireguard};
+use crate::model::{Link, LinkAt, Where};
+use crate::name::NetnsName;
+use crate::place::At;
+
+impl Plan<'_> {
+    pub(super) fn wireguards(&mut self) {
+        for (there, want, have) in self.wireguard_links() {
+            let said = self.said(&there);
+            let goes = self.rest == Rest::Goes;
+            let difference = Difference::between(&want.value, &have, said, goes);
+            if !difference.is_nothing() {
+                let step = Step::SetWireguard(there, Box::new(difference));
+                self.change(step, want.asked);
+            }
+        }
+    }
+
+    pub(super) fn endpoints(&mut self) {
+        for (there, want, have) in self.wireguard_links() {
+            let (Some(born), said) = (self.born(&there), self.said(&there)) else {
+                continue;
+            };
+            for named in want.value.names_to_tell(&have, said, &born) {
+                let step = Step::SetEndpoint(there.clone(), Box::new(named));
+                self.change(step, want.asked.clone());
+            }
+        }
+    }
+
+    /// The links that are there by now, with what they are to be told and what they know.
+    fn wireguard_links(&self) -> Vec<(LinkAt, At<Wireguard>, Wireguard)> {
+        let of = |link: &Link| {
+            let want = link.wireguard.clone()?;
+            let now = self.now(&link.link_at())?;
+            let have = now.wireguard.as_ref().map(|have| have.value.clone());
+            Some((link.link_at(), want, have.unwrap_or_default()))
+        };
+        self.want.links.iter().filter_map(of).collect()
+    }
+
+    fn born(&self, link: &LinkAt) -> Option<Where> {
+        Some(self.now(link)?.kind.made()?.born.clone())
+    }
+
+    /// What we have told the link so far.
+    fn said(&self, link: &LinkAt) -> Option<&Wireguard> {
+        let ours = self.journal.made.link(&link.at, &link.name)?;
+        ours.wireguard.as_ref().map(|said| &said.value)
+    }
+}
+
+/// What was told is noted, but for the secrets.
+impl Journal {
+    pub(super) fn note_told(&mut self, step: &Step) {
+        match step {
+            Step::SetWireguard(link, difference) => self.told(link).note(difference),
+            Step::SetEndpoint(link, named) => {
+                let endpoint = Some(named.endpoint.clone());
+                self.told(link).note_endpoint(&named.peer, endpoint);
+            }
+            _ => {}
+        }
+    }
+
+    /// Note that an endpoint could not be told after all: it is to be tried again.
+    pub fn not_told(&mut self, change: &Change) {
+        if let Step::SetEndpoint(link, named) = &change.step {
+            let peers = self.told(link).peers.iter_mut();
+            peers
+                .filter(|known| known.public_key == named.peer)
+                .for_each(|known| known.endpoint = None);
+        }
+    }
+
+    /// What a WireGuard link has been told by us.
+    pub(super) fn told(&mut self, link: &LinkAt) -> &mut Wireguard {
+        let told = &mut self.made(link).wireguard;
+        let nothing = || At::nobody(Wireguard::default());
+        &mut told.get_or_insert_with(nothing).value
+    }
+}
+
+/// What is told, as a command.
+pub(super) fn set(netns: &NetnsName, link: &LinkAt, difference: &Difference) -> String {
+    let file = &difference.file;
+    format!("{}wg syncconf {} {file}", exec(netns, &link.at), &link.name)
+}
+
+/// An endpoint, as a command.
+pub(super) fn set_endpoint(netns: &NetnsName, link: &LinkAt, named: &NamedEndpoint) -> String {
+    let NamedEndpoint { peer, endpoint, .. } = named;
+    let exec = exec(netns, &link.at);
+    format!(
+        "{exec}wg set {} peer {peer} endpoint {endpoint}",
+        &link.name
+    )
+}
+
+/// What stands before a program that is to be run in a namespace.
+fn exec(netns: &NetnsName, at: &Where) -> String {
+    match at {
+        Where::Inside => format!("ip netns exec {netns} "),
+        Where::Host => String::new(),
+        Where::Netns(other) => format!("ip netns exec {other} "),
+    }
+}

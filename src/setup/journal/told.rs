@@ -1,0 +1,36 @@
+//! What a WireGuard link was told that is no secret, in its section: its file, its peers,
+//! and where they were said to be.
+
+use ini::Properties;
+
+use crate::model::{Link, Wireguard};
+
+/// Into the section of a link.
+pub fn write(section: &mut Properties, link: &Link) {
+    if let Some(told) = link.wireguard.as_ref().map(|told| &told.value) {
+        section.append("wireguard", told.file.as_str());
+        for peer in &told.peers {
+            let endpoint = peer.endpoint.as_ref().map(ToString::to_string);
+            let endpoint = endpoint.map_or(String::new(), |text| format!(" {text}"));
+            section.append("told", format!("{}{endpoint}", peer.public_key));
+        }
+    }
+}
+
+/// The inverse of [`write()`].
+pub fn read(section: &Properties) -> Result<Option<Wireguard>, String> {
+    let Some(file) = section.get("wireguard") else {
+        return Ok(None);
+    };
+    let mut told = Wireguard {
+        file: file.into(),
+        ..Wireguard::default()
+    };
+    for text in section.get_all("told") {
+        let (key, endpoint) = text.split_once(' ').unzip();
+        let key = key.unwrap_or(text).parse();
+        let key = key.map_err(|()| format!("told={text}: it is no key"))?;
+        told.note_endpoint(&key, endpoint.map(str::parse).transpose()?);
+    }
+    Ok(Some(told))
+}

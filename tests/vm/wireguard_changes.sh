@@ -1,0 +1,105 @@
+#!/bin/sh
+# WireGuard: each change of wg(8)'s file is taken over, and nothing else is touched. wg(8)
+# is the judge: what it makes of a file is what netns-setup has to make of it.
+# shellcheck source=tests/vm/tunnel.sh
+. /t/tunnel.sh
+
+run 0 netns-setup up mgmt far
+as_wg_does /etc/wireguard/near.conf
+run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
+
+# Whatever changes, the handshake with a peer that stays as it is stays
+shook=$(of_far latest-handshakes)
+[ "$shook" -gt 0 ] || fail "no handshake"
+third_nets='10.10.0.0/24, 10.12.0.0/16' third_at='Endpoint = [2001:db8::9]:8'
+near
+reloaded
+third_at='Endpoint = 192.0.2.8:8
+PersistentKeepalive = 25' third_nets='0.0.0.0/0,::/0'
+near
+reloaded
+mark='FwMark = off'
+near
+reloaded
+third_at="PresharedKey = $($wg genpsk)
+Endpoint = 192.0.2.8:8"
+near
+reloaded
+third_nets=
+near
+reloaded
+third_nets=10.13.0.0/16 third_at=
+near
+reloaded
+far_nets="$far_nets, 10.14.0.0/16"
+near
+reloaded
+is "the handshake" "$(of_far latest-handshakes)" "$shook"
+run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
+
+# What others told it is theirs; a peer that has moved has not become wrong
+$mgmt $wg set wg0 peer "$(cat /tmp/fourth.pub)" allowed-ips 10.15.0.0/16
+$mgmt $wg set wg0 peer "$(cat /tmp/far.pub)" endpoint 192.0.2.1:9
+run 0 netns-setup reload mgmt
+is "what reload says" "$(cat /tmp/said)" ""
+run 0 netns-setup status mgmt
+$mgmt $wg set wg0 peer "$(cat /tmp/far.pub)" endpoint $far_at
+$mgmt $wg set wg0 peer "$(cat /tmp/fourth.pub)" remove
+$mgmt $wg set wg0 fwmark 7
+run 1 netns-setup status mgmt
+reloaded
+
+# A refusal leaves it as it was, keys and all
+$mgmt $wg showconf wg0 | sections >/tmp/before
+cp /etc/wireguard/near.conf /tmp/near.conf
+cp /etc/conf.d/netns.mgmt /tmp/netns.mgmt
+psk=$shared
+own=fourth shared='' far_nets=10.9.0.0/16 third_nets='' mark='FwMark = 9'
+near
+cat >/etc/wireguard/wg1.conf <<-END
+	[Interface]
+	PrivateKey = $(cat /tmp/third.key)
+	ListenPort = $port
+END
+chmod 600 /etc/wireguard/wg1.conf
+sed -i 's/"wg0"/"wg0 wg1"/' /etc/conf.d/netns.mgmt
+cat >>/etc/conf.d/netns.mgmt <<-'END'
+	type_wg1=wireguard
+	wireguard_wg1=/etc/wireguard/wg1.conf
+END
+run 111 netns-setup reload mgmt
+says "set wg1 up"
+says "another program has the ListenPort"
+says "have been undone"
+$mgmt $wg showconf wg0 | sections >/tmp/now
+diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"
+run 1 $judge -n mgmt link show wg1
+cp /tmp/netns.mgmt /etc/conf.d/netns.mgmt
+
+# The port, and then the key, which nobody at the other end knows
+port=51830 own=near shared=$psk far_nets='10.9.0.2/32, 2001:db8:9::2/128'
+near
+reloaded
+run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
+own=fourth
+near
+reloaded
+refused netns-exec mgmt -- ping -c 1 -W 1 10.9.0.2
+cp /tmp/near.conf /etc/wireguard/near.conf
+reloaded
+run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
+
+# More peers and networks than a message holds
+{
+	cat /tmp/near.conf
+	for n in $(seq 90); do
+		printf '[Peer]\nPublicKey = %s\nPresharedKey = %s\nAllowedIPs = 10.20.%s.0/24\n' \
+			"$($wg genkey | $wg pubkey)" "$($wg genpsk)" "$n"
+	done
+	printf '[Peer]\nPublicKey = %s\nAllowedIPs = 10.30.0.0' "$($wg genkey | $wg pubkey)"
+	seq 900 | awk '{ printf ", 10.%d.%d.0/24", 40 + int($1 / 250), $1 % 250 }'
+	printf '\n'
+} >/etc/wireguard/near.conf
+reloaded
+cp /tmp/near.conf /etc/wireguard/near.conf
+reloaded

@@ -1,0 +1,117 @@
+//! WireGuard. What wg(8)'s file may say is tried here with netns-setup itself; what comes
+//! of it takes a kernel with WireGuard, and is for the scenarios of tests/vm, where wg(8)
+//! is the judge.
+
+#![allow(clippy::unwrap_used)]
+
+mod testbed;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wireguard");
+
+/// A folder that only root can write to, with settings that name wg(8)'s file in it.
+fn folder(text: &str, mode: u32) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("wg0.conf");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    let settings = format!(
+        "netns_links=wg0\ntype_wg0=wireguard\nwireguard_wg0={}\n",
+        file.display()
+    );
+    fs::write(dir.path().join("netns.mgmt"), settings).unwrap();
+    dir
+}
+
+/// The exit status of `netns-setup check`, and what it says, without the folder's name.
+fn check(dir: &Path) -> (i32, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_netns-setup"))
+        .args(["check", "mgmt", "--conf-dir"])
+        .arg(dir)
+        .env("NETNS_LOG", "trace")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    let said = said.replace(dir.to_str().unwrap(), "/etc/wireguard");
+    (out.status.code().unwrap(), said)
+}
+
+/// `UPDATE_GOLDEN=1` writes what is said anew.
+#[test]
+fn every_file_of_wgs_gives_its_exact_text() {
+    let mut cases = 0;
+    for entry in fs::read_dir(CASES).unwrap() {
+        let case = entry.unwrap().path();
+        if case.extension().is_none_or(|end| end != "conf") {
+            continue;
+        }
+        let text = fs::read_to_string(&case).unwrap();
+        let dir = folder(&text, 0o600);
+        let (status, said) = check(dir.path());
+        let golden = case.with_extension("stderr");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&golden, &said).unwrap();
+        }
+        assert_eq!(said, fs::read_to_string(&golden).unwrap(), "{case:?}");
+        assert_eq!(status, if said.is_empty() { 0 } else { 100 }, "{case:?}");
+        let secrets = text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(_, v)| v.trim());
+        for secret in secrets.filter(|value| value.len() > 20) {
+            assert!(!said.contains(secret), "{case:?} told {secret}");
+        }
+        cases += 1;
+    }
+    assert!(cases >= 3, "{cases} cases");
+}
+
+#[test]
+fn a_file_that_others_may_read_is_refused() {
+    let text = fs::read_to_string(Path::new(CASES).join("good.conf")).unwrap();
+    for (mode, status) in [
+        (0o600, 0),
+        (0o400, 0),
+        (0o640, 0),
+        (0o644, 100),
+        (0o604, 100),
+    ] {
+        let dir = folder(&text, mode);
+        let (got, said) = check(dir.path());
+        assert_eq!(got, status, "{mode:o}: {said}");
+        assert_eq!(
+            said.contains("run chmod 600 /etc/wireguard/wg0.conf"),
+            status != 0
+        );
+    }
+    let dir = folder(&text, 0o620);
+    let (got, said) = check(dir.path());
+    assert!(got == 100 && said.contains("its group may write"), "{said}");
+    fs::remove_file(dir.path().join("wg0.conf")).unwrap();
+    let (got, said) = check(dir.path());
+    assert!(
+        got == 100 && said.contains("there is no such file"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_tunnel_goes_out_where_it_was_born_and_nothing_goes_beside_it() {
+    testbed::run_vm("alpine", "vm", "wireguard");
+}
+
+#[test]
+fn a_change_of_the_file_is_taken_over_and_nothing_else_is_touched() {
+    testbed::run_vm("alpine", "vm", "wireguard_changes");
+}
+
+#[test]
+fn names_are_looked_up_where_the_tunnel_was_born() {
+    testbed::run_vm("alpine", "vm", "wireguard_names");
+}
