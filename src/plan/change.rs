@@ -148,16 +148,7 @@ impl Change {
             Step::UnloadRules(old) => command::unload(netns, old),
             Step::LoadTable(table) => table.command(),
             Step::DropTable => format!("nft '{}'", Table::removal(netns)),
-            Step::WriteResolvConf(text) => {
-                let lines: Vec<_> = text
-                    .lines()
-                    .map(|line| format!(" '{}'", line.replace('\'', r"'\''")))
-                    .collect();
-                let lines = lines.concat();
-                format!(
-                    "mkdir -p /etc/netns/{netns} && printf '%s\\n'{lines} >/etc/netns/{netns}/resolv.conf"
-                )
-            }
+            Step::WriteResolvConf(text) => command::write_resolv_conf(netns, text),
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }
     }

@@ -36,3 +36,13 @@ pub(super) fn unload(netns: &NetnsName, rules: &Rules) -> String {
         tool => format!("ip netns exec {netns} {tool} -F"),
     }
 }
+
+/// A file with these lines, in the place of the one that is there.
+pub fn write_resolv_conf(netns: &NetnsName, text: &str) -> String {
+    let lines: Vec<_> = text
+        .lines()
+        .map(|line| format!(" '{}'", line.replace('\'', r"'\''")))
+        .collect();
+    let lines = lines.concat();
+    format!("mkdir -p /etc/netns/{netns} && printf '%s\\n'{lines} >/etc/netns/{netns}/resolv.conf")
+}
