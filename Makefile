@@ -7,6 +7,7 @@
 PREFIX     = /usr
 SYSCONFDIR = /etc
 SBINDIR    = $(PREFIX)/sbin
+LIBEXECDIR = $(PREFIX)/libexec
 MANDIR     = $(PREFIX)/share/man
 DOCDIR     = $(PREFIX)/share/doc/netns-services
 BASHDIR    = $(PREFIX)/share/bash-completion/completions
@@ -90,6 +91,7 @@ INSTALLED = \
 	$(foreach page,$(wildcard man/*.8),644:$(page):$(MANDIR)/man8/$(notdir $(page))) \
 	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
 	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
+	755:libexec/dhcp-hook:$(LIBEXECDIR)/netns-services/dhcp-hook \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \
 	755:openrc/init.d/netns-iptables:$(SYSCONFDIR)/init.d/netns-iptables \
@@ -110,7 +112,7 @@ INSTALLED = \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
 # The one file that is its owner's once it is there.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(DOCDIR)/runit/firewall $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns
+FOLDERS  = $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns
 
 install:
 	@set -e; \

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 26] = [
+const FILES: [&str; 27] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "644 etc/init.d/netns-closed.sh",
@@ -23,6 +23,7 @@ const FILES: [&str; 26] = [
     "755 etc/sv/netns/check",
     "755 etc/sv/netns/finish",
     "755 etc/sv/netns/run",
+    "755 usr/libexec/netns-services/dhcp-hook",
     "755 usr/sbin/netns-exec",
     "755 usr/sbin/netns-setup",
     "644 usr/share/bash-completion/completions/netns-exec",

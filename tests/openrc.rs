@@ -9,6 +9,7 @@ use testbed::{Shell, run};
 testbed::scenarios! { "openrc":
     alpines_own_firewall_scripts_run_unmodified
     a_daemon_runs_inside_and_nowhere_else
+    a_dhcp_client_keeps_an_address_inside
     a_firewall_is_never_stopped_on_the_host
     a_namespace_made_by_others_is_joined
     a_restart_with_wrong_settings_stops_nothing

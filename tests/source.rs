@@ -161,7 +161,7 @@ fn a_module_is_named_after_what_it_holds() {
 }
 
 #[test]
-fn unsafe_code_is_in_four_small_files_and_where_the_c_library_enters() {
+fn unsafe_code_is_in_five_small_files_and_where_the_c_library_enters() {
     let mut faults = Vec::new();
     for (path, code) in sources() {
         let mut unsafes = lines(&code).filter(|(_, line)| line.contains("unsafe"));
@@ -172,6 +172,7 @@ fn unsafe_code_is_in_four_small_files_and_where_the_c_library_enters() {
             "src/exec/bpf.rs" => 60,
             // ioctls of /dev/net/tun, which netlink has no way around
             "src/kernel/tap.rs" => 130,
+            "src/kernel/unheld.rs" => 30,
             "src/bin/netns-exec.rs" => 30,
             _ => 0,
         };

@@ -13,6 +13,9 @@ use crate::state;
 /// The file while it is written, before it has its name.
 const NEW: &str = ".resolv.conf.new";
 
+/// The first line of what the hook of a DHCP client writes; the hook knows it too.
+const DHCP_MARK: &str = "# written by the DHCP client that netns-setup runs";
+
 /// What is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolvConf {
@@ -40,6 +43,8 @@ pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
         Err(e) => Err(e),
         Ok(text) => match String::from_utf8(text) {
             Ok(text) if text.starts_with(RESOLV_CONF_MARK) => Ok(ResolvConf::Ours(text)),
+            // Whoever has something better to write may
+            Ok(text) if text.starts_with(DHCP_MARK) => Ok(ResolvConf::Nothing),
             _ => Ok(ResolvConf::Theirs),
         },
     }
@@ -74,6 +79,23 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_file_name(NEW);
     fs::write(&new, text)?;
     fs::rename(new, path)
+}
+
+/// Make a file that a DHCP client's hook may write, if there is none: what is bound when a
+/// service starts has to be there. Without a name server, no name is found.
+pub fn make_for_dhcp(netns: &NetnsName, may: bool) -> io::Result<()> {
+    match may && !path(netns).exists() {
+        true => write(netns, &format!("{DHCP_MARK}\n")),
+        false => Ok(()),
+    }
+}
+
+/// Remove what that hook has written.
+pub fn remove_of_dhcp(netns: &NetnsName) -> io::Result<()> {
+    match fs::read(path(netns))?.starts_with(DHCP_MARK.as_bytes()) {
+        true => remove(netns),
+        false => Ok(()),
+    }
 }
 
 /// Remove the file, and its folder if it is empty then.

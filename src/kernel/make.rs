@@ -80,6 +80,8 @@ impl Kernel {
             Step::UnloadRules(old) => self.unload_rules(old),
             Step::LoadTable(table) => self.load_table(table),
             Step::DropTable => self.drop_table(),
+            Step::StartClient(client) => self.start_client(client),
+            Step::StopClient(client) => self.stop_client(client),
             Step::WriteResolvConf(text) => Ok(files::write(&self.netns, text)?),
             Step::RemoveResolvConf => Ok(files::remove(&self.netns)?),
         }

@@ -6,6 +6,7 @@
 //! and ends; the socket stays in the namespace where it was opened (netlink(7)).
 
 mod cards;
+mod clients;
 pub mod entries;
 pub mod events;
 pub mod files;
@@ -25,6 +26,7 @@ mod rules;
 mod settle;
 mod sysctl;
 mod tap;
+mod unheld;
 pub mod wireguard;
 
 use std::collections::{BTreeMap, BTreeSet};

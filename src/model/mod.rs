@@ -5,6 +5,7 @@
 pub mod address;
 pub mod build;
 pub mod card;
+pub mod client;
 pub mod link;
 pub mod link_types;
 pub mod made;
@@ -25,6 +26,7 @@ use crate::place::At;
 pub use address::Address;
 pub use build::{Context, Want};
 pub use card::Card;
+pub use client::Client;
 pub use link::{Kind, Link, Mac};
 pub use link_types as types;
 pub use made::Made;
@@ -82,6 +84,8 @@ pub struct State {
     pub sysctls: Vec<At<Sysctl>>,
     /// Its table in the firewall of the host.
     pub table: Option<At<Table>>,
+    /// The DHCP clients: of what is there, those of ours that run.
+    pub clients: Vec<At<Client>>,
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
     pub resolv_conf: Option<At<String>>,
 }

@@ -8,7 +8,7 @@ use crate::model::link_types::{Below, Form};
 use crate::model::made::Value;
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
-    Address, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table, Where,
+    Address, Client, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table, Where,
 };
 use crate::name::{LinkName, NetnsName};
 use crate::place::Asked;
@@ -99,6 +99,10 @@ pub enum Step {
     LoadTable(Box<Table>),
     /// Equivalent to `nft delete table inet netns_NAME` on the host.
     DropTable,
+    /// Runs a DHCP client in the namespace.
+    StartClient(Client),
+    /// Ends it; it gives its lease back.
+    StopClient(Client),
     /// Writes `/etc/netns/NAME/resolv.conf` in place.
     WriteResolvConf(String),
     /// Removes it.
@@ -141,7 +145,7 @@ impl Change {
             Step::DelRoute(route) => self::route(netns, "delete", route),
             Step::AddPolicy(rule) => policy(netns, "add", rule),
             Step::DelPolicy(rule) => policy(netns, "delete", rule),
-            Step::SetSysctl(sysctl) => set_sysctl(netns, sysctl),
+            Step::SetSysctl(sysctl) => command::set_sysctl(netns, sysctl),
             Step::SetWireguard(link, difference) => wireguard::set(netns, link, difference),
             Step::SetEndpoint(link, named) => wireguard::set_endpoint(netns, link, named),
             Step::LoadRules { new, .. } => command::load(netns, new),
@@ -149,6 +153,10 @@ impl Change {
             Step::LoadTable(table) => table.command(),
             Step::DropTable => format!("nft '{}'", Table::removal(netns)),
             Step::WriteResolvConf(text) => command::write_resolv_conf(netns, text),
+            Step::StartClient(client) => format!("ip netns exec {netns} {client}"),
+            Step::StopClient(client) => {
+                format!("ip netns exec {netns} pkill -x {}", client.program.word())
+            }
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }
     }
@@ -157,24 +165,6 @@ impl Change {
 fn policy(netns: &NetnsName, verb: &str, rule: &PolicyRule) -> String {
     let family = if rule.v6 { " -6" } else { "" };
     format!("ip -n {netns}{family} rule {verb} {}", rule.words())
-}
-
-/// What need not be there is passed over by sysctl(8) too.
-fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
-    let inside = match &sysctl.at {
-        Where::Host => String::new(),
-        at => format!("ip netns exec {} ", name_of(netns, at)),
-    };
-    let missing = if sysctl.optional { " -e" } else { "" };
-    let text = sysctl.to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._/=:-".contains(c);
-    match text.chars().all(plain) {
-        true => format!("{inside}sysctl{missing} -w {text}"),
-        false => format!(
-            "{inside}sysctl{missing} -w '{}'",
-            text.replace('\'', r"'\''")
-        ),
-    }
 }
 
 /// `ip`, made to act on a namespace.
@@ -188,7 +178,7 @@ fn ip(netns: &NetnsName, at: &Where) -> String {
 
 /// What stands behind `netns`. The host's namespace has no name; it is the one of the
 /// first process.
-fn name_of(netns: &NetnsName, at: &Where) -> String {
+pub(super) fn name_of(netns: &NetnsName, at: &Where) -> String {
     match at {
         Where::Inside => netns.to_string(),
         Where::Host => "1".into(),

@@ -1,7 +1,8 @@
 //! The spelling of those changes that take other programs than ip(8), or more than one
 //! command of it.
 
-use crate::model::{Rules, Tool};
+use super::change::name_of;
+use crate::model::{Rules, Sysctl, Tool, Where};
 use crate::name::NetnsName;
 
 /// ip(8) takes a process alone.
@@ -45,4 +46,22 @@ pub fn write_resolv_conf(netns: &NetnsName, text: &str) -> String {
         .collect();
     let lines = lines.concat();
     format!("mkdir -p /etc/netns/{netns} && printf '%s\\n'{lines} >/etc/netns/{netns}/resolv.conf")
+}
+
+/// What need not be there is passed over by sysctl(8) too.
+pub(super) fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
+    let inside = match &sysctl.at {
+        Where::Host => String::new(),
+        at => format!("ip netns exec {} ", name_of(netns, at)),
+    };
+    let missing = if sysctl.optional { " -e" } else { "" };
+    let text = sysctl.to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/=:-".contains(c);
+    match text.chars().all(plain) {
+        true => format!("{inside}sysctl{missing} -w {text}"),
+        false => format!(
+            "{inside}sysctl{missing} -w '{}'",
+            text.replace('\'', r"'\''")
+        ),
+    }
 }

@@ -79,6 +79,7 @@ impl Journal {
             Step::AddPolicy(rule) => self.note_policy(rule),
             Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
             Step::LoadTable(table) => self.note_table(table),
+            Step::StartClient(client) => self.note_client(client),
             Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
             _ => {}
         }
@@ -116,6 +117,7 @@ impl Journal {
             Step::UnloadRules(old) => self.forget_rules(old.tool),
             Step::DropTable => self.made.table = None,
             Step::SetWireguard(link, difference) => self.told(link).forget(difference),
+            Step::StopClient(client) => self.made.clients.retain(|c| c.value != *client),
             Step::RemoveResolvConf => self.made.resolv_conf = None,
             _ => {}
         }

@@ -9,6 +9,7 @@
 mod attach;
 mod cards;
 mod change;
+mod clients;
 mod command;
 mod dress;
 mod holds;
@@ -117,6 +118,7 @@ pub fn plan_what_can_be(
     plan.addresses();
     plan.routes();
     plan.policy();
+    plan.clients();
     plan.resolv_conf();
     plan.endpoints();
     if rest == Rest::Goes {

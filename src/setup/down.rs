@@ -4,13 +4,15 @@
 use std::io;
 use std::time::Duration;
 
+use nix::unistd::{Pid, getsid};
+
 use super::apply::{Why, Work};
 use super::{
     Begun, Call, Inside, asked, begin, complain, hold_signals, hooks, report, say, store, ties,
 };
 use crate::exit;
 use crate::kernel::processes::{self, Process};
-use crate::kernel::{files, netns};
+use crate::kernel::{Kernel, files, netns};
 use crate::model::State;
 use crate::name::NetnsName;
 use crate::plan::{Change, Journal};
@@ -57,7 +59,7 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    match leave_or_end(name, &journal, inside) {
+    match leave_or_end(name, &journal, inside).map(|left| not_clients(left, &journal, &kernel)) {
         Ok(left) if left.is_empty() => {}
         Ok(left) if inside == Inside::Refuse => {
             return complain(&report::still_used(name, &left), exit::REFUSED);
@@ -110,6 +112,17 @@ fn again(name: &NetnsName) -> String {
 fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> u8 {
     let failure = Why::Broken(what, error).into();
     complain(&report::failure(name, &failure), exit::REFUSED)
+}
+
+/// A DHCP client is ours, with its helpers (of its session), and ended with the rest.
+fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
+    for client in &journal.made.clients {
+        if let Some(pid) = kernel.client(&client.value) {
+            let session = |pid| getsid(Some(pid)).ok();
+            left.retain(|process| session(Pid::from_raw(process.pid)) != session(pid));
+        }
+    }
+    left
 }
 
 /// The processes that stay inside, in a namespace that is ours to take away.

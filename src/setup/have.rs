@@ -34,7 +34,10 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
         }
     }
     let table = nat::table(kernel, journal);
+    let mut clients = journal.made.clients.clone();
+    clients.retain(|client| kernel.client(&client.value).is_some());
     let mut have = State {
+        clients,
         rules,
         table,
         ..have

@@ -88,6 +88,7 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
             "/etc/rc.conf.d/netns.conf",
         ),
         (project("conf.d/netns"), "/etc/conf.d/netns"),
+        (project("libexec"), "/usr/libexec/netns-services"),
         (project("runit"), "/usr/share/runit"),
         (project("tests/testbed"), "/testbed"),
         (project(&format!("tests/{folder}")), "/t"),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{place, problem, where_said};
+use super::{clients, place, problem, where_said};
 use crate::conf::{Piece, Setting};
 use crate::model::{Address, Link, Where};
 use crate::place::{At, Problem};
@@ -43,9 +43,15 @@ pub(super) fn addresses(
                 "is not an address",
                 "write auto for the addresses that a router announces",
             )),
-            "dhcp" | "dhcpv6" => problems.push(word.problem(
+            // A client is run for it (clients.rs)
+            clients::WORD if word.asked.setting.starts_with("config_") => {}
+            "dhcp" => problems.push(word.problem(
+                "is for the end inside",
+                "expected addresses, such as 192.0.2.10/24",
+            )),
+            "dhcpv6" => problems.push(word.problem(
                 "is not built yet",
-                "expected addresses, such as 192.0.2.10/24, auto or null, in this version",
+                "expected addresses, such as 192.0.2.10/24, auto, dhcp or null",
             )),
             _ => match text.parse::<Address>() {
                 Ok(address) => match fault(&address) {

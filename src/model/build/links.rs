@@ -7,6 +7,7 @@ use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
 
 use super::addresses::{addresses, auto};
+use super::clients;
 use super::derived::stable_mac;
 use super::order;
 use super::problem;
@@ -61,7 +62,9 @@ impl Maker<'_> {
         link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
         let before = self.problems.len();
         link.addresses = addresses(listed.get("config"), self.problems);
-        if self.problems.len() > before {
+        let words = listed.get("config").map(Setting::words).unwrap_or_default();
+        let from_others = words.iter().any(|word| word.text == clients::WORD);
+        if from_others || self.problems.len() > before {
             self.unread.push(listed.name.value.clone());
         }
         let Kind::Veth { peer: Some(peer) } = &link.kind else {

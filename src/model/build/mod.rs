@@ -4,6 +4,7 @@
 
 mod addresses;
 mod attach;
+mod clients;
 mod derived;
 mod gateways;
 mod hooks;
@@ -76,6 +77,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let resolv_conf = resolv::resolv_conf(settings, &mut problems);
     let policy = policy::policy(settings, context, &mut problems);
     let sysctls = sysctls::sysctls(settings, &mut problems);
+    let clients = clients::clients(settings, &mut problems);
     let overlay = overlay(settings, &mut problems);
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
@@ -98,6 +100,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
             others: Default::default(),
             links,
             routes: routes.collect(),
+            clients,
             resolv_conf,
             policy,
             sysctls,

@@ -1,0 +1,212 @@
+//! DHCP clients: programs of the system's that stay, in the namespace, and keep a link's
+//! address. What they are told by the network, the hook beside this project's programs
+//! writes down; it is the same for all of them.
+
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::unheld::unheld;
+use super::{Kernel, Refusal, files, in_netns, netns};
+use crate::model::Where;
+use crate::model::client::{Client, Program};
+use crate::name::{LinkName, NetnsName};
+use crate::state;
+
+/// Where the programs are looked for: they are the system's.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Where dhcpcd has its pid files and sockets, named after links: those of two namespaces
+/// with an `eth0` each would be one.
+const DHCPCD_RUN: &str = "/run/dhcpcd";
+
+/// How long a lease is waited for; after that the client goes on in the background.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// How long a client has to give its lease back and end.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How long between two looks at what only a file can tell.
+const LOOK: Duration = Duration::from_millis(20);
+
+impl Kernel {
+    /// Start a client, and wait for its lease a moment.
+    pub(super) fn start_client(&mut self, client: &Client) -> Result<(), Refusal> {
+        let inside = self.open(&Where::Inside)?;
+        files::make_for_dhcp(&self.netns, client.resolv_conf)?;
+        let (netns, hook) = (&self.netns, hook()?);
+        // The thread's own view of the files, and so the program's
+        let started = in_netns(&inside, || {
+            if client.program == Program::Dhcpcd {
+                own_run(netns)?;
+            }
+            unheld(&mut command(netns, client, &hook)).status()
+        });
+        let status = started.map_err(|errno| Refusal {
+            said: (errno.kind() == ErrorKind::NotFound)
+                .then(|| format!("there is no program {}", client.program.word())),
+            errno,
+        })?;
+        if !status.success() {
+            return Err(Refusal {
+                errno: io::Error::from(ErrorKind::Other),
+                said: Some(format!(
+                    "{} ended with {status}; the system's log may say why",
+                    client.program.word()
+                )),
+            });
+        }
+        let until = Instant::now() + LEASE;
+        while client.program == Program::Dhcpcd && !lease(netns, &client.link).exists() {
+            if Instant::now() >= until {
+                break;
+            }
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// End a client, which gives its lease back. Gone already is ended.
+    pub(super) fn stop_client(&mut self, client: &Client) -> Result<(), Refusal> {
+        if let Some(pid) = self.client(client) {
+            // It may be the last thing that it does
+            let _ = kill(pid, Signal::SIGTERM);
+            let until = Instant::now() + GRACE;
+            while self.client(client).is_some() && Instant::now() < until {
+                thread::sleep(LOOK);
+            }
+            if self.client(client).is_some() {
+                kill(pid, Signal::SIGKILL).map_err(io::Error::from)?;
+            }
+        }
+        let folder = folder(&self.netns);
+        let mut gone = vec![
+            fs::remove_file(pid_file(&self.netns, client)),
+            fs::remove_file(lease(&self.netns, &client.link)),
+            files::remove_of_dhcp(&self.netns),
+        ];
+        if client.program == Program::Dhcpcd {
+            gone.push(fs::remove_dir_all(folder.join("dhcpcd")));
+        }
+        for result in gone {
+            match result {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The process of a client that runs in the namespace.
+    pub fn client(&self, client: &Client) -> Option<Pid> {
+        let text = fs::read_to_string(pid_file(&self.netns, client)).ok()?;
+        let pid: i32 = text.trim().parse().ok()?;
+        let inside = netns::identity(self.netns.as_str()).ok()??;
+        let there = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
+        (inside == (there.dev(), there.ino())).then(|| Pid::from_raw(pid))
+    }
+}
+
+fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
+    let link = client.link.as_str();
+    let mut command = Command::new(client.program.word());
+    let env = [
+        ("NETNS_NAME", netns.as_str()),
+        ("NETNS_DNS", if client.resolv_conf { "yes" } else { "no" }),
+    ];
+    match client.program {
+        Program::Udhcpc => {
+            // Three tries, a second each, then on in the background; R gives the lease back
+            command.args([
+                "-b", "-R", "-S", "-t", "3", "-T", "1", "-A", "10", "-i", link,
+            ]);
+            command.arg("-p").arg(pid_file(netns, client));
+            command.arg("-s").arg(hook);
+        }
+        Program::Dhcpcd => {
+            command.args(["-4", "-b", "-q", "--noipv4ll", "-f", "/dev/null", "-c"]);
+            command.arg(hook);
+            for (name, value) in env {
+                command.arg("-e").arg(format!("{name}={value}"));
+            }
+            for option in [
+                "routers",
+                "classless_static_routes",
+                "domain_name_servers",
+                "domain_name",
+                "domain_search",
+            ] {
+                command.args(["-o", option]);
+            }
+            command.arg(link);
+        }
+    }
+    command
+        .env_clear()
+        .env("PATH", PATH)
+        .envs(env)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .current_dir("/");
+    command
+}
+
+/// Give this thread a folder of the namespace's own in the place of dhcpcd's.
+fn own_run(netns: &NetnsName) -> io::Result<()> {
+    let own = folder(netns).join("dhcpcd");
+    for folder in [Path::new(DHCPCD_RUN), &own] {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(folder)?;
+    }
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none)?;
+    Ok(mount(Some(&own), DHCPCD_RUN, none, MsFlags::MS_BIND, none)?)
+}
+
+fn folder(netns: &NetnsName) -> PathBuf {
+    Path::new(state::STATE).join(netns.as_str())
+}
+
+fn pid_file(netns: &NetnsName, client: &Client) -> PathBuf {
+    let link = &client.link;
+    match client.program {
+        Program::Udhcpc => folder(netns).join(format!("dhcp-{link}.pid")),
+        Program::Dhcpcd => folder(netns).join(format!("dhcpcd/{link}-4.pid")),
+    }
+}
+
+/// What the hook writes down while there is a lease.
+fn lease(netns: &NetnsName, link: &LinkName) -> PathBuf {
+    folder(netns).join(format!("dhcp-{link}.lease"))
+}
+
+/// The hook is installed beside the programs: `PREFIX/libexec/netns-services`.
+fn hook() -> Result<PathBuf, Refusal> {
+    let program = fs::read_link("/proc/self/exe")?;
+    let prefix = program.parent().and_then(Path::parent);
+    let beside = prefix.map(|prefix| prefix.join("libexec/netns-services/dhcp-hook"));
+    let usual = PathBuf::from("/usr/libexec/netns-services/dhcp-hook");
+    let all = beside.into_iter().chain([usual.clone()]);
+    let mut there = all.filter(|path| path.exists());
+    there.next().ok_or_else(|| Refusal {
+        errno: Errno::ENOENT.into(),
+        said: Some(format!(
+            "there is no {}: netns-services is not installed whole",
+            usual.display()
+        )),
+    })
+}

@@ -1,0 +1,130 @@
+//! A link of the journal, and where it is, as text and back. The sections, and all that is
+//! no link, are the file's above.
+
+use ini::Properties;
+
+use super::told;
+
+use crate::model::link_types::Type;
+use crate::model::route::Names;
+use crate::model::{Kind, Link, LinkAt, Made, Where};
+use crate::place::At;
+
+pub(super) fn where_text(at: &Where) -> String {
+    match at {
+        Where::Inside => "inside".into(),
+        Where::Host => "host".into(),
+        Where::Netns(netns) => format!("netns {netns}"),
+    }
+}
+
+pub(super) fn where_of(text: &str) -> Result<Where, String> {
+    match text.split_once(' ') {
+        None if text == "inside" => Ok(Where::Inside),
+        None if text == "host" => Ok(Where::Host),
+        Some(("netns", netns)) => Ok(Where::Netns(netns.parse()?)),
+        _ => Err(format!("{text:?} is neither inside, host nor netns NAME")),
+    }
+}
+
+pub(super) fn link_section(link: &Link) -> Properties {
+    let mut section = Properties::new();
+    section.append("type", link.kind.word());
+    match &link.kind {
+        Kind::Veth { peer: Some(other) } => section.append("peer", link_at_text(other)),
+        Kind::Made(made) => {
+            section.append("born", where_text(&made.born));
+            if let Some(parent) = &made.parent {
+                section.append("link", parent.as_str());
+            }
+            for (option, value) in &made.options {
+                section.append(option.word, value.value.to_string());
+            }
+        }
+        _ => {}
+    }
+    let up = link.up.map(|up| if up { "yes" } else { "no" });
+    let optional = [
+        ("mtu", link.mtu.as_ref().map(ToString::to_string)),
+        ("mac", link.mac.as_ref().map(ToString::to_string)),
+        ("master", link.master.as_ref().map(ToString::to_string)),
+        ("inside", link.other.as_ref().map(ToString::to_string)),
+        ("card", link.card.as_ref().map(ToString::to_string)),
+        ("up", up.map(String::from)),
+    ];
+    for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
+        section.append(key, value.unwrap_or_default());
+    }
+    told::write(&mut section, link);
+    for address in &link.addresses {
+        section.append("address", address.to_string());
+    }
+    section
+}
+
+fn link_at_text(link: &LinkAt) -> String {
+    format!("{} {}", link.name, where_text(&link.at))
+}
+
+fn link_at_of(text: &str) -> Result<LinkAt, String> {
+    let (name, at) = text
+        .split_once(' ')
+        .ok_or_else(|| format!("{text:?} names no namespace"))?;
+    Ok(LinkAt {
+        at: where_of(at)?,
+        name: name.parse()?,
+    })
+}
+
+pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<Link, String> {
+    let mut link = Link::new(at, At::nobody(name.parse()?), read_kind(section)?);
+    link.mtu = value(section, "mtu")?;
+    link.mac = value(section, "mac")?;
+    link.master = value(section, "master")?;
+    link.up = section.get("up").map(|up| up == "yes");
+    link.other = section.get("inside").map(str::parse).transpose()?;
+    link.card = value(section, "card")?;
+    link.wireguard = told::read(section)?.map(At::nobody);
+    for address in section.get_all("address") {
+        link.addresses.push(At::nobody(address.parse()?));
+    }
+    Ok(link)
+}
+
+fn read_kind(section: &Properties) -> Result<Kind, String> {
+    Ok(match section.get("type").unwrap_or_default() {
+        "physical" => Kind::Physical,
+        "loopback" => Kind::Loopback,
+        "veth" => Kind::Veth {
+            peer: section.get("peer").map(link_at_of).transpose()?,
+        },
+        word => match Type::named(word) {
+            Some(of) => Kind::Made(read_made(of, section)?),
+            None => Kind::Other(word.into()),
+        },
+    })
+}
+
+fn read_made(of: &'static Type, section: &Properties) -> Result<Made, String> {
+    let born = where_of(section.get("born").unwrap_or_default())?;
+    let mut made = Made::new(of, born);
+    made.parent = section.get("link").map(str::parse).transpose()?;
+    for option in of.options {
+        if let Some(text) = section.get(option.word) {
+            let value = option.form.read(text, &Names::default())?;
+            made.set(option, At::nobody(value));
+        }
+    }
+    Ok(made)
+}
+
+fn value<T>(section: &Properties, key: &str) -> Result<Option<At<T>>, String>
+where
+    T: std::str::FromStr<Err: ToString>,
+{
+    let parse = |text: &str| {
+        text.parse()
+            .map_err(|e: T::Err| format!("{key}={text}: {}", e.to_string()))
+    };
+    Ok(section.get(key).map(parse).transpose()?.map(At::nobody))
+}

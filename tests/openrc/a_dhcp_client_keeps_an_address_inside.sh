@@ -1,0 +1,90 @@
+#!/bin/sh
+# The distribution's own DHCP client, udhcpc on Alpine and dhcpcd on Debian, runs in the
+# namespace; what it is told goes to the namespace's own resolv.conf, and nothing to the
+# host's. It is no process in the way of down, and nothing is left of it.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+client=udhcpc
+! command -v dhcpcd >/dev/null || client=dhcpcd
+printf 'nameserver 203.0.113.53\n' >/etc/resolv.conf
+card
+
+cat >/tmp/udhcpd.conf <<-'END'
+	start 192.0.2.100
+	end 192.0.2.110
+	interface far
+	lease_file /tmp/leases
+	pidfile /tmp/udhcpd.pid
+	opt subnet 255.255.255.0
+	opt router 192.0.2.1
+	opt dns 192.0.2.53
+	opt domain example.org
+	opt lease 3600
+END
+: >/tmp/leases
+far /judge/busybox udhcpd -f /tmp/udhcpd.conf >/dev/null 2>&1 &
+server=$!
+
+remember
+cat >/etc/conf.d/netns.mgmt <<-'END'
+	netns_links="eth1"
+	config_eth1="dhcp 2001:db8:10::10/64"
+END
+
+has_lease()
+{
+	$judge -n mgmt -o -4 addr show dev eth1 | grep -q 'inet 192\.0\.2\.1[01][0-9]/24' &&
+		$judge -n mgmt -4 route show default | grep -q 'via 192.0.2.1' &&
+		grep -q '^nameserver 192.0.2.53' /etc/netns/mgmt/resolv.conf
+}
+
+run 0 netns-setup up mgmt
+says "+ ip netns exec mgmt $client eth1"
+eventually "there is a lease" has_lease
+run 0 netns-exec mgmt -- cat /etc/resolv.conf
+says "nameserver 192.0.2.53"
+run 0 $judge netns exec mgmt ping -c 1 -W 2 192.0.2.1
+run 0 netns-setup up mgmt
+is "what a second up says" "$(cat /tmp/said)" ""
+run 0 netns-setup reload mgmt
+is "what a reload says" "$(cat /tmp/said)" ""
+is "the host's resolv.conf" "$(cat /etc/resolv.conf)" "nameserver 203.0.113.53"
+
+# A client that others end is started again
+kill "$(cat /run/netns-services/mgmt/dhcp-eth1.pid /run/netns-services/mgmt/dhcpcd/eth1-4.pid 2>/dev/null)"
+wants_client()
+{
+	netns-setup plan mgmt | grep -q "$client"
+}
+eventually "the client is missed" wants_client
+run 0 netns-setup up mgmt
+says "$client eth1"
+eventually "there is a lease again" has_lease
+
+# No longer asked for: what it had goes with it
+sed -i 's/dhcp //' /etc/conf.d/netns.mgmt
+run 0 netns-setup reload mgmt
+gone()
+{
+	[ -z "$($judge -n mgmt -o -4 addr show dev eth1)" ]
+}
+eventually "the leased address is gone" gone
+[ ! -e /etc/netns/mgmt/resolv.conf ] || fail "its resolv.conf is still there"
+
+sed -i 's/config_eth1="/config_eth1="dhcp /' /etc/conf.d/netns.mgmt
+run 0 netns-setup up mgmt
+eventually "there is a lease" has_lease
+run 0 netns-setup down mgmt
+rm /etc/conf.d/netns.mgmt
+all_as_before
+is "the host's resolv.conf" "$(cat /etc/resolv.conf)" "nameserver 203.0.113.53"
+
+# Without a server: up does not wait long, and goes on in the background
+kill "$server"
+cat >/etc/conf.d/netns.mgmt <<-'END'
+	netns_links="eth1"
+	config_eth1="dhcp"
+END
+run 0 netns-setup up mgmt
+is "the name servers without a lease" "$(grep -c nameserver /etc/netns/mgmt/resolv.conf)" 0
+run 0 netns-setup down mgmt
