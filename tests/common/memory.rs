@@ -91,6 +91,8 @@ impl Memory {
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::LoadTable(table) => Ok(self.state.table = Some(At::nobody((**table).clone()))),
             Step::DropTable => Ok(self.state.table = None),
+            Step::StartClient(client) => Ok(self.state.clients.push(At::nobody(client.clone()))),
+            Step::StopClient(client) => Ok(self.state.clients.retain(|c| c.value != *client)),
             Step::WriteResolvConf(text) => {
                 Ok(self.state.resolv_conf = Some(At::nobody(text.clone())))
             }
