@@ -17,6 +17,10 @@ pub struct NetnsName(String);
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkName(String);
 
+/// Another name of a link (IFLA_ALT_IFNAME): as its name, but for up to 127 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Altname(String);
+
 impl NetnsName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
@@ -72,32 +76,60 @@ impl FromStr for LinkName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.is_empty() {
-            return Err("it is empty".into());
-        }
-        if text.len() > 15 {
-            return Err(format!(
-                "it is {} bytes long, and 15 is the kernel's limit",
-                text.len()
-            ));
-        }
-        if let Some(c) = text
-            .chars()
-            .find(|&c| !c.is_ascii_alphanumeric() && !"_-.@+,=".contains(c))
-        {
-            return Err(format!("{c:?} is not possible in it"));
-        }
-        if text == "." || text == ".." {
-            return Err("it names a folder".into());
-        }
-        if text.starts_with('-') {
-            return Err("it begins with -, as an option does".into());
-        }
+        of_a_link(text, 15)?;
         Ok(LinkName(text.into()))
     }
 }
 
+impl FromStr for Altname {
+    /// What was expected, to stand after "NAME is not a name for a link: ".
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        of_a_link(text, 127)?;
+        Ok(Altname(text.into()))
+    }
+}
+
+fn of_a_link(text: &str, limit: usize) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("it is empty".into());
+    }
+    if text.len() > limit {
+        return Err(format!(
+            "it is {} bytes long, and {limit} is the kernel's limit",
+            text.len()
+        ));
+    }
+    if let Some(c) = text
+        .chars()
+        .find(|&c| !c.is_ascii_alphanumeric() && !"_-.@+,=".contains(c))
+    {
+        return Err(format!("{c:?} is not possible in it"));
+    }
+    if text == "." || text == ".." {
+        return Err("it names a folder".into());
+    }
+    if text.starts_with('-') {
+        return Err("it begins with -, as an option does".into());
+    }
+    Ok(())
+}
+
 impl fmt::Display for NetnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Altname {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Altname {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

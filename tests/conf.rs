@@ -238,6 +238,10 @@ fn dump_link(out: &mut String, link: &Link) {
     if let Some(card) = &link.card {
         write!(out, " card {card}").unwrap();
     }
+    for altname in &link.altnames {
+        let line = altname.asked.as_ref().unwrap().place.line;
+        write!(out, " altname {altname} (line {line})").unwrap();
+    }
     if let Some(mtu) = &link.mtu {
         write!(out, " mtu {mtu}").unwrap();
     }

@@ -105,6 +105,7 @@ fn essence(state: &State) -> BTreeSet<String> {
             }));
         }
         lines.extend(link.addresses.iter().map(|a| format!("{at} {a}")));
+        lines.extend(link.altnames.iter().map(|a| format!("{at} altname {a}")));
     }
     lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
     lines.extend(state.policy.iter().map(|r| r.to_string()));
@@ -150,6 +151,9 @@ fn holds(want: &State, have: &State) {
                 difference.is_nothing() && others.peers.is_empty(),
                 "{difference:?}"
             );
+        }
+        for altname in &link.altnames {
+            assert!(found.altnames.contains(altname), "{altname}");
         }
         for address in &link.addresses {
             assert!(

@@ -132,6 +132,7 @@ pub const ALL: &[Var] = &[
     netns("netns_post_down", "", "a command run on the host when all is taken down"),
 
     link("type", "physical", "what the link is; physical: moved in from the host"),
+    link("altname", "", "its other names"),
     link("config", "", "its addresses, such as 192.0.2.10/24 2001:db8::10/64; null: none; auto: a router's"),
     link("routes", "", "its routes, one a line or between ;, as ip-route(8) takes them"),
     link("mtu", "", "its MTU in bytes; a veth's other end gets the same"),

@@ -11,6 +11,7 @@ use super::look::{self, link_named};
 use super::{Kernel, Refusal, options};
 use crate::model::link_types::Below;
 use crate::model::{Kind, Link, LinkAt, Made, Where};
+use crate::name::Altname;
 
 type Message = LinkMessageBuilder<LinkUnspec>;
 
@@ -109,6 +110,20 @@ impl Kernel {
         };
         let bytes = options::encode(made, parent);
         Ok((!bytes.is_empty()).then_some(InfoData::Other(bytes)))
+    }
+
+    pub(super) fn add_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), Refusal> {
+        let index = self.index(link)?;
+        let request = self.handle(&link.at)?.link().property_add(index);
+        let request = request.alt_ifname(&[name.as_str()]);
+        Ok(self.runtime.block_on(request.execute())?)
+    }
+
+    pub(super) fn del_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), Refusal> {
+        let index = self.index(link)?;
+        let request = self.handle(&link.at)?.link().property_del(index);
+        let request = request.alt_ifname(&[name.as_str()]);
+        Ok(self.runtime.block_on(request.execute())?)
     }
 
     /// Gone already is deleted: of a veth, the other end can have taken it along.

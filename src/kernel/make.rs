@@ -53,6 +53,8 @@ impl Kernel {
                     false => message.setns_by_fd(netns).name(to.name.to_string()),
                 })
             }
+            Step::AddAltname(link, name) => self.add_altname(link, name),
+            Step::DelAltname(link, name) => self.del_altname(link, name),
             Step::SetMtu(link, mtu) => self.set(link, |message| message.mtu(*mtu)),
             Step::SetMac(link, mac) => self.set(link, |message| message.address(mac.0.to_vec())),
             Step::SetMaster(link, Some(master)) => {

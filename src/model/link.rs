@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{Address, Card, LinkAt, Made, Where, Wireguard};
-use crate::name::LinkName;
+use crate::name::{Altname, LinkName};
 use crate::place::At;
 
 /// A link. As what is wanted, `None` leaves a thing as it is.
@@ -16,6 +16,8 @@ pub struct Link {
     pub name: At<LinkName>,
     /// What it is.
     pub kind: Kind,
+    /// Its other names: no link of its namespace has any of them as a name of its own.
+    pub altnames: Vec<At<Altname>>,
     /// Of a card, what tells it from others; of one that is wanted, what it is found by.
     pub card: Option<At<Card>>,
     /// Of a card, its name on the other side where that is another one: on the host of one
@@ -93,6 +95,7 @@ impl Link {
             at,
             name,
             kind,
+            altnames: Vec::new(),
             card: None,
             other: None,
             mtu: None,
@@ -113,6 +116,12 @@ impl Link {
         [Some(self.at.clone()), other.map(|link| link.at)]
             .into_iter()
             .flatten()
+    }
+
+    /// It is called so, by its name or by another one.
+    pub fn is_called(&self, name: &str) -> bool {
+        let mut altnames = self.altnames.iter();
+        self.name.value.as_str() == name || altnames.any(|other| other.value.as_str() == name)
     }
 
     /// What tells it from others.

@@ -10,7 +10,7 @@ use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
     Address, Client, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table, Where,
 };
-use crate::name::{LinkName, NetnsName};
+use crate::name::{Altname, LinkName, NetnsName};
 use crate::place::Asked;
 
 use super::{command, wireguard};
@@ -57,6 +57,10 @@ pub enum Step {
     /// Equivalent to `ip link set LINK netns NAME name LINK`. The kernel takes it down, and its
     /// addresses, routes and master away.
     MoveLink(LinkAt, LinkAt),
+    /// Equivalent to `ip link property add dev LINK altname NAME`.
+    AddAltname(LinkAt, Altname),
+    /// Equivalent to `ip link property del dev LINK altname NAME`.
+    DelAltname(LinkAt, Altname),
     /// Equivalent to `ip link set LINK mtu MTU`.
     SetMtu(LinkAt, u32),
     /// Equivalent to `ip link set LINK address MAC`.
@@ -130,6 +134,8 @@ impl Change {
                 let to = name_of(netns, &to.at);
                 format!("{} netns {to}{name}", set(netns, link))
             }
+            Step::AddAltname(link, name) => command::altname(netns, link, "add", name),
+            Step::DelAltname(link, name) => command::altname(netns, link, "del", name),
             Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
             Step::SetMac(link, mac) => format!("{} address {mac}", set(netns, link)),
             Step::SetMaster(link, Some(master)) => {
@@ -168,7 +174,7 @@ fn policy(netns: &NetnsName, verb: &str, rule: &PolicyRule) -> String {
 }
 
 /// `ip`, made to act on a namespace.
-fn ip(netns: &NetnsName, at: &Where) -> String {
+pub(super) fn ip(netns: &NetnsName, at: &Where) -> String {
     match at {
         Where::Inside => format!("ip -n {netns}"),
         Where::Host => "ip".into(),

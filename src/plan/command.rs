@@ -1,9 +1,9 @@
 //! The spelling of those changes that take other programs than ip(8), or more than one
 //! command of it.
 
-use super::change::name_of;
-use crate::model::{Rules, Sysctl, Tool, Where};
-use crate::name::NetnsName;
+use super::change::{ip, name_of};
+use crate::model::{LinkAt, Rules, Sysctl, Tool, Where};
+use crate::name::{Altname, NetnsName};
 
 /// ip(8) takes a process alone.
 pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
@@ -15,6 +15,11 @@ pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
             "mkdir -p /run/netns && touch /run/netns/{netns} && mount --bind {path} /run/netns/{netns}"
         ),
     }
+}
+
+pub(super) fn altname(netns: &NetnsName, link: &LinkAt, verb: &str, name: &Altname) -> String {
+    let (ip, link) = (ip(netns, &link.at), &link.name);
+    format!("{ip} link property {verb} dev {link} altname {name}")
 }
 
 pub(super) fn load(netns: &NetnsName, rules: &Rules) -> String {

@@ -94,6 +94,10 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
             );
         }
     }
+    for altname in link.altnames.iter().filter(|a| found.altnames.contains(a)) {
+        let step = Step::AddAltname(at.clone(), altname.value.clone());
+        hold(step, altname.asked.clone());
+    }
     if let Some(mtu) = link.mtu.as_ref().filter(|_| link.mtu == found.mtu) {
         hold(Step::SetMtu(at.clone(), mtu.value), mtu.asked.clone());
     }

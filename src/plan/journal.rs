@@ -48,6 +48,7 @@ impl Journal {
                         master: None,
                         up: None,
                         addresses: Vec::new(),
+                        altnames: Vec::new(),
                         wireguard: None,
                         ..end
                     };
@@ -66,6 +67,7 @@ impl Journal {
             Step::SetMtu(link, _)
             | Step::SetMac(link, _)
             | Step::SetMaster(link, _)
+            | Step::AddAltname(link, _)
             | Step::AddAddress(link, _)
                 if self.is_return(&link.at, Some(&link.name)) => {}
             Step::AddRoute(route) if self.is_return(&route.at, route.dev.as_ref()) => {}
@@ -73,6 +75,11 @@ impl Journal {
             Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
             Step::SetMaster(link, master) => {
                 self.made(link).master = master.clone().map(At::nobody);
+            }
+            Step::AddAltname(link, name) => {
+                let altnames = &mut self.made(link).altnames;
+                altnames.retain(|other| other.value != *name);
+                altnames.push(At::nobody(name.clone()));
             }
             Step::AddAddress(link, address) => self.note_address(link, *address),
             Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
@@ -110,6 +117,11 @@ impl Journal {
                 self.made(link)
                     .addresses
                     .retain(|a| a.value.to_string() != text);
+            }
+            Step::DelAltname(link, name) => {
+                self.made(link)
+                    .altnames
+                    .retain(|other| other.value != *name);
             }
             Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
             Step::DelPolicy(rule) => self.made.policy.retain(|r| r.value != *rule),

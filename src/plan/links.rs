@@ -60,7 +60,13 @@ impl Plan<'_> {
                     "plug that one in, or correct the settings; ip -d link shows permaddr",
                 );
             }
-            Some(moved) => {
+            Some(found) => {
+                self.take_altnames(&from, link);
+                let moved = self.now(&from).cloned().unwrap_or(found);
+                let altnames = moved.altnames.iter().map(|a| a.value.clone());
+                if !self.has_names(link, &altnames.collect::<Vec<_>>()) {
+                    return;
+                }
                 self.change(
                     Step::MoveLink(from.clone(), there.clone()),
                     link.name.asked.clone(),
@@ -99,6 +105,9 @@ impl Plan<'_> {
         }
         for end in &ends {
             self.clear(end);
+            if !self.has_names(end, &[]) {
+                return;
+            }
         }
         let made = as_made(link);
         let step = Step::AddLink {
@@ -107,7 +116,11 @@ impl Plan<'_> {
         };
         self.change(step, link.name.asked.clone());
         for end in std::iter::once(&made).chain(&peer) {
-            self.fresh(end, end.at.clone());
+            let bare = Link {
+                altnames: Vec::new(),
+                ..end.clone()
+            };
+            self.fresh(&bare, end.at.clone());
         }
     }
 

@@ -6,6 +6,7 @@
 //! masters, the firewall, then up (`lo` first), addresses, routes, policy rules; what is no longer asked for goes
 //! last, so that traffic over what stays is not cut.
 
+mod altnames;
 mod attach;
 mod cards;
 mod change;
@@ -108,6 +109,7 @@ pub fn plan_what_can_be(
     plan.sysctls();
     plan.others();
     plan.links();
+    plan.altnames();
     plan.options();
     plan.sizes_and_macs();
     plan.sysctls_of_links();

@@ -41,6 +41,16 @@ impl Memory {
             Step::SetOptions(link, change) => self.set_options(link, change),
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => self.move_link(link, to),
+            Step::AddAltname(link, name) => {
+                let taken = |l: &Link| l.at == link.at && l.is_called(name.as_str());
+                match self.state.links.iter().any(taken) {
+                    true => Err(format!("{name} is there")),
+                    false => Ok(self.link(link)?.altnames.push(At::nobody(name.clone()))),
+                }
+            }
+            Step::DelAltname(link, name) => {
+                Ok(self.link(link)?.altnames.retain(|a| a.value != *name))
+            }
             Step::SetMtu(link, mtu) => Ok(self.link(link)?.mtu = Some(At::nobody(*mtu))),
             Step::SetMac(link, mac) => Ok(self.link(link)?.mac = Some(At::nobody(*mac))),
             Step::SetMaster(link, master) => {

@@ -110,6 +110,8 @@ pub fn host() -> impl Strategy<Value = State> {
             link.mac = Some(At::nobody(Mac([0x52, 0x54, 0, 0, 0, net(name)])));
             link.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
             link.up = Some(up);
+            let altname = port.then(|| format!("en-{name}").parse().unwrap());
+            link.altnames = altname.map(At::nobody).into_iter().collect();
             link.addresses = addresses.into_iter().map(At::nobody).collect();
             (link, if up { routes } else { Vec::new() })
         })
@@ -141,7 +143,8 @@ pub fn settings() -> impl Strategy<Value = State> {
         .map(|name| {
             let mtu = proptest::option::of(prop_oneof![Just(1400u32), Just(1420)]);
             let mac = proptest::option::of(Just(Mac([2, 0, 0, 0, 1, net(name)])));
-            let said = (any::<bool>(), options(name), wireguard());
+            let altname = proptest::sample::subsequence(vec!["one", "two"], 0..=2);
+            let said = (any::<bool>(), options(name), wireguard(), altname);
             (dress(Where::Inside, name), mtu, mac, said)
         })
         .collect();
@@ -213,7 +216,7 @@ pub fn settings() -> impl Strategy<Value = State> {
             let mut lo = link(Where::Inside, "lo", Kind::Loopback);
             lo.up = Some(true);
             state.links.push(lo);
-            for (name, ((addresses, routes), mtu, mac, (port, options, told))) in
+            for (name, ((addresses, routes), mtu, mac, (port, options, told, altnames))) in
                 names.iter().zip(each)
             {
                 if !chosen.contains(name) {
@@ -233,6 +236,10 @@ pub fn settings() -> impl Strategy<Value = State> {
                 // Of a link that is made, the address it had before cannot be known
                 let card = wanted.kind == Kind::Physical;
                 wanted.mac = mac.filter(|_| card).map(At::nobody);
+                wanted.altnames = altnames
+                    .iter()
+                    .map(|altname| At::nobody(format!("{altname}-{name}").parse().unwrap()))
+                    .collect();
                 wanted.addresses = addresses.into_iter().map(At::nobody).collect();
                 let bridge =
                     port && chosen.contains(&"brin") && !matches!(*name, "brin" | "m0" | "w0");

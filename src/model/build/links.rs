@@ -3,7 +3,7 @@
 
 use crate::conf::{Listed, Piece, Setting, Settings, vars};
 use crate::model::{Card, Context, Kind, Link, LinkAt, Mac, Where};
-use crate::name::{LinkName, NetnsName};
+use crate::name::{Altname, LinkName, NetnsName};
 use crate::place::{At, Problem};
 
 use super::addresses::{addresses, auto};
@@ -58,6 +58,7 @@ impl Maker<'_> {
         let mut link = Link::new(Where::Inside, listed.name.clone(), kind);
         link.up = Some(true);
         link.card = listed.get("match").and_then(|s| self.card(s));
+        link.altnames = self.altnames(listed);
         link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
         link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
         let before = self.problems.len();
@@ -135,6 +136,25 @@ impl Maker<'_> {
         }
     }
 
+    fn altnames(&mut self, listed: &Listed) -> Vec<At<Altname>> {
+        let mut altnames: Vec<At<Altname>> = Vec::new();
+        let words = listed.get("altname").map(Setting::words);
+        for word in words.unwrap_or_default() {
+            let read: Result<Altname, String> = word.text.parse();
+            let wrong = match read {
+                Ok(name) if altnames.iter().any(|a| a.value == name) => "is said twice".into(),
+                Ok(name) => {
+                    altnames.push(word.at(name));
+                    continue;
+                }
+                Err(wrong) => format!("is not another name for a link: {wrong}"),
+            };
+            let expected = "expected names that no other link has, such as uplink";
+            self.problems.push(word.problem(wrong, expected));
+        }
+        altnames
+    }
+
     fn mtu(&mut self, setting: &Setting) -> Option<At<u32>> {
         let word = setting.whole();
         match word.text.parse() {
@@ -187,6 +207,24 @@ impl Maker<'_> {
                 self.problems.push(problem(
                     &link.name,
                     format!("would be the second {}", link.link_at()),
+                    format!("expected another name than the one of {line}"),
+                ));
+            }
+            for altname in &link.altnames {
+                let here = links.iter().filter(|l| l.at == link.at);
+                let own = here
+                    .clone()
+                    .find(|l| l.name.value.as_str() == altname.value.as_str());
+                let before = links[..n].iter().filter(|l| l.at == link.at);
+                let taken = before.flat_map(|l| &l.altnames).find(|a| *a == altname);
+                let line = match (own, taken) {
+                    (Some(other), _) => super::where_said(&other.name, super::place(altname)),
+                    (None, Some(other)) => super::where_said(other, super::place(altname)),
+                    (None, None) => continue,
+                };
+                self.problems.push(problem(
+                    altname,
+                    "is the name of a link of this namespace already".into(),
                     format!("expected another name than the one of {line}"),
                 ));
             }

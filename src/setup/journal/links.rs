@@ -56,6 +56,9 @@ pub(super) fn link_section(link: &Link) -> Properties {
         section.append(key, value.unwrap_or_default());
     }
     told::write(&mut section, link);
+    for altname in &link.altnames {
+        section.append("altname", altname.value.as_str());
+    }
     for address in &link.addresses {
         section.append("address", address.to_string());
     }
@@ -85,6 +88,9 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     link.other = section.get("inside").map(str::parse).transpose()?;
     link.card = value(section, "card")?;
     link.wireguard = told::read(section)?.map(At::nobody);
+    for altname in section.get_all("altname") {
+        link.altnames.push(At::nobody(altname.parse()?));
+    }
     for address in section.get_all("address") {
         link.addresses.push(At::nobody(address.parse()?));
     }
