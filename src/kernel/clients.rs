@@ -53,8 +53,9 @@ impl Kernel {
             unheld(&mut command(netns, client, &hook)).status()
         });
         let status = started.map_err(|errno| Refusal {
-            said: (errno.kind() == ErrorKind::NotFound)
-                .then(|| format!("there is no program {}", client.program.word())),
+            said: (errno.kind() == ErrorKind::NotFound).then(|| {
+                "there is no DHCP client; install dhcpcd, or busybox with its udhcpc".into()
+            }),
             errno,
         })?;
         if !status.success() {
@@ -66,14 +67,21 @@ impl Kernel {
                 )),
             });
         }
-        let until = Instant::now() + LEASE;
-        while client.program == Program::Dhcpcd && !lease(netns, &client.link).exists() {
-            if Instant::now() >= until {
-                break;
-            }
-            thread::sleep(LOOK);
+        // In the background it has another number, which it writes down when it is there;
+        // udhcpc has waited for its lease before
+        let known = || self.client(client).is_some();
+        let leased = || client.program == Program::Udhcpc || lease(netns, &client.link).exists();
+        wait(LEASE, || known() && leased());
+        match known() {
+            true => Ok(()),
+            false => Err(Refusal {
+                errno: io::Error::from(ErrorKind::Other),
+                said: Some(format!(
+                    "{} did not stay; the system's log may say why",
+                    client.program.word()
+                )),
+            }),
         }
-        Ok(())
     }
 
     /// End a client, which gives its lease back. Gone already is ended.
@@ -81,10 +89,7 @@ impl Kernel {
         if let Some(pid) = self.client(client) {
             // It may be the last thing that it does
             let _ = kill(pid, Signal::SIGTERM);
-            let until = Instant::now() + GRACE;
-            while self.client(client).is_some() && Instant::now() < until {
-                thread::sleep(LOOK);
-            }
+            wait(GRACE, || self.client(client).is_none());
             if self.client(client).is_some() {
                 kill(pid, Signal::SIGKILL).map_err(io::Error::from)?;
             }
@@ -175,6 +180,14 @@ fn own_run(netns: &NetnsName) -> io::Result<()> {
     let none = None::<&str>;
     mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none)?;
     Ok(mount(Some(&own), DHCPCD_RUN, none, MsFlags::MS_BIND, none)?)
+}
+
+/// Wait until it holds, for a time at most.
+fn wait(limit: Duration, holds: impl Fn() -> bool) {
+    let until = Instant::now() + limit;
+    while !holds() && Instant::now() < until {
+        thread::sleep(LOOK);
+    }
 }
 
 fn folder(netns: &NetnsName) -> PathBuf {

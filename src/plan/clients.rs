@@ -1,6 +1,6 @@
 //! DHCP clients: started when all else is there, ended before anything is taken away.
 
-use super::{Journal, Plan, Step};
+use super::{Journal, Plan, Rest, Step};
 use crate::model::Client;
 use crate::place::At;
 
@@ -17,6 +17,9 @@ impl Plan<'_> {
 
     pub(super) fn take_clients(&mut self) {
         let (want, have, journal) = (self.want, self.have, self.journal);
+        if self.rest == Rest::Stays {
+            return;
+        }
         for client in &journal.made.clients {
             if have.clients.contains(client) && !want.clients.contains(client) {
                 self.change(Step::StopClient(client.value.clone()), None);

@@ -106,6 +106,7 @@ pub fn plan_what_can_be(
     };
     plan.netns();
     plan.table();
+    plan.take_clients();
     plan.sysctls();
     plan.others();
     plan.links();

@@ -8,7 +8,6 @@ use crate::model::{Address, Kind, Link, LinkAt, Where};
 impl Plan<'_> {
     /// Policy rules and routes first, then addresses, ports and links, the namespace last.
     pub(super) fn take_away(&mut self) {
-        self.take_clients();
         self.mark_links();
         self.take_policy();
         self.take_routes();

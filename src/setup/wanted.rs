@@ -35,7 +35,7 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
     if !problems.is_empty() {
         return Err(problems);
     }
-    choose_clients(&mut want)?;
+    choose_clients(&mut want);
     fits_its_neighbours(call, &mut want, context)?;
     let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
     match want
@@ -57,32 +57,16 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
     }
 }
 
-/// The DHCP client that this machine has.
-fn choose_clients(want: &mut Want) -> Result<(), Vec<Problem>> {
+/// The DHCP client that this machine has; where it has none, starting it is refused.
+fn choose_clients(want: &mut Want) {
     let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     let is_there = |program: &Program| {
         let mut folders = folders.iter();
         folders.any(|folder| Path::new(folder).join(program.word()).exists())
     };
-    let found = Program::ALL.into_iter().find(is_there);
-    let mut problems = Vec::new();
     for client in &mut want.state.clients {
-        match (found, &client.asked) {
-            (Some(found), _) => client.value.program = found,
-            (None, Some(asked)) => problems.push(Problem {
-                place: Some(asked.place.clone()),
-                wrong: format!(
-                    "{} asks for dhcp, and there is no DHCP client",
-                    asked.setting
-                ),
-                remedy: "install dhcpcd, or busybox with its udhcpc".into(),
-            }),
-            (None, None) => {}
-        }
-    }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(problems),
+        let mut all = Program::ALL.into_iter();
+        client.value.program = all.find(is_there).unwrap_or(Program::Udhcpc);
     }
 }
 
