@@ -159,6 +159,10 @@ fn dump(want: &Want) -> String {
     for link in &want.state.links {
         dump_link(&mut out, link);
     }
+    for client in &want.state.clients {
+        let line = client.asked.as_ref().unwrap().place.line;
+        writeln!(out, "DHCP client for {} (line {line})", client.value.link).unwrap();
+    }
     for route in &want.state.routes {
         let line = route.asked.as_ref().unwrap().place.line;
         writeln!(out, "route {route} (line {line})").unwrap();

@@ -124,6 +124,7 @@ fn a_packager_says_where_things_go() {
         let line = line.replace(" etc/sv/", " usr/share/sv/");
         let line = line
             .replace(" usr/s", " opt/x/s")
+            .replace(" usr/libexec/", " opt/x/libexec/")
             .replace(" opt/x/share/sv/", " usr/share/sv/");
         line.replace(" etc/", " opt/etc/")
     });

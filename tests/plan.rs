@@ -40,10 +40,7 @@ impl Run {
     fn make(&mut self, want: &State, rest: Rest, limit: usize) -> bool {
         let mut left = limit;
         for _ in 0..=3 {
-            let mut changes = plan(want, &self.kernel.state, &self.journal, rest).unwrap();
-            if changes.first().is_some_and(|c| c.step == Step::AddNetns) {
-                changes.truncate(1);
-            }
+            let changes = self.plan(want, rest);
             changes
                 .iter()
                 .for_each(|change| self.journal.note(change, &self.kernel.state));
@@ -61,6 +58,15 @@ impl Run {
         }
         self.journal.given_back(want);
         true
+    }
+
+    /// What is in a namespace is known only when it is there.
+    fn plan(&self, want: &State, rest: Rest) -> Vec<Change> {
+        let mut changes = plan(want, &self.kernel.state, &self.journal, rest).unwrap();
+        if changes.first().is_some_and(|c| c.step == Step::AddNetns) {
+            changes.truncate(1);
+        }
+        changes
     }
 
     fn reload(&mut self, want: &State, limit: usize) -> bool {
@@ -252,7 +258,13 @@ proptest! {
         let mut run = Run::on(host);
         for want in [want, State::default()] {
             let want = run.journal.with_returns(want);
-            for change in plan(&want, &run.kernel.state, &run.journal, Rest::Goes).unwrap() {
+            let first = run.plan(&want, Rest::Goes);
+            let bare = first.first().is_some_and(|c| c.step == Step::AddNetns);
+            if bare {
+                run.make(&State { netns: true, ..State::default() }, Rest::Stays, 1);
+            }
+            let changes = if bare { run.plan(&want, Rest::Goes) } else { first };
+            for change in changes {
                 run.journal.note(&change, &run.kernel.state);
                 run.kernel.make(&change.step).unwrap();
                 run.journal.done(&change);

@@ -204,12 +204,12 @@ impl Kernel {
             hops.push(hop);
         }
         match <[RouteNextHop; 1]>::try_from(hops) {
-            Ok([only]) => {
+            Ok([hop]) => {
                 message.header.flags.set(RouteFlags::Onlink, route.onlink);
-                message.attributes.extend(only.attributes);
-                if only.interface_index != 0 {
-                    let index = only.interface_index;
-                    message.attributes.push(RouteAttribute::Oif(index));
+                message.attributes.extend(hop.attributes);
+                if hop.interface_index != 0 {
+                    let oif = RouteAttribute::Oif(hop.interface_index);
+                    message.attributes.push(oif);
                 }
             }
             Err(hops) => message.attributes.push(RouteAttribute::MultiPath(hops)),

@@ -3,6 +3,8 @@
 # the plan, to the same; each of its settings is changed by reload, in place where the
 # kernel takes it of a link that is there, with its addresses and routes untouched then;
 # and down leaves nothing. The judge is ip's own description of the link.
+# ($a is an address of sed(1): the last line)
+# shellcheck disable=SC2016
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
