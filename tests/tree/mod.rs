@@ -46,6 +46,17 @@ pub fn texts(files: Vec<String>) -> Vec<(String, String)> {
     files.into_iter().filter_map(read).collect()
 }
 
+/// The settings of namespaces among `text`: name and settings of each block that begins
+/// by saying which file it is.
+pub fn examples(text: &str, end: &str) -> Vec<(String, String)> {
+    let blocks = text.split("\n# /etc/conf.d/netns.").skip(1).map(|rest| {
+        let (name, rest) = rest.split_once('\n').expect("a line");
+        let settings = rest.split(end).next().expect("a line");
+        (name.to_string(), format!("{}\n", settings.trim_end()))
+    });
+    blocks.collect()
+}
+
 /// What a command in the project's folder says on both outputs, and whether it ended
 /// with 0. A program that is not there makes the test fail.
 #[track_caller]
