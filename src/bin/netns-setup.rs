@@ -28,6 +28,10 @@ struct Cli {
     #[arg(long, value_name = "DIR", default_value = "/etc/conf.d", global = true)]
     conf_dir: PathBuf,
 
+    /// Move even the link that carries your own connection
+    #[arg(long, global = true)]
+    yes_move_my_connection: bool,
+
     /// Print also what already held, with = before it
     #[arg(short, long, global = true)]
     verbose: bool,
@@ -122,6 +126,7 @@ fn run(cli: Cli) -> u8 {
         Ok(names) => setup::run(&Call {
             conf_dir: cli.conf_dir,
             verbose: cli.verbose,
+            moves_my_connection: cli.yes_move_my_connection,
             verb,
             names,
         }),

@@ -125,7 +125,7 @@ pub const ALL: &[Var] = &[
     netns("netns_watch", "", "keep it so").later(),
     netns("netns_wait", "", "hold services until a missing link appears").later(),
     netns("netns_restart_services", "", "restart services when the namespace had to be made anew").later(),
-    netns("netns_move_my_connection", "no", "allow moving the link that carries your own connection").later(),
+    netns("netns_move_my_connection", "no", "allow moving the link that carries your own connection"),
     netns("netns_pre_up", "", "a command run on the host before anything is done"),
     netns("netns_post_up", "", "a command run on the host when the namespace is ready"),
     netns("netns_pre_down", "", "a command run on the host before anything is taken down"),

@@ -5,7 +5,9 @@
 //! Nothing here ever joins a namespace and joins back. A thread joins, opens its socket
 //! and ends; the socket stays in the namespace where it was opened (netlink(7)).
 
+pub mod callers;
 mod cards;
+mod carried;
 mod clients;
 pub mod entries;
 pub mod events;

@@ -8,7 +8,8 @@ use nix::unistd::{Pid, getsid};
 
 use super::apply::{Why, Work};
 use super::{
-    Begun, Call, Inside, asked, begin, complain, hold_signals, hooks, report, say, store, ties,
+    Begun, Call, Inside, asked, begin, complain, guard, hold_signals, hooks, report, say, store,
+    ties,
 };
 use crate::exit;
 use crate::kernel::processes::{self, Process};
@@ -24,6 +25,9 @@ const GRACE: Duration = Duration::from_secs(5);
 pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     if let Ok(false) = store::folder(name).try_exists() {
         return nothing(call, name);
+    }
+    if let Some(code) = guard::stops_down(call, name) {
+        return code;
     }
     hooks::around_down(name, inside == Inside::Leave, || {
         let held = hold_signals();

@@ -6,6 +6,7 @@ mod asked;
 mod attach;
 mod begin;
 mod down;
+mod guard;
 mod have;
 mod hooks;
 mod journal;
@@ -40,6 +41,7 @@ use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::place::Problem;
+use crate::plan::Rest;
 
 /// How long another netns-setup on the same namespace is waited for.
 const LOCK: Duration = Duration::from_secs(15);
@@ -87,6 +89,8 @@ pub struct Call {
     pub conf_dir: PathBuf,
     /// Say also what already held.
     pub verbose: bool,
+    /// The caller's own connection may be moved.
+    pub moves_my_connection: bool,
     /// What to do.
     pub verb: Verb,
     /// With which namespaces, in this order.
@@ -108,8 +112,8 @@ pub fn run(call: &Call) -> u8 {
         Verb::Status { json: false } => each(call, |name| status::text(call, name)),
         Verb::Check => checked(call).map_or_else(|code| code, |_| exit::DONE),
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
-        Verb::Up => with_settings(call, |want| up::up(call, want)),
-        Verb::Reload => with_settings(call, |want| up::reload(call, want)),
+        Verb::Up => guard::with_settings(call, Rest::Stays, |want| up::up(call, want)),
+        Verb::Reload => guard::with_settings(call, Rest::Goes, |want| up::reload(call, want)),
         Verb::Watch => watch::watch(call),
     }
 }
@@ -133,10 +137,20 @@ fn each(call: &Call, act: impl FnMut(&NetnsName) -> u8) -> u8 {
 
 /// The settings of all names are right before anything is done with the first.
 fn with_settings(call: &Call, act: impl FnMut(&Want) -> u8) -> u8 {
+    with_checked(call, |_| None, act)
+}
+
+/// As [`with_settings`], unless something `stops` it before.
+fn with_checked(
+    call: &Call,
+    stops: impl FnOnce(&[Want]) -> Option<u8>,
+    act: impl FnMut(&Want) -> u8,
+) -> u8 {
     match checked(call) {
         Ok(wants) => {
             let wants = ties::in_order(wants);
-            wants.iter().map(act).max().unwrap_or(exit::DONE)
+            let all = || wants.iter().map(act).max().unwrap_or(exit::DONE);
+            stops(&wants).unwrap_or_else(all)
         }
         Err(code) => code,
     }

@@ -6,8 +6,8 @@ use super::meant::all_meant;
 use super::nat::{self, Whole};
 use super::store::Store;
 use super::{
-    Begun, Call, asked, attach, begin, complain, hold_signals, hooks, look_on, report, say, ties,
-    wireguard,
+    Begun, Call, asked, attach, begin, complain, guard, hold_signals, hooks, look_on, report, say,
+    ties, wireguard,
 };
 use crate::exit;
 use crate::kernel::Kernel;
@@ -143,22 +143,24 @@ fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) 
 /// Say what reload would do.
 pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
     let name = &want.name;
-    match planned(want) {
+    match planned(want, Rest::Goes) {
         Ok((state, have, changes)) => {
             if call.verbose && !script {
                 say_held(name, &state, &have);
             }
             let mark = if script { "" } else { "+ " };
-            for change in changes {
+            for change in &changes {
                 say(&format!("{mark}{}", change.command(name)));
             }
+            guard::warn(call, want, &changes);
             exit::DONE
         }
         Err(failure) => complain(&report::failure(name, &failure), exit::REFUSED),
     }
 }
 
-fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
+/// What is wanted, what is there, and the changes between them.
+pub(super) fn planned(want: &Want, rest: Rest) -> Result<(State, State, Vec<Change>), Failure> {
     let (mut journal, mut kernel) = look_on(&want.name)?;
     let mut state = nat::whole(want, &journal, &mut kernel)?.state;
     if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::Name::Earlier {
@@ -172,7 +174,7 @@ fn planned(want: &Want) -> Result<(State, State, Vec<Change>), Failure> {
             .extend(Kernel::sysctls_of_a_new_one(&asked.sysctls));
     }
     nat::apart(&want.name, &state, &asked, (&mut journal, &mut have))?;
-    let changes = changes(&state, &have, &journal, Rest::Goes).map_err(Why::Obstacles)?;
+    let changes = changes(&state, &have, &journal, rest).map_err(Why::Obstacles)?;
     Ok((state, have, changes))
 }
 

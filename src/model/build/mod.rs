@@ -66,6 +66,8 @@ pub struct Want {
     /// wg(8)'s files; the links of the state are told what is in them when they have been
     /// read.
     pub wireguard_files: Vec<WireguardFile>,
+    /// The link that carries the caller's own connection may be moved.
+    pub moves_my_connection: bool,
 }
 
 /// Makes of the settings what they ask for. The problems are in the order of the files,
@@ -79,6 +81,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let sysctls = sysctls::sysctls(settings, &mut problems);
     let clients = clients::clients(settings, &mut problems);
     let overlay = overlay(settings, &mut problems);
+    let moves_my_connection = moves_my_connection(settings, &mut problems);
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
@@ -112,6 +115,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         hooks: hooks::hooks(settings),
         nat,
         wireguard_files,
+        moves_my_connection,
     })
 }
 
@@ -124,6 +128,17 @@ fn overlay(settings: &Settings, problems: &mut Vec<Problem>) -> bool {
         problems.push(word.problem("is not known", "expected overlay or bind"));
     }
     word.text == "overlay"
+}
+
+fn moves_my_connection(settings: &Settings, problems: &mut Vec<Problem>) -> bool {
+    let Some(setting) = settings.get("netns_move_my_connection") else {
+        return false;
+    };
+    let word = setting.whole();
+    if !matches!(word.text, "yes" | "no") {
+        problems.push(word.problem("is not known", "expected yes or no"));
+    }
+    word.text == "yes"
 }
 
 /// Files in the order in which they are read, then lines, then columns. Each problem

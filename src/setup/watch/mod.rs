@@ -17,9 +17,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Call, checked, complain, up, with_settings};
+use super::{Call, checked, complain, guard, up};
 use crate::exit;
 use crate::kernel::entries::Entries;
+use crate::plan::Rest;
 use kept::Kept;
 
 /// The signals that mean something to it.
@@ -63,7 +64,7 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
 
 fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> u8 {
     let mut all = Vec::new();
-    let code = with_settings(call, |want| {
+    let code = guard::with_settings(call, Rest::Stays, |want| {
         let code = up::up(call, want);
         all.push(Kept::new(want.clone()));
         code

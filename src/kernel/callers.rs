@@ -1,0 +1,214 @@
+//! Who called us, read from `/proc`: the processes above this one, whether somebody is
+//! logged in above it, and the connections that they hold. OpenRC and runit empty the
+//! environment, so that of the processes above counts too. Nothing is decided here.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv6Addr};
+
+use log::debug;
+
+/// The programs through which one logs in, as ps(1) shows them.
+const LOGINS: [&str; 11] = [
+    "sshd",
+    "sshd-session",
+    "dropbear",
+    "dropbearmulti",
+    "login",
+    "telnetd",
+    "in.telnetd",
+    "mosh-server",
+    "tmux: server",
+    "screen",
+    "sulogin",
+];
+
+/// More processes than this are not above one another.
+const DEEPEST: usize = 1000;
+
+/// A TCP connection, as this machine sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The address of this machine.
+    pub local: IpAddr,
+    /// The other end's address,
+    pub peer: IpAddr,
+    /// and its port.
+    pub port: u16,
+}
+
+/// What is above this process.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Callers {
+    /// Somebody is logged in.
+    pub logged_in: bool,
+    /// Each once, none of them within this machine.
+    pub connections: Vec<Connection>,
+}
+
+/// Look at the processes above this one, up to the first one of this pid namespace, which
+/// is nobody's.
+pub fn callers() -> Callers {
+    let mut callers = Callers::default();
+    callers.environment("self");
+    let mut process = parent("self");
+    for _ in 0..DEEPEST {
+        let Some(pid) = process.filter(|pid| *pid > 1) else {
+            break;
+        };
+        let pid = pid.to_string();
+        callers.environment(&pid);
+        callers.sockets(&pid);
+        callers.logged_in |= is_login(&pid);
+        process = parent(&pid);
+    }
+    callers.logged_in |= !callers.connections.is_empty();
+    debug!("above this process there is {callers:?}");
+    callers
+}
+
+impl Callers {
+    fn environment(&mut self, pid: &str) {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        for variable in environment.split(|byte| *byte == 0) {
+            let Some(text) = variable.strip_prefix(b"SSH_CONNECTION=") else {
+                continue;
+            };
+            self.logged_in = true;
+            let said = std::str::from_utf8(text).ok().and_then(ssh_connection);
+            self.connections_are(said);
+        }
+    }
+
+    fn sockets(&mut self, pid: &str) {
+        let held = held_sockets(pid);
+        if held.is_empty() {
+            return;
+        }
+        for table in ["tcp", "tcp6"] {
+            let text = match fs::read_to_string(format!("/proc/{pid}/net/{table}")) {
+                Err(e) if e.kind() != ErrorKind::InvalidData => continue,
+                text => text.unwrap_or_default(),
+            };
+            let all = text.lines().skip(1).filter_map(established);
+            let all = all.filter(|(inode, _)| held.contains(inode));
+            self.connections_are(all.map(|(_, connection)| connection));
+        }
+    }
+
+    fn connections_are(&mut self, found: impl IntoIterator<Item = Connection>) {
+        for connection in found {
+            if !connection.peer.is_loopback() && !self.connections.contains(&connection) {
+                self.connections.push(connection);
+            }
+        }
+    }
+}
+
+/// A program of that name, or a shell that was started by one: `-sh` (login(1)).
+fn is_login(pid: &str) -> bool {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    LOGINS.contains(&name.trim_end()) || words.starts_with(b"-")
+}
+
+/// The fourth field of `/proc/PID/stat`; the second may hold blanks and brackets.
+fn parent(pid: &str) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(1)?.parse().ok()
+}
+
+/// The inodes of the sockets that a process holds.
+fn held_sockets(pid: &str) -> Vec<u64> {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return Vec::new();
+    };
+    let inode = |path: std::path::PathBuf| {
+        let text = path.to_str()?.strip_prefix("socket:[")?;
+        text.strip_suffix(']')?.parse().ok()
+    };
+    let links = descriptors
+        .flatten()
+        .map(|entry| fs::read_link(entry.path()));
+    links.flatten().filter_map(inode).collect()
+}
+
+/// `PEER PORT LOCAL PORT`, as ssh(1) says it.
+fn ssh_connection(text: &str) -> Option<Connection> {
+    let mut words = text.split(' ');
+    let mut word = || words.next();
+    let (peer, port, local) = (word()?, word()?, word()?);
+    Some(Connection {
+        local: ip(local)?,
+        peer: ip(peer)?,
+        port: port.parse().ok()?,
+    })
+}
+
+/// An address, of one link (`fe80::1%eth0`) too.
+fn ip(text: &str) -> Option<IpAddr> {
+    let text = text.split_once('%').map_or(text, |(address, _)| address);
+    text.parse().ok().map(|ip: IpAddr| ip.to_canonical())
+}
+
+/// A line of `/proc/net/tcp` or `tcp6` (proc_pid_net(5)): the socket's inode and the
+/// connection, if it stands.
+fn established(line: &str) -> Option<(u64, Connection)> {
+    const ESTABLISHED: &str = "01";
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [_, local, peer, ESTABLISHED, _, _, _, _, _, inode, ..] = words.as_slice() else {
+        return None;
+    };
+    let (local, _) = end(local)?;
+    let (peer, port) = end(peer)?;
+    Some((inode.parse().ok()?, Connection { local, peer, port }))
+}
+
+/// `ADDRESS:PORT` in hexadecimal, the address as words of this machine's byte order.
+fn end(text: &str) -> Option<(IpAddr, u16)> {
+    let (address, port) = text.split_once(':')?;
+    let mut bytes = Vec::new();
+    for at in (0..address.len()).step_by(8) {
+        let word = u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?;
+        bytes.extend(word.to_ne_bytes());
+    }
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let ip = match <[u8; 4]>::try_from(bytes.as_slice()) {
+        Ok(four) => IpAddr::from(four),
+        Err(_) => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?)),
+    };
+    Some((ip.to_canonical(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_connection_is_read_from_the_kernels_table() {
+        let line = "   2: 070200C0:0016 010200C0:D431 01 00000000:00000000 02:0009C5A4 00000000     0        0 7311 4 0 20 4 30 10 -1";
+        let connection = Connection {
+            local: "192.0.2.7".parse().unwrap(),
+            peer: "192.0.2.1".parse().unwrap(),
+            port: 54321,
+        };
+        assert_eq!(established(line), Some((7311, connection)));
+        assert_eq!(established(&line.replace(" 01 0", " 0A 0")), None);
+        let six = line
+            .replace("070200C0", "B80D0120000010000000000007000000")
+            .replace("010200C0", "0000000000000000FFFF0000010200C0");
+        let (_, six) = established(&six).unwrap();
+        assert_eq!(six.local, "2001:db8:10::7".parse::<IpAddr>().unwrap());
+        assert_eq!(six.peer, connection.peer);
+    }
+
+    #[test]
+    fn a_connection_is_read_from_the_environment() {
+        let said = ssh_connection("fe80::1%eth0 50022 fe80::2%eth0 22").unwrap();
+        assert_eq!(said.peer, "fe80::1".parse::<IpAddr>().unwrap());
+        assert_eq!(said.port, 50022);
+        assert_eq!(ssh_connection("UNKNOWN 65535 UNKNOWN 65535"), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! The guard: whether changes that are going to be made take away the link by which the
+//! caller is connected. Nobody is stopped where nobody is logged in above the call, as at
+//! boot.
+
+use std::collections::BTreeSet;
+
+use super::up::planned;
+use super::{Call, asked, complain, conf, have, look_on, report, with_checked};
+use crate::exit;
+use crate::kernel::Kernel;
+use crate::kernel::callers::{Callers, Connection, callers};
+use crate::model::build::Want;
+use crate::model::{LinkAt, State, Where};
+use crate::name::NetnsName;
+use crate::place::Asked;
+use crate::plan::{Change, Rest, Step, plan};
+
+/// A link that carries the caller, and is going to be moved.
+struct Cut {
+    link: LinkAt,
+    carries: Carries,
+    asked: Option<std::sync::Arc<Asked>>,
+}
+
+enum Carries {
+    Connection(Connection),
+    DefaultRoute,
+}
+
+/// As `with_settings`, but nothing is done with the first while one of them would move
+/// the caller's own connection.
+pub fn with_settings(call: &Call, rest: Rest, act: impl FnMut(&Want) -> u8) -> u8 {
+    with_checked(call, |wants| stops(call, wants, rest), act)
+}
+
+/// The exit code, if one of them is not to be done.
+fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
+    let callers = callers();
+    if call.moves_my_connection || !callers.logged_in {
+        return None;
+    }
+    let mut stopped = None;
+    for want in wants.iter().filter(|want| !want.moves_my_connection) {
+        // Why it cannot be planned is said when it is tried
+        let Ok((_, _, changes)) = planned(want, rest) else {
+            continue;
+        };
+        if let Some(cut) = cut(&want.name, &changes, &callers) {
+            stopped = Some(refuse(&want.name, &cut));
+        }
+    }
+    stopped
+}
+
+/// The exit code, if it is not to be taken down.
+pub fn stops_down(call: &Call, name: &NetnsName) -> Option<u8> {
+    let callers = callers();
+    if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
+        return None;
+    }
+    let changes = planned_down(name)?;
+    cut(name, &changes, &callers).map(|cut| refuse(name, &cut))
+}
+
+/// What is said of a plan, if who asks for it would be stopped.
+pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
+    let callers = callers();
+    if call.moves_my_connection || want.moves_my_connection || !callers.logged_in {
+        return;
+    }
+    if let Some(cut) = cut(&want.name, changes, &callers) {
+        complain(&lines(&want.name, &cut), exit::DONE);
+    }
+}
+
+fn refuse(name: &NetnsName, cut: &Cut) -> u8 {
+    let mut lines = lines(name, cut);
+    lines.push(format!("{name}: nothing was changed"));
+    complain(&lines, exit::WRONG)
+}
+
+/// `down` needs no settings, and heeds this one where it can be read.
+fn is_allowed(call: &Call, name: &NetnsName) -> bool {
+    let Ok(settings) = conf::read(&call.conf_dir, name) else {
+        return false;
+    };
+    let setting = settings.get("netns_move_my_connection");
+    setting.is_some_and(|setting| setting.whole().text == "yes")
+}
+
+fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
+    let (journal, mut kernel) = look_on(name).ok()?;
+    let nothing = journal.with_returns(State::default());
+    let have = have::look(&mut kernel, &asked(&nothing, &journal), &journal).ok()?;
+    plan(&nothing, &have, &journal, Rest::Goes).ok()
+}
+
+/// The first of the changes that takes away a link that carries the caller.
+fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
+    if !changes.iter().any(|change| is_taking(&change.step)) {
+        return None;
+    }
+    let mut kernel = Kernel::new(name.clone()).ok()?;
+    let mut carried = Vec::new();
+    for connection in &callers.connections {
+        let links = kernel.carriers(connection).unwrap_or_default();
+        carried.push((links, Carries::Connection(*connection)));
+    }
+    if carried.is_empty() {
+        let links = kernel.carriers_of_default().unwrap_or_default();
+        carried.push((links, Carries::DefaultRoute));
+    }
+    for (links, carries) in carried {
+        for change in changes {
+            if let Some(link) = taken(&change.step, &links) {
+                return Some(Cut {
+                    link,
+                    carries,
+                    asked: change.asked.clone(),
+                });
+            }
+        }
+    }
+    None
+}
+
+fn is_taking(step: &Step) -> bool {
+    matches!(step, Step::MoveLink(..) | Step::DelLink(_) | Step::DelNetns)
+}
+
+/// Which of these links the step takes from where it is.
+fn taken(step: &Step, links: &BTreeSet<LinkAt>) -> Option<LinkAt> {
+    match step {
+        Step::MoveLink(link, _) | Step::DelLink(link) => links.get(link).cloned(),
+        Step::DelNetns => links.iter().find(|link| link.at == Where::Inside).cloned(),
+        _ => None,
+    }
+}
+
+fn lines(name: &NetnsName, cut: &Cut) -> Vec<String> {
+    let Cut {
+        link,
+        carries,
+        asked,
+    } = cut;
+    let who = match asked {
+        Some(asked) => format!("{}: {} moves", asked.place, asked.setting),
+        None => format!("{name}: it would take away"),
+    };
+    let link = &link.name;
+    let wrong = match carries {
+        Carries::Connection(Connection { local, peer, port }) => {
+            format!("{link}, which carries your own connection from {peer} port {port} to {local}")
+        }
+        Carries::DefaultRoute => format!(
+            "{link}, which all default routes of the host go out by, and you are logged in, by \
+             what connection cannot be told"
+        ),
+    };
+    let remedy = "log in another way, or add --yes-move-my-connection".into();
+    vec![report::printable(&format!("{who} {wrong}")), remedy]
+}
