@@ -80,6 +80,15 @@ fn every_example_is_right() {
         .split_inclusive('\n')
         .skip_while(|l| l.starts_with(['#', '\n']))
         .collect();
+    // Each is made beside what people type
+    let recipes = text("tests/recipes.rs") + &text("tests/vm/recipes.sh");
+    for (name, _) in &readme {
+        let made = [
+            format!("readme(\"{name}\")"),
+            format!("# /etc/conf.d/netns.{name}\""),
+        ];
+        assert!(made.iter().any(|text| recipes.contains(text)), "{name}");
+    }
     assert_eq!(readme[0], ("mgmt".to_string(), example));
 }
 

@@ -20,6 +20,9 @@ use far::{dump, in_netns, same, setup};
 use serde_json::{Value, json};
 use tree::text;
 
+/// How many lines of settings a recipe may take.
+const LINES: usize = 12;
+
 /// What somebody does by hand today.
 struct Recipe {
     netns: &'static str,
@@ -44,7 +47,7 @@ impl Recipe {
     #[track_caller]
     fn make(&self) -> Made {
         let lines = self.settings.lines().count();
-        assert!(lines <= 12, "{lines} lines:\n{}", self.settings);
+        assert!(lines <= LINES, "{lines} lines:\n{}", self.settings);
         let made = Made {
             ours: self.sandbox(),
             planned: self.sandbox(),
@@ -223,6 +226,16 @@ fn a_veth_with_a_default_route_and_masquerading_and_a_port_that_leads_inside() {
         // Outside, the host is seen, and not the namespace; inside, who asks
         assert_eq!(ask(sandbox, "web", "192.0.2.1:80"), "far 192.0.2.7");
         assert_eq!(ask(sandbox, "far", "192.0.2.7:8080"), "web 192.0.2.1");
+    }
+    // By hand the host has become a router, for whoever takes it for one. Not by us
+    for sandbox in made.all() {
+        sandbox
+            .sh("ip -n far route add 10.8.0.0/24 via 192.0.2.7")
+            .ok();
+    }
+    assert_eq!(ask(&made.by_hand, "far", "10.8.0.2:80"), "web 192.0.2.1");
+    for sandbox in [&made.ours, &made.planned] {
+        assert_eq!(ask(sandbox, "far", "10.8.0.2:80"), "");
     }
 }
 
