@@ -8,7 +8,7 @@ use std::path::Path;
 use rtnetlink::packet_route::link::LinkMessage;
 
 use super::events::attribute;
-use super::look::all_links;
+use super::questions::all_links;
 use super::{Kernel, Refusal, netns, read};
 use crate::model::{Card, Kind, Link, State, Where};
 use crate::name::LinkName;
@@ -62,8 +62,7 @@ impl Kernel {
         let inside = named || self.source.is_some();
         let places = [Where::Host, Where::Inside];
         for at in places.into_iter().take(1 + usize::from(inside)) {
-            let handle = self.handle(&at)?;
-            let messages = self.runtime.block_on(all_links(&handle))?;
+            let messages = all_links(self.requests(&at)?)?;
             for message in &messages {
                 if let Some((_, name)) = read::name(message) {
                     let card = card(message, &at, &name);

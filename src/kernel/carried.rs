@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
-use futures_util::{StreamExt, TryStreamExt};
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::callers::Connection;
-use super::look::all_links;
+use super::questions::{addresses_of, all_links};
 use super::{Kernel, Refusal, read};
 use crate::model::{LinkAt, Where};
 
@@ -49,21 +48,19 @@ impl Kernel {
     /// The one link of the host that all its default routes go out by, and those below it;
     /// nothing, if there are several.
     pub fn carriers_of_default(&mut self) -> Result<BTreeSet<LinkAt>, Refusal> {
-        let handle = self.socket(&Where::Host)?.handle.clone();
-        let links: BTreeSet<u32> = self.runtime.block_on(async {
-            let mut links = BTreeSet::new();
-            for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-                let mut request = RouteMessage::default();
-                request.header.address_family = family;
-                let mut reply = handle.route().get(request).execute().boxed_local();
-                while let Some(message) = reply.try_next().await? {
-                    if is_default(&message) {
-                        links.extend(links_of(&message));
-                    }
+        let requests = self.requests(&Where::Host)?;
+        let mut links = BTreeSet::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut request = RouteMessage::default();
+            request.header.address_family = family;
+            for answer in requests.dump(RouteNetlinkMessage::GetRoute(request))? {
+                if let RouteNetlinkMessage::NewRoute(message) = answer
+                    && is_default(&message)
+                {
+                    links.extend(links_of(&message));
                 }
             }
-            Ok::<_, Refusal>(links)
-        })?;
+        }
         match links.len() {
             1 => self.with_those_below(&Where::Host, links),
             _ => Ok(BTreeSet::new()),
@@ -71,21 +68,13 @@ impl Kernel {
     }
 
     fn links_with(&mut self, at: &Where, ip: IpAddr) -> Result<BTreeSet<u32>, Refusal> {
-        let handle = self.socket(at)?.handle.clone();
-        self.runtime.block_on(async {
-            let mut links = BTreeSet::new();
-            let mut reply = handle.address().get().execute().boxed_local();
-            while let Some(message) = reply.try_next().await? {
-                let is = |attribute: &AddressAttribute| match attribute {
-                    AddressAttribute::Local(own) | AddressAttribute::Address(own) => *own == ip,
-                    _ => false,
-                };
-                if message.attributes.iter().any(is) {
-                    links.insert(message.header.index);
-                }
-            }
-            Ok(links)
-        })
+        let is = |attribute: &AddressAttribute| match attribute {
+            AddressAttribute::Local(own) | AddressAttribute::Address(own) => *own == ip,
+            _ => false,
+        };
+        let all = addresses_of(self.requests(at)?, 0)?;
+        let with = all.iter().filter(|m| m.attributes.iter().any(is));
+        Ok(with.map(|message| message.header.index).collect())
     }
 
     /// By which link a packet to `peer` goes out; nothing, if there is no way.
@@ -110,11 +99,15 @@ impl Kernel {
                 .attributes
                 .push(RouteAttribute::Source(local.into()));
         }
-        let handle = self.socket(at)?.handle.clone();
-        let mut reply = handle.route().get(request).execute().boxed_local();
-        let found = self.runtime.block_on(reply.try_next());
-        let found = found.ok().flatten();
-        Ok(found.iter().flat_map(links_of).collect())
+        let found = self
+            .requests(at)?
+            .get(RouteNetlinkMessage::GetRoute(request));
+        Ok(match found {
+            Ok(Some(RouteNetlinkMessage::NewRoute(route))) => {
+                links_of(&route).into_iter().collect()
+            }
+            _ => BTreeSet::new(),
+        })
     }
 
     fn with_those_below(
@@ -122,8 +115,7 @@ impl Kernel {
         at: &Where,
         mut links: BTreeSet<u32>,
     ) -> Result<BTreeSet<LinkAt>, Refusal> {
-        let handle = self.socket(at)?.handle.clone();
-        let there = self.runtime.block_on(all_links(&handle))?;
+        let there = all_links(self.requests(at)?)?;
         loop {
             let known = links.len();
             for link in &there {

@@ -44,8 +44,7 @@ impl Kernel {
         if ports.is_empty() {
             return Ok(());
         }
-        let handle = self.socket(&Where::Host)?.handle.clone();
-        let own = self.runtime.block_on(addresses(&handle))?;
+        let own = addresses(self.requests(&Where::Host)?)?;
         let own: BTreeSet<IpAddr> = own.into_iter().map(|(ip, _)| ip).collect();
         let led = |flow: &Flow| {
             let here = |p: &&&&Publish| p.host.map_or(own.contains(&flow.to), |h| h == flow.to);

@@ -4,10 +4,14 @@
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo};
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, Prop,
+};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
-use super::look::{self, link_named};
+use super::questions::{self, link_named};
+use super::requests::How;
 use super::{Kernel, Refusal, options};
 use crate::model::link_types::Below;
 use crate::model::{Kind, Link, LinkAt, Made, Where};
@@ -23,10 +27,8 @@ impl Kernel {
         what: impl FnOnce(Message) -> Message,
     ) -> Result<(), Refusal> {
         let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
-        let handle = self.handle(&link.at)?;
-        Ok(self
-            .runtime
-            .block_on(handle.link().change(message).execute())?)
+        let message = RouteNetlinkMessage::NewLink(message);
+        self.requests(&link.at)?.tell(message, How::Change)
     }
 
     /// Change what is special to its type.
@@ -58,10 +60,8 @@ impl Kernel {
             }
             _ => return Err(std::io::Error::from(Errno::EOPNOTSUPP).into()),
         };
-        let handle = self.handle(home)?;
-        Ok(self
-            .runtime
-            .block_on(handle.link().add(message.build()).execute())?)
+        let message = RouteNetlinkMessage::NewLink(message.build());
+        self.requests(home)?.tell(message, How::Add)
     }
 
     /// Where a link is made from, and its message so far. Tunnels of IPv4 belong to the
@@ -74,8 +74,7 @@ impl Kernel {
     ) -> Result<(&'a Where, Message), Refusal> {
         if made.born != link.at && made.is_said_whole() {
             let born = self.socket(&made.born)?.netns.as_raw_fd();
-            let handle = self.handle(&link.at)?;
-            let number = self.runtime.block_on(look::nsid_made(handle, born))?;
+            let number = questions::nsid_made(self.requests(&link.at)?, born)?;
             let message = self.described(link, &link.at)?;
             let from = LinkAttribute::LinkNetNsId(number);
             return Ok((&link.at, message.append_extra_attribute(from)));
@@ -113,28 +112,32 @@ impl Kernel {
     }
 
     pub(super) fn add_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), Refusal> {
-        let index = self.index(link)?;
-        let request = self.handle(&link.at)?.link().property_add(index);
-        let request = request.alt_ifname(&[name.as_str()]);
-        Ok(self.runtime.block_on(request.execute())?)
+        let message = RouteNetlinkMessage::NewLinkProp(self.property(link, name)?);
+        self.requests(&link.at)?.tell(message, How::Add)
     }
 
     pub(super) fn del_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), Refusal> {
-        let index = self.index(link)?;
-        let request = self.handle(&link.at)?.link().property_del(index);
-        let request = request.alt_ifname(&[name.as_str()]);
-        Ok(self.runtime.block_on(request.execute())?)
+        let message = RouteNetlinkMessage::DelLinkProp(self.property(link, name)?);
+        self.requests(&link.at)?.tell(message, How::Change)
+    }
+
+    fn property(&mut self, link: &LinkAt, name: &Altname) -> Result<LinkMessage, Refusal> {
+        let mut message = LinkMessage::default();
+        message.header.index = self.index(link)?;
+        let names = vec![Prop::AltIfName(name.to_string())];
+        message.attributes = vec![LinkAttribute::PropList(names)];
+        Ok(message)
     }
 
     /// Gone already is deleted: of a veth, the other end can have taken it along.
     pub(super) fn del_link(&mut self, link: &LinkAt) -> Result<(), Refusal> {
-        let handle = self.handle(&link.at)?;
-        match self.runtime.block_on(link_named(&handle, &link.name))? {
-            Some(found) => Ok(self
-                .runtime
-                .block_on(handle.link().del(found.header.index).execute())?),
-            None => Ok(()),
-        }
+        let requests = self.requests(&link.at)?;
+        let Some(found) = link_named(requests, &link.name)? else {
+            return Ok(());
+        };
+        let mut message = LinkMessage::default();
+        message.header.index = found.header.index;
+        requests.tell(RouteNetlinkMessage::DelLink(message), How::Change)
     }
 }
 

@@ -6,14 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 
-use futures_util::{StreamExt, TryStreamExt};
-use rtnetlink::Handle;
-use rtnetlink::packet_core::{NLM_F_ACK, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use rtnetlink::packet_route::link::LinkMessage;
-use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use super::questions::{addresses_of, all_links, link_at, link_named, nsid, unless_gone};
 use super::read::{self, Names};
 use super::{About, Kernel, Refusal, cards, files, netns};
 use crate::model::{LinkAt, State, Sysctl, Where};
@@ -32,11 +29,6 @@ impl Kernel {
     /// What is there: the namespace, and what else is asked about. A namespace without a
     /// link that is up is asked for what it may have taken over from the host, too.
     pub fn look(&mut self, about: &About) -> Result<State, Refusal> {
-        let seen = self.look_at(about);
-        self.unless_broken(seen)
-    }
-
-    fn look_at(&mut self, about: &About) -> Result<State, Refusal> {
         let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
         let mut state = State {
             netns,
@@ -106,17 +98,15 @@ impl Kernel {
 
     /// All links of a namespace, or those of these names that are there.
     fn view(&mut self, at: &Where, asked: Option<Vec<&LinkName>>) -> Result<View, Refusal> {
-        let handle = self.socket(at)?.handle.clone();
-        let mut links = self.runtime.block_on(async {
-            let Some(asked) = asked else {
-                return all_links(&handle).await;
-            };
-            let mut links = Vec::new();
-            for name in asked {
-                links.extend(link_named(&handle, name).await?);
+        let mut links = Vec::new();
+        match asked {
+            None => links = all_links(self.requests(at)?)?,
+            Some(asked) => {
+                for name in asked {
+                    links.extend(link_named(self.requests(at)?, name)?);
+                }
             }
-            Ok(links)
-        })?;
+        }
         let mut names: Names = links.iter().filter_map(read::name).collect();
         let indexes = names.iter().map(|(index, name)| {
             let (at, name) = (at.clone(), name.clone());
@@ -127,7 +117,7 @@ impl Kernel {
         let masters: Vec<u32> = links.iter().filter_map(read::master).collect();
         for master in masters {
             if !names.contains_key(&master) {
-                let link = self.runtime.block_on(link_at(&handle, master))?;
+                let link = link_at(self.requests(at)?, master)?;
                 names.extend(link.as_ref().and_then(read::name));
                 links.extend(link);
             }
@@ -153,8 +143,7 @@ impl Kernel {
         }
         for other in views.iter().filter(|other| other.at != view.at) {
             let fd = self.socket(&other.at)?.netns.as_raw_fd();
-            let handle = self.socket(&view.at)?.handle.clone();
-            let number = self.runtime.block_on(nsid(handle, fd))?;
+            let number = nsid(self.requests(&view.at)?, fd)?;
             others.extend(number.map(|n| (Some(n), (&other.at, &other.names))));
         }
         Ok(others)
@@ -162,23 +151,18 @@ impl Kernel {
 
     /// By the index of their link, in the kernel's order.
     fn addresses(&mut self, view: &View) -> Result<read::Addresses, Refusal> {
-        let handle = self.socket(&view.at)?.handle.clone();
         let inside = view.at == Where::Inside;
-        self.runtime.block_on(async {
-            let mut found = read::Addresses::new();
-            let links: Vec<u32> = view.links.iter().map(|link| link.header.index).collect();
-            for index in if inside { vec![0] } else { links } {
-                let mut request = handle.address().get();
-                request.message_mut().header.index = index;
-                let mut reply = request.execute().boxed_local();
-                while let Some(message) = reply.try_next().await? {
-                    let index = message.header.index;
-                    let address = read::address(&message, !inside).map(At::nobody);
-                    found.entry(index).or_default().extend(address);
-                }
+        let requests = self.requests(&view.at)?;
+        let mut found = read::Addresses::new();
+        let links: Vec<u32> = view.links.iter().map(|link| link.header.index).collect();
+        for index in if inside { vec![0] } else { links } {
+            for message in addresses_of(requests, index)? {
+                let index = message.header.index;
+                let address = read::address(&message, !inside).map(At::nobody);
+                found.entry(index).or_default().extend(address);
             }
-            Ok(found)
-        })
+        }
+        Ok(found)
     }
 
     /// All of the namespace, elsewhere those of these links.
@@ -187,7 +171,6 @@ impl Kernel {
         view: &View,
         routed: &BTreeSet<LinkAt>,
     ) -> Result<Vec<At<crate::model::Route>>, Refusal> {
-        let handle = self.socket(&view.at)?.handle.clone();
         let inside = view.at == Where::Inside;
         let is_routed = |name: &LinkName| {
             let mut there = routed.iter().filter(|link| link.at == view.at);
@@ -195,103 +178,25 @@ impl Kernel {
         };
         let links = view.names.iter().filter(|(_, name)| is_routed(name));
         let links: Vec<u32> = links.map(|(index, _)| *index).collect();
-        self.runtime.block_on(async {
-            let mut found = Vec::new();
-            for family in [AddressFamily::Inet, AddressFamily::Inet6] {
-                for index in if inside { vec![0] } else { links.clone() } {
-                    let mut request = RouteMessage::default();
-                    request.header.address_family = family;
-                    if index != 0 {
-                        request.attributes.push(RouteAttribute::Oif(index));
-                    }
-                    let mut reply = handle.route().get(request).execute().boxed_local();
-                    while let Some(message) = reply.try_next().await? {
-                        // Without IPv6 in the kernel, all families answer for it
-                        if message.header.address_family == family {
-                            let route = read::route(&message, &view.at, &view.names);
-                            found.extend(route.map(At::nobody));
-                        }
-                    }
+        let requests = self.requests(&view.at)?;
+        let mut found = Vec::new();
+        for index in if inside { &[0][..] } else { &links } {
+            // Of all families at once
+            let mut request = RouteMessage::default();
+            if *index != 0 {
+                request.attributes.push(RouteAttribute::Oif(*index));
+            }
+            let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
+            for message in unless_gone(routes)? {
+                if let RouteNetlinkMessage::NewRoute(message) = message
+                    && [AddressFamily::Inet, AddressFamily::Inet6]
+                        .contains(&message.header.address_family)
+                {
+                    let route = read::route(&message, &view.at, &view.names);
+                    found.extend(route.map(At::nobody));
                 }
             }
-            Ok(found)
-        })
-    }
-}
-
-pub(super) async fn all_links(handle: &Handle) -> Result<Vec<LinkMessage>, Refusal> {
-    Ok(handle.link().get().execute().try_collect().await?)
-}
-
-/// A link by its name, if there is one.
-pub(super) async fn link_named(
-    handle: &Handle,
-    name: &LinkName,
-) -> Result<Option<LinkMessage>, Refusal> {
-    first(handle.link().get().match_name(name.as_str()).execute()).await
-}
-
-/// A link by its index, if there is one.
-pub(super) async fn link_at(handle: &Handle, index: u32) -> Result<Option<LinkMessage>, Refusal> {
-    first(handle.link().get().match_index(index).execute()).await
-}
-
-async fn first(
-    reply: impl futures_util::Stream<Item = Result<LinkMessage, rtnetlink::Error>>,
-) -> Result<Option<LinkMessage>, Refusal> {
-    match reply.boxed_local().try_next().await.map_err(Refusal::from) {
-        Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => Ok(None),
-        answer => answer,
-    }
-}
-
-/// The number that a namespace has in another, which is given one if it has none there
-/// (RTM_NEWNSID).
-pub(super) async fn nsid_made(mut handle: Handle, netns: i32) -> Result<i32, Refusal> {
-    if let Some(number) = nsid(handle.clone(), netns).await? {
-        return Ok(number);
-    }
-    let mut message = NsidMessage::default();
-    // -1: whatever is free
-    message.attributes = vec![
-        NsidAttribute::Fd(netns.cast_unsigned()),
-        NsidAttribute::Id(-1),
-    ];
-    let mut request = NetlinkMessage::from(RouteNetlinkMessage::NewNsId(message));
-    request.header.flags = NLM_F_REQUEST | NLM_F_ACK;
-    let mut reply = handle.request(request)?;
-    while let Some(answer) = reply.next().await {
-        if let NetlinkPayload::Error(no) = answer.payload
-            && no.code.is_some()
-        {
-            return Err(rtnetlink::Error::NetlinkError(no).into());
         }
+        Ok(found)
     }
-    let number = nsid(handle, netns).await?;
-    number.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound).into())
-}
-
-/// The number that a namespace has in another (RTM_GETNSID), if it has one there.
-async fn nsid(mut handle: Handle, netns: i32) -> Result<Option<i32>, Refusal> {
-    let mut message = NsidMessage::default();
-    message.attributes = vec![NsidAttribute::Fd(netns.cast_unsigned())];
-    let mut request = NetlinkMessage::from(RouteNetlinkMessage::GetNsId(message));
-    request.header.flags = NLM_F_REQUEST;
-    let mut reply = handle.request(request)?;
-    while let Some(answer) = reply.next().await {
-        match answer.payload {
-            NetlinkPayload::Error(no) => return Err(rtnetlink::Error::NetlinkError(no).into()),
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewNsId(message)) => {
-                return Ok(message
-                    .attributes
-                    .iter()
-                    .find_map(|attribute| match attribute {
-                        NsidAttribute::Id(id) if *id >= 0 => Some(*id),
-                        _ => None,
-                    }));
-            }
-            _ => {}
-        }
-    }
-    Ok(None)
 }

@@ -4,15 +4,15 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use rtnetlink::Handle;
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
     RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
 };
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::look::link_named;
+use super::questions::link_named;
+use super::requests::How;
 use super::{Kernel, Refusal, files, netns};
 use crate::model::route::Preference;
 use crate::model::{Address, LinkAt, Route, RouteKind, Where};
@@ -26,7 +26,7 @@ impl Kernel {
         if let Step::DelNetns | Step::DelOther(_) | Step::DelLink(_) | Step::MoveLink(..) = step {
             self.indexes.clear();
         }
-        self.unless_broken(done)
+        done
     }
 
     fn make_it(&mut self, step: &Step) -> Result<(), Refusal> {
@@ -89,16 +89,11 @@ impl Kernel {
         }
     }
 
-    pub(super) fn handle(&mut self, at: &Where) -> Result<Handle, Refusal> {
-        Ok(self.socket(at)?.handle.clone())
-    }
-
     pub(super) fn index(&mut self, link: &LinkAt) -> Result<u32, Refusal> {
         if let Some(index) = self.indexes.get(link) {
             return Ok(*index);
         }
-        let handle = self.handle(&link.at)?;
-        let found = self.runtime.block_on(link_named(&handle, &link.name))?;
+        let found = link_named(self.requests(&link.at)?, &link.name)?;
         let found = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
         self.indexes.insert(link.clone(), found.header.index);
         Ok(found.header.index)
@@ -106,13 +101,8 @@ impl Kernel {
 
     fn add_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), Refusal> {
         let index = self.index(link)?;
-        let mut request = self.handle(&link.at)?.address().add(index, address.ip(), 0);
-        *request.message_mut() = address_message(index, address);
-        match self
-            .runtime
-            .block_on(request.execute())
-            .map_err(Refusal::from)
-        {
+        let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
+        match self.requests(&link.at)?.tell(message, How::Add) {
             // The kernel has put it there itself in the meantime
             Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
             answer => answer,
@@ -122,36 +112,23 @@ impl Kernel {
     /// Gone already is deleted: with the first address of a network go its others.
     fn del_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), Refusal> {
         let index = self.index(link)?;
-        let request = self
-            .handle(&link.at)?
-            .address()
-            .del(address_message(index, address));
-        match self
-            .runtime
-            .block_on(request.execute())
-            .map_err(Refusal::from)
-        {
+        let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
+        match self.requests(&link.at)?.tell(message, How::Change) {
             Err(no) if no.errno.raw_os_error() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(()),
             answer => answer,
         }
     }
 
     fn add_route(&mut self, route: &Route, replace: bool) -> Result<(), Refusal> {
-        let message = self.route_message(route)?;
-        let request = self.handle(&route.at)?.route().add(message);
-        let request = if replace { request.replace() } else { request };
-        Ok(self.runtime.block_on(request.execute())?)
+        let message = RouteNetlinkMessage::NewRoute(self.route_message(route)?);
+        let how = if replace { How::Replace } else { How::Add };
+        self.requests(&route.at)?.tell(message, how)
     }
 
     /// Gone already is deleted: with an address or a link go its routes.
     fn del_route(&mut self, route: &Route) -> Result<(), Refusal> {
-        let message = self.route_message(route)?;
-        let request = self.handle(&route.at)?.route().del(message);
-        match self
-            .runtime
-            .block_on(request.execute())
-            .map_err(Refusal::from)
-        {
+        let message = RouteNetlinkMessage::DelRoute(self.route_message(route)?);
+        match self.requests(&route.at)?.tell(message, How::Change) {
             Err(no) if no.errno.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
             answer => answer,
         }

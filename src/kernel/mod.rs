@@ -23,7 +23,9 @@ mod options;
 mod others;
 mod policy;
 pub mod processes;
+mod questions;
 mod read;
+mod requests;
 mod rules;
 mod settle;
 mod sysctl;
@@ -39,16 +41,12 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns};
 use rtnetlink::packet_core::{ErrorMessage, NlasIterator};
-use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::proto::Connection;
-use rtnetlink::sys::AsyncSocket;
-use rtnetlink::{Handle, MulticastGroup};
-use tokio::runtime::{Builder, Runtime};
-use tokio::task::JoinHandle;
 
 use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
 use crate::state::Birth;
+
+use requests::Requests;
 
 pub use sysctl::SysctlAt;
 
@@ -75,7 +73,6 @@ pub struct About {
 
 /// The namespaces that one namespace's settings have to do with, open for requests.
 pub struct Kernel {
-    runtime: Runtime,
     netns: NetnsName,
     /// The namespace that has been given the name, or is to be.
     source: Option<File>,
@@ -89,50 +86,41 @@ pub struct Kernel {
 /// A namespace, and a netlink socket in it.
 struct Socket {
     netns: File,
-    handle: Handle,
-    connection: JoinHandle<()>,
+    requests: Requests,
 }
 
 impl Kernel {
     /// For the namespace of this name, which need not exist. The namespace of this
     /// process is taken for the host's.
-    pub fn new(netns: NetnsName) -> io::Result<Self> {
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Kernel {
-            runtime,
+    pub fn new(netns: NetnsName) -> Self {
+        Kernel {
             netns,
             source: None,
             sockets: BTreeMap::new(),
             indexes: BTreeMap::new(),
             patience: names::PATIENCE,
-        })
-    }
-
-    /// What came of asking the kernel, if all answers came. When a connection breaks off,
-    /// answers that were waited for seem to be at their end (netlink-proto), and all that
-    /// was asked to be done. All of it is opened anew then.
-    fn unless_broken<T>(&mut self, came: Result<T, Refusal>) -> Result<T, Refusal> {
-        if self.sockets.values().any(|s| s.connection.is_finished()) {
-            self.sockets.clear();
-            return Err(io::Error::other("the connection to the kernel broke off").into());
         }
-        came
     }
 
     /// The socket in a namespace, opened if need be.
-    fn socket(&mut self, at: &Where) -> io::Result<&Socket> {
+    fn socket(&mut self, at: &Where) -> io::Result<&mut Socket> {
         if !self.sockets.contains_key(at) {
             let netns = self.open(at)?;
-            let new = match at {
+            let requests = match at {
                 // Where this thread is: it need not send another one there
-                Where::Host => self.connect_here(&[])?,
-                _ => in_netns(&netns, || self.connect_here(&[]))?,
+                Where::Host => Requests::open()?,
+                _ => in_netns(&netns, Requests::open)?,
             };
-            self.keep(at.clone(), netns, new);
+            self.sockets.insert(at.clone(), Socket { netns, requests });
         }
         self.sockets
-            .get(at)
+            .get_mut(at)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// What asks the kernel in a namespace.
+    fn requests(&mut self, at: &Where) -> io::Result<&mut Requests> {
+        Ok(&mut self.socket(at)?.requests)
     }
 
     fn open(&self, at: &Where) -> io::Result<File> {
@@ -142,46 +130,19 @@ impl Kernel {
         }
     }
 
-    /// A netlink socket opened in a namespace by a thread that joins it and ends.
-    fn connect(&self, netns: &File, groups: &[MulticastGroup]) -> io::Result<(Handle, Events)> {
-        let (connection, handle, events) = in_netns(netns, || self.connect_here(groups))?;
-        self.runtime.spawn(connection);
-        Ok((handle, events))
-    }
-
-    /// A netlink socket in the namespace of the thread that calls this.
-    fn connect_here(&self, groups: &[MulticastGroup]) -> io::Result<New> {
-        let _inside = self.runtime.enter();
-        let mut new = rtnetlink::new_multicast_connection(groups)?;
-        let socket = new.0.socket_mut().socket_mut();
-        socket.set_ext_ack(true)?;
-        socket.set_cap_ack(true)?;
-        socket.set_netlink_get_strict_chk(true)?;
-        Ok(new)
-    }
-
-    fn keep(&mut self, at: Where, netns: File, (connection, handle, _): New) {
-        let connection = self.runtime.spawn(connection);
-        let socket = Socket {
-            netns,
-            handle,
-            connection,
-        };
-        self.sockets.insert(at, socket);
-    }
-
     /// Make the namespace. `note` is told which it is before it has its name. The thread
     /// that is in it anyhow opens the socket.
     pub fn add_netns(
         &mut self,
         note: impl FnOnce(Birth) -> io::Result<()> + Send,
     ) -> Result<(), Refusal> {
-        let new = netns::add(self.netns.as_str(), |birth| {
+        let requests = netns::add(self.netns.as_str(), |birth| {
             note(birth)?;
-            self.connect_here(&[])
+            Requests::open()
         })?;
         let netns = self.open(&Where::Inside)?;
-        self.keep(Where::Inside, netns, new);
+        self.sockets
+            .insert(Where::Inside, Socket { netns, requests });
         Ok(())
     }
 }
@@ -194,15 +155,6 @@ pub fn open(netns: &NetnsName, at: &Where) -> io::Result<File> {
         Where::Host => File::open("/proc/self/ns/net"),
     }
 }
-
-/// A socket, what makes requests of it, and what it is told.
-type New = (Connection<RouteNetlinkMessage>, Handle, Events);
-
-/// What a socket is told without having asked.
-type Events = futures_channel::mpsc::UnboundedReceiver<(
-    rtnetlink::packet_core::NetlinkMessage<RouteNetlinkMessage>,
-    rtnetlink::sys::SocketAddr,
-)>;
 
 /// Do something in a namespace, on a thread that lives no longer than that.
 pub(crate) fn in_netns<T: Send>(
@@ -230,17 +182,11 @@ impl From<io::Error> for Refusal {
     }
 }
 
-impl From<rtnetlink::Error> for Refusal {
-    fn from(error: rtnetlink::Error) -> Self {
-        match error {
-            rtnetlink::Error::NetlinkError(message) => Refusal {
-                errno: message.to_io(),
-                said: said(&message),
-            },
-            other => Refusal {
-                errno: io::Error::other(other.to_string()),
-                said: None,
-            },
+impl From<ErrorMessage> for Refusal {
+    fn from(message: ErrorMessage) -> Self {
+        Refusal {
+            errno: message.to_io(),
+            said: said(&message),
         }
     }
 }

@@ -6,15 +6,14 @@ use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use futures_util::TryStreamExt;
-use rtnetlink::Handle;
-use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::requests::Requests;
 use super::rules::run;
-use super::{Kernel, Refusal, look, read};
+use super::{Kernel, Refusal, questions, read};
 use crate::model::nat::{Family, Host, Nat, Proto, Publish, Uplinks};
 use crate::model::{Table, Where};
 use crate::name::LinkName;
@@ -54,7 +53,7 @@ impl Kernel {
 
     /// How the host is, as far as its part depends on that.
     pub fn host(&mut self, nat: &Nat) -> Result<Host, Refusal> {
-        let handle = self.socket(&Where::Host)?.handle.clone();
+        let requests = self.requests(&Where::Host)?;
         let mut host = Host {
             force_forwarding: fs::exists("/proc/sys/net/ipv6/conf/all/force_forwarding")?,
             ..Host::default()
@@ -62,12 +61,12 @@ impl Kernel {
         let named = match nat.uplinks.as_ref().map(|uplinks| &uplinks.value) {
             Some(Uplinks::Named(named)) => named.clone(),
             _ => {
-                host.default_links = self.runtime.block_on(default_links(&handle))?;
+                host.default_links = default_links(requests)?;
                 Vec::new()
             }
         };
         if nat.publish.iter().any(|p| p.value.host.is_some()) {
-            host.addresses = self.runtime.block_on(addresses(&handle))?;
+            host.addresses = addresses(requests)?;
         }
         let defaults = host.default_links.iter().map(|(_, link)| link);
         let links = defaults.chain(host.addresses.iter().map(|(_, link)| link));
@@ -101,9 +100,8 @@ impl Kernel {
 
     /// The host has a link of this name.
     pub fn host_has(&mut self, name: &LinkName) -> Result<bool, Refusal> {
-        let handle = self.socket(&Where::Host)?.handle.clone();
-        let found = self.runtime.block_on(look::link_named(&handle, name))?;
-        Ok(found.is_some())
+        let requests = self.requests(&Where::Host)?;
+        Ok(questions::link_named(requests, name)?.is_some())
     }
 }
 
@@ -131,7 +129,7 @@ fn bind(address: SocketAddr, proto: Proto) -> io::Result<()> {
     socket.bind(&address.into())
 }
 
-async fn default_links(handle: &Handle) -> Result<Vec<(Family, LinkName)>, Refusal> {
+fn default_links(requests: &mut Requests) -> Result<Vec<(Family, LinkName)>, Refusal> {
     const MAIN: u32 = 254;
     let mut found = Vec::new();
     for (family, of) in [
@@ -141,17 +139,20 @@ async fn default_links(handle: &Handle) -> Result<Vec<(Family, LinkName)>, Refus
         let mut request = RouteMessage::default();
         request.header.address_family = family;
         request.attributes.push(RouteAttribute::Table(MAIN));
-        let mut reply = std::pin::pin!(handle.route().get(request).execute());
-        let mut links = BTreeSet::new();
         // Without a table of this family, the kernel says that there is none
-        while let Ok(Some(route)) = reply.try_next().await {
+        let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
+        let mut links = BTreeSet::new();
+        for message in routes.unwrap_or_default() {
+            let RouteNetlinkMessage::NewRoute(route) = message else {
+                continue;
+            };
             if route.header.destination_prefix_length == 0 && route.header.address_family == family
             {
                 links.extend(links_of(&route));
             }
         }
         for index in links {
-            let link = look::link_at(handle, index).await?;
+            let link = questions::link_at(requests, index)?;
             let name = link.as_ref().and_then(read::name);
             found.extend(name.map(|(_, name)| (of, name)));
         }
@@ -175,10 +176,13 @@ fn links_of(route: &RouteMessage) -> Vec<u32> {
 }
 
 /// The addresses of a namespace, each with its link.
-pub(super) async fn addresses(handle: &Handle) -> Result<Vec<(IpAddr, LinkName)>, Refusal> {
+pub(super) fn addresses(requests: &mut Requests) -> Result<Vec<(IpAddr, LinkName)>, Refusal> {
     let mut found = Vec::new();
-    let mut reply = std::pin::pin!(handle.address().get().execute());
-    while let Some(message) = reply.try_next().await? {
+    let all = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    for message in requests.dump(all)? {
+        let RouteNetlinkMessage::NewAddress(message) = message else {
+            continue;
+        };
         let local = message.attributes.iter().find_map(|a| match a {
             AddressAttribute::Local(ip) => Some(*ip),
             _ => None,
@@ -193,7 +197,7 @@ pub(super) async fn addresses(handle: &Handle) -> Result<Vec<(IpAddr, LinkName)>
     }
     let mut named = Vec::new();
     for (ip, index) in found {
-        let link = look::link_at(handle, index).await?;
+        let link = questions::link_at(requests, index)?;
         let name = link.as_ref().and_then(read::name);
         named.extend(name.map(|(_, name)| (ip, name)));
     }

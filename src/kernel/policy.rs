@@ -1,16 +1,15 @@
 //! Policy rules of the namespace: read, made and deleted (rtnetlink(7), fib_rules in the
 //! kernel's net/core).
 
-use futures_util::TryStreamExt;
 use ipnet::IpNet;
 use nix::errno::Errno;
-use rtnetlink::IpVersion;
 use rtnetlink::packet_core::{DefaultNla, Nla};
-use rtnetlink::packet_route::AddressFamily;
 use rtnetlink::packet_route::rule::{
     RuleAction, RuleAttribute, RuleFlags, RuleHeader, RuleMessage, RulePortRange, RuleUidRange,
 };
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
+use super::requests::How;
 use super::{Kernel, Refusal};
 use crate::model::policy::{Action, Packets};
 use crate::model::{PolicyRule, Where};
@@ -20,32 +19,33 @@ use crate::place::At;
 impl Kernel {
     /// Those that there are; one of a kind that cannot be asked for is left out.
     pub(super) fn policy(&mut self) -> Result<Vec<At<PolicyRule>>, Refusal> {
-        let handle = self.handle(&Where::Inside)?;
-        let mut found = Vec::new();
-        for (version, family) in [
-            (IpVersion::V4, AddressFamily::Inet),
-            (IpVersion::V6, AddressFamily::Inet6),
-        ] {
-            let reply = handle.rule().get(version).execute();
-            let messages: Vec<RuleMessage> = self.runtime.block_on(reply.try_collect())?;
-            // Without IPv6 in the kernel, all families answer for it
-            let messages = messages.iter().filter(|m| m.header.family == family);
-            found.extend(messages.filter_map(read).map(At::nobody));
-        }
-        Ok(found)
+        // Of all families at once
+        let all = RouteNetlinkMessage::GetRule(RuleMessage::default());
+        let found = self.requests(&Where::Inside)?.dump(all)?;
+        let of_ip = |message: RouteNetlinkMessage| match message {
+            RouteNetlinkMessage::NewRule(rule)
+                if [AddressFamily::Inet, AddressFamily::Inet6].contains(&rule.header.family) =>
+            {
+                Some(rule)
+            }
+            _ => None,
+        };
+        let found = found.into_iter().filter_map(of_ip);
+        Ok(found
+            .filter_map(|rule| read(&rule))
+            .map(At::nobody)
+            .collect())
     }
 
     pub(super) fn add_policy(&mut self, rule: &PolicyRule) -> Result<(), Refusal> {
-        let mut request = self.handle(&Where::Inside)?.rule().add();
-        *request.message_mut() = message(rule);
-        Ok(self.runtime.block_on(request.execute())?)
+        let message = RouteNetlinkMessage::NewRule(message(rule));
+        self.requests(&Where::Inside)?.tell(message, How::Add)
     }
 
     /// Gone already is deleted.
     pub(super) fn del_policy(&mut self, rule: &PolicyRule) -> Result<(), Refusal> {
-        let request = self.handle(&Where::Inside)?.rule().del(message(rule));
-        let done = self.runtime.block_on(request.execute());
-        match done.map_err(Refusal::from) {
+        let message = RouteNetlinkMessage::DelRule(message(rule));
+        match self.requests(&Where::Inside)?.tell(message, How::Change) {
             Err(no) if no.errno.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(()),
             answer => answer,
         }

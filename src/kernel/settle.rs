@@ -3,12 +3,15 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::StreamExt;
+use rtnetlink::MulticastGroup;
 use rtnetlink::packet_route::address::AddressFlags;
 use rtnetlink::packet_route::link::LinkFlags;
-use rtnetlink::{Handle, MulticastGroup};
+use tokio::runtime::Builder;
 
-use super::{Kernel, Refusal, read};
+use super::questions::{addresses_of, link_named};
+use super::requests::Requests;
+use super::{Kernel, Refusal, in_netns, read};
 use crate::model::{Address, Link, LinkAt, State, Where};
 use crate::place::At;
 
@@ -25,33 +28,33 @@ impl Kernel {
     /// Wait, `limit` at most, for the IPv6 addresses of the links inside, as far as those
     /// have carrier: without it, the kernel waits for ever.
     pub fn settle(&mut self, want: &State, limit: Duration) -> Result<Settled, Refusal> {
-        let settled = self.wait(want, limit);
-        self.unless_broken(settled)
-    }
-
-    fn wait(&mut self, want: &State, limit: Duration) -> Result<Settled, Refusal> {
         let links: Vec<_> = want.links.iter().filter(waits).collect();
         if links.is_empty() {
             return Ok(Settled::default());
         }
-        let handle = self.socket(&Where::Inside)?.handle.clone();
         let inside = self.open(&Where::Inside)?;
+        let requests = self.requests(&Where::Inside)?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         // Told first, asked then: what changes in between is not missed
-        let (_telling, mut events) = self.connect(&inside, &[MulticastGroup::Ipv6Ifaddr])?;
-        self.runtime.block_on(async {
-            let mut settled = look(&handle, &links).await?;
+        let (connection, _handle, mut events) = in_netns(&inside, || {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[MulticastGroup::Ipv6Ifaddr])
+        })?;
+        runtime.spawn(connection);
+        runtime.block_on(async {
+            let mut settled = look(requests, &links)?;
             let asking = async {
                 while settled.taken.is_empty() && !settled.waiting.is_empty() {
                     if events.next().await.is_none() {
                         return Err(std::io::Error::other("the kernel tells no more").into());
                     }
-                    settled = look(&handle, &links).await?;
+                    settled = look(requests, &links)?;
                 }
                 Ok::<_, Refusal>(())
             };
             match tokio::time::timeout(limit, asking).await {
                 Ok(done) => done.map(|()| settled),
-                Err(_) => look(&handle, &links).await,
+                Err(_) => look(requests, &links),
             }
         })
     }
@@ -62,17 +65,14 @@ fn waits(link: &&Link) -> bool {
     link.at == Where::Inside && link.addresses.iter().any(global)
 }
 
-async fn look(handle: &Handle, links: &[&Link]) -> Result<Settled, Refusal> {
+fn look(requests: &mut Requests, links: &[&Link]) -> Result<Settled, Refusal> {
     let mut settled = Settled::default();
     for link in links {
-        let found = super::look::link_named(handle, &link.name.value).await?;
+        let found = link_named(requests, &link.name.value)?;
         let Some(found) = found.filter(|m| m.header.flags.contains(LinkFlags::LowerUp)) else {
             continue;
         };
-        let mut request = handle.address().get();
-        request.message_mut().header.index = found.header.index;
-        let mut reply = request.execute().boxed_local();
-        while let Some(message) = reply.try_next().await? {
+        for message in addresses_of(requests, found.header.index)? {
             let Some(there) = read::address(&message, false) else {
                 continue;
             };

@@ -89,8 +89,7 @@ pub fn take_over(
     if let Some((change, refusal)) = refused.into_iter().next() {
         return Err(Why::Refused(Box::new(change), refusal).into());
     }
-    *kernel =
-        Kernel::new(want.name.clone()).map_err(|e| Why::Broken("cannot speak to the kernel", e))?;
+    *kernel = Kernel::new(want.name.clone());
     *state = journal.with_returns(want.state.clone());
     prepare(want, state, journal, kernel).map(drop)
 }

@@ -100,7 +100,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     if !changes.iter().any(|change| is_taking(&change.step)) {
         return None;
     }
-    let mut kernel = Kernel::new(name.clone()).ok()?;
+    let mut kernel = Kernel::new(name.clone());
     let mut carried = Vec::new();
     for connection in &callers.connections {
         let links = kernel.carriers(connection).unwrap_or_default();

@@ -187,8 +187,7 @@ fn planned_anew(
     let nothing = journal.with_returns(State::default());
     let have = look(&mut kernel, &asked(&nothing, journal), journal)?;
     let mut all = changes(&nothing, &have, journal, Rest::Goes).map_err(Why::Obstacles)?;
-    let mut kernel =
-        Kernel::new(want.name.clone()).map_err(|e| Why::Broken("cannot speak to the kernel", e))?;
+    let mut kernel = Kernel::new(want.name.clone());
     let forgotten = Journal::default();
     let mut state = nat::whole(want, &forgotten, &mut kernel)?.state;
     attach::look_past(want, &mut state, &mut kernel)?;
