@@ -173,6 +173,8 @@ fn unsafe_code_is_in_five_small_files_and_where_the_c_library_enters() {
             // ioctls of /dev/net/tun, which netlink has no way around
             "src/kernel/tap.rs" => 130,
             "src/kernel/unheld.rs" => 30,
+            // processes by descriptor, of which nix has nothing
+            "src/kernel/pidfd.rs" => 70,
             "src/bin/netns-exec.rs" => 30,
             _ => 0,
         };

@@ -72,6 +72,14 @@ enum VerbArgs {
         #[arg(long)]
         json: bool,
     },
+    /// Name every leak and drift, and what to do (exit code 1)
+    Doctor {
+        #[command(flatten)]
+        names: Names,
+        /// For a program to read
+        #[arg(long)]
+        json: bool,
+    },
     /// Up, then stay: TERM ends it and leaves all as it is, HUP reloads
     Watch(Names),
 }
@@ -109,6 +117,7 @@ fn run(cli: Cli) -> u8 {
         VerbArgs::Watch(names) => (Verb::Watch, names),
         VerbArgs::Plan { names, script } => (Verb::Plan { script }, names),
         VerbArgs::Status { names, json } => (Verb::Status { json }, names),
+        VerbArgs::Doctor { names, json } => (Verb::Doctor { json }, names),
         VerbArgs::Down { names, force, kill } => {
             let inside = match (force, kill) {
                 (_, true) => Inside::Kill,

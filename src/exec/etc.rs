@@ -160,6 +160,18 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
     }
 }
 
+/// An entry that is for /etc, and that nothing there can be bound on: nobody sees it. Without
+/// the twins that names are looked up by, the whole folder is laid over /etc.
+pub fn is_passed_over(entry: &str) -> bool {
+    let known = NOT_FOR_ETC.iter().chain(&NAMES);
+    let missing = |path: Result<Text, Errno>| {
+        let there = path.and_then(|path| lstat(path.as_c()));
+        matches!(there, Err(Errno::ENOENT))
+    };
+    !known.into_iter().any(|known| *known == entry.as_bytes())
+        && missing(Text::of(&[b"/etc/", entry.as_bytes()]))
+}
+
 /// Whether the entry's twin is the same file as the entry.
 pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
     let entry_path = Text::of(&[state::ETC.as_bytes(), b"/", name, b"/", entry]);

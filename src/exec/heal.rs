@@ -39,7 +39,7 @@ pub struct Healed {
 }
 
 /// What every copy is made from: an entry and whether it is a folder.
-type Sources = Vec<(CString, OwnedFd, bool)>;
+pub type Sources = Vec<(CString, OwnedFd, bool)>;
 
 /// Binds again, in each mount namespace that netns-exec made for the namespace of this
 /// name, what is lost of `/etc/netns/NAME`. Those that had lost nothing are not told of.
@@ -55,10 +55,10 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
     let mark = Text::of(&[MARK, name.to_bytes()]).map_err(refused)?;
     let mut healed = Vec::new();
     for processes in by_mounts().map_err(refused)?.into_values() {
-        let Some(first) = processes.iter().find_map(|&pid| marked(pid, mark.as_c())) else {
+        let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
             continue;
         };
-        let told = visit(first, mark.as_c(), sources(name)?);
+        let told = visit(first, mark.as_c(), sources(name)?, bind_again);
         let (entries, failed) = match told {
             Ok(entries) => (entries, None),
             // It ended meanwhile, and lost nothing by that.
@@ -81,7 +81,7 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
 }
 
 /// All processes, by mount namespace, of our user namespace and not of our own mounts.
-fn by_mounts() -> Result<BTreeMap<(u64, u64), Vec<i32>>, Errno> {
+pub(super) fn by_mounts() -> Result<BTreeMap<(u64, u64), Vec<i32>>, Errno> {
     let id = |pid: &str, kind| {
         fs::metadata(format!("/proc/{pid}/ns/{kind}")).map(|of| (of.dev(), of.ino()))
     };
@@ -105,12 +105,27 @@ fn by_mounts() -> Result<BTreeMap<(u64, u64), Vec<i32>>, Errno> {
 }
 
 /// The process, held, if its mounts carry the mark, and bind rather than overlay.
-fn marked(pid: i32, mark: &CStr) -> Option<OwnedFd> {
+pub(super) fn held(pid: i32, mark: &CStr) -> Option<OwnedFd> {
     let process = sys::open_process(pid).ok()?;
     let file = CString::new(format!("/proc/{pid}/mountinfo")).ok()?;
     // Only if it is still there was it that process's.
     let yes = is_marked(&file, mark).ok()? && sys::is_there(process.as_fd());
     yes.then_some(process)
+}
+
+/// Its mounts carry the mark, those of an overlay as well.
+pub(super) fn has_mark(pid: i32, mark: &CStr) -> bool {
+    let mut seen = false;
+    let Ok(file) = CString::new(format!("/proc/{pid}/mountinfo")) else {
+        return false;
+    };
+    let looked = mountinfo::each(&file, |mount| {
+        if mount.point == b"/sys/class" {
+            seen = mountinfo::unescaped(mount.source) == mark.to_bytes();
+        }
+        Ok::<(), Errno>(())
+    });
+    looked.is_ok() && seen
 }
 
 fn is_marked(mountinfo: &CStr, mark: &CStr) -> Result<bool, Errno> {
@@ -127,7 +142,7 @@ fn is_marked(mountinfo: &CStr, mark: &CStr) -> Result<bool, Errno> {
     Ok(seen && !overlay)
 }
 
-fn sources(name: &CStr) -> Result<Sources, Refusal> {
+pub(super) fn sources(name: &CStr) -> Result<Sources, Refusal> {
     let mut sources = Vec::new();
     let Some(folder) = Folder::open(name)? else {
         return Ok(sources);
@@ -140,8 +155,13 @@ fn sources(name: &CStr) -> Result<Sources, Refusal> {
     Ok(sources)
 }
 
-/// What was lost in the process's mount namespace, and is bound again.
-fn visit(process: OwnedFd, mark: &CStr, sources: Sources) -> Result<Vec<String>, Errno> {
+/// What `act` was done with, of what netns-exec has bound, in the process's mount namespace.
+pub(super) fn visit(
+    process: OwnedFd,
+    mark: &CStr,
+    sources: Sources,
+    act: fn(&CStr, &OwnedFd, bool) -> Result<bool, Errno>,
+) -> Result<Vec<String>, Errno> {
     let work = || {
         // A thread that shares its working folder with others may not change mounts.
         unshare(CloneFlags::CLONE_FS)?;
@@ -152,7 +172,7 @@ fn visit(process: OwnedFd, mark: &CStr, sources: Sources) -> Result<Vec<String>,
         }
         let mut bound = Vec::new();
         for (entry, mount, is_folder) in &sources {
-            if bind_again(entry, mount, *is_folder)? {
+            if act(entry, mount, *is_folder)? {
                 bound.push(OsStr::from_bytes(entry.to_bytes()).display().to_string());
             }
         }

@@ -10,6 +10,7 @@ mod etc;
 mod folder;
 mod heal;
 mod join;
+mod marked;
 mod marks;
 mod mountinfo;
 mod names;
@@ -36,7 +37,10 @@ use call::{Asked, Call, To};
 use marks::Before;
 use words::Words;
 
+pub use etc::is_passed_over;
 pub use heal::{Healed, heal};
+pub use marked::{Marked, marked};
+pub use names::is_musl;
 pub use refusal::Refusal;
 pub use sys::hand_down_nothing;
 

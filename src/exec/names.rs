@@ -49,7 +49,7 @@ fn cover(folder: &CStr, mark: &CStr) -> Result<(), Errno> {
 }
 
 /// musl asks none of them about hosts, and only a daemon like nscd about users.
-fn is_musl() -> bool {
+pub fn is_musl() -> bool {
     let arch = std::env::consts::ARCH;
     let loader = format!("/lib/ld-musl-{arch}.so.1");
     let is_there =

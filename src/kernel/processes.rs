@@ -1,16 +1,18 @@
-//! The processes of a namespace, read from `/proc`: who is inside, and ending them.
+//! The processes of a namespace, read from `/proc`: who is inside, and ending them. Who
+//! keeps it alive from outside is `holders`'s.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::netns::Identity;
+use super::pidfd;
+use super::services::Services;
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,38 +21,56 @@ pub struct Process {
     pub pid: i32,
     /// The name of its program, as ps(1) shows it: at most 15 bytes.
     pub name: String,
+    /// Of OpenRC or runit, if one of those has started it.
+    pub service: Option<String>,
+}
+
+impl Process {
+    /// What is to be said of a process, which may have ended.
+    pub fn of(pid: i32, services: &Services) -> Self {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        Process {
+            pid,
+            name: name.trim_end().to_string(),
+            service: services.of(pid),
+        }
+    }
 }
 
 /// The processes with a thread in a namespace, by their ids. Ourselves we never are.
 pub fn inside(netns: Identity) -> io::Result<Vec<Process>> {
+    let inside = all()?.into_iter().filter(|pid| is_inside(*pid, netns));
+    let inside: Vec<i32> = inside.collect();
+    if inside.is_empty() {
+        return Ok(Vec::new());
+    }
+    let services = Services::look();
+    let told = inside.into_iter().map(|pid| Process::of(pid, &services));
+    Ok(told.collect())
+}
+
+/// All process ids, in their order.
+pub(super) fn all() -> io::Result<Vec<i32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
-        let Ok(pid) = entry?.file_name().to_string_lossy().parse::<i32>() else {
-            continue;
-        };
-        if is_inside(pid, netns) {
-            let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-            found.push(Process {
-                pid,
-                name: name.trim_end().to_string(),
-            });
-        }
+        found.extend(entry?.file_name().to_string_lossy().parse::<i32>());
     }
-    found.sort_by_key(|process| process.pid);
+    found.sort_unstable();
     Ok(found)
 }
 
-/// End them: by TERM, and those that live on after `grace` by KILL.
+/// End those that live there: by TERM, and those that live on after `grace` by KILL. A
+/// process of the host's that has but a thread inside is not ended.
 pub fn end(netns: Identity, grace: Duration) -> io::Result<()> {
     for (signal, patience) in [
         (Signal::SIGTERM, grace),
         (Signal::SIGKILL, Duration::from_secs(2)),
     ] {
         let limit = Instant::now() + patience;
-        inside(netns)?
+        living(netns)?
             .iter()
-            .for_each(|process| send(process.pid, netns, signal));
-        while !inside(netns)?.is_empty() {
+            .for_each(|pid| send(*pid, netns, signal));
+        while !living(netns)?.is_empty() {
             if Instant::now() > limit {
                 break;
             }
@@ -60,17 +80,37 @@ pub fn end(netns: Identity, grace: Duration) -> io::Result<()> {
     Ok(())
 }
 
-/// The process is looked at once more: its id can be another's by now.
+fn living(netns: Identity) -> io::Result<Vec<i32>> {
+    let living = all()?.into_iter().filter(|pid| lives_in(*pid, netns));
+    Ok(living.collect())
+}
+
+/// The process is looked at once more, and held meanwhile: its id can be another's by now.
 fn send(pid: i32, netns: Identity, signal: Signal) {
-    let Ok(_held) = File::open(format!("/proc/{pid}")) else {
+    let Ok(held) = pidfd::open(pid) else {
         return;
     };
-    if is_inside(pid, netns) {
-        let _ = kill(Pid::from_raw(pid), signal);
+    if lives_in(pid, netns) {
+        let _ = pidfd::send(&held, signal);
     }
 }
 
-fn is_inside(pid: i32, netns: Identity) -> bool {
+/// Its first thread is there, or has ended and another is.
+fn lives_in(pid: i32, netns: Identity) -> bool {
+    match netns_of(pid) {
+        Some(found) => found == netns,
+        None => is_inside(pid, netns),
+    }
+}
+
+/// The network namespace of a process's first thread, as long as it lives.
+pub fn netns_of(pid: i32) -> Option<Identity> {
+    let found = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// One of its threads is there.
+pub(super) fn is_inside(pid: i32, netns: Identity) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;
     };
@@ -79,6 +119,6 @@ fn is_inside(pid: i32, netns: Identity) -> bool {
         .any(|thread| is(&thread.path().join("ns/net"), netns))
 }
 
-fn is(file: &Path, netns: Identity) -> bool {
+pub(super) fn is(file: &Path, netns: Identity) -> bool {
     fs::metadata(file).is_ok_and(|found| (found.dev(), found.ino()) == netns)
 }

@@ -61,6 +61,12 @@ impl Kernel {
         }
     }
 
+    /// All that nftables has there, as nft(8) lists it.
+    pub fn ruleset_inside(&mut self) -> Result<String, Refusal> {
+        let netns = self.open(&Where::Inside)?;
+        run(&netns, "nft", &["list", "ruleset"], "nft list ruleset", "")
+    }
+
     /// The tables of nftables that there are, as `FAMILY NAME`.
     pub fn tables(&mut self) -> Result<BTreeSet<String>, Refusal> {
         let netns = self.open(&Where::Inside)?;

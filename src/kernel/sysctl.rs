@@ -17,6 +17,13 @@ use crate::place::At;
 pub type SysctlAt = (Where, SysctlKey);
 
 impl Kernel {
+    /// The text of a file of `/proc` that differs from namespace to namespace, such as one of
+    /// `/proc/sys/net` or `/proc/thread-self/net`.
+    pub fn read_inside(&self, file: &str) -> io::Result<String> {
+        let netns = self.open(&Where::Inside)?;
+        in_netns(&netns, || fs::read_to_string(file))
+    }
+
     /// Set a sysctl. A key that is not there is no fault where it may be missing.
     pub(super) fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<(), Refusal> {
         let netns = self.open(&sysctl.at)?;

@@ -12,6 +12,7 @@ use super::{
     ties,
 };
 use crate::exit;
+use crate::kernel::holders::{Holder, holders};
 use crate::kernel::processes::{self, Process};
 use crate::kernel::{Kernel, files, netns};
 use crate::model::State;
@@ -63,15 +64,14 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    match leave_or_end(name, &journal, inside).map(|left| not_clients(left, &journal, &kernel)) {
-        Ok(left) if left.is_empty() => {}
-        Ok(left) if inside == Inside::Refuse => {
-            return complain(&report::still_used(name, &left), exit::REFUSED);
-        }
-        Ok(left) => {
-            let left = report::list(&left);
-            let line = format!("{name}: left behind in it, without links: {left}");
-            complain(&[line], exit::DONE);
+    match leave_or_end(name, &journal, inside) {
+        Ok((left, holders)) => {
+            let left = not_clients(left, &journal, &kernel);
+            if inside == Inside::Refuse && !(left.is_empty() && holders.is_empty()) {
+                let lines = report::still_used(name, &left, &holders);
+                return complain(&lines, exit::REFUSED);
+            }
+            complain(&report::left_behind(name, &left, &holders), exit::DONE);
         }
         Err(e) => return broken(name, "cannot look for its processes", e),
     }
@@ -129,14 +129,20 @@ fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Ve
     left
 }
 
-/// The processes that stay inside, in a namespace that is ours to take away.
-fn leave_or_end(name: &NetnsName, journal: &Journal, inside: Inside) -> io::Result<Vec<Process>> {
+/// The processes that stay inside, and who holds it from outside, of a namespace that is
+/// ours to take away.
+fn leave_or_end(
+    name: &NetnsName,
+    journal: &Journal,
+    inside: Inside,
+) -> io::Result<(Vec<Process>, Vec<Holder>)> {
     let ours = journal.made.netns;
     let Some(identity) = netns::identity(name.as_str())?.filter(|_| ours) else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     };
     if inside == Inside::Kill {
         processes::end(identity, GRACE)?;
     }
-    processes::inside(identity)
+    let holders = holders(identity, name.as_str())?;
+    Ok((processes::inside(identity)?, holders))
 }

@@ -5,6 +5,7 @@ pub mod apply;
 mod asked;
 mod attach;
 mod begin;
+mod doctor;
 mod down;
 mod guard;
 mod have;
@@ -78,6 +79,11 @@ pub enum Verb {
         /// For a program to read.
         json: bool,
     },
+    /// Say what leaks and what drifts.
+    Doctor {
+        /// For a program to read.
+        json: bool,
+    },
     /// Up, then stay: TERM ends it, HUP reloads.
     Watch,
 }
@@ -110,6 +116,7 @@ pub fn run(call: &Call) -> u8 {
         Verb::Down(inside) => each(call, |name| down::down(call, name, *inside)),
         Verb::Status { json: true } => status::json(call),
         Verb::Status { json: false } => each(call, |name| status::text(call, name)),
+        Verb::Doctor { json } => doctor::doctor(call, *json),
         Verb::Check => checked(call).map_or_else(|code| code, |_| exit::DONE),
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
         Verb::Up => guard::with_settings(call, Rest::Stays, |want| up::up(call, want)),

@@ -3,6 +3,7 @@
 //! things are now.
 
 use crate::kernel::Refusal;
+use crate::kernel::holders::Holder;
 use crate::kernel::processes::Process;
 use crate::name::NetnsName;
 use crate::plan::{Change, Obstacle, Step};
@@ -132,24 +133,70 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
     }
 }
 
-/// The processes that keep a namespace from going.
-pub fn still_used(netns: &NetnsName, inside: &[Process]) -> Vec<String> {
-    vec![
-        format!("{netns}: still used by {}", list(inside)),
-        "stop them first, or run netns-setup down --kill to end them, or down --force to leave \
-         them behind without links"
+/// Who keeps a namespace from going: the processes inside, and who holds it from outside.
+pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !inside.is_empty() {
+        lines.push(format!("{netns}: still used by {}", list(inside)));
+    }
+    if !holders.is_empty() {
+        lines.push(format!("{netns}: held from outside by {}", held(holders)));
+    }
+    lines.push(match inside.is_empty() {
+        false => "stop them first, or run netns-setup down --kill to end them, or down --force to \
+                  leave them behind without links"
             .into(),
-    ]
+        true => {
+            "stop or unmount what holds it, or run netns-setup down --force: it loses its name \
+                 and its links, and lives on until they let go"
+                .into()
+        }
+    });
+    lines
 }
 
-/// `2 processes: 812 (dnsmasq), 815 (unbound)`
+/// Who is left, where the namespace goes in spite of them.
+pub fn left_behind(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !inside.is_empty() {
+        let list = list(inside);
+        lines.push(format!("{netns}: left behind in it, without links: {list}"));
+    }
+    if !holders.is_empty() {
+        let held = held(holders);
+        lines.push(format!("{netns}: lives on without a name, held by {held}"));
+    }
+    lines
+}
+
+/// `2 processes: 812 (dnsmasq, service dns), 815 (unbound)`
 pub fn list(processes: &[Process]) -> String {
-    let each: Vec<_> = processes
-        .iter()
-        .map(|p| format!("{} ({})", p.pid, printable(&p.name)))
-        .collect();
+    let each: Vec<_> = processes.iter().map(process).collect();
     let count = counted(each.len(), "process", "processes");
     format!("{count}: {}", each.join(", "))
+}
+
+/// `1 process: 900 (bird) open as descriptor 7`
+fn held(holders: &[Holder]) -> String {
+    let each: Vec<_> = holders.iter().map(holder).collect();
+    let count = counted(each.len(), "process", "processes");
+    format!("{count}: {}", each.join(", "))
+}
+
+/// `900 (bird) open as descriptor 7`
+pub fn holder(holder: &Holder) -> String {
+    let by = printable(&holder.by.to_string());
+    format!("{} {by}", process(&holder.process))
+}
+
+/// `812 (dnsmasq, service dns)`
+pub fn process(process: &Process) -> String {
+    let Process { pid, name, service } = process;
+    let service = service
+        .as_ref()
+        .map(|service| format!(", service {service}"));
+    let told = format!("{name}{}", service.unwrap_or_default());
+    format!("{pid} ({})", printable(&told))
 }
 
 /// `1 process`, `2 processes`

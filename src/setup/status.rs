@@ -2,6 +2,8 @@
 //! from its settings. For people as lines, for programs as JSON; the kernel is asked, not
 //! our memory.
 
+mod foreign;
+
 use serde::Serialize;
 
 use super::apply::Failure;
@@ -19,23 +21,23 @@ use crate::plan::{Change, Journal, Rest, plan};
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
-struct Status {
+pub(super) struct Status {
     name: String,
     /// There is a namespace of this name.
-    exists: bool,
+    pub exists: bool,
     /// netns-setup made it.
     ours: bool,
     /// It was set up whole, and nothing has been said against it since.
-    ready: bool,
+    pub ready: bool,
     links: Vec<LinkStatus>,
     routes: Vec<RouteStatus>,
     processes: usize,
     /// The commands that would make it what its settings say; none if they are wrong.
-    differences: Option<Vec<String>>,
+    pub differences: Option<Vec<String>>,
     /// What keeps those commands from being given.
-    obstacles: Vec<String>,
+    pub obstacles: Vec<String>,
     /// What can keep it from working although it is there.
-    warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -126,7 +128,7 @@ pub fn json(call: &Call) -> u8 {
 }
 
 /// What there is, and the exit code that says how it is.
-fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
+pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
     let (mut journal, mut kernel) = look_on(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
     let (mut want, wrong) = match settings(call, name, &context()) {

@@ -1,0 +1,142 @@
+//! Which service a process belongs to: what OpenRC and runit leave behind of the services
+//! they start, read. A process in, a service's name out, or nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+/// Where OpenRC notes what start-stop-daemon and supervise-daemon have started: a folder
+/// for each service, and in it files of `KEY=VALUE`.
+const DAEMONS: &str = "/run/openrc/daemons";
+
+/// How many ancestors are asked for.
+const GENERATIONS: usize = 64;
+
+/// The daemons that OpenRC has noted, by their process ids.
+#[derive(Debug, Default)]
+pub struct Services {
+    daemons: BTreeMap<i32, String>,
+}
+
+impl Services {
+    /// As they are noted now. Where there is no OpenRC, there are none.
+    pub fn look() -> Self {
+        let mut daemons = BTreeMap::new();
+        for service in fs::read_dir(DAEMONS).into_iter().flatten().flatten() {
+            let name = service.file_name().to_string_lossy().into_owned();
+            for noted in fs::read_dir(service.path()).into_iter().flatten().flatten() {
+                let text = fs::read_to_string(noted.path()).unwrap_or_default();
+                if let Some(pid) = pid_of(&text) {
+                    daemons.insert(pid, name.clone());
+                }
+            }
+        }
+        Services { daemons }
+    }
+
+    /// The daemons of a service, as far as they live.
+    pub fn daemons_of(&self, service: &str) -> Vec<i32> {
+        let alive = |pid: &i32| Path::new(&format!("/proc/{pid}")).exists();
+        let of = self.daemons.iter().filter(|(_, name)| *name == service);
+        of.map(|(pid, _)| *pid).filter(alive).collect()
+    }
+
+    /// The service of a process: its own or an ancestor's.
+    pub fn of(&self, pid: i32) -> Option<String> {
+        let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        if let Some(service) = in_cgroups(&cgroups) {
+            return Some(service);
+        }
+        let mut next = Some(pid);
+        for _ in 0..GENERATIONS {
+            let pid = next.filter(|pid| *pid > 1)?;
+            if let Some(service) = self.daemons.get(&pid) {
+                return Some(service.clone());
+            }
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            if let Some(service) = of_runsv(&command) {
+                return Some(service);
+            }
+            next = parent(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+        }
+        None
+    }
+}
+
+/// The process id in the pid file that a note of OpenRC's names.
+fn pid_of(note: &str) -> Option<i32> {
+    let file = note
+        .lines()
+        .find_map(|line| line.strip_prefix("pidfile="))?;
+    let file = fs::read_to_string(file.trim()).ok()?;
+    file.split_whitespace().next()?.parse().ok()
+}
+
+/// cgroups(7), `/proc/PID/cgroup`: OpenRC makes `openrc.SVC` or `openrc/SVC` of the second
+/// version, and of the first `/SVC` in a hierarchy of its own.
+fn in_cgroups(text: &str) -> Option<String> {
+    let found = text.lines().find_map(in_cgroup);
+    found.filter(|name| !name.is_empty()).map(String::from)
+}
+
+fn in_cgroup(line: &str) -> Option<&str> {
+    let mut parts = line.splitn(3, ':').skip(1);
+    let (hierarchy, path) = (parts.next()?, parts.next()?);
+    if hierarchy == "name=openrc" {
+        return path.strip_prefix('/')?.split('/').next();
+    }
+    if let Some((_, below)) = path.split_once("/openrc/") {
+        return below.split('/').next();
+    }
+    path.split('/')
+        .find_map(|folder| folder.strip_prefix("openrc."))
+}
+
+/// runsv(8) is called with the folder of its service.
+fn of_runsv(command: &[u8]) -> Option<String> {
+    let mut words = command.split(|byte| *byte == 0);
+    let program = words.next()?.rsplit(|byte| *byte == b'/').next()?;
+    let folder = words.next().filter(|_| program == b"runsv")?;
+    let mut parts = folder.rsplit(|byte| *byte == b'/');
+    let name = parts.find(|part| !part.is_empty())?;
+    Some(String::from_utf8_lossy(name).into_owned())
+}
+
+/// proc_pid_stat(5): the fourth word; the second is a name in brackets, with any bytes.
+fn parent(stat: &str) -> Option<i32> {
+    let behind = stat.rsplit_once(')')?.1;
+    behind.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn openrcs_cgroups_name_the_service() {
+        let of = |text| in_cgroups(text);
+        assert_eq!(of("0::/openrc.sshd\n").as_deref(), Some("sshd"));
+        assert_eq!(of("0::/lxc/openrc/sshd/sub\n").as_deref(), Some("sshd"));
+        assert_eq!(
+            of("2:cpu:/\n1:name=openrc:/netns.mgmt\n").as_deref(),
+            Some("netns.mgmt")
+        );
+        assert_eq!(of("1:name=openrc:/\n0::/\n"), None);
+        assert_eq!(of("0::/user.slice/openrcish\n"), None);
+    }
+
+    #[test]
+    fn runsv_names_the_service() {
+        assert_eq!(of_runsv(b"runsv\0sshd\0").as_deref(), Some("sshd"));
+        assert_eq!(
+            of_runsv(b"/usr/bin/runsv\0/etc/sv/dns/\0").as_deref(),
+            Some("dns")
+        );
+        assert_eq!(of_runsv(b"vi\0runsv\0"), None);
+    }
+
+    #[test]
+    fn the_parent_is_behind_any_name() {
+        assert_eq!(parent("12 (a) 9 (b)) S 7 12 12 0"), Some(7));
+    }
+}

@@ -1,0 +1,157 @@
+//! Looking for processes that are not where they belong, or see what they should not: by
+//! the marks that netns-exec leaves, and by what OpenRC notes of its daemons.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use nix::unistd::getpid;
+
+use super::faults::Seen;
+use crate::exec;
+use crate::kernel::holders::holders;
+use crate::kernel::netns::Identity;
+use crate::kernel::processes::{self, Process, netns_of};
+use crate::kernel::services::Services;
+use crate::name::NetnsName;
+use crate::setup::Call;
+
+/// The sockets of name services, below `/run`, and the word of nsswitch.conf(5) by which
+/// they are asked; nscd is asked before that file is looked at.
+const NAME_SERVICES: [(&str, &str); 4] = [
+    ("nscd/socket", ""),
+    ("systemd/resolve/io.systemd.Resolve", "resolve"),
+    ("dbus/system_bus_socket", "resolve"),
+    ("avahi-daemon/socket", "mdns"),
+];
+
+/// All of them.
+pub fn look(
+    call: &Call,
+    name: &NetnsName,
+    identity: Option<Identity>,
+    seen: &mut Seen,
+) -> io::Result<()> {
+    let services = Services::look();
+    marked(name, identity, &services, seen)?;
+    seen.on_host = on_host(call, name, &services);
+    let Some(identity) = identity else {
+        return Ok(());
+    };
+    seen.holders = holders(identity, name.as_str())?;
+    seen.name_services = name_services(processes::inside(identity)?);
+    Ok(())
+}
+
+/// What netns-exec has let in.
+fn marked(
+    name: &NetnsName,
+    identity: Option<Identity>,
+    services: &Services,
+    seen: &mut Seen,
+) -> io::Result<()> {
+    let told = |pid: &i32| Process::of(*pid, services);
+    let c_name = CString::new(name.as_str())?;
+    let marked = exec::marked(&c_name).map_err(|no| io::Error::other(no.to_string()))?;
+    for of in marked {
+        let elsewhere = |pid: &&i32| netns_of(**pid).is_some_and(|at| Some(at) != identity);
+        let gone: Vec<_> = of.processes.iter().filter(elsewhere).map(told).collect();
+        // Who is elsewhere altogether is to be started anew, and has its files again then
+        let stays = gone.len() < of.processes.len();
+        seen.elsewhere.extend(gone);
+        if stays && !of.lost.is_empty() {
+            let lost = of.lost.iter().map(|entry| format!("/etc/{entry}"));
+            let who = of.processes.iter().map(told).collect();
+            seen.lost.push((who, lost.collect()));
+        }
+    }
+    Ok(())
+}
+
+/// The services that are to be inside, and are not.
+fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, String, Process)> {
+    let host = netns_of(getpid().as_raw());
+    let mut found = Vec::new();
+    for file in fs::read_dir(&call.conf_dir).into_iter().flatten().flatten() {
+        let service = file.file_name().to_string_lossy().into_owned();
+        let text = fs::read_to_string(file.path()).unwrap_or_default();
+        let Some(line) = said(&text, name) else {
+            continue;
+        };
+        let place = format!("{}:{line}", file.path().display());
+        for pid in services.daemons_of(&service) {
+            if host.is_some() && netns_of(pid) == host {
+                let process = Process::of(pid, services);
+                found.push((service.clone(), place.clone(), process));
+            }
+        }
+    }
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    found
+}
+
+/// The line that says `netns=NAME`, the last one to say anything of it. These are other
+/// programs' settings, and may be any shell.
+fn said(text: &str, name: &NetnsName) -> Option<usize> {
+    let value = |line: &str| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let value = line.strip_prefix("netns=")?;
+        let end = |c: char| c.is_whitespace() || c == ';' || c == '#';
+        let value = value.split(end).next().unwrap_or_default();
+        Some(value.trim_matches(['"', '\'']).to_string())
+    };
+    let lines = text.lines().enumerate();
+    let said = lines.filter_map(|(number, line)| Some((number + 1, value(line)?)));
+    said.last()
+        .filter(|(_, value)| value == name.as_str())
+        .map(|(number, _)| number)
+}
+
+/// What processes inside can ask, of each mount namespace once.
+fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
+    let mut mounts = BTreeSet::new();
+    let mut found = Vec::new();
+    for process in inside {
+        let root = format!("/proc/{}/root", process.pid);
+        let Ok(of) = fs::metadata(format!("/proc/{}/ns/mnt", process.pid)) else {
+            continue;
+        };
+        if !mounts.insert((of.dev(), of.ino())) {
+            continue;
+        }
+        let switch = fs::read_to_string(format!("{root}/etc/nsswitch.conf")).unwrap_or_default();
+        let hosts = switch.lines().find_map(|line| line.strip_prefix("hosts:"));
+        for (socket, word) in NAME_SERVICES {
+            let asked = match word {
+                "" => !exec::is_musl(),
+                word => hosts.is_some_and(|hosts| hosts.contains(word)),
+            };
+            let bus = socket.starts_with("dbus/");
+            if bus && !fs::exists("/run/systemd/resolve").unwrap_or(false) {
+                continue;
+            }
+            if asked && fs::symlink_metadata(format!("{root}/run/{socket}")).is_ok() {
+                found.push((process.clone(), format!("/run/{socket}")));
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_last_line_that_says_netns_counts() {
+        let of = |text| said(text, &"mgmt".parse().unwrap());
+        assert_eq!(of("a=1\nnetns=\"mgmt\" # inside\n"), Some(2));
+        assert_eq!(of("export netns='mgmt'; b=2\n"), Some(1));
+        assert_eq!(of("netns=mgmt\nnetns=\n"), None);
+        assert_eq!(of("#netns=mgmt\nmy_netns=mgmt\nnetns=mgmt2\n"), None);
+    }
+}

@@ -1,0 +1,321 @@
+//! `netns-setup doctor` against real faults: each is made as the world makes it, named with
+//! a remedy, and gone when that is followed. A healthy namespace has none.
+
+#![allow(clippy::panic, clippy::unwrap_used)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use common::{Background, LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
+use far::{MGMT, sandbox, setup, write};
+use serde_json::Value;
+
+/// Up, and nothing wrong with it.
+fn healthy() -> Sandbox {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    is_healthy(&sandbox);
+    sandbox
+}
+
+#[track_caller]
+fn is_healthy(sandbox: &Sandbox) {
+    setup(sandbox, "doctor mgmt").code(0).stdout("").stderr("");
+}
+
+/// What it finds: kinds, and what is said of each.
+#[track_caller]
+fn found(sandbox: &Sandbox) -> Vec<(String, String, String)> {
+    let run = setup(sandbox, "doctor --json mgmt").code(1);
+    let all: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(all[0]["name"], "mgmt");
+    let text = |value: &Value| value.as_str().unwrap().to_string();
+    let findings = all[0]["findings"].as_array().unwrap().iter();
+    let told = findings.map(|f| (text(&f["kind"]), text(&f["what"]), text(&f["remedy"])));
+    let told: Vec<_> = told.collect();
+    for (_, what, remedy) in &told {
+        assert!(
+            !what.contains('\n') && !remedy.is_empty(),
+            "{what}: {remedy}"
+        );
+    }
+    told
+}
+
+/// It finds this, and nothing else.
+#[track_caller]
+fn finds(sandbox: &Sandbox, kind: &str, what: &str, remedy: &str) {
+    let found = found(sandbox);
+    let [(a, b, c)] = &found[..] else {
+        panic!("expected one finding: {found:#?}");
+    };
+    assert_eq!(a, kind, "{found:#?}");
+    assert!(b.contains(what), "{found:#?}\n{what}");
+    assert!(c.contains(remedy), "{found:#?}\n{remedy}");
+}
+
+/// A process that netns-exec has let in, and its id in the sandbox.
+fn lives(sandbox: &Sandbox) -> (Background, String) {
+    let words = [
+        NETNS_EXEC,
+        "mgmt",
+        "--",
+        "sh",
+        "-c",
+        "echo $$; exec sleep 99",
+    ];
+    let mut process = sandbox.spawn(&words);
+    let pid = process.line();
+    is_sleep(sandbox, &pid);
+    (process, pid)
+}
+
+fn is_sleep(sandbox: &Sandbox, pid: &str) {
+    let comm = format!("cat /proc/{pid}/comm");
+    assert!(wait_until(LIMIT, || sandbox.sh(&comm).stdout == "sleep\n"));
+}
+
+#[test]
+fn a_finding_is_two_lines_and_the_code_is_1() {
+    let sandbox = healthy();
+    setup(&sandbox, "down mgmt").ok();
+    setup(&sandbox, "doctor mgmt").code(1).stdout(
+        "mgmt: there is no /etc/netns/mgmt/resolv.conf: the host's name servers are asked\n  \
+         write netns_dns=\"ADDRESS\" into the settings of mgmt, or that file\n\
+         mgmt: there is no such namespace\n  run netns-setup up mgmt\n",
+    );
+    write(&sandbox, "netns_links=nowhere/");
+    setup(&sandbox, "doctor mgmt").code(100);
+}
+
+#[test]
+fn processes_in_an_old_namespace_of_its_name() {
+    let sandbox = healthy();
+    let (mut old, pid) = lives(&sandbox);
+    is_healthy(&sandbox);
+    setup(&sandbox, "down --force mgmt").ok();
+    setup(&sandbox, "up mgmt").ok();
+    let what = format!("{pid} (sleep) is not in it");
+    finds(&sandbox, "old-namespace", &what, "start it anew");
+    old.child.kill().unwrap();
+    old.child.wait().unwrap();
+    is_healthy(&sandbox);
+}
+
+#[test]
+fn binds_that_a_running_process_has_lost() {
+    let sandbox = healthy();
+    let (_process, pid) = lives(&sandbox);
+    sandbox
+        .sh("echo 'nameserver 192.0.2.9' >/etc/new && mv /etc/new /etc/resolv.conf")
+        .ok();
+    let what = format!("the host's /etc/resolv.conf is seen by {pid} (sleep)");
+    finds(&sandbox, "lost-bind", &what, "netns-exec --heal mgmt");
+    sandbox.run(&[NETNS_EXEC, "--heal", "mgmt"]).ok();
+    is_healthy(&sandbox);
+}
+
+#[test]
+fn no_resolv_conf_and_a_resolver_on_loopback() {
+    let sandbox = healthy();
+    write(&sandbox, &MGMT.replace("192.0.2.53", "127.0.0.53"));
+    setup(&sandbox, "reload mgmt").ok();
+    finds(
+        &sandbox,
+        "dead-resolver",
+        "names 127.0.0.53",
+        "start one inside",
+    );
+    let server = "import socket\n\
+         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+         s.bind(('127.0.0.53', 53))\n\
+         print(1, flush=True)\n\
+         s.recv(1)\n";
+    let mut server = sandbox.spawn(&["ip", "netns", "exec", "mgmt", "python3", "-c", server]);
+    assert_eq!(server.line(), "1");
+    is_healthy(&sandbox);
+    drop(server);
+    write(&sandbox, &MGMT.replace("netns_dns=", "#"));
+    setup(&sandbox, "reload mgmt").ok();
+    finds(
+        &sandbox,
+        "no-resolv-conf",
+        "/etc/netns/mgmt/resolv.conf",
+        "netns_dns=",
+    );
+}
+
+#[test]
+fn name_services_of_the_host_in_view() {
+    let sandbox = healthy();
+    let (_hidden, _) = lives(&sandbox);
+    sandbox
+        .sh("mkdir -p /run/avahi-daemon /run/nscd; echo 'hosts: files mdns4 dns' >/etc/nsswitch.conf")
+        .ok();
+    for socket in ["avahi-daemon/socket", "nscd/socket"] {
+        let listen = format!(
+            "import socket\ns = socket.socket(socket.AF_UNIX)\ns.bind('/run/{socket}')\n\
+             s.listen()\nprint(1, flush=True)\ns.accept()\n"
+        );
+        let mut service = sandbox.spawn(&["python3", "-c", &listen]);
+        assert_eq!(service.line(), "1");
+        // It came up after the process, which sees it
+        finds(
+            &sandbox,
+            "name-service",
+            &format!("(sleep) can ask /run/{socket}"),
+            "netns",
+        );
+        // One that is started now does not
+        let (process, _) = lives(&sandbox);
+        assert_eq!(found(&sandbox).len(), 1);
+        drop(process);
+        sandbox.sh(&format!("rm /run/{socket}")).ok();
+        is_healthy(&sandbox);
+    }
+}
+
+#[test]
+fn forwarding_that_no_setting_asks_for() {
+    let sandbox = healthy();
+    for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"] {
+        let set = |to| {
+            let file = key.replace('.', "/");
+            sandbox
+                .sh(&format!(
+                    "ip netns exec mgmt sh -c 'echo {to} >/proc/sys/{file}'"
+                ))
+                .ok();
+        };
+        set(1);
+        let found = found(&sandbox);
+        let kind = |kind: &str| {
+            found
+                .iter()
+                .any(|(k, what, _)| k == kind && what.contains(key))
+        };
+        assert!(kind("forwarding"), "{found:#?}");
+        assert!(
+            found
+                .iter()
+                .all(|(k, ..)| k == "forwarding" || k == "difference")
+        );
+        set(0);
+        is_healthy(&sandbox);
+        let asked = format!("{MGMT}netns_sysctl={key}=1\n");
+        write(&sandbox, &asked);
+        setup(&sandbox, "reload mgmt").ok();
+        is_healthy(&sandbox);
+        write(&sandbox, MGMT);
+        setup(&sandbox, "reload mgmt").ok();
+        is_healthy(&sandbox);
+    }
+}
+
+#[test]
+fn ipv6_is_open_while_ipv4_is_filtered() {
+    let sandbox = healthy();
+    let table = |family: &str| {
+        format!(
+            "table {family} fw {{ chain i {{ type filter hook input priority 0; policy drop; }}; }}"
+        )
+    };
+    let nft = |command: &str| {
+        sandbox
+            .sh(&format!("ip netns exec mgmt nft '{command}'"))
+            .ok();
+    };
+    nft(&table("ip"));
+    finds(&sandbox, "open-ipv6", "IPv6 is not", "table inet");
+    nft(&table("ip6"));
+    is_healthy(&sandbox);
+    nft("flush ruleset");
+    nft(&table("inet"));
+    is_healthy(&sandbox);
+    nft("flush ruleset");
+    sandbox.write(
+        "/etc/netns/mgmt/iptables/rules.v4",
+        "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -j DROP\nCOMMIT\n",
+    );
+    setup(&sandbox, "reload mgmt").ok();
+    finds(&sandbox, "open-ipv6", "IPv6 is not", "ip6tables");
+}
+
+#[test]
+fn a_service_that_should_be_inside_and_is_not() {
+    let sandbox = healthy();
+    let mut service = sandbox.spawn(&["sh", "-c", "echo $$; exec sleep 99"]);
+    let pid = service.line();
+    is_sleep(&sandbox, &pid);
+    sandbox.write("/run/web.pid", &format!("{pid}\n"));
+    sandbox.write(
+        "/run/openrc/daemons/web/001",
+        "exec=/bin/sleep\npidfile=/run/web.pid\n",
+    );
+    sandbox.write("/etc/conf.d/web", "# the server\nnetns=\"other\"\n");
+    is_healthy(&sandbox);
+    sandbox.write("/etc/conf.d/web", "# the server\nnetns=\"mgmt\"\n");
+    let what = format!(
+        "service web runs on the host: {pid} (sleep, service web), and /etc/conf.d/web:2 says \
+         netns=mgmt"
+    );
+    finds(&sandbox, "on-host", &what, "restart the service web");
+    drop(service);
+    is_healthy(&sandbox);
+    let (_inside, pid) = lives(&sandbox);
+    sandbox.write("/run/web.pid", &format!("{pid}\n"));
+    is_healthy(&sandbox);
+}
+
+#[test]
+fn foreign_objects_and_differences() {
+    let sandbox = healthy();
+    let ip = |words: &str| sandbox.sh(&format!("ip -n mgmt {words}")).ok();
+    ip("link add theirs type bridge");
+    finds(&sandbox, "foreign", "link theirs", "remove it");
+    ip("link delete theirs");
+    ip("address add 10.9.9.9/32 dev lo");
+    finds(
+        &sandbox,
+        "foreign",
+        "address 10.9.9.9/32 of lo",
+        "remove it",
+    );
+    ip("address delete 10.9.9.9/32 dev lo");
+    ip("route add blackhole 10.9.0.0/16");
+    finds(&sandbox, "foreign", "10.9.0.0/16", "remove it");
+    ip("route delete blackhole 10.9.0.0/16");
+    is_healthy(&sandbox);
+    ip("link set eth1 mtu 1300");
+    let command = "ip -n mgmt link set eth1 mtu 1400";
+    finds(&sandbox, "difference", command, "netns-setup reload mgmt");
+    setup(&sandbox, "reload mgmt").ok();
+    is_healthy(&sandbox);
+}
+
+#[test]
+fn an_entry_without_a_twin_and_a_holder_outside() {
+    let sandbox = healthy();
+    sandbox.write("/etc/netns/mgmt/motd-of-mgmt", "x\n");
+    finds(
+        &sandbox,
+        "no-twin",
+        "/etc/netns/mgmt/motd-of-mgmt",
+        "/etc/motd-of-mgmt",
+    );
+    write(&sandbox, &format!("{MGMT}netns_etc=overlay\n"));
+    setup(&sandbox, "reload mgmt").ok();
+    is_healthy(&sandbox);
+    let mut holder = sandbox.spawn(&["bash", "-c", "exec 9</run/netns/mgmt; echo $$; read -r x"]);
+    let pid = holder.line();
+    let what = format!("{pid} (bash) open as descriptor 9");
+    finds(&sandbox, "held", &what, "before netns-setup down mgmt");
+    drop(holder);
+    // One that keeps it is none
+    let mut watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
+    let watching = "grep -lz '^watch' /proc/[0-9]*/cmdline";
+    assert!(wait_until(LIMIT, || sandbox.sh(watching).exit_code() == 0));
+    is_healthy(&sandbox);
+    assert!(watch.child.try_wait().unwrap().is_none());
+}

@@ -1,0 +1,154 @@
+//! Who keeps a namespace from going: real processes inside, of services as OpenRC and runit
+//! leave their traces, and real holders outside, none of which `ip netns pids` sees all of.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use common::{Background, LIMIT, Run, Sandbox, wait_until};
+use far::{sandbox, setup};
+
+const SETTINGS: &str = "netns_links=\n";
+
+/// A process of the sandbox that says when it is where it should be, and its id there.
+fn lives(sandbox: &Sandbox, script: &str) -> (Background, String) {
+    let mut process = sandbox.spawn(&["bash", "-c", script]);
+    let pid = process.line();
+    assert!(!pid.is_empty(), "{script} said nothing");
+    (process, pid)
+}
+
+fn refused(sandbox: &Sandbox) -> Run {
+    let run = setup(sandbox, "down mgmt").code(111).stdout("");
+    assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
+    run
+}
+
+/// Down by force, and nothing left of it but who was told of.
+#[track_caller]
+fn forced(sandbox: &Sandbox, told: &str) {
+    setup(sandbox, "down --force mgmt").ok().stderr(told);
+    sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
+}
+
+#[test]
+fn the_service_of_a_process_is_told() {
+    let sandbox = sandbox(SETTINGS);
+    setup(&sandbox, "up mgmt").ok();
+    let exec = "exec nsenter --net=/run/netns/mgmt";
+    let (_openrc, openrc) = lives(&sandbox, &format!("{exec} sh -c 'echo $$; exec sleep 99'"));
+    sandbox.write("/run/dns.pid", &format!("{openrc}\n"));
+    sandbox.write(
+        "/run/openrc/daemons/dns/001",
+        "exec=/bin/sleep\npidfile=/run/dns.pid\n",
+    );
+    // A child of runsv, whose name alone is a stand-in's
+    sandbox.write(
+        "/run/sv/web",
+        "nsenter --net=/run/netns/mgmt sh -c 'echo $$; exec sleep 99'\n:\n",
+    );
+    let (_runit, runit) = lives(&sandbox, "exec -a runsv bash /run/sv/web");
+    assert!(wait_until(LIMIT, || {
+        let both = sandbox.sh(&format!("cat /proc/{openrc}/comm /proc/{runit}/comm"));
+        both.stdout == "sleep\nsleep\n"
+    }));
+    let mut told = [
+        (openrc, "sleep, service dns"),
+        (runit, "sleep, service web"),
+    ];
+    told.sort_by_key(|(pid, _)| pid.parse::<i32>().unwrap());
+    let told = told.map(|(pid, of)| format!("{pid} ({of})")).join(", ");
+    refused(&sandbox).stderr(&format!(
+        "netns-setup: mgmt: still used by 2 processes: {told}\n\
+         netns-setup: stop them first, or run netns-setup down --kill to end them, or down --force \
+         to leave them behind without links\n"
+    ));
+}
+
+#[test]
+fn what_holds_it_from_outside_is_told() {
+    let sandbox = sandbox(SETTINGS);
+    let remedy = "netns-setup: stop or unmount what holds it, or run netns-setup down --force: it \
+                  loses its name and its links, and lives on until they let go\n";
+    let socket = "import os, socket, ctypes, time\n\
+         libc = ctypes.CDLL(None, use_errno=True)\n\
+         host = os.open('/proc/self/ns/net', os.O_RDONLY)\n\
+         there = os.open('/run/netns/mgmt', os.O_RDONLY)\n\
+         assert libc.setns(there, 0x40000000) == 0\n\
+         held = socket.socket()\n\
+         os.dup2(held.fileno(), 20)\n\
+         assert libc.setns(host, 0x40000000) == 0\n\
+         os.close(there); held.close()\n\
+         print(os.getpid(), flush=True)\n\
+         time.sleep(99)\n";
+    sandbox.write("/run/holds.py", socket);
+    for (script, name, by) in [
+        (
+            "exec 9</run/netns/mgmt; echo $$; read -r x",
+            "bash",
+            "open as descriptor 9",
+        ),
+        ("exec python3 /run/holds.py", "python3", "socket 20"),
+        (
+            "exec unshare -m --propagation private bash -c \
+             'touch /run/kept; mount --bind /run/netns/mgmt /run/kept; echo $$; read -r x'",
+            "bash",
+            "bound at /run/kept",
+        ),
+    ] {
+        setup(&sandbox, "up mgmt").ok();
+        let (_process, pid) = lives(&sandbox, script);
+        let held = format!("1 process: {pid} ({name}) {by}");
+        refused(&sandbox).stderr(&format!(
+            "netns-setup: mgmt: held from outside by {held}\n{remedy}"
+        ));
+        forced(
+            &sandbox,
+            &format!("netns-setup: mgmt: lives on without a name, held by {held}\n"),
+        );
+    }
+}
+
+#[test]
+fn a_mount_namespace_that_only_sees_the_name_holds_nothing() {
+    let sandbox = sandbox(SETTINGS);
+    setup(&sandbox, "up mgmt").ok();
+    let private = "exec unshare -m --propagation private bash -c 'echo $$; read -r x'";
+    let (_private, _) = lives(&sandbox, private);
+    setup(&sandbox, "down mgmt").ok().stderr("");
+}
+
+#[test]
+fn kill_ends_only_who_lives_inside() {
+    let sandbox = sandbox(SETTINGS);
+    setup(&sandbox, "up mgmt").ok();
+    let (mut inside, _) = lives(
+        &sandbox,
+        "exec nsenter --net=/run/netns/mgmt sh -c 'echo $$; exec sleep 99'",
+    );
+    let (mut holder, pid) = lives(&sandbox, "exec 9</run/netns/mgmt; echo $$; read -r x");
+    // A process of the host's, one thread of which is inside
+    let thread = "import os, ctypes, threading, time\n\
+         libc = ctypes.CDLL(None, use_errno=True)\n\
+         def inside():\n\
+         \x20 there = os.open('/run/netns/mgmt', os.O_RDONLY)\n\
+         \x20 assert libc.setns(there, 0x40000000) == 0\n\
+         \x20 os.close(there)\n\
+         \x20 print(os.getpid(), flush=True)\n\
+         \x20 time.sleep(99)\n\
+         threading.Thread(target=inside).start()\n";
+    sandbox.write("/run/thread.py", thread);
+    let (mut hosts, hosts_pid) = lives(&sandbox, "exec python3 /run/thread.py");
+    setup(&sandbox, "down --kill mgmt").ok().stderr(&format!(
+        "netns-setup: mgmt: left behind in it, without links: 1 process: {hosts_pid} (python3)\n\
+         netns-setup: mgmt: lives on without a name, held by 1 process: {pid} (bash) open as \
+         descriptor 9\n"
+    ));
+    assert!(wait_until(LIMIT, || {
+        inside.child.try_wait().unwrap().is_some()
+    }));
+    assert!(holder.child.try_wait().unwrap().is_none());
+    assert!(hosts.child.try_wait().unwrap().is_none());
+}
