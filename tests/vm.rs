@@ -14,6 +14,11 @@ fn a_card_goes_in_and_comes_back() {
 }
 
 #[test]
+fn a_machine_boots_and_shuts_down() {
+    testbed::run_vm("alpine", "vm", "a_machine_boots_and_shuts_down");
+}
+
+#[test]
 fn every_type_of_link() {
     testbed::run_vm("alpine", "vm", "every_type_of_link");
 }
