@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::names;
 use super::pace::Pace;
 use super::places::{self, Meaning};
 use crate::exit;
@@ -16,8 +17,8 @@ use crate::model::build::Want;
 use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::setup::store;
 use crate::setup::{Call, asked, hold_signals, up};
+use crate::setup::{store, wireguard};
 
 /// How long what gives cards their names has for that.
 const NAMING: Duration = Duration::from_millis(300);
@@ -35,6 +36,8 @@ pub struct Kept {
     pub(super) look: Pace,
     /// and when at what is bound over /etc.
     pub(super) etc: Pace,
+    /// When to ask again where the names of WireGuard's peers lead, if there are any.
+    pub(super) names: Option<Instant>,
     /// netns-setup has taken it down: it stays down until somebody brings it up.
     pub(super) down: bool,
     /// We have said that it is not ready.
@@ -58,6 +61,7 @@ impl Kept {
             ears: Vec::new(),
             look: Pace::new(),
             etc: Pace::new(),
+            names: None,
             down: false,
             unready: false,
             said: Vec::new(),
@@ -118,7 +122,7 @@ impl Kept {
     /// The next moment to do something, if there is one. Whatever else is to be done at a
     /// time of its own has its place here.
     pub fn moment(&self) -> Option<Instant> {
-        let moments = [self.look.moment(), self.etc.moment()];
+        let moments = [self.look.moment(), self.etc.moment(), self.names];
         moments.into_iter().flatten().min()
     }
 
@@ -163,6 +167,10 @@ impl Kept {
         if is_time(&self.look) {
             self.look_and_mend(call);
         }
+        if self.names.is_some_and(|moment| moment <= now) {
+            self.look_names_up();
+            self.names = Some(Instant::now() + names::AGAIN);
+        }
         let _ = held.thread_unblock();
     }
 
@@ -182,5 +190,9 @@ impl Kept {
         self.stamp = store::stamp(&self.want.name);
         let state = self.journal.with_returns(self.want.state.clone());
         self.asked = asked(&state, &self.journal).links;
+        self.names = match wireguard::has_names(&self.want.state) {
+            true => self.names.or_else(|| Some(Instant::now() + names::AGAIN)),
+            false => None,
+        };
     }
 }

@@ -5,6 +5,7 @@
 
 mod kept;
 mod mend;
+mod names;
 mod pace;
 mod places;
 
