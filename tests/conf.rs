@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use netns_services::conf::{self, Settings, vars};
-use netns_services::model::build::build;
+use netns_services::model::build::{Ready, build};
 use netns_services::model::nat::Nat;
 use netns_services::model::route::Names;
 use netns_services::model::{Context, Kind, Link, Want, Where};
@@ -187,6 +187,14 @@ fn dump(want: &Want) -> String {
             let line = hook.asked.as_ref().unwrap().place.line;
             writeln!(out, "{when}: {:?} (line {line})", hook.value).unwrap();
         }
+    }
+    for condition in &want.ready.conditions {
+        let line = condition.asked.as_ref().unwrap().place.line;
+        writeln!(out, "ready when: {condition} (line {line})").unwrap();
+    }
+    if !want.ready.conditions.is_empty() {
+        let Ready { timeout, wait, .. } = want.ready;
+        writeln!(out, "timeout {timeout:?}, wait {wait}").unwrap();
     }
     if let Some(nat) = &want.nat {
         dump_nat(&mut out, nat);

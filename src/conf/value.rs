@@ -113,6 +113,11 @@ impl Setting {
         self.pieces(|c| c == '\n' || c == ';')
     }
 
+    /// The parts, which commas, line ends and semicolons divide; empty ones are passed over.
+    pub fn parts(&self) -> Vec<Piece<'_>> {
+        self.pieces(|c| matches!(c, ',' | '\n' | ';'))
+    }
+
     /// All of the value in one piece.
     pub fn whole(&self) -> Piece<'_> {
         let text = self.value.text.trim_ascii();

@@ -51,18 +51,27 @@ pub fn around_up<T>(want: &Want, nothing: T, up: impl FnOnce() -> (u8, T)) -> (u
     if store::is_ready(name) {
         return up();
     }
-    let done = |hook: &Option<At<String>>, state: &str| {
-        let hook = hook.as_ref().map(Hook::of);
-        hook.is_none_or(|hook| tell(name, &hook, run(name, &hook, None), state))
-    };
-    if !done(&hooks.pre_up, "nothing was done") {
+    if !passes(name, &hooks.pre_up, "nothing was done") {
         return (exit::REFUSED, nothing);
     }
     let (code, more) = up();
-    if code == exit::DONE && !done(&hooks.post_up, "the namespace is ready, and stays so") {
+    // What `netns_ready` asks for may be waited for yet
+    if code == exit::DONE && store::is_ready(name) && !post_up(want) {
         return (exit::REFUSED, more);
     }
     (code, more)
+}
+
+/// It has become ready. Whether its hook went well.
+pub fn post_up(want: &Want) -> bool {
+    let state = "the namespace is ready, and stays so";
+    passes(&want.name, &want.hooks.post_up, state)
+}
+
+/// There is none, or it went well.
+fn passes(name: &NetnsName, hook: &Option<At<String>>, state: &str) -> bool {
+    let hook = hook.as_ref().map(Hook::of);
+    hook.is_none_or(|hook| tell(name, &hook, run(name, &hook, None), state))
 }
 
 /// Take a namespace down by `down`, with what the last `up` has hung on that. `hurry`

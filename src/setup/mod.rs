@@ -13,6 +13,7 @@ mod hooks;
 mod journal;
 mod meant;
 mod nat;
+mod ready;
 mod report;
 mod rules;
 mod status;

@@ -3,6 +3,7 @@
 //! our memory.
 
 mod foreign;
+mod text;
 
 use serde::Serialize;
 
@@ -10,14 +11,15 @@ use super::apply::Failure;
 use super::have;
 use super::meant::{self, meant};
 use super::{
-    Call, asked, attach, complain, context, look_on, nat, report, say, settings, store, tell,
+    Call, asked, attach, complain, context, look_on, nat, ready, report, say, settings, store, tell,
 };
 use crate::exit;
 use crate::kernel::{netns, processes};
-use crate::model::{Kind, Link, Route, State, Where};
+use crate::model::{Condition, Kind, Link, Route, State, Where};
 use crate::name::NetnsName;
 use crate::place::At;
 use crate::plan::{Change, Journal, Rest, plan};
+use text::{conditions, headline, table, theirs};
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
@@ -32,6 +34,8 @@ pub(super) struct Status {
     links: Vec<LinkStatus>,
     routes: Vec<RouteStatus>,
     processes: usize,
+    /// What `netns_ready` asks for.
+    conditions: Vec<ConditionStatus>,
     /// The commands that would make it what its settings say; none if they are wrong.
     pub differences: Option<Vec<String>>,
     /// What keeps those commands from being given.
@@ -56,6 +60,13 @@ struct LinkStatus {
 struct AddressStatus {
     address: String,
     by: By,
+}
+
+#[derive(Debug, Serialize)]
+struct ConditionStatus {
+    condition: String,
+    /// Now; one that is ready stays so.
+    holds: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -96,6 +107,9 @@ pub fn text(call: &Call, name: &NetnsName) -> u8 {
     for route in &status.routes {
         say(&format!("  {}{}", route.route, theirs(route.by)));
     }
+    for line in conditions(&status) {
+        say(&format!("  {line}"));
+    }
     status
         .differences
         .iter()
@@ -131,14 +145,15 @@ pub fn json(call: &Call) -> u8 {
 pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
     let (mut journal, mut kernel) = look_on(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
-    let (mut want, wrong) = match settings(call, name, &context()) {
-        Ok(want) => match nat::whole(&want, &journal, &mut kernel) {
+    let settings = settings(call, name, &context());
+    let (mut want, wrong) = match &settings {
+        Ok(want) => match nat::whole(want, &journal, &mut kernel) {
             Ok(whole) => {
                 warnings = report::obstacles(name, &whole.warnings);
                 let mut state = whole.state;
-                obstacles = match attach::prepare(&want, &mut state, &journal, &mut kernel) {
+                obstacles = match attach::prepare(want, &mut state, &journal, &mut kernel) {
                     Ok(attach::Name::Right) => Vec::new(),
-                    Ok(attach::Name::Earlier) => attach::earlier(&want, &journal),
+                    Ok(attach::Name::Earlier) => attach::earlier(want, &journal),
                     Err(no) => report::why(name, &no.why),
                 };
                 (Some(state), false)
@@ -149,7 +164,7 @@ pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
             }
         },
         Err(problems) => {
-            tell(name, &problems);
+            tell(name, problems);
             (None, true)
         }
     };
@@ -178,10 +193,21 @@ pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
     }
     status.obstacles.splice(0..0, obstacles);
     status.warnings = warnings;
+    if let Some(want) = settings.as_ref().ok().filter(|_| status.exists) {
+        let all = ready::now(want)?.into_iter();
+        status.conditions = all.map(ConditionStatus::of).collect();
+    }
     if !wrong && !status.is_as_wanted() {
         code = exit::DIFFERS;
     }
     Ok((status, code))
+}
+
+impl ConditionStatus {
+    fn of((condition, holds): (&At<Condition>, bool)) -> Self {
+        let condition = condition.to_string();
+        ConditionStatus { condition, holds }
+    }
 }
 
 impl Status {
@@ -215,6 +241,7 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
             .collect(),
         routes: routes.collect(),
         processes: inside_it.map_or(0, |inside| inside.len()),
+        conditions: Vec::new(),
         differences: None,
         obstacles: Vec::new(),
         warnings: Vec::new(),
@@ -245,55 +272,4 @@ fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStat
         ),
         addresses: addresses.collect(),
     }
-}
-
-fn headline(status: &Status) -> String {
-    let whole = match (status.exists, status.ready) {
-        (false, _) => return "there is no such namespace".into(),
-        (true, true) => "ready",
-        (true, false) if status.ours => "not ready",
-        (true, false) => "not set up by netns-setup",
-    };
-    let processes = report::counted(status.processes, "process", "processes");
-    match &status.differences {
-        Some(none) if none.is_empty() => format!("{whole}, as its settings say, {processes}"),
-        Some(some) => {
-            let changes = report::counted(some.len(), "change", "changes");
-            format!("{whole}, {changes} away from its settings, {processes}")
-        }
-        None => format!("{whole}, {processes}"),
-    }
-}
-
-/// The links, in columns.
-fn table(status: &Status) -> Vec<String> {
-    let mut rows = Vec::new();
-    for link in &status.links {
-        let addresses = link
-            .addresses
-            .iter()
-            .map(|a| format!("{}{}", a.address, theirs(a.by)));
-        rows.push([
-            format!("{}{}", link.name, theirs(link.by)),
-            link.r#type.clone(),
-            if link.up { "up".into() } else { "down".into() },
-            link.mtu.map(|mtu| format!("mtu {mtu}")).unwrap_or_default(),
-            addresses.collect::<Vec<_>>().join(" "),
-        ]);
-    }
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3)];
-    let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(widths.iter().chain([&0]));
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_string()
-    };
-    rows.iter().map(line).collect()
-}
-
-/// Behind what somebody else made.
-fn theirs(by: By) -> &'static str {
-    if by == By::Others { " (not ours)" } else { "" }
 }

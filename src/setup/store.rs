@@ -57,6 +57,11 @@ pub fn was_ready(name: &NetnsName) -> bool {
     folder(name).join(state::READY).exists()
 }
 
+/// Which namespace has this name now, if one has.
+pub fn birth(name: &NetnsName) -> Option<String> {
+    ready(name).ok()
+}
+
 /// What `ready` says of a namespace that is whole.
 fn ready(name: &NetnsName) -> io::Result<String> {
     let birth = netns::birth(name.as_str())?.ok_or(ErrorKind::NotFound)?;

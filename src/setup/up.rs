@@ -6,8 +6,8 @@ use super::meant::all_meant;
 use super::nat::{self, Whole};
 use super::store::Store;
 use super::{
-    Begun, Call, asked, attach, begin, complain, guard, hold_signals, hooks, look_on, report, say,
-    ties, wireguard,
+    Begun, Call, asked, attach, begin, complain, guard, hold_signals, hooks, look_on, ready,
+    report, say, ties, wireguard,
 };
 use crate::exit;
 use crate::kernel::Kernel;
@@ -18,12 +18,29 @@ use crate::plan::{Change, Journal, Rest, holds, plan as changes};
 
 /// Make it so, and leave the rest as it is.
 pub fn up(call: &Call, want: &Want) -> u8 {
+    hooks::around_up(want, (), || (whole(call, want, Rest::Stays), ())).0
+}
+
+/// As `up`, but what `netns_ready` asks for is not waited for.
+pub fn begin_up(call: &Call, want: &Want) -> u8 {
     hooks::around_up(want, (), || (bring_up(call, want, Rest::Stays), ())).0
 }
 
 /// Make it so, and take away what is no longer asked for.
 pub fn reload(call: &Call, want: &Want) -> u8 {
+    whole(call, want, Rest::Goes)
+}
+
+/// As `reload`, but what `netns_ready` asks for is not waited for.
+pub fn begin_reload(call: &Call, want: &Want) -> u8 {
     bring_up(call, want, Rest::Goes)
+}
+
+fn whole(call: &Call, want: &Want, rest: Rest) -> u8 {
+    match bring_up(call, want, rest) {
+        exit::DONE => ready::wait(want),
+        code => code,
+    }
 }
 
 fn bring_up(call: &Call, want: &Want, rest: Rest) -> u8 {
@@ -118,6 +135,10 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
     }
     let kept = hooks::remember(&want.name, &want.hooks);
     kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
+    // Otherwise it is said when what `netns_ready` asks for holds
+    if ready::is_awaited(want) {
+        return Ok(());
+    }
     let ready = work.store.set_ready(want.overlay);
     ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
 }

@@ -14,6 +14,7 @@ mod masters;
 mod nat;
 mod order;
 mod policy;
+mod ready;
 mod resolv;
 mod routes;
 mod rules;
@@ -30,6 +31,7 @@ use crate::place::{At, Place, Problem};
 
 pub use attach::Attach;
 pub use hooks::Hooks;
+pub use ready::Ready;
 pub use resolv::RESOLV_CONF_MARK;
 pub use rules::RuleFile;
 pub use ties::contradictions;
@@ -63,6 +65,8 @@ pub struct Want {
     pub hooks: Hooks,
     /// The way out and in; the state gets it when the host has been looked at.
     pub nat: Option<Nat>,
+    /// What is waited for before it counts as ready.
+    pub ready: Ready,
     /// wg(8)'s files; the links of the state are told what is in them when they have been
     /// read.
     pub wireguard_files: Vec<WireguardFile>,
@@ -85,6 +89,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
+    let ready = ready::ready(settings, &mut problems);
     let wireguard_files = wireguard::files(settings, &links, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
@@ -114,6 +119,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         attach,
         hooks: hooks::hooks(settings),
         nat,
+        ready,
         wireguard_files,
         moves_my_connection,
     })

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::names;
 use super::pace::Pace;
 use super::places::{self, Meaning};
+use super::waits::Waits;
 use crate::exit;
 use crate::kernel;
 use crate::kernel::entries::Touched;
@@ -17,8 +18,7 @@ use crate::model::build::Want;
 use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::setup::{Call, asked, hold_signals, up};
-use crate::setup::{store, wireguard};
+use crate::setup::{Call, asked, hold_signals, ready, store, up, wireguard};
 
 /// How long what gives cards their names has for that.
 const NAMING: Duration = Duration::from_millis(300);
@@ -42,6 +42,8 @@ pub struct Kept {
     pub(super) down: bool,
     /// We have said that it is not ready.
     pub(super) unready: bool,
+    /// What `netns_ready` asks for is waited for.
+    pub(super) waits: Option<Waits>,
     /// What was complained of: it is said once.
     pub(super) said: Vec<String>,
     /// What is complained of if it still is so in a moment.
@@ -63,7 +65,8 @@ impl Kept {
             etc: Pace::new(),
             names: None,
             down: false,
-            unready: false,
+            unready: ready::is_awaited(&want),
+            waits: ready::is_awaited(&want).then(|| Waits::begin(&want)),
             said: Vec::new(),
             doubt: Vec::new(),
             said_of_etc: Vec::new(),
@@ -142,6 +145,11 @@ impl Kept {
     /// Ready when something happened that matters.
     pub fn poll_heard(&mut self, context: &mut Context) -> Poll<()> {
         let mut happened = Poll::Pending;
+        let waits = self.waits.as_mut();
+        if waits.is_some_and(|waits| waits.poll_end(context).is_ready()) {
+            self.look.happened(Instant::now());
+            happened = Poll::Ready(());
+        }
         for (_, ear) in &mut self.ears {
             if let Poll::Ready(heard) = ear.poll_heard(context) {
                 let wait = if heard == Heard::Card {
@@ -176,9 +184,11 @@ impl Kept {
 
     /// HUP: the settings as they are now. If they are refused, those before stay in force.
     pub fn reload(&mut self, call: &Call, want: Want) {
-        if up::reload(call, &want) == exit::DONE {
+        if up::begin_reload(call, &want) == exit::DONE {
             self.want = want;
             self.down = false;
+            self.unready = ready::is_awaited(&self.want);
+            self.waits = self.unready.then(|| Waits::begin(&self.want));
         }
         self.said.clear();
         self.know();

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::kept::Kept;
 use super::pace::{Came, Pace};
+use super::waits::Waits;
 use crate::kernel::Refusal;
 use crate::name::NetnsName;
 use crate::plan::{Change, Step};
@@ -17,7 +18,9 @@ use crate::setup::meant::{meant, obstacles};
 use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
-use crate::setup::{Call, asked, complain, context, hooks, look_on, report, say, settings, tell};
+use crate::setup::{
+    Call, asked, complain, context, hooks, look_on, ready, report, say, settings, tell,
+};
 use crate::{exec, exit};
 
 /// How long a fault must hold before it is spoken of: links come and go one after the
@@ -66,6 +69,13 @@ impl Kept {
         let known = store::was_ready(name) || self.unready && store::folder(name).exists();
         if !known || store::is_ready(name) {
             self.locked(call);
+            return;
+        }
+        // It has come up, but for what is waited for
+        if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
+            if self.locked(call) && store::is_ready(&self.want.name) {
+                hooks::post_up(&self.want);
+            }
             return;
         }
         // What was deleted and is made anew comes up like any other
@@ -138,6 +148,7 @@ impl Kept {
     fn stays_down(&mut self) {
         self.look = Pace::new();
         self.etc = Pace::new();
+        self.waits = None;
         self.said.clear();
         if !self.down {
             let name = &self.want.name;
@@ -191,12 +202,29 @@ impl Kept {
                 let settled = work.kernel.settle(&self.want.state, SETTLE);
                 settled.map_err(|no| unsettled(&no))?;
             }
+            if !self.holds() {
+                return Ok(mended);
+            }
             store.set_ready(self.want.overlay).map_err(unwritten)?;
             self.unready = false;
+            self.waits = None;
             // Whoever restarts the services of a namespace that was made anew does it from
             // here on (`netns_restart_services`, which is refused until then)
         }
         Ok(mended)
+    }
+
+    /// What `netns_ready` asks for holds. If not, that is waited for.
+    fn holds(&mut self) -> bool {
+        if !ready::is_awaited(&self.want) {
+            return true;
+        }
+        let waits = self.waits.take().filter(|waits| waits.is_for(&self.want));
+        let mut waits = waits.unwrap_or_else(|| Waits::begin(&self.want));
+        waits.go_on(&self.want);
+        let over = waits.is_over();
+        self.waits = Some(waits);
+        over
     }
 
     fn not_ready(&mut self, store: &Store) -> Result<(), Why> {

@@ -8,6 +8,7 @@ mod mend;
 mod names;
 mod pace;
 mod places;
+mod waits;
 
 use std::future::poll_fn;
 use std::io;
@@ -66,7 +67,7 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
 fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> u8 {
     let mut all = Vec::new();
     let code = guard::with_settings(call, Rest::Stays, |want| {
-        let code = up::up(call, want);
+        let code = up::begin_up(call, want);
         all.push(Kept::new(want.clone()));
         code
     });

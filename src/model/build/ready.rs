@@ -1,0 +1,96 @@
+//! `netns_ready`, `netns_timeout` and `netns_wait` in, what is waited for out: before the
+//! namespace counts as ready, and where it cannot be brought up at once.
+
+use std::time::Duration;
+
+use crate::conf::{Setting, Settings};
+use crate::model::{Condition, TextError};
+use crate::place::{At, Problem};
+
+/// How long is waited where nothing is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// No boot hangs longer than that.
+const LONGEST: u64 = 3600;
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// All of these, at one time, before it counts as ready.
+    pub conditions: Vec<At<Condition>>,
+    /// How long `up` waits for that.
+    pub timeout: Duration,
+    /// `watch` waits for what is missing, and does not end.
+    pub wait: bool,
+}
+
+pub(super) fn ready(settings: &Settings, problems: &mut Vec<Problem>) -> Ready {
+    // `watch` is OpenRC's to heed; that it is well written is ours to say
+    yes(settings, "netns_watch", problems);
+    Ready {
+        conditions: conditions(settings, problems),
+        timeout: timeout(settings, problems).unwrap_or(TIMEOUT),
+        wait: yes(settings, "netns_wait", problems),
+    }
+}
+
+fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Condition>> {
+    let setting = settings.get("netns_ready");
+    let pieces = setting.map(Setting::parts).unwrap_or_default();
+    let mut found: Vec<At<Condition>> = Vec::new();
+    for piece in pieces {
+        let condition = match piece.text.parse::<Condition>() {
+            Ok(condition) => condition,
+            Err(TextError { wrong, remedy }) => {
+                problems.push(piece.problem(wrong, remedy));
+                continue;
+            }
+        };
+        if let Some(link) = condition.link().filter(|_| settings.complete) {
+            let mut listed = settings.links.iter();
+            let listed = listed.find(|listed| listed.name.value == *link);
+            let kind = listed.and_then(|l| l.get("type")).map(|t| t.whole().text);
+            match (listed, &condition) {
+                (None, _) => problems.push(piece.problem(
+                    format!(": {link} is not in netns_links"),
+                    "expected a link of this namespace",
+                )),
+                (_, Condition::Handshake(_)) if kind != Some("wireguard") => {
+                    problems.push(piece.problem(
+                        format!(": {link} is not a wireguard"),
+                        "expected a link of that type, for no other has handshakes",
+                    ));
+                }
+                _ => {}
+            }
+        }
+        found.push(piece.at(condition));
+    }
+    found
+}
+
+fn timeout(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Duration> {
+    let word = settings.get("netns_timeout").map(Setting::whole)?;
+    let plain = word.text.bytes().all(|b| b.is_ascii_digit());
+    match word.text.parse::<u64>() {
+        Ok(seconds) if plain && (1..=LONGEST).contains(&seconds) => {
+            Some(Duration::from_secs(seconds))
+        }
+        _ => {
+            let remedy = format!("expected whole seconds, from 1 to {LONGEST}, such as 30");
+            problems.push(word.problem("is not possible", remedy));
+            None
+        }
+    }
+}
+
+/// Words that OpenRC's `yesno` understands in the same way.
+fn yes(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> bool {
+    let Some(word) = settings.get(name).map(Setting::whole) else {
+        return false;
+    };
+    if !matches!(word.text, "yes" | "no") {
+        problems.push(word.problem("is not known", "expected yes or no"));
+    }
+    word.text == "yes"
+}

@@ -1,0 +1,130 @@
+//! A condition of `netns_ready`: what must hold before a namespace counts as ready. Text
+//! in, text out; whether it holds is for the kernel to say. No I/O.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+use super::TextError;
+use super::words::{dev, wrong};
+use crate::name::LinkName;
+
+/// What must hold in the namespace. It prints as it is written in the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The link is up, and its other side is there.
+    Carrier(LinkName),
+    /// The link has an address that can be used, link-local ones aside.
+    Address(LinkName),
+    /// There is a route to exactly there that leads somewhere, in any table; `None` is
+    /// `default`, of IPv4 or IPv6.
+    Route(Option<IpNet>),
+    /// A peer of the WireGuard link has been spoken to.
+    Handshake(LinkName),
+    /// The address has answered.
+    Ping(IpAddr),
+}
+
+impl Condition {
+    /// The link that it speaks of.
+    pub fn link(&self) -> Option<&LinkName> {
+        match self {
+            Condition::Carrier(link) | Condition::Address(link) | Condition::Handshake(link) => {
+                Some(link)
+            }
+            Condition::Route(_) | Condition::Ping(_) => None,
+        }
+    }
+
+    /// The kernel does not tell when it comes to hold: it must be asked.
+    pub fn is_asked_for(&self) -> bool {
+        matches!(self, Condition::Handshake(_) | Condition::Ping(_))
+    }
+}
+
+impl FromStr for Condition {
+    type Err = TextError;
+
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        let mut words = text.split_ascii_whitespace();
+        let (word, value) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+        let condition = match word {
+            "carrier" => Condition::Carrier(dev_of(word, value)?),
+            "address" => Condition::Address(dev_of(word, value)?),
+            "handshake" => Condition::Handshake(dev_of(word, value)?),
+            "route" => Condition::Route(route(value)?),
+            "ping" => Condition::Ping(address(value)?),
+            _ => {
+                return wrong(
+                    "is not a condition",
+                    "expected carrier LINK, address LINK, route default, route NETWORK, \
+                     handshake LINK or ping ADDRESS, with commas between several",
+                );
+            }
+        };
+        match words.next() {
+            None => Ok(condition),
+            Some(more) => wrong(
+                format!("has {more} at its end"),
+                "expected a comma between two conditions",
+            ),
+        }
+    }
+}
+
+fn dev_of(word: &str, value: &str) -> Result<LinkName, TextError> {
+    match value {
+        "" => wrong(
+            format!("ends after {word}"),
+            format!("expected the name of a link, such as {word} eth1"),
+        ),
+        _ => dev(value),
+    }
+}
+
+fn route(value: &str) -> Result<Option<IpNet>, TextError> {
+    if value == "default" {
+        return Ok(None);
+    }
+    let expected = "expected route default, or a network, such as route 198.51.100.0/24";
+    let Ok(network) = value.parse::<IpNet>() else {
+        return wrong("does not say where to", expected);
+    };
+    match network.addr() == network.network() {
+        true => Ok(Some(network)),
+        false => wrong(
+            "has bits set behind its prefix",
+            format!("write route {}", network.trunc()),
+        ),
+    }
+}
+
+fn address(value: &str) -> Result<IpAddr, TextError> {
+    let expected = "expected the address of a host, such as ping 192.0.2.1";
+    match value.parse::<IpAddr>() {
+        Ok(IpAddr::V6(ip)) if ip.is_unicast_link_local() => wrong(
+            "is a link-local address, of which each link has its own",
+            expected,
+        ),
+        Ok(ip) if ip.is_unspecified() || ip.is_multicast() => {
+            wrong("is not the address of a host", expected)
+        }
+        Ok(ip) => Ok(ip),
+        Err(_) => wrong("is not an address", expected),
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Condition::Carrier(link) => write!(f, "carrier {link}"),
+            Condition::Address(link) => write!(f, "address {link}"),
+            Condition::Route(None) => f.write_str("route default"),
+            Condition::Route(Some(network)) => write!(f, "route {network}"),
+            Condition::Handshake(link) => write!(f, "handshake {link}"),
+            Condition::Ping(address) => write!(f, "ping {address}"),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What `netns_ready` asks for: waiting until it holds, saying what does not, and saying
+//! then that the namespace is ready. No lock is held while it is waited for.
+
+use std::io;
+use std::time::Duration;
+
+use super::apply::Why;
+use super::have::broken;
+use super::store::{self, Store};
+use super::{LOCK, complain, hold_signals, report};
+use crate::exit;
+use crate::kernel::{Kernel, Refusal};
+use crate::model::Condition;
+use crate::model::build::Want;
+use crate::place::At;
+
+/// How long a ping's answer is waited for where nobody waits for a namespace.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// It has been brought up, and there are conditions that have not been waited for.
+pub fn is_awaited(want: &Want) -> bool {
+    !want.ready.conditions.is_empty() && !store::is_ready(&want.name)
+}
+
+/// Wait until the conditions hold, and say that the namespace is ready.
+pub fn wait(want: &Want) -> u8 {
+    if !is_awaited(want) {
+        return exit::DONE;
+    }
+    let begun = store::stamp(&want.name);
+    match held(want, want.ready.timeout) {
+        Err(why) => complain(&report::why(&want.name, &why), exit::REFUSED),
+        Ok(held) if held.iter().all(|held| *held) => now_ready(want, begun),
+        Ok(_) if store::stamp(&want.name) != begun => changed(want),
+        Ok(held) => {
+            let next = format!("netns-setup up {} waits again", want.name);
+            complain(&late(want, &held, &next), exit::REFUSED)
+        }
+    }
+}
+
+/// Which of the conditions hold within a time.
+fn held(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
+    let mut kernel = Kernel::new(want.name.clone());
+    let held = kernel.until_hold(&conditions(want), Some(limit), None);
+    held.map_err(unseen)
+}
+
+/// It cannot be told what holds.
+pub fn unseen(no: Refusal) -> Why {
+    broken("cannot see what netns_ready asks for", no)
+}
+
+/// Each condition, and whether it holds now.
+pub fn now(want: &Want) -> Result<Vec<(&At<Condition>, bool)>, Why> {
+    let all = &want.ready.conditions;
+    if all.is_empty() {
+        return Ok(Vec::new());
+    }
+    let asked = all
+        .iter()
+        .any(|one| matches!(one.value, Condition::Ping(_)));
+    let limit = if asked { GLANCE } else { Duration::ZERO };
+    let held = held(want, limit)?;
+    Ok(all.iter().zip(held).collect())
+}
+
+/// The conditions, for the kernel.
+pub fn conditions(want: &Want) -> Vec<&Condition> {
+    let all = want.ready.conditions.iter();
+    all.map(|condition| &condition.value).collect()
+}
+
+/// What does not hold when the time was up, and what comes `next`.
+pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
+    let (name, seconds) = (&want.name, want.ready.timeout.as_secs());
+    let all = want.ready.conditions.iter().zip(held);
+    let missing: Vec<_> = all
+        .filter(|(_, held)| !**held)
+        .map(|(one, _)| one)
+        .collect();
+    let names: Vec<_> = missing.iter().map(|one| one.value.to_string()).collect();
+    let names = names.join(", ");
+    let asked = missing.first().and_then(|one| one.asked.as_deref());
+    let hint = "netns_timeout says how long it is waited for";
+    vec![
+        format!("{name}: not ready after {seconds} s: {names} does not hold"),
+        report::asked(asked, hint),
+        format!("{name}: all else is up, and stays so; {next}"),
+    ]
+}
+
+/// The conditions hold: say that it is ready, unless somebody has been at work meanwhile.
+fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
+    let name = &want.name;
+    if store::is_ready(name) {
+        return exit::DONE;
+    }
+    if begun.is_none() || store::stamp(name) != begun {
+        return changed(want);
+    }
+    let held = hold_signals();
+    let code = match Store::open(name, LOCK) {
+        Err(e) => failed(want, "cannot lock it", e),
+        Ok(store) if store::stamp(name).is_none() => {
+            let _ = store.remove();
+            changed(want)
+        }
+        Ok(_) if store::stamp(name) != begun => changed(want),
+        Ok(store) => match store.set_ready(want.overlay) {
+            Ok(()) => exit::DONE,
+            Err(e) => failed(want, "cannot write ready", e),
+        },
+    };
+    let _ = held.thread_unblock();
+    code
+}
+
+fn failed(want: &Want, what: &'static str, e: io::Error) -> u8 {
+    complain(
+        &report::why(&want.name, &Why::Broken(what, e)),
+        exit::REFUSED,
+    )
+}
+
+fn changed(want: &Want) -> u8 {
+    let name = &want.name;
+    let lines = [
+        format!("{name}: another netns-setup has changed it while it was waited for"),
+        format!("see how it is now: netns-setup status {name}"),
+    ];
+    complain(&lines, exit::REFUSED)
+}

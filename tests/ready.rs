@@ -1,0 +1,201 @@
+//! `netns_ready`: a namespace is ready when what it asks for holds, and not before. The
+//! kernel is real, and `ip` says what is there; the card is a veth to a router of its own.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+
+use common::{Background, LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
+use far::{MGMT, sandbox, setup, write};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const READY: &str = "/run/netns-services/mgmt/ready";
+
+/// All that needs no WireGuard.
+const ALL: &str = "netns_ready=\"carrier eth1, address eth1, route default, route 198.51.100.0/24, ping 192.0.2.1, ping 2001:db8:10::1\"\n";
+
+/// Its hooks tell that they were run, and whether it was ready then.
+const HOOKS: &str = "netns_pre_up='echo pre_up >>/run/said'\nnetns_post_up='echo post_up >>/run/said; test -e /run/netns-services/$NETNS_NAME/ready && echo ready >>/run/said'\n";
+
+/// The router at the other end is off.
+fn off(sandbox: &Sandbox) {
+    sandbox.sh("ip -n far link set far1 down").ok();
+}
+
+/// It is on; what it had of IPv6 it lost when it was switched off.
+fn on(sandbox: &Sandbox) {
+    sandbox
+        .sh("ip -n far link set far1 up && ip -n far address replace 2001:db8:10::1/64 dev far1 nodad")
+        .ok();
+}
+
+fn spawn(sandbox: &Sandbox, verb: &str) -> Background {
+    let script = format!("exec {NETNS_SETUP} {verb} mgmt >/run/out 2>/run/err");
+    sandbox.spawn(&["sh", "-c", &script])
+}
+
+fn is_ready(sandbox: &Sandbox) -> bool {
+    sandbox.read(READY).is_some()
+}
+
+fn err(sandbox: &Sandbox) -> String {
+    sandbox.read("/run/err").unwrap_or_default()
+}
+
+#[track_caller]
+fn soon(sandbox: &Sandbox, what: &str, holds: impl FnMut() -> bool) {
+    assert!(wait_until(LIMIT, holds), "{what}: not so\n{}", err(sandbox));
+}
+
+/// All is made, and what is asked for does not hold.
+#[track_caller]
+fn is_up_and_not_ready(sandbox: &Sandbox) {
+    soon(sandbox, "it is up", || {
+        let routes = sandbox.sh("ip -n mgmt route show default").stdout;
+        !routes.is_empty()
+    });
+    assert!(!is_ready(sandbox));
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
+}
+
+#[test]
+fn up_waits_until_all_of_it_holds() {
+    let sandbox = sandbox(&format!("{MGMT}{ALL}{HOOKS}"));
+    off(&sandbox);
+    let mut up = spawn(&sandbox, "up");
+    let mut waits = sandbox.spawn(&[NETNS_EXEC, "--wait", "60", "mgmt", "true"]);
+    is_up_and_not_ready(&sandbox);
+    assert_eq!(sandbox.read("/run/said").unwrap(), "pre_up\n");
+    on(&sandbox);
+    assert_eq!(up.ended(), Some(0), "{}", err(&sandbox));
+    assert_eq!(waits.ended(), Some(0));
+    assert_eq!(
+        sandbox.read("/run/said").unwrap(),
+        "pre_up\npost_up\nready\n"
+    );
+    let status = setup(&sandbox, "status mgmt").ok().stdout;
+    for line in [
+        "carrier eth1: holds",
+        "ping 192.0.2.1: holds",
+        "ping 2001:db8:10::1: holds",
+    ] {
+        assert!(status.contains(line), "{status}");
+    }
+    // It had to hold before it counted as ready: what comes later does not matter
+    off(&sandbox);
+    setup(&sandbox, "up mgmt").ok().stdout("").stderr("");
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+}
+
+#[test]
+fn what_does_not_hold_in_time_is_said_and_all_stays_as_it_is() {
+    let settings = format!(
+        "{MGMT}netns_ready=\"route default, carrier eth1, ping 192.0.2.1\"\nnetns_timeout=1\n"
+    );
+    let sandbox = sandbox(&settings);
+    off(&sandbox);
+    setup(&sandbox, "up mgmt").code(111).stderr(
+        "netns-setup: mgmt: not ready after 1 s: carrier eth1, ping 192.0.2.1 does not hold\n\
+         netns-setup: asked for by netns_ready at /etc/conf.d/netns.mgmt:7; netns_timeout says how long it is waited for\n\
+         netns-setup: mgmt: all else is up, and stays so; netns-setup up mgmt waits again\n",
+    );
+    is_up_and_not_ready(&sandbox);
+    let status = setup(&sandbox, "status mgmt").code(1).stdout;
+    for line in [
+        "route default: holds",
+        "carrier eth1: does not hold",
+        "ping 192.0.2.1: does not hold",
+    ] {
+        assert!(status.contains(line), "{status}");
+    }
+    let run = setup(&sandbox, "status --json mgmt").code(1).stdout;
+    let json: serde_json::Value = serde_json::from_str(&run).unwrap();
+    assert_eq!(json[0]["conditions"][1]["condition"], "carrier eth1");
+    assert_eq!(json[0]["conditions"][1]["holds"], false);
+    assert_eq!(json[0]["ready"], false);
+    on(&sandbox);
+    setup(&sandbox, "up mgmt").ok().stdout("").stderr("");
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+}
+
+#[test]
+fn down_does_not_wait_for_an_up_that_does() {
+    let sandbox = sandbox(&format!(
+        "{MGMT}netns_ready=\"carrier eth1\"\nnetns_timeout=4\n"
+    ));
+    off(&sandbox);
+    let mut up = spawn(&sandbox, "up");
+    is_up_and_not_ready(&sandbox);
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(up.ended(), Some(111));
+    assert!(
+        err(&sandbox).contains("another netns-setup has changed it"),
+        "{}",
+        err(&sandbox)
+    );
+    assert!(sandbox.read("/run/netns/mgmt").is_none());
+    assert!(!is_ready(&sandbox));
+}
+
+#[test]
+fn a_watch_waits_beside_its_work() {
+    let sandbox = sandbox(&format!("{MGMT}{ALL}{HOOKS}netns_timeout=1\n"));
+    off(&sandbox);
+    let mut watch = spawn(&sandbox, "watch");
+    is_up_and_not_ready(&sandbox);
+    soon(&sandbox, "it is said", || {
+        err(&sandbox).contains("is waited for still")
+    });
+    // It keeps what it has, though it is not ready
+    sandbox.sh("ip -n mgmt route del default").ok();
+    is_up_and_not_ready(&sandbox);
+    on(&sandbox);
+    soon(&sandbox, "it is ready", || is_ready(&sandbox));
+    let said = || sandbox.read("/run/said").unwrap_or_default();
+    soon(&sandbox, "the hook was run", || {
+        said() == "pre_up\npost_up\nready\n"
+    });
+    // Made anew, it is waited for anew; a veth goes with its namespace, and is put back
+    sandbox
+        .sh("rm /run/said; ip netns delete mgmt; until ! ip -n far link show far1 2>/dev/null; do sleep 0.1; done
+            ip link add eth1 address 52:54:00:00:00:01 type veth peer name far1 netns far
+            ip -n far address add 192.0.2.1/24 dev far1")
+        .ok();
+    soon(&sandbox, "it is there again", || {
+        !sandbox
+            .sh("ip -n mgmt route show default 2>/dev/null")
+            .stdout
+            .is_empty()
+    });
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
+    on(&sandbox);
+    soon(&sandbox, "the hook was run again", || {
+        // Each time that it was tried, the one before was
+        said().ends_with("pre_up\npost_up\nready\n")
+    });
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+    kill(Pid::from_raw(watch.pid()), Signal::SIGTERM).unwrap();
+    assert_eq!(watch.ended(), Some(0));
+}
+
+#[test]
+fn a_watch_that_waits_ends_when_it_is_told_to_and_reads_new_settings() {
+    let sandbox = sandbox(&format!("{MGMT}netns_ready=\"carrier eth1\"\n"));
+    off(&sandbox);
+    let mut watch = spawn(&sandbox, "watch");
+    is_up_and_not_ready(&sandbox);
+    let pid = Pid::from_raw(watch.pid());
+    write(&sandbox, &format!("{MGMT}netns_ready=\"route default\"\n"));
+    kill(pid, Signal::SIGHUP).unwrap();
+    soon(&sandbox, "it is ready", || is_ready(&sandbox));
+    setup(&sandbox, "down mgmt").ok();
+    write(&sandbox, &format!("{MGMT}netns_ready=\"carrier eth1\"\n"));
+    kill(pid, Signal::SIGHUP).unwrap();
+    is_up_and_not_ready(&sandbox);
+    kill(pid, Signal::SIGTERM).unwrap();
+    assert_eq!(watch.ended(), Some(0));
+    assert!(!is_ready(&sandbox));
+}
