@@ -21,8 +21,7 @@ impl Kernel {
         other: &NetnsName,
         note: impl FnOnce(Birth) -> io::Result<()> + Send,
     ) -> Result<(), Refusal> {
-        let added = self.add_closed(other, note);
-        added
+        self.add_closed(other, note)
     }
 
     fn add_closed(
