@@ -39,6 +39,14 @@ pub const PRE_DOWN: &str = "pre_down";
 /// As [`PRE_DOWN`], run last.
 pub const POST_DOWN: &str = "post_down";
 
+/// In a namespace's state folder, while settings are tried: by whom, and until when. Who
+/// takes it away has confirmed them.
+pub const TRIAL: &str = "trial";
+
+/// In a namespace's state folder: what was tried has been undone, and the settings are not
+/// what holds.
+pub const UNDONE: &str = "undone";
+
 /// In a namespace's state folder: how `/etc/netns/NAME` is laid over `/etc`, one word,
 /// [`ETC_BIND`] or [`ETC_OVERLAY`], and a newline. Written before [`READY`].
 pub const ETC_MODE: &str = "etc";

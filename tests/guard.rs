@@ -46,7 +46,7 @@ fn the_link_of_ones_own_connection_is_not_moved_and_it_is_said_what_to_type() {
         let run = connected(&sandbox, "192.0.2.1/22", &format!("{verb} mgmt")).code(100);
         run.stdout("").stderr(
             "netns-setup: /etc/conf.d/netns.mgmt:1: netns_links moves eth1, which carries your own connection from 192.0.2.1 port 22 to 192.0.2.7\n\
-             netns-setup: log in another way, or add --yes-move-my-connection\n\
+             netns-setup: type netns-setup try mgmt --within 60, which undoes it unless you confirm it; or add --yes-move-my-connection\n\
              netns-setup: mgmt: nothing was changed\n",
         );
     }
@@ -60,6 +60,9 @@ fn the_link_of_ones_own_connection_is_not_moved_and_it_is_said_what_to_type() {
         plan.stderr.contains("carries your own connection"),
         "{plan}"
     );
+    connected(&sandbox, "192.0.2.1/22", "try mgmt --within 600").ok();
+    setup(&sandbox, "confirm mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
     connected(&sandbox, "192.0.2.1/22", "up mgmt --yes-move-my-connection").ok();
 }
 

@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 6] = [
     ("std::fs", &["src/kernel/", "src/exec/", "src/setup/", "src/conf/files.rs"]),
     (
         "std::process",
-        &["src/kernel/", "src/bin/", "src/setup/attach.rs", "src/setup/hooks.rs"],
+        &["src/kernel/", "src/bin/", "src/setup/attach.rs", "src/setup/hooks.rs", "src/setup/trial.rs"],
     ),
     ("std::env", &["src/exec/", "src/bin/"]),
 ];

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
@@ -80,8 +81,40 @@ enum VerbArgs {
         #[arg(long)]
         json: bool,
     },
+    /// As reload, and undo it unless it is confirmed in time
+    Try(Tried),
+    /// Keep what is being tried
+    Confirm {
+        /// The namespaces
+        #[arg(value_name = "NAME", required = true)]
+        names: Vec<String>,
+    },
+    #[command(hide = true)]
+    KeepTrial(Tried),
     /// Up, then stay: TERM ends it and leaves all as it is, HUP reloads
     Watch(Names),
+}
+
+#[derive(Args)]
+struct Tried {
+    /// The namespace
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// How long it is waited for, from when all is made
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=86400))]
+    within: u64,
+}
+
+impl Tried {
+    fn split(self) -> (Duration, Names) {
+        let names = vec![self.name];
+        (
+            Duration::from_secs(self.within),
+            Names { names, all: false },
+        )
+    }
 }
 
 #[derive(Args)]
@@ -115,6 +148,15 @@ fn run(cli: Cli) -> u8 {
         VerbArgs::Reload(names) => (Verb::Reload, names),
         VerbArgs::Check(names) => (Verb::Check, names),
         VerbArgs::Watch(names) => (Verb::Watch, names),
+        VerbArgs::Try(tried) => {
+            let (within, names) = tried.split();
+            (Verb::Try(within), names)
+        }
+        VerbArgs::KeepTrial(tried) => {
+            let (within, names) = tried.split();
+            (Verb::KeepTrial(within), names)
+        }
+        VerbArgs::Confirm { names } => (Verb::Confirm, Names { names, all: false }),
         VerbArgs::Plan { names, script } => (Verb::Plan { script }, names),
         VerbArgs::Status { names, json } => (Verb::Status { json }, names),
         VerbArgs::Doctor { names, json } => (Verb::Doctor { json }, names),

@@ -95,6 +95,14 @@ fn send(pid: i32, netns: Identity, signal: Signal) {
     }
 }
 
+/// When a process started, in ticks since the machine did: its id and this are no other's.
+pub fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The 22nd field (proc_pid_stat(5)); the second may hold blanks and brackets
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(19)?.parse().ok()
+}
+
 /// Its first thread is there, or has ended and another is.
 fn lives_in(pid: i32, netns: Identity) -> bool {
     match netns_of(pid) {

@@ -97,6 +97,11 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// A change has been made.
+    pub fn has_changed(&self) -> bool {
+        self.made > 0
+    }
+
     /// Come to a stop: undo what has been made.
     pub fn fail(&mut self, why: Why) -> Failure {
         let left = match self.of {

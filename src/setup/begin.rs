@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind};
 use super::apply::{Failure, Why};
 use super::store::{self, Store};
 use super::ties::{self, Ties};
-use super::{LOCK, complain, report};
+use super::{LOCK, complain, report, trial};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::name::NetnsName;
@@ -25,6 +25,9 @@ pub struct Begun {
 /// or go.
 pub fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
     let locked_out = |error| locked_out(name, &error);
+    if let Some(code) = trial::refused(name) {
+        return Err(code);
+    }
     let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;
     let store = Store::open(name, LOCK).map_err(locked_out)?;
     let (journal, kernel) = match look_on(name) {

@@ -20,6 +20,8 @@ struct Cut {
     link: LinkAt,
     carries: Carries,
     asked: Option<std::sync::Arc<Asked>>,
+    /// It is taken away, and not moved in.
+    goes: bool,
 }
 
 enum Carries {
@@ -117,6 +119,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
                     link,
                     carries,
                     asked: change.asked.clone(),
+                    goes: !matches!(&change.step, Step::MoveLink(_, to) if to.at == Where::Inside),
                 });
             }
         }
@@ -142,6 +145,7 @@ fn lines(name: &NetnsName, cut: &Cut) -> Vec<String> {
         link,
         carries,
         asked,
+        goes,
     } = cut;
     let who = match asked {
         Some(asked) => format!("{}: {} moves", asked.place, asked.setting),
@@ -157,6 +161,12 @@ fn lines(name: &NetnsName, cut: &Cut) -> Vec<String> {
              what connection cannot be told"
         ),
     };
-    let remedy = "log in another way, or add --yes-move-my-connection".into();
+    let remedy = match goes {
+        false => format!(
+            "type netns-setup try {name} --within 60, which undoes it unless you confirm it; or \
+             add --yes-move-my-connection"
+        ),
+        true => "log in another way, or add --yes-move-my-connection".into(),
+    };
     vec![report::printable(&format!("{who} {wrong}")), remedy]
 }

@@ -19,6 +19,7 @@ mod rules;
 mod status;
 mod store;
 mod ties;
+mod trial;
 mod up;
 mod wanted;
 mod watch;
@@ -85,6 +86,12 @@ pub enum Verb {
         /// For a program to read.
         json: bool,
     },
+    /// Reload, and undo it unless it is confirmed in this time.
+    Try(Duration),
+    /// What `try` does, in the process that stays for it.
+    KeepTrial(Duration),
+    /// What is tried stays.
+    Confirm,
     /// Up, then stay: TERM ends it, HUP reloads.
     Watch,
 }
@@ -107,7 +114,7 @@ pub struct Call {
 /// Do it, and return the exit code: of several namespaces, the highest.
 pub fn run(call: &Call) -> u8 {
     match call.verb {
-        Verb::Check | Verb::Plan { .. } | Verb::Status { .. } => {}
+        Verb::Check | Verb::Plan { .. } | Verb::Status { .. } | Verb::Confirm => {}
         _ => match may_change() {
             Ok(()) => {}
             Err(lines) => return complain(&lines, exit::WRONG),
@@ -122,6 +129,9 @@ pub fn run(call: &Call) -> u8 {
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
         Verb::Up => guard::with_settings(call, Rest::Stays, |want| up::up(call, want)),
         Verb::Reload => guard::with_settings(call, Rest::Goes, |want| up::reload(call, want)),
+        Verb::Try(within) => trial::try_out(call, *within),
+        Verb::KeepTrial(within) => trial::keep(call, *within),
+        Verb::Confirm => each(call, trial::confirm),
         Verb::Watch => watch::watch(call),
     }
 }

@@ -11,7 +11,8 @@ use super::apply::Failure;
 use super::have;
 use super::meant::{self, meant};
 use super::{
-    Call, asked, attach, complain, context, look_on, nat, ready, report, say, settings, store, tell,
+    Call, asked, attach, complain, context, look_on, nat, ready, report, say, settings, store,
+    tell, trial,
 };
 use crate::exit;
 use crate::kernel::{netns, processes};
@@ -192,7 +193,7 @@ pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
         }
     }
     status.obstacles.splice(0..0, obstacles);
-    status.warnings = warnings;
+    status.warnings = trial::told(name).into_iter().chain(warnings).collect();
     if let Some(want) = settings.as_ref().ok().filter(|_| status.exists) {
         let all = ready::now(want)?.into_iter();
         status.conditions = all.map(ConditionStatus::of).collect();

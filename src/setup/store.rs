@@ -212,6 +212,11 @@ impl Store {
         }
     }
 
+    /// Say that what the settings say is what holds.
+    pub fn settings_hold(&self) {
+        let _ = remove(&self.folder.join(state::UNDONE));
+    }
+
     /// Say that it is not.
     pub fn set_unready(&self) -> io::Result<()> {
         remove(&self.folder.join(state::READY))
@@ -225,6 +230,8 @@ impl Store {
             state::ETC_MODE,
             state::PRE_DOWN,
             state::POST_DOWN,
+            state::TRIAL,
+            state::UNDONE,
             NEW,
             state::JOURNAL,
             state::LOCK,

@@ -55,6 +55,16 @@ fn bring_up(call: &Call, want: &Want, rest: Rest) -> u8 {
 
 /// The exit code, and whether anything was changed.
 pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
+    locked_then(call, want, rest, |_| Ok(()))
+}
+
+/// As [`locked`], and when it is ready something is done before the lock is given back.
+pub(super) fn locked_then(
+    call: &Call,
+    want: &Want,
+    rest: Rest,
+    then: impl FnOnce(&mut Work) -> Result<(), Failure>,
+) -> (u8, bool) {
     let name = &want.name;
     let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
     let Begun {
@@ -92,7 +102,8 @@ pub(super) fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
         Work::begin(&store, &mut kernel, journal, asked, &mut report).and_then(|mut work| {
             let done = make(call, want, &state, rest, &mut work)
                 .inspect(|()| drop(ties))
-                .and_then(|()| settle(want, &mut work));
+                .and_then(|()| settle(want, &mut work))
+                .and_then(|()| then(&mut work));
             ours = work.journal;
             done
         });
@@ -133,6 +144,7 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
         ];
         complain(&lines, exit::DONE);
     }
+    work.store.settings_hold();
     let kept = hooks::remember(&want.name, &want.hooks);
     kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
     // Otherwise it is said when what `netns_ready` asks for holds

@@ -30,7 +30,7 @@ for command in 'netns-setup up mgmt' 'rc-service netns.mgmt start' \
 	'env -i PATH=$PATH netns-setup watch mgmt'; do
 	refused session "$command"
 	says "netns_links moves eth1, which carries your own connection from 203.0.113.1 port "
-	says "netns-setup: log in another way"
+	says "netns-setup: type netns-setup try mgmt --within 60"
 done
 run 100 session 'netns-setup up mgmt'
 if [ -e /run/netns/mgmt ] || [ -e /run/netns-services/mgmt ]; then

@@ -18,6 +18,7 @@ use crate::setup::meant::{meant, obstacles};
 use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
+use crate::setup::trial;
 use crate::setup::{
     Call, asked, complain, context, hooks, look_on, ready, report, say, settings, tell,
 };
@@ -114,7 +115,7 @@ impl Kept {
             say(&format!("{}: is up again", self.want.name));
             self.down = false;
         }
-        if store::stamp(&self.want.name) != self.stamp {
+        if store::stamp(&self.want.name) != self.stamp && !trial::was_undone(&self.want.name) {
             self.read_again(call);
         }
         let mended = self.mend(&store);

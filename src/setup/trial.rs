@@ -1,0 +1,233 @@
+//! `try` and `confirm`: settings that are taken back unless they are confirmed in time. A
+//! process of its own does all of it, from before the first change: it hangs on no terminal
+//! and no connection, and whoever called may be killed. It holds the namespace's lock all
+//! the time. Only the file `trial` is spoken through: who takes it away first has decided.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio, id};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::SigSet;
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
+
+use super::apply::{Failure, Why, Work};
+use super::{Call, checked, complain, report, store, ties, up, with_settings};
+use crate::exit;
+use crate::kernel::processes;
+use crate::name::NetnsName;
+use crate::plan::Rest;
+use crate::state;
+
+/// How often it is looked whether it has been confirmed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The files of the state folder that the journal does not know of.
+const FILES: [&str; 4] = [
+    state::READY,
+    state::ETC_MODE,
+    state::PRE_DOWN,
+    state::POST_DOWN,
+];
+
+/// Start the process that does it, and pass on what it says until all is made.
+pub fn try_out(call: &Call, within: Duration) -> u8 {
+    if let Err(code) = checked(call) {
+        return code;
+    }
+    match started(call, within) {
+        Ok(code) => code,
+        Err(e) => complain(
+            &[
+                format!("cannot start the process that would undo it: {e}"),
+                "it takes /proc; nothing was changed".into(),
+            ],
+            exit::REFUSED,
+        ),
+    }
+}
+
+fn started(call: &Call, within: Duration) -> io::Result<u8> {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("netns-setup").current_dir("/");
+    command
+        .arg("--conf-dir")
+        .arg(fs::canonicalize(&call.conf_dir)?);
+    command.args(["keep-trial", "--within", &within.as_secs().to_string()]);
+    command.args(call.names.iter().map(ToString::to_string));
+    command.args(call.verbose.then_some("--verbose"));
+    let mut child = command
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    // It has the other end
+    drop(command);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        scope.spawn(|| stdout.map(|mut from| io::copy(&mut from, &mut io::stdout())));
+        scope.spawn(|| stderr.map(|mut from| io::copy(&mut from, &mut io::stderr())));
+    });
+    let mut code = [exit::REFUSED];
+    let _ = ours.read(&mut code);
+    Ok(code[0])
+}
+
+/// What that process does.
+pub fn keep(call: &Call, within: Duration) -> u8 {
+    detach();
+    let code = with_settings(call, |want| {
+        let name = &want.name;
+        let files = FILES.map(|file| fs::read(store::folder(name).join(file)).ok());
+        let (code, changed) = up::locked_then(call, want, Rest::Goes, |work| {
+            wait(work, name, within).inspect_err(|_| put_back(name, &files))
+        });
+        if code == exit::DONE && changed {
+            ties::follow(call, name, changed);
+        }
+        code
+    });
+    tell(code);
+    code
+}
+
+/// From whoever called, and whatever may happen to him.
+fn detach() {
+    let _ = setsid();
+    let _ = SigSet::all().thread_block();
+    let _ = fs::write("/proc/self/comm", "netns-setup");
+    // A terminal that nobody reads from must not hold it up
+    for descriptor in [io::stdout().as_fd(), io::stderr().as_fd()] {
+        let _ = fcntl(descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+    }
+}
+
+/// The exit code to the one who called; nothing more is said.
+fn tell(code: u8) {
+    let _ = io::stdout().flush();
+    let _ = write(io::stdin(), &[code]);
+    if let Ok(nothing) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = dup2_stdin(&nothing);
+        let _ = dup2_stdout(&nothing);
+        let _ = dup2_stderr(&nothing);
+    }
+}
+
+/// All is made: wait until it is confirmed, or undo it.
+fn wait(work: &mut Work, name: &NetnsName, within: Duration) -> Result<(), Failure> {
+    if !work.has_changed() {
+        return Ok(());
+    }
+    let until = Instant::now() + within;
+    begin(name, within).map_err(|e| work.fail(Why::Broken("cannot note that it is tried", e)))?;
+    let lines = [
+        format!("{name}: undone in {} s, unless you type", within.as_secs()),
+        format!("netns-setup confirm {name}"),
+    ];
+    complain(&lines, exit::DONE);
+    tell(exit::DONE);
+    while Instant::now() < until {
+        if !file(name).exists() {
+            return Ok(());
+        }
+        sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+    }
+    match fs::remove_file(file(name)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
+        _ => {
+            let late = io::Error::from(ErrorKind::TimedOut);
+            let failure = work.fail(Why::Broken("it was not confirmed", late));
+            // Who watches must not read again what has just been undone
+            let _ = fs::write(store::folder(name).join(state::UNDONE), "");
+            Err(failure)
+        }
+    }
+}
+
+fn put_back(name: &NetnsName, files: &[Option<Vec<u8>>; 4]) {
+    for (file, text) in FILES.iter().zip(files) {
+        let path = store::folder(name).join(file);
+        let _ = match text {
+            Some(text) => fs::write(path, text),
+            None => fs::remove_file(path),
+        };
+    }
+}
+
+/// What is tried stays.
+pub fn confirm(name: &NetnsName) -> u8 {
+    let confirmed = match running(name) {
+        Some(_) => fs::remove_file(file(name)),
+        None => Err(ErrorKind::NotFound.into()),
+    };
+    let lines = match confirmed {
+        Ok(()) => return exit::DONE,
+        Err(e) if e.kind() == ErrorKind::NotFound => [
+            format!("{name}: nothing is tried now that could be confirmed"),
+            format!("netns-setup status {name} shows what holds"),
+        ],
+        Err(e) => [
+            format!("{name}: cannot confirm it: {e}"),
+            "it takes root, and a /run that can be written to".into(),
+        ],
+    };
+    complain(&lines, exit::WRONG)
+}
+
+/// While something is tried, nobody else changes the namespace.
+pub fn refused(name: &NetnsName) -> Option<u8> {
+    let lines = [
+        told(name)?,
+        format!("wait for that, or type netns-setup confirm {name}, and then this again"),
+    ];
+    Some(complain(&lines, exit::REFUSED))
+}
+
+/// That something is tried, in a line.
+pub fn told(name: &NetnsName) -> Option<String> {
+    let seconds = report::counted(running(name)?.try_into().ok()?, "second", "seconds");
+    Some(format!(
+        "{name}: its settings are tried, and are undone in {seconds} unless confirmed"
+    ))
+}
+
+/// What was tried has been undone, and nothing has been made of the settings since.
+pub fn was_undone(name: &NetnsName) -> bool {
+    store::folder(name).join(state::UNDONE).exists()
+}
+
+fn file(name: &NetnsName) -> PathBuf {
+    store::folder(name).join(state::TRIAL)
+}
+
+/// Who tries it, and until when.
+fn begin(name: &NetnsName, within: Duration) -> io::Result<()> {
+    let this = id();
+    let started = processes::started(this).ok_or(ErrorKind::NotFound)?;
+    let until = now() + within.as_secs();
+    let new = file(name).with_extension("new");
+    fs::write(&new, format!("{this} {started} {until}\n"))?;
+    fs::rename(new, file(name))
+}
+
+/// How many seconds are left.
+fn running(name: &NetnsName) -> Option<u64> {
+    let text = fs::read_to_string(file(name)).ok()?;
+    let mut words = text.split_whitespace();
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let (pid, started, until) = (number()?, number()?, number()?);
+    let lives = processes::started(pid.try_into().ok()?) == Some(started);
+    lives.then(|| until.saturating_sub(now()))
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
