@@ -18,7 +18,7 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
 
 use super::apply::{Failure, Why, Work};
-use super::{Call, checked, complain, report, store, ties, up, with_settings};
+use super::{Call, checked, complain, ready, report, store, ties, up, with_settings};
 use crate::exit;
 use crate::kernel::processes;
 use crate::name::NetnsName;
@@ -89,10 +89,12 @@ pub fn keep(call: &Call, within: Duration) -> u8 {
         let (code, changed) = up::locked_then(call, want, Rest::Goes, |work| {
             wait(work, name, within).inspect_err(|_| put_back(name, &files))
         });
-        if code == exit::DONE && changed {
-            ties::follow(call, name, changed);
+        if code != exit::DONE {
+            return code;
         }
-        code
+        ties::follow(call, name, changed);
+        // Of what holds services, only that which can be told at once is tried
+        ready::wait(want)
     });
     tell(code);
     code
