@@ -48,7 +48,7 @@ fn is_tried(sandbox: &Sandbox) -> bool {
 #[track_caller]
 fn undone(sandbox: &Sandbox) {
     assert!(wait_until(LIMIT, || !is_tried(sandbox)));
-    let ended = "! grep -lx netns-setup /proc/[0-9]*/comm";
+    let ended = "! grep -lx -e netns-setup -e exe /proc/[0-9]*/comm";
     assert!(wait_until(LIMIT, || sandbox.sh(ended).exit_code() == 0));
 }
 
