@@ -14,6 +14,7 @@ use std::process::Command;
 use netns_services::conf::{self, Settings, vars};
 use netns_services::model::build::{Ready, build};
 use netns_services::model::nat::Nat;
+use netns_services::model::port::Vlans;
 use netns_services::model::route::Names;
 use netns_services::model::{Context, Kind, Link, Want, Where};
 use netns_services::name::NetnsName;
@@ -262,6 +263,13 @@ fn dump_link(out: &mut String, link: &Link) {
     }
     if let Some(master) = &link.master {
         write!(out, " master {master}").unwrap();
+    }
+    if let Some(port) = &link.port {
+        write!(out, " {port}").unwrap();
+    }
+    let vlans = link.vlans.iter().map(|vlan| vlan.value);
+    for row in Vlans::rows(vlans) {
+        write!(out, " vlan {row}").unwrap();
     }
     writeln!(out, " {}", if link.up == Some(true) { "up" } else { "?" }).unwrap();
     for address in &link.addresses {

@@ -110,6 +110,9 @@ fn essence(state: &State) -> BTreeSet<String> {
                 format!("{at} {peer:?} {preshared:?}")
             }));
         }
+        lines.extend(link.port.iter().map(|port| format!("{at} {port}")));
+        let vlans = link.vlans.iter().map(|v| format!("{at} {:?}", v.value));
+        lines.extend(vlans);
         lines.extend(link.addresses.iter().map(|a| format!("{at} {a}")));
         lines.extend(link.altnames.iter().map(|a| format!("{at} altname {a}")));
     }
@@ -158,6 +161,15 @@ fn holds(want: &State, have: &State) {
                 "{difference:?}"
             );
         }
+        if let (Some(port), Some(found)) = (&link.port, &found.port) {
+            assert_eq!(port.differing(found).count(), 0, "{port}, {found}");
+        }
+        assert!(link.port.is_none() || found.port.is_some());
+        assert!(
+            link.vlans.is_empty() || link.vlans == found.vlans,
+            "{}",
+            link.name
+        );
         for altname in &link.altnames {
             assert!(found.altnames.contains(altname), "{altname}");
         }

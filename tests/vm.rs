@@ -41,3 +41,8 @@ fn an_older_kernel_forwards_ipv6_for_us_alone() {
 fn a_router_is_not_what_its_namespaces_are() {
     testbed::run_vm("alpine", "vm", "a_router_is_not_what_its_namespaces_are");
 }
+
+#[test]
+fn vlans() {
+    testbed::run_vm("alpine", "vm", "vlans");
+}

@@ -12,7 +12,8 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::questions::{addresses_of, all_links, link_at, link_named, nsid, unless_gone};
 use super::read::{self, Names};
-use super::{About, Kernel, Refusal, cards, files, netns};
+use super::{About, Kernel, Refusal, cards, files, netns, ports};
+use crate::model::port::Vlan;
 use crate::model::{LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;
 use crate::place::At;
@@ -45,12 +46,14 @@ impl Kernel {
             }
             let others = self.others(view, &views)?;
             let mut addresses = self.addresses(view)?;
+            let mut vlans = self.vlans(view)?;
             for message in &view.links {
                 let Some(mut link) = read::link(message, &view.at, &view.names, &others) else {
                     continue;
                 };
                 link.card = cards::card(message, &view.at, &link.name.value);
                 link.addresses = addresses.remove(&message.header.index).unwrap_or_default();
+                link.vlans = vlans.remove(&message.header.index).unwrap_or_default();
                 state.links.push(link);
             }
             state.routes.extend(self.routes(view, &about.routed)?);
@@ -163,6 +166,14 @@ impl Kernel {
             }
         }
         Ok(found)
+    }
+
+    /// By the index of their link; of the namespace alone.
+    fn vlans(&mut self, view: &View) -> Result<BTreeMap<u32, Vec<At<Vlan>>>, Refusal> {
+        if view.at != Where::Inside || !view.links.iter().any(read::is_bridge) {
+            return Ok(BTreeMap::new());
+        }
+        ports::all_vlans(self.requests(&view.at)?)
     }
 
     /// All of the namespace, elsewhere those of these links.

@@ -66,6 +66,9 @@ impl Kernel {
                 self.set(link, |message| message.controller(master))
             }
             Step::SetMaster(link, None) => self.set(link, |message| message.nocontroller()),
+            Step::SetPort(link, port) => self.set_port(link, port),
+            Step::AddVlans(link, row, own) => self.add_vlans(link, row, *own),
+            Step::DelVlans(link, row, own) => self.del_vlans(link, row, *own),
             Step::SetUp(link, true) => self.set(link, |message| message.up()),
             Step::SetUp(link, false) => self.set(link, |message| message.down()),
             Step::AddAddress(link, address) => self.add_address(link, address),

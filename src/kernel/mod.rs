@@ -26,6 +26,7 @@ mod others;
 mod pidfd;
 mod ping;
 mod policy;
+mod ports;
 pub mod processes;
 mod questions;
 mod read;

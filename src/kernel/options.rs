@@ -28,6 +28,21 @@ enum Code {
 /// The attribute of an option, by its type's word and its own.
 fn attribute(of: &str, word: &str) -> Option<(u16, Code)> {
     Some(match (of, word) {
+        // linux/if_link.h, IFLA_BRPORT_…
+        ("bridge_slave", "priority") => (2, Code::U16),
+        ("bridge_slave", "cost") => (3, Code::U32),
+        ("bridge_slave", "hairpin") => (4, Code::U8),
+        ("bridge_slave", "guard") => (5, Code::U8),
+        ("bridge_slave", "root_block") => (6, Code::U8),
+        ("bridge_slave", "fastleave") => (7, Code::U8),
+        ("bridge_slave", "learning") => (8, Code::U8),
+        ("bridge_slave", "flood") => (9, Code::U8),
+        ("bridge_slave", "proxy_arp") => (10, Code::U8),
+        ("bridge_slave", "mcast_flood") => (27, Code::U8),
+        ("bridge_slave", "mcast_to_unicast") => (28, Code::U8),
+        ("bridge_slave", "bcast_flood") => (30, Code::U8),
+        ("bridge_slave", "neigh_suppress") => (32, Code::U8),
+        ("bridge_slave", "isolated") => (33, Code::U8),
         ("bridge", "forward_delay") => (1, Code::U32),
         ("bridge", "stp_state") => (5, Code::U32),
         ("bridge", "vlan_filtering") => (7, Code::U8),
@@ -186,6 +201,7 @@ mod tests {
     use super::*;
     use crate::model::Where;
     use crate::model::link_types::TYPES;
+    use crate::model::port::PORT;
     use crate::model::route::Names;
 
     /// A value for an option, as a setting would say it.
@@ -201,7 +217,7 @@ mod tests {
 
     #[test]
     fn every_option_of_every_type_has_an_attribute_and_comes_back() {
-        for of in TYPES {
+        for of in TYPES.iter().chain([&PORT]) {
             for option in of.options {
                 let mut made = Made::new(of, Where::Inside);
                 let value = option.form.read(example(option), &Names::default());

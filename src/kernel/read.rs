@@ -41,7 +41,7 @@ macro_rules! attribute {
 
 mod links;
 
-pub use links::{data, is_elsewhere, link, master, name, permanent_mac};
+pub use links::{data, is_bridge, is_elsewhere, link, master, name, permanent_mac};
 
 /// An address. What comes back by itself, a link-local address or, where only
 /// `lasting` is asked for, one that a router gave, is left out there.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::port::Vlan;
 use super::{Address, Card, LinkAt, Made, Where, Wireguard};
 use crate::name::{Altname, LinkName};
 use crate::place::At;
@@ -29,6 +30,10 @@ pub struct Link {
     pub mac: Option<At<Mac>>,
     /// The bridge, bond or vrf, in its own namespace, that it belongs to.
     pub master: Option<At<LinkName>>,
+    /// What it is told as a port of its bridge.
+    pub port: Option<Made>,
+    /// The VLANs of a port or a bridge, by their numbers.
+    pub vlans: Vec<At<Vlan>>,
     /// Its admin state. What is wanted inside is always up.
     pub up: Option<bool>,
     /// In the order in which they are added: the first of a network is its primary.
@@ -101,6 +106,8 @@ impl Link {
             mtu: None,
             mac: None,
             master: None,
+            port: None,
+            vlans: Vec::new(),
             up: None,
             addresses: Vec::new(),
             wireguard: None,

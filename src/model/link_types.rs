@@ -173,7 +173,7 @@ impl Form {
     }
 }
 
-const fn opt(key: &'static str, word: &'static str, form: Form) -> Opt {
+pub(super) const fn opt(key: &'static str, word: &'static str, form: Form) -> Opt {
     Opt {
         key,
         word,
@@ -185,7 +185,7 @@ const fn opt(key: &'static str, word: &'static str, form: Form) -> Opt {
 }
 
 impl Opt {
-    const fn default(self, default: &'static str) -> Self {
+    pub(super) const fn default(self, default: &'static str) -> Self {
         Opt { default, ..self }
     }
 
@@ -201,7 +201,7 @@ impl Opt {
     }
 }
 
-const fn of(word: &'static str, below: Below, options: &'static [Opt]) -> Type {
+pub(super) const fn of(word: &'static str, below: Below, options: &'static [Opt]) -> Type {
     Type {
         word,
         below,

@@ -12,6 +12,7 @@ pub mod link_types;
 pub mod made;
 pub mod nat;
 pub mod policy;
+pub mod port;
 pub mod route;
 pub mod rules;
 pub mod sysctl;

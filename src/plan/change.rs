@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::model::link_types::{Below, Form};
 use crate::model::made::Value;
+use crate::model::port::Vlans;
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
     Address, Client, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table, Where,
@@ -67,6 +68,12 @@ pub enum Step {
     SetMac(LinkAt, Mac),
     /// Equivalent to `ip link set LINK master MASTER` or `ip link set LINK nomaster`.
     SetMaster(LinkAt, Option<LinkName>),
+    /// Equivalent to `ip link set LINK type bridge_slave OPTION VALUE …`.
+    SetPort(LinkAt, Box<Made>),
+    /// Equivalent to `bridge vlan add dev LINK vid VLANS`, and `self` for a bridge.
+    AddVlans(LinkAt, Vlans, bool),
+    /// Equivalent to `bridge vlan del dev LINK vid VLANS`, and `self` for a bridge.
+    DelVlans(LinkAt, Vlans, bool),
     /// Equivalent to `ip link set LINK up` or `ip link set LINK down`.
     SetUp(LinkAt, bool),
     /// Equivalent to `ip address add ADDRESS dev LINK`.
@@ -124,7 +131,9 @@ impl Change {
             Step::AddOther(other) => format!("ip netns add {other}"),
             Step::DelOther(other) => format!("ip netns delete {other}"),
             Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
-            Step::SetOptions(link, made) => format!("{} {made}", set(netns, link)),
+            Step::SetOptions(link, made) | Step::SetPort(link, made) => {
+                format!("{} {made}", set(netns, link))
+            }
             Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),
             Step::MoveLink(link, to) => {
                 let name = match to.name == link.name {
@@ -142,6 +151,8 @@ impl Change {
                 format!("{} master {}", set(netns, link), master)
             }
             Step::SetMaster(link, None) => format!("{} nomaster", set(netns, link)),
+            Step::AddVlans(link, row, own) => command::vlans(netns, link, "add", row, *own),
+            Step::DelVlans(link, row, own) => command::vlans(netns, link, "del", row, *own),
             Step::SetUp(link, true) => format!("{} up", set(netns, link)),
             Step::SetUp(link, false) => format!("{} down", set(netns, link)),
             Step::AddAddress(link, address) => self::address(netns, link, "add", address),
@@ -149,8 +160,8 @@ impl Change {
             Step::AddRoute(route) => self::route(netns, "add", route),
             Step::ReplaceRoute(route) => self::route(netns, "replace", route),
             Step::DelRoute(route) => self::route(netns, "delete", route),
-            Step::AddPolicy(rule) => policy(netns, "add", rule),
-            Step::DelPolicy(rule) => policy(netns, "delete", rule),
+            Step::AddPolicy(rule) => command::policy(netns, "add", rule),
+            Step::DelPolicy(rule) => command::policy(netns, "delete", rule),
             Step::SetSysctl(sysctl) => command::set_sysctl(netns, sysctl),
             Step::SetWireguard(link, difference) => wireguard::set(netns, link, difference),
             Step::SetEndpoint(link, named) => wireguard::set_endpoint(netns, link, named),
@@ -166,11 +177,6 @@ impl Change {
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }
     }
-}
-
-fn policy(netns: &NetnsName, verb: &str, rule: &PolicyRule) -> String {
-    let family = if rule.v6 { " -6" } else { "" };
-    format!("ip -n {netns}{family} rule {verb} {}", rule.words())
 }
 
 /// `ip`, made to act on a namespace.

@@ -1,8 +1,9 @@
-//! The spelling of those changes that take other programs than ip(8), or more than one
-//! command of it.
+//! The spelling of those changes that take other programs than ip(8), more than one command
+//! of it, or what it has beside links, addresses and routes.
 
 use super::change::{ip, name_of};
-use crate::model::{LinkAt, Rules, Sysctl, Tool, Where};
+use crate::model::port::Vlans;
+use crate::model::{LinkAt, PolicyRule, Rules, Sysctl, Tool, Where};
 use crate::name::{Altname, NetnsName};
 
 /// ip(8) takes a process alone.
@@ -20,6 +21,26 @@ pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
 pub(super) fn altname(netns: &NetnsName, link: &LinkAt, verb: &str, name: &Altname) -> String {
     let (ip, link) = (ip(netns, &link.at), &link.name);
     format!("{ip} link property {verb} dev {link} altname {name}")
+}
+
+pub(super) fn vlans(
+    netns: &NetnsName,
+    link: &LinkAt,
+    verb: &str,
+    row: &Vlans,
+    own: bool,
+) -> String {
+    let at = name_of(netns, &link.at);
+    let own = if own { " self" } else { "" };
+    format!(
+        "bridge -n {at} vlan {verb} dev {} vid {row}{own}",
+        link.name
+    )
+}
+
+pub(super) fn policy(netns: &NetnsName, verb: &str, rule: &PolicyRule) -> String {
+    let family = if rule.v6 { " -6" } else { "" };
+    format!("ip -n {netns}{family} rule {verb} {}", rule.words())
 }
 
 pub(super) fn load(netns: &NetnsName, rules: &Rules) -> String {

@@ -64,7 +64,8 @@ impl Plan<'_> {
             let Some(now) = self.now(&there) else {
                 continue;
             };
-            if now.master.as_ref() == Some(master) {
+            let anew = now.master.as_ref() == Some(master);
+            if anew && !self.must_join_anew(link) {
                 continue;
             }
             let bridge = LinkAt {
@@ -93,8 +94,12 @@ impl Plan<'_> {
                 self.change(Step::SetUp(there.clone(), false), master.asked.clone());
                 self.is_down(&there);
             }
-            let step = Step::SetMaster(there, Some(master.value.clone()));
+            if anew {
+                self.change(Step::SetMaster(there.clone(), None), None);
+            }
+            let step = Step::SetMaster(there.clone(), Some(master.value.clone()));
             self.change(step, master.asked.clone());
+            self.joins(&there, &bridge);
         }
     }
 

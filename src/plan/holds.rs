@@ -2,7 +2,9 @@
 //! it. It is what `netns-setup -v` prints beside the changes.
 
 use super::links::fits;
+use super::ports::is_bridge;
 use super::{Change, Step};
+use crate::model::port::Vlans;
 use crate::model::wireguard::Difference;
 use crate::model::{Kind, Link, LinkAt, State, Where};
 
@@ -109,6 +111,21 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
             Step::SetMaster(at.clone(), Some(master.value.clone())),
             master.asked.clone(),
         );
+    }
+    if let (Some(port), Some(there)) = (&link.port, &found.port) {
+        let mut held = port.clone();
+        held.options
+            .retain(|(o, value)| there.get(o.word) == Some(value.value));
+        if let Some((_, value)) = held.options.first() {
+            let asked = value.asked.clone();
+            hold(Step::SetPort(at.clone(), Box::new(held)), asked);
+        }
+    }
+    let vlans = link.vlans.iter().filter(|v| found.vlans.contains(v));
+    for row in Vlans::rows(vlans.map(|vlan| vlan.value)) {
+        let asked = link.vlans.iter().find(|vlan| vlan.value == row.first);
+        let step = Step::AddVlans(at.clone(), row, is_bridge(link));
+        hold(step, asked.and_then(|vlan| vlan.asked.clone()));
     }
     if let (Some(want), Some(have)) = (&link.wireguard, &found.wireguard) {
         let difference = Difference::between(&want.value, &have.value, None, false);

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+mod ports;
 mod rules;
 
 pub use rules::Loading;
@@ -46,6 +47,8 @@ impl Journal {
                     self.forget_link(&end.link_at());
                     let bare = Link {
                         master: None,
+                        port: None,
+                        vlans: Vec::new(),
                         up: None,
                         addresses: Vec::new(),
                         altnames: Vec::new(),
@@ -67,15 +70,16 @@ impl Journal {
             Step::SetMtu(link, _)
             | Step::SetMac(link, _)
             | Step::SetMaster(link, _)
+            | Step::SetPort(link, _)
             | Step::AddAltname(link, _)
             | Step::AddAddress(link, _)
                 if self.is_return(&link.at, Some(&link.name)) => {}
             Step::AddRoute(route) if self.is_return(&route.at, route.dev.as_ref()) => {}
             Step::SetMtu(link, mtu) => self.made(link).mtu = Some(At::nobody(*mtu)),
             Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
-            Step::SetMaster(link, master) => {
-                self.made(link).master = master.clone().map(At::nobody);
-            }
+            Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
+            Step::SetPort(link, port) => self.note_port(link, port),
+            Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::AddAltname(link, name) => {
                 let altnames = &mut self.made(link).altnames;
                 altnames.retain(|other| other.value != *name);
@@ -123,6 +127,7 @@ impl Journal {
                     .altnames
                     .retain(|other| other.value != *name);
             }
+            Step::DelVlans(link, row, _) => self.forget_vlans(link, row),
             Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
             Step::DelPolicy(rule) => self.made.policy.retain(|r| r.value != *rule),
             Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),

@@ -20,6 +20,7 @@ mod moves;
 mod nat;
 mod options;
 mod policy;
+mod ports;
 mod routes;
 mod rules;
 mod sysctls;
@@ -115,6 +116,8 @@ pub fn plan_what_can_be(
     plan.sizes_and_macs();
     plan.sysctls_of_links();
     plan.masters();
+    plan.ports();
+    plan.vlans();
     plan.wireguards();
     plan.rules();
     plan.admin_states();
@@ -186,6 +189,8 @@ impl Plan<'_> {
         let bare = Link {
             at,
             master: None,
+            port: None,
+            vlans: ports::begins(ports::is_bridge(link)),
             up: Some(false),
             addresses: Vec::new(),
             wireguard: None,

@@ -54,18 +54,26 @@ impl Plan<'_> {
     fn options_that_go(&self, at: &LinkAt, want: &Made, now: &Made) -> Vec<&'static Opt> {
         let ours = self.journal.made.link(&at.at, &at.name);
         let ours = ours.and_then(|ours| ours.kind.made());
-        let ours = ours.filter(|_| self.rest == Rest::Goes).into_iter();
-        let goes = |(option, value): &&(&'static Opt, At<Value>)| {
-            want.get(option.word).is_none()
-                && now.get(option.word) == Some(value.value)
-                && default(option) != Some(value.value)
-        };
-        let gone = ours.flat_map(|ours| &ours.options).filter(goes);
-        gone.map(|(option, _)| *option).collect()
+        options_that_go(ours.filter(|_| self.rest == Rest::Goes), Some(want), now)
     }
 }
 
+/// What is as we set it, and is no longer asked for.
+pub(super) fn options_that_go(
+    ours: Option<&Made>,
+    want: Option<&Made>,
+    now: &Made,
+) -> Vec<&'static Opt> {
+    let goes = |(option, value): &&(&'static Opt, At<Value>)| {
+        want.is_none_or(|want| want.get(option.word).is_none())
+            && now.get(option.word) == Some(value.value)
+            && default(option) != Some(value.value)
+    };
+    let gone = ours.into_iter().flat_map(|ours| &ours.options).filter(goes);
+    gone.map(|(option, _)| *option).collect()
+}
+
 /// What the kernel makes of it where nothing is said.
-fn default(option: &Opt) -> Option<Value> {
+pub(super) fn default(option: &Opt) -> Option<Value> {
     option.form.read(option.default, &Names::default()).ok()
 }

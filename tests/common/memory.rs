@@ -1,10 +1,11 @@
 //! A kernel held in memory, for the properties of the plan: it refuses what the real one
 //! refuses, and takes away what the real one takes away.
 
-#![allow(clippy::unwrap_used, clippy::unit_arg)]
+#![allow(clippy::unwrap_used, clippy::unit_arg, clippy::panic)]
 
 use ipnet::IpNet;
 use netns_services::model::made::{Made, Value};
+use netns_services::model::port::{PORT, Vlan};
 use netns_services::model::route::Names;
 use netns_services::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,
@@ -60,7 +61,41 @@ impl Memory {
                         name: master.clone(),
                     })?;
                 }
-                Ok(self.link(link)?.master = master.clone().map(At::nobody))
+                let bridge = master.clone().map(|name| LinkAt {
+                    at: link.at.clone(),
+                    name,
+                });
+                let bridge =
+                    bridge.filter(|b| self.link(b).is_ok_and(|l| l.kind.word() == "bridge"));
+                let link = self.link(link)?;
+                link.port = bridge.as_ref().map(|_| as_joined());
+                let vlans = bridge.is_some() && link.at == Where::Inside;
+                link.vlans.clear();
+                link.vlans
+                    .extend(vlans.then_some(At::nobody(Vlan::DEFAULT)));
+                Ok(link.master = master.clone().map(At::nobody))
+            }
+            Step::SetPort(link, change) => {
+                let port = self.link(link)?.port.as_mut().ok_or("no port")?;
+                let options = change.options.iter().cloned();
+                Ok(options.for_each(|(option, value)| port.set(option, value)))
+            }
+            Step::AddVlans(link, row, _) => {
+                let vlans = &mut self.link(link)?.vlans;
+                for vlan in row.each() {
+                    let pvid = vlan.pvid;
+                    vlans.iter_mut().for_each(|other| other.value.pvid &= !pvid);
+                    vlans.retain(|other| other.value.id != vlan.id);
+                    vlans.push(At::nobody(vlan));
+                }
+                Ok(vlans.sort())
+            }
+            Step::DelVlans(link, row, _) => {
+                let ids = row.first.id..=row.last;
+                Ok(self
+                    .link(link)?
+                    .vlans
+                    .retain(|v| !ids.contains(&v.value.id)))
             }
             Step::SetUp(link, up) => Ok(self.link(link)?.up = Some(*up)),
             Step::AddAddress(link, address) => self.add_address(link, *address),
@@ -278,7 +313,10 @@ impl Memory {
             };
             let mtu = end.mtu.clone().or(below);
             let bare = Link::new(end.at.clone(), end.name.clone(), as_made(&end.kind));
+            let bridge = end.kind.word() == "bridge" && end.at == Where::Inside;
+            let vlans = bridge.then_some(At::nobody(Vlan::DEFAULT));
             self.state.links.push(Link {
+                vlans: vlans.into_iter().collect(),
                 mtu,
                 mac: end.mac.clone(),
                 up: Some(false),
@@ -323,7 +361,14 @@ impl Memory {
         self.end_sysctls(at);
         self.state.links.retain(|l| l.link_at() != *at);
         for other in self.state.links.iter_mut().filter(|l| l.at == at.at) {
-            other.master.take_if(|master| master.value == at.name);
+            if other
+                .master
+                .take_if(|master| master.value == at.name)
+                .is_some()
+            {
+                other.port = None;
+                other.vlans.clear();
+            }
         }
         if let Kind::Veth { peer: Some(peer) } = &link.kind {
             self.lose(peer);
@@ -360,6 +405,8 @@ impl Memory {
         link.name = At::nobody(target.name.clone());
         link.up = Some(false);
         link.master = None;
+        link.port = None;
+        link.vlans.clear();
         link.addresses.clear();
         self.end_sysctls(from);
         self.begin_sysctls(target);
@@ -441,6 +488,14 @@ impl Memory {
     fn del_route(&mut self, route: &Route) -> Result<(), String> {
         self.state.routes.retain(|r| r.value != *route);
         Ok(())
+    }
+}
+
+/// A port as the kernel has it by itself.
+pub fn as_joined() -> Made {
+    match as_made(&Kind::Made(Made::new(&PORT, Where::Inside))) {
+        Kind::Made(port) => port,
+        other => panic!("{other:?}"),
     }
 }
 

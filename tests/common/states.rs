@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use netns_services::model::link_types::Type;
+use netns_services::model::port::{PORT, Vlans};
 use netns_services::model::route::Names;
 use netns_services::model::wireguard::{Peer, PublicKey, Secret};
 use netns_services::model::{
@@ -109,6 +110,7 @@ pub fn host() -> impl Strategy<Value = State> {
             link.mtu = Some(At::nobody(if port { 1500 } else { 9000 }));
             link.mac = Some(At::nobody(Mac([0x52, 0x54, 0, 0, 0, net(name)])));
             link.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
+            link.port = port.then(super::memory::as_joined);
             link.up = Some(up);
             let altname = port.then(|| format!("en-{name}").parse().unwrap());
             link.altnames = altname.map(At::nobody).into_iter().collect();
@@ -144,7 +146,13 @@ pub fn settings() -> impl Strategy<Value = State> {
             let mtu = proptest::option::of(prop_oneof![Just(1400u32), Just(1420)]);
             let mac = proptest::option::of(Just(Mac([2, 0, 0, 0, 1, net(name)])));
             let altname = proptest::sample::subsequence(vec!["one", "two"], 0..=2);
-            let said = (any::<bool>(), options(name), wireguard(), altname);
+            let said = (
+                any::<bool>(),
+                options(name),
+                wireguard(),
+                altname,
+                as_port(),
+            );
             (dress(Where::Inside, name), mtu, mac, said)
         })
         .collect();
@@ -216,8 +224,10 @@ pub fn settings() -> impl Strategy<Value = State> {
             let mut lo = link(Where::Inside, "lo", Kind::Loopback);
             lo.up = Some(true);
             state.links.push(lo);
-            for (name, ((addresses, routes), mtu, mac, (port, options, told, altnames))) in
-                names.iter().zip(each)
+            for (
+                name,
+                ((addresses, routes), mtu, mac, (port, options, told, altnames, (said, vlans))),
+            ) in names.iter().zip(each)
             {
                 if !chosen.contains(name) {
                     continue;
@@ -244,6 +254,19 @@ pub fn settings() -> impl Strategy<Value = State> {
                 let bridge =
                     port && chosen.contains(&"brin") && !matches!(*name, "brin" | "m0" | "w0");
                 wanted.master = bridge.then(|| At::nobody("brin".parse().unwrap()));
+                if bridge && !said.is_empty() {
+                    let mut told = Made::new(&PORT, Where::Inside);
+                    for (word, text) in said {
+                        let option = PORT.option(word).unwrap();
+                        let value = option.form.read(text, &Names::default()).unwrap();
+                        told.set(option, At::nobody(value));
+                    }
+                    wanted.port = Some(told);
+                }
+                if bridge || *name == "brin" {
+                    let rows = vlans.iter().map(|text| text.parse::<Vlans>().unwrap());
+                    wanted.vlans = rows.flat_map(Vlans::each).map(At::nobody).collect();
+                }
                 if let Kind::Veth { peer: Some(other) } = &wanted.kind {
                     let back = LinkAt {
                         at: Where::Inside,
@@ -280,6 +303,25 @@ fn options(name: &str) -> BoxedStrategy<Vec<(&'static str, &'static str)>> {
             .boxed(),
         _ => Just(Vec::new()).boxed(),
     }
+}
+
+/// What a port is told, and VLANs.
+fn as_port() -> impl Strategy<Value = (Vec<(&'static str, &'static str)>, Vec<&'static str>)> {
+    let said = [
+        ("isolated", "on"),
+        ("cost", "10"),
+        ("priority", "8"),
+        ("flood", "off"),
+    ];
+    let said = proptest::sample::subsequence(said.to_vec(), 0..=4);
+    let vlans = prop_oneof![
+        Just(vec![]),
+        Just(vec!["1 pvid untagged", "20"]),
+        Just(vec!["1", "10 pvid untagged"]),
+        Just(vec!["10", "20 pvid", "30-40 untagged"]),
+        Just(vec!["30-35"]),
+    ];
+    (said, vlans)
 }
 
 /// What a file of wg(8)'s can say. Each peer has an endpoint, and the link a port: the

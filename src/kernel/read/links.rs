@@ -2,12 +2,13 @@
 
 use rtnetlink::packet_core::Nla;
 use rtnetlink::packet_route::link::{
-    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
+    InfoKind, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
 };
 
 use super::super::{options, tap};
 use super::{Names, Others};
 use crate::model::link_types::{Below, Type};
+use crate::model::port::PORT;
 use crate::model::{Kind, Link, LinkAt, Mac, Made, Where};
 use crate::name::{Altname, LinkName};
 use crate::place::At;
@@ -34,6 +35,12 @@ pub fn is_elsewhere(message: &LinkMessage) -> bool {
     attribute!(message, LinkAttribute::LinkNetNsId(_) => ()).is_some()
 }
 
+/// It is a bridge.
+pub fn is_bridge(message: &LinkMessage) -> bool {
+    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());
+    infos.is_some_and(|infos| infos.contains(&LinkInfo::Kind(InfoKind::Bridge)))
+}
+
 /// A link, without its addresses.
 pub fn link(message: &LinkMessage, at: &Where, names: &Names, others: &Others) -> Option<Link> {
     let (_, name) = self::name(message)?;
@@ -47,6 +54,7 @@ pub fn link(message: &LinkMessage, at: &Where, names: &Names, others: &Others) -
         mac: mac.map(At::nobody),
         master: master.map(At::nobody),
         altnames: altnames(message),
+        port: port(message),
         up: Some(message.header.flags.contains(LinkFlags::Up)),
         ..Link::new(at.clone(), At::nobody(name), kind(message, others))
     })
@@ -63,6 +71,23 @@ fn altnames(message: &LinkMessage) -> Vec<At<Altname>> {
             _ => None,
         });
     names.map(At::nobody).collect()
+}
+
+/// What it is as a port of a bridge.
+fn port(message: &LinkMessage) -> Option<Made> {
+    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice())?;
+    infos
+        .contains(&LinkInfo::PortKind(InfoPortKind::Bridge))
+        .then_some(())?;
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::PortData(data) => Some(data),
+        _ => None,
+    })?;
+    let mut bytes = vec![0; data.value_len()];
+    data.emit_value(&mut bytes);
+    let mut port = Made::new(&PORT, Where::Inside);
+    options::decode(&mut port, &bytes);
+    Some(port)
 }
 
 fn kind(message: &LinkMessage, others: &Others) -> Kind {

@@ -29,6 +29,7 @@ pub(super) fn links(
         links.extend(maker.link(listed));
     }
     maker.masters(&mut links);
+    maker.ports(&mut links);
     if settings.complete {
         maker.clashes(&links);
         links = order::in_order(links, maker.problems);

@@ -14,6 +14,7 @@ mod masters;
 mod nat;
 mod order;
 mod policy;
+mod ports;
 mod ready;
 mod resolv;
 mod routes;

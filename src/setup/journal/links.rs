@@ -6,6 +6,7 @@ use ini::Properties;
 use super::told;
 
 use crate::model::link_types::Type;
+use crate::model::port::{PORT, Vlans};
 use crate::model::route::Names;
 use crate::model::{Kind, Link, LinkAt, Made, Where};
 use crate::place::At;
@@ -59,6 +60,12 @@ pub(super) fn link_section(link: &Link) -> Properties {
     for altname in &link.altnames {
         section.append("altname", altname.value.as_str());
     }
+    for (option, value) in link.port.iter().flat_map(|port| &port.options) {
+        section.append("port", format!("{} {value}", option.word));
+    }
+    for row in Vlans::rows(link.vlans.iter().map(|vlan| vlan.value)) {
+        section.append("vlans", row.to_string());
+    }
     for address in &link.addresses {
         section.append("address", address.to_string());
     }
@@ -91,6 +98,11 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     for altname in section.get_all("altname") {
         link.altnames.push(At::nobody(altname.parse()?));
     }
+    link.port = read_port(section)?;
+    for row in section.get_all("vlans") {
+        let row: Vlans = row.parse()?;
+        link.vlans.extend(row.each().map(At::nobody));
+    }
     for address in section.get_all("address") {
         link.addresses.push(At::nobody(address.parse()?));
     }
@@ -122,6 +134,19 @@ fn read_made(of: &'static Type, section: &Properties) -> Result<Made, String> {
         }
     }
     Ok(made)
+}
+
+/// Of each option a word and its value.
+fn read_port(section: &Properties) -> Result<Option<Made>, String> {
+    let mut port = Made::new(&PORT, Where::Inside);
+    for text in section.get_all("port") {
+        let (word, value) = text.split_once(' ').unwrap_or((text, ""));
+        let option = PORT.options.iter().find(|option| option.word == word);
+        let option = option.ok_or_else(|| format!("an option {word:?} of a port"))?;
+        let value = option.form.read(value, &Names::default())?;
+        port.set(option, At::nobody(value));
+    }
+    Ok(Some(port).filter(|port| !port.options.is_empty()))
 }
 
 fn value<T>(section: &Properties, key: &str) -> Result<Option<At<T>>, String>
