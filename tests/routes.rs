@@ -11,7 +11,7 @@ mod random;
 
 use common::Sandbox;
 use netns_services::model::build::build;
-use netns_services::model::route::{Hop, Names, Preference};
+use netns_services::model::route::{Hop, Names, Numbers, Preference};
 use netns_services::model::{Address, Context, Mac, Route, RouteKind, Want};
 use netns_services::place::Problem;
 use proptest::prelude::*;
@@ -49,8 +49,8 @@ fn a_route_is_read_as_ip_reads_it_and_written_as_ip_takes_it() {
 #[test]
 fn names_of_tables_are_those_of_the_machine() {
     let names = Names {
-        tables: vec![("vpn".into(), 10), ("vpn".into(), 11)],
-        protos: vec![("mine".into(), 200)],
+        tables: Numbers::by(|| vec![("vpn".into(), 10), ("vpn".into(), 11)]),
+        protos: Numbers::by(|| vec![("mine".into(), 200)]),
         vrfs: vec![("red".into(), 30)],
         ..Names::default()
     };

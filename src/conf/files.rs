@@ -37,7 +37,8 @@ pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
         let there = fs::metadata(folder).map_err(|e| unreadable(folder, &e))?;
         trust(folder, &there)?;
     }
-    let mut bytes = Vec::new();
+    let length = usize::try_from(opened.len().min(LARGEST)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(length + 1);
     file.by_ref()
         .take(LARGEST + 1)
         .read_to_end(&mut bytes)

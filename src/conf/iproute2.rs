@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::files::{list_plain, read_plain};
-use crate::model::route::Names;
+use crate::model::route::{Names, Numbers};
 
 /// The folders where iproute2 looks, the later the stronger.
 const FOLDERS: [&str; 3] = ["usr/lib/iproute2", "usr/share/iproute2", "etc/iproute2"];
@@ -13,12 +13,17 @@ const FOLDERS: [&str; 3] = ["usr/lib/iproute2", "usr/share/iproute2", "etc/iprou
 /// files are no error: busybox's ip has none of them.
 pub fn names(root: &Path) -> Names {
     Names {
-        tables: entries(root, "rt_tables"),
-        protos: entries(root, "rt_protos"),
+        tables: later(root, |root| entries(root, "rt_tables")),
+        protos: later(root, |root| entries(root, "rt_protos")),
         vrfs: Vec::new(),
-        users: accounts(root, "etc/passwd"),
-        groups: accounts(root, "etc/group"),
+        users: later(root, |root| accounts(root, "etc/passwd")),
+        groups: later(root, |root| accounts(root, "etc/group")),
     }
+}
+
+fn later(root: &Path, find: fn(&Path) -> Vec<(String, u32)>) -> Numbers {
+    let root = root.to_path_buf();
+    Numbers::by(move || find(&root))
 }
 
 /// `name:x:NUMBER:…`, as passwd(5) and group(5) have it. Neither the C library nor what it

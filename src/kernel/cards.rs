@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use rtnetlink::packet_route::link::LinkMessage;
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 
 use super::events::attribute;
 use super::questions::all_links;
@@ -78,12 +78,19 @@ impl Kernel {
 /// What tells a link from others, if anything does.
 pub(super) fn card(message: &LinkMessage, at: &Where, name: &LinkName) -> Option<At<Card>> {
     let path = match at {
-        Where::Host => path(name),
+        Where::Host if !is_veth(message) => path(name),
         _ => None,
     };
     let mac = read::permanent_mac(message);
     let card = Card { mac, path };
     (!card.is_unknown()).then(|| At::nobody(card))
+}
+
+fn is_veth(message: &LinkMessage) -> bool {
+    let veth = |info: &LinkInfo| matches!(info, LinkInfo::Kind(InfoKind::Veth));
+    message.attributes.iter().any(
+        |attribute| matches!(attribute, LinkAttribute::LinkInfo(infos) if infos.iter().any(veth)),
+    )
 }
 
 /// Where it is plugged in, below `/sys/devices`. What is made by software is nowhere.

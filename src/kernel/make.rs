@@ -22,6 +22,7 @@ impl Kernel {
     /// Make one change.
     pub fn make(&mut self, step: &Step) -> Result<(), Refusal> {
         log::debug!("make {step:?}");
+        self.new_ones.clear();
         let done = self.make_it(step);
         if let Step::DelNetns | Step::DelOther(_) | Step::DelLink(_) | Step::MoveLink(..) = step {
             self.indexes.clear();

@@ -48,8 +48,9 @@ use std::thread;
 use nix::sched::{CloneFlags, setns};
 use rtnetlink::packet_core::{ErrorMessage, NlasIterator};
 
-use crate::model::{LinkAt, Where};
+use crate::model::{LinkAt, Sysctl, Where};
 use crate::name::NetnsName;
+use crate::place::At;
 use crate::state::Birth;
 
 use requests::Requests;
@@ -83,6 +84,8 @@ pub struct Kernel {
     /// The namespace that has been given the name, or is to be.
     source: Option<File>,
     sockets: BTreeMap<Where, Socket>,
+    /// The sysctls of the namespace that was made last, as long as nothing else was.
+    new_ones: Vec<At<Sysctl>>,
     /// The numbers of links, as far as they have been looked at and cannot have changed.
     indexes: BTreeMap<LinkAt, u32>,
     /// How long names may still be looked up.
@@ -103,6 +106,7 @@ impl Kernel {
             netns,
             source: None,
             sockets: BTreeMap::new(),
+            new_ones: Vec::new(),
             indexes: BTreeMap::new(),
             patience: names::PATIENCE,
         }
@@ -137,15 +141,16 @@ impl Kernel {
     }
 
     /// Make the namespace. `note` is told which it is before it has its name. The thread
-    /// that is in it anyhow opens the socket.
+    /// that is in it anyhow opens the socket, and looks what the namespace begins with.
     pub fn add_netns(
         &mut self,
         note: impl FnOnce(Birth) -> io::Result<()> + Send,
     ) -> Result<(), Refusal> {
-        let requests = netns::add(self.netns.as_str(), |birth| {
+        let (requests, new_ones) = netns::add(self.netns.as_str(), |birth| {
             note(birth)?;
-            Requests::open()
+            Ok((Requests::open()?, sysctl::of_a_new_one()))
         })?;
+        self.new_ones = new_ones;
         let netns = self.open(&Where::Inside)?;
         self.sockets
             .insert(Where::Inside, Socket { netns, requests });

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -38,7 +38,17 @@ impl Kernel {
         &mut self,
         asked: &BTreeSet<SysctlAt>,
     ) -> Result<Vec<At<Sysctl>>, Refusal> {
-        let mut found = Vec::new();
+        // Read when the namespace was made; nothing has been changed since
+        let known = |(at, key): &SysctlAt| {
+            let mut new_ones = self.new_ones.iter();
+            new_ones.any(|found| found.value.at == *at && found.value.key == *key)
+        };
+        let (known, asked): (BTreeSet<_>, BTreeSet<_>) = asked.iter().partition(|at| known(at));
+        let is_asked = |found: &&At<Sysctl>| {
+            let mut known = known.iter();
+            known.any(|(at, key)| found.value.at == *at && found.value.key == *key)
+        };
+        let mut found: Vec<_> = self.new_ones.iter().filter(is_asked).cloned().collect();
         let places: BTreeSet<&Where> = asked.iter().map(|(at, _)| at).collect();
         for at in places {
             let netns = match self.open(at) {
@@ -49,7 +59,7 @@ impl Kernel {
                 Err(e) => return Err(e.into()),
             };
             let keys = asked.iter().filter(|(other, _)| other == at);
-            found.extend(in_netns(&netns, || Ok(read(keys)))?);
+            found.extend(in_netns(&netns, || Ok(read(keys.copied())))?);
         }
         Ok(found)
     }
@@ -66,16 +76,36 @@ impl Kernel {
     }
 }
 
+/// What a namespace begins with, by a thread that is in it.
+pub(super) fn of_a_new_one() -> Vec<At<Sysctl>> {
+    let asked: Vec<_> = Sysctl::of_a_new_one()
+        .map(|key| (Where::Inside, key))
+        .collect();
+    read(asked.iter())
+}
+
 fn path(key: &SysctlKey) -> PathBuf {
     Path::new("/proc/sys").join(key.path())
 }
 
 fn read<'a>(asked: impl Iterator<Item = &'a SysctlAt>) -> Vec<At<Sysctl>> {
     let value = |(at, key): &SysctlAt| {
-        let text = fs::read_to_string(path(key)).ok()?;
+        let text = value_of(key).ok()?;
         Some(At::nobody(Sysctl::new(at.clone(), key.clone(), &text)))
     };
     asked.filter_map(value).collect()
+}
+
+/// Nearly all fit into what is read at once, which the kernel gives whole.
+fn value_of(key: &SysctlKey) -> io::Result<String> {
+    let mut file = OpenOptions::new().read(true).open(path(key))?;
+    let mut start = [0; 128];
+    let length = file.read(&mut start)?;
+    let mut bytes = start[..length].to_vec();
+    if length == start.len() {
+        file.read_to_end(&mut bytes)?;
+    }
+    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 fn write(sysctl: &Sysctl) -> io::Result<()> {

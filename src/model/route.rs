@@ -6,7 +6,10 @@ mod print;
 mod text;
 mod words;
 
+use std::fmt;
 use std::net::IpAddr;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
 
 use ipnet::IpNet;
 
@@ -110,15 +113,49 @@ pub enum RouteKind {
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// Of routing tables.
-    pub tables: Vec<(String, u32)>,
+    pub tables: Numbers,
     /// Of those who make routes.
-    pub protos: Vec<(String, u32)>,
+    pub protos: Numbers,
     /// Of the namespace's vrfs, with their tables.
     pub vrfs: Vec<(String, u32)>,
     /// Of users.
-    pub users: Vec<(String, u32)>,
+    pub users: Numbers,
     /// Of groups of users.
-    pub groups: Vec<(String, u32)>,
+    pub groups: Numbers,
+}
+
+/// Names and their numbers, found out when the first is asked for: hardly any settings use
+/// one.
+#[derive(Clone)]
+pub struct Numbers(Arc<LazyLock<Vec<(String, u32)>, Find>>);
+
+type Find = Box<dyn FnOnce() -> Vec<(String, u32)> + Send>;
+
+impl Numbers {
+    /// Those that `find` will find.
+    pub fn by(find: impl FnOnce() -> Vec<(String, u32)> + Send + 'static) -> Self {
+        Numbers(Arc::new(LazyLock::new(Box::new(find))))
+    }
+}
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Numbers::by(Vec::new)
+    }
+}
+
+impl Deref for Numbers {
+    type Target = [(String, u32)];
+
+    fn deref(&self) -> &[(String, u32)] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
 }
 
 impl Route {

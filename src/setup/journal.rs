@@ -3,9 +3,10 @@
 
 mod links;
 mod rules;
+mod text;
 mod told;
 
-use ini::{EscapePolicy, Ini, ParseOption, Properties};
+use ini::{Ini, ParseOption, Properties};
 
 use crate::model::client::{Client, Program};
 use crate::model::{Route, State, Sysctl, Table, TextError};
@@ -13,7 +14,8 @@ use crate::place::At;
 use crate::plan::Journal;
 use crate::state::Birth;
 
-use links::{link_section, read_link, where_of, where_text};
+use links::{read_link, where_of, where_text, write_link};
+use text::Text;
 
 /// What stands above the first section.
 const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
@@ -21,61 +23,52 @@ const HEADER: &str = "# What netns-setup made, and what was there before, to be 
 /// A journal, and which namespace it speaks of: of another one of the same name, nothing
 /// is ours.
 pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
-    let mut ini = Ini::new();
-    let made = if journal.made.netns { "yes" } else { "no" };
-    ini.with_section(Some("namespace")).set("made", made);
+    let mut text = Text::below(HEADER);
+    text.section("namespace");
+    text.append("made", if journal.made.netns { "yes" } else { "no" });
     if journal.made.resolv_conf.is_some() {
-        ini.with_section(Some("namespace"))
-            .set("resolv_conf", "yes");
+        text.append("resolv_conf", "yes");
     }
     if let Some(from) = &journal.made.attached {
-        ini.with_section(Some("namespace"))
-            .set("attached", from.value.as_str());
+        text.append("attached", &from.value);
     }
     if let Some(birth) = netns {
-        ini.with_section(Some("namespace"))
-            .set("identity", birth.to_string());
+        text.append("identity", birth);
     }
-    rules::write(&mut ini, journal);
+    rules::write(&mut text, journal);
     if let Some(table) = &journal.made.table {
-        let mut section = Properties::new();
-        let publish = &table.value.publish;
-        let words = publish.iter().map(ToString::to_string);
-        words.for_each(|word| section.append("publish", word));
-        ini.entry(Some("table".into())).or_insert(section);
+        text.section("table");
+        let publish = table.value.publish.iter();
+        publish.for_each(|publish| text.append("publish", publish));
     }
-    let mut clients = Properties::new();
+    text.section("clients");
     for client in &journal.made.clients {
-        clients.append(client.value.link.as_str(), client.value.program.word());
+        text.append(client.value.link.as_str(), client.value.program.word());
     }
-    ini.entry(Some("clients".into())).or_insert(clients);
     for (state, word) in [(&journal.made, "made"), (&journal.before, "before")] {
         for link in &state.links {
-            let section = format!("{word} {} {}", link.name, where_text(&link.at));
-            ini.entry(Some(section)).or_insert(link_section(link));
+            text.section(format_args!(
+                "{word} {} {}",
+                link.name,
+                where_text(&link.at)
+            ));
+            write_link(&mut text, link);
         }
-        let mut routes = Properties::new();
+        text.section(format_args!("{word} routes"));
         for route in &state.routes {
-            routes.append(where_text(&route.value.at), route.value.to_string());
+            text.append(where_text(&route.value.at), route);
         }
-        ini.entry(Some(format!("{word} routes"))).or_insert(routes);
-        let mut policy = Properties::new();
+        text.section(format_args!("{word} policy"));
         for rule in &state.policy {
-            policy.append("inside", rule.value.to_string());
+            text.append("inside", rule);
         }
-        ini.entry(Some(format!("{word} policy"))).or_insert(policy);
-        let mut sysctls = Properties::new();
+        text.section(format_args!("{word} sysctls"));
         for sysctl in state.sysctls.iter().map(|sysctl| &sysctl.value) {
-            let text = format!("{} {}", sysctl.key.path(), sysctl.value);
-            sysctls.append(where_text(&sysctl.at), text);
+            let set = format_args!("{} {}", sysctl.key.path(), sysctl.value);
+            text.append(where_text(&sysctl.at), set);
         }
-        ini.entry(Some(format!("{word} sysctls")))
-            .or_insert(sysctls);
     }
-    let mut text = HEADER.as_bytes().to_vec();
-    // Writing to memory does not fail
-    let _ = ini.write_to_policy(&mut text, EscapePolicy::Nothing);
-    String::from_utf8_lossy(&text).into_owned()
+    text.end()
 }
 
 /// The inverse of [`write()`], but for the namespace's birth, which stays text. A text that

@@ -3,6 +3,7 @@
 
 use ini::Properties;
 
+use super::text::Text;
 use super::told;
 
 use crate::model::link_types::Type;
@@ -28,18 +29,17 @@ pub(super) fn where_of(text: &str) -> Result<Where, String> {
     }
 }
 
-pub(super) fn link_section(link: &Link) -> Properties {
-    let mut section = Properties::new();
-    section.append("type", link.kind.word());
+pub(super) fn write_link(text: &mut Text, link: &Link) {
+    text.append("type", link.kind.word());
     match &link.kind {
-        Kind::Veth { peer: Some(other) } => section.append("peer", link_at_text(other)),
+        Kind::Veth { peer: Some(other) } => text.append("peer", link_at_text(other)),
         Kind::Made(made) => {
-            section.append("born", where_text(&made.born));
+            text.append("born", where_text(&made.born));
             if let Some(parent) = &made.parent {
-                section.append("link", parent.as_str());
+                text.append("link", parent.as_str());
             }
             for (option, value) in &made.options {
-                section.append(option.word, value.value.to_string());
+                text.append(option.word, value.value.to_string());
             }
         }
         _ => {}
@@ -54,11 +54,11 @@ pub(super) fn link_section(link: &Link) -> Properties {
         ("up", up.map(String::from)),
     ];
     for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
-        section.append(key, value.unwrap_or_default());
+        text.append(key, value.unwrap_or_default());
     }
-    told::write(&mut section, link);
+    told::write(text, link);
     for altname in &link.altnames {
-        section.append("altname", altname.value.as_str());
+        text.append("altname", altname.value.as_str());
     }
     for (option, value) in link.port.iter().flat_map(|port| &port.options) {
         section.append("port", format!("{} {value}", option.word));
@@ -67,9 +67,8 @@ pub(super) fn link_section(link: &Link) -> Properties {
         section.append("vlans", row.to_string());
     }
     for address in &link.addresses {
-        section.append("address", address.to_string());
+        text.append("address", address.to_string());
     }
-    section
 }
 
 fn link_at_text(link: &LinkAt) -> String {

@@ -1,29 +1,26 @@
 //! The journal's part about the rules of firewalls, as text.
 
-use ini::{Ini, Properties};
+use ini::Properties;
 
+use super::text::Text;
 use crate::model::{Rules, Tool};
 use crate::place::At;
 use crate::plan::{Journal, Loading};
 
 /// A section for each tool.
-pub fn write(ini: &mut Ini, journal: &Journal) {
+pub fn write(text: &mut Text, journal: &Journal) {
     for rules in &journal.made.rules {
         let rules = &rules.value;
-        let mut section = Properties::new();
-        section.append("file", rules.file.as_str());
-        rules
-            .tables
-            .iter()
-            .for_each(|table| section.append("table", table.as_str()));
+        text.section(format_args!("rules {}", rules.tool));
+        text.append("file", &rules.file);
+        let tables = rules.tables.iter();
+        tables.for_each(|table| text.append("table", table));
         let loading = journal.loading.as_ref();
         if let Some(loading) = loading.filter(|loading| loading.tool == rules.tool) {
-            section.append("loading", "yes");
+            text.append("loading", "yes");
             let others = loading.others.iter();
-            others.for_each(|table| section.append("other", table.as_str()));
+            others.for_each(|table| text.append("other", table));
         }
-        ini.entry(Some(format!("rules {}", rules.tool)))
-            .or_insert(section);
     }
 }
 

@@ -3,16 +3,17 @@
 
 use ini::Properties;
 
+use super::text::Text;
 use crate::model::{Link, Wireguard};
 
 /// Into the section of a link.
-pub fn write(section: &mut Properties, link: &Link) {
+pub fn write(text: &mut Text, link: &Link) {
     if let Some(told) = link.wireguard.as_ref().map(|told| &told.value) {
-        section.append("wireguard", told.file.as_str());
+        text.append("wireguard", &told.file);
         for peer in &told.peers {
             let endpoint = peer.endpoint.as_ref().map(ToString::to_string);
             let endpoint = endpoint.map_or(String::new(), |text| format!(" {text}"));
-            section.append("told", format!("{}{endpoint}", peer.public_key));
+            text.append("told", format_args!("{}{endpoint}", peer.public_key));
         }
     }
 }
