@@ -61,10 +61,10 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
         text.append("altname", altname.value.as_str());
     }
     for (option, value) in link.port.iter().flat_map(|port| &port.options) {
-        section.append("port", format!("{} {value}", option.word));
+        text.append("port", format!("{} {value}", option.word));
     }
     for row in Vlans::rows(link.vlans.iter().map(|vlan| vlan.value)) {
-        section.append("vlans", row.to_string());
+        text.append("vlans", row.to_string());
     }
     for address in &link.addresses {
         text.append("address", address.to_string());
