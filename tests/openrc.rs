@@ -27,6 +27,7 @@ testbed::scenarios! { "openrc":
     tied_namespaces_start_side_by_side
     two_of_one_daemon_are_not_confused
     the_rules_of_a_namespace_have_a_service
+    the_service_keeps_its_namespace
 }
 
 #[test]

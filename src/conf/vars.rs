@@ -122,7 +122,7 @@ pub const ALL: &[Var] = &[
     netns("netns_nftables", "/etc/netns/NAME/nftables.nft", "nftables rules to load before the first link comes up"),
     netns("netns_ready", "", "what must hold before the namespace counts as ready, such as carrier eth1, ping 192.0.2.1"),
     netns("netns_timeout", "30", "how long that is waited for, in seconds"),
-    netns("netns_watch", "no", "keep it so, by OpenRC's service: yes or no").later(),
+    netns("netns_watch", "no", "keep it so, by OpenRC's service: yes or no"),
     netns("netns_wait", "no", "hold services until what is missing appears: yes or no").later(),
     netns("netns_restart_services", "", "restart services when the namespace had to be made anew").later(),
     netns("netns_move_my_connection", "no", "allow moving the link that carries your own connection"),

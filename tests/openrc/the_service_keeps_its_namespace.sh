@@ -1,0 +1,66 @@
+#!/bin/sh
+# With netns_watch="yes" the service keeps its namespace as the settings say, while it is
+# started and no longer, and what it does stands in the system's log.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+card
+mgmt
+echo 'netns_watch="yes"' >>/etc/conf.d/netns.mgmt
+run 0 rc-service localmount start
+busybox syslogd -n -O /run/messages &
+eventually "there is a log" test -S /dev/log
+remember
+
+watcher()
+{
+	pgrep -f '^netns-setup watch mgmt$'
+}
+is_watched() { watcher >/tmp/watcher; }
+is_not_watched() { ! watcher; }
+has_default() { $judge -n mgmt route show default | grep -q via; }
+is_mended()
+{
+	$judge -n mgmt route del default
+	eventually "the route is back" has_default
+}
+
+run 0 rc-service netns.mgmt start
+eventually "it is watched" is_watched
+run 0 rc-service netns.mgmt status
+is_mended
+is_said() { grep -q 'netns.mgmt: + ip -n mgmt route add default' /run/messages; }
+eventually "it is said in the log" is_said
+
+# It is killed, and comes back; the namespace does not notice.
+was=$(netns_named mgmt)
+kill -9 "$(cat /tmp/watcher)"
+is_another() { watcher >/tmp/another && ! cmp -s /tmp/another /tmp/watcher; }
+eventually "another one watches" is_another
+is "the namespace" "$(netns_named mgmt)" "$was"
+is_mended
+run 0 rc-service netns.mgmt status
+
+run 0 rc-service netns.mgmt reload
+eventually "it is watched" is_watched
+is_mended
+
+# Somebody is inside: it is neither taken down nor let go.
+netns-exec mgmt -- sleep 300 &
+inside=$!
+is_inside() { [ "$(netns_of $inside)" = "$(netns_named mgmt)" ]; }
+eventually "somebody is inside" is_inside
+refused rc-service netns.mgmt stop
+says 'still used by'
+eventually "it is watched" is_watched
+run 0 rc-service netns.mgmt status
+kill $inside
+wait $inside
+run 0 rc-service netns.mgmt stop
+is_not_watched || fail "it is watched still"
+all_as_before
+
+# Without the setting nobody watches.
+later
+settings
+run 0 rc-service netns.mgmt start
+is_not_watched || fail "it is watched"
