@@ -31,7 +31,6 @@ pub use card::Card;
 pub use client::Client;
 pub use condition::Condition;
 pub use link::{Kind, Link, Mac};
-pub use link_types as types;
 pub use made::Made;
 pub use nat::Table;
 pub use policy::PolicyRule;
