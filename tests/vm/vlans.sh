@@ -30,7 +30,7 @@ settings()
 settings
 run 0 netns-setup up mgmt
 untold=$(listed)
-says_not vlan
+says_not "bridge -n mgmt vlan"
 
 # All at once, on what is there and on what is made anew
 for before in reload up; do
