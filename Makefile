@@ -98,6 +98,7 @@ INSTALLED = \
 	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
 	644:openrc/init.d/netns-firewall.sh:$(SYSCONFDIR)/init.d/netns-firewall.sh \
 	644:openrc/init.d/netns-closed.sh:$(SYSCONFDIR)/init.d/netns-closed.sh \
+	644:openrc/init.d/netns-watch.sh:$(SYSCONFDIR)/init.d/netns-watch.sh \
 	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
 	755:runit/netns/run:$(SVDIR)/netns/run \
 	755:runit/netns/check:$(SVDIR)/netns/check \
