@@ -42,7 +42,7 @@ eventually "it is up" is_whole
 
 run 0 hotplug del nic1
 eventually "that is said" grep -q 'the host has no link eth1' /tmp/watch
-run 0 hotplug add nic1
+run 0 hotplug add nic1 virtio-net-pci 52:54:00:00:00:01
 eventually "the card is inside again" is_whole
 
 run 0 $judge link del up0
@@ -53,7 +53,7 @@ eventually "the VLAN is there again" is_whole
 # The name is deleted by others: the kernel gives the card back, bare, and watch takes it
 run 0 $judge netns delete mgmt
 eventually "all is made anew" is_whole
-run 0 netns-exec mgmt -- true
+run 0 netns-exec --wait 10 mgmt -- true
 
 kill "$watch"
 wait "$watch"

@@ -10,7 +10,7 @@ run 0 modprobe bridge
 # listed - the VLANs of all ports and bridges of mgmt
 listed()
 {
-	$bridge -n mgmt -c vlan show | tr -s ' \t' ' '
+	$bridge -n mgmt -compressvlans vlan show | tr -s ' \t' ' '
 }
 
 # settings LINE... - of a bridge with two ports
@@ -43,9 +43,9 @@ for before in reload up; do
 	says "+ bridge -n mgmt vlan del dev br0 vid 1 self"
 	told=$(listed)
 	printf '%s\n' "$told"
-	is "eth1's" "$($bridge -n mgmt -c vlan show dev eth1 | tail -n +2 | tr -d '\n' | tr -s ' \t' ' ')" \
+	is "eth1's" "$($bridge -n mgmt -compressvlans vlan show dev eth1 | tail -n +2 | tr -d '\n' | tr -s ' \t' ' ')" \
 		"eth1 10 PVID Egress Untagged 20 30-40"
-	is "br0's" "$($bridge -n mgmt -c vlan show dev br0 | tail -n +2 | tr -s ' \t' ' ')" \
+	is "br0's" "$($bridge -n mgmt -compressvlans vlan show dev br0 | tail -n +2 | tr -s ' \t' ' ')" \
 		"br0 20 PVID Egress Untagged"
 	run 0 netns-setup reload mgmt
 	is "what a reload says" "$(cat /tmp/said)" ""
