@@ -24,7 +24,7 @@ pub fn write(text: &mut Text, journal: &Journal) {
     }
 }
 
-/// The inverse of [`write`], of one section.
+/// The inverse of [`write()`], of one section.
 pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> Result<(), String> {
     let rules = read_rules(words, properties)?;
     if properties.get("loading") == Some("yes") {
