@@ -38,6 +38,8 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     rules::write(&mut text, journal);
     if let Some(table) = &journal.made.table {
         text.section("table");
+        // It is there without a port that leads inside too
+        text.append("made", "yes");
         let publish = table.value.publish.iter();
         publish.for_each(|publish| text.append("publish", publish));
     }

@@ -150,7 +150,7 @@ impl Store {
                         _lock: lock,
                     });
                 }
-                Ok(_) => {}
+                Ok(_) | Err((_, Errno::EINTR)) => {}
                 Err((_, Errno::EWOULDBLOCK)) if Instant::now() < until => {
                     sleep(Duration::from_millis(10));
                 }

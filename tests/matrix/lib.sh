@@ -165,11 +165,10 @@ own_processes()
 # is_made_anew COMMAND... - the namespace, by this
 is_made_anew()
 {
-	was=$(namespace_of_place netns)
-	exec 9</run/netns/mgmt   # while it is there, its number is no other's
-	run 0 "$@" 9<&-
-	[ "$(namespace_of_place netns)" != "$was" ] || fail "it is the same namespace"
-	exec 9<&-
+	# (Its number alone can be another's soon; a descriptor of it would be in the way of down)
+	was=$(cat /run/netns-services/mgmt/ready)
+	run 0 "$@"
+	[ "$(cat /run/netns-services/mgmt/ready)" != "$was" ] || fail "it is the same namespace"
 }
 
 nothing_is_left()
