@@ -77,11 +77,11 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
         Ok(text) => {
             let (mut journal, recorded) = journal::read(&text).map_err(io::Error::other)?;
             for rules in &mut journal.made.rules {
-                rules.value.text = fs::read_to_string(rules_file(name, rules.value.tool))?;
+                rules.value.text = text_of(&rules_file(name, rules.value.tool))?;
             }
             if let Some(table) = &mut journal.made.table {
                 let [text, listed] = table_files(name);
-                table.value.text = fs::read_to_string(text)?;
+                table.value.text = text_of(&text)?;
                 table.value.listed = fs::read_to_string(listed).ok();
             }
             let there = netns::birth(name.as_str())?;
@@ -90,6 +90,15 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
             }
             Ok(journal)
         }
+    }
+}
+
+/// A text that stands beside the journal. Who was stopped while the folder goes has taken
+/// it away already, and what it says with it.
+fn text_of(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),
+        text => text,
     }
 }
 
