@@ -38,23 +38,18 @@ pub struct Healed {
     pub failed: Option<String>,
 }
 
+/// Processes, by their mount namespace.
+pub(super) type Mounts = BTreeMap<(u64, u64), Vec<i32>>;
+
 /// What every copy is made from: an entry and whether it is a folder.
 pub type Sources = Vec<(CString, OwnedFd, bool)>;
 
 /// Binds again, in each mount namespace that netns-exec made for the namespace of this
 /// name, what is lost of `/etc/netns/NAME`. Those that had lost nothing are not told of.
 pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
-    let refused = |why| {
-        let wrong = format!(
-            "cannot look for what runs in {}: {}",
-            shown(name),
-            reason(why)
-        );
-        Refusal::kernel(wrong, "run it as root, with /proc mounted")
-    };
-    let mark = Text::of(&[MARK, name.to_bytes()]).map_err(refused)?;
+    let (mark, all) = mark_and_mounts(name)?;
     let mut healed = Vec::new();
-    for processes in by_mounts().map_err(refused)?.into_values() {
+    for processes in all.into_values() {
         let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
             continue;
         };
@@ -80,8 +75,22 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
     Ok(healed)
 }
 
+/// The mark of the namespace of this name, and all that can carry it.
+pub(super) fn mark_and_mounts(name: &CStr) -> Result<(Text, Mounts), Refusal> {
+    let refused = |why| {
+        let wrong = format!(
+            "cannot look for what runs in {}: {}",
+            shown(name),
+            reason(why)
+        );
+        Refusal::kernel(wrong, "run it as root, with /proc mounted")
+    };
+    let mark = Text::of(&[MARK, name.to_bytes()]).map_err(refused)?;
+    Ok((mark, by_mounts().map_err(refused)?))
+}
+
 /// All processes, by mount namespace, of our user namespace and not of our own mounts.
-pub(super) fn by_mounts() -> Result<BTreeMap<(u64, u64), Vec<i32>>, Errno> {
+fn by_mounts() -> Result<Mounts, Errno> {
     let id = |pid: &str, kind| {
         fs::metadata(format!("/proc/{pid}/ns/{kind}")).map(|of| (of.dev(), of.ino()))
     };

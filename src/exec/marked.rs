@@ -7,9 +7,8 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::sys::stat::{fstat, lstat};
 
-use super::heal::{by_mounts, has_mark, held, sources, visit};
-use super::marks::MARK;
-use super::refusal::{Refusal, reason, shown};
+use super::heal::{has_mark, held, mark_and_mounts, sources, visit};
+use super::refusal::Refusal;
 use super::text::Text;
 
 /// The processes of one mount namespace that netns-exec made.
@@ -22,17 +21,9 @@ pub struct Marked {
 
 /// Those that netns-exec let into the namespace of this name, or into one of its name before.
 pub fn marked(name: &CStr) -> Result<Vec<Marked>, Refusal> {
-    let refused = |why| {
-        let wrong = format!(
-            "cannot look for what runs in {}: {}",
-            shown(name),
-            reason(why)
-        );
-        Refusal::kernel(wrong, "run it as root, with /proc mounted")
-    };
-    let mark = Text::of(&[MARK, name.to_bytes()]).map_err(refused)?;
+    let (mark, all) = mark_and_mounts(name)?;
     let mut found = Vec::new();
-    for processes in by_mounts().map_err(refused)?.into_values() {
+    for processes in all.into_values() {
         let is_ours = |pid: &&i32| has_mark(**pid, mark.as_c());
         let Some(first) = processes.iter().find(is_ours) else {
             continue;

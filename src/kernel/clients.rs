@@ -16,15 +16,13 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::rules::PATH;
 use super::unheld::unheld;
 use super::{Kernel, Refusal, files, in_netns, netns};
 use crate::model::Where;
 use crate::model::client::{Client, Program};
 use crate::name::{LinkName, NetnsName};
 use crate::state;
-
-/// Where the programs are looked for: they are the system's.
-const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Where dhcpcd has its pid files and sockets, named after links: those of two namespaces
 /// with an `eth0` each would be one.
@@ -38,6 +36,15 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// How long between two looks at what only a file can tell.
 const LOOK: Duration = Duration::from_millis(20);
+
+/// The client that this machine has; the preferred one, where it has several.
+pub fn installed() -> Option<Program> {
+    let is_there = |program: &Program| {
+        let mut folders = PATH.split(':');
+        folders.any(|folder| Path::new(folder).join(program.word()).exists())
+    };
+    Program::ALL.into_iter().find(is_there)
+}
 
 impl Kernel {
     /// Start a client, and wait for its lease a moment.

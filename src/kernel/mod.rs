@@ -8,7 +8,7 @@
 pub mod callers;
 mod cards;
 mod carried;
-mod clients;
+pub mod clients;
 mod conditions;
 pub mod entries;
 pub mod events;

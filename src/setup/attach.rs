@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 use super::apply::{Failure, Why, Work};
+use super::hooks::PATH;
 use super::store::Store;
 use super::{asked, report, say};
 use crate::kernel::{Kernel, netns};
@@ -14,9 +15,6 @@ use crate::model::build::{Attach, Want};
 use crate::name::NetnsName;
 use crate::place::At;
 use crate::plan::{Change, Journal, Obstacle};
-
-/// The only PATH there is for docker and podman.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What the name is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,8 +22,8 @@ use crate::name::NetnsName;
 use crate::place::At;
 use crate::state;
 
-/// The only PATH there is for them.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The only PATH there is for them, and for other programs of the owner's.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How long a hook may take where nobody can wait: `down --force`, as at shutdown.
 const HURRIED: Duration = Duration::from_secs(3);

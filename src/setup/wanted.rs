@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Call, nat, rules, wireguard};
 use crate::conf;
-use crate::kernel::files;
+use crate::kernel::{clients, files};
 use crate::model::Where;
 use crate::model::build::{Context, Want, build, contradictions};
 use crate::model::client::Program;
@@ -59,14 +59,12 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
 
 /// The DHCP client that this machine has; where it has none, starting it is refused.
 fn choose_clients(want: &mut Want) {
-    let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-    let is_there = |program: &Program| {
-        let mut folders = folders.iter();
-        folders.any(|folder| Path::new(folder).join(program.word()).exists())
-    };
+    if want.state.clients.is_empty() {
+        return;
+    }
+    let found = clients::installed().unwrap_or(Program::Udhcpc);
     for client in &mut want.state.clients {
-        let mut all = Program::ALL.into_iter();
-        client.value.program = all.find(is_there).unwrap_or(Program::Udhcpc);
+        client.value.program = found;
     }
 }
 
