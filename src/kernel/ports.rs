@@ -36,9 +36,7 @@ impl Kernel {
         row: &Vlans,
         bridge: bool,
     ) -> Result<(), Refusal> {
-        let message = vlan_message(self.index(link)?, row, bridge);
-        let message = RouteNetlinkMessage::SetLink(message);
-        self.requests(&link.at)?.tell(message, How::Change)
+        self.tell_vlans(RouteNetlinkMessage::SetLink, link, row, bridge)
     }
 
     /// As `bridge vlan del`. What is gone already is deleted.
@@ -48,8 +46,17 @@ impl Kernel {
         row: &Vlans,
         bridge: bool,
     ) -> Result<(), Refusal> {
-        let message = vlan_message(self.index(link)?, row, bridge);
-        let message = RouteNetlinkMessage::DelLink(message);
+        self.tell_vlans(RouteNetlinkMessage::DelLink, link, row, bridge)
+    }
+
+    fn tell_vlans(
+        &mut self,
+        what: fn(LinkMessage) -> RouteNetlinkMessage,
+        link: &LinkAt,
+        row: &Vlans,
+        bridge: bool,
+    ) -> Result<(), Refusal> {
+        let message = what(vlan_message(self.index(link)?, row, bridge));
         self.requests(&link.at)?.tell(message, How::Change)
     }
 }

@@ -1,14 +1,14 @@
 //! Changes in, outcomes out: made one after the other, noted in the journal before, and
 //! looked at afterwards. Where it comes to a stop half way, all of it is undone.
 
-mod failure;
 mod load;
 mod mend;
 
 use std::io;
 use std::time::Duration;
 
-use super::have::{broken, look};
+use super::failure::{Failure, Why, broken};
+use super::have::look;
 use super::nat::{self, Others};
 use super::store::Store;
 use super::ties;
@@ -24,7 +24,6 @@ const PASSES: usize = 3;
 /// How long IPv6 addresses are waited for.
 pub const SETTLE: Duration = Duration::from_secs(3);
 
-pub use failure::{Failure, Why};
 pub use mend::Mended;
 
 /// A namespace that is being changed.

@@ -5,7 +5,8 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
-use super::apply::{Failure, Why, Work};
+use super::apply::Work;
+use super::failure::{Failure, Why};
 use super::hooks::PATH;
 use super::store::Store;
 use super::{asked, report, say};

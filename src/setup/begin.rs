@@ -3,10 +3,10 @@
 
 use std::io::{self, ErrorKind};
 
-use super::apply::{Failure, Why};
+use super::failure::{Failure, Why};
 use super::store::{self, Store};
 use super::ties::{self, Ties};
-use super::{LOCK, complain, report, trial};
+use super::{LOCK, complain, report, tried};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::name::NetnsName;
@@ -25,7 +25,7 @@ pub struct Begun {
 /// or go.
 pub fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
     let locked_out = |error| locked_out(name, &error);
-    if let Some(code) = trial::refused(name) {
+    if let Some(code) = tried::refused(name) {
         return Err(code);
     }
     let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;

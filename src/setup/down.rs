@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use nix::unistd::{Pid, getsid};
 
-use super::apply::{Why, Work};
+use super::apply::Work;
+use super::failure::Why;
 use super::{
     Begun, Call, Inside, asked, begin, complain, guard, hold_signals, hooks, report, say, store,
     ties,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::up::planned;
+use super::planned::planned;
 use super::{Call, asked, complain, conf, have, look_on, report, with_checked};
 use crate::exit;
 use crate::kernel::Kernel;

@@ -2,11 +2,10 @@
 //! journal for the rest. Nothing is changed here, and nothing decided.
 
 use std::collections::BTreeSet;
-use std::io;
 
-use super::apply::Why;
+use super::failure::{Why, broken};
 use super::{nat, wireguard};
-use crate::kernel::{About, Kernel, Refusal};
+use crate::kernel::{About, Kernel};
 use crate::model::{State, Tool};
 use crate::plan::Journal;
 
@@ -44,9 +43,4 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
     };
     wireguard::complete(&mut have, journal);
     Ok(have)
-}
-
-/// It cannot be told.
-pub fn broken(what: &'static str, no: Refusal) -> Why {
-    Why::Broken(what, io::Error::other(no.to_string()))
 }

@@ -5,7 +5,7 @@ mod others;
 
 use std::io;
 
-use super::apply::{Failure, Why};
+use super::failure::{Failure, Why};
 use super::store;
 use crate::kernel::{About, Kernel, Refusal, nat::is_taken};
 use crate::model::build::Want;

@@ -4,8 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::apply::Why;
-use super::have::broken;
+use super::failure::{Why, broken};
 use super::store::{self, Store};
 use super::{LOCK, complain, hold_signals, report};
 use crate::exit;

@@ -8,7 +8,7 @@ use crate::kernel::processes::Process;
 use crate::name::NetnsName;
 use crate::plan::{Change, Obstacle, Step};
 
-use super::apply::{Failure, Why};
+use super::failure::{Failure, Why};
 
 /// The lines that tell of a failure, without the program's name before them.
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {

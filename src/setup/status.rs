@@ -7,12 +7,12 @@ mod text;
 
 use serde::Serialize;
 
-use super::apply::Failure;
+use super::failure::Failure;
 use super::have;
 use super::meant::{self, meant};
 use super::{
     Call, asked, attach, complain, context, look_on, nat, ready, report, say, settings, store,
-    tell, trial,
+    tell, tried,
 };
 use crate::exit;
 use crate::kernel::{netns, processes};
@@ -193,7 +193,7 @@ pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
         }
     }
     status.obstacles.splice(0..0, obstacles);
-    status.warnings = trial::told(name).into_iter().chain(warnings).collect();
+    status.warnings = tried::told(name).into_iter().chain(warnings).collect();
     if let Some(want) = settings.as_ref().ok().filter(|_| status.exists) {
         let all = ready::now(want)?.into_iter();
         status.conditions = all.map(ConditionStatus::of).collect();

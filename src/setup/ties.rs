@@ -13,14 +13,13 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::store::{self, Store};
-use super::wanted::{context, settings, tell};
-use super::{Call, LOCK, complain, hooks, up};
+use super::{LOCK, complain};
 use crate::exit;
 use crate::kernel::{Refusal, netns};
 use crate::model::build::Want;
 use crate::model::{Kind, State, Where};
 use crate::name::NetnsName;
-use crate::plan::{Journal, Rest};
+use crate::plan::Journal;
 use crate::state;
 
 /// Held while links between namespaces, or sysctls of the host, are made or set; whoever wants a namespace's
@@ -158,41 +157,6 @@ pub fn part(name: &NetnsName, journal: &mut Journal) -> io::Result<()> {
         complain(&[line], exit::DONE);
     }
     Ok(())
-}
-
-/// What came up has made links into other namespaces, or has made them anew: those that
-/// netns-setup has set up get an `up` of their own.
-pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
-    let mut done = BTreeSet::from([name.clone()]);
-    let mut waiting = vec![(name.clone(), changed)];
-    while let Some((name, changed)) = waiting.pop() {
-        for (other, _) in tied(&name).unwrap_or_default() {
-            let file = call.conf_dir.join(format!("netns.{other}"));
-            let whole = !changed && store::is_ready(&other);
-            if whole || !file.exists() || !done.insert(other.clone()) {
-                continue;
-            }
-            let code = match settings(call, &other, &context()) {
-                Ok(want) => {
-                    match hooks::around_up(&want, false, || up::locked(call, &want, Rest::Stays)) {
-                        (exit::DONE, changed) => {
-                            waiting.push((other.clone(), changed));
-                            exit::DONE
-                        }
-                        (code, _) => code,
-                    }
-                }
-                Err(problems) => {
-                    tell(&other, &problems);
-                    exit::WRONG
-                }
-            };
-            if code != exit::DONE {
-                let line = format!("{name}: is up; {other}, which has links to it, is not whole");
-                complain(&[line], code);
-            }
-        }
-    }
 }
 
 /// In an order in which each comes after those that it needs and that do not need it.

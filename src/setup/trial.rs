@@ -8,19 +8,21 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Command, Stdio, id};
+use std::process::{Command, Stdio};
 use std::thread::{self, sleep};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::SigSet;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
 
-use super::apply::{Failure, Why, Work};
-use super::{Call, checked, complain, ready, report, store, ties, up, with_settings};
+use super::apply::Work;
+use super::failure::{Failure, Why};
+use super::follow::follow;
+use super::locked::locked_then;
+use super::tried::{begin, file, running};
+use super::{Call, checked, complain, ready, store, with_settings};
 use crate::exit;
-use crate::kernel::processes;
 use crate::name::NetnsName;
 use crate::plan::Rest;
 use crate::state;
@@ -86,13 +88,13 @@ pub fn keep(call: &Call, within: Duration) -> u8 {
     let code = with_settings(call, |want| {
         let name = &want.name;
         let files = FILES.map(|file| fs::read(store::folder(name).join(file)).ok());
-        let (code, changed) = up::locked_then(call, want, Rest::Goes, |work| {
+        let (code, changed) = locked_then(call, want, Rest::Goes, |work| {
             wait(work, name, within).inspect_err(|_| put_back(name, &files))
         });
         if code != exit::DONE {
             return code;
         }
-        ties::follow(call, name, changed);
+        follow(call, name, changed);
         // Of what holds services, only that which can be told at once is tried
         ready::wait(want)
     });
@@ -181,55 +183,4 @@ pub fn confirm(name: &NetnsName) -> u8 {
         ],
     };
     complain(&lines, exit::WRONG)
-}
-
-/// While something is tried, nobody else changes the namespace.
-pub fn refused(name: &NetnsName) -> Option<u8> {
-    let lines = [
-        told(name)?,
-        format!("wait for that, or type netns-setup confirm {name}, and then this again"),
-    ];
-    Some(complain(&lines, exit::REFUSED))
-}
-
-/// That something is tried, in a line.
-pub fn told(name: &NetnsName) -> Option<String> {
-    let seconds = report::counted(running(name)?.try_into().ok()?, "second", "seconds");
-    Some(format!(
-        "{name}: its settings are tried, and are undone in {seconds} unless confirmed"
-    ))
-}
-
-/// What was tried has been undone, and nothing has been made of the settings since.
-pub fn was_undone(name: &NetnsName) -> bool {
-    store::folder(name).join(state::UNDONE).exists()
-}
-
-fn file(name: &NetnsName) -> PathBuf {
-    store::folder(name).join(state::TRIAL)
-}
-
-/// Who tries it, and until when.
-fn begin(name: &NetnsName, within: Duration) -> io::Result<()> {
-    let this = id();
-    let started = processes::started(this).ok_or(ErrorKind::NotFound)?;
-    let until = now() + within.as_secs();
-    let new = file(name).with_extension("new");
-    fs::write(&new, format!("{this} {started} {until}\n"))?;
-    fs::rename(new, file(name))
-}
-
-/// How many seconds are left.
-fn running(name: &NetnsName) -> Option<u64> {
-    let text = fs::read_to_string(file(name)).ok()?;
-    let mut words = text.split_whitespace();
-    let mut number = || words.next()?.parse::<u64>().ok();
-    let (pid, started, until) = (number()?, number()?, number()?);
-    let lives = processes::started(pid.try_into().ok()?) == Some(started);
-    lives.then(|| until.saturating_sub(now()))
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }

@@ -13,7 +13,7 @@ use crate::kernel::{Kernel, netns};
 use crate::model::{State, Where};
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::setup::apply::{Failure, Why};
+use crate::setup::failure::{Failure, Why};
 use crate::setup::{Call, context, look_on, settings, status, store};
 use crate::{exec, state};
 

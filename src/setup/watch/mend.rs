@@ -12,13 +12,15 @@ use super::waits::Waits;
 use crate::kernel::Refusal;
 use crate::name::NetnsName;
 use crate::plan::{Change, Step};
-use crate::setup::apply::{Mended, SETTLE, Why, Work};
+use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::attach;
+use crate::setup::failure::Why;
+use crate::setup::follow::follow;
 use crate::setup::meant::{meant, obstacles};
 use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
-use crate::setup::trial;
+use crate::setup::tried;
 use crate::setup::{
     Call, asked, complain, context, hooks, look_on, ready, report, say, settings, tell,
 };
@@ -115,7 +117,7 @@ impl Kept {
             say(&format!("{}: is up again", self.want.name));
             self.down = false;
         }
-        if store::stamp(&self.want.name) != self.stamp && !trial::was_undone(&self.want.name) {
+        if store::stamp(&self.want.name) != self.stamp && !tried::was_undone(&self.want.name) {
             self.read_again(call);
         }
         let mended = self.mend(&store);
@@ -123,7 +125,7 @@ impl Kept {
         self.know();
         let whole = self.done(&mended);
         if whole && mended.is_ok_and(|mended| mended.made > 0) {
-            ties::follow(call, &self.want.name, true);
+            follow(call, &self.want.name, true);
         }
         whole
     }

@@ -11,7 +11,7 @@ use futures_channel::oneshot::{self, Receiver, Sender};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::build::Want;
-use crate::setup::apply::Why;
+use crate::setup::failure::Why;
 use crate::setup::{complain, ready, report, store};
 
 /// How long after a refusal the kernel is asked again.

@@ -44,3 +44,8 @@ impl From<Why> for Failure {
         }
     }
 }
+
+/// It cannot be told.
+pub fn broken(what: &'static str, no: Refusal) -> Why {
+    Why::Broken(what, io::Error::other(no.to_string()))
+}

@@ -1,0 +1,46 @@
+//! What a namespace that has come up owes to those that are tied to it.
+
+use std::collections::BTreeSet;
+
+use super::locked::locked;
+use super::ties::tied;
+use super::wanted::{context, settings, tell};
+use super::{Call, complain, hooks, store};
+use crate::exit;
+use crate::name::NetnsName;
+use crate::plan::Rest;
+
+/// What came up has made links into other namespaces, or has made them anew: those that
+/// netns-setup has set up get an `up` of their own.
+pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
+    let mut done = BTreeSet::from([name.clone()]);
+    let mut waiting = vec![(name.clone(), changed)];
+    while let Some((name, changed)) = waiting.pop() {
+        for (other, _) in tied(&name).unwrap_or_default() {
+            let file = call.conf_dir.join(format!("netns.{other}"));
+            let whole = !changed && store::is_ready(&other);
+            if whole || !file.exists() || !done.insert(other.clone()) {
+                continue;
+            }
+            let code = match settings(call, &other, &context()) {
+                Ok(want) => {
+                    match hooks::around_up(&want, false, || locked(call, &want, Rest::Stays)) {
+                        (exit::DONE, changed) => {
+                            waiting.push((other.clone(), changed));
+                            exit::DONE
+                        }
+                        (code, _) => code,
+                    }
+                }
+                Err(problems) => {
+                    tell(&other, &problems);
+                    exit::WRONG
+                }
+            };
+            if code != exit::DONE {
+                let line = format!("{name}: is up; {other}, which has links to it, is not whole");
+                complain(&[line], code);
+            }
+        }
+    }
+}

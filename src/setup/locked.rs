@@ -1,0 +1,137 @@
+//! One namespace made what its settings say, under its lock: what is wanted in, the exit
+//! code out. What is done before and after, and for others, is the caller's.
+
+use super::apply::Work;
+use super::failure::{Failure, Why};
+use super::meant::all_meant;
+use super::nat::{self, Whole};
+use super::store::Store;
+use super::{
+    Begun, Call, asked, attach, begin, complain, hooks, ready, report, say, ties, wireguard,
+};
+use crate::exit;
+use crate::model::State;
+use crate::model::build::Want;
+use crate::name::NetnsName;
+use crate::plan::{Change, Journal, Rest, holds};
+
+/// The exit code, and whether anything was changed.
+pub fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
+    locked_then(call, want, rest, |_| Ok(()))
+}
+
+/// As [`locked`], and when it is ready something is done before the lock is given back.
+pub fn locked_then(
+    call: &Call,
+    want: &Want,
+    rest: Rest,
+    then: impl FnOnce(&mut Work) -> Result<(), Failure>,
+) -> (u8, bool) {
+    let name = &want.name;
+    let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
+    let Begun {
+        ties,
+        store,
+        mut journal,
+        mut kernel,
+    } = match begin(name, tied) {
+        Ok(begun) => begun,
+        Err(code) => return (code, false),
+    };
+    let Whole {
+        mut state,
+        warnings,
+    } = match nat::whole(want, &journal, &mut kernel) {
+        Ok(whole) => whole,
+        Err(failure) => return (failed(name, store, &journal, &failure), false),
+    };
+    let begun = (&store, &mut journal, &mut kernel);
+    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Rest::Goes) {
+        return (failed(name, store, &journal, &failure), true);
+    }
+    if let Err(why) = all_meant(&mut state, &journal, &mut kernel) {
+        return (failed(name, store, &journal, &why.into()), false);
+    }
+    let mut changed = false;
+    let mut report = |change: &Change| {
+        changed = true;
+        say(&format!("+ {}", change.command(name)));
+    };
+    let asked = asked(&state, &journal);
+    // What is ours if not even a look is possible
+    let mut ours = journal.clone();
+    let done =
+        Work::begin(&store, &mut kernel, journal, asked, &mut report).and_then(|mut work| {
+            let done = make(call, want, &state, rest, &mut work)
+                .inspect(|()| drop(ties))
+                .and_then(|()| settle(want, &mut work))
+                .and_then(|()| then(&mut work));
+            ours = work.journal;
+            done
+        });
+    match done {
+        Ok(()) => (
+            complain(&report::obstacles(name, &warnings), exit::DONE),
+            changed,
+        ),
+        Err(failure) => (failed(name, store, &ours, &failure), changed),
+    }
+}
+
+fn make(
+    call: &Call,
+    want: &Want,
+    state: &State,
+    rest: Rest,
+    work: &mut Work,
+) -> Result<(), Failure> {
+    if call.verbose {
+        say_held(&want.name, state, &work.start.0);
+    }
+    let adopted = ties::adopt_wanted(&want.name, state, &mut work.journal);
+    adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
+    work.make(state, rest)
+}
+
+/// What has been made can be used, and is then said to be ready.
+fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
+    wireguard::say_unresolved(&want.name, &work.unresolved);
+    for (link, address) in work.settle(&want.state)? {
+        let lines = [
+            format!(
+                "{}: {address} on {} cannot be bound yet",
+                want.name, link.name
+            ),
+            "the network is still being asked whether another host has it; wait a moment".into(),
+        ];
+        complain(&lines, exit::DONE);
+    }
+    work.store.settings_hold();
+    let kept = hooks::remember(&want.name, &want.hooks);
+    kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
+    // Otherwise it is said when what `netns_ready` asks for holds
+    if ready::is_awaited(want) {
+        return Ok(());
+    }
+    let ready = work.store.set_ready(want.overlay);
+    ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
+}
+
+/// What holds already, each with = before it.
+pub fn say_held(name: &NetnsName, state: &State, have: &State) {
+    for held in holds(state, have) {
+        say(&format!("= {}", held.command(name)));
+    }
+}
+
+/// What was is there again, unless some of it could not be undone.
+fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> u8 {
+    if failure.left.as_ref().is_none_or(|left| !left.is_empty()) {
+        let _ = store.set_unready();
+    }
+    // Where nothing is ours, a namespace of somebody else's is to be joined still
+    if journal.is_empty() {
+        let _ = store.remove();
+    }
+    complain(&report::failure(name, failure), exit::REFUSED)
+}
