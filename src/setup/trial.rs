@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Command, Stdio, id};
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
@@ -130,7 +130,8 @@ fn wait(work: &mut Work, name: &NetnsName, within: Duration) -> Result<(), Failu
         return Ok(());
     }
     let until = Instant::now() + within;
-    begin(name, within).map_err(|e| work.fail(Why::Broken("cannot note that it is tried", e)))?;
+    begin(name, id(), within)
+        .map_err(|e| work.fail(Why::Broken("cannot note that it is tried", e)))?;
     let lines = [
         format!("{name}: undone in {} s, unless you type", within.as_secs()),
         format!("netns-setup confirm {name}"),

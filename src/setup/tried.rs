@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
-use std::process::id;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{complain, report, store};
@@ -40,12 +39,11 @@ pub fn file(name: &NetnsName) -> PathBuf {
 }
 
 /// Who tries it, and until when.
-pub fn begin(name: &NetnsName, within: Duration) -> io::Result<()> {
-    let this = id();
-    let started = processes::started(this).ok_or(ErrorKind::NotFound)?;
+pub fn begin(name: &NetnsName, by: u32, within: Duration) -> io::Result<()> {
+    let started = processes::started(by).ok_or(ErrorKind::NotFound)?;
     let until = now() + within.as_secs();
     let new = file(name).with_extension("new");
-    fs::write(&new, format!("{this} {started} {until}\n"))?;
+    fs::write(&new, format!("{by} {started} {until}\n"))?;
     fs::rename(new, file(name))
 }
 
