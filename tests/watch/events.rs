@@ -1,0 +1,111 @@
+//! How much happens: more than can be told, or nothing.
+
+use std::time::Duration;
+
+use crate::common::NETNS_EXEC;
+use crate::far::{MGMT, dump, is_again, sandbox};
+use crate::{has_default, watch};
+use nix::sys::signal::Signal;
+
+#[test]
+fn a_storm_of_events_ends_where_it_should() {
+    let sandbox = sandbox(MGMT);
+    let mut watch = watch(&sandbox);
+    let before = dump(&sandbox, "-n mgmt");
+    let flaps = "i=0; while [ $i -lt 1000 ]; do echo 'link set eth1 down'; echo 'link set eth1 up'; i=$((i+1)); done | ip -n mgmt -batch -";
+    sandbox.sh(flaps).ok();
+    is_again(&sandbox, "-n mgmt", &before);
+    watch.is_quiet();
+    let lines = watch.out().lines().count();
+    assert!(lines < 400, "{lines} lines are a flood");
+    assert_eq!(watch.err(), "");
+    watch.ends();
+}
+
+/// While it cannot read, more happens than there is room for, none of which matters; then
+/// something that does. All that is told of it is that something was lost.
+#[test]
+fn what_there_was_no_room_to_tell_of_is_found() {
+    let sandbox = sandbox(MGMT);
+    let mut watch = watch(&sandbox);
+    let lost = || {
+        let sockets = sandbox.sh("ip netns exec mgmt cat /proc/net/netlink");
+        let lines = sockets.ok().stdout;
+        let drops = lines.lines().skip(1).filter_map(|line| {
+            let drops = line.split_ascii_whitespace().nth(8)?;
+            drops.parse::<u64>().ok()
+        });
+        drops.sum::<u64>()
+    };
+    assert_eq!(lost(), 0);
+    watch.signal(Signal::SIGSTOP);
+    let routes = "for i in $(seq 16); do for j in $(seq 250); do
+        echo route add 10.$i.$j.0/24 via 192.0.2.1; done; done | ip -n mgmt -batch -";
+    sandbox.sh(routes).ok();
+    assert!(lost() > 0, "there was room for all of it");
+    sandbox.sh("ip -n mgmt route del default").ok();
+    watch.signal(Signal::SIGCONT);
+    watch.soon("the route is back", || has_default(&sandbox));
+    watch.is_quiet();
+
+    let sees = "while read -r file; do head -n 2 \"$file\" | tail -n 1; done";
+    let mut service = sandbox.spawn(&[NETNS_EXEC, "mgmt", "sh", "-c", sees]);
+    let mut is_own = || {
+        service.say("/etc/resolv.conf\n");
+        service.line() == "nameserver 192.0.2.53"
+    };
+    assert!(is_own());
+    watch.signal(Signal::SIGSTOP);
+    sandbox
+        .sh("cd /etc && seq $(cat /proc/sys/fs/inotify/max_queued_events) | xargs touch && echo >new && mv new resolv.conf")
+        .ok();
+    assert!(!is_own());
+    watch.signal(Signal::SIGCONT);
+    watch.soon("the file is bound again", is_own);
+    assert_eq!(watch.err(), "");
+    watch.ends();
+}
+
+#[test]
+fn while_nothing_happens_nothing_is_done() {
+    let sandbox = sandbox(MGMT);
+    let watch = watch(&sandbox);
+    // It has healed, so that whatever that leaves behind is there too
+    sandbox.sh("ip -n mgmt route del default").ok();
+    watch.soon("it is kept", || has_default(&sandbox));
+    watch.is_quiet();
+    let pid = watch.pid();
+    let calls = |seconds: u32, meanwhile: &str| {
+        let mut strace = std::process::Command::new("sh");
+        strace.args([
+            "-c",
+            &format!("timeout -s INT {seconds} strace -f -qq -o /dev/stdout -p {pid}"),
+        ]);
+        strace
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped());
+        let child = strace.spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        sandbox.sh(meanwhile).ok();
+        let said = child.wait_with_output().unwrap();
+        String::from_utf8_lossy(&said.stdout).into_owned()
+    };
+    let said = calls(5, ":");
+    // The one it waits in is shown when strace comes and when it goes
+    assert!(
+        said.lines().count() <= 2 && said.contains("epoll_"),
+        "{said}"
+    );
+    // Another's link on a busy host wakes it, to read that and no more
+    let said = calls(
+        3,
+        "ip link add noise type veth peer name noise1; for i in 1 2 3 4; do ip link set noise up; ip link set noise down; done",
+    );
+    let other = said.lines().filter(|line| {
+        !["epoll_", "recvfrom(", "EAGAIN"]
+            .iter()
+            .any(|call| line.contains(call))
+    });
+    assert_eq!(other.count(), 0, "{said}");
+    assert_eq!(watch.err(), "");
+}

@@ -1,0 +1,212 @@
+//! What people and other programs do with the whole of it: a watch works beside them, and
+//! does as it is told.
+
+use std::time::Duration;
+
+use crate::common::NETNS_EXEC;
+use crate::far::{MGMT, dump, is_again, sandbox, setup, write};
+use crate::{PAIR, has_default, watch};
+use nix::sys::signal::Signal;
+
+#[test]
+fn a_namespace_that_others_delete_is_made_again_and_the_old_one_dies() {
+    let sandbox = sandbox(&(PAIR.to_string() + "netns_post_up='echo $NETNS_NAME >>/run/hooked'\n"));
+    let watch = watch(&sandbox);
+    let before = dump(&sandbox, "-n mgmt");
+    sandbox
+        .sh("ip -n mgmt link add dying type veth peer name alive netns 1")
+        .ok();
+    sandbox.sh("ip netns del mgmt").ok();
+    watch.soon("the old one is dead", || {
+        !sandbox.sh("ip -br link").stdout.contains("alive")
+    });
+    watch.soon("it is whole", || {
+        let same = |what: &str| {
+            dump(&sandbox, "-n mgmt")[what].as_array().map(Vec::len)
+                == before[what].as_array().map(Vec::len)
+        };
+        sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).exit_code() == 0
+            && same("address")
+            && same("route")
+    });
+    watch.is_quiet();
+    setup(&sandbox, "status mgmt").ok();
+    assert_eq!(sandbox.read("/run/hooked").as_deref(), Some("mgmt\nmgmt\n"));
+    // What is there now is listened to
+    sandbox.sh("ip -n mgmt route del default").ok();
+    watch.soon("it is kept", || has_default(&sandbox));
+    assert_eq!(watch.err(), "");
+    setup(&sandbox, "down mgmt").ok();
+    assert!(!sandbox.sh("ip -br link").stdout.contains("v0h"));
+}
+
+#[test]
+fn down_by_hand_means_down_until_it_is_brought_up_again() {
+    let sandbox = sandbox(MGMT);
+    let before = dump(&sandbox, "");
+    let mut watch = watch(&sandbox);
+    setup(&sandbox, "down mgmt").ok();
+    watch.soon("it is said", || {
+        watch
+            .err()
+            .contains("mgmt: was taken down; it stays so until netns-setup up mgmt, or a HUP\n")
+    });
+    watch.is_quiet();
+    is_again(&sandbox, "", &before);
+    assert!(!sandbox.sh("ls /run/netns").stdout.contains("mgmt"));
+    setup(&sandbox, "up mgmt").ok();
+    watch.soon("that is said", || {
+        watch.out().contains("mgmt: is up again\n")
+    });
+    watch.is_quiet();
+    let delete_default = || {
+        sandbox.sh("ip -n mgmt route del default").ok();
+        watch.soon("it is kept", || has_default(&sandbox));
+    };
+    delete_default();
+    setup(&sandbox, "down mgmt").ok();
+    watch.is_quiet();
+    watch.signal(Signal::SIGHUP);
+    watch.soon("HUP brings it up", || {
+        sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).exit_code() == 0
+    });
+    watch.is_quiet();
+    delete_default();
+    // With nobody to keep it from, the end is the end
+    setup(&sandbox, "down mgmt").ok();
+    watch.ends();
+    is_again(&sandbox, "", &before);
+}
+
+#[test]
+fn a_reload_by_hand_is_not_fought() {
+    let sandbox = sandbox(MGMT);
+    let watch = watch(&sandbox);
+    write(&sandbox, &MGMT.replace("192.0.2.10/24", "192.0.2.20/24"));
+    setup(&sandbox, "reload mgmt").ok();
+    watch.is_quiet();
+    sandbox.sh("ip -n mgmt route del default").ok();
+    watch.soon("it is kept", || has_default(&sandbox));
+    watch.is_quiet();
+    let addresses = sandbox.sh("ip -n mgmt -br address").stdout;
+    assert!(
+        addresses.contains("192.0.2.20/24") && !addresses.contains("192.0.2.10/24"),
+        "{addresses}"
+    );
+    assert!(!watch.out().contains("192.0.2.20/24"), "{}", watch.out());
+    assert_eq!(watch.err(), "");
+    setup(&sandbox, "status mgmt").ok();
+}
+
+#[test]
+fn a_hup_reads_the_settings_again_and_listens_to_what_they_name() {
+    let sandbox = sandbox(PAIR);
+    let mut watch = watch(&sandbox);
+    sandbox.sh("ip link add up0 type veth peer name up1").ok();
+    let more = PAIR.replace("v0 br0", "v0 br0 m0") + "type_m0=macvlan\nlink_m0=up0\n";
+    write(&sandbox, &more);
+    watch.signal(Signal::SIGHUP);
+    watch.soon("m0 is there", || {
+        sandbox.sh("ip -n mgmt -br link").stdout.contains("m0@")
+    });
+    watch.is_quiet();
+    sandbox.sh("ip link del up0").ok();
+    watch.soon("it is said", || {
+        watch.err().contains("there is no link up0")
+    });
+    sandbox.sh("ip link add up0 type veth peer name up1").ok();
+    watch.soon("m0 is back", || {
+        sandbox.sh("ip -n mgmt -br link").stdout.contains("m0@")
+    });
+    watch.is_quiet();
+    write(&sandbox, "netns_links=\"v0\"\nconfig_v0=nonsense\n");
+    watch.signal(Signal::SIGHUP);
+    watch.soon("wrong settings are said", || {
+        watch.err().contains("nonsense")
+    });
+    sandbox.sh("ip -n mgmt link del br0").ok();
+    watch.soon("and what was is kept", || {
+        sandbox.sh("ip -n mgmt -br link").stdout.contains("br0")
+    });
+    write(&sandbox, PAIR);
+    watch.signal(Signal::SIGHUP);
+    watch.soon("m0 is gone", || {
+        !sandbox.sh("ip -n mgmt -br link").stdout.contains("m0")
+    });
+    watch.ends();
+    assert!(
+        sandbox
+            .sh("ip -n mgmt -br address")
+            .stdout
+            .contains("10.0.0.2/24")
+    );
+}
+
+#[test]
+fn a_refusal_is_said_once_and_tried_again_until_it_is_none() {
+    let sandbox = sandbox(PAIR);
+    let watch = watch(&sandbox);
+    // IPv4 routes cannot be added while a link has no room for them
+    sandbox
+        .sh("mkdir -p /run/hold && mv /etc/netns /run/hold/ 2>/dev/null; : >/etc/netns")
+        .ok();
+    write(&sandbox, &(PAIR.to_string() + "netns_dns=192.0.2.53\n"));
+    sandbox.sh("rm /etc/netns").ok();
+    watch.signal(Signal::SIGHUP);
+    watch.soon("the file is there", || {
+        sandbox.read("/etc/netns/mgmt/resolv.conf").is_some()
+    });
+    watch.is_quiet();
+    sandbox.sh("rm -r /etc/netns && : >/etc/netns").ok();
+    watch.soon("it is said", || {
+        watch
+            .err()
+            .contains("cannot run \"mkdir -p /etc/netns/mgmt")
+    });
+    let said = watch.err();
+    std::thread::sleep(Duration::from_millis(3500));
+    assert_eq!(watch.err(), said);
+    sandbox.sh("rm /etc/netns").ok();
+    watch.soon("it was tried again", || {
+        sandbox.read("/etc/netns/mgmt/resolv.conf").is_some()
+    });
+    watch.soon("that is said", || {
+        watch
+            .out()
+            .ends_with("mgmt: is as its settings say again\n")
+    });
+    assert_eq!(watch.err(), said);
+}
+
+#[test]
+fn term_in_the_middle_of_a_change_ends_it_when_the_change_is_made() {
+    let sandbox = sandbox(&(PAIR.to_string() + "netns_nftables=/run/rules.nft\n"));
+    // Rules that take a while to load: nft reads a pipe
+    sandbox.write("/run/rules.nft", "table inet guard {\n}\n");
+    let mut watch = watch(&sandbox);
+    sandbox
+        .sh("mkdir -p /run/slow && cp /usr/sbin/nft /run/nft && printf '#!/bin/sh\\n: >/run/slow/$$\\nsleep 2\\nexec /run/nft \"$@\"\\n' >/run/nft.slow && chmod +x /run/nft.slow && mount --bind /run/nft.slow /usr/sbin/nft")
+        .ok();
+    sandbox.sh("ip -n mgmt link set v0 down").ok();
+    watch.soon("it is at work", || {
+        !sandbox.sh("ls /run/slow").stdout.is_empty()
+    });
+    watch.signal(Signal::SIGTERM);
+    assert_eq!(watch.process.ended(), Some(0));
+    assert!(has_default(&sandbox), "{}{}", watch.out(), watch.err());
+}
+
+#[test]
+fn while_another_netns_setup_is_at_work_it_waits() {
+    let sandbox = sandbox(MGMT);
+    let watch = watch(&sandbox);
+    let mut other = sandbox.spawn(&["flock", "/run/netns-services/mgmt/lock", "cat"]);
+    other.say("locked\n");
+    assert_eq!(other.line(), "locked");
+    sandbox.sh("ip -n mgmt route del default").ok();
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!has_default(&sandbox));
+    drop(other.child.stdin.take());
+    watch.soon("it is mended", || has_default(&sandbox));
+    assert_eq!(watch.err(), "");
+}
