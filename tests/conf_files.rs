@@ -152,7 +152,7 @@ fn what_is_no_file_is_refused_without_waiting_for_it() {
     }
     let dir = folder();
     fs::write(own(&dir), vec![b'#'; 1024 * 1024 + 1]).unwrap();
-    assert!(said(&dir).contains("is larger than one MiB"));
+    assert!(said(&dir).contains("is larger than 1 MiB"));
 }
 
 #[test]

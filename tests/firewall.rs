@@ -9,6 +9,9 @@ mod far;
 
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use common::Sandbox;
 use far::{dump, is_again, sandbox, setup, write};
 
@@ -309,4 +312,27 @@ fn a_file_that_a_setting_names_must_be_there_and_be_roots_alone() {
     sandbox.sh("chmod 600 /etc/my.nft").ok();
     setup(&sandbox, "up mgmt").ok();
     assert_eq!(inside(&sandbox, "nft list tables"), "table inet fw\n");
+}
+
+/// Rules still on their way must not come after those of the next call.
+#[test]
+fn what_loads_the_rules_ends_with_who_is_killed() {
+    let sandbox = sandbox(SETTINGS);
+    // Long enough to be met on its way
+    let element = |n: u32| format!("10.{}.{}.{},", n >> 16, n >> 8 & 255, n & 255);
+    let elements: String = (0..100_000).map(element).collect();
+    let set = format!("set s {{ type ipv4_addr; elements = {{ {elements} }}; }}");
+    sandbox.write(NFT, &format!("table inet fw {{\n{set}\n}}\n"));
+    let mut up = sandbox.spawn(&[common::NETNS_SETUP, "up", "mgmt"]);
+    let loader = || {
+        let found = sandbox.sh("grep -lx nft /proc/[0-9]*/comm").stdout;
+        found.split('/').nth(2).map(str::to_string)
+    };
+    // By itself, it never ends from here on
+    let stop = |pid| sandbox.sh(&format!("kill -STOP {pid}")).exit_code() == 0;
+    assert!(common::wait_until(common::LIMIT, || loader().is_some_and(stop)));
+    kill(Pid::from_raw(up.pid()), Signal::SIGKILL).unwrap();
+    assert_eq!(up.ended(), None);
+    assert!(common::wait_until(Duration::from_secs(5), || loader().is_none()));
+    setup(&sandbox, "down mgmt").ok();
 }

@@ -172,7 +172,7 @@ fn unsafe_code_is_in_five_small_files_and_where_the_c_library_enters() {
             "src/exec/bpf.rs" => 60,
             // ioctls of /dev/net/tun, which netlink has no way around
             "src/kernel/tap.rs" => 130,
-            "src/kernel/unheld.rs" => 30,
+            "src/kernel/children.rs" => 50,
             // processes by descriptor, of which nix has nothing
             "src/kernel/pidfd.rs" => 70,
             "src/bin/netns-exec.rs" => 30,

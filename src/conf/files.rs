@@ -8,12 +8,22 @@ use std::path::{Path, PathBuf};
 
 use crate::place::{Place, Problem};
 
-/// More than this is no settings file, whatever it is.
-const LARGEST: u64 = 1024 * 1024;
+const MIB: u64 = 1024 * 1024;
 
-/// Reads a file that is trusted: it, as opened, and the folder it is in belong to root,
-/// and none but root may write to them. `None` if there is no such file.
+/// Reads a settings file that is trusted: it, as opened, and the folder it is in belong to
+/// root, and none but root may write to them. `None` if there is no such file. More than
+/// one MiB is no settings file, whatever it is.
 pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
+    read_up_to(path, 1)
+}
+
+/// As [`read_trusted`], of a file of rules: the longest lists of addresses to be blocked
+/// have a few MiB.
+pub fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
+    read_up_to(path, 16)
+}
+
+fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
     let named_folder = path.parent().unwrap_or(Path::new("."));
     match fs::metadata(named_folder) {
         Ok(folder) => trust(named_folder, &folder)?,
@@ -37,17 +47,18 @@ pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
         let there = fs::metadata(folder).map_err(|e| unreadable(folder, &e))?;
         trust(folder, &there)?;
     }
-    let length = usize::try_from(opened.len().min(LARGEST)).unwrap_or_default();
+    let largest = mib * MIB;
+    let length = usize::try_from(opened.len().min(largest)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(length + 1);
     file.by_ref()
-        .take(LARGEST + 1)
+        .take(largest + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| unreadable(path, &e))?;
-    if bytes.len() as u64 > LARGEST {
+    if bytes.len() as u64 > largest {
         return Err(problem(
             path,
-            "is larger than one MiB",
-            "expected a settings file; see what it is and move it away".into(),
+            &format!("is larger than {mib} MiB"),
+            "expected less of it; see what it is and move it away".into(),
         ));
     }
     Ok(Some(bytes))

@@ -16,8 +16,8 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::children::unheld;
 use super::rules::PATH;
-use super::unheld::unheld;
 use super::{Kernel, Refusal, files, in_netns, netns};
 use crate::model::Where;
 use crate::model::client::{Client, Program};

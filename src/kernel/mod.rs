@@ -8,6 +8,7 @@
 pub mod callers;
 mod cards;
 mod carried;
+mod children;
 pub mod clients;
 mod conditions;
 pub mod entries;
@@ -36,7 +37,6 @@ pub mod services;
 mod settle;
 mod sysctl;
 mod tap;
-mod unheld;
 pub mod wireguard;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::process::{Command, Stdio};
 
+use super::children::mortal;
 use super::{Kernel, Refusal, in_netns};
 use crate::model::{Rules, Tool, Where};
 
@@ -208,15 +209,18 @@ pub(super) fn run(
 /// two at once only by calls that end the program where the kernel refuses them.
 fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String)> {
     let (mut said, end) = io::pipe()?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .env("PATH", PATH)
         .env("LC_ALL", "C")
         .stdin(Stdio::piped())
         .stdout(end.try_clone()?)
         .stderr(end)
-        .current_dir("/")
-        .spawn()?;
+        .current_dir("/");
+    let mut child = mortal(&mut command).spawn()?;
+    // It holds the pipe's other end open
+    drop(command);
     if let Some(mut stdin) = child.stdin.take() {
         // It can end, and say why, before it has read all
         let _ = stdin.write_all(input.as_bytes());

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::conf::files::read_trusted;
+use crate::conf::files::read_rules;
 use crate::model::Rules;
 use crate::model::build::RuleFile;
 use crate::place::{At, Problem};
@@ -13,7 +13,7 @@ pub fn read(files: &[RuleFile]) -> Result<Vec<At<Rules>>, Vec<Problem>> {
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for file in files {
         let place = file.path.asked.as_ref().map(|asked| asked.place.clone());
-        match read_trusted(Path::new(&file.path.value)) {
+        match read_rules(Path::new(&file.path.value)) {
             Ok(None) if place.is_none() => {}
             Ok(None) => problems.push(Problem {
                 place,
