@@ -43,9 +43,9 @@ pub const POST_DOWN: &str = "post_down";
 /// takes it away has confirmed them.
 pub const TRIAL: &str = "trial";
 
-/// In a namespace's state folder: what was tried has been undone, and the settings are not
-/// what holds.
-pub const UNDONE: &str = "undone";
+/// In a namespace's state folder: made anew each time the settings have been met, and what is
+/// tried has been confirmed. Who watches reads them again then.
+pub const MET: &str = "met";
 
 /// In a namespace's state folder: how `/etc/netns/NAME` is laid over `/etc`, one word,
 /// [`ETC_BIND`] or [`ETC_OVERLAY`], and a newline. Written before [`READY`].

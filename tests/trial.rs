@@ -32,7 +32,7 @@ fn files(sandbox: &Sandbox) -> Vec<String> {
         nft,
         "ip netns exec mgmt sysctl net.ipv4.ip_forward 2>/dev/null",
         "cat /etc/netns/mgmt/resolv.conf 2>/dev/null",
-        "cd /run/netns-services/mgmt 2>/dev/null && ls | grep -v -e undone -e ^rules- && cat ready etc",
+        "cd /run/netns-services/mgmt 2>/dev/null && ls | grep -v -e met -e ^rules- && cat ready etc",
         "ls /run/netns",
     ];
     said.iter()
@@ -48,7 +48,7 @@ fn is_tried(sandbox: &Sandbox) -> bool {
 #[track_caller]
 fn undone(sandbox: &Sandbox) {
     assert!(wait_until(LIMIT, || !is_tried(sandbox)));
-    let ended = "! grep -lx -e netns-setup -e exe /proc/[0-9]*/comm";
+    let ended = "! grep -qsx -e netns-setup -e exe /proc/[0-9]*/comm";
     assert!(wait_until(LIMIT, || sandbox.sh(ended).exit_code() == 0));
 }
 

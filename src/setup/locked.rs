@@ -65,7 +65,8 @@ pub fn locked_then(
             let done = make(call, want, &state, rest, &mut work)
                 .inspect(|()| drop(ties))
                 .and_then(|()| settle(want, &mut work))
-                .and_then(|()| then(&mut work));
+                .and_then(|()| then(&mut work))
+                .inspect(|()| store.set_met());
             ours = work.journal;
             done
         });
@@ -106,7 +107,6 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
         ];
         complain(&lines, exit::DONE);
     }
-    work.store.settings_hold();
     let kept = hooks::remember(&want.name, &want.hooks);
     kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
     // Otherwise it is said when what `netns_ready` asks for holds

@@ -11,7 +11,9 @@ use crate::exit;
 use crate::kernel::{Kernel, Refusal};
 use crate::model::Condition;
 use crate::model::build::Want;
+use crate::name::NetnsName;
 use crate::place::At;
+use crate::state;
 
 /// How long a ping's answer is waited for where nobody waits for a namespace.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -26,11 +28,11 @@ pub fn wait(want: &Want) -> u8 {
     if !is_awaited(want) {
         return exit::DONE;
     }
-    let begun = store::stamp(&want.name);
+    let begun = stamp(&want.name);
     match held(want, want.ready.timeout) {
         Err(why) => complain(&report::why(&want.name, &why), exit::REFUSED),
         Ok(held) if held.iter().all(|held| *held) => now_ready(want, begun),
-        Ok(_) if store::stamp(&want.name) != begun => changed(want),
+        Ok(_) if stamp(&want.name) != begun => changed(want),
         Ok(held) => {
             let next = format!("netns-setup up {} waits again", want.name);
             complain(&late(want, &held, &next), exit::REFUSED)
@@ -95,17 +97,17 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
     if store::is_ready(name) {
         return exit::DONE;
     }
-    if begun.is_none() || store::stamp(name) != begun {
+    if begun.is_none() || stamp(name) != begun {
         return changed(want);
     }
     let held = hold_signals();
     let code = match Store::open(name, LOCK) {
         Err(e) => failed(want, "cannot lock it", e),
-        Ok(store) if store::stamp(name).is_none() => {
+        Ok(store) if stamp(name).is_none() => {
             let _ = store.remove();
             changed(want)
         }
-        Ok(_) if store::stamp(name) != begun => changed(want),
+        Ok(_) if stamp(name) != begun => changed(want),
         Ok(store) => match store.set_ready(want.overlay) {
             Ok(()) => exit::DONE,
             Err(e) => failed(want, "cannot write ready", e),
@@ -113,6 +115,11 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
     };
     let _ = held.thread_unblock();
     code
+}
+
+/// Which journal there is: another one, if somebody has been at work.
+fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
+    store::stamp(name, state::JOURNAL)
 }
 
 fn failed(want: &Want, what: &'static str, e: io::Error) -> u8 {

@@ -102,10 +102,10 @@ fn text_of(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Which journal there is: another one, if somebody else wrote it since. `None` if there
-/// is none.
-pub fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
-    let found = fs::metadata(folder(name).join(state::JOURNAL)).ok()?;
+/// Which file of a state folder there is: another one, if somebody has replaced it since.
+/// `None` if there is none.
+pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
+    let found = fs::metadata(folder(name).join(file)).ok()?;
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
@@ -221,9 +221,10 @@ impl Store {
         }
     }
 
-    /// Say that what the settings say is what holds.
-    pub fn settings_hold(&self) {
-        let _ = remove(&self.folder.join(state::UNDONE));
+    /// Say that the settings as they are now have been met. Who watches and cannot be told
+    /// goes on by those before.
+    pub fn set_met(&self) {
+        let _ = self.replace(state::MET, "");
     }
 
     /// Say that it is not.
@@ -240,7 +241,7 @@ impl Store {
             state::PRE_DOWN,
             state::POST_DOWN,
             state::TRIAL,
-            state::UNDONE,
+            state::MET,
             NEW,
             state::JOURNAL,
             state::LOCK,

@@ -148,10 +148,7 @@ fn wait(work: &mut Work, name: &NetnsName, within: Duration) -> Result<(), Failu
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),
         _ => {
             let late = io::Error::from(ErrorKind::TimedOut);
-            let failure = work.fail(Why::Broken("it was not confirmed", late));
-            // Who watches must not read again what has just been undone
-            let _ = fs::write(store::folder(name).join(state::UNDONE), "");
-            Err(failure)
+            Err(work.fail(Why::Broken("it was not confirmed", late)))
         }
     }
 }

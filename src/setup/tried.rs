@@ -28,11 +28,6 @@ pub fn told(name: &NetnsName) -> Option<String> {
     ))
 }
 
-/// What was tried has been undone, and nothing has been made of the settings since.
-pub fn was_undone(name: &NetnsName) -> bool {
-    store::folder(name).join(state::UNDONE).exists()
-}
-
 /// It is there while something is tried.
 pub fn file(name: &NetnsName) -> PathBuf {
     store::folder(name).join(state::TRIAL)

@@ -99,6 +99,36 @@ fn a_reload_by_hand_is_not_fought() {
 }
 
 #[test]
+fn a_reload_by_hand_that_changes_nothing_is_noticed_and_one_that_is_refused_is_not() {
+    let sandbox = sandbox(PAIR);
+    let mut watch = watch(&sandbox);
+    let hooked = format!("{PAIR}netns_post_up='touch /run/hooked'\n");
+    write(&sandbox, &hooked);
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    watch.is_quiet();
+    // What the kernel refuses when the links before it are made
+    let more = hooked.replace("10.0.0.2/24", "10.0.0.9/24");
+    let refused = more.replace("v0 br0", "v0 br0 br1 m0")
+        + "type_br1=bridge\ntype_m0=macvlan\nlink_m0=up0\nmtu_m0=1500\n";
+    sandbox.sh("ip link add up0 mtu 1400 type bridge").ok();
+    write(&sandbox, &refused);
+    let run = setup(&sandbox, "reload mgmt").code(111);
+    assert!(run.stderr.contains("have been undone"), "{run}");
+    watch.is_quiet();
+    sandbox.sh("ip netns delete mgmt").ok();
+    watch.soon("the hook of the first is run", || {
+        sandbox.read("/run/hooked").is_some()
+    });
+    watch.is_quiet();
+    let addresses = sandbox.sh("ip -n mgmt -br address").stdout;
+    assert!(
+        addresses.contains("10.0.0.2/24") && !addresses.contains("10.0.0.9"),
+        "{addresses}"
+    );
+    watch.ends();
+}
+
+#[test]
 fn a_hup_reads_the_settings_again_and_listens_to_what_they_name() {
     let sandbox = sandbox(PAIR);
     let mut watch = watch(&sandbox);

@@ -19,6 +19,7 @@ use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::setup::{Call, asked, hold_signals, ready, store, up, wireguard};
+use crate::state;
 
 /// How long what gives cards their names has for that.
 const NAMING: Duration = Duration::from_millis(300);
@@ -29,8 +30,8 @@ pub struct Kept {
     /// The links of other namespaces that have to do with it.
     pub(super) asked: BTreeSet<LinkAt>,
     pub(super) journal: Journal,
-    /// The journal as we know it: if it is another, somebody else was at work.
-    pub(super) stamp: Option<(u64, i64, i64)>,
+    /// When the settings were met, as we know it: if it is another, somebody else was at work.
+    pub(super) met: Option<(u64, i64, i64)>,
     ears: Vec<(Where, Ear)>,
     /// When to look at it,
     pub(super) look: Pace,
@@ -59,7 +60,7 @@ impl Kept {
         let mut kept = Kept {
             asked: BTreeSet::new(),
             journal: Journal::default(),
-            stamp: None,
+            met: None,
             ears: Vec::new(),
             look: Pace::new(),
             etc: Pace::new(),
@@ -197,7 +198,7 @@ impl Kept {
     /// What is known of it without looking at it.
     pub(super) fn know(&mut self) {
         self.journal = store::journal(&self.want.name).unwrap_or_default();
-        self.stamp = store::stamp(&self.want.name);
+        self.met = store::stamp(&self.want.name, state::MET);
         let state = self.journal.with_returns(self.want.state.clone());
         self.asked = asked(&state, &self.journal).links;
         self.names = match wireguard::has_names(&self.want.state) {

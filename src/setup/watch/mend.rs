@@ -20,11 +20,10 @@ use crate::setup::meant::{meant, obstacles};
 use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
-use crate::setup::tried;
 use crate::setup::{
     Call, asked, complain, context, hooks, look_on, ready, report, say, settings, tell,
 };
-use crate::{exec, exit};
+use crate::{exec, exit, state};
 
 /// How long a fault must hold before it is spoken of: links come and go one after the
 /// other, and what one change needs may be gone for just that long.
@@ -117,7 +116,7 @@ impl Kept {
             say(&format!("{}: is up again", self.want.name));
             self.down = false;
         }
-        if store::stamp(&self.want.name) != self.stamp && !tried::was_undone(&self.want.name) {
+        if store::stamp(&self.want.name, state::MET) != self.met {
             self.read_again(call);
         }
         let mended = self.mend(&store);
@@ -165,10 +164,14 @@ impl Kept {
         }
     }
 
-    /// Somebody else has changed it, by the settings as they are now.
+    /// Somebody else has met the settings as they are now.
     fn read_again(&mut self, call: &Call) {
         match settings(call, &self.want.name, &context()) {
-            Ok(want) => self.want = want,
+            Ok(want) => {
+                self.want = want;
+                // It may be something else that is waited for
+                self.waits = None;
+            }
             Err(problems) => tell(&self.want.name, &problems),
         }
     }

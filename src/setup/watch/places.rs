@@ -56,7 +56,9 @@ pub fn meaning<'a>(
         state: (folder == Path::new(state::NAMESPACES)
             && (is_name || asked.into_iter().any(other)))
             || path == &of_name(state::STATE)
-            || path == &of_name(state::STATE).join(state::READY)
+            || [state::READY, state::MET]
+                .map(|file| of_name(state::STATE).join(file))
+                .contains(path)
             || is_ours,
         etc: is_ours
             || path == Path::new(state::ETC)
