@@ -92,9 +92,23 @@ netns-setup: 1 of 9 changes were made and have been undone
             "{LINKS}netns_sysctl='net.ipv4.ip_forward=1;net.ipv4.ip_default_ttl=70;net.ipv4.tcp_rmem=x'\n"
         ),
     );
-    setup(&host, "reload mgmt").code(111);
+    let said = setup(&host, "reload mgmt").code(111).stderr;
+    let refused = "sysctl -w net.ipv4.tcp_rmem=x\": Invalid argument\n";
+    assert!(said.contains(refused), "{said}");
     is(&host, "net.ipv4.ip_forward", "0");
     is(&host, "net.ipv4.ip_default_ttl", "64");
+}
+
+#[test]
+fn a_long_value_is_read_whole() {
+    let ports: Vec<String> = (0..200).map(|n| (20000 + 2 * n).to_string()).collect();
+    let ports = ports.join(",");
+    let host = sandbox(&format!(
+        "{LINKS}netns_sysctl=net.ipv4.ip_local_reserved_ports={ports}\n"
+    ));
+    setup(&host, "up mgmt").ok();
+    is(&host, "net.ipv4.ip_local_reserved_ports", &ports);
+    setup(&host, "up mgmt").ok().stdout("").stderr("");
 }
 
 #[test]
@@ -131,8 +145,9 @@ fn a_namespace_left_when_it_had_just_been_made_opens_nothing_of_the_hosts() {
     is(&host, "net.ipv4.conf.all.proxy_arp", "0");
     is(&host, "net.ipv4.conf.default.route_localnet", "0");
     is(&host, "net.ipv6.conf.all.forwarding", "1");
-    // Stricter than the kernel's own: it stays
+    // Stricter than the kernel's own: it stays, also what the kernel opens with another
     is(&host, "net.ipv4.conf.default.rp_filter", "1");
+    is(&host, "net.ipv4.conf.all.accept_redirects", "0");
     setup(&host, "reload mgmt").ok().stdout("").stderr("");
 }
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -96,16 +97,19 @@ fn read<'a>(asked: impl Iterator<Item = &'a SysctlAt>) -> Vec<At<Sysctl>> {
     asked.filter_map(value).collect()
 }
 
-/// Nearly all fit into what is read at once, which the kernel gives whole.
+/// Read at once, and nearly all fit: of a long one, the kernel gives the start, and then no
+/// more. It is read anew into more room.
 fn value_of(key: &SysctlKey) -> io::Result<String> {
-    let mut file = OpenOptions::new().read(true).open(path(key))?;
-    let mut start = [0; 128];
-    let length = file.read(&mut start)?;
-    let mut bytes = start[..length].to_vec();
-    if length == start.len() {
-        file.read_to_end(&mut bytes)?;
+    let file = OpenOptions::new().read(true).open(path(key))?;
+    let mut bytes = vec![0; 128];
+    loop {
+        let length = file.read_at(&mut bytes, 0)?;
+        if length < bytes.len() {
+            bytes.truncate(length);
+            return String::from_utf8(bytes).map_err(io::Error::other);
+        }
+        bytes.resize(bytes.len() * 8, 0);
     }
-    String::from_utf8(bytes).map_err(io::Error::other)
 }
 
 fn write(sysctl: &Sysctl) -> io::Result<()> {
