@@ -121,6 +121,65 @@ fn what_does_not_hold_in_time_is_said_and_all_stays_as_it_is() {
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
 }
 
+/// The text of `status`, in which each of these does not hold.
+#[track_caller]
+fn holds_not(sandbox: &Sandbox, conditions: &[&str]) {
+    let status = setup(sandbox, "status mgmt").code(1).stdout;
+    for condition in conditions {
+        let line = format!("{condition}: does not hold\n");
+        assert!(status.contains(&line), "{condition}:\n{status}");
+    }
+}
+
+#[test]
+fn a_route_to_elsewhere_or_to_nowhere_is_not_the_one() {
+    let routes = [
+        "route 203.0.113.0/24",
+        "route 198.51.100.0/24",
+        "route ::/0",
+    ];
+    let settings = format!(
+        "netns_links=eth1\nconfig_eth1=192.0.2.10/24\nroutes_eth1=\"default via 192.0.2.1\"\nnetns_ready=\"{}\"\nnetns_timeout=1\n",
+        routes.join(", ")
+    );
+    let sandbox = sandbox(&settings);
+    setup(&sandbox, "up mgmt").code(111);
+    let add = |route: &str| {
+        let command = format!("ip -n mgmt route add {route}");
+        sandbox.sh(&command).ok();
+    };
+    add("unreachable 203.0.113.0/24");
+    add("198.51.100.0/25 via 192.0.2.1");
+    add("198.51.100.0/22 via 192.0.2.1");
+    holds_not(&sandbox, &routes);
+    add("203.0.113.0/24 via 192.0.2.1 metric 9 table 9");
+    add("198.51.100.0/24 via 192.0.2.1");
+    add("::/0 dev eth1");
+    setup(&sandbox, "up mgmt").ok();
+    assert!(is_ready(&sandbox));
+}
+
+#[test]
+fn an_address_that_cannot_be_used_yet_or_is_the_links_own_is_none() {
+    let settings = |config: &str| {
+        format!(
+            "netns_links=eth1\nconfig_eth1={config}\nnetns_ready=\"address eth1\"\nnetns_timeout=4\n"
+        )
+    };
+    let host = sandbox(&settings("null"));
+    setup(&host, "up mgmt").code(111);
+    let own = host.sh("ip -n mgmt address show dev eth1 scope link -tentative");
+    assert!(own.stdout.contains("fe80::"), "{own}");
+    // Whether anybody has it is asked only when there is somebody to ask
+    let host = sandbox(&settings("2001:db8:10::10/64"));
+    off(&host);
+    setup(&host, "up mgmt").code(111);
+    holds_not(&host, &["address eth1"]);
+    on(&host);
+    setup(&host, "up mgmt").ok();
+    assert!(is_ready(&host));
+}
+
 #[test]
 fn down_does_not_wait_for_an_up_that_does() {
     let sandbox = sandbox(&format!(
@@ -177,6 +236,42 @@ fn a_watch_waits_beside_its_work() {
         said().ends_with("pre_up\npost_up\nready\n")
     });
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+    kill(Pid::from_raw(watch.pid()), Signal::SIGTERM).unwrap();
+    assert_eq!(watch.ended(), Some(0));
+}
+
+#[test]
+fn an_up_that_waits_is_told_of_a_route() {
+    let sandbox = sandbox(&format!(
+        "{MGMT}netns_ready=\"route 203.0.113.0/24\"\nnetns_timeout=600\n"
+    ));
+    let mut up = spawn(&sandbox, "up");
+    is_up_and_not_ready(&sandbox);
+    sandbox
+        .sh("sleep 1; ip -n mgmt route add 203.0.113.0/24 via 192.0.2.1")
+        .ok();
+    soon(&sandbox, "it is ready", || is_ready(&sandbox));
+    assert_eq!(up.ended(), Some(0), "{}", err(&sandbox));
+}
+
+#[test]
+fn a_namespace_that_is_made_anew_while_a_watch_waits_is_waited_for_anew() {
+    let sandbox = sandbox(&format!("{MGMT}netns_ready=\"carrier eth1\"\n"));
+    off(&sandbox);
+    let mut watch = spawn(&sandbox, "watch");
+    is_up_and_not_ready(&sandbox);
+    // The old one goes, for nobody waits in it any more. ip finds the name taken again where
+    // the watch is as quick as that
+    sandbox.sh("ip netns delete mgmt");
+    soon(&sandbox, "the card is gone with it", || {
+        sandbox.sh("ip -n far link show far1").exit_code() != 0
+    });
+    sandbox
+        .sh("ip link add eth1 address 52:54:00:00:00:01 type veth peer name far1 netns far")
+        .ok();
+    is_up_and_not_ready(&sandbox);
+    sandbox.sh("ip -n far link set far1 up").ok();
+    soon(&sandbox, "it is ready", || is_ready(&sandbox));
     kill(Pid::from_raw(watch.pid()), Signal::SIGTERM).unwrap();
     assert_eq!(watch.ended(), Some(0));
 }

@@ -67,6 +67,8 @@ impl Kept {
     }
 
     pub(super) fn look_and_mend(&mut self, call: &Call) {
+        // Who waits in a namespace that has lost its name keeps it, and its cards, alive
+        self.waits.take_if(|waits| !waits.is_for(&self.want));
         let name = &self.want.name;
         let known = store::was_ready(name) || self.unready && store::folder(name).exists();
         if !known || store::is_ready(name) {
