@@ -92,6 +92,7 @@ fn reload_takes_only_the_difference_and_others_rules_stay() {
 + ip -n mgmt rule delete priority 98 suppress_prefixlength 0 table 254
 ",
     );
+    setup(&host, "reload mgmt").ok().stdout("");
     let left: Vec<u64> = rules(&host)
         .iter()
         .map(|rule| rule["priority"].as_u64().unwrap())
@@ -114,6 +115,29 @@ fn reload_takes_only_the_difference_and_others_rules_stay() {
     );
     setup(&host, "reload mgmt").code(111);
     assert_eq!(rules(&host), before);
+}
+
+#[test]
+fn what_others_made_or_deleted_is_not_taken_for_ours() {
+    let host = Sandbox::new();
+    write(
+        &host,
+        "from 10.1.0.0/16 table 10 priority 90; to 10.2.0.0/16 table 20 priority 80",
+    );
+    host.sh("ip netns add mgmt; ip -n mgmt rule add from 10.1.0.0/16 table 10 priority 90 suppress_ifgroup 5")
+        .ok();
+    setup(&host, "up mgmt")
+        .ok()
+        .stdout(
+            "+ ip -n mgmt link set lo up
++ ip -n mgmt rule add priority 90 from 10.1.0.0/16 table 10
++ ip -n mgmt rule add priority 80 to 10.2.0.0/16 table 20
+",
+        )
+        .stderr("");
+    host.sh("ip -n mgmt rule delete priority 80").ok();
+    write(&host, "from 10.1.0.0/16 table 10 priority 90");
+    setup(&host, "reload mgmt").ok().stdout("").stderr("");
 }
 
 fn write(sandbox: &Sandbox, rules: &str) {
