@@ -306,3 +306,38 @@ fn a_wrong_call_says_what_to_type() {
         "{run}"
     );
 }
+
+#[test]
+fn what_is_changed_while_the_kernel_tells_of_it_is_asked_for_again() {
+    let sandbox = sandbox("");
+    setup(&sandbox, "up mgmt").ok();
+    // More than it tells at once
+    sandbox
+        .sh("for n in $(seq 150); do echo link add d$n type bridge; done | ip -n mgmt -batch -")
+        .ok();
+    let links_asked_for = |meanwhile: &str| {
+        let slow =
+            "strace -o /run/calls -v -e trace=sendto,recvfrom -e inject=recvfrom:delay_enter=50000";
+        let command = format!("{slow} {NETNS_SETUP} status mgmt & {meanwhile}\nwait $!");
+        sandbox.sh(&command).ok();
+        let calls = sandbox.read("/run/calls").unwrap();
+        // It has names for the messages of the namespace that it is in itself, else numbers
+        let asked = |line: &&str| {
+            ["RTM_GETLINK", "type=0x12 "]
+                .iter()
+                .any(|t| line.contains(t))
+        };
+        let sent = calls.lines().filter(|line| line.starts_with("sendto"));
+        (
+            sent.filter(asked).count(),
+            calls.contains("NLM_F_DUMP_INTR"),
+        )
+    };
+    let (once, torn) = links_asked_for(":");
+    assert!(!torn && once > 0);
+    let changes =
+        "for n in $(seq 30); do ip -n mgmt link add x type bridge; ip -n mgmt link del x; done";
+    let (asked, torn) = links_asked_for(changes);
+    assert!(torn, "nothing was changed in between");
+    assert!(asked > once, "{asked} times");
+}

@@ -5,6 +5,7 @@
 //! Nothing here ever joins a namespace and joins back. A thread joins, opens its socket
 //! and ends; the socket stays in the namespace where it was opened (netlink(7)).
 
+mod answers;
 pub mod callers;
 mod cards;
 mod carried;

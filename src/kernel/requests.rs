@@ -6,20 +6,20 @@ use std::io::{self, ErrorKind};
 
 use nix::errno::Errno;
 use rtnetlink::packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_MULTIPART, NLM_F_REPLACE,
-    NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REPLACE, NLM_F_REQUEST, NetlinkMessage,
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use rtnetlink::sys::{Socket, SocketAddr};
 
 use super::Refusal;
+use super::answers::{Answers, Then};
 
 /// More than the kernel sends at once (32 KiB, `netlink_recvmsg` in its net/netlink).
 const LONGEST: usize = 64 * 1024;
 
-/// Of a message that says how long it is.
-const HEADER: usize = 16;
+/// How often what changes all the time is asked for.
+const DUMPS: usize = 10;
 
 /// recv(2): say how long an answer is, even if it did not fit.
 const MSG_TRUNC: i32 = 0x20;
@@ -75,22 +75,25 @@ impl Requests {
         &mut self,
         message: RouteNetlinkMessage,
     ) -> Result<Option<RouteNetlinkMessage>, Refusal> {
-        Ok(self.ask(message, 0)?.into_iter().next())
+        Ok(self.ask(message, 0)?.came.into_iter().next())
     }
 
-    /// All that there is of a kind.
+    /// All that there is of a kind, as it is at one time.
     pub(super) fn dump(
         &mut self,
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
-        self.ask(message, NLM_F_DUMP)
+        for _ in 0..DUMPS {
+            let answers = self.ask(message.clone(), NLM_F_DUMP)?;
+            if !answers.is_torn {
+                return Ok(answers.came);
+            }
+            log::debug!("what there is was changed while the kernel told it");
+        }
+        Err(io::Error::from(Errno::EAGAIN).into())
     }
 
-    fn ask(
-        &mut self,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
+    fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Answers, Refusal> {
         self.number += 1;
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | flags;
@@ -99,17 +102,13 @@ impl Requests {
         let mut bytes = vec![0; request.buffer_len()];
         request.serialize(&mut bytes);
         self.socket.send(&bytes, 0)?;
-        let mut answers = Vec::new();
-        while self.receive(flags & NLM_F_ACK != 0, &mut answers)? == Then::More {}
+        let mut answers = Answers::to(self.number, flags & NLM_F_ACK != 0);
+        while answers.read(self.receive()?)? == Then::More {}
         Ok(answers)
     }
 
-    /// Read what comes at once.
-    fn receive(
-        &mut self,
-        is_told: bool,
-        answers: &mut Vec<RouteNetlinkMessage>,
-    ) -> Result<Then, Refusal> {
+    /// What comes at once.
+    fn receive(&mut self) -> Result<&[u8], Refusal> {
         self.came.clear();
         let length = loop {
             match self.socket.recv(&mut self.came, MSG_TRUNC) {
@@ -120,65 +119,6 @@ impl Requests {
         if length > self.came.len() {
             return Err(io::Error::from(Errno::EMSGSIZE).into());
         }
-        let mut rest = &self.came[..];
-        while let Some((message, behind)) = split(rest) {
-            rest = behind;
-            // What is left of a request that was given up
-            if number(message) != self.number {
-                continue;
-            }
-            let message = match NetlinkMessage::<RouteNetlinkMessage>::deserialize(message) {
-                Ok(message) => message,
-                // One of many, and of a kind that cannot be asked for
-                Err(e) if flags(message) & NLM_F_MULTIPART != 0 => {
-                    log::warn!("an answer of the kernel's is passed over: {e}");
-                    continue;
-                }
-                Err(e) => return Err(io::Error::other(e.to_string()).into()),
-            };
-            let is_one_of_many = message.header.flags & NLM_F_MULTIPART != 0;
-            match message.payload {
-                NetlinkPayload::InnerMessage(answer) => {
-                    answers.push(answer);
-                    if !is_one_of_many && !is_told {
-                        return Ok(Then::Done);
-                    }
-                }
-                NetlinkPayload::Error(ErrorMessage { code: None, .. }) => return Ok(Then::Done),
-                NetlinkPayload::Error(no) => return Err(no.into()),
-                NetlinkPayload::Done(done) if done.code < 0 => {
-                    return Err(io::Error::from_raw_os_error(-done.code).into());
-                }
-                NetlinkPayload::Done(_) => return Ok(Then::Done),
-                NetlinkPayload::Overrun(_) => {
-                    return Err(io::Error::from(Errno::ENOBUFS).into());
-                }
-                _ => {}
-            }
-        }
-        Ok(Then::More)
+        Ok(&self.came)
     }
-}
-
-/// Whether answers are still to come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Then {
-    More,
-    Done,
-}
-
-/// The first message, and those behind it.
-fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
-    let message = bytes.get(..length).filter(|m| m.len() >= HEADER)?;
-    let behind = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((message, behind))
-}
-
-fn flags(message: &[u8]) -> u16 {
-    u16::from_ne_bytes([message[6], message[7]])
-}
-
-fn number(message: &[u8]) -> u32 {
-    u32::from_ne_bytes([message[8], message[9], message[10], message[11]])
 }
