@@ -264,6 +264,44 @@ fn a_flush_by_others_is_noticed_and_mended() {
 }
 
 #[test]
+fn a_flush_takes_the_rules_of_iptables_too_and_that_is_noticed() {
+    let sandbox = sandbox(SETTINGS);
+    let rules = "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n";
+    sandbox.write(V4, rules);
+    sandbox.write(V6, rules);
+    setup(&sandbox, "up mgmt").ok();
+    let saved = |sandbox: &Sandbox| {
+        let both = ["iptables-save", "ip6tables-save"].map(|save| inside(sandbox, save));
+        let lines = both.iter().flat_map(|saved| saved.lines());
+        let lines = lines.filter(|line| !line.starts_with('#'));
+        lines.map(String::from).collect::<Vec<_>>()
+    };
+    let before = saved(&sandbox);
+    assert!(
+        before.contains(&":INPUT DROP [0:0]".to_string()),
+        "{before:?}"
+    );
+    // What others do in a table is their affair
+    inside(&sandbox, "iptables -A INPUT -p icmp -j ACCEPT");
+    setup(&sandbox, "status mgmt").ok();
+    inside(&sandbox, "nft flush ruleset");
+    let run = setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(
+        run.stdout,
+        "+ ip netns exec mgmt iptables-restore -w 5 /etc/netns/mgmt/iptables/rules.v4
++ ip netns exec mgmt ip6tables-restore -w 5 /etc/netns/mgmt/iptables/rules.v6
+"
+    );
+    assert_eq!(saved(&sandbox), before);
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    // One family alone, and no other is loaded again
+    inside(&sandbox, "nft delete table ip6 filter");
+    setup(&sandbox, "reload mgmt")
+        .ok()
+        .stdout("+ ip netns exec mgmt ip6tables-restore -w 5 /etc/netns/mgmt/iptables/rules.v6\n");
+}
+
+#[test]
 fn sets_and_iptables_in_both_families() {
     let sandbox = sandbox(SETTINGS);
     sandbox.write(

@@ -14,7 +14,8 @@ pub struct Rules {
     pub file: String,
     /// The whole text.
     pub text: String,
-    /// Of nftables, once loaded: the tables that were not there before, as `FAMILY NAME`.
+    /// Once loaded: the tables of nftables that were not there before, as `FAMILY NAME`.
+    /// iptables makes some, too, unless it is the older one.
     pub tables: Vec<String>,
 }
 

@@ -17,10 +17,15 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
     let mut rules = journal.made.rules.clone();
     // With the namespace, they are gone
     rules.retain(|_| have.netns);
+    let mut listed = None;
+    let mut there = || {
+        let listed = listed.get_or_insert_with(|| kernel.tables().ok());
+        listed.clone()
+    };
     for rules in rules.iter_mut().map(|rules| &mut rules.value) {
         if let Some(loading) = journal.loading.as_ref().filter(|l| l.tool == rules.tool) {
-            if rules.tool == Tool::Nftables {
-                let mut there = kernel.tables().unwrap_or_default();
+            if rules.tool != Tool::Ipset {
+                let mut there = there().unwrap_or_default();
                 there.retain(|table| !loading.others.contains(table));
                 rules.tables = there.into_iter().collect();
             }
@@ -28,7 +33,7 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
         }
         // Where there is no nft to ask any more, nobody can have taken them away by it
         let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
-        if !rules.tables.is_empty() && kernel.tables().is_ok_and(gone) {
+        if !rules.tables.is_empty() && there().is_some_and(gone) {
             rules.text.clear();
         }
     }

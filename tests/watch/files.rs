@@ -2,28 +2,38 @@
 
 use crate::common::NETNS_EXEC;
 use crate::far::{MGMT, sandbox};
-use crate::{PAIR, watch};
+use crate::{PAIR, since, watch};
 
 #[test]
 fn rules_that_others_flush_are_loaded_again() {
     let sandbox = sandbox(PAIR);
     sandbox.write("/etc/netns/mgmt/nftables.nft", "table inet guard {\n chain in {\n  type filter hook input priority 0; policy drop;\n  ct state established accept\n }\n}\n");
-    let watch = watch(&sandbox);
-    let rules = "ip netns exec mgmt nft list ruleset";
-    let before = sandbox.sh(rules).ok().stdout;
-    assert!(before.contains("table inet guard"));
-    sandbox
-        .sh("ip netns exec mgmt nft add table inet theirs")
-        .ok();
-    sandbox.sh("ip netns exec mgmt nft flush ruleset").ok();
-    watch.soon("the table is back", || sandbox.sh(rules).stdout == before);
-    assert!(
-        watch
-            .out()
-            .contains("+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft"),
-        "{}",
-        watch.out()
+    sandbox.write(
+        "/etc/netns/mgmt/iptables/rules.v4",
+        "*raw\n-A PREROUTING -s 203.0.113.0/24 -j DROP\nCOMMIT\n",
     );
+    let watch = watch(&sandbox);
+    let listed = |table: &str| {
+        let list = format!("ip netns exec mgmt nft list table {table}");
+        sandbox.sh(&list).stdout
+    };
+    let before = ["inet guard", "ip raw"].map(listed);
+    assert!(before[1].contains("203.0.113.0/24"), "{}", before[1]);
+    for (flush, program) in [
+        ("delete table ip raw", "iptables-restore -w 5"),
+        ("flush ruleset", "nft -f"),
+    ] {
+        watch.is_quiet();
+        let out = watch.out();
+        sandbox
+            .sh(&format!(
+                "ip netns exec mgmt nft add table inet theirs && ip netns exec mgmt nft {flush}"
+            ))
+            .ok();
+        watch.soon(flush, || ["inet guard", "ip raw"].map(listed) == before);
+        let said = format!("+ ip netns exec mgmt {program} /etc/netns/mgmt/");
+        watch.soon("it is said", || since(&out, &watch.out()).contains(&said));
+    }
     assert_eq!(watch.err(), "");
 }
 

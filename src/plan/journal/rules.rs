@@ -31,9 +31,9 @@ impl Journal {
     }
 
     /// Note which tables of nftables loading the rules has made.
-    pub fn note_tables(&mut self, tables: Vec<String>) {
+    pub fn note_tables(&mut self, tool: Tool, tables: Vec<String>) {
         let mut rules = self.made.rules.iter_mut().map(|rules| &mut rules.value);
-        if let Some(rules) = rules.find(|rules| rules.tool == Tool::Nftables) {
+        if let Some(rules) = rules.find(|rules| rules.tool == tool) {
             rules.tables = tables;
         }
     }
