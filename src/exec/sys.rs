@@ -79,17 +79,11 @@ pub fn hand_down_nothing() -> Result<(), Errno> {
     unsafe { call(libc::SYS_close_range, [3, u32::MAX as usize, flags]) }.map(drop)
 }
 
-/// fcntl(2), `F_NOTIFY`: has SIGIO sent, once, when an entry appears in this folder.
-pub fn tell_of_entries(folder: BorrowedFd) -> Result<(), Errno> {
-    const DN_CREATE: usize = 4;
+/// fcntl(2), of a command that takes a number.
+pub fn control(of: BorrowedFd, command: c_int, number: c_int) -> Result<(), Errno> {
+    let arguments = [fd(of), command as usize, number as usize];
     // SAFETY: see the head of this file; no pointer is handed over.
-    unsafe {
-        call(
-            libc::SYS_fcntl,
-            [fd(folder), libc::F_NOTIFY as usize, DN_CREATE],
-        )
-    }
-    .map(drop)
+    unsafe { call(libc::SYS_fcntl, arguments) }.map(drop)
 }
 
 /// sigtimedwait(2): takes a blocked signal that has come, or comes in this time.

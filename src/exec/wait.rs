@@ -3,6 +3,7 @@
 //!
 //! By dnotify (`F_NOTIFY`), for the end of an inotify takes 10 to 30 ms: the kernel waits
 //! there for all who may still look at its watches, and the command would wait with it.
+//! By inotify where the kernel has no dnotify, as Alpine's for virtual machines.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +11,10 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::libc;
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::unistd::getpid;
 
 use super::join::{Readiness, named, readiness};
 use super::refusal::{Refusal, reason, shown};
@@ -26,7 +30,7 @@ pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), Refusal> {
         let wrong = format!("cannot wait for {}: {}", shown(name), reason(why));
         Refusal::kernel(
             wrong,
-            "expected a kernel with CONFIG_DNOTIFY; or do without --wait",
+            "expected a kernel with CONFIG_DNOTIFY or CONFIG_INOTIFY_USER; or do without --wait",
         )
     };
     let mut woken_by = SigSet::empty();
@@ -72,12 +76,23 @@ fn until(
 fn watch(name: &CStr) -> Result<Vec<OwnedFd>, Errno> {
     let of_name = Text::of(&[state::STATE.as_bytes(), b"/", name.to_bytes()])?;
     let of_all = Text::of(&[state::STATE.as_bytes()])?;
+    let folders = [c"/run", of_all.as_c(), of_name.as_c()];
+    match by_dnotify(&folders) {
+        // It is not built in, or turned off (fs.dir-notify-enable)
+        Err(Errno::EINVAL) => by_inotify(&folders),
+        watched => watched,
+    }
+}
+
+/// SIGIO says, once for each folder, that an entry has appeared.
+fn by_dnotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
+    const DN_CREATE: i32 = 4;
     let mut watched = Vec::new();
-    for folder in [c"/run", of_all.as_c(), of_name.as_c()] {
+    for folder in folders {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
         match sys::open_file(AT_FDCWD, folder, flags.bits()) {
             Ok(folder) => {
-                sys::tell_of_entries(folder.as_fd())?;
+                sys::control(folder.as_fd(), libc::F_NOTIFY, DN_CREATE)?;
                 watched.push(folder);
             }
             Err(Errno::ENOENT | Errno::ENOTDIR) => (),
@@ -85,6 +100,22 @@ fn watch(name: &CStr) -> Result<Vec<OwnedFd>, Errno> {
         }
     }
     Ok(watched)
+}
+
+/// The same signal says of the same entries.
+#[cold]
+fn by_inotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
+    let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
+    sys::control(inotify.as_fd(), libc::F_SETOWN, getpid().as_raw())?;
+    sys::control(inotify.as_fd(), libc::F_SETFL, libc::O_ASYNC)?;
+    let appears = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
+    for folder in folders {
+        match inotify.add_watch(*folder, appears | AddWatchFlags::IN_ONLYDIR) {
+            Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR) => (),
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(vec![inotify.into()])
 }
 
 fn too_late(name: &CStr, limit: Duration, now: &Readiness) -> Refusal {
