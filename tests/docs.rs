@@ -95,7 +95,7 @@ fn the_settings_file_shows_every_setting_that_is_built_with_its_default_and_no_o
 }
 
 #[test]
-fn the_types_of_links_are_those_that_are_built() {
+fn the_types_of_links_are_told_of() {
     let links = section("man/netns.5", "SETTINGS OF A LINK");
     let (_, types) = items(&links, "Va")
         .into_iter()
@@ -105,17 +105,12 @@ fn the_types_of_links_are_those_that_are_built() {
         .into_iter()
         .map(|(word, _)| word)
         .collect();
-    let code = TYPES.iter().filter(|(_, built)| *built);
-    assert_eq!(page, code.map(|(word, _)| word.to_string()).collect());
+    assert_eq!(page, TYPES.iter().map(ToString::to_string).collect());
     let file = text("conf.d/netns");
     let (before, _) = file.split_once("\n#type_").unwrap();
     let said = before.rsplit("\n\n").next().unwrap();
-    for (word, built) in TYPES {
-        assert_eq!(
-            said.contains(&format!("\"{word}\"")),
-            built,
-            "{word}: {said}"
-        );
+    for word in TYPES {
+        assert!(said.contains(&format!("\"{word}\"")), "{word}: {said}");
     }
 }
 

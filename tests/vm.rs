@@ -14,6 +14,11 @@ fn a_card_goes_in_and_comes_back() {
 }
 
 #[test]
+fn a_wireless_card_moves_with_its_phy() {
+    testbed::run_vm("bookworm", "vm", "a_wireless_card_moves_with_its_phy");
+}
+
+#[test]
 fn a_machine_boots_and_shuts_down() {
     testbed::run_vm("alpine", "vm", "a_machine_boots_and_shuts_down");
 }

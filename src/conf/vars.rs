@@ -28,25 +28,25 @@ pub enum Of {
     Link,
 }
 
-/// The words of `type_IF`, and whether this version makes such links.
-pub const TYPES: [(&str, bool); 17] = [
-    ("physical", true),
-    ("veth", true),
-    ("bridge", true),
-    ("dummy", true),
-    ("vlan", true),
-    ("macvlan", true),
-    ("ipvlan", true),
-    ("vxlan", true),
-    ("bond", true),
-    ("vrf", true),
-    ("gre", true),
-    ("ipip", true),
-    ("sit", true),
-    ("wireguard", true),
-    ("tap", true),
-    ("tun", true),
-    ("wireless", false),
+/// The words of `type_IF`.
+pub const TYPES: [&str; 17] = [
+    "physical",
+    "wireless",
+    "veth",
+    "bridge",
+    "dummy",
+    "vlan",
+    "macvlan",
+    "ipvlan",
+    "vxlan",
+    "bond",
+    "vrf",
+    "gre",
+    "ipip",
+    "sit",
+    "wireguard",
+    "tap",
+    "tun",
 ];
 
 impl Var {
@@ -136,7 +136,7 @@ pub const ALL: &[Var] = &[
     link("config", "", "its addresses, such as 192.0.2.10/24 2001:db8::10/64; null: none; auto: a router's"),
     link("routes", "", "its routes, one a line or between ;, as ip-route(8) takes them"),
     link("mtu", "", "its MTU in bytes; a veth's other end gets the same"),
-    link("mac", "", "its hardware address; stable: one derived from machine, namespace and link").on(&["physical", "veth", "bridge", "dummy", "vlan", "macvlan", "vxlan", "bond", "vrf", "tap"]),
+    link("mac", "", "its hardware address; stable: one derived from machine, namespace and link").on(&["physical", "wireless", "veth", "bridge", "dummy", "vlan", "macvlan", "vxlan", "bond", "vrf", "tap"]),
     link("master", "", "the bridge, bond or vrf of this namespace that it belongs to"),
     link("port", "", "what it is as a port of its bridge: options of ip-link(8)'s bridge_slave"),
     link("vlans", "", "the VLANs that a port of a bridge, or the bridge itself, is in"),
@@ -148,7 +148,7 @@ pub const ALL: &[Var] = &[
     link("link", "", "the link it lies on; of a tunnel, the one it sends by").on(&["vlan", "macvlan", "ipvlan", "vxlan", "gre", "ipip", "sit"]),
     link("link_netns", "", "the namespace of that link, where a tunnel's own packets go; not set: the host").on(&["vlan", "macvlan", "ipvlan", "vxlan", "gre", "ipip", "sit", "wireguard"]),
     link("mode", "bridge", "the mode of a macvlan (private, vepa, bridge, passthru), an ipvlan (l2, l3, l3s) or a bond").on(&["macvlan", "ipvlan", "bond"]),
-    link("match", "", "how to find a card, whatever it is called: mac ADDRESS or its bus path").on(&["physical"]),
+    link("match", "", "how to find a card, whatever it is called: mac ADDRESS or its bus path").on(&["physical", "wireless"]),
     link("rules", "", "policy rules, one a line, as ip-rule(8) takes them"),
     link("vlan_id", "", "the VLAN's number").on(&["vlan"]),
     link("vlan_protocol", "802.1Q", "the VLAN's protocol").on(&["vlan"]),

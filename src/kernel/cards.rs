@@ -29,7 +29,7 @@ impl Cards {
     /// Those that are wanted inside, by all that is known of them.
     pub fn of(want: &State, journal: &Journal) -> Self {
         let mut cards = Cards::default();
-        let inside = |link: &&Link| link.at == Where::Inside && link.kind == Kind::Physical;
+        let inside = |link: &&Link| link.at == Where::Inside && link.kind.is_moved();
         for link in want.links.iter().filter(inside) {
             cards.names.insert(link.name.to_string());
             let before = || journal.before.inside(&link.name.value)?.known();

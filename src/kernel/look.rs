@@ -12,9 +12,9 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::questions::{addresses_of, all_links, link_at, link_named, nsid, unless_gone};
 use super::read::{self, Names};
-use super::{About, Kernel, Refusal, cards, files, netns, ports};
+use super::{About, Kernel, Refusal, cards, files, netns, ports, wireless};
 use crate::model::port::Vlan;
-use crate::model::{LinkAt, State, Sysctl, Where};
+use crate::model::{Kind, LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -52,6 +52,12 @@ impl Kernel {
                     continue;
                 };
                 link.card = cards::card(message, &view.at, &link.name.value);
+                if view.at == Where::Host && link.kind == Kind::Physical {
+                    link.phy = wireless::phy(&link.name.value);
+                    if link.phy.is_some() {
+                        link.kind = Kind::Wireless;
+                    }
+                }
                 link.addresses = addresses.remove(&message.header.index).unwrap_or_default();
                 link.vlans = vlans.remove(&message.header.index).unwrap_or_default();
                 state.links.push(link);

@@ -24,7 +24,12 @@ impl Kernel {
         log::debug!("make {step:?}");
         self.new_ones.clear();
         let done = self.make_it(step);
-        if let Step::DelNetns | Step::DelOther(_) | Step::DelLink(_) | Step::MoveLink(..) = step {
+        if let Step::DelNetns
+        | Step::DelOther(_)
+        | Step::DelLink(_)
+        | Step::MoveLink(..)
+        | Step::MovePhy(..) = step
+        {
             self.indexes.clear();
         }
         done
@@ -54,6 +59,7 @@ impl Kernel {
                     false => message.setns_by_fd(netns).name(to.name.to_string()),
                 })
             }
+            Step::MovePhy(_, ways) => self.move_phy(ways),
             Step::AddAltname(link, name) => self.add_altname(link, name),
             Step::DelAltname(link, name) => self.del_altname(link, name),
             Step::SetMtu(link, mtu) => self.set(link, |message| message.mtu(*mtu)),

@@ -37,8 +37,10 @@ mod rules;
 pub mod services;
 mod settle;
 mod sysctl;
+mod talk;
 mod tap;
 pub mod wireguard;
+mod wireless;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -2,13 +2,11 @@
 //! inside the namespace where the link is. What the bytes are is `message`'s.
 
 mod message;
-mod talk;
 
-use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 use self::message::{GET, SET};
-use self::talk::Talk;
+use super::talk::Talk;
 use super::{Kernel, Refusal, in_netns};
 use crate::model::wireguard::{
     Difference, Endpoint, Fate, NamedEndpoint, PeerDifference, PublicKey,
@@ -109,8 +107,4 @@ impl Kernel {
         };
         self.set_wireguard(link, &difference)
     }
-}
-
-fn unreadable() -> io::Error {
-    ErrorKind::InvalidData.into()
 }

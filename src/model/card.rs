@@ -1,10 +1,11 @@
 //! A card told from others, whatever it is called: by the address that its maker gave it,
-//! or by where it is plugged in. No I/O.
+//! or by where it is plugged in; and of a wireless one its phy. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::Mac;
+use crate::name::LinkName;
 
 /// Of a card that is there, what is known of it; of one that is looked for, what it must
 /// be like.
@@ -15,6 +16,16 @@ pub struct Card {
     /// Its place below `/sys/devices`, such as `pci0000:00/0000:00:04.0/virtio1`; of one
     /// that is looked for, one or several parts of that in a row.
     pub path: Option<String>,
+}
+
+/// The radio of a wireless card: links lie on it, and have no way to another namespace but
+/// with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Phy {
+    /// Its name, such as `phy0`.
+    pub name: String,
+    /// All of its links; of what was there before, or is inside, none is known.
+    pub links: Vec<LinkName>,
 }
 
 impl Card {

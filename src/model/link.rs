@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::port::Vlan;
-use super::{Address, Card, LinkAt, Made, Where, Wireguard};
+use super::{Address, Card, LinkAt, Made, Phy, Where, Wireguard};
 use crate::name::{Altname, LinkName};
 use crate::place::At;
 
@@ -21,6 +21,8 @@ pub struct Link {
     pub altnames: Vec<At<Altname>>,
     /// Of a card, what tells it from others; of one that is wanted, what it is found by.
     pub card: Option<At<Card>>,
+    /// Of a wireless card, what moves it.
+    pub phy: Option<Phy>,
     /// Of a card, its name on the other side where that is another one: on the host of one
     /// that is inside, inside of one that is on the host.
     pub other: Option<LinkName>,
@@ -48,6 +50,9 @@ pub enum Kind {
     /// Whatever is there under this name and can be moved; most of all a card. It is
     /// never made and never deleted, only moved.
     Physical,
+    /// The same of a wireless card: its phy is moved, with all links of that. What is there
+    /// is told by its phy, and is [`Kind::Physical`].
+    Wireless,
     /// `lo`, which is there with the namespace.
     Loopback,
     /// One end of a pair. Both ends are links of the state; they are made by one message.
@@ -70,6 +75,7 @@ impl Kind {
     pub fn word(&self) -> &str {
         match self {
             Kind::Physical => "physical",
+            Kind::Wireless => "wireless",
             Kind::Loopback => "loopback",
             Kind::Veth { .. } => "veth",
             Kind::Made(made) => made.of.word,
@@ -79,6 +85,11 @@ impl Kind {
 }
 
 impl Kind {
+    /// It is never made, but moved in from the host.
+    pub fn is_moved(&self) -> bool {
+        matches!(self, Kind::Physical | Kind::Wireless)
+    }
+
     /// What it is, if it is of a type that we make.
     pub fn made(&self) -> Option<&Made> {
         match self {
@@ -102,6 +113,7 @@ impl Link {
             kind,
             altnames: Vec::new(),
             card: None,
+            phy: None,
             other: None,
             mtu: None,
             mac: None,

@@ -27,7 +27,7 @@ use crate::place::At;
 
 pub use address::Address;
 pub use build::{Context, Want};
-pub use card::Card;
+pub use card::{Card, Phy};
 pub use client::Client;
 pub use condition::Condition;
 pub use link::{Kind, Link, Mac};
@@ -96,7 +96,7 @@ impl State {
     /// The card of the host that is called so inside, or was, as it is on the host.
     pub fn inside(&self, name: &LinkName) -> Option<&Link> {
         let mut links = self.links.iter().filter(|link| link.at == Where::Host);
-        links.find(|link| link.kind == Kind::Physical && link.other_name() == name)
+        links.find(|link| link.kind.is_moved() && link.other_name() == name)
     }
 
     /// The link of this name in this namespace.

@@ -4,7 +4,7 @@
 //! one that has its name by now is not taken for it, for it may be anything.
 
 use super::{Journal, Obstacle};
-use crate::model::{Card, Kind, Link, State, Where};
+use crate::model::{Card, Link, State, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -181,7 +181,7 @@ fn cards(want: &State) -> impl Iterator<Item = &Link> {
 }
 
 fn is_card(link: &Link) -> bool {
-    link.kind == Kind::Physical && link.at == Where::Inside
+    link.kind.is_moved() && link.at == Where::Inside
 }
 
 fn moved<'a>(journal: &'a Journal, link: &Link) -> Option<&'a Link> {
@@ -196,7 +196,7 @@ fn asked(link: &Link) -> Option<std::sync::Arc<crate::place::Asked>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::LinkAt;
+    use crate::model::{Kind, LinkAt};
     use crate::plan::{Change, Rest, Step, plan};
 
     fn card(at: Where, name: &str, card: &str) -> Link {

@@ -58,6 +58,9 @@ pub enum Step {
     /// Equivalent to `ip link set LINK netns NAME name LINK`. The kernel takes it down, and its
     /// addresses, routes and master away.
     MoveLink(LinkAt, LinkAt),
+    /// Equivalent to `iw phy PHY set netns name NAME`: these links, all that are known of
+    /// the phy, are moved as by [`Step::MoveLink`], in one request.
+    MovePhy(String, Vec<(LinkAt, LinkAt)>),
     /// Equivalent to `ip link property add dev LINK altname NAME`.
     AddAltname(LinkAt, Altname),
     /// Equivalent to `ip link property del dev LINK altname NAME`.
@@ -135,14 +138,8 @@ impl Change {
                 format!("{} {made}", set(netns, link))
             }
             Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),
-            Step::MoveLink(link, to) => {
-                let name = match to.name == link.name {
-                    true => String::new(),
-                    false => format!(" name {}", &to.name),
-                };
-                let to = name_of(netns, &to.at);
-                format!("{} netns {to}{name}", set(netns, link))
-            }
+            Step::MoveLink(link, to) => command::move_link(netns, link, to),
+            Step::MovePhy(phy, ways) => command::move_phy(netns, phy, ways),
             Step::AddAltname(link, name) => command::altname(netns, link, "add", name),
             Step::DelAltname(link, name) => command::altname(netns, link, "del", name),
             Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
@@ -198,7 +195,7 @@ pub(super) fn name_of(netns: &NetnsName, at: &Where) -> String {
     }
 }
 
-fn set(netns: &NetnsName, link: &LinkAt) -> String {
+pub(super) fn set(netns: &NetnsName, link: &LinkAt) -> String {
     format!("{} link set {}", ip(netns, &link.at), &link.name)
 }
 

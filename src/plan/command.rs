@@ -1,7 +1,7 @@
 //! The spelling of those changes that take other programs than ip(8), more than one command
 //! of it, or what it has beside links, addresses and routes.
 
-use super::change::{ip, name_of};
+use super::change::{ip, name_of, set};
 use crate::model::port::Vlans;
 use crate::model::{LinkAt, PolicyRule, Rules, Sysctl, Tool, Where};
 use crate::name::{Altname, NetnsName};
@@ -16,6 +16,34 @@ pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
             "mkdir -p /run/netns && touch /run/netns/{netns} && mount --bind {path} /run/netns/{netns}"
         ),
     }
+}
+
+pub(super) fn move_link(netns: &NetnsName, link: &LinkAt, to: &LinkAt) -> String {
+    let name = match to.name == link.name {
+        true => String::new(),
+        false => format!(" name {}", &to.name),
+    };
+    let to = name_of(netns, &to.at);
+    format!("{} netns {to}{name}", set(netns, link))
+}
+
+/// iw(8) keeps the names of the links, and takes a namespace that has no name by a process.
+pub(super) fn move_phy(netns: &NetnsName, phy: &str, ways: &[(LinkAt, LinkAt)]) -> String {
+    let (mut inside, mut to) = (String::new(), "1".to_string());
+    let mut renamed = String::new();
+    for (link, new) in ways {
+        if link.at != Where::Host {
+            inside = format!("ip netns exec {} ", name_of(netns, &link.at));
+        }
+        if new.at != Where::Host {
+            to = format!("name {}", name_of(netns, &new.at));
+        }
+        if new.name != link.name {
+            let ip = ip(netns, &new.at);
+            renamed += &format!(" && {ip} link set {} name {}", link.name, new.name);
+        }
+    }
+    format!("{inside}iw phy {phy} set netns {to}{renamed}")
 }
 
 pub(super) fn altname(netns: &NetnsName, link: &LinkAt, verb: &str, name: &Altname) -> String {

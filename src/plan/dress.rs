@@ -49,10 +49,7 @@ impl Plan<'_> {
         let ours = self.journal.made.link(&now.at, &now.name.value)?;
         let goes = self.rest == Rest::Goes && ours.mac.is_some() && ours.mac == now.mac;
         let before = self.journal.before.inside(&now.name.value)?;
-        before
-            .mac
-            .clone()
-            .filter(|_| goes && ours.kind == Kind::Physical)
+        before.mac.clone().filter(|_| goes && ours.kind.is_moved())
     }
 
     pub(super) fn masters(&mut self) {

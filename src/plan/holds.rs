@@ -72,14 +72,18 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
     let mut held = Vec::new();
     let mut hold = |step, asked| held.push(Change { step, asked });
     match &link.kind {
-        Kind::Physical if link.at == Where::Inside => {
+        kind if kind.is_moved() && link.at == Where::Inside => {
             let from = LinkAt {
                 at: Where::Host,
                 name: link.other_name().clone(),
             };
-            hold(Step::MoveLink(from, at.clone()), link.name.asked.clone());
+            let step = match &found.phy {
+                Some(phy) => Step::MovePhy(phy.name.clone(), vec![(from, at.clone())]),
+                None => Step::MoveLink(from, at.clone()),
+            };
+            hold(step, link.name.asked.clone());
         }
-        Kind::Physical | Kind::Loopback => {}
+        Kind::Physical | Kind::Wireless | Kind::Loopback => {}
         Kind::Veth { .. } if link.at != Where::Inside => {}
         kind => {
             let peer = match kind {

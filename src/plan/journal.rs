@@ -65,7 +65,7 @@ impl Journal {
                 }
             }
             step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_told(step),
-            Step::MoveLink(link, to) if to.at == Where::Inside => self.note_move(link, to, have),
+            step @ (Step::MoveLink(..) | Step::MovePhy(..)) => self.note_moves(&step.ways(), have),
             // What goes back to the host as it was is not ours there
             Step::SetMtu(link, _)
             | Step::SetMac(link, _)
@@ -113,7 +113,13 @@ impl Journal {
                     self.deleted(&peer);
                 }
             }
-            Step::MoveLink(link, to) if to.at == Where::Host => self.forget_link(link),
+            step @ (Step::MoveLink(..) | Step::MovePhy(..)) => {
+                let back = step
+                    .ways()
+                    .into_iter()
+                    .filter(|(_, to)| to.at == Where::Host);
+                back.for_each(|(link, _)| self.forget_link(link));
+            }
             Step::LoadRules { new, .. } => self.note_rules(new),
             Step::DelAddress(link, address) => {
                 // It may have been made anew with something else behind it

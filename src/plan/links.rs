@@ -1,9 +1,8 @@
-//! Bringing in the links: `lo` is there, a physical one is moved, all others are made where
+//! Bringing in the links: `lo` is there, a card is moved (`bring`), all others are made where
 //! they are to be. What they then are given is `dress`'s.
 
-use super::cards::is_meant;
 use super::{Plan, Step};
-use crate::model::{Kind, Link, LinkAt, Where};
+use crate::model::{Kind, Link, Where};
 
 impl Plan<'_> {
     pub(super) fn links(&mut self) {
@@ -11,7 +10,7 @@ impl Plan<'_> {
         for link in &want.links {
             match &link.kind {
                 Kind::Loopback => self.loopback(link),
-                Kind::Physical => self.physical(link),
+                Kind::Physical | Kind::Wireless => self.brought(link),
                 // Its inside end makes both
                 Kind::Veth { .. } if link.at != Where::Inside => {}
                 _ => self.made(link),
@@ -22,69 +21,6 @@ impl Plan<'_> {
     fn loopback(&mut self, link: &Link) {
         if self.now(&link.link_at()).is_none() {
             self.fresh(link, link.at.clone());
-        }
-    }
-
-    /// A link that is never made, but brought from the other side.
-    fn physical(&mut self, link: &Link) {
-        let there = link.link_at();
-        let other = if link.at == Where::Host {
-            Where::Inside
-        } else {
-            Where::Host
-        };
-        let from = LinkAt {
-            at: other,
-            name: link.other_name().clone(),
-        };
-        // On its way back, the name on the host can be somebody else's by now
-        let is_there = self.now(&there).is_some();
-        match self.now(&from).cloned() {
-            _ if is_there && link.at == Where::Inside => {}
-            Some(_) if is_there => self.obstacle(
-                &link.name.asked,
-                format!(
-                    "{} cannot go back to the host: there is another {}",
-                    from.name, from.name
-                ),
-                "rename the one on the host with ip link set, and try again",
-            ),
-            // Never anything else that has its name by now
-            Some(found) if link.at == Where::Inside && !is_meant(link, &found, self.journal) => {
-                self.obstacle(
-                    &link.name.asked,
-                    format!(
-                        "{} on the host is another card than the one that is meant",
-                        found.name
-                    ),
-                    "plug that one in, or correct the settings; ip -d link shows permaddr",
-                );
-            }
-            Some(found) => {
-                self.take_altnames(&from, link);
-                let moved = self.now(&from).cloned().unwrap_or(found);
-                let altnames = moved.altnames.iter().map(|a| a.value.clone());
-                if !self.has_names(link, &altnames.collect::<Vec<_>>()) {
-                    return;
-                }
-                self.change(
-                    Step::MoveLink(from.clone(), there.clone()),
-                    link.name.asked.clone(),
-                );
-                self.gone(&from);
-                let moved = Link {
-                    name: link.name.clone(),
-                    other: link.other.clone(),
-                    ..moved
-                };
-                self.fresh(&moved, link.at.clone());
-            }
-            None if is_there || link.at == Where::Host => {}
-            None => self.obstacle(
-                &link.name.asked,
-                format!("the host has no link {}", from.name),
-                "plug it in or load its driver, or correct the name; ip link lists those there are",
-            ),
         }
     }
 
@@ -161,9 +97,7 @@ impl Plan<'_> {
             return;
         };
         let ours = self.journal.made.link(&there.at, &there.name).is_some();
-        if other.kind == Kind::Physical
-            || !(ours || link.at == Where::Inside && !self.is_attached())
-        {
+        if other.kind.is_moved() || !(ours || link.at == Where::Inside && !self.is_attached()) {
             return self.obstacle(
                 &link.name.asked,
                 format!("there is another link {there}, which is not ours to delete"),
@@ -195,6 +129,6 @@ fn as_made(link: &Link) -> Link {
 pub(super) fn fits(want: &Kind, have: &Kind) -> bool {
     match (want, have) {
         (Kind::Made(want), Kind::Made(have)) => want.fits(have),
-        _ => *want == Kind::Physical || want == have,
+        _ => want.is_moved() || want == have,
     }
 }

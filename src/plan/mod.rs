@@ -8,6 +8,7 @@
 
 mod altnames;
 mod attach;
+mod bring;
 mod cards;
 mod change;
 mod clients;
@@ -154,11 +155,15 @@ impl Plan<'_> {
 
     fn obstacle(&mut self, asked: &Option<Arc<Asked>>, wrong: String, remedy: &str) {
         let (asked, remedy) = (asked.clone(), remedy.to_string());
-        self.obstacles.push(Obstacle {
+        let obstacle = Obstacle {
             asked,
             wrong,
             remedy,
-        });
+        };
+        // Of links that are moved together, each is asked about
+        if !self.obstacles.contains(&obstacle) {
+            self.obstacles.push(obstacle);
+        }
     }
 
     fn now(&self, link: &LinkAt) -> Option<&Link> {

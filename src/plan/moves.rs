@@ -1,9 +1,20 @@
 //! The journal of the cards that were moved in: what they were on the host, and how they
 //! go back there.
 
-use super::Journal;
-use crate::model::{Kind, Link, LinkAt, Route, State, Where};
+use super::{Journal, Step};
+use crate::model::{Kind, Link, LinkAt, Phy, Route, State, Where};
 use crate::place::At;
+
+impl Step {
+    /// The links that it moves from a namespace to another, and as what they come there.
+    pub fn ways(&self) -> Vec<(&LinkAt, &LinkAt)> {
+        match self {
+            Step::MoveLink(link, to) => vec![(link, to)],
+            Step::MovePhy(_, ways) => ways.iter().map(|(link, to)| (link, to)).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
 
 impl Journal {
     /// What was moved away from the host and is not wanted inside goes back as it was.
@@ -19,17 +30,28 @@ impl Journal {
         want
     }
 
-    /// Says of the cards that are inside what they are called on the host.
+    /// Says of the cards that are inside what they are called on the host, and what moves
+    /// them.
     pub fn recall(&self, have: &mut State) {
         for link in have.links.iter_mut().filter(|l| l.at == Where::Inside) {
             let before = self.before.inside(&link.name.value);
             link.other = before.and_then(|before| before.differs(&link.name.value));
+            if let Some(before) = before.filter(|before| before.kind == Kind::Wireless) {
+                link.kind = Kind::Wireless;
+                link.phy = before.phy.clone();
+            }
+        }
+    }
+
+    pub(super) fn note_moves(&mut self, ways: &[(&LinkAt, &LinkAt)], have: &State) {
+        for (link, to) in ways.iter().filter(|(_, to)| to.at == Where::Inside) {
+            self.note_move(link, to, have);
         }
     }
 
     /// What was known of a card under another name on the host is of no use any more: it
     /// was unplugged, and is plugged in again.
-    pub(super) fn note_move(&mut self, link: &LinkAt, to: &LinkAt, have: &State) {
+    fn note_move(&mut self, link: &LinkAt, to: &LinkAt, have: &State) {
         let Some(was) = have.link(&link.at, &link.name) else {
             return;
         };
@@ -44,7 +66,14 @@ impl Journal {
             self.before.routes.retain(|r| !on(r));
         }
         self.before.links.push(Link {
-            kind: Kind::Physical,
+            kind: match was.kind {
+                Kind::Wireless => Kind::Wireless,
+                _ => Kind::Physical,
+            },
+            phy: was.phy.clone().map(|phy| Phy {
+                links: Vec::new(),
+                ..phy
+            }),
             other: (to.name != link.name).then(|| to.name.clone()),
             wireguard: None,
             ..was.clone()

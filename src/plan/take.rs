@@ -42,7 +42,7 @@ impl Plan<'_> {
     fn our_links_that_go(&self) -> Vec<LinkAt> {
         let made = &self.journal.made.links;
         let goes = |link: &&Link| {
-            !matches!(link.kind, Kind::Physical | Kind::Loopback)
+            !(link.kind.is_moved() || link.kind == Kind::Loopback)
                 && self.want.link(&link.at, &link.name.value).is_none()
                 && self
                     .now(&link.link_at())

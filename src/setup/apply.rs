@@ -64,7 +64,6 @@ impl<'a> Work<'a> {
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut have = look(kernel, &asked, &journal)?;
         others.as_before(&mut have, &journal);
-        journal.recall(&mut have);
         Ok(Work {
             store,
             kernel,

@@ -15,7 +15,7 @@ pub fn asked(want: &State, journal: &Journal) -> About {
     for link in want.links.iter().chain(ours) {
         asked.insert(link.link_at());
         match &link.kind {
-            Kind::Physical if link.at == Where::Inside => {
+            kind if kind.is_moved() && link.at == Where::Inside => {
                 let host = LinkAt {
                     at: Where::Host,
                     name: link.other_name().clone(),

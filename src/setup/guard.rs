@@ -119,7 +119,11 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
                     link,
                     carries,
                     asked: change.asked.clone(),
-                    goes: !matches!(&change.step, Step::MoveLink(_, to) if to.at == Where::Inside),
+                    goes: !change
+                        .step
+                        .ways()
+                        .iter()
+                        .any(|(_, to)| to.at == Where::Inside),
                 });
             }
         }
@@ -128,15 +132,18 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
 }
 
 fn is_taking(step: &Step) -> bool {
-    matches!(step, Step::MoveLink(..) | Step::DelLink(_) | Step::DelNetns)
+    !step.ways().is_empty() || matches!(step, Step::DelLink(_) | Step::DelNetns)
 }
 
 /// Which of these links the step takes from where it is.
 fn taken(step: &Step, links: &BTreeSet<LinkAt>) -> Option<LinkAt> {
     match step {
-        Step::MoveLink(link, _) | Step::DelLink(link) => links.get(link).cloned(),
+        Step::DelLink(link) => links.get(link).cloned(),
         Step::DelNetns => links.iter().find(|link| link.at == Where::Inside).cloned(),
-        _ => None,
+        step => {
+            let mut moved = step.ways().into_iter().map(|(link, _)| link);
+            moved.find(|link| links.contains(link)).cloned()
+        }
     }
 }
 
@@ -169,4 +176,24 @@ fn lines(name: &NetnsName, cut: &Cut) -> Vec<String> {
         true => "log in another way, or add --yes-move-my-connection".into(),
     };
     vec![report::printable(&format!("{who} {wrong}")), remedy]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_goes_with_any_link_of_a_phy() {
+        let link = |at, name: &str| LinkAt {
+            at,
+            name: name.parse().unwrap(),
+        };
+        let way = |name| (link(Where::Host, name), link(Where::Inside, name));
+        let step = Step::MovePhy("phy0".into(), vec![way("wlan0"), way("wlan1")]);
+        assert!(is_taking(&step));
+        let carrying = BTreeSet::from([link(Where::Host, "wlan1")]);
+        assert_eq!(taken(&step, &carrying), Some(link(Where::Host, "wlan1")));
+        let other = BTreeSet::from([link(Where::Host, "eth0")]);
+        assert_eq!(taken(&step, &other), None);
+    }
 }

@@ -47,5 +47,6 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
         ..have
     };
     wireguard::complete(&mut have, journal);
+    journal.recall(&mut have);
     Ok(have)
 }

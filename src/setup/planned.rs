@@ -6,7 +6,7 @@ use super::meant::all_meant;
 use super::{asked, attach, look_on, nat};
 use crate::kernel::Kernel;
 use crate::model::build::Want;
-use crate::model::{Kind, State, Where};
+use crate::model::{State, Where};
 use crate::plan::{Change, Journal, Rest, plan};
 
 /// What is wanted, what is there, and the changes between them.
@@ -46,7 +46,7 @@ fn planned_anew(
     // What was made on the host is gone then, and what goes back to it is there
     have.links.retain(|link| {
         let made = journal.made.link(&link.at, &link.name.value);
-        link.at == Where::Inside || made.is_none_or(|made| made.kind == Kind::Physical)
+        link.at == Where::Inside || made.is_none_or(|made| made.kind.is_moved())
     });
     have.links.extend(journal.before.links.iter().cloned());
     all.extend(plan(&state, &have, &forgotten, Rest::Goes).map_err(Why::Obstacles)?);

@@ -116,7 +116,10 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
         (Step::MoveLink(..), Some(Errno::EINVAL | Errno::EOPNOTSUPP)) => {
             "links of this kind cannot be moved; have one made inside with type_IF"
         }
-        (Step::MoveLink(..), Some(Errno::EEXIST)) => {
+        (Step::MovePhy(..), Some(Errno::EOPNOTSUPP)) => {
+            "the driver of this card keeps it on the host; no setting can change that"
+        }
+        (Step::MoveLink(..) | Step::MovePhy(..), Some(Errno::EEXIST)) => {
             "there is a link of this name already; rename one of them with ip link set"
         }
         (Step::SetMtu(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {

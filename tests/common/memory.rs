@@ -41,7 +41,10 @@ impl Memory {
             Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
             Step::SetOptions(link, change) => self.set_options(link, change),
             Step::DelLink(link) => self.del_link(link),
-            Step::MoveLink(link, to) => self.move_link(link, to),
+            Step::MoveLink(..) | Step::MovePhy(..) => {
+                let mut ways = step.ways().into_iter();
+                ways.try_for_each(|(link, to)| self.move_link(link, to))
+            }
             Step::AddAltname(link, name) => {
                 let taken = |l: &Link| l.at == link.at && l.is_called(name.as_str());
                 match self.state.links.iter().any(taken) {
@@ -398,7 +401,7 @@ impl Memory {
         }
         self.unhang(from);
         let link = self.link(from)?;
-        if link.kind != Kind::Physical {
+        if !link.kind.is_moved() {
             return Err(format!("{from} is not moved but made"));
         }
         link.at = target.at.clone();

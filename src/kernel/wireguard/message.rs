@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use rtnetlink::packet_core::{DefaultNla, NLA_F_NESTED};
 
-use super::talk::attributes;
+use crate::kernel::talk::attributes;
 use crate::model::Wireguard;
 use crate::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, PublicKey, Secret,

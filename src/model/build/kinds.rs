@@ -21,18 +21,13 @@ impl Maker<'_> {
         let text = word.as_ref().map_or("physical", |word| word.text);
         match (text, Type::named(text)) {
             ("physical", _) => Some(Kind::Physical),
+            ("wireless", _) => Some(Kind::Wireless),
             ("veth", _) => self.veth(listed),
             (_, Some(of)) => self.made(of, listed),
-            (text, None) => {
-                let word = word?;
-                let known = vars::TYPES.iter().any(|(known, _)| *known == text);
-                let built = vars::TYPES.iter().filter(|(_, built)| *built);
-                let built: Vec<&str> = built.map(|(word, _)| *word).collect();
-                let now = format!("expected one of {}", built.join(", "));
-                self.problems.push(match known {
-                    true => word.problem("is not built yet", format!("{now} in this version")),
-                    false => word.problem("is not a type of link", now),
-                });
+            (_, None) => {
+                let expected = format!("expected one of {}", vars::TYPES.join(", "));
+                let problem = word?.problem("is not a type of link", expected);
+                self.problems.push(problem);
                 None
             }
         }
@@ -124,7 +119,7 @@ impl Maker<'_> {
         }
         let moved = here.is_some_and(|here| {
             here.get("type")
-                .is_none_or(|kind| kind.whole().text == "physical")
+                .is_none_or(|kind| matches!(kind.whole().text, "physical" | "wireless"))
         });
         if at == Where::Host && moved {
             let suffix = listed.name.value.suffix();

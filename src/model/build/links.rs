@@ -1,7 +1,7 @@
 //! The listed links with their settings in, the links that are wanted out: `lo` first,
 //! then in the order of `netns_links`, but none before its master or its parent.
 
-use crate::conf::{Listed, Piece, Setting, Settings, vars};
+use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::{Card, Context, Kind, Link, LinkAt, Mac, Where};
 use crate::name::{Altname, LinkName, NetnsName};
 use crate::place::{At, Problem};
@@ -115,20 +115,15 @@ impl Maker<'_> {
                 continue;
             }
             let (name, suffix) = (&listed.name, listed.name.value.suffix());
-            let built = var
-                .types
-                .iter()
-                .filter(|t| vars::TYPES.contains(&(t, true)));
-            let types: Vec<&str> = built.copied().collect();
             let remedy = match lo {
                 true => "expected config_lo and routes_lo alone; take the line away".into(),
-                false => match types.as_slice() {
+                false => match var.types {
                     [one] => {
                         format!("write type_{suffix}=\"{one}\" as well, or take the line away")
                     }
                     _ => format!(
                         "it is for {}: write type_{suffix} as well, or take the line away",
-                        types.join(", ")
+                        var.types.join(", ")
                     ),
                 },
             };

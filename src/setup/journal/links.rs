@@ -9,7 +9,7 @@ use super::told;
 use crate::model::link_types::Type;
 use crate::model::port::{PORT, Vlans};
 use crate::model::route::Names;
-use crate::model::{Kind, Link, LinkAt, Made, Where};
+use crate::model::{Kind, Link, LinkAt, Made, Phy, Where};
 use crate::place::At;
 
 pub(super) fn where_text(at: &Where) -> String {
@@ -51,6 +51,7 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
         ("master", link.master.as_ref().map(ToString::to_string)),
         ("inside", link.other.as_ref().map(ToString::to_string)),
         ("card", link.card.as_ref().map(ToString::to_string)),
+        ("phy", link.phy.as_ref().map(|phy| phy.name.clone())),
         ("up", up.map(String::from)),
     ];
     for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
@@ -93,6 +94,10 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     link.up = section.get("up").map(|up| up == "yes");
     link.other = section.get("inside").map(str::parse).transpose()?;
     link.card = value(section, "card")?;
+    link.phy = section.get("phy").map(|name| Phy {
+        name: name.into(),
+        links: Vec::new(),
+    });
     link.wireguard = told::read(section)?.map(At::nobody);
     for altname in section.get_all("altname") {
         link.altnames.push(At::nobody(altname.parse()?));
@@ -111,6 +116,7 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
 fn read_kind(section: &Properties) -> Result<Kind, String> {
     Ok(match section.get("type").unwrap_or_default() {
         "physical" => Kind::Physical,
+        "wireless" => Kind::Wireless,
         "loopback" => Kind::Loopback,
         "veth" => Kind::Veth {
             peer: section.get("peer").map(link_at_of).transpose()?,

@@ -1,14 +1,13 @@
 //! A conversation with a family of generic netlink over a blocking socket: requests of
-//! bytes out, answers of bytes in. Nothing of it is logged, for keys are in it.
+//! bytes out, answers of bytes in. Nothing of it is logged, for keys can be in it.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use rtnetlink::packet_core::{DefaultNla, Emitable, NlasIterator};
 use rtnetlink::sys::protocols::NETLINK_GENERIC;
 use rtnetlink::sys::{Socket, SocketAddr};
 
-use super::super::Refusal;
-use super::unreadable;
+use super::Refusal;
 
 /// The family that knows the families (linux/genetlink.h), and what it is asked.
 const CONTROL: u16 = 16;
@@ -130,6 +129,10 @@ fn ended(body: &[u8]) -> Result<(), Refusal> {
         errno: io::Error::from_raw_os_error(-errno),
         said: said.map(|said| said.trim_end_matches(['\0', '.']).to_string()),
     })
+}
+
+fn unreadable() -> io::Error {
+    ErrorKind::InvalidData.into()
 }
 
 /// Attributes as bytes.

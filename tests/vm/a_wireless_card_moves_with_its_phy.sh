@@ -1,0 +1,177 @@
+#!/bin/sh
+# A wireless card goes in with its phy and comes back as it was, whoever takes the namespace
+# away. The radios are the kernel's own (mac80211_hwsim); judged by iw(8) and ip(8).
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+
+iw=/judge/iw
+modprobe mac80211_hwsim radios=2
+eventually "there are two cards" test -d /sys/class/net/wlan1
+phy=$(cat /sys/class/net/wlan0/phy80211/name)
+other=$(cat /sys/class/net/wlan1/phy80211/name)
+
+inside()
+{
+	$judge netns exec mgmt "$@"
+}
+
+# phys COMMAND... - what iw finds there
+phys()
+{
+	"$@" "$iw" phy | sed -n 's/^Wiphy //p' | sort | xargs
+}
+links()
+{
+	"$@" "$iw" dev | sed -n 's/^\t*Interface //p' | sort | xargs
+}
+all=$(phys env)
+
+permanent=$(cat /sys/class/net/wlan0/address)
+$judge link set wlan0 address 02:00:00:00:07:07
+$judge addr add 203.0.113.7/24 brd 203.0.113.255 dev wlan0
+$judge link set wlan0 up
+$judge route add 198.51.100.0/24 via 203.0.113.1 metric 7 onlink dev wlan0
+found()
+{
+	$judge -o -d link show dev wlan0 | sed 's/state .* mode/mode/; s/ifindex//; s/^[0-9]*//'
+	$judge -o -4 addr show dev wlan0 | sed 's/^[0-9]*//'
+	$judge -4 route show
+}
+before=$(found)
+settings()
+{
+	cat >/etc/conf.d/netns.mgmt
+}
+
+# No card for itself
+settings <<-'END'
+	netns_links="wlan0"
+END
+run 111 netns-setup up mgmt
+says "wlan0 is a wireless link, and cannot be moved without $phy"
+says 'write type_wlan0="wireless"'
+settings <<-'END'
+	netns_links="eth1"
+	type_eth1="wireless"
+END
+run 111 netns-setup up mgmt
+says "eth1 on the host is no wireless link"
+is "the phys of the host" "$(phys env)" "$all"
+
+# Up, again, changed, down
+settings <<-'END'
+	netns_links="wlan0"
+	type_wlan0="wireless"
+	config_wlan0="192.0.2.10/24"
+	routes_wlan0="default via 192.0.2.1"
+	mtu_wlan0=1400
+	mac_wlan0=stable
+END
+run 0 netns-setup plan mgmt
+says "+ iw phy $phy set netns name mgmt"
+run 0 netns-setup up mgmt
+is "the phys inside" "$(phys inside)" "$phy"
+is "the links inside" "$(links inside)" wlan0
+is "the phys of the host" "$(phys env)" "$other"
+is "its mtu" "$($judge -n mgmt -j link show wlan0 | sed 's/.*"mtu":\([0-9]*\).*/\1/')" 1400
+run 0 $judge -n mgmt -o addr show dev wlan0
+says 192.0.2.10/24
+run 0 $judge -n mgmt link show dev wlan0 up
+says wlan0
+run 0 netns-setup status mgmt
+run 0 netns-setup up mgmt
+is "what a second up says" "$(cat /tmp/said)" ""
+sed -i 's/192.0.2.10/192.0.2.11/; /^mtu/d' /etc/conf.d/netns.mgmt
+run 0 netns-setup reload mgmt
+says_not phy
+run 0 $judge -n mgmt -o addr show dev wlan0
+says 192.0.2.11/24
+says_not 192.0.2.10/24
+is "its mtu" "$($judge -n mgmt -j link show wlan0 | sed 's/.*"mtu":\([0-9]*\).*/\1/')" 1500
+run 0 netns-setup down mgmt
+says "+ ip netns exec mgmt iw phy $phy set netns 1"
+is "the phys of the host" "$(phys env)" "$all"
+is "the card on the host" "$(found)" "$before"
+
+# What the plan prints does the same
+netns-setup plan --script mgmt >/tmp/script
+sed 's#^.*iw phy#/judge/iw phy#; s#^ip#/judge/ip#' /tmp/script >/tmp/judged
+run 0 sh -ex /tmp/judged
+is "the phys inside" "$(phys inside)" "$phy"
+run 0 $judge netns delete mgmt
+eventually "the kernel has given the card back" test -d /sys/class/net/wlan0
+$judge link set wlan0 address 02:00:00:00:07:07
+$judge addr add 203.0.113.7/24 brd 203.0.113.255 dev wlan0
+$judge link set wlan0 up
+$judge route add 198.51.100.0/24 via 203.0.113.1 metric 7 onlink dev wlan0
+is "the card on the host" "$(found)" "$before"
+
+# Others take the namespace away under us
+run 0 netns-setup up mgmt
+$judge netns delete mgmt
+eventually "the kernel has given the card back" test -d /sys/class/net/wlan0
+run 0 netns-setup down mgmt
+is "the card on the host" "$(found)" "$before"
+run 0 netns-setup up mgmt
+$judge netns delete mgmt
+eventually "the kernel has given the card back" test -d /sys/class/net/wlan0
+run 0 netns-setup up mgmt
+run 0 netns-setup status mgmt
+is "the phys inside" "$(phys inside)" "$phy"
+run 0 netns-setup down mgmt
+is "the card on the host" "$(found)" "$before"
+
+# What is refused after the phy was moved is undone
+echo 'mtu_wlan0=9000' >>/etc/conf.d/netns.mgmt
+run 111 netns-setup up mgmt
+says "+ iw phy $phy set netns name mgmt"
+says 'mtu 9000'
+is "the card on the host" "$(found)" "$before"
+
+# A phy has several links: all of them or none
+$iw phy "$phy" interface add wlan9 type managed
+settings <<-'END'
+	netns_links="wlan0"
+	type_wlan0="wireless"
+END
+run 111 netns-setup up mgmt
+says "wlan0 cannot be moved without all of $phy, and wlan9 of that is no wireless link of this namespace"
+is "the phys of the host" "$(phys env)" "$all"
+settings <<-'END'
+	netns_links="wlan0 wlan9"
+	type_wlan0="wireless"
+	type_wlan9="wireless"
+	config_wlan9="192.0.2.19/24"
+END
+run 0 netns-setup up mgmt
+is "how often the phy was moved" "$(grep -c 'iw phy' /tmp/said)" 1
+is "the links inside" "$(links inside)" "wlan0 wlan9"
+run 0 netns-setup status mgmt
+sed -i 's/ wlan9//; /wlan9/d' /etc/conf.d/netns.mgmt
+run 111 netns-setup reload mgmt
+says "wlan9 cannot be moved without all of $phy, and wlan0 of that is to stay in this namespace"
+is "the links inside" "$(links inside)" "wlan0 wlan9"
+run 0 netns-setup down mgmt
+is "the links of the host" "$(links env)" "wlan0 wlan1 wlan9"
+is "the card on the host" "$(found)" "$before"
+$iw dev wlan9 del
+
+# Found by its own address, called otherwise inside, where another link has its name
+settings <<-END
+	netns_links="wlan0 radio0"
+	type_wlan0="dummy"
+	type_radio0="wireless"
+	match_radio0="mac $permanent"
+	config_radio0="192.0.2.10/24"
+END
+run 0 netns-setup up mgmt
+is "the links inside" "$(links inside)" radio0
+run 0 netns-setup status mgmt
+# A name on the host that is taken meanwhile is said, and the card waits for it
+$judge link add wlan0 type dummy
+run 111 netns-setup down mgmt
+says "cannot go back to the host: there is another wlan0"
+is "the links inside" "$(links inside)" radio0
+$judge link del wlan0
+run 0 netns-setup down mgmt
+is "the card on the host" "$(found)" "$before"
