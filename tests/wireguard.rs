@@ -112,6 +112,16 @@ fn a_change_of_the_file_is_taken_over_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn a_namespace_is_ready_when_its_tunnel_is() {
+    testbed::run_vm("alpine", "vm", "wireguard_ready");
+}
+
+#[test]
+fn a_peer_that_has_moved_is_found_by_its_name_and_one_that_is_heard_is_left_alone() {
+    testbed::run_vm("alpine", "vm", "wireguard_moves");
+}
+
+#[test]
 fn names_are_looked_up_where_the_tunnel_was_born() {
     testbed::run_vm("alpine", "vm", "wireguard_names");
 }

@@ -1,0 +1,48 @@
+#!/bin/sh
+# A peer that is given by a name has moved: watch looks the name up once a minute, and tells
+# the tunnel, but only if the peer has not been heard of for more than two minutes. They pass
+# here by the machine's clock, which is put forward.
+# shellcheck source=tests/vm/tunnel.sh
+. /t/tunnel.sh
+
+$judge -n other addr add 192.0.2.3/24 dev eth0
+echo '192.0.2.1 far.example.org' >>/etc/hosts
+far_at=far.example.org:51821
+near
+run 0 netns-setup up far
+netns-setup watch mgmt >/tmp/watch 2>&1 &
+watch=$!
+begun=$(cut -d . -f 1 /proc/uptime)
+# passed SECONDS - since the watch began, whatever the clock says
+passed()
+{
+	[ "$(cut -d . -f 1 /proc/uptime)" -ge $((begun + $1)) ] || sleep $((begun + $1 - $(cut -d . -f 1 /proc/uptime)))
+}
+run 0 netns-exec --wait 60 mgmt -- true
+run 0 netns-exec mgmt -- ping -c 1 -W 10 10.9.0.2
+is "the endpoint" "$(of_far endpoints)" 192.0.2.1:51821
+
+# The name leads elsewhere, but the peer is heard of
+sed -i 's/^192.0.2.1 far/192.0.2.3 far/' /etc/hosts
+passed 66
+is "the endpoint after the first look" "$(of_far endpoints)" 192.0.2.1:51821
+[ "$(of_far latest-handshakes)" -gt 0 ] || fail "it is not heard of"
+
+# It answers where the name leads alone, and has been silent
+$judge -n other addr del 192.0.2.1/24 dev eth0
+$judge -n other addr add 192.0.2.3/24 dev eth0 2>/dev/null
+refused netns-exec mgmt -- ping -c 1 -W 2 10.9.0.2
+date -s "@$(($(date +%s) + 200))" >/dev/null
+passed 110
+is "the endpoint before the second look" "$(of_far endpoints)" 192.0.2.1:51821
+is_found()
+{
+	[ "$(of_far endpoints)" = 192.0.2.3:51821 ]
+}
+passed 135
+eventually "the tunnel goes where the name leads" is_found
+run 0 netns-exec mgmt -- ping -c 3 -W 10 10.9.0.2
+grep -qF "wg set wg0 peer $(cat /tmp/far.pub) endpoint far.example.org:51821" /tmp/watch || fail "watch said: $(cat /tmp/watch)"
+kill $watch
+wait $watch
+is "what it ends with" "$?" 0
