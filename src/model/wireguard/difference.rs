@@ -220,6 +220,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_less_is_told_too() {
+        let networks = |all: &[&str]| all.iter().map(|net| net.parse().unwrap()).collect();
+        let mut have = of(vec![peer(1, None)]);
+        have.fwmark = 7;
+        have.private_key = Some(Secret([1; 32]));
+        have.peers[0].preshared_key = Some(Secret([2; 32]));
+        have.peers[0].keepalive = 25;
+        have.peers[0].allowed_ips = networks(&["10.0.0.0/8", "::/0"]);
+        let mut want = of(vec![peer(1, None)]);
+        want.peers[0].allowed_ips = networks(&["10.0.0.0/8"]);
+        let found = Difference::between(&want, &have, None, true);
+        assert_eq!((found.fwmark, found.private_key), (Some(0), Some(None)));
+        let told = &found.peers[0];
+        assert_eq!(told.preshared_key, Some(None));
+        assert_eq!(told.keepalive, Some(0));
+        assert_eq!(told.allowed_ips, Some(networks(&["10.0.0.0/8"])));
+        // A port that the kernel chose stays
+        have.listen_port = Some(7);
+        let found = Difference::between(&want, &have, None, true);
+        assert_eq!(found.listen_port, None);
+    }
+
+    #[test]
     fn an_endpoint_is_told_once_and_then_the_kernels_to_learn() {
         let (first, other) = (Some("192.0.2.1:7"), Some("192.0.2.2:7"));
         let told = |want, have, said| {
