@@ -126,21 +126,15 @@ pub struct Names {
 
 /// Names and their numbers, found out when the first is asked for: hardly any settings use
 /// one.
-#[derive(Clone)]
-pub struct Numbers(Arc<LazyLock<Vec<(String, u32)>, Find>>);
+#[derive(Clone, Default)]
+pub struct Numbers(Option<Arc<Found>>);
 
-type Find = Box<dyn FnOnce() -> Vec<(String, u32)> + Send>;
+type Found = LazyLock<Vec<(String, u32)>, Box<dyn FnOnce() -> Vec<(String, u32)> + Send>>;
 
 impl Numbers {
     /// Those that `find` will find.
     pub fn by(find: impl FnOnce() -> Vec<(String, u32)> + Send + 'static) -> Self {
-        Numbers(Arc::new(LazyLock::new(Box::new(find))))
-    }
-}
-
-impl Default for Numbers {
-    fn default() -> Self {
-        Numbers::by(Vec::new)
+        Numbers(Some(Arc::new(LazyLock::new(Box::new(find)))))
     }
 }
 
@@ -148,7 +142,7 @@ impl Deref for Numbers {
     type Target = [(String, u32)];
 
     fn deref(&self) -> &[(String, u32)] {
-        &self.0
+        self.0.as_deref().map_or(&[], |found| found)
     }
 }
 

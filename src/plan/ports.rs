@@ -35,6 +35,10 @@ impl Plan<'_> {
         let want = self.want;
         for link in &want.links {
             let there = link.link_at();
+            let ours = self.port_made(link);
+            if ours.is_none() && link.port.is_none() {
+                continue;
+            }
             let Some(now) = self.now(&there).filter(|now| now.master == link.master) else {
                 continue;
             };
@@ -42,7 +46,7 @@ impl Plan<'_> {
             let joined = now.port.is_none();
             let now = now.port.clone().unwrap_or_else(as_joined);
             let mut change = Made::new(&PORT, Where::Inside);
-            for option in options_that_go(self.port_made(link), link.port.as_ref(), &now) {
+            for option in options_that_go(ours, link.port.as_ref(), &now) {
                 if let Some(value) = default(option) {
                     change.set(option, At::nobody(value));
                 }
