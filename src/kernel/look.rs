@@ -70,9 +70,14 @@ impl Kernel {
         let mut sysctls = about.sysctls.clone();
         sysctls.retain(|(at, _)| netns || *at != Where::Inside);
         if netns && state.is_bare() {
-            sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
+            // Read when the namespace was made, and nothing has been changed since
+            state.sysctls = std::mem::take(&mut self.new_ones);
+            match state.sysctls.is_empty() {
+                true => sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key))),
+                false => sysctls.retain(|(at, key)| state.sysctl(at, key).is_none()),
+            }
         }
-        state.sysctls = self.sysctls(&sysctls)?;
+        state.sysctls.extend(self.sysctls(&sysctls)?);
         self.wireguards(&mut state)?;
         log::debug!("there is {state:?}");
         Ok(state)

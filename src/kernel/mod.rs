@@ -48,7 +48,8 @@ use std::fs::File;
 use std::io;
 use std::thread;
 
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity, setns};
+use nix::unistd::Pid;
 use rtnetlink::packet_core::{ErrorMessage, NlasIterator};
 
 use crate::model::{LinkAt, Sysctl, Where};
@@ -122,7 +123,7 @@ impl Kernel {
             let requests = match at {
                 // Where this thread is: it need not send another one there
                 Where::Host => Requests::open()?,
-                _ => in_netns(&netns, Requests::open)?,
+                _ => at_once(|| in_netns(&netns, Requests::open))?,
             };
             self.sockets.insert(at.clone(), Socket { netns, requests });
         }
@@ -179,6 +180,23 @@ pub(crate) fn in_netns<T: Send>(
         setns(netns, CloneFlags::CLONE_NEWNET)?;
         act()
     })
+}
+
+/// Do something short by a thread that is waited for, on the processor that this one is on:
+/// to wake another takes longer than all that it would do. What is begun there stays
+/// there, and so it is for nothing that begins a process.
+fn at_once<T>(act: impl FnOnce() -> T) -> T {
+    let this = Pid::from_raw(0);
+    let (Ok(before), Ok(processor)) = (sched_getaffinity(this), sched_getcpu()) else {
+        return act();
+    };
+    let mut only = CpuSet::new();
+    let _ = only
+        .set(processor)
+        .and_then(|()| sched_setaffinity(this, &only));
+    let done = act();
+    let _ = sched_setaffinity(this, &before);
+    done
 }
 
 /// Do something on a thread of its own, which may go where the process must not.

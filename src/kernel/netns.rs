@@ -13,7 +13,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
 
-use super::on_a_thread;
+use super::{at_once, on_a_thread};
 use crate::state::{self, Birth};
 
 /// `NSFS_MAGIC`, linux/magic.h.
@@ -101,7 +101,7 @@ fn birth_of(namespace: &File) -> io::Result<Birth> {
 /// `act` is done by the thread that is in it, and told which it is, before it has its name:
 /// who is killed in between must know it again.
 pub fn add<T: Send>(name: &str, act: impl FnOnce(Birth) -> io::Result<T> + Send) -> io::Result<T> {
-    add_by(name, |path| on_a_thread(|| bind_new(path, act)))
+    add_by(name, |path| at_once(|| on_a_thread(|| bind_new(path, act))))
 }
 
 /// `bind` binds a namespace over the new file.

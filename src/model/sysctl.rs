@@ -2,6 +2,7 @@
 //! sysctl(8) writes it. `text.parse()` and `to_string()` of a key are each other's
 //! inverse. No I/O.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -25,7 +26,7 @@ pub struct Sysctl {
 /// A key below `/proc/sys/net`. `net.ipv4.conf.all.forwarding` is `net.ipv4.ip_forward`
 /// by another name, and is read as that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SysctlKey(String);
+pub struct SysctlKey(Cow<'static, str>);
 
 /// What a namespace that we make starts with, whatever the host has: a new namespace
 /// takes IPv4's `all` and `default` over from the first namespace of the machine
@@ -61,11 +62,16 @@ const CLOSED: [&str; 23] = [
 impl Sysctl {
     /// A sysctl that must be there.
     pub fn new(at: Where, key: SysctlKey, value: &str) -> Self {
-        let words: Vec<&str> = value.split_ascii_whitespace().collect();
+        let mut words = value.split_ascii_whitespace();
+        let mut value = String::from(words.next().unwrap_or_default());
+        for word in words {
+            value.push(' ');
+            value.push_str(word);
+        }
         Sysctl {
             at,
             key,
-            value: words.join(" "),
+            value,
             optional: false,
         }
     }
@@ -77,17 +83,17 @@ impl Sysctl {
 
     /// The keys that a new namespace is asked for.
     pub fn of_a_new_one() -> impl Iterator<Item = SysctlKey> {
-        Sysctl::closed()
-            .map(|closed| closed.key)
+        CLOSED
+            .iter()
+            .map(|path| SysctlKey(Cow::Borrowed(path)))
             .chain([Sysctl::kept()])
     }
 
     /// What a namespace that we make starts with, in an order in which each stands.
     pub fn closed() -> impl Iterator<Item = Sysctl> {
-        let key = |path: &&str| SysctlKey((*path).into());
         CLOSED
             .iter()
-            .map(move |path| Sysctl::new(Where::Inside, key(path), "0"))
+            .map(|path| Sysctl::new(Where::Inside, SysctlKey(Cow::Borrowed(path)), "0"))
     }
 }
 
@@ -115,7 +121,7 @@ impl SysctlKey {
     pub fn of_new_links(&self) -> Option<SysctlKey> {
         let (before, _, last) = self.of_link()?;
         self.link()?;
-        Some(SysctlKey(format!("{before}/default/{last}")))
+        Some(SysctlKey(format!("{before}/default/{last}").into()))
     }
 
     /// Writing it makes the kernel write this other key too (inet_forward_change and
@@ -209,7 +215,7 @@ impl FromStr for SysctlKey {
         }
         Ok(SysctlKey(match path.as_str() {
             "net/ipv4/conf/all/forwarding" => "net/ipv4/ip_forward".into(),
-            _ => path,
+            _ => path.into(),
         }))
     }
 }
