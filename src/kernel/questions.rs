@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressMessage;
-use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 
 use super::Refusal;
@@ -42,7 +42,7 @@ pub(super) fn addresses_of(
 }
 
 pub(super) fn all_links(requests: &mut Requests) -> Result<Vec<LinkMessage>, Refusal> {
-    let answers = requests.dump(RouteNetlinkMessage::GetLink(LinkMessage::default()))?;
+    let answers = requests.dump(RouteNetlinkMessage::GetLink(uncounted()))?;
     Ok(answers.into_iter().filter_map(link).collect())
 }
 
@@ -51,16 +51,27 @@ pub(super) fn link_named(
     requests: &mut Requests,
     name: &LinkName,
 ) -> Result<Option<LinkMessage>, Refusal> {
-    let mut message = LinkMessage::default();
-    message.attributes = vec![LinkAttribute::IfName(name.to_string())];
+    let mut message = uncounted();
+    message
+        .attributes
+        .push(LinkAttribute::IfName(name.to_string()));
     the_link(requests, message)
 }
 
 /// A link by its index, if there is one.
 pub(super) fn link_at(requests: &mut Requests, index: u32) -> Result<Option<LinkMessage>, Refusal> {
-    let mut message = LinkMessage::default();
+    let mut message = uncounted();
     message.header.index = index;
     the_link(requests, message)
+}
+
+/// A question about links that leaves out what they have counted: the kernel would add it
+/// up over all processors.
+fn uncounted() -> LinkMessage {
+    let mut message = LinkMessage::default();
+    let without = vec![LinkExtentMask::SkipStats];
+    message.attributes = vec![LinkAttribute::ExtMask(without)];
+    message
 }
 
 fn the_link(requests: &mut Requests, which: LinkMessage) -> Result<Option<LinkMessage>, Refusal> {
