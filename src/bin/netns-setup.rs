@@ -1,12 +1,14 @@
 //! The command line of netns-setup in, its exit code out. What a verb does is `setup`'s.
 
+use std::env;
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use netns_services::exit;
 use netns_services::name::NetnsName;
@@ -136,10 +138,19 @@ fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::new().filter("NETNS_LOG"))
         .format_timestamp(None)
         .init();
-    ExitCode::from(match Cli::try_parse() {
+    ExitCode::from(match parsed() {
         Ok(cli) => run(cli),
         Err(error) => usage(&error),
     })
+}
+
+/// What clap has built is left to the end of the process: to take it to pieces would be a
+/// tenth of all the instructions of an `up`.
+fn parsed() -> Result<Cli, clap::Error> {
+    let mut command = ManuallyDrop::new(Cli::command());
+    let matches = command.try_get_matches_from_mut(env::args_os())?;
+    let mut matches = ManuallyDrop::new(matches);
+    Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
 
 fn run(cli: Cli) -> u8 {
