@@ -8,6 +8,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use log::debug;
 
+use super::proc;
+
 /// The programs through which one logs in, as ps(1) shows them.
 const LOGINS: [&str; 11] = [
     "sshd",
@@ -69,7 +71,7 @@ pub fn callers() -> Callers {
 
 impl Callers {
     fn environment(&mut self, pid: &str) {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        let environment = proc::bytes(&format!("/proc/{pid}/environ")).unwrap_or_default();
         for variable in environment.split(|byte| *byte == 0) {
             let Some(text) = variable.strip_prefix(b"SSH_CONNECTION=") else {
                 continue;
@@ -86,7 +88,7 @@ impl Callers {
             return;
         }
         for table in ["tcp", "tcp6"] {
-            let text = match fs::read_to_string(format!("/proc/{pid}/net/{table}")) {
+            let text = match proc::text(&format!("/proc/{pid}/net/{table}")) {
                 Err(e) if e.kind() != ErrorKind::InvalidData => continue,
                 text => text.unwrap_or_default(),
             };
@@ -107,14 +109,14 @@ impl Callers {
 
 /// A program of that name, or a shell that was started by one: `-sh` (login(1)).
 fn is_login(pid: &str) -> bool {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let words = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let name = proc::text(&format!("/proc/{pid}/comm")).unwrap_or_default();
+    let words = proc::bytes(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
     LOGINS.contains(&name.trim_end()) || words.starts_with(b"-")
 }
 
 /// The fourth field of `/proc/PID/stat`; the second may hold blanks and brackets.
 fn parent(pid: &str) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = proc::text(&format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(1)?.parse().ok()
 }

@@ -8,12 +8,12 @@ use std::fs;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::netns::Identity;
-use super::pidfd;
 use super::processes::{self, Process};
 use super::services::Services;
+use super::{pidfd, proc};
 use crate::state;
 
 /// A process that keeps a namespace alive.
@@ -52,8 +52,10 @@ impl fmt::Display for By {
 pub fn holders(identity: Identity, netns: &str) -> io::Result<Vec<Holder>> {
     let mut found = Vec::new();
     let mut mounts = BTreeSet::new();
+    let own = program("self");
     for pid in processes::all()? {
-        if is_netns_setup(pid) {
+        // This program, this one or another
+        if own.is_some() && program(pid) == own {
             continue;
         }
         let bind = match fs::metadata(format!("/proc/{pid}/ns/mnt")) {
@@ -77,16 +79,12 @@ pub fn holders(identity: Identity, netns: &str) -> io::Result<Vec<Holder>> {
     Ok(told.collect())
 }
 
-/// This program, this one or another, also when it was installed anew since.
-fn is_netns_setup(pid: i32) -> bool {
-    let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-    let name = |path: PathBuf| {
-        let path = path.to_string_lossy().into_owned();
-        let path = path.trim_end_matches(" (deleted)");
-        path.rsplit('/').next().unwrap_or_default().to_string()
-    };
-    let own = name(program("self"));
-    !own.is_empty() && name(program(&pid.to_string())) == own
+/// The name of a process's program, also where that was installed anew since.
+fn program(pid: impl fmt::Display) -> Option<String> {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let path = path.to_string_lossy();
+    let path = path.trim_end_matches(" (deleted)");
+    path.rsplit('/').next().map(String::from)
 }
 
 fn descriptor(pid: i32, netns: Identity) -> Option<By> {
@@ -123,14 +121,14 @@ fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): Identity) -> bool {
     if !target.starts_with('/') {
         return target == format!("net:[{inode}]");
     }
-    let told = fs::read_to_string(format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    let told = proc::text(&format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
     let told = told.lines().find_map(|line| line.strip_prefix("ino:"));
     told.is_none_or(|told| told.trim() == inode.to_string())
 }
 
 /// Where the namespace is bound, but for its name.
 fn bind(pid: i32, (_, inode): Identity, netns: &str) -> Option<By> {
-    let mounts = fs::read(format!("/proc/{pid}/mountinfo")).ok()?;
+    let mounts = proc::bytes(&format!("/proc/{pid}/mountinfo")).ok()?;
     let mounts = String::from_utf8_lossy(&mounts);
     let root = format!("net:[{inode}]");
     let mut points = mounts.lines().filter_map(|line| {

@@ -29,6 +29,7 @@ mod pidfd;
 mod ping;
 mod policy;
 mod ports;
+mod proc;
 pub mod processes;
 mod questions;
 mod read;

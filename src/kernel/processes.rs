@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use super::netns::Identity;
-use super::pidfd;
 use super::services::Services;
+use super::{pidfd, proc};
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Process {
 impl Process {
     /// What is to be said of a process, which may have ended.
     pub fn of(pid: i32, services: &Services) -> Self {
-        let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+        let name = proc::text(&format!("/proc/{pid}/comm")).unwrap_or_default();
         Process {
             pid,
             name: name.trim_end().to_string(),
@@ -97,7 +97,7 @@ fn send(pid: i32, netns: Identity, signal: Signal) {
 
 /// When a process started, in ticks since the machine did: its id and this are no other's.
 pub fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let stat = proc::text(&format!("/proc/{pid}/stat")).ok()?;
     // The 22nd field (proc_pid_stat(5)); the second may hold blanks and brackets
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(19)?.parse().ok()
