@@ -16,6 +16,7 @@ pub fn names(root: &Path) -> Names {
         tables: later(root, |root| entries(root, "rt_tables")),
         protos: later(root, |root| entries(root, "rt_protos")),
         vrfs: Vec::new(),
+        unsaid_table: None,
         users: later(root, |root| accounts(root, "etc/passwd")),
         groups: later(root, |root| accounts(root, "etc/group")),
     }

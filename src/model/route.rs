@@ -118,6 +118,8 @@ pub struct Names {
     pub protos: Numbers,
     /// Of the namespace's vrfs, with their tables.
     pub vrfs: Vec<(String, u32)>,
+    /// The table of a route that names none, if that is not `main`.
+    pub unsaid_table: Option<u32>,
     /// Of users.
     pub users: Numbers,
     /// Of groups of users.

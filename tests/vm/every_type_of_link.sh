@@ -104,7 +104,7 @@ changed()
 	says 10.7.0.1/24
 	run 0 $judge -n mgmt -o -6 addr show dev "$link" to 2001:db8:7::1
 	says 2001:db8:7::1/64
-	run 0 $judge -n mgmt route show 10.8.0.0/16
+	run 0 $judge -n mgmt route show table all 10.8.0.0/16
 	says "via 10.7.0.2"
 	run 0 netns-setup reload mgmt
 	is "what a second reload says" "$(cat /tmp/said)" ""
@@ -231,6 +231,19 @@ master_d0=blue
 END
 run 0 $judge -n mgmt -d -j link show dev blue
 says '"table":10'
+# Where alone its routes are found by what is in the vrf
+is_found()
+{
+	run 0 $judge -n mgmt route get 10.8.0.1 vrf blue
+	says "via 10.7.0.2 dev d0 table $1"
+	refused $judge -n mgmt route get 10.8.0.1
+}
+is_found 10
+changed cycles 's/via 10.7.0.2"/via 10.7.0.2 table main"/' '"master":"blue"'
+run 0 $judge -n mgmt route get 10.8.0.1
+says "via 10.7.0.2 dev d0"
+changed cycles 's/ table main//' '"master":"blue"'
+is_found 10
 changed cycles 's/^master_d0=.*//' '"info_kind":"dummy"'
 changed cycles '$a master_d0=blue' '"master":"blue"'
 sed -i 's/^table_blue=.*/table_blue=11/' /etc/conf.d/netns.mgmt
@@ -238,6 +251,7 @@ run 0 netns-setup reload mgmt
 run 0 $judge -n mgmt -d -j link show dev blue
 says '"table":11'
 is_said '"master":"blue"'
+is_found 11
 gone
 
 for type in gre ipip sit; do

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use super::routes::Said;
 use super::where_said;
+use crate::model::made::Value;
 use crate::model::{Address, Link, Route, RouteKind, Where};
 use crate::name::LinkName;
 use crate::place::{Place, Problem};
@@ -144,10 +145,13 @@ fn source(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
 /// that is just like it. (For IPv6 the two differ in their metric.)
 fn made_by_the_kernel(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
     let route = &said.route.value;
-    if route.table != Route::MAIN || route.metric != 0 || route.dst.prefix_len() == 32 {
+    if route.metric != 0 || route.dst.prefix_len() == 32 {
         return None;
     }
-    let mut addresses = links.iter().flat_map(|link| &link.addresses);
+    let there = links
+        .iter()
+        .filter(|link| table_of(link, links) == route.table);
+    let mut addresses = there.flat_map(|link| &link.addresses);
     let address = addresses.find(|a| a.value.network() == route.dst)?;
     Some(said.piece.problem(
         format!(": the kernel makes this route itself, for {address}"),
@@ -156,6 +160,16 @@ fn made_by_the_kernel(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
             where_said(address, Some(&said.piece.asked.place))
         ),
     ))
+}
+
+/// The table that the kernel puts a link's own routes into.
+fn table_of(link: &Link, links: &[&Link]) -> u32 {
+    let is_master = |other: &&&Link| link.master.as_ref() == Some(&other.name);
+    let master = links.iter().find(is_master);
+    match master.and_then(|master| master.kind.made()?.get("table")) {
+        Some(Value::Number(table)) => table,
+        _ => Route::MAIN,
+    }
 }
 
 fn is_broadcast(address: &Address, ip: IpAddr) -> bool {

@@ -43,7 +43,9 @@ fn with_vrfs(settings: &Settings, context: &Context) -> Names {
         listed
             .get("type")
             .filter(|kind| kind.whole().text == "vrf")?;
-        let table = listed.get("table")?.whole().text.parse().ok()?;
+        let text = listed.get("table")?.whole().text;
+        let named = || context.names.tables.iter().find(|(name, _)| name == text);
+        let table = text.parse().ok().or_else(|| named().map(|(_, n)| *n))?;
         Some((listed.name.to_string(), table))
     };
     Names {
@@ -52,13 +54,30 @@ fn with_vrfs(settings: &Settings, context: &Context) -> Names {
     }
 }
 
+/// The table of the vrf that a link belongs to, in which alone a route over it is found.
+fn vrf_of(link: &LinkName, settings: &Settings, names: &Names) -> Option<u32> {
+    let listed = settings.links.iter().find(|l| l.name.value == *link)?;
+    let master = listed.get("master")?.whole().text;
+    let vrf = names.vrfs.iter().find(|(vrf, _)| vrf == master)?;
+    Some(vrf.1)
+}
+
 fn route(
     piece: &Piece<'_>,
     link: &LinkName,
     settings: &Settings,
     names: &Names,
 ) -> Result<Route, Problem> {
-    let route = Route::parse(piece.text, names);
+    let parse = |dev: &LinkName| {
+        let names = Names {
+            unsaid_table: vrf_of(dev, settings, names),
+            ..names.clone()
+        };
+        Route::parse(piece.text, &names)
+    };
+    // It may be over another one
+    let over = |route: &Route| route.links().find(|dev| *dev != link).cloned();
+    let route = parse(link).and_then(|route| over(&route).map_or(Ok(route), |dev| parse(&dev)));
     let mut route = route.map_err(|error| piece.problem(error.wrong, error.remedy))?;
     if route.kind != RouteKind::Unicast {
         return Ok(route);

@@ -48,7 +48,8 @@ pub(super) fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
         dst = next();
     }
     let dst = destination(dst)?;
-    let said = options(words, names)?;
+    let mut said = options(words, names)?;
+    said.table = said.table.or(names.unsaid_table);
     let dst = dst.unwrap_or_else(|| default_of(&said));
     assemble(kind.unwrap_or_default(), dst, said)
 }
