@@ -37,6 +37,8 @@ net.ipv4.tcp_rmem=4096 100000 200000
         let found = said.lines().position(|line| line.ends_with(text));
         found.unwrap_or_else(|| panic!("{text} is not in\n{said}"))
     };
+    // What is passed over is no change
+    assert!(!said.contains("no_such_key"), "{said}");
     // The key that sets others first, default before links are made, a link's own last
     let forward = at("ip netns exec mgmt sysctl -w net.ipv4.ip_forward=1");
     let default = at("sysctl -w net.ipv4.conf.default.rp_filter=1");

@@ -85,7 +85,7 @@ impl Kernel {
             Step::DelRoute(route) => self.del_route(route),
             Step::AddPolicy(rule) => self.add_policy(rule),
             Step::DelPolicy(rule) => self.del_policy(rule),
-            Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
+            Step::SetSysctl(sysctl) => self.set_sysctl(sysctl).map(drop),
             Step::SetWireguard(link, difference) => self.set_wireguard(link, difference),
             Step::SetEndpoint(link, named) => self.set_endpoint(link, named),
             Step::LoadRules { new, old } => self.load_rules(new, old.as_deref()),

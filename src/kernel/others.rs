@@ -8,9 +8,8 @@ use nix::errno::Errno;
 use std::io;
 
 use super::{Kernel, Refusal, netns};
-use crate::model::{Sysctl, Where};
+use crate::model::{Sysctl, SysctlKey, Where};
 use crate::name::NetnsName;
-use crate::place::At;
 use crate::state::Birth;
 
 impl Kernel {
@@ -35,16 +34,21 @@ impl Kernel {
             at: at.clone(),
             ..closed
         });
-        let closed: Vec<Sysctl> = closed.collect();
-        let keys = closed.iter().map(|s| (at.clone(), s.key.clone())).collect();
-        let found = self.sysctls(&keys)?;
+        let keys = Sysctl::of_a_new_one().map(|key| (at.clone(), key));
+        let found = self.sysctls(&keys.collect())?;
+        let found = |key: &SysctlKey| found.iter().find(|found| found.value.key == *key);
+        let kept = found(&Sysctl::kept());
+        let mut opens = false;
         for sysctl in closed {
-            let differs = |f: &At<Sysctl>| f.value.key == sysctl.key && f.value != sysctl;
-            if found.iter().any(differs) {
+            if found(&sysctl.key).is_some_and(|found| found.value != sysctl) {
                 self.set_sysctl(&sysctl)?;
+                opens |= kept.is_some_and(|kept| sysctl.key.sets(&kept.value.key));
             }
         }
-        Ok(())
+        match kept.filter(|_| opens) {
+            Some(kept) => self.set_sysctl(&kept.value).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// This namespace is what the name is to stand for.

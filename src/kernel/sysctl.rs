@@ -28,12 +28,13 @@ impl Kernel {
         in_netns(&netns, || fs::read_to_string(file))
     }
 
-    /// Set a sysctl. A key that is not there is no fault where it may be missing.
-    pub(super) fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<(), Refusal> {
+    /// Set a sysctl. A key that is not there is no fault where it may be missing: false.
+    pub fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<bool, Refusal> {
+        self.new_ones.clear();
         let netns = self.open(&sysctl.at)?;
         match at_once(|| in_netns(&netns, || write(sysctl))) {
-            Err(e) if sysctl.optional && e.kind() == ErrorKind::NotFound => Ok(()),
-            written => Ok(written?),
+            Err(e) if sysctl.optional && e.kind() == ErrorKind::NotFound => Ok(false),
+            written => Ok(written.map(|()| true)?),
         }
     }
 

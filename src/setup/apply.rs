@@ -210,12 +210,15 @@ impl<'a> Work<'a> {
         if matches!(&change.step, Step::AddRoute(route) if route.src.is_some_and(|a| a.is_ipv6())) {
             self.kernel.settle(want, SETTLE)?;
         }
-        self.make_one(change)?;
-        (self.report)(change);
+        if self.make_one(change)? {
+            (self.report)(change);
+        }
         Ok(())
     }
 
-    fn make_one(&mut self, change: &Change) -> Result<(), Refusal> {
+    /// Whether anything was changed by it.
+    fn make_one(&mut self, change: &Change) -> Result<bool, Refusal> {
+        let mut changed = true;
         match &change.step {
             // Who comes after us, if we are killed here, must know that it is ours
             Step::AddNetns | Step::Attach(_) => {
@@ -241,11 +244,14 @@ impl<'a> Work<'a> {
                 let this = self.store.name();
                 ties::leave_place(other, this, || self.kernel.make(&change.step))?;
             }
-            Step::LoadRules { new, old } => return self.load(change, new, old.as_deref()),
+            Step::LoadRules { new, old } => {
+                return self.load(change, new, old.as_deref()).map(|()| true);
+            }
+            Step::SetSysctl(sysctl) => changed = self.kernel.set_sysctl(sysctl)?,
             step => self.kernel.make(step)?,
         }
         self.journal.done(change);
-        Ok(())
+        Ok(changed)
     }
 
     /// Make it what it was. What is left of that is returned; nothing, if that is not known.

@@ -51,3 +51,16 @@ is_set ipv4/conf/d0/proxy_arp mgmt 1
 is_set ipv4/conf/d0/route_localnet mgmt 0
 run 0 netns-setup down mgmt
 is "the host's" "$(sysctl -n net.ipv4.ip_forward)" 1
+
+# The place that is held for one that is to come is as closed
+for pair in 'mgmt right other left' 'other left mgmt right'; do
+	# shellcheck disable=SC2086  # its words
+	set -- $pair
+	printf 'netns_links=%s\ntype_%s=veth\npeer_%s=%s\npeer_netns_%s=%s\n' "$2" "$2" "$2" "$4" "$2" "$3" \
+		>"/etc/conf.d/netns.$1"
+done
+run 0 netns-setup up mgmt
+for key in ip_forward conf/all/proxy_arp conf/all/accept_redirects; do
+	is_set ipv4/$key other 0
+done
+run 0 netns-setup down mgmt
