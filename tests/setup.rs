@@ -210,9 +210,12 @@ fn up_leaves_what_is_no_longer_asked_for_and_reload_takes_it_away() {
 
 #[test]
 fn what_others_made_inside_is_not_touched_and_is_listed() {
-    let sandbox = sandbox(MGMT);
+    let sandbox = sandbox(&format!(
+        "{MGMT}netns_rules=\"to 10.0.0.0/8 table 9 priority 80\"\n"
+    ));
     setup(&sandbox, "up mgmt").ok();
-    sandbox.sh("ip -n mgmt address add 172.31.0.1/24 dev lo; ip -n mgmt route add 172.30.0.0/16 via 192.0.2.1 proto bird").ok();
+    sandbox.sh("ip -n mgmt address add 172.31.0.1/24 dev lo; ip -n mgmt route add 172.30.0.0/16 via 192.0.2.1 proto bird
+        ip -n mgmt rule add from 172.30.0.0/16 table 9 priority 70").ok();
     let before = dump(&sandbox, "-n mgmt");
     setup(&sandbox, "reload mgmt").ok().stdout("");
     same(&dump(&sandbox, "-n mgmt"), &before);
@@ -228,9 +231,24 @@ fn what_others_made_inside_is_not_touched_and_is_listed() {
             .contains("172.30.0.0/16 via 192.0.2.1 dev eth1 proto 12 (not ours)"),
         "{run}"
     );
+    assert!(
+        run.stdout
+            .contains("  rule priority 70 from 172.30.0.0/16 table 9 (not ours)\n  rule priority 80 to 10.0.0.0/8 table 9\n"),
+        "{run}"
+    );
     let json = setup(&sandbox, "status --json mgmt").ok().stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json[0]["ready"], true);
+    let by = |rule: &str| {
+        let rules = json[0]["rules"].as_array().unwrap();
+        let found = rules.iter().find(|r| r["rule"] == rule);
+        found.map(|rule| rule["by"].as_str().unwrap().to_string())
+    };
+    assert_eq!(
+        by("priority 80 to 10.0.0.0/8 table 9").as_deref(),
+        Some("us")
+    );
+    assert_eq!(by("priority 0 table 255").as_deref(), Some("kernel"));
     assert_eq!(json[0]["differences"].as_array().unwrap().len(), 0);
 }
 

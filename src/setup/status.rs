@@ -20,7 +20,7 @@ use crate::model::{Condition, Kind, Link, Route, State, Where};
 use crate::name::NetnsName;
 use crate::place::At;
 use crate::plan::{Change, Journal, Rest, plan};
-use text::{conditions, headline, table, theirs};
+use text::{conditions, headline, rules, table, theirs};
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
@@ -34,6 +34,8 @@ pub(super) struct Status {
     pub ready: bool,
     links: Vec<LinkStatus>,
     routes: Vec<RouteStatus>,
+    /// Policy rules.
+    rules: Vec<RuleStatus>,
     processes: usize,
     /// What `netns_ready` asks for.
     conditions: Vec<ConditionStatus>,
@@ -76,6 +78,12 @@ struct RouteStatus {
     by: By,
 }
 
+#[derive(Debug, Serialize)]
+struct RuleStatus {
+    rule: String,
+    by: By,
+}
+
 /// Who made it, or moved it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,6 +115,9 @@ pub fn text(call: &Call, name: &NetnsName) -> u8 {
         .for_each(|line| say(&format!("  {line}")));
     for route in &status.routes {
         say(&format!("  {}{}", route.route, theirs(route.by)));
+    }
+    for line in rules(&status) {
+        say(&format!("  {line}"));
     }
     for line in conditions(&status) {
         say(&format!("  {line}"));
@@ -230,6 +241,12 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
         route: r.value.to_string(),
         by: By::of(asked(&r.value), r.value.is_kernels()),
     });
+    let asked =
+        |rule| journal.made.policy.contains(rule) || want.is_some_and(|w| w.policy.contains(rule));
+    let rules = have.policy.iter().map(|rule| RuleStatus {
+        rule: rule.value.to_string(),
+        by: By::of(asked(rule), rule.value.is_kernels()),
+    });
     let identity = netns::identity(name.as_str()).ok().flatten();
     let inside_it = identity.and_then(|identity| processes::inside(identity).ok());
     Status {
@@ -241,6 +258,7 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
             .map(|link| link_status(link, journal, want))
             .collect(),
         routes: routes.collect(),
+        rules: rules.collect(),
         processes: inside_it.map_or(0, |inside| inside.len()),
         conditions: Vec::new(),
         differences: None,

@@ -3,7 +3,7 @@
 use super::{By, Status};
 
 impl Status {
-    /// Links, addresses and routes of others. Of a link that is `leased`, the network says
+    /// Links, addresses, routes and policy rules of others. Of a link that is `leased`, the network says
     /// what its addresses and routes are.
     pub fn foreign(&self, leased: impl Fn(&str) -> bool) -> Vec<String> {
         let mut found = Vec::new();
@@ -25,6 +25,8 @@ impl Status {
                 found.push(format!("route {}", route.route));
             }
         }
+        let rules = self.rules.iter().filter(|rule| rule.by == By::Others);
+        found.extend(rules.map(|rule| format!("rule {}", rule.rule)));
         found
     }
 }

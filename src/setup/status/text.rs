@@ -1,6 +1,6 @@
 //! A status in words, for a person: lines out. What there is, the status says.
 
-use super::{By, Status};
+use super::{By, RuleStatus, Status};
 use crate::setup::report;
 
 pub(super) fn headline(status: &Status) -> String {
@@ -52,6 +52,13 @@ pub(super) fn table(status: &Status) -> Vec<String> {
 /// Behind what somebody else made.
 pub(super) fn theirs(by: By) -> &'static str {
     if by == By::Others { " (not ours)" } else { "" }
+}
+
+/// The policy rules, but for those that every namespace has.
+pub(super) fn rules(status: &Status) -> Vec<String> {
+    let told = status.rules.iter().filter(|rule| rule.by != By::Kernel);
+    let line = |rule: &RuleStatus| format!("rule {}{}", rule.rule, theirs(rule.by));
+    told.map(line).collect()
 }
 
 /// What `netns_ready` asks for, each with whether it holds.
