@@ -103,6 +103,7 @@ INSTALLED = \
 	755:runit/netns/run:$(SVDIR)/netns/run \
 	755:runit/netns/check:$(SVDIR)/netns/check \
 	755:runit/netns/finish:$(SVDIR)/netns/finish \
+	755:runit/netns/control/t:$(SVDIR)/netns/control/t \
 	755:runit/daemon/run:$(DOCDIR)/runit/run \
 	755:runit/firewall/run:$(DOCDIR)/runit/firewall/run \
 	755:runit/firewall/finish:$(DOCDIR)/runit/firewall/finish \
@@ -113,7 +114,7 @@ INSTALLED = \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
 # The one file that is its owner's once it is there.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns
+FOLDERS  = $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns/control $(SVDIR)/netns
 
 install:
 	@set -e; \

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 28] = [
+const FILES: [&str; 29] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "644 etc/init.d/netns-closed.sh",
@@ -22,6 +22,7 @@ const FILES: [&str; 28] = [
     "644 etc/init.d/netns-watch.sh",
     "644 etc/rc.conf.d/netns.conf",
     "755 etc/sv/netns/check",
+    "755 etc/sv/netns/control/t",
     "755 etc/sv/netns/finish",
     "755 etc/sv/netns/run",
     "755 usr/libexec/netns-services/dhcp-hook",

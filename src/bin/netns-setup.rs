@@ -93,6 +93,8 @@ enum VerbArgs {
     },
     #[command(hide = true)]
     KeepTrial(Tried),
+    /// Say whether down would cut a connection (exit code 100); nothing is done
+    MayGo(Names),
     /// Up, then stay: TERM ends it and leaves all as it is, HUP reloads
     Watch(Names),
 }
@@ -159,6 +161,7 @@ fn run(cli: Cli) -> u8 {
         VerbArgs::Reload(names) => (Verb::Reload, names),
         VerbArgs::Check(names) => (Verb::Check, names),
         VerbArgs::Watch(names) => (Verb::Watch, names),
+        VerbArgs::MayGo(names) => (Verb::MayGo, names),
         VerbArgs::Try(tried) => {
             let (within, names) = tried.split();
             (Verb::Try(within), names)

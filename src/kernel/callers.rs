@@ -1,19 +1,23 @@
 //! Who called us, read from `/proc`: the processes above this one, whether somebody is
 //! logged in above it, and the connections that they hold. OpenRC and runit empty the
-//! environment, so that of the processes above counts too. Nothing is decided here.
+//! environment, so that of the processes above counts too. Below runit's supervisor, which
+//! does not tell who asked, who is logged in at all can be found. Nothing is decided here.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
 
 use log::debug;
 
-use super::proc;
+use super::{proc, processes};
 
 /// The programs through which one logs in, as ps(1) shows them.
-const LOGINS: [&str; 11] = [
+const LOGINS: [&str; 12] = [
     "sshd",
     "sshd-session",
+    "sshd-auth",
     "dropbear",
     "dropbearmulti",
     "login",
@@ -46,6 +50,10 @@ pub struct Callers {
     pub logged_in: bool,
     /// Each once, none of them within this machine.
     pub connections: Vec<Connection>,
+    /// A runsv(8) that a runsvdir(8) looks after. At a shutdown none does any more.
+    pub runsv: bool,
+    /// They are whoever is logged in, and not who calls.
+    pub anybody: bool,
 }
 
 /// Look at the processes above this one, up to the first one of this pid namespace, which
@@ -63,10 +71,46 @@ pub fn callers() -> Callers {
         callers.sockets(&pid);
         callers.logged_in |= is_login(&pid);
         process = parent(&pid);
+        let above = process.map(|above| name(&above.to_string()));
+        callers.runsv |= name(&pid) == "runsv" && above.is_some_and(|name| name == "runsvdir");
     }
     callers.logged_in |= !callers.connections.is_empty();
     debug!("above this process there is {callers:?}");
     callers
+}
+
+/// All who are logged in on this machine, wherever from: who has something running below
+/// a program through which one logs in, so not who is just knocking.
+pub fn everybody() -> Callers {
+    let mut everybody = Callers {
+        anybody: true,
+        ..Callers::default()
+    };
+    let pids = processes::all().unwrap_or_default();
+    let above = |pid: i32| Some((pid, parent(&pid.to_string())?));
+    let above: HashMap<i32, i32> = pids.into_iter().filter_map(above).collect();
+    let is_login = |pid: &i32| LOGINS.contains(&name(&pid.to_string()).as_str());
+    let logins: HashSet<i32> = above.keys().copied().filter(is_login).collect();
+    let mut below: Vec<i32> = above.keys().copied().collect();
+    below.retain(|pid| !logins.contains(pid));
+    // One that started another holds the same connection
+    let mut left = logins;
+    while let Some(pid) = below.pop() {
+        if let Some(login) = above.get(&pid).and_then(|login| left.take(login)) {
+            everybody.sockets(&login.to_string());
+            below.push(login);
+        }
+    }
+    everybody.logged_in = !everybody.connections.is_empty();
+    debug!("on this machine there is {everybody:?}");
+    everybody
+}
+
+/// How long the machine has been up; none if that cannot be read.
+pub fn uptime() -> Option<Duration> {
+    let text = proc::text("/proc/uptime").ok()?;
+    let seconds = text.split('.').next()?;
+    Some(Duration::from_secs(seconds.parse().ok()?))
 }
 
 impl Callers {
@@ -109,13 +153,17 @@ impl Callers {
 
 /// A program of that name, or a shell that was started by one: `-sh` (login(1)).
 fn is_login(pid: &str) -> bool {
-    let name = proc::text(&format!("/proc/{pid}/comm")).unwrap_or_default();
     let words = proc::bytes(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    LOGINS.contains(&name.trim_end()) || words.starts_with(b"-")
+    LOGINS.contains(&name(pid).as_str()) || words.starts_with(b"-")
+}
+
+fn name(pid: &str) -> String {
+    let name = proc::text(&format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_end().into()
 }
 
 /// The fourth field of `/proc/PID/stat`; the second may hold blanks and brackets.
-fn parent(pid: &str) -> Option<u32> {
+fn parent(pid: &str) -> Option<i32> {
     let stat = proc::text(&format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(1)?.parse().ok()

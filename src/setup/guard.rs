@@ -1,19 +1,25 @@
 //! The guard: whether changes that are going to be made take away the link by which the
 //! caller is connected. Nobody is stopped where nobody is logged in above the call, as at
-//! boot.
+//! boot. What runit starts and ends it does itself, for whom is not known: there it is
+//! whoever is logged in.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::planned::planned;
-use super::{Call, asked, complain, conf, have, look_on, report, with_checked};
+use super::{Call, Verb, asked, complain, conf, have, look_on, report, with_checked};
 use crate::exit;
 use crate::kernel::Kernel;
-use crate::kernel::callers::{Callers, Connection, callers};
+use crate::kernel::callers::{Callers, Connection, callers, everybody, uptime};
 use crate::model::build::Want;
 use crate::model::{LinkAt, State, Where};
 use crate::name::NetnsName;
 use crate::place::Asked;
 use crate::plan::{Change, Rest, Step, plan};
+
+/// So long a machine may take to start: a namespace is not kept down because somebody, or
+/// a program, has logged in by then.
+const BOOT: Duration = Duration::from_secs(300);
 
 /// A link that carries the caller, and is going to be moved.
 struct Cut {
@@ -22,6 +28,8 @@ struct Cut {
     asked: Option<std::sync::Arc<Asked>>,
     /// It is taken away, and not moved in.
     goes: bool,
+    /// Not the caller's, but of somebody who is logged in.
+    anybodys: bool,
 }
 
 enum Carries {
@@ -37,7 +45,7 @@ pub fn with_settings(call: &Call, rest: Rest, act: impl FnMut(&Want) -> u8) -> u
 
 /// The exit code, if one of them is not to be done.
 fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
-    let callers = callers();
+    let callers = concerned(Happens::AtBootToo);
     if call.moves_my_connection || !callers.logged_in {
         return None;
     }
@@ -48,7 +56,7 @@ fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
             continue;
         };
         if let Some(cut) = cut(&want.name, &changes, &callers) {
-            stopped = Some(refuse(&want.name, &cut));
+            stopped = Some(refuse(call, &want.name, &cut));
         }
     }
     stopped
@@ -56,12 +64,37 @@ fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
 
 /// The exit code, if it is not to be taken down.
 pub fn stops_down(call: &Call, name: &NetnsName) -> Option<u8> {
-    let callers = callers();
+    stops_to_take(call, name, &callers())
+}
+
+/// The same, asked before anything is done at all, by what is going to call for `down`.
+pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
+    stops_to_take(call, name, &concerned(Happens::WhenAsked)).unwrap_or(exit::DONE)
+}
+
+fn stops_to_take(call: &Call, name: &NetnsName, callers: &Callers) -> Option<u8> {
     if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
         return None;
     }
     let changes = planned_down(name)?;
-    cut(name, &changes, &callers).map(|cut| refuse(name, &cut))
+    cut(name, &changes, callers).map(|cut| refuse(call, name, &cut))
+}
+
+/// Whether it is done at boot too, without anybody asking.
+#[derive(PartialEq, Eq)]
+enum Happens {
+    AtBootToo,
+    WhenAsked,
+}
+
+/// Who is above the call, or, where runit is, everybody.
+fn concerned(happens: Happens) -> Callers {
+    let callers = callers();
+    let boots = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
+    match callers.runsv && !callers.logged_in && !boots() {
+        true => everybody(),
+        false => callers,
+    }
 }
 
 /// What is said of a plan, if who asks for it would be stopped.
@@ -71,12 +104,12 @@ pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
         return;
     }
     if let Some(cut) = cut(&want.name, changes, &callers) {
-        complain(&lines(&want.name, &cut), exit::DONE);
+        complain(&lines(call, &want.name, &cut), exit::DONE);
     }
 }
 
-fn refuse(name: &NetnsName, cut: &Cut) -> u8 {
-    let mut lines = lines(name, cut);
+fn refuse(call: &Call, name: &NetnsName, cut: &Cut) -> u8 {
+    let mut lines = lines(call, name, cut);
     lines.push(format!("{name}: nothing was changed"));
     complain(&lines, exit::WRONG)
 }
@@ -124,6 +157,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
                         .ways()
                         .iter()
                         .any(|(_, to)| to.at == Where::Inside),
+                    anybodys: callers.anybody,
                 });
             }
         }
@@ -147,12 +181,13 @@ fn taken(step: &Step, links: &BTreeSet<LinkAt>) -> Option<LinkAt> {
     }
 }
 
-fn lines(name: &NetnsName, cut: &Cut) -> Vec<String> {
+fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     let Cut {
         link,
         carries,
         asked,
         goes,
+        anybodys,
     } = cut;
     let who = match asked {
         Some(asked) => format!("{}: {} moves", asked.place, asked.setting),
@@ -161,19 +196,33 @@ fn lines(name: &NetnsName, cut: &Cut) -> Vec<String> {
     let link = &link.name;
     let wrong = match carries {
         Carries::Connection(Connection { local, peer, port }) => {
-            format!("{link}, which carries your own connection from {peer} port {port} to {local}")
+            let whose = match anybodys {
+                true => "the connection of somebody who is logged in,",
+                false => "your own connection",
+            };
+            format!("{link}, which carries {whose} from {peer} port {port} to {local}")
         }
         Carries::DefaultRoute => format!(
             "{link}, which all default routes of the host go out by, and you are logged in, by \
              what connection cannot be told"
         ),
     };
+    let allow = match *anybodys || call.verb == Verb::MayGo {
+        true => {
+            let file = call.conf_dir.join(format!("netns.{name}"));
+            format!(
+                "write netns_move_my_connection=\"yes\" in {}",
+                file.display()
+            )
+        }
+        false => "add --yes-move-my-connection".into(),
+    };
     let remedy = match goes {
         false => format!(
             "type netns-setup try {name} --within 60, which undoes it unless you confirm it; or \
-             add --yes-move-my-connection"
+             {allow}"
         ),
-        true => "log in another way, or add --yes-move-my-connection".into(),
+        true => format!("log in another way, or {allow}"),
     };
     vec![report::printable(&format!("{who} {wrong}")), remedy]
 }

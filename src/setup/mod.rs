@@ -93,6 +93,8 @@ pub enum Verb {
     },
     /// Reload, and undo it unless it is confirmed in this time.
     Try(Duration),
+    /// Say whether `down` would cut a connection.
+    MayGo,
     /// What `try` does, in the process that stays for it.
     KeepTrial(Duration),
     /// What is tried stays.
@@ -138,6 +140,7 @@ pub fn run(call: &Call) -> u8 {
         Verb::KeepTrial(within) => trial::keep(call, *within),
         Verb::Confirm => each(call, trial::confirm),
         Verb::Watch => watch::watch(call),
+        Verb::MayGo => each(call, |name| guard::may_go(call, name)),
     }
 }
 

@@ -8,32 +8,22 @@ card
 mgmt
 run 0 rc-service localmount start
 far $judge addr add 203.0.113.1/24 dev far
-mkdir -p ~root/.ssh
-dropbearkey -t ed25519 -f /tmp/key >/tmp/said 2>&1 || fail "no key: $(cat /tmp/said)"
-grep ^ssh- /tmp/said >~root/.ssh/authorized_keys
-chmod 700 ~root ~root/.ssh
+may_log_in
 dropbear -F -E -R -p 22 >/tmp/dropbear 2>&1 &
 eventually "sshd answers the other machine" greets far nc -w 2 203.0.113.7 22
 
-# session COMMAND - from the other machine
-session()
-{
-	far timeout 20 dbclient -y -y -T -i /tmp/key root@203.0.113.7 \
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; $1"
-}
-
-run 0 session true
+run 0 session 203.0.113.7 true
 # Debian's su takes a PAM that is not in this root
 su=sh
 [ ! -e /etc/alpine-release ] || su='su root'
 for command in 'netns-setup up mgmt' 'rc-service netns.mgmt start' \
 	"$su -c 'env -i PATH=\$PATH rc-service netns.mgmt start'" \
 	'env -i PATH=$PATH netns-setup watch mgmt'; do
-	refused session "$command"
+	refused session 203.0.113.7 "$command"
 	says "netns_links moves eth1, which carries your own connection from 203.0.113.1 port "
 	says "netns-setup: type netns-setup try mgmt --within 60"
 done
-run 100 session 'netns-setup up mgmt'
+run 100 session 203.0.113.7 'netns-setup up mgmt'
 if [ -e /run/netns/mgmt ] || [ -e /run/netns-services/mgmt ]; then
 	fail "something was made"
 fi
@@ -44,7 +34,7 @@ run 0 rc-service netns.mgmt stop
 
 echo 'netns_move_my_connection="yes"' >>/etc/conf.d/netns.mgmt
 later
-session 'rc-service netns.mgmt start' >/dev/null 2>&1 </dev/null &
+session 203.0.113.7 'rc-service netns.mgmt start' >/dev/null 2>&1 </dev/null &
 is_up()
 {
 	$judge -n mgmt -o addr show dev eth1 2>/dev/null | grep -q 192.0.2.10/24

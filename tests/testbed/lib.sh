@@ -141,6 +141,22 @@ greets()
 	"$@" </dev/null 2>/dev/null | grep -q '^SSH-2.0-'
 }
 
+# may_log_in - root, with a key of the other machine's
+may_log_in()
+{
+	mkdir -p ~root/.ssh
+	dropbearkey -t ed25519 -f /tmp/key >/tmp/said 2>&1 || fail "no key: $(cat /tmp/said)"
+	grep ^ssh- /tmp/said >~root/.ssh/authorized_keys
+	chmod 700 ~root ~root/.ssh
+}
+
+# session ADDRESS COMMAND - from the other machine, by the sshd there
+session()
+{
+	far timeout 30 dbclient -y -y -T -i /tmp/key "root@$1" \
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; $2"
+}
+
 # listeners - what listens on port 22, here or (netns exec NAME) there
 listeners()
 {

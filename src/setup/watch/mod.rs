@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Call, checked, complain, guard, up};
+use super::{Call, complain, guard, up};
 use crate::exit;
 use crate::kernel::entries::Entries;
 use crate::plan::Rest;
@@ -80,11 +80,12 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
             Woken::End => return exit::DONE,
             Woken::ReadAgain => {
                 // Wrong settings are said, and what was stays
-                for want in checked(call).unwrap_or_default() {
+                guard::with_settings(call, Rest::Goes, |want| {
                     if let Some(kept) = all.iter_mut().find(|kept| kept.is(&want.name)) {
-                        kept.reload(call, want);
+                        kept.reload(call, want.clone());
                     }
-                }
+                    exit::DONE
+                });
             }
             Woken::Look => {
                 // What is gone is let go first: a socket keeps a namespace alive

@@ -1,0 +1,34 @@
+#!/bin/sh
+# What is linked into runit's folder starts by itself. The card by which somebody is logged
+# in is not taken by it, but while the machine boots.
+# shellcheck source=tests/runit/lib.sh
+. /t/lib.sh
+card
+settings
+far $judge addr add 203.0.113.1/24 dev far
+service netns-mgmt netns
+may_log_in
+dropbear -F -E -R -p 22 >/tmp/dropbear 2>&1 &
+eventually "sshd answers the other machine" greets far nc -w 2 203.0.113.7 22
+runit
+session 203.0.113.7 'sv up netns-mgmt; touch /run/here; sleep 100' >/tmp/said 2>&1 </dev/null &
+eventually "somebody is logged in" test -e /run/here
+if [ "$(cut -d . -f 1 /proc/uptime)" -lt 300 ]; then
+	eventually "boot goes on" test -e /run/netns-services/mgmt/ready
+	exit
+fi
+
+told()
+{
+	grep -q 'netns_links moves eth1, which carries the connection of somebody who is logged in, from 203.0.113.1 port .* to 203.0.113.7$' /tmp/log &&
+		grep -q 'type netns-setup try mgmt --within 60, .* or write netns_move_my_connection="yes" in /etc/conf.d/netns.mgmt$' /tmp/log
+}
+eventually "it is told" told
+eventually "it is not tried again" is_in down netns-mgmt
+if [ -e /run/netns/mgmt ]; then
+	fail "something was made"
+fi
+echo 'netns_move_my_connection="yes"' >>/etc/conf.d/netns.mgmt
+run 0 sv up netns-mgmt
+eventually "it may be moved" test -e /run/netns-services/mgmt/ready
+
