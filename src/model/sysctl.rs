@@ -111,6 +111,16 @@ impl SysctlKey {
         &self.0
     }
 
+    /// The folder below `/proc/sys/` that it is in, with all of its family or kind, and the
+    /// way from there.
+    pub fn family(&self) -> (&str, &str) {
+        let mut ends = self.0.match_indices('/').map(|(at, _)| at);
+        // `net/KEY` has none
+        let first = ends.next().unwrap_or_default();
+        let at = ends.next().unwrap_or(first);
+        (&self.0[..at], &self.0[(at + 1).min(self.0.len())..])
+    }
+
     /// The link it is of; `all` and `default` are none.
     pub fn link(&self) -> Option<&str> {
         let link = self.of_link()?.1;
@@ -290,6 +300,11 @@ mod tests {
         assert!(key("net.ipv4.ip_forward").sets(&key("net.ipv4.conf.eth1.forwarding")));
         assert!(key("net.ipv4.ip_forward").sets(&key("net.ipv4.conf.all.accept_redirects")));
         assert!(!key("net.ipv4.ip_forward").sets(&key("net.ipv6.conf.eth1.forwarding")));
+        assert_eq!(key("net.somaxconn").family(), ("net", "somaxconn"));
+        assert_eq!(
+            key("net.ipv6.conf.all.mtu").family(),
+            ("net/ipv6", "conf/all/mtu")
+        );
         assert_eq!(key("net/ipv6/conf/e.1/mtu").link(), Some("e.1"));
         assert_eq!(key("net.ipv6.conf.all.mtu").link(), None);
     }
