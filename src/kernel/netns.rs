@@ -210,10 +210,12 @@ fn lock() -> io::Result<Flock<File>> {
         .create(folder)?;
     let lock = Flock::lock(File::open(folder)?, FlockArg::LockExclusive);
     let lock = lock.map_err(|(_, errno)| errno)?;
+    // Of the folder alone: what is in it are files, on which nothing is mounted, and to go
+    // through them takes the longer the more there are.
     // EINVAL: not a mount point yet. Where / is private, as OpenRC and runit leave it,
     // that is the first time
-    let shared = MsFlags::MS_SHARED | MsFlags::MS_REC;
-    if mount(NO_PATH, folder, NO_PATH, shared, NO_PATH) == Err(Errno::EINVAL) {
+    let share = |more| mount(NO_PATH, folder, NO_PATH, MsFlags::MS_SHARED | more, NO_PATH);
+    if share(MsFlags::empty()) == Err(Errno::EINVAL) {
         mount(
             Some(folder),
             folder,
@@ -228,7 +230,7 @@ fn lock() -> io::Result<Flock<File>> {
             MsFlags::MS_PRIVATE | MsFlags::MS_REC,
             NO_PATH,
         )?;
-        mount(NO_PATH, folder, NO_PATH, shared, NO_PATH)?;
+        share(MsFlags::MS_REC)?;
     }
     Ok(lock)
 }
