@@ -1,7 +1,7 @@
 //! Namespaces that are tied to each other by a link from one into the other: who is, the
 //! lock under which such links come and go, and what one of them owes to the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -160,17 +160,22 @@ pub fn part(name: &NetnsName, journal: &mut Journal) -> io::Result<()> {
 }
 
 /// In an order in which each comes after those that it needs and that do not need it.
-pub fn in_order(mut wants: Vec<Want>) -> Vec<Want> {
+pub fn in_order(wants: Vec<Want>) -> Vec<Want> {
     let names = |want: &Want| want.state.neighbours();
+    // Nearly always the first is taken, and the others stay where they are
+    let mut wants = VecDeque::from(wants);
     let mut ordered = Vec::new();
     while !wants.is_empty() {
         let waits = |want: &Want| {
             let needed = names(want);
+            if needed.is_empty() {
+                return false;
+            }
             let mut others = wants.iter().filter(|other| needed.contains(&other.name));
             others.any(|other| other.name != want.name && !names(other).contains(&want.name))
         };
         let next = wants.iter().position(|want| !waits(want)).unwrap_or(0);
-        ordered.push(wants.remove(next));
+        ordered.extend(wants.remove(next));
     }
     ordered
 }
