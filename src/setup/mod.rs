@@ -20,6 +20,7 @@ mod planned;
 mod ready;
 mod report;
 mod rules;
+mod settled;
 mod status;
 mod store;
 mod ties;

@@ -16,7 +16,7 @@ use crate::kernel::netns::Identity;
 use crate::kernel::processes::{self, Process, netns_of};
 use crate::kernel::services::Services;
 use crate::name::NetnsName;
-use crate::setup::Call;
+use crate::setup::{Call, settled};
 
 /// The sockets of name services, below `/run`, and the word of nsswitch.conf(5) by which
 /// they are asked; nscd is asked before that file is looked at.
@@ -74,13 +74,7 @@ fn marked(
 fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, String, Process)> {
     let host = netns_of(getpid().as_raw());
     let mut found = Vec::new();
-    for file in fs::read_dir(&call.conf_dir).into_iter().flatten().flatten() {
-        let service = file.file_name().to_string_lossy().into_owned();
-        let text = fs::read_to_string(file.path()).unwrap_or_default();
-        let Some(line) = said(&text, name) else {
-            continue;
-        };
-        let place = format!("{}:{line}", file.path().display());
+    for (service, place) in settled::inside(&call.conf_dir, name) {
         for pid in services.daemons_of(&service) {
             if host.is_some() && netns_of(pid) == host {
                 let process = Process::of(pid, services);
@@ -88,26 +82,7 @@ fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, S
             }
         }
     }
-    found.sort_by(|one, other| one.0.cmp(&other.0));
     found
-}
-
-/// The line that says `netns=NAME`, the last one to say anything of it. These are other
-/// programs' settings, and may be any shell.
-fn said(text: &str, name: &NetnsName) -> Option<usize> {
-    let value = |line: &str| {
-        let line = line.trim_start();
-        let line = line.strip_prefix("export ").unwrap_or(line);
-        let value = line.strip_prefix("netns=")?;
-        let end = |c: char| c.is_whitespace() || c == ';' || c == '#';
-        let value = value.split(end).next().unwrap_or_default();
-        Some(value.trim_matches(['"', '\'']).to_string())
-    };
-    let lines = text.lines().enumerate();
-    let said = lines.filter_map(|(number, line)| Some((number + 1, value(line)?)));
-    said.last()
-        .filter(|(_, value)| value == name.as_str())
-        .map(|(number, _)| number)
 }
 
 /// What processes inside can ask, of each mount namespace once.
@@ -139,19 +114,4 @@ fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
         }
     }
     found
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn the_last_line_that_says_netns_counts() {
-        let of = |text| said(text, &"mgmt".parse().unwrap());
-        assert_eq!(of("a=1\nnetns=\"mgmt\" # inside\n"), Some(2));
-        assert_eq!(of("export netns='mgmt'; b=2\n"), Some(1));
-        assert_eq!(of("netns=mgmt\nnetns=\n"), None);
-        assert_eq!(of("#netns=mgmt\nmy_netns=mgmt\nnetns=mgmt2\n"), None);
-    }
 }
