@@ -388,3 +388,17 @@ fn settings_that_contradict_each_other_are_told_with_both_places() {
     sandbox.write("/etc/conf.d/netns.b", "netns_links=left\ntype_left=vethh\n");
     setup(&sandbox, "check a").ok();
 }
+
+#[test]
+fn what_another_asks_for_is_not_waited_for_and_that_is_said() {
+    let asks = "netns_ready=\"route 203.0.113.0/24\"\nnetns_timeout=1\n";
+    let sandbox = with(&[("a", A), ("b", &format!("{B}{asks}")), ("c", C)]);
+    setup(&sandbox, "up a").ok();
+    setup(&sandbox, "up b").code(111);
+    setup(&sandbox, "down a").ok();
+    let run = setup(&sandbox, "up a").ok();
+    let said = "netns-setup: a: is up; b, which has links to it, is up too, but not ready yet\n\
+                netns-setup: its netns_ready is waited for by its own watch, or by netns-setup up b\n";
+    assert!(run.stderr.contains(said), "{run}");
+    assert!(!is_ready(&sandbox, "b"));
+}

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::locked::locked;
 use super::ties::tied;
 use super::wanted::{context, settings, tell};
-use super::{Call, complain, hooks, store};
+use super::{Call, complain, hooks, ready, store};
 use crate::exit;
+use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Rest;
 
@@ -26,6 +27,7 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
                 Ok(want) => {
                     match hooks::around_up(&want, false, || locked(call, &want, Rest::Stays)) {
                         (exit::DONE, changed) => {
+                            say_what_is_not_waited_for(&name, &want);
                             waiting.push((other.clone(), changed));
                             exit::DONE
                         }
@@ -43,4 +45,17 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
             }
         }
     }
+}
+
+/// Who brings up one namespace does not wait for what another one asks for.
+fn say_what_is_not_waited_for(name: &NetnsName, other: &Want) {
+    if !ready::is_awaited(other) {
+        return;
+    }
+    let other = &other.name;
+    let lines = [
+        format!("{name}: is up; {other}, which has links to it, is up too, but not ready yet"),
+        format!("its netns_ready is waited for by its own watch, or by netns-setup up {other}"),
+    ];
+    complain(&lines, exit::DONE);
 }
