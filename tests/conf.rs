@@ -194,8 +194,13 @@ fn dump(want: &Want) -> String {
         writeln!(out, "ready when: {condition} (line {line})").unwrap();
     }
     if !want.ready.conditions.is_empty() {
-        let Ready { timeout, wait, .. } = want.ready;
-        writeln!(out, "timeout {timeout:?}, wait {wait}").unwrap();
+        let Ready { timeout, hold, .. } = want.ready;
+        writeln!(
+            out,
+            "timeout {timeout:?}, hold {hold:?}, restarts services: {}",
+            want.restarts_services
+        )
+        .unwrap();
     }
     if let Some(nat) = &want.nat {
         dump_nat(&mut out, nat);

@@ -5,11 +5,9 @@
 
 mod tree;
 
-use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use netns_services::conf::vars::{ALL, Var};
 use tree::{examples, none, text};
 
 const SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");
@@ -92,23 +90,6 @@ fn every_example_is_right() {
         assert!(made.iter().any(|text| recipes.contains(text)), "{name}");
     }
     assert_eq!(readme[0], ("mgmt".to_string(), example));
-}
-
-#[test]
-fn the_limits_name_what_is_not_built_and_no_more() {
-    let readme = text("README.md");
-    let limits = readme.split_once("\n## Limits\n").unwrap().1;
-    let said = limits
-        .split_once("\n- Not built yet")
-        .map_or("", |(_, l)| l);
-    let said = said.split("\n- ").next().unwrap();
-    let said: BTreeSet<String> = said.split('`').skip(1).step_by(2).map(Into::into).collect();
-    let settings = ALL.iter().filter(|var| !var.built).map(Var::pattern);
-    assert_eq!(
-        said,
-        settings.collect::<BTreeSet<String>>(),
-        "README.md, Limits: Not built yet"
-    );
 }
 
 #[test]

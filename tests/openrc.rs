@@ -11,6 +11,7 @@ testbed::scenarios! { "openrc":
     a_daemon_runs_inside_and_nowhere_else
     a_dhcp_client_keeps_an_address_inside
     a_firewall_is_never_stopped_on_the_host
+    a_missing_card_holds_services_until_it_comes
     a_namespace_made_by_others_is_joined
     a_restart_with_wrong_settings_stops_nothing
     a_runlevels_settings_do_not_drop_the_namespace
@@ -22,6 +23,7 @@ testbed::scenarios! { "openrc":
     a_whole_machine_boots_and_shuts_down
     every_kind_of_daemon_is_found_again
     nothing_starts_where_the_settings_are_wrong
+    services_of_a_namespace_made_anew_are_restarted
     stop_and_status_work_when_the_namespace_is_gone
     the_iptables_of_a_namespace_have_a_service
     the_order_of_the_boot_follows_the_links

@@ -15,6 +15,8 @@ mod files;
 mod links;
 #[path = "watch/others.rs"]
 mod others;
+#[path = "watch/waiting.rs"]
+mod waiting;
 
 use std::time::Duration;
 
@@ -34,16 +36,21 @@ struct Watch<'a> {
 /// Start it, and wait until all is up and it listens.
 #[track_caller]
 fn watch(sandbox: &Sandbox) -> Watch<'_> {
-    let script = format!("exec {NETNS_SETUP} watch mgmt >/run/out 2>/run/err");
-    let watch = Watch {
-        process: sandbox.spawn(&["sh", "-c", &script]),
-        sandbox,
-    };
+    let watch = begin(sandbox);
     watch.soon("it is up", || {
         sandbox.read("/run/netns-services/mgmt/ready").is_some()
     });
     watch.is_quiet();
     watch
+}
+
+/// Start it.
+fn begin(sandbox: &Sandbox) -> Watch<'_> {
+    let script = format!("exec {NETNS_SETUP} watch mgmt >/run/out 2>/run/err");
+    Watch {
+        process: sandbox.spawn(&["sh", "-c", &script]),
+        sandbox,
+    }
 }
 
 impl Watch<'_> {

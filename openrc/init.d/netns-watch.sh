@@ -1,24 +1,92 @@
-# shellcheck shell=sh disable=SC2154  # OpenRC's own words
-# Sourced by netns: the watch that its service runs, if netns_watch asks for one.
+# shellcheck shell=sh disable=SC2154,SC3043  # OpenRC's own words
+# Sourced by netns: the watch that its service runs, if a setting asks for one, and the
+# waiting for what is missing: meanwhile the service is inactive, and what needs it held.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
+watcher=$RC_SVCNAME.watch
 watched=/run/$RC_SVCNAME.pid
+held=/run/$RC_SVCNAME.held
 
-# netns_watch: what it says goes to syslog. Not every supervise-daemon has loggers.
+waits()
+{
+	case $netns_wait in
+	yes | stop) ;;
+	*) false ;;
+	esac
+}
+
+# What it says goes to syslog. Not every supervise-daemon has loggers. As a service of its
+# own, for what is started by supervise-daemon it marks as started.
 keep()
 {
-	yesno "${netns_watch:-no}" || return 0
+	waits || yesno "${netns_watch:-no}" || yesno "${netns_restart_services:-no}" || return 0
 	# shellcheck disable=SC2016  # the inner shell's
-	supervise-daemon "$RC_SVCNAME" --start --pidfile "$watched" /bin/sh -- -c '
+	RC_SVCNAME=$watcher supervise-daemon "$watcher" --start --pidfile "$watched" /bin/sh -- -c '
 		rm -f "$2" && mkfifo -m 600 "$2" || exit
 		logger -t "$1" <"$2" &
 		exec netns-setup watch "${1#netns.}" >"$2" 2>&1' \
-		sh "$RC_SVCNAME" "/run/$RC_SVCNAME.log"
+		sh "netns.$namespace" "/run/netns.$namespace.log"
 }
 
 let_go()
 {
 	[ -e "$watched" ] || return 0
-	supervise-daemon "$RC_SVCNAME" --stop --pidfile "$watched"
+	RC_SVCNAME=$watcher supervise-daemon "$watcher" --stop --pidfile "$watched"
 	rm -f "/run/$RC_SVCNAME.log"
+}
+
+# What becomes of an up that ended with $1.
+keep_or_wait()
+{
+	hold_again
+	case $1 in
+	0) keep ;;
+	111)
+		waits || return 111
+		# In this order: the watch calls start when the namespace is up
+		mark_service_inactive
+		keep || { mark_service_stopped; return 1; }
+		;;
+	*) return "$1" ;;
+	esac
+}
+
+# The watch says so; if it is not so any more, it will again.
+has_come()
+{
+	[ -e "/run/netns-services/$namespace/ready" ] || mark_service_inactive
+}
+
+# It must not come up while it is taken down.
+let_go_of_waiting()
+{
+	service_wasinactive || return 0
+	let_go
+	# OpenRC forgets at a restart who waits for what is inactive
+	[ "$RC_CMD" != restart ] || ls "$RC_SVCDIR/scheduled/$RC_SVCNAME" >"$held" 2>/dev/null
+}
+
+hold_again()
+{
+	local service
+	[ -e "$held" ] || return 0
+	mkdir -p "$RC_SVCDIR/scheduled/$RC_SVCNAME"
+	while read -r service; do
+		ln -sf "${RC_SERVICE%/*}/$service" "$RC_SVCDIR/scheduled/$RC_SVCNAME/"
+	done <"$held"
+	rm -f "$held"
+}
+
+# It could not be taken down, by $1: it is inactive again, and waits.
+wait_on()
+{
+	! service_wasinactive || keep
+	return "$1"
+}
+
+# The status is $1: 16 is inactive.
+say_what_is_missing()
+{
+	[ "$1" != 16 ] || netns-setup status "$namespace"
+	return "$1"
 }

@@ -137,11 +137,9 @@ impl Settings {
                 self.problems.push(self.ambiguous(&setting, &of_links));
             }
             (Some(var), None, _) => {
-                self.refuse_unbuilt(var, &setting);
                 self.namespace.push((var, setting));
             }
             (None, Some((link, var)), None) => {
-                self.refuse_unbuilt(var, &setting);
                 self.links[link].settings.push((var, setting));
             }
             (None, None, _) if matches!(name, "netns" | "netns_mode") => {
@@ -183,15 +181,6 @@ impl Settings {
             }
         }
         found
-    }
-
-    fn refuse_unbuilt(&mut self, var: &Var, setting: &Setting) {
-        if !var.built && !setting.is_empty() {
-            self.problems.push(setting.whole().problem(
-                "is not built yet",
-                "take the line away: this version would not do what it says",
-            ));
-        }
     }
 
     fn ambiguous(

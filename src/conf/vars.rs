@@ -15,8 +15,6 @@ pub struct Var {
     pub default: &'static str,
     /// What it says, in one line.
     pub doc: &'static str,
-    /// Whether this version makes it so. What it does not is refused, never ignored.
-    pub built: bool,
 }
 
 /// What a setting belongs to.
@@ -86,7 +84,6 @@ const fn var(of: Of, name: &'static str, default: &'static str, doc: &'static st
         types: &[],
         default,
         doc,
-        built: true,
     }
 }
 
@@ -94,12 +91,6 @@ impl Var {
     /// Of links of these types alone.
     const fn on(mut self, types: &'static [&'static str]) -> Self {
         self.types = types;
-        self
-    }
-
-    /// Known, and refused until it is built.
-    const fn later(mut self) -> Self {
-        self.built = false;
         self
     }
 }
@@ -123,8 +114,8 @@ pub const ALL: &[Var] = &[
     netns("netns_ready", "", "what must hold before the namespace counts as ready, such as carrier eth1, ping 192.0.2.1"),
     netns("netns_timeout", "30", "how long that is waited for, in seconds"),
     netns("netns_watch", "no", "keep it so, by OpenRC's service: yes or no"),
-    netns("netns_wait", "no", "hold services until what is missing appears: yes or no").later(),
-    netns("netns_restart_services", "", "restart services when the namespace had to be made anew").later(),
+    netns("netns_wait", "no", "hold services until what is missing appears: yes, stop (also when it goes) or no"),
+    netns("netns_restart_services", "no", "restart services when the namespace had to be made anew: yes or no"),
     netns("netns_move_my_connection", "no", "allow moving the link that carries your own connection"),
     netns("netns_pre_up", "", "a command run on the host before anything is done"),
     netns("netns_post_up", "", "a command run on the host when the namespace is ready"),

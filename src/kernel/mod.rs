@@ -17,6 +17,7 @@ pub mod events;
 pub mod files;
 mod flows;
 pub mod holders;
+pub mod inits;
 mod links;
 mod look;
 mod make;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where OpenRC notes what start-stop-daemon and supervise-daemon have started: a folder
 /// for each service, and in it files of `KEY=VALUE`.
@@ -61,6 +61,13 @@ impl Services {
         }
         None
     }
+}
+
+/// The folder of the service that runit runs as this very process.
+pub fn run_by(pid: i32) -> Option<PathBuf> {
+    let parent = parent(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    of_runsv(&fs::read(format!("/proc/{parent}/cmdline")).ok()?)?;
+    fs::read_link(format!("/proc/{parent}/cwd")).ok()
 }
 
 /// The process id in the pid file that a note of OpenRC's names.

@@ -47,14 +47,26 @@ impl Hook {
 /// Bring a namespace up by `up`, with what is hung on that, if it is not ready already.
 /// `up` returns the exit code and something more.
 pub fn around_up<T>(want: &Want, nothing: T, up: impl FnOnce() -> (u8, T)) -> (u8, T) {
+    around_each_up(want, &mut false, nothing, up)
+}
+
+/// As [`around_up`], where it may take several: what comes before has been done
+/// (`prepared`), and is not done again until it has come up.
+pub fn around_each_up<T>(
+    want: &Want,
+    prepared: &mut bool,
+    nothing: T,
+    up: impl FnOnce() -> (u8, T),
+) -> (u8, T) {
     let Want { name, hooks, .. } = want;
     if store::is_ready(name) {
         return up();
     }
-    if !passes(name, &hooks.pre_up, "nothing was done") {
+    if !*prepared && !passes(name, &hooks.pre_up, "nothing was done") {
         return (exit::REFUSED, nothing);
     }
     let (code, more) = up();
+    *prepared = code != exit::DONE;
     // What `netns_ready` asks for may be waited for yet
     if code == exit::DONE && store::is_ready(name) && !post_up(want) {
         return (exit::REFUSED, more);

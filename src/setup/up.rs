@@ -12,9 +12,11 @@ pub fn up(call: &Call, want: &Want) -> u8 {
     hooks::around_up(want, (), || (whole(call, want, Rest::Stays), ())).0
 }
 
-/// As `up`, but what `netns_ready` asks for is not waited for.
-pub fn begin_up(call: &Call, want: &Want) -> u8 {
-    hooks::around_up(want, (), || (bring_up(call, want, Rest::Stays), ())).0
+/// As `up`, but what `netns_ready` asks for is not waited for; and where it is tried
+/// again, what comes before has been done (`prepared`).
+pub fn begin_up(call: &Call, want: &Want, prepared: &mut bool) -> u8 {
+    let up = || (bring_up(call, want, Rest::Stays), ());
+    hooks::around_each_up(want, prepared, (), up).0
 }
 
 /// Make it so, and take away what is no longer asked for.

@@ -89,9 +89,18 @@ netns_named()
 	printf 'net:[%s]' "$(stat -L -c %i "/run/netns/$1")"
 }
 
-# card - a "network card" eth1, up, with an address of the host's. Its other end is on
-# another machine: far COMMAND... runs there.
+# card - a "network card" eth1, up, with an address of the host's.
 card()
+{
+	plug_in
+	$judge link set eth1 up
+	$judge addr add 203.0.113.7/24 dev eth1
+	eventually "the card is ready" is_settled
+}
+
+# plug_in - a "network card" eth1, as the kernel brings it. Its other end is on another
+# machine: far COMMAND... runs there.
+plug_in()
 {
 	unshare -n sleep 600 &
 	far=$!
@@ -101,9 +110,18 @@ card()
 	far $judge link set far up
 	far $judge addr add 192.0.2.1/24 dev far
 	far $judge addr add 2001:db8:10::1/64 dev far nodad
-	$judge link set eth1 up
-	$judge addr add 203.0.113.7/24 dev eth1
-	eventually "the card is ready" is_settled
+}
+
+# plug_out - out of the host or out of mgmt, and the other machine with it
+plug_out()
+{
+	kill "$far"
+	eventually "the card is gone" is_unplugged
+}
+
+is_unplugged()
+{
+	! $judge -n mgmt link show eth1 >/dev/null 2>&1 && ! $judge link show eth1 >/dev/null 2>&1
 }
 
 is_settled()

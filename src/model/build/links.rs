@@ -105,7 +105,7 @@ impl Maker<'_> {
 
     /// What is set for the link although its type does not take it.
     fn not_taken(&mut self, listed: &Listed, kind: &Kind) {
-        for (var, setting) in listed.settings().filter(|(var, _)| var.built) {
+        for (var, setting) in listed.settings() {
             let lo = matches!(kind, Kind::Loopback);
             let taken = match lo {
                 true => matches!(var.name, "config" | "routes"),

@@ -32,7 +32,7 @@ use crate::place::{At, Place, Problem};
 
 pub use attach::Attach;
 pub use hooks::Hooks;
-pub use ready::Ready;
+pub use ready::{Hold, Ready};
 pub use resolv::RESOLV_CONF_MARK;
 pub use rules::RuleFile;
 pub use ties::contradictions;
@@ -68,6 +68,8 @@ pub struct Want {
     pub nat: Option<Nat>,
     /// What is waited for before it counts as ready.
     pub ready: Ready,
+    /// The services inside are restarted where the namespace had to be made anew.
+    pub restarts_services: bool,
     /// wg(8)'s files; the links of the state are told what is in them when they have been
     /// read.
     pub wireguard_files: Vec<WireguardFile>,
@@ -91,6 +93,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
     let ready = ready::ready(settings, &mut problems);
+    let restarts_services = ready::yes(settings, "netns_restart_services", &mut problems);
     let wireguard_files = wireguard::files(settings, &links, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
@@ -121,6 +124,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         hooks: hooks::hooks(settings),
         nat,
         ready,
+        restarts_services,
         wireguard_files,
         moves_my_connection,
     })

@@ -20,8 +20,20 @@ pub struct Ready {
     pub conditions: Vec<At<Condition>>,
     /// How long `up` waits for that.
     pub timeout: Duration,
-    /// `watch` waits for what is missing, and does not end.
-    pub wait: bool,
+    /// What becomes of the services inside meanwhile.
+    pub hold: Hold,
+}
+
+/// What becomes of the services of a namespace that is not whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hold {
+    /// What cannot be brought up is refused, and `watch` ends.
+    #[default]
+    No,
+    /// They are held until it is whole for the first time, for which `watch` waits.
+    Start,
+    /// And stopped when it has not been whole for as long as is waited.
+    Stop,
 }
 
 pub(super) fn ready(settings: &Settings, problems: &mut Vec<Problem>) -> Ready {
@@ -30,7 +42,7 @@ pub(super) fn ready(settings: &Settings, problems: &mut Vec<Problem>) -> Ready {
     Ready {
         conditions: conditions(settings, problems),
         timeout: timeout(settings, problems).unwrap_or(TIMEOUT),
-        wait: yes(settings, "netns_wait", problems),
+        hold: hold(settings, problems),
     }
 }
 
@@ -84,8 +96,23 @@ fn timeout(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Duration>
     }
 }
 
+fn hold(settings: &Settings, problems: &mut Vec<Problem>) -> Hold {
+    let Some(word) = settings.get("netns_wait").map(Setting::whole) else {
+        return Hold::No;
+    };
+    match word.text {
+        "no" => Hold::No,
+        "yes" => Hold::Start,
+        "stop" => Hold::Stop,
+        _ => {
+            problems.push(word.problem("is not known", "expected yes, stop or no"));
+            Hold::No
+        }
+    }
+}
+
 /// Words that OpenRC's `yesno` understands in the same way.
-fn yes(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> bool {
+pub(super) fn yes(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> bool {
     let Some(word) = settings.get(name).map(Setting::whole) else {
         return false;
     };

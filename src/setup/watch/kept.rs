@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use super::names;
 use super::pace::Pace;
 use super::places::{self, Meaning};
+use super::services::{Services, Told};
 use super::waits::Waits;
 use crate::exit;
 use crate::kernel;
@@ -39,12 +40,20 @@ pub struct Kept {
     pub(super) etc: Pace,
     /// When to ask again where the names of WireGuard's peers lead, if there are any.
     pub(super) names: Option<Instant>,
+    /// It could not be brought up yet,
+    pub(super) coming: bool,
+    /// and what comes before that has been done.
+    pub(super) prepared: bool,
     /// netns-setup has taken it down: it stays down until somebody brings it up.
     pub(super) down: bool,
     /// We have said that it is not ready.
     pub(super) unready: bool,
     /// What `netns_ready` asks for is waited for.
     pub(super) waits: Option<Waits>,
+    /// Something of it is missing.
+    pub(super) lacking: bool,
+    /// What its services are told.
+    pub(super) services: Services,
     /// What was complained of: it is said once.
     pub(super) said: Vec<String>,
     /// What is complained of if it still is so in a moment.
@@ -54,10 +63,14 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// A namespace that has just been brought up: it is looked at once more when it is
-    /// listened to, for something may have happened in between.
-    pub fn new(want: Want) -> Self {
+    /// A namespace that has just been brought up, or is `coming`: it is looked at once more
+    /// when it is listened to, for something may have happened in between.
+    pub(super) fn new(want: Want, coming: bool) -> Self {
         let mut kept = Kept {
+            coming,
+            prepared: coming,
+            lacking: false,
+            services: Services::new(),
             asked: BTreeSet::new(),
             journal: Journal::default(),
             met: None,
@@ -66,14 +79,17 @@ impl Kept {
             etc: Pace::new(),
             names: None,
             down: false,
-            unready: ready::is_awaited(&want),
-            waits: ready::is_awaited(&want).then(|| Waits::begin(&want)),
+            unready: false,
+            waits: None,
             said: Vec::new(),
             doubt: Vec::new(),
             said_of_etc: Vec::new(),
             want,
         };
-        kept.know();
+        match coming {
+            true => kept.know(),
+            false => kept.is_up(),
+        }
         kept
     }
 
@@ -126,7 +142,12 @@ impl Kept {
     /// The next moment to do something, if there is one. Whatever else is to be done at a
     /// time of its own has its place here.
     pub fn moment(&self) -> Option<Instant> {
-        let moments = [self.look.moment(), self.etc.moment(), self.names];
+        let moments = [
+            self.look.moment(),
+            self.etc.moment(),
+            self.names,
+            self.services.moment(),
+        ];
         moments.into_iter().flatten().min()
     }
 
@@ -149,6 +170,9 @@ impl Kept {
         let waits = self.waits.as_mut();
         if waits.is_some_and(|waits| waits.poll_end(context).is_ready()) {
             self.look.happened(Instant::now());
+            happened = Poll::Ready(());
+        }
+        if self.services.poll_end(context).is_ready() {
             happened = Poll::Ready(());
         }
         for (_, ear) in &mut self.ears {
@@ -174,24 +198,49 @@ impl Kept {
             self.etc.came(Instant::now(), came);
         }
         if is_time(&self.look) {
-            self.look_and_mend(call);
+            match self.coming {
+                true => self.come_up(call),
+                false => self.look_and_mend(call),
+            }
         }
         if self.names.is_some_and(|moment| moment <= now) {
             self.look_names_up();
             self.names = Some(Instant::now() + names::AGAIN);
         }
+        self.tell_services(call);
         let _ = held.thread_unblock();
+    }
+
+    /// The init system is told what it does not know of the namespace.
+    fn tell_services(&mut self, call: &Call) {
+        let whole = !self.coming && !self.lacking;
+        let Some(told) = self.services.due(&self.want, whole, self.down) else {
+            return;
+        };
+        if told != Told::Stop || self.close() {
+            self.services.tell(call, &self.want, told);
+        }
     }
 
     /// HUP: the settings as they are now. If they are refused, those before stay in force.
     pub fn reload(&mut self, call: &Call, want: Want) {
-        if up::begin_reload(call, &want) == exit::DONE {
+        if self.coming {
             self.want = want;
-            self.down = false;
-            self.unready = ready::is_awaited(&self.want);
-            self.waits = self.unready.then(|| Waits::begin(&self.want));
+            self.look.happened(Instant::now());
+        } else if up::begin_reload(call, &want) == exit::DONE {
+            self.want = want;
+            self.is_up();
         }
         self.said.clear();
+        self.know();
+    }
+
+    /// It is up, but perhaps for what `netns_ready` asks for.
+    pub(super) fn is_up(&mut self) {
+        self.coming = false;
+        self.down = false;
+        self.unready = ready::is_awaited(&self.want);
+        self.waits = self.unready.then(|| Waits::begin(&self.want));
         self.know();
     }
 

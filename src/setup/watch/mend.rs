@@ -83,14 +83,15 @@ impl Kept {
             return;
         }
         // What was deleted and is made anew comes up like any other
-        let (want, mut tried) = (self.want.clone(), false);
-        hooks::around_up(&want, (), || {
+        let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
+        hooks::around_each_up(&want, &mut prepared, (), || {
             tried = true;
             match self.locked(call) {
                 true => (exit::DONE, ()),
                 false => (exit::REFUSED, ()),
             }
         });
+        self.prepared = prepared;
         if !tried {
             self.look.came(Instant::now(), Came::Refused);
         }
@@ -167,7 +168,7 @@ impl Kept {
     }
 
     /// Somebody else has met the settings as they are now.
-    fn read_again(&mut self, call: &Call) {
+    pub(super) fn read_again(&mut self, call: &Call) {
         match settings(call, &self.want.name, &context()) {
             Ok(want) => {
                 self.want = want;
@@ -200,6 +201,9 @@ impl Kept {
         ties::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut mended = work.mend(&state)?;
+        if made_anew.get() && self.want.restarts_services {
+            self.services.are_left_behind();
+        }
         mended.obstacles = obstacles(missing, mended.obstacles);
         mended.obstacles.extend(in_the_way);
         if mended.is_open() {
@@ -216,8 +220,6 @@ impl Kept {
             store.set_ready(self.want.overlay).map_err(unwritten)?;
             self.unready = false;
             self.waits = None;
-            // Whoever restarts the services of a namespace that was made anew does it from
-            // here on (`netns_restart_services`, which is refused until then)
         }
         Ok(mended)
     }
@@ -235,7 +237,7 @@ impl Kept {
         over
     }
 
-    fn not_ready(&mut self, store: &Store) -> Result<(), Why> {
+    pub(super) fn not_ready(&mut self, store: &Store) -> Result<(), Why> {
         self.unready = true;
         store.set_unready().map_err(unwritten)
     }
@@ -243,6 +245,7 @@ impl Kept {
     /// Say what is new of it, and be ready for what comes. Whether it is whole.
     fn done(&mut self, mended: &Result<Mended, Why>) -> bool {
         let name = &self.want.name;
+        self.lacking = !mended.as_ref().is_ok_and(Mended::is_whole);
         let (lines, came): (Vec<String>, _) = match mended {
             Ok(mended) => {
                 let refused = mended.refused.iter();

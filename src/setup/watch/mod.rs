@@ -3,11 +3,13 @@
 //! it is; HUP reads the settings again and reloads. Here is the waiting; what is done with
 //! one namespace is `kept`'s, and when, `pace`'s.
 
+mod come;
 mod kept;
 mod mend;
 mod names;
 mod pace;
 mod places;
+mod services;
 mod waits;
 
 use std::future::poll_fn;
@@ -19,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Call, complain, guard, up};
+use super::{Call, complain, guard};
 use crate::exit;
 use crate::kernel::entries::Entries;
 use crate::plan::Rest;
@@ -67,8 +69,8 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
 fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> u8 {
     let mut all = Vec::new();
     let code = guard::with_settings(call, Rest::Stays, |want| {
-        let code = up::begin_up(call, want);
-        all.push(Kept::new(want.clone()));
+        let (kept, code) = Kept::begin(call, want.clone());
+        all.push(kept);
         code
     });
     if code != exit::DONE {
