@@ -9,6 +9,15 @@ fn a_card_is_found_whatever_it_is_called() {
 }
 
 #[test]
+fn a_card_comes_after_the_boot_and_goes_and_comes() {
+    testbed::run_booted_vm(
+        "alpine",
+        "vm",
+        "a_card_comes_after_the_boot_and_goes_and_comes",
+    );
+}
+
+#[test]
 fn a_card_goes_in_and_comes_back() {
     testbed::run_vm("alpine", "vm", "a_card_goes_in_and_comes_back");
 }

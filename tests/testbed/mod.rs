@@ -58,7 +58,7 @@ pub fn run(suite: &str, shell: Shell, folder: &str, scenario: &str) {
         Shell::Dash => command.env("TESTBED_SHELL", "dash"),
         Shell::Bash => command.env("TESTBED_SHELL", "bash"),
     };
-    expect_success(command, suite, scenario);
+    expect_success(command, suite, scenario, 300);
 }
 
 /// The same on a virtual machine of its own, with the suite's kernel and two network
@@ -67,7 +67,36 @@ pub fn run(suite: &str, shell: Shell, folder: &str, scenario: &str) {
 pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     let mut command = host("run-vm", suite, folder);
     command.args(["-n", "2"]);
-    expect_success(command, suite, scenario);
+    expect_success(command, suite, scenario, 300);
+}
+
+/// The same on a virtual machine with one card that OpenRC boots, with the services of
+/// `tests/FOLDER/boot` in its default runlevel, and a namespace's service for each of the
+/// settings there.
+#[track_caller]
+pub fn run_booted_vm(suite: &str, folder: &str, scenario: &str) {
+    let mut command = host("run-vm", suite, folder);
+    command.args(["-n", "1", "-o"]);
+    let mut bind = |from: &Path, to: String| {
+        command.arg("-b").arg(format!("{}:{to}", from.display()));
+    };
+    let boot = Path::new(ROOT).join("tests").join(folder).join("boot");
+    let model = Path::new(ROOT).join("openrc/init.d/netns");
+    for kind in ["conf.d", "init.d"] {
+        for entry in boot.join(kind).read_dir().expect("a folder") {
+            let from = entry.expect("a file").path();
+            let name = from.file_name().and_then(|name| name.to_str());
+            let name = name.expect("a file's name");
+            bind(&from, format!("/etc/{kind}/{name}"));
+            if name.starts_with("netns.") {
+                bind(&model, format!("/etc/init.d/{name}"));
+                bind(&model, format!("/etc/runlevels/default/{name}"));
+            } else if kind == "init.d" {
+                bind(&from, format!("/etc/runlevels/default/{name}"));
+            }
+        }
+    }
+    expect_success(command, suite, scenario, 600);
 }
 
 /// How to get to a host that has the project's programs and scripts where `make install`
@@ -107,8 +136,8 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
 }
 
 #[track_caller]
-fn expect_success(mut command: Command, suite: &str, scenario: &str) {
-    command.args(["-t", "300", "sh", &format!("/t/{scenario}.sh")]);
+fn expect_success(mut command: Command, suite: &str, scenario: &str, limit: u32) {
+    command.args(["-t", &limit.to_string(), "sh", &format!("/t/{scenario}.sh")]);
     command.stdin(Stdio::null());
     let output = command.output().expect("the test-bed runs");
     assert!(
