@@ -121,6 +121,23 @@ is "the phys inside" "$(phys inside)" "$phy"
 run 0 netns-setup down mgmt
 is "the card on the host" "$(found)" "$before"
 
+# A watch has it back by itself
+netns-setup watch mgmt >/tmp/watch 2>&1 &
+watch=$!
+run 0 netns-exec --wait 60 mgmt -- test -d /sys/class/net/wlan0
+run 0 $judge netns delete mgmt
+is_back()
+{
+	[ "$(links inside 2>&1)" = wlan0 ] && netns-exec mgmt -- true 2>/dev/null
+}
+eventually "all is made anew" is_back
+kill $watch
+wait $watch
+is "what it ends with" "$?" 0
+run 0 netns-setup status mgmt
+run 0 netns-setup down mgmt
+is "the card on the host" "$(found)" "$before"
+
 # What is refused after the phy was moved is undone
 echo 'mtu_wlan0=9000' >>/etc/conf.d/netns.mgmt
 run 111 netns-setup up mgmt
