@@ -135,8 +135,9 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
     command
 }
 
+/// The scenario ends well, in a host of [`host`].
 #[track_caller]
-fn expect_success(mut command: Command, suite: &str, scenario: &str, limit: u32) {
+pub fn expect_success(mut command: Command, suite: &str, scenario: &str, limit: u32) {
     command.args(["-t", &limit.to_string(), "sh", &format!("/t/{scenario}.sh")]);
     command.stdin(Stdio::null());
     let output = command.output().expect("the test-bed runs");

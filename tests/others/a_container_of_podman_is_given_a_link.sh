@@ -1,0 +1,66 @@
+#!/bin/sh
+# netns_attach with a real podman: its container gets a name and a link; where another one
+# has taken its place, that is said, and a reload goes over to it; a down leaves it running.
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+
+# What podman takes of a host: cgroups, a policy, and a file system that is no overlay
+mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p /var/lib/containers
+mount -t tmpfs containers /var/lib/containers
+printf '%s\n' '[storage]' 'driver = "vfs"' 'runroot = "/run/containers/storage"' \
+	'graphroot = "/var/lib/containers/storage"' >/etc/containers/storage.conf
+printf '%s\n' '[engine]' 'cgroup_manager = "cgroupfs"' 'events_logger = "file"' >/etc/containers/containers.conf
+echo '{"default":[{"type":"insecureAcceptAnything"}]}' >/etc/containers/policy.json
+for folder in bin proc sys dev tmp etc run usr/lib/x86_64-linux-gnu; do
+	mkdir -p "/box/$folder"
+done
+ln -s usr/lib /box/lib
+cp -R /usr/lib64 /box/
+cp /usr/lib/x86_64-linux-gnu/libc.so.6 /usr/lib/x86_64-linux-gnu/libresolv.so.2 \
+	/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 /box/usr/lib/x86_64-linux-gnu/
+cp /usr/bin/busybox /box/bin/
+
+container()
+{
+	run 0 podman run -d --name box --network none --cgroups=disabled \
+		--security-opt seccomp=unconfined --rootfs /box /bin/busybox sleep 1000
+	pid=$(podman inspect -f '{{.State.Pid}}' box 2>/dev/null)
+	is_elsewhere "$pid" || fail "the container is on the host"
+}
+
+has_link()
+{
+	run 0 nsenter -t "$pid" -n $judge -o addr show dev eth0
+	says 10.7.0.2/24
+	run 0 ping -c 1 -W 5 10.7.0.2
+	is "the name" "$(netns_named box)" "$(netns_of "$pid")"
+}
+
+cat >/etc/conf.d/netns.box <<'END'
+netns_attach="podman:box"
+netns_links="eth0"
+type_eth0="veth"
+config_eth0="10.7.0.2/24"
+peer_config_eth0="10.7.0.1/24"
+routes_eth0="default via 10.7.0.1"
+END
+run 111 netns-setup up box
+says "podman inspect box failed"
+container
+run 0 netns-setup up box
+has_link
+run 0 netns-setup up box
+
+run 0 podman rm -f -t 0 box
+container
+run 111 netns-setup up box
+says "run netns-setup reload box"
+run 0 netns-setup reload box
+has_link
+
+run 0 netns-setup down box
+is "the container" "$(podman inspect -f '{{.State.Running}}' box 2>/dev/null)" true
+run 1 nsenter -t "$pid" -n $judge -o addr show dev eth0
+[ ! -e /run/netns/box ] || fail "the name is left"
+run 0 podman rm -f -t 0 box
