@@ -65,6 +65,21 @@ fn each_is_run_in_its_place_and_once() {
     assert_eq!(said(&sandbox), "");
 }
 
+/// The threads that netns-setup waits for have one only.
+#[test]
+fn a_command_has_all_processors() {
+    let allowed = "grep Cpus_allowed_list /proc/self/status";
+    let hook = format!("{allowed} >/run/said");
+    let sandbox = sandbox(&format!(
+        "netns_post_up='{hook}'\nnetns_post_down='{hook}'\n"
+    ));
+    let all = sandbox.sh(allowed).ok().stdout;
+    for verb in ["up", "down"] {
+        setup(&sandbox, &format!("{verb} mgmt")).ok();
+        assert_eq!(said(&sandbox), all, "{verb}");
+    }
+}
+
 #[test]
 fn made_anew_it_is_up_anew() {
     let sandbox = sandbox(&each());
