@@ -42,6 +42,12 @@ fn a_watch_keeps_a_card_and_a_vlan() {
     testbed::run_vm("alpine", "vm", "a_watch_keeps_a_card_and_a_vlan");
 }
 
+// Alpine's kernel has none.
+#[test]
+fn an_old_iptables_is_seen() {
+    testbed::run_vm("bookworm", "vm", "an_old_iptables_is_seen");
+}
+
 #[test]
 fn an_older_kernel_forwards_ipv6_for_us_alone() {
     testbed::run_vm(

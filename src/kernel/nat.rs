@@ -13,8 +13,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::requests::Requests;
 use super::rules::run;
-use super::{Kernel, Refusal, questions, read};
-use crate::model::nat::{Family, Host, Nat, Proto, Publish, Uplinks};
+use super::{Kernel, Refusal, proc, questions, read};
+use crate::model::nat::{Family, Host, Legacy, Nat, Proto, Publish, Uplinks};
 use crate::model::{Table, Where};
 use crate::name::LinkName;
 
@@ -43,6 +43,24 @@ impl Kernel {
     /// All tables of the host, as nft prints them for programs, without what is in sets.
     pub fn ruleset(&mut self) -> Result<String, Refusal> {
         self.nft(&["-j", "-t", "list", "ruleset"], "")
+    }
+
+    /// The tables of the old iptables, which nft does not list; those there are.
+    pub fn legacy(&mut self) -> Result<Vec<Legacy>, Refusal> {
+        let mut found = Vec::new();
+        for (family, names, program) in [
+            (Family::V4, "ip_tables_names", "iptables-legacy-save"),
+            (Family::V6, "ip6_tables_names", "ip6tables-legacy-save"),
+        ] {
+            // No such file: the kernel has none of it
+            let names = proc::text(&format!("/proc/net/{names}")).unwrap_or_default();
+            if names.lines().any(|name| name == "filter") {
+                let host = self.open(&Where::Host)?;
+                let rules = run(&host, program, &["-t", "filter"], "", "").ok();
+                found.push(Legacy { family, rules });
+            }
+        }
+        Ok(found)
     }
 
     fn nft(&mut self, words: &[&str], text: &str) -> Result<String, Refusal> {

@@ -4,6 +4,7 @@
 
 mod foreign;
 mod host;
+mod legacy;
 mod ruleset;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 pub use foreign::in_the_way;
 pub use host::{Family, Host, OnHost};
+pub use legacy::Legacy;
 
 use crate::name::{LinkName, NetnsName};
 use crate::place::{Asked, At};

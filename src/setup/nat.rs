@@ -46,7 +46,10 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<Whol
         without_us(&mut host, before);
     }
     let wanted = nat.on(&want.name, &host);
-    let warnings = warnings(nat, &wanted, in_the_way(&ruleset, &want.name, nat));
+    let mut in_the_way = in_the_way(&ruleset, &want.name, nat);
+    let legacy = kernel.legacy().map_err(unseen)?;
+    in_the_way.extend(legacy.iter().filter_map(|legacy| legacy.in_the_way(nat)));
+    let warnings = warnings(nat, &wanted, in_the_way);
     for (key, value) in wanted.sysctls {
         if let Ok(key) = key.parse() {
             state.sysctls.push(At {

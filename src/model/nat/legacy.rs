@@ -1,0 +1,70 @@
+//! What of the old iptables can drop what a namespace's table lets through: nft(8) does not
+//! list it. What `iptables-legacy-save` prints in, words for the host's owner out.
+
+use super::{Family, Nat};
+
+/// The table `filter` of the old iptables or ip6tables, where the host has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Legacy {
+    /// Whose packets it filters.
+    pub family: Family,
+    /// Its chains and rules; nothing, where no program is there that prints them.
+    pub rules: Option<String>,
+}
+
+impl Legacy {
+    /// What it does, and what to type.
+    pub fn in_the_way(&self, nat: &Nat) -> Option<(String, String)> {
+        let rules = self.rules.as_deref();
+        let named = |rules: &str| {
+            let mut words = rules.split_ascii_whitespace();
+            words.any(|word| nat.ends.iter().any(|end| end.to_string() == word))
+        };
+        if !nat.families.contains(&self.family) || rules.is_some_and(|r| !drops(r) || named(r)) {
+            return None;
+        }
+        let program = match self.family {
+            Family::V4 => "iptables-legacy",
+            Family::V6 => "ip6tables-legacy",
+        };
+        let wrong = match rules {
+            Some(_) => "can drop what it forwards",
+            None => "can drop what it forwards: its rules cannot be read",
+        };
+        let typed = nat.ends.iter().flat_map(|end| {
+            ["-i", "-o"].map(|way| format!("{program} -I FORWARD {way} {end} -j ACCEPT"))
+        });
+        Some((
+            format!("the host's table filter of {program} {wrong}, whatever ours lets through"),
+            format!(
+                "let it pass there too, if it does not yet: {}",
+                typed.collect::<Vec<_>>().join("; ")
+            ),
+        ))
+    }
+}
+
+/// Something that is forwarded may not be accepted, there or in a chain that is jumped to.
+fn drops(rules: &str) -> bool {
+    rules
+        .lines()
+        .any(|line| match line.strip_prefix("-A FORWARD ") {
+            Some(rule) => !rule.ends_with("-j ACCEPT"),
+            None => line.starts_with(":FORWARD DROP"),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::drops;
+
+    #[test]
+    fn what_accepts_all_that_is_forwarded_is_not_in_the_way() {
+        let open = "*filter\n:INPUT DROP [0:0]\n:FORWARD ACCEPT [0:0]\n-A INPUT -j DROP\n-A FORWARD -i a -j ACCEPT\nCOMMIT\n";
+        assert!(!drops(open));
+        assert!(drops(&open.replace("FORWARD ACCEPT", "FORWARD DROP")));
+        assert!(drops(
+            &open.replace("-i a -j ACCEPT", "-j ufw-before-forward")
+        ));
+    }
+}
