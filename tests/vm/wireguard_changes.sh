@@ -76,6 +76,18 @@ diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"
 run 1 $judge -n mgmt link show wg1
 cp /tmp/netns.mgmt /etc/conf.d/netns.mgmt
 
+# One by the link itself, which is up and cannot have a port that is taken
+$judge link add hold type wireguard
+$wg set hold listen-port 51840
+$judge link set hold up
+cp /tmp/near.conf /etc/wireguard/near.conf
+sed -i 's/^listenport=.*/listenport=51840/' /etc/wireguard/near.conf
+run 111 netns-setup reload mgmt
+says 'cannot run "ip netns exec mgmt wg syncconf wg0 /etc/wireguard/near.conf"'
+$mgmt $wg showconf wg0 | sections >/tmp/now
+diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"
+$judge link delete hold
+
 # The port, and then the key, which nobody at the other end knows
 port=51830 own=near shared=$psk far_nets='10.9.0.2/32, 2001:db8:9::2/128'
 near
