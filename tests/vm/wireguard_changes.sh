@@ -84,6 +84,7 @@ cp /tmp/near.conf /etc/wireguard/near.conf
 sed -i 's/^listenport=.*/listenport=51840/' /etc/wireguard/near.conf
 run 111 netns-setup reload mgmt
 says 'cannot run "ip netns exec mgmt wg syncconf wg0 /etc/wireguard/near.conf"'
+says_not "is gone again"
 $mgmt $wg showconf wg0 | sections >/tmp/now
 diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"
 $judge link delete hold
