@@ -17,7 +17,15 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
     let mut done = BTreeSet::from([name.clone()]);
     let mut waiting = vec![(name.clone(), changed)];
     while let Some((name, changed)) = waiting.pop() {
-        for (other, _) in tied(&name).unwrap_or_default() {
+        let tied = tied(&name).unwrap_or_else(|e| {
+            let lines = [
+                format!("{name}: is up; who has links to it, and is not whole without them, cannot be seen: {e}"),
+                "netns-setup up --all makes them whole".into(),
+            ];
+            complain(&lines, exit::REFUSED);
+            Vec::new()
+        });
+        for (other, _) in tied {
             let file = call.conf_dir.join(format!("netns.{other}"));
             let whole = !changed && store::is_ready(&other);
             if whole || !file.exists() || !done.insert(other.clone()) {
