@@ -30,14 +30,27 @@ impl Kernel {
         self.nft(&["-f", "-"], &text).map(drop)
     }
 
-    /// The namespace's table as nft lists it; nothing if it is not there.
-    pub fn listed_table(&mut self) -> Option<String> {
+    /// The namespace's table as nft lists it; nothing if it is not there, or if there is no
+    /// nft to ask.
+    pub fn listed_table(&mut self) -> Result<Option<String>, Refusal> {
         let name = Table::name(&self.netns);
         let words: Vec<&str> = ["-s", "list", "table"]
             .into_iter()
             .chain(name.split(' '))
             .collect();
-        self.nft(&words, "").ok()
+        // nft fails alike where there is no such table and where it cannot tell
+        match self.nft(&words, "") {
+            Ok(listed) => Ok(Some(listed)),
+            Err(no) if no.errno.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(no) => {
+                let all = self.nft(&["list", "tables"], "")?;
+                let line = format!("table {name}");
+                match all.lines().any(|listed| listed == line) {
+                    true => Err(no),
+                    false => Ok(None),
+                }
+            }
+        }
     }
 
     /// All tables of the host, as nft prints them for programs, without what is in sets.

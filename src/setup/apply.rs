@@ -231,7 +231,9 @@ impl<'a> Work<'a> {
             }
             Step::LoadTable(_) | Step::DropTable => {
                 self.kernel.make(&change.step)?;
-                self.journal.note_listed(self.kernel.listed_table());
+                // What is not known is loaded once more
+                let listed = self.kernel.listed_table().ok().flatten();
+                self.journal.note_listed(listed);
                 nat::forget_flows(self.kernel, [&self.start.1, &self.journal]);
             }
             Step::AddOther(other) => {

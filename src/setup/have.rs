@@ -2,10 +2,11 @@
 //! journal for the rest. Nothing is changed here, and nothing decided.
 
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 
 use super::failure::{Why, broken};
 use super::{nat, wireguard};
-use crate::kernel::{About, Kernel};
+use crate::kernel::{About, Kernel, Refusal};
 use crate::model::{State, Tool};
 use crate::plan::Journal;
 
@@ -18,14 +19,20 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
     // With the namespace, they are gone
     rules.retain(|_| have.netns);
     let mut listed = None;
-    let mut there = || {
-        let listed = listed.get_or_insert_with(|| kernel.tables().ok());
-        listed.clone()
+    let mut there = || match &listed {
+        Some(there) => Ok(BTreeSet::clone(there)),
+        None => kernel
+            .tables()
+            .inspect(|there| listed = Some(there.clone())),
     };
     for rules in rules.iter_mut().map(|rules| &mut rules.value) {
         if let Some(loading) = journal.loading.as_ref().filter(|l| l.tool == rules.tool) {
             if rules.tool != Tool::Ipset {
-                let mut there = there().unwrap_or_default();
+                let mut there = match there() {
+                    // Without nft there are none; nor, perhaps, beside the older iptables
+                    Err(no) if may_lack(rules.tool, &no) => BTreeSet::new(),
+                    there => there.map_err(|no| broken("cannot read its tables", no))?,
+                };
                 there.retain(|table| !loading.others.contains(table));
                 rules.tables = there.into_iter().collect();
             }
@@ -33,11 +40,12 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
         }
         // Where there is no nft to ask any more, nobody can have taken them away by it
         let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
-        if !rules.tables.is_empty() && there().is_some_and(gone) {
+        if !rules.tables.is_empty() && there().is_ok_and(gone) {
             rules.text.clear();
         }
     }
     let table = nat::table(kernel, journal);
+    let table = table.map_err(|no| broken("cannot read our table on the host", no))?;
     let mut clients = journal.made.clients.clone();
     clients.retain(|client| kernel.client(&client.value).is_some());
     let mut have = State {
@@ -49,4 +57,9 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
     wireguard::complete(&mut have, journal);
     journal.recall(&mut have);
     Ok(have)
+}
+
+/// Where these rules are, there may be no nft that could be asked.
+fn may_lack(tool: Tool, no: &Refusal) -> bool {
+    tool != Tool::Nftables || no.errno.kind() == ErrorKind::NotFound
 }

@@ -95,13 +95,17 @@ pub fn kept(
 
 /// The table of ours that is on the host: of what is not as it was loaded, nothing is said
 /// but that it is there.
-pub fn table(kernel: &mut Kernel, journal: &Journal) -> Option<At<Table>> {
-    let mut table = journal.made.table.clone()?;
-    let listed = kernel.listed_table()?;
+pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<At<Table>>, Refusal> {
+    let Some(mut table) = journal.made.table.clone() else {
+        return Ok(None);
+    };
+    let Some(listed) = kernel.listed_table()? else {
+        return Ok(None);
+    };
     if table.value.listed.as_ref() != Some(&listed) {
         table.value.text.clear();
     }
-    Some(table)
+    Ok(Some(table))
 }
 
 /// Clients of what led inside, or leads there now, are led anew. What is not forgotten now
