@@ -2,7 +2,7 @@
 //! `Want` or all that is wrong with them out.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use super::{Call, nat, rules, wireguard};
@@ -20,7 +20,12 @@ pub fn tell(name: &NetnsName, problems: &[Problem]) {
 }
 
 /// What the settings of a namespace ask for.
-pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
+pub fn settings(
+    call: &Call,
+    name: &NetnsName,
+    context: &io::Result<Context>,
+) -> Result<Want, Vec<Problem>> {
+    let context = context.as_ref().map_err(|e| vec![unread(e)])?;
     let settings = conf::read(&call.conf_dir, name)?;
     let mut want = build(&settings, context)?;
     let mut problems = Vec::new();
@@ -104,24 +109,37 @@ fn fits_its_neighbours(
 }
 
 /// What the settings do not say, of this machine.
-pub fn context() -> Context {
+pub fn context() -> io::Result<Context> {
     let names = conf::iproute2::names(Path::new("/"));
-    Context {
-        seed: seed(),
+    Ok(Context {
+        seed: seed()?,
         names,
+    })
+}
+
+fn unread(e: &io::Error) -> Problem {
+    Problem {
+        place: None,
+        wrong: format!("cannot read what tells this machine from others: {e}"),
+        remedy: format!("it is what {} say", SEEDS.join(", ")),
     }
 }
 
-/// What makes this machine's `mac_IF="stable"` another one than its neighbour's.
-fn seed() -> String {
-    let files = [
-        "/etc/machine-id",
-        "/var/lib/dbus/machine-id",
-        "/etc/hostname",
-    ];
-    let read = |file: &&str| fs::read_to_string(file).ok();
-    let found = files
-        .iter()
-        .find_map(|f| read(f).map(|text| text.trim().to_string()));
-    found.unwrap_or_default()
+/// What tells a machine from others: the first that there is.
+const SEEDS: [&str; 3] = [
+    "/etc/machine-id",
+    "/var/lib/dbus/machine-id",
+    "/etc/hostname",
+];
+
+/// What makes this machine's `mac_IF="stable"` another one than its neighbour's. One that
+/// is there and cannot be read is not passed over: it would be another one then.
+fn seed() -> io::Result<String> {
+    for file in SEEDS {
+        match fs::read_to_string(file) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            text => return Ok(text?.trim().to_string()),
+        }
+    }
+    Ok(String::new())
 }
