@@ -52,6 +52,14 @@ fn undone(sandbox: &Sandbox) {
     assert!(wait_until(LIMIT, || sandbox.sh(ended).exit_code() == 0));
 }
 
+/// End the process that would undo it, and wait until it has ended.
+#[track_caller]
+fn end_it(sandbox: &Sandbox, signal: &str) {
+    sandbox
+        .sh(&format!("read -r pid rest </run/netns-services/mgmt/trial && kill -{signal} $pid && while [ -e /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; do sleep 0.01; done"))
+        .ok();
+}
+
 #[test]
 fn what_is_not_confirmed_is_undone_exactly() {
     let sandbox = sandbox(MGMT);
@@ -90,8 +98,9 @@ fn what_is_not_confirmed_is_undone_exactly() {
 fn a_namespace_that_was_not_there_goes_whole() {
     let sandbox = sandbox(TRIED);
     let (host, was) = (dump(&sandbox, ""), files(&sandbox));
-    setup(&sandbox, "try mgmt --within 1").ok();
+    setup(&sandbox, "try mgmt --within 600").ok();
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+    end_it(&sandbox, "TERM");
     undone(&sandbox);
     is_again(&sandbox, "", &host);
     assert_eq!(files(&sandbox), was);
@@ -144,7 +153,7 @@ fn it_is_undone_though_who_called_is_killed_with_his_terminal() {
     write(&sandbox, TRIED);
     // Right after its last line; and all of its session, leader and all, with the terminal
     let killed = format!(
-        "mkfifo /run/said; script -qefc 'stty tostop; echo $$ >/run/leader; {NETNS_SETUP} try mgmt --within 2' /run/log >/run/said </dev/null &
+        "mkfifo /run/said; script -qefc 'stty tostop; echo $$ >/run/leader; {NETNS_SETUP} try mgmt --within 8' /run/log >/run/said </dev/null &
          while read -r line; do case $line in *confirm*) break ;; esac; done </run/said
          kill -KILL $(cat /run/leader) $!; pkill -KILL -s $(cat /run/leader); true"
     );
@@ -179,13 +188,36 @@ fn when_the_process_that_would_undo_it_is_killed_the_next_call_makes_it_right() 
     let sandbox = sandbox(MGMT);
     let host = dump(&sandbox, "");
     setup(&sandbox, "try mgmt --within 600").ok();
-    sandbox
-        .sh("read -r pid rest </run/netns-services/mgmt/trial && kill -TERM $pid && sleep 0.2 && kill -KILL $pid && while [ -e /proc/$pid ] && ! grep -q '^State:.Z' /proc/$pid/status; do sleep 0.01; done")
-        .ok();
+    end_it(&sandbox, "KILL");
     setup(&sandbox, "confirm mgmt").code(100);
     setup(&sandbox, "up mgmt").ok().stdout("");
     setup(&sandbox, "down mgmt").ok();
     is_again(&sandbox, "", &host);
+}
+
+#[test]
+fn who_is_asked_to_end_undoes_it_at_once() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let (host, inside, was) = (
+        dump(&sandbox, ""),
+        dump(&sandbox, "-n mgmt"),
+        files(&sandbox),
+    );
+    write(&sandbox, TRIED);
+    for signal in ["TERM", "INT"] {
+        setup(&sandbox, "try mgmt --within 600").ok();
+        // No terminal can do that
+        sandbox
+            .sh("read -r pid rest </run/netns-services/mgmt/trial && kill -HUP $pid && sleep 0.2")
+            .ok();
+        assert!(is_tried(&sandbox));
+        end_it(&sandbox, signal);
+        undone(&sandbox);
+        is_again(&sandbox, "-n mgmt", &inside);
+        is_again(&sandbox, "", &host);
+        assert_eq!(files(&sandbox), was);
+    }
 }
 
 #[test]

@@ -1,19 +1,30 @@
 //! One namespace made what its settings say, under its lock: what is wanted in, the exit
 //! code out. What is done before and after, and for others, is the caller's.
 
+use std::fs;
+
 use super::apply::Work;
 use super::failure::{Failure, Why};
 use super::meant::all_meant;
 use super::nat::{self, Whole};
 use super::store::Store;
 use super::{
-    Begun, Call, asked, attach, begin, complain, hooks, ready, report, say, ties, wireguard,
+    Begun, Call, asked, attach, begin, complain, hooks, ready, report, say, store, ties, wireguard,
 };
 use crate::exit;
 use crate::model::State;
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::{Change, Journal, Rest, holds};
+use crate::state;
+
+/// The files of the state folder that the journal does not know of.
+const FILES: [&str; 4] = [
+    state::READY,
+    state::ETC_MODE,
+    state::PRE_DOWN,
+    state::POST_DOWN,
+];
 
 /// The exit code, and whether anything was changed.
 pub fn locked(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
@@ -58,6 +69,7 @@ pub fn locked_then(
         say(&format!("+ {}", change.command(name)));
     };
     let asked = asked(&state, &journal);
+    let files = FILES.map(|file| fs::read(store::folder(name).join(file)).ok());
     // What is ours if not even a look is possible
     let mut ours = journal.clone();
     let done =
@@ -75,7 +87,10 @@ pub fn locked_then(
             complain(&report::obstacles(name, &warnings), exit::DONE),
             changed,
         ),
-        Err(failure) => (failed(name, store, &ours, &failure), changed),
+        Err(failure) => {
+            put_back(name, &files);
+            (failed(name, store, &ours, &failure), changed)
+        }
     }
 }
 
@@ -121,6 +136,16 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
 pub fn say_held(name: &NetnsName, state: &State, have: &State) {
     for held in holds(state, have) {
         say(&format!("= {}", held.command(name)));
+    }
+}
+
+fn put_back(name: &NetnsName, files: &[Option<Vec<u8>>; 4]) {
+    for (file, text) in FILES.iter().zip(files) {
+        let path = store::folder(name).join(file);
+        let _ = match text {
+            Some(text) => fs::write(path, text),
+            None => fs::remove_file(path),
+        };
     }
 }
 

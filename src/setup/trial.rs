@@ -13,7 +13,8 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
 
 use super::apply::Work;
@@ -21,22 +22,13 @@ use super::failure::{Failure, Why};
 use super::follow::follow;
 use super::locked::locked_then;
 use super::tried::{begin, file, running};
-use super::{Call, checked, complain, ready, store, with_settings};
+use super::{Call, checked, complain, ready, with_settings};
 use crate::exit;
 use crate::name::NetnsName;
 use crate::plan::Rest;
-use crate::state;
 
 /// How often it is looked whether it has been confirmed.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// The files of the state folder that the journal does not know of.
-const FILES: [&str; 4] = [
-    state::READY,
-    state::ETC_MODE,
-    state::PRE_DOWN,
-    state::POST_DOWN,
-];
 
 /// Start the process that does it, and pass on what it says until all is made.
 pub fn try_out(call: &Call, within: Duration) -> u8 {
@@ -87,10 +79,7 @@ pub fn keep(call: &Call, within: Duration) -> u8 {
     detach();
     let code = with_settings(call, |want| {
         let name = &want.name;
-        let files = FILES.map(|file| fs::read(store::folder(name).join(file)).ok());
-        let (code, changed) = locked_then(call, want, Rest::Goes, |work| {
-            wait(work, name, within).inspect_err(|_| put_back(name, &files))
-        });
+        let (code, changed) = locked_then(call, want, Rest::Goes, |work| wait(work, name, within));
         if code != exit::DONE {
             return code;
         }
@@ -138,7 +127,8 @@ fn wait(work: &mut Work, name: &NetnsName, within: Duration) -> Result<(), Failu
     ];
     complain(&lines, exit::DONE);
     tell(exit::DONE);
-    while Instant::now() < until {
+    let ends = ends();
+    while Instant::now() < until && !has_come(&ends) {
         if !file(name).exists() {
             return Ok(());
         }
@@ -153,14 +143,16 @@ fn wait(work: &mut Work, name: &NetnsName, within: Duration) -> Result<(), Failu
     }
 }
 
-fn put_back(name: &NetnsName, files: &[Option<Vec<u8>>; 4]) {
-    for (file, text) in FILES.iter().zip(files) {
-        let path = store::folder(name).join(file);
-        let _ = match text {
-            Some(text) => fs::write(path, text),
-            None => fs::remove_file(path),
-        };
-    }
+/// What asks it to end, as the machine's shutdown does: it is undone then, at once. All
+/// signals are held, so one that came while it was made is there still.
+fn ends() -> nix::Result<SignalFd> {
+    let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    SignalFd::with_flags(&ends, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+}
+
+fn has_come(ends: &nix::Result<SignalFd>) -> bool {
+    let come = ends.as_ref().map(SignalFd::read_signal);
+    matches!(come, Ok(Ok(Some(_))))
 }
 
 /// What is tried stays.
