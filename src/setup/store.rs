@@ -148,7 +148,8 @@ impl Store {
             let file = match options.open(&path) {
                 // The one before us has just removed the folder
                 Err(e) if e.kind() == ErrorKind::NotFound => continue,
-                file => file?,
+                // A folder alone would say that a namespace of somebody else's is ours
+                file => file.inspect_err(|_| drop(fs::remove_dir(&folder)))?,
             };
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) if is_at(&lock, &path) => {
