@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::common::{NETNS_SETUP, Run, Sandbox, wait_until};
+use crate::common::{LIMIT, NETNS_SETUP, Run, Sandbox, wait_until};
 use crate::far;
 
-/// Settings, and those that `reload` finds afterwards; and the rules of each.
+/// Settings of `mgmt`, and those that `reload` finds afterwards; the rules of each; and, as
+/// sh, what is made of the host before.
 pub struct Settings {
     pub first: &'static str,
     pub second: &'static str,
     pub rules: [&'static str; 2],
+    pub host: &'static str,
 }
 
 /// A card with all that can be given to it, a veth, a bridge, rules, and a file in /etc.
@@ -52,6 +54,7 @@ netns_nftables=/etc/rules.nft
         "table inet guard { chain in { type filter hook input priority 0; tcp dport 80 accept; }; }\n\
          table ip6 third { chain one { }; }\n",
     ],
+    host: "",
 };
 
 /// The least there can be.
@@ -59,6 +62,91 @@ pub const LEAST: Settings = Settings {
     first: "netns_links=\n",
     second: "netns_links=lo\nconfig_lo=10.7.7.7/32\n",
     rules: ["", ""],
+    host: "",
+};
+
+/// A pair with a namespace that is up and names this one; ways out and in; and hooks.
+pub const TIED: Settings = Settings {
+    first: r#"netns_links="m0 ve0"
+type_m0=veth
+peer_netns_m0=edge
+peer_m0=e0
+mac_m0=stable
+config_m0=10.7.0.1/24
+type_ve0=veth
+peer_ve0=v0h
+mac_ve0=stable
+config_ve0="10.8.0.2/24 fd00:8::2/64 nodad"
+peer_config_ve0="10.8.0.1/24 fd00:8::1/64 nodad"
+routes_ve0="default via 10.8.0.1; default via fd00:8::1"
+netns_masquerade=eth1
+netns_publish="tcp/8080:80"
+netns_dns=192.0.2.53
+netns_sysctl="net.ipv4.ip_forward=1"
+netns_pre_up=true
+netns_post_up=true
+netns_pre_down=true
+netns_post_down=true
+"#,
+    second: r#"netns_links="m0 ve0"
+type_m0=veth
+peer_netns_m0=edge
+peer_m0=e0
+mac_m0=stable
+config_m0=10.7.0.3/24
+type_ve0=veth
+peer_ve0=v0h
+mac_ve0=stable
+config_ve0=10.8.0.2/24
+peer_config_ve0=10.8.0.1/24
+routes_ve0="default via 10.8.0.1"
+netns_publish="tcp/8081:80 udp/53"
+"#,
+    rules: ["", ""],
+    host: r#"
+        echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+        echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad
+        cat >/etc/conf.d/netns.edge <<-END
+		netns_links=e0
+		type_e0=veth
+		peer_netns_e0=mgmt
+		peer_e0=m0
+		mac_e0=stable
+		config_e0=10.7.0.2/24
+		routes_e0="default via 10.7.0.1"
+		END
+        "$NETNS_SETUP" up edge"#,
+};
+
+/// A namespace of somebody else's, which is given a name, and a card besides its own links.
+pub const BOX: Settings = Settings {
+    first: r#"netns_attach=path:/run/netns/boxed
+netns_links="eth1 own v0"
+config_eth1=192.0.2.10/24
+config_own=10.3.0.2/24
+type_v0=veth
+peer_v0=v0h
+mac_v0=stable
+config_v0=10.8.0.2/24
+peer_config_v0=10.8.0.1/24
+routes_v0="10.7.0.0/16 via 10.8.0.1; default via 10.8.0.1 metric 7"
+"#,
+    second: r#"netns_attach=path:/run/netns/boxed
+netns_links="eth1 own"
+config_eth1=192.0.2.11/24
+mtu_eth1=1400
+config_own=10.3.0.3/24
+routes_own="10.7.0.0/16 via 10.3.0.9"
+netns_dns=192.0.2.53
+"#,
+    rules: ["", ""],
+    host: "
+        ip netns add boxed
+        ip -n boxed link set lo up
+        ip -n boxed link add own address 52:54:00:00:00:99 type bridge
+        ip -n boxed address add 10.3.0.1/24 dev own
+        ip -n boxed link set own up
+        ip -n boxed route add default via 10.3.0.9",
 };
 
 /// Each `ip` prints one line.
@@ -69,13 +157,17 @@ const LOOK: &str = "
         ip -j $1 $2 -6 route show table all; echo
     }
     look
-    if [ -e /run/netns/mgmt ]; then
-        look -n mgmt
-        ip netns exec mgmt nft list ruleset
-        cat /run/netns-services/mgmt/etc
-        find /run/netns-services/mgmt -name ready
-        cat /etc/netns/mgmt/resolv.conf
-    fi
+    nft -s list ruleset
+    grep . /proc/sys/net/ipv4/conf/*/forwarding /proc/sys/net/ipv4/conf/*/route_localnet \
+        /proc/sys/net/ipv6/conf/*/forwarding /proc/sys/net/ipv6/conf/*/accept_ra
+    for name in mgmt edge boxed; do
+        [ -e \"/run/netns/$name\" ] || continue
+        look -n \"$name\"
+        ip netns exec \"$name\" nft -s list ruleset
+        ip netns exec \"$name\" cat /proc/sys/net/ipv4/ip_forward
+        cd \"/run/netns-services/$name\" && ls | grep -e ready -e _down && cat etc *_down
+        cat \"/etc/netns/$name/resolv.conf\"
+    done
     ls -A /run/netns
     [ ! -e /run/netns-services ] || ls -A /run/netns-services
     [ ! -e /etc/netns ] || ls -A /etc/netns
@@ -102,8 +194,12 @@ impl World {
     /// Makes one. Nothing is up.
     pub fn new(settings: &'static Settings) -> World {
         let sandbox = far::sandbox(settings.first);
-        // A bare host may not have these folders; they stay
-        sandbox.sh("mkdir -p /run/netns-services /etc/netns").ok();
+        // A bare host may not have these folders and files; they stay
+        sandbox
+            .sh("mkdir -p /run/netns-services /etc/netns /etc/conf.d && touch /run/netns-services/.ties")
+            .ok();
+        let host = format!("set -e; NETNS_SETUP={NETNS_SETUP}; {}", settings.host);
+        sandbox.sh(&host).ok();
         let mut world = World {
             sandbox,
             settings,
@@ -112,6 +208,15 @@ impl World {
         world.write(State::First);
         world.setup("up mgmt").ok();
         world.setup("down mgmt").ok();
+        // The kernel asks the network whether the card's own addresses are free
+        let settled = || {
+            world
+                .sandbox
+                .sh("ip -6 address show tentative")
+                .stdout
+                .is_empty()
+        };
+        assert!(wait_until(LIMIT, settled));
         world.states[0] = world.look();
         for (n, which) in [(1, State::First), (2, State::Second)] {
             world.write(which);
@@ -138,6 +243,11 @@ impl World {
         far::setup(&self.sandbox, words)
     }
 
+    /// There is a file to be locked.
+    pub fn has_lock(&self) -> bool {
+        self.sandbox.read("/run/netns-services/mgmt/lock").is_some()
+    }
+
     /// How it differs, for longer than the kernel takes for what it does by itself.
     pub fn differs(&self, from: State) -> Option<String> {
         let expected = &self.states[from as usize];
@@ -146,7 +256,7 @@ impl World {
             now = self.look();
             now == *expected
         };
-        if wait_until(Duration::from_secs(3), same) {
+        if wait_until(Duration::from_secs(8), same) {
             return None;
         }
         let lines = |value: &Value| -> Vec<String> {
