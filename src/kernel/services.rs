@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 /// for each service, and in it files of `KEY=VALUE`.
 const DAEMONS: &str = "/run/openrc/daemons";
 
+/// Where openrc-run notes what the script of a started service says, a file each; the same
+/// folders. Where start-stop-daemon is dpkg's (Debian until 12), it is noted here alone.
+const OPTIONS: &str = "/run/openrc/options";
+
 /// How many ancestors are asked for.
 const GENERATIONS: usize = 64;
 
@@ -22,13 +26,14 @@ impl Services {
     /// As they are noted now. Where there is no OpenRC, there are none.
     pub fn look() -> Self {
         let mut daemons = BTreeMap::new();
-        for service in fs::read_dir(DAEMONS).into_iter().flatten().flatten() {
-            let name = service.file_name().to_string_lossy().into_owned();
-            for noted in fs::read_dir(service.path()).into_iter().flatten().flatten() {
+        for (service, folder) in services_in(OPTIONS) {
+            let file = fs::read_to_string(folder.join("pidfile")).unwrap_or_default();
+            daemons.extend(pid_in(&file).map(|pid| (pid, service)));
+        }
+        for (service, folder) in services_in(DAEMONS) {
+            for noted in fs::read_dir(folder).into_iter().flatten().flatten() {
                 let text = fs::read_to_string(noted.path()).unwrap_or_default();
-                if let Some(pid) = pid_of(&text) {
-                    daemons.insert(pid, name.clone());
-                }
+                daemons.extend(pid_of(&text).map(|pid| (pid, service.clone())));
             }
         }
         Services { daemons }
@@ -70,13 +75,24 @@ pub fn run_by(pid: i32) -> Option<PathBuf> {
     fs::read_link(format!("/proc/{parent}/cwd")).ok()
 }
 
+/// The services that have a folder in this one, and those.
+fn services_in(folder: &str) -> impl Iterator<Item = (String, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        (name, entry.path())
+    })
+}
+
 /// The process id in the pid file that a note of OpenRC's names.
 fn pid_of(note: &str) -> Option<i32> {
-    let file = note
-        .lines()
-        .find_map(|line| line.strip_prefix("pidfile="))?;
-    let file = fs::read_to_string(file.trim()).ok()?;
-    file.split_whitespace().next()?.parse().ok()
+    let mut lines = note.lines();
+    pid_in(lines.find_map(|line| line.strip_prefix("pidfile="))?)
+}
+
+fn pid_in(file: &str) -> Option<i32> {
+    let text = fs::read_to_string(file.trim()).ok()?;
+    text.split_whitespace().next()?.parse().ok()
 }
 
 /// cgroups(7), `/proc/PID/cgroup`: OpenRC makes `openrc.SVC` or `openrc/SVC` of the second

@@ -1,0 +1,33 @@
+#!/bin/sh
+# A namespace in use is not taken down by hand: who is inside is named, by the service that
+# started it, whatever started it, and whose child it is.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+card
+mgmt
+sshd
+
+# Supervised: what runs inside is the child of what OpenRC has noted.
+script supervised <<'END'
+supervisor=supervise-daemon
+command=/bin/sleep
+command_args=1000
+END
+echo 'netns="mgmt"' >/etc/conf.d/supervised
+run 0 rc-service sshd start
+run 0 rc-service supervised start
+/usr/sbin/netns-exec mgmt -- sh -c 'echo $$ >/tmp/mine; exec sleep 1001' &
+mine=$!
+eventually "somebody's own is inside" [ -s /tmp/mine ]
+
+run 111 netns-setup down mgmt
+says "$(cat /run/sshd.pid) (dropbear, service sshd)"
+says '(sleep, service supervised)'
+says "$mine (sleep)"
+says 'netns-setup down --kill'
+
+kill "$mine"
+wait "$mine"
+run 0 rc-service sshd stop
+run 0 rc-service supervised stop
+run 0 netns-setup down mgmt
