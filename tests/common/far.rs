@@ -111,7 +111,11 @@ pub fn blur(value: &mut Value) {
             list.retain(|item| {
                 let itself = [of(item, "local"), of(item, "dst")];
                 let link_local = |a: &String| a.starts_with("fe80::") || a.starts_with("ff00::");
-                item != "NO-CARRIER" && item != "LOWER_UP" && !itself.iter().any(link_local)
+                // What is said of a link's carrier, of it and of its routes, is so a moment later
+                let carrier = ["NO-CARRIER", "LOWER_UP", "linkdown"]
+                    .iter()
+                    .any(|c| item == c);
+                !carrier && !itself.iter().any(link_local)
             });
             list.iter_mut().for_each(blur);
         }

@@ -5,6 +5,11 @@
 . /t/lib.sh
 $judge netns add mgmt
 
+listens_here()
+{
+	[ "$(listeners)" = 2 ]
+}
+
 # It forks, and nobody is told its number.
 script nameless <<'END'
 command=/usr/sbin/dropbear
@@ -15,7 +20,8 @@ echo 'netns="mgmt"' >/etc/conf.d/nameless.mgmt
 run 0 rc-service nameless.mgmt start
 says 'without pidfile='
 says 'pidfile="/run/nameless.mgmt.pid" in /etc/conf.d/nameless.mgmt'
-kill "$(pidof dropbear)"
+# By KILL: dropbear sleeps through a TERM that comes just before it first waits
+kill -9 "$(pidof dropbear)"
 eventually "it is gone" is_gone dropbear
 run 0 rc-service nameless.mgmt zap
 
@@ -29,7 +35,10 @@ END
 sed -i 's/-R -p 22/-F &/' /etc/init.d/nameless
 run 0 rc-service nameless.mgmt start
 says_not 'pidfile='
+# In the background: on a busy machine it has not begun yet, nor written its number
+eventually "it listens" has_listeners 2
 run 0 rc-service nameless.mgmt stop
+eventually "it is gone" is_gone dropbear
 
 # Both by one file: the one of the host is not taken for it in silence.
 script shared <<'END'
@@ -43,6 +52,7 @@ echo 'netns="mgmt"' >/etc/conf.d/shared.mgmt
 later
 run 0 rc-service shared start
 says_not 'pidfile='
+eventually "it listens" listens_here
 pid=$(cat /run/shared.pid)
 rc-service shared.mgmt start >/tmp/said 2>&1
 cat /tmp/said
