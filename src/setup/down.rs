@@ -76,15 +76,21 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
         }
         Err(e) => return broken(name, "cannot look for its processes", e),
     }
-    if let Err(e) = ties::part(name, &mut journal) {
-        return broken(name, "cannot see who has links to it", e);
-    }
+    let losing = match ties::losing(name, &mut journal) {
+        Ok(losing) => losing,
+        Err(e) => return broken(name, "cannot see who has links to it", e),
+    };
     let wrote = journal.made.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
     let asked = asked(&want, &journal);
     let begun = Work::begin(&store, &mut kernel, journal, asked, &mut report);
-    match begun.and_then(|mut work| work.make_what_can_be(&want)) {
+    let done = begun.and_then(|mut work| {
+        let parted = ties::part(name, &losing);
+        parted.map_err(|e| work.fail(Why::Broken("cannot take ready from its neighbours", e)))?;
+        work.make_what_can_be(&want)
+    });
+    match done {
         Ok(refused) if refused.is_empty() => {
             if wrote {
                 files::clear(name);

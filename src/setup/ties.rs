@@ -133,9 +133,9 @@ pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io
 }
 
 /// Before a namespace goes: the pairs into it are deleted by name, for the kernel takes
-/// its time with what goes by itself; and who loses a link is not whole any more.
-pub fn part(name: &NetnsName, journal: &mut Journal) -> io::Result<()> {
-    let mut parted = Vec::new();
+/// its time with what goes by itself. Who loses a link by that is returned.
+pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsName>> {
+    let mut losing = Vec::new();
     for (other, theirs) in tied(name)? {
         if journal.made.netns {
             journal.adopt(name, &other, &theirs, |_| true);
@@ -145,14 +145,22 @@ pub fn part(name: &NetnsName, journal: &mut Journal) -> io::Result<()> {
             matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == at)
         };
         if (journal.made.netns || journal.made.links.iter().any(pair)) && store::is_ready(&other) {
-            Store::open(&other, LOCK)?.set_unready()?;
-            parted.push(other.to_string());
+            losing.push(other);
         }
     }
-    if !parted.is_empty() {
+    Ok(losing)
+}
+
+/// Who loses a link is not whole any more.
+pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<()> {
+    for other in losing {
+        Store::open(other, LOCK)?.set_unready()?;
+    }
+    let names: Vec<_> = losing.iter().map(|name| name.as_str()).collect();
+    if !names.is_empty() {
         let line = format!(
             "{name}: {} not ready without their links to it, until it is up again",
-            parted.join(", ") + if parted.len() == 1 { " is" } else { " are" }
+            names.join(", ") + if names.len() == 1 { " is" } else { " are" }
         );
         complain(&[line], exit::DONE);
     }
