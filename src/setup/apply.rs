@@ -12,7 +12,7 @@ use super::have::look;
 use super::nat::{self, Others};
 use super::store::Store;
 use super::ties;
-use crate::kernel::{About, Kernel, Refusal};
+use crate::kernel::{About, Kernel, Refusal, files};
 use crate::model::{Address, LinkAt, State};
 use crate::place::At;
 use crate::plan::{Change, Journal, Rest, Step, as_it_was, plan, plan_what_can_be};
@@ -149,7 +149,7 @@ impl<'a> Work<'a> {
         for _ in 0..=PASSES {
             let mut changes = self.to_make(want, &now, rest)?;
             if changes.is_empty() {
-                return self.come_to_its_end(want);
+                return self.come_to_its_end(want, rest);
             }
             // What a new namespace has taken over from the host is known once it is there
             if changes[0].step == Step::AddNetns {
@@ -162,14 +162,21 @@ impl<'a> Work<'a> {
         let gone = || Refusal::from(io::Error::other("it was made, and is gone again"));
         match left.into_iter().next() {
             Some(change) => Err(Why::Refused(Box::new(change), gone())),
-            None => self.come_to_its_end(want),
+            None => self.come_to_its_end(want, rest),
         }
     }
 
-    fn come_to_its_end(&mut self, want: &State) -> Result<(), Why> {
+    fn come_to_its_end(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
         self.journal.given_back(want);
+        let made = &mut self.journal.made;
+        // The file has gone; who was killed then has left its folder
+        let left = rest == Rest::Goes && want.resolv_conf.is_none() && made.resolv_conf.is_some();
+        if left {
+            made.resolv_conf = None;
+            files::clear(self.store.name());
+        }
         match self.made {
-            0 => Ok(()),
+            0 if !left => Ok(()),
             _ => self.write(),
         }
     }
