@@ -168,9 +168,7 @@ const LOOK: &str = "
         cd \"/run/netns-services/$name\" && ls | grep -e ready -e _down && cat etc *_down
         cat \"/etc/netns/$name/resolv.conf\"
     done
-    ls -A /run/netns
-    [ ! -e /run/netns-services ] || ls -A /run/netns-services
-    [ ! -e /etc/netns ] || ls -A /etc/netns
+    ls -Ad /run/netns/* /run/netns-services/* /run/netns-services/.t* /etc/netns/*
     cut -d ' ' -f 5 /proc/self/mountinfo | grep /run
 ";
 
