@@ -274,7 +274,7 @@ fn every(settings: &'static Settings, done: Done) {
         walk.points += other.points;
         walk.faults.extend(other.faults);
     }
-    walk.end(most);
+    walk.end(if only.is_some() { 1 } else { most });
 }
 
 fn gcd(a: usize, b: usize) -> usize {

@@ -168,15 +168,13 @@ impl<'a> Work<'a> {
 
     fn come_to_its_end(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
         self.journal.given_back(want);
-        let made = &mut self.journal.made;
-        // The file has gone; who was killed then has left its folder
-        let left = rest == Rest::Goes && want.resolv_conf.is_none() && made.resolv_conf.is_some();
-        if left {
-            made.resolv_conf = None;
+        let file = &mut self.journal.made.resolv_conf;
+        // It has gone; who was killed then has left its folder
+        if rest == Rest::Goes && want.resolv_conf.is_none() && file.take().is_some() {
             files::clear(self.store.name());
         }
         match self.made {
-            0 if !left => Ok(()),
+            0 => Ok(()),
             _ => self.write(),
         }
     }
@@ -239,8 +237,8 @@ impl<'a> Work<'a> {
             Step::LoadTable(_) | Step::DropTable => {
                 self.kernel.make(&change.step)?;
                 // What is not known is loaded once more
-                let listed = self.kernel.listed_table().ok().flatten();
-                self.journal.note_listed(listed);
+                self.journal
+                    .note_listed(self.kernel.listed_table().ok().flatten());
                 nat::forget_flows(self.kernel, [&self.start.1, &self.journal]);
             }
             Step::AddOther(other) => {
@@ -285,10 +283,7 @@ impl<'a> Work<'a> {
                 break;
             }
         }
-        match self.write() {
-            Ok(()) => left,
-            Err(_) => None,
-        }
+        self.write().ok().and(left)
     }
 
     fn look(&mut self) -> Result<State, Why> {
