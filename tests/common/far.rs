@@ -28,6 +28,9 @@ const NETWORK: &str = "
     ip address add 2001:db8:10::7/64 dev eth1 nodad
     ip route add 203.0.113.0/24 via 192.0.2.1 metric 7
     ip -6 route add 2001:db8:99::/48 via 2001:db8:10::1
+    # The kernel makes the routes of an IPv6 address in the background
+    until ip -6 route show table local | grep -q 2001:db8:10::7 &&
+        ip -n far -6 route show table local | grep -q 2001:db8:10::1; do sleep 0.01; done
 ";
 
 /// The example of the README.

@@ -20,6 +20,14 @@ run 0 rc-service supervised start
 mine=$!
 eventually "somebody's own is inside" [ -s /tmp/mine ]
 
+is_named()
+{
+	netns-setup down mgmt >/tmp/said 2>&1
+	grep -qF "$1" /tmp/said
+}
+
+# Its supervisor starts it in the background
+eventually "it has begun" is_named '(sleep, service supervised)'
 run 111 netns-setup down mgmt
 says "$(cat /run/sshd.pid) (dropbear, service sshd)"
 says '(sleep, service supervised)'
