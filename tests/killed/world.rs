@@ -207,13 +207,9 @@ impl World {
         world.setup("up mgmt").ok();
         world.setup("down mgmt").ok();
         // The kernel asks the network whether the card's own addresses are free
-        let settled = || {
-            world
-                .sandbox
-                .sh("ip -6 address show tentative")
-                .stdout
-                .is_empty()
-        };
+        let script = "[ -z \"$(ip -6 address show tentative)\" ] && \
+             ip -6 route show table local | grep -q 2001:db8:10::7";
+        let settled = || world.sandbox.sh(script).exit_code() == 0;
         assert!(wait_until(LIMIT, settled));
         world.states[0] = world.look();
         for (n, which) in [(1, State::First), (2, State::Second)] {
