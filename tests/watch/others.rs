@@ -187,7 +187,10 @@ fn a_refusal_is_said_once_and_tried_again_until_it_is_none() {
         sandbox.read("/etc/netns/mgmt/resolv.conf").is_some()
     });
     watch.is_quiet();
+    // It would have made the folder again in between
+    watch.signal(Signal::SIGSTOP);
     sandbox.sh("rm -r /etc/netns && : >/etc/netns").ok();
+    watch.signal(Signal::SIGCONT);
     watch.soon("it is said", || {
         watch
             .err()
