@@ -252,3 +252,24 @@ fn who_is_mended_by_another_comes_up_anew() {
     setup(&sandbox, "up b").ok();
     assert_eq!(said(&sandbox), "a\nb\n");
 }
+
+/// A daemon that a hook starts must hear TERM, also while netns-setup does not.
+#[test]
+fn no_signal_is_held_from_it_when_watch_runs_it() {
+    let sandbox = sandbox("netns_post_up='grep SigBlk /proc/self/status >/run/said'\n");
+    // dash lets go of signals by itself, busybox and bash do not
+    sandbox.sh("mount --bind /bin/bash /bin/sh").ok();
+    let _watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
+    let is_said = || {
+        wait_until(LIMIT, || {
+            sandbox
+                .read("/run/said")
+                .is_some_and(|said| !said.is_empty())
+        })
+    };
+    for then in ["ip netns delete mgmt", "true"] {
+        assert!(is_said());
+        assert_eq!(said(&sandbox), "SigBlk:\t0000000000000000\n");
+        sandbox.sh(then).ok();
+    }
+}

@@ -9,6 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::children::unheld;
 use super::netns;
 use super::processes;
 use super::rules::PATH;
@@ -138,5 +139,5 @@ fn run(words: &[&OsStr], in_background: bool) -> io::Result<()> {
         command.env("IN_BACKGROUND", "yes");
     }
     command.current_dir("/").stdin(Stdio::null());
-    command.process_group(0).status().map(drop)
+    unheld(command.process_group(0)).status().map(drop)
 }

@@ -9,7 +9,7 @@ mod answers;
 pub mod callers;
 mod cards;
 mod carried;
-mod children;
+pub mod children;
 pub mod clients;
 mod conditions;
 pub mod entries;

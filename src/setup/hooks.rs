@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 use super::{complain, store};
 use crate::exec;
 use crate::exit;
+use crate::kernel::children::unheld;
 use crate::model::build::{Hooks, Want};
 use crate::name::NetnsName;
 use crate::place::At;
@@ -187,6 +188,7 @@ fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<End
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(stderr.map_or_else(|_| Stdio::null(), Stdio::from));
+    unheld(&mut command);
     match limit {
         None => command.status().map(Ended::By),
         // With all that it has started

@@ -8,7 +8,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot::{self, Receiver};
-use nix::sys::signal::SigSet;
 
 use crate::exit;
 use crate::kernel::inits::{self, Held};
@@ -145,8 +144,6 @@ impl Services {
         });
         let (tell, telling) = oneshot::channel();
         let tell = move || {
-            // They must not be deaf to TERM because we are, just now
-            let _ = SigSet::all().thread_unblock();
             let done = match told {
                 Told::Start => inits::start_held(&name).map(|()| Vec::new()),
                 Told::Stop => inits::hold(&name).map(|()| Vec::new()),
