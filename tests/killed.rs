@@ -172,6 +172,7 @@ fn is_said(world: &World, traced: &Traced, before: State, then: State) -> Result
         }
         // It says that it is not
         Some(_) if traced.said.contains("could not all be undone") => return Ok(()),
+        Some(_) if traced.said.contains("is not ready any more") => return Ok(()),
         Some(_) if traced.said.contains("all else is taken down") => return Ok(()),
         // Who could not lock the folder cannot take it away either
         Some(_)

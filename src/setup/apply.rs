@@ -115,12 +115,9 @@ impl<'a> Work<'a> {
     }
 
     /// Make as much of it as can be made: for taking down, where going on is better than
-    /// going back. What is refused at last.
+    /// going back. It is not ready any more before. What is refused at last.
     pub fn make_what_can_be(&mut self, want: &State) -> Result<Vec<(Change, Refusal)>, Failure> {
         self.others.leave_to(&mut self.journal, want);
-        self.store
-            .set_unready()
-            .map_err(|e| Why::Broken("cannot remove ready", e))?;
         let mut now = self.start.0.clone();
         let mut refused = Vec::new();
         for _ in 0..PASSES {

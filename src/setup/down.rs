@@ -7,7 +7,7 @@ use std::time::Duration;
 use nix::unistd::{Pid, getsid};
 
 use super::apply::Work;
-use super::failure::Why;
+use super::failure::{Failure, Why};
 use super::{
     Begun, Call, Inside, asked, begin, complain, guard, hold_signals, hooks, report, say, store,
     ties,
@@ -86,8 +86,13 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
     let asked = asked(&want, &journal);
     let begun = Work::begin(&store, &mut kernel, journal, asked, &mut report);
     let done = begun.and_then(|mut work| {
-        let parted = ties::part(name, &losing);
-        parted.map_err(|e| work.fail(Why::Broken("cannot take ready from its neighbours", e)))?;
+        // Its own first: as long as that cannot be, nothing has been changed
+        let unready = store.set_unready();
+        unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
+        ties::part(name, &losing).map_err(|e| Failure {
+            left: None,
+            ..Why::Broken("cannot take ready from its neighbours", e).into()
+        })?;
         work.make_what_can_be(&want)
     });
     match done {

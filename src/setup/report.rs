@@ -19,6 +19,9 @@ pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
         Some([]) => lines.push(format!(
             "{made} of {of} changes were made and have been undone"
         )),
+        None if *of == 0 => lines.push(format!(
+            "{netns}: it is not ready any more; netns-setup down {netns} takes all of it away"
+        )),
         None => lines.push(format!(
             "{made} of {of} changes were made, and could not all be undone; netns-setup down \
              {netns} takes all of it away"
