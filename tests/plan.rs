@@ -25,6 +25,8 @@ use proptest::prelude::*;
 struct Run {
     kernel: Memory,
     journal: Journal,
+    /// The journal as it is on the disk.
+    written: Journal,
 }
 
 impl Run {
@@ -32,6 +34,7 @@ impl Run {
         Run {
             kernel: Memory { state },
             journal: Journal::default(),
+            written: Journal::default(),
         }
     }
 
@@ -44,6 +47,7 @@ impl Run {
             changes
                 .iter()
                 .for_each(|change| self.journal.note(change, &self.kernel.state));
+            self.written = self.journal.clone();
             for change in changes {
                 if left == 0 {
                     return false;
@@ -55,6 +59,7 @@ impl Run {
                 });
                 self.journal.done(&change);
             }
+            self.written = self.journal.clone();
         }
         self.journal.given_back(want);
         true
@@ -240,6 +245,23 @@ proptest! {
             // It can be gone on with: nothing was forgotten that is ours
             run.reload(&State::default(), usize::MAX);
             prop_assert!(!run.kernel.state.netns);
+        }
+    }
+
+    #[test]
+    fn killed_anywhere_the_next_reload_makes_the_same(host in host(), first in settings(), second in settings(), cut in 0usize..40) {
+        let (mut run, mut other) = (Run::on(host.clone()), Run::on(host.clone()));
+        run.reload(&first, usize::MAX);
+        if !run.reload(&second, cut) {
+            run.journal = run.written.clone();
+            run.reload(&second, usize::MAX);
+            other.reload(&second, usize::MAX);
+            let mut after = run.clone();
+            run.kernel.state.sysctls.clear();
+            other.kernel.state.sysctls.clear();
+            prop_assert_eq!(essence(&run.kernel.state), essence(&other.kernel.state));
+            after.reload(&State::default(), usize::MAX);
+            prop_assert_eq!(essence(&after.kernel.state), essence(&host));
         }
     }
 

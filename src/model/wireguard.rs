@@ -72,13 +72,13 @@ impl Wireguard {
     }
 
     /// Takes over what a difference is going to make of it, as far as that is no secret:
-    /// for the journal. What it takes away stays until [`Wireguard::forget`].
+    /// for the journal. What it takes away, and where peers are, is noted by
+    /// [`Wireguard::noted`] when it has been made.
     pub fn note(&mut self, difference: &Difference) {
         self.file.clone_from(&difference.file);
         for peer in &difference.peers {
             if peer.fate != Fate::Removed {
-                let endpoint = peer.endpoint.map(Endpoint::Address);
-                self.note_endpoint(&peer.public_key, endpoint);
+                self.note_endpoint(&peer.public_key, None);
             }
         }
     }
@@ -94,8 +94,15 @@ impl Wireguard {
         }
     }
 
-    /// Forgets the peers that a difference has taken away.
-    pub fn forget(&mut self, difference: &Difference) {
+    /// Takes over what a difference has made of it: an endpoint that was not told must not
+    /// seem to be one that the peer has left since.
+    pub fn noted(&mut self, difference: &Difference) {
+        for peer in &difference.peers {
+            if peer.fate != Fate::Removed {
+                let endpoint = peer.endpoint.map(Endpoint::Address);
+                self.note_endpoint(&peer.public_key, endpoint);
+            }
+        }
         let removed = |key: &PublicKey| {
             let mut peers = difference.peers.iter();
             peers.any(|peer| peer.public_key == *key && peer.fate == Fate::Removed)

@@ -2,8 +2,7 @@
 //! is down, its master, its admin state, its addresses.
 
 use super::{Plan, Rest, Step};
-use crate::model::link_types::Below;
-use crate::model::{Address, Kind, Link, LinkAt, Mac};
+use crate::model::{Address, Link, LinkAt, Mac};
 use crate::place::At;
 
 impl Plan<'_> {
@@ -25,24 +24,13 @@ impl Plan<'_> {
         }
     }
 
-    /// What is no longer asked for is as the kernel has it: of a link we made, 1500, or
-    /// as the link below.
+    /// What is no longer asked for is as it would be without us.
     fn mtu_as_before(&self, now: &Link) -> Option<At<u32>> {
-        let ours = self.journal.made.link(&now.at, &now.name.value)?;
+        let link = now.link_at();
+        let ours = self.journal.made.link(&link.at, &link.name)?;
         let goes = self.rest == Rest::Goes && ours.mtu.is_some() && ours.mtu == now.mtu;
-        let before = self.journal.before.inside(&now.name.value);
-        match (&ours.kind, before) {
-            _ if !goes => None,
-            (Kind::Physical, Some(before)) => before.mtu.clone(),
-            (Kind::Veth { .. }, _) => Some(At::nobody(1500)),
-            (Kind::Made(made), _) => match made.of.below {
-                Below::Nothing => Some(At::nobody(1500)),
-                Below::Parent => self.now(&made.below()?)?.mtu.clone(),
-                // 1500 without the most that a packet of its own takes (wireguard(4))
-                Below::Birth => (made.of.word == "wireguard").then_some(At::nobody(1420)),
-            },
-            _ => None,
-        }
+        let mtu_of = |link: &LinkAt| self.now(link)?.mtu.clone();
+        self.journal.mtu_without_us(&link, mtu_of).filter(|_| goes)
     }
 
     fn mac_as_before(&self, now: &Link) -> Option<At<Mac>> {

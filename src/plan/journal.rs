@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 mod ports;
+mod returns;
 mod rules;
 
 pub use rules::Loading;
@@ -58,12 +59,7 @@ impl Journal {
                     self.made.links.push(bare);
                 }
             }
-            Step::SetOptions(link, change) => {
-                if let Kind::Made(made) = &mut self.made(link).kind {
-                    let options = change.options.iter().cloned();
-                    options.for_each(|(option, value)| made.set(option, value));
-                }
-            }
+            Step::SetOptions(link, change) => self.note_options(link, change, false),
             step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_told(step),
             step @ (Step::MoveLink(..) | Step::MovePhy(..)) => self.note_moves(&step.ways(), have),
             // What goes back to the host as it was is not ours there
@@ -75,10 +71,13 @@ impl Journal {
             | Step::AddAddress(link, _)
                 if self.is_return(&link.at, Some(&link.name)) => {}
             Step::AddRoute(route) if self.is_return(&route.at, route.dev.as_ref()) => {}
+            step if self.gives_up(step, have) => {}
             Step::SetMtu(link, mtu) => self.made(link).mtu = Some(At::nobody(*mtu)),
             Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
-            Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
-            Step::SetPort(link, port) => self.note_port(link, port),
+            Step::SetMaster(link, master) => {
+                self.made(link).master = master.clone().map(At::nobody);
+            }
+            Step::SetPort(link, port) => self.note_port(link, port, false),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::AddAltname(link, name) => {
                 let altnames = &mut self.made(link).altnames;
@@ -120,6 +119,17 @@ impl Journal {
                     .filter(|(_, to)| to.at == Where::Host);
                 back.for_each(|(link, _)| self.forget_link(link));
             }
+            Step::SetOptions(link, change) => self.note_options(link, change, true),
+            Step::SetMtu(link, _)
+            | Step::SetMac(link, _)
+            | Step::SetMaster(link, _)
+            | Step::SetPort(link, _)
+                if self.is_return(&link.at, Some(&link.name)) => {}
+            Step::SetMtu(link, mtu) => self.mtu_given_up(link, *mtu),
+            Step::SetMac(link, mac) => self.mac_given_up(link, *mac),
+            Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
+            Step::SetPort(link, port) => self.note_port(link, port, true),
+            Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::LoadRules { new, .. } => self.note_rules(new),
             Step::DelAddress(link, address) => {
                 // It may have been made anew with something else behind it
@@ -139,7 +149,7 @@ impl Journal {
             Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
             Step::UnloadRules(old) => self.forget_rules(old.tool),
             Step::DropTable => self.made.table = None,
-            Step::SetWireguard(link, difference) => self.told(link).forget(difference),
+            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.noted_told(step),
             Step::StopClient(client) => self.made.clients.retain(|c| c.value != *client),
             Step::RemoveResolvConf => self.made.resolv_conf = None,
             _ => {}

@@ -59,6 +59,14 @@ impl Journal {
     pub(super) fn note_told(&mut self, step: &Step) {
         match step {
             Step::SetWireguard(link, difference) => self.told(link).note(difference),
+            Step::SetEndpoint(link, named) => self.told(link).note_endpoint(&named.peer, None),
+            _ => {}
+        }
+    }
+
+    pub(super) fn noted_told(&mut self, step: &Step) {
+        match step {
+            Step::SetWireguard(link, difference) => self.told(link).noted(difference),
             Step::SetEndpoint(link, named) => {
                 let endpoint = Some(named.endpoint.clone());
                 self.told(link).note_endpoint(&named.peer, endpoint);

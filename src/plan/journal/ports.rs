@@ -18,13 +18,15 @@ impl Journal {
         }
     }
 
-    /// What is said again as the kernel has it by itself is nothing of ours.
-    pub(super) fn note_port(&mut self, link: &LinkAt, change: &Made) {
+    /// What is said again as the kernel has it by itself is nothing of ours, when it has
+    /// been said (`done`).
+    pub(super) fn note_port(&mut self, link: &LinkAt, change: &Made, done: bool) {
         let made = self.made(link);
         let new = || Made::new(&PORT, Where::Inside);
         let mut port = made.port.take().unwrap_or_else(new);
         for (option, value) in &change.options {
             match default(option) == Some(value.value) {
+                true if !done => {}
                 true => port.options.retain(|(other, _)| other.word != option.word),
                 false => port.set(option, value.clone()),
             }
