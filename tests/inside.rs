@@ -152,3 +152,14 @@ fn kill_ends_only_who_lives_inside() {
     assert!(holder.child.try_wait().unwrap().is_none());
     assert!(hosts.child.try_wait().unwrap().is_none());
 }
+
+/// Not all that stop a service wait for its end, as dpkg's start-stop-daemon.
+#[test]
+fn who_is_ending_keeps_nothing() {
+    let sandbox = sandbox(SETTINGS);
+    setup(&sandbox, "up mgmt").ok();
+    let ending = "nsenter --net=/run/netns/mgmt sh -c 'echo $$; exec sleep 0.5'";
+    let _ends = lives(&sandbox, ending);
+    setup(&sandbox, "down mgmt").ok().stderr("");
+    sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
+}

@@ -2,7 +2,8 @@
 //! needs no settings: what there is to do stands in the journal.
 
 use std::io;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use nix::unistd::{Pid, getsid};
 
@@ -22,6 +23,12 @@ use crate::plan::{Change, Journal};
 
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How long one that has been told to end may take before it counts as one that stays,
+const ENDING: Duration = Duration::from_secs(1);
+
+/// and how often it is looked for.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Take it down. Nothing there is success.
 pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
@@ -65,9 +72,8 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    match leave_or_end(name, &journal, inside) {
+    match who_stays(name, &journal, &kernel, inside) {
         Ok((left, holders)) => {
-            let left = not_clients(left, &journal, &kernel);
             if inside == Inside::Refuse && !(left.is_empty() && holders.is_empty()) {
                 let lines = report::still_used(name, &left, &holders);
                 return complain(&lines, exit::REFUSED);
@@ -128,6 +134,26 @@ fn again(name: &NetnsName) -> String {
 fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> u8 {
     let failure = Why::Broken(what, error).into();
     complain(&report::failure(name, &failure), exit::REFUSED)
+}
+
+/// Who stays, when those that are ending have had their moment: not all that stop a
+/// service wait for its end, and a program that was killed is there for a while.
+fn who_stays(
+    name: &NetnsName,
+    journal: &Journal,
+    kernel: &Kernel,
+    inside: Inside,
+) -> io::Result<(Vec<Process>, Vec<Holder>)> {
+    let until = Instant::now() + ENDING;
+    loop {
+        let (left, holders) = leave_or_end(name, journal, inside)?;
+        let left = not_clients(left, journal, kernel);
+        let nobody = left.is_empty() && holders.is_empty();
+        if nobody || inside != Inside::Refuse || Instant::now() >= until {
+            return Ok((left, holders));
+        }
+        sleep(LOOK);
+    }
 }
 
 /// A DHCP client is ours, with its helpers (of its session), and ended with the rest.
