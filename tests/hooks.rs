@@ -270,6 +270,7 @@ fn no_signal_is_held_from_it_when_watch_runs_it() {
     for then in ["ip netns delete mgmt", "true"] {
         assert!(is_said());
         assert_eq!(said(&sandbox), "SigBlk:\t0000000000000000\n");
-        sandbox.sh(then).ok();
+        // It may be there again before ip has taken the file away
+        sandbox.sh(then);
     }
 }
