@@ -124,6 +124,10 @@ impl<'a> Work<'a> {
             let changes = plan(want, &now, &self.journal, Rest::Goes).map_err(Why::Obstacles)?;
             refused.clear();
             for change in changes {
+                // What is left in a namespace of others is not reached without its name
+                if change.step == Step::Detach && !refused.is_empty() {
+                    continue;
+                }
                 if let Err(refusal) = self.step(&change, want) {
                     refused.push((change, refusal));
                 }
