@@ -28,6 +28,8 @@ watcher()
 is_watched() { watcher >/tmp/watcher; }
 is_not_watched() { ! watcher >/dev/null; }
 is_said() { grep -q "netns.mgmt: $1" /run/messages; }
+times_said() { grep -c 'mgmt: is waited for' /run/messages; }
+is_said_again() { [ "$(times_said)" -gt "$said" ]; }
 is_started() { rc-service "$1" status >/dev/null 2>&1; }
 # status_of SERVICE - OpenRC's own word for it
 status_of() { rc-service "$1" status 2>&1 | sed -n 's/^.*status: *//p'; }
@@ -70,10 +72,15 @@ plug_in
 is_quiet() { sleep 2 && [ ! -e /run/netns/mgmt ]; }
 is_quiet || fail "it came up by itself after a stop"
 plug_out
+# Each time until the new watch has said that it waits
+said=$(times_said)
 run 0 openrc default
 all_is_held
+eventually "it waits" is_said_again
+said=$(times_said)
 run 1 rc-service netns.mgmt restart
 all_is_held
+eventually "it waits" is_said_again
 
 # What comes by is not it, and nothing is run for that.
 runs_of_pre_up() { wc -l </run/pre_up; }
