@@ -11,6 +11,7 @@ $judge link set eth0 netns other
 $judge -n other addr add 192.0.2.1/24 dev eth0
 $judge -n other link set eth0 up
 
+later
 settings
 sed -i '/^mtu_/d; s/ 2001:db8:10::10.64//' /etc/conf.d/netns.mgmt
 ln -s netns /etc/init.d/netns.mgmt
