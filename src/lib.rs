@@ -17,6 +17,10 @@ pub mod state;
 // How a program ends.
 pub mod exit;
 
+// Where it has its memory from.
+#[cfg(feature = "setup")]
+pub mod memory;
+
 // Where a value was said, and what is wrong with it.
 #[cfg(feature = "setup")]
 pub mod place;
