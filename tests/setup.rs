@@ -494,3 +494,14 @@ fn watch_stays_reloads_at_hup_and_leaves_things_as_they_are_at_term() {
     assert_eq!(mtu(), 1300);
     assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
 }
+
+#[test]
+fn what_is_traced_is_told_where_it_is_asked_for() {
+    let sandbox = sandbox("netns_links=v0\ntype_v0=veth\n");
+    let traced = format!("NETNS_LOG=debug {NETNS_SETUP} up mgmt");
+    let told = sandbox.sh(&traced).ok().stderr;
+    for word in ["there is State", "make AddLink"] {
+        assert!(told.contains(word), "{word} is not in\n{told}");
+    }
+    setup(&sandbox, "reload mgmt").ok().stderr("");
+}

@@ -1,6 +1,7 @@
 //! The command line of netns-setup in, its exit code out. What a verb does is `setup`'s.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
@@ -14,21 +15,22 @@ use netns_services::exit;
 use netns_services::name::NetnsName;
 use netns_services::setup::{self, Call, Inside, Verb, complain};
 
-/// musl's own allocator maps and unmaps memory a few pages at a time, which together took
-/// a third of all the time of an `up`.
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static MEMORY: netns_services::memory::Memory = netns_services::memory::Memory::new();
+
+/// The folder of the settings, if no other is said.
+const CONF_DIR: &str = "/etc/conf.d";
 
 /// Make network namespaces what their settings say, and take them down again
-#[derive(Parser)]
+#[derive(Debug, Parser, PartialEq)]
 #[command(version, max_term_width = 80)]
 struct Cli {
     #[command(subcommand)]
     verb: VerbArgs,
 
     /// The folder of the settings, netns and netns.NAME
-    #[arg(long, value_name = "DIR", default_value = "/etc/conf.d", global = true)]
+    #[arg(long, value_name = "DIR", default_value = CONF_DIR, global = true)]
     conf_dir: PathBuf,
 
     /// Move even the link that carries your own connection
@@ -40,7 +42,7 @@ struct Cli {
     verbose: bool,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, PartialEq, Subcommand)]
 enum VerbArgs {
     /// Make it so: create the namespace, bring in links, addresses, routes
     Up(Names),
@@ -99,7 +101,7 @@ enum VerbArgs {
     Watch(Names),
 }
 
-#[derive(Args)]
+#[derive(Args, Debug, PartialEq)]
 struct Tried {
     /// The namespace
     #[arg(value_name = "NAME")]
@@ -121,7 +123,7 @@ impl Tried {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Debug, PartialEq)]
 struct Names {
     /// The namespaces, in this order
     #[arg(
@@ -137,20 +139,65 @@ struct Names {
 }
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::new().filter("NETNS_LOG"))
-        .format_timestamp(None)
-        .init();
+    if let Ok(filter) = env::var("NETNS_LOG") {
+        env_logger::Builder::new()
+            .parse_filters(&filter)
+            .format_timestamp(None)
+            .init();
+    }
     ExitCode::from(match parsed() {
         Ok(cli) => run(cli),
         Err(error) => usage(&error),
     })
 }
 
-/// What clap has built is left to the end of the process: to take it to pieces would be a
-/// tenth of all the instructions of an `up`.
 fn parsed() -> Result<Cli, clap::Error> {
+    let words: Vec<OsString> = env::args_os().collect();
+    match plain(&words) {
+        Some(cli) => Ok(cli),
+        None => parsed_by_clap(words),
+    }
+}
+
+/// What init scripts call: a verb, and names behind it. clap would read the same out of it
+/// (a test holds the two together), and take a quarter of all the instructions of an `up`.
+fn plain(words: &[OsString]) -> Option<Cli> {
+    let words = words.iter().skip(1).map(|word| word.to_str());
+    let words: Vec<&str> = words.collect::<Option<_>>()?;
+    let (verb, names) = words.split_first()?;
+    if names.is_empty() || names.iter().any(|name| name.starts_with('-')) {
+        return None;
+    }
+    let names = Names {
+        names: names.iter().map(|name| name.to_string()).collect(),
+        all: false,
+    };
+    let verb = match *verb {
+        "up" => VerbArgs::Up(names),
+        "down" => VerbArgs::Down {
+            names,
+            force: false,
+            kill: false,
+        },
+        "reload" => VerbArgs::Reload(names),
+        "check" => VerbArgs::Check(names),
+        "may-go" => VerbArgs::MayGo(names),
+        "watch" => VerbArgs::Watch(names),
+        _ => return None,
+    };
+    Some(Cli {
+        verb,
+        conf_dir: CONF_DIR.into(),
+        yes_move_my_connection: false,
+        verbose: false,
+    })
+}
+
+/// What clap has built is left to the end of the process: to take it to pieces would be
+/// a good part of all its work.
+fn parsed_by_clap(words: Vec<OsString>) -> Result<Cli, clap::Error> {
     let mut command = ManuallyDrop::new(Cli::command());
-    let matches = command.try_get_matches_from_mut(env::args_os())?;
+    let matches = command.try_get_matches_from_mut(words)?;
     let mut matches = ManuallyDrop::new(matches);
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
 }
@@ -233,5 +280,41 @@ fn usage(error: &clap::Error) -> u8 {
                 exit::WRONG,
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_without_clap_is_what_clap_reads() {
+        let verbs = "up down reload plan check status doctor try confirm keep-trial may-go watch \
+                     help UP u";
+        let others = [
+            "blue",
+            "",
+            "-v",
+            "--all",
+            "--",
+            "-",
+            "--within=5",
+            "help",
+            "up",
+        ];
+        let mut read = 0;
+        for verb in verbs.split_ascii_whitespace() {
+            for first in others {
+                for second in [&[][..], &["red"], &["-v"], &["--force"], &["red", "-"]] {
+                    let words = [&["netns-setup", verb, first], second].concat();
+                    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+                    let Some(plain) = plain(&words) else { continue };
+                    assert_eq!(Some(plain), parsed_by_clap(words.clone()).ok(), "{words:?}");
+                    read += 1;
+                }
+            }
+        }
+        assert!(read >= 6 * 4, "{read}");
+        assert_eq!(plain(&["netns-setup".into(), "up".into()]), None);
     }
 }
