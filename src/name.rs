@@ -14,8 +14,14 @@ pub struct NetnsName(String);
 /// The name of a link: 1 to 15 bytes (the kernel's `IFNAMSIZ` less its end) of letters,
 /// digits and `_-.@+,=`, not `.` or `..`. The kernel would take more; what it takes
 /// beyond that is special to sh, to ip(8) or to the kernel (`eth%d`).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkName(String);
+///
+/// It is kept in place, for it is copied all the time.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LinkName {
+    /// Behind it, zeros.
+    bytes: [u8; LinkName::MOST],
+    length: u8,
+}
 
 /// Another name of a link (IFLA_ALT_IFNAME): as its name, but for up to 127 bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,16 +35,19 @@ impl NetnsName {
 }
 
 impl LinkName {
+    const MOST: usize = 15;
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let bytes = &self.bytes[..usize::from(self.length)];
+        std::str::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The end of every setting of this link: its name with all but letters and
     /// digits made `_`, as netifrc does (`eth0.42` is set by `config_eth0_42`).
     pub fn suffix(&self) -> String {
         let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-        self.0.chars().map(letter).collect()
+        self.as_str().chars().map(letter).collect()
     }
 }
 
@@ -76,8 +85,11 @@ impl FromStr for LinkName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        of_a_link(text, 15)?;
-        Ok(LinkName(text.into()))
+        of_a_link(text, LinkName::MOST)?;
+        let mut bytes = [0; LinkName::MOST];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        let length = text.len() as u8;
+        Ok(LinkName { bytes, length })
     }
 }
 
@@ -137,7 +149,13 @@ impl fmt::Display for Altname {
 
 impl fmt::Display for LinkName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for LinkName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LinkName").field(&self.as_str()).finish()
     }
 }
 
@@ -180,7 +198,7 @@ mod tests {
             assert!(bad.parse::<LinkName>().is_err(), "{bad:?}");
         }
         for good in ["eth0", "eth0.42", "fifteen-bytes-x", "br-lan", "a@b"] {
-            assert!(good.parse::<LinkName>().is_ok(), "{good:?}");
+            assert_eq!(good.parse::<LinkName>().unwrap().as_str(), good);
         }
     }
 
