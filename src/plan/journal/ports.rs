@@ -18,20 +18,29 @@ impl Journal {
         }
     }
 
-    /// What is said again as the kernel has it by itself is nothing of ours, when it has
-    /// been said (`done`).
-    pub(super) fn note_port(&mut self, link: &LinkAt, change: &Made, done: bool) {
-        let made = self.made(link);
+    /// What a port is going to be told. What goes back to the kernel's own is until then
+    /// what it was.
+    pub(super) fn note_port(&mut self, link: &LinkAt, change: &Made) {
         let new = || Made::new(&PORT, Where::Inside);
-        let mut port = made.port.take().unwrap_or_else(new);
         for (option, value) in &change.options {
-            match default(option) == Some(value.value) {
-                true if !done => {}
-                true => port.options.retain(|(other, _)| other.word != option.word),
-                false => port.set(option, value.clone()),
+            if default(option) != Some(value.value) {
+                let port = self.made(link).port.get_or_insert_with(new);
+                port.set(option, value.clone());
             }
         }
-        made.port = Some(port).filter(|port| !port.options.is_empty());
+    }
+
+    /// It has been told: what the kernel has by itself is nothing of ours.
+    pub(super) fn port_done(&mut self, link: &LinkAt, change: &Made) {
+        self.note_port(link, change);
+        let port = &mut self.made(link).port;
+        if let Some(told) = port {
+            told.options.retain(|(option, _)| {
+                let given = change.get(option.word);
+                given.is_none_or(|given| default(option) != Some(given))
+            });
+        }
+        port.take_if(|port| port.options.is_empty());
     }
 
     pub(super) fn note_vlans(&mut self, link: &LinkAt, row: &Vlans) {

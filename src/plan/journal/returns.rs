@@ -3,7 +3,7 @@
 
 use super::Journal;
 use crate::model::link_types::Below;
-use crate::model::{Kind, LinkAt, Mac, Made, State, Where};
+use crate::model::{Kind, Link, LinkAt, Made, State, Where};
 use crate::place::At;
 use crate::plan::Step;
 use crate::plan::options::default;
@@ -32,21 +32,19 @@ impl Journal {
         }
     }
 
-    /// An MTU that has been set, and was not noted before, is not ours any more.
-    pub(super) fn mtu_given_up(&mut self, link: &LinkAt, mtu: u32) {
-        let ours = self.made.link(&link.at, &link.name);
-        let ours = ours.and_then(|ours| ours.mtu.as_ref());
-        if ours.is_some_and(|ours| ours.value != mtu) {
-            self.made(link).mtu = None;
-        }
-    }
-
-    /// As [`Journal::mtu_given_up`].
-    pub(super) fn mac_given_up(&mut self, link: &LinkAt, mac: Mac) {
-        let ours = self.made.link(&link.at, &link.name);
-        let ours = ours.and_then(|ours| ours.mac.as_ref());
-        if ours.is_some_and(|ours| ours.value != mac) {
-            self.made(link).mac = None;
+    /// What a link has been given, and was not noted before, is not ours any more. `of` is
+    /// where that stands.
+    pub(super) fn given_up<T: PartialEq>(
+        &mut self,
+        link: &LinkAt,
+        given: &T,
+        of: fn(&mut Link) -> &mut Option<At<T>>,
+    ) {
+        let mut links = self.made.links.iter_mut();
+        if let Some(ours) = links.find(|ours| ours.link_at() == *link).map(of)
+            && ours.as_ref().is_some_and(|ours| ours.value != *given)
+        {
+            *ours = None;
         }
     }
 
@@ -71,15 +69,22 @@ impl Journal {
         }
     }
 
-    /// The options of a link as they are said, `done` when they have been. Until then, one
-    /// that goes back to the kernel's own is what it was.
-    pub(super) fn note_options(&mut self, link: &LinkAt, change: &Made, done: bool) {
-        let Kind::Made(made) = &mut self.made(link).kind else {
-            return;
-        };
-        for (option, value) in &change.options {
-            let goes = default(option) == Some(value.value) && made.get(option.word).is_some();
-            if done || !goes {
+    /// The options of a link as they are going to be said. One that goes back to the
+    /// kernel's own is until then what it was.
+    pub(super) fn note_options(&mut self, link: &LinkAt, change: &Made) {
+        if let Kind::Made(made) = &mut self.made(link).kind {
+            for (option, value) in &change.options {
+                if default(option) != Some(value.value) || made.get(option.word).is_none() {
+                    made.set(option, value.clone());
+                }
+            }
+        }
+    }
+
+    /// They have been said.
+    pub(super) fn options_done(&mut self, link: &LinkAt, change: &Made) {
+        if let Kind::Made(made) = &mut self.made(link).kind {
+            for (option, value) in &change.options {
                 made.set(option, value.clone());
             }
         }
