@@ -7,7 +7,7 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
-use common::Sandbox;
+use common::{NETNS_SETUP, Sandbox};
 use far::{dump, is_again, sandbox, setup, write};
 
 const LINKS: &str = r#"netns_links="eth1 v.5"
@@ -163,4 +163,18 @@ fn nothing_is_set_in_a_namespace_of_others_but_what_is_asked_for() {
     setup(&host, "down mgmt").ok();
     is(&host, "net.ipv4.ip_forward", "1");
     is(&host, "net.ipv4.ip_default_ttl", "64");
+}
+
+#[test]
+fn many_new_ones_are_looked_at_by_a_few_procfs() {
+    let host = sandbox("");
+    let names: Vec<String> = (0..70).map(|n| format!("n{n}")).collect();
+    for name in &names {
+        host.write(&format!("/etc/conf.d/netns.{name}"), "");
+    }
+    let traced = format!("strace -f -o /run/calls -e trace=fsmount {NETNS_SETUP} up");
+    let said = host.sh(&format!("{traced} {}", names.join(" "))).ok();
+    assert_eq!(said.stdout.lines().count(), 2 * names.len(), "{said}");
+    let calls = host.read("/run/calls").unwrap();
+    assert_eq!(calls.matches("fsmount(").count(), 2, "{calls}");
 }

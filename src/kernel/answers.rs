@@ -12,8 +12,12 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 
 use super::Refusal;
 
+/// linux/netlink.h
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+
 /// Of a message that says how long it is.
-const HEADER: usize = 16;
+pub(super) const HEADER: usize = 16;
 
 /// The answers to a request, as far as they have come.
 #[derive(Debug)]
@@ -60,6 +64,9 @@ impl Answers {
     }
 
     fn take(&mut self, message: &[u8]) -> Result<Then, Refusal> {
+        if is_done(message) {
+            return Ok(Then::Done);
+        }
         let is_one_of_many = flags(message) & NLM_F_MULTIPART != 0;
         self.is_torn |= is_one_of_many && flags(message) & NLM_F_DUMP_INTR != 0;
         let read = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&without_the_rest(message));
@@ -90,6 +97,23 @@ impl Answers {
             _ => Ok(Then::More),
         }
     }
+}
+
+/// The body of the message that answers the request of this number, if it is among these.
+pub(super) fn body(mut rest: &[u8], to: u32) -> Result<Option<&[u8]>, Refusal> {
+    while let Some((message, behind)) = split(rest) {
+        rest = behind;
+        let body = &message[HEADER..];
+        match (number(message) == to, kind(message)) {
+            (false, _) => {}
+            (true, NLMSG_ERROR) => {
+                let errno = body.first_chunk().map_or(0, |no| i32::from_ne_bytes(*no));
+                return Err(io::Error::from_raw_os_error(-errno).into());
+            }
+            (true, _) => return Ok(Some(body)),
+        }
+    }
+    Ok(None)
 }
 
 /// The first message, and those behind it.
@@ -126,6 +150,14 @@ fn without_the_rest(message: &[u8]) -> Cow<'_, [u8]> {
     let length = u32::try_from(kept.len()).unwrap_or_default();
     kept[..4].copy_from_slice(&length.to_ne_bytes());
     kept.into()
+}
+
+/// It says that all is well, and nothing more: no words, and nothing that was torn.
+fn is_done(message: &[u8]) -> bool {
+    let all_is_well = message.get(HEADER..HEADER + 4) == Some(&[0; 4]);
+    matches!(kind(message), NLMSG_ERROR | NLMSG_DONE)
+        && flags(message) & NLM_F_DUMP_INTR == 0
+        && all_is_well
 }
 
 fn kind(message: &[u8]) -> u16 {

@@ -45,7 +45,10 @@ impl Kernel {
                 state.others.insert(other.clone());
             }
             let others = self.others(view, &views)?;
-            let mut addresses = self.addresses(view)?;
+            let mut addresses = match self.is_new(view) {
+                true => read::Addresses::new(),
+                false => self.addresses(view)?,
+            };
             let mut vlans = self.vlans(view)?;
             for message in &view.links {
                 let Some(mut link) = read::link(message, &view.at, &view.names, &others) else {
@@ -62,25 +65,33 @@ impl Kernel {
                 link.vlans = vlans.remove(&message.header.index).unwrap_or_default();
                 state.links.push(link);
             }
-            state.routes.extend(self.routes(view, &about.routed)?);
+            if !self.is_new(view) {
+                state.routes.extend(self.routes(view, &about.routed)?);
+            }
         }
-        if netns {
+        if netns && about.policy {
             state.policy = self.policy()?;
         }
         let mut sysctls = about.sysctls.clone();
         sysctls.retain(|(at, _)| netns || *at != Where::Inside);
         if netns && state.is_bare() {
             // Read when the namespace was made, and nothing has been changed since
-            state.sysctls = std::mem::take(&mut self.new_ones);
-            match state.sysctls.is_empty() {
-                true => sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key))),
-                false => sysctls.retain(|(at, key)| state.sysctl(at, key).is_none()),
+            if let Some(new_ones) = self.new_ones.take() {
+                state.sysctls = new_ones;
+                sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
+            } else {
+                sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
             }
         }
         state.sysctls.extend(self.sysctls(&sysctls)?);
         self.wireguards(&mut state)?;
         log::debug!("there is {state:?}");
         Ok(state)
+    }
+
+    /// Nothing has been changed in it since it was made.
+    fn is_new(&self, view: &View) -> bool {
+        view.at == Where::Inside && self.new_ones.is_some()
     }
 
     fn views(&mut self, asked: &BTreeSet<LinkAt>, netns: bool) -> Result<Vec<View>, Refusal> {

@@ -11,7 +11,7 @@ use rtnetlink::packet_route::route::{
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::questions::link_named;
+use super::questions::index_of;
 use super::requests::How;
 use super::{Kernel, Refusal, files, netns};
 use crate::model::route::Preference;
@@ -22,7 +22,7 @@ impl Kernel {
     /// Make one change.
     pub fn make(&mut self, step: &Step) -> Result<(), Refusal> {
         log::debug!("make {step:?}");
-        self.new_ones.clear();
+        self.new_ones = None;
         let done = self.make_it(step);
         if let Step::DelNetns
         | Step::DelOther(_)
@@ -103,10 +103,10 @@ impl Kernel {
         if let Some(index) = self.indexes.get(link) {
             return Ok(*index);
         }
-        let found = link_named(self.requests(&link.at)?, &link.name)?;
-        let found = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
-        self.indexes.insert(link.clone(), found.header.index);
-        Ok(found.header.index)
+        let found = index_of(self.requests(&link.at)?, &link.name)?;
+        let index = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        self.indexes.insert(link.clone(), index);
+        Ok(index)
     }
 
     fn add_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), Refusal> {

@@ -12,6 +12,7 @@ mod carried;
 pub mod children;
 pub mod clients;
 mod conditions;
+mod devconf;
 pub mod entries;
 pub mod events;
 pub mod files;
@@ -39,6 +40,7 @@ mod rules;
 pub mod services;
 mod settle;
 mod sysctl;
+mod tables;
 mod talk;
 mod tap;
 pub mod wireguard;
@@ -82,6 +84,8 @@ pub struct About {
     pub routed: BTreeSet<LinkAt>,
     /// The sysctls.
     pub sysctls: BTreeSet<SysctlAt>,
+    /// Whether the policy rules of the namespace are asked about.
+    pub policy: bool,
 }
 
 /// The namespaces that one namespace's settings have to do with, open for requests.
@@ -90,8 +94,9 @@ pub struct Kernel {
     /// The namespace that has been given the name, or is to be.
     source: Option<File>,
     sockets: BTreeMap<Where, Socket>,
-    /// The sysctls of the namespace that was made last, as long as nothing else was.
-    new_ones: Vec<At<Sysctl>>,
+    /// The sysctls of the namespace that was made, as long as nothing else was: it has no
+    /// addresses then, and no routes.
+    new_ones: Option<Vec<At<Sysctl>>>,
     /// The numbers of links, as far as they have been looked at and cannot have changed.
     indexes: BTreeMap<LinkAt, u32>,
     /// How long names may still be looked up.
@@ -112,7 +117,7 @@ impl Kernel {
             netns,
             source: None,
             sockets: BTreeMap::new(),
-            new_ones: Vec::new(),
+            new_ones: None,
             indexes: BTreeMap::new(),
             patience: names::PATIENCE,
         }
@@ -154,9 +159,11 @@ impl Kernel {
     ) -> Result<(), Refusal> {
         let (requests, new_ones) = netns::add(self.netns.as_str(), |birth| {
             note(birth)?;
-            Ok((Requests::open()?, sysctl::of_a_new_one()))
+            let mut requests = Requests::open()?;
+            let new_ones = sysctl::of_a_new_one(&mut requests);
+            Ok((requests, new_ones))
         })?;
-        self.new_ones = new_ones;
+        self.new_ones = Some(new_ones);
         let netns = self.open(&Where::Inside)?;
         self.sockets
             .insert(Where::Inside, Socket { netns, requests });

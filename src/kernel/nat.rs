@@ -132,7 +132,7 @@ impl Kernel {
     /// The host has a link of this name.
     pub fn host_has(&mut self, name: &LinkName) -> Result<bool, Refusal> {
         let requests = self.requests(&Where::Host)?;
-        Ok(questions::link_named(requests, name)?.is_some())
+        Ok(questions::index_of(requests, name)?.is_some())
     }
 }
 

@@ -13,7 +13,7 @@ use rtnetlink::sys::protocols::NETLINK_ROUTE;
 use rtnetlink::sys::{Socket, SocketAddr};
 
 use super::Refusal;
-use super::answers::{Answers, Then};
+use super::answers::{self, Answers, HEADER, Then};
 
 /// More than the kernel sends at once (32 KiB, `netlink_recvmsg` in its net/netlink).
 const LONGEST: usize = 64 * 1024;
@@ -91,6 +91,26 @@ impl Requests {
             log::debug!("what there is was changed while the kernel told it");
         }
         Err(io::Error::from(Errno::EAGAIN).into())
+    }
+
+    /// The body of the one message that is the answer to another of this kind and body, of
+    /// which this project's library knows nothing.
+    pub(super) fn bytes(&mut self, kind: u16, body: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.number += 1;
+        let length = u32::try_from(HEADER + body.len()).map_err(io::Error::other)?;
+        let mut request = length.to_ne_bytes().to_vec();
+        request.extend(kind.to_ne_bytes());
+        request.extend(NLM_F_REQUEST.to_ne_bytes());
+        request.extend(self.number.to_ne_bytes());
+        request.extend([0; 4]);
+        request.extend(body);
+        self.socket.send(&request, 0)?;
+        let number = self.number;
+        loop {
+            if let Some(body) = answers::body(self.receive()?, number)? {
+                return Ok(body.to_vec());
+            }
+        }
     }
 
     fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Answers, Refusal> {

@@ -8,11 +8,10 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use nix::fcntl::{OFlag, openat};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::Mode;
 
-use super::{Kernel, Refusal, at_once, in_netns, on_a_thread};
+use super::requests::Requests;
+use super::{Kernel, Refusal, at_once, devconf, in_netns, on_a_thread, tables};
 use crate::model::{Sysctl, SysctlKey, Where};
 use crate::place::At;
 
@@ -31,7 +30,7 @@ impl Kernel {
 
     /// Set a sysctl. A key that is not there is no fault where it may be missing: false.
     pub fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<bool, Refusal> {
-        self.new_ones.clear();
+        self.new_ones = None;
         let netns = self.open(&sysctl.at)?;
         match at_once(|| in_netns(&netns, || write(sysctl))) {
             Err(e) if sysctl.optional && e.kind() == ErrorKind::NotFound => Ok(false),
@@ -55,7 +54,7 @@ impl Kernel {
                 Err(e) => return Err(e.into()),
             };
             let keys = asked.iter().filter(|(other, _)| other == at);
-            found.extend(at_once(|| in_netns(&netns, || Ok(read(keys))))?);
+            found.extend(at_once(|| in_netns(&netns, || Ok(read(None, keys))))?);
         }
         Ok(found)
     }
@@ -65,21 +64,42 @@ impl Kernel {
     pub fn sysctls_of_a_new_one(asked: &BTreeSet<SysctlAt>) -> Vec<At<Sysctl>> {
         let mut inside = asked.clone();
         inside.retain(|(at, _)| *at == Where::Inside);
-        inside.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
         let work = || {
             unshare(CloneFlags::CLONE_NEWNET)?;
-            Ok(read(inside.iter()))
+            let mut found = of_a_new_one(&mut Requests::open()?);
+            inside.retain(|(_, key)| found.iter().all(|found| found.value.key != *key));
+            found.extend(read(None, inside.iter()));
+            Ok(found)
         };
         on_a_thread(work).unwrap_or_default()
     }
 }
 
-/// What a namespace begins with, by a thread that is in it.
-pub(super) fn of_a_new_one() -> Vec<At<Sysctl>> {
-    let asked: Vec<_> = Sysctl::of_a_new_one()
-        .map(|key| (Where::Inside, key))
-        .collect();
-    read(asked.iter())
+/// What a namespace begins with, by a thread that is in it, and a socket of that.
+pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<At<Sysctl>> {
+    let told = devconf::of_a_new_one(requests);
+    let value = |path: &str| {
+        let mut told = told.iter();
+        told.find(|(told, _)| *told == path).map(|told| told.1)
+    };
+    let (mut found, mut asked) = (Vec::new(), Vec::new());
+    for key in Sysctl::of_a_new_one() {
+        if key
+            .matters_with()
+            .is_some_and(|other| value(other) == Some(0))
+        {
+            continue;
+        }
+        match value(key.path()) {
+            Some(value) => {
+                let sysctl = Sysctl::new(Where::Inside, key, &value.to_string());
+                found.push(At::nobody(sysctl));
+            }
+            None => asked.push((Where::Inside, key)),
+        }
+    }
+    found.extend(read(tables::of_the_next(), asked.iter()));
+    found
 }
 
 fn path(key: &SysctlKey) -> PathBuf {
@@ -87,14 +107,18 @@ fn path(key: &SysctlKey) -> PathBuf {
 }
 
 /// Each from the folder of its family, `net/ipv4`, which is opened once: the kernel looks
-/// for that among those of all namespaces.
-fn read<'a>(asked: impl Iterator<Item = &'a SysctlAt>) -> Vec<At<Sysctl>> {
+/// for that among those of all namespaces. `tables` is where, if not where everybody does.
+fn read<'a>(tables: Option<File>, asked: impl Iterator<Item = &'a SysctlAt>) -> Vec<At<Sysctl>> {
+    let open = |family: &str| match &tables {
+        Some(tables) => tables::open(tables, family),
+        None => File::open(Path::new(FOLDER).join(family)),
+    };
     let mut folders = BTreeMap::new();
     let value = |(at, key): &'a SysctlAt| {
         let (family, rest) = key.family();
         let folder = match folders.entry(family) {
             Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(new) => new.insert(File::open(Path::new(FOLDER).join(family)).ok()?),
+            Entry::Vacant(new) => new.insert(open(family).ok()?),
         };
         let text = value_of(folder, rest).ok()?;
         Some(At::nobody(Sysctl::new(at.clone(), key.clone(), &text)))
@@ -105,8 +129,7 @@ fn read<'a>(asked: impl Iterator<Item = &'a SysctlAt>) -> Vec<At<Sysctl>> {
 /// Read at once, and nearly all fit: of a long one, the kernel gives the start, and then no
 /// more. It is read anew into more room.
 fn value_of(folder: &File, path: &str) -> io::Result<String> {
-    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-    let file = File::from(openat(folder, path, flags, Mode::empty())?);
+    let file = tables::open(folder, path)?;
     let mut bytes = vec![0; 128];
     loop {
         let length = file.read_at(&mut bytes, 0)?;

@@ -34,7 +34,7 @@ pub struct SysctlKey(Cow<'static, str>);
 /// kernel's own defaults, and all are 0. Where the host is stricter than the kernel
 /// (rp_filter, accept_redirects, …), the namespace stays so.
 const CLOSED: [&str; 23] = [
-    "net/ipv4/ip_forward",
+    Sysctl::FORWARD,
     "net/ipv6/conf/all/forwarding",
     "net/ipv4/conf/all/accept_local",
     "net/ipv4/conf/all/accept_source_route",
@@ -60,6 +60,9 @@ const CLOSED: [&str; 23] = [
 ];
 
 impl Sysctl {
+    /// The path of IPv4's ip_forward.
+    pub const FORWARD: &str = "net/ipv4/ip_forward";
+
     /// A sysctl that must be there.
     pub fn new(at: Where, key: SysctlKey, value: &str) -> Self {
         let mut words = value.split_ascii_whitespace();
@@ -121,6 +124,20 @@ impl SysctlKey {
         (&self.0[..at], &self.0[(at + 1).min(self.0.len())..])
     }
 
+    /// The key that must not be 0 for this one of a new namespace to matter: a link heeds
+    /// these two of `all` only where its own says so as well, which it begins with; and
+    /// what closing ip_forward opens is of no interest where that is closed.
+    pub fn matters_with(&self) -> Option<&'static str> {
+        match self.path() {
+            "net/ipv4/conf/all/bootp_relay" => Some("net/ipv4/conf/default/bootp_relay"),
+            "net/ipv6/conf/all/accept_source_route" => {
+                Some("net/ipv6/conf/default/accept_source_route")
+            }
+            path if path == Sysctl::kept().path() => Some(Sysctl::FORWARD),
+            _ => None,
+        }
+    }
+
     /// The link it is of; `all` and `default` are none.
     pub fn link(&self) -> Option<&str> {
         let link = self.of_link()?.1;
@@ -138,17 +155,17 @@ impl SysctlKey {
     /// addrconf_fixup_forwarding in the kernel's net/).
     pub fn sets(&self, other: &SysctlKey) -> bool {
         let family = match self.path() {
-            "net/ipv4/ip_forward" => "net/ipv4/conf/",
+            Sysctl::FORWARD => "net/ipv4/conf/",
             "net/ipv6/conf/all/forwarding" | "net/ipv6/conf/all/disable_ipv6" => "net/ipv6/conf/",
             _ => return false,
         };
         let last = |path: &str| path.rsplit('/').next().map(str::to_string);
         let same = match self.path() {
-            "net/ipv4/ip_forward" => Some("forwarding".into()),
+            Sysctl::FORWARD => Some("forwarding".into()),
             path => last(path),
         };
-        let redirects = self.path() == "net/ipv4/ip_forward"
-            && other.path() == "net/ipv4/conf/all/accept_redirects";
+        let redirects =
+            self.path() == Sysctl::FORWARD && other.path() == "net/ipv4/conf/all/accept_redirects";
         redirects || self != other && other.path().starts_with(family) && last(other.path()) == same
     }
 
@@ -156,7 +173,7 @@ impl SysctlKey {
     /// new ones begin with, each link's own last.
     pub fn rank(&self) -> u8 {
         match (self.path(), self.of_link()) {
-            ("net/ipv4/ip_forward", _) => 0,
+            (Sysctl::FORWARD, _) => 0,
             ("net/ipv6/conf/all/forwarding" | "net/ipv6/conf/all/disable_ipv6", _) => 0,
             (_, None) => 1,
             (_, Some((_, "all", _))) => 2,
@@ -224,7 +241,7 @@ impl FromStr for SysctlKey {
             });
         }
         Ok(SysctlKey(match path.as_str() {
-            "net/ipv4/conf/all/forwarding" => "net/ipv4/ip_forward".into(),
+            "net/ipv4/conf/all/forwarding" => Sysctl::FORWARD.into(),
             _ => path.into(),
         }))
     }

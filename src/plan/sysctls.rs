@@ -10,7 +10,8 @@ impl Plan<'_> {
     pub(super) fn sysctls(&mut self) {
         let (want, have) = (self.want, self.have);
         let ours = (!have.netns || self.journal.made.netns) && !self.is_attached();
-        let closed = (want.netns && ours && have.is_bare()).then(Sysctl::closed);
+        let open = || have.sysctls.iter().any(|found| found.value.value != "0");
+        let closed = (want.netns && ours && have.is_bare() && open()).then(Sysctl::closed);
         // Only what the kernel is known to have otherwise
         let differs = |closed: &Sysctl| {
             let found = have.sysctl(&closed.at, &closed.key);

@@ -4,11 +4,21 @@
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-for key in ip_forward conf.all.proxy_arp conf.default.proxy_arp conf.all.route_localnet \
-	conf.default.route_localnet conf.all.accept_local conf.default.rp_filter
-do
-	sysctl -qw net.ipv4.$key=1
+four='accept_local arp_accept bc_forwarding bootp_relay proxy_arp proxy_arp_pvlan route_localnet'
+six='accept_source_route forwarding proxy_ndp'
+one=
+sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.default.rp_filter=1
+for where in all default; do
+	for key in $four; do
+		sysctl -qw "net.ipv4.conf.$where.$key=1"
+	done
+	for key in $six; do
+		sysctl -qw "net.ipv6.conf.$where.$key=1"
+	done
 done
+sysctl -qw net.ipv4.conf.all.accept_source_route=1
+# Without this, only IPv4's are handed on
+sysctl -qw net.core.devconf_inherit_init_net=1
 sysctl -qw net.ipv4.conf.all.accept_redirects=0
 is_set()
 {
@@ -30,18 +40,65 @@ cp /tmp/said /tmp/planned
 says net.ipv4.ip_forward=0
 run 0 netns-setup up mgmt
 is "what up said" "$(cat /tmp/said)" "$(cat /tmp/planned)"
-for key in ip_forward conf/default/forwarding conf/d0/forwarding conf/lo/forwarding \
-	conf/all/proxy_arp conf/d0/proxy_arp conf/all/route_localnet conf/d0/route_localnet \
-	conf/all/accept_local
-do
-	is_set ipv4/$key mgmt 0
+for where in all default d0; do
+	for key in forwarding $four; do
+		is_set "ipv4/conf/$where/$key" mgmt 0
+	done
+	for key in $six; do
+		is_set "ipv6/conf/$where/$key" mgmt 0
+	done
 done
+for key in ip_forward conf/lo/forwarding conf/all/accept_source_route; do
+	is_set "ipv4/$key" mgmt 0
+done
+# All of them, and accept_redirects, which closing ip_forward would open
+is "what was set to 0" "$(grep -c 'sysctl -w .*=0$' /tmp/said)" 24
 # Stricter than the kernel's own: it stays
 is_set ipv4/conf/d0/rp_filter mgmt 1
 is_set ipv4/conf/all/accept_redirects mgmt 0
 run 0 netns-setup up mgmt
 is "what a second up says" "$(cat /tmp/said)" ""
 run 0 netns-setup down mgmt
+
+# So are the last of many, whose keys are looked for elsewhere
+many=
+for n in $(seq 40); do
+	: >"/etc/conf.d/netns.m$n"
+	many="$many m$n"
+done
+# shellcheck disable=SC2086  # its words
+run 0 netns-setup up $many
+for key in accept_local arp_accept proxy_arp_pvlan route_localnet; do
+	is "closed $key of many" "$(grep -c "sysctl -w net.ipv4.conf.all.$key=0" /tmp/said)" 40
+	is_set "ipv4/conf/all/$key" m40 0
+done
+# shellcheck disable=SC2086  # its words
+run 0 netns-setup down $many
+rm /etc/conf.d/netns.m*[0-9]
+
+# Each by itself: where it was looked for is where it is
+for key in ip_forward conf.all.accept_source_route; do
+	one="$one net.ipv4.$key"
+done
+for key in $four; do
+	one="$one net.ipv4.conf.all.$key net.ipv4.conf.default.$key"
+done
+for key in $six; do
+	one="$one net.ipv6.conf.all.$key net.ipv6.conf.default.$key"
+done
+# shellcheck disable=SC2046,SC2086  # its words
+sysctl -qw $(printf '%s=0 ' $one)
+for key in $one; do
+	sysctl -qw "$key=1"
+	run 0 netns-setup plan mgmt
+	case $key in
+	# No link heeds these
+	*.all.bootp_relay | net.ipv6.conf.all.accept_source_route) is "$key" "$(grep -c sysctl /tmp/said)" 0 ;;
+	*) says "sysctl -w $key=0" ;;
+	esac
+	sysctl -qw "$key=0"
+done
+sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.proxy_arp=1
 
 # What is asked for is so
 printf 'netns_sysctl="net.ipv4.ip_forward=1; net.ipv4.conf.d0.proxy_arp=1"\n' >>/etc/conf.d/netns.mgmt
