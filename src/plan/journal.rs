@@ -59,7 +59,7 @@ impl Journal {
                     self.made.links.push(bare);
                 }
             }
-            Step::SetOptions(link, change) => self.note_options(link, change, false),
+            Step::SetOptions(link, change) => self.note_options(link, change),
             step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_told(step),
             step @ (Step::MoveLink(..) | Step::MovePhy(..)) => self.note_moves(&step.ways(), have),
             // What goes back to the host as it was is not ours there
@@ -77,7 +77,7 @@ impl Journal {
             Step::SetMaster(link, master) => {
                 self.made(link).master = master.clone().map(At::nobody);
             }
-            Step::SetPort(link, port) => self.note_port(link, port, false),
+            Step::SetPort(link, port) => self.note_port(link, port),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::AddAltname(link, name) => {
                 let altnames = &mut self.made(link).altnames;
@@ -119,16 +119,16 @@ impl Journal {
                     .filter(|(_, to)| to.at == Where::Host);
                 back.for_each(|(link, _)| self.forget_link(link));
             }
-            Step::SetOptions(link, change) => self.note_options(link, change, true),
+            Step::SetOptions(link, change) => self.options_done(link, change),
             Step::SetMtu(link, _)
             | Step::SetMac(link, _)
             | Step::SetMaster(link, _)
             | Step::SetPort(link, _)
                 if self.is_return(&link.at, Some(&link.name)) => {}
-            Step::SetMtu(link, mtu) => self.mtu_given_up(link, *mtu),
-            Step::SetMac(link, mac) => self.mac_given_up(link, *mac),
+            Step::SetMtu(link, mtu) => self.given_up(link, mtu, |link| &mut link.mtu),
+            Step::SetMac(link, mac) => self.given_up(link, mac, |link| &mut link.mac),
             Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
-            Step::SetPort(link, port) => self.note_port(link, port, true),
+            Step::SetPort(link, port) => self.port_done(link, port),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::LoadRules { new, .. } => self.note_rules(new),
             Step::DelAddress(link, address) => {
@@ -157,12 +157,14 @@ impl Journal {
     }
 
     /// Note that all is as it is wanted: what was given back to the host is not ours to
-    /// give back once more.
-    pub fn given_back(&mut self, want: &State) {
+    /// give back once more. Whether there was any.
+    pub fn given_back(&mut self, want: &State) -> bool {
         let State { links, routes, .. } = &mut self.before;
+        let noted = (links.len(), routes.len());
         links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
         let inside = |name: &LinkName| links.iter().any(|link| link.name.value == *name);
         routes.retain(|route| route.value.dev.as_ref().is_some_and(inside));
+        (links.len(), routes.len()) != noted
     }
 
     /// There is nothing of ours.

@@ -168,35 +168,31 @@ impl<'a> Work<'a> {
     }
 
     fn come_to_its_end(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
-        self.journal.given_back(want);
+        let mut changed = self.journal.given_back(want);
         let file = &mut self.journal.made.resolv_conf;
         // It has gone; who was killed then has left its folder
         if rest == Rest::Goes && want.resolv_conf.is_none() && file.take().is_some() {
             files::clear(self.store.name());
+            changed = true;
         }
-        match self.made {
-            0 => Ok(()),
-            _ => self.write(),
-        }
+        self.write_if(changed && self.made > 0)
     }
 
     /// The changes that are left to make, but for those that cannot be made for now.
     fn to_make(&self, want: &State, now: &State, rest: Rest) -> Result<Vec<Change>, Why> {
         let mut changes = plan(want, now, &self.journal, rest).map_err(Why::Obstacles)?;
-        let unresolved = |change: &Change| {
-            let mut all = self.unresolved.iter();
-            all.any(|(other, _)| other.step == change.step)
-        };
-        changes.retain(|change| !unresolved(change));
+        let unresolved: Vec<_> = self.unresolved.iter().map(|(no, _)| &no.step).collect();
+        changes.retain(|change| !unresolved.contains(&&change.step));
         Ok(changes)
     }
 
     fn make_all(&mut self, changes: Vec<Change>, have: &State, want: &State) -> Result<(), Why> {
         self.of += changes.len();
-        changes
-            .iter()
-            .for_each(|change| self.journal.note(change, have));
-        self.write()?;
+        let all = changes.iter();
+        all.for_each(|change| self.journal.note(change, have));
+        // Who makes the namespace writes that down himself, with which one it is
+        let more = changes.iter().any(|one| one.step != Step::AddNetns);
+        self.write_if(more)?;
         for change in changes {
             match self.step(&change, want) {
                 Ok(()) => self.made += 1,
@@ -208,7 +204,7 @@ impl<'a> Work<'a> {
                 Err(no) => return Err(Why::Refused(Box::new(change), no)),
             }
         }
-        self.write()
+        self.write_if(more)
     }
 
     fn step(&mut self, change: &Change, want: &State) -> Result<(), Refusal> {
@@ -291,6 +287,10 @@ impl<'a> Work<'a> {
         let mut have = look(self.kernel, &self.asked, &self.journal)?;
         self.others.as_before(&mut have, &self.journal);
         Ok(have)
+    }
+
+    fn write_if(&self, changed: bool) -> Result<(), Why> {
+        if changed { self.write() } else { Ok(()) }
     }
 
     fn write(&self) -> Result<(), Why> {

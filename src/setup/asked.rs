@@ -58,5 +58,6 @@ pub fn asked(want: &State, journal: &Journal) -> About {
         links: asked,
         routed,
         sysctls: sysctls.collect(),
+        policy: !(want.policy.is_empty() && journal.made.policy.is_empty()),
     }
 }

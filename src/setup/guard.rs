@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::planned::planned;
-use super::{Call, Verb, asked, complain, conf, have, look_on, report, with_checked};
+use super::{Call, Verb, asked, complain, conf, have, look_on, report, store, with_checked};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::kernel::callers::{Callers, Connection, callers, everybody, uptime};
+use crate::kernel::netns::{self, There};
 use crate::model::build::Want;
 use crate::model::{LinkAt, State, Where};
 use crate::name::NetnsName;
@@ -45,12 +46,17 @@ pub fn with_settings(call: &Call, rest: Rest, act: impl FnMut(&Want) -> u8) -> u
 
 /// The exit code, if one of them is not to be done.
 fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
+    let could = |want: &&Want| !want.moves_my_connection && could_take(want);
+    let wants: Vec<&Want> = wants.iter().filter(could).collect();
+    if call.moves_my_connection || wants.is_empty() {
+        return None;
+    }
     let callers = concerned(Happens::AtBootToo);
-    if call.moves_my_connection || !callers.logged_in {
+    if !callers.logged_in {
         return None;
     }
     let mut stopped = None;
-    for want in wants.iter().filter(|want| !want.moves_my_connection) {
+    for want in wants {
         // Why it cannot be planned is said when it is tried
         let Ok((_, _, changes)) = planned(want, rest) else {
             continue;
@@ -60,6 +66,14 @@ fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
         }
     }
     stopped
+}
+
+/// A namespace that is not there yet, and of which nothing is ours, takes away only what is
+/// moved into it.
+fn could_take(want: &Want) -> bool {
+    let is_new = matches!(netns::there(want.name.as_str()), Ok(There::Nothing))
+        && matches!(store::folder(&want.name).try_exists(), Ok(false));
+    !is_new || want.attach.is_some() || want.state.links.iter().any(|link| link.kind.is_moved())
 }
 
 /// The exit code, if it is not to be taken down.

@@ -34,7 +34,6 @@ pub mod wireguard;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -208,7 +207,8 @@ fn may_change() -> Result<(), Vec<String>> {
             "run it as root, by doas, sudo or su".into(),
         ]);
     }
-    let identity = |pid| fs::metadata(format!("/proc/{pid}/ns/net")).map(|f| (f.dev(), f.ino()));
+    // The text has its number, which no other one has at the same time (namespaces(7))
+    let identity = |pid| fs::read_link(format!("/proc/{pid}/ns/net"));
     match (identity("self"), identity("1")) {
         (Ok(this), Ok(first)) if this != first => Err(vec![
             "it was called from inside a namespace, and works from the host alone".into(),

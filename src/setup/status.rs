@@ -15,6 +15,7 @@ use super::{
     tell, tried,
 };
 use crate::exit;
+use crate::kernel::About;
 use crate::kernel::{netns, processes};
 use crate::model::{Condition, Kind, Link, Route, State, Where};
 use crate::name::NetnsName;
@@ -186,7 +187,10 @@ pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
     }
     let nothing = State::default();
     let wanted = want.as_ref().unwrap_or(&nothing);
-    let asked = asked(wanted, &journal);
+    let asked = About {
+        policy: true,
+        ..asked(wanted, &journal)
+    };
     let mut have = have::look(&mut kernel, &asked, &journal)?;
     nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
