@@ -102,7 +102,7 @@ fn differs_in_the_program(case: &Path, expected: &str) -> Option<String> {
 fn want_of(case: &Path) -> Result<Want, Vec<Problem>> {
     let dir = folder_of(case);
     let context = Context {
-        seed: "0123456789abcdef".into(),
+        seed: || Ok("0123456789abcdef".into()),
         names: Names::default(),
     };
     let settings = conf::read(dir.path(), &mgmt()).and_then(|settings| build(&settings, &context));

@@ -32,7 +32,11 @@ fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
     }
     // Looked at before it is opened, since opening a pipe would wait for its writer.
     // From here on only root could put another file in its place.
-    match fs::metadata(path) {
+    let (is_link, looked_at) = match fs::symlink_metadata(path) {
+        Ok(link) if link.is_symlink() => (true, fs::metadata(path)),
+        looked_at => (false, looked_at),
+    };
+    match looked_at {
         Ok(file) => only_regular(path, &file)?,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unreadable(path, &e)),
@@ -41,11 +45,8 @@ fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
     let opened = file.metadata().map_err(|e| unreadable(path, &e))?;
     only_regular(path, &opened)?;
     trust(path, &opened)?;
-    // A link may lead to a file in another folder, which must be trusted as well.
-    let real = fs::canonicalize(path).map_err(|e| unreadable(path, &e))?;
-    if let Some(folder) = real.parent() {
-        let there = fs::metadata(folder).map_err(|e| unreadable(folder, &e))?;
-        trust(folder, &there)?;
+    if is_link {
+        trust_its_folder(path)?;
     }
     let largest = mib * MIB;
     let length = usize::try_from(opened.len().min(largest)).unwrap_or_default();
@@ -62,6 +63,16 @@ fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
         ));
     }
     Ok(Some(bytes))
+}
+
+/// A link may lead to a file in another folder, which must be trusted as well.
+fn trust_its_folder(link: &Path) -> Result<(), Problem> {
+    let real = fs::canonicalize(link).map_err(|e| unreadable(link, &e))?;
+    let Some(folder) = real.parent() else {
+        return Ok(());
+    };
+    let there = fs::metadata(folder).map_err(|e| unreadable(folder, &e))?;
+    trust(folder, &there)
 }
 
 /// As [`read_trusted`], of a file that only root may read, for there are secrets in it.

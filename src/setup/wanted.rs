@@ -20,12 +20,7 @@ pub fn tell(name: &NetnsName, problems: &[Problem]) {
 }
 
 /// What the settings of a namespace ask for.
-pub fn settings(
-    call: &Call,
-    name: &NetnsName,
-    context: &io::Result<Context>,
-) -> Result<Want, Vec<Problem>> {
-    let context = context.as_ref().map_err(|e| vec![unread(e)])?;
+pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
     let settings = conf::read(&call.conf_dir, name)?;
     let mut want = build(&settings, context)?;
     let mut problems = Vec::new();
@@ -109,20 +104,9 @@ fn fits_its_neighbours(
 }
 
 /// What the settings do not say, of this machine.
-pub fn context() -> io::Result<Context> {
+pub fn context() -> Context {
     let names = conf::iproute2::names(Path::new("/"));
-    Ok(Context {
-        seed: seed()?,
-        names,
-    })
-}
-
-fn unread(e: &io::Error) -> Problem {
-    Problem {
-        place: None,
-        wrong: format!("cannot read what tells this machine from others: {e}"),
-        remedy: format!("it is what {} say", SEEDS.join(", ")),
-    }
+    Context { seed, names }
 }
 
 /// What tells a machine from others: the first that there is.
@@ -138,7 +122,8 @@ fn seed() -> io::Result<String> {
     for file in SEEDS {
         match fs::read_to_string(file) {
             Err(e) if e.kind() == ErrorKind::NotFound => {}
-            text => return Ok(text?.trim().to_string()),
+            Err(e) => return Err(io::Error::new(e.kind(), format!("{file}: {e}"))),
+            Ok(text) => return Ok(text.trim().into()),
         }
     }
     Ok(String::new())

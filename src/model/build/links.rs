@@ -166,8 +166,18 @@ impl Maker<'_> {
     fn mac(&mut self, setting: &Setting, listed: &Listed) -> Option<At<Mac>> {
         let word = setting.whole();
         if word.text == "stable" {
-            let mac = stable_mac(&self.context.seed, &self.settings.name, &listed.name.value);
-            return Some(word.at(mac));
+            return match (self.context.seed)() {
+                Ok(seed) => {
+                    let mac = stable_mac(&seed, &self.settings.name, &listed.name.value);
+                    Some(word.at(mac))
+                }
+                Err(e) => {
+                    let wrong = format!("needs what tells this machine from others: {e}");
+                    let expected = "expected that root can read it; or write the address itself";
+                    self.problems.push(word.problem(wrong, expected));
+                    None
+                }
+            };
         }
         match word.text.parse() {
             Ok(mac) => Some(word.at(mac)),

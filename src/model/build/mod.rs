@@ -23,6 +23,8 @@ mod sysctls;
 mod ties;
 mod wireguard;
 
+use std::io;
+
 use super::State;
 use super::nat::Nat;
 use super::route::Names;
@@ -39,14 +41,24 @@ pub use ties::contradictions;
 pub use wireguard::WireguardFile;
 
 /// What the settings do not say but their meaning depends on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Context {
-    /// Something that differs from machine to machine and stays the same, such as the
+    /// Gives something that differs from machine to machine and stays the same, such as the
     /// text of /etc/machine-id: two hosts with the same settings on one LAN must not
-    /// derive the same hardware addresses.
-    pub seed: String,
+    /// derive the same hardware addresses. Asked only where one is to be derived.
+    pub seed: fn() -> io::Result<String>,
     /// The names of routing tables and such that ip(8) knows on this machine.
     pub names: Names,
+}
+
+/// Of a machine of which nothing is known.
+impl Default for Context {
+    fn default() -> Self {
+        Context {
+            seed: || Ok(String::new()),
+            names: Names::default(),
+        }
+    }
 }
 
 /// What is wanted of a namespace.
