@@ -7,6 +7,8 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
+use serde_json::Value;
+
 use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
 use far::{MGMT, dump, is_again, sandbox, setup, write};
 
@@ -40,6 +42,30 @@ fn files(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
+/// How a host and its namespace were.
+struct Before {
+    host: Value,
+    inside: Value,
+    files: Vec<String>,
+}
+
+impl Before {
+    fn of(sandbox: &Sandbox) -> Self {
+        Before {
+            host: dump(sandbox, ""),
+            inside: dump(sandbox, "-n mgmt"),
+            files: files(sandbox),
+        }
+    }
+
+    #[track_caller]
+    fn is_again(&self, sandbox: &Sandbox) {
+        is_again(sandbox, "-n mgmt", &self.inside);
+        is_again(sandbox, "", &self.host);
+        assert_eq!(files(sandbox), self.files);
+    }
+}
+
 fn is_tried(sandbox: &Sandbox) -> bool {
     sandbox.read("/run/netns-services/mgmt/trial").is_some()
 }
@@ -64,11 +90,7 @@ fn end_it(sandbox: &Sandbox, signal: &str) {
 fn what_is_not_confirmed_is_undone_exactly() {
     let sandbox = sandbox(MGMT);
     setup(&sandbox, "up mgmt").ok();
-    let (host, inside, was) = (
-        dump(&sandbox, ""),
-        dump(&sandbox, "-n mgmt"),
-        files(&sandbox),
-    );
+    let before = Before::of(&sandbox);
     sandbox.write("/etc/netns/mgmt/nftables.nft", RULES);
     write(&sandbox, TRIED);
     let run = setup(&sandbox, "try mgmt --within 1").ok();
@@ -82,9 +104,7 @@ fn what_is_not_confirmed_is_undone_exactly() {
         "{run}"
     );
     undone(&sandbox);
-    is_again(&sandbox, "-n mgmt", &inside);
-    is_again(&sandbox, "", &host);
-    assert_eq!(files(&sandbox), was);
+    before.is_again(&sandbox);
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
     setup(&sandbox, "confirm mgmt").code(100);
     // It is as if nothing had been
@@ -145,11 +165,7 @@ fn what_is_confirmed_stays_and_until_then_nobody_else_changes_it() {
 fn it_is_undone_though_who_called_is_killed_with_his_terminal() {
     let sandbox = sandbox(MGMT);
     setup(&sandbox, "up mgmt").ok();
-    let (host, inside, was) = (
-        dump(&sandbox, ""),
-        dump(&sandbox, "-n mgmt"),
-        files(&sandbox),
-    );
+    let before = Before::of(&sandbox);
     write(&sandbox, TRIED);
     // Right after its last line; and all of its session, leader and all, with the terminal
     let killed = format!(
@@ -160,9 +176,7 @@ fn it_is_undone_though_who_called_is_killed_with_his_terminal() {
     sandbox.run(&["bash", "-c", &killed]).ok();
     assert!(is_tried(&sandbox));
     undone(&sandbox);
-    is_again(&sandbox, "-n mgmt", &inside);
-    is_again(&sandbox, "", &host);
-    assert_eq!(files(&sandbox), was);
+    before.is_again(&sandbox);
 }
 
 #[test]
@@ -199,11 +213,7 @@ fn when_the_process_that_would_undo_it_is_killed_the_next_call_makes_it_right() 
 fn who_is_asked_to_end_undoes_it_at_once() {
     let sandbox = sandbox(MGMT);
     setup(&sandbox, "up mgmt").ok();
-    let (host, inside, was) = (
-        dump(&sandbox, ""),
-        dump(&sandbox, "-n mgmt"),
-        files(&sandbox),
-    );
+    let before = Before::of(&sandbox);
     write(&sandbox, TRIED);
     for signal in ["TERM", "INT"] {
         setup(&sandbox, "try mgmt --within 600").ok();
@@ -214,9 +224,7 @@ fn who_is_asked_to_end_undoes_it_at_once() {
         assert!(is_tried(&sandbox));
         end_it(&sandbox, signal);
         undone(&sandbox);
-        is_again(&sandbox, "-n mgmt", &inside);
-        is_again(&sandbox, "", &host);
-        assert_eq!(files(&sandbox), was);
+        before.is_again(&sandbox);
     }
 }
 
