@@ -7,9 +7,8 @@ use std::path::Path;
 
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 
-use super::events::attribute;
 use super::questions::all_links;
-use super::{Kernel, Refusal, netns, read};
+use super::{Kernel, Refusal, attributes, netns, read};
 use crate::model::{Card, Kind, Link, State, Where};
 use crate::name::LinkName;
 use crate::place::At;
@@ -46,9 +45,9 @@ impl Cards {
         const IFLA_PERM_ADDRESS: u16 = 54;
         // All of it is new, as of what has just come (rtnetlink(7): ifi_change)
         let new = message.get(12..16) == Some(&[0xff; 4]);
-        let mac = attribute(message, 16, IFLA_PERM_ADDRESS);
+        let mac = attributes::find(message, 16, IFLA_PERM_ADDRESS);
         name.is_some_and(|name| self.names.contains(name))
-            || mac.is_some_and(|mac| self.macs.contains(&mac))
+            || mac.is_some_and(|mac| self.macs.contains(mac))
             || self.anywhere && new
     }
 }

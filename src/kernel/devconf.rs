@@ -4,11 +4,11 @@
 //! of it; of what holds for all of them the kernel says a part (RTM_GETNETCONF, netlink(7)).
 //! Where it says nothing of a key, the file is read: which, is `sysctl`'s to know.
 
-use rtnetlink::packet_core::{DefaultNla, NLA_TYPE_MASK, NlasIterator};
+use rtnetlink::packet_core::DefaultNla;
 
+use super::attributes::{bytes, find};
 use super::questions::link_unread;
 use super::requests::Requests;
-use super::talk::attributes;
 use crate::model::Sysctl;
 
 /// linux/rtnetlink.h
@@ -55,28 +55,21 @@ pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<(&'static str, i32)> 
     let mut told = Vec::new();
     for family in [INET, INET6] {
         let all = DefaultNla::new(NETCONFA_IFINDEX, ALL.to_ne_bytes().to_vec());
-        let body = [&[family, 0, 0, 0][..], &attributes(&[all])].concat();
+        let body = [&[family, 0, 0, 0][..], &bytes(&[all])].concat();
         let answer = requests.bytes(RTM_GETNETCONF, &body).unwrap_or_default();
         let told_here = OF_ALL.iter().filter(|(of, ..)| *of == family);
         told.extend(told_here.filter_map(|(_, kind, key)| {
-            let value = find(answer.get(4..)?, *kind)?;
+            let value = find(&answer, 4, *kind)?;
             Some((*key, number(value, 0)?))
         }));
     }
     let answer = link_unread(requests, LO, None).unwrap_or_default();
-    let families = answer.get(16..).and_then(|lo| find(lo, IFLA_AF_SPEC));
+    let families = find(&answer, 16, IFLA_AF_SPEC);
     told.extend(OF_LO.iter().filter_map(|(family, kind, place, key)| {
-        let values = find(find(families?, u16::from(*family))?, *kind)?;
+        let values = find(find(families?, 0, u16::from(*family))?, 0, *kind)?;
         Some((*key, number(values, *place)?))
     }));
     told
-}
-
-fn find(attributes: &[u8], kind: u16) -> Option<&[u8]> {
-    let mut all = NlasIterator::new(attributes).map_while(Result::ok);
-    let found = all.find(|one| one.kind() & NLA_TYPE_MASK == kind)?;
-    let end = usize::from(found.length());
-    found.into_inner().get(4..end)
 }
 
 fn number(values: &[u8], place: usize) -> Option<i32> {

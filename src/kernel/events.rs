@@ -10,13 +10,12 @@ use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::task::{Context, Poll};
 
-use rtnetlink::packet_core::NlasIterator;
 use rtnetlink::sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use rtnetlink::sys::{AsyncSocket, SocketAddr, TokioSocket};
 
 use super::cards::Cards;
-use super::in_netns;
 use super::netns::Identity;
+use super::{attributes, in_netns};
 use crate::model::{LinkAt, State, Where};
 use crate::plan::Journal;
 
@@ -160,7 +159,7 @@ impl Matter {
         };
         let matters = match kind {
             NEW_LINK | DEL_LINK => {
-                let name = attribute(body, 16, IFLA_IFNAME).map(|name| text(&name));
+                let name = attributes::find(body, 16, IFLA_IFNAME).map(text);
                 if kind == NEW_LINK && self.cards.has(name.as_deref(), body) {
                     return Some(Heard::Card);
                 }
@@ -170,7 +169,7 @@ impl Matter {
                 }
             }
             NEW_ADDRESS | DEL_ADDRESS => {
-                let of = |kind| attribute(body, 8, kind).and_then(|bytes| ip(&bytes));
+                let of = |kind| attributes::find(body, 8, kind).and_then(ip);
                 let address = of(IFA_LOCAL).or_else(|| of(IFA_ADDRESS));
                 address.is_none_or(|ip| self.addresses.contains(&ip))
             }
@@ -181,11 +180,11 @@ impl Matter {
                     nix::libc::AF_INET6 => IpAddr::from([0; 16]),
                     _ => return None,
                 };
-                let to = attribute(body, 12, RTA_DST).and_then(|bytes| ip(&bytes));
+                let to = attributes::find(body, 12, RTA_DST).and_then(ip);
                 self.routes.contains(&(to.unwrap_or(any), length))
             }
             DEL_TABLE => {
-                let name = attribute(body, 4, NFTA_TABLE_NAME).map(|name| text(&name));
+                let name = attributes::find(body, 4, NFTA_TABLE_NAME).map(text);
                 name.is_none_or(|name| self.tables.contains(&name))
             }
             NEW_POLICY | DEL_POLICY => self.policy,
@@ -268,13 +267,6 @@ fn poll_socket(socket: &TokioSocket, matter: &Matter, context: &mut Context) -> 
     }
     context.waker().wake_by_ref();
     heard.map_or(Poll::Pending, Poll::Ready)
-}
-
-/// An attribute of a message, behind the fixed part of this length.
-pub(super) fn attribute(body: &[u8], fixed: usize, kind: u16) -> Option<Vec<u8>> {
-    let attributes = NlasIterator::new(body.get(fixed..)?).flatten();
-    let mut attributes = attributes.filter(|attribute| attribute.kind() == kind);
-    attributes.next().map(|found| found.value().to_vec())
 }
 
 fn ip(bytes: &[u8]) -> Option<IpAddr> {

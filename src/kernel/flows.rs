@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
-use rtnetlink::packet_core::{NlaBuffer, NlasIterator};
 use rtnetlink::sys::{Socket, SocketAddr, protocols::NETLINK_NETFILTER};
 
+use super::attributes::{each, find};
 use super::nat::addresses;
 use super::{Kernel, Refusal, in_netns};
 use crate::model::Where;
@@ -105,18 +105,18 @@ fn flow(family: u8, message: &[u8]) -> Option<Flow> {
     let mut name = Vec::new();
     let mut to = None;
     let mut port = None;
-    for attribute in attributes(message.get(HEADER..)?) {
+    for attribute in each(message.get(HEADER..)?) {
         match attribute.kind() {
             TUPLE_ORIG => {
-                let [ip, proto] = [1, 2].map(|kind| part(attribute.value(), kind));
+                let [ip, proto] = [1, 2].map(|kind| find(attribute.value(), 0, kind));
                 let (ip, proto) = (ip?, proto?);
-                if part(proto, 1)? != [UDP] {
+                if find(proto, 0, 1)? != [UDP] {
                     return None;
                 }
-                port = Some(u16::from_be_bytes(part(proto, 3)?.try_into().ok()?));
+                port = Some(u16::from_be_bytes(find(proto, 0, 3)?.try_into().ok()?));
                 to = match family {
-                    2 => <[u8; 4]>::try_from(part(ip, 2)?).ok().map(IpAddr::from),
-                    _ => <[u8; 16]>::try_from(part(ip, 4)?).ok().map(IpAddr::from),
+                    2 => <[u8; 4]>::try_from(find(ip, 0, 2)?).ok().map(IpAddr::from),
+                    _ => <[u8; 16]>::try_from(find(ip, 0, 4)?).ok().map(IpAddr::from),
                 };
             }
             ZONE => {}
@@ -131,16 +131,4 @@ fn flow(family: u8, message: &[u8]) -> Option<Flow> {
         to: to?,
         port: port?,
     })
-}
-
-fn attributes(bytes: &[u8]) -> impl Iterator<Item = NlaBuffer<&[u8]>> {
-    NlasIterator::new(bytes).map_while(Result::ok)
-}
-
-/// The attribute of this kind within another.
-fn part(bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    let found = attributes(bytes).find(|attribute| attribute.kind() == kind)?;
-    let inner = found.into_inner();
-    let length = usize::from(u16::from_ne_bytes([*inner.first()?, *inner.get(1)?]));
-    inner.get(4..length)
 }

@@ -6,6 +6,7 @@
 //! and ends; the socket stays in the namespace where it was opened (netlink(7)).
 
 mod answers;
+mod attributes;
 pub mod callers;
 mod cards;
 mod carried;
@@ -54,7 +55,7 @@ use std::thread;
 
 use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity, setns};
 use nix::unistd::Pid;
-use rtnetlink::packet_core::{ErrorMessage, NlasIterator};
+use rtnetlink::packet_core::ErrorMessage;
 
 use crate::model::{LinkAt, Sysctl, Where};
 use crate::name::NetnsName;
@@ -237,9 +238,7 @@ impl From<ErrorMessage> for Refusal {
 fn said(message: &ErrorMessage) -> Option<String> {
     const HEADER: usize = 16;
     const MESSAGE: u16 = 1;
-    let attributes = NlasIterator::new(message.header.get(HEADER..)?);
-    let text = attributes.flatten().find(|a| a.kind() == MESSAGE)?;
-    let text = String::from_utf8_lossy(text.value());
+    let text = String::from_utf8_lossy(attributes::find(&message.header, HEADER, MESSAGE)?);
     Some(text.trim_end_matches(['\0', '.']).to_string())
 }
 

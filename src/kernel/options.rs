@@ -4,8 +4,9 @@
 
 use std::net::IpAddr;
 
-use rtnetlink::packet_core::{DefaultNla, Emitable, NlasIterator};
+use rtnetlink::packet_core::{DefaultNla, Emitable};
 
+use super::attributes;
 use crate::model::Made;
 use crate::model::link_types::{Form, Opt, Type};
 use crate::model::made::Value;
@@ -144,11 +145,7 @@ fn number(option: &Opt, value: Value) -> u32 {
 /// All of the type's options that the attributes say, into `made`, and the index of the
 /// link below where that is one of them.
 pub fn decode(made: &mut Made, bytes: &[u8]) -> Option<u32> {
-    let find = |kind| {
-        let mut attributes = NlasIterator::new(bytes).flatten();
-        let found = attributes.find(|attribute| attribute.kind() == kind)?;
-        Some(found.value().to_vec())
-    };
+    let find = |kind| attributes::find(bytes, 0, kind).map(<[u8]>::to_vec);
     for option in made.of.options {
         if let Some(value) = value(made.of, option, &find) {
             made.set(option, At::nobody(value));

@@ -11,8 +11,8 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 
 use super::Refusal;
+use super::attributes;
 use super::requests::{How, Requests};
-use super::talk::attributes;
 use crate::name::LinkName;
 
 /// Of a link that has gone while it was looked at, there is nothing.
@@ -89,7 +89,7 @@ pub(super) fn link_unread(
     let name = name.map(|name| DefaultNla::new(IFLA_IFNAME, name));
     let without = DefaultNla::new(IFLA_EXT_MASK, SKIP_STATS.to_ne_bytes().to_vec());
     let all: Vec<DefaultNla> = name.into_iter().chain([without]).collect();
-    asked.extend(attributes(&all));
+    asked.extend(attributes::bytes(&all));
     requests.bytes(RTM_GETLINK, &asked)
 }
 

@@ -3,11 +3,11 @@
 
 use std::io::{self, ErrorKind};
 
-use rtnetlink::packet_core::{DefaultNla, Emitable, NlasIterator};
+use rtnetlink::packet_core::DefaultNla;
 use rtnetlink::sys::protocols::NETLINK_GENERIC;
 use rtnetlink::sys::{Socket, SocketAddr};
 
-use super::Refusal;
+use super::{Refusal, attributes};
 
 /// The family that knows the families (linux/genetlink.h), and what it is asked.
 const CONTROL: u16 = 16;
@@ -46,13 +46,14 @@ impl Talk {
             sequence: 0,
         };
         let name = [family.as_bytes(), b"\0"].concat();
-        let name = attributes(&[DefaultNla::new(CONTROL_NAME, name)]);
+        let name = attributes::bytes(&[DefaultNla::new(CONTROL_NAME, name)]);
         let answer = talk.ask(CONTROL_GET, ACK, &name)?;
-        let ids = answer
+        let mut ids = answer
             .iter()
-            .flat_map(|bytes| NlasIterator::new(bytes.as_slice()).flatten());
-        let id = ids.into_iter().find(|id| id.kind() == CONTROL_ID);
-        let id = id.and_then(|id| Some(u16::from_ne_bytes(id.value().try_into().ok()?)));
+            .filter_map(|told| attributes::find(told, 0, CONTROL_ID));
+        let id = ids
+            .next()
+            .and_then(|id| Some(u16::from_ne_bytes(id.try_into().ok()?)));
         talk.family = id.ok_or_else(unreadable)?;
         Ok(talk)
     }
@@ -122,9 +123,7 @@ fn ended(body: &[u8]) -> Result<(), Refusal> {
     if errno == 0 {
         return Ok(());
     }
-    let words = NlasIterator::new(body.get(4 + HEADER..).unwrap_or_default());
-    let said = words.flatten().find(|words| words.kind() == SAID);
-    let said = said.map(|said| String::from_utf8_lossy(said.value()).into_owned());
+    let said = attributes::find(body, 4 + HEADER, SAID).map(String::from_utf8_lossy);
     Err(Refusal {
         errno: io::Error::from_raw_os_error(-errno),
         said: said.map(|said| said.trim_end_matches(['\0', '.']).to_string()),
@@ -133,11 +132,4 @@ fn ended(body: &[u8]) -> Result<(), Refusal> {
 
 fn unreadable() -> io::Error {
     ErrorKind::InvalidData.into()
-}
-
-/// Attributes as bytes.
-pub fn attributes(attributes: &[DefaultNla]) -> Vec<u8> {
-    let mut bytes = vec![0; attributes.buffer_len()];
-    attributes.emit(&mut bytes);
-    bytes
 }

@@ -13,10 +13,9 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 
 use nix::libc::{self, ifreq};
-use rtnetlink::packet_core::NlasIterator;
 use rtnetlink::packet_route::link::{InfoKind, LinkInfo};
 
-use super::{Kernel, Refusal, in_netns, read};
+use super::{Kernel, Refusal, attributes, in_netns, read};
 use crate::model::made::Value;
 use crate::model::{Link, Made};
 
@@ -104,11 +103,7 @@ pub(super) fn word(infos: &[LinkInfo]) -> Option<&'static str> {
         return None;
     }
     let data = read::data(infos);
-    let mut attributes = NlasIterator::new(&data).flatten();
-    let of = attributes.find(|attribute| attribute.kind() == IFLA_TUN_TYPE)?;
-    let tap = of
-        .value()
-        .first()
-        .is_some_and(|of| c_int::from(*of) == libc::IFF_TAP);
+    let of = attributes::find(&data, 0, IFLA_TUN_TYPE)?.first();
+    let tap = of.is_some_and(|of| c_int::from(*of) == libc::IFF_TAP);
     Some(if tap { "tap" } else { "tun" })
 }

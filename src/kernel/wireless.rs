@@ -6,11 +6,12 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use rtnetlink::LinkUnspec;
-use rtnetlink::packet_core::{DefaultNla, NlasIterator};
+use rtnetlink::packet_core::DefaultNla;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
+use super::attributes;
 use super::requests::How;
-use super::talk::{Talk, attributes};
+use super::talk::Talk;
 use super::{Kernel, Refusal, in_netns};
 use crate::model::{LinkAt, Phy, Where};
 use crate::name::LinkName;
@@ -68,7 +69,7 @@ impl Kernel {
                 number(IFINDEX, index),
                 number(NETNS_FD, netns.cast_unsigned()),
             ];
-            talk.tell(SET_NETNS, &attributes(&what))
+            talk.tell(SET_NETNS, &attributes::bytes(&what))
         })?;
         self.indexes.clear();
         let after = self.wireless(&to.at)?;
@@ -104,7 +105,7 @@ impl Kernel {
 
 fn read(answer: &[u8]) -> Wireless {
     let mut link = Wireless::default();
-    for said in NlasIterator::new(answer).flatten() {
+    for said in attributes::each(answer) {
         let value = said.value();
         match said.kind() {
             IFINDEX => link.index = value.try_into().map_or(0, u32::from_ne_bytes),
