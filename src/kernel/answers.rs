@@ -64,11 +64,11 @@ impl Answers {
     }
 
     fn take(&mut self, message: &[u8]) -> Result<Then, Refusal> {
+        let is_one_of_many = flags(message) & NLM_F_MULTIPART != 0;
+        self.is_torn |= is_one_of_many && flags(message) & NLM_F_DUMP_INTR != 0;
         if is_done(message) {
             return Ok(Then::Done);
         }
-        let is_one_of_many = flags(message) & NLM_F_MULTIPART != 0;
-        self.is_torn |= is_one_of_many && flags(message) & NLM_F_DUMP_INTR != 0;
         let read = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&without_the_rest(message));
         let message = match read {
             Ok(message) => message,
@@ -152,12 +152,10 @@ fn without_the_rest(message: &[u8]) -> Cow<'_, [u8]> {
     kept.into()
 }
 
-/// It says that all is well, and nothing more: no words, and nothing that was torn.
+/// It says that it was the last, and that all is well.
 fn is_done(message: &[u8]) -> bool {
     let all_is_well = message.get(HEADER..HEADER + 4) == Some(&[0; 4]);
-    matches!(kind(message), NLMSG_ERROR | NLMSG_DONE)
-        && flags(message) & NLM_F_DUMP_INTR == 0
-        && all_is_well
+    matches!(kind(message), NLMSG_ERROR | NLMSG_DONE) && all_is_well
 }
 
 fn kind(message: &[u8]) -> u16 {
