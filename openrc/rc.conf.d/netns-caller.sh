@@ -1,0 +1,165 @@
+# shellcheck shell=sh disable=SC2154,SC2034  # OpenRC, conf.d and netns.conf set and use them
+# Sourced by netns.conf: where a script was called, and by whom. A person can be logged in
+# inside a namespace, and so can cron, a hook or a package manager: what they call is the
+# host's all the same. A script begins on the host, and what its settings ask to be inside
+# is brought there from the host.
+# SPDX-License-Identifier: MIT OR Apache-2.0
+
+# The script was called in another network namespace than the first process is in.
+_netns_called_elsewhere()
+{
+	! _netns_was_brought || { _netns_again=yes; return 0; }
+	[ -e /proc/self/ns/net ] || { _netns_say_no_proc; return 0; }
+	_netns_find_place
+	[ -n "$_netns_place" ] && [ "$netns_from_inside" != stay ] || return 0
+	_netns_can_leave || return 0
+	case $RC_SVCNAME:$_netns_verb in
+	netns-probe:*) return 0 ;;
+	*:describe | *:depend) ;;
+	*) _netns_refuse_runlevel ;;
+	esac
+	[ "$RC_NETNS_HOST" != $$ ] || _netns_refuse_lost "the host"
+	_netns_say_host
+	export RC_NETNS_HOST=$$
+	exec netns-exec --host $_netns_mounts -- "$0" "$RC_SERVICE" "$_netns_verb"
+}
+
+# Has this very process been brought here by netns-inside.sh? The words alone can be left
+# from another; a process id cannot, and where it is now is looked at.
+_netns_was_brought()
+{
+	[ "${RC_NETNS_INSIDE#* }" = $$ ] || return
+	# shellcheck disable=SC3013
+	[ "$RC_NETNS_GONE" = yes ] || [ /proc/self/ns/net -ef "/run/netns/${RC_NETNS_INSIDE% *}" ] ||
+		_netns_refuse_lost "the namespace ${RC_NETNS_INSIDE% *}"
+}
+
+# It would go round for ever.
+_netns_refuse_lost()
+{
+	eerror "$RC_SVCNAME: netns-exec did not bring this to $1, or /proc and /run/netns do not show it"
+	eerror "$RC_SVCNAME: expected /proc and /run/netns as they are on the host; look at mount"
+	exit 1
+}
+
+# Say in _netns_place in which namespace of netns-setup this is, if in one, and in
+# _netns_mounts whether the mounts are to be left: they are, unless netns-exec made them.
+_netns_find_place()
+{
+	_netns_place=
+	_netns_mounts=--net-only
+	while read -r _netns_text; do
+		case $_netns_text in
+		*" - sysfs netns-exec:"*)
+			_netns_mounts=
+			_netns_place=${_netns_text##* - sysfs netns-exec:}
+			_netns_place=${_netns_place%% *}
+			;;
+		esac
+	done <"/proc/self/mountinfo"
+	# It is ours by its state directory. A namespace that lost its name, with what runs
+	# in it, is known by the mounts alone.
+	for _netns_text in /run/netns-services/*/; do
+		_netns_text=${_netns_text%/}
+		_netns_text=${_netns_text##*/}
+		# shellcheck disable=SC3013
+		if [ "/run/netns/$_netns_text" -ef /proc/self/ns/net ]; then
+			_netns_place=$_netns_text
+			return
+		fi
+	done
+	[ -e "/run/netns-services/${_netns_place:-/}" ] || _netns_place=
+} 2>/dev/null
+
+_netns_say_no_proc()
+{
+	[ ! -d /run/netns-services ] ||
+		ewarn "$RC_SVCNAME: there is no /proc: in which network namespace this is cannot be told"
+}
+
+# A caller with another root (a chroot, an installer) is not the host's.
+_netns_can_leave()
+{
+	if [ ! -e /proc/1/root/. ]; then
+		case $_netns_verb in
+		describe | depend) ;;
+		*) ewarn "$RC_SVCNAME: called inside the namespace $_netns_place, and stays there: only root can go to the host" ;;
+		esac
+		return 1
+	fi
+	# shellcheck disable=SC3013
+	[ / -ef /proc/1/root/. ]
+}
+
+_netns_say_host()
+{
+	case $RC_CMD:$_netns_verb in
+	*:status | *:describe | *:depend | restart:stop) return 0 ;;
+	esac
+	case $netns:$RC_SVCNAME in
+	:netns.* | :netns-*.*) ;;
+	:*) einfo "$RC_SVCNAME has no netns=, and was called inside the namespace $_netns_place: $_netns_verb on the host" ;;
+	esac
+}
+
+# openrc RUNLEVEL, called inside, would start some services here and some there.
+_netns_refuse_runlevel()
+{
+	_netns_pid=$$
+	while _netns_above; do
+		[ "$_netns_comm" != openrc ] || break
+	done
+	# shellcheck disable=SC3013
+	[ "$_netns_comm" = openrc ] && [ "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ] || return 0
+	eerror "openrc: a runlevel is the host's, and openrc was called inside the namespace $_netns_place"
+	eerror "openrc: write netns-exec --host -- openrc RUNLEVEL; or, to have all of it in" \
+		"$_netns_place, netns_from_inside=\"stay\" in /etc/rc.conf"
+	# It would go on with each of the others
+	kill "$_netns_pid"
+	exit 1
+}
+
+# Go from the process _netns_pid to the one above it, and say its name in _netns_comm;
+# false at the top.
+_netns_above()
+{
+	_netns_comm=
+	while read -r _netns_text _netns_pid; do
+		[ "$_netns_text" != PPid: ] || break
+	done <"/proc/$_netns_pid/status"
+	[ "${_netns_pid:-0}" -gt 1 ] && read -r _netns_comm <"/proc/$_netns_pid/comm"
+} 2>/dev/null
+
+# A stop of netns.NAME stops what needs it first. Where it would then refuse, for wrong
+# settings or for the connection that it was typed in: refuse while all is still up.
+_netns_may_stop()
+{
+	case $RC_RUNLEVEL:$_netns_again in
+	shutdown:* | reboot:* | *:yes) return 0 ;;
+	esac
+	_netns_pid=$PPID   # the one that runs this service is not asked
+	while _netns_above; do
+		# Its words come without the NULs between them (and without a fork)
+		read -r _netns_text <"/proc/$_netns_pid/cmdline" || :
+		case $_netns_text in
+		*/openrc-run*/netns.*stop* | */openrc-run*/netns.*restart*) _netns_ask ;;
+		*/openrc-run*) ;;
+		*) return 0 ;;
+		esac
+	done
+	return 0
+}
+
+# What it would say itself, of the process that stops it.
+_netns_ask()
+{
+	# shellcheck disable=SC2046  # its words
+	set -- $(tr '\0' ' ' <"/proc/$_netns_pid/cmdline")
+	for _netns_text; do
+		case $_netns_text in
+		*/netns.*) set -- "${_netns_text##*/netns.}" ;;
+		stop) netns-setup may-go "$1" || exit 1 ;;
+		restart) netns-setup check "$1" && netns-setup may-go "$1" || exit 1 ;;
+		esac
+	done
+}

@@ -1,0 +1,276 @@
+# shellcheck shell=sh disable=SC2154,SC2034  # OpenRC, conf.d and netns.conf set and use them
+# Sourced by netns.conf: what a service's settings say of netns=. An empty value is the
+# host where it is written so, netns="", and an error where it only comes out so: a
+# service that asks for a namespace never starts on the host instead.
+# SPDX-License-Identifier: MIT OR Apache-2.0
+
+# The settings have been read: is a namespace asked for, and by which line?
+_netns_read()
+{
+	[ "$RC_SVCNAME" != netns-probe ] || { _netns_probe; return 0; }
+	_netns_by_name
+	if [ "$_netns_verb" = start ]; then
+		_netns_refuse_doubt
+		_netns_refuse_empty
+		_netns_refuse_dropped
+		_netns_refuse_unread
+	fi
+	[ -n "$netns" ] || return 0
+	case $RC_SVCNAME in
+	netns.*) ! _netns_is_ours netns || return 0 ;;   # netns-setup says what is wrong with that
+	esac
+	. "$_netns_parts/netns-inside.sh"
+	if [ "$_netns_again" = yes ]; then
+		_netns_begin_inside
+	else
+		_netns=$netns
+		_netns_begin
+	fi
+}
+
+# Our own services of rules, netns-nftables.mgmt and its like, say it by their name.
+_netns_by_name()
+{
+	case $RC_SVCNAME in
+	netns-ipset.* | netns-iptables.* | netns-nftables.*) _netns_is_ours "${RC_SVCNAME%%.*}" || return 0 ;;
+	*) return 0 ;;
+	esac
+	[ -z "$netns" ] || [ "$netns" = "${RC_SVCNAME#*.}" ] || [ "$_netns_verb" != start ] ||
+		_netns_refuse " is not the namespace of $RC_SVCNAME" "take it away: the name says it"
+	netns=${RC_SVCNAME#*.}
+}
+
+# Is the script our own of that name, or a link to it? (RC_SERVICE is the link in OpenRC
+# 0.45, and what it leads to in later ones.)
+_netns_is_ours()
+{
+	# shellcheck disable=SC3013
+	[ "$RC_SERVICE" -ef "${RC_SERVICE%/*}/$1" ]
+}
+
+# netns = "mgmt" with spaces, and settings that cannot be read
+_netns_refuse_doubt()
+{
+	for _netns_at in $_netns_doubt; do
+		if [ -L "$_netns_at" ] && [ ! -e "$_netns_at" ]; then
+			_netns_shorten
+			eerror "$RC_SVCNAME: $_netns_at is a symlink that leads nowhere, so its netns= is not known"
+			eerror "$RC_SVCNAME: expected a file; put it back, or remove the symlink"
+		else
+			_netns_file=$_netns_at
+			_netns_line '[^A-Za-z0-9_]netns[ 	]' || _netns_at=$_netns_file
+			_netns_shorten
+			eerror "$RC_SVCNAME: $_netns_at: netns is called as a command, and not set"
+			eerror "$RC_SVCNAME: write netns=\"NAME\", without spaces around the ="
+		fi
+		exit 1
+	done
+}
+
+# Set, and empty: only by netns="" itself.
+_netns_refuse_empty()
+{
+	[ -n "$_netns_set" ] && [ -z "$netns" ] || return 0
+	! _netns_is_literal || return 0
+	_netns_where
+	eerror "$RC_SVCNAME: $_netns_at: netns= comes out empty"
+	eerror "$RC_SVCNAME: write netns=\"NAME\" there, or netns=\"\" to run on the host"
+	exit 1
+}
+
+# Is the last assignment of netns= that $_netns_file executes a literal empty one? Which
+# one that is, the trace of the shell tells; dash's has no line numbers, and there the last
+# one in the file counts.
+_netns_is_literal()
+{
+	[ -n "$_netns_file" ] && [ -f "$_netns_file" ] || return
+	_netns_text=$(
+		unset netns
+		exec 2>&1 >/dev/null
+		PS4='+:$LINENO: '
+		set -x
+		. "$_netns_file"
+	)
+	_netns_number=$(printf '%s\n' "$_netns_text" |
+		sed -n 's/^+*:\([0-9]\{1,\}\): .*netns=.*/\1/p' | tail -n 1)
+	if [ -n "$_netns_number" ]; then
+		_netns_text=$(sed -n "${_netns_number}p" "$_netns_file")
+	else
+		_netns_text=$(grep 'netns=' "$_netns_file" | grep -v '^[ 	]*#' | tail -n 1)
+	fi
+	case " ${_netns_text}" in
+	*[!A-Za-z0-9_]netns=\"\"[!\"\'\$\`A-Za-z0-9_]* | *[!A-Za-z0-9_]netns=\"\") ;;
+	*[!A-Za-z0-9_]netns=\'\'[!\"\'\$\`A-Za-z0-9_]* | *[!A-Za-z0-9_]netns=\'\') ;;
+	*[!A-Za-z0-9_]netns=[\ \;\&\#]* | *[!A-Za-z0-9_]netns=) ;;
+	*) false ;;
+	esac
+}
+
+# conf.d/SVC.RUNLEVEL is read in the place of conf.d/SVC, whose netns= must not be lost by
+# that unnoticed: whether it has one, only reading it tells.
+_netns_refuse_dropped()
+{
+	[ -z "$netns$_netns_set" ] || return 0
+	for _netns_variant in $_netns_variants; do
+		_netns_file=${_netns_variant%."$RC_RUNLEVEL"}
+		_netns_asks "$_netns_file" || continue
+		_netns_where
+		_netns_plain=$_netns_at
+		_netns_at=$_netns_variant
+		_netns_shorten
+		eerror "$RC_SVCNAME: $_netns_plain has a netns=, and $_netns_at, which" \
+			"replaces it in this runlevel, has none"
+		eerror "$RC_SVCNAME: write the same line there, or netns=\"\" to run on the host"
+		exit 1
+	done
+}
+
+# OpenRC looks for conf.d beside the script, and before 0.64 nowhere else: for a link from
+# /etc/init.d to a script in another directory it reads none of /etc/conf.d.
+_netns_refuse_unread()
+{
+	[ -z "$netns$_netns_set" ] || return 0
+	for _netns_file in "/etc/conf.d/$RC_SVCNAME.$RC_RUNLEVEL" "/etc/conf.d/$RC_SVCNAME" "/etc/conf.d/${RC_SVCNAME%%.*}"; do
+		case $RC_SERVICE:$_netns_variants in
+		/etc/init.d/*) return 0 ;;
+		*"${_netns_file#/etc}"*) return 0 ;;
+		esac
+		# shellcheck disable=SC3013
+		[ ! "$_netns_file" -ef "$_netns_conf" ] || return 0
+		_netns_asks "$_netns_file" || continue
+		_netns_where
+		eerror "$RC_SVCNAME: $_netns_at has a netns=, and OpenRC did not read it: the script" \
+			"is $RC_SERVICE, and its settings are looked for beside that"
+		eerror "$RC_SVCNAME: copy the script to /etc/init.d/$RC_SVCNAME, or link" \
+			"${RC_SERVICE%/*/*}/conf.d to /etc/conf.d"
+		exit 1
+	done
+}
+
+# Would reading the file $1 ask for a namespace?
+_netns_asks()
+{
+	[ -f "$1" ] || return
+	(
+		unset netns
+		. "$1"
+		[ -n "$netns" ]
+	) >/dev/null 2>&1
+}
+
+# The script has been read: what it says itself comes too late, for OpenRC's dependencies
+# as for us.
+_netns_of_the_script()
+{
+	[ "$_netns_again" != yes ] || return 0
+	[ "$_netns_verb" = start ] || return 0
+	[ -z "$_netns_set" ] || { netns=''; return 0; }   # conf.d says netns=""
+	_netns_file=$RC_SERVICE
+	_netns_refuse " in the init script itself has no effect" \
+		"write netns=\"$netns\" in /etc/conf.d/$RC_SVCNAME; or netns=\"\" there, to run on the host"
+}
+
+# netns= is set before any file of the service has been read: by rc.conf, for all of them,
+# or by whoever called, who has no say in it.
+_netns_of_the_environment()
+{
+	_netns_file=/etc/rc.conf
+	_netns_is_in_the_environment || return 0
+	netns=$(
+		unset netns
+		for _netns_file in /etc/rc.conf /etc/rc.conf.d/*.conf; do
+			[ "$_netns_file" = "$_netns_parts/netns.conf" ] || [ ! -e "$_netns_file" ] || . "$_netns_file"
+		done >/dev/null 2>&1
+		printf '%s' "$netns"
+	)
+	[ -n "$netns" ] || unset netns
+}
+
+# What netns.conf depends on, on this machine, with this shell and this OpenRC: a service
+# that only says whether it was noticed is run by the same openrc-run.sh.
+_netns_try()
+{
+	if RC_SVCNAME=netns-probe "$0" "$_netns_parts/netns-probe" describe >/dev/null 2>&1; then
+		{ : >"$_netns_tried"; } 2>/dev/null || :
+	elif [ -w "$RC_SVCDIR" ]; then   # an ordinary user starts nothing
+		_netns_refuse_unnoticed
+	fi
+}
+
+# Inside that service: both files have been noticed when _netns_choose_mode is called, and
+# then both ways in which OpenRC starts a daemon must be.
+_netns_probe()
+{
+	_netns=probe
+	_netns_count=0
+	alias start-stop-daemon=_netns_noticed supervise-daemon=_netns_noticed
+	_netns_noticed() { _netns_count=$((_netns_count + 1)); }
+	_netns_choose_mode()
+	{
+		command=/bin/true start_stop_daemon_args=--help supervise_daemon_args=--help
+		ebegin() { :; }
+		eend() { :; }
+		service_set_value() { :; }
+		ssd_start
+		supervise_start
+		[ "$_netns_count" = 2 ]
+		exit
+	}
+}
+
+# Nothing after this file will be noticed: refuse what asks for a namespace here and now.
+_netns_refuse_unnoticed()
+{
+	_netns_verb=$(tr '\0' '\n' <"/proc/$$/cmdline" | tail -n 1)
+	[ "$_netns_verb" = start ] || return 0
+	for _netns_text in "${RC_SERVICE%/*}/../conf.d" /etc/conf.d; do
+		for _netns_at in "${RC_SVCNAME%%.*}" "$RC_SVCNAME"; do
+			_netns_file=$_netns_text/$_netns_at.$RC_RUNLEVEL
+			_netns_asks "$_netns_file" || _netns_file=$_netns_text/$_netns_at
+			_netns_asks "$_netns_file" || continue
+			_netns_where
+			eerror "$RC_SVCNAME: $_netns_at: netns= would have no effect: $0 does not work as" \
+				"/etc/rc.conf.d/netns.conf expects"
+			eerror "$RC_SVCNAME: expected OpenRC 0.45 or newer, run by dash, busybox ash or bash;" \
+				"write netns-exec NAME -- before the command of your own script meanwhile"
+			exit 1
+		done
+	done
+	return 0
+}
+
+# Refuse to go on: line 1 is what is wrong with netns=, line 2 what to do.
+_netns_refuse()
+{
+	_netns_where
+	eerror "$RC_SVCNAME: $_netns_at: netns=\"$netns\"$1"
+	eerror "$RC_SVCNAME: $2"
+	exit 1
+}
+
+# Say in _netns_at what asked for the namespace.
+_netns_where()
+{
+	if [ -z "$_netns_file" ]; then
+		_netns_at="its name"
+	else
+		_netns_line '[^A-Za-z0-9_]netns:\{0,1\}=' || _netns_at=$_netns_file
+		_netns_shorten
+	fi
+}
+
+# Say in _netns_at the last line of $_netns_file that the pattern matches, comments aside.
+_netns_line()
+{
+	_netns_at=$(sed 's/^/ /; s/[ 	]#.*//' "$_netns_file" | grep -n "$1" | tail -n 1)
+	[ -n "$_netns_at" ] || return
+	_netns_at=$_netns_file:${_netns_at%%:*}
+}
+
+# As a person would write the path
+_netns_shorten()
+{
+	case $_netns_at in
+	*/init.d/../conf.d/*) _netns_at=${_netns_at%%/init.d/../*}/conf.d/${_netns_at##*/} ;;
+	esac
+}
