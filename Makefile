@@ -13,6 +13,7 @@ DOCDIR     = $(PREFIX)/share/doc/netns-services
 BASHDIR    = $(PREFIX)/share/bash-completion/completions
 ZSHDIR     = $(PREFIX)/share/zsh/site-functions
 SVDIR      = $(SYSCONFDIR)/sv
+LSBDIR     = /lib/lsb/init-functions.d
 export DESTDIR =
 
 # What is built: a static program, so that one build runs on Debian, on Alpine and in a
@@ -99,7 +100,9 @@ INSTALLED = \
 	644:openrc/init.d/netns-firewall.sh:$(SYSCONFDIR)/init.d/netns-firewall.sh \
 	644:openrc/init.d/netns-closed.sh:$(SYSCONFDIR)/init.d/netns-closed.sh \
 	644:openrc/init.d/netns-watch.sh:$(SYSCONFDIR)/init.d/netns-watch.sh \
-	644:openrc/rc.conf.d/netns.conf:$(SYSCONFDIR)/rc.conf.d/netns.conf \
+	$(foreach file,$(wildcard openrc/rc.conf.d/*),644:$(file):$(SYSCONFDIR)/rc.conf.d/$(notdir $(file))) \
+	644:openrc/user/netns.conf:$(SYSCONFDIR)/user/rc.conf.d/netns.conf \
+	644:openrc/init-functions.d/60-netns:$(LSBDIR)/60-netns \
 	755:runit/netns/run:$(SVDIR)/netns/run \
 	755:runit/netns/check:$(SVDIR)/netns/check \
 	755:runit/netns/finish:$(SVDIR)/netns/finish \

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 29] = [
+const FILES: [&str; 35] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "644 etc/init.d/netns-closed.sh",
@@ -20,11 +20,17 @@ const FILES: [&str; 29] = [
     "755 etc/init.d/netns-iptables",
     "755 etc/init.d/netns-nftables",
     "644 etc/init.d/netns-watch.sh",
+    "644 etc/rc.conf.d/netns-caller.sh",
+    "644 etc/rc.conf.d/netns-inside.sh",
+    "644 etc/rc.conf.d/netns-probe",
+    "644 etc/rc.conf.d/netns-settings.sh",
     "644 etc/rc.conf.d/netns.conf",
     "755 etc/sv/netns/check",
     "755 etc/sv/netns/control/t",
     "755 etc/sv/netns/finish",
     "755 etc/sv/netns/run",
+    "644 etc/user/rc.conf.d/netns.conf",
+    "644 lib/lsb/init-functions.d/60-netns",
     "755 usr/libexec/netns-services/dhcp-hook",
     "755 usr/sbin/netns-exec",
     "755 usr/sbin/netns-setup",

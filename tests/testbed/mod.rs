@@ -99,6 +99,14 @@ pub fn run_booted_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 600);
 }
 
+/// The folders of OpenRC's files, and where `make install` puts what is in them.
+const OPENRC: [(&str, &str); 4] = [
+    ("openrc/init.d", "/etc/init.d"),
+    ("openrc/init-functions.d", "/lib/lsb/init-functions.d"),
+    ("openrc/rc.conf.d", "/etc/rc.conf.d"),
+    ("openrc/user", "/etc/user/rc.conf.d"),
+];
+
 /// How to get to a host that has the project's programs and scripts where `make install`
 /// puts them.
 pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
@@ -112,10 +120,6 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
     for (from, to) in [
         (program("netns-exec"), "/usr/sbin/netns-exec"),
         (program("netns-setup"), "/usr/sbin/netns-setup"),
-        (
-            project("openrc/rc.conf.d/netns.conf"),
-            "/etc/rc.conf.d/netns.conf",
-        ),
         (project("conf.d/netns"), "/etc/conf.d/netns"),
         (project("libexec"), "/usr/libexec/netns-services"),
         (project("runit"), "/usr/share/runit"),
@@ -124,13 +128,13 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
     ] {
         command.arg("-b").arg(bind(from, to));
     }
-    for script in project("openrc/init.d").read_dir().expect("a folder") {
-        let name = script.expect("a script").file_name();
-        let name = name.to_str().expect("a script's name");
-        let from = project("openrc/init.d").join(name);
-        command
-            .arg("-b")
-            .arg(bind(from, &format!("/etc/init.d/{name}")));
+    for (folder, installed) in OPENRC {
+        for script in project(folder).read_dir().expect("a folder") {
+            let from = script.expect("a script").path();
+            let name = from.file_name().and_then(|name| name.to_str());
+            let to = format!("{installed}/{}", name.expect("a script's name"));
+            command.arg("-b").arg(bind(from, &to));
+        }
     }
     command
 }
