@@ -3,34 +3,40 @@
 //! there is no such cell. What the ways and the services are in shell is run.sh's and
 //! services.sh's business.
 
-/// An init: what it is called in the table, the suite whose root it runs in, and whether
-/// bash runs OpenRC's scripts.
+/// An OpenRC: what it is called, the suite whose root it runs in, the shell that runs its
+/// scripts.
 pub struct Init {
     pub name: &'static str,
+    pub version: &'static str,
     pub suite: &'static str,
-    pub bash: bool,
+    pub shell: &'static str,
     /// Whether ordinary users have services of their own.
     pub user_services: bool,
 }
 
-const fn init(name: &'static str, suite: &'static str, user_services: bool) -> Init {
+const fn init(
+    name: &'static str,
+    version: &'static str,
+    suite: &'static str,
+    shell: &'static str,
+    user_services: bool,
+) -> Init {
     Init {
         name,
+        version,
         suite,
-        bash: false,
+        shell,
         user_services,
     }
 }
 
+/// As Gentoo builds it is the last, its files those of trixie.
 pub const INITS: [Init; 5] = [
-    init("alpine", "alpine", true),
-    init("trixie", "trixie", false),
-    init("bookworm", "bookworm", false),
-    init("sid", "sid", true),
-    Init {
-        bash: true,
-        ..init("bash", "trixie", false)
-    },
+    init("alpine", "0.63", "alpine", "sh", true),
+    init("trixie", "0.56", "trixie", "sh", false),
+    init("bookworm", "0.45.2", "bookworm", "sh", false),
+    init("sid", "0.64", "sid", "sh", true),
+    init("bash", "0.56", "trixie", "bash", false),
 ];
 
 /// How a service is started.
@@ -147,16 +153,43 @@ pub const SERVICES: [(&str, Belongs); 34] = [
         "linked",
         MgmtOrNowhere(&["conf.d/linked", "init.d/linked", "scripts/linked"]),
     ),
-    ("own-path", MgmtOrNowhere(&["own-path"])),
-    ("own-env", MgmtOrNowhere(&["own-env"])),
-    ("own-command", MgmtOrNowhere(&["own-command"])),
-    ("own-exec", MgmtOrNowhere(&["own-exec"])),
-    ("own-setsid", MgmtOrNowhere(&["own-setsid"])),
-    ("own-sh", MgmtOrNowhere(&["own-sh"])),
-    ("own-backslash", MgmtOrNowhere(&["own-backslash"])),
-    ("own-quotes", MgmtOrNowhere(&["own-quotes"])),
-    ("own-variable", MgmtOrNowhere(&["own-variable"])),
-    ("own-abbreviated", MgmtOrNowhere(&["own-abbreviated"])),
+    (
+        "own-path",
+        MgmtOrNowhere(&["conf.d/own-path", "init.d/own-path"]),
+    ),
+    (
+        "own-env",
+        MgmtOrNowhere(&["conf.d/own-env", "init.d/own-env"]),
+    ),
+    (
+        "own-command",
+        MgmtOrNowhere(&["conf.d/own-command", "init.d/own-command"]),
+    ),
+    (
+        "own-exec",
+        MgmtOrNowhere(&["conf.d/own-exec", "init.d/own-exec"]),
+    ),
+    (
+        "own-setsid",
+        MgmtOrNowhere(&["conf.d/own-setsid", "init.d/own-setsid"]),
+    ),
+    ("own-sh", MgmtOrNowhere(&["conf.d/own-sh", "init.d/own-sh"])),
+    (
+        "own-backslash",
+        MgmtOrNowhere(&["conf.d/own-backslash", "init.d/own-backslash"]),
+    ),
+    (
+        "own-quotes",
+        MgmtOrNowhere(&["conf.d/own-quotes", "init.d/own-quotes"]),
+    ),
+    (
+        "own-variable",
+        MgmtOrNowhere(&["conf.d/own-variable", "init.d/own-variable"]),
+    ),
+    (
+        "own-abbreviated",
+        MgmtOrNowhere(&["conf.d/own-abbreviated", "init.d/own-abbreviated"]),
+    ),
     ("own-auto", Mgmt),
 ];
 
@@ -270,6 +303,11 @@ impl Cell {
             || self.belongs() == Caller
     }
 
+    /// Whether it is a change of the runlevel that would put services in two places.
+    pub fn is_scattered(&self) -> bool {
+        self.way() == "runlevel" && self.caller().ours
+    }
+
     /// Where a daemon is right whose settings name no namespace.
     fn outside(&self) -> Spot {
         let caller = self.caller();
@@ -300,7 +338,7 @@ impl Cell {
         if self.way() == "dry-run" {
             return nothing(Nothing::AsAsked);
         }
-        let scattered = self.way() == "runlevel" && self.caller().ours;
+        let scattered = self.is_scattered();
         if scattered && self.belongs() != Caller {
             return nothing(Nothing::Refused(vec!["netns_from_inside"]));
         }
@@ -319,6 +357,9 @@ impl Cell {
             Mgmt if self.way() == "remade" => (inside, Some(Nothing::AsAsked)),
             Mgmt if chroot => (inside, Some(Nothing::Refused(vec![self.service()]))),
             Mgmt => (inside, None),
+            Nowhere(_) if self.cannot_make_a_namespace() => {
+                (None, Some(Nothing::Refused(vec!["netns.torn"])))
+            }
             Nowhere(says) => (None, Some(Nothing::Refused(says.to_vec()))),
             MgmtOrNowhere(_) if self.way() == "remade" => (inside, Some(Nothing::AsAsked)),
             MgmtOrNowhere(says) => (inside, Some(Nothing::Refused(says.to_vec()))),
@@ -329,6 +370,14 @@ impl Cell {
             nothing,
             told: told.then_some(self.caller().net),
         }
+    }
+
+    /// Whether the service that makes a namespace is started where it cannot, and so does
+    /// not come to reading its settings.
+    fn cannot_make_a_namespace(&self) -> bool {
+        let chroot = self.way().starts_with("chroot");
+        let caller = self.caller();
+        self.service() == "wrong" && caller.net != "host" && (chroot || !caller.ours)
     }
 
     /// Ordinary users cannot enter a namespace, nor leave one.

@@ -24,12 +24,14 @@ pub fn pairwise(cells: &[Cell]) -> Vec<Cell> {
         let with = cells
             .iter()
             .filter(|cell| (cell.0[pair.0], cell.0[pair.1]) == (pair.2, pair.3));
-        // Of equals not always the first: all of it would be of one init.
+        // Of equals each time another: else most would be of one init.
         let turn = chosen.len();
         let gain = |cell: &&Cell| {
             let new = pairs(**cell).filter(|pair| open.contains(pair)).count();
-            let order = cell.0.iter().fold(turn, |n, part| n * 31 + part) % 97;
-            (new, order)
+            let mixed = cell.0.iter().fold(turn + 1, |n, part| {
+                (n + part).wrapping_mul(0x9e37_79b9) ^ (n >> 7)
+            });
+            (new, mixed % 1009)
         };
         let Some(best) = with.max_by_key(gain) else {
             break;

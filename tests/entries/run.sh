@@ -1,11 +1,14 @@
 #!/bin/sh
-# run.sh [bash] - try the cells in the file /cells, in this host: of each its number, the
+# run.sh SHELL USERS - try the cells in the file /cells, in this host: of each its number, the
 # way, the place of the caller, the service, and "yes" if a daemon is to be waited for.
 # What is printed, with tabs between:
 #   said NUMBER LINE                     what the command said, each line
-#   cell NUMBER STATUS WITNESS DAEMON... each as NAMESPACE/NAMESERVER
-# What should have come of it is for others to say. With "bash", OpenRC's scripts are run
-# by bash, as Gentoo builds it.
+#   cell NUMBER STATUS STATE WITNESS DAEMON...
+# STATE is what OpenRC takes the service for, started or stopped; WITNESS what became of a
+# service that is in no runlevel, runs or gone; a DAEMON is NAMESPACE/NAMESERVER. What should
+# have come of it is for others to say.
+# If SHELL is bash, it runs OpenRC's scripts, as Gentoo builds it. USERS says whether this
+# OpenRC has services of ordinary users, yes or no.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 # shellcheck source=tests/entries/services.sh
@@ -28,6 +31,7 @@ prepare()
 	later
 	rc-update -u
 	openrc default
+	is "services of ordinary users" "$users" "$1"
 	run 0 rc-service -N netns.mgmt start
 	run 0 rc-service -N netns.blue start
 }
@@ -73,13 +77,19 @@ services_of_a_user()
 	mkdir -p $rc/init.d $rc/conf.d $rc/runlevels/default /run/user/1000
 	for name in /run/cells/*; do
 		name=${name##*/}
-		cp -P "/etc/init.d/$name" $rc/init.d/
-		[ -L $rc/init.d/"$name" ] || sed -i 's,/run/,/run/user/1000/,' $rc/init.d/"$name"
+		sed 's,/run/,/run/user/1000/,' "/etc/init.d/$name" >$rc/init.d/"$name"
 	done
+	chmod +x $rc/init.d/*
+	mv $rc/init.d/linked $rc/
+	ln -s ../linked $rc/init.d/
 	cp -P /etc/conf.d/* $rc/conf.d/
 	rm -f $rc/conf.d/netns $rc/conf.d/netns.mgmt $rc/conf.d/netns.blue $rc/conf.d/netns.torn
 	chown -R tester: /home/tester /run/user/1000
-	! rc-service --help 2>&1 | grep -q -e --user || as_tester openrc --user default
+	users=no
+	if rc-service --help 2>&1 | grep -q -e --user; then
+		users=yes
+		as_tester openrc --user default
+	fi
 }
 
 # as_tester COMMAND WORD... - logged in as an ordinary user. (Debian's su takes a PAM that
@@ -99,13 +109,13 @@ as_tester()
 at()
 {
 	set -- timeout 60 "$@"
+	# shellcheck disable=SC2016  # for the inner shell
 	case ${place-host} in
 	host) "$@" ;;
 	mgmt | blue) netns-exec "$place" -- "$@" ;;
 	foreign) $judge netns exec foreign "$@" ;;
 	net-only) netns-exec --net-only mgmt -- "$@" ;;
 	unshared) netns-exec mgmt -- unshare -m "$@" ;;
-	# shellcheck disable=SC2016  # for the inner shell
 	own-mounts)
 		netns-exec --net-only mgmt -- unshare -m \
 			sh -c 'mount --bind /etc/resolv.own /etc/resolv.conf && exec "$@"' sh "$@"
@@ -116,6 +126,7 @@ at()
 # entry - start the service by the way; the exit status is that of what was typed
 entry()
 {
+	# shellcheck disable=SC2016  # for the inner shell
 	case $way in
 	rc-service | stay) at rc-service "$service" start ;;
 	direct | stay-direct) at "/etc/init.d/$service" start ;;
@@ -138,7 +149,7 @@ entry()
 	stale-inside) at env RC_NETNS_INSIDE=mgmt rc-service "$service" start ;;
 	stale-gone) at env RC_NETNS_INSIDE=mgmt RC_NETNS_GONE=yes rc-service "$service" start ;;
 	stale-netns) at env netns=mgmt rc-service "$service" start ;;
-	# shellcheck disable=SC2016  # for the inner shell, whose number OpenRC's process keeps
+	# (the number of the inner shell is that of OpenRC's own process)
 	stale-pid) at sh -c 'RC_NETNS_INSIDE="mgmt $$" exec rc-service "$1" start' sh "$service" ;;
 	chroot) at chroot /chroot rc-service "$service" start ;;
 	chroot-direct) at chroot /chroot "/etc/init.d/$service" start ;;
@@ -149,9 +160,7 @@ entry()
 # is_started - before, from the host and as usual
 is_started()
 {
-	rc-service "$service" start
-	daemons
-	[ -n "$pids" ]
+	rc-service "$service" start && soon is_there
 }
 
 by_runlevel()
@@ -240,8 +249,10 @@ whereabouts()
 	for pid in $pids; do
 		net=other
 		for name in mgmt blue foreign; do
+			# shellcheck disable=SC3013  # dash, busybox ash and bash have it
 			[ ! "/proc/$pid/ns/net" -ef "/run/netns/$name" ] || net=$name
 		done
+		# shellcheck disable=SC3013
 		[ ! "/proc/$pid/ns/net" -ef /proc/1/ns/net ] || net=host
 		server=none
 		while read -r word address; do
@@ -276,9 +287,27 @@ ended()
 	rm -f "/run/openrc/hotplugged/$service" "/run/$service.pid" "/run/user/1000/$service.pid"
 } >/tmp/ended 2>&1
 
+# is_waited_for - a daemon, that should be there or that must not come
+is_waited_for()
+{
+	case $status/$waits in
+	0/yes) soon is_there ;;
+	0/no) for _ in 1 2 3 4 5 6; do is_there && break; sleep 0.05; done ;;
+	*) sleep 0.05; daemons ;;
+	esac
+}
+
+state_of_openrc()
+{
+	case $way in
+	user) echo /run/user/1000/openrc ;;
+	*) echo /run/openrc ;;
+	esac
+}
+
 has_witness()
 {
-	(service=witness && read -r number </run/cells/witness && is_there)
+	pgrep -f "^/bin/sleep $(cat /run/cells/witness)$" >/dev/null
 }
 
 cell()
@@ -291,24 +320,32 @@ cell()
 	esac
 	entry >/tmp/said 2>&1 </dev/null
 	status=$?
-	case $status/$waits in
-	0/yes) soon is_there ;;
-	*) sleep 0.05; daemons ;;
-	esac
+	is_waited_for
 	whereabouts
+	state=stopped
+	[ ! -e "$(state_of_openrc)/started/$service" ] || state=started
 	witness=-
 	case $way in
 	runlevel) has_witness && witness=runs || witness=gone ;;
 	esac
 	ended
 	sed "s/^/said$tab$cell$tab/" /tmp/said
-	printf 'cell\t%s\t%s\t%s%s\n' "$cell" "$status" "$witness" "$found"
+	printf 'cell\t%s\t%s\t%s\t%s%s\n' "$cell" "$status" "$state" "$witness" "$found"
 }
 
-if [ "${1-}" = bash ]; then
-	sed -i '1s,^#!/bin/sh,#!/bin/bash,' /usr/lib/rc/sh/*.sh
-fi
-prepare
+# nothing_is_left - of no cell, but the witness
+nothing_is_left()
+{
+	for name in /run/cells/*; do
+		read -r number <"$name"
+		daemons
+		[ "${name##*/}" = witness ] || [ -z "$pids" ] || fail "${name##*/} runs after its cell"
+	done
+}
+
+[ "$1" != bash ] || sed -i '1s,^#!/bin/sh,#!/bin/bash,' /usr/lib/rc/sh/*.sh
+prepare "$2"
 while IFS=$tab read -r cell way place service waits <&3; do
 	cell 3<&-
 done 3</cells
+nothing_is_left

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2016,SC2034  # the scripts' own words
+# shellcheck shell=sh disable=SC2016,SC2034,SC2154  # the scripts' own words
 # Sourced by run.sh: the services of the matrix, one for each kind of settings, and the
 # namespaces. The daemon of each is "/bin/sleep NUMBER" with a number of its own, which
 # stands in /run/cells/SERVICE.
