@@ -70,6 +70,7 @@ fn is_called(cell: Cell, pattern: &str) -> bool {
 /// Try the cells in a host for each init, print what came of them, and fail if one is
 /// not as it should be.
 fn try_all(cells: &[Cell]) {
+    assert!(!cells.is_empty(), "there is no such cell");
     let runs = INITS.each_ref().map(|init| {
         let of_it = |cell: &Cell| cell.init().name == init.name;
         let cells: Vec<Cell> = cells.iter().copied().filter(of_it).collect();

@@ -34,7 +34,9 @@ pub fn seen(init: &Init, cells: &[Cell]) -> (BTreeMap<Cell, Seen>, String) {
     let mut command = testbed::host("enter-root", init.suite, "entries");
     command.arg("-b");
     command.arg(format!("{}:/cells", list.path().display()));
-    command.args(["-t", "7200", "sh", "/t/run.sh"]);
+    // A cell takes a tenth of a second, and a minute where something hangs.
+    let limit = 300 + cells.len();
+    command.args(["-t", &limit.to_string(), "sh", "/t/run.sh"]);
     let users = match init.user_services {
         true => "yes",
         false => "no",

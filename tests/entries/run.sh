@@ -265,7 +265,7 @@ whereabouts()
 # ended - the service, whatever it is
 ended()
 {
-	for _ in $(seq 20); do
+	while :; do
 		left=''
 		for process in /proc/[0-9]*; do
 			words=''

@@ -22,14 +22,14 @@ pub fn tables(verdicts: &BTreeMap<Cell, Verdict>) -> String {
     for (of, title) in [(1, "entry way"), (2, "place of the caller"), (3, "service")] {
         let _ = write!(text, "\n{title:22}");
         for init in &INITS {
-            let _ = write!(text, "{:14}", format!("{} {}", init.name, init.version));
+            let _ = write!(text, "{:17}", format!("{} {}", init.name, init.version));
         }
         text.push('\n');
         for (number, name) in names(of).into_iter().enumerate() {
             let _ = write!(text, "{name:22}");
             for init in 0..INITS.len() {
                 let of_this = |cell: &Cell| cell.0[0] == init && cell.0[of] == number;
-                let _ = write!(text, "{:14}", field(count(verdicts, of_this)));
+                let _ = write!(text, "{:17}", field(count(verdicts, of_this)));
             }
             text.push('\n');
         }
