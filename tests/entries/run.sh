@@ -257,7 +257,7 @@ whereabouts()
 		server=none
 		while read -r word address; do
 			[ "$word" != nameserver ] || server=$address
-		done <"/proc/$pid/root/etc/resolv.conf"
+		done <"/proc/$pid/root"/etc/resolv.conf
 		found="$found$tab$net/$server"
 	done
 }
