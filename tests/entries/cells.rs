@@ -40,7 +40,7 @@ pub const INITS: [Init; 5] = [
 ];
 
 /// How a service is started.
-pub const WAYS: [&str; 24] = [
+pub const WAYS: [&str; 25] = [
     "rc-service",
     "direct",
     "runlevel",
@@ -49,6 +49,7 @@ pub const WAYS: [&str; 24] = [
     "ifstarted",
     "dry-run",
     "nodeps",
+    "needed",
     "nested",
     "cron",
     "respawn",
@@ -98,11 +99,12 @@ const fn place(
     }
 }
 
-pub const PLACES: [Place; 7] = [
+pub const PLACES: [Place; 8] = [
     place("host", "host", HOST, false, false),
     place("mgmt", "mgmt", MGMT, true, true),
     place("blue", "blue", BLUE, true, true),
     place("foreign", "foreign", "192.0.2.55", false, false),
+    place("ip-netns", "mgmt", MGMT, true, false),
     place("net-only", "mgmt", HOST, true, false),
     place("unshared", "mgmt", MGMT, true, true),
     place("own-mounts", "mgmt", "192.0.2.56", true, false),
@@ -126,7 +128,7 @@ pub enum Belongs {
 use Belongs::{Caller, Host, Mgmt, MgmtOrNowhere, Nowhere};
 
 /// The services of services.sh.
-pub const SERVICES: [(&str, Belongs); 34] = [
+pub const SERVICES: [(&str, Belongs); 40] = [
     ("plain", Host),
     ("plain-supervised", Host),
     ("plain-script", Host),
@@ -141,6 +143,11 @@ pub const SERVICES: [(&str, Belongs); 34] = [
     ("substitution", Nowhere(&["conf.d/substitution"])),
     ("unset", Nowhere(&["conf.d/unset"])),
     ("spaces", Nowhere(&["conf.d/spaces"])),
+    ("space-after", Nowhere(&["conf.d/space-after"])),
+    ("set-word", Nowhere(&["conf.d/set-word"])),
+    ("bom", Nowhere(&["conf.d/bom"])),
+    ("crlf", Nowhere(&["conf.d/crlf"])),
+    ("two-names", Nowhere(&["conf.d/two-names"])),
     ("dangling", Nowhere(&["conf.d/dangling"])),
     ("included", Nowhere(&["conf.d/included", "conf.d/more"])),
     ("assumed", Nowhere(&["conf.d/assumed"])),
@@ -189,6 +196,10 @@ pub const SERVICES: [(&str, Belongs); 34] = [
     (
         "own-abbreviated",
         MgmtOrNowhere(&["conf.d/own-abbreviated", "init.d/own-abbreviated"]),
+    ),
+    (
+        "own-function",
+        MgmtOrNowhere(&["conf.d/own-function", "init.d/own-function"]),
     ),
     ("own-auto", Mgmt),
 ];

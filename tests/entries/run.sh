@@ -23,6 +23,7 @@ prepare()
 	in_mgmt
 	refused_ones
 	with_a_start_of_their_own
+	needing
 	of_the_runner
 	namespaces
 	settings_of_openrc
@@ -114,6 +115,7 @@ at()
 	host) "$@" ;;
 	mgmt | blue) netns-exec "$place" -- "$@" ;;
 	foreign) $judge netns exec foreign "$@" ;;
+	ip-netns) $judge netns exec mgmt "$@" ;;
 	net-only) netns-exec --net-only mgmt -- "$@" ;;
 	unshared) netns-exec mgmt -- unshare -m "$@" ;;
 	own-mounts)
@@ -136,6 +138,7 @@ entry()
 	ifstarted) is_started && at rc-service -s "$service" restart ;;
 	dry-run) at rc-service -Z "$service" start ;;
 	nodeps) at rc-service -D "$service" start ;;
+	needed) at rc-service "needing.$service" start ;;
 	nested) by nesting ;;
 	cron) by cron ;;
 	respawn) at rc-service "$service" start && is_killed ;;
@@ -284,7 +287,8 @@ ended()
 	user) (unset place; as_tester rc-service --user "$service" zap) ;;
 	*) rc-service "$service" zap ;;
 	esac
-	rm -f "/run/openrc/hotplugged/$service" "/run/$service.pid" "/run/user/1000/$service.pid"
+	[ "$way" != needed ] || rc-service "needing.$service" zap
+	rm -f /run/openrc/hotplugged/* "/run/$service.pid" "/run/user/1000/$service.pid"
 } >/tmp/ended 2>&1
 
 # is_waited_for - a daemon, that should be there or that must not come

@@ -108,12 +108,18 @@ in_mgmt()
 
 refused_ones()
 {
-	for name in substitution unset spaces dangling included assumed multi.one netns.web nowhere wrong; do
+	for name in substitution unset spaces space-after set-word bom crlf two-names dangling included assumed \
+		multi.one netns.web nowhere wrong; do
 		background "$name"
 	done
 	conf substitution 'netns=$(false)' 'true'
 	conf unset 'netns="$UNSET"'
 	conf spaces 'netns = "mgmt"' 'true'
+	conf space-after 'netns= "mgmt"' 'true'
+	conf set-word 'set netns="mgmt"' 'true'
+	conf bom "$(printf '\357\273\277')"'netns="mgmt"' 'true'
+	conf crlf 'netns="mgmt"'"$(printf '\r')" "true"
+	conf two-names 'netns="mgmt blue"'
 	ln -s /etc/conf.d/nothing /etc/conf.d/dangling
 	conf more 'netns="mgmt"'
 	conf included '. /etc/conf.d/more'
@@ -165,6 +171,39 @@ with_a_start_of_their_own()
 		}
 	END
 	cp /etc/conf.d/own-path /etc/conf.d/own-abbreviated
+	# by a file that others have written, as /lib/lsb/init-functions
+	cat >/opt/functions <<-'END'
+		start_daemon()
+		{
+			/sbin/start-stop-daemon --start --background --make-pidfile "$@"
+		}
+	END
+	service own-function <<-'END'
+		. /opt/functions
+		start()
+		{
+			start_daemon --pidfile /run/$RC_SVCNAME.pid --exec /bin/sleep -- @
+		}
+		stop()
+		{
+			kill $(cat /run/$RC_SVCNAME.pid)
+		}
+	END
+	cp /etc/conf.d/own-path /etc/conf.d/own-function
+}
+
+# needing.SERVICE - for each of them, a service that needs it
+needing()
+{
+	cat >/etc/init.d/needing <<-'END'
+		#!/sbin/openrc-run
+		depend() { need "${RC_SVCNAME#needing.}"; }
+		start() { :; }
+	END
+	chmod +x /etc/init.d/needing
+	for name in /run/cells/*; do
+		ln -s needing "/etc/init.d/needing.${name##*/}"
+	done
 }
 
 # those by which others are started, in /run/nested, and one that nothing may stop

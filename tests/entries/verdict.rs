@@ -62,7 +62,7 @@ fn judge_daemons(cell: Cell, right: &Right, seen: &Seen) -> Verdict {
         net == spot.net && spot.dns.is_none_or(|wanted| dns == wanted)
     };
     let told = |namespace: &str| {
-        let names = |line: &&String| line.contains(cell.service()) && line.contains(namespace);
+        let names = |line: &&String| has_word(line, cell.service()) && has_word(line, namespace);
         seen.said.iter().filter(names).count()
     };
     if !seen.daemons.iter().all(is_right) {
@@ -85,4 +85,10 @@ fn judge_daemons(cell: Cell, right: &Right, seen: &Seen) -> Verdict {
             )),
         }
     }
+}
+
+/// Whether a word of the line is this one, whatever stands around it.
+fn has_word(line: &str, word: &str) -> bool {
+    line.split_whitespace()
+        .any(|part| part.trim_matches([':', ',', '.', '"']) == word)
 }
