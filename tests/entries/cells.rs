@@ -1,0 +1,408 @@
+//! What a cell of the matrix is, and what is right: in comes a combination of an init, an
+//! entry way, a place of the caller and a service; out goes what must come of it, or why
+//! there is no such cell. What the ways and the services are in shell is run.sh's and
+//! services.sh's business.
+
+/// An OpenRC: what it is called, the suite whose root it runs in, the shell that runs its
+/// scripts.
+pub struct Init {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub suite: &'static str,
+    pub shell: &'static str,
+    /// Whether ordinary users have services of their own.
+    pub user_services: bool,
+}
+
+const fn init(
+    name: &'static str,
+    version: &'static str,
+    suite: &'static str,
+    shell: &'static str,
+    user_services: bool,
+) -> Init {
+    Init {
+        name,
+        version,
+        suite,
+        shell,
+        user_services,
+    }
+}
+
+/// As Gentoo builds it is the last, its files those of trixie.
+pub const INITS: [Init; 5] = [
+    init("alpine", "0.63", "alpine", "sh", true),
+    init("trixie", "0.56", "trixie", "sh", false),
+    init("bookworm", "0.45.2", "bookworm", "sh", false),
+    init("sid", "0.64", "sid", "sh", true),
+    init("bash", "0.56", "trixie", "bash", false),
+];
+
+/// How a service is started.
+pub const WAYS: [&str; 25] = [
+    "rc-service",
+    "direct",
+    "runlevel",
+    "ifnotstarted",
+    "ifexists",
+    "ifstarted",
+    "dry-run",
+    "nodeps",
+    "needed",
+    "nested",
+    "cron",
+    "respawn",
+    "remade",
+    "user",
+    "hotplug",
+    "restart",
+    "stale-inside",
+    "stale-gone",
+    "stale-netns",
+    "stale-pid",
+    "chroot",
+    "chroot-direct",
+    "stay",
+    "stay-direct",
+    "runlevel-stay",
+];
+
+/// Where the caller is: its namespace, the name server that it sees, whether the
+/// namespace is one of ours, and whether its mounts are those that netns-exec made.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub name: &'static str,
+    net: &'static str,
+    dns: &'static str,
+    ours: bool,
+    marked: bool,
+}
+
+const HOST: &str = "192.0.2.1";
+const MGMT: &str = "192.0.2.53";
+const BLUE: &str = "192.0.2.54";
+
+const fn place(
+    name: &'static str,
+    net: &'static str,
+    dns: &'static str,
+    ours: bool,
+    marked: bool,
+) -> Place {
+    Place {
+        name,
+        net,
+        dns,
+        ours,
+        marked,
+    }
+}
+
+pub const PLACES: [Place; 8] = [
+    place("host", "host", HOST, false, false),
+    place("mgmt", "mgmt", MGMT, true, true),
+    place("blue", "blue", BLUE, true, true),
+    place("foreign", "foreign", "192.0.2.55", false, false),
+    place("ip-netns", "mgmt", MGMT, true, false),
+    place("net-only", "mgmt", HOST, true, false),
+    place("unshared", "mgmt", MGMT, true, true),
+    place("own-mounts", "mgmt", "192.0.2.56", true, false),
+];
+
+/// Where the settings of a service put it.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Belongs {
+    /// They name no namespace.
+    Host,
+    /// They name none, and ask to stay where the caller is.
+    Caller,
+    /// They name mgmt.
+    Mgmt,
+    /// They ask for a namespace in a way that is no good: refused. One of these is said.
+    Nowhere(&'static [&'static str]),
+    /// They name mgmt in a way that may be too hard to heed: in mgmt, or refused.
+    MgmtOrNowhere(&'static [&'static str]),
+}
+
+use Belongs::{Caller, Host, Mgmt, MgmtOrNowhere, Nowhere};
+
+/// The services of services.sh.
+pub const SERVICES: [(&str, Belongs); 40] = [
+    ("plain", Host),
+    ("plain-supervised", Host),
+    ("plain-script", Host),
+    ("empty", Host),
+    ("unreached", Host),
+    ("comment", Host),
+    ("stays", Caller),
+    ("inside", Mgmt),
+    ("inside-supervised", Mgmt),
+    ("inside-script", Mgmt),
+    ("words", Mgmt),
+    ("substitution", Nowhere(&["conf.d/substitution"])),
+    ("unset", Nowhere(&["conf.d/unset"])),
+    ("spaces", Nowhere(&["conf.d/spaces"])),
+    ("space-after", Nowhere(&["conf.d/space-after"])),
+    ("set-word", Nowhere(&["conf.d/set-word"])),
+    ("bom", Nowhere(&["conf.d/bom"])),
+    ("crlf", Nowhere(&["conf.d/crlf"])),
+    ("two-names", Nowhere(&["conf.d/two-names"])),
+    ("dangling", Nowhere(&["conf.d/dangling"])),
+    ("included", Nowhere(&["conf.d/included", "conf.d/more"])),
+    ("assumed", Nowhere(&["conf.d/assumed"])),
+    ("multi.one", Nowhere(&["conf.d/multi"])),
+    ("by-script", Nowhere(&["init.d/by-script"])),
+    ("nowhere", Nowhere(&["conf.d/nowhere"])),
+    ("wrong", Nowhere(&["conf.d/netns.torn", "conf.d/wrong"])),
+    ("netns.web", MgmtOrNowhere(&["conf.d/netns.web"])),
+    (
+        "linked",
+        MgmtOrNowhere(&["conf.d/linked", "init.d/linked", "scripts/linked"]),
+    ),
+    (
+        "own-path",
+        MgmtOrNowhere(&["conf.d/own-path", "init.d/own-path"]),
+    ),
+    (
+        "own-env",
+        MgmtOrNowhere(&["conf.d/own-env", "init.d/own-env"]),
+    ),
+    (
+        "own-command",
+        MgmtOrNowhere(&["conf.d/own-command", "init.d/own-command"]),
+    ),
+    (
+        "own-exec",
+        MgmtOrNowhere(&["conf.d/own-exec", "init.d/own-exec"]),
+    ),
+    (
+        "own-setsid",
+        MgmtOrNowhere(&["conf.d/own-setsid", "init.d/own-setsid"]),
+    ),
+    ("own-sh", MgmtOrNowhere(&["conf.d/own-sh", "init.d/own-sh"])),
+    (
+        "own-backslash",
+        MgmtOrNowhere(&["conf.d/own-backslash", "init.d/own-backslash"]),
+    ),
+    (
+        "own-quotes",
+        MgmtOrNowhere(&["conf.d/own-quotes", "init.d/own-quotes"]),
+    ),
+    (
+        "own-variable",
+        MgmtOrNowhere(&["conf.d/own-variable", "init.d/own-variable"]),
+    ),
+    (
+        "own-abbreviated",
+        MgmtOrNowhere(&["conf.d/own-abbreviated", "init.d/own-abbreviated"]),
+    ),
+    (
+        "own-function",
+        MgmtOrNowhere(&["conf.d/own-function", "init.d/own-function"]),
+    ),
+    ("own-auto", Mgmt),
+];
+
+/// Those whose daemon a supervisor starts again.
+const SUPERVISED: [&str; 4] = [
+    "plain-supervised",
+    "inside-supervised",
+    "words",
+    "own-abbreviated",
+];
+
+/// A combination, by the numbers of its parts in [`INITS`], [`WAYS`], [`PLACES`] and
+/// [`SERVICES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell(pub [usize; 4]);
+
+/// Where a daemon is: its namespace, and the name server that it must see, where that is
+/// of interest.
+#[derive(Clone, Copy)]
+pub struct Spot {
+    pub net: &'static str,
+    pub dns: Option<&'static str>,
+}
+
+/// How it may come that there is no daemon.
+pub enum Nothing {
+    /// Whatever is said.
+    AsAsked,
+    /// With an exit status that is not 0, if the way has one, and a line with one of these.
+    Refused(Vec<&'static str>),
+}
+
+/// What must come of a cell: a daemon there, or none so, if both are given either.
+pub struct Right {
+    pub daemon: Option<Spot>,
+    pub nothing: Option<Nothing>,
+    /// The namespace that one line must name, with the service, if a daemon runs.
+    pub told: Option<&'static str>,
+}
+
+impl Cell {
+    pub const SIZES: [usize; 4] = [INITS.len(), WAYS.len(), PLACES.len(), SERVICES.len()];
+
+    /// Every combination, also those that there cannot be.
+    pub fn all() -> impl Iterator<Item = Cell> {
+        let [inits, ways, places, services] = Cell::SIZES;
+        (0..inits * ways * places * services).map(move |n| {
+            Cell([
+                n / (services * places * ways),
+                n / (services * places) % ways,
+                n / services % places,
+                n % services,
+            ])
+        })
+    }
+
+    pub fn init(&self) -> &'static Init {
+        &INITS[self.0[0]]
+    }
+
+    pub fn way(&self) -> &'static str {
+        WAYS[self.0[1]]
+    }
+
+    pub fn place(&self) -> Place {
+        PLACES[self.0[2]]
+    }
+
+    pub fn service(&self) -> &'static str {
+        SERVICES[self.0[3]].0
+    }
+
+    pub fn belongs(&self) -> Belongs {
+        SERVICES[self.0[3]].1
+    }
+
+    /// As it is called in the table and by `ENTRIES`.
+    pub fn name(&self) -> String {
+        let (init, place) = (self.init().name, self.place().name);
+        format!("{init}/{}/{place}/{}", self.way(), self.service())
+    }
+
+    /// Why there is no such cell, if so.
+    pub fn lacking(&self) -> Option<&'static str> {
+        match self.way() {
+            "user" if !self.init().user_services => Some("this OpenRC has no user services"),
+            "respawn" | "remade" if !SUPERVISED.contains(&self.service()) => {
+                Some("nothing starts this daemon again")
+            }
+            "ifstarted" if matches!(self.belongs(), Nowhere(_)) => {
+                Some("a service that is always refused is never started")
+            }
+            _ => None,
+        }
+    }
+
+    /// Where the caller is in the end: a service in blue starts what is nested.
+    fn caller(&self) -> Place {
+        match self.way() {
+            "nested" | "cron" => PLACES[2],
+            _ => self.place(),
+        }
+    }
+
+    /// Whether the way, the place or the service say that nothing is to be moved.
+    fn stays(&self) -> bool {
+        matches!(
+            self.way(),
+            "user" | "chroot" | "chroot-direct" | "stay" | "stay-direct" | "runlevel-stay"
+        ) || !self.caller().ours
+            || self.belongs() == Caller
+    }
+
+    /// Whether it is a change of the runlevel that would put services in two places.
+    pub fn is_scattered(&self) -> bool {
+        self.way() == "runlevel" && self.caller().ours
+    }
+
+    /// Where a daemon is right whose settings name no namespace.
+    fn outside(&self) -> Spot {
+        let caller = self.caller();
+        let (net, dns) = match (self.stays(), caller.marked) {
+            (true, _) => (caller.net, caller.dns),
+            (false, true) => ("host", HOST),
+            (false, false) => ("host", caller.dns),
+        };
+        self.spot(net, dns)
+    }
+
+    /// In a chroot, the file is the chroot's.
+    fn spot(&self, net: &'static str, dns: &'static str) -> Spot {
+        let chroot = self.way().starts_with("chroot");
+        Spot {
+            net,
+            dns: (!chroot).then_some(dns),
+        }
+    }
+
+    /// What must come of it.
+    pub fn right(&self) -> Right {
+        let nothing = |nothing| Right {
+            daemon: None,
+            nothing: Some(nothing),
+            told: None,
+        };
+        if self.way() == "dry-run" {
+            return nothing(Nothing::AsAsked);
+        }
+        let scattered = self.is_scattered();
+        if scattered && self.belongs() != Caller {
+            return nothing(Nothing::Refused(vec!["netns_from_inside"]));
+        }
+        if let Some(right) = self.of_a_user() {
+            return right;
+        }
+        let inside = Some(self.spot("mgmt", MGMT));
+        let chroot = self.way().starts_with("chroot");
+        let (daemon, nothing) = match self.belongs() {
+            Host => (Some(self.outside()), None),
+            Caller if scattered => (
+                Some(self.outside()),
+                Some(Nothing::Refused(vec!["netns_from_inside"])),
+            ),
+            Caller => (Some(self.outside()), None),
+            Mgmt if self.way() == "remade" => (inside, Some(Nothing::AsAsked)),
+            Mgmt if chroot => (inside, Some(Nothing::Refused(vec![self.service()]))),
+            Mgmt => (inside, None),
+            Nowhere(_) if self.cannot_make_a_namespace() => {
+                (None, Some(Nothing::Refused(vec!["netns.torn"])))
+            }
+            Nowhere(says) => (None, Some(Nothing::Refused(says.to_vec()))),
+            MgmtOrNowhere(_) if self.way() == "remade" => (inside, Some(Nothing::AsAsked)),
+            MgmtOrNowhere(says) => (inside, Some(Nothing::Refused(says.to_vec()))),
+        };
+        let told = self.belongs() == Host && !self.stays();
+        Right {
+            daemon,
+            nothing,
+            told: told.then_some(self.caller().net),
+        }
+    }
+
+    /// Whether the service that makes a namespace is started where it cannot, and so does
+    /// not come to reading its settings.
+    fn cannot_make_a_namespace(&self) -> bool {
+        let chroot = self.way().starts_with("chroot");
+        let caller = self.caller();
+        self.service() == "wrong" && caller.net != "host" && (chroot || !caller.ours)
+    }
+
+    /// Ordinary users cannot enter a namespace, nor leave one.
+    fn of_a_user(&self) -> Option<Right> {
+        let says = match self.belongs() {
+            _ if self.way() != "user" => return None,
+            Host | Caller => return None,
+            Mgmt => vec!["conf.d/"],
+            Nowhere(says) | MgmtOrNowhere(says) => says.to_vec(),
+        };
+        Some(Right {
+            daemon: None,
+            nothing: Some(Nothing::Refused(says)),
+            told: None,
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! Few cells of many: in come the cells that there are, out goes a choice in which every
+//! two parts that stand together in one of them stand together in one at least. It is the
+//! same choice each time.
+
+use std::collections::BTreeSet;
+
+use super::cells::Cell;
+
+/// Two parts of a cell: which two, and their numbers.
+pub type Pair = (usize, usize, usize, usize);
+
+/// All pairs of a cell.
+pub fn pairs(cell: Cell) -> impl Iterator<Item = Pair> {
+    (0..4).flat_map(move |a| (a + 1..4).map(move |b| (a, b, cell.0[a], cell.0[b])))
+}
+
+/// A choice of `cells` that has all their pairs.
+pub fn pairwise(cells: &[Cell]) -> Vec<Cell> {
+    let mut open: BTreeSet<Pair> = cells.iter().copied().flat_map(pairs).collect();
+    let mut chosen = Vec::new();
+    // The two longest parts first: each of their pairs takes a cell anyhow, and brings others along.
+    let longest = |pair: &&Pair| std::cmp::Reverse(Cell::SIZES[pair.0] * Cell::SIZES[pair.1]);
+    while let Some(&pair) = open.iter().min_by_key(longest) {
+        let with = cells
+            .iter()
+            .filter(|cell| (cell.0[pair.0], cell.0[pair.1]) == (pair.2, pair.3));
+        // Of equals each time another: else most would be of one init.
+        let turn = chosen.len();
+        let gain = |cell: &&Cell| {
+            let new = pairs(**cell).filter(|pair| open.contains(pair)).count();
+            let mixed = cell.0.iter().fold(turn + 1, |n, part| {
+                (n + part).wrapping_mul(0x9e37_79b9) ^ (n >> 7)
+            });
+            (new, mixed % 1009)
+        };
+        let Some(best) = with.max_by_key(gain) else {
+            break;
+        };
+        for pair in pairs(*best) {
+            open.remove(&pair);
+        }
+        chosen.push(*best);
+    }
+    chosen
+}
