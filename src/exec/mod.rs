@@ -60,7 +60,13 @@ pub fn run(words: Words<'static>) -> i32 {
 /// Returns only what is in the way.
 fn become_command(call: &Call) -> Refusal {
     match enter(call) {
-        Ok(()) => refusal::not_run(call.command, program::become_command(call.command)),
+        Ok(()) => match call.command {
+            Some(command) => refusal::not_run(
+                command.get(0).unwrap_or(c""),
+                program::become_command(command),
+            ),
+            None => program::become_shell(),
+        },
         Err(refusal) => refusal,
     }
 }
@@ -72,8 +78,8 @@ fn enter(call: &Call) -> Result<(), Refusal> {
     let namespace = join::open(call.to)?;
     vrf::leave()?;
     match call.to {
-        To::Host => go_back(&namespace)?,
         to if call.net_only => join(to, &namespace)?,
+        To::Host => go_back(&namespace)?,
         to => move_in(to, &namespace)?,
     }
     sys::leave_open(namespace);
@@ -121,10 +127,20 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
     folder::enter_again()
 }
 
-#[cold]
 /// Back to the network and the mounts of the first process: what moving in changes.
+#[cold]
 fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
     let stood_in = folder::path();
+    leave(namespace)?;
+    match stood_in {
+        Some(stood_in) => folder::enter(&stood_in),
+        None => Ok(()),
+    }
+}
+
+/// As [`go_back`], and to the folder `/`.
+#[cold]
+fn leave(namespace: &OwnedFd) -> Result<(), Refusal> {
     let refused = |why| join::refused(To::Host, why);
     let mounts = nix::fcntl::open(
         c"/proc/1/ns/mnt",
@@ -133,11 +149,7 @@ fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
     );
     let mounts = mounts.map_err(refused)?;
     join(To::Host, namespace)?;
-    setns(mounts, CloneFlags::CLONE_NEWNS).map_err(refused)?;
-    match stood_in {
-        Some(stood_in) => folder::enter(&stood_in),
-        None => Ok(()),
-    }
+    setns(mounts, CloneFlags::CLONE_NEWNS).map_err(refused)
 }
 
 fn tell(name: &CStr) -> Result<(), Refusal> {
