@@ -127,6 +127,27 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
     folder::enter_again()
 }
 
+/// Takes this process, which has no other thread, back to the host: to its network, and, where
+/// netns-exec has made the mounts, to its mounts and the folder `/`. An error after the first
+/// of the two leaves it between them.
+pub fn go_to_host() -> Result<(), Refusal> {
+    let refused = |why| join::refused(To::Host, why);
+    let marked = marks::marked_for().map_err(refused)?;
+    let namespace = join::open(To::Host)?;
+    vrf::leave()?;
+    match marked {
+        Some(_) => leave(&namespace),
+        None => join(To::Host, &namespace),
+    }
+}
+
+/// Whether this process is where netns-exec let it in by a namespace's name: it sees the
+/// mounts, and the network is the one that they were made for.
+pub fn joined_by_name() -> bool {
+    matches!(marks::marked_for(), Ok(Some(mark)) if !mark.to_bytes().contains(&b'/'))
+        && sysfs::is_of_this_network()
+}
+
 /// Back to the network and the mounts of the first process: what moving in changes.
 #[cold]
 fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
