@@ -55,7 +55,7 @@ help:
 	'make bench      how long it takes, beside ip(8); root' \
 	'make install    put it on this machine, or into DESTDIR=, as root; builds nothing' \
 	'make uninstall  take that away again' \
-	'make lint       format, clippy and the pages of the code'
+	'make lint       format, clippy, a check for 32-bit and the pages of the code'
 
 # They install the tools they need by the distribution's packages, and ask for root by
 # sudo. The compiler does not run as root by that: only what it built does.
@@ -81,6 +81,7 @@ lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --bin netns-exec --no-default-features -- -D warnings
+	tests/check-32-bit
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
 
 # All that is installed: MODE:FILE:WHERE. conf.d/netns.example is documentation: in

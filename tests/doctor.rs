@@ -269,6 +269,58 @@ fn a_service_that_should_be_inside_and_is_not() {
 }
 
 #[test]
+fn a_service_that_is_inside_and_should_not_be() {
+    let sandbox = healthy();
+    let (_web, pid) = lives(&sandbox);
+    let note = |service: &str| {
+        sandbox.write(&format!("/run/{service}.pid"), &format!("{pid}\n"));
+        let note = format!("exec=/bin/sleep\npidfile=/run/{service}.pid\n");
+        sandbox.write(&format!("/run/openrc/daemons/{service}/001"), &note);
+        sandbox.write(&format!("/run/openrc/started/{service}"), "");
+    };
+    note("web");
+    let is_found = || {
+        let what = format!("service web runs inside: {pid} (sleep, service web), and no setting");
+        finds(&sandbox, "inside", &what, "run rc-service web restart");
+    };
+    is_found();
+    sandbox.sh("rm /run/openrc/started/web").ok();
+    is_healthy(&sandbox);
+    note("web");
+    // What says where it is to be, or may; and what cannot be told by reading
+    for (file, text) in [
+        ("/etc/conf.d/web", "netns=mgmt\n"),
+        ("/etc/conf.d/web", "\t: ${netns:=mgmt}\n"),
+        ("/etc/conf.d/web", ". /etc/elsewhere\n"),
+        ("/etc/conf.d/web", "netns_from_inside=\"stay\"\n"),
+        ("/etc/conf.d/web.default", "netns=mgmt\n"),
+        (
+            "/etc/init.d/web",
+            "#!/sbin/openrc-run\ncommand=netns-exec\n",
+        ),
+        ("/etc/rc.conf", "netns_from_inside=stay\n"),
+        ("/etc/rc.conf.d/own.conf", "netns=mgmt\n"),
+    ] {
+        sandbox.write(file, text);
+        is_healthy(&sandbox);
+        sandbox.write(file, &format!("#{}", text.replace('\n', "\n#")));
+        is_found();
+    }
+    sandbox.write(
+        "/etc/conf.d/web",
+        "netns_from_inside=\"leave\"\nmy_netns=mgmt\n",
+    );
+    sandbox.write("/etc/rc.conf.d/netns.conf", "netns=\n");
+    is_found();
+    sandbox.sh("rm -r /run/openrc/*/web").ok();
+    for ours in ["netns.mgmt", "netns-nftables.mgmt"] {
+        note(ours);
+        is_healthy(&sandbox);
+        sandbox.sh(&format!("rm -r /run/openrc/*/{ours}")).ok();
+    }
+}
+
+#[test]
 fn foreign_objects_and_differences() {
     let sandbox = healthy();
     let ip = |words: &str| sandbox.sh(&format!("ip -n mgmt {words}")).ok();

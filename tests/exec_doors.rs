@@ -5,6 +5,8 @@
 
 mod common;
 
+use std::io::{Read, Write};
+
 use common::{NETNS_EXEC, Sandbox};
 
 const TRY: &str = "netns-exec: expected netns-exec [OPTIONS] NAME [--] COMMAND [ARGUMENT...]; \
@@ -82,6 +84,94 @@ fn host_is_the_way_out() {
             "netns-exec: cannot stay in the working folder /mnt/own: No such file or directory\n\
          netns-exec: expected a folder that is there as well; run cd / first\n",
         );
+}
+
+#[test]
+fn host_with_net_only_leaves_the_mounts() {
+    let sandbox = host();
+    let net = sandbox.run(&["readlink", "/proc/1/ns/net"]).ok().stdout;
+    let out = format!(
+        "cd /sys/class; readlink /proc/self/ns/mnt
+         {NETNS_EXEC} --host --net-only -- readlink /proc/self/ns/mnt /proc/self/ns/net /proc/self/cwd"
+    );
+    let told = sandbox.run(&[NETNS_EXEC, "blue", "sh", "-c", &out]).ok();
+    let mounts = told.stdout.lines().next().unwrap().to_string();
+    told.stdout(&format!("{mounts}\n{mounts}\n{net}/sys/class\n"));
+}
+
+/// What a login shell is asked: what it is called, and where it is.
+const WHERE: &str = "echo [$0] [$(readlink /proc/self/ns/net)] [$(cat /etc/resolv.conf)]; exit 7";
+
+/// Typed at a terminal in the namespace blue, or on the host, and `WHERE` typed behind it: the
+/// exit code, and what is read there.
+fn typed(sandbox: &Sandbox, inside: bool, shell: &str, words: &str) -> (i32, String) {
+    let from = if inside { NETNS_EXEC } else { "env" };
+    let name = if inside { "blue" } else { "" };
+    let call = format!("{from} {name} env {shell} {NETNS_EXEC} {words}");
+    let mut terminal = sandbox.spawn(&["script", "-qec", &call, "/dev/null"]);
+    // Kept open: script(1) takes a second over the end of what is typed
+    let mut keys = terminal.child.stdin.take().unwrap();
+    writeln!(keys, "{WHERE}").unwrap();
+    let mut read = String::new();
+    let mut screen = terminal.child.stdout.take().unwrap();
+    screen.read_to_string(&mut read).unwrap();
+    (terminal.child.wait().unwrap().code().unwrap(), read)
+}
+
+#[test]
+fn without_a_command_it_is_a_login_shell_for_who_sits_at_a_terminal() {
+    let sandbox = host();
+    let (pid, named) = ("--pid 1", "--path /run/netns/blue");
+    let (blue, out) = (
+        sandbox.sh("stat -Lc 'net:[%i]' /run/netns/blue").stdout,
+        sandbox.run(&["readlink", "/proc/1/ns/net"]).stdout,
+    );
+    let (blue, out) = (blue.trim(), out.trim());
+    let (inner, outer) = ("inside", "nameserver 192.0.2.53");
+    for (inside, words, netns, resolv) in [
+        (false, "blue", blue, inner),
+        (false, "--env blue", blue, inner),
+        (false, "--net-only blue", blue, outer),
+        (false, named, blue, outer),
+        (false, "--host", out, outer),
+        (true, "blue", blue, inner),
+        (true, "--host", out, outer),
+        (true, "--host --net-only", out, inner),
+        (true, pid, out, outer),
+    ] {
+        let (code, read) = typed(&sandbox, inside, "-u SHELL", words);
+        let told = format!("[-sh] [{netns}] [{resolv}]");
+        assert!(code == 7 && read.contains(&told), "{words}: {told}\n{read}");
+        // A command in a variable that is empty
+        for empty in ["--", "-- ''"] {
+            let (code, read) = typed(&sandbox, inside, "-u SHELL", &format!("{words} {empty}"));
+            let (expected, said) = match empty {
+                "--" => (100, "no command is given"),
+                _ => (127, "cannot run : it is in no folder of PATH"),
+            };
+            assert!(
+                code == expected && read.contains(said),
+                "{words} {empty}\n{read}"
+            );
+        }
+        let words: Vec<&str> = [NETNS_EXEC].into_iter().chain(words.split(' ')).collect();
+        let run = sandbox.run(&words).code(100).stdout("");
+        run.stderr(&format!("netns-exec: no command is given\n{TRY}"));
+    }
+    for (shell, words, expected, said) in [
+        ("SHELL=", "blue", 7, "[-sh]"),
+        ("SHELL=sh", "blue", 7, "[-sh]"),
+        ("SHELL=/bin/bash", "blue", 7, "[-bash]"),
+        ("SHELL=/no/shell", "blue", 127, "cannot run /no/shell: "),
+        ("-u SHELL", "-- blue", 100, "no command is given"),
+        ("-u SHELL", "--wait 0 red", 111, "red is not ready"),
+    ] {
+        let (code, read) = typed(&sandbox, false, shell, words);
+        assert!(
+            code == expected && read.contains(said),
+            "{shell} {words}\n{read}"
+        );
+    }
 }
 
 #[test]

@@ -217,34 +217,69 @@ fn another_one_at_work_is_waited_for() {
 }
 
 #[test]
-fn from_inside_a_namespace_nothing_is_changed() {
+fn from_inside_a_namespace_of_others_nothing_is_changed() {
     let sandbox = sandbox(MGMT);
     setup(&sandbox, "up mgmt").ok();
+    sandbox.run(&["ip", "netns", "add", "theirs"]).ok();
     let before = dump(&sandbox, "-n mgmt");
-    let run = sandbox
-        .run(&["ip", "netns", "exec", "mgmt", NETNS_SETUP, "down", "mgmt"])
-        .code(100);
-    run.stderr(
-        "netns-setup: it was called from inside a namespace, and works from the host alone\n\
-         netns-setup: log in on the host, or put before the command: nsenter --target 1 --net --mount\n",
-    );
-    sandbox
-        .run(&[
-            "ip",
-            "netns",
-            "exec",
-            "mgmt",
-            "nsenter",
-            "--target",
-            "1",
-            "--net",
-            "--mount",
-            NETNS_SETUP,
-            "up",
-            "mgmt",
-        ])
-        .ok();
+    for verb in ["up", "reload", "down", "try", "watch", "doctor", "may-go"] {
+        for inside in ["ip netns exec theirs", &format!("{NETNS_EXEC} theirs")] {
+            let call = format!("{inside} {NETNS_SETUP} {verb} mgmt");
+            sandbox.sh(&call).code(100).stdout("").stderr(&format!(
+                "netns-setup: it was called from inside a namespace, and works from the host \
+                 alone: netns-setup has not set that up\n\
+                 netns-setup: log in on the host, or type netns-exec --host -- netns-setup {verb} mgmt\n"
+            ));
+            let from_host = format!("{inside} {NETNS_EXEC} --host -- {NETNS_SETUP} plan mgmt");
+            sandbox.sh(&from_host).ok().stdout("").stderr("");
+        }
+    }
     same(&dump(&sandbox, "-n mgmt"), &before);
+}
+
+/// Where the path of the settings leads elsewhere on the host, they are not the ones meant.
+#[test]
+fn from_inside_paths_mean_what_they_mean_there_or_are_refused() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.write("/etc/kept/netns.mgmt", MGMT);
+    sandbox.sh("mkdir -p /etc/netns/mgmt/conf.d").ok();
+    let inside = |script: &str| {
+        let script = format!("set -e; {script}");
+        sandbox.run(&[NETNS_EXEC, "mgmt", "--", "sh", "-c", &script])
+    };
+    let own = "mount -t tmpfs own /mnt; mkdir /mnt/kept";
+    for (script, code) in [
+        (
+            format!("cd /etc; {NETNS_SETUP} --conf-dir kept check mgmt"),
+            0,
+        ),
+        (format!("{NETNS_SETUP} --conf-dir /etc/kept check mgmt"), 0),
+        (format!("{own}; cd /mnt; {NETNS_SETUP} check mgmt"), 0),
+        (
+            format!("{own}; cd /mnt; {NETNS_SETUP} --conf-dir /etc/kept check mgmt"),
+            0,
+        ),
+        (
+            format!("{own}; cd /mnt; {NETNS_SETUP} --conf-dir kept check mgmt"),
+            100,
+        ),
+        (
+            format!("{own}; {NETNS_SETUP} --conf-dir /mnt/kept check mgmt"),
+            100,
+        ),
+        // /etc/netns/mgmt/conf.d stands for /etc/conf.d inside, and is not the host's
+        (
+            format!("! test -e /etc/conf.d/netns.mgmt; {NETNS_SETUP} check mgmt"),
+            0,
+        ),
+    ] {
+        let run = inside(&script).code(code);
+        let refused = run
+            .stderr
+            .contains("is another folder on the host than here, or none\n");
+        assert_eq!(refused, code != 0, "{run}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use netns_services::exit;
 use netns_services::name::NetnsName;
-use netns_services::setup::{self, Call, Inside, Verb, complain};
+use netns_services::setup::{self, Call, Inside, Verb, complain, host};
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -230,6 +230,11 @@ fn run(cli: Cli) -> u8 {
             (Verb::Down(inside), names)
         }
     };
+    let named_dir = (cli.conf_dir != Path::new(CONF_DIR)).then_some(cli.conf_dir.as_path());
+    let at = match host::go(named_dir) {
+        Ok(at) => at,
+        Err((lines, code)) => return complain(&lines, code),
+    };
     let parsed = match names.all {
         true => setup::all(&cli.conf_dir),
         false => names.names.iter().map(|name| named(name)).collect(),
@@ -241,6 +246,7 @@ fn run(cli: Cli) -> u8 {
             moves_my_connection: cli.yes_move_my_connection,
             verb,
             names,
+            at,
         }),
         Err(lines) => complain(&lines, exit::WRONG),
     }

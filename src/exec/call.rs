@@ -3,6 +3,7 @@
 //! all the rest of the program.
 
 use std::ffi::CStr;
+use std::io::{IsTerminal, stdin};
 use std::time::Duration;
 
 use super::options;
@@ -24,8 +25,8 @@ pub enum Asked {
 pub struct Call {
     /// The namespace.
     pub to: To,
-    /// The command and its arguments; at least one word.
-    pub command: Words<'static>,
+    /// The command and its arguments, at least one word; none is a login shell.
+    pub command: Option<Words<'static>>,
     /// Leave the mounts as they are.
     pub net_only: bool,
     /// Tell the command the namespace's name in `NETNS_NAME`.
@@ -58,21 +59,21 @@ pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
         ));
     }
     match words.get(1).map(CStr::to_bytes) {
-        Some(b"--") => plain(words.from(2)),
+        Some(b"--") => plain(words, words.from(2)),
         Some([b'-', ..]) => options::read(words),
-        _ => plain(words.from(1)),
+        _ => plain(words, words.from(1)),
     }
 }
 
-/// `NAME [--] COMMAND [ARGUMENT...]`
-fn plain(words: Words<'static>) -> Result<Asked, Refusal> {
+/// `NAME [[--] COMMAND [ARGUMENT...]]`, the end of all the words.
+fn plain(all: Words<'static>, words: Words<'static>) -> Result<Asked, Refusal> {
     let Some(name) = words.get(0) else {
         return Err(Refusal::call("no namespace is named", options::USAGE));
     };
     check_name(name)?;
     Ok(Asked::Command(Call {
         to: To::Name(name),
-        command: command(words.from(1))?,
+        command: command(all, words.from(1))?,
         net_only: false,
         env: false,
         vrf: None,
@@ -80,16 +81,29 @@ fn plain(words: Words<'static>) -> Result<Asked, Refusal> {
     }))
 }
 
-/// The command of `[--] COMMAND [ARGUMENT...]`.
-pub fn command(words: Words<'static>) -> Result<Words<'static>, Refusal> {
+/// The command of `[[--] COMMAND [ARGUMENT...]]`, the end of all the words.
+pub fn command(
+    all: Words<'static>,
+    words: Words<'static>,
+) -> Result<Option<Words<'static>>, Refusal> {
     let words = match words.get(0) {
         Some(word) if word == c"--" => words.from(1),
         _ => words,
     };
     match words.count() {
+        0 if is_typed(all) => Ok(None),
         0 => Err(Refusal::call("no command is given", options::USAGE)),
-        _ => Ok(words),
+        _ => Ok(Some(words)),
     }
+}
+
+/// Whether a call without a command is a person's, who wants a shell. A script's is not: in
+/// `exec netns-exec mgmt -- $DAEMON` a variable is empty that should not be.
+#[cold]
+#[inline(never)]
+fn is_typed(all: Words) -> bool {
+    let mut words = (1..all.count()).filter_map(|place| all.get(place));
+    words.all(|word| word != c"--") && stdin().is_terminal()
 }
 
 /// Other tools allow more in a name than netns-setup does. Whatever is one entry of a

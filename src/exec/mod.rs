@@ -60,7 +60,13 @@ pub fn run(words: Words<'static>) -> i32 {
 /// Returns only what is in the way.
 fn become_command(call: &Call) -> Refusal {
     match enter(call) {
-        Ok(()) => refusal::not_run(call.command, program::become_command(call.command)),
+        Ok(()) => match call.command {
+            Some(command) => refusal::not_run(
+                command.get(0).unwrap_or(c""),
+                program::become_command(command),
+            ),
+            None => program::become_shell(),
+        },
         Err(refusal) => refusal,
     }
 }
@@ -72,8 +78,8 @@ fn enter(call: &Call) -> Result<(), Refusal> {
     let namespace = join::open(call.to)?;
     vrf::leave()?;
     match call.to {
-        To::Host => go_back(&namespace)?,
         to if call.net_only => join(to, &namespace)?,
+        To::Host => go_back(&namespace)?,
         to => move_in(to, &namespace)?,
     }
     sys::leave_open(namespace);
@@ -121,10 +127,41 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
     folder::enter_again()
 }
 
-#[cold]
+/// Takes this process, which has no other thread, back to the host: to its network, and, where
+/// netns-exec has made the mounts, to its mounts and the folder `/`. An error after the first
+/// of the two leaves it between them.
+pub fn go_to_host() -> Result<(), Refusal> {
+    let refused = |why| join::refused(To::Host, why);
+    let marked = marks::marked_for().map_err(refused)?;
+    let namespace = join::open(To::Host)?;
+    vrf::leave()?;
+    match marked {
+        Some(_) => leave(&namespace),
+        None => join(To::Host, &namespace),
+    }
+}
+
+/// Whether this process is where netns-exec let it in by a namespace's name: it sees the
+/// mounts, and the network is the one that they were made for.
+pub fn joined_by_name() -> bool {
+    matches!(marks::marked_for(), Ok(Some(mark)) if !mark.to_bytes().contains(&b'/'))
+        && sysfs::is_of_this_network()
+}
+
 /// Back to the network and the mounts of the first process: what moving in changes.
+#[cold]
 fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
     let stood_in = folder::path();
+    leave(namespace)?;
+    match stood_in {
+        Some(stood_in) => folder::enter(&stood_in),
+        None => Ok(()),
+    }
+}
+
+/// As [`go_back`], and to the folder `/`.
+#[cold]
+fn leave(namespace: &OwnedFd) -> Result<(), Refusal> {
     let refused = |why| join::refused(To::Host, why);
     let mounts = nix::fcntl::open(
         c"/proc/1/ns/mnt",
@@ -133,11 +170,7 @@ fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
     );
     let mounts = mounts.map_err(refused)?;
     join(To::Host, namespace)?;
-    setns(mounts, CloneFlags::CLONE_NEWNS).map_err(refused)?;
-    match stood_in {
-        Some(stood_in) => folder::enter(&stood_in),
-        None => Ok(()),
-    }
+    setns(mounts, CloneFlags::CLONE_NEWNS).map_err(refused)
 }
 
 fn tell(name: &CStr) -> Result<(), Refusal> {

@@ -20,13 +20,14 @@ pub const USAGE: &str =
 /// The process joins the namespace and becomes the command: same process id, no child, no
 /// parent that stays. Inside, /sys shows the namespace's links, and what is in
 /// /etc/netns/NAME stands in for its twin in /etc. What cannot be done ends the call: the
-/// command never runs elsewhere.
+/// command never runs elsewhere. Without a command, and with a terminal, it is a login
+/// shell.
 #[derive(Parser)]
 #[command(
     name = "netns-exec",
     version,
-    override_usage = "netns-exec [OPTIONS] NAME [--] COMMAND [ARGUMENT...]\n       \
-                      netns-exec [OPTIONS] --pid PID|--path FILE|--host [--] COMMAND [ARGUMENT...]\n       \
+    override_usage = "netns-exec [OPTIONS] NAME [[--] COMMAND [ARGUMENT...]]\n       \
+                      netns-exec [OPTIONS] --pid PID|--path FILE|--host [[--] COMMAND [ARGUMENT...]]\n       \
                       netns-exec --heal NAME",
     after_help = "Exit codes: 100 wrong call; 111 the namespace is missing, not ready, or the kernel\n\
                   refused; 126 the command cannot be run; 127 there is none; else the command's own."
@@ -42,7 +43,7 @@ struct Options {
     #[arg(long, group = "to")]
     host: bool,
     /// Join the network alone: leave /sys, /etc and all mounts as they are
-    #[arg(long, conflicts_with = "host")]
+    #[arg(long)]
     net_only: bool,
     /// Bind the command's sockets to this VRF of the namespace, as ip vrf exec does
     #[arg(long, value_name = "VRF")]
@@ -101,7 +102,7 @@ pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
     };
     Ok(Asked::Command(Call {
         to,
-        command: call::command(command)?,
+        command: call::command(words, command)?,
         net_only: options.net_only,
         env: options.env,
         vrf: options.vrf.map(kept).transpose()?,

@@ -6,6 +6,7 @@ use std::ffi::{CStr, CString};
 
 use nix::errno::Errno;
 
+use super::refusal::{self, Refusal};
 use super::text::Text;
 use super::words::{self, Words};
 
@@ -37,6 +38,22 @@ pub fn become_command(words: Words) -> Errno {
         }
     }
     denied.unwrap_or(Errno::ENOENT)
+}
+
+/// Becomes a login shell, the caller's own or else sh. It knows what it is by its first word,
+/// which begins with `-` (login(1)).
+#[cold]
+#[inline(never)]
+pub fn become_shell() -> Refusal {
+    let own = words::variable(c"SHELL").filter(|shell| shell.to_bytes().starts_with(b"/"));
+    let shell = own.unwrap_or(c"/bin/sh");
+    let mut parts = shell.to_bytes().rsplit(|&b| b == b'/');
+    let name = parts.next().unwrap_or_default();
+    let why = match Text::of(&[b"-", name]) {
+        Ok(first) => Words::NONE.behind(&[first.as_c()], |all| words::execve(shell, all)),
+        Err(why) => why,
+    };
+    refusal::not_run(shell, why)
 }
 
 /// As [`run`], for a path that is longer than paths are.

@@ -6,7 +6,6 @@ use std::io::Write;
 
 use nix::errno::Errno;
 
-use super::words::Words;
 use crate::exit;
 
 /// Why the command was not started, or not healed. It prints as two lines; whoever prints
@@ -55,8 +54,8 @@ impl std::fmt::Display for Refusal {
 /// The command could not be run.
 #[cold]
 #[inline(never)]
-pub fn not_run(command: Words, why: Errno) -> Refusal {
-    let name = shown(command.get(0).unwrap_or(c""));
+pub fn not_run(command: &CStr, why: Errno) -> Refusal {
+    let name = shown(command);
     match why {
         Errno::ENOENT if name.contains('/') => Refusal::new(
             exit::NOT_FOUND,

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{fstat, stat};
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::FsFlags;
 
@@ -58,6 +59,17 @@ pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Whether the sysfs at /sys/class shows the network that this process is in: of each network
+/// there is but one, however often it is mounted.
+#[cold]
+pub fn is_of_this_network() -> bool {
+    let seen = stat(CLASS).map(|seen| seen.st_dev);
+    let own = sys::new_mount(c"sysfs", &[], 0)
+        .and_then(fstat)
+        .map(|own| own.st_dev);
+    matches!((seen, own), (Ok(seen), Ok(own)) if seen == own)
 }
 
 fn new_sysfs(over: &CStr, mark: &CStr, flags: MsFlags) -> Result<(), Errno> {

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
+use std::ptr::null;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -15,6 +16,9 @@ use nix::libc;
 pub struct Words<'a>(&'a [*const c_char]);
 
 impl Words<'static> {
+    /// None at all.
+    pub const NONE: Self = Words(&[null()]);
+
     /// The words that `main` was given.
     ///
     /// # Safety

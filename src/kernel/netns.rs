@@ -13,7 +13,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
 
-use super::{at_once, on_a_thread};
+use super::{at_once, on_a_thread, proc};
 use crate::state::{self, Birth};
 
 /// `NSFS_MAGIC`, linux/magic.h.
@@ -107,6 +107,7 @@ pub fn add<T: Send>(name: &str, act: impl FnOnce(Birth) -> io::Result<T> + Send)
 /// `bind` binds a namespace over the new file.
 fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let _lock = lock()?;
+    is_seen_by_host()?;
     if there(name)? == There::Stale {
         fs::remove_file(path(name))?;
     }
@@ -197,6 +198,34 @@ pub fn delete(name: &str) -> io::Result<()> {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     }
+}
+
+/// Where the caller has mounts of his own (unshare(1)), from which the host gets nothing, a
+/// namespace would go with them, and leave the host a name without one.
+fn is_seen_by_host() -> io::Result<()> {
+    let mounts = |pid| fs::read_link(format!("/proc/{pid}/ns/mnt"));
+    match (mounts("self"), mounts("1")) {
+        (Ok(own), Ok(first)) if own != first => {}
+        _ => return Ok(()),
+    }
+    // What is mounted in one of a group is mounted in all of it
+    match (group_of_folder("self"), group_of_folder("1")) {
+        (Some(own), Some(first)) if own == first => Ok(()),
+        _ => Err(io::Error::other(
+            "the mounts here are not the host's, which would not see it",
+        )),
+    }
+}
+
+/// The peer group of the folder's mount, in the mounts of a process (proc_pid_mountinfo(5)).
+fn group_of_folder(pid: &str) -> Option<String> {
+    let text = proc::text(&format!("/proc/{pid}/mountinfo")).ok()?;
+    let of_folder = |line: &&str| line.split(' ').nth(4) == Some(state::NAMESPACES);
+    let words = text.lines().rfind(of_folder)?.split(' ').skip(6);
+    let mut words = words.take_while(|word| *word != "-");
+    words
+        .find(|word| word.starts_with("shared:"))
+        .map(String::from)
 }
 
 /// The folder, made ready as iproute2 does, and locked against it: a mount point of its

@@ -13,6 +13,9 @@ const DAEMONS: &str = "/run/openrc/daemons";
 /// folders. Where start-stop-daemon is dpkg's (Debian until 12), it is noted here alone.
 const OPTIONS: &str = "/run/openrc/options";
 
+/// Where OpenRC has a link for each service that is started.
+const STARTED: &str = "/run/openrc/started";
+
 /// How many ancestors are asked for.
 const GENERATIONS: usize = 64;
 
@@ -44,6 +47,13 @@ impl Services {
         let alive = |pid: &i32| Path::new(&format!("/proc/{pid}")).exists();
         let of = self.daemons.iter().filter(|(_, name)| *name == service);
         of.map(|(pid, _)| *pid).filter(alive).collect()
+    }
+
+    /// The daemons of the services that OpenRC notes as started, as far as they live.
+    pub fn started(&self) -> impl Iterator<Item = (i32, &str)> {
+        let all = self.daemons.iter().map(|(pid, name)| (*pid, name.as_str()));
+        // A note can outlive its daemon, and its process id be another's by now
+        all.filter(|(_, name)| Path::new(STARTED).join(name).exists())
     }
 
     /// The service of a process: its own or an ancestor's.

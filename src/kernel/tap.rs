@@ -7,7 +7,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_ulong};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
@@ -57,7 +57,7 @@ impl Kernel {
 /// nothing stays behind of what did not come to be whole.
 fn attach(file: &File, name: &str, made: &Made) -> io::Result<()> {
     let number = |word| match made.get(word) {
-        Some(Value::Number(number)) => Some(u64::from(number)),
+        Some(Value::Number(number)) => Some(c_ulong::from(number)),
         _ => None,
     };
     let mut flags = libc::IFF_NO_PI | libc::IFF_TUN_EXCL;

@@ -12,6 +12,7 @@ mod follow;
 mod guard;
 mod have;
 mod hooks;
+pub mod host;
 mod journal;
 mod locked;
 mod meant;
@@ -32,7 +33,6 @@ mod watch;
 pub mod wireguard;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,6 +42,7 @@ use nix::unistd::geteuid;
 
 use asked::asked;
 use begin::{Begun, begin, look_on};
+use host::At;
 use wanted::{context, settings, tell};
 
 use crate::conf;
@@ -104,7 +105,7 @@ pub enum Verb {
 }
 
 /// A call of netns-setup.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Call {
     /// Where the settings are.
     pub conf_dir: PathBuf,
@@ -116,13 +117,15 @@ pub struct Call {
     pub verb: Verb,
     /// With which namespaces, in this order.
     pub names: Vec<NetnsName>,
+    /// Where it works.
+    pub at: At,
 }
 
 /// Do it, and return the exit code: of several namespaces, the highest.
 pub fn run(call: &Call) -> u8 {
     match call.verb {
         Verb::Check | Verb::Plan { .. } | Verb::Status { .. } | Verb::Confirm => {}
-        _ => match may_change() {
+        _ => match may_change(&call.at) {
             Ok(()) => {}
             Err(lines) => return complain(&lines, exit::WRONG),
         },
@@ -198,24 +201,17 @@ fn checked(call: &Call) -> Result<Vec<Want>, u8> {
     if wrong { Err(exit::WRONG) } else { Ok(wants) }
 }
 
-/// Only root changes namespaces, and only from the host: seen from inside a namespace,
-/// "the host" would be that namespace.
-fn may_change() -> Result<(), Vec<String>> {
+/// Only root changes namespaces, and only from the host.
+fn may_change(at: &At) -> Result<(), Vec<String>> {
     if !geteuid().is_root() {
         return Err(vec![
             "only root can change namespaces".into(),
             "run it as root, by doas, sudo or su".into(),
         ]);
     }
-    // The text has its number, which no other one has at the same time (namespaces(7))
-    let identity = |pid| fs::read_link(format!("/proc/{pid}/ns/net"));
-    match (identity("self"), identity("1")) {
-        (Ok(this), Ok(first)) if this != first => Err(vec![
-            "it was called from inside a namespace, and works from the host alone".into(),
-            "log in on the host, or put before the command: nsenter --target 1 --net --mount"
-                .into(),
-        ]),
-        _ => Ok(()),
+    match at {
+        At::Host => Ok(()),
+        At::Inside(lines) => Err(lines.clone()),
     }
 }
 

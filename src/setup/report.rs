@@ -97,6 +97,9 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
         (_, Some(Errno::EPERM | Errno::EACCES)) => {
             "it takes root with all capabilities, which a container may not have"
         }
+        (Step::AddNetns | Step::Attach(_), None) => {
+            "log in on the host, or put netns-exec --host -- before the command"
+        }
         (Step::AddLink { .. }, Some(Errno::EOPNOTSUPP)) => {
             "this kernel has no such links; load the module for them, if it has one"
         }

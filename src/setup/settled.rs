@@ -1,10 +1,18 @@
-//! The services of OpenRC whose settings say that they are to be inside: a folder of
-//! settings in, services and where they say so out.
+//! Where the services of OpenRC are to be, by their settings: a folder of settings in; services
+//! that are to be inside, and where they say so, out, or whether one is to be on the host.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::name::NetnsName;
+
+/// Where OpenRC has its scripts, and what all services are told.
+const SCRIPTS: &str = "/etc/init.d";
+const RC_CONF: &str = "/etc/rc.conf";
+const RC_CONF_DIR: &str = "/etc/rc.conf.d";
+
+/// In [`RC_CONF_DIR`], what makes `netns=` work.
+const OWN_HOOK: &str = "netns.conf";
 
 /// Each service that says `netns=NAME`, and the place, in the order of their names.
 pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
@@ -38,10 +46,92 @@ fn said(text: &str, name: &NetnsName) -> Option<usize> {
         .map(|(number, _)| number)
 }
 
+/// Nothing says that a service is to be inside, or that it may be wherever it was started
+/// (`netns_from_inside`). What cannot be told by reading is not on the host.
+pub fn on_host(conf_dir: &Path, service: &str) -> bool {
+    // The namespaces themselves, and their firewalls
+    let ours = [
+        "netns.",
+        "netns-ipset.",
+        "netns-iptables.",
+        "netns-nftables.",
+    ];
+    if ours.iter().any(|ours| service.starts_with(ours)) {
+        return false;
+    }
+    let script = fs::read_to_string(Path::new(SCRIPTS).join(service)).unwrap_or_default();
+    let mut settings = Vec::from([RC_CONF.into()]);
+    settings.extend(files(Path::new(RC_CONF_DIR), |file| file != OWN_HOOK));
+    // The variants of runlevels, and of a service like net.eth0 those of net
+    let base = service.split('.').next().unwrap_or_default();
+    let is_of = |file: &str| {
+        [service, base].iter().any(|of| {
+            let rest = file.strip_prefix(of);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    settings.extend(files(conf_dir, is_of));
+    let texts = settings
+        .iter()
+        .map(|file| fs::read_to_string(file).unwrap_or_default());
+    !names_netns(&script) && texts.into_iter().all(|text| is_silent(&text))
+}
+
+fn files(folder: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+    let taken = all.filter(|file| file.file_name().to_str().is_some_and(&take));
+    taken.map(|file| file.path()).collect()
+}
+
+/// Settings that say nothing of netns, and take in no other file that could.
+fn is_silent(text: &str) -> bool {
+    let takes_in = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with(". ") || line.starts_with("source ")
+    };
+    let stays = |line: &str| line.contains("netns_from_inside=") && line.contains("stay");
+    !names_netns(text) && !code(text).any(|line| takes_in(line) || stays(line))
+}
+
+/// The word itself, as of `netns=`, `${netns:-}` or `netns-exec`; not as a part of another.
+fn names_netns(text: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    code(text).any(|line| line.split(|c| !part(c)).any(|word| word == "netns"))
+}
+
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_speaks_of_netns_is_not_silent() {
+        for text in [
+            "",
+            "port=80\n#netns=mgmt\n  # netns=\n",
+            "my_netns=1 netns_mode=daemon netns_from_inside=leave\n",
+            "a=\"./netns_of\"\n",
+        ] {
+            assert!(is_silent(text), "{text}");
+        }
+        for text in [
+            "netns=mgmt\n",
+            "a=1; netns=\n",
+            ": ${netns:=mgmt}\n",
+            "export netns\n",
+            "command=netns-exec\n",
+            ". /etc/more\n",
+            "  source /etc/more\n",
+            "netns_from_inside=\"stay\"\n",
+        ] {
+            assert!(!is_silent(text), "{text}");
+        }
+    }
 
     #[test]
     fn the_last_line_that_says_netns_counts() {

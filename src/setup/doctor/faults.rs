@@ -52,6 +52,8 @@ pub struct Seen {
     /// Services whose settings say that they are to be inside, and that are on the host:
     /// the service, where it is said, its process.
     pub on_host: Vec<(String, String, Process)>,
+    /// Services that are inside, though no setting says so: the service, its process.
+    pub inside: Vec<(String, Process)>,
     /// Entries of `/etc/netns/NAME` that have no twin in /etc.
     pub unseen: Vec<String>,
 }
@@ -82,6 +84,17 @@ fn leaks(name: &NetnsName, seen: &Seen, all: &mut Found) {
             process(of)
         );
         all.add("on-host", what, restart(Some(service)));
+    }
+    for (service, of) in &seen.inside {
+        let what = format!(
+            "service {service} runs inside: {}, and no setting says netns={name}",
+            process(of)
+        );
+        let remedy = format!(
+            "run rc-service {service} restart, or write netns=\"{name}\" into \
+             /etc/conf.d/{service} if it is to stay"
+        );
+        all.add("inside", what, remedy);
     }
     for of in &seen.elsewhere {
         let what = format!(

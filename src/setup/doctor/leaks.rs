@@ -40,6 +40,7 @@ pub fn look(
     let Some(identity) = identity else {
         return Ok(());
     };
+    seen.inside = inside(call, identity, &services);
     seen.holders = holders(identity, name.as_str())?;
     seen.name_services = name_services(processes::inside(identity)?);
     Ok(())
@@ -83,6 +84,15 @@ fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, S
         }
     }
     found
+}
+
+/// The services that are inside, and are to be on the host.
+fn inside(call: &Call, identity: Identity, services: &Services) -> Vec<(String, Process)> {
+    let is_inside = |(pid, _): &(i32, &str)| netns_of(*pid) == Some(identity);
+    let started = services.started().filter(is_inside);
+    let astray = started.filter(|(_, service)| settled::on_host(&call.conf_dir, service));
+    let told = astray.map(|(pid, service)| (service.to_string(), Process::of(pid, services)));
+    told.collect()
 }
 
 /// What processes inside can ask, of each mount namespace once.
