@@ -101,7 +101,7 @@ _netns_choose_mode()
 		[ "$netns_mode" = script ] || _netns_is_followed || netns_mode=script
 		;;
 	script) ;;
-	daemon) [ "$_netns_verb" != start ] || _netns_is_followed || _netns_refuse_unfollowed ;;
+	daemon) [ "$_netns_verb" != start ] || { _netns_is_followed && _netns_starts_something; } || _netns_refuse_unfollowed ;;
 	*)
 		[ "$_netns_verb" != start ] ||
 			_netns_refuse " has the unknown netns_mode=\"$netns_mode\"" \
@@ -156,10 +156,17 @@ _netns_is_followed()
 	[ -z "$_netns_at" ]
 }
 
+# A start() of its own that names neither has the work done by another file's functions.
+_netns_starts_something()
+{
+	[ "$_netns_own" = daemon ] ||
+		grep -qE 'start-stop-daemon|supervise-daemon|default_start|ssd_start|supervise_start' "$RC_SERVICE"
+}
+
 _netns_refuse_unfollowed()
 {
-	eerror "$RC_SVCNAME: $RC_SERVICE:$_netns_at: netns_mode=\"daemon\" cannot follow what is started" \
-		"there into the namespace $_netns"
+	eerror "$RC_SVCNAME: $RC_SERVICE${_netns_at:+:$_netns_at}: netns_mode=\"daemon\" cannot follow what it starts" \
+		"into the namespace $_netns"
 	eerror "$RC_SVCNAME: write start-stop-daemon or supervise-daemon as a plain command, or" \
 		"netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME"
 	exit 1

@@ -11,6 +11,7 @@ _netns_read()
 	_netns_by_name
 	if [ "$_netns_verb" = start ]; then
 		_netns_refuse_doubt
+		_netns_refuse_odd
 		_netns_refuse_empty
 		_netns_refuse_dropped
 		_netns_refuse_unread
@@ -59,13 +60,47 @@ _netns_refuse_doubt()
 		else
 			_netns_file=$_netns_at
 			_netns_line '[^A-Za-z0-9_]netns[ 	]' || _netns_at=$_netns_file
-			_netns_shorten
-			eerror "$RC_SVCNAME: $_netns_at: netns is called as a command, and not set"
-			eerror "$RC_SVCNAME: write netns=\"NAME\", without spaces around the ="
+			_netns_refuse_no_assignment
 		fi
 		exit 1
 	done
 }
+
+_netns_refuse_no_assignment()
+{
+	_netns_shorten
+	eerror "$RC_SVCNAME: $_netns_at: this is no assignment in sh, and netns is not set by it"
+	eerror "$RC_SVCNAME: write netns=\"NAME\", without spaces around the ="
+	exit 1
+}
+
+# What may be meant as netns="mgmt" and is none: netns= "mgmt", set netns="mgmt", netns:mgmt,
+# and a line that begins with the byte order mark of other systems' editors
+_netns_odd()
+{
+	grep -nE -e "^$(printf '\357\273\277')[ 	]*netns" \
+		-e '^[ 	]*(set|setenv|let|var)[ 	]+netns([ 	=]|$)' -e '^[ 	]*\$?netns[ 	:]' \
+		-e '(^|[;&])[ 	]*netns=[ 	]+[^ 	;&|#]' "$@" 2>/dev/null
+}
+
+_netns_refuse_odd()
+{
+	[ -n "$_netns_new" ] || return 0
+	for _netns_file in $_netns_confs; do
+		_netns_at=$(_netns_odd "$_netns_file" | tail -n 1)
+		[ -n "$_netns_at" ] || continue
+		_netns_at=$_netns_file:${_netns_at%%:*}
+		_netns_refuse_no_assignment
+	done
+	_netns_remember
+}
+
+# That all is as it should be, and which lines of /etc/conf.d are odd
+_netns_remember()
+{
+	_netns_odd /etc/conf.d/* /dev/null >"$_netns_tried"
+	return 0
+} 2>/dev/null
 
 # Set, and empty: only by netns="" itself.
 _netns_refuse_empty()
@@ -131,12 +166,10 @@ _netns_refuse_unread()
 {
 	[ -z "$netns$_netns_set" ] || return 0
 	for _netns_file in "/etc/conf.d/$RC_SVCNAME.$RC_RUNLEVEL" "/etc/conf.d/$RC_SVCNAME" "/etc/conf.d/${RC_SVCNAME%%.*}"; do
-		case $RC_SERVICE:$_netns_variants in
+		case $RC_SERVICE in
 		/etc/init.d/*) return 0 ;;
-		*"${_netns_file#/etc}"*) return 0 ;;
 		esac
-		# shellcheck disable=SC3013
-		[ ! "$_netns_file" -ef "$_netns_conf" ] || return 0
+		! _netns_was_read || return 0
 		_netns_asks "$_netns_file" || continue
 		_netns_where
 		eerror "$RC_SVCNAME: $_netns_at has a netns=, and OpenRC did not read it: the script" \
@@ -145,6 +178,15 @@ _netns_refuse_unread()
 			"${RC_SERVICE%/*/*}/conf.d to /etc/conf.d"
 		exit 1
 	done
+}
+
+_netns_was_read()
+{
+	for _netns_text in $_netns_confs; do
+		# shellcheck disable=SC3013
+		[ ! "$_netns_text" -ef "$_netns_file" ] || return 0
+	done
+	return 1
 }
 
 # Would reading the file $1 ask for a namespace?
@@ -191,7 +233,7 @@ _netns_of_the_environment()
 _netns_try()
 {
 	if RC_SVCNAME=netns-probe "$0" "$_netns_parts/netns-probe" describe >/dev/null 2>&1; then
-		{ : >"$_netns_tried"; } 2>/dev/null || :
+		_netns_remember
 	elif [ -w "$RC_SVCDIR" ]; then   # an ordinary user starts nothing
 		_netns_refuse_unnoticed
 	fi
