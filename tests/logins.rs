@@ -10,8 +10,13 @@ const PACKAGES: &str = "openssh-server openssh-client openssh-sftp-server socat"
 fn scenario(suite: &str, folder: &str, name: &str) {
     let mut host = testbed::host("enter-root", suite, folder);
     host.env("TESTBED_PACKAGES", PACKAGES);
-    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/openrc/examples");
-    host.args(["-b", &format!("{examples}:/usr/share/openrc-examples")]);
+    for (from, to) in [
+        ("openrc/examples", "/usr/share/openrc-examples"),
+        ("README.md", "/README.md"),
+    ] {
+        let from = concat!(env!("CARGO_MANIFEST_DIR"), "/").to_string() + from;
+        host.args(["-b", &format!("{from}:{to}")]);
+    }
     testbed::expect_success(host, suite, name, 300);
 }
 

@@ -8,7 +8,7 @@ card
 mgmt
 people
 openssh
-echo 'SshdSessionPath /usr/libexec/netns-services/sshd-session' >>/etc/ssh/sshd_config
+grep -o 'SshdSessionPath .*' /README.md >>/etc/ssh/sshd_config
 script sshd <<-'END'
 	command=/usr/sbin/sshd
 	pidfile=/run/sshd.pid
@@ -17,6 +17,7 @@ echo 'netns="mgmt"' >/etc/conf.d/sshd
 run 0 rc-service sshd start
 eventually "it answers" greets far nc -w 2 192.0.2.10 22
 cp /run/sshd.pid /run/listener
+[ "$(/usr/sbin/sshd -T | grep -c '^sshdsessionpath /usr/libexec/netns-services/')" = 1 ] || fail "README has no such line"
 is "the listener" "$(netns_of "$(cat /run/listener)")" "$(netns_named mgmt)"
 all_are_on_the_host
 is "where PAM opened sessions" "$(sort -u /run/pam)" "$host"
