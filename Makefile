@@ -94,6 +94,7 @@ INSTALLED = \
 	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
 	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
 	755:libexec/dhcp-hook:$(LIBEXECDIR)/netns-services/dhcp-hook \
+	755:libexec/sshd-session:$(LIBEXECDIR)/netns-services/sshd-session \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \
 	755:openrc/init.d/netns-iptables:$(SYSCONFDIR)/init.d/netns-iptables \
@@ -111,6 +112,8 @@ INSTALLED = \
 	755:runit/daemon/run:$(DOCDIR)/runit/run \
 	755:runit/firewall/run:$(DOCDIR)/runit/firewall/run \
 	755:runit/firewall/finish:$(DOCDIR)/runit/firewall/finish \
+	755:runit/sshd-listen/run:$(DOCDIR)/runit/sshd-listen/run \
+	755:openrc/examples/sshd-listen:$(DOCDIR)/openrc/sshd-listen \
 	644:conf.d/netns.example:$(DOCDIR)/netns.example \
 	644:README.md:$(DOCDIR)/README.md \
 	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
@@ -118,7 +121,7 @@ INSTALLED = \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
 # The one file that is its owner's once it is there.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit $(DOCDIR) $(SVDIR)/netns/control $(SVDIR)/netns
+FOLDERS  = $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(SVDIR)/netns/control $(SVDIR)/netns
 
 install:
 	@set -e; \

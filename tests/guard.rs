@@ -166,3 +166,32 @@ fn nobody_is_stopped_where_nobody_is_logged_in() {
     let call = format!("{NETNS_SETUP} up mgmt; exit $?");
     sandbox.run(&["script", "-qec", &call, "/dev/null"]).code(0);
 }
+
+#[test]
+fn a_connection_that_ends_in_another_namespace_than_its_process_is_known() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let inside = dump(&sandbox, "-n mgmt");
+    let servers = ["192.0.2.1", "2001:db8:10::1"];
+    let _servers = servers.map(|address| {
+        let bind = || TcpListener::bind((address, 22)).unwrap();
+        in_netns(&sandbox, "far", bind)
+    });
+    // A socket of mgmt's in a process of the host's, of a namespace without a name, and of
+    // one that has no /proc/PID/net of its own any more, for its thread has left
+    for address in servers {
+        for elsewhere in ["nsenter -t 1 -n -m", "unshare -n", "ip netns exec far"] {
+            let script = format!(
+                "exec 3<>/dev/tcp/{address}/22 && exec {elsewhere} bash -c \
+                 'nsenter -t 1 -n -m env -i PATH={} sh -c \"exec 3>&-; {NETNS_SETUP} down mgmt; exit \\$?\"; exit $?'",
+                common::PATH
+            );
+            let run = sandbox.run(&["ip", "netns", "exec", "mgmt", "bash", "-c", &script]);
+            let run = run.code(100);
+            let carries = format!("eth1, which carries your own connection from {address} port 22");
+            assert!(run.stderr.contains(&carries), "{run}");
+        }
+    }
+    same(&dump(&sandbox, "-n mgmt"), &inside);
+    setup(&sandbox, "down mgmt").ok();
+}

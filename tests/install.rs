@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 35] = [
+const FILES: [&str; 38] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "644 etc/init.d/netns-closed.sh",
@@ -32,6 +32,7 @@ const FILES: [&str; 35] = [
     "644 etc/user/rc.conf.d/netns.conf",
     "644 lib/lsb/init-functions.d/60-netns",
     "755 usr/libexec/netns-services/dhcp-hook",
+    "755 usr/libexec/netns-services/sshd-session",
     "755 usr/sbin/netns-exec",
     "755 usr/sbin/netns-setup",
     "644 usr/share/bash-completion/completions/netns-exec",
@@ -40,9 +41,11 @@ const FILES: [&str; 35] = [
     "644 usr/share/doc/netns-services/LICENSE-MIT",
     "644 usr/share/doc/netns-services/README.md",
     "644 usr/share/doc/netns-services/netns.example",
+    "755 usr/share/doc/netns-services/openrc/sshd-listen",
     "755 usr/share/doc/netns-services/runit/firewall/finish",
     "755 usr/share/doc/netns-services/runit/firewall/run",
     "755 usr/share/doc/netns-services/runit/run",
+    "755 usr/share/doc/netns-services/runit/sshd-listen/run",
     "644 usr/share/man/man5/netns.5",
     "644 usr/share/man/man8/netns-exec.8",
     "644 usr/share/man/man8/netns-setup.8",

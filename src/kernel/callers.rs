@@ -5,13 +5,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv6Addr};
+use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 
 use log::debug;
+use nix::errno::Errno;
+use socket2::{Socket, Type};
 
-use super::{proc, processes};
+use super::{pidfd, proc, processes};
 
 /// The programs through which one logs in, as ps(1) shows them.
 const LOGINS: [&str; 12] = [
@@ -126,11 +129,25 @@ impl Callers {
         }
     }
 
+    /// A session that was accepted in a namespace and is out of it has a socket that no
+    /// table of its own namespace shows: each socket is asked itself. Where the kernel does
+    /// not let us (a container without CAP_SYS_PTRACE), the table has to do.
     fn sockets(&mut self, pid: &str) {
         let held = held_sockets(pid);
         if held.is_empty() {
             return;
         }
+        match ends(pid, &held) {
+            Ok(found) => self.connections_are(found),
+            Err(why) => {
+                debug!("the sockets of process {pid} are looked up, not asked: {why}");
+                self.in_tables(pid, &held);
+            }
+        }
+    }
+
+    fn in_tables(&mut self, pid: &str, held: &[Held]) {
+        let held: HashSet<u64> = held.iter().map(|socket| socket.inode).collect();
         for table in ["tcp", "tcp6"] {
             let text = match proc::text(&format!("/proc/{pid}/net/{table}")) {
                 Err(e) if e.kind() != ErrorKind::InvalidData => continue,
@@ -169,19 +186,54 @@ fn parent(pid: &str) -> Option<i32> {
     fields.split(' ').nth(1)?.parse().ok()
 }
 
-/// The inodes of the sockets that a process holds.
-fn held_sockets(pid: &str) -> Vec<u64> {
+/// A socket that a process holds.
+struct Held {
+    descriptor: RawFd,
+    inode: u64,
+}
+
+fn held_sockets(pid: &str) -> Vec<Held> {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return Vec::new();
     };
-    let inode = |path: std::path::PathBuf| {
-        let text = path.to_str()?.strip_prefix("socket:[")?;
-        text.strip_suffix(']')?.parse().ok()
+    let socket = |entry: fs::DirEntry| {
+        let path = fs::read_link(entry.path()).ok()?;
+        let inode = path.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        Some(Held {
+            descriptor: entry.file_name().to_str()?.parse().ok()?,
+            inode: inode.parse().ok()?,
+        })
     };
-    let links = descriptors
-        .flatten()
-        .map(|entry| fs::read_link(entry.path()));
-    links.flatten().filter_map(inode).collect()
+    descriptors.flatten().filter_map(socket).collect()
+}
+
+/// The connections among sockets, as they tell themselves.
+fn ends(pid: &str, held: &[Held]) -> io::Result<Vec<Connection>> {
+    let process = pidfd::open(pid.parse().map_err(io::Error::other)?)?;
+    let mut found = Vec::new();
+    for socket in held {
+        match pidfd::copy(&process, socket.descriptor) {
+            Ok(copy) => found.extend(connection(copy)),
+            // closed meanwhile
+            Err(e) if e.raw_os_error() == Some(Errno::EBADF as i32) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
+}
+
+fn connection(socket: OwnedFd) -> Option<Connection> {
+    let socket = Socket::from(socket);
+    if socket.r#type().ok()? != Type::STREAM {
+        return None;
+    }
+    let local = socket.local_addr().ok()?.as_socket()?;
+    let peer = socket.peer_addr().ok()?.as_socket()?;
+    Some(Connection {
+        local: local.ip().to_canonical(),
+        peer: peer.ip().to_canonical(),
+        port: peer.port(),
+    })
 }
 
 /// `PEER PORT LOCAL PORT`, as ssh(1) says it.

@@ -35,14 +35,17 @@ pub fn send(process: &OwnedFd, signal: Signal) -> io::Result<()> {
     Ok(Errno::result(sent).map(drop)?)
 }
 
-/// The namespace that the socket behind a descriptor of a process is in: pidfd_getfd(2),
-/// Linux 5.6, and SIOCGSKNS.
-pub fn netns_of_socket(process: &OwnedFd, descriptor: RawFd) -> io::Result<File> {
+/// A copy of what is behind a descriptor of a process: pidfd_getfd(2), Linux 5.6.
+pub fn copy(process: &OwnedFd, descriptor: RawFd) -> io::Result<OwnedFd> {
     let (process, descriptor) = (process.as_raw_fd() as c_long, descriptor as c_long);
     // SAFETY: see the head of this file.
-    let copy = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, descriptor, 0 as c_long) };
-    let copy = owned(copy)?;
-    // SAFETY: as above; the ioctl takes nothing.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, descriptor, 0 as c_long) })
+}
+
+/// The namespace that the socket behind a descriptor of a process is in: SIOCGSKNS.
+pub fn netns_of_socket(process: &OwnedFd, descriptor: RawFd) -> io::Result<File> {
+    let copy = copy(process, descriptor)?;
+    // SAFETY: see the head of this file; the ioctl takes nothing.
     let netns = unsafe { ioctl::netns_of_socket(copy.as_raw_fd()) }?;
     Ok(owned(netns.into())?.into())
 }

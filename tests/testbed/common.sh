@@ -13,7 +13,18 @@
 
 shopt -s inherit_errexit
 
-TESTBED_CACHE=${TESTBED_CACHE:-/var/cache/netns-services}
+# What is made is the same whoever makes it: of the environment only what says where
+# things are kept and how the network is reached counts, and the umask never.
+umask 022
+for variable in $(compgen -e); do
+	case $variable in
+	PATH | HOME | TERM | TMPDIR | TESTBED_* | XDG_* | APT_CONFIG | PIP_* | SSL_* | *_CA_BUNDLE | *_[Pp][Rr][Oo][Xx][Yy]) ;;
+	*) unset "$variable" 2>/dev/null || : ;;   # (some are bash's own)
+	esac
+done
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C TZ=UTC0
+
+TESTBED_CACHE=$(readlink -m "${TESTBED_CACHE:-/var/cache/netns-services}")
 TESTBED_SUITE=${TESTBED_SUITE:-trixie}
 # where packages come from: what Alpine lacks is Debian's
 DEBIAN_SUITE=${TESTBED_SUITE/alpine/trixie}
@@ -36,7 +47,7 @@ done
 # cached NAME BUILDER INPUT... - print the path of the folder that BUILDER makes of
 # the INPUTs with these scripts, after it was made if it is not there yet. Whatever
 # other inputs have made stays beside it, for whoever runs in it, until it has not
-# been asked for in a week.
+# been asked for in a week. Whole is what has a .made, which lists the packages in it.
 cached() {
 	local name=$1 builder=$2 hash dir; shift
 	hash=$({ cat "$HERE/common.sh" "$0"; printf '%s\n' "$@"; } | sha256sum)
@@ -47,19 +58,48 @@ cached() {
 		flock 9   # several may find it missing at once
 		if [ ! -e "$dir/.made" ]; then
 			note "making $dir"
-			find "$TESTBED_CACHE" -mindepth 2 -maxdepth 2 -path "$TESTBED_CACHE/$name-*/.made" \
-				-mtime +7 -printf '%h\0' | xargs -0r rm -rf
-			rm -rf "$dir.new"
-			mkdir "$dir.new"
-			# (last in its list, for set -e to be in force in the builder)
-			(cd "$dir.new" && "$builder" "$@") >&2
-			: >"$dir.new/.made"
-			mv "$dir.new" "$dir"
+			remove_old "$name"
+			make_whole "$dir" "$builder" "$@" >&2
 		fi
 		exec 9>&-
 	fi
 	touch "$dir/.made"
 	printf '%s\n' "$dir"
+}
+
+# remove_old NAME - what of NAME nobody has asked for in a week, and what is not whole
+# because a build or a removal broke off: while we hold its lock, nobody is at it.
+remove_old() {
+	local dir
+	for dir in "$TESTBED_CACHE/$1"-*; do
+		[ -d "$dir" ] || continue
+		[ -n "$(find "$dir/.made" -mtime -7 2>/dev/null)" ] || remove "$dir"
+	done
+}
+
+# remove DIR - the mark that it is whole first
+remove() {
+	rm -f "$1/.made"
+	rm -rf "$1"
+}
+
+# make_whole DIR BUILDER INPUT... - DIR is there only after all of it is on the disk
+make_whole() {
+	local dir=$1; shift
+	mkdir "$dir.new"
+	BUILD=$dir.new   # for unpack_debs
+	: >"$BUILD/.packages"
+	(cd "$BUILD" && "$@")   # (last in its list, for set -e to be in force in the builder)
+	sort -u -o "$BUILD/.packages" "$BUILD/.packages"
+	sync -f "$BUILD"
+	mv "$BUILD/.packages" "$BUILD/.made"
+	mv -T "$BUILD" "$dir"
+}
+
+# is_there FILE - in a tree that is not this machine's: an absolute link in it leads
+# out of it, so whether there is something at the other end tells nothing.
+is_there() {
+	[ -e "$1" ] || [ -L "$1" ]
 }
 
 # mirrors - the mirrors that may have Debian's suites: the one that the person named,
@@ -99,6 +139,8 @@ suite_apt() {
 	local program=$1 dir=$TESTBED_CACHE/apt/$DEBIAN_SUITE; shift
 	"$program" -qq \
 		-o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+		-o APT::Default-Release= -o APT::Solver=internal -o APT::Install-Suggests=false \
 		-o Dir::State="$dir" -o Dir::State::status="$dir/status" \
 		-o Dir::State::lists="$dir/lists" \
 		-o Dir::Cache="$dir" -o Dir::Cache::archives="$dir/archives" \
@@ -138,11 +180,15 @@ fetch_debs_alone() {
 			fi
 		done <<<"$plan"
 		if [ ${#missing[@]} = 0 ]; then
-			printf '%s\n' "${files[@]}"
+			printf '%s\n' "${files[@]}" | sort   # apt's order is its own
 			return
 		fi
 		note "downloading ${#missing[@]} packages of $DEBIAN_SUITE"
-		if (cd "$dir/archives" && suite_apt apt-get download "${missing[@]}" >&2); then
+		# apt writes to the name that the file is to have
+		rm -rf "$dir/archives/new"
+		mkdir "$dir/archives/new"
+		if (cd "$dir/archives/new" && suite_apt apt-get download "${missing[@]}" >&2); then
+			mv "$dir/archives/new"/*.deb "$dir/archives/"
 			fetch_debs_alone "$pattern" "$@"
 			return
 		fi
@@ -156,7 +202,7 @@ unpack_debs() {
 	local dir deb
 	for dir in bin sbin lib lib64; do
 		mkdir -p "usr/$dir"
-		[ -e "$dir" ] || ln -s "usr/$dir" "$dir"
+		is_there "$dir" || ln -s "usr/$dir" "$dir"
 	done
 	for deb; do
 		dpkg-deb --fsys-tarfile "$deb" | tar -x --keep-directory-symlink \
@@ -167,6 +213,7 @@ unpack_debs() {
 			--exclude='./usr/lib/*/gconv/*' --exclude='./usr/share/zoneinfo/*' \
 			--exclude='./usr/share/bash-completion/*' --exclude='./usr/share/zsh/*' ||
 			die "cannot unpack $deb"
+		printf '%s\n' "${deb##*/}" >>"$BUILD/.packages"
 	done
 }
 
@@ -175,7 +222,7 @@ unpack_debs() {
 # (the links to it can be absolute, and so point out of the tree).
 run_from() {
 	local tree=$1 program=${2%:*} name=${2#*:}; shift 2
-	"$tree/lib64/ld-linux-x86-64.so.2" --library-path "$tree/usr/lib/x86_64-linux-gnu" \
+	"$tree/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$tree/usr/lib/x86_64-linux-gnu" \
 		--argv0 "$name" "$tree/usr/bin/$program" "$@"
 }
 
