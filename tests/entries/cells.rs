@@ -39,30 +39,36 @@ pub const INITS: [Init; 5] = [
     init("bash", "0.56", "trixie", "bash", false),
 ];
 
-/// How a service is started.
+/// How a service is started; the words of each are in run.sh.
 pub const WAYS: [&str; 25] = [
     "rc-service",
     "direct",
     "runlevel",
+    // by rc-service's -N, -i, -s, -Z and -D
     "ifnotstarted",
     "ifexists",
     "ifstarted",
     "dry-run",
     "nodeps",
+    // for another service, which needs it
     "needed",
+    // by another service, which is in blue, and by what that left running
     "nested",
     "cron",
+    // by its supervisor, after a crash; with its namespace made anew in between
     "respawn",
     "remade",
     "user",
     "hotplug",
     "restart",
+    // with words of the hook's in the environment
     "stale-inside",
     "stale-gone",
     "stale-netns",
     "stale-pid",
     "chroot",
     "chroot-direct",
+    // with netns_from_inside="stay" for all services
     "stay",
     "stay-direct",
     "runlevel-stay",
@@ -99,10 +105,12 @@ const fn place(
     }
 }
 
+const IN_BLUE: Place = place("blue", "blue", BLUE, true, true);
+
 pub const PLACES: [Place; 8] = [
     place("host", "host", HOST, false, false),
     place("mgmt", "mgmt", MGMT, true, true),
-    place("blue", "blue", BLUE, true, true),
+    IN_BLUE,
     place("foreign", "foreign", "192.0.2.55", false, false),
     place("ip-netns", "mgmt", MGMT, true, false),
     place("net-only", "mgmt", HOST, true, false),
@@ -300,7 +308,7 @@ impl Cell {
     /// Where the caller is in the end: a service in blue starts what is nested.
     fn caller(&self) -> Place {
         match self.way() {
-            "nested" | "cron" => PLACES[2],
+            "nested" | "cron" => IN_BLUE,
             _ => self.place(),
         }
     }

@@ -182,7 +182,7 @@ by()
 	rm -f /run/nested.*
 	echo "$service" >/run/nested
 	at rc-service "$1" start >/tmp/outer 2>&1 || { cat /tmp/outer; return 99; }
-	soon test -e /run/nested.status || return 98
+	soon test -e /run/nested.status || soon test -e /run/nested.status || return 98
 	cat /run/nested.said
 	read -r inner </run/nested.status
 	rc-service "$1" zap >/dev/null
@@ -217,14 +217,14 @@ is_remade()
 	netns-setup down --force mgmt && netns-setup up mgmt
 } >/tmp/remade 2>&1
 
-# soon COMMAND... - within three seconds
+# soon COMMAND... - within five seconds
 soon()
 {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
 		! "$@" || return 0
 		sleep 0.01
 	done
-	for _ in $(seq 29); do
+	for _ in $(seq 49); do
 		! "$@" || return 0
 		sleep 0.1
 	done
