@@ -4,7 +4,7 @@
 
 mod testbed;
 
-use testbed::{Shell, run};
+use testbed::{Shell, run, run_by_bash, run_with_packages};
 
 testbed::scenarios! { "openrc":
     alpines_own_firewall_scripts_run_unmodified
@@ -20,12 +20,14 @@ testbed::scenarios! { "openrc":
     a_stop_names_the_services_inside
     a_script_with_its_own_start_runs_inside_whole
     a_service_on_the_host_does_not_notice
+    a_service_typed_inside_starts_on_the_host
     a_supervised_daemon_follows_the_name
     a_whole_machine_boots_and_shuts_down
     every_kind_of_daemon_is_found_again
     nothing_starts_where_the_settings_are_wrong
     services_of_a_namespace_made_anew_are_restarted
     stop_and_status_work_when_the_namespace_is_gone
+    the_hook_notices_where_it_does_not_work
     the_iptables_of_a_namespace_have_a_service
     the_order_of_the_boot_follows_the_links
     tied_namespaces_start_side_by_side
@@ -54,13 +56,27 @@ fn the_hook_is_understood_by_bash() {
     );
 }
 
+// As Gentoo builds OpenRC. bash expands no aliases then, unless it is told to.
+#[test]
+fn the_hook_works_where_bash_runs_openrc() {
+    for scenario in [
+        "a_daemon_runs_inside_and_nowhere_else",
+        "a_script_with_its_own_start_runs_inside_whole",
+        "a_service_typed_inside_starts_on_the_host",
+        "a_supervised_daemon_follows_the_name",
+        "the_hook_notices_where_it_does_not_work",
+    ] {
+        run_by_bash("openrc", scenario);
+    }
+}
+
 // Alpine has no System V scripts.
 #[test]
 fn a_system_v_script_runs_inside_whole() {
     for suite in ["trixie", "bookworm"] {
-        run(
+        run_with_packages(
             suite,
-            Shell::Busybox,
+            "sysvinit-utils debianutils",
             "openrc",
             "a_system_v_script_runs_inside_whole",
         );

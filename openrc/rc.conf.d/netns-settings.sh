@@ -20,7 +20,7 @@ _netns_read()
 	case $RC_SVCNAME in
 	netns.*) ! _netns_is_ours netns || return 0 ;;   # netns-setup says what is wrong with that
 	esac
-	. "$_netns_parts/netns-inside.sh"
+	_netns_part inside
 	if [ "$_netns_again" = yes ]; then
 		_netns_begin_inside
 	else

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Most of Debian's services are no OpenRC scripts: Debian's OpenRC hands the verb to them
-# when it changes the runlevel, and netns= holds then, with the dependency. (By hand,
-# rc-service runs such a script without any of OpenRC.)
+# when it changes the runlevel, and rc-service and a person run them without any of OpenRC.
+# netns= holds all the same, with the dependency; without it they run on the host.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 touch /etc/insserv.conf   # which Debian's OpenRC asks for, and another package brings
@@ -17,10 +17,12 @@ cat >/etc/init.d/old <<'END'
 # Default-Stop:
 # Short-Description: a daemon
 ### END INIT INFO
+. /lib/lsb/init-functions
 readlink /proc/self/ns/net >"/run/old.$1"
 case $1 in
 start) start-stop-daemon --start --exec /bin/sleep --background --make-pidfile --pidfile /run/old.pid -- 600 ;;
 stop) start-stop-daemon --stop --pidfile /run/old.pid ;;
+restart) "$0" stop; exec "$0" start ;;
 status) [ -d "/proc/$(cat /run/old.pid)" ] ;;
 esac
 END
@@ -36,3 +38,47 @@ run 0 rc-service netns.mgmt stop
 says "Taking down"
 eventually "the daemon was stopped first" is_gone sleep
 [ ! -e /run/netns/mgmt ] || fail "the namespace is still there"
+
+# By hand, and by what packages call: rc-service, the path, a path of the current directory
+old_is_inside()
+{
+	is "the daemon's namespace" "$(netns_of "$(cat /run/old.pid)")" "$(netns_named mgmt)"
+	is "the script's namespace" "$(cat /run/old.start)" "$(netns_named mgmt)"
+}
+for command in 'rc-service old' /etc/init.d/old 'cd /etc/init.d && ./old' 'sh /etc/init.d/old' \
+	'netns-exec mgmt -- rc-service old' 'netns-exec mgmt -- /etc/init.d/old'; do
+	run 0 rc-service netns.mgmt start
+	run 0 sh -c "$command start"
+	old_is_inside
+	run 0 sh -c "$command restart"
+	old_is_inside
+	run 0 sh -c "$command status"
+	run 0 sh -c "$command stop"
+	is "where it was stopped" "$(cat /run/old.stop)" "$(netns_named mgmt)"
+	eventually "it has stopped" is_gone sleep
+done
+# Who starts it by hand starts the namespace
+run 0 rc-service netns.mgmt stop
+run 0 /etc/init.d/old start
+says "Making namespace mgmt"
+old_is_inside
+run 0 /etc/init.d/old stop
+# What is broken refuses
+later
+echo 'netns="$UNSET"' >/etc/conf.d/old
+for command in 'rc-service old' /etc/init.d/old; do
+	refused sh -c "$command start"
+	says "/etc/conf.d/old:1: netns= comes out empty"
+done
+! runs sleep || fail "it runs"
+
+# Without netns=, on the host
+later
+rm /etc/conf.d/old
+for command in 'rc-service old' /etc/init.d/old 'netns-exec mgmt -- rc-service old' \
+	'netns-exec mgmt -- /etc/init.d/old'; do
+	run 0 sh -c "$command start"
+	is "the daemon's namespace" "$(netns_of "$(cat /run/old.pid)")" "$host"
+	is "the script's namespace" "$(cat /run/old.start)" "$host"
+	run 0 sh -c "$command stop"
+done

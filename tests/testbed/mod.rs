@@ -61,6 +61,25 @@ pub fn run(suite: &str, shell: Shell, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
+/// The same in a host with more of Debian's packages.
+#[track_caller]
+pub fn run_with_packages(suite: &str, packages: &str, folder: &str, scenario: &str) {
+    let mut command = host("enter-root", suite, folder);
+    command.env("TESTBED_PACKAGES", packages);
+    expect_success(command, suite, scenario, 300);
+}
+
+/// The same where bash, and not sh, runs OpenRC's scripts, as Gentoo builds it.
+#[track_caller]
+pub fn run_by_bash(folder: &str, scenario: &str) {
+    let mut command = host("enter-root", "trixie", folder);
+    command.env("TESTBED_SHELL", "bash");
+    let by_bash = "sed -i '1s,^#!/bin/sh,#!/bin/bash,' /usr/lib/rc/sh/*.sh && exec sh";
+    command.args(["-t", "300", "sh", "-c"]);
+    command.arg(format!("{by_bash} /t/{scenario}.sh"));
+    expect_end(command, "trixie, by bash", scenario);
+}
+
 /// The same on a virtual machine of its own, with the suite's kernel and two network
 /// cards on one LAN. It takes a quarter of a minute.
 #[track_caller]
@@ -143,6 +162,11 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
 #[track_caller]
 pub fn expect_success(mut command: Command, suite: &str, scenario: &str, limit: u32) {
     command.args(["-t", &limit.to_string(), "sh", &format!("/t/{scenario}.sh")]);
+    expect_end(command, suite, scenario);
+}
+
+#[track_caller]
+fn expect_end(mut command: Command, suite: &str, scenario: &str) {
     command.stdin(Stdio::null());
     let output = command.output().expect("the test-bed runs");
     assert!(

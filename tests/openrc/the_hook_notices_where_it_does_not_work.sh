@@ -1,0 +1,80 @@
+#!/bin/sh
+# The hook depends on how OpenRC's shell script is written, and on its shell. Where that is
+# otherwise than it expects, what asks for a namespace is refused, and not started on the
+# host; all else starts.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+wrapper=$(find /usr/libexec/rc /usr/lib/rc /lib/rc -name openrc-run.sh 2>/dev/null | head -n 1)
+scripts=${wrapper%/*}
+$judge netns add mgmt
+script web <<'END'
+	command=/bin/sleep
+	command_args=600
+	command_background=yes
+	pidfile=/run/$RC_SVCNAME.pid
+END
+for name in inside included; do
+	ln -s web /etc/init.d/$name
+done
+echo 'netns="mgmt"' >/etc/conf.d/inside
+echo '. /etc/conf.d/inside' >/etc/conf.d/included
+rc-update -u
+cp -R "$scripts" /tmp/scripts
+
+# as_it_was - OpenRC's scripts, newer than what was found out of others
+as_it_was()
+{
+	cp /tmp/scripts/* "$scripts/"
+	later
+}
+
+starts_on_the_host()
+{
+	run 0 rc-service web start
+	is "the namespace of web" "$(netns_of "$(cat /run/web.pid)")" "$host"
+	run 0 rc-service web stop
+}
+
+starts_inside()
+{
+	run 0 rc-service inside start
+	is "the namespace of the daemon" "$(netns_of "$(cat /run/inside.pid)")" "$(netns_named mgmt)"
+	run 0 rc-service inside stop
+	starts_on_the_host
+}
+
+refuses()
+{
+	for name in inside included; do
+		refused rc-service $name start
+		says "/etc/conf.d/$name"
+		says "netns= would have no effect:"
+		! runs sleep || fail "it runs"
+	done
+	starts_on_the_host
+}
+
+starts_inside
+# Another name for what the hook goes by
+sed -i 's/sourcex/readx/g' "$wrapper"
+refuses
+as_it_was
+starts_inside
+# A start that the hook does not see. (Alpine has a prefix of its own there.)
+for supervisor in start-stop-daemon supervise-daemon; do
+	sed -i "s/eval \(.*\)$supervisor /eval \1env $supervisor /" "$scripts/$supervisor.sh"
+	grep -q "eval .*env $supervisor" "$scripts/$supervisor.sh" || fail "nothing was changed"
+	touch "$wrapper"
+	later
+	refuses
+	as_it_was
+	touch "$wrapper"
+	later
+done
+starts_inside
+# The hook's parts are gone, as half-way through an update: closed, and the host is not
+umount /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
+rm /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
+refused rc-service inside start
+! runs sleep || fail "it runs"
+starts_on_the_host
