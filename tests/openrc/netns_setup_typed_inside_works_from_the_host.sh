@@ -10,7 +10,7 @@
 # which it makes no namespace; and where it stays and refuses
 free="exec net-only unshared old"
 kept="own ip"
-stays="old-net theirs theirs-ip chroot user"
+stays="old-net own-net theirs theirs-ip chroot user"
 
 looks="plan check status doctor all"
 makes="up try watch"
@@ -29,6 +29,7 @@ at()
 	old) set -- nsenter -t "$old" -n -m "$@" ;;
 	own) set -- unshare -m netns-exec --net-only mgmt -- "$@" ;;
 	ip) set -- $judge netns exec mgmt "$@" ;;
+	own-net) set -- netns-exec mgmt -- unshare -n "$@" ;;
 	old-net) set -- nsenter -t "$old_net" -n "$@" ;;
 	theirs) set -- netns-exec theirs -- "$@" ;;
 	theirs-ip) set -- $judge netns exec theirs "$@" ;;
@@ -39,7 +40,7 @@ at()
 	exec "$@"
 }
 
-# type_at PLACE VERB - what it says goes to /tmp/said, sorted, for try says it by two processes
+# type_at PLACE VERB - what it says goes to /tmp/said
 type_at()
 {
 	case $2 in
@@ -50,7 +51,7 @@ type_at()
 	*) words="$2 mgmt" ;;
 	esac
 	# shellcheck disable=SC2086  # they are words
-	(at "$1" netns-setup $words) >/tmp/says 2>&1 </dev/null &
+	(at "$1" netns-setup $words) >/tmp/says 2>/tmp/complains </dev/null &
 	typed=$!
 	if [ "$2" = watch ]; then
 		eventually "it watches, or has ended" has_begun >/dev/null
@@ -58,7 +59,7 @@ type_at()
 	fi
 	wait "$typed"
 	code=$?
-	sort /tmp/says >/tmp/said
+	cat /tmp/says /tmp/complains >/tmp/said
 }
 
 has_begun()
@@ -88,6 +89,7 @@ restore()
 # writes when it learns that it was confirmed)
 dump()
 {
+	# shellcheck disable=SC2086  # an option and its word, or nothing
 	for where in "" "-n mgmt" "-n blue" "-n theirs"; do
 		echo "== $where"
 		$judge $where -o link | sed 's/^[0-9]*: \([^:@]*\)[^<]*<\([^>]*\)>.* mtu \([0-9]*\) .*/\1 \3/'
@@ -139,7 +141,7 @@ row()
 	else
 		wrong=$((wrong + 1))
 		printf '%-10s %-8s %s, WRONG: expected %s\n' "$1" "$2" "$3" "$4"
-		cat /tmp/said
+		printf '%s: %s\non the host %s: %s\n' "$code" "$(cat /tmp/said)" "$code_on_host" "$said_on_host"
 		diff -U 0 /tmp/expected /tmp/now
 	fi
 }
@@ -160,10 +162,10 @@ expectation()
 {
 	expected=refused
 	cp /tmp/before /tmp/expected
-	if is_in "$1" $free || { is_in "$1" $kept && ! is_in "$2" $makes; }; then
+	if is_in "$1" "$free" || { is_in "$1" "$kept" && ! is_in "$2" "$makes"; }; then
 		expected="as on the host"
 		cp /tmp/on-host /tmp/expected
-	elif is_in "$2" $looks confirm && [ "$2" != doctor ]; then
+	elif is_in "$2" "$looks" confirm && [ "$2" != doctor ]; then
 		# It looks from where it is; and to confirm is to take a file away, by who may
 		expected="not refused"
 		[ "$2" != confirm ] || cp /tmp/now /tmp/expected
