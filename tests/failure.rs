@@ -227,7 +227,7 @@ fn from_inside_a_namespace_of_others_nothing_is_changed() {
             let call = format!("{inside} {NETNS_SETUP} {verb} mgmt");
             sandbox.sh(&call).code(100).stdout("").stderr(&format!(
                 "netns-setup: it was called from inside a namespace, and works from the host \
-                 alone: netns-setup has not set that up\n\
+                 alone: netns-setup does not know that\n\
                  netns-setup: log in on the host, or type netns-exec --host -- netns-setup {verb} mgmt\n"
             ));
             let from_host = format!("{inside} {NETNS_EXEC} --host -- {NETNS_SETUP} plan mgmt");

@@ -15,6 +15,7 @@ testbed::scenarios! { "openrc":
     a_namespace_made_by_others_is_joined
     a_restart_with_wrong_settings_stops_nothing
     a_runlevels_settings_do_not_drop_the_namespace
+    a_session_inside_is_as_good_as_one_outside
     a_session_keeps_the_card_it_comes_in_by
     a_session_keeps_the_services_it_came_in_by
     a_stop_names_the_services_inside
@@ -24,6 +25,7 @@ testbed::scenarios! { "openrc":
     a_supervised_daemon_follows_the_name
     a_whole_machine_boots_and_shuts_down
     every_kind_of_daemon_is_found_again
+    netns_setup_typed_inside_works_from_the_host
     nothing_starts_where_the_settings_are_wrong
     services_of_a_namespace_made_anew_are_restarted
     stop_and_status_work_when_the_namespace_is_gone

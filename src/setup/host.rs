@@ -39,7 +39,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<At, (Vec<String>, u8)> {
         return Ok(stays("it has a root folder of its own (chroot)"));
     }
     if !is_ours() {
-        return Ok(stays("netns-setup has not set that up"));
+        return Ok(stays("netns-setup does not know that"));
     }
     let folder = getcwd().ok();
     let named = conf_dir.and_then(|conf_dir| identity(conf_dir).ok());

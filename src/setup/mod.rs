@@ -228,10 +228,12 @@ fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Lines on standard error, each with the program's name, and the exit code.
+/// Lines on standard error, each with the program's name and in one piece, for others write
+/// there too; and the exit code.
 pub fn complain(lines: &[String], code: u8) -> u8 {
     for line in lines {
-        let _ = writeln!(io::stderr(), "netns-setup: {line}");
+        let line = format!("netns-setup: {line}\n");
+        let _ = io::stderr().write_all(line.as_bytes());
     }
     code
 }

@@ -2,6 +2,7 @@
 # Logged in by the sshd that runs in mgmt, a person restarts services as on the host: one
 # without netns= runs on the host, as if it had been typed there, one with netns= in its
 # namespace, and a whole runlevel is refused.
+# shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

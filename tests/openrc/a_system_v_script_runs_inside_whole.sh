@@ -2,6 +2,7 @@
 # Most of Debian's services are no OpenRC scripts: Debian's OpenRC hands the verb to them
 # when it changes the runlevel, and rc-service and a person run them without any of OpenRC.
 # netns= holds all the same, with the dependency; without it they run on the host.
+# shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 touch /etc/insserv.conf   # which Debian's OpenRC asks for, and another package brings
