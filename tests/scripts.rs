@@ -26,7 +26,13 @@ enum Shell {
 fn scripts() -> Vec<(String, Shell)> {
     let shell_of = |path: &str, text: &str| {
         let first = text.lines().next().unwrap_or("");
-        let sourced = ["conf.d/", "openrc/rc.conf.d/", "openrc/init.d/"];
+        let sourced = [
+            "conf.d/",
+            "openrc/init-functions.d/",
+            "openrc/init.d/",
+            "openrc/rc.conf.d/",
+            "openrc/user/",
+        ];
         match first.strip_prefix("#!") {
             Some("/bin/sh") => Some(Shell::Posix),
             Some("/sbin/openrc-run") => Some(Shell::OpenRc),

@@ -178,7 +178,7 @@ _netns_look_again()
 {
 	_netns_status=$?
 	_netns_pid=
-	[ "$_netns_status" = 0 ] && [ -s "$pidfile" ] && read -r _netns_pid <"$pidfile" || :
+	[ "$_netns_status" != 0 ] || [ ! -s "$pidfile" ] || read -r _netns_pid <"$pidfile" || :
 	case $_netns_pid in
 	'' | "$_netns_pid_before" | *[!0-9]*) exit "$_netns_status" ;;
 	esac

@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2034  # OpenRC, conf.d and netns.conf set and use them
+# shellcheck shell=sh disable=SC1090,SC2154,SC2034,SC2317  # OpenRC, conf.d and netns.conf set and use them
 # Sourced by netns.conf: what a service's settings say of netns=. An empty value is the
 # host where it is written so, netns="", and an error where it only comes out so: a
 # service that asks for a namespace never starts on the host instead.

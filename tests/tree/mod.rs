@@ -26,7 +26,10 @@ pub fn files() -> Vec<String> {
             let entry = entry.expect("an entry");
             let path = folder.join(entry.file_name());
             let kind = entry.file_type().expect("a type");
-            if kind.is_dir() && ![".git", "target"].contains(&path.to_str().expect("a name")) {
+            // (In a worktree of git, .git is a file.)
+            if [".git", "target"].contains(&path.to_str().expect("a name")) {
+                continue;
+            } else if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
                 found.push(path.to_str().expect("a name").to_string());
