@@ -33,7 +33,7 @@ at()
 	old-net) set -- nsenter -t "$old_net" -n "$@" ;;
 	theirs) set -- netns-exec theirs -- "$@" ;;
 	theirs-ip) set -- $judge netns exec theirs "$@" ;;
-	chroot) set -- netns-exec mgmt -- chroot /srv/root "$@" ;;
+	chroot) set -- netns-exec mgmt -- chroot /srv/tree "$@" ;;
 	user) set -- netns-exec mgmt -- chpst -u tester "$@" ;;
 	*) fail "there is no place $place" ;;
 	esac
@@ -124,12 +124,12 @@ run 0 netns-setup down --force mgmt
 run 0 netns-setup up mgmt
 $judge netns add theirs
 
-mkdir -p /srv/root
-mount -t tmpfs root /srv/root
-mkdir -p /srv/root/proc /srv/root/etc /srv/root/run /srv/root/usr/sbin
-mount --bind /proc /srv/root/proc
-mount --bind /etc /srv/root/etc
-cp /usr/sbin/netns-setup /srv/root/usr/sbin
+mkdir -p /srv/tree
+mount -t tmpfs root /srv/tree
+mkdir -p /srv/tree/proc /srv/tree/etc /srv/tree/run /srv/tree/usr/sbin
+mount --bind /proc /srv/tree/proc
+mount --bind /etc /srv/tree/etc
+cp /usr/sbin/netns-setup /srv/tree/usr/sbin
 
 count=0 wrong=0
 # row PLACE VERB RESULT EXPECTED
