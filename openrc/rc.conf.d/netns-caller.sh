@@ -11,13 +11,13 @@ _netns_called_elsewhere()
 	! _netns_was_brought || { _netns_again=yes; return 0; }
 	[ -e /proc/self/ns/net ] || { _netns_say_no_proc; return 0; }
 	_netns_find_place
-	[ -n "$_netns_place" ] && [ "$netns_from_inside" != stay ] || return 0
-	_netns_can_leave || return 0
+	[ -n "$_netns_place" ] && [ "$_netns_all_stay" != stay ] && _netns_can_leave || return 0
 	case $RC_SVCNAME:$_netns_verb in
 	netns-probe:*) return 0 ;;
 	*:describe | *:depend) ;;
 	*) _netns_refuse_runlevel ;;
 	esac
+	[ "$netns_from_inside" != stay ] || return 0
 	[ "$RC_NETNS_HOST" != $$ ] || _netns_refuse_lost "the host"
 	_netns_say_host
 	export RC_NETNS_HOST=$$

@@ -212,20 +212,26 @@ _netns_of_the_script()
 		"write netns=\"$netns\" in /etc/conf.d/$RC_SVCNAME; or netns=\"\" there, to run on the host"
 }
 
-# netns= is set before any file of the service has been read: by rc.conf, for all of them,
-# or by whoever called, who has no say in it.
-_netns_of_the_environment()
+# Our settings are set before any file of the service has been read: by rc.conf, for all of
+# them, or by whoever called, who has no say in it.
+_netns_of_rc_conf()
 {
 	_netns_file=/etc/rc.conf
-	_netns_is_in_the_environment || return 0
-	netns=$(
-		unset netns
-		for _netns_file in /etc/rc.conf /etc/rc.conf.d/*.conf; do
-			[ "$_netns_file" = "$_netns_parts/netns.conf" ] || [ ! -e "$_netns_file" ] || . "$_netns_file"
-		done >/dev/null 2>&1
-		printf '%s' "$netns"
-	)
-	[ -n "$netns" ] || unset netns
+	for _netns_text in netns netns_mode netns_from_inside; do
+		_netns_is_in_the_environment "$_netns_text" || continue
+		unset "$_netns_text"
+		eval "$_netns_text=\$(_netns_in_rc_conf $_netns_text)"
+		eval "[ -n \"\$$_netns_text\" ]" || unset "$_netns_text"
+	done
+}
+
+# What rc.conf alone makes of the variable $1
+_netns_in_rc_conf()
+{
+	for _netns_file in /etc/rc.conf /etc/rc.conf.d/*.conf; do
+		[ "$_netns_file" = "$_netns_parts/netns.conf" ] || [ ! -e "$_netns_file" ] || . "$_netns_file"
+	done >/dev/null 2>&1
+	eval "printf '%s' \"\$$1\""
 }
 
 # What netns.conf depends on, on this machine, with this shell and this OpenRC: a service
