@@ -11,7 +11,7 @@ const SCRIPTS: &str = "/etc/init.d";
 const RC_CONF: &str = "/etc/rc.conf";
 const RC_CONF_DIR: &str = "/etc/rc.conf.d";
 
-/// In [`RC_CONF_DIR`], what makes `netns=` work.
+/// In [`RC_CONF_DIR`], of which OpenRC reads `*.conf`, what makes `netns=` work.
 const OWN_HOOK: &str = "netns.conf";
 
 /// Each service that says `netns=NAME`, and the place, in the order of their names.
@@ -61,7 +61,8 @@ pub fn on_host(conf_dir: &Path, service: &str) -> bool {
     }
     let script = fs::read_to_string(Path::new(SCRIPTS).join(service)).unwrap_or_default();
     let mut settings = Vec::from([RC_CONF.into()]);
-    settings.extend(files(Path::new(RC_CONF_DIR), |file| file != OWN_HOOK));
+    let is_read = |file: &str| file.ends_with(".conf") && file != OWN_HOOK;
+    settings.extend(files(Path::new(RC_CONF_DIR), is_read));
     // The variants of runlevels, and of a service like net.eth0 those of net
     let base = service.split('.').next().unwrap_or_default();
     let is_of = |file: &str| {

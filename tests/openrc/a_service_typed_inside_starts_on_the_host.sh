@@ -99,7 +99,8 @@ refused session 192.0.2.10 'openrc more'
 says "openrc: a runlevel is the host's, and openrc was called inside the namespace mgmt"
 says "netns-exec --host -- openrc RUNLEVEL"
 [ ! -e /run/extra.pid ] || fail "extra was started"
-run 0 rc-service -q netns.blue status
+# (openrc has ended, what it had called may not yet)
+eventually "nothing was stopped" rc-service -q netns.blue status
 echo 'netns_from_inside="stay"' >>/etc/rc.conf
 run 0 session 192.0.2.10 'openrc more'
 is "the namespace of extra" "$(netns_of "$(cat /run/extra.pid)")" "$(netns_named mgmt)"
