@@ -110,12 +110,30 @@ _netns_refuse_runlevel()
 		[ "$_netns_comm" != openrc ] || break
 	done
 	# shellcheck disable=SC3013
-	[ "$_netns_comm" = openrc ] && [ "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ] || return 0
+	if [ "$_netns_comm" != openrc ] || [ ! "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ]; then
+		# With rc_parallel=, one that openrc (RC_PID) called before it was ended
+		_netns_text=
+		[ ! -e "$RC_SVCDIR/netns-refused" ] || read -r _netns_text <"$RC_SVCDIR/netns-refused"
+		[ "${_netns_text:-none}" != "$RC_PID" ] || _netns_leave_state
+		return 0
+	fi
+	echo "$_netns_pid" >"$RC_SVCDIR/netns-refused"
 	eerror "openrc: a runlevel is the host's, and openrc was called inside the namespace $_netns_place"
 	eerror "openrc: write netns-exec --host -- openrc RUNLEVEL; or, to have all of it in" \
 		"$_netns_place, netns_from_inside=\"stay\" in /etc/rc.conf"
-	# It would go on with each of the others
+	# It would go on with all the others, and end with 0
 	kill "$_netns_pid"
+	_netns_leave_state
+}
+
+# Nothing is done, and it is noted so here: whoever called openrc may be gone with it, and
+# openrc-run with them, before it has taken back that the service is starting or stopping.
+_netns_leave_state()
+{
+	case $_netns_verb in
+	stop) mark_service_started "$RC_SVCNAME" ;;
+	start) mark_service_stopped "$RC_SVCNAME" ;;
+	esac
 	exit 1
 }
 

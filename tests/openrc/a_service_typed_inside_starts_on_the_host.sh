@@ -94,13 +94,21 @@ run 0 session 192.0.2.10 'rc-service sshd restart'
 eventually "it answers" greets far nc -w 2 192.0.2.10 22
 is "the namespace of sshd" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named mgmt)"
 
-# A runlevel
-refused session 192.0.2.10 'openrc more'
-says "openrc: a runlevel is the host's, and openrc was called inside the namespace mgmt"
-says "netns-exec --host -- openrc RUNLEVEL"
-[ ! -e /run/extra.pid ] || fail "extra was started"
-# (openrc has ended, what it had called may not yet)
-eventually "nothing was stopped" rc-service -q netns.blue status
+# A runlevel. (openrc has ended then; what it had called may not have yet.)
+runlevel=$(cat /run/openrc/softlevel)
+for parallel in NO YES; do
+	echo "rc_parallel=$parallel" >>/etc/rc.conf
+	refused session 192.0.2.10 'openrc more'
+	is "reasons" "$(grep -c "a runlevel is the host's, and openrc was called inside the namespace mgmt" /tmp/said)" 1
+	says "netns-exec --host -- openrc RUNLEVEL"
+	eventually "nothing is being stopped" eval '[ -z "$(ls /run/openrc/stopping /run/openrc/starting | grep -v :)" ]'
+	is "the runlevel" "$(cat /run/openrc/softlevel)" "$runlevel"
+	[ ! -e /run/extra.pid ] || fail "extra was started"
+	for name in sshd netns.mgmt netns.blue; do
+		run 0 rc-service -q $name status
+	done
+	$judge netns | grep -q blue || fail "blue was taken down"
+done
 echo 'netns_from_inside="stay"' >>/etc/rc.conf
 run 0 session 192.0.2.10 'openrc more'
 is "the namespace of extra" "$(netns_of "$(cat /run/extra.pid)")" "$(netns_named mgmt)"
