@@ -13,6 +13,7 @@ testbed::scenarios! { "openrc":
     a_firewall_is_never_stopped_on_the_host
     a_missing_card_holds_services_until_it_comes
     a_namespace_made_by_others_is_joined
+    a_restart_that_could_not_start_stops_nothing
     a_restart_with_wrong_settings_stops_nothing
     a_runlevels_settings_do_not_drop_the_namespace
     a_session_keeps_the_card_it_comes_in_by

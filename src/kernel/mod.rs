@@ -38,6 +38,7 @@ mod questions;
 mod read;
 mod requests;
 mod rules;
+mod scratch;
 pub mod services;
 mod settle;
 mod sysctl;
