@@ -16,6 +16,7 @@ testbed::scenarios! { "openrc":
     a_restart_that_could_not_start_stops_nothing
     a_restart_with_wrong_settings_stops_nothing
     a_runlevels_settings_do_not_drop_the_namespace
+    a_service_called_sshd_is_nobodys_login
     a_session_keeps_the_card_it_comes_in_by
     a_session_keeps_the_services_it_came_in_by
     a_stop_names_the_services_inside

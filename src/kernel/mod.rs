@@ -13,6 +13,7 @@ mod carried;
 pub mod children;
 pub mod clients;
 mod conditions;
+pub mod connections;
 mod devconf;
 pub mod entries;
 pub mod events;

@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::planned::planned;
-use super::{Call, Verb, asked, complain, conf, have, look_on, report, rules, store, with_checked};
+use super::{
+    Call, Verb, asked, complain, conf, have, look_on, report, rules, store, with_checked,
+};
 use crate::exit;
 use crate::kernel::Kernel;
-use crate::kernel::callers::{Callers, Connection, callers, everybody, uptime};
+use crate::kernel::callers::{Callers, callers, everybody, uptime};
+use crate::kernel::connections::Connection;
 use crate::kernel::netns::{self, There};
 use crate::model::build::Want;
 use crate::model::{LinkAt, State, Where};
