@@ -25,6 +25,7 @@ testbed::scenarios! { "openrc":
     a_supervised_daemon_follows_the_name
     a_whole_machine_boots_and_shuts_down
     every_kind_of_daemon_is_found_again
+    nobody_outside_keeps_a_namespace_unsaid
     nothing_starts_where_the_settings_are_wrong
     services_of_a_namespace_made_anew_are_restarted
     stop_and_status_work_when_the_namespace_is_gone

@@ -19,6 +19,7 @@ pub mod entries;
 pub mod events;
 pub mod files;
 mod flows;
+pub mod folder;
 pub mod holders;
 pub mod inits;
 mod links;

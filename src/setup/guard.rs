@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::planned::planned;
 use super::{
-    Call, Verb, asked, complain, conf, have, look_on, report, rules, store, with_checked,
+    Call, Verb, asked, complain, conf, down, have, look_on, report, rules, store, with_checked,
 };
 use crate::exit;
 use crate::kernel::Kernel;
@@ -86,7 +86,8 @@ pub fn stops_down(call: &Call, name: &NetnsName) -> Option<u8> {
 
 /// The same, asked before anything is done at all, by what is going to call for `down`.
 pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
-    stops_to_take(call, name, &concerned(Happens::WhenAsked)).unwrap_or(exit::DONE)
+    let stops = stops_to_take(call, name, &concerned(Happens::WhenAsked));
+    stops.unwrap_or_else(|| down::is_held(name))
 }
 
 /// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
