@@ -69,7 +69,7 @@ fn connection_of(sandbox: &Sandbox, said: &str) -> (TcpListener, Socket) {
         });
         found
             .find_map(|socket| socket)
-            .unwrap_or_else(|| panic!("{said}: no such address"))
+            .expect("who has such an address")
     };
     let bound = |address: SocketAddr| {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();

@@ -28,7 +28,14 @@ let_go()
 	wait "$somebody"
 }
 
-has_opened() { ls -l /proc/[0-9]*/fd 2>/dev/null | grep -q "$1"; }
+has_opened()
+{
+	for file in /proc/[0-9]*/fd/7; do
+		# shellcheck disable=SC3013
+		[ ! "$file" -ef "$1" ] || return 0
+	done
+	return 1
+}
 
 cat >/run/holds <<-'END'
 	#!/bin/sh
@@ -45,7 +52,7 @@ END
 chmod 755 /run/holds /run/locks
 
 as_somebody /run/holds
-eventually "somebody has it open" has_opened "7 -> .*net"
+eventually "somebody has it open" has_opened /run/netns/mgmt
 for verb in stop restart; do
 	refused rc-service netns.mgmt $verb
 	says "netns-setup: mgmt: held from outside by 1 process: "
