@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use common::Sandbox;
-use far::{dump, is_again, sandbox, setup, write};
+use far::{dump, is_again, same, sandbox, setup, write};
 
 /// Without IPv6, whose addresses take a second each time.
 const SETTINGS: &str = "netns_links=eth1\nconfig_eth1=192.0.2.10/24\n";
@@ -373,4 +373,78 @@ fn what_loads_the_rules_ends_with_who_is_killed() {
     assert_eq!(up.ended(), None);
     assert!(common::wait_until(Duration::from_secs(5), || loader().is_none()));
     setup(&sandbox, "down mgmt").ok();
+}
+
+/// Rules of every tool that name each other and a link.
+const GOOD: [(&str, &str); 4] = [
+    (SETS, "create hosts hash:ip\nadd hosts 192.0.2.1\n"),
+    (
+        NFT,
+        "table inet fw {\n\tchain input {\n\t\ttype filter hook input priority filter;\n\t\tiif \"eth1\" accept\n\t}\n}\n",
+    ),
+    (
+        V4,
+        "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i eth1 -m set --match-set hosts src -j ACCEPT\nCOMMIT\n",
+    ),
+    (
+        V6,
+        "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i eth1 -j ACCEPT\nCOMMIT\n",
+    ),
+];
+
+#[test]
+fn a_check_tries_the_rules_out_and_leaves_nothing() {
+    let sandbox = sandbox(SETTINGS);
+    for (file, text) in GOOD {
+        sandbox.write(file, text);
+    }
+    let before = dump(&sandbox, "");
+    setup(&sandbox, "check mgmt").ok().stdout("").stderr("");
+    let faults = [
+        (SETS, "hash:ip", "hash:up"),
+        (SETS, "192.0.2.1", "192.0.2.256"),
+        (NFT, "accept", "acept"),
+        (NFT, "eth1", "eth7"),
+        (NFT, "}\n}\n", "}\n"),
+        (V4, "ACCEPT\nCOMMIT", "ACEPT\nCOMMIT"),
+        (V4, "--match-set hosts", "--match-set others"),
+        (V6, "COMMIT\n", ""),
+    ];
+    for (file, right, wrong) in faults {
+        let (_, text) = GOOD.into_iter().find(|(other, _)| *other == file).unwrap();
+        sandbox.write(file, &text.replace(right, wrong));
+        for verb in ["check", "may-come"] {
+            let run = setup(&sandbox, &format!("{verb} mgmt")).code(100);
+            let first = run.stderr.lines().next().unwrap_or_default();
+            assert!(
+                first.starts_with(&format!("netns-setup: {file}:")),
+                "{wrong}: {run}"
+            );
+            assert!(run.stderr.contains("nothing was changed"), "{wrong}: {run}");
+        }
+        // It is what up says of them
+        setup(&sandbox, "up mgmt").code(111);
+        sandbox.write(file, text);
+    }
+    setup(&sandbox, "check mgmt").ok().stderr("");
+    same(&dump(&sandbox, ""), &before);
+    let left = "[ ! -e /run/netns/mgmt ] && [ ! -e /run/netns-services/mgmt ] && [ -z \"$(ipset list -name)\" ] && [ -z \"$(nft list ruleset)\" ]";
+    sandbox.sh(left).ok();
+}
+
+#[test]
+fn an_ordinary_user_is_told_that_rules_were_not_tried_out() {
+    let sandbox = sandbox(SETTINGS);
+    sandbox.write(NFT, "nonsense\n");
+    let call = format!(
+        "cp {} /run/netns-setup; setpriv --reuid 65534 --regid 65534 --clear-groups /run/netns-setup check mgmt",
+        common::NETNS_SETUP
+    );
+    sandbox.sh(&call).ok().stderr(
+        "netns-setup: mgmt: its rule files were read, and not tried out: only root can load rules\n\
+         netns-setup: type netns-setup check mgmt as root, on the host\n",
+    );
+    // Where there are none, there is nothing to say
+    sandbox.sh(&format!("rm {NFT}")).ok();
+    sandbox.sh(&call).ok().stderr("");
 }

@@ -7,9 +7,12 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
-use std::net::TcpListener;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::time::Duration;
 
-use common::{NETNS_SETUP, Run, Sandbox};
+use socket2::{Domain, Socket, Type};
+
+use common::{LIMIT, NETNS_SETUP, Run, Sandbox};
 use far::{MGMT, dump, in_netns, same, sandbox, setup, write};
 
 /// Listens at the other end for as long as it is kept.
@@ -27,12 +30,59 @@ fn connected(sandbox: &Sandbox, to: &str, words: &str) -> Run {
     sandbox.run(&["bash", "-c", &script])
 }
 
-/// Calls it in a session of which the environment tells.
+/// Calls it in a session of which the environment tells, while its connection stands.
 fn in_session(sandbox: &Sandbox, connection: &str, words: &str) -> Run {
+    let _stands = connection_of(sandbox, connection);
+    in_said_session(sandbox, connection, words)
+}
+
+/// The same, whether there is such a connection or not.
+fn in_said_session(sandbox: &Sandbox, connection: &str, words: &str) -> Run {
     let script = format!("env -i {NETNS_SETUP} {words}; exit $?");
     sandbox.run_with(&["sh", "-c", &script], |command| {
         command.env("SSH_CONNECTION", connection);
     })
+}
+
+/// `PEER PORT LOCAL PORT`, from the namespace that has the one address to the one that has
+/// the other; for as long as both ends are kept.
+fn connection_of(sandbox: &Sandbox, said: &str) -> (TcpListener, Socket) {
+    let words: Vec<&str> = said.split(' ').collect();
+    let end = |at: usize| {
+        let address: IpAddr = words[at].parse().unwrap();
+        SocketAddr::new(address, words[at + 1].parse().unwrap())
+    };
+    let (peer, local) = (end(0), end(2));
+    let everywhere = ["", "far", "mgmt", "other"];
+    let there = |netns: &&str| {
+        netns.is_empty()
+            || sandbox
+                .sh(&format!("[ -e /run/netns/{netns} ]"))
+                .status
+                .success()
+    };
+    let places: Vec<&str> = everywhere.into_iter().filter(there).collect();
+    let find = |bind: &(dyn Fn() -> Option<Socket> + Sync)| {
+        let mut found = places.iter().map(|netns| match *netns {
+            "" => sandbox.inside(bind),
+            netns => in_netns(sandbox, netns, bind),
+        });
+        found
+            .find_map(|socket| socket)
+            .expect("who has such an address")
+    };
+    let bound = |address: SocketAddr| {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        socket.set_reuse_address(true).unwrap();
+        // It may be one and the same a moment later
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        socket.bind(&address.into()).ok().map(|()| socket)
+    };
+    let listener = find(&|| bound(local));
+    listener.listen(1).unwrap();
+    let client = find(&|| bound(peer));
+    client.connect_timeout(&local.into(), LIMIT).unwrap();
+    (listener.into(), client)
 }
 
 const OVER_ETH1: &str = "192.0.2.1 50022 192.0.2.7 22";
@@ -83,16 +133,33 @@ fn the_environment_of_the_session_tells_of_it_too() {
     )
     .code(100);
     // It comes by way of a router, and has the address of another link
+    sandbox
+        .sh("ip -n far address add 203.0.113.5/32 dev lo")
+        .ok();
     in_session(&sandbox, "203.0.113.5 50022 192.0.2.7 22", "up mgmt").code(100);
     // It ends in some other namespace, and its peer is reached by this link
+    sandbox
+        .sh(
+            "set -e; ip netns add other; ip link add o type veth peer name o1 netns other
+             ip address add 10.9.9.1/24 dev o; ip link set o up; ip -n other link set o1 up
+             ip -n other address add 10.9.9.9/24 dev o1; ip -n other route add default via 10.9.9.1
+             ip -n far route add 10.9.9.0/24 via 192.0.2.7; echo 1 >/proc/sys/net/ipv4/ip_forward",
+        )
+        .ok();
     in_session(&sandbox, "203.0.113.5 50022 10.9.9.9 22", "up mgmt").code(100);
     // Not this link
     sandbox
-        .sh("ip link add other type bridge && ip link set other up && ip address add 10.7.0.1/24 dev other")
+        .sh(
+            "set -e; ip link add p type veth peer name p1 netns far; ip link set p up
+             ip address add 10.7.0.1/24 dev p; ip -n far link set p1 up
+             ip -n far address add 10.7.0.9/24 dev p1",
+        )
         .ok();
     in_session(&sandbox, "10.7.0.9 50022 10.7.0.1 22", "up mgmt").ok();
     // It is inside already: nothing moves
-    in_session(&sandbox, OVER_ETH1, "up mgmt").ok().stderr("");
+    in_session(&sandbox, "10.7.0.9 50023 10.7.0.1 22", "up mgmt")
+        .ok()
+        .stderr("");
 }
 
 #[test]
@@ -129,14 +196,16 @@ fn a_connection_that_comes_in_through_the_namespace_keeps_its_link_there() {
 fn a_link_below_the_one_of_the_connection_is_kept_too() {
     let sandbox = sandbox(MGMT);
     sandbox
-        .sh("set -e; ip link add br0 type bridge; ip link set eth1 master br0; ip address flush dev eth1
+        .sh("set -e; ip link add br0 type bridge forward_delay 0; ip link set eth1 master br0; ip address flush dev eth1
              ip link set br0 up; ip link add mv0 link br0 type macvlan mode bridge
              ip link set mv0 up; ip address add 192.0.2.7/24 dev mv0")
         .ok();
-    let run = in_session(&sandbox, OVER_ETH1, "up mgmt").code(100);
+    let _stands = connection_of(&sandbox, OVER_ETH1);
+    let run = in_said_session(&sandbox, OVER_ETH1, "up mgmt").code(100);
     assert!(run.stderr.contains("netns_links moves eth1"), "{run}");
     sandbox.sh("ip link set eth1 nomaster").ok();
-    in_session(&sandbox, OVER_ETH1, "up mgmt").ok();
+    // It is the kernel's still, and goes nowhere
+    in_said_session(&sandbox, OVER_ETH1, "up mgmt").ok();
 }
 
 #[test]
@@ -194,4 +263,133 @@ fn a_connection_that_ends_in_another_namespace_than_its_process_is_known() {
     }
     same(&dump(&sandbox, "-n mgmt"), &inside);
     setup(&sandbox, "down mgmt").ok();
+}
+
+#[test]
+fn a_session_that_has_ended_counts_no_more() {
+    let sandbox = sandbox(MGMT);
+    sandbox.sh("ip route add default via 192.0.2.1").ok();
+    // What one leaves running when one logs out (nohup), or starts in a session long ago
+    in_said_session(&sandbox, OVER_ETH1, "up mgmt").ok();
+    let inside = "192.0.2.1 50022 192.0.2.10 22";
+    in_session(&sandbox, inside, "down mgmt").code(100);
+    in_said_session(&sandbox, inside, "down mgmt").ok();
+}
+
+/// A program of this name above the call. It is the shell's text, under another name.
+fn below(sandbox: &Sandbox, name: &str, before: &str, words: &str) -> Run {
+    let script = format!(
+        "cp /bin/bash '/run/{name}' && SSH_CONNECTION='{OVER_ETH1}' \
+         exec '/run/{name}' -c '{before} env -i {NETNS_SETUP} {words}; exit $?'"
+    );
+    sandbox.run(&["bash", "-c", &script])
+}
+
+#[test]
+fn mosh_goes_on_by_its_own_socket() {
+    let sandbox = sandbox(MGMT);
+    // The name is all that this has of mosh; its socket and its environment are real
+    below(&sandbox, "mosh-server", "", "up mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
+    for unset in ["", "unset SSH_CONNECTION;"] {
+        let before = format!("{unset} exec 3<>/dev/udp/192.0.2.1/60001;");
+        let run = below(&sandbox, "mosh-server", &before, "up mgmt").code(100);
+        let carries = "moves eth1, which carries your own connection";
+        assert!(run.stderr.contains(carries), "{run}");
+    }
+}
+
+#[test]
+fn a_script_is_not_the_program_of_its_name() {
+    let sandbox = sandbox(MGMT);
+    sandbox.sh("ip route add default via 192.0.2.1").ok();
+    for name in ["sshd", "screen", "login", "mosh-server", "dropbearmulti"] {
+        for interpreter in ["/bin/sh", "/usr/bin/env bash", "/bin/bash -u"] {
+            let script = format!(
+                "#!{interpreter}\n{NETNS_SETUP} up mgmt && {NETNS_SETUP} down mgmt; exit $?\n"
+            );
+            sandbox.write(&format!("/run/{name}"), &script);
+            sandbox
+                .sh(&format!("chmod 755 /run/{name} && /run/{name}"))
+                .ok();
+        }
+        // The program itself counts
+        let run = below(&sandbox, name, "unset SSH_CONNECTION;", "up mgmt").code(100);
+        assert!(run.stderr.contains("you are logged in"), "{run}");
+    }
+}
+
+/// A session of a user's, of which nothing but the connection and its names is to be seen: a
+/// program called sshd that holds it, with something below. It came in over eth1 in mgmt.
+fn session(sandbox: &Sandbox, user: u32) -> common::Background {
+    let script = "exec 3<>/dev/tcp/192.0.2.1/22 && echo in && sleep 600; exit";
+    let user = user.to_string();
+    let become_user = [
+        "setpriv",
+        "--reuid",
+        &user,
+        "--regid",
+        &user,
+        "--clear-groups",
+    ];
+    let inside = ["ip", "netns", "exec", "mgmt"];
+    let words = [&inside[..], &become_user, &["/run/sshd", "-c", script]].concat();
+    let mut session = sandbox.spawn(&words);
+    assert_eq!(session.line(), "in");
+    session
+}
+
+/// Whether the namespace may go, asked below runsv(8), which tells nothing of who asked.
+fn may_go(sandbox: &Sandbox) -> Run {
+    let script = format!("/run/runsv -c '{NETNS_SETUP} may-go mgmt; exit $?'; exit $?");
+    sandbox.run(&["/run/runsvdir", "-c", &script])
+}
+
+#[test]
+fn a_users_own_sshd_is_nobodys_login() {
+    let sandbox = sandbox(MGMT);
+    sandbox
+        .sh("cp /bin/bash /run/sshd; cp /bin/bash /run/runsv; cp /bin/bash /run/runsvdir")
+        .ok();
+    let _server = server(&sandbox, "far", "192.0.2.1:22");
+    setup(&sandbox, "up mgmt").ok();
+    let users = session(&sandbox, 65534);
+    may_go(&sandbox).ok();
+    let roots = session(&sandbox, 0);
+    let run = may_go(&sandbox).code(100);
+    assert!(
+        run.stderr
+            .contains("the connection of somebody who is logged in"),
+        "{run}"
+    );
+    drop((users, roots));
+}
+
+#[test]
+fn below_tmux_the_sessions_of_its_user_count() {
+    let sandbox = sandbox(MGMT);
+    sandbox.sh("cp /bin/bash /run/sshd").ok();
+    let _server = server(&sandbox, "far", "192.0.2.1:22");
+    setup(&sandbox, "up mgmt").ok();
+    let below_tmux = |words: &str| {
+        let script = format!(
+            "env -i PATH={} TERM=xterm tmux -S /run/tmux -f /dev/null new-session -d \
+             '{NETNS_SETUP} {words} >/run/said 2>&1; echo $? >/run/code'
+             until [ -s /run/code ]; do sleep 0.1; done; cat /run/said; read -r code </run/code
+             rm /run/code; exit $code",
+            common::PATH
+        );
+        sandbox.run(&["setsid", "sh", "-c", &script])
+    };
+    let roots = session(&sandbox, 0);
+    let run = below_tmux("down mgmt").code(100);
+    assert!(
+        run.stdout
+            .contains("eth1, which carries your own connection from 192.0.2.1 port 22"),
+        "{run}"
+    );
+    drop(roots);
+    let gone = || sandbox.sh("! pidof sshd").status.success();
+    assert!(common::wait_until(LIMIT, gone));
+    below_tmux("down --kill mgmt").ok();
 }

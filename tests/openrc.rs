@@ -13,9 +13,11 @@ testbed::scenarios! { "openrc":
     a_firewall_is_never_stopped_on_the_host
     a_missing_card_holds_services_until_it_comes
     a_namespace_made_by_others_is_joined
+    a_restart_that_could_not_start_stops_nothing
     a_restart_with_wrong_settings_stops_nothing
     a_runlevels_settings_do_not_drop_the_namespace
     a_session_inside_is_as_good_as_one_outside
+    a_service_called_sshd_is_nobodys_login
     a_session_keeps_the_card_it_comes_in_by
     a_session_keeps_the_services_it_came_in_by
     a_stop_names_the_services_inside
@@ -26,6 +28,7 @@ testbed::scenarios! { "openrc":
     a_whole_machine_boots_and_shuts_down
     every_kind_of_daemon_is_found_again
     netns_setup_typed_inside_works_from_the_host
+    nobody_outside_keeps_a_namespace_unsaid
     nothing_starts_where_the_settings_are_wrong
     services_of_a_namespace_made_anew_are_restarted
     stop_and_status_work_when_the_namespace_is_gone

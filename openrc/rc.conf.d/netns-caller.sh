@@ -148,19 +148,20 @@ _netns_above()
 	[ "${_netns_pid:-0}" -gt 1 ] && read -r _netns_comm <"/proc/$_netns_pid/comm"
 } 2>/dev/null
 
-# A stop of netns.NAME stops what needs it first. Where it would then refuse, for wrong
-# settings or for the connection that it was typed in: refuse while all is still up.
+# A stop of netns.NAME, and a restart of any service, stop what needs it first. Where that
+# would then be refused, or could not start again: refuse while all is still up.
 _netns_may_stop()
 {
 	case $RC_RUNLEVEL:$_netns_again in
 	shutdown:* | reboot:* | *:yes) return 0 ;;
 	esac
+	[ "$RC_CMD" != restart ] || _netns_may_start_again
 	_netns_pid=$PPID   # the one that runs this service is not asked
 	while _netns_above; do
 		# Its words come without the NULs between them (and without a fork)
 		read -r _netns_text <"/proc/$_netns_pid/cmdline" || :
 		case $_netns_text in
-		*/openrc-run*/netns.*stop* | */openrc-run*/netns.*restart*) _netns_ask ;;
+		*/openrc-run*/netns.*stop* | */openrc-run*restart*) _netns_ask ;;
 		*/openrc-run*) ;;
 		*) return 0 ;;
 		esac
@@ -168,16 +169,57 @@ _netns_may_stop()
 	return 0
 }
 
-# What it would say itself, of the process that stops it.
+# A restart stops this service, and is to start it again.
+_netns_may_start_again()
+{
+	case $_netns_set$_netns_doubt$_netns_variants$_netns_new:$RC_SVCNAME in
+	:netns-*) ;;
+	:*) return 0 ;;
+	esac
+	_netns_would_start "$RC_SERVICE" "$RC_SVCNAME"
+}
+
+# What the service that the process _netns_pid stops or restarts would say itself.
 _netns_ask()
 {
 	# shellcheck disable=SC2046  # its words
 	set -- $(tr '\0' ' ' <"/proc/$_netns_pid/cmdline")
-	for _netns_text; do
-		case $_netns_text in
-		*/netns.*) set -- "${_netns_text##*/netns.}" ;;
-		stop) netns-setup may-go "$1" || exit 1 ;;
-		restart) netns-setup check "$1" && netns-setup may-go "$1" || exit 1 ;;
+	while :; do
+		case $1 in
+		'') return 0 ;;
+		*/openrc-run | */openrc-run.sh | */runscript) break ;;
 		esac
+		shift
 	done
+	_netns_script=$2
+	for _netns_text; do
+		case $_netns_text:${_netns_script##*/} in
+		stop:netns.*) netns-setup may-go "${_netns_script##*/netns.}" || exit 1 ;;
+		restart:netns.*) _netns_may_restart "${_netns_script##*/netns.}" ;;
+		restart:*) _netns_would_start "$_netns_script" "${_netns_script##*/}" ;;
+		*) continue ;;
+		esac
+		[ "$_netns_text" != restart ] || _netns_may_start_again
+		return 0
+	done
+}
+
+# The namespace $1 goes down, and comes up again. What is not whole is not asked whether it
+# could: a restart may be what mends it.
+_netns_may_restart()
+{
+	if [ -e "/run/netns/$1" ] && [ -e "/run/netns-services/$1/ready" ]; then
+		netns-setup may-come "$1"
+	else
+		netns-setup check "$1"
+	fi && netns-setup may-go "$1" || exit 1
+}
+
+# Begin a start of the service $2, by the script $1, that ends before anything is started.
+_netns_would_start()
+{
+	RC_NETNS_ASK=yes RC_SERVICE=$1 RC_SVCNAME=$2 "$0" "$1" describe >/dev/null || {
+		eerror "$RC_SVCNAME: not stopped: $2 is to be restarted, and could not be started again"
+		exit 1
+	}
 }

@@ -11,7 +11,7 @@ _netns_begin()
 	if [ "$_netns_verb" = start ]; then
 		_netns_must_be_a_name
 		_netns_must_not_be_a_users
-		_netns_must_be_there
+		if [ -n "$_netns_asked" ]; then _netns_could_be_there; else _netns_must_be_there; fi
 	fi
 	read -r _netns_text <"$RC_SERVICE"
 	case $_netns_text in
@@ -56,17 +56,39 @@ _netns_must_not_be_a_users()
 		_netns_refuse ": a service of a user cannot enter a namespace, only root can" \
 			"make it a service of the system, with command_user=\"$(id -un)\""
 }
+
 _netns_must_be_there()
 {
 	if [ ! -e "/run/netns/$_netns" ]; then
-		[ -x "${RC_SERVICE%/*}/netns.$_netns" ] ||
-			_netns_refuse ": there is no such namespace, and no service that makes it" \
-				"write /etc/conf.d/netns.$_netns, and ln -s netns /etc/init.d/netns.$_netns"
+		_netns_must_have_a_service
 		# OpenRC did not start it, so its list of dependencies is older than this netns=
 		# (it compares whole seconds)
 		rc-update -u >/dev/null
 		rc-service "netns.$_netns" start || exit 1
 	fi
+	_netns_must_be_whole
+}
+
+# It is not started yet: it could be, or its start would be refused.
+_netns_could_be_there()
+{
+	[ -e "/run/netns/$_netns" ] || _netns_must_have_a_service
+	if [ ! -x "${RC_SERVICE%/*}/netns.$_netns" ] || service_started "netns.$_netns"; then
+		_netns_must_be_whole
+	else
+		netns-setup may-come "$_netns" || exit 1
+	fi
+}
+
+_netns_must_have_a_service()
+{
+	[ -x "${RC_SERVICE%/*}/netns.$_netns" ] ||
+		_netns_refuse ": there is no such namespace, and no service that makes it" \
+			"write /etc/conf.d/netns.$_netns, and ln -s netns /etc/init.d/netns.$_netns"
+}
+
+_netns_must_be_whole()
+{
 	_netns_is_whole || _netns_refuse ": the namespace is there, but not whole" \
 		"see what is missing by netns-setup status $_netns"
 }
@@ -110,6 +132,7 @@ _netns_choose_mode()
 		;;
 	esac
 	[ "$netns_mode" = daemon ] || _netns_become_inside
+	[ -z "$_netns_asked" ] || exit 0
 	case $_netns_verb in
 	start)
 		_netns_may_be_confused
@@ -221,6 +244,7 @@ _netns_may_be_confused()
 # and status get an empty one without a name: what a stop flushes must not be the host's.
 _netns_become_inside()
 {
+	[ -z "$_netns_asked" ] || exit 0
 	[ "$_netns_verb" != describe ] || return 0
 	_netns_must_be_a_name
 	export RC_NETNS_INSIDE="$_netns $$"   # the process stays the same

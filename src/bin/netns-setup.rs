@@ -67,7 +67,7 @@ enum VerbArgs {
         #[arg(long)]
         script: bool,
     },
-    /// Check the settings alone
+    /// Check the settings and, as root, the rule files
     Check(Names),
     /// Print what there is, and how it differs from the settings (exit code 1)
     Status {
@@ -97,6 +97,8 @@ enum VerbArgs {
     KeepTrial(Tried),
     /// Say whether down would cut a connection (exit code 100); nothing is done
     MayGo(Names),
+    /// Say whether up would be refused (exit codes 100, 111); nothing is done
+    MayCome(Names),
     /// Up, then stay: TERM ends it and leaves all as it is, HUP reloads
     Watch(Names),
 }
@@ -182,6 +184,7 @@ fn plain(words: &[OsString]) -> Option<Cli> {
         "reload" => VerbArgs::Reload(names),
         "check" => VerbArgs::Check(names),
         "may-go" => VerbArgs::MayGo(names),
+        "may-come" => VerbArgs::MayCome(names),
         "watch" => VerbArgs::Watch(names),
         _ => return None,
     };
@@ -209,6 +212,7 @@ fn run(cli: Cli) -> u8 {
         VerbArgs::Check(names) => (Verb::Check, names),
         VerbArgs::Watch(names) => (Verb::Watch, names),
         VerbArgs::MayGo(names) => (Verb::MayGo, names),
+        VerbArgs::MayCome(names) => (Verb::MayCome, names),
         VerbArgs::Try(tried) => {
             let (within, names) = tried.split();
             (Verb::Try(within), names)
@@ -295,7 +299,7 @@ mod tests {
 
     #[test]
     fn what_is_read_without_clap_is_what_clap_reads() {
-        let verbs = "up down reload plan check status doctor try confirm keep-trial may-go watch \
+        let verbs = "up down reload plan check status doctor try confirm keep-trial may-go may-come watch \
                      help UP u";
         let others = [
             "blue",
@@ -320,7 +324,7 @@ mod tests {
                 }
             }
         }
-        assert!(read >= 6 * 4, "{read}");
+        assert!(read >= 7 * 4, "{read}");
         assert_eq!(plain(&["netns-setup".into(), "up".into()]), None);
     }
 }

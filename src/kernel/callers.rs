@@ -1,20 +1,20 @@
 //! Who called us, read from `/proc`: the processes above this one, whether somebody is
 //! logged in above it, and the connections that they hold. OpenRC and runit empty the
-//! environment, so that of the processes above counts too. Below runit's supervisor, which
-//! does not tell who asked, who is logged in at all can be found. Nothing is decided here.
+//! environment, so that of the processes above counts too, as long as what it tells of
+//! stands. Below runit's supervisor, which does not tell who asked, who is logged in at all
+//! can be found. Nothing is decided here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv6Addr};
-use std::os::fd::{OwnedFd, RawFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use log::debug;
-use nix::errno::Errno;
-use socket2::{Socket, Type};
 
-use super::{pidfd, proc, processes};
+use super::connections::{self, Connection};
+use super::{proc, processes};
 
 /// The programs through which one logs in, as ps(1) shows them.
 const LOGINS: [&str; 12] = [
@@ -32,19 +32,14 @@ const LOGINS: [&str; 12] = [
     "sulogin",
 ];
 
+/// Those to which one comes back: who is connected to them is not above what runs in them.
+const KEPT: [&str; 2] = ["tmux: server", "screen"];
+
+/// The one that goes on when the connection it was started by has ended, by UDP.
+const MOSH: &str = "mosh-server";
+
 /// More processes than this are not above one another.
 const DEEPEST: usize = 1000;
-
-/// A TCP connection, as this machine sees it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connection {
-    /// The address of this machine.
-    pub local: IpAddr,
-    /// The other end's address,
-    pub peer: IpAddr,
-    /// and its port.
-    pub port: u16,
-}
 
 /// What is above this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,19 +58,41 @@ pub struct Callers {
 /// is nobody's.
 pub fn callers() -> Callers {
     let mut callers = Callers::default();
-    callers.environment("self");
+    // What their environment says, which may have ended long ago
+    let mut said = ssh_connections("self");
+    let (mut kept_of, mut roaming) = (BTreeSet::new(), Vec::new());
     let mut process = parent("self");
     for _ in 0..DEEPEST {
         let Some(pid) = process.filter(|pid| *pid > 1) else {
             break;
         };
         let pid = pid.to_string();
-        callers.environment(&pid);
-        callers.sockets(&pid);
-        callers.logged_in |= is_login(&pid);
+        said.extend(ssh_connections(&pid));
+        callers.connections_are(connections::of(&pid));
+        if is_login(&pid) {
+            callers.logged_in = true;
+            let name = name(&pid);
+            kept_of.extend(owner(&pid).filter(|_| KEPT.contains(&name.as_str())));
+            if name == MOSH {
+                roaming.extend(connections::udp_of(&pid));
+            }
+        }
         process = parent(&pid);
         let above = process.map(|above| name(&above.to_string()));
         callers.runsv |= name(&pid) == "runsv" && above.is_some_and(|name| name == "runsvdir");
+    }
+    said.retain(|one| {
+        !roaming.is_empty() || callers.connections.contains(one) || connections::stands(one)
+    });
+    callers.connections_are(said);
+    callers.roams(&roaming);
+    if !kept_of.is_empty() {
+        let logins = logins(|owner| kept_of.contains(&owner));
+        callers.connections_are(
+            logins
+                .iter()
+                .flat_map(|login| connections::of(&login.to_string())),
+        );
     }
     callers.logged_in |= !callers.connections.is_empty();
     debug!("above this process there is {callers:?}");
@@ -89,24 +106,39 @@ pub fn everybody() -> Callers {
         anybody: true,
         ..Callers::default()
     };
-    let pids = processes::all().unwrap_or_default();
-    let above = |pid: i32| Some((pid, parent(&pid.to_string())?));
-    let above: HashMap<i32, i32> = pids.into_iter().filter_map(above).collect();
-    let is_login = |pid: &i32| LOGINS.contains(&name(&pid.to_string()).as_str());
-    let logins: HashSet<i32> = above.keys().copied().filter(is_login).collect();
-    let mut below: Vec<i32> = above.keys().copied().collect();
-    below.retain(|pid| !logins.contains(pid));
-    // One that started another holds the same connection
-    let mut left = logins;
-    while let Some(pid) = below.pop() {
-        if let Some(login) = above.get(&pid).and_then(|login| left.take(login)) {
-            everybody.sockets(&login.to_string());
-            below.push(login);
-        }
+    for login in logins(|_| true) {
+        everybody.connections_are(connections::of(&login.to_string()));
     }
     everybody.logged_in = !everybody.connections.is_empty();
     debug!("on this machine there is {everybody:?}");
     everybody
+}
+
+/// The programs through which somebody is logged in, with something running below them whose
+/// owner `counts`. Everybody can call a program of his own sshd: it is root's, or was
+/// started by root's for the user of the session.
+fn logins(counts: impl Fn(u32) -> bool) -> Vec<i32> {
+    let pids = processes::all().unwrap_or_default();
+    let above = |pid: i32| Some((pid, parent(&pid.to_string())?));
+    let above: HashMap<i32, i32> = pids.into_iter().filter_map(above).collect();
+    let is_roots = |pid: i32| pid > 1 && owner(&pid.to_string()) == Some(0);
+    let is_login = |pid: &i32| {
+        let text = pid.to_string();
+        let is_named = LOGINS.contains(&name(&text).as_str()) && !is_script(&text);
+        is_named && (is_roots(*pid) || above.get(pid).is_some_and(|above| is_roots(*above)))
+    };
+    let mut left: HashSet<i32> = above.keys().copied().filter(is_login).collect();
+    let mut below: Vec<i32> = above.keys().copied().collect();
+    below.retain(|pid| !left.contains(pid) && owner(&pid.to_string()).is_some_and(&counts));
+    let mut found = Vec::new();
+    // One that started another holds the same connection
+    while let Some(pid) = below.pop() {
+        if let Some(login) = above.get(&pid).and_then(|login| left.take(login)) {
+            found.push(login);
+            below.push(login);
+        }
+    }
+    found
 }
 
 /// How long the machine has been up; none if that cannot be read.
@@ -117,45 +149,21 @@ pub fn uptime() -> Option<Duration> {
 }
 
 impl Callers {
-    fn environment(&mut self, pid: &str) {
-        let environment = proc::bytes(&format!("/proc/{pid}/environ")).unwrap_or_default();
-        for variable in environment.split(|byte| *byte == 0) {
-            let Some(text) = variable.strip_prefix(b"SSH_CONNECTION=") else {
-                continue;
-            };
-            self.logged_in = true;
-            let said = std::str::from_utf8(text).ok().and_then(ssh_connection);
-            self.connections_are(said);
-        }
-    }
-
-    /// A session that was accepted in a namespace and is out of it has a socket that no
-    /// table of its own namespace shows: each socket is asked itself. Where the kernel does
-    /// not let us (a container without CAP_SYS_PTRACE), the table has to do.
-    fn sockets(&mut self, pid: &str) {
-        let held = held_sockets(pid);
-        if held.is_empty() {
-            return;
-        }
-        match ends(pid, &held) {
-            Ok(found) => self.connections_are(found),
-            Err(why) => {
-                debug!("the sockets of process {pid} are looked up, not asked: {why}");
-                self.in_tables(pid, &held);
+    /// The other end of mosh may be anywhere by now, its own is where its socket is.
+    fn roams(&mut self, sockets: &[SocketAddr]) {
+        for socket in sockets {
+            let local = socket.ip().to_canonical();
+            let known = self
+                .connections
+                .iter()
+                .any(|connection| connection.local == local);
+            if !local.is_unspecified() && !known {
+                self.connections_are([Connection {
+                    local,
+                    peer: local,
+                    port: socket.port(),
+                }]);
             }
-        }
-    }
-
-    fn in_tables(&mut self, pid: &str, held: &[Held]) {
-        let held: HashSet<u64> = held.iter().map(|socket| socket.inode).collect();
-        for table in ["tcp", "tcp6"] {
-            let text = match proc::text(&format!("/proc/{pid}/net/{table}")) {
-                Err(e) if e.kind() != ErrorKind::InvalidData => continue,
-                text => text.unwrap_or_default(),
-            };
-            let all = text.lines().skip(1).filter_map(established);
-            let all = all.filter(|(inode, _)| held.contains(inode));
-            self.connections_are(all.map(|(_, connection)| connection));
         }
     }
 
@@ -170,8 +178,48 @@ impl Callers {
 
 /// A program of that name, or a shell that was started by one: `-sh` (login(1)).
 fn is_login(pid: &str) -> bool {
-    let words = proc::bytes(&format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    LOGINS.contains(&name(pid).as_str()) || words.starts_with(b"-")
+    let is_named = LOGINS.contains(&name(pid).as_str()) && !is_script(pid);
+    is_named || words(pid).starts_with(b"-")
+}
+
+/// A script has its own name, and not its interpreter's: OpenRC's is sshd where the service
+/// is. The interpreter is called with the path of the script behind its own.
+fn is_script(pid: &str) -> bool {
+    let words = words(pid);
+    let mut words = words.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+    let named = name(pid);
+    let file = |word: &str| {
+        Path::new(word)
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    // The kernel keeps 15 bytes of it
+    let is_named =
+        |word: &str| file(word).is_some_and(|file| file.bytes().take(15).eq(named.bytes()));
+    let first = words.next().unwrap_or_default();
+    first.contains('/')
+        && !is_named(&first)
+        && words
+            .take(2)
+            .any(|word| word.contains('/') && is_named(&word))
+}
+
+fn words(pid: &str) -> Vec<u8> {
+    proc::bytes(&format!("/proc/{pid}/cmdline")).unwrap_or_default()
+}
+
+/// The user that a process runs as.
+fn owner(pid: &str) -> Option<u32> {
+    Some(fs::metadata(format!("/proc/{pid}")).ok()?.uid())
+}
+
+/// The connections that its environment tells of.
+fn ssh_connections(pid: &str) -> Vec<Connection> {
+    let environment = proc::bytes(&format!("/proc/{pid}/environ")).unwrap_or_default();
+    let variables = environment.split(|byte| *byte == 0);
+    let said = variables.filter_map(|variable| variable.strip_prefix(b"SSH_CONNECTION="));
+    said.filter_map(|text| ssh_connection(std::str::from_utf8(text).ok()?))
+        .collect()
 }
 
 fn name(pid: &str) -> String {
@@ -184,56 +232,6 @@ fn parent(pid: &str) -> Option<i32> {
     let stat = proc::text(&format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(1)?.parse().ok()
-}
-
-/// A socket that a process holds.
-struct Held {
-    descriptor: RawFd,
-    inode: u64,
-}
-
-fn held_sockets(pid: &str) -> Vec<Held> {
-    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-        return Vec::new();
-    };
-    let socket = |entry: fs::DirEntry| {
-        let path = fs::read_link(entry.path()).ok()?;
-        let inode = path.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
-        Some(Held {
-            descriptor: entry.file_name().to_str()?.parse().ok()?,
-            inode: inode.parse().ok()?,
-        })
-    };
-    descriptors.flatten().filter_map(socket).collect()
-}
-
-/// The connections among sockets, as they tell themselves.
-fn ends(pid: &str, held: &[Held]) -> io::Result<Vec<Connection>> {
-    let process = pidfd::open(pid.parse().map_err(io::Error::other)?)?;
-    let mut found = Vec::new();
-    for socket in held {
-        match pidfd::copy(&process, socket.descriptor) {
-            Ok(copy) => found.extend(connection(copy)),
-            // closed meanwhile
-            Err(e) if e.raw_os_error() == Some(Errno::EBADF as i32) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(found)
-}
-
-fn connection(socket: OwnedFd) -> Option<Connection> {
-    let socket = Socket::from(socket);
-    if socket.r#type().ok()? != Type::STREAM {
-        return None;
-    }
-    let local = socket.local_addr().ok()?.as_socket()?;
-    let peer = socket.peer_addr().ok()?.as_socket()?;
-    Some(Connection {
-        local: local.ip().to_canonical(),
-        peer: peer.ip().to_canonical(),
-        port: peer.port(),
-    })
 }
 
 /// `PEER PORT LOCAL PORT`, as ssh(1) says it.
@@ -254,57 +252,9 @@ fn ip(text: &str) -> Option<IpAddr> {
     text.parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
-/// A line of `/proc/net/tcp` or `tcp6` (proc_pid_net(5)): the socket's inode and the
-/// connection, if it stands.
-fn established(line: &str) -> Option<(u64, Connection)> {
-    const ESTABLISHED: &str = "01";
-    let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, local, peer, ESTABLISHED, _, _, _, _, _, inode, ..] = words.as_slice() else {
-        return None;
-    };
-    let (local, _) = end(local)?;
-    let (peer, port) = end(peer)?;
-    Some((inode.parse().ok()?, Connection { local, peer, port }))
-}
-
-/// `ADDRESS:PORT` in hexadecimal, the address as words of this machine's byte order.
-fn end(text: &str) -> Option<(IpAddr, u16)> {
-    let (address, port) = text.split_once(':')?;
-    let mut bytes = Vec::new();
-    for at in (0..address.len()).step_by(8) {
-        let word = u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?;
-        bytes.extend(word.to_ne_bytes());
-    }
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let ip = match <[u8; 4]>::try_from(bytes.as_slice()) {
-        Ok(four) => IpAddr::from(four),
-        Err(_) => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?)),
-    };
-    Some((ip.to_canonical(), port))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    #[cfg(target_endian = "little")]
-    fn a_connection_is_read_from_the_kernels_table() {
-        let line = "   2: 070200C0:0016 010200C0:D431 01 00000000:00000000 02:0009C5A4 00000000     0        0 7311 4 0 20 4 30 10 -1";
-        let connection = Connection {
-            local: "192.0.2.7".parse().unwrap(),
-            peer: "192.0.2.1".parse().unwrap(),
-            port: 54321,
-        };
-        assert_eq!(established(line), Some((7311, connection)));
-        assert_eq!(established(&line.replace(" 01 0", " 0A 0")), None);
-        let six = line
-            .replace("070200C0", "B80D0120000010000000000007000000")
-            .replace("010200C0", "0000000000000000FFFF0000010200C0");
-        let (_, six) = established(&six).unwrap();
-        assert_eq!(six.local, "2001:db8:10::7".parse::<IpAddr>().unwrap());
-        assert_eq!(six.peer, connection.peer);
-    }
 
     #[test]
     fn a_connection_is_read_from_the_environment() {

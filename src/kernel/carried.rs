@@ -10,7 +10,7 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::callers::Connection;
+use super::connections::Connection;
 use super::questions::{addresses_of, all_links};
 use super::{Kernel, Refusal, read};
 use crate::model::{LinkAt, Where};

@@ -1,25 +1,25 @@
 //! Namespaces as files in `/run/netns`, as iproute2 keeps them: made, opened, told
 //! apart from what only has their name, and removed.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
+use nix::fcntl::OFlag;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
 
-use super::{at_once, on_a_thread, proc};
+use super::{at_once, folder, on_a_thread, proc};
 use crate::state::{self, Birth};
 
 /// `NSFS_MAGIC`, linux/magic.h.
 const NSFS: FsType = FsType(0x6e73_6673);
 
-const NO_PATH: Option<&Path> = None;
+pub(super) const NO_PATH: Option<&Path> = None;
 
 /// What has a namespace's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub fn add<T: Send>(name: &str, act: impl FnOnce(Birth) -> io::Result<T> + Send)
 
 /// `bind` binds a namespace over the new file.
 fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
-    let _lock = lock()?;
+    let _lock = folder::made_ready()?;
     is_seen_by_host()?;
     if there(name)? == There::Stale {
         fs::remove_file(path(name))?;
@@ -185,7 +185,7 @@ pub fn clear(name: &str) -> io::Result<()> {
 /// Take a namespace's name away, as `ip netns delete` does. It lives on while a process,
 /// a socket or an open file of it does. Nothing there is success.
 pub fn delete(name: &str) -> io::Result<()> {
-    let _lock = lock()?;
+    let _lock = folder::made_ready()?;
     let path = path(name);
     match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
         // EINVAL: a file that is not mounted on
@@ -226,40 +226,4 @@ fn group_of_folder(pid: &str) -> Option<String> {
     words
         .find(|word| word.starts_with("shared:"))
         .map(String::from)
-}
-
-/// The folder, made ready as iproute2 does, and locked against it: a mount point of its
-/// own that passes mounts on, so that namespaces made here are seen in mount namespaces
-/// made before. The lock goes with the returned file.
-fn lock() -> io::Result<Flock<File>> {
-    let folder = Path::new(state::NAMESPACES);
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(folder)?;
-    let lock = Flock::lock(File::open(folder)?, FlockArg::LockExclusive);
-    let lock = lock.map_err(|(_, errno)| errno)?;
-    // Of the folder alone: what is in it are files, on which nothing is mounted, and to go
-    // through them takes the longer the more there are.
-    // EINVAL: not a mount point yet. Where / is private, as OpenRC and runit leave it,
-    // that is the first time
-    let share = |more| mount(NO_PATH, folder, NO_PATH, MsFlags::MS_SHARED | more, NO_PATH);
-    if share(MsFlags::empty()) == Err(Errno::EINVAL) {
-        mount(
-            Some(folder),
-            folder,
-            NO_PATH,
-            MsFlags::MS_BIND | MsFlags::MS_REC,
-            NO_PATH,
-        )?;
-        mount(
-            NO_PATH,
-            folder,
-            NO_PATH,
-            MsFlags::MS_PRIVATE | MsFlags::MS_REC,
-            NO_PATH,
-        )?;
-        share(MsFlags::MS_REC)?;
-    }
-    Ok(lock)
 }

@@ -16,10 +16,12 @@ use super::{
 use crate::exit;
 use crate::kernel::holders::{Holder, holders};
 use crate::kernel::processes::{self, Process};
-use crate::kernel::{Kernel, files, netns};
+use crate::kernel::services::Services;
+use crate::kernel::{Kernel, files, folder, netns};
 use crate::model::State;
 use crate::name::NetnsName;
 use crate::plan::{Change, Journal};
+use crate::state;
 
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -38,12 +40,55 @@ pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     if let Some(code) = guard::stops_down(call, name) {
         return code;
     }
+    say_locked(name);
     hooks::around_down(name, inside == Inside::Leave, || {
         let held = hold_signals();
         let code = locked(name, inside);
         let _ = held.thread_unblock();
         code
     })
+}
+
+/// Say who keeps all others from making and deleting namespaces: it is done all the same.
+pub fn say_locked(name: &NetnsName) {
+    let Some(pids) = folder::locked_by() else {
+        return;
+    };
+    let services = Services::look();
+    let processes = pids.iter().map(|pid| Process::of(*pid, &services));
+    let list = report::list(&processes.collect::<Vec<_>>());
+    let folder = state::NAMESPACES;
+    let lines = [
+        format!("{name}: {folder} is locked, and is not waited for any more: by {list}"),
+        "end that; only ip netns add and netns-setup lock it, and no longer than they work".into(),
+    ];
+    complain(&lines, exit::DONE);
+}
+
+/// Asked before anything is stopped that is inside: would somebody outside keep the
+/// namespace then? A service of the host's may be stopped for it, too.
+pub fn is_held(name: &NetnsName) -> u8 {
+    let journal = match store::journal(name) {
+        Ok(journal) => journal,
+        Err(e) => return broken(name, "cannot read the journal", e),
+    };
+    let until = Instant::now() + ENDING;
+    loop {
+        let mut holders = match leave_or_end(name, &journal, Inside::Refuse) {
+            Ok((_, holders)) => holders,
+            Err(e) => return broken(name, "cannot look for who holds it", e),
+        };
+        holders.retain(|holder| holder.process.service.is_none());
+        if holders.is_empty() {
+            return exit::DONE;
+        }
+        if Instant::now() >= until {
+            let mut lines = report::still_used(name, &[], &holders);
+            lines.push(format!("{name}: nothing was changed"));
+            return complain(&lines, exit::REFUSED);
+        }
+        sleep(LOOK);
+    }
 }
 
 /// There is nothing of ours; say so where the name can only be a mistake.

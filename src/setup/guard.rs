@@ -7,10 +7,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::planned::planned;
-use super::{Call, Verb, asked, complain, conf, have, look_on, report, store, with_checked};
+use super::{
+    Call, Verb, asked, complain, conf, down, have, look_on, report, rules, store, with_checked,
+};
 use crate::exit;
 use crate::kernel::Kernel;
-use crate::kernel::callers::{Callers, Connection, callers, everybody, uptime};
+use crate::kernel::callers::{Callers, callers, everybody, uptime};
+use crate::kernel::connections::Connection;
 use crate::kernel::netns::{self, There};
 use crate::model::build::Want;
 use crate::model::{LinkAt, State, Where};
@@ -83,7 +86,20 @@ pub fn stops_down(call: &Call, name: &NetnsName) -> Option<u8> {
 
 /// The same, asked before anything is done at all, by what is going to call for `down`.
 pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
-    stops_to_take(call, name, &concerned(Happens::WhenAsked)).unwrap_or(exit::DONE)
+    let stops = stops_to_take(call, name, &concerned(Happens::WhenAsked));
+    stops.unwrap_or_else(|| down::is_held(name))
+}
+
+/// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
+/// asked before anything is stopped that it would have to start again.
+pub fn may_come(call: &Call) -> u8 {
+    with_settings(call, Rest::Stays, |want| match rules::test(want) {
+        exit::DONE => match planned(want, Rest::Stays) {
+            Ok(_) => exit::DONE,
+            Err(failure) => complain(&report::failure(&want.name, &failure), exit::REFUSED),
+        },
+        code => code,
+    })
 }
 
 fn stops_to_take(call: &Call, name: &NetnsName, callers: &Callers) -> Option<u8> {
@@ -221,7 +237,7 @@ fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
              what connection cannot be told"
         ),
     };
-    let allow = match *anybodys || call.verb == Verb::MayGo {
+    let allow = match *anybodys || matches!(call.verb, Verb::MayGo | Verb::MayCome) {
         true => {
             let file = call.conf_dir.join(format!("netns.{name}"));
             format!(

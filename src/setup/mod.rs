@@ -80,7 +80,7 @@ pub enum Verb {
         /// For sh to run.
         script: bool,
     },
-    /// Check the settings alone.
+    /// Check the settings and the rule files.
     Check,
     /// Say what there is.
     Status {
@@ -96,6 +96,8 @@ pub enum Verb {
     Try(Duration),
     /// Say whether `down` would cut a connection.
     MayGo,
+    /// Say whether `up` would be refused.
+    MayCome,
     /// What `try` does, in the process that stays for it.
     KeepTrial(Duration),
     /// What is tried stays.
@@ -135,7 +137,7 @@ pub fn run(call: &Call) -> u8 {
         Verb::Status { json: true } => status::json(call),
         Verb::Status { json: false } => each(call, |name| status::text(call, name)),
         Verb::Doctor { json } => doctor::doctor(call, *json),
-        Verb::Check => checked(call).map_or_else(|code| code, |_| exit::DONE),
+        Verb::Check => with_settings(call, rules::test),
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
         Verb::Up => guard::with_settings(call, Rest::Stays, |want| up::up(call, want)),
         Verb::Reload => guard::with_settings(call, Rest::Goes, |want| up::reload(call, want)),
@@ -144,6 +146,7 @@ pub fn run(call: &Call) -> u8 {
         Verb::Confirm => each(call, trial::confirm),
         Verb::Watch => watch::watch(call),
         Verb::MayGo => each(call, |name| guard::may_go(call, name)),
+        Verb::MayCome => guard::may_come(call),
     }
 }
 

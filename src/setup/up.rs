@@ -2,7 +2,7 @@
 
 use super::locked::{locked, say_held};
 use super::planned::planned;
-use super::{Call, complain, follow::follow, guard, hold_signals, hooks, ready, report, say};
+use super::{Call, complain, down, follow::follow, guard, hold_signals, hooks, ready, report, say};
 use crate::exit;
 use crate::model::build::Want;
 use crate::plan::Rest;
@@ -37,6 +37,7 @@ fn whole(call: &Call, want: &Want, rest: Rest) -> u8 {
 }
 
 fn bring_up(call: &Call, want: &Want, rest: Rest) -> u8 {
+    down::say_locked(&want.name);
     let held = hold_signals();
     let (code, changed) = locked(call, want, rest);
     if code == exit::DONE {

@@ -1,0 +1,110 @@
+#!/bin/sh
+# A restart stops a service, and those that need it, before it starts it again. Where the
+# start would be refused, for what its netns= asks for, nothing is stopped: not the sshd that
+# its owner is logged in by, nor what OpenRC stops before it.
+# shellcheck disable=SC2016
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+card
+mgmt
+sshd
+may_log_in
+[ -e /usr/sbin/nft ] || ln -s /judge/nft /usr/sbin/nft
+script below <<-'END'
+	depend() { need sshd; }
+	start() { :; }
+	stop() { echo "$RC_SVCNAME is stopped"; }
+END
+cp /etc/conf.d/netns.mgmt /run/good
+printf 'table inet fw {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tiif "eth1" accept\n\t}\n}\n' >/run/good.nft
+
+# all_is_good - of the namespace; what fails is written after it
+all_is_good()
+{
+	later
+	mkdir -p /etc/netns/mgmt
+	cp /run/good /etc/conf.d/netns.mgmt
+	cp /run/good.nft /etc/netns/mgmt/nftables.nft
+	echo 'netns="mgmt"' >/etc/conf.d/sshd
+}
+
+broken_settings() { sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt; }
+broken_rules() { sed -i 's/accept;/acept;/' /etc/netns/mgmt/nftables.nft; }
+missing_card() { sed -i 's/^netns_links=.*/netns_links="eth1 eth7"/' /etc/conf.d/netns.mgmt; }
+no_namespace() { echo 'netns="nowhere"' >/etc/conf.d/sshd; }
+empty_value() { echo 'netns="$NOTHING"' >/etc/conf.d/sshd; }
+no_assignment() { echo 'netns = "mgmt"' >/etc/conf.d/sshd; }
+no_name() { echo 'netns="a b"' >/etc/conf.d/sshd; }
+
+# On the host, and netns= is newly written
+echo >/etc/conf.d/sshd
+run 0 rc-service below start
+pid=$(cat /run/sshd.pid)
+is "where sshd is" "$(netns_of "$pid")" "$host"
+
+# all_stays NETNS - is everything still up?
+all_stays()
+{
+	says "could not be started again"
+	says_not "is stopped"
+	is "the daemon" "$(cat /run/sshd.pid) $(netns_of "$pid")" "$pid $1"
+	for name in sshd below; do
+		run 0 rc-service -q $name status
+	done
+}
+
+for fault in broken_settings broken_rules missing_card no_namespace empty_value no_assignment no_name; do
+	echo "## $fault"
+	all_is_good
+	$fault
+	refused rc-service sshd restart
+	case $fault in
+	broken_settings) says '/etc/conf.d/netns.mgmt:2' ;;
+	broken_rules) says '/etc/netns/mgmt/nftables.nft:3:' ;;
+	missing_card) says 'eth7' ;;
+	*) says '/etc/conf.d/sshd:1' ;;
+	esac
+	all_stays "$host"
+	[ ! -e /run/netns/mgmt ] || fail "there is a namespace"
+done
+# The card is that of one's own connection
+all_is_good
+far $judge route add 203.0.113.0/24 dev far
+$judge route add 192.0.2.0/24 dev eth1
+eventually "it answers" greets far nc -w 2 203.0.113.7 22
+refused session 203.0.113.7 "rc-service sshd restart"
+says 'netns_links moves eth1, which carries your own connection from 192.0.2.1 '
+says 'netns-setup try mgmt --within 60'
+all_stays "$host"
+
+# From elsewhere it may
+run 0 rc-service sshd restart
+eventually "what needs it is up again" rc-service -q below status
+pid=$(cat /run/sshd.pid)
+is "where sshd is" "$(netns_of "$pid")" "$(netns_named mgmt)"
+
+# Inside: what is not whole, and what is restarted with its namespace
+run 0 mv /run/netns-services/mgmt/ready /run/ready
+refused rc-service sshd restart
+says 'not whole'
+all_stays "$(netns_named mgmt)"
+run 0 mv /run/ready /run/netns-services/mgmt/ready
+for fault in broken_settings broken_rules missing_card; do
+	echo "## $fault"
+	all_is_good
+	$fault
+	refused rc-service netns.mgmt restart
+	says_not "is stopped"
+	is "the daemon" "$(cat /run/sshd.pid) $(netns_of "$pid")" "$pid $(netns_named mgmt)"
+	run 0 rc-service -q below status
+done
+all_is_good
+broken_rules
+refused rc-service netns.mgmt check
+says '/etc/netns/mgmt/nftables.nft:3:'
+
+all_is_good
+run 0 rc-service netns.mgmt restart
+eventually "what needs it is up again" rc-service -q below status
+pid=$(cat /run/sshd.pid)
+is "where sshd is" "$(netns_of "$pid")" "$(netns_named mgmt)"
