@@ -22,6 +22,7 @@ const FILES: [&str; 38] = [
     "644 etc/init.d/netns-watch.sh",
     "644 etc/rc.conf.d/netns-caller.sh",
     "644 etc/rc.conf.d/netns-inside.sh",
+    "644 etc/rc.conf.d/netns-script.sh",
     "644 etc/rc.conf.d/netns-probe",
     "644 etc/rc.conf.d/netns-settings.sh",
     "644 etc/rc.conf.d/netns.conf",

@@ -29,9 +29,12 @@ _netns_begin_inside()
 {
 	_netns_inside=$netns
 	netns='' RC_VRF_EXEC=''
-	[ -z "$RC_NETNS_GONE" ] || save_on_stop=no SAVE_ON_STOP=no
+	_netns_gone=$RC_NETNS_GONE
+	[ -z "$_netns_gone" ] || save_on_stop=no SAVE_ON_STOP=no
 	unset RC_NETNS_INSIDE RC_NETNS_GONE
 	alias supervise-daemon=_netns_supervise
+	. "$_netns_parts/netns-script.sh"
+	_netns_begin_script
 }
 
 _netns_supervise()
