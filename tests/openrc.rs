@@ -23,6 +23,7 @@ testbed::scenarios! { "openrc":
     a_service_on_the_host_does_not_notice
     a_supervised_daemon_follows_the_name
     a_whole_machine_boots_and_shuts_down
+    checks_see_the_files_of_the_daemon
     every_kind_of_daemon_is_found_again
     nothing_starts_where_the_settings_are_wrong
     services_of_a_namespace_made_anew_are_restarted
