@@ -19,6 +19,7 @@ testbed::scenarios! { "openrc":
     a_session_keeps_the_card_it_comes_in_by
     a_session_keeps_the_services_it_came_in_by
     a_stop_names_the_services_inside
+    a_script_inside_speaks_of_itself_and_of_others
     a_script_with_its_own_start_runs_inside_whole
     a_service_on_the_host_does_not_notice
     a_supervised_daemon_follows_the_name

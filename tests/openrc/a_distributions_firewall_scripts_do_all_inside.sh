@@ -219,6 +219,15 @@ for base in iptables ip6tables ipset nftables; do
 		done
 	done
 done
+# As on the host, rules that name sets come after them
+$judge netns add mgmt
+later
+for base in iptables ip6tables ipset; do
+	ln -sf $base /etc/init.d/$base.mgmt
+done
+rc-update -u >/dev/null
+is "what comes after the sets" "$(grep -c "_iafter_[0-9]*='ipset.mgmt'" /run/openrc/deptree)" 2
+
 printf '\n| script    | verb    | the host'"'"'s own | the file there is  |       |\n'
 cat /tmp/table
 printf '%s cells, all of them right\n' "$rows"
