@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 38] = [
+const FILES: [&str; 39] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "644 etc/init.d/netns-closed.sh",

@@ -69,7 +69,7 @@ _netns_call_service()
 		_netns_left=$((_netns_left - 1))
 	done
 	# shellcheck disable=SC3013
-	if [ "$netns_from_inside" = stay ] || [ ! / -ef /proc/1/root/. ]; then
+	if [ "$netns_from_inside" = stay ] || [ ! / -ef /proc/1/root ]; then
 		command rc-service "$@"
 	else
 		netns-exec --host ${_netns_gone:+--net-only} -- rc-service "$@"

@@ -133,9 +133,7 @@ verbs()
 	esac
 	add 3333
 	row reload
-	[ "$base" = ipset ] || [ "$port" = 1111 ] || shows "$port"
 	shows "$port"
-	[ -e "$file" ] || file_is_the_hosts=yes
 	add 3333
 	row save
 	is_saved "$port" 3333
@@ -226,7 +224,11 @@ for base in iptables ip6tables ipset; do
 	ln -sf $base /etc/init.d/$base.mgmt
 done
 rc-update -u >/dev/null
-is "what comes after the sets" "$(grep -c "_iafter_[0-9]*='ipset.mgmt'" /run/openrc/deptree)" 2
+for base in iptables ip6tables; do
+	number=$(sed -n "s/^depinfo_\([0-9]*\)_service='$base.mgmt'$/\1/p" /run/openrc/deptree)
+	grep -q "^depinfo_${number}_iafter_[0-9]*='ipset.mgmt'" /run/openrc/deptree ||
+		fail "$base.mgmt does not come after ipset.mgmt"
+done
 
 printf '\n| script    | verb    | the host'"'"'s own | the file there is  |       |\n'
 cat /tmp/table

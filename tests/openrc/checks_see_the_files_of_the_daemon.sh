@@ -61,9 +61,9 @@ for supervisor in start-stop-daemon supervise-daemon; do
 		row start $of_host broken refused
 		has $of_host good
 		run 0 rc-service $service checkconfig
-		row checkconfig $of_host good done
+		row checkconfig $of_host good passed
 		run 0 rc-service $service start
-		row start $of_host good done
+		row start $of_host good passed
 		eventually "it reads the namespace's" reads_own
 		pid=$(cat /run/app.pid)
 		is "its namespace" "$(netns_of "$pid")" "$(netns_named mgmt)"
@@ -76,11 +76,11 @@ for supervisor in start-stop-daemon supervise-daemon; do
 		has $of_host good
 		run 0 rc-service $service restart
 		[ "$(cat /run/app.pid)" != "$pid" ] || fail "it is the same"
-		row restart $of_host good done
+		row restart $of_host good passed
 		has $of_host broken
 		run 0 rc-service $service stop
 		eventually "it is stopped" is_gone tail
-		row stop $of_host broken done
+		row stop $of_host broken passed
 	done
 done
 
