@@ -118,8 +118,9 @@ _netns_refuse_itself()
 		*) continue ;;
 		esac
 		_netns_text=$(tr '\0' '\n' <"/proc/$_netns_pid/environ" | grep "^RC_SVCNAME=$RC_SVCNAME\.")
+		[ -n "$_netns_text" ] || continue
 		# shellcheck disable=SC3013
-		[ -n "$_netns_text" ] && [ "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ] || continue
+		[ "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ] || continue
 		_netns_text=${_netns_text#*=}
 		eerror "$RC_SVCNAME: called by $_netns_text, inside a namespace, which means itself and not the host's service"
 		eerror "$RC_SVCNAME: write rc-service $_netns_text $_netns_verb in its script, as a plain command"

@@ -17,6 +17,7 @@ _netns_begin_script()
 			eval "$_netns_text() { _netns_ask_state $_netns_text \"\$@\"; }"
 		done
 		# bash takes no path for the name of an alias
+		# shellcheck disable=SC2139  # the name is to be that of now
 		[ -n "$BASH_VERSION" ] || alias "/etc/init.d/$_netns_base=_netns_call_service $_netns_base"
 	fi
 	alias rc-service=_netns_call_service service=_netns_service
@@ -166,6 +167,7 @@ _netns_settings_of_the_host()
 		unset "$@"
 		_netns_file=${RC_SERVICE%/*}/../conf.d/$_netns_base
 		[ ! -e "$_netns_file.$RC_RUNLEVEL" ] || _netns_file=$_netns_file.$RC_RUNLEVEL
+		# shellcheck disable=SC1090
 		[ ! -e "$_netns_file" ] || . "$_netns_file" >/dev/null 2>&1
 		_netns_setting "$@"
 	)

@@ -217,18 +217,20 @@ for base in iptables ip6tables ipset nftables; do
 		done
 	done
 done
-# As on the host, rules that name sets come after them
-$judge netns add mgmt
+# As on the host, rules that name sets come after them; and they are no firewall of the host
 later
-for base in iptables ip6tables ipset; do
+for base in iptables ip6tables ipset nftables; do
 	ln -sf $base /etc/init.d/$base.mgmt
+	echo 'netns="mgmt"' >/etc/conf.d/$base.mgmt
 done
-rc-update -u >/dev/null
+run 0 rc-update -u
+says_not loop
 for base in iptables ip6tables; do
 	number=$(sed -n "s/^depinfo_\([0-9]*\)_service='$base.mgmt'$/\1/p" /run/openrc/deptree)
 	grep -q "^depinfo_${number}_iafter_[0-9]*='ipset.mgmt'" /run/openrc/deptree ||
 		fail "$base.mgmt does not come after ipset.mgmt"
 done
+! grep -E "_providedby_[0-9]*='.*\.mgmt'" /run/openrc/deptree || fail "it is taken for the host's firewall"
 
 printf '\n| script    | verb    | the host'"'"'s own | the file there is  |       |\n'
 cat /tmp/table
