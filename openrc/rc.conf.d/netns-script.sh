@@ -49,7 +49,9 @@ _netns_ask_state()
 	command "$_netns_text" "$@"
 }
 
-# rc-service [OPTION...] SERVICE VERB, begun where services begin: on the host
+# rc-service [OPTION...] SERVICE VERB, begun where services begin: on the host. From a
+# namespace of ours a service goes there by itself, and says so, unless it is to stay; from
+# one of others it does not.
 _netns_call_service()
 {
 	_netns_left=$#
@@ -70,7 +72,8 @@ _netns_call_service()
 		_netns_left=$((_netns_left - 1))
 	done
 	# shellcheck disable=SC3013
-	if [ "$netns_from_inside" = stay ] || [ ! / -ef /proc/1/root ]; then
+	if { [ -z "$_netns_gone" ] && [ -d "/run/netns-services/$_netns_inside" ]; } ||
+		[ "$netns_from_inside" = stay ] || [ ! / -ef /proc/1/root ]; then
 		command rc-service "$@"
 	else
 		netns-exec --host ${_netns_gone:+--net-only} -- rc-service "$@"
