@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 38] = [
+const FILES: [&str; 39] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "644 etc/init.d/netns-closed.sh",
@@ -23,6 +23,7 @@ const FILES: [&str; 38] = [
     "644 etc/rc.conf.d/netns-caller.sh",
     "644 etc/rc.conf.d/netns-inside.sh",
     "644 etc/rc.conf.d/netns-probe",
+    "644 etc/rc.conf.d/netns-script.sh",
     "644 etc/rc.conf.d/netns-settings.sh",
     "644 etc/rc.conf.d/netns.conf",
     "755 etc/sv/netns/check",

@@ -10,6 +10,7 @@ testbed::scenarios! { "openrc":
     alpines_own_firewall_scripts_run_unmodified
     a_daemon_runs_inside_and_nowhere_else
     a_dhcp_client_keeps_an_address_inside
+    a_distributions_firewall_scripts_do_all_inside
     a_firewall_is_never_stopped_on_the_host
     a_missing_card_holds_services_until_it_comes
     a_namespace_made_by_others_is_joined
@@ -21,11 +22,13 @@ testbed::scenarios! { "openrc":
     a_session_keeps_the_card_it_comes_in_by
     a_session_keeps_the_services_it_came_in_by
     a_stop_names_the_services_inside
+    a_script_inside_speaks_of_itself_and_of_others
     a_script_with_its_own_start_runs_inside_whole
     a_service_on_the_host_does_not_notice
     a_service_typed_inside_starts_on_the_host
     a_supervised_daemon_follows_the_name
     a_whole_machine_boots_and_shuts_down
+    checks_see_the_files_of_the_daemon
     every_kind_of_daemon_is_found_again
     netns_setup_typed_inside_works_from_the_host
     nobody_outside_keeps_a_namespace_unsaid

@@ -10,6 +10,7 @@ _netns_called_elsewhere()
 {
 	! _netns_was_brought || { _netns_again=yes; return 0; }
 	[ -e /proc/self/ns/net ] || { _netns_say_no_proc; return 0; }
+	_netns_refuse_itself
 	_netns_find_place
 	[ -n "$_netns_place" ] && [ "$_netns_all_stay" != stay ] && _netns_can_leave || return 0
 	case $RC_SVCNAME:$_netns_verb in
@@ -100,6 +101,31 @@ _netns_say_host()
 	:netns.* | :netns-*.*) ;;
 	:*) einfo "$RC_SVCNAME has no netns=, and was called inside the namespace $_netns_place: $_netns_verb on the host" ;;
 	esac
+}
+
+# A script inside that names itself, in a way that netns-script.sh does not catch, has
+# called the host's service of that name.
+_netns_refuse_itself()
+{
+	case $_netns_verb in
+	describe | depend | status) return 0 ;;
+	esac
+	_netns_pid=$$
+	while _netns_above; do
+		read -r _netns_text <"/proc/$_netns_pid/cmdline" || :
+		case $_netns_text in
+		*/openrc-run.sh*) ;;
+		*) continue ;;
+		esac
+		_netns_text=$(tr '\0' '\n' <"/proc/$_netns_pid/environ" | grep "^RC_SVCNAME=$RC_SVCNAME\.")
+		[ -n "$_netns_text" ] || continue
+		# shellcheck disable=SC3013
+		[ "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ] || continue
+		_netns_text=${_netns_text#*=}
+		eerror "$RC_SVCNAME: called by $_netns_text, inside a namespace, which means itself and not the host's service"
+		eerror "$RC_SVCNAME: write rc-service $_netns_text $_netns_verb in its script, as a plain command"
+		exit 1
+	done
 }
 
 # openrc RUNLEVEL, called inside, would start some services here and some there.

@@ -2,7 +2,8 @@
 # Sourced by netns.conf for a service with netns=: what of it runs inside, and how.
 # netns_mode="daemon" (what start-stop-daemon or supervise-daemon starts, the rest on
 # the host) or "script" (the whole script); by itself: script where it has a start() of
-# its own or starts something in a way that cannot be followed, else daemon.
+# its own, starts something in a way that cannot be followed, or would test other files
+# than the daemon reads, else daemon.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 # The settings have been read, the script not yet.
@@ -29,9 +30,12 @@ _netns_begin_inside()
 {
 	_netns_inside=$netns
 	netns='' RC_VRF_EXEC=''
-	[ -z "$RC_NETNS_GONE" ] || save_on_stop=no SAVE_ON_STOP=no
+	_netns_gone=$RC_NETNS_GONE
+	[ -z "$_netns_gone" ] || save_on_stop=no SAVE_ON_STOP=no
 	unset RC_NETNS_INSIDE RC_NETNS_GONE
 	alias supervise-daemon=_netns_supervise
+	_netns_part script
+	_netns_begin_script
 }
 
 _netns_supervise()
@@ -120,7 +124,7 @@ _netns_choose_mode()
 	case ${netns_mode:-auto} in
 	auto)
 		netns_mode=$_netns_own
-		[ "$netns_mode" = script ] || _netns_is_followed || netns_mode=script
+		[ "$netns_mode" = script ] || { _netns_is_followed && ! _netns_has_files; } || netns_mode=script
 		;;
 	script) ;;
 	daemon) [ "$_netns_verb" != start ] || { _netns_is_followed && _netns_starts_something; } || _netns_refuse_unfollowed ;;
@@ -131,10 +135,12 @@ _netns_choose_mode()
 		netns_mode=$_netns_own
 		;;
 	esac
+	[ "$_netns_verb:$netns_mode:$_netns_own" != start:script:daemon ] || _netns_may_be_confused
 	[ "$netns_mode" = daemon ] || _netns_become_inside
 	[ -z "$_netns_asked" ] || exit 0
 	case $_netns_verb in
 	start)
+		_netns_tell_files
 		_netns_may_be_confused
 		_netns_pid_before=$_netns_pid
 		trap _netns_look_again EXIT
@@ -177,6 +183,32 @@ _netns_is_followed()
 				before ~ /(^|[ \t;&|({])(then|do|else|elif|if|while|until|eval|!)[ \t]+$/
 		}' "$RC_SERVICE")
 	[ -z "$_netns_at" ]
+}
+
+# What of /etc is the namespace's own, but for what names are looked up by and the rules of
+# a firewall? The daemon reads it, and so should what tests its settings: start_pre(),
+# checkconfig(), required_files=... Say it in _netns_text.
+_netns_has_files()
+{
+	_netns_text=
+	for _netns_at in "/etc/netns/$_netns"/*; do
+		case ${_netns_at##*/} in
+		resolv.conf | hosts | nsswitch.conf) ;;
+		ipset.conf | ipset.d | iptables | nftables.nft) ;;
+		*) [ ! -e "$_netns_at" ] || _netns_text="$_netns_text${_netns_text:+, }${_netns_at##*/}" ;;
+		esac
+	done
+	_netns_at=
+	[ -n "$_netns_text" ]
+}
+
+# In daemon mode by the owner's word, they are tested on the host.
+_netns_tell_files()
+{
+	_netns_has_files || return 0
+	ewarn "$RC_SVCNAME: with netns_mode=\"daemon\", what tests its settings sees the host's /etc;" \
+		"the daemon sees, of /etc/netns/$_netns, $_netns_text"
+	ewarn "$RC_SVCNAME: write netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME, if that matters to it"
 }
 
 # A start() of its own that names neither has the work done by another file's functions.

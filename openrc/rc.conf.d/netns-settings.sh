@@ -204,7 +204,10 @@ _netns_asks()
 # as for us.
 _netns_of_the_script()
 {
-	[ "$_netns_again" != yes ] || return 0
+	if [ "$_netns_again" = yes ]; then
+		[ -z "$_netns_inside" ] || _netns_set_files
+		return 0
+	fi
 	[ "$_netns_verb" = start ] || return 0
 	[ -z "$_netns_set" ] || { netns=''; return 0; }   # conf.d says netns=""
 	_netns_file=$RC_SERVICE

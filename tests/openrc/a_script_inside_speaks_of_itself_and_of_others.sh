@@ -1,0 +1,122 @@
+#!/bin/sh
+# A script written for the host speaks of itself by its own name, and of other services. As
+# BASE.mgmt, whole inside, the one is itself and the others are the host's, whatever
+# commands it uses, in a namespace of ours and in one that others have made.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+
+# say COMMAND - what the script does when it is asked to
+script talk <<'END'
+extra_commands="say"
+start() { readlink /proc/self/ns/net >"/run/$RC_SVCNAME.at"; }
+stop() { rm "/run/$RC_SVCNAME.at"; }
+say() { . /run/say; }
+END
+script other <<'END'
+start() { readlink /proc/self/ns/net >/run/other.at; }
+stop() { rm /run/other.at; }
+END
+# A script that goes by its file's name, under a link of another
+ln -s talk /etc/init.d/talk.mgmt
+ln -s talk /etc/init.d/chatter
+for service in talk.mgmt chatter; do
+	echo 'netns="mgmt"' >/etc/conf.d/$service
+done
+
+started() { [ -e "/run/$1.at" ]; }
+
+# says_and COMMAND - the script of $service says it. (It is read as part of a function, as
+# all that a script does is.)
+speak()
+{
+	printf '%s\n' "$1" >/run/words
+	sed -i "s|^say() .*|say() { $1; }|" /etc/init.d/talk
+	printf '# %s: %s\n' "$service" "$1"
+	rc-service "$service" say >/tmp/said 2>&1 </dev/null
+	got=$?
+	cat /tmp/said
+}
+
+state()
+{
+	for name in talk "$service" other; do
+		started "$name" && printf '%s ' "$name"
+	done
+}
+
+# row COMMAND STATUS STARTED... - what it comes to, with the host's own service beside
+row()
+{
+	speak "$1"
+	is "the status" "$got" "$2"
+	is "what is started" "$(state | sed 's/ $//')" "$3"
+	for name in talk other; do
+		! started $name || is "where $name is" "$(cat /run/$name.at)" "$host"
+	done
+	! started "$service" || is "where $service is" "$(cat "/run/$service.at")" "$(netns_named mgmt)"
+	rows=$((rows + 1))
+	printf '| %-9s | %-9s | %-8s | %s\n' "$service" "$made" "$own" "$1" >>/tmp/table
+}
+
+rows=0
+later
+for made in by-others ours; do
+	if [ $made = ours ]; then
+		ln -s netns /etc/init.d/netns.mgmt
+		printf 'netns_links="eth0"\ntype_eth0="veth"\nconfig_eth0="192.0.2.10/24"\n' >/etc/conf.d/netns.mgmt
+		later
+		run 0 rc-service netns.mgmt start
+	else
+		$judge netns add mgmt
+	fi
+	for service in talk.mgmt chatter; do
+		for own in stopped started; do
+			talk=
+			if [ $own = started ]; then
+				run 0 rc-service talk start
+				talk="talk "
+			fi
+			# itself is stopped
+			row 'service_started talk' 1 "${talk% }"
+			row 'service_stopped talk' 0 "${talk% }"
+			row 'if ! service_started talk; then rc-service talk start; fi' 0 "$talk$service"
+			row 'service_started talk' 0 "$talk$service"
+			row 'service_started' 0 "$talk$service"
+			row "service_started $service" 0 "$talk$service"
+			row 'service_stopped talk' 1 "$talk$service"
+			row 'rc-service --ifstarted talk stop' 0 "${talk% }"
+			row 'rc-service -q talk start' 0 "$talk$service"
+			row 'rc-service talk restart' 0 "$talk$service"
+			row 'service talk stop' 0 "${talk% }"
+			row "rc-service $service start" 0 "$talk$service"
+			if [ "$service" = talk.mgmt ]; then
+				# bash takes no path for an alias, and env no alias at all: then the
+				# host's is not called instead
+				if [ "$(readlink -f /bin/sh)" != "$(readlink -f /bin/bash)" ]; then
+					row '/etc/init.d/talk restart' 0 "$talk$service"
+				elif [ $own = started ]; then
+					row '/etc/init.d/talk restart' 1 "$talk$service"
+				fi
+				[ $own = started ] || row 'env rc-service talk start' 1 "$talk$service"
+				[ $own = stopped ] || row 'env rc-service talk stop' 1 "$talk$service"
+			fi
+			# others
+			row 'service_started other' 1 "$talk$service"
+			row 'rc-service other start' 0 "$talk$service other"
+			row 'service_started other' 0 "$talk$service other"
+			row 'service_started other \&\& rc-service other stop' 0 "$talk$service"
+			row 'rc-service talk stop' 0 "${talk% }"
+			row 'rc-service nobody stop' 1 "${talk% }"
+			if [ $own = started ]; then
+				run 0 rc-service talk stop
+			fi
+		done
+	done
+	if [ $made = ours ]; then
+		run 0 rc-service netns.mgmt stop
+	else
+		$judge netns del mgmt
+	fi
+done
+cat /tmp/table
+printf '%s cells, all of them right\n' "$rows"
