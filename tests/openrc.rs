@@ -10,7 +10,6 @@ testbed::scenarios! { "openrc":
     alpines_own_firewall_scripts_run_unmodified
     a_daemon_runs_inside_and_nowhere_else
     a_dhcp_client_keeps_an_address_inside
-    a_distributions_firewall_scripts_do_all_inside
     a_firewall_is_never_stopped_on_the_host
     a_missing_card_holds_services_until_it_comes
     a_namespace_made_by_others_is_joined
@@ -42,6 +41,14 @@ testbed::scenarios! { "openrc":
     two_of_one_daemon_are_not_confused
     the_rules_of_a_namespace_have_a_service
     the_service_keeps_its_namespace
+}
+
+// The scripts are Alpine's; elsewhere a minute each is for make test-all.
+mod firewalls {
+    crate::testbed::scenarios! { alpine [] "openrc": a_distributions_firewall_scripts_do_all_inside }
+    crate::testbed::scenarios! { trixie [#[ignore = "make test-all"]] "openrc": a_distributions_firewall_scripts_do_all_inside }
+    crate::testbed::scenarios! { bookworm [#[ignore = "make test-all"]] "openrc": a_distributions_firewall_scripts_do_all_inside }
+    crate::testbed::scenarios! { sid [#[ignore = "make test-all"]] "openrc": a_distributions_firewall_scripts_do_all_inside }
 }
 
 #[test]
