@@ -135,9 +135,9 @@ _netns_choose_mode()
 		netns_mode=$_netns_own
 		;;
 	esac
+	[ -z "$_netns_asked" ] || exit 0
 	[ "$_netns_verb:$netns_mode:$_netns_own" != start:script:daemon ] || _netns_may_be_confused
 	[ "$netns_mode" = daemon ] || _netns_become_inside
-	[ -z "$_netns_asked" ] || exit 0
 	case $_netns_verb in
 	start)
 		_netns_tell_files

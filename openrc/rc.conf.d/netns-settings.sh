@@ -165,10 +165,10 @@ _netns_refuse_dropped()
 _netns_refuse_unread()
 {
 	[ -z "$netns$_netns_set" ] || return 0
+	case $RC_SERVICE in
+	/etc/init.d/*) return 0 ;;
+	esac
 	for _netns_file in "/etc/conf.d/$RC_SVCNAME.$RC_RUNLEVEL" "/etc/conf.d/$RC_SVCNAME" "/etc/conf.d/${RC_SVCNAME%%.*}"; do
-		case $RC_SERVICE in
-		/etc/init.d/*) return 0 ;;
-		esac
 		! _netns_was_read || return 0
 		_netns_asks "$_netns_file" || continue
 		_netns_where
