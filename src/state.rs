@@ -43,6 +43,11 @@ pub const POST_DOWN: &str = "post_down";
 /// takes it away has confirmed them.
 pub const TRIAL: &str = "trial";
 
+/// In the folder of all: a file for each namespace whose last trial was undone, by the name of
+/// the namespace. In it what [`TRIAL`] said, and below it, while that process still undoes it,
+/// the services that it starts on the host whatever their settings say, a line each.
+pub const UNDONE: &str = ".undone";
+
 /// In a namespace's state folder: made anew each time the settings have been met, and what is
 /// tried has been confirmed. Who watches reads them again then.
 pub const MET: &str = "met";

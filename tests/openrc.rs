@@ -26,6 +26,7 @@ testbed::scenarios! { "openrc":
     a_service_on_the_host_does_not_notice
     a_service_typed_inside_starts_on_the_host
     a_supervised_daemon_follows_the_name
+    a_trial_moves_sshd_over_its_own_card
     a_whole_machine_boots_and_shuts_down
     checks_see_the_files_of_the_daemon
     every_kind_of_daemon_is_found_again

@@ -10,5 +10,6 @@ testbed::scenarios! { "runit":
     a_service_waits_for_its_card
     a_session_keeps_the_namespace_it_comes_in_by
     a_start_keeps_the_card_of_a_session
+    a_trial_moves_sshd_over_its_own_card
     wrong_settings_are_not_tried_again
 }

@@ -156,7 +156,11 @@ fn what_is_confirmed_stays_and_until_then_nobody_else_changes_it() {
     setup(&sandbox, "reload mgmt").ok().stdout("");
     setup(&sandbox, "try mgmt --within 1")
         .ok()
-        .stdout("")
+        .stdout("mgmt: there is nothing to try, it is as its settings say\n")
+        .stderr("");
+    setup(&sandbox, "confirm mgmt")
+        .ok()
+        .stdout("mgmt: nothing is tried now, and nothing was undone\n")
         .stderr("");
     setup(&sandbox, "down mgmt").ok();
 }

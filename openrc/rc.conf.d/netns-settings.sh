@@ -20,6 +20,11 @@ _netns_read()
 	case $RC_SVCNAME in
 	netns.*) ! _netns_is_ours netns || return 0 ;;   # netns-setup says what is wrong with that
 	esac
+	[ "$_netns_verb" != start ] || ! _netns_is_given_back || {
+		RC_VRF_EXEC=${RC_VRF_EXEC#"ip netns exec $netns "}   # Alpine's
+		netns='' _netns_was=''
+		return 0
+	}
 	_netns_part inside
 	if [ "$_netns_again" = yes ]; then
 		_netns_begin_inside
@@ -27,6 +32,32 @@ _netns_read()
 		_netns=$netns
 		_netns_begin
 	fi
+}
+
+# netns-setup try NAME --with SERVICE was undone, and the process that undoes it, which is
+# above this one and still the same, starts the service on the host again, where it was.
+_netns_is_given_back()
+{
+	[ -e "/run/netns-services/.undone/$netns" ] || return
+	{
+		read -r _netns_by _netns_at _netns_text
+		while :; do
+			read -r _netns_text || return
+			[ "$_netns_text" != "$RC_SVCNAME" ] || break
+		done
+	} <"/run/netns-services/.undone/$netns"
+	_netns_part caller
+	_netns_pid=$$
+	while _netns_above; do
+		[ "$_netns_pid" = "$_netns_by" ] || continue
+		read -r _netns_text <"/proc/$_netns_pid/stat"
+		# shellcheck disable=SC2086  # its fields, of which the 22nd is when it started
+		set -- ${_netns_text##*) }
+		[ "${20}" = "$_netns_at" ] || return
+		einfo "$RC_SVCNAME: on the host, where it was before netns-setup try $netns"
+		return 0
+	done
+	return 1
 }
 
 # Our own services of rules, netns-nftables.mgmt and its like, say it by their name.

@@ -13,7 +13,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use netns_services::exit;
 use netns_services::name::NetnsName;
-use netns_services::setup::{self, Call, Inside, Verb, complain, host};
+use netns_services::setup::{self, Call, Inside, Trial, Verb, complain, host};
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -113,15 +113,20 @@ struct Tried {
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=86400))]
     within: u64,
+
+    /// Start this service inside, too; without confirm it is back where it was
+    #[arg(long, value_name = "SERVICE")]
+    with: Vec<String>,
 }
 
 impl Tried {
-    fn split(self) -> (Duration, Names) {
+    fn split(self) -> (Trial, Names) {
         let names = vec![self.name];
-        (
-            Duration::from_secs(self.within),
-            Names { names, all: false },
-        )
+        let trial = Trial {
+            within: Duration::from_secs(self.within),
+            with: self.with,
+        };
+        (trial, Names { names, all: false })
     }
 }
 
@@ -214,12 +219,12 @@ fn run(cli: Cli) -> u8 {
         VerbArgs::MayGo(names) => (Verb::MayGo, names),
         VerbArgs::MayCome(names) => (Verb::MayCome, names),
         VerbArgs::Try(tried) => {
-            let (within, names) = tried.split();
-            (Verb::Try(within), names)
+            let (trial, names) = tried.split();
+            (Verb::Try(trial), names)
         }
         VerbArgs::KeepTrial(tried) => {
-            let (within, names) = tried.split();
-            (Verb::KeepTrial(within), names)
+            let (trial, names) = tried.split();
+            (Verb::KeepTrial(trial), names)
         }
         VerbArgs::Confirm { names } => (Verb::Confirm, Names { names, all: false }),
         VerbArgs::Plan { names, script } => (Verb::Plan { script }, names),

@@ -29,6 +29,11 @@ pub enum Held {
     Started,
 }
 
+/// OpenRC has started this machine.
+pub fn runs_openrc() -> bool {
+    Path::new(STATES).join("softlevel").exists()
+}
+
 /// OpenRC says so of a service. Where there is no OpenRC, it says nothing.
 pub fn is(service: &str, state: Held) -> bool {
     let folder = match state {
@@ -103,8 +108,17 @@ pub fn start(services: &[String]) -> io::Result<()> {
     Ok(())
 }
 
+/// What OpenRC has started, in the order in which it did.
+pub fn started_in_order() -> Vec<String> {
+    let folder = Path::new(STATES).join("started");
+    let when = |name: &String| fs::symlink_metadata(folder.join(name)).and_then(|at| at.modified());
+    let mut all: Vec<String> = started().into_iter().collect();
+    all.sort_by_cached_key(|name| when(name).ok());
+    all
+}
+
 /// What OpenRC has started.
-fn started() -> BTreeSet<String> {
+pub fn started() -> BTreeSet<String> {
     let entries = fs::read_dir(Path::new(STATES).join("started"));
     let names = entries.into_iter().flatten().flatten();
     names

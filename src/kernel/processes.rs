@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::str::FromStr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -97,10 +98,33 @@ fn send(pid: i32, netns: Identity, signal: Signal) {
 
 /// When a process started, in ticks since the machine did: its id and this are no other's.
 pub fn started(pid: u32) -> Option<u64> {
+    field(pid, 22)
+}
+
+/// The process above another: 0 above the first of a pid namespace.
+pub fn parent(pid: u32) -> Option<u32> {
+    field(pid, 4)
+}
+
+/// Wait until nobody else is in the session of the caller, for at most so long.
+pub fn until_alone(limit: Duration) {
+    let us = std::process::id();
+    let until = Instant::now() + limit;
+    let is_ours = |pid: &i32| {
+        let pid = pid.cast_unsigned();
+        pid != us && field(pid, 6) == Some(us)
+    };
+    while all().unwrap_or_default().iter().any(is_ours) && Instant::now() < until {
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// A field of proc_pid_stat(5), by its number there: the third or a later one.
+fn field<T: FromStr>(pid: u32, number: usize) -> Option<T> {
     let stat = proc::text(&format!("/proc/{pid}/stat")).ok()?;
-    // The 22nd field (proc_pid_stat(5)); the second may hold blanks and brackets
+    // The second may hold blanks and brackets
     let (_, fields) = stat.rsplit_once(") ")?;
-    fields.split(' ').nth(19)?.parse().ok()
+    fields.split(' ').nth(number - 3)?.parse().ok()
 }
 
 /// Its first thread is there, or has ended and another is.
@@ -115,6 +139,11 @@ fn lives_in(pid: i32, netns: Identity) -> bool {
 pub fn netns_of(pid: i32) -> Option<Identity> {
     let found = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
     Some((found.dev(), found.ino()))
+}
+
+/// The network namespace of the caller.
+pub fn netns_of_caller() -> Option<Identity> {
+    netns_of(std::process::id().cast_signed())
 }
 
 /// One of its threads is there.

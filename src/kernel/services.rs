@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::processes;
+
 /// Where OpenRC notes what start-stop-daemon and supervise-daemon have started: a folder
 /// for each service, and in it files of `KEY=VALUE`.
 const DAEMONS: &str = "/run/openrc/daemons";
@@ -49,6 +51,13 @@ impl Services {
         of.map(|(pid, _)| *pid).filter(alive).collect()
     }
 
+    /// OpenRC has noted that this service is a daemon's, whether that lives or not.
+    pub fn is_daemon(service: &str) -> bool {
+        let noted = fs::read_dir(Path::new(DAEMONS).join(service));
+        noted.is_ok_and(|mut noted| noted.next().is_some())
+            || Path::new(OPTIONS).join(service).join("pidfile").exists()
+    }
+
     /// The daemons of the services that OpenRC notes as started, as far as they live.
     pub fn started(&self) -> impl Iterator<Item = (i32, &str)> {
         let all = self.daemons.iter().map(|(pid, name)| (*pid, name.as_str()));
@@ -83,6 +92,37 @@ pub fn run_by(pid: i32) -> Option<PathBuf> {
     let parent = parent(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
     of_runsv(&fs::read(format!("/proc/{parent}/cmdline")).ok()?)?;
     fs::read_link(format!("/proc/{parent}/cwd")).ok()
+}
+
+/// A runsv(8) that runs: its process, and the directory of its service.
+#[derive(Debug)]
+pub struct Runsv {
+    /// Its process.
+    pub pid: i32,
+    /// Where it works.
+    pub folder: PathBuf,
+}
+
+/// The runsv of the service of this name.
+pub fn runsv_of(name: &str) -> Option<Runsv> {
+    all_runsv()
+        .find(|(of, _)| of == name)
+        .map(|(_, runsv)| runsv)
+}
+
+/// The process id of the runsv that works in this directory.
+pub fn runsv_in(folder: &Path) -> Option<i32> {
+    let found = all_runsv().find(|(_, runsv)| runsv.folder == folder);
+    found.map(|(_, runsv)| runsv.pid)
+}
+
+fn all_runsv() -> impl Iterator<Item = (String, Runsv)> {
+    let pids = processes::all().unwrap_or_default().into_iter();
+    pids.filter_map(|pid| {
+        let name = of_runsv(&fs::read(format!("/proc/{pid}/cmdline")).ok()?)?;
+        let folder = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+        Some((name, Runsv { pid, folder }))
+    })
 }
 
 /// The services that have a folder in this one, and those.

@@ -31,6 +31,8 @@ pub enum Why {
     Taken(Box<(LinkAt, At<Address>)>),
     /// Something failed that is none of the changes: what, and how.
     Broken(&'static str, io::Error),
+    /// What is tried with it did not go well: the lines say what.
+    Tried(Vec<String>),
 }
 
 impl From<Why> for Failure {

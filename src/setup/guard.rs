@@ -138,6 +138,14 @@ pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
     }
 }
 
+/// Whether a reload takes away the link that carries the caller.
+pub fn would_cut(want: &Want) -> bool {
+    let callers = callers();
+    let planned = callers.logged_in.then(|| planned(want, Rest::Goes));
+    let changes = planned.and_then(Result::ok).map(|(_, _, changes)| changes);
+    changes.is_some_and(|changes| cut(&want.name, &changes, &callers).is_some())
+}
+
 fn refuse(call: &Call, name: &NetnsName, cut: &Cut) -> u8 {
     let mut lines = lines(call, name, cut);
     lines.push(format!("{name}: nothing was changed"));
@@ -249,8 +257,8 @@ fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     };
     let remedy = match goes {
         false => format!(
-            "type netns-setup try {name} --within 60, which undoes it unless you confirm it; or \
-             {allow}"
+            "type netns-setup try {name} --within 60 (--with sshd, if that is to be inside), which \
+             undoes it unless you confirm it; or {allow}"
         ),
         true => format!("log in another way, or {allow}"),
     };

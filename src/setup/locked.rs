@@ -9,7 +9,8 @@ use super::meant::all_meant;
 use super::nat::{self, Whole};
 use super::store::Store;
 use super::{
-    Begun, Call, asked, attach, begin, complain, hooks, ready, report, say, store, ties, wireguard,
+    Begun, Call, asked, attach, begin, complain, hooks, ready, report, say, store, ties, tried,
+    wireguard,
 };
 use crate::exit;
 use crate::model::State;
@@ -78,7 +79,8 @@ pub fn locked_then(
                 .inspect(|()| drop(ties))
                 .and_then(|()| settle(want, &mut work))
                 .and_then(|()| then(&mut work))
-                .inspect(|()| store.set_met());
+                .inspect(|()| store.set_met())
+                .inspect(|()| tried::forget_undone(name));
             ours = work.journal;
             done
         });

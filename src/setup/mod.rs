@@ -43,6 +43,7 @@ use nix::unistd::geteuid;
 use asked::asked;
 use begin::{Begun, begin, look_on};
 use host::At;
+pub use trial::Trial;
 use wanted::{context, settings, tell};
 
 use crate::conf;
@@ -93,13 +94,13 @@ pub enum Verb {
         json: bool,
     },
     /// Reload, and undo it unless it is confirmed in this time.
-    Try(Duration),
+    Try(Trial),
     /// Say whether `down` would cut a connection.
     MayGo,
     /// Say whether `up` would be refused.
     MayCome,
     /// What `try` does, in the process that stays for it.
-    KeepTrial(Duration),
+    KeepTrial(Trial),
     /// What is tried stays.
     Confirm,
     /// Up, then stay: TERM ends it, HUP reloads.
@@ -132,6 +133,9 @@ pub fn run(call: &Call) -> u8 {
             Err(lines) => return complain(&lines, exit::WRONG),
         },
     }
+    if let Some(code) = begun_by_trial(call) {
+        return code;
+    }
     match &call.verb {
         Verb::Down(inside) => each(call, |name| down::down(call, name, *inside)),
         Verb::Status { json: true } => status::json(call),
@@ -141,13 +145,21 @@ pub fn run(call: &Call) -> u8 {
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
         Verb::Up => guard::with_settings(call, Rest::Stays, |want| up::up(call, want)),
         Verb::Reload => guard::with_settings(call, Rest::Goes, |want| up::reload(call, want)),
-        Verb::Try(within) => trial::try_out(call, *within),
-        Verb::KeepTrial(within) => trial::keep(call, *within),
+        Verb::Try(trial) => trial::try_out(call, trial),
+        Verb::KeepTrial(trial) => trial::keep(call, trial),
         Verb::Confirm => each(call, trial::confirm),
         Verb::Watch => watch::watch(call),
         Verb::MayGo => each(call, |name| guard::may_go(call, name)),
         Verb::MayCome => guard::may_come(call),
     }
+}
+
+/// The exit code, if all that is asked for is what a trial does itself: a service that is
+/// tried with its namespace asks for that, too.
+fn begun_by_trial(call: &Call) -> Option<u8> {
+    let all = call.names.iter();
+    let codes: Option<Vec<u8>> = all.map(|name| tried::is_by_us(name, &call.verb)).collect();
+    codes?.into_iter().max()
 }
 
 /// The names of all namespaces that have settings or a state folder, for `--all`.

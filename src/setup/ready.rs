@@ -40,6 +40,20 @@ pub fn wait(want: &Want) -> u8 {
     }
 }
 
+/// Wait until the conditions hold, for one who holds the lock and says himself that the
+/// namespace is ready.
+pub fn hold(want: &Want) -> Result<(), Why> {
+    let held = held(want, want.ready.timeout)?;
+    match held.iter().all(|held| *held) {
+        true => Ok(()),
+        false => {
+            let mut lines = late(want, &held, "");
+            lines.truncate(2);
+            Err(Why::Tried(lines))
+        }
+    }
+}
+
 /// Which of the conditions hold within a time.
 fn held(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
     let mut kernel = Kernel::new(want.name.clone());

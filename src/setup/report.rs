@@ -58,6 +58,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
             format!("{netns}: {what}: {error}"),
             "it takes root, /proc, and a /run that can be written to".into(),
         ],
+        Why::Tried(lines) => lines.clone(),
     }
 }
 

@@ -28,6 +28,11 @@ pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
     found
 }
 
+/// A script that calls netns-exec.
+pub fn names_program(text: &str) -> bool {
+    code(text).any(|line| line.contains("netns-exec"))
+}
+
 /// The line that says `netns=NAME`, the last one to say anything of it. These are other
 /// programs' settings, and may be any shell.
 fn said(text: &str, name: &NetnsName) -> Option<usize> {

@@ -15,17 +15,20 @@ mod waits;
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Call, complain, guard};
+use super::{Call, complain, guard, tried};
 use crate::exit;
 use crate::kernel::entries::Entries;
 use crate::plan::Rest;
 use kept::Kept;
+
+/// How often it is looked whether what is tried is decided.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// The signals that mean something to it.
 struct Signals {
@@ -67,6 +70,9 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
 }
 
 fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> u8 {
+    if !runtime.block_on(is_decided(call, &mut signals)) {
+        return exit::DONE;
+    }
     let mut all = Vec::new();
     let code = guard::with_settings(call, Rest::Stays, |want| {
         let (kept, code) = Kept::begin(call, want.clone());
@@ -97,6 +103,23 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
             }
         }
     }
+}
+
+/// Who tries a namespace with a service has this begin too, where runit runs it: it is the
+/// one that tries which keeps the namespace until it is decided. False by TERM or INT.
+async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
+    let mut told: Vec<_> = call.names.iter().filter_map(tried::told).collect();
+    complain(&told, exit::DONE);
+    while !told.is_empty() {
+        tokio::select! {
+            biased;
+            _ = signals.term.recv() => return false,
+            _ = signals.int.recv() => return false,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        told = call.names.iter().filter_map(tried::told).collect();
+    }
+    true
 }
 
 /// Listen wherever there is something to hear.
