@@ -6,6 +6,8 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
+use std::time::{Duration, Instant};
+
 use common::{NETNS_EXEC, NETNS_SETUP};
 use far::{MGMT, dump, is_again, same, sandbox, setup, write};
 
@@ -214,6 +216,28 @@ fn another_one_at_work_is_waited_for() {
         holder.child.try_wait().unwrap().and_then(|s| s.code()),
         Some(0)
     );
+}
+
+#[test]
+fn who_waits_for_another_one_can_be_ended() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let lock = "flock /run/netns-services/mgmt/lock sh -c 'echo; exec sleep 60'";
+    let mut holder = sandbox.spawn(&["sh", "-c", lock]);
+    holder.line();
+    for verb in ["up", "reload", "down"] {
+        let begun = Instant::now();
+        sandbox
+            .sh(&format!(
+                "{NETNS_SETUP} {verb} mgmt & sleep 0.3; kill $!; wait $!"
+            ))
+            .code(111)
+            .stderr(
+                "netns-setup: mgmt: told to end while another netns-setup is at work on it\n\
+                 netns-setup: nothing was changed\n",
+            );
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
 }
 
 #[test]

@@ -68,6 +68,10 @@ fn locked_out(name: &NetnsName, error: &io::Error) -> u8 {
             format!("{name}: another netns-setup has been at work on it for {seconds} s"),
             "wait for it, or look for it with ps and end it".into(),
         ],
+        ErrorKind::Interrupted => [
+            format!("{name}: told to end while another netns-setup is at work on it"),
+            "nothing was changed".into(),
+        ],
         _ => [
             format!(
                 "{name}: cannot use {}: {error}",

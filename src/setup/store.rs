@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use super::journal;
 use crate::kernel::netns;
@@ -133,7 +135,8 @@ impl Store {
         }
     }
 
-    /// Make the folder, and lock it: `TimedOut` if another has it for more than `limit`.
+    /// Make the folder, and lock it: `TimedOut` if another has it for more than `limit`,
+    /// `Interrupted` if the caller is told to end meanwhile.
     pub fn open(name: &NetnsName, limit: Duration) -> io::Result<Self> {
         let folder = folder(name);
         let until = Instant::now() + limit;
@@ -161,6 +164,9 @@ impl Store {
                     });
                 }
                 Ok(_) | Err((_, Errno::EINTR)) => {}
+                Err((_, Errno::EWOULDBLOCK)) if is_told_to_end() => {
+                    return Err(ErrorKind::Interrupted.into());
+                }
                 Err((_, Errno::EWOULDBLOCK)) if Instant::now() < until => {
                     sleep(Duration::from_millis(10));
                 }
@@ -264,6 +270,14 @@ impl Store {
         fs::write(&new, text)?;
         fs::rename(new, self.folder.join(file))
     }
+}
+
+/// A TERM or INT that is held has come, while there is nothing yet to be kept whole.
+fn is_told_to_end() -> bool {
+    let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
+    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+    let come = SignalFd::with_flags(&ends, flags).and_then(|ends| ends.read_signal());
+    matches!(come, Ok(Some(_)))
 }
 
 /// Gone already is removed.

@@ -77,6 +77,7 @@ session 203.0.113.7 'sleep 100' >/dev/null 2>&1 </dev/null &
 run 0 netns-setup down --kill mgmt
 run 0 rc-service sshd zap
 run 0 rc-service netns.mgmt zap
+later
 sed -i '/^netns=/d' /etc/conf.d/sshd
 run 0 rc-service sshd start
 rc-service below start
