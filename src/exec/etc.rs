@@ -18,7 +18,10 @@ use super::text::{Text, up_to_nul};
 use crate::state;
 
 /// Entries that netns-setup reads, which are for no program inside.
-const NOT_FOR_ETC: [&[u8]; 3] = [b"ipset.conf", b"iptables", b"nftables.nft"];
+pub const NOT_FOR_ETC: [&[u8]; 3] = [b"ipset.conf", b"iptables", b"nftables.nft"];
+
+/// Entries that netns-setup reads, and that programs inside may know by these names as well.
+const ALSO_READ: [&[u8]; 2] = [b"ipset.d", b"nftables.conf"];
 
 /// Entries without which names would be looked up as the host does it.
 const NAMES: [&[u8]; 3] = [b"resolv.conf", b"hosts", b"nsswitch.conf"];
@@ -163,7 +166,7 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
 /// An entry that is for /etc, and that nothing there can be bound on: nobody sees it. Without
 /// the twins that names are looked up by, the whole folder is laid over /etc.
 pub fn is_passed_over(entry: &str) -> bool {
-    let known = NOT_FOR_ETC.iter().chain(&NAMES);
+    let known = NOT_FOR_ETC.iter().chain(&NAMES).chain(&ALSO_READ);
     let missing = |path: Result<Text, Errno>| {
         let there = path.and_then(|path| lstat(path.as_c()));
         matches!(there, Err(Errno::ENOENT))

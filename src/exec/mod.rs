@@ -37,7 +37,7 @@ use call::{Asked, Call, To};
 use marks::Before;
 use words::Words;
 
-pub use etc::is_passed_over;
+pub use etc::{NOT_FOR_ETC, is_passed_over};
 pub use heal::{Healed, heal};
 pub use marked::{Marked, marked};
 pub use names::is_musl;

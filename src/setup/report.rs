@@ -112,6 +112,9 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
         (Step::AddRoute(route) | Step::ReplaceRoute(route), _) if route.src.is_some() => {
             "the address of src must be one of the namespace's own"
         }
+        (Step::SetSysctl(sysctl), Some(Errno::ENOENT)) if sysctl.key.is_of_conntrack() => {
+            "the key comes with a module: run modprobe nf_conntrack, and add it to /etc/modules"
+        }
         (Step::SetSysctl(_), Some(Errno::ENOENT)) => {
             "this namespace has no such key; netns-exec NAME -- sysctl -a lists those it has"
         }
