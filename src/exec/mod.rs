@@ -7,6 +7,7 @@
 mod bpf;
 mod call;
 mod etc;
+mod etc_mode;
 mod folder;
 mod heal;
 mod join;

@@ -94,6 +94,9 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
     use nix::errno::Errno;
     let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
     match (step, errno) {
+        (Step::AddAddress(_, address), Some(Errno::EACCES)) if address.ip().is_ipv6() => {
+            "IPv6 is switched off for this link (disable_ipv6)"
+        }
         (_, Some(Errno::EPERM | Errno::EACCES)) => {
             "it takes root with all capabilities, which a container may not have"
         }
