@@ -53,7 +53,7 @@ pub const UNDONE: &str = ".undone";
 pub const MET: &str = "met";
 
 /// In a namespace's state folder: how `/etc/netns/NAME` is laid over `/etc`, one word,
-/// [`ETC_BIND`] or [`ETC_OVERLAY`], and a newline. Written before [`READY`].
+/// [`ETC_BIND`] or [`ETC_OVERLAY`], perhaps [`ETC_DNS`], and a newline. Written before [`READY`].
 pub const ETC_MODE: &str = "etc";
 
 /// Each entry bound over its twin, which is what is done where nothing is said.
@@ -61,6 +61,15 @@ pub const ETC_BIND: &str = "bind";
 
 /// The whole folder laid over `/etc`.
 pub const ETC_OVERLAY: &str = "overlay";
+
+/// Behind either: settings ask for name servers, and without their file nothing is run.
+pub const ETC_DNS: &str = " dns";
+
+/// The text of [`ETC_MODE`].
+pub fn etc_mode(overlay: bool, dns: bool) -> String {
+    let word = if overlay { ETC_OVERLAY } else { ETC_BIND };
+    format!("{word}{}\n", if dns { ETC_DNS } else { "" })
+}
 
 /// Which namespace it is: the device and the inode of its file, and the time at which that
 /// inode was made, in seconds and nanoseconds. The kernel soon gives the number of a dead

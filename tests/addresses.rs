@@ -132,3 +132,28 @@ fn what_stands_behind_an_address_is_changed_by_reload() {
         .collect();
     assert_eq!(left, ["192.0.2.11"]);
 }
+
+#[test]
+fn an_address_of_the_link_alone_can_be_on_several() {
+    let sandbox = sandbox(
+        "netns_links=\"br0 br1 eth1\"\ntype_br0=bridge\ntype_br1=bridge\nconfig_br0=\"fe80::1/64 169.254.0.1/16\"\n\
+         config_br1=\"fe80::1/64 169.254.0.1/16\"\nconfig_eth1=fe80::1/64\n",
+    );
+    setup(&sandbox, "up mgmt").ok().stderr("");
+    setup(&sandbox, "status mgmt").ok();
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    for link in ["br0", "br1", "eth1"] {
+        let shown = sandbox
+            .sh(&format!("ip -n mgmt -o address show dev {link}"))
+            .stdout;
+        assert!(shown.contains("inet6 fe80::1/64"), "{shown}");
+    }
+    // One of them goes, and the others stay
+    write(
+        &sandbox,
+        "netns_links=\"br0 br1 eth1\"\ntype_br0=bridge\ntype_br1=bridge\nconfig_br1=\"fe80::1/64 169.254.0.1/16\"\n",
+    );
+    setup(&sandbox, "reload mgmt").ok();
+    let shown = sandbox.sh("ip -n mgmt -o address").stdout;
+    assert_eq!(shown.matches("inet6 fe80::1/64").count(), 1, "{shown}");
+}

@@ -233,3 +233,44 @@ fn the_hosts_resolvers_are_hidden_and_the_folders_stay() {
         .stdout("/run/nscd:\n\n/run/systemd/resolve:\nread-only\n");
     sandbox.run(&["ls", "/run/nscd"]).ok().stdout("socket\n");
 }
+
+#[test]
+fn name_servers_that_are_asked_for_and_gone_are_not_the_hosts() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "/etc/conf.d/netns.blue",
+        "netns_links=d0\ntype_d0=bridge\nnetns_dns=192.0.2.1\n",
+    );
+    let setup = |verb: &str| sandbox.run(&[common::NETNS_SETUP, verb, "blue"]);
+    let shown = || sandbox.run(&[NETNS_EXEC, "blue", "cat", "/etc/resolv.conf"]);
+    setup("up").ok();
+    for gone in [
+        "rm /etc/netns/blue/resolv.conf",
+        "rm -r /etc/netns/blue",
+        ": >/etc/netns/blue/resolv.conf",
+        "mount -t tmpfs -o mode=755 none /etc/netns",
+    ] {
+        assert!(shown().ok().stdout.contains("192.0.2.1"));
+        sandbox.sh(gone).ok();
+        let run = shown().code(111);
+        let expected = "netns-exec: /etc/netns/blue/resolv.conf is gone, and netns_dns asks for it\n\
+                        netns-exec: have it written again: netns-setup up blue\n";
+        assert_eq!(run.stderr, expected, "{gone}");
+        setup("up").ok();
+    }
+    // With an overlay as without
+    sandbox.write(
+        "/etc/conf.d/netns.blue",
+        "netns_links=d0\ntype_d0=bridge\nnetns_dns=192.0.2.1\nnetns_etc=overlay\n",
+    );
+    setup("reload").ok();
+    shown().ok();
+    sandbox.sh("rm /etc/netns/blue/resolv.conf").ok();
+    shown().code(111);
+    // No longer asked for, it is the host's
+    sandbox.write("/etc/conf.d/netns.blue", "netns_links=d0\ntype_d0=bridge\n");
+    setup("reload").ok();
+    assert!(shown().ok().stdout.contains("192.0.2.53"));
+    setup("down").ok();
+    assert!(sandbox.read("/run/netns-services/blue/lock").is_none());
+}

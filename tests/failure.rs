@@ -48,9 +48,7 @@ fn a_refusal_half_way_is_undone_and_names_the_line_that_asked() {
 #[test]
 fn a_refusal_at_the_very_end_is_undone() {
     let sandbox = sandbox(MGMT);
-    sandbox
-        .sh("mkdir -p /etc/netns/mgmt && ln -s /nowhere/at/all /etc/netns/mgmt/resolv.conf")
-        .ok();
+    sandbox.sh("mkdir -p /etc/netns/mgmt/.resolv.conf.new").ok();
     let before = dump(&sandbox, "");
     let run = setup(&sandbox, "up mgmt").code(111);
     assert!(
@@ -339,6 +337,32 @@ fn a_resolv_conf_of_the_owners_is_never_overwritten() {
         sandbox.read("/etc/netns/mgmt/resolv.conf").unwrap(),
         "nameserver 192.0.2.99\n"
     );
+}
+
+#[test]
+fn nothing_is_written_through_a_symlink_and_an_empty_file_is_nobodys() {
+    let sandbox = sandbox(MGMT);
+    let host = "# written by netns-setup\nnameserver 192.0.2.98\n";
+    sandbox.write("/etc/resolv.conf", host);
+    sandbox
+        .sh("mkdir -p /etc/netns/mgmt; ln -s /etc/resolv.conf /etc/netns/mgmt/resolv.conf")
+        .ok();
+    let run = setup(&sandbox, "up mgmt").code(100);
+    assert!(run.stderr.contains("that file is yours"), "{run}");
+    write(&sandbox, &MGMT.replace("netns_dns", "# netns_dns"));
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
+    sandbox.sh("[ -L /etc/netns/mgmt/resolv.conf ]").ok();
+    assert_eq!(sandbox.read("/etc/resolv.conf").unwrap(), host);
+    // As a power failure leaves it
+    sandbox
+        .sh("rm /etc/netns/mgmt/resolv.conf; : >/etc/netns/mgmt/resolv.conf")
+        .ok();
+    write(&sandbox, MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let text = sandbox.read("/etc/netns/mgmt/resolv.conf").unwrap();
+    assert!(text.ends_with("nameserver 192.0.2.53\n"), "{text}");
+    setup(&sandbox, "down mgmt").ok();
 }
 
 #[test]

@@ -448,3 +448,344 @@ fn an_ordinary_user_is_told_that_rules_were_not_tried_out() {
     sandbox.sh(&format!("rm {NFT}")).ok();
     sandbox.sh(&call).ok().stderr("");
 }
+
+/// A file that is included, and who may write it.
+const BLOCK: &str = "chain block {\n\tip saddr 198.51.100.1 drop\n}\n";
+
+#[test]
+fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
+    let sandbox = sandbox(SETTINGS);
+    let own = "/etc/netns/mgmt/nftables.d";
+    sandbox.write("/etc/nftables.d/a.nft", "table inet hosts {\n}\n");
+    sandbox.write(&format!("{own}/a.nft"), "include \"/srv/deep.nft\"\n");
+    sandbox.write(&format!("{own}/b.nft~"), "nonsense\n");
+    sandbox.write("/srv/deep.nft", BLOCK);
+    sandbox.write("/etc/netns/mgmt/more.nft", "chain more {\n}\n");
+    sandbox.sh("chmod 755 /srv; chmod 644 /srv/deep.nft").ok();
+    let main = "table inet fw { include \"/etc/nftables.d/*.nft\"; chain a {\n}\ninclude \"more.nft\"\n}\n\
+                include \"/none/*.nft\"\n# include \"/none.nft\"\n";
+    sandbox.write(NFT, main);
+    setup(&sandbox, "check mgmt").ok().stdout("").stderr("");
+    setup(&sandbox, "up mgmt").ok();
+    let listed = inside(&sandbox, "nft list ruleset");
+    for rule in ["198.51.100.1 drop", "chain a", "chain more"] {
+        assert!(listed.contains(rule), "{listed}");
+    }
+    assert!(!listed.contains("hosts"), "{listed}");
+    setup(&sandbox, "status mgmt").ok();
+    // netns-exec shows the same
+    let typed = format!(
+        "{} mgmt nft -I /etc/netns/mgmt -c -f {NFT}",
+        common::NETNS_EXEC
+    );
+    sandbox.sh(&typed).ok();
+    // An edit of each of them is seen, and a file that is new
+    for (file, text, rule) in [
+        (
+            "/srv/deep.nft",
+            BLOCK.replace("100.1", "100.2"),
+            "198.51.100.2",
+        ),
+        (
+            "/etc/netns/mgmt/more.nft",
+            "chain other {\n}\n".into(),
+            "chain other",
+        ),
+        (&format!("{own}/c.nft"), "chain c {\n}\n".into(), "chain c"),
+    ] {
+        sandbox.write(file, &text);
+        setup(&sandbox, "status mgmt").code(1);
+        setup(&sandbox, "reload mgmt").ok();
+        let listed = inside(&sandbox, "nft list ruleset");
+        assert!(listed.contains(rule), "{listed}");
+        setup(&sandbox, "status mgmt").ok();
+    }
+    let before = inside(&sandbox, "nft list ruleset");
+    // A fault is told of the file and the line that it is in, at whatever depth
+    for (file, text, expected) in [
+        (
+            "/srv/deep.nft",
+            BLOCK.replace("drop", "drpo"),
+            "/srv/deep.nft:2:",
+        ),
+        (
+            "/srv/deep.nft",
+            "include \"/srv/deep.nft\"\n".into(),
+            "/srv/deep.nft:1: ",
+        ),
+        (
+            "/srv/deep.nft",
+            "include \"/none.nft\"\n".into(),
+            "/srv/deep.nft:1: ",
+        ),
+        (
+            "/srv/deep.nft",
+            "include \"./none.nft\"\n".into(),
+            "/srv/deep.nft:1: ",
+        ),
+        ("/srv/deep.nft", "include \"/srv\"\n".into(), "/srv: "),
+        (
+            NFT,
+            main.replace("chain a {", "chain a { nonsense"),
+            "nftables.nft:1:",
+        ),
+        (
+            NFT,
+            main.replace("\n}\ninc", "\n}\n nonsense\n"),
+            "nftables.nft:3:2-",
+        ),
+        (NFT, "nonsense\n".into(), "nftables.nft:1:9-9:"),
+    ] {
+        let right = sandbox.read(file).unwrap();
+        sandbox.write(file, &text);
+        let run = setup(&sandbox, "reload mgmt");
+        assert!([100, 111].contains(&run.exit_code()), "{run}");
+        assert!(
+            run.stderr.lines().next().unwrap().contains(expected),
+            "{text}: {run}"
+        );
+        sandbox.write(file, &right);
+        assert_eq!(inside(&sandbox, "nft list ruleset"), before, "{text}");
+    }
+    // Anybody's is not loaded
+    for (spoil, mend) in [
+        ("chmod 666 /srv/deep.nft", "chmod 644 /srv/deep.nft"),
+        ("chown 65534 /srv/deep.nft", "chown 0 /srv/deep.nft"),
+        ("chmod 777 /srv", "chmod 755 /srv"),
+        (
+            "chmod 777 /etc/netns/mgmt/nftables.d",
+            "chmod 755 /etc/netns/mgmt/nftables.d",
+        ),
+    ] {
+        sandbox.sh(spoil).ok();
+        let run = setup(&sandbox, "reload mgmt").code(100);
+        assert!(run.stderr.contains("expected root alone"), "{spoil}: {run}");
+        sandbox.sh(mend).ok();
+    }
+    // What netns-exec cannot bind, and so shows to nobody
+    sandbox.sh("rm -r /etc/nftables.d").ok();
+    let run = setup(&sandbox, "reload mgmt").code(100);
+    assert!(
+        run.stderr
+            .contains("include \"/etc/netns/mgmt/nftables.d/*.nft\""),
+        "{run}"
+    );
+    write(&sandbox, &format!("{SETTINGS}netns_etc=overlay\n"));
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(inside(&sandbox, "nft list ruleset"), before);
+}
+
+#[test]
+fn files_under_the_names_of_distributions_are_loaded() {
+    let sandbox = sandbox(SETTINGS);
+    let v4 = "*filter\n:INPUT DROP [0:0]\nCOMMIT\n";
+    let etc = "/etc/netns/mgmt";
+    for (ours, theirs, text, list, expected) in [
+        (
+            "nftables.nft",
+            "nftables.conf",
+            DROP,
+            "nft list ruleset",
+            "policy drop",
+        ),
+        (
+            "iptables/rules.v4",
+            "iptables/rules-save",
+            v4,
+            "iptables-save",
+            ":INPUT DROP",
+        ),
+        (
+            "iptables/rules.v4",
+            "iptables/iptables.rules",
+            v4,
+            "iptables-save",
+            ":INPUT DROP",
+        ),
+        (
+            "iptables/rules.v6",
+            "iptables/rules6-save",
+            v4,
+            "ip6tables-save",
+            ":INPUT DROP",
+        ),
+        (
+            "iptables/rules.v6",
+            "iptables/ip6tables.rules",
+            v4,
+            "ip6tables-save",
+            ":INPUT DROP",
+        ),
+        (
+            "ipset.conf",
+            "ipset.d/good",
+            "# sets\nhash:ip\n192.0.2.9\n",
+            "ipset save",
+            "add good 192.0.2.9",
+        ),
+    ] {
+        sandbox.write(&format!("{etc}/{theirs}"), text);
+        setup(&sandbox, "check mgmt").ok().stderr("");
+        setup(&sandbox, "up mgmt").ok();
+        let listed = inside(&sandbox, list);
+        assert!(listed.contains(expected), "{theirs}: {listed}");
+        // Two are one too many
+        sandbox.write(&format!("{etc}/{ours}"), text);
+        let run = setup(&sandbox, "reload mgmt").code(100);
+        assert!(
+            run.stderr.contains(theirs.split("/good").next().unwrap()),
+            "{run}"
+        );
+        assert!(run.stderr.contains(ours), "{run}");
+        sandbox.sh(&format!("rm -r {etc}")).ok();
+        setup(&sandbox, "reload mgmt").ok();
+        let listed = inside(&sandbox, list);
+        assert!(!listed.contains(expected), "{theirs}: {listed}");
+        setup(&sandbox, "down mgmt").ok();
+    }
+}
+
+#[test]
+fn sets_are_read_however_they_are_written_again_and_again() {
+    let sandbox = sandbox(SETTINGS);
+    sandbox.write(
+        V4,
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -m set --match-set bad src -j DROP\nCOMMIT\n",
+    );
+    for (n, text) in [
+        "create bad hash:ip\nadd bad 192.0.2.N\n",
+        "create  bad  hash:ip\nadd\tbad   192.0.2.N\n",
+        "# of today\n-N bad hash:ip comment\n\t-A bad 192.0.2.N comment \"a  b\"\n\n",
+        "create bad hash:ip\ncreate tmp hash:ip\nadd tmp 192.0.2.N\nswap tmp bad\ndestroy tmp\n",
+        "-exist create tmp hash:ip\nadd tmp 192.0.2.N\nrename tmp bad\n",
+        "create bad hash:ip\nadd bad 192.0.2.9\nflush bad\nadd bad 192.0.2.N\n",
+    ]
+    .into_iter()
+    .chain(["create bad hash:ip\nadd bad 192.0.2.N\n"])
+    .enumerate()
+    {
+        let address = format!("192.0.2.{}", n + 20);
+        sandbox.write(SETS, &text.replace("192.0.2.N", &address));
+        setup(&sandbox, "check mgmt").ok().stderr("");
+        for verb in ["up", "reload"] {
+            setup(&sandbox, &format!("{verb} mgmt")).ok();
+        }
+        let saved = inside(&sandbox, "ipset save");
+        assert_eq!(saved.matches("add ").count(), 1, "{text}: {saved}");
+        assert!(
+            saved.contains(&format!("add bad {address}")),
+            "{text}: {saved}"
+        );
+        assert_eq!(inside(&sandbox, "ipset list -name"), "bad\n", "{text}");
+        // A slip at its end changes nothing, and all is as ready as it was
+        sandbox.write(
+            SETS,
+            &(text.replace("192.0.2.N", "192.0.2.99") + "add nonsense 1\n"),
+        );
+        let run = setup(&sandbox, "reload mgmt").code(111);
+        assert!(run.stderr.contains("nothing was changed"), "{run}");
+        // But for the number that the kernel draws
+        let of_now = |saved: &str| {
+            saved
+                .split(" initval ")
+                .map(|s| s[s.find('\n').unwrap_or(0)..].to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of_now(&inside(&sandbox, "ipset save")),
+            of_now(&saved),
+            "{text}"
+        );
+        assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
+    }
+}
+
+/// Links that are held by index, and by hooks; with an ingress hook for each.
+const BY_INDEX: &str = "define outer = eth1
+table inet fw {
+	set bad {
+		type ipv4_addr
+		flags timeout
+	}
+	chain input {
+		type filter hook input priority filter; policy accept;
+		iif { p0, $outer } icmp type echo-request counter drop
+		ip saddr @bad drop
+	}
+}
+table netdev hooks {
+	chain p0 {
+		type filter hook ingress device p0 priority filter; policy accept;
+		udp dport 9 counter
+	}
+}
+";
+
+const TWO: &str = "netns_links=\"p0 eth1\"
+type_p0=veth
+peer_p0=p0h
+config_p0=10.0.0.2/24
+peer_config_p0=10.0.0.1/24
+config_eth1=192.0.2.10/24
+";
+
+#[test]
+fn rules_that_hold_a_link_by_its_index_are_loaded_again_when_it_is_made_anew() {
+    let sandbox = sandbox(TWO);
+    sandbox.write(NFT, BY_INDEX);
+    setup(&sandbox, "up mgmt").ok();
+    let load = "+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft\n";
+    let again = |sandbox: &Sandbox, how: &str| {
+        sandbox.sh(how).ok();
+        inside(
+            sandbox,
+            "nft add element inet fw bad { 203.0.113.9 timeout 1h }",
+        );
+        inside(sandbox, "nft add rule inet fw input tcp dport 9 drop");
+        setup(sandbox, "status mgmt").code(1);
+        let run = setup(sandbox, "reload mgmt").ok();
+        // Before it is up
+        let (_, after) = run
+            .stdout
+            .split_once(load)
+            .unwrap_or_else(|| panic!("{how}: {run}"));
+        if run.stdout.contains(" up\n") {
+            assert!(after.contains(" up\n"), "{how}: {run}");
+        }
+        assert!(run.stderr.contains("was made anew, and"), "{how}: {run}");
+        setup(sandbox, "reload mgmt").ok().stdout("").stderr("");
+        setup(sandbox, "status mgmt").ok();
+        // What hung on it is there, and what others banned
+        sandbox
+            .sh("python3 -c 'import socket; socket.socket(2, 2).sendto(b\"x\", (\"10.0.0.2\", 9))'")
+            .ok();
+        let listed = inside(sandbox, "nft list ruleset");
+        assert!(
+            listed.contains("udp dport 9 counter packets 1"),
+            "{how}: {listed}"
+        );
+        assert!(listed.contains("203.0.113.9 timeout 1h"), "{how}: {listed}");
+        for ping in ["ping 10.0.0.2", "ip netns exec far ping 192.0.2.10"] {
+            let ping = ping.replace("ping ", "ping -q -c 1 -W 0.2 ");
+            assert_eq!(sandbox.sh(&ping).exit_code(), 1, "{how}: {ping}");
+        }
+        let listed = inside(sandbox, "nft list ruleset");
+        assert!(listed.contains("counter packets 2"), "{how}: {listed}");
+    };
+    for how in [
+        "ip link del p0h",
+        // As a card that is pulled out and plugged in
+        "ip -n mgmt link set eth1 netns 1",
+        // Others make it again
+        "ip link del p0h; ip link add p0h type veth peer p0 netns mgmt; ip -n mgmt link set p0 up",
+        "ip -n mgmt link set eth1 netns 1; ip link set eth1 down; ip link del p0h",
+    ] {
+        again(&sandbox, how);
+    }
+    // By names, nothing has to be loaded again
+    sandbox.write(NFT, &DROP.replace("iif lo", "iifname p0"));
+    setup(&sandbox, "reload mgmt").ok();
+    sandbox.sh("ip link del p0h").ok();
+    let run = setup(&sandbox, "reload mgmt").ok();
+    assert!(!run.stdout.contains("nft"), "{run}");
+}

@@ -251,10 +251,13 @@ fn one_thing_has_one_word() {
     let mut faults = Vec::new();
     for (path, text) in texts(files().into_iter().filter(said).collect()) {
         for (number, line) in lines(&text) {
-            // What the kernel, wg(8) and firewall-cmd(1) call theirs.
+            // What the kernel, wg(8), nft(8) and firewall-cmd(1) call theirs.
             let theirs = [
                 "/sys/devices",
                 "\"device\"",
+                "\"devices\"",
+                "devices = {",
+                "ingress device",
                 "/sys/class/devices",
                 "[Interface]",
                 "--add-interface",

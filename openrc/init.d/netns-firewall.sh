@@ -108,6 +108,18 @@ broken()
 	return 1
 }
 
+# there NAME OTHER... - the first of these files of the namespace that is there; NAME, if
+# none is
+there()
+{
+	local default="$1" name
+	for name; do
+		[ ! -e "$folder/$name" ] || break
+	done
+	[ -e "$folder/$name" ] || name=$default
+	printf '%s' "$folder/$name"
+}
+
 # missing FILE
 missing()
 {

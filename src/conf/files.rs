@@ -17,10 +17,13 @@ pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
     read_up_to(path, 1)
 }
 
-/// As [`read_trusted`], of a file of rules: the longest lists of addresses to be blocked
-/// have a few MiB.
+/// How many MiB of rules there may be: the longest lists of addresses to be blocked have a
+/// few.
+pub const RULES_MIB: usize = 16;
+
+/// As [`read_trusted`], of a file of rules.
 pub fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
-    read_up_to(path, 16)
+    read_up_to(path, RULES_MIB as u64)
 }
 
 fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, SFlag, fstat, fstatat, lstat, stat};
-use nix::unistd::read;
 
+use super::etc_mode::Mode;
 use super::overlay;
 use super::refusal::{Refusal, reason, shown};
 use super::sys;
@@ -18,7 +18,10 @@ use super::text::{Text, up_to_nul};
 use crate::state;
 
 /// Entries that netns-setup reads, which are for no program inside.
-const NOT_FOR_ETC: [&[u8]; 3] = [b"ipset.conf", b"iptables", b"nftables.nft"];
+pub const NOT_FOR_ETC: [&[u8]; 3] = [b"ipset.conf", b"iptables", b"nftables.nft"];
+
+/// Entries that netns-setup reads, and that programs inside may know by these names as well.
+const ALSO_READ: [&[u8]; 2] = [b"ipset.d", b"nftables.conf"];
 
 /// Entries without which names would be looked up as the host does it.
 const NAMES: [&[u8]; 3] = [b"resolv.conf", b"hosts", b"nsswitch.conf"];
@@ -31,10 +34,21 @@ pub struct Folder<'a> {
 
 /// Lays all entries over /etc, in a mount namespace of our own.
 pub fn mount(name: &CStr, mark: &CStr) -> Result<(), Refusal> {
-    let Some(folder) = Folder::open(name)? else {
+    let folder = Folder::open(name)?;
+    let mode = Mode::read(name)?;
+    if mode.dns && !folder.as_ref().is_some_and(Folder::has_resolv_conf) {
+        return Err(Refusal::kernel(
+            format!(
+                "{}/resolv.conf is gone, and netns_dns asks for it",
+                path(name.to_bytes())
+            ),
+            format!("have it written again: netns-setup up {}", shown(name)),
+        ));
+    }
+    let Some(folder) = folder else {
         return Ok(());
     };
-    if is_overlay(name)? {
+    if mode.overlay {
         return overlay::mount(&folder, mark);
     }
     let mut twin_is_missing = false;
@@ -78,6 +92,12 @@ impl<'a> Folder<'a> {
         })?;
         trust(fstat(folder.as_fd()), || path(name.to_bytes()))?;
         Ok(Some(Folder { name, folder }))
+    }
+
+    /// Names are looked up by a file of its own. Of an empty one, they would be by nobody's.
+    fn has_resolv_conf(&self) -> bool {
+        let file = fstatat(self.folder.as_fd(), c"resolv.conf", AtFlags::empty());
+        file.is_ok_and(|file| file.st_size > 0)
     }
 
     /// Shows `see` each entry that is for /etc.
@@ -163,7 +183,7 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
 /// An entry that is for /etc, and that nothing there can be bound on: nobody sees it. Without
 /// the twins that names are looked up by, the whole folder is laid over /etc.
 pub fn is_passed_over(entry: &str) -> bool {
-    let known = NOT_FOR_ETC.iter().chain(&NAMES);
+    let known = NOT_FOR_ETC.iter().chain(&NAMES).chain(&ALSO_READ);
     let missing = |path: Result<Text, Errno>| {
         let there = path.and_then(|path| lstat(path.as_c()));
         matches!(there, Err(Errno::ENOENT))
@@ -181,46 +201,6 @@ pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
     match (entry, twin) {
         (Ok(entry), Ok(twin)) => (entry.st_dev, entry.st_ino) == (twin.st_dev, twin.st_ino),
         _ => false,
-    }
-}
-
-/// What the settings say. Nothing at all, for a namespace of others, means bind.
-fn is_overlay(name: &CStr) -> Result<bool, Refusal> {
-    let path = Text::of(&[
-        state::STATE.as_bytes(),
-        b"/",
-        name.to_bytes(),
-        b"/",
-        state::ETC_MODE.as_bytes(),
-    ]);
-    // The length tells it without opening the file: it is one of two words.
-    let length = path
-        .as_ref()
-        .map_err(|why| *why)
-        .and_then(|path| stat(path.as_c()));
-    match length.map(|file| file.st_size as usize) {
-        Ok(length) if length == state::ETC_BIND.len() + 1 => return Ok(false),
-        Err(Errno::ENOENT) => return Ok(false),
-        _ => (),
-    }
-    let mut buffer = [0; 16];
-    let said = path.and_then(|path| sys::open_file(AT_FDCWD, path.as_c(), 0));
-    match said.and_then(|file| read(file.as_fd(), &mut buffer)) {
-        Ok(length) if buffer[..length].trim_ascii() == state::ETC_BIND.as_bytes() => Ok(false),
-        Ok(length) if buffer[..length].trim_ascii() == state::ETC_OVERLAY.as_bytes() => Ok(true),
-        told => {
-            let why = told.map_or_else(reason, |_| "it says neither bind nor overlay".into());
-            let wrong = format!(
-                "{}/{}/{}: {why}",
-                state::STATE,
-                shown(name),
-                state::ETC_MODE
-            );
-            Err(Refusal::kernel(
-                wrong,
-                format!("write it anew: netns-setup up {}", shown(name)),
-            ))
-        }
     }
 }
 

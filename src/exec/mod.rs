@@ -7,6 +7,7 @@
 mod bpf;
 mod call;
 mod etc;
+mod etc_mode;
 mod folder;
 mod heal;
 mod join;
@@ -37,7 +38,7 @@ use call::{Asked, Call, To};
 use marks::Before;
 use words::Words;
 
-pub use etc::is_passed_over;
+pub use etc::{NOT_FOR_ETC, is_passed_over};
 pub use heal::{Healed, heal};
 pub use marked::{Marked, marked};
 pub use names::is_musl;

@@ -105,9 +105,10 @@ impl Kernel {
         let mut gone = vec![
             fs::remove_file(pid_file(&self.netns, client)),
             fs::remove_file(lease(&self.netns, &client.link)),
-            files::remove_of_dhcp(&self.netns),
         ];
-        if client.program == Program::Dhcpcd {
+        // What is there of others is theirs
+        if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {
+            gone.push(files::remove_of_dhcp(&self.netns));
             gone.push(fs::remove_dir_all(folder.join("dhcpcd")));
         }
         for result in gone {
@@ -131,10 +132,12 @@ impl Kernel {
 
 fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
     let link = client.link.as_str();
+    let metric = client.metric.to_string();
     let mut command = Command::new(client.program.word());
     let env = [
         ("NETNS_NAME", netns.as_str()),
         ("NETNS_DNS", if client.resolv_conf { "yes" } else { "no" }),
+        ("NETNS_METRIC", &metric),
     ];
     match client.program {
         Program::Udhcpc => {
@@ -146,7 +149,8 @@ fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
             command.arg("-s").arg(hook);
         }
         Program::Dhcpcd => {
-            command.args(["-4", "-b", "-q", "--noipv4ll", "-f", "/dev/null", "-c"]);
+            command.args(["-4", "-b", "-q", "--noipv4ll", "-m", &metric]);
+            command.args(["-f", "/dev/null", "-c"]);
             command.arg(hook);
             for (name, value) in env {
                 command.arg("-e").arg(format!("{name}={value}"));
@@ -199,6 +203,14 @@ fn wait(limit: Duration, holds: impl Fn() -> bool) {
 
 fn folder(netns: &NetnsName) -> PathBuf {
     Path::new(state::STATE).join(netns.as_str())
+}
+
+/// Some client has its number there.
+fn has_pid_file(folder: &Path) -> bool {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    names
+        .any(|name| name.ends_with("-4.pid") || name.starts_with("dhcp-") && name.ends_with(".pid"))
 }
 
 fn pid_file(netns: &NetnsName, client: &Client) -> PathBuf {

@@ -1,7 +1,7 @@
 //! The one file that netns-setup writes for a namespace: `/etc/netns/NAME/resolv.conf`.
 //! It is ours while its first line says so; else it is its owner's and never written.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -35,12 +35,19 @@ pub fn path(netns: &NetnsName) -> PathBuf {
 }
 
 /// What is there.
+///
+/// What a symlink leads to is its owner's, and an empty file is nobody's: the machine went
+/// down while it was written.
 pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
+    if path(netns).is_symlink() {
+        return Ok(ResolvConf::Theirs);
+    }
     match fs::read(path(netns)) {
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(ResolvConf::Nothing)
         }
         Err(e) => Err(e),
+        Ok(text) if text.is_empty() => Ok(ResolvConf::Nothing),
         Ok(text) => match String::from_utf8(text) {
             Ok(text) if text.starts_with(RESOLV_CONF_MARK) => Ok(ResolvConf::Ours(text)),
             // Whoever has something better to write may
@@ -52,9 +59,13 @@ pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
 
 /// Write the file. One that is there is written in place: a new file under the old name
 /// would not be seen where the old one is bound over `/etc/resolv.conf`. At no time it is
-/// without its first line, for who is killed half way must know it again.
+/// without its first line, for who is killed half way must know it again; and a machine that
+/// goes down finds the old text or the new one. Nothing is written through a symlink.
 pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
     let path = path(netns);
+    if path.is_symlink() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
     if let Some(folder) = path.parent() {
         DirBuilder::new()
             .recursive(true)
@@ -64,27 +75,28 @@ pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
     let written = match OpenOptions::new().write(true).open(&path) {
         Ok(mut file) => file
             .write_all(text.as_bytes())
-            .and_then(|()| file.set_len(text.len() as u64)),
+            .and_then(|()| file.set_len(text.len() as u64))
+            .and_then(|()| file.sync_data()),
         Err(e) if e.kind() == ErrorKind::NotFound => write_new(&path, text),
         Err(e) => Err(e),
     };
     written.inspect_err(|_| remove_empty(&path))
 }
 
-/// A symlink that leads nowhere is the owner's: no file is made where it leads.
+/// It has its name only when its text is on the disk.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
-    if path.is_symlink() {
-        return Err(ErrorKind::AlreadyExists.into());
-    }
     let new = path.with_file_name(NEW);
-    fs::write(&new, text)?;
+    let mut file = File::create(&new)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_data()?;
     fs::rename(new, path)
 }
 
 /// Make a file that a DHCP client's hook may write, if there is none: what is bound when a
 /// service starts has to be there. Without a name server, no name is found.
 pub fn make_for_dhcp(netns: &NetnsName, may: bool) -> io::Result<()> {
-    match may && !path(netns).exists() {
+    let there = path(netns).symlink_metadata().is_ok();
+    match may && !there {
         true => write(netns, &format!("{DHCP_MARK}\n")),
         false => Ok(()),
     }
@@ -92,7 +104,8 @@ pub fn make_for_dhcp(netns: &NetnsName, may: bool) -> io::Result<()> {
 
 /// Remove what that hook has written.
 pub fn remove_of_dhcp(netns: &NetnsName) -> io::Result<()> {
-    match fs::read(path(netns))?.starts_with(DHCP_MARK.as_bytes()) {
+    let path = path(netns);
+    match !path.is_symlink() && fs::read(path)?.starts_with(DHCP_MARK.as_bytes()) {
         true => remove(netns),
         false => Ok(()),
     }

@@ -16,6 +16,7 @@ use super::requests::How;
 use super::{Kernel, Refusal, files, netns};
 use crate::model::route::Preference;
 use crate::model::{Address, LinkAt, Route, RouteKind, Where};
+use crate::name::LinkName;
 use crate::plan::Step;
 
 impl Kernel {
@@ -97,6 +98,31 @@ impl Kernel {
             Step::WriteResolvConf(text) => Ok(files::write(&self.netns, text)?),
             Step::RemoveResolvConf => Ok(files::remove(&self.netns)?),
         }
+    }
+
+    /// The links of the namespace with their indexes, as they were looked at last.
+    pub fn indexes_inside(&self) -> Vec<(LinkName, u32)> {
+        let inside = self
+            .indexes
+            .iter()
+            .filter(|(link, _)| link.at == Where::Inside);
+        inside
+            .map(|(link, index)| (link.name.clone(), *index))
+            .collect()
+    }
+
+    /// Of these words, those that are links of the namespace, with their indexes.
+    pub fn links_of<'a>(
+        &mut self,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<(LinkName, u32)> {
+        let names = words.into_iter().filter_map(|word| word.parse().ok());
+        let with_index = names.filter_map(|name: LinkName| {
+            let (at, name) = (Where::Inside, name);
+            let link = LinkAt { at, name };
+            Some((link.name.clone(), self.index(&link).ok()?))
+        });
+        with_index.collect()
     }
 
     pub(super) fn index(&mut self, link: &LinkAt) -> Result<u32, Refusal> {

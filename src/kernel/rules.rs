@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::children::mortal;
 use super::{Kernel, Refusal, in_netns};
+use crate::model::rules::{held, include, sets};
 use crate::model::{Rules, Tool, Where};
 
 /// Where the programs are looked for: they are the system's.
@@ -31,7 +32,18 @@ impl Kernel {
         let netns = self.open(&Where::Inside)?;
         match new.tool {
             Tool::Ipset => load_sets(&netns, new, old),
-            Tool::Nftables => nft(&netns, &new.file, &(delete_tables(old) + &new.text)),
+            Tool::Nftables => {
+                let text = delete_tables(old) + &new.text;
+                let kept = old.filter(|old| *old == new);
+                let kept = kept.map(|old| elements(&netns, old)).unwrap_or_default();
+                let load = |text: &str| nft(&netns, &new.file, text);
+                let loaded = match kept.is_empty() {
+                    true => load(&text),
+                    // One of them may not go with the others any more
+                    false => load(&format!("{text}\n{kept}")).or_else(|_| load(&text)),
+                };
+                loaded.map_err(|no| in_its_file(no, new))
+            }
             tool => {
                 let program = format!("{tool}-restore");
                 let text = new.text.clone() + &cleared(new, old);
@@ -83,27 +95,7 @@ impl Kernel {
 /// name it never see it half full.
 fn load_sets(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), Refusal> {
     let there = run(netns, "ipset", &["list", "-name"], &new.file, "")?;
-    let there: BTreeSet<&str> = there.lines().collect();
-    let both: Vec<&str> = new
-        .sets()
-        .into_iter()
-        .filter(|set| there.contains(set))
-        .collect();
-    let beside: Vec<String> = (0..both.len()).map(|n| format!("netns-new-{n}")).collect();
-    let mut text = String::new();
-    for line in new.text.lines() {
-        let mut words: Vec<&str> = line.split(' ').collect();
-        let set = words
-            .get(1)
-            .and_then(|set| both.iter().position(|other| other == set));
-        if let Some(n) = set {
-            words[1] = &beside[n];
-        }
-        text += &(words.join(" ") + "\n");
-    }
-    for (set, other) in both.iter().zip(&beside) {
-        text += &format!("swap {other} {set}\ndestroy {other}\n");
-    }
+    let (text, beside) = sets::beside(&new.text, &there.lines().collect());
     let ipset = |text: &str| feed(netns, "ipset", &["-exist", "restore"], &new.file, text);
     let loaded = ipset(&text);
     if loaded.is_err() {
@@ -126,15 +118,43 @@ fn destroy(sets: Vec<&str>) -> String {
     sets.iter().map(|set| format!("destroy {set}\n")).collect()
 }
 
-/// The beginning of nft's input that takes the old tables away, in the same transaction.
-/// It is no line of its own, so that nft's messages count the file's lines.
+/// The first line of nft's input, which takes the old tables away in the same transaction.
 fn delete_tables(old: Option<&Rules>) -> String {
     let tables = old.map(|old| old.tables.as_slice()).unwrap_or_default();
     // Named before it is deleted, for it may be gone already
-    tables
-        .iter()
-        .map(|table| format!("table {table}; delete table {table}; "))
-        .collect()
+    let delete = |table| format!("table {table}; delete table {table}; ");
+    tables.iter().map(delete).collect::<String>() + "\n"
+}
+
+/// What adds again the elements that the sets of these rules have now, for programs that ban
+/// addresses add them.
+fn elements(netns: &File, rules: &Rules) -> String {
+    let of_table = |table: &String| {
+        let words: Vec<&str> = ["list", "table"]
+            .into_iter()
+            .chain(table.split(' '))
+            .collect();
+        let listed = run(netns, "nft", &words, &rules.file, "").unwrap_or_default();
+        held::elements(table, &listed)
+    };
+    rules.tables.iter().map(of_table).collect()
+}
+
+/// What nft says of a line of its input, behind the first one, is of the file that the line
+/// was read from.
+fn in_its_file(no: Refusal, rules: &Rules) -> Refusal {
+    let said = no.said.map(|said| {
+        let rest = said.strip_prefix(&format!("{}:", rules.file));
+        let rest = rest.and_then(|rest| rest.split_once(':'));
+        match rest.map(|(line, rest)| (line.parse::<usize>(), rest)) {
+            Some((Ok(line), rest)) if line > 1 => {
+                let (file, line) = include::origin(&rules.text, &rules.file, line - 1);
+                format!("{file}:{line}:{rest}")
+            }
+            _ => said,
+        }
+    });
+    Refusal { said, ..no }
 }
 
 /// What empties those tables of the old rules that the new ones do not have.

@@ -7,10 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use nix::sched::{CloneFlags, unshare};
 
 use super::requests::Requests;
+use super::rules::PATH;
 use super::{Kernel, Refusal, at_once, devconf, in_netns, on_a_thread, tables};
 use crate::model::{Sysctl, SysctlKey, Where};
 use crate::place::At;
@@ -32,7 +34,13 @@ impl Kernel {
     pub fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<bool, Refusal> {
         self.new_ones = None;
         let netns = self.open(&sysctl.at)?;
-        match at_once(|| in_netns(&netns, || write(sysctl))) {
+        let mut written = at_once(|| in_netns(&netns, || write(sysctl)));
+        let is_missing = |e: &io::Error| e.kind() == ErrorKind::NotFound;
+        if sysctl.key.is_of_conntrack() && written.as_ref().is_err_and(is_missing) {
+            load_module("nf_conntrack");
+            written = at_once(|| in_netns(&netns, || write(sysctl)));
+        }
+        match written {
             Err(e) if sysctl.optional && e.kind() == ErrorKind::NotFound => Ok(false),
             written => Ok(written.map(|()| true)?),
         }
@@ -100,6 +108,14 @@ pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<At<Sysctl>> {
     }
     found.extend(read(tables::of_the_next(), asked.iter()));
     found
+}
+
+/// As a firewall's rules have the kernel do it. Where it cannot be, the key stays away.
+fn load_module(module: &str) {
+    let mut modprobe = Command::new("modprobe");
+    let modprobe = modprobe.args(["-q", module]).env("PATH", PATH);
+    let quiet = modprobe.stdout(Stdio::null()).stderr(Stdio::null());
+    let _ = quiet.stdin(Stdio::null()).status();
 }
 
 fn path(key: &SysctlKey) -> PathBuf {

@@ -14,6 +14,8 @@ pub struct Client {
     pub program: Program,
     /// It may write `/etc/netns/NAME/resolv.conf`.
     pub resolv_conf: bool,
+    /// The metric of its routes: of several links, the first one's are the best.
+    pub metric: u32,
 }
 
 /// The programs that can be it, the preferred first.

@@ -1,7 +1,14 @@
 //! Rules for a namespace's firewall, as the text that a program loads. What the text says
 //! is that program's. No I/O.
 
+pub mod held;
+pub mod include;
+pub mod pattern;
+pub mod sets;
+
 use std::fmt;
+
+use crate::name::LinkName;
 
 /// The text of a rule file, and who loads it.
 ///
@@ -17,6 +24,10 @@ pub struct Rules {
     /// Once loaded: the tables of nftables that were not there before, as `FAMILY NAME`.
     /// iptables makes some, too, unless it is the older one.
     pub tables: Vec<String>,
+    /// Once loaded: the links that they hold by index, with the indexes of then.
+    pub held: Vec<(LinkName, u32)>,
+    /// Of what is there: one of those links has been made anew since.
+    pub outlived: bool,
 }
 
 impl PartialEq for Rules {
@@ -54,13 +65,22 @@ impl Tool {
         }
     }
 
-    /// Where its file is if no setting says so, in `/etc/netns/NAME`.
-    pub fn default_file(self) -> &'static str {
+    /// Where its file is if no setting says so, in `/etc/netns/NAME`: ours first, then as the
+    /// distributions have it in /etc. One of them may be there.
+    pub fn default_files(self) -> &'static [&'static str] {
         match self {
-            Tool::Ipset => "ipset.conf",
-            Tool::Nftables => "nftables.nft",
-            Tool::Iptables => "iptables/rules.v4",
-            Tool::Ip6tables => "iptables/rules.v6",
+            Tool::Ipset => &["ipset.conf", "ipset.d"],
+            Tool::Nftables => &["nftables.nft", "nftables.conf"],
+            Tool::Iptables => &[
+                "iptables/rules.v4",
+                "iptables/rules-save",
+                "iptables/iptables.rules",
+            ],
+            Tool::Ip6tables => &[
+                "iptables/rules.v6",
+                "iptables/rules6-save",
+                "iptables/ip6tables.rules",
+            ],
         }
     }
 }
@@ -72,20 +92,11 @@ impl fmt::Display for Tool {
 }
 
 impl Rules {
-    /// The names of the sets that a text of ipset's makes: `create NAME TYPE …`.
+    /// The names of the sets that a text of ipset's leaves.
     pub fn sets(&self) -> Vec<&str> {
-        if self.tool != Tool::Ipset {
-            return Vec::new();
+        match self.tool {
+            Tool::Ipset => sets::left(&self.text),
+            _ => Vec::new(),
         }
-        let lines = self.text.lines().map(|line| line.split_ascii_whitespace());
-        lines.filter_map(set_created).collect()
     }
-}
-
-/// `create NAME TYPE …`, or its short forms
-fn set_created<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let verb = words.next()?;
-    words
-        .next()
-        .filter(|_| ["create", "-N", "--create", "n"].contains(&verb))
 }

@@ -194,6 +194,25 @@ impl SysctlKey {
     }
 }
 
+impl SysctlKey {
+    /// All namespaces see it, and the host alone can set it (nf_conntrack_standalone.c).
+    pub fn is_of_the_host(&self) -> bool {
+        let names = [
+            "nf_conntrack_max",
+            "nf_conntrack_buckets",
+            "nf_conntrack_expect_max",
+        ];
+        let name = self.path().strip_prefix("net/netfilter/");
+        name.is_some_and(|name| names.contains(&name))
+    }
+
+    /// It comes with the module that tracks connections, which a firewall has the kernel load
+    /// when it first asks for it.
+    pub fn is_of_conntrack(&self) -> bool {
+        self.path().starts_with("net/netfilter/nf_conntrack_")
+    }
+}
+
 impl FromStr for SysctlKey {
     type Err = TextError;
 

@@ -1,7 +1,8 @@
 //! The firewall: loaded when all links are there, and before any of them is up.
 
 use super::{Plan, Step};
-use crate::model::Rules;
+use crate::model::{LinkAt, Rules, Where};
+use crate::name::LinkName;
 use crate::place::At;
 
 impl Plan<'_> {
@@ -9,11 +10,28 @@ impl Plan<'_> {
         let (want, have) = (self.want, self.have);
         for rules in &want.rules {
             let old = same_tool(&have.rules, &rules.value);
-            if old != Some(&rules.value) {
+            let holds = |old: &Rules| {
+                let mut held = old.held.iter();
+                old.outlived || held.any(|(link, _)| self.makes_anew(link))
+            };
+            if old != Some(&rules.value) || old.is_some_and(holds) {
                 let (new, old) = (Box::new(rules.value.clone()), old.cloned().map(Box::new));
                 self.change(Step::LoadRules { new, old }, rules.asked.clone());
             }
         }
+    }
+
+    /// Whether a link comes to be there by the changes so far: its index is another then, and
+    /// what hung on the one before is gone.
+    fn makes_anew(&self, name: &LinkName) -> bool {
+        let is_it = |link: &LinkAt| link.at == Where::Inside && link.name == *name;
+        self.changes.iter().any(|change| match &change.step {
+            Step::AddLink { link, peer } => {
+                let mut ends = std::iter::once(link).chain(peer);
+                ends.any(|end| is_it(&end.link_at()))
+            }
+            step => step.ways().iter().any(|(_, to)| is_it(to)),
+        })
     }
 
     /// Rules before sets, which they may name.

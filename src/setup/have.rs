@@ -8,6 +8,7 @@ use super::failure::{Why, broken};
 use super::{nat, wireguard};
 use crate::kernel::{About, Kernel, Refusal};
 use crate::model::{State, Tool};
+use crate::name::LinkName;
 use crate::plan::Journal;
 
 /// What is there. Of the firewall's rules, that is what we loaded, as long as its tables
@@ -18,6 +19,7 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
     let mut rules = journal.made.rules.clone();
     // With the namespace, they are gone
     rules.retain(|_| have.netns);
+    let indexes = kernel.indexes_inside();
     let mut listed = None;
     let mut there = || match &listed {
         Some(there) => Ok(BTreeSet::clone(there)),
@@ -43,6 +45,11 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
         if !rules.tables.is_empty() && there().is_ok_and(gone) {
             rules.text.clear();
         }
+        let anew = |held: &(LinkName, u32)| {
+            let now = indexes.iter().find(|(link, _)| *link == held.0);
+            now.is_some_and(|now| now != held)
+        };
+        rules.outlived = rules.held.iter().any(anew);
     }
     let table = nat::table(kernel, journal);
     let table = table.map_err(|no| broken("cannot read our table on the host", no))?;

@@ -134,6 +134,7 @@ fn read_clients(section: &Properties) -> Result<Vec<At<Client>>, String> {
                 .find(|program| program.word() == word)
                 .ok_or_else(|| format!("a DHCP client {word:?}"))?,
             resolv_conf: false,
+            metric: 0,
         }))
     };
     section.iter().map(client).collect()

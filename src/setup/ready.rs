@@ -122,7 +122,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
             changed(want)
         }
         Ok(_) if stamp(name) != begun => changed(want),
-        Ok(store) => match store.set_ready(want.overlay) {
+        Ok(store) => match store.set_ready(want) {
             Ok(()) => exit::DONE,
             Err(e) => failed(want, "cannot write ready", e),
         },

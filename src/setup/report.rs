@@ -95,6 +95,9 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
     use nix::errno::Errno;
     let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
     match (step, errno) {
+        (Step::AddAddress(_, address), Some(Errno::EACCES)) if address.ip().is_ipv6() => {
+            "IPv6 is switched off for this link (disable_ipv6)"
+        }
         (_, Some(Errno::EPERM | Errno::EACCES)) => {
             "it takes root with all capabilities, which a container may not have"
         }
@@ -112,6 +115,9 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
         }
         (Step::AddRoute(route) | Step::ReplaceRoute(route), _) if route.src.is_some() => {
             "the address of src must be one of the namespace's own"
+        }
+        (Step::SetSysctl(sysctl), Some(Errno::ENOENT)) if sysctl.key.is_of_conntrack() => {
+            "the key comes with a module: run modprobe nf_conntrack, and add it to /etc/modules"
         }
         (Step::SetSysctl(_), Some(Errno::ENOENT)) => {
             "this namespace has no such key; netns-exec NAME -- sysctl -a lists those it has"

@@ -1,48 +1,39 @@
 //! The rule files that settings name: read with the same trust as the settings themselves,
 //! for root runs what they say; and tried out before anything depends on them.
 
+mod included;
+mod sets;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use nix::unistd::geteuid;
 
+use self::included::View;
 use super::{complain, report};
 use crate::conf::files::read_rules;
 use crate::exit;
 use crate::kernel::{Kernel, Refusal};
 use crate::model::build::{RuleFile, Want};
-use crate::model::{Rules, Where};
+use crate::model::{Rules, Tool, Where};
 use crate::name::LinkName;
 use crate::place::{At, Problem};
 use crate::plan::Step;
 
 /// The rules. A file that no setting names need not be there.
-pub fn read(files: &[RuleFile]) -> Result<Vec<At<Rules>>, Vec<Problem>> {
+pub fn read(want: &Want) -> Result<Vec<At<Rules>>, Vec<Problem>> {
+    let view = View {
+        netns: &want.name,
+        overlay: want.overlay,
+    };
     let (mut all, mut problems) = (Vec::new(), Vec::new());
-    for file in files {
-        let place = file.path.asked.as_ref().map(|asked| asked.place.clone());
-        match read_rules(Path::new(&file.path.value)) {
-            Ok(None) if place.is_none() => {}
-            Ok(None) => problems.push(Problem {
-                place,
-                wrong: format!(
-                    "netns_{}=\"{}\": there is no such file",
-                    file.tool, file.path
-                ),
-                remedy: "write the rules there, or take the setting away".into(),
-            }),
-            Ok(Some(bytes)) => match String::from_utf8(bytes) {
-                Ok(text) => all.push(At {
-                    value: rules(file, text),
-                    asked: file.path.asked.clone(),
-                }),
-                Err(_) => problems.push(Problem {
-                    place,
-                    wrong: format!("{} is not text in UTF-8", file.path),
-                    remedy: format!("expected rules for {}", file.tool),
-                }),
-            },
-            Err(problem) => problems.push(problem),
+    for file in &want.rule_files {
+        match read_one(file, &view) {
+            Ok(rules) => all.extend(rules.map(|value| At {
+                value,
+                asked: file.path.asked.clone(),
+            })),
+            Err(found) => problems.extend(found),
         }
     }
     if problems.is_empty() {
@@ -52,12 +43,64 @@ pub fn read(files: &[RuleFile]) -> Result<Vec<At<Rules>>, Vec<Problem>> {
     }
 }
 
-fn rules(file: &RuleFile, text: String) -> Rules {
+fn read_one(file: &RuleFile, view: &View) -> Result<Option<Rules>, Vec<Problem>> {
+    let place = file.path.asked.as_ref().map(|asked| asked.place.clone());
+    let problem = |wrong: String, remedy: String| {
+        vec![Problem {
+            place: place.clone(),
+            wrong,
+            remedy,
+        }]
+    };
+    let path = the_one(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
+    if file.tool == Tool::Ipset && Path::new(path).is_dir() {
+        let text = sets::of_folder(Path::new(path))?;
+        return Ok(Some(rules(file.tool, path, text)));
+    }
+    let Some(bytes) = read_rules(Path::new(path)).map_err(|no| vec![no])? else {
+        return match place {
+            None => Ok(None),
+            Some(_) => Err(problem(
+                format!("netns_{}=\"{path}\": there is no such file", file.tool),
+                "write the rules there, or take the setting away".into(),
+            )),
+        };
+    };
+    let text = String::from_utf8(bytes).map_err(|_| {
+        problem(
+            format!("{path} is not text in UTF-8"),
+            format!("expected rules for {}", file.tool),
+        )
+    })?;
+    let text = match file.tool {
+        Tool::Nftables => included::whole(path, &text, view)?,
+        _ => text,
+    };
+    Ok(Some(rules(file.tool, path, text)))
+}
+
+/// Of the names that a file can have, the one that is there; the first, if none is. Which of
+/// two is meant nobody knows.
+fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
+    let names = [&file.path.value].into_iter().chain(&file.others);
+    let mut there = names.filter(|path| Path::new(path).exists());
+    match (there.next(), there.next()) {
+        (Some(one), Some(other)) => Err((
+            format!("{one} and {other} are both there, and one of them would not be loaded"),
+            format!("remove one, or write netns_{}=\"{one}\"", file.tool),
+        )),
+        (one, _) => Ok(one.unwrap_or(&file.path.value)),
+    }
+}
+
+fn rules(tool: Tool, path: &str, text: String) -> Rules {
     Rules {
-        tool: file.tool,
-        file: file.path.value.clone(),
+        tool,
+        file: path.into(),
         text,
         tables: Vec::new(),
+        held: Vec::new(),
+        outlived: false,
     }
 }
 

@@ -17,6 +17,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use super::journal;
 use crate::kernel::netns;
 use crate::model::Tool;
+use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state::{self, Birth};
@@ -214,14 +215,11 @@ impl Store {
         Ok(())
     }
 
-    /// Say that the namespace is whole, and how its files are laid over `/etc`.
-    pub fn set_ready(&self, overlay: bool) -> io::Result<()> {
-        let mode = if overlay {
-            state::ETC_OVERLAY
-        } else {
-            state::ETC_BIND
-        };
-        self.replace(state::ETC_MODE, &format!("{mode}\n"))?;
+    /// Say that the namespace is whole, how its files are laid over `/etc`, and which of them
+    /// must be there.
+    pub fn set_ready(&self, want: &Want) -> io::Result<()> {
+        let mode = state::etc_mode(want.overlay, want.state.resolv_conf.is_some());
+        self.replace(state::ETC_MODE, &mode)?;
         match is_ready(&self.name) {
             true => Ok(()),
             false => self.replace(state::READY, &ready(&self.name)?),

@@ -24,7 +24,7 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
     let settings = conf::read(&call.conf_dir, name)?;
     let mut want = build(&settings, context)?;
     let mut problems = Vec::new();
-    match rules::read(&want.rule_files) {
+    match rules::read(&want) {
         Ok(rules) => want.state.rules = rules,
         Err(found) => problems = found,
     }

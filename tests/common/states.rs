@@ -189,6 +189,8 @@ pub fn settings() -> impl Strategy<Value = State> {
                     file: "/rules".into(),
                     text: text.into(),
                     tables: Vec::new(),
+                    held: Vec::new(),
+                    outlived: false,
                 })
             });
             let mut state = State {

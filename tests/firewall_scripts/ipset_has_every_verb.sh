@@ -37,6 +37,20 @@ for verb in reload check restart; do
 	is "the members" "$(members good)" "198.51.100.0/24"
 done
 
+# However it is written, and as what updates lists writes it
+printf '# today\n\tcreate  good\thash:net family inet\n-A good 203.0.113.0/24\n' >"$file"
+printf 'create all list:set\nadd all good\ncreate more hash:ip\ncreate tmp hash:ip\n' >>"$file"
+printf 'add tmp 192.0.2.5\nswap tmp more\ndestroy tmp\nadd all more\n' >>"$file"
+for verb in check reload reload; do
+	run 0 rc-service netns-ipset.mgmt $verb
+	is "the sets" "$(names)" "all good more"
+done
+is "the members" "$(members good) $(members all) $(members more)" "203.0.113.0/24 good more 192.0.2.5"
+printf 'create more hash:ip\nrename more less\nflush\ndestroy\nadd nonsense 1\n' >"$file"
+refused rc-service netns-ipset.mgmt check
+refused rc-service netns-ipset.mgmt reload
+is "the members" "$(members good) $(members all) $(members more)" "203.0.113.0/24 good more 192.0.2.5"
+
 saves netns-ipset.mgmt "$file"
 inside /judge/ipset save >/tmp/expected
 cmp "$file" /tmp/expected || fail "not what there is"
@@ -49,6 +63,14 @@ run 0 rc-service netns-ipset.mgmt stop
 is "the sets" "$(names)" ""
 
 # Alpine's folder, a set a file
+mkdir "$folder/ipset.d"
+printf 'hash:ip\n192.0.2.6\n' >"$folder/ipset.d/six"
+mv "$file" /tmp/sets
+run 0 rc-service netns-ipset.mgmt start
+is "the members" "$(members six)" "192.0.2.6"
+run 0 rc-service netns-ipset.mgmt stop
+mv /tmp/sets "$file"
+rm -r "$folder/ipset.d"
 mkdir /etc/sets
 printf '# ours\nhash:ip family inet\n\n192.0.2.7\n192.0.2.8\n' >/etc/sets/seven
 printf 'DIR=/etc/sets\nSAVE_ON_STOP=yes\n' >/etc/conf.d/netns-ipset.mgmt

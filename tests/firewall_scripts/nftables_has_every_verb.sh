@@ -29,6 +29,21 @@ drops 43 >"$rules"
 run 0 rc-service netns-nftables.mgmt reload
 is "the rules" "$(inside /judge/nft -s list ruleset | grep dport | xargs)" "udp dport 43 counter drop"
 
+# What it includes is the namespace's, by either path
+mkdir /etc/nftables.d "$folder/nftables.d"
+echo 'table inet hosts { }' >/etc/nftables.d/a.nft
+drops 44 >"$folder/nftables.d/a.nft"
+printf 'include "/etc/nftables.d/*.nft"\ninclude "more.nft"\n' >"$folder/nftables.conf"
+echo 'table inet more { }' >"$folder/more.nft"
+mv "$rules" /tmp/rules
+run 0 rc-service netns-nftables.mgmt reload
+is "the rules" "$(inside /judge/nft -s list ruleset | grep dport | xargs)" "udp dport 44 counter drop"
+is "the tables" "$(inside /judge/nft list tables | xargs)" "table inet fw table inet more"
+rm "$folder/nftables.conf"
+mv /tmp/rules "$rules"
+drops 43 >"$rules"
+run 0 rc-service netns-nftables.mgmt reload
+
 echo 'table inet fw { chain input { nonsense; } }' >"$rules"
 refused rc-service netns-nftables.mgmt reload
 says "$rules:1:"

@@ -80,6 +80,48 @@ rm /etc/conf.d/netns.mgmt
 all_as_before
 is "the host's resolv.conf" "$(cat /etc/resolv.conf)" "nameserver 203.0.113.53"
 
+# Two uplinks, the second with an address of the settings in the network of the lease: each
+# has its metric, and what the one was given stays when the other's server is no more
+$judge link add eth2 type veth peer name far2
+$judge link set far2 netns "$far"
+far $judge addr add 198.51.100.1/24 dev far2
+far $judge link set far2 up
+sed -e 's/192\.0\.2\./198.51.100./' -e 's/interface far/interface far2/' \
+	-e 's/leases/leases2/; s/udhcpd.pid/udhcpd2.pid/; s/opt domain .*/opt domain *;-e/' \
+	/tmp/udhcpd.conf >/tmp/udhcpd2.conf
+: >/tmp/leases2
+far /judge/busybox udhcpd -f /tmp/udhcpd2.conf >/dev/null 2>&1 &
+cat >/etc/conf.d/netns.mgmt <<-'END'
+	netns_links="eth1 eth2"
+	config_eth1="dhcp"
+	config_eth2="198.51.100.7/24 dhcp"
+	routes_eth2="203.0.113.0/24 via 198.51.100.1"
+END
+run 0 netns-setup up mgmt
+both()
+{
+	has_lease &&
+		$judge -n mgmt -4 route show default | grep -q '192.0.2.1 dev eth1.* metric 500' &&
+		$judge -n mgmt -4 route show default | grep -q '198.51.100.1 dev eth2.* metric 501' &&
+		grep -q '^nameserver 198.51.100.53' /etc/netns/mgmt/resolv.conf
+}
+eventually "both leases stand" both
+is "what is searched" "$(grep -c '[*;]' /etc/netns/mgmt/resolv.conf)" 0
+sed -i 's/ dhcp//' /etc/conf.d/netns.mgmt
+run 0 netns-setup reload mgmt
+one()
+{
+	has_lease && ! grep -q 198.51.100 /etc/netns/mgmt/resolv.conf &&
+		! $judge -n mgmt -4 route show default | grep -q eth2
+}
+eventually "one lease stands" one
+run 0 $judge -n mgmt -4 addr show dev eth2
+is "what eth2 has" "$($judge -n mgmt -o -4 addr show dev eth2 | grep -o 'inet [^ ]*')" "inet 198.51.100.7/24"
+$judge -n mgmt -4 route show 203.0.113.0/24 | grep -q eth2 || fail "the route of the settings is gone"
+run 0 netns-setup down mgmt
+[ ! -e /etc/netns/mgmt ] || fail "its resolv.conf is still there"
+kill "$(cat /tmp/udhcpd2.pid)"
+
 # Without a server: up does not wait long, and goes on in the background
 kill "$(cat /tmp/udhcpd.pid)"
 cat >/etc/conf.d/netns.mgmt <<-'END'

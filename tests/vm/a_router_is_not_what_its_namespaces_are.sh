@@ -121,3 +121,11 @@ for key in ip_forward conf/all/proxy_arp conf/all/accept_redirects; do
 	is_set ipv4/$key other 0
 done
 run 0 netns-setup down mgmt
+
+# Keys that come with a module are there before any firewall has it loaded
+run 0 netns-setup down mgmt
+timeout=net.netfilter.nf_conntrack_udp_timeout
+! sysctl -n $timeout 2>/dev/null || fail "the module is there already: this proves nothing"
+printf 'netns_sysctl="%s=17"\n' $timeout >/etc/conf.d/netns.mgmt
+run 0 netns-setup up mgmt
+is_set netfilter/nf_conntrack_udp_timeout mgmt 17

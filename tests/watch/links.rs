@@ -76,6 +76,42 @@ fn what_others_delete_comes_back_and_what_they_add_stays() {
     setup(&sandbox, "status mgmt").ok();
 }
 
+/// Holds the link by its index, and by a hook.
+const BY_INDEX: &str = "table inet fw {
+	chain input {
+		type filter hook input priority filter; policy accept;
+		iif v0 icmp type echo-request counter drop
+	}
+}
+";
+
+#[test]
+fn a_link_that_is_made_again_is_filtered_before_it_is_up() {
+    let sandbox = sandbox(PAIR);
+    sandbox.write("/etc/netns/mgmt/nftables.nft", BY_INDEX);
+    let watch = watch(&sandbox);
+    let ping = || sandbox.sh("ping -q -c 1 -W 0.2 10.0.0.2").exit_code();
+    assert_eq!(ping(), 1);
+    for deleted in ["v0h", "v0h"] {
+        let out = watch.out();
+        sandbox.sh(&format!("ip link del {deleted}")).ok();
+        watch.soon("it is there again", || has_default(&sandbox));
+        watch.is_quiet();
+        let said = watch.out()[out.len()..].to_string();
+        let (_, after) = said
+            .split_once("nft -f /etc/netns/mgmt/nftables.nft")
+            .unwrap();
+        assert!(after.contains("link set v0 up"), "{said}");
+        assert_eq!(ping(), 1, "{said}");
+    }
+    assert!(
+        watch.err().contains("v0 was made anew, and"),
+        "{}",
+        watch.err()
+    );
+    setup(&sandbox, "status mgmt").ok();
+}
+
 #[test]
 fn links_that_others_delete_are_made_again() {
     let sandbox = sandbox(PAIR);

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::{clients, place, problem, where_said};
 use crate::conf::{Piece, Setting};
-use crate::model::{Address, Link, Where};
+use crate::model::{Address, Kind, Link, Where};
+use crate::name::LinkName;
 use crate::place::{At, Problem};
 
 /// The words that stand behind an address, and whether they say something more.
@@ -174,7 +175,8 @@ pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
     for (n, link) in links.iter().enumerate() {
         twice_on_one(link, problems);
         scopes(link, problems);
-        for other in links[..n].iter().filter(|other| other.at == link.at) {
+        let before = links[..n].iter().filter(|other| other.at == link.at);
+        for other in before.filter(|other| vrf(other, links) == vrf(link, links)) {
             on_two(other, link, problems);
         }
         too_small_for_ipv6(link, problems);
@@ -210,11 +212,32 @@ fn scopes(link: &Link, problems: &mut Vec<Problem>) {
     }
 }
 
+/// The vrf that a link belongs to, by itself or with its masters: each has addresses of its
+/// own.
+fn vrf<'a>(link: &'a Link, links: &'a [Link]) -> Option<&'a LinkName> {
+    let mut link = link;
+    // Who is its own master is told elsewhere
+    for _ in links {
+        if matches!(&link.kind, Kind::Made(made) if made.of.word == "vrf") {
+            return Some(&link.name.value);
+        }
+        let master = &link.master.as_ref()?.value;
+        let mut of_it = links.iter().filter(|other| other.at == link.at);
+        link = of_it.find(|other| other.name.value == *master)?;
+    }
+    None
+}
+
 /// An address may be on several links if it stands alone, as on links without a network
-/// of their own.
+/// of their own, or is of the link alone.
 fn on_two(one: &Link, two: &Link, problems: &mut Vec<Problem>) {
     let networked = |a: &&At<Address>| a.value.net.prefix_len() < a.value.net.max_prefix_len();
-    for address in two.addresses.iter().filter(networked) {
+    let of_the_link = |a: &&At<Address>| match a.value.ip() {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    let mut all = two.addresses.iter();
+    while let Some(address) = all.find(|a| networked(a) && !of_the_link(a)) {
         let mut others = one.addresses.iter().filter(networked);
         if let Some(other) = others.find(|other| other.value.ip() == address.value.ip()) {
             problems.push(problem(

@@ -7,12 +7,20 @@ use crate::place::{At, Problem};
 /// The word of `config_IF`.
 pub(super) const WORD: &str = "dhcp";
 
+/// The metric of what the first is given; any that the settings ask for are better.
+const METRIC: u32 = 500;
+
 /// The clients, in the order of the links. Which program there is on this machine is not
 /// known here.
 pub(super) fn clients(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Client>> {
     let mut clients = Vec::new();
     for listed in &settings.links {
-        clients.extend(client(settings, listed, problems));
+        let metric = METRIC + u32::try_from(clients.len()).unwrap_or_default();
+        let found = client(settings, listed, problems);
+        clients.extend(found.map(|mut client| {
+            client.value.metric = metric;
+            client
+        }));
     }
     clients
 }
@@ -35,5 +43,6 @@ fn client(settings: &Settings, listed: &Listed, problems: &mut Vec<Problem>) -> 
         link: listed.name.value.clone(),
         program: Program::Udhcpc,
         resolv_conf: settings.get("netns_dns").is_none(),
+        metric: METRIC,
     }))
 }

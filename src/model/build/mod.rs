@@ -8,6 +8,7 @@ mod clients;
 mod derived;
 mod gateways;
 mod hooks;
+mod ipv6;
 mod kinds;
 mod links;
 mod masters;
@@ -110,6 +111,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
+        ipv6::check(&links, &sysctls, &mut problems);
         gateways::check(&links, &unread, &routes, &mut problems);
     }
     if !problems.is_empty() {

@@ -14,6 +14,8 @@ pub struct RuleFile {
     pub tool: Tool,
     /// Its path. If no setting asked for it, it is loaded if it is there.
     pub path: At<String>,
+    /// Where else it may be, if no setting asked for it.
+    pub others: Vec<String>,
 }
 
 pub(super) fn files(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<RuleFile> {
@@ -21,6 +23,7 @@ pub(super) fn files(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Rul
         None => RuleFile {
             tool,
             path: At::nobody(default(&settings.name, tool)),
+            others: defaults(&settings.name, tool).skip(1).collect(),
         },
         Some(setting) => {
             let path = setting.whole();
@@ -34,6 +37,7 @@ pub(super) fn files(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Rul
             RuleFile {
                 tool,
                 path: path.at(path.text.to_string()),
+                others: Vec::new(),
             }
         }
     };
@@ -41,5 +45,10 @@ pub(super) fn files(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Rul
 }
 
 fn default(name: &NetnsName, tool: Tool) -> String {
-    format!("{}/{name}/{}", state::ETC, tool.default_file())
+    defaults(name, tool).next().unwrap_or_default()
+}
+
+fn defaults(name: &NetnsName, tool: Tool) -> impl Iterator<Item = String> {
+    let files = tool.default_files().iter();
+    files.map(move |file| format!("{}/{name}/{file}", state::ETC))
 }

@@ -48,6 +48,12 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
         None => (false, key),
     };
     let key: SysctlKey = key.parse()?;
+    if key.is_of_the_host() {
+        return wrong(
+            "is the host's own: a namespace can read it, and not set it".into(),
+            format!("set it on the host, for all namespaces: {key} in /etc/sysctl.conf"),
+        );
+    }
     if value.is_empty() {
         let remedy = format!("expected KEY=VALUE, such as {key}=1");
         return wrong("has no value".into(), remedy);

@@ -3,6 +3,7 @@
 
 use super::Journal;
 use crate::model::{Rules, Tool};
+use crate::name::LinkName;
 use crate::place::At;
 
 /// Rules that are being loaded.
@@ -30,11 +31,12 @@ impl Journal {
         });
     }
 
-    /// Note which tables of nftables loading the rules has made.
-    pub fn note_tables(&mut self, tool: Tool, tables: Vec<String>) {
+    /// Note which tables of nftables loading the rules has made, and which links they hold.
+    pub fn note_loaded(&mut self, tool: Tool, tables: Vec<String>, held: Vec<(LinkName, u32)>) {
         let mut rules = self.made.rules.iter_mut().map(|rules| &mut rules.value);
         if let Some(rules) = rules.find(|rules| rules.tool == tool) {
             rules.tables = tables;
+            rules.held = held;
         }
     }
 
@@ -43,10 +45,12 @@ impl Journal {
         self.loading = None;
         let rules = &mut self.made.rules;
         let old = rules.iter().find(|rules| rules.value.tool == new.tool);
-        let tables = old.map(|old| old.value.tables.clone()).unwrap_or_default();
+        let known = old.map(|old| (old.value.tables.clone(), old.value.held.clone()));
+        let (tables, held) = known.unwrap_or_default();
         rules.retain(|rules| rules.value.tool != new.tool);
         rules.push(At::nobody(Rules {
             tables,
+            held,
             ..new.clone()
         }));
         rules.sort_by_key(|rules| rules.value.tool);

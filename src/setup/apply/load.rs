@@ -2,9 +2,13 @@
 //! another: what may be there is written down before, what is there afterwards.
 
 use super::Work;
+use crate::exit;
 use crate::kernel::Refusal;
+use crate::model::rules::held::by_index;
 use crate::model::{Rules, Tool};
+use crate::name::LinkName;
 use crate::plan::Change;
+use crate::setup::complain;
 
 impl Work<'_> {
     /// Which tables are made is known only by looking before and after, with nft; the older
@@ -32,9 +36,35 @@ impl Work<'_> {
         if looked {
             let made = &self.kernel.tables()? - &others;
             let made = made.into_iter().collect();
-            self.journal.note_tables(new.tool, made);
+            let held = match new.tool {
+                Tool::Nftables => self.kernel.links_of(by_index(&new.text)),
+                _ => Vec::new(),
+            };
+            self.tell_of_anew(new, old, &held);
+            self.journal.note_loaded(new.tool, made, held);
         }
         self.journal.done(change);
         Ok(())
+    }
+
+    /// The same rules were loaded again for a link: say what that takes away.
+    fn tell_of_anew(&self, new: &Rules, old: Option<&Rules>, held: &[(LinkName, u32)]) {
+        let Some(old) = old.filter(|old| *old == new) else {
+            return;
+        };
+        let anew = held.iter().filter(|now| !old.held.contains(now));
+        let links: Vec<String> = anew.map(|(link, _)| link.to_string()).collect();
+        let name = self.store.name();
+        let lines = [
+            format!(
+                "{name}: {} was made anew, and {} was loaded again, for its rules hold links by index",
+                links.join(", "),
+                new.file
+            ),
+            "rules that others added to its tables, and its counters, are gone; what iifname and \
+             oifname name is not loaded again"
+                .into(),
+        ];
+        complain(&lines, exit::DONE);
     }
 }

@@ -156,7 +156,7 @@ fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
 /// What netns-exec passes over, for there is nothing in /etc to bind it on.
 fn unseen(name: &NetnsName) -> Vec<String> {
     let mode = fs::read_to_string(store::folder(name).join(state::ETC_MODE));
-    if mode.is_ok_and(|mode| mode.trim() == state::ETC_OVERLAY) {
+    if mode.is_ok_and(|mode| mode.starts_with(state::ETC_OVERLAY)) {
         return Vec::new();
     }
     let entries = fs::read_dir(Path::new(state::ETC).join(name.as_str()));

@@ -15,6 +15,8 @@ pub fn write(text: &mut Text, journal: &Journal) {
         text.append("file", &rules.file);
         let tables = rules.tables.iter();
         tables.for_each(|table| text.append("table", table));
+        let held = rules.held.iter();
+        held.for_each(|(link, index)| text.append("held", format_args!("{link} {index}")));
         let loading = journal.loading.as_ref();
         if let Some(loading) = loading.filter(|loading| loading.tool == rules.tool) {
             text.append("loading", "yes");
@@ -41,10 +43,17 @@ pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> R
 fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
     let word = words.get(1).copied().unwrap_or_default();
     let tool = Tool::ALL.into_iter().find(|tool| tool.word() == word);
+    let held = section.get_all("held").map(|held| {
+        let (link, index) = held.split_once(' ').unwrap_or_default();
+        let index = index.parse().map_err(|_| format!("an index {held:?}"))?;
+        Ok((link.parse()?, index))
+    });
     Ok(Rules {
         tool: tool.ok_or_else(|| format!("rules of {word:?}"))?,
         file: section.get("file").unwrap_or_default().into(),
         text: String::new(),
         tables: section.get_all("table").map(String::from).collect(),
+        held: held.collect::<Result<_, String>>()?,
+        outlived: false,
     })
 }

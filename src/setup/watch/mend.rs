@@ -217,7 +217,7 @@ impl Kept {
             if !self.holds() {
                 return Ok(mended);
             }
-            store.set_ready(self.want.overlay).map_err(unwritten)?;
+            store.set_ready(&self.want).map_err(unwritten)?;
             self.unready = false;
             self.waits = None;
         }

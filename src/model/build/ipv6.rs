@@ -1,0 +1,38 @@
+//! What must hold between IPv6 addresses and the sysctls that switch IPv6 off.
+
+use super::{place, problem, where_said};
+use crate::model::{Link, Sysctl, Where};
+use crate::place::{At, Problem};
+
+/// The kernel takes no IPv6 address on a link for which IPv6 is switched off.
+pub(super) fn check(links: &[Link], sysctls: &[At<Sysctl>], problems: &mut Vec<Problem>) {
+    let said = |of: &str| {
+        let path = format!("net/ipv6/conf/{of}/disable_ipv6");
+        let mut sysctls = sysctls.iter();
+        sysctls.find(|sysctl| sysctl.value.key.path() == path)
+    };
+    for link in links.iter().filter(|link| link.at == Where::Inside) {
+        let own = said(link.name.value.as_str());
+        let Some(off) = own.or_else(|| said("all")).or_else(|| said("default")) else {
+            continue;
+        };
+        let mut v6 = link.addresses.iter().filter(|a| a.value.ip().is_ipv6());
+        if let Some(address) = v6
+            .find(|a| a.asked.is_some())
+            .filter(|_| off.value.value != "0")
+        {
+            let key = match link.name.value.as_str() {
+                name if name.contains('.') => format!("net/ipv6/conf/{name}/disable_ipv6"),
+                name => format!("net.ipv6.conf.{name}.disable_ipv6"),
+            };
+            problems.push(problem(
+                address,
+                format!(
+                    "is of IPv6, which is switched off by {}",
+                    where_said(off, place(address))
+                ),
+                format!("take one of the two away, or add {key}=0 to netns_sysctl"),
+            ));
+        }
+    }
+}

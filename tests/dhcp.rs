@@ -1,0 +1,289 @@
+//! What the hook of a DHCP client makes of what the network says: routes and addresses of
+//! the lease and no others, a metric for each link, name servers of all leases that stand;
+//! and that text of strangers, and a file of its owner's, stay what they are. `ip` is the
+//! judge. That real clients call it is under test in tests/openrc.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use std::net::IpAddr;
+
+use common::Sandbox;
+
+const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/libexec/dhcp-hook");
+const RESOLV: &str = "/etc/netns/mgmt/resolv.conf";
+const MARK: &str = "# written by the DHCP client that netns-setup runs\n";
+
+/// Two links to networks, as the hook is called for them.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox
+        .sh("set -e; mkdir -p /run/netns-services/mgmt
+             for n in 1 2; do
+                 ip link add up$n type veth peer name far$n
+                 ip link set up$n up; ip link set far$n up
+             done")
+        .ok();
+    sandbox
+}
+
+/// An event of udhcpc, with what it says of it.
+#[track_caller]
+fn event(sandbox: &Sandbox, link: u32, event: &str, said: &[(&str, &str)]) {
+    let call = format!(
+        "NETNS_NAME=mgmt NETNS_DNS=yes NETNS_METRIC={} interface=up{link} exec {HOOK} {event}",
+        499 + link
+    );
+    let run = sandbox.run_with(&["sh", "-c", &call], |command| {
+        command.envs(said.iter().copied());
+    });
+    assert_eq!(run.ok().stderr, "", "{event} {said:?}");
+}
+
+fn ip(sandbox: &Sandbox, words: &str) -> String {
+    let shown = sandbox.sh(&format!("ip -4 {words}")).ok().stdout;
+    shown
+        .lines()
+        .map(|line| line.trim_end().to_string() + "\n")
+        .collect()
+}
+
+fn routes(sandbox: &Sandbox) -> String {
+    let shown = ip(sandbox, "route show");
+    let lines = shown.lines().filter(|line| !line.contains("proto kernel"));
+    lines
+        .map(|line| line.split(" linkdown").next().unwrap().to_string() + "\n")
+        .collect()
+}
+
+fn has(sandbox: &Sandbox, address: &str) -> bool {
+    ip(sandbox, "-o address").contains(&format!("inet {address} "))
+}
+
+const LEASE: [(&str, &str); 5] = [
+    ("ip", "192.0.2.100"),
+    ("mask", "24"),
+    ("router", "192.0.2.1"),
+    ("dns", "192.0.2.53"),
+    ("domain", "example.org"),
+];
+
+const OTHER: [(&str, &str); 4] = [
+    ("ip", "198.51.100.7"),
+    ("mask", "24"),
+    ("router", "198.51.100.1"),
+    ("dns", "198.51.100.53 192.0.2.53"),
+];
+
+#[test]
+fn two_leases_stand_side_by_side_and_one_ends_alone() {
+    let sandbox = sandbox();
+    event(&sandbox, 2, "bound", &OTHER);
+    event(&sandbox, 1, "bound", &LEASE);
+    let [first, second] = [
+        "default via 192.0.2.1 dev up1 metric 500\n",
+        "default via 198.51.100.1 dev up2 metric 501\n",
+    ];
+    assert_eq!(routes(&sandbox), format!("{first}{second}"));
+    let resolv = |text: &str| assert_eq!(sandbox.read(RESOLV).unwrap(), format!("{MARK}{text}"));
+    resolv("search example.org\nnameserver 192.0.2.53\nnameserver 198.51.100.53\n");
+    let inode = || sandbox.sh(&format!("stat -c %i {RESOLV}")).ok().stdout;
+    let before = inode();
+    event(&sandbox, 1, "deconfig", &[]);
+    assert_eq!(routes(&sandbox), second);
+    assert!(!has(&sandbox, "192.0.2.100/24") && has(&sandbox, "198.51.100.7/24"));
+    resolv("nameserver 198.51.100.53\nnameserver 192.0.2.53\n");
+    event(&sandbox, 1, "bound", &LEASE);
+    event(&sandbox, 2, "deconfig", &[]);
+    assert_eq!(routes(&sandbox), first);
+    resolv("search example.org\nnameserver 192.0.2.53\n");
+    // dhcpcd sees to the rest itself
+    let dhcpcd = [
+        ("reason", "BOUND"),
+        ("new_domain_name_servers", "2001:db8::53"),
+    ];
+    event(&sandbox, 2, "", &dhcpcd);
+    resolv("search example.org\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n");
+    event(&sandbox, 2, "", &[("reason", "EXPIRE")]);
+    event(&sandbox, 1, "deconfig", &[]);
+    resolv("");
+    assert_eq!(routes(&sandbox), "");
+    // It is bound by this name
+    assert_eq!(inode(), before);
+}
+
+#[test]
+fn a_lease_of_one_address_has_a_way_to_its_router() {
+    let sandbox = sandbox();
+    let one = [
+        ("ip", "10.0.0.5"),
+        ("mask", "32"),
+        ("router", "10.9.9.1 10.9.9.2"),
+    ];
+    event(&sandbox, 1, "bound", &one);
+    let expected =
+        "default via 10.9.9.1 dev up1 metric 500\n10.9.9.1 dev up1 scope link metric 500\n";
+    assert_eq!(routes(&sandbox), expected);
+    // Another router, other routes
+    let other = [
+        ("ip", "10.0.0.5"),
+        ("mask", "32"),
+        (
+            "staticroutes",
+            "203.0.113.0/24 10.9.9.3 10.9.9.4/32 0.0.0.0",
+        ),
+    ];
+    event(&sandbox, 1, "renew", &other);
+    let expected = "10.9.9.3 dev up1 scope link metric 500\n10.9.9.4 dev up1 scope link metric 500\n203.0.113.0/24 via 10.9.9.3 dev up1 metric 500\n";
+    assert_eq!(routes(&sandbox), expected);
+    event(&sandbox, 1, "deconfig", &[]);
+    assert_eq!(routes(&sandbox), "");
+}
+
+#[test]
+fn what_the_settings_say_is_not_taken_by_a_lease() {
+    let sandbox = sandbox();
+    let owners = "default via 192.0.2.1 dev up1 metric 10\n198.51.100.0/24 via 192.0.2.1 dev up1\n";
+    let of = |address: &'static str| {
+        let mut lease = LEASE;
+        lease[0].1 = address;
+        lease
+    };
+    sandbox.sh("ip address add 192.0.2.10/24 dev up1; ip route add default via 192.0.2.1 metric 10; ip route add 198.51.100.0/24 via 192.0.2.1").ok();
+    for address in ["192.0.2.10", "192.0.2.100"] {
+        for events in [
+            &["bound"][..],
+            &["bound", "renew"],
+            &["bound", "renew", "bound"],
+        ] {
+            for one in events {
+                event(&sandbox, 1, one, &of(address));
+            }
+            assert!(routes(&sandbox).contains("metric 500"));
+            event(&sandbox, 1, "deconfig", &[]);
+            assert!(has(&sandbox, "192.0.2.10/24") && !has(&sandbox, "192.0.2.100/24"));
+            assert_eq!(routes(&sandbox), owners, "{address} {events:?}");
+        }
+    }
+    // A lease that was there first is the first of its network
+    sandbox.sh("ip address flush dev up1").ok();
+    event(&sandbox, 1, "bound", &of("192.0.2.100"));
+    sandbox.sh("ip address add 192.0.2.10/24 dev up1").ok();
+    event(&sandbox, 1, "bound", &of("192.0.2.101"));
+    event(&sandbox, 1, "deconfig", &[]);
+    assert!(has(&sandbox, "192.0.2.10/24"));
+    let kept = sandbox
+        .sh("cat /proc/sys/net/ipv4/conf/up1/promote_secondaries")
+        .stdout;
+    assert_eq!(kept, "0\n");
+}
+
+#[test]
+fn of_what_strangers_say_only_names_and_addresses_are_taken() {
+    let sandbox = sandbox();
+    sandbox
+        .sh("mkdir /run/here; touch /run/here/192.0.2.66")
+        .ok();
+    for text in [
+        "a\nnameserver 203.0.113.66",
+        "a\\nnameserver 203.0.113.66",
+        "a\\c",
+        "*",
+        "$(touch /run/was-here)",
+        "`touch /run/was-here`",
+        "; touch /run/was-here",
+        "-e",
+        "192.0.2.53/24",
+        "192.0.2.53 options debug",
+        "300.1.1.1.1",
+        "..",
+        "\u{e4}\u{1b}[2J",
+    ] {
+        for keys in [
+            &[
+                "dns",
+                "domain",
+                "search",
+                "router",
+                "staticroutes",
+                "broadcast",
+            ][..],
+            &["ip"],
+            &["mask"],
+        ] {
+            let mut said = LEASE.to_vec();
+            said.retain(|(other, _)| !keys.contains(other));
+            said.extend(keys.iter().map(|key| (*key, text)));
+            let call = format!(
+                "cd /run/here && NETNS_NAME=mgmt NETNS_DNS=yes interface=up1 exec {HOOK} bound"
+            );
+            let run = sandbox.run_with(&["sh", "-c", &call], |command| {
+                command.envs(said.iter().copied());
+            });
+            assert_eq!(run.exit_code(), 0, "{run}");
+            let resolv = sandbox.read(RESOLV).unwrap_or(MARK.into());
+            for line in resolv.strip_prefix(MARK).unwrap().lines() {
+                let mut words = line.split(' ');
+                let ok = match words.next() {
+                    Some("nameserver") => words.all(|word| word.parse::<IpAddr>().is_ok()),
+                    Some("search") => words.all(|word| {
+                        word.chars()
+                            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
+                    }),
+                    _ => false,
+                };
+                assert!(ok, "{keys:?}={text:?}: {resolv}");
+            }
+            assert!(sandbox.read("/run/was-here").is_none(), "{keys:?}={text:?}");
+        }
+        event(&sandbox, 1, "deconfig", &[]);
+        assert_eq!(routes(&sandbox), "", "{text:?}");
+    }
+}
+
+#[test]
+fn a_file_of_its_owners_is_not_written_and_not_written_through() {
+    let sandbox = sandbox();
+    let host = "nameserver 203.0.113.1\n";
+    sandbox.write("/etc/resolv.conf", host);
+    sandbox.write("/etc/elsewhere", MARK);
+    for make in [
+        format!("ln -s /etc/resolv.conf {RESOLV}"),
+        format!("ln -s /etc/elsewhere {RESOLV}"),
+        format!("ln -s /etc/none {RESOLV}"),
+        format!("echo '# mine' >{RESOLV}"),
+        "rmdir /etc/netns/mgmt; mkdir /etc/other; ln -s /etc/other /etc/netns/mgmt".into(),
+    ] {
+        sandbox
+            .sh(&format!(
+                "rm -rf /etc/netns; mkdir -p /etc/netns/mgmt; {make}"
+            ))
+            .ok();
+        let before = sandbox
+            .sh("ls -lR /etc/netns /etc/other; cat /etc/netns/mgmt/*")
+            .stdout;
+        event(&sandbox, 1, "bound", &LEASE);
+        event(&sandbox, 1, "deconfig", &[]);
+        let after = sandbox
+            .sh("ls -lR /etc/netns /etc/other; cat /etc/netns/mgmt/*")
+            .stdout;
+        assert_eq!(after, before, "{make}");
+        assert_eq!(sandbox.read("/etc/resolv.conf").unwrap(), host);
+        assert_eq!(sandbox.read("/etc/elsewhere").unwrap(), MARK);
+        assert!(sandbox.read("/etc/none").is_none());
+    }
+    // One that a crash has left empty is nobody's
+    sandbox
+        .sh(&format!(
+            "rm -rf /etc/netns; mkdir -p /etc/netns/mgmt; : >{RESOLV}"
+        ))
+        .ok();
+    event(&sandbox, 1, "bound", &LEASE);
+    assert!(
+        sandbox
+            .read(RESOLV)
+            .unwrap()
+            .contains("nameserver 192.0.2.53")
+    );
+}
