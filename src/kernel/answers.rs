@@ -26,6 +26,8 @@ pub(super) struct Answers {
     number: u32,
     /// It is to be told whether it was done.
     is_told: bool,
+    /// Of many, those are read that have one of these attributes; all, if there are none.
+    pub(super) with: Vec<Vec<u8>>,
     /// In the kernel's order.
     pub(super) came: Vec<RouteNetlinkMessage>,
     /// What there is was changed while it was told: some of it may be missing
@@ -46,6 +48,7 @@ impl Answers {
         Answers {
             number,
             is_told,
+            with: Vec::new(),
             came: Vec::new(),
             is_torn: false,
         }
@@ -68,6 +71,10 @@ impl Answers {
         self.is_torn |= is_one_of_many && flags(message) & NLM_F_DUMP_INTR != 0;
         if is_done(message) {
             return Ok(Then::Done);
+        }
+        let has = |attribute: &Vec<u8>| has(message, attribute);
+        if is_one_of_many && !(self.with.is_empty() || self.with.iter().any(has)) {
+            return Ok(Then::More);
         }
         let read = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&without_the_rest(message));
         let message = match read {
@@ -150,6 +157,12 @@ fn without_the_rest(message: &[u8]) -> Cow<'_, [u8]> {
     let length = u32::try_from(kept.len()).unwrap_or_default();
     kept[..4].copy_from_slice(&length.to_ne_bytes());
     kept.into()
+}
+
+/// These bytes are in it, where an attribute can begin.
+fn has(message: &[u8], attribute: &[u8]) -> bool {
+    let mut begins = (HEADER..message.len()).step_by(4);
+    begins.any(|at| message[at..].starts_with(attribute))
 }
 
 /// It says that it was the last, and that all is well.

@@ -4,19 +4,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
+use rtnetlink::packet_core::DefaultNla;
+use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::LinkMessage;
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::questions::{addresses_of, all_links, link_at, link_named, nsid, unless_gone};
 use super::read::{self, Names};
-use super::{About, Kernel, Refusal, cards, files, netns, ports, wireless};
+use super::carried::links_of;
+use super::requests::Requests;
+use super::{About, Kernel, Refusal, attributes, cards, files, netns, ports, wireless};
 use crate::model::port::Vlan;
 use crate::model::{Kind, LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;
 use crate::place::At;
+
+/// linux/rtnetlink.h
+const RTA_PREFSRC: u16 = 7;
 
 /// The links that were asked about in one namespace.
 struct View {
@@ -33,6 +41,7 @@ impl Kernel {
         let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
         let mut state = State {
             netns,
+            clock: seconds_since_boot(),
             ..State::default()
         };
         if let files::ResolvConf::Ours(text) = files::look(&self.netns)? {
@@ -179,11 +188,12 @@ impl Kernel {
         let inside = view.at == Where::Inside;
         let requests = self.requests(&view.at)?;
         let mut found = read::Addresses::new();
+        let seen = seconds_since_boot();
         let links: Vec<u32> = view.links.iter().map(|link| link.header.index).collect();
         for index in if inside { vec![0] } else { links } {
             for message in addresses_of(requests, index)? {
                 let index = message.header.index;
-                let address = read::address(&message, !inside).map(At::nobody);
+                let address = read::whole_address(&message, !inside, (view.names.get(&index), seen)).map(At::nobody);
                 found.entry(index).or_default().extend(address);
             }
         }
@@ -211,25 +221,96 @@ impl Kernel {
         };
         let links = view.names.iter().filter(|(_, name)| is_routed(name));
         let links: Vec<u32> = links.map(|(index, _)| *index).collect();
-        let requests = self.requests(&view.at)?;
-        let mut found = Vec::new();
+        let mut names = view.names.clone();
+        let mut messages = Vec::new();
         for index in if inside { &[0][..] } else { &links } {
-            // Of all families at once
-            let mut request = RouteMessage::default();
-            if *index != 0 {
-                request.attributes.push(RouteAttribute::Oif(*index));
-            }
-            let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
-            for message in unless_gone(routes)? {
-                if let RouteNetlinkMessage::NewRoute(message) = message
-                    && [AddressFamily::Inet, AddressFamily::Inet6]
-                        .contains(&message.header.address_family)
-                {
-                    let route = read::route(&message, &view.at, &view.names);
-                    found.extend(route.map(At::nobody));
-                }
-            }
+            messages.extend(routes_of(self.requests(&view.at)?, *index)?);
+        }
+        if !inside {
+            messages.extend(self.routes_from(view, &links)?);
+            self.name_all(&mut names, &messages, &view.at)?;
+        }
+        let mut found: Vec<At<crate::model::Route>> = Vec::new();
+        for message in &messages {
+            let route = read::route(message, &view.at, &names).map(At::nobody);
+            // One of several ways is found by each of its links
+            found.extend(route.filter(|route| inside || !found.contains(route)));
         }
         Ok(found)
     }
+
+    /// The IPv4 routes whose source address is one of these links': they lead over others,
+    /// and go with that address. The kernel has no question for them.
+    fn routes_from(&mut self, view: &View, links: &[u32]) -> Result<Vec<RouteMessage>, Refusal> {
+        let requests = self.requests(&view.at)?;
+        let mut sources = Vec::new();
+        for index in links {
+            for address in addresses_of(requests, *index)? {
+                sources.extend(address.attributes.iter().filter_map(|a| match a {
+                    AddressAttribute::Local(ip) => Some(source(*ip)),
+                    _ => None,
+                }));
+            }
+        }
+        if sources.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = RouteNetlinkMessage::GetRoute(RouteMessage::default());
+        Ok(requests
+            .dump_with(all, sources)?
+            .into_iter()
+            .filter_map(route)
+            .collect())
+    }
+
+    /// The names of the links that these routes lead over, too.
+    fn name_all(
+        &mut self,
+        names: &mut Names,
+        routes: &[RouteMessage],
+        at: &Where,
+    ) -> Result<(), Refusal> {
+        for index in routes.iter().flat_map(links_of) {
+            if !names.contains_key(&index) {
+                let link = link_at(self.requests(at)?, index)?;
+                names.extend(link.as_ref().and_then(read::name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The routes that lead over a link, of all links if that is 0, and of all families.
+fn routes_of(requests: &mut Requests, index: u32) -> Result<Vec<RouteMessage>, Refusal> {
+    let mut request = RouteMessage::default();
+    if index != 0 {
+        request.attributes.push(RouteAttribute::Oif(index));
+    }
+    let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
+    Ok(unless_gone(routes)?.into_iter().filter_map(route).collect())
+}
+
+fn route(message: RouteNetlinkMessage) -> Option<RouteMessage> {
+    let families = [AddressFamily::Inet, AddressFamily::Inet6];
+    match message {
+        RouteNetlinkMessage::NewRoute(route) => {
+            families.contains(&route.header.address_family).then_some(route)
+        }
+        _ => None,
+    }
+}
+
+/// The attribute of a route with this source address, as the kernel lays it out.
+fn source(ip: IpAddr) -> Vec<u8> {
+    let ip = match ip {
+        IpAddr::V4(ip) => ip.octets().to_vec(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    attributes::bytes(&[DefaultNla::new(RTA_PREFSRC, ip)])
+}
+
+/// As addresses have it that last for a time.
+pub fn seconds_since_boot() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(time.tv_sec).unwrap_or_default()
 }

@@ -6,12 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol,
+};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
     RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
 };
 
+use crate::model::address::{Label, Lifetime};
 use crate::model::route::{Hop, Preference};
 use crate::model::{Address, Route, RouteKind, Where};
 use crate::name::LinkName;
@@ -43,14 +46,34 @@ mod links;
 
 pub use links::{data, is_bridge, is_elsewhere, link, master, name, permanent_mac};
 
+/// An address of a link, looked at in this second, with all that comes back with it.
+pub fn whole_address(
+    message: &AddressMessage,
+    lasting: bool,
+    (link, seen): (Option<&LinkName>, u64),
+) -> Option<Address> {
+    let flags = flags(message);
+    let other = |label: &Label| link.is_none_or(|link| label.as_str() != link.as_str());
+    let label = attribute!(message, AddressAttribute::Label(label) => Label::new(label)?);
+    Some(Address {
+        label: label.filter(other),
+        metric: attribute!(message, AddressAttribute::RoutePriority(metric) => *metric),
+        lifetime: lifetime(message, seen),
+        proto: attribute!(message, AddressAttribute::Protocol(proto) => u8::from(*proto)),
+        home: flags.contains(AddressFlags::Homeaddress),
+        mngtmpaddr: flags.contains(AddressFlags::Managetempaddr),
+        ..address(message, lasting)?
+    })
+}
+
 /// An address. What comes back by itself, a link-local address or, where only
-/// `lasting` is asked for, one that a router gave, is left out there.
+/// `lasting` is asked for, one that the kernel made of what a router said, is left out there.
 pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     let far = attribute!(message, AddressAttribute::Address(ip) => *ip);
     let ip = attribute!(message, AddressAttribute::Local(ip) => *ip).or(far)?;
     let flags = flags(message);
     if let (true, IpAddr::V6(ip)) = (lasting, ip)
-        && (ip.is_unicast_link_local() || !flags.contains(AddressFlags::Permanent))
+        && (ip.is_unicast_link_local() || is_of_router(message, flags))
     {
         return None;
     }
@@ -66,6 +89,25 @@ pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     // IPv6 makes a scope of the address itself
     address.scope = Some(scope).filter(|scope| ip.is_ipv4() && *scope != address.unsaid_scope());
     Some(address)
+}
+
+/// The kernel gave it by what a router said, or made it of such a one.
+fn is_of_router(message: &AddressMessage, flags: AddressFlags) -> bool {
+    let proto = attribute!(message, AddressAttribute::Protocol(proto) => *proto);
+    let made = AddressFlags::Managetempaddr | AddressFlags::Secondary;
+    let permanent = flags.contains(AddressFlags::Permanent);
+    !permanent && (proto == Some(AddressProtocol::RouterAnnouncement) || flags.intersects(made))
+}
+
+fn lifetime(message: &AddressMessage, seen: u64) -> Option<Lifetime> {
+    let info = attribute!(message, AddressAttribute::CacheInfo(info) => info)?;
+    let (valid, preferred) = (info.ifa_valid, info.ifa_preferred);
+    let ends = [valid, preferred] != [Lifetime::FOREVER; 2];
+    ends.then_some(Lifetime {
+        seen,
+        valid,
+        preferred,
+    })
 }
 
 /// An address's flags, of which the header has room for the first eight alone.

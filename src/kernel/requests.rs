@@ -83,8 +83,18 @@ impl Requests {
         &mut self,
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
+        self.dump_with(message, Vec::new())
+    }
+
+    /// Of all that there is of a kind, what has one of these attributes in it: the others,
+    /// of which a router has a million, are not read.
+    pub(super) fn dump_with(
+        &mut self,
+        message: RouteNetlinkMessage,
+        with: Vec<Vec<u8>>,
+    ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
         for _ in 0..DUMPS {
-            let answers = self.ask(message.clone(), NLM_F_DUMP)?;
+            let answers = self.ask_for(message.clone(), NLM_F_DUMP, with.clone())?;
             if !answers.is_torn {
                 return Ok(answers.came);
             }
@@ -114,6 +124,15 @@ impl Requests {
     }
 
     fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Answers, Refusal> {
+        self.ask_for(message, flags, Vec::new())
+    }
+
+    fn ask_for(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+        with: Vec<Vec<u8>>,
+    ) -> Result<Answers, Refusal> {
         self.number += 1;
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | flags;
@@ -123,6 +142,7 @@ impl Requests {
         request.serialize(&mut bytes);
         self.socket.send(&bytes, 0)?;
         let mut answers = Answers::to(self.number, flags & NLM_F_ACK != 0);
+        answers.with = with;
         while answers.read(self.receive()?)? == Then::More {}
         Ok(answers)
     }

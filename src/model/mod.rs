@@ -90,6 +90,8 @@ pub struct State {
     pub clients: Vec<At<Client>>,
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
     pub resolv_conf: Option<At<String>>,
+    /// Of what is there, when it was looked at: in seconds since the machine started.
+    pub clock: u64,
 }
 
 impl State {

@@ -15,6 +15,7 @@ impl Plan<'_> {
         match moved.phy.clone().or_else(|| link.phy.clone()) {
             Some(phy) if link.kind == Kind::Wireless => self.phy(link, &from, &phy),
             _ => {
+                self.leaves(&moved);
                 let step = Step::MoveLink(from.clone(), link.link_at());
                 self.change(step, link.name.asked.clone());
                 self.has_come(link, &from, moved);
@@ -118,6 +119,9 @@ impl Plan<'_> {
                 None => return,
             }
         }
+        for (_, _, moved) in &all {
+            self.leaves(moved);
+        }
         let ways = all.iter();
         let ways = ways.map(|(from, rider, _)| (from.clone(), rider.link_at()));
         let step = Step::MovePhy(phy.name.clone(), ways.collect());
@@ -157,6 +161,13 @@ impl Plan<'_> {
             ),
         };
         self.obstacle(&link.name.asked, wrong, &remedy);
+    }
+
+    /// What is done on the host before a link of it is moved in.
+    fn leaves(&mut self, moved: &Link) {
+        if moved.at == Where::Host {
+            self.keep_routes(moved);
+        }
     }
 
     /// Note that a link has been moved.

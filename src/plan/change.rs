@@ -87,6 +87,9 @@ pub enum Step {
     AddRoute(Route),
     /// Equivalent to `ip route replace ROUTE`.
     ReplaceRoute(Route),
+    /// Equivalent to `ip route replace ROUTE`: of a route of the host's, what is left of it
+    /// without a link that is about to be moved in.
+    KeepRoute(Route),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
     /// Equivalent to `ip rule add RULE`.
@@ -155,7 +158,7 @@ impl Change {
             Step::AddAddress(link, address) => self::address(netns, link, "add", address),
             Step::DelAddress(link, address) => self::address(netns, link, "delete", address),
             Step::AddRoute(route) => self::route(netns, "add", route),
-            Step::ReplaceRoute(route) => self::route(netns, "replace", route),
+            Step::ReplaceRoute(route) | Step::KeepRoute(route) => self::route(netns, "replace", route),
             Step::DelRoute(route) => self::route(netns, "delete", route),
             Step::AddPolicy(rule) => command::policy(netns, "add", rule),
             Step::DelPolicy(rule) => command::policy(netns, "delete", rule),

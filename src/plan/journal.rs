@@ -70,7 +70,8 @@ impl Journal {
             | Step::AddAltname(link, _)
             | Step::AddAddress(link, _)
                 if self.is_return(&link.at, Some(&link.name)) => {}
-            Step::AddRoute(route) if self.is_return(&route.at, route.dev.as_ref()) => {}
+            Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
+            Step::KeepRoute(left) => self.note_kept(left, have),
             step if self.gives_up(step, have) => {}
             Step::SetMtu(link, mtu) => self.made(link).mtu = Some(At::nobody(*mtu)),
             Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
@@ -162,8 +163,7 @@ impl Journal {
         let State { links, routes, .. } = &mut self.before;
         let noted = (links.len(), routes.len());
         links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
-        let inside = |name: &LinkName| links.iter().any(|link| link.name.value == *name);
-        routes.retain(|route| route.value.dev.as_ref().is_some_and(inside));
+        routes.retain(|route| links.iter().any(|link| route.value.needs(link)));
         (links.len(), routes.len()) != noted
     }
 

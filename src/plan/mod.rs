@@ -16,6 +16,7 @@ mod command;
 mod dress;
 mod holds;
 mod journal;
+mod keep;
 mod links;
 mod moves;
 mod nat;

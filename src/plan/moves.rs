@@ -22,12 +22,29 @@ impl Journal {
         for link in &self.before.links {
             if want.link(&Where::Inside, link.other_name()).is_none() {
                 want.links.push(link.clone());
-                let on = |r: &&At<Route>| r.value.dev.as_ref() == Some(&link.name.value);
-                want.routes
-                    .extend(self.before.routes.iter().filter(on).cloned());
             }
         }
+        let goes = |link: &&Link| want.link(&Where::Host, &link.name.value).is_some();
+        let back: Vec<&Link> = self.before.links.iter().filter(goes).collect();
+        let comes = |route: &&At<Route>| back.iter().any(|link| route.value.needs(link));
+        let routes = self.before.routes.iter().filter(comes);
+        want.routes.extend(routes.cloned());
         want
+    }
+
+    /// A route of the host's that is its own, as it was or what is left of it.
+    pub(super) fn is_hosts(&self, route: &Route) -> bool {
+        let mut known = self.before.routes.iter();
+        known.any(|before| before.value.key() == route.key())
+    }
+
+    /// As it was before what is left of it takes its place.
+    pub(super) fn note_kept(&mut self, left: &Route, have: &State) {
+        let mut there = have.routes.iter();
+        let whole = there.find(|r| left.key() == r.value.key() && left.is_left_of(&r.value));
+        if !self.is_hosts(left) {
+            self.before.routes.extend(whole.cloned());
+        }
     }
 
     /// Says of the cards that are inside what they are called on the host, and what moves
@@ -78,12 +95,13 @@ impl Journal {
             wireguard: None,
             ..was.clone()
         });
-        let on = |r: &&At<Route>| {
-            let on = r.value.at == link.at && r.value.dev.as_ref() == Some(&link.name);
-            on && !r.value.is_kernels()
+        let lost = |r: &&At<Route>| {
+            let route = &r.value;
+            let ours = self.before.routes.iter().any(|b| b.value.key() == route.key());
+            let comes = ours || route.comes_with(was) || !route.is_said_whole();
+            route.at == link.at && route.needs(was) && !comes
         };
-        self.before
-            .routes
-            .extend(have.routes.iter().filter(on).cloned());
+        let lost: Vec<_> = have.routes.iter().filter(lost).cloned().collect();
+        self.before.routes.extend(lost);
     }
 }

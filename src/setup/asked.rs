@@ -37,6 +37,17 @@ pub fn asked(want: &State, journal: &Journal) -> About {
             });
         }
     }
+    // The other ways of the host's routes that are to be whole again
+    let whole = journal.before.routes.iter();
+    let ways = whole.flat_map(|At { value, .. }| {
+        value.links().map(|name| LinkAt {
+            at: value.at.clone(),
+            name: name.clone(),
+        })
+    });
+    let ways: BTreeSet<LinkAt> = ways.collect();
+    asked.extend(ways.clone());
+    routed.extend(ways);
     asked.retain(|link| link.at != Where::Inside);
     // What is moved takes its routes along; of others only a route of ours matters
     routed.extend(journal.before.links.iter().map(Link::link_at));

@@ -141,8 +141,7 @@ fn read_clients(section: &Properties) -> Result<Vec<At<Client>>, String> {
 
 fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
     for (at, text) in section.iter() {
-        let route: Route = text
-            .parse()
+        let route = Route::kept(text)
             .map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
         state.routes.push(At::nobody(Route {
             at: where_of(at)?,

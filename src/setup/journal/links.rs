@@ -9,7 +9,7 @@ use super::told;
 use crate::model::link_types::Type;
 use crate::model::port::{PORT, Vlans};
 use crate::model::route::Names;
-use crate::model::{Kind, Link, LinkAt, Made, Phy, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Made, Phy, Where};
 use crate::place::At;
 
 pub(super) fn where_text(at: &Where) -> String {
@@ -67,6 +67,11 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
     for row in Vlans::rows(link.vlans.iter().map(|vlan| vlan.value)) {
         text.append("vlans", row.to_string());
     }
+    // What is left of their lives is said as of then
+    let mut lives = link.addresses.iter().filter_map(|a| a.value.lifetime);
+    if let Some(lifetime) = lives.next() {
+        text.append("seen", lifetime.seen);
+    }
     for address in &link.addresses {
         text.append("address", address.to_string());
     }
@@ -107,8 +112,10 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
         let row: Vlans = row.parse()?;
         link.vlans.extend(row.each().map(At::nobody));
     }
+    let seen = section.get("seen").map_or(Ok(0), str::parse);
+    let seen: u64 = seen.map_err(|e| format!("seen: {e}"))?;
     for address in section.get_all("address") {
-        link.addresses.push(At::nobody(address.parse()?));
+        link.addresses.push(At::nobody(Address::kept(address, seen)?));
     }
     Ok(link)
 }
