@@ -123,6 +123,46 @@ pub(super) fn body(mut rest: &[u8], to: u32) -> Result<Option<&[u8]>, Refusal> {
     Ok(None)
 }
 
+/// The answers to a request, unread.
+pub(super) struct Bodies {
+    number: u32,
+    /// As they came.
+    pub(super) all: Vec<Vec<u8>>,
+    /// As of [`Answers`].
+    pub(super) is_torn: bool,
+}
+
+impl Bodies {
+    pub(super) fn to(number: u32) -> Self {
+        Bodies {
+            number,
+            all: Vec::new(),
+            is_torn: false,
+        }
+    }
+
+    /// Take what came at once.
+    pub(super) fn read(&mut self, mut rest: &[u8]) -> Result<Then, Refusal> {
+        while let Some((message, behind)) = split(rest) {
+            rest = behind;
+            if number(message) != self.number {
+                continue;
+            }
+            self.is_torn |= flags(message) & NLM_F_DUMP_INTR != 0;
+            let body = &message[HEADER..];
+            if matches!(kind(message), NLMSG_ERROR | NLMSG_DONE) {
+                let errno = body.first_chunk().map_or(0, |no| i32::from_ne_bytes(*no));
+                return match errno {
+                    0 => Ok(Then::Done),
+                    errno => Err(io::Error::from_raw_os_error(-errno).into()),
+                };
+            }
+            self.all.push(body.to_vec());
+        }
+        Ok(Then::More)
+    }
+}
+
 /// The first message, and those behind it.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;

@@ -4,34 +4,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
-use rtnetlink::packet_core::DefaultNla;
-use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::LinkMessage;
-use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::questions::{addresses_of, all_links, link_at, link_named, nsid, unless_gone};
+use super::questions::{addresses_of, all_links, link_at, link_named, nsid};
 use super::read::{self, Names};
-use super::carried::links_of;
-use super::requests::Requests;
-use super::{About, Kernel, Refusal, attributes, cards, files, netns, ports, wireless};
+use super::{About, Kernel, Refusal, cards, files, netns, ports, sysctl, wireless};
 use crate::model::port::Vlan;
 use crate::model::{Kind, LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
-/// linux/rtnetlink.h
-const RTA_PREFSRC: u16 = 7;
-
 /// The links that were asked about in one namespace.
-struct View {
-    at: Where,
+pub(super) struct View {
+    pub(super) at: Where,
     links: Vec<LinkMessage>,
     /// Of those, and of their masters.
-    names: Names,
+    pub(super) names: Names,
 }
 
 impl Kernel {
@@ -77,6 +67,13 @@ impl Kernel {
             if !self.is_new(view) {
                 state.routes.extend(self.routes(view, &about.routed)?);
             }
+            for moved in about.moved.iter().filter(|moved| moved.at == view.at) {
+                if let Some(link) = view.links.iter().find(|l| read::is_named(l, &moved.name)) {
+                    state.kept.extend(self.kept(moved, link.header.index)?);
+                    let quiet = read::is_without_arp(link);
+                    state.sysctls.extend(sysctl::of_link(&moved.name, quiet));
+                }
+            }
         }
         if netns && about.policy {
             state.policy = self.policy()?;
@@ -86,12 +83,13 @@ impl Kernel {
         if netns && state.is_bare() {
             // Read when the namespace was made, and nothing has been changed since
             if let Some(new_ones) = self.new_ones.take() {
-                state.sysctls = new_ones;
+                state.sysctls.extend(new_ones);
                 sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
             } else {
                 sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
             }
         }
+        sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
         state.sysctls.extend(self.sysctls(&sysctls)?);
         self.wireguards(&mut state)?;
         log::debug!("there is {state:?}");
@@ -193,7 +191,9 @@ impl Kernel {
         for index in if inside { vec![0] } else { links } {
             for message in addresses_of(requests, index)? {
                 let index = message.header.index;
-                let address = read::whole_address(&message, !inside, (view.names.get(&index), seen)).map(At::nobody);
+                let address =
+                    read::whole_address(&message, !inside, (view.names.get(&index), seen))
+                        .map(At::nobody);
                 found.entry(index).or_default().extend(address);
             }
         }
@@ -207,106 +207,6 @@ impl Kernel {
         }
         ports::all_vlans(self.requests(&view.at)?)
     }
-
-    /// All of the namespace, elsewhere those of these links.
-    fn routes(
-        &mut self,
-        view: &View,
-        routed: &BTreeSet<LinkAt>,
-    ) -> Result<Vec<At<crate::model::Route>>, Refusal> {
-        let inside = view.at == Where::Inside;
-        let is_routed = |name: &LinkName| {
-            let mut there = routed.iter().filter(|link| link.at == view.at);
-            there.any(|link| link.name == *name)
-        };
-        let links = view.names.iter().filter(|(_, name)| is_routed(name));
-        let links: Vec<u32> = links.map(|(index, _)| *index).collect();
-        let mut names = view.names.clone();
-        let mut messages = Vec::new();
-        for index in if inside { &[0][..] } else { &links } {
-            messages.extend(routes_of(self.requests(&view.at)?, *index)?);
-        }
-        if !inside {
-            messages.extend(self.routes_from(view, &links)?);
-            self.name_all(&mut names, &messages, &view.at)?;
-        }
-        let mut found: Vec<At<crate::model::Route>> = Vec::new();
-        for message in &messages {
-            let route = read::route(message, &view.at, &names).map(At::nobody);
-            // One of several ways is found by each of its links
-            found.extend(route.filter(|route| inside || !found.contains(route)));
-        }
-        Ok(found)
-    }
-
-    /// The IPv4 routes whose source address is one of these links': they lead over others,
-    /// and go with that address. The kernel has no question for them.
-    fn routes_from(&mut self, view: &View, links: &[u32]) -> Result<Vec<RouteMessage>, Refusal> {
-        let requests = self.requests(&view.at)?;
-        let mut sources = Vec::new();
-        for index in links {
-            for address in addresses_of(requests, *index)? {
-                sources.extend(address.attributes.iter().filter_map(|a| match a {
-                    AddressAttribute::Local(ip) => Some(source(*ip)),
-                    _ => None,
-                }));
-            }
-        }
-        if sources.is_empty() {
-            return Ok(Vec::new());
-        }
-        let all = RouteNetlinkMessage::GetRoute(RouteMessage::default());
-        Ok(requests
-            .dump_with(all, sources)?
-            .into_iter()
-            .filter_map(route)
-            .collect())
-    }
-
-    /// The names of the links that these routes lead over, too.
-    fn name_all(
-        &mut self,
-        names: &mut Names,
-        routes: &[RouteMessage],
-        at: &Where,
-    ) -> Result<(), Refusal> {
-        for index in routes.iter().flat_map(links_of) {
-            if !names.contains_key(&index) {
-                let link = link_at(self.requests(at)?, index)?;
-                names.extend(link.as_ref().and_then(read::name));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The routes that lead over a link, of all links if that is 0, and of all families.
-fn routes_of(requests: &mut Requests, index: u32) -> Result<Vec<RouteMessage>, Refusal> {
-    let mut request = RouteMessage::default();
-    if index != 0 {
-        request.attributes.push(RouteAttribute::Oif(index));
-    }
-    let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
-    Ok(unless_gone(routes)?.into_iter().filter_map(route).collect())
-}
-
-fn route(message: RouteNetlinkMessage) -> Option<RouteMessage> {
-    let families = [AddressFamily::Inet, AddressFamily::Inet6];
-    match message {
-        RouteNetlinkMessage::NewRoute(route) => {
-            families.contains(&route.header.address_family).then_some(route)
-        }
-        _ => None,
-    }
-}
-
-/// The attribute of a route with this source address, as the kernel lays it out.
-fn source(ip: IpAddr) -> Vec<u8> {
-    let ip = match ip {
-        IpAddr::V4(ip) => ip.octets().to_vec(),
-        IpAddr::V6(ip) => ip.octets().to_vec(),
-    };
-    attributes::bytes(&[DefaultNla::new(RTA_PREFSRC, ip)])
 }
 
 /// As addresses have it that last for a time.

@@ -82,6 +82,7 @@ impl Kernel {
             Step::DelAddress(link, address) => self.del_address(link, address),
             Step::AddRoute(route) => self.add_route(route, false),
             Step::ReplaceRoute(route) | Step::KeepRoute(route) => self.add_route(route, true),
+            Step::PutBack(kept) => self.put_back(kept),
             Step::DelRoute(route) => self.del_route(route),
             Step::AddPolicy(rule) => self.add_policy(rule),
             Step::DelPolicy(rule) => self.del_policy(rule),

@@ -204,8 +204,7 @@ impl Route {
         [Route::KERNEL, Route::RA].contains(&self.proto)
     }
 
-    /// The kernel makes it by itself when this link has its addresses again, or its router.
-    /// Other programs write proto kernel too, of a network whose address has noprefixroute.
+    /// The kernel makes it by itself when this link has its addresses again. Other programs write proto kernel too, of a network whose address has noprefixroute.
     pub fn comes_with(&self, link: &Link) -> bool {
         let makes = |address: &Address| {
             let metric = address.metric.unwrap_or(match self.dst {
@@ -220,9 +219,9 @@ impl Route {
         match self.proto {
             Route::KERNEL => {
                 self.via.is_none()
-                    && (of_links(self.dst.addr()) || addresses.any(|a| makes(&a.value)))
+                    && (of_links(self.dst.addr()) && self.metric == 256
+                        || addresses.any(|a| makes(&a.value)))
             }
-            Route::RA => true,
             _ => false,
         }
     }

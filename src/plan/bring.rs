@@ -69,7 +69,8 @@ impl Plan<'_> {
                 let moved = self.now(&from).cloned().unwrap_or(found);
                 let altnames = moved.altnames.iter().map(|a| a.value.clone());
                 let altnames: Vec<_> = altnames.collect();
-                self.has_names(link, &altnames).then_some((from, moved))
+                let stays = link.at != Where::Inside || self.keeps_routes(&moved);
+                (stays && self.has_names(link, &altnames)).then_some((from, moved))
             }
             None if is_there || link.at == Where::Host => None,
             None => {

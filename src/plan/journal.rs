@@ -157,16 +157,6 @@ impl Journal {
         }
     }
 
-    /// Note that all is as it is wanted: what was given back to the host is not ours to
-    /// give back once more. Whether there was any.
-    pub fn given_back(&mut self, want: &State) -> bool {
-        let State { links, routes, .. } = &mut self.before;
-        let noted = (links.len(), routes.len());
-        links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
-        routes.retain(|route| links.iter().any(|link| route.value.needs(link)));
-        (links.len(), routes.len()) != noted
-    }
-
     /// There is nothing of ours.
     pub fn is_empty(&self) -> bool {
         *self == Journal::default()
@@ -210,6 +200,12 @@ impl Journal {
         }
         if known.is_none() {
             self.before.sysctls.extend(before.map(At::nobody));
+            // What all links did before, it was not turned on since
+            let all = key.of_all().filter(|_| *at == Where::Host);
+            let on = all
+                .and_then(|all| have.sysctl(at, &all))
+                .filter(|s| s.value != "0");
+            self.before.sysctls.extend(on.cloned().map(At::nobody));
         }
         self.forget_sysctls(|made| made.at != *at || made.key != *key, false);
         self.made.sysctls.push(At::nobody(sysctl.clone()));

@@ -5,7 +5,7 @@
 use std::net::IpAddr;
 
 use super::{Plan, Step};
-use crate::model::{Link, Route, Where};
+use crate::model::{Kept, KeptKind, Link, Route, Where};
 use crate::name::LinkName;
 
 impl Plan<'_> {
@@ -27,14 +27,32 @@ impl Plan<'_> {
         }
     }
 
+    /// What the model has no words for cannot be kept in part.
+    pub(super) fn keeps_routes(&mut self, moved: &Link) -> bool {
+        let have = self.have;
+        let others = |kept: &&Kept| {
+            let mut links = kept.links.iter();
+            kept.link == moved.name.value && links.any(|(_, name)| *name != kept.link)
+        };
+        let Some(route) = have.kept.iter().find(others) else {
+            return true;
+        };
+        self.obstacle(
+            &moved.name.asked,
+            format!(
+                "a route of the host's leads over {} and other links, and would go with it: ip {}",
+                moved.name, route.command
+            ),
+            "make it without that link first: ip route replace",
+        );
+        false
+    }
+
     /// A route of the host's is what it was, as far as its links are there. What its owner
     /// has made of it since stays.
     pub(super) fn put_back(&mut self, whole: &Route) {
         let have = self.have;
-        let is_there = |name: &LinkName| {
-            let mut now = self.now.iter().filter(|link| link.at == Where::Host);
-            now.any(|link| link.name.value == *name)
-        };
+        let is_there = |name: &LinkName| self.is_on_host(name);
         let back = whole.without(is_there, |src| !self.is_of(src, |name| !is_there(name)));
         let Some(back) = back else {
             return;
@@ -48,6 +66,22 @@ impl Plan<'_> {
             _ => Step::ReplaceRoute(back),
         };
         self.change(step, None);
+    }
+
+    /// What else a link had on the host.
+    pub(super) fn kept(&mut self, kinds: &[KeptKind]) {
+        let (want, have) = (self.want, self.have);
+        for kept in want.kept.iter().filter(|kept| kinds.contains(&kept.kind)) {
+            let stays = kept.until.is_none_or(|until| until > have.clock);
+            if stays && !have.kept.contains(kept) && self.is_on_host(&kept.link) {
+                self.change(Step::PutBack(Box::new(kept.clone())), None);
+            }
+        }
+    }
+
+    fn is_on_host(&self, name: &LinkName) -> bool {
+        let mut now = self.now.iter().filter(|link| link.at == Where::Host);
+        now.any(|link| link.name.value == *name)
     }
 
     /// An address that is, or was, on one of these links of the host alone.

@@ -7,6 +7,7 @@ mod mend;
 use std::io;
 use std::time::Duration;
 
+use super::asked::ways;
 use super::failure::{Failure, Why, broken};
 use super::have::look;
 use super::nat::{self, Others};
@@ -262,12 +263,18 @@ impl<'a> Work<'a> {
     fn undo(&mut self) -> Option<Vec<Change>> {
         // They can have come and gone since
         self.others = Others::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
+        let ways = ways(&self.journal);
+        self.asked.links.extend(ways.clone());
+        self.asked.routed.extend(ways);
         let mut want = as_it_was(&self.start.0, &self.journal);
         self.others.leave_as_it_is(&mut want);
         self.others.leave_to(&mut self.journal, &want);
         let mut left = None;
         for _ in 0..=PASSES {
             let Ok(now) = self.look() else { continue };
+            let start = &self.start.0;
+            want.sysctls
+                .retain(|s| !now.turned_on_since(&s.value, start));
             let changes = plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0;
             for change in &changes {
                 self.journal.note(change, &now);

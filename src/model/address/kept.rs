@@ -51,7 +51,9 @@ impl Label {
         if text.is_empty() || text.contains(strange) {
             return None;
         }
-        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        bytes
+            .get_mut(..text.len())?
+            .copy_from_slice(text.as_bytes());
         let length = text.len() as u8;
         Some(Label { bytes, length })
     }
@@ -165,7 +167,10 @@ mod tests {
         assert!(left.ends_with("valid_lft 290 preferred_lft 0"), "{left}");
         assert!(address.at(1600).is_none());
         let forever = Address::kept("2001:db8::1/64 valid_lft forever preferred_lft 0", 9).unwrap();
-        assert_eq!(forever.at(u64::MAX).unwrap().to_string(), forever.to_string());
+        assert_eq!(
+            forever.at(u64::MAX).unwrap().to_string(),
+            forever.to_string()
+        );
         assert!(Address::kept("192.0.2.7/24", 9).unwrap().lifetime.is_none());
         // No setting says it
         assert!("192.0.2.7/24 metric 5".parse::<Address>().is_err());

@@ -10,6 +10,7 @@ use crate::model::link_types::Type;
 use crate::model::port::{PORT, Vlans};
 use crate::model::route::Names;
 use crate::model::{Address, Kind, Link, LinkAt, Made, Phy, Where};
+use crate::name::LinkName;
 use crate::place::At;
 
 pub(super) fn where_text(at: &Where) -> String {
@@ -95,7 +96,11 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     let mut link = Link::new(at, At::nobody(name.parse()?), read_kind(section)?);
     link.mtu = value(section, "mtu")?;
     link.mac = value(section, "mac")?;
-    link.master = value(section, "master")?;
+    // One of the host's can have any name
+    let master = section.get("master").map(|text| {
+        LinkName::of_kernel(text).ok_or_else(|| format!("master={text} is no name of a link"))
+    });
+    link.master = master.transpose()?.map(At::nobody);
     link.up = section.get("up").map(|up| up == "yes");
     link.other = section.get("inside").map(str::parse).transpose()?;
     link.card = value(section, "card")?;
@@ -115,7 +120,8 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     let seen = section.get("seen").map_or(Ok(0), str::parse);
     let seen: u64 = seen.map_err(|e| format!("seen: {e}"))?;
     for address in section.get_all("address") {
-        link.addresses.push(At::nobody(Address::kept(address, seen)?));
+        link.addresses
+            .push(At::nobody(Address::kept(address, seen)?));
     }
     Ok(link)
 }
