@@ -136,6 +136,7 @@ impl Memory {
                 }
             }
             Step::DelPolicy(rule) => Ok(self.state.policy.retain(|r| r.value != *rule)),
+            Step::PutBack(kept) => Ok(self.state.kept.push((**kept).clone())),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::LoadTable(table) => Ok(self.state.table = Some(At::nobody((**table).clone()))),
             Step::DropTable => Ok(self.state.table = None),
