@@ -8,6 +8,8 @@
 mod common;
 #[path = "common/far.rs"]
 mod far;
+// This uses a part of it
+#[allow(dead_code)]
 #[path = "killed/trace.rs"]
 mod trace;
 

@@ -18,7 +18,7 @@ impl Plan<'_> {
         let mut kept = Vec::new();
         for route in self.have.routes.iter().map(|route| &route.value) {
             if route.at == Where::Host && route.needs(moved) {
-                let left = route.without(|name| !gone(name), |src| !self.is_of(src, &gone));
+                let left = route.without(|name| !gone(name), |src| !self.is_of(src, gone));
                 kept.extend(left.filter(|left| left != route));
             }
         }
