@@ -43,6 +43,21 @@ impl LinkName {
         std::str::from_utf8(bytes).unwrap_or_default()
     }
 
+    /// The name of a link that others made, which may be anything that the kernel takes
+    /// (`dev_valid_name` in its net/core) and that can be printed.
+    pub fn of_kernel(text: &str) -> Option<Self> {
+        let strange = |c: char| c.is_whitespace() || c.is_control() || "/:".contains(c);
+        let fits = (1..=LinkName::MOST).contains(&text.len()) && !matches!(text, "." | "..");
+        (fits && !text.contains(strange)).then(|| LinkName::of(text))
+    }
+
+    fn of(text: &str) -> Self {
+        let mut bytes = [0; LinkName::MOST];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        let length = text.len() as u8;
+        LinkName { bytes, length }
+    }
+
     /// The end of every setting of this link: its name with all but letters and
     /// digits made `_`, as netifrc does (`eth0.42` is set by `config_eth0_42`).
     pub fn suffix(&self) -> String {
@@ -86,10 +101,7 @@ impl FromStr for LinkName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         of_a_link(text, LinkName::MOST)?;
-        let mut bytes = [0; LinkName::MOST];
-        bytes[..text.len()].copy_from_slice(text.as_bytes());
-        let length = text.len() as u8;
-        Ok(LinkName { bytes, length })
+        Ok(LinkName::of(text))
     }
 }
 

@@ -622,3 +622,24 @@ fn watch_puts_the_table_back_and_follows_the_default_route() {
     sandbox.sh("nft flush ruleset").ok();
     soon("the table again", &ours);
 }
+
+#[test]
+fn forwarding_that_the_owner_turns_on_meanwhile_stays_on() {
+    let sandbox = sandbox("netns_masquerade=eth1\n");
+    let uplink = "net/ipv4/conf/eth1/forwarding";
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(sysctl(&sandbox, uplink), "0");
+    // As docker does
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("sysctl -qw net.ipv4.ip_forward=1").ok();
+    setup(&sandbox, "reload mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(sysctl(&sandbox, uplink), "1");
+    // What did not forward although all others did, does not afterwards
+    sandbox.sh(&format!("sysctl -qw {uplink}=0")).ok();
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(sysctl(&sandbox, uplink), "1");
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(sysctl(&sandbox, uplink), "0");
+}

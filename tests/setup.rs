@@ -505,3 +505,43 @@ fn what_is_traced_is_told_where_it_is_asked_for() {
     }
     setup(&sandbox, "reload mgmt").ok().stderr("");
 }
+
+#[test]
+fn a_link_of_others_is_refused_and_not_deleted_and_all_of_ours_is_taken_back() {
+    let settings = "netns_links=v0\ntype_v0=veth\nconfig_v0=10.0.0.1/24\n";
+    let sandbox = sandbox(settings);
+    sandbox
+        .sh("ip netns add mgmt; ip -n mgmt link add v0 type bridge")
+        .ok();
+    let run = setup(&sandbox, "up mgmt").code(111);
+    let said = "there is another link v0, which is not ours to delete\nnetns-setup: choose \
+                another name, or delete it: ip -n NAME link delete v0\n";
+    assert!(run.stderr.contains(said), "{run}");
+    assert_eq!(names(&sandbox.ip_json("-n mgmt link")), ["lo", "v0"]);
+    // The other end of a veth may be where nobody sees it any more
+    sandbox.sh("ip -n mgmt link delete v0").ok();
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("ip -n mgmt link set v0 netns far").ok();
+    let before = names(&sandbox.ip_json("link")).len();
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(names(&sandbox.ip_json("link")).len(), before - 1);
+}
+
+#[test]
+fn what_cannot_come_back_is_told_and_holds_up_nothing_else() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    // Somebody has the network of the gateway by now
+    sandbox
+        .sh("ip -n mgmt address flush dev eth1; ip link add lan0 type bridge; ip address add 192.0.2.7/32 dev lan0
+            sed -i s,192.0.2.7/24,192.0.2.7/32, /run/netns-services/mgmt/journal")
+        .ok();
+    let run = setup(&sandbox, "down mgmt").ok();
+    let said = "netns-setup: mgmt: the host does not have back what it had: cannot run \"ip route \
+                add 203.0.113.0/24 via 192.0.2.1 dev eth1 metric 7\": ";
+    assert!(run.stderr.contains(said), "{run}");
+    assert!(!run.stderr.contains("onlink"), "{run}");
+    assert!(names(&sandbox.ip_json("link")).contains(&"eth1"));
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+    setup(&sandbox, "down mgmt").ok().stderr("");
+}

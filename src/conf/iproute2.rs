@@ -19,6 +19,7 @@ pub fn names(root: &Path) -> Names {
         unsaid_table: None,
         users: later(root, |root| accounts(root, "etc/passwd")),
         groups: later(root, |root| accounts(root, "etc/group")),
+        as_kept: false,
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Answers {
     number: u32,
     /// It is to be told whether it was done.
     is_told: bool,
+    /// Of many, those are read that have one of these attributes; all, if there are none.
+    pub(super) with: Vec<Vec<u8>>,
     /// In the kernel's order.
     pub(super) came: Vec<RouteNetlinkMessage>,
     /// What there is was changed while it was told: some of it may be missing
@@ -46,6 +48,7 @@ impl Answers {
         Answers {
             number,
             is_told,
+            with: Vec::new(),
             came: Vec::new(),
             is_torn: false,
         }
@@ -68,6 +71,10 @@ impl Answers {
         self.is_torn |= is_one_of_many && flags(message) & NLM_F_DUMP_INTR != 0;
         if is_done(message) {
             return Ok(Then::Done);
+        }
+        let has = |attribute: &Vec<u8>| has(message, attribute);
+        if is_one_of_many && !(self.with.is_empty() || self.with.iter().any(has)) {
+            return Ok(Then::More);
         }
         let read = NetlinkMessage::<RouteNetlinkMessage>::deserialize(&without_the_rest(message));
         let message = match read {
@@ -116,6 +123,46 @@ pub(super) fn body(mut rest: &[u8], to: u32) -> Result<Option<&[u8]>, Refusal> {
     Ok(None)
 }
 
+/// The answers to a request, unread.
+pub(super) struct Bodies {
+    number: u32,
+    /// As they came.
+    pub(super) all: Vec<Vec<u8>>,
+    /// As of [`Answers`].
+    pub(super) is_torn: bool,
+}
+
+impl Bodies {
+    pub(super) fn to(number: u32) -> Self {
+        Bodies {
+            number,
+            all: Vec::new(),
+            is_torn: false,
+        }
+    }
+
+    /// Take what came at once.
+    pub(super) fn read(&mut self, mut rest: &[u8]) -> Result<Then, Refusal> {
+        while let Some((message, behind)) = split(rest) {
+            rest = behind;
+            if number(message) != self.number {
+                continue;
+            }
+            self.is_torn |= flags(message) & NLM_F_DUMP_INTR != 0;
+            let body = &message[HEADER..];
+            if matches!(kind(message), NLMSG_ERROR | NLMSG_DONE) {
+                let errno = body.first_chunk().map_or(0, |no| i32::from_ne_bytes(*no));
+                return match errno {
+                    0 => Ok(Then::Done),
+                    errno => Err(io::Error::from_raw_os_error(-errno).into()),
+                };
+            }
+            self.all.push(body.to_vec());
+        }
+        Ok(Then::More)
+    }
+}
+
 /// The first message, and those behind it.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
@@ -150,6 +197,12 @@ fn without_the_rest(message: &[u8]) -> Cow<'_, [u8]> {
     let length = u32::try_from(kept.len()).unwrap_or_default();
     kept[..4].copy_from_slice(&length.to_ne_bytes());
     kept.into()
+}
+
+/// These bytes are in it, where an attribute can begin.
+fn has(message: &[u8], attribute: &[u8]) -> bool {
+    let mut begins = (HEADER..message.len()).step_by(4);
+    begins.any(|at| message[at..].starts_with(attribute))
 }
 
 /// It says that it was the last, and that all is well.

@@ -158,7 +158,8 @@ fn is_default(route: &RouteMessage) -> bool {
         && header.kind == RouteType::Unicast
 }
 
-fn links_of(route: &RouteMessage) -> Vec<u32> {
+/// The links that a route leads over.
+pub(super) fn links_of(route: &RouteMessage) -> Vec<u32> {
     let mut links = Vec::new();
     for attribute in &route.attributes {
         match attribute {

@@ -7,23 +7,21 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 
 use rtnetlink::packet_route::link::LinkMessage;
-use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
-use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::questions::{addresses_of, all_links, link_at, link_named, nsid, unless_gone};
+use super::questions::{addresses_of, all_links, link_at, link_named, nsid};
 use super::read::{self, Names};
-use super::{About, Kernel, Refusal, cards, files, netns, ports, wireless};
+use super::{About, Kernel, Refusal, cards, files, netns, ports, sysctl, wireless};
 use crate::model::port::Vlan;
 use crate::model::{Kind, LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
 /// The links that were asked about in one namespace.
-struct View {
-    at: Where,
+pub(super) struct View {
+    pub(super) at: Where,
     links: Vec<LinkMessage>,
     /// Of those, and of their masters.
-    names: Names,
+    pub(super) names: Names,
 }
 
 impl Kernel {
@@ -33,6 +31,7 @@ impl Kernel {
         let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
         let mut state = State {
             netns,
+            clock: seconds_since_boot(),
             ..State::default()
         };
         if let files::ResolvConf::Ours(text) = files::look(&self.netns)? {
@@ -68,6 +67,13 @@ impl Kernel {
             if !self.is_new(view) {
                 state.routes.extend(self.routes(view, &about.routed)?);
             }
+            for moved in about.moved.iter().filter(|moved| moved.at == view.at) {
+                if let Some(link) = view.links.iter().find(|l| read::is_named(l, &moved.name)) {
+                    state.kept.extend(self.kept(moved, link.header.index)?);
+                    let quiet = read::is_without_arp(link);
+                    state.sysctls.extend(sysctl::of_link(&moved.name, quiet));
+                }
+            }
         }
         if netns && about.policy {
             state.policy = self.policy()?;
@@ -77,12 +83,13 @@ impl Kernel {
         if netns && state.is_bare() {
             // Read when the namespace was made, and nothing has been changed since
             if let Some(new_ones) = self.new_ones.take() {
-                state.sysctls = new_ones;
+                state.sysctls.extend(new_ones);
                 sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
             } else {
                 sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
             }
         }
+        sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
         state.sysctls.extend(self.sysctls(&sysctls)?);
         self.wireguards(&mut state)?;
         log::debug!("there is {state:?}");
@@ -179,11 +186,14 @@ impl Kernel {
         let inside = view.at == Where::Inside;
         let requests = self.requests(&view.at)?;
         let mut found = read::Addresses::new();
+        let seen = seconds_since_boot();
         let links: Vec<u32> = view.links.iter().map(|link| link.header.index).collect();
         for index in if inside { vec![0] } else { links } {
             for message in addresses_of(requests, index)? {
                 let index = message.header.index;
-                let address = read::address(&message, !inside).map(At::nobody);
+                let address =
+                    read::whole_address(&message, !inside, (view.names.get(&index), seen))
+                        .map(At::nobody);
                 found.entry(index).or_default().extend(address);
             }
         }
@@ -197,39 +207,10 @@ impl Kernel {
         }
         ports::all_vlans(self.requests(&view.at)?)
     }
+}
 
-    /// All of the namespace, elsewhere those of these links.
-    fn routes(
-        &mut self,
-        view: &View,
-        routed: &BTreeSet<LinkAt>,
-    ) -> Result<Vec<At<crate::model::Route>>, Refusal> {
-        let inside = view.at == Where::Inside;
-        let is_routed = |name: &LinkName| {
-            let mut there = routed.iter().filter(|link| link.at == view.at);
-            there.any(|link| link.name == *name)
-        };
-        let links = view.names.iter().filter(|(_, name)| is_routed(name));
-        let links: Vec<u32> = links.map(|(index, _)| *index).collect();
-        let requests = self.requests(&view.at)?;
-        let mut found = Vec::new();
-        for index in if inside { &[0][..] } else { &links } {
-            // Of all families at once
-            let mut request = RouteMessage::default();
-            if *index != 0 {
-                request.attributes.push(RouteAttribute::Oif(*index));
-            }
-            let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
-            for message in unless_gone(routes)? {
-                if let RouteNetlinkMessage::NewRoute(message) = message
-                    && [AddressFamily::Inet, AddressFamily::Inet6]
-                        .contains(&message.header.address_family)
-                {
-                    let route = read::route(&message, &view.at, &view.names);
-                    found.extend(route.map(At::nobody));
-                }
-            }
-        }
-        Ok(found)
-    }
+/// As addresses have it that last for a time.
+pub fn seconds_since_boot() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(time.tv_sec).unwrap_or_default()
 }

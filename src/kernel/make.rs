@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, CacheInfo};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
     RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
@@ -82,7 +82,8 @@ impl Kernel {
             Step::AddAddress(link, address) => self.add_address(link, address),
             Step::DelAddress(link, address) => self.del_address(link, address),
             Step::AddRoute(route) => self.add_route(route, false),
-            Step::ReplaceRoute(route) => self.add_route(route, true),
+            Step::ReplaceRoute(route) | Step::KeepRoute(route) => self.add_route(route, true),
+            Step::PutBack(kept) => self.put_back(kept),
             Step::DelRoute(route) => self.del_route(route),
             Step::AddPolicy(rule) => self.add_policy(rule),
             Step::DelPolicy(rule) => self.del_policy(rule),
@@ -257,9 +258,22 @@ fn address_message(index: u32, address: &Address) -> AddressMessage {
         address.peer.unwrap_or(address.ip()),
     ));
     attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
+    let label = address.label.map(|label| label.as_str().into());
+    attributes.extend(label.map(AddressAttribute::Label));
+    attributes.extend(address.metric.map(AddressAttribute::RoutePriority));
+    let proto = address.proto.map(Into::into);
+    attributes.extend(proto.map(AddressAttribute::Protocol));
+    attributes.extend(address.lifetime.map(|lifetime| {
+        let mut info = CacheInfo::default();
+        info.ifa_preferred = lifetime.preferred;
+        info.ifa_valid = lifetime.valid;
+        AddressAttribute::CacheInfo(info)
+    }));
     let mut flags = AddressFlags::empty();
     flags.set(AddressFlags::Noprefixroute, address.noprefixroute);
     flags.set(AddressFlags::Nodad, address.nodad);
+    flags.set(AddressFlags::Homeaddress, address.home);
+    flags.set(AddressFlags::Managetempaddr, address.mngtmpaddr);
     if !flags.is_empty() {
         attributes.push(AddressAttribute::Flags(flags));
     }

@@ -23,6 +23,8 @@ mod flows;
 pub mod folder;
 pub mod holders;
 pub mod inits;
+mod kept;
+mod kept_text;
 mod links;
 mod look;
 mod make;
@@ -40,6 +42,7 @@ pub mod processes;
 mod questions;
 mod read;
 mod requests;
+mod routes;
 mod rules;
 mod scratch;
 pub mod service;
@@ -88,6 +91,8 @@ pub struct About {
     /// Those of them whose routes are asked about too: the kernel goes through all routes
     /// of a namespace to find those of a link.
     pub routed: BTreeSet<LinkAt>,
+    /// Those of the host that are moved: all that goes with them is asked about.
+    pub moved: BTreeSet<LinkAt>,
     /// The sysctls.
     pub sysctls: BTreeSet<SysctlAt>,
     /// Whether the policy rules of the namespace are asked about.

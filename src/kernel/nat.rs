@@ -11,6 +11,7 @@ use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::carried::links_of;
 use super::requests::Requests;
 use super::rules::run;
 use super::{Kernel, Refusal, proc, questions, read};
@@ -189,21 +190,6 @@ fn default_links(requests: &mut Requests) -> Result<Vec<(Family, LinkName)>, Ref
         }
     }
     Ok(found)
-}
-
-/// The links that a route leads over.
-fn links_of(route: &RouteMessage) -> Vec<u32> {
-    let mut links = Vec::new();
-    for attribute in &route.attributes {
-        match attribute {
-            RouteAttribute::Oif(index) => links.push(*index),
-            RouteAttribute::MultiPath(hops) => {
-                links.extend(hops.iter().map(|hop| hop.interface_index));
-            }
-            _ => {}
-        }
-    }
-    links
 }
 
 /// The addresses of a namespace, each with its link.

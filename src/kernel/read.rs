@@ -6,12 +6,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
+use rtnetlink::packet_route::address::{
+    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol,
+};
 use rtnetlink::packet_route::route::{
     RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
     RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
 };
 
+use crate::model::address::{Label, Lifetime};
 use crate::model::route::{Hop, Preference};
 use crate::model::{Address, Route, RouteKind, Where};
 use crate::name::LinkName;
@@ -41,16 +44,38 @@ macro_rules! attribute {
 
 mod links;
 
-pub use links::{data, is_bridge, is_elsewhere, link, master, name, permanent_mac};
+pub use links::{
+    data, is_bridge, is_elsewhere, is_named, is_without_arp, link, master, name, permanent_mac,
+};
+
+/// An address of a link, looked at in this second, with all that comes back with it.
+pub fn whole_address(
+    message: &AddressMessage,
+    lasting: bool,
+    (link, seen): (Option<&LinkName>, u64),
+) -> Option<Address> {
+    let flags = flags(message);
+    let other = |label: &Label| link.is_none_or(|link| label.as_str() != link.as_str());
+    let label = attribute!(message, AddressAttribute::Label(label) => Label::new(label)?);
+    Some(Address {
+        label: label.filter(other),
+        metric: attribute!(message, AddressAttribute::RoutePriority(metric) => *metric),
+        lifetime: lifetime(message, seen),
+        proto: attribute!(message, AddressAttribute::Protocol(proto) => u8::from(*proto)),
+        home: flags.contains(AddressFlags::Homeaddress),
+        mngtmpaddr: flags.contains(AddressFlags::Managetempaddr),
+        ..address(message, lasting)?
+    })
+}
 
 /// An address. What comes back by itself, a link-local address or, where only
-/// `lasting` is asked for, one that a router gave, is left out there.
+/// `lasting` is asked for, one that the kernel made of what a router said, is left out there.
 pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     let far = attribute!(message, AddressAttribute::Address(ip) => *ip);
     let ip = attribute!(message, AddressAttribute::Local(ip) => *ip).or(far)?;
     let flags = flags(message);
     if let (true, IpAddr::V6(ip)) = (lasting, ip)
-        && (ip.is_unicast_link_local() || !flags.contains(AddressFlags::Permanent))
+        && (is_of_link(message, ip) || is_of_router(message, flags))
     {
         return None;
     }
@@ -66,6 +91,31 @@ pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     // IPv6 makes a scope of the address itself
     address.scope = Some(scope).filter(|scope| ip.is_ipv4() && *scope != address.unsaid_scope());
     Some(address)
+}
+
+/// The kernel gives it to each link; before Linux 5.18 it does not say so of any.
+fn is_of_link(message: &AddressMessage, ip: Ipv6Addr) -> bool {
+    let proto = attribute!(message, AddressAttribute::Protocol(proto) => *proto);
+    ip.is_unicast_link_local() && proto == Some(AddressProtocol::LinkLocal)
+}
+
+/// The kernel gave it by what a router said, or made it of such a one.
+fn is_of_router(message: &AddressMessage, flags: AddressFlags) -> bool {
+    let proto = attribute!(message, AddressAttribute::Protocol(proto) => *proto);
+    let made = AddressFlags::Managetempaddr | AddressFlags::Secondary;
+    let permanent = flags.contains(AddressFlags::Permanent);
+    !permanent && (proto == Some(AddressProtocol::RouterAnnouncement) || flags.intersects(made))
+}
+
+fn lifetime(message: &AddressMessage, seen: u64) -> Option<Lifetime> {
+    let info = attribute!(message, AddressAttribute::CacheInfo(info) => info)?;
+    let (valid, preferred) = (info.ifa_valid, info.ifa_preferred);
+    let ends = [valid, preferred] != [Lifetime::FOREVER; 2];
+    ends.then_some(Lifetime {
+        seen,
+        valid,
+        preferred,
+    })
 }
 
 /// An address's flags, of which the header has room for the first eight alone.
@@ -94,6 +144,7 @@ pub fn route(message: &RouteMessage, at: &Where, names: &Names) -> Option<Route>
         use RouteAttribute as A;
         matches!(attribute, A::Encap(_) | A::NhId(_))
     });
+    let strange = strange || *at == Where::Host && says_more(message);
     if table == LOCAL || strange || header.flags.contains(RouteFlags::Cloned) || header.tos != 0 {
         return None;
     }
@@ -164,6 +215,29 @@ pub fn route(message: &RouteMessage, at: &Where, names: &Names) -> Option<Route>
         },
         onlink: own.onlink,
     })
+}
+
+/// Of a route of the host's, what would be lost if it were made anew by its words.
+fn says_more(message: &RouteMessage) -> bool {
+    let known = |metric: &RouteMetric| {
+        use RouteMetric as M;
+        let is = matches!(
+            metric,
+            M::Mtu(_) | M::Advmss(_) | M::InitCwnd(_) | M::InitRwnd(_)
+        );
+        is || matches!(metric, M::Lock(0))
+    };
+    let metrics = attribute!(message, RouteAttribute::Metrics(metrics) => metrics.as_slice());
+    let realm = attribute!(message, RouteAttribute::Realm(_) => ());
+    realm.is_some() || expires(message).is_some() || !metrics.unwrap_or_default().iter().all(known)
+}
+
+/// How many seconds a route is still there, if that is not for ever.
+pub fn expires(message: &RouteMessage) -> Option<u64> {
+    // USER_HZ
+    const TICKS: u64 = 100;
+    let left = attribute!(message, RouteAttribute::CacheInfo(info) => info.expires)?;
+    Some(u64::from(left) / TICKS).filter(|_| left != 0)
 }
 
 /// The gateway, if there is one; `None` for one of a kind that the model has no words for.

@@ -83,8 +83,18 @@ impl Requests {
         &mut self,
         message: RouteNetlinkMessage,
     ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
+        self.dump_with(message, Vec::new())
+    }
+
+    /// Of all that there is of a kind, what has one of these attributes in it: the others,
+    /// of which a router has a million, are not read.
+    pub(super) fn dump_with(
+        &mut self,
+        message: RouteNetlinkMessage,
+        with: Vec<Vec<u8>>,
+    ) -> Result<Vec<RouteNetlinkMessage>, Refusal> {
         for _ in 0..DUMPS {
-            let answers = self.ask(message.clone(), NLM_F_DUMP)?;
+            let answers = self.ask_for(message.clone(), NLM_F_DUMP, with.clone())?;
             if !answers.is_torn {
                 return Ok(answers.came);
             }
@@ -93,19 +103,33 @@ impl Requests {
         Err(io::Error::from(Errno::EAGAIN).into())
     }
 
+    /// The bodies of all messages that answer one of this kind and body, as the kernel wrote
+    /// them.
+    pub(super) fn dump_bytes(&mut self, kind: u16, body: &[u8]) -> Result<Vec<Vec<u8>>, Refusal> {
+        for _ in 0..DUMPS {
+            let number = self.send(kind, NLM_F_DUMP, body)?;
+            let mut came = answers::Bodies::to(number);
+            while came.read(self.receive()?)? == Then::More {}
+            if !came.is_torn {
+                return Ok(came.all);
+            }
+        }
+        Err(io::Error::from(Errno::EAGAIN).into())
+    }
+
+    /// Have something made, or put in the place of what there is, that is written already.
+    pub(super) fn tell_bytes(&mut self, kind: u16, body: &[u8]) -> Result<(), Refusal> {
+        let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE;
+        let number = self.send(kind, flags, body)?;
+        let mut came = answers::Bodies::to(number);
+        while came.read(self.receive()?)? == Then::More {}
+        Ok(())
+    }
+
     /// The body of the one message that is the answer to another of this kind and body, of
     /// which this project's library knows nothing.
     pub(super) fn bytes(&mut self, kind: u16, body: &[u8]) -> Result<Vec<u8>, Refusal> {
-        self.number += 1;
-        let length = u32::try_from(HEADER + body.len()).map_err(io::Error::other)?;
-        let mut request = length.to_ne_bytes().to_vec();
-        request.extend(kind.to_ne_bytes());
-        request.extend(NLM_F_REQUEST.to_ne_bytes());
-        request.extend(self.number.to_ne_bytes());
-        request.extend([0; 4]);
-        request.extend(body);
-        self.socket.send(&request, 0)?;
-        let number = self.number;
+        let number = self.send(kind, 0, body)?;
         loop {
             if let Some(body) = answers::body(self.receive()?, number)? {
                 return Ok(body.to_vec());
@@ -113,7 +137,30 @@ impl Requests {
         }
     }
 
+    /// The number of the request.
+    fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<u32, Refusal> {
+        self.number += 1;
+        let length = u32::try_from(HEADER + body.len()).map_err(io::Error::other)?;
+        let mut request = length.to_ne_bytes().to_vec();
+        request.extend(kind.to_ne_bytes());
+        request.extend((NLM_F_REQUEST | flags).to_ne_bytes());
+        request.extend(self.number.to_ne_bytes());
+        request.extend([0; 4]);
+        request.extend(body);
+        self.socket.send(&request, 0)?;
+        Ok(self.number)
+    }
+
     fn ask(&mut self, message: RouteNetlinkMessage, flags: u16) -> Result<Answers, Refusal> {
+        self.ask_for(message, flags, Vec::new())
+    }
+
+    fn ask_for(
+        &mut self,
+        message: RouteNetlinkMessage,
+        flags: u16,
+        with: Vec<Vec<u8>>,
+    ) -> Result<Answers, Refusal> {
         self.number += 1;
         let mut request = NetlinkMessage::from(message);
         request.header.flags = NLM_F_REQUEST | flags;
@@ -123,6 +170,7 @@ impl Requests {
         request.serialize(&mut bytes);
         self.socket.send(&bytes, 0)?;
         let mut answers = Answers::to(self.number, flags & NLM_F_ACK != 0);
+        answers.with = with;
         while answers.read(self.receive()?)? == Then::More {}
         Ok(answers)
     }

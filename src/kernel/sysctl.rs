@@ -15,9 +15,20 @@ use super::requests::Requests;
 use super::rules::PATH;
 use super::{Kernel, Refusal, at_once, devconf, in_netns, on_a_thread, tables};
 use crate::model::{Sysctl, SysctlKey, Where};
+use crate::name::LinkName;
 use crate::place::At;
 
 const FOLDER: &str = "/proc/sys";
+
+/// Of a link, what the kernel sets by the link's own MTU, and by who routes multicasts; and
+/// what is another key in a coarser unit.
+const NOT_GIVEN: [&str; 5] = [
+    "mtu",
+    "mc_forwarding",
+    "unres_qlen",
+    "retrans_time",
+    "base_reachable_time",
+];
 
 /// A key, and the namespace that it is of.
 pub type SysctlAt = (Where, SysctlKey);
@@ -116,6 +127,49 @@ fn load_module(module: &str) {
     let modprobe = modprobe.args(["-q", module]).env("PATH", PATH);
     let quiet = modprobe.stdout(Stdio::null()).stderr(Stdio::null());
     let _ = quiet.stdin(Stdio::null()).status();
+}
+
+/// The sysctls of a link of the host that are not what new links begin with: a link that is
+/// moved back is new there.
+pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<At<Sysctl>> {
+    let mut found = Vec::new();
+    for family in [
+        "net/ipv4/conf",
+        "net/ipv6/conf",
+        "net/ipv4/neigh",
+        "net/ipv6/neigh",
+    ] {
+        let folder = Path::new(FOLDER).join(family);
+        let mut keys: Vec<_> = fs::read_dir(folder.join(link.as_str()))
+            .into_iter()
+            .flatten()
+            .filter_map(|file| file.ok()?.file_name().into_string().ok())
+            .collect();
+        // stable_secret sets addr_gen_mode
+        keys.sort_by(|one, other| other.cmp(one));
+        for key in keys {
+            let value = |link: &str| fs::read_to_string(folder.join(link).join(&key)).ok();
+            // In a namespace other than the first, neighbours have no `default`
+            let of_new = value("default").or_else(|| value("lo"));
+            let Some(own) = value(link.as_str()) else {
+                continue;
+            };
+            // Which a new link without ARP does not begin with
+            let dad = without_arp && key == "accept_dad";
+            let differs = of_new.as_ref() != Some(&own) || dad;
+            let given = differs && !NOT_GIVEN.contains(&key.as_str());
+            if let Ok(key) = format!("{family}/{link}/{key}").parse()
+                && given
+            {
+                let sysctl = Sysctl::new(Where::Host, key, &own);
+                found.push(At::nobody(Sysctl {
+                    optional: true,
+                    ..sysctl
+                }));
+            }
+        }
+    }
+    found
 }
 
 fn path(key: &SysctlKey) -> PathBuf {

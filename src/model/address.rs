@@ -2,6 +2,8 @@
 //! settings, of the commands and of the journal: `text.parse()` and `to_string()` are
 //! each other's inverse. No I/O.
 
+mod kept;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -9,6 +11,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
+
+pub use kept::{Label, Lifetime};
 
 /// RT_SCOPE_HOST, linux/rtnetlink.h.
 const HOST: u8 = 254;
@@ -32,6 +36,19 @@ pub struct Address {
     pub noprefixroute: bool,
     /// The network is not asked whether another host has it (IPv6).
     pub nodad: bool,
+    /// Its other name of the link (IPv4), such as `eth1:0`. Of what is there, as all that
+    /// follows.
+    pub label: Option<Label>,
+    /// Of the route to its network; 0 for IPv4, 256 for IPv6, where nothing is said.
+    pub metric: Option<u32>,
+    /// How long it is of use, where that is not for ever.
+    pub lifetime: Option<Lifetime>,
+    /// Who gave it, IFAPROT_*; nothing, where nobody says.
+    pub proto: Option<u8>,
+    /// It is the home address of a mobile node (IPv6).
+    pub home: bool,
+    /// Temporary addresses are made of it (IPv6).
+    pub mngtmpaddr: bool,
 }
 
 impl Address {
@@ -92,6 +109,12 @@ impl From<IpNet> for Address {
             scope: None,
             noprefixroute: false,
             nodad: false,
+            label: None,
+            metric: None,
+            lifetime: None,
+            proto: None,
+            home: false,
+            mngtmpaddr: false,
         }
     }
 }
@@ -228,7 +251,7 @@ impl fmt::Display for Address {
         if self.nodad {
             f.write_str(" nodad")?;
         }
-        Ok(())
+        self.write_kept(f)
     }
 }
 

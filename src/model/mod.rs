@@ -7,6 +7,7 @@ pub mod build;
 pub mod card;
 pub mod client;
 pub mod condition;
+pub mod kept;
 pub mod link;
 pub mod link_types;
 pub mod made;
@@ -30,6 +31,7 @@ pub use build::{Context, Want};
 pub use card::{Card, Phy};
 pub use client::Client;
 pub use condition::Condition;
+pub use kept::{Kept, KeptKind};
 pub use link::{Kind, Link, Mac};
 pub use made::Made;
 pub use nat::Table;
@@ -90,6 +92,10 @@ pub struct State {
     pub clients: Vec<At<Client>>,
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
     pub resolv_conf: Option<At<String>>,
+    /// Of the links of the host that are moved, what else goes with them.
+    pub kept: Vec<Kept>,
+    /// Of what is there, when it was looked at: in seconds since the machine started.
+    pub clock: u64,
 }
 
 impl State {
@@ -120,6 +126,19 @@ impl State {
     pub fn sysctl(&self, at: &Where, key: &SysctlKey) -> Option<&Sysctl> {
         let mut all = self.sysctls.iter().map(|sysctl| &sysctl.value);
         all.find(|sysctl| sysctl.at == *at && sysctl.key == *key)
+    }
+
+    /// The owner of the host has turned this on for all links since we did for one: it
+    /// stays on.
+    pub fn turned_on_since(&self, ours: &Sysctl, before: &State) -> bool {
+        let all = ours.key.of_all().filter(|_| ours.at == Where::Host);
+        all.is_some_and(|all| {
+            let is_on = |state: &State| {
+                let found = state.sysctl(&Where::Host, &all);
+                found.is_some_and(|found| found.value != "0")
+            };
+            is_on(self) && !is_on(before)
+        })
     }
 
     /// Nothing has been made in the namespace yet: it is still to be made, or was left

@@ -2,6 +2,7 @@
 //! commands and of the journal: `text.parse()` and `to_string()` are each other's
 //! inverse, for a route of the namespace itself (`at` is not in the text). No I/O.
 
+mod parts;
 mod print;
 mod text;
 mod words;
@@ -13,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 
 use ipnet::IpNet;
 
-use super::{TextError, Where};
+use super::{Address, Link, TextError, Where};
 use crate::name::LinkName;
 
 /// A route, as the kernel holds it: nothing is left open. What a text does not say is
@@ -124,6 +125,8 @@ pub struct Names {
     pub users: Numbers,
     /// Of groups of users.
     pub groups: Numbers,
+    /// What the kernel takes is taken, and not only what a setting may say.
+    pub as_kept: bool,
 }
 
 /// Names and their numbers, found out when the first is asked for: hardly any settings use
@@ -159,6 +162,10 @@ impl Route {
     pub const MAIN: u32 = 254;
     /// RT_SCOPE_LINK: a destination that is on the link itself.
     pub const LINK: u8 = 253;
+    /// RTPROT_KERNEL.
+    pub const KERNEL: u8 = 2;
+    /// RTPROT_RA.
+    pub const RA: u8 = 9;
     /// RTPROT_BOOT, which ip-route(8) puts on what it makes.
     pub const BOOT: u8 = 3;
 
@@ -194,7 +201,29 @@ impl Route {
     /// The kernel makes it again when its address or its router is back
     /// (RTPROT_KERNEL, RTPROT_RA).
     pub fn is_kernels(&self) -> bool {
-        [2, 9].contains(&self.proto)
+        [Route::KERNEL, Route::RA].contains(&self.proto)
+    }
+
+    /// The kernel makes it by itself when this link has its addresses again. Other programs write proto kernel too, of a network whose address has noprefixroute.
+    pub fn comes_with(&self, link: &Link) -> bool {
+        let makes = |address: &Address| {
+            let metric = address.metric.unwrap_or(match self.dst {
+                IpNet::V4(_) => 0,
+                IpNet::V6(_) => 256,
+            });
+            let net = address.network() == self.dst && metric == self.metric;
+            net && !address.noprefixroute && (self.src.is_none() || self.src == Some(address.ip()))
+        };
+        let mut addresses = link.addresses.iter();
+        let of_links = |ip: IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        match self.proto {
+            Route::KERNEL => {
+                self.via.is_none()
+                    && (of_links(self.dst.addr()) && self.metric == 256
+                        || addresses.any(|a| makes(&a.value)))
+            }
+            _ => false,
+        }
     }
 
     /// All ways, its own first.
@@ -224,6 +253,15 @@ impl Route {
     /// this machine beside those that are the same everywhere.
     pub fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
         text::parse(text, names)
+    }
+
+    /// Reads a route of the host's as it was written down.
+    pub fn kept(text: &str) -> Result<Route, TextError> {
+        let names = Names {
+            as_kept: true,
+            ..Names::default()
+        };
+        text::parse(text, &names)
     }
 }
 

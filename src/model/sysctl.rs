@@ -151,6 +151,19 @@ impl SysctlKey {
         Some(SysctlKey(format!("{before}/default/{last}").into()))
     }
 
+    /// Of a key that makes a link forward, the one that makes all links of the host do so.
+    pub fn of_all(&self) -> Option<SysctlKey> {
+        let (before, _, last) = self.of_link()?;
+        self.link()?;
+        match (before, last) {
+            ("net/ipv4/conf", "forwarding") => Some(SysctlKey(Sysctl::FORWARD.into())),
+            (_, "forwarding" | "force_forwarding") => {
+                Some(SysctlKey(format!("{before}/all/{last}").into()))
+            }
+            _ => None,
+        }
+    }
+
     /// Writing it makes the kernel write this other key too (inet_forward_change and
     /// addrconf_fixup_forwarding in the kernel's net/).
     pub fn sets(&self, other: &SysctlKey) -> bool {

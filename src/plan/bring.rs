@@ -15,6 +15,7 @@ impl Plan<'_> {
         match moved.phy.clone().or_else(|| link.phy.clone()) {
             Some(phy) if link.kind == Kind::Wireless => self.phy(link, &from, &phy),
             _ => {
+                self.leaves(&moved);
                 let step = Step::MoveLink(from.clone(), link.link_at());
                 self.change(step, link.name.asked.clone());
                 self.has_come(link, &from, moved);
@@ -68,7 +69,8 @@ impl Plan<'_> {
                 let moved = self.now(&from).cloned().unwrap_or(found);
                 let altnames = moved.altnames.iter().map(|a| a.value.clone());
                 let altnames: Vec<_> = altnames.collect();
-                self.has_names(link, &altnames).then_some((from, moved))
+                let stays = link.at != Where::Inside || self.keeps_routes(&moved);
+                (stays && self.has_names(link, &altnames)).then_some((from, moved))
             }
             None if is_there || link.at == Where::Host => None,
             None => {
@@ -118,6 +120,9 @@ impl Plan<'_> {
                 None => return,
             }
         }
+        for (_, _, moved) in &all {
+            self.leaves(moved);
+        }
         let ways = all.iter();
         let ways = ways.map(|(from, rider, _)| (from.clone(), rider.link_at()));
         let step = Step::MovePhy(phy.name.clone(), ways.collect());
@@ -157,6 +162,13 @@ impl Plan<'_> {
             ),
         };
         self.obstacle(&link.name.asked, wrong, &remedy);
+    }
+
+    /// What is done on the host before a link of it is moved in.
+    fn leaves(&mut self, moved: &Link) {
+        if moved.at == Where::Host {
+            self.keep_routes(moved);
+        }
     }
 
     /// Note that a link has been moved.

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use crate::model::link_types::{Below, Form};
-use crate::model::made::Value;
+use crate::model::link_types::Below;
 use crate::model::port::Vlans;
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
-    Address, Client, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table, Where,
+    Address, Client, Kept, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table,
+    Where,
 };
 use crate::name::{Altname, LinkName, NetnsName};
 use crate::place::Asked;
@@ -87,6 +87,11 @@ pub enum Step {
     AddRoute(Route),
     /// Equivalent to `ip route replace ROUTE`.
     ReplaceRoute(Route),
+    /// Equivalent to `ip route replace ROUTE`: of a route of the host's, what is left of it
+    /// without a link that is about to be moved in.
+    KeepRoute(Route),
+    /// Equivalent to `ip nexthop`, `ip route` or `ip neighbour`: what a link had on the host.
+    PutBack(Box<Kept>),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
     /// Equivalent to `ip rule add RULE`.
@@ -145,7 +150,7 @@ impl Change {
             Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
             Step::SetMac(link, mac) => format!("{} address {mac}", set(netns, link)),
             Step::SetMaster(link, Some(master)) => {
-                format!("{} master {}", set(netns, link), master)
+                format!("{} master {}", set(netns, link), command::quoted(master))
             }
             Step::SetMaster(link, None) => format!("{} nomaster", set(netns, link)),
             Step::AddVlans(link, row, own) => command::vlans(netns, link, "add", row, *own),
@@ -155,7 +160,10 @@ impl Change {
             Step::AddAddress(link, address) => self::address(netns, link, "add", address),
             Step::DelAddress(link, address) => self::address(netns, link, "delete", address),
             Step::AddRoute(route) => self::route(netns, "add", route),
-            Step::ReplaceRoute(route) => self::route(netns, "replace", route),
+            Step::ReplaceRoute(route) | Step::KeepRoute(route) => {
+                self::route(netns, "replace", route)
+            }
+            Step::PutBack(kept) => format!("ip {}", kept.command),
             Step::DelRoute(route) => self::route(netns, "delete", route),
             Step::AddPolicy(rule) => command::policy(netns, "add", rule),
             Step::DelPolicy(rule) => command::policy(netns, "delete", rule),
@@ -243,7 +251,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
                 name_of(netns, &link.at)
             )
         ),
-        (Kind::Made(made), _) if made.of.is_opened() => add_tap(netns, link, made),
+        (Kind::Made(made), _) if made.of.is_opened() => command::add_tap(netns, link, made),
         (Kind::Made(made), _) => {
             let parent = match (&made.parent, made.of.below) {
                 (Some(parent), Below::Parent) => format!(" link {parent}"),
@@ -265,20 +273,6 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             )
         }
     }
-}
-
-/// `ip tuntap` has words of its own, and takes a switch for its name alone.
-fn add_tap(netns: &NetnsName, link: &Link, made: &Made) -> String {
-    let (name, mode) = (&link.name.value, made.of.word);
-    let mut text = format!("{} tuntap add dev {name} mode {mode}", ip(netns, &link.at));
-    for (option, value) in &made.options {
-        text += &match (option.form, value.value) {
-            (Form::Switch, Value::Number(0)) => String::new(),
-            (Form::Switch, _) => format!(" {}", option.word),
-            (_, value) => format!(" {} {value}", option.word),
-        };
-    }
-    text
 }
 
 /// The name of a link that is made, with what is given at once.

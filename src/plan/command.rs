@@ -2,9 +2,11 @@
 //! of it, or what it has beside links, addresses and routes.
 
 use super::change::{ip, name_of, set};
+use crate::model::link_types::Form;
+use crate::model::made::Value;
 use crate::model::port::Vlans;
-use crate::model::{LinkAt, PolicyRule, Rules, Sysctl, Tool, Where};
-use crate::name::{Altname, NetnsName};
+use crate::model::{Link, LinkAt, Made, PolicyRule, Rules, Sysctl, Tool, Where};
+use crate::name::{Altname, LinkName, NetnsName};
 
 /// ip(8) takes a process alone.
 pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
@@ -18,6 +20,15 @@ pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
     }
 }
 
+/// A link that others made can have any name.
+pub(super) fn quoted(name: &LinkName) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.@+,=".contains(c);
+    match name.as_str() {
+        name if name.chars().all(plain) => name.into(),
+        name => format!("'{}'", name.replace('\'', r"'\''")),
+    }
+}
+
 pub(super) fn move_link(netns: &NetnsName, link: &LinkAt, to: &LinkAt) -> String {
     let name = match to.name == link.name {
         true => String::new(),
@@ -25,6 +36,20 @@ pub(super) fn move_link(netns: &NetnsName, link: &LinkAt, to: &LinkAt) -> String
     };
     let to = name_of(netns, &to.at);
     format!("{} netns {to}{name}", set(netns, link))
+}
+
+/// `ip tuntap` has words of its own, and takes a switch for its name alone.
+pub(super) fn add_tap(netns: &NetnsName, link: &Link, made: &Made) -> String {
+    let (name, mode) = (&link.name.value, made.of.word);
+    let mut text = format!("{} tuntap add dev {name} mode {mode}", ip(netns, &link.at));
+    for (option, value) in &made.options {
+        text += &match (option.form, value.value) {
+            (Form::Switch, Value::Number(0)) => String::new(),
+            (Form::Switch, _) => format!(" {}", option.word),
+            (_, value) => format!(" {} {value}", option.word),
+        };
+    }
+    text
 }
 
 /// iw(8) keeps the names of the links, and takes a namespace that has no name by a process.

@@ -122,7 +122,11 @@ impl Plan<'_> {
                     let step = Step::DelAddress(there.clone(), other.value);
                     self.change(step, address.asked.clone());
                 }
-                let step = Step::AddAddress(there.clone(), address.value);
+                // Of one that the host had for a time, what is left of that
+                let Some(left) = address.value.at(self.have.clock) else {
+                    continue;
+                };
+                let step = Step::AddAddress(there.clone(), left);
                 self.change(step, address.asked.clone());
             }
         }

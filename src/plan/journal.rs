@@ -70,7 +70,8 @@ impl Journal {
             | Step::AddAltname(link, _)
             | Step::AddAddress(link, _)
                 if self.is_return(&link.at, Some(&link.name)) => {}
-            Step::AddRoute(route) if self.is_return(&route.at, route.dev.as_ref()) => {}
+            Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
+            Step::KeepRoute(left) => self.note_kept(left, have),
             step if self.gives_up(step, have) => {}
             Step::SetMtu(link, mtu) => self.made(link).mtu = Some(At::nobody(*mtu)),
             Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
@@ -156,17 +157,6 @@ impl Journal {
         }
     }
 
-    /// Note that all is as it is wanted: what was given back to the host is not ours to
-    /// give back once more. Whether there was any.
-    pub fn given_back(&mut self, want: &State) -> bool {
-        let State { links, routes, .. } = &mut self.before;
-        let noted = (links.len(), routes.len());
-        links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
-        let inside = |name: &LinkName| links.iter().any(|link| link.name.value == *name);
-        routes.retain(|route| route.value.dev.as_ref().is_some_and(inside));
-        (links.len(), routes.len()) != noted
-    }
-
     /// There is nothing of ours.
     pub fn is_empty(&self) -> bool {
         *self == Journal::default()
@@ -210,6 +200,12 @@ impl Journal {
         }
         if known.is_none() {
             self.before.sysctls.extend(before.map(At::nobody));
+            // What all links did before, it was not turned on since
+            let all = key.of_all().filter(|_| *at == Where::Host);
+            let on = all
+                .and_then(|all| have.sysctl(at, &all))
+                .filter(|s| s.value != "0");
+            self.before.sysctls.extend(on.cloned().map(At::nobody));
         }
         self.forget_sysctls(|made| made.at != *at || made.key != *key, false);
         self.made.sysctls.push(At::nobody(sysctl.clone()));

@@ -97,11 +97,18 @@ impl Plan<'_> {
             return;
         };
         let ours = self.journal.made.link(&there.at, &there.name).is_some();
-        if other.kind.is_moved() || !(ours || link.at == Where::Inside && !self.is_attached()) {
+        if other.kind.is_moved() || !ours {
+            let ip = match link.at {
+                Where::Inside => "ip -n NAME",
+                _ => "ip",
+            };
             return self.obstacle(
                 &link.name.asked,
                 format!("there is another link {there}, which is not ours to delete"),
-                "choose another name, or delete or rename that link",
+                &format!(
+                    "choose another name, or delete it: {ip} link delete {}",
+                    there.name
+                ),
             );
         }
         self.change(Step::DelLink(there.clone()), link.name.asked.clone());

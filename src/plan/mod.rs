@@ -16,6 +16,7 @@ mod command;
 mod dress;
 mod holds;
 mod journal;
+mod keep;
 mod links;
 mod moves;
 mod nat;
@@ -34,7 +35,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Link, LinkAt, State, Where};
+use crate::model::{KeptKind, Link, LinkAt, State, Where};
 use crate::place::Asked;
 
 pub use cards::{named, needed};
@@ -123,7 +124,9 @@ pub fn plan_what_can_be(
     plan.rules();
     plan.admin_states();
     plan.addresses();
+    plan.kept(&[KeptKind::Nexthop]);
     plan.routes();
+    plan.kept(&[KeptKind::Route, KeptKind::Neighbour]);
     plan.policy();
     plan.clients();
     plan.resolv_conf();

@@ -2,7 +2,7 @@
 //! go back there.
 
 use super::{Journal, Step};
-use crate::model::{Kind, Link, LinkAt, Phy, Route, State, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Phy, Route, State, Sysctl, SysctlKey, Where};
 use crate::place::At;
 
 impl Step {
@@ -14,6 +14,25 @@ impl Step {
             _ => Vec::new(),
         }
     }
+
+    /// It gives the host back something that it had beside the link itself, if it is done
+    /// by `down`.
+    pub fn is_return(&self) -> bool {
+        let at = match self {
+            Step::AddRoute(route) | Step::ReplaceRoute(route) => &route.at,
+            Step::SetMtu(link, _)
+            | Step::SetMac(link, _)
+            | Step::SetMaster(link, Some(_))
+            | Step::SetPort(link, _)
+            | Step::AddAltname(link, _)
+            | Step::AddAddress(link, _)
+            | Step::SetUp(link, _) => &link.at,
+            Step::SetSysctl(sysctl) if sysctl.optional => &sysctl.at,
+            Step::PutBack(_) => return true,
+            _ => return false,
+        };
+        *at == Where::Host
+    }
 }
 
 impl Journal {
@@ -22,12 +41,80 @@ impl Journal {
         for link in &self.before.links {
             if want.link(&Where::Inside, link.other_name()).is_none() {
                 want.links.push(link.clone());
-                let on = |r: &&At<Route>| r.value.dev.as_ref() == Some(&link.name.value);
-                want.routes
-                    .extend(self.before.routes.iter().filter(on).cloned());
+            }
+        }
+        let goes = |link: &&Link| want.link(&Where::Host, &link.name.value).is_some();
+        let back: Vec<&Link> = self.before.links.iter().filter(goes).collect();
+        let comes = |route: &&At<Route>| back.iter().any(|link| route.value.needs(link));
+        let routes = self.before.routes.iter().filter(comes);
+        want.routes.extend(routes.cloned());
+        let kept = self.before.kept.iter();
+        let kept = kept.filter(|kept| back.iter().any(|link| link.name.value == kept.link));
+        want.kept.extend(kept.cloned());
+        let of = |key: &SysctlKey| {
+            back.iter()
+                .any(|l| key.link() == Some(l.name.value.as_str()))
+        };
+        for At { value, .. } in &self.before.sysctls {
+            let asked = want.sysctl(&value.at, &value.key).is_some();
+            if value.at == Where::Host && of(&value.key) && !asked {
+                want.sysctls.push(At::nobody(Sysctl {
+                    optional: true,
+                    ..value.clone()
+                }));
             }
         }
         want
+    }
+
+    /// Note that all is as it is wanted: what was given back to the host is not ours to
+    /// give back once more. Whether there was any.
+    pub fn given_back(&mut self, want: &State) -> bool {
+        let count = |before: &State| {
+            let State {
+                links,
+                routes,
+                kept,
+                sysctls,
+                ..
+            } = before;
+            [links.len(), routes.len(), kept.len(), sysctls.len()]
+        };
+        let noted = count(&self.before);
+        let made = &self.made.sysctls;
+        let State {
+            links,
+            routes,
+            kept,
+            sysctls,
+            ..
+        } = &mut self.before;
+        links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
+        routes.retain(|route| links.iter().any(|link| route.value.needs(link)));
+        let inside = |name: &str| links.iter().any(|l| l.name.value.as_str() == name);
+        kept.retain(|kept| inside(kept.link.as_str()));
+        sysctls.retain(|At { value, .. }| {
+            let mut made = made.iter().map(|made| &made.value);
+            let set =
+                made.any(|m| m.key == value.key || m.key.of_all().as_ref() == Some(&value.key));
+            value.at != Where::Host || set || value.key.link().is_some_and(inside)
+        });
+        count(&self.before) != noted
+    }
+
+    /// A route of the host's that is its own, as it was or what is left of it.
+    pub(super) fn is_hosts(&self, route: &Route) -> bool {
+        let mut known = self.before.routes.iter();
+        known.any(|before| before.value.key() == route.key())
+    }
+
+    /// As it was before what is left of it takes its place.
+    pub(super) fn note_kept(&mut self, left: &Route, have: &State) {
+        let mut there = have.routes.iter();
+        let whole = there.find(|r| left.key() == r.value.key() && left.is_left_of(&r.value));
+        if !self.is_hosts(left) {
+            self.before.routes.extend(whole.cloned());
+        }
     }
 
     /// Says of the cards that are inside what they are called on the host, and what moves
@@ -76,14 +163,38 @@ impl Journal {
             }),
             other: (to.name != link.name).then(|| to.name.clone()),
             wireguard: None,
+            addresses: in_order(&was.addresses),
             ..was.clone()
         });
-        let on = |r: &&At<Route>| {
-            let on = r.value.at == link.at && r.value.dev.as_ref() == Some(&link.name);
-            on && !r.value.is_kernels()
+        let lost = |r: &&At<Route>| {
+            let route = &r.value;
+            let ours = self
+                .before
+                .routes
+                .iter()
+                .any(|b| b.value.key() == route.key());
+            let comes = ours || route.comes_with(was) || !route.is_said_whole();
+            route.at == link.at && route.needs(was) && !comes
         };
-        self.before
-            .routes
-            .extend(have.routes.iter().filter(on).cloned());
+        let lost: Vec<_> = have.routes.iter().filter(lost).cloned().collect();
+        self.before.routes.extend(lost);
+        let own = have.kept.iter().filter(|kept| kept.link == link.name);
+        self.before.kept.retain(|kept| kept.link != link.name);
+        self.before.kept.extend(own.cloned());
+        for At { value, .. } in &have.sysctls {
+            let own = value.at == Where::Host && value.key.link() == Some(link.name.as_str());
+            if own && self.before.sysctl(&value.at, &value.key).is_none() {
+                self.before.sysctls.push(At::nobody(value.clone()));
+            }
+        }
     }
+}
+
+/// The order in which the kernel has to be given addresses to tell them in this one: of
+/// IPv6, it puts each before those that are there.
+fn in_order(told: &[At<Address>]) -> Vec<At<Address>> {
+    let (mut all, v6): (Vec<_>, Vec<_>) =
+        told.iter().cloned().partition(|a| a.value.ip().is_ipv4());
+    all.extend(v6.into_iter().rev());
+    all
 }

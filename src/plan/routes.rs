@@ -14,6 +14,10 @@ impl Plan<'_> {
             .collect();
         routes.sort_by_key(|route| needs(&route.value));
         for route in routes {
+            if self.journal.is_hosts(&route.value) {
+                self.put_back(&route.value);
+                continue;
+            }
             if self.want_lost(&route.value) {
                 continue;
             }

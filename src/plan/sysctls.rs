@@ -47,6 +47,9 @@ impl Plan<'_> {
         for made in journal.made.sysctls.iter().map(|made| &made.value) {
             let (at, key) = (&made.at, &made.key);
             let asked = want.sysctl(at, key).is_some();
+            if have.turned_on_since(made, &journal.before) {
+                continue;
+            }
             // What others have written since is theirs
             if asked || self.dies() && *at == Where::Inside || have.sysctl(at, key) != Some(made) {
                 continue;

@@ -41,12 +41,17 @@ impl Plan<'_> {
 
     fn our_links_that_go(&self) -> Vec<LinkAt> {
         let made = &self.journal.made.links;
+        // The other end of a veth can be in a namespace that has lost its name
+        let is_it = |ours: &Kind, now: &Kind| {
+            let veth = matches!(ours, Kind::Veth { .. });
+            fits(ours, now) || veth && matches!(now, Kind::Veth { peer: None })
+        };
         let goes = |link: &&Link| {
             !(link.kind.is_moved() || link.kind == Kind::Loopback)
                 && self.want.link(&link.at, &link.name.value).is_none()
                 && self
                     .now(&link.link_at())
-                    .is_some_and(|now| fits(&link.kind, &now.kind))
+                    .is_some_and(|now| is_it(&link.kind, &now.kind))
         };
         made.iter().filter(goes).map(Link::link_at).collect()
     }

@@ -12,9 +12,11 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     want.links
         .retain(|link| link.at != Where::Host || !moved(&link.name.value));
     want.routes.retain(|route| {
-        let moved = route.value.dev.as_ref().is_some_and(moved);
-        !(route.value.is_kernels() || route.value.at == Where::Host && moved)
+        let kept = journal.is_hosts(&route.value) || route.value.links().any(moved);
+        !(route.value.is_kernels() || route.value.at == Where::Host && kept)
     });
+    // They come from the journal, as far as they are of what was moved
+    want.kept.clear();
     want.policy.retain(|rule| !rule.value.is_kernels());
     // What a namespace would have had that was not there
     let there = |at: &Where| before.netns || *at != Where::Inside;

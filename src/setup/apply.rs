@@ -3,6 +3,7 @@
 
 mod load;
 mod mend;
+mod undo;
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::ties;
 use crate::kernel::{About, Kernel, Refusal, files};
 use crate::model::{Address, LinkAt, State};
 use crate::place::At;
-use crate::plan::{Change, Journal, Rest, Step, as_it_was, plan, plan_what_can_be};
+use crate::plan::{Change, Journal, Rest, Step, plan};
 
 /// How often what was made is looked at again. One change can take another's effect
 /// away: with an address, the kernel takes its routes.
@@ -256,31 +257,6 @@ impl<'a> Work<'a> {
         }
         self.journal.done(change);
         Ok(changed)
-    }
-
-    /// Make it what it was. What is left of that is returned; nothing, if that is not known.
-    fn undo(&mut self) -> Option<Vec<Change>> {
-        // They can have come and gone since
-        self.others = Others::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
-        let mut want = as_it_was(&self.start.0, &self.journal);
-        self.others.leave_as_it_is(&mut want);
-        self.others.leave_to(&mut self.journal, &want);
-        let mut left = None;
-        for _ in 0..=PASSES {
-            let Ok(now) = self.look() else { continue };
-            let changes = plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0;
-            for change in &changes {
-                self.journal.note(change, &now);
-                let _ = self.make_one(change);
-            }
-            let done = changes.is_empty();
-            left = Some(changes);
-            if done {
-                self.journal = self.start.1.clone();
-                break;
-            }
-        }
-        self.write().ok().and(left)
     }
 
     fn look(&mut self) -> Result<State, Why> {

@@ -10,7 +10,7 @@ use crate::plan::Journal;
 
 /// The links of other namespaces, and the sysctls, that have to do with this one.
 pub fn asked(want: &State, journal: &Journal) -> About {
-    let (mut asked, mut routed) = (BTreeSet::new(), BTreeSet::new());
+    let (mut asked, mut moved) = (BTreeSet::new(), BTreeSet::new());
     let ours = journal.made.links.iter().chain(&journal.before.links);
     for link in want.links.iter().chain(ours) {
         asked.insert(link.link_at());
@@ -21,7 +21,7 @@ pub fn asked(want: &State, journal: &Journal) -> About {
                     name: link.other_name().clone(),
                 };
                 asked.insert(host.clone());
-                routed.insert(host);
+                moved.insert(host);
             }
             // Where it was born, its own name is asked about if it lies on nothing
             Kind::Made(made) => drop(asked.insert(LinkAt {
@@ -37,9 +37,14 @@ pub fn asked(want: &State, journal: &Journal) -> About {
             });
         }
     }
+    // The other ways of the host's routes that are to be whole again
+    let ways = ways(journal);
+    asked.extend(ways.clone());
     asked.retain(|link| link.at != Where::Inside);
     // What is moved takes its routes along; of others only a route of ours matters
-    routed.extend(journal.before.links.iter().map(Link::link_at));
+    moved.extend(journal.before.links.iter().map(Link::link_at));
+    let mut routed = moved.clone();
+    routed.extend(ways);
     let routes = want.routes.iter().chain(&journal.made.routes);
     routed.extend(routes.flat_map(|At { value, .. }| {
         value.links().map(|name| LinkAt {
@@ -49,7 +54,8 @@ pub fn asked(want: &State, journal: &Journal) -> About {
     }));
     let sysctls = want.sysctls.iter().chain(&journal.made.sysctls);
     let sysctls = sysctls.flat_map(|At { value, .. }| {
-        let keys = [Some(value.key.clone()), value.key.of_new_links()];
+        let of_all = value.key.of_all().filter(|_| value.at == Where::Host);
+        let keys = [Some(value.key.clone()), value.key.of_new_links(), of_all];
         keys.into_iter()
             .flatten()
             .map(|key| (value.at.clone(), key))
@@ -57,7 +63,20 @@ pub fn asked(want: &State, journal: &Journal) -> About {
     About {
         links: asked,
         routed,
+        moved,
         sysctls: sysctls.collect(),
         policy: !(want.policy.is_empty() && journal.made.policy.is_empty()),
     }
+}
+
+/// The links that the host's routes lead over which are to be whole again.
+pub fn ways(journal: &Journal) -> BTreeSet<LinkAt> {
+    let whole = journal.before.routes.iter();
+    let ways = whole.flat_map(|At { value, .. }| {
+        value.links().map(|name| LinkAt {
+            at: value.at.clone(),
+            name: name.clone(),
+        })
+    });
+    ways.collect()
 }

@@ -146,6 +146,16 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
         })?;
         work.make_what_can_be(&want)
     });
+    // What the host cannot have back any more holds up nothing else
+    let done = done.map(|refused| {
+        let (lost, refused): (Vec<_>, Vec<_>) = refused
+            .into_iter()
+            .partition(|(change, _)| change.step.is_return());
+        let lines = lost.iter();
+        let lines = lines.flat_map(|(change, no)| report::not_put_back(name, change, no));
+        complain(&lines.collect::<Vec<_>>(), exit::DONE);
+        refused
+    });
     match done {
         Ok(refused) if refused.is_empty() => {
             if wrote {

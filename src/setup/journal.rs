@@ -69,6 +69,10 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
             let set = format_args!("{} {}", sysctl.key.path(), sysctl.value);
             text.append(where_text(&sysctl.at), set);
         }
+        text.section(format_args!("{word} kept"));
+        for kept in &state.kept {
+            text.append("host", kept);
+        }
     }
     text.end()
 }
@@ -115,6 +119,10 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
             ["routes"] => read_routes(state, properties)?,
             ["policy"] => read_policy(state, properties)?,
             ["sysctls"] => read_sysctls(state, properties)?,
+            ["kept"] => {
+                let all = properties.get_all("host").map(str::parse);
+                state.kept = all.collect::<Result<_, _>>()?;
+            }
             [name, at @ ..] => {
                 let at = where_of(&at.join(" "))?;
                 state.links.push(read_link(name, at, properties)?);
@@ -142,9 +150,8 @@ fn read_clients(section: &Properties) -> Result<Vec<At<Client>>, String> {
 
 fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
     for (at, text) in section.iter() {
-        let route: Route = text
-            .parse()
-            .map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
+        let route =
+            Route::kept(text).map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
         state.routes.push(At::nobody(Route {
             at: where_of(at)?,
             ..route

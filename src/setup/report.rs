@@ -82,6 +82,23 @@ pub fn refused(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Vec<Str
     ]
 }
 
+/// Something that the host had before a link was moved in, and cannot have back.
+pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Vec<String> {
+    let command = change.command(netns);
+    let hint = match &change.step {
+        Step::AddRoute(route) | Step::ReplaceRoute(route) if route.via.is_some() => {
+            "all else is given back; run that command when the host can reach its gateway"
+        }
+        _ => "all else is given back; run that command when the host has what it needs",
+    };
+    vec![
+        format!(
+            "{netns}: the host does not have back what it had: cannot run \"{command}\": {refusal}"
+        ),
+        hint.into(),
+    ]
+}
+
 /// Who asked for it, and what can be done.
 pub fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
     match asked {

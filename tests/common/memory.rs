@@ -104,7 +104,7 @@ impl Memory {
             Step::AddAddress(link, address) => self.add_address(link, *address),
             Step::DelAddress(link, address) => self.del_address(link, *address),
             Step::AddRoute(route) => self.add_route(route, false),
-            Step::ReplaceRoute(route) => self.add_route(route, true),
+            Step::ReplaceRoute(route) | Step::KeepRoute(route) => self.add_route(route, true),
             Step::DelRoute(route) => self.del_route(route),
             Step::SetWireguard(link, difference) => self.set_wireguard(link, difference),
             Step::SetEndpoint(link, named) => {
@@ -136,6 +136,7 @@ impl Memory {
                 }
             }
             Step::DelPolicy(rule) => Ok(self.state.policy.retain(|r| r.value != *rule)),
+            Step::PutBack(kept) => Ok(self.state.kept.push((**kept).clone())),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::LoadTable(table) => Ok(self.state.table = Some(At::nobody((**table).clone()))),
             Step::DropTable => Ok(self.state.table = None),

@@ -16,7 +16,17 @@ use crate::place::At;
 /// A link's index and name.
 pub fn name(message: &LinkMessage) -> Option<(u32, LinkName)> {
     let name = attribute!(message, LinkAttribute::IfName(name) => name)?;
-    Some((message.header.index, name.parse().ok()?))
+    Some((message.header.index, LinkName::of_kernel(name)?))
+}
+
+/// It asks nobody for addresses.
+pub fn is_without_arp(message: &LinkMessage) -> bool {
+    message.header.flags.contains(LinkFlags::Noarp)
+}
+
+/// It has this name.
+pub fn is_named(message: &LinkMessage, name: &LinkName) -> bool {
+    self::name(message).is_some_and(|(_, found)| found == *name)
 }
 
 /// The index of a link's master.

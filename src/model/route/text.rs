@@ -51,7 +51,7 @@ pub(super) fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
     let mut said = options(words, names)?;
     said.table = said.table.or(names.unsaid_table);
     let dst = dst.unwrap_or_else(|| default_of(&said));
-    assemble(kind.unwrap_or_default(), dst, said)
+    assemble(kind.unwrap_or_default(), dst, said, names)
 }
 
 fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
@@ -59,7 +59,7 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
     while let Some(word) = words.next() {
         match word {
             "via" => once(word, &mut said.via, via(&mut words)?)?,
-            "dev" | "oif" => once(word, &mut said.dev, dev(value(word, &mut words)?)?)?,
+            "dev" | "oif" => once(word, &mut said.dev, link(value(word, &mut words)?, names)?)?,
             "src" => once(
                 word,
                 &mut said.src,
@@ -104,7 +104,7 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
             "pref" => once(word, &mut said.pref, preference(&mut words)?)?,
             "onlink" => said.onlink = true,
             // The rest of the line is ways
-            "nexthop" => said.hops = hops(&mut words)?,
+            "nexthop" => said.hops = hops(&mut words, names)?,
             _ if NOT_BUILT.contains(&word) => return not_built(word),
             _ => {
                 return wrong(
@@ -117,15 +117,20 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
     Ok(said)
 }
 
+fn link(text: &str, names: &Names) -> Result<LinkName, TextError> {
+    let kept = names.as_kept.then(|| LinkName::of_kernel(text)).flatten();
+    kept.map_or_else(|| dev(text), Ok)
+}
+
 /// `via 192.0.2.1 dev eth1 weight 2 nexthop via …`
-fn hops(words: &mut Words<'_>) -> Result<Vec<Said>, TextError> {
+fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<Said>, TextError> {
     let mut hops = vec![Said::default()];
     while let Some(word) = words.next() {
         let Some(hop) = hops.last_mut() else { break };
         match word {
             "nexthop" => hops.push(Said::default()),
             "via" => once(word, &mut hop.via, via(words)?)?,
-            "dev" | "oif" => once(word, &mut hop.dev, dev(value(word, words)?)?)?,
+            "dev" | "oif" => once(word, &mut hop.dev, link(value(word, words)?, names)?)?,
             "weight" => {
                 let weight = number(word, value(word, words)?, 1, 256)?;
                 once(word, &mut hop.weight, weight as u16)?;
@@ -149,7 +154,12 @@ fn hops(words: &mut Words<'_>) -> Result<Vec<Said>, TextError> {
 }
 
 /// The first way is the route's own, the others are added to it.
-fn assemble(kind: RouteKind, dst: IpNet, mut said: Said) -> Result<Route, TextError> {
+fn assemble(
+    kind: RouteKind,
+    dst: IpNet,
+    mut said: Said,
+    names: &Names,
+) -> Result<Route, TextError> {
     if said.hops.is_empty() {
         return one_way(kind, dst, said);
     }
@@ -175,7 +185,8 @@ fn assemble(kind: RouteKind, dst: IpNet, mut said: Said) -> Result<Route, TextEr
             onlink: way.onlink,
         });
     }
-    if route.via.is_none() || route.more.iter().any(|hop| hop.via.is_none()) {
+    let reaches = route.ways().iter().all(|way| way.via.is_some());
+    if !(reaches || names.as_kept) {
         return wrong(
             " has a nexthop without a gateway",
             "expected via ADDRESS behind each nexthop",

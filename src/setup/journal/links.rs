@@ -9,7 +9,8 @@ use super::told;
 use crate::model::link_types::Type;
 use crate::model::port::{PORT, Vlans};
 use crate::model::route::Names;
-use crate::model::{Kind, Link, LinkAt, Made, Phy, Where};
+use crate::model::{Address, Kind, Link, LinkAt, Made, Phy, Where};
+use crate::name::LinkName;
 use crate::place::At;
 
 pub(super) fn where_text(at: &Where) -> String {
@@ -67,6 +68,11 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
     for row in Vlans::rows(link.vlans.iter().map(|vlan| vlan.value)) {
         text.append("vlans", row.to_string());
     }
+    // What is left of their lives is said as of then
+    let mut lives = link.addresses.iter().filter_map(|a| a.value.lifetime);
+    if let Some(lifetime) = lives.next() {
+        text.append("seen", lifetime.seen);
+    }
     for address in &link.addresses {
         text.append("address", address.to_string());
     }
@@ -90,7 +96,11 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     let mut link = Link::new(at, At::nobody(name.parse()?), read_kind(section)?);
     link.mtu = value(section, "mtu")?;
     link.mac = value(section, "mac")?;
-    link.master = value(section, "master")?;
+    // One of the host's can have any name
+    let master = section.get("master").map(|text| {
+        LinkName::of_kernel(text).ok_or_else(|| format!("master={text} is no name of a link"))
+    });
+    link.master = master.transpose()?.map(At::nobody);
     link.up = section.get("up").map(|up| up == "yes");
     link.other = section.get("inside").map(str::parse).transpose()?;
     link.card = value(section, "card")?;
@@ -107,8 +117,11 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
         let row: Vlans = row.parse()?;
         link.vlans.extend(row.each().map(At::nobody));
     }
+    let seen = section.get("seen").map_or(Ok(0), str::parse);
+    let seen: u64 = seen.map_err(|e| format!("seen: {e}"))?;
     for address in section.get_all("address") {
-        link.addresses.push(At::nobody(address.parse()?));
+        link.addresses
+            .push(At::nobody(Address::kept(address, seen)?));
     }
     Ok(link)
 }

@@ -16,7 +16,7 @@ use crate::kernel::service::{Ended, Init, Place, Second, Service, is_in};
 use crate::name::NetnsName;
 
 /// How long a service may take to have its processes inside, once it is started,
-const ARRIVES: Duration = Duration::from_secs(5);
+const ARRIVES: Duration = Duration::from_secs(10);
 
 /// and how long they then have to be the same: who finds his settings wrong ends by then.
 const STAYS: Duration = Duration::from_millis(1500);

@@ -1,0 +1,38 @@
+//! Undoing: what was there before the first change is made again, as far as it can be.
+
+use super::{Others, PASSES, Work};
+use crate::plan::{Change, Rest, as_it_was, plan_what_can_be};
+use crate::setup::asked::ways;
+
+impl Work<'_> {
+    /// Make it what it was. What is left of that is returned; nothing, if that is not known.
+    pub(super) fn undo(&mut self) -> Option<Vec<Change>> {
+        // They can have come and gone since
+        self.others = Others::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
+        let ways = ways(&self.journal);
+        self.asked.links.extend(ways.clone());
+        self.asked.routed.extend(ways);
+        let mut want = as_it_was(&self.start.0, &self.journal);
+        self.others.leave_as_it_is(&mut want);
+        self.others.leave_to(&mut self.journal, &want);
+        let mut left = None;
+        for _ in 0..=PASSES {
+            let Ok(now) = self.look() else { continue };
+            let start = &self.start.0;
+            want.sysctls
+                .retain(|s| !now.turned_on_since(&s.value, start));
+            let changes = plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0;
+            for change in &changes {
+                self.journal.note(change, &now);
+                let _ = self.make_one(change);
+            }
+            let done = changes.is_empty();
+            left = Some(changes);
+            if done {
+                self.journal = self.start.1.clone();
+                break;
+            }
+        }
+        self.write().ok().and(left)
+    }
+}
