@@ -12,3 +12,12 @@ testbed::scenarios! { "runit":
     a_start_keeps_the_card_of_a_session
     wrong_settings_are_not_tried_again
 }
+
+/// The layouts of three distributions, in one root.
+#[test]
+fn a_copy_answers_for_itself_alone() {
+    for suite in ["alpine", "bookworm"] {
+        let scenario = "a_copy_answers_for_itself_alone";
+        testbed::run(suite, testbed::Shell::Busybox, "runit", scenario);
+    }
+}
