@@ -99,9 +99,7 @@ INSTALLED = \
 	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \
 	755:openrc/init.d/netns-iptables:$(SYSCONFDIR)/init.d/netns-iptables \
 	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
-	644:openrc/init.d/netns-firewall.sh:$(SYSCONFDIR)/init.d/netns-firewall.sh \
-	644:openrc/init.d/netns-closed.sh:$(SYSCONFDIR)/init.d/netns-closed.sh \
-	644:openrc/init.d/netns-watch.sh:$(SYSCONFDIR)/init.d/netns-watch.sh \
+	$(foreach file,$(wildcard libexec/openrc/*),644:$(file):$(LIBEXECDIR)/netns-services/openrc/$(notdir $(file))) \
 	$(foreach file,$(wildcard openrc/rc.conf.d/*),644:$(file):$(SYSCONFDIR)/rc.conf.d/$(notdir $(file))) \
 	644:openrc/user/netns.conf:$(SYSCONFDIR)/user/rc.conf.d/netns.conf \
 	644:openrc/init-functions.d/60-netns:$(LSBDIR)/60-netns \
@@ -122,7 +120,7 @@ INSTALLED = \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
 # The one file that is its owner's once it is there.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
+FOLDERS  = $(LIBEXECDIR)/netns-services/openrc $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
 
 # Scripts that name a folder of these name the packager's.
 PATHS = -e 's,/usr/libexec/netns-services,$(LIBEXECDIR)/netns-services,g' \

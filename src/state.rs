@@ -43,6 +43,14 @@ pub const POST_DOWN: &str = "post_down";
 /// takes it away has confirmed them.
 pub const TRIAL: &str = "trial";
 
+/// In the folder of all, as `NAME.failed`: why the last start of the namespace NAME failed,
+/// until one works.
+pub const FAILED: &str = "failed";
+
+/// In the folder of all, as `NAME.log`: what a start has changed that did not print it, while
+/// there was no other log.
+pub const LOG: &str = "log";
+
 /// In a namespace's state folder: made anew each time the settings have been met, and what is
 /// tried has been confirmed. Who watches reads them again then.
 pub const MET: &str = "met";

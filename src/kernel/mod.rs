@@ -44,6 +44,7 @@ mod scratch;
 pub mod services;
 mod settle;
 mod sysctl;
+pub mod syslog;
 mod tables;
 mod talk;
 mod tap;

@@ -25,6 +25,7 @@ mod settled;
 mod status;
 mod store;
 mod ties;
+mod told;
 mod trial;
 mod tried;
 mod up;
@@ -113,6 +114,8 @@ pub struct Call {
     pub conf_dir: PathBuf,
     /// Say also what already held.
     pub verbose: bool,
+    /// What is changed is logged, and not printed.
+    pub quiet: bool,
     /// The caller's own connection may be moved.
     pub moves_my_connection: bool,
     /// What to do.
@@ -139,7 +142,10 @@ pub fn run(call: &Call) -> u8 {
         Verb::Doctor { json } => doctor::doctor(call, *json),
         Verb::Check => with_settings(call, rules::test),
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
-        Verb::Up => guard::with_settings(call, Rest::Stays, |want| up::up(call, want)),
+        Verb::Up => told::start(call, || {
+            let up = |want: &Want| told::of(&want.name, || up::up(call, want));
+            guard::with_settings(call, Rest::Stays, up)
+        }),
         Verb::Reload => guard::with_settings(call, Rest::Goes, |want| up::reload(call, want)),
         Verb::Try(within) => trial::try_out(call, *within),
         Verb::KeepTrial(within) => trial::keep(call, *within),
@@ -234,6 +240,9 @@ fn say(line: &str) {
 /// Lines on standard error, each with the program's name and in one piece, for others write
 /// there too; and the exit code.
 pub fn complain(lines: &[String], code: u8) -> u8 {
+    if code != exit::DONE {
+        told::complained(lines);
+    }
     for line in lines {
         let line = format!("netns-setup: {line}\n");
         let _ = io::stderr().write_all(line.as_bytes());

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::journal;
+use super::{journal, told};
 use crate::kernel::netns;
 use crate::model::Tool;
 use crate::name::NetnsName;
@@ -216,6 +216,7 @@ impl Store {
             state::ETC_BIND
         };
         self.replace(state::ETC_MODE, &format!("{mode}\n"))?;
+        told::forget(&self.name);
         match is_ready(&self.name) {
             true => Ok(()),
             false => self.replace(state::READY, &ready(&self.name)?),

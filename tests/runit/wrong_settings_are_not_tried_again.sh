@@ -18,6 +18,10 @@ grep '/etc/conf.d/netns.mgmt:2' /tmp/log || fail "the log does not say where"
 tries() { grep -c 'config_eth1: "192.0.2.10" has no prefix length' /tmp/log; }
 is "how often it was tried" "$(tries)" 1
 
+netns-setup status mgmt >/tmp/said 2>/dev/null
+says "  its last start failed, less than a minute ago:"
+says "  /etc/conf.d/netns.mgmt:2: config_eth1: \"192.0.2.10\" has no prefix length"
+
 # The daemon's run file asks for the namespace, and waits for as long as sv does: seven
 # seconds. That it asked is seen in the log.
 sv start sshd >/dev/null
@@ -32,6 +36,8 @@ all_as_before
 
 settings
 run 0 sv start netns-mgmt
+run 0 netns-setup status mgmt
+says_not "its last start failed"
 run 0 sv start sshd
 eventually "it listens" has_listeners 2
 

@@ -21,9 +21,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Call, complain, guard};
+use super::{Call, complain, guard, told};
 use crate::exit;
 use crate::kernel::entries::Entries;
+use crate::model::build::Want;
 use crate::plan::Rest;
 use kept::Kept;
 
@@ -68,10 +69,14 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
 
 fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> u8 {
     let mut all = Vec::new();
-    let code = guard::with_settings(call, Rest::Stays, |want| {
+    let mut begin = |want: &Want| {
         let (kept, code) = Kept::begin(call, want.clone());
         all.push(kept);
         code
+    };
+    let code = told::start(call, || {
+        let begin = |want: &Want| told::of(&want.name, || begin(want));
+        guard::with_settings(call, Rest::Stays, begin)
     });
     if code != exit::DONE {
         return code;
