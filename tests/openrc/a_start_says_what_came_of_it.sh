@@ -79,3 +79,34 @@ echo 'netns_pre_up="exit 3"' >>/etc/conf.d/netns.mgmt
 fails "netns_pre_up at /etc/conf.d/netns.mgmt:7"
 good
 said_no_more
+
+# Who entered by nsenter(1), as lxc-attach does, has nobody above, which is told as 0.
+sshd
+later
+rc-update -u >/dev/null
+unshare --fork --pid --mount-proc sh -c 'while :; do sleep 0.1; done' &
+first=$!
+entered() { nsenter -t "$(pgrep -P $first)" -p -m "$@"; }
+eventually "somebody can enter" entered true
+# shellcheck disable=SC2016
+run 0 entered sh -c 'while read -r word number; do [ "$word" != PPid: ] || exit "$number"; done </proc/self/status'
+for verb in start restart stop; do
+	# (OpenRC starts what needs it beside)
+	[ "$verb" != stop ] || eventually "sshd is back" entered rc-service sshd status
+	run 0 entered rc-service sshd $verb
+	says_not /proc/
+	run 0 entered rc-service netns.mgmt $verb
+	says_not /proc/
+done
+
+# Where /etc can only be read, netns_dns has nowhere to write to: it is said what to type.
+mkdir -p /etc/netns
+mount --rbind /etc /etc
+mount -o remount,bind,ro /etc
+refused rc-service netns.mgmt start
+says "asked for by netns_dns at /etc/conf.d/netns.mgmt:6; /etc can only be read"
+remedy=$(grep -o 'mount -t tmpfs.*' /tmp/said)
+run 0 sh -c "$remedy"
+run 0 rc-service netns.mgmt start
+run 0 netns-exec mgmt -- grep 192.0.2.53 /etc/resolv.conf
+run 0 rc-service netns.mgmt stop
