@@ -10,6 +10,7 @@ testbed::scenarios! { "runit":
     a_service_waits_for_its_card
     a_session_keeps_the_namespace_it_comes_in_by
     a_start_keeps_the_card_of_a_session
+    services_of_a_namespace_made_anew_are_restarted
     wrong_settings_are_not_tried_again
 }
 
