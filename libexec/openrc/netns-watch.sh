@@ -87,7 +87,7 @@ wait_on()
 # The status is $1: 16 is inactive, and what is missing is told.
 say_why()
 {
-	local line failed=/run/netns-services/$namespace.failed
+	local line failed="/run/netns-services/$namespace.failed"
 	if [ "$1" = 16 ]; then
 		netns-setup status "$namespace"
 	elif [ -r "$failed" ]; then

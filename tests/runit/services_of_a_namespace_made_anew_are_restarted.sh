@@ -36,3 +36,11 @@ eventually "the daemon is in the new one" is_new
 eventually "it answers the other machine" greets far nc -w 2 192.0.2.10 22
 is "what is on the host" "$(pid_of other) $(netns_of "$other")" "$other $host"
 run 0 sv check netns-mgmt
+
+# doctor knows who is on the host, and should be inside by what is to be run next.
+netns-setup doctor mgmt >/tmp/said
+says_not "runs on the host"
+printf '#!/bin/sh\nexec chpst -e /etc netns-exec mgmt -- sleep 600\n' >/etc/sv/other/run
+run 1 netns-setup doctor mgmt
+says "mgmt: service other runs on the host: $other (sleep, service other), and /etc/sv/other/run:2 says netns-exec mgmt"
+says "restart the service other"
