@@ -12,7 +12,7 @@ MANDIR     = $(PREFIX)/share/man
 DOCDIR     = $(PREFIX)/share/doc/netns-services
 BASHDIR    = $(PREFIX)/share/bash-completion/completions
 ZSHDIR     = $(PREFIX)/share/zsh/site-functions
-SVDIR      = $(SYSCONFDIR)/sv
+DATADIR    = $(PREFIX)/share/netns-services
 LSBDIR     = /lib/lsb/init-functions.d
 export DESTDIR =
 
@@ -99,16 +99,15 @@ INSTALLED = \
 	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \
 	755:openrc/init.d/netns-iptables:$(SYSCONFDIR)/init.d/netns-iptables \
 	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
-	644:openrc/init.d/netns-firewall.sh:$(SYSCONFDIR)/init.d/netns-firewall.sh \
-	644:openrc/init.d/netns-closed.sh:$(SYSCONFDIR)/init.d/netns-closed.sh \
-	644:openrc/init.d/netns-watch.sh:$(SYSCONFDIR)/init.d/netns-watch.sh \
+	$(foreach file,$(wildcard libexec/openrc/*),644:$(file):$(LIBEXECDIR)/netns-services/openrc/$(notdir $(file))) \
 	$(foreach file,$(wildcard openrc/rc.conf.d/*),644:$(file):$(SYSCONFDIR)/rc.conf.d/$(notdir $(file))) \
 	644:openrc/user/netns.conf:$(SYSCONFDIR)/user/rc.conf.d/netns.conf \
 	644:openrc/init-functions.d/60-netns:$(LSBDIR)/60-netns \
-	755:runit/netns/run:$(SVDIR)/netns/run \
-	755:runit/netns/check:$(SVDIR)/netns/check \
-	755:runit/netns/finish:$(SVDIR)/netns/finish \
-	755:runit/netns/control/t:$(SVDIR)/netns/control/t \
+	755:runit/netns/run:$(DATADIR)/runit/netns/run \
+	755:runit/netns/check:$(DATADIR)/runit/netns/check \
+	755:runit/netns/finish:$(DATADIR)/runit/netns/finish \
+	755:runit/netns/control/t:$(DATADIR)/runit/netns/control/t \
+	644:runit/netns/service.sh:$(DATADIR)/runit/netns/service.sh \
 	755:runit/daemon/run:$(DOCDIR)/runit/run \
 	755:runit/firewall/run:$(DOCDIR)/runit/firewall/run \
 	755:runit/firewall/finish:$(DOCDIR)/runit/firewall/finish \
@@ -121,7 +120,11 @@ INSTALLED = \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
 # The one file that is its owner's once it is there.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(SVDIR)/netns/control $(SVDIR)/netns
+FOLDERS  = $(LIBEXECDIR)/netns-services/openrc $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
+
+# Scripts that name a folder of these name the packager's.
+PATHS = -e 's,/usr/libexec/netns-services,$(LIBEXECDIR)/netns-services,g' \
+	-e 's,/usr/share/netns-services,$(DATADIR),g'
 
 install:
 	@set -e; \
@@ -136,6 +139,7 @@ install:
 		mode=$${entry%%:*}; file=$${entry#*:}; where=$$DESTDIR$${file#*:}; \
 		printf '%s\n' "$$where"; \
 		install -D -m "$$mode" "$${file%%:*}" "$$where"; \
+		case $$file in openrc/*|runit/*|libexec/*) sed -i $(PATHS) "$$where";; esac; \
 	done; \
 	where=$$DESTDIR$(SETTINGS); \
 	if [ ! -e "$$where" ]; then \

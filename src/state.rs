@@ -48,6 +48,14 @@ pub const TRIAL: &str = "trial";
 /// the services that it starts on the host whatever their settings say, a line each.
 pub const UNDONE: &str = ".undone";
 
+/// In the folder of all, as `NAME.failed`: why the last start of the namespace NAME failed,
+/// until one works.
+pub const FAILED: &str = "failed";
+
+/// In the folder of all, as `NAME.log`: what a start has changed that did not print it, while
+/// there was no other log.
+pub const LOG: &str = "log";
+
 /// In a namespace's state folder: made anew each time the settings have been met, and what is
 /// tried has been confirmed. Who watches reads them again then.
 pub const MET: &str = "met";

@@ -92,7 +92,7 @@ fn wrong_settings_touch_nothing() {
         assert!(run.stderr.starts_with("netns-setup: /etc/conf.d/netns.mgmt:2: config_eth1=\"192.0.2.10\" has no prefix length\n"), "{run}");
     }
     same(&dump(&sandbox, ""), &before);
-    sandbox.sh("[ ! -e /run/netns-services ]").ok();
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
     sandbox.write("/etc/conf.d/netns.good", "netns_links=\n");
     setup(&sandbox, "up good mgmt").code(100).stdout("");
     sandbox.sh("[ ! -e /run/netns/good ]").ok();

@@ -11,28 +11,24 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 39] = [
+const FILES: [&str; 40] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
-    "644 etc/init.d/netns-closed.sh",
-    "644 etc/init.d/netns-firewall.sh",
     "755 etc/init.d/netns-ipset",
     "755 etc/init.d/netns-iptables",
     "755 etc/init.d/netns-nftables",
-    "644 etc/init.d/netns-watch.sh",
     "644 etc/rc.conf.d/netns-caller.sh",
     "644 etc/rc.conf.d/netns-inside.sh",
     "644 etc/rc.conf.d/netns-probe",
     "644 etc/rc.conf.d/netns-script.sh",
     "644 etc/rc.conf.d/netns-settings.sh",
     "644 etc/rc.conf.d/netns.conf",
-    "755 etc/sv/netns/check",
-    "755 etc/sv/netns/control/t",
-    "755 etc/sv/netns/finish",
-    "755 etc/sv/netns/run",
     "644 etc/user/rc.conf.d/netns.conf",
     "644 lib/lsb/init-functions.d/60-netns",
     "755 usr/libexec/netns-services/dhcp-hook",
+    "644 usr/libexec/netns-services/openrc/netns-closed.sh",
+    "644 usr/libexec/netns-services/openrc/netns-firewall.sh",
+    "644 usr/libexec/netns-services/openrc/netns-watch.sh",
     "755 usr/libexec/netns-services/sshd-session",
     "755 usr/sbin/netns-exec",
     "755 usr/sbin/netns-setup",
@@ -50,6 +46,11 @@ const FILES: [&str; 39] = [
     "644 usr/share/man/man5/netns.5",
     "644 usr/share/man/man8/netns-exec.8",
     "644 usr/share/man/man8/netns-setup.8",
+    "755 usr/share/netns-services/runit/netns/check",
+    "755 usr/share/netns-services/runit/netns/control/t",
+    "755 usr/share/netns-services/runit/netns/finish",
+    "755 usr/share/netns-services/runit/netns/run",
+    "644 usr/share/netns-services/runit/netns/service.sh",
     "644 usr/share/zsh/site-functions/_netns-exec",
 ];
 
@@ -125,24 +126,23 @@ fn install_puts_these_files_there_and_uninstall_takes_them_away() {
 #[test]
 fn a_packager_says_where_things_go() {
     let folder = tempfile::tempdir().unwrap();
-    let say = [
-        "install",
-        "PREFIX=/opt/x",
-        "SYSCONFDIR=/opt/etc",
-        "SVDIR=/usr/share/sv",
-    ];
+    let say = ["install", "PREFIX=/opt/x", "SYSCONFDIR=/opt/etc"];
     make(&say, folder.path());
     let moved = FILES.into_iter().map(|line| {
-        let line = line.replace(" etc/sv/", " usr/share/sv/");
         let line = line
             .replace(" usr/s", " opt/x/s")
-            .replace(" usr/libexec/", " opt/x/libexec/")
-            .replace(" opt/x/share/sv/", " usr/share/sv/");
+            .replace(" usr/libexec/", " opt/x/libexec/");
         line.replace(" etc/", " opt/etc/")
     });
     let mut moved: Vec<String> = moved.collect();
     moved.sort_by_key(|line| line[4..].to_string());
     assert_eq!(found(folder.path()).0, moved);
+    for line in moved {
+        let text = fs::read_to_string(folder.path().join(&line[4..])).unwrap_or_default();
+        let ours = ["usr/share/netns-services", "usr/libexec/netns-services"];
+        let script = text.starts_with("#!") || line.ends_with(".sh");
+        assert!(!script || ours.iter().all(|o| !text.contains(o)), "{line}");
+    }
 }
 
 #[test]

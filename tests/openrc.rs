@@ -20,6 +20,7 @@ testbed::scenarios! { "openrc":
     a_service_called_sshd_is_nobodys_login
     a_session_keeps_the_card_it_comes_in_by
     a_session_keeps_the_services_it_came_in_by
+    a_start_says_what_came_of_it
     a_stop_names_the_services_inside
     a_script_inside_speaks_of_itself_and_of_others
     a_script_with_its_own_start_runs_inside_whole

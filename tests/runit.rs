@@ -11,5 +11,15 @@ testbed::scenarios! { "runit":
     a_session_keeps_the_namespace_it_comes_in_by
     a_start_keeps_the_card_of_a_session
     a_trial_moves_sshd_over_its_own_card
+    services_of_a_namespace_made_anew_are_restarted
     wrong_settings_are_not_tried_again
+}
+
+/// The layouts of three distributions, in one root.
+#[test]
+fn a_copy_answers_for_itself_alone() {
+    for suite in ["alpine", "bookworm"] {
+        let scenario = "a_copy_answers_for_itself_alone";
+        testbed::run(suite, testbed::Shell::Busybox, "runit", scenario);
+    }
 }

@@ -40,6 +40,10 @@ struct Cli {
     /// Print also what already held, with = before it
     #[arg(short, long, global = true)]
     verbose: bool,
+
+    /// Print no changes: log them
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
 }
 
 #[derive(Debug, PartialEq, Subcommand)]
@@ -171,6 +175,10 @@ fn parsed() -> Result<Cli, clap::Error> {
 fn plain(words: &[OsString]) -> Option<Cli> {
     let words = words.iter().skip(1).map(|word| word.to_str());
     let words: Vec<&str> = words.collect::<Option<_>>()?;
+    let (quiet, words) = match words.split_first()? {
+        (&"--quiet", rest) => (true, rest),
+        _ => (false, &words[..]),
+    };
     let (verb, names) = words.split_first()?;
     if names.is_empty() || names.iter().any(|name| name.starts_with('-')) {
         return None;
@@ -198,6 +206,7 @@ fn plain(words: &[OsString]) -> Option<Cli> {
         conf_dir: CONF_DIR.into(),
         yes_move_my_connection: false,
         verbose: false,
+        quiet,
     })
 }
 
@@ -252,6 +261,7 @@ fn run(cli: Cli) -> u8 {
         Ok(names) => setup::run(&Call {
             conf_dir: cli.conf_dir,
             verbose: cli.verbose,
+            quiet: cli.quiet,
             moves_my_connection: cli.yes_move_my_connection,
             verb,
             names,
@@ -285,15 +295,9 @@ fn usage(error: &clap::Error) -> u8 {
         }
         _ => {
             let text = text.trim_start_matches("error: ");
-            let lines: Vec<_> = text
-                .lines()
-                .filter(|line| !line.is_empty())
-                .map(str::trim)
-                .collect();
-            complain(
-                &lines.into_iter().map(String::from).collect::<Vec<_>>(),
-                exit::WRONG,
-            )
+            let lines = text.lines().filter(|line| !line.is_empty());
+            let lines: Vec<_> = lines.map(|line| line.trim().into()).collect();
+            complain(&lines, exit::WRONG)
         }
     }
 }
@@ -321,15 +325,17 @@ mod tests {
         for verb in verbs.split_ascii_whitespace() {
             for first in others {
                 for second in [&[][..], &["red"], &["-v"], &["--force"], &["red", "-"]] {
-                    let words = [&["netns-setup", verb, first], second].concat();
-                    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-                    let Some(plain) = plain(&words) else { continue };
-                    assert_eq!(Some(plain), parsed_by_clap(words.clone()).ok(), "{words:?}");
-                    read += 1;
+                    for quiet in [&[][..], &["--quiet"]] {
+                        let words = [&["netns-setup"], quiet, &[verb, first], second].concat();
+                        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+                        let Some(plain) = plain(&words) else { continue };
+                        assert_eq!(Some(plain), parsed_by_clap(words.clone()).ok(), "{words:?}");
+                        read += 1;
+                    }
                 }
             }
         }
-        assert!(read >= 7 * 4, "{read}");
+        assert!(read >= 2 * 7 * 4, "{read}");
         assert_eq!(plain(&["netns-setup".into(), "up".into()]), None);
     }
 }

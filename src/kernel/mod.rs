@@ -49,6 +49,7 @@ pub mod service;
 pub mod services;
 mod settle;
 mod sysctl;
+pub mod syslog;
 mod tables;
 mod talk;
 mod tap;

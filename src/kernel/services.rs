@@ -125,6 +125,19 @@ fn all_runsv() -> impl Iterator<Item = (String, Runsv)> {
     })
 }
 
+/// The services that runit runs now: the folder of each, and the process that it watches.
+/// That of a service's log is another.
+pub fn run_by_runit() -> Vec<(PathBuf, i32)> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let of = |pid: i32| {
+        let folder = run_by(pid)?;
+        let watched = fs::read_to_string(folder.join("supervise/pid")).ok()?;
+        (watched.trim().parse() == Ok(pid)).then_some((folder, pid))
+    };
+    pids.filter_map(of).collect()
+}
+
 /// The services that have a folder in this one, and those.
 fn services_in(folder: &str) -> impl Iterator<Item = (String, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

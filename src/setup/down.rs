@@ -9,9 +9,9 @@ use nix::unistd::{Pid, getsid};
 
 use super::apply::Work;
 use super::failure::{Failure, Why};
+use super::told::{self, Changes};
 use super::{
-    Begun, Call, Inside, asked, begin, complain, guard, hold_signals, hooks, report, say, store,
-    ties,
+    Begun, Call, Inside, asked, begin, complain, guard, hold_signals, hooks, report, store, ties,
 };
 use crate::exit;
 use crate::kernel::holders::{Holder, holders};
@@ -43,8 +43,11 @@ pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     say_locked(name);
     hooks::around_down(name, inside == Inside::Leave, || {
         let held = hold_signals();
-        let code = locked(name, inside);
+        let code = locked(call, name, inside);
         let _ = held.thread_unblock();
+        if code == exit::DONE {
+            told::forget(name);
+        }
         code
     })
 }
@@ -107,7 +110,7 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
     complain(&lines, exit::WRONG)
 }
 
-fn locked(name: &NetnsName, inside: Inside) -> u8 {
+fn locked(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     let Begun {
         ties: _held,
         store,
@@ -133,7 +136,8 @@ fn locked(name: &NetnsName, inside: Inside) -> u8 {
     };
     let wrote = journal.made.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
-    let mut report = |change: &Change| say(&format!("+ {}", change.command(name)));
+    let mut changes = Changes::of(call, name);
+    let mut report = |change: &Change| changes.say(change);
     let asked = asked(&want, &journal);
     let begun = Work::begin(&store, &mut kernel, journal, asked, &mut report);
     let done = begun.and_then(|mut work| {

@@ -8,6 +8,7 @@ use super::failure::{Failure, Why};
 use super::meant::all_meant;
 use super::nat::{self, Whole};
 use super::store::Store;
+use super::told::Changes;
 use super::{
     Begun, Call, asked, attach, begin, complain, hooks, ready, report, say, store, ties, tried,
     wireguard,
@@ -65,9 +66,10 @@ pub fn locked_then(
         return (failed(name, store, &journal, &why.into()), false);
     }
     let mut changed = false;
+    let mut changes = Changes::of(call, name);
     let mut report = |change: &Change| {
         changed = true;
-        say(&format!("+ {}", change.command(name)));
+        changes.say(change);
     };
     let asked = asked(&state, &journal);
     let files = FILES.map(|file| fs::read(store::folder(name).join(file)).ok());

@@ -22,9 +22,11 @@ mod ready;
 mod report;
 mod rules;
 mod settled;
+mod signals;
 mod status;
 mod store;
 mod ties;
+mod told;
 mod trial;
 mod tried;
 mod up;
@@ -37,12 +39,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::geteuid;
 
 use asked::asked;
 use begin::{Begun, begin, look_on};
 use host::At;
+use signals::hold_signals;
 pub use trial::Trial;
 use wanted::{context, settings, tell};
 
@@ -114,6 +116,8 @@ pub struct Call {
     pub conf_dir: PathBuf,
     /// Say also what already held.
     pub verbose: bool,
+    /// What is changed is logged, and not printed.
+    pub quiet: bool,
     /// The caller's own connection may be moved.
     pub moves_my_connection: bool,
     /// What to do.
@@ -143,7 +147,10 @@ pub fn run(call: &Call) -> u8 {
         Verb::Doctor { json } => doctor::doctor(call, *json),
         Verb::Check => with_settings(call, rules::test),
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
-        Verb::Up => guard::with_settings(call, Rest::Stays, |want| up::up(call, want)),
+        Verb::Up => told::start(call, || {
+            let up = |want: &Want| told::of(&want.name, || up::up(call, want));
+            guard::with_settings(call, Rest::Stays, up)
+        }),
         Verb::Reload => guard::with_settings(call, Rest::Goes, |want| up::reload(call, want)),
         Verb::Try(trial) => trial::try_out(call, trial),
         Verb::KeepTrial(trial) => trial::keep(call, trial),
@@ -230,14 +237,6 @@ fn may_change(at: &At) -> Result<(), Vec<String>> {
     }
 }
 
-/// A connection that breaks because its link moves must not stop the move half way: the
-/// terminal's HUP, and a TERM or INT, wait until a verb is through.
-fn hold_signals() -> SigSet {
-    let held = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
-    let _ = held.thread_block();
-    held
-}
-
 /// A line on standard output. Nobody reading is no reason to stop half way.
 fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
@@ -246,6 +245,9 @@ fn say(line: &str) {
 /// Lines on standard error, each with the program's name and in one piece, for others write
 /// there too; and the exit code.
 pub fn complain(lines: &[String], code: u8) -> u8 {
+    if code != exit::DONE {
+        told::complained(lines);
+    }
     for line in lines {
         let line = format!("netns-setup: {line}\n");
         let _ = io::stderr().write_all(line.as_bytes());

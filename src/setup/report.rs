@@ -118,6 +118,10 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
         (_, Some(Errno::EPERM | Errno::EACCES)) => {
             "it takes root with all capabilities, which a container may not have"
         }
+        (Step::WriteResolvConf(_), Some(Errno::EROFS)) => {
+            "/etc can only be read; with a folder /etc/netns in it, type mount -t tmpfs -o mode=755 \
+             tmpfs /etc/netns"
+        }
         (Step::AddNetns | Step::Attach(_), None) => {
             "log in on the host, or put netns-exec --host -- before the command"
         }

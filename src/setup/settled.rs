@@ -51,6 +51,25 @@ fn said(text: &str, name: &NetnsName) -> Option<usize> {
         .map(|(number, _)| number)
 }
 
+/// The line of a service of runit's that becomes its daemon inside: `exec netns-exec NAME`,
+/// with whatever else becomes the command in between.
+pub fn inside_by_runit(folder: &Path, name: &NetnsName) -> Option<String> {
+    let file = folder.join("run");
+    let line = becomes(&fs::read_to_string(&file).ok()?, name)?;
+    Some(format!("{}:{line}", file.display()))
+}
+
+fn becomes(text: &str, name: &NetnsName) -> Option<usize> {
+    let becomes = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.next() == Some("exec")
+            && words.any(|word| word.rsplit('/').next() == Some("netns-exec"))
+            && words.find(|word| !word.starts_with('-')) == Some(name.as_str())
+    };
+    let mut lines = text.lines().enumerate();
+    lines.find_map(|(number, line)| becomes(line).then_some(number + 1))
+}
+
 /// Nothing says that a service is to be inside, or that it may be wherever it was started
 /// (`netns_from_inside`). What cannot be told by reading is not on the host.
 pub fn on_host(conf_dir: &Path, service: &str) -> bool {
@@ -136,6 +155,24 @@ mod tests {
             "netns_from_inside=\"stay\"\n",
         ] {
             assert!(!is_silent(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_file_that_becomes_its_daemon_inside_says_so() {
+        let of = |text| becomes(text, &"mgmt".parse().unwrap());
+        assert_eq!(of("#!/bin/sh\nexec netns-exec mgmt -- sshd -D\n"), Some(2));
+        assert_eq!(
+            of("exec env A=1 /usr/sbin/netns-exec --vrf=a mgmt -- x"),
+            Some(1)
+        );
+        for other in [
+            "#exec netns-exec mgmt -- a",
+            "netns-exec mgmt -- nft -f x\nexec sleep 1",
+            "exec netns-exec mgmt2 -- a",
+            "exec socat x EXEC:'netns-exec mgmt -- a'",
+        ] {
+            assert_eq!(of(other), None, "{other}");
         }
     }
 

@@ -12,7 +12,7 @@ use super::have;
 use super::meant::{self, meant};
 use super::{
     Call, asked, attach, complain, context, look_on, nat, ready, report, say, settings, store,
-    tell, tried,
+    tell, told, tried,
 };
 use crate::exit;
 use crate::kernel::About;
@@ -44,6 +44,8 @@ pub(super) struct Status {
     pub differences: Option<Vec<String>>,
     /// What keeps those commands from being given.
     pub obstacles: Vec<String>,
+    /// Why its last start failed, if it did.
+    failure: Vec<String>,
     /// What can keep it from working although it is there.
     pub warnings: Vec<String>,
 }
@@ -117,10 +119,8 @@ pub fn text(call: &Call, name: &NetnsName) -> u8 {
     for route in &status.routes {
         say(&format!("  {}{}", route.route, theirs(route.by)));
     }
-    for line in rules(&status) {
-        say(&format!("  {line}"));
-    }
-    for line in conditions(&status) {
+    let more = [rules(&status), conditions(&status), status.failure.clone()];
+    for line in more.concat() {
         say(&format!("  {line}"));
     }
     status
@@ -267,6 +267,7 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
         conditions: Vec::new(),
         differences: None,
         obstacles: Vec::new(),
+        failure: told::why_failed(name),
         warnings: Vec::new(),
     }
 }

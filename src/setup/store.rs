@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::journal;
+use super::{journal, signals, told};
 use crate::kernel::netns;
 use crate::model::Tool;
 use crate::model::build::Want;
@@ -165,7 +163,7 @@ impl Store {
                     });
                 }
                 Ok(_) | Err((_, Errno::EINTR)) => {}
-                Err((_, Errno::EWOULDBLOCK)) if is_told_to_end() => {
+                Err((_, Errno::EWOULDBLOCK)) if signals::end_has_come() => {
                     return Err(ErrorKind::Interrupted.into());
                 }
                 Err((_, Errno::EWOULDBLOCK)) if Instant::now() < until => {
@@ -220,6 +218,7 @@ impl Store {
     pub fn set_ready(&self, want: &Want) -> io::Result<()> {
         let mode = state::etc_mode(want.overlay, want.state.resolv_conf.is_some());
         self.replace(state::ETC_MODE, &mode)?;
+        told::forget(&self.name);
         match is_ready(&self.name) {
             true => Ok(()),
             false => self.replace(state::READY, &ready(&self.name)?),
@@ -268,14 +267,6 @@ impl Store {
         fs::write(&new, text)?;
         fs::rename(new, self.folder.join(file))
     }
-}
-
-/// A TERM or INT that is held has come, while there is nothing yet to be kept whole.
-fn is_told_to_end() -> bool {
-    let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-    let come = SignalFd::with_flags(&ends, flags).and_then(|ends| ends.read_signal());
-    matches!(come, Ok(Some(_)))
 }
 
 /// Gone already is removed.

@@ -17,8 +17,7 @@ use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::SigSet;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
 
 use super::apply::Work;
@@ -26,7 +25,7 @@ use super::failure::{Failure, Why};
 use super::follow::follow;
 use super::locked::locked_then;
 use super::tried::{self, begin, file};
-use super::{Call, checked, complain, guard, ready, say, store, with_settings};
+use super::{Call, checked, complain, guard, ready, say, signals, store, with_settings};
 use crate::exit;
 use crate::kernel::cgroup;
 use crate::model::build::Want;
@@ -201,8 +200,8 @@ fn wait(
     ];
     complain(&lines, exit::DONE);
     tell(exit::DONE);
-    let ends = ends();
-    while Instant::now() < until && !has_come(&ends) && file(name).exists() {
+    let ends = signals::ends();
+    while Instant::now() < until && !signals::has_come(&ends) && file(name).exists() {
         sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
     }
     match tried::decide_to_undo(name) {
@@ -235,18 +234,6 @@ fn undone(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -
     let failure = work.fail(why);
     services.back();
     failure
-}
-
-/// What asks it to end, as the machine's shutdown does: it is undone then, at once. All
-/// signals are held, so one that came while it was made is there still.
-fn ends() -> nix::Result<SignalFd> {
-    let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);
-    SignalFd::with_flags(&ends, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
-}
-
-fn has_come(ends: &nix::Result<SignalFd>) -> bool {
-    let come = ends.as_ref().map(SignalFd::read_signal);
-    matches!(come, Ok(Ok(Some(_))))
 }
 
 /// What is tried stays.

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use super::{Call, nat, rules, wireguard};
+use super::{Call, nat, rules, told, wireguard};
 use crate::conf;
 use crate::kernel::{clients, files};
 use crate::model::Where;
@@ -16,7 +16,10 @@ use crate::place::Problem;
 
 /// All that is wrong with a namespace's settings, on standard error.
 pub fn tell(name: &NetnsName, problems: &[Problem]) {
-    let _ = write!(io::stderr(), "{}", conf::render(name, problems));
+    let text = conf::render(name, problems);
+    let bare = |line: &str| line.trim_start_matches("netns-setup: ").into();
+    told::complained(&text.lines().map(bare).collect::<Vec<_>>());
+    let _ = write!(io::stderr(), "{text}");
 }
 
 /// What the settings of a namespace ask for.

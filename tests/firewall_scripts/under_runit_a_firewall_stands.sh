@@ -8,7 +8,7 @@ settings
 mkdir -p "$folder"
 printf 'table inet fw {\n\tchain input {\n\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n' >"$folder/nftables.nft"
 for name in netns firewall; do
-	cp -R "/usr/share/runit/$name" "/etc/sv/$name-mgmt"
+	cp -R "/usr/share/netns-services/runit/$name" "/etc/sv/$name-mgmt"
 	: >"/etc/sv/$name-mgmt/down"
 	ln -s "/etc/sv/$name-mgmt" /etc/service/
 done

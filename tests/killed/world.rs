@@ -168,7 +168,7 @@ const LOOK: &str = "
         cd \"/run/netns-services/$name\" && ls | grep -e ready -e _down && cat etc *_down
         cat \"/etc/netns/$name/resolv.conf\"
     done
-    ls -Ad /run/netns/* /run/netns-services/* /run/netns-services/.t* /etc/netns/*
+    ls -Ad /run/netns/* /run/netns-services/* /run/netns-services/.t* /etc/netns/* | grep -v '[.]failed$'
     cut -d ' ' -f 5 /proc/self/mountinfo | grep /run
 ";
 

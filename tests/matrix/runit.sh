@@ -121,7 +121,7 @@ for file in /t/sv/*; do
 	sv_folder "$service"
 	sv_folder "$service-mgmt"
 done
-cp -R /usr/share/runit/netns /etc/sv/netns-mgmt
+cp -R /usr/share/netns-services/runit/netns /etc/sv/netns-mgmt
 sv_folder netns-mgmt
 runsvdir -P /etc/service >/tmp/log 2>&1 &
 for folder in /etc/service/*; do

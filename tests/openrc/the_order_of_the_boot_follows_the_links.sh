@@ -35,6 +35,54 @@ run 0 rc-service sshd ineed
 says netns.mgmt
 says localmount
 
+# What needs net has its namespace for that, also where the host's network has failed; where
+# its owner says net, it is the host's.
+rm /etc/conf.d/sshd
+sed -i '/rc_sshd_need/d' /etc/rc.conf
+later
+# (Alpine has networking there, which provides net)
+if [ -e /etc/init.d/net ]; then network=net provides=; else network=networking provides='provide net'; fi
+script $network <<-END
+	depend() { ${provides:-:}; }
+	start() { return 1; }
+END
+for name in sshd web; do
+	script $name <<-END
+		command=/bin/sleep
+		command_args=600
+		command_background=yes
+		pidfile=/run/$name.pid
+		depend() { need localmount net; use dns; }
+	END
+done
+echo 'netns="mgmt"' >/etc/conf.d/sshd
+needs()
+{
+	rc-update -u
+	run 0 rc-service sshd ineed
+	says netns.mgmt
+	is "how often it needs the host's" "$(xargs -n 1 </tmp/said | grep -c "^net$\|^$network\$")" "$1"
+}
+rc-update -u
+refused rc-service web start
+says $network
+card
+needs 0
+says localmount
+run 0 rc-service sshd start
+is "where it is" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named mgmt)"
+later
+echo 'rc_need="net"' >>/etc/conf.d/sshd
+needs 1
+later
+sed -i '/rc_need/d' /etc/conf.d/sshd
+echo 'rc_sshd_need="hostname"' >>/etc/rc.conf
+needs 0
+says hostname
+later
+sed -i 's/need="hostname"/need="net hostname"/' /etc/rc.conf
+needs 1
+
 refused rc-service netns start
 says 'ln -s netns /etc/init.d/netns.NAME'
 refused rc-service netns check

@@ -6,7 +6,7 @@
 # service NAME MODEL - from a model of ours; it is down until it is told to start
 service()
 {
-	cp -R "/usr/share/runit/$2" "/etc/sv/$1"
+	cp -R "/usr/share/netns-services/runit/$2" "/etc/sv/$1"
 	: >"/etc/sv/$1/down"
 	ln -s "/etc/sv/$1" /etc/service/
 }
@@ -22,7 +22,7 @@ sshd()
 # runit - have all services supervised
 runit()
 {
-	runsvdir -P /etc/service >/tmp/log 2>&1 &
+	runsvdir -P /etc/service >>/tmp/log 2>&1 &
 	for folder in /etc/service/*; do
 		eventually "${folder##*/} is supervised" test -p "$folder/supervise/ok"
 	done

@@ -18,6 +18,10 @@ grep '/etc/conf.d/netns.mgmt:2' /tmp/log || fail "the log does not say where"
 tries() { grep -c 'config_eth1: "192.0.2.10" has no prefix length' /tmp/log; }
 is "how often it was tried" "$(tries)" 1
 
+netns-setup status mgmt >/tmp/said 2>/dev/null
+says "  its last start failed, less than a minute ago:"
+says "  /etc/conf.d/netns.mgmt:2: config_eth1: \"192.0.2.10\" has no prefix length"
+
 # The daemon's run file asks for the namespace, and waits for as long as sv does: seven
 # seconds. That it asked is seen in the log.
 sv start sshd >/dev/null
@@ -32,8 +36,36 @@ all_as_before
 
 settings
 run 0 sv start netns-mgmt
+run 0 netns-setup status mgmt
+says_not "its last start failed"
 run 0 sv start sshd
 eventually "it listens" has_listeners 2
+
+# What could not come up again is not taken down for a restart, nor what could not go.
+watch=$(pid_of netns-mgmt)
+cp /etc/conf.d/netns.mgmt /run/good
+is_kept() { [ "$(pid_of netns-mgmt)" = "$watch" ] && sv status netns-mgmt | grep '^run: ' | grep -qv want; }
+told() { grep -q "$1" /tmp/log; }
+sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt
+: >/tmp/log
+sv -w 1 restart netns-mgmt
+eventually "the settings are told" told '/etc/conf.d/netns.mgmt:2'
+run 0 is_kept
+cp /run/good /etc/conf.d/netns.mgmt
+mkdir -p /etc/netns/mgmt
+echo 'table inet a { chain b { policy acept; }; }' >/etc/netns/mgmt/nftables.nft
+: >/tmp/log
+sv -w 1 restart netns-mgmt
+eventually "the rules are told" told '/etc/netns/mgmt/nftables.nft'
+run 0 is_kept
+rm /etc/netns/mgmt/nftables.nft
+sh -c 'exec 7</run/netns/mgmt; exec sleep 100' &
+: >/tmp/log
+sv -w 1 down netns-mgmt
+eventually "who holds it is told" told 'mgmt: held from outside by 1 process: .*(sleep)'
+run 0 is_kept
+kill $!
+has_listeners 2 || fail "the daemon has ended"
 
 # No settings at all, and no service that makes the namespace.
 run 0 sv stop sshd

@@ -141,7 +141,7 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
         (program("netns-setup"), "/usr/sbin/netns-setup"),
         (project("conf.d/netns"), "/etc/conf.d/netns"),
         (project("libexec"), "/usr/libexec/netns-services"),
-        (project("runit"), "/usr/share/runit"),
+        (project("runit"), "/usr/share/netns-services/runit"),
         (project("tests/testbed"), "/testbed"),
         (project(&format!("tests/{folder}")), "/t"),
     ] {

@@ -50,7 +50,7 @@ pub struct Seen {
     pub forwarding: Vec<String>,
     pub filters: Filters,
     /// Services whose settings say that they are to be inside, and that are on the host:
-    /// the service, where it is said, its process.
+    /// the service, where what is said, its process.
     pub on_host: Vec<(String, String, Process)>,
     /// Services that are inside, though no setting says so: the service, its process.
     pub inside: Vec<(String, Process)>,
@@ -80,7 +80,7 @@ impl Found {
 fn leaks(name: &NetnsName, seen: &Seen, all: &mut Found) {
     for (service, place, of) in &seen.on_host {
         let what = format!(
-            "service {service} runs on the host: {}, and {place} says netns={name}",
+            "service {service} runs on the host: {}, and {place}",
             process(of)
         );
         all.add("on-host", what, restart(Some(service)));

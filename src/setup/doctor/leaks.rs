@@ -14,7 +14,7 @@ use crate::exec;
 use crate::kernel::holders::holders;
 use crate::kernel::netns::Identity;
 use crate::kernel::processes::{self, Process, netns_of};
-use crate::kernel::services::Services;
+use crate::kernel::services::{Services, run_by_runit};
 use crate::name::NetnsName;
 use crate::setup::{Call, settled};
 
@@ -79,8 +79,24 @@ fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, S
         for pid in services.daemons_of(&service) {
             if host.is_some() && netns_of(pid) == host {
                 let process = Process::of(pid, services);
-                found.push((service.clone(), place.clone(), process));
+                found.push((
+                    service.clone(),
+                    format!("{place} says netns={name}"),
+                    process,
+                ));
             }
+        }
+    }
+    for (folder, pid) in run_by_runit() {
+        let place = settled::inside_by_runit(&folder, name);
+        if let Some(place) = place.filter(|_| host.is_some() && netns_of(pid) == host) {
+            let service = folder.file_name().unwrap_or_default().to_string_lossy();
+            let process = Process::of(pid, services);
+            found.push((
+                service.into(),
+                format!("{place} says netns-exec {name}"),
+                process,
+            ));
         }
     }
     found

@@ -21,9 +21,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Call, complain, guard, tried};
+use super::{Call, complain, guard, told, tried};
 use crate::exit;
 use crate::kernel::entries::Entries;
+use crate::model::build::Want;
 use crate::plan::Rest;
 use kept::Kept;
 
@@ -74,10 +75,14 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
         return exit::DONE;
     }
     let mut all = Vec::new();
-    let code = guard::with_settings(call, Rest::Stays, |want| {
+    let mut begin = |want: &Want| {
         let (kept, code) = Kept::begin(call, want.clone());
         all.push(kept);
         code
+    };
+    let code = told::start(call, || {
+        let begin = |want: &Want| told::of(&want.name, || begin(want));
+        guard::with_settings(call, Rest::Stays, begin)
     });
     if code != exit::DONE {
         return code;

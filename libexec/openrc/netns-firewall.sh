@@ -8,7 +8,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 # shellcheck source=netns-closed.sh
-. "${RC_SERVICE%/*}/netns-closed.sh"
+. /usr/libexec/netns-services/openrc/netns-closed.sh || exit
 
 namespace=${RC_SVCNAME#netns-*.}
 tool=${RC_SVCNAME#netns-}

@@ -84,9 +84,17 @@ wait_on()
 	return "$1"
 }
 
-# The status is $1: 16 is inactive.
-say_what_is_missing()
+# The status is $1: 16 is inactive, and what is missing is told.
+say_why()
 {
-	[ "$1" != 16 ] || netns-setup status "$namespace"
+	local line failed="/run/netns-services/$namespace.failed"
+	if [ "$1" = 16 ]; then
+		netns-setup status "$namespace"
+	elif [ -r "$failed" ]; then
+		eerror "$RC_SVCNAME: its last start failed:"
+		while read -r line; do
+			eerror "$line"
+		done <"$failed"
+	fi
 	return "$1"
 }

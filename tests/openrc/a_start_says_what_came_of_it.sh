@@ -1,0 +1,112 @@
+#!/bin/sh
+# What a boot tells: a good start is one line, and what it did is in the log; why a start
+# failed is told again by status, and by the log where there is one, until a start works.
+# shellcheck source=tests/openrc/lib.sh
+. /t/lib.sh
+card
+mgmt
+# (Whether another has the address need not be asked for IPv4)
+good() { settings && sed -i 's, 2001:db8:10::10/64,,' /etc/conf.d/netns.mgmt; }
+good
+lists() { rc-service --list | grep netns | xargs; }
+is "what is listed as a service" "$(lists)" "netns netns-ipset netns-iptables netns-nftables netns.mgmt"
+rc-update -u >/dev/null
+
+# One line, before there is a log and after; the changes are kept in the one and the other.
+is_one_line()
+{
+	is "what it said" "$(grep -v -e '^ok: ' -e 'Caching service' -e '^$' /tmp/said | sed 's/ *\[ ok \]//')" \
+		" * Making namespace mgmt ..."
+}
+changed='+ ip -n mgmt address add 192.0.2.10/24 dev eth1'
+rc-service localmount start >/dev/null 2>&1
+run 0 rc-service netns.mgmt start
+is_one_line
+grep -qxF -e "$changed" /run/netns-services/mgmt.log || fail "the changes are nowhere"
+for verb in status check plan doctor try; do
+	run 0 rc-service netns.mgmt $verb
+	run 0 rc-service netns.mgmt describe
+	says " $verb: "
+done
+run 0 rc-service netns.mgmt stop
+says_not "+ ip"
+busybox syslogd -n -O /run/messages &
+eventually "there is a log" test -S /dev/log
+logged() { grep -qF -e "$1" /run/messages; }
+run 0 rc-service netns.mgmt start
+is_one_line
+eventually "the changes are logged" logged "daemon.info netns-setup"
+logged "$changed" || fail "not this one"
+run 0 rc-service netns.mgmt stop
+run 0 rc-service --verbose netns.mgmt start
+says "$changed"
+run 0 rc-service netns.mgmt stop
+
+# Why it failed: by the settings, by what is not there, by the kernel.
+fails()
+{
+	refused rc-service netns.mgmt start
+	says "$1"
+	refused rc-service netns.mgmt status
+	says "its last start failed"
+	says "$1"
+	netns-setup status mgmt >/tmp/said 2>/dev/null
+	says "  its last start failed, less than a minute ago:"
+	says "$1"
+	netns-setup status --json mgmt >/tmp/said 2>/dev/null
+	says '"failure": ['
+	says "$1"
+	eventually "it is logged" logged "daemon.err netns-setup"
+	logged "$1" || fail "not that"
+	[ ! -e /run/netns/mgmt ] || fail "something is there"
+}
+said_no_more()
+{
+	run 0 rc-service netns.mgmt start
+	run 0 rc-service netns.mgmt status
+	says_not "its last start failed"
+	run 0 rc-service netns.mgmt stop
+}
+sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt
+fails /etc/conf.d/netns.mgmt:2:
+good
+said_no_more
+plug_out
+fails "the host has no link eth1"
+plug_in
+said_no_more
+echo 'netns_pre_up="exit 3"' >>/etc/conf.d/netns.mgmt
+fails "netns_pre_up at /etc/conf.d/netns.mgmt:7"
+good
+said_no_more
+
+# Who entered by nsenter(1), as lxc-attach does, has nobody above, which is told as 0.
+sshd
+later
+rc-update -u >/dev/null
+unshare --fork --pid --mount-proc sh -c 'while :; do sleep 0.1; done' &
+first=$!
+entered() { nsenter -t "$(pgrep -P $first)" -p -m "$@"; }
+eventually "somebody can enter" entered true
+# shellcheck disable=SC2016
+run 0 entered sh -c 'while read -r word number; do [ "$word" != PPid: ] || exit "$number"; done </proc/self/status'
+for verb in start restart stop; do
+	# (OpenRC starts what needs it beside)
+	[ "$verb" != stop ] || eventually "sshd is back" entered rc-service sshd status
+	run 0 entered rc-service sshd $verb
+	says_not /proc/
+	run 0 entered rc-service netns.mgmt $verb
+	says_not /proc/
+done
+
+# Where /etc can only be read, netns_dns has nowhere to write to: it is said what to type.
+mkdir -p /etc/netns
+mount --rbind /etc /etc
+mount -o remount,bind,ro /etc
+refused rc-service netns.mgmt start
+says "asked for by netns_dns at /etc/conf.d/netns.mgmt:6; /etc can only be read"
+remedy=$(grep -o 'mount -t tmpfs.*' /tmp/said)
+run 0 sh -c "$remedy"
+run 0 rc-service netns.mgmt start
+run 0 netns-exec mgmt -- grep 192.0.2.53 /etc/resolv.conf
+run 0 rc-service netns.mgmt stop
