@@ -124,13 +124,13 @@ struct Tried {
 }
 
 impl Tried {
-    fn split(self) -> (Trial, Names) {
+    fn split(self, verb: impl Fn(Trial) -> Verb) -> (Verb, Names) {
         let names = vec![self.name];
         let trial = Trial {
             within: Duration::from_secs(self.within),
             with: self.with,
         };
-        (trial, Names { names, all: false })
+        (verb(trial), Names { names, all: false })
     }
 }
 
@@ -227,14 +227,8 @@ fn run(cli: Cli) -> u8 {
         VerbArgs::Watch(names) => (Verb::Watch, names),
         VerbArgs::MayGo(names) => (Verb::MayGo, names),
         VerbArgs::MayCome(names) => (Verb::MayCome, names),
-        VerbArgs::Try(tried) => {
-            let (trial, names) = tried.split();
-            (Verb::Try(trial), names)
-        }
-        VerbArgs::KeepTrial(tried) => {
-            let (trial, names) = tried.split();
-            (Verb::KeepTrial(trial), names)
-        }
+        VerbArgs::Try(tried) => tried.split(Verb::Try),
+        VerbArgs::KeepTrial(tried) => tried.split(Verb::KeepTrial),
         VerbArgs::Confirm { names } => (Verb::Confirm, Names { names, all: false }),
         VerbArgs::Plan { names, script } => (Verb::Plan { script }, names),
         VerbArgs::Status { names, json } => (Verb::Status { json }, names),

@@ -134,8 +134,8 @@ impl Store {
         }
     }
 
-    /// Make the folder, and lock it: `TimedOut` if another has it for more than `limit`,
-    /// `Interrupted` if the caller is told to end meanwhile.
+    /// Make the folder, and lock it: `TimedOut` if another has it for longer than `limit`,
+    /// `Interrupted` if the caller is told to end.
     pub fn open(name: &NetnsName, limit: Duration) -> io::Result<Self> {
         let folder = folder(name);
         let until = Instant::now() + limit;
@@ -251,8 +251,7 @@ impl Store {
             state::LOCK,
         ];
         let files = files.map(|file| self.folder.join(file));
-        let table = table_files(&self.name);
-        for file in rules.iter().chain(&table).chain(&files) {
+        for file in rules.iter().chain(&table_files(&self.name)).chain(&files) {
             remove(file)?;
         }
         match fs::remove_dir(&self.folder) {

@@ -2,6 +2,7 @@
 # The first day of somebody who has read README: logged in over eth1, by the sshd of the
 # host, all that he types he types in sessions. Nothing is lost, nothing is in the wrong
 # place, and what is said is true.
+# shellcheck disable=SC2016
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 # shellcheck source=tests/testbed/trial.sh
