@@ -30,6 +30,7 @@ pub mod nat;
 pub mod netns;
 mod options;
 mod others;
+pub mod owner;
 mod pidfd;
 mod ping;
 mod policy;

@@ -2,7 +2,7 @@
 //! and `ready`. Whoever holds a [`Store`] is the only one to change the namespace.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -21,6 +21,9 @@ use crate::state::{self, Birth};
 
 /// A file that is being written, before it has its name.
 const NEW: &str = "new";
+
+/// Files that services of users may read.
+const PUBLIC: [&str; 3] = [state::READY, state::ETC_MODE, state::MET];
 
 /// The state folder, locked.
 pub struct Store {
@@ -260,10 +263,23 @@ impl Store {
     }
 
     fn replace(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-        let new = self.folder.join(NEW);
-        fs::write(&new, text)?;
-        fs::rename(new, self.folder.join(file))
+        replace(&self.name, file, text)
     }
+}
+
+/// Write a file of the state folder, in one piece. All but [`PUBLIC`] are for root alone:
+/// they have copies of settings and rules, which may be secret.
+pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = folder(name).join(file);
+    let is_public = PUBLIC.iter().any(|public| file.ends_with(public));
+    let new = folder(name).join(NEW);
+    // One that is there has the mode of whoever was stopped while writing it
+    remove(&new)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mode = if is_public { 0o644 } else { 0o600 };
+    options.mode(mode).open(&new)?.write_all(text.as_ref())?;
+    fs::rename(new, file)
 }
 
 /// Gone already is removed.

@@ -37,9 +37,7 @@ pub fn file(name: &NetnsName) -> PathBuf {
 pub fn begin(name: &NetnsName, by: u32, within: Duration) -> io::Result<()> {
     let started = processes::started(by).ok_or(ErrorKind::NotFound)?;
     let until = now() + within.as_secs();
-    let new = file(name).with_extension("new");
-    fs::write(&new, format!("{by} {started} {until}\n"))?;
-    fs::rename(new, file(name))
+    store::replace(name, state::TRIAL, format!("{by} {started} {until}\n"))
 }
 
 /// How many seconds are left.
