@@ -96,6 +96,20 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
     }
 }
 
+/// The journals of all namespaces but this one. One that cannot be read keeps no other
+/// namespace from anything: it is passed over, and [`unreadable`] tells.
+pub fn others(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
+    let others = all()?.into_iter().filter(|other| other != name);
+    let read = others.filter_map(|other| Some((journal(&other).ok()?, other)));
+    Ok(read.map(|(journal, other)| (other, journal)).collect())
+}
+
+/// Some journal but this one's cannot be read: nobody knows what else hangs on a namespace.
+pub fn unreadable(but: &NetnsName) -> io::Result<bool> {
+    let mut others = all()?.into_iter().filter(|other| other != but);
+    Ok(others.any(|other| journal(&other).is_err()))
+}
+
 /// A text that stands beside the journal. Who was stopped while the folder goes has taken
 /// it away already, and what it says with it.
 fn text_of(path: &Path) -> io::Result<String> {
@@ -236,6 +250,15 @@ impl Store {
         remove(&self.folder.join(state::READY))
     }
 
+    /// Begin with a journal in which nothing is ours; the one before is kept beside it.
+    pub fn set_journal_aside(&self) -> io::Result<()> {
+        self.set_unready()?;
+        let [journal, aside] =
+            [state::JOURNAL, state::UNREADABLE].map(|file| self.folder.join(file));
+        fs::rename(journal, aside)?;
+        self.write(&Journal::default())
+    }
+
     /// Nothing of ours is left: the folder goes, its lock last.
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
@@ -247,6 +270,7 @@ impl Store {
             state::TRIAL,
             state::MET,
             NEW,
+            state::UNREADABLE,
             state::JOURNAL,
             state::LOCK,
         ];
