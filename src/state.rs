@@ -21,6 +21,10 @@ pub const READY: &str = "ready";
 /// In a namespace's state folder: what was made or moved, and how to put it back.
 pub const JOURNAL: &str = "journal";
 
+/// In a namespace's state folder: a journal that could not be read, as it was. Nobody but a
+/// person reads it.
+pub const UNREADABLE: &str = "journal.unreadable";
+
 /// In a namespace's state folder: held by who changes the namespace.
 pub const LOCK: &str = "lock";
 

@@ -341,3 +341,66 @@ fn a_namespace_of_its_own_takes_over_where_nothing_is_attached_any_more() {
     setup(&sandbox, "down box").ok();
     nothing_is_left(&sandbox);
 }
+
+#[test]
+fn a_users_own_namespace_is_not_attached_and_one_of_roots_container_is() {
+    let sandbox = Sandbox::new();
+    let process = |how: &str| -> u32 {
+        let start = format!(
+            "{how} unshare -Urn sh -c 'echo >/tmp/made-$PPID; exec sleep 1000' </dev/null >/dev/null 2>&1 & echo $!"
+        );
+        let pid = sandbox.sh(&start).ok().stdout.trim().parse().unwrap();
+        let other = || {
+            let own = |pid: &str| sandbox.sh(&format!("readlink /proc/{pid}/ns/net")).stdout;
+            own(&u32::to_string(&pid)) != own("1") && !own(&u32::to_string(&pid)).is_empty()
+        };
+        assert!(wait_until(LIMIT, other));
+        pid
+    };
+    let users = process("setpriv --reuid 1234 --regid 1234 --clear-groups");
+    sandbox
+        .sh(&format!(
+            "touch /run/there && mount --bind /proc/{users}/ns/net /run/there"
+        ))
+        .ok();
+    for to in [format!("pid:{users}"), "path:/run/there".into()] {
+        attach(&sandbox, &to, SETTINGS);
+        let run = setup(&sandbox, "up box").code(111);
+        let line = format!(
+            "netns-setup: /etc/conf.d/netns.box:1: netns_attach: {to} is in a network namespace \
+             of the user with the number 1234\n"
+        );
+        assert!(run.stderr.starts_with(&line), "{run}");
+        setup(&sandbox, "plan box").code(111);
+        nothing_is_left(&sandbox);
+    }
+    let roots = process("");
+    attach(
+        &sandbox,
+        &format!("pid:{roots}"),
+        "netns_links=v0\ntype_v0=veth\n",
+    );
+    setup(&sandbox, "up box").ok();
+    setup(&sandbox, "down box").ok();
+    nothing_is_left(&sandbox);
+}
+
+#[test]
+fn a_name_of_the_hosts_own_namespace_is_neither_joined_nor_set_up() {
+    let sandbox = Sandbox::new();
+    sandbox.write("/etc/conf.d/netns.box", "netns_links=d0\ntype_d0=bridge\n");
+    sandbox.sh("ip netns attach box 1").ok();
+    let before = dump(&sandbox, "");
+    let run = sandbox.run(&[NETNS_EXEC, "box", "true"]).code(111);
+    let line = "netns-exec: box is a name of the host's own namespace\n";
+    assert!(run.stderr.starts_with(line), "{run}");
+    for verb in ["plan", "up", "reload"] {
+        let run = setup(&sandbox, &format!("{verb} box")).code(111);
+        let line = "netns-setup: box: the name is on the host's own namespace\n";
+        assert!(run.stderr.starts_with(line), "{run}");
+    }
+    same(&dump(&sandbox, ""), &before);
+    sandbox.sh("ip netns delete box").ok();
+    setup(&sandbox, "up box").ok();
+    sandbox.run(&[NETNS_EXEC, "box", "true"]).ok();
+}

@@ -138,7 +138,7 @@ written()
 		eerror "$RC_SVCNAME: the namespace is closed, and not saved; start comes first"
 		return 1
 	fi
-	mkdir -p "${to%/*}"
+	(umask 022 && mkdir -p "${to%/*}")
 	ebegin "Saving to $to"
 	(umask 077 && "$@" >"$new" && mv "$new" "$to")
 	eend $? "$to is as it was" || { rm -f "$new" && return 1; }

@@ -70,7 +70,7 @@ hold_again()
 {
 	local service
 	[ -e "$held" ] || return 0
-	mkdir -p "$RC_SVCDIR/scheduled/$RC_SVCNAME"
+	(umask 022 && mkdir -p "$RC_SVCDIR/scheduled/$RC_SVCNAME")
 	while read -r service; do
 		ln -sf "${RC_SERVICE%/*}/$service" "$RC_SVCDIR/scheduled/$RC_SVCNAME/"
 	done <"$held"

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, OFlag};
-use nix::sys::stat::{SFlag, fstat, lstat};
+use nix::sys::stat::{SFlag, fstat, lstat, stat};
 use nix::unistd::{AccessFlags, access, read};
 
 use super::call::To;
@@ -32,12 +32,25 @@ pub fn open(to: To) -> Result<OwnedFd, Refusal> {
     // Only now: were it asked before, a new namespace could take the old one's place.
     if let To::Name(name) = to {
         match readiness(name, Some(namespace.as_fd()))? {
-            Readiness::Whole | Readiness::Foreign => (),
+            Readiness::Whole => (),
+            Readiness::Foreign => is_apart(name, &namespace)?,
             Readiness::Broken => return Err(not_ready(name)),
             Readiness::Another => return Err(another(name)),
         }
     }
     Ok(namespace)
+}
+
+/// A name that somebody else has made is not one of the host's own namespace.
+fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), Refusal> {
+    let hosts = stat(c"/proc/1/ns/net").and_then(|hosts| Ok((hosts, fstat(namespace)?)));
+    match hosts {
+        Ok((hosts, named)) if (hosts.st_dev, hosts.st_ino) != (named.st_dev, named.st_ino) => {
+            Ok(())
+        }
+        Ok(_) => Err(the_hosts(name)),
+        Err(why) => Err(refused(To::Host, why)),
+    }
 }
 
 /// What netns-setup says of a namespace.
@@ -210,6 +223,18 @@ fn another(name: &CStr) -> Refusal {
     Refusal::kernel(
         format!("{name} is not the namespace that was set up, but another of its name"),
         format!("set this one up: netns-setup up {name}"),
+    )
+}
+
+#[cold]
+#[inline(never)]
+fn the_hosts(name: &CStr) -> Refusal {
+    let name = shown(name);
+    Refusal::kernel(
+        format!("{name} is a name of the host's own namespace"),
+        format!(
+            "take the name away: ip netns delete {name}; or if that is meant: netns-exec --host"
+        ),
     )
 }
 

@@ -3,9 +3,10 @@
 //! the process has moved. The folders' names are ip(8)'s, so `ip vrf pids` knows them.
 
 use std::ffi::CStr;
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -72,7 +73,10 @@ pub fn enter(to: To, vrf: &CStr) -> Result<(), Refusal> {
         _ => base.into(),
     };
     let path = format!("{}{place}/vrf/{}", root.path, shown(vrf));
-    let done = fs::create_dir_all(&path)
+    let mut folders = DirBuilder::new();
+    let folders = folders.recursive(true).mode(0o755);
+    let done = folders
+        .create(&path)
         .map_err(errno)
         .and_then(|()| bind(&path, number));
     done.and_then(|()| move_to(&path)).map_err(refused)

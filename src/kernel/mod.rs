@@ -33,6 +33,7 @@ pub mod nat;
 pub mod netns;
 mod options;
 mod others;
+pub mod owner;
 mod pidfd;
 mod ping;
 mod policy;

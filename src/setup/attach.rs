@@ -10,7 +10,7 @@ use super::failure::{Failure, Why};
 use super::hooks::PATH;
 use super::store::Store;
 use super::{asked, report, say};
-use crate::kernel::{Kernel, netns};
+use crate::kernel::{Kernel, netns, owner};
 use crate::model::State;
 use crate::model::build::{Attach, Want};
 use crate::name::NetnsName;
@@ -35,6 +35,7 @@ pub fn prepare(
     kernel: &mut Kernel,
 ) -> Result<Name, Failure> {
     let Some(attach) = &want.attach else {
+        is_apart(&want.name)?;
         return Ok(match journal.made.attached {
             Some(_) => Name::Earlier,
             None => Name::Right,
@@ -118,6 +119,18 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
     }
 }
 
+/// What has the name, if anything has, is not the host's own namespace.
+fn is_apart(name: &NetnsName) -> Result<(), Failure> {
+    match netns::open(name.as_str()) {
+        Ok(there) if netns::is_hosts(&there) => Err(no(
+            &None,
+            "the name is on the host's own namespace".into(),
+            &format!("run ip netns delete {name}, which takes nothing but the name away"),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Where it is, and the namespace.
 fn source(attach: &At<Attach>) -> Result<(String, File), Failure> {
     let of = |pid: u32| format!("/proc/{pid}/ns/net");
@@ -132,7 +145,17 @@ fn source(attach: &At<Attach>) -> Result<(String, File), Failure> {
             format!("{attach} is in the host's own namespace"),
             "expected one that has a network namespace of its own",
         ),
-        Ok(file) => Ok((path, file)),
+        Ok(file) => match owner::user_of(&file) {
+            Ok(None) => Ok((path, file)),
+            Ok(Some(user)) => wrong(
+                format!("{attach} is in a network namespace of the user with the number {user}"),
+                "expected one that root has made: a user may change all that is in his own",
+            ),
+            Err(e) => wrong(
+                format!("cannot tell whose network namespace {path} is: {e}"),
+                "expected one that root has made",
+            ),
+        },
         Err(e) if e.kind() == ErrorKind::InvalidData => wrong(
             format!("{path} is not a network namespace"),
             "expected the file of one, such as /proc/812/ns/net",

@@ -55,8 +55,8 @@ pub fn begin(name: &NetnsName, tied: bool) -> Result<Begun, u8> {
 
 /// Everything to look at a namespace with.
 pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
-    let unread = |e| Why::Broken("cannot read the journal", e);
-    let mut journal = store::journal(name).map_err(unread)?;
+    let unread = |e| Why::Broken("cannot read the other journals", e);
+    let mut journal = store::journal(name).map_err(Why::Unread)?;
     journal.made.others = ties::places(name, &journal).map_err(unread)?;
     Ok((journal, Kernel::new(name.clone())))
 }

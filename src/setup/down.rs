@@ -9,9 +9,11 @@ use nix::unistd::{Pid, getsid};
 
 use super::apply::Work;
 use super::failure::{Failure, Why};
+use super::store::Store;
 use super::told::{self, Changes};
 use super::{
-    Begun, Call, Inside, asked, begin, complain, guard, hold_signals, hooks, report, store, ties,
+    Begun, Call, Inside, LOCK, asked, begin, complain, guard, hold_signals, hooks, report, store,
+    ties,
 };
 use crate::exit;
 use crate::kernel::holders::{Holder, holders};
@@ -36,6 +38,9 @@ const LOOK: Duration = Duration::from_millis(50);
 pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     if let Ok(false) = store::folder(name).try_exists() {
         return nothing(call, name);
+    }
+    if inside == Inside::Leave && store::journal(name).is_err() {
+        return set_journal_aside(name);
     }
     if let Some(code) = guard::stops_down(call, name) {
         return code;
@@ -73,7 +78,7 @@ pub fn say_locked(name: &NetnsName) {
 pub fn is_held(name: &NetnsName) -> u8 {
     let journal = match store::journal(name) {
         Ok(journal) => journal,
-        Err(e) => return broken(name, "cannot read the journal", e),
+        Err(e) => return fails(name, Why::Unread(e)),
     };
     let until = Instant::now() + ENDING;
     loop {
@@ -92,6 +97,29 @@ pub fn is_held(name: &NetnsName) -> u8 {
         }
         sleep(LOOK);
     }
+}
+
+/// Nobody knows what of it is ours, so all of it stays, and cannot be joined until it is set
+/// up again.
+fn set_journal_aside(name: &NetnsName) -> u8 {
+    let aside = Store::open(name, LOCK).and_then(|store| store.set_journal_aside());
+    if let Err(e) = aside {
+        return broken(name, "cannot set the journal aside", e);
+    }
+    let folder = store::folder(name);
+    let lines = [
+        format!(
+            "{name}: its journal could not be read, and is kept as {}/{}",
+            folder.display(),
+            state::UNREADABLE
+        ),
+        format!(
+            "what it tells of was left as it is: ip -n {name} link shows it; ip netns delete \
+             {name} gives cards back and takes the rest away, and netns-setup up {name} makes it \
+             anew"
+        ),
+    ];
+    complain(&lines, exit::REFUSED)
 }
 
 /// There is nothing of ours; say so where the name can only be a mistake.
@@ -191,8 +219,11 @@ fn again(name: &NetnsName) -> String {
 }
 
 fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> u8 {
-    let failure = Why::Broken(what, error).into();
-    complain(&report::failure(name, &failure), exit::REFUSED)
+    fails(name, Why::Broken(what, error))
+}
+
+fn fails(name: &NetnsName, why: Why) -> u8 {
+    complain(&report::failure(name, &why.into()), exit::REFUSED)
 }
 
 /// Who stays, when those that are ending have had their moment: not all that stop a

@@ -29,6 +29,8 @@ pub enum Why {
     Refused(Box<Change>, Refusal),
     /// Another host has an address that was asked for.
     Taken(Box<(LinkAt, At<Address>)>),
+    /// The journal is there, and nobody can read it.
+    Unread(io::Error),
     /// Something failed that is none of the changes: what, and how.
     Broken(&'static str, io::Error),
     /// What is tried with it did not go well: the lines say what.

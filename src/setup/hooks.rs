@@ -122,14 +122,11 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
         (state::POST_DOWN, &hooks.post_down),
     ];
     for (file, hook) in files {
-        let path = store::folder(name).join(file);
         match hook.as_ref().map(Hook::of) {
             Some(Hook { asked, command }) => {
-                let new = store::folder(name).join("new");
-                fs::write(&new, format!("# {asked}\n{command}\n"))?;
-                fs::rename(new, path)?;
+                store::replace(name, file, format!("# {asked}\n{command}\n"))?;
             }
-            None => match fs::remove_file(path) {
+            None => match fs::remove_file(store::folder(name).join(file)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                 _ => {}
             },

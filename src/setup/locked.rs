@@ -145,10 +145,9 @@ pub fn say_held(name: &NetnsName, state: &State, have: &State) {
 
 fn put_back(name: &NetnsName, files: &[Option<Vec<u8>>; 4]) {
     for (file, text) in FILES.iter().zip(files) {
-        let path = store::folder(name).join(file);
         let _ = match text {
-            Some(text) => fs::write(path, text),
-            None => fs::remove_file(path),
+            Some(text) => store::replace(name, file, text),
+            None => fs::remove_file(store::folder(name).join(file)),
         };
     }
 }

@@ -39,6 +39,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
 use asked::asked;
@@ -130,6 +131,8 @@ pub struct Call {
 
 /// Do it, and return the exit code: of several namespaces, the highest.
 pub fn run(call: &Call) -> u8 {
+    // Not the caller's: users' services read what is made here, and root runs some of it
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
     match call.verb {
         Verb::Check | Verb::Plan { .. } | Verb::Status { .. } | Verb::Confirm => {}
         _ => match may_change(&call.at) {

@@ -141,8 +141,7 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
         return Ok(Vec::new());
     };
     let mut problems = Vec::new();
-    for other in store::all()?.into_iter().filter(|name| *name != want.name) {
-        let journal = store::journal(&other)?;
+    for (other, journal) in store::others(&want.name)? {
         let table = journal.made.table;
         let theirs: Vec<Publish> = table.map(|table| table.value.publish).unwrap_or_default();
         for ours in &nat.publish {

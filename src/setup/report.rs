@@ -7,6 +7,7 @@ use crate::kernel::holders::Holder;
 use crate::kernel::processes::Process;
 use crate::name::NetnsName;
 use crate::plan::{Change, Obstacle, Step};
+use crate::state;
 
 use super::failure::{Failure, Why};
 
@@ -54,6 +55,17 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
                 ),
             ]
         }
+        Why::Unread(error) => vec![
+            format!(
+                "{netns}: cannot read its journal, {}/{netns}/{}: {error}",
+                state::STATE,
+                state::JOURNAL
+            ),
+            format!(
+                "mend it, or run netns-setup down --force {netns}: it is set aside, and what it \
+                 tells of stays as it is"
+            ),
+        ],
         Why::Broken(what, error) => vec![
             format!("{netns}: {what}: {error}"),
             "it takes root, /proc, and a /run that can be written to".into(),

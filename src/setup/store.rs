@@ -2,7 +2,7 @@
 //! and `ready`. Whoever holds a [`Store`] is the only one to change the namespace.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +22,9 @@ use crate::state::{self, Birth};
 
 /// A file that is being written, before it has its name.
 const NEW: &str = "new";
+
+/// Files that services of users may read.
+const PUBLIC: [&str; 3] = [state::READY, state::ETC_MODE, state::MET];
 
 /// The state folder, locked.
 pub struct Store {
@@ -92,6 +95,20 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
             Ok(journal)
         }
     }
+}
+
+/// The journals of all namespaces but this one. One that cannot be read keeps no other
+/// namespace from anything: it is passed over, and [`unreadable`] tells.
+pub fn others(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
+    let others = all()?.into_iter().filter(|other| other != name);
+    let read = others.filter_map(|other| Some((journal(&other).ok()?, other)));
+    Ok(read.map(|(journal, other)| (other, journal)).collect())
+}
+
+/// Some journal but this one's cannot be read: nobody knows what else hangs on a namespace.
+pub fn unreadable(but: &NetnsName) -> io::Result<bool> {
+    let mut others = all()?.into_iter().filter(|other| other != but);
+    Ok(others.any(|other| journal(&other).is_err()))
 }
 
 /// A text that stands beside the journal. Who was stopped while the folder goes has taken
@@ -236,6 +253,15 @@ impl Store {
         remove(&self.folder.join(state::READY))
     }
 
+    /// Begin with a journal in which nothing is ours; the one before is kept beside it.
+    pub fn set_journal_aside(&self) -> io::Result<()> {
+        self.set_unready()?;
+        let [journal, aside] =
+            [state::JOURNAL, state::UNREADABLE].map(|file| self.folder.join(file));
+        fs::rename(journal, aside)?;
+        self.write(&Journal::default())
+    }
+
     /// Nothing of ours is left: the folder goes, its lock last.
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
@@ -247,6 +273,7 @@ impl Store {
             state::TRIAL,
             state::MET,
             NEW,
+            state::UNREADABLE,
             state::JOURNAL,
             state::LOCK,
         ];
@@ -262,10 +289,23 @@ impl Store {
     }
 
     fn replace(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-        let new = self.folder.join(NEW);
-        fs::write(&new, text)?;
-        fs::rename(new, self.folder.join(file))
+        replace(&self.name, file, text)
     }
+}
+
+/// Write a file of the state folder, in one piece. All but [`PUBLIC`] are for root alone:
+/// they have copies of settings and rules, which may be secret.
+pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = folder(name).join(file);
+    let is_public = PUBLIC.iter().any(|public| file.ends_with(public));
+    let new = folder(name).join(NEW);
+    // One that is there has the mode of whoever was stopped while writing it
+    remove(&new)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mode = if is_public { 0o644 } else { 0o600 };
+    options.mode(mode).open(&new)?.write_all(text.as_ref())?;
+    fs::rename(new, file)
 }
 
 /// Gone already is removed.

@@ -57,8 +57,7 @@ pub fn tied(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
     if !store::any_tied() {
         return Ok(tied);
     }
-    for other in store::all()?.into_iter().filter(|other| other != name) {
-        let journal = store::journal(&other)?;
+    for (other, journal) in store::others(name)? {
         if journal.made.neighbours().contains(name) {
             tied.push((other, journal));
         }
@@ -70,18 +69,23 @@ pub fn tied(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
 pub fn places(name: &NetnsName, journal: &Journal) -> io::Result<BTreeSet<NetnsName>> {
     let mut places = BTreeSet::new();
     for other in journal.made.neighbours() {
-        if is_place(&other)? && tied(&other)?.iter().all(|(third, _)| third == name) {
+        if is_place(&other)? && has_no_other(&other, name)? {
             places.insert(other);
         }
     }
     Ok(places)
 }
 
+/// Nobody but this one has a link into a place, for all that can be told.
+fn has_no_other(place: &NetnsName, of: &NetnsName) -> io::Result<bool> {
+    Ok(tied(place)?.iter().all(|(other, _)| other == of) && !store::unreadable(place)?)
+}
+
 /// A namespace is there for others' links alone: its own settings have not been met.
 fn is_place(name: &NetnsName) -> io::Result<bool> {
     let mut bare = Journal::default();
     bare.made.netns = true;
-    Ok(!store::is_ready(name) && store::journal(name)? == bare)
+    Ok(!store::is_ready(name) && store::journal(name).is_ok_and(|journal| journal == bare))
 }
 
 /// Make another namespace for a link into it: marked as ours and as not ready.
@@ -114,7 +118,7 @@ pub fn leave_place(
     delete: impl FnOnce() -> Result<(), Refusal>,
 ) -> Result<(), Refusal> {
     let store = Store::open(name, LOCK)?;
-    if is_place(name)? && tied(name)?.iter().all(|(other, _)| other == of) {
+    if is_place(name)? && has_no_other(name, of)? {
         delete()?;
         store.remove()?;
     }

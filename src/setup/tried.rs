@@ -160,9 +160,7 @@ pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io
         until: now() + within.as_secs(),
         services: with.to_vec(),
     };
-    let new = file(name).with_extension("new");
-    fs::write(&new, trial.to_string())?;
-    fs::rename(new, file(name))
+    store::replace(name, state::TRIAL, trial.to_string())
 }
 
 /// The time counts from now on. It is not made again where it has been confirmed already.

@@ -27,8 +27,7 @@ impl Others {
 
     pub(super) fn of(name: &NetnsName) -> io::Result<Self> {
         let mut before = Vec::new();
-        for other in store::all()?.into_iter().filter(|other| other != name) {
-            let journal = store::journal(&other)?;
+        for (_, journal) in store::others(name)? {
             let held = journal.before.sysctls.into_iter().map(|held| held.value);
             before.extend(held.filter(|held| held.at == Where::Host));
         }
