@@ -59,7 +59,10 @@ help:
 
 # They install the tools they need by the distribution's packages, and ask for root by
 # sudo. The compiler does not run as root by that: only what it built does.
-TEST = $(CARGO) test --locked --no-fail-fast --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
+# Most of the time a test waits for something to happen, so twice as many run as there are
+# processors.
+TEST = RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} \
+	$(CARGO) test --locked --no-fail-fast --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
 
 demo: all
 	tests/get-tools demo

@@ -1,8 +1,11 @@
 //! The state folder of a namespace, `/run/netns-services/NAME`: its lock, its journal,
 //! and `ready`. Whoever holds a [`Store`] is the only one to change the namespace.
 
+mod files;
+mod others;
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +15,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{journal, signals, told};
+use super::journal as text;
+use super::{signals, told};
 use crate::kernel::netns;
 use crate::model::Tool;
 use crate::model::build::Want;
@@ -20,11 +24,9 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state::{self, Birth};
 
-/// A file that is being written, before it has its name.
-const NEW: &str = "new";
-
-/// Files that services of users may read.
-const PUBLIC: [&str; 3] = [state::READY, state::ETC_MODE, state::MET];
+pub use files::replace;
+use files::{NEW, remove};
+pub use others::{all, others, unreadable};
 
 /// The state folder, locked.
 pub struct Store {
@@ -79,7 +81,7 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(Journal::default()),
         Err(e) => Err(e),
         Ok(text) => {
-            let (mut journal, recorded) = journal::read(&text).map_err(io::Error::other)?;
+            let (mut journal, recorded) = text::read(&text).map_err(io::Error::other)?;
             for rules in &mut journal.made.rules {
                 rules.value.text = text_of(&rules_file(name, rules.value.tool))?;
             }
@@ -95,20 +97,6 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
             Ok(journal)
         }
     }
-}
-
-/// The journals of all namespaces but this one. One that cannot be read keeps no other
-/// namespace from anything: it is passed over, and [`unreadable`] tells.
-pub fn others(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
-    let others = all()?.into_iter().filter(|other| other != name);
-    let read = others.filter_map(|other| Some((journal(&other).ok()?, other)));
-    Ok(read.map(|(journal, other)| (other, journal)).collect())
-}
-
-/// Some journal but this one's cannot be read: nobody knows what else hangs on a namespace.
-pub fn unreadable(but: &NetnsName) -> io::Result<bool> {
-    let mut others = all()?.into_iter().filter(|other| other != but);
-    Ok(others.any(|other| journal(&other).is_err()))
 }
 
 /// A text that stands beside the journal. Who was stopped while the folder goes has taken
@@ -221,7 +209,7 @@ impl Store {
                 None => remove(&listed)?,
             }
         }
-        let text = journal::write(journal, netns);
+        let text = text::write(journal, netns);
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if *written != text {
             self.replace(state::JOURNAL, &text)?;
@@ -291,43 +279,6 @@ impl Store {
     fn replace(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
         replace(&self.name, file, text)
     }
-}
-
-/// Write a file of the state folder, in one piece. All but [`PUBLIC`] are for root alone:
-/// they have copies of settings and rules, which may be secret.
-pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>) -> io::Result<()> {
-    let file = folder(name).join(file);
-    let is_public = PUBLIC.iter().any(|public| file.ends_with(public));
-    let new = folder(name).join(NEW);
-    // One that is there has the mode of whoever was stopped while writing it
-    remove(&new)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    let mode = if is_public { 0o644 } else { 0o600 };
-    options.mode(mode).open(&new)?.write_all(text.as_ref())?;
-    fs::rename(new, file)
-}
-
-/// Gone already is removed.
-fn remove(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
-        _ => Ok(()),
-    }
-}
-
-/// The names of all namespaces that have a state folder.
-pub fn all() -> io::Result<Vec<NetnsName>> {
-    let entries = match fs::read_dir(state::STATE) {
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let names = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<NetnsName> = names.filter_map(|name| name.parse().ok()).collect();
-    names.sort();
-    Ok(names)
 }
 
 /// The file that is locked still is the one that others will find.

@@ -1,0 +1,39 @@
+//! Writing and removing a file of a state folder: whole or not at all, with its own mode.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::folder;
+use crate::name::NetnsName;
+use crate::state;
+
+/// A file that is being written, before it has its name.
+pub const NEW: &str = "new";
+
+/// Files that services of users may read.
+const PUBLIC: [&str; 3] = [state::READY, state::ETC_MODE, state::MET];
+
+/// Write a file of the state folder, in one piece. All but [`PUBLIC`] are for root alone:
+/// they have copies of settings and rules, which may be secret.
+pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = folder(name).join(file);
+    let is_public = PUBLIC.iter().any(|public| file.ends_with(public));
+    let new = folder(name).join(NEW);
+    // One that is there has the mode of whoever was stopped while writing it
+    remove(&new)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    let mode = if is_public { 0o644 } else { 0o600 };
+    options.mode(mode).open(&new)?.write_all(text.as_ref())?;
+    fs::rename(new, file)
+}
+
+/// Gone already is removed.
+pub fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
