@@ -102,7 +102,7 @@ fn the_link_of_ones_own_connection_is_not_moved_and_it_is_said_what_to_type() {
     }
     same(&dump(&sandbox, ""), &before);
     sandbox
-        .sh("[ ! -e /run/netns/mgmt ] && [ ! -e /run/netns-services ]")
+        .sh("[ ! -e /run/netns/mgmt ] && [ ! -e /run/netns-services/mgmt ]")
         .ok();
     let plan = connected(&sandbox, "192.0.2.1/22", "plan mgmt").ok();
     assert!(plan.stdout.contains("+ ip link set eth1 netns mgmt\n"));

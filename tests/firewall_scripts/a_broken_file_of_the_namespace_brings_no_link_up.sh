@@ -20,7 +20,7 @@ run 3 rc-service netns.mgmt status
 all_as_before
 
 sed -i 's/nonsense/type filter hook input priority 0; policy drop;/' "$rules"
-run 0 rc-service netns.mgmt start
+run 0 rc-service -v netns.mgmt start
 sed -n '/nft -f/=' /tmp/said >/tmp/load
 sed -n '/link set eth1 up/=' /tmp/said >/tmp/up
 [ "$(cat /tmp/load)" -lt "$(cat /tmp/up)" ] || fail "the link came up first"

@@ -21,7 +21,7 @@ fi
 told()
 {
 	grep -q 'netns_links moves eth1, which carries the connection of somebody who is logged in, from 203.0.113.1 port .* to 203.0.113.7$' /tmp/log &&
-		grep -q 'type netns-setup try mgmt --within 60, .* or write netns_move_my_connection="yes" in /etc/conf.d/netns.mgmt$' /tmp/log
+		grep -q 'type netns-setup try mgmt --within 60 (.*; or write netns_move_my_connection="yes" in /etc/conf.d/netns.mgmt$' /tmp/log
 }
 eventually "it is told" told
 # is_given_up - and not about to be started, which sv calls down, too

@@ -189,7 +189,8 @@ has_listeners()
 
 # snapshot - all that a namespace could leave behind on this host, but what the kernel
 # numbers, times or learns by itself, but pid files, which dpkg's start-stop-daemon leaves,
-# and but the one lock that all namespaces share, what was logged, and why a start failed
+# and but the one lock that all namespaces share, what was logged, why a start
+# failed, and that a trial was undone
 snapshot()
 {
 	$judge -o link | sed 's/^[0-9]*: //; s/ link-netnsid [0-9]*//'
@@ -199,8 +200,10 @@ snapshot()
 	$judge netns
 	grep -v ' /run/netns ' /proc/self/mounts
 	find /run /etc -type d \( -path /run/openrc -o -name conf.d -o -name init.d -o -path /etc/sv \) -prune -o \
-		-type f ! -name '*.pid' ! -name .ties ! -name '*.failed' ! -path '/run/netns-services/*.log' -print
-	find /run/netns /run/netns-services /etc/netns -mindepth 1 ! -name .ties ! -name '*.failed' ! -name '*.log' 2>/dev/null
+		-type f ! -name '*.pid' ! -name .ties ! -name '*.failed' ! -path '/run/netns-services/*.log' \
+		! -path '*/.undone/*' -print
+	find /run/netns /run/netns-services /etc/netns -mindepth 1 ! -name .ties ! -name '*.failed' ! -name '*.log' \
+		! -path '*/.undone*' 2>/dev/null
 	# shellcheck disable=SC2009  # all of them, and not their names alone
 	ps -o args | grep -v -e 'ps -o' -e '^grep'
 }
