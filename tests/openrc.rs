@@ -10,6 +10,7 @@ testbed::scenarios! { "openrc":
     alpines_own_firewall_scripts_run_unmodified
     a_daemon_runs_inside_and_nowhere_else
     a_dhcp_client_keeps_an_address_inside
+    a_first_day
     a_firewall_is_never_stopped_on_the_host
     a_missing_card_holds_services_until_it_comes
     a_namespace_made_by_others_is_joined

@@ -7,6 +7,7 @@ mod testbed;
 testbed::scenarios! { "runit":
     a_crash_leaves_the_namespace_to_its_services
     a_daemon_runs_inside_and_nowhere_else
+    a_first_day
     a_service_waits_for_its_card
     a_session_keeps_the_namespace_it_comes_in_by
     a_start_keeps_the_card_of_a_session

@@ -42,7 +42,7 @@ says "netns-setup try mgmt --within 60"
 all_is_on_the_host
 
 # The obvious is refused, and says what to type
-types 'cp -R /usr/share/runit/netns /etc/sv/netns-mgmt; ln -s /etc/sv/netns-mgmt /etc/service/; read line'
+types 'cp -R /usr/share/netns-services/runit/netns /etc/sv/netns-mgmt; ln -s /etc/sv/netns-mgmt /etc/service/; read line'
 is_refused() { grep -qF "netns-setup try mgmt --within 60 (--with sshd, if that is to be inside)" /tmp/log; }
 eventually "he is told what to type" is_refused
 echo >&8

@@ -74,8 +74,8 @@ END
 
 # At the console, as netns-setup(8) has it for who is locked out
 sed -i s/eth9/eth1/ /etc/conf.d/netns.mgmt
-sv down netns-mgmt
 run 0 netns-setup down --kill mgmt
+run 0 sv down netns-mgmt
 run_of_sshd
 run 0 sv restart sshd
 eventually "the host has all of it again" is_back
