@@ -64,11 +64,10 @@ mistypes_a_rule 'rc-service netns.mgmt reload' 'rc-service netns.mgmt restart' '
 pulls_the_cable
 type_at 203.0.113.8 'netns-setup doctor mgmt'
 
-# Off and on again. (What would end this script, and the host, is taken out.)
+# Off and on again, by the runlevel. (A shutdown would end this script, too.)
 type_at 203.0.113.8 'rc-update add netns.mgmt default'
-rm -f /etc/runlevels/shutdown/*
-echo 'no_umounts="/.*"' >>/etc/conf.d/localmount
-run 0 openrc shutdown
+run 0 rc-service netns.mgmt stop
+run 0 rc-service web stop
 eventually "the card is back" test -d /sys/class/net/eth1
 [ ! -e /run/netns/mgmt ] || fail "the name is still there"
 run 0 openrc default

@@ -46,6 +46,10 @@ types 'cp -R /usr/share/netns-services/runit/netns /etc/sv/netns-mgmt; ln -s /et
 is_refused() { grep -qF "netns-setup try mgmt --within 60 (--with sshd, if that is to be inside)" /tmp/log; }
 eventually "he is told what to type" is_refused
 echo >&8
+# runsv lets a second pass before it heeds what finish has told it
+is_given_up() { sv status netns-mgmt | grep '^down: ' | grep -qv 'want up'; }
+sleep 2
+eventually "runit has given it up" is_given_up
 type_at 203.0.113.7 'printf "#!/bin/sh\nexec 2>&1\nsv start netns-mgmt || exit 1\nexec netns-exec mgmt -- /usr/sbin/dropbear -F -E -R -p 22\n" >/etc/sv/sshd/run'
 all_is_on_the_host
 moves_by_try
