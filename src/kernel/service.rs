@@ -18,9 +18,9 @@ use nix::unistd::Pid;
 use super::children::unheld;
 use super::inits::{self, Held};
 use super::netns::Identity;
-use super::processes::{self, netns_of};
+use super::processes::netns_of;
 use super::rules::PATH;
-use super::services::{self, Services};
+use super::services::{self, Services, supervised};
 use crate::exec;
 
 /// Where OpenRC has its scripts.
@@ -97,17 +97,12 @@ impl Service {
 
     /// Where it is now.
     pub fn place(&self) -> Place {
-        let pids = match &self.init {
-            Init::OpenRc if !inits::is(&self.name, Held::Started) => return Place::Stopped,
-            Init::OpenRc => Services::look().daemons_of(&self.name),
-            Init::Runit(folder) => match supervised(folder) {
-                Some(pid) => vec![pid],
-                None => return Place::Stopped,
-            },
-        };
-        match self.init == Init::OpenRc && !Services::is_daemon(&self.name) {
-            true => Place::Unknown,
-            false => Place::In(pids.into_iter().filter_map(netns_of).collect()),
+        let pids = self.processes();
+        match &self.init {
+            Init::OpenRc if !inits::is(&self.name, Held::Started) => Place::Stopped,
+            Init::OpenRc if !Services::is_daemon(&self.name) => Place::Unknown,
+            Init::Runit(_) if pids.is_empty() => Place::Stopped,
+            _ => Place::In(pids.into_iter().filter_map(netns_of).collect()),
         }
     }
 
@@ -157,12 +152,6 @@ pub fn kill_supervised(folder: &Path) -> io::Result<()> {
         end(&[OsStr::new("sv"), OsStr::new(verb), folder.as_os_str()])?;
     }
     Ok(())
-}
-
-/// runsv(8): the process that it supervises, if there is one.
-pub fn supervised(folder: &Path) -> Option<i32> {
-    let pid = fs::read_to_string(folder.join("supervise/pid")).ok()?;
-    pid.trim().parse().ok()
 }
 
 /// Run a command of an init to its end, as at boot: with nothing of ours. What it says is
@@ -292,9 +281,4 @@ fn environment(folder: &Path) -> Vec<(OsString, OsString)> {
         Some((of(&word[..at]), of(&word[at + 1..])))
     };
     words.filter_map(pair).collect()
-}
-
-/// It is a process that lives in this network namespace.
-pub fn is_in(pid: i32, netns: Identity) -> bool {
-    processes::netns_of(pid) == Some(netns)
 }

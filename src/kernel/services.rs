@@ -125,6 +125,12 @@ fn all_runsv() -> impl Iterator<Item = (String, Runsv)> {
     })
 }
 
+/// runsv(8): the process that it supervises, if there is one.
+pub fn supervised(folder: &Path) -> Option<i32> {
+    let pid = fs::read_to_string(folder.join("supervise/pid")).ok()?;
+    pid.trim().parse().ok()
+}
+
 /// The services that runit runs now: the folder of each, and the process that it watches.
 /// That of a service's log is another.
 pub fn run_by_runit() -> Vec<(PathBuf, i32)> {
@@ -132,8 +138,7 @@ pub fn run_by_runit() -> Vec<(PathBuf, i32)> {
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let of = |pid: i32| {
         let folder = run_by(pid)?;
-        let watched = fs::read_to_string(folder.join("supervise/pid")).ok()?;
-        (watched.trim().parse() == Ok(pid)).then_some((folder, pid))
+        (supervised(&folder) == Some(pid)).then_some((folder, pid))
     };
     pids.filter_map(of).collect()
 }

@@ -12,7 +12,7 @@ use super::super::{complain, say, settled};
 use crate::exit;
 use crate::kernel::netns::{self, Identity};
 use crate::kernel::processes;
-use crate::kernel::service::{Ended, Init, Place, Second, Service, is_in};
+use crate::kernel::service::{Ended, Init, Place, Second, Service};
 use crate::name::NetnsName;
 
 /// How long a service may take to have its processes inside, once it is started,
@@ -142,7 +142,10 @@ impl Tried {
                 return true;
             }
             let runs = self.second.as_mut().is_none_or(Second::runs);
-            let are_inside = !pids.is_empty() && pids.iter().all(|pid| is_in(*pid, inside));
+            let are_inside = !pids.is_empty()
+                && pids
+                    .iter()
+                    .all(|pid| processes::netns_of(*pid) == Some(inside));
             match (are_inside && runs, seen == pids && !seen.is_empty()) {
                 (true, true) if Instant::now() > until => return true,
                 (true, true) => {}

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::super::{complain, tried};
 use super::service::{Tried, Was, done, identity, show};
 use crate::exit;
-use crate::kernel::service::{Init, Service, kill_supervised, supervised};
-use crate::kernel::services::runsv_of;
+use crate::kernel::service::{Init, Service, kill_supervised};
+use crate::kernel::services::{runsv_of, supervised};
 use crate::kernel::{inits, processes};
 use crate::name::NetnsName;
 
