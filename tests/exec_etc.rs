@@ -15,9 +15,10 @@ fn host() -> Sandbox {
     sandbox
 }
 
-/// A service in the namespace that prints a file's first line for every line it reads.
+/// A service in the namespace that prints a file's first line for every line it reads. It is
+/// one process: a child that has not ended yet would be among those that are healed.
 fn service(sandbox: &Sandbox) -> Background {
-    let script = "while read -r file; do head -n 1 \"$file\" 2>&1; done";
+    let script = "while read -r file; do line=; read -r line <\"$file\"; echo \"$line\"; done";
     let mut service = sandbox.spawn(&[NETNS_EXEC, "blue", "sh", "-c", script]);
     assert_eq!(asked(&mut service, "/etc/resolv.conf"), "nameserver inside");
     service

@@ -30,7 +30,7 @@ use super::text::Text;
 
 /// The processes of one mount namespace, and what they had lost.
 pub struct Healed {
-    /// Their numbers and names.
+    /// Their numbers and names. Those that ended meanwhile are left out.
     pub processes: Vec<(i32, String)>,
     /// The entries of /etc that are bound again.
     pub entries: Vec<String>,
@@ -60,11 +60,11 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
             Err(Errno::ESRCH) => continue,
             Err(why) => (Vec::new(), Some(reason(why))),
         };
-        if !entries.is_empty() || failed.is_some() {
-            let processes = processes
-                .into_iter()
-                .map(|pid| (pid, called(pid)))
-                .collect();
+        if entries.is_empty() && failed.is_none() {
+            continue;
+        }
+        let processes: Vec<_> = processes.into_iter().filter_map(called).collect();
+        if !processes.is_empty() {
             healed.push(Healed {
                 processes,
                 entries,
@@ -213,9 +213,10 @@ fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Er
     }
 }
 
-fn called(pid: i32) -> String {
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    printable(name.trim_end())
+/// A process with its name, or nothing when it has ended since it was found.
+fn called(pid: i32) -> Option<(i32, String)> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some((pid, printable(name.trim_end())))
 }
 
 fn errno(why: std::io::Error) -> Errno {
