@@ -18,10 +18,14 @@ mod trace;
 #[path = "killed/world.rs"]
 mod world;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{env, fs, thread};
 
+use common::NETNS_SETUP;
 use nix::errno::Errno;
 
 use trace::{Fault, Traced, never_fails, run};
@@ -235,35 +239,39 @@ fn refuse(point: usize) -> Vec<(Fault, &'static [bool])> {
 /// How many sandboxes are at work at once.
 const WALKERS: usize = 4;
 
-/// All points, in an order in which those of any time are spread over all; or those that
-/// `NETNS_TESTS_POINTS="441 635"` names, to see a fault once more.
-fn every(settings: &'static Settings, done: Done) {
+/// All points, in an order in which those of any time are spread over all. Three variables
+/// say which of them:
+///
+/// - `NETNS_TESTS_POINTS="441 635"`: only those, to see a fault once more.
+/// - `NETNS_TESTS_SHARE=2/5`: the second of five parts, for five machines.
+/// - `NETNS_TESTS_WALKED=DIR`: what is done without a fault is noted in DIR, and left out by
+///   the next run of the same program, so that a walk of hours can be stopped at any time.
+fn every(name: &str, settings: &'static Settings, done: Done) {
     let first = Walk::new(settings);
     let most = first.calls.iter().map(Vec::len).max().unwrap();
     let step = (most * 5 / 8..).find(|step| gcd(*step, most) == 1).unwrap();
+    let in_order: Vec<_> = (0..most).map(|n| n * step % most).collect();
+    let walked = Walked::open(name);
+    let points: Vec<_> = chosen(&in_order)
+        .into_iter()
+        .filter(|point| !walked.has(*point))
+        .collect();
+    eprintln!("{name}: {} of {most} points are to be done", points.len());
     let (next, all) = (AtomicUsize::new(0), Mutex::new(vec![first]));
-    let only: Option<Vec<usize>> = std::env::var("NETNS_TESTS_POINTS").ok().map(|points| {
-        points
-            .split(' ')
-            .map(|point| point.parse().unwrap())
-            .collect()
-    });
     let walk = || {
         let mut walk = Walk::new(settings);
         loop {
             let n = next.fetch_add(1, Ordering::Relaxed);
-            if n >= most {
-                break;
+            let Some(&point) = points.get(n) else { break };
+            if n.is_multiple_of(50) {
+                eprintln!("{name}: {n} of {}", points.len());
             }
-            if n % 50 == 0 {
-                eprintln!("{n} of {most}");
-            }
-            let point = n * step % most;
-            if only.as_ref().is_some_and(|only| !only.contains(&point)) {
-                continue;
-            }
+            let faults = walk.faults.len();
             for (fault, ways) in done(point) {
                 walk.at(point, fault, ways);
+            }
+            if walk.faults.len() == faults {
+                walked.note(point);
             }
         }
         all.lock().unwrap().push(walk);
@@ -275,7 +283,60 @@ fn every(settings: &'static Settings, done: Done) {
         walk.points += other.points;
         walk.faults.extend(other.faults);
     }
-    walk.end(if only.is_some() { 1 } else { most });
+    walk.end(points.len());
+}
+
+/// The points that the environment asks for.
+fn chosen(points: &[usize]) -> Vec<usize> {
+    let number = |word: &str| word.parse::<usize>().expect("a number");
+    if let Ok(only) = env::var("NETNS_TESTS_POINTS") {
+        return only.split(' ').map(number).collect();
+    }
+    let share = env::var("NETNS_TESTS_SHARE").unwrap_or_else(|_| "1/1".to_owned());
+    let (part, parts) = share.split_once('/').expect("NETNS_TESTS_SHARE=2/5");
+    let (part, parts) = (number(part), number(parts));
+    assert!((1..=parts).contains(&part), "NETNS_TESTS_SHARE={share}");
+    let rest = points.iter().skip(part - 1);
+    rest.step_by(parts).copied().collect()
+}
+
+/// The points of one walk that earlier runs of the same program have done.
+struct Walked {
+    file: Option<PathBuf>,
+    points: Vec<usize>,
+}
+
+impl Walked {
+    fn open(name: &str) -> Walked {
+        let Some(folder) = env::var_os("NETNS_TESTS_WALKED") else {
+            let points = Vec::new();
+            return Walked { file: None, points };
+        };
+        // Another program makes other calls.
+        let mut program = DefaultHasher::new();
+        fs::read(NETNS_SETUP).unwrap().hash(&mut program);
+        let file = format!("{name}.{:016x}", program.finish());
+        let file = PathBuf::from(folder).join(file);
+        let points = fs::read_to_string(&file).unwrap_or_default();
+        let points = points.lines().map(|line| line.parse().unwrap()).collect();
+        Walked {
+            file: Some(file),
+            points,
+        }
+    }
+
+    fn has(&self, point: usize) -> bool {
+        self.points.contains(&point)
+    }
+
+    fn note(&self, point: usize) {
+        if let Some(file) = &self.file {
+            let file = fs::OpenOptions::new().create(true).append(true).open(file);
+            file.unwrap()
+                .write_all(format!("{point}\n").as_bytes())
+                .unwrap();
+        }
+    }
 }
 
 fn gcd(a: usize, b: usize) -> usize {
@@ -301,13 +362,13 @@ macro_rules! walks {
             #[test]
             #[ignore = "a quarter of an hour"]
             fn killed_at_every_call() {
-                every(&$settings, kill);
+                every(concat!(stringify!($name), "-killed"), &$settings, kill);
             }
 
             #[test]
             #[ignore = "half an hour"]
             fn refused_at_every_call() {
-                every(&$settings, refuse);
+                every(concat!(stringify!($name), "-refused"), &$settings, refuse);
             }
         }
     )*};
