@@ -78,22 +78,16 @@ fn trust_its_folder(link: &Path) -> Result<(), Problem> {
     trust(folder, &there)
 }
 
-/// As [`read_trusted`], of a file that only root may read, for there are secrets in it.
-pub fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
-    let bytes = read_trusted(path)?;
+/// What is wrong with a file of secrets that others than root may read.
+pub fn others_may_read(path: &Path) -> Option<Problem> {
     // Only root could have put another file in its place
     let mode = fs::metadata(path).map_or(0, |file| file.mode() & 0o7777);
-    match mode & 0o007 {
-        0 => Ok(bytes),
-        _ => Err(problem(
-            path,
-            &format!("others may read this file (mode {mode:04o}), and there are keys in it"),
-            format!(
-                "expected root alone; run chmod 600 {}, and make new keys if others have been here",
-                path.display()
-            ),
-        )),
-    }
+    let wrong = format!("others may read this file (mode {mode:04o}), and there are keys in it");
+    let remedy = format!(
+        "expected root alone; run chmod 600 {}, and make new keys if others have been here",
+        path.display()
+    );
+    (mode & 0o007 != 0).then(|| problem(path, &wrong, remedy))
 }
 
 /// The names of the files in a folder that is trusted. A missing folder has none.

@@ -79,6 +79,18 @@ impl Settings {
         get(&self.namespace, name)
     }
 
+    /// Adds a setting that another file stands for, of a link or of the namespace, where the
+    /// settings say nothing themselves.
+    pub fn add(&mut self, link: &LinkName, name: &str, setting: Setting) {
+        if let Some(var) = vars::of_namespace(name) {
+            add(&mut self.namespace, var, setting);
+        } else if let Some(var) = vars::of_link(name)
+            && let Some(link) = self.links.iter_mut().find(|l| l.name.value == *link)
+        {
+            add(&mut link.settings, var, setting);
+        }
+    }
+
     fn list_links(&mut self, netns_links: Option<&Setting>) {
         if let Ok(lo) = "lo".parse() {
             self.links.push(Listed::new(At::nobody(lo)));
@@ -233,6 +245,13 @@ impl Listed {
 fn get<'a>(settings: &'a [(&'static Var, Setting)], name: &str) -> Option<&'a Setting> {
     let found = settings.iter().find(|(var, _)| var.name == name);
     found.map(|(_, setting)| setting).filter(|s| !s.is_empty())
+}
+
+fn add(settings: &mut Vec<(&'static Var, Setting)>, var: &'static Var, setting: Setting) {
+    if get(settings, var.name).is_none() {
+        settings.retain(|(other, _)| other.name != var.name);
+        settings.push((var, setting));
+    }
 }
 
 /// The longest key that the name begins with, and the rest.

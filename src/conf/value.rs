@@ -98,6 +98,28 @@ impl Value {
 }
 
 impl Setting {
+    /// A setting that another file stands for, by its own `key`: lines of a value, each
+    /// with the number of the line that says it. Problems with it name that file and key.
+    pub fn of_another_file(file: &Arc<str>, key: &str, lines: &[(u32, String)]) -> Setting {
+        let mut value = Value::default();
+        for (n, (line, text)) in lines.iter().enumerate() {
+            if n > 0 {
+                value.text.push('\n');
+            }
+            value.push_expanded(text, *line, 1);
+        }
+        Setting {
+            name: key.into(),
+            file: file.clone(),
+            place: Place {
+                file: file.clone(),
+                line: lines.first().map_or(1, |(line, _)| *line),
+                column: 1,
+            },
+            value,
+        }
+    }
+
     /// Whether it is set to nothing but blanks, which is the same as not set.
     pub fn is_empty(&self) -> bool {
         self.value.text.trim_ascii().is_empty()

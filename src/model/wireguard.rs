@@ -4,17 +4,21 @@
 
 mod difference;
 mod key;
+mod quick;
 pub mod text;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
 pub use difference::{Difference, Fate, NamedEndpoint, PeerDifference};
 pub use key::{PublicKey, Secret};
+pub use quick::{Derived, Quick};
+
+use crate::name::LinkName;
 
 /// What a WireGuard link is told. As what is wanted, `None` of a port or an endpoint
 /// leaves it as it is, for the kernel chooses the one and learns the other.
@@ -22,6 +26,8 @@ pub use key::{PublicKey, Secret};
 pub struct Wireguard {
     /// The file that says so, for commands; empty where none does.
     pub file: String,
+    /// It has keys of wg-quick(8), which wg(8) refuses.
+    pub is_quick: bool,
     /// Without one, the link speaks to nobody.
     pub private_key: Option<Secret>,
     /// The UDP port, in the namespace where the link was born.
@@ -52,7 +58,8 @@ pub struct Peer {
 pub enum Endpoint {
     /// At an address. What is there always has one.
     Address(SocketAddr),
-    /// At a name and a port; looked up where the link was born.
+    /// At a name and a port, or at an address with the name of a link behind a `%`; looked
+    /// up where the link was born.
     Name(String, u16),
 }
 
@@ -129,6 +136,7 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Endpoint::Address(address) => address.fmt(f),
+            Endpoint::Name(scoped, port) if scoped.contains(':') => write!(f, "[{scoped}]:{port}"),
             Endpoint::Name(name, port) => write!(f, "{name}:{port}"),
         }
     }
@@ -149,6 +157,9 @@ impl FromStr for Endpoint {
         let (name, port) = text.rsplit_once(':').ok_or("has no port")?;
         let port = port.parse().ok().filter(|port| *port != 0);
         let port = port.ok_or("has no port from 1 to 65535")?;
+        if let Some(scoped) = scoped(name) {
+            return Ok(Endpoint::Name(scoped.into(), port));
+        }
         let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         let fits = (1..=253).contains(&name.len()) && name.chars().all(letter);
         // What ends in a number is an address, and this is none (RFC 1123, 2.1)
@@ -159,6 +170,15 @@ impl FromStr for Endpoint {
             false => Err("is neither an address nor a name, and a port"),
         }
     }
+}
+
+/// `fe80::1%eth0` of `[fe80::1%eth0]`: an address of one link (RFC 4007, 11).
+fn scoped(text: &str) -> Option<&str> {
+    let scoped = text.strip_prefix('[')?.strip_suffix(']')?;
+    let (address, link) = scoped.split_once('%')?;
+    let address: Ipv6Addr = address.parse().ok()?;
+    let fits = address.is_unicast_link_local() && link.parse::<LinkName>().is_ok();
+    fits.then_some(scoped)
 }
 
 #[cfg(test)]
@@ -173,6 +193,7 @@ mod tests {
             "vpn.example.org:1",
             "a_b-c:65535",
             "1st.example.org.:7",
+            "[fe80::1%eth0]:2408",
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!(endpoint.to_string(), text);
@@ -190,6 +211,9 @@ mod tests {
             "-v.example.org:1",
             "a b:1",
             "a;b:1",
+            "[fe80::1%]:1",
+            "[fe80::1%a b]:1",
+            "[2001:db8::1%eth0]:1",
             ":1",
         ] {
             assert!(bad.parse::<Endpoint>().is_err(), "{bad}");

@@ -95,9 +95,17 @@ impl Journal {
 
 /// What is told, as a command.
 pub(super) fn set(netns: &NetnsName, link: &LinkAt, difference: &Difference) -> String {
-    let file = &difference.file;
-    format!("{}wg syncconf {} {file}", exec(netns, &link.at), &link.name)
+    let (file, name) = (&difference.file, &link.name);
+    let exec = exec(netns, &link.at);
+    match difference.is_quick {
+        false => format!("{exec}wg syncconf {name} {file}"),
+        true => format!("{STRIP} {file} | {exec}wg syncconf {name} /dev/stdin"),
+    }
 }
+
+/// What `wg-quick strip` does, which not every machine with wg(8) has.
+const STRIP: &str =
+    "grep -viE '^[[:space:]]*(Address|DNS|MTU|Table|(Pre|Post)(Up|Down)|SaveConfig)[[:space:]]*='";
 
 /// An endpoint, as a command.
 pub(super) fn set_endpoint(netns: &NetnsName, link: &LinkAt, named: &NamedEndpoint) -> String {

@@ -216,7 +216,10 @@ fn checked(call: &Call) -> Result<Vec<Want>, u8> {
     let context = context();
     for name in &call.names {
         match settings(call, name, &context) {
-            Ok(want) => wants.push(want),
+            Ok(want) => {
+                say_not_done(call, &want);
+                wants.push(want);
+            }
             Err(problems) => {
                 wrong = true;
                 tell(name, &problems);
@@ -224,6 +227,17 @@ fn checked(call: &Call) -> Result<Vec<Want>, u8> {
         }
     }
     if wrong { Err(exit::WRONG) } else { Ok(wants) }
+}
+
+/// What a file asks for and nobody does is no fault: it is said, except at boot.
+fn say_not_done(call: &Call, want: &Want) {
+    for problem in want.not_done.iter().filter(|_| !call.quiet) {
+        let lines = problem.to_string();
+        complain(
+            &lines.lines().map(String::from).collect::<Vec<_>>(),
+            exit::DONE,
+        );
+    }
 }
 
 /// Only root changes namespaces, and only from the host.

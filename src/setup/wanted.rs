@@ -24,15 +24,10 @@ pub fn tell(name: &NetnsName, problems: &[Problem]) {
 
 /// What the settings of a namespace ask for.
 pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
-    let settings = conf::read(&call.conf_dir, name)?;
-    let mut want = build(&settings, context)?;
-    let mut problems = Vec::new();
+    let (mut want, mut problems) = asked_for(call, name, context)?;
     match rules::read(&want) {
         Ok(rules) => want.state.rules = rules,
-        Err(found) => problems = found,
-    }
-    if let Err(found) = wireguard::read(&want.wireguard_files, &mut want.state) {
-        problems.extend(found);
+        Err(found) => problems.extend(found),
     }
     problems.extend(nat::published_twice(&want).unwrap_or_default());
     if !problems.is_empty() {
@@ -40,23 +35,53 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
     }
     choose_clients(&mut want);
     fits_its_neighbours(call, &mut want, context)?;
-    let theirs = matches!(files::look(name), Ok(files::ResolvConf::Theirs));
-    match want
-        .state
-        .resolv_conf
-        .as_ref()
-        .and_then(|text| text.asked.as_deref())
-    {
-        Some(asked) if theirs => Err(vec![Problem {
-            place: Some(asked.place.clone()),
-            wrong: format!(
-                "{} would overwrite {}",
-                asked.setting,
-                files::path(name).display()
-            ),
-            remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
-        }]),
-        _ => Ok(want),
+    if matches!(files::look(name), Ok(files::ResolvConf::Theirs)) {
+        leaves_their_resolv_conf(&mut want)?;
+    }
+    Ok(want)
+}
+
+/// A resolv.conf of the owner's is never overwritten. It is stronger than what the file of
+/// a WireGuard link says; beside netns_dns it contradicts.
+fn leaves_their_resolv_conf(want: &mut Want) -> Result<(), Vec<Problem>> {
+    let text = want.state.resolv_conf.as_ref();
+    let Some(asked) = text.and_then(|text| text.asked.as_deref()) else {
+        return Ok(());
+    };
+    if asked.setting == wireguard::DNS {
+        want.state.resolv_conf = None;
+        return Ok(());
+    }
+    Err(vec![Problem {
+        place: Some(asked.place.clone()),
+        wrong: format!(
+            "{} would overwrite {}",
+            asked.setting,
+            files::path(&want.name).display()
+        ),
+        remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
+    }])
+}
+
+/// What the settings ask for, and what is wrong with the files of WireGuard links that they
+/// name.
+fn asked_for(
+    call: &Call,
+    name: &NetnsName,
+    context: &Context,
+) -> Result<(Want, Vec<Problem>), Vec<Problem>> {
+    let mut settings = conf::read(&call.conf_dir, name)?;
+    let mut files = wireguard::Files::read(&mut settings);
+    let wrong = std::mem::take(&mut files.problems);
+    match build(&settings, context) {
+        Ok(mut want) => {
+            files.tell(&mut want);
+            Ok((want, wrong))
+        }
+        Err(mut problems) => {
+            problems.extend(wrong);
+            Err(problems)
+        }
     }
 }
 
@@ -83,8 +108,7 @@ fn fits_its_neighbours(
         if !call.conf_dir.join(format!("netns.{other}")).exists() {
             continue;
         }
-        let theirs = conf::read(&call.conf_dir, &other);
-        let Ok(theirs) = theirs.and_then(|settings| build(&settings, context)) else {
+        let Ok((theirs, _)) = asked_for(call, &other, context) else {
             continue;
         };
         problems.extend(contradictions(want, &theirs));

@@ -4,17 +4,19 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::store::Store;
 use super::{complain, report};
-use crate::conf::files::read_secret;
+use crate::conf::files::{others_may_read, read_trusted};
+use crate::conf::{Setting, Settings};
 use crate::exit;
 use crate::kernel::{Kernel, Refusal};
-use crate::model::build::WireguardFile;
-use crate::model::wireguard::{Endpoint, NamedEndpoint, text};
-use crate::model::{Kind, State, Where};
-use crate::name::NetnsName;
+use crate::model::build::{Want, WireguardFile, wireguard_files};
+use crate::model::wireguard::{Derived, Endpoint, NamedEndpoint, Quick, text};
+use crate::model::{Kind, State, Where, Wireguard};
+use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
 use crate::plan::{Change, Journal, Step};
 
@@ -22,46 +24,98 @@ use crate::plan::{Change, Journal, Step};
 /// are made anew every two minutes (WireGuard's whitepaper, 6.1).
 const SILENT: Duration = Duration::from_secs(135);
 
-/// What the files say, into what is wanted.
-pub fn read(files: &[WireguardFile], want: &mut State) -> Result<(), Vec<Problem>> {
-    let mut problems = Vec::new();
-    for file in files {
-        let links = want.links.iter_mut();
-        let mut links = links.filter(|l| l.at == Where::Inside && l.name.value == file.link);
-        match (read_one(file), links.next()) {
-            (Ok(wireguard), Some(link)) => {
-                link.wireguard = Some(At {
-                    value: wireguard,
-                    asked: file.path.asked.clone(),
-                });
+/// wg-quick(8)'s key for name servers.
+pub const DNS: &str = "DNS";
+
+/// What the files of the WireGuard links say.
+#[derive(Default)]
+pub struct Files {
+    links: Vec<(LinkName, At<Wireguard>)>,
+    /// What is wrong with them.
+    pub problems: Vec<Problem>,
+    /// What they ask for and nobody does.
+    pub not_done: Vec<Problem>,
+}
+
+impl Files {
+    /// Reads the files that the settings name, and adds to the settings what wg-quick(8)'s
+    /// keys stand for, unless they say it themselves.
+    pub fn read(settings: &mut Settings) -> Files {
+        let mut files = Files::default();
+        let mut dns: Option<Arc<str>> = settings.get("netns_dns").map(|dns| dns.file.clone());
+        let of_the_settings = dns.is_some();
+        for file in wireguard_files(settings) {
+            let (read, problems) = read_one(&file);
+            files.problems.extend(problems);
+            let Some((wireguard, quick)) = read else {
+                continue;
+            };
+            for Derived {
+                setting,
+                key,
+                lines,
+            } in quick.settings()
+            {
+                if key != DNS || dns.is_none() {
+                    let derived = Setting::of_another_file(&quick.file, key, &lines);
+                    settings.add(&file.link, setting, derived);
+                }
             }
-            (Ok(_), None) => {}
-            (Err(found), _) => problems.extend(found),
+            files.not_done.extend(quick.not_done(&file.link));
+            match &dns {
+                Some(_) if of_the_settings => {}
+                Some(other) => files.not_done.extend(quick.dns_of_another(other)),
+                None if quick.servers.is_empty() => {}
+                None => dns = Some(quick.file.clone()),
+            }
+            let asked = file.path.asked.clone();
+            let value = wireguard;
+            files.links.push((file.link, At { value, asked }));
         }
+        files
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
+
+    /// Puts what the files say into what is wanted.
+    pub fn tell(self, want: &mut Want) {
+        for (name, wireguard) in self.links {
+            let mut links = want.state.links.iter_mut();
+            if let Some(link) = links.find(|l| l.at == Where::Inside && l.name.value == name) {
+                link.wireguard = Some(wireguard);
+            }
+        }
+        want.not_done.extend(self.not_done);
     }
 }
 
-fn read_one(file: &WireguardFile) -> Result<crate::model::Wireguard, Vec<Problem>> {
+/// What a file says, if it can be trusted and understood, and all that is wrong with it.
+fn read_one(file: &WireguardFile) -> (Option<(Wireguard, Quick)>, Vec<Problem>) {
     let path = file.path.value.as_str();
-    let problem = |wrong: &str, remedy: &str| {
-        vec![Problem {
-            place: file.path.asked.as_ref().map(|asked| asked.place.clone()),
-            wrong: format!("wireguard_{}=\"{path}\": {wrong}", file.link.suffix()),
-            remedy: remedy.into(),
-        }]
+    let problem = |wrong: &str, remedy: &str| Problem {
+        place: file.path.asked.as_ref().map(|asked| asked.place.clone()),
+        wrong: format!("wireguard_{}=\"{path}\": {wrong}", file.link.suffix()),
+        remedy: remedy.into(),
     };
-    let Some(bytes) = read_secret(Path::new(path)).map_err(|problem| vec![problem])? else {
-        let remedy = "write [Interface] and [Peer] there, as wg(8) has them, or correct the path";
-        return Err(problem("there is no such file", remedy));
+    let bytes = match read_trusted(Path::new(path)) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => {
+            let remedy =
+                "write [Interface] and [Peer] there, as wg(8) has them, or correct the path";
+            return (None, vec![problem("there is no such file", remedy)]);
+        }
+        Err(problem) => return (None, vec![problem]),
     };
-    let words = String::from_utf8(bytes);
-    let words = words.map_err(|_| problem("is not text in UTF-8", "expected wg(8)'s own file"))?;
-    text::read(path, &file.link.suffix(), &words)
+    let mut problems: Vec<_> = others_may_read(Path::new(path)).into_iter().collect();
+    let Ok(words) = String::from_utf8(bytes) else {
+        problems.push(problem("is not text in UTF-8", "expected wg(8)'s own file"));
+        return (None, problems);
+    };
+    match text::read(path, &words) {
+        Ok(read) => (Some(read), problems),
+        Err(found) => {
+            problems.extend(found);
+            (None, problems)
+        }
+    }
 }
 
 /// What the kernel does not tell of a WireGuard link, from what we noted when we made it:

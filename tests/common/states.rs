@@ -337,6 +337,7 @@ fn wireguard() -> impl Strategy<Value = Wireguard> {
     (peers.prop_shuffle(), networks, each, 0u8..2, 0u32..2).prop_map(
         move |(peers, networks, each, private, fwmark)| Wireguard {
             file: "/wg0.conf".into(),
+            is_quick: false,
             private_key: Some(Secret(key(8 + private))),
             listen_port: Some(7 + u16::from(private)),
             fwmark,

@@ -89,6 +89,14 @@ pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
+/// The same where there is a bash, on Debian.
+#[track_caller]
+pub fn run_vm_with_bash(folder: &str, scenario: &str) {
+    let mut command = host("run-vm", "bookworm", folder);
+    command.env("TESTBED_SHELL", "bash").args(["-n", "2"]);
+    expect_success(command, "bookworm", scenario, 600);
+}
+
 /// The same on a virtual machine with one card that OpenRC boots, with the services of
 /// `tests/FOLDER/boot` in its default runlevel, and a namespace's service for each of the
 /// settings there.

@@ -35,7 +35,7 @@ three_ways()
 	lines=$(wc -l </etc/conf.d/netns."$netns")
 	[ "$lines" -le 12 ] || fail "$lines lines of settings"
 	run 0 netns-setup plan --script "$netns"
-	sed "s#^ip #$judge #; s# && ip # \&\& $judge #; s# wg syncconf # $wg syncconf #" /tmp/said >/tmp/plan
+	sed "s#^ip #$judge #; s# && ip # \&\& $judge #; s# | ip # | $judge #; s# wg syncconf # $wg syncconf #" /tmp/said >/tmp/plan
 	run 0 netns-setup up "$netns"
 	everything "$netns" >/tmp/ours
 	cat /tmp/ours
@@ -110,8 +110,11 @@ netns=tunnel
 awk '/^```$/ { shown = 0 } shown { print } $0 == "# /etc/conf.d/netns.tunnel" { shown = 1 }' \
 	/README.md >/etc/conf.d/netns.tunnel
 [ -s /etc/conf.d/netns.tunnel ] || fail "README shows no tunnel"
-cat >/etc/wireguard/wg0.conf <<-END
+mkdir /etc/wireguard/netns
+cat >/etc/wireguard/netns/wg0.conf <<-END
 	[Interface]
+	Address = 10.9.0.1/24
+	DNS = 10.9.0.2
 	PrivateKey = $(cat /tmp/near.key)
 	ListenPort = 51820
 	[Peer]
@@ -120,6 +123,7 @@ cat >/etc/wireguard/wg0.conf <<-END
 	AllowedIPs = 0.0.0.0/0
 	Endpoint = 192.0.2.1:51821
 END
+grep -v -e ^Address -e ^DNS /etc/wireguard/netns/wg0.conf >/etc/wireguard/wg0.conf
 three_ways wireguard <<-END
 	$judge link add wg0 type wireguard
 	$wg setconf wg0 /etc/wireguard/wg0.conf

@@ -19,9 +19,11 @@ const WORDS: [(&str, bool); 6] = [
 ];
 
 /// The addresses that the setting lists, each with what is said behind it; none for
-/// `null`, or without a setting.
+/// `null`, or without a setting. Where an address has no prefix, `one_host` proposes that of
+/// one host, as tunnels have it.
 pub(super) fn addresses(
     setting: Option<&Setting>,
+    one_host: bool,
     problems: &mut Vec<Problem>,
 ) -> Vec<At<Address>> {
     let words = setting.map(Setting::words).unwrap_or_default();
@@ -59,7 +61,7 @@ pub(super) fn addresses(
                     None => found.push(word.at(address)),
                     Some((wrong, remedy)) => problems.push(word.problem(wrong, remedy)),
                 },
-                Err(wrong) => problems.push(word.problem(wrong, better(word))),
+                Err(wrong) => problems.push(word.problem(wrong, better(word, one_host))),
             },
         }
     }
@@ -128,10 +130,15 @@ fn fault(address: &Address) -> Option<(String, String)> {
 }
 
 /// What was probably meant.
-fn better(word: &Piece<'_>) -> String {
+fn better(word: &Piece<'_>, one_host: bool) -> String {
     let expected = "expected ADDRESS/PREFIX";
     if let Ok(ip) = word.text.parse::<IpAddr>() {
-        let prefix = if ip.is_ipv4() { 24 } else { 64 };
+        let prefix = match ip.is_ipv4() {
+            true if one_host => 32,
+            true => 24,
+            false if one_host => 128,
+            false => 64,
+        };
         return format!("{expected}; {}", word.instead(&format!("{ip}/{prefix}")));
     }
     let masked = word.text.split_once('/');

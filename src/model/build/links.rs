@@ -51,7 +51,7 @@ impl Maker<'_> {
         match &kind {
             Some(kind) => self.not_taken(listed, kind),
             None => {
-                addresses(listed.get("peer_config"), self.problems);
+                addresses(listed.get("peer_config"), false, self.problems);
             }
         }
         // What has a problem goes on under no known kind, for the sake of the others'.
@@ -63,7 +63,8 @@ impl Maker<'_> {
         link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
         link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
         let before = self.problems.len();
-        link.addresses = addresses(listed.get("config"), self.problems);
+        let is_tunnel = link.kind.word() == "wireguard";
+        link.addresses = addresses(listed.get("config"), is_tunnel, self.problems);
         let words = listed.get("config").map(Setting::words).unwrap_or_default();
         let from_others = words.iter().any(|word| word.text == clients::WORD);
         if from_others || self.problems.len() > before {
@@ -90,7 +91,7 @@ impl Maker<'_> {
         let mut other = Link::new(peer.at, name, Kind::Veth { peer: this });
         other.up = Some(true);
         other.mtu = link.mtu.clone();
-        other.addresses = addresses(listed.get("peer_config"), self.problems);
+        other.addresses = addresses(listed.get("peer_config"), false, self.problems);
         if let Some(word) = auto(listed.get("peer_config")) {
             let remedy = "expected addresses; what the other end takes is its namespace's to say";
             self.problems

@@ -39,7 +39,7 @@ pub use ready::{Hold, Ready};
 pub use resolv::RESOLV_CONF_MARK;
 pub use rules::RuleFile;
 pub use ties::contradictions;
-pub use wireguard::WireguardFile;
+pub use wireguard::{WireguardFile, wireguard_files};
 
 /// What the settings do not say but their meaning depends on.
 #[derive(Clone, Debug)]
@@ -83,9 +83,8 @@ pub struct Want {
     pub ready: Ready,
     /// The services inside are restarted where the namespace had to be made anew.
     pub restarts_services: bool,
-    /// wg(8)'s files; the links of the state are told what is in them when they have been
-    /// read.
-    pub wireguard_files: Vec<WireguardFile>,
+    /// What files that were read ask for and nobody does, to be said once.
+    pub not_done: Vec<Problem>,
     /// The link that carries the caller's own connection may be moved.
     pub moves_my_connection: bool,
 }
@@ -107,7 +106,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let nat = nat::nat(settings, &links, &unread, &mut problems);
     let ready = ready::ready(settings, &mut problems);
     let restarts_services = ready::yes(settings, "netns_restart_services", &mut problems);
-    let wireguard_files = wireguard::files(settings, &links, &mut problems);
+    wireguard::check(settings, &links, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
@@ -139,7 +138,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         nat,
         ready,
         restarts_services,
-        wireguard_files,
+        not_done: Vec::new(),
         moves_my_connection,
     })
 }

@@ -6,7 +6,7 @@ use crate::model::{Link, Where};
 use crate::name::LinkName;
 use crate::place::{At, Problem};
 
-/// wg(8)'s file of a link.
+/// The file of wg(8) or wg-quick(8) of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireguardFile {
     /// The link, which is inside.
@@ -15,19 +15,31 @@ pub struct WireguardFile {
     pub path: At<String>,
 }
 
-/// Of the links that are there to be told.
-pub(super) fn files(
-    settings: &Settings,
-    links: &[Link],
-    problems: &mut Vec<Problem>,
-) -> Vec<WireguardFile> {
+/// The files that are to be read before the settings are built: they stand for settings.
+pub fn wireguard_files(settings: &Settings) -> Vec<WireguardFile> {
+    let is_one = |listed: &&Listed| {
+        let kind = listed.get("type");
+        kind.is_some_and(|kind| kind.whole().text == "wireguard")
+    };
+    let file = |listed: &Listed| {
+        let path = listed.get("wireguard")?.whole();
+        is_path(path.text).then(|| WireguardFile {
+            link: listed.name.value.clone(),
+            path: path.at(path.text.to_string()),
+        })
+    };
+    let links = settings.links.iter().filter(is_one);
+    links.filter_map(file).collect()
+}
+
+/// Each of the links that are there to be told has a file.
+pub(super) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Problem>) {
     let is_one = |listed: &&Listed| {
         let link = links
             .iter()
             .find(|l| l.at == Where::Inside && l.name.value == listed.name.value);
         link.is_some_and(|link| link.kind.word() == "wireguard")
     };
-    let mut files = Vec::new();
     for listed in settings.links.iter().filter(is_one) {
         let (name, suffix) = (&listed.name, listed.name.value.suffix());
         match listed.get("wireguard") {
@@ -36,23 +48,22 @@ pub(super) fn files(
                 name,
                 format!("is a wireguard without wireguard_{suffix}"),
                 format!(
-                    "write wireguard_{suffix}=\"/etc/wireguard/{name}.conf\", and its keys there"
+                    "write wireguard_{suffix}=\"/etc/wireguard/netns/{name}.conf\", and its keys there"
                 ),
             )),
             Some(setting) => {
                 let path = setting.whole();
-                if !path.text.starts_with('/') || path.text.contains(char::is_whitespace) {
+                if !is_path(path.text) {
                     problems.push(path.problem(
                         "is not the path of a file",
-                        format!("expected one that begins with / and has no blanks, such as /etc/wireguard/{name}.conf"),
+                        format!("expected one that begins with / and has no blanks, such as /etc/wireguard/netns/{name}.conf"),
                     ));
                 }
-                files.push(WireguardFile {
-                    link: name.value.clone(),
-                    path: path.at(path.text.to_string()),
-                });
             }
         }
     }
-    files
+}
+
+fn is_path(text: &str) -> bool {
+    text.starts_with('/') && !text.contains(char::is_whitespace)
 }

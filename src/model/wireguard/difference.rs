@@ -14,6 +14,8 @@ use crate::model::Where;
 pub struct Difference {
     /// The file that says so.
     pub file: String,
+    /// It has keys of wg-quick(8), which wg(8) refuses.
+    pub is_quick: bool,
     /// Another private key, or none any more.
     pub private_key: Option<Option<Secret>>,
     /// Another port.
@@ -89,6 +91,7 @@ impl Difference {
         let port = want.listen_port;
         Difference {
             file: want.file.clone(),
+            is_quick: want.is_quick,
             private_key,
             listen_port: port.filter(|_| port != have.listen_port),
             fwmark: (want.fwmark != have.fwmark).then_some(want.fwmark),
@@ -100,6 +103,7 @@ impl Difference {
     pub fn is_nothing(&self) -> bool {
         let nothing = Difference {
             file: self.file.clone(),
+            is_quick: self.is_quick,
             ..Difference::default()
         };
         *self == nothing

@@ -1,6 +1,7 @@
-//! wg(8)'s own file in, what it says out, or all that is wrong with it, each with its
-//! line. Blanks, comments and the case of keys are read as wg(8) reads them. No message
-//! quotes a value, which may be a secret, or what may be one in the wrong place.
+//! A file of wg(8) or wg-quick(8) in, what it says out, or all that is wrong with it, each
+//! with its line. Blanks, comments and the case of keys are read as these programs read
+//! them. No message quotes a value, which may be a secret, or what may be one in the wrong
+//! place.
 
 mod values;
 
@@ -9,29 +10,35 @@ use std::sync::Arc;
 
 use ini::{Ini, ParseOption, Properties};
 
-use super::Wireguard;
+use super::{Quick, Wireguard};
 use crate::place::{Place, Problem};
 
-/// The keys of wg-quick(8), and who says it here; `IF` is the link's suffix.
-const QUICK: [(&str, &str); 9] = [
-    ("Address", "write config_IF=\"…\" instead"),
-    ("DNS", "write netns_dns=\"…\" instead"),
-    ("MTU", "write mtu_IF=\"…\" instead"),
-    (
-        "Table",
-        "write routes_IF=\"…\" instead: the settings alone make routes",
-    ),
-    ("PreUp", "write netns_pre_up=\"…\" instead"),
-    ("PostUp", "write netns_post_up=\"…\" instead"),
-    ("PreDown", "write netns_pre_down=\"…\" instead"),
-    ("PostDown", "write netns_post_down=\"…\" instead"),
-    (
-        "SaveConfig",
-        "take the line away: this file is never written",
-    ),
-];
-
+/// The keys of a link that wg(8) reads.
 const LINK: [&str; 3] = ["PrivateKey", "ListenPort", "FwMark"];
+/// Those that wg-quick(8) reads beside them.
+const QUICK: [&str; 9] = [
+    "Address",
+    "DNS",
+    "MTU",
+    "Table",
+    "PreUp",
+    "PostUp",
+    "PreDown",
+    "PostDown",
+    "SaveConfig",
+];
+/// Those of them that hold a command, which may have any character.
+const COMMANDS: [&str; 4] = ["PreUp", "PostUp", "PreDown", "PostDown"];
+/// What may be said in several lines.
+const LISTS: [&str; 7] = [
+    "AllowedIPs",
+    "Address",
+    "DNS",
+    "PreUp",
+    "PostUp",
+    "PreDown",
+    "PostDown",
+];
 const PEER: [&str; 5] = [
     "PublicKey",
     "PresharedKey",
@@ -40,29 +47,32 @@ const PEER: [&str; 5] = [
     "PersistentKeepalive",
 ];
 
-/// Reads the text of a file, for the link whose settings end with `suffix`.
+/// Reads the text of a file: what wg(8) reads of it, and what wg-quick(8) reads beside that.
 ///
 /// # Errors
 /// All that is wrong with it, in the order of the lines.
-pub fn read(file: &str, suffix: &str, text: &str) -> Result<Wireguard, Vec<Problem>> {
+pub fn read(file: &str, text: &str) -> Result<(Wireguard, Quick), Vec<Problem>> {
     let mut reader = Reader {
         file: file.into(),
-        suffix: suffix.into(),
+        quick: Quick::new(file),
         problems: Vec::new(),
+        lines_are_missing: false,
     };
     let wireguard = reader.wireguard(text);
     let mut problems = reader.problems;
     problems.sort_by_key(|problem| problem.place.as_ref().map(|place| place.line));
     match wireguard.filter(|_| problems.is_empty()) {
-        Some(wireguard) => Ok(wireguard),
+        Some(wireguard) => Ok((wireguard, reader.quick)),
         None => Err(problems),
     }
 }
 
 struct Reader {
     file: Arc<str>,
-    suffix: String,
+    quick: Quick,
     problems: Vec<Problem>,
+    /// A line could not be read: what seems not to be said may stand there.
+    lines_are_missing: bool,
 }
 
 /// A section: its line, and each key as the table has it with its lines and values.
@@ -71,12 +81,21 @@ struct Section {
     said: BTreeMap<&'static str, Vec<(u32, String)>>,
 }
 
+impl Section {
+    /// The lines in which a key stands.
+    fn lines(&self, key: &str) -> impl Iterator<Item = u32> {
+        let said = self.said.get(key).into_iter().flatten();
+        said.map(|(line, _)| *line)
+    }
+
+    fn line_of(&self, key: &str) -> Option<u32> {
+        self.lines(key).next()
+    }
+}
+
 impl Reader {
     fn wireguard(&mut self, text: &str) -> Option<Wireguard> {
         let (cleaned, lines) = self.cleaned(text);
-        if !self.problems.is_empty() {
-            return None;
-        }
         let plain = ParseOption {
             enabled_escape: false,
             enabled_quote: false,
@@ -99,10 +118,10 @@ impl Reader {
             let name = name.unwrap_or_default();
             let section = format!("[{name}]");
             let is = |word: &str| section.eq_ignore_ascii_case(word);
-            let keys: &[&'static str] = match () {
-                () if is("[Interface]") => &LINK,
-                () if is("[Peer]") => &PEER,
-                () => &[],
+            let keys = match () {
+                () if is("[Interface]") => [&LINK[..], &QUICK[..]].concat(),
+                () if is("[Peer]") => PEER.to_vec(),
+                () => Vec::new(),
             };
             let mut section = Section {
                 line,
@@ -121,7 +140,7 @@ impl Reader {
                 continue;
             }
             for ((key, value), line) in properties {
-                self.say(&mut section, keys, (key, value, line));
+                self.say(&mut section, &keys, (key, value, line));
             }
             match is("[Peer]") {
                 true => of_peers.push(section),
@@ -149,9 +168,14 @@ impl Reader {
             let section = said.starts_with('[') && said.find(']') == Some(said.len() - 1);
             let key = said.split_once('=').map_or("", |(key, _)| key);
             let letters = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric());
-            if !said.is_empty() && (!(section || letters) || said.contains('\\')) {
+            let is_command = COMMANDS.iter().any(|word| word.eq_ignore_ascii_case(key));
+            if is_command {
+                cleaned += &format!("{key}=command\n");
+                lines.push(number);
+            } else if !said.is_empty() && (!(section || letters) || said.contains('\\')) {
                 let expected = "expected [Interface], [Peer], or a line such as ListenPort = 51820";
                 self.problem(number, "this line is none of wg(8)'s", expected);
+                self.lines_are_missing = true;
             } else if !said.is_empty() {
                 cleaned += &(said + "\n");
                 lines.push(number);
@@ -162,6 +186,7 @@ impl Reader {
 
     fn no_section(&mut self, name: &str, line: u32, first: Option<u32>) {
         match name {
+            "" if self.lines_are_missing => (),
             "" => self.problem(
                 first.unwrap_or(line),
                 "this line stands before [Interface] and [Peer]",
@@ -180,7 +205,7 @@ impl Reader {
         let is = |known: &&&str| known.eq_ignore_ascii_case(key);
         if let Some(known) = keys.iter().find(is) {
             let before = section.said.entry(known).or_default();
-            if let Some((first, _)) = before.first().filter(|_| *known != "AllowedIPs") {
+            if let Some((first, _)) = before.first().filter(|_| !LISTS.contains(known)) {
                 let wrong = format!("{known} is said a second time; the first is in line {first}");
                 return self.problem(line, wrong, "keep one of the two lines");
             }
@@ -190,27 +215,19 @@ impl Reader {
             }
             return before.push((line, value.into()));
         }
-        let quick = QUICK
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(key));
-        let elsewhere = LINK.iter().chain(&PEER).find(is);
-        match (quick, elsewhere) {
-            (Some((known, remedy)), _) => self.problem(
-                line,
-                format!("{known} is wg-quick(8)'s, and not wg(8)'s"),
-                remedy.replace("IF", &self.suffix),
-            ),
-            (None, Some(known)) if PEER.contains(known) => self.problem(
+        let elsewhere = LINK.iter().chain(&QUICK).chain(&PEER).find(is);
+        match elsewhere {
+            Some(known) if PEER.contains(known) => self.problem(
                 line,
                 format!("{known} is of a peer, and stands in [Interface]"),
                 "write the line [Peer] above it",
             ),
-            (None, Some(known)) => self.problem(
+            Some(known) => self.problem(
                 line,
                 format!("{known} is not of a peer, and stands in [Peer]"),
                 "move the line to [Interface]",
             ),
-            (None, None) => self.problem(
+            None => self.problem(
                 line,
                 format!("{} is no key of wg(8)'s", shown(key)),
                 format!("expected one of {}", keys.join(", ")),
@@ -272,7 +289,7 @@ mod tests {
              PersistentKeepalive = off",
             KEYS[0], KEYS[1]
         );
-        let read = read("wg0.conf", "wg0", &text).unwrap();
+        let (read, _) = read("wg0.conf", &text).unwrap();
         assert_eq!(read.listen_port, Some(51820));
         assert_eq!(read.fwmark, 0xca6c);
         assert!(read.private_key.is_some());

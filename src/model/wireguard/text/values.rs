@@ -1,6 +1,7 @@
 //! The keys of a section and their values in, what they say out.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -14,6 +15,9 @@ impl Reader {
     /// What the link itself is told.
     pub(super) fn link(&mut self, wireguard: &mut Wireguard, section: Option<&Section>) {
         let Some(section) = section else {
+            if self.lines_are_missing {
+                return;
+            }
             return self.problem(
                 1,
                 "there is no [Interface] in it",
@@ -22,7 +26,7 @@ impl Reader {
         };
         let secret: Option<Secret> = self.value(section, "PrivateKey", A_KEY);
         wireguard.private_key = secret.map(Secret::clamped);
-        if !section.said.contains_key("PrivateKey") {
+        if !section.said.contains_key("PrivateKey") && !self.lines_are_missing {
             let line = section.line;
             self.problem(
                 line,
@@ -36,12 +40,67 @@ impl Reader {
         let mark = "expected off, or a number such as 51820 or 0xca6c";
         let mark = self.value_of(section, "FwMark", mark, |text| number(text, "off"));
         wireguard.fwmark = mark.unwrap_or(0);
+        wireguard.is_quick = self.quick(section);
+    }
+
+    /// What wg-quick(8) reads of the link, and wg(8) does not.
+    /// Whether there is any of it.
+    fn quick(&mut self, section: &Section) -> bool {
+        let address = "expected addresses with commas between them, such as 10.2.0.2/32";
+        self.quick.addresses = self.list(section, "Address", address, address_with_prefix);
+        let server = "expected addresses of name servers, and domains in which short names are \
+                      looked up, with commas between them";
+        let all = self.list(section, "DNS", server, name_server_or_domain);
+        let is_server = |(_, word): &(u32, String)| word.parse::<IpAddr>().is_ok();
+        (self.quick.servers, self.quick.domains) = all.into_iter().partition(is_server);
+        if let ([], Some((line, _))) = (&self.quick.servers[..], self.quick.domains.first()) {
+            let wrong = "DNS names a domain to look in, and no name server";
+            self.problem(*line, wrong, "write the address of a name server before it");
+        }
+        let mtu = "expected a number of bytes, such as 1420";
+        let read = |text: &str| text.parse().ok().filter(|mtu| (68..=65535).contains(mtu));
+        let mtu: Option<u32> = self.value_of(section, "MTU", mtu, read);
+        self.quick.mtu = section.line_of("MTU").zip(mtu);
+        let table = "expected off, auto, or the number or name of a routing table";
+        let read = |text: &str| is_word(text).then(|| text.to_owned());
+        let table = self.value_of(section, "Table", table, read);
+        self.quick.table = section.line_of("Table").zip(table);
+        let save = "expected true or false";
+        let read = |text: &str| text.parse().ok();
+        let saves: Option<bool> = self.value_of(section, "SaveConfig", save, read);
+        self.quick.saves = section
+            .line_of("SaveConfig")
+            .filter(|_| saves == Some(true));
+        let lines = |key: &'static str| section.lines(key).map(move |line| (line, key));
+        self.quick.commands = super::COMMANDS.into_iter().flat_map(lines).collect();
+        self.quick.commands.sort_unstable();
+        section.said.keys().any(|key| super::QUICK.contains(key))
+    }
+
+    /// The values of a list, in the order of the file, each with its line.
+    fn list<T>(
+        &mut self,
+        section: &Section,
+        key: &'static str,
+        expected: &str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Vec<(u32, T)> {
+        let mut values = Vec::new();
+        for (line, text) in section.said.get(key).into_iter().flatten() {
+            for word in text.split(',') {
+                match read(word) {
+                    Some(value) => values.push((*line, value)),
+                    None => self.problem(*line, format!("{key} cannot have this value"), expected),
+                }
+            }
+        }
+        values
     }
 
     /// A peer; `None` without a key.
     pub(super) fn peer(&mut self, section: &Section) -> Option<Peer> {
         let key: Option<PublicKey> = self.value(section, "PublicKey", A_KEY);
-        if !section.said.contains_key("PublicKey") {
+        if !section.said.contains_key("PublicKey") && !self.lines_are_missing {
             let line = section.line;
             self.problem(
                 line,
@@ -61,9 +120,12 @@ impl Reader {
         for (line, text) in section.said.get("AllowedIPs").into_iter().flatten() {
             for word in text.split(',').filter(|_| !text.is_empty()) {
                 let net = word.parse::<IpNet>().ok();
-                let net = net.or_else(|| Some(IpNet::from(word.parse::<std::net::IpAddr>().ok()?)));
+                let net = net.or_else(|| Some(IpNet::from(word.parse::<IpAddr>().ok()?)));
                 match net {
-                    Some(net) => drop(allowed_ips.insert(net.trunc())),
+                    Some(net) => {
+                        allowed_ips.insert(net.trunc());
+                        self.quick.allowed_ips.push((*line, net.trunc()));
+                    }
                     None => self.problem(
                         *line,
                         "AllowedIPs has what is no network",
@@ -119,6 +181,23 @@ impl Reader {
         }
         value
     }
+}
+
+/// An address with the length of its prefix; alone it is one host's, as ip(8) takes it.
+fn address_with_prefix(text: &str) -> Option<IpNet> {
+    let alone = || Some(IpNet::from(text.parse::<IpAddr>().ok()?));
+    text.parse().ok().or_else(alone)
+}
+
+fn name_server_or_domain(text: &str) -> Option<String> {
+    let is_domain = text.contains('.') && is_word(text);
+    (text.parse::<IpAddr>().is_ok() || is_domain).then(|| text.to_owned())
+}
+
+/// What may be a name. A key is none: it ends with `=`.
+fn is_word(text: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (1..=253).contains(&text.len()) && text.chars().all(letter)
 }
 
 /// A number, in hexadecimal behind 0x, or the word that stands for 0.
