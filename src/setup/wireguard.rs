@@ -11,9 +11,9 @@ use super::{complain, report};
 use crate::conf::files::read_secret;
 use crate::exit;
 use crate::kernel::{Kernel, Refusal};
+use crate::model::State;
 use crate::model::build::WireguardFile;
 use crate::model::wireguard::{Endpoint, NamedEndpoint, text};
-use crate::model::{Kind, State, Where};
 use crate::name::NetnsName;
 use crate::place::{At, Problem};
 use crate::plan::{Change, Journal, Step};
@@ -27,7 +27,7 @@ pub fn read(files: &[WireguardFile], want: &mut State) -> Result<(), Vec<Problem
     let mut problems = Vec::new();
     for file in files {
         let links = want.links.iter_mut();
-        let mut links = links.filter(|l| l.at == Where::Inside && l.name.value == file.link);
+        let mut links = links.filter(|l| l.name.value == file.link && l.kind.word() == "wireguard");
         match (read_one(file), links.next()) {
             (Ok(wireguard), Some(link)) => {
                 link.wireguard = Some(At {
@@ -65,19 +65,12 @@ fn read_one(file: &WireguardFile) -> Result<crate::model::Wireguard, Vec<Problem
 }
 
 /// What the kernel does not tell of a WireGuard link, from what we noted when we made it:
-/// where it was born, and by which file it was told what it knows.
+/// by which file it was told what it knows.
 pub fn complete(have: &mut State, journal: &Journal) {
     for link in &mut have.links {
-        let Some(ours) = journal.made.link(&link.at, &link.name.value) else {
-            continue;
-        };
-        match (&mut link.kind, ours.kind.made()) {
-            (Kind::Made(made), Some(ours)) if made.of.word == "wireguard" => {
-                made.born = ours.born.clone();
-            }
-            _ => continue,
-        }
-        if let (Some(has), Some(ours)) = (&mut link.wireguard, &ours.wireguard) {
+        let ours = journal.made.link(&link.at, &link.name.value);
+        let ours = ours.and_then(|ours| ours.wireguard.as_ref());
+        if let (Some(has), Some(ours)) = (&mut link.wireguard, ours) {
             has.value.file.clone_from(&ours.value.file);
         }
     }

@@ -2,14 +2,14 @@
 
 use super::problem;
 use crate::conf::{Listed, Settings};
-use crate::model::{Link, Where};
+use crate::model::Link;
 use crate::name::LinkName;
 use crate::place::{At, Problem};
 
 /// wg(8)'s file of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireguardFile {
-    /// The link, which is inside.
+    /// The link.
     pub link: LinkName,
     /// Its path.
     pub path: At<String>,
@@ -24,8 +24,8 @@ pub(super) fn files(
     let is_one = |listed: &&Listed| {
         let link = links
             .iter()
-            .find(|l| l.at == Where::Inside && l.name.value == listed.name.value);
-        link.is_some_and(|link| link.kind.word() == "wireguard")
+            .find(|l| l.name.value == listed.name.value && l.kind.word() == "wireguard");
+        link.is_some()
     };
     let mut files = Vec::new();
     for listed in settings.links.iter().filter(is_one) {
