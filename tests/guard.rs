@@ -393,3 +393,66 @@ fn below_tmux_the_sessions_of_its_user_count() {
     assert!(common::wait_until(LIMIT, gone));
     below_tmux("down --kill mgmt").ok();
 }
+
+#[test]
+fn a_new_way_of_the_host_does_not_take_over_ones_own_connection() {
+    // A link of the host's that is made from the namespace, and nothing that is moved
+    let with = |more: &str| {
+        format!(
+            "netns_links=\"up0 x0\"\ntype_up0=veth\ntype_x0=vxlan\nvxlan_id_x0=7\nhome_x0=host\n{more}"
+        )
+    };
+    let sandbox = sandbox("");
+    sandbox
+        .sh("ip -n far address add 203.0.113.5/32 dev lo")
+        .ok();
+    let near = "192.0.2.1 50022 192.0.2.7 22";
+    let routed = "203.0.113.5 50022 192.0.2.7 22";
+    // By which the peers are reached: 192.0.2.0/24, and 203.0.113.0/24 with metric 7
+    for (more, carries) in [
+        ("routes_x0=\"default dev x0\"\n", [false, false]),
+        ("routes_x0=\"192.0.2.0/25 dev x0\"\n", [true, false]),
+        ("config_x0=\"192.0.2.100/25\"\n", [true, false]),
+        ("config_x0=\"192.0.2.200/25\"\n", [false, false]),
+        ("routes_x0=\"203.0.113.0/24 dev x0\"\n", [false, true]),
+        (
+            "routes_x0=\"203.0.113.0/24 dev x0 metric 9\"\n",
+            [false, false],
+        ),
+        (
+            "routes_x0=\"203.0.113.4/30 dev x0 metric 9\"\n",
+            [false, true],
+        ),
+    ] {
+        write(&sandbox, &with(more));
+        for (connection, carries) in [near, routed].into_iter().zip(carries) {
+            let run = in_session(&sandbox, connection, "up mgmt");
+            match carries {
+                true => {
+                    let setting = more.split('=').next().unwrap();
+                    let peer = connection.split(' ').next().unwrap();
+                    let told = format!(
+                        "netns-setup: /etc/conf.d/netns.mgmt:6: {setting} leads the host's packets \
+                         over x0, and so your own connection from {peer} port 50022 to 192.0.2.7\n\
+                         netns-setup: type netns-setup try mgmt --within 60"
+                    );
+                    let run = run.code(100);
+                    assert!(run.stderr.starts_with(&told), "{more}{run}");
+                    sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
+                }
+                false => drop(run.ok()),
+            }
+            setup(&sandbox, "down mgmt").ok();
+        }
+    }
+    // Nor by a reload, where there is the link already; and who says so has it
+    write(&sandbox, &with(""));
+    setup(&sandbox, "up mgmt").ok();
+    write(&sandbox, &with("routes_x0=\"192.0.2.1/32 dev x0\"\n"));
+    for verb in ["up", "reload", "watch"] {
+        in_session(&sandbox, near, &format!("{verb} mgmt")).code(100);
+    }
+    in_session(&sandbox, near, "up mgmt --yes-move-my-connection").ok();
+    let way = sandbox.sh("ip route get 192.0.2.1").ok().stdout;
+    assert!(way.starts_with("192.0.2.1 dev x0 "), "{way}");
+}

@@ -41,6 +41,7 @@ testbed::scenarios! { "openrc":
     the_iptables_of_a_namespace_have_a_service
     the_order_of_the_boot_follows_the_links
     tied_namespaces_start_side_by_side
+    a_namespace_comes_after_the_one_it_lies_in
     two_of_one_daemon_are_not_confused
     the_rules_of_a_namespace_have_a_service
     the_service_keeps_its_namespace

@@ -66,3 +66,10 @@ fn a_router_is_not_what_its_namespaces_are() {
 fn vlans() {
     testbed::run_vm("alpine", "vm", "vlans");
 }
+
+// That of a type each is in `born` and `wireguard`.
+#[test]
+#[ignore = "every type, each with every fate: make test-all"]
+fn links_of_every_type_follow_where_they_come_from() {
+    testbed::run_vm("alpine", "vm", "born");
+}

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
-use rtnetlink::packet_route::route::{RouteAttribute, RouteHeader, RouteMessage, RouteType};
+use rtnetlink::packet_route::route::{
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType,
+};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::connections::Connection;
@@ -43,6 +46,37 @@ impl Kernel {
             found.extend(self.with_those_below(&Where::Host, links)?);
         }
         Ok(found)
+    }
+
+    /// Whether the packets of a connection that ends on the host would take a new way there to
+    /// these destinations: it is as exact as the one that they take now, or more.
+    pub fn would_take(
+        &mut self,
+        connection: &Connection,
+        dst: &IpNet,
+        metric: u32,
+    ) -> Result<bool, Refusal> {
+        let Connection { local, peer, .. } = *connection;
+        if !dst.contains(&peer) || is_of_one_link(peer) {
+            return Ok(false);
+        }
+        let inside = match self.links_with(&Where::Inside, local) {
+            Err(no) if no.errno.kind() == ErrorKind::NotFound => BTreeSet::new(),
+            links => links?,
+        };
+        if !inside.is_empty() && self.links_with(&Where::Host, local)?.is_empty() {
+            return Ok(false);
+        }
+        let Some(now) = self.way(&Where::Host, peer, None, RouteFlags::FibMatch)? else {
+            return Ok(false);
+        };
+        let exact = now.header.destination_prefix_length;
+        let priority = now.attributes.iter().find_map(|attribute| match attribute {
+            RouteAttribute::Priority(metric) => Some(*metric),
+            _ => None,
+        });
+        let as_exact = dst.prefix_len() == exact && metric <= priority.unwrap_or(0);
+        Ok(dst.prefix_len() > exact || as_exact)
     }
 
     /// The one link of the host that all its default routes go out by, and those below it;
@@ -84,6 +118,18 @@ impl Kernel {
         peer: IpAddr,
         local: Option<IpAddr>,
     ) -> Result<BTreeSet<u32>, Refusal> {
+        let way = self.way(at, peer, local, RouteFlags::empty())?;
+        Ok(way.iter().flat_map(links_of).collect())
+    }
+
+    /// The way that a packet to `peer` takes, if there is one.
+    fn way(
+        &mut self,
+        at: &Where,
+        peer: IpAddr,
+        local: Option<IpAddr>,
+        flags: RouteFlags,
+    ) -> Result<Option<RouteMessage>, Refusal> {
         let mut request = RouteMessage::default();
         request.header.address_family = match peer {
             IpAddr::V4(_) => AddressFamily::Inet,
@@ -91,6 +137,7 @@ impl Kernel {
         };
         let length = if peer.is_ipv4() { 32 } else { 128 };
         request.header.destination_prefix_length = length;
+        request.header.flags = flags;
         let to = RouteAttribute::Destination(peer.into());
         request.attributes.push(to);
         if let Some(local) = local {
@@ -103,10 +150,8 @@ impl Kernel {
             .requests(at)?
             .get(RouteNetlinkMessage::GetRoute(request));
         Ok(match found {
-            Ok(Some(RouteNetlinkMessage::NewRoute(route))) => {
-                links_of(&route).into_iter().collect()
-            }
-            _ => BTreeSet::new(),
+            Ok(Some(RouteNetlinkMessage::NewRoute(route))) => Some(route),
+            _ => None,
         })
     }
 

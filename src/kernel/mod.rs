@@ -164,6 +164,16 @@ impl Kernel {
         }
     }
 
+    /// Which namespace has the name now that is meant.
+    pub fn birth(&self, at: &Where) -> Option<Birth> {
+        netns::birth_of(&self.open(at).ok()?).ok()
+    }
+
+    /// Which namespace is spoken to by that name: another one may have it by now.
+    pub fn birth_of_spoken_to(&mut self, at: &Where) -> Option<Birth> {
+        netns::birth_of(&self.socket(at).ok()?.netns).ok()
+    }
+
     /// Make the namespace. `note` is told which it is before it has its name. The thread
     /// that is in it anyhow opens the socket, and looks what the namespace begins with.
     pub fn add_netns(

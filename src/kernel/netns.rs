@@ -88,7 +88,7 @@ pub fn birth(name: &str) -> io::Result<Option<Birth>> {
     }
 }
 
-fn birth_of(namespace: &File) -> io::Result<Birth> {
+pub(super) fn birth_of(namespace: &File) -> io::Result<Birth> {
     let found = namespace.metadata()?;
     Ok(Birth {
         dev: found.dev(),

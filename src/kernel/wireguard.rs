@@ -11,7 +11,7 @@ use super::{Kernel, Refusal, in_netns};
 use crate::model::wireguard::{
     Difference, Endpoint, Fate, NamedEndpoint, PeerDifference, PublicKey,
 };
-use crate::model::{LinkAt, State};
+use crate::model::{LinkAt, State, Where};
 use crate::place::At;
 
 pub use self::message::Seen;
@@ -32,11 +32,11 @@ impl Kernel {
         Ok(message::decode(&answer?))
     }
 
-    /// What the WireGuard links inside know, into what is there.
+    /// What the WireGuard links inside, and those of the host that are asked about, know, into what is there.
     pub(super) fn wireguards(&mut self, state: &mut State) -> Result<(), Refusal> {
         for link in &mut state.links {
             let made = link.kind.made();
-            if link.at != crate::model::Where::Inside
+            if matches!(link.at, Where::Netns(_))
                 || made.is_none_or(|made| made.of.word != "wireguard")
             {
                 continue;

@@ -126,15 +126,22 @@ impl Link {
         }
     }
 
-    /// The namespaces that it has to do with: its own, and its peer's or parent's.
+    /// The namespaces that it has to do with: its own, and its peer's or the one it was born
+    /// in.
     pub fn places(&self) -> impl Iterator<Item = Where> + use<> {
         let other = match &self.kind {
+            Kind::Veth { peer: Some(peer) } => Some(peer.at.clone()),
+            kind => kind.made().map(|made| made.born.clone()),
+        };
+        [Some(self.at.clone()), other].into_iter().flatten()
+    }
+
+    /// The other link that it cannot be without: its peer, or the link below it.
+    pub fn needed(&self) -> Option<LinkAt> {
+        match &self.kind {
             Kind::Veth { peer } => peer.clone(),
             kind => kind.parent(),
-        };
-        [Some(self.at.clone()), other.map(|link| link.at)]
-            .into_iter()
-            .flatten()
+        }
     }
 
     /// It is called so, by its name or by another one.

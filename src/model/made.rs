@@ -3,11 +3,12 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::link_types::{Below, Keeps, Opt, Type};
 use super::{LinkAt, Where};
 use crate::name::LinkName;
-use crate::place::At;
+use crate::place::{Asked, At};
 
 /// A link of a type that can be made.
 #[derive(Clone, Debug)]
@@ -21,6 +22,13 @@ pub struct Made {
     pub parent: Option<LinkName>,
     /// In the table's order, each once.
     pub options: Vec<(&'static Opt, At<Value>)>,
+    /// Of what is wanted, what said where it is made from.
+    pub asked: Option<Arc<Asked>>,
+    /// Of what is ours, which namespace it was born in.
+    pub birth: Option<String>,
+    /// Of what is there: the namespace that it was born in has lost its name. It has to be
+    /// made anew in the one that has the name now.
+    pub outlived: bool,
 }
 
 /// The value of an option, printed as ip-link(8) takes it.
@@ -42,6 +50,9 @@ impl Made {
             born: at,
             parent: None,
             options: Vec::new(),
+            asked: None,
+            birth: None,
+            outlived: false,
         }
     }
 
@@ -79,7 +90,8 @@ impl Made {
         // Of a bridge that others made, it does not matter from where
         let born = self.of.below == Below::Nothing
             || (&self.born, &self.parent) == (&have.born, &have.parent);
-        self.of.word == have.of.word && born && self.options.iter().all(can_be)
+        let alive = !have.outlived;
+        self.of.word == have.of.word && born && alive && self.options.iter().all(can_be)
     }
 
     /// The options that are another than what is there.
@@ -107,8 +119,8 @@ impl PartialEq for Made {
                 .map(|(option, value)| (option.word, value.value))
                 .collect()
         };
-        (self.of.word, &self.born, &self.parent) == (other.of.word, &other.born, &other.parent)
-            && said(self) == said(other)
+        let born = |made: &Made| (made.born.clone(), made.parent.clone(), made.outlived);
+        self.of.word == other.of.word && born(self) == born(other) && said(self) == said(other)
     }
 }
 

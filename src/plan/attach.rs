@@ -2,7 +2,7 @@
 //! bring; nothing of its owner's is ever deleted or replaced.
 
 use super::Plan;
-use crate::model::Route;
+use crate::model::{Route, Where};
 
 impl Plan<'_> {
     /// The namespace is another's, who lives in it.
@@ -14,7 +14,8 @@ impl Plan<'_> {
     pub(super) fn may_replace(&mut self, route: &crate::place::At<Route>) -> bool {
         let key = route.value.key();
         let ours = |made: &crate::place::At<Route>| made.value.key() == key;
-        let may = !self.is_attached() || self.journal.made.routes.iter().any(ours);
+        let owned = self.is_attached() || route.value.at == Where::Host;
+        let may = !owned || self.journal.made.routes.iter().any(ours);
         if !may {
             self.obstacle(
                 &route.asked,

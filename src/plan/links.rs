@@ -33,7 +33,7 @@ impl Plan<'_> {
                 .is_some_and(|l| fits(&end.kind, &l.kind))
         };
         let stays = ends.iter().all(|end| there(self, end)) && !self.must_be_anew(link);
-        if stays || !self.has_parent(link) {
+        if stays || !self.has_birthplace(link) || !self.has_parent(link) {
             return;
         }
         if !peer.as_ref().is_none_or(|end| self.has_home(end)) {
@@ -81,10 +81,19 @@ impl Plan<'_> {
         };
         let there = self.now(&parent).is_some();
         if !there {
+            let asked = link.kind.made().and_then(|made| made.asked.clone());
+            let suffix = link.name.value.suffix();
+            let remedy = match &parent.at {
+                Where::Netns(other) => format!(
+                    "type netns-setup up {other} first, if it is to make {}, or correct link_{suffix}",
+                    parent.name
+                ),
+                _ => format!("start what makes it first, or correct link_{suffix}"),
+            };
             self.obstacle(
-                &link.name.asked,
+                &asked,
                 format!("there is no link {parent}, which {} lies on", link.name),
-                "start what makes it first, or correct link_IF",
+                &remedy,
             );
         }
         there
@@ -96,7 +105,13 @@ impl Plan<'_> {
         let Some(other) = self.now(&there).cloned() else {
             return;
         };
-        let ours = self.journal.made.link(&there.at, &there.name).is_some();
+        // On the host, one of ours went with its namespace, and its name is anybody's
+        let is_it = |ours: &Link| {
+            let on_host = there.at == Where::Host && ours.kind.made().is_some();
+            !on_host || ours.kind.word() == other.kind.word()
+        };
+        let ours = self.journal.made.link(&there.at, &there.name);
+        let ours = ours.is_some_and(is_it);
         if other.kind.is_moved() || !ours {
             let ip = match link.at {
                 Where::Inside => "ip -n NAME",

@@ -112,6 +112,9 @@ pub fn plan_what_can_be(
     plan.take_clients();
     plan.sysctls();
     plan.others();
+    if rest == Rest::Goes {
+        plan.take_links_of_host();
+    }
     plan.links();
     plan.altnames();
     plan.options();

@@ -3,6 +3,7 @@
 
 use super::{Journal, Step};
 use crate::model::{Address, Kind, Link, LinkAt, Phy, Route, State, Sysctl, SysctlKey, Where};
+use crate::name::LinkName;
 use crate::place::At;
 
 impl Step {
@@ -104,8 +105,12 @@ impl Journal {
 
     /// A route of the host's that is its own, as it was or what is left of it.
     pub(super) fn is_hosts(&self, route: &Route) -> bool {
+        let of_ours = |name: &LinkName| {
+            let made = self.made.link(&route.at, name);
+            made.is_some_and(|made| made.kind.made().is_some())
+        };
         let mut known = self.before.routes.iter();
-        known.any(|before| before.value.key() == route.key())
+        known.any(|before| before.value.key() == route.key()) && !route.links().any(of_ours)
     }
 
     /// As it was before what is left of it takes its place.

@@ -27,6 +27,18 @@ impl Plan<'_> {
         self.take_table();
     }
 
+    /// Before anything goes back to the host: what is on a link of ours there may be in its
+    /// way.
+    pub(super) fn take_links_of_host(&mut self) {
+        for link in self.our_links_that_go() {
+            let now = self.now(&link).is_some_and(|now| now.kind.made().is_some());
+            if link.at == Where::Host && now {
+                self.change(Step::DelLink(link.clone()), None);
+                self.gone(&link);
+            }
+        }
+    }
+
     /// The namespace is ours, and is to go.
     pub(super) fn dies(&self) -> bool {
         !self.want.netns && self.have.netns && self.journal.made.netns
@@ -41,10 +53,13 @@ impl Plan<'_> {
 
     fn our_links_that_go(&self) -> Vec<LinkAt> {
         let made = &self.journal.made.links;
-        // The other end of a veth can be in a namespace that has lost its name
+        // The other end of a veth can be in a namespace that has lost its name, and a link can
+        // be born there
         let is_it = |ours: &Kind, now: &Kind| {
             let veth = matches!(ours, Kind::Veth { .. });
-            fits(ours, now) || veth && matches!(now, Kind::Veth { peer: None })
+            fits(ours, now)
+                || veth && matches!(now, Kind::Veth { peer: None })
+                || now.made().is_some_and(|now| now.outlived)
         };
         let goes = |link: &&Link| {
             !(link.kind.is_moved() || link.kind == Kind::Loopback)

@@ -1,9 +1,10 @@
-//! Two namespaces and the pair between them: the other namespace is made, bare, where it
-//! is not there yet, and whoever comes second takes the pair for its own too.
+//! Two namespaces and the pair between them, or the link of one that is born in the other:
+//! the other namespace is made, bare, where it is not there yet, and whoever comes second
+//! takes the pair for its own too.
 
 use super::{Journal, Plan, Step};
 use crate::model::{Kind, Link, LinkAt, Where};
-use crate::name::NetnsName;
+use crate::name::{LinkName, NetnsName};
 use crate::place::At;
 
 impl Plan<'_> {
@@ -12,10 +13,41 @@ impl Plan<'_> {
         let (want, have) = (self.want, self.have);
         for other in want.others.difference(&have.others) {
             let at = Where::Netns(other.clone());
-            let link = want.links.iter().find(|link| link.at == at);
-            let asked = link.and_then(|link| link.name.asked.clone());
+            let mut asked = want.links.iter().filter_map(|link| {
+                let made = link.kind.made().filter(|made| made.born == at);
+                let here = (link.at == at).then_some(&link.name.asked);
+                here.or(made.map(|made| &made.asked)).cloned()
+            });
+            let asked = asked.next().flatten();
             self.change(Step::AddOther(other.clone()), asked);
         }
+    }
+
+    /// The namespace that a link is to be born in is there, or will be.
+    pub(super) fn has_birthplace(&mut self, link: &Link) -> bool {
+        let Some(made) = link.kind.made() else {
+            return true;
+        };
+        let Where::Netns(other) = &made.born else {
+            return true;
+        };
+        let there = self.have.others.contains(other) || self.want.others.contains(other);
+        if !there {
+            let what = match &made.parent {
+                Some(parent) => format!("where {parent} is to be, which {} lies on", link.name),
+                None => format!("where {} is to be born", link.name),
+            };
+            self.obstacle(
+                &made.asked,
+                format!("there is no namespace {other}, {what}"),
+                &format!(
+                    "type netns-setup up {other} if it has settings, else ip netns add {other}; or \
+                     correct link_netns_{}",
+                    link.name.value.suffix()
+                ),
+            );
+        }
+        there
     }
 
     /// The namespace that this end of a pair is to be in is there, or will be.
@@ -46,6 +78,20 @@ impl Plan<'_> {
 }
 
 impl Journal {
+    /// A link inside that was made or moved there by us.
+    pub fn brought(&self, name: &LinkName) -> bool {
+        let made = self.made.link(&Where::Inside, name);
+        let made = made.is_some_and(|link| !(link.kind.is_moved() || link.kind == Kind::Loopback));
+        made || self.before.inside(name).is_some()
+    }
+
+    /// Note which namespace a link was born in that has just been made.
+    pub fn note_birth(&mut self, link: &LinkAt, birth: Option<String>) {
+        if let Kind::Made(made) = &mut self.made(link).kind {
+            made.birth = birth;
+        }
+    }
+
     /// Of the pairs between this namespace and another that the other's journal says it
     /// made, those whose end here `ours` is true of are ours as well.
     pub fn adopt(

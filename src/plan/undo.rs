@@ -15,6 +15,9 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
         let kept = journal.is_hosts(&route.value) || route.value.links().any(moved);
         !(route.value.is_kernels() || route.value.at == Where::Host && kept)
     });
+    // It was dead, and is not to be born where the name leads now
+    want.links
+        .retain(|link| !link.kind.made().is_some_and(|made| made.outlived));
     // They come from the journal, as far as they are of what was moved
     want.kept.clear();
     want.policy.retain(|rule| !rule.value.is_kernels());

@@ -14,7 +14,7 @@ use super::nat::{self, Others};
 use super::store::Store;
 use super::ties;
 use crate::kernel::{About, Kernel, Refusal, files};
-use crate::model::{Address, LinkAt, State};
+use crate::model::{Address, Link, LinkAt, State};
 use crate::place::At;
 use crate::plan::{Change, Journal, Rest, Step, plan};
 
@@ -253,10 +253,23 @@ impl<'a> Work<'a> {
                 return self.load(change, new, old.as_deref()).map(|()| true);
             }
             Step::SetSysctl(sysctl) => changed = self.kernel.set_sysctl(sysctl)?,
+            Step::AddLink { link, .. } => {
+                self.kernel.make(&change.step)?;
+                self.note_birth(link);
+            }
             step => self.kernel.make(step)?,
         }
         self.journal.done(change);
         Ok(changed)
+    }
+
+    /// The kernel does not tell later where it was born.
+    fn note_birth(&mut self, link: &Link) {
+        if let Some(made) = link.kind.made().filter(|made| made.born != link.at) {
+            let birth = self.kernel.birth_of_spoken_to(&made.born);
+            let birth = birth.map(|birth| birth.to_string());
+            self.journal.note_birth(&link.link_at(), birth);
+        }
     }
 
     fn look(&mut self) -> Result<State, Why> {

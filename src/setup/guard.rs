@@ -3,20 +3,24 @@
 //! boot. What runit starts and ends it does itself, for whom is not known: there it is
 //! whoever is logged in.
 
+mod leads;
+mod lines;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use leads::{leads, over};
+use lines::lines;
+
 use super::planned::planned;
-use super::{
-    Call, Verb, asked, complain, conf, down, have, look_on, report, rules, store, with_checked,
-};
+use super::{Call, asked, complain, conf, down, have, look_on, report, rules, store, with_checked};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::kernel::callers::{Callers, callers, everybody, uptime};
 use crate::kernel::connections::Connection;
 use crate::kernel::netns::{self, There};
 use crate::model::build::Want;
-use crate::model::{LinkAt, State, Where};
+use crate::model::{Link, LinkAt, State, Where};
 use crate::name::NetnsName;
 use crate::place::Asked;
 use crate::plan::{Change, Rest, Step, plan};
@@ -30,10 +34,20 @@ struct Cut {
     link: LinkAt,
     carries: Carries,
     asked: Option<std::sync::Arc<Asked>>,
-    /// It is taken away, and not moved in.
-    goes: bool,
+    how: How,
     /// Not the caller's, but of somebody who is logged in.
     anybodys: bool,
+}
+
+/// What becomes of the link, or over it.
+#[derive(PartialEq, Eq)]
+enum How {
+    /// It is moved in.
+    Comes,
+    /// It is taken away.
+    Goes,
+    /// A new way of the host leads over it.
+    Leads,
 }
 
 enum Carries {
@@ -72,11 +86,13 @@ fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
 }
 
 /// A namespace that is not there yet, and of which nothing is ours, takes away only what is
-/// moved into it.
+/// moved into it, or what a link of the host's that is made from it takes over.
 fn could_take(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(There::Nothing))
         && matches!(store::folder(&want.name).try_exists(), Ok(false));
-    !is_new || want.attach.is_some() || want.state.links.iter().any(|link| link.kind.is_moved())
+    let on_host = |link: &Link| link.at == Where::Host && link.kind.made().is_some();
+    let mut links = want.state.links.iter();
+    !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }
 
 /// The exit code, if it is not to be taken down.
@@ -170,7 +186,7 @@ fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
 
 /// The first of the changes that takes away a link that carries the caller.
 fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
-    if !changes.iter().any(|change| is_taking(&change.step)) {
+    if !changes.iter().any(is_taking) {
         return None;
     }
     let mut kernel = Kernel::new(name.clone());
@@ -185,26 +201,31 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     }
     for (links, carries) in carried {
         for change in changes {
-            if let Some(link) = taken(&change.step, &links) {
-                return Some(Cut {
-                    link,
-                    carries,
-                    asked: change.asked.clone(),
-                    goes: !change
-                        .step
-                        .ways()
-                        .iter()
-                        .any(|(_, to)| to.at == Where::Inside),
-                    anybodys: callers.anybody,
-                });
-            }
+            let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.at == Where::Inside);
+            let (link, how) = match (taken(&change.step, &links), comes(&change.step)) {
+                (Some(link), true) => (link, How::Comes),
+                (Some(link), false) => (link, How::Goes),
+                (None, _) => match over(change, &links, &carries, &mut kernel) {
+                    Some(link) => (link, How::Leads),
+                    None => continue,
+                },
+            };
+            return Some(Cut {
+                link,
+                carries,
+                asked: change.asked.clone(),
+                how,
+                anybodys: callers.anybody,
+            });
         }
     }
     None
 }
 
-fn is_taking(step: &Step) -> bool {
-    !step.ways().is_empty() || matches!(step, Step::DelLink(_) | Step::DelNetns)
+fn is_taking(change: &Change) -> bool {
+    let step = &change.step;
+    let takes = matches!(step, Step::DelLink(_) | Step::DelNetns);
+    takes || !step.ways().is_empty() || leads(change).is_some()
 }
 
 /// Which of these links the step takes from where it is.
@@ -219,52 +240,6 @@ fn taken(step: &Step, links: &BTreeSet<LinkAt>) -> Option<LinkAt> {
     }
 }
 
-fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
-    let Cut {
-        link,
-        carries,
-        asked,
-        goes,
-        anybodys,
-    } = cut;
-    let who = match asked {
-        Some(asked) => format!("{}: {} moves", asked.place, asked.setting),
-        None => format!("{name}: it would take away"),
-    };
-    let link = &link.name;
-    let wrong = match carries {
-        Carries::Connection(Connection { local, peer, port }) => {
-            let whose = match anybodys {
-                true => "the connection of somebody who is logged in,",
-                false => "your own connection",
-            };
-            format!("{link}, which carries {whose} from {peer} port {port} to {local}")
-        }
-        Carries::DefaultRoute => format!(
-            "{link}, which all default routes of the host go out by, and you are logged in, by \
-             what connection cannot be told"
-        ),
-    };
-    let allow = match *anybodys || matches!(call.verb, Verb::MayGo | Verb::MayCome) {
-        true => {
-            let file = call.conf_dir.join(format!("netns.{name}"));
-            format!(
-                "write netns_move_my_connection=\"yes\" in {}",
-                file.display()
-            )
-        }
-        false => "add --yes-move-my-connection".into(),
-    };
-    let remedy = match goes {
-        false => format!(
-            "type netns-setup try {name} --within 60 (--with sshd, if that is to be inside), which \
-             undoes it unless you confirm it; or {allow}"
-        ),
-        true => format!("log in another way, or {allow}"),
-    };
-    vec![report::printable(&format!("{who} {wrong}")), remedy]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,7 +252,12 @@ mod tests {
         };
         let way = |name| (link(Where::Host, name), link(Where::Inside, name));
         let step = Step::MovePhy("phy0".into(), vec![way("wlan0"), way("wlan1")]);
-        assert!(is_taking(&step));
+        let asked = None;
+        let change = Change {
+            step: step.clone(),
+            asked,
+        };
+        assert!(is_taking(&change));
         let carrying = BTreeSet::from([link(Where::Host, "wlan1")]);
         assert_eq!(taken(&step, &carrying), Some(link(Where::Host, "wlan1")));
         let other = BTreeSet::from([link(Where::Host, "eth0")]);

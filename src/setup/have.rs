@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
 use super::failure::{Why, broken};
-use super::{nat, wireguard};
+use super::{births, nat, wireguard};
 use crate::kernel::{About, Kernel, Refusal};
 use crate::model::{State, Tool};
 use crate::name::LinkName;
@@ -61,6 +61,7 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
         table,
         ..have
     };
+    births::complete(&mut have, journal, |at| kernel.birth(at));
     wireguard::complete(&mut have, journal);
     journal.recall(&mut have);
     Ok(have)

@@ -5,6 +5,7 @@ pub mod apply;
 mod asked;
 mod attach;
 mod begin;
+mod births;
 mod doctor;
 mod down;
 mod failure;

@@ -2,6 +2,7 @@
 //! from its settings. For people as lines, for programs as JSON; the kernel is asked, not
 //! our memory.
 
+mod by;
 mod foreign;
 mod text;
 
@@ -11,8 +12,8 @@ use super::failure::Failure;
 use super::have;
 use super::meant::{self, meant};
 use super::{
-    Call, asked, attach, complain, context, look_on, nat, ready, report, say, settings, store,
-    tell, told, tried,
+    Call, asked, attach, births, complain, context, look_on, nat, ready, report, say, settings,
+    store, tell, told, tried,
 };
 use crate::exit;
 use crate::kernel::About;
@@ -21,6 +22,7 @@ use crate::model::{Condition, Kind, Link, Route, State, Where};
 use crate::name::NetnsName;
 use crate::place::At;
 use crate::plan::{Change, Journal, Rest, plan};
+use by::By;
 use text::{conditions, headline, rules, table, theirs};
 
 /// What `status --json` prints of each namespace.
@@ -53,6 +55,8 @@ pub(super) struct Status {
 #[derive(Debug, Serialize)]
 struct LinkStatus {
     name: String,
+    /// It is a link of the host's.
+    on_host: bool,
     r#type: String,
     up: bool,
     mtu: Option<u32>,
@@ -85,25 +89,6 @@ struct RouteStatus {
 struct RuleStatus {
     rule: String,
     by: By,
-}
-
-/// Who made it, or moved it here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum By {
-    Us,
-    Kernel,
-    Others,
-}
-
-impl By {
-    fn of(ours: bool, kernels: bool) -> Self {
-        match (ours, kernels) {
-            (true, _) => By::Us,
-            (_, true) => By::Kernel,
-            _ => By::Others,
-        }
-    }
 }
 
 /// One namespace, for a person.
@@ -208,6 +193,7 @@ pub(super) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
         }
     }
     status.obstacles.splice(0..0, obstacles);
+    warnings.extend(births::told(name, &have));
     status.warnings = tried::told(name).into_iter().chain(warnings).collect();
     if let Some(want) = settings.as_ref().ok().filter(|_| status.exists) {
         let all = ready::now(want)?.into_iter();
@@ -235,7 +221,16 @@ impl Status {
 }
 
 fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -> Status {
-    let inside = have.links.iter().filter(|link| link.at == Where::Inside);
+    let ours = |link: &Link| {
+        let made = journal.made.link(&link.at, &link.name.value);
+        made.is_some_and(|made| made.kind.made().is_some())
+    };
+    let links = have.links.iter();
+    let links = links.filter(|link| match link.at {
+        Where::Inside => true,
+        Where::Host => ours(link),
+        Where::Netns(_) => false,
+    });
     let asked = |route: &Route| {
         let is = |r: &At<Route>| r.value == *route;
         journal.made.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
@@ -258,9 +253,7 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
         exists: have.netns,
         ours: journal.made.netns,
         ready: store::is_ready(name),
-        links: inside
-            .map(|link| link_status(link, journal, want))
-            .collect(),
+        links: links.map(|link| link_status(link, journal, want)).collect(),
         routes: routes.collect(),
         rules: rules.collect(),
         processes: inside_it.map_or(0, |inside| inside.len()),
@@ -285,6 +278,7 @@ fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStat
     });
     LinkStatus {
         name: link.name.to_string(),
+        on_host: link.at == Where::Host,
         r#type: link.kind.word().to_string(),
         up: link.up == Some(true),
         mtu: link.mtu.as_ref().map(|mtu| mtu.value),

@@ -17,7 +17,7 @@ use super::{LOCK, complain};
 use crate::exit;
 use crate::kernel::{Refusal, netns};
 use crate::model::build::Want;
-use crate::model::{Kind, State, Where};
+use crate::model::{Kind, Link, State, Where};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state;
@@ -137,18 +137,27 @@ pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io
 }
 
 /// Before a namespace goes: the pairs into it are deleted by name, for the kernel takes
-/// its time with what goes by itself. Who loses a link by that is returned.
+/// its time with what goes by itself. Who loses a link by that, or has a tunnel that was
+/// born in it, is returned.
 pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsName>> {
     let mut losing = Vec::new();
     for (other, theirs) in tied(name)? {
         if journal.made.netns {
             journal.adopt(name, &other, &theirs, |_| true);
         }
-        let at = Where::Netns(other.clone());
-        let pair = |link: &crate::model::Link| {
-            matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == at)
+        let (here, there) = [name, &other].map(|name| Where::Netns(name.clone())).into();
+        let pair = |link: &Link| {
+            matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == there)
         };
-        if (journal.made.netns || journal.made.links.iter().any(pair)) && store::is_ready(&other) {
+        // What they have on a link of ours, where only our links go
+        let on_ours = |link: &Link| {
+            let below = link.needed().filter(|below| below.at == here);
+            below.is_some_and(|below| journal.brought(&below.name))
+        };
+        let ours = &journal.made;
+        let loses =
+            ours.netns || ours.links.iter().any(pair) || theirs.made.links.iter().any(on_ours);
+        if loses && store::is_ready(&other) {
             losing.push(other);
         }
     }

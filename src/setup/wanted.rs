@@ -8,9 +8,9 @@ use std::path::Path;
 use super::{Call, nat, rules, told, wireguard};
 use crate::conf;
 use crate::kernel::{clients, files};
-use crate::model::Where;
 use crate::model::build::{Context, Want, build, contradictions};
 use crate::model::client::Program;
+use crate::model::{Link, Where};
 use crate::name::NetnsName;
 use crate::place::Problem;
 
@@ -115,12 +115,14 @@ fn fits_its_neighbours(
         if theirs.attach.is_some() {
             continue;
         }
-        if want
-            .state
-            .links
-            .iter()
-            .any(|link| link.at == Where::Netns(other.clone()))
-        {
+        let at = Where::Netns(other.clone());
+        // What a link is to lie on there is not made with the namespace
+        let born = |link: &Link| {
+            let made = link.kind.made();
+            made.is_some_and(|made| made.born == at && made.parent.is_none())
+        };
+        let mut links = want.state.links.iter();
+        if links.any(|link| link.at == at || born(link)) {
             want.state.others.insert(other);
         }
     }

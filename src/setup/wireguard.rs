@@ -15,7 +15,7 @@ use crate::exit;
 use crate::kernel::{Kernel, Refusal};
 use crate::model::build::{Want, WireguardFile, wireguard_files};
 use crate::model::wireguard::{Derived, Endpoint, NamedEndpoint, Quick, text};
-use crate::model::{Kind, State, Where, Wireguard};
+use crate::model::{State, Wireguard};
 use crate::name::{LinkName, NetnsName};
 use crate::place::{At, Problem};
 use crate::plan::{Change, Journal, Step};
@@ -56,7 +56,9 @@ impl Files {
                 lines,
             } in quick.settings()
             {
-                if key != DNS || dns.is_none() {
+                // Name servers of the host are the host's business
+                let is_taken = key != DNS || (dns.is_none() && !of_the_host(settings, &file.link));
+                if is_taken {
                     let derived = Setting::of_another_file(&quick.file, key, &lines);
                     settings.add(&file.link, setting, derived);
                 }
@@ -65,7 +67,7 @@ impl Files {
             match &dns {
                 Some(_) if of_the_settings => {}
                 Some(other) => files.not_done.extend(quick.dns_of_another(other)),
-                None if quick.servers.is_empty() => {}
+                None if quick.servers.is_empty() || of_the_host(settings, &file.link) => {}
                 None => dns = Some(quick.file.clone()),
             }
             let asked = file.path.asked.clone();
@@ -79,12 +81,20 @@ impl Files {
     pub fn tell(self, want: &mut Want) {
         for (name, wireguard) in self.links {
             let mut links = want.state.links.iter_mut();
-            if let Some(link) = links.find(|l| l.at == Where::Inside && l.name.value == name) {
+            if let Some(link) = links.find(|l| l.name.value == name && l.kind.word() == "wireguard")
+            {
                 link.wireguard = Some(wireguard);
             }
         }
         want.not_done.extend(self.not_done);
     }
+}
+
+fn of_the_host(settings: &Settings, name: &LinkName) -> bool {
+    let mut links = settings.links.iter();
+    let link = links.find(|link| link.name.value == *name);
+    let home = link.and_then(|link| link.get("home"));
+    home.is_some_and(|home| home.whole().text == "host")
 }
 
 /// What a file says, if it can be trusted and understood, and all that is wrong with it.
@@ -119,19 +129,12 @@ fn read_one(file: &WireguardFile) -> (Option<(Wireguard, Quick)>, Vec<Problem>) 
 }
 
 /// What the kernel does not tell of a WireGuard link, from what we noted when we made it:
-/// where it was born, and by which file it was told what it knows.
+/// by which file it was told what it knows.
 pub fn complete(have: &mut State, journal: &Journal) {
     for link in &mut have.links {
-        let Some(ours) = journal.made.link(&link.at, &link.name.value) else {
-            continue;
-        };
-        match (&mut link.kind, ours.kind.made()) {
-            (Kind::Made(made), Some(ours)) if made.of.word == "wireguard" => {
-                made.born = ours.born.clone();
-            }
-            _ => continue,
-        }
-        if let (Some(has), Some(ours)) = (&mut link.wireguard, &ours.wireguard) {
+        let ours = journal.made.link(&link.at, &link.name.value);
+        let ours = ours.and_then(|ours| ours.wireguard.as_ref());
+        if let (Some(has), Some(ours)) = (&mut link.wireguard, ours) {
             has.value.file.clone_from(&ours.value.file);
         }
     }

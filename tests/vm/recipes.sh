@@ -105,11 +105,16 @@ is "its hardware address" "$(mac)" "$stable"
 run 0 netns-exec lan -- ping -c 1 -W 5 10.6.0.1
 run 0 netns-setup down lan
 
-# README's own text
+# readme NETNS - the settings are README's own text
+readme()
+{
+	awk -v head="# /etc/conf.d/netns.$1" '/^```$/ { shown = 0 } shown { print } $0 == head { shown = 1 }' \
+		/README.md >"/etc/conf.d/netns.$1"
+	[ -s "/etc/conf.d/netns.$1" ] || fail "README shows no $1"
+}
+
 netns=tunnel
-awk '/^```$/ { shown = 0 } shown { print } $0 == "# /etc/conf.d/netns.tunnel" { shown = 1 }' \
-	/README.md >/etc/conf.d/netns.tunnel
-[ -s /etc/conf.d/netns.tunnel ] || fail "README shows no tunnel"
+readme tunnel
 mkdir /etc/wireguard/netns
 cat >/etc/wireguard/netns/wg0.conf <<-END
 	[Interface]
@@ -187,3 +192,58 @@ run 111 netns-exec tunnel -- ping -c 1 -W 1 192.0.2.1
 is "other packets" "$(count other)" 0
 run 0 ping -c 1 -W 5 192.0.2.1
 is "other packets, now the host's own" "$(count other)" 1
+
+# The host knows no way but the tunnel: as WireGuard's page does it by hand ("The New Namespace
+# Solution")
+$nft flush ruleset
+$judge link set wg0 up 2>/dev/null
+run 0 netns-setup reload far
+readme physical
+of_host()
+{
+	$judge -o link show wg0 | sed 's/^[0-9]*: //; s/ link-netns.*//'
+	for what in address route '-6 route'; do
+		# shellcheck disable=SC2086  # several words
+		$judge -o $what | sed 's/^[0-9]*: //' | grep -v fe80:
+	done
+}
+$judge -o address show eth1 | sed 's/^[0-9]*: //' >/tmp/eth1
+run 0 netns-setup plan physical
+says "+ ip -n physical link add name wg0 netns 1 type wireguard"
+says "+ ip route add default dev wg0"
+run 0 netns-setup up physical
+of_host >/tmp/ours
+run 0 netns-setup status physical
+says "wg0 on the host  wireguard  up"
+run 0 ping -c 1 -W 5 10.9.0.2
+is "the way of the host to the world" "$($judge route get 198.51.100.1 | head -n 1 | cut -d ' ' -f 1-3)" \
+	"198.51.100.1 dev wg0"
+run 0 netns-exec physical -- ping -c 1 -W 5 192.0.2.1
+refused ping -c 1 -W 1 192.0.2.1
+
+# The tunnel's link is deleted, and made anew
+$judge link delete wg0
+run 1 netns-setup status physical
+run 0 netns-setup up physical
+run 0 ping -c 1 -W 5 10.9.0.2
+
+# It is gone with the namespace, and the card is as it was
+run 0 netns-setup down physical
+refused $judge link show wg0
+is "the card" "$($judge -o address show eth1 | sed 's/^[0-9]*: //')" "$(cat /tmp/eth1)"
+run 0 ping -c 1 -W 5 192.0.2.1
+
+$judge netns add physical
+$judge link set eth1 netns physical
+$judge -n physical link set lo up
+$judge -n physical addr add 192.0.2.2/24 dev eth1
+$judge -n physical link set eth1 up
+$judge -n physical route add default via 192.0.2.1
+$judge -n physical link add wg0 type wireguard
+$judge -n physical link set wg0 netns 1
+$wg setconf wg0 /etc/wireguard/wg0.conf
+$judge addr add 10.9.0.1/24 dev wg0
+$judge link set wg0 up
+$judge route add default dev wg0
+of_host >/tmp/by-hand
+diff -U 0 /tmp/ours /tmp/by-hand || fail "the commands make another one (- netns-setup, + by hand)"

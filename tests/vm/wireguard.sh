@@ -71,6 +71,26 @@ for secret in $secrets; do
 done
 as_wg_does /etc/wireguard/near.conf
 
+# Where far was born is gone, and another one has its name: its link stays and carries
+# nothing, until it is made anew
+$judge netns delete other
+eventually "the card is on the host" $judge link show eth0
+for other in true "$judge netns add other"; do
+	run 0 $other
+	run 1 netns-setup status far
+	says "wg0 was born in a namespace other that is gone, and carries nothing"
+	refused netns-exec mgmt -- ping -c 1 -W 1 10.9.0.2
+done
+run 1 netns-setup doctor far
+says "wg0 was born in a namespace other that is gone, and carries nothing"
+$judge link set eth0 netns other
+$judge -n other addr add 192.0.2.1/24 dev eth0
+$judge -n other link set eth0 up
+run 0 netns-setup up far
+says "+ ip -n far link delete wg0"
+run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
+run 0 netns-setup status far
+
 run 0 netns-setup down mgmt
 run 0 netns-setup down far
 is "the links of the host" "$($judge -o link show type wireguard)" ""

@@ -20,7 +20,9 @@ pub(super) fn check(
 ) {
     let inside = links.iter().filter(|link| link.at == Where::Inside);
     let inside: Vec<&Link> = inside.collect();
-    for said in routes {
+    // What the host has, it knows alone
+    let inside_routes = |said: &&Said<'_>| said.route.value.at == Where::Inside;
+    for said in routes.iter().filter(inside_routes) {
         let known = !said.route.value.links().any(|dev| unread.contains(dev));
         let ways = said.route.value.ways().into_iter().map(|way| Route {
             dev: way.dev,

@@ -46,6 +46,8 @@ impl Maker<'_> {
     fn made(&mut self, of: &'static Type, listed: &Listed) -> Option<Kind> {
         let mut made = Made::new(of, Where::Inside);
         let below = self.below(of, listed);
+        let from = listed.get("link_netns").or_else(|| listed.get("link"));
+        made.asked = from.and_then(|from| from.whole().at(()).asked);
         let mut whole = true;
         for option in of.options {
             match self.option(of, option, listed) {
@@ -92,7 +94,11 @@ impl Maker<'_> {
         if of.below == Below::Nothing {
             return Some((Where::Inside, None));
         }
-        let at = self.netns(listed.get("link_netns"));
+        // What is the host's is made from here
+        let at = match (listed.get("link_netns"), at_host(listed)) {
+            (None, true) => Some(Where::Inside),
+            (said, _) => self.netns(said),
+        };
         let Some(setting) = listed.get("link") else {
             if of.below == Below::Parent {
                 let (word, suffix) = (of.word, listed.name.value.suffix());
@@ -117,20 +123,19 @@ impl Maker<'_> {
                 format!("add {name} to netns_links, or take link_netns away for one of the host's"),
             ));
         }
+        // A card that is moved in is not on the host then, and what is the host's is
+        let at = match here.is_some_and(at_host) {
+            true => Where::Host,
+            false => at,
+        };
         let moved = here.is_some_and(|here| {
             here.get("type")
                 .is_none_or(|kind| matches!(kind.whole().text, "physical" | "wireless"))
         });
-        if at == Where::Host && moved {
-            let suffix = listed.name.value.suffix();
-            self.problems.push(parent.problem(
-                "is moved into this namespace, and not on the host then",
-                format!(
-                    "write link_netns_{suffix}=\"{}\" as well",
-                    self.settings.name
-                ),
-            ));
-        }
+        let at = match at {
+            Where::Host if moved => Where::Inside,
+            at => at,
+        };
         Some((at, Some(name)))
     }
 
@@ -144,6 +149,12 @@ impl Maker<'_> {
         }
         self.link_name(word)
     }
+}
+
+/// It is a link of the host's, and is made from this namespace.
+pub(super) fn at_host(listed: &Listed) -> bool {
+    let home = listed.get("home");
+    home.is_some_and(|home| home.whole().text == "host")
 }
 
 fn lacks(of: &Type, option: &Opt, listed: &Listed) -> Problem {

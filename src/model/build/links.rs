@@ -56,7 +56,7 @@ impl Maker<'_> {
         }
         // What has a problem goes on under no known kind, for the sake of the others'.
         let kind = kind.unwrap_or(Kind::Other(String::new()));
-        let mut link = Link::new(Where::Inside, listed.name.clone(), kind);
+        let mut link = Link::new(self.home(listed), listed.name.clone(), kind);
         link.up = Some(true);
         link.card = listed.get("match").and_then(|s| self.card(s));
         link.altnames = self.altnames(listed);
@@ -75,6 +75,36 @@ impl Maker<'_> {
         };
         let other = self.other_end(listed, peer.clone(), &link);
         vec![link, other]
+    }
+
+    /// Where it is to be. What the host has no part in cannot be said of a link there.
+    fn home(&mut self, listed: &Listed) -> Where {
+        let Some(setting) = listed.get("home") else {
+            return Where::Inside;
+        };
+        let word = setting.whole();
+        if word.text != "host" {
+            let expected = "expected host, or nothing for a link of this namespace";
+            self.problems.push(word.problem("is not known", expected));
+            return Where::Inside;
+        }
+        for key in ["master", "port", "vlans", "rules"] {
+            if let Some(setting) = listed.get(key) {
+                let wrong = format!("means nothing for {}, which is the host's", listed.name);
+                let remedy = format!("take the line away, or home_{}", listed.name.value.suffix());
+                self.problems.push(setting.whole().problem(wrong, remedy));
+            }
+        }
+        let words = listed.get("config").map(Setting::words).unwrap_or_default();
+        let leased = words
+            .iter()
+            .find(|word| matches!(word.text, "auto" | clients::WORD));
+        if let Some(word) = leased {
+            let wrong = format!("cannot be had for {}, which is the host's", listed.name);
+            self.problems
+                .push(word.problem(wrong, "expected addresses, such as 192.0.2.10/24"));
+        }
+        Where::Host
     }
 
     /// The other end has what is said of it, and the MTU of this end: packets that one

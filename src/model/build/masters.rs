@@ -1,6 +1,7 @@
 //! `master_IF` of the ports, `bridge_IF` of the bridges and `slaves_IF` of the bonds,
 //! which say the same from two sides and must agree, in; the master of each link out.
 
+use super::kinds::at_host;
 use super::links::Maker;
 use super::where_said;
 use crate::conf::{Piece, Setting};
@@ -11,7 +12,7 @@ use crate::place::At;
 impl Maker<'_> {
     pub(super) fn masters(&mut self, links: &mut [Link]) {
         for listed in &self.settings.links {
-            if let Some(setting) = listed.get("master") {
+            if let Some(setting) = listed.get("master").filter(|_| !at_host(listed)) {
                 let word = setting.whole();
                 if let Some(master) = self.link_name(&word) {
                     self.join(links, &listed.name.value, word.at(master), &word);
@@ -43,12 +44,16 @@ impl Maker<'_> {
     ) {
         for name in [port, &master.value] {
             if self.settings.complete && kind_of(links, name).is_none() {
-                let remedy = format!(
-                    "add {name} to netns_links; a link and its master are in one namespace"
-                );
-                return self
-                    .problems
-                    .push(word.problem("is not in netns_links", remedy));
+                let listed = self.settings.links.iter().find(|l| l.name.value == *name);
+                let (wrong, remedy) = match listed.is_some_and(at_host) {
+                    true => ("is the host's", format!("take home_{} away", name.suffix())),
+                    false => (
+                        "is not in netns_links",
+                        format!("add {name} to netns_links"),
+                    ),
+                };
+                let remedy = format!("{remedy}; a link and its master are in one namespace");
+                return self.problems.push(word.problem(wrong, remedy));
             }
         }
         let (Some(of_port), Some(of_master)) =

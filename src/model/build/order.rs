@@ -44,9 +44,7 @@ fn needs(link: &Link) -> Vec<LinkAt> {
     };
     let mut needs = Vec::new();
     if link.at != Where::Inside {
-        if let Kind::Veth { peer } = &link.kind {
-            needs.extend(peer.clone());
-        }
+        needs.extend(link.needed());
     } else {
         needs.extend(link.master.iter().map(|m| inside(m.value.clone())));
         let parent = link.kind.parent();

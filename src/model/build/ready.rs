@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::kinds::at_host;
 use crate::conf::{Setting, Settings};
 use crate::model::{Condition, TextError};
 use crate::place::{At, Problem};
@@ -66,6 +67,10 @@ fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Condit
                 (None, _) => problems.push(piece.problem(
                     format!(": {link} is not in netns_links"),
                     "expected a link of this namespace",
+                )),
+                (Some(listed), _) if at_host(listed) => problems.push(piece.problem(
+                    format!(": {link} is the host's, and is not waited for"),
+                    "expected a link that is inside",
                 )),
                 (_, Condition::Handshake(_)) if kind != Some("wireguard") => {
                     problems.push(piece.problem(

@@ -1,8 +1,9 @@
 //! `routes_IF` in, routes out, each with its own line.
 
+use super::kinds::at_host;
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::route::Names;
-use crate::model::{Context, Route, RouteKind};
+use crate::model::{Context, Route, RouteKind, Where};
 use crate::name::LinkName;
 use crate::place::{At, Problem};
 
@@ -79,9 +80,29 @@ fn route(
     let over = |route: &Route| route.links().find(|dev| *dev != link).cloned();
     let route = parse(link).and_then(|route| over(&route).map_or(Ok(route), |dev| parse(&dev)));
     let mut route = route.map_err(|error| piece.problem(error.wrong, error.remedy))?;
+    let home = |dev: &LinkName| {
+        let listed = settings.links.iter().find(|l| l.name.value == *dev);
+        listed.map_or(Where::Inside, |listed| match at_host(listed) {
+            true => Where::Host,
+            false => Where::Inside,
+        })
+    };
+    let at = home(link);
+    let other = route.links().find(|dev| home(dev) != at);
+    if other.is_some() || at == Where::Host && route.kind != RouteKind::Unicast {
+        let hosts = other.filter(|_| at == Where::Inside).unwrap_or(link);
+        return Err(piece.problem(
+            format!(": {hosts} is the host's, and this route does not lead over it alone"),
+            format!(
+                "expected a route over {hosts}, said in routes_{}",
+                hosts.suffix()
+            ),
+        ));
+    }
     if route.kind != RouteKind::Unicast {
         return Ok(route);
     }
+    route.at = at;
     route.dev.get_or_insert_with(|| link.clone());
     for hop in &mut route.more {
         hop.dev.get_or_insert_with(|| link.clone());
@@ -100,7 +121,7 @@ fn route(
 fn clashes(routes: &[Said<'_>], problems: &mut Vec<Problem>) {
     let key = |said: &Said<'_>| {
         let route = &said.route.value;
-        (route.dst, route.metric, route.table)
+        (route.at.clone(), route.dst, route.metric, route.table)
     };
     for (n, said) in routes.iter().enumerate() {
         if let Some(other) = routes[..n].iter().find(|other| key(other) == key(said)) {

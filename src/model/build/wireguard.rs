@@ -2,14 +2,14 @@
 
 use super::problem;
 use crate::conf::{Listed, Settings};
-use crate::model::{Link, Where};
+use crate::model::Link;
 use crate::name::LinkName;
 use crate::place::{At, Problem};
 
 /// The file of wg(8) or wg-quick(8) of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireguardFile {
-    /// The link, which is inside.
+    /// The link.
     pub link: LinkName,
     /// Its path.
     pub path: At<String>,
@@ -37,8 +37,8 @@ pub(super) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Prob
     let is_one = |listed: &&Listed| {
         let link = links
             .iter()
-            .find(|l| l.at == Where::Inside && l.name.value == listed.name.value);
-        link.is_some_and(|link| link.kind.word() == "wireguard")
+            .find(|l| l.name.value == listed.name.value && l.kind.word() == "wireguard");
+        link.is_some()
     };
     for listed in settings.links.iter().filter(is_one) {
         let (name, suffix) = (&listed.name, listed.name.value.suffix());

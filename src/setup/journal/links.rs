@@ -36,6 +36,9 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
         Kind::Veth { peer: Some(other) } => text.append("peer", link_at_text(other)),
         Kind::Made(made) => {
             text.append("born", where_text(&made.born));
+            if let Some(birth) = &made.birth {
+                text.append("birth", birth);
+            }
             if let Some(parent) = &made.parent {
                 text.append("link", parent.as_str());
             }
@@ -144,6 +147,7 @@ fn read_kind(section: &Properties) -> Result<Kind, String> {
 fn read_made(of: &'static Type, section: &Properties) -> Result<Made, String> {
     let born = where_of(section.get("born").unwrap_or_default())?;
     let mut made = Made::new(of, born);
+    made.birth = section.get("birth").map(String::from);
     made.parent = section.get("link").map(str::parse).transpose()?;
     for option in of.options {
         if let Some(text) = section.get(option.word) {

@@ -30,7 +30,7 @@ pub(super) fn table(status: &Status) -> Vec<String> {
             .iter()
             .map(|a| format!("{}{}", a.address, theirs(a.by)));
         rows.push([
-            format!("{}{}", link.name, theirs(link.by)),
+            format!("{}{}{}", link.name, place(link.on_host), theirs(link.by)),
             link.r#type.clone(),
             if link.up { "up".into() } else { "down".into() },
             link.mtu.map(|mtu| format!("mtu {mtu}")).unwrap_or_default(),
@@ -47,6 +47,11 @@ pub(super) fn table(status: &Status) -> Vec<String> {
         cells.join("  ").trim_end().to_string()
     };
     rows.iter().map(line).collect()
+}
+
+/// Behind a link that is not inside.
+fn place(on_host: bool) -> &'static str {
+    if on_host { " on the host" } else { "" }
 }
 
 /// Behind what somebody else made.
