@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{TextError, Where};
+use crate::name::LinkName;
 
 /// A key of a namespace, and what it is set to.
 ///
@@ -136,6 +137,13 @@ impl SysctlKey {
             path if path == Sysctl::kept().path() => Some(Sysctl::FORWARD),
             _ => None,
         }
+    }
+
+    /// What keeps the other IPv4 addresses of a network when its first goes: either of them,
+    /// of all links or of this one.
+    pub fn of_secondaries(link: &LinkName) -> [SysctlKey; 2] {
+        ["all", link.as_str()]
+            .map(|link| SysctlKey(format!("net/ipv4/conf/{link}/promote_secondaries").into()))
     }
 
     /// The link it is of; `all` and `default` are none.

@@ -210,7 +210,9 @@ impl<'a> Work<'a> {
 
     fn step(&mut self, change: &Change, want: &State) -> Result<(), Refusal> {
         // The kernel takes a source address only once it knows that it is free
-        if matches!(&change.step, Step::AddRoute(route) if route.src.is_some_and(|a| a.is_ipv6())) {
+        if let Step::AddRoute(route) | Step::ReplaceRoute(route) = &change.step
+            && route.src.is_some_and(|src| src.is_ipv6())
+        {
             self.kernel.settle(want, SETTLE)?;
         }
         if self.make_one(change)? {
