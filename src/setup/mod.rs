@@ -7,6 +7,7 @@ mod attach;
 mod begin;
 mod doctor;
 mod down;
+mod due;
 mod failure;
 mod follow;
 mod guard;

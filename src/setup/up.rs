@@ -22,7 +22,10 @@ pub fn begin_up(call: &Call, want: &Want, prepared: &mut bool) -> u8 {
 
 /// Make it so, and take away what is no longer asked for.
 pub fn reload(call: &Call, want: &Want) -> u8 {
-    whole(call, want, Rest::Goes)
+    match whole(call, want, Rest::Goes) {
+        exit::DONE if !hooks::run_due(want) => exit::REFUSED,
+        code => code,
+    }
 }
 
 /// As `reload`, but what `netns_ready` asks for is not waited for.

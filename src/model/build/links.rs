@@ -64,9 +64,7 @@ impl Maker<'_> {
         link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
         let before = self.problems.len();
         link.addresses = addresses(listed.get("config"), self.problems);
-        let words = listed.get("config").map(Setting::words).unwrap_or_default();
-        let from_others = words.iter().any(|word| word.text == clients::WORD);
-        if from_others || self.problems.len() > before {
+        if clients::is_asked_for(listed) || self.problems.len() > before {
             self.unread.push(listed.name.value.clone());
         }
         let Kind::Veth { peer: Some(peer) } = &link.kind else {

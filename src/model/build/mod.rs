@@ -105,8 +105,9 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
-    let ready = ready::ready(settings, &mut problems);
+    let ready = ready::ready(settings, (&links, &clients), &mut problems);
     let restarts_services = ready::yes(settings, "netns_restart_services", &mut problems);
+    let hooks = hooks::hooks(settings, &mut problems);
     let wireguard_files = wireguard::files(settings, &links, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
@@ -135,7 +136,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         overlay,
         rule_files,
         attach,
-        hooks: hooks::hooks(settings),
+        hooks,
         nat,
         ready,
         restarts_services,

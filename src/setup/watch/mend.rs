@@ -21,7 +21,7 @@ use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
 use crate::setup::{
-    Call, asked, complain, context, hooks, look_on, ready, report, say, settings, tell,
+    Call, asked, complain, context, due, hooks, look_on, ready, report, say, settings, tell,
 };
 use crate::{exec, exit, state};
 
@@ -73,12 +73,16 @@ impl Kept {
         let known = store::was_ready(name) || self.unready && store::folder(name).exists();
         if !known || store::is_ready(name) {
             self.locked(call);
+            // Those that have failed before wait for an up or a reload
+            if std::mem::take(&mut self.hooks_are_due) {
+                hooks::run_due(&self.want);
+            }
             return;
         }
         // It has come up, but for what is waited for
         if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
-            if self.locked(call) && store::is_ready(&self.want.name) {
-                hooks::post_up(&self.want);
+            if self.locked(call) {
+                hooks::run_due(&self.want);
             }
             return;
         }
@@ -187,7 +191,9 @@ impl Kept {
         attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
         let missing = meant(&mut state, &journal, &mut kernel)?;
         let made_anew = Cell::new(false);
+        let (hooks, due) = (self.want.hooks.clone(), Cell::new(false));
         let mut report = |change: &Change| {
+            due.set(due::note(&name, &hooks, change) || due.get());
             made_anew.set(made_anew.get() || change.step == Step::AddNetns);
             say(&told(&name, change));
         };
@@ -201,6 +207,7 @@ impl Kept {
         ties::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut mended = work.mend(&state)?;
+        self.hooks_are_due |= due.get();
         if made_anew.get() && self.want.restarts_services {
             self.services.are_left_behind();
         }
