@@ -2,12 +2,13 @@
 //! sysctl(8) writes it. `text.parse()` and `to_string()` of a key are each other's
 //! inverse. No I/O.
 
+mod secondaries;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use super::{TextError, Where};
-use crate::name::LinkName;
 
 /// A key of a namespace, and what it is set to.
 ///
@@ -137,13 +138,6 @@ impl SysctlKey {
             path if path == Sysctl::kept().path() => Some(Sysctl::FORWARD),
             _ => None,
         }
-    }
-
-    /// What keeps the other IPv4 addresses of a network when its first goes: either of them,
-    /// of all links or of this one.
-    pub fn of_secondaries(link: &LinkName) -> [SysctlKey; 2] {
-        ["all", link.as_str()]
-            .map(|link| SysctlKey(format!("net/ipv4/conf/{link}/promote_secondaries").into()))
     }
 
     /// The link it is of; `all` and `default` are none.

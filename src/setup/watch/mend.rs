@@ -10,7 +10,6 @@ use super::kept::Kept;
 use super::pace::{Came, Pace};
 use super::waits::Waits;
 use crate::kernel::Refusal;
-use crate::name::NetnsName;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::attach;
@@ -21,7 +20,7 @@ use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
 use crate::setup::{
-    Call, asked, complain, context, due, hooks, look_on, ready, report, say, settings, tell,
+    Call, asked, complain, context, due, hooks, look_on, ready, report, say, settings, tell, told,
 };
 use crate::{exec, exit, state};
 
@@ -195,7 +194,7 @@ impl Kept {
         let mut report = |change: &Change| {
             due.set(due::note(&name, &hooks, change) || due.get());
             made_anew.set(made_anew.get() || change.step == Step::AddNetns);
-            say(&told(&name, change));
+            say(&told::mended(&name, change));
         };
         // The namespace of this name is another one than the one that was whole
         if !store::is_ready(&name) {
@@ -283,15 +282,6 @@ impl Kept {
         }
         self.look.came(Instant::now(), came);
         self.said.is_empty()
-    }
-}
-
-/// A change, and behind it, as sh would pass over it, who asked for it.
-fn told(name: &NetnsName, change: &Change) -> String {
-    let command = change.command(name);
-    match &change.asked {
-        Some(asked) => format!("+ {command} # {asked}"),
-        None => format!("+ {command}"),
     }
 }
 
