@@ -97,7 +97,7 @@ impl Plan<'_> {
         let Some(other) = self.now(&there).cloned() else {
             return;
         };
-        let ours = self.journal.made.link(&there.at, &there.name).is_some();
+        let ours = self.journal.has_made(&other);
         if other.kind.is_moved() || !ours {
             let ip = match link.at {
                 Where::Inside => "ip -n NAME",

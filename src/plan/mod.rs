@@ -211,6 +211,7 @@ impl Plan<'_> {
             up: Some(false),
             addresses: Vec::new(),
             wireguard: None,
+            index: None,
             ..link.clone()
         };
         self.now.push(bare);

@@ -51,7 +51,7 @@ impl Plan<'_> {
                 && self.want.link(&link.at, &link.name.value).is_none()
                 && self
                     .now(&link.link_at())
-                    .is_some_and(|now| is_it(&link.kind, &now.kind))
+                    .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.has_made(now))
         };
         made.iter().filter(goes).map(Link::link_at).collect()
     }

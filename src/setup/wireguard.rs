@@ -68,7 +68,8 @@ fn read_one(file: &WireguardFile) -> Result<crate::model::Wireguard, Vec<Problem
 /// where it was born, and by which file it was told what it knows.
 pub fn complete(have: &mut State, journal: &Journal) {
     for link in &mut have.links {
-        let Some(ours) = journal.made.link(&link.at, &link.name.value) else {
+        let ours = journal.made.link(&link.at, &link.name.value);
+        let Some(ours) = ours.filter(|_| journal.has_made(link)) else {
             continue;
         };
         match (&mut link.kind, ours.kind.made()) {
