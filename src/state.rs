@@ -43,6 +43,10 @@ pub const PRE_DOWN: &str = "pre_down";
 /// As [`PRE_DOWN`], run last.
 pub const POST_DOWN: &str = "post_down";
 
+/// In a namespace's state folder: there while `netns_post_up` is to be run. `due-IF`, while
+/// the hook of the link IF is.
+pub const DUE: &str = "due";
+
 /// In a namespace's state folder, while settings are tried: by whom, and until when. Who
 /// takes it away has confirmed them.
 pub const TRIAL: &str = "trial";

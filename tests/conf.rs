@@ -189,6 +189,10 @@ fn dump(want: &Want) -> String {
             writeln!(out, "{when}: {:?} (line {line})", hook.value).unwrap();
         }
     }
+    for (link, hook) in &want.hooks.links {
+        let line = hook.asked.as_ref().unwrap().place.line;
+        writeln!(out, "post_up of {link}: {:?} (line {line})", hook.value).unwrap();
+    }
     for condition in &want.ready.conditions {
         let line = condition.asked.as_ref().unwrap().place.line;
         writeln!(out, "ready when: {condition} (line {line})").unwrap();

@@ -84,6 +84,25 @@ fn a_reload_that_is_refused_leaves_the_namespace_as_it_was_and_ready() {
 }
 
 #[test]
+fn a_reload_that_has_no_room_for_a_journal_leaves_the_namespace_ready() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    let before = dump(&sandbox, "-n mgmt");
+    sandbox
+        .sh("mount -o remount,size=2m /run; dd if=/dev/zero of=/run/full bs=4k 2>/dev/null; ! echo >/run/more")
+        .ok();
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    write(&sandbox, &MGMT.replace("192.0.2.10", "192.0.2.11"));
+    let run = setup(&sandbox, "reload mgmt").code(111);
+    assert!(run.stderr.contains("No space left on device"), "{run}");
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+    same(&dump(&sandbox, "-n mgmt"), &before);
+    sandbox.sh("rm /run/full").ok();
+    setup(&sandbox, "reload mgmt").ok();
+    sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
+}
+
+#[test]
 fn wrong_settings_touch_nothing() {
     let sandbox = sandbox("netns_links=\"eth1\"\nconfig_eth1=\"192.0.2.10\"\n");
     let before = dump(&sandbox, "");

@@ -135,16 +135,61 @@ fn where_the_others_fail_it_is_said_and_nothing_is_undone() {
         run.stderr,
         "netns-setup: mgmt: the command of netns_post_up was ended by signal 9\n\
          netns-setup: asked for by netns_post_up at /etc/conf.d/netns.mgmt:3; what it said stands above\n\
-         netns-setup: mgmt: the namespace is ready, and stays so\n"
+         netns-setup: mgmt: the namespace is ready, and stays so; the next up or reload runs it again\n"
     );
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
-    setup(&sandbox, "up mgmt").ok().stdout("").stderr("");
     let run = setup(&sandbox, "down mgmt").ok();
     let says = |text: &str| assert!(run.stderr.contains(text), "{run}");
     says("the command of netns_pre_down ended with exit code 1\n");
     says("the command of netns_post_down ended with exit code 127\n");
     says("nowhere: not found\n");
     sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
+}
+
+#[test]
+fn what_has_failed_is_run_again_until_it_goes_well() {
+    let sandbox = sandbox(
+        "netns_post_up='echo post_up >>/run/said; test -e /run/well'\n\
+         post_up_d0='echo $NETNS_NAME $NETNS_LINK >>/run/said; test -e /run/well'\n",
+    );
+    for verb in ["up", "up", "reload"] {
+        let run = setup(&sandbox, &format!("{verb} mgmt")).code(111);
+        assert!(
+            run.stderr.contains("the command of post_up_d0 ended"),
+            "{run}"
+        );
+        assert_eq!(said(&sandbox), "mgmt d0\npost_up\n", "{verb}");
+    }
+    sandbox.sh("touch /run/well").ok();
+    setup(&sandbox, "reload mgmt").ok().stdout("").stderr("");
+    assert_eq!(said(&sandbox), "mgmt d0\npost_up\n");
+    for verb in ["up", "reload"] {
+        setup(&sandbox, &format!("{verb} mgmt")).ok();
+        assert_eq!(said(&sandbox), "", "{verb}");
+    }
+    // A link that is made anew has its hook run anew, and nothing else has
+    sandbox.sh("ip -n mgmt link delete d0").ok();
+    setup(&sandbox, "up mgmt").ok();
+    assert_eq!(said(&sandbox), "mgmt d0\n");
+    setup(&sandbox, "down mgmt").ok();
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+}
+
+#[test]
+fn a_link_that_comes_back_has_its_hook_run_by_who_watches() {
+    let sandbox = far::sandbox(
+        "netns_links=eth1\nconfig_eth1=192.0.2.10/24\npost_up_eth1='echo $NETNS_LINK >>/run/said'\n",
+    );
+    let _watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
+    for _ in 0..3 {
+        assert!(wait_until(LIMIT, || sandbox.read("/run/said").is_some()));
+        assert_eq!(said(&sandbox), "eth1\n");
+        // As a card that is unplugged and plugged in again
+        sandbox.sh("ip -n mgmt link set eth1 netns 1").ok();
+    }
+    write(&sandbox, "netns_links=\npost_up_lo=true\n");
+    let run = setup(&sandbox, "check mgmt").code(100);
+    assert!(run.stderr.contains("post_up_lo"), "{run}");
 }
 
 #[test]

@@ -545,3 +545,50 @@ fn what_cannot_come_back_is_told_and_holds_up_nothing_else() {
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
     setup(&sandbox, "down mgmt").ok().stderr("");
 }
+
+/// It is others', whatever it is called; the kernel tells one from another by its number.
+#[test]
+fn a_link_that_others_made_anew_is_theirs() {
+    let settings = |more: &str| {
+        format!(
+            "netns_links=\"x0 br0\"\ntype_x0=vxlan\nvxlan_remote_x0=192.0.2.1\n\
+             config_x0=10.9.0.1/24\ntype_br0=bridge\n{more}"
+        )
+    };
+    let sandbox = sandbox(&settings("vxlan_id_x0=7\n"));
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "up mgmt").ok().stdout("");
+    // Undone, it is made again, and is ours still
+    let wrong = "vxlan_id_x0=8\nnetns_sysctl=net.ipv4.conf.x0.rp_filter=none\n";
+    write(&sandbox, &settings(wrong));
+    let run = setup(&sandbox, "reload mgmt").code(111);
+    assert!(run.stdout.contains("link add name x0"), "{run}");
+    write(&sandbox, &settings("vxlan_id_x0=9\n"));
+    setup(&sandbox, "reload mgmt").ok();
+    setup(&sandbox, "up mgmt").ok().stdout("");
+    let anew = "ip -n mgmt link delete x0; ip -n mgmt link delete br0
+        ip -n mgmt link add x0 type vxlan id 9 remote 192.0.2.1 dstport 4789
+        ip -n mgmt link add br0 type bridge";
+    sandbox.sh(anew).ok();
+    let theirs = sandbox.sh("ip -n mgmt -d link show x0").ok().stdout;
+    for verb in ["up", "reload"] {
+        let run = setup(&sandbox, &format!("{verb} mgmt")).code(111);
+        assert!(
+            run.stderr
+                .contains("there is another link x0, which is not ours to delete")
+                && run.stderr.contains("ip -n NAME link delete x0"),
+            "{run}"
+        );
+    }
+    setup(&sandbox, "status mgmt").code(1);
+    assert_eq!(sandbox.sh("ip -n mgmt -d link show x0").ok().stdout, theirs);
+    sandbox.sh("ip -n mgmt link delete x0").ok();
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "status mgmt").ok();
+    // Theirs is not taken away where it is no longer asked for
+    write(&sandbox, "netns_links=\n");
+    setup(&sandbox, "reload mgmt").ok();
+    sandbox.sh("ip -n mgmt link show br0").ok();
+    sandbox.sh("! ip -n mgmt link show x0").ok();
+    setup(&sandbox, "down mgmt").ok();
+}

@@ -19,7 +19,7 @@ fn compare(settings: &str, prepare: &str, namespaces: &[&str]) {
     let script = setup(&theirs, "plan --script mgmt").ok().stdout;
     theirs.write("/run/plan", &script);
     setup(&ours, "up mgmt").ok();
-    theirs.sh("sh -e /run/plan").ok();
+    theirs.sh("sh /run/plan").ok();
     for netns in namespaces {
         wait_until(common::LIMIT, || dump(&ours, netns) == dump(&theirs, netns));
         same(&dump(&ours, netns), &dump(&theirs, netns));
@@ -59,7 +59,7 @@ net.ipv4.ip_local_port_range=40000 50000
         &setup(&theirs, "plan --script mgmt").ok().stdout,
     );
     setup(&ours, "up mgmt").ok();
-    theirs.sh("sh -e /run/plan").ok();
+    theirs.sh("sh /run/plan").ok();
     let all = "ip netns exec mgmt sysctl -a 2>/dev/null | grep ^net | grep -v -e _time -e random";
     let (ours, theirs) = (ours.sh(all).ok().stdout, theirs.sh(all).ok().stdout);
     assert!(ours.contains("net.ipv4.conf.eth1.forwarding = 0\n"));
@@ -156,7 +156,7 @@ mtu_m0=1300
         &setup(&theirs, "plan --script mgmt").ok().stdout,
     );
     setup(&ours, "up mgmt").ok();
-    theirs.sh("sh -e /run/plan").ok();
+    theirs.sh("sh /run/plan").ok();
     // The peers' addresses are the kernel's choice: give both the same afterwards
     for sandbox in [&ours, &theirs] {
         sandbox.sh("ip link set v0-host address 52:54:00:00:02:00; ip link set v1-host address 52:54:00:00:02:01").ok();

@@ -77,7 +77,7 @@ impl Kernel {
         // In the background it has another number, which it writes down when it is there;
         // udhcpc has waited for its lease before
         let known = || self.client(client).is_some();
-        let leased = || client.program == Program::Udhcpc || lease(netns, &client.link).exists();
+        let leased = || client.program == Program::Udhcpc || self.has_lease(&client.link);
         wait(LEASE, || known() && leased());
         match known() {
             true => Ok(()),
@@ -118,6 +118,11 @@ impl Kernel {
             }
         }
         Ok(())
+    }
+
+    /// The client of this link has been given a lease, which stands.
+    pub fn has_lease(&self, link: &LinkName) -> bool {
+        lease(&self.netns, link).exists()
     }
 
     /// The process of a client that runs in the namespace.

@@ -1,6 +1,6 @@
 //! Whether conditions hold in a namespace, and waiting until they do: told by the kernel
-//! of links, addresses and routes; handshakes and answers to pings are asked for once a
-//! second, for nobody tells of them. What it means that they hold is not known here.
+//! of links, addresses and routes; handshakes, answers to pings and leases are asked for
+//! once a second, for nobody tells of them. What it means that they hold is not known here.
 
 use std::net::IpAddr;
 use std::task::Poll;
@@ -128,6 +128,7 @@ impl Kernel {
         for condition in conditions {
             held.push(match condition {
                 Condition::Handshake(link) => self.has_handshake(link)?,
+                Condition::Lease(link) => self.has_lease(link),
                 Condition::Ping(ip) => pings.iter().any(|ping| ping.has_answered(*ip)),
                 Condition::Carrier(link) => has_carrier(self.requests(&Where::Inside)?, link)?,
                 Condition::Address(link) => has_address(self.requests(&Where::Inside)?, link)?,

@@ -146,7 +146,7 @@ impl Kernel {
         }
     }
 
-    /// Gone already is deleted: with the first address of a network go its others.
+    /// Gone already is deleted: others may have been at work.
     fn del_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), Refusal> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
@@ -251,7 +251,7 @@ fn address_message(index: u32, address: &Address) -> AddressMessage {
     };
     message.header.prefix_len = address.net.prefix_len();
     message.header.index = index;
-    message.header.scope = address.scope.unwrap_or(address.unsaid_scope()).into();
+    message.header.scope = address.scope().into();
     let attributes = &mut message.attributes;
     attributes.push(AddressAttribute::Local(address.ip()));
     attributes.push(AddressAttribute::Address(

@@ -65,6 +65,11 @@ impl Address {
         peer.unwrap_or(self.net).trunc()
     }
 
+    /// Its scope, said or not.
+    pub fn scope(&self) -> u8 {
+        self.scope.unwrap_or(self.unsaid_scope())
+    }
+
     /// What the kernel makes of an address of which no scope is said.
     pub fn unsaid_scope(&self) -> u8 {
         match self.ip() {

@@ -25,22 +25,28 @@ pub enum Condition {
     Handshake(LinkName),
     /// The address has answered.
     Ping(IpAddr),
+    /// The link's DHCP client has been given a lease.
+    Lease(LinkName),
 }
 
 impl Condition {
     /// The link that it speaks of.
     pub fn link(&self) -> Option<&LinkName> {
         match self {
-            Condition::Carrier(link) | Condition::Address(link) | Condition::Handshake(link) => {
-                Some(link)
-            }
+            Condition::Carrier(link)
+            | Condition::Address(link)
+            | Condition::Handshake(link)
+            | Condition::Lease(link) => Some(link),
             Condition::Route(_) | Condition::Ping(_) => None,
         }
     }
 
     /// The kernel does not tell when it comes to hold: it must be asked.
     pub fn is_asked_for(&self) -> bool {
-        matches!(self, Condition::Handshake(_) | Condition::Ping(_))
+        matches!(
+            self,
+            Condition::Handshake(_) | Condition::Ping(_) | Condition::Lease(_)
+        )
     }
 }
 
@@ -54,13 +60,14 @@ impl FromStr for Condition {
             "carrier" => Condition::Carrier(dev_of(word, value)?),
             "address" => Condition::Address(dev_of(word, value)?),
             "handshake" => Condition::Handshake(dev_of(word, value)?),
+            "lease" => Condition::Lease(dev_of(word, value)?),
             "route" => Condition::Route(route(value)?),
             "ping" => Condition::Ping(address(value)?),
             _ => {
                 return wrong(
                     "is not a condition",
                     "expected carrier LINK, address LINK, route default, route NETWORK, \
-                     handshake LINK or ping ADDRESS, with commas between several",
+                     handshake LINK, lease LINK or ping ADDRESS, with commas between several",
                 );
             }
         };
@@ -125,6 +132,7 @@ impl fmt::Display for Condition {
             Condition::Route(Some(network)) => write!(f, "route {network}"),
             Condition::Handshake(link) => write!(f, "handshake {link}"),
             Condition::Ping(address) => write!(f, "ping {address}"),
+            Condition::Lease(link) => write!(f, "lease {link}"),
         }
     }
 }

@@ -42,6 +42,8 @@ pub struct Link {
     pub addresses: Vec<At<Address>>,
     /// What it is told, if it is a WireGuard link.
     pub wireguard: Option<At<Wireguard>>,
+    /// Of what is there, its number in its namespace: what has its name after it has another.
+    pub index: Option<u32>,
 }
 
 /// What a link is, with what can only be said when it is made.
@@ -123,6 +125,7 @@ impl Link {
             up: None,
             addresses: Vec::new(),
             wireguard: None,
+            index: None,
         }
     }
 

@@ -2,6 +2,8 @@
 //! sysctl(8) writes it. `text.parse()` and `to_string()` of a key are each other's
 //! inverse. No I/O.
 
+mod secondaries;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;

@@ -1,8 +1,8 @@
 //! What a link is given once it is where it belongs: size and hardware address while it
-//! is down, its master, its admin state, its addresses.
+//! is down, its master, its admin state.
 
 use super::{Plan, Rest, Step};
-use crate::model::{Address, Link, LinkAt, Mac};
+use crate::model::{Link, LinkAt, Mac};
 use crate::place::At;
 
 impl Plan<'_> {
@@ -96,38 +96,6 @@ impl Plan<'_> {
             };
             if self.now(&there).is_some_and(|now| now.up != Some(up)) {
                 self.change(Step::SetUp(there, up), link.name.asked.clone());
-            }
-        }
-    }
-
-    pub(super) fn addresses(&mut self) {
-        let want = self.want;
-        for link in &want.links {
-            let there = link.link_at();
-            let Some(now) = self.now(&there).cloned() else {
-                continue;
-            };
-            let made = self.journal.made.link(&there.at, &there.name);
-            let made = made.map(|made| made.addresses.clone()).unwrap_or_default();
-            for address in &link.addresses {
-                let (ip, is) = (address.value.ip(), |a: &&At<Address>| *a == address);
-                let as_made = made.iter().find(is).map(|a| &a.value);
-                let found = now.addresses.iter().find(is);
-                if found.is_some_and(|found| !address.value.differs(&found.value, as_made)) {
-                    continue;
-                }
-                // IPv6 knows an address once a link, whatever its prefix
-                let same = |a: &&At<Address>| ip.is_ipv6() && a.value.ip() == ip;
-                if let Some(other) = found.or(now.addresses.iter().find(same)) {
-                    let step = Step::DelAddress(there.clone(), other.value);
-                    self.change(step, address.asked.clone());
-                }
-                // Of one that the host had for a time, what is left of that
-                let Some(left) = address.value.at(self.have.clock) else {
-                    continue;
-                };
-                let step = Step::AddAddress(there.clone(), left);
-                self.change(step, address.asked.clone());
             }
         }
     }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+mod identity;
 mod ports;
 mod returns;
 mod rules;
@@ -54,6 +55,7 @@ impl Journal {
                         addresses: Vec::new(),
                         altnames: Vec::new(),
                         wireguard: None,
+                        index: None,
                         ..end
                     };
                     self.made.links.push(bare);

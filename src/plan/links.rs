@@ -1,6 +1,7 @@
 //! Bringing in the links: `lo` is there, a card is moved (`bring`), all others are made where
 //! they are to be. What they then are given is `dress`'s.
 
+use super::ports::is_bridge;
 use super::{Plan, Step};
 use crate::model::{Kind, Link, Where};
 
@@ -111,7 +112,7 @@ impl Plan<'_> {
             !on_host || ours.kind.word() == other.kind.word()
         };
         let ours = self.journal.made.link(&there.at, &there.name);
-        let ours = ours.is_some_and(is_it);
+        let ours = ours.is_some_and(is_it) && self.journal.has_made(&other);
         if other.kind.is_moved() || !ours {
             let ip = match link.at {
                 Where::Inside => "ip -n NAME",
@@ -136,13 +137,13 @@ impl Plan<'_> {
 
 /// What of a link can be said when it is made.
 fn as_made(link: &Link) -> Link {
-    match link.kind.made().is_some_and(|made| made.of.is_opened()) {
-        true => Link {
-            mtu: None,
-            mac: None,
-            ..link.clone()
-        },
-        false => link.clone(),
+    let opened = link.kind.made().is_some_and(|made| made.of.is_opened());
+    // A bridge takes the size of its ports, unless it is set when the bridge is there
+    let sized = !opened && !is_bridge(link);
+    Link {
+        mtu: link.mtu.clone().filter(|_| sized),
+        mac: link.mac.clone().filter(|_| !opened),
+        ..link.clone()
     }
 }
 

@@ -6,6 +6,7 @@
 //! masters, the firewall, then up (`lo` first), addresses, routes, policy rules; what is no longer asked for goes
 //! last, so that traffic over what stays is not cut.
 
+mod addresses;
 mod altnames;
 mod attach;
 mod bring;
@@ -33,6 +34,7 @@ mod wireguard;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::{KeptKind, Link, LinkAt, State, Where};
@@ -104,6 +106,8 @@ pub fn plan_what_can_be(
         rest,
         now: have.links.clone(),
         lost: BTreeSet::new(),
+        bare: BTreeSet::new(),
+        lost_sources: BTreeSet::new(),
         changes: Vec::new(),
         obstacles: Vec::new(),
     };
@@ -150,6 +154,11 @@ struct Plan<'a> {
     now: Vec<Link>,
     /// The links whose addresses and routes the changes so far take away.
     lost: BTreeSet<LinkAt>,
+    /// Those that have lost their last IPv4 address, and with it their IPv4 routes.
+    bare: BTreeSet<LinkAt>,
+    /// The addresses that a namespace has lost, and with them the routes that have them as
+    /// their source.
+    lost_sources: BTreeSet<(Where, IpAddr)>,
     changes: Vec<Change>,
     obstacles: Vec<Obstacle>,
 }
@@ -205,6 +214,7 @@ impl Plan<'_> {
             up: Some(false),
             addresses: Vec::new(),
             wireguard: None,
+            index: None,
             ..link.clone()
         };
         self.now.push(bare);

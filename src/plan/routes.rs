@@ -28,8 +28,10 @@ impl Plan<'_> {
             if other && !self.may_replace(route) {
                 continue;
             }
-            // Of several ways, the kernel keeps those whose links it still has
-            let step = match other || !route.value.more.is_empty() {
+            // Of several ways, the kernel keeps those whose links it still has; of a route of
+            // IPv6 that has lost its source, all else
+            let left = !route.value.more.is_empty() || self.has_lost_source(&route.value);
+            let step = match other || left {
                 true => Step::ReplaceRoute(route.value.clone()),
                 false => Step::AddRoute(route.value.clone()),
             };
@@ -42,9 +44,16 @@ impl Plan<'_> {
         self.have.routes.iter().any(|have| have.value == *route) && !self.is_lost(route)
     }
 
-    /// The kernel has taken the route away, or will, with its link.
+    /// The kernel has taken the route away, or will, with its link or an address.
     pub(super) fn is_lost(&self, route: &Route) -> bool {
-        links_of(route).any(|link| self.lost.contains(&link))
+        let bare = |link: &LinkAt| route.dst.addr().is_ipv4() && self.bare.contains(link);
+        links_of(route).any(|link| self.lost.contains(&link) || bare(&link))
+            || self.has_lost_source(route)
+    }
+
+    fn has_lost_source(&self, route: &Route) -> bool {
+        let src = route.src.map(|src| (route.at.clone(), src));
+        src.is_some_and(|src| self.lost_sources.contains(&src))
     }
 
     /// The link of the route is not there: of a NIC that was pulled out, there is

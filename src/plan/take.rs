@@ -3,7 +3,7 @@
 
 use super::links::fits;
 use super::{Plan, Step};
-use crate::model::{Address, Kind, Link, LinkAt, Where};
+use crate::model::{Kind, Link, LinkAt, Where};
 
 impl Plan<'_> {
     /// Policy rules and routes first, then addresses, ports and links, the namespace last.
@@ -66,7 +66,7 @@ impl Plan<'_> {
                 && self.want.link(&link.at, &link.name.value).is_none()
                 && self
                     .now(&link.link_at())
-                    .is_some_and(|now| is_it(&link.kind, &now.kind))
+                    .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.has_made(now))
         };
         made.iter().filter(goes).map(Link::link_at).collect()
     }
@@ -83,31 +83,6 @@ impl Plan<'_> {
                 .any(|w| w.value.key() == route.key());
             if there && !asked && !(self.dies() && route.at == Where::Inside) {
                 self.change(Step::DelRoute(route.clone()), None);
-            }
-        }
-    }
-
-    fn take_addresses(&mut self) {
-        for made in &self.journal.made.links {
-            let at = made.link_at();
-            let dies = self.dies() && at.at == Where::Inside;
-            let want = self
-                .want
-                .link(&at.at, &at.name)
-                .map(|l| l.addresses.clone());
-            let (want, Some(now)) = (want.unwrap_or_default(), self.now(&at).cloned()) else {
-                continue;
-            };
-            if dies || self.lost.contains(&at) {
-                continue;
-            }
-            let replaced =
-                |a: &Address| a.ip().is_ipv6() && want.iter().any(|w| w.value.ip() == a.ip());
-            for address in &made.addresses {
-                let goes = now.addresses.contains(address) && !want.contains(address);
-                if goes && !replaced(&address.value) {
-                    self.change(Step::DelAddress(at.clone(), address.value), None);
-                }
             }
         }
     }

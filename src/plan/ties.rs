@@ -114,19 +114,20 @@ impl Journal {
                 at: Where::Inside,
                 name: link.name.value.clone(),
             };
-            let end = |at: &LinkAt, peer: &LinkAt| {
+            let own = theirs.made.link(&peer.at, &peer.name);
+            let end = |at: &LinkAt, peer: &LinkAt, known: Option<&Link>| {
                 let peer = Some(peer.clone());
-                Link::new(
-                    at.at.clone(),
-                    At::nobody(at.name.clone()),
-                    Kind::Veth { peer },
-                )
+                let kind = Kind::Veth { peer };
+                Link {
+                    index: known.and_then(|known| known.index),
+                    ..Link::new(at.at.clone(), At::nobody(at.name.clone()), kind)
+                }
             };
-            let ends = [end(&inside, &there), end(&there, &inside)];
+            let ends = [end(&inside, &there, Some(link)), end(&there, &inside, own)];
             if peer.at == Where::Inside && ours(&ends[0]) {
                 for end in ends {
-                    let at = end.link_at();
-                    self.made(&at).kind = end.kind;
+                    let made = self.made(&end.link_at());
+                    (made.kind, made.index) = (end.kind, end.index);
                 }
             }
         }

@@ -157,8 +157,12 @@ impl<'a> Work<'a> {
             if changes[0].step == Step::AddNetns {
                 changes.truncate(1);
             }
+            // Who makes the namespace writes that down himself, with which one it is
+            let more = changes.iter().any(|one| one.step != Step::AddNetns);
             self.make_all(changes, &now, want)?;
             now = self.look()?;
+            self.journal.identify(&now);
+            self.write_if(more)?;
         }
         let left = self.to_make(want, &now, rest)?;
         let gone = || Refusal::from(io::Error::other("it was made, and is gone again"));
@@ -205,12 +209,14 @@ impl<'a> Work<'a> {
                 Err(no) => return Err(Why::Refused(Box::new(change), no)),
             }
         }
-        self.write_if(more)
+        Ok(())
     }
 
     fn step(&mut self, change: &Change, want: &State) -> Result<(), Refusal> {
         // The kernel takes a source address only once it knows that it is free
-        if matches!(&change.step, Step::AddRoute(route) if route.src.is_some_and(|a| a.is_ipv6())) {
+        if let Step::AddRoute(route) | Step::ReplaceRoute(route) = &change.step
+            && route.src.is_some_and(|src| src.is_ipv6())
+        {
             self.kernel.settle(want, SETTLE)?;
         }
         if self.make_one(change)? {

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::kernel::About;
-use crate::model::{Kind, Link, LinkAt, State, Where};
+use crate::model::{Kind, Link, LinkAt, State, SysctlKey, Where};
 use crate::place::At;
 use crate::plan::Journal;
 
@@ -60,13 +60,34 @@ pub fn asked(want: &State, journal: &Journal) -> About {
             .flatten()
             .map(|key| (value.at.clone(), key))
     });
+    let mut sysctls: BTreeSet<_> = sysctls.collect();
+    let changing = journal
+        .made
+        .links
+        .iter()
+        .filter(|made| changes_addresses(made, want));
+    sysctls.extend(changing.flat_map(|made| {
+        let keys = SysctlKey::of_secondaries(&made.name.value);
+        keys.map(|key| (made.at.clone(), key))
+    }));
     About {
         links: asked,
         routed,
         moved,
-        sysctls: sysctls.collect(),
+        sysctls,
         policy: !(want.policy.is_empty() && journal.made.policy.is_empty()),
     }
+}
+
+/// Addresses of ours on this link may go, and others of their network with them.
+fn changes_addresses(made: &Link, want: &State) -> bool {
+    let text = |link: &Link| -> Vec<String> {
+        let addresses = link.addresses.iter().filter(|a| a.value.ip().is_ipv4());
+        addresses.map(|a| a.value.to_string()).collect()
+    };
+    let made_text = text(made);
+    let wanted = want.link(&made.at, &made.name.value).map(text);
+    !made_text.is_empty() && wanted != Some(made_text)
 }
 
 /// The links that the host's routes lead over which are to be whole again.

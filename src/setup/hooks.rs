@@ -14,12 +14,12 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::{complain, store};
+use super::{complain, due, store};
 use crate::exec;
 use crate::exit;
 use crate::kernel::children::unheld;
 use crate::model::build::{Hooks, Want};
-use crate::name::NetnsName;
+use crate::name::{LinkName, NetnsName};
 use crate::place::At;
 use crate::state;
 
@@ -29,10 +29,11 @@ pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 /// How long a hook may take where nobody can wait: `down --force`, as at shutdown.
 const HURRIED: Duration = Duration::from_secs(3);
 
-/// A command, and who asked for it.
+/// A command, who asked for it, and for which link.
 struct Hook {
     asked: String,
     command: String,
+    link: Option<LinkName>,
 }
 
 impl Hook {
@@ -41,7 +42,13 @@ impl Hook {
         Hook {
             asked: asked.map(ToString::to_string).unwrap_or_default(),
             command: said.value.clone(),
+            link: None,
         }
+    }
+
+    /// Run it, and say where it does not go well, and in what state things are.
+    fn passes(&self, name: &NetnsName, state: &str) -> bool {
+        tell(name, self, run(name, self, None), state)
     }
 }
 
@@ -60,32 +67,45 @@ pub fn around_each_up<T>(
     up: impl FnOnce() -> (u8, T),
 ) -> (u8, T) {
     let Want { name, hooks, .. } = want;
-    let none = hooks.pre_up.is_none() && hooks.post_up.is_none();
-    if none || store::is_ready(name) {
-        return up();
-    }
-    if !*prepared && !passes(name, &hooks.pre_up, "nothing was done") {
-        return (exit::REFUSED, nothing);
+    let was_ready = store::is_ready(name);
+    if !was_ready && !*prepared {
+        let pre_up = hooks.pre_up.as_ref().map(Hook::of);
+        if !pre_up.is_none_or(|hook| hook.passes(name, "nothing was done")) {
+            return (exit::REFUSED, nothing);
+        }
     }
     let (code, more) = up();
-    *prepared = code != exit::DONE;
-    // What `netns_ready` asks for may be waited for yet
-    if code == exit::DONE && store::is_ready(name) && !post_up(want) {
+    *prepared = !was_ready && code != exit::DONE;
+    if code == exit::DONE && !run_due(want) {
         return (exit::REFUSED, more);
     }
     (code, more)
 }
 
-/// It has become ready. Whether its hook went well.
-pub fn post_up(want: &Want) -> bool {
-    let state = "the namespace is ready, and stays so";
-    passes(&want.name, &want.hooks.post_up, state)
-}
-
-/// There is none, or it went well.
-fn passes(name: &NetnsName, hook: &Option<At<String>>, state: &str) -> bool {
-    let hook = hook.as_ref().map(Hook::of);
-    hook.is_none_or(|hook| tell(name, &hook, run(name, &hook, None), state))
+/// Run those that are due, of the links and then the namespace's, if it is ready: what
+/// `netns_ready` asks for may be waited for yet. Whether they went well.
+pub fn run_due(want: &Want) -> bool {
+    let Want { name, hooks, .. } = want;
+    let links = hooks.links.iter().map(|(link, said)| (Some(link), said));
+    let all = links.chain(hooks.post_up.iter().map(|said| (None, said)));
+    let mut went_well = true;
+    for (link, said) in all {
+        let Some(due) = due::claim(name, link).filter(|_| store::is_ready(name)) else {
+            continue;
+        };
+        let link = link.cloned();
+        let state = "the namespace is ready, and stays so; the next up or reload runs it again";
+        match (Hook {
+            link,
+            ..Hook::of(said)
+        })
+        .passes(name, state)
+        {
+            true => due.done(),
+            false => went_well = false,
+        }
+    }
+    went_well
 }
 
 /// Take a namespace down by `down`, with what the last `up` has hung on that. `hurry`
@@ -123,8 +143,8 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     ];
     for (file, hook) in files {
         match hook.as_ref().map(Hook::of) {
-            Some(Hook { asked, command }) => {
-                store::replace(name, file, format!("# {asked}\n{command}\n"))?;
+            Some(Hook { asked, command, .. }) => {
+                store::keep(name, file, &format!("# {asked}\n{command}\n"))?;
             }
             None => match fs::remove_file(store::folder(name).join(file)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
@@ -142,6 +162,7 @@ fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
     Some(Hook {
         asked: asked.trim_start_matches("# ").into(),
         command: command.into(),
+        link: None,
     })
 }
 
@@ -183,6 +204,7 @@ fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<End
         .env_clear()
         .env("PATH", PATH)
         .env("NETNS_NAME", name.as_str())
+        .envs(hook.link.iter().map(|link| ("NETNS_LINK", link.as_str())))
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(stderr.map_or_else(|_| Stdio::null(), Stdio::from));

@@ -10,13 +10,14 @@ use super::nat::{self, Whole};
 use super::store::Store;
 use super::told::Changes;
 use super::{
-    Begun, Call, asked, attach, begin, complain, hooks, ready, report, say, store, ties, tried,
-    wireguard,
+    Begun, Call, asked, attach, begin, complain, due, hooks, ready, report, say, store, ties,
+    tried, wireguard,
 };
 use crate::exit;
-use crate::model::State;
 use crate::model::build::Want;
+use crate::model::{Condition, State};
 use crate::name::NetnsName;
+use crate::place::At;
 use crate::plan::{Change, Journal, Rest, holds};
 use crate::state;
 
@@ -69,6 +70,7 @@ pub fn locked_then(
     let mut changes = Changes::of(call, name);
     let mut report = |change: &Change| {
         changed = true;
+        due::note(name, &want.hooks, change);
         changes.say(change);
     };
     let asked = asked(&state, &journal);
@@ -126,6 +128,7 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
         ];
         complain(&lines, exit::DONE);
     }
+    say_what_has_no_lease(want, work);
     let kept = hooks::remember(&want.name, &want.hooks);
     kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
     // Otherwise it is said when what `netns_ready` asks for holds
@@ -134,6 +137,27 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
     }
     let ready = work.store.set_ready(want);
     ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
+}
+
+/// The link has another address, or was ready before: it is of use without. What is waited
+/// for is spoken of when the time is up.
+fn say_what_has_no_lease(want: &Want, work: &Work) {
+    let awaited = ready::is_awaited(want);
+    for client in &want.state.clients {
+        let link = &client.value.link;
+        let lease = At::nobody(Condition::Lease(link.clone()));
+        if awaited && want.ready.conditions.contains(&lease) || work.kernel.has_lease(link) {
+            continue;
+        }
+        let lines = [
+            format!(
+                "{}: {link} has no DHCP lease: no server has answered yet",
+                want.name
+            ),
+            report::asked(client.asked.as_deref(), "its client goes on asking"),
+        ];
+        complain(&lines, exit::DONE);
+    }
 }
 
 /// What holds already, each with = before it.

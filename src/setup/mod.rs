@@ -8,6 +8,7 @@ mod begin;
 mod births;
 mod doctor;
 mod down;
+mod due;
 mod failure;
 mod follow;
 mod guard;

@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::journal as text;
-use super::{signals, told};
+use super::{due, signals, told};
 use crate::kernel::netns;
 use crate::model::Tool;
 use crate::model::build::Want;
@@ -24,8 +24,8 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state::{self, Birth};
 
-pub use files::replace;
-use files::{NEW, remove};
+use files::{NEW, remove, remove_due};
+pub use files::{keep, replace};
 pub use others::{all, others, unreadable};
 
 /// The state folder, locked.
@@ -193,26 +193,23 @@ impl Store {
     /// As [`Store::write`], of a namespace that has no name yet.
     pub fn write_of(&self, journal: &Journal, netns: Option<Birth>) -> io::Result<()> {
         for rules in &journal.made.rules {
-            let path = rules_file(&self.name, rules.value.tool);
-            if fs::read_to_string(&path).ok().as_ref() != Some(&rules.value.text) {
-                self.replace(&path, &rules.value.text)?;
-            }
+            self.keep(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
         }
         if !journal.made.neighbours().is_empty() {
             fs::write(Path::new(state::STATE).join(state::TIED), "")?;
         }
         if let Some(table) = &journal.made.table {
             let [text, listed] = table_files(&self.name);
-            self.replace(text, &table.value.text)?;
+            self.keep(text, &table.value.text)?;
             match &table.value.listed {
-                Some(table) => self.replace(listed, table)?,
+                Some(table) => self.keep(listed, table)?,
                 None => remove(&listed)?,
             }
         }
         let text = text::write(journal, netns);
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if *written != text {
-            self.replace(state::JOURNAL, &text)?;
+            self.keep(state::JOURNAL, &text)?;
             *written = text;
         }
         Ok(())
@@ -222,12 +219,15 @@ impl Store {
     /// must be there.
     pub fn set_ready(&self, want: &Want) -> io::Result<()> {
         let mode = state::etc_mode(want.overlay, want.state.resolv_conf.is_some());
-        self.replace(state::ETC_MODE, &mode)?;
+        self.keep(state::ETC_MODE, &mode)?;
         told::forget(&self.name);
-        match is_ready(&self.name) {
-            true => Ok(()),
-            false => self.replace(state::READY, &ready(&self.name)?),
+        if is_ready(&self.name) {
+            return Ok(());
         }
+        if want.hooks.post_up.is_some() {
+            due::add(&self.name, None)?;
+        }
+        self.replace(state::READY, &ready(&self.name)?)
     }
 
     /// Say that the settings as they are now have been met. Who watches and cannot be told
@@ -269,6 +269,7 @@ impl Store {
         for file in rules.iter().chain(&table_files(&self.name)).chain(&files) {
             remove(file)?;
         }
+        remove_due(&self.folder)?;
         match fs::remove_dir(&self.folder) {
             // Since the lock is gone, it can be another's
             Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
@@ -278,6 +279,10 @@ impl Store {
 
     fn replace(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
         replace(&self.name, file, text)
+    }
+
+    fn keep(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
+        keep(&self.name, file, text)
     }
 }
 

@@ -5,7 +5,8 @@ use super::planned::planned;
 use super::{Call, complain, down, follow::follow, guard, hold_signals, hooks, ready, report, say};
 use crate::exit;
 use crate::model::build::Want;
-use crate::plan::Rest;
+use crate::name::NetnsName;
+use crate::plan::{Change, Rest};
 
 /// Make it so, and leave the rest as it is.
 pub fn up(call: &Call, want: &Want) -> u8 {
@@ -21,7 +22,10 @@ pub fn begin_up(call: &Call, want: &Want, prepared: &mut bool) -> u8 {
 
 /// Make it so, and take away what is no longer asked for.
 pub fn reload(call: &Call, want: &Want) -> u8 {
-    whole(call, want, Rest::Goes)
+    match whole(call, want, Rest::Goes) {
+        exit::DONE if !hooks::run_due(want) => exit::REFUSED,
+        code => code,
+    }
 }
 
 /// As `reload`, but what `netns_ready` asks for is not waited for.
@@ -55,13 +59,32 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
             if call.verbose && !script {
                 say_held(name, &state, &have);
             }
-            let mark = if script { "" } else { "+ " };
-            for change in &changes {
-                say(&format!("{mark}{}", change.command(name)));
+            match script {
+                true => say_script(name, &changes),
+                false => changes
+                    .iter()
+                    .for_each(|change| say(&format!("+ {}", change.command(name)))),
             }
             guard::warn(call, want, &changes);
             exit::DONE
         }
         Err(failure) => complain(&report::failure(name, &failure), exit::REFUSED),
+    }
+}
+
+/// The bare commands, for a shell that ends with the first that fails.
+fn say_script(name: &NetnsName, changes: &[Change]) {
+    if !changes.is_empty() {
+        say("set -e");
+    }
+    for change in changes {
+        let command = change.command(name);
+        // Of several, -e heeds the last alone
+        let ends = if command.contains(" && ") {
+            " || exit"
+        } else {
+            ""
+        };
+        say(&format!("{command}{ends}"));
     }
 }

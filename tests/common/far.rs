@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::common::{LIMIT, NETNS_SETUP, Run, Sandbox, wait_until};
 
 /// As the sandbox's host finds its network: a card that is up, with addresses and routes.
-const NETWORK: &str = "
+pub const NETWORK: &str = "
     set -e
     ip link set lo up
     ip netns add far

@@ -10,7 +10,7 @@ use netns_services::model::route::Names;
 use netns_services::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,
 };
-use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Sysctl, Where};
+use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Sysctl, SysctlKey, Where};
 use netns_services::place::At;
 use netns_services::plan::Step;
 
@@ -244,6 +244,9 @@ impl Memory {
             let sysctl = value.map(|value| Sysctl::new(at.at.clone(), key, &value));
             self.state.sysctls.extend(sysctl.map(At::nobody));
         }
+        let [_, key] = SysctlKey::of_secondaries(&at.name);
+        let off = Sysctl::new(at.at.clone(), key, "0");
+        self.state.sysctls.push(At::nobody(off));
     }
 
     fn end_sysctls(&mut self, at: &LinkAt) {
@@ -427,17 +430,24 @@ impl Memory {
         }
     }
 
-    /// With the first address of an IPv4 network go its others; with the last of a link,
-    /// the link's routes; with any, the routes that have it as their source.
+    /// With the first address of an IPv4 network go its others, unless they are promoted;
+    /// with the last of a link, the link's routes; with any, the routes that have it as their
+    /// source.
     fn del_address(&mut self, at: &LinkAt, address: Address) -> Result<(), String> {
+        let [all, own] = SysctlKey::of_secondaries(&at.name);
+        let on = |key| {
+            self.state
+                .sysctl(&at.at, key)
+                .is_some_and(|s| s.value != "0")
+        };
+        let promotes = on(&all) || on(&own);
         let link = self.link(at)?;
         let same = |a: &At<Address>| a.value.net.trunc() == address.net.trunc();
         let first = link.addresses.iter().find(|a| same(a)).map(|a| a.value);
         if !link.addresses.iter().any(|a| a.value == address) {
-            // Gone along with another, which is no refusal (kernel/make.rs)
-            return Ok(());
+            return Err(format!("{address} is gone"));
         }
-        let all = first == Some(address) && address.ip().is_ipv4();
+        let all = first == Some(address) && address.ip().is_ipv4() && !promotes;
         link.addresses
             .retain(|a| a.value != address && !(all && same(a)));
         let v4 = link.addresses.iter().any(|a| a.value.ip().is_ipv4());

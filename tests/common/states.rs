@@ -124,6 +124,11 @@ pub fn host() -> impl Strategy<Value = State> {
             let sysctl = Sysctl::new(Where::Host, forwarding(of), "0");
             state.sysctls.push(At::nobody(sysctl));
         }
+        for of in ["eth0", "eth1", "eth2"] {
+            let [_, key] = SysctlKey::of_secondaries(&of.parse().unwrap());
+            let sysctl = Sysctl::new(Where::Host, key, "0");
+            state.sysctls.push(At::nobody(sysctl));
+        }
         let mut bridge = link(Where::Host, BRIDGE, made("bridge", Where::Host));
         bridge.up = Some(true);
         bridge.mtu = Some(At::nobody(1500));

@@ -122,12 +122,44 @@ run 0 netns-setup down mgmt
 [ ! -e /etc/netns/mgmt ] || fail "its resolv.conf is still there"
 kill "$(cat /tmp/udhcpd2.pid)"
 
-# Without a server: up does not wait long, and goes on in the background
+# Without a server it does not count as ready, for up, the service and watch; the client
+# stays, and a lease makes it ready. Beside another address it is a warning
 kill "$(cat /tmp/udhcpd.pid)"
 cat >/etc/conf.d/netns.mgmt <<-'END'
 	netns_links="eth1"
 	config_eth1="dhcp"
+	netns_timeout=1
 END
-run 0 netns-setup up mgmt
+run 111 netns-setup up mgmt
+says "mgmt: not ready after 1 s: lease eth1 does not hold"
+says "asked for by config_eth1 at /etc/conf.d/netns.mgmt:2; netns_timeout says"
 is "the name servers without a lease" "$(grep -c nameserver /etc/netns/mgmt/resolv.conf)" 0
+run 111 netns-exec mgmt true
+ln -s netns /etc/init.d/netns.mgmt
+run 1 rc-service netns.mgmt start
+says "lease eth1 does not hold"
+run 1 netns-setup status mgmt
+says "lease eth1"
+netns-setup watch mgmt >/tmp/watch 2>&1 &
+watch=$!
+waits()
+{
+	grep -q 'lease eth1 does not hold' /tmp/watch
+}
+eventually "the watch waits" waits
+far /judge/busybox udhcpd -f /tmp/udhcpd.conf >/dev/null 2>&1 &
+# udhcpc asks at once; dhcpcd, and a client that is just pausing, when their time comes
+kill -USR1 "$(cat /run/netns-services/mgmt/dhcp-eth1.pid 2>/dev/null)" 2>/dev/null || :
+run 0 netns-exec --wait 60 mgmt -- true
+has_lease || fail "ready without a lease"
+kill "$watch"
+wait "$watch"
+run 0 netns-setup up mgmt
+is "what up says of it then" "$(cat /tmp/said)" ""
+run 0 netns-setup down mgmt
+kill "$(cat /tmp/udhcpd.pid)"
+sed -i 's/"dhcp"/"dhcp 192.0.2.10\/24"/' /etc/conf.d/netns.mgmt
+run 0 netns-setup up mgmt
+says "mgmt: eth1 has no DHCP lease: no server has answered yet"
+run 0 netns-exec mgmt true
 run 0 netns-setup down mgmt

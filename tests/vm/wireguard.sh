@@ -53,6 +53,16 @@ refused netns-exec mgmt -- ping -c 1 -W 1 198.51.100.1
 is "packets as they are" "$(count plain)" 0
 run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
 
+# Made anew by hand it is not ours, and was born where it is of no use
+$judge -n mgmt link delete wg0
+$judge -n mgmt link add wg0 type wireguard
+run 111 netns-setup up mgmt
+says "mgmt: there is another link wg0, which is not ours to delete"
+run 1 netns-setup status mgmt
+$judge -n mgmt link delete wg0
+run 0 netns-setup up mgmt
+run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
+
 # No secret is told to anybody
 secrets=$(cat /tmp/*.key; sed -n 's/^PresharedKey = //p' /etc/wireguard/near.conf)
 {

@@ -66,6 +66,7 @@ pub fn link(message: &LinkMessage, at: &Where, names: &Names, others: &Others) -
         altnames: altnames(message),
         port: port(message),
         up: Some(message.header.flags.contains(LinkFlags::Up)),
+        index: Some(message.header.index),
         ..Link::new(at.clone(), At::nobody(name), kind(message, others))
     })
 }

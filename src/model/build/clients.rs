@@ -1,6 +1,6 @@
 //! `config_IF="dhcp"` in, the DHCP client that is to run for the link out.
 
-use crate::conf::{Listed, Settings};
+use crate::conf::{Listed, Setting, Settings};
 use crate::model::client::{Client, Program};
 use crate::place::{At, Problem};
 
@@ -23,6 +23,15 @@ pub(super) fn clients(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<A
         }));
     }
     clients
+}
+
+/// A client is to run for this link.
+pub(super) fn is_asked_for(listed: &Listed) -> bool {
+    let words = listed.get("config").map(Setting::words);
+    words
+        .unwrap_or_default()
+        .iter()
+        .any(|word| word.text == WORD)
 }
 
 fn client(settings: &Settings, listed: &Listed, problems: &mut Vec<Problem>) -> Option<At<Client>> {

@@ -2,7 +2,8 @@
 //! namespace runs out. What sh makes of them is not looked at.
 
 use crate::conf::{Setting, Settings};
-use crate::place::At;
+use crate::name::LinkName;
+use crate::place::{At, Problem};
 
 /// Commands for `sh -c`, on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,17 +16,35 @@ pub struct Hooks {
     pub pre_down: Option<At<String>>,
     /// When all is taken down.
     pub post_down: Option<At<String>>,
+    /// When a link has been made or moved in, and the namespace is ready.
+    pub links: Vec<(LinkName, At<String>)>,
 }
 
-pub(super) fn hooks(settings: &Settings) -> Hooks {
-    let hook = |name| {
-        let whole = settings.get(name).map(Setting::whole)?;
-        Some(whole.at(whole.text.to_string()))
+pub(super) fn hooks(settings: &Settings, problems: &mut Vec<Problem>) -> Hooks {
+    let command = |setting: &Setting| {
+        let whole = setting.whole();
+        whole.at(whole.text.to_string())
     };
+    let hook = |name| settings.get(name).map(command);
+    let mut links = Vec::new();
+    for listed in &settings.links {
+        let Some(setting) = listed.get("post_up") else {
+            continue;
+        };
+        let name = &listed.name.value;
+        match name.as_str() {
+            "lo" => problems.push(setting.whole().problem(
+                "is for a link that is made or moved in",
+                "write netns_post_up instead: lo is there with the namespace",
+            )),
+            _ => links.push((name.clone(), command(setting))),
+        }
+    }
     Hooks {
         pre_up: hook("netns_pre_up"),
         post_up: hook("netns_post_up"),
         pre_down: hook("netns_pre_down"),
         post_down: hook("netns_post_down"),
+        links,
     }
 }

@@ -65,9 +65,7 @@ impl Maker<'_> {
         let before = self.problems.len();
         let is_tunnel = link.kind.word() == "wireguard";
         link.addresses = addresses(listed.get("config"), is_tunnel, self.problems);
-        let words = listed.get("config").map(Setting::words).unwrap_or_default();
-        let from_others = words.iter().any(|word| word.text == clients::WORD);
-        if from_others || self.problems.len() > before {
+        if clients::is_asked_for(listed) || self.problems.len() > before {
             self.unread.push(listed.name.value.clone());
         }
         let Kind::Veth { peer: Some(peer) } = &link.kind else {

@@ -104,9 +104,10 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
-    let ready = ready::ready(settings, &mut problems);
+    let ready = ready::ready(settings, (&links, &clients), &mut problems);
     let restarts_services = ready::yes(settings, "netns_restart_services", &mut problems);
     wireguard::check(settings, &links, &mut problems);
+    let hooks = hooks::hooks(settings, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
@@ -134,7 +135,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         overlay,
         rule_files,
         attach,
-        hooks: hooks::hooks(settings),
+        hooks,
         nat,
         ready,
         restarts_services,

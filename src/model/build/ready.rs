@@ -1,11 +1,13 @@
 //! `netns_ready`, `netns_timeout` and `netns_wait` in, what is waited for out: before the
-//! namespace counts as ready, and where it cannot be brought up at once.
+//! namespace counts as ready, and where it cannot be brought up at once. A link with nothing
+//! but DHCP is of no use without a lease, and that is waited for unasked.
 
 use std::time::Duration;
 
+use super::clients;
 use super::kinds::at_host;
 use crate::conf::{Setting, Settings};
-use crate::model::{Condition, TextError};
+use crate::model::{Client, Condition, Link, TextError, Where};
 use crate::place::{At, Problem};
 
 /// How long is waited where nothing is said.
@@ -37,11 +39,26 @@ pub enum Hold {
     Stop,
 }
 
-pub(super) fn ready(settings: &Settings, problems: &mut Vec<Problem>) -> Ready {
+pub(super) fn ready(
+    settings: &Settings,
+    (links, clients): (&[Link], &[At<Client>]),
+    problems: &mut Vec<Problem>,
+) -> Ready {
     // `watch` is OpenRC's to heed; that it is well written is ours to say
     yes(settings, "netns_watch", problems);
+    let mut conditions = conditions(settings, problems);
+    for client in clients {
+        let At { value, asked } = client.clone();
+        let is_it = |link: &&Link| link.at == Where::Inside && link.name.value == value.link;
+        let link = links.iter().find(is_it);
+        let value = Condition::Lease(value.link.clone());
+        let lease = At { value, asked };
+        if link.is_some_and(|link| link.addresses.is_empty()) && !conditions.contains(&lease) {
+            conditions.push(lease);
+        }
+    }
     Ready {
-        conditions: conditions(settings, problems),
+        conditions,
         timeout: timeout(settings, problems).unwrap_or(TIMEOUT),
         hold: hold(settings, problems),
     }
@@ -76,6 +93,12 @@ fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Condit
                     problems.push(piece.problem(
                         format!(": {link} is not a wireguard"),
                         "expected a link of that type, for no other has handshakes",
+                    ));
+                }
+                (Some(listed), Condition::Lease(_)) if !clients::is_asked_for(listed) => {
+                    problems.push(piece.problem(
+                        format!(": {link} has no DHCP client"),
+                        format!("write config_{}=\"dhcp\"", link.suffix()),
                     ));
                 }
                 _ => {}

@@ -69,8 +69,9 @@ impl Work<'_> {
                     }
                 }
             }
-            self.write()?;
             now = self.look()?;
+            self.journal.identify(&now);
+            self.write()?;
         }
         Ok(mended)
     }

@@ -18,6 +18,7 @@ impl Work<'_> {
         let mut left = None;
         for _ in 0..=PASSES {
             let Ok(now) = self.look() else { continue };
+            self.journal.identify(&now);
             let start = &self.start.0;
             want.sysctls
                 .retain(|s| !now.turned_on_since(&s.value, start));
@@ -29,7 +30,8 @@ impl Work<'_> {
             let done = changes.is_empty();
             left = Some(changes);
             if done {
-                self.journal = self.start.1.clone();
+                let made_again = std::mem::replace(&mut self.journal, self.start.1.clone());
+                self.journal.identify_as(&made_again);
                 break;
             }
         }

@@ -57,6 +57,7 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
         ("card", link.card.as_ref().map(ToString::to_string)),
         ("phy", link.phy.as_ref().map(|phy| phy.name.clone())),
         ("up", up.map(String::from)),
+        ("index", link.index.map(|index| index.to_string())),
     ];
     for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
         text.append(key, value.unwrap_or_default());
@@ -111,6 +112,8 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
         name: name.into(),
         links: Vec::new(),
     });
+    let index = section.get("index").map(str::parse).transpose();
+    link.index = index.map_err(|e| format!("index: {e}"))?;
     link.wireguard = told::read(section)?.map(At::nobody);
     for altname in section.get_all("altname") {
         link.altnames.push(At::nobody(altname.parse()?));

@@ -30,6 +30,29 @@ pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>)
     fs::rename(new, file)
 }
 
+/// As [`replace`], of a file that may say so already: then nothing is written, and no room is
+/// needed for it.
+pub fn keep(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
+    let there = fs::read_to_string(folder(name).join(&file));
+    match there.is_ok_and(|there| there == text) {
+        true => Ok(()),
+        false => replace(name, file, text),
+    }
+}
+
+/// Remove what says of hooks that they are due.
+pub fn remove_due(folder: &Path) -> io::Result<()> {
+    for file in fs::read_dir(folder)? {
+        let file = file?;
+        let name = file.file_name();
+        let name = name.to_string_lossy();
+        if name == state::DUE || name.starts_with(&format!("{}-", state::DUE)) {
+            remove(&file.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Gone already is removed.
 pub fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {

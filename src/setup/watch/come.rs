@@ -17,11 +17,11 @@ impl Kept {
     /// Bring it up, or wait for that: the exit code, if it is to be neither.
     pub fn begin(call: &Call, want: Want) -> (Self, u8) {
         let code = up::begin_up(call, &want, &mut false);
-        if code != exit::REFUSED || want.ready.hold == Hold::No {
-            return (Kept::new(want, false), code);
-        }
         // What comes after an up can fail, too
         let coming = !store::is_ready(&want.name);
+        if code != exit::REFUSED || coming && want.ready.hold == Hold::No {
+            return (Kept::new(want, false), code);
+        }
         if coming {
             let line = format!("{}: is waited for, and comes up when it can", want.name);
             complain(&[line], exit::DONE);

@@ -19,7 +19,7 @@ use crate::model::build::Want;
 use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::setup::{Call, asked, hold_signals, ready, store, up, wireguard};
+use crate::setup::{Call, asked, hold_signals, hooks, ready, store, up, wireguard};
 use crate::state;
 
 /// How long what gives cards their names has for that.
@@ -48,6 +48,8 @@ pub struct Kept {
     pub(super) down: bool,
     /// We have said that it is not ready.
     pub(super) unready: bool,
+    /// A link that has a hook has been made or moved in.
+    pub(super) hooks_are_due: bool,
     /// What `netns_ready` asks for is waited for.
     pub(super) waits: Option<Waits>,
     /// Something of it is missing.
@@ -80,6 +82,7 @@ impl Kept {
             names: None,
             down: false,
             unready: false,
+            hooks_are_due: false,
             waits: None,
             said: Vec::new(),
             doubt: Vec::new(),
@@ -230,6 +233,7 @@ impl Kept {
         } else if up::begin_reload(call, &want) == exit::DONE {
             self.want = want;
             self.is_up();
+            hooks::run_due(&self.want);
         }
         self.said.clear();
         self.know();

@@ -10,7 +10,6 @@ use super::kept::Kept;
 use super::pace::{Came, Pace};
 use super::waits::Waits;
 use crate::kernel::Refusal;
-use crate::name::NetnsName;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::attach;
@@ -21,7 +20,7 @@ use crate::setup::nat;
 use crate::setup::store::{self, Store};
 use crate::setup::ties::{self, Ties};
 use crate::setup::{
-    Call, asked, complain, context, hooks, look_on, ready, report, say, settings, tell,
+    Call, asked, complain, context, due, hooks, look_on, ready, report, say, settings, tell, told,
 };
 use crate::{exec, exit, state};
 
@@ -73,12 +72,16 @@ impl Kept {
         let known = store::was_ready(name) || self.unready && store::folder(name).exists();
         if !known || store::is_ready(name) {
             self.locked(call);
+            // Those that have failed before wait for an up or a reload
+            if std::mem::take(&mut self.hooks_are_due) {
+                hooks::run_due(&self.want);
+            }
             return;
         }
         // It has come up, but for what is waited for
         if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
-            if self.locked(call) && store::is_ready(&self.want.name) {
-                hooks::post_up(&self.want);
+            if self.locked(call) {
+                hooks::run_due(&self.want);
             }
             return;
         }
@@ -187,9 +190,11 @@ impl Kept {
         attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
         let missing = meant(&mut state, &journal, &mut kernel)?;
         let made_anew = Cell::new(false);
+        let (hooks, due) = (self.want.hooks.clone(), Cell::new(false));
         let mut report = |change: &Change| {
+            due.set(due::note(&name, &hooks, change) || due.get());
             made_anew.set(made_anew.get() || change.step == Step::AddNetns);
-            say(&told(&name, change));
+            say(&told::mended(&name, change));
         };
         // The namespace of this name is another one than the one that was whole
         if !store::is_ready(&name) {
@@ -201,6 +206,7 @@ impl Kept {
         ties::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut mended = work.mend(&state)?;
+        self.hooks_are_due |= due.get();
         if made_anew.get() && self.want.restarts_services {
             self.services.are_left_behind();
         }
@@ -276,15 +282,6 @@ impl Kept {
         }
         self.look.came(Instant::now(), came);
         self.said.is_empty()
-    }
-}
-
-/// A change, and behind it, as sh would pass over it, who asked for it.
-fn told(name: &NetnsName, change: &Change) -> String {
-    let command = change.command(name);
-    match &change.asked {
-        Some(asked) => format!("+ {command} # {asked}"),
-        None => format!("+ {command}"),
     }
 }
 

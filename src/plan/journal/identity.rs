@@ -1,0 +1,39 @@
+//! Which links are those that we made: by their numbers, which a namespace does not give again.
+//! A link that others have made anew is theirs, whatever it is called.
+
+use super::Journal;
+use crate::model::{Link, State};
+
+impl Journal {
+    /// Note the number of each link that was made, as it is `there`, by which it is known
+    /// again. Whether there was one to note.
+    pub fn identify(&mut self, there: &State) -> bool {
+        let made = self.made.links.iter_mut();
+        let made = made.filter(|link| link.index.is_none() && !link.kind.is_moved());
+        let mut noted = false;
+        for link in made {
+            let found = there.link(&link.at, &link.name.value);
+            link.index = found.and_then(|found| found.index);
+            noted |= link.index.is_some();
+        }
+        noted
+    }
+
+    /// The links that are there are known by these numbers: some have been made anew.
+    pub fn identify_as(&mut self, other: &Journal) {
+        for link in &mut self.made.links {
+            let known = other.made.link(&link.at, &link.name.value);
+            link.index = known.and_then(|known| known.index).or(link.index);
+        }
+    }
+
+    /// The link is the one that we made, as far as can be told, and none of others that has
+    /// its name by now.
+    pub fn has_made(&self, found: &Link) -> bool {
+        let made = self.made.link(&found.at, &found.name.value);
+        made.is_some_and(|made| {
+            let both = made.index.zip(found.index);
+            both.is_none_or(|(made, found)| made == found)
+        })
+    }
+}

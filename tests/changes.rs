@@ -1,0 +1,240 @@
+//! From settings to other settings, both ways: by `netns-setup reload` on one host, by sh and
+//! the real ip(8) from netns-setup's own plan on another. What is planned is what happens:
+//! reload says the plan line for line, and the two hosts are alike to the last line.
+//!
+//! The settings are chosen by a seed, the same at each run. `NETNS_TESTS_SEED=N` takes
+//! another, `NETNS_TESTS_PAIRS=N` more of them.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod common;
+#[path = "common/far.rs"]
+mod far;
+#[path = "common/random.rs"]
+mod random;
+
+use serde_json::Value;
+
+use common::{LIMIT, Sandbox, wait_until};
+use far::{dump, same, sandbox, setup, write};
+use random::Random;
+
+/// Pairs of settings where nobody asks for more.
+const PAIRS: usize = 6;
+
+/// What a new host has, and these are left with after each pair.
+const RESET: &str = "ip -all netns delete; rm -rf /run/netns-services /etc/netns
+    for link in eth1 v0-host; do ip link delete $link 2>/dev/null; done
+    nft flush ruleset";
+
+#[test]
+fn what_is_planned_is_what_happens() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
+    let seed = number("NETNS_TESTS_SEED").unwrap_or(0x6e65_746e_7322);
+    let pairs = number("NETNS_TESTS_PAIRS").map_or(PAIRS, |pairs| pairs as usize);
+    let mut random = Random(seed);
+    let hosts = [sandbox(""), sandbox("")];
+    for pair in 0..pairs {
+        let (first, second) = (settings(&mut random), settings(&mut random));
+        println!("seed {seed}, pair {pair}:\n{first}\nand then\n{second}");
+        change(&hosts, &first, &second, random.below(2) == 0);
+    }
+}
+
+/// Each of them says what it takes, and all that it takes.
+#[test]
+fn renumbering() {
+    let hosts = [sandbox(""), sandbox("")];
+    let eth1 = |addresses: &str, routes: &str| {
+        format!("netns_links=eth1\nconfig_eth1=\"{addresses}\"\nroutes_eth1=\"{routes}\"\n")
+    };
+    let one = eth1("192.0.2.10/24", "default via 192.0.2.1");
+    let two = eth1("192.0.2.11/24", "default via 192.0.2.1 src 192.0.2.11");
+    let three = eth1("192.0.2.12/24 scope link 192.0.2.10/24 scope link", "");
+    let none = eth1("2001:db8:10::10/64 nodad", "10.1.0.0/16");
+    for pair in [
+        (&one, &two),
+        (&two, &one),
+        (&three, &two),
+        (&one, &none),
+        (&none, &one),
+    ] {
+        change(&hosts, pair.0, pair.1, false);
+    }
+}
+
+/// One host by reload, the other by the script. Whether the other addresses of a network are
+/// `promoted` when its first goes, others have said.
+#[track_caller]
+fn change([ours, theirs]: &[Sandbox; 2], first: &str, second: &str, promoted: bool) {
+    let key = "net.ipv4.conf.all.promote_secondaries";
+    let promote = format!("ip netns exec mgmt sysctl -qw {key}={}", u8::from(promoted));
+    for host in [ours, theirs] {
+        host.sh(RESET);
+        host.sh(far::NETWORK).ok();
+        write(host, first);
+        setup(host, "up mgmt").ok();
+        host.sh(&promote).ok();
+        write(host, second);
+    }
+    let script = setup(theirs, "plan --script mgmt").ok().stdout;
+    println!("which takes\n{script}");
+    assert!(script.starts_with("set -e\n") || script.is_empty());
+    theirs.write("/run/plan", &script);
+    theirs.sh("sh /run/plan").ok();
+    let reload = setup(ours, "reload mgmt").ok().stdout;
+    let bare = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| *line != "set -e");
+        let bare = lines.map(|line| line.trim_start_matches("+ ").trim_end_matches(" || exit"));
+        bare.map(String::from).collect()
+    };
+    assert_eq!(bare(&reload), bare(&script));
+    for netns in ["", "-n mgmt"] {
+        wait_until(LIMIT, || whole(ours, netns) == whole(theirs, netns));
+        same(&whole(ours, netns), &whole(theirs, netns));
+    }
+    let rest = "ip netns exec mgmt sysctl -a 2>/dev/null | grep -e promote_sec -e rp_filter
+        nft list ruleset; ip netns exec mgmt nft list ruleset; cat /etc/netns/mgmt/resolv.conf";
+    assert_eq!(ours.sh(rest).stdout, theirs.sh(rest).stdout);
+    // And sh's work is, to netns-setup, what it would have done itself, but for the table, of
+    // which its journal does not tell
+    let left = setup(theirs, "plan mgmt").ok().stderr("").stdout;
+    assert!(
+        left.lines().all(|line| line.starts_with("+ nft ")),
+        "{left}"
+    );
+}
+
+/// All that `ip` says, but for the hardware address that the kernel chooses.
+fn whole(host: &Sandbox, netns: &str) -> Value {
+    let mut dump = dump(host, netns);
+    dump["rule"] = host.ip_json(&format!("{netns} rule"));
+    for list in ["link", "address"] {
+        for link in dump[list].as_array_mut().unwrap() {
+            if link["ifname"] == "v0-host" {
+                link.as_object_mut().unwrap().remove("address");
+            }
+        }
+    }
+    dump
+}
+
+/// Settings of a namespace; any two of them can follow each other.
+fn settings(random: &mut Random) -> String {
+    let mut text = String::new();
+    let mut links = Vec::new();
+    let mut maybe = |random: &mut Random, one_in: usize, line: &str| {
+        if random.below(one_in) == 0 {
+            text += line;
+            text.push('\n');
+        }
+    };
+    if random.below(8) > 0 {
+        links.push("eth1");
+        card(random, &mut maybe);
+    }
+    if random.below(2) == 0 {
+        links.push("v0");
+        maybe(
+            random,
+            1,
+            "type_v0=veth\npeer_v0=v0-host\nmac_v0=52:54:00:00:01:01",
+        );
+        maybe(random, 2, "mtu_v0=1420");
+        maybe(random, 2, "peer_config_v0=\"10.8.0.1/24\"");
+        let addresses = [
+            "10.8.0.2/24",
+            "10.8.0.3/24",
+            "10.8.0.3/24 10.8.0.2/24",
+            "10.8.0.2/16",
+        ];
+        let address = addresses[random.below(4)];
+        maybe(random, 1, &format!("config_v0=\"{address}\""));
+        maybe(
+            random,
+            2,
+            "routes_v0=\"10.9.0.0/16 via 10.8.0.1\n10.10.0.0/16 metric 3\"",
+        );
+        maybe(random, 3, "netns_masquerade=yes");
+    }
+    if random.below(2) == 0 {
+        links.push("br0");
+        maybe(random, 1, "type_br0=bridge\nmac_br0=52:54:00:00:01:00");
+        maybe(random, 2, "stp_br0=1");
+        maybe(random, 2, "forward_delay_br0=400");
+        maybe(random, 2, "mtu_br0=1300");
+        if links.contains(&"v0") {
+            maybe(random, 2, "bridge_br0=v0");
+        }
+        maybe(random, 2, "config_br0=\"10.7.0.1/24 10.7.0.2/24\"");
+    }
+    let dns = ["192.0.2.53", "192.0.2.54 2001:db8::53"][random.below(2)];
+    maybe(random, 2, &format!("netns_dns=\"{dns}\""));
+    let rule = [
+        "from 192.0.2.0/24 table 100 priority 100",
+        "fwmark 3 table 100 priority 101",
+    ];
+    let rule = rule[random.below(2)];
+    maybe(random, 2, &format!("netns_rules=\"{rule}\""));
+    maybe(random, 3, "config_lo=\"10.99.0.1/32 10.99.0.2/32\"");
+    format!("netns_links=\"{}\"\n{text}", links.join(" "))
+}
+
+/// The addresses and routes of eth1, and what else it is given.
+fn card(random: &mut Random, maybe: &mut impl FnMut(&mut Random, usize, &str)) {
+    let scope = ["", " scope link"][random.below(2)];
+    let (brd, prefix) = (["", " brd +"][random.below(2)], [24, 25][random.below(2)]);
+    let mut addresses = Vec::new();
+    for host in [10, 11, 12] {
+        if random.below(2) == 0 {
+            addresses.push(format!("192.0.2.{host}/24{brd}"));
+        }
+    }
+    let near = addresses.len();
+    for address in [
+        format!("192.0.2.13/{prefix}"),
+        format!("10.5.0.1/16{scope}"),
+        format!("10.5.0.2/16{scope}"),
+        "203.0.113.7 peer 203.0.113.1/30 noprefixroute".into(),
+        "2001:db8:10::10/64 nodad".into(),
+        "2001:db8:10::11/64 nodad".into(),
+        "2001:db8:11::10/64 nodad noprefixroute".into(),
+    ] {
+        if random.below(3) == 0 {
+            addresses.push(address);
+        }
+    }
+    let mut routes = Vec::new();
+    let mut metric = || [String::new(), " metric 7".into()][random.below(2)].clone();
+    if near > 0 {
+        let (with, without) = (metric(), metric());
+        let first = addresses[0].split('/').next().unwrap();
+        routes.push(format!("default via 192.0.2.1{with}"));
+        routes.push(format!(
+            "198.51.100.0/24 via 192.0.2.254{without} src {first}"
+        ));
+    }
+    routes.push(format!("10.1.0.0/16{}", metric()));
+    routes.push("blackhole 10.2.0.0/16".into());
+    routes.push("10.3.0.0/16 via 172.16.0.1 onlink table 100".into());
+    if addresses
+        .iter()
+        .any(|address| address.starts_with("2001:db8:10:"))
+    {
+        routes.push(format!("default via 2001:db8:10::1{}", metric()));
+    }
+    routes.retain(|_| random.below(3) > 0);
+    // The order is part of what is wanted
+    if random.below(2) == 0 {
+        addresses.reverse();
+    }
+    maybe(
+        random,
+        1,
+        &format!("config_eth1=\"{}\"", addresses.join("\n")),
+    );
+    maybe(random, 1, &format!("routes_eth1=\"{}\"", routes.join("\n")));
+    maybe(random, 2, "mtu_eth1=1400");
+    maybe(random, 3, "mac_eth1=52:54:00:00:01:09");
+    maybe(random, 3, "netns_sysctl=\"net.ipv4.conf.eth1.rp_filter=2\"");
+}
