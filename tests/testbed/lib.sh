@@ -51,19 +51,19 @@ is()
 	printf 'ok: %s is "%s"\n' "$1" "$3"
 }
 
-# eventually WHAT COMMAND... - within ten seconds
+# eventually WHAT COMMAND... - within half a minute
 eventually()
 {
 	what=$1
 	shift
-	for _ in $(seq 100); do
+	for _ in $(seq 300); do
 		if "$@"; then
 			printf 'ok: %s\n' "$what"
 			return
 		fi
 		sleep 0.1
 	done
-	fail "$what: not within ten seconds"
+	fail "$what: not within half a minute"
 }
 
 # later - before settings are changed: OpenRC sees a change by whole seconds
