@@ -65,8 +65,7 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
         );
     }
     if let Some(link) = key.link().filter(|_| settings.complete && !optional) {
-        let listed = |l: &crate::conf::Listed| l.name.value.as_str() == link;
-        if !settings.links.iter().any(listed) {
+        if settings.listed(link).is_none() {
             return wrong(
                 format!(": {link} is not in netns_links"),
                 "expected a link of this namespace, all or default; put - before the key if \
