@@ -128,6 +128,19 @@ for verb in start restart stop; do
 	says_not /proc/
 done
 
+# On a diskless Alpine, lbu commit may have kept the file of an earlier boot.
+run 0 rc-service netns.mgmt start
+cp /etc/netns/mgmt/resolv.conf /run/kept
+run 0 rc-service netns.mgmt stop
+mkdir -p /etc/netns/mgmt
+cp /run/kept /etc/netns/mgmt/resolv.conf
+sed -i s/192.0.2.53/192.0.2.54/ /etc/conf.d/netns.mgmt
+run 0 rc-service netns.mgmt start
+run 0 netns-exec mgmt -- grep 192.0.2.54 /etc/resolv.conf
+run 0 rc-service netns.mgmt stop
+[ ! -e /etc/netns/mgmt/resolv.conf ] || fail "the file is there still"
+good
+
 # Where /etc can only be read, netns_dns has nowhere to write to: it is said what to type.
 mkdir -p /etc/netns
 mount --rbind /etc /etc
