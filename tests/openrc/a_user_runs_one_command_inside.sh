@@ -30,12 +30,12 @@ by() { su -s /bin/sh -c 'exec "$@"' -- tester sh "$@"; }
 tools='doas sudo'
 [ ! -e /etc/alpine-release ] || tools=sudo
 for tool in $tools; do
-	run 0 by $tool /usr/local/sbin/in-mgmt sh -c 'id -un; id -g; id -G; readlink /proc/self/ns/net; echo "$1"' sh '-a  b'
+	run 0 by "$tool" /usr/local/sbin/in-mgmt sh -c 'id -un; id -g; id -G; readlink /proc/self/ns/net; echo "$1"' sh '-a  b'
 	is "who and where" "$(grep -v Warn /tmp/said)" "$(printf '%s\n' tester "$(id -g tester)" "$(id -G tester)" "$(netns_named mgmt)" '-a  b')"
-	run 3 by $tool /usr/local/sbin/in-mgmt sh -c 'exit 3'
+	run 3 by "$tool" /usr/local/sbin/in-mgmt sh -c 'exit 3'
 	for command in netns-exec id; do
-		refused by $tool -n $command mgmt
+		refused by "$tool" -n "$command" mgmt
 	done
-	run 0 by env DOAS_USER=root SUDO_USER=root $tool /usr/local/sbin/in-mgmt id -u
+	run 0 by env DOAS_USER=root SUDO_USER=root "$tool" /usr/local/sbin/in-mgmt id -u
 	is "who it is" "$(cat /tmp/said)" "$(id -u tester)"
 done
