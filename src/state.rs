@@ -56,8 +56,8 @@ pub const TRIAL: &str = "trial";
 /// the services that it starts on the host whatever their settings say, a line each.
 pub const UNDONE: &str = ".undone";
 
-/// In the folder of all, as `NAME.failed`: why the last start of the namespace NAME failed,
-/// until one works.
+/// In the folder of all, as `NAME.failed`: why the last start or reload of the
+/// namespace NAME failed, until one works. The first line says which of them.
 pub const FAILED: &str = "failed";
 
 /// In the folder of all, as `NAME.log`: what a start has changed that did not print it, while

@@ -46,6 +46,81 @@ fn every_case_gives_its_exact_text() {
     assert!(good >= 5, "{good} cases of good settings");
 }
 
+/// Settings of `count` things each, which are right.
+fn large(count: usize) -> Vec<(&'static str, String)> {
+    let all = |line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
+    let links = all(&|n| format!("d{n} "));
+    let ip = |n: usize| format!("10.{}.{}.1", n >> 8, n & 255);
+    let of_links = |line: &dyn Fn(usize) -> String| {
+        format!(
+            "netns_links=\"br0 up {links}\"\ntype_br0=bridge\ntype_up=dummy\n{}",
+            all(line)
+        )
+    };
+    vec![
+        (
+            "addresses",
+            format!(
+                "netns_links=up\ntype_up=dummy\nconfig_up='{}'",
+                all(&|n| ip(n) + "/8 ")
+            ),
+        ),
+        (
+            "ports",
+            of_links(&|n| {
+                let ip = ip(n);
+                format!(
+                    "type_d{n}=dummy\nmaster_d{n}=br0\nport_d{n}='isolated on'\naltname_d{n}=a{n}\nconfig_d{n}={ip}/9\n"
+                )
+            }),
+        ),
+        (
+            "vlans",
+            of_links(&|n| {
+                let (id, ip) = (n % 4094 + 1, ip(n));
+                format!(
+                    "type_d{n}=vlan\nlink_d{n}=up\nlink_netns_d{n}=mgmt\nvlan_id_d{n}={id}\nroutes_d{n}={ip}/32\n"
+                )
+            }),
+        ),
+        (
+            "pairs",
+            of_links(&|n| format!("type_d{n}=veth\nconfig_d{n}={}/9\n", ip(n))),
+        ),
+    ]
+}
+
+/// What this thread has used of a processor, in nanoseconds.
+fn used() -> u64 {
+    std::thread::yield_now(); // the kernel counts when a thread is asked
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Sixteen times as much takes sixteen times as long, or a little more, and not 256 times.
+#[test]
+fn a_check_takes_as_long_as_the_settings_are() {
+    let cost = |text: &str| {
+        let before = used();
+        let settings = Settings::of(&mgmt(), vec![("netns.mgmt", text.as_bytes())]);
+        let want = build(&settings, &Context::default());
+        assert!(want.is_ok(), "{want:?}");
+        used() - before
+    };
+    for ((kind, small), (_, large)) in large(250).iter().zip(large(4000)) {
+        // Once would do, but for what else the machine is at
+        let mut tried = Vec::new();
+        let in_proportion = (0..5).any(|_| {
+            tried.push((cost(small), cost(&large)));
+            tried
+                .iter()
+                .any(|(small, large)| large / small.max(&1) < 40)
+        });
+        println!("{kind}: {tried:?}");
+        assert!(in_proportion, "{kind}: {tried:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

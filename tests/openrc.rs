@@ -89,6 +89,14 @@ fn the_hook_works_where_bash_runs_openrc() {
     }
 }
 
+// What Alpine calls doas is the same program, built without PAM.
+#[test]
+fn a_user_runs_one_command_inside() {
+    let scenario = "a_user_runs_one_command_inside";
+    run("alpine", Shell::Busybox, "openrc", scenario);
+    run_with_packages("trixie", "opendoas sudo", "openrc", scenario);
+}
+
 // Alpine has no System V scripts.
 #[test]
 fn a_system_v_script_runs_inside_whole() {

@@ -18,10 +18,11 @@ const TIED: &str = "netns_links=\"v0 w0\"\ntype_v0=veth\npeer_netns_v0=place\nty
 const JOURNAL: &str = "/run/netns-services/mgmt/journal";
 
 /// Each makes another kind of damage.
-const DAMAGES: [&str; 3] = [
+const DAMAGES: [&str; 4] = [
     "printf 'no journal\\n[' >JOURNAL",
     "printf '\\377\\376' >>JOURNAL",
     "sed -i s/192.0.2.10/192.0.2.1000/ JOURNAL",
+    "rm JOURNAL; mkdir JOURNAL; touch JOURNAL/file",
 ];
 
 #[test]
@@ -62,6 +63,10 @@ fn nothing_is_touched_and_there_is_a_way_out() {
         }
         let run = sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
         assert!(run.stderr.contains("mgmt is not ready"), "{run}");
+        // Another `down` does not make it somebody else's, which would be joined
+        let run = setup(&sandbox, "down mgmt").code(111).stdout("");
+        assert!(run.stderr.contains("and is kept as "), "{run}");
+        sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
         // As it was told: here, the kernel deletes what stands for a card
         sandbox.sh("ip netns delete mgmt").ok();
         setup(&sandbox, "down mgmt").ok().stderr("");

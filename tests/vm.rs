@@ -28,8 +28,8 @@ fn a_wireless_card_moves_with_its_phy() {
 }
 
 #[test]
-fn a_machine_boots_and_shuts_down() {
-    testbed::run_vm("alpine", "vm", "a_machine_boots_and_shuts_down");
+fn a_first_day_ends_with_a_reboot() {
+    testbed::run_rebooted_vm("alpine", "vm", "a_first_day_ends_with_a_reboot");
 }
 
 #[test]

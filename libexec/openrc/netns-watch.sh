@@ -91,7 +91,6 @@ say_why()
 	if [ "$1" = 16 ]; then
 		netns-setup status "$namespace"
 	elif [ -r "$failed" ]; then
-		eerror "$RC_SVCNAME: its last start failed:"
 		while read -r line; do
 			eerror "$line"
 		done <"$failed"

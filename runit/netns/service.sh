@@ -50,6 +50,14 @@ is_heard()
 	[ "/proc/$parent/cwd" -ef . ]
 } 2>/dev/null
 
+# Has it been said to the sv(8) that asks? It asks again and again.
+is_told()
+{
+	read -r told <supervise/told && [ "$told" = "$service $PPID" ] && return
+	printf '%s\n' "$service $PPID" >supervise/told
+	return 1
+} 2>/dev/null
+
 say_shared()
 {
 	other=$(cd -P "$other" && pwd)

@@ -23,6 +23,8 @@ pub struct Settings {
     /// All of the text could be read. Where it could not, a missing value says nothing.
     pub complete: bool,
     namespace: Vec<(&'static Var, Setting)>,
+    /// Which of `links` has this suffix.
+    by_suffix: BTreeMap<String, usize>,
 }
 
 /// A link of the namespace and what is set for it.
@@ -42,6 +44,7 @@ impl Settings {
             problems: Vec::new(),
             complete: true,
             namespace: Vec::new(),
+            by_suffix: BTreeMap::new(),
         };
         let own = files.last().map_or("", |(path, _)| path);
         let mut variables = sh::Variables::new();
@@ -85,15 +88,22 @@ impl Settings {
         if let Some(var) = vars::of_namespace(name) {
             add(&mut self.namespace, var, setting);
         } else if let Some(var) = vars::of_link(name)
-            && let Some(link) = self.links.iter_mut().find(|l| l.name.value == *link)
+            && let Some(&link) = self.by_suffix.get(&link.suffix())
         {
-            add(&mut link.settings, var, setting);
+            add(&mut self.links[link].settings, var, setting);
         }
+    }
+
+    /// The link of this name, if it is listed.
+    pub fn listed(&self, name: &str) -> Option<&Listed> {
+        let suffix = LinkName::of_kernel(name)?.suffix();
+        let link = &self.links[*self.by_suffix.get(&suffix)?];
+        (link.name.value.as_str() == name).then_some(link)
     }
 
     fn list_links(&mut self, netns_links: Option<&Setting>) {
         if let Ok(lo) = "lo".parse() {
-            self.links.push(Listed::new(At::nobody(lo)));
+            self.add_link(At::nobody(lo));
         }
         let words = netns_links.map(Setting::words).unwrap_or_default();
         for word in words {
@@ -114,10 +124,9 @@ impl Settings {
     }
 
     fn list_link(&mut self, word: &Piece<'_>, name: LinkName) {
-        let known = self.links.iter_mut();
-        let mut known = known.filter(|link| link.name.value.suffix() == name.suffix());
-        match known.next() {
-            None => self.links.push(Listed::new(word.at(name))),
+        let known = self.by_suffix.get(&name.suffix());
+        match known.map(|&n| &mut self.links[n]) {
+            None => self.add_link(word.at(name)),
             Some(lo) if lo.name.asked.is_none() && name.as_str() == "lo" => {
                 lo.name = word.at(name);
             }
@@ -136,6 +145,12 @@ impl Settings {
                 self.problems.push(word.problem(wrong, remedy));
             }
         }
+    }
+
+    fn add_link(&mut self, name: At<LinkName>) {
+        let suffix = name.value.suffix();
+        self.by_suffix.insert(suffix, self.links.len());
+        self.links.push(Listed::new(name));
     }
 
     /// Puts the setting where it belongs, and says whether it is one of ours at all.
@@ -182,16 +197,17 @@ impl Settings {
     /// not listed but always there, `lo`, has only keys that are known.
     fn readings<'n>(&self, name: &'n str) -> Vec<(usize, &'n str, Option<&'static Var>)> {
         let mut found = Vec::new();
-        for (n, link) in self.links.iter().enumerate() {
-            let key = name.strip_suffix(link.name.value.suffix().as_str());
-            let Some(key) = key.and_then(|key| key.strip_suffix('_')) else {
+        for (at, _) in name.match_indices('_') {
+            let (key, suffix) = (&name[..at], &name[at + 1..]);
+            let Some(&n) = self.by_suffix.get(suffix) else {
                 continue;
             };
             let var = vars::of_link(key);
-            if var.is_some() || (link.name.asked.is_some() && !key.is_empty()) {
+            if var.is_some() || (self.links[n].name.asked.is_some() && !key.is_empty()) {
                 found.push((n, key, var));
             }
         }
+        found.sort_by_key(|(n, ..)| *n);
         found
     }
 

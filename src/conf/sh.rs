@@ -32,6 +32,7 @@ pub fn read(file: &str, bytes: &[u8], variables: &mut Variables) -> (Vec<Setting
         problems: Vec::new(),
         refused: false,
         unread: BTreeSet::new(),
+        expanded: 0,
     };
     if let Some(text) = reader.as_text(bytes) {
         reader.text = text;
@@ -54,6 +55,8 @@ struct Reader<'a> {
     refused: bool,
     /// What was assigned, and refused: to use it is no second problem.
     unread: BTreeSet<&'a str>,
+    /// The bytes that came from variables so far.
+    expanded: usize,
 }
 
 /// What cannot be read on from; it is in `problems` already.
@@ -166,6 +169,7 @@ impl<'a> Reader<'a> {
         let value = self.value(exports.then_some(first))?;
         if self.refused {
             self.unread.insert(name);
+            self.variables.remove(name);
         } else {
             let name = name.to_string();
             self.variables.insert(name.clone(), value.text().into());

@@ -42,6 +42,9 @@ pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     if inside == Inside::Leave && store::journal(name).is_err() {
         return set_journal_aside(name);
     }
+    if is_left(name) {
+        return say_left(name);
+    }
     if let Some(code) = guard::stops_down(call, name) {
         return code;
     }
@@ -106,6 +109,19 @@ fn set_journal_aside(name: &NetnsName) -> u8 {
     if let Err(e) = aside {
         return broken(name, "cannot set the journal aside", e);
     }
+    say_left(name)
+}
+
+/// What an unreadable journal told of is there still, and nothing else is ours: without the
+/// state folder the namespace would be somebody else's, and be joined.
+fn is_left(name: &NetnsName) -> bool {
+    store::folder(name).join(state::UNREADABLE).exists()
+        && !store::is_ready(name)
+        && store::journal(name).is_ok_and(|journal| journal.is_empty())
+        && netns::open(name.as_str()).is_ok()
+}
+
+fn say_left(name: &NetnsName) -> u8 {
     let folder = store::folder(name);
     let lines = [
         format!(

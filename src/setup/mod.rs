@@ -48,6 +48,7 @@ use asked::asked;
 use begin::{Begun, begin, look_on};
 use host::At;
 use signals::hold_signals;
+use told::Attempt;
 pub use trial::Trial;
 use wanted::{context, settings, tell};
 
@@ -152,11 +153,14 @@ pub fn run(call: &Call) -> u8 {
         Verb::Doctor { json } => doctor::doctor(call, *json),
         Verb::Check => with_settings(call, rules::test),
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
-        Verb::Up => told::start(call, || {
+        Verb::Up => told::all(Attempt::Start, call, || {
             let up = |want: &Want| told::of(&want.name, || up::up(call, want));
             guard::with_settings(call, Rest::Stays, up)
         }),
-        Verb::Reload => guard::with_settings(call, Rest::Goes, |want| up::reload(call, want)),
+        Verb::Reload => told::all(Attempt::Reload, call, || {
+            let reload = |want: &Want| told::of(&want.name, || up::reload(call, want));
+            guard::with_settings(call, Rest::Goes, reload)
+        }),
         Verb::Try(trial) => trial::try_out(call, trial),
         Verb::KeepTrial(trial) => trial::keep(call, trial),
         Verb::Confirm => each(call, trial::confirm),

@@ -46,7 +46,7 @@ pub(super) struct Status {
     pub differences: Option<Vec<String>>,
     /// What keeps those commands from being given.
     pub obstacles: Vec<String>,
-    /// Why its last start failed, if it did.
+    /// Why its last start or reload failed, if it did.
     failure: Vec<String>,
     /// What can keep it from working although it is there.
     pub warnings: Vec<String>,

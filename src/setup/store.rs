@@ -246,6 +246,7 @@ impl Store {
         self.set_unready()?;
         let [journal, aside] =
             [state::JOURNAL, state::UNREADABLE].map(|file| self.folder.join(file));
+        discard(&aside)?;
         fs::rename(journal, aside)?;
         self.write(&Journal::default())
     }
@@ -253,6 +254,7 @@ impl Store {
     /// Nothing of ours is left: the folder goes, its lock last.
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
+        discard(&self.folder.join(state::UNREADABLE))?;
         let files = [
             state::READY,
             state::ETC_MODE,
@@ -261,7 +263,6 @@ impl Store {
             state::TRIAL,
             state::MET,
             NEW,
-            state::UNREADABLE,
             state::JOURNAL,
             state::LOCK,
         ];
@@ -283,6 +284,14 @@ impl Store {
 
     fn keep(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
         keep(&self.name, file, text)
+    }
+}
+
+/// A journal that was set aside may be anything, a directory, too.
+fn discard(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        _ => remove(path),
     }
 }
 

@@ -1,5 +1,5 @@
-//! What a start has said, for whoever was not there to read it: why it failed, and, where
-//! it does not print them, the changes it made. Both go to the system's log and into files
+//! What a start or a reload has said, for whoever was not there to read it: why it failed,
+//! and, where it does not print them, the changes it made. Both go to the system's log and into files
 //! beside the state folder: a namespace starts before the log does, and a folder alone
 //! would say that somebody else's namespace is ours.
 
@@ -17,47 +17,63 @@ use crate::name::NetnsName;
 use crate::plan::Change;
 use crate::state;
 
-/// What has been complained of since the start began; `None` where none is going on.
-static COMPLAINTS: Mutex<Option<Vec<String>>> = Mutex::new(None);
+/// What is going on, and what has been complained of since it began; `None` where nothing is.
+static COMPLAINTS: Mutex<Option<(Attempt, Vec<String>)>> = Mutex::new(None);
 
-fn complaints() -> MutexGuard<'static, Option<Vec<String>>> {
+/// What a failure is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// `up`, or the first of `watch`.
+    Start,
+    /// `reload`, or `watch` by HUP.
+    Reload,
+}
+
+fn complaints() -> MutexGuard<'static, Option<(Attempt, Vec<String>)>> {
     COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// These lines say why something comes to nothing.
 pub fn complained(lines: &[String]) {
-    if let Some(all) = complaints().as_mut() {
+    if let Some((_, all)) = complaints().as_mut() {
         all.extend_from_slice(lines);
     }
 }
 
-/// Start the namespaces of a call by `begin`, which starts each by [`of`], if it comes that
-/// far. Where it does not, none of them has started, and all for that reason.
-pub fn start(call: &Call, begin: impl FnOnce() -> u8) -> u8 {
-    *complaints() = Some(Vec::new());
+/// Start or reload the namespaces of a call by `begin`, which does each by [`of`], if it
+/// comes that far. Where it does not, all of them have failed, and for that reason.
+pub fn all(attempt: Attempt, call: &Call, begin: impl FnOnce() -> u8) -> u8 {
+    *complaints() = Some((attempt, Vec::new()));
     let code = begin();
-    let left = complaints().take().unwrap_or_default();
+    let left = complaints().take().map_or(Vec::new(), |(_, left)| left);
     if code != exit::DONE && !left.is_empty() {
-        call.names.iter().for_each(|name| keep(name, &left));
+        call.names
+            .iter()
+            .for_each(|name| keep(name, attempt, &left));
     }
     code
 }
 
-/// Start one of them.
+/// Start or reload one of them.
 pub fn of(name: &NetnsName, act: impl FnOnce() -> u8) -> u8 {
     let code = act();
-    let lines = complaints().as_mut().map(std::mem::take);
-    let lines = lines.unwrap_or_default();
+    let Some((attempt, lines)) = complaints().as_mut().map(|(a, l)| (*a, std::mem::take(l))) else {
+        return code;
+    };
     // One that is waited for has not started either, though that is no failure
     if !lines.is_empty() && (code != exit::DONE || !store::is_ready(name)) {
-        keep(name, &lines);
+        keep(name, attempt, &lines);
     }
     code
 }
 
-fn keep(name: &NetnsName, lines: &[String]) {
+fn keep(name: &NetnsName, attempt: Attempt, lines: &[String]) {
     let _ = syslog::send(Urgency::Error, lines);
-    let _ = write(&failed(name), lines);
+    let head = match attempt {
+        Attempt::Start => "its last start failed:",
+        Attempt::Reload => "its last reload failed:",
+    };
+    let _ = write(&failed(name), &[&[head.into()], lines].concat());
 }
 
 /// It has started, or been taken down.
@@ -65,7 +81,7 @@ pub fn forget(name: &NetnsName) {
     let _ = fs::remove_file(failed(name));
 }
 
-/// Why the last start failed, and how long ago that was; nothing if it did not.
+/// Why the last start or reload failed, and how long ago that was; nothing if it did not.
 pub fn why_failed(name: &NetnsName) -> Vec<String> {
     let file = failed(name);
     let Ok(text) = fs::read_to_string(&file) else {
@@ -80,9 +96,11 @@ pub fn why_failed(name: &NetnsName) -> Vec<String> {
             _ => format!(", {} ago", report::counted(minutes, "minute", "minutes")),
         }
     });
-    let head = format!("its last start failed{ago}:");
-    let lines = text.lines().map(report::printable);
-    [head].into_iter().chain(lines).collect()
+    let mut lines: Vec<_> = text.lines().map(report::printable).collect();
+    if let Some(head) = lines.first_mut() {
+        *head = format!("{}{ago}:", head.trim_end_matches(':'));
+    }
+    lines
 }
 
 /// The changes that a call makes, each as a command: printed one by one, or logged.

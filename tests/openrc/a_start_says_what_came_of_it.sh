@@ -80,6 +80,35 @@ fails "netns_pre_up at /etc/conf.d/netns.mgmt:7"
 good
 said_no_more
 
+# A reload that fails leaves the namespace as it was, and its reason, until one works.
+reload_fails()
+{
+	refused rc-service netns.mgmt reload
+	says "$1"
+	netns-setup status mgmt >/tmp/said 2>/dev/null
+	says "  its last reload failed, less than a minute ago:"
+	says "$1"
+	rc-service netns.mgmt status >/tmp/said 2>&1
+	says "its last reload failed"
+	says "$1"
+	[ -e /run/netns-services/mgmt/ready ] || fail "it is not ready"
+}
+run 0 rc-service netns.mgmt start
+sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt
+reload_fails /etc/conf.d/netns.mgmt:2:
+good
+run 0 rc-service netns.mgmt reload
+run 0 rc-service netns.mgmt status
+says_not "failed"
+sed -i '1s/eth1/eth1 eth8/' /etc/conf.d/netns.mgmt
+reload_fails "the host has no link eth8"
+eventually "it is logged" logged "the host has no link eth8"
+good
+run 0 rc-service netns.mgmt reload
+run 0 netns-setup status mgmt
+says_not "failed"
+run 0 rc-service netns.mgmt stop
+
 # Who entered by nsenter(1), as lxc-attach does, has nobody above, which is told as 0.
 sshd
 later
@@ -98,6 +127,19 @@ for verb in start restart stop; do
 	run 0 entered rc-service netns.mgmt $verb
 	says_not /proc/
 done
+
+# On a diskless Alpine, lbu commit may have kept the file of an earlier boot.
+run 0 rc-service netns.mgmt start
+cp /etc/netns/mgmt/resolv.conf /run/kept
+run 0 rc-service netns.mgmt stop
+mkdir -p /etc/netns/mgmt
+cp /run/kept /etc/netns/mgmt/resolv.conf
+sed -i s/192.0.2.53/192.0.2.54/ /etc/conf.d/netns.mgmt
+run 0 rc-service netns.mgmt start
+run 0 netns-exec mgmt -- grep 192.0.2.54 /etc/resolv.conf
+run 0 rc-service netns.mgmt stop
+[ ! -e /etc/netns/mgmt/resolv.conf ] || fail "the file is there still"
+good
 
 # Where /etc can only be read, netns_dns has nowhere to write to: it is said what to type.
 mkdir -p /etc/netns

@@ -138,7 +138,11 @@ eventually "a is up" sv check netns-a
 refused sv -w 2 start netns-b
 says "netns-b: $folder/netns-b/supervise is that of $folder/netns-a, too: sv cannot tell one from the other"
 says "cp -R $model"
+is "how often it is said" "$(grep -c 'sv cannot tell' /tmp/said)" 1
 stays
+: >/tmp/log
 sv exit netns-b
-sleep 1
-stays
+# Whose runsv was first has the lock then; the one that ended took nothing down
+eventually "one of the two runs again" told "/supervise is that of $folder/netns-"
+is_there a || fail "a is gone"
+is "a" "$(birth a)" "$before"

@@ -41,6 +41,18 @@ says_not "its last start failed"
 run 0 sv start sshd
 eventually "it listens" has_listeners 2
 
+# Nor does a reload that failed change anything, and why it failed is kept.
+is_told_of() { netns-setup status mgmt >/tmp/said 2>/dev/null; grep -qF -e "$1" /tmp/said; }
+is_told_no_more() { ! is_told_of "$1"; }
+cp /etc/conf.d/netns.mgmt /run/good
+sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt
+run 0 sv hup netns-mgmt
+eventually "it is told" is_told_of "  its last reload failed, less than a minute ago:"
+says "  /etc/conf.d/netns.mgmt:2: config_eth1: \"192.0.2.10\" has no prefix length"
+cp /run/good /etc/conf.d/netns.mgmt
+run 0 sv hup netns-mgmt
+eventually "it is told no more" is_told_no_more failed
+
 # What could not come up again is not taken down for a restart, nor what could not go.
 watch=$(pid_of netns-mgmt)
 cp /etc/conf.d/netns.mgmt /run/good

@@ -30,7 +30,7 @@ are_in_their_places()
 # One command moves the sshd that he is logged in by; he logs in again, and confirms it
 moves_by_try()
 {
-	types 'netns-setup try mgmt --with sshd --within 20'
+	types "netns-setup try mgmt --with sshd --within $((patience * 4))"
 	eventually "he reads in time what to type" has_said "netns-setup: netns-setup confirm mgmt"
 	eventually "sshd is inside" is_inside
 	type_at 203.0.113.7 'netns-setup confirm mgmt'

@@ -6,6 +6,7 @@ set -u
 
 judge=/judge/ip
 host=$(readlink /proc/self/ns/net)
+patience=30   # for how many seconds something is waited for
 
 fail()
 {
@@ -51,19 +52,19 @@ is()
 	printf 'ok: %s is "%s"\n' "$1" "$3"
 }
 
-# eventually WHAT COMMAND... - within ten seconds
+# eventually WHAT COMMAND... - within $patience seconds
 eventually()
 {
 	what=$1
 	shift
-	for _ in $(seq 100); do
+	for _ in $(seq $((patience * 10))); do
 		if "$@"; then
 			printf 'ok: %s\n' "$what"
 			return
 		fi
 		sleep 0.1
 	done
-	fail "$what: not within ten seconds"
+	fail "$what: not within $patience seconds"
 }
 
 # later - before settings are changed: OpenRC sees a change by whole seconds
@@ -171,7 +172,7 @@ may_log_in()
 # session ADDRESS COMMAND - from the other machine, by the sshd there
 session()
 {
-	far timeout 30 dbclient -y -y -T -i /tmp/key "root@$1" \
+	far timeout "$patience" dbclient -y -y -T -i /tmp/key "root@$1" \
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; $2"
 }
 

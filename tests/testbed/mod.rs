@@ -97,6 +97,15 @@ pub fn run_vm_with_bash(folder: &str, scenario: &str) {
     expect_success(command, "bookworm", scenario, 600);
 }
 
+/// The same on a virtual machine with two cards that OpenRC boots: after each boot the
+/// scenario begins anew, with the /etc and /root that it left.
+#[track_caller]
+pub fn run_rebooted_vm(suite: &str, folder: &str, scenario: &str) {
+    let mut command = host("run-vm", suite, folder);
+    command.args(["-n", "2", "-o", "-r"]);
+    expect_success(command, suite, scenario, 600);
+}
+
 /// The same on a virtual machine with one card that OpenRC boots, with the services of
 /// `tests/FOLDER/boot` in its default runlevel, and a namespace's service for each of the
 /// settings there.

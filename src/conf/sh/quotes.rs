@@ -5,6 +5,10 @@ use super::super::reserved::is_reserved;
 use super::super::value::Value;
 use super::{Reader, Stop};
 
+/// How much the variables that are used in a file may hold in all, in bytes: a line can
+/// double it.
+const MOST: usize = 1 << 20;
+
 impl Reader<'_> {
     /// What follows the `=`, up to the end of the word.
     pub(super) fn value(&mut self, export: Option<usize>) -> Result<Value, Stop> {
@@ -127,7 +131,16 @@ impl Reader<'_> {
             return self.refuse_at(&dollar, &wrong, "write two lines, one export in each");
         }
         match self.variables.get(name) {
-            Some(text) => value.push_expanded(text, dollar.line, dollar.column),
+            Some(text) if self.expanded + text.len() > MOST => {
+                let wrong = format!("what ${name} and others before it stand for is too long");
+                let remedy =
+                    "expected 1 MiB at most in a file; is a value doubled again and again?";
+                self.refuse_at(&dollar, &wrong, remedy);
+            }
+            Some(text) => {
+                self.expanded += text.len();
+                value.push_expanded(text, dollar.line, dollar.column);
+            }
             None if self.unread.contains(name) => self.refused = true,
             None if is_reserved(name) => {
                 let wrong = format!("${name} is something of the shell's own");

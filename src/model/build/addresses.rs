@@ -1,6 +1,8 @@
 //! `config_IF` in, addresses out, and what must hold between all addresses.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ptr;
 
 use super::{clients, place, problem, where_said};
 use crate::conf::{Piece, Setting};
@@ -177,23 +179,28 @@ fn not_taken(words: &[Piece<'_>]) -> Option<Problem> {
     Some(words[at].problem("is not an address", format!("{expected}, such as {whole}")))
 }
 
+/// The first link of each name, in each namespace.
+type ByName<'a> = BTreeMap<(&'a Where, &'a LinkName), &'a Link>;
+
 /// What must hold between addresses, and between addresses and MTUs.
 pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
-    for (n, link) in links.iter().enumerate() {
+    let mut by_name = ByName::new();
+    for link in links {
+        by_name.entry((&link.at, &link.name.value)).or_insert(link);
+    }
+    let mut said = BTreeMap::new();
+    for link in links {
         twice_on_one(link, problems);
         scopes(link, problems);
-        let before = links[..n].iter().filter(|other| other.at == link.at);
-        for other in before.filter(|other| vrf(other, links) == vrf(link, links)) {
-            on_two(other, link, problems);
-        }
+        on_two(link, vrf(link, &by_name), &mut said, problems);
         too_small_for_ipv6(link, problems);
     }
 }
 
 fn twice_on_one(link: &Link, problems: &mut Vec<Problem>) {
-    for (n, address) in link.addresses.iter().enumerate() {
-        let mut before = link.addresses[..n].iter();
-        if before.any(|other| other.value.ip() == address.value.ip()) {
+    let mut before = BTreeSet::new();
+    for address in &link.addresses {
+        if !before.insert(address.value.ip()) {
             problems.push(problem(
                 address,
                 format!("gives {} this address a second time", link.name),
@@ -206,10 +213,10 @@ fn twice_on_one(link: &Link, problems: &mut Vec<Problem>) {
 /// All addresses of a link in one network have one scope.
 fn scopes(link: &Link, problems: &mut Vec<Problem>) {
     let scope = |a: &Address| a.scope.unwrap_or(a.unsaid_scope());
-    for (n, address) in link.addresses.iter().enumerate() {
-        let same = |other: &&At<Address>| other.value.network() == address.value.network();
-        let mut before = link.addresses[..n].iter().filter(same);
-        if let Some(other) = before.find(|o| scope(&o.value) != scope(&address.value)) {
+    let mut first = BTreeMap::new();
+    for address in &link.addresses {
+        let other = first.entry(address.value.network()).or_insert(address);
+        if scope(&other.value) != scope(&address.value) {
             problems.push(problem(
                 address,
                 "has another scope than an address of the same network".into(),
@@ -221,32 +228,40 @@ fn scopes(link: &Link, problems: &mut Vec<Problem>) {
 
 /// The vrf that a link belongs to, by itself or with its masters: each has addresses of its
 /// own.
-fn vrf<'a>(link: &'a Link, links: &'a [Link]) -> Option<&'a LinkName> {
+fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
     let mut link = link;
-    // Who is its own master is told elsewhere
-    for _ in links {
+    // No chain is longer than the port of a bond of a bridge of a vrf. (Who is its own
+    // master is told elsewhere.)
+    for _ in 0..4 {
         if matches!(&link.kind, Kind::Made(made) if made.of.word == "vrf") {
             return Some(&link.name.value);
         }
         let master = &link.master.as_ref()?.value;
-        let mut of_it = links.iter().filter(|other| other.at == link.at);
-        link = of_it.find(|other| other.name.value == *master)?;
+        link = by_name.get(&(&link.at, master))?;
     }
     None
 }
 
+/// Each address in its namespace and VRF, with the link that has it first.
+type FirstOf<'a> = BTreeMap<(&'a Where, Option<&'a LinkName>, IpAddr), (&'a Link, &'a At<Address>)>;
+
 /// An address may be on several links if it stands alone, as on links without a network
 /// of their own, or is of the link alone.
-fn on_two(one: &Link, two: &Link, problems: &mut Vec<Problem>) {
+fn on_two<'a>(
+    link: &'a Link,
+    vrf: Option<&'a LinkName>,
+    said: &mut FirstOf<'a>,
+    problems: &mut Vec<Problem>,
+) {
     let networked = |a: &&At<Address>| a.value.net.prefix_len() < a.value.net.max_prefix_len();
-    let of_the_link = |a: &&At<Address>| match a.value.ip() {
+    let of_the_link = |a: &At<Address>| match a.value.ip() {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
-    let mut all = two.addresses.iter();
-    while let Some(address) = all.find(|a| networked(a) && !of_the_link(a)) {
-        let mut others = one.addresses.iter().filter(networked);
-        if let Some(other) = others.find(|other| other.value.ip() == address.value.ip()) {
+    for address in link.addresses.iter().filter(networked) {
+        let first = said.entry((&link.at, vrf, address.value.ip()));
+        let (one, other) = *first.or_insert((link, address));
+        if !ptr::eq(one, link) && !of_the_link(address) {
             problems.push(problem(
                 address,
                 format!("is an address of {} already", one.name),

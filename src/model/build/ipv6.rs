@@ -1,15 +1,20 @@
 //! What must hold between IPv6 addresses and the sysctls that switch IPv6 off.
 
+use std::collections::BTreeMap;
+
 use super::{place, problem, where_said};
 use crate::model::{Link, Sysctl, Where};
 use crate::place::{At, Problem};
 
 /// The kernel takes no IPv6 address on a link for which IPv6 is switched off.
 pub(super) fn check(links: &[Link], sysctls: &[At<Sysctl>], problems: &mut Vec<Problem>) {
+    let mut by_path = BTreeMap::new();
+    for sysctl in sysctls {
+        by_path.entry(sysctl.value.key.path()).or_insert(sysctl);
+    }
     let said = |of: &str| {
         let path = format!("net/ipv6/conf/{of}/disable_ipv6");
-        let mut sysctls = sysctls.iter();
-        sysctls.find(|sysctl| sysctl.value.key.path() == path)
+        by_path.get(path.as_str()).copied()
     };
     for link in links.iter().filter(|link| link.at == Where::Inside) {
         let own = said(link.name.value.as_str());

@@ -116,7 +116,7 @@ impl Maker<'_> {
         let parent = setting.whole();
         let name = self.made_name(&parent);
         let (name, at) = (name?, at?);
-        let here = self.settings.links.iter().find(|l| l.name.value == name);
+        let here = self.settings.listed(name.as_str());
         if self.settings.complete && at == Where::Inside && here.is_none() {
             self.problems.push(parent.problem(
                 "is not in netns_links",

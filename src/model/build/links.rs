@@ -1,6 +1,9 @@
 //! The listed links with their settings in, the links that are wanted out: `lo` first,
 //! then in the order of `netns_links`, but none before its master or its parent.
 
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::ptr;
+
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::{Card, Context, Kind, Link, LinkAt, Mac, Where};
 use crate::name::{Altname, LinkName, NetnsName};
@@ -9,6 +12,7 @@ use crate::place::{At, Problem};
 use super::addresses::{addresses, auto};
 use super::clients;
 use super::derived::stable_mac;
+use super::masters::inside;
 use super::order;
 use super::problem;
 
@@ -28,8 +32,9 @@ pub(super) fn links(
     for listed in &settings.links {
         links.extend(maker.link(listed));
     }
-    maker.masters(&mut links);
-    maker.ports(&mut links);
+    let inside = inside(&links);
+    maker.masters(&mut links, &inside);
+    maker.ports(&mut links, &inside);
     if settings.complete {
         maker.clashes(&links);
         links = order::in_order(links, maker.problems);
@@ -235,9 +240,16 @@ impl Maker<'_> {
 
     /// Two links cannot have one name in one namespace.
     fn clashes(&mut self, links: &[Link]) {
-        for (n, link) in links.iter().enumerate() {
-            let mut before = links[..n].iter();
-            if let Some(other) = before.find(|l| l.link_at() == link.link_at()) {
+        let mut names: BTreeMap<(&Where, &str), &Link> = BTreeMap::new();
+        for link in links {
+            names
+                .entry((&link.at, link.name.value.as_str()))
+                .or_insert(link);
+        }
+        let mut altnames: BTreeMap<(&Where, &Altname), &At<Altname>> = BTreeMap::new();
+        for link in links {
+            let first = names.get(&(&link.at, link.name.value.as_str()));
+            if let Some(other) = first.filter(|first| !ptr::eq(**first, link)) {
                 let line = super::where_said(&other.name, super::place(&link.name));
                 self.problems.push(problem(
                     &link.name,
@@ -246,12 +258,15 @@ impl Maker<'_> {
                 ));
             }
             for altname in &link.altnames {
-                let here = links.iter().filter(|l| l.at == link.at);
-                let own = here
-                    .clone()
-                    .find(|l| l.name.value.as_str() == altname.value.as_str());
-                let before = links[..n].iter().filter(|l| l.at == link.at);
-                let taken = before.flat_map(|l| &l.altnames).find(|a| *a == altname);
+                let own = names.get(&(&link.at, altname.value.as_str()));
+                let before = altnames.entry((&link.at, &altname.value));
+                let taken = match before {
+                    Entry::Occupied(first) => Some(*first.get()),
+                    Entry::Vacant(new) => {
+                        new.insert(altname);
+                        None
+                    }
+                };
                 let line = match (own, taken) {
                     (Some(other), _) => super::where_said(&other.name, super::place(altname)),
                     (None, Some(other)) => super::where_said(other, super::place(altname)),

@@ -1,6 +1,8 @@
 //! `master_IF` of the ports, `bridge_IF` of the bridges and `slaves_IF` of the bonds,
 //! which say the same from two sides and must agree, in; the master of each link out.
 
+use std::collections::BTreeMap;
+
 use super::kinds::at_host;
 use super::links::Maker;
 use super::where_said;
@@ -9,26 +11,47 @@ use crate::model::{Kind, Link, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
+/// The number of each link of this namespace: of several with one name, the first's.
+pub(super) type Inside = BTreeMap<LinkName, usize>;
+
+/// Of all links.
+pub(super) fn inside(links: &[Link]) -> Inside {
+    let mut inside = Inside::new();
+    for (n, link) in links.iter().enumerate() {
+        if link.at == Where::Inside {
+            inside.entry(link.name.value.clone()).or_insert(n);
+        }
+    }
+    inside
+}
+
 impl Maker<'_> {
-    pub(super) fn masters(&mut self, links: &mut [Link]) {
+    pub(super) fn masters(&mut self, links: &mut [Link], inside: &Inside) {
         for listed in &self.settings.links {
             if let Some(setting) = listed.get("master").filter(|_| !at_host(listed)) {
                 let word = setting.whole();
                 if let Some(master) = self.link_name(&word) {
-                    self.join(links, &listed.name.value, word.at(master), &word);
+                    let port = inside.get(&listed.name.value);
+                    self.join(
+                        links,
+                        [port, inside.get(&master)],
+                        (&listed.name.value, word.at(master)),
+                        &word,
+                    );
                 }
             }
         }
         for listed in &self.settings.links {
             let master = &listed.name.value;
-            let ports = match kind_of(links, master).map_or("", Kind::word) {
+            let ports = match kind_of(links, inside.get(master)).map_or("", Kind::word) {
                 "bridge" => listed.get("bridge"),
                 "bond" => listed.get("slaves"),
                 _ => None,
             };
             for word in ports.map(Setting::words).unwrap_or_default() {
                 if let Some(port) = self.link_name(&word) {
-                    self.join(links, &port, word.at(master.clone()), &word);
+                    let found = [&port, master].map(|name| inside.get(name));
+                    self.join(links, found, (&port, word.at(master.clone())), &word);
                 }
             }
         }
@@ -38,13 +61,13 @@ impl Maker<'_> {
     fn join(
         &mut self,
         links: &mut [Link],
-        port: &LinkName,
-        master: At<LinkName>,
+        found: [Option<&usize>; 2],
+        (port, master): (&LinkName, At<LinkName>),
         word: &Piece<'_>,
     ) {
-        for name in [port, &master.value] {
-            if self.settings.complete && kind_of(links, name).is_none() {
-                let listed = self.settings.links.iter().find(|l| l.name.value == *name);
+        for (name, found) in [port, &master.value].into_iter().zip(found) {
+            if self.settings.complete && found.is_none() {
+                let listed = self.settings.listed(name.as_str());
                 let (wrong, remedy) = match listed.is_some_and(at_host) {
                     true => ("is the host's", format!("take home_{} away", name.suffix())),
                     false => (
@@ -56,11 +79,10 @@ impl Maker<'_> {
                 return self.problems.push(word.problem(wrong, remedy));
             }
         }
-        let (Some(of_port), Some(of_master)) =
-            (kind_of(links, port), kind_of(links, &master.value))
-        else {
+        let [Some(&found), Some(of_master)] = found else {
             return;
         };
+        let (of_port, of_master) = (&links[found].kind, &links[*of_master].kind);
         let refused = match (of_port.word(), of_master.word()) {
             // What could not be read has its own problem
             ("", _) | (_, "") => return,
@@ -75,10 +97,7 @@ impl Maker<'_> {
             let remedy = "expected a link, and the bridge, bond or vrf that it belongs to";
             return self.problems.push(word.problem(refused, remedy));
         }
-        let mut ports = links.iter_mut().filter(|link| link.at == Where::Inside);
-        let Some(link) = ports.find(|link| link.name.value == *port) else {
-            return;
-        };
+        let link = &mut links[found];
         match &link.master {
             Some(other) if *other != master => {
                 let line = where_said(other, Some(&word.asked.place));
@@ -93,9 +112,6 @@ impl Maker<'_> {
     }
 }
 
-fn kind_of<'a>(links: &'a [Link], name: &LinkName) -> Option<&'a Kind> {
-    let mut inside = links.iter().filter(|link| link.at == Where::Inside);
-    inside
-        .find(|link| link.name.value == *name)
-        .map(|link| &link.kind)
+fn kind_of<'a>(links: &'a [Link], found: Option<&usize>) -> Option<&'a Kind> {
+    found.map(|n| &links[*n].kind)
 }

@@ -1,6 +1,7 @@
 //! `netns_masquerade` and `netns_publish` in, what is asked of the host out; and what must
 //! hold for it between the links.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::where_said;
@@ -74,10 +75,12 @@ impl<'a> Way<'a> {
 /// What comes over a port of a bridge comes from the bridge, and is its own affair.
 fn ways(links: &[Link]) -> Vec<Way<'_>> {
     let way = |end: &'_ Link| -> bool { end.at == Where::Host && end.master.is_none() };
+    let ends = links.iter().filter(|link| link.at != Where::Inside);
+    let ends: BTreeMap<_, _> = ends.map(|end| (end.link_at(), end)).collect();
     let inside = links.iter().filter(|link| link.at == Where::Inside);
     let ways = inside.filter_map(|inside| match &inside.kind {
         Kind::Veth { peer: Some(peer) } => {
-            let end = links.iter().find(|link| link.link_at() == *peer)?;
+            let end = *ends.get(peer)?;
             way(end).then_some(Way { inside, end })
         }
         _ => None,

@@ -1,7 +1,10 @@
 //! `port_IF` and `vlans_IF` in, what each link is as a port of its bridge out. Both are
 //! for bridges of this namespace, which is known once each link has its master.
 
+use std::collections::BTreeMap;
+
 use super::links::Maker;
+use super::masters::Inside;
 use super::{place, where_said};
 use crate::conf::{Listed, Piece, Setting};
 use crate::model::link_types::Opt;
@@ -10,20 +13,23 @@ use crate::model::{Kind, Link, Made, Where};
 use crate::place::At;
 
 impl Maker<'_> {
-    pub(super) fn ports(&mut self, links: &mut [Link]) {
+    pub(super) fn ports(&mut self, links: &mut [Link], inside: &Inside) {
+        let bridges = inside.values().map(|n| &links[*n]).filter(|l| is_bridge(l));
+        let bridges: BTreeMap<_, _> = bridges
+            .map(|bridge| (bridge.name.value.clone(), bridge.clone()))
+            .collect();
         for listed in &self.settings.links {
             let port = listed.get("port").and_then(|s| self.port(s));
             let vlans = listed.get("vlans").map(|s| self.vlans(s));
-            let inside = |l: &&mut Link| l.at == Where::Inside && l.name == listed.name;
-            let bridges: Vec<_> = links.iter().filter(|l| is_bridge(l)).cloned().collect();
-            let Some(link) = links.iter_mut().find(inside) else {
+            let Some(n) = inside.get(&listed.name.value) else {
                 continue;
             };
+            let link = &mut links[*n];
             let name = match (is_bridge(link), &link.master) {
                 (true, _) => Some(&link.name.value),
                 (false, master) => master.as_ref().map(|master| &master.value),
             };
-            let bridge = bridges.iter().find(|b| Some(&b.name.value) == name);
+            let bridge = name.and_then(|name| bridges.get(name));
             if self.settings.complete && *link.kind.word() != *"" {
                 self.belongs(listed, link, bridge);
             }

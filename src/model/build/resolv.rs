@@ -48,7 +48,7 @@ fn servers<'a>(dns: &'a Setting, settings: &Settings, problems: &mut Vec<Problem
         match (word.text.parse::<IpAddr>(), zone) {
             (Ok(_), _) => {}
             (_, Some((Ok(address), link))) if address.is_unicast_link_local() => {
-                let known = settings.links.iter().any(|l| l.name.value.as_str() == link);
+                let known = settings.listed(link).is_some();
                 if settings.complete && !known {
                     problems.push(word.problem(
                         format!("names {link}, which netns_links does not list"),

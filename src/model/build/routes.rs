@@ -1,5 +1,8 @@
 //! `routes_IF` in, routes out, each with its own line.
 
+use std::collections::BTreeMap;
+use std::ptr;
+
 use super::kinds::at_host;
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::route::Names;
@@ -57,7 +60,7 @@ fn with_vrfs(settings: &Settings, context: &Context) -> Names {
 
 /// The table of the vrf that a link belongs to, in which alone a route over it is found.
 fn vrf_of(link: &LinkName, settings: &Settings, names: &Names) -> Option<u32> {
-    let listed = settings.links.iter().find(|l| l.name.value == *link)?;
+    let listed = settings.listed(link.as_str())?;
     let master = listed.get("master")?.whole().text;
     let vrf = names.vrfs.iter().find(|(vrf, _)| vrf == master)?;
     Some(vrf.1)
@@ -107,7 +110,7 @@ fn route(
     for hop in &mut route.more {
         hop.dev.get_or_insert_with(|| link.clone());
     }
-    let listed = |dev: &&LinkName| settings.links.iter().any(|l| l.name.value == **dev);
+    let listed = |dev: &&LinkName| settings.listed(dev.as_str()).is_some();
     if let Some(dev) = route.links().find(|dev| settings.complete && !listed(dev)) {
         return Err(piece.problem(
             format!(": {dev} is not in netns_links"),
@@ -123,8 +126,10 @@ fn clashes(routes: &[Said<'_>], problems: &mut Vec<Problem>) {
         let route = &said.route.value;
         (route.at.clone(), route.dst, route.metric, route.table)
     };
-    for (n, said) in routes.iter().enumerate() {
-        if let Some(other) = routes[..n].iter().find(|other| key(other) == key(said)) {
+    let mut first = BTreeMap::new();
+    for said in routes {
+        let other: &&Said<'_> = first.entry(key(said)).or_insert(said);
+        if !ptr::eq(*other, said) {
             problems.push(said.piece.problem(
                 " leads to the same place as another route, with the same metric",
                 format!(

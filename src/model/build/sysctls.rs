@@ -64,16 +64,15 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
             "take it away".into(),
         );
     }
-    if let Some(link) = key.link().filter(|_| settings.complete && !optional) {
-        let listed = |l: &crate::conf::Listed| l.name.value.as_str() == link;
-        if !settings.links.iter().any(listed) {
-            return wrong(
-                format!(": {link} is not in netns_links"),
-                "expected a link of this namespace, all or default; put - before the key if \
-                 others bring the link"
-                    .into(),
-            );
-        }
+    if let Some(link) = key.link().filter(|_| settings.complete && !optional)
+        && settings.listed(link).is_none()
+    {
+        return wrong(
+            format!(": {link} is not in netns_links"),
+            "expected a link of this namespace, all or default; put - before the key if \
+             others bring the link"
+                .into(),
+        );
     }
     Ok(Sysctl {
         optional,

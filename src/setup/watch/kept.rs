@@ -226,17 +226,22 @@ impl Kept {
     }
 
     /// HUP: the settings as they are now. If they are refused, those before stay in force.
-    pub fn reload(&mut self, call: &Call, want: Want) {
+    pub fn reload(&mut self, call: &Call, want: Want) -> u8 {
+        let mut code = exit::DONE;
         if self.coming {
             self.want = want;
             self.look.happened(Instant::now());
-        } else if up::begin_reload(call, &want) == exit::DONE {
-            self.want = want;
-            self.is_up();
-            hooks::run_due(&self.want);
+        } else {
+            code = up::begin_reload(call, &want);
+            if code == exit::DONE {
+                self.want = want;
+                self.is_up();
+                hooks::run_due(&self.want);
+            }
         }
         self.said.clear();
         self.know();
+        code
     }
 
     /// It is up, but perhaps for what `netns_ready` asks for.

@@ -21,7 +21,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use super::{Call, complain, guard, told, tried};
+use super::{
+    Call, complain, guard,
+    told::{self, Attempt},
+    tried,
+};
 use crate::exit;
 use crate::kernel::entries::Entries;
 use crate::model::build::Want;
@@ -80,7 +84,7 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
         all.push(kept);
         code
     };
-    let code = told::start(call, || {
+    let code = told::all(Attempt::Start, call, || {
         let begin = |want: &Want| told::of(&want.name, || begin(want));
         guard::with_settings(call, Rest::Stays, begin)
     });
@@ -93,11 +97,13 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
             Woken::End => return exit::DONE,
             Woken::ReadAgain => {
                 // Wrong settings are said, and what was stays
-                guard::with_settings(call, Rest::Goes, |want| {
-                    if let Some(kept) = all.iter_mut().find(|kept| kept.is(&want.name)) {
-                        kept.reload(call, want.clone());
-                    }
-                    exit::DONE
+                let mut reload = |want: &Want| {
+                    let kept = all.iter_mut().find(|kept| kept.is(&want.name));
+                    kept.map_or(exit::DONE, |kept| kept.reload(call, want.clone()))
+                };
+                told::all(Attempt::Reload, call, || {
+                    let reload = |want: &Want| told::of(&want.name, || reload(want));
+                    guard::with_settings(call, Rest::Goes, reload)
                 });
             }
             Woken::Look => {
