@@ -175,13 +175,16 @@ fn not_taken(words: &[Piece<'_>]) -> Option<Problem> {
 /// The first link of each name, in each namespace.
 type ByName<'a> = BTreeMap<(&'a Where, &'a LinkName), &'a Link>;
 
+/// Which link of a vrf of a namespace has an address first.
+type Said<'a> = BTreeMap<(&'a Where, Option<&'a LinkName>, IpAddr), (&'a Link, &'a At<Address>)>;
+
 /// What must hold between addresses, and between addresses and MTUs.
 pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
     let mut by_name = ByName::new();
     for link in links {
         by_name.entry((&link.at, &link.name.value)).or_insert(link);
     }
-    let mut said = BTreeMap::new();
+    let mut said = Said::new();
     for link in links {
         twice_on_one(link, problems);
         scopes(link, problems);
@@ -240,7 +243,7 @@ fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
 fn on_two<'a>(
     link: &'a Link,
     vrf: Option<&'a LinkName>,
-    said: &mut BTreeMap<(&'a Where, Option<&'a LinkName>, IpAddr), (&'a Link, &'a At<Address>)>,
+    said: &mut Said<'a>,
     problems: &mut Vec<Problem>,
 ) {
     let networked = |a: &&At<Address>| a.value.net.prefix_len() < a.value.net.max_prefix_len();

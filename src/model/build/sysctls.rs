@@ -64,15 +64,17 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
             "take it away".into(),
         );
     }
-    if let Some(link) = key.link().filter(|_| settings.complete && !optional) {
-        if settings.listed(link).is_none() {
-            return wrong(
-                format!(": {link} is not in netns_links"),
-                "expected a link of this namespace, all or default; put - before the key if \
-                 others bring the link"
-                    .into(),
-            );
-        }
+    let listed = |link: &&str| settings.listed(link).is_some();
+    if let Some(link) = key.link().filter(|link| !listed(link))
+        && settings.complete
+        && !optional
+    {
+        return wrong(
+            format!(": {link} is not in netns_links"),
+            "expected a link of this namespace, all or default; put - before the key if others \
+             bring the link"
+                .into(),
+        );
     }
     Ok(Sysctl {
         optional,
