@@ -9,8 +9,11 @@ mod ruleset;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
+
+use ipnet::IpNet;
 
 pub use foreign::in_the_way;
 pub use host::{Family, Host, OnHost};
@@ -41,18 +44,22 @@ pub enum Uplinks {
     Named(Vec<LinkName>),
 }
 
-/// A port of the host that leads inside. It is printed and read as in `netns_publish`,
-/// `udp/53` or `tcp/192.0.2.7:8080:80`; where it leads to is not part of that.
+/// A port of the host that leads inside, or several in a row. It is printed and read as in
+/// `netns_publish`, `udp/53`, `tcp/192.0.2.7:8080:80` or `tcp/80 from 192.0.2.0/24`; where it leads to is not part of that.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Publish {
     /// Of which protocol.
     pub proto: Proto,
     /// The address of the host; any of it, if none is said.
     pub host: Option<IpAddr>,
-    /// The port of the host.
+    /// The port of the host; of several, the first.
     pub port: u16,
-    /// The port inside.
+    /// The last of them.
+    pub last: u16,
+    /// The port inside; of several, each leads to its own.
     pub inside: u16,
+    /// Whose packets alone are led there; everybody's, if nothing is said.
+    pub from: Option<IpNet>,
     /// The addresses inside, one a family; empty while only the text was read.
     pub to: Vec<IpAddr>,
 }
@@ -125,7 +132,12 @@ impl Table {
 }
 
 impl Publish {
-    /// Both take packets to the same port of the same address.
+    /// Its ports on the host.
+    pub fn ports(&self) -> RangeInclusive<u16> {
+        self.port..=self.last
+    }
+
+    /// Both take packets from the same address to the same port of the same address.
     pub fn meets(&self, other: &Publish) -> bool {
         let address = match (self.host, other.host) {
             (Some(one), Some(other)) => one == other,
@@ -133,7 +145,12 @@ impl Publish {
             (None, Some(one)) => self.has_family(one),
             (None, None) => true,
         };
-        self.proto == other.proto && self.port == other.port && address
+        let ports = self.port <= other.last && other.port <= self.last;
+        let from = match (self.from, other.from) {
+            (Some(one), Some(other)) => one.contains(&other) || other.contains(&one),
+            _ => true,
+        };
+        self.proto == other.proto && ports && from && address
     }
 
     /// It leads to an address of this one's family, or to nobody knows what.
@@ -141,8 +158,9 @@ impl Publish {
         self.to.is_empty() || self.to.iter().any(|to| to.is_ipv4() == of.is_ipv4())
     }
 
-    /// The addresses of the host to be listened on to know whether somebody does already.
-    pub fn sockets(&self) -> Vec<SocketAddr> {
+    /// The addresses of the host to be listened on to know whether somebody does already at
+    /// this port of it.
+    pub fn sockets(&self, port: u16) -> Vec<SocketAddr> {
         let any = |to: &IpAddr| match to {
             IpAddr::V4(_) => IpAddr::from([0; 4]),
             IpAddr::V6(_) => IpAddr::from([0; 16]),
@@ -151,7 +169,7 @@ impl Publish {
             .to
             .iter()
             .map(|to| self.host.unwrap_or_else(|| any(to)));
-        all.map(|ip| SocketAddr::new(ip, self.port)).collect()
+        all.map(|ip| SocketAddr::new(ip, port)).collect()
     }
 }
 
@@ -160,6 +178,10 @@ impl FromStr for Publish {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        let (text, from) = match text.split_once(" from ") {
+            Some((text, from)) => (text, Some(source(from)?)),
+            None => (text, None),
+        };
         let (proto, rest) = text
             .split_once('/')
             .ok_or("does not begin with tcp/ or udp/")?;
@@ -169,20 +191,56 @@ impl FromStr for Publish {
             _ => return Err("does not begin with tcp/ or udp/".into()),
         };
         let (host, ports) = address(rest)?;
-        let mut ports = ports.split(':').map(port);
-        let port = ports.next().unwrap_or(Err("has no port".into()))?;
-        let inside = ports.next().unwrap_or(Ok(port))?;
-        if ports.next().is_some() {
-            return Err("has more than two ports".into());
-        }
-        let to = Vec::new();
+        let (ports, inside) = match ports.split_once(':') {
+            Some((ports, inside)) => (ports, Some(inside)),
+            None => (ports, None),
+        };
+        let (first, last) = row(ports)?;
+        let inside = match inside {
+            None => first,
+            Some(_) if last > first => {
+                return Err(format!(
+                    "has a port inside after several: each leads to its own; take :{} away",
+                    inside.unwrap_or_default()
+                ));
+            }
+            Some(inside) if inside.contains(':') => return Err("has more than two ports".into()),
+            Some(inside) => port(inside)?,
+        };
         Ok(Publish {
             proto,
             host,
-            port,
+            port: first,
+            last,
             inside,
-            to,
+            from,
+            to: Vec::new(),
         })
+    }
+}
+
+/// One port, or the first and the last of several.
+fn row(text: &str) -> Result<(u16, u16), String> {
+    let Some((first, last)) = text.split_once('-') else {
+        return port(text).map(|port| (port, port));
+    };
+    match (port(first)?, port(last)?) {
+        (first, last) if last > first => Ok((first, last)),
+        _ => Err("has ports that end where they begin, or before".into()),
+    }
+}
+
+/// Those whose packets are led inside: a network, or one address.
+fn source(text: &str) -> Result<IpNet, String> {
+    let one = || text.parse::<IpAddr>().map(IpNet::from);
+    let net = text.parse::<IpNet>().or_else(|_| one());
+    let net = net.map_err(|_| format!("has {text:?} after from, which is no network"))?;
+    match net.trunc() == net {
+        true => Ok(net),
+        false => Err(format!(
+            "has {text} after from, whose network is {}",
+            net.trunc()
+        )),
     }
 }
 
@@ -222,9 +280,15 @@ impl fmt::Display for Publish {
             Some(IpAddr::V6(host)) => write!(f, "[{host}]:")?,
             None => {}
         }
-        match self.inside == self.port {
-            true => write!(f, "{}", self.port),
-            false => write!(f, "{}:{}", self.port, self.inside),
+        write!(f, "{}", self.port)?;
+        if self.last > self.port {
+            write!(f, "-{}", self.last)?;
+        } else if self.inside != self.port {
+            write!(f, ":{}", self.inside)?;
+        }
+        match self.from {
+            Some(from) => write!(f, " from {from}"),
+            None => Ok(()),
         }
     }
 }
@@ -251,11 +315,18 @@ mod tests {
             "tcp/[2001:db8::1]:443:8443",
             "tcp/192.0.2.7:80:8080",
             "udp/192.0.2.7:53",
+            "tcp/8000-8010",
+            "udp/[2001:db8::1]:1-65535",
+            "tcp/80 from 192.0.2.0/24",
+            "tcp/192.0.2.7:8000-8010 from 198.51.100.0/24",
+            "tcp/8080:80 from 2001:db8::/32",
         ] {
             assert_eq!(text.parse::<Publish>().unwrap().to_string(), text);
         }
         let same: Publish = "tcp/80:80".parse().unwrap();
         assert_eq!(same.to_string(), "tcp/80");
+        let same: Publish = "tcp/80 from 192.0.2.9".parse().unwrap();
+        assert_eq!(same.to_string(), "tcp/80 from 192.0.2.9/32");
         for bad in [
             "",
             "80",
@@ -274,6 +345,17 @@ mod tests {
             "tcp/[2001:db8::1]",
             "tcp/[192.0.2.7]:80",
             "tcp/host:80",
+            "tcp/8010-8000",
+            "tcp/80-80",
+            "tcp/80-",
+            "tcp/8000-8010:80",
+            "tcp/8000-8010:9000-9010",
+            "tcp/80:8000-8010",
+            "tcp/80 from",
+            "tcp/80 from ",
+            "tcp/80 from lan",
+            "tcp/80 from 192.0.2.7/24",
+            "tcp/80 from 192.0.2.0/33",
         ] {
             assert!(bad.parse::<Publish>().is_err(), "{bad}");
         }
@@ -289,6 +371,22 @@ mod tests {
             ("tcp/192.0.2.7:80", "tcp/192.0.2.8:80", false),
             ("tcp/192.0.2.7:80", "tcp/[2001:db8::1]:80", false),
             ("tcp/80", "tcp/81:80", false),
+            ("tcp/80", "tcp/70-80", true),
+            ("tcp/81", "tcp/70-80", false),
+            ("tcp/60-70", "tcp/70-80", true),
+            ("tcp/1-65535", "tcp/70-80", true),
+            ("tcp/80", "tcp/80 from 192.0.2.0/24", true),
+            ("tcp/80 from 192.0.2.0/25", "tcp/80 from 192.0.2.0/24", true),
+            (
+                "tcp/80 from 198.51.100.0/24",
+                "tcp/80 from 192.0.2.0/24",
+                false,
+            ),
+            (
+                "tcp/80 from 2001:db8::/32",
+                "tcp/80 from 192.0.2.0/24",
+                false,
+            ),
         ] {
             let (one, other) = (publish(one), publish(other));
             assert_eq!((one.meets(&other), other.meets(&one)), (meet, meet));
