@@ -109,6 +109,7 @@ impl Kernel {
         let mut gone = vec![
             fs::remove_file(pid_file(&self.netns, client)),
             fs::remove_file(lease(&self.netns, &client.link)),
+            fs::remove_file(lease(&self.netns, &client.link).with_extension("lease.kept")),
         ];
         // What is there of others is theirs
         if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {

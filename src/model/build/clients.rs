@@ -74,8 +74,10 @@ fn without_a_client(listed: &Listed, problems: &mut Vec<Problem>) {
 }
 
 fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
-    let mut wishes = Wishes::default();
-    wishes.metric = metric(listed, problems).map(|metric| metric.value);
+    let mut wishes = Wishes {
+        metric: metric(listed, problems).map(|metric| metric.value),
+        ..Wishes::default()
+    };
     let words = listed.get("dhcp").map(|setting| setting.words());
     for word in words.unwrap_or_default() {
         match word.text {

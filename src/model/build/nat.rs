@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::where_said;
-use crate::conf::Settings;
+use crate::conf::{Piece, Settings};
 use crate::model::nat::{Family, Nat, Publish, Uplinks};
 use crate::model::{Address, Kind, Link, Where};
 use crate::name::LinkName;
@@ -137,30 +137,31 @@ fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Publish>>
     let mut rest = words.iter();
     let mut all = Vec::new();
     while let Some(word) = rest.next() {
-        let mut text = word.text.to_string();
-        if rest
-            .as_slice()
-            .first()
-            .is_some_and(|next| next.text == "from")
-        {
-            let from = rest.by_ref().take(2).map(|word| word.text);
-            text = [&text]
-                .map(String::as_str)
-                .into_iter()
-                .chain(from)
-                .collect::<Vec<_>>()
-                .join(" ");
-        }
+        let text = with_source(word, &mut rest);
         let publish: Result<Publish, String> = text.parse();
         match publish.and_then(fault) {
             Ok(publish) => all.push(word.at(publish)),
             Err(wrong) => problems.push(word.problem(
                 wrong,
-                "expected PROTO/[ADDRESS:]PORT[:PORT-INSIDE] or PORT-LAST, and from NETWORK after it or nothing, such as tcp/8080:80, udp/53, tcp/8000-8010 or tcp/[2001:db8::1]:443:443 from 2001:db8::/32",
+                "expected PROTO/[ADDRESS:]PORT[:PORT-INSIDE], such as tcp/8080:80, udp/53, tcp/[2001:db8::1]:443, tcp/8000-8010 or tcp/80 from 192.0.2.0/24",
             )),
         }
     }
     all
+}
+
+/// A port, and `from NETWORK` where that stands behind it.
+fn with_source(word: &Piece<'_>, rest: &mut std::slice::Iter<'_, Piece<'_>>) -> String {
+    let mut text = word.text.to_string();
+    let from = |word: &&&Piece<'_>| word.text == "from";
+    let source = |word: &&&Piece<'_>| !["tcp/", "udp/"].iter().any(|p| word.text.starts_with(p));
+    if rest.clone().next().as_ref().filter(from).is_some() {
+        rest.next();
+        let found = rest.clone().next().filter(|word| source(&word));
+        text += &format!(" from {}", found.map_or("", |word| word.text));
+        found.and_then(|_| rest.next());
+    }
+    text
 }
 
 /// Why a port of this address cannot lead inside.
