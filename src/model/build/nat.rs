@@ -1,6 +1,7 @@
 //! `netns_masquerade` and `netns_publish` in, what is asked of the host out; and what must
 //! hold for it between the links.
 
+use std::iter::Peekable;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -134,7 +135,7 @@ fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<Uplink
 fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Publish>> {
     let words = settings.get("netns_publish").map(|setting| setting.words());
     let words = words.unwrap_or_default();
-    let mut rest = words.iter();
+    let mut rest = words.iter().peekable();
     let mut all = Vec::new();
     while let Some(word) = rest.next() {
         let text = with_source(word, &mut rest);
@@ -151,17 +152,21 @@ fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Publish>>
 }
 
 /// A port, and `from NETWORK` where that stands behind it.
-fn with_source(word: &Piece<'_>, rest: &mut std::slice::Iter<'_, Piece<'_>>) -> String {
-    let mut text = word.text.to_string();
-    let from = |word: &&&Piece<'_>| word.text == "from";
-    let source = |word: &&&Piece<'_>| !["tcp/", "udp/"].iter().any(|p| word.text.starts_with(p));
-    if rest.clone().next().as_ref().filter(from).is_some() {
-        rest.next();
-        let found = rest.clone().next().filter(|word| source(&word));
-        text += &format!(" from {}", found.map_or("", |word| word.text));
-        found.and_then(|_| rest.next());
-    }
-    text
+fn with_source<'a>(
+    word: &Piece<'_>,
+    rest: &mut Peekable<impl Iterator<Item = &'a Piece<'a>>>,
+) -> String {
+    let Some(from) = rest.next_if(|next| next.text == "from") else {
+        return word.text.into();
+    };
+    let is_port = |text: &str| text.starts_with("tcp/") || text.starts_with("udp/");
+    let source = rest.next_if(|next| !is_port(next.text));
+    format!(
+        "{} {} {}",
+        word.text,
+        from.text,
+        source.map_or("", |source| source.text)
+    )
 }
 
 /// Why a port of this address cannot lead inside.
