@@ -72,7 +72,8 @@ trusts()
 		case $makes in ln* | mkfifo*) mv "$3" "$3.away" ;; esac
 		$makes
 		refused timeout 20 rc-service "netns-$tool.mgmt" check
-		says "$3: "
+		# Of the namespace's folder, netns-exec says it
+		says "${3%/*}"
 		case $makes in ln* | mkfifo*) mv "$3.away" "$3" ;; esac
 		chown 0 "$3" "${3%/*}"
 		chmod go-w "$3" "${3%/*}"

@@ -120,8 +120,11 @@ knows_name()
 	/judge/busybox dumpleases -f /tmp/leases2 | grep -q web-7
 }
 eventually "the server knows the name" knows_name
-tr '\0' ' ' </proc/"$(cat /run/netns-services/mgmt/dhcp-eth2.pid /run/netns-services/mgmt/dhcpcd/eth2-4.pid 2>/dev/null)"/cmdline >/tmp/said
-grep -qE '01:?02:?03:?04:?05:?06:?77' /tmp/said || fail "it has no identifier: $(cat /tmp/said)"
+# dhcpcd does not show what it was called with
+if [ "$client" = udhcpc ]; then
+	run 0 cat /proc/"$(cat /run/netns-services/mgmt/dhcp-eth2.pid)"/cmdline
+	says 0x3d:01020304050677
+fi
 run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 
