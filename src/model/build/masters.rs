@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use super::kinds::at_host;
 use super::links::Maker;
 use super::where_said;
-use crate::conf::{Piece, Setting};
-use crate::model::{Kind, Link, Where};
+use crate::conf::{Piece, Setting, Settings};
+use crate::model::{Kind, Link, LinkAt, Where};
 use crate::name::LinkName;
-use crate::place::At;
+use crate::place::{At, Problem};
 
 /// The number of each link of this namespace: of several with one name, the first's.
 pub(super) type Inside = BTreeMap<LinkName, usize>;
@@ -114,4 +114,64 @@ impl Maker<'_> {
 
 fn kind_of<'a>(links: &'a [Link], found: Option<&usize>) -> Option<&'a Kind> {
     found.map(|n| &links[*n].kind)
+}
+
+/// The links by where they are and what they are called.
+pub(super) type Places<'a> = BTreeMap<LinkAt, &'a Link>;
+
+pub(super) fn places(links: &[Link]) -> Places<'_> {
+    links.iter().map(|link| (link.link_at(), link)).collect()
+}
+
+/// What has the addresses of a link on it: its bridge or bond, if it is a port of one, whose
+/// own addresses nothing reaches; else itself.
+pub(super) fn holder<'a>(link: &'a Link, places: &Places<'a>) -> &'a Link {
+    let master = link.master.as_ref().and_then(|master| {
+        let master = LinkAt {
+            at: link.at.clone(),
+            name: master.value.clone(),
+        };
+        places.get(&master).copied()
+    });
+    match master {
+        Some(master) if matches!(master.kind.word(), "bridge" | "bond") => master,
+        _ => link,
+    }
+}
+
+/// A port of a bridge or a bond has no addresses of its own.
+pub(super) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Problem>) {
+    let (inside, places) = (inside(links), places(links));
+    for listed in &settings.links {
+        let name = &listed.name.value;
+        let Some(link) = inside.get(name).map(|n| &links[*n]) else {
+            continue;
+        };
+        let master = holder(link, &places);
+        let words = listed.get("config").map(Setting::words).unwrap_or_default();
+        let Some(word) = words.iter().find(|word| word.text != "null") else {
+            continue;
+        };
+        if master.name != link.name {
+            let said = |name: &LinkName| {
+                let config = settings.listed(name.as_str())?.get("config")?;
+                Some(config.whole().text.to_string())
+            };
+            let both = [said(&master.name.value), said(name)];
+            let both: Vec<String> = both.into_iter().flatten().filter(|s| s != "null").collect();
+            problems.push(word.problem(
+                format!(
+                    "is on a port of the {} {}, where nothing reaches it",
+                    master.kind.word(),
+                    master.name
+                ),
+                format!(
+                    "write config_{}=\"{}\", and take config_{} away",
+                    master.name.value.suffix(),
+                    both.join(" "),
+                    name.suffix()
+                ),
+            ));
+        }
+    }
 }
