@@ -34,8 +34,9 @@ run 0 rc-service netns.low ineed
 says_not netns.two
 run 0 rc-service netns.two start
 whole
-# It goes before what it lies in, and comes again after
+# It goes before what it lies in, and comes again after: OpenRC does not wait for that
 run 0 rc-service netns.low restart
+eventually "netns.two is started again" rc-service --quiet netns.two status
 whole
 run 0 rc-service netns.low stop
 refused rc-service netns.two status

@@ -1,7 +1,7 @@
 //! `master_IF` of the ports, `bridge_IF` of the bridges and `slaves_IF` of the bonds,
 //! which say the same from two sides and must agree, in; the master of each link out.
 
-use super::kinds::at_host;
+use super::homes::at_host;
 use super::links::Maker;
 use super::where_said;
 use crate::conf::{Piece, Setting};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::kinds::at_host;
+use super::homes::at_host;
 use crate::conf::{Setting, Settings};
 use crate::model::{Condition, TextError};
 use crate::place::{At, Problem};

@@ -1,6 +1,6 @@
 //! `routes_IF` in, routes out, each with its own line.
 
-use super::kinds::at_host;
+use super::homes::at_host;
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::route::Names;
 use crate::model::{Context, Route, RouteKind, Where};
