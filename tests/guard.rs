@@ -322,7 +322,8 @@ fn a_script_is_not_the_program_of_its_name() {
 /// A session of a user's, of which nothing but the connection and its names is to be seen: a
 /// program called sshd that holds it, with something below. It came in over eth1 in mgmt.
 fn session(sandbox: &Sandbox, user: u32) -> common::Background {
-    let script = "exec 3<>/dev/tcp/192.0.2.1/22 && echo in && sleep 600; exit";
+    // What is below says that it is there
+    let script = "exec 3<>/dev/tcp/192.0.2.1/22 && sh -c 'echo in; exec sleep 600'; exit";
     let user = user.to_string();
     let become_user = [
         "setpriv",

@@ -34,8 +34,9 @@ run 0 rc-service netns.low ineed
 says_not netns.two
 run 0 rc-service netns.two start
 whole
-# It goes before what it lies in, and comes again after
+# It goes before what it lies in, and comes again after: OpenRC does not wait for that
 run 0 rc-service netns.low restart
+eventually "netns.two is started again" rc-service --quiet netns.two status
 whole
 run 0 rc-service netns.low stop
 refused rc-service netns.two status
@@ -68,8 +69,33 @@ run 0 rc-service netns.two start
 whole
 run 0 rc-service netns.low stop
 
+# Two that are born in each other wait for nobody
+later
+for name in two low; do
+	[ "$name" = two ] && other=low || other=two
+	cat >"/etc/conf.d/netns.$name" <<-END
+		netns_links="x0"
+		type_x0="vxlan"
+		vxlan_id_x0="7"
+		link_netns_x0="$other"
+	END
+done
+rc-update -u
+run 0 rc-service netns.two start
+run 0 rc-service netns.low start
+whole
+run 0 rc-service netns.two stop
+run 0 rc-service netns.low stop
+
 # What has no service has to be there
 later
+cat >/etc/conf.d/netns.two <<-'END'
+	netns_links="eth0"
+	type_eth0="veth"
+	peer_eth0="port1"
+	peer_netns_eth0="low"
+	peer_master_eth0="br0"
+END
 rm /etc/init.d/netns.low
 rc-update -u
 run 0 rc-service netns.two ineed

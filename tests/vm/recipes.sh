@@ -207,7 +207,7 @@ of_host()
 		$judge -o $what | sed 's/^[0-9]*: //' | grep -v fe80:
 	done
 }
-$judge -o address show eth1 | sed 's/^[0-9]*: //' >/tmp/eth1
+$judge -4 -o address show eth1 | sed 's/^[0-9]*: //' >/tmp/eth1
 run 0 netns-setup plan physical
 says "+ ip -n physical link add name wg0 netns 1 type wireguard"
 says "+ ip route add default dev wg0"
@@ -230,7 +230,7 @@ run 0 ping -c 1 -W 5 10.9.0.2
 # It is gone with the namespace, and the card is as it was
 run 0 netns-setup down physical
 refused $judge link show wg0
-is "the card" "$($judge -o address show eth1 | sed 's/^[0-9]*: //')" "$(cat /tmp/eth1)"
+is "the card" "$($judge -4 -o address show eth1 | sed 's/^[0-9]*: //')" "$(cat /tmp/eth1)"
 run 0 ping -c 1 -W 5 192.0.2.1
 
 $judge netns add physical

@@ -250,7 +250,9 @@ fn a_parent_in_a_namespace_that_others_make_again_is_found_there() {
         !sandbox.sh("ip -br link").stdout.contains("alive")
     });
     watch.soon("it is said", || {
-        watch.err().contains("there is no link up0 in low")
+        watch
+            .err()
+            .contains("there is no namespace low, where up0 is to be")
     });
     sandbox.sh(make).ok();
     watch.soon("m0 is back", || {

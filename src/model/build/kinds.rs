@@ -1,6 +1,7 @@
 //! `type_IF` and the settings that only some types have in, what the link is out.
 
 use super::derived::default_peer;
+use super::homes::at_host;
 use super::links::Maker;
 use super::problem;
 use crate::conf::{Listed, Piece, Setting, vars};
@@ -149,12 +150,6 @@ impl Maker<'_> {
         }
         self.link_name(word)
     }
-}
-
-/// It is a link of the host's, and is made from this namespace.
-pub(super) fn at_host(listed: &Listed) -> bool {
-    let home = listed.get("home");
-    home.is_some_and(|home| home.whole().text == "host")
 }
 
 fn lacks(of: &Type, option: &Opt, listed: &Listed) -> Problem {

@@ -80,36 +80,6 @@ impl Maker<'_> {
         vec![link, other]
     }
 
-    /// Where it is to be. What the host has no part in cannot be said of a link there.
-    fn home(&mut self, listed: &Listed) -> Where {
-        let Some(setting) = listed.get("home") else {
-            return Where::Inside;
-        };
-        let word = setting.whole();
-        if word.text != "host" {
-            let expected = "expected host, or nothing for a link of this namespace";
-            self.problems.push(word.problem("is not known", expected));
-            return Where::Inside;
-        }
-        for key in ["master", "port", "vlans", "rules"] {
-            if let Some(setting) = listed.get(key) {
-                let wrong = format!("means nothing for {}, which is the host's", listed.name);
-                let remedy = format!("take the line away, or home_{}", listed.name.value.suffix());
-                self.problems.push(setting.whole().problem(wrong, remedy));
-            }
-        }
-        let words = listed.get("config").map(Setting::words).unwrap_or_default();
-        let leased = words
-            .iter()
-            .find(|word| matches!(word.text, "auto" | clients::WORD));
-        if let Some(word) = leased {
-            let wrong = format!("cannot be had for {}, which is the host's", listed.name);
-            self.problems
-                .push(word.problem(wrong, "expected addresses, such as 192.0.2.10/24"));
-        }
-        Where::Host
-    }
-
     /// The other end has what is said of it, and the MTU of this end: packets that one
     /// end may send and the other not take are lost without a word.
     fn other_end(&mut self, listed: &Listed, peer: LinkAt, link: &Link) -> Link {

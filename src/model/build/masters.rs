@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::at_host;
+use super::homes::at_host;
 use super::links::Maker;
 use super::where_said;
 use crate::conf::{Piece, Setting, Settings};

@@ -7,6 +7,7 @@ mod attach;
 mod clients;
 mod derived;
 mod gateways;
+mod homes;
 mod hooks;
 mod ipv6;
 mod kinds;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::clients;
-use super::kinds::at_host;
+use super::homes::at_host;
 use crate::conf::{Setting, Settings};
 use crate::model::{Client, Condition, Link, TextError, Where};
 use crate::place::{At, Problem};

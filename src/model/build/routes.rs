@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ptr;
 
 use super::clients;
-use super::kinds::at_host;
+use super::homes::at_host;
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::route::Names;
 use crate::model::{Context, Route, RouteKind, Where};
