@@ -5,7 +5,7 @@
 //! The settings are chosen by a seed, the same at each run. `NETNS_TESTS_SEED=N` takes
 //! another, `NETNS_TESTS_PAIRS=N` more of them.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 #[path = "common/far.rs"]
