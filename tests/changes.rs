@@ -105,16 +105,32 @@ fn change([ours, theirs]: &[Sandbox; 2], first: &str, second: &str, promoted: bo
     );
 }
 
-/// All that `ip` says, but for the hardware address that the kernel chooses.
+/// All that `ip` says, but for the hardware address that the kernel chooses, and for what a
+/// bridge makes of its ports in time.
 fn whole(host: &Sandbox, netns: &str) -> Value {
+    const IN_TIME: [&str; 5] = [
+        "state",
+        "topology_change",
+        "topology_change_detected",
+        "topology_change_ack",
+        "config_pending",
+    ];
     let mut dump = dump(host, netns);
     dump["rule"] = host.ip_json(&format!("{netns} rule"));
     for list in ["link", "address"] {
-        for link in dump[list].as_array_mut().unwrap() {
+        let list = dump[list].as_array_mut().unwrap();
+        for link in list.iter_mut() {
             if link["ifname"] == "v0-host" {
                 link.as_object_mut().unwrap().remove("address");
             }
+            for data in ["info_data", "info_slave_data"] {
+                let data = link.pointer_mut(&format!("/linkinfo/{data}"));
+                if let Some(data) = data.and_then(Value::as_object_mut) {
+                    data.retain(|key, _| !IN_TIME.contains(&key.as_str()));
+                }
+            }
         }
+        list.sort_by_key(Value::to_string);
     }
     dump
 }

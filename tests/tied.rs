@@ -250,11 +250,11 @@ fn the_printed_commands_do_the_same() {
     let (ours, theirs) = (sandbox(), sandbox());
     let script = setup(&theirs, "plan --script a").ok().stdout;
     assert!(
-        script.starts_with("ip netns add a\nip netns add b\n"),
+        script.starts_with("set -e\nip netns add a\nip netns add b\n"),
         "{script}"
     );
     theirs.write("/run/plan", &script);
-    theirs.sh("sh -e /run/plan").ok();
+    theirs.sh("sh /run/plan").ok();
     setup(&ours, "up a").ok();
     let macs = "for n in a b; do ip -n $n -br link | sed -n 's/^\\([a-z0]*\\)@.*/\\1/p' | while read l; do \
                 ip -n $n link set $l address 52:54:00:00:00:99; done; done";
