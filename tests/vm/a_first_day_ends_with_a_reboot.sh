@@ -48,10 +48,10 @@ as_its_owner_has_it()
 	# What a shutdown leaves, when the others have been stopped
 	service witness 'depend() { need localmount; before netns.mgmt sshd web; }
 		start() { :; }
-		stop() { ls /sys/class/net /run/netns /run/netns-services >/root/left 2>&1; return 0; }'
+		stop() { ls /sys/class/net /run/netns /run/netns-services >~root/left 2>&1; return 0; }'
 	run 0 openrc default
 	may_log_in
-	cp /tmp/key /root/
+	cp /tmp/key ~root/
 	eventually "it answers" greets far nc -w 2 203.0.113.7 22
 }
 
@@ -61,7 +61,7 @@ the_first_day()
 		ln -s netns /etc/init.d/netns.mgmt; echo "netns=\"mgmt\"" >/etc/conf.d/sshd'
 	moves_by_try
 	type_at 203.0.113.7 'rc-update add netns.mgmt default'
-	: >/root/left
+	: >~root/left
 	type_at 203.0.113.7 'reboot'
 	sleep 600
 	fail "it did not reboot"
@@ -69,7 +69,7 @@ the_first_day()
 
 the_morning_after()
 {
-	cp /root/key /tmp/
+	cp ~root/key /tmp/
 	eventually "it answers" greets far nc -w 2 203.0.113.7 22
 	all_is_in_its_place
 	is "what listens on the host" "$(listeners)" 0
@@ -81,13 +81,13 @@ the_morning_after()
 	type_at 203.0.113.7 'rc-service web restart'
 	all_is_in_its_place
 	# The shutdown gave the card back, and left nothing
-	cat /root/left
-	grep -qx eth1 /root/left || fail "the shutdown did not give the card back"
-	! grep -qx mgmt /root/left || fail "the shutdown left the namespace"
+	cat ~root/left
+	grep -qx eth1 ~root/left || fail "the shutdown did not give the card back"
+	! grep -qx mgmt ~root/left || fail "the shutdown left the namespace"
 }
 
 other_machine
-if [ -e /root/left ]; then
+if [ -e ~root/left ]; then
 	the_morning_after
 else
 	as_its_owner_has_it
