@@ -275,13 +275,3 @@ for type in gre ipip sit; do
 	fi
 	gone
 done
-
-# Nothing has loaded the module of tap and tun yet, and so nothing made their file
-! grep -q '^tun ' /proc/modules || fail "the module is loaded already"
-rm -f /dev/net/tun
-kind t0 '"type":"tap"' <<END
-netns_links=t0
-type_t0=tap
-END
-run 0 grep '^tun ' /proc/modules
-gone

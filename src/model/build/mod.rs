@@ -17,6 +17,7 @@ mod nat;
 mod order;
 mod policy;
 mod ports;
+mod published;
 mod ready;
 mod resolv;
 mod returns;
