@@ -1,5 +1,6 @@
-//! A journal that cannot be read: what it told of is touched by no verb, there is a way out,
-//! and no other namespace is kept from anything by it.
+//! What cannot be read. A journal: what it told of is touched by no verb, there is a way out,
+//! and no other namespace is kept from anything by it. A pipe, a device, or a file that does
+//! not end, in the place of a file: it is refused, and nobody waits for it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +8,7 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
-use common::{LIMIT, NETNS_EXEC, wait_until};
+use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
 use far::{MGMT, dump, same, sandbox, setup};
 
 /// Tied to each other, and with the host's forwarding: all that reads others' journals.
@@ -73,4 +74,76 @@ fn nothing_is_touched_and_there_is_a_way_out() {
                  ip link set eth1 up; ip -n far link set far1 up")
             .ok();
     }
+}
+
+/// Settings, and the file that they have read.
+const READ: [(&str, &str); 6] = [
+    ("netns_links=\n", "/etc/conf.d/netns.mgmt"),
+    ("netns_links=\n", "/etc/netns/mgmt/nftables.nft"),
+    (
+        "netns_nftables=/etc/netns/mgmt/all.nft\n",
+        "/etc/netns/mgmt/part.nft",
+    ),
+    ("netns_links=\n", "/etc/netns/mgmt/iptables/rules.v4"),
+    ("netns_links=\n", "/etc/netns/mgmt/ipset.conf"),
+    (
+        "netns_links=wg0\ntype_wg0=wireguard\nwireguard_wg0=/run/keys/wg0.conf\n",
+        "/run/keys/wg0.conf",
+    ),
+];
+
+/// What is made in the place of a file.
+const NO_FILES: [&str; 5] = [
+    "mkfifo FILE",
+    "mkdir FILE",
+    "ln -s /dev/zero FILE",
+    "ln -s /proc/kmsg FILE",
+    "ln -s /sys/kernel/mm/transparent_hugepage/enabled FILE",
+];
+
+#[track_caller]
+fn in_time(sandbox: &Sandbox, words: &str) -> common::Run {
+    sandbox.sh(&format!("exec timeout -k 1 60 {NETNS_SETUP} {words}"))
+}
+
+#[test]
+fn what_does_not_end_is_refused_and_nobody_waits_for_it() {
+    let sandbox = sandbox("");
+    sandbox
+        .sh("mkdir -p -m 755 /etc/netns/mgmt/iptables /run/keys
+             echo 'include \"/etc/netns/mgmt/part.nft\"' >/etc/netns/mgmt/all.nft")
+        .ok();
+    for (settings, file) in READ {
+        for makes in NO_FILES {
+            // A folder of sets is one
+            if file.ends_with("ipset.conf") && makes.starts_with("mkdir") {
+                continue;
+            }
+            far::write(&sandbox, settings);
+            sandbox
+                .sh(&format!("rm -rf FILE; {makes}").replace("FILE", file))
+                .ok();
+            let run = in_time(&sandbox, "up mgmt").code(100);
+            assert!(run.stderr.contains(&format!("{file}: ")), "{makes}: {run}");
+            assert!(run.stderr.contains("nothing was changed"), "{makes}: {run}");
+            sandbox.sh(&format!("rm -rf {file}")).ok();
+        }
+    }
+    // What is its owner's, or says nothing of this namespace, is passed over
+    far::write(
+        &sandbox,
+        "netns_links=tap0\ntype_tap0=tap\nowner_tap0=nobody\n",
+    );
+    sandbox
+        .sh("mkfifo /etc/conf.d/web /etc/netns/mgmt/resolv.conf")
+        .ok();
+    for verb in ["up", "reload", "status", "doctor", "down"] {
+        // Doctor has something to say of the pipe
+        let run = in_time(&sandbox, &format!("{verb} mgmt"));
+        let most = i32::from(verb == "doctor");
+        assert!((0..=most).contains(&run.exit_code()), "{verb}: {run}");
+    }
+    sandbox.sh("mount --bind /etc/conf.d/web /etc/passwd").ok();
+    let run = in_time(&sandbox, "up mgmt").code(100);
+    assert!(run.stderr.contains("owner_tap0=\"nobody\""), "{run}");
 }

@@ -2,13 +2,29 @@
 //! It opens and reads, and knows nothing of what is in a file.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs};
 
 use crate::place::{Place, Problem};
 
 const MIB: u64 = 1024 * 1024;
+
+/// How much of a file that decides nothing about trust is read.
+const PLAIN_MIB: u64 = 16;
+
+/// The file systems whose regular files are made by the kernel as they are read: some wait
+/// for what comes next, and never end.
+const OF_THE_KERNEL: [FsType; 4] = [
+    PROC_SUPER_MAGIC,
+    SYSFS_MAGIC,
+    TRACEFS_MAGIC,
+    // DEBUGFS_MAGIC of linux/magic.h
+    FsType(0x6462_6720),
+];
 
 /// Reads a settings file that is trusted: it, as opened, and the folder it is in belong to
 /// root, and none but root may write to them. `None` if there is no such file. More than
@@ -30,7 +46,7 @@ fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
     let named_folder = path.parent().unwrap_or(Path::new("."));
     match fs::metadata(named_folder) {
         Ok(folder) => trust(named_folder, &folder)?,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unreadable(named_folder, &e)),
     }
     // Looked at before it is opened, since opening a pipe would wait for its writer.
@@ -41,15 +57,22 @@ fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
     };
     match looked_at {
         Ok(file) => only_regular(path, &file)?,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unreadable(path, &e)),
     }
-    let mut file = File::open(path).map_err(|e| unreadable(path, &e))?;
+    let mut file = open(path).map_err(|e| unreadable(path, &e))?;
     let opened = file.metadata().map_err(|e| unreadable(path, &e))?;
     only_regular(path, &opened)?;
     trust(path, &opened)?;
     if is_link {
         trust_its_folder(path)?;
+    }
+    if is_of_the_kernel(&file) {
+        return Err(problem(
+            path,
+            "is made by the kernel as it is read, and need not end",
+            "expected a file on a disk; copy what is meant into one".into(),
+        ));
     }
     let largest = mib * MIB;
     let length = usize::try_from(opened.len().min(largest)).unwrap_or_default();
@@ -100,7 +123,7 @@ pub fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
 pub fn list_trusted(folder: &Path) -> Result<Vec<String>, Problem> {
     match fs::metadata(folder) {
         Ok(there) => trust(folder, &there)?,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(unreadable(folder, &e)),
     }
     let entries = fs::read_dir(folder).map_err(|e| unreadable(folder, &e))?;
@@ -115,8 +138,36 @@ pub fn list_trusted(folder: &Path) -> Result<Vec<String>, Problem> {
 /// The text of a file that anybody may read and that decides nothing about trust, such
 /// as the kernel's or iproute2's tables of names; empty if there is none.
 pub fn read_plain(path: &Path) -> String {
-    let bytes = fs::read(path).unwrap_or_default();
+    let bytes = read_regular(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The bytes of a regular file, 16 MiB at most. What is none, or is made by the kernel, is an
+/// error at once: reading a pipe, or a file that does not end, would wait for others.
+pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    if !file.metadata()?.is_file() || is_of_the_kernel(&file) {
+        return Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "is not a regular file",
+        ));
+    }
+    let mut bytes = Vec::new();
+    file.take(PLAIN_MIB * MIB).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Open it without waiting for the other end of a pipe or for a device.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    File::options()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)
+}
+
+fn is_of_the_kernel(file: &File) -> bool {
+    fstatfs(file).is_ok_and(|there| OF_THE_KERNEL.contains(&there.filesystem_type()))
 }
 
 /// The files of a folder whose names end with `end`, sorted; none if there is no folder.

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use crate::conf::files::read_regular;
 use crate::model::build::RESOLV_CONF_MARK;
 use crate::name::NetnsName;
 use crate::state;
@@ -42,7 +43,9 @@ pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
     if path(netns).is_symlink() {
         return Ok(ResolvConf::Theirs);
     }
-    match fs::read(path(netns)) {
+    match read_regular(&path(netns)) {
+        // Neither a file of ours, nor one that could be read to its end
+        Err(e) if e.kind() == ErrorKind::InvalidData => Ok(ResolvConf::Theirs),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(ResolvConf::Nothing)
         }
@@ -105,7 +108,13 @@ pub fn make_for_dhcp(netns: &NetnsName, may: bool) -> io::Result<()> {
 /// Remove what that hook has written.
 pub fn remove_of_dhcp(netns: &NetnsName) -> io::Result<()> {
     let path = path(netns);
-    match !path.is_symlink() && fs::read(path)?.starts_with(DHCP_MARK.as_bytes()) {
+    let is_ours = || -> io::Result<bool> {
+        match read_regular(&path) {
+            Err(e) if e.kind() == ErrorKind::InvalidData => Ok(false),
+            read => Ok(read?.starts_with(DHCP_MARK.as_bytes())),
+        }
+    };
+    match !path.is_symlink() && is_ours()? {
         true => remove(netns),
         false => Ok(()),
     }

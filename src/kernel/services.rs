@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::processes;
+use crate::conf::files::read_plain;
 
 /// Where OpenRC notes what start-stop-daemon and supervise-daemon have started: a folder
 /// for each service, and in it files of `KEY=VALUE`.
@@ -159,7 +160,7 @@ fn pid_of(note: &str) -> Option<i32> {
 }
 
 fn pid_in(file: &str) -> Option<i32> {
-    let text = fs::read_to_string(file.trim()).ok()?;
+    let text = read_plain(Path::new(file.trim()));
     text.split_whitespace().next()?.parse().ok()
 }
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::conf::files::read_plain;
 use crate::name::NetnsName;
 
 /// Where OpenRC has its scripts, and what all services are told.
@@ -19,7 +20,7 @@ pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for file in fs::read_dir(conf_dir).into_iter().flatten().flatten() {
         let service = file.file_name().to_string_lossy().into_owned();
-        let text = fs::read_to_string(file.path()).unwrap_or_default();
+        let text = read_plain(&file.path());
         if let Some(line) = said(&text, name) {
             found.push((service, format!("{}:{line}", file.path().display())));
         }
@@ -55,7 +56,7 @@ fn said(text: &str, name: &NetnsName) -> Option<usize> {
 /// with whatever else becomes the command in between.
 pub fn inside_by_runit(folder: &Path, name: &NetnsName) -> Option<String> {
     let file = folder.join("run");
-    let line = becomes(&fs::read_to_string(&file).ok()?, name)?;
+    let line = becomes(&read_plain(&file), name)?;
     Some(format!("{}:{line}", file.display()))
 }
 
@@ -83,7 +84,7 @@ pub fn on_host(conf_dir: &Path, service: &str) -> bool {
     if ours.iter().any(|ours| service.starts_with(ours)) {
         return false;
     }
-    let script = fs::read_to_string(Path::new(SCRIPTS).join(service)).unwrap_or_default();
+    let script = read_plain(&Path::new(SCRIPTS).join(service));
     let mut settings = Vec::from([RC_CONF.into()]);
     let is_read = |file: &str| file.ends_with(".conf") && file != OWN_HOOK;
     settings.extend(files(Path::new(RC_CONF_DIR), is_read));
@@ -96,9 +97,7 @@ pub fn on_host(conf_dir: &Path, service: &str) -> bool {
         })
     };
     settings.extend(files(conf_dir, is_of));
-    let texts = settings
-        .iter()
-        .map(|file| fs::read_to_string(file).unwrap_or_default());
+    let texts = settings.iter().map(|file| read_plain(file));
     !names_netns(&script) && texts.into_iter().all(|text| is_silent(&text))
 }
 

@@ -1,12 +1,11 @@
 //! What is wanted of a namespace: its settings, its rule files and this machine in, a
 //! `Want` or all that is wrong with them out.
 
-use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use super::{Call, nat, rules, told, wireguard};
-use crate::conf;
+use crate::conf::{self, files::read_regular};
 use crate::kernel::{clients, files};
 use crate::model::Where;
 use crate::model::build::{Context, Want, build, contradictions};
@@ -67,7 +66,7 @@ fn choose_clients(want: &mut Want) {
     }
     let found = clients::installed().unwrap_or(Program::Udhcpc);
     for client in &mut want.state.clients {
-        client.value.program = found;
+        client.value.run.program = found;
     }
 }
 
@@ -123,10 +122,10 @@ const SEEDS: [&str; 3] = [
 /// is there and cannot be read is not passed over: it would be another one then.
 fn seed() -> io::Result<String> {
     for file in SEEDS {
-        match fs::read_to_string(file) {
+        match read_regular(Path::new(file)) {
             Err(e) if e.kind() == ErrorKind::NotFound => {}
             Err(e) => return Err(io::Error::new(e.kind(), format!("{file}: {e}"))),
-            Ok(text) => return Ok(text.trim().into()),
+            Ok(text) => return Ok(String::from_utf8_lossy(&text).trim().into()),
         }
     }
     Ok(String::new())

@@ -6,10 +6,12 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use nix::unistd::getpid;
 
 use super::faults::Seen;
+use crate::conf::files::read_plain;
 use crate::exec;
 use crate::kernel::holders::holders;
 use crate::kernel::netns::Identity;
@@ -123,7 +125,7 @@ fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
         if !mounts.insert((of.dev(), of.ino())) {
             continue;
         }
-        let switch = fs::read_to_string(format!("{root}/etc/nsswitch.conf")).unwrap_or_default();
+        let switch = read_plain(Path::new(&format!("{root}/etc/nsswitch.conf")));
         let hosts = switch.lines().find_map(|line| line.strip_prefix("hosts:"));
         for (socket, word) in NAME_SERVICES {
             let asked = match word {

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::faults::Seen;
 use super::firewall::Filters;
 use super::leaks;
+use crate::conf::files::read_regular;
 use crate::exit;
 use crate::kernel::{Kernel, netns};
 use crate::model::{State, Where};
@@ -135,7 +136,7 @@ fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
     let file = Path::new(state::ETC)
         .join(name.as_str())
         .join("resolv.conf");
-    let text = fs::read_to_string(file).ok()?;
+    let text = String::from_utf8(read_regular(&file).ok()?).ok()?;
     let named = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         words.next().filter(|word| *word == "nameserver")?;

@@ -2,13 +2,13 @@
 //! whether it stays there.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::super::{complain, say, settled};
+use crate::conf::files::read_plain;
 use crate::exit;
 use crate::kernel::netns::{self, Identity};
 use crate::kernel::processes;
@@ -216,7 +216,7 @@ fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(),
         }
         Init::Runit(folder) => {
             let file = folder.join("run");
-            let text = fs::read_to_string(&file).unwrap_or_default();
+            let text = read_plain(&file);
             let remedy = format!("write netns-exec {netns} -- before its command there");
             (settled::names_program(&text), file, remedy)
         }
