@@ -13,13 +13,13 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("rtnetlink", &["src/kernel/"]),
     ("rustix", &["src/kernel/"]),
     ("tokio", &["src/kernel/", "src/setup/watch/"]),
-    ("nix", &["src/kernel/", "src/exec/", "src/setup/", "src/bin/"]),
+    ("nix", &["src/kernel/", "src/exec/", "src/setup/", "src/bin/", "src/conf/files.rs"]),
     ("std::fs", &["src/kernel/", "src/exec/", "src/setup/", "src/conf/files.rs"]),
     (
         "std::process",
         &["src/kernel/", "src/bin/", "src/setup/attach.rs", "src/setup/hooks.rs", "src/setup/trial.rs"],
     ),
-    ("std::env", &["src/exec/", "src/bin/"]),
+    ("std::env", &["src/exec/", "src/bin/", "src/fuzz.rs"]),
 ];
 
 /// Names that say nothing of what is in a module.

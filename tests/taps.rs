@@ -221,13 +221,26 @@ fn the_plan_of_a_tap_is_what_ip_would_do() {
 }
 
 #[test]
-fn without_its_file_a_tap_is_refused_with_what_to_do() {
+fn without_its_file_a_tap_gets_it_or_is_refused_and_nothing_is_left() {
     let sandbox = sandbox("netns_links=tap0\ntype_tap0=tap\n");
-    sandbox.sh("mount -t tmpfs none /dev/net").ok();
+    // Nobody may make a device there, as where the kernel has none
+    sandbox.sh("mount -t tmpfs -o nodev none /dev/net").ok();
     let run = setup(&sandbox, "up mgmt").code(111);
-    let expected = "there is no /dev/net/tun; run modprobe tun";
+    let expected = "there is no /dev/net/tun, and the kernel has no module tun for it";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     sandbox
         .run(&["ip", "netns", "exec", "mgmt", "true"])
         .code(255);
+    assert_eq!(sandbox.sh("ls /dev/net").ok().stdout, "");
+    // As on a machine where its module is not loaded yet
+    sandbox
+        .sh("umount /dev/net; mount -t tmpfs none /dev/net")
+        .ok();
+    setup(&sandbox, "up mgmt").ok();
+    let made = sandbox
+        .sh("stat -c '%F %Hr:%Lr %a' /dev/net/tun")
+        .ok()
+        .stdout;
+    assert_eq!(made, "character special file 10:200 666\n");
+    setup(&sandbox, "reload mgmt").ok().stdout("");
 }

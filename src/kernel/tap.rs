@@ -19,8 +19,7 @@ use super::{Kernel, Refusal, attributes, in_netns, read};
 use crate::model::made::Value;
 use crate::model::{Link, Made};
 
-/// The file that makes a link for whoever opens it, in the opener's namespace.
-const FILE: &str = "/dev/net/tun";
+mod file;
 
 mod ioctl {
     use super::{c_int, ifreq};
@@ -40,12 +39,14 @@ impl Kernel {
     pub(super) fn add_tap(&mut self, link: &Link, made: &Made) -> Result<(), Refusal> {
         let netns = &self.socket(&link.at)?.netns;
         let added = in_netns(netns, || {
-            let file = File::options().read(true).write(true).open(FILE)?;
-            attach(&file, link.name.value.as_str(), made)
+            attach(&file::open()?, link.name.value.as_str(), made)
         });
         added.map_err(|no| match no.kind() {
             ErrorKind::NotFound => Refusal {
-                said: Some(format!("there is no {FILE}; run modprobe tun")),
+                said: Some(format!(
+                    "there is no {}, and the kernel has no module tun for it",
+                    file::FILE
+                )),
                 errno: no,
             },
             _ => no.into(),
