@@ -8,7 +8,7 @@ mod common;
 mod far;
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
@@ -93,7 +93,10 @@ fn serve(sandbox: &Sandbox, netns: &str, port: u16, who: &'static str) {
 
 /// What a TCP server there says; nothing, if none can be reached.
 fn ask(sandbox: &Sandbox, netns: &str, to: &str, port: u16) -> String {
-    let address = SocketAddr::new(to.parse().unwrap(), port);
+    ask_at(sandbox, netns, SocketAddr::new(to.parse().unwrap(), port))
+}
+
+fn ask_at(sandbox: &Sandbox, netns: &str, address: SocketAddr) -> String {
     at(sandbox, netns, || {
         let mut text = String::new();
         let stream = TcpStream::connect_timeout(&address, Duration::from_millis(700));
@@ -640,4 +643,345 @@ fn forwarding_that_the_owner_turns_on_meanwhile_stays_on() {
     assert_eq!(sysctl(&sandbox, uplink), "1");
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(sysctl(&sandbox, uplink), "0");
+}
+
+/// A namespace that the host's packets, and those of a machine behind it, may pass.
+struct Shape {
+    name: &'static str,
+    settings: &'static str,
+    /// Who sends: the namespace itself, or the machine behind it.
+    sender: &'static str,
+    /// Their addresses: of the sender, of the namespace, and of the host's end.
+    sends: [&'static str; 2],
+    own: [&'static str; 2],
+    end: [&'static str; 2],
+    /// The links that a connection is seen to arrive at, each with where it comes from and
+    /// goes to by then: one that goes out, one from the LAN, one from the host, and one from
+    /// the sender to the host's port that leads inside.
+    out: &'static str,
+    lan: &'static str,
+    host: &'static str,
+    itself: &'static str,
+}
+
+const SHAPES: [Shape; 3] = [
+    Shape {
+        name: "tenant",
+        settings: "",
+        sender: "mgmt",
+        sends: ["10.8.0.2", "fd00:8::2"],
+        own: ["10.8.0.2", "fd00:8::2"],
+        end: ["10.8.0.1", "fd00:8::1"],
+        out: "host mgmt-ve0 SENDS>FAR, far far1 HOST>FAR",
+        lan: "host eth1 FAR>HOST, mgmt ve0 FAR>OWN",
+        host: "mgmt ve0 END>OWN",
+        itself: "host mgmt-ve0 SENDS>HOST, mgmt ve0 END>OWN",
+    },
+    // Both ports are the bridge's: README's virtual machines, with one that has a kernel
+    Shape {
+        name: "machines on a bridge",
+        settings: r#"netns_links="br0 vm0 up0"
+type_br0=bridge
+bridge_br0="vm0 up0"
+config_br0="10.8.0.2/24 fd00:8::2/64 nodad"
+routes_br0="default via 10.8.0.1; default via fd00:8::1"
+type_vm0=veth
+peer_netns_vm0=guest
+peer_vm0=eth0
+peer_config_vm0="10.8.0.5/24 fd00:8::5/64 nodad"
+type_up0=veth
+peer_config_up0="10.8.0.1/24 fd00:8::1/64 nodad"
+netns_sysctl="net.ipv6.conf.default.accept_dad=0"
+"#,
+        sender: "guest",
+        sends: ["10.8.0.5", "fd00:8::5"],
+        own: ["10.8.0.2", "fd00:8::2"],
+        end: ["10.8.0.1", "fd00:8::1"],
+        out: "mgmt vm0 SENDS>FAR, host mgmt-up0 SENDS>FAR, far far1 HOST>FAR",
+        lan: "host eth1 FAR>HOST, mgmt up0 FAR>OWN, mgmt br0 FAR>OWN",
+        host: "mgmt up0 END>OWN, mgmt br0 END>OWN",
+        itself: "mgmt vm0 SENDS>HOST, host mgmt-up0 SENDS>HOST, mgmt up0 END>OWN, mgmt br0 END>OWN",
+    },
+    Shape {
+        name: "routed",
+        settings: r#"netns_links="ve0 br0 vm0"
+type_ve0=veth
+config_ve0="10.8.0.2/24 fd00:8::2/64 nodad"
+peer_config_ve0="10.8.0.1/24 fd00:8::1/64 nodad"
+routes_ve0="default via 10.8.0.1; default via fd00:8::1"
+type_br0=bridge
+bridge_br0="vm0"
+config_br0="10.9.0.1/24 fd00:9::1/64 nodad"
+type_vm0=veth
+peer_netns_vm0=guest
+peer_vm0=eth0
+peer_config_vm0="10.9.0.5/24 fd00:9::5/64 nodad"
+netns_sysctl="net.ipv4.ip_forward=1; net.ipv6.conf.all.forwarding=1; net.ipv6.conf.default.accept_dad=0"
+"#,
+        sender: "guest",
+        sends: ["10.9.0.5", "fd00:9::5"],
+        own: ["10.8.0.2", "fd00:8::2"],
+        end: ["10.8.0.1", "fd00:8::1"],
+        out: "mgmt vm0 SENDS>FAR, mgmt br0 SENDS>FAR, host mgmt-ve0 SENDS>FAR, far far1 HOST>FAR",
+        lan: "host eth1 FAR>HOST, mgmt ve0 FAR>OWN",
+        host: "mgmt ve0 END>OWN",
+        itself: "mgmt vm0 SENDS>HOST, mgmt br0 SENDS>HOST, host mgmt-ve0 SENDS>HOST, mgmt ve0 END>OWN",
+    },
+];
+
+/// Counts the beginnings of connections that arrive at each link there is now.
+fn count(sandbox: &Sandbox, netns: &str) {
+    let links = sandbox.ip_json(
+        match netns {
+            "" => "link",
+            _ => "-n NETNS link",
+        }
+        .replace("NETNS", netns)
+        .as_str(),
+    );
+    let chains = links.as_array().unwrap().iter().map(|link| {
+        let (name, number) = (link["ifname"].as_str().unwrap(), &link["ifindex"]);
+        format!(
+            "chain link{number} {{ type filter hook ingress device \"{name}\" priority -500;
+             tcp flags & (syn | ack) == syn update @v4 {{ iifname . ip saddr . ip daddr }}
+             tcp flags & (syn | ack) == syn update @v6 {{ iifname . ip6 saddr . ip6 daddr }}; }}\n"
+        )
+    });
+    let sets = [
+        "v4 { typeof iifname . ip saddr . ip daddr",
+        "v6 { typeof iifname . ip6 saddr . ip6 daddr",
+    ];
+    let sets = sets
+        .map(|set| format!("set {set}; size 1000; flags dynamic; counter; }}\n"))
+        .concat();
+    let table = format!(
+        "table netdev seen {{ {sets} {} }}\n",
+        chains.collect::<String>()
+    );
+    let exec = if netns.is_empty() {
+        String::new()
+    } else {
+        format!("ip netns exec {netns} ")
+    };
+    sandbox.write("/run/seen", &table);
+    sandbox.sh(&format!("{exec}nft -f /run/seen")).ok();
+}
+
+/// What has been counted since the last time, as [`Shape`] writes it, sorted.
+fn counted(sandbox: &Sandbox) -> Vec<String> {
+    let mut all = Vec::new();
+    for netns in ["host", "far", "behind", "mgmt", "guest"] {
+        let exec = match netns {
+            "host" => String::new(),
+            netns => format!("ip netns exec {netns} "),
+        };
+        let flush = "flush set netdev seen v4; flush set netdev seen v6";
+        let script = format!("{exec}sh -c \"nft -j list table netdev seen && nft '{flush}'\"");
+        let listed = sandbox.sh(&script).ok().stdout;
+        let answers = serde_json::Deserializer::from_str(&listed).into_iter::<serde_json::Value>();
+        for answer in answers.map(Result::unwrap) {
+            let objects = answer["nftables"].as_array().unwrap().iter();
+            let elements = objects.filter_map(|object| object["set"]["elem"].as_array());
+            for element in elements.flatten().map(|element| &element["elem"]) {
+                assert!(
+                    element["counter"]["packets"].as_u64().unwrap() > 0,
+                    "{element}"
+                );
+                let word = |n: usize| element["val"]["concat"][n].as_str().unwrap();
+                all.push(format!("{netns} {} {}>{}", word(0), word(1), word(2)));
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
+    let sandbox = sandbox("");
+    // A network more, that nothing is to be seen of
+    sandbox
+        .sh("ip netns add guest; ip netns add behind
+             ip link add lan0 type veth peer name lan1 netns behind
+             ip link set lan0 up; ip -n behind link set lan1 up
+             ip address add 10.7.0.1/24 dev lan0; ip -n behind address add 10.7.0.2/24 dev lan1
+             ip netns exec guest sysctl -qw net.ipv6.conf.default.accept_dad=0
+             ip -n guest link set lo up")
+        .ok();
+    serve(&sandbox, "far", 82, "far");
+    let routes = || {
+        sandbox
+            .sh("ip route; ip -6 route show proto static; ip -6 route show proto boot")
+            .ok()
+            .stdout
+    };
+    let before = routes();
+    for netns in ["", "far", "behind"] {
+        count(&sandbox, netns);
+    }
+    for shape in &SHAPES {
+        let way = "netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n";
+        match shape.settings {
+            "" => write(&sandbox, way),
+            settings => far::write(&sandbox, &format!("{settings}{way}")),
+        }
+        setup(&sandbox, "up mgmt").ok().stderr("");
+        setup(&sandbox, "reload mgmt").ok().stdout("");
+        if shape.sender == "guest" {
+            let router = if shape.name == "routed" {
+                ["10.9.0.1", "fd00:9::1"]
+            } else {
+                shape.end
+            };
+            for router in router {
+                sandbox
+                    .sh(&format!("ip -n guest route add default via {router}"))
+                    .ok();
+            }
+        }
+        sandbox.sh("nft delete table netdev seen").ok();
+        for netns in ["", "mgmt", "guest"] {
+            count(&sandbox, netns);
+        }
+        serve(&sandbox, "mgmt", 80, "mgmt");
+        // A link asks for its neighbours by an address that nobody else has
+        let tentative =
+            "ip -6 address; for netns in mgmt guest far; do ip -n $netns -6 address; done";
+        let ready = || !sandbox.sh(tentative).ok().stdout.contains("tentative");
+        assert!(wait_until(LIMIT, ready), "{}", shape.name);
+        for n in [0, 1] {
+            let said = |path: &str| {
+                let path = path.replace("SENDS", shape.sends[n]).replace("FAR", FAR[n]);
+                let path = path.replace("HOST", HOST[n]).replace("OWN", shape.own[n]);
+                let mut path: Vec<String> = path
+                    .replace("END", shape.end[n])
+                    .split(", ")
+                    .map(String::from)
+                    .collect();
+                path.sort();
+                path
+            };
+            let case = |way: &str, from: &str, to: &str, port: u16, answer: String, path: &str| {
+                assert_eq!(
+                    ask(&sandbox, from, to, port),
+                    answer,
+                    "{}, {way}, {to}: {:?}",
+                    shape.name,
+                    counted(&sandbox)
+                );
+                assert_eq!(counted(&sandbox), said(path), "{}, {way}, {to}", shape.name);
+            };
+            counted(&sandbox);
+            let (far, host, end) = (FAR[n], HOST[n], shape.end[n]);
+            case(
+                "out",
+                shape.sender,
+                far,
+                82,
+                format!("far {host}"),
+                shape.out,
+            );
+            case(
+                "in from the LAN",
+                "far",
+                host,
+                8080,
+                format!("mgmt {far}"),
+                shape.lan,
+            );
+            case(
+                "in from the host",
+                "",
+                host,
+                8080,
+                format!("mgmt {end}"),
+                shape.host,
+            );
+            case(
+                "in from itself",
+                shape.sender,
+                host,
+                8080,
+                format!("mgmt {end}"),
+                shape.itself,
+            );
+            // Whom nobody let in: what is behind it, and the network beside
+            assert_eq!(ask(&sandbox, "far", shape.own[n], 80), "");
+        }
+        setup(&sandbox, "down --force mgmt").ok();
+        assert_eq!(routes(), before, "{}", shape.name);
+        sandbox.sh("ip netns exec guest nft flush ruleset").ok();
+    }
+}
+
+#[test]
+fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
+    let sandbox = sandbox(
+        "netns_publish=\"tcp/8000-8010 tcp/81:80 from 192.0.2.0/24 udp/5353:80 from 2001:db8:10::1 tcp/8080:80\"\n",
+    );
+    sandbox
+        .sh("ip route add default via 192.0.2.1; ip route add default via 2001:db8:10::1")
+        .ok();
+    setup(&sandbox, "up mgmt").ok().stderr("");
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    for port in [80, 8000, 8010, 8011] {
+        serve(&sandbox, "mgmt", port, "mgmt");
+    }
+    for (n, host) in HOST.iter().enumerate() {
+        for port in [8000, 8010] {
+            assert_eq!(ask(&sandbox, "far", host, port), format!("mgmt {}", FAR[n]));
+        }
+        assert_eq!(ask(&sandbox, "far", host, 8011), "");
+    }
+    assert_eq!(
+        ask(&sandbox, "far", HOST[0], 81),
+        format!("mgmt {}", FAR[0])
+    );
+    // The host is in that network, and comes from its own address
+    assert_eq!(ask(&sandbox, "", HOST[0], 81), "mgmt 10.8.0.1");
+    for (from, to) in [("", "127.0.0.1"), ("", HOST[1]), ("far", HOST[1])] {
+        assert_eq!(ask(&sandbox, from, to, 81), "", "{from} to {to}");
+    }
+    assert_eq!(
+        ask_udp(&sandbox, "far", 0, HOST[1], 5353),
+        format!("mgmt {}", FAR[1])
+    );
+    assert_eq!(ask_udp(&sandbox, "", 0, HOST[1], 5353), "");
+    // What the host listens on at an address of one link stays the host's
+    let of_link = sandbox
+        .sh("ip -o -6 address show dev eth1 scope link")
+        .ok()
+        .stdout;
+    let link_local = of_link
+        .split(['/', ' '])
+        .find(|word| word.starts_with("fe80:"));
+    let link_local: Ipv6Addr = link_local.unwrap().parse().unwrap();
+    let scope = sandbox.ip_json("-n far link show far1")[0]["ifindex"]
+        .as_u64()
+        .unwrap();
+    serve(&sandbox, "", 8080, "host");
+    let to = SocketAddrV6::new(link_local, 8080, 0, u32::try_from(scope).unwrap());
+    let said = ask_at(&sandbox, "far", to.into());
+    assert!(said.starts_with("host fe80::"), "{said}");
+    assert_eq!(
+        ask(&sandbox, "far", HOST[1], 8080),
+        format!("mgmt {}", FAR[1])
+    );
+    // A source that is taken out is out
+    write(&sandbox, "netns_publish=\"tcp/81:80 from 192.0.2.254\"\n");
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(ask(&sandbox, "far", HOST[0], 81), "");
+    // Of several ports, the one that is taken is named; those that are ours already are not
+    let held = sandbox.inside(|| TcpListener::bind("0.0.0.0:9003").unwrap());
+    write(&sandbox, "netns_publish=\"tcp/9000-9010\"\n");
+    let run = setup(&sandbox, "reload mgmt").code(111);
+    assert!(
+        run.stderr
+            .contains("tcp/9000-9010: a program on the host has tcp port 9003 already"),
+        "{run}"
+    );
+    drop(held);
+    setup(&sandbox, "reload mgmt").ok();
+    write(&sandbox, "netns_publish=\"tcp/9000-9020\"\n");
+    setup(&sandbox, "reload mgmt").ok();
 }

@@ -29,7 +29,7 @@ const UDP: u8 = 17;
 const FAMILIES: [u8; 2] = [2, 10];
 
 /// A flow, as it is named in a request.
-struct Flow {
+pub(super) struct Flow {
     family: u8,
     name: Vec<u8>,
     to: IpAddr,
@@ -48,7 +48,10 @@ impl Kernel {
         let own: BTreeSet<IpAddr> = own.into_iter().map(|(ip, _)| ip).collect();
         let led = |flow: &Flow| {
             let here = |p: &&&&Publish| p.host.map_or(own.contains(&flow.to), |h| h == flow.to);
-            ports.iter().filter(here).any(|p| p.port == flow.port)
+            ports
+                .iter()
+                .filter(here)
+                .any(|p| p.ports().contains(&flow.port))
         };
         let host = self.open(&Where::Host)?;
         Ok(in_netns(&host, || {
@@ -101,7 +104,7 @@ fn send(socket: &Socket, kind: u16, flags: u16, family: u8, name: &[u8]) -> io::
 }
 
 /// A flow of UDP; its name is what the kernel called it by.
-fn flow(family: u8, message: &[u8]) -> Option<Flow> {
+pub(super) fn flow(family: u8, message: &[u8]) -> Option<Flow> {
     let mut name = Vec::new();
     let mut to = None;
     let mut port = None;

@@ -137,14 +137,14 @@ impl Kernel {
     }
 }
 
-/// Whether somebody on the host listens where the port leads inside from. It is tried,
-/// for there is no other way to know; nothing is left of that.
-pub fn is_taken(publish: &Publish) -> bool {
+/// The port of these that somebody on the host listens on already. It is tried, for there is
+/// no other way to know; nothing is left of that.
+pub fn taken(publish: &Publish, mut ports: impl Iterator<Item = u16>) -> Option<u16> {
     let taken = |address: &SocketAddr| {
         let bound = bind(*address, publish.proto);
         bound.is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse)
     };
-    publish.sockets().iter().any(taken)
+    ports.find(|port| publish.sockets(*port).iter().any(taken))
 }
 
 fn bind(address: SocketAddr, proto: Proto) -> io::Result<()> {

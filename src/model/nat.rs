@@ -5,16 +5,15 @@
 mod foreign;
 mod host;
 mod legacy;
+mod publish;
 mod ruleset;
 
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::str::FromStr;
 use std::sync::Arc;
 
 pub use foreign::in_the_way;
 pub use host::{Family, Host, OnHost};
 pub use legacy::Legacy;
+pub use publish::{Proto, Publish};
 
 use crate::name::{LinkName, NetnsName};
 use crate::place::{Asked, At};
@@ -39,31 +38,6 @@ pub enum Uplinks {
     Any,
     /// These.
     Named(Vec<LinkName>),
-}
-
-/// A port of the host that leads inside. It is printed and read as in `netns_publish`,
-/// `udp/53` or `tcp/192.0.2.7:8080:80`; where it leads to is not part of that.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Publish {
-    /// Of which protocol.
-    pub proto: Proto,
-    /// The address of the host; any of it, if none is said.
-    pub host: Option<IpAddr>,
-    /// The port of the host.
-    pub port: u16,
-    /// The port inside.
-    pub inside: u16,
-    /// The addresses inside, one a family; empty while only the text was read.
-    pub to: Vec<IpAddr>,
-}
-
-/// A protocol with ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Proto {
-    /// tcp(7).
-    Tcp,
-    /// udp(7).
-    Udp,
 }
 
 /// A table of the host's, as nft(8) reads it.
@@ -121,177 +95,5 @@ impl Table {
     pub fn removal(netns: &NetnsName) -> String {
         let name = Table::name(netns);
         format!("add table {name}; delete table {name};")
-    }
-}
-
-impl Publish {
-    /// Both take packets to the same port of the same address.
-    pub fn meets(&self, other: &Publish) -> bool {
-        let address = match (self.host, other.host) {
-            (Some(one), Some(other)) => one == other,
-            (Some(one), None) => other.has_family(one),
-            (None, Some(one)) => self.has_family(one),
-            (None, None) => true,
-        };
-        self.proto == other.proto && self.port == other.port && address
-    }
-
-    /// It leads to an address of this one's family, or to nobody knows what.
-    fn has_family(&self, of: IpAddr) -> bool {
-        self.to.is_empty() || self.to.iter().any(|to| to.is_ipv4() == of.is_ipv4())
-    }
-
-    /// The addresses of the host to be listened on to know whether somebody does already.
-    pub fn sockets(&self) -> Vec<SocketAddr> {
-        let any = |to: &IpAddr| match to {
-            IpAddr::V4(_) => IpAddr::from([0; 4]),
-            IpAddr::V6(_) => IpAddr::from([0; 16]),
-        };
-        let all = self
-            .to
-            .iter()
-            .map(|to| self.host.unwrap_or_else(|| any(to)));
-        all.map(|ip| SocketAddr::new(ip, self.port)).collect()
-    }
-}
-
-impl FromStr for Publish {
-    /// What is wrong with it, to stand after the setting's text.
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (proto, rest) = text
-            .split_once('/')
-            .ok_or("does not begin with tcp/ or udp/")?;
-        let proto = match proto {
-            "tcp" => Proto::Tcp,
-            "udp" => Proto::Udp,
-            _ => return Err("does not begin with tcp/ or udp/".into()),
-        };
-        let (host, ports) = address(rest)?;
-        let mut ports = ports.split(':').map(port);
-        let port = ports.next().unwrap_or(Err("has no port".into()))?;
-        let inside = ports.next().unwrap_or(Ok(port))?;
-        if ports.next().is_some() {
-            return Err("has more than two ports".into());
-        }
-        let to = Vec::new();
-        Ok(Publish {
-            proto,
-            host,
-            port,
-            inside,
-            to,
-        })
-    }
-}
-
-/// The address before the ports, if there is one, and the ports.
-fn address(text: &str) -> Result<(Option<IpAddr>, &str), String> {
-    let no_port = || "has no port after the address".to_string();
-    if let Some(rest) = text.strip_prefix('[') {
-        let (address, ports) = rest.split_once(']').ok_or("has no ] after the address")?;
-        let address: std::net::Ipv6Addr = address
-            .parse()
-            .map_err(|_| "has no IPv6 address between [ and ]")?;
-        let ports = ports.strip_prefix(':').ok_or_else(no_port)?;
-        return Ok((Some(address.into()), ports));
-    }
-    let (first, rest) = text.split_once(':').unwrap_or((text, ""));
-    match first.parse::<std::net::Ipv4Addr>() {
-        Ok(_) if rest.is_empty() => Err(no_port()),
-        Ok(address) => Ok((Some(address.into()), rest)),
-        Err(_) if text.matches(':').count() > 1 => {
-            Err("has an IPv6 address without [ ] around it, or more than two ports".into())
-        }
-        Err(_) => Ok((None, text)),
-    }
-}
-
-fn port(text: &str) -> Result<u16, String> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let number = text.parse().ok().filter(|n| digits && *n != 0);
-    number.ok_or_else(|| format!("has {text:?} in the place of a port, a number from 1 to 65535"))
-}
-
-impl fmt::Display for Publish {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.proto)?;
-        match self.host {
-            Some(IpAddr::V4(host)) => write!(f, "{host}:")?,
-            Some(IpAddr::V6(host)) => write!(f, "[{host}]:")?,
-            None => {}
-        }
-        match self.inside == self.port {
-            true => write!(f, "{}", self.port),
-            false => write!(f, "{}:{}", self.port, self.inside),
-        }
-    }
-}
-
-impl fmt::Display for Proto {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Proto::Tcp => "tcp",
-            Proto::Udp => "udp",
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_printed_is_read_as_the_same() {
-        for text in [
-            "tcp/8080:80",
-            "udp/53",
-            "tcp/[2001:db8::1]:443",
-            "tcp/[2001:db8::1]:443:8443",
-            "tcp/192.0.2.7:80:8080",
-            "udp/192.0.2.7:53",
-        ] {
-            assert_eq!(text.parse::<Publish>().unwrap().to_string(), text);
-        }
-        let same: Publish = "tcp/80:80".parse().unwrap();
-        assert_eq!(same.to_string(), "tcp/80");
-        for bad in [
-            "",
-            "80",
-            "tcp",
-            "tcp/",
-            "sctp/80",
-            "tcp/0",
-            "tcp/65536",
-            "tcp/+80",
-            "tcp/80:",
-            "tcp/80:80:80",
-            "tcp/192.0.2.7",
-            "tcp/192.0.2.7:",
-            "tcp/2001:db8::1:80",
-            "tcp/[::1",
-            "tcp/[2001:db8::1]",
-            "tcp/[192.0.2.7]:80",
-            "tcp/host:80",
-        ] {
-            assert!(bad.parse::<Publish>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn two_that_take_the_same_packets_meet() {
-        let publish = |text: &str| text.parse::<Publish>().unwrap();
-        for (one, other, meet) in [
-            ("tcp/80", "tcp/80:8080", true),
-            ("tcp/80", "udp/80", false),
-            ("tcp/80", "tcp/192.0.2.7:80", true),
-            ("tcp/192.0.2.7:80", "tcp/192.0.2.8:80", false),
-            ("tcp/192.0.2.7:80", "tcp/[2001:db8::1]:80", false),
-            ("tcp/80", "tcp/81:80", false),
-        ] {
-            let (one, other) = (publish(one), publish(other));
-            assert_eq!((one.meets(&other), other.meets(&one)), (meet, meet));
-        }
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 
 use super::failure::{Failure, Why};
 use super::store;
-use crate::kernel::{About, Kernel, Refusal, nat::is_taken};
+use crate::kernel::{About, Kernel, Refusal, nat::taken};
 use crate::model::build::Want;
 use crate::model::nat::{Family, Host, Nat, OnHost, Publish, Uplinks, in_the_way};
 use crate::model::{State, Sysctl, Table, Where};
@@ -200,9 +200,12 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
         .map(|table| table.value.publish.as_slice())
         .unwrap_or_default();
     for publish in &nat.publish {
-        let new = !held.iter().any(|held| held.meets(&publish.value));
-        if new && is_taken(&publish.value) {
-            let (proto, port) = (publish.value.proto, publish.value.port);
+        let is_new = |port: &u16| {
+            let mut held = held.iter().filter(|held| held.meets(&publish.value));
+            !held.any(|held| held.ports().contains(port))
+        };
+        if let Some(port) = taken(&publish.value, publish.value.ports().filter(is_new)) {
+            let proto = publish.value.proto;
             let letter = &proto.to_string()[..1];
             found.push(Obstacle {
                 asked: publish.asked.clone(),

@@ -3,10 +3,10 @@
 
 use super::links::Maker;
 use super::where_said;
-use crate::conf::{Piece, Setting};
+use crate::conf::{Piece, Setting, Settings};
 use crate::model::{Kind, Link, Where};
 use crate::name::LinkName;
-use crate::place::At;
+use crate::place::{At, Problem};
 
 impl Maker<'_> {
     pub(super) fn masters(&mut self, links: &mut [Link]) {
@@ -84,6 +84,54 @@ impl Maker<'_> {
             }
             Some(_) => {}
             None => link.master = Some(master),
+        }
+    }
+}
+
+/// What has the addresses of a link on it: its bridge or bond, if it is a port of one, whose
+/// own addresses nothing reaches; else itself.
+pub(super) fn holder<'a>(link: &'a Link, links: &'a [Link]) -> &'a Link {
+    let of_it = |other: &&Link| other.at == link.at && link.master.as_ref() == Some(&other.name);
+    let master = links.iter().find(of_it);
+    match master {
+        Some(master) if matches!(master.kind.word(), "bridge" | "bond") => master,
+        _ => link,
+    }
+}
+
+/// A port of a bridge or a bond has no addresses of its own.
+pub(super) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Problem>) {
+    for listed in &settings.links {
+        let name = &listed.name.value;
+        let mut inside = links.iter().filter(|link| link.at == Where::Inside);
+        let Some(link) = inside.find(|link| link.name.value == *name) else {
+            continue;
+        };
+        let master = holder(link, links);
+        let words = listed.get("config").map(Setting::words).unwrap_or_default();
+        let Some(word) = words.iter().find(|word| word.text != "null") else {
+            continue;
+        };
+        if master.name != link.name {
+            let said = |name: &LinkName| {
+                let mut all = settings.links.iter().filter(|l| l.name.value == *name);
+                all.find_map(|l| Some(l.get("config")?.whole().text.to_string()))
+            };
+            let both = [said(&master.name.value), said(name)];
+            let both: Vec<String> = both.into_iter().flatten().filter(|s| s != "null").collect();
+            problems.push(word.problem(
+                format!(
+                    "is on a port of the {} {}, where nothing reaches it",
+                    master.kind.word(),
+                    master.name
+                ),
+                format!(
+                    "write config_{}=\"{}\", and take config_{} away",
+                    master.name.value.suffix(),
+                    both.join(" "),
+                    name.suffix()
+                ),
+            ));
         }
     }
 }

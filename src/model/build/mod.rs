@@ -18,6 +18,7 @@ mod policy;
 mod ports;
 mod ready;
 mod resolv;
+mod returns;
 mod routes;
 mod rules;
 mod sysctls;
@@ -111,13 +112,18 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         addresses::check(&links, &mut problems);
+        masters::check(settings, &links, &mut problems);
         ipv6::check(&links, &sysctls, &mut problems);
         gateways::check(&links, &unread, &routes, &mut problems);
     }
     if !problems.is_empty() {
         return Err(in_file_order(problems));
     }
-    let routes = routes.into_iter().map(|said| said.route);
+    let returns = match nat {
+        Some(_) => returns::returns(&links, &routes, &sysctls),
+        None => Vec::new(),
+    };
+    let routes = routes.into_iter().map(|said| said.route).chain(returns);
     Ok(Want {
         name: settings.name.clone(),
         state: State {

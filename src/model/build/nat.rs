@@ -1,10 +1,13 @@
 //! `netns_masquerade` and `netns_publish` in, what is asked of the host out; and what must
 //! hold for it between the links.
 
+use std::iter::Peekable;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::where_said;
-use crate::conf::Settings;
+use crate::conf::{Piece, Settings};
 use crate::model::nat::{Family, Nat, Publish, Uplinks};
 use crate::model::{Address, Kind, Link, Where};
 use crate::name::LinkName;
@@ -32,7 +35,7 @@ pub(super) fn nat(
     }
     if ways
         .iter()
-        .any(|way| unread.contains(&way.inside.name.value))
+        .any(|way| unread.contains(&way.holder.name.value))
     {
         return None;
     }
@@ -41,7 +44,9 @@ pub(super) fn nat(
         lead(publish, &ways, &addresses, problems);
     }
     twice(&publish, problems);
-    let mut families: Vec<_> = addresses.iter().map(|a| Family::of(a.value.ip())).collect();
+    let behind = ways.iter().flat_map(|way| way.behind());
+    let of_all = addresses.iter().copied().chain(behind);
+    let mut families: Vec<_> = of_all.map(|a| Family::of(a.value.ip())).collect();
     families.sort();
     families.dedup();
     if let (Some(uplinks), true) = (&uplinks, families.is_empty()) {
@@ -56,29 +61,39 @@ pub(super) fn nat(
 }
 
 /// A veth between the namespace and the host.
-struct Way<'a> {
-    inside: &'a Link,
-    end: &'a Link,
+pub(super) struct Way<'a> {
+    /// What has the namespace's addresses on it: its end inside, or the bridge or bond that
+    /// this is a port of.
+    pub holder: &'a Link,
+    /// Its end on the host.
+    pub end: &'a Link,
 }
 
 impl<'a> Way<'a> {
     /// Those inside that more than the other end can speak to.
-    fn addresses(&self) -> impl Iterator<Item = &'a At<Address>> + use<'a> {
-        self.inside
-            .addresses
-            .iter()
-            .filter(|a| !a.value.is_kernels())
+    pub fn addresses(&self) -> impl Iterator<Item = &'a At<Address>> + use<'a> {
+        let all = self.holder.addresses.iter();
+        all.filter(|a| !a.value.is_kernels())
+    }
+
+    /// Those of the other end, where others than the namespace, such as virtual machines on
+    /// its bridge, are in their networks.
+    fn behind(&self) -> impl Iterator<Item = &'a At<Address>> + use<'a> {
+        let bridged = self.holder.kind.word() == "bridge";
+        let all = self.end.addresses.iter().filter(move |_| bridged);
+        all.filter(|a| !a.value.is_kernels())
     }
 }
 
 /// What comes over a port of a bridge comes from the bridge, and is its own affair.
-fn ways(links: &[Link]) -> Vec<Way<'_>> {
+pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
     let way = |end: &'_ Link| -> bool { end.at == Where::Host && end.master.is_none() };
     let inside = links.iter().filter(|link| link.at == Where::Inside);
     let ways = inside.filter_map(|inside| match &inside.kind {
         Kind::Veth { peer: Some(peer) } => {
             let end = links.iter().find(|link| link.link_at() == *peer)?;
-            way(end).then_some(Way { inside, end })
+            let holder = super::masters::holder(inside, links);
+            way(end).then_some(Way { holder, end })
         }
         _ => None,
     });
@@ -119,23 +134,51 @@ fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<Uplink
 
 fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Publish>> {
     let words = settings.get("netns_publish").map(|setting| setting.words());
+    let words = words.unwrap_or_default();
+    let mut rest = words.iter().peekable();
     let mut all = Vec::new();
-    for word in words.unwrap_or_default() {
-        let publish: Result<Publish, String> = word.text.parse();
+    while let Some(word) = rest.next() {
+        let text = with_source(word, &mut rest);
+        let publish: Result<Publish, String> = text.parse();
         match publish.and_then(fault) {
             Ok(publish) => all.push(word.at(publish)),
             Err(wrong) => problems.push(word.problem(
                 wrong,
-                "expected PROTO/[ADDRESS:]PORT[:PORT-INSIDE], such as tcp/8080:80, udp/53 or tcp/[2001:db8::1]:443:443",
+                "expected PROTO/[ADDRESS:]PORT[:PORT-INSIDE], such as tcp/8080:80, udp/53, tcp/[2001:db8::1]:443, tcp/8000-8010 or tcp/80 from 192.0.2.0/24",
             )),
         }
     }
     all
 }
 
+/// A port, and `from NETWORK` where that stands behind it.
+fn with_source<'a>(
+    word: &Piece<'_>,
+    rest: &mut Peekable<impl Iterator<Item = &'a Piece<'a>>>,
+) -> String {
+    let Some(from) = rest.next_if(|next| next.text == "from") else {
+        return word.text.into();
+    };
+    let is_port = |text: &str| text.starts_with("tcp/") || text.starts_with("udp/");
+    let source = rest.next_if(|next| !is_port(next.text));
+    format!(
+        "{} {} {}",
+        word.text,
+        from.text,
+        source.map_or("", |source| source.text)
+    )
+}
+
 /// Why a port of this address cannot lead inside.
 fn fault(publish: Publish) -> Result<Publish, String> {
+    let of_other = |from: IpNet| {
+        let host = publish.host.map(Family::of);
+        host.is_some_and(|host| host != Family::of(from.addr()))
+    };
     match publish.host {
+        _ if publish.from.is_some_and(of_other) => {
+            Err("takes packets from the other family than its address's".into())
+        }
         Some(IpAddr::V6(ip)) if ip.is_loopback() => {
             Err("cannot be: the kernel lets nothing that is sent to ::1 leave lo (IPv6 has no route_localnet)".into())
         }
@@ -157,14 +200,14 @@ fn lead(
     addresses: &[&At<Address>],
     problems: &mut Vec<Problem>,
 ) {
-    let inside = &ways[0].inside.name;
+    let inside = &ways[0].holder.name;
     let mut faults = Vec::new();
     for family in [Family::V4, Family::V6] {
-        if publish
+        let said = publish
             .value
             .host
-            .is_some_and(|host| Family::of(host) != family)
-        {
+            .or(publish.value.from.map(|from| from.addr()));
+        if said.is_some_and(|said| Family::of(said) != family) {
             continue;
         }
         let of_family = addresses
@@ -183,10 +226,11 @@ fn lead(
         }
     }
     if faults.is_empty() && publish.value.to.is_empty() {
-        let family = publish
+        let said = publish
             .value
             .host
-            .map(|host| format!("{} ", Family::of(host)));
+            .or(publish.value.from.map(|from| from.addr()));
+        let family = said.map(|said| format!("{} ", Family::of(said)));
         faults.push((
             format!(
                 "has nowhere to lead: {inside} has no {}address",
@@ -239,13 +283,22 @@ fn no_way(links: &[Link], asked: &At<()>) -> Problem {
 
 fn no_address(uplinks: &At<Uplinks>, ways: &[Way<'_>]) -> Problem {
     let setting = uplinks.asked.as_ref().map_or("", |asked| &asked.setting);
-    let inside = &ways[0].inside.name;
+    let Way { holder, end } = &ways[0];
+    let suffix = holder.name.value.suffix();
     Problem {
         place: super::place(uplinks).cloned(),
-        wrong: format!("{setting}: {inside} has no address that could be translated"),
-        remedy: format!(
-            "expected one, of the network that its other end is in; write it in config_{}",
-            inside.value.suffix()
+        wrong: format!(
+            "{setting}: {} has no address that could be translated",
+            holder.name
         ),
+        remedy: match holder.kind.word() {
+            "bridge" => format!(
+                "expected one, or one of {}, which is the router of who is on the bridge; write it in config_{suffix}, or in peer_config_… of that veth",
+                end.name
+            ),
+            _ => format!(
+                "expected one, of the network that its other end is in; write it in config_{suffix}"
+            ),
+        },
     }
 }

@@ -129,13 +129,24 @@ fn leading(publish: &Publish) -> Vec<String> {
         let word = family.word();
         let host = match publish.host {
             Some(host) => format!("{word} daddr {host}"),
-            // ::1 leads nowhere but to lo
-            None if family == Family::V6 => "ip6 daddr != ::1 fib daddr type local".into(),
+            // ::1 leads nowhere but to lo, and what is sent to an address of a link is not
+            // forwarded to another one
+            None if family == Family::V6 => {
+                "ip6 daddr != { ::1, fe80::/10 } fib daddr type local".into()
+            }
             None => "meta nfproto ipv4 fib daddr type local".into(),
         };
-        let (proto, port) = (publish.proto, publish.port);
-        let to = std::net::SocketAddr::new(*to, publish.inside);
-        format!("{host} {proto} dport {port} dnat {word} to {to}")
+        let from = publish.from.map(|from| format!("{word} saddr {from} "));
+        let from = from.unwrap_or_default();
+        let (proto, port, last) = (publish.proto, publish.port, publish.last);
+        match last > port {
+            // Each to the port that it was sent to
+            true => format!("{host} {from}{proto} dport {port}-{last} dnat {word} to {to}"),
+            false => {
+                let to = std::net::SocketAddr::new(*to, publish.inside);
+                format!("{host} {from}{proto} dport {port} dnat {word} to {to}")
+            }
+        }
     };
     publish.to.iter().map(rule).collect()
 }
