@@ -6,10 +6,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod common;
+#[path = "common/random.rs"]
+mod random;
 
+use std::env;
 use std::net::IpAddr;
 
 use common::Sandbox;
+use random::Random;
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/libexec/dhcp-hook");
 const RESOLV: &str = "/etc/netns/mgmt/resolv.conf";
@@ -179,6 +183,22 @@ fn what_the_settings_say_is_not_taken_by_a_lease() {
     assert_eq!(kept, "0\n");
 }
 
+/// Panics, unless resolv.conf is what a DHCP server may say.
+#[track_caller]
+fn holds_names_and_addresses(sandbox: &Sandbox, said: &str) {
+    let resolv = sandbox.read(RESOLV).unwrap_or(MARK.into());
+    let of_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    for line in resolv.strip_prefix(MARK).unwrap().lines() {
+        let mut words = line.split(' ');
+        let ok = match words.next() {
+            Some("nameserver") => words.all(|word| word.parse::<IpAddr>().is_ok()),
+            Some("search") => words.all(|word| word.chars().all(of_name)),
+            _ => false,
+        };
+        assert!(ok, "{said}: {resolv}");
+    }
+}
+
 #[test]
 fn of_what_strangers_say_only_names_and_addresses_are_taken() {
     let sandbox = sandbox();
@@ -222,19 +242,7 @@ fn of_what_strangers_say_only_names_and_addresses_are_taken() {
                 command.envs(said.iter().copied());
             });
             assert_eq!(run.exit_code(), 0, "{run}");
-            let resolv = sandbox.read(RESOLV).unwrap_or(MARK.into());
-            for line in resolv.strip_prefix(MARK).unwrap().lines() {
-                let mut words = line.split(' ');
-                let ok = match words.next() {
-                    Some("nameserver") => words.all(|word| word.parse::<IpAddr>().is_ok()),
-                    Some("search") => words.all(|word| {
-                        word.chars()
-                            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c))
-                    }),
-                    _ => false,
-                };
-                assert!(ok, "{keys:?}={text:?}: {resolv}");
-            }
+            holds_names_and_addresses(&sandbox, &format!("{keys:?}={text:?}"));
             assert!(sandbox.read("/run/was-here").is_none(), "{keys:?}={text:?}");
         }
         event(&sandbox, 1, "deconfig", &[]);
@@ -286,4 +294,176 @@ fn a_file_of_its_owners_is_not_written_and_not_written_through() {
             .unwrap()
             .contains("nameserver 192.0.2.53")
     );
+}
+
+#[test]
+fn what_the_settings_leave_out_of_a_lease_is_not_taken() {
+    let sandbox = sandbox();
+    let with = |omitted: &str, said: &[(&str, &str)]| {
+        let mut said = said.to_vec();
+        said.push(("NETNS_OMIT", omitted));
+        event(&sandbox, 1, "bound", &said);
+    };
+    let resolv = || sandbox.read(RESOLV).unwrap();
+    with("gateway", &LEASE);
+    assert_eq!(routes(&sandbox), "");
+    assert!(has(&sandbox, "192.0.2.100/24"));
+    assert!(resolv().contains("nameserver 192.0.2.53\n"));
+    // As the lease says it (RFC 3442), the others are
+    let mut said = LEASE.to_vec();
+    said.push((
+        "staticroutes",
+        "0.0.0.0/0 192.0.2.1 203.0.113.0/24 192.0.2.9",
+    ));
+    with("gateway", &said);
+    assert_eq!(
+        routes(&sandbox),
+        "203.0.113.0/24 via 192.0.2.9 dev up1 metric 500\n"
+    );
+    // Nor are they in the file when another link's lease is written there
+    with("dns", &LEASE);
+    event(&sandbox, 2, "bound", &OTHER);
+    assert_eq!(
+        resolv(),
+        format!("{MARK}nameserver 198.51.100.53\nnameserver 192.0.2.53\n")
+    );
+    let first = "default via 192.0.2.1 dev up1 metric 500\n";
+    assert!(routes(&sandbox).starts_with(first));
+    with("gateway dns", &LEASE);
+    assert_eq!(
+        routes(&sandbox),
+        "default via 198.51.100.1 dev up2 metric 501\n"
+    );
+}
+
+/// Events in any order, of both clients, with what becomes by chance of what servers say.
+/// The same at every run; `make fuzz` says how many.
+#[test]
+fn fuzz_of_the_hook() {
+    const KEYS: [&str; 12] = [
+        "ip",
+        "mask",
+        "router",
+        "staticroutes",
+        "broadcast",
+        "dns",
+        "domain",
+        "search",
+        "new_domain_name_servers",
+        "new_domain_name",
+        "new_domain_search",
+        "new_ip_address",
+    ];
+    const EVENTS: [&str; 8] = [
+        "bound",
+        "bound",
+        "renew",
+        "deconfig",
+        "nak",
+        "leasefail",
+        "-e",
+        "",
+    ];
+    const REASONS: [&str; 7] = ["BOUND", "RENEW", "EXPIRE", "STOP", "PREINIT", "$(id)", ""];
+    const PIECES: [&str; 30] = [
+        "192.0.2.100",
+        "192.0.2.1",
+        "10.0.0.0/8",
+        "0.0.0.0/0",
+        "0.0.0.0",
+        "255.255.255.255",
+        "24",
+        "32",
+        "33",
+        "-1",
+        "example.org",
+        "a",
+        " ",
+        " ",
+        "\n",
+        "\t",
+        "\\n",
+        "\\c",
+        "*",
+        "?",
+        "[a]",
+        "$(touch /run/was-here)",
+        "`touch /run/was-here`",
+        ";touch /run/was-here;",
+        "'",
+        "\"",
+        "#",
+        "::1",
+        "dev up2",
+        "\u{e9}\u{1b}",
+    ];
+    let number = |name: &str| env::var(name).ok().and_then(|text| text.parse().ok());
+    let runs: u64 = number("NETNS_FUZZ_HOOK_RUNS").unwrap_or(60);
+    let seed = number("NETNS_FUZZ_SEED").unwrap_or(0x9e37_79b9_7f4a_7c15);
+    let mut random = Random(seed);
+    let sandbox = sandbox();
+    sandbox
+        .sh("mkdir -p /run/here /etc/netns/mgmt; touch /run/here/192.0.2.66; ip address add 203.0.113.7/24 dev up2")
+        .ok();
+    let beside = || {
+        sandbox.sh("ip -4 address show dev up2; ip -4 route show dev up2; ls /run /run/here /etc/netns; cat /etc/resolv.conf").stdout
+    };
+    let before = beside();
+    for run in 0..runs {
+        let mut text = |most: usize| {
+            let pieces = (0..=random.below(most)).map(|_| PIECES[random.below(PIECES.len())]);
+            pieces.collect::<String>()
+        };
+        let mut said: Vec<(&str, String)> = KEYS.iter().map(|key| (*key, text(4))).collect();
+        let honest = random.below(8);
+        // Else hardly any lease would come to be
+        for (key, value) in LEASE.iter().filter(|_| honest > 1) {
+            if random.below(4) > 0 {
+                said.retain(|(other, _)| other != key);
+                said.push((key, value.to_string()));
+            }
+        }
+        said.retain(|_| random.below(6) > 0);
+        // A link has one client at a time
+        let dhcpcd = run / 16 % 3 == 2;
+        if run % 16 == 0 {
+            event(&sandbox, 1, "deconfig", &[]);
+            assert_eq!(routes(&sandbox), "", "seed {seed}, before run {run}");
+        }
+        let event = if dhcpcd {
+            ""
+        } else {
+            EVENTS[random.below(EVENTS.len())]
+        };
+        if dhcpcd {
+            said.push(("reason", REASONS[random.below(REASONS.len())].into()));
+        }
+        said.push((
+            "NETNS_OMIT",
+            ["", "", "gateway", "dns", "gateway dns"][random.below(5)].into(),
+        ));
+        let call = format!(
+            "cd /run/here && NETNS_NAME=mgmt NETNS_DNS=yes interface=up1 exec {HOOK} \"$EVENT\""
+        );
+        said.push(("EVENT", event.into()));
+        let ended = sandbox.run_with(&["sh", "-c", &call], |command| {
+            command.envs(said.iter().map(|(key, value)| (key, value)));
+        });
+        let case = format!("seed {seed}, run {run}: {said:?}");
+        assert_eq!(ended.exit_code(), 0, "{case}: {ended}");
+        holds_names_and_addresses(&sandbox, &case);
+        assert!(sandbox.read("/run/was-here").is_none(), "{case}");
+        let lease = sandbox
+            .read("/run/netns-services/mgmt/dhcp-up1.lease")
+            .unwrap_or_default();
+        let known = ["metric ", "address ", "route ", "search ", "nameserver "];
+        let is_known = |line: &str| known.iter().any(|word| line.starts_with(word));
+        assert!(lease.lines().all(is_known), "{case}: {lease}");
+        if run % 32 == 0 {
+            let now = beside();
+            assert!(now == before, "{case}: {now}");
+        }
+    }
+    event(&sandbox, 1, "deconfig", &[]);
+    assert_eq!(routes(&sandbox), "");
 }

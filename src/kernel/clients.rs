@@ -28,6 +28,9 @@ use crate::state;
 /// with an `eth0` each would be one.
 const DHCPCD_RUN: &str = "/run/dhcpcd";
 
+/// The DHCP option that a client is known by, RFC 2132.
+const CLIENT_ID: &str = "0x3d";
+
 /// How long a lease is waited for; after that the client goes on in the background.
 const LEASE: Duration = Duration::from_secs(3);
 
@@ -50,11 +53,11 @@ impl Kernel {
     /// Start a client, and wait for its lease a moment.
     pub(super) fn start_client(&mut self, client: &Client) -> Result<(), Refusal> {
         let inside = self.open(&Where::Inside)?;
-        files::make_for_dhcp(&self.netns, client.resolv_conf)?;
+        files::make_for_dhcp(&self.netns, client.run.resolv_conf)?;
         let (netns, hook) = (&self.netns, hook()?);
         // The thread's own view of the files, and so the program's
         let started = in_netns(&inside, || {
-            if client.program == Program::Dhcpcd {
+            if client.run.program == Program::Dhcpcd {
                 own_run(netns)?;
             }
             unheld(&mut command(netns, client, &hook)).status()
@@ -70,14 +73,15 @@ impl Kernel {
                 errno: io::Error::from(ErrorKind::Other),
                 said: Some(format!(
                     "{} ended with {status}; the system's log may say why",
-                    client.program.word()
+                    client.run.program.word()
                 )),
             });
         }
         // In the background it has another number, which it writes down when it is there;
         // udhcpc has waited for its lease before
         let known = || self.client(client).is_some();
-        let leased = || client.program == Program::Udhcpc || lease(netns, &client.link).exists();
+        let leased =
+            || client.run.program == Program::Udhcpc || lease(netns, &client.link).exists();
         wait(LEASE, || known() && leased());
         match known() {
             true => Ok(()),
@@ -85,7 +89,7 @@ impl Kernel {
                 errno: io::Error::from(ErrorKind::Other),
                 said: Some(format!(
                     "{} did not stay; the system's log may say why",
-                    client.program.word()
+                    client.run.program.word()
                 )),
             }),
         }
@@ -105,6 +109,7 @@ impl Kernel {
         let mut gone = vec![
             fs::remove_file(pid_file(&self.netns, client)),
             fs::remove_file(lease(&self.netns, &client.link)),
+            fs::remove_file(lease(&self.netns, &client.link).with_extension("lease.kept")),
         ];
         // What is there of others is theirs
         if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {
@@ -132,14 +137,25 @@ impl Kernel {
 
 fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
     let link = client.link.as_str();
-    let metric = client.metric.to_string();
-    let mut command = Command::new(client.program.word());
+    let metric = client.run.metric.to_string();
+    let mut command = Command::new(client.run.program.word());
+    let wishes = &client.run.wishes;
+    let omitted = [(wishes.no_gateway, "gateway"), (wishes.no_dns, "dns")];
+    let omitted = omitted
+        .iter()
+        .filter(|(said, _)| *said)
+        .map(|(_, word)| *word);
+    let omitted = omitted.collect::<Vec<_>>().join(" ");
     let env = [
         ("NETNS_NAME", netns.as_str()),
-        ("NETNS_DNS", if client.resolv_conf { "yes" } else { "no" }),
+        (
+            "NETNS_DNS",
+            if client.run.resolv_conf { "yes" } else { "no" },
+        ),
         ("NETNS_METRIC", &metric),
+        ("NETNS_OMIT", &omitted),
     ];
-    match client.program {
+    match client.run.program {
         Program::Udhcpc => {
             // Three tries, a second each, then on in the background; R gives the lease back
             command.args([
@@ -147,6 +163,12 @@ fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
             ]);
             command.arg("-p").arg(pid_file(netns, client));
             command.arg("-s").arg(hook);
+            if let Some(name) = &wishes.hostname {
+                command.arg("-x").arg(format!("hostname:{}", name.as_str()));
+            }
+            if let Some(id) = &wishes.client_id {
+                command.args(["-C", "-x", &format!("{CLIENT_ID}:{}", id.separated(""))]);
+            }
         }
         Program::Dhcpcd => {
             command.args(["-4", "-b", "-q", "--noipv4ll", "-m", &metric]);
@@ -163,6 +185,15 @@ fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
                 "domain_search",
             ] {
                 command.args(["-o", option]);
+            }
+            if wishes.no_gateway {
+                command.arg("-G");
+            }
+            if let Some(name) = &wishes.hostname {
+                command.args(["-h", name.as_str()]);
+            }
+            if let Some(id) = &wishes.client_id {
+                command.args(["-I", &id.separated(":")]);
             }
             command.arg(link);
         }
@@ -215,7 +246,7 @@ fn has_pid_file(folder: &Path) -> bool {
 
 fn pid_file(netns: &NetnsName, client: &Client) -> PathBuf {
     let link = &client.link;
-    match client.program {
+    match client.run.program {
         Program::Udhcpc => folder(netns).join(format!("dhcp-{link}.pid")),
         Program::Dhcpcd => folder(netns).join(format!("dhcpcd/{link}-4.pid")),
     }

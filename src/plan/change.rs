@@ -177,7 +177,10 @@ impl Change {
             Step::WriteResolvConf(text) => command::write_resolv_conf(netns, text),
             Step::StartClient(client) => format!("ip netns exec {netns} {client}"),
             Step::StopClient(client) => {
-                format!("ip netns exec {netns} pkill -x {}", client.program.word())
+                format!(
+                    "ip netns exec {netns} pkill -x {}",
+                    client.run.program.word()
+                )
             }
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }

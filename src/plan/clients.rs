@@ -17,11 +17,11 @@ impl Plan<'_> {
 
     pub(super) fn take_clients(&mut self) {
         let (want, have, journal) = (self.want, self.have, self.journal);
-        if self.rest == Rest::Stays {
-            return;
-        }
+        // One link has one client: where something else is said of it, that is another
+        let anew = |link| want.clients.iter().any(|other| other.value.link == link);
         for client in &journal.made.clients {
-            if have.clients.contains(client) && !want.clients.contains(client) {
+            let goes = self.rest == Rest::Goes || anew(client.value.link.clone());
+            if goes && have.clients.contains(client) && !want.clients.contains(client) {
                 self.change(Step::StopClient(client.value.clone()), None);
             }
         }
@@ -30,7 +30,9 @@ impl Plan<'_> {
 
 impl Journal {
     pub(super) fn note_client(&mut self, client: &Client) {
-        self.made.clients.retain(|other| other.value != *client);
+        self.made
+            .clients
+            .retain(|other| other.value.link != client.link);
         self.made.clients.push(At::nobody(client.clone()));
     }
 }

@@ -8,7 +8,7 @@ mod told;
 
 use ini::{Ini, ParseOption, Properties};
 
-use crate::model::client::{Client, Program};
+use crate::model::client::Client;
 use crate::model::{Route, State, Sysctl, Table, TextError};
 use crate::place::At;
 use crate::plan::Journal;
@@ -45,7 +45,7 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     }
     text.section("clients");
     for client in &journal.made.clients {
-        text.append(client.value.link.as_str(), client.value.program.word());
+        text.append(client.value.link.as_str(), &client.value.run);
     }
     for (state, word) in [(&journal.made, "made"), (&journal.before, "before")] {
         for link in &state.links {
@@ -134,16 +134,9 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
 }
 
 fn read_clients(section: &Properties) -> Result<Vec<At<Client>>, String> {
-    let client = |(link, word): (&str, &str)| {
-        let mut programs = Program::ALL.into_iter();
-        Ok(At::nobody(Client {
-            link: link.parse()?,
-            program: programs
-                .find(|program| program.word() == word)
-                .ok_or_else(|| format!("a DHCP client {word:?}"))?,
-            resolv_conf: false,
-            metric: 0,
-        }))
+    let client = |(link, run): (&str, &str)| {
+        let (link, run) = (link.parse()?, run.parse()?);
+        Ok(At::nobody(Client { link, run }))
     };
     section.iter().map(client).collect()
 }

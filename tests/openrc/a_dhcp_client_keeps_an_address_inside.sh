@@ -97,7 +97,41 @@ cat >/etc/conf.d/netns.mgmt <<-'END'
 	config_eth2="198.51.100.7/24 dhcp"
 	routes_eth2="203.0.113.0/24 via 198.51.100.1"
 END
+# What is said of one of them
+cp /etc/conf.d/netns.mgmt /tmp/two
+cat >>/etc/conf.d/netns.mgmt <<-'END'
+	metric_eth2=300
+	dhcp_eth2="nogateway nodns"
+	dhcp_hostname_eth2="web-7"
+	dhcp_client_id_eth2="01:02:03:04:05:06:77"
+END
 run 0 netns-setup up mgmt
+said_of_one()
+{
+	has_lease && $judge -n mgmt -o -4 addr show dev eth2 | grep -q 'inet 198\.51\.100\.1[01]' &&
+		$judge -n mgmt route show 203.0.113.0/24 | grep -q 'dev eth2 metric 300'
+}
+eventually "both leases stand" said_of_one
+is "default routes" "$($judge -n mgmt -4 route show default | grep -c .)" 1
+is "name servers of eth2" "$(grep -c 198.51.100 /etc/netns/mgmt/resolv.conf)" 0
+kill -USR1 "$(cat /tmp/udhcpd2.pid)"
+knows_name()
+{
+	/judge/busybox dumpleases -f /tmp/leases2 | grep -q web-7
+}
+eventually "the server knows the name" knows_name
+# dhcpcd does not show what it was called with
+if [ "$client" = udhcpc ]; then
+	run 0 cat /proc/"$(cat /run/netns-services/mgmt/dhcp-eth2.pid)"/cmdline
+	says 0x3d:01020304050677
+fi
+run 0 netns-setup reload mgmt
+is "what a reload says" "$(cat /tmp/said)" ""
+
+# Said no more: the client is another one
+cp /tmp/two /etc/conf.d/netns.mgmt
+run 0 netns-setup up mgmt
+says "$client eth2"
 both()
 {
 	has_lease &&
@@ -121,6 +155,31 @@ $judge -n mgmt -4 route show 203.0.113.0/24 | grep -q eth2 || fail "the route of
 run 0 netns-setup down mgmt
 [ ! -e /etc/netns/mgmt ] || fail "its resolv.conf is still there"
 kill "$(cat /tmp/udhcpd2.pid)"
+
+# A lease of the very address that the settings say: what they say stays when it ends
+kill "$(cat /tmp/udhcpd.pid)"
+sed -i 's/^\(.*end 192.0.2\).*/\1.100/' /tmp/udhcpd.conf
+: >/tmp/leases
+far /judge/busybox udhcpd -f /tmp/udhcpd.conf >/dev/null 2>&1 &
+cat >/etc/conf.d/netns.mgmt <<-'END'
+	netns_links="eth1"
+	config_eth1="192.0.2.100/24 dhcp"
+	routes_eth1="203.0.113.0/24 via 192.0.2.1"
+END
+run 0 netns-setup up mgmt
+is_leased()
+{
+	has_lease && $judge -n mgmt route show 203.0.113.0/24 | grep -q 192.0.2.1
+}
+eventually "there is a lease of it" is_leased
+sed -i 's/ dhcp//' /etc/conf.d/netns.mgmt
+run 0 netns-setup reload mgmt
+is "the addresses" "$($judge -n mgmt -o -4 addr show dev eth1 | grep -o 'inet [^ ]*')" "inet 192.0.2.100/24"
+is "the default route" "$($judge -n mgmt route show default)" ""
+$judge -n mgmt route show 203.0.113.0/24 | grep -q 192.0.2.1 || fail "the route of the settings is gone"
+run 0 netns-setup reload mgmt
+is "what a second reload says" "$(cat /tmp/said)" ""
+run 0 netns-setup down mgmt
 
 # Without a server: up does not wait long, and goes on in the background
 kill "$(cat /tmp/udhcpd.pid)"

@@ -1,5 +1,6 @@
 //! `routes_IF` in, routes out, each with its own line.
 
+use super::clients;
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::route::Names;
 use crate::model::{Context, Route, RouteKind};
@@ -21,10 +22,11 @@ pub(super) fn routes<'a>(
     let names = with_vrfs(settings, context);
     for listed in &settings.links {
         let lines = listed.get("routes").map(Setting::lines).unwrap_or_default();
+        let metric = clients::metric(listed, problems);
         for piece in lines {
             match route(&piece, &listed.name.value, settings, &names) {
                 Ok(route) => found.push(Said {
-                    route: piece.at(route),
+                    route: piece.at(with_metric(route, piece.text, metric.as_ref())),
                     piece,
                 }),
                 Err(problem) => problems.push(problem),
@@ -35,6 +37,20 @@ pub(super) fn routes<'a>(
         clashes(&found, problems);
     }
     found
+}
+
+/// A route takes the metric of its link where it says none.
+fn with_metric(route: Route, text: &str, metric: Option<&At<u32>>) -> Route {
+    let says = |word: &str| matches!(word, "metric" | "preference" | "priority");
+    match metric {
+        Some(metric) if route.kind == RouteKind::Unicast && !text.split_whitespace().any(says) => {
+            Route {
+                metric: metric.value,
+                ..route
+            }
+        }
+        _ => route,
+    }
 }
 
 /// The names of this machine, and the tables of this namespace's vrfs.
