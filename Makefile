@@ -52,6 +52,7 @@ help:
 	'make demo       sshd in a namespace, under a real OpenRC and a real runit; root' \
 	'make test       every test, on real kernels, shells and inits; root' \
 	'make test-all   the same, and on the newest Debian' \
+	'make fuzz       readers of foreign text, at random, RUNS=10000000 times each; root' \
 	'make bench      how long it takes, beside ip(8); root' \
 	'make install    put it on this machine, or into DESTDIR=, as root; builds nothing' \
 	'make uninstall  take that away again' \
@@ -75,6 +76,14 @@ test: all
 test-all: all
 	tests/get-tools test
 	$(TEST) -- --include-ignored
+
+# The same at every run of one NETNS_FUZZ_SEED, which is printed. The hook is a script, and
+# takes a hundredth of that many.
+RUNS = 10000000
+fuzz:
+	tests/get-tools test
+	NETNS_FUZZ_RUNS=$(RUNS) NETNS_FUZZ_HOOK_RUNS=$$(($(RUNS) / 100)) \
+		$(TEST) --profile fuzz --lib --test dhcp fuzz -- --nocapture
 
 bench: all
 	tests/get-tools bench
@@ -166,4 +175,4 @@ uninstall:
 		rmdir "$$DESTDIR$$folder" 2>/dev/null || :; \
 	done
 
-.PHONY: all help demo test test-all bench install uninstall lint
+.PHONY: all help demo test test-all fuzz bench install uninstall lint

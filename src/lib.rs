@@ -47,3 +47,7 @@ pub mod setup;
 
 // Becoming a command inside a namespace.
 pub mod exec;
+
+// Texts and messages of others, changed at random.
+#[cfg(all(test, feature = "setup"))]
+mod fuzz;

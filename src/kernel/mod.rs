@@ -264,3 +264,6 @@ impl fmt::Display for Refusal {
         f.write_str(text.split(" (os error").next().unwrap_or(&text))
     }
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -1,7 +1,7 @@
 //! Asking a WireGuard link what it knows, and telling it: generic netlink, spoken from
 //! inside the namespace where the link is. What the bytes are is `message`'s.
 
-mod message;
+pub(super) mod message;
 
 use std::net::SocketAddr;
 

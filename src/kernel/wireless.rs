@@ -30,7 +30,7 @@ const LINKS: &str = "/sys/class/net";
 /// A link of a phy; its number is the same wherever the phy is, and whatever the link is
 /// called there.
 #[derive(Clone, Debug, Default)]
-struct Wireless {
+pub(super) struct Wireless {
     number: Vec<u8>,
     name: String,
     index: u32,
@@ -103,7 +103,7 @@ impl Kernel {
     }
 }
 
-fn read(answer: &[u8]) -> Wireless {
+pub(super) fn read(answer: &[u8]) -> Wireless {
     let mut link = Wireless::default();
     for said in attributes::each(answer) {
         let value = said.value();

@@ -199,21 +199,28 @@ fn inspect(attach: &At<Attach>, program: &str, name: &str) -> Result<u32, Failur
             "start the container, or correct its name",
         );
     }
-    let text = String::from_utf8_lossy(&told.stdout).trim().to_string();
-    match text.parse() {
+    match pid_in(&told.stdout) {
         Ok(0) => wrong(
             format!("{attach} is not running"),
             "start the container first",
         ),
         Ok(pid) => Ok(pid),
-        Err(_) => wrong(
-            format!(
-                "{program} inspect {name} printed {:?} and no number",
-                report::printable(&text)
-            ),
+        Err(text) => wrong(
+            format!("{program} inspect {name} printed {text:?} and no number"),
             "expected its {{.State.Pid}}; say pid: instead",
         ),
     }
+}
+
+/// The number that a container's program has printed; or what it has printed, of which not
+/// every byte could be shown.
+pub(super) fn pid_in(printed: &[u8]) -> Result<u32, String> {
+    let text = String::from_utf8_lossy(printed);
+    let text = text.trim();
+    let number = text.parse().ok();
+    // No sign, and no zeros before it
+    let number = number.filter(|number: &u32| number.to_string() == text);
+    number.ok_or_else(|| report::printable(text))
 }
 
 /// What the name is on; what is not ours is said.

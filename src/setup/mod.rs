@@ -257,3 +257,6 @@ pub fn complain(lines: &[String], code: u8) -> u8 {
     }
     code
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -1,0 +1,195 @@
+//! The kernel's answers, changed at random and read.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+
+use rtnetlink::packet_route::RouteNetlinkMessage;
+
+use super::answers::{Answers, body};
+use super::wireguard::message;
+use super::{flows, read, wireless};
+use crate::fuzz::fuzz;
+use crate::model::Where;
+
+/// nlmsghdr, in the order of this machine.
+fn head(length: usize, kind: u16, flags: u16) -> Vec<u8> {
+    let mut bytes = u32::try_from(length).unwrap().to_ne_bytes().to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(flags.to_ne_bytes());
+    bytes.extend(7u32.to_ne_bytes());
+    bytes.extend([0; 4]);
+    bytes
+}
+
+fn message_of(kind: u16, body: &[u8]) -> Vec<u8> {
+    let mut bytes = head(16 + body.len(), kind, 2);
+    bytes.extend(body);
+    bytes
+}
+
+fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+    let mut bytes = u16::try_from(4 + value.len())
+        .unwrap()
+        .to_ne_bytes()
+        .to_vec();
+    bytes.extend(kind.to_ne_bytes());
+    bytes.extend(value);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+#[test]
+fn answers() {
+    // ifinfomsg, ifaddrmsg, rtmsg (linux/rtnetlink.h), with some attributes each
+    let info = [
+        attribute(1, b"veth\0"),
+        attribute(2, &attribute(1, &[1, 0, 0, 0])),
+    ]
+    .concat();
+    let link = [
+        vec![0; 4],
+        3u32.to_ne_bytes().to_vec(),
+        vec![0; 8],
+        attribute(3, b"eth1\0"),
+        attribute(1, &[2, 0, 0, 0, 0, 1]),
+        attribute(4, &1500u32.to_ne_bytes()),
+        attribute(18, &info),
+        attribute(53, &attribute(1, b"uplink\0")),
+    ]
+    .concat();
+    let address = [
+        vec![2, 24, 0, 0],
+        3u32.to_ne_bytes().to_vec(),
+        attribute(1, &[192, 0, 2, 1]),
+        attribute(2, &[192, 0, 2, 1]),
+        attribute(3, b"eth1:0\0"),
+        attribute(6, &[255; 16]),
+    ]
+    .concat();
+    let hop = [
+        vec![16, 0, 0, 1],
+        3u32.to_ne_bytes().to_vec(),
+        attribute(5, &[192, 0, 2, 1]),
+    ]
+    .concat();
+    let route = [
+        vec![2, 24, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0],
+        attribute(1, &[10, 0, 0, 0]),
+        attribute(5, &[192, 0, 2, 1]),
+        attribute(4, &3u32.to_ne_bytes()),
+        attribute(9, &hop),
+        attribute(8, &attribute(2, &1400u32.to_ne_bytes())),
+    ]
+    .concat();
+    let error = [(-17i32).to_ne_bytes().to_vec(), head(16, 16, 0)].concat();
+    let corpus = [
+        message_of(16, &link),
+        message_of(20, &address),
+        message_of(24, &route),
+        message_of(2, &error),
+        message_of(3, &[0; 4]),
+        [
+            message_of(24, &route),
+            message_of(16, &link),
+            message_of(3, &[0; 4]),
+        ]
+        .concat(),
+    ];
+    let corpus: Vec<&[u8]> = corpus.iter().map(Vec::as_slice).collect();
+    let names = BTreeMap::from([(3, "eth1".parse().unwrap())]);
+    fuzz("netlink", &corpus, &[], |bytes| {
+        let mut outcome = String::new();
+        for many in [true, false] {
+            let mut answers = Answers::to(7, many);
+            let done = answers.read(bytes);
+            outcome += if done.is_ok() { "done " } else { "refused " };
+            for came in &answers.came {
+                outcome += match came {
+                    RouteNetlinkMessage::NewLink(link) => {
+                        let read = read::link(link, &Where::Inside, &names, &BTreeMap::new());
+                        let _ = (read::name(link), read::data(&[]), read::permanent_mac(link));
+                        if read.is_some() { "link " } else { "none " }
+                    }
+                    RouteNetlinkMessage::NewAddress(address) => {
+                        let read = read::whole_address(address, true, (None, 7));
+                        if read.is_some() { "address " } else { "none " }
+                    }
+                    RouteNetlinkMessage::NewRoute(route) => {
+                        let read = read::route(route, &Where::Inside, &names);
+                        let _ = read::expires(route);
+                        // What is printed of it is read again, or it is none that could be said
+                        let text = read.map(|route| route.to_string());
+                        let again = text.map(|text| crate::model::Route::kept(&text).is_ok());
+                        if again == Some(true) {
+                            "route "
+                        } else {
+                            "none "
+                        }
+                    }
+                    _ => "other ",
+                };
+            }
+        }
+        let _ = body(bytes, 7);
+        outcome
+    });
+}
+
+#[test]
+fn answers_of_other_families() {
+    let key = attribute(1, &[7; 32]);
+    let net = [
+        attribute(1, &2u16.to_ne_bytes()),
+        attribute(2, &[10, 0, 0, 0]),
+        attribute(3, &[8]),
+    ]
+    .concat();
+    let peer = [
+        key,
+        attribute(4, &[2, 0, 0xca, 0x6c, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 0, 0]),
+        attribute(6, &[1; 16]),
+        attribute(9, &attribute(0, &net)),
+    ]
+    .concat();
+    let device = [
+        attribute(3, &[9; 32]),
+        attribute(6, &51820u16.to_ne_bytes()),
+        attribute(8, &attribute(0, &peer)),
+    ]
+    .concat();
+    let tuple = [
+        attribute(
+            1,
+            &[attribute(1, &[10, 0, 0, 1]), attribute(2, &[192, 0, 2, 7])].concat(),
+        ),
+        attribute(
+            2,
+            &[attribute(1, &[17]), attribute(3, &53u16.to_be_bytes())].concat(),
+        ),
+    ]
+    .concat();
+    let flow = message_of(
+        0x100,
+        &[
+            vec![2, 0, 0, 0],
+            attribute(1, &tuple),
+            attribute(18, &[0, 1]),
+        ]
+        .concat(),
+    );
+    let corpus = [device.as_slice(), &flow, &attribute(46, &[0; 8])];
+    fuzz("netlink of others", &corpus, &[], |bytes| {
+        let seen = message::decode(&[bytes.to_vec(), bytes.to_vec()]);
+        let peers = "peer ".repeat(seen.wireguard.peers.len().min(3));
+        let flows = [2, 10].map(|family| {
+            if flows::flow(family, bytes).is_some() {
+                "flow"
+            } else {
+                "none"
+            }
+        });
+        let _ = wireless::read(bytes);
+        format!("{peers} {}", flows.join(" "))
+    });
+}
