@@ -9,6 +9,8 @@
 
 # shellcheck source=netns-closed.sh
 . /usr/libexec/netns-services/openrc/netns-closed.sh || exit
+# shellcheck source=netns-trusted.sh
+. /usr/libexec/netns-services/openrc/netns-trusted.sh || exit
 
 namespace=${RC_SVCNAME#netns-*.}
 tool=${RC_SVCNAME#netns-}
