@@ -157,7 +157,7 @@ fn wireguard() {
     let corpus = [
         whole.as_bytes(),
         named.as_bytes(),
-        b"[Peer]\n#\n[interface]\nsaveconfig=true\r\n",
+        b"[Peer]\n#\n[peer]\nsaveconfig=true\r\n",
     ];
     fuzz("wireguard", &corpus, WORDS, |bytes| {
         let read = text::read("/etc/wg0.conf", "wg0", &String::from_utf8_lossy(bytes));

@@ -152,7 +152,7 @@ fn answers_of_other_families() {
         attribute(9, &attribute(0, &net)),
     ]
     .concat();
-    let device = [
+    let told = [
         attribute(3, &[9; 32]),
         attribute(6, &51820u16.to_ne_bytes()),
         attribute(8, &attribute(0, &peer)),
@@ -178,7 +178,7 @@ fn answers_of_other_families() {
         ]
         .concat(),
     );
-    let corpus = [device.as_slice(), &flow, &attribute(46, &[0; 8])];
+    let corpus = [told.as_slice(), &flow, &attribute(46, &[0; 8])];
     fuzz("netlink of others", &corpus, &[], |bytes| {
         let seen = message::decode(&[bytes.to_vec(), bytes.to_vec()]);
         let peers = "peer ".repeat(seen.wireguard.peers.len().min(3));

@@ -16,6 +16,7 @@ mod nat;
 mod order;
 mod policy;
 mod ports;
+mod published;
 mod ready;
 mod resolv;
 mod returns;
