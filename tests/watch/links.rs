@@ -254,6 +254,12 @@ fn a_parent_in_a_namespace_that_others_make_again_is_found_there() {
             .err()
             .contains("there is no namespace low, where up0 is to be")
     });
+    // What `ip netns add` does, slowly: the file is there for a while before the namespace is
+    // bound over it, which no event tells of
+    sandbox
+        .sh("touch /run/netns/low; sleep 1.5; unshare --net=/run/netns/low true")
+        .ok();
+    let make = "ip -n low link add up0 type veth peer name up1 && ip -n low link set up0 up";
     sandbox.sh(make).ok();
     watch.soon("m0 is back", || {
         sandbox

@@ -15,6 +15,7 @@ use crate::exit;
 use crate::kernel;
 use crate::kernel::entries::Touched;
 use crate::kernel::events::{Ear, Heard, Matter};
+use crate::kernel::netns::There;
 use crate::model::build::Want;
 use crate::model::{LinkAt, Where};
 use crate::name::NetnsName;
@@ -242,6 +243,17 @@ impl Kept {
         self.said.clear();
         self.know();
         code
+    }
+
+    /// A namespace that it has to do with has its file, and is not bound over it: so it is
+    /// for a moment in `ip netns add`, and no event tells of the end of that.
+    pub(super) fn is_being_named(&self) -> bool {
+        let others = self.asked.iter().filter_map(|link| match &link.at {
+            Where::Netns(other) => Some(other),
+            _ => None,
+        });
+        let mut names = others.chain([&self.want.name]);
+        names.any(|name| matches!(kernel::netns::there(name.as_str()), Ok(There::Stale)))
     }
 
     /// It is up, but perhaps for what `netns_ready` asks for.

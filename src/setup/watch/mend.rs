@@ -259,6 +259,7 @@ impl Kept {
                 let obstacles = report::obstacles(name, &mended.obstacles);
                 let came = match (mended.refused.is_empty(), mended.made) {
                     (false, _) => Came::Refused,
+                    (true, 0) if self.lacking && self.is_being_named() => Came::Refused,
                     (true, 0) => Came::Held,
                     (true, _) => Came::Mended,
                 };
