@@ -68,9 +68,8 @@ fn large(count: usize) -> Vec<(&'static str, String)> {
         (
             "ports",
             of_links(&|n| {
-                let ip = ip(n);
                 format!(
-                    "type_d{n}=dummy\nmaster_d{n}=br0\nport_d{n}='isolated on'\naltname_d{n}=a{n}\nconfig_d{n}={ip}/9\n"
+                    "type_d{n}=dummy\nmaster_d{n}=br0\nport_d{n}='isolated on'\naltname_d{n}=a{n}\nmac_d{n}=stable\n"
                 )
             }),
         ),

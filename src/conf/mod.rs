@@ -8,6 +8,7 @@ mod nearest;
 mod reserved;
 mod settings;
 pub mod sh;
+mod slips;
 mod value;
 pub mod vars;
 

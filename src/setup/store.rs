@@ -24,7 +24,7 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state::{self, Birth};
 
-use files::{NEW, remove, remove_due};
+use files::{NEW, discard, remove, remove_due};
 pub use files::{keep, replace};
 pub use others::{all, others, unreadable};
 
@@ -284,14 +284,6 @@ impl Store {
 
     fn keep(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
         keep(&self.name, file, text)
-    }
-}
-
-/// A journal that was set aside may be anything, a directory, too.
-fn discard(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
-        _ => remove(path),
     }
 }
 

@@ -60,3 +60,11 @@ pub fn remove(file: &Path) -> io::Result<()> {
         _ => Ok(()),
     }
 }
+
+/// A journal that was set aside may be anything, a directory, too.
+pub fn discard(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        _ => remove(path),
+    }
+}
