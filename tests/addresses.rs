@@ -108,11 +108,11 @@ fn what_stands_behind_an_address_is_changed_by_reload() {
         ),
     );
     setup(&host, "reload mgmt").ok().stdout(
-        "+ ip -n mgmt address delete 192.0.2.10/24 brd 192.0.2.255 dev eth1
-+ ip -n mgmt address add 192.0.2.10/24 scope link dev eth1
-+ ip -n mgmt address delete 192.0.2.11/24 brd 192.0.2.255 dev eth1
-+ ip -n mgmt address add 192.0.2.11/24 scope link dev eth1
+        "+ ip -n mgmt address delete 192.0.2.11/24 brd 192.0.2.255 dev eth1
 + ip -n mgmt address delete 203.0.113.7 peer 203.0.113.1/32 dev eth1
++ ip -n mgmt address delete 192.0.2.10/24 brd 192.0.2.255 dev eth1
++ ip -n mgmt address add 192.0.2.10/24 scope link dev eth1
++ ip -n mgmt address add 192.0.2.11/24 scope link dev eth1
 + ip -n mgmt address add 203.0.113.7 peer 203.0.113.1/32 noprefixroute dev eth1
 ",
     );

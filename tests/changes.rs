@@ -179,8 +179,15 @@ fn settings(random: &mut Random) -> String {
         maybe(random, 2, "stp_br0=1");
         maybe(random, 2, "forward_delay_br0=400");
         maybe(random, 2, "mtu_br0=1300");
-        if links.contains(&"v0") {
-            maybe(random, 2, "bridge_br0=v0");
+        // A port has no addresses of its own
+        if random.below(2) == 0 {
+            links.push("p0");
+            maybe(
+                random,
+                1,
+                "type_p0=veth\npeer_p0=p0-host\nmac_p0=52:54:00:00:01:02",
+            );
+            maybe(random, 2, "bridge_br0=p0");
         }
         maybe(random, 2, "config_br0=\"10.7.0.1/24 10.7.0.2/24\"");
     }

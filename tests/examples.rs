@@ -47,7 +47,7 @@ fn check(files: &[(&str, &str)], name: &str) -> (i32, String) {
     std::fs::write(&keys, text("tests/wireguard/good.conf")).unwrap();
     std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
     for (file, text) in files {
-        let text = text.replace("/etc/wireguard", folder.path().to_str().unwrap());
+        let text = text.replace("/etc/wireguard/netns", folder.path().to_str().unwrap());
         std::fs::write(folder.path().join(file), text).unwrap();
     }
     let mut command = Command::new(SETUP);

@@ -224,7 +224,16 @@ fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
     } else {
         ""
     };
-    format!("{}{family} route {verb} {route}", ip(netns, &route.at))
+    // Without a metric, the kernel deletes the first route of IPv6 that fits otherwise
+    let unsaid = !family.is_empty() && route.metric == 1024 && route.ways().len() == 1;
+    let metric = match unsaid && verb == "delete" {
+        true => " metric 1024",
+        false => "",
+    };
+    format!(
+        "{}{family} route {verb} {route}{metric}",
+        ip(netns, &route.at)
+    )
 }
 
 /// A veth is made where its peer is to be, so that both ends are placed by one message;

@@ -127,7 +127,11 @@ impl Journal {
             if peer.at == Where::Inside && ours(&ends[0]) {
                 for end in ends {
                     let made = self.made(&end.link_at());
-                    (made.kind, made.index) = (end.kind, end.index);
+                    // Whoever of the two made the pair anew knows its numbers, the other
+                    // does not yet; who that was cannot be told
+                    let differs = made.index.zip(end.index).is_some_and(|(a, b)| a != b);
+                    let known = made.index.or(end.index);
+                    (made.kind, made.index) = (end.kind, known.filter(|_| !differs));
                 }
             }
         }
