@@ -24,7 +24,7 @@ const PAIRS: usize = 6;
 
 /// What a new host has, and these are left with after each pair.
 const RESET: &str = "ip -all netns delete; rm -rf /run/netns-services /etc/netns
-    for link in eth1 v0-host; do ip link delete $link 2>/dev/null; done
+    for link in eth1 v0-host p0-host; do ip link delete $link 2>/dev/null; done
     nft flush ruleset";
 
 #[test]
@@ -120,7 +120,7 @@ fn whole(host: &Sandbox, netns: &str) -> Value {
     for list in ["link", "address"] {
         let list = dump[list].as_array_mut().unwrap();
         for link in list.iter_mut() {
-            if link["ifname"] == "v0-host" {
+            if link["ifname"] == "v0-host" || link["ifname"] == "p0-host" {
                 link.as_object_mut().unwrap().remove("address");
             }
             for data in ["info_data", "info_slave_data"] {
