@@ -98,7 +98,7 @@ dump()
 	done 2>/dev/null
 	$judge netns | sed 's/ (id.*//' | sort
 	sort /proc/1/mounts
-	find /run/netns /run/netns-services /etc/netns ! -name met ! -name '*.failed' ! -path '*/.undone*' | sort
+	find /run/netns /run/netns-services /etc/netns ! -name met ! -name new ! -name '*.failed' ! -path '*/.undone*' | sort
 }
 
 card

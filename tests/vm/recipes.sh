@@ -115,6 +115,8 @@ readme()
 
 netns=tunnel
 readme tunnel
+# As every machine has it
+[ -e /dev/stdin ] || ln -s /proc/self/fd/0 /dev/stdin
 mkdir /etc/wireguard/netns
 cat >/etc/wireguard/netns/wg0.conf <<-END
 	[Interface]

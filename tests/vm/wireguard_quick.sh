@@ -8,8 +8,9 @@
 wg=/judge/wg
 umask 077
 mkdir -p /etc/wireguard /tmp/quick
-# The process substitution of bash
+# As every machine has them; bash and the printed script ask for them
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
+[ -e /dev/stdin ] || ln -s fd/0 /dev/stdin
 
 # link NAMESPACE LINK - its addresses and its mtu
 link()
