@@ -132,3 +132,9 @@ fn names_are_looked_up_where_the_tunnel_was_born() {
 fn a_file_of_wg_quick_gives_what_wg_quick_makes_of_it() {
     testbed::run_vm_with_bash("vm", "wireguard_quick");
 }
+
+#[test]
+#[ignore = "twenty files; make test-all has them"]
+fn each_file_of_wg_quick_gives_what_wg_quick_makes_of_it() {
+    testbed::run_vm_with_bash("vm", "wireguard_quick_all");
+}

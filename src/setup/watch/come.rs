@@ -17,9 +17,14 @@ impl Kept {
     /// Bring it up, or wait for that: the exit code, if it is to be neither.
     pub fn begin(call: &Call, want: Want) -> (Self, u8) {
         let code = up::begin_up(call, &want, &mut false);
-        // What comes after an up can fail, too
         let coming = !store::is_ready(&want.name);
-        if code != exit::REFUSED || coming && want.ready.hold == Hold::No {
+        let waits = match coming {
+            true => want.ready.hold != Hold::No,
+            // It is ready, and what comes after an up has failed; or it is so by other
+            // settings, and these, which were refused, must not take anything from it
+            false => planned(&want, Rest::Stays).is_ok(),
+        };
+        if code != exit::REFUSED || !waits {
             return (Kept::new(want, false), code);
         }
         if coming {
