@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::common::{NETNS_SETUP, Sandbox};
-use super::far::{MGMT, sandbox, setup, write};
+use super::far::{MGMT, dump, is_again, sandbox, setup, write};
 use super::{Watch, begin, watch};
 
 const WAITS: &str = "netns_wait=yes\nnetns_pre_up='echo pre_up >>/run/said'\nnetns_post_up='echo post_up >>/run/said'\n";
@@ -30,6 +30,20 @@ fn without_the_setting_it_ends() {
     let sandbox = sandbox(&MGMT.replace("eth1", "eth7"));
     setup(&sandbox, "watch mgmt").code(111);
     assert!(sandbox.read("/run/netns-services/mgmt/journal").is_none());
+}
+
+/// A watch that is started again after a wrong edit: who is logged in over the card stays so.
+#[test]
+fn settings_that_are_refused_take_nothing_from_what_is_ready() {
+    for wait in ["no", "yes", "stop"] {
+        let sandbox = sandbox(MGMT);
+        setup(&sandbox, "up mgmt").ok();
+        let before = dump(&sandbox, "-n mgmt");
+        let settings = MGMT.replace("eth1", "eth9");
+        write(&sandbox, &format!("{settings}netns_wait={wait}\n"));
+        setup(&sandbox, "watch mgmt").code(111);
+        is_again(&sandbox, "-n mgmt", &before);
+    }
 }
 
 #[test]
