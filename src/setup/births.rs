@@ -12,6 +12,8 @@ use crate::state::Birth;
 pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Where) -> Option<Birth>) {
     for link in &mut have.links {
         let ours = journal.made.link(&link.at, &link.name.value);
+        // One that others made anew was born where they made it
+        let ours = ours.filter(|_| journal.has_made(link));
         if let Some(ours) = ours.and_then(|ours| ours.kind.made()) {
             complete_one(link, ours, &birth);
         }
