@@ -17,14 +17,18 @@ impl Kept {
     /// Bring it up, or wait for that: the exit code, if it is to be neither.
     pub fn begin(call: &Call, want: Want) -> (Self, u8) {
         let code = up::begin_up(call, &want, &mut false);
+        if code != exit::REFUSED {
+            return (Kept::new(want, false), code);
+        }
         let coming = !store::is_ready(&want.name);
+        let planned = planned(&want, Rest::Stays);
         let waits = match coming {
             true => want.ready.hold != Hold::No,
             // It is ready, and what comes after an up has failed; or it is so by other
             // settings, and these, which were refused, must not take anything from it
-            false => planned(&want, Rest::Stays).is_ok(),
+            false => planned.is_ok(),
         };
-        if code != exit::REFUSED || !waits {
+        if !waits {
             return (Kept::new(want, false), code);
         }
         if coming {
@@ -32,7 +36,7 @@ impl Kept {
             complain(&[line], exit::DONE);
         }
         let mut kept = Kept::new(want, coming);
-        if let Err(failure) = planned(&kept.want, Rest::Stays) {
+        if let Err(failure) = planned {
             kept.said = report::why(&kept.want.name, &failure.why);
         }
         (kept, exit::DONE)
