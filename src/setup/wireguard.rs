@@ -57,7 +57,7 @@ impl Files {
             } in quick.settings()
             {
                 // Name servers of the host are the host's business
-                let is_taken = key != DNS || (dns.is_none() && !of_the_host(settings, &file.link));
+                let is_taken = key != DNS || (dns.is_none() && !file.at_host);
                 if is_taken {
                     let derived = Setting::of_another_file(&quick.file, key, &lines);
                     settings.add(&file.link, setting, derived);
@@ -67,7 +67,7 @@ impl Files {
             match &dns {
                 Some(_) if of_the_settings => {}
                 Some(other) => files.not_done.extend(quick.dns_of_another(other)),
-                None if quick.servers.is_empty() || of_the_host(settings, &file.link) => {}
+                None if quick.servers.is_empty() || file.at_host => {}
                 None => dns = Some(quick.file.clone()),
             }
             let asked = file.path.asked.clone();
@@ -88,13 +88,6 @@ impl Files {
         }
         want.not_done.extend(self.not_done);
     }
-}
-
-fn of_the_host(settings: &Settings, name: &LinkName) -> bool {
-    let mut links = settings.links.iter();
-    let link = links.find(|link| link.name.value == *name);
-    let home = link.and_then(|link| link.get("home"));
-    home.is_some_and(|home| home.whole().text == "host")
 }
 
 /// What a file says, if it can be trusted and understood, and all that is wrong with it.

@@ -141,10 +141,14 @@ pub(super) fn holder<'a>(link: &'a Link, places: &Places<'a>) -> &'a Link {
 
 /// A port of a bridge or a bond has no addresses of its own.
 pub(super) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Problem>) {
-    let (inside, places) = (inside(links), places(links));
+    let places = places(links);
     for listed in &settings.links {
         let name = &listed.name.value;
-        let Some(link) = inside.get(name).map(|n| &links[*n]) else {
+        let inside = LinkAt {
+            at: Where::Inside,
+            name: name.clone(),
+        };
+        let Some(link) = places.get(&inside).copied() else {
             continue;
         };
         let master = holder(link, &places);

@@ -1,8 +1,6 @@
 //! `netns_masquerade` and `netns_publish` in, what is asked of the host out; and what must
 //! hold for it between the links.
 
-use std::collections::BTreeMap;
-
 use super::published::publish;
 use super::where_said;
 use crate::conf::Settings;
@@ -86,13 +84,11 @@ impl<'a> Way<'a> {
 /// What comes over a port of a bridge comes from the bridge, and is its own affair.
 pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
     let way = |end: &'_ Link| -> bool { end.at == Where::Host && end.master.is_none() };
-    let ends = links.iter().filter(|link| link.at != Where::Inside);
-    let ends: BTreeMap<_, _> = ends.map(|end| (end.link_at(), end)).collect();
     let places = super::masters::places(links);
     let inside = links.iter().filter(|link| link.at == Where::Inside);
     let ways = inside.filter_map(|inside| match &inside.kind {
         Kind::Veth { peer: Some(peer) } => {
-            let end = *ends.get(peer)?;
+            let end = *places.get(peer)?;
             let holder = super::masters::holder(inside, &places);
             way(end).then_some(Way { holder, end })
         }
@@ -143,11 +139,7 @@ fn lead(
     let inside = &ways[0].holder.name;
     let mut faults = Vec::new();
     for family in [Family::V4, Family::V6] {
-        let said = publish
-            .value
-            .host
-            .or(publish.value.from.map(|from| from.addr()));
-        if said.is_some_and(|said| Family::of(said) != family) {
+        if publish.value.family().is_some_and(|said| said != family) {
             continue;
         }
         let of_family = addresses
@@ -166,11 +158,7 @@ fn lead(
         }
     }
     if faults.is_empty() && publish.value.to.is_empty() {
-        let said = publish
-            .value
-            .host
-            .or(publish.value.from.map(|from| from.addr()));
-        let family = said.map(|said| format!("{} ", Family::of(said)));
+        let family = publish.value.family().map(|said| format!("{said} "));
         faults.push((
             format!(
                 "has nowhere to lead: {inside} has no {}address",

@@ -1,5 +1,6 @@
 //! `wireguard_IF` in, the files to read out. Reading them is not this stage's.
 
+use super::homes::at_host;
 use super::problem;
 use crate::conf::{Listed, Settings};
 use crate::model::Link;
@@ -13,6 +14,8 @@ pub struct WireguardFile {
     pub link: LinkName,
     /// Its path.
     pub path: At<String>,
+    /// The link is the host's.
+    pub at_host: bool,
 }
 
 /// The files that are to be read before the settings are built: they stand for settings.
@@ -26,6 +29,7 @@ pub fn wireguard_files(settings: &Settings) -> Vec<WireguardFile> {
         is_path(path.text).then(|| WireguardFile {
             link: listed.name.value.clone(),
             path: path.at(path.text.to_string()),
+            at_host: at_host(listed),
         })
     };
     let links = settings.links.iter().filter(is_one);
