@@ -6,14 +6,16 @@
 mod common;
 #[path = "common/far.rs"]
 mod far;
+#[path = "common/talk.rs"]
+mod talk;
 
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, TcpStream, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
-use far::{dump, in_netns, is_again, same, setup};
+use far::{dump, is_again, same, setup};
+use talk::{ask, ask_at, ask_udp, at, serve};
 
 /// A veth to the host, without a way out or in.
 const VETH: &str = r#"netns_links="ve0"
@@ -52,76 +54,6 @@ fn write_lan(sandbox: &Sandbox, settings: &str) {
         .replace("10.8.", "10.9.")
         .replace("fd00:8:", "fd00:9:");
     sandbox.write("/etc/conf.d/netns.lan", &format!("{veth}{settings}"));
-}
-
-/// What may be in a namespace, or on the host (`""`).
-fn at<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> T + Send) -> T {
-    match netns {
-        "" => sandbox.inside(work),
-        netns => in_netns(sandbox, netns, work),
-    }
-}
-
-/// Answers every connection, and every datagram, with `who` and the address it came from.
-fn serve(sandbox: &Sandbox, netns: &str, port: u16, who: &'static str) {
-    for any in ["0.0.0.0", "::"] {
-        let address = SocketAddr::new(any.parse().unwrap(), port);
-        if any == "::" {
-            // One socket for both families
-            let (tcp, udp) = at(sandbox, netns, || {
-                (
-                    TcpListener::bind(address).unwrap(),
-                    UdpSocket::bind(address).unwrap(),
-                )
-            });
-            thread::spawn(move || {
-                for stream in tcp.incoming().flatten() {
-                    let from = stream.peer_addr().unwrap().ip().to_canonical();
-                    let _ = (&stream).write_all(format!("{who} {from}").as_bytes());
-                }
-            });
-            thread::spawn(move || {
-                let mut bytes = [0; 16];
-                while let Ok((_, from)) = udp.recv_from(&mut bytes) {
-                    let text = format!("{who} {}", from.ip().to_canonical());
-                    let _ = udp.send_to(text.as_bytes(), from);
-                }
-            });
-        }
-    }
-}
-
-/// What a TCP server there says; nothing, if none can be reached.
-fn ask(sandbox: &Sandbox, netns: &str, to: &str, port: u16) -> String {
-    ask_at(sandbox, netns, SocketAddr::new(to.parse().unwrap(), port))
-}
-
-fn ask_at(sandbox: &Sandbox, netns: &str, address: SocketAddr) -> String {
-    at(sandbox, netns, || {
-        let mut text = String::new();
-        let stream = TcpStream::connect_timeout(&address, Duration::from_millis(700));
-        if let Ok(mut stream) = stream {
-            stream.set_read_timeout(Some(LIMIT)).unwrap();
-            let _ = stream.read_to_string(&mut text);
-        }
-        text
-    })
-}
-
-/// What a UDP server there says; nothing, if none can be reached.
-fn ask_udp(sandbox: &Sandbox, netns: &str, from: u16, to: &str, port: u16) -> String {
-    let to = SocketAddr::new(to.parse().unwrap(), port);
-    let any: IpAddr = if to.is_ipv4() { "0.0.0.0" } else { "::" }.parse().unwrap();
-    at(sandbox, netns, || {
-        let socket = UdpSocket::bind((any, from)).unwrap();
-        socket
-            .set_read_timeout(Some(Duration::from_millis(700)))
-            .unwrap();
-        let mut bytes = [0; 64];
-        let _ = socket.send_to(b"who", to);
-        let read = socket.recv_from(&mut bytes).map_or(0, |(n, _)| n);
-        String::from_utf8_lossy(&bytes[..read]).into_owned()
-    })
 }
 
 /// All of the host's firewall, and its kernel's settings of links that are not ours.

@@ -32,7 +32,7 @@ impl Kernel {
         let netns = self.open(&Where::Inside)?;
         match new.tool {
             Tool::Ipset => load_sets(&netns, new, old),
-            Tool::Nftables => {
+            Tool::Nftables | Tool::Replies => {
                 let text = delete_tables(old) + &new.text;
                 let kept = old.filter(|old| *old == new);
                 let kept = kept.map(|old| elements(&netns, old)).unwrap_or_default();
@@ -61,7 +61,7 @@ impl Kernel {
                 let text = destroy(old.sets());
                 feed(&netns, "ipset", &["-exist", "restore"], &old.file, &text)
             }
-            Tool::Nftables => nft(&netns, &old.file, &delete_tables(Some(old))),
+            Tool::Nftables | Tool::Replies => nft(&netns, &old.file, &delete_tables(Some(old))),
             tool => {
                 let none = Rules {
                     text: String::new(),

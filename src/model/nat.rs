@@ -6,6 +6,7 @@ mod foreign;
 mod host;
 mod legacy;
 mod publish;
+pub mod replies;
 mod ruleset;
 
 use std::sync::Arc;

@@ -49,20 +49,36 @@ pub enum Tool {
     Iptables,
     /// ip6tables-restore(8).
     Ip6tables,
+    /// nft(8), for the table of ours that brings answers back over the veth. It comes last:
+    /// the rules before may begin with `flush ruleset`.
+    Replies,
 }
 
 impl Tool {
     /// All of them, in their order.
-    pub const ALL: [Tool; 4] = [Tool::Ipset, Tool::Nftables, Tool::Iptables, Tool::Ip6tables];
+    pub const ALL: [Tool; 5] = [
+        Tool::Ipset,
+        Tool::Nftables,
+        Tool::Iptables,
+        Tool::Ip6tables,
+        Tool::Replies,
+    ];
 
-    /// The end of the setting `netns_…` that names the file, and the word of the journal.
+    /// The word of the journal, and the end of the setting `netns_…` that names the file, if
+    /// it has one.
     pub fn word(self) -> &'static str {
         match self {
             Tool::Ipset => "ipset",
             Tool::Nftables => "nftables",
             Tool::Iptables => "iptables",
             Tool::Ip6tables => "ip6tables",
+            Tool::Replies => "replies",
         }
+    }
+
+    /// It loads a file of the owner's.
+    pub fn has_file(self) -> bool {
+        !self.default_files().is_empty()
     }
 
     /// Where its file is if no setting says so, in `/etc/netns/NAME`: ours first, then as the
@@ -81,6 +97,7 @@ impl Tool {
                 "iptables/rules6-save",
                 "iptables/ip6tables.rules",
             ],
+            Tool::Replies => &[],
         }
     }
 }

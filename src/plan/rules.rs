@@ -1,7 +1,7 @@
 //! The firewall: loaded when all links are there, and before any of them is up.
 
 use super::{Plan, Step};
-use crate::model::{LinkAt, Rules, Where};
+use crate::model::{LinkAt, Rules, Tool, Where};
 use crate::name::LinkName;
 use crate::place::At;
 
@@ -12,7 +12,8 @@ impl Plan<'_> {
             let old = same_tool(&have.rules, &rules.value);
             let holds = |old: &Rules| {
                 let mut held = old.held.iter();
-                old.outlived || held.any(|(link, _)| self.makes_anew(link))
+                let flushed = old.tool == Tool::Replies && self.loads_nftables();
+                old.outlived || flushed || held.any(|(link, _)| self.makes_anew(link))
             };
             if old != Some(&rules.value) || old.is_some_and(holds) {
                 let (new, old) = (Box::new(rules.value.clone()), old.cloned().map(Box::new));
@@ -32,6 +33,12 @@ impl Plan<'_> {
             }
             step => step.ways().iter().any(|(_, to)| is_it(to)),
         })
+    }
+
+    /// The owner's file may begin with `flush ruleset`.
+    fn loads_nftables(&self) -> bool {
+        let mut steps = self.changes.iter().map(|change| &change.step);
+        steps.any(|step| matches!(step, Step::LoadRules { new, .. } if new.tool == Tool::Nftables))
     }
 
     /// Rules before sets, which they may name.

@@ -69,5 +69,5 @@ pub fn look(kernel: &mut Kernel, asked: &About, journal: &Journal) -> Result<Sta
 
 /// Where these rules are, there may be no nft that could be asked.
 fn may_lack(tool: Tool, no: &Refusal) -> bool {
-    tool != Tool::Nftables || no.errno.kind() == ErrorKind::NotFound
+    !matches!(tool, Tool::Nftables | Tool::Replies) || no.errno.kind() == ErrorKind::NotFound
 }

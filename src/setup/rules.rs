@@ -107,7 +107,9 @@ fn rules(tool: Tool, path: &str, text: String) -> Rules {
 /// Whether a new namespace would take the rules: they are loaded in a scratch one. The exit
 /// code; what cannot be tried is said, and counts as right.
 pub fn test(want: &Want) -> u8 {
-    if want.state.rules.is_empty() {
+    let of_files = |rules: &&At<Rules>| rules.value.tool.has_file();
+    let of_files: Vec<_> = want.state.rules.iter().filter(of_files).collect();
+    if of_files.is_empty() {
         return exit::DONE;
     }
     if !geteuid().is_root() {
@@ -122,7 +124,7 @@ pub fn test(want: &Want) -> u8 {
         Err(no) => return untested(want, &format!("no scratch namespace can be made ({no})")),
     };
     let mut code = exit::DONE;
-    for rules in &want.state.rules {
+    for rules in of_files {
         let step = Step::LoadRules {
             new: Box::new(rules.value.clone()),
             old: None,

@@ -25,7 +25,8 @@ pub fn tell(name: &NetnsName, problems: &[Problem]) {
 pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
     let (mut want, mut problems) = asked_for(call, name, context)?;
     match rules::read(&want) {
-        Ok(rules) => want.state.rules = rules,
+        // The table of ours comes behind them
+        Ok(rules) => drop(want.state.rules.splice(..0, rules)),
         Err(found) => problems.extend(found),
     }
     problems.extend(nat::published_twice(&want).unwrap_or_default());

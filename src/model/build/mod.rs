@@ -19,6 +19,7 @@ mod policy;
 mod ports;
 mod published;
 mod ready;
+mod replies;
 mod resolv;
 mod returns;
 mod routes;
@@ -126,20 +127,24 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         None => Vec::new(),
     };
     let routes = routes.into_iter().map(|said| said.route).chain(returns);
+    let mut state = State {
+        netns: true,
+        attached: None,
+        others: Default::default(),
+        links,
+        routes: routes.collect(),
+        clients,
+        resolv_conf,
+        policy,
+        sysctls,
+        ..State::default()
+    };
+    if let Some(nat) = &nat {
+        replies::bring_back(&mut state, nat);
+    }
     Ok(Want {
         name: settings.name.clone(),
-        state: State {
-            netns: true,
-            attached: None,
-            others: Default::default(),
-            links,
-            routes: routes.collect(),
-            clients,
-            resolv_conf,
-            policy,
-            sysctls,
-            ..State::default()
-        },
+        state,
         overlay,
         rule_files,
         attach,

@@ -41,7 +41,8 @@ pub(super) fn files(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Rul
             }
         }
     };
-    Tool::ALL.into_iter().map(file).collect()
+    let with_file = Tool::ALL.into_iter().filter(|tool| tool.has_file());
+    with_file.map(file).collect()
 }
 
 fn default(name: &NetnsName, tool: Tool) -> String {

@@ -21,7 +21,7 @@ impl Work<'_> {
     ) -> Result<(), Refusal> {
         let there = match new.tool {
             Tool::Ipset => None,
-            Tool::Nftables => Some(self.kernel.tables()?),
+            Tool::Nftables | Tool::Replies => Some(self.kernel.tables()?),
             Tool::Iptables | Tool::Ip6tables => self.kernel.tables().ok(),
         };
         let looked = there.is_some();
@@ -49,7 +49,7 @@ impl Work<'_> {
 
     /// The same rules were loaded again for a link: say what that takes away.
     fn tell_of_anew(&self, new: &Rules, old: Option<&Rules>, held: &[(LinkName, u32)]) {
-        let Some(old) = old.filter(|old| *old == new) else {
+        let Some(old) = old.filter(|old| *old == new && !held.is_empty()) else {
             return;
         };
         let anew = held.iter().filter(|now| !old.held.contains(now));

@@ -39,7 +39,7 @@ impl Filters {
         match rules.tool {
             Tool::Iptables => self.ipv4 |= drops,
             Tool::Ip6tables => self.ipv6 |= drops,
-            Tool::Ipset | Tool::Nftables => {}
+            Tool::Ipset | Tool::Nftables | Tool::Replies => {}
         }
     }
 }
