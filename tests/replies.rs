@@ -163,6 +163,9 @@ fn a_flush_of_the_namespaces_rules_is_mended() {
     for text in ["table inet own {}", "table inet own { chain c {}; }"] {
         let text = format!("flush ruleset\n{text}\n");
         sandbox.write("/etc/netns/mgmt/nftables.nft", &text);
+        // In one pass
+        let plan = setup(&sandbox, "plan mgmt").stdout;
+        assert!(plan.contains("table inet netns_replies"), "{plan}");
         setup(&sandbox, "reload mgmt").ok();
         is_answered(&sandbox, true, &text);
         setup(&sandbox, "status mgmt").ok();
