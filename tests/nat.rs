@@ -9,13 +9,13 @@ mod far;
 #[path = "common/talk.rs"]
 mod talk;
 
-use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6, TcpListener, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddrV6, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use far::{dump, is_again, same, setup};
-use talk::{ask, ask_at, ask_udp, at, serve};
+use talk::{ask, ask_at, ask_udp, serve};
 
 /// A veth to the host, without a way out or in.
 const VETH: &str = r#"netns_links="ve0"
@@ -155,6 +155,49 @@ fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
 }
 
 #[test]
+fn a_published_port_is_reached_by_each_link_of_the_host() {
+    let sandbox = sandbox("netns_publish=tcp/8080:80\n");
+    // A router's: the default route is not the LAN's, and another namespace is there, too
+    sandbox
+        .sh("ip netns add behind
+             ip link add lan0 type veth peer name lan1 netns behind
+             ip link set lan0 up; ip -n behind link set lan1 up
+             ip address add 10.7.0.1/24 dev lan0; ip -n behind address add 10.7.0.2/24 dev lan1
+             ip address add fd00:7::1/64 dev lan0 nodad
+             ip -n behind address add fd00:7::2/64 dev lan1 nodad
+             ip -n behind route add default via 10.7.0.1
+             ip -n behind route add default via fd00:7::1
+             ip route add default via 192.0.2.1; ip route add default via 2001:db8:10::1")
+        .ok();
+    write_lan(&sandbox, "netns_masquerade=eth1\n");
+    serve(&sandbox, "far", 81, "far");
+    let before = host(&sandbox);
+    for order in [["mgmt", "lan"], ["lan", "mgmt"]] {
+        for netns in order {
+            setup(&sandbox, &format!("up {netns}")).ok().stderr("");
+        }
+        serve(&sandbox, "mgmt", 80, "mgmt");
+        for (n, [from, to]) in [["10.7.0.2", "10.7.0.1"], ["fd00:7::2", "fd00:7::1"]]
+            .into_iter()
+            .enumerate()
+        {
+            assert_eq!(ask(&sandbox, "behind", to, 8080), format!("mgmt {from}"));
+            assert_eq!(
+                ask(&sandbox, "far", HOST[n], 8080),
+                format!("mgmt {}", FAR[n])
+            );
+            // It is no way anywhere else, and the other namespace has its own
+            assert_eq!(ask(&sandbox, "behind", FAR[n], 81), "");
+            assert_eq!(ask(&sandbox, "lan", FAR[n], 81), format!("far {}", HOST[n]));
+        }
+        setup(&sandbox, "status mgmt lan").ok();
+        setup(&sandbox, &format!("down --force {}", order[0])).ok();
+        setup(&sandbox, &format!("down --force {}", order[1])).ok();
+        assert_eq!(host(&sandbox), before);
+    }
+}
+
+#[test]
 fn nothing_else_is_forwarded_although_the_link_forwards() {
     let sandbox = sandbox("netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n");
     // Another network of the host's, and somebody outside who takes the host for a router
@@ -260,7 +303,7 @@ fn reload_takes_away_what_is_no_longer_asked_for() {
     );
     setup(&sandbox, "reload mgmt").ok();
     assert_ne!(all(&sandbox), before);
-    write(&sandbox, "netns_publish=tcp/8081:80\n");
+    write(&sandbox, "netns_publish=tcp/127.0.0.1:8081:80\n");
     setup(&sandbox, "reload mgmt").ok();
     assert_eq!(sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding"), "0");
     serve(&sandbox, "mgmt", 80, "mgmt");

@@ -97,7 +97,7 @@ impl Kernel {
                 Vec::new()
             }
         };
-        if nat.publish.iter().any(|p| p.value.host.is_some()) {
+        if !nat.publish.is_empty() {
             host.addresses = addresses(requests)?;
         }
         let defaults = host.default_links.iter().map(|(_, link)| link);

@@ -45,6 +45,7 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<Whol
     for before in others.before().chain(ours) {
         without_us(&mut host, before);
     }
+    host.of_namespaces = others.links().cloned().collect();
     let wanted = nat.on(&want.name, &host);
     let mut in_the_way = in_the_way(&ruleset, &want.name, nat);
     let legacy = kernel.legacy().map_err(unseen)?;

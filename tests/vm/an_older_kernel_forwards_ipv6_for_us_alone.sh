@@ -30,6 +30,26 @@ says_not "+"
 run 0 netns-setup status mgmt
 reached() { netns-exec mgmt -- ping -c 1 -W 1 2001:db8:10::1 >/dev/null 2>&1; }
 eventually "far is reached" reached
+
+# Two of them do not close each other's way, whichever came first
+sed 's/fd00:8:/fd00:9:/g' /etc/conf.d/netns.mgmt >/etc/conf.d/netns.lan
+run 0 netns-setup up lan
+reached_by_both() { reached && netns-exec lan -- ping -c 1 -W 1 2001:db8:10::1 >/dev/null 2>&1; }
+eventually "far is reached by both" reached_by_both
+# and others' packets pass no more than before
+$judge netns add third
+$judge link add third0 type veth peer name up0 netns third
+$judge link set third0 up
+$judge -n third link set up0 up
+$judge addr add 2001:db8:30::7/64 dev third0 nodad
+$judge -n third addr add 2001:db8:30::1/64 dev up0 nodad
+$judge -n third -6 route add default via 2001:db8:30::7
+$judge -n far -6 route add 2001:db8:30::/64 via 2001:db8:10::7
+third() { $judge netns exec third ping -c 1 -W 1 "$1" >/dev/null 2>&1; }
+eventually "the host is reached" third 2001:db8:30::7
+! third 2001:db8:10::1 || fail "the host forwards for others"
+run 0 netns-setup down lan
+reached || fail "the other's way is closed"
 run 0 netns-setup down mgmt
 is "forwarding" "$(cat $all/forwarding)" 0
 is "accept_ra of the way out" "$(cat /proc/sys/net/ipv6/conf/up0/accept_ra)" 1

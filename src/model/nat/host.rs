@@ -25,6 +25,8 @@ pub struct Host {
     pub default_links: Vec<(Family, LinkName)>,
     /// Its addresses, each with its link.
     pub addresses: Vec<(IpAddr, LinkName)>,
+    /// Its links that other namespaces made: their ways to it.
+    pub of_namespaces: BTreeSet<LinkName>,
     /// Its kernel forwards IPv6 link by link (`force_forwarding`, Linux 6.17).
     pub force_forwarding: bool,
     /// What it forwards by its owner's will: all links of a family (`None`), or one.
@@ -46,9 +48,11 @@ pub struct OnHost {
 
 /// The links that are concerned, by what they are for.
 pub(super) struct Links {
-    /// Over which the namespace reaches the world, and over which it is reached.
+    /// Over which the namespace reaches the world.
     pub up: BTreeSet<LinkName>,
-    /// Those of them that did not forward before, and are to forward for us alone.
+    /// Those that have an address on which a port is published.
+    pub reached: BTreeSet<LinkName>,
+    /// Those of both that did not forward before, and are to forward for us alone.
     pub guarded: BTreeSet<(Family, Option<LinkName>)>,
 }
 
@@ -63,12 +67,12 @@ impl Nat {
                 listed: None,
             },
             sysctls: self.sysctls(host, &links),
-            no_uplink: links.up.is_empty(),
+            no_uplink: links.up.is_empty() && links.reached.is_empty(),
         }
     }
 
-    /// Those named; those of the host's default routes; those that have an address on
-    /// which a port is published.
+    /// Those named, or those of the host's default routes; and those that have an address on
+    /// which a port is published, each of them where none is said.
     fn links(&self, host: &Host) -> Links {
         let mut up = BTreeSet::new();
         match self.uplinks.as_ref().map(|uplinks| &uplinks.value) {
@@ -79,11 +83,18 @@ impl Nat {
                 up.extend(links.map(|(_, link)| link.clone()));
             }
         }
-        for address in self.publish.iter().filter_map(|p| p.value.host) {
-            let links = host.addresses.iter().filter(|(ip, _)| *ip == address);
-            up.extend(links.map(|(_, link)| link.clone()));
-        }
-        up.retain(|link| link.as_str() != "lo" && !self.ends.contains(link));
+        let of_others = |link: &LinkName| link.as_str() != "lo" && !self.ends.contains(link);
+        up.retain(of_others);
+        let reached = |(ip, link): &&(IpAddr, LinkName)| {
+            let mut all = self.publish.iter().map(|publish| &publish.value);
+            all.any(|publish| match publish.host {
+                Some(host) => host == *ip,
+                None => publish.is_reached_at(*ip) && !host.of_namespaces.contains(link),
+            })
+        };
+        let reached = host.addresses.iter().filter(reached);
+        let mut reached: BTreeSet<_> = reached.map(|(_, link)| link.clone()).collect();
+        reached.retain(|link| of_others(link) && !up.contains(link));
         let mut guarded = BTreeSet::new();
         for family in &self.families {
             let owners =
@@ -95,16 +106,21 @@ impl Nat {
                 guarded.insert((*family, None));
                 continue;
             }
-            let ours = up.iter().filter(|link| !owners(Some(link)));
+            let ours = up.iter().chain(&reached);
+            let ours = ours.filter(|link| !owners(Some(link)));
             guarded.extend(ours.map(|link| (*family, Some(link.clone()))));
         }
-        Links { up, guarded }
+        Links {
+            up,
+            reached,
+            guarded,
+        }
     }
 
     fn sysctls(&self, host: &Host, links: &Links) -> Vec<(String, String)> {
         let mut all = Vec::new();
         let mut set = |key: String, value: &str| all.push((key, value.to_string()));
-        for link in self.ends.iter().chain(&links.up) {
+        for link in self.ends.iter().chain(&links.up).chain(&links.reached) {
             if self.families.contains(&Family::V4) {
                 set(format!("net/ipv4/conf/{link}/forwarding"), "1");
             }
@@ -115,7 +131,7 @@ impl Nat {
         if self.families.contains(&Family::V6) && !host.force_forwarding {
             // A link that forwards does not listen to routers any more, unless this is 2
             let listens = |link: &&LinkName| host.takes_advertisements.contains(*link);
-            for link in links.up.iter().filter(listens) {
+            for link in links.up.iter().chain(&links.reached).filter(listens) {
                 set(format!("net/ipv6/conf/{link}/accept_ra"), "2");
             }
             set("net/ipv6/conf/all/forwarding".into(), "1");

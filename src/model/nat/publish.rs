@@ -66,6 +66,15 @@ impl Publish {
         self.proto == other.proto && ports && from && address
     }
 
+    /// Where no address is said: what other machines send to this one is led inside.
+    pub fn is_reached_at(&self, address: IpAddr) -> bool {
+        let is_near = match address {
+            IpAddr::V4(ip) => ip.is_loopback(),
+            IpAddr::V6(ip) => ip.is_loopback() || ip.is_unicast_link_local(),
+        };
+        !is_near && self.has_family(address)
+    }
+
     /// It leads to an address of this one's family, or to nobody knows what.
     fn has_family(&self, of: IpAddr) -> bool {
         self.to.is_empty() || self.to.iter().any(|to| to.is_ipv4() == of.is_ipv4())

@@ -2,6 +2,7 @@
 //! so that it can be written as one line as well.
 
 use super::host::{Family, Links};
+use super::replies::MARK;
 use super::{Nat, Publish, Table};
 use crate::name::{LinkName, NetnsName};
 
@@ -23,6 +24,11 @@ impl Nat {
             ),
             ("output", "nat hook output priority -100", self.leading_in()),
             (
+                "before_guards",
+                "filter hook forward priority -1",
+                self.before_guards(),
+            ),
+            (
                 "forward",
                 "filter hook forward priority 0",
                 self.forward(links),
@@ -31,6 +37,11 @@ impl Nat {
                 "postrouting",
                 "nat hook postrouting priority 100",
                 self.leaving(links),
+            ),
+            (
+                "after_guards",
+                "filter hook forward priority 1",
+                self.after_guards(),
             ),
         ] {
             if rules.is_empty() {
@@ -65,6 +76,22 @@ impl Nat {
         publish.flat_map(leading).collect()
     }
 
+    /// What comes from a namespace with a table of ours is no concern of the others' guards,
+    /// which see it before it is translated. The mark is there on the way through alone.
+    fn before_guards(&self) -> Vec<String> {
+        let ends = set(&self.ends);
+        vec![format!(
+            "iifname {ends} meta mark set meta mark or {MARK:#x}"
+        )]
+    }
+
+    fn after_guards(&self) -> Vec<String> {
+        let (ends, others) = (set(&self.ends), !MARK);
+        vec![format!(
+            "iifname {ends} meta mark set meta mark and {others:#x}"
+        )]
+    }
+
     /// Between our ends and the world alone; and through links that forward only for us,
     /// nothing but what is translated: that is ours, or that of others like us.
     fn forward(&self, links: &Links) -> Vec<String> {
@@ -86,7 +113,8 @@ impl Nat {
         rules.push(format!("oifname {ends} drop"));
         for family in [Family::V4, Family::V6] {
             let proto = format!("meta nfproto {}", nfproto(family));
-            let untouched = "ct status & (snat|dnat) == 0 drop";
+            let untouched =
+                format!("meta mark and {MARK:#x} == 0 ct status & (snat|dnat) == 0 drop");
             let of = |guarded: &&(Family, Option<LinkName>)| guarded.0 == family;
             let guarded: Vec<_> = links.guarded.iter().filter(of).collect();
             let named: Vec<_> = guarded

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::kernel::About;
 use crate::model::{State, Sysctl, Where};
-use crate::name::NetnsName;
+use crate::name::{LinkName, NetnsName};
 use crate::place::At;
 use crate::plan::Journal;
 use crate::setup::store;
@@ -14,6 +14,7 @@ use crate::setup::store;
 #[derive(Clone, Debug, Default)]
 pub struct Others {
     before: Vec<Sysctl>,
+    links: Vec<LinkName>,
 }
 
 impl Others {
@@ -26,12 +27,20 @@ impl Others {
     }
 
     pub(super) fn of(name: &NetnsName) -> io::Result<Self> {
-        let mut before = Vec::new();
+        let (mut before, mut links) = (Vec::new(), Vec::new());
         for (_, journal) in store::others(name)? {
+            let made = journal.made.links.iter();
+            let ends = made.filter(|link| link.at == Where::Host && !link.kind.is_moved());
+            links.extend(ends.map(|link| link.name.value.clone()));
             let held = journal.before.sysctls.into_iter().map(|held| held.value);
             before.extend(held.filter(|held| held.at == Where::Host));
         }
-        Ok(Others { before })
+        Ok(Others { before, links })
+    }
+
+    /// The links on the host that they made.
+    pub(super) fn links(&self) -> impl Iterator<Item = &LinkName> {
+        self.links.iter()
     }
 
     /// The values before.

@@ -1,0 +1,197 @@
+#!/bin/sh
+# The day of a daemon that knows no way but a provider's tunnel, with a web page for the
+# LAN: a table of what reaches whom, whatever becomes of the tunnel. Of all packets that
+# leave the namespace by its veth, those that answer nobody are counted: there must be none.
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+
+wg=/judge/wg
+nft=/judge/nft
+ln -s $nft /usr/sbin/nft
+internet=203.0.113.1
+on_lan()
+{
+	$judge netns exec lan "$@"
+}
+
+provider()
+{
+	$judge netns exec provider "$@"
+}
+
+inside()
+{
+	netns-exec vpn -- "$@"
+}
+
+# The LAN, whose router leads to the provider, who is the internet, too
+$judge netns add lan
+$judge link set eth0 netns lan
+$judge -n lan addr add 192.0.2.1/24 dev eth0
+$judge -n lan addr add 2001:db8:10::1/64 dev eth0 nodad
+$judge -n lan link set eth0 up
+$judge addr add 192.0.2.2/24 dev eth1
+$judge addr add 2001:db8:10::2/64 dev eth1 nodad
+$judge link set eth1 up
+$judge netns add provider
+$judge -n lan link add pv0 type veth peer name pv1 netns provider
+$judge -n lan addr add 198.51.100.2/24 dev pv0
+$judge -n lan link set pv0 up
+on_lan sysctl -qw net.ipv4.ip_forward=1
+$judge route add default via 192.0.2.1
+$judge -n provider link set lo up
+$judge -n provider addr add 198.51.100.1/24 dev pv1
+$judge -n provider addr add $internet/32 dev lo
+$judge -n provider addr add 2001:db8:99::1/128 dev lo
+$judge -n provider link set pv1 up
+$judge -n provider route add default via 198.51.100.2
+(umask 077; $wg genkey >/tmp/own.key; $wg genkey >/tmp/provider.key)
+own=$($wg pubkey </tmp/own.key)
+$judge -n provider link add wg0 type wireguard
+$judge -n provider addr add 10.9.0.1/24 dev wg0
+$judge -n provider addr add fd00:9::1/64 dev wg0 nodad
+$judge -n provider link set wg0 up
+# as KEY PORT - the provider's end
+as()
+{
+	provider $wg set wg0 private-key "$1" listen-port "$2" \
+		peer "$own" allowed-ips 10.9.0.2/32,fd00:9::2/128
+}
+as /tmp/provider.key 51820
+provider dnsmasq --no-resolv --no-hosts --bind-interfaces --interface=wg0 --user=root \
+	--conf-file=/dev/null --address=/day.example/$internet --pid-file=/tmp/dnsmasq.pid ||
+	fail "no name server"
+
+# What the person has: the provider's file, and these lines
+mkdir -p /etc/wireguard/netns
+{
+	echo '[Interface]'
+	echo "PrivateKey = $(cat /tmp/own.key)"
+	echo 'Address = 10.9.0.2/32, fd00:9::2/128'
+	echo 'DNS = 10.9.0.1'
+	echo '[Peer]'
+	echo "PublicKey = $($wg pubkey </tmp/provider.key)"
+	echo 'AllowedIPs = 0.0.0.0/0, ::/0'
+	echo 'Endpoint = provider.example:51820'
+} >/etc/wireguard/netns/vpn.conf
+chmod 600 /etc/wireguard/netns/vpn.conf
+echo '198.51.100.1 provider.example' >>/etc/hosts
+cat >/etc/conf.d/netns.vpn <<-'SETTINGS'
+	netns_links="wg0 ve0"
+	type_wg0="wireguard"
+	wireguard_wg0="/etc/wireguard/netns/vpn.conf"
+	type_ve0="veth"
+	config_ve0="10.8.0.2/24 fd00:8::2/64"
+	peer_config_ve0="10.8.0.1/24 fd00:8::1/64"
+	netns_publish="tcp/8080:80"
+SETTINGS
+
+# What leaves by the veth and begins there; neighbours and groups are the link's own
+$nft -f - <<-'RULES' || fail "no counter"
+	table inet judge {
+		counter beside { }
+		chain in {
+			type filter hook prerouting priority -150
+			iifname != "vpn-ve0" accept
+			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
+			ct direction original counter name beside
+		}
+	}
+RULES
+beside()
+{
+	$nft list counter inet judge beside | sed -n 's/.*packets \([0-9]*\).*/\1/p'
+}
+
+# page COMMAND... - it prints the page
+page()
+{
+	[ "$("$@" 2>/dev/null)" = page ] && echo yes || echo no
+}
+
+can()
+{
+	"$@" >/dev/null 2>&1 && echo yes || echo no
+}
+
+# Bound to the veth's address, and to the veth
+try_the_veth()
+{
+	for to in $internet 192.0.2.1; do
+		inside ping -c 1 -W 1 -I 10.8.0.2 $to
+		inside ping -c 1 -W 1 -I ve0 $to
+	done >/dev/null 2>&1
+}
+
+table=/tmp/table
+printf '%-30s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' 'the tunnel' own libc resolver host LAN LAN6 beside >$table
+# row EXPECTED WHAT - own traffic, names by libc and by a program's own resolver; the page
+row()
+{
+	# The first packet begins a handshake
+	case $1 in
+	yes*) eventually "the tunnel speaks" inside ping -c 1 -W 1 $internet >/dev/null ;;
+	esac
+	got="$(can inside ping -c 1 -W 2 $internet) $(can inside timeout 5 wget -qO- -T 3 http://day.example/)"
+	got="$got $(can inside timeout 3 nslookup -type=a day.example)"
+	got="$got $(page wget -qO- -T 5 http://192.0.2.2:8080/)"
+	got="$got $(page on_lan wget -qO- -T 5 http://192.0.2.2:8080/)"
+	got="$got $(page on_lan wget -qO- -T 5 'http://[2001:db8:10::2]:8080/')"
+	try_the_veth
+	# shellcheck disable=SC2086  # a word each
+	printf '%-30s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' "$2" $got "$(beside)" >>$table
+	if [ "$got" != "$1" ] || [ "$(beside)" != 0 ]; then
+		cat $table
+		inside $wg show | grep -v key:
+		$judge -n vpn route
+		fail "$2: $got, expected $1"
+	fi
+}
+all="yes yes yes yes yes yes"
+page_alone="no no no yes yes yes"
+
+cat >/tmp/nginx.conf <<-'CONF'
+	daemon off;
+	user root;
+	events { }
+	pid /tmp/nginx.pid;
+	error_log /dev/null;
+	http {
+		access_log off;
+		server { listen 80; listen [::]:80; location / { return 200 "page\n"; } }
+	}
+CONF
+mkdir -p /var/lib/nginx /var/log/nginx
+serve()
+{
+	inside nginx -c /tmp/nginx.conf >/tmp/nginx.said 2>&1 &
+	nginx=$!
+	eventually "the page is there" serves || cat /tmp/nginx.said
+}
+serves()
+{
+	[ "$(page inside wget -qO- http://127.0.0.1/)" = yes ]
+}
+
+run 0 netns-setup up vpn
+serve
+row "$all" "is up"
+
+$judge -n vpn link set wg0 down
+row "$page_alone" "is down"
+run 0 netns-setup reload vpn
+row "$all" "is up again by reload"
+
+$judge -n vpn link delete wg0
+row "$page_alone" "is gone"
+run 0 netns-setup up vpn
+row "$all" "is made anew by up"
+
+as /tmp/own.key 51820
+row "$page_alone" "has a peer with another key"
+as /tmp/provider.key 51821
+row "$page_alone" "has a peer that is not there"
+as /tmp/provider.key 51820
+row "$all" "has its peer again"
+
+cat $table
