@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use far::{dump, is_again, same, setup};
-use talk::{ask, ask_at, ask_udp, serve};
+use talk::{ask, ask_at, ask_udp, hears, serve};
 
 /// A veth to the host, without a way out or in.
 const VETH: &str = r#"netns_links="ve0"
@@ -181,14 +181,11 @@ fn a_published_port_is_reached_by_each_link_of_the_host() {
             .into_iter()
             .enumerate()
         {
-            assert_eq!(ask(&sandbox, "behind", to, 8080), format!("mgmt {from}"));
-            assert_eq!(
-                ask(&sandbox, "far", HOST[n], 8080),
-                format!("mgmt {}", FAR[n])
-            );
+            hears(&sandbox, "behind", to, 8080, &format!("mgmt {from}"));
+            hears(&sandbox, "far", HOST[n], 8080, &format!("mgmt {}", FAR[n]));
             // It is no way anywhere else, and the other namespace has its own
             assert_eq!(ask(&sandbox, "behind", FAR[n], 81), "");
-            assert_eq!(ask(&sandbox, "lan", FAR[n], 81), format!("far {}", HOST[n]));
+            hears(&sandbox, "lan", FAR[n], 81, &format!("far {}", HOST[n]));
         }
         setup(&sandbox, "status mgmt lan").ok();
         setup(&sandbox, &format!("down --force {}", order[0])).ok();

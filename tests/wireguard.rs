@@ -127,6 +127,13 @@ fn names_are_looked_up_where_the_tunnel_was_born() {
     testbed::run_vm("alpine", "vm", "wireguard_names");
 }
 
+#[test]
+fn a_day_behind_a_provider_shows_nobody_but_the_provider() {
+    // Those of tests/matrix.rs, which are there already
+    let packages = "openssh-server openssh-client dnsmasq-base nginx chrony";
+    testbed::run_vm_with_packages("alpine", packages, "vm", "vpn_day");
+}
+
 // wg-quick is a script for bash.
 #[test]
 fn a_file_of_wg_quick_gives_what_wg_quick_makes_of_it() {

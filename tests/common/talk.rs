@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{LIMIT, Sandbox};
+use crate::common::{LIMIT, Sandbox, wait_until};
 use crate::far::in_netns;
 
 /// What may be in a namespace, or on the host (`""`).
@@ -65,6 +65,21 @@ pub fn ask_at(sandbox: &Sandbox, netns: &str, address: SocketAddr) -> String {
         }
         text
     })
+}
+
+/// A TCP server there says that, if not at once: where a link has just come up, the first
+/// packet may be lost.
+#[track_caller]
+pub fn hears(sandbox: &Sandbox, netns: &str, to: &str, port: u16, expected: &str) {
+    let mut said = String::new();
+    let heard = wait_until(LIMIT, || {
+        said = ask(sandbox, netns, to, port);
+        said == expected
+    });
+    assert!(
+        heard,
+        "{netns} heard {said:?} from {to} {port}, expected {expected:?}"
+    );
 }
 
 /// What a UDP server there says; nothing, if none can be reached.

@@ -59,7 +59,7 @@ as()
 }
 as /tmp/provider.key 51820
 provider dnsmasq --no-resolv --no-hosts --bind-interfaces --interface=wg0 --user=root \
-	--conf-file=/dev/null --address=/day.example/$internet --pid-file=/tmp/dnsmasq.pid ||
+	--conf-file=/dev/null --address=/day.example/$internet --address=/day.example/2001:db8:99::1 --pid-file=/tmp/dnsmasq.pid ||
 	fail "no name server"
 
 # What the person has: the provider's file, and these lines
@@ -118,13 +118,13 @@ can()
 try_the_veth()
 {
 	for to in $internet 192.0.2.1; do
-		inside ping -c 1 -W 1 -I 10.8.0.2 $to
-		inside ping -c 1 -W 1 -I ve0 $to
+		inside ping -c 1 -W 1 -I 10.8.0.2 "$to"
+		inside ping -c 1 -W 1 -I ve0 "$to"
 	done >/dev/null 2>&1
 }
 
 table=/tmp/table
-printf '%-30s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' 'the tunnel' own libc resolver host LAN LAN6 beside >$table
+printf '%-36s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' 'the tunnel' own libc resolver host LAN LAN6 beside >$table
 # row EXPECTED WHAT - own traffic, names by libc and by a program's own resolver; the page
 row()
 {
@@ -132,14 +132,14 @@ row()
 	case $1 in
 	yes*) eventually "the tunnel speaks" inside ping -c 1 -W 1 $internet >/dev/null ;;
 	esac
-	got="$(can inside ping -c 1 -W 2 $internet) $(can inside timeout 5 wget -qO- -T 3 http://day.example/)"
+	got="$(can inside ping -c 1 -W 2 $internet) $(can inside timeout 5 ping -c 1 -W 3 day.example)"
 	got="$got $(can inside timeout 3 nslookup -type=a day.example)"
 	got="$got $(page wget -qO- -T 5 http://192.0.2.2:8080/)"
 	got="$got $(page on_lan wget -qO- -T 5 http://192.0.2.2:8080/)"
 	got="$got $(page on_lan wget -qO- -T 5 'http://[2001:db8:10::2]:8080/')"
 	try_the_veth
 	# shellcheck disable=SC2086  # a word each
-	printf '%-30s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' "$2" $got "$(beside)" >>$table
+	printf '%-36s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' "$2" $got "$(beside)" >>$table
 	if [ "$got" != "$1" ] || [ "$(beside)" != 0 ]; then
 		cat $table
 		inside $wg show | grep -v key:
@@ -165,7 +165,6 @@ mkdir -p /var/lib/nginx /var/log/nginx
 serve()
 {
 	inside nginx -c /tmp/nginx.conf >/tmp/nginx.said 2>&1 &
-	nginx=$!
 	eventually "the page is there" serves || cat /tmp/nginx.said
 }
 serves()
@@ -194,4 +193,20 @@ row "$page_alone" "has a peer that is not there"
 as /tmp/provider.key 51820
 row "$all" "has its peer again"
 
+run 0 netns-setup down --kill vpn
+[ "$(beside)" = 0 ] || fail "$(beside) packets left beside the tunnel"
+netns-setup watch vpn >/tmp/watch 2>&1 &
+watch=$!
+eventually "it is ready" test -e /run/netns-services/vpn/ready
+serve
+row "$all" "is watched"
+$judge -n vpn link set wg0 down
+row "$all" "was down, and is watched"
+$judge -n vpn link delete wg0
+row "$all" "was gone, and is watched"
+inside /judge/nft flush ruleset
+eventually "answers find their way again" inside /judge/nft list table inet netns_replies >/dev/null
+row "$all" "rules were flushed, and is watched"
+kill $watch
+wait $watch
 cat $table

@@ -1,0 +1,131 @@
+#!/bin/sh
+# A provider forwards a port by NAT-PMP, as miniupnpd does it: the port is open inside, the
+# daemon is told, and who is on the internet reaches it; under OpenRC and under runit.
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+
+# natpmpc takes no address from a gateway that is for documentation.
+provider="$judge netns exec provider"
+internet="$judge netns exec internet"
+$judge netns add provider
+$judge netns add internet
+$judge link add pub0 netns provider type veth peer name net0 netns internet
+$judge -n provider addr add 11.0.0.1/24 dev pub0
+$judge -n provider link set pub0 up
+$judge -n internet addr add 11.0.0.9/24 dev net0
+$judge -n internet link set net0 up
+$judge -n provider link set lo up
+$provider sysctl -qw net.ipv4.ip_forward=1
+cat >/tmp/miniupnpd.conf <<-'CONF'
+	ext_ifname=pub0
+	ext_ip=11.0.0.1
+	ext_allow_private_ipv4=yes
+	listening_ip=tun1
+	enable_natpmp=yes
+	enable_upnp=no
+	min_lifetime=2
+	uuid=00000000-0000-0000-0000-000000000001
+	allow 1-65535 10.2.0.0/24 1-65535
+CONF
+server()
+{
+	$provider miniupnpd -d -f /tmp/miniupnpd.conf -P /tmp/miniupnpd.pid >/tmp/server 2>&1 &
+	server=$!
+}
+
+# As a tunnel is
+mkdir -p /etc/netns/vpn
+cat >/etc/conf.d/netns.vpn <<-'SETTINGS'
+	netns_links="tun0"
+	type_tun0="veth"
+	peer_tun0="tun1"
+	peer_netns_tun0="provider"
+	config_tun0="10.2.0.2/24"
+	peer_config_tun0="10.2.0.1/24"
+	routes_tun0="default via 10.2.0.1"
+SETTINGS
+cat >/etc/netns/vpn/nftables.nft <<-'RULES'
+	table inet firewall {
+		set forwarded { type inet_service; }
+		chain input {
+			type filter hook input priority 0; policy drop;
+			ct state established,related accept
+			iifname "lo" accept
+			meta l4proto { tcp, udp } th dport @forwarded accept
+		}
+	}
+RULES
+run 0 netns-setup up vpn
+$provider sh /etc/miniupnpd/nft_init.sh >/tmp/said 2>&1 || fail "$(cat /tmp/said)"
+server
+
+# The daemon, and how it is told its port
+netns-exec vpn -- sh -c 'while :; do echo daemon | nc -l -p 51413; done' >/dev/null 2>&1 &
+daemon=$!
+cat >/usr/local/bin/tell <<-'TELL'
+	#!/bin/sh
+	echo "$@" >>/tmp/told
+TELL
+chmod 755 /usr/local/bin/tell
+cat >/etc/conf.d/forwarded-port <<-'CONF'
+	netns="vpn"
+	gateway="10.2.0.1"
+	port="51413"
+	set="inet firewall forwarded"
+	tell="tell --port"
+	renew="1"
+CONF
+forwarded()
+{
+	netns-exec vpn -- nft list set inet firewall forwarded | sed -n 's/.*elements = { \([0-9, ]*\) }/\1/p'
+}
+is_reached()
+{
+	[ "$($internet timeout 2 nc 11.0.0.1 51413 </dev/null 2>/dev/null)" = daemon ]
+}
+is_open()
+{
+	[ "$(forwarded)" = "$1" ]
+}
+is_closed()
+{
+	[ -z "$(forwarded)" ]
+}
+! is_reached || fail "it is reached before it is asked for"
+
+run 0 rc-service forwarded-port start
+eventually "who is on the internet reaches the daemon" is_reached
+is "the open port" "$(forwarded)" 51413
+is "what the daemon was told" "$(cat /tmp/told)" "--port 51413"
+
+# The gateway is away, and comes back with nothing in mind
+kill "$server"
+wait "$server"
+$provider sh /etc/miniupnpd/nft_removeall.sh >/dev/null 2>&1
+$provider sh /etc/miniupnpd/nft_init.sh >/dev/null 2>&1
+server
+eventually "the port is asked for again" is_reached
+is "the open port" "$(forwarded)" 51413
+is "what the daemon was told" "$(cat /tmp/told)" "--port 51413"
+
+run 0 rc-service forwarded-port stop
+eventually "the port is closed" is_closed
+! is_reached || fail "it is reached when it was given back"
+
+# A provider that hands it out by a command; what is no port is not taken
+printf 'netns="vpn"\nask="cat /tmp/port"\nset="inet firewall forwarded"\ntell="tell --other"\nrenew=1\n' \
+	>/etc/conf.d/forwarded-port
+later
+run 0 rc-service forwarded-port start
+for wrong in '' 0 65536 '80 } ; flush ruleset' -1; do
+	echo "$wrong" >/tmp/port
+	sleep 1.2
+	is "the open port" "$(forwarded)" ''
+done
+echo 40000 >/tmp/port
+eventually "the port is open" is_open 40000
+echo 40001 >/tmp/port
+eventually "another one is, and it alone" is_open 40001
+is "what the daemon was told" "$(tail -n 2 /tmp/told | xargs)" "--other 40000 --other 40001"
+run 0 rc-service forwarded-port stop
+kill "$daemon" "$server"
