@@ -106,6 +106,7 @@ INSTALLED = \
 	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
 	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
 	755:libexec/dhcp-hook:$(LIBEXECDIR)/netns-services/dhcp-hook \
+	755:libexec/forwarded-port:$(LIBEXECDIR)/netns-services/forwarded-port \
 	755:libexec/sshd-session:$(LIBEXECDIR)/netns-services/sshd-session \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \
@@ -124,6 +125,8 @@ INSTALLED = \
 	755:runit/firewall/run:$(DOCDIR)/runit/firewall/run \
 	755:runit/firewall/finish:$(DOCDIR)/runit/firewall/finish \
 	755:runit/sshd-listen/run:$(DOCDIR)/runit/sshd-listen/run \
+	755:runit/forwarded-port/run:$(DOCDIR)/runit/forwarded-port/run \
+	755:openrc/examples/forwarded-port:$(DOCDIR)/openrc/forwarded-port \
 	755:openrc/examples/sshd-listen:$(DOCDIR)/openrc/sshd-listen \
 	644:conf.d/netns.example:$(DOCDIR)/netns.example \
 	644:README.md:$(DOCDIR)/README.md \
@@ -132,7 +135,7 @@ INSTALLED = \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
 # The one file that is its owner's once it is there.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(LIBEXECDIR)/netns-services/openrc $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
+FOLDERS  = $(LIBEXECDIR)/netns-services/openrc $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/forwarded-port $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
 
 # Scripts that name a folder of these name the packager's.
 PATHS = -e 's,/usr/libexec/netns-services,$(LIBEXECDIR)/netns-services,g' \

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 41] = [
+const FILES: [&str; 44] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "755 etc/init.d/netns-ipset",
@@ -26,6 +26,7 @@ const FILES: [&str; 41] = [
     "644 etc/user/rc.conf.d/netns.conf",
     "644 lib/lsb/init-functions.d/60-netns",
     "755 usr/libexec/netns-services/dhcp-hook",
+    "755 usr/libexec/netns-services/forwarded-port",
     "644 usr/libexec/netns-services/openrc/netns-closed.sh",
     "644 usr/libexec/netns-services/openrc/netns-firewall.sh",
     "644 usr/libexec/netns-services/openrc/netns-trusted.sh",
@@ -39,9 +40,11 @@ const FILES: [&str; 41] = [
     "644 usr/share/doc/netns-services/LICENSE-MIT",
     "644 usr/share/doc/netns-services/README.md",
     "644 usr/share/doc/netns-services/netns.example",
+    "755 usr/share/doc/netns-services/openrc/forwarded-port",
     "755 usr/share/doc/netns-services/openrc/sshd-listen",
     "755 usr/share/doc/netns-services/runit/firewall/finish",
     "755 usr/share/doc/netns-services/runit/firewall/run",
+    "755 usr/share/doc/netns-services/runit/forwarded-port/run",
     "755 usr/share/doc/netns-services/runit/run",
     "755 usr/share/doc/netns-services/runit/sshd-listen/run",
     "644 usr/share/man/man5/netns.5",

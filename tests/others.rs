@@ -20,6 +20,18 @@ fn a_container_of_podman_is_given_a_link() {
 }
 
 #[test]
+fn a_forwarded_port_is_held() {
+    let mut host = testbed::host("enter-root", "trixie", "others");
+    host.env("TESTBED_PACKAGES", "natpmpc miniupnpd-nftables");
+    let service = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/openrc/examples/forwarded-port"
+    );
+    host.args(["-b", &format!("{service}:/etc/init.d/forwarded-port")]);
+    testbed::expect_success(host, "trixie", "a_forwarded_port_is_held", 300);
+}
+
+#[test]
 fn ufw_lets_through_what_it_is_told_to() {
     scenario("ufw_lets_through_what_it_is_told_to");
 }

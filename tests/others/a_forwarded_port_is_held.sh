@@ -27,6 +27,11 @@ cat >/tmp/miniupnpd.conf <<-'CONF'
 	uuid=00000000-0000-0000-0000-000000000001
 	allow 1-65535 10.2.0.0/24 1-65535
 CONF
+tables()
+{
+	$provider sh /etc/miniupnpd/nft_init.sh >/tmp/said 2>&1 || fail "$(cat /tmp/said)"
+	$provider nft insert rule inet filter forward ct state established,related accept
+}
 server()
 {
 	$provider miniupnpd -d -f /tmp/miniupnpd.conf -P /tmp/miniupnpd.pid >/tmp/server 2>&1 &
@@ -56,7 +61,7 @@ cat >/etc/netns/vpn/nftables.nft <<-'RULES'
 	}
 RULES
 run 0 netns-setup up vpn
-$provider sh /etc/miniupnpd/nft_init.sh >/tmp/said 2>&1 || fail "$(cat /tmp/said)"
+tables
 server
 
 # The daemon, and how it is told its port
@@ -81,7 +86,7 @@ forwarded()
 }
 is_reached()
 {
-	[ "$($internet timeout 2 nc 11.0.0.1 51413 </dev/null 2>/dev/null)" = daemon ]
+	[ "$($internet nc -w 2 11.0.0.1 51413 </dev/null 2>/dev/null)" = daemon ]
 }
 is_open()
 {
@@ -102,7 +107,7 @@ is "what the daemon was told" "$(cat /tmp/told)" "--port 51413"
 kill "$server"
 wait "$server"
 $provider sh /etc/miniupnpd/nft_removeall.sh >/dev/null 2>&1
-$provider sh /etc/miniupnpd/nft_init.sh >/dev/null 2>&1
+tables
 server
 eventually "the port is asked for again" is_reached
 is "the open port" "$(forwarded)" 51413
@@ -128,4 +133,21 @@ echo 40001 >/tmp/port
 eventually "another one is, and it alone" is_open 40001
 is "what the daemon was told" "$(tail -n 2 /tmp/told | xargs)" "--other 40000 --other 40001"
 run 0 rc-service forwarded-port stop
+
+# Under runit
+export SVDIR=/etc/sv
+mkdir -p /etc/sv/netns-vpn /etc/sv/forwarded-port
+printf '#!/bin/sh\nexec sleep 600\n' >/etc/sv/netns-vpn/run
+chmod 755 /etc/sv/netns-vpn/run
+sed 's,^export .*,export gateway=10.2.0.1 port=51413 tell="tell --runit" set="inet firewall forwarded" renew=1,' \
+	/usr/share/netns-services/runit/forwarded-port/run >/etc/sv/forwarded-port/run
+chmod 755 /etc/sv/forwarded-port/run
+runsv /etc/sv/netns-vpn &
+runsv /etc/sv/forwarded-port >/tmp/log 2>&1 &
+eventually "who is on the internet reaches the daemon" is_reached
+is "what the daemon was told" "$(tail -n 1 /tmp/told)" "--runit 51413"
+run 0 sv stop forwarded-port
+eventually "the port is closed" is_closed
+! is_reached || fail "it is reached when it was given back"
+run 0 sv exit forwarded-port netns-vpn
 kill "$daemon" "$server"

@@ -154,6 +154,14 @@ settings()
 	END
 }
 
+# readme NETNS - the settings are README's own text
+readme()
+{
+	awk -v head="# /etc/conf.d/netns.$1" '/^```$/ { shown = 0 } shown { print } $0 == head { shown = 1 }' \
+		/README.md >"/etc/conf.d/netns.$1"
+	[ -s "/etc/conf.d/netns.$1" ] || fail "README shows no $1"
+}
+
 # greets COMMAND... - is there an SSH server at the other end of it?
 greets()
 {

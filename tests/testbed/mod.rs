@@ -89,14 +89,6 @@ pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same with more of Debian's packages.
-#[track_caller]
-pub fn run_vm_with_packages(suite: &str, packages: &str, folder: &str, scenario: &str) {
-    let mut command = host("run-vm", suite, folder);
-    command.env("TESTBED_PACKAGES", packages).args(["-n", "2"]);
-    expect_success(command, suite, scenario, 600);
-}
-
 /// The same where there is a bash, on Debian.
 #[track_caller]
 pub fn run_vm_with_bash(folder: &str, scenario: &str) {

@@ -105,14 +105,6 @@ is "its hardware address" "$(mac)" "$stable"
 run 0 netns-exec lan -- ping -c 1 -W 5 10.6.0.1
 run 0 netns-setup down lan
 
-# readme NETNS - the settings are README's own text
-readme()
-{
-	awk -v head="# /etc/conf.d/netns.$1" '/^```$/ { shown = 0 } shown { print } $0 == head { shown = 1 }' \
-		/README.md >"/etc/conf.d/netns.$1"
-	[ -s "/etc/conf.d/netns.$1" ] || fail "README shows no $1"
-}
-
 netns=tunnel
 readme tunnel
 # As every machine has it

@@ -21,7 +21,7 @@ provider()
 
 inside()
 {
-	netns-exec vpn -- "$@"
+	netns-exec torrents -- "$@"
 }
 
 # The LAN, whose router leads to the provider, who is the internet, too
@@ -62,7 +62,7 @@ provider dnsmasq --no-resolv --no-hosts --bind-interfaces --interface=wg0 --user
 	--conf-file=/dev/null --address=/day.example/$internet --address=/day.example/2001:db8:99::1 --pid-file=/tmp/dnsmasq.pid ||
 	fail "no name server"
 
-# What the person has: the provider's file, and these lines
+# What the person has: the provider's file, and README's lines
 mkdir -p /etc/wireguard/netns
 {
 	echo '[Interface]'
@@ -73,18 +73,10 @@ mkdir -p /etc/wireguard/netns
 	echo "PublicKey = $($wg pubkey </tmp/provider.key)"
 	echo 'AllowedIPs = 0.0.0.0/0, ::/0'
 	echo 'Endpoint = provider.example:51820'
-} >/etc/wireguard/netns/vpn.conf
-chmod 600 /etc/wireguard/netns/vpn.conf
+} >/etc/wireguard/netns/wg0.conf
+chmod 600 /etc/wireguard/netns/wg0.conf
 echo '198.51.100.1 provider.example' >>/etc/hosts
-cat >/etc/conf.d/netns.vpn <<-'SETTINGS'
-	netns_links="wg0 ve0"
-	type_wg0="wireguard"
-	wireguard_wg0="/etc/wireguard/netns/vpn.conf"
-	type_ve0="veth"
-	config_ve0="10.8.0.2/24 fd00:8::2/64"
-	peer_config_ve0="10.8.0.1/24 fd00:8::1/64"
-	netns_publish="tcp/8080:80"
-SETTINGS
+readme torrents
 
 # What leaves by the veth and begins there; neighbours and groups are the link's own
 $nft -f - <<-'RULES' || fail "no counter"
@@ -92,7 +84,7 @@ $nft -f - <<-'RULES' || fail "no counter"
 		counter beside { }
 		chain in {
 			type filter hook prerouting priority -150
-			iifname != "vpn-ve0" accept
+			iifname != "torrents-ve0" accept
 			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
 			ct direction original counter name beside
 		}
@@ -134,16 +126,16 @@ row()
 	esac
 	got="$(can inside ping -c 1 -W 2 $internet) $(can inside timeout 5 ping -c 1 -W 3 day.example)"
 	got="$got $(can inside timeout 3 nslookup -type=a day.example)"
-	got="$got $(page wget -qO- -T 5 http://192.0.2.2:8080/)"
-	got="$got $(page on_lan wget -qO- -T 5 http://192.0.2.2:8080/)"
-	got="$got $(page on_lan wget -qO- -T 5 'http://[2001:db8:10::2]:8080/')"
+	got="$got $(page wget -qO- -T 5 http://192.0.2.2:9091/)"
+	got="$got $(page on_lan wget -qO- -T 5 http://192.0.2.2:9091/)"
+	got="$got $(page on_lan wget -qO- -T 5 'http://[2001:db8:10::2]:9091/')"
 	try_the_veth
 	# shellcheck disable=SC2086  # a word each
 	printf '%-36s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' "$2" $got "$(beside)" >>$table
 	if [ "$got" != "$1" ] || [ "$(beside)" != 0 ]; then
 		cat $table
 		inside $wg show | grep -v key:
-		$judge -n vpn route
+		$judge -n torrents route
 		fail "$2: $got, expected $1"
 	fi
 }
@@ -158,7 +150,7 @@ cat >/tmp/nginx.conf <<-'CONF'
 	error_log /dev/null;
 	http {
 		access_log off;
-		server { listen 80; listen [::]:80; location / { return 200 "page\n"; } }
+		server { listen 9091; listen [::]:9091; location / { return 200 "page\n"; } }
 	}
 CONF
 mkdir -p /var/lib/nginx /var/log/nginx
@@ -169,21 +161,21 @@ serve()
 }
 serves()
 {
-	[ "$(page inside wget -qO- http://127.0.0.1/)" = yes ]
+	[ "$(page inside wget -qO- http://127.0.0.1:9091/)" = yes ]
 }
 
-run 0 netns-setup up vpn
+run 0 netns-setup up torrents
 serve
 row "$all" "is up"
 
-$judge -n vpn link set wg0 down
+$judge -n torrents link set wg0 down
 row "$page_alone" "is down"
-run 0 netns-setup reload vpn
+run 0 netns-setup reload torrents
 row "$all" "is up again by reload"
 
-$judge -n vpn link delete wg0
+$judge -n torrents link delete wg0
 row "$page_alone" "is gone"
-run 0 netns-setup up vpn
+run 0 netns-setup up torrents
 row "$all" "is made anew by up"
 
 as /tmp/own.key 51820
@@ -193,16 +185,16 @@ row "$page_alone" "has a peer that is not there"
 as /tmp/provider.key 51820
 row "$all" "has its peer again"
 
-run 0 netns-setup down --kill vpn
+run 0 netns-setup down --kill torrents
 [ "$(beside)" = 0 ] || fail "$(beside) packets left beside the tunnel"
-netns-setup watch vpn >/tmp/watch 2>&1 &
+netns-setup watch torrents >/tmp/watch 2>&1 &
 watch=$!
-eventually "it is ready" test -e /run/netns-services/vpn/ready
+eventually "it is ready" test -e /run/netns-services/torrents/ready
 serve
 row "$all" "is watched"
-$judge -n vpn link set wg0 down
+$judge -n torrents link set wg0 down
 row "$all" "was down, and is watched"
-$judge -n vpn link delete wg0
+$judge -n torrents link delete wg0
 row "$all" "was gone, and is watched"
 inside /judge/nft flush ruleset
 eventually "answers find their way again" inside /judge/nft list table inet netns_replies >/dev/null
