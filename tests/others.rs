@@ -20,6 +20,13 @@ fn a_container_of_podman_is_given_a_link() {
 }
 
 #[test]
+fn openvpn_is_the_only_way_out() {
+    let mut host = testbed::host("enter-root", "trixie", "others");
+    host.env("TESTBED_PACKAGES", "openvpn");
+    testbed::expect_success(host, "trixie", "openvpn_is_the_only_way_out", 300);
+}
+
+#[test]
 fn a_forwarded_port_is_held() {
     let mut host = testbed::host("enter-root", "trixie", "others");
     host.env("TESTBED_PACKAGES", "natpmpc miniupnpd-nftables");
