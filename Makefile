@@ -60,8 +60,6 @@ help:
 
 # They install the tools they need by the distribution's packages, and ask for root by
 # sudo. The compiler does not run as root by that: only what it built does.
-# Most of the time a test waits for something to happen, so twice as many run as there are
-# processors.
 TEST = RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} \
 	$(CARGO) test --locked --no-fail-fast --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
 
@@ -71,11 +69,11 @@ demo: all
 
 test: all
 	tests/get-tools test
-	$(TEST)
+	CARGO='$(CARGO)' tests/run-all
 
 test-all: all
 	tests/get-tools test
-	$(TEST) -- --include-ignored
+	CARGO='$(CARGO)' tests/run-all --include-ignored
 
 # The same at every run of one NETNS_FUZZ_SEED, which is printed. The hook is a script, and
 # takes a hundredth of that many.

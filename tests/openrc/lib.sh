@@ -21,6 +21,8 @@ sshd()
 		command_args="-F -E -R -p 22"
 		command_background=yes
 		pidfile=/run/sshd.pid
+		# dpkg's start-stop-daemon does not wait for the end of what it stops by itself
+		retry=TERM/30
 	END
 	echo 'netns="mgmt"' >/etc/conf.d/sshd
 }

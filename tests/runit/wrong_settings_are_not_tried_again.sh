@@ -72,6 +72,8 @@ eventually "the rules are told" told '/etc/netns/mgmt/nftables.nft'
 run 0 is_kept
 rm /etc/netns/mgmt/nftables.nft
 sh -c 'exec 7</run/netns/mgmt; exec sleep 100' &
+is_asleep() { [ "$(cat "/proc/$1/comm")" = sleep ]; }
+eventually "it is held" is_asleep $!
 : >/tmp/log
 sv -w 1 down netns-mgmt
 eventually "who holds it is told" told 'mgmt: held from outside by 1 process: .*(sleep)'
