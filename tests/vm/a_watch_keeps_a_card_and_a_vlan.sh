@@ -1,6 +1,7 @@
 #!/bin/sh
 # A real card that is pulled out and plugged in again, and a VLAN whose parent goes and
-# comes back: watch has them in the namespace again, as they were.
+# comes back: watch has them in the namespace again, as they were, and what of its firewall
+# hangs on the card, a flowtable and a hook.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -14,6 +15,21 @@ cat >/etc/conf.d/netns.mgmt <<-'END'
 	vlan_id_v7=7
 	config_v7="10.7.0.2/24"
 END
+ln -s /judge/nft /usr/sbin/nft
+mkdir -p /etc/netns/mgmt
+: >/etc/nftables.nft   # ip -n asks for it
+cat >/etc/netns/mgmt/nftables.nft <<-'END'
+	table inet fast {
+		flowtable f { hook ingress priority 0; devices = { eth1 }; }
+		chain forward {
+			type filter hook forward priority 0
+			meta l4proto tcp flow add @f
+		}
+	}
+	table netdev hooks {
+		chain in { type filter hook ingress device eth1 priority 0; udp dport 9 counter; }
+	}
+END
 parent()
 {
 	$judge link add up0 type dummy
@@ -25,6 +41,7 @@ inside()
 	$judge -n mgmt route show default
 	$judge -n mgmt -o link show dev eth1 | grep -o 'mtu 1400'
 	$judge -n mgmt -o -d link show dev v7 | grep -o 'vlan protocol 802.1Q id 7'
+	nsenter --net=/run/netns/mgmt nft list ruleset | grep -c -e 'devices = .*eth1' -e 'hook ingress device.*eth1'
 }
 is_whole()
 {
@@ -33,7 +50,8 @@ is_whole()
 whole='3
 default via 192.0.2.1 dev eth1 
 mtu 1400
-vlan protocol 802.1Q id 7'
+vlan protocol 802.1Q id 7
+2'
 
 parent
 netns-setup watch mgmt >/tmp/watch 2>&1 &
