@@ -6,7 +6,7 @@
 
 mod testbed;
 
-const PACKAGES: &str = "podman crun ufw";
+const PACKAGES: &str = "podman crun ufw network-manager connman ifupdown udev dbus-daemon";
 
 fn scenario(name: &str) {
     let mut host = testbed::host("enter-root", "trixie", "others");
