@@ -43,7 +43,8 @@ impl Journal {
         let is_bare = want.bare.or(self.made.bare).unwrap_or(false);
         for link in &self.before.links {
             if want.link(&Where::Inside, link.other_name()).is_none() {
-                want.links.push(if is_bare { bare(link) } else { link.clone() });
+                want.links
+                    .push(if is_bare { bare(link) } else { link.clone() });
             }
         }
         let goes = |link: &&Link| want.link(&Where::Host, &link.name.value).is_some();
@@ -199,15 +200,14 @@ impl Journal {
     }
 }
 
-/// As it comes from its slot, but for its name, size, hardware address and sysctls. The
-/// kernel takes it down when it moves it, and who brings it up is not contradicted.
+/// Without what a manager puts on it. It is up if it was: one that was away so briefly that
+/// its manager has not seen it go is not brought up by that.
 fn bare(link: &Link) -> Link {
     Link {
         addresses: Vec::new(),
         master: None,
         port: None,
         vlans: Vec::new(),
-        up: None,
         ..link.clone()
     }
 }

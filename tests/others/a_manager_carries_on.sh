@@ -1,5 +1,4 @@
-#!/bin/sh
-# shellcheck source-path=SCRIPTDIR/../testbed disable=SC2154
+# shellcheck shell=sh
 # a_manager_carries_on.sh MANAGER whole|bare down|try|up... - a card that a manager of the host's
 # looks after is moved in, comes back (by down, by try's undo, by that of an up that failed), and
 # the manager carries on each time: lease, default route and name server are there, the DHCP
@@ -67,6 +66,7 @@ start_dhcpcd()
 {
 	account dhcpcd 802
 	mkdir -p /var/lib/dhcpcd
+	printf '%s\n' noarp nodelay >>/etc/dhcpcd.conf
 	dhcpcd -B >/tmp/manager 2>&1 &
 }
 
@@ -90,11 +90,13 @@ connman_agrees()
 		grep -q "IPv4 =.*Address=${address%/*}"
 }
 
-# udev calls its ifup
+# udev calls its ifup, which prefers busybox's client, that has no script here
 start_ifupdown()
 {
+	rm -f "$(command -v udhcpc)"
 	account dhcpcd 802
 	mkdir -p /run/network /var/lib/dhcpcd
+	printf '%s\n' noarp nodelay >>/etc/dhcpcd.conf
 	printf '%s\n' 'auto lo' 'iface lo inet loopback' 'allow-hotplug eth1' 'iface eth1 inet dhcp' \
 		>/etc/network/interfaces
 	udevadm trigger --action=add /sys/class/net/eth1
@@ -103,6 +105,13 @@ start_ifupdown()
 ifupdown_agrees()
 {
 	[ "$(ifquery --state eth1)" = eth1=eth1 ] && runs dhcpcd
+}
+
+# udev's rule does not wait for the ifdown of a card that goes before it calls the ifup of one
+# that comes
+lets_go()
+{
+	[ "$manager" != ifupdown ] || [ -z "$(ifquery --state eth1)" ]
 }
 
 # The lease and what comes with it; one address, not the one that came with the card beside it
@@ -135,11 +144,13 @@ in_and_out()
 	case $1 in
 	down)
 		run 0 netns-setup up mgmt
+		eventually "$manager has let go of it" lets_go
 		: >/tmp/server
 		run 0 netns-setup down mgmt
 		;;
 	try)
 		run 0 netns-setup try mgmt --within 600
+		eventually "$manager has let go of it" lets_go
 		: >/tmp/server
 		read -r pid _ </run/netns-services/mgmt/trial
 		kill "$pid"

@@ -104,7 +104,12 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let clients = clients::clients(settings, &mut problems);
     let overlay = is_second(settings, "netns_etc", ["bind", "overlay"], &mut problems);
     let moves_my_connection = ready::yes(settings, "netns_move_my_connection", &mut problems);
-    let bare = is_second(settings, "netns_give_back", ["whole", "bare"], &mut problems);
+    let bare = is_second(
+        settings,
+        "netns_give_back",
+        ["whole", "bare"],
+        &mut problems,
+    );
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
