@@ -115,12 +115,6 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// What the settings say of cards is not said any more. Whether that could be noted.
-    fn forget_way_back(&mut self) -> bool {
-        let is_new = self.journal.note_way_back(&self.start.1.made);
-        self.write_if(is_new).is_ok()
-    }
-
     /// Make as much of it as can be made: for taking down, where going on is better than
     /// going back. It is not ready any more before. What is refused at last.
     pub fn make_what_can_be(&mut self, want: &State) -> Result<Vec<(Change, Refusal)>, Failure> {
