@@ -266,6 +266,43 @@ fn a_bare_card_has_neither_addresses_nor_routes_nor_a_master() {
     assert!(wrong.is_empty(), "{}", wrong.concat());
 }
 
+#[test]
+fn a_card_comes_back_as_the_settings_said_last() {
+    const BARE: &str = "netns_give_back=bare\n";
+    const WHOLE: &str = "netns_give_back=whole\n";
+    const NONE: &str = "netns_links=\n";
+    let sandbox = sandbox(SETTINGS);
+    let addresses = || sandbox.sh("ip -o address show dev eth1 scope global").ok();
+    let had = addresses().stdout;
+    assert!(!had.is_empty());
+    // Said by up, and by a reload which changes nothing or gives the card back
+    for (up, reload, is_bare) in [
+        ("", "", false),
+        (BARE, BARE, true),
+        ("", BARE, true),
+        (BARE, WHOLE, false),
+    ] {
+        for ends in ["down mgmt", "reload mgmt"] {
+            write(&sandbox, &format!("{SETTINGS}{up}"));
+            let comes_back = "# eth1 is to be given back bare\n";
+            let plan = setup(&sandbox, "plan mgmt").ok();
+            assert_eq!(plan.stdout.ends_with(comes_back), up == BARE, "{plan}");
+            setup(&sandbox, "up mgmt").ok();
+            match ends {
+                "down mgmt" => write(&sandbox, &format!("{SETTINGS}{reload}")),
+                _ => write(&sandbox, &format!("{NONE}{reload}")),
+            }
+            setup(&sandbox, "reload mgmt").ok();
+            setup(&sandbox, "down mgmt").ok();
+            let has = addresses().stdout;
+            assert_eq!(has.is_empty(), is_bare, "{up}{reload}{ends}: {has}");
+            if is_bare {
+                sandbox.sh("ip address add 192.0.2.7/24 dev eth1").ok();
+            }
+        }
+    }
+}
+
 /// Which ways a state is tried on.
 type Ways = fn(usize) -> Vec<usize>;
 
