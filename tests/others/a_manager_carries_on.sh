@@ -1,9 +1,10 @@
-# shellcheck shell=sh
+#!/bin/sh
 # a_manager_carries_on.sh MANAGER whole|bare down|try|up... - a card that a manager of the host's
 # looks after is moved in, comes back (by down, by try's undo, by that of an up that failed), and
 # the manager carries on each time: lease, default route and name server are there, the DHCP
 # server has been asked since, and the manager's own tool agrees. With a real udev, which tells
 # a manager of a card only after the kernel has.
+# shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 manager=$1 give_back=$2
 shift 2
