@@ -84,7 +84,10 @@ fn nothing_is_left(sandbox: &Sandbox) {
 fn it_has_the_name_and_what_it_is_given_and_nothing_of_that_stays() {
     let (sandbox, pid) = with_container(SETTINGS);
     let (host, own) = (dump(&sandbox, ""), inside(&sandbox, pid));
+    let planned = setup(&sandbox, "plan box").ok().stdout.clone();
     let run = setup(&sandbox, "up box").ok().stderr("");
+    // Each link is made once, as it was planned
+    assert_eq!(run.stdout, planned);
     let first = format!("+ ip netns attach box {pid}\n+ ip link add name box9 type veth");
     assert!(run.stdout.starts_with(&first), "{run}");
     assert!(!run.stdout.contains("link set lo up"), "{run}");
@@ -240,12 +243,11 @@ fn a_container_that_was_started_again_is_taken_by_reload() {
 fn what_stands_in_the_way_is_its_owners_and_stays() {
     let (sandbox, pid) = with_container("netns_links=own\ntype_own=veth\n");
     let own = inside(&sandbox, pid);
-    let run = setup(&sandbox, "up box").code(111);
-    assert!(
-        run.stderr
-            .contains("there is another link own, which is not ours to delete\n"),
-        "{run}"
-    );
+    for verb in ["plan box", "up box"] {
+        let run = setup(&sandbox, verb).code(111).stdout("");
+        let says = "there is another link own, which is not ours to delete\n";
+        assert!(run.stderr.contains(says), "{run}");
+    }
     attach(
         &sandbox,
         &format!("pid:{pid}"),

@@ -159,15 +159,12 @@ fn difference(got: &Value, expected: &Value) -> String {
     said
 }
 
-fn goes_and_comes(sandbox: &Sandbox, way: &str, point: usize) -> String {
-    write(
-        sandbox,
-        if way == "undo of up" {
-            REFUSED
-        } else {
-            SETTINGS
-        },
-    );
+fn goes_and_comes(sandbox: &Sandbox, way: &str, point: usize, more: &str) -> String {
+    let settings = match way {
+        "undo of up" => REFUSED,
+        _ => SETTINGS,
+    };
+    write(sandbox, &format!("{settings}{more}"));
     let said = match way {
         "down" => {
             let up = setup(sandbox, "up mgmt").ok();
@@ -215,7 +212,9 @@ fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
     let of_it = ways(which).into_iter().map(|way| {
         let way = WAYS[way];
         let before = whole(&sandbox);
-        let said = catch_unwind(AssertUnwindSafe(|| goes_and_comes(&sandbox, way, point)));
+        let said = catch_unwind(AssertUnwindSafe(|| {
+            goes_and_comes(&sandbox, way, point, "")
+        }));
         let Ok(said) = said else {
             return Err(format!("{name}: {way}: see above\n"));
         };
@@ -226,6 +225,82 @@ fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
         }
     });
     of_it.collect()
+}
+
+/// Of [`STATES`], what a card has that is given back bare, and what it keeps.
+const BARE: [&str; 7] = [
+    "as it is",
+    "down",
+    "mtu",
+    "hardware address",
+    "NetworkManager",
+    "sysctls of IPv4",
+    "in a bridge",
+];
+
+/// What is wrong with a bare card that comes back on this way, on top of one of these states.
+fn is_bare(name: &str, way: &str) -> Option<String> {
+    let (_, script) = STATES.iter().find(|(state, _)| *state == name).unwrap();
+    let kept = "cd /sys/class/net/eth1; cat mtu address; echo $(($(cat flags) & 1))
+        cd /proc/sys/net/ipv4/conf/eth1; cat rp_filter forwarding arp_ignore proxy_arp";
+    let gone = "ip -o address show dev eth1 scope global
+        ip -4 route show table all dev eth1; ip -6 route show dev eth1 | grep -v ^fe80
+        ip -o link show eth1 | grep -o 'master .*'";
+    let sandbox = sandbox(SETTINGS);
+    sandbox.sh(&format!("set -e\n{SECOND}{script}")).ok();
+    let before = sandbox.sh(kept).stdout;
+    let said = goes_and_comes(&sandbox, way, 0, "netns_give_back=bare\n");
+    let (after, left) = (sandbox.sh(kept).stdout, sandbox.sh(gone).stdout);
+    let same = before == after && left.is_empty();
+    (!same).then(|| format!("{name}: {way}: {before}became {after}it has {left}\n{said}\n"))
+}
+
+#[test]
+fn a_bare_card_has_neither_addresses_nor_routes_nor_a_master() {
+    let ways = WAYS[..3].iter().cycle();
+    let wrong = BARE
+        .iter()
+        .zip(ways)
+        .filter_map(|(name, way)| is_bare(name, way));
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.concat());
+}
+
+#[test]
+fn a_card_comes_back_as_the_settings_said_last() {
+    const BARE: &str = "netns_give_back=bare\n";
+    const WHOLE: &str = "netns_give_back=whole\n";
+    const NONE: &str = "netns_links=\n";
+    let sandbox = sandbox(SETTINGS);
+    let addresses = || sandbox.sh("ip -o address show dev eth1 scope global").ok();
+    let had = addresses().stdout;
+    assert!(!had.is_empty());
+    // Said by up, and by a reload which changes nothing or gives the card back
+    for (up, reload, is_bare) in [
+        ("", "", false),
+        (BARE, BARE, true),
+        ("", BARE, true),
+        (BARE, WHOLE, false),
+    ] {
+        for ends in ["down mgmt", "reload mgmt"] {
+            write(&sandbox, &format!("{SETTINGS}{up}"));
+            let comes_back = "# eth1 is to be given back bare\n";
+            let plan = setup(&sandbox, "plan mgmt").ok();
+            assert_eq!(plan.stdout.ends_with(comes_back), up == BARE, "{plan}");
+            setup(&sandbox, "up mgmt").ok();
+            match ends {
+                "down mgmt" => write(&sandbox, &format!("{SETTINGS}{reload}")),
+                _ => write(&sandbox, &format!("{NONE}{reload}")),
+            }
+            setup(&sandbox, "reload mgmt").ok();
+            setup(&sandbox, "down mgmt").ok();
+            let has = addresses().stdout;
+            assert_eq!(has.is_empty(), is_bare, "{up}{reload}{ends}: {has}");
+            if is_bare {
+                sandbox.sh("ip address add 192.0.2.7/24 dev eth1").ok();
+            }
+        }
+    }
 }
 
 /// Which ways a state is tried on.

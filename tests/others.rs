@@ -1,12 +1,13 @@
 //! The scenarios of tests/others: programs of others that a namespace has to do with, as
-//! Debian 13 packages them. A container's engine tells whose namespace is to be named, and
-//! a firewall of the host does what our advice says to type.
+//! Debian 13 packages them. A container's engine tells whose namespace is to be named, a
+//! firewall of the host does what our advice says to type, and who looks after a card of the
+//! host's carries on when it comes back.
 
 #![allow(clippy::expect_used)]
 
 mod testbed;
 
-const PACKAGES: &str = "podman crun ufw";
+const PACKAGES: &str = "podman crun ufw network-manager connman ifupdown udev dbus-daemon";
 
 fn scenario(name: &str) {
     let mut host = testbed::host("enter-root", "trixie", "others");
@@ -41,4 +42,52 @@ fn a_forwarded_port_is_held() {
 #[test]
 fn ufw_lets_through_what_it_is_told_to() {
     scenario("ufw_lets_through_what_it_is_told_to");
+}
+
+/// What `tests/others/a_manager_carries_on.sh` is called with.
+fn carries_on(manager: &str, give_back: &str, ways: &[&str]) {
+    let mut host = testbed::host("enter-root", "trixie", "others");
+    host.env("TESTBED_PACKAGES", PACKAGES);
+    host.args(["-t", "300", "sh", "/t/a_manager_carries_on.sh"]);
+    host.args([manager, give_back]).args(ways);
+    let scenario = format!("{manager}, {give_back}, {ways:?}");
+    testbed::expect_end(host, "trixie", &scenario);
+}
+
+#[test]
+fn networkmanager_takes_a_bare_card_back() {
+    carries_on("NetworkManager", "bare", &["up", "try"]);
+}
+
+#[test]
+fn connman_takes_a_bare_card_back() {
+    carries_on("connman", "bare", &["down"]);
+}
+
+#[test]
+fn dhcpcd_goes_on_with_a_card_that_is_back() {
+    carries_on("dhcpcd", "whole", &["down"]);
+}
+
+#[test]
+fn ifupdown_goes_on_with_a_card_that_is_back() {
+    carries_on("ifupdown", "whole", &["try"]);
+}
+
+// ifupdown and an up that fails are missing: udev's rule runs its ifdown and its ifup side by
+// side then, and which of them comes last is chance.
+#[test]
+#[ignore = "each manager on all ways takes a minute; make test-all has them"]
+fn a_manager_carries_on_whatever_way_its_card_comes_back() {
+    let all = ["down", "try", "up"];
+    for (manager, give_backs, ways) in [
+        ("NetworkManager", &["bare"][..], &all[..]),
+        ("connman", &["bare"], &all),
+        ("dhcpcd", &["whole", "bare"], &all),
+        ("ifupdown", &["whole", "bare"], &all[..2]),
+    ] {
+        for give_back in give_backs {
+            carries_on(manager, give_back, ways);
+        }
+    }
 }

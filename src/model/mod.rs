@@ -94,6 +94,9 @@ pub struct State {
     pub resolv_conf: Option<At<String>>,
     /// Of the links of the host that are moved, what else goes with them.
     pub kept: Vec<Kept>,
+    /// Cards are given back without addresses, routes and a master, not as they were taken.
+    /// Of what is wanted, nothing if no settings say it; of what is ours, what they said last.
+    pub bare: Option<bool>,
     /// Of what is there, when it was looked at: in seconds since the machine started.
     pub clock: u64,
 }

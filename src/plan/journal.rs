@@ -33,6 +33,14 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// Note how the settings say that cards are given back. Whether that is new.
+    pub fn note_way_back(&mut self, want: &State) -> bool {
+        let said = want.bare.filter(|bare| *bare);
+        let is_new = self.made.bare != said;
+        self.made.bare = said;
+        is_new
+    }
+
     /// Note what a change is going to make, before it is made. `have` is what was there
     /// before the change.
     pub fn note(&mut self, change: &Change, have: &State) {

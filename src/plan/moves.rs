@@ -37,21 +37,26 @@ impl Step {
 }
 
 impl Journal {
-    /// What was moved away from the host and is not wanted inside goes back as it was.
+    /// What was moved away from the host and is not wanted inside goes back as it was, or
+    /// bare.
     pub fn with_returns(&self, mut want: State) -> State {
+        let is_bare = want.bare.or(self.made.bare).unwrap_or(false);
         for link in &self.before.links {
             if want.link(&Where::Inside, link.other_name()).is_none() {
-                want.links.push(link.clone());
+                want.links
+                    .push(if is_bare { bare(link) } else { link.clone() });
             }
         }
         let goes = |link: &&Link| want.link(&Where::Host, &link.name.value).is_some();
         let back: Vec<&Link> = self.before.links.iter().filter(goes).collect();
-        let comes = |route: &&At<Route>| back.iter().any(|link| route.value.needs(link));
-        let routes = self.before.routes.iter().filter(comes);
-        want.routes.extend(routes.cloned());
-        let kept = self.before.kept.iter();
-        let kept = kept.filter(|kept| back.iter().any(|link| link.name.value == kept.link));
-        want.kept.extend(kept.cloned());
+        if !is_bare {
+            let comes = |route: &&At<Route>| back.iter().any(|link| route.value.needs(link));
+            let routes = self.before.routes.iter().filter(comes);
+            want.routes.extend(routes.cloned());
+            let kept = self.before.kept.iter();
+            let kept = kept.filter(|kept| back.iter().any(|link| link.name.value == kept.link));
+            want.kept.extend(kept.cloned());
+        }
         let of = |key: &SysctlKey| {
             back.iter()
                 .any(|l| key.link() == Some(l.name.value.as_str()))
@@ -192,6 +197,18 @@ impl Journal {
                 self.before.sysctls.push(At::nobody(value.clone()));
             }
         }
+    }
+}
+
+/// Without what a manager puts on it. It is up if it was: one that was away so briefly that
+/// its manager has not seen it go is not brought up by that.
+fn bare(link: &Link) -> Link {
+    Link {
+        addresses: Vec::new(),
+        master: None,
+        port: None,
+        vlans: Vec::new(),
+        ..link.clone()
     }
 }
 

@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
     /// Come to a stop: undo what has been made.
     pub fn fail(&mut self, why: Why) -> Failure {
         let left = match self.of {
-            0 => Some(Vec::new()),
+            0 => self.forget_way_back().then(Vec::new),
             _ => self.undo(),
         };
         Failure {
@@ -180,7 +180,8 @@ impl<'a> Work<'a> {
             files::clear(self.store.name());
             changed = true;
         }
-        self.write_if(changed && self.made > 0)
+        let is_new = self.journal.note_way_back(want);
+        self.write_if(is_new || changed && self.made > 0)
     }
 
     /// The changes that are left to make, but for those that cannot be made for now.
@@ -193,6 +194,7 @@ impl<'a> Work<'a> {
 
     fn make_all(&mut self, changes: Vec<Change>, have: &State, want: &State) -> Result<(), Why> {
         self.of += changes.len();
+        self.journal.note_way_back(want);
         let all = changes.iter();
         all.for_each(|change| self.journal.note(change, have));
         // Who makes the namespace writes that down himself, with which one it is

@@ -32,6 +32,9 @@ pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
     if let Some(from) = &journal.made.attached {
         text.append("attached", &from.value);
     }
+    if journal.made.bare == Some(true) {
+        text.append("give_back", "bare");
+    }
     if let Some(birth) = netns {
         text.append("identity", birth);
     }
@@ -110,6 +113,8 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
                 let from = properties.get("attached");
                 journal.made.attached = from.map(|from| At::nobody(from.into()));
                 journal.made.netns = properties.get("made") == Some("yes");
+                let bare = properties.get("give_back") == Some("bare");
+                journal.made.bare = bare.then_some(true);
                 let wrote = properties.get("resolv_conf") == Some("yes");
                 journal.made.resolv_conf = wrote.then(|| At::nobody(String::new()));
                 continue;

@@ -5,6 +5,7 @@ use super::planned::planned;
 use super::{Call, complain, down, follow::follow, guard, hold_signals, hooks, ready, report, say};
 use crate::exit;
 use crate::model::build::Want;
+use crate::model::{State, Where};
 use crate::name::NetnsName;
 use crate::plan::{Change, Rest};
 
@@ -61,14 +62,25 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
             }
             match script {
                 true => say_script(name, &changes),
-                false => changes
-                    .iter()
-                    .for_each(|change| say(&format!("+ {}", change.command(name)))),
+                false => {
+                    let lines = changes.iter().map(|change| change.command(name));
+                    lines.for_each(|line| say(&format!("+ {line}")));
+                    say_what_comes_back_bare(&state, &changes);
+                }
             }
             guard::warn(call, want, &changes);
             exit::DONE
         }
         Err(failure) => complain(&report::failure(name, &failure), exit::REFUSED),
+    }
+}
+
+/// No command shows how the cards that are moved in are going to come back.
+fn say_what_comes_back_bare(state: &State, changes: &[Change]) {
+    let ways = changes.iter().flat_map(|change| change.step.ways());
+    let moved = ways.filter(|(_, to)| to.at == Where::Inside && state.bare == Some(true));
+    for (link, _) in moved {
+        say(&format!("# {} is to be given back bare", link.name));
     }
 }
 

@@ -182,8 +182,9 @@ pub fn expect_success(mut command: Command, suite: &str, scenario: &str, limit: 
     expect_end(command, suite, scenario);
 }
 
+/// The command ends well.
 #[track_caller]
-fn expect_end(mut command: Command, suite: &str, scenario: &str) {
+pub fn expect_end(mut command: Command, suite: &str, scenario: &str) {
     command.stdin(Stdio::null());
     let output = command.output().expect("the test-bed runs");
     assert!(

@@ -103,8 +103,14 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let policy = policy::policy(settings, context, &mut problems);
     let sysctls = sysctls::sysctls(settings, &mut problems);
     let clients = clients::clients(settings, &mut problems);
-    let overlay = overlay(settings, &mut problems);
-    let moves_my_connection = moves_my_connection(settings, &mut problems);
+    let overlay = is_second(settings, "netns_etc", ["bind", "overlay"], &mut problems);
+    let moves_my_connection = ready::yes(settings, "netns_move_my_connection", &mut problems);
+    let bare = is_second(
+        settings,
+        "netns_give_back",
+        ["whole", "bare"],
+        &mut problems,
+    );
     let attach = attach::attach(settings, &mut problems);
     let rule_files = rules::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
@@ -137,6 +143,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         resolv_conf,
         policy,
         sysctls,
+        bare: Some(bare),
         ..State::default()
     };
     if let Some(nat) = &nat {
@@ -157,26 +164,22 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     })
 }
 
-fn overlay(settings: &Settings, problems: &mut Vec<Problem>) -> bool {
-    let Some(setting) = settings.get("netns_etc") else {
+/// Which of two words a setting says: the first, if it is not set.
+fn is_second(
+    settings: &Settings,
+    name: &str,
+    words: [&str; 2],
+    problems: &mut Vec<Problem>,
+) -> bool {
+    let Some(setting) = settings.get(name) else {
         return false;
     };
     let word = setting.whole();
-    if !matches!(word.text, "overlay" | "bind") {
-        problems.push(word.problem("is not known", "expected overlay or bind"));
+    if !words.contains(&word.text) {
+        let [first, second] = words;
+        problems.push(word.problem("is not known", format!("expected {second} or {first}")));
     }
-    word.text == "overlay"
-}
-
-fn moves_my_connection(settings: &Settings, problems: &mut Vec<Problem>) -> bool {
-    let Some(setting) = settings.get("netns_move_my_connection") else {
-        return false;
-    };
-    let word = setting.whole();
-    if !matches!(word.text, "yes" | "no") {
-        problems.push(word.problem("is not known", "expected yes or no"));
-    }
-    word.text == "yes"
+    word.text == words[1]
 }
 
 /// Files in the order in which they are read, then lines, then columns. Each problem

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::clients;
 use super::homes::at_host;
+use super::is_second;
 use crate::conf::{Setting, Settings};
 use crate::model::{Client, Condition, Link, TextError, Where};
 use crate::place::{At, Problem};
@@ -141,11 +142,5 @@ fn hold(settings: &Settings, problems: &mut Vec<Problem>) -> Hold {
 
 /// Words that OpenRC's `yesno` understands in the same way.
 pub(super) fn yes(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> bool {
-    let Some(word) = settings.get(name).map(Setting::whole) else {
-        return false;
-    };
-    if !matches!(word.text, "yes" | "no") {
-        problems.push(word.problem("is not known", "expected yes or no"));
-    }
-    word.text == "yes"
+    is_second(settings, name, ["no", "yes"], problems)
 }

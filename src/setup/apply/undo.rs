@@ -5,6 +5,12 @@ use crate::plan::{Change, Rest, as_it_was, plan_what_can_be};
 use crate::setup::asked::ways;
 
 impl Work<'_> {
+    /// What the settings say of cards is not said any more. Whether that could be noted.
+    pub(super) fn forget_way_back(&mut self) -> bool {
+        let is_new = self.journal.note_way_back(&self.start.1.made);
+        self.write_if(is_new).is_ok()
+    }
+
     /// Make it what it was. What is left of that is returned; nothing, if that is not known.
     pub(super) fn undo(&mut self) -> Option<Vec<Change>> {
         // They can have come and gone since

@@ -1,0 +1,174 @@
+#!/bin/sh
+# a_manager_carries_on.sh MANAGER whole|bare down|try|up... - a card that a manager of the host's
+# looks after is moved in, comes back (by down, by try's undo, by that of an up that failed), and
+# the manager carries on each time: lease, default route and name server are there, the DHCP
+# server has been asked since, and the manager's own tool agrees. With a real udev, which tells
+# a manager of a card only after the kernel has.
+# shellcheck source=tests/testbed/lib.sh
+. /testbed/lib.sh
+manager=$1 give_back=$2
+shift 2
+
+# account NAME NUMBER - what a package would have added
+account()
+{
+	grep -q "^$1:" /etc/passwd || echo "$1:x:$2:$2::/:/bin/false" >>/etc/passwd
+	grep -q "^$1:" /etc/group || echo "$1:x:$2:" >>/etc/group
+}
+
+# Of udev's rules those of network links alone: what else happens on this machine is no
+# business of this host's
+start_udev()
+{
+	mkdir /tmp/rules
+	for file in /usr/lib/udev/rules.d/*; do
+		case ${file##*/} in
+		75-net-* | 80-net-* | 80-ifupdown* | 85-nm-*) ;;
+		*) mv "$file" /tmp/rules ;;
+		esac
+	done
+	/usr/lib/systemd/systemd-udevd --daemon
+	eventually "udev listens" test -S /run/udev/control
+	udevadm trigger --action=add /sys/class/net/lo /sys/class/net/eth1
+	eventually "udev knows the card" test -e "/run/udev/data/n$(cat /sys/class/net/eth1/ifindex)"
+}
+
+start_dbus()
+{
+	account messagebus 801
+	mkdir -p /run/dbus
+	tr -d - </proc/sys/kernel/random/uuid >/etc/machine-id
+	dbus-daemon --system --fork 2>/dev/null
+}
+
+# A veth stands in for the card, which NetworkManager leaves alone unless it is told to manage it
+start_NetworkManager()
+{
+	start_dbus
+	profiles=/etc/NetworkManager/system-connections
+	mkdir -p /var/lib/NetworkManager $profiles
+	printf '%s\n' '[main]' plugins=keyfile rc-manager=file auth-polkit=root-only \
+		'[device-eth1]' match-device=interface-name:eth1 managed=1 \
+		>/etc/NetworkManager/NetworkManager.conf
+	printf '%s\n' '[connection]' id=wired type=ethernet interface-name=eth1 \
+		uuid=8d2b2f4e-5f02-4e3c-9f0a-1d1d7e2b7c11 '[ipv4]' method=auto '[ipv6]' method=link-local \
+		>$profiles/wired.nmconnection
+	chmod 600 $profiles/wired.nmconnection
+	NetworkManager --no-daemon >/tmp/manager 2>&1 &
+}
+
+NetworkManager_agrees()
+{
+	nmcli -t -f DEVICE,STATE,CONNECTION device | grep -qx eth1:connected:wired &&
+		nmcli -g IP4.ADDRESS,IP4.DNS device show eth1 | grep -q '192\.0\.2\.53'
+}
+
+start_dhcpcd()
+{
+	account dhcpcd 802
+	mkdir -p /var/lib/dhcpcd
+	printf '%s\n' noarp nodelay >>/etc/dhcpcd.conf
+	dhcpcd -B >/tmp/manager 2>&1 &
+}
+
+dhcpcd_agrees()
+{
+	dhcpcd -U eth1 | grep -qx "ip_address=${address%/*}" &&
+		dhcpcd -U eth1 | grep -qx 'routers=192\.0\.2\.1'
+}
+
+start_connman()
+{
+	start_dbus
+	mkdir -p /var/lib/connman
+	connmand -n --nodnsproxy -i eth1 >/tmp/manager 2>&1 &
+}
+
+connman_agrees()
+{
+	connmanctl services | grep -q '^\*A[RO] ' &&
+		connmanctl services | sed -n 's/.*\(ethernet_[^ ]*\).*/\1/p' | xargs connmanctl services |
+		grep -q "IPv4 =.*Address=${address%/*}"
+}
+
+# udev calls its ifup, which prefers busybox's client, that has no script here
+start_ifupdown()
+{
+	rm -f "$(command -v udhcpc)"
+	account dhcpcd 802
+	mkdir -p /run/network /var/lib/dhcpcd
+	printf '%s\n' noarp nodelay >>/etc/dhcpcd.conf
+	printf '%s\n' 'auto lo' 'iface lo inet loopback' 'allow-hotplug eth1' 'iface eth1 inet dhcp' \
+		>/etc/network/interfaces
+	udevadm trigger --action=add /sys/class/net/eth1
+}
+
+ifupdown_agrees()
+{
+	[ "$(ifquery --state eth1)" = eth1=eth1 ] && runs dhcpcd
+}
+
+# udev's rule does not wait for the ifdown of a card that goes before it calls the ifup of one
+# that comes
+lets_go()
+{
+	[ "$manager" != ifupdown ] || [ -z "$(ifquery --state eth1)" ]
+}
+
+# The lease and what comes with it; one address, not the one that came with the card beside it
+has_lease()
+{
+	address=$($judge -o -4 addr show dev eth1 2>/dev/null | sed -n 's/.* inet \([^ ]*\) .*/\1/p')
+	case $address in
+	*/24*/24* | "") return 1 ;;
+	esac
+	grep -q 'sending ACK' /tmp/server && $judge -4 route show default | grep -q 'via 192.0.2.1 dev eth1' &&
+		grep -q '^nameserver 192\.0\.2\.53' /etc/resolv.conf && "${manager}_agrees"
+}
+
+plug_in
+printf '%s\n' 'start 192.0.2.100' 'end 192.0.2.120' 'interface far' 'lease_file /tmp/leases' \
+	'pidfile /tmp/udhcpd.pid' 'opt subnet 255.255.255.0' 'opt router 192.0.2.1' \
+	'opt dns 192.0.2.53' 'opt lease 120' >/tmp/udhcpd.conf
+: >/tmp/leases
+: >/etc/resolv.conf
+far /judge/busybox udhcpd -f /tmp/udhcpd.conf >>/tmp/server 2>&1 &
+start_udev
+"start_$manager"
+eventually "$manager has a lease" has_lease
+
+# in_and_out WAY
+in_and_out()
+{
+	printf '%s\n' 'netns_links="eth1"' 'config_eth1="198.51.100.10/24"' \
+		"netns_give_back=$give_back" >/etc/conf.d/netns.mgmt
+	case $1 in
+	down)
+		run 0 netns-setup up mgmt
+		eventually "$manager has let go of it" lets_go
+		: >/tmp/server
+		run 0 netns-setup down mgmt
+		;;
+	try)
+		run 0 netns-setup try mgmt --within 600
+		eventually "$manager has let go of it" lets_go
+		: >/tmp/server
+		read -r pid _ </run/netns-services/mgmt/trial
+		kill "$pid"
+		;;
+	up)
+		echo 'netns_sysctl="net.ipv4.conf.eth1.rp_filter=none"' >>/etc/conf.d/netns.mgmt
+		: >/tmp/server
+		run 111 netns-setup up mgmt
+		says "changes were made and have been undone"
+		;;
+	esac
+	says_not "does not have back what it had"
+	eventually "the card is back" test -e /sys/class/net/eth1
+}
+
+for way; do
+	in_and_out "$way"
+	eventually "$manager carries on after $way, $give_back" has_lease
+	eventually "nothing of it is left" test ! -e /run/netns-services/mgmt
+done
