@@ -151,11 +151,14 @@ fn kind_of_mounts(mountinfo: &CStr, mark: &CStr) -> Result<Option<bool>, Errno> 
 impl Files {
     /// Opens them, on the host.
     pub fn open(name: &CStr) -> Result<Files, Refusal> {
-        let mut files = Files::default();
-        files.servers = resolvconf::source(name).map_err(|why| {
+        let servers = resolvconf::source(name).map_err(|why| {
             let wrong = format!("{}/{}: {}", state::STATE, shown(name), reason(why));
             Refusal::kernel(wrong, "run it as root")
         })?;
+        let mut files = Files {
+            servers,
+            ..Files::default()
+        };
         if let Some(folder) = Folder::open(name)? {
             folder.each(|entry| {
                 let (mount, is_folder) = folder.source(entry)?;
