@@ -105,6 +105,8 @@ INSTALLED = \
 	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
 	755:libexec/dhcp-hook:$(LIBEXECDIR)/netns-services/dhcp-hook \
 	755:libexec/forwarded-port:$(LIBEXECDIR)/netns-services/forwarded-port \
+	644:libexec/name-servers.sh:$(LIBEXECDIR)/netns-services/name-servers.sh \
+	755:libexec/resolvconf:$(LIBEXECDIR)/netns-services/resolvconf \
 	755:libexec/sshd-session:$(LIBEXECDIR)/netns-services/sshd-session \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \

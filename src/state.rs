@@ -81,6 +81,13 @@ pub const ETC_OVERLAY: &str = "overlay";
 /// Behind either: settings ask for name servers, and without their file nothing is run.
 pub const ETC_DNS: &str = " dns";
 
+/// In a namespace's state folder: what is seen inside as `/etc/resolv.conf` while a client
+/// inside has set name servers by resolvconf(8). libexec/resolvconf writes it.
+pub const SERVERS: &str = "resolv.conf";
+
+/// In a namespace's state folder: what each such client has set, a file each.
+pub const RECORDS: &str = "resolvconf";
+
 /// The text of [`ETC_MODE`].
 pub fn etc_mode(overlay: bool, dns: bool) -> String {
     let word = if overlay { ETC_OVERLAY } else { ETC_BIND };

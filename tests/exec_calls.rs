@@ -14,6 +14,7 @@ const CALLS: &str = "\
     unshare mount statfs mount open_tree move_mount open_tree move_mount \
     openat stat stat stat getdents64 \
     open_tree_attr stat move_mount getdents64 close \
+    open_tree_attr access access access access \
     access access access getcwd execve";
 
 #[test]

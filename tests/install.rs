@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 44] = [
+const FILES: [&str; 46] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "755 etc/init.d/netns-ipset",
@@ -27,10 +27,12 @@ const FILES: [&str; 44] = [
     "644 lib/lsb/init-functions.d/60-netns",
     "755 usr/libexec/netns-services/dhcp-hook",
     "755 usr/libexec/netns-services/forwarded-port",
+    "644 usr/libexec/netns-services/name-servers.sh",
     "644 usr/libexec/netns-services/openrc/netns-closed.sh",
     "644 usr/libexec/netns-services/openrc/netns-firewall.sh",
     "644 usr/libexec/netns-services/openrc/netns-trusted.sh",
     "644 usr/libexec/netns-services/openrc/netns-watch.sh",
+    "755 usr/libexec/netns-services/resolvconf",
     "755 usr/libexec/netns-services/sshd-session",
     "755 usr/sbin/netns-exec",
     "755 usr/sbin/netns-setup",

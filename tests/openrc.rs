@@ -55,6 +55,29 @@ mod firewalls {
     crate::testbed::scenarios! { sid [#[ignore = "make test-all"]] "openrc": a_distributions_firewall_scripts_do_all_inside }
 }
 
+// The two programs that VPN clients call; Alpine's is openresolv.
+mod name_servers {
+    use super::run_with_packages;
+
+    const SCENARIO: &str = "a_vpn_client_sets_name_servers_inside";
+
+    #[test]
+    fn debians_resolvconf_is_kept_apart() {
+        run_with_packages("trixie", "resolvconf bash", "openrc", SCENARIO);
+    }
+
+    #[test]
+    fn alpines_resolvconf_is_kept_apart() {
+        run_with_packages("alpine", "openresolv", "openrc", SCENARIO);
+    }
+
+    #[test]
+    #[ignore = "make test-all"]
+    fn openresolv_on_debian_is_kept_apart() {
+        run_with_packages("trixie", "openresolv", "openrc", SCENARIO);
+    }
+}
+
 #[test]
 fn the_hook_is_understood_by_dash() {
     run(

@@ -16,6 +16,12 @@ testbed::scenarios! { "runit":
     wrong_settings_are_not_tried_again
 }
 
+#[test]
+fn a_firewall_of_others_is_not_loaded() {
+    let scenario = "a_firewall_of_others_is_not_loaded";
+    testbed::run("trixie", testbed::Shell::Busybox, "runit", scenario);
+}
+
 /// The layouts of three distributions, in one root.
 #[test]
 fn a_copy_answers_for_itself_alone() {

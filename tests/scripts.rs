@@ -28,6 +28,7 @@ fn scripts() -> Vec<(String, Shell)> {
         let first = text.lines().next().unwrap_or("");
         let sourced = [
             "conf.d/",
+            "libexec/name-servers.sh",
             "libexec/openrc/",
             "openrc/init-functions.d/",
             "openrc/init.d/",

@@ -103,6 +103,44 @@ fn a_file_that_others_may_read_is_refused() {
 }
 
 #[test]
+fn two_tunnels_of_one_birthplace_have_a_port_each() {
+    let text = fs::read_to_string(Path::new(CASES).join("good.conf")).unwrap();
+    let port = text.lines().position(|line| line.starts_with("ListenPort"));
+    let line = port.unwrap() + 1;
+    let other = |text: &str, more: &str| {
+        let dir = folder(
+            &fs::read_to_string(Path::new(CASES).join("good.conf")).unwrap(),
+            0o600,
+        );
+        let (file, settings) = (dir.path().join("wg1.conf"), dir.path().join("netns.mgmt"));
+        fs::write(&file, text).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let first = fs::read_to_string(&settings)
+            .unwrap()
+            .replace("wg0\n", "'wg0 wg1'\n");
+        let second = format!(
+            "type_wg1=wireguard\nwireguard_wg1={}\n{more}",
+            file.display()
+        );
+        fs::write(&settings, first + &second).unwrap();
+        check(dir.path())
+    };
+    let said = format!(
+        "netns-setup: /etc/wireguard/wg1.conf:{line}: the ListenPort 51820 of wg1 is that of wg0 \
+         too, at /etc/wireguard/wg0.conf:{line}\n"
+    );
+    let (status, told) = other(&text, "");
+    assert!(status == 100 && told.starts_with(&said), "{told}");
+    for (text, more) in [
+        (text.replace("51820", "51821"), ""),
+        (text.replace("ListenPort=", "# ListenPort="), ""),
+        (text.clone(), "link_netns_wg1=other\n"),
+    ] {
+        assert_eq!(other(&text, more).0, 0, "{more}{text}");
+    }
+}
+
+#[test]
 fn a_tunnel_goes_out_where_it_was_born_and_nothing_goes_beside_it() {
     testbed::run_vm("alpine", "vm", "wireguard");
 }

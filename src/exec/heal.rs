@@ -5,7 +5,7 @@
 //! Only mount namespaces that carry our mark are entered, of our own user namespace, each
 //! by a thread of its own that ends there. What is bound was opened on the host before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs;
 use std::io::Write;
@@ -25,8 +25,10 @@ use super::join;
 use super::marks::{MARK, OWN};
 use super::mountinfo;
 use super::refusal::{Refusal, printable, reason, shown};
+use super::resolvconf;
 use super::sys;
 use super::text::Text;
+use crate::state;
 
 /// The processes of one mount namespace, and what they had lost.
 pub struct Healed {
@@ -41,8 +43,14 @@ pub struct Healed {
 /// Processes, by their mount namespace.
 pub(super) type Mounts = BTreeMap<(u64, u64), Vec<i32>>;
 
-/// What every copy is made from: an entry and whether it is a folder.
-pub type Sources = Vec<(CString, OwnedFd, bool)>;
+/// What is bound in one mount namespace: copies of mounts, attached nowhere.
+#[derive(Default)]
+pub(super) struct Files {
+    /// Each entry of `/etc/netns/NAME`, and whether it is a folder.
+    pub entries: Vec<(CString, OwnedFd, bool)>,
+    /// The name servers that a client inside has set, if there are any.
+    pub servers: Option<OwnedFd>,
+}
 
 /// Binds again, in each mount namespace that netns-exec made for the namespace of this
 /// name, what is lost of `/etc/netns/NAME`. Those that had lost nothing are not told of.
@@ -53,7 +61,10 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
         let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
             continue;
         };
-        let told = visit(first, mark.as_c(), sources(name)?, bind_again);
+        let files = Files::open(name)?;
+        let told = visit(first, mark.as_c(), |overlay| {
+            bind_all_again(name, &files, overlay)
+        });
         let (entries, failed) = match told {
             Ok(entries) => (entries, None),
             // It ended meanwhile, and lost nothing by that.
@@ -113,31 +124,17 @@ fn by_mounts() -> Result<Mounts, Errno> {
     Ok(found)
 }
 
-/// The process, held, if its mounts carry the mark, and bind rather than overlay.
+/// The process, held, if its mounts carry the mark.
 pub(super) fn held(pid: i32, mark: &CStr) -> Option<OwnedFd> {
     let process = sys::open_process(pid).ok()?;
     let file = CString::new(format!("/proc/{pid}/mountinfo")).ok()?;
     // Only if it is still there was it that process's.
-    let yes = is_marked(&file, mark).ok()? && sys::is_there(process.as_fd());
+    let yes = kind_of_mounts(&file, mark).ok()?.is_some() && sys::is_there(process.as_fd());
     yes.then_some(process)
 }
 
-/// Its mounts carry the mark, those of an overlay as well.
-pub(super) fn has_mark(pid: i32, mark: &CStr) -> bool {
-    let mut seen = false;
-    let Ok(file) = CString::new(format!("/proc/{pid}/mountinfo")) else {
-        return false;
-    };
-    let looked = mountinfo::each(&file, |mount| {
-        if mount.point == b"/sys/class" {
-            seen = mountinfo::unescaped(mount.source) == mark.to_bytes();
-        }
-        Ok::<(), Errno>(())
-    });
-    looked.is_ok() && seen
-}
-
-fn is_marked(mountinfo: &CStr, mark: &CStr) -> Result<bool, Errno> {
+/// Whether they carry the mark; and then, whether they overlay rather than bind.
+fn kind_of_mounts(mountinfo: &CStr, mark: &CStr) -> Result<Option<bool>, Errno> {
     let (mut seen, mut overlay) = (false, false);
     mountinfo::each(mountinfo, |mount| {
         let ours = mountinfo::unescaped(mount.source) == mark.to_bytes();
@@ -148,46 +145,77 @@ fn is_marked(mountinfo: &CStr, mark: &CStr) -> Result<bool, Errno> {
         }
         Ok::<(), Errno>(())
     })?;
-    Ok(seen && !overlay)
+    Ok(seen.then_some(overlay))
 }
 
-pub(super) fn sources(name: &CStr) -> Result<Sources, Refusal> {
-    let mut sources = Vec::new();
-    let Some(folder) = Folder::open(name)? else {
-        return Ok(sources);
-    };
-    folder.each(|entry| {
-        let (mount, is_folder) = folder.source(entry)?;
-        sources.push((entry.to_owned(), mount, is_folder));
-        Ok(())
-    })?;
-    Ok(sources)
+impl Files {
+    /// Opens them, on the host.
+    pub fn open(name: &CStr) -> Result<Files, Refusal> {
+        let servers = resolvconf::source(name).map_err(|why| {
+            let wrong = format!("{}/{}: {}", state::STATE, shown(name), reason(why));
+            Refusal::kernel(wrong, "run it as root")
+        })?;
+        let mut files = Files {
+            servers,
+            ..Files::default()
+        };
+        if let Some(folder) = Folder::open(name)? {
+            folder.each(|entry| {
+                let (mount, is_folder) = folder.source(entry)?;
+                files.entries.push((entry.to_owned(), mount, is_folder));
+                Ok(())
+            })?;
+        }
+        Ok(files)
+    }
+
+    /// What is seen of the entry is what a client inside has set.
+    pub fn is_of_client(&self, entry: &CStr) -> Result<bool, Errno> {
+        match &self.servers {
+            Some(servers) if entry == c"resolv.conf" => resolvconf::is_shown(servers),
+            _ => Ok(false),
+        }
+    }
 }
 
-/// What `act` was done with, of what netns-exec has bound, in the process's mount namespace.
-pub(super) fn visit(
+/// Does `work` in the process's mount namespace; it is told whether that overlays.
+pub(super) fn visit<T: Send>(
     process: OwnedFd,
     mark: &CStr,
-    sources: Sources,
-    act: fn(&CStr, &OwnedFd, bool) -> Result<bool, Errno>,
-) -> Result<Vec<String>, Errno> {
-    let work = || {
+    work: impl FnOnce(bool) -> Result<T, Errno> + Send,
+) -> Result<T, Errno> {
+    let inside = || {
         // A thread that shares its working folder with others may not change mounts.
         unshare(CloneFlags::CLONE_FS)?;
         setns(&process, CloneFlags::CLONE_NEWNS)?;
         // It may have gone elsewhere since it was looked at.
-        if !is_marked(OWN, mark)? {
-            return Err(Errno::ESRCH);
-        }
-        let mut bound = Vec::new();
-        for (entry, mount, is_folder) in &sources {
-            if act(entry, mount, *is_folder)? {
-                bound.push(OsStr::from_bytes(entry.to_bytes()).display().to_string());
-            }
-        }
-        Ok(bound)
+        work(kind_of_mounts(OWN, mark)?.ok_or(Errno::ESRCH)?)
     };
-    thread::scope(|scope| scope.spawn(work).join()).unwrap_or(Err(Errno::ECHILD))
+    thread::scope(|scope| scope.spawn(inside).join()).unwrap_or(Err(Errno::ECHILD))
+}
+
+/// Binds again what is lost, and shows what a client inside has set, or no longer does.
+fn bind_all_again(name: &CStr, files: &Files, overlay: bool) -> Result<Vec<String>, Errno> {
+    let mut bound = BTreeSet::new();
+    let shown = match &files.servers {
+        Some(servers) => resolvconf::is_shown(servers)?,
+        None => false,
+    };
+    if !shown && resolvconf::take_off(name)? {
+        bound.insert("resolv.conf".to_string());
+    }
+    let entries = files.entries.iter().filter(|_| !overlay);
+    for (entry, mount, is_folder) in entries {
+        if !files.is_of_client(entry)? && bind_again(entry, mount, *is_folder)? {
+            bound.insert(OsStr::from_bytes(entry.to_bytes()).display().to_string());
+        }
+    }
+    if let Some(servers) = &files.servers
+        && resolvconf::show_again(servers)?
+    {
+        bound.insert("resolv.conf".to_string());
+    }
+    Ok(bound.into_iter().collect())
 }
 
 /// Binds an entry, unless it is there.

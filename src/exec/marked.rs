@@ -7,8 +7,9 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::sys::stat::{fstat, lstat};
 
-use super::heal::{has_mark, held, mark_and_mounts, sources, visit};
+use super::heal::{Files, held, mark_and_mounts, visit};
 use super::refusal::Refusal;
+use super::resolvconf;
 use super::text::Text;
 
 /// The processes of one mount namespace that netns-exec made.
@@ -24,14 +25,14 @@ pub fn marked(name: &CStr) -> Result<Vec<Marked>, Refusal> {
     let (mark, all) = mark_and_mounts(name)?;
     let mut found = Vec::new();
     for processes in all.into_values() {
-        let is_ours = |pid: &&i32| has_mark(**pid, mark.as_c());
-        let Some(first) = processes.iter().find(is_ours) else {
+        let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
             continue;
         };
-        let lost = match held(*first, mark.as_c()) {
-            Some(process) => visit(process, mark.as_c(), sources(name)?, is_lost),
-            None => Ok(Vec::new()),
-        };
+        let files = Files::open(name)?;
+        let lost = visit(first, mark.as_c(), |overlay| match overlay {
+            true => Ok(Vec::new()),
+            false => lost(&files),
+        });
         // Who has ended meanwhile has lost nothing
         let lost = lost.unwrap_or_default();
         found.push(Marked { processes, lost });
@@ -39,8 +40,25 @@ pub fn marked(name: &CStr) -> Result<Vec<Marked>, Refusal> {
     Ok(found)
 }
 
+/// The entries that have a twin and are not what is seen there.
+fn lost(files: &Files) -> Result<Vec<String>, Errno> {
+    let mut lost = Vec::new();
+    for (entry, mount, _) in &files.entries {
+        if is_lost(entry, mount)? && !files.is_of_client(entry)? {
+            lost.push(entry.to_string_lossy().into_owned());
+        }
+    }
+    if let Some(servers) = &files.servers
+        && lost.is_empty()
+        && !resolvconf::is_shown(servers)?
+    {
+        lost.push("resolv.conf".into());
+    }
+    Ok(lost)
+}
+
 /// The entry has a twin, which is not the entry.
-fn is_lost(entry: &CStr, mount: &OwnedFd, _is_folder: bool) -> Result<bool, Errno> {
+fn is_lost(entry: &CStr, mount: &OwnedFd) -> Result<bool, Errno> {
     let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
     let (source, now) = (fstat(mount)?, lstat(twin.as_c()));
     Ok(now.is_ok_and(|now| (now.st_dev, now.st_ino) != (source.st_dev, source.st_ino)))

@@ -12,6 +12,7 @@ use nix::sys::stat::{fstat, stat};
 use super::call::To;
 use super::etc;
 use super::mountinfo::{self, Mount};
+use super::resolvconf;
 use super::sys;
 use super::text::{Text, is_in};
 
@@ -130,13 +131,17 @@ pub fn take_off(mark: &CStr) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether this is an entry of `/etc/netns/NAME`, bound over its twin.
+/// Whether this is an entry of `/etc/netns/NAME`, or a client's name servers, bound over its
+/// twin.
 fn is_bound(name: &[u8], mount: &Mount) -> bool {
     let Some(entry) = mount.point.strip_prefix(b"/etc/") else {
         return false;
     };
     if entry.contains(&b'/') || name.contains(&b'/') {
         return false;
+    }
+    if resolvconf::is_of_client(name, mount.root) {
+        return true;
     }
     // It shows as it was called when it was bound, gone or not; or it was a symlink.
     let root = mount.root.strip_suffix(b"//deleted").unwrap_or(mount.root);

@@ -19,6 +19,7 @@ mod options;
 mod overlay;
 mod program;
 mod refusal;
+mod resolvconf;
 mod sys;
 mod sysfs;
 mod text;
@@ -43,6 +44,7 @@ pub use heal::{Healed, heal};
 pub use marked::{Marked, marked};
 pub use names::is_musl;
 pub use refusal::Refusal;
+pub use resolvconf::installed;
 pub use sys::hand_down_nothing;
 
 /// Does what the program was asked for. It returns the exit code if the process has not
@@ -123,6 +125,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
     sysfs::lay_over(to, mark, covered)?;
     if let To::Name(name) = to {
         etc::mount(name, mark)?;
+        resolvconf::mount(name)?;
     }
     names::hide(mark)?;
     folder::enter_again()

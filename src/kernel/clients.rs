@@ -19,6 +19,7 @@ use nix::unistd::Pid;
 use super::children::unheld;
 use super::rules::PATH;
 use super::{Kernel, Refusal, files, in_netns, netns};
+use crate::exec;
 use crate::model::Where;
 use crate::model::client::{Client, Program};
 use crate::name::{LinkName, NetnsName};
@@ -263,17 +264,12 @@ fn lease(netns: &NetnsName, link: &LinkName) -> PathBuf {
 
 /// The hook is installed beside the programs: `PREFIX/libexec/netns-services`.
 fn hook() -> Result<PathBuf, Refusal> {
-    let program = fs::read_link("/proc/self/exe")?;
-    let prefix = program.parent().and_then(Path::parent);
-    let beside = prefix.map(|prefix| prefix.join("libexec/netns-services/dhcp-hook"));
-    let usual = PathBuf::from("/usr/libexec/netns-services/dhcp-hook");
-    let all = beside.into_iter().chain([usual.clone()]);
-    let mut there = all.filter(|path| path.exists());
-    there.next().ok_or_else(|| Refusal {
+    exec::installed("dhcp-hook").ok_or_else(|| Refusal {
         errno: Errno::ENOENT.into(),
-        said: Some(format!(
-            "there is no {}: netns-services is not installed whole",
-            usual.display()
-        )),
+        said: Some(
+            "there is no /usr/libexec/netns-services/dhcp-hook: netns-services is not installed \
+             whole"
+                .into(),
+        ),
     })
 }

@@ -120,6 +120,18 @@ pub fn remove_of_dhcp(netns: &NetnsName) -> io::Result<()> {
     }
 }
 
+/// Forget what clients inside have set by resolvconf(8), in a namespace that is gone.
+pub fn forget_clients(netns: &NetnsName) -> io::Result<()> {
+    let folder = Path::new(state::STATE).join(netns.as_str());
+    let gone = [
+        fs::remove_file(folder.join(state::SERVERS)),
+        fs::remove_dir_all(folder.join(state::RECORDS)),
+    ];
+    let failed = gone.into_iter().filter_map(Result::err);
+    let mut failed = failed.filter(|e| e.kind() != ErrorKind::NotFound);
+    failed.next().map_or(Ok(()), Err)
+}
+
 /// Remove the file, and its folder if it is empty then.
 pub fn remove(netns: &NetnsName) -> io::Result<()> {
     let path = path(netns);

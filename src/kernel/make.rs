@@ -77,7 +77,10 @@ impl Kernel {
             Step::SetPort(link, port) => self.set_port(link, port),
             Step::AddVlans(link, row, own) => self.add_vlans(link, row, *own),
             Step::DelVlans(link, row, own) => self.del_vlans(link, row, *own),
-            Step::SetUp(link, true) => self.set(link, |message| message.up()),
+            Step::SetUp(link, true) => {
+                let done = self.set(link, |message| message.up());
+                done.map_err(|no| self.with_port(link, None, no))
+            }
             Step::SetUp(link, false) => self.set(link, |message| message.down()),
             Step::AddAddress(link, address) => self.add_address(link, address),
             Step::DelAddress(link, address) => self.del_address(link, address),
@@ -88,7 +91,10 @@ impl Kernel {
             Step::AddPolicy(rule) => self.add_policy(rule),
             Step::DelPolicy(rule) => self.del_policy(rule),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl).map(drop),
-            Step::SetWireguard(link, difference) => self.set_wireguard(link, difference),
+            Step::SetWireguard(link, difference) => {
+                let done = self.set_wireguard(link, difference);
+                done.map_err(|no| self.with_port(link, difference.listen_port, no))
+            }
             Step::SetEndpoint(link, named) => self.set_endpoint(link, named),
             Step::LoadRules { new, old } => self.load_rules(new, old.as_deref()),
             Step::UnloadRules(old) => self.unload_rules(old),

@@ -180,6 +180,7 @@ impl Kernel {
         &mut self,
         note: impl FnOnce(Birth) -> io::Result<()> + Send,
     ) -> Result<(), Refusal> {
+        files::forget_clients(&self.netns)?;
         let (requests, new_ones) = netns::add(self.netns.as_str(), |birth| {
             note(birth)?;
             let mut requests = Requests::open()?;

@@ -2,6 +2,7 @@
 //! inside the namespace where the link is. What the bytes are is `message`'s.
 
 pub(super) mod message;
+mod port;
 
 use std::net::SocketAddr;
 

@@ -44,6 +44,7 @@ pub use cards::{named, needed};
 pub use change::{Change, Step};
 pub use holds::holds;
 pub use journal::{Journal, Loading};
+pub use routes::replaced_default;
 pub use undo::as_it_was;
 
 /// What stands in the way of what is wanted: trying again may help (exit code 111).

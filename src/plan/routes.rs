@@ -1,8 +1,8 @@
 //! Routes: added when all links are up and have their addresses, in the order in which
 //! the kernel can follow them.
 
-use super::{Plan, Step};
-use crate::model::{LinkAt, Route};
+use super::{Change, Journal, Plan, Step};
+use crate::model::{LinkAt, Route, State, Where};
 
 impl Plan<'_> {
     pub(super) fn routes(&mut self) {
@@ -61,6 +61,28 @@ impl Plan<'_> {
     fn want_lost(&self, route: &Route) -> bool {
         links_of(route).any(|link| self.now(&link).is_none())
     }
+}
+
+/// A default route of the namespace that this change replaces, and that others have made: a
+/// VPN client, most likely. Not by what a router announces, which replaces it again by itself.
+pub fn replaced_default<'a>(
+    change: &Change,
+    have: &'a State,
+    journal: &Journal,
+) -> Option<&'a Route> {
+    const RTPROT_RA: u8 = 9;
+    let Step::ReplaceRoute(new) = &change.step else {
+        return None;
+    };
+    if new.at != Where::Inside || new.dst.prefix_len() != 0 {
+        return None;
+    }
+    let ours = |route: &Route| {
+        let mut made = journal.made.routes.iter();
+        route.is_left_of(new) || made.any(|made| route.is_left_of(&made.value))
+    };
+    let mut have = have.routes.iter().map(|have| &have.value);
+    have.find(|route| route.key() == new.key() && route.proto != RTPROT_RA && !ours(route))
 }
 
 fn links_of(route: &Route) -> impl Iterator<Item = LinkAt> {

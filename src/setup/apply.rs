@@ -12,7 +12,8 @@ use super::failure::{Failure, Why, broken};
 use super::have::look;
 use super::nat::{self, Others};
 use super::store::Store;
-use super::ties;
+use super::{complain, ties};
+use crate::exit;
 use crate::kernel::{About, Kernel, Refusal, files};
 use crate::model::{Address, Link, LinkAt, State};
 use crate::place::At;
@@ -195,6 +196,7 @@ impl<'a> Work<'a> {
     fn make_all(&mut self, changes: Vec<Change>, have: &State, want: &State) -> Result<(), Why> {
         self.of += changes.len();
         self.journal.note_way_back(want);
+        let replaced = self.replaced(&changes, have);
         let all = changes.iter();
         all.for_each(|change| self.journal.note(change, have));
         // Who makes the namespace writes that down himself, with which one it is
@@ -211,6 +213,7 @@ impl<'a> Work<'a> {
                 Err(no) => return Err(Why::Refused(Box::new(change), no)),
             }
         }
+        complain(&replaced, exit::DONE);
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 use crate::kernel::Refusal;
 use crate::kernel::holders::Holder;
 use crate::kernel::processes::Process;
+use crate::model::Route;
 use crate::name::NetnsName;
 use crate::plan::{Change, Obstacle, Step};
 use crate::state;
@@ -111,6 +112,16 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Ve
     ]
 }
 
+/// A default route that others have made is gone by this change.
+pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2] {
+    let hint = "if a VPN client made it, its tunnel is passed by now; let it add routes beside this \
+                one, as OpenVPN does by redirect-gateway def1";
+    [
+        format!("{netns}: the route \"{route}\" was not made by us, and has been replaced"),
+        asked(change.asked.as_deref(), hint),
+    ]
+}
+
 /// Who asked for it, and what can be done.
 pub fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
     match asked {
@@ -172,7 +183,8 @@ fn hint(step: &Step, refusal: &Refusal) -> &'static str {
             "ip -d link shows what its driver takes (minmtu, maxmtu)"
         }
         (Step::SetUp(..) | Step::SetWireguard(..), Some(Errno::EADDRINUSE)) => {
-            "another program has the ListenPort, in the namespace where the tunnel was born"
+            "in the namespace where a tunnel was born, each needs a port of its own; without a \
+             ListenPort the kernel chooses one"
         }
         (Step::SetMac(..), _) => "not every driver can change its address, or only while down",
         (Step::AddAddress(_, address), _) if address.ip().is_ipv6() => {

@@ -17,6 +17,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::journal as text;
 use super::{due, signals, told};
+use crate::kernel::files::forget_clients;
 use crate::kernel::netns;
 use crate::model::Tool;
 use crate::model::build::Want;
@@ -255,6 +256,7 @@ impl Store {
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
         discard(&self.folder.join(state::UNREADABLE))?;
+        forget_clients(&self.name)?;
         let files = [
             state::READY,
             state::ETC_MODE,

@@ -75,7 +75,8 @@ fn asked_for(
     let wrong = std::mem::take(&mut files.problems);
     match build(&settings, context) {
         Ok(mut want) => {
-            files.tell(&mut want);
+            let mut wrong = wrong;
+            wrong.extend(files.tell(&mut want));
             Ok((want, wrong))
         }
         Err(mut problems) => {

@@ -17,7 +17,7 @@ use crate::model::build::{Want, WireguardFile, wireguard_files};
 use crate::model::wireguard::{Derived, Endpoint, NamedEndpoint, Quick, text};
 use crate::model::{State, Wireguard};
 use crate::name::{LinkName, NetnsName};
-use crate::place::{At, Problem};
+use crate::place::{At, Place, Problem};
 use crate::plan::{Change, Journal, Step};
 
 /// After this long without a handshake, a peer that has traffic is not where it was: they
@@ -31,6 +31,8 @@ pub const DNS: &str = "DNS";
 #[derive(Default)]
 pub struct Files {
     links: Vec<(LinkName, At<Wireguard>)>,
+    /// Where they name a port.
+    ports: Vec<(LinkName, Place)>,
     /// What is wrong with them.
     pub problems: Vec<Problem>,
     /// What they ask for and nobody does.
@@ -63,6 +65,14 @@ impl Files {
                     settings.add(&file.link, setting, derived);
                 }
             }
+            if let Some(line) = quick.listen_port {
+                let place = Place {
+                    file: quick.file.clone(),
+                    line,
+                    column: 1,
+                };
+                files.ports.push((file.link.clone(), place));
+            }
             files.not_done.extend(quick.not_done(&file.link));
             match &dns {
                 Some(_) if of_the_settings => {}
@@ -77,8 +87,8 @@ impl Files {
         files
     }
 
-    /// Puts what the files say into what is wanted.
-    pub fn tell(self, want: &mut Want) {
+    /// Puts what the files say into what is wanted. What cannot be together is returned.
+    pub fn tell(self, want: &mut Want) -> Vec<Problem> {
         for (name, wireguard) in self.links {
             let mut links = want.state.links.iter_mut();
             if let Some(link) = links.find(|l| l.name.value == name && l.kind.word() == "wireguard")
@@ -87,7 +97,36 @@ impl Files {
             }
         }
         want.not_done.extend(self.not_done);
+        same_ports(want, &self.ports)
     }
+}
+
+/// The ports that two tunnels want in one namespace, that where they are born.
+fn same_ports(want: &Want, ports: &[(LinkName, Place)]) -> Vec<Problem> {
+    let wanted = |(name, place): &'_ (LinkName, Place)| {
+        let mut links = want.state.links.iter();
+        let link = links.find(|link| link.name.value == *name && link.wireguard.is_some())?;
+        let port = link.wireguard.as_ref()?.value.listen_port?;
+        Some((name.clone(), place.clone(), port, &link.kind.made()?.born))
+    };
+    let wanted: Vec<_> = ports.iter().filter_map(wanted).collect();
+    let mut problems = Vec::new();
+    for (after, (name, place, port, born)) in wanted.iter().enumerate() {
+        let before = wanted[..after].iter();
+        let mut same = before.filter(|(.., other, at)| (other, at) == (port, born));
+        if let Some((other, there, ..)) = same.next() {
+            problems.push(Problem {
+                place: Some(place.clone()),
+                wrong: format!(
+                    "the ListenPort {port} of {name} is that of {other} too, at {there}"
+                ),
+                remedy: "both are born in one namespace, where each needs a port of its own; \
+                         write another, or take a line away: the kernel chooses one then"
+                    .into(),
+            });
+        }
+    }
+    problems
 }
 
 /// What a file says, if it can be trusted and understood, and all that is wrong with it.

@@ -129,12 +129,24 @@ static void entries_of_etc(const char *name)
 	close(folder);
 }
 
+static void look_for_resolvconf(const char *name)
+{
+	struct attributes read_only = { 1, 0, 0, 0 };
+	syscall(467, AT_FDCWD, "/run/resolvconf/.", 1 | O_CLOEXEC | 0x9100,
+		&read_only, sizeof(read_only));
+	access("/sbin/resolvconf", F_OK);
+	access("/usr/sbin/resolvconf", F_OK);
+	access("/usr/bin/resolvconf", F_OK);
+	access(joined("/run/netns-services/", name, "/resolv.conf"), F_OK);
+}
+
 static void mounts(const char *name)
 {
 	DO(unshare(CLONE_NEWNS));
 	DO(mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL));
 	views_of_sys(name);
 	entries_of_etc(name);
+	look_for_resolvconf(name);
 	access("/var/run/nscd", F_OK);
 	access("/run/systemd/resolve", F_OK);
 	access("/run/avahi-daemon", F_OK);

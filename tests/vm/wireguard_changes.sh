@@ -67,10 +67,18 @@ cat >>/etc/conf.d/netns.mgmt <<-'END'
 	type_wg1=wireguard
 	wireguard_wg1=/etc/wireguard/wg1.conf
 END
+run 100 netns-setup reload mgmt
+says "/etc/wireguard/wg1.conf:3: the ListenPort $port of wg1 is that of wg0 too, at /etc/wireguard/near.conf:3"
+# By another link's, in another namespace, and a socket born in this one's place of birth
+$judge link add hold type wireguard
+$wg set hold listen-port 51841
+$judge link set hold netns other up
+sed -i 's/^ListenPort.*/ListenPort = 51841/' /etc/wireguard/wg1.conf
 run 111 netns-setup reload mgmt
 says "set wg1 up"
-says "another program has the ListenPort"
+says "its ListenPort 51841 is in use by hold in other"
 says "have been undone"
+$judge -n other link delete hold
 $mgmt $wg showconf wg0 | sections >/tmp/now
 diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"
 run 1 $judge -n mgmt link show wg1
@@ -84,6 +92,7 @@ cp /tmp/near.conf /etc/wireguard/near.conf
 sed -i 's/^listenport=.*/listenport=51840/' /etc/wireguard/near.conf
 run 111 netns-setup reload mgmt
 says 'cannot run "ip netns exec mgmt wg syncconf wg0 /etc/wireguard/near.conf"'
+says "its ListenPort 51840 is in use by hold of the host"
 says_not "is gone again"
 $mgmt $wg showconf wg0 | sections >/tmp/now
 diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"

@@ -244,3 +244,45 @@ fn while_another_netns_setup_is_at_work_it_waits() {
     watch.soon("it is mended", || has_default(&sandbox));
     assert_eq!(watch.err(), "");
 }
+
+#[test]
+fn a_default_route_of_a_vpn_client_is_not_replaced_in_silence() {
+    let sandbox = sandbox(PAIR);
+    let tunnel = "ip -n mgmt tuntap add tun0 mode tun && ip -n mgmt link set tun0 up";
+    let takes_over = "ip -n mgmt route replace default dev tun0";
+    let said = "netns-setup: mgmt: the route \"default dev tun0\" was not made by us, and has been \
+                replaced\n\
+                netns-setup: asked for by routes_v0 at /etc/conf.d/netns.mgmt:6; if a VPN client \
+                made it, its tunnel is passed by now; let it add routes beside this one, as \
+                OpenVPN does by redirect-gateway def1\n";
+    setup(&sandbox, "up mgmt").ok().stderr("");
+    sandbox.sh(tunnel).ok();
+    for verb in ["up", "reload"] {
+        sandbox.sh(takes_over).ok();
+        setup(&sandbox, &format!("{verb} mgmt")).ok().stderr(said);
+        // What we made is ours to replace
+        let by = ["10.0.0.7", "10.0.0.1"];
+        for gateway in by {
+            write(
+                &sandbox,
+                &PAIR.replace("via 10.0.0.1", &format!("via {gateway}")),
+            );
+            setup(&sandbox, "reload mgmt").ok().stderr("");
+        }
+    }
+    let watch = watch(&sandbox);
+    sandbox.sh(takes_over).ok();
+    watch.soon("it is said", || watch.err() == said);
+    let by_us = || sandbox.sh("ip -n mgmt route show default").ok().stdout;
+    assert!(by_us().starts_with("default via 10.0.0.1 "), "{}", by_us());
+    // redirect-gateway def1: two routes that are better, and nobody's to replace
+    let beside = "for net in 0.0.0.0/1 128.0.0.0/1; do ip -n mgmt route add $net dev tun0; done";
+    sandbox.sh(beside).ok();
+    watch.is_quiet();
+    assert_eq!(watch.err(), said);
+    let to = sandbox.sh("ip -n mgmt route show").ok().stdout;
+    assert!(
+        to.contains("0.0.0.0/1 dev tun0") && to.contains("128.0.0.0/1 dev tun0"),
+        "{to}"
+    );
+}

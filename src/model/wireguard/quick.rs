@@ -29,6 +29,8 @@ pub struct Quick {
     pub commands: Vec<(u32, &'static str)>,
     /// The line that asks for the file to be written.
     pub saves: Option<u32>,
+    /// The line of the `ListenPort`, which is wg(8)'s as well.
+    pub listen_port: Option<u32>,
 }
 
 /// A setting that a key of wg-quick(8) stands for.

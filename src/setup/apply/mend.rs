@@ -2,9 +2,11 @@
 //! nothing.
 
 use super::{PASSES, Why, Work};
+use crate::exit;
 use crate::kernel::Refusal;
 use crate::model::State;
-use crate::plan::{Change, Obstacle, Rest, Step, plan_what_can_be};
+use crate::plan::{Change, Obstacle, Rest, Step, plan_what_can_be, replaced_default};
+use crate::setup::{complain, report};
 
 /// What came of mending.
 #[derive(Debug, Default)]
@@ -53,11 +55,15 @@ impl Work<'_> {
                 changes.truncate(1);
             }
             for change in changes {
+                let replaced = self.replaced(std::slice::from_ref(&change), &now);
                 let before = self.journal.clone();
                 self.journal.note(&change, &now);
                 self.write()?;
                 match self.step(&change, want) {
-                    Ok(()) => mended.made += 1,
+                    Ok(()) => {
+                        mended.made += 1;
+                        complain(&replaced, exit::DONE);
+                    }
                     Err(refusal) => {
                         let closed = matches!(change.step, Step::LoadRules { .. });
                         self.journal = before;
@@ -74,5 +80,16 @@ impl Work<'_> {
             self.write()?;
         }
         Ok(mended)
+    }
+
+    /// What is to be said when these changes have been made: that others' default routes are
+    /// gone by them.
+    pub(super) fn replaced(&self, changes: &[Change], have: &State) -> Vec<String> {
+        let name = self.store.name();
+        let replaced = changes.iter().filter_map(|change| {
+            let route = replaced_default(change, have, &self.journal)?;
+            Some(report::replaced(name, change, route))
+        });
+        replaced.flatten().collect()
     }
 }

@@ -37,6 +37,7 @@ impl Reader {
         let port = "expected a port from 0 to 65535; 0: one of the kernel's choice";
         let port: Option<u16> = self.value(section, "ListenPort", port);
         wireguard.listen_port = port.filter(|port| *port != 0);
+        self.quick.listen_port = section.line_of("ListenPort");
         let mark = "expected off, or a number such as 51820 or 0xca6c";
         let mark = self.value_of(section, "FwMark", mark, |text| number(text, "off"));
         wireguard.fwmark = mark.unwrap_or(0);

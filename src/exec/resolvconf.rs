@@ -1,0 +1,188 @@
+//! resolvconf(8) inside: what a VPN client calls to set name servers would set the host's, for
+//! its database is a directory, and files know no network namespace. Inside, that directory is
+//! read-only, and the program is ours (libexec/resolvconf): it keeps the client's name servers
+//! in the namespace's state folder, where [`state::SERVERS`] is what is seen as
+//! /etc/resolv.conf, over whatever else is seen there, while a client has any.
+
+use std::ffi::{CStr, CString};
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::mount::{MntFlags, umount2};
+use nix::sys::stat::{fstat, lstat};
+use nix::unistd::{AccessFlags, access};
+
+use super::marks::OWN;
+use super::mountinfo;
+use super::refusal::{Refusal, reason};
+use super::sys;
+use super::text::Text;
+use crate::state;
+
+/// The database of Debian's resolvconf and of openresolv.
+const DATABASE: &CStr = c"/run/resolvconf/.";
+
+/// Where the program is; two of these may be one file.
+const PROGRAMS: [&CStr; 3] = [
+    c"/sbin/resolvconf",
+    c"/usr/sbin/resolvconf",
+    c"/usr/bin/resolvconf",
+];
+
+const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
+
+/// Keeps the host's resolvconf from what runs inside, and shows what a client inside has set,
+/// in a mount namespace of our own. Where there is none, it takes five system calls.
+pub fn mount(name: &CStr) -> Result<(), Refusal> {
+    let refused = |why| {
+        Refusal::kernel(
+            format!("cannot keep the host's resolvconf apart: {}", reason(why)),
+            "expected /run/resolvconf to be a folder; --net-only leaves it",
+        )
+    };
+    match sys::clone_read_only(AT_FDCWD, DATABASE) {
+        Ok(database) => {
+            sys::attach(database.as_fd(), DATABASE, true).map_err(refused)?;
+            sys::leave_open(database);
+        }
+        Err(Errno::ENOENT | Errno::ENOTDIR) => (),
+        Err(why) => return Err(refused(why)),
+    }
+    for program in PROGRAMS {
+        if access(program, AccessFlags::F_OK).is_ok() {
+            cover(program).map_err(refused)?;
+        }
+    }
+    show(name).map_err(|why| {
+        Refusal::kernel(
+            format!(
+                "cannot show the name servers that a client inside has set: {}",
+                reason(why)
+            ),
+            "expected the host to have an /etc/resolv.conf, empty or not",
+        )
+    })
+}
+
+/// Lays our program over the host's.
+#[cold]
+#[inline(never)]
+fn cover(program: &CStr) -> Result<(), Errno> {
+    let Some(ours) = installed("resolvconf") else {
+        return Ok(());
+    };
+    let ours = CString::new(ours.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let ours = sys::clone_read_only(AT_FDCWD, &ours)?;
+    match is_seen_at(program, &ours)? {
+        true => Ok(()),
+        false => sys::attach(ours.as_fd(), program, false),
+    }
+}
+
+/// A file of ours that is no program of the user's: it is installed beside the programs, in
+/// `PREFIX/libexec/netns-services`.
+#[cold]
+pub fn installed(file: &str) -> Option<PathBuf> {
+    let program = fs::read_link("/proc/self/exe").ok()?;
+    let prefix = program.parent().and_then(Path::parent);
+    let beside = prefix.map(|prefix| prefix.join("libexec/netns-services"));
+    let usual = PathBuf::from("/usr/libexec/netns-services");
+    let all = beside.into_iter().chain([usual]);
+    let mut there = all
+        .map(|folder| folder.join(file))
+        .filter(|path| path.exists());
+    there.next()
+}
+
+/// Shows the client's name servers if there are any. They may come and go meanwhile: whoever
+/// changes that enters all mount namespaces with our mark, as this one has, and so one look
+/// after the last mount is enough.
+fn show(name: &CStr) -> Result<(), Errno> {
+    let path = path(name)?;
+    let mut is_shown = false;
+    while access(path.as_c(), AccessFlags::F_OK).is_ok() != is_shown {
+        is_shown = match is_shown {
+            true => umount2(RESOLV_CONF, OFF).map(|()| false)?,
+            false => match sys::clone_read_only(AT_FDCWD, path.as_c()) {
+                Ok(servers) => sys::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true)?,
+                Err(Errno::ENOENT) => false,
+                Err(why) => return Err(why),
+            },
+        };
+    }
+    Ok(())
+}
+
+const OFF: MntFlags = MntFlags::MNT_DETACH.union(MntFlags::UMOUNT_NOFOLLOW);
+
+/// A copy of the mount of the client's name servers, attached nowhere, if there are any.
+pub fn source(name: &CStr) -> Result<Option<OwnedFd>, Errno> {
+    match sys::clone_read_only(AT_FDCWD, path(name)?.as_c()) {
+        Ok(servers) => Ok(Some(servers)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// They are what is seen.
+pub fn is_shown(servers: &OwnedFd) -> Result<bool, Errno> {
+    is_seen_at(RESOLV_CONF, servers)
+}
+
+/// Shows them again, unless they are what is seen.
+pub fn show_again(servers: &OwnedFd) -> Result<bool, Errno> {
+    match is_shown(servers)? {
+        true => Ok(false),
+        false => sys::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true),
+    }
+}
+
+/// Takes off those that a client has set before, and all that lies over them. Returns whether
+/// there were any.
+pub fn take_off(name: &CStr) -> Result<bool, Errno> {
+    let mut points = 0;
+    let mut lowest = None;
+    mountinfo::each(OWN, |mount| {
+        if mount.point == RESOLV_CONF.to_bytes() {
+            if lowest.is_none() && is_of_client(name.to_bytes(), mount.root) {
+                lowest = Some(points);
+            }
+            points += 1;
+        }
+        Ok::<(), Errno>(())
+    })?;
+    let Some(lowest) = lowest else {
+        return Ok(false);
+    };
+    for _ in lowest..points {
+        umount2(RESOLV_CONF, OFF)?;
+    }
+    Ok(true)
+}
+
+/// Whether the root of a mount is the file of a client's name servers, gone or not.
+pub fn is_of_client(name: &[u8], root: &[u8]) -> bool {
+    let root = root.strip_suffix(b"//deleted").unwrap_or(root);
+    let file = [b"/netns-services/", name, b"/", state::SERVERS.as_bytes()].concat();
+    root.ends_with(&file)
+}
+
+fn is_seen_at(path: &CStr, source: &OwnedFd) -> Result<bool, Errno> {
+    let (source, seen) = (fstat(source)?, lstat(path));
+    Ok(seen.is_ok_and(|seen| (seen.st_dev, seen.st_ino) == (source.st_dev, source.st_ino)))
+}
+
+fn path(name: &CStr) -> Result<Text, Errno> {
+    let folder = state::STATE.as_bytes();
+    Text::of(&[
+        folder,
+        b"/",
+        name.to_bytes(),
+        b"/",
+        state::SERVERS.as_bytes(),
+    ])
+}

@@ -1,0 +1,93 @@
+//! Who has the port that a tunnel is to listen on: the kernel says only that it is in use.
+
+use std::fs;
+
+use nix::errno::Errno;
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
+
+use super::super::{Kernel, Refusal, questions};
+use super::Seen;
+use crate::model::{LinkAt, Where};
+use crate::name::{LinkName, NetnsName};
+use crate::state;
+
+impl Kernel {
+    /// A refusal to open a tunnel's port, with the port and the tunnels that have one of that
+    /// number open. Where a tunnel was born, and so has its socket, the kernel does not tell.
+    pub(in crate::kernel) fn with_port(
+        &mut self,
+        link: &LinkAt,
+        port: Option<u16>,
+        no: Refusal,
+    ) -> Refusal {
+        if no.errno.raw_os_error() != Some(Errno::EADDRINUSE as i32) || no.said.is_some() {
+            return no;
+        }
+        let port = port.or_else(|| self.wireguard(link).ok()?.wireguard.listen_port);
+        let Some(port) = port else {
+            return no;
+        };
+        let others = self.listening(link, port);
+        let by = match others.is_empty() {
+            true => "a program that is no WireGuard link".to_string(),
+            false => others.join(", "),
+        };
+        Refusal {
+            said: Some(format!("its ListenPort {port} is in use by {by}")),
+            ..no
+        }
+    }
+
+    /// The WireGuard links that are up and have this port, but for one: `wg1 of the host`,
+    /// `wg0 in other`.
+    fn listening(&mut self, but: &LinkAt, port: u16) -> Vec<String> {
+        let entries = fs::read_dir(state::NAMESPACES).into_iter().flatten();
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let names = names.filter_map(|name| name.parse::<NetnsName>().ok());
+        let named = names.map(|name| {
+            let place = format!("in {name}");
+            match name == self.netns {
+                true => (Where::Inside, place),
+                false => (Where::Netns(name), place),
+            }
+        });
+        let places = named.chain([(Where::Host, "of the host".to_string())]);
+        let mut found = Vec::new();
+        for (at, place) in places.collect::<Vec<_>>() {
+            let was_open = self.sockets.contains_key(&at);
+            let links = self.requests(&at).map_err(Refusal::from);
+            let links = links.and_then(questions::all_links).unwrap_or_default();
+            for name in links.iter().filter_map(open_tunnel) {
+                let link = LinkAt {
+                    at: at.clone(),
+                    name,
+                };
+                let has = |seen: Seen| seen.wireguard.listen_port == Some(port);
+                if link != *but && self.wireguard(&link).is_ok_and(has) {
+                    found.push(format!("{} {place}", link.name));
+                }
+            }
+            // It would keep a namespace of others alive
+            if !was_open {
+                self.sockets.remove(&at);
+            }
+        }
+        found
+    }
+}
+
+/// The name of a WireGuard link that is up.
+fn open_tunnel(message: &LinkMessage) -> Option<LinkName> {
+    let is_one = message.attributes.iter().any(|attribute| match attribute {
+        LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::Wireguard)),
+        _ => false,
+    });
+    let name = message
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::IfName(name) => name.parse().ok(),
+            _ => None,
+        });
+    name.filter(|_| is_one && message.header.flags.contains(LinkFlags::Up))
+}
