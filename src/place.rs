@@ -60,6 +60,14 @@ impl<T> At<T> {
             asked: Some(asked),
         }
     }
+
+    /// Another value that the same setting asked for.
+    pub fn with<U>(&self, value: U) -> At<U> {
+        At {
+            value,
+            asked: self.asked.clone(),
+        }
+    }
 }
 
 impl<T: PartialEq> PartialEq for At<T> {

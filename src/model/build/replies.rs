@@ -1,4 +1,6 @@
-//! The way out and in, what is wanted inside for the answers of published ports.
+//! `netns_publish` in, out what is wanted in the namespace for its answers: routes, a policy
+//! rule, sysctls and a table of nftables, by which they leave by the veth that the question
+//! came in by.
 
 use std::net::IpAddr;
 
@@ -7,7 +9,7 @@ use crate::model::nat::replies::{MARK, PRIORITY, ROUTES, ruleset};
 use crate::model::nat::{Family, Nat};
 use crate::model::policy::{Action, Packets};
 use crate::model::route::Names;
-use crate::model::{Address, PolicyRule, Route, Rules, State, Sysctl, Tool, Where};
+use crate::model::{Address, Link, PolicyRule, Route, Rules, State, Sysctl, Tool, Where};
 use crate::place::At;
 
 /// The way back of a published address.
@@ -20,40 +22,25 @@ struct Back<'a> {
 
 /// Have the answers leave by the veth that the question came in by.
 pub(super) fn bring_back(state: &mut State, nat: &Nat) {
-    let backs = backs(state, nat);
-    let Some(asked) = nat.publish.first().map(|publish| publish.asked.clone()) else {
+    let backs = backs(&state.links, nat);
+    let Some(asked) = nat.publish.first().filter(|_| !backs.is_empty()) else {
         return;
     };
-    if backs.is_empty() {
-        return;
-    }
-    let routes: Vec<Route> = backs.iter().flat_map(routes).collect();
-    let policy: Vec<PolicyRule> = backs.iter().map(|back| rule(back.family)).collect();
-    let sysctls = sysctls(&backs);
+    let routes = backs.iter().flat_map(routes);
+    let policy = backs.iter().map(|back| rule(back.family));
+    // What the owner says of a sysctl holds
+    let mut sysctls = sysctls(&backs);
+    sysctls.retain(|sysctl| state.sysctl(&sysctl.at, &sysctl.key).is_none());
     let rules = rules(&backs);
-    fn of<T>(value: T, asked: &Option<std::sync::Arc<crate::place::Asked>>) -> At<T> {
-        At {
-            value,
-            asked: asked.clone(),
-        }
-    }
-    state
-        .routes
-        .extend(routes.into_iter().map(|r| of(r, &asked)));
-    state
-        .policy
-        .extend(policy.into_iter().map(|p| of(p, &asked)));
-    state.rules.push(of(rules, &asked));
-    for sysctl in sysctls {
-        // What the owner says of it holds
-        if state.sysctl(&sysctl.at, &sysctl.key).is_none() {
-            state.sysctls.push(of(sysctl, &asked));
-        }
-    }
+    state.routes.extend(routes.map(|route| asked.with(route)));
+    state.policy.extend(policy.map(|rule| asked.with(rule)));
+    let sysctls = sysctls.into_iter().map(|sysctl| asked.with(sysctl));
+    state.sysctls.extend(sysctls);
+    state.rules.push(asked.with(rules));
 }
 
 /// One a family. In a vrf the routes are the vrf's own, and those of others lead nothing away.
-fn backs<'a>(state: &'a State, nat: &Nat) -> Vec<Back<'a>> {
+fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
     let to = nat.publish.iter().flat_map(|publish| &publish.value.to);
     let mut backs: Vec<Back<'a>> = Vec::new();
     for to in to {
@@ -62,7 +49,7 @@ fn backs<'a>(state: &'a State, nat: &Nat) -> Vec<Back<'a>> {
             continue;
         }
         let is_it = |way: &Way<'_>| way.addresses().any(|a| a.value.ip() == *to);
-        let Some(way) = ways(&state.links).into_iter().find(is_it) else {
+        let Some(way) = ways(links).into_iter().find(is_it) else {
             continue;
         };
         if way.holder.master.is_some() {
