@@ -19,7 +19,7 @@ service()
 	*-own) cat >>"/etc/init.d/$1" <<-'END'
 		# Its own start, so that the whole script is inside
 		start() { start-stop-daemon --start --background --make-pidfile --pidfile "$pidfile" --exec $command -- $command_args; }
-		stop() { start-stop-daemon --stop --pidfile "$pidfile"; }
+		stop() { start-stop-daemon --stop --retry TERM/30 --pidfile "$pidfile"; }
 	END
 	esac
 	chmod +x "/etc/init.d/$1"

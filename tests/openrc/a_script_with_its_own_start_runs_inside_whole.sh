@@ -64,7 +64,7 @@ rm /run/seen
 # A daemon that a script starts by itself is inside, and stopped from there.
 script own <<'END'
 start() { start-stop-daemon --start --exec /bin/sleep --background --make-pidfile --pidfile /run/own.pid -- 600; }
-stop() { start-stop-daemon --stop --pidfile /run/own.pid; }
+stop() { start-stop-daemon --stop --retry TERM/30 --pidfile /run/own.pid; }
 END
 later
 echo 'netns="mgmt"' >/etc/conf.d/own

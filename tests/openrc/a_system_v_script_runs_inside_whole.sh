@@ -22,7 +22,7 @@ cat >/etc/init.d/old <<'END'
 readlink /proc/self/ns/net >"/run/old.$1"
 case $1 in
 start) start-stop-daemon --start --exec /bin/sleep --background --make-pidfile --pidfile /run/old.pid -- 600 ;;
-stop) start-stop-daemon --stop --pidfile /run/old.pid ;;
+stop) start-stop-daemon --stop --retry TERM/30 --pidfile /run/old.pid ;;
 restart) "$0" stop; exec "$0" start ;;
 status) [ -d "/proc/$(cat /run/old.pid)" ] ;;
 esac

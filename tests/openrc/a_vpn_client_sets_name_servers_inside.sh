@@ -75,7 +75,7 @@ script client <<-'END'
 	}
 	stop()
 	{
-		start-stop-daemon --stop --pidfile "$pidfile"
+		start-stop-daemon --stop --retry TERM/30 --pidfile "$pidfile"
 		resolvconf -d tun0.openvpn
 		resolvconf -f -d tun.wg0
 	}
