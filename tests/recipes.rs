@@ -193,6 +193,7 @@ fn a_card_with_several_addresses_routes_and_an_mtu() {
 }
 
 /// A veth, the default route through it, and masquerading, as one types it.
+/// Here answers have one way; the table of their own is for namespaces with others.
 const WEB: &str = "
     ip netns add web
     ip -n web link set lo up
@@ -202,6 +203,9 @@ const WEB: &str = "
     ip -n web address add 10.8.0.2/24 dev eth0
     ip -n web link set eth0 up
     ip -n web route add default via 10.8.0.1
+    ip -n web route add default via 10.8.0.1 table 28275
+    ip -n web route add unreachable default metric 4294967295 table 28275
+    ip -n web rule add priority 900 fwmark 0x40000000/0x40000000 table 28275
     sysctl -qw net.ipv4.ip_forward=1
     nft add table ip hand
     nft 'add chain ip hand out { type nat hook postrouting priority srcnat; }'

@@ -199,7 +199,7 @@ has_listeners()
 # snapshot - all that a namespace could leave behind on this host, but what the kernel
 # numbers, times or learns by itself, but pid files, which dpkg's start-stop-daemon leaves,
 # and but the one lock that all namespaces share, what was logged, why a start
-# failed, and that a trial was undone
+# failed, that a trial was undone, and the shells of the scenario, which come and go
 snapshot()
 {
 	$judge -o link | sed 's/^[0-9]*: //; s/ link-netnsid [0-9]*//'
@@ -214,7 +214,7 @@ snapshot()
 	find /run/netns /run/netns-services /etc/netns -mindepth 1 ! -name .ties ! -name '*.failed' ! -name '*.log' \
 		! -path '*/.undone*' 2>/dev/null
 	# shellcheck disable=SC2009  # all of them, and not their names alone
-	ps -o args | grep -v -e 'ps -o' -e '^grep'
+	ps -o args | grep -v -e 'ps -o' -e '^grep' -e '^[a-z]*sh /t/'
 }
 
 runs()
