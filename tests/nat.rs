@@ -21,8 +21,8 @@ use talk::{ask, ask_at, ask_udp, hears, serve};
 const VETH: &str = r#"netns_links="ve0"
 type_ve0="veth"
 peer_ve0="mgmt-ve0"
-config_ve0="10.8.0.2/24 fd00:8::2/64"
-peer_config_ve0="10.8.0.1/24 fd00:8::1/64"
+config_ve0="10.8.0.2/24 fd00:8::2/64 nodad"
+peer_config_ve0="10.8.0.1/24 fd00:8::1/64 nodad"
 routes_ve0="default via 10.8.0.1
 default via fd00:8::1"
 "#;
@@ -933,8 +933,9 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
         .unwrap();
     serve(&sandbox, "", 8080, "host");
     let to = SocketAddrV6::new(link_local, 8080, 0, u32::try_from(scope).unwrap());
-    let said = ask_at(&sandbox, "far", to.into());
-    assert!(said.starts_with("host fe80::"), "{said}");
+    // As soon as both ends may use theirs
+    let is_host = || ask_at(&sandbox, "far", to.into()).starts_with("host fe80::");
+    assert!(wait_until(LIMIT, is_host));
     assert_eq!(
         ask(&sandbox, "far", HOST[1], 8080),
         format!("mgmt {}", FAR[1])

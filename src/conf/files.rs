@@ -129,6 +129,12 @@ pub fn list_trusted(folder: &Path) -> Result<Vec<String>, Problem> {
     Ok(names)
 }
 
+/// There is something of this name, or it cannot be told: then whoever reads it says why.
+pub fn may_be_there(path: &Path) -> bool {
+    let there = path.try_exists();
+    there.unwrap_or_else(|e| e.kind() != ErrorKind::NotADirectory)
+}
+
 /// The text of a file that anybody may read and that decides nothing about trust, such
 /// as the kernel's or iproute2's tables of names; empty if there is none.
 pub fn read_plain(path: &Path) -> String {

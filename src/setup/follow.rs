@@ -6,6 +6,7 @@ use super::locked::locked;
 use super::ties::tied;
 use super::wanted::{context, settings, tell};
 use super::{Call, complain, hooks, ready, store};
+use crate::conf::files::may_be_there;
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
@@ -28,7 +29,7 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
         for (other, _) in tied {
             let file = call.conf_dir.join(format!("netns.{other}"));
             let whole = !changed && store::is_ready(&other);
-            if whole || !file.exists() || !done.insert(other.clone()) {
+            if whole || !may_be_there(&file) || !done.insert(other.clone()) {
                 continue;
             }
             let code = match settings(call, &other, &context()) {

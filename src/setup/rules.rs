@@ -11,7 +11,7 @@ use nix::unistd::geteuid;
 
 use self::included::View;
 use super::{complain, report};
-use crate::conf::files::read_rules;
+use crate::conf::files::{may_be_there, read_rules};
 use crate::exit;
 use crate::kernel::{Kernel, Refusal};
 use crate::model::build::{RuleFile, Want};
@@ -83,7 +83,13 @@ fn read_one(file: &RuleFile, view: &View) -> Result<Option<Rules>, Vec<Problem>>
 /// two is meant nobody knows.
 fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
     let names = [&file.path.value].into_iter().chain(&file.others);
-    let mut there = names.filter(|path| Path::new(path).exists());
+    let (there, untold): (Vec<_>, Vec<_>) = names
+        .filter(|path| may_be_there(Path::new(path)))
+        .partition(|path| Path::new(path).exists());
+    if let Some(path) = untold.first() {
+        return Ok(path);
+    }
+    let mut there = there.into_iter();
     match (there.next(), there.next()) {
         (Some(one), Some(other)) => Err((
             format!("{one} and {other} are both there, and one of them would not be loaded"),

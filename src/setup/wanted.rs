@@ -5,7 +5,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use super::{Call, nat, rules, told, wireguard};
-use crate::conf::{self, files::read_regular};
+use crate::conf;
+use crate::conf::files::{may_be_there, read_regular};
 use crate::kernel::{clients, files};
 use crate::model::build::{Context, Want, build, contradictions};
 use crate::model::client::Program;
@@ -106,7 +107,7 @@ fn fits_its_neighbours(
 ) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
     for other in want.state.neighbours() {
-        if !call.conf_dir.join(format!("netns.{other}")).exists() {
+        if !may_be_there(&call.conf_dir.join(format!("netns.{other}"))) {
             continue;
         }
         let Ok((theirs, _)) = asked_for(call, &other, context) else {

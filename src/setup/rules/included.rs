@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::conf::files::{RULES_MIB, list_trusted, read_rules};
+use crate::conf::files::{RULES_MIB, list_trusted, may_be_there, read_rules};
 use crate::exec;
 use crate::model::rules::include::{Part, mark, parts};
 use crate::model::rules::pattern::{is_pattern, matches};
@@ -134,7 +134,7 @@ impl Reading<'_> {
             Ok(roots) => all(roots, pattern)?,
             Err(_) => Vec::new(),
         };
-        match seen.iter().any(|path| path.exists()) {
+        match seen.iter().any(|path| may_be_there(path)) {
             true => Ok(seen),
             false => all(beside, pattern),
         }
@@ -157,7 +157,7 @@ impl View<'_> {
         if is_pattern(entry) || (is_bound && self.overlay) {
             return Ok(vec![folder.join(below), path.to_path_buf()]);
         }
-        if !is_bound || !folder.join(entry).exists() {
+        if !is_bound || !may_be_there(&folder.join(entry)) {
             return Ok(host);
         }
         match fs::symlink_metadata(Path::new("/etc").join(entry)) {
@@ -180,7 +180,7 @@ impl View<'_> {
 /// is no pattern is taken whether it is there or not.
 fn all(roots: Vec<PathBuf>, pattern: &str) -> Result<Vec<PathBuf>, (String, String)> {
     if !is_pattern(pattern) {
-        let there = roots.iter().find(|path| path.exists());
+        let there = roots.iter().find(|path| may_be_there(path));
         return Ok(there.or(roots.first()).cloned().into_iter().collect());
     }
     let Some(shortest) = roots.iter().map(|root| root.iter().count()).min() else {
