@@ -59,6 +59,11 @@ script web <<-'END'
 END
 echo 'netns_from_inside="stay"' >/etc/conf.d/web
 run 0 session 192.0.2.10 "rc-service web start"
+is_sleep()
+{
+	grep -qx sleep "/proc/$(cat /run/web.pid)/comm"
+}
+eventually "the command has begun" is_sleep
 is "web" "$(netns_of "$(cat /run/web.pid)")" "$(netns_named mgmt)"
 run 0 netns-setup doctor mgmt
 rm /etc/conf.d/web
