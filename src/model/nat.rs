@@ -79,11 +79,16 @@ impl Nat {
     }
 }
 
+/// A text for nft(8), each line of which ends a statement, as one line for sh.
+pub fn one_line(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join(" ")
+}
+
 impl Table {
     /// What nft is given as one line, for sh.
     pub fn command(&self) -> String {
-        let lines: Vec<&str> = self.text.lines().map(str::trim).collect();
-        format!("nft '{}'", lines.join(" "))
+        format!("nft '{}'", one_line(&self.text))
     }
 
     /// The name of a namespace's table. What a namespace may be called, nft takes as it

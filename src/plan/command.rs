@@ -4,7 +4,7 @@
 use super::change::{ip, name_of, set};
 use crate::model::link_types::Form;
 use crate::model::made::Value;
-use crate::model::nat::replies;
+use crate::model::nat::{one_line, replies};
 use crate::model::port::Vlans;
 use crate::model::{Link, LinkAt, Made, PolicyRule, Rules, Sysctl, Tool, Where};
 use crate::name::{Altname, LinkName, NetnsName};
@@ -102,10 +102,7 @@ pub(super) fn load(netns: &NetnsName, rules: &Rules) -> String {
     match rules.tool {
         Tool::Ipset => format!("ip netns exec {netns} ipset -exist restore -file {file}"),
         Tool::Nftables => format!("ip netns exec {netns} nft -f {file}"),
-        Tool::Replies => {
-            let lines: Vec<&str> = rules.text.lines().map(str::trim).collect();
-            format!("ip netns exec {netns} nft '{}'", lines.join(" "))
-        }
+        Tool::Replies => format!("ip netns exec {netns} nft '{}'", one_line(&rules.text)),
         tool => format!("ip netns exec {netns} {tool}-restore -w 5 {file}"),
     }
 }

@@ -42,10 +42,7 @@ pub fn prepare(
         });
     };
     let (path, file) = source(attach)?;
-    state.attached = Some(At {
-        value: path,
-        asked: attach.asked.clone(),
-    });
+    state.attached = Some(attach.with(path));
     let name = has(attach, &want.name, journal, &file)?;
     if name == Name::Right {
         kernel.attach(file);
@@ -57,10 +54,7 @@ pub fn prepare(
 pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<(), Failure> {
     if let Some(attach) = &want.attach {
         let (path, file) = source(attach)?;
-        state.attached = Some(At {
-            value: path,
-            asked: attach.asked.clone(),
-        });
+        state.attached = Some(attach.with(path));
         kernel.attach(file);
     }
     Ok(())

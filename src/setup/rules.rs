@@ -29,10 +29,7 @@ pub fn read(want: &Want) -> Result<Vec<At<Rules>>, Vec<Problem>> {
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for file in &want.rule_files {
         match read_one(file, &view) {
-            Ok(rules) => all.extend(rules.map(|value| At {
-                value,
-                asked: file.path.asked.clone(),
-            })),
+            Ok(rules) => all.extend(rules.map(|rules| file.path.with(rules))),
             Err(found) => problems.extend(found),
         }
     }

@@ -57,6 +57,7 @@ pub(super) fn nat(
 }
 
 /// A veth between the namespace and the host.
+#[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
     /// What has the namespace's addresses on it: its end inside, or the bridge or bond that
     /// this is a port of.

@@ -41,6 +41,8 @@ pub(super) fn bring_back(state: &mut State, nat: &Nat) {
 
 /// One a family. In a vrf the routes are the vrf's own, and those of others lead nothing away.
 fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
+    let mut ways = ways(links);
+    ways.retain(|way| way.holder.master.is_none());
     let to = nat.publish.iter().flat_map(|publish| &publish.value.to);
     let mut backs: Vec<Back<'a>> = Vec::new();
     for to in to {
@@ -48,13 +50,10 @@ fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
         if backs.iter().any(|back| back.family == family) {
             continue;
         }
-        let is_it = |way: &Way<'_>| way.addresses().any(|a| a.value.ip() == *to);
-        let Some(way) = ways(links).into_iter().find(is_it) else {
+        let is_it = |way: &&Way<'_>| way.addresses().any(|a| a.value.ip() == *to);
+        let Some(way) = ways.iter().find(is_it).copied() else {
             continue;
         };
-        if way.holder.master.is_some() {
-            continue;
-        }
         let ends = way.end.addresses.iter().map(|end| &end.value);
         let mut ends = ends.filter(|end| Family::of(end.ip()) == family && !end.is_kernels());
         let near = ends.clone().find(|end| end.network().contains(to));

@@ -59,10 +59,9 @@ fn networks(links: &[Link], routes: &[Said<'_>], ways: &[Way<'_>]) -> Vec<At<IpN
     let behind: Vec<&Link> = links.iter().filter(is_behind).collect();
     let names: BTreeSet<&LinkName> = behind.iter().map(|link| &link.name.value).collect();
     let addresses = behind.iter().flat_map(|link| &link.addresses);
-    let own = addresses.filter(|a| !a.value.is_kernels()).map(|a| At {
-        value: a.value.network(),
-        asked: a.asked.clone(),
-    });
+    let own = addresses
+        .filter(|a| !a.value.is_kernels())
+        .map(|a| a.with(a.value.network()));
     let is_over = |dev: &LinkName| names.contains(dev);
     let farther = routes.iter().map(|said| &said.route).filter(|route| {
         let Route {
@@ -73,10 +72,7 @@ fn networks(links: &[Link], routes: &[Said<'_>], ways: &[Way<'_>]) -> Vec<At<IpN
             && dst.prefix_len() > 0
             && route.value.links().all(is_over)
     });
-    let farther = farther.map(|route| At {
-        value: route.value.dst,
-        asked: route.asked.clone(),
-    });
+    let farther = farther.map(|route| route.with(route.value.dst));
     let is_way = |net: &At<IpNet>| {
         let mut ends = ways.iter().flat_map(|way| &way.end.addresses);
         ends.any(|end| end.value.network().contains(&net.value))
@@ -130,11 +126,8 @@ fn back(way: &Way<'_>, net: &At<IpNet>) -> Option<At<Route>> {
     let via = inside.find(|ip| of_family(*ip) && is_near(*ip))?;
     let text = format!("{} via {via} dev {}", net.value, way.end.name);
     let route = Route::parse(&text, &Names::default()).ok()?;
-    Some(At {
-        value: Route {
-            at: Where::Host,
-            ..route
-        },
-        asked: net.asked.clone(),
-    })
+    Some(net.with(Route {
+        at: Where::Host,
+        ..route
+    }))
 }

@@ -3,6 +3,7 @@
 //! tracking knows alone, and a policy rule gives what is marked a table of routes of its
 //! own. Nothing that the namespace begins itself is ever marked, whatever it is bound to.
 
+use super::ruleset::set;
 use crate::name::LinkName;
 
 /// The table of nftables in the namespace.
@@ -25,10 +26,9 @@ pub const PRIORITY: u32 = 900;
 /// its mark from it (`tcp_fwmark_accept`), so that it answers where there is no other route.
 /// The chain of what comes in stands behind the translation of addresses, which may lead it on.
 pub fn ruleset(links: &[&LinkName]) -> String {
-    let links: Vec<String> = links.iter().map(|link| format!("\"{link}\"")).collect();
-    let links = links.join(", ");
+    let links = set(links.iter().copied());
     let mark = format!("{MARK:#x}");
-    let asked = format!("iifname {{ {links} }} ct direction original");
+    let asked = format!("iifname {links} ct direction original");
     let set = format!("meta mark set meta mark or {mark}");
     let answers = format!("ct direction reply ct mark and {mark} == {mark} {set};");
     format!(

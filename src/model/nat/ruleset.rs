@@ -186,7 +186,7 @@ fn nfproto(family: Family) -> &'static str {
     }
 }
 
-fn set<'a>(links: impl IntoIterator<Item = &'a LinkName>) -> String {
+pub(super) fn set<'a>(links: impl IntoIterator<Item = &'a LinkName>) -> String {
     let links: Vec<_> = links
         .into_iter()
         .map(|link| format!("\"{link}\""))
