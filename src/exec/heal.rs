@@ -17,12 +17,11 @@ use std::thread;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
-use nix::sys::stat::{fstat, lstat};
 
 use super::call::To;
 use super::etc::{self, Folder};
 use super::join;
-use super::marks::{MARK, OWN};
+use super::marks::{MARK, OWN, is_at};
 use super::mountinfo;
 use super::refusal::{Refusal, printable, reason, shown};
 use super::resolvconf;
@@ -171,10 +170,13 @@ impl Files {
 
     /// What is seen of the entry is what a client inside has set.
     pub fn is_of_client(&self, entry: &CStr) -> Result<bool, Errno> {
-        match &self.servers {
-            Some(servers) if entry == c"resolv.conf" => resolvconf::is_shown(servers),
-            _ => Ok(false),
-        }
+        Ok(entry == c"resolv.conf" && self.client_is_seen()?)
+    }
+
+    /// A client inside has set name servers, and they are seen.
+    pub fn client_is_seen(&self) -> Result<bool, Errno> {
+        let servers = self.servers.as_ref();
+        servers.map_or(Ok(false), resolvconf::is_shown)
     }
 }
 
@@ -197,11 +199,7 @@ pub(super) fn visit<T: Send>(
 /// Binds again what is lost, and shows what a client inside has set, or no longer does.
 fn bind_all_again(name: &CStr, files: &Files, overlay: bool) -> Result<Vec<String>, Errno> {
     let mut bound = BTreeSet::new();
-    let shown = match &files.servers {
-        Some(servers) => resolvconf::is_shown(servers)?,
-        None => false,
-    };
-    if !shown && resolvconf::take_off(name)? {
+    if !files.client_is_seen()? && resolvconf::take_off(name)? {
         bound.insert("resolv.conf".to_string());
     }
     let entries = files.entries.iter().filter(|_| !overlay);
@@ -221,8 +219,7 @@ fn bind_all_again(name: &CStr, files: &Files, overlay: bool) -> Result<Vec<Strin
 /// Binds an entry, unless it is there.
 fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Errno> {
     let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
-    let (source, now) = (fstat(mount)?, lstat(twin.as_c()));
-    if now.is_ok_and(|now| (now.st_dev, now.st_ino) == (source.st_dev, source.st_ino)) {
+    if is_at(twin.as_c(), mount)? == Some(true) {
         return Ok(false);
     }
     // An editor that renames leaves the bind of the old file: that goes first.

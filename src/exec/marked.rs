@@ -5,11 +5,10 @@ use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
-use nix::sys::stat::{fstat, lstat};
 
 use super::heal::{Files, held, mark_and_mounts, visit};
+use super::marks::is_at;
 use super::refusal::Refusal;
-use super::resolvconf;
 use super::text::Text;
 
 /// The processes of one mount namespace that netns-exec made.
@@ -48,10 +47,7 @@ fn lost(files: &Files) -> Result<Vec<String>, Errno> {
             lost.push(entry.to_string_lossy().into_owned());
         }
     }
-    if let Some(servers) = &files.servers
-        && lost.is_empty()
-        && !resolvconf::is_shown(servers)?
-    {
+    if files.servers.is_some() && lost.is_empty() && !files.client_is_seen()? {
         lost.push("resolv.conf".into());
     }
     Ok(lost)
@@ -60,6 +56,5 @@ fn lost(files: &Files) -> Result<Vec<String>, Errno> {
 /// The entry has a twin, which is not the entry.
 fn is_lost(entry: &CStr, mount: &OwnedFd) -> Result<bool, Errno> {
     let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
-    let (source, now) = (fstat(mount)?, lstat(twin.as_c()));
-    Ok(now.is_ok_and(|now| (now.st_dev, now.st_ino) != (source.st_dev, source.st_ino)))
+    Ok(is_at(twin.as_c(), mount)? == Some(false))
 }

@@ -3,11 +3,11 @@
 //! taking off what another call has put on.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
-use nix::sys::stat::{fstat, stat};
+use nix::sys::stat::{fstat, lstat, stat};
 
 use super::call::To;
 use super::etc;
@@ -129,6 +129,13 @@ pub fn take_off(mark: &CStr) -> Result<(), Errno> {
         }
     }
     Ok(())
+}
+
+/// Whether an open file is what is seen at a path; nothing, if nothing can be seen there.
+pub fn is_at(path: &CStr, file: &OwnedFd) -> Result<Option<bool>, Errno> {
+    let (file, seen) = (fstat(file)?, lstat(path));
+    let same = seen.map(|seen| (seen.st_dev, seen.st_ino) == (file.st_dev, file.st_ino));
+    Ok(same.ok())
 }
 
 /// Whether this is an entry of `/etc/netns/NAME`, or a client's name servers, bound over its

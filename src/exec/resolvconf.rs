@@ -13,10 +13,9 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::mount::{MntFlags, umount2};
-use nix::sys::stat::{fstat, lstat};
 use nix::unistd::{AccessFlags, access};
 
-use super::marks::OWN;
+use super::marks::{OWN, is_at};
 use super::mountinfo;
 use super::refusal::{Refusal, reason};
 use super::sys;
@@ -77,9 +76,9 @@ fn cover(program: &CStr) -> Result<(), Errno> {
     };
     let ours = CString::new(ours.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     let ours = sys::clone_read_only(AT_FDCWD, &ours)?;
-    match is_seen_at(program, &ours)? {
-        true => Ok(()),
-        false => sys::attach(ours.as_fd(), program, false),
+    match is_at(program, &ours)? {
+        Some(true) => Ok(()),
+        _ => sys::attach(ours.as_fd(), program, false),
     }
 }
 
@@ -107,10 +106,9 @@ fn show(name: &CStr) -> Result<(), Errno> {
     while access(path.as_c(), AccessFlags::F_OK).is_ok() != is_shown {
         is_shown = match is_shown {
             true => umount2(RESOLV_CONF, OFF).map(|()| false)?,
-            false => match sys::clone_read_only(AT_FDCWD, path.as_c()) {
-                Ok(servers) => sys::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true)?,
-                Err(Errno::ENOENT) => false,
-                Err(why) => return Err(why),
+            false => match source(name)? {
+                Some(servers) => sys::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true)?,
+                None => false,
             },
         };
     }
@@ -130,7 +128,7 @@ pub fn source(name: &CStr) -> Result<Option<OwnedFd>, Errno> {
 
 /// They are what is seen.
 pub fn is_shown(servers: &OwnedFd) -> Result<bool, Errno> {
-    is_seen_at(RESOLV_CONF, servers)
+    Ok(is_at(RESOLV_CONF, servers)? == Some(true))
 }
 
 /// Shows them again, unless they are what is seen.
@@ -169,11 +167,6 @@ pub fn is_of_client(name: &[u8], root: &[u8]) -> bool {
     let root = root.strip_suffix(b"//deleted").unwrap_or(root);
     let file = [b"/netns-services/", name, b"/", state::SERVERS.as_bytes()].concat();
     root.ends_with(&file)
-}
-
-fn is_seen_at(path: &CStr, source: &OwnedFd) -> Result<bool, Errno> {
-    let (source, seen) = (fstat(source)?, lstat(path));
-    Ok(seen.is_ok_and(|seen| (seen.st_dev, seen.st_ino) == (source.st_dev, source.st_ino)))
 }
 
 fn path(name: &CStr) -> Result<Text, Errno> {

@@ -12,7 +12,6 @@ use nix::errno::Errno;
 use socket2::{Socket, Type};
 
 use super::{in_netns, netns, pidfd, proc, processes};
-use crate::state;
 
 /// A TCP connection, as this machine sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +66,7 @@ pub(super) fn stands(connection: &Connection) -> bool {
     if pids.any(|pid| tables(&pid.to_string()).any(|text| is_in(&text))) {
         return true;
     }
-    let names = fs::read_dir(state::NAMESPACES)
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut names = names.filter_map(|entry| entry.file_name().into_string().ok());
-    names.any(|name| {
+    netns::names().any(|name| {
         let there =
             |file: &fs::File| in_netns(file, || Ok(tables("thread-self").any(|text| is_in(&text))));
         netns::open(&name)

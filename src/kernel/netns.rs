@@ -41,6 +41,12 @@ fn path(name: &str) -> PathBuf {
     Path::new(state::NAMESPACES).join(name)
 }
 
+/// All names that namespaces have; none where there is no folder of them.
+pub fn names() -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(state::NAMESPACES).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+}
+
 /// Open a namespace by its name. What is not a namespace is `InvalidData`.
 pub fn open(name: &str) -> io::Result<File> {
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();

@@ -87,12 +87,7 @@ fn is_ours() -> bool {
     if ours.iter().any(|name| has(name.as_str())) {
         return true;
     }
-    let others = fs::read_dir(crate::state::NAMESPACES)
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut others = others.filter_map(|file| file.file_name().into_string().ok());
-    exec::joined_by_name() && !others.any(|name| has(&name))
+    exec::joined_by_name() && !netns::names().any(|name| has(&name))
 }
 
 fn identity(path: &Path) -> io::Result<Identity> {

@@ -1,15 +1,12 @@
 //! Who has the port that a tunnel is to listen on: the kernel says only that it is in use.
 
-use std::fs;
-
 use nix::errno::Errno;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
-use super::super::{Kernel, Refusal, questions};
+use super::super::{Kernel, Refusal, netns, questions, read};
 use super::Seen;
 use crate::model::{LinkAt, Where};
 use crate::name::{LinkName, NetnsName};
-use crate::state;
 
 impl Kernel {
     /// A refusal to open a tunnel's port, with the port and the tunnels that have one of that
@@ -41,9 +38,7 @@ impl Kernel {
     /// The WireGuard links that are up and have this port, but for one: `wg1 of the host`,
     /// `wg0 in other`.
     fn listening(&mut self, but: &LinkAt, port: u16) -> Vec<String> {
-        let entries = fs::read_dir(state::NAMESPACES).into_iter().flatten();
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let names = names.filter_map(|name| name.parse::<NetnsName>().ok());
+        let names = netns::names().filter_map(|name| name.parse::<NetnsName>().ok());
         let named = names.map(|name| {
             let place = format!("in {name}");
             match name == self.netns {
@@ -82,12 +77,6 @@ fn open_tunnel(message: &LinkMessage) -> Option<LinkName> {
         LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::Wireguard)),
         _ => false,
     });
-    let name = message
-        .attributes
-        .iter()
-        .find_map(|attribute| match attribute {
-            LinkAttribute::IfName(name) => name.parse().ok(),
-            _ => None,
-        });
-    name.filter(|_| is_one && message.header.flags.contains(LinkFlags::Up))
+    let (_, name) = read::name(message)?;
+    (is_one && message.header.flags.contains(LinkFlags::Up)).then_some(name)
 }
