@@ -40,9 +40,6 @@ const INITS: [(&str, &str, &str); 4] = [
     ("runit", "trixie", "runit"),
 ];
 
-/// Debian's packages of the daemons, and of what asks them.
-const PACKAGES: &str = "openssh-server openssh-client dnsmasq-base nginx chrony";
-
 /// What came of each cell of one init: (service, place, verb) to "ok 0", "n/a: why" or
 /// "FAILED: why".
 type Cells = BTreeMap<(String, String, String), String>;
@@ -70,7 +67,7 @@ fn every_daemon_does_in_a_namespace_what_it_does_on_the_host() {
 /// failed.
 fn cells(suite: &str, runner: &str) -> (Cells, String) {
     let mut command = testbed::host("enter-root", suite, "matrix");
-    command.env("TESTBED_PACKAGES", PACKAGES);
+    command.env("TESTBED_PACKAGES", testbed::DAEMONS);
     command.args(["-t", "600", "sh", &format!("/t/{runner}.sh")]);
     let output = command.stdin(Stdio::null()).output();
     let output = output.expect("the test-bed runs");

@@ -154,20 +154,27 @@ fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
     assert_eq!(ask(&sandbox, "mgmt", FAR[0], 82), "");
 }
 
-#[test]
-fn a_published_port_is_reached_by_each_link_of_the_host() {
-    let sandbox = sandbox("netns_publish=tcp/8080:80\n");
-    // A router's: the default route is not the LAN's, and another namespace is there, too
+/// Another network of the host's, and a machine in it: `behind`.
+fn add_behind(sandbox: &Sandbox) {
     sandbox
         .sh("ip netns add behind
              ip link add lan0 type veth peer name lan1 netns behind
-             ip link set lan0 up; ip -n behind link set lan1 up
+             ip link set lan0 up; ip -n behind link set lan1 up; ip -n behind link set lo up
              ip address add 10.7.0.1/24 dev lan0; ip -n behind address add 10.7.0.2/24 dev lan1
              ip address add fd00:7::1/64 dev lan0 nodad
              ip -n behind address add fd00:7::2/64 dev lan1 nodad
              ip -n behind route add default via 10.7.0.1
-             ip -n behind route add default via fd00:7::1
-             ip route add default via 192.0.2.1; ip route add default via 2001:db8:10::1")
+             ip -n behind route add default via fd00:7::1")
+        .ok();
+}
+
+#[test]
+fn a_published_port_is_reached_by_each_link_of_the_host() {
+    let sandbox = sandbox("netns_publish=tcp/8080:80\n");
+    // A router's: the default route is not the LAN's, and another namespace is there, too
+    add_behind(&sandbox);
+    sandbox
+        .sh("ip route add default via 192.0.2.1; ip route add default via 2001:db8:10::1")
         .ok();
     write_lan(&sandbox, "netns_masquerade=eth1\n");
     serve(&sandbox, "far", 81, "far");
@@ -198,16 +205,9 @@ fn a_published_port_is_reached_by_each_link_of_the_host() {
 fn nothing_else_is_forwarded_although_the_link_forwards() {
     let sandbox = sandbox("netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n");
     // Another network of the host's, and somebody outside who takes the host for a router
+    add_behind(&sandbox);
     sandbox
-        .sh("ip netns add behind
-             ip link add lan0 type veth peer name lan1 netns behind
-             ip link set lan0 up; ip -n behind link set lan1 up; ip -n behind link set lo up
-             ip address add 10.7.0.1/24 dev lan0; ip -n behind address add 10.7.0.2/24 dev lan1
-             ip address add fd00:7::1/64 dev lan0 nodad
-             ip -n behind address add fd00:7::2/64 dev lan1 nodad
-             ip -n behind route add default via 10.7.0.1
-             ip -n behind route add default via fd00:7::1
-             ip -n far route add 10.7.0.0/24 via 192.0.2.7
+        .sh("ip -n far route add 10.7.0.0/24 via 192.0.2.7
              ip -n far route add fd00:7::/64 via 2001:db8:10::7
              echo 1 >/proc/sys/net/ipv4/conf/lan0/forwarding
              echo 1 >/proc/sys/net/ipv6/conf/lan0/force_forwarding")

@@ -167,11 +167,9 @@ fn names_are_looked_up_where_the_tunnel_was_born() {
 
 #[test]
 fn a_day_behind_a_provider_shows_nobody_but_the_provider() {
-    // Those of tests/matrix.rs, which are there already
-    let packages = "openssh-server openssh-client dnsmasq-base nginx chrony";
     let mut host = testbed::host("run-vm", "alpine", "vm");
     let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md:/README.md");
-    host.env("TESTBED_PACKAGES", packages)
+    host.env("TESTBED_PACKAGES", testbed::DAEMONS)
         .args(["-n", "2", "-b", readme]);
     testbed::expect_success(host, "alpine", "vpn_day", 600);
 }

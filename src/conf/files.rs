@@ -129,7 +129,8 @@ pub fn list_trusted(folder: &Path) -> Result<Vec<String>, Problem> {
     Ok(names)
 }
 
-/// There is something of this name, or it cannot be told: then whoever reads it says why.
+/// True if there is a file of this name, or if the kernel does not say: reading it then fails,
+/// and says why.
 pub fn may_be_there(path: &Path) -> bool {
     let there = path.try_exists();
     there.unwrap_or_else(|e| e.kind() != ErrorKind::NotADirectory)

@@ -180,7 +180,7 @@ impl Files {
     }
 }
 
-/// Does `work` in the process's mount namespace; it is told whether that overlays.
+/// Does `work` in the process's mount namespace. `work` gets whether /etc is an overlay there.
 pub(super) fn visit<T: Send>(
     process: OwnedFd,
     mark: &CStr,

@@ -46,6 +46,9 @@ macro_rules! scenarios {
 }
 pub(crate) use scenarios;
 
+/// Debian's packages of daemons, and of what asks them.
+pub const DAEMONS: &str = "openssh-server openssh-client dnsmasq-base nginx chrony";
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Run `tests/FOLDER/SCENARIO.sh` in the suite's host, with the programs and scripts of
