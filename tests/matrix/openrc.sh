@@ -74,12 +74,6 @@ status_is()
 	[ "$code" = "$1" ] || fail "the status is $code"
 }
 
-status_is_not()
-{
-	rc-service "$name" status
-	[ "$?" != "$1" ]
-}
-
 verb_start()
 {
 	well rc-service "$name" start
@@ -125,7 +119,7 @@ verb_crash()
 	else
 		eventually "it is gone" is_dead
 		# OpenRC 0.63 fails to start it again (the descriptor is closed), and gives up
-		[ "$service" != notify-fd ] || eventually "it is given up" status_is_not 0
+		[ "$service" != notify-fd ] || eventually "it is given up" gives_up "$name"
 		said rc-service "$name" status
 		said rc-service "$name" restart
 		if [ "$code" != 0 ]; then   # dpkg's start-stop-daemon cannot stop what is not there

@@ -58,8 +58,7 @@ kill -9 "$pid"
 eventually "root's is back" is_back 600
 is "its namespace" "$(netns_of "$(cat /tmp/pid)")" "$(netns_named mgmt)"
 # Only root may join.
-is_given_up() { ! rc-service user status; }
-eventually "the user's is given up" is_given_up
+eventually "the user's is given up" gives_up user
 [ -z "$(pid_of 700)" ] || fail "the user's is in another namespace"
 run 0 rc-service user restart
 eventually "the user's is back" is_back 700

@@ -67,6 +67,16 @@ eventually()
 	fail "$what: not within $patience seconds"
 }
 
+# gives_up SERVICE - has supervise-daemon ended, after starting a program again and again?
+# It misses the end of a program that ends before it waits (OpenRC 0.45 to 0.63: SIGCHLD
+# between fork and open of its fifo), and then waits for ever. One more signal wakes it.
+gives_up()
+{
+	! rc-service "$1" status && return
+	kill -CHLD "$(cat "/run/supervise-$1.pid")" 2>/dev/null
+	false
+}
+
 # later - before settings are changed: OpenRC sees a change by whole seconds
 later()
 {
