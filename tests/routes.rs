@@ -11,7 +11,8 @@ mod random;
 
 use common::Sandbox;
 use netns_services::model::build::build;
-use netns_services::model::route::{Hop, Names, Numbers, Preference};
+use netns_services::model::names::{Names, Numbers};
+use netns_services::model::route::{Hop, Preference};
 use netns_services::model::{Address, Context, Mac, Route, RouteKind, Want};
 use netns_services::source::Problem;
 use proptest::prelude::*;

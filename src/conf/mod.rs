@@ -4,6 +4,7 @@
 
 pub mod files;
 pub mod iproute2;
+mod listed;
 mod reserved;
 mod settings;
 pub mod sh;
@@ -17,7 +18,8 @@ use std::path::Path;
 use crate::name::NetnsName;
 use crate::source::Problem;
 
-pub use settings::{Listed, Settings};
+pub use listed::Listed;
+pub use settings::Settings;
 pub use value::{Piece, Setting};
 
 /// Reads `DIR/netns`, the defaults for all, which may be missing, and then

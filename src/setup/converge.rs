@@ -5,12 +5,12 @@ use std::fs;
 
 use super::apply::Work;
 use super::error::{Failure, Why};
+use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file, wireguard};
 use super::hooks::{self, pending};
 use super::nat::{self, Whole};
 use super::resolve_devices::all_meant;
 use super::run_log::Changes;
 use super::store::{self, Store};
-use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file, wireguard};
 use crate::model::build::Want;
 use crate::model::{Condition, State};
 use crate::name::NetnsName;
@@ -135,7 +135,7 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
     if ready::is_awaited(want) {
         return Ok(());
     }
-    let ready = work.store.set_ready(want);
+    let ready = ready::mark(work.store, want);
     ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
 }
 

@@ -38,6 +38,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
 pub use cmd::trial::Trial;
+use cmd::{doctor, down, status, trial, up, watch};
 use enter_host::At;
 use load::{context, settings, tell};
 use run_log::Attempt;
@@ -137,33 +138,25 @@ pub fn run(call: &Call) -> u8 {
         return code;
     }
     match &call.verb {
-        Verb::Down(inside) => each(call, |name| {
-            crate::setup::cmd::down::down(call, name, *inside)
-        }),
-        Verb::Status { json: true } => crate::setup::cmd::status::json(call),
-        Verb::Status { json: false } => {
-            each(call, |name| crate::setup::cmd::status::text(call, name))
-        }
-        Verb::Doctor { json } => crate::setup::cmd::doctor::doctor(call, *json),
+        Verb::Down(inside) => each(call, |name| down::down(call, name, *inside)),
+        Verb::Status { json: true } => status::json(call),
+        Verb::Status { json: false } => each(call, |name| status::text(call, name)),
+        Verb::Doctor { json } => doctor::doctor(call, *json),
         Verb::Check => with_settings(call, firewall::test),
-        Verb::Plan { script } => with_settings(call, |want| {
-            crate::setup::cmd::up::plan(call, want, *script)
-        }),
+        Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
         Verb::Up => run_log::all(Attempt::Start, call, || {
-            let up =
-                |want: &Want| run_log::of(&want.name, || crate::setup::cmd::up::up(call, want));
+            let up = |want: &Want| run_log::of(&want.name, || up::up(call, want));
             ssh_guard::with_settings(call, Rest::Stays, up)
         }),
         Verb::Reload => run_log::all(Attempt::Reload, call, || {
-            let reload =
-                |want: &Want| run_log::of(&want.name, || crate::setup::cmd::up::reload(call, want));
+            let reload = |want: &Want| run_log::of(&want.name, || up::reload(call, want));
             ssh_guard::with_settings(call, Rest::Goes, reload)
         }),
-        Verb::Try(trial) => crate::setup::cmd::trial::try_out(call, trial),
-        Verb::KeepTrial(trial) => crate::setup::cmd::trial::keep(call, trial),
-        Verb::Confirm => each(call, crate::setup::cmd::trial::confirm),
-        Verb::Watch => crate::setup::cmd::watch::watch(call),
-        Verb::MayGo => each(call, |name| ssh_guard::may_go(call, name)),
+        Verb::Try(trial) => trial::try_out(call, trial),
+        Verb::KeepTrial(trial) => trial::keep(call, trial),
+        Verb::Confirm => each(call, trial::confirm),
+        Verb::Watch => watch::watch(call),
+        Verb::MayGo => each(call, |name| down::may_go(call, name)),
         Verb::MayCome => ssh_guard::may_come(call),
     }
 }

@@ -6,13 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 use rtnetlink::packet_route::AddressFamily;
-use rtnetlink::packet_route::address::{
-    AddressAttribute, AddressFlags, AddressMessage, AddressProtocol,
-};
-use rtnetlink::packet_route::route::{
-    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
-    RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
-};
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol};
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop, RouteNextHopFlags, RoutePreference, RouteType, RouteVia};
 
 use crate::model::address::{Label, Lifetime};
 use crate::model::route::{Hop, Preference};
@@ -43,9 +38,10 @@ macro_rules! attribute {
 }
 
 mod link;
+pub mod link_data;
 
 pub use link::{
-    data, is_bridge, is_elsewhere, is_named, is_without_arp, link, master, name, permanent_mac,
+    is_bridge, is_elsewhere, is_named, is_without_arp, link, master, name, permanent_mac,
 };
 
 /// An address of a link, looked at in this second, with all that comes back with it.

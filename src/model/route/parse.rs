@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Names, Preference};
+use crate::model::names::Names;
+use super::Preference;
 use crate::model::TextError;
 use crate::model::parse::{Words, value, wrong};
 
