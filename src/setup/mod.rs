@@ -50,9 +50,10 @@ use host::At;
 use signals::hold_signals;
 use told::Attempt;
 pub use trial::Trial;
-use wanted::{context, settings, tell};
+use wanted::tell;
+pub use wanted::{context, settings};
 
-use crate::conf;
+use crate::conf::{self, Trust};
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
@@ -130,6 +131,8 @@ pub struct Call {
     pub names: Vec<NetnsName>,
     /// Where it works.
     pub at: At,
+    /// Whose settings it reads.
+    pub trust: Trust,
 }
 
 /// Do it, and return the exit code: of several namespaces, the highest.
@@ -184,7 +187,7 @@ pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>, Vec<String>> {
         problem.to_string().lines().map(String::from).collect()
     };
     let unread = |problems: Vec<Problem>| problems.iter().flat_map(lines).collect::<Vec<_>>();
-    let named = conf::names(conf_dir).map_err(unread)?;
+    let named = conf::names(conf_dir, Trust::ROOT).map_err(unread)?;
     let there =
         store::all().map_err(|e| vec![format!("cannot read {}: {e}", crate::state::STATE)])?;
     let names: BTreeSet<_> = named.into_iter().chain(there).collect();
