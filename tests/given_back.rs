@@ -205,9 +205,8 @@ fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
     let (name, script) = STATES[which];
     let sandbox = sandbox(SETTINGS);
     sandbox.sh(&format!("set -e\n{SECOND}{script}")).ok();
-    let settled = || {
-        !dump(&sandbox, "").to_string().contains("tentative") && addresses_have_routes(&sandbox)
-    };
+    let settled =
+        || !dump(&sandbox, "").to_string().contains("tentative") && addresses_have_routes(&sandbox);
     assert!(wait_until(LIMIT, settled));
     // Over the whole of an up
     let point = 60 + which * 7 % 240;

@@ -8,10 +8,10 @@ use std::os::fd::AsRawFd;
 
 use rtnetlink::packet_route::link::LinkMessage;
 
-use super::{Kernel, Query, device, sysctl};
 use super::decode::{self, Names};
 use super::link::{bridge_port, wireless};
 use super::netlink::query::{addresses_of, all_links, link_at, link_named, nsid};
+use super::{Kernel, Query, device, sysctl};
 use crate::model::link::bridge_port::Vlan;
 use crate::model::{Kind, LinkAt, State, Sysctl, Where};
 use crate::name::LinkName;

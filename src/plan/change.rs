@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::model::link::bridge_port::Vlans;
 use crate::model::wireguard::{Difference, NamedEndpoint};
-use crate::model::{Address, Client, Kept, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table};
+use crate::model::{
+    Address, Client, Kept, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table,
+};
 use crate::name::{Altname, LinkName, NetnsName};
 use crate::source::Asked;
 

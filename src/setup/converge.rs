@@ -5,12 +5,12 @@ use std::fs;
 
 use super::apply::Work;
 use super::error::{Failure, Why};
-use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file, wireguard};
 use super::hooks::{self, pending};
 use super::nat::{self, Whole};
 use super::resolve_devices::all_meant;
 use super::run_log::Changes;
 use super::store::{self, Store};
+use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file, wireguard};
 use crate::model::build::Want;
 use crate::model::{Condition, State};
 use crate::name::NetnsName;

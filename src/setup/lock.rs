@@ -4,9 +4,9 @@
 use std::io::{self, ErrorKind};
 
 use super::error::{Failure, Why};
-use super::{LOCK, complain, report, trial_file};
 use super::peers::{self, Ties};
 use super::store::{self, Store};
+use super::{LOCK, complain, report, trial_file};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::name::NetnsName;

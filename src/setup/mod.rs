@@ -40,10 +40,11 @@ use nix::unistd::geteuid;
 pub use cmd::trial::Trial;
 use cmd::{doctor, down, status, trial, up, watch};
 use enter_host::At;
-use load::{context, settings, tell};
+use load::tell;
+pub use load::{context, settings};
 use run_log::Attempt;
 
-use crate::conf;
+use crate::conf::{self, Trust};
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
@@ -121,6 +122,8 @@ pub struct Call {
     pub names: Vec<NetnsName>,
     /// Where it works.
     pub at: At,
+    /// Whose settings it reads.
+    pub trust: Trust,
 }
 
 /// Do it, and return the exit code: of several namespaces, the highest.
@@ -177,7 +180,7 @@ pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>, Vec<String>> {
         problem.to_string().lines().map(String::from).collect()
     };
     let unread = |problems: Vec<Problem>| problems.iter().flat_map(lines).collect::<Vec<_>>();
-    let named = conf::names(conf_dir).map_err(unread)?;
+    let named = conf::names(conf_dir, Trust::ROOT).map_err(unread)?;
     let there =
         store::all().map_err(|e| vec![format!("cannot read {}: {e}", crate::state_dir::STATE)])?;
     let names: BTreeSet<_> = named.into_iter().chain(there).collect();

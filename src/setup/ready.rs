@@ -4,10 +4,10 @@
 use std::io;
 use std::time::Duration;
 
-use super::hooks::pending;
-use super::{run_log, LOCK, complain, report};
 use super::error::{Why, broken};
+use super::hooks::pending;
 use super::store::{self, Store};
+use super::{LOCK, complain, report, run_log};
 use crate::kernel::Kernel;
 use crate::model::Condition;
 use crate::model::build::Want;

@@ -1,12 +1,12 @@
 //! What is tried now, for others to see: the file `trial` of the state folder, and what the
 //! last trial became. Who moves that file has decided.
 
-use std::{fmt, iter};
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, iter};
 
 use nix::unistd::{Pid, getsid};
 

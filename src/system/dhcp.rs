@@ -2,12 +2,12 @@
 //! address. What they are told by the network, the hook beside this project's programs
 //! writes down; it is the same for all of them.
 
-use std::thread;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;

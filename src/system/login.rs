@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use log::debug;
 
-use super::{process, procfs};
 use super::sockets::{self, Connection};
+use super::{process, procfs};
 
 /// The programs through which one logs in, as ps(1) shows them.
 const LOGINS: [&str; 12] = [

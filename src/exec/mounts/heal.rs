@@ -19,8 +19,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use super::etc_netns::Folder;
 use super::mark::MARK;
-use super::{etc, is_at, resolvconf};
 use super::mountinfo::{self, OWN};
+use super::{etc, is_at, resolvconf};
 use crate::exec::args::To;
 use crate::exec::error::{Refusal, printable, reason, shown};
 use crate::exec::path_buf::Text;

@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sys::stat::{fstat, stat};
 
-use super::{etc_netns, resolvconf};
 use super::mountinfo::{self, Mount, OWN};
+use super::{etc_netns, resolvconf};
 use crate::exec::args::To;
 use crate::exec::path_buf::{Text, is_in};
 use crate::exec::syscall;

@@ -1,7 +1,9 @@
 //! The kernel's message of a link in, the model's link out, without its addresses. Pure.
 
 use rtnetlink::packet_core::Nla;
-use rtnetlink::packet_route::link::{InfoKind, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop};
+use rtnetlink::packet_route::link::{
+    InfoKind, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
+};
 
 use super::link_data::data;
 use super::{Names, Others};

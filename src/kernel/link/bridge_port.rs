@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use rtnetlink::LinkBridgeVlan;
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{AfSpecBridge, BridgeVlanInfoFlags, InfoPortData, InfoPortKind, LinkAttribute, LinkExtentMask, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{
+    AfSpecBridge, BridgeVlanInfoFlags, InfoPortData, InfoPortKind, LinkAttribute, LinkExtentMask,
+    LinkInfo, LinkMessage,
+};
 
 use super::options;
 use crate::kernel::Kernel;

@@ -10,7 +10,9 @@ use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use rtnetlink::packet_route::RouteNetlinkMessage;
-use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, Prop};
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, Prop,
+};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
 use super::Kernel;

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::io;
 
 use nix::errno::Errno;
-use rtnetlink::packet_core::{ErrorMessage, NLA_TYPE_MASK, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload};
+use rtnetlink::packet_core::{
+    ErrorMessage, NLA_TYPE_MASK, NLM_F_DUMP_INTR, NLM_F_MULTIPART, NetlinkMessage, NetlinkPayload,
+};
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
 use crate::os_error::OsError;

@@ -9,7 +9,9 @@ use rtnetlink::packet_core::{DefaultNla, NLA_F_NESTED};
 
 use crate::kernel::netlink::attr;
 use crate::model::Wireguard;
-use crate::model::wireguard::{Difference, Endpoint, Fate, Peer, PeerDifference, PublicKey, Secret};
+use crate::model::wireguard::{
+    Difference, Endpoint, Fate, Peer, PeerDifference, PublicKey, Secret,
+};
 
 pub const GET: u8 = 0;
 pub const SET: u8 = 1;

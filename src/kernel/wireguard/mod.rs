@@ -9,7 +9,9 @@ use std::net::SocketAddr;
 use self::message::{GET, SET};
 use super::Kernel;
 use super::netlink::generic::Talk;
-use crate::model::wireguard::{Difference, Endpoint, Fate, NamedEndpoint, PeerDifference, PublicKey};
+use crate::model::wireguard::{
+    Difference, Endpoint, Fate, NamedEndpoint, PeerDifference, PublicKey,
+};
 use crate::model::{LinkAt, State, Where};
 use crate::os_error::OsError;
 use crate::source::At;

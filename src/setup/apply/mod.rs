@@ -9,10 +9,10 @@ use std::io;
 use std::time::Duration;
 
 use super::error::{Failure, Why, broken};
-use super::{complain, peers};
 use super::nat::{self, Others};
 use super::observe::look;
 use super::store::Store;
+use super::{complain, peers};
 use crate::exit;
 use crate::kernel::{Kernel, Query};
 use crate::model::{Address, Link, LinkAt, State};

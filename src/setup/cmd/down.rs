@@ -13,17 +13,17 @@ use crate::name::NetnsName;
 use crate::plan::{Change, Journal};
 use crate::setup::apply::Work;
 use crate::setup::error::{Failure, Why};
-use crate::setup::{Call, Inside, LOCK, complain, hooks, peers, report, ssh_guard};
 use crate::setup::lock::{self, LockedNetns};
 use crate::setup::query::build_query;
 use crate::setup::run_log::{self, Changes};
 use crate::setup::signals::hold_signals;
 use crate::setup::store::{self, Store};
+use crate::setup::{Call, Inside, LOCK, complain, hooks, peers, report, ssh_guard};
 use crate::system::holders::{Holder, holders};
 use crate::system::init::owner::Services;
-use crate::system::{dhcp, resolv_conf};
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
+use crate::system::{dhcp, resolv_conf};
 use crate::{exit, state_dir};
 
 /// How long a process has to end by itself.

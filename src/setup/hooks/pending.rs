@@ -2,8 +2,8 @@
 //! file of the state folder for each, until it has gone well. Who runs it holds a lock on
 //! it, so that it may call netns-setup itself, and nobody waits for it.
 
-use std::io;
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::{LOCK, complain};
 use super::store::{self, Store};
+use super::{LOCK, complain};
 use crate::model::build::Want;
 use crate::model::{Kind, Link, State, Where};
 use crate::name::NetnsName;

@@ -170,7 +170,7 @@ fn refuse(call: &Call, name: &NetnsName, cut: &Cut) -> u8 {
 
 /// `down` needs no settings, and heeds this one where it can be read.
 fn is_allowed(call: &Call, name: &NetnsName) -> bool {
-    let Ok(settings) = conf::read(&call.conf_dir, name) else {
+    let Ok(settings) = conf::read(&call.conf_dir, name, call.trust) else {
         return false;
     };
     let setting = settings.get("netns_move_my_connection");

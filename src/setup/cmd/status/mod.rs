@@ -17,8 +17,11 @@ use crate::setup::error::Failure;
 use crate::setup::load::{context, settings, tell};
 use crate::setup::lock::look_on;
 use crate::setup::query::build_query;
-use crate::setup::{Call, attach, birthplaces, complain, nat, observe, ready, report, run_log, say, store, trial_file};
 use crate::setup::resolve_devices::{self, resolve_devices};
+use crate::setup::{
+    Call, attach, birthplaces, complain, nat, observe, ready, report, run_log, say, store,
+    trial_file,
+};
 use crate::source::At;
 use crate::system::{netns, occupants};
 use owner::By;

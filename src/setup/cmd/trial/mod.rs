@@ -28,8 +28,8 @@ use crate::setup::apply::Work;
 use crate::setup::converge::converge_then;
 use crate::setup::error::{Failure, Why};
 use crate::setup::peers::follow::follow;
-use crate::setup::{Call, checked, complain, ready, say, signals, ssh_guard, store, with_settings};
 use crate::setup::trial_file::{self, begin, file};
+use crate::setup::{Call, checked, complain, ready, say, signals, ssh_guard, store, with_settings};
 use crate::system::cgroup;
 use services::Services;
 

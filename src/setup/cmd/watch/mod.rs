@@ -24,8 +24,8 @@ use tokio::time::sleep_until;
 use crate::exit;
 use crate::model::build::Want;
 use crate::plan::Rest;
-use crate::setup::{Call, complain, ssh_guard, trial_file};
 use crate::setup::run_log::{self, Attempt};
+use crate::setup::{Call, complain, ssh_guard, trial_file};
 use crate::system::inotify::Entries;
 use watched::Kept;
 

@@ -13,7 +13,6 @@ use crate::os_error::OsError;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::error::Why;
-use crate::setup::{Call, attach, complain, nat, ready, report, run_log, say};
 use crate::setup::hooks::{self, pending};
 use crate::setup::load::{context, settings, tell};
 use crate::setup::lock::look_on;
@@ -22,6 +21,7 @@ use crate::setup::peers::{self, Ties};
 use crate::setup::query::build_query;
 use crate::setup::resolve_devices::{obstacles, resolve_devices};
 use crate::setup::store::{self, Store};
+use crate::setup::{Call, attach, complain, nat, ready, report, run_log, say};
 use crate::{exec, exit, state_dir};
 
 /// How long a fault must hold before it is spoken of: links come and go one after the

@@ -11,8 +11,8 @@ use crate::plan::Rest;
 use crate::setup::cmd::up;
 use crate::setup::dry_run::planned;
 use crate::setup::error::Why;
-use crate::setup::{Call, complain, report, say};
 use crate::setup::store::{self, Store};
+use crate::setup::{Call, complain, report, say};
 
 impl Kept {
     /// Bring it up, or wait for that: the exit code, if it is to be neither.
