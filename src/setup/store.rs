@@ -201,7 +201,7 @@ impl Store {
         }
         if let Some(table) = &journal.made.table {
             let [text, listed] = table_files(&self.name);
-            self.keep(text, &table.value.text)?;
+            files::keep_new(&self.name, &text, &table.value.text, &listed)?;
             match &table.value.listed {
                 Some(table) => self.keep(listed, table)?,
                 None => remove(&listed)?,

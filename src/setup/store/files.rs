@@ -33,11 +33,23 @@ pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>)
 /// As [`replace`], of a file that may say so already: then nothing is written, and no room is
 /// needed for it.
 pub fn keep(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-    let there = fs::read_to_string(folder(name).join(&file));
-    match there.is_ok_and(|there| there == text) {
+    match says(name, &file, text) {
         true => Ok(()),
         false => replace(name, file, text),
     }
+}
+
+/// As [`keep`], where another file tells what came of the text: that of the one before goes
+/// first, or who is killed in between leaves two that do not belong together.
+pub fn keep_new(name: &NetnsName, file: &Path, text: &str, came_of_it: &Path) -> io::Result<()> {
+    if !says(name, file, text) {
+        remove(came_of_it)?;
+    }
+    keep(name, file, text)
+}
+
+fn says(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> bool {
+    fs::read_to_string(folder(name).join(file)).is_ok_and(|there| there == text)
 }
 
 /// Remove what says of hooks that they are due.
