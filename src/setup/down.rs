@@ -9,6 +9,7 @@ use nix::unistd::{Pid, getsid};
 
 use super::apply::Work;
 use super::failure::{Failure, Why};
+use super::given_back::Due;
 use super::store::Store;
 use super::told::{self, Changes};
 use super::{
@@ -49,10 +50,12 @@ pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
         return code;
     }
     say_locked(name);
-    hooks::around_down(name, inside == Inside::Leave, || {
+    hooks::around_down(name, inside == Inside::Leave, |limit| {
+        let mut due = None;
         let held = hold_signals();
-        let code = locked(call, name, inside);
+        let code = locked(call, name, inside, &mut due);
         let _ = held.thread_unblock();
+        due.into_iter().for_each(|due| due.run(limit));
         if code == exit::DONE {
             told::forget(name);
         }
@@ -154,7 +157,7 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
     complain(&lines, exit::WRONG)
 }
 
-fn locked(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
+fn locked(call: &Call, name: &NetnsName, inside: Inside, due: &mut Option<Due>) -> u8 {
     let Begun {
         ties: _held,
         store,
@@ -164,6 +167,7 @@ fn locked(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
         Ok(begun) => begun,
         Err(code) => return code,
     };
+    *due = Some(Due::begin(&store, None));
     match who_stays(name, &journal, &kernel, inside) {
         Ok((left, holders)) => {
             if inside == Inside::Refuse && !(left.is_empty() && holders.is_empty()) {

@@ -11,6 +11,7 @@ mod down;
 mod due;
 mod failure;
 mod follow;
+mod given_back;
 mod guard;
 mod have;
 mod hooks;

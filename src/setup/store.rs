@@ -8,13 +8,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::given_back::GivenBack;
 use super::journal as text;
 use super::{due, signals, told};
 use crate::kernel::files::forget_clients;
@@ -25,7 +26,7 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state::{self, Birth};
 
-use files::{NEW, discard, remove, remove_due};
+use files::{NEW, discard, remove, remove_hooks};
 pub use files::{keep, replace};
 pub use others::{all, others, unreadable};
 
@@ -35,6 +36,8 @@ pub struct Store {
     folder: PathBuf,
     /// The journal as it was last written.
     written: Mutex<String>,
+    /// What it has given back to the host since it was locked.
+    pub given_back: Arc<GivenBack>,
     _lock: Flock<File>,
 }
 
@@ -125,16 +128,10 @@ impl Store {
     /// Lock the folder of a namespace that has one: `NotFound` if it has none, `WouldBlock`
     /// if another has it.
     pub fn open_if_there(name: &NetnsName) -> io::Result<Self> {
-        let folder = folder(name);
-        let path = folder.join(state::LOCK);
+        let path = folder(name).join(state::LOCK);
         let file = OpenOptions::new().write(true).open(&path)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) if is_at(&lock, &path) => Ok(Store {
-                name: name.clone(),
-                folder,
-                written: Mutex::default(),
-                _lock: lock,
-            }),
+            Ok(lock) if is_at(&lock, &path) => Ok(Store::locked(name, lock)),
             Ok(_) => Err(ErrorKind::WouldBlock.into()),
             Err((_, errno)) => Err(errno.into()),
         }
@@ -160,14 +157,7 @@ impl Store {
                 file => file.inspect_err(|_| drop(fs::remove_dir(&folder)))?,
             };
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) if is_at(&lock, &path) => {
-                    return Ok(Store {
-                        name: name.clone(),
-                        folder,
-                        written: Mutex::default(),
-                        _lock: lock,
-                    });
-                }
+                Ok(lock) if is_at(&lock, &path) => return Ok(Store::locked(name, lock)),
                 Ok(_) | Err((_, Errno::EINTR)) => {}
                 Err((_, Errno::EWOULDBLOCK)) if signals::end_has_come() => {
                     return Err(ErrorKind::Interrupted.into());
@@ -178,6 +168,16 @@ impl Store {
                 Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
                 Err((_, errno)) => return Err(errno.into()),
             }
+        }
+    }
+
+    fn locked(name: &NetnsName, lock: Flock<File>) -> Self {
+        Store {
+            name: name.clone(),
+            folder: folder(name),
+            written: Mutex::default(),
+            given_back: Arc::default(),
+            _lock: lock,
         }
     }
 
@@ -272,7 +272,7 @@ impl Store {
         for file in rules.iter().chain(&table_files(&self.name)).chain(&files) {
             remove(file)?;
         }
-        remove_due(&self.folder)?;
+        remove_hooks(&self.folder)?;
         match fs::remove_dir(&self.folder) {
             // Since the lock is gone, it can be another's
             Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),

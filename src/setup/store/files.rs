@@ -52,13 +52,14 @@ fn says(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> bool {
     fs::read_to_string(folder(name).join(file)).is_ok_and(|there| there == text)
 }
 
-/// Remove what says of hooks that they are due.
-pub fn remove_due(folder: &Path) -> io::Result<()> {
+/// Remove what says of hooks that they are due, and the hooks of cards.
+pub fn remove_hooks(folder: &Path) -> io::Result<()> {
+    let of_links = [state::DUE, state::POST_DOWN].map(|file| format!("{file}-"));
     for file in fs::read_dir(folder)? {
         let file = file?;
         let name = file.file_name();
         let name = name.to_string_lossy();
-        if name == state::DUE || name.starts_with(&format!("{}-", state::DUE)) {
+        if name == state::DUE || of_links.iter().any(|of| name.starts_with(of)) {
             remove(&file.path())?;
         }
     }

@@ -15,6 +15,7 @@ use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::attach;
 use crate::setup::failure::Why;
 use crate::setup::follow::follow;
+use crate::setup::given_back::Due;
 use crate::setup::meant::{meant, obstacles};
 use crate::setup::nat;
 use crate::setup::store::{self, Store};
@@ -125,8 +126,10 @@ impl Kept {
         if store::stamp(&self.want.name, state::MET) != self.met {
             self.read_again(call);
         }
+        let due = Due::begin(&store, Some(&self.want.hooks));
         let mended = self.mend(&store);
         drop((store, ties));
+        due.run(None);
         self.know();
         let whole = self.done(&mended);
         if whole && mended.is_ok_and(|mended| mended.made > 0) {
