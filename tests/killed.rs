@@ -267,11 +267,14 @@ fn of_table(walk: &Walk) -> Vec<usize> {
         .collect()
 }
 
+/// What is done at a call, and what comes after it.
+type Done = (Fault, &'static [bool]);
+
 /// At which calls of a verb something is done, and what: a walk over every one.
 struct Every {
     points: fn(&[Call]) -> Vec<usize>,
     /// One after the other, and what comes after it.
-    done: fn(usize) -> Vec<(Fault, &'static [bool])>,
+    done: fn(usize) -> Vec<Done>,
 }
 
 /// Killed before a call, it leaves what it leaves before the call that comes next, but for

@@ -28,7 +28,7 @@ use crate::state::{self, Birth};
 
 use files::{NEW, discard, remove, remove_hooks};
 pub use files::{keep, replace};
-pub use others::{all, others, unreadable};
+pub use others::{all, each_other, others, unreadable};
 
 /// The state folder, locked.
 pub struct Store {
@@ -119,9 +119,9 @@ pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
-/// Some journal tells, or has told, of a link between two namespaces.
+/// Some journal tells, or has told, of a link between two namespaces; or nobody knows.
 pub fn any_tied() -> bool {
-    Path::new(state::STATE).join(state::TIED).exists()
+    (Path::new(state::STATE).join(state::TIED).try_exists()).unwrap_or(true)
 }
 
 impl Store {

@@ -275,7 +275,7 @@ fn call(thread: Pid, program: Option<&Program>) -> Call {
 /// Whether a call of this number reads, or changes nothing but the program itself. What it
 /// holds (open files, locks, sockets) goes when it is killed.
 fn is_own(call: i64) -> bool {
-    const OWN: [i64; 52] = [
+    const OWN: [i64; 51] = [
         libc::SYS_access,
         libc::SYS_bind,
         libc::SYS_chdir,
@@ -325,7 +325,6 @@ fn is_own(call: i64) -> bool {
         libc::SYS_socket,
         libc::SYS_stat,
         libc::SYS_statx,
-        libc::SYS_umask,
         libc::SYS_uname,
         libc::SYS_unshare,
     ];
@@ -338,10 +337,10 @@ fn is_own(call: i64) -> bool {
 /// the Rust library ends the process, as it must. (That it can end anywhere is what the
 /// kills show.) Nor for what tokio and std take to be there: that epoll and poll wait, that
 /// a process can have a pair of sockets, that the eight bytes come through by which a thread
-/// wakes another, or a child says that it could not run its program, that a lock can be let go. A close(2) that is not
+/// wakes another, or a child says that it could not run its program, that a lock can be let go, that a umask can be set. A close(2) that is not
 /// made leaves open what the kernel never leaves open.
 pub fn never_fails(call: i64) -> bool {
-    const NEVER: [i64; 20] = [
+    const NEVER: [i64; 21] = [
         libc::SYS_close,
         libc::SYS_brk,
         libc::SYS_mmap,
@@ -362,6 +361,7 @@ pub fn never_fails(call: i64) -> bool {
         libc::SYS_restart_syscall,
         libc::SYS_exit,
         libc::SYS_exit_group,
+        libc::SYS_umask,
     ];
     NEVER.contains(&call)
 }
