@@ -40,7 +40,8 @@ pub const TIED: &str = ".tied";
 /// is a comment and says who asked for it.
 pub const PRE_DOWN: &str = "pre_down";
 
-/// As [`PRE_DOWN`], run last.
+/// As [`PRE_DOWN`], run last. `post_down-IF`, when the card that is the link IF has gone back
+/// to the host.
 pub const POST_DOWN: &str = "post_down";
 
 /// In a namespace's state folder: there while `netns_post_up` is to be run. `due-IF`, while

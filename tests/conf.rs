@@ -254,6 +254,10 @@ fn dump(want: &Want) -> String {
         let line = hook.asked.as_ref().unwrap().place.line;
         writeln!(out, "post_up of {link}: {:?} (line {line})", hook.value).unwrap();
     }
+    for (link, hook) in &want.hooks.given_back {
+        let line = hook.asked.as_ref().unwrap().place.line;
+        writeln!(out, "post_down of {link}: {:?} (line {line})", hook.value).unwrap();
+    }
     for condition in &want.ready.conditions {
         let line = condition.asked.as_ref().unwrap().place.line;
         writeln!(out, "ready when: {condition} (line {line})").unwrap();

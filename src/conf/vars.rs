@@ -137,6 +137,7 @@ pub const ALL: &[Var] = &[
     link("port", "", "what it is as a port of its bridge: options of ip-link(8)'s bridge_slave"),
     link("vlans", "", "the VLANs that a port of a bridge, or the bridge itself, is in"),
     link("post_up", "", "a command run on the host whenever the link was made or moved in"),
+    link("post_down", "", "a command run on the host whenever the card has gone back to it").on(&["physical", "wireless"]),
     link("peer", "NAME-IF", "the name of a veth's other end; a made-up one where NAME-IF is too long").on(&["veth"]),
     link("peer_netns", "", "the namespace of the other end; not set: the host").on(&["veth"]),
     link("peer_config", "", "the addresses of the other end").on(&["veth"]),

@@ -199,8 +199,7 @@ impl<'a> Work<'a> {
         self.of += changes.len();
         self.journal.note_way_back(want);
         let replaced = self.replaced(&changes, have);
-        let all = changes.iter();
-        all.for_each(|change| self.journal.note(change, have));
+        (changes.iter()).for_each(|change| self.journal.note(change, have));
         // Who makes the namespace writes that down himself, with which one it is
         let more = changes.iter().any(|one| one.step != Step::AddNetns);
         self.write_if(more)?;
@@ -272,6 +271,7 @@ impl<'a> Work<'a> {
             }
             step => self.kernel.make(step)?,
         }
+        self.store.returned.note(&change.step);
         self.journal.done(change);
         Ok(changed)
     }

@@ -13,6 +13,7 @@ use crate::name::NetnsName;
 use crate::plan::{Change, Journal};
 use crate::setup::apply::Work;
 use crate::setup::error::{Failure, Why};
+use crate::setup::hooks::post_down_link::Due;
 use crate::setup::lock::{self, LockedNetns};
 use crate::setup::query::build_query;
 use crate::setup::run_log::{self, Changes};
@@ -50,10 +51,12 @@ pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
         return code;
     }
     say_locked(name);
-    hooks::around_down(name, inside == Inside::Leave, || {
+    hooks::around_down(name, inside == Inside::Leave, |limit| {
+        let mut due = None;
         let held = hold_signals();
-        let code = take_down(call, name, inside);
+        let code = take_down(call, name, inside, &mut due);
         let _ = held.thread_unblock();
+        due.into_iter().for_each(|due| due.run(limit));
         if code == exit::DONE {
             run_log::forget(name);
         }
@@ -161,7 +164,7 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
     complain(&lines, exit::WRONG)
 }
 
-fn take_down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
+fn take_down(call: &Call, name: &NetnsName, inside: Inside, due: &mut Option<Due>) -> u8 {
     let LockedNetns {
         ties: _held,
         store,
@@ -171,6 +174,7 @@ fn take_down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
         Ok(begun) => begun,
         Err(code) => return code,
     };
+    *due = Some(Due::begin(&store, None));
     match who_stays(name, &journal, &kernel, inside) {
         Ok((left, holders)) => {
             if inside == Inside::Refuse && !(left.is_empty() && holders.is_empty()) {

@@ -13,6 +13,7 @@ use crate::os_error::OsError;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::error::Why;
+use crate::setup::hooks::post_down_link::Due;
 use crate::setup::hooks::{self, pending};
 use crate::setup::load::{context, settings, tell};
 use crate::setup::lock::look_on;
@@ -125,8 +126,10 @@ impl Kept {
         if store::stamp(&self.want.name, state_dir::MET) != self.met {
             self.read_again(call);
         }
+        let due = Due::begin(&store, Some(&self.want.hooks));
         let mended = self.mend(&store);
         drop((store, ties));
+        due.run(None);
         self.know();
         let whole = self.done(&mended);
         if whole && mended.is_ok_and(|mended| mended.made > 0) {
