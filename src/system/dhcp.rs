@@ -107,6 +107,7 @@ pub(crate) fn stop(netns: &NetnsName, client: &Client) -> Result<(), OsError> {
         fs::remove_file(pid_file(netns, client)),
         fs::remove_file(lease(netns, &client.link)),
         fs::remove_file(lease(netns, &client.link).with_extension("lease.kept")),
+        fs::remove_file(lease(netns, &client.link).with_extension("lease.new")),
     ];
     // What is there of others is theirs
     if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {
