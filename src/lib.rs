@@ -4,9 +4,15 @@
 //! settings, settings become the state that is wanted, the difference to the state
 //! that is there becomes changes, changes are made, and what came of it is reported.
 //!
-//! `conf`, `model`, `plan` and `report` are pure: no kernel, no environment (`conf`
-//! alone reads files). Only `kernel` speaks netlink; only `exec` joins a namespace to
-//! run a command, and it knows no settings.
+//! ARCHITECTURE.md has the picture of them. Who may use what, as tests/source.rs holds it:
+//!
+//! - nothing of the system: `name`, `state`, `exit`, `memory`, `place`, `model`, `plan`
+//! - netlink: `kernel`
+//! - files: `conf`, `kernel`, `setup`, `exec`
+//! - an async runtime: `kernel`, `setup`
+//! - the environment: `exec`, `fuzz`
+//!
+//! Only `exec` joins a namespace to run a command, and it knows no settings.
 
 // A name, checked once.
 pub mod name;
