@@ -4,32 +4,38 @@
 //! settings, settings become the state that is wanted, the difference to the state
 //! that is there becomes changes, changes are made, and what came of it is reported.
 //!
-//! ARCHITECTURE.md has the picture of them. Who may use what, as tests/source.rs holds it:
+//! ARCHITECTURE.md has the picture. Who may use what, as tests/source.rs holds it:
 //!
-//! - nothing of the system: `name`, `state`, `exit`, `memory`, `place`, `model`, `plan`
+//! - nothing of the system: `name`, `state_dir`, `exit`, `os_error`, `allocator`, `source`, `model`, `plan`
 //! - netlink: `kernel`
-//! - files: `conf`, `kernel`, `setup`, `exec`
-//! - an async runtime: `kernel`, `setup`
+//! - files: `conf`, `kernel`, `system`, `exec`, `setup`
+//! - an async runtime: `kernel`, `system`, `setup`
 //! - the environment: `exec`, `fuzz`
 //!
-//! Only `exec` joins a namespace to run a command, and it knows no settings.
+//! `system` is all of the machine that is not asked by netlink: processes, namespaces as
+//! files, the init system, the programs of others. Only `exec` joins a namespace to become
+//! a command, and it knows no settings.
 
 // A name, checked once.
 pub mod name;
 
 // Where the state of a namespace is kept.
-pub mod state;
+pub mod state_dir;
 
 // How a program ends.
 pub mod exit;
 
-// Where it has its memory from.
+// The memory allocator of netns-setup.
 #[cfg(feature = "setup")]
-pub mod memory;
+pub mod allocator;
 
-// Where a value was said, and what is wrong with it.
+// Which line of which file a value comes from, and what is wrong with it.
 #[cfg(feature = "setup")]
-pub mod place;
+pub mod source;
+
+// An error of the kernel or of a program.
+#[cfg(feature = "setup")]
+pub mod os_error;
 
 // conf.d text in, settings out.
 #[cfg(feature = "setup")]
@@ -43,7 +49,11 @@ pub mod model;
 #[cfg(feature = "setup")]
 pub mod plan;
 
-// The kernel: what is there, and making a change.
+// The machine without netlink: processes, files, init systems, programs.
+#[cfg(feature = "setup")]
+pub mod system;
+
+// The kernel by netlink and sysctl: what is there, and making a change.
 #[cfg(feature = "setup")]
 pub mod kernel;
 

@@ -13,12 +13,12 @@ use std::process::Command;
 
 use netns_services::conf::{self, Settings, vars};
 use netns_services::model::build::{Ready, build};
+use netns_services::model::link::bridge_port::Vlans;
 use netns_services::model::nat::Nat;
-use netns_services::model::port::Vlans;
 use netns_services::model::route::Names;
 use netns_services::model::{Context, Kind, Link, Want, Where};
 use netns_services::name::NetnsName;
-use netns_services::place::Problem;
+use netns_services::source::Problem;
 use proptest::prelude::*;
 use tempfile::TempDir;
 

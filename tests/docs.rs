@@ -275,13 +275,28 @@ fn traps(page: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// The name is one of the file: in Rust, it is defined there.
+fn has(file: &str, name: &str) -> bool {
+    let said = text(file);
+    let kinds = ["fn", "const", "static", "struct", "enum"];
+    let defined = |kind| {
+        let mut found = said.match_indices(&format!("{kind} {name}"));
+        let end = |at: usize| at + kind.len() + 1 + name.len();
+        found.any(|(at, _)| said[end(at)..].starts_with(|c: char| !c.is_alphanumeric() && c != '_'))
+    };
+    match file.ends_with(".rs") {
+        true => kinds.into_iter().any(defined),
+        false => said.contains(name),
+    }
+}
+
 /// What is wrong with a line of files, each with names that are to be in it, or with texts.
 fn not_in_their_files(line: &str) -> Vec<String> {
     let (mut faults, mut file) = (Vec::new(), None);
     for name in spans(line, '`') {
         if is_there(name) {
             file = Some(name);
-        } else if !file.is_some_and(|file| text(file).contains(name)) {
+        } else if !file.is_some_and(|file| has(file, name)) {
             faults.push(format!("{name} is not in {}", file.unwrap_or("any file")));
         }
     }

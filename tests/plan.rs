@@ -16,8 +16,8 @@ use common::memory::Memory;
 use common::states::{host, settings};
 use netns_services::model::wireguard::Difference;
 use netns_services::model::{State, Sysctl, Where, Wireguard};
-use netns_services::place::At;
 use netns_services::plan::{Change, Journal, Rest, Step, as_it_was, plan};
+use netns_services::source::At;
 use proptest::prelude::*;
 
 /// A namespace under way, as netns-setup has it.

@@ -13,7 +13,7 @@ use common::Sandbox;
 use netns_services::model::build::build;
 use netns_services::model::route::{Hop, Names, Numbers, Preference};
 use netns_services::model::{Address, Context, Mac, Route, RouteKind, Want};
-use netns_services::place::Problem;
+use netns_services::source::Problem;
 use proptest::prelude::*;
 use random::Random;
 use serde_json::Value;

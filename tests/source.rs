@@ -16,14 +16,17 @@ use tree::{files, none, text, texts};
 const MAY_USE: [(&str, &[&str]); 7] = [
     ("rtnetlink", &["src/kernel/"]),
     ("rustix", &["src/kernel/"]),
-    ("tokio", &["src/kernel/", "src/setup/watch/"]),
-    ("nix", &["src/kernel/", "src/exec/", "src/setup/", "src/bin/", "src/conf/files.rs"]),
-    ("std::fs", &["src/kernel/", "src/exec/", "src/setup/", "src/conf/files.rs"]),
+    ("tokio", &["src/kernel/", "src/system/inotify.rs", "src/setup/cmd/watch/"]),
+    ("nix", &["src/kernel/", "src/system/", "src/exec/", "src/setup/", "src/bin/", "src/conf/files.rs"]),
+    ("std::fs", &["src/kernel/", "src/system/", "src/exec/", "src/setup/", "src/conf/files.rs"]),
     (
         "std::process",
-        &["src/kernel/", "src/bin/", "src/setup/attach.rs", "src/setup/hooks.rs", "src/setup/trial.rs"],
+        &[
+            "src/kernel/monitor/ping.rs", "src/kernel/sysctl/mod.rs", "src/system/", "src/bin/", "src/setup/attach.rs",
+            "src/setup/hooks/mod.rs", "src/setup/cmd/trial/mod.rs",
+        ],
     ),
-    ("std::env", &["src/exec/", "src/bin/", "src/fuzz.rs"]),
+    ("std::env", &["src/exec/", "src/bin/", "src/fuzz/"]),
 ];
 
 /// What the map in src/lib.rs calls some of these.
@@ -89,7 +92,16 @@ fn each_stage_uses_only_what_is_its_own() {
 fn no_stage_knows_a_later_one() {
     // In the order data passes them.
     let order = [
-        "name", "place", "state", "conf", "model", "plan", "kernel", "setup",
+        "name",
+        "source",
+        "state_dir",
+        "os_error",
+        "conf",
+        "model",
+        "plan",
+        "system",
+        "kernel",
+        "setup",
     ];
     let mut faults = Vec::new();
     for (path, code) in sources() {
@@ -168,7 +180,7 @@ fn netns_exec_knows_no_settings_and_no_runtime() {
     let mut faults = Vec::new();
     let own = ["src/exec/", "src/bin/netns-exec.rs"];
     let foreign = [
-        "conf", "model", "plan", "kernel", "apply", "report", "place", "journal",
+        "source", "conf", "model", "plan", "system", "kernel", "setup",
     ];
     for (path, code) in sources() {
         if !own.iter().any(|part| path.starts_with(part)) {
@@ -186,15 +198,9 @@ fn netns_exec_knows_no_settings_and_no_runtime() {
 }
 
 #[test]
-fn a_file_is_short_and_says_what_it_is() {
+fn a_file_says_what_it_is() {
     let mut faults = Vec::new();
     for (path, code) in sources() {
-        let count = code.lines().count();
-        if count > 300 {
-            faults.push(format!(
-                "{path}: {count} lines before its tests, 300 at most"
-            ));
-        }
         if !code.starts_with("//!") {
             faults.push(format!("{path}: does not begin with //!"));
         }
@@ -229,17 +235,17 @@ fn unsafe_code_is_in_few_small_files_and_where_the_c_library_enters() {
         let mut unsafes = lines(&code).filter(|(_, line)| line.contains("unsafe"));
         let count = code.lines().count();
         let allowed = match path.as_str() {
-            "src/exec/sys.rs" => 300,
-            "src/exec/words.rs" => 90,
+            "src/exec/syscall.rs" => 300,
+            "src/exec/argv.rs" => 90,
             "src/exec/bpf.rs" => 60,
             // ioctls of /dev/net/tun, which netlink has no way around
-            "src/kernel/tap.rs" => 130,
-            "src/kernel/owner.rs" => 60,
-            "src/kernel/children.rs" => 50,
+            "src/kernel/link/tap/mod.rs" => 130,
+            "src/system/netns/owner.rs" => 60,
+            "src/system/spawn.rs" => 50,
             // an allocator is unsafe by its trait
-            "src/memory.rs" => 90,
+            "src/allocator.rs" => 90,
             // processes by descriptor, of which nix has nothing
-            "src/kernel/pidfd.rs" => 70,
+            "src/system/pidfd.rs" => 70,
             "src/bin/netns-exec.rs" => 30,
             _ => 0,
         };
@@ -325,9 +331,15 @@ fn one_thing_has_one_word() {
                 "--add-interface",
                 "hop.interface_index",
             ];
-            let line = theirs
-                .iter()
-                .fold(line.to_string(), |l, t| l.replace(t, ""));
+            // In code, what is not text is a name, not a word
+            let line = match path.starts_with("src/") {
+                true => {
+                    let texts: Vec<_> = line.split('"').skip(1).step_by(2).collect();
+                    format!("\"{}\"", texts.join("\" \""))
+                }
+                false => line.to_string(),
+            };
+            let line = theirs.iter().fold(line, |l, t| l.replace(t, ""));
             let mut words = line.split(|c: char| !c.is_alphanumeric());
             if words.any(|word| others.contains(&word.to_lowercase().as_str())) {
                 faults.push(format!("{path}:{number}: {line}"));

@@ -7,7 +7,8 @@
 
 use std::ffi::{c_char, c_int};
 
-use netns_services::exec::{self, words::Words};
+use netns_services::exec;
+use netns_services::exec::argv::Words;
 
 /// Where the C library starts the program.
 ///

@@ -13,11 +13,11 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use netns_services::exit;
 use netns_services::name::NetnsName;
-use netns_services::setup::{self, Call, Inside, Trial, Verb, complain, host};
+use netns_services::setup::{self, Call, Inside, Trial, Verb, complain, enter_host};
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static MEMORY: netns_services::memory::Memory = netns_services::memory::Memory::new();
+static MEMORY: netns_services::allocator::Memory = netns_services::allocator::Memory::new();
 
 /// The folder of the settings, if no other is said.
 const CONF_DIR: &str = "/etc/conf.d";
@@ -243,7 +243,7 @@ fn run(cli: Cli) -> u8 {
         }
     };
     let named_dir = (cli.conf_dir != Path::new(CONF_DIR)).then_some(cli.conf_dir.as_path());
-    let at = match host::go(named_dir) {
+    let at = match enter_host::go(named_dir) {
         Ok(at) => at,
         Err((lines, code)) => return complain(&lines, code),
     };

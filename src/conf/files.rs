@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs};
 
-use crate::place::{Place, Problem};
+use crate::source::{Place, Problem};
 
 const MIB: u64 = 1024 * 1024;
 

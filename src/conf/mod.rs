@@ -4,18 +4,18 @@
 
 pub mod files;
 pub mod iproute2;
-mod nearest;
 mod reserved;
 mod settings;
 pub mod sh;
-mod slips;
+mod suggest;
+mod unknown;
 mod value;
 pub mod vars;
 
 use std::path::Path;
 
 use crate::name::NetnsName;
-use crate::place::Problem;
+use crate::source::Problem;
 
 pub use settings::{Listed, Settings};
 pub use value::{Piece, Setting};

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::nearest::nearest;
 use super::sh;
-use super::slips::{key_of_any_link, said_twice, unknown_of_link, unknown_of_namespace};
+use super::suggest::nearest;
+use super::unknown::{key_of_any_link, said_twice, unknown_of_link, unknown_of_namespace};
 use super::value::{Piece, Setting};
 use super::vars::{self, Var};
 use crate::name::{LinkName, NetnsName};
-use crate::place::{At, Problem};
+use crate::source::{At, Problem};
 
 /// What the files say about one namespace. Only `model::build` reads it.
 #[derive(Debug)]

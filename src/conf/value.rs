@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::place::{Asked, At, Place, Problem};
+use crate::source::{Asked, At, Place, Problem};
 
 /// The text of a variable. Every byte of it knows its line and column.
 #[derive(Clone, Debug, Default)]
@@ -229,7 +229,7 @@ pub(super) fn visible(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sh;
+    use crate::conf::sh;
 
     /// Each word of the last setting, with its line and column.
     fn words(text: &str) -> Vec<(String, u32, u32)> {

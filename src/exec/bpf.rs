@@ -1,5 +1,5 @@
 //! bpf(2): a program that sees each socket that a cgroup's processes make. Instructions
-//! in, a descriptor out. What is said at the head of `sys` holds for the unsafe code here.
+//! in, a descriptor out. What is said at the head of `syscall` holds for the unsafe code here.
 
 #![allow(unsafe_code)]
 
@@ -9,7 +9,7 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use nix::errno::Errno;
 use nix::libc;
 
-use super::sys::{call, fd, open, text};
+use super::syscall::{call, fd, open, text};
 
 /// Loads the program.
 pub fn load(instructions: &[u64], licence: &CStr) -> Result<OwnedFd, Errno> {

@@ -10,11 +10,11 @@ use nix::fcntl::{self, AT_FDCWD, OFlag};
 use nix::sys::stat::{SFlag, fstat, lstat, stat};
 use nix::unistd::{AccessFlags, access, read};
 
-use super::call::To;
-use super::refusal::{Refusal, reason, shown};
-use super::sys;
-use super::text::Text;
-use crate::state::{self, Birth};
+use super::args::To;
+use super::error::{Refusal, reason, shown};
+use super::path_buf::Text;
+use super::syscall;
+use crate::state_dir::{self, Birth};
 
 /// Opens the namespace, and refuses one that netns-setup has in its hands and that is not
 /// whole.
@@ -70,11 +70,11 @@ pub enum Readiness {
 /// Reads what netns-setup says of the namespace of this name, if there is one.
 pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness, Refusal> {
     let path = |file: &[u8]| {
-        let folder = state::STATE.as_bytes();
+        let folder = state_dir::STATE.as_bytes();
         Text::of(&[folder, b"/", name.to_bytes(), b"/", file])
     };
-    let open = path(state::READY.as_bytes())
-        .and_then(|path| sys::open_file(AT_FDCWD, path.as_c(), OFlag::O_RDONLY.bits()));
+    let open = path(state_dir::READY.as_bytes())
+        .and_then(|path| syscall::open_file(AT_FDCWD, path.as_c(), OFlag::O_RDONLY.bits()));
     match open {
         Ok(ready) => {
             let same = namespace.map_or(Ok(false), |namespace| speaks_of(&ready, namespace));
@@ -112,13 +112,13 @@ fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
 /// Opens the namespace's file in the folder, and follows a symlink only to another entry
 /// of that folder.
 pub fn named(name: &CStr) -> Result<OwnedFd, Errno> {
-    let path = |name: &[u8]| Text::of(&[state::NAMESPACES.as_bytes(), b"/", name]);
+    let path = |name: &[u8]| Text::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name]);
     let path_of_name = path(name.to_bytes())?;
     match open_file(path_of_name.as_c(), OFlag::O_NOFOLLOW) {
         Err(Errno::ELOOP) => {
             let leads_to = fcntl::readlink(path_of_name.as_c())?;
             let leads_to = leads_to.as_encoded_bytes();
-            let folder = state::NAMESPACES.as_bytes();
+            let folder = state_dir::NAMESPACES.as_bytes();
             let entry = match leads_to.strip_prefix(folder) {
                 Some([b'/', entry @ ..]) => entry,
                 _ => leads_to,
@@ -135,7 +135,7 @@ pub fn named(name: &CStr) -> Result<OwnedFd, Errno> {
 fn open_file(path: &CStr, more: OFlag) -> Result<OwnedFd, Errno> {
     // A pipe that stands there must not keep us waiting.
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | more;
-    sys::open_file(AT_FDCWD, path, flags.bits())
+    syscall::open_file(AT_FDCWD, path, flags.bits())
 }
 
 /// Why the namespace cannot be joined.
@@ -160,7 +160,7 @@ pub fn refused(to: To, why: Errno) -> Refusal {
 }
 
 fn refused_name(name: &str, raw: &CStr, why: Errno) -> Refusal {
-    let folder = state::NAMESPACES;
+    let folder = state_dir::NAMESPACES;
     let start =
         format!("start it first: rc-service netns.{name} start, or on runit: sv up netns-{name}");
     match why {
@@ -190,7 +190,7 @@ fn refused_name(name: &str, raw: &CStr, why: Errno) -> Refusal {
 
 /// What ip(8) leaves when it is killed half-way.
 fn leftover(name: &CStr) -> &'static str {
-    let path = Text::of(&[state::NAMESPACES.as_bytes(), b"/", name.to_bytes()]);
+    let path = Text::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name.to_bytes()]);
     let file = path.and_then(|path| lstat(path.as_c()));
     let is_leftover = |mode| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG;
     match file {
@@ -247,7 +247,7 @@ fn hidden(name: &CStr, why: Errno) -> Refusal {
             shown(name),
             reason(why)
         ),
-        format!("look at {}", state::STATE),
+        format!("look at {}", state_dir::STATE),
     )
 }
 

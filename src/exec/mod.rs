@@ -4,28 +4,18 @@
 //! No settings, no threads, and on the common path no heap. Everything here fails closed:
 //! whatever cannot be done ends the call before the command starts.
 
+mod args;
+pub mod argv;
 mod bpf;
-mod call;
-mod etc;
-mod etc_mode;
-mod folder;
-mod heal;
+mod command;
+mod cwd;
+mod error;
 mod join;
-mod marked;
-mod marks;
-mod mountinfo;
-mod names;
-mod options;
-mod overlay;
-mod program;
-mod refusal;
-mod resolvconf;
-mod sys;
-mod sysfs;
-mod text;
+mod mounts;
+mod path_buf;
+mod ready;
+mod syscall;
 mod vrf;
-mod wait;
-pub mod words;
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -35,24 +25,24 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use call::{Asked, Call, To};
-use marks::Before;
-use words::Words;
+use args::{Asked, Call, To};
+use argv::Words;
+use mounts::mark::Before;
 
-pub use etc::{NOT_FOR_ETC, is_passed_over};
-pub use heal::{Healed, heal};
-pub use marked::{Marked, marked};
-pub use names::is_musl;
-pub use refusal::Refusal;
-pub use resolvconf::installed;
-pub use sys::hand_down_nothing;
+pub use error::Refusal;
+pub use mounts::etc::{NOT_FOR_ETC, is_passed_over};
+pub use mounts::heal::{Healed, heal};
+pub use mounts::marked_processes::{Marked, marked};
+pub use mounts::name_caches::is_musl;
+pub use mounts::resolvconf::installed;
+pub use syscall::hand_down_nothing;
 
 /// Does what the program was asked for. It returns the exit code if the process has not
 /// become the command.
 pub fn run(words: Words<'static>) -> i32 {
-    match call::read(words) {
+    match args::read(words) {
         Ok(Asked::Command(call)) => become_command(&call).print(),
-        Ok(Asked::Heal(name)) => heal::run(name),
+        Ok(Asked::Heal(name)) => crate::exec::mounts::heal::run(name),
         Ok(Asked::Text(text)) => std::io::stdout()
             .write_all(text.as_bytes())
             .map_or(1, |()| 0),
@@ -64,11 +54,11 @@ pub fn run(words: Words<'static>) -> i32 {
 fn become_command(call: &Call) -> Refusal {
     match enter(call) {
         Ok(()) => match call.command {
-            Some(command) => refusal::not_run(
+            Some(command) => error::not_run(
                 command.get(0).unwrap_or(c""),
-                program::become_command(command),
+                command::become_command(command),
             ),
-            None => program::become_shell(),
+            None => command::become_shell(),
         },
         Err(refusal) => refusal,
     }
@@ -76,7 +66,7 @@ fn become_command(call: &Call) -> Refusal {
 
 fn enter(call: &Call) -> Result<(), Refusal> {
     if let (To::Name(name), Some(limit)) = (call.to, call.wait) {
-        wait::until_ready(name, limit)?;
+        ready::until_ready(name, limit)?;
     }
     let namespace = join::open(call.to)?;
     vrf::leave()?;
@@ -85,7 +75,7 @@ fn enter(call: &Call) -> Result<(), Refusal> {
         To::Host => go_back(&namespace)?,
         to => move_in(to, &namespace)?,
     }
-    sys::leave_open(namespace);
+    syscall::leave_open(namespace);
     if let Some(vrf) = call.vrf {
         vrf::enter(call.to, vrf)?;
     }
@@ -102,9 +92,9 @@ fn join(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
 /// Joins the namespace, and sees what belongs to it.
 fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
     let refused = |why| no_mounts("look at what is mounted", why);
-    let mark = marks::mark(to).map_err(refused)?;
+    let mark = crate::exec::mounts::mark::mark(to).map_err(refused)?;
     let mark = mark.as_c();
-    let before = marks::look(mark, namespace.as_fd()).map_err(refused)?;
+    let before = crate::exec::mounts::mark::look(mark, namespace.as_fd()).map_err(refused)?;
     if let Before::Inside = before {
         return Ok(());
     }
@@ -116,19 +106,20 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
         .map_err(|why| no_mounts("make / a slave", why))?;
     let covered = match before {
         Before::Other(others) => {
-            marks::take_off(&others).map_err(|why| no_mounts("take off another's", why))?;
+            crate::exec::mounts::mark::take_off(&others)
+                .map_err(|why| no_mounts("take off another's", why))?;
             true
         }
         Before::Host { covered } => covered,
         Before::Inside => false,
     };
-    sysfs::lay_over(to, mark, covered)?;
+    crate::exec::mounts::sysfs::lay_over(to, mark, covered)?;
     if let To::Name(name) = to {
-        etc::mount(name, mark)?;
-        resolvconf::mount(name)?;
+        crate::exec::mounts::etc::mount(name, mark)?;
+        crate::exec::mounts::resolvconf::mount(name)?;
     }
-    names::hide(mark)?;
-    folder::enter_again()
+    crate::exec::mounts::name_caches::hide(mark)?;
+    cwd::enter_again()
 }
 
 /// Takes this process, which has no other thread, back to the host: to its network, and, where
@@ -136,7 +127,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
 /// of the two leaves it between them.
 pub fn go_to_host() -> Result<(), Refusal> {
     let refused = |why| join::refused(To::Host, why);
-    let marked = marks::marked_for().map_err(refused)?;
+    let marked = crate::exec::mounts::mark::marked_for().map_err(refused)?;
     let namespace = join::open(To::Host)?;
     vrf::leave()?;
     match marked {
@@ -148,17 +139,17 @@ pub fn go_to_host() -> Result<(), Refusal> {
 /// Whether this process is where netns-exec let it in by a namespace's name: it sees the
 /// mounts, and the network is the one that they were made for.
 pub fn joined_by_name() -> bool {
-    matches!(marks::marked_for(), Ok(Some(mark)) if !mark.to_bytes().contains(&b'/'))
-        && sysfs::is_of_this_network()
+    matches!(crate::exec::mounts::mark::marked_for(), Ok(Some(mark)) if !mark.to_bytes().contains(&b'/'))
+        && crate::exec::mounts::sysfs::is_of_this_network()
 }
 
 /// Back to the network and the mounts of the first process: what moving in changes.
 #[cold]
 fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
-    let stood_in = folder::path();
+    let stood_in = cwd::path();
     leave(namespace)?;
     match stood_in {
-        Some(stood_in) => folder::enter(&stood_in),
+        Some(stood_in) => cwd::enter(&stood_in),
         None => Ok(()),
     }
 }
@@ -178,12 +169,12 @@ fn leave(namespace: &OwnedFd) -> Result<(), Refusal> {
 }
 
 fn tell(name: &CStr) -> Result<(), Refusal> {
-    words::set_variable(c"NETNS_NAME", name).map_err(|why| no_mounts("set NETNS_NAME", why))
+    argv::set_variable(c"NETNS_NAME", name).map_err(|why| no_mounts("set NETNS_NAME", why))
 }
 
 fn no_mounts(what: &str, why: Errno) -> Refusal {
     Refusal::kernel(
-        format!("cannot {what}: {}", refusal::reason(why)),
+        format!("cannot {what}: {}", error::reason(why)),
         "run it as root; in a container, the container needs CAP_SYS_ADMIN",
     )
 }

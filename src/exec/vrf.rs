@@ -14,12 +14,11 @@ use nix::libc;
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, access};
 
-use super::bpf;
-use super::call::To;
-use super::marks::OWN;
-use super::mountinfo;
-use super::refusal::{Refusal, reason, shown};
-use super::sys;
+use super::args::To;
+use super::error::{Refusal, reason, shown};
+use super::mounts::mark::OWN;
+use super::mounts::mountinfo;
+use super::{bpf, syscall};
 
 /// Leaves the VRF that the caller is in: it is one of another namespace, and sockets
 /// bound to it could reach nothing in this one.
@@ -28,7 +27,7 @@ pub fn leave() -> Result<(), Refusal> {
     if access(c"/sys/module/vrf", AccessFlags::F_OK).is_err() {
         return Ok(());
     }
-    if !sys::born_bound_to().is_ok_and(|link| link != 0) {
+    if !syscall::born_bound_to().is_ok_and(|link| link != 0) {
         return Ok(());
     }
     leave_old()
@@ -140,7 +139,7 @@ fn root() -> Result<Root, Errno> {
         return Ok(Root { path, _open: None });
     }
     // Only where there is none: a second mount would change the first one's options.
-    let mounted = sys::new_mount(c"cgroup2", &[(c"source", c"none")], 0)?;
+    let mounted = syscall::new_mount(c"cgroup2", &[(c"source", c"none")], 0)?;
     let path = format!("/proc/thread-self/fd/{}", mounted.as_raw_fd());
     Ok(Root {
         path,
@@ -154,7 +153,7 @@ fn find(link: &CStr) -> Result<Option<(u32, Vec<u8>)>, Errno> {
     if name.len() > 16 {
         return Ok(None);
     }
-    let mut netlink = fs::File::from(sys::socket(libc::AF_NETLINK, libc::SOCK_RAW)?);
+    let mut netlink = fs::File::from(syscall::socket(libc::AF_NETLINK, libc::SOCK_RAW)?);
     // nlmsghdr (RTM_GETLINK, NLM_F_REQUEST), an empty ifinfomsg, and IFLA_IFNAME.
     let mut asked = vec![0; 36 + name.len().next_multiple_of(4)];
     let length = asked.len() as u32;

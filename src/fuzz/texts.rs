@@ -7,10 +7,10 @@ use std::str::FromStr;
 use super::fuzz;
 use crate::conf::{self, Settings};
 use crate::model::build::build;
+use crate::model::firewall::{include, pattern, references, sets};
+use crate::model::link::bridge_port::Vlans;
 use crate::model::nat::{Family, Legacy, Nat, Publish, in_the_way};
-use crate::model::port::Vlans;
 use crate::model::route::Names;
-use crate::model::rules::{held, include, pattern, sets};
 use crate::model::wireguard::text;
 use crate::model::{Address, Card, Condition, Context, Kept, Mac, PolicyRule, Route, SysctlKey};
 use crate::name::{Altname, LinkName, NetnsName};
@@ -230,7 +230,7 @@ fn routes_and_other_values() {
             comes_back::<LinkName>(&text),
             comes_back::<Altname>(&text),
             comes_back::<SysctlKey>(&text),
-            comes_back::<crate::model::client::Run>(&text),
+            comes_back::<crate::model::dhcp::Run>(&text),
             comes_back::<PolicyRule>(&text),
             comes_back::<Card>(&text),
             comes_back::<Condition>(&text),
@@ -267,8 +267,8 @@ fn rules_and_what_nft_prints() {
         let mut marked = text.to_string();
         include::mark(&mut marked, "/etc/a", 7);
         let _ = include::origin(&marked, "/etc/main", bytes.len());
-        let held = held::elements("inet filter", &text).lines().count();
-        let by_index = held::by_index(&text).len();
+        let held = references::elements("inet filter", &text).lines().count();
+        let by_index = references::by_index(&text).len();
         let left = sets::left(&text).len();
         let (beside, made) = sets::beside(&text, &sets::left(&text).into_iter().collect());
         let (one, other) = text.split_once('\n').unwrap_or((&text, ""));

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::answers::{Answers, body};
+use super::link::wireless;
+use super::netlink::response::{Answers, body};
 use super::wireguard::message;
-use super::{flows, read, wireless};
+use super::{conntrack, decode};
 use crate::fuzz::fuzz;
 use crate::model::Where;
 
@@ -107,17 +108,21 @@ fn answers() {
             for came in &answers.came {
                 outcome += match came {
                     RouteNetlinkMessage::NewLink(link) => {
-                        let read = read::link(link, &Where::Inside, &names, &BTreeMap::new());
-                        let _ = (read::name(link), read::data(&[]), read::permanent_mac(link));
+                        let read = decode::link(link, &Where::Inside, &names, &BTreeMap::new());
+                        let _ = (
+                            decode::name(link),
+                            decode::data(&[]),
+                            decode::permanent_mac(link),
+                        );
                         if read.is_some() { "link " } else { "none " }
                     }
                     RouteNetlinkMessage::NewAddress(address) => {
-                        let read = read::whole_address(address, true, (None, 7));
+                        let read = decode::whole_address(address, true, (None, 7));
                         if read.is_some() { "address " } else { "none " }
                     }
                     RouteNetlinkMessage::NewRoute(route) => {
-                        let read = read::route(route, &Where::Inside, &names);
-                        let _ = read::expires(route);
+                        let read = decode::route(route, &Where::Inside, &names);
+                        let _ = decode::expires(route);
                         // What is printed of it is read again, or it is none that could be said
                         let text = read.map(|route| route.to_string());
                         let again = text.map(|text| crate::model::Route::kept(&text).is_ok());
@@ -183,7 +188,7 @@ fn answers_of_other_families() {
         let seen = message::decode(&[bytes.to_vec(), bytes.to_vec()]);
         let peers = "peer ".repeat(seen.wireguard.peers.len().min(3));
         let flows = [2, 10].map(|family| {
-            if flows::flow(family, bytes).is_some() {
+            if conntrack::flow(family, bytes).is_some() {
                 "flow"
             } else {
                 "none"

@@ -5,89 +5,43 @@
 //! Nothing here ever joins a namespace and joins back. A thread joins, opens its socket
 //! and ends; the socket stays in the namespace where it was opened (netlink(7)).
 
-mod answers;
-mod attributes;
-pub mod callers;
-mod cards;
-mod carried;
-pub mod cgroup;
-pub mod children;
-pub mod clients;
-mod conditions;
-pub mod connections;
-mod devconf;
-pub mod entries;
-pub mod events;
-pub mod files;
-mod flows;
-pub mod folder;
-pub mod holders;
-pub mod inits;
-mod kept;
-mod kept_text;
-mod links;
-mod look;
-mod make;
-mod names;
-pub mod nat;
-pub mod netns;
-mod options;
-mod others;
-pub mod owner;
-mod pidfd;
-mod ping;
-mod policy;
-mod ports;
-mod proc;
-pub mod processes;
-mod questions;
-mod read;
-mod requests;
-mod routes;
-mod rules;
+mod apply;
+mod connection_links;
+mod conntrack;
+mod decode;
+mod device;
+mod link;
+pub mod monitor;
+mod namespace;
+mod netlink;
+mod observe;
+mod route;
+mod rule;
 mod scratch;
-pub mod service;
-pub mod services;
-mod settle;
 mod sysctl;
-pub mod syslog;
-mod tables;
-mod talk;
-mod tap;
+mod uplinks;
+mod verbatim;
 pub mod wireguard;
-mod wireless;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::fs::File;
 use std::io;
-use std::thread;
 
-use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity, setns};
-use nix::unistd::Pid;
-use rtnetlink::packet_core::ErrorMessage;
-
+use crate::model::nat::Legacy;
 use crate::model::{LinkAt, Sysctl, Where};
 use crate::name::NetnsName;
-use crate::place::At;
-use crate::state::Birth;
-
-use requests::Requests;
+use crate::os_error::OsError;
+use crate::source::At;
+use crate::state_dir::Birth;
+use crate::system::thread::{at_once, in_netns};
+use crate::system::{firewall, nat_table};
+use netlink::socket::Requests;
 
 pub use sysctl::SysctlAt;
 
-/// A no from the kernel.
-#[derive(Debug)]
-pub struct Refusal {
-    /// Its errno.
-    pub errno: io::Error,
-    /// What it said beyond that (extended acknowledgement, netlink(7)).
-    pub said: Option<String>,
-}
-
 /// What is asked about beside the namespace itself.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct Query {
     /// The links of other namespaces.
     pub links: BTreeSet<LinkAt>,
     /// Those of them whose routes are asked about too: the kernel goes through all routes
@@ -132,7 +86,7 @@ impl Kernel {
             sockets: BTreeMap::new(),
             new_ones: None,
             indexes: BTreeMap::new(),
-            patience: names::PATIENCE,
+            patience: crate::system::dns::PATIENCE,
         }
     }
 
@@ -157,21 +111,53 @@ impl Kernel {
         Ok(&mut self.socket(at)?.requests)
     }
 
-    fn open(&self, at: &Where) -> io::Result<File> {
+    /// The file of a namespace: the one that has been given the name, or that of the name.
+    pub fn open(&self, at: &Where) -> io::Result<File> {
         match &self.source {
             Some(source) if *at == Where::Inside => source.try_clone(),
             _ => open(&self.netns, at),
         }
     }
 
+    /// The namespace's name.
+    pub fn name(&self) -> &NetnsName {
+        &self.netns
+    }
+
+    /// The tables that nftables has inside, as `FAMILY NAME`.
+    pub fn nft_tables(&self) -> Result<BTreeSet<String>, OsError> {
+        firewall::list_tables(&self.open(&Where::Inside)?)
+    }
+
+    /// All that nftables has inside, as nft(8) lists it.
+    pub fn nft_ruleset(&self) -> Result<String, OsError> {
+        firewall::list_ruleset(&self.open(&Where::Inside)?)
+    }
+
+    /// All tables of the host, as nft prints them for programs, without what is in sets.
+    pub fn host_ruleset(&self) -> Result<String, OsError> {
+        nat_table::list_ruleset(&self.open(&Where::Host)?, &self.netns)
+    }
+
+    /// The tables of the old iptables on the host, which nft does not list; those there are.
+    pub fn host_iptables_legacy(&self) -> Result<Vec<Legacy>, OsError> {
+        nat_table::iptables_legacy(&self.open(&Where::Host)?)
+    }
+
+    /// The namespace's table on the host as nft lists it; nothing if it is not there, or if
+    /// there is no nft to ask.
+    pub fn nat_table(&self) -> Result<Option<String>, OsError> {
+        nat_table::list(&self.open(&Where::Host)?, &self.netns)
+    }
+
     /// Which namespace has the name now that is meant.
     pub fn birth(&self, at: &Where) -> Option<Birth> {
-        netns::birth_of(&self.open(at).ok()?).ok()
+        crate::system::netns::birth_of(&self.open(at).ok()?).ok()
     }
 
     /// Which namespace is spoken to by that name: another one may have it by now.
     pub fn birth_of_spoken_to(&mut self, at: &Where) -> Option<Birth> {
-        netns::birth_of(&self.socket(at).ok()?.netns).ok()
+        crate::system::netns::birth_of(&self.socket(at).ok()?.netns).ok()
     }
 
     /// Make the namespace. `note` is told which it is before it has its name. The thread
@@ -179,9 +165,9 @@ impl Kernel {
     pub fn add_netns(
         &mut self,
         note: impl FnOnce(Birth) -> io::Result<()> + Send,
-    ) -> Result<(), Refusal> {
-        files::forget_clients(&self.netns)?;
-        let (requests, new_ones) = netns::add(self.netns.as_str(), |birth| {
+    ) -> Result<(), OsError> {
+        crate::system::resolv_conf::forget_clients(&self.netns)?;
+        let (requests, new_ones) = crate::system::netns::add(self.netns.as_str(), |birth| {
             note(birth)?;
             let mut requests = Requests::open()?;
             let new_ones = sysctl::of_a_new_one(&mut requests);
@@ -198,81 +184,9 @@ impl Kernel {
 /// Open the namespace that is meant, seen from the one of this name.
 pub fn open(netns: &NetnsName, at: &Where) -> io::Result<File> {
     match at {
-        Where::Inside => netns::open(netns.as_str()),
-        Where::Netns(other) => netns::open(other.as_str()),
+        Where::Inside => crate::system::netns::open(netns.as_str()),
+        Where::Netns(other) => crate::system::netns::open(other.as_str()),
         Where::Host => File::open("/proc/self/ns/net"),
-    }
-}
-
-/// Do something in a namespace, on a thread that lives no longer than that.
-pub(crate) fn in_netns<T: Send>(
-    netns: &File,
-    act: impl FnOnce() -> io::Result<T> + Send,
-) -> io::Result<T> {
-    on_a_thread(|| {
-        setns(netns, CloneFlags::CLONE_NEWNET)?;
-        act()
-    })
-}
-
-/// Do something short by a thread that is waited for, on the processor that this one is on:
-/// to wake another takes longer than all that it would do. What is begun there stays
-/// there, and so it is for nothing that begins a process.
-fn at_once<T>(act: impl FnOnce() -> T) -> T {
-    let this = Pid::from_raw(0);
-    let (Ok(before), Ok(processor)) = (sched_getaffinity(this), sched_getcpu()) else {
-        return act();
-    };
-    let mut only = CpuSet::new();
-    let _ = only
-        .set(processor)
-        .and_then(|()| sched_setaffinity(this, &only));
-    let done = act();
-    let _ = sched_setaffinity(this, &before);
-    done
-}
-
-/// Do something on a thread of its own, which may go where the process must not.
-fn on_a_thread<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().spawn_scoped(scope, act)?;
-        let ended = |_| io::Error::other("the thread in the namespace ended badly");
-        thread.join().map_err(ended)?
-    })
-}
-
-impl From<io::Error> for Refusal {
-    fn from(errno: io::Error) -> Self {
-        Refusal { errno, said: None }
-    }
-}
-
-impl From<ErrorMessage> for Refusal {
-    fn from(message: ErrorMessage) -> Self {
-        Refusal {
-            errno: message.to_io(),
-            said: said(&message),
-        }
-    }
-}
-
-/// The kernel's own words: they stand behind the header of the request that is refused
-/// (NLMSGERR_ATTR_MSG, netlink(7)). netlink-packet-core keeps them, but does not read them.
-fn said(message: &ErrorMessage) -> Option<String> {
-    const HEADER: usize = 16;
-    const MESSAGE: u16 = 1;
-    let text = String::from_utf8_lossy(attributes::find(&message.header, HEADER, MESSAGE)?);
-    Some(text.trim_end_matches(['\0', '.']).to_string())
-}
-
-/// The kernel's own words where there are any, else those of its errno.
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(said) = &self.said {
-            return f.write_str(said);
-        }
-        let text = self.errno.to_string();
-        f.write_str(text.split(" (os error").next().unwrap_or(&text))
     }
 }
 

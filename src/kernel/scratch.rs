@@ -10,11 +10,13 @@ use rtnetlink::LinkUnspec;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo};
 
-use super::questions::all_links;
-use super::requests::{How, Requests};
-use super::{Kernel, Refusal, Socket, on_a_thread, read};
+use super::netlink::query::all_links;
+use super::netlink::socket::{How, Requests};
+use super::{Kernel, Socket, decode};
 use crate::model::Where;
 use crate::name::{LinkName, NetnsName};
+use crate::os_error::OsError;
+use crate::system::thread::on_a_thread;
 
 /// What stands in for a link: the first that this kernel has.
 const STAND_INS: [&str; 3] = ["dummy", "bridge", "veth"];
@@ -22,7 +24,7 @@ const STAND_INS: [&str; 3] = ["dummy", "bridge", "veth"];
 impl Kernel {
     /// A scratch namespace in the place of the one of this name, with stand-ins for these
     /// links: rules that name a link are refused where there is none.
-    pub fn scratch(netns: NetnsName, links: &BTreeSet<LinkName>) -> Result<Self, Refusal> {
+    pub fn scratch(netns: NetnsName, links: &BTreeSet<LinkName>) -> Result<Self, OsError> {
         let (new, mut requests) = on_a_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET)?;
             Ok((File::open("/proc/thread-self/ns/net")?, Requests::open()?))
@@ -41,11 +43,11 @@ impl Kernel {
     }
 
     /// The names of all links that are inside.
-    pub fn links_inside(&mut self) -> Result<BTreeSet<LinkName>, Refusal> {
+    pub fn links_inside(&mut self) -> Result<BTreeSet<LinkName>, OsError> {
         let links = all_links(self.requests(&Where::Inside)?)?;
         Ok(links
             .iter()
-            .filter_map(read::name)
+            .filter_map(decode::name)
             .map(|(_, name)| name)
             .collect())
     }
@@ -53,7 +55,7 @@ impl Kernel {
 
 /// Which type it is says nothing to a firewall. One that is there, `lo` among them, stands
 /// for itself.
-fn stand_in(requests: &mut Requests, name: &LinkName) -> Result<(), Refusal> {
+fn stand_in(requests: &mut Requests, name: &LinkName) -> Result<(), OsError> {
     let mut answer = Ok(());
     for kind in STAND_INS {
         let info = LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Other(kind.into()))]);

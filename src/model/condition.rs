@@ -8,7 +8,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use super::TextError;
-use super::words::{dev, wrong};
+use super::parse::{dev, wrong};
 use crate::name::LinkName;
 
 /// What must hold in the namespace. It prints as it is written in the settings.

@@ -4,41 +4,38 @@
 
 pub mod address;
 pub mod build;
-pub mod card;
-pub mod client;
 pub mod condition;
-pub mod kept;
+pub mod device;
+pub mod dhcp;
+pub mod firewall;
 pub mod link;
-pub mod link_types;
-pub mod made;
 pub mod nat;
-pub mod policy;
-pub mod port;
+mod parse;
 pub mod route;
-pub mod rules;
+pub mod rule;
 pub mod sysctl;
+pub mod verbatim;
 pub mod wireguard;
-mod words;
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::name::{LinkName, NetnsName};
-use crate::place::At;
+use crate::source::At;
 
 pub use address::Address;
 pub use build::{Context, Want};
-pub use card::{Card, Phy};
-pub use client::Client;
 pub use condition::Condition;
-pub use kept::{Kept, KeptKind};
+pub use device::{Card, Phy};
+pub use dhcp::Client;
+pub use firewall::{Rules, Tool};
+pub use link::spec::Made;
 pub use link::{Kind, Link, Mac};
-pub use made::Made;
 pub use nat::Table;
-pub use policy::PolicyRule;
 pub use route::{Route, RouteKind};
-pub use rules::{Rules, Tool};
+pub use rule::PolicyRule;
 pub use sysctl::{Sysctl, SysctlKey};
+pub use verbatim::{Kept, KeptKind};
 pub use wireguard::Wireguard;
 
 /// The namespace that something is in, as seen from the namespace that is set up.

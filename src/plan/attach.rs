@@ -11,9 +11,9 @@ impl Plan<'_> {
     }
 
     /// Another route of the same key may be replaced; if not, it is said.
-    pub(super) fn may_replace(&mut self, route: &crate::place::At<Route>) -> bool {
+    pub(super) fn may_replace(&mut self, route: &crate::source::At<Route>) -> bool {
         let key = route.value.key();
-        let ours = |made: &crate::place::At<Route>| made.value.key() == key;
+        let ours = |made: &crate::source::At<Route>| made.value.key() == key;
         let owned = self.is_attached() || route.value.at == Where::Host;
         let may = !owned || self.journal.made.routes.iter().any(ours);
         if !may {

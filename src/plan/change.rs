@@ -4,17 +4,16 @@
 
 use std::sync::Arc;
 
-use crate::model::link_types::Below;
-use crate::model::port::Vlans;
+use super::{command, wireguard};
+use crate::model::link::bridge_port::Vlans;
+use crate::model::link::type_table::Below;
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
     Address, Client, Kept, Kind, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table,
     Where,
 };
 use crate::name::{Altname, LinkName, NetnsName};
-use crate::place::Asked;
-
-use super::{command, wireguard};
+use crate::source::Asked;
 
 /// A step, and the setting that asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 //! of it, or what it has beside links, addresses and routes.
 
 use super::change::{ip, name_of, set};
-use crate::model::link_types::Form;
-use crate::model::made::Value;
+use crate::model::link::bridge_port::Vlans;
+use crate::model::link::spec::Value;
+use crate::model::link::type_table::Form;
 use crate::model::nat::{one_line, replies};
-use crate::model::port::Vlans;
 use crate::model::{Link, LinkAt, Made, PolicyRule, Rules, Sysctl, Tool, Where};
 use crate::name::{Altname, LinkName, NetnsName};
 

@@ -6,29 +6,22 @@
 //! masters, the firewall, then up (`lo` first), addresses, routes, policy rules; what is no longer asked for goes
 //! last, so that traffic over what stays is not cut.
 
-mod addresses;
-mod altnames;
+mod address;
 mod attach;
-mod bring;
-mod cards;
 mod change;
-mod clients;
 mod command;
-mod dress;
-mod holds;
+mod dhcp;
+mod firewall;
+mod host_routes;
 mod journal;
-mod keep;
-mod links;
-mod moves;
+mod link;
 mod nat;
-mod options;
-mod policy;
-mod ports;
-mod routes;
-mod rules;
-mod sysctls;
-mod take;
-mod ties;
+mod peers;
+mod remove;
+mod route;
+mod rule;
+mod satisfied;
+mod sysctl;
 mod undo;
 mod wireguard;
 
@@ -38,13 +31,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::model::{KeptKind, Link, LinkAt, State, Where};
-use crate::place::Asked;
+use crate::source::Asked;
 
-pub use cards::{named, needed};
 pub use change::{Change, Step};
-pub use holds::holds;
 pub use journal::{Journal, Loading};
-pub use routes::replaced_default;
+pub use link::match_device::{named, needed};
+pub use route::replaced_default;
+pub use satisfied::satisfied;
 pub use undo::as_it_was;
 
 /// What stands in the way of what is wanted: trying again may help (exit code 111).
@@ -58,7 +51,7 @@ pub struct Obstacle {
     pub remedy: String,
 }
 
-/// Two lines, as [`crate::place::Problem`] has them.
+/// Two lines, as [`crate::source::Problem`] has them.
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(asked) = &self.asked {
@@ -211,7 +204,9 @@ impl Plan<'_> {
             at,
             master: None,
             port: None,
-            vlans: ports::begins(ports::is_bridge(link)),
+            vlans: crate::plan::link::bridge_port::begins(
+                crate::plan::link::bridge_port::is_bridge(link),
+            ),
             up: Some(false),
             addresses: Vec::new(),
             wireguard: None,

@@ -3,7 +3,7 @@
 
 use super::{Journal, Plan, Step};
 use crate::model::Table;
-use crate::place::At;
+use crate::source::At;
 
 impl Plan<'_> {
     pub(super) fn table(&mut self) {

@@ -5,7 +5,7 @@ use super::{Change, Journal, Plan, Rest, Step};
 use crate::model::wireguard::{Difference, NamedEndpoint, Wireguard};
 use crate::model::{Link, LinkAt, Where};
 use crate::name::NetnsName;
-use crate::place::At;
+use crate::source::At;
 
 impl Plan<'_> {
     pub(super) fn wireguards(&mut self) {

@@ -6,16 +6,18 @@ use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 use super::apply::Work;
-use super::failure::{Failure, Why};
+use super::error::{Failure, Why};
 use super::hooks::PATH;
 use super::store::Store;
-use super::{asked, report, say};
-use crate::kernel::{Kernel, netns, owner};
+use super::{report, say};
+use crate::kernel::Kernel;
 use crate::model::State;
 use crate::model::build::{Attach, Want};
 use crate::name::NetnsName;
-use crate::place::At;
 use crate::plan::{Change, Journal, Obstacle};
+use crate::setup::query::build_query;
+use crate::source::At;
+use crate::system::netns::{self, owner};
 
 /// What the name is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +78,7 @@ pub fn take_over(
     }
     let nothing = journal.with_returns(State::default());
     let mut told = |change: &Change| say(&format!("+ {}", change.command(&want.name)));
-    let about = asked(&nothing, journal);
+    let about = build_query(&nothing, journal);
     let mut work = Work::begin(store, kernel, journal.clone(), about, &mut told)?;
     let refused = work.make_what_can_be(&nothing)?;
     *journal = work.journal;

@@ -2,38 +2,31 @@
 //! What a verb decides is here; what a stage knows is not.
 
 pub mod apply;
-mod asked;
 mod attach;
-mod begin;
-mod births;
-mod doctor;
-mod down;
-mod due;
-mod failure;
-mod follow;
-mod guard;
-mod have;
+mod birthplaces;
+mod cmd;
+mod converge;
+mod declared_services;
+mod dry_run;
+pub mod enter_host;
+mod error;
+mod firewall;
 mod hooks;
-pub mod host;
 mod journal;
-mod locked;
-mod meant;
+mod load;
+mod lock;
 mod nat;
-mod planned;
+mod observe;
+mod peers;
+mod query;
 mod ready;
 mod report;
-mod rules;
-mod settled;
+mod resolve_devices;
+mod run_log;
 mod signals;
-mod status;
+mod ssh_guard;
 mod store;
-mod ties;
-mod told;
-mod trial;
-mod tried;
-mod up;
-mod wanted;
-mod watch;
+mod trial_file;
 pub mod wireguard;
 
 use std::collections::BTreeSet;
@@ -44,20 +37,17 @@ use std::time::Duration;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
-use asked::asked;
-use begin::{Begun, begin, look_on};
-use host::At;
-use signals::hold_signals;
-use told::Attempt;
-pub use trial::Trial;
-use wanted::{context, settings, tell};
+pub use cmd::trial::Trial;
+use enter_host::At;
+use load::{context, settings, tell};
+use run_log::Attempt;
 
 use crate::conf;
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
-use crate::place::Problem;
 use crate::plan::Rest;
+use crate::source::Problem;
 
 /// How long another netns-setup on the same namespace is waited for.
 const LOCK: Duration = Duration::from_secs(15);
@@ -147,26 +137,34 @@ pub fn run(call: &Call) -> u8 {
         return code;
     }
     match &call.verb {
-        Verb::Down(inside) => each(call, |name| down::down(call, name, *inside)),
-        Verb::Status { json: true } => status::json(call),
-        Verb::Status { json: false } => each(call, |name| status::text(call, name)),
-        Verb::Doctor { json } => doctor::doctor(call, *json),
-        Verb::Check => with_settings(call, rules::test),
-        Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
-        Verb::Up => told::all(Attempt::Start, call, || {
-            let up = |want: &Want| told::of(&want.name, || up::up(call, want));
-            guard::with_settings(call, Rest::Stays, up)
+        Verb::Down(inside) => each(call, |name| {
+            crate::setup::cmd::down::down(call, name, *inside)
         }),
-        Verb::Reload => told::all(Attempt::Reload, call, || {
-            let reload = |want: &Want| told::of(&want.name, || up::reload(call, want));
-            guard::with_settings(call, Rest::Goes, reload)
+        Verb::Status { json: true } => crate::setup::cmd::status::json(call),
+        Verb::Status { json: false } => {
+            each(call, |name| crate::setup::cmd::status::text(call, name))
+        }
+        Verb::Doctor { json } => crate::setup::cmd::doctor::doctor(call, *json),
+        Verb::Check => with_settings(call, firewall::test),
+        Verb::Plan { script } => with_settings(call, |want| {
+            crate::setup::cmd::up::plan(call, want, *script)
         }),
-        Verb::Try(trial) => trial::try_out(call, trial),
-        Verb::KeepTrial(trial) => trial::keep(call, trial),
-        Verb::Confirm => each(call, trial::confirm),
-        Verb::Watch => watch::watch(call),
-        Verb::MayGo => each(call, |name| guard::may_go(call, name)),
-        Verb::MayCome => guard::may_come(call),
+        Verb::Up => run_log::all(Attempt::Start, call, || {
+            let up =
+                |want: &Want| run_log::of(&want.name, || crate::setup::cmd::up::up(call, want));
+            ssh_guard::with_settings(call, Rest::Stays, up)
+        }),
+        Verb::Reload => run_log::all(Attempt::Reload, call, || {
+            let reload =
+                |want: &Want| run_log::of(&want.name, || crate::setup::cmd::up::reload(call, want));
+            ssh_guard::with_settings(call, Rest::Goes, reload)
+        }),
+        Verb::Try(trial) => crate::setup::cmd::trial::try_out(call, trial),
+        Verb::KeepTrial(trial) => crate::setup::cmd::trial::keep(call, trial),
+        Verb::Confirm => each(call, crate::setup::cmd::trial::confirm),
+        Verb::Watch => crate::setup::cmd::watch::watch(call),
+        Verb::MayGo => each(call, |name| ssh_guard::may_go(call, name)),
+        Verb::MayCome => ssh_guard::may_come(call),
     }
 }
 
@@ -174,7 +172,9 @@ pub fn run(call: &Call) -> u8 {
 /// tried with its namespace asks for that, too.
 fn begun_by_trial(call: &Call) -> Option<u8> {
     let all = call.names.iter();
-    let codes: Option<Vec<u8>> = all.map(|name| tried::is_by_us(name, &call.verb)).collect();
+    let codes: Option<Vec<u8>> = all
+        .map(|name| trial_file::is_by_us(name, &call.verb))
+        .collect();
     codes?.into_iter().max()
 }
 
@@ -186,7 +186,7 @@ pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>, Vec<String>> {
     let unread = |problems: Vec<Problem>| problems.iter().flat_map(lines).collect::<Vec<_>>();
     let named = conf::names(conf_dir).map_err(unread)?;
     let there =
-        store::all().map_err(|e| vec![format!("cannot read {}: {e}", crate::state::STATE)])?;
+        store::all().map_err(|e| vec![format!("cannot read {}: {e}", crate::state_dir::STATE)])?;
     let names: BTreeSet<_> = named.into_iter().chain(there).collect();
     Ok(names.into_iter().collect())
 }
@@ -208,7 +208,7 @@ fn with_checked(
 ) -> u8 {
     match checked(call) {
         Ok(wants) => {
-            let wants = ties::in_order(wants);
+            let wants = peers::in_order(wants);
             let all = || wants.iter().map(act).max().unwrap_or(exit::DONE);
             stops(&wants).unwrap_or_else(all)
         }
@@ -269,7 +269,7 @@ fn say(line: &str) {
 /// there too; and the exit code.
 pub fn complain(lines: &[String], code: u8) -> u8 {
     if code != exit::DONE {
-        told::complained(lines);
+        run_log::complained(lines);
     }
     for line in lines {
         let line = format!("netns-setup: {line}\n");

@@ -4,16 +4,17 @@
 use std::io;
 use std::time::Duration;
 
-use super::failure::{Why, broken};
+use super::error::{Why, broken};
 use super::store::{self, Store};
-use super::{LOCK, complain, hold_signals, report};
-use crate::exit;
-use crate::kernel::{Kernel, Refusal};
+use super::{LOCK, complain, report};
+use crate::kernel::Kernel;
 use crate::model::Condition;
 use crate::model::build::Want;
 use crate::name::NetnsName;
-use crate::place::At;
-use crate::state;
+use crate::os_error::OsError;
+use crate::setup::signals::hold_signals;
+use crate::source::At;
+use crate::{exit, state_dir};
 
 /// How long a ping's answer is waited for where nobody waits for a namespace.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -62,7 +63,7 @@ fn held(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
 }
 
 /// It cannot be told what holds.
-pub fn unseen(no: Refusal) -> Why {
+pub fn unseen(no: OsError) -> Why {
     broken("cannot see what netns_ready asks for", no)
 }
 
@@ -133,7 +134,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
 
 /// Which journal there is: another one, if somebody has been at work.
 fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
-    store::stamp(name, state::JOURNAL)
+    store::stamp(name, state_dir::JOURNAL)
 }
 
 fn failed(want: &Want, what: &'static str, e: io::Error) -> u8 {

@@ -2,15 +2,14 @@
 //! wrong, the second what was expected and what to type, a third only in what state
 //! things are now.
 
-use crate::kernel::Refusal;
-use crate::kernel::holders::Holder;
-use crate::kernel::processes::Process;
+use super::error::{Failure, Why};
 use crate::model::Route;
 use crate::name::NetnsName;
+use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle, Step};
-use crate::state;
-
-use super::failure::{Failure, Why};
+use crate::state_dir;
+use crate::system::holders::Holder;
+use crate::system::processes::Process;
 
 /// The lines that tell of a failure, without the program's name before them.
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
@@ -59,8 +58,8 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
         Why::Unread(error) => vec![
             format!(
                 "{netns}: cannot read its journal, {}/{netns}/{}: {error}",
-                state::STATE,
-                state::JOURNAL
+                state_dir::STATE,
+                state_dir::JOURNAL
             ),
             format!(
                 "mend it, or run netns-setup down --force {netns}: it is set aside, and what it \
@@ -86,7 +85,7 @@ pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
 }
 
 /// A change that the kernel refused.
-pub fn refused(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Vec<String> {
+pub fn refused(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
     let command = change.command(netns);
     let hint = hint(&change.step, refusal);
     vec![
@@ -96,7 +95,7 @@ pub fn refused(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Vec<Str
 }
 
 /// Something that the host had before a link was moved in, and cannot have back.
-pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &Refusal) -> Vec<String> {
+pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
     let command = change.command(netns);
     let hint = match &change.step {
         Step::AddRoute(route) | Step::ReplaceRoute(route) if route.via.is_some() => {
@@ -123,7 +122,7 @@ pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2
 }
 
 /// Who asked for it, and what can be done.
-pub fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
+pub fn asked(asked: Option<&crate::source::Asked>, hint: &str) -> String {
     match asked {
         Some(asked) => format!("asked for by {asked}; {hint}"),
         None => hint.into(),
@@ -131,7 +130,7 @@ pub fn asked(asked: Option<&crate::place::Asked>, hint: &str) -> String {
 }
 
 /// What most likely has to be so for the kernel to agree.
-fn hint(step: &Step, refusal: &Refusal) -> &'static str {
+fn hint(step: &Step, refusal: &OsError) -> &'static str {
     use nix::errno::Errno;
     let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
     match (step, errno) {

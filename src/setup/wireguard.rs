@@ -12,13 +12,14 @@ use super::{complain, report};
 use crate::conf::files::{others_may_read, read_trusted};
 use crate::conf::{Setting, Settings};
 use crate::exit;
-use crate::kernel::{Kernel, Refusal};
+use crate::kernel::Kernel;
 use crate::model::build::{Want, WireguardFile, wireguard_files};
 use crate::model::wireguard::{Derived, Endpoint, NamedEndpoint, Quick, text};
 use crate::model::{State, Wireguard};
 use crate::name::{LinkName, NetnsName};
-use crate::place::{At, Place, Problem};
+use crate::os_error::OsError;
 use crate::plan::{Change, Journal, Step};
+use crate::source::{At, Place, Problem};
 
 /// After this long without a handshake, a peer that has traffic is not where it was: they
 /// are made anew every two minutes (WireGuard's whitepaper, 6.1).
@@ -175,7 +176,7 @@ pub fn complete(have: &mut State, journal: &Journal) {
 
 /// Say which names could not be looked up. Their peers are there all the same: at boot,
 /// the way to a name server may come later than the tunnel.
-pub fn say_unresolved(name: &NetnsName, unresolved: &[(Change, Refusal)]) {
+pub fn say_unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) {
     for (change, no) in unresolved {
         let Step::SetEndpoint(link, named) = &change.step else {
             continue;

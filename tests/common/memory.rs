@@ -4,15 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::unit_arg, clippy::panic)]
 
 use ipnet::IpNet;
-use netns_services::model::made::{Made, Value};
-use netns_services::model::port::{PORT, Vlan};
+use netns_services::model::link::bridge_port::{PORT, Vlan};
+use netns_services::model::link::spec::{Made, Value};
 use netns_services::model::route::Names;
 use netns_services::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,
 };
 use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Sysctl, SysctlKey, Where};
-use netns_services::place::At;
 use netns_services::plan::Step;
+use netns_services::source::At;
 
 use super::states::{link, route};
 

@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use netns_services::model::link_types::Type;
-use netns_services::model::port::{PORT, Vlans};
+use netns_services::model::link::bridge_port::{PORT, Vlans};
+use netns_services::model::link::type_table::Type;
 use netns_services::model::route::Names;
 use netns_services::model::wireguard::{Peer, PublicKey, Secret};
 use netns_services::model::{
@@ -12,7 +12,7 @@ use netns_services::model::{
     Table, Tool, Where, Wireguard,
 };
 use netns_services::name::LinkName;
-use netns_services::place::At;
+use netns_services::source::At;
 use proptest::prelude::*;
 
 pub fn link(at: Where, name: &str, kind: Kind) -> Link {

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::super::value::Value;
 use super::Reader;
-use crate::place::Place;
+use crate::conf::value::Value;
+use crate::source::Place;
 
 impl<'a> Reader<'a> {
     /// The name that begins here, which may be empty.

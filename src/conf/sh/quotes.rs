@@ -1,9 +1,9 @@
 //! The value of an assignment: quotes, backslashes and variables, taken as every shell
 //! takes them.
 
-use super::super::reserved::is_reserved;
-use super::super::value::Value;
 use super::{Reader, Stop};
+use crate::conf::reserved::is_reserved;
+use crate::conf::value::Value;
 
 /// How much the variables that are used in a file may hold in all, in bytes: a line can
 /// double it.

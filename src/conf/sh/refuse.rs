@@ -1,8 +1,9 @@
 //! What the reader says to what it does not read: the place, what a shell would make of
 //! it, and what to write instead.
 
-use super::{Reader, Setting, Stop, visible};
-use crate::place::{Place, Problem};
+use super::{Reader, Stop};
+use crate::conf::value::{Setting, visible};
+use crate::source::{Place, Problem};
 
 /// Words after which the next lines belong together: nothing that could be said of them
 /// one by one would help.

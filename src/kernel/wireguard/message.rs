@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use rtnetlink::packet_core::{DefaultNla, NLA_F_NESTED};
 
-use crate::kernel::attributes;
+use crate::kernel::netlink::attr;
 use crate::model::Wireguard;
 use crate::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, PublicKey, Secret,
@@ -65,7 +65,7 @@ pub struct Seen {
 
 /// The attribute that says which link.
 pub fn of_link(name: &str) -> Vec<u8> {
-    attributes::bytes(&[named(name)])
+    attr::bytes(&[named(name)])
 }
 
 fn named(name: &str) -> DefaultNla {
@@ -98,7 +98,7 @@ pub fn encode(name: &str, difference: &Difference) -> Vec<Vec<u8>> {
         if !peers.is_empty() {
             link.push(DefaultNla::new(PEERS | NLA_F_NESTED, peers));
         }
-        attributes::bytes(&link)
+        attr::bytes(&link)
     };
     parts.into_iter().map(whole).collect()
 }
@@ -161,7 +161,7 @@ fn network(net: &IpNet) -> Vec<u8> {
 
 /// One of a list: its number means nothing.
 fn nested(inner: &[DefaultNla]) -> Vec<u8> {
-    attributes::bytes(&[DefaultNla::new(NLA_F_NESTED, attributes::bytes(inner))])
+    attr::bytes(&[DefaultNla::new(NLA_F_NESTED, attr::bytes(inner))])
 }
 
 /// As sockaddr_in and sockaddr_in6 are.

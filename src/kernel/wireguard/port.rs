@@ -3,10 +3,13 @@
 use nix::errno::Errno;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
-use super::super::{Kernel, Refusal, netns, questions, read};
 use super::Seen;
+use crate::kernel::netlink::query;
+use crate::kernel::{Kernel, decode};
 use crate::model::{LinkAt, Where};
 use crate::name::{LinkName, NetnsName};
+use crate::os_error::OsError;
+use crate::system::netns;
 
 impl Kernel {
     /// A refusal to open a tunnel's port, with the port and the tunnels that have one of that
@@ -15,9 +18,9 @@ impl Kernel {
         &mut self,
         link: &LinkAt,
         port: Option<u16>,
-        no: Refusal,
-    ) -> Refusal {
-        if no.errno.raw_os_error() != Some(Errno::EADDRINUSE as i32) || no.said.is_some() {
+        no: OsError,
+    ) -> OsError {
+        if no.errno.raw_os_error() != Some(Errno::EADDRINUSE as i32) || no.message.is_some() {
             return no;
         }
         let port = port.or_else(|| self.wireguard(link).ok()?.wireguard.listen_port);
@@ -29,8 +32,8 @@ impl Kernel {
             true => "a program that is no WireGuard link".to_string(),
             false => others.join(", "),
         };
-        Refusal {
-            said: Some(format!("its ListenPort {port} is in use by {by}")),
+        OsError {
+            message: Some(format!("its ListenPort {port} is in use by {by}")),
             ..no
         }
     }
@@ -50,8 +53,8 @@ impl Kernel {
         let mut found = Vec::new();
         for (at, place) in places.collect::<Vec<_>>() {
             let was_open = self.sockets.contains_key(&at);
-            let links = self.requests(&at).map_err(Refusal::from);
-            let links = links.and_then(questions::all_links).unwrap_or_default();
+            let links = self.requests(&at).map_err(OsError::from);
+            let links = links.and_then(query::all_links).unwrap_or_default();
             for name in links.iter().filter_map(open_tunnel) {
                 let link = LinkAt {
                     at: at.clone(),
@@ -77,6 +80,6 @@ fn open_tunnel(message: &LinkMessage) -> Option<LinkName> {
         LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::Wireguard)),
         _ => false,
     });
-    let (_, name) = read::name(message)?;
+    let (_, name) = decode::name(message)?;
     (is_one && message.header.flags.contains(LinkFlags::Up)).then_some(name)
 }

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::conf::{Setting, Settings};
-use crate::place::{At, Problem};
+use crate::source::{At, Problem};
 
 /// Whose namespace it is. It prints as it is written in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]

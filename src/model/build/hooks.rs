@@ -3,7 +3,7 @@
 
 use crate::conf::{Setting, Settings};
 use crate::name::LinkName;
-use crate::place::{At, Problem};
+use crate::source::{At, Problem};
 
 /// Commands for `sh -c`, on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

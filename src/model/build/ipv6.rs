@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{place, problem, where_said};
 use crate::model::{Link, Sysctl, Where};
-use crate::place::{At, Problem};
+use crate::source::{At, Problem};
 
 /// The kernel takes no IPv6 address on a link for which IPv6 is switched off.
 pub(super) fn check(links: &[Link], sysctls: &[At<Sysctl>], problems: &mut Vec<Problem>) {

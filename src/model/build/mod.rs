@@ -2,31 +2,20 @@
 //! value means, and what must hold between several of them. No I/O: every rule can be
 //! tested by calling it.
 
-mod addresses;
+mod address;
 mod attach;
-mod clients;
-mod derived;
-mod gateways;
-mod homes;
+mod dhcp;
+mod dns;
+mod firewall;
 mod hooks;
 mod ipv6;
-mod kinds;
-mod links;
-mod masters;
+mod link;
 mod nat;
-mod order;
-mod policy;
-mod ports;
-mod published;
+mod peers;
 mod ready;
-mod replies;
-mod resolv;
-mod returns;
-mod routes;
-mod rules;
-mod sysctls;
-mod ties;
-mod wireguard;
+mod route;
+mod rule;
+mod sysctl;
 
 use std::io;
 
@@ -35,15 +24,15 @@ use super::nat::Nat;
 use super::route::Names;
 use crate::conf::Settings;
 use crate::name::NetnsName;
-use crate::place::{At, Place, Problem};
+use crate::source::{At, Place, Problem};
 
 pub use attach::Attach;
+pub use dns::RESOLV_CONF_MARK;
+pub use firewall::RuleFile;
 pub use hooks::Hooks;
+pub use link::wireguard::{WireguardFile, wireguard_files};
+pub use peers::contradictions;
 pub use ready::{Hold, Ready};
-pub use resolv::RESOLV_CONF_MARK;
-pub use rules::RuleFile;
-pub use ties::contradictions;
-pub use wireguard::{WireguardFile, wireguard_files};
 
 /// What the settings do not say but their meaning depends on.
 #[derive(Clone, Debug)]
@@ -97,12 +86,12 @@ pub struct Want {
 /// those that the reader found among them.
 pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem>> {
     let mut problems = settings.problems.clone();
-    let (links, unread) = links::links(settings, context, &mut problems);
-    let routes = routes::routes(settings, context, &mut problems);
-    let resolv_conf = resolv::resolv_conf(settings, &mut problems);
-    let policy = policy::policy(settings, context, &mut problems);
-    let sysctls = sysctls::sysctls(settings, &mut problems);
-    let clients = clients::clients(settings, &mut problems);
+    let (links, unread) = link::links(settings, context, &mut problems);
+    let routes = route::routes(settings, context, &mut problems);
+    let resolv_conf = dns::resolv_conf(settings, &mut problems);
+    let policy = rule::policy(settings, context, &mut problems);
+    let sysctls = sysctl::sysctls(settings, &mut problems);
+    let clients = dhcp::clients(settings, &mut problems);
     let overlay = is_second(settings, "netns_etc", ["bind", "overlay"], &mut problems);
     let moves_my_connection = ready::yes(settings, "netns_move_my_connection", &mut problems);
     let bare = is_second(
@@ -112,24 +101,24 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         &mut problems,
     );
     let attach = attach::attach(settings, &mut problems);
-    let rule_files = rules::files(settings, &mut problems);
+    let rule_files = firewall::files(settings, &mut problems);
     let nat = nat::nat(settings, &links, &unread, &mut problems);
     let ready = ready::ready(settings, (&links, &clients), &mut problems);
     let restarts_services = ready::yes(settings, "netns_restart_services", &mut problems);
-    wireguard::check(settings, &links, &mut problems);
+    crate::model::build::link::wireguard::check(settings, &links, &mut problems);
     let hooks = hooks::hooks(settings, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
-        addresses::check(&links, &mut problems);
-        masters::check(settings, &links, &mut problems);
+        address::check(&links, &mut problems);
+        crate::model::build::link::master::check(settings, &links, &mut problems);
         ipv6::check(&links, &sysctls, &mut problems);
-        gateways::check(&links, &unread, &routes, &mut problems);
+        crate::model::build::route::gateways::check(&links, &unread, &routes, &mut problems);
     }
     if !problems.is_empty() {
         return Err(in_file_order(problems));
     }
     let returns = match nat {
-        Some(_) => returns::returns(&links, &routes, &sysctls),
+        Some(_) => crate::model::build::nat::return_routes::returns(&links, &routes, &sysctls),
         None => Vec::new(),
     };
     let routes = routes.into_iter().map(|said| said.route).chain(returns);
@@ -147,7 +136,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         ..State::default()
     };
     if let Some(nat) = &nat {
-        replies::bring_back(&mut state, nat);
+        crate::model::build::nat::replies::bring_back(&mut state, nat);
     }
     Ok(Want {
         name: settings.name.clone(),
@@ -204,7 +193,7 @@ fn problem<T: std::fmt::Display>(value: &At<T>, wrong: String, remedy: String) -
     }
 }
 
-/// Where another value was said, for the second line of a problem at `place`:
+/// Where another value was said, for the second line of a problem at `source`:
 /// `config_eth1, line 7`, or with the file if that is another one.
 fn where_said<T>(value: &At<T>, place: Option<&Place>) -> String {
     let Some(asked) = &value.asked else {

@@ -4,12 +4,11 @@
 
 use std::time::Duration;
 
-use super::clients;
-use super::homes::at_host;
-use super::is_second;
+use super::link::home::at_host;
+use super::{dhcp, is_second};
 use crate::conf::{Setting, Settings};
 use crate::model::{Client, Condition, Link, TextError, Where};
-use crate::place::{At, Problem};
+use crate::source::{At, Problem};
 
 /// How long is waited where nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -96,7 +95,7 @@ fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Condit
                         "expected a link of that type, for no other has handshakes",
                     ));
                 }
-                (Some(listed), Condition::Lease(_)) if !clients::is_asked_for(listed) => {
+                (Some(listed), Condition::Lease(_)) if !dhcp::is_asked_for(listed) => {
                     problems.push(piece.problem(
                         format!(": {link} has no DHCP client"),
                         format!("write config_{}=\"dhcp\"", link.suffix()),

@@ -229,7 +229,7 @@ impl fmt::Display for Proto {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::model::nat::publish::*;
 
     #[test]
     fn what_is_printed_is_read_as_the_same() {

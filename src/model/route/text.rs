@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::words::{
+use super::parse::{
     Family, NOT_BUILT, PROTOS, SCOPES, address, destination, family_of, not_built, preference, via,
     vrf,
 };
 use super::{Hop, Names, Preference, Route, RouteKind, is_v4};
 use crate::model::TextError;
-use crate::model::words::{TABLES, Words, dev, named, number, once, value, wrong};
+use crate::model::parse::{TABLES, Words, dev, named, number, once, value, wrong};
 use crate::name::LinkName;
 
 /// What the words say, before the family is known.

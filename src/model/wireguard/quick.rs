@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::name::LinkName;
-use crate::place::{Place, Problem};
+use crate::source::{Place, Problem};
 
 /// What wg-quick(8) reads of a file, each with its line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

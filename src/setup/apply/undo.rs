@@ -1,8 +1,9 @@
 //! Undoing: what was there before the first change is made again, as far as it can be.
 
-use super::{Others, PASSES, Work};
+use super::{PASSES, Work};
 use crate::plan::{Change, Rest, as_it_was, plan_what_can_be};
-use crate::setup::asked::ways;
+use crate::setup::nat::Others;
+use crate::setup::query::ways;
 
 impl Work<'_> {
     /// What the settings say of cards is not said any more. Whether that could be noted.

@@ -4,14 +4,13 @@
 use ini::Properties;
 
 use super::text::Text;
-use super::told;
-
-use crate::model::link_types::Type;
-use crate::model::port::{PORT, Vlans};
+use super::wireguard;
+use crate::model::link::bridge_port::{PORT, Vlans};
+use crate::model::link::type_table::Type;
 use crate::model::route::Names;
 use crate::model::{Address, Kind, Link, LinkAt, Made, Phy, Where};
 use crate::name::LinkName;
-use crate::place::At;
+use crate::source::At;
 
 pub(super) fn where_text(at: &Where) -> String {
     match at {
@@ -62,7 +61,7 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
     for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
         text.append(key, value.unwrap_or_default());
     }
-    told::write(text, link);
+    wireguard::write(text, link);
     for altname in &link.altnames {
         text.append("altname", altname.value.as_str());
     }
@@ -114,7 +113,7 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     });
     let index = section.get("index").map(str::parse).transpose();
     link.index = index.map_err(|e| format!("index: {e}"))?;
-    link.wireguard = told::read(section)?.map(At::nobody);
+    link.wireguard = wireguard::read(section)?.map(At::nobody);
     for altname in section.get_all("altname") {
         link.altnames.push(At::nobody(altname.parse()?));
     }

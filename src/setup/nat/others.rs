@@ -3,12 +3,12 @@
 
 use std::io;
 
-use crate::kernel::About;
+use crate::kernel::Query;
 use crate::model::{State, Sysctl, Where};
 use crate::name::{LinkName, NetnsName};
-use crate::place::At;
 use crate::plan::Journal;
 use crate::setup::store;
+use crate::source::At;
 
 /// The host's sysctls that other namespaces hold, as they were before the first of those.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Others {
 
 impl Others {
     /// Of all namespaces but this one, if what is asked about has to do with the host.
-    pub fn to(name: &NetnsName, asked: &About) -> io::Result<Self> {
+    pub fn to(name: &NetnsName, asked: &Query) -> io::Result<Self> {
         match asked.sysctls.iter().any(|(at, _)| *at == Where::Host) {
             true => Others::of(name),
             false => Ok(Others::default()),

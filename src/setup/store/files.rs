@@ -7,13 +7,13 @@ use std::path::Path;
 
 use super::folder;
 use crate::name::NetnsName;
-use crate::state;
+use crate::state_dir;
 
 /// A file that is being written, before it has its name.
 pub const NEW: &str = "new";
 
 /// Files that services of users may read.
-const PUBLIC: [&str; 3] = [state::READY, state::ETC_MODE, state::MET];
+const PUBLIC: [&str; 3] = [state_dir::READY, state_dir::ETC_MODE, state_dir::MET];
 
 /// Write a file of the state folder, in one piece. All but [`PUBLIC`] are for root alone:
 /// they have copies of settings and rules, which may be secret.
@@ -46,7 +46,7 @@ pub fn remove_due(folder: &Path) -> io::Result<()> {
         let file = file?;
         let name = file.file_name();
         let name = name.to_string_lossy();
-        if name == state::DUE || name.starts_with(&format!("{}-", state::DUE)) {
+        if name == state_dir::DUE || name.starts_with(&format!("{}-", state_dir::DUE)) {
             remove(&file.path())?;
         }
     }

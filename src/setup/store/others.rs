@@ -6,11 +6,11 @@ use std::io::{self, ErrorKind};
 use super::journal;
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::state;
+use crate::state_dir;
 
 /// The names of all namespaces that have a state folder.
 pub fn all() -> io::Result<Vec<NetnsName>> {
-    let entries = match fs::read_dir(state::STATE) {
+    let entries = match fs::read_dir(state_dir::STATE) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::super::{Endpoint, Peer, PublicKey, Secret, Wireguard};
 use super::{Reader, Section};
+use crate::model::wireguard::{Endpoint, Peer, PublicKey, Secret, Wireguard};
 
 const A_KEY: &str = "expected 44 characters of base64, as wg genkey and wg pubkey print them";
 

@@ -1,0 +1,195 @@
+//! The text of a settings file in, its assignments out: the part of POSIX sh that
+//! assigns and does nothing else. What is read here dash, busybox ash and bash read the
+//! same, byte for byte; all else is refused, with its place and what to write instead.
+//! No command is ever run, and nothing is looked up but variables set before.
+
+mod cursor;
+mod quotes;
+mod refuse;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::reserved::is_reserved;
+use super::value::Setting;
+use crate::source::Problem;
+
+/// What the variables hold that were set so far.
+pub type Variables = BTreeMap<String, String>;
+
+/// Reads one file. `file` is its path; `variables` holds what the files before it set,
+/// and afterwards what this one set too. The assignments are in the order of the file,
+/// and complete only if there is no problem.
+pub fn read(file: &str, bytes: &[u8], variables: &mut Variables) -> (Vec<Setting>, Vec<Problem>) {
+    let mut reader = Reader {
+        file: file.into(),
+        text: "",
+        at: 0,
+        line: 1,
+        line_start: 0,
+        variables,
+        assigned: Vec::new(),
+        problems: Vec::new(),
+        refused: false,
+        unread: BTreeSet::new(),
+        expanded: 0,
+    };
+    if let Some(text) = reader.as_text(bytes) {
+        reader.text = text;
+        reader.commands();
+    }
+    (reader.assigned, reader.problems)
+}
+
+struct Reader<'a> {
+    file: Arc<str>,
+    text: &'a str,
+    at: usize,
+    line: u32,
+    line_start: usize,
+    variables: &'a mut Variables,
+    assigned: Vec<Setting>,
+    problems: Vec<Problem>,
+    /// Something of the present command was refused: one problem a command is enough,
+    /// what follows from it would only confuse.
+    refused: bool,
+    /// What was assigned, and refused: to use it is no second problem.
+    unread: BTreeSet<&'a str>,
+    /// The bytes that came from variables so far.
+    expanded: usize,
+}
+
+/// What cannot be read on from; it is in `problems` already.
+struct Stop;
+
+impl<'a> Reader<'a> {
+    /// The bytes as text, if they hold nothing that shells read in different ways.
+    fn as_text(&mut self, bytes: &'a [u8]) -> Option<&'a str> {
+        let text = std::str::from_utf8(bytes);
+        let until = text.as_ref().map_or_else(|e| e.valid_up_to(), |t| t.len());
+        let odd = |&b: &u8| b.is_ascii_control() && b != b'\n' && b != b'\t';
+        let odd = bytes[..until].iter().position(odd);
+        let (offset, what, remedy) = match (odd, text) {
+            (_, Ok(text)) if text.starts_with('\u{feff}') => (
+                0,
+                "the file begins with a byte order mark, as on Windows",
+                "save the file as UTF-8 without it",
+            ),
+            (None, Ok(text)) => return Some(text),
+            (None, Err(_)) => (until, "this is not UTF-8", "save the file as UTF-8"),
+            (Some(at), _) if bytes[at] == b'\r' => (
+                at,
+                "the line ends with a carriage return, as on Windows",
+                "take them away with: sed -i 's/\\r$//' FILE",
+            ),
+            (Some(at), _) => (
+                at,
+                "a control character stands here",
+                "take it away; shells do not agree on what it means",
+            ),
+        };
+        let before = &bytes[..offset];
+        self.line = 1 + before.iter().filter(|&&b| b == b'\n').count() as u32;
+        let start = before
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |n| n + 1);
+        self.line_start = start;
+        self.at = offset;
+        let remedy = remedy.replace("FILE", &self.file);
+        self.refuse(what, &remedy);
+        None
+    }
+
+    fn commands(&mut self) {
+        loop {
+            self.skip_blanks();
+            self.refused = false;
+            let Some(c) = self.peek() else { return };
+            match c {
+                '\n' => self.next(),
+                '#' => self.skip_line(),
+                _ => {
+                    let goes_on = self.command();
+                    if self.refused && self.peek().is_some() {
+                        self.skip_line();
+                    }
+                    if goes_on.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// One command, which has to be assignments, up to its `;` or the end of its line.
+    fn command(&mut self) -> Result<(), Stop> {
+        let first = self.assigned.len();
+        let exports = self.skip_export();
+        let mut words = 0;
+        loop {
+            self.skip_blanks();
+            match self.peek() {
+                None | Some('\n' | '#') if words > 0 => return Ok(()),
+                Some(';') if words > 0 => {
+                    self.next();
+                    return Ok(());
+                }
+                _ => self.word(exports, first)?,
+            }
+            if self.refused {
+                return Ok(());
+            }
+            words += 1;
+        }
+    }
+
+    /// `NAME=value`, or `NAME` alone after `export`. The settings from `first` on were
+    /// made by the same command.
+    fn word(&mut self, exports: bool, first: usize) -> Result<(), Stop> {
+        let place = self.place();
+        let start = self.at;
+        let name = self.name();
+        if name.is_empty() || (self.peek() != Some('=') && !(exports && self.ends_word())) {
+            return self.refuse_command(start, place, first, exports);
+        }
+        if is_reserved(name) {
+            let wrong = format!("{name} means something to the shell itself");
+            self.refuse_at(&place, &wrong, "choose another name");
+            return Ok(());
+        }
+        if self.peek() != Some('=') {
+            if !self.variables.contains_key(name) {
+                let wrong = format!("export {name} exports a variable that was not set before");
+                self.refuse_at(&place, &wrong, &format!("write export {name}=\"value\""));
+            }
+            return Ok(());
+        }
+        self.next();
+        let value = self.value(exports.then_some(first))?;
+        if self.refused {
+            self.unread.insert(name);
+            self.variables.remove(name);
+        } else {
+            let name = name.to_string();
+            self.variables.insert(name.clone(), value.text().into());
+            let file = Arc::clone(&self.file);
+            self.assigned.push(Setting {
+                name,
+                file,
+                place,
+                value,
+            });
+        }
+        Ok(())
+    }
+
+    fn skip_export(&mut self) -> bool {
+        let rest = &self.text[self.at..];
+        let exports = rest.starts_with("export ") || rest.starts_with("export\t");
+        if exports {
+            self.skip("export".len());
+        }
+        exports
+    }
+}

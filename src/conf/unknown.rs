@@ -1,0 +1,57 @@
+//! Names that are no setting, or are one twice, in; what was probably meant out.
+
+use super::settings::Listed;
+use super::suggest::nearest;
+use super::value::{Setting, visible};
+use super::vars::{self, Of, Var};
+use crate::source::Problem;
+
+/// The longest key that the name begins with, and the rest.
+pub(super) fn key_of_any_link(name: &str) -> Option<(&'static Var, &str)> {
+    let keys = vars::ALL.iter().filter(|var| var.of == Of::Link);
+    let found = keys.filter_map(|var| {
+        let rest = name.strip_prefix(var.name)?.strip_prefix('_')?;
+        (!rest.is_empty()).then_some((var, rest))
+    });
+    found.max_by_key(|(var, _)| var.name.len())
+}
+
+/// A name that begins as those of a namespace do.
+pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
+    let names = vars::ALL.iter().filter(|var| var.of == Of::Namespace);
+    let remedy = match nearest(&setting.name, names.map(|var| var.name)) {
+        Some(best) => format!("did you mean {best}? netns(5) lists them all"),
+        None => "take the line away; netns(5) lists all settings".into(),
+    };
+    setting.problem("is not a setting", remedy)
+}
+
+/// A name that ends as those of a listed link do.
+pub(super) fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Problem {
+    let keys = vars::ALL.iter().filter(|var| var.of == Of::Link);
+    let remedy = match nearest(key, keys.map(|var| var.name)) {
+        Some(best) => {
+            let suffix = link.name.value.suffix();
+            format!("did you mean {best}_{suffix}? netns(5) lists them all")
+        }
+        None => "take the line away; netns(5) lists all settings".into(),
+    };
+    let wrong = format!(
+        "is not a setting, though it ends as those of {} do",
+        link.name
+    );
+    setting.problem(wrong, remedy)
+}
+
+/// The second of two in one file.
+pub(super) fn said_twice(first: &Setting, second: &Setting) -> Problem {
+    let line = first.place.line;
+    let to = first.whole();
+    second.problem(
+        format!(
+            "is set a second time; line {line} set it to \"{}\"",
+            visible(to.text)
+        ),
+        "expected each setting once in a file; keep one of the two lines",
+    )
+}

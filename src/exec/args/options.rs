@@ -1,0 +1,154 @@
+//! The options: words in, what was asked for out, by clap.
+
+use std::ffi::{CStr, CString, OsString};
+use std::os::unix::ffi::OsStringExt;
+use std::time::Duration;
+
+use clap::Parser;
+use clap::error::{ContextKind, ErrorKind};
+
+use super::{Asked, Call, To};
+use crate::exec::args;
+use crate::exec::argv::Words;
+use crate::exec::error::{Refusal, printable, shown};
+
+/// What to say to a wrong call.
+pub const USAGE: &str =
+    "expected netns-exec [OPTIONS] NAME [--] COMMAND [ARGUMENT...]; netns-exec --help says more";
+
+/// Run a command inside a network namespace.
+///
+/// The process joins the namespace and becomes the command: same process id, no child, no
+/// parent that stays. Inside, /sys shows the namespace's links, and what is in
+/// /etc/netns/NAME stands in for its twin in /etc. What cannot be done ends the call: the
+/// command never runs elsewhere. Without a command, and with a terminal, it is a login
+/// shell.
+#[derive(Parser)]
+#[command(
+    name = "netns-exec",
+    version,
+    override_usage = "netns-exec [OPTIONS] NAME [[--] COMMAND [ARGUMENT...]]\n       \
+                      netns-exec [OPTIONS] --pid PID|--path FILE|--host [[--] COMMAND [ARGUMENT...]]\n       \
+                      netns-exec --heal NAME",
+    after_help = "Exit codes: 100 wrong call; 111 the namespace is missing, not ready, or the kernel\n\
+                  refused; 126 the command cannot be run; 127 there is none; else the command's own."
+)]
+struct Options {
+    /// Join the namespace that this process is in
+    #[arg(long, value_name = "PID", group = "to")]
+    pid: Option<OsString>,
+    /// Join the namespace that this file is
+    #[arg(long, value_name = "FILE", group = "to")]
+    path: Option<OsString>,
+    /// Go back to the network and the mounts of process 1
+    #[arg(long, group = "to")]
+    host: bool,
+    /// Join the network alone: leave /sys, /etc and all mounts as they are
+    #[arg(long)]
+    net_only: bool,
+    /// Bind the command's sockets to this VRF of the namespace, as ip vrf exec does
+    #[arg(long, value_name = "VRF")]
+    vrf: Option<OsString>,
+    /// Tell the command the namespace's name, in NETNS_NAME
+    #[arg(long, conflicts_with = "to")]
+    env: bool,
+    /// Wait this long for netns-setup to have set the namespace up whole
+    #[arg(long, value_name = "SECONDS", conflicts_with = "to")]
+    wait: Option<String>,
+    /// Bind again, in all that runs inside, what is in /etc/netns/NAME
+    #[arg(long, value_name = "NAME", exclusive = true)]
+    heal: Option<OsString>,
+    /// The namespace, the command and the command's arguments
+    #[arg(
+        value_name = "NAME [--] COMMAND [ARGUMENT...]",
+        trailing_var_arg = true
+    )]
+    words: Vec<OsString>,
+}
+
+/// Reads the words, the program's own name first.
+#[cold]
+#[inline(never)]
+pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
+    let given = (0..words.count()).filter_map(|place| words.get(place));
+    let given = given.map(|word| OsString::from_vec(word.to_bytes().to_vec()));
+    let options = match Options::try_parse_from(given) {
+        Ok(options) => options,
+        Err(error)
+            if error.kind() == ErrorKind::DisplayHelp
+                || error.kind() == ErrorKind::DisplayVersion =>
+        {
+            return Ok(Asked::Text(error.render().to_string()));
+        }
+        Err(error) => return Err(wrong(&error)),
+    };
+    if let Some(name) = options.heal {
+        let name = kept(name)?;
+        args::check_name(name)?;
+        return Ok(Asked::Heal(name));
+    }
+    // What clap left is the end of what there was.
+    let rest = words.from(words.count() - options.words.len());
+    let (to, command) = match (options.pid, options.path, options.host) {
+        (Some(pid), ..) => (To::Pid(number(pid)?), rest),
+        (_, Some(path), _) => (To::Path(kept(path)?), rest),
+        (.., true) => (To::Host, rest),
+        _ => {
+            let name = rest
+                .get(0)
+                .ok_or_else(|| Refusal::call("no namespace is named", USAGE))?;
+            args::check_name(name)?;
+            (To::Name(name), rest.from(1))
+        }
+    };
+    Ok(Asked::Command(Call {
+        to,
+        command: args::command(words, command)?,
+        net_only: options.net_only,
+        env: options.env,
+        vrf: options.vrf.map(kept).transpose()?,
+        wait: options.wait.as_deref().map(seconds).transpose()?,
+    }))
+}
+
+/// The word, for as long as the process is there.
+fn kept(word: OsString) -> Result<&'static CStr, Refusal> {
+    let word = CString::new(word.into_vec());
+    let word = word.map_err(|_| Refusal::call("a word has a NUL in it", USAGE))?;
+    Ok(Box::leak(word.into_boxed_c_str()))
+}
+
+fn number(word: OsString) -> Result<&'static CStr, Refusal> {
+    let word = kept(word)?;
+    let digits = word.to_bytes().iter().all(u8::is_ascii_digit);
+    if !digits || word.to_bytes().is_empty() || word.to_bytes().len() > 10 {
+        let wrong = format!("--pid \"{}\" is not the number of a process", shown(word));
+        return Err(Refusal::call(wrong, "expected a number, such as --pid 812"));
+    }
+    Ok(word)
+}
+
+fn seconds(word: &str) -> Result<Duration, Refusal> {
+    let wrong = || {
+        let wrong = format!("--wait \"{}\" is not a number of seconds", printable(word));
+        Refusal::call(
+            wrong,
+            "expected 0 to 1000000, such as --wait 10 or --wait 0.5",
+        )
+    };
+    match word.parse::<f64>() {
+        Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(Duration::from_secs_f64(seconds)),
+        _ => Err(wrong()),
+    }
+}
+
+/// clap's message in our form: one line, and what was expected.
+fn wrong(error: &clap::Error) -> Refusal {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let remedy = match error.get(ContextKind::SuggestedArg) {
+        Some(near) => format!("did you mean {near}? netns-exec --help says more"),
+        None => USAGE.into(),
+    };
+    Refusal::call(printable(first.trim_start_matches("error: ")), remedy)
+}

@@ -1,0 +1,78 @@
+//! Becoming the command: words in; what comes back is only why that failed. The search in
+//! PATH is our own: those of the C libraries differ, in what they do with a script
+//! without `#!` too.
+
+use std::ffi::{CStr, CString};
+
+use nix::errno::Errno;
+
+use super::argv::{self, Words};
+use super::error::{self, Refusal};
+use super::path_buf::Text;
+
+/// Where a command is looked for when PATH is not set, as glibc and ip(8) do it.
+const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
+
+/// Becomes the command of these words, as execvp(3) does. The whole path of a command
+/// that stands without a `/` comes from PATH.
+pub fn become_command(words: Words) -> Errno {
+    let name = words.get(0).unwrap_or(c"");
+    if name.to_bytes().is_empty() {
+        return Errno::ENOENT;
+    }
+    if name.to_bytes().contains(&b'/') {
+        return run(name, words);
+    }
+    let path = argv::variable(c"PATH").unwrap_or(DEFAULT_PATH);
+    let mut denied = None;
+    for folder in path.to_bytes().split(|&b| b == b':') {
+        let folder = if folder.is_empty() { b"." } else { folder };
+        let why = match Text::of(&[folder, b"/", name.to_bytes()]) {
+            Ok(program) => run(program.as_c(), words),
+            Err(_) => run_far(folder, name, words),
+        };
+        match why {
+            Errno::EACCES => denied = Some(Errno::EACCES),
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ENAMETOOLONG => (),
+            why => return why,
+        }
+    }
+    denied.unwrap_or(Errno::ENOENT)
+}
+
+/// Becomes a login shell, the caller's own or else sh. It knows what it is by its first word,
+/// which begins with `-` (login(1)).
+#[cold]
+#[inline(never)]
+pub fn become_shell() -> Refusal {
+    let own = argv::variable(c"SHELL").filter(|shell| shell.to_bytes().starts_with(b"/"));
+    let shell = own.unwrap_or(c"/bin/sh");
+    let mut parts = shell.to_bytes().rsplit(|&b| b == b'/');
+    let name = parts.next().unwrap_or_default();
+    let why = match Text::of(&[b"-", name]) {
+        Ok(first) => Words::NONE.behind(&[first.as_c()], |all| argv::execve(shell, all)),
+        Err(why) => why,
+    };
+    error::not_run(shell, why)
+}
+
+/// As [`run`], for a path that is longer than paths are.
+#[cold]
+#[inline(never)]
+fn run_far(folder: &[u8], name: &CStr, words: Words) -> Errno {
+    let path = CString::new([folder, b"/", name.to_bytes()].concat());
+    path.map_or(Errno::ENOENT, |program| run(&program, words))
+}
+
+/// A script without `#!` is one for sh, POSIX says.
+fn run(program: &CStr, words: Words) -> Errno {
+    match argv::execve(program, words) {
+        Errno::ENOEXEC => {
+            let shell = c"/bin/sh";
+            words
+                .from(1)
+                .behind(&[shell, program], |all| argv::execve(shell, all))
+        }
+        why => why,
+    }
+}

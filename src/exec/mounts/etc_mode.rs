@@ -1,0 +1,74 @@
+//! How the namespace's files are laid over /etc, as netns-setup has written it down.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::sys::stat::stat;
+use nix::unistd::read;
+
+use crate::exec::error::{Refusal, reason, shown};
+use crate::exec::path_buf::Text;
+use crate::exec::syscall;
+use crate::state_dir;
+
+/// What the settings say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mode {
+    /// The whole folder is laid over /etc.
+    pub overlay: bool,
+    /// The name servers that the settings ask for must be there.
+    pub dns: bool,
+}
+
+impl Mode {
+    /// Nothing at all, for a namespace of others, means bind.
+    pub fn read(name: &CStr) -> Result<Mode, Refusal> {
+        let path = Text::of(&[
+            state_dir::STATE.as_bytes(),
+            b"/",
+            name.to_bytes(),
+            b"/",
+            state_dir::ETC_MODE.as_bytes(),
+        ]);
+        // The length tells it without opening the file: of those without an overlay
+        let length = path
+            .as_ref()
+            .map_err(|why| *why)
+            .and_then(|path| stat(path.as_c()));
+        const BIND: usize = state_dir::ETC_BIND.len() + 1;
+        const BIND_DNS: usize = BIND + state_dir::ETC_DNS.len();
+        let bind = |dns| Mode {
+            overlay: false,
+            dns,
+        };
+        match length.map(|file| file.st_size as usize) {
+            Ok(BIND) | Err(Errno::ENOENT) => return Ok(bind(false)),
+            Ok(BIND_DNS) => return Ok(bind(true)),
+            _ => (),
+        }
+        let mut buffer = [0; 16];
+        let said = path.and_then(|path| syscall::open_file(AT_FDCWD, path.as_c(), 0));
+        let said = said.and_then(|file| read(file.as_fd(), &mut buffer));
+        let length = said.map_err(|why| unread(name, reason(why)))?;
+        let text = buffer[..length].trim_ascii();
+        let word = text.strip_suffix(state_dir::ETC_DNS.as_bytes());
+        let dns = word.is_some();
+        match word.unwrap_or(text) {
+            word if word == state_dir::ETC_BIND.as_bytes() => Ok(bind(dns)),
+            word if word == state_dir::ETC_OVERLAY.as_bytes() => Ok(Mode { overlay: true, dns }),
+            _ => Err(unread(name, "it says neither bind nor overlay".into())),
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn unread(name: &CStr, why: String) -> Refusal {
+    let name = shown(name);
+    Refusal::kernel(
+        format!("{}/{name}/{}: {why}", state_dir::STATE, state_dir::ETC_MODE),
+        format!("write it anew: netns-setup up {name}"),
+    )
+}

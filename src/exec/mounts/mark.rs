@@ -1,0 +1,156 @@
+//! How a mount namespace of ours is known: by mounts whose source is `netns-exec:` and
+//! the namespace, one of them at /sys/class. A mount namespace in, whose it is out; and
+//! taking off what another call has put on.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
+use nix::sys::stat::{fstat, lstat, stat};
+
+use super::mountinfo::{self, Mount};
+use super::{etc, resolvconf};
+use crate::exec::args::To;
+use crate::exec::path_buf::{Text, is_in};
+use crate::exec::syscall;
+
+/// What every mark begins with; what was joined follows.
+pub const MARK: &[u8] = b"netns-exec:";
+
+/// The caller's own mounts.
+pub static OWN: &CStr = c"/proc/thread-self/mountinfo";
+
+/// What is mounted where the call begins.
+pub enum Before {
+    /// Nothing of ours. Below /sys/class and /sys/devices nothing is mounted, unless
+    /// `covered`.
+    Host {
+        /// Whether something is mounted there, or may be.
+        covered: bool,
+    },
+    /// All that the call would mount: the same network namespace, and marked for it.
+    Inside,
+    /// What another call has mounted for this network namespace.
+    Other(CString),
+}
+
+/// The mark of what the call joins.
+pub fn mark(to: To) -> Result<Text, Errno> {
+    match to {
+        To::Name(name) => Text::of(&[MARK, name.to_bytes()]),
+        To::Pid(pid) => Text::of(&[MARK, b"/proc/", pid.to_bytes(), b"/ns/net"]),
+        To::Path(path) => Text::of(&[MARK, path.to_bytes()]),
+        To::Host => Text::of(&[MARK]),
+    }
+}
+
+/// Looks at what is there, before anything is joined. It takes three system calls where
+/// nothing is mounted below /sys, and one more for each such mount; mountinfo would take
+/// a hundred times as long as one of them.
+pub fn look(mark: &CStr, namespace: BorrowedFd) -> Result<Before, Errno> {
+    let (is_root, number) = match syscall::mount_of(c"/sys/class") {
+        Ok(told) => told,
+        Err(Errno::ENOENT) => return Ok(Before::Host { covered: true }),
+        Err(why) => return Err(why),
+    };
+    if is_root && let Some(found) = marked_for()? {
+        let same = same_network(namespace)? && found.to_bytes() == mark.to_bytes();
+        return Ok(if same {
+            Before::Inside
+        } else {
+            Before::Other(found)
+        });
+    }
+    let covered = is_root || number.is_none_or(|number| below_views(number).unwrap_or(true));
+    Ok(Before::Host { covered })
+}
+
+/// Whether anything is mounted below /sys/class or /sys/devices, /sys being this mount.
+fn below_views(sys: u64) -> Result<bool, Errno> {
+    let mut numbers = [0; 64];
+    let count = syscall::mounts_below(sys, &mut numbers)?;
+    if count == numbers.len() {
+        return Ok(true);
+    }
+    let mut buffer = [0; 768];
+    for number in &numbers[..count] {
+        let point = syscall::mount_point(*number, &mut buffer)?;
+        if is_in(point, b"/sys/class") || is_in(point, b"/sys/devices") {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The mark of the mount that is seen at /sys/class, if it has one.
+#[cold]
+#[inline(never)]
+pub fn marked_for() -> Result<Option<CString>, Errno> {
+    let mut mark = None;
+    mountinfo::each(OWN, |mount| {
+        if mount.point == b"/sys/class" {
+            let is_mark = mount.source.starts_with(MARK);
+            mark = is_mark.then(|| mountinfo::unescaped(mount.source));
+        }
+        Ok::<(), Errno>(())
+    })?;
+    Ok(mark.and_then(|mark| CString::new(mark).ok()))
+}
+
+fn same_network(namespace: BorrowedFd) -> Result<bool, Errno> {
+    let (own, asked) = (stat(c"/proc/thread-self/ns/net")?, fstat(namespace)?);
+    Ok((own.st_dev, own.st_ino) == (asked.st_dev, asked.st_ino))
+}
+
+/// Takes off, in a mount namespace of our own, all that another call has mounted: what is
+/// marked, and what it bound over /etc.
+#[cold]
+#[inline(never)]
+pub fn take_off(mark: &CStr) -> Result<(), Errno> {
+    let name = &mark.to_bytes()[MARK.len()..];
+    let mut points = Vec::new();
+    mountinfo::each(OWN, |mount| {
+        if mount.source.starts_with(MARK) || is_bound(name, &mount) {
+            points
+                .push(CString::new(mountinfo::unescaped(mount.point)).map_err(|_| Errno::EINVAL)?);
+        }
+        Ok::<(), Errno>(())
+    })?;
+    for point in points.iter().rev() {
+        match umount2(
+            point.as_c_str(),
+            MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW,
+        ) {
+            // It went with the one it was mounted on.
+            Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => (),
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(())
+}
+
+/// Whether an open file is what is seen at a path; nothing, if nothing can be seen there.
+pub fn is_at(path: &CStr, file: &OwnedFd) -> Result<Option<bool>, Errno> {
+    let (file, seen) = (fstat(file)?, lstat(path));
+    let same = seen.map(|seen| (seen.st_dev, seen.st_ino) == (file.st_dev, file.st_ino));
+    Ok(same.ok())
+}
+
+/// Whether this is an entry of `/etc/netns/NAME`, or a client's name servers, bound over its
+/// twin.
+fn is_bound(name: &[u8], mount: &Mount) -> bool {
+    let Some(entry) = mount.point.strip_prefix(b"/etc/") else {
+        return false;
+    };
+    if entry.contains(&b'/') || name.contains(&b'/') {
+        return false;
+    }
+    if resolvconf::is_of_client(name, mount.root) {
+        return true;
+    }
+    // It shows as it was called when it was bound, gone or not; or it was a symlink.
+    let root = mount.root.strip_suffix(b"//deleted").unwrap_or(mount.root);
+    let twin = [b"/netns/", name, b"/", entry].concat();
+    root.ends_with(&twin) || etc::same_file(name, &mountinfo::unescaped(entry))
+}

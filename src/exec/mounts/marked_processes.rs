@@ -1,0 +1,60 @@
+//! The processes that carry a namespace's mark, and what they have lost of its files: seen,
+//! and nothing done. Putting it right is `heal`'s.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+
+use super::heal::{Files, held, mark_and_mounts, visit};
+use super::mark::is_at;
+use crate::exec::error::Refusal;
+use crate::exec::path_buf::Text;
+
+/// The processes of one mount namespace that netns-exec made.
+pub struct Marked {
+    /// Their numbers.
+    pub processes: Vec<i32>,
+    /// The entries of /etc that are bound no longer.
+    pub lost: Vec<String>,
+}
+
+/// Those that netns-exec let into the namespace of this name, or into one of its name before.
+pub fn marked(name: &CStr) -> Result<Vec<Marked>, Refusal> {
+    let (mark, all) = mark_and_mounts(name)?;
+    let mut found = Vec::new();
+    for processes in all.into_values() {
+        let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
+            continue;
+        };
+        let files = Files::open(name)?;
+        let lost = visit(first, mark.as_c(), |overlay| match overlay {
+            true => Ok(Vec::new()),
+            false => lost(&files),
+        });
+        // Who has ended meanwhile has lost nothing
+        let lost = lost.unwrap_or_default();
+        found.push(Marked { processes, lost });
+    }
+    Ok(found)
+}
+
+/// The entries that have a twin and are not what is seen there.
+fn lost(files: &Files) -> Result<Vec<String>, Errno> {
+    let mut lost = Vec::new();
+    for (entry, mount, _) in &files.entries {
+        if is_lost(entry, mount)? && !files.is_of_client(entry)? {
+            lost.push(entry.to_string_lossy().into_owned());
+        }
+    }
+    if files.servers.is_some() && lost.is_empty() && !files.client_is_seen()? {
+        lost.push("resolv.conf".into());
+    }
+    Ok(lost)
+}
+
+/// The entry has a twin, which is not the entry.
+fn is_lost(entry: &CStr, mount: &OwnedFd) -> Result<bool, Errno> {
+    let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
+    Ok(is_at(twin.as_c(), mount)? == Some(false))
+}

@@ -1,0 +1,189 @@
+//! resolvconf(8) inside: what a VPN client calls to set name servers would set the host's, for
+//! its database is a directory, and files know no network namespace. Inside, that directory is
+//! read-only, and the program is ours (libexec/resolvconf): it keeps the client's name servers
+//! in the namespace's state folder, where [`state::SERVERS`] is what is seen as
+//! /etc/resolv.conf, over whatever else is seen there, while a client has any.
+
+use std::ffi::{CStr, CString};
+use std::fs;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::mount::{MntFlags, umount2};
+use nix::unistd::{AccessFlags, access};
+
+use super::mark::{OWN, is_at};
+use super::mountinfo;
+use crate::exec::error::{Refusal, reason};
+use crate::exec::path_buf::Text;
+use crate::exec::syscall;
+use crate::state_dir;
+
+/// The database of Debian's resolvconf and of openresolv.
+const DATABASE: &CStr = c"/run/resolvconf/.";
+
+/// Where the program is; two of these may be one file.
+const PROGRAMS: [&CStr; 3] = [
+    c"/sbin/resolvconf",
+    c"/usr/sbin/resolvconf",
+    c"/usr/bin/resolvconf",
+];
+
+const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
+
+/// Keeps the host's resolvconf from what runs inside, and shows what a client inside has set,
+/// in a mount namespace of our own. Where there is none, it takes five system calls.
+pub fn mount(name: &CStr) -> Result<(), Refusal> {
+    let refused = |why| {
+        Refusal::kernel(
+            format!("cannot keep the host's resolvconf apart: {}", reason(why)),
+            "expected /run/resolvconf to be a folder; --net-only leaves it",
+        )
+    };
+    match syscall::clone_read_only(AT_FDCWD, DATABASE) {
+        Ok(database) => {
+            syscall::attach(database.as_fd(), DATABASE, true).map_err(refused)?;
+            syscall::leave_open(database);
+        }
+        Err(Errno::ENOENT | Errno::ENOTDIR) => (),
+        Err(why) => return Err(refused(why)),
+    }
+    for program in PROGRAMS {
+        if access(program, AccessFlags::F_OK).is_ok() {
+            cover(program).map_err(refused)?;
+        }
+    }
+    show(name).map_err(|why| {
+        Refusal::kernel(
+            format!(
+                "cannot show the name servers that a client inside has set: {}",
+                reason(why)
+            ),
+            "expected the host to have an /etc/resolv.conf, empty or not",
+        )
+    })
+}
+
+/// Lays our program over the host's.
+#[cold]
+#[inline(never)]
+fn cover(program: &CStr) -> Result<(), Errno> {
+    let Some(ours) = installed("resolvconf") else {
+        return Ok(());
+    };
+    let ours = CString::new(ours.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let ours = syscall::clone_read_only(AT_FDCWD, &ours)?;
+    match is_at(program, &ours)? {
+        Some(true) => Ok(()),
+        _ => syscall::attach(ours.as_fd(), program, false),
+    }
+}
+
+/// A file of ours that is no program of the user's: it is installed beside the programs, in
+/// `PREFIX/libexec/netns-services`.
+#[cold]
+pub fn installed(file: &str) -> Option<PathBuf> {
+    let program = fs::read_link("/proc/self/exe").ok()?;
+    let prefix = program.parent().and_then(Path::parent);
+    let beside = prefix.map(|prefix| prefix.join("libexec/netns-services"));
+    let usual = PathBuf::from("/usr/libexec/netns-services");
+    let all = beside.into_iter().chain([usual]);
+    let mut there = all
+        .map(|folder| folder.join(file))
+        .filter(|path| path.exists());
+    there.next()
+}
+
+/// Shows the client's name servers if there are any. They may come and go meanwhile: whoever
+/// changes that enters all mount namespaces with our mark, as this one has, and so one look
+/// after the last mount is enough.
+fn show(name: &CStr) -> Result<(), Errno> {
+    let path = path(name)?;
+    let mut is_shown = false;
+    while access(path.as_c(), AccessFlags::F_OK).is_ok() != is_shown {
+        is_shown = match is_shown {
+            true => umount2(RESOLV_CONF, OFF).map(|()| false)?,
+            false => match source(name)? {
+                Some(servers) => {
+                    syscall::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true)?
+                }
+                None => false,
+            },
+        };
+    }
+    Ok(())
+}
+
+const OFF: MntFlags = MntFlags::MNT_DETACH.union(MntFlags::UMOUNT_NOFOLLOW);
+
+/// A copy of the mount of the client's name servers, attached nowhere, if there are any.
+pub fn source(name: &CStr) -> Result<Option<OwnedFd>, Errno> {
+    match syscall::clone_read_only(AT_FDCWD, path(name)?.as_c()) {
+        Ok(servers) => Ok(Some(servers)),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// They are what is seen.
+pub fn is_shown(servers: &OwnedFd) -> Result<bool, Errno> {
+    Ok(is_at(RESOLV_CONF, servers)? == Some(true))
+}
+
+/// Shows them again, unless they are what is seen.
+pub fn show_again(servers: &OwnedFd) -> Result<bool, Errno> {
+    match is_shown(servers)? {
+        true => Ok(false),
+        false => syscall::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true),
+    }
+}
+
+/// Takes off those that a client has set before, and all that lies over them. Returns whether
+/// there were any.
+pub fn take_off(name: &CStr) -> Result<bool, Errno> {
+    let mut points = 0;
+    let mut lowest = None;
+    mountinfo::each(OWN, |mount| {
+        if mount.point == RESOLV_CONF.to_bytes() {
+            if lowest.is_none() && is_of_client(name.to_bytes(), mount.root) {
+                lowest = Some(points);
+            }
+            points += 1;
+        }
+        Ok::<(), Errno>(())
+    })?;
+    let Some(lowest) = lowest else {
+        return Ok(false);
+    };
+    for _ in lowest..points {
+        umount2(RESOLV_CONF, OFF)?;
+    }
+    Ok(true)
+}
+
+/// Whether the root of a mount is the file of a client's name servers, gone or not.
+pub fn is_of_client(name: &[u8], root: &[u8]) -> bool {
+    let root = root.strip_suffix(b"//deleted").unwrap_or(root);
+    let file = [
+        b"/netns-services/",
+        name,
+        b"/",
+        state_dir::SERVERS.as_bytes(),
+    ]
+    .concat();
+    root.ends_with(&file)
+}
+
+fn path(name: &CStr) -> Result<Text, Errno> {
+    let folder = state_dir::STATE.as_bytes();
+    Text::of(&[
+        folder,
+        b"/",
+        name.to_bytes(),
+        b"/",
+        state_dir::SERVERS.as_bytes(),
+    ])
+}

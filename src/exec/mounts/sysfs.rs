@@ -1,0 +1,135 @@
+//! The namespace's own view of /sys. Only below /sys/class and /sys/devices does sysfs
+//! show each network namespace something else, so a new sysfs is laid over these two, and
+//! all the rest stays: the cgroups, debugfs, bpf, what is mounted there and how. The new
+//! mounts carry the mark.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::AT_FDCWD;
+use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{fstat, stat};
+use nix::sys::statfs::statfs;
+use nix::sys::statvfs::FsFlags;
+
+use super::mark::OWN;
+use super::mountinfo;
+use crate::exec::args::To;
+use crate::exec::error::{Refusal, reason};
+use crate::exec::path_buf::is_in;
+use crate::exec::syscall;
+
+const CLASS: &CStr = c"/sys/class";
+const TREE: &CStr = c"/sys/devices";
+
+/// Lays the new sysfs over the old one, in a mount namespace of our own and for the
+/// network namespace that the process has joined. Where something is mounted below the
+/// two (`covered`), it is put back. Without a /sys there is nothing to do.
+pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
+    let refused = |what: &CStr, why| refused(to, &what.to_string_lossy(), why);
+    let old = match statfs(c"/sys") {
+        Ok(old) => old.flags(),
+        Err(Errno::ENOENT) => return Ok(()),
+        Err(why) => return Err(refused(c"/sys", why)),
+    };
+    let kept = match covered {
+        true => below_views().map_err(|why| refused(c"/sys", why))?,
+        false => Vec::new(),
+    };
+    // All of it is below the one view, out of sight: were it taken away again, the kernel
+    // would wait for every processor to have forgotten it, which takes longer than this.
+    let flags = mount_flags(old);
+    match new_sysfs(CLASS, mark, flags) {
+        // An empty /sys, as in a chroot: there it is to be seen.
+        Err(Errno::ENOENT) => {
+            new_sysfs(c"/sys", mark, flags).and_then(|()| new_sysfs(CLASS, mark, flags))
+        }
+        mounted => mounted,
+    }
+    .map_err(|why| refused(c"/sys", why))?;
+    for (part, over) in [(c"/sys/class/devices", TREE), (c"/sys/class/class", CLASS)] {
+        view(part, over, old.contains(FsFlags::ST_RDONLY)).map_err(|why| refused(over, why))?;
+    }
+    for (mount, point) in kept {
+        match syscall::attach(mount.as_fd(), &point, false) {
+            // What belongs to a link that this namespace does not have has no place here.
+            Ok(()) | Err(Errno::ENOENT) => (),
+            Err(why) => return Err(refused(&point, why)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the sysfs at /sys/class shows the network that this process is in: of each network
+/// there is but one, however often it is mounted.
+#[cold]
+pub fn is_of_this_network() -> bool {
+    let seen = stat(CLASS).map(|seen| seen.st_dev);
+    let own = syscall::new_mount(c"sysfs", &[], 0)
+        .and_then(fstat)
+        .map(|own| own.st_dev);
+    matches!((seen, own), (Ok(seen), Ok(own)) if seen == own)
+}
+
+fn new_sysfs(over: &CStr, mark: &CStr, flags: MsFlags) -> Result<(), Errno> {
+    mount(Some(mark), over, Some(c"sysfs"), flags, None::<&CStr>)
+}
+
+fn view(part: &CStr, over: &CStr, read_only: bool) -> Result<(), Errno> {
+    let view = syscall::clone_mount(AT_FDCWD, part, false)?;
+    if read_only {
+        syscall::set_read_only(view.as_fd())?;
+    }
+    syscall::attach(view.as_fd(), over, false).map(|()| syscall::leave_open(view))
+}
+
+/// Copies of what is mounted below the two, as containers do it (lxcfs). A sysfs there,
+/// which containers have too, would show links of the host.
+fn below_views() -> Result<Vec<(OwnedFd, CString)>, Errno> {
+    let mut kept: Vec<(OwnedFd, CString)> = Vec::new();
+    mountinfo::each(OWN, |mount| {
+        let below = |above: &CStr| {
+            let rest = mount.point.strip_prefix(above.to_bytes());
+            rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+        };
+        let is_kept = kept
+            .iter()
+            .any(|(_, top)| is_in(mount.point, top.to_bytes()));
+        if (below(CLASS) || below(TREE)) && !is_kept && mount.kind != b"sysfs" {
+            let point = CString::new(mountinfo::unescaped(mount.point));
+            let point = point.map_err(|_| Errno::EINVAL)?;
+            kept.push((syscall::clone_mount(AT_FDCWD, &point, true)?, point));
+        }
+        Ok::<(), Errno>(())
+    })?;
+    Ok(kept)
+}
+
+/// The flags of the old mount for the new one; but for read-only, which mount(2) would
+/// make of all the namespace's sysfs, wherever it is mounted.
+fn mount_flags(of: FsFlags) -> MsFlags {
+    let pairs = [
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+        (FsFlags::ST_NOATIME, MsFlags::MS_NOATIME),
+        (FsFlags::ST_NODIRATIME, MsFlags::MS_NODIRATIME),
+    ];
+    let set = pairs.iter().filter(|(flag, _)| of.contains(*flag));
+    set.fold(MsFlags::empty(), |all, (_, flag)| all | *flag)
+}
+
+fn refused(to: To, what: &str, why: Errno) -> Refusal {
+    let remedy = match why {
+        Errno::ENOSYS => "expected Linux 5.12 or newer",
+        Errno::EPERM => {
+            "a sysfs for it belongs to the user namespace that made it; --net-only does without"
+        }
+        _ => "expected a /sys that sysfs can be mounted over; --net-only does without",
+    };
+    Refusal::kernel(
+        format!("{to}: cannot mount {what}: {}", reason(why)),
+        remedy,
+    )
+}

@@ -1,0 +1,302 @@
+//! Making a change: one step in, one request to the kernel out.
+
+use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use rtnetlink::packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, CacheInfo};
+use rtnetlink::packet_route::route::{
+    RouteAddress, RouteAttribute, RouteFlags, RouteMessage, RouteMetric, RouteNextHop,
+    RouteNextHopFlags, RoutePreference, RouteType, RouteVia,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::Kernel;
+use super::netlink::query::index_of;
+use super::netlink::socket::How;
+use crate::model::route::Preference;
+use crate::model::{Address, LinkAt, Route, RouteKind, Where};
+use crate::name::LinkName;
+use crate::os_error::OsError;
+use crate::plan::Step;
+use crate::system::{dhcp, firewall, nat_table, netns, resolv_conf};
+
+impl Kernel {
+    /// Make one change.
+    pub fn make(&mut self, step: &Step) -> Result<(), OsError> {
+        log::debug!("make {step:?}");
+        self.new_ones = None;
+        let done = self.make_it(step);
+        if let Step::DelNetns
+        | Step::DelOther(_)
+        | Step::DelLink(_)
+        | Step::MoveLink(..)
+        | Step::MovePhy(..) = step
+        {
+            self.indexes.clear();
+        }
+        done
+    }
+
+    fn make_it(&mut self, step: &Step) -> Result<(), OsError> {
+        match step {
+            Step::AddNetns => self.add_netns(|_| Ok(())),
+            Step::DelNetns => {
+                self.sockets.remove(&Where::Inside);
+                Ok(netns::delete(self.netns.as_str())?)
+            }
+            Step::Attach(_) => self.give_name(|_| Ok(())),
+            Step::Detach => {
+                self.sockets.remove(&Where::Inside);
+                Ok(netns::delete(self.netns.as_str())?)
+            }
+            Step::AddOther(other) => self.add_other(other, |_| Ok(())),
+            Step::DelOther(other) => self.del_other(other),
+            Step::AddLink { link, peer } => self.add_link(link, peer.as_deref()),
+            Step::SetOptions(link, made) => self.set_options(link, made),
+            Step::DelLink(link) => self.del_link(link),
+            Step::MoveLink(link, to) => {
+                let netns = self.socket(&to.at)?.netns.as_raw_fd();
+                self.set(link, |message| match to.name == link.name {
+                    true => message.setns_by_fd(netns),
+                    false => message.setns_by_fd(netns).name(to.name.to_string()),
+                })
+            }
+            Step::MovePhy(_, ways) => self.move_phy(ways),
+            Step::AddAltname(link, name) => self.add_altname(link, name),
+            Step::DelAltname(link, name) => self.del_altname(link, name),
+            Step::SetMtu(link, mtu) => self.set(link, |message| message.mtu(*mtu)),
+            Step::SetMac(link, mac) => self.set(link, |message| message.address(mac.0.to_vec())),
+            Step::SetMaster(link, Some(master)) => {
+                let master = LinkAt {
+                    at: link.at.clone(),
+                    name: master.clone(),
+                };
+                let master = self.index(&master)?;
+                self.set(link, |message| message.controller(master))
+            }
+            Step::SetMaster(link, None) => self.set(link, |message| message.nocontroller()),
+            Step::SetPort(link, port) => self.set_port(link, port),
+            Step::AddVlans(link, row, own) => self.add_vlans(link, row, *own),
+            Step::DelVlans(link, row, own) => self.del_vlans(link, row, *own),
+            Step::SetUp(link, true) => {
+                let done = self.set(link, |message| message.up());
+                done.map_err(|no| self.with_port(link, None, no))
+            }
+            Step::SetUp(link, false) => self.set(link, |message| message.down()),
+            Step::AddAddress(link, address) => self.add_address(link, address),
+            Step::DelAddress(link, address) => self.del_address(link, address),
+            Step::AddRoute(route) => self.add_route(route, false),
+            Step::ReplaceRoute(route) | Step::KeepRoute(route) => self.add_route(route, true),
+            Step::PutBack(kept) => self.put_back(kept),
+            Step::DelRoute(route) => self.del_route(route),
+            Step::AddPolicy(rule) => self.add_policy(rule),
+            Step::DelPolicy(rule) => self.del_policy(rule),
+            Step::SetSysctl(sysctl) => self.set_sysctl(sysctl).map(drop),
+            Step::SetWireguard(link, difference) => {
+                let done = self.set_wireguard(link, difference);
+                done.map_err(|no| self.with_port(link, difference.listen_port, no))
+            }
+            Step::SetEndpoint(link, named) => self.set_endpoint(link, named),
+            Step::LoadRules { new, old } => {
+                firewall::load(&self.open(&Where::Inside)?, new, old.as_deref())
+            }
+            Step::UnloadRules(old) => firewall::unload(&self.open(&Where::Inside)?, old),
+            Step::LoadTable(table) => {
+                nat_table::load(&self.open(&Where::Host)?, &self.netns, table)
+            }
+            Step::DropTable => nat_table::remove(&self.open(&Where::Host)?, &self.netns),
+            Step::StartClient(client) => {
+                dhcp::start(&self.open(&Where::Inside)?, &self.netns, client)
+            }
+            Step::StopClient(client) => dhcp::stop(&self.netns, client),
+            Step::WriteResolvConf(text) => Ok(resolv_conf::write(&self.netns, text)?),
+            Step::RemoveResolvConf => Ok(resolv_conf::remove(&self.netns)?),
+        }
+    }
+
+    /// The links of the namespace with their indexes, as they were looked at last.
+    pub fn indexes_inside(&self) -> Vec<(LinkName, u32)> {
+        let inside = self
+            .indexes
+            .iter()
+            .filter(|(link, _)| link.at == Where::Inside);
+        inside
+            .map(|(link, index)| (link.name.clone(), *index))
+            .collect()
+    }
+
+    /// Of these words, those that are links of the namespace, with their indexes.
+    pub fn links_of<'a>(
+        &mut self,
+        words: impl IntoIterator<Item = &'a str>,
+    ) -> Vec<(LinkName, u32)> {
+        let names = words.into_iter().filter_map(|word| word.parse().ok());
+        let with_index = names.filter_map(|name: LinkName| {
+            let (at, name) = (Where::Inside, name);
+            let link = LinkAt { at, name };
+            Some((link.name.clone(), self.index(&link).ok()?))
+        });
+        with_index.collect()
+    }
+
+    pub(super) fn index(&mut self, link: &LinkAt) -> Result<u32, OsError> {
+        if let Some(index) = self.indexes.get(link) {
+            return Ok(*index);
+        }
+        let found = index_of(self.requests(&link.at)?, &link.name)?;
+        let index = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        self.indexes.insert(link.clone(), index);
+        Ok(index)
+    }
+
+    fn add_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), OsError> {
+        let index = self.index(link)?;
+        let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
+        match self.requests(&link.at)?.tell(message, How::Add) {
+            // The kernel has put it there itself in the meantime
+            Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// Gone already is deleted: others may have been at work.
+    fn del_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), OsError> {
+        let index = self.index(link)?;
+        let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
+        match self.requests(&link.at)?.tell(message, How::Change) {
+            Err(no) if no.errno.raw_os_error() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn add_route(&mut self, route: &Route, replace: bool) -> Result<(), OsError> {
+        let message = RouteNetlinkMessage::NewRoute(self.route_message(route)?);
+        let how = if replace { How::Replace } else { How::Add };
+        self.requests(&route.at)?.tell(message, how)
+    }
+
+    /// Gone already is deleted: with an address or a link go its routes.
+    fn del_route(&mut self, route: &Route) -> Result<(), OsError> {
+        let message = RouteNetlinkMessage::DelRoute(self.route_message(route)?);
+        match self.requests(&route.at)?.tell(message, How::Change) {
+            Err(no) if no.errno.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
+            answer => answer,
+        }
+    }
+
+    fn route_message(&mut self, route: &Route) -> Result<RouteMessage, OsError> {
+        let mut message = RouteMessage::default();
+        let header = &mut message.header;
+        header.address_family = match route.dst.addr() {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
+        header.destination_prefix_length = route.dst.prefix_len();
+        header.scope = route.scope.into();
+        header.protocol = route.proto.into();
+        header.kind = match route.kind {
+            RouteKind::Unicast => RouteType::Unicast,
+            RouteKind::Blackhole => RouteType::BlackHole,
+            RouteKind::Unreachable => RouteType::Unreachable,
+            RouteKind::Prohibit => RouteType::Prohibit,
+        };
+        let attributes = &mut message.attributes;
+        attributes.push(RouteAttribute::Table(route.table));
+        if route.dst.prefix_len() > 0 {
+            attributes.push(RouteAttribute::Destination(RouteAddress::from(
+                route.dst.addr(),
+            )));
+        }
+        attributes.extend(route.src.map(|src| RouteAttribute::PrefSource(src.into())));
+        attributes.push(RouteAttribute::Priority(route.metric));
+        let metrics = metrics(route);
+        if !metrics.is_empty() {
+            attributes.push(RouteAttribute::Metrics(metrics));
+        }
+        match route.pref {
+            Preference::Medium => {}
+            Preference::Low => attributes.push(RouteAttribute::Preference(RoutePreference::Low)),
+            Preference::High => attributes.push(RouteAttribute::Preference(RoutePreference::High)),
+        }
+        let mut hops = Vec::new();
+        for way in route.ways() {
+            let mut hop = RouteNextHop::default();
+            hop.flags.set(RouteNextHopFlags::Onlink, way.onlink);
+            hop.hops = (way.weight - 1) as u8;
+            hop.attributes = way.via.map(|via| gateway(route, via)).into_iter().collect();
+            if let Some(name) = way.dev {
+                let at = route.at.clone();
+                hop.interface_index = self.index(&LinkAt { at, name })?;
+            }
+            hops.push(hop);
+        }
+        match <[RouteNextHop; 1]>::try_from(hops) {
+            Ok([hop]) => {
+                message.header.flags.set(RouteFlags::Onlink, route.onlink);
+                message.attributes.extend(hop.attributes);
+                if hop.interface_index != 0 {
+                    let oif = RouteAttribute::Oif(hop.interface_index);
+                    message.attributes.push(oif);
+                }
+            }
+            Err(hops) => message.attributes.push(RouteAttribute::MultiPath(hops)),
+        }
+        Ok(message)
+    }
+}
+
+fn metrics(route: &Route) -> Vec<RouteMetric> {
+    let all = [
+        route.mtu.map(RouteMetric::Mtu),
+        route.advmss.map(RouteMetric::Advmss),
+        route.initcwnd.map(RouteMetric::InitCwnd),
+        route.initrwnd.map(RouteMetric::InitRwnd),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// Without a broadcast address, unless it was given one: as ip-address(8) does.
+fn address_message(index: u32, address: &Address) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = match address.ip() {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    };
+    message.header.prefix_len = address.net.prefix_len();
+    message.header.index = index;
+    message.header.scope = address.scope().into();
+    let attributes = &mut message.attributes;
+    attributes.push(AddressAttribute::Local(address.ip()));
+    attributes.push(AddressAttribute::Address(
+        address.peer.unwrap_or(address.ip()),
+    ));
+    attributes.extend(address.broadcast.map(AddressAttribute::Broadcast));
+    let label = address.label.map(|label| label.as_str().into());
+    attributes.extend(label.map(AddressAttribute::Label));
+    attributes.extend(address.metric.map(AddressAttribute::RoutePriority));
+    let proto = address.proto.map(Into::into);
+    attributes.extend(proto.map(AddressAttribute::Protocol));
+    attributes.extend(address.lifetime.map(|lifetime| {
+        let mut info = CacheInfo::default();
+        info.ifa_preferred = lifetime.preferred;
+        info.ifa_valid = lifetime.valid;
+        AddressAttribute::CacheInfo(info)
+    }));
+    let mut flags = AddressFlags::empty();
+    flags.set(AddressFlags::Noprefixroute, address.noprefixroute);
+    flags.set(AddressFlags::Nodad, address.nodad);
+    flags.set(AddressFlags::Homeaddress, address.home);
+    flags.set(AddressFlags::Managetempaddr, address.mngtmpaddr);
+    if !flags.is_empty() {
+        attributes.push(AddressAttribute::Flags(flags));
+    }
+    message
+}
+
+fn gateway(route: &Route, via: IpAddr) -> RouteAttribute {
+    match (route.dst.addr(), via) {
+        (IpAddr::V4(_), IpAddr::V6(via)) => RouteAttribute::Via(RouteVia::Inet6(via)),
+        _ => RouteAttribute::Gateway(via.into()),
+    }
+}

@@ -1,0 +1,228 @@
+//! What a connection goes through: its addresses in, the links it would not outlive out,
+//! with those below them. The kernel's own routing says it (RTM_GETROUTE).
+
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use rtnetlink::packet_route::address::AddressAttribute;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
+use rtnetlink::packet_route::route::{
+    RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType,
+};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::netlink::query::{addresses_of, all_links};
+use super::{Kernel, decode};
+use crate::model::{LinkAt, Where};
+use crate::os_error::OsError;
+use crate::system::sockets::Connection;
+
+impl Kernel {
+    /// The links that a connection goes through, in the namespace and on the host: the one
+    /// that has its address, the one by which the peer is reached, and all below those:
+    /// ports, slaves and parents. One that ends elsewhere on this machine is looked for by
+    /// the way to its peer.
+    pub fn carriers(&mut self, connection: &Connection) -> Result<BTreeSet<LinkAt>, OsError> {
+        let Connection { local, peer, .. } = *connection;
+        let (mut found, mut ends_here) = (BTreeSet::new(), false);
+        for at in [Where::Inside, Where::Host] {
+            let mut links = match self.links_with(&at, local) {
+                Err(no) if no.errno.kind() == ErrorKind::NotFound => continue,
+                links => links?,
+            };
+            if links.is_empty() {
+                continue;
+            }
+            ends_here = true;
+            // The address alone says nothing of where one of a single link is
+            if !is_of_one_link(peer) {
+                links.extend(self.link_to(&at, peer, Some(local))?);
+            }
+            found.extend(self.with_those_below(&at, links)?);
+        }
+        if !ends_here {
+            let links = self.link_to(&Where::Host, peer, None)?;
+            found.extend(self.with_those_below(&Where::Host, links)?);
+        }
+        Ok(found)
+    }
+
+    /// Whether the packets of a connection that ends on the host would take a new way there to
+    /// these destinations: it is as exact as the one that they take now, or more.
+    pub fn would_take(
+        &mut self,
+        connection: &Connection,
+        dst: &IpNet,
+        metric: u32,
+    ) -> Result<bool, OsError> {
+        let Connection { local, peer, .. } = *connection;
+        if !dst.contains(&peer) || is_of_one_link(peer) {
+            return Ok(false);
+        }
+        let inside = match self.links_with(&Where::Inside, local) {
+            Err(no) if no.errno.kind() == ErrorKind::NotFound => BTreeSet::new(),
+            links => links?,
+        };
+        if !inside.is_empty() && self.links_with(&Where::Host, local)?.is_empty() {
+            return Ok(false);
+        }
+        let Some(now) = self.way(&Where::Host, peer, None, RouteFlags::FibMatch)? else {
+            return Ok(false);
+        };
+        let exact = now.header.destination_prefix_length;
+        let priority = now.attributes.iter().find_map(|attribute| match attribute {
+            RouteAttribute::Priority(metric) => Some(*metric),
+            _ => None,
+        });
+        let as_exact = dst.prefix_len() == exact && metric <= priority.unwrap_or(0);
+        Ok(dst.prefix_len() > exact || as_exact)
+    }
+
+    /// The one link of the host that all its default routes go out by, and those below it;
+    /// nothing, if there are several.
+    pub fn carriers_of_default(&mut self) -> Result<BTreeSet<LinkAt>, OsError> {
+        let requests = self.requests(&Where::Host)?;
+        let mut links = BTreeSet::new();
+        for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+            let mut request = RouteMessage::default();
+            request.header.address_family = family;
+            for answer in requests.dump(RouteNetlinkMessage::GetRoute(request))? {
+                if let RouteNetlinkMessage::NewRoute(message) = answer
+                    && is_default(&message)
+                {
+                    links.extend(links_of(&message));
+                }
+            }
+        }
+        match links.len() {
+            1 => self.with_those_below(&Where::Host, links),
+            _ => Ok(BTreeSet::new()),
+        }
+    }
+
+    fn links_with(&mut self, at: &Where, ip: IpAddr) -> Result<BTreeSet<u32>, OsError> {
+        let is = |attribute: &AddressAttribute| match attribute {
+            AddressAttribute::Local(own) | AddressAttribute::Address(own) => *own == ip,
+            _ => false,
+        };
+        let all = addresses_of(self.requests(at)?, 0)?;
+        let with = all.iter().filter(|m| m.attributes.iter().any(is));
+        Ok(with.map(|message| message.header.index).collect())
+    }
+
+    /// By which link a packet to `peer` goes out; nothing, if there is no way.
+    fn link_to(
+        &mut self,
+        at: &Where,
+        peer: IpAddr,
+        local: Option<IpAddr>,
+    ) -> Result<BTreeSet<u32>, OsError> {
+        let way = self.way(at, peer, local, RouteFlags::empty())?;
+        Ok(way.iter().flat_map(links_of).collect())
+    }
+
+    /// The way that a packet to `peer` takes, if there is one.
+    fn way(
+        &mut self,
+        at: &Where,
+        peer: IpAddr,
+        local: Option<IpAddr>,
+        flags: RouteFlags,
+    ) -> Result<Option<RouteMessage>, OsError> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = match peer {
+            IpAddr::V4(_) => AddressFamily::Inet,
+            IpAddr::V6(_) => AddressFamily::Inet6,
+        };
+        let length = if peer.is_ipv4() { 32 } else { 128 };
+        request.header.destination_prefix_length = length;
+        request.header.flags = flags;
+        let to = RouteAttribute::Destination(peer.into());
+        request.attributes.push(to);
+        if let Some(local) = local {
+            request.header.source_prefix_length = length;
+            request
+                .attributes
+                .push(RouteAttribute::Source(local.into()));
+        }
+        let found = self
+            .requests(at)?
+            .get(RouteNetlinkMessage::GetRoute(request));
+        Ok(match found {
+            Ok(Some(RouteNetlinkMessage::NewRoute(route))) => Some(route),
+            _ => None,
+        })
+    }
+
+    fn with_those_below(
+        &mut self,
+        at: &Where,
+        mut links: BTreeSet<u32>,
+    ) -> Result<BTreeSet<LinkAt>, OsError> {
+        let there = all_links(self.requests(at)?)?;
+        loop {
+            let known = links.len();
+            for link in &there {
+                if decode::master(link).is_some_and(|master| links.contains(&master)) {
+                    links.insert(link.header.index);
+                }
+                if links.contains(&link.header.index) && !decode::is_elsewhere(link) {
+                    links.extend(parent(link));
+                }
+            }
+            if links.len() == known {
+                break;
+            }
+        }
+        let names = there.iter().filter_map(decode::name);
+        let names = names.filter(|(index, _)| links.contains(index));
+        Ok(names
+            .map(|(_, name)| LinkAt {
+                at: at.clone(),
+                name,
+            })
+            .collect())
+    }
+}
+
+/// The link below, in the same namespace.
+fn parent(link: &LinkMessage) -> Option<u32> {
+    link.attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::Link(parent) => Some(*parent),
+            _ => None,
+        })
+}
+
+fn is_default(route: &RouteMessage) -> bool {
+    let header = &route.header;
+    header.destination_prefix_length == 0
+        && header.table == RouteHeader::RT_TABLE_MAIN
+        && header.kind == RouteType::Unicast
+}
+
+/// The links that a route leads over.
+pub(super) fn links_of(route: &RouteMessage) -> Vec<u32> {
+    let mut links = Vec::new();
+    for attribute in &route.attributes {
+        match attribute {
+            RouteAttribute::Oif(link) => links.push(*link),
+            RouteAttribute::MultiPath(hops) => {
+                links.extend(hops.iter().map(|hop| hop.interface_index));
+            }
+            _ => {}
+        }
+    }
+    links
+}
+
+/// It means something on its link alone.
+fn is_of_one_link(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}

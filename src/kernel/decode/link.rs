@@ -1,0 +1,172 @@
+//! The kernel's message of a link in, the model's link out, without its addresses. Pure.
+
+use rtnetlink::packet_core::Nla;
+use rtnetlink::packet_route::link::{
+    InfoKind, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
+};
+
+use super::{Names, Others};
+use crate::kernel::link::{options, tap};
+use crate::model::link::bridge_port::PORT;
+use crate::model::link::type_table::{Below, Type};
+use crate::model::{Kind, Link, LinkAt, Mac, Made, Where};
+use crate::name::{Altname, LinkName};
+use crate::source::At;
+
+/// A link's index and name.
+pub fn name(message: &LinkMessage) -> Option<(u32, LinkName)> {
+    let name = attribute!(message, LinkAttribute::IfName(name) => name)?;
+    Some((message.header.index, LinkName::of_kernel(name)?))
+}
+
+/// It asks nobody for addresses.
+pub fn is_without_arp(message: &LinkMessage) -> bool {
+    message.header.flags.contains(LinkFlags::Noarp)
+}
+
+/// It has this name.
+pub fn is_named(message: &LinkMessage, name: &LinkName) -> bool {
+    self::name(message).is_some_and(|(_, found)| found == *name)
+}
+
+/// The index of a link's master.
+pub fn master(message: &LinkMessage) -> Option<u32> {
+    attribute!(message, LinkAttribute::Controller(index) => *index)
+}
+
+/// The address that its maker gave it.
+pub fn permanent_mac(message: &LinkMessage) -> Option<Mac> {
+    let bytes = attribute!(message, LinkAttribute::PermAddress(bytes) => bytes.clone())?;
+    <[u8; 6]>::try_from(bytes).ok().map(Mac)
+}
+
+/// The link's peer or parent is in another namespace.
+pub fn is_elsewhere(message: &LinkMessage) -> bool {
+    attribute!(message, LinkAttribute::LinkNetNsId(_) => ()).is_some()
+}
+
+/// It is a bridge.
+pub fn is_bridge(message: &LinkMessage) -> bool {
+    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());
+    infos.is_some_and(|infos| infos.contains(&LinkInfo::Kind(InfoKind::Bridge)))
+}
+
+/// A link, without its addresses.
+pub fn link(message: &LinkMessage, at: &Where, names: &Names, others: &Others) -> Option<Link> {
+    let (_, name) = self::name(message)?;
+    let mac = attribute!(message, LinkAttribute::Address(bytes) => bytes.clone());
+    let mac = mac
+        .and_then(|bytes| <[u8; 6]>::try_from(bytes).ok())
+        .map(Mac);
+    let master = master(message).and_then(|index| names.get(&index)).cloned();
+    Some(Link {
+        mtu: attribute!(message, LinkAttribute::Mtu(mtu) => At::nobody(*mtu)),
+        mac: mac.map(At::nobody),
+        master: master.map(At::nobody),
+        altnames: altnames(message),
+        port: port(message),
+        up: Some(message.header.flags.contains(LinkFlags::Up)),
+        index: Some(message.header.index),
+        ..Link::new(at.clone(), At::nobody(name), kind(message, others))
+    })
+}
+
+/// One that no setting could say is nobody's of ours.
+fn altnames(message: &LinkMessage) -> Vec<At<Altname>> {
+    let all = attribute!(message, LinkAttribute::PropList(all) => all.as_slice());
+    let names = all
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|prop| match prop {
+            Prop::AltIfName(name) => name.parse().ok(),
+            _ => None,
+        });
+    names.map(At::nobody).collect()
+}
+
+/// What it is as a port of a bridge.
+fn port(message: &LinkMessage) -> Option<Made> {
+    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice())?;
+    infos
+        .contains(&LinkInfo::PortKind(InfoPortKind::Bridge))
+        .then_some(())?;
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::PortData(data) => Some(data),
+        _ => None,
+    })?;
+    let mut bytes = vec![0; data.value_len()];
+    data.emit_value(&mut bytes);
+    let mut port = Made::new(&PORT, Where::Inside);
+    options::decode(&mut port, &bytes);
+    Some(port)
+}
+
+fn kind(message: &LinkMessage, others: &Others) -> Kind {
+    if message.header.flags.contains(LinkFlags::Loopback) {
+        return Kind::Loopback;
+    }
+    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());
+    let infos = infos.unwrap_or_default();
+    let kind = infos.iter().find_map(|info| match info {
+        LinkInfo::Kind(kind) => Some(kind),
+        _ => None,
+    });
+    match kind {
+        None => Kind::Physical,
+        Some(InfoKind::Veth) => Kind::Veth {
+            peer: below(message, others),
+        },
+        Some(kind) => {
+            let word = tap::word(infos).map_or_else(|| kind.to_string(), String::from);
+            let of = Type::named(&word);
+            let made = of.and_then(|of| made(of, infos, message, others));
+            made.map_or(Kind::Other(word), Kind::Made)
+        }
+    }
+}
+
+/// `None` where it was born is not known, or where its parent is not.
+fn made(
+    of: &'static Type,
+    infos: &[LinkInfo],
+    message: &LinkMessage,
+    others: &Others,
+) -> Option<Made> {
+    let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
+    let (born, names) = others.get(&netns)?;
+    let mut made = Made::new(of, (*born).clone());
+    let index = options::decode(&mut made, &data(infos));
+    let link = || attribute!(message, LinkAttribute::Link(index) => *index);
+    let parent = match of.below {
+        Below::Nothing => None,
+        Below::Parent => Some(link()?),
+        Below::Birth => index,
+    };
+    if let Some(index) = parent {
+        made.parent = Some(names.get(&index)?.clone());
+    }
+    Some(made)
+}
+
+/// What is special to a link's type, as the kernel wrote it.
+pub fn data(infos: &[LinkInfo]) -> Vec<u8> {
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::Data(data) => Some(data),
+        _ => None,
+    });
+    let mut bytes = vec![0; data.map_or(0, Nla::value_len)];
+    if let Some(data) = data {
+        data.emit_value(&mut bytes);
+    }
+    bytes
+}
+
+fn below(message: &LinkMessage, others: &Others) -> Option<LinkAt> {
+    let index = attribute!(message, LinkAttribute::Link(index) => *index)?;
+    let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
+    let (at, names) = others.get(&netns)?;
+    Some(LinkAt {
+        at: (*at).clone(),
+        name: names.get(&index)?.clone(),
+    })
+}

@@ -1,0 +1,159 @@
+//! Making, changing and deleting links: one step in, one request to the kernel out. What
+//! is special to a type is `options`'s.
+
+pub mod bridge_port;
+pub mod options;
+pub mod tap;
+pub mod wireless;
+
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::link::{
+    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, Prop,
+};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec};
+
+use super::Kernel;
+use super::netlink::query::{self, link_named};
+use super::netlink::socket::How;
+use crate::model::link::type_table::Below;
+use crate::model::{Kind, Link, LinkAt, Made, Where};
+use crate::name::Altname;
+use crate::os_error::OsError;
+
+type Message = LinkMessageBuilder<LinkUnspec>;
+
+impl Kernel {
+    /// Change something of a link that is there.
+    pub(super) fn set(
+        &mut self,
+        link: &LinkAt,
+        what: impl FnOnce(Message) -> Message,
+    ) -> Result<(), OsError> {
+        let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
+        let message = RouteNetlinkMessage::NewLink(message);
+        self.requests(&link.at)?.tell(message, How::Change)
+    }
+
+    /// Change what is special to its type.
+    pub(super) fn set_options(&mut self, link: &LinkAt, made: &Made) -> Result<(), OsError> {
+        let data = self.data(made)?;
+        self.set(link, |message| {
+            typed(message, InfoKind::Other(made.of.word.into()), data)
+        })
+    }
+
+    /// Made where it is to be: creating a link on the host and moving it would cost some
+    /// 20 ms, and would let udev, mdev and dhcpcd see it there.
+    pub(super) fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), OsError> {
+        let (home, message) = match (&link.kind, peer) {
+            (Kind::Veth { .. }, Some(peer)) => {
+                let end = self.described(link, &peer.at)?.build();
+                let data = InfoData::Veth(InfoVeth::Peer(end));
+                let message = self.described(peer, &peer.at)?;
+                (&peer.at, typed(message, InfoKind::Veth, Some(data)))
+            }
+            (Kind::Made(made), _) if made.of.is_opened() => return self.add_tap(link, made),
+            (Kind::Made(made), _) => {
+                let (home, message) = self.placed(link, made)?;
+                let data = self.data(made)?;
+                (
+                    home,
+                    typed(message, InfoKind::Other(made.of.word.into()), data),
+                )
+            }
+            _ => return Err(std::io::Error::from(Errno::EOPNOTSUPP).into()),
+        };
+        let message = RouteNetlinkMessage::NewLink(message.build());
+        self.requests(home)?.tell(message, How::Add)
+    }
+
+    /// Where a link is made from, and its message so far. Tunnels of IPv4 belong to the
+    /// namespace in which they are made, whoever asks, before Linux 6.15: the kernel is
+    /// asked from inside to make it there and to bring it in, which is one request too.
+    fn placed<'a>(
+        &mut self,
+        link: &'a Link,
+        made: &'a Made,
+    ) -> Result<(&'a Where, Message), OsError> {
+        if made.born != link.at && made.is_said_whole() {
+            let born = self.socket(&made.born)?.netns.as_raw_fd();
+            let number = query::nsid_made(self.requests(&link.at)?, born)?;
+            let message = self.described(link, &link.at)?;
+            let from = LinkAttribute::LinkNetNsId(number);
+            return Ok((&link.at, message.append_extra_attribute(from)));
+        }
+        let message = self.described(link, &made.born)?;
+        Ok(match (made.below(), made.of.below) {
+            (Some(parent), Below::Parent) => (&made.born, message.link(self.index(&parent)?)),
+            _ => (&made.born, message),
+        })
+    }
+
+    /// The link's name, and what is given at once. It is placed, if need be, from `home`.
+    fn described(&mut self, link: &Link, home: &Where) -> Result<Message, OsError> {
+        let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
+        if let Some(mtu) = &link.mtu {
+            message = message.mtu(mtu.value);
+        }
+        if let Some(mac) = &link.mac {
+            message = message.address(mac.value.0.to_vec());
+        }
+        if link.at != *home {
+            message = message.setns_by_fd(self.socket(&link.at)?.netns.as_raw_fd());
+        }
+        Ok(message)
+    }
+
+    /// What is special to a type, as the kernel takes it.
+    fn data(&mut self, made: &Made) -> Result<Option<InfoData>, OsError> {
+        let parent = match (made.below(), made.of.below) {
+            (Some(parent), Below::Birth) => Some(self.index(&parent)?),
+            _ => None,
+        };
+        let bytes = options::encode(made, parent);
+        Ok((!bytes.is_empty()).then_some(InfoData::Other(bytes)))
+    }
+
+    pub(super) fn add_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), OsError> {
+        let message = RouteNetlinkMessage::NewLinkProp(self.property(link, name)?);
+        self.requests(&link.at)?.tell(message, How::Add)
+    }
+
+    pub(super) fn del_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), OsError> {
+        let message = RouteNetlinkMessage::DelLinkProp(self.property(link, name)?);
+        self.requests(&link.at)?.tell(message, How::Change)
+    }
+
+    fn property(&mut self, link: &LinkAt, name: &Altname) -> Result<LinkMessage, OsError> {
+        let mut message = LinkMessage::default();
+        message.header.index = self.index(link)?;
+        let names = vec![Prop::AltIfName(name.to_string())];
+        message.attributes = vec![LinkAttribute::PropList(names)];
+        Ok(message)
+    }
+
+    /// Gone already is deleted: of a veth, the other end can have taken it along.
+    pub(super) fn del_link(&mut self, link: &LinkAt) -> Result<(), OsError> {
+        let requests = self.requests(&link.at)?;
+        let Some(found) = link_named(requests, &link.name)? else {
+            return Ok(());
+        };
+        let mut message = LinkMessage::default();
+        message.header.index = found.header.index;
+        match requests.tell(RouteNetlinkMessage::DelLink(message), How::Change) {
+            // The kernel takes its time with what goes with another namespace
+            Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(()),
+            answer => answer,
+        }
+    }
+}
+
+fn typed(message: Message, kind: InfoKind, data: Option<InfoData>) -> Message {
+    let infos = [LinkInfo::Kind(kind)]
+        .into_iter()
+        .chain(data.map(LinkInfo::Data));
+    message.append_extra_attribute(LinkAttribute::LinkInfo(infos.collect()))
+}

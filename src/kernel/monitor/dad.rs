@@ -1,0 +1,94 @@
+//! Waiting until the IPv6 addresses that were asked for can be bound: the kernel first
+//! asks the network whether they are taken (RFC 4862, 5.4), about a second long.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use rtnetlink::MulticastGroup;
+use rtnetlink::packet_route::address::AddressFlags;
+use rtnetlink::packet_route::link::LinkFlags;
+use tokio::runtime::Builder;
+
+use crate::kernel::netlink::query::{addresses_of, link_named};
+use crate::kernel::netlink::socket::Requests;
+use crate::kernel::{Kernel, decode};
+use crate::model::{Address, Link, LinkAt, State, Where};
+use crate::os_error::OsError;
+use crate::source::At;
+use crate::system::thread::in_netns;
+
+/// How the addresses came out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// Another host has them: they will not work.
+    pub taken: Vec<(LinkAt, At<Address>)>,
+    /// Not known yet when the time was up.
+    pub waiting: Vec<(LinkAt, At<Address>)>,
+}
+
+impl Kernel {
+    /// Wait, `limit` at most, for the IPv6 addresses of the links inside, as far as those
+    /// have carrier: without it, the kernel waits for ever.
+    pub fn settle(&mut self, want: &State, limit: Duration) -> Result<Settled, OsError> {
+        let links: Vec<_> = want.links.iter().filter(waits).collect();
+        if links.is_empty() {
+            return Ok(Settled::default());
+        }
+        let inside = self.open(&Where::Inside)?;
+        let requests = self.requests(&Where::Inside)?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // Told first, asked then: what changes in between is not missed
+        let (connection, _handle, mut events) = in_netns(&inside, || {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&[MulticastGroup::Ipv6Ifaddr])
+        })?;
+        runtime.spawn(connection);
+        runtime.block_on(async {
+            let mut settled = look(requests, &links)?;
+            let asking = async {
+                while settled.taken.is_empty() && !settled.waiting.is_empty() {
+                    if events.next().await.is_none() {
+                        return Err(std::io::Error::other("the kernel tells no more").into());
+                    }
+                    settled = look(requests, &links)?;
+                }
+                Ok::<_, OsError>(())
+            };
+            match tokio::time::timeout(limit, asking).await {
+                Ok(done) => done.map(|()| settled),
+                Err(_) => look(requests, &links),
+            }
+        })
+    }
+}
+
+fn waits(link: &&Link) -> bool {
+    let global = |a: &At<Address>| matches!(a.value.ip(), std::net::IpAddr::V6(ip) if !ip.is_unicast_link_local());
+    link.at == Where::Inside && link.addresses.iter().any(global)
+}
+
+fn look(requests: &mut Requests, links: &[&Link]) -> Result<Settled, OsError> {
+    let mut settled = Settled::default();
+    for link in links {
+        let found = link_named(requests, &link.name.value)?;
+        let Some(found) = found.filter(|m| m.header.flags.contains(LinkFlags::LowerUp)) else {
+            continue;
+        };
+        for message in addresses_of(requests, found.header.index)? {
+            let Some(there) = decode::address(&message, false) else {
+                continue;
+            };
+            let Some(asked) = link.addresses.iter().find(|a| a.value == there) else {
+                continue;
+            };
+            let entry = (link.link_at(), asked.clone());
+            let flags = decode::flags(&message);
+            if flags.contains(AddressFlags::Dadfailed) {
+                settled.taken.push(entry);
+            } else if flags.contains(AddressFlags::Tentative) {
+                settled.waiting.push(entry);
+            }
+        }
+    }
+    Ok(settled)
+}

@@ -1,0 +1,277 @@
+//! Being told by the kernel that something changed: what matters of a namespace in, a
+//! word that it was touched out. Nothing is asked here, and nothing remembered: what is
+//! there is for `observe` to say. Messages are read only as far as it takes to pass over
+//! those of a busy host.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::task::{Context, Poll};
+
+use rtnetlink::sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
+use rtnetlink::sys::{AsyncSocket, SocketAddr, TokioSocket};
+
+use crate::kernel::device::Cards;
+use crate::kernel::netlink::attr;
+use crate::model::{LinkAt, State, Where};
+use crate::plan::Journal;
+use crate::system::netns::Identity;
+use crate::system::thread::in_netns;
+
+// rtnetlink(7) and linux/rtnetlink.h: the groups to listen to,
+const LINKS: u32 = 1;
+const ADDRESSES: [u32; 2] = [5, 9];
+const ROUTES: [u32; 2] = [7, 11];
+const POLICY: [u32; 2] = [8, 19];
+/// linux/netfilter/nfnetlink.h: `NFNLGRP_NFTABLES`.
+const TABLES: u32 = 7;
+
+// the messages,
+const NEW_LINK: u16 = 16;
+const DEL_LINK: u16 = 17;
+const NEW_ADDRESS: u16 = 20;
+const DEL_ADDRESS: u16 = 21;
+const NEW_ROUTE: u16 = 24;
+const DEL_ROUTE: u16 = 25;
+const NEW_POLICY: u16 = 32;
+const DEL_POLICY: u16 = 33;
+/// `NFT_MSG_DELTABLE` of `NFNL_SUBSYS_NFTABLES`.
+const DEL_TABLE: u16 = 10 << 8 | 2;
+
+// and their attributes.
+const IFLA_IFNAME: u16 = 3;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const RTA_DST: u16 = 1;
+const NFTA_TABLE_NAME: u16 = 1;
+
+/// What comes at once is well below this.
+const LONGEST: usize = 32 * 1024;
+
+/// How many messages are read before others have their turn.
+const AT_ONCE: usize = 512;
+
+/// What matters in one namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matter {
+    /// The names of the links; `None` is all of them.
+    links: Option<BTreeSet<String>>,
+    /// Those that are cards which belong elsewhere.
+    cards: Cards,
+    addresses: BTreeSet<IpAddr>,
+    routes: BTreeSet<(IpAddr, u8)>,
+    /// Any rule of the policy does, for their order counts.
+    policy: bool,
+    tables: BTreeSet<String>,
+}
+
+/// That something was touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Heard {
+    /// A card came to the host. What gives cards their names (udev, mdev) may be about to
+    /// give it another.
+    Card,
+    /// Anything else that matters.
+    Change,
+}
+
+/// Sockets in one namespace. They keep it alive: drop them when its name goes.
+pub struct Ear {
+    /// Which namespace it is.
+    pub netns: Identity,
+    matter: Matter,
+    sockets: Vec<TokioSocket>,
+}
+
+impl Matter {
+    /// What of a state matters in the namespace `at`; of other namespaces than the one
+    /// that is set up, only what has to do with the links that are asked about. `journal`
+    /// knows the rules that stand in it, and the cards that were moved in.
+    pub fn of(at: &Where, want: &State, asked: &BTreeSet<LinkAt>, journal: &Journal) -> Self {
+        let loaded = &journal.made.rules;
+        let here = |link: &&LinkAt| link.at == *at;
+        let named = asked.iter().filter(here).map(|l| l.name.to_string());
+        let links = || want.links.iter().filter(|link| link.at == *at);
+        let routes = want.routes.iter().map(|route| &route.value);
+        let tables = loaded.iter().flat_map(|rules| &rules.value.tables);
+        let inside = *at == Where::Inside;
+        Matter {
+            links: (!inside).then(|| named.collect()),
+            cards: match at {
+                Where::Host => Cards::of(want, journal),
+                _ => Cards::default(),
+            },
+            addresses: links()
+                .flat_map(|link| link.addresses.iter().map(|a| a.value.ip()))
+                .collect(),
+            routes: routes
+                .filter(|route| route.at == *at)
+                .map(|route| (route.dst.network(), route.dst.prefix_len()))
+                .collect(),
+            policy: inside && !want.policy.is_empty(),
+            tables: tables
+                .filter(|_| inside)
+                .filter_map(|table| table.split_once(' '))
+                .map(|(_, name)| name.to_string())
+                .collect(),
+        }
+    }
+
+    /// On the host, the table of this name matters too, and, if the links of the default
+    /// routes are those to the world, these routes.
+    pub fn with_table(mut self, name: String, defaults: bool) -> Self {
+        self.tables.insert(name);
+        if defaults {
+            self.routes.insert((IpAddr::from([0; 4]), 0));
+            self.routes.insert((IpAddr::from([0; 16]), 0));
+        }
+        self
+    }
+
+    /// What all messages of a datagram mean: nftables tells of a transaction in one.
+    fn heard_in(&self, mut datagram: &[u8]) -> Option<Heard> {
+        let mut heard = None;
+        while let Some(length) = datagram
+            .first_chunk()
+            .map(|l| u32::from_ne_bytes(*l) as usize)
+        {
+            let Some(message) = datagram.get(..length) else {
+                return Some(Heard::Change);
+            };
+            heard = heard.max(self.heard(message));
+            datagram = datagram
+                .get(length.max(1).next_multiple_of(4)..)
+                .unwrap_or_default();
+        }
+        heard
+    }
+
+    /// What a message means.
+    fn heard(&self, message: &[u8]) -> Option<Heard> {
+        const HEADER: usize = 16;
+        let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
+        let body = message.get(HEADER..)?;
+        let text = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes)
+                .trim_end_matches('\0')
+                .to_string()
+        };
+        let matters = match kind {
+            NEW_LINK | DEL_LINK => {
+                let name = attr::find(body, 16, IFLA_IFNAME).map(text);
+                if kind == NEW_LINK && self.cards.has(name.as_deref(), body) {
+                    return Some(Heard::Card);
+                }
+                match (&self.links, name) {
+                    (Some(links), Some(name)) => links.contains(&name),
+                    _ => true,
+                }
+            }
+            NEW_ADDRESS | DEL_ADDRESS => {
+                let of = |kind| attr::find(body, 8, kind).and_then(ip);
+                let address = of(IFA_LOCAL).or_else(|| of(IFA_ADDRESS));
+                address.is_none_or(|ip| self.addresses.contains(&ip))
+            }
+            NEW_ROUTE | DEL_ROUTE => {
+                let (family, length) = (*body.first()?, *body.get(1)?);
+                let any = match i32::from(family) {
+                    nix::libc::AF_INET => IpAddr::from([0; 4]),
+                    nix::libc::AF_INET6 => IpAddr::from([0; 16]),
+                    _ => return None,
+                };
+                let to = attr::find(body, 12, RTA_DST).and_then(ip);
+                self.routes.contains(&(to.unwrap_or(any), length))
+            }
+            DEL_TABLE => {
+                let name = attr::find(body, 4, NFTA_TABLE_NAME).map(text);
+                name.is_none_or(|name| self.tables.contains(&name))
+            }
+            NEW_POLICY | DEL_POLICY => self.policy,
+            _ => false,
+        };
+        matters.then_some(Heard::Change)
+    }
+}
+
+impl Ear {
+    /// Listen in a namespace, from now on. Within a tokio runtime.
+    pub fn open(netns: &File, matter: Matter) -> io::Result<Ear> {
+        let mut groups = vec![LINKS];
+        if !matter.addresses.is_empty() {
+            groups.extend(ADDRESSES);
+        }
+        if !matter.routes.is_empty() {
+            groups.extend(ROUTES);
+        }
+        if matter.policy {
+            groups.extend(POLICY);
+        }
+        let tables = !matter.tables.is_empty();
+        let runtime = tokio::runtime::Handle::current();
+        let sockets = in_netns(netns, || {
+            let _inside = runtime.enter();
+            let mut sockets = vec![listening(NETLINK_ROUTE, &groups)?];
+            if tables {
+                sockets.push(listening(NETLINK_NETFILTER, &[TABLES])?);
+            }
+            Ok(sockets)
+        })?;
+        let found = netns.metadata()?;
+        Ok(Ear {
+            netns: (found.dev(), found.ino()),
+            matter,
+            sockets,
+        })
+    }
+
+    /// It listens for this, in this namespace.
+    pub fn is_for(&self, netns: &File, matter: &Matter) -> bool {
+        let same = |found: std::fs::Metadata| (found.dev(), found.ino()) == self.netns;
+        netns.metadata().is_ok_and(same) && self.matter == *matter
+    }
+
+    /// Ready when something that matters was touched.
+    pub fn poll_heard(&mut self, context: &mut Context) -> Poll<Heard> {
+        let mut heard = None;
+        for socket in &self.sockets {
+            if let Poll::Ready(now) = poll_socket(socket, &self.matter, context) {
+                heard = heard.max(Some(now));
+            }
+        }
+        heard.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+fn listening(protocol: isize, groups: &[u32]) -> io::Result<TokioSocket> {
+    let mut socket = TokioSocket::new(protocol)?;
+    socket.socket_mut().bind(&SocketAddr::new(0, 0))?;
+    for group in groups {
+        socket.socket_mut().add_membership(*group)?;
+    }
+    Ok(socket)
+}
+
+fn poll_socket(socket: &TokioSocket, matter: &Matter, context: &mut Context) -> Poll<Heard> {
+    let mut heard = None;
+    let mut message = Vec::new();
+    for _ in 0..AT_ONCE {
+        message.clear();
+        message.reserve(LONGEST);
+        match socket.poll_recv(context, &mut message) {
+            Poll::Pending => return heard.map_or(Poll::Pending, Poll::Ready),
+            Poll::Ready(Ok(())) => heard = heard.max(matter.heard_in(&message)),
+            // ENOBUFS: more came than there was room for. What it was is lost, so look
+            Poll::Ready(Err(_)) => heard = Some(Heard::Change),
+        }
+    }
+    context.waker().wake_by_ref();
+    heard.map_or(Poll::Pending, Poll::Ready)
+}
+
+fn ip(bytes: &[u8]) -> Option<IpAddr> {
+    let four = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
+    let sixteen = <[u8; 16]>::try_from(bytes).map(IpAddr::from);
+    four.or(sixteen).ok()
+}

@@ -1,0 +1,214 @@
+//! Whether conditions hold in a namespace, and waiting until they do: told by the kernel
+//! of links, addresses and routes; handshakes, answers to pings and leases are asked for
+//! once a second, for nobody tells of them. What it means that they hold is not known here.
+
+use std::net::IpAddr;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use futures_channel::oneshot;
+use futures_util::StreamExt;
+use rtnetlink::MulticastGroup;
+use rtnetlink::packet_route::address::{AddressFlags, AddressMessage};
+use rtnetlink::packet_route::link::LinkFlags;
+use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+use tokio::runtime::Builder;
+use tokio::time::sleep_until;
+
+use super::ping::Ping;
+use crate::kernel::netlink::query::{addresses_of, link_named};
+use crate::kernel::netlink::socket::Requests;
+use crate::kernel::{Kernel, decode};
+use crate::model::{Condition, LinkAt, Where};
+use crate::name::LinkName;
+use crate::os_error::OsError;
+use crate::system::dhcp;
+use crate::system::thread::in_netns;
+
+/// What the kernel tells of by itself.
+const GROUPS: [MulticastGroup; 5] = [
+    MulticastGroup::Link,
+    MulticastGroup::Ipv4Ifaddr,
+    MulticastGroup::Ipv6Ifaddr,
+    MulticastGroup::Ipv4Route,
+    MulticastGroup::Ipv6Route,
+];
+
+/// How often it is asked for what nobody tells of.
+const ASK: Duration = Duration::from_secs(1);
+
+impl Kernel {
+    /// Which of the conditions hold, in their order, as soon as all do, when the limit is
+    /// up, or when the other end of `end` is dropped. An answer to a ping is one from then on.
+    pub fn until_hold(
+        &mut self,
+        conditions: &[&Condition],
+        limit: Option<Duration>,
+        mut end: Option<&mut oneshot::Receiver<()>>,
+    ) -> Result<Vec<bool>, OsError> {
+        let until = limit.map(|limit| Instant::now() + limit);
+        let inside = self.open(&Where::Inside)?;
+        // Told first, asked then: what changes in between is not missed
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let (connection, _handle, mut events) = in_netns(&inside, || {
+            let _inside = runtime.enter();
+            rtnetlink::new_multicast_connection(&GROUPS)
+        })?;
+        runtime.spawn(connection);
+        let addresses = conditions.iter().filter_map(|condition| match condition {
+            Condition::Ping(address) => Some(*address),
+            _ => None,
+        });
+        let addresses: Vec<IpAddr> = addresses.collect();
+        let sockets = in_netns(&inside, || {
+            addresses.iter().map(|ip| Ping::socket(*ip)).collect()
+        })?;
+        let sockets: Vec<_> = sockets;
+        let pings = {
+            let _inside = runtime.enter();
+            let opened = addresses.iter().zip(sockets);
+            let pings = opened.map(|(ip, socket)| Ping::new(*ip, socket));
+            pings.collect::<Result<Vec<_>, _>>()
+        };
+        let mut pings = pings?;
+        let mut ask = Instant::now();
+        loop {
+            if ask <= Instant::now() {
+                runtime.block_on(async {
+                    for ping in &mut pings {
+                        ping.send().await;
+                    }
+                });
+                ask = Instant::now() + ASK;
+            }
+            let held = self.held(conditions, &pings)?;
+            let now = Instant::now();
+            if held.iter().all(|held| *held) || until.is_some_and(|until| until <= now) {
+                return Ok(held);
+            }
+            let asked = conditions.iter().zip(&held);
+            let asked = asked.into_iter().any(|(c, held)| c.is_asked_for() && !held);
+            let moment = [until, asked.then_some(ask)];
+            let moment = moment.into_iter().flatten().min();
+            let ended = runtime.block_on(async {
+                let moment = async {
+                    match moment {
+                        Some(moment) => sleep_until(moment.into()).await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let answer = std::future::poll_fn(|context| {
+                    let mut answers = pings.iter_mut().map(|ping| ping.poll_answer(context));
+                    // Each is polled, that it may wake us
+                    match answers.by_ref().filter(Poll::is_ready).count() {
+                        0 => Poll::Pending,
+                        _ => Poll::Ready(()),
+                    }
+                });
+                let end = async {
+                    match &mut end {
+                        Some(end) => drop(end.await),
+                        None => std::future::pending().await,
+                    }
+                };
+                tokio::select! {
+                    biased;
+                    () = end => true,
+                    () = answer => false,
+                    event = events.next() => event.is_none(),
+                    () = moment => false,
+                }
+            });
+            if ended {
+                return Ok(held);
+            }
+        }
+    }
+
+    fn held(&mut self, conditions: &[&Condition], pings: &[Ping]) -> Result<Vec<bool>, OsError> {
+        let mut held = Vec::new();
+        for condition in conditions {
+            held.push(match condition {
+                Condition::Handshake(link) => self.has_handshake(link)?,
+                Condition::Lease(link) => dhcp::has_lease(&self.netns, link),
+                Condition::Ping(ip) => pings.iter().any(|ping| ping.has_answered(*ip)),
+                Condition::Carrier(link) => has_carrier(self.requests(&Where::Inside)?, link)?,
+                Condition::Address(link) => has_address(self.requests(&Where::Inside)?, link)?,
+                Condition::Route(to) => {
+                    let to = to.map(|to| (to.network(), to.prefix_len()));
+                    has_route(self.requests(&Where::Inside)?, to)?
+                }
+            });
+        }
+        Ok(held)
+    }
+
+    fn has_handshake(&mut self, link: &LinkName) -> Result<bool, OsError> {
+        let (at, name) = (Where::Inside, link.clone());
+        match self.wireguard(&LinkAt { at, name }) {
+            Ok(seen) => Ok(!seen.handshakes.is_empty()),
+            Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {
+                Ok(false)
+            }
+            Err(no) => Err(no),
+        }
+    }
+}
+
+fn has_carrier(requests: &mut Requests, link: &LinkName) -> Result<bool, OsError> {
+    let found = link_named(requests, link)?;
+    Ok(found.is_some_and(|link| link.header.flags.contains(LinkFlags::LowerUp)))
+}
+
+fn has_address(requests: &mut Requests, link: &LinkName) -> Result<bool, OsError> {
+    let Some(found) = link_named(requests, link)? else {
+        return Ok(false);
+    };
+    let addresses = addresses_of(requests, found.header.index)?;
+    let usable = |message: &AddressMessage| {
+        let doubt = AddressFlags::Tentative | AddressFlags::Dadfailed;
+        let local = |ip| match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        let address = decode::address(message, false);
+        address.is_some_and(|a| !local(a.ip())) && !decode::flags(message).intersects(doubt)
+    };
+    Ok(addresses.iter().any(usable))
+}
+
+/// To exactly there; `None` is a default route of either family.
+fn has_route(requests: &mut Requests, to: Option<(IpAddr, u8)>) -> Result<bool, OsError> {
+    let mut found = false;
+    for family in [AddressFamily::Inet, AddressFamily::Inet6] {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        for answer in requests.dump(RouteNetlinkMessage::GetRoute(request))? {
+            let RouteNetlinkMessage::NewRoute(route) = answer else {
+                continue;
+            };
+            found |= route.header.address_family == family
+                && route.header.kind == RouteType::Unicast
+                && leads_to(&route, to);
+        }
+    }
+    Ok(found)
+}
+
+fn leads_to(message: &RouteMessage, to: Option<(IpAddr, u8)>) -> bool {
+    let dst = message.attributes.iter().find_map(|one| match one {
+        RouteAttribute::Destination(RouteAddress::Inet(ip)) => Some(IpAddr::V4(*ip)),
+        RouteAttribute::Destination(RouteAddress::Inet6(ip)) => Some(IpAddr::V6(*ip)),
+        _ => None,
+    });
+    let length = message.header.destination_prefix_length;
+    match to {
+        None => length == 0,
+        Some((to, 0)) => {
+            let inet = message.header.address_family == AddressFamily::Inet;
+            length == 0 && to.is_ipv4() == inet
+        }
+        Some((to, prefix)) => length == prefix && dst == Some(to),
+    }
+}

@@ -1,0 +1,156 @@
+//! Questions: what is asked of the kernel by one request, in the words of its messages.
+//! What to make of the answers is for others.
+
+use std::io::ErrorKind;
+
+use nix::errno::Errno;
+use rtnetlink::packet_core::DefaultNla;
+use rtnetlink::packet_route::RouteNetlinkMessage;
+use rtnetlink::packet_route::address::AddressMessage;
+use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
+use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
+
+use super::attr;
+use super::socket::{How, Requests};
+use crate::name::LinkName;
+use crate::os_error::OsError;
+
+/// Of a link that has gone while it was looked at, there is nothing.
+pub(crate) fn unless_gone(
+    answers: Result<Vec<RouteNetlinkMessage>, OsError>,
+) -> Result<Vec<RouteNetlinkMessage>, OsError> {
+    match answers {
+        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(Vec::new()),
+        answers => answers,
+    }
+}
+
+/// The addresses of a link by its index, of all links if that is 0.
+pub(crate) fn addresses_of(
+    requests: &mut Requests,
+    index: u32,
+) -> Result<Vec<AddressMessage>, OsError> {
+    let mut message = AddressMessage::default();
+    message.header.index = index;
+    let answers = requests.dump(RouteNetlinkMessage::GetAddress(message));
+    let address = |answer| match answer {
+        RouteNetlinkMessage::NewAddress(address) => Some(address),
+        _ => None,
+    };
+    Ok(unless_gone(answers)?
+        .into_iter()
+        .filter_map(address)
+        .collect())
+}
+
+pub(crate) fn all_links(requests: &mut Requests) -> Result<Vec<LinkMessage>, OsError> {
+    let answers = requests.dump(RouteNetlinkMessage::GetLink(uncounted()))?;
+    Ok(answers.into_iter().filter_map(link).collect())
+}
+
+/// A link by its name, if there is one.
+pub(crate) fn link_named(
+    requests: &mut Requests,
+    name: &LinkName,
+) -> Result<Option<LinkMessage>, OsError> {
+    let mut message = uncounted();
+    message
+        .attributes
+        .push(LinkAttribute::IfName(name.to_string()));
+    the_link(requests, message)
+}
+
+/// The number of a link by its name, if there is one. What else the kernel says of it is not
+/// read.
+pub(crate) fn index_of(requests: &mut Requests, name: &LinkName) -> Result<Option<u32>, OsError> {
+    match link_unread(requests, 0, Some(name)) {
+        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(None),
+        answer => {
+            let answer = answer?;
+            let index = answer.get(4..).and_then(|words| words.first_chunk());
+            Ok(index.map(|bytes| u32::from_ne_bytes(*bytes)))
+        }
+    }
+}
+
+/// What the kernel says of a link, as it says it (struct ifinfomsg and attributes,
+/// rtnetlink(7)): by its number or, if that is 0, by its name.
+pub(crate) fn link_unread(
+    requests: &mut Requests,
+    index: u32,
+    name: Option<&LinkName>,
+) -> Result<Vec<u8>, OsError> {
+    const RTM_GETLINK: u16 = 18;
+    const IFLA_IFNAME: u16 = 3;
+    const IFLA_EXT_MASK: u16 = 29;
+    const SKIP_STATS: u32 = 8;
+    let mut asked = [[0; 4], index.to_ne_bytes(), [0; 4], [0; 4]].concat();
+    let name = name.map(|name| [name.as_str().as_bytes(), b"\0"].concat());
+    let name = name.map(|name| DefaultNla::new(IFLA_IFNAME, name));
+    let without = DefaultNla::new(IFLA_EXT_MASK, SKIP_STATS.to_ne_bytes().to_vec());
+    let all: Vec<DefaultNla> = name.into_iter().chain([without]).collect();
+    asked.extend(attr::bytes(&all));
+    requests.bytes(RTM_GETLINK, &asked)
+}
+
+/// A link by its index, if there is one.
+pub(crate) fn link_at(requests: &mut Requests, index: u32) -> Result<Option<LinkMessage>, OsError> {
+    let mut message = uncounted();
+    message.header.index = index;
+    the_link(requests, message)
+}
+
+/// A question about links that leaves out what they have counted: the kernel would add it
+/// up over all processors.
+fn uncounted() -> LinkMessage {
+    let mut message = LinkMessage::default();
+    let without = vec![LinkExtentMask::SkipStats];
+    message.attributes = vec![LinkAttribute::ExtMask(without)];
+    message
+}
+
+fn the_link(requests: &mut Requests, which: LinkMessage) -> Result<Option<LinkMessage>, OsError> {
+    match requests.get(RouteNetlinkMessage::GetLink(which)) {
+        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(None),
+        answer => Ok(answer?.and_then(link)),
+    }
+}
+
+fn link(answer: RouteNetlinkMessage) -> Option<LinkMessage> {
+    match answer {
+        RouteNetlinkMessage::NewLink(link) => Some(link),
+        _ => None,
+    }
+}
+
+/// The number that a namespace has in another, which is given one if it has none there
+/// (RTM_NEWNSID).
+pub(crate) fn nsid_made(requests: &mut Requests, netns: i32) -> Result<i32, OsError> {
+    if let Some(number) = nsid(requests, netns)? {
+        return Ok(number);
+    }
+    let mut message = NsidMessage::default();
+    // -1: whatever is free
+    message.attributes = vec![
+        NsidAttribute::Fd(netns.cast_unsigned()),
+        NsidAttribute::Id(-1),
+    ];
+    requests.tell(RouteNetlinkMessage::NewNsId(message), How::Change)?;
+    let number = nsid(requests, netns)?;
+    number.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound).into())
+}
+
+/// The number that a namespace has in another (RTM_GETNSID), if it has one there.
+pub(crate) fn nsid(requests: &mut Requests, netns: i32) -> Result<Option<i32>, OsError> {
+    let mut message = NsidMessage::default();
+    message.attributes = vec![NsidAttribute::Fd(netns.cast_unsigned())];
+    let answer = requests.get(RouteNetlinkMessage::GetNsId(message))?;
+    let Some(RouteNetlinkMessage::NewNsId(message)) = answer else {
+        return Ok(None);
+    };
+    let number = |attribute: &NsidAttribute| match attribute {
+        NsidAttribute::Id(id) if *id >= 0 => Some(*id),
+        _ => None,
+    };
+    Ok(message.attributes.iter().find_map(number))
+}

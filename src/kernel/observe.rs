@@ -1,0 +1,219 @@
+//! What is there: the kernel's dumps in, a [`State`] out. Of the namespace all of it; of
+//! the host, and of other namespaces, only the links that are asked about, since a
+//! router's tables are not ours to read through.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
+
+use rtnetlink::packet_route::link::LinkMessage;
+
+use super::decode::{self, Names};
+use super::link::{bridge_port, wireless};
+use super::netlink::query::{addresses_of, all_links, link_at, link_named, nsid};
+use super::{Kernel, Query, device, sysctl};
+use crate::model::link::bridge_port::Vlan;
+use crate::model::{Kind, LinkAt, State, Sysctl, Where};
+use crate::name::LinkName;
+use crate::os_error::OsError;
+use crate::source::At;
+use crate::system::{netns, resolv_conf};
+
+/// The links that were asked about in one namespace.
+pub(super) struct View {
+    pub(super) at: Where,
+    links: Vec<LinkMessage>,
+    /// Of those, and of their masters.
+    pub(super) names: Names,
+}
+
+impl Kernel {
+    /// What is there: the namespace, and what else is asked about. A namespace without a
+    /// link that is up is asked for what it may have taken over from the host, too.
+    pub fn look(&mut self, about: &Query) -> Result<State, OsError> {
+        let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
+        let mut state = State {
+            netns,
+            clock: seconds_since_boot(),
+            ..State::default()
+        };
+        if let resolv_conf::ResolvConf::Ours(text) = resolv_conf::look(&self.netns)? {
+            state.resolv_conf = Some(At::nobody(text));
+        }
+        self.indexes.clear();
+        let views = self.views(&about.links, state.netns || self.source.is_some())?;
+        for view in &views {
+            if let Where::Netns(other) = &view.at {
+                state.others.insert(other.clone());
+            }
+            let others = self.others(view, &views)?;
+            let mut addresses = match self.is_new(view) {
+                true => decode::Addresses::new(),
+                false => self.addresses(view)?,
+            };
+            let mut vlans = self.vlans(view)?;
+            for message in &view.links {
+                let Some(mut link) = decode::link(message, &view.at, &view.names, &others) else {
+                    continue;
+                };
+                link.card = device::card(message, &view.at, &link.name.value);
+                if view.at == Where::Host && link.kind == Kind::Physical {
+                    link.phy = wireless::phy(&link.name.value);
+                    if link.phy.is_some() {
+                        link.kind = Kind::Wireless;
+                    }
+                }
+                link.addresses = addresses.remove(&message.header.index).unwrap_or_default();
+                link.vlans = vlans.remove(&message.header.index).unwrap_or_default();
+                state.links.push(link);
+            }
+            if !self.is_new(view) {
+                state.routes.extend(self.routes(view, &about.routed)?);
+            }
+            for moved in about.moved.iter().filter(|moved| moved.at == view.at) {
+                if let Some(link) = view.links.iter().find(|l| decode::is_named(l, &moved.name)) {
+                    state.kept.extend(self.kept(moved, link.header.index)?);
+                    let quiet = decode::is_without_arp(link);
+                    state.sysctls.extend(sysctl::of_link(&moved.name, quiet));
+                }
+            }
+        }
+        if netns && about.policy {
+            state.policy = self.policy()?;
+        }
+        let mut sysctls = about.sysctls.clone();
+        sysctls.retain(|(at, _)| netns || *at != Where::Inside);
+        if netns && state.is_bare() {
+            // Read when the namespace was made, and nothing has been changed since
+            if let Some(new_ones) = self.new_ones.take() {
+                state.sysctls.extend(new_ones);
+                sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
+            } else {
+                sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
+            }
+        }
+        sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
+        state.sysctls.extend(self.sysctls(&sysctls)?);
+        self.wireguards(&mut state)?;
+        log::debug!("there is {state:?}");
+        Ok(state)
+    }
+
+    /// Nothing has been changed in it since it was made.
+    fn is_new(&self, view: &View) -> bool {
+        view.at == Where::Inside && self.new_ones.is_some()
+    }
+
+    fn views(&mut self, asked: &BTreeSet<LinkAt>, netns: bool) -> Result<Vec<View>, OsError> {
+        let mut views = Vec::new();
+        if netns {
+            views.push(self.view(&Where::Inside, None)?);
+        }
+        let places: BTreeSet<&Where> = asked.iter().map(|link| &link.at).collect();
+        for at in places.into_iter().filter(|at| **at != Where::Inside) {
+            let names = asked
+                .iter()
+                .filter(|link| link.at == *at)
+                .map(|link| &link.name)
+                .collect();
+            if let Where::Netns(other) = at
+                && netns::there(other.as_str())? == netns::There::Stale
+            {
+                continue;
+            }
+            match self.view(at, Some(names)) {
+                Ok(view) => views.push(view),
+                // There is no such namespace, and so no such link
+                Err(no) if no.errno.kind() == ErrorKind::NotFound => {}
+                Err(no) => return Err(no),
+            }
+        }
+        Ok(views)
+    }
+
+    /// All links of a namespace, or those of these names that are there.
+    fn view(&mut self, at: &Where, asked: Option<Vec<&LinkName>>) -> Result<View, OsError> {
+        let mut links = Vec::new();
+        match asked {
+            None => links = all_links(self.requests(at)?)?,
+            Some(asked) => {
+                for name in asked {
+                    links.extend(link_named(self.requests(at)?, name)?);
+                }
+            }
+        }
+        let mut names: Names = links.iter().filter_map(decode::name).collect();
+        let indexes = names.iter().map(|(index, name)| {
+            let (at, name) = (at.clone(), name.clone());
+            (LinkAt { at, name }, *index)
+        });
+        self.indexes.extend(indexes);
+        // What a link belongs to has to do with it too: it may have to go back there
+        let masters: Vec<u32> = links.iter().filter_map(decode::master).collect();
+        for master in masters {
+            if !names.contains_key(&master) {
+                let link = link_at(self.requests(at)?, master)?;
+                names.extend(link.as_ref().and_then(decode::name));
+                links.extend(link);
+            }
+        }
+        Ok(View {
+            at: at.clone(),
+            links,
+            names,
+        })
+    }
+
+    /// The other views, by the number that the kernel gives their namespaces in this one.
+    fn others<'a>(
+        &mut self,
+        view: &View,
+        views: &'a [View],
+    ) -> Result<BTreeMap<Option<i32>, (&'a Where, &'a Names)>, OsError> {
+        let mut others = BTreeMap::new();
+        let this = views.iter().find(|other| other.at == view.at);
+        others.extend(this.map(|this| (None, (&this.at, &this.names))));
+        if !view.links.iter().any(decode::is_elsewhere) {
+            return Ok(others);
+        }
+        for other in views.iter().filter(|other| other.at != view.at) {
+            let fd = self.socket(&other.at)?.netns.as_raw_fd();
+            let number = nsid(self.requests(&view.at)?, fd)?;
+            others.extend(number.map(|n| (Some(n), (&other.at, &other.names))));
+        }
+        Ok(others)
+    }
+
+    /// By the index of their link, in the kernel's order.
+    fn addresses(&mut self, view: &View) -> Result<decode::Addresses, OsError> {
+        let inside = view.at == Where::Inside;
+        let requests = self.requests(&view.at)?;
+        let mut found = decode::Addresses::new();
+        let seen = seconds_since_boot();
+        let links: Vec<u32> = view.links.iter().map(|link| link.header.index).collect();
+        for index in if inside { vec![0] } else { links } {
+            for message in addresses_of(requests, index)? {
+                let index = message.header.index;
+                let address =
+                    decode::whole_address(&message, !inside, (view.names.get(&index), seen))
+                        .map(At::nobody);
+                found.entry(index).or_default().extend(address);
+            }
+        }
+        Ok(found)
+    }
+
+    /// By the index of their link; of the namespace alone.
+    fn vlans(&mut self, view: &View) -> Result<BTreeMap<u32, Vec<At<Vlan>>>, OsError> {
+        if view.at != Where::Inside || !view.links.iter().any(decode::is_bridge) {
+            return Ok(BTreeMap::new());
+        }
+        bridge_port::all_vlans(self.requests(&view.at)?)
+    }
+}
+
+/// As addresses have it that last for a time.
+pub fn seconds_since_boot() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(time.tv_sec).unwrap_or_default()
+}

@@ -1,0 +1,78 @@
+//! What a new namespace has of the keys below `net/ipv4/conf` and `net/ipv6/conf`, as far as
+//! netlink tells it: three answers in the place of a file for each key, which the kernel has
+//! to make first. What links begin with (`default`) is what `lo` began with, and that says all
+//! of it; of what holds for all of them the kernel says a part (RTM_GETNETCONF, netlink(7)).
+//! Where it says nothing of a key, the file is read: which, is `sysctl`'s to know.
+
+use rtnetlink::packet_core::DefaultNla;
+
+use crate::kernel::netlink::attr::{bytes, find};
+use crate::kernel::netlink::query::link_unread;
+use crate::kernel::netlink::socket::Requests;
+use crate::model::Sysctl;
+
+/// linux/rtnetlink.h
+const RTM_GETNETCONF: u16 = 82;
+/// linux/if_link.h
+const IFLA_AF_SPEC: u16 = 26;
+/// linux/netconf.h
+const NETCONFA_IFINDEX: u16 = 1;
+const ALL: i32 = -1;
+/// Which link `lo` is in each namespace.
+const LO: u32 = 1;
+
+const INET: u8 = 2;
+const INET6: u8 = 10;
+
+/// Of `default`: the family, the attribute within it, the place in that (linux/ip.h counts
+/// from 1, linux/ipv6.h from 0), and the key.
+const OF_LO: [(u8, u16, usize, &str); 11] = [
+    (INET, 1, 0, "net/ipv4/conf/default/forwarding"),
+    (INET, 1, 2, "net/ipv4/conf/default/proxy_arp"),
+    (INET, 1, 9, "net/ipv4/conf/default/bootp_relay"),
+    (INET, 1, 20, "net/ipv4/conf/default/arp_accept"),
+    (INET, 1, 22, "net/ipv4/conf/default/accept_local"),
+    (INET, 1, 24, "net/ipv4/conf/default/proxy_arp_pvlan"),
+    (INET, 1, 25, "net/ipv4/conf/default/route_localnet"),
+    (INET, 1, 31, "net/ipv4/conf/default/bc_forwarding"),
+    (INET6, 2, 0, "net/ipv6/conf/default/forwarding"),
+    (INET6, 2, 22, "net/ipv6/conf/default/proxy_ndp"),
+    (INET6, 2, 24, "net/ipv6/conf/default/accept_source_route"),
+];
+
+/// Of `all`: the family, the attribute, and the key.
+const OF_ALL: [(u8, u16, &str); 5] = [
+    (INET, 2, Sysctl::FORWARD),
+    (INET, 5, "net/ipv4/conf/all/proxy_arp"),
+    (INET, 8, "net/ipv4/conf/all/bc_forwarding"),
+    (INET6, 2, "net/ipv6/conf/all/forwarding"),
+    (INET6, 5, "net/ipv6/conf/all/proxy_ndp"),
+];
+
+/// The keys that are told, below `/proc/sys`, and what they are. The namespace of the
+/// socket is one in which nothing has been changed yet: `lo` is as it began.
+pub(crate) fn of_a_new_one(requests: &mut Requests) -> Vec<(&'static str, i32)> {
+    let mut told = Vec::new();
+    for family in [INET, INET6] {
+        let all = DefaultNla::new(NETCONFA_IFINDEX, ALL.to_ne_bytes().to_vec());
+        let body = [&[family, 0, 0, 0][..], &bytes(&[all])].concat();
+        let answer = requests.bytes(RTM_GETNETCONF, &body).unwrap_or_default();
+        let told_here = OF_ALL.iter().filter(|(of, ..)| *of == family);
+        told.extend(told_here.filter_map(|(_, kind, key)| {
+            let value = find(&answer, 4, *kind)?;
+            Some((*key, number(value, 0)?))
+        }));
+    }
+    let answer = link_unread(requests, LO, None).unwrap_or_default();
+    let families = find(&answer, 16, IFLA_AF_SPEC);
+    told.extend(OF_LO.iter().filter_map(|(family, kind, place, key)| {
+        let values = find(find(families?, 0, u16::from(*family))?, 0, *kind)?;
+        Some((*key, number(values, *place)?))
+    }));
+    told
+}
+
+fn number(values: &[u8], place: usize) -> Option<i32> {
+    let value = values.get(place * 4..)?.first_chunk()?;
+    Some(i32::from_ne_bytes(*value))
+}

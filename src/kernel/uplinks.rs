@@ -1,0 +1,134 @@
+//! What the host's part of a namespace's way out and in depends on: which of its links lead
+//! to the world, their addresses, and which of them forward.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::IpAddr;
+
+use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
+use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
+use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
+
+use super::connection_links::links_of;
+use super::netlink::query;
+use super::netlink::socket::Requests;
+use super::{Kernel, decode};
+use crate::model::Where;
+use crate::model::nat::{Family, Host, Nat, Uplinks};
+use crate::name::LinkName;
+use crate::os_error::OsError;
+
+impl Kernel {
+    /// How the host is, as far as its part depends on that.
+    pub fn host(&mut self, nat: &Nat) -> Result<Host, OsError> {
+        let requests = self.requests(&Where::Host)?;
+        let mut host = Host {
+            force_forwarding: fs::exists("/proc/sys/net/ipv6/conf/all/force_forwarding")?,
+            ..Host::default()
+        };
+        let named = match nat.uplinks.as_ref().map(|uplinks| &uplinks.value) {
+            Some(Uplinks::Named(named)) => named.clone(),
+            _ => {
+                host.default_links = default_links(requests)?;
+                Vec::new()
+            }
+        };
+        if !nat.publish.is_empty() {
+            host.addresses = addresses(requests)?;
+        }
+        let defaults = host.default_links.iter().map(|(_, link)| link);
+        let links = defaults.chain(host.addresses.iter().map(|(_, link)| link));
+        let links: BTreeSet<LinkName> = links.chain(&named).cloned().collect();
+        let is = |key: &str, value: &str| {
+            fs::read_to_string(format!("/proc/sys/net/{key}")).is_ok_and(|v| v.trim() == value)
+        };
+        for (family, key) in [
+            (Family::V4, "ipv4/ip_forward"),
+            (Family::V6, "ipv6/conf/all/forwarding"),
+        ] {
+            if is(key, "1") {
+                host.forwards.insert((family, None));
+            }
+        }
+        for link in links {
+            for (family, key) in [
+                (Family::V4, format!("ipv4/conf/{link}/forwarding")),
+                (Family::V6, format!("ipv6/conf/{link}/force_forwarding")),
+            ] {
+                if is(&key, "1") {
+                    host.forwards.insert((family, Some(link.clone())));
+                }
+            }
+            if is(&format!("ipv6/conf/{link}/accept_ra"), "1") {
+                host.takes_advertisements.insert(link);
+            }
+        }
+        Ok(host)
+    }
+
+    /// The host has a link of this name.
+    pub fn host_has(&mut self, name: &LinkName) -> Result<bool, OsError> {
+        let requests = self.requests(&Where::Host)?;
+        Ok(query::index_of(requests, name)?.is_some())
+    }
+}
+
+fn default_links(requests: &mut Requests) -> Result<Vec<(Family, LinkName)>, OsError> {
+    const MAIN: u32 = 254;
+    let mut found = Vec::new();
+    for (family, of) in [
+        (AddressFamily::Inet, Family::V4),
+        (AddressFamily::Inet6, Family::V6),
+    ] {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family;
+        request.attributes.push(RouteAttribute::Table(MAIN));
+        // Without a table of this family, the kernel says that there is none
+        let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
+        let mut links = BTreeSet::new();
+        for message in routes.unwrap_or_default() {
+            let RouteNetlinkMessage::NewRoute(route) = message else {
+                continue;
+            };
+            if route.header.destination_prefix_length == 0 && route.header.address_family == family
+            {
+                links.extend(links_of(&route));
+            }
+        }
+        for index in links {
+            let link = query::link_at(requests, index)?;
+            let name = link.as_ref().and_then(decode::name);
+            found.extend(name.map(|(_, name)| (of, name)));
+        }
+    }
+    Ok(found)
+}
+
+/// The addresses of a namespace, each with its link.
+pub(super) fn addresses(requests: &mut Requests) -> Result<Vec<(IpAddr, LinkName)>, OsError> {
+    let mut found = Vec::new();
+    let all = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    for message in requests.dump(all)? {
+        let RouteNetlinkMessage::NewAddress(message) = message else {
+            continue;
+        };
+        let local = message.attributes.iter().find_map(|a| match a {
+            AddressAttribute::Local(ip) => Some(*ip),
+            _ => None,
+        });
+        let address = message.attributes.iter().find_map(|a| match a {
+            AddressAttribute::Address(ip) => Some(*ip),
+            _ => None,
+        });
+        if let Some(ip) = local.or(address) {
+            found.push((ip, message.header.index));
+        }
+    }
+    let mut named = Vec::new();
+    for (ip, index) in found {
+        let link = query::link_at(requests, index)?;
+        let name = link.as_ref().and_then(decode::name);
+        named.extend(name.map(|(_, name)| (ip, name)));
+    }
+    Ok(named)
+}

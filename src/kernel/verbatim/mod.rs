@@ -1,0 +1,219 @@
+//! What goes with a link of the host and that no setting says, as the kernel tells it, and
+//! told to the kernel again: what the model has words for is `route`' and `observe`'s.
+
+mod body;
+pub mod command;
+
+use nix::errno::Errno;
+use rtnetlink::packet_core::Parseable;
+use rtnetlink::packet_route::route::{RouteFlags, RouteMessage, RouteProtocol, RouteType};
+
+use super::Kernel;
+use super::decode::{self, Names};
+use super::netlink::attr;
+use super::observe::seconds_since_boot;
+use crate::model::{Kept, KeptKind, LinkAt};
+use crate::os_error::OsError;
+use body::Body;
+
+/// linux/rtnetlink.h, linux/neighbour.h, linux/nexthop.h, linux/if_addr.h
+pub(super) const RTA_OIF: u16 = 4;
+pub(super) const RTA_MULTIPATH: u16 = 9;
+const RTA_CACHEINFO: u16 = 12;
+const RTA_EXPIRES: u16 = 23;
+pub(super) const RTA_NH_ID: u16 = 30;
+/// What the kernel tells beside the number of a nexthop, and does not take with it.
+const RTA_OF_NEXTHOP: [u16; 6] = [RTA_OIF, 5, RTA_MULTIPATH, 18, 21, 22];
+const NDA_CACHEINFO: u16 = 3;
+const NDA_PROBES: u16 = 4;
+const NDA_IFINDEX: u16 = 8;
+const NUD_PERMANENT: u16 = 0x80;
+const NTF_PROXY: u8 = 8;
+const NHA_ID: u16 = 1;
+const NHA_GROUP: u16 = 2;
+const NHA_OIF: u16 = 5;
+/// The last one that a request may have.
+const NHA_FDB: u16 = 11;
+const NHA_GROUPS: u16 = 9;
+/// RTNH_F_ONLINK; the other flags say how it is.
+const ONLINK: u32 = 4;
+
+/// The lengths of their fixed parts.
+pub(super) const ROUTE: usize = 12;
+pub(super) const NEIGHBOUR: usize = 12;
+pub(super) const NEXTHOP: usize = 8;
+
+const NEW: [(KeptKind, u16); 3] = [
+    (KeptKind::Nexthop, 104),
+    (KeptKind::Route, 24),
+    (KeptKind::Neighbour, 28),
+];
+const GET_NEXTHOP: u16 = 106;
+const GET_ROUTE: u16 = 26;
+const GET_NEIGHBOUR: u16 = 30;
+
+impl Kernel {
+    /// What goes with this link of the host, which has this number.
+    pub(super) fn kept(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+        let mut found = self.nexthops(link, index)?;
+        found.extend(self.strange_routes(link, index)?);
+        found.extend(self.neighbours(link, index)?);
+        for kept in &mut found {
+            kept.command = command::command(kept);
+        }
+        Ok(found)
+    }
+
+    /// Those of the link, and the groups that they are in. An old kernel has none.
+    fn nexthops(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+        let requests = self.requests(&link.at)?;
+        let of_link = [&[0; NEXTHOP][..], &number(NHA_OIF, index)].concat();
+        let Ok(own) = requests.dump_bytes(GET_NEXTHOP, &of_link) else {
+            return Ok(Vec::new());
+        };
+        let ids: Vec<&[u8]> = own
+            .iter()
+            .filter_map(|b| attr::find(b, NEXTHOP, NHA_ID))
+            .collect();
+        let mut all = own.clone();
+        if !ids.is_empty() {
+            let groups =
+                attr::bytes(&[rtnetlink::packet_core::DefaultNla::new(NHA_GROUPS, vec![])]);
+            let groups = [&[0; NEXTHOP][..], &groups].concat();
+            let has = |body: &Vec<u8>| {
+                let group = attr::find(body, NEXTHOP, NHA_GROUP).unwrap_or_default();
+                group
+                    .chunks(8)
+                    .any(|entry| ids.iter().any(|id| entry.starts_with(id)))
+            };
+            let groups = requests.dump_bytes(GET_NEXTHOP, &groups)?;
+            all.extend(groups.into_iter().filter(has));
+        }
+        let nexthop = |body: Vec<u8>| {
+            let mut kept = Body::of(&body, NEXTHOP, |kind| kind <= NHA_FDB)?;
+            // The kernel finds its scope out
+            kept.bytes[1] = 0;
+            kept.keep_flags(4);
+            kept.take_number(NHA_OIF);
+            kept.with(
+                KeptKind::Nexthop,
+                &link.name,
+                &[(index, link.name.clone())].into(),
+            )
+        };
+        Ok(all.into_iter().filter_map(nexthop).collect())
+    }
+
+    /// The routes over the link that the model has no words for, and that the kernel does
+    /// not make by itself.
+    fn strange_routes(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+        let of_link = [&[0; ROUTE][..], &number(RTA_OIF, index)].concat();
+        let all = self.requests(&link.at)?.dump_bytes(GET_ROUTE, &of_link);
+        let mut found = Vec::new();
+        for body in all.or_else(none_if_gone)? {
+            let Ok(message) = RouteMessage::parse(&body) else {
+                continue;
+            };
+            if is_kernels(&message) {
+                continue;
+            }
+            let mut names = Names::from([(index, link.name.clone())]);
+            self.name_all(&mut names, std::slice::from_ref(&message), &link.at)?;
+            let said = decode::route(&message, &link.at, &names);
+            if said.is_some_and(|route| route.is_said_whole()) {
+                continue;
+            }
+            let by_nexthop = attr::find(&body, ROUTE, RTA_NH_ID).is_some();
+            let takes =
+                |kind| kind != RTA_CACHEINFO && !(by_nexthop && RTA_OF_NEXTHOP.contains(&kind));
+            let kept = Body::of(&body, ROUTE, takes).and_then(|mut kept| {
+                kept.keep_flags(8);
+                kept.take_number(RTA_OIF);
+                kept.take_ways();
+                kept.with(KeptKind::Route, &link.name, &names)
+            });
+            let kept = kept.map(|kept| Kept {
+                until: decode::expires(&message).map(|left| seconds_since_boot() + left),
+                ..kept
+            });
+            found.extend(kept);
+        }
+        Ok(found)
+    }
+
+    /// The permanent neighbours, and those that are answered for.
+    fn neighbours(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+        let mut all = Vec::new();
+        for flags in [0, NTF_PROXY] {
+            let mut of_link = vec![0; NEIGHBOUR];
+            of_link[10] = flags;
+            of_link.extend(number(NDA_IFINDEX, index));
+            let requests = self.requests(&link.at)?;
+            all.extend(
+                requests
+                    .dump_bytes(GET_NEIGHBOUR, &of_link)
+                    .or_else(none_if_gone)?,
+            );
+        }
+        let names = Names::from([(index, link.name.clone())]);
+        let neighbour = |body: Vec<u8>| {
+            let is_ip = [2, 10].contains(body.first()?);
+            let state = u16::from_ne_bytes(*body.get(8..)?.first_chunk()?);
+            let stays = state & NUD_PERMANENT != 0 || body.get(10)? & NTF_PROXY != 0;
+            // The kernel dumps the answers for all links
+            let of_link = body.get(4..8)? == index.to_ne_bytes();
+            let takes = |kind| ![NDA_CACHEINFO, NDA_PROBES].contains(&kind);
+            let mut kept = Body::of(&body, NEIGHBOUR, takes)?;
+            kept.places.push(4);
+            let kept = kept.with(KeptKind::Neighbour, &link.name, &names);
+            kept.filter(|_| is_ip && stays && of_link)
+        };
+        Ok(all.into_iter().filter_map(neighbour).collect())
+    }
+
+    /// Tell it again, with the numbers that its links have now.
+    pub(super) fn put_back(&mut self, kept: &Kept) -> Result<(), OsError> {
+        let mut body = kept.body.clone();
+        if let Some(until) = kept.until {
+            let left = until.saturating_sub(seconds_since_boot()).max(1);
+            body.extend(number(RTA_EXPIRES, u32::try_from(left).unwrap_or(u32::MAX)));
+        }
+        for (at, name) in &kept.links {
+            let link = LinkAt {
+                at: crate::model::Where::Host,
+                name: name.clone(),
+            };
+            let index = self.index(&link)?;
+            if let Some(place) = body.get_mut(*at..at + 4) {
+                place.copy_from_slice(&index.to_ne_bytes());
+            }
+        }
+        let new = NEW.iter().find(|(kind, _)| *kind == kept.kind);
+        let new = new.map_or(0, |(_, number)| *number);
+        let requests = self.requests(&crate::model::Where::Host)?;
+        requests.tell_bytes(new, &body)
+    }
+}
+
+/// Made by the kernel when the link has its addresses, or remembered by it, or known by a
+/// router's word.
+fn is_kernels(route: &RouteMessage) -> bool {
+    use RouteType as T;
+    let header = &route.header;
+    let own = [T::Local, T::Broadcast, T::Anycast, T::Multicast].contains(&header.kind);
+    header.flags.contains(RouteFlags::Cloned)
+        || header.protocol == RouteProtocol::Ra
+        || header.protocol == RouteProtocol::Kernel && own
+}
+
+fn number(kind: u16, value: u32) -> Vec<u8> {
+    let nla = rtnetlink::packet_core::DefaultNla::new(kind, value.to_ne_bytes().to_vec());
+    attr::bytes(&[nla])
+}
+
+fn none_if_gone(no: OsError) -> Result<Vec<Vec<u8>>, OsError> {
+    match no.errno.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENODEV | Errno::ENOENT | Errno::EAFNOSUPPORT) => Ok(Vec::new()),
+        _ => Err(no),
+    }
+}

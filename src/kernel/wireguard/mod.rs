@@ -1,0 +1,120 @@
+//! Asking a WireGuard link what it knows, and telling it: generic netlink, spoken from
+//! inside the namespace where the link is. What the bytes are is `message`'s.
+
+pub(super) mod message;
+mod port;
+
+use std::net::SocketAddr;
+
+use self::message::{GET, SET};
+use super::Kernel;
+use super::netlink::generic::Talk;
+use crate::model::wireguard::{
+    Difference, Endpoint, Fate, NamedEndpoint, PeerDifference, PublicKey,
+};
+use crate::model::{LinkAt, State, Where};
+use crate::os_error::OsError;
+use crate::source::At;
+use crate::system::dns;
+use crate::system::thread::in_netns;
+
+pub use self::message::Seen;
+
+/// The family of generic netlink.
+const FAMILY: &str = "wireguard";
+
+impl Kernel {
+    /// What a link knows, its secrets among it.
+    pub fn wireguard(&mut self, link: &LinkAt) -> Result<Seen, OsError> {
+        let netns = self.open(&link.at)?;
+        let answer = in_netns(&netns, || {
+            Ok(Talk::with(FAMILY).and_then(|mut talk| {
+                let asked = message::of_link(link.name.as_str());
+                talk.dump(GET, &asked)
+            }))
+        })?;
+        Ok(message::decode(&answer?))
+    }
+
+    /// What the WireGuard links inside, and those of the host that are asked about, know, into what is there.
+    pub(super) fn wireguards(&mut self, state: &mut State) -> Result<(), OsError> {
+        for link in &mut state.links {
+            let made = link.kind.made();
+            if matches!(link.at, Where::Netns(_))
+                || made.is_none_or(|made| made.of.word != "wireguard")
+            {
+                continue;
+            }
+            match self.wireguard(&link.link_at()) {
+                Ok(seen) => link.wireguard = Some(At::nobody(seen.wireguard)),
+                // Gone in the meantime
+                Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {}
+                Err(no) => return Err(no),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tell a link what differs.
+    pub(super) fn set_wireguard(
+        &mut self,
+        link: &LinkAt,
+        difference: &Difference,
+    ) -> Result<(), OsError> {
+        let netns = self.open(&link.at)?;
+        in_netns(&netns, || {
+            Ok(Talk::with(FAMILY).and_then(|mut talk| {
+                // More than one message holds goes into several, as wg(8) does it
+                for part in message::encode(link.name.as_str(), difference) {
+                    talk.tell(SET, &part)?;
+                }
+                Ok(())
+            }))
+        })?
+    }
+
+    /// Look the name up where the link was born, and tell the link the address.
+    pub(super) fn set_endpoint(
+        &mut self,
+        link: &LinkAt,
+        named: &NamedEndpoint,
+    ) -> Result<(), OsError> {
+        let found = self.lookup(named)?;
+        self.tell_endpoint(link, &named.peer, found)
+    }
+
+    /// Where the name leads now.
+    pub fn lookup(&mut self, named: &NamedEndpoint) -> Result<SocketAddr, OsError> {
+        match &named.endpoint {
+            Endpoint::Address(address) => Ok(*address),
+            Endpoint::Name(name, port) => {
+                let netns = match &named.born {
+                    Where::Host => None,
+                    Where::Inside => Some(self.netns.as_str()),
+                    Where::Netns(other) => Some(other.as_str()),
+                };
+                let inside = self.open(&named.born)?;
+                let found = dns::address_of(&inside, netns, name, &mut self.patience)?;
+                Ok(SocketAddr::new(found, *port))
+            }
+        }
+    }
+
+    /// Tell a link where a peer of it is found, and nothing else.
+    pub fn tell_endpoint(
+        &mut self,
+        link: &LinkAt,
+        peer: &PublicKey,
+        endpoint: SocketAddr,
+    ) -> Result<(), OsError> {
+        let peer = PeerDifference {
+            endpoint: Some(endpoint),
+            ..PeerDifference::new(*peer, Fate::Changed)
+        };
+        let difference = Difference {
+            peers: vec![peer],
+            ..Difference::default()
+        };
+        self.set_wireguard(link, &difference)
+    }
+}

@@ -1,0 +1,166 @@
+//! `config_IF="dhcp"`, and what is said of that, in; the DHCP client that is to run for the
+//! link out.
+
+use super::place;
+use crate::conf::{Listed, Piece, Setting, Settings};
+use crate::model::dhcp::{Client, Program, Run, Wishes};
+use crate::source::{At, Problem};
+
+/// The word of `config_IF`.
+pub(super) const WORD: &str = "dhcp";
+
+/// The metric of what the first is given; any that the settings ask for are better.
+const METRIC: u32 = 500;
+
+/// The settings that say something of the client.
+const SETTINGS: [&str; 3] = ["dhcp", "dhcp_hostname", "dhcp_client_id"];
+
+/// The clients, in the order of the links. Which program there is on this machine is not
+/// known here.
+pub(super) fn clients(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Client>> {
+    let mut clients = Vec::new();
+    for listed in &settings.links {
+        let metric = METRIC + u32::try_from(clients.len()).unwrap_or_default();
+        let found = client(settings, listed, problems);
+        if found.is_none() {
+            without_a_client(listed, problems);
+        }
+        clients.extend(found.map(|mut client| {
+            let run = &mut client.value.run;
+            run.wishes = wishes(listed, problems);
+            run.metric = run.wishes.metric.unwrap_or(metric);
+            client
+        }));
+    }
+    same_metric(&clients, problems);
+    clients
+}
+
+/// A client is to run for this link.
+pub(super) fn is_asked_for(listed: &Listed) -> bool {
+    let words = listed.get("config").map(Setting::words);
+    words
+        .unwrap_or_default()
+        .iter()
+        .any(|word| word.text == WORD)
+}
+
+fn client(settings: &Settings, listed: &Listed, problems: &mut Vec<Problem>) -> Option<At<Client>> {
+    let words = listed.get("config")?.words();
+    let mut said = words.iter().filter(|word| word.text == WORD);
+    let word = said.next()?;
+    if let Some(again) = said.next() {
+        problems.push(again.problem("is said twice", "expected dhcp once"));
+    }
+    if listed.name.value.as_str() == "lo" {
+        problems.push(word.problem(
+            "is for a link to a network",
+            "take it away: lo leads nowhere",
+        ));
+        return None;
+    }
+    Some(word.at(Client {
+        link: listed.name.value.clone(),
+        run: Run {
+            program: Program::Udhcpc,
+            metric: METRIC,
+            resolv_conf: settings.get("netns_dns").is_none(),
+            wishes: Wishes::default(),
+        },
+    }))
+}
+
+/// What is said of a client that is not asked for.
+fn without_a_client(listed: &Listed, problems: &mut Vec<Problem>) {
+    for setting in SETTINGS.iter().filter_map(|key| listed.get(key)) {
+        let remedy = format!(
+            "write dhcp in config_{}, or take the line away",
+            listed.name.value.suffix()
+        );
+        let wrong = format!("means nothing where {} has no DHCP client", listed.name);
+        problems.push(setting.whole().problem(wrong, remedy));
+    }
+}
+
+fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
+    let mut wishes = Wishes {
+        metric: metric(listed, problems).map(|metric| metric.value),
+        ..Wishes::default()
+    };
+    let words = listed.get("dhcp").map(|setting| setting.words());
+    for word in words.unwrap_or_default() {
+        match word.text {
+            "nogateway" => wishes.no_gateway = true,
+            "nodns" => wishes.no_dns = true,
+            // netifrc's words for what is never done here, or always
+            "nontp" | "nonis" | "nosendhost" | "release" => {}
+            _ => problems.push(word.problem(
+                "is not known",
+                "expected nogateway, nodns or both; metric, name and identifier have settings of their own",
+            )),
+        }
+    }
+    let mut read = |key: &str, expected: &str, take: &mut dyn FnMut(&str) -> Result<(), String>| {
+        if let Some(word) = listed.get(key).map(|setting| setting.whole())
+            && let Err(wrong) = take(word.text)
+        {
+            problems.push(word.problem(wrong, expected));
+        }
+    };
+    read(
+        "dhcp_hostname",
+        "expected letters, digits, - and . alone, such as web.example.org",
+        &mut |text| {
+            wishes.hostname = Some(text.parse()?);
+            Ok(())
+        },
+    );
+    read(
+        "dhcp_client_id",
+        "expected bytes, such as 01:52:54:00:12:34:56, or a word",
+        &mut |text| {
+            wishes.client_id = Some(text.parse()?);
+            Ok(())
+        },
+    );
+    wishes
+}
+
+/// `metric_IF`, which routes of the settings take as well.
+pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<At<u32>> {
+    let word: Piece<'_> = listed.get("metric")?.whole();
+    match word.text.parse() {
+        Ok(metric) if metric > 0 && !word.text.starts_with('+') => Some(word.at(metric)),
+        _ => {
+            let expected = "expected a number, 1 or more: the lower, the better";
+            problems.push(word.problem("is not a metric", expected));
+            None
+        }
+    }
+}
+
+/// The kernel holds one default route of a metric: the second lease would take the first's.
+fn same_metric(clients: &[At<Client>], problems: &mut Vec<Problem>) {
+    let gives = |client: &&At<Client>| !client.value.run.wishes.no_gateway;
+    let all: Vec<_> = clients.iter().filter(gives).collect();
+    for (n, client) in all.iter().enumerate() {
+        let metric = client.value.run.metric;
+        let other = all[..n]
+            .iter()
+            .find(|other| other.value.run.metric == metric);
+        if let Some(other) = other {
+            problems.push(Problem {
+                place: place(*client).cloned(),
+                wrong: format!(
+                    "{} and {} would both have default routes of the metric {metric}",
+                    other.value.link, client.value.link
+                ),
+                remedy: format!(
+                    "write another metric_{}, or dhcp_{}=\"nogateway\"",
+                    client.value.link.suffix(),
+                    client.value.link.suffix()
+                ),
+            });
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `port_IF` and `vlans_IF` in, what each link is as a port of its bridge out. Both are
+//! for bridges of this namespace, which is known once each link has its master.
+
+use std::collections::BTreeMap;
+
+use super::Maker;
+use super::master::Inside;
+use crate::conf::{Listed, Piece, Setting};
+use crate::model::build::{place, where_said};
+use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
+use crate::model::link::type_table::Opt;
+use crate::model::{Kind, Link, Made, Where};
+use crate::source::At;
+
+impl Maker<'_> {
+    pub(crate) fn ports(&mut self, links: &mut [Link], inside: &Inside) {
+        let bridges = inside.values().map(|n| &links[*n]).filter(|l| is_bridge(l));
+        let bridges: BTreeMap<_, _> = bridges
+            .map(|bridge| (bridge.name.value.clone(), bridge.clone()))
+            .collect();
+        for listed in &self.settings.links {
+            let port = listed.get("port").and_then(|s| self.port(s));
+            let vlans = listed.get("vlans").map(|s| self.vlans(s));
+            let Some(n) = inside.get(&listed.name.value) else {
+                continue;
+            };
+            let link = &mut links[*n];
+            let name = match (is_bridge(link), &link.master) {
+                (true, _) => Some(&link.name.value),
+                (false, master) => master.as_ref().map(|master| &master.value),
+            };
+            let bridge = name.and_then(|name| bridges.get(name));
+            if self.settings.complete && *link.kind.word() != *"" {
+                self.belongs(listed, link, bridge);
+            }
+            link.port = port;
+            link.vlans = vlans.unwrap_or_default();
+        }
+    }
+
+    /// What is said of a port is for a port, and VLANs are for a bridge that heeds them.
+    fn belongs(&mut self, listed: &Listed, link: &Link, bridge: Option<&Link>) {
+        let suffix = listed.name.value.suffix();
+        if let Some(setting) = listed.get("port")
+            && (bridge.is_none() || is_bridge(link))
+        {
+            let wrong = format!("means nothing for {}, which is no port", link.name);
+            let remedy = format!("write master_{suffix} as well: a bridge of this namespace");
+            self.problems.push(setting.whole().problem(wrong, remedy));
+        }
+        let Some(setting) = listed.get("vlans") else {
+            return;
+        };
+        let whole = setting.whole();
+        let Some(bridge) = bridge else {
+            let wrong = format!(
+                "means nothing for {}, which is neither a bridge nor a port of one",
+                link.name
+            );
+            let remedy = format!("write master_{suffix} as well: a bridge of this namespace");
+            return self.problems.push(whole.problem(wrong, remedy));
+        };
+        let heeds = bridge
+            .kind
+            .made()
+            .and_then(|made| made.get("vlan_filtering"));
+        if heeds.is_none_or(|heeds| heeds.to_string() == "0") {
+            let wrong = format!(
+                "means nothing while {} does not heed VLAN tags",
+                bridge.name
+            );
+            let suffix = bridge.name.value.suffix();
+            let remedy = format!("write vlan_filtering_{suffix}=\"on\" as well");
+            self.problems.push(whole.problem(wrong, remedy));
+        }
+    }
+
+    /// Options and their values, in pairs.
+    fn port(&mut self, setting: &Setting) -> Option<Made> {
+        let mut port = Made::new(&PORT, Where::Inside);
+        let words = setting.words();
+        for (n, pair) in words.chunks(2).enumerate() {
+            if words
+                .chunks(2)
+                .take(n)
+                .any(|before| before[0].text == pair[0].text)
+            {
+                let problem = pair[0].problem("is said twice", "keep one of the two");
+                self.problems.push(problem);
+            }
+            let option = PORT.options.iter().find(|o| o.word == pair[0].text);
+            match (option, pair.get(1)) {
+                (Some(option), Some(value)) => self.port_option(&mut port, option, value),
+                (Some(_), None) => self.problems.push(pair[0].problem(
+                    "has no value",
+                    "expected options of a port, each with its value, such as isolated on",
+                )),
+                (None, _) => {
+                    let known: Vec<&str> = PORT.options.iter().map(|o| o.word).collect();
+                    let remedy = format!("expected one of {}", known.join(", "));
+                    let wrong = "is not an option of a port";
+                    self.problems.push(pair[0].problem(wrong, remedy));
+                    // What follows may be out of step
+                    return None;
+                }
+            }
+        }
+        Some(port)
+    }
+
+    fn port_option(&mut self, port: &mut Made, option: &'static Opt, value: &Piece<'_>) {
+        match option.form.read(value.text, &self.context.names) {
+            Ok(read) => port.set(option, value.at(read)),
+            Err(expected) => {
+                let wrong = format!("is not possible for {}", option.word);
+                self.problems.push(value.problem(wrong, expected));
+            }
+        }
+    }
+
+    /// Each VLAN, in the order of the numbers.
+    fn vlans(&mut self, setting: &Setting) -> Vec<At<Vlan>> {
+        let mut found: Vec<At<Vlan>> = Vec::new();
+        for line in setting.lines() {
+            let row: Vlans = match line.text.parse() {
+                Ok(row) => row,
+                Err(wrong) => {
+                    let wrong: String = wrong;
+                    let remedy = "expected a VLAN's number from 1 to 4094, or two with - between \
+                                  them, and perhaps pvid and untagged";
+                    self.problems.push(line.problem(wrong, remedy));
+                    continue;
+                }
+            };
+            let clash = |other: &&At<Vlan>| {
+                let again = (row.first.id..=row.last).contains(&other.value.id);
+                again || row.first.pvid && other.value.pvid
+            };
+            if let Some(other) = found.iter().find(clash) {
+                let wrong = match row.first.pvid && other.value.pvid {
+                    true => "is the second that is pvid",
+                    false => "has a VLAN that is said already",
+                };
+                let mine = line.at(());
+                let said = where_said(other, place(&mine));
+                let remedy = format!("expected another VLAN than those of {said}");
+                self.problems.push(line.problem(wrong, remedy));
+                continue;
+            }
+            found.extend(row.each().map(|vlan| line.at(vlan)));
+        }
+        found.sort_by_key(|vlan| vlan.value.id);
+        found
+    }
+}
+
+fn is_bridge(link: &Link) -> bool {
+    link.at == Where::Inside && matches!(&link.kind, Kind::Made(made) if made.of.word == "bridge")
+}

@@ -1,0 +1,80 @@
+//! What is made up where the settings leave it to us, the same at every boot: the name of
+//! a veth's other end, and stable hardware addresses.
+
+use crate::model::Mac;
+use crate::name::{LinkName, NetnsName};
+
+/// `mgmt-eth0`, or, where that is too long for the kernel or could be read in two ways
+/// (`a-b-c`), `mgmt-` (six bytes of the name at most) and eight digits of a hash.
+pub(crate) fn default_peer(netns: &NetnsName, link: &LinkName) -> Option<LinkName> {
+    let (netns, link) = (netns.as_str(), link.as_str());
+    let plain = format!("{netns}-{link}");
+    if plain.len() <= 15 && !netns.contains('-') {
+        return plain.parse().ok();
+    }
+    let hash = fnv1a(&["peer", netns, link]);
+    let start = &netns[..netns.len().min(6)];
+    format!("{start}-{:08x}", hash as u32 ^ (hash >> 32) as u32)
+        .parse()
+        .ok()
+}
+
+/// Locally administered, of one station, and the same at every boot.
+pub(crate) fn stable_mac(seed: &str, netns: &NetnsName, link: &LinkName) -> Mac {
+    let hash = fnv1a(&["mac", seed.trim_ascii(), netns.as_str(), link.as_str()]);
+    let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
+    // The bytes of FNV-1a are not equally well mixed: none is dropped.
+    Mac([(a ^ g) & 0xfc | 0x02, b ^ h, c, d, e, f])
+}
+
+/// FNV-1a with 64 bits, over the texts with a zero byte behind each.
+fn fnv1a(texts: &[&str]) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for text in texts {
+        for byte in text.bytes().chain([0]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    hash
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::build::link::derived::*;
+
+    fn peer(netns: &str, link: &str) -> String {
+        let peer = default_peer(&netns.parse().unwrap(), &link.parse().unwrap());
+        peer.unwrap().to_string()
+    }
+
+    #[test]
+    fn the_other_ends_name_is_plain_where_it_can_be_and_never_anothers() {
+        assert_eq!(peer("mgmt", "eth0"), "mgmt-eth0");
+        assert_eq!(peer("mgmt", "fifteen-bytes"), peer("mgmt", "fifteen-bytes"));
+        assert!(peer("management", "eth0.42").starts_with("manage-"));
+        assert_eq!(peer("management", "eth0.42").len(), 15);
+        assert_ne!(peer("a-b", "c"), peer("a", "b-c"));
+        assert_ne!(peer("management1", "eth0"), peer("management2", "eth0"));
+    }
+
+    #[test]
+    fn a_stable_address_is_of_one_station_and_differs_by_all_it_is_made_of() {
+        let mac = |seed: &str, netns: &str, link: &str| {
+            stable_mac(seed, &netns.parse().unwrap(), &link.parse().unwrap())
+        };
+        let one = mac("host", "mgmt", "eth0");
+        assert_eq!(one.0[0] & 3, 2, "{one}");
+        assert_eq!(one, mac("host\n", "mgmt", "eth0"));
+        let others = [
+            mac("tsoh", "mgmt", "eth0"),
+            mac("host", "lan", "eth0"),
+            mac("host", "mgmt", "eth1"),
+            mac("host", "mgmte", "th0"),
+        ];
+        assert!(!others.contains(&one));
+        let many: std::collections::BTreeSet<_> = (0..20_000)
+            .map(|n| mac(&n.to_string(), "mgmt", "eth0"))
+            .collect();
+        assert_eq!(many.len(), 20_000);
+    }
+}

@@ -1,0 +1,44 @@
+//! `home_IF` in, where a link is to be out: this namespace, or the host.
+
+use super::Maker;
+use crate::conf::{Listed, Setting};
+use crate::model::Where;
+use crate::model::build::dhcp;
+
+impl Maker<'_> {
+    /// Where it is to be. What the host has no part in cannot be said of a link there.
+    pub(crate) fn home(&mut self, listed: &Listed) -> Where {
+        let Some(setting) = listed.get("home") else {
+            return Where::Inside;
+        };
+        let word = setting.whole();
+        if word.text != "host" {
+            let expected = "expected host, or nothing for a link of this namespace";
+            self.problems.push(word.problem("is not known", expected));
+            return Where::Inside;
+        }
+        for key in ["master", "port", "vlans", "rules"] {
+            if let Some(setting) = listed.get(key) {
+                let wrong = format!("means nothing for {}, which is the host's", listed.name);
+                let remedy = format!("take the line away, or home_{}", listed.name.value.suffix());
+                self.problems.push(setting.whole().problem(wrong, remedy));
+            }
+        }
+        let words = listed.get("config").map(Setting::words).unwrap_or_default();
+        let leased = words
+            .iter()
+            .find(|word| matches!(word.text, "auto" | dhcp::WORD));
+        if let Some(word) = leased {
+            let wrong = format!("cannot be had for {}, which is the host's", listed.name);
+            self.problems
+                .push(word.problem(wrong, "expected addresses, such as 192.0.2.10/24"));
+        }
+        Where::Host
+    }
+}
+
+/// It is a link of the host's, and is made from this namespace.
+pub(crate) fn at_host(listed: &Listed) -> bool {
+    let home = listed.get("home");
+    home.is_some_and(|home| home.whole().text == "host")
+}

@@ -1,0 +1,169 @@
+//! `type_IF` and the settings that only some types have in, what the link is out.
+
+use super::Maker;
+use super::derived::default_peer;
+use super::home::at_host;
+use crate::conf::{Listed, Piece, Setting, vars};
+use crate::model::build::problem;
+use crate::model::link::spec::{Made, Value};
+use crate::model::link::type_table::{Below, Form, Keeps, Opt, Type};
+use crate::model::{Kind, LinkAt, Where};
+use crate::name::LinkName;
+use crate::source::{At, Problem};
+
+impl Maker<'_> {
+    /// `None` if a problem was found with it.
+    pub(crate) fn kind(&mut self, listed: &Listed) -> Option<Kind> {
+        let setting = listed.get("type");
+        if listed.name.value.as_str() == "lo" {
+            return Some(Kind::Loopback);
+        }
+        let word = setting.map(Setting::whole);
+        let text = word.as_ref().map_or("physical", |word| word.text);
+        match (text, Type::named(text)) {
+            ("physical", _) => Some(Kind::Physical),
+            ("wireless", _) => Some(Kind::Wireless),
+            ("veth", _) => self.veth(listed),
+            (_, Some(of)) => self.made(of, listed),
+            (_, None) => {
+                let expected = format!("expected one of {}", vars::TYPES.join(", "));
+                let problem = word?.problem("is not a type of link", expected);
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    fn veth(&mut self, listed: &Listed) -> Option<Kind> {
+        let name = match listed.get("peer") {
+            Some(setting) => self.made_name(&setting.whole()),
+            None => default_peer(&self.settings.name, &listed.name.value),
+        };
+        let at = self.netns(listed.get("peer_netns"))?;
+        let peer = Some(LinkAt { at, name: name? });
+        Some(Kind::Veth { peer })
+    }
+
+    fn made(&mut self, of: &'static Type, listed: &Listed) -> Option<Kind> {
+        let mut made = Made::new(of, Where::Inside);
+        let below = self.below(of, listed);
+        let from = listed.get("link_netns").or_else(|| listed.get("link"));
+        made.asked = from.and_then(|from| from.whole().at(()).asked);
+        let mut whole = true;
+        for option in of.options {
+            match self.option(of, option, listed) {
+                Ok(Some(value)) => made.set(option, value),
+                Ok(None) => {}
+                Err(()) => whole = false,
+            }
+        }
+        (made.born, made.parent) = below?;
+        whole.then_some(Kind::Made(made))
+    }
+
+    /// What is said of an option, or what holds where nothing is; what the kernel would
+    /// take by itself is left to it, unless it could not be changed later.
+    fn option(
+        &mut self,
+        of: &Type,
+        option: &'static Opt,
+        listed: &Listed,
+    ) -> Result<Option<At<Value>>, ()> {
+        let names = &self.context.names;
+        let Some(setting) = listed.get(option.key) else {
+            if option.needed && self.settings.complete {
+                self.problems.push(lacks(of, option, listed));
+                return Err(());
+            }
+            let fixed = option.keeps != Keeps::Link;
+            let default = option.form.read(option.default, names).ok();
+            return Ok(default.filter(|_| fixed).map(At::nobody));
+        };
+        let word = setting.whole();
+        match option.form.read(word.text, names) {
+            Ok(value) => Ok(Some(word.at(value))),
+            Err(expected) => {
+                let wrong = format!("is not a {} of a {}", option.key, of.word);
+                self.problems.push(word.problem(wrong, expected));
+                Err(())
+            }
+        }
+    }
+
+    /// Where a link is made from: the namespace, and the link below it.
+    fn below(&mut self, of: &Type, listed: &Listed) -> Option<(Where, Option<LinkName>)> {
+        if of.below == Below::Nothing {
+            return Some((Where::Inside, None));
+        }
+        // What is the host's is made from here
+        let at = match (listed.get("link_netns"), at_host(listed)) {
+            (None, true) => Some(Where::Inside),
+            (said, _) => self.netns(said),
+        };
+        let Some(setting) = listed.get("link") else {
+            if of.below == Below::Parent {
+                let (word, suffix) = (of.word, listed.name.value.suffix());
+                self.problems.push(problem(
+                    &listed.name,
+                    format!("is a {word} without a parent"),
+                    format!(
+                        "expected a link of the host to put it on; write link_{suffix}=\"eth0\""
+                    ),
+                ));
+                return None;
+            }
+            return Some((at?, None));
+        };
+        let parent = setting.whole();
+        let name = self.made_name(&parent);
+        let (name, at) = (name?, at?);
+        let here = self.settings.listed(name.as_str());
+        if self.settings.complete && at == Where::Inside && here.is_none() {
+            self.problems.push(parent.problem(
+                "is not in netns_links",
+                format!("add {name} to netns_links, or take link_netns away for one of the host's"),
+            ));
+        }
+        // A card that is moved in is not on the host then, and what is the host's is
+        let at = match here.is_some_and(at_host) {
+            true => Where::Host,
+            false => at,
+        };
+        let moved = here.is_some_and(|here| {
+            here.get("type")
+                .is_none_or(|kind| matches!(kind.whole().text, "physical" | "wireless"))
+        });
+        let at = match at {
+            Where::Host if moved => Where::Inside,
+            at => at,
+        };
+        Some((at, Some(name)))
+    }
+
+    /// As `link_name`, of a link that is made or built upon, as `lo` never is.
+    fn made_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
+        if word.text == "lo" {
+            let remedy = "expected the name of another link";
+            self.problems
+                .push(word.problem("is in every namespace already", remedy));
+            return None;
+        }
+        self.link_name(word)
+    }
+}
+
+fn lacks(of: &Type, option: &Opt, listed: &Listed) -> Problem {
+    let (name, suffix) = (&listed.name, listed.name.value.suffix());
+    let example = match option.form {
+        Form::Table => "10",
+        _ => "42",
+    };
+    problem(
+        name,
+        format!("is a {} without {}_{suffix}", of.word, option.key),
+        format!(
+            "write {}_{suffix}=\"{example}\", or whatever it is to be",
+            option.key
+        ),
+    )
+}

@@ -1,0 +1,293 @@
+//! The listed links with their settings in, the links that are wanted out: `lo` first,
+//! then in the order of `netns_links`, but none before its master or its parent.
+
+pub mod bridge_port;
+pub mod derived;
+pub mod home;
+pub mod kind;
+pub mod master;
+pub mod order;
+pub mod wireguard;
+
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::ptr;
+
+use super::address::{addresses, auto};
+use super::link::derived::stable_mac;
+use super::link::master::inside;
+use super::{dhcp, problem};
+use crate::conf::{Listed, Piece, Setting, Settings};
+use crate::model::{Card, Context, Kind, Link, LinkAt, Mac, Where};
+use crate::name::{Altname, LinkName, NetnsName};
+use crate::source::{At, Problem};
+
+/// The links, and those of them whose addresses could not all be read.
+pub(super) fn links(
+    settings: &Settings,
+    context: &Context,
+    problems: &mut Vec<Problem>,
+) -> (Vec<Link>, Vec<LinkName>) {
+    let mut maker = Maker {
+        settings,
+        context,
+        problems,
+        unread: Vec::new(),
+    };
+    let mut links = Vec::new();
+    for listed in &settings.links {
+        links.extend(maker.link(listed));
+    }
+    let inside = inside(&links);
+    maker.masters(&mut links, &inside);
+    maker.ports(&mut links, &inside);
+    if settings.complete {
+        maker.clashes(&links);
+        links = order::in_order(links, maker.problems);
+    }
+    (links, maker.unread)
+}
+
+pub(super) struct Maker<'a> {
+    pub settings: &'a Settings,
+    pub context: &'a Context,
+    pub problems: &'a mut Vec<Problem>,
+    unread: Vec<LinkName>,
+}
+
+impl Maker<'_> {
+    /// The link; after it the other end, if it is a veth.
+    fn link(&mut self, listed: &Listed) -> Vec<Link> {
+        let kind = self.kind(listed);
+        match &kind {
+            Some(kind) => self.not_taken(listed, kind),
+            None => {
+                addresses(listed.get("peer_config"), false, self.problems);
+            }
+        }
+        // What has a problem goes on under no known kind, for the sake of the others'.
+        let kind = kind.unwrap_or(Kind::Other(String::new()));
+        let mut link = Link::new(self.home(listed), listed.name.clone(), kind);
+        link.up = Some(true);
+        link.card = listed.get("match").and_then(|s| self.card(s));
+        link.altnames = self.altnames(listed);
+        link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
+        link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
+        let before = self.problems.len();
+        let is_tunnel = link.kind.word() == "wireguard";
+        link.addresses = addresses(listed.get("config"), is_tunnel, self.problems);
+        if dhcp::is_asked_for(listed) || self.problems.len() > before {
+            self.unread.push(listed.name.value.clone());
+        }
+        let Kind::Veth { peer: Some(peer) } = &link.kind else {
+            return vec![link];
+        };
+        let other = self.other_end(listed, peer.clone(), &link);
+        vec![link, other]
+    }
+
+    /// The other end has what is said of it, and the MTU of this end: packets that one
+    /// end may send and the other not take are lost without a word.
+    fn other_end(&mut self, listed: &Listed, peer: LinkAt, link: &Link) -> Link {
+        let name = match listed.get("peer") {
+            Some(setting) => setting.whole().at(peer.name),
+            None => At {
+                value: peer.name,
+                asked: listed.name.asked.clone(),
+            },
+        };
+        let this = Some(link.link_at());
+        let mut other = Link::new(peer.at, name, Kind::Veth { peer: this });
+        other.up = Some(true);
+        other.mtu = link.mtu.clone();
+        other.addresses = addresses(listed.get("peer_config"), false, self.problems);
+        if let Some(word) = auto(listed.get("peer_config")) {
+            let remedy = "expected addresses; what the other end takes is its namespace's to say";
+            self.problems
+                .push(word.problem("is for this end alone", remedy));
+        }
+        if let Some(setting) = listed.get("peer_master") {
+            let word = setting.whole();
+            other.master = self.link_name(&word).map(|name| word.at(name));
+        }
+        other
+    }
+
+    /// What is set for the link although its type does not take it.
+    fn not_taken(&mut self, listed: &Listed, kind: &Kind) {
+        for (var, setting) in listed.settings() {
+            let lo = matches!(kind, Kind::Loopback);
+            let taken = match lo {
+                true => matches!(var.name, "config" | "routes"),
+                false => var.types.is_empty() || var.types.contains(&kind.word()),
+            };
+            if taken {
+                continue;
+            }
+            let (name, suffix) = (&listed.name, listed.name.value.suffix());
+            let remedy = match lo {
+                true => "expected config_lo and routes_lo alone; take the line away".into(),
+                false => match var.types {
+                    [one] => {
+                        format!("write type_{suffix}=\"{one}\" as well, or take the line away")
+                    }
+                    _ => format!(
+                        "it is for {}: write type_{suffix} as well, or take the line away",
+                        var.types.join(", ")
+                    ),
+                },
+            };
+            let article = format!("means nothing for {name}, which is {}", what(kind));
+            self.problems.push(setting.whole().problem(article, remedy));
+        }
+    }
+
+    fn altnames(&mut self, listed: &Listed) -> Vec<At<Altname>> {
+        let mut altnames: Vec<At<Altname>> = Vec::new();
+        let words = listed.get("altname").map(Setting::words);
+        for word in words.unwrap_or_default() {
+            let read: Result<Altname, String> = word.text.parse();
+            let wrong = match read {
+                Ok(name) if altnames.iter().any(|a| a.value == name) => "is said twice".into(),
+                Ok(name) => {
+                    altnames.push(word.at(name));
+                    continue;
+                }
+                Err(wrong) => format!("is not another name for a link: {wrong}"),
+            };
+            let expected = "expected names that no other link has, such as uplink";
+            self.problems.push(word.problem(wrong, expected));
+        }
+        altnames
+    }
+
+    fn mtu(&mut self, setting: &Setting) -> Option<At<u32>> {
+        let word = setting.whole();
+        match word.text.parse() {
+            Ok(mtu) if (68..=65535).contains(&mtu) => Some(word.at(mtu)),
+            _ => {
+                let expected = "expected a number of bytes from 68 to 65535";
+                self.problems.push(word.problem("is not an MTU", expected));
+                None
+            }
+        }
+    }
+
+    fn mac(&mut self, setting: &Setting, listed: &Listed) -> Option<At<Mac>> {
+        let word = setting.whole();
+        if word.text == "stable" {
+            return match (self.context.seed)() {
+                Ok(seed) => {
+                    let mac = stable_mac(&seed, &self.settings.name, &listed.name.value);
+                    Some(word.at(mac))
+                }
+                Err(e) => {
+                    let wrong = format!("needs what tells this machine from others: {e}");
+                    let expected = "expected that root can read it; or write the address itself";
+                    self.problems.push(word.problem(wrong, expected));
+                    None
+                }
+            };
+        }
+        match word.text.parse() {
+            Ok(mac) => Some(word.at(mac)),
+            Err(wrong) => {
+                let expected = "expected stable, or an address such as 52:54:00:12:34:56";
+                let wrong: String = wrong;
+                self.problems.push(word.problem(wrong, expected));
+                None
+            }
+        }
+    }
+
+    fn card(&mut self, setting: &Setting) -> Option<At<Card>> {
+        let word = setting.whole();
+        match word.text.parse() {
+            Ok(card) => Some(word.at(card)),
+            Err(wrong) => {
+                let expected = "expected mac and its permanent address, or bus and its place, \
+                                such as bus 0000:02:00.0";
+                let wrong: String = wrong;
+                self.problems.push(word.problem(wrong, expected));
+                None
+            }
+        }
+    }
+
+    /// Two links cannot have one name in one namespace.
+    fn clashes(&mut self, links: &[Link]) {
+        let mut names: BTreeMap<(&Where, &str), &Link> = BTreeMap::new();
+        for link in links {
+            names
+                .entry((&link.at, link.name.value.as_str()))
+                .or_insert(link);
+        }
+        let mut altnames: BTreeMap<(&Where, &Altname), &At<Altname>> = BTreeMap::new();
+        for link in links {
+            let first = names.get(&(&link.at, link.name.value.as_str()));
+            if let Some(other) = first.filter(|first| !ptr::eq(**first, link)) {
+                let line = super::where_said(&other.name, super::place(&link.name));
+                self.problems.push(problem(
+                    &link.name,
+                    format!("would be the second {}", link.link_at()),
+                    format!("expected another name than the one of {line}"),
+                ));
+            }
+            for altname in &link.altnames {
+                let own = names.get(&(&link.at, altname.value.as_str()));
+                let before = altnames.entry((&link.at, &altname.value));
+                let taken = match before {
+                    Entry::Occupied(first) => Some(*first.get()),
+                    Entry::Vacant(new) => {
+                        new.insert(altname);
+                        None
+                    }
+                };
+                let line = match (own, taken) {
+                    (Some(other), _) => super::where_said(&other.name, super::place(altname)),
+                    (None, Some(other)) => super::where_said(other, super::place(altname)),
+                    (None, None) => continue,
+                };
+                self.problems.push(problem(
+                    altname,
+                    "is the name of a link of this namespace already".into(),
+                    format!("expected another name than the one of {line}"),
+                ));
+            }
+        }
+    }
+
+    pub(super) fn link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
+        let name: Result<LinkName, String> = word.text.parse();
+        let refuse = |wrong| {
+            let wrong = format!("is not a name for a link: {wrong}");
+            self.problems
+                .push(word.problem(wrong, "expected the name of a link"));
+        };
+        name.map_err(refuse).ok()
+    }
+
+    /// The namespace that the setting names; the host, if it is not set.
+    pub(super) fn netns(&mut self, setting: Option<&Setting>) -> Option<Where> {
+        let Some(word) = setting.map(Setting::whole) else {
+            return Some(Where::Host);
+        };
+        let name: Result<NetnsName, String> = word.text.parse();
+        match name {
+            Ok(name) if name == self.settings.name => Some(Where::Inside),
+            Ok(name) => Some(Where::Netns(name)),
+            Err(wrong) => {
+                let wrong = format!("is not a name for a namespace: {wrong}");
+                let remedy = "expected a name such as mgmt, or nothing for the host";
+                self.problems.push(word.problem(wrong, remedy));
+                None
+            }
+        }
+    }
+}
+
+fn what(kind: &Kind) -> String {
+    match kind {
+        Kind::Loopback => "the loopback link".into(),
+        _ => format!("a {} link", kind.word()),
+    }
+}

@@ -1,0 +1,112 @@
+//! Links in, the same links in an order in which they can be made out: each behind its
+//! master and behind its parent, and otherwise as they were listed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::build::problem;
+use crate::model::{Kind, Link, LinkAt, Where};
+use crate::source::Problem;
+
+pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Link> {
+    let mut waiting = Waiting::of(links);
+    let mut ordered = Vec::new();
+    while let Some(next) = waiting.ready.first().copied() {
+        let Some(link) = waiting.take(next) else {
+            continue;
+        };
+        let other = match &link.kind {
+            Kind::Veth { peer } => peer.clone(),
+            _ => None,
+        };
+        ordered.push(link);
+        // The ends of a pair are made together, and stay together.
+        let other = other.and_then(|other| waiting.first_called(&other));
+        ordered.extend(other.and_then(|n| waiting.take(n)));
+    }
+    let mut left = waiting.links.into_iter().flatten().peekable();
+    if let Some(link) = left.peek() {
+        problems.push(problem(
+            &link.name,
+            "cannot be made, since parents and masters lead in a circle".into(),
+            "expected a link that needs no other at the end of them".into(),
+        ));
+    }
+    ordered.extend(left);
+    ordered
+}
+
+/// The links that have no place in the order yet, by their number.
+struct Waiting {
+    links: Vec<Option<Link>>,
+    called: BTreeMap<LinkAt, Vec<usize>>,
+    /// How many links have to be made before each,
+    missing: Vec<usize>,
+    /// which wait for each,
+    needed_by: Vec<Vec<usize>>,
+    /// and which wait for none.
+    ready: BTreeSet<usize>,
+}
+
+impl Waiting {
+    fn of(links: Vec<Link>) -> Self {
+        let mut called: BTreeMap<LinkAt, Vec<usize>> = BTreeMap::new();
+        for (n, link) in links.iter().enumerate() {
+            called.entry(link.link_at()).or_default().push(n);
+        }
+        let mut missing = vec![0; links.len()];
+        let mut needed_by = vec![Vec::new(); links.len()];
+        for (n, link) in links.iter().enumerate() {
+            for need in needs(link)
+                .iter()
+                .filter_map(|need| called.get(need))
+                .flatten()
+            {
+                missing[n] += 1;
+                needed_by[*need].push(n);
+            }
+        }
+        let ready = (0..links.len()).filter(|n| missing[*n] == 0).collect();
+        Waiting {
+            links: links.into_iter().map(Some).collect(),
+            called,
+            missing,
+            needed_by,
+            ready,
+        }
+    }
+
+    fn first_called(&self, name: &LinkAt) -> Option<usize> {
+        let all = self.called.get(name)?.iter();
+        { all }.copied().find(|n| self.links[*n].is_some())
+    }
+
+    fn take(&mut self, n: usize) -> Option<Link> {
+        self.ready.remove(&n);
+        let link = self.links[n].take()?;
+        for waiting in std::mem::take(&mut self.needed_by[n]) {
+            self.missing[waiting] -= 1;
+            if self.missing[waiting] == 0 && self.links[waiting].is_some() {
+                self.ready.insert(waiting);
+            }
+        }
+        Some(link)
+    }
+}
+
+/// The links that must be there before this one is made; of a veth's other end that is
+/// the end inside, since one message makes both.
+fn needs(link: &Link) -> Vec<LinkAt> {
+    let inside = |name| LinkAt {
+        at: Where::Inside,
+        name,
+    };
+    let mut needs = Vec::new();
+    if link.at != Where::Inside {
+        needs.extend(link.needed());
+    } else {
+        needs.extend(link.master.iter().map(|m| inside(m.value.clone())));
+        let parent = link.kind.parent();
+        needs.extend(parent.filter(|parent| parent.at == Where::Inside));
+    }
+    needs
+}

@@ -1,0 +1,237 @@
+//! `netns_masquerade` and `netns_publish` in, what is asked of the host out; and what must
+//! hold for it between the links.
+
+pub mod publish;
+pub mod replies;
+pub mod return_routes;
+
+use super::nat::publish::publish;
+use super::where_said;
+use crate::conf::Settings;
+use crate::model::nat::{Family, Nat, Publish, Uplinks};
+use crate::model::{Address, Kind, Link, Where};
+use crate::name::LinkName;
+use crate::source::{At, Problem};
+
+/// What the two settings ask for. `unread` are the links whose addresses are not known.
+pub(super) fn nat(
+    settings: &Settings,
+    links: &[Link],
+    unread: &[LinkName],
+    problems: &mut Vec<Problem>,
+) -> Option<Nat> {
+    let before = problems.len();
+    let uplinks = uplinks(settings, problems);
+    let mut publish = publish(settings, problems);
+    let asked = uplinks.as_ref().map(|uplinks| uplinks.asked.clone());
+    let asked = asked.or_else(|| publish.first().map(|p| p.asked.clone()))?;
+    if problems.len() > before || !settings.complete {
+        return None;
+    }
+    let ways = ways(links);
+    if ways.is_empty() {
+        problems.push(no_way(links, &At { value: (), asked }));
+        return None;
+    }
+    if ways
+        .iter()
+        .any(|way| unread.contains(&way.holder.name.value))
+    {
+        return None;
+    }
+    let addresses: Vec<&At<Address>> = ways.iter().flat_map(|way| way.addresses()).collect();
+    for publish in &mut publish {
+        lead(publish, &ways, &addresses, problems);
+    }
+    twice(&publish, problems);
+    let behind = ways.iter().flat_map(|way| way.behind());
+    let of_all = addresses.iter().copied().chain(behind);
+    let mut families: Vec<_> = of_all.map(|a| Family::of(a.value.ip())).collect();
+    families.sort();
+    families.dedup();
+    if let (Some(uplinks), true) = (&uplinks, families.is_empty()) {
+        problems.push(no_address(uplinks, &ways));
+    }
+    Some(Nat {
+        ends: ways.iter().map(|way| way.end.name.value.clone()).collect(),
+        families,
+        uplinks,
+        publish,
+    })
+}
+
+/// A veth between the namespace and the host.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    /// What has the namespace's addresses on it: its end inside, or the bridge or bond that
+    /// this is a port of.
+    pub holder: &'a Link,
+    /// Its end on the host.
+    pub end: &'a Link,
+}
+
+impl<'a> Way<'a> {
+    /// Those inside that more than the other end can speak to.
+    pub fn addresses(&self) -> impl Iterator<Item = &'a At<Address>> + use<'a> {
+        let all = self.holder.addresses.iter();
+        all.filter(|a| !a.value.is_kernels())
+    }
+
+    /// Those of the other end, where others than the namespace, such as virtual machines on
+    /// its bridge, are in their networks.
+    fn behind(&self) -> impl Iterator<Item = &'a At<Address>> + use<'a> {
+        let bridged = self.holder.kind.word() == "bridge";
+        let all = self.end.addresses.iter().filter(move |_| bridged);
+        all.filter(|a| !a.value.is_kernels())
+    }
+}
+
+/// What comes over a port of a bridge comes from the bridge, and is its own affair.
+pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
+    let way = |end: &'_ Link| -> bool { end.at == Where::Host && end.master.is_none() };
+    let places = super::link::master::places(links);
+    let inside = links.iter().filter(|link| link.at == Where::Inside);
+    let ways = inside.filter_map(|inside| match &inside.kind {
+        Kind::Veth { peer: Some(peer) } => {
+            let end = *places.get(peer)?;
+            let holder = super::link::master::holder(inside, &places);
+            way(end).then_some(Way { holder, end })
+        }
+        _ => None,
+    });
+    ways.collect()
+}
+
+fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<Uplinks>> {
+    let setting = settings.get("netns_masquerade")?;
+    let words = setting.words();
+    let whole = setting.whole();
+    match words.iter().map(|word| word.text).collect::<Vec<_>>()[..] {
+        ["no"] => return None,
+        ["yes"] => return Some(whole.at(Uplinks::Any)),
+        _ => {}
+    }
+    let expected = "expected yes, no, or the names of links of the host";
+    let mut named: Vec<LinkName> = Vec::new();
+    for word in &words {
+        match word.text.parse() {
+            Ok(_) if matches!(word.text, "yes" | "no") => {
+                problems.push(word.problem("stands beside something else", expected));
+            }
+            Ok(name) if named.contains(&name) => {
+                problems.push(word.problem("is said twice", "expected each link once"));
+            }
+            Ok(_) if word.text == "lo" => {
+                problems.push(word.problem("leads nowhere but to the host itself", expected));
+            }
+            Ok(name) => named.push(name),
+            Err(wrong) => {
+                let wrong = format!("is not a name for a link: {wrong}");
+                problems.push(word.problem(wrong, expected));
+            }
+        }
+    }
+    Some(whole.at(Uplinks::Named(named)))
+}
+
+/// Where a port leads: to the one address a family inside.
+fn lead(
+    publish: &mut At<Publish>,
+    ways: &[Way<'_>],
+    addresses: &[&At<Address>],
+    problems: &mut Vec<Problem>,
+) {
+    let inside = &ways[0].holder.name;
+    let mut faults = Vec::new();
+    for family in [Family::V4, Family::V6] {
+        if publish.value.family().is_some_and(|said| said != family) {
+            continue;
+        }
+        let of_family = addresses
+            .iter()
+            .filter(|a| Family::of(a.value.ip()) == family);
+        match of_family.collect::<Vec<_>>()[..] {
+            [] => {}
+            [one] => publish.value.to.push(one.value.ip()),
+            [one, other, ..] => faults.push((
+                format!("could lead to {} and to {}", one.value.ip(), other.value.ip()),
+                format!(
+                    "expected one {family} address inside on the veths to the host; take one away ({}), or say which family with an address before the port",
+                    where_said(other, super::place(&*publish))
+                ),
+            )),
+        }
+    }
+    if faults.is_empty() && publish.value.to.is_empty() {
+        let family = publish.value.family().map(|said| format!("{said} "));
+        faults.push((
+            format!(
+                "has nowhere to lead: {inside} has no {}address",
+                family.unwrap_or_default()
+            ),
+            format!(
+                "expected one, of the network that its other end is in; write it in config_{}",
+                inside.value.suffix()
+            ),
+        ));
+    }
+    for (wrong, remedy) in faults {
+        problems.push(super::problem(publish, wrong, remedy));
+    }
+}
+
+fn twice(publish: &[At<Publish>], problems: &mut Vec<Problem>) {
+    for (n, one) in publish.iter().enumerate() {
+        if let Some(first) = publish[..n].iter().find(|p| p.value.meets(&one.value)) {
+            problems.push(super::problem(
+                one,
+                format!("takes the same packets as {first}"),
+                "expected each port of an address once".into(),
+            ));
+        }
+    }
+}
+
+fn no_way(links: &[Link], asked: &At<()>) -> Problem {
+    let setting = asked.asked.as_ref().map_or("", |asked| &asked.setting);
+    let port = links
+        .iter()
+        .find(|link| link.at == Where::Host && link.master.is_some());
+    let (wrong, remedy) = match port.and_then(|port| port.master.as_ref().map(|m| (port, m))) {
+        Some((port, bridge)) => (
+            format!("{setting}: {} belongs to the bridge {bridge}, whose way to the world is its own", port.name),
+            format!("expected a veth with an end on the host that is no port; take peer_master_… away, or {setting}"),
+        ),
+        None => (
+            format!("{setting}: no link of the namespace leads to the host"),
+            "expected a veth with its other end there; write netns_links=\"… ve0\", type_ve0=\"veth\", config_ve0=\"10.0.0.2/30\", peer_config_ve0=\"10.0.0.1/30\", routes_ve0=\"default via 10.0.0.1\"".into(),
+        ),
+    };
+    Problem {
+        place: super::place(asked).cloned(),
+        wrong,
+        remedy,
+    }
+}
+
+fn no_address(uplinks: &At<Uplinks>, ways: &[Way<'_>]) -> Problem {
+    let setting = uplinks.asked.as_ref().map_or("", |asked| &asked.setting);
+    let Way { holder, end } = &ways[0];
+    let suffix = holder.name.value.suffix();
+    Problem {
+        place: super::place(uplinks).cloned(),
+        wrong: format!(
+            "{setting}: {} has no address that could be translated",
+            holder.name
+        ),
+        remedy: match holder.kind.word() {
+            "bridge" => format!(
+                "expected one, or one of {}, which is the router of who is on the bridge; write it in config_{suffix}, or in peer_config_… of that veth",
+                end.name
+            ),
+            _ => format!(
+                "expected one, of the network that its other end is in; write it in config_{suffix}"
+            ),
+        },
+    }
+}

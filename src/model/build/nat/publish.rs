@@ -1,0 +1,72 @@
+//! `netns_publish` in, the ports of the host that are to lead inside out; where they lead to is
+//! not known here.
+
+use std::iter::Peekable;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use crate::conf::{Piece, Settings};
+use crate::model::nat::{Family, Publish};
+use crate::source::{At, Problem};
+
+pub(crate) fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Publish>> {
+    let words = settings.get("netns_publish").map(|setting| setting.words());
+    let words = words.unwrap_or_default();
+    let mut rest = words.iter().peekable();
+    let mut all = Vec::new();
+    while let Some(word) = rest.next() {
+        let text = with_source(word, &mut rest);
+        let publish: Result<Publish, String> = text.parse();
+        match publish.and_then(fault) {
+            Ok(publish) => all.push(word.at(publish)),
+            Err(wrong) => problems.push(word.problem(
+                wrong,
+                "expected PROTO/[ADDRESS:]PORT[:PORT-INSIDE], such as tcp/8080:80, udp/53, tcp/[2001:db8::1]:443, tcp/8000-8010 or tcp/80 from 192.0.2.0/24",
+            )),
+        }
+    }
+    all
+}
+
+/// A port, and `from NETWORK` where that stands behind it.
+fn with_source<'a>(
+    word: &Piece<'_>,
+    rest: &mut Peekable<impl Iterator<Item = &'a Piece<'a>>>,
+) -> String {
+    let Some(from) = rest.next_if(|next| next.text == "from") else {
+        return word.text.into();
+    };
+    let is_port = |text: &str| text.starts_with("tcp/") || text.starts_with("udp/");
+    let source = rest.next_if(|next| !is_port(next.text));
+    format!(
+        "{} {} {}",
+        word.text,
+        from.text,
+        source.map_or("", |source| source.text)
+    )
+}
+
+/// Why a port of this address cannot lead inside.
+fn fault(publish: Publish) -> Result<Publish, String> {
+    let of_other = |from: IpNet| {
+        let host = publish.host.map(Family::of);
+        host.is_some_and(|host| host != Family::of(from.addr()))
+    };
+    match publish.host {
+        _ if publish.from.is_some_and(of_other) => {
+            Err("takes packets from the other family than its address's".into())
+        }
+        Some(IpAddr::V6(ip)) if ip.is_loopback() => {
+            Err("cannot be: the kernel lets nothing that is sent to ::1 leave lo (IPv6 has no route_localnet)".into())
+        }
+        Some(IpAddr::V6(ip)) if ip.is_unicast_link_local() => {
+            Err("is a link-local address, of which every link has its own".into())
+        }
+        Some(ip) if ip.is_unspecified() => {
+            Err("names no address; for all addresses of the host, leave it away".into())
+        }
+        Some(ip) if ip.is_multicast() => Err("is the address of a group".into()),
+        _ => Ok(publish),
+    }
+}

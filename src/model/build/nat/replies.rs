@@ -1,0 +1,130 @@
+//! `netns_publish` in, out what is wanted in the namespace for its answers: routes, a policy
+//! rule, sysctls and a table of nftables, by which they leave by the veth that the question
+//! came in by.
+
+use std::net::IpAddr;
+
+use super::{Way, ways};
+use crate::model::nat::replies::{MARK, PRIORITY, ROUTES, ruleset};
+use crate::model::nat::{Family, Nat};
+use crate::model::route::Names;
+use crate::model::rule::{Action, Packets};
+use crate::model::{Address, Link, PolicyRule, Route, Rules, State, Sysctl, Tool, Where};
+use crate::source::At;
+
+/// The way back of a published address.
+struct Back<'a> {
+    way: Way<'a>,
+    family: Family,
+    /// The host's address at the other end.
+    via: IpAddr,
+}
+
+/// Have the answers leave by the veth that the question came in by.
+pub(crate) fn bring_back(state: &mut State, nat: &Nat) {
+    let backs = backs(&state.links, nat);
+    let Some(asked) = nat.publish.first().filter(|_| !backs.is_empty()) else {
+        return;
+    };
+    let routes = backs.iter().flat_map(routes);
+    let policy = backs.iter().map(|back| rule(back.family));
+    // What the owner says of a sysctl holds
+    let mut sysctls = sysctls(&backs);
+    sysctls.retain(|sysctl| state.sysctl(&sysctl.at, &sysctl.key).is_none());
+    let rules = rules(&backs);
+    state.routes.extend(routes.map(|route| asked.with(route)));
+    state.policy.extend(policy.map(|rule| asked.with(rule)));
+    let sysctls = sysctls.into_iter().map(|sysctl| asked.with(sysctl));
+    state.sysctls.extend(sysctls);
+    state.rules.push(asked.with(rules));
+}
+
+/// One a family. In a vrf the routes are the vrf's own, and those of others lead nothing away.
+fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
+    let mut ways = ways(links);
+    ways.retain(|way| way.holder.master.is_none());
+    let to = nat.publish.iter().flat_map(|publish| &publish.value.to);
+    let mut backs: Vec<Back<'a>> = Vec::new();
+    for to in to {
+        let family = Family::of(*to);
+        if backs.iter().any(|back| back.family == family) {
+            continue;
+        }
+        let is_it = |way: &&Way<'_>| way.addresses().any(|a| a.value.ip() == *to);
+        let Some(way) = ways.iter().find(is_it).copied() else {
+            continue;
+        };
+        let ends = way.end.addresses.iter().map(|end| &end.value);
+        let mut ends = ends.filter(|end| Family::of(end.ip()) == family && !end.is_kernels());
+        let near = ends.clone().find(|end| end.network().contains(to));
+        if let Some(end) = near.or_else(|| ends.next()) {
+            let via = end.ip();
+            backs.push(Back { way, family, via });
+        }
+    }
+    backs
+}
+
+/// To everywhere; and to nowhere, where the veth is down: what is marked never takes another way.
+fn routes(back: &Back<'_>) -> Vec<Route> {
+    let Back { way, via, family } = back;
+    let is_near = |a: &At<Address>| a.value.network().contains(via);
+    let onlink = match way.holder.addresses.iter().any(is_near) {
+        true => "",
+        false => " onlink",
+    };
+    let (dev, everywhere) = (
+        &way.holder.name,
+        match family {
+            Family::V4 => "0.0.0.0/0",
+            Family::V6 => "::/0",
+        },
+    );
+    let texts = [
+        format!("{everywhere} via {via} dev {dev} table {ROUTES}{onlink}"),
+        format!("unreachable {everywhere} metric 4294967295 table {ROUTES}"),
+    ];
+    let read = |text: &String| Route::parse(text, &Names::default()).ok();
+    texts.iter().filter_map(read).collect()
+}
+
+fn rule(family: Family) -> PolicyRule {
+    PolicyRule {
+        priority: Some(PRIORITY),
+        v6: family == Family::V6,
+        packets: Packets {
+            mark: Some((MARK, MARK)),
+            ..Packets::default()
+        },
+        not: false,
+        action: Action::Table(ROUTES),
+        suppress_prefixlength: None,
+    }
+}
+
+fn sysctls(backs: &[Back<'_>]) -> Vec<Sysctl> {
+    let of_link = |back: &Back<'_>| {
+        let link = &back.way.holder.name;
+        (back.family == Family::V4).then(|| format!("net/ipv4/conf/{link}/src_valid_mark"))
+    };
+    let keys = ["net/ipv4/tcp_fwmark_accept".to_string()].into_iter();
+    let keys = keys.chain(backs.iter().filter_map(of_link));
+    let set = |key: String| Some(Sysctl::new(Where::Inside, key.parse().ok()?, "1"));
+    keys.filter_map(set).collect()
+}
+
+fn rules(backs: &[Back<'_>]) -> Rules {
+    let mut links: Vec<_> = backs
+        .iter()
+        .map(|back| &back.way.holder.name.value)
+        .collect();
+    links.dedup();
+    Rules {
+        tool: Tool::Replies,
+        file: "netns_publish".into(),
+        text: ruleset(&links),
+        tables: Vec::new(),
+        held: Vec::new(),
+        outlived: false,
+    }
+}

@@ -1,0 +1,87 @@
+//! What two namespaces want of each other in, where their settings contradict each other
+//! out. Either may keep silent about the pair between them.
+
+use super::{Want, problem};
+use crate::model::{Kind, Link, LinkAt, Where};
+use crate::name::NetnsName;
+use crate::source::{At, Problem};
+
+/// What to do about all of them.
+const REMEDY: &str = "expected the two to agree on the pair between them; correct one of them";
+
+/// Where these settings and another namespace's do not agree on the pairs between them.
+/// The problems stand where these settings say it, and name the place in the others'.
+pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
+    let there = Where::Netns(other.name.clone());
+    let far = want.state.links.iter().filter(|end| end.at == there);
+    let found = far.filter_map(|end| match &end.kind {
+        Kind::Veth { peer: Some(near) } => contradiction(want, other, end, near),
+        _ => None,
+    });
+    found.collect()
+}
+
+/// `far` is the end in the other namespace, `near` the one in this.
+fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkAt) -> Option<Problem> {
+    let ends = format!(
+        "in {} is to be the other end of {} in {}",
+        other.name, near.name, want.name
+    );
+    let wrong = |said: &str, is: String| {
+        let wrong = format!("{ends}, but {said} makes it {is}");
+        Some(problem(&far.name, wrong, REMEDY.into()))
+    };
+    if let Some(theirs) = other.state.link(&Where::Inside, &far.name.value) {
+        return match &theirs.kind {
+            Kind::Veth { peer: Some(peer) } if leads_to(peer, want, near) => {
+                sizes(want, other, near, theirs)
+            }
+            Kind::Veth { peer: Some(peer) } => {
+                let back = other.state.link(&peer.at, &peer.name);
+                let said = said(&back.unwrap_or(theirs).name);
+                wrong(&said, format!("that of {}", seen_from(&other.name, peer)))
+            }
+            kind => wrong(&said(&theirs.name), format!("a {} link", kind.word())),
+        };
+    }
+    // They do not list that end, but may claim ours for another one
+    let claims = |link: &&Link| leads_to(&link.link_at(), want, near);
+    let claim = other.state.links.iter().find(claims)?;
+    match &claim.kind {
+        Kind::Veth { peer: Some(peer) } => {
+            let wrong = format!("{ends}, but {} makes that {}", said(&claim.name), peer.name);
+            Some(problem(&far.name, wrong, REMEDY.into()))
+        }
+        _ => None,
+    }
+}
+
+/// As another namespace sees it, that is the link `near` of this one.
+fn leads_to(link: &LinkAt, want: &Want, near: &LinkAt) -> bool {
+    link.at == Where::Netns(want.name.clone()) && link.name == near.name
+}
+
+/// Both ends have one MTU.
+fn sizes(want: &Want, other: &Want, near: &LinkAt, theirs: &Link) -> Option<Problem> {
+    let ours = want.state.link(&near.at, &near.name)?.mtu.as_ref()?;
+    let theirs = theirs.mtu.as_ref().filter(|mtu| *mtu != ours)?;
+    let wrong = format!(
+        "but {} gives the end in {} {theirs}",
+        said(theirs),
+        other.name
+    );
+    Some(problem(ours, wrong, REMEDY.into()))
+}
+
+/// The setting that said it, and where.
+fn said<T>(value: &At<T>) -> String {
+    let asked = value.asked.as_ref();
+    asked.map_or_else(|| "its settings".into(), ToString::to_string)
+}
+
+fn seen_from(netns: &NetnsName, link: &LinkAt) -> String {
+    match &link.at {
+        Where::Inside => format!("{} in {netns} itself", link.name),
+        _ => link.to_string(),
+    }
+}

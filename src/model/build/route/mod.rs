@@ -1,0 +1,160 @@
+//! `routes_IF` in, routes out, each with its own line.
+
+pub mod gateways;
+
+use std::collections::BTreeMap;
+use std::ptr;
+
+use super::dhcp;
+use super::link::home::at_host;
+use crate::conf::{Listed, Piece, Setting, Settings};
+use crate::model::route::Names;
+use crate::model::{Context, Route, RouteKind, Where};
+use crate::name::LinkName;
+use crate::source::{At, Problem};
+
+/// A route with its text, for what is still to be checked.
+pub(super) struct Said<'a> {
+    pub route: At<Route>,
+    pub piece: Piece<'a>,
+}
+
+pub(super) fn routes<'a>(
+    settings: &'a Settings,
+    context: &Context,
+    problems: &mut Vec<Problem>,
+) -> Vec<Said<'a>> {
+    let mut found = Vec::new();
+    let names = with_vrfs(settings, context);
+    for listed in &settings.links {
+        let lines = listed.get("routes").map(Setting::lines).unwrap_or_default();
+        let metric = dhcp::metric(listed, problems);
+        for piece in lines {
+            match route(&piece, &listed.name.value, settings, &names) {
+                Ok(route) => found.push(Said {
+                    route: piece.at(with_metric(route, piece.text, metric.as_ref())),
+                    piece,
+                }),
+                Err(problem) => problems.push(problem),
+            }
+        }
+    }
+    if settings.complete {
+        clashes(&found, problems);
+    }
+    found
+}
+
+/// A route takes the metric of its link where it says none.
+fn with_metric(route: Route, text: &str, metric: Option<&At<u32>>) -> Route {
+    let says = |word: &str| matches!(word, "metric" | "preference" | "priority");
+    match metric {
+        Some(metric) if route.kind == RouteKind::Unicast && !text.split_whitespace().any(says) => {
+            Route {
+                metric: metric.value,
+                ..route
+            }
+        }
+        _ => route,
+    }
+}
+
+/// The names of this machine, and the tables of this namespace's vrfs.
+fn with_vrfs(settings: &Settings, context: &Context) -> Names {
+    let table = |listed: &Listed| {
+        listed
+            .get("type")
+            .filter(|kind| kind.whole().text == "vrf")?;
+        let text = listed.get("table")?.whole().text;
+        let named = || context.names.tables.iter().find(|(name, _)| name == text);
+        let table = text.parse().ok().or_else(|| named().map(|(_, n)| *n))?;
+        Some((listed.name.to_string(), table))
+    };
+    Names {
+        vrfs: settings.links.iter().filter_map(table).collect(),
+        ..context.names.clone()
+    }
+}
+
+/// The table of the vrf that a link belongs to, in which alone a route over it is found.
+fn vrf_of(link: &LinkName, settings: &Settings, names: &Names) -> Option<u32> {
+    let listed = settings.listed(link.as_str())?;
+    let master = listed.get("master")?.whole().text;
+    let vrf = names.vrfs.iter().find(|(vrf, _)| vrf == master)?;
+    Some(vrf.1)
+}
+
+fn route(
+    piece: &Piece<'_>,
+    link: &LinkName,
+    settings: &Settings,
+    names: &Names,
+) -> Result<Route, Problem> {
+    let parse = |dev: &LinkName| {
+        let names = Names {
+            unsaid_table: vrf_of(dev, settings, names),
+            ..names.clone()
+        };
+        Route::parse(piece.text, &names)
+    };
+    // It may be over another one
+    let over = |route: &Route| route.links().find(|dev| *dev != link).cloned();
+    let route = parse(link).and_then(|route| over(&route).map_or(Ok(route), |dev| parse(&dev)));
+    let mut route = route.map_err(|error| piece.problem(error.wrong, error.remedy))?;
+    let home = |dev: &LinkName| {
+        let listed = settings.links.iter().find(|l| l.name.value == *dev);
+        listed.map_or(Where::Inside, |listed| match at_host(listed) {
+            true => Where::Host,
+            false => Where::Inside,
+        })
+    };
+    let at = home(link);
+    let other = route.links().find(|dev| home(dev) != at);
+    if other.is_some() || at == Where::Host && route.kind != RouteKind::Unicast {
+        let hosts = other.filter(|_| at == Where::Inside).unwrap_or(link);
+        return Err(piece.problem(
+            format!(": {hosts} is the host's, and this route does not lead over it alone"),
+            format!(
+                "expected a route over {hosts}, said in routes_{}",
+                hosts.suffix()
+            ),
+        ));
+    }
+    if route.kind != RouteKind::Unicast {
+        return Ok(route);
+    }
+    route.at = at;
+    route.dev.get_or_insert_with(|| link.clone());
+    for hop in &mut route.more {
+        hop.dev.get_or_insert_with(|| link.clone());
+    }
+    let listed = |dev: &&LinkName| settings.listed(dev.as_str()).is_some();
+    if let Some(dev) = route.links().find(|dev| settings.complete && !listed(dev)) {
+        return Err(piece.problem(
+            format!(": {dev} is not in netns_links"),
+            format!("expected a link of this namespace after dev; without dev it is {link}"),
+        ));
+    }
+    Ok(route)
+}
+
+/// The kernel holds one route for a destination, metric and table.
+fn clashes(routes: &[Said<'_>], problems: &mut Vec<Problem>) {
+    let key = |said: &Said<'_>| {
+        let route = &said.route.value;
+        (route.at.clone(), route.dst, route.metric, route.table)
+    };
+    let mut first = BTreeMap::new();
+    for said in routes {
+        let other: &&Said<'_> = first.entry(key(said)).or_insert(said);
+        if !ptr::eq(*other, said) {
+            problems.push(said.piece.problem(
+                " leads to the same place as another route, with the same metric",
+                format!(
+                    "expected another metric than in {}, or one route alone",
+                    super::where_said(&other.route, Some(&said.piece.asked.place))
+                ),
+            ));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `netns_rules` and `rules_IF` in, policy rules out, each with its own line.
+
+use super::where_said;
+use crate::conf::{Piece, Setting, Settings};
+use crate::model::rule::Action;
+use crate::model::{Context, PolicyRule};
+use crate::source::{At, Problem};
+
+/// First those of the namespace, then those of the links in their order.
+pub(super) fn policy(
+    settings: &Settings,
+    context: &Context,
+    problems: &mut Vec<Problem>,
+) -> Vec<At<PolicyRule>> {
+    let of_links = settings.links.iter().map(|link| link.get("rules"));
+    let all = [settings.get("netns_rules")].into_iter().chain(of_links);
+    let lines = all.flatten().flat_map(Setting::lines);
+    let mut found = Vec::new();
+    // The lowest priority of each family so far
+    let mut lowest = [32766, 32766];
+    for piece in lines {
+        match rule(&piece, context, &mut lowest) {
+            Ok(rule) => {
+                problems.extend(twice(&piece, &rule, &found));
+                found.push(piece.at(rule));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    found
+}
+
+/// Where no priority is said, it is the one that the kernel would give: one less than the
+/// lowest that there is.
+fn rule(
+    piece: &Piece<'_>,
+    context: &Context,
+    lowest: &mut [u32; 2],
+) -> Result<PolicyRule, Problem> {
+    let rule = PolicyRule::parse(piece.text, &context.names);
+    let mut rule = rule.map_err(|error| piece.problem(error.wrong, error.remedy))?;
+    let lowest = &mut lowest[usize::from(rule.v6)];
+    let priority = rule.priority.unwrap_or(*lowest - 1);
+    if priority == 0 {
+        return Err(piece.problem(
+            " would come before the first rule, since others have priority 1",
+            "write priority NUMBER behind it",
+        ));
+    }
+    *lowest = priority.min(*lowest);
+    rule.priority = Some(priority);
+    match rule.action {
+        Action::Goto(target) if target <= priority => Err(piece.problem(
+            format!(": goto {target} leads back, since it has priority {priority} itself"),
+            "write a lower priority behind it",
+        )),
+        _ => Ok(rule),
+    }
+}
+
+fn twice(piece: &Piece<'_>, rule: &PolicyRule, found: &[At<PolicyRule>]) -> Option<Problem> {
+    let other = found.iter().find(|other| other.value == *rule)?;
+    Some(piece.problem(
+        "is said a second time",
+        format!(
+            "expected each rule once; keep this or {}",
+            where_said(other, Some(&piece.asked.place))
+        ),
+    ))
+}

@@ -1,0 +1,91 @@
+//! `netns_sysctl` in, and the word `auto` of `config_IF`, sysctls out, each with its own
+//! line.
+
+use super::address::auto;
+use super::where_said;
+use crate::conf::{Piece, Setting, Settings};
+use crate::model::{Sysctl, SysctlKey, TextError, Where};
+use crate::source::{At, Problem};
+
+pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Sysctl>> {
+    let setting = settings.get("netns_sysctl");
+    let lines = setting.map(Setting::lines).unwrap_or_default();
+    let mut found: Vec<At<Sysctl>> = Vec::new();
+    for piece in lines {
+        match sysctl(&piece, settings) {
+            Ok(sysctl) => {
+                problems.extend(twice(&piece, &sysctl, &found));
+                found.push(piece.at(sysctl));
+            }
+            Err(TextError { wrong, remedy }) => problems.push(piece.problem(wrong, remedy)),
+        }
+    }
+    for listed in &settings.links {
+        let Some(word) = auto(listed.get("config")) else {
+            continue;
+        };
+        if listed.name.value.as_str() == "lo" {
+            problems.push(word.problem("means nothing for lo", "take auto away"));
+        }
+        // Also where the namespace forwards, which a router announces to nobody else
+        for (key, value) in [("accept_ra", "2"), ("autoconf", "1")] {
+            let key = format!("net/ipv6/conf/{}/{key}", listed.name).parse();
+            let sysctl = key.map(|key| Sysctl::new(Where::Inside, key, value));
+            let said = |s: &Sysctl| found.iter().any(|other| other.value.key == s.key);
+            found.extend(sysctl.ok().filter(|s| !said(s)).map(|s| word.at(s)));
+        }
+    }
+    found
+}
+
+fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
+    let wrong = |wrong: String, remedy: String| Err(TextError { wrong, remedy });
+    let (key, value) = piece.text.split_once('=').unwrap_or((piece.text, ""));
+    let (key, value) = (key.trim_ascii(), value.trim_ascii());
+    let (optional, key) = match key.strip_prefix('-') {
+        Some(key) => (true, key),
+        None => (false, key),
+    };
+    let key: SysctlKey = key.parse()?;
+    if key.is_of_the_host() {
+        return wrong(
+            "is the host's own: a namespace can read it, and not set it".into(),
+            format!("set it on the host, for all namespaces: {key} in /etc/sysctl.conf"),
+        );
+    }
+    if value.is_empty() {
+        let remedy = format!("expected KEY=VALUE, such as {key}=1");
+        return wrong("has no value".into(), remedy);
+    }
+    if value.contains(char::is_control) {
+        return wrong(
+            "has a control character in it".into(),
+            "take it away".into(),
+        );
+    }
+    if let Some(link) = key.link().filter(|_| settings.complete && !optional)
+        && settings.listed(link).is_none()
+    {
+        return wrong(
+            format!(": {link} is not in netns_links"),
+            "expected a link of this namespace, all or default; put - before the key if \
+             others bring the link"
+                .into(),
+        );
+    }
+    Ok(Sysctl {
+        optional,
+        ..Sysctl::new(Where::Inside, key, value)
+    })
+}
+
+fn twice(piece: &Piece<'_>, sysctl: &Sysctl, found: &[At<Sysctl>]) -> Option<Problem> {
+    let other = found.iter().find(|other| other.value.key == sysctl.key)?;
+    Some(piece.problem(
+        format!("sets {} a second time", sysctl.key),
+        format!(
+            "expected each key once; keep this or {}",
+            where_said(other, Some(&piece.asked.place))
+        ),
+    ))
+}

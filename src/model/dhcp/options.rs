@@ -1,0 +1,141 @@
+//! What the settings say of one DHCP client. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What is said of it; what is not said is as the client has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// `metric_IF`
+    pub metric: Option<u32>,
+    /// No default route is taken of the lease.
+    pub no_gateway: bool,
+    /// No name servers and no domains are.
+    pub no_dns: bool,
+    /// `dhcp_hostname_IF`
+    pub hostname: Option<Hostname>,
+    /// `dhcp_client_id_IF`
+    pub client_id: Option<ClientId>,
+}
+
+/// A name of a host, that a server may be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hostname(String);
+
+/// By what a server knows a client, RFC 2132: a type, and what is of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientId(Vec<u8>);
+
+impl Wishes {
+    /// The inverse of their text.
+    pub(super) fn of<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
+        let mut wishes = Wishes::default();
+        while let Some(word) = words.next() {
+            let mut next = || words.next().unwrap_or_default();
+            match word {
+                "metric" => {
+                    let metric = next().parse();
+                    wishes.metric = Some(metric.map_err(|_| "a DHCP client's metric")?);
+                }
+                "nogateway" => wishes.no_gateway = true,
+                "nodns" => wishes.no_dns = true,
+                "hostname" => wishes.hostname = Some(next().parse()?),
+                "client_id" => wishes.client_id = Some(next().parse()?),
+                _ => return Err(format!("a DHCP client with {word:?}")),
+            }
+        }
+        Ok(wishes)
+    }
+}
+
+/// With a blank before each word.
+impl fmt::Display for Wishes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(metric) = self.metric {
+            write!(f, " metric {metric}")?;
+        }
+        f.write_str(if self.no_gateway { " nogateway" } else { "" })?;
+        f.write_str(if self.no_dns { " nodns" } else { "" })?;
+        if let Some(Hostname(name)) = &self.hostname {
+            write!(f, " hostname {name}")?;
+        }
+        match &self.client_id {
+            Some(id) => write!(f, " client_id {}", id.separated(":")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Hostname {
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Hostname {
+    /// What is wrong with it, to stand after the setting's text.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_label = |label: &str| {
+            let mut bytes = label.bytes();
+            let known = bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            known && (1..=63).contains(&label.len()) && !label.starts_with('-')
+        };
+        match text.len() <= 253 && text.split('.').all(is_label) {
+            true => Ok(Hostname(text.into())),
+            false => Err("is no name of a host".into()),
+        }
+    }
+}
+
+impl ClientId {
+    /// Its bytes in hexadecimal, with this between two of them.
+    pub fn separated(&self, by: &str) -> String {
+        let bytes: Vec<String> = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        bytes.join(by)
+    }
+}
+
+/// Bytes with `:` between them, or a text, which is an identifier of the type 0.
+impl FromStr for ClientId {
+    /// What is wrong with it, to stand after the setting's text.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let byte = |hex: &str| {
+            let two = hex.len() == 2 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+            u8::from_str_radix(hex, 16).ok().filter(|_| two)
+        };
+        let bytes: Option<Vec<u8>> = text.split(':').map(byte).collect();
+        let bytes = match bytes {
+            Some(bytes) if text.contains(':') => bytes,
+            _ => [0].into_iter().chain(text.bytes()).collect(),
+        };
+        let printable = text.bytes().all(|b| b.is_ascii_graphic());
+        match printable && (2..=255).contains(&bytes.len()) {
+            true => Ok(ClientId(bytes)),
+            false => Err("is no identifier of a DHCP client".into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::dhcp::options::*;
+
+    #[test]
+    fn an_identifier_is_bytes_or_a_text() {
+        let id = |text: &str| text.parse::<ClientId>().map(|id| id.separated(""));
+        assert_eq!(id("01:52:AB"), Ok("0152ab".into()));
+        assert_eq!(id("web"), Ok("00776562".into()));
+        assert_eq!(id("12"), Ok("003132".into()));
+        for bad in ["", "a b", "\u{e9}", &"x".repeat(255)] {
+            assert!(id(bad).is_err(), "{bad}");
+        }
+        for bad in ["", "-a", "a..b", "a_b", "a b", &"a".repeat(64)] {
+            assert!(bad.parse::<Hostname>().is_err(), "{bad}");
+        }
+    }
+}

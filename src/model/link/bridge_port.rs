@@ -1,0 +1,156 @@
+//! What a link is as a port of a bridge: its options, in a table as those of the types of
+//! links have, and its VLANs. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::type_table::{Below, Form, Type, of, opt};
+
+/// `bridge_slave` of ip-link(8). Not among the types: no link is made as one.
+#[rustfmt::skip]
+pub static PORT: Type = of("bridge_slave", Below::Nothing, &[
+    opt("isolated", "isolated", SWITCH).default("off"),
+    opt("hairpin", "hairpin", SWITCH).default("off"),
+    // The kernel's goes by the speed of the link
+    opt("cost", "cost", Form::Number(1, 65535)),
+    opt("priority", "priority", Form::Number(0, 63)).default("32"),
+    opt("guard", "guard", SWITCH).default("off"),
+    opt("root_block", "root_block", SWITCH).default("off"),
+    opt("fastleave", "fastleave", SWITCH).default("off"),
+    opt("learning", "learning", SWITCH).default("on"),
+    opt("flood", "flood", SWITCH).default("on"),
+    opt("mcast_flood", "mcast_flood", SWITCH).default("on"),
+    opt("bcast_flood", "bcast_flood", SWITCH).default("on"),
+    opt("mcast_to_unicast", "mcast_to_unicast", SWITCH).default("off"),
+    opt("neigh_suppress", "neigh_suppress", SWITCH).default("off"),
+    opt("proxy_arp", "proxy_arp", SWITCH).default("off"),
+]);
+
+/// ip-link(8) takes no other words for these.
+const SWITCH: Form = Form::Words(&[("off", 0), ("on", 1)]);
+
+/// A VLAN that a port, or the bridge itself, is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Vlan {
+    /// From 1 to 4094.
+    pub id: u16,
+    /// What comes in without a tag belongs to it. One VLAN of a port can be so.
+    pub pvid: bool,
+    /// It goes out without a tag.
+    pub untagged: bool,
+}
+
+/// VLANs in a row, as bridge(8) takes them behind `vid`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vlans {
+    /// The first; the others are like it.
+    pub first: Vlan,
+    /// The number of the last.
+    pub last: u16,
+}
+
+impl Vlan {
+    /// The one that the kernel puts every port and every bridge in.
+    pub const DEFAULT: Vlan = Vlan {
+        id: 1,
+        pvid: true,
+        untagged: true,
+    };
+
+    /// One of which only the number matters.
+    pub fn plain(id: u16) -> Self {
+        let (pvid, untagged) = (false, false);
+        Vlan { id, pvid, untagged }
+    }
+}
+
+impl Vlans {
+    /// Each of them.
+    pub fn each(self) -> impl Iterator<Item = Vlan> {
+        (self.first.id..=self.last).map(move |id| Vlan { id, ..self.first })
+    }
+
+    /// VLANs, in the order of their numbers, in as few rows as there are.
+    pub fn rows(vlans: impl IntoIterator<Item = Vlan>) -> Vec<Vlans> {
+        let mut rows: Vec<Vlans> = Vec::new();
+        for vlan in vlans {
+            let like = |row: &Vlans| {
+                Vlan {
+                    id: vlan.id,
+                    ..row.first
+                } == vlan
+            };
+            match rows.last_mut() {
+                Some(row) if row.last + 1 == vlan.id && !vlan.pvid && like(row) => {
+                    row.last = vlan.id;
+                }
+                _ => rows.push(Vlans {
+                    first: vlan,
+                    last: vlan.id,
+                }),
+            }
+        }
+        rows
+    }
+}
+
+impl FromStr for Vlans {
+    /// What is wrong with it, to stand after the setting's text.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.split_ascii_whitespace();
+        let ids = words.next().unwrap_or_default();
+        let (first, last) = ids.split_once('-').unwrap_or((ids, ids));
+        let number = |text: &str| {
+            let number = text.parse().ok().filter(|id| (1..=4094).contains(id));
+            number.ok_or(format!("has {text:?}, which is no VLAN"))
+        };
+        let (first, last) = (number(first)?, number(last)?);
+        if last < first {
+            return Err("ends before it begins".into());
+        }
+        let mut vlans = Vlans {
+            first: Vlan::plain(first),
+            last,
+        };
+        for word in words {
+            match word {
+                "pvid" if last > first => return Err("makes more than one VLAN pvid".into()),
+                "pvid" => vlans.first.pvid = true,
+                "untagged" => vlans.first.untagged = true,
+                _ => return Err(format!("has {word:?}, which is neither pvid nor untagged")),
+            }
+        }
+        Ok(vlans)
+    }
+}
+
+/// As `vlans_IF` has them, and bridge(8).
+impl fmt::Display for Vlans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.first.id)?;
+        if self.last > self.first.id {
+            write!(f, "-{}", self.last)?;
+        }
+        f.write_str(if self.first.pvid { " pvid" } else { "" })?;
+        f.write_str(if self.first.untagged { " untagged" } else { "" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::link::bridge_port::*;
+
+    #[test]
+    fn vlans_are_read_and_printed_as_bridge_has_them() {
+        for text in ["10 pvid untagged", "20", "30-40", "1-4094 untagged"] {
+            let vlans: Vlans = text.parse().unwrap();
+            assert_eq!(vlans.to_string(), text);
+            assert_eq!(Vlans::rows(vlans.each()), [vlans]);
+        }
+        for bad in ["", "0", "4095", "4-3", "1-2 pvid", "5 tagged", "x", "1-2-3"] {
+            assert!(bad.parse::<Vlans>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! A link and what it is, as ip-link(8) writes it. No I/O.
+
+pub mod bridge_port;
+pub mod spec;
+pub mod type_table;
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::link::bridge_port::Vlan;
+use super::{Address, Card, LinkAt, Made, Phy, Where, Wireguard};
+use crate::name::{Altname, LinkName};
+use crate::source::At;
+
+/// A link. As what is wanted, `None` leaves a thing as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The namespace it is in, or is to be in.
+    pub at: Where,
+    /// Its name there.
+    pub name: At<LinkName>,
+    /// What it is.
+    pub kind: Kind,
+    /// Its other names: no link of its namespace has any of them as a name of its own.
+    pub altnames: Vec<At<Altname>>,
+    /// Of a card, what tells it from others; of one that is wanted, what it is found by.
+    pub card: Option<At<Card>>,
+    /// Of a wireless card, what moves it.
+    pub phy: Option<Phy>,
+    /// Of a card, its name on the other side where that is another one: on the host of one
+    /// that is inside, inside of one that is on the host.
+    pub other: Option<LinkName>,
+    /// In bytes.
+    pub mtu: Option<At<u32>>,
+    /// Its hardware address.
+    pub mac: Option<At<Mac>>,
+    /// The bridge, bond or vrf, in its own namespace, that it belongs to.
+    pub master: Option<At<LinkName>>,
+    /// What it is told as a port of its bridge.
+    pub port: Option<Made>,
+    /// The VLANs of a port or a bridge, by their numbers.
+    pub vlans: Vec<At<Vlan>>,
+    /// Its admin state. What is wanted inside is always up.
+    pub up: Option<bool>,
+    /// In the order in which they are added: the first of a network is its primary.
+    pub addresses: Vec<At<Address>>,
+    /// What it is told, if it is a WireGuard link.
+    pub wireguard: Option<At<Wireguard>>,
+    /// Of what is there, its number in its namespace: what has its name after it has another.
+    pub index: Option<u32>,
+}
+
+/// What a link is, with what can only be said when it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Whatever is there under this name and can be moved; most of all a card. It is
+    /// never made and never deleted, only moved.
+    Physical,
+    /// The same of a wireless card: its phy is moved, with all links of that. What is there
+    /// is told by its phy, and is [`Kind::Physical`].
+    Wireless,
+    /// `lo`, which is there with the namespace.
+    Loopback,
+    /// One end of a pair. Both ends are links of the state; they are made by one message.
+    Veth {
+        /// The other end; `None` in what is there, where its namespace was not asked about.
+        peer: Option<LinkAt>,
+    },
+    /// A link of one of the types that are made by a request of their own.
+    Made(Made),
+    /// Of what is there alone: a kind that cannot be asked for, by the kernel's name.
+    Other(String),
+}
+
+/// A hardware address of six bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+impl Kind {
+    /// The word of `type_IF` and of ip-link(8).
+    pub fn word(&self) -> &str {
+        match self {
+            Kind::Physical => "physical",
+            Kind::Wireless => "wireless",
+            Kind::Loopback => "loopback",
+            Kind::Veth { .. } => "veth",
+            Kind::Made(made) => made.of.word,
+            Kind::Other(kind) => kind,
+        }
+    }
+}
+
+impl Kind {
+    /// It is never made, but moved in from the host.
+    pub fn is_moved(&self) -> bool {
+        matches!(self, Kind::Physical | Kind::Wireless)
+    }
+
+    /// What it is, if it is of a type that we make.
+    pub fn made(&self) -> Option<&Made> {
+        match self {
+            Kind::Made(made) => Some(made),
+            _ => None,
+        }
+    }
+
+    /// The link below it, if it lies on one.
+    pub fn parent(&self) -> Option<LinkAt> {
+        self.made().and_then(Made::below)
+    }
+}
+
+impl Link {
+    /// A link of which only where, what and its name are known.
+    pub fn new(at: Where, name: At<LinkName>, kind: Kind) -> Self {
+        Link {
+            at,
+            name,
+            kind,
+            altnames: Vec::new(),
+            card: None,
+            phy: None,
+            other: None,
+            mtu: None,
+            mac: None,
+            master: None,
+            port: None,
+            vlans: Vec::new(),
+            up: None,
+            addresses: Vec::new(),
+            wireguard: None,
+            index: None,
+        }
+    }
+
+    /// The namespaces that it has to do with: its own, and its peer's or the one it was born
+    /// in.
+    pub fn places(&self) -> impl Iterator<Item = Where> + use<> {
+        let other = match &self.kind {
+            Kind::Veth { peer: Some(peer) } => Some(peer.at.clone()),
+            kind => kind.made().map(|made| made.born.clone()),
+        };
+        [Some(self.at.clone()), other].into_iter().flatten()
+    }
+
+    /// The other link that it cannot be without: its peer, or the link below it.
+    pub fn needed(&self) -> Option<LinkAt> {
+        match &self.kind {
+            Kind::Veth { peer } => peer.clone(),
+            kind => kind.parent(),
+        }
+    }
+
+    /// It is called so, by its name or by another one.
+    pub fn is_called(&self, name: &str) -> bool {
+        let mut altnames = self.altnames.iter();
+        self.name.value.as_str() == name || altnames.any(|other| other.value.as_str() == name)
+    }
+
+    /// What tells it from others.
+    pub fn known(&self) -> Option<Card> {
+        self.card.as_ref().map(|card| card.value.clone())
+    }
+
+    /// Its name on the other side.
+    pub fn other_name(&self) -> &LinkName {
+        self.other.as_ref().unwrap_or(&self.name.value)
+    }
+
+    /// Its name, for who does not call it so.
+    pub fn differs(&self, from: &LinkName) -> Option<LinkName> {
+        let name = &self.name.value;
+        (name != from).then(|| name.clone())
+    }
+
+    /// Where it is and its name.
+    pub fn link_at(&self) -> LinkAt {
+        LinkAt {
+            at: self.at.clone(),
+            name: self.name.value.clone(),
+        }
+    }
+}
+
+impl FromStr for Mac {
+    /// What is wrong with it, to stand after the setting's text.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        for byte in &mut bytes {
+            let part = parts.next().filter(|p| (1..=2).contains(&p.len()));
+            let part = part.filter(|p| p.bytes().all(|b| b.is_ascii_hexdigit()));
+            *byte = part
+                .and_then(|p| u8::from_str_radix(p, 16).ok())
+                .ok_or("is not six hexadecimal bytes with : between them")?;
+        }
+        if parts.next().is_some() {
+            return Err("has more than six bytes".into());
+        }
+        if bytes[0] & 1 == 1 {
+            return Err("is a group's address, the lowest bit of its first byte is set".into());
+        }
+        if bytes == [0; 6] {
+            return Err("is no address at all".into());
+        }
+        Ok(Mac(bytes))
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::link::*;
+
+    #[test]
+    fn a_mac_is_six_bytes_of_one_station() {
+        assert_eq!(
+            "52:54:0:a:b:c".parse::<Mac>().unwrap().to_string(),
+            "52:54:00:0a:0b:0c"
+        );
+        for bad in [
+            "",
+            "52:54:00",
+            "52:54:00:00:00:00:00",
+            "01:00:5e:00:00:01",
+            "52:54:00:00:00:+1",
+        ] {
+            assert!(bad.parse::<Mac>().is_err(), "{bad}");
+        }
+    }
+}

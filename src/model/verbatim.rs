@@ -1,0 +1,149 @@
+//! What a link of the host has that no setting says and that goes with it: nexthops, routes
+//! of other kinds, neighbours. It is kept as the kernel tells it, and is told to the kernel
+//! again. No I/O.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::name::LinkName;
+
+/// One of them. Comparing leaves out how long it stays, and the command.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// What it is.
+    pub kind: KeptKind,
+    /// The link that it goes with.
+    pub link: LinkName,
+    /// The kernel's message (rtnetlink(7)) without its header; where the number of a link
+    /// stands, 0.
+    pub body: Vec<u8>,
+    /// Which links those are, by their places in it.
+    pub links: Vec<(usize, LinkName)>,
+    /// Of a route that is there for a time, when that ends: in seconds since the machine
+    /// started.
+    pub until: Option<u64>,
+    /// The words behind `ip` that make the same, as far as they are known here.
+    pub command: String,
+}
+
+/// In the order in which they can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeptKind {
+    /// Of ip-nexthop(8).
+    Nexthop,
+    /// Of ip-route(8).
+    Route,
+    /// Of ip-neighbour(8).
+    Neighbour,
+}
+
+impl KeptKind {
+    /// All, in that order.
+    pub const ALL: [KeptKind; 3] = [KeptKind::Nexthop, KeptKind::Route, KeptKind::Neighbour];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            KeptKind::Nexthop => "nexthop",
+            KeptKind::Route => "route",
+            KeptKind::Neighbour => "neighbour",
+        }
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.body, &self.links) == (other.kind, &other.body, &other.links)
+    }
+}
+
+impl Eq for Kept {}
+
+/// As the journal has it: `route eth1 16:eth1 0a1b… ip route add …`
+impl fmt::Display for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ", self.kind.word(), self.link)?;
+        match self.until {
+            Some(until) => write!(f, "{until} ")?,
+            None => f.write_str("- ")?,
+        }
+        let links = self.links.iter().map(|(at, link)| format!("{at}/{link}"));
+        let links = links.collect::<Vec<_>>().join(",,");
+        f.write_str(if links.is_empty() { "-" } else { &links })?;
+        f.write_str(" ")?;
+        self.body
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        write!(f, " {}", self.command)
+    }
+}
+
+impl FromStr for Kept {
+    /// What is wrong with it.
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.splitn(6, ' ');
+        let mut next = || words.next().ok_or(format!("{text:?} is cut off"));
+        let (kind, link, until, links, body) = (next()?, next()?, next()?, next()?, next()?);
+        let command = next()?.to_string();
+        let strange = || format!("{text:?} is nothing that was kept");
+        let name = |text: &str| LinkName::of_kernel(text).ok_or_else(strange);
+        let place = |text: &str| {
+            let (at, link) = text.split_once('/').ok_or_else(strange)?;
+            Ok::<_, String>((at.parse().map_err(|_| strange())?, name(link)?))
+        };
+        let links = links.split(",,").filter(|text| *text != "-");
+        let byte = |pair: &[u8]| {
+            let pair = std::str::from_utf8(pair).ok();
+            pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        };
+        let mut kinds = KeptKind::ALL.into_iter();
+        Ok(Kept {
+            kind: kinds.find(|k| k.word() == kind).ok_or_else(strange)?,
+            link: name(link)?,
+            until: match until {
+                "-" => None,
+                until => Some(until.parse().map_err(|_| strange())?),
+            },
+            links: links.map(place).collect::<Result<_, _>>()?,
+            body: body
+                .as_bytes()
+                .chunks(2)
+                .map(byte)
+                .collect::<Option<_>>()
+                .ok_or_else(strange)?,
+            command,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::model::verbatim::*;
+
+    #[test]
+    fn its_text_comes_back() {
+        let kept = Kept {
+            kind: KeptKind::Neighbour,
+            link: "eth1".parse().unwrap(),
+            body: vec![2, 0, 0xff],
+            links: vec![(4, LinkName::of_kernel("lan~br,x").unwrap())],
+            until: Some(77),
+            command: "neighbour replace 192.0.2.9 dev eth1 nud permanent".into(),
+        };
+        let read: Kept = kept.to_string().parse().unwrap();
+        assert_eq!(read, kept);
+        assert_eq!(read.command, kept.command);
+        for bad in [
+            "",
+            "route eth1 - - 0",
+            "route eth1 - - 0g x",
+            "rule eth1 - - 00 x",
+            "route eth1 - x 00 x",
+        ] {
+            assert!(bad.parse::<Kept>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What a WireGuard link is told, in the words of wg(8): its keys, its port, its peers.
+//! What is wanted and what is there have this one type. No I/O, and nothing here ever
+//! prints a secret.
+
+mod difference;
+mod key;
+mod quick;
+pub mod text;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+pub use difference::{Difference, Fate, NamedEndpoint, PeerDifference};
+pub use key::{PublicKey, Secret};
+pub use quick::{Derived, Quick};
+
+use crate::name::LinkName;
+
+/// What a WireGuard link is told. As what is wanted, `None` of a port or an endpoint
+/// leaves it as it is, for the kernel chooses the one and learns the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wireguard {
+    /// The file that says so, for commands; empty where none does.
+    pub file: String,
+    /// It has keys of wg-quick(8), which wg(8) refuses.
+    pub is_quick: bool,
+    /// Without one, the link speaks to nobody.
+    pub private_key: Option<Secret>,
+    /// The UDP port, in the namespace where the link was born.
+    pub listen_port: Option<u16>,
+    /// The mark of its own packets; 0: none.
+    pub fwmark: u32,
+    /// In the order of the file, each once.
+    pub peers: Vec<Peer>,
+}
+
+/// Another end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Who it is.
+    pub public_key: PublicKey,
+    /// A secret that both have beside their keys.
+    pub preshared_key: Option<Secret>,
+    /// Where it is found. Once it has been heard, the kernel knows better.
+    pub endpoint: Option<Endpoint>,
+    /// How often a packet is sent to keep the way open, in seconds; 0: never.
+    pub keepalive: u16,
+    /// What goes to it, and may come from it.
+    pub allowed_ips: BTreeSet<IpNet>,
+}
+
+/// Where a peer is found.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// At an address. What is there always has one.
+    Address(SocketAddr),
+    /// At a name and a port, or at an address with the name of a link behind a `%`; looked
+    /// up where the link was born.
+    Name(String, u16),
+}
+
+impl Wireguard {
+    /// The peer of this key.
+    pub fn peer(&self, key: &PublicKey) -> Option<&Peer> {
+        self.peers.iter().find(|peer| peer.public_key == *key)
+    }
+
+    /// The peers that have a name for an endpoint, and that name.
+    pub fn named(&self) -> impl Iterator<Item = (&Peer, &Endpoint)> {
+        let named = self.peers.iter().map(|peer| (peer, peer.endpoint.as_ref()));
+        named.filter_map(|(peer, endpoint)| match endpoint {
+            Some(endpoint @ Endpoint::Name(..)) => Some((peer, endpoint)),
+            _ => None,
+        })
+    }
+
+    /// Takes over what a difference is going to make of it, as far as that is no secret:
+    /// for the journal. What it takes away, and where peers are, is noted by
+    /// [`Wireguard::noted`] when it has been made.
+    pub fn note(&mut self, difference: &Difference) {
+        self.file.clone_from(&difference.file);
+        for peer in &difference.peers {
+            if peer.fate != Fate::Removed {
+                self.note_endpoint(&peer.public_key, None);
+            }
+        }
+    }
+
+    /// Notes the endpoint that a peer is given; of `None`, that there is such a peer.
+    pub fn note_endpoint(&mut self, key: &PublicKey, endpoint: Option<Endpoint>) {
+        match self.peers.iter_mut().find(|peer| peer.public_key == *key) {
+            Some(peer) => peer.endpoint = endpoint.or(peer.endpoint.take()),
+            None => self.peers.push(Peer {
+                endpoint,
+                ..Peer::new(*key)
+            }),
+        }
+    }
+
+    /// Takes over what a difference has made of it: an endpoint that was not told must not
+    /// seem to be one that the peer has left since.
+    pub fn noted(&mut self, difference: &Difference) {
+        for peer in &difference.peers {
+            if peer.fate != Fate::Removed {
+                let endpoint = peer.endpoint.map(Endpoint::Address);
+                self.note_endpoint(&peer.public_key, endpoint);
+            }
+        }
+        let removed = |key: &PublicKey| {
+            let mut peers = difference.peers.iter();
+            peers.any(|peer| peer.public_key == *key && peer.fate == Fate::Removed)
+        };
+        self.peers.retain(|peer| !removed(&peer.public_key));
+    }
+}
+
+impl Peer {
+    /// A peer of which only the key is known.
+    pub fn new(public_key: PublicKey) -> Self {
+        Peer {
+            public_key,
+            preshared_key: None,
+            endpoint: None,
+            keepalive: 0,
+            allowed_ips: BTreeSet::new(),
+        }
+    }
+}
+
+/// As wg(8) writes it.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Address(address) => address.fmt(f),
+            Endpoint::Name(scoped, port) if scoped.contains(':') => write!(f, "[{scoped}]:{port}"),
+            Endpoint::Name(name, port) => write!(f, "{name}:{port}"),
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    /// What is wrong with it.
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return match (address.port(), address.ip().is_unspecified()) {
+                (0, _) => Err("has the port 0"),
+                (_, true) => Err("is no address of a host"),
+                _ => Ok(Endpoint::Address(address)),
+            };
+        }
+        let (name, port) = text.rsplit_once(':').ok_or("has no port")?;
+        let port = port.parse().ok().filter(|port| *port != 0);
+        let port = port.ok_or("has no port from 1 to 65535")?;
+        if let Some(scoped) = scoped(name) {
+            return Ok(Endpoint::Name(scoped.into(), port));
+        }
+        let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+        let fits = (1..=253).contains(&name.len()) && name.chars().all(letter);
+        // What ends in a number is an address, and this is none (RFC 1123, 2.1)
+        let last = name.trim_end_matches('.').rsplit('.').next();
+        let number = last.is_none_or(|last| last.bytes().all(|b| b.is_ascii_digit()));
+        match fits && !name.starts_with('-') && !number {
+            true => Ok(Endpoint::Name(name.into(), port)),
+            false => Err("is neither an address nor a name, and a port"),
+        }
+    }
+}
+
+/// `fe80::1%eth0` of `[fe80::1%eth0]`: an address of one link (RFC 4007, 11).
+fn scoped(text: &str) -> Option<&str> {
+    let scoped = text.strip_prefix('[')?.strip_suffix(']')?;
+    let (address, link) = scoped.split_once('%')?;
+    let address: Ipv6Addr = address.parse().ok()?;
+    let fits = address.is_unicast_link_local() && link.parse::<LinkName>().is_ok();
+    fits.then_some(scoped)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::wireguard::*;
+
+    #[test]
+    fn an_endpoint_is_an_address_or_a_name_with_a_port() {
+        for text in [
+            "192.0.2.1:51820",
+            "[2001:db8::1]:51820",
+            "vpn.example.org:1",
+            "a_b-c:65535",
+            "1st.example.org.:7",
+            "[fe80::1%eth0]:2408",
+        ] {
+            let endpoint: Endpoint = text.parse().unwrap();
+            assert_eq!(endpoint.to_string(), text);
+        }
+        for bad in [
+            "",
+            "192.0.2.1",
+            "192.0.2.1:0",
+            "192.0.2.300:1",
+            "0.0.0.0:1",
+            "2001:db8::1:51820",
+            "[2001:db8::1]",
+            "vpn.example.org:65536",
+            "vpn.example.org:",
+            "-v.example.org:1",
+            "a b:1",
+            "a;b:1",
+            "[fe80::1%]:1",
+            "[fe80::1%a b]:1",
+            "[2001:db8::1%eth0]:1",
+            ":1",
+        ] {
+            assert!(bad.parse::<Endpoint>().is_err(), "{bad}");
+        }
+    }
+}

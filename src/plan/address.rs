@@ -1,0 +1,171 @@
+//! Addresses: added when the links are up, and taken away when what takes their place is
+//! there. With the first address of an IPv4 network the kernel takes its others, unless
+//! `promote_secondaries` is on; with a link's last one, its IPv4 routes; with any, the
+//! routes that have it as their source.
+
+use super::{Plan, Rest, Step};
+use crate::model::{Address, Link, LinkAt, Sysctl, SysctlKey, Where};
+use crate::source::At;
+
+impl Plan<'_> {
+    pub(super) fn addresses(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            let there = link.link_at();
+            let Some(now) = self.now(&there).cloned() else {
+                continue;
+            };
+            let in_the_way = self.addresses_in_the_way(link, &now);
+            self.delete_addresses(&there, in_the_way);
+            for address in &link.addresses {
+                // Of one that the host had for a time, what is left of that
+                let left = address.value.at(self.have.clock);
+                let now = self.now(&there);
+                let stands = now.is_some_and(|now| now.addresses.contains(address));
+                if let (Some(left), false) = (left, stands) {
+                    let step = Step::AddAddress(there.clone(), left);
+                    self.change(step, address.asked.clone());
+                    self.has_address(&there, address);
+                }
+            }
+        }
+    }
+
+    /// What is no longer asked for, where it has not been in the way of what is.
+    pub(super) fn take_addresses(&mut self) {
+        let links = self.journal.made.links.iter();
+        let links: Vec<LinkAt> = links.map(Link::link_at).collect();
+        for link in links {
+            let goes = self.addresses_that_go(&link);
+            self.delete_addresses(&link, goes);
+        }
+    }
+
+    /// Those that must go before the wanted ones can be added.
+    fn addresses_in_the_way(&self, link: &Link, now: &Link) -> Vec<At<Address>> {
+        let made = self.journal.made.link(&link.at, &link.name.value);
+        let made = made.map_or(&[][..], |made| &made.addresses);
+        let mut found = Vec::new();
+        for address in &link.addresses {
+            let as_made = made.iter().find(|a| *a == address).map(|a| &a.value);
+            // IPv6 knows an address once a link, whatever its prefix; IPv4 takes no two
+            // scopes in one network
+            let is_in_the_way = |there: &&At<Address>| match there.value == address.value {
+                true => address.value.differs(&there.value, as_made),
+                false => address.value.ip().is_ipv6() && there.value.ip() == address.value.ip(),
+            };
+            let there = now.addresses.iter().filter(is_in_the_way);
+            found.extend(there.map(|there| At {
+                asked: address.asked.clone(),
+                ..there.clone()
+            }));
+        }
+        let going = self.addresses_that_go(&link.link_at());
+        let stays = |a: &At<Address>| a.value.ip().is_ipv4() && !going.contains(a);
+        // With the last one go the routes, and those that are wanted come after this
+        let last = !link.addresses.iter().chain(&now.addresses).any(stays);
+        found.extend(going.into_iter().filter(|goes| {
+            let other_scope = |a: &At<Address>| {
+                is_of_one_network(&a.value, &goes.value) && a.value.scope() != goes.value.scope()
+            };
+            last && goes.value.ip().is_ipv4() || link.addresses.iter().any(other_scope)
+        }));
+        found
+    }
+
+    /// Those of ours that are there and are not asked for.
+    fn addresses_that_go(&self, link: &LinkAt) -> Vec<At<Address>> {
+        let dies = self.dies() && link.at == Where::Inside;
+        let made = self.journal.made.link(&link.at, &link.name);
+        let (Some(made), Some(now)) = (made, self.now(link)) else {
+            return Vec::new();
+        };
+        let want = self.want.link(&link.at, &link.name);
+        let link_goes = self.lost.contains(link) && want.is_none();
+        if self.rest == Rest::Stays || dies || link_goes {
+            return Vec::new();
+        }
+        let want = want.map_or(&[][..], |want| &want.addresses);
+        let is_replaced = |a: &At<Address>| {
+            a.value.ip().is_ipv6() && want.iter().any(|w| w.value.ip() == a.value.ip())
+        };
+        let goes =
+            |a: &&At<Address>| now.addresses.contains(a) && !want.contains(a) && !is_replaced(a);
+        made.addresses.iter().filter(goes).cloned().collect()
+    }
+
+    /// In the order in which each is still there when its turn comes.
+    fn delete_addresses(&mut self, link: &LinkAt, goes: Vec<At<Address>>) {
+        let Some(now) = self.now(link).cloned() else {
+            return;
+        };
+        let found = now.addresses.iter();
+        let found = found.filter_map(|a| goes.iter().find(|goes| goes.value == a.value));
+        let goes: Vec<&At<Address>> = found.rev().collect();
+        let takes = |first: &At<Address>| {
+            let mut after = now.addresses.iter().skip_while(|a| *a != first).skip(1);
+            let of_it = |a: &At<Address>| is_of_one_network(&a.value, &first.value);
+            after.any(|a| of_it(a) && !goes.contains(&a))
+        };
+        let kept = match goes.iter().any(|first| takes(first)) {
+            true => self.promote_secondaries(link),
+            false => None,
+        };
+        for address in goes {
+            let step = Step::DelAddress(link.clone(), address.value);
+            self.change(step, address.asked.clone());
+            self.has_lost_address(link, &address.value);
+        }
+        if let Some(off) = kept {
+            self.change(Step::SetSysctl(off), None);
+        }
+    }
+
+    /// Have the kernel keep the others of a network, and return what undoes that. Nothing,
+    /// where it keeps them anyway, or where that is not known.
+    fn promote_secondaries(&mut self, link: &LinkAt) -> Option<Sysctl> {
+        let [all, own] = SysctlKey::of_secondaries(&link.name);
+        let value = |key: &SysctlKey| self.sysctl_by_now(&link.at, key);
+        let off = |sysctl: &Sysctl| sysctl.value == "0";
+        let own = value(&own).filter(|own| off(own) && value(&all).is_none_or(|all| off(&all)))?;
+        let on = Sysctl::new(link.at.clone(), own.key.clone(), "1");
+        self.change(Step::SetSysctl(on), None);
+        Some(own)
+    }
+
+    /// As the changes so far have made it.
+    fn sysctl_by_now(&self, at: &Where, key: &SysctlKey) -> Option<Sysctl> {
+        let mut steps = self.changes.iter().rev().map(|change| &change.step);
+        let set = steps.find_map(|step| match step {
+            Step::SetSysctl(sysctl) if sysctl.at == *at && sysctl.key == *key => Some(sysctl),
+            _ => None,
+        });
+        set.or_else(|| self.have.sysctl(at, key)).cloned()
+    }
+
+    fn has_address(&mut self, link: &LinkAt, address: &At<Address>) {
+        let mut links = self.now.iter_mut();
+        if let Some(now) = links.find(|now| now.link_at() == *link) {
+            now.addresses.push(address.clone());
+        }
+    }
+
+    fn has_lost_address(&mut self, link: &LinkAt, address: &Address) {
+        let mut links = self.now.iter_mut();
+        if let Some(now) = links.find(|now| now.link_at() == *link) {
+            now.addresses.retain(|other| other.value != *address);
+            if address.ip().is_ipv4() && !now.addresses.iter().any(|a| a.value.ip().is_ipv4()) {
+                self.bare.insert(link.clone());
+            }
+        }
+        let mut there = self.now.iter().filter(|other| other.at == link.at);
+        if !there.any(|l| l.addresses.iter().any(|a| a.value.ip() == address.ip())) {
+            self.lost_sources.insert((link.at.clone(), address.ip()));
+        }
+    }
+}
+
+/// The first of them has the other as a secondary one.
+fn is_of_one_network(one: &Address, other: &Address) -> bool {
+    one.ip().is_ipv4() && one.network() == other.network()
+}

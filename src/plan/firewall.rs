@@ -1,0 +1,58 @@
+//! The firewall: loaded when all links are there, and before any of them is up.
+
+use super::{Plan, Step};
+use crate::model::{LinkAt, Rules, Tool, Where};
+use crate::name::LinkName;
+use crate::source::At;
+
+impl Plan<'_> {
+    pub(super) fn rules(&mut self) {
+        let (want, have) = (self.want, self.have);
+        for rules in &want.rules {
+            let old = same_tool(&have.rules, &rules.value);
+            let holds = |old: &Rules| {
+                let mut held = old.held.iter();
+                let flushed = old.tool == Tool::Replies && self.loads_nftables();
+                old.outlived || flushed || held.any(|(link, _)| self.makes_anew(link))
+            };
+            if old != Some(&rules.value) || old.is_some_and(holds) {
+                let (new, old) = (Box::new(rules.value.clone()), old.cloned().map(Box::new));
+                self.change(Step::LoadRules { new, old }, rules.asked.clone());
+            }
+        }
+    }
+
+    /// Whether a link comes to be there by the changes so far: its index is another then, and
+    /// what hung on the one before is gone.
+    fn makes_anew(&self, name: &LinkName) -> bool {
+        let is_it = |link: &LinkAt| link.at == Where::Inside && link.name == *name;
+        self.changes.iter().any(|change| match &change.step {
+            Step::AddLink { link, peer } => {
+                let mut ends = std::iter::once(link).chain(peer);
+                ends.any(|end| is_it(&end.link_at()))
+            }
+            step => step.ways().iter().any(|(_, to)| is_it(to)),
+        })
+    }
+
+    /// The owner's file may begin with `flush ruleset`.
+    fn loads_nftables(&self) -> bool {
+        let mut steps = self.changes.iter().map(|change| &change.step);
+        steps.any(|step| matches!(step, Step::LoadRules { new, .. } if new.tool == Tool::Nftables))
+    }
+
+    /// Rules before sets, which they may name.
+    pub(super) fn take_rules(&mut self) {
+        let (want, have) = (self.want, self.have);
+        for old in have.rules.iter().rev() {
+            if same_tool(&want.rules, &old.value).is_none() {
+                self.change(Step::UnloadRules(Box::new(old.value.clone())), None);
+            }
+        }
+    }
+}
+
+fn same_tool<'a>(all: &'a [At<Rules>], rules: &Rules) -> Option<&'a Rules> {
+    let mut all = all.iter().map(|rules| &rules.value);
+    all.find(|other| other.tool == rules.tool)
+}

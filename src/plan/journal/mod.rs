@@ -1,0 +1,290 @@
+//! What we made, and what was there before: the one thing about a namespace that cannot
+//! be read back from the kernel. Data and its bookkeeping; its text form is the stage
+//! above's.
+
+use std::collections::BTreeSet;
+
+mod bridge_port;
+mod firewall;
+mod identity;
+pub mod moves;
+mod restore;
+
+pub use firewall::Loading;
+
+use super::{Change, Step};
+use crate::model::{
+    Address, Kind, Link, LinkAt, PolicyRule, Route, State, Sysctl, SysctlKey, Where,
+};
+use crate::name::LinkName;
+use crate::source::At;
+
+/// What belongs to us of a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Journal {
+    /// What we made, set or moved; in each link only what we set.
+    pub made: State,
+    /// Of the host: each link that we moved, and its routes, as they were.
+    pub before: State,
+    /// Noted as to be made, where a link of that name is still to be deleted: its note is
+    /// of the new one by now.
+    anew: BTreeSet<LinkAt>,
+    /// The rules that are being loaded: those made are not known to be there.
+    pub loading: Option<Loading>,
+}
+
+impl Journal {
+    /// Note how the settings say that cards are given back. Whether that is new.
+    pub fn note_way_back(&mut self, want: &State) -> bool {
+        let said = want.bare.filter(|bare| *bare);
+        let is_new = self.made.bare != said;
+        self.made.bare = said;
+        is_new
+    }
+
+    /// Note what a change is going to make, before it is made. `have` is what was there
+    /// before the change.
+    pub fn note(&mut self, change: &Change, have: &State) {
+        match &change.step {
+            Step::AddNetns => self.made.netns = true,
+            Step::Attach(from) => self.made.attached = Some(At::nobody(from.clone())),
+            Step::AddOther(other) => drop(self.made.others.insert(other.clone())),
+            Step::AddLink { link, peer } => {
+                for end in std::iter::once(link).chain(peer) {
+                    let end = (**end).clone();
+                    if self.made.link(&end.at, &end.name.value).is_some() {
+                        self.anew.insert(end.link_at());
+                    }
+                    self.forget_link(&end.link_at());
+                    let bare = Link {
+                        master: None,
+                        port: None,
+                        vlans: Vec::new(),
+                        up: None,
+                        addresses: Vec::new(),
+                        altnames: Vec::new(),
+                        wireguard: None,
+                        index: None,
+                        ..end
+                    };
+                    self.made.links.push(bare);
+                }
+            }
+            Step::SetOptions(link, change) => self.note_options(link, change),
+            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_told(step),
+            step @ (Step::MoveLink(..) | Step::MovePhy(..)) => self.note_moves(&step.ways(), have),
+            // What goes back to the host as it was is not ours there
+            Step::SetMtu(link, _)
+            | Step::SetMac(link, _)
+            | Step::SetMaster(link, _)
+            | Step::SetPort(link, _)
+            | Step::AddAltname(link, _)
+            | Step::AddAddress(link, _)
+                if self.is_return(&link.at, Some(&link.name)) => {}
+            Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
+            Step::KeepRoute(left) => self.note_kept(left, have),
+            step if self.gives_up(step, have) => {}
+            Step::SetMtu(link, mtu) => self.made(link).mtu = Some(At::nobody(*mtu)),
+            Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
+            Step::SetMaster(link, master) => {
+                self.made(link).master = master.clone().map(At::nobody);
+            }
+            Step::SetPort(link, port) => self.note_port(link, port),
+            Step::AddVlans(link, row, _) => self.note_vlans(link, row),
+            Step::AddAltname(link, name) => {
+                let altnames = &mut self.made(link).altnames;
+                altnames.retain(|other| other.value != *name);
+                altnames.push(At::nobody(name.clone()));
+            }
+            Step::AddAddress(link, address) => self.note_address(link, *address),
+            Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
+            Step::AddPolicy(rule) => self.note_policy(rule),
+            Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
+            Step::LoadTable(table) => self.note_table(table),
+            Step::StartClient(client) => self.note_client(client),
+            Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
+            _ => {}
+        }
+    }
+
+    /// Note that a change has been made: what it took away is nobody's any more.
+    pub fn done(&mut self, change: &Change) {
+        match &change.step {
+            Step::AddLink { link, peer } => {
+                for end in std::iter::once(link).chain(peer) {
+                    self.anew.remove(&end.link_at());
+                }
+            }
+            Step::DelNetns | Step::Detach => self.forget_netns(),
+            Step::DelOther(other) => drop(self.made.others.remove(other)),
+            Step::DelLink(link) => {
+                let other = self.made.link(&link.at, &link.name).map(|l| l.kind.clone());
+                self.deleted(link);
+                if let Some(Kind::Veth { peer: Some(peer) }) = other {
+                    self.deleted(&peer);
+                }
+            }
+            step @ (Step::MoveLink(..) | Step::MovePhy(..)) => {
+                let back = step
+                    .ways()
+                    .into_iter()
+                    .filter(|(_, to)| to.at == Where::Host);
+                back.for_each(|(link, _)| self.forget_link(link));
+            }
+            Step::SetOptions(link, change) => self.options_done(link, change),
+            Step::SetMtu(link, _)
+            | Step::SetMac(link, _)
+            | Step::SetMaster(link, _)
+            | Step::SetPort(link, _)
+                if self.is_return(&link.at, Some(&link.name)) => {}
+            Step::SetMtu(link, mtu) => self.given_up(link, mtu, |link| &mut link.mtu),
+            Step::SetMac(link, mac) => self.given_up(link, mac, |link| &mut link.mac),
+            Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
+            Step::SetPort(link, port) => self.port_done(link, port),
+            Step::AddVlans(link, row, _) => self.note_vlans(link, row),
+            Step::LoadRules { new, .. } => self.note_rules(new),
+            Step::DelAddress(link, address) => {
+                // It may have been made anew with something else behind it
+                let text = address.to_string();
+                self.made(link)
+                    .addresses
+                    .retain(|a| a.value.to_string() != text);
+            }
+            Step::DelAltname(link, name) => {
+                self.made(link)
+                    .altnames
+                    .retain(|other| other.value != *name);
+            }
+            Step::DelVlans(link, row, _) => self.forget_vlans(link, row),
+            Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
+            Step::DelPolicy(rule) => self.made.policy.retain(|r| r.value != *rule),
+            Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
+            Step::UnloadRules(old) => self.forget_rules(old.tool),
+            Step::DropTable => self.made.table = None,
+            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.noted_told(step),
+            Step::StopClient(client) => self.made.clients.retain(|c| c.value != *client),
+            Step::RemoveResolvConf => self.made.resolv_conf = None,
+            _ => {}
+        }
+    }
+
+    /// There is nothing of ours.
+    pub fn is_empty(&self) -> bool {
+        *self == Journal::default()
+    }
+
+    /// What is on the host under this name belongs there, and was there before.
+    pub(super) fn is_return(&self, at: &Where, name: Option<&LinkName>) -> bool {
+        name.is_some_and(|name| *at == Where::Host && self.before.link(at, name).is_some())
+    }
+
+    fn note_address(&mut self, link: &LinkAt, address: Address) {
+        let addresses = &mut self.made(link).addresses;
+        addresses.retain(|a| a.value != address);
+        addresses.push(At::nobody(address));
+    }
+
+    fn note_route(&mut self, route: &Route) {
+        self.made.routes.retain(|r| r.value.key() != route.key());
+        self.made.routes.push(At::nobody(route.clone()));
+    }
+
+    fn note_policy(&mut self, rule: &PolicyRule) {
+        let rule = At::nobody(rule.clone());
+        if !self.made.policy.contains(&rule) {
+            self.made.policy.push(rule);
+        }
+    }
+
+    /// What is set to what it was before, or would be without us, is nothing of ours.
+    fn note_sysctl(&mut self, sysctl: &Sysctl, have: &State) {
+        let (at, key) = (&sysctl.at, &sysctl.key);
+        let known = self.before.sysctl(at, key).map(|s| s.value.clone());
+        let before = known.clone().or_else(|| {
+            // A link that is not there yet begins with what is said of new ones
+            let of_new_links = || self.without_us(at, &key.of_new_links()?, have);
+            self.without_us(at, key, have).or_else(of_new_links)
+        });
+        let before = before.map(|before| Sysctl::new(at.clone(), key.clone(), &before));
+        if before.as_ref() == Some(sysctl) {
+            return;
+        }
+        if known.is_none() {
+            self.before.sysctls.extend(before.map(At::nobody));
+            // What all links did before, it was not turned on since
+            let all = key.of_all().filter(|_| *at == Where::Host);
+            let on = all
+                .and_then(|all| have.sysctl(at, &all))
+                .filter(|s| s.value != "0");
+            self.before.sysctls.extend(on.cloned().map(At::nobody));
+        }
+        self.forget_sysctls(|made| made.at != *at || made.key != *key, false);
+        self.made.sysctls.push(At::nobody(sysctl.clone()));
+    }
+
+    /// What a key is if we are not asked to set it.
+    fn without_us(&self, at: &Where, key: &SysctlKey, have: &State) -> Option<String> {
+        let owned = self.made.attached.is_none();
+        let new =
+            *at == Where::Inside && owned && (self.made.netns || !have.netns) && have.is_bare();
+        let closed = Sysctl::closed().find(|closed| new && closed.key == *key);
+        let found = closed.or_else(|| have.sysctl(at, key).cloned());
+        found.map(|sysctl| sysctl.value)
+    }
+
+    /// It is what it was before again.
+    fn sysctl_done(&mut self, sysctl: &Sysctl) {
+        if self.before.sysctl(&sysctl.at, &sysctl.key) == Some(sysctl) {
+            self.forget_sysctls(|s| s.at != sysctl.at || s.key != sysctl.key, true);
+        }
+    }
+
+    fn forget_sysctls(&mut self, keep: impl Fn(&Sysctl) -> bool, before: bool) {
+        self.made.sysctls.retain(|sysctl| keep(&sysctl.value));
+        if before {
+            self.before.sysctls.retain(|sysctl| keep(&sysctl.value));
+        }
+    }
+
+    /// Our entry of a link. One that we did not make is `physical`: never deleted.
+    pub(super) fn made(&mut self, link: &LinkAt) -> &mut Link {
+        let links = &mut self.made.links;
+        let known = links.iter().position(|l| l.link_at() == *link);
+        let index = known.unwrap_or_else(|| {
+            let name = At::nobody(link.name.clone());
+            links.push(Link::new(link.at.clone(), name, Kind::Physical));
+            links.len() - 1
+        });
+        &mut links[index]
+    }
+
+    /// The namespace that the journal speaks of is gone, whatever has its name now, and
+    /// with it all that was in it.
+    pub fn forget_netns(&mut self) {
+        self.made.links.retain(|link| link.at != Where::Inside);
+        self.made
+            .routes
+            .retain(|route| route.value.at != Where::Inside);
+        self.made.rules.clear();
+        self.made.policy.clear();
+        self.forget_sysctls(|sysctl| sysctl.at != Where::Inside, true);
+        self.loading = None;
+        self.made.netns = false;
+        self.made.attached = None;
+    }
+
+    fn deleted(&mut self, link: &LinkAt) {
+        if !self.anew.remove(link) {
+            self.forget_link(link);
+        }
+    }
+
+    /// A link is gone, and with it what we had put on it.
+    fn forget_link(&mut self, link: &LinkAt) {
+        self.made.links.retain(|l| l.link_at() != *link);
+        let on = |r: &Route| r.at == link.at && r.links().any(|name| *name == link.name);
+        self.made.routes.retain(|r| !on(&r.value));
+        let on = |s: &Sysctl| s.at == link.at && s.key.link() == Some(link.name.as_str());
+        self.forget_sysctls(|sysctl| !on(sysctl), true);
+    }
+}

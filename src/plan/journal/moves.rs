@@ -1,0 +1,222 @@
+//! The journal of the cards that were moved in: what they were on the host, and how they
+//! go back there.
+
+use crate::model::{Address, Kind, Link, LinkAt, Phy, Route, State, Sysctl, SysctlKey, Where};
+use crate::name::LinkName;
+use crate::plan::{Journal, Step};
+use crate::source::At;
+
+impl Step {
+    /// The links that it moves from a namespace to another, and as what they come there.
+    pub fn ways(&self) -> Vec<(&LinkAt, &LinkAt)> {
+        match self {
+            Step::MoveLink(link, to) => vec![(link, to)],
+            Step::MovePhy(_, ways) => ways.iter().map(|(link, to)| (link, to)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// It gives the host back something that it had beside the link itself, if it is done
+    /// by `down`.
+    pub fn is_return(&self) -> bool {
+        let at = match self {
+            Step::AddRoute(route) | Step::ReplaceRoute(route) => &route.at,
+            Step::SetMtu(link, _)
+            | Step::SetMac(link, _)
+            | Step::SetMaster(link, Some(_))
+            | Step::SetPort(link, _)
+            | Step::AddAltname(link, _)
+            | Step::AddAddress(link, _)
+            | Step::SetUp(link, _) => &link.at,
+            Step::SetSysctl(sysctl) if sysctl.optional => &sysctl.at,
+            Step::PutBack(_) => return true,
+            _ => return false,
+        };
+        *at == Where::Host
+    }
+}
+
+impl Journal {
+    /// What was moved away from the host and is not wanted inside goes back as it was, or
+    /// bare.
+    pub fn with_returns(&self, mut want: State) -> State {
+        let is_bare = want.bare.or(self.made.bare).unwrap_or(false);
+        for link in &self.before.links {
+            if want.link(&Where::Inside, link.other_name()).is_none() {
+                want.links
+                    .push(if is_bare { bare(link) } else { link.clone() });
+            }
+        }
+        let goes = |link: &&Link| want.link(&Where::Host, &link.name.value).is_some();
+        let back: Vec<&Link> = self.before.links.iter().filter(goes).collect();
+        if !is_bare {
+            let comes = |route: &&At<Route>| back.iter().any(|link| route.value.needs(link));
+            let routes = self.before.routes.iter().filter(comes);
+            want.routes.extend(routes.cloned());
+            let kept = self.before.kept.iter();
+            let kept = kept.filter(|kept| back.iter().any(|link| link.name.value == kept.link));
+            want.kept.extend(kept.cloned());
+        }
+        let of = |key: &SysctlKey| {
+            back.iter()
+                .any(|l| key.link() == Some(l.name.value.as_str()))
+        };
+        for At { value, .. } in &self.before.sysctls {
+            let asked = want.sysctl(&value.at, &value.key).is_some();
+            if value.at == Where::Host && of(&value.key) && !asked {
+                want.sysctls.push(At::nobody(Sysctl {
+                    optional: true,
+                    ..value.clone()
+                }));
+            }
+        }
+        want
+    }
+
+    /// Note that all is as it is wanted: what was given back to the host is not ours to
+    /// give back once more. Whether there was any.
+    pub fn given_back(&mut self, want: &State) -> bool {
+        let count = |before: &State| {
+            let State {
+                links,
+                routes,
+                kept,
+                sysctls,
+                ..
+            } = before;
+            [links.len(), routes.len(), kept.len(), sysctls.len()]
+        };
+        let noted = count(&self.before);
+        let made = &self.made.sysctls;
+        let State {
+            links,
+            routes,
+            kept,
+            sysctls,
+            ..
+        } = &mut self.before;
+        links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
+        routes.retain(|route| links.iter().any(|link| route.value.needs(link)));
+        let inside = |name: &str| links.iter().any(|l| l.name.value.as_str() == name);
+        kept.retain(|kept| inside(kept.link.as_str()));
+        sysctls.retain(|At { value, .. }| {
+            let mut made = made.iter().map(|made| &made.value);
+            let set =
+                made.any(|m| m.key == value.key || m.key.of_all().as_ref() == Some(&value.key));
+            value.at != Where::Host || set || value.key.link().is_some_and(inside)
+        });
+        count(&self.before) != noted
+    }
+
+    /// A route of the host's that is its own, as it was or what is left of it.
+    pub(crate) fn is_hosts(&self, route: &Route) -> bool {
+        let of_ours = |name: &LinkName| {
+            let made = self.made.link(&route.at, name);
+            made.is_some_and(|made| made.kind.made().is_some())
+        };
+        let mut known = self.before.routes.iter();
+        known.any(|before| before.value.key() == route.key()) && !route.links().any(of_ours)
+    }
+
+    /// As it was before what is left of it takes its place.
+    pub(crate) fn note_kept(&mut self, left: &Route, have: &State) {
+        let mut there = have.routes.iter();
+        let whole = there.find(|r| left.key() == r.value.key() && left.is_left_of(&r.value));
+        if !self.is_hosts(left) {
+            self.before.routes.extend(whole.cloned());
+        }
+    }
+
+    /// Says of the cards that are inside what they are called on the host, and what moves
+    /// them.
+    pub fn recall(&self, have: &mut State) {
+        for link in have.links.iter_mut().filter(|l| l.at == Where::Inside) {
+            let before = self.before.inside(&link.name.value);
+            link.other = before.and_then(|before| before.differs(&link.name.value));
+            if let Some(before) = before.filter(|before| before.kind == Kind::Wireless) {
+                link.kind = Kind::Wireless;
+                link.phy = before.phy.clone();
+            }
+        }
+    }
+
+    pub(crate) fn note_moves(&mut self, ways: &[(&LinkAt, &LinkAt)], have: &State) {
+        for (link, to) in ways.iter().filter(|(_, to)| to.at == Where::Inside) {
+            self.note_move(link, to, have);
+        }
+    }
+
+    /// What was known of a card under another name on the host is of no use any more: it
+    /// was unplugged, and is plugged in again.
+    fn note_move(&mut self, link: &LinkAt, to: &LinkAt, have: &State) {
+        let Some(was) = have.link(&link.at, &link.name) else {
+            return;
+        };
+        self.made(to).kind = Kind::Physical;
+        if let Some(before) = self.before.inside(&to.name) {
+            let name = before.name.value.clone();
+            if name == link.name {
+                return;
+            }
+            self.before.links.retain(|l| l.name.value != name);
+            let on = |r: &At<Route>| r.value.dev.as_ref() == Some(&name);
+            self.before.routes.retain(|r| !on(r));
+        }
+        self.before.links.push(Link {
+            kind: match was.kind {
+                Kind::Wireless => Kind::Wireless,
+                _ => Kind::Physical,
+            },
+            phy: was.phy.clone().map(|phy| Phy {
+                links: Vec::new(),
+                ..phy
+            }),
+            other: (to.name != link.name).then(|| to.name.clone()),
+            wireguard: None,
+            addresses: in_order(&was.addresses),
+            ..was.clone()
+        });
+        let lost = |r: &&At<Route>| {
+            let route = &r.value;
+            let ours = self
+                .before
+                .routes
+                .iter()
+                .any(|b| b.value.key() == route.key());
+            let comes = ours || route.comes_with(was) || !route.is_said_whole();
+            route.at == link.at && route.needs(was) && !comes
+        };
+        let lost: Vec<_> = have.routes.iter().filter(lost).cloned().collect();
+        self.before.routes.extend(lost);
+        let own = have.kept.iter().filter(|kept| kept.link == link.name);
+        self.before.kept.retain(|kept| kept.link != link.name);
+        self.before.kept.extend(own.cloned());
+        for At { value, .. } in &have.sysctls {
+            let own = value.at == Where::Host && value.key.link() == Some(link.name.as_str());
+            if own && self.before.sysctl(&value.at, &value.key).is_none() {
+                self.before.sysctls.push(At::nobody(value.clone()));
+            }
+        }
+    }
+}
+
+/// Without what a manager puts on it. It is up if it was: one that was away so briefly that
+/// its manager has not seen it go is not brought up by that.
+fn bare(link: &Link) -> Link {
+    Link {
+        addresses: Vec::new(),
+        master: None,
+        port: None,
+        vlans: Vec::new(),
+        ..link.clone()
+    }
+}
+
+/// The order in which the kernel has to be given addresses to tell them in this one: of
+/// IPv6, it puts each before those that are there.
+fn in_order(told: &[At<Address>]) -> Vec<At<Address>> {
+    let (mut all, v6): (Vec<_>, Vec<_>) =
+        told.iter().cloned().partition(|a| a.value.ip().is_ipv4());
+    all.extend(v6.into_iter().rev());
+    all
+}

@@ -1,0 +1,321 @@
+//! Which card of the host is meant: what is wanted, the links that are there and the
+//! journal in, what is wanted with each card's name on the host out. A card that was
+//! moved in and has been unplugged is known again by what the journal has of it; another
+//! one that has its name by now is not taken for it, for it may be anything.
+
+use crate::model::{Card, Link, State, Where};
+use crate::name::LinkName;
+use crate::plan::{Journal, Obstacle};
+use crate::source::At;
+
+/// Whether all that is there has to be looked at to know which cards are meant.
+pub fn needed(want: &State, journal: &Journal) -> bool {
+    cards(want).any(|link| link.card.is_some() || moved(journal, link).is_some())
+}
+
+/// Gives each card that is wanted inside its name on the host, and says which are not to
+/// be had. `there` are the links of the host and of the namespace, with what tells them
+/// from others.
+pub fn named(want: &mut State, there: &[Link], journal: &Journal) -> Vec<Obstacle> {
+    let mut obstacles = Vec::new();
+    for link in want.links.iter_mut().filter(|link| is_card(link)) {
+        match name(link, there, journal) {
+            Ok(name) => link.other = name,
+            Err((wrong, remedy)) => {
+                let asked = asked(link);
+                // Nor is one to be had that only has the name
+                link.card = Some(At {
+                    value: Card::NONE,
+                    asked: asked.clone(),
+                });
+                obstacles.push(Obstacle {
+                    asked,
+                    wrong,
+                    remedy,
+                });
+            }
+        }
+    }
+    obstacles
+}
+
+/// Whether a card that is on the host is the one that is meant, as far as can be told.
+pub(crate) fn is_meant(link: &Link, found: &Link, journal: &Journal) -> bool {
+    let known = found.known().unwrap_or_default();
+    match (&link.card, journal.before.inside(&link.name.value)) {
+        (Some(wanted), _) => wanted.value.is(&known),
+        (None, Some(before)) => before
+            .known()
+            .is_none_or(|was| was.same(&known) == Some(true)),
+        (None, None) => true,
+    }
+}
+
+type Wrong = (String, String);
+
+/// The name on the host of one card, where it is another than its name inside.
+fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkName>, Wrong> {
+    let before = journal.before.inside(&link.name.value);
+    let mut inside = there.iter().filter(|l| l.at == Where::Inside);
+    if let Some(is) = inside.find(|l| l.name.value == link.name.value) {
+        stays(link, is, before)?;
+        return Ok(before.and_then(|before| before.differs(&link.name.value)));
+    }
+    let host: Vec<&Link> = there.iter().filter(|l| l.at == Where::Host).collect();
+    let found = match (&link.card, before) {
+        (Some(wanted), _) => matching(link, &wanted.value, &host, there, journal)?,
+        (None, Some(before)) => again(link, before, &host)?,
+        (None, None) => return Ok(None),
+    };
+    Ok(found.differs(&link.name.value))
+}
+
+/// A card that has the name inside already must be the one that is asked for.
+fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
+    let Some(wanted) = &link.card else {
+        return Ok(());
+    };
+    let known = is.known().unwrap_or_default();
+    let path = before.and_then(|before| before.known()?.path);
+    let known = Card { path, ..known };
+    let can_tell = (wanted.value.mac.is_none() || known.mac.is_some())
+        && (wanted.value.path.is_none() || known.path.is_some());
+    match can_tell && !wanted.value.is(&known) {
+        false => Ok(()),
+        true => Err((
+            format!("{} in this namespace is another card: {known}", link.name),
+            "run netns-setup down, which hands it back, and then up".into(),
+        )),
+    }
+}
+
+/// The one card of the host that is as it must be.
+fn matching<'a>(
+    link: &Link,
+    wanted: &Card,
+    host: &[&'a Link],
+    there: &[Link],
+    journal: &Journal,
+) -> Result<&'a Link, Wrong> {
+    let is = |l: &Link| l.known().is_some_and(|card| wanted.is(&card));
+    let found: Vec<&&Link> = host.iter().filter(|l| is(l)).collect();
+    match found.as_slice() {
+        [one] => Ok(one),
+        [] => {
+            let mut moved = journal.before.links.iter().filter(|l| is(l));
+            let inside = moved.find(|before| {
+                let name = before.other_name();
+                there
+                    .iter()
+                    .any(|l| l.at == Where::Inside && l.name.value == *name)
+            });
+            Err(match inside {
+                Some(before) => (
+                    format!(
+                        "that card is in this namespace already, as {}",
+                        before.other_name()
+                    ),
+                    "a reload does not rename a card: run netns-setup down, and then up".into(),
+                ),
+                None => (
+                    format!("the host has no such card to be called {}", link.name),
+                    "plug it in or load its driver, or correct the setting; ip -d link shows \
+                     permaddr and parentdev of those there are"
+                        .into(),
+                ),
+            })
+        }
+        several => {
+            let names: Vec<&str> = several.iter().map(|l| l.name.value.as_str()).collect();
+            Err((
+                format!(
+                    "the host has {} such cards: {}",
+                    names.len(),
+                    names.join(", ")
+                ),
+                "say more of the one that is meant, such as both mac and bus".into(),
+            ))
+        }
+    }
+}
+
+/// The card that was moved in before, and is on the host again.
+fn again<'a>(link: &Link, before: &'a Link, host: &[&'a Link]) -> Result<&'a Link, Wrong> {
+    let Some(was) = before.known() else {
+        return Ok(before);
+    };
+    let same = |l: &&&Link| l.known().and_then(|card| was.same(&card)) == Some(true);
+    let mut found = host.iter().filter(same);
+    match (found.next(), found.next()) {
+        (Some(one), None) => return Ok(one),
+        // Several have one address: the name decides, as it did before
+        (Some(_), Some(_)) => return Ok(before),
+        (None, _) => {}
+    }
+    let mut named = host.iter().filter(|l| l.name.value == before.name.value);
+    match named.next() {
+        None => Ok(before),
+        Some(other) => {
+            let other = match other.known() {
+                Some(card) => card.to_string(),
+                None => "one without permanent address".into(),
+            };
+            Err((
+                format!(
+                    "{} on the host is another card than the one that was in this namespace: \
+                     {other} and not {was}",
+                    before.name
+                ),
+                format!(
+                    "plug that one in again; to take this one in its place, run netns-setup down \
+                     and then up, or say which it is to be by match_{}",
+                    link.name.value.suffix()
+                ),
+            ))
+        }
+    }
+}
+
+fn cards(want: &State) -> impl Iterator<Item = &Link> {
+    want.links.iter().filter(|link| is_card(link))
+}
+
+fn is_card(link: &Link) -> bool {
+    link.kind.is_moved() && link.at == Where::Inside
+}
+
+fn moved<'a>(journal: &'a Journal, link: &Link) -> Option<&'a Link> {
+    journal.before.inside(&link.name.value)
+}
+
+fn asked(link: &Link) -> Option<std::sync::Arc<crate::source::Asked>> {
+    let said = link.card.as_ref().and_then(|card| card.asked.clone());
+    said.or_else(|| link.name.asked.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::{Kind, LinkAt};
+    use crate::plan::link::match_device::*;
+    use crate::plan::{Change, Rest, Step, plan};
+
+    fn card(at: Where, name: &str, card: &str) -> Link {
+        let link = Link::new(at, At::nobody(name.parse().unwrap()), Kind::Physical);
+        Link {
+            card: card.parse().ok().map(At::nobody),
+            up: Some(false),
+            ..link
+        }
+    }
+
+    fn state(links: &[Link]) -> State {
+        State {
+            netns: true,
+            links: links.to_vec(),
+            ..State::default()
+        }
+    }
+
+    const A: &str = "mac 52:54:00:00:00:0a bus pci0/0000:00:04.0/virtio1";
+    const B: &str = "mac 52:54:00:00:00:0b bus pci0/0000:00:05.0/virtio2";
+
+    /// What comes of these links, and a wish for one called lan0 found by `wanted`.
+    fn meant(wanted: &str, there: &[Link], journal: &Journal) -> Result<Option<String>, String> {
+        let mut want = state(&[card(Where::Inside, "lan0", wanted)]);
+        let missing = named(&mut want, there, journal);
+        let changes = plan(&want, &state(there), journal, Rest::Stays);
+        match missing.first() {
+            // What could not be found is not taken by its name either
+            Some(missing) => {
+                let inside = there.iter().any(|link| link.at == Where::Inside);
+                assert!(inside || changes.is_err(), "{changes:?}");
+                Err(missing.wrong.clone())
+            }
+            None => Ok(changes.unwrap().first().map(|change| {
+                let netns = "mgmt".parse().unwrap();
+                change.command(&netns)
+            })),
+        }
+    }
+
+    /// A journal in which `link` of the host has become lan0.
+    fn moved(link: &Link) -> Journal {
+        let mut journal = Journal::default();
+        let to = LinkAt {
+            at: Where::Inside,
+            name: "lan0".parse().unwrap(),
+        };
+        let change = Change {
+            step: Step::MoveLink(link.link_at(), to),
+            asked: None,
+        };
+        journal.note(&change, &state(std::slice::from_ref(link)));
+        journal
+    }
+
+    #[test]
+    fn a_card_is_found_whatever_it_is_called_and_never_one_of_two() {
+        let host = |name, what| card(Where::Host, name, what);
+        let there = [host("enp4", A), host("lan0", B), host("v0", "")];
+        let none = Journal::default();
+        let taken = Some("ip link set enp4 netns mgmt name lan0".to_string());
+        for wanted in ["mac 52:54:00:00:00:0a", "bus 0000:00:04.0", A] {
+            assert_eq!(meant(wanted, &there, &none), Ok(taken.clone()));
+        }
+        let plain = Some("ip link set lan0 netns mgmt".to_string());
+        assert_eq!(meant("", &there, &none), Ok(plain.clone()));
+        assert_eq!(meant("mac 52:54:00:00:00:0b", &there, &none), Ok(plain));
+        let two = meant("bus pci0", &there, &none).unwrap_err();
+        assert_eq!(two, "the host has 2 such cards: enp4, lan0");
+        let nothing = meant("mac 52:54:00:00:00:0c", &there, &none).unwrap_err();
+        assert_eq!(nothing, "the host has no such card to be called lan0");
+    }
+
+    #[test]
+    fn a_card_that_was_moved_is_known_again_and_another_one_is_not_taken_for_it() {
+        let host = |name, what| card(Where::Host, name, what);
+        let journal = moved(&host("enp4", A));
+        assert_eq!(journal.before.links[0].other_name().as_str(), "lan0");
+        // Unplugged, and plugged in elsewhere
+        let elsewhere = A.replace("virtio1", "virtio7");
+        let again = [host("enp4", B), host("eth9", &elsewhere)];
+        let taken = Some("ip link set eth9 netns mgmt name lan0".to_string());
+        assert_eq!(meant("", &again, &journal), Ok(taken.clone()));
+        let other = meant("", &[host("enp4", B)], &journal).unwrap_err();
+        assert!(
+            other.contains("enp4 on the host is another card"),
+            "{other}"
+        );
+        let software = meant("", &[host("enp4", "")], &journal).unwrap_err();
+        assert!(
+            software.contains("one without permanent address"),
+            "{software}"
+        );
+        // What it was called is of no use once it is called otherwise
+        let mut later = journal.clone();
+        let mut wanted = state(&[card(Where::Inside, "lan0", "")]);
+        named(&mut wanted, &again, &journal);
+        for change in plan(&wanted, &state(&again), &journal, Rest::Stays).unwrap() {
+            later.note(&change, &state(&again));
+        }
+        let names: Vec<&str> = later
+            .before
+            .links
+            .iter()
+            .map(|l| l.name.value.as_str())
+            .collect();
+        assert_eq!(names, ["eth9"]);
+    }
+
+    #[test]
+    fn another_card_under_the_name_inside_is_a_swap_and_said() {
+        let journal = moved(&card(Where::Host, "enp4", A));
+        let inside = card(Where::Inside, "lan0", "mac 52:54:00:00:00:0a");
+        assert!(meant(A, std::slice::from_ref(&inside), &journal).is_ok());
+        let swap = meant(B, &[inside], &journal).unwrap_err();
+        assert!(
+            swap.contains("is another card: mac 52:54:00:00:00:0a"),
+            "{swap}"
+        );
+    }
+}

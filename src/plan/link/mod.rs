@@ -1,0 +1,164 @@
+//! Bringing in the links: `lo` is there, a card is moved (`move_in`), all others are made where
+//! they are to be. What they then are given is `configure`'s.
+
+pub mod altname;
+pub mod bridge_port;
+pub mod configure;
+pub mod match_device;
+pub mod move_in;
+pub mod options;
+
+use super::link::bridge_port::is_bridge;
+use super::{Plan, Step};
+use crate::model::{Kind, Link, Where};
+
+impl Plan<'_> {
+    pub(super) fn links(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            match &link.kind {
+                Kind::Loopback => self.loopback(link),
+                Kind::Physical | Kind::Wireless => self.brought(link),
+                // Its inside end makes both
+                Kind::Veth { .. } if link.at != Where::Inside => {}
+                _ => self.made(link),
+            }
+        }
+    }
+
+    fn loopback(&mut self, link: &Link) {
+        if self.now(&link.link_at()).is_none() {
+            self.fresh(link, link.at.clone());
+        }
+    }
+
+    /// A link that we make where it is to be.
+    fn made(&mut self, link: &Link) {
+        let peer = self.peer(link).cloned();
+        let ends: Vec<&Link> = std::iter::once(link).chain(&peer).collect();
+        let there = |p: &Self, end: &Link| {
+            p.now(&end.link_at())
+                .is_some_and(|l| fits(&end.kind, &l.kind))
+        };
+        let stays = ends.iter().all(|end| there(self, end)) && !self.must_be_anew(link);
+        if stays || !self.has_birthplace(link) || !self.has_parent(link) {
+            return;
+        }
+        if !peer.as_ref().is_none_or(|end| self.has_home(end)) {
+            return;
+        }
+        for end in &ends {
+            self.clear(end);
+            if !self.has_names(end, &[]) {
+                return;
+            }
+        }
+        let made = as_made(link);
+        let step = Step::AddLink {
+            link: Box::new(made.clone()),
+            peer: peer.clone().map(Box::new),
+        };
+        self.change(step, link.name.asked.clone());
+        for end in std::iter::once(&made).chain(&peer) {
+            let bare = Link {
+                altnames: Vec::new(),
+                ..end.clone()
+            };
+            self.fresh(&bare, end.at.clone());
+        }
+    }
+
+    /// The other end of a veth that is wanted.
+    fn peer(&self, link: &Link) -> Option<&Link> {
+        match &link.kind {
+            Kind::Veth { peer: Some(peer) } => self.want.link(&peer.at, &peer.name),
+            _ => None,
+        }
+    }
+
+    fn must_be_anew(&self, link: &Link) -> bool {
+        let there = link.link_at();
+        let now = self.now(&there).and_then(|now| now.kind.made());
+        let kinds = link.kind.made().zip(now);
+        kinds.is_some_and(|(want, now)| self.keeps_an_option(&there, want, now))
+    }
+
+    fn has_parent(&mut self, link: &Link) -> bool {
+        let Some(parent) = link.kind.parent() else {
+            return true;
+        };
+        let there = self.now(&parent).is_some();
+        if !there {
+            let asked = link.kind.made().and_then(|made| made.asked.clone());
+            let suffix = link.name.value.suffix();
+            let remedy = match &parent.at {
+                Where::Netns(other) => format!(
+                    "type netns-setup up {other} first, if it is to make {}, or correct link_{suffix}",
+                    parent.name
+                ),
+                _ => format!("start what makes it first, or correct link_{suffix}"),
+            };
+            self.obstacle(
+                &asked,
+                format!("there is no link {parent}, which {} lies on", link.name),
+                &remedy,
+            );
+        }
+        there
+    }
+
+    /// Take away what has a link's name and is not that link, where we may.
+    fn clear(&mut self, link: &Link) {
+        let there = link.link_at();
+        let Some(other) = self.now(&there).cloned() else {
+            return;
+        };
+        // On the host, one of ours went with its namespace, and its name is anybody's
+        let is_it = |ours: &Link| {
+            let on_host = there.at == Where::Host && ours.kind.made().is_some();
+            !on_host || ours.kind.word() == other.kind.word()
+        };
+        let ours = self.journal.made.link(&there.at, &there.name);
+        let ours = ours.is_some_and(is_it) && self.journal.has_made(&other);
+        if other.kind.is_moved() || !ours {
+            let ip = match link.at {
+                Where::Inside => "ip -n NAME",
+                _ => "ip",
+            };
+            return self.obstacle(
+                &link.name.asked,
+                format!("there is another link {there}, which is not ours to delete"),
+                &format!(
+                    "choose another name, or delete it: {ip} link delete {}",
+                    there.name
+                ),
+            );
+        }
+        self.change(Step::DelLink(there.clone()), link.name.asked.clone());
+        self.gone(&there);
+        if let Kind::Veth { peer: Some(peer) } = other.kind {
+            self.gone(&peer);
+        }
+    }
+}
+
+/// What of a link can be said when it is made.
+fn as_made(link: &Link) -> Link {
+    let opened = link.kind.made().is_some_and(|made| made.of.is_opened());
+    // A bridge takes the size of its ports, unless it is set when the bridge is there
+    let sized = !opened && !is_bridge(link);
+    Link {
+        mtu: link.mtu.clone().filter(|_| sized),
+        mac: link.mac.clone().filter(|_| !opened),
+        ..link.clone()
+    }
+}
+
+/// A link that is there is the one that is wanted, or can be made it without making it
+/// anew.
+pub(super) fn fits(want: &Kind, have: &Kind) -> bool {
+    match (want, have) {
+        (Kind::Made(want), Kind::Made(have)) => want.fits(have),
+        _ => want.is_moved() || want == have,
+    }
+}

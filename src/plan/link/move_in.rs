@@ -1,0 +1,293 @@
+//! Moving in the links that are never made, and back: a card by itself, a wireless one with
+//! its phy, which takes all of its links along.
+
+use super::match_device::is_meant;
+use crate::model::{Kind, Link, LinkAt, Phy, Where};
+use crate::name::LinkName;
+use crate::plan::{Plan, Step};
+
+impl Plan<'_> {
+    /// A link that is brought from the other side.
+    pub(crate) fn brought(&mut self, link: &Link) {
+        let Some((from, moved)) = self.comes(link) else {
+            return;
+        };
+        match moved.phy.clone().or_else(|| link.phy.clone()) {
+            Some(phy) if link.kind == Kind::Wireless => self.phy(link, &from, &phy),
+            _ => {
+                self.leaves(&moved);
+                let step = Step::MoveLink(from.clone(), link.link_at());
+                self.change(step, link.name.asked.clone());
+                self.has_come(link, &from, moved);
+            }
+        }
+    }
+
+    /// Where a link comes from that is not in its place yet, and as what; what is in the way
+    /// is said.
+    fn comes(&mut self, link: &Link) -> Option<(LinkAt, Link)> {
+        let there = link.link_at();
+        let other = if link.at == Where::Host {
+            Where::Inside
+        } else {
+            Where::Host
+        };
+        let from = LinkAt {
+            at: other,
+            name: link.other_name().clone(),
+        };
+        // On its way back, the name on the host can be somebody else's by now
+        let is_there = self.now(&there).is_some();
+        match self.now(&from).cloned() {
+            _ if is_there && link.at == Where::Inside => None,
+            Some(_) if is_there => {
+                self.obstacle(
+                    &link.name.asked,
+                    format!(
+                        "{} cannot go back to the host: there is another {}",
+                        from.name, there.name
+                    ),
+                    "rename the one on the host with ip link set, and try again",
+                );
+                None
+            }
+            // Never anything else that has its name by now
+            Some(found) if link.at == Where::Inside && !is_meant(link, &found, self.journal) => {
+                self.obstacle(
+                    &link.name.asked,
+                    format!(
+                        "{} on the host is another card than the one that is meant",
+                        found.name
+                    ),
+                    "plug that one in, or correct the settings; ip -d link shows permaddr",
+                );
+                None
+            }
+            Some(found) if link.at == Where::Inside && !self.is_of_its_type(link, &found) => None,
+            Some(found) => {
+                self.take_altnames(&from, link);
+                let moved = self.now(&from).cloned().unwrap_or(found);
+                let altnames = moved.altnames.iter().map(|a| a.value.clone());
+                let altnames: Vec<_> = altnames.collect();
+                let stays = link.at != Where::Inside || self.keeps_routes(&moved);
+                (stays && self.has_names(link, &altnames)).then_some((from, moved))
+            }
+            None if is_there || link.at == Where::Host => None,
+            None => {
+                self.obstacle(
+                    &link.name.asked,
+                    format!("the host has no link {}", from.name),
+                    "plug it in or load its driver, or correct the name; ip link lists those there are",
+                );
+                None
+            }
+        }
+    }
+
+    /// Whether a link of the host is wireless where that is asked for, and only there.
+    fn is_of_its_type(&mut self, link: &Link, found: &Link) -> bool {
+        let (name, suffix) = (&found.name, link.name.value.suffix());
+        let (wrong, remedy) = match (&link.kind, &found.phy) {
+            (Kind::Wireless, None) => (
+                format!("{name} on the host is no wireless link"),
+                format!("take type_{suffix} away, for it is moved as other cards are"),
+            ),
+            (Kind::Physical, Some(phy)) => (
+                format!(
+                    "{name} is a wireless link, and cannot be moved without {}",
+                    phy.name
+                ),
+                format!("write type_{suffix}=\"wireless\", which moves {}", phy.name),
+            ),
+            _ => return true,
+        };
+        self.obstacle(&link.name.asked, wrong, &remedy);
+        false
+    }
+
+    /// With its phy a link takes all others of that along: they must be wanted there too.
+    fn phy(&mut self, link: &Link, from: &LinkAt, phy: &Phy) {
+        let want = self.want;
+        let mut all = Vec::new();
+        for name in self.links_of(phy, from) {
+            let mut wanted = want.links.iter().filter(|l| l.at == link.at);
+            let rider = wanted.find(|l| l.kind == Kind::Wireless && *l.other_name() == name);
+            let Some(rider) = rider else {
+                return self.stays_behind(link, &name, phy);
+            };
+            match self.comes(rider) {
+                Some((from, moved)) => all.push((from, rider, moved)),
+                None => return,
+            }
+        }
+        for (_, _, moved) in &all {
+            self.leaves(moved);
+        }
+        let ways = all.iter();
+        let ways = ways.map(|(from, rider, _)| (from.clone(), rider.link_at()));
+        let step = Step::MovePhy(phy.name.clone(), ways.collect());
+        self.change(step, link.name.asked.clone());
+        for (from, rider, moved) in all {
+            self.has_come(rider, &from, moved);
+        }
+    }
+
+    /// All links of a phy, as far as they are known where it is.
+    fn links_of(&self, phy: &Phy, from: &LinkAt) -> Vec<LinkName> {
+        let of_it = |l: &&Link| l.phy.as_ref().is_some_and(|other| other.name == phy.name);
+        let here = self.now.iter().filter(|l| l.at == from.at).filter(of_it);
+        let mut links: Vec<_> = here.map(|l| l.name.value.clone()).collect();
+        links.extend(phy.links.iter().cloned());
+        links.push(from.name.clone());
+        links.sort();
+        links.dedup();
+        links
+    }
+
+    fn stays_behind(&mut self, link: &Link, other: &LinkName, phy: &Phy) {
+        let moved = link.other_name();
+        let alone = format!("{moved} cannot be moved without all of {}", phy.name);
+        let (wrong, remedy) = match link.at {
+            Where::Inside => (
+                format!("{alone}, and {other} of that is no wireless link of this namespace"),
+                format!(
+                    "add {other} to netns_links, with type_{}=\"wireless\", or delete it: iw dev \
+                     {other} del",
+                    other.suffix()
+                ),
+            ),
+            _ => (
+                format!("{alone}, and {other} of that is to stay in this namespace"),
+                format!("keep {moved} in netns_links, or take {other} away from it as well"),
+            ),
+        };
+        self.obstacle(&link.name.asked, wrong, &remedy);
+    }
+
+    /// What is done on the host before a link of it is moved in.
+    fn leaves(&mut self, moved: &Link) {
+        if moved.at == Where::Host {
+            self.keep_routes(moved);
+        }
+    }
+
+    /// Note that a link has been moved.
+    fn has_come(&mut self, link: &Link, from: &LinkAt, moved: Link) {
+        self.gone(from);
+        let moved = Link {
+            name: link.name.clone(),
+            other: link.other.clone(),
+            ..moved
+        };
+        self.fresh(&moved, link.at.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::State;
+    use crate::plan::link::move_in::*;
+    use crate::plan::{Journal, Rest, plan};
+    use crate::source::At;
+
+    fn link(at: Where, name: &str, kind: Kind) -> Link {
+        Link {
+            up: Some(true),
+            ..Link::new(at, At::nobody(name.parse().unwrap()), kind)
+        }
+    }
+
+    fn wireless(at: Where, name: &str, all: &[&str]) -> Link {
+        let links = all.iter().map(|name| name.parse().unwrap());
+        let phy = Phy {
+            name: "phy0".into(),
+            links: links.collect(),
+        };
+        Link {
+            phy: Some(phy),
+            ..link(at, name, Kind::Wireless)
+        }
+    }
+
+    fn state(links: Vec<Link>) -> State {
+        State {
+            netns: true,
+            links,
+            ..State::default()
+        }
+    }
+
+    fn wanted(names: &[&str]) -> State {
+        let wanted = |name: &&str| link(Where::Inside, name, Kind::Wireless);
+        state(names.iter().map(wanted).collect())
+    }
+
+    /// The commands, or what is in the way.
+    fn told(want: &State, have: &State, journal: &Journal) -> Vec<String> {
+        let netns = "mgmt".parse().unwrap();
+        match plan(want, have, journal, Rest::Goes) {
+            Ok(changes) => changes.iter().map(|c| c.command(&netns)).collect(),
+            Err(wrong) => wrong.into_iter().map(|o| o.wrong).collect(),
+        }
+    }
+
+    #[test]
+    fn a_phy_is_moved_once_with_all_of_its_links_or_not_at_all() {
+        let both = ["wlan0", "wlan1"];
+        let host = |name| wireless(Where::Host, name, &both);
+        let have = state(vec![host("wlan0"), host("wlan1")]);
+        let journal = Journal::default();
+        let said = told(&wanted(&both), &have, &journal);
+        assert_eq!(said[0], "iw phy phy0 set netns name mgmt");
+        assert_eq!(said.iter().filter(|s| s.starts_with("iw")).count(), 1);
+        // The other one is not even asked about
+        let alone = state(vec![host("wlan0")]);
+        for have in [&have, &alone] {
+            let said = told(&wanted(&["wlan0"]), have, &journal);
+            let wrong = "wlan0 cannot be moved without all of phy0, and wlan1 of that is no \
+                         wireless link of this namespace";
+            assert_eq!(said, [wrong]);
+        }
+    }
+
+    #[test]
+    fn what_was_moved_goes_back_as_it_was_and_none_of_it_alone() {
+        let both = ["wlan0", "wlan1"];
+        let host = |name| wireless(Where::Host, name, &both);
+        let have = state(vec![host("wlan0"), host("wlan1")]);
+        let mut journal = Journal::default();
+        for change in plan(&wanted(&both), &have, &journal, Rest::Goes).unwrap() {
+            journal.note(&change, &have);
+        }
+        let inside = |name| link(Where::Inside, name, Kind::Physical);
+        let mut have = state(vec![inside("wlan0"), inside("wlan1")]);
+        journal.recall(&mut have);
+        let back = journal.with_returns(state(Vec::new()));
+        assert_eq!(
+            told(&back, &have, &journal),
+            [
+                "ip netns exec mgmt iw phy phy0 set netns 1",
+                "ip link set wlan0 up",
+                "ip link set wlan1 up"
+            ]
+        );
+        let one = journal.with_returns(wanted(&["wlan0"]));
+        let wrong = "wlan1 cannot be moved without all of phy0, and wlan0 of that is to stay in \
+                     this namespace";
+        assert_eq!(told(&one, &have, &journal), [wrong]);
+    }
+
+    #[test]
+    fn wireless_is_what_has_a_phy_and_nothing_else() {
+        let have = state(vec![
+            wireless(Where::Host, "wlan0", &["wlan0"]),
+            link(Where::Host, "eth1", Kind::Physical),
+        ]);
+        let journal = Journal::default();
+        let physical = state(vec![link(Where::Inside, "wlan0", Kind::Physical)]);
+        let wrong = "wlan0 is a wireless link, and cannot be moved without phy0";
+        assert_eq!(told(&physical, &have, &journal), [wrong]);
+        let wrong = "eth1 on the host is no wireless link";
+        assert_eq!(told(&wanted(&["eth1"]), &have, &journal), [wrong]);
+    }
+}

@@ -1,0 +1,79 @@
+//! What is said of a link that is there already: changed where the kernel takes it of a
+//! link that is there. Where it does not, `link` makes the link anew.
+
+use crate::model::link::spec::Value;
+use crate::model::link::type_table::Opt;
+use crate::model::route::Names;
+use crate::model::{LinkAt, Made};
+use crate::plan::{Plan, Rest, Step};
+use crate::source::At;
+
+impl Plan<'_> {
+    pub(crate) fn options(&mut self) {
+        let want = self.want;
+        for link in &want.links {
+            let there = link.link_at();
+            let now = self.now(&there).and_then(|now| now.kind.made()).cloned();
+            let (Some(wanted), Some(now)) = (link.kind.made(), now) else {
+                continue;
+            };
+            let gone = self.options_that_go(&there, wanted, &now);
+            let differing: Vec<_> = wanted.differing(&now).cloned().collect();
+            if gone.is_empty() && differing.is_empty() {
+                continue;
+            }
+            let asked = differing.first().and_then(|(_, value)| value.asked.clone());
+            let options = match now.is_said_whole() {
+                true => now.options.clone(),
+                false => Vec::new(),
+            };
+            let mut change = Made { options, ..now };
+            for option in gone {
+                match default(option) {
+                    Some(value) => change.set(option, At::nobody(value)),
+                    None => change
+                        .options
+                        .retain(|(other, _)| other.word != option.word),
+                }
+            }
+            for (option, value) in differing {
+                change.set(option, value);
+            }
+            self.change(Step::SetOptions(there, Box::new(change)), asked);
+        }
+    }
+
+    /// The kernel has no way to take an option back that we set and that is no longer
+    /// asked for.
+    pub(crate) fn keeps_an_option(&self, at: &LinkAt, want: &Made, now: &Made) -> bool {
+        let gone = self.options_that_go(at, want, now);
+        !want.is_said_whole() && gone.into_iter().any(|option| default(option).is_none())
+    }
+
+    /// What we set, and is no longer asked for.
+    fn options_that_go(&self, at: &LinkAt, want: &Made, now: &Made) -> Vec<&'static Opt> {
+        let ours = self.journal.made.link(&at.at, &at.name);
+        let ours = ours.and_then(|ours| ours.kind.made());
+        options_that_go(ours.filter(|_| self.rest == Rest::Goes), Some(want), now)
+    }
+}
+
+/// What is as we set it, and is no longer asked for.
+pub(crate) fn options_that_go(
+    ours: Option<&Made>,
+    want: Option<&Made>,
+    now: &Made,
+) -> Vec<&'static Opt> {
+    let goes = |(option, value): &&(&'static Opt, At<Value>)| {
+        want.is_none_or(|want| want.get(option.word).is_none())
+            && now.get(option.word) == Some(value.value)
+            && default(option) != Some(value.value)
+    };
+    let gone = ours.into_iter().flat_map(|ours| &ours.options).filter(goes);
+    gone.map(|(option, _)| *option).collect()
+}
+
+/// What the kernel makes of it where nothing is said.
+pub(crate) fn default(option: &Opt) -> Option<Value> {
+    option.form.read(option.default, &Names::default()).ok()
+}

@@ -1,0 +1,139 @@
+//! Two namespaces and the pair between them, or the link of one that is born in the other:
+//! the other namespace is made, bare, where it is not there yet, and whoever comes second
+//! takes the pair for its own too.
+
+use super::{Journal, Plan, Step};
+use crate::model::{Kind, Link, LinkAt, Where};
+use crate::name::{LinkName, NetnsName};
+use crate::source::At;
+
+impl Plan<'_> {
+    /// The other namespaces that links lead into.
+    pub(super) fn others(&mut self) {
+        let (want, have) = (self.want, self.have);
+        for other in want.others.difference(&have.others) {
+            let at = Where::Netns(other.clone());
+            let mut asked = want.links.iter().filter_map(|link| {
+                let made = link.kind.made().filter(|made| made.born == at);
+                let here = (link.at == at).then_some(&link.name.asked);
+                here.or(made.map(|made| &made.asked)).cloned()
+            });
+            let asked = asked.next().flatten();
+            self.change(Step::AddOther(other.clone()), asked);
+        }
+    }
+
+    /// The namespace that a link is to be born in is there, or will be.
+    pub(super) fn has_birthplace(&mut self, link: &Link) -> bool {
+        let Some(made) = link.kind.made() else {
+            return true;
+        };
+        let Where::Netns(other) = &made.born else {
+            return true;
+        };
+        let there = self.have.others.contains(other) || self.want.others.contains(other);
+        if !there {
+            let what = match &made.parent {
+                Some(parent) => format!("where {parent} is to be, which {} lies on", link.name),
+                None => format!("where {} is to be born", link.name),
+            };
+            self.obstacle(
+                &made.asked,
+                format!("there is no namespace {other}, {what}"),
+                &format!(
+                    "type netns-setup up {other} if it has settings, else ip netns add {other}; or \
+                     correct link_netns_{}",
+                    link.name.value.suffix()
+                ),
+            );
+        }
+        there
+    }
+
+    /// The namespace that this end of a pair is to be in is there, or will be.
+    pub(super) fn has_home(&mut self, end: &Link) -> bool {
+        let Where::Netns(other) = &end.at else {
+            return true;
+        };
+        let there = self.have.others.contains(other) || self.want.others.contains(other);
+        if !there {
+            self.obstacle(
+                &end.name.asked,
+                format!("there is no namespace {other}, where {} is to be", end.name),
+                "start what makes it first, or correct peer_netns_IF",
+            );
+        }
+        there
+    }
+
+    /// Those that were made for this one, and that nobody else has use for.
+    pub(super) fn take_others(&mut self) {
+        let (want, have, made) = (self.want, self.have, &self.journal.made);
+        for other in made.others.difference(&want.others) {
+            if have.others.contains(other) {
+                self.change(Step::DelOther(other.clone()), None);
+            }
+        }
+    }
+}
+
+impl Journal {
+    /// A link inside that was made or moved there by us.
+    pub fn brought(&self, name: &LinkName) -> bool {
+        let made = self.made.link(&Where::Inside, name);
+        let made = made.is_some_and(|link| !(link.kind.is_moved() || link.kind == Kind::Loopback));
+        made || self.before.inside(name).is_some()
+    }
+
+    /// Note which namespace a link was born in that has just been made.
+    pub fn note_birth(&mut self, link: &LinkAt, birth: Option<String>) {
+        if let Kind::Made(made) = &mut self.made(link).kind {
+            made.birth = birth;
+        }
+    }
+
+    /// Of the pairs between this namespace and another that the other's journal says it
+    /// made, those whose end here `ours` is true of are ours as well.
+    pub fn adopt(
+        &mut self,
+        this: &NetnsName,
+        other: &NetnsName,
+        theirs: &Journal,
+        ours: impl Fn(&Link) -> bool,
+    ) {
+        let here = Where::Netns(this.clone());
+        for link in theirs.made.links.iter().filter(|link| link.at == here) {
+            let Kind::Veth { peer: Some(peer) } = &link.kind else {
+                continue;
+            };
+            let there = LinkAt {
+                at: Where::Netns(other.clone()),
+                name: peer.name.clone(),
+            };
+            let inside = LinkAt {
+                at: Where::Inside,
+                name: link.name.value.clone(),
+            };
+            let own = theirs.made.link(&peer.at, &peer.name);
+            let end = |at: &LinkAt, peer: &LinkAt, known: Option<&Link>| {
+                let peer = Some(peer.clone());
+                let kind = Kind::Veth { peer };
+                Link {
+                    index: known.and_then(|known| known.index),
+                    ..Link::new(at.at.clone(), At::nobody(at.name.clone()), kind)
+                }
+            };
+            let ends = [end(&inside, &there, Some(link)), end(&there, &inside, own)];
+            if peer.at == Where::Inside && ours(&ends[0]) {
+                for end in ends {
+                    let made = self.made(&end.link_at());
+                    // Whoever of the two made the pair anew knows its numbers, the other
+                    // does not yet; who that was cannot be told
+                    let differs = made.index.zip(end.index).is_some_and(|(a, b)| a != b);
+                    let known = made.index.or(end.index);
+                    (made.kind, made.index) = (end.kind, known.filter(|_| !differs));
+                }
+            }
+        }
+    }
+}

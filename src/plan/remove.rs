@@ -1,0 +1,123 @@
+//! What is no longer asked for: only what the journal says we made, and only what is
+//! still there.
+
+use super::link::fits;
+use super::{Plan, Step};
+use crate::model::{Kind, Link, LinkAt, Where};
+
+impl Plan<'_> {
+    /// Policy rules and routes first, then addresses, ports and links, the namespace last.
+    pub(super) fn take_away(&mut self) {
+        self.mark_links();
+        self.take_policy();
+        self.take_routes();
+        self.take_addresses();
+        self.take_masters();
+        self.take_sysctls();
+        self.take_links();
+        self.take_resolv_conf();
+        match self.dies() {
+            true => self.change(Step::DelNetns, None),
+            false => self.take_rules(),
+        }
+        if !self.want.netns && self.have.netns && self.journal.made.attached.is_some() {
+            self.change(Step::Detach, None);
+        }
+        self.take_others();
+        self.take_table();
+    }
+
+    /// Before anything goes back to the host: what is on a link of ours there may be in its
+    /// way.
+    pub(super) fn take_links_of_host(&mut self) {
+        for link in self.our_links_that_go() {
+            let now = self.now(&link).is_some_and(|now| now.kind.made().is_some());
+            if link.at == Where::Host && now {
+                self.change(Step::DelLink(link.clone()), None);
+                self.gone(&link);
+            }
+        }
+    }
+
+    /// The namespace is ours, and is to go.
+    pub(super) fn dies(&self) -> bool {
+        !self.want.netns && self.have.netns && self.journal.made.netns
+    }
+
+    /// What is on a link that goes needs no change of its own.
+    fn mark_links(&mut self) {
+        for link in self.our_links_that_go() {
+            self.lost.insert(link);
+        }
+    }
+
+    fn our_links_that_go(&self) -> Vec<LinkAt> {
+        let made = &self.journal.made.links;
+        // The other end of a veth can be in a namespace that has lost its name, and a link can
+        // be born there
+        let is_it = |ours: &Kind, now: &Kind| {
+            let veth = matches!(ours, Kind::Veth { .. });
+            fits(ours, now)
+                || veth && matches!(now, Kind::Veth { peer: None })
+                || now.made().is_some_and(|now| now.outlived)
+        };
+        let goes = |link: &&Link| {
+            !(link.kind.is_moved() || link.kind == Kind::Loopback)
+                && self.want.link(&link.at, &link.name.value).is_none()
+                && self
+                    .now(&link.link_at())
+                    .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.has_made(now))
+        };
+        made.iter().filter(goes).map(Link::link_at).collect()
+    }
+
+    fn take_routes(&mut self) {
+        let have = self.have;
+        for made in &self.journal.made.routes {
+            let route = &made.value;
+            let there = have.routes.iter().any(|h| h.value == *route) && !self.is_lost(route);
+            let asked = self
+                .want
+                .routes
+                .iter()
+                .any(|w| w.value.key() == route.key());
+            if there && !asked && !(self.dies() && route.at == Where::Inside) {
+                self.change(Step::DelRoute(route.clone()), None);
+            }
+        }
+    }
+
+    fn take_masters(&mut self) {
+        for made in &self.journal.made.links {
+            let at = made.link_at();
+            let wanted = self
+                .want
+                .link(&at.at, &at.name)
+                .is_some_and(|l| l.master.is_some());
+            let stands = self.now(&at).is_some_and(|now| now.master == made.master);
+            if made.master.is_some() && stands && !wanted && !self.lost.contains(&at) {
+                self.change(Step::SetMaster(at, None), None);
+            }
+        }
+    }
+
+    /// Of a veth, deleting one end deletes both.
+    fn take_links(&mut self) {
+        for link in self.our_links_that_go() {
+            let Some(now) = self.now(&link).cloned() else {
+                continue;
+            };
+            self.change(Step::DelLink(link.clone()), None);
+            self.gone(&link);
+            if let Kind::Veth { peer: Some(peer) } = now.kind {
+                self.gone(&peer);
+            }
+        }
+    }
+
+    fn take_resolv_conf(&mut self) {
+        if self.want.resolv_conf.is_none() && self.have.resolv_conf.is_some() {
+            self.change(Step::RemoveResolvConf, None);
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Sysctls: what all links share, and what new ones begin with, before a link is made or
+//! moved in; a link's own when it is there, and before it is up.
+
+use super::{Plan, Step};
+use crate::model::{LinkAt, Sysctl, Where};
+use crate::source::At;
+
+impl Plan<'_> {
+    /// With what keeps a namespace that we make from being what the host is.
+    pub(super) fn sysctls(&mut self) {
+        let (want, have) = (self.want, self.have);
+        let ours = (!have.netns || self.journal.made.netns) && !self.is_attached();
+        let open = || have.sysctls.iter().any(|found| found.value.value != "0");
+        let closed = (want.netns && ours && have.is_bare() && open()).then(Sysctl::closed);
+        // Only what the kernel is known to have otherwise
+        let differs = |closed: &Sysctl| {
+            let found = have.sysctl(&closed.at, &closed.key);
+            want.sysctl(&closed.at, &closed.key).is_none() && found.is_some_and(|f| f != closed)
+        };
+        let closed = closed.into_iter().flatten().filter(differs).map(At::nobody);
+        let mut wanted: Vec<At<Sysctl>> = want.sysctls.clone();
+        wanted.retain(|sysctl| sysctl.value.key.link().is_none());
+        wanted.extend(closed);
+        // Closing forwarding would open this one
+        let kept = have.sysctl(&Where::Inside, &Sysctl::kept());
+        let kept = kept.filter(|kept| want.sysctl(&kept.at, &kept.key).is_none());
+        let sets = |sysctl: &At<Sysctl>| {
+            let asked = sysctl.asked.is_some();
+            kept.is_some_and(|kept| !asked && sysctl.value.key.sets(&kept.key))
+        };
+        if wanted.iter().any(sets) {
+            wanted.extend(kept.cloned().map(At::nobody));
+        }
+        self.set(wanted);
+    }
+
+    pub(super) fn sysctls_of_links(&mut self) {
+        let mut wanted: Vec<At<Sysctl>> = self.want.sysctls.clone();
+        wanted.retain(|sysctl| sysctl.value.key.link().is_some());
+        self.set(wanted);
+    }
+
+    /// What we set and is no longer asked for is what it was before.
+    pub(super) fn take_sysctls(&mut self) {
+        let (want, have, journal) = (self.want, self.have, self.journal);
+        let mut back = Vec::new();
+        for made in journal.made.sysctls.iter().map(|made| &made.value) {
+            let (at, key) = (&made.at, &made.key);
+            let asked = want.sysctl(at, key).is_some();
+            if have.turned_on_since(made, &journal.before) {
+                continue;
+            }
+            // What others have written since is theirs
+            if asked || self.dies() && *at == Where::Inside || have.sysctl(at, key) != Some(made) {
+                continue;
+            }
+            back.extend(journal.before.sysctl(at, key).cloned().map(At::nobody));
+        }
+        self.set(back);
+    }
+
+    fn set(&mut self, mut sysctls: Vec<At<Sysctl>>) {
+        sysctls.sort_by_key(|sysctl| sysctl.value.key.rank());
+        for At { value, asked } in sysctls {
+            let of = |name: &str| self.link_of(&value.at, name);
+            let link = value.key.link().map_or(Of::AsFound, of);
+            let set = self.changes.iter().any(|change| sets(&change.step, &value));
+            let found = self.have.sysctl(&value.at, &value.key);
+            let goes = match (link, found) {
+                (Of::Gone, _) => false,
+                (Of::AsFound, Some(found)) => set || *found != value,
+                // The kernel does not have it
+                (Of::AsFound, None) if self.knows(&value.at) => !value.optional,
+                _ => true,
+            };
+            if goes {
+                self.change(Step::SetSysctl(value), asked);
+            }
+        }
+    }
+
+    /// It has been asked for its sysctls.
+    fn knows(&self, at: &Where) -> bool {
+        *at != Where::Inside || self.have.netns
+    }
+
+    /// What the changes so far have made of a link that has a sysctl.
+    fn link_of(&self, at: &Where, name: &str) -> Of {
+        let is = |link: &LinkAt| link.at == *at && link.name.as_str() == name;
+        let lost = self.lost.iter().any(is);
+        let now = self.now.iter().any(|link| is(&link.link_at()));
+        let found = self.have.links.iter().any(|link| is(&link.link_at()));
+        match (lost, now, found) {
+            (false, _, true) => Of::AsFound,
+            (_, true, _) => Of::New,
+            // Of the host's links, not all have been asked about
+            (false, false, false) if *at != Where::Inside => Of::AsFound,
+            _ => Of::Gone,
+        }
+    }
+}
+
+/// Whether a key is as it was found.
+enum Of {
+    AsFound,
+    /// The link is made, or moved in.
+    New,
+    Gone,
+}
+
+/// A change makes another value of the key.
+fn sets(step: &Step, sysctl: &Sysctl) -> bool {
+    matches!(step, Step::SetSysctl(s) if s.at == sysctl.at && s.key.sets(&sysctl.key))
+}

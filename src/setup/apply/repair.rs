@@ -1,0 +1,96 @@
+//! Putting right what others have broken: as much as can be, where `up` makes all of it or
+//! nothing.
+
+use super::{PASSES, Work};
+use crate::exit;
+use crate::model::State;
+use crate::os_error::OsError;
+use crate::plan::{Change, Obstacle, Rest, Step, plan_what_can_be, replaced_default};
+use crate::setup::error::Why;
+use crate::setup::{complain, report};
+
+/// What came of mending.
+#[derive(Debug, Default)]
+pub struct Mended {
+    /// How many changes have been made.
+    pub made: usize,
+    /// What the kernel refused,
+    pub refused: Vec<(Change, OsError)>,
+    /// and what cannot be now.
+    pub obstacles: Vec<Obstacle>,
+}
+
+impl Mended {
+    /// It is all as it is wanted.
+    pub fn is_whole(&self) -> bool {
+        // A tunnel that waits for a name server is whole
+        let mut steps = self.refused.iter().map(|(change, _)| &change.step);
+        steps.all(|step| matches!(step, Step::SetEndpoint(..))) && self.obstacles.is_empty()
+    }
+
+    /// It stands open: its firewall could not be loaded.
+    pub fn is_open(&self) -> bool {
+        let mut steps = self.refused.iter().map(|(change, _)| &change.step);
+        steps.any(|step| matches!(step, Step::LoadRules { .. }))
+    }
+}
+
+impl Work<'_> {
+    /// Make as much of it as can be made, and undo nothing: what is there has been broken
+    /// by others, and is no state to go back to. Where rules cannot be loaded it ends,
+    /// before anything comes up without them.
+    pub fn mend(&mut self, want: &State) -> Result<Mended, Why> {
+        let mut mended = Mended::default();
+        self.others.leave_to(&mut self.journal, want);
+        let mut now = self.start.0.clone();
+        for _ in 0..=PASSES {
+            let (changes, obstacles) = plan_what_can_be(want, &now, &self.journal, Rest::Goes);
+            let refused = |c: &Change| mended.refused.iter().any(|(no, _)| no.step == c.step);
+            let mut changes: Vec<Change> = changes.into_iter().filter(|c| !refused(c)).collect();
+            mended.obstacles = obstacles;
+            if changes.is_empty() {
+                break;
+            }
+            // What a new namespace has taken over from the host is known once it is there
+            if changes[0].step == Step::AddNetns {
+                changes.truncate(1);
+            }
+            for change in changes {
+                let replaced = self.replaced(std::slice::from_ref(&change), &now);
+                let before = self.journal.clone();
+                self.journal.note(&change, &now);
+                self.write()?;
+                match self.step(&change, want) {
+                    Ok(()) => {
+                        mended.made += 1;
+                        complain(&replaced, exit::DONE);
+                    }
+                    Err(refusal) => {
+                        let closed = matches!(change.step, Step::LoadRules { .. });
+                        self.journal = before;
+                        mended.refused.push((change, refusal));
+                        if closed {
+                            self.write()?;
+                            return Ok(mended);
+                        }
+                    }
+                }
+            }
+            now = self.look()?;
+            self.journal.identify(&now);
+            self.write()?;
+        }
+        Ok(mended)
+    }
+
+    /// What is to be said when these changes have been made: that others' default routes are
+    /// gone by them.
+    pub(super) fn replaced(&self, changes: &[Change], have: &State) -> Vec<String> {
+        let name = self.store.name();
+        let replaced = changes.iter().filter_map(|change| {
+            let route = replaced_default(change, have, &self.journal)?;
+            Some(report::replaced(name, change, route))
+        });
+        replaced.flatten().collect()
+    }
+}

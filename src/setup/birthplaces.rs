@@ -1,0 +1,59 @@
+//! Where links were born, which the kernel does not tell of all of them: what is there and
+//! what we noted in, what is there with each link's birthplace out. A tunnel whose
+//! birthplace is gone stays, carries nothing and cannot be mended: it is made anew.
+
+use crate::model::{Kind, Link, Made, State, Where};
+use crate::name::NetnsName;
+use crate::plan::Journal;
+use crate::state_dir::Birth;
+
+/// The birthplace of each link of ours, and whether that is still the namespace which has
+/// the name; `birth` tells which one has it.
+pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Where) -> Option<Birth>) {
+    for link in &mut have.links {
+        let ours = journal.made.link(&link.at, &link.name.value);
+        // One that others made anew was born where they made it
+        let ours = ours.filter(|_| journal.has_made(link));
+        if let Some(ours) = ours.and_then(|ours| ours.kind.made()) {
+            complete_one(link, ours, &birth);
+        }
+    }
+}
+
+fn complete_one(link: &mut Link, ours: &Made, birth: &impl Fn(&Where) -> Option<Birth>) {
+    let elsewhere = ours.born != link.at && ours.born != Where::Host;
+    match &mut link.kind {
+        Kind::Made(made) if made.of.word == "wireguard" && ours.of.word == "wireguard" => {
+            made.born = ours.born.clone();
+            let now = birth(&ours.born).map(|birth| birth.to_string());
+            made.outlived = elsewhere && (now.is_none() || now != ours.birth);
+        }
+        // Of others the kernel tells, and this one was born in none of those that have a name
+        Kind::Other(word) if elsewhere && *word == ours.of.word => {
+            link.kind = Kind::Made(Made {
+                outlived: true,
+                ..ours.clone()
+            });
+        }
+        _ => {}
+    }
+}
+
+/// What is said of the links whose birthplace is gone: two lines each.
+pub fn told(name: &NetnsName, have: &State) -> Vec<String> {
+    let outlived = have.links.iter().filter_map(|link| {
+        let made = link.kind.made().filter(|made| made.outlived)?;
+        let born = match &made.born {
+            Where::Netns(other) => other,
+            _ => name,
+        };
+        Some([
+            format!(
+                "{name}: {} was born in a namespace {born} that is gone, and carries nothing",
+                link.name
+            ),
+            format!("netns-setup up {name} makes it anew"),
+        ])
+    });
+    outlived.flatten().collect()
+}

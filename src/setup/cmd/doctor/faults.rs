@@ -1,0 +1,270 @@
+//! What was seen of a namespace in, what of it is a fault out, each with its remedy. Pure:
+//! no kernel, no files.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+use super::firewall::{Filters, is_open_to_ipv6};
+use crate::name::NetnsName;
+use crate::setup::report::{holder, process};
+use crate::system::holders::Holder;
+use crate::system::processes::Process;
+
+/// A fault.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The word by which programs know its kind.
+    pub kind: &'static str,
+    /// What is so, in one line.
+    pub what: String,
+    /// What to do, in one line.
+    pub remedy: String,
+}
+
+/// All that is looked at of a namespace.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// There is one of this name.
+    pub exists: bool,
+    /// As `status` has it: differences, obstacles and warnings.
+    pub differences: Vec<String>,
+    pub obstacles: Vec<String>,
+    pub warnings: Vec<String>,
+    /// It was whole, and is.
+    pub ready: bool,
+    /// Links, addresses and routes that neither we nor the kernel made, of a namespace of ours.
+    pub foreign: Vec<String>,
+    /// Who was let in by netns-exec, and is in another namespace than that of the name.
+    pub elsewhere: Vec<Process>,
+    /// Entries of /etc that are bound no longer, and in which processes.
+    pub lost: Vec<(Vec<Process>, Vec<String>)>,
+    pub holders: Vec<Holder>,
+    /// The servers that its own resolv.conf names; `None`: it has none of its own.
+    pub servers: Option<Vec<IpAddr>>,
+    /// Where somebody inside listens on UDP port 53.
+    pub listening: Vec<IpAddr>,
+    /// Sockets of the host's name services that processes inside can reach.
+    pub name_services: Vec<(Process, String)>,
+    /// The sysctls that make it a router, and are on though no setting asks for that.
+    pub forwarding: Vec<String>,
+    pub filters: Filters,
+    /// Services whose settings say that they are to be inside, and that are on the host:
+    /// the service, where what is said, its process.
+    pub on_host: Vec<(String, String, Process)>,
+    /// Services that are inside, though no setting says so: the service, its process.
+    pub inside: Vec<(String, Process)>,
+    /// Entries of `/etc/netns/NAME` that have no twin in /etc.
+    pub unseen: Vec<String>,
+}
+
+/// All faults, the worst kinds first.
+pub fn faults(name: &NetnsName, seen: &Seen) -> Vec<Finding> {
+    let mut all = Found(Vec::new());
+    leaks(name, seen, &mut all);
+    names(name, seen, &mut all);
+    network(name, seen, &mut all);
+    drift(name, seen, &mut all);
+    all.0
+}
+
+struct Found(Vec<Finding>);
+
+impl Found {
+    fn add(&mut self, kind: &'static str, what: String, remedy: String) {
+        self.0.push(Finding { kind, what, remedy });
+    }
+}
+
+/// Who is not where it belongs.
+fn leaks(name: &NetnsName, seen: &Seen, all: &mut Found) {
+    for (service, place, of) in &seen.on_host {
+        let what = format!(
+            "service {service} runs on the host: {}, and {place}",
+            process(of)
+        );
+        all.add("on-host", what, restart(Some(service)));
+    }
+    for (service, of) in &seen.inside {
+        let what = format!(
+            "service {service} runs inside: {}, and no setting says netns={name}",
+            process(of)
+        );
+        let remedy = format!(
+            "run rc-service {service} restart, or write netns=\"{name}\" into \
+             /etc/conf.d/{service} if it is to stay"
+        );
+        all.add("inside", what, remedy);
+    }
+    for of in &seen.elsewhere {
+        let what = format!(
+            "{} is not in it, but in one of its name before",
+            process(of)
+        );
+        all.add("old-namespace", what, restart(of.service.as_ref()));
+    }
+    for (processes, entries) in &seen.lost {
+        let who: Vec<_> = processes.iter().map(process).collect();
+        let what = format!(
+            "the host's {} is seen by {}",
+            entries.join(", "),
+            who.join(", ")
+        );
+        all.add("lost-bind", what, format!("run netns-exec --heal {name}"));
+    }
+    for of in &seen.holders {
+        let what = format!("held from outside by {}", holder(of));
+        let remedy = format!("stop or unmount it before netns-setup down {name}");
+        all.add("held", what, remedy);
+    }
+}
+
+fn restart(service: Option<&String>) -> String {
+    match service {
+        Some(service) => format!("restart the service {service}"),
+        None => "end it and start it anew, by netns-exec".into(),
+    }
+}
+
+/// How names are looked up inside.
+fn names(name: &NetnsName, seen: &Seen, all: &mut Found) {
+    let file = format!("/etc/netns/{name}/resolv.conf");
+    match &seen.servers {
+        None => all.add(
+            "no-resolv-conf",
+            format!("there is no {file}: the host's name servers are asked"),
+            format!("write netns_dns=\"ADDRESS\" into the settings of {name}, or that file"),
+        ),
+        Some(servers) => {
+            let answers = |server: &&IpAddr| {
+                let mut there = seen.listening.iter();
+                there.any(|at| {
+                    let any = at.is_unspecified() && (at.is_ipv6() || server.is_ipv4());
+                    any || at == *server
+                })
+            };
+            let dead = servers.iter().filter(|server| server.is_loopback());
+            for server in dead.filter(|server| !answers(server)) {
+                let what =
+                    format!("{file} names {server}, and nothing listens there in the namespace");
+                let remedy = "name a server that it can reach, or start one inside".into();
+                all.add("dead-resolver", what, remedy);
+            }
+        }
+    }
+    for (of, socket) in &seen.name_services {
+        let what = format!(
+            "{} can ask {socket}, which looks names up on the host",
+            process(of)
+        );
+        if socket.contains("nscd") {
+            let remedy = "start it anew by netns-exec, which hides that".into();
+            all.add("name-service", what, remedy);
+            continue;
+        }
+        let remedy = format!(
+            "write \"hosts: files dns\" into /etc/netns/{name}/nsswitch.conf, and {}",
+            restart(of.service.as_ref())
+        );
+        all.add("name-service", what, remedy);
+    }
+    for entry in &seen.unseen {
+        let what = format!("/etc/netns/{name}/{entry} is seen by nobody: there is no /etc/{entry}");
+        let remedy =
+            format!("make an empty /etc/{entry}, or write netns_etc=\"overlay\", or remove it");
+        all.add("no-twin", what, remedy);
+    }
+}
+
+/// What passes through it, and gets in.
+fn network(name: &NetnsName, seen: &Seen, all: &mut Found) {
+    for key in &seen.forwarding {
+        let what = format!("{key} is on inside, and no setting asks for it: it is a router");
+        let remedy = format!(
+            "run netns-exec {name} -- sysctl -w {key}=0, or write {key}=1 into netns_sysctl"
+        );
+        all.add("forwarding", what, remedy);
+    }
+    if is_open_to_ipv6(&seen.filters) {
+        let what = "IPv4 is filtered, and IPv6 is not".into();
+        let remedy = "load rules for ip6tables as well, or use a table inet of nftables, or write \
+                      net.ipv6.conf.all.disable_ipv6=1 into netns_sysctl"
+            .into();
+        all.add("open-ipv6", what, remedy);
+    }
+}
+
+/// How it differs from its settings.
+fn drift(name: &NetnsName, seen: &Seen, all: &mut Found) {
+    if !seen.exists {
+        let what = "there is no such namespace".into();
+        all.add("missing", what, format!("run netns-setup up {name}"));
+        return;
+    }
+    for command in &seen.differences {
+        let what = format!("differs from its settings by: {command}");
+        all.add("difference", what, format!("run netns-setup reload {name}"));
+    }
+    let remedy = format!("run netns-setup reload {name} when that is put right");
+    for (kind, lines) in [("obstacle", &seen.obstacles), ("warning", &seen.warnings)] {
+        // What, and what to do
+        for pair in lines.chunks(2) {
+            let (what, told) = (pair[0].clone(), pair.get(1));
+            all.add(kind, what, told.unwrap_or(&remedy).clone());
+        }
+    }
+    if !seen.ready && seen.differences.is_empty() && seen.obstacles.is_empty() {
+        let what = "it is not marked as ready, and netns-exec lets nobody in".into();
+        all.add("not-ready", what, format!("run netns-setup up {name}"));
+    }
+    for object in &seen.foreign {
+        let remedy = "remove it, or write it into the settings".into();
+        all.add("foreign", format!("not ours: {object}"), remedy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::setup::cmd::doctor::faults::*;
+
+    fn found(seen: &Seen) -> Vec<&'static str> {
+        let name = "mgmt".parse().unwrap();
+        faults(&name, seen).iter().map(|found| found.kind).collect()
+    }
+
+    fn healthy() -> Seen {
+        Seen {
+            exists: true,
+            ready: true,
+            servers: Some(vec!["192.0.2.53".parse().unwrap()]),
+            ..Seen::default()
+        }
+    }
+
+    #[test]
+    fn a_healthy_one_has_none() {
+        assert_eq!(found(&healthy()), [""; 0]);
+    }
+
+    #[test]
+    fn a_resolver_on_loopback_is_dead_unless_somebody_listens() {
+        let mut seen = healthy();
+        seen.servers = Some(vec!["127.0.0.53".parse().unwrap()]);
+        assert_eq!(found(&seen), ["dead-resolver"]);
+        seen.listening = vec!["127.0.0.1".parse().unwrap()];
+        assert_eq!(found(&seen), ["dead-resolver"]);
+        seen.listening = vec!["0.0.0.0".parse().unwrap()];
+        assert_eq!(found(&seen), [""; 0]);
+        seen.listening = vec!["127.0.0.53".parse().unwrap()];
+        assert_eq!(found(&seen), [""; 0]);
+    }
+
+    #[test]
+    fn of_a_namespace_that_is_missing_no_difference_is_told() {
+        let mut seen = healthy();
+        (seen.exists, seen.ready) = (false, false);
+        seen.differences = vec!["ip netns add mgmt".into()];
+        assert_eq!(found(&seen), ["missing"]);
+    }
+}

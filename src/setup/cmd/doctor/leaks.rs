@@ -1,0 +1,144 @@
+//! Looking for processes that are not where they belong, or see what they should not: by
+//! the marks that netns-exec leaves, and by what OpenRC notes of its daemons.
+
+use std::collections::BTreeSet;
+use std::ffi::CString;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io};
+
+use nix::unistd::getpid;
+
+use super::faults::Seen;
+use crate::conf::files::read_plain;
+use crate::exec;
+use crate::name::NetnsName;
+use crate::setup::{Call, declared_services};
+use crate::system::holders::holders;
+use crate::system::init::owner::{Services, run_by_runit};
+use crate::system::netns::Identity;
+use crate::system::processes::{self, Process, netns_of};
+
+/// The sockets of name services, below `/run`, and the word of nsswitch.conf(5) by which
+/// they are asked; nscd is asked before that file is looked at.
+const NAME_SERVICES: [(&str, &str); 4] = [
+    ("nscd/socket", ""),
+    ("systemd/resolve/io.systemd.Resolve", "resolve"),
+    ("dbus/system_bus_socket", "resolve"),
+    ("avahi-daemon/socket", "mdns"),
+];
+
+/// All of them.
+pub fn look(
+    call: &Call,
+    name: &NetnsName,
+    identity: Option<Identity>,
+    seen: &mut Seen,
+) -> io::Result<()> {
+    let services = Services::look();
+    marked(name, identity, &services, seen)?;
+    seen.on_host = on_host(call, name, &services);
+    let Some(identity) = identity else {
+        return Ok(());
+    };
+    seen.inside = inside(call, identity, &services);
+    seen.holders = holders(identity, name.as_str())?;
+    seen.name_services = name_services(processes::inside(identity)?);
+    Ok(())
+}
+
+/// What netns-exec has let in.
+fn marked(
+    name: &NetnsName,
+    identity: Option<Identity>,
+    services: &Services,
+    seen: &mut Seen,
+) -> io::Result<()> {
+    let told = |pid: &i32| Process::of(*pid, services);
+    let c_name = CString::new(name.as_str())?;
+    let marked = exec::marked(&c_name).map_err(|no| io::Error::other(no.to_string()))?;
+    for of in marked {
+        let elsewhere = |pid: &&i32| netns_of(**pid).is_some_and(|at| Some(at) != identity);
+        let gone: Vec<_> = of.processes.iter().filter(elsewhere).map(told).collect();
+        // Who is elsewhere altogether is to be started anew, and has its files again then
+        let stays = gone.len() < of.processes.len();
+        seen.elsewhere.extend(gone);
+        if stays && !of.lost.is_empty() {
+            let lost = of.lost.iter().map(|entry| format!("/etc/{entry}"));
+            let who = of.processes.iter().map(told).collect();
+            seen.lost.push((who, lost.collect()));
+        }
+    }
+    Ok(())
+}
+
+/// The services that are to be inside, and are not.
+fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, String, Process)> {
+    let host = netns_of(getpid().as_raw());
+    let mut found = Vec::new();
+    for (service, place) in declared_services::inside(&call.conf_dir, name) {
+        for pid in services.daemons_of(&service) {
+            if host.is_some() && netns_of(pid) == host {
+                let process = Process::of(pid, services);
+                found.push((
+                    service.clone(),
+                    format!("{place} says netns={name}"),
+                    process,
+                ));
+            }
+        }
+    }
+    for (folder, pid) in run_by_runit() {
+        let place = declared_services::inside_by_runit(&folder, name);
+        if let Some(place) = place.filter(|_| host.is_some() && netns_of(pid) == host) {
+            let service = folder.file_name().unwrap_or_default().to_string_lossy();
+            let process = Process::of(pid, services);
+            found.push((
+                service.into(),
+                format!("{place} says netns-exec {name}"),
+                process,
+            ));
+        }
+    }
+    found
+}
+
+/// The services that are inside, and are to be on the host.
+fn inside(call: &Call, identity: Identity, services: &Services) -> Vec<(String, Process)> {
+    let is_inside = |(pid, _): &(i32, &str)| netns_of(*pid) == Some(identity);
+    let started = services.started().filter(is_inside);
+    let astray = started.filter(|(_, service)| declared_services::on_host(&call.conf_dir, service));
+    let told = astray.map(|(pid, service)| (service.to_string(), Process::of(pid, services)));
+    told.collect()
+}
+
+/// What processes inside can ask, of each mount namespace once.
+fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
+    let mut mounts = BTreeSet::new();
+    let mut found = Vec::new();
+    for process in inside {
+        let root = format!("/proc/{}/root", process.pid);
+        let Ok(of) = fs::metadata(format!("/proc/{}/ns/mnt", process.pid)) else {
+            continue;
+        };
+        if !mounts.insert((of.dev(), of.ino())) {
+            continue;
+        }
+        let switch = read_plain(Path::new(&format!("{root}/etc/nsswitch.conf")));
+        let hosts = switch.lines().find_map(|line| line.strip_prefix("hosts:"));
+        for (socket, word) in NAME_SERVICES {
+            let asked = match word {
+                "" => !exec::is_musl(),
+                word => hosts.is_some_and(|hosts| hosts.contains(word)),
+            };
+            let bus = socket.starts_with("dbus/");
+            if bus && !fs::exists("/run/systemd/resolve").unwrap_or(false) {
+                continue;
+            }
+            if asked && fs::symlink_metadata(format!("{root}/run/{socket}")).is_ok() {
+                found.push((process.clone(), format!("/run/{socket}")));
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,192 @@
+//! Looking at a namespace for `doctor`: what `status` knows of it, its firewall, its
+//! sysctls and its files. Who is where he should not be is in `leaks`.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+
+use super::faults::Seen;
+use super::firewall::Filters;
+use super::leaks;
+use crate::conf::files::read_regular;
+use crate::kernel::Kernel;
+use crate::model::{State, Where};
+use crate::name::NetnsName;
+use crate::plan::Journal;
+use crate::setup::cmd::status;
+use crate::setup::error::{Failure, Why};
+use crate::setup::load::{context, settings};
+use crate::setup::lock::look_on;
+use crate::setup::{Call, store};
+use crate::system::netns;
+use crate::{exec, exit, state_dir};
+
+/// What there is, and the exit code where the settings are wrong.
+pub fn look(call: &Call, name: &NetnsName) -> Result<(Seen, u8), Failure> {
+    let (status, code) = status::look(call, name)?;
+    let (journal, mut kernel) = look_on(name)?;
+    let mut seen = Seen {
+        exists: status.exists,
+        ready: status.ready,
+        unseen: unseen(name),
+        servers: servers(name),
+        ..Seen::default()
+    };
+    let broken = |e| Why::Broken("cannot look for its processes", e);
+    let identity = netns::identity(name.as_str()).map_err(broken)?;
+    leaks::look(call, name, identity, &mut seen).map_err(broken)?;
+    if status.exists {
+        let want = settings(call, name, &context()).ok();
+        let want = want.map_or_else(State::default, |want| want.state);
+        if journal.made.netns {
+            seen.foreign = status.foreign(|link| is_leased(link, &want, &journal));
+            seen.forwarding = forwarding(&mut kernel, &want);
+        }
+        seen.filters = filters(&mut kernel, &journal);
+        seen.listening = listening(&mut kernel);
+    }
+    seen.differences = status.differences.unwrap_or_default();
+    seen.obstacles = status.obstacles;
+    seen.warnings = status.warnings;
+    let code = if code == exit::WRONG {
+        code
+    } else {
+        exit::DONE
+    };
+    Ok((seen, code))
+}
+
+/// The network gives the link its addresses, as the settings ask it to.
+fn is_leased(link: &str, want: &State, journal: &Journal) -> bool {
+    let mut clients = journal.made.clients.iter().chain(&want.clients);
+    let auto = format!("net/ipv6/conf/{link}/autoconf");
+    let mut sysctls = want.sysctls.iter();
+    clients.any(|client| client.value.link.as_str() == link)
+        || sysctls.any(|sysctl| sysctl.value.key.path() == auto)
+}
+
+/// What makes it a router, but for what the settings ask for.
+fn forwarding(kernel: &mut Kernel, want: &State) -> Vec<String> {
+    let asked = |family: &str| {
+        let mut inside = want.sysctls.iter().map(|sysctl| &sysctl.value);
+        inside.any(|sysctl| {
+            let path = sysctl.key.path();
+            let forwards = path.ends_with("/ip_forward") || path.ends_with("/forwarding");
+            sysctl.at == Where::Inside
+                && path.starts_with(family)
+                && forwards
+                && sysctl.value != "0"
+        })
+    };
+    let keys = [
+        ("net/ipv4/", "net.ipv4.ip_forward"),
+        ("net/ipv6/", "net.ipv6.conf.all.forwarding"),
+    ];
+    let on = |key: &str| {
+        let file = format!("/proc/sys/{}", key.replace('.', "/"));
+        !matches!(
+            kernel.read_inside(&file).as_deref().map(str::trim),
+            Ok("0") | Err(_)
+        )
+    };
+    let found = keys
+        .into_iter()
+        .filter(|(family, key)| !asked(family) && on(key));
+    found.map(|(_, key)| key.to_string()).collect()
+}
+
+fn filters(kernel: &mut Kernel, journal: &Journal) -> Filters {
+    let off = kernel.read_inside("/proc/sys/net/ipv6/conf/all/disable_ipv6");
+    let mut filters = Filters {
+        has_ipv6: off.is_ok_and(|off| off.trim() == "0"),
+        ..Filters::default()
+    };
+    filters.listed(&kernel.nft_ruleset().unwrap_or_default());
+    for rules in &journal.made.rules {
+        filters.loaded(&rules.value);
+    }
+    filters
+}
+
+/// Where somebody listens on UDP port 53.
+fn listening(kernel: &mut Kernel) -> Vec<IpAddr> {
+    let files = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"];
+    let texts = files.map(|file| kernel.read_inside(file).unwrap_or_default());
+    let lines = texts.iter().flat_map(|text| text.lines());
+    lines.filter_map(at_port_53).collect()
+}
+
+/// proc_net_udp(5): words of 32 bits in the machine's own order, as hexadecimal numbers.
+fn at_port_53(line: &str) -> Option<IpAddr> {
+    let local = line.split_whitespace().nth(1)?;
+    let hex = local.strip_suffix(":0035")?;
+    let word = |at: usize| u32::from_str_radix(hex.get(at * 8..at * 8 + 8)?, 16).ok();
+    match hex.len() {
+        8 => Some(Ipv4Addr::from(word(0)?.to_ne_bytes()).into()),
+        32 => {
+            let mut bytes = [0; 16];
+            for (at, part) in bytes.chunks_exact_mut(4).enumerate() {
+                part.copy_from_slice(&word(at)?.to_ne_bytes());
+            }
+            Some(Ipv6Addr::from(bytes).into())
+        }
+        _ => None,
+    }
+}
+
+/// resolv.conf(5): without any server, the one on loopback is asked.
+fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
+    let file = Path::new(state_dir::ETC)
+        .join(name.as_str())
+        .join("resolv.conf");
+    let text = String::from_utf8(read_regular(&file).ok()?).ok()?;
+    let named = text.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        words.next().filter(|word| *word == "nameserver")?;
+        words.next()
+    });
+    let named: Vec<&str> = named.collect();
+    if named.is_empty() {
+        return Some(vec![Ipv4Addr::LOCALHOST.into()]);
+    }
+    Some(
+        named
+            .iter()
+            .filter_map(|named| named.parse().ok())
+            .collect(),
+    )
+}
+
+/// What netns-exec passes over, for there is nothing in /etc to bind it on.
+fn unseen(name: &NetnsName) -> Vec<String> {
+    let mode = fs::read_to_string(store::folder(name).join(state_dir::ETC_MODE));
+    if mode.is_ok_and(|mode| mode.starts_with(state_dir::ETC_OVERLAY)) {
+        return Vec::new();
+    }
+    let entries = fs::read_dir(Path::new(state_dir::ETC).join(name.as_str()));
+    let names = entries.into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut unseen: Vec<String> = names.filter(|entry| exec::is_passed_over(entry)).collect();
+    unseen.sort();
+    unseen
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::setup::cmd::doctor::observe::*;
+
+    #[test]
+    fn listeners_are_read() {
+        let line = "  12: 3500007F:0035 00000000:0000 07 00000000:00000000";
+        let told = at_port_53(line).unwrap();
+        let little = cfg!(target_endian = "little");
+        assert_eq!(
+            told.to_string(),
+            if little { "127.0.0.53" } else { "53.0.0.127" }
+        );
+        assert_eq!(at_port_53(&line.replace("0035", "0036")), None);
+        let six = "1: 00000000000000000000000001000000:0035 0:0 07";
+        assert_eq!(at_port_53(six).unwrap().is_loopback(), little);
+    }
+}

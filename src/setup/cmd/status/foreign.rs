@@ -1,0 +1,33 @@
+//! What `status` knows to be neither ours nor the kernel's, in words.
+
+use super::Status;
+use crate::setup::cmd::status::owner::By;
+
+impl Status {
+    /// Links, addresses, routes and policy rules of others. Of a link that is `leased`, the network says
+    /// what its addresses and routes are.
+    pub fn foreign(&self, leased: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut found = Vec::new();
+        for link in &self.links {
+            if link.by == By::Others {
+                found.push(format!("link {}", link.name));
+                continue;
+            }
+            if leased(&link.name) {
+                continue;
+            }
+            let theirs = link.addresses.iter().filter(|a| a.by == By::Others);
+            found.extend(theirs.map(|a| format!("address {} of {}", a.address, link.name)));
+        }
+        for route in self.routes.iter().filter(|r| r.by == By::Others) {
+            let mut words = route.route.split(' ');
+            let dev = words.find(|word| *word == "dev").and_then(|_| words.next());
+            if !dev.is_some_and(&leased) {
+                found.push(format!("route {}", route.route));
+            }
+        }
+        let rules = self.rules.iter().filter(|rule| rule.by == By::Others);
+        found.extend(rules.map(|rule| format!("rule {}", rule.rule)));
+        found
+    }
+}

@@ -1,0 +1,295 @@
+//! `status`: what there is of a namespace, what of it is not ours, and how it differs
+//! from its settings. For people as lines, for programs as JSON; the kernel is asked, not
+//! our memory.
+
+mod foreign;
+mod owner;
+mod text;
+
+use serde::Serialize;
+
+use crate::exit;
+use crate::kernel::Query;
+use crate::model::{Condition, Kind, Link, Route, State, Where};
+use crate::name::NetnsName;
+use crate::plan::{Change, Journal, Rest, plan};
+use crate::setup::error::Failure;
+use crate::setup::load::{context, settings, tell};
+use crate::setup::lock::look_on;
+use crate::setup::query::build_query;
+use crate::setup::resolve_devices::{self, resolve_devices};
+use crate::setup::{
+    Call, attach, birthplaces, complain, nat, observe, ready, report, run_log, say, store,
+    trial_file,
+};
+use crate::source::At;
+use crate::system::{netns, processes};
+use owner::By;
+use text::{conditions, headline, rules, table, theirs};
+
+/// What `status --json` prints of each namespace.
+#[derive(Debug, Serialize)]
+pub(crate) struct Status {
+    name: String,
+    /// There is a namespace of this name.
+    pub exists: bool,
+    /// netns-setup made it.
+    ours: bool,
+    /// It was set up whole, and nothing has been said against it since.
+    pub ready: bool,
+    links: Vec<LinkStatus>,
+    routes: Vec<RouteStatus>,
+    /// Policy rules.
+    rules: Vec<RuleStatus>,
+    processes: usize,
+    /// What `netns_ready` asks for.
+    conditions: Vec<ConditionStatus>,
+    /// The commands that would make it what its settings say; none if they are wrong.
+    pub differences: Option<Vec<String>>,
+    /// What keeps those commands from being given.
+    pub obstacles: Vec<String>,
+    /// Why its last start or reload failed, if it did.
+    failure: Vec<String>,
+    /// What can keep it from working although it is there.
+    pub warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct LinkStatus {
+    name: String,
+    /// It is a link of the host's.
+    on_host: bool,
+    r#type: String,
+    up: bool,
+    mtu: Option<u32>,
+    mac: Option<String>,
+    master: Option<String>,
+    by: By,
+    addresses: Vec<AddressStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct AddressStatus {
+    address: String,
+    by: By,
+}
+
+#[derive(Debug, Serialize)]
+struct ConditionStatus {
+    condition: String,
+    /// Now; one that is ready stays so.
+    holds: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct RouteStatus {
+    route: String,
+    by: By,
+}
+
+#[derive(Debug, Serialize)]
+struct RuleStatus {
+    rule: String,
+    by: By,
+}
+
+/// One namespace, for a person.
+pub fn text(call: &Call, name: &NetnsName) -> u8 {
+    let (status, code) = match look(call, name) {
+        Ok(found) => found,
+        Err(failure) => return complain(&report::failure(name, &failure), exit::REFUSED),
+    };
+    say(&format!("{name}: {}", headline(&status)));
+    table(&status)
+        .iter()
+        .for_each(|line| say(&format!("  {line}")));
+    for route in &status.routes {
+        say(&format!("  {}{}", route.route, theirs(route.by)));
+    }
+    let more = [rules(&status), conditions(&status), status.failure.clone()];
+    for line in more.concat() {
+        say(&format!("  {line}"));
+    }
+    status
+        .differences
+        .iter()
+        .flatten()
+        .for_each(|command| say(&format!("+ {command}")));
+    complain(&status.obstacles, code);
+    complain(&status.warnings, code)
+}
+
+/// All of them, for a program.
+pub fn json(call: &Call) -> u8 {
+    let mut all = Vec::new();
+    let mut highest = exit::DONE;
+    for name in &call.names {
+        match look(call, name) {
+            Ok((status, code)) => {
+                all.push(status);
+                highest = highest.max(code);
+            }
+            Err(failure) => {
+                highest = complain(&report::failure(name, &failure), exit::REFUSED);
+            }
+        }
+    }
+    match serde_json::to_string_pretty(&all) {
+        Ok(text) => say(&text),
+        Err(e) => return complain(&[format!("cannot print: {e}")], exit::REFUSED),
+    }
+    highest
+}
+
+/// What there is, and the exit code that says how it is.
+pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
+    let (mut journal, mut kernel) = look_on(name)?;
+    let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
+    let settings = settings(call, name, &context());
+    let (mut want, wrong) = match &settings {
+        Ok(want) => match nat::whole(want, &journal, &mut kernel) {
+            Ok(whole) => {
+                warnings = report::obstacles(name, &whole.warnings);
+                let mut state = whole.state;
+                obstacles = match attach::prepare(want, &mut state, &journal, &mut kernel) {
+                    Ok(attach::Name::Right) => Vec::new(),
+                    Ok(attach::Name::Earlier) => attach::earlier(want, &journal),
+                    Err(no) => report::why(name, &no.why),
+                };
+                (Some(state), false)
+            }
+            Err(failure) => {
+                obstacles = report::why(name, &failure.why);
+                (None, false)
+            }
+        },
+        Err(problems) => {
+            tell(name, problems);
+            (None, true)
+        }
+    };
+    let mut missing = Vec::new();
+    if let Some(state) = &mut want {
+        missing = resolve_devices(state, &journal, &mut kernel)?;
+    }
+    let nothing = State::default();
+    let wanted = want.as_ref().unwrap_or(&nothing);
+    let asked = Query {
+        policy: true,
+        ..build_query(wanted, &journal)
+    };
+    let mut have = observe::look(&mut kernel, &asked, &journal)?;
+    nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
+    let mut status = of(name, &journal, want.as_ref(), &have);
+    let mut code = if wrong { exit::WRONG } else { exit::DONE };
+    if let Some(want) = &want {
+        let (changes, others) = match plan(want, &have, &journal, Rest::Goes) {
+            Ok(changes) => (Some(changes), Vec::new()),
+            Err(others) => (None, others),
+        };
+        let commands = |changes: Vec<Change>| changes.iter().map(|c| c.command(name)).collect();
+        status.differences = changes.map(commands);
+        for obstacle in resolve_devices::obstacles(missing, others) {
+            let lines = obstacle.to_string();
+            status.obstacles.extend(lines.lines().map(String::from));
+        }
+    }
+    status.obstacles.splice(0..0, obstacles);
+    warnings.extend(birthplaces::told(name, &have));
+    status.warnings = trial_file::told(name).into_iter().chain(warnings).collect();
+    if let Some(want) = settings.as_ref().ok().filter(|_| status.exists) {
+        let all = ready::now(want)?.into_iter();
+        status.conditions = all.map(ConditionStatus::of).collect();
+    }
+    if !wrong && !status.is_as_wanted() {
+        code = exit::DIFFERS;
+    }
+    Ok((status, code))
+}
+
+impl ConditionStatus {
+    fn of((condition, holds): (&At<Condition>, bool)) -> Self {
+        let condition = condition.to_string();
+        ConditionStatus { condition, holds }
+    }
+}
+
+impl Status {
+    fn is_as_wanted(&self) -> bool {
+        self.ready
+            && self.obstacles.is_empty()
+            && self.differences.as_ref().is_some_and(Vec::is_empty)
+    }
+}
+
+fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -> Status {
+    let ours = |link: &Link| {
+        let made = journal.made.link(&link.at, &link.name.value);
+        made.is_some_and(|made| made.kind.made().is_some())
+    };
+    let links = have.links.iter();
+    let links = links.filter(|link| match link.at {
+        Where::Inside => true,
+        Where::Host => ours(link),
+        Where::Netns(_) => false,
+    });
+    let asked = |route: &Route| {
+        let is = |r: &At<Route>| r.value == *route;
+        journal.made.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
+    };
+    let routes = have.routes.iter().filter(|r| r.value.at == Where::Inside);
+    let routes = routes.map(|r| RouteStatus {
+        route: r.value.to_string(),
+        by: By::of(asked(&r.value), r.value.is_kernels()),
+    });
+    let asked =
+        |rule| journal.made.policy.contains(rule) || want.is_some_and(|w| w.policy.contains(rule));
+    let rules = have.policy.iter().map(|rule| RuleStatus {
+        rule: rule.value.to_string(),
+        by: By::of(asked(rule), rule.value.is_kernels()),
+    });
+    let identity = netns::identity(name.as_str()).ok().flatten();
+    let inside_it = identity.and_then(|identity| processes::inside(identity).ok());
+    Status {
+        name: name.to_string(),
+        exists: have.netns,
+        ours: journal.made.netns,
+        ready: store::is_ready(name),
+        links: links.map(|link| link_status(link, journal, want)).collect(),
+        routes: routes.collect(),
+        rules: rules.collect(),
+        processes: inside_it.map_or(0, |inside| inside.len()),
+        conditions: Vec::new(),
+        differences: None,
+        obstacles: Vec::new(),
+        failure: run_log::why_failed(name),
+        warnings: Vec::new(),
+    }
+}
+
+fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStatus {
+    let made = journal.made.link(&link.at, &link.name.value);
+    let wanted = want.and_then(|want| want.link(&link.at, &link.name.value));
+    let ours = |address| {
+        let has = |l: &Link| l.addresses.contains(address);
+        made.is_some_and(has) || wanted.is_some_and(has)
+    };
+    let addresses = link.addresses.iter().map(|address| AddressStatus {
+        address: address.to_string(),
+        by: By::of(ours(address), address.value.is_kernels()),
+    });
+    LinkStatus {
+        name: link.name.to_string(),
+        on_host: link.at == Where::Host,
+        r#type: link.kind.word().to_string(),
+        up: link.up == Some(true),
+        mtu: link.mtu.as_ref().map(|mtu| mtu.value),
+        mac: link.mac.as_ref().map(ToString::to_string),
+        master: link.master.as_ref().map(ToString::to_string),
+        by: By::of(
+            made.is_some() || wanted.is_some(),
+            link.kind == Kind::Loopback,
+        ),
+        addresses: addresses.collect(),
+    }
+}

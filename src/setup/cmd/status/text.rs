@@ -1,0 +1,77 @@
+//! A status in words, for a person: lines out. What there is, the status says.
+
+use super::{RuleStatus, Status};
+use crate::setup::cmd::status::owner::By;
+use crate::setup::report;
+
+pub(super) fn headline(status: &Status) -> String {
+    let whole = match (status.exists, status.ready) {
+        (false, _) => return "there is no such namespace".into(),
+        (true, true) => "ready",
+        (true, false) if status.ours => "not ready",
+        (true, false) => "not set up by netns-setup",
+    };
+    let processes = report::counted(status.processes, "process", "processes");
+    match &status.differences {
+        Some(none) if none.is_empty() => format!("{whole}, as its settings say, {processes}"),
+        Some(some) => {
+            let changes = report::counted(some.len(), "change", "changes");
+            format!("{whole}, {changes} away from its settings, {processes}")
+        }
+        None => format!("{whole}, {processes}"),
+    }
+}
+
+/// The links, in columns.
+pub(super) fn table(status: &Status) -> Vec<String> {
+    let mut rows = Vec::new();
+    for link in &status.links {
+        let addresses = link
+            .addresses
+            .iter()
+            .map(|a| format!("{}{}", a.address, theirs(a.by)));
+        rows.push([
+            format!("{}{}{}", link.name, place(link.on_host), theirs(link.by)),
+            link.r#type.clone(),
+            if link.up { "up".into() } else { "down".into() },
+            link.mtu.map(|mtu| format!("mtu {mtu}")).unwrap_or_default(),
+            addresses.collect::<Vec<_>>().join(" "),
+        ]);
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let widths = [width(0), width(1), width(2), width(3)];
+    let line = |row: &[String; 5]| {
+        let cells = row.iter().zip(widths.iter().chain([&0]));
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_string()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Behind a link that is not inside.
+fn place(on_host: bool) -> &'static str {
+    if on_host { " on the host" } else { "" }
+}
+
+/// Behind what somebody else made.
+pub(super) fn theirs(by: By) -> &'static str {
+    if by == By::Others { " (not ours)" } else { "" }
+}
+
+/// The policy rules, but for those that every namespace has.
+pub(super) fn rules(status: &Status) -> Vec<String> {
+    let told = status.rules.iter().filter(|rule| rule.by != By::Kernel);
+    let line = |rule: &RuleStatus| format!("rule {}{}", rule.rule, theirs(rule.by));
+    told.map(line).collect()
+}
+
+/// What `netns_ready` asks for, each with whether it holds.
+pub(super) fn conditions(status: &Status) -> Vec<String> {
+    let all = status.conditions.iter().map(|one| {
+        let holds = if one.holds { "holds" } else { "does not hold" };
+        format!("{}: {holds}", one.condition)
+    });
+    all.collect()
+}

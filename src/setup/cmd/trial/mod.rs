@@ -1,0 +1,285 @@
+//! `try` and `confirm`: settings that are taken back unless they are confirmed in time. A
+//! process of its own does all of it, from before the first change: it hangs on no terminal
+//! and no connection, and whoever called may be killed. It holds the namespace's lock all
+//! the time. Only the file `trial` is spoken through: who takes it away first has decided.
+//! Services can be tried with it ([`services`]).
+
+mod service;
+mod services;
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio, id};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::SigSet;
+use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
+
+use crate::exit;
+use crate::model::build::Want;
+use crate::name::NetnsName;
+use crate::plan::Rest;
+use crate::setup::apply::Work;
+use crate::setup::converge::converge_then;
+use crate::setup::error::{Failure, Why};
+use crate::setup::peers::follow::follow;
+use crate::setup::trial_file::{self, begin, file};
+use crate::setup::{Call, checked, complain, ready, say, signals, ssh_guard, store, with_settings};
+use crate::system::cgroup;
+use services::Services;
+
+/// How often it is looked whether it has been confirmed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long the way of a line may take, from here out by the link that is going to move.
+const SENT: Duration = Duration::from_millis(300);
+
+/// How long who confirms waits until all is done that was put off until then.
+const KEEPS: Duration = Duration::from_secs(60);
+
+/// What is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    /// How long it is waited for, from when all is made.
+    pub within: Duration,
+    /// The services that are tried with the namespace.
+    pub with: Vec<String>,
+}
+
+/// Start the process that does it, and pass on what it says until all is made.
+pub fn try_out(call: &Call, trial: &Trial) -> u8 {
+    let wants = match checked(call) {
+        Ok(wants) => wants,
+        Err(code) => return code,
+    };
+    for want in &wants {
+        if let Err(lines) = Services::find(&want.name, &call.conf_dir, &trial.with) {
+            return complain(&lines, exit::WRONG);
+        }
+        say_what_is_cut(want, trial);
+    }
+    match started(call, trial) {
+        Ok(code) => code,
+        Err(e) => complain(
+            &[
+                format!("cannot start the process that would undo it: {e}"),
+                "it takes /proc; nothing was changed".into(),
+            ],
+            exit::REFUSED,
+        ),
+    }
+}
+
+/// Who is cut off by it reads here what to type, for what is said later comes too late.
+fn say_what_is_cut(want: &Want, trial: &Trial) {
+    if !ssh_guard::would_cut(want) {
+        return;
+    }
+    let (name, seconds) = (&want.name, trial.within.as_secs());
+    let lines = [
+        format!(
+            "{name}: this moves what carries your own connection: if it hangs or ends, log in \
+             again within {seconds} s, and type"
+        ),
+        format!("netns-setup confirm {name}"),
+        format!("{name}: else all is as before after these {seconds} s"),
+    ];
+    complain(&lines, exit::DONE);
+    sleep(SENT);
+}
+
+fn started(call: &Call, trial: &Trial) -> io::Result<u8> {
+    let (mut ours, theirs) = UnixStream::pair()?;
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0("netns-setup").current_dir("/");
+    command
+        .arg("--conf-dir")
+        .arg(fs::canonicalize(&call.conf_dir)?);
+    command.args([
+        "keep-trial",
+        "--within",
+        &trial.within.as_secs().to_string(),
+    ]);
+    command.args(trial.with.iter().flat_map(|service| ["--with", service]));
+    command.args(call.names.iter().map(ToString::to_string));
+    command.args(call.verbose.then_some("--verbose"));
+    let mut child = command
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    // It has the other end
+    drop(command);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        scope.spawn(|| stdout.map(|mut from| io::copy(&mut from, &mut io::stdout())));
+        scope.spawn(|| stderr.map(|mut from| io::copy(&mut from, &mut io::stderr())));
+    });
+    let mut code = [exit::REFUSED];
+    let _ = ours.read(&mut code);
+    Ok(code[0])
+}
+
+/// What that process does.
+pub fn keep(call: &Call, trial: &Trial) -> u8 {
+    detach();
+    let code = with_settings(call, |want| {
+        let name = &want.name;
+        let services = match Services::find(name, &call.conf_dir, &trial.with) {
+            Ok(services) => services,
+            Err(lines) => return complain(&lines, exit::WRONG),
+        };
+        trial_file::forget_undone(name);
+        let then = |work: &mut Work| wait(work, want, services, trial.within);
+        let (code, changed) = converge_then(call, want, Rest::Goes, then);
+        if code != exit::DONE {
+            return code;
+        }
+        follow(call, name, changed);
+        // Of what holds services, only that which can be told at once is tried
+        ready::wait(want)
+    });
+    tell(code);
+    code
+}
+
+/// From whoever called, and whatever may happen to him.
+fn detach() {
+    let _ = setsid();
+    // It may be that of a service which is going to be restarted
+    cgroup::leave();
+    let _ = SigSet::all().thread_block();
+    let _ = fs::write("/proc/self/comm", "netns-setup");
+    // A terminal that nobody reads from must not hold it up
+    for descriptor in [io::stdout().as_fd(), io::stderr().as_fd()] {
+        let _ = fcntl(descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
+    }
+}
+
+/// The exit code to the one who called; nothing more is said.
+fn tell(code: u8) {
+    let _ = io::stdout().flush();
+    let _ = write(io::stdin(), &[code]);
+    if let Ok(nothing) = File::options().read(true).write(true).open("/dev/null") {
+        let _ = dup2_stdin(&nothing);
+        let _ = dup2_stdout(&nothing);
+        let _ = dup2_stderr(&nothing);
+    }
+}
+
+/// All is made: have the services start, and wait until it is confirmed, or undo it.
+fn wait(
+    work: &mut Work,
+    want: &Want,
+    mut services: Services,
+    within: Duration,
+) -> Result<(), Failure> {
+    let name = &want.name;
+    if !work.has_changed() && services.are_inside() {
+        say(&format!(
+            "{name}: there is nothing to try, it is as its settings say"
+        ));
+        return Ok(());
+    }
+    if let Err(e) = begin(name, id(), within, &services.names()) {
+        return Err(work.fail(Why::Broken("cannot note that it is tried", e)));
+    }
+    if let Err(why) = move_in(work, want, &mut services) {
+        return Err(undone(work, name, services, why));
+    }
+    trial_file::renew(name, within);
+    let until = Instant::now() + within;
+    let lines = [
+        format!("{name}: undone in {} s, unless you type", within.as_secs()),
+        format!("netns-setup confirm {name}"),
+    ];
+    complain(&lines, exit::DONE);
+    tell(exit::DONE);
+    let ends = signals::ends();
+    while Instant::now() < until && !signals::has_come(&ends) && file(name).exists() {
+        sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+    }
+    match trial_file::decide_to_undo(name) {
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            services.keep();
+            Ok(())
+        }
+        _ => {
+            let late = io::Error::from(ErrorKind::TimedOut);
+            let why = Why::Broken("it was not confirmed", late);
+            Err(undone(work, name, services, why))
+        }
+    }
+}
+
+/// The services start inside, where what they wait for holds.
+fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), Why> {
+    if !services.is_empty() && ready::is_awaited(want) {
+        ready::hold(want)?;
+        let ready = work.store.set_ready(want);
+        ready.map_err(|e| Why::Broken("cannot write ready", e))?;
+    }
+    services.move_in().map_err(Why::Tried)
+}
+
+/// All of it is undone, in the order in which nobody is left without a place.
+fn undone(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -> Failure {
+    let _ = trial_file::decide_to_undo(name);
+    services.leave();
+    let failure = work.fail(why);
+    services.back();
+    failure
+}
+
+/// What is tried stays.
+pub fn confirm(name: &NetnsName) -> u8 {
+    let tried = trial_file::living_trial(name);
+    let confirmed = match &tried {
+        Some(_) => fs::remove_file(file(name)),
+        None => Err(ErrorKind::NotFound.into()),
+    };
+    let lines = match confirmed {
+        Ok(()) => return kept(name, &tried.unwrap_or_default()),
+        Err(e) if e.kind() == ErrorKind::NotFound && trial_file::was_undone(name) => [
+            format!("{name}: what was tried has been undone, it was not confirmed in time"),
+            format!("netns-setup try {name} tries it again"),
+        ],
+        Err(e) if e.kind() == ErrorKind::NotFound && is_as_it_was_left(name) => {
+            say(&format!(
+                "{name}: nothing is tried now, and nothing was undone"
+            ));
+            return exit::DONE;
+        }
+        Err(e) if e.kind() == ErrorKind::NotFound => [
+            format!("{name}: nothing is tried now that could be confirmed"),
+            format!("netns-setup status {name} shows what holds"),
+        ],
+        Err(e) => [
+            format!("{name}: cannot confirm it: {e}"),
+            "it takes root, and a /run that can be written to".into(),
+        ],
+    };
+    complain(&lines, exit::WRONG)
+}
+
+/// Nobody tries it, and nobody was ended while he did.
+fn is_as_it_was_left(name: &NetnsName) -> bool {
+    store::is_ready(name) && !file(name).exists()
+}
+
+/// It has been confirmed: wait for the services that were put off until then.
+fn kept(name: &NetnsName, tried: &trial_file::Trial) -> u8 {
+    let until = Instant::now() + KEEPS;
+    while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
+        sleep(LOOK);
+    }
+    match service::all_run_inside(name, &tried.services) {
+        Ok(()) => exit::DONE,
+        Err(lines) => complain(&lines, exit::REFUSED),
+    }
+}

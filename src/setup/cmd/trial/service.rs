@@ -1,0 +1,256 @@
+//! One service that is tried with a namespace: where it was, having it start inside, and
+//! whether it stays there.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::conf::files::read_plain;
+use crate::exit;
+use crate::name::NetnsName;
+use crate::setup::{complain, declared_services, say};
+use crate::system::init::service::{Ended, Init, Place, Second, Service};
+use crate::system::netns::{self, Identity};
+use crate::system::processes;
+
+/// How long a service may take to have its processes inside, once it is started,
+const ARRIVES: Duration = Duration::from_secs(10);
+
+/// and how long they then have to be the same: who finds his settings wrong ends by then.
+const STAYS: Duration = Duration::from_millis(1500);
+
+/// How often it is looked.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A service that is tried with a namespace.
+pub struct Tried {
+    /// It.
+    pub service: Service,
+    /// Where it was before.
+    pub was: Was,
+    /// Its init has done what it was told.
+    was_told: bool,
+    /// It has not.
+    pub has_failed: bool,
+    /// What is tried in its place.
+    pub second: Option<Second>,
+}
+
+/// Where a service was before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Was {
+    /// It was not started.
+    Stopped,
+    /// On the host.
+    OnHost,
+    /// In the namespace already.
+    Inside,
+}
+
+impl Tried {
+    /// The service of this name, before anything is done; or why it cannot be tried.
+    pub fn find(netns: &NetnsName, conf_dir: &Path, name: &String) -> Result<Self, Vec<String>> {
+        let is_word = !name.starts_with(['-', '.']) && !name.contains('/') && !name.is_empty();
+        let found = is_word.then(|| Service::find(name)).flatten();
+        let service = found.ok_or_else(|| {
+            vec![
+                format!("{netns}: --with {name}: neither OpenRC nor runit has such a service"),
+                "see what there is by rc-service --list, or by sv status /var/service/*".into(),
+            ]
+        })?;
+        is_asked(&service, netns, conf_dir)?;
+        let host = processes::netns_of_caller();
+        let is_host = |of: &BTreeSet<Identity>| of.iter().all(|at| Some(*at) == host);
+        let inside = identity(netns);
+        let was = match service.place() {
+            Place::Stopped => Was::Stopped,
+            Place::In(all) if is_host(&all) => Was::OnHost,
+            Place::In(all) if all.iter().all(|at| Some(*at) == inside) => Was::Inside,
+            Place::In(_) => {
+                return Err(vec![
+                    format!("{netns}: --with {name}: it runs neither on the host nor in {netns}"),
+                    "stop it first, and type this again".into(),
+                ]);
+            }
+            Place::Unknown if inside.is_some() => Was::Inside,
+            Place::Unknown => Was::OnHost,
+        };
+        Ok(Tried {
+            service,
+            was,
+            was_told: false,
+            has_failed: false,
+            second: None,
+        })
+    }
+
+    /// Have it start inside, by its own settings.
+    pub fn start_inside(&mut self) -> Result<(), String> {
+        say(&format!("+ {}", self.command()));
+        let ended = match (&self.service.init, self.was) {
+            (Init::Runit(folder), Was::OnHost) => {
+                let second = Second::start(folder);
+                self.second = Some(second.map_err(|e| format!("could not be started: {e}"))?);
+                return Ok(());
+            }
+            _ => self.service.tell(self.verb()),
+        };
+        match ended {
+            Err(e) => Err(format!("could not be started: {e}")),
+            Ok(ended) => {
+                show(&ended.text);
+                self.was_told = ended.is_done();
+                self.has_failed = !self.was_told;
+                match ended.status {
+                    Some(status) if status.success() => Ok(()),
+                    Some(_) => Err("did not start inside".into()),
+                    None => Err("took too long to start, and that was ended".into()),
+                }
+            }
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        match self.was {
+            Was::Stopped => "start",
+            Was::OnHost | Was::Inside => "restart",
+        }
+    }
+
+    /// What starts it inside, as it would be typed.
+    fn command(&self) -> String {
+        match (&self.service.init, self.was) {
+            (Init::OpenRc, _) => format!("rc-service {} {}", self.service.name, self.verb()),
+            (Init::Runit(folder), Was::OnHost) => format!("cd {} && ./run", folder.display()),
+            (Init::Runit(folder), _) => format!("sv {} {}", self.verb(), folder.display()),
+        }
+    }
+
+    /// Its processes are inside, and stay the same for a while.
+    pub fn stays(&mut self, inside: Identity) -> bool {
+        let mut until = Instant::now() + ARRIVES;
+        let mut seen = Vec::new();
+        loop {
+            let pids = match &self.second {
+                Some(second) => vec![second.pid()],
+                None => self.service.processes(),
+            };
+            let is_openrcs = self.service.init == Init::OpenRc;
+            if pids.is_empty() && is_openrcs && self.service.place() == Place::Unknown {
+                return true;
+            }
+            let runs = self.second.as_mut().is_none_or(Second::runs);
+            let are_inside = !pids.is_empty()
+                && pids
+                    .iter()
+                    .all(|pid| processes::netns_of(*pid) == Some(inside));
+            match (are_inside && runs, seen == pids && !seen.is_empty()) {
+                (true, true) if Instant::now() > until => return true,
+                (true, true) => {}
+                (true, false) => {
+                    seen = pids;
+                    until = Instant::now() + STAYS;
+                }
+                // One that was there and is not any more has ended
+                (false, _) if !runs || !seen.is_empty() || Instant::now() > until => return false,
+                (false, _) => {}
+            }
+            sleep(LOOK);
+        }
+    }
+
+    /// Have it stop. What has ended already, dpkg's start-stop-daemon fails to stop.
+    pub fn stop(&self) {
+        let has_ended = matches!(self.service.place(), Place::In(all) if all.is_empty());
+        match has_ended && self.service.init == Init::OpenRc {
+            true => done(self.service.tell("zap")),
+            false => done(self.service.tell("stop")),
+        }
+    }
+
+    /// It is inside, and was not before.
+    pub fn has_come_in(&self, inside: Option<Identity>) -> bool {
+        let is_there = match self.service.place() {
+            Place::Stopped => false,
+            Place::Unknown => self.was_told,
+            Place::In(all) if all.is_empty() => self.was_told,
+            Place::In(all) => inside.is_some_and(|inside| all.contains(&inside)),
+        };
+        is_there && self.was != Was::Inside
+    }
+
+    /// What a second process of it has said.
+    pub fn text(&mut self) -> String {
+        self.second.as_mut().map(Second::text).unwrap_or_default()
+    }
+}
+
+/// All services of these names run in the namespace.
+pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<String>> {
+    for name in names {
+        let place = Service::find(name).map(|service| service.place());
+        match (place, identity(netns)) {
+            (Some(Place::Unknown), Some(_)) => {}
+            (Some(Place::In(all)), Some(inside)) if all.contains(&inside) => {}
+            _ => {
+                return Err(vec![
+                    format!("{netns}: confirmed, but {name} does not run inside now"),
+                    "look at its log, and start it".into(),
+                ]);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The settings of the service say that it is to be inside.
+fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(), Vec<String>> {
+    let name = &service.name;
+    let (asked, file, remedy) = match &service.init {
+        Init::OpenRc => {
+            let file = conf_dir.join(name);
+            let remedy = format!("write netns=\"{netns}\" in {}", file.display());
+            (!declared_services::on_host(conf_dir, name), file, remedy)
+        }
+        Init::Runit(folder) => {
+            let file = folder.join("run");
+            let text = read_plain(&file);
+            let remedy = format!("write netns-exec {netns} -- before its command there");
+            (declared_services::names_program(&text), file, remedy)
+        }
+    };
+    match asked {
+        true => Ok(()),
+        false => Err(vec![
+            format!(
+                "{netns}: --with {name}: {} does not say that it is to be inside",
+                file.display()
+            ),
+            format!("{remedy}, and type this again"),
+        ]),
+    }
+}
+
+/// Which namespace has this name now, if one has.
+pub fn identity(netns: &NetnsName) -> Option<Identity> {
+    netns::identity(netns.as_str()).ok().flatten()
+}
+
+/// What cannot be done on the way back is said, and does not hold up the rest.
+pub fn done(ended: io::Result<Ended>) {
+    match ended {
+        Ok(ended) if ended.is_done() => {}
+        Ok(ended) => {
+            show(&ended.text);
+            complain(&[format!("{}: this failed", ended.command)], exit::REFUSED);
+        }
+        Err(e) => drop(complain(&[format!("cannot run it: {e}")], exit::REFUSED)),
+    }
+}
+
+/// In its own words. Nobody reading is no reason to stop.
+pub fn show(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
+}

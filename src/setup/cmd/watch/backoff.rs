@@ -1,0 +1,178 @@
+//! When to look: what happened and what came of it in, a moment out. The first event acts
+//! at once, those after it wait a little, longer where there is no end of them; what was
+//! refused is tried again. No clock of its own, and no moment while there is nothing to do.
+
+use std::time::{Duration, Instant};
+
+/// How long it is after one look before the next: most changes come in swarms, our own
+/// echoes among them.
+pub const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long it is after a look that found nothing to do: the next event may be one. It
+/// grows up to [`PAUSE`] where one such look follows the other.
+const SHORT: Duration = Duration::from_millis(25);
+
+/// The longest pause, where what is mended does not stay so.
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// How long after a refusal it is tried again, the first time and at most.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// What a look came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Came {
+    /// All was as it is wanted.
+    Held,
+    /// It was mended.
+    Mended,
+    /// Something was refused that can be agreed to without any event.
+    Refused,
+}
+
+/// When to look.
+#[derive(Debug)]
+pub struct Pace {
+    /// Something happened that has not been looked at: from when on it may be.
+    due: Option<Instant>,
+    /// There is a pause until then.
+    rests: Option<Instant>,
+    pause: Duration,
+    /// As `pause`, where there was nothing to do.
+    calm: Duration,
+    /// It was looked at then,
+    looked: Option<Instant>,
+    /// and mended then.
+    mended: Option<Instant>,
+    /// It is tried again then, after so long a wait.
+    retry: Option<(Instant, Duration)>,
+}
+
+impl Pace {
+    /// Nothing has happened yet.
+    pub fn new() -> Self {
+        Pace {
+            due: None,
+            rests: None,
+            pause: PAUSE,
+            calm: SHORT,
+            looked: None,
+            mended: None,
+            retry: None,
+        }
+    }
+
+    /// Something happened, which may be looked at from this moment on.
+    pub fn happened(&mut self, from: Instant) {
+        self.due = Some(self.due.map_or(from, |due| due.min(from)));
+    }
+
+    /// The moment to look, if there is one.
+    pub fn moment(&self) -> Option<Instant> {
+        let due = self.due.map(|due| self.rests.map_or(due, |r| r.max(due)));
+        let retry = self.retry.map(|(then, _)| then);
+        [due, retry].into_iter().flatten().min()
+    }
+
+    /// It was looked at.
+    pub fn came(&mut self, now: Instant, came: Came) {
+        self.due = None;
+        if came == Came::Mended {
+            let swarm = |then| now.duration_since(then) <= self.pause * 2;
+            self.pause = match self.mended.is_some_and(swarm) {
+                true => (self.pause * 2).min(LONGEST_PAUSE),
+                false => PAUSE,
+            };
+            self.mended = Some(now);
+        }
+        let again = |then| now.duration_since(then) <= self.calm * 4;
+        self.calm = match self.looked.is_some_and(again) {
+            true => (self.calm * 2).min(PAUSE),
+            false => SHORT,
+        };
+        self.looked = Some(now);
+        let calm = came == Came::Held;
+        self.rests = Some(now + if calm { self.calm } else { self.pause });
+        self.retry = (came == Came::Refused).then(|| {
+            let wait = self.retry.map_or(RETRY.0, |(_, last)| last * 2);
+            let wait = wait.min(RETRY.1);
+            (now + wait, wait)
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::setup::cmd::watch::backoff::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_first_event_is_looked_at_at_once_and_those_after_it_together() {
+        let (mut pace, start) = (Pace::new(), Instant::now());
+        assert_eq!(pace.moment(), None);
+        pace.happened(start);
+        assert_eq!(pace.moment(), Some(start));
+        pace.came(start, Came::Mended);
+        assert_eq!(pace.moment(), None);
+        pace.happened(start + MS);
+        pace.happened(start + 2 * MS);
+        assert_eq!(pace.moment(), Some(start + PAUSE));
+        pace.came(start + PAUSE, Came::Held);
+        assert_eq!(pace.moment(), None);
+        let later = start + 10 * PAUSE;
+        pace.happened(later);
+        assert_eq!(pace.moment(), Some(later));
+    }
+
+    #[test]
+    fn where_there_is_no_end_of_it_the_pauses_grow_and_where_there_is_they_do_not() {
+        let (mut pace, mut now) = (Pace::new(), Instant::now());
+        let mut looks = 0;
+        let end = now + Duration::from_secs(60);
+        while now < end {
+            pace.happened(now);
+            now = pace.moment().unwrap();
+            pace.came(now, Came::Mended);
+            looks += 1;
+        }
+        assert!(looks < 20, "{looks} looks in a minute");
+        now += Duration::from_secs(60);
+        pace.happened(now);
+        assert_eq!(pace.moment(), Some(now));
+        pace.came(now, Came::Mended);
+        pace.happened(now + MS);
+        assert_eq!(pace.moment(), Some(now + PAUSE));
+    }
+
+    #[test]
+    fn where_nothing_is_to_be_done_the_next_event_hardly_waits_unless_they_do_not_end() {
+        let (mut pace, start) = (Pace::new(), Instant::now());
+        pace.came(start, Came::Held);
+        pace.happened(start + MS);
+        assert_eq!(pace.moment(), Some(start + SHORT));
+        let (mut now, mut looks) = (start, 0);
+        while now < start + Duration::from_secs(60) {
+            pace.happened(now + MS);
+            now = pace.moment().unwrap();
+            pace.came(now, Came::Held);
+            looks += 1;
+        }
+        assert!(looks < 250, "{looks} looks in a minute");
+    }
+
+    #[test]
+    fn what_was_refused_is_tried_again_ever_more_rarely_until_it_is_not() {
+        let (mut pace, start) = (Pace::new(), Instant::now());
+        let mut now = start;
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            pace.came(now, Came::Refused);
+            let next = pace.moment().unwrap();
+            waits.push((next - now).as_secs());
+            now = next;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
+        pace.came(now, Came::Held);
+        assert_eq!(pace.moment(), None);
+    }
+}

@@ -1,0 +1,180 @@
+//! `watch`: up, then stay and keep it so. Told by the kernel of what happens, never asking
+//! without cause: while nothing happens, nothing is done. TERM ends it and leaves all as
+//! it is; HUP reads the settings again and reloads. Here is the waiting; what is done with
+//! one namespace is `watched`'s, and when, `backoff`'s.
+
+mod backoff;
+mod endpoints;
+mod paths;
+mod readiness;
+mod repair;
+mod services;
+mod start;
+mod watched;
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::sleep_until;
+
+use crate::exit;
+use crate::model::build::Want;
+use crate::plan::Rest;
+use crate::setup::run_log::{self, Attempt};
+use crate::setup::{Call, complain, ssh_guard, trial_file};
+use crate::system::inotify::Entries;
+use watched::Kept;
+
+/// How often it is looked whether what is tried is decided.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The signals that mean something to it.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    hup: Signal,
+}
+
+/// What ended the waiting.
+enum Woken {
+    /// TERM or INT.
+    End,
+    /// HUP.
+    ReadAgain,
+    /// Something happened, or a moment has come.
+    Look,
+}
+
+/// Stay until TERM or INT. If it cannot be brought up, that is the exit code.
+pub fn watch(call: &Call) -> u8 {
+    match begin() {
+        Ok((runtime, signals, entries)) => stay(call, &runtime, signals, entries),
+        Err(e) => complain(&[format!("cannot wait for signals: {e}")], exit::REFUSED),
+    }
+}
+
+/// Before anything else: a HUP while it comes up is a reload, and not the end.
+fn begin() -> io::Result<(Runtime, Signals, Entries)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let inside = runtime.enter();
+    let signals = Signals {
+        term: signal(SignalKind::terminate())?,
+        int: signal(SignalKind::interrupt())?,
+        hup: signal(SignalKind::hangup())?,
+    };
+    let entries = Entries::new()?;
+    drop(inside);
+    Ok((runtime, signals, entries))
+}
+
+fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> u8 {
+    if !runtime.block_on(is_decided(call, &mut signals)) {
+        return exit::DONE;
+    }
+    let mut all = Vec::new();
+    let mut begin = |want: &Want| {
+        let (kept, code) = Kept::begin(call, want.clone());
+        all.push(kept);
+        code
+    };
+    let code = run_log::all(Attempt::Start, call, || {
+        let begin = |want: &Want| run_log::of(&want.name, || begin(want));
+        ssh_guard::with_settings(call, Rest::Stays, begin)
+    });
+    if code != exit::DONE {
+        return code;
+    }
+    loop {
+        listen(runtime, &mut entries, &mut all);
+        match runtime.block_on(woken(&mut signals, &mut entries, &mut all)) {
+            Woken::End => return exit::DONE,
+            Woken::ReadAgain => {
+                // Wrong settings are said, and what was stays
+                let mut reload = |want: &Want| {
+                    let kept = all.iter_mut().find(|kept| kept.is(&want.name));
+                    kept.map_or(exit::DONE, |kept| kept.reload(call, want.clone()))
+                };
+                run_log::all(Attempt::Reload, call, || {
+                    let reload = |want: &Want| run_log::of(&want.name, || reload(want));
+                    ssh_guard::with_settings(call, Rest::Goes, reload)
+                });
+            }
+            Woken::Look => {
+                // What is gone is let go first: a socket keeps a namespace alive
+                listen(runtime, &mut entries, &mut all);
+                let now = Instant::now();
+                all.iter_mut().for_each(|kept| kept.act(call, now));
+            }
+        }
+    }
+}
+
+/// Who tries a namespace with a service has this begin too, where runit runs it: it is the
+/// one that tries which keeps the namespace until it is decided. False by TERM or INT.
+async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
+    let mut told: Vec<_> = call.names.iter().filter_map(trial_file::told).collect();
+    complain(&told, exit::DONE);
+    while !told.is_empty() {
+        tokio::select! {
+            biased;
+            _ = signals.term.recv() => return false,
+            _ = signals.int.recv() => return false,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        told = call.names.iter().filter_map(trial_file::told).collect();
+    }
+    true
+}
+
+/// Listen wherever there is something to hear.
+fn listen(runtime: &Runtime, entries: &mut Entries, all: &mut [Kept]) {
+    let _inside = runtime.enter();
+    let folders: Vec<_> = all.iter().flat_map(Kept::folders).collect();
+    if entries.watch(&folders) {
+        all.iter_mut().for_each(Kept::folders_are_new);
+    }
+    all.iter_mut().for_each(Kept::listen);
+}
+
+async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [Kept]) -> Woken {
+    let moment = all.iter().filter_map(Kept::moment).min();
+    let moment_comes = async {
+        match moment {
+            Some(moment) => sleep_until(moment.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = signals.term.recv() => Woken::End,
+        _ = signals.int.recv() => Woken::End,
+        _ = signals.hup.recv() => Woken::ReadAgain,
+        () = poll_fn(|context| poll_happened(context, entries, all)) => Woken::Look,
+        () = moment_comes => Woken::Look,
+    }
+}
+
+/// Ready when something happened to one of them, which then knows of it.
+fn poll_happened(context: &mut Context, entries: &mut Entries, all: &mut [Kept]) -> Poll<()> {
+    let mut happened = false;
+    // To the end of what can be read: before, nothing wakes us for what comes
+    while let Poll::Ready(touched) = entries.poll_touched(context) {
+        for kept in all.iter_mut() {
+            for touched in &touched {
+                happened |= kept.was_touched(touched);
+            }
+        }
+    }
+    for kept in all.iter_mut() {
+        happened |= kept.poll_heard(context).is_ready();
+    }
+    if happened {
+        Poll::Ready(())
+    } else {
+        Poll::Pending
+    }
+}

@@ -1,0 +1,296 @@
+//! Putting right what differs of a namespace that is kept, and saying it: under the lock
+//! that all netns-setups heed, and never against what another of them has just done.
+
+use std::cell::Cell;
+use std::ffi::CString;
+use std::io::{self, ErrorKind};
+use std::time::{Duration, Instant};
+
+use super::backoff::{Came, Pace};
+use super::readiness::Waits;
+use super::watched::Kept;
+use crate::os_error::OsError;
+use crate::plan::{Change, Step};
+use crate::setup::apply::{Mended, SETTLE, Work};
+use crate::setup::error::Why;
+use crate::setup::hooks::{self, pending};
+use crate::setup::load::{context, settings, tell};
+use crate::setup::lock::look_on;
+use crate::setup::peers::follow::follow;
+use crate::setup::peers::{self, Ties};
+use crate::setup::query::build_query;
+use crate::setup::resolve_devices::{obstacles, resolve_devices};
+use crate::setup::store::{self, Store};
+use crate::setup::{Call, attach, complain, nat, ready, report, run_log, say};
+use crate::{exec, exit, state_dir};
+
+/// How long a fault must hold before it is spoken of: links come and go one after the
+/// other, and what one change needs may be gone for just that long.
+const DOUBT: Duration = Duration::from_millis(500);
+
+/// How soon it is tried again where another netns-setup is at work.
+const BUSY: Duration = Duration::from_millis(20);
+
+impl Kept {
+    /// What is bound over files of /etc, in all processes inside.
+    pub(super) fn bind_again(&mut self) -> Came {
+        let Ok(name) = CString::new(self.want.name.as_str()) else {
+            return Came::Held;
+        };
+        let (mut came, mut lines) = (Came::Held, Vec::new());
+        let healed = exec::heal(&name);
+        let told = match &healed {
+            Ok(healed) => healed
+                .iter()
+                .map(|healed| healed.told(&name).map_err(|no| no.to_string()))
+                .collect(),
+            Err(refusal) => vec![Err(refusal.to_string())],
+        };
+        for told in told {
+            match told {
+                Ok(line) => {
+                    say(&line);
+                    came = came.max(Came::Mended);
+                }
+                Err(no) => {
+                    lines.extend(no.lines().map(String::from));
+                    came = Came::Refused;
+                }
+            }
+        }
+        if lines != self.said_of_etc {
+            complain(&lines, exit::REFUSED);
+            self.said_of_etc = lines;
+        }
+        came
+    }
+
+    pub(super) fn look_and_mend(&mut self, call: &Call) {
+        // Who waits in a namespace that has lost its name keeps it, and its cards, alive
+        self.waits.take_if(|waits| !waits.is_for(&self.want));
+        let name = &self.want.name;
+        let known = store::was_ready(name) || self.unready && store::folder(name).exists();
+        if !known || store::is_ready(name) {
+            self.locked(call);
+            // Those that have failed before wait for an up or a reload
+            if std::mem::take(&mut self.hooks_are_due) {
+                hooks::run_due(&self.want);
+            }
+            return;
+        }
+        // It has come up, but for what is waited for
+        if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
+            if self.locked(call) {
+                hooks::run_due(&self.want);
+            }
+            return;
+        }
+        // What was deleted and is made anew comes up like any other
+        let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
+        hooks::around_each_up(&want, &mut prepared, (), || {
+            tried = true;
+            match self.locked(call) {
+                true => (exit::DONE, ()),
+                false => (exit::REFUSED, ()),
+            }
+        });
+        self.prepared = prepared;
+        if !tried {
+            self.look.came(Instant::now(), Came::Refused);
+        }
+    }
+
+    /// Whether it is whole.
+    fn locked(&mut self, call: &Call) -> bool {
+        let ties = match self.tied().then(Ties::hold).transpose() {
+            Ok(ties) => ties,
+            Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
+        };
+        let store = match self.lock() {
+            Ok(Some(store)) => store,
+            Ok(None) => {
+                self.stays_down();
+                return false;
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                self.look.happened(Instant::now() + BUSY);
+                return false;
+            }
+            Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
+        };
+        if self.down {
+            say(&format!("{}: is up again", self.want.name));
+            self.down = false;
+        }
+        if store::stamp(&self.want.name, state_dir::MET) != self.met {
+            self.read_again(call);
+        }
+        let mended = self.mend(&store);
+        drop((store, ties));
+        self.know();
+        let whole = self.done(&mended);
+        if whole && mended.is_ok_and(|mended| mended.made > 0) {
+            follow(call, &self.want.name, true);
+        }
+        whole
+    }
+
+    fn tied(&self) -> bool {
+        let ours = [&self.want.state, &self.journal.made];
+        let tied = ours.iter().any(|state| !state.neighbours().is_empty());
+        tied || self.want.nat.is_some() || self.journal.made.table.is_some()
+    }
+
+    /// The lock, of a namespace that netns-setup has not taken down, and is not about to.
+    fn lock(&self) -> io::Result<Option<Store>> {
+        let name = &self.want.name;
+        match Store::open_if_there(name) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(e),
+            Ok(_) if !(self.unready || store::was_ready(name)) => Ok(None),
+            Ok(store) => Ok(Some(store)),
+        }
+    }
+
+    /// Down by hand means down.
+    fn stays_down(&mut self) {
+        self.look = Pace::new();
+        self.etc = Pace::new();
+        self.waits = None;
+        self.said.clear();
+        if !self.down {
+            let name = &self.want.name;
+            let was = match store::folder(name).exists() {
+                true => "is not ready any more by another netns-setup",
+                false => "was taken down",
+            };
+            let line = format!("{name}: {was}; it stays so until netns-setup up {name}, or a HUP");
+            complain(&[line], exit::DONE);
+            self.down = true;
+        }
+    }
+
+    /// Somebody else has met the settings as they are now.
+    pub(super) fn read_again(&mut self, call: &Call) {
+        match settings(call, &self.want.name, &context()) {
+            Ok(want) => {
+                self.want = want;
+                // It may be something else that is waited for
+                self.waits = None;
+            }
+            Err(problems) => tell(&self.want.name, &problems),
+        }
+    }
+
+    fn mend(&mut self, store: &Store) -> Result<Mended, Why> {
+        let name = self.want.name.clone();
+        let (mut journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
+        let (mut state, in_the_way) = nat::kept(&self.want, &journal, &mut kernel)?;
+        let begun = (store, &mut journal, &mut kernel);
+        attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
+        let missing = resolve_devices(&mut state, &journal, &mut kernel)?;
+        let made_anew = Cell::new(false);
+        let (hooks, due) = (self.want.hooks.clone(), Cell::new(false));
+        let mut report = |change: &Change| {
+            due.set(pending::note(&name, &hooks, change) || due.get());
+            made_anew.set(made_anew.get() || change.step == Step::AddNetns);
+            say(&run_log::mended(&name, change));
+        };
+        // The namespace of this name is another one than the one that was whole
+        if !store::is_ready(&name) {
+            self.not_ready(store)?;
+        }
+        let asked = build_query(&state, &journal);
+        let begun = Work::begin(store, &mut kernel, journal, asked, &mut report);
+        let mut work = begun.map_err(|no| no.why)?;
+        peers::adopt_wanted(&name, &state, &mut work.journal)
+            .map_err(|e| Why::Broken("cannot read the other journals", e))?;
+        let mut mended = work.mend(&state)?;
+        self.hooks_are_due |= due.get();
+        if made_anew.get() && self.want.restarts_services {
+            self.services.are_left_behind();
+        }
+        mended.obstacles = obstacles(missing, mended.obstacles);
+        mended.obstacles.extend(in_the_way);
+        if mended.is_open() {
+            self.not_ready(store)?;
+        }
+        if mended.is_whole() && self.unready {
+            if made_anew.get() {
+                let settled = work.kernel.settle(&self.want.state, SETTLE);
+                settled.map_err(|no| unsettled(&no))?;
+            }
+            if !self.holds() {
+                return Ok(mended);
+            }
+            store.set_ready(&self.want).map_err(unwritten)?;
+            self.unready = false;
+            self.waits = None;
+        }
+        Ok(mended)
+    }
+
+    /// What `netns_ready` asks for holds. If not, that is waited for.
+    fn holds(&mut self) -> bool {
+        if !ready::is_awaited(&self.want) {
+            return true;
+        }
+        let waits = self.waits.take().filter(|waits| waits.is_for(&self.want));
+        let mut waits = waits.unwrap_or_else(|| Waits::begin(&self.want));
+        waits.go_on(&self.want);
+        let over = waits.is_over();
+        self.waits = Some(waits);
+        over
+    }
+
+    pub(super) fn not_ready(&mut self, store: &Store) -> Result<(), Why> {
+        self.unready = true;
+        store.set_unready().map_err(unwritten)
+    }
+
+    /// Say what is new of it, and be ready for what comes. Whether it is whole.
+    fn done(&mut self, mended: &Result<Mended, Why>) -> bool {
+        let name = &self.want.name;
+        self.lacking = !mended.as_ref().is_ok_and(Mended::is_whole);
+        let (lines, came): (Vec<String>, _) = match mended {
+            Ok(mended) => {
+                let refused = mended.refused.iter();
+                let refused = refused.flat_map(|(change, no)| report::refused(name, change, no));
+                let obstacles = report::obstacles(name, &mended.obstacles);
+                let came = match (mended.refused.is_empty(), mended.made) {
+                    (false, _) => Came::Refused,
+                    (true, 0) if self.lacking && self.is_being_named() => Came::Refused,
+                    (true, 0) => Came::Held,
+                    (true, _) => Came::Mended,
+                };
+                (refused.chain(obstacles).collect(), came)
+            }
+            Err(why) => (report::why(name, why), Came::Refused),
+        };
+        if !lines.is_empty() && lines != self.said && lines != self.doubt {
+            self.doubt = lines;
+            self.look.came(Instant::now(), came.min(Came::Mended));
+            self.look.happened(Instant::now() + DOUBT);
+            return false;
+        }
+        self.doubt.clear();
+        if lines.is_empty() && !self.said.is_empty() {
+            say(&format!("{name}: is as its settings say again"));
+        }
+        if lines != self.said {
+            complain(&lines, exit::REFUSED);
+            self.said = lines;
+        }
+        self.look.came(Instant::now(), came);
+        self.said.is_empty()
+    }
+}
+
+fn unsettled(no: &OsError) -> Why {
+    let no = io::Error::other(no.to_string());
+    Why::Broken("cannot wait for the addresses", no)
+}
+
+fn unwritten(e: io::Error) -> Why {
+    Why::Broken("cannot write ready", e)
+}

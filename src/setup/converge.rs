@@ -1,0 +1,189 @@
+//! One namespace made what its settings say, under its lock: what is wanted in, the exit
+//! code out. What is done before and after, and for others, is the caller's.
+
+use std::fs;
+
+use super::apply::Work;
+use super::error::{Failure, Why};
+use super::hooks::{self, pending};
+use super::nat::{self, Whole};
+use super::resolve_devices::all_meant;
+use super::run_log::Changes;
+use super::store::{self, Store};
+use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file, wireguard};
+use crate::model::build::Want;
+use crate::model::{Condition, State};
+use crate::name::NetnsName;
+use crate::plan::{Change, Journal, Rest, satisfied};
+use crate::setup::lock::LockedNetns;
+use crate::setup::query::build_query;
+use crate::source::At;
+use crate::system::dhcp;
+use crate::{exit, state_dir};
+
+/// The files of the state folder that the journal does not know of.
+const FILES: [&str; 4] = [
+    state_dir::READY,
+    state_dir::ETC_MODE,
+    state_dir::PRE_DOWN,
+    state_dir::POST_DOWN,
+];
+
+/// The exit code, and whether anything was changed.
+pub fn converge(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
+    converge_then(call, want, rest, |_| Ok(()))
+}
+
+/// As [`converge`], and when it is ready something is done before the lock is given back.
+pub fn converge_then(
+    call: &Call,
+    want: &Want,
+    rest: Rest,
+    then: impl FnOnce(&mut Work) -> Result<(), Failure>,
+) -> (u8, bool) {
+    let name = &want.name;
+    let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
+    let LockedNetns {
+        ties,
+        store,
+        mut journal,
+        mut kernel,
+    } = match lock::take(name, tied) {
+        Ok(begun) => begun,
+        Err(code) => return (code, false),
+    };
+    let Whole {
+        mut state,
+        warnings,
+    } = match nat::whole(want, &journal, &mut kernel) {
+        Ok(whole) => whole,
+        Err(failure) => return (failed(name, store, &journal, &failure), false),
+    };
+    let begun = (&store, &mut journal, &mut kernel);
+    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Rest::Goes) {
+        return (failed(name, store, &journal, &failure), true);
+    }
+    if let Err(why) = all_meant(&mut state, &journal, &mut kernel) {
+        return (failed(name, store, &journal, &why.into()), false);
+    }
+    let mut changed = false;
+    let mut changes = Changes::of(call, name);
+    let mut report = |change: &Change| {
+        changed = true;
+        pending::note(name, &want.hooks, change);
+        changes.say(change);
+    };
+    let asked = build_query(&state, &journal);
+    let files = FILES.map(|file| fs::read(store::folder(name).join(file)).ok());
+    // What is ours if not even a look is possible
+    let mut ours = journal.clone();
+    let done =
+        Work::begin(&store, &mut kernel, journal, asked, &mut report).and_then(|mut work| {
+            let done = make(call, want, &state, rest, &mut work)
+                .inspect(|()| drop(ties))
+                .and_then(|()| settle(want, &mut work))
+                .and_then(|()| then(&mut work))
+                .inspect(|()| store.set_met())
+                .inspect(|()| trial_file::forget_undone(name));
+            ours = work.journal;
+            done
+        });
+    match done {
+        Ok(()) => (
+            complain(&report::obstacles(name, &warnings), exit::DONE),
+            changed,
+        ),
+        Err(failure) => {
+            put_back(name, &files);
+            (failed(name, store, &ours, &failure), changed)
+        }
+    }
+}
+
+fn make(
+    call: &Call,
+    want: &Want,
+    state: &State,
+    rest: Rest,
+    work: &mut Work,
+) -> Result<(), Failure> {
+    if call.verbose {
+        say_held(&want.name, state, &work.start.0);
+    }
+    let adopted = peers::adopt_wanted(&want.name, state, &mut work.journal);
+    adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
+    work.make(state, rest)
+}
+
+/// What has been made can be used, and is then said to be ready.
+fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
+    wireguard::say_unresolved(&want.name, &work.unresolved);
+    for (link, address) in work.settle(&want.state)? {
+        let lines = [
+            format!(
+                "{}: {address} on {} cannot be bound yet",
+                want.name, link.name
+            ),
+            "the network is still being asked whether another host has it; wait a moment".into(),
+        ];
+        complain(&lines, exit::DONE);
+    }
+    say_what_has_no_lease(want);
+    let kept = hooks::remember(&want.name, &want.hooks);
+    kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
+    // Otherwise it is said when what `netns_ready` asks for holds
+    if ready::is_awaited(want) {
+        return Ok(());
+    }
+    let ready = work.store.set_ready(want);
+    ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
+}
+
+/// The link has another address, or was ready before: it is of use without. What is waited
+/// for is spoken of when the time is up.
+fn say_what_has_no_lease(want: &Want) {
+    let awaited = ready::is_awaited(want);
+    for client in &want.state.clients {
+        let link = &client.value.link;
+        let lease = At::nobody(Condition::Lease(link.clone()));
+        if awaited && want.ready.conditions.contains(&lease) || dhcp::has_lease(&want.name, link) {
+            continue;
+        }
+        let lines = [
+            format!(
+                "{}: {link} has no DHCP lease: no server has answered yet",
+                want.name
+            ),
+            report::asked(client.asked.as_deref(), "its client goes on asking"),
+        ];
+        complain(&lines, exit::DONE);
+    }
+}
+
+/// What holds already, each with = before it.
+pub fn say_held(name: &NetnsName, state: &State, have: &State) {
+    for held in satisfied(state, have) {
+        say(&format!("= {}", held.command(name)));
+    }
+}
+
+fn put_back(name: &NetnsName, files: &[Option<Vec<u8>>; 4]) {
+    for (file, text) in FILES.iter().zip(files) {
+        let _ = match text {
+            Some(text) => store::replace(name, file, text),
+            None => fs::remove_file(store::folder(name).join(file)),
+        };
+    }
+}
+
+/// What was is there again, unless some of it could not be undone.
+fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> u8 {
+    if failure.left.as_ref().is_none_or(|left| !left.is_empty()) {
+        let _ = store.set_unready();
+    }
+    // Where nothing is ours, a namespace of somebody else's is to be joined still
+    if journal.is_empty() {
+        let _ = store.remove();
+    }
+    complain(&report::failure(name, failure), exit::REFUSED)
+}

@@ -1,0 +1,186 @@
+//! Where the services of OpenRC are to be, by their settings: a folder of settings in; services
+//! that are to be inside, and where they say so, out, or whether one is to be on the host.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::conf::files::read_plain;
+use crate::name::NetnsName;
+
+/// Where OpenRC has its scripts, and what all services are told.
+const SCRIPTS: &str = "/etc/init.d";
+const RC_CONF: &str = "/etc/rc.conf";
+const RC_CONF_DIR: &str = "/etc/rc.conf.d";
+
+/// In [`RC_CONF_DIR`], of which OpenRC reads `*.conf`, what makes `netns=` work.
+const OWN_HOOK: &str = "netns.conf";
+
+/// Each service that says `netns=NAME`, and the place, in the order of their names.
+pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for file in fs::read_dir(conf_dir).into_iter().flatten().flatten() {
+        let service = file.file_name().to_string_lossy().into_owned();
+        let text = read_plain(&file.path());
+        if let Some(line) = said(&text, name) {
+            found.push((service, format!("{}:{line}", file.path().display())));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// A script that calls netns-exec.
+pub fn names_program(text: &str) -> bool {
+    code(text).any(|line| line.contains("netns-exec"))
+}
+
+/// The line that says `netns=NAME`, the last one to say anything of it. These are other
+/// programs' settings, and may be any shell.
+fn said(text: &str, name: &NetnsName) -> Option<usize> {
+    let value = |line: &str| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("export ").unwrap_or(line);
+        let value = line.strip_prefix("netns=")?;
+        let end = |c: char| c.is_whitespace() || c == ';' || c == '#';
+        let value = value.split(end).next().unwrap_or_default();
+        Some(value.trim_matches(['"', '\'']).to_string())
+    };
+    let lines = text.lines().enumerate();
+    let said = lines.filter_map(|(number, line)| Some((number + 1, value(line)?)));
+    said.last()
+        .filter(|(_, value)| value == name.as_str())
+        .map(|(number, _)| number)
+}
+
+/// The line of a service of runit's that becomes its daemon inside: `exec netns-exec NAME`,
+/// with whatever else becomes the command in between.
+pub fn inside_by_runit(folder: &Path, name: &NetnsName) -> Option<String> {
+    let file = folder.join("run");
+    let line = becomes(&read_plain(&file), name)?;
+    Some(format!("{}:{line}", file.display()))
+}
+
+fn becomes(text: &str, name: &NetnsName) -> Option<usize> {
+    let becomes = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.next() == Some("exec")
+            && words.any(|word| word.rsplit('/').next() == Some("netns-exec"))
+            && words.find(|word| !word.starts_with('-')) == Some(name.as_str())
+    };
+    let mut lines = text.lines().enumerate();
+    lines.find_map(|(number, line)| becomes(line).then_some(number + 1))
+}
+
+/// Nothing says that a service is to be inside, or that it may be wherever it was started
+/// (`netns_from_inside`). What cannot be told by reading is not on the host.
+pub fn on_host(conf_dir: &Path, service: &str) -> bool {
+    // The namespaces themselves, and their firewalls
+    let ours = [
+        "netns.",
+        "netns-ipset.",
+        "netns-iptables.",
+        "netns-nftables.",
+    ];
+    if ours.iter().any(|ours| service.starts_with(ours)) {
+        return false;
+    }
+    let script = read_plain(&Path::new(SCRIPTS).join(service));
+    let mut settings = Vec::from([RC_CONF.into()]);
+    let is_read = |file: &str| file.ends_with(".conf") && file != OWN_HOOK;
+    settings.extend(files(Path::new(RC_CONF_DIR), is_read));
+    // The variants of runlevels, and of a service like net.eth0 those of net
+    let base = service.split('.').next().unwrap_or_default();
+    let is_of = |file: &str| {
+        [service, base].iter().any(|of| {
+            let rest = file.strip_prefix(of);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    };
+    settings.extend(files(conf_dir, is_of));
+    let texts = settings.iter().map(|file| read_plain(file));
+    !names_netns(&script) && texts.into_iter().all(|text| is_silent(&text))
+}
+
+fn files(folder: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+    let taken = all.filter(|file| file.file_name().to_str().is_some_and(&take));
+    taken.map(|file| file.path()).collect()
+}
+
+/// Settings that say nothing of netns, and take in no other file that could.
+fn is_silent(text: &str) -> bool {
+    let takes_in = |line: &str| {
+        let line = line.trim_start();
+        line.starts_with(". ") || line.starts_with("source ")
+    };
+    let stays = |line: &str| line.contains("netns_from_inside=") && line.contains("stay");
+    !names_netns(text) && !code(text).any(|line| takes_in(line) || stays(line))
+}
+
+/// The word itself, as of `netns=`, `${netns:-}` or `netns-exec`; not as a part of another.
+fn names_netns(text: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    code(text).any(|line| line.split(|c| !part(c)).any(|word| word == "netns"))
+}
+
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use crate::setup::declared_services::*;
+
+    #[test]
+    fn what_speaks_of_netns_is_not_silent() {
+        for text in [
+            "",
+            "port=80\n#netns=mgmt\n  # netns=\n",
+            "my_netns=1 netns_mode=daemon netns_from_inside=leave\n",
+            "a=\"./netns_of\"\n",
+        ] {
+            assert!(is_silent(text), "{text}");
+        }
+        for text in [
+            "netns=mgmt\n",
+            "a=1; netns=\n",
+            ": ${netns:=mgmt}\n",
+            "export netns\n",
+            "command=netns-exec\n",
+            ". /etc/more\n",
+            "  source /etc/more\n",
+            "netns_from_inside=\"stay\"\n",
+        ] {
+            assert!(!is_silent(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_run_file_that_becomes_its_daemon_inside_says_so() {
+        let of = |text| becomes(text, &"mgmt".parse().unwrap());
+        assert_eq!(of("#!/bin/sh\nexec netns-exec mgmt -- sshd -D\n"), Some(2));
+        assert_eq!(
+            of("exec env A=1 /usr/sbin/netns-exec --vrf=a mgmt -- x"),
+            Some(1)
+        );
+        for other in [
+            "#exec netns-exec mgmt -- a",
+            "netns-exec mgmt -- nft -f x\nexec sleep 1",
+            "exec netns-exec mgmt2 -- a",
+            "exec socat x EXEC:'netns-exec mgmt -- a'",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_last_line_that_says_netns_counts() {
+        let of = |text| said(text, &"mgmt".parse().unwrap());
+        assert_eq!(of("a=1\nnetns=\"mgmt\" # inside\n"), Some(2));
+        assert_eq!(of("export netns='mgmt'; b=2\n"), Some(1));
+        assert_eq!(of("netns=mgmt\nnetns=\n"), None);
+        assert_eq!(of("#netns=mgmt\nmy_netns=mgmt\nnetns=mgmt2\n"), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! What would be done, and nothing done: what is wanted of a namespace in, the changes out.
+
+use super::error::{Failure, Why};
+use super::observe::look;
+use super::resolve_devices::all_meant;
+use super::{attach, nat};
+use crate::kernel::Kernel;
+use crate::model::build::Want;
+use crate::model::{State, Where};
+use crate::plan::{Change, Journal, Rest, plan};
+use crate::setup::lock::look_on;
+use crate::setup::query::build_query;
+
+/// What is wanted, what is there, and the changes between them.
+pub fn planned(want: &Want, rest: Rest) -> Result<(State, State, Vec<Change>), Failure> {
+    let (mut journal, mut kernel) = look_on(&want.name)?;
+    let mut state = nat::whole(want, &journal, &mut kernel)?.state;
+    if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::Name::Earlier {
+        return planned_anew(want, &journal, kernel);
+    }
+    all_meant(&mut state, &journal, &mut kernel)?;
+    let asked = build_query(&state, &journal);
+    let mut have = look(&mut kernel, &asked, &journal)?;
+    if !have.netns && state.attached.is_none() {
+        have.sysctls
+            .extend(Kernel::sysctls_of_a_new_one(&asked.sysctls));
+    }
+    nat::apart(&want.name, &state, &asked, (&mut journal, &mut have))?;
+    let changes = plan(&state, &have, &journal, rest).map_err(Why::Obstacles)?;
+    Ok((state, have, changes))
+}
+
+/// What the name was on is given up, and another takes its place.
+fn planned_anew(
+    want: &Want,
+    journal: &Journal,
+    mut kernel: Kernel,
+) -> Result<(State, State, Vec<Change>), Failure> {
+    let nothing = journal.with_returns(State::default());
+    let have = look(&mut kernel, &build_query(&nothing, journal), journal)?;
+    let mut all = plan(&nothing, &have, journal, Rest::Goes).map_err(Why::Obstacles)?;
+    let mut kernel = Kernel::new(want.name.clone());
+    let forgotten = Journal::default();
+    let mut state = nat::whole(want, &forgotten, &mut kernel)?.state;
+    attach::look_past(want, &mut state, &mut kernel)?;
+    let mut have = look(&mut kernel, &build_query(&state, &forgotten), &forgotten)?;
+    have.netns = false;
+    // What was made on the host is gone then, and what goes back to it is there
+    have.links.retain(|link| {
+        let made = journal.made.link(&link.at, &link.name.value);
+        link.at == Where::Inside || made.is_none_or(|made| made.kind.is_moved())
+    });
+    have.links.extend(journal.before.links.iter().cloned());
+    all.extend(plan(&state, &have, &forgotten, Rest::Goes).map_err(Why::Obstacles)?);
+    Ok((state, have, all))
+}

@@ -1,0 +1,118 @@
+//! Going to the host. netns-setup works from there alone: seen from inside a namespace, "the
+//! host" would be that namespace. Who is logged in there types it all the same; so, where the
+//! namespace is one of ours, this process leaves it first, and with it the mounts that
+//! netns-exec made. It is done before there is any thread, which could not follow.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fs, io};
+
+use nix::unistd::{chdir, getcwd, geteuid, getpid};
+
+use super::{report, store};
+use crate::system::netns::{self, Identity};
+use crate::system::processes::netns_of;
+use crate::{exec, exit};
+
+/// Where a call works.
+#[derive(Debug)]
+pub enum At {
+    /// On the host, as it is meant to.
+    Host,
+    /// Inside a namespace, and why it stays there: two lines.
+    Inside(Vec<String>),
+}
+
+/// Go to the host, if this is inside a namespace that we have set up. The working folder is
+/// kept where the host has it. A `conf_dir` that somebody named must be the same folder there;
+/// else there are two lines to print, and the exit code.
+pub fn go(conf_dir: Option<&Path>) -> Result<At, (Vec<String>, u8)> {
+    if !is_inside() {
+        return Ok(At::Host);
+    }
+    if !geteuid().is_root() {
+        return Ok(stays("only root can leave it"));
+    }
+    if !has_root_of_first() {
+        return Ok(stays("it has a root folder of its own (chroot)"));
+    }
+    if !is_ours() {
+        return Ok(stays("netns-setup does not know that"));
+    }
+    let folder = getcwd().ok();
+    let named = conf_dir.and_then(|conf_dir| identity(conf_dir).ok());
+    if let Err(refusal) = exec::go_to_host() {
+        let lines: Vec<String> = refusal.to_string().lines().map(String::from).collect();
+        return match is_inside() {
+            true => Ok(stays(&lines[0])),
+            false => Err((lines, exit::REFUSED)),
+        };
+    }
+    // Nothing but the folder of the settings depends on it, and that is looked at
+    let _ = folder.is_some_and(|folder| chdir(&folder).is_ok());
+    match conf_dir {
+        Some(conf_dir) if identity(conf_dir).ok() != named => {
+            let wrong = format!(
+                "--conf-dir {} is another folder on the host than here, or none",
+                report::printable(&conf_dir.to_string_lossy())
+            );
+            let remedy = format!("name one that is on the host; {}", typed_on_host());
+            Err((vec![wrong, remedy], exit::WRONG))
+        }
+        _ => Ok(At::Host),
+    }
+}
+
+/// In another network namespace than process 1. Where that cannot be seen, nowhere else.
+fn is_inside() -> bool {
+    // The text has its number, which no other one has at the same time (namespaces(7))
+    let identity = |pid| fs::read_link(format!("/proc/{pid}/ns/net"));
+    matches!((identity("self"), identity("1")), (Ok(this), Ok(first)) if this != first)
+}
+
+fn has_root_of_first() -> bool {
+    matches!((identity(Path::new("/")), identity(Path::new("/proc/1/root"))), (Ok(own), Ok(first)) if own == first)
+}
+
+/// It has a name and a state folder of ours; or it has lost its name, and netns-exec joined it
+/// by one.
+fn is_ours() -> bool {
+    let Some(own) = netns_of(getpid().as_raw()) else {
+        return false;
+    };
+    let has = |name: &str| netns::identity(name).ok().flatten() == Some(own);
+    let ours = store::all().unwrap_or_default();
+    if ours.iter().any(|name| has(name.as_str())) {
+        return true;
+    }
+    exec::joined_by_name() && !netns::names().any(|name| has(&name))
+}
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    let found = fs::metadata(path)?;
+    Ok((found.dev(), found.ino()))
+}
+
+fn stays(why: &str) -> At {
+    At::Inside(vec![
+        format!("it was called from inside a namespace, and works from the host alone: {why}"),
+        format!("log in on the host, or type {}", typed_on_host()),
+    ])
+}
+
+/// The same call, from the host.
+fn typed_on_host() -> String {
+    let words = fs::read("/proc/self/cmdline").unwrap_or_default();
+    let words = String::from_utf8_lossy(&words);
+    let words = words.trim_end_matches('\0').split('\0').skip(1);
+    let plain = |word: &str| {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+        !word.is_empty() && word.chars().all(is_plain)
+    };
+    let quoted = |word: &str| match plain(word) {
+        true => word.to_string(),
+        false => format!("'{}'", report::printable(word).replace('\'', "'\\''")),
+    };
+    let words: Vec<String> = words.map(quoted).collect();
+    format!("netns-exec --host -- netns-setup {}", words.join(" "))
+}

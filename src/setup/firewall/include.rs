@@ -1,0 +1,224 @@
+//! The files that a file of nft's rules includes, as a program inside sees them: their text
+//! in the place of the words that include them, so that all of it is trusted, compared and
+//! loaded as one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::conf::files::{RULES_MIB, list_trusted, may_be_there, read_rules};
+use crate::model::firewall::include::{Part, mark, parts};
+use crate::model::firewall::pattern::{is_pattern, matches};
+use crate::name::NetnsName;
+use crate::source::{Place, Problem};
+use crate::{exec, state_dir};
+
+/// As nft(8): one that includes itself ends here.
+const DEEPEST: usize = 16;
+
+/// The view of /etc that a namespace has.
+pub struct View<'a> {
+    /// The namespace.
+    pub netns: &'a NetnsName,
+    /// Its folder is laid over /etc whole (`netns_etc`).
+    pub overlay: bool,
+}
+
+/// The text of a file with all that it includes.
+pub fn whole(main: &str, text: &str, view: &View) -> Result<String, Vec<Problem>> {
+    let mut reading = Reading {
+        view,
+        folder: Path::new(main).parent().unwrap_or(Path::new("/")),
+        text: String::with_capacity(text.len()),
+        problems: Vec::new(),
+    };
+    reading.add(main, text, 0);
+    match reading.problems.is_empty() {
+        true => Ok(reading.text),
+        false => Err(reading.problems),
+    }
+}
+
+struct Reading<'a> {
+    view: &'a View<'a>,
+    /// Of the file that includes all others.
+    folder: &'a Path,
+    text: String,
+    problems: Vec<Problem>,
+}
+
+impl Reading<'_> {
+    fn add(&mut self, file: &str, text: &str, depth: usize) {
+        let mut line = 1;
+        for part in parts(text) {
+            match part {
+                Part::Rules(rules) => {
+                    self.text += rules;
+                    line += rules.matches('\n').count();
+                }
+                Part::Include(pattern, lines) => {
+                    let place = Place {
+                        file: file.into(),
+                        line: u32::try_from(line).unwrap_or_default(),
+                        column: 1,
+                    };
+                    self.include(pattern, &place, depth);
+                    line += lines;
+                    mark(&mut self.text, file, line);
+                }
+            }
+        }
+    }
+
+    fn include(&mut self, pattern: &str, place: &Place, depth: usize) {
+        let problem = |wrong: &str, remedy: &str| Problem {
+            place: Some(place.clone()),
+            wrong: format!("include \"{pattern}\": {wrong}"),
+            remedy: remedy.into(),
+        };
+        if depth == DEEPEST || self.text.len() > RULES_MIB * 1024 * 1024 {
+            let wrong = format!(
+                "is the {DEEPEST}th inside another, or more than {RULES_MIB} MiB come together"
+            );
+            let remedy = "expected less of it; a file that includes itself has no end";
+            return self.problems.push(problem(&wrong, remedy));
+        }
+        let found = match self.found(pattern) {
+            Ok(found) => found,
+            Err((wrong, remedy)) => return self.problems.push(problem(&wrong, &remedy)),
+        };
+        for path in found {
+            let name = path.display().to_string();
+            match read_rules(&path) {
+                Ok(Some(bytes)) => match String::from_utf8(bytes) {
+                    Ok(text) => {
+                        mark(&mut self.text, &name, 1);
+                        self.add(&name, &text, depth + 1);
+                    }
+                    Err(_) => self.problems.push(problem(
+                        &format!("{name} is not text in UTF-8"),
+                        "expected rules for nftables",
+                    )),
+                },
+                Ok(None) => self.problems.push(problem(
+                    &format!("there is no file {name}"),
+                    "write the rules there, or take the line away",
+                )),
+                // Of two lines, the first names the file already
+                Err(problem) => self.problems.push(problem),
+            }
+            if !self.problems.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// The files that a pattern stands for, sorted; or what is wrong with it, and what to do.
+    fn found(&self, pattern: &str) -> Result<Vec<PathBuf>, (String, String)> {
+        let path = Path::new(pattern);
+        let upward = path.components().any(|part| part.as_os_str() == "..");
+        if pattern.starts_with("./") || upward {
+            return Err((
+                "leads elsewhere wherever it is loaded from".into(),
+                "write the whole path, from / on, without . and ..".into(),
+            ));
+        }
+        if path.is_absolute() {
+            return all(self.view.roots(path)?, pattern);
+        }
+        // As nft looks for it: in its own folder, then where the first file is
+        let of_etc = Path::new("/etc").join(path);
+        let beside = vec![self.folder.join(path)];
+        let seen = match self.view.roots(&of_etc) {
+            Ok(roots) => all(roots, pattern)?,
+            Err(_) => Vec::new(),
+        };
+        match seen.iter().any(|path| may_be_there(path)) {
+            true => Ok(seen),
+            false => all(beside, pattern),
+        }
+    }
+}
+
+impl View<'_> {
+    /// Where a path of /etc is to be looked for, the first before the others: as netns-exec
+    /// binds each entry of `/etc/netns/NAME` over its twin.
+    fn roots(&self, path: &Path) -> Result<Vec<PathBuf>, (String, String)> {
+        let host = vec![path.to_path_buf()];
+        let Ok(below) = path.strip_prefix("/etc") else {
+            return Ok(host);
+        };
+        let folder = Path::new(state_dir::ETC).join(self.netns.as_str());
+        let Some(entry) = below.iter().next().and_then(|entry| entry.to_str()) else {
+            return Ok(host);
+        };
+        let is_bound = !exec::NOT_FOR_ETC.contains(&entry.as_bytes()) && entry != "netns";
+        if is_pattern(entry) || (is_bound && self.overlay) {
+            return Ok(vec![folder.join(below), path.to_path_buf()]);
+        }
+        if !is_bound || !may_be_there(&folder.join(entry)) {
+            return Ok(host);
+        }
+        match fs::symlink_metadata(Path::new("/etc").join(entry)) {
+            Ok(_) => Ok(vec![folder.join(below)]),
+            Err(_) => Err((
+                format!(
+                    "there is {}, and no /etc/{entry} that it could be bound over",
+                    folder.join(entry).display()
+                ),
+                format!(
+                    "write include \"{}\", or make an empty /etc/{entry}",
+                    folder.join(below).display()
+                ),
+            )),
+        }
+    }
+}
+
+/// The files of all these patterns, in the order of their names; of one name, the first. What
+/// is no pattern is taken whether it is there or not.
+fn all(roots: Vec<PathBuf>, pattern: &str) -> Result<Vec<PathBuf>, (String, String)> {
+    if !is_pattern(pattern) {
+        let there = roots.iter().find(|path| may_be_there(path));
+        return Ok(there.or(roots.first()).cloned().into_iter().collect());
+    }
+    let Some(shortest) = roots.iter().map(|root| root.iter().count()).min() else {
+        return Ok(Vec::new());
+    };
+    if let [root] = &roots[..] {
+        return expanded(root);
+    }
+    // What they have below /etc, and its twin
+    let below = shortest - Path::new("/etc").iter().count();
+    let mut found = BTreeMap::new();
+    for root in roots {
+        for path in expanded(&root)? {
+            let above = path.iter().count() - below;
+            let name: PathBuf = path.iter().skip(above).collect();
+            found.entry(name).or_insert(path);
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+fn expanded(pattern: &Path) -> Result<Vec<PathBuf>, (String, String)> {
+    let mut found = vec![PathBuf::new()];
+    for part in pattern.iter() {
+        let text = part.to_string_lossy();
+        if !is_pattern(&text) {
+            found.iter_mut().for_each(|path| path.push(part));
+            continue;
+        }
+        let mut more = Vec::new();
+        for folder in found.into_iter().filter(|folder| folder.is_dir()) {
+            let names = list_trusted(&folder).map_err(|no| (no.wrong, no.remedy))?;
+            let taken = names.into_iter().filter(|name| matches(&text, name));
+            more.extend(taken.map(|name| folder.join(name)));
+        }
+        found = more;
+    }
+    // A symlink that leads nowhere is one, and is told
+    found.retain(|path| path.symlink_metadata().is_ok());
+    found.sort();
+    Ok(found)
+}

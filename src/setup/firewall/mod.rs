@@ -1,0 +1,169 @@
+//! The rule files that settings name: read with the same trust as the settings themselves,
+//! for root runs what they say; and tried out before anything depends on them.
+
+mod include;
+mod sets;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use nix::unistd::geteuid;
+
+use self::include::View;
+use super::{complain, report};
+use crate::conf::files::{may_be_there, read_rules};
+use crate::exit;
+use crate::kernel::Kernel;
+use crate::model::build::{RuleFile, Want};
+use crate::model::{Rules, Tool, Where};
+use crate::name::LinkName;
+use crate::os_error::OsError;
+use crate::plan::Step;
+use crate::source::{At, Problem};
+
+/// The rules. A file that no setting names need not be there.
+pub fn read(want: &Want) -> Result<Vec<At<Rules>>, Vec<Problem>> {
+    let view = View {
+        netns: &want.name,
+        overlay: want.overlay,
+    };
+    let (mut all, mut problems) = (Vec::new(), Vec::new());
+    for file in &want.rule_files {
+        match read_one(file, &view) {
+            Ok(rules) => all.extend(rules.map(|rules| file.path.with(rules))),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() {
+        Ok(all)
+    } else {
+        Err(problems)
+    }
+}
+
+fn read_one(file: &RuleFile, view: &View) -> Result<Option<Rules>, Vec<Problem>> {
+    let place = file.path.asked.as_ref().map(|asked| asked.place.clone());
+    let problem = |wrong: String, remedy: String| {
+        vec![Problem {
+            place: place.clone(),
+            wrong,
+            remedy,
+        }]
+    };
+    let path = the_one(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
+    if file.tool == Tool::Ipset && Path::new(path).is_dir() {
+        let text = sets::of_folder(Path::new(path))?;
+        return Ok(Some(rules(file.tool, path, text)));
+    }
+    let Some(bytes) = read_rules(Path::new(path)).map_err(|no| vec![no])? else {
+        return match place {
+            None => Ok(None),
+            Some(_) => Err(problem(
+                format!("netns_{}=\"{path}\": there is no such file", file.tool),
+                "write the rules there, or take the setting away".into(),
+            )),
+        };
+    };
+    let text = String::from_utf8(bytes).map_err(|_| {
+        problem(
+            format!("{path} is not text in UTF-8"),
+            format!("expected rules for {}", file.tool),
+        )
+    })?;
+    let text = match file.tool {
+        Tool::Nftables => include::whole(path, &text, view)?,
+        _ => text,
+    };
+    Ok(Some(rules(file.tool, path, text)))
+}
+
+/// Of the names that a file can have, the one that is there; the first, if none is. Which of
+/// two is meant nobody knows.
+fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
+    let names = [&file.path.value].into_iter().chain(&file.others);
+    let (there, untold): (Vec<_>, Vec<_>) = names
+        .filter(|path| may_be_there(Path::new(path)))
+        .partition(|path| Path::new(path).exists());
+    if let Some(path) = untold.first() {
+        return Ok(path);
+    }
+    let mut there = there.into_iter();
+    match (there.next(), there.next()) {
+        (Some(one), Some(other)) => Err((
+            format!("{one} and {other} are both there, and one of them would not be loaded"),
+            format!("remove one, or write netns_{}=\"{one}\"", file.tool),
+        )),
+        (one, _) => Ok(one.unwrap_or(&file.path.value)),
+    }
+}
+
+fn rules(tool: Tool, path: &str, text: String) -> Rules {
+    Rules {
+        tool,
+        file: path.into(),
+        text,
+        tables: Vec::new(),
+        held: Vec::new(),
+        outlived: false,
+    }
+}
+
+/// Whether a new namespace would take the rules: they are loaded in a scratch one. The exit
+/// code; what cannot be tried is said, and counts as right.
+pub fn test(want: &Want) -> u8 {
+    let of_files = |rules: &&At<Rules>| rules.value.tool.has_file();
+    let of_files: Vec<_> = want.state.rules.iter().filter(of_files).collect();
+    if of_files.is_empty() {
+        return exit::DONE;
+    }
+    if !geteuid().is_root() {
+        return untested(want, "only root can load rules");
+    }
+    let links = match links(want) {
+        Ok(links) => links,
+        Err(_) => return untested(want, "the namespace that they are for is not there"),
+    };
+    let mut kernel = match Kernel::scratch(want.name.clone(), &links) {
+        Ok(kernel) => kernel,
+        Err(no) => return untested(want, &format!("no scratch namespace can be made ({no})")),
+    };
+    let mut code = exit::DONE;
+    for rules in of_files {
+        let step = Step::LoadRules {
+            new: Box::new(rules.value.clone()),
+            old: None,
+        };
+        if let Err(no) = kernel.make(&step) {
+            let remedy = format!("correct {}; nothing was changed", rules.value.file);
+            let remedy = report::asked(rules.asked.as_deref(), &remedy);
+            code = complain(&[report::printable(&no.to_string()), remedy], exit::WRONG);
+        }
+    }
+    code
+}
+
+/// The links that rules can name: those that the settings ask for, and in the namespace of
+/// somebody else's those that are there.
+fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
+    let inside = want
+        .state
+        .links
+        .iter()
+        .filter(|link| link.at == Where::Inside);
+    let mut links: BTreeSet<LinkName> = inside.map(|link| link.name.value.clone()).collect();
+    if want.attach.is_some() {
+        links.extend(Kernel::new(want.name.clone()).links_inside()?);
+    }
+    Ok(links)
+}
+
+fn untested(want: &Want, why: &str) -> u8 {
+    let lines = [
+        format!(
+            "{}: its rule files were read, and not tried out: {why}",
+            want.name
+        ),
+        format!("type netns-setup check {} as root, on the host", want.name),
+    ];
+    complain(&lines, exit::DONE)
+}

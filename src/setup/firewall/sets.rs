@@ -1,0 +1,44 @@
+//! A folder of sets for ipset, as the distributions' scripts have it in /etc/ipset.d: each
+//! file is one set, and is called as that.
+
+use std::path::Path;
+
+use crate::conf::files::{list_trusted, read_rules};
+use crate::source::Problem;
+
+/// All of them, as `ipset save` prints sets: the first line of a file makes it, each further
+/// one adds an entry. Sets of sets come last, for they name others.
+pub fn of_folder(folder: &Path) -> Result<String, Vec<Problem>> {
+    let mut names = list_trusted(folder).map_err(|no| vec![no])?;
+    names.retain(|name| !name.starts_with('.') && folder.join(name).is_file());
+    names.sort();
+    let (mut sets, mut lists, mut problems) = (String::new(), String::new(), Vec::new());
+    for set in names {
+        let path = folder.join(&set);
+        match read_rules(&path) {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+                let text = of_file(&set, &text);
+                match text.starts_with(&format!("create {set} list:set")) {
+                    true => lists += &text,
+                    false => sets += &text,
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(sets + &lists),
+        false => Err(problems),
+    }
+}
+
+fn of_file(set: &str, text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(['#', '/']));
+    let verbs = ["create"].into_iter().chain(std::iter::repeat("add"));
+    let words = lines.zip(verbs);
+    words
+        .map(|(line, verb)| format!("{verb} {set} {line}\n"))
+        .collect()
+}

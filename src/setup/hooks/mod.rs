@@ -1,0 +1,231 @@
+//! The commands that settings hang on the coming and going of a namespace: when they are
+//! run, and what is said where one fails. None is run under a lock, so that it may call
+//! netns-setup and netns-exec itself.
+
+pub mod pending;
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::{complain, store};
+use crate::model::build::{Hooks, Want};
+use crate::name::{LinkName, NetnsName};
+use crate::source::At;
+use crate::system::spawn::unheld;
+use crate::{exec, exit, state_dir};
+
+/// The only PATH there is for them, and for other programs of the owner's.
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How long a hook may take where nobody can wait: `down --force`, as at shutdown.
+const HURRIED: Duration = Duration::from_secs(3);
+
+/// A command, who asked for it, and for which link.
+struct Hook {
+    asked: String,
+    command: String,
+    link: Option<LinkName>,
+}
+
+impl Hook {
+    fn of(said: &At<String>) -> Self {
+        let asked = said.asked.as_ref();
+        Hook {
+            asked: asked.map(ToString::to_string).unwrap_or_default(),
+            command: said.value.clone(),
+            link: None,
+        }
+    }
+
+    /// Run it, and say where it does not go well, and in what state things are.
+    fn passes(&self, name: &NetnsName, state: &str) -> bool {
+        tell(name, self, run(name, self, None), state)
+    }
+}
+
+/// Bring a namespace up by `up`, with what is hung on that, if it is not ready already.
+/// `up` returns the exit code and something more.
+pub fn around_up<T>(want: &Want, nothing: T, up: impl FnOnce() -> (u8, T)) -> (u8, T) {
+    around_each_up(want, &mut false, nothing, up)
+}
+
+/// As [`around_up`], where it may take several: what comes before has been done
+/// (`prepared`), and is not done again until it has come up.
+pub fn around_each_up<T>(
+    want: &Want,
+    prepared: &mut bool,
+    nothing: T,
+    up: impl FnOnce() -> (u8, T),
+) -> (u8, T) {
+    let Want { name, hooks, .. } = want;
+    let was_ready = store::is_ready(name);
+    if !was_ready && !*prepared {
+        let pre_up = hooks.pre_up.as_ref().map(Hook::of);
+        if !pre_up.is_none_or(|hook| hook.passes(name, "nothing was done")) {
+            return (exit::REFUSED, nothing);
+        }
+    }
+    let (code, more) = up();
+    *prepared = !was_ready && code != exit::DONE;
+    if code == exit::DONE && !run_due(want) {
+        return (exit::REFUSED, more);
+    }
+    (code, more)
+}
+
+/// Run those that are due, of the links and then the namespace's, if it is ready: what
+/// `netns_ready` asks for may be waited for yet. Whether they went well.
+pub fn run_due(want: &Want) -> bool {
+    let Want { name, hooks, .. } = want;
+    let links = hooks.links.iter().map(|(link, said)| (Some(link), said));
+    let all = links.chain(hooks.post_up.iter().map(|said| (None, said)));
+    let mut went_well = true;
+    for (link, said) in all {
+        let Some(due) = pending::claim(name, link).filter(|_| store::is_ready(name)) else {
+            continue;
+        };
+        let link = link.cloned();
+        let state = "the namespace is ready, and stays so; the next up or reload runs it again";
+        match (Hook {
+            link,
+            ..Hook::of(said)
+        })
+        .passes(name, state)
+        {
+            true => due.done(),
+            false => went_well = false,
+        }
+    }
+    went_well
+}
+
+/// Take a namespace down by `down`, with what the last `up` has hung on that. `hurry`
+/// ends a hook that takes long.
+pub fn around_down(name: &NetnsName, hurry: bool, down: impl FnOnce() -> u8) -> u8 {
+    let limit = hurry.then_some(HURRIED);
+    // Read now: the last one's file goes with all the others
+    let [pre_down, post_down] =
+        [state_dir::PRE_DOWN, state_dir::POST_DOWN].map(|f| remembered(name, f));
+    if let Some(hook) = pre_down {
+        tell(
+            name,
+            &hook,
+            run(name, &hook, limit),
+            "it is taken down all the same",
+        );
+    }
+    let code = down();
+    if let Some(hook) = post_down.filter(|_| code == exit::DONE) {
+        tell(
+            name,
+            &hook,
+            run(name, &hook, limit),
+            "it is taken down all the same",
+        );
+    }
+    code
+}
+
+/// Keep in the state folder what `down` will run, for it needs no settings. Whoever calls
+/// this holds the namespace's lock.
+pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
+    let files = [
+        (state_dir::PRE_DOWN, &hooks.pre_down),
+        (state_dir::POST_DOWN, &hooks.post_down),
+    ];
+    for (file, hook) in files {
+        match hook.as_ref().map(Hook::of) {
+            Some(Hook { asked, command, .. }) => {
+                store::keep(name, file, &format!("# {asked}\n{command}\n"))?;
+            }
+            None => match fs::remove_file(store::folder(name).join(file)) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+                _ => {}
+            },
+        }
+    }
+    Ok(())
+}
+
+fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
+    let path: PathBuf = store::folder(name).join(file);
+    let text = fs::read_to_string(path).ok()?;
+    let (asked, command) = text.split_once('\n')?;
+    Some(Hook {
+        asked: asked.trim_start_matches("# ").into(),
+        command: command.into(),
+        link: None,
+    })
+}
+
+/// Whether it went well; if not, it is said, and what state things are in.
+fn tell(name: &NetnsName, hook: &Hook, ended: io::Result<Ended>, state: &str) -> bool {
+    let how = match ended {
+        Ok(Ended::By(status)) if status.success() => return true,
+        Ok(Ended::By(status)) => match (status.code(), status.signal()) {
+            (Some(code), _) => format!("ended with exit code {code}"),
+            (None, signal) => format!("was ended by signal {}", signal.unwrap_or(0)),
+        },
+        Ok(Ended::Late) => format!("took more than {} s and was ended", HURRIED.as_secs()),
+        Err(e) => format!("could not be run: {e}"),
+    };
+    let setting = hook.asked.split(' ').next().unwrap_or_default();
+    let lines = [
+        format!("{name}: the command of {setting} {how}"),
+        format!("asked for by {}; what it said stands above", hook.asked),
+        format!("{name}: {state}"),
+    ];
+    complain(&lines, exit::REFUSED);
+    false
+}
+
+enum Ended {
+    By(ExitStatus),
+    /// It was not through when the time was up.
+    Late,
+}
+
+/// On the host, with nothing of ours but standard error. What it prints goes there: our
+/// standard output is for changes.
+fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<Ended> {
+    exec::hand_down_nothing()?;
+    let stderr = io::stderr().as_fd().try_clone_to_owned();
+    let mut command = Command::new("/bin/sh");
+    command
+        .args(["-c", &hook.command])
+        .env_clear()
+        .env("PATH", PATH)
+        .env("NETNS_NAME", name.as_str())
+        .envs(hook.link.iter().map(|link| ("NETNS_LINK", link.as_str())))
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(stderr.map_or_else(|_| Stdio::null(), Stdio::from));
+    unheld(&mut command);
+    match limit {
+        None => command.status().map(Ended::By),
+        // With all that it has started
+        Some(limit) => within(command.process_group(0).spawn()?, limit),
+    }
+}
+
+fn within(mut child: Child, limit: Duration) -> io::Result<Ended> {
+    let until = Instant::now() + limit;
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Ended::By(status));
+        }
+        sleep(Duration::from_millis(10));
+    }
+    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+    child.wait()?;
+    Ok(Ended::Late)
+}

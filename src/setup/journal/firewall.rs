@@ -1,0 +1,59 @@
+//! The journal's part about the rules of firewalls, as text.
+
+use ini::Properties;
+
+use super::text::Text;
+use crate::model::{Rules, Tool};
+use crate::plan::{Journal, Loading};
+use crate::source::At;
+
+/// A section for each tool.
+pub fn write(text: &mut Text, journal: &Journal) {
+    for rules in &journal.made.rules {
+        let rules = &rules.value;
+        text.section(format_args!("rules {}", rules.tool));
+        text.append("file", &rules.file);
+        let tables = rules.tables.iter();
+        tables.for_each(|table| text.append("table", table));
+        let held = rules.held.iter();
+        held.for_each(|(link, index)| text.append("held", format_args!("{link} {index}")));
+        let loading = journal.loading.as_ref();
+        if let Some(loading) = loading.filter(|loading| loading.tool == rules.tool) {
+            text.append("loading", "yes");
+            let others = loading.others.iter();
+            others.for_each(|table| text.append("other", table));
+        }
+    }
+}
+
+/// The inverse of [`write()`], of one section.
+pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> Result<(), String> {
+    let rules = read_rules(words, properties)?;
+    if properties.get("loading") == Some("yes") {
+        journal.loading = Some(Loading {
+            tool: rules.tool,
+            others: properties.get_all("other").map(String::from).collect(),
+        });
+    }
+    journal.made.rules.push(At::nobody(rules));
+    Ok(())
+}
+
+/// All but their text, which has a file of its own beside the journal.
+fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
+    let word = words.get(1).copied().unwrap_or_default();
+    let tool = Tool::ALL.into_iter().find(|tool| tool.word() == word);
+    let held = section.get_all("held").map(|held| {
+        let (link, index) = held.split_once(' ').unwrap_or_default();
+        let index = index.parse().map_err(|_| format!("an index {held:?}"))?;
+        Ok((link.parse()?, index))
+    });
+    Ok(Rules {
+        tool: tool.ok_or_else(|| format!("rules of {word:?}"))?,
+        file: section.get("file").unwrap_or_default().into(),
+        text: String::new(),
+        tables: section.get_all("table").map(String::from).collect(),
+        held: held.collect::<Result<_, String>>()?,
+        outlived: false,
+    })
+}

@@ -1,0 +1,189 @@
+//! The journal as text (ini), for `/run/netns-services/NAME/journal`. A person can read
+//! it, and can put things back by it. No files here, only the text.
+
+mod firewall;
+mod links;
+mod text;
+mod wireguard;
+
+use ini::{Ini, ParseOption, Properties};
+
+use crate::model::dhcp::Client;
+use crate::model::{Route, State, Sysctl, Table, TextError};
+use crate::plan::Journal;
+use crate::source::At;
+use crate::state_dir::Birth;
+use links::{read_link, where_of, where_text, write_link};
+use text::Text;
+
+/// What stands above the first section.
+const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
+
+/// A journal, and which namespace it speaks of: of another one of the same name, nothing
+/// is ours.
+pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
+    let mut text = Text::below(HEADER);
+    text.section("namespace");
+    text.append("made", if journal.made.netns { "yes" } else { "no" });
+    if journal.made.resolv_conf.is_some() {
+        text.append("resolv_conf", "yes");
+    }
+    if let Some(from) = &journal.made.attached {
+        text.append("attached", &from.value);
+    }
+    if journal.made.bare == Some(true) {
+        text.append("give_back", "bare");
+    }
+    if let Some(birth) = netns {
+        text.append("identity", birth);
+    }
+    firewall::write(&mut text, journal);
+    if let Some(table) = &journal.made.table {
+        text.section("table");
+        // It is there without a port that leads inside too
+        text.append("made", "yes");
+        let publish = table.value.publish.iter();
+        publish.for_each(|publish| text.append("publish", publish));
+    }
+    text.section("clients");
+    for client in &journal.made.clients {
+        text.append(client.value.link.as_str(), &client.value.run);
+    }
+    for (state, word) in [(&journal.made, "made"), (&journal.before, "before")] {
+        for link in &state.links {
+            text.section(format_args!(
+                "{word} {} {}",
+                link.name,
+                where_text(&link.at)
+            ));
+            write_link(&mut text, link);
+        }
+        text.section(format_args!("{word} routes"));
+        for route in &state.routes {
+            text.append(where_text(&route.value.at), route);
+        }
+        text.section(format_args!("{word} policy"));
+        for rule in &state.policy {
+            text.append("inside", rule);
+        }
+        text.section(format_args!("{word} sysctls"));
+        for sysctl in state.sysctls.iter().map(|sysctl| &sysctl.value) {
+            let set = format_args!("{} {}", sysctl.key.path(), sysctl.value);
+            text.append(where_text(&sysctl.at), set);
+        }
+        text.section(format_args!("{word} kept"));
+        for kept in &state.kept {
+            text.append("host", kept);
+        }
+    }
+    text.end()
+}
+
+/// The inverse of [`write()`], but for the namespace's birth, which stays text. A text that
+/// is not a journal is an error in words.
+pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
+    let plain = ParseOption {
+        enabled_escape: false,
+        enabled_quote: false,
+        ..Default::default()
+    };
+    let ini = Ini::load_from_str_opt(text, plain).map_err(|e| e.to_string())?;
+    let mut journal = Journal::default();
+    let mut netns = None;
+    for (section, properties) in ini.iter() {
+        let words: Vec<&str> = section.unwrap_or_default().split(' ').collect();
+        let state = match words.first() {
+            Some(&"rules") => {
+                firewall::read(&mut journal, &words, properties)?;
+                continue;
+            }
+            Some(&"table") => {
+                journal.made.table = Some(At::nobody(read_table(properties)?));
+                continue;
+            }
+            Some(&"clients") => {
+                journal.made.clients = read_clients(properties)?;
+                continue;
+            }
+            Some(&"made") => &mut journal.made,
+            Some(&"before") => &mut journal.before,
+            _ => {
+                netns = properties.get("identity").map(String::from);
+                let from = properties.get("attached");
+                journal.made.attached = from.map(|from| At::nobody(from.into()));
+                journal.made.netns = properties.get("made") == Some("yes");
+                let bare = properties.get("give_back") == Some("bare");
+                journal.made.bare = bare.then_some(true);
+                let wrote = properties.get("resolv_conf") == Some("yes");
+                journal.made.resolv_conf = wrote.then(|| At::nobody(String::new()));
+                continue;
+            }
+        };
+        match &words[1..] {
+            ["routes"] => read_routes(state, properties)?,
+            ["policy"] => read_policy(state, properties)?,
+            ["sysctls"] => read_sysctls(state, properties)?,
+            ["kept"] => {
+                let all = properties.get_all("host").map(str::parse);
+                state.kept = all.collect::<Result<_, _>>()?;
+            }
+            [name, at @ ..] => {
+                let at = where_of(&at.join(" "))?;
+                state.links.push(read_link(name, at, properties)?);
+            }
+            [] => {}
+        }
+    }
+    Ok((journal, netns))
+}
+
+fn read_clients(section: &Properties) -> Result<Vec<At<Client>>, String> {
+    let client = |(link, run): (&str, &str)| {
+        let (link, run) = (link.parse()?, run.parse()?);
+        Ok(At::nobody(Client { link, run }))
+    };
+    section.iter().map(client).collect()
+}
+
+fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
+    for (at, text) in section.iter() {
+        let route =
+            Route::kept(text).map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
+        state.routes.push(At::nobody(Route {
+            at: where_of(at)?,
+            ..route
+        }));
+    }
+    Ok(())
+}
+
+fn read_policy(state: &mut State, section: &Properties) -> Result<(), String> {
+    for (_, text) in section.iter() {
+        let rule = text.parse();
+        let rule = rule.map_err(|e: TextError| format!("policy rule {text} {}", e.wrong))?;
+        state.policy.push(At::nobody(rule));
+    }
+    Ok(())
+}
+
+fn read_sysctls(state: &mut State, section: &Properties) -> Result<(), String> {
+    for (at, text) in section.iter() {
+        let (key, value) = text.split_once(' ').unwrap_or((text, ""));
+        let key = key.parse();
+        let key = key.map_err(|e: TextError| format!("sysctl {text} {}", e.wrong))?;
+        state
+            .sysctls
+            .push(At::nobody(Sysctl::new(where_of(at)?, key, value)));
+    }
+    Ok(())
+}
+
+/// All but what nft was given and listed, which have files of their own.
+fn read_table(section: &Properties) -> Result<Table, String> {
+    let publish = section.get_all("publish").map(str::parse);
+    Ok(Table {
+        text: String::new(),
+        publish: publish.collect::<Result<_, _>>()?,
+        listed: None,
+    })
+}

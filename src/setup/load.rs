@@ -1,0 +1,161 @@
+//! What is wanted of a namespace: its settings, its rule files and this machine in, a
+//! `Want` or all that is wrong with them out.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use super::{Call, firewall, nat, run_log, wireguard};
+use crate::conf;
+use crate::conf::files::{may_be_there, read_regular};
+use crate::model::build::{Context, Want, build, contradictions};
+use crate::model::dhcp::Program;
+use crate::model::{Link, Where};
+use crate::name::NetnsName;
+use crate::source::Problem;
+use crate::system::{dhcp, resolv_conf};
+
+/// All that is wrong with a namespace's settings, on standard error.
+pub fn tell(name: &NetnsName, problems: &[Problem]) {
+    let text = conf::render(name, problems);
+    let bare = |line: &str| line.trim_start_matches("netns-setup: ").into();
+    run_log::complained(&text.lines().map(bare).collect::<Vec<_>>());
+    let _ = write!(io::stderr(), "{text}");
+}
+
+/// What the settings of a namespace ask for.
+pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
+    let (mut want, mut problems) = asked_for(call, name, context)?;
+    match firewall::read(&want) {
+        // The table of ours comes behind them
+        Ok(rules) => drop(want.state.rules.splice(..0, rules)),
+        Err(found) => problems.extend(found),
+    }
+    problems.extend(nat::published_twice(&want).unwrap_or_default());
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    choose_clients(&mut want);
+    fits_its_neighbours(call, &mut want, context)?;
+    if matches!(resolv_conf::look(name), Ok(resolv_conf::ResolvConf::Theirs)) {
+        leaves_their_resolv_conf(&mut want)?;
+    }
+    Ok(want)
+}
+
+/// A resolv.conf of the owner's is never overwritten. It is stronger than what the file of
+/// a WireGuard link says; beside netns_dns it contradicts.
+fn leaves_their_resolv_conf(want: &mut Want) -> Result<(), Vec<Problem>> {
+    let text = want.state.resolv_conf.as_ref();
+    let Some(asked) = text.and_then(|text| text.asked.as_deref()) else {
+        return Ok(());
+    };
+    if asked.setting == wireguard::DNS {
+        want.state.resolv_conf = None;
+        return Ok(());
+    }
+    Err(vec![Problem {
+        place: Some(asked.place.clone()),
+        wrong: format!(
+            "{} would overwrite {}",
+            asked.setting,
+            resolv_conf::path(&want.name).display()
+        ),
+        remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
+    }])
+}
+
+/// What the settings ask for, and what is wrong with the files of WireGuard links that they
+/// name.
+fn asked_for(
+    call: &Call,
+    name: &NetnsName,
+    context: &Context,
+) -> Result<(Want, Vec<Problem>), Vec<Problem>> {
+    let mut settings = conf::read(&call.conf_dir, name)?;
+    let mut files = wireguard::Files::read(&mut settings);
+    let wrong = std::mem::take(&mut files.problems);
+    match build(&settings, context) {
+        Ok(mut want) => {
+            let mut wrong = wrong;
+            wrong.extend(files.tell(&mut want));
+            Ok((want, wrong))
+        }
+        Err(mut problems) => {
+            problems.extend(wrong);
+            Err(problems)
+        }
+    }
+}
+
+/// The DHCP client that this machine has; where it has none, starting it is refused.
+fn choose_clients(want: &mut Want) {
+    if want.state.clients.is_empty() {
+        return;
+    }
+    let found = dhcp::installed().unwrap_or(Program::Udhcpc);
+    for client in &mut want.state.clients {
+        client.value.run.program = found;
+    }
+}
+
+/// Where the other namespaces that links lead into have settings, the two must agree. What
+/// is wrong in the others' own is theirs to say.
+fn fits_its_neighbours(
+    call: &Call,
+    want: &mut Want,
+    context: &Context,
+) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    for other in want.state.neighbours() {
+        if !may_be_there(&call.conf_dir.join(format!("netns.{other}"))) {
+            continue;
+        }
+        let Ok((theirs, _)) = asked_for(call, &other, context) else {
+            continue;
+        };
+        problems.extend(contradictions(want, &theirs));
+        if theirs.attach.is_some() {
+            continue;
+        }
+        let at = Where::Netns(other.clone());
+        // What a link is to lie on there is not made with the namespace
+        let born = |link: &Link| {
+            let made = link.kind.made();
+            made.is_some_and(|made| made.born == at && made.parent.is_none())
+        };
+        let mut links = want.state.links.iter();
+        if links.any(|link| link.at == at || born(link)) {
+            want.state.others.insert(other);
+        }
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(problems),
+    }
+}
+
+/// What the settings do not say, of this machine.
+pub fn context() -> Context {
+    let names = conf::iproute2::names(Path::new("/"));
+    Context { seed, names }
+}
+
+/// What tells a machine from others: the first that there is.
+const SEEDS: [&str; 3] = [
+    "/etc/machine-id",
+    "/var/lib/dbus/machine-id",
+    "/etc/hostname",
+];
+
+/// What makes this machine's `mac_IF="stable"` another one than its neighbour's. One that
+/// is there and cannot be read is not passed over: it would be another one then.
+fn seed() -> io::Result<String> {
+    for file in SEEDS {
+        match read_regular(Path::new(file)) {
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(io::Error::new(e.kind(), format!("{file}: {e}"))),
+            Ok(text) => return Ok(String::from_utf8_lossy(&text).trim().into()),
+        }
+    }
+    Ok(String::new())
+}

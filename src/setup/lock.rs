@@ -1,0 +1,84 @@
+//! Beginning a piece of work: a name in, all that it takes to change the namespace, or to
+//! look at it, out. Nothing is changed here but the state folder, which is made.
+
+use std::io::{self, ErrorKind};
+
+use super::error::{Failure, Why};
+use super::peers::{self, Ties};
+use super::store::{self, Store};
+use super::{LOCK, complain, report, trial_file};
+use crate::exit;
+use crate::kernel::Kernel;
+use crate::name::NetnsName;
+use crate::plan::Journal;
+
+/// Everything to change a namespace with; nobody else changes it while the store is held,
+/// nor links between namespaces while the ties are, which are `None` where it has none.
+pub struct LockedNetns {
+    pub ties: Option<Ties>,
+    pub store: Store,
+    pub journal: Journal,
+    pub kernel: Kernel,
+}
+
+/// `tied` if links into other namespaces, or what namespaces share of the host, will come
+/// or go.
+pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
+    let locked_out = |error| locked_out(name, &error);
+    if let Some(code) = trial_file::refused(name) {
+        return Err(code);
+    }
+    let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;
+    let store = Store::open(name, LOCK).map_err(locked_out)?;
+    let (journal, kernel) = match look_on(name) {
+        Ok(found) => found,
+        Err(failure) => {
+            // Where nothing is ours, there is no folder of ours either
+            if store::journal(name).is_ok_and(|journal| journal.is_empty()) {
+                let _ = store.remove();
+            }
+            return Err(complain(&report::failure(name, &failure), exit::REFUSED));
+        }
+    };
+    let shares = !journal.made.neighbours().is_empty() || journal.made.table.is_some();
+    if ties.is_none() && shares {
+        drop(store);
+        return take(name, true);
+    }
+    Ok(LockedNetns {
+        ties,
+        store,
+        journal,
+        kernel,
+    })
+}
+
+/// Everything to look at a namespace with.
+pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
+    let unread = |e| Why::Broken("cannot read the other journals", e);
+    let mut journal = store::journal(name).map_err(Why::Unread)?;
+    journal.made.others = peers::places(name, &journal).map_err(unread)?;
+    Ok((journal, Kernel::new(name.clone())))
+}
+
+fn locked_out(name: &NetnsName, error: &io::Error) -> u8 {
+    let seconds = LOCK.as_secs();
+    let lines = match error.kind() {
+        ErrorKind::TimedOut => [
+            format!("{name}: another netns-setup has been at work on it for {seconds} s"),
+            "wait for it, or look for it with ps and end it".into(),
+        ],
+        ErrorKind::Interrupted => [
+            format!("{name}: told to end while another netns-setup is at work on it"),
+            "nothing was changed".into(),
+        ],
+        _ => [
+            format!(
+                "{name}: cannot use {}: {error}",
+                store::folder(name).display()
+            ),
+            "it must be a folder of root's on a file system that can be written to".into(),
+        ],
+    };
+    complain(&lines, exit::REFUSED)
+}

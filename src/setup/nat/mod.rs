@@ -1,0 +1,262 @@
+//! The host's part of a namespace's way out and in: what the settings ask for and how the
+//! host is now in, what is wanted of it out; and what other namespaces hold of it too.
+
+mod others;
+
+use std::io;
+
+use super::error::{Failure, Why};
+use super::store;
+use crate::kernel::{Kernel, Query};
+use crate::model::build::Want;
+use crate::model::nat::{Family, Host, Nat, OnHost, Publish, Uplinks, in_the_way};
+use crate::model::{State, Sysctl, Table, Where};
+use crate::name::NetnsName;
+use crate::os_error::OsError;
+use crate::plan::{Journal, Obstacle};
+use crate::source::{At, Problem};
+use crate::system::port;
+
+pub use others::Others;
+
+/// What is wanted, the host's part in it, and what its owner is to be told of that.
+pub struct Whole {
+    /// What is wanted.
+    pub state: State,
+    /// Two lines each, of what can keep it from working.
+    pub warnings: Vec<Obstacle>,
+}
+
+/// What is wanted, with the host's part in it. Nothing is touched.
+pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<Whole, Failure> {
+    let mut state = journal.with_returns(want.state.clone());
+    let Some(nat) = &want.nat else {
+        let warnings = Vec::new();
+        return Ok(Whole { state, warnings });
+    };
+    let unread = |e| Why::Broken("cannot read the journals", e);
+    // The journals before the values: what is set back is so before its journal goes
+    let others = Others::of(&want.name).map_err(unread)?;
+    let ruleset = kernel.host_ruleset().map_err(|no| no_nft(nat, no))?;
+    let mut host = kernel.host(nat).map_err(unseen)?;
+    let obstacles = obstacles(nat, journal, kernel)?;
+    if !obstacles.is_empty() {
+        return Err(Why::Obstacles(obstacles).into());
+    }
+    let ours = journal.before.sysctls.iter().map(|before| &before.value);
+    for before in others.before().chain(ours) {
+        without_us(&mut host, before);
+    }
+    host.of_namespaces = others.links().cloned().collect();
+    let wanted = nat.on(&want.name, &host);
+    let mut in_the_way = in_the_way(&ruleset, &want.name, nat);
+    let legacy = kernel.host_iptables_legacy().map_err(unseen)?;
+    in_the_way.extend(legacy.iter().filter_map(|legacy| legacy.in_the_way(nat)));
+    let warnings = warnings(nat, &wanted, in_the_way);
+    for (key, value) in wanted.sysctls {
+        if let Ok(key) = key.parse() {
+            state.sysctls.push(At {
+                value: Sysctl::new(Where::Host, key, &value),
+                asked: nat.asked(),
+            });
+        }
+    }
+    state.table = Some(At {
+        value: wanted.table,
+        asked: nat.asked(),
+    });
+    Ok(Whole { state, warnings })
+}
+
+/// As [`whole`], for a namespace that is kept: where the host's part cannot be what it
+/// should be, it stays what it is, and what is in the way is given back.
+pub fn kept(
+    want: &Want,
+    journal: &Journal,
+    kernel: &mut Kernel,
+) -> Result<(State, Vec<Obstacle>), Why> {
+    match whole(want, journal, kernel) {
+        Ok(whole) => Ok((whole.state, Vec::new())),
+        Err(Failure {
+            why: Why::Obstacles(obstacles),
+            ..
+        }) => {
+            let mut state = journal.with_returns(want.state.clone());
+            state.table = journal.made.table.clone();
+            let host = |sysctl: &&At<Sysctl>| sysctl.value.at == Where::Host;
+            let made = journal.made.sysctls.iter().filter(host).cloned();
+            // Those of a link that is not there now are gone with it
+            state.sysctls.extend(made.map(|mut sysctl| {
+                sysctl.value.optional = true;
+                sysctl
+            }));
+            Ok((state, obstacles))
+        }
+        Err(failure) => Err(failure.why),
+    }
+}
+
+/// The table of ours that is on the host: of what is not as it was loaded, nothing is said
+/// but that it is there.
+pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<At<Table>>, OsError> {
+    let Some(mut table) = journal.made.table.clone() else {
+        return Ok(None);
+    };
+    let Some(listed) = kernel.nat_table()? else {
+        return Ok(None);
+    };
+    if table.value.listed.as_ref() != Some(&listed) {
+        table.value.text.clear();
+    }
+    Ok(Some(table))
+}
+
+/// Clients of what led inside, or leads there now, are led anew. What is not forgotten now
+/// is so by itself when they have been silent for some minutes: that is no failure.
+pub fn forget_flows(kernel: &mut Kernel, journals: [&Journal; 2]) {
+    let tables = journals
+        .iter()
+        .filter_map(|journal| journal.made.table.as_ref());
+    let ports: Vec<&Publish> = tables.flat_map(|table| &table.value.publish).collect();
+    if let Err(no) = kernel.forget_flows(&ports) {
+        log::debug!("UDP flows are not forgotten: {no}");
+    }
+}
+
+/// What is ours and what is there, without what other namespaces hold: for who changes
+/// nothing.
+pub fn apart(
+    name: &NetnsName,
+    want: &State,
+    asked: &Query,
+    (journal, have): (&mut Journal, &mut State),
+) -> Result<(), Failure> {
+    let unread = |e| Why::Broken("cannot read the journals", e);
+    let others = Others::to(name, asked).map_err(unread)?;
+    others.as_before(have, journal);
+    others.leave_to(journal, want);
+    Ok(())
+}
+
+/// Ports that a namespace that is up leads inside already.
+pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
+    let Some(nat) = want.nat.as_ref().filter(|nat| !nat.publish.is_empty()) else {
+        return Ok(Vec::new());
+    };
+    let mut problems = Vec::new();
+    for (other, journal) in store::others(&want.name)? {
+        let table = journal.made.table;
+        let theirs: Vec<Publish> = table.map(|table| table.value.publish).unwrap_or_default();
+        for ours in &nat.publish {
+            if let Some(theirs) = theirs.iter().find(|theirs| theirs.meets(&ours.value)) {
+                problems.push(Problem {
+                    place: ours.asked.as_ref().map(|asked| asked.place.clone()),
+                    wrong: format!("netns_publish: \"{ours}\" is the namespace {other}'s already, by its {theirs}"),
+                    remedy: format!("expected another port or address of the host; or take that one down first: netns-setup down {other}"),
+                });
+            }
+        }
+    }
+    Ok(problems)
+}
+
+/// What the owner of the host has made of a sysctl, whatever we have made of it since.
+fn without_us(host: &mut Host, before: &Sysctl) {
+    let parts: Vec<&str> = before.key.path().split('/').collect();
+    let (family, link) = match parts[..] {
+        ["net", "ipv6", "conf", "all", "forwarding"] => (Family::V6, None),
+        ["net", "ipv4", "conf", link, "forwarding"] => (Family::V4, link.parse().ok()),
+        ["net", "ipv6", "conf", link, "force_forwarding"] => (Family::V6, link.parse().ok()),
+        ["net", "ipv6", "conf", link, "accept_ra"] => {
+            if before.value == "1" {
+                host.takes_advertisements.extend(link.parse().ok());
+            }
+            return;
+        }
+        _ => return,
+    };
+    if before.at == Where::Host && before.value == "0" {
+        host.forwards.remove(&(family, link));
+    }
+}
+
+/// What stands in the way before anything is done.
+fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Obstacle>, Failure> {
+    let mut found = Vec::new();
+    if let Some(At {
+        value: Uplinks::Named(named),
+        asked,
+    }) = &nat.uplinks
+    {
+        for link in named {
+            if !kernel.host_has(link).map_err(unseen)? {
+                found.push(Obstacle {
+                    asked: asked.clone(),
+                    wrong: format!("the host has no link {link}"),
+                    remedy: "start what makes it first, or correct its name; ip link lists those there are".into(),
+                });
+            }
+        }
+    }
+    let table = journal.made.table.as_ref();
+    let held = table
+        .map(|table| table.value.publish.as_slice())
+        .unwrap_or_default();
+    for publish in &nat.publish {
+        let is_new = |port: &u16| {
+            let mut held = held.iter().filter(|held| held.meets(&publish.value));
+            !held.any(|held| held.ports().contains(port))
+        };
+        if let Some(port) = port::taken(&publish.value, publish.value.ports().filter(is_new)) {
+            let proto = publish.value.proto;
+            let letter = &proto.to_string()[..1];
+            found.push(Obstacle {
+                asked: publish.asked.clone(),
+                wrong: format!("{publish}: a program on the host has {proto} port {port} already"),
+                remedy: format!("choose another port, or stop that program; ss -{letter}lnp sport = :{port} tells which it is"),
+            });
+        }
+    }
+    Ok(found)
+}
+
+fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Vec<Obstacle> {
+    let mut all = in_the_way;
+    if wanted.no_uplink {
+        all.push((
+            "the host has no default route: nothing is forwarded between its links and the namespace".into(),
+            "name the links to the world in netns_masquerade, or say netns-setup reload when there is one".into(),
+        ));
+    }
+    let told = all.into_iter().map(|(wrong, remedy)| Obstacle {
+        asked: nat.asked(),
+        wrong,
+        remedy,
+    });
+    told.collect()
+}
+
+fn no_nft(nat: &Nat, no: OsError) -> Failure {
+    let missing = no.errno.kind() == io::ErrorKind::NotFound;
+    let remedy = match missing {
+        true => "install the package nftables; iptables alone will not do",
+        false => {
+            "nft -j list ruleset must work on the host; it takes root and a kernel with nf_tables"
+        }
+    };
+    let wrong = match missing {
+        true => "there is no program nft on the host".to_string(),
+        false => no.to_string(),
+    };
+    Why::Obstacles(vec![Obstacle {
+        asked: nat.asked(),
+        wrong,
+        remedy: remedy.into(),
+    }])
+    .into()
+}
+
+fn unseen(no: OsError) -> Failure {
+    let error = io::Error::other(no.to_string());
+    Why::Broken("cannot read the state of the host", error).into()
+}

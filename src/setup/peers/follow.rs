@@ -1,0 +1,70 @@
+//! What a namespace that has come up owes to those that are tied to it.
+
+use std::collections::BTreeSet;
+
+use super::tied;
+use crate::conf::files::may_be_there;
+use crate::exit;
+use crate::model::build::Want;
+use crate::name::NetnsName;
+use crate::plan::Rest;
+use crate::setup::converge::converge;
+use crate::setup::load::{context, settings, tell};
+use crate::setup::{Call, complain, hooks, ready, store};
+
+/// What came up has made links into other namespaces, or has made them anew: those that
+/// netns-setup has set up get an `up` of their own.
+pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
+    let mut done = BTreeSet::from([name.clone()]);
+    let mut waiting = vec![(name.clone(), changed)];
+    while let Some((name, changed)) = waiting.pop() {
+        let tied = tied(&name).unwrap_or_else(|e| {
+            let lines = [
+                format!("{name}: is up; who has links to it, and is not whole without them, cannot be seen: {e}"),
+                "netns-setup up --all makes them whole".into(),
+            ];
+            complain(&lines, exit::REFUSED);
+            Vec::new()
+        });
+        for (other, _) in tied {
+            let file = call.conf_dir.join(format!("netns.{other}"));
+            let whole = !changed && store::is_ready(&other);
+            if whole || !may_be_there(&file) || !done.insert(other.clone()) {
+                continue;
+            }
+            let code = match settings(call, &other, &context()) {
+                Ok(want) => {
+                    match hooks::around_up(&want, false, || converge(call, &want, Rest::Stays)) {
+                        (exit::DONE, changed) => {
+                            say_what_is_not_waited_for(&name, &want);
+                            waiting.push((other.clone(), changed));
+                            exit::DONE
+                        }
+                        (code, _) => code,
+                    }
+                }
+                Err(problems) => {
+                    tell(&other, &problems);
+                    exit::WRONG
+                }
+            };
+            if code != exit::DONE {
+                let line = format!("{name}: is up; {other}, which has links to it, is not whole");
+                complain(&[line], code);
+            }
+        }
+    }
+}
+
+/// Who brings up one namespace does not wait for what another one asks for.
+fn say_what_is_not_waited_for(name: &NetnsName, other: &Want) {
+    if !ready::is_awaited(other) {
+        return;
+    }
+    let other = &other.name;
+    let lines = [
+        format!("{name}: is up; {other}, which has links to it, is up too, but not ready yet"),
+        format!("its netns_ready is waited for by its own watch, or by netns-setup up {other}"),
+    ];
+    complain(&lines, exit::DONE);
+}

@@ -1,0 +1,204 @@
+//! Namespaces that are tied to each other by a link from one into the other: who is, the
+//! lock under which such links come and go, and what one of them owes to the others.
+
+pub mod follow;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+
+use super::store::{self, Store};
+use super::{LOCK, complain};
+use crate::model::build::Want;
+use crate::model::{Kind, Link, State, Where};
+use crate::name::NetnsName;
+use crate::os_error::OsError;
+use crate::plan::Journal;
+use crate::system::netns;
+use crate::{exit, state_dir};
+
+/// Held while links between namespaces, or sysctls of the host, are made or set; whoever wants a namespace's
+/// own lock as well takes this one first, so that no two wait for each other.
+pub struct Ties(#[allow(dead_code)] Flock<File>);
+
+impl Ties {
+    /// Wait for it: `TimedOut` if another has it for too long.
+    pub fn hold() -> io::Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(state_dir::STATE)?;
+        let path = Path::new(state_dir::STATE).join(state_dir::TIES);
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let mut file = options.open(path)?;
+        let until = Instant::now() + LOCK;
+        loop {
+            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => return Ok(Ties(lock)),
+                Err((back, Errno::EWOULDBLOCK)) if Instant::now() < until => file = back,
+                Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
+                Err((_, errno)) => return Err(errno.into()),
+            }
+            sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// The namespaces that netns-setup has set up with links into this one, each with its
+/// journal.
+pub fn tied(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
+    let mut tied = Vec::new();
+    if !store::any_tied() {
+        return Ok(tied);
+    }
+    for (other, journal) in store::others(name)? {
+        if journal.made.neighbours().contains(name) {
+            tied.push((other, journal));
+        }
+    }
+    Ok(tied)
+}
+
+/// The other namespaces that are there for the sake of this one alone.
+pub fn places(name: &NetnsName, journal: &Journal) -> io::Result<BTreeSet<NetnsName>> {
+    let mut places = BTreeSet::new();
+    for other in journal.made.neighbours() {
+        if is_place(&other)? && has_no_other(&other, name)? {
+            places.insert(other);
+        }
+    }
+    Ok(places)
+}
+
+/// Nobody but this one has a link into a place, for all that can be told.
+fn has_no_other(place: &NetnsName, of: &NetnsName) -> io::Result<bool> {
+    Ok(tied(place)?.iter().all(|(other, _)| other == of) && !store::unreadable(place)?)
+}
+
+/// A namespace is there for others' links alone: its own settings have not been met.
+fn is_place(name: &NetnsName) -> io::Result<bool> {
+    let mut bare = Journal::default();
+    bare.made.netns = true;
+    Ok(!store::is_ready(name) && store::journal(name).is_ok_and(|journal| journal == bare))
+}
+
+/// Make another namespace for a link into it: marked as ours and as not ready.
+pub fn hold_place(
+    name: &NetnsName,
+    add: impl FnOnce(&Store, &Journal) -> Result<(), OsError>,
+) -> Result<(), OsError> {
+    let known = store::folder(name).exists();
+    let store = Store::open(name, LOCK)?;
+    if netns::there(name.as_str())? == netns::There::Netns {
+        // Somebody was quicker. A folder would say that it is ours
+        if !known {
+            store.remove()?;
+        }
+        return Ok(());
+    }
+    let mut journal = store::journal(name)?;
+    journal.made.netns = true;
+    let added = add(&store, &journal);
+    if added.is_err() && !known {
+        let _ = store.remove();
+    }
+    added
+}
+
+/// Take such a namespace away, unless its own settings have been met meanwhile.
+pub fn leave_place(
+    name: &NetnsName,
+    of: &NetnsName,
+    delete: impl FnOnce() -> Result<(), OsError>,
+) -> Result<(), OsError> {
+    let store = Store::open(name, LOCK)?;
+    if is_place(name)? && has_no_other(name, of)? {
+        delete()?;
+        store.remove()?;
+    }
+    Ok(())
+}
+
+/// Take the pairs that others have made, and that are wanted, for ours too.
+pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io::Result<()> {
+    for (other, theirs) in tied(name)? {
+        journal.adopt(name, &other, &theirs, |link| {
+            let wanted = want.link(&link.at, &link.name.value);
+            wanted.is_some_and(|wanted| wanted.kind == link.kind)
+        });
+    }
+    Ok(())
+}
+
+/// Before a namespace goes: the pairs into it are deleted by name, for the kernel takes
+/// its time with what goes by itself. Who loses a link by that, or has a tunnel that was
+/// born in it, is returned.
+pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsName>> {
+    let mut losing = Vec::new();
+    for (other, theirs) in tied(name)? {
+        if journal.made.netns {
+            journal.adopt(name, &other, &theirs, |_| true);
+        }
+        let (here, there) = [name, &other].map(|name| Where::Netns(name.clone())).into();
+        let pair = |link: &Link| {
+            matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == there)
+        };
+        // What they have on a link of ours, where only our links go
+        let on_ours = |link: &Link| {
+            let below = link.needed().filter(|below| below.at == here);
+            below.is_some_and(|below| journal.brought(&below.name))
+        };
+        let ours = &journal.made;
+        let loses =
+            ours.netns || ours.links.iter().any(pair) || theirs.made.links.iter().any(on_ours);
+        if loses && store::is_ready(&other) {
+            losing.push(other);
+        }
+    }
+    Ok(losing)
+}
+
+/// Who loses a link is not whole any more.
+pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<()> {
+    for other in losing {
+        Store::open(other, LOCK)?.set_unready()?;
+    }
+    let names: Vec<_> = losing.iter().map(|name| name.as_str()).collect();
+    if !names.is_empty() {
+        let line = format!(
+            "{name}: {} not ready without their links to it, until it is up again",
+            names.join(", ") + if names.len() == 1 { " is" } else { " are" }
+        );
+        complain(&[line], exit::DONE);
+    }
+    Ok(())
+}
+
+/// In an order in which each comes after those that it needs and that do not need it.
+pub fn in_order(wants: Vec<Want>) -> Vec<Want> {
+    let names = |want: &Want| want.state.neighbours();
+    // Nearly always the first is taken, and the others stay where they are
+    let mut wants = VecDeque::from(wants);
+    let mut ordered = Vec::new();
+    while !wants.is_empty() {
+        let waits = |want: &Want| {
+            let needed = names(want);
+            if needed.is_empty() {
+                return false;
+            }
+            let mut others = wants.iter().filter(|other| needed.contains(&other.name));
+            others.any(|other| other.name != want.name && !names(other).contains(&want.name))
+        };
+        let next = wants.iter().position(|want| !waits(want)).unwrap_or(0);
+        ordered.extend(wants.remove(next));
+    }
+    ordered
+}

@@ -1,0 +1,62 @@
+//! What is said to who would be cut off: two lines.
+
+use super::{Carries, Cut, How};
+use crate::name::NetnsName;
+use crate::setup::{Call, Verb, report};
+use crate::system::sockets::Connection;
+
+pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
+    let Cut {
+        link,
+        carries,
+        asked,
+        how,
+        anybodys,
+    } = cut;
+    let does = match how {
+        How::Leads => "leads the host's packets over",
+        _ => "moves",
+    };
+    let who = match asked {
+        Some(asked) => format!("{}: {} {does}", asked.place, asked.setting),
+        None => format!("{name}: it would take away"),
+    };
+    let link = &link.name;
+    let wrong = match carries {
+        Carries::Connection(Connection { local, peer, port }) if *how == How::Leads => {
+            format!("{link}, and so your own connection from {peer} port {port} to {local}")
+        }
+        Carries::DefaultRoute if *how == How::Leads => {
+            format!("{link}, and you are logged in, by what connection cannot be told")
+        }
+        Carries::Connection(Connection { local, peer, port }) => {
+            let whose = match anybodys {
+                true => "the connection of somebody who is logged in,",
+                false => "your own connection",
+            };
+            format!("{link}, which carries {whose} from {peer} port {port} to {local}")
+        }
+        Carries::DefaultRoute => format!(
+            "{link}, which all default routes of the host go out by, and you are logged in, by \
+             what connection cannot be told"
+        ),
+    };
+    let allow = match *anybodys || matches!(call.verb, Verb::MayGo | Verb::MayCome) {
+        true => {
+            let file = call.conf_dir.join(format!("netns.{name}"));
+            format!(
+                "write netns_move_my_connection=\"yes\" in {}",
+                file.display()
+            )
+        }
+        false => "add --yes-move-my-connection".into(),
+    };
+    let remedy = match how {
+        How::Comes | How::Leads => format!(
+            "type netns-setup try {name} --within 60 (--with sshd, if that is to be inside), which \
+             undoes it unless you confirm it; or {allow}"
+        ),
+        How::Goes => format!("log in another way, or {allow}"),
+    };
+    vec![report::printable(&format!("{who} {wrong}")), remedy]
+}

@@ -1,0 +1,268 @@
+//! The guard: whether changes that are going to be made take away the link by which the
+//! caller is connected. Nobody is stopped where nobody is logged in above the call, as at
+//! boot. What runit starts and ends it does itself, for whom is not known: there it is
+//! whoever is logged in.
+
+mod message;
+mod new_routes;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::cmd::down;
+use super::dry_run::planned;
+use super::{Call, complain, firewall, observe, report, store, with_checked};
+use crate::kernel::Kernel;
+use crate::model::build::Want;
+use crate::model::{Link, LinkAt, State, Where};
+use crate::name::NetnsName;
+use crate::plan::{Change, Rest, Step, plan};
+use crate::setup::lock::look_on;
+use crate::setup::query::build_query;
+use crate::source::Asked;
+use crate::system::login::{Callers, callers, everybody, uptime};
+use crate::system::netns::{self, There};
+use crate::system::sockets::Connection;
+use crate::{conf, exit};
+use message::lines;
+use new_routes::{leads, over};
+
+/// So long a machine may take to start: a namespace is not kept down because somebody, or
+/// a program, has logged in by then.
+const BOOT: Duration = Duration::from_secs(300);
+
+/// A link that carries the caller, and is going to be moved.
+struct Cut {
+    link: LinkAt,
+    carries: Carries,
+    asked: Option<std::sync::Arc<Asked>>,
+    how: How,
+    /// Not the caller's, but of somebody who is logged in.
+    anybodys: bool,
+}
+
+/// What becomes of the link, or over it.
+#[derive(PartialEq, Eq)]
+enum How {
+    /// It is moved in.
+    Comes,
+    /// It is taken away.
+    Goes,
+    /// A new way of the host leads over it.
+    Leads,
+}
+
+enum Carries {
+    Connection(Connection),
+    DefaultRoute,
+}
+
+/// As `with_settings`, but nothing is done with the first while one of them would move
+/// the caller's own connection.
+pub fn with_settings(call: &Call, rest: Rest, act: impl FnMut(&Want) -> u8) -> u8 {
+    with_checked(call, |wants| stops(call, wants, rest), act)
+}
+
+/// The exit code, if one of them is not to be done.
+fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
+    let could = |want: &&Want| !want.moves_my_connection && could_take(want);
+    let wants: Vec<&Want> = wants.iter().filter(could).collect();
+    if call.moves_my_connection || wants.is_empty() {
+        return None;
+    }
+    let callers = concerned(Happens::AtBootToo);
+    if !callers.logged_in {
+        return None;
+    }
+    let mut stopped = None;
+    for want in wants {
+        // Why it cannot be planned is said when it is tried
+        let Ok((_, _, changes)) = planned(want, rest) else {
+            continue;
+        };
+        if let Some(cut) = cut(&want.name, &changes, &callers) {
+            stopped = Some(refuse(call, &want.name, &cut));
+        }
+    }
+    stopped
+}
+
+/// A namespace that is not there yet, and of which nothing is ours, takes away only what is
+/// moved into it, or what a link of the host's that is made from it takes over.
+fn could_take(want: &Want) -> bool {
+    let is_new = matches!(netns::there(want.name.as_str()), Ok(There::Nothing))
+        && matches!(store::folder(&want.name).try_exists(), Ok(false));
+    let on_host = |link: &Link| link.at == Where::Host && link.kind.made().is_some();
+    let mut links = want.state.links.iter();
+    !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
+}
+
+/// The exit code, if it is not to be taken down.
+pub fn stops_down(call: &Call, name: &NetnsName) -> Option<u8> {
+    stops_to_take(call, name, &callers())
+}
+
+/// The same, asked before anything is done at all, by what is going to call for `down`.
+pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
+    let stops = stops_to_take(call, name, &concerned(Happens::WhenAsked));
+    stops.unwrap_or_else(|| down::is_held(name))
+}
+
+/// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
+/// asked before anything is stopped that it would have to start again.
+pub fn may_come(call: &Call) -> u8 {
+    with_settings(call, Rest::Stays, |want| match firewall::test(want) {
+        exit::DONE => match planned(want, Rest::Stays) {
+            Ok(_) => exit::DONE,
+            Err(failure) => complain(&report::failure(&want.name, &failure), exit::REFUSED),
+        },
+        code => code,
+    })
+}
+
+fn stops_to_take(call: &Call, name: &NetnsName, callers: &Callers) -> Option<u8> {
+    if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
+        return None;
+    }
+    let changes = planned_down(name)?;
+    cut(name, &changes, callers).map(|cut| refuse(call, name, &cut))
+}
+
+/// Whether it is done at boot too, without anybody asking.
+#[derive(PartialEq, Eq)]
+enum Happens {
+    AtBootToo,
+    WhenAsked,
+}
+
+/// Who is above the call, or, where runit is, everybody.
+fn concerned(happens: Happens) -> Callers {
+    let callers = callers();
+    let boots = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
+    match callers.runsv && !callers.logged_in && !boots() {
+        true => everybody(),
+        false => callers,
+    }
+}
+
+/// What is said of a plan, if who asks for it would be stopped.
+pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
+    let callers = callers();
+    if call.moves_my_connection || want.moves_my_connection || !callers.logged_in {
+        return;
+    }
+    if let Some(cut) = cut(&want.name, changes, &callers) {
+        complain(&lines(call, &want.name, &cut), exit::DONE);
+    }
+}
+
+/// Whether a reload takes away the link that carries the caller.
+pub fn would_cut(want: &Want) -> bool {
+    let callers = callers();
+    let planned = callers.logged_in.then(|| planned(want, Rest::Goes));
+    let changes = planned.and_then(Result::ok).map(|(_, _, changes)| changes);
+    changes.is_some_and(|changes| cut(&want.name, &changes, &callers).is_some())
+}
+
+fn refuse(call: &Call, name: &NetnsName, cut: &Cut) -> u8 {
+    let mut lines = lines(call, name, cut);
+    lines.push(format!("{name}: nothing was changed"));
+    complain(&lines, exit::WRONG)
+}
+
+/// `down` needs no settings, and heeds this one where it can be read.
+fn is_allowed(call: &Call, name: &NetnsName) -> bool {
+    let Ok(settings) = conf::read(&call.conf_dir, name) else {
+        return false;
+    };
+    let setting = settings.get("netns_move_my_connection");
+    setting.is_some_and(|setting| setting.whole().text == "yes")
+}
+
+fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
+    let (journal, mut kernel) = look_on(name).ok()?;
+    let nothing = journal.with_returns(State::default());
+    let have = observe::look(&mut kernel, &build_query(&nothing, &journal), &journal).ok()?;
+    plan(&nothing, &have, &journal, Rest::Goes).ok()
+}
+
+/// The first of the changes that takes away a link that carries the caller.
+fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
+    if !changes.iter().any(is_taking) {
+        return None;
+    }
+    let mut kernel = Kernel::new(name.clone());
+    let mut carried = Vec::new();
+    for connection in &callers.connections {
+        let links = kernel.carriers(connection).unwrap_or_default();
+        carried.push((links, Carries::Connection(*connection)));
+    }
+    if carried.is_empty() {
+        let links = kernel.carriers_of_default().unwrap_or_default();
+        carried.push((links, Carries::DefaultRoute));
+    }
+    for (links, carries) in carried {
+        for change in changes {
+            let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.at == Where::Inside);
+            let (link, how) = match (taken(&change.step, &links), comes(&change.step)) {
+                (Some(link), true) => (link, How::Comes),
+                (Some(link), false) => (link, How::Goes),
+                (None, _) => match over(change, &links, &carries, &mut kernel) {
+                    Some(link) => (link, How::Leads),
+                    None => continue,
+                },
+            };
+            return Some(Cut {
+                link,
+                carries,
+                asked: change.asked.clone(),
+                how,
+                anybodys: callers.anybody,
+            });
+        }
+    }
+    None
+}
+
+fn is_taking(change: &Change) -> bool {
+    let step = &change.step;
+    let takes = matches!(step, Step::DelLink(_) | Step::DelNetns);
+    takes || !step.ways().is_empty() || leads(change).is_some()
+}
+
+/// Which of these links the step takes from where it is.
+fn taken(step: &Step, links: &BTreeSet<LinkAt>) -> Option<LinkAt> {
+    match step {
+        Step::DelLink(link) => links.get(link).cloned(),
+        Step::DelNetns => links.iter().find(|link| link.at == Where::Inside).cloned(),
+        step => {
+            let mut moved = step.ways().into_iter().map(|(link, _)| link);
+            moved.find(|link| links.contains(link)).cloned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::setup::ssh_guard::*;
+
+    #[test]
+    fn a_connection_goes_with_any_link_of_a_phy() {
+        let link = |at, name: &str| LinkAt {
+            at,
+            name: name.parse().unwrap(),
+        };
+        let way = |name| (link(Where::Host, name), link(Where::Inside, name));
+        let step = Step::MovePhy("phy0".into(), vec![way("wlan0"), way("wlan1")]);
+        let asked = None;
+        let change = Change {
+            step: step.clone(),
+            asked,
+        };
+        assert!(is_taking(&change));
+        let carrying = BTreeSet::from([link(Where::Host, "wlan1")]);
+        assert_eq!(taken(&step, &carrying), Some(link(Where::Host, "wlan1")));
+        let other = BTreeSet::from([link(Where::Host, "eth0")]);
+        assert_eq!(taken(&step, &other), None);
+    }
+}

@@ -1,0 +1,207 @@
+//! What is tried now, for others to see: the file `trial` of the state folder, and what the
+//! last trial became. Who moves that file has decided.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::process::parent_id;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, iter};
+
+use nix::unistd::{Pid, getsid};
+
+use super::{Verb, complain, report, store};
+use crate::name::NetnsName;
+use crate::system::processes;
+use crate::{exit, state_dir};
+
+/// What is tried.
+#[derive(Default)]
+pub struct Trial {
+    /// The process that tries it, and when that started.
+    pid: u32,
+    started: u64,
+    /// When it is undone, in seconds since 1970.
+    until: u64,
+    /// The services that are tried with it.
+    pub services: Vec<String>,
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Trial {
+            pid,
+            started,
+            until,
+            services,
+        } = self;
+        writeln!(f, "{pid} {started} {until}")?;
+        services
+            .iter()
+            .try_for_each(|service| writeln!(f, "{service}"))
+    }
+}
+
+impl Trial {
+    /// The process that tries it has not ended.
+    pub fn lives(&self) -> bool {
+        processes::started(self.pid) == Some(self.started)
+    }
+
+    /// It is above the caller, or they are of one session, which lasts as long as somebody is
+    /// in it: OpenRC leaves some of what it does to processes of nobody's.
+    fn began_us(&self) -> bool {
+        let is_another = processes::started(self.pid).is_some_and(|at| at != self.started);
+        let is_session = |sid: Pid| sid.as_raw().cast_unsigned() == self.pid;
+        if getsid(None).is_ok_and(is_session) && !is_another {
+            return true;
+        }
+        let above = iter::successors(Some(parent_id()), |pid| processes::parent(*pid));
+        let mut above = above.take(GENERATIONS).take_while(|pid| *pid > 1);
+        self.lives() && above.any(|pid| pid == self.pid)
+    }
+}
+
+/// While something is tried, nobody else changes the namespace.
+pub fn refused(name: &NetnsName) -> Option<u8> {
+    let lines = [
+        told(name)?,
+        format!("wait for that, or type netns-setup confirm {name}, and then this again"),
+    ];
+    Some(complain(&lines, exit::REFUSED))
+}
+
+/// That something is tried, in a line.
+pub fn told(name: &NetnsName) -> Option<String> {
+    let seconds = report::counted(running(name)?.try_into().ok()?, "second", "seconds");
+    Some(format!(
+        "{name}: its settings are tried, and are undone in {seconds} unless confirmed"
+    ))
+}
+
+/// How many processes above the caller are asked for.
+const GENERATIONS: usize = 64;
+
+/// The exit code, if the caller was started by the very process that tries these settings, or
+/// that undoes them: what it asks for is being done already, or is not to be done any more.
+pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<u8> {
+    let brings_up = match verb {
+        Verb::Up | Verb::MayCome => true,
+        Verb::Down(_) | Verb::MayGo => false,
+        _ => return None,
+    };
+    let all = [file(name), undone(name)];
+    if !all
+        .iter()
+        .filter_map(|file| read(file))
+        .any(|of| of.began_us())
+    {
+        return None;
+    }
+    if !brings_up || store::is_ready(name) {
+        return Some(exit::DONE);
+    }
+    let lines = [
+        format!("{name}: not brought up: this belongs to a trial of it that is undone"),
+        format!("netns-setup up {name} brings it up"),
+    ];
+    Some(complain(&lines, exit::REFUSED))
+}
+
+/// The last trial of this namespace was undone, and nothing has been made of it since.
+pub fn was_undone(name: &NetnsName) -> bool {
+    undone(name).exists()
+}
+
+/// Decide that it is undone: `NotFound` if it has been confirmed.
+pub fn decide_to_undo(name: &NetnsName) -> io::Result<()> {
+    let undone = undone(name);
+    if let Some(folder) = undone.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::rename(file(name), undone)?;
+    give_back(name, &[])
+}
+
+/// Which services are to be started on the host now, by whom has undone the trial.
+pub fn give_back(name: &NetnsName, services: &[String]) -> io::Result<()> {
+    let path = undone(name);
+    let mut trial = read(&path).ok_or(ErrorKind::NotFound)?;
+    trial.services = services.to_vec();
+    let new = path.with_extension("new");
+    fs::write(&new, trial.to_string())?;
+    fs::rename(new, path)
+}
+
+/// Something has been made of the namespace since.
+pub fn forget_undone(name: &NetnsName) {
+    let _ = fs::remove_file(undone(name));
+}
+
+fn undone(name: &NetnsName) -> PathBuf {
+    Path::new(state_dir::STATE)
+        .join(state_dir::UNDONE)
+        .join(name.as_str())
+}
+
+/// It is there while something is tried.
+pub fn file(name: &NetnsName) -> PathBuf {
+    store::folder(name).join(state_dir::TRIAL)
+}
+
+/// Who tries it, until when, and with which services.
+pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io::Result<()> {
+    let started = processes::started(by).ok_or(ErrorKind::NotFound)?;
+    let trial = Trial {
+        pid: by,
+        started,
+        until: now() + within.as_secs(),
+        services: with.to_vec(),
+    };
+    store::replace(name, state_dir::TRIAL, trial.to_string())
+}
+
+/// The time counts from now on. It is not made again where it has been confirmed already.
+pub fn renew(name: &NetnsName, within: Duration) {
+    let Some(mut trial) = read(&file(name)) else {
+        return;
+    };
+    trial.until = now() + within.as_secs();
+    // As long as it was: seconds since 1970 have ten digits until 2286
+    let there = OpenOptions::new().write(true).open(file(name));
+    let _ = there.and_then(|mut there| there.write_all(trial.to_string().as_bytes()));
+}
+
+/// How many seconds are left.
+pub fn running(name: &NetnsName) -> Option<u64> {
+    Some(living(&file(name))?.until.saturating_sub(now()))
+}
+
+/// What is tried now.
+pub fn living_trial(name: &NetnsName) -> Option<Trial> {
+    living(&file(name))
+}
+
+/// What this file tells of, if the process that wrote it lives.
+fn living(file: &Path) -> Option<Trial> {
+    read(file).filter(Trial::lives)
+}
+
+fn read(file: &Path) -> Option<Trial> {
+    let text = fs::read_to_string(file).ok()?;
+    let mut lines = text.lines();
+    let mut words = lines.next()?.split_whitespace();
+    let mut number = || words.next()?.parse::<u64>().ok();
+    let (pid, started, until) = (number()?, number()?, number()?);
+    Some(Trial {
+        pid: pid.try_into().ok()?,
+        started,
+        until,
+        services: lines.map(String::from).collect(),
+    })
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

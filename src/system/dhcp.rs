@@ -1,0 +1,271 @@
+//! DHCP clients: programs of the system's that stay, in the namespace, and keep a link's
+//! address. What they are told by the network, the hook beside this project's programs
+//! writes down; it is the same for all of them.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::program::PATH;
+use super::resolv_conf;
+use super::spawn::unheld;
+use super::thread::in_netns;
+use crate::model::dhcp::{Client, Program};
+use crate::name::{LinkName, NetnsName};
+use crate::os_error::OsError;
+use crate::{exec, state_dir};
+
+/// Where dhcpcd has its pid files and sockets, named after links: those of two namespaces
+/// with an `eth0` each would be one.
+const DHCPCD_RUN: &str = "/run/dhcpcd";
+
+/// The DHCP option that a client is known by, RFC 2132.
+const CLIENT_ID: &str = "0x3d";
+
+/// How long a lease is waited for; after that the client goes on in the background.
+const LEASE: Duration = Duration::from_secs(3);
+
+/// How long a client has to give its lease back and end.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// How long between two looks at what only a file can tell.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The client that this machine has; the preferred one, where it has several.
+pub fn installed() -> Option<Program> {
+    let is_there = |program: &Program| {
+        let mut folders = PATH.split(':');
+        folders.any(|folder| Path::new(folder).join(program.word()).exists())
+    };
+    Program::ALL.into_iter().find(is_there)
+}
+
+/// Start a client, and wait for its lease a moment.
+pub(crate) fn start(inside: &File, netns: &NetnsName, client: &Client) -> Result<(), OsError> {
+    resolv_conf::make_for_dhcp(netns, client.run.resolv_conf)?;
+    let hook = hook()?;
+    // The thread's own view of the files, and so the program's
+    let started = in_netns(inside, || {
+        if client.run.program == Program::Dhcpcd {
+            own_run(netns)?;
+        }
+        unheld(&mut command(netns, client, &hook)).status()
+    });
+    let status = started.map_err(|errno| OsError {
+        message: (errno.kind() == ErrorKind::NotFound)
+            .then(|| "there is no DHCP client; install dhcpcd, or busybox with its udhcpc".into()),
+        errno,
+    })?;
+    if !status.success() {
+        return Err(OsError {
+            errno: io::Error::from(ErrorKind::Other),
+            message: Some(format!(
+                "{} ended with {status}; the system's log may say why",
+                client.run.program.word()
+            )),
+        });
+    }
+    // In the background it has another number, which it writes down when it is there;
+    // udhcpc has waited for its lease before
+    let known = || process(netns, client).is_some();
+    let leased = || client.run.program == Program::Udhcpc || has_lease(netns, &client.link);
+    wait(LEASE, || known() && leased());
+    match known() {
+        true => Ok(()),
+        false => Err(OsError {
+            errno: io::Error::from(ErrorKind::Other),
+            message: Some(format!(
+                "{} did not stay; the system's log may say why",
+                client.run.program.word()
+            )),
+        }),
+    }
+}
+
+/// End a client, which gives its lease back. Gone already is ended.
+pub(crate) fn stop(netns: &NetnsName, client: &Client) -> Result<(), OsError> {
+    if let Some(pid) = process(netns, client) {
+        // It may be the last thing that it does
+        let _ = kill(pid, Signal::SIGTERM);
+        wait(GRACE, || process(netns, client).is_none());
+        if process(netns, client).is_some() {
+            kill(pid, Signal::SIGKILL).map_err(io::Error::from)?;
+        }
+    }
+    let folder = folder(netns);
+    let mut gone = vec![
+        fs::remove_file(pid_file(netns, client)),
+        fs::remove_file(lease(netns, &client.link)),
+        fs::remove_file(lease(netns, &client.link).with_extension("lease.kept")),
+    ];
+    // What is there of others is theirs
+    if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {
+        gone.push(resolv_conf::remove_of_dhcp(netns));
+        gone.push(fs::remove_dir_all(folder.join("dhcpcd")));
+    }
+    for result in gone {
+        match result {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(e.into()),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The client of this link has been given a lease, which stands.
+pub fn has_lease(netns: &NetnsName, link: &LinkName) -> bool {
+    lease(netns, link).exists()
+}
+
+/// The process of a client that runs in the namespace.
+pub fn process(netns: &NetnsName, client: &Client) -> Option<Pid> {
+    let text = fs::read_to_string(pid_file(netns, client)).ok()?;
+    let pid: i32 = text.trim().parse().ok()?;
+    let inside = super::netns::identity(netns.as_str()).ok()??;
+    let there = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
+    (inside == (there.dev(), there.ino())).then(|| Pid::from_raw(pid))
+}
+
+fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
+    let link = client.link.as_str();
+    let metric = client.run.metric.to_string();
+    let mut command = Command::new(client.run.program.word());
+    let wishes = &client.run.wishes;
+    let omitted = [(wishes.no_gateway, "gateway"), (wishes.no_dns, "dns")];
+    let omitted = omitted
+        .iter()
+        .filter(|(said, _)| *said)
+        .map(|(_, word)| *word);
+    let omitted = omitted.collect::<Vec<_>>().join(" ");
+    let env = [
+        ("NETNS_NAME", netns.as_str()),
+        (
+            "NETNS_DNS",
+            if client.run.resolv_conf { "yes" } else { "no" },
+        ),
+        ("NETNS_METRIC", &metric),
+        ("NETNS_OMIT", &omitted),
+    ];
+    match client.run.program {
+        Program::Udhcpc => {
+            // Three tries, a second each, then on in the background; R gives the lease back
+            command.args([
+                "-b", "-R", "-S", "-t", "3", "-T", "1", "-A", "10", "-i", link,
+            ]);
+            command.arg("-p").arg(pid_file(netns, client));
+            command.arg("-s").arg(hook);
+            if let Some(name) = &wishes.hostname {
+                command.arg("-x").arg(format!("hostname:{}", name.as_str()));
+            }
+            if let Some(id) = &wishes.client_id {
+                command.args(["-C", "-x", &format!("{CLIENT_ID}:{}", id.separated(""))]);
+            }
+        }
+        Program::Dhcpcd => {
+            command.args(["-4", "-b", "-q", "--noipv4ll", "-m", &metric]);
+            command.args(["-f", "/dev/null", "-c"]);
+            command.arg(hook);
+            for (name, value) in env {
+                command.arg("-e").arg(format!("{name}={value}"));
+            }
+            for option in [
+                "routers",
+                "classless_static_routes",
+                "domain_name_servers",
+                "domain_name",
+                "domain_search",
+            ] {
+                command.args(["-o", option]);
+            }
+            if wishes.no_gateway {
+                command.arg("-G");
+            }
+            if let Some(name) = &wishes.hostname {
+                command.args(["-h", name.as_str()]);
+            }
+            if let Some(id) = &wishes.client_id {
+                command.args(["-I", &id.separated(":")]);
+            }
+            command.arg(link);
+        }
+    }
+    command
+        .env_clear()
+        .env("PATH", PATH)
+        .envs(env)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .current_dir("/");
+    command
+}
+
+/// Give this thread a folder of the namespace's own in the place of dhcpcd's.
+fn own_run(netns: &NetnsName) -> io::Result<()> {
+    let own = folder(netns).join("dhcpcd");
+    for folder in [Path::new(DHCPCD_RUN), &own] {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(folder)?;
+    }
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_SLAVE | MsFlags::MS_REC, none)?;
+    Ok(mount(Some(&own), DHCPCD_RUN, none, MsFlags::MS_BIND, none)?)
+}
+
+/// Wait until it holds, for a time at most.
+fn wait(limit: Duration, holds: impl Fn() -> bool) {
+    let until = Instant::now() + limit;
+    while !holds() && Instant::now() < until {
+        thread::sleep(LOOK);
+    }
+}
+
+fn folder(netns: &NetnsName) -> PathBuf {
+    Path::new(state_dir::STATE).join(netns.as_str())
+}
+
+/// Some client has its number there.
+fn has_pid_file(folder: &Path) -> bool {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    names
+        .any(|name| name.ends_with("-4.pid") || name.starts_with("dhcp-") && name.ends_with(".pid"))
+}
+
+fn pid_file(netns: &NetnsName, client: &Client) -> PathBuf {
+    let link = &client.link;
+    match client.run.program {
+        Program::Udhcpc => folder(netns).join(format!("dhcp-{link}.pid")),
+        Program::Dhcpcd => folder(netns).join(format!("dhcpcd/{link}-4.pid")),
+    }
+}
+
+/// What the hook writes down while there is a lease.
+fn lease(netns: &NetnsName, link: &LinkName) -> PathBuf {
+    folder(netns).join(format!("dhcp-{link}.lease"))
+}
+
+/// The hook is installed beside the programs: `PREFIX/libexec/netns-services`.
+fn hook() -> Result<PathBuf, OsError> {
+    exec::installed("dhcp-hook").ok_or_else(|| OsError {
+        errno: Errno::ENOENT.into(),
+        message: Some(
+            "there is no /usr/libexec/netns-services/dhcp-hook: netns-services is not installed \
+             whole"
+                .into(),
+        ),
+    })
+}

@@ -1,0 +1,177 @@
+//! Loading a firewall's rules in a namespace, by the programs that know their languages:
+//! ipset(8), nft(8), iptables-restore(8). Each load is all or nothing.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+
+use super::program::run;
+use crate::model::firewall::{include, references, sets};
+use crate::model::{Rules, Tool};
+use crate::os_error::OsError;
+
+/// The chains that every table of iptables has.
+const CHAINS: [(&str, &[&str]); 5] = [
+    ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
+    ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
+    (
+        "mangle",
+        &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+    ),
+    ("raw", &["PREROUTING", "OUTPUT"]),
+    ("security", &["INPUT", "FORWARD", "OUTPUT"]),
+];
+
+/// Load rules, in the place of `old`.
+pub fn load(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), OsError> {
+    match new.tool {
+        Tool::Ipset => load_sets(netns, new, old),
+        Tool::Nftables | Tool::Replies => {
+            let text = delete_tables(old) + &new.text;
+            let kept = old.filter(|old| *old == new);
+            let kept = kept.map(|old| elements(netns, old)).unwrap_or_default();
+            let load = |text: &str| nft(netns, &new.file, text);
+            let loaded = match kept.is_empty() {
+                true => load(&text),
+                // One of them may not go with the others any more
+                false => load(&format!("{text}\n{kept}")).or_else(|_| load(&text)),
+            };
+            loaded.map_err(|no| in_its_file(no, new))
+        }
+        tool => {
+            let program = format!("{tool}-restore");
+            let text = new.text.clone() + &cleared(new, old);
+            feed(netns, &program, &["--test"], &new.file, &new.text)?;
+            feed(netns, &program, &["-w", "5"], &new.file, &text)
+        }
+    }
+}
+
+/// Take away the rules that were loaded.
+pub fn unload(netns: &File, old: &Rules) -> Result<(), OsError> {
+    match old.tool {
+        Tool::Ipset => {
+            let text = destroy(old.sets());
+            feed(netns, "ipset", &["-exist", "restore"], &old.file, &text)
+        }
+        Tool::Nftables | Tool::Replies => nft(netns, &old.file, &delete_tables(Some(old))),
+        tool => {
+            let none = Rules {
+                text: String::new(),
+                ..old.clone()
+            };
+            let program = format!("{tool}-restore");
+            let text = cleared(&none, Some(old));
+            feed(netns, &program, &["-w", "5"], &old.file, &text)
+        }
+    }
+}
+
+/// All that nftables has there, as nft(8) lists it.
+pub fn list_ruleset(netns: &File) -> Result<String, OsError> {
+    run(netns, "nft", &["list", "ruleset"], "nft list ruleset", "")
+}
+
+/// The tables of nftables that there are, as `FAMILY NAME`.
+pub fn list_tables(netns: &File) -> Result<BTreeSet<String>, OsError> {
+    let listed = run(netns, "nft", &["list", "tables"], "nft list tables", "")?;
+    let names = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("table "));
+    Ok(names.map(str::to_string).collect())
+}
+/// A set that is there is filled beside itself, and the two change places: rules that
+/// name it never see it half full.
+fn load_sets(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), OsError> {
+    let there = run(netns, "ipset", &["list", "-name"], &new.file, "")?;
+    let (text, beside) = sets::beside(&new.text, &there.lines().collect());
+    let ipset = |text: &str| feed(netns, "ipset", &["-exist", "restore"], &new.file, text);
+    let loaded = ipset(&text);
+    if loaded.is_err() {
+        for other in &beside {
+            let _ = ipset(&destroy(vec![other]));
+        }
+    }
+    // A set that rules still name cannot go
+    let gone = old.map(Rules::sets).unwrap_or_default();
+    for set in gone
+        .into_iter()
+        .filter(|set| loaded.is_ok() && !new.sets().contains(set))
+    {
+        let _ = ipset(&destroy(vec![set]));
+    }
+    loaded
+}
+
+fn destroy(sets: Vec<&str>) -> String {
+    sets.iter().map(|set| format!("destroy {set}\n")).collect()
+}
+
+/// The first line of nft's input, which takes the old tables away in the same transaction.
+fn delete_tables(old: Option<&Rules>) -> String {
+    let tables = old.map(|old| old.tables.as_slice()).unwrap_or_default();
+    // Named before it is deleted, for it may be gone already
+    let delete = |table| format!("table {table}; delete table {table}; ");
+    tables.iter().map(delete).collect::<String>() + "\n"
+}
+
+/// What adds again the elements that the sets of these rules have now, for programs that ban
+/// addresses add them.
+fn elements(netns: &File, rules: &Rules) -> String {
+    let of_table = |table: &String| {
+        let words: Vec<&str> = ["list", "table"]
+            .into_iter()
+            .chain(table.split(' '))
+            .collect();
+        let listed = run(netns, "nft", &words, &rules.file, "").unwrap_or_default();
+        references::elements(table, &listed)
+    };
+    rules.tables.iter().map(of_table).collect()
+}
+
+/// What nft says of a line of its input, behind the first one, is of the file that the line
+/// was read from.
+fn in_its_file(no: OsError, rules: &Rules) -> OsError {
+    let message = no.message.map(|said| {
+        let rest = said.strip_prefix(&format!("{}:", rules.file));
+        let rest = rest.and_then(|rest| rest.split_once(':'));
+        match rest.map(|(line, rest)| (line.parse::<usize>(), rest)) {
+            Some((Ok(line), rest)) if line > 1 => {
+                let (file, line) = include::origin(&rules.text, &rules.file, line - 1);
+                format!("{file}:{line}:{rest}")
+            }
+            _ => said,
+        }
+    });
+    OsError { message, ..no }
+}
+
+/// What empties those tables of the old rules that the new ones do not have.
+fn cleared(new: &Rules, old: Option<&Rules>) -> String {
+    let tables = |rules: &Rules| -> BTreeSet<String> {
+        let names = rules.text.lines().filter_map(|line| line.strip_prefix('*'));
+        names.map(|name| name.trim().to_string()).collect()
+    };
+    let gone = old
+        .map(|old| &tables(old) - &tables(new))
+        .unwrap_or_default();
+    let clear = |table: &String| {
+        let chains = CHAINS
+            .iter()
+            .find(|(name, _)| name == table)
+            .map(|(_, chains)| *chains);
+        let chains = chains
+            .unwrap_or_default()
+            .iter()
+            .map(|chain| format!(":{chain} ACCEPT [0:0]\n"));
+        format!("\n*{table}\n{}COMMIT\n", chains.collect::<String>())
+    };
+    gone.iter().map(clear).collect()
+}
+
+fn nft(netns: &File, file: &str, text: &str) -> Result<(), OsError> {
+    feed(netns, "nft", &["-f", "-"], file, text)
+}
+
+fn feed(netns: &File, program: &str, args: &[&str], file: &str, text: &str) -> Result<(), OsError> {
+    run(netns, program, args, file, text).map(drop)
+}

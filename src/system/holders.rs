@@ -1,0 +1,149 @@
+//! Who keeps a namespace alive without being in it: open files of it, binds of it in any
+//! mount namespace, sockets that were opened in it. It looks at every descriptor of every
+//! process, and is for when there is a reason to.
+
+use std::collections::BTreeSet;
+use std::os::fd::RawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::{fmt, fs, io};
+
+use super::init::owner::Services;
+use super::netns::Identity;
+use super::processes::{self, Process};
+use super::{pidfd, procfs};
+use crate::state_dir;
+
+/// A process that keeps a namespace alive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Who: of a bind, one of those that see it.
+    pub process: Process,
+    /// By what.
+    pub by: By,
+}
+
+/// What it keeps it alive by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// The namespace's file is open.
+    Descriptor(RawFd),
+    /// A socket was opened inside.
+    Socket(RawFd),
+    /// It is bound over this file, in the mounts of the process.
+    Bind(String),
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            By::Descriptor(number) => write!(f, "open as descriptor {number}"),
+            By::Socket(number) => write!(f, "socket {number}"),
+            By::Bind(point) => write!(f, "bound at {point}"),
+        }
+    }
+}
+
+/// All of them, one thing a process each and one process a mount namespace. The name that
+/// `netns` gives it in `/run/netns` is none, wherever that is seen: it goes with its file.
+/// Neither is another netns-setup: `watch` lets go of what is taken down.
+pub fn holders(identity: Identity, netns: &str) -> io::Result<Vec<Holder>> {
+    let mut found = Vec::new();
+    let mut mounts = BTreeSet::new();
+    let own = program("self");
+    for pid in processes::all()? {
+        // This program, this one or another
+        if own.is_some() && program(pid) == own {
+            continue;
+        }
+        let bind = match fs::metadata(format!("/proc/{pid}/ns/mnt")) {
+            Ok(of) if mounts.insert((of.dev(), of.ino())) => bind(pid, identity, netns),
+            _ => None,
+        };
+        let descriptor = || match processes::is_inside(pid, identity) {
+            true => None,
+            false => descriptor(pid, identity),
+        };
+        found.extend(bind.or_else(descriptor).map(|by| (pid, by)));
+    }
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let services = Services::look();
+    let told = found.into_iter().map(|(pid, by)| Holder {
+        process: Process::of(pid, &services),
+        by,
+    });
+    Ok(told.collect())
+}
+
+/// The name of a process's program, also where that was installed anew since.
+fn program(pid: impl fmt::Display) -> Option<String> {
+    let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let path = path.to_string_lossy();
+    let path = path.trim_end_matches(" (deleted)");
+    path.rsplit('/').next().map(String::from)
+}
+
+fn descriptor(pid: i32, netns: Identity) -> Option<By> {
+    let mut process = None;
+    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+        let Ok(number) = entry.file_name().to_string_lossy().parse::<RawFd>() else {
+            continue;
+        };
+        let Ok(target) = fs::read_link(entry.path()) else {
+            continue;
+        };
+        let target = target.to_string_lossy();
+        if target.starts_with("socket:") {
+            if process.is_none() {
+                process = Some(pidfd::open(pid));
+            }
+            let Some(Ok(process)) = &process else {
+                continue;
+            };
+            let of = pidfd::netns_of_socket(process, number).and_then(|of| of.metadata());
+            if of.is_ok_and(|of| (of.dev(), of.ino()) == netns) {
+                return Some(By::Socket(number));
+            }
+        } else if may_be(pid, number, &target, netns) && processes::is(&entry.path(), netns) {
+            return Some(By::Descriptor(number));
+        }
+    }
+    None
+}
+
+/// Whether it is worth a stat(2), which waits for a server where a file is one's that does
+/// not answer: the number of the inode is the kernel's own to tell (Linux 5.14).
+fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): Identity) -> bool {
+    if !target.starts_with('/') {
+        return target == format!("net:[{inode}]");
+    }
+    let told = procfs::text(&format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    let told = told.lines().find_map(|line| line.strip_prefix("ino:"));
+    told.is_none_or(|told| told.trim() == inode.to_string())
+}
+
+/// Where the namespace is bound, but for its name.
+fn bind(pid: i32, (_, inode): Identity, netns: &str) -> Option<By> {
+    let mounts = procfs::bytes(&format!("/proc/{pid}/mountinfo")).ok()?;
+    let mounts = String::from_utf8_lossy(&mounts);
+    let root = format!("net:[{inode}]");
+    let mut points = mounts.lines().filter_map(|line| {
+        let mut words = line.split(' ').skip(3);
+        (words.next()? == root).then(|| words.next()).flatten()
+    });
+    let other = points.find(|point| !is_name(pid, point, netns))?;
+    Some(By::Bind(other.to_string()))
+}
+
+/// It lies over the file of that name in the folder of all names, in whatever root.
+fn is_name(pid: i32, point: &str, netns: &str) -> bool {
+    let folder = |path: &str| fs::metadata(path).map(|of| (of.dev(), of.ino())).ok();
+    let point = point.trim_end_matches("//deleted");
+    let Some(above) = point.strip_suffix(&format!("/{netns}")) else {
+        return false;
+    };
+    let seen = folder(&format!("/proc/{pid}/root{above}"));
+    seen.is_some() && seen == folder(state_dir::NAMESPACES) && Path::new(point).is_absolute()
+}

@@ -1,0 +1,23 @@
+//! The system around the kernel: namespaces as files, processes, logins, the init system,
+//! and the programs of others that netns-setup runs. No netlink here.
+
+pub mod cgroup;
+pub mod dhcp;
+pub mod dns;
+pub mod firewall;
+pub mod holders;
+pub mod init;
+pub mod inotify;
+pub mod login;
+pub mod nat_table;
+pub mod netns;
+pub mod pidfd;
+pub mod port;
+pub mod processes;
+pub mod procfs;
+pub mod program;
+pub mod resolv_conf;
+pub mod sockets;
+pub mod spawn;
+pub mod syslog;
+pub mod thread;

@@ -1,0 +1,238 @@
+//! Namespaces as files in `/run/netns`, as iproute2 keeps them: made, opened, told
+//! apart from what only has their name, and removed.
+
+pub mod dir;
+pub mod owner;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::statfs::{FsType, fstatfs};
+
+use super::procfs;
+use crate::state_dir::{self, Birth};
+use crate::system::thread::{at_once, in_netns, on_a_thread};
+
+/// `NSFS_MAGIC`, linux/magic.h.
+const NSFS: FsType = FsType(0x6e73_6673);
+
+pub(crate) const NO_PATH: Option<&Path> = None;
+
+/// What has a namespace's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum There {
+    /// Nothing.
+    Nothing,
+    /// A namespace.
+    Netns,
+    /// An empty file: somebody was killed between making it and making the namespace.
+    Stale,
+    /// Something else, which is not ours to touch.
+    Other,
+}
+
+/// Which namespace it is, as long as it lives (device and inode).
+pub type Identity = (u64, u64);
+
+fn path(name: &str) -> PathBuf {
+    Path::new(state_dir::NAMESPACES).join(name)
+}
+
+/// All names that namespaces have; none where there is no folder of them.
+pub fn names() -> impl Iterator<Item = String> {
+    let entries = fs::read_dir(state_dir::NAMESPACES).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+}
+
+/// Open a namespace by its name. What is not a namespace is `InvalidData`.
+pub fn open(name: &str) -> io::Result<File> {
+    let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags)
+        .open(path(name))?;
+    match fstatfs(&file)?.filesystem_type() == NSFS {
+        true => Ok(file),
+        false => Err(ErrorKind::InvalidData.into()),
+    }
+}
+
+/// What has this name.
+pub fn there(name: &str) -> io::Result<There> {
+    match open(name) {
+        Ok(_) => Ok(There::Netns),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(There::Nothing),
+        Err(e) if !is_something_else(&e) => Err(e),
+        Err(_) => {
+            let found = fs::symlink_metadata(path(name))?;
+            let stale = found.is_file() && found.len() == 0;
+            Ok(if stale { There::Stale } else { There::Other })
+        }
+    }
+}
+
+/// Opening it failed because it is no namespace: a file, a symlink, a socket.
+fn is_something_else(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    error.kind() == ErrorKind::InvalidData || matches!(errno, Some(Errno::ELOOP | Errno::ENXIO))
+}
+
+/// Which namespace has this name, if there is one.
+pub fn identity(name: &str) -> io::Result<Option<Identity>> {
+    Ok(birth(name)?.map(|birth| (birth.dev, birth.ino)))
+}
+
+/// Which namespace has this name, if there is one, for as long as the machine runs.
+pub fn birth(name: &str) -> io::Result<Option<Birth>> {
+    match open(name) {
+        Ok(file) => Ok(Some(birth_of(&file)?)),
+        Err(e) if e.kind() == ErrorKind::NotFound || is_something_else(&e) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+pub(crate) fn birth_of(namespace: &File) -> io::Result<Birth> {
+    let found = namespace.metadata()?;
+    Ok(Birth {
+        dev: found.dev(),
+        ino: found.ino(),
+        time: (found.mtime(), found.mtime_nsec()),
+    })
+}
+
+/// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.
+/// `act` is done by the thread that is in it, and told which it is, before it has its name:
+/// who is killed in between must know it again.
+pub fn add<T: Send>(name: &str, act: impl FnOnce(Birth) -> io::Result<T> + Send) -> io::Result<T> {
+    add_by(name, |path| at_once(|| on_a_thread(|| bind_new(path, act))))
+}
+
+/// `bind` binds a namespace over the new file.
+fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+    let _lock = dir::made_ready()?;
+    is_seen_by_host()?;
+    if there(name)? == There::Stale {
+        fs::remove_file(path(name))?;
+    }
+    let path = path(name);
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o000)
+        .open(&path)?;
+    bind(&path).inspect_err(|_| {
+        let _ = fs::remove_file(&path);
+    })
+}
+
+/// Open the network namespace that a file of nsfs stands for. What is none, or is one of
+/// another kind, is `InvalidData`.
+pub fn open_path(path: &str) -> io::Result<File> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlag::O_NONBLOCK.bits())
+        .open(path)?;
+    let is_one = fstatfs(&file)?.filesystem_type() == NSFS && in_netns(&file, || Ok(())).is_ok();
+    match is_one {
+        true => Ok(file),
+        false => Err(ErrorKind::InvalidData.into()),
+    }
+}
+
+/// The two files stand for one namespace.
+pub fn is_same(one: &File, other: &File) -> bool {
+    let identity = |file: &File| file.metadata().map(|found| (found.dev(), found.ino()));
+    matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// The namespace is the one that this process is in.
+pub fn is_hosts(namespace: &File) -> bool {
+    File::open("/proc/self/ns/net").is_ok_and(|own| is_same(&own, namespace))
+}
+
+/// Give a namespace a name, as `ip netns attach` does. `note` is told which it is before.
+pub fn attach(
+    name: &str,
+    namespace: &File,
+    note: impl FnOnce(Birth) -> io::Result<()>,
+) -> io::Result<()> {
+    let from = format!("/proc/self/fd/{}", namespace.as_raw_fd());
+    let bind = |path: &Path| {
+        note(birth_of(namespace)?)?;
+        let from = Some(Path::new(&from));
+        Ok(mount(from, path, NO_PATH, MsFlags::MS_BIND, NO_PATH)?)
+    };
+    add_by(name, bind)
+}
+
+/// On a thread of its own, which stays in the new namespace.
+fn bind_new<T>(path: &Path, act: impl FnOnce(Birth) -> io::Result<T>) -> io::Result<T> {
+    unshare(CloneFlags::CLONE_NEWNET)?;
+    // While it is open, its inode is this one
+    let new = File::open("/proc/thread-self/ns/net")?;
+    let done = act(birth_of(&new)?)?;
+    let this = Some(Path::new("/proc/thread-self/fd").join(new.as_raw_fd().to_string()));
+    mount(this.as_deref(), path, NO_PATH, MsFlags::MS_BIND, NO_PATH)?;
+    Ok(done)
+}
+
+/// Take away what is left of making a namespace of this name, if that is all there is.
+pub fn clear(name: &str) -> io::Result<()> {
+    match there(name)? {
+        There::Stale => delete(name),
+        _ => Ok(()),
+    }
+}
+
+/// Take a namespace's name away, as `ip netns delete` does. It lives on while a process,
+/// a socket or an open file of it does. Nothing there is success.
+pub fn delete(name: &str) -> io::Result<()> {
+    let _lock = dir::made_ready()?;
+    let path = path(name);
+    match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
+        // EINVAL: a file that is not mounted on
+        Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    // It also takes the name away from other mount namespaces: with the mount alone gone,
+    // those would keep the namespace alive
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Where the caller has mounts of his own (unshare(1)), from which the host gets nothing, a
+/// namespace would go with them, and leave the host a name without one.
+fn is_seen_by_host() -> io::Result<()> {
+    let mounts = |pid| fs::read_link(format!("/proc/{pid}/ns/mnt"));
+    match (mounts("self"), mounts("1")) {
+        (Ok(own), Ok(first)) if own != first => {}
+        _ => return Ok(()),
+    }
+    // What is mounted in one of a group is mounted in all of it
+    match (group_of_folder("self"), group_of_folder("1")) {
+        (Some(own), Some(first)) if own == first => Ok(()),
+        _ => Err(io::Error::other(
+            "the mounts here are not the host's, which would not see it",
+        )),
+    }
+}
+
+/// The peer group of the folder's mount, in the mounts of a process (proc_pid_mountinfo(5)).
+fn group_of_folder(pid: &str) -> Option<String> {
+    let text = procfs::text(&format!("/proc/{pid}/mountinfo")).ok()?;
+    let of_folder = |line: &&str| line.split(' ').nth(4) == Some(state_dir::NAMESPACES);
+    let words = text.lines().rfind(of_folder)?.split(' ').skip(6);
+    let mut words = words.take_while(|word| *word != "-");
+    words
+        .find(|word| word.starts_with("shared:"))
+        .map(String::from)
+}

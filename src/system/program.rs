@@ -1,0 +1,78 @@
+//! Running a program of the system's inside a namespace, with a text as its input: what it
+//! prints, or what it says against the text.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::process::{Command, Stdio};
+
+use super::spawn::mortal;
+use super::thread::in_netns;
+use crate::os_error::OsError;
+
+/// Where the programs are looked for: they are the system's.
+pub(crate) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The program's own words, and the file's name in the place of the input's.
+fn said(file: &str, words: &str) -> String {
+    let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("Try `"))
+        .take(2)
+        .collect();
+    match lines.first() {
+        Some(first) if first.starts_with("/dev/stdin:") => first.replace("/dev/stdin", file),
+        _ => format!("{file}: {}", lines.join("; ")),
+    }
+}
+
+/// Run a program inside with this input, and return what it prints. What it says against
+/// the input, whose name is `file`, is the refusal.
+pub(crate) fn run(
+    netns: &File,
+    program: &str,
+    args: &[&str],
+    file: &str,
+    input: &str,
+) -> Result<String, OsError> {
+    let done = in_netns(netns, || output(program, args, input));
+    let done = done.map_err(|errno| OsError {
+        message: (errno.kind() == ErrorKind::NotFound)
+            .then(|| format!("there is no program {program}; install the package that has it")),
+        errno,
+    })?;
+    match done {
+        (true, printed) => Ok(printed),
+        (false, words) => Err(OsError {
+            errno: io::Error::from(ErrorKind::InvalidInput),
+            message: Some(said(file, &words)),
+        }),
+    }
+}
+
+/// Whether it succeeds, and what it prints on both of its outputs, by one pipe: std reads
+/// two at once only by calls that end the program where the kernel refuses them.
+fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String)> {
+    let (mut said, end) = io::pipe()?;
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env("PATH", PATH)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(end.try_clone()?)
+        .stderr(end)
+        .current_dir("/");
+    let mut child = mortal(&mut command).spawn()?;
+    // It holds the pipe's other end open
+    drop(command);
+    if let Some(mut stdin) = child.stdin.take() {
+        // It can end, and say why, before it has read all
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    let mut bytes = Vec::new();
+    let read = said.read_to_end(&mut bytes);
+    let status = child.wait()?;
+    read?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok((status.success(), text))
+}

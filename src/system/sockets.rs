@@ -1,0 +1,194 @@
+//! TCP connections of this machine: the sockets of a process in, or the whole machine's
+//! tables; the two ends of each that stands out.
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::os::fd::RawFd;
+use std::{fs, io};
+
+use log::debug;
+use nix::errno::Errno;
+use socket2::{Socket, Type};
+
+use super::{netns, pidfd, processes, procfs};
+use crate::system::thread::in_netns;
+
+/// A TCP connection, as this machine sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connection {
+    /// The address of this machine.
+    pub local: IpAddr,
+    /// The other end's address,
+    pub peer: IpAddr,
+    /// and its port.
+    pub port: u16,
+}
+
+/// The connections of a process.
+///
+/// A session that was accepted in a namespace and is out of it has a socket that no
+/// table of its own namespace shows: each socket is asked itself. Where the kernel does
+/// not let us (a container without CAP_SYS_PTRACE), the table has to do.
+pub(crate) fn of(pid: &str) -> Vec<Connection> {
+    let held = held_sockets(pid);
+    if held.is_empty() {
+        return Vec::new();
+    }
+    let copies = copies(pid, &held);
+    copies.map_or_else(
+        |why| {
+            debug!("the sockets of process {pid} are looked up, not asked: {why}");
+            in_tables(pid, &held)
+        },
+        |copies| copies.iter().filter_map(connection).collect(),
+    )
+}
+
+/// The ends of its UDP sockets on this machine.
+pub(crate) fn udp_of(pid: &str) -> Vec<SocketAddr> {
+    let copies = copies(pid, &held_sockets(pid)).unwrap_or_default();
+    let udp = |socket: &&Socket| socket.r#type().is_ok_and(|is| is == Type::DGRAM);
+    let end = |socket: &Socket| socket.local_addr().ok()?.as_socket();
+    copies.iter().filter(udp).filter_map(end).collect()
+}
+
+/// Whether a connection stands, in any network namespace of this machine: that of a
+/// process, or one that has a name.
+pub(crate) fn stands(connection: &Connection) -> bool {
+    let is_in = |text: &str| {
+        let mut all = text.lines().skip(1).filter_map(established);
+        all.any(|(_, other)| other == *connection)
+    };
+    let mut seen = BTreeSet::new();
+    let mut unseen = |pid: i32| processes::netns_of(pid).is_some_and(|of| seen.insert(of));
+    let pids = processes::all().unwrap_or_default();
+    let mut pids = pids.into_iter().filter(|pid| unseen(*pid));
+    if pids.any(|pid| tables(&pid.to_string()).any(|text| is_in(&text))) {
+        return true;
+    }
+    netns::names().any(|name| {
+        let there =
+            |file: &fs::File| in_netns(file, || Ok(tables("thread-self").any(|text| is_in(&text))));
+        netns::open(&name)
+            .and_then(|file| there(&file))
+            .unwrap_or(false)
+    })
+}
+
+/// All TCP sockets of the namespace that a process is in, as text.
+fn tables(pid: &str) -> impl Iterator<Item = String> {
+    let tables = ["tcp", "tcp6"].map(|table| procfs::text(&format!("/proc/{pid}/net/{table}")));
+    tables.into_iter().flatten()
+}
+
+fn in_tables(pid: &str, held: &[Held]) -> Vec<Connection> {
+    let held: HashSet<u64> = held.iter().map(|socket| socket.inode).collect();
+    let ours = |text: String| -> Vec<Connection> {
+        let all = text.lines().skip(1).filter_map(established);
+        let all = all.filter(|(inode, _)| held.contains(inode));
+        all.map(|(_, connection)| connection).collect()
+    };
+    tables(pid).flat_map(ours).collect()
+}
+
+/// A socket that a process holds.
+struct Held {
+    descriptor: RawFd,
+    inode: u64,
+}
+
+fn held_sockets(pid: &str) -> Vec<Held> {
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return Vec::new();
+    };
+    let socket = |entry: fs::DirEntry| {
+        let path = fs::read_link(entry.path()).ok()?;
+        let inode = path.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        Some(Held {
+            descriptor: entry.file_name().to_str()?.parse().ok()?,
+            inode: inode.parse().ok()?,
+        })
+    };
+    descriptors.flatten().filter_map(socket).collect()
+}
+
+/// The sockets themselves.
+fn copies(pid: &str, held: &[Held]) -> io::Result<Vec<Socket>> {
+    let process = pidfd::open(pid.parse().map_err(io::Error::other)?)?;
+    let mut found = Vec::new();
+    for socket in held {
+        match pidfd::copy(&process, socket.descriptor) {
+            Ok(copy) => found.push(Socket::from(copy)),
+            // closed meanwhile
+            Err(e) if e.raw_os_error() == Some(Errno::EBADF as i32) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
+}
+
+fn connection(socket: &Socket) -> Option<Connection> {
+    if socket.r#type().ok()? != Type::STREAM {
+        return None;
+    }
+    let local = socket.local_addr().ok()?.as_socket()?;
+    let peer = socket.peer_addr().ok()?.as_socket()?;
+    Some(Connection {
+        local: local.ip().to_canonical(),
+        peer: peer.ip().to_canonical(),
+        port: peer.port(),
+    })
+}
+
+/// A line of `/proc/net/tcp` or `tcp6` (proc_pid_net(5)): the socket's inode and the
+/// connection, if it stands.
+fn established(line: &str) -> Option<(u64, Connection)> {
+    const ESTABLISHED: &str = "01";
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    let [_, local, peer, ESTABLISHED, _, _, _, _, _, inode, ..] = words.as_slice() else {
+        return None;
+    };
+    let (local, _) = end(local)?;
+    let (peer, port) = end(peer)?;
+    Some((inode.parse().ok()?, Connection { local, peer, port }))
+}
+
+/// `ADDRESS:PORT` in hexadecimal, the address as words of this machine's byte order.
+fn end(text: &str) -> Option<(IpAddr, u16)> {
+    let (address, port) = text.split_once(':')?;
+    let mut bytes = Vec::new();
+    for at in (0..address.len()).step_by(8) {
+        let word = u32::from_str_radix(address.get(at..at + 8)?, 16).ok()?;
+        bytes.extend(word.to_ne_bytes());
+    }
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let ip = match <[u8; 4]>::try_from(bytes.as_slice()) {
+        Ok(four) => IpAddr::from(four),
+        Err(_) => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?)),
+    };
+    Some((ip.to_canonical(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::system::sockets::*;
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn a_connection_is_read_from_the_kernels_table() {
+        let line = "   2: 070200C0:0016 010200C0:D431 01 00000000:00000000 02:0009C5A4 00000000     0        0 7311 4 0 20 4 30 10 -1";
+        let connection = Connection {
+            local: "192.0.2.7".parse().unwrap(),
+            peer: "192.0.2.1".parse().unwrap(),
+            port: 54321,
+        };
+        assert_eq!(established(line), Some((7311, connection)));
+        assert_eq!(established(&line.replace(" 01 0", " 0A 0")), None);
+        let six = line
+            .replace("070200C0", "B80D0120000010000000000007000000")
+            .replace("010200C0", "0000000000000000FFFF0000010200C0");
+        let (_, six) = established(&six).unwrap();
+        assert_eq!(six.local, "2001:db8:10::7".parse::<IpAddr>().unwrap());
+        assert_eq!(six.peer, connection.peer);
+    }
+}
