@@ -270,7 +270,7 @@ fn pages_for_developers_name_files_that_are_there() {
         for link in said.split("](").skip(1) {
             let link = link.split(')').next().unwrap_or("");
             let is_ours = !link.starts_with("https://");
-            if is_ours && !is_there(&format!("{above}/{link}").trim_start_matches('/')) {
+            if is_ours && !is_there(format!("{above}/{link}").trim_start_matches('/')) {
                 faults.push(format!("{page}: there is no {link}"));
             }
         }
