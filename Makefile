@@ -1,4 +1,5 @@
-# netns-services: what to type. `make` builds, `make demo` shows it, `make test` tests it,
+# netns-services: what to type. `make` builds, `make demo` shows it, `make check` and `make test`
+# test it,
 # `make install` installs what `make` built. `make help` lists them all.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
@@ -50,6 +51,7 @@ help:
 	@printf '%s\n' \
 	'make            build both programs, static, into $(STATIC)' \
 	'make demo       sshd in a namespace, under a real OpenRC and a real runit; root' \
+	'make check      format, clippy and the tests that take no root; without a network' \
 	'make test       every test, on real kernels, shells and inits; root' \
 	'make test-all   the same, and on the newest Debian' \
 	'make fuzz       readers of foreign text, at random, RUNS=10000000 times each; root' \
@@ -58,7 +60,11 @@ help:
 	'make uninstall  take that away again' \
 	'make lint       format, clippy, a check for 32-bit and the pages of the code'
 
-# They install the tools they need by the distribution's packages, and ask for root by
+# No root, no network, no packages. What it leaves out is in the head of tests/check.
+check:
+	CARGO='$(CARGO)' tests/check
+
+# All others install the tools they need by the distribution's packages, and ask for root by
 # sudo. The compiler does not run as root by that: only what it built does.
 TEST = RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} \
 	$(CARGO) test --locked --no-fail-fast --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
@@ -87,12 +93,16 @@ bench: all
 	tests/get-tools bench
 	tests/as-root tests/bench/run
 
-lint:
-	$(CARGO) fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --lib --bin netns-exec --no-default-features -- -D warnings
+lint: fmt clippy
 	tests/check-32-bit
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+fmt:
+	$(CARGO) fmt --check
+
+clippy:
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --lib --bin netns-exec --no-default-features -- -D warnings
 
 # All that is installed: MODE:FILE:WHERE. conf.d/netns.example is documentation: in
 # /etc/conf.d it would be the settings of a namespace called example.
@@ -178,4 +188,4 @@ uninstall:
 		rmdir "$$DESTDIR$$folder" 2>/dev/null || :; \
 	done
 
-.PHONY: all help demo test test-all fuzz bench install uninstall lint
+.PHONY: all help demo check fmt clippy test test-all fuzz bench install uninstall lint

@@ -1,21 +1,24 @@
 //! Golden cases: one settings file in, one text out. `tests/conf/NAME.conf` is read as
 //! the settings of the namespace `mgmt`; `NAME.defaults`, if there is one, as
 //! conf.d/netns. `NAME.stderr` holds the problems as netns-setup prints them, or
-//! `NAME.want` the state that is wanted. What netns-setup itself says must be the same.
+//! `NAME.want` the state that is wanted. That the program says the same is tried in
+//! tests/setup.rs.
 //! `UPDATE_GOLDEN=1` writes both anew.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
+#[path = "common/checked.rs"]
+mod checked;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use netns_services::conf::{self, Settings, vars};
 use netns_services::model::build::{Ready, build};
 use netns_services::model::link::bridge_port::Vlans;
+use netns_services::model::names::Names;
 use netns_services::model::nat::Nat;
-use netns_services::model::route::Names;
 use netns_services::model::{Context, Kind, Link, Want, Where};
 use netns_services::name::NetnsName;
 use netns_services::source::Problem;
@@ -38,8 +41,6 @@ fn every_case_gives_its_exact_text() {
             _ => bad += 1,
         }
         wrong.extend(compare(&case, ending, &text));
-        let said = if ending == "want" { "" } else { &text };
-        wrong.extend(differs_in_the_program(&case, said));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
     assert!(bad >= 40, "{bad} cases of bad settings");
@@ -158,28 +159,14 @@ fn compare(case: &Path, ending: &str, text: &str) -> Option<String> {
     differs.then(|| format!("{}\nexpected:\n{golden}\ngot:\n{text}", path.display()))
 }
 
-/// What `netns-setup check` says otherwise than this, if it does.
-fn differs_in_the_program(case: &Path, expected: &str) -> Option<String> {
-    let dir = folder_of(case);
-    let output = Command::new(env!("CARGO_BIN_EXE_netns-setup"))
-        .args(["check", "mgmt", "--conf-dir"])
-        .arg(dir.path())
-        .output()
-        .unwrap();
-    let said = hide(dir.path(), &String::from_utf8(output.stderr).unwrap());
-    let code = if expected.is_empty() { 0 } else { 100 };
-    let differs = said != expected || output.status.code() != Some(code);
-    let (name, status) = (case.display(), output.status);
-    differs.then(|| format!("{name}: netns-setup said otherwise, {status}:\n{said}"))
-}
-
 fn want_of(case: &Path) -> Result<Want, Vec<Problem>> {
     let dir = folder_of(case);
     let context = Context {
         seed: || Ok("0123456789abcdef".into()),
         names: Names::default(),
     };
-    let settings = conf::read(dir.path(), &mgmt()).and_then(|settings| build(&settings, &context));
+    let settings = conf::read(dir.path(), &mgmt(), checked::own())
+        .and_then(|settings| build(&settings, &context));
     settings.map_err(|problems| {
         let hidden = problems.into_iter().map(|mut problem| {
             problem.wrong = hide(dir.path(), &problem.wrong);
@@ -193,7 +180,7 @@ fn want_of(case: &Path) -> Result<Want, Vec<Problem>> {
     })
 }
 
-/// The case in a folder that only root can write to, as /etc/conf.d is.
+/// The case in a folder that only its owner can write to, as /etc/conf.d is.
 fn folder_of(case: &Path) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let copy = |from: &Path, to: &str| {

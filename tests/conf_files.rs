@@ -1,15 +1,21 @@
-//! Which files are read as settings, and which are not trusted, under which words.
+//! Which files are read as settings, and which are not trusted, under which words. Here the
+//! one who is trusted is whoever runs the tests; the program trusts root alone.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
-use std::path::{Path, PathBuf};
+#[path = "common/checked.rs"]
+mod checked;
 
-use netns_services::conf;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use netns_services::conf::{self, Trust};
 use netns_services::model::Context;
 use netns_services::model::build::build;
 use netns_services::name::NetnsName;
+use nix::unistd::geteuid;
 use tempfile::TempDir;
 
 /// A folder with settings of mgmt that are in order.
@@ -35,7 +41,12 @@ fn mgmt() -> NetnsName {
 
 /// What is said of the folder, its name made `DIR`.
 fn said(dir: &TempDir) -> String {
-    match conf::read(dir.path(), &mgmt()) {
+    said_to(checked::own(), dir)
+}
+
+/// As [`said`], where these files are to be another's.
+fn said_to(trust: Trust, dir: &TempDir) -> String {
+    match conf::read(dir.path(), &mgmt(), trust) {
         Ok(_) => "read\n".into(),
         Err(problems) => {
             let text = conf::render(&mgmt(), &problems);
@@ -49,7 +60,7 @@ fn said(dir: &TempDir) -> String {
 }
 
 #[test]
-fn files_of_root_are_read_with_or_without_defaults() {
+fn files_of_the_trusted_user_are_read_with_or_without_defaults() {
     let dir = folder();
     assert_eq!(said(&dir), "read\n");
     fs::write(dir.path().join("netns"), "netns_dns=192.0.2.53\n").unwrap();
@@ -68,7 +79,7 @@ fn a_missing_file_is_told_with_what_to_make() {
         netns_links=\"eth1\", or make an empty one: touch DIR/netns.mgmt\n";
     assert_eq!(said(&dir), expected);
     let nowhere = dir.path().join("not-there");
-    assert!(conf::read(&nowhere, &mgmt()).is_err());
+    assert!(conf::read(&nowhere, &mgmt(), checked::own()).is_err());
 }
 
 #[test]
@@ -84,11 +95,47 @@ fn what_another_can_write_to_is_not_trusted() {
         let expected = format!("DIR/netns.mgmt: {who}\n{remedy} DIR/netns.mgmt\n");
         assert_eq!(said(&dir), expected);
     }
+}
+
+/// A user who is nobody here, so that files of this one are another's.
+fn somebody_else() -> Trust {
+    Trust::for_tests(geteuid().as_raw() + 1)
+}
+
+#[test]
+fn what_belongs_to_another_is_not_trusted() {
+    let (dir, user) = (folder(), geteuid());
+    let why = format!("belongs to user {user}, not to root");
+    let remedy = "expected root alone, since root acts on it at boot; run chown root";
+    let expected = format!("DIR: {why}\n{remedy} DIR\n");
+    assert_eq!(said_to(somebody_else(), &dir), expected.repeat(2));
+    assert!(conf::names(dir.path(), somebody_else()).is_err());
+}
+
+/// The program has no ear for whom else to trust: not by its options, and not by its
+/// environment.
+#[test]
+fn the_program_trusts_root_alone() {
     let dir = folder();
-    chown(own(&dir), Some(812), None).unwrap();
-    let expected = "DIR/netns.mgmt: belongs to user 812, not to root\n\
-        expected root alone, since root acts on it at boot; run chown root DIR/netns.mgmt\n";
-    assert_eq!(said(&dir), expected);
+    if geteuid().is_root() {
+        chown(dir.path(), Some(812), None).unwrap();
+        chown(own(&dir), Some(812), None).unwrap();
+    }
+    let owner = fs::metadata(own(&dir)).unwrap().uid();
+    let check = Command::new(env!("CARGO_BIN_EXE_netns-setup"))
+        .args(["check", "mgmt", "--conf-dir"])
+        .arg(dir.path())
+        .env("NETNS_LOG", "trace")
+        .output()
+        .unwrap();
+    let told = String::from_utf8(check.stderr).unwrap();
+    let expected = format!(": belongs to user {owner}, not to root");
+    assert!(told.contains(&expected), "{told}");
+    assert_eq!(check.status.code(), Some(100), "{told}");
+    if geteuid().is_root() {
+        chown(dir.path(), Some(0), None).unwrap();
+        assert!(said(&dir).starts_with("DIR/netns.mgmt: belongs to user 812, not to root\n"));
+    }
 }
 
 #[test]
@@ -99,11 +146,8 @@ fn a_folder_that_another_can_write_to_is_not_trusted() {
         let text = said(&dir);
         let remedy = "expected root alone, since root acts on it at boot; run chmod 755 DIR\n";
         assert!(text.starts_with("DIR: ") && text.contains(remedy), "{text}");
-        assert!(conf::names(dir.path()).is_err());
+        assert!(conf::names(dir.path(), checked::own()).is_err());
     }
-    let dir = folder();
-    chown(dir.path(), Some(812), None).unwrap();
-    assert!(said(&dir).starts_with("DIR: belongs to user 812, not to root\n"));
 }
 
 #[test]
@@ -171,10 +215,11 @@ fn the_names_are_those_of_files_that_can_be_meant() {
     ] {
         fs::write(dir.path().join(file), "").unwrap();
     }
-    let names = conf::names(dir.path()).unwrap();
+    let names = conf::names(dir.path(), checked::own()).unwrap();
     let names: Vec<&str> = names.iter().map(NetnsName::as_str).collect();
     assert_eq!(names, ["a-b", "lan", "mgmt"]);
-    assert_eq!(conf::names(&dir.path().join("not-there")).unwrap(), []);
+    let nowhere = dir.path().join("not-there");
+    assert_eq!(conf::names(&nowhere, checked::own()).unwrap(), []);
 }
 
 /// The settings that a package installs and the ones it shows must be good ones.
@@ -188,6 +233,6 @@ fn the_files_that_are_shipped_are_good() {
     )
     .unwrap();
     fs::write(own(&dir), fs::read(shipped.join("netns.example")).unwrap()).unwrap();
-    let settings = conf::read(dir.path(), &mgmt()).unwrap();
+    let settings = conf::read(dir.path(), &mgmt(), checked::own()).unwrap();
     build(&settings, &Context::default()).unwrap();
 }

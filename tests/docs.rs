@@ -399,3 +399,18 @@ fn the_picture_of_the_code_has_all_of_it() {
     let lines = page.lines().count();
     assert!(lines <= 120, "{lines} lines, and one page is 120");
 }
+
+#[test]
+fn the_commands_that_developers_are_told_are_there() {
+    let makefile = text("Makefile");
+    let is_target = |target: &str| makefile.contains(&format!("\n{target}:"));
+    let page = text("CONTRIBUTING.md");
+    let told = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("    make"));
+    let target = |told: &str| told.split('#').next().unwrap_or("").trim().to_string();
+    let missing = told
+        .map(target)
+        .filter(|of| !of.is_empty() && !is_target(of));
+    tree::none(missing.map(|target| format!("make {target}")).collect());
+}

@@ -3,14 +3,13 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[path = "common/checked.rs"]
+mod checked;
 mod tree;
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 
 use tree::{examples, none, text};
-
-const SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");
 
 #[test]
 fn the_settings_file_says_nothing_and_would_be_right_uncommented() {
@@ -39,7 +38,7 @@ fn the_settings_file_says_nothing_and_would_be_right_uncommented() {
     assert_eq!(said, (0, String::new()));
 }
 
-/// What `netns-setup check NAME` says of these settings, its folder named as the real one.
+/// What `check` says of these settings, its folder named as the real one.
 fn check(files: &[(&str, &str)], name: &str) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
     // Keys that are nobody's, in a file such as an example names
@@ -50,16 +49,9 @@ fn check(files: &[(&str, &str)], name: &str) -> (i32, String) {
         let text = text.replace("/etc/wireguard/netns", folder.path().to_str().unwrap());
         std::fs::write(folder.path().join(file), text).unwrap();
     }
-    let mut command = Command::new(SETUP);
-    command
-        .arg("--conf-dir")
-        .arg(folder.path())
-        .args(["check", name]);
-    let out = command.output().unwrap();
-    let said = [out.stdout, out.stderr].concat();
-    let said = String::from_utf8(said).unwrap();
+    let (status, said) = checked::check(folder.path(), name);
     let said = said.replace(folder.path().to_str().unwrap(), "/etc/conf.d");
-    (out.status.code().unwrap_or(-1), said)
+    (status, said)
 }
 
 #[test]

@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
-use far::{blur, dump, sandbox, setup, write};
+use far::{addresses_have_routes, blur, dump, sandbox, setup, write};
 use trace::{Fault, run};
 
 const SETTINGS: &str = "netns_links=eth1\nconfig_eth1=198.51.100.10/24\n";
@@ -205,7 +205,8 @@ fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
     let (name, script) = STATES[which];
     let sandbox = sandbox(SETTINGS);
     sandbox.sh(&format!("set -e\n{SECOND}{script}")).ok();
-    let settled = || !dump(&sandbox, "").to_string().contains("tentative");
+    let settled =
+        || !dump(&sandbox, "").to_string().contains("tentative") && addresses_have_routes(&sandbox);
     assert!(wait_until(LIMIT, settled));
     // Over the whole of an up
     let point = 60 + which * 7 % 240;

@@ -199,8 +199,6 @@ fn holds(want: &State, have: &State) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
-
     #[test]
     fn up_makes_what_is_wanted_and_a_second_up_changes_nothing(host in host(), want in settings()) {
         let mut run = Run::on(host);

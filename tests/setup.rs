@@ -7,8 +7,11 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
@@ -607,4 +610,70 @@ fn a_link_that_others_made_anew_is_theirs() {
     sandbox.sh("ip -n mgmt link show br0").ok();
     sandbox.sh("! ip -n mgmt link show x0").ok();
     setup(&sandbox, "down mgmt").ok();
+}
+
+/// All of tests/conf and tests/wireguard, whose texts the reader itself gives in tests/conf.rs
+/// and tests/wireguard_files.rs. However much is logged, nothing of it is in there: no key is.
+#[test]
+fn check_says_of_each_golden_case_what_is_written_beside_it() {
+    let sandbox = Sandbox::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (mut script, mut expected) = (String::new(), String::new());
+    for case in cases("conf").into_iter().chain(cases("wireguard")) {
+        let name = case.file_stem().unwrap().to_str().unwrap();
+        let dir = folder.path().join(name);
+        fs::create_dir_all(&dir).unwrap();
+        let settings = dir.join("netns.mgmt");
+        let etc = if case.parent().unwrap().ends_with("wireguard") {
+            let keys = dir.join("wg0.conf");
+            fs::copy(&case, &keys).unwrap();
+            fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).unwrap();
+            let link = "netns_links=wg0\ntype_wg0=wireguard\nwireguard_wg0=";
+            fs::write(settings, format!("{link}{}\n", keys.display())).unwrap();
+            "/etc/wireguard"
+        } else {
+            fs::copy(&case, settings).unwrap();
+            "/etc/conf.d"
+        };
+        if case.with_extension("defaults").exists() {
+            fs::copy(case.with_extension("defaults"), dir.join("netns")).unwrap();
+        }
+        let told = fs::read_to_string(case.with_extension("stderr")).unwrap_or_default();
+        let wrong = told.contains("nothing was changed");
+        expected += &format!("{name} {}\n{told}", if wrong { 100 } else { 0 });
+        // One shell asks about all of them
+        script += &format!("check {name} {} {etc}\n", dir.display());
+    }
+    let check = format!(
+        "check() {{
+            said=$(NETNS_LOG=trace {NETNS_SETUP} check mgmt --conf-dir $2 2>&1)
+            echo $1 $?
+            [ -z \"$said\" ] || printf '%s\\n' \"$said\" | sed \"s,$2,$3,g\"
+        }}\n"
+    );
+    let said = sandbox.run(&["sh", "-c", &(check + &script)]).stdout;
+    same_text(&said, &expected);
+}
+
+/// The golden cases of a folder of tests/.
+fn cases(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests")
+        .join(folder);
+    let entries = fs::read_dir(folder).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut cases: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "conf"))
+        .collect();
+    cases.sort();
+    assert!(cases.len() > 3);
+    cases
+}
+
+/// Fails with the lines that differ, of many.
+#[track_caller]
+fn same_text(one: &str, other: &str) {
+    let both = one.lines().zip(other.lines());
+    let differing: Vec<_> = both.filter(|(one, other)| one != other).take(5).collect();
+    assert!(one == other, "{differing:#?}");
 }

@@ -175,6 +175,43 @@ fn the_map_names_every_part_and_who_may_use_what() {
     assert_eq!(said("nothing of the system"), &declared - &system);
 }
 
+/// Whose files are read as settings is root's business; only tests have another user's.
+#[test]
+fn the_programs_trust_root_alone() {
+    let mut said = Vec::new();
+    for (path, code) in sources() {
+        let told = lines(&code).filter(|(_, line)| line.contains("for_tests"));
+        said.extend(told.map(|(number, line)| format!("{path}:{number}: {line}")));
+    }
+    assert!(
+        matches!(&said[..], [one] if one.contains("pub const fn for_tests")),
+        "{said:#?}"
+    );
+}
+
+/// Each program of tests/ that uses neither the sandbox nor the test-bed runs in `make check`,
+/// but for these, which take root or what `make` built.
+#[test]
+fn make_check_runs_every_test_that_needs_no_root() {
+    let others = ["linked", "roots"];
+    let run_all = text("tests/run-all");
+    let (_, list) = run_all.split_once("\nNO_ROOT='").unwrap_or_default();
+    let (list, _) = list.split_once('\'').unwrap_or_default();
+    let takes_root = |text: &str| {
+        let mut lines = text.lines();
+        lines.any(|line| ["mod common;", "mod testbed;"].contains(&line))
+    };
+    let mut none_needed = Vec::new();
+    for (path, text) in texts(files()) {
+        let name = path
+            .strip_prefix("tests/")
+            .and_then(|path| path.strip_suffix(".rs"));
+        let name = name.filter(|name| !name.contains('/') && !others.contains(name));
+        none_needed.extend(name.filter(|_| !takes_root(&text)).map(String::from));
+    }
+    assert_eq!(none_needed, list.split(' ').collect::<Vec<_>>());
+}
+
 #[test]
 fn netns_exec_knows_no_settings_and_no_runtime() {
     let mut faults = Vec::new();

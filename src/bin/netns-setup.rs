@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use netns_services::conf::Trust;
 use netns_services::exit;
 use netns_services::name::NetnsName;
 use netns_services::setup::{self, Call, Inside, Trial, Verb, complain, enter_host};
@@ -260,6 +261,7 @@ fn run(cli: Cli) -> u8 {
             verb,
             names,
             at,
+            trust: Trust::ROOT,
         }),
         Err(lines) => complain(&lines, exit::WRONG),
     }

@@ -26,11 +26,28 @@ const OF_THE_KERNEL: [FsType; 4] = [
     FsType(0x6462_6720),
 ];
 
+/// Who may own and write the files that are read as settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust {
+    owner: u32,
+}
+
+impl Trust {
+    /// Root alone: what the programs trust, whatever they are told.
+    pub const ROOT: Trust = Trust { owner: 0 };
+
+    /// This user in the place of root, so that tests need not run as root. Nothing in the
+    /// programs calls it (tests/source.rs).
+    pub const fn for_tests(owner: u32) -> Trust {
+        Trust { owner }
+    }
+}
+
 /// Reads a settings file that is trusted: it, as opened, and the folder it is in belong to
-/// root, and none but root may write to them. `None` if there is no such file. More than
-/// one MiB is no settings file, whatever it is.
-pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
-    read_up_to(path, 1)
+/// the trusted user, and none but that user may write to them. `None` if there is no such
+/// file. More than one MiB is no settings file, whatever it is.
+pub fn read_trusted(path: &Path, trust: Trust) -> Result<Option<Vec<u8>>, Problem> {
+    read_up_to(path, 1, trust)
 }
 
 /// How many MiB of rules there may be: the longest lists of addresses to be blocked have a
@@ -38,14 +55,14 @@ pub fn read_trusted(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
 pub const RULES_MIB: usize = 16;
 
 /// As [`read_trusted`], of a file of rules.
-pub fn read_rules(path: &Path) -> Result<Option<Vec<u8>>, Problem> {
-    read_up_to(path, RULES_MIB as u64)
+pub fn read_rules(path: &Path, trust: Trust) -> Result<Option<Vec<u8>>, Problem> {
+    read_up_to(path, RULES_MIB as u64, trust)
 }
 
-fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
+fn read_up_to(path: &Path, mib: u64, trust: Trust) -> Result<Option<Vec<u8>>, Problem> {
     let named_folder = path.parent().unwrap_or(Path::new("."));
     match fs::metadata(named_folder) {
-        Ok(folder) => trust(named_folder, &folder)?,
+        Ok(folder) => check_owner(named_folder, &folder, trust)?,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unreadable(named_folder, &e)),
     }
@@ -63,9 +80,9 @@ fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
     let mut file = open(path).map_err(|e| unreadable(path, &e))?;
     let opened = file.metadata().map_err(|e| unreadable(path, &e))?;
     only_regular(path, &opened)?;
-    trust(path, &opened)?;
+    check_owner(path, &opened, trust)?;
     if is_link {
-        trust_its_folder(path)?;
+        check_its_folder(path, trust)?;
     }
     if is_of_the_kernel(&file) {
         return Err(problem(
@@ -92,13 +109,13 @@ fn read_up_to(path: &Path, mib: u64) -> Result<Option<Vec<u8>>, Problem> {
 }
 
 /// A link may lead to a file in another folder, which must be trusted as well.
-fn trust_its_folder(link: &Path) -> Result<(), Problem> {
+fn check_its_folder(link: &Path, trust: Trust) -> Result<(), Problem> {
     let real = fs::canonicalize(link).map_err(|e| unreadable(link, &e))?;
     let Some(folder) = real.parent() else {
         return Ok(());
     };
     let there = fs::metadata(folder).map_err(|e| unreadable(folder, &e))?;
-    trust(folder, &there)
+    check_owner(folder, &there, trust)
 }
 
 /// What is wrong with a file of secrets that others than root may read.
@@ -114,9 +131,9 @@ pub fn others_may_read(path: &Path) -> Option<Problem> {
 }
 
 /// The names of the files in a folder that is trusted. A missing folder has none.
-pub fn list_trusted(folder: &Path) -> Result<Vec<String>, Problem> {
+pub fn list_trusted(folder: &Path, trust: Trust) -> Result<Vec<String>, Problem> {
     match fs::metadata(folder) {
-        Ok(there) => trust(folder, &there)?,
+        Ok(there) => check_owner(folder, &there, trust)?,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => return Err(unreadable(folder, &e)),
     }
@@ -182,7 +199,7 @@ pub fn list_plain(folder: &Path, end: &str) -> Vec<PathBuf> {
     paths
 }
 
-fn trust(path: &Path, looked_at: &Metadata) -> Result<(), Problem> {
+fn check_owner(path: &Path, looked_at: &Metadata, trust: Trust) -> Result<(), Problem> {
     let (uid, mode) = (looked_at.uid(), looked_at.mode() & 0o7777);
     let (what, right) = match looked_at.is_dir() {
         true => ("folder", "755"),
@@ -190,7 +207,7 @@ fn trust(path: &Path, looked_at: &Metadata) -> Result<(), Problem> {
     };
     let why = "expected root alone, since root acts on it at boot; run ";
     let path_text = path.display();
-    if uid != 0 {
+    if uid != trust.owner {
         let wrong = format!("belongs to user {uid}, not to root");
         return Err(problem(
             path,

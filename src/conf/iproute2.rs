@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::files::{list_plain, read_plain};
-use crate::model::route::{Names, Numbers};
+use crate::model::names::{Names, Numbers};
 
 /// The folders where iproute2 looks, the later the stronger.
 const FOLDERS: [&str; 3] = ["usr/lib/iproute2", "usr/share/iproute2", "etc/iproute2"];

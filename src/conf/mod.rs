@@ -4,6 +4,7 @@
 
 pub mod files;
 pub mod iproute2;
+mod listed;
 mod reserved;
 mod settings;
 pub mod sh;
@@ -17,7 +18,9 @@ use std::path::Path;
 use crate::name::NetnsName;
 use crate::source::Problem;
 
-pub use settings::{Listed, Settings};
+pub use files::Trust;
+pub use listed::Listed;
+pub use settings::Settings;
 pub use value::{Piece, Setting};
 
 /// Reads `DIR/netns`, the defaults for all, which may be missing, and then
@@ -26,11 +29,11 @@ pub use value::{Piece, Setting};
 /// An error is what keeps a file from being read at all. What is wrong inside of the
 /// files is kept in the settings, so that `model::build` can tell it together with what
 /// it finds itself: nothing else can be done with settings that have a problem.
-pub fn read(dir: &Path, name: &NetnsName) -> Result<Settings, Vec<Problem>> {
+pub fn read(dir: &Path, name: &NetnsName, trust: Trust) -> Result<Settings, Vec<Problem>> {
     let paths = [dir.join("netns"), dir.join(format!("netns.{name}"))];
     let (mut texts, mut problems) = (Vec::new(), Vec::new());
     for path in &paths {
-        match files::read_trusted(path) {
+        match files::read_trusted(path, trust) {
             Ok(bytes) => texts.push(bytes),
             Err(problem) => problems.push(problem),
         }
@@ -52,8 +55,8 @@ pub fn read(dir: &Path, name: &NetnsName) -> Result<Settings, Vec<Problem>> {
 
 /// Every namespace that has settings in this folder, sorted. What is no name is passed
 /// over: a package manager's `netns.mgmt.apk-new`, an editor's `netns.mgmt~`.
-pub fn names(dir: &Path) -> Result<Vec<NetnsName>, Vec<Problem>> {
-    let files = files::list_trusted(dir).map_err(|problem| vec![problem])?;
+pub fn names(dir: &Path, trust: Trust) -> Result<Vec<NetnsName>, Vec<Problem>> {
+    let files = files::list_trusted(dir, trust).map_err(|problem| vec![problem])?;
     let names = files.iter().filter_map(|file| file.strip_prefix("netns."));
     let mut names: Vec<NetnsName> = names.filter_map(|name| name.parse().ok()).collect();
     names.sort();

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::listed::{Listed, add, get};
 use super::sh;
 use super::suggest::nearest;
 use super::unknown::{key_of_any_link, said_twice, unknown_of_link, unknown_of_namespace};
@@ -26,14 +27,6 @@ pub struct Settings {
     namespace: Vec<(&'static Var, Setting)>,
     /// Which of `links` has this suffix.
     by_suffix: BTreeMap<String, usize>,
-}
-
-/// A link of the namespace and what is set for it.
-#[derive(Debug)]
-pub struct Listed {
-    /// Its name; nobody asked for `lo`.
-    pub name: At<LinkName>,
-    settings: Vec<(&'static Var, Setting)>,
 }
 
 impl Settings {
@@ -238,35 +231,5 @@ impl Settings {
         };
         let wrong = format!("is set, but netns_links does not list {suffix}");
         setting.problem(wrong, remedy)
-    }
-}
-
-impl Listed {
-    fn new(name: At<LinkName>) -> Self {
-        let settings = Vec::new();
-        Listed { name, settings }
-    }
-
-    /// The setting of this link with this key, unless it is empty.
-    pub fn get(&self, key: &str) -> Option<&Setting> {
-        get(&self.settings, key)
-    }
-
-    /// All that is set for it and not empty.
-    pub fn settings(&self) -> impl Iterator<Item = &(&'static Var, Setting)> {
-        let settings = self.settings.iter();
-        settings.filter(|(_, setting)| !setting.is_empty())
-    }
-}
-
-fn get<'a>(settings: &'a [(&'static Var, Setting)], name: &str) -> Option<&'a Setting> {
-    let found = settings.iter().find(|(var, _)| var.name == name);
-    found.map(|(_, setting)| setting).filter(|s| !s.is_empty())
-}
-
-fn add(settings: &mut Vec<(&'static Var, Setting)>, var: &'static Var, setting: Setting) {
-    if get(settings, var.name).is_none() {
-        settings.retain(|(other, _)| other.name != var.name);
-        settings.push((var, setting));
     }
 }

@@ -1,6 +1,6 @@
 //! Names that are no setting, or are one twice, in; what was probably meant out.
 
-use super::settings::Listed;
+use super::listed::Listed;
 use super::suggest::nearest;
 use super::value::{Setting, visible};
 use super::vars::{self, Of, Var};

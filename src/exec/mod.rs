@@ -30,7 +30,8 @@ use argv::Words;
 use mounts::mark::Before;
 
 pub use error::Refusal;
-pub use mounts::etc::{NOT_FOR_ETC, is_passed_over};
+pub use mounts::etc::is_passed_over;
+pub use mounts::etc_netns::NOT_FOR_ETC;
 pub use mounts::heal::{Healed, heal};
 pub use mounts::marked_processes::{Marked, marked};
 pub use mounts::name_caches::is_musl;

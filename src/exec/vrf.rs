@@ -16,8 +16,7 @@ use nix::unistd::{AccessFlags, access};
 
 use super::args::To;
 use super::error::{Refusal, reason, shown};
-use super::mounts::mark::OWN;
-use super::mounts::mountinfo;
+use super::mounts::mountinfo::{self, OWN};
 use super::{bpf, syscall};
 
 /// Leaves the VRF that the caller is in: it is one of another namespace, and sockets

@@ -111,7 +111,7 @@ fn answers() {
                         let read = decode::link(link, &Where::Inside, &names, &BTreeMap::new());
                         let _ = (
                             decode::name(link),
-                            decode::data(&[]),
+                            decode::link_data::data(&[]),
                             decode::permanent_mac(link),
                         );
                         if read.is_some() { "link " } else { "none " }

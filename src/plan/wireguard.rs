@@ -2,9 +2,8 @@
 //! name, which can be looked up only where there is a way to a name server.
 
 use super::{Change, Journal, Plan, Rest, Step};
-use crate::model::wireguard::{Difference, NamedEndpoint, Wireguard};
+use crate::model::wireguard::{Difference, Wireguard};
 use crate::model::{Link, LinkAt, Where};
-use crate::name::NetnsName;
 use crate::source::At;
 
 impl Plan<'_> {
@@ -90,38 +89,5 @@ impl Journal {
         let told = &mut self.made(link).wireguard;
         let nothing = || At::nobody(Wireguard::default());
         &mut told.get_or_insert_with(nothing).value
-    }
-}
-
-/// What is told, as a command.
-pub(super) fn set(netns: &NetnsName, link: &LinkAt, difference: &Difference) -> String {
-    let (file, name) = (&difference.file, &link.name);
-    let exec = exec(netns, &link.at);
-    match difference.is_quick {
-        false => format!("{exec}wg syncconf {name} {file}"),
-        true => format!("{STRIP} {file} | {exec}wg syncconf {name} /dev/stdin"),
-    }
-}
-
-/// What `wg-quick strip` does, which not every machine with wg(8) has.
-const STRIP: &str =
-    "grep -viE '^[[:space:]]*(Address|DNS|MTU|Table|(Pre|Post)(Up|Down)|SaveConfig)[[:space:]]*='";
-
-/// An endpoint, as a command.
-pub(super) fn set_endpoint(netns: &NetnsName, link: &LinkAt, named: &NamedEndpoint) -> String {
-    let NamedEndpoint { peer, endpoint, .. } = named;
-    let exec = exec(netns, &link.at);
-    format!(
-        "{exec}wg set {} peer {peer} endpoint {endpoint}",
-        &link.name
-    )
-}
-
-/// What stands before a program that is to be run in a namespace.
-fn exec(netns: &NetnsName, at: &Where) -> String {
-    match at {
-        Where::Inside => format!("ip netns exec {netns} "),
-        Where::Host => String::new(),
-        Where::Netns(other) => format!("ip netns exec {other} "),
     }
 }

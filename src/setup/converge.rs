@@ -135,7 +135,7 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
     if ready::is_awaited(want) {
         return Ok(());
     }
-    let ready = work.store.set_ready(want);
+    let ready = ready::mark(work.store, want);
     ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
 }
 

@@ -10,8 +10,9 @@ use std::{fs, io};
 use nix::unistd::{chdir, getcwd, geteuid, getpid};
 
 use super::{report, store};
-use crate::system::netns::{self, Identity};
-use crate::system::processes::netns_of;
+use crate::system::netns;
+use crate::system::netns::identity::Identity;
+use crate::system::process::netns_of;
 use crate::{exec, exit};
 
 /// Where a call works.

@@ -25,7 +25,7 @@ pub fn tell(name: &NetnsName, problems: &[Problem]) {
 /// What the settings of a namespace ask for.
 pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
     let (mut want, mut problems) = asked_for(call, name, context)?;
-    match firewall::read(&want) {
+    match firewall::read(&want, call.trust) {
         // The table of ours comes behind them
         Ok(rules) => drop(want.state.rules.splice(..0, rules)),
         Err(found) => problems.extend(found),
@@ -71,8 +71,8 @@ fn asked_for(
     name: &NetnsName,
     context: &Context,
 ) -> Result<(Want, Vec<Problem>), Vec<Problem>> {
-    let mut settings = conf::read(&call.conf_dir, name)?;
-    let mut files = wireguard::Files::read(&mut settings);
+    let mut settings = conf::read(&call.conf_dir, name, call.trust)?;
+    let mut files = wireguard::Files::read(&mut settings, call.trust);
     let wrong = std::mem::take(&mut files.problems);
     match build(&settings, context) {
         Ok(mut want) => {

@@ -38,11 +38,13 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
 pub use cmd::trial::Trial;
+use cmd::{doctor, down, status, trial, up, watch};
 use enter_host::At;
-use load::{context, settings, tell};
+use load::tell;
+pub use load::{context, settings};
 use run_log::Attempt;
 
-use crate::conf;
+use crate::conf::{self, Trust};
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
@@ -120,6 +122,8 @@ pub struct Call {
     pub names: Vec<NetnsName>,
     /// Where it works.
     pub at: At,
+    /// Whose settings it reads.
+    pub trust: Trust,
 }
 
 /// Do it, and return the exit code: of several namespaces, the highest.
@@ -137,33 +141,25 @@ pub fn run(call: &Call) -> u8 {
         return code;
     }
     match &call.verb {
-        Verb::Down(inside) => each(call, |name| {
-            crate::setup::cmd::down::down(call, name, *inside)
-        }),
-        Verb::Status { json: true } => crate::setup::cmd::status::json(call),
-        Verb::Status { json: false } => {
-            each(call, |name| crate::setup::cmd::status::text(call, name))
-        }
-        Verb::Doctor { json } => crate::setup::cmd::doctor::doctor(call, *json),
+        Verb::Down(inside) => each(call, |name| down::down(call, name, *inside)),
+        Verb::Status { json: true } => status::json(call),
+        Verb::Status { json: false } => each(call, |name| status::text(call, name)),
+        Verb::Doctor { json } => doctor::doctor(call, *json),
         Verb::Check => with_settings(call, firewall::test),
-        Verb::Plan { script } => with_settings(call, |want| {
-            crate::setup::cmd::up::plan(call, want, *script)
-        }),
+        Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
         Verb::Up => run_log::all(Attempt::Start, call, || {
-            let up =
-                |want: &Want| run_log::of(&want.name, || crate::setup::cmd::up::up(call, want));
+            let up = |want: &Want| run_log::of(&want.name, || up::up(call, want));
             ssh_guard::with_settings(call, Rest::Stays, up)
         }),
         Verb::Reload => run_log::all(Attempt::Reload, call, || {
-            let reload =
-                |want: &Want| run_log::of(&want.name, || crate::setup::cmd::up::reload(call, want));
+            let reload = |want: &Want| run_log::of(&want.name, || up::reload(call, want));
             ssh_guard::with_settings(call, Rest::Goes, reload)
         }),
-        Verb::Try(trial) => crate::setup::cmd::trial::try_out(call, trial),
-        Verb::KeepTrial(trial) => crate::setup::cmd::trial::keep(call, trial),
-        Verb::Confirm => each(call, crate::setup::cmd::trial::confirm),
-        Verb::Watch => crate::setup::cmd::watch::watch(call),
-        Verb::MayGo => each(call, |name| ssh_guard::may_go(call, name)),
+        Verb::Try(trial) => trial::try_out(call, trial),
+        Verb::KeepTrial(trial) => trial::keep(call, trial),
+        Verb::Confirm => each(call, trial::confirm),
+        Verb::Watch => watch::watch(call),
+        Verb::MayGo => each(call, |name| down::may_go(call, name)),
         Verb::MayCome => ssh_guard::may_come(call),
     }
 }
@@ -184,7 +180,7 @@ pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>, Vec<String>> {
         problem.to_string().lines().map(String::from).collect()
     };
     let unread = |problems: Vec<Problem>| problems.iter().flat_map(lines).collect::<Vec<_>>();
-    let named = conf::names(conf_dir).map_err(unread)?;
+    let named = conf::names(conf_dir, Trust::ROOT).map_err(unread)?;
     let there =
         store::all().map_err(|e| vec![format!("cannot read {}: {e}", crate::state_dir::STATE)])?;
     let names: BTreeSet<_> = named.into_iter().chain(there).collect();

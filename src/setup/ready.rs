@@ -5,8 +5,9 @@ use std::io;
 use std::time::Duration;
 
 use super::error::{Why, broken};
+use super::hooks::pending;
 use super::store::{self, Store};
-use super::{LOCK, complain, report};
+use super::{LOCK, complain, report, run_log};
 use crate::kernel::Kernel;
 use crate::model::Condition;
 use crate::model::build::Want;
@@ -123,7 +124,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
             changed(want)
         }
         Ok(_) if stamp(name) != begun => changed(want),
-        Ok(store) => match store.set_ready(want) {
+        Ok(store) => match mark(&store, want) {
             Ok(()) => exit::DONE,
             Err(e) => failed(want, "cannot write ready", e),
         },
@@ -151,4 +152,17 @@ fn changed(want: &Want) -> u8 {
         format!("see how it is now: netns-setup status {name}"),
     ];
     complain(&lines, exit::REFUSED)
+}
+
+/// Say that the namespace is ready. Its hook is to be run, unless it was ready before.
+pub fn mark(store: &Store, want: &Want) -> io::Result<()> {
+    store.set_etc_mode(want.overlay, want.state.resolv_conf.is_some())?;
+    run_log::forget(&want.name);
+    if store::is_ready(&want.name) {
+        return Ok(());
+    }
+    if want.hooks.post_up.is_some() {
+        pending::add(&want.name, None)?;
+    }
+    store.set_ready()
 }

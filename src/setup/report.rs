@@ -9,7 +9,7 @@ use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle, Step};
 use crate::state_dir;
 use crate::system::holders::Holder;
-use crate::system::processes::Process;
+use crate::system::occupants::Process;
 
 /// The lines that tell of a failure, without the program's name before them.
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {

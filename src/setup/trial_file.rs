@@ -12,7 +12,7 @@ use nix::unistd::{Pid, getsid};
 
 use super::{Verb, complain, report, store};
 use crate::name::NetnsName;
-use crate::system::processes;
+use crate::system::process;
 use crate::{exit, state_dir};
 
 /// What is tried.
@@ -45,18 +45,18 @@ impl fmt::Display for Trial {
 impl Trial {
     /// The process that tries it has not ended.
     pub fn lives(&self) -> bool {
-        processes::started(self.pid) == Some(self.started)
+        process::started(self.pid) == Some(self.started)
     }
 
     /// It is above the caller, or they are of one session, which lasts as long as somebody is
     /// in it: OpenRC leaves some of what it does to processes of nobody's.
     fn began_us(&self) -> bool {
-        let is_another = processes::started(self.pid).is_some_and(|at| at != self.started);
+        let is_another = process::started(self.pid).is_some_and(|at| at != self.started);
         let is_session = |sid: Pid| sid.as_raw().cast_unsigned() == self.pid;
         if getsid(None).is_ok_and(is_session) && !is_another {
             return true;
         }
-        let above = iter::successors(Some(parent_id()), |pid| processes::parent(*pid));
+        let above = iter::successors(Some(parent_id()), |pid| process::parent(*pid));
         let mut above = above.take(GENERATIONS).take_while(|pid| *pid > 1);
         self.lives() && above.any(|pid| pid == self.pid)
     }
@@ -151,7 +151,7 @@ pub fn file(name: &NetnsName) -> PathBuf {
 
 /// Who tries it, until when, and with which services.
 pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io::Result<()> {
-    let started = processes::started(by).ok_or(ErrorKind::NotFound)?;
+    let started = process::started(by).ok_or(ErrorKind::NotFound)?;
     let trial = Trial {
         pid: by,
         started,

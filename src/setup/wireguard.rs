@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::store::Store;
 use super::{complain, report};
 use crate::conf::files::{others_may_read, read_trusted};
-use crate::conf::{Setting, Settings};
+use crate::conf::{Setting, Settings, Trust};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::build::{Want, WireguardFile, wireguard_files};
@@ -43,12 +43,12 @@ pub struct Files {
 impl Files {
     /// Reads the files that the settings name, and adds to the settings what wg-quick(8)'s
     /// keys stand for, unless they say it themselves.
-    pub fn read(settings: &mut Settings) -> Files {
+    pub fn read(settings: &mut Settings, trust: Trust) -> Files {
         let mut files = Files::default();
         let mut dns: Option<Arc<str>> = settings.get("netns_dns").map(|dns| dns.file.clone());
         let of_the_settings = dns.is_some();
         for file in wireguard_files(settings) {
-            let (read, problems) = read_one(&file);
+            let (read, problems) = read_one(&file, trust);
             files.problems.extend(problems);
             let Some((wireguard, quick)) = read else {
                 continue;
@@ -131,14 +131,14 @@ fn same_ports(want: &Want, ports: &[(LinkName, Place)]) -> Vec<Problem> {
 }
 
 /// What a file says, if it can be trusted and understood, and all that is wrong with it.
-fn read_one(file: &WireguardFile) -> (Option<(Wireguard, Quick)>, Vec<Problem>) {
+fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, Vec<Problem>) {
     let path = file.path.value.as_str();
     let problem = |wrong: &str, remedy: &str| Problem {
         place: file.path.asked.as_ref().map(|asked| asked.place.clone()),
         wrong: format!("wireguard_{}=\"{path}\": {wrong}", file.link.suffix()),
         remedy: remedy.into(),
     };
-    let bytes = match read_trusted(Path::new(path)) {
+    let bytes = match read_trusted(Path::new(path), trust) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
             let remedy =

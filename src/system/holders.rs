@@ -9,9 +9,9 @@ use std::path::Path;
 use std::{fmt, fs, io};
 
 use super::init::owner::Services;
-use super::netns::Identity;
-use super::processes::{self, Process};
-use super::{pidfd, procfs};
+use super::netns::identity::Identity;
+use super::occupants::Process;
+use super::{pidfd, process, procfs};
 use crate::state_dir;
 
 /// A process that keeps a namespace alive.
@@ -51,7 +51,7 @@ pub fn holders(identity: Identity, netns: &str) -> io::Result<Vec<Holder>> {
     let mut found = Vec::new();
     let mut mounts = BTreeSet::new();
     let own = program("self");
-    for pid in processes::all()? {
+    for pid in process::all()? {
         // This program, this one or another
         if own.is_some() && program(pid) == own {
             continue;
@@ -60,7 +60,7 @@ pub fn holders(identity: Identity, netns: &str) -> io::Result<Vec<Holder>> {
             Ok(of) if mounts.insert((of.dev(), of.ino())) => bind(pid, identity, netns),
             _ => None,
         };
-        let descriptor = || match processes::is_inside(pid, identity) {
+        let descriptor = || match process::is_inside(pid, identity) {
             true => None,
             false => descriptor(pid, identity),
         };
@@ -106,7 +106,7 @@ fn descriptor(pid: i32, netns: Identity) -> Option<By> {
             if of.is_ok_and(|of| (of.dev(), of.ino()) == netns) {
                 return Some(By::Socket(number));
             }
-        } else if may_be(pid, number, &target, netns) && processes::is(&entry.path(), netns) {
+        } else if may_be(pid, number, &target, netns) && process::is(&entry.path(), netns) {
             return Some(By::Descriptor(number));
         }
     }

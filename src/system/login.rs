@@ -14,7 +14,7 @@ use std::time::Duration;
 use log::debug;
 
 use super::sockets::{self, Connection};
-use super::{processes, procfs};
+use super::{process, procfs};
 
 /// The programs through which one logs in, as ps(1) shows them.
 const LOGINS: [&str; 12] = [
@@ -118,7 +118,7 @@ pub fn everybody() -> Callers {
 /// owner `counts`. Everybody can call a program of his own sshd: it is root's, or was
 /// started by root's for the user of the session.
 fn logins(counts: impl Fn(u32) -> bool) -> Vec<i32> {
-    let pids = processes::all().unwrap_or_default();
+    let pids = process::all().unwrap_or_default();
     let above = |pid: i32| Some((pid, parent(&pid.to_string())?));
     let above: HashMap<i32, i32> = pids.into_iter().filter_map(above).collect();
     let is_roots = |pid: i32| pid > 1 && owner(&pid.to_string()) == Some(0);

@@ -10,7 +10,7 @@ use log::debug;
 use nix::errno::Errno;
 use socket2::{Socket, Type};
 
-use super::{netns, pidfd, processes, procfs};
+use super::{netns, pidfd, process, procfs};
 use crate::system::thread::in_netns;
 
 /// A TCP connection, as this machine sees it.
@@ -60,8 +60,8 @@ pub(crate) fn stands(connection: &Connection) -> bool {
         all.any(|(_, other)| other == *connection)
     };
     let mut seen = BTreeSet::new();
-    let mut unseen = |pid: i32| processes::netns_of(pid).is_some_and(|of| seen.insert(of));
-    let pids = processes::all().unwrap_or_default();
+    let mut unseen = |pid: i32| process::netns_of(pid).is_some_and(|of| seen.insert(of));
+    let pids = process::all().unwrap_or_default();
     let mut pids = pids.into_iter().filter(|pid| unseen(*pid));
     if pids.any(|pid| tables(&pid.to_string()).any(|text| is_in(&text))) {
         return true;

@@ -64,6 +64,18 @@ pub fn setup(sandbox: &Sandbox, words: &str) -> Run {
     sandbox.run(&words)
 }
 
+/// Whether each IPv6 address of the host and of its namespaces that is in use has its route:
+/// the kernel makes it a moment later, also where it does not ask the network (`nodad`).
+pub fn addresses_have_routes(sandbox: &Sandbox) -> bool {
+    let script = "for of in '' $(ip netns | cut -d ' ' -f 1); do
+            of=${of:+-n $of}
+            for address in $(ip $of -o -6 address show up -tentative | awk '{ print $4 }'); do
+                ip $of -6 route show table local \"${address%/*}\" | grep -q . || exit 1
+            done
+        done";
+    sandbox.sh(script).exit_code() == 0
+}
+
 /// All that `ip` says of the host (`""`) or of a namespace (`"-n mgmt"`), but for what
 /// the kernel numbers, counts or asks the network by itself.
 #[track_caller]

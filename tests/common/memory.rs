@@ -5,8 +5,9 @@
 
 use ipnet::IpNet;
 use netns_services::model::link::bridge_port::{PORT, Vlan};
-use netns_services::model::link::spec::{Made, Value};
-use netns_services::model::route::Names;
+use netns_services::model::link::spec::Made;
+use netns_services::model::link::type_table::Value;
+use netns_services::model::names::Names;
 use netns_services::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,
 };

@@ -5,7 +5,7 @@
 
 use netns_services::model::link::bridge_port::{PORT, Vlans};
 use netns_services::model::link::type_table::Type;
-use netns_services::model::route::Names;
+use netns_services::model::names::Names;
 use netns_services::model::wireguard::{Peer, PublicKey, Secret};
 use netns_services::model::{
     Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Sysctl, SysctlKey,

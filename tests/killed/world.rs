@@ -215,6 +215,9 @@ impl World {
         for (n, which) in [(1, State::First), (2, State::Second)] {
             world.write(which);
             world.setup("up mgmt").ok();
+            assert!(wait_until(LIMIT, || far::addresses_have_routes(
+                &world.sandbox
+            )));
             world.states[n] = world.look();
             world.setup("down mgmt").ok();
             assert_eq!(world.differs(State::Nothing), None);

@@ -24,6 +24,18 @@ run()
 	got=$?
 	cat /tmp/said
 	[ "$got" = "$expected" ] || fail "exit status $got, expected $expected, of: $*"
+	[ "$1" != rc-service ] || wait_for_daemons
+}
+
+# wait_for_daemons - until what was started is the daemon: Debian's start-stop-daemon
+# --background returns before its child runs it, and --stop finds none until then
+wait_for_daemons()
+{
+	for _ in $(seq $((patience * 10))); do
+		pgrep -x start-stop-daem >/dev/null || return 0
+		sleep 0.1
+	done
+	fail "start-stop-daemon still runs"
 }
 
 # refused COMMAND... - with any status but 0, for OpenRC has statuses of its own

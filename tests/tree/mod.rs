@@ -4,7 +4,9 @@
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::expect_used, clippy::panic)]
 
-use std::fs;
+use std::env;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,6 +60,23 @@ pub fn examples(text: &str, end: &str) -> Vec<(String, String)> {
         (name.to_string(), format!("{}\n", settings.trim_end()))
     });
     blocks.collect()
+}
+
+/// Whether what a program has to say is to be asked for. One that is not installed makes the
+/// test fail that calls it; but in `make check`, which installs nothing, it is left out, and
+/// that is printed at the end (tests/check).
+pub fn is_asked(program: &str) -> bool {
+    let Some(left_out) = env::var_os("NETNS_TESTS_LEFT_OUT") else {
+        return true;
+    };
+    let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
+        return true;
+    }
+    let list = File::options().append(true).open(left_out);
+    let written = list.and_then(|mut list| writeln!(list, "{program} (not installed)"));
+    written.expect("make check has made the list");
+    false
 }
 
 /// What a command in the project's folder says on both outputs, and whether it ended

@@ -1,36 +1,18 @@
 //! The namespace's own view of /etc: each entry of `/etc/netns/NAME`, read-only over its
 //! twin in /etc. Nothing is ever created on the host.
 
-use std::ffi::{CStr, OsStr};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
-use nix::sys::stat::{FileStat, SFlag, fstat, fstatat, lstat, stat};
+use nix::sys::stat::lstat;
 
 use super::etc_mode::Mode;
+use super::etc_netns::{ALSO_READ, Folder, NAMES, NOT_FOR_ETC, path};
 use super::overlay;
-use crate::exec::error::{Refusal, reason, shown};
-use crate::exec::path_buf::{Text, up_to_nul};
+use crate::exec::error::{Refusal, shown};
+use crate::exec::path_buf::Text;
 use crate::exec::syscall;
-use crate::state_dir;
-
-/// Entries that netns-setup reads, which are for no program inside.
-pub const NOT_FOR_ETC: [&[u8]; 3] = [b"ipset.conf", b"iptables", b"nftables.nft"];
-
-/// Entries that netns-setup reads, and that programs inside may know by these names as well.
-const ALSO_READ: [&[u8]; 2] = [b"ipset.d", b"nftables.conf"];
-
-/// Entries without which names would be looked up as the host does it.
-const NAMES: [&[u8]; 3] = [b"resolv.conf", b"hosts", b"nsswitch.conf"];
-
-/// The folder of what a namespace has for /etc, open; nobody but root may write to it.
-pub struct Folder<'a> {
-    name: &'a CStr,
-    folder: OwnedFd,
-}
 
 /// Lays all entries over /etc, in a mount namespace of our own.
 pub fn mount(name: &CStr, mark: &CStr) -> Result<(), Refusal> {
@@ -68,108 +50,6 @@ pub fn mount(name: &CStr, mark: &CStr) -> Result<(), Refusal> {
     }
 }
 
-impl<'a> Folder<'a> {
-    /// Opens `/etc/netns/NAME`; there may be none.
-    pub fn open(name: &'a CStr) -> Result<Option<Folder<'a>>, Refusal> {
-        let refused = |why| {
-            let path = path(name.to_bytes());
-            let wrong = format!("cannot open {path}: {}", reason(why));
-            Refusal::kernel(
-                wrong,
-                format!("expected a folder, not a symlink; look at {path}"),
-            )
-        };
-        let path_of_name =
-            Text::of(&[state_dir::ETC.as_bytes(), b"/", name.to_bytes()]).map_err(refused)?;
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
-        let folder = match syscall::open_file(AT_FDCWD, path_of_name.as_c(), flags.bits()) {
-            Ok(folder) => folder,
-            Err(Errno::ENOENT) => return Ok(None),
-            Err(why) => return Err(refused(why)),
-        };
-        trust(fstatat(folder.as_fd(), c"..", AtFlags::empty()), || {
-            state_dir::ETC.into()
-        })?;
-        trust(fstat(folder.as_fd()), || path(name.to_bytes()))?;
-        Ok(Some(Folder { name, folder }))
-    }
-
-    /// Names are looked up by a file of its own. Of an empty one, they would be by nobody's.
-    fn has_resolv_conf(&self) -> bool {
-        let file = fstatat(self.folder.as_fd(), c"resolv.conf", AtFlags::empty());
-        file.is_ok_and(|file| file.st_size > 0)
-    }
-
-    /// Shows `see` each entry that is for /etc.
-    pub fn each(&self, mut see: impl FnMut(&CStr) -> Result<(), Refusal>) -> Result<(), Refusal> {
-        let mut buffer = [0; 1024];
-        loop {
-            let filled = syscall::entries(self.folder.as_fd(), &mut buffer);
-            let filled = filled.map_err(|why| self.refused(c"", why))?;
-            if filled == 0 {
-                return Ok(());
-            }
-            for entry in names(&buffer[..filled]) {
-                if !NOT_FOR_ETC.contains(&entry.to_bytes()) {
-                    see(entry)?;
-                }
-            }
-        }
-    }
-
-    /// A read-only copy of the entry's mount, attached nowhere, and whether it is a folder.
-    pub fn source(&self, entry: &CStr) -> Result<(OwnedFd, bool), Refusal> {
-        let refused = |why| self.refused(entry, why);
-        let mut mount = syscall::clone_read_only(self.folder.as_fd(), entry).map_err(refused)?;
-        let mut file = fstat(mount.as_fd());
-        if file.as_ref().is_ok_and(|file| kind(file) == SFlag::S_IFLNK) {
-            let target = self.follow(entry)?;
-            mount = syscall::clone_read_only(target.as_fd(), c"").map_err(refused)?;
-            file = fstat(mount.as_fd());
-        }
-        let is_folder = file.as_ref().is_ok_and(|file| kind(file) == SFlag::S_IFDIR);
-        trust(file, || self.path(entry))?;
-        Ok((mount, is_folder))
-    }
-
-    /// Opens what a symlink leads to; none but root may write to the folder it is in.
-    #[cold]
-    #[inline(never)]
-    pub fn follow(&self, entry: &CStr) -> Result<OwnedFd, Refusal> {
-        let target = syscall::open_file(self.folder.as_fd(), entry, OFlag::O_PATH.bits());
-        let target = target.map_err(|why| self.refused(entry, why))?;
-        let path = std::fs::read_link(format!("/proc/self/fd/{}", target.as_raw_fd()));
-        let above = path.ok().and_then(|path| path.parent().map(PathBuf::from));
-        let above = above.ok_or_else(|| self.refused(entry, Errno::ENOENT))?;
-        trust(stat(&above), || above.display().to_string())?;
-        Ok(target)
-    }
-
-    /// The namespace.
-    pub fn name(&self) -> &'a CStr {
-        self.name
-    }
-
-    /// The entry's path, for messages.
-    pub fn path(&self, entry: &CStr) -> String {
-        format!("{}/{}", path(self.name.to_bytes()), shown(entry))
-    }
-
-    fn refused(&self, entry: &CStr, why: Errno) -> Refusal {
-        let wrong = format!(
-            "cannot bind {} over its twin: {}",
-            self.path(entry),
-            reason(why)
-        );
-        let remedy = match why {
-            Errno::ENOSYS => "expected Linux 5.12 or newer",
-            Errno::ENOENT => "expected it to be there; a symlink must lead somewhere",
-            _ => "expected a file for a file and a folder for a folder",
-        };
-        Refusal::kernel(wrong, remedy)
-    }
-}
-
 /// Attaches the entry's mount over its twin. A file goes over a symlink itself: what that
 /// leads to may then be replaced at will.
 pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errno> {
@@ -190,66 +70,4 @@ pub fn is_passed_over(entry: &str) -> bool {
     };
     !known.into_iter().any(|known| *known == entry.as_bytes())
         && missing(Text::of(&[b"/etc/", entry.as_bytes()]))
-}
-
-/// Whether the entry's twin is the same file as the entry.
-pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
-    let entry_path = Text::of(&[state_dir::ETC.as_bytes(), b"/", name, b"/", entry]);
-    let twin = Text::of(&[b"/etc/", entry]);
-    let entry = entry_path.and_then(|path| stat(path.as_c()));
-    let twin = twin.and_then(|path| lstat(path.as_c()));
-    match (entry, twin) {
-        (Ok(entry), Ok(twin)) => (entry.st_dev, entry.st_ino) == (twin.st_dev, twin.st_ino),
-        _ => false,
-    }
-}
-
-/// Refuses what others than root may write to, for whoever can write there chooses what
-/// programs inside believe.
-pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(), Refusal> {
-    let file = file.map_err(|why| {
-        let wrong = format!("cannot look at {}: {}", path(), reason(why));
-        Refusal::kernel(wrong, "expected it to be there")
-    })?;
-    if file.st_uid != 0 {
-        return Err(Refusal::kernel(
-            format!("{} belongs to user {}", path(), file.st_uid),
-            format!("expected root alone; run chown root {}", path()),
-        ));
-    }
-    if file.st_mode & 0o022 != 0 {
-        return Err(Refusal::kernel(
-            format!(
-                "group or others may write {} (mode {:04o})",
-                path(),
-                file.st_mode & 0o7777
-            ),
-            format!("expected root alone; run chmod go-w {}", path()),
-        ));
-    }
-    Ok(())
-}
-
-fn kind(file: &FileStat) -> SFlag {
-    SFlag::from_bits_truncate(file.st_mode) & SFlag::S_IFMT
-}
-
-fn path(name: &[u8]) -> String {
-    format!("{}/{}", state_dir::ETC, OsStr::from_bytes(name).display())
-}
-
-/// The names in what getdents64(2) gave, without `.` and `..`.
-fn names(mut entries: &[u8]) -> impl Iterator<Item = &CStr> {
-    // struct linux_dirent64: inode 8, offset 8, length 2, type 1, then the name.
-    std::iter::from_fn(move || {
-        loop {
-            let length = u16::from_ne_bytes(entries.get(16..18)?.try_into().ok()?);
-            let (entry, rest) = entries.split_at_checked(length.into())?;
-            entries = rest;
-            let name = up_to_nul(entry.get(19..)?)?;
-            if name != c"." && name != c".." {
-                return Some(name);
-            }
-        }
-    })
 }

@@ -17,9 +17,10 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::etc::{self, Folder};
-use super::mark::{MARK, OWN, is_at};
-use super::{mountinfo, resolvconf};
+use super::etc_netns::Folder;
+use super::mark::MARK;
+use super::mountinfo::{self, OWN};
+use super::{etc, is_at, resolvconf};
 use crate::exec::args::To;
 use crate::exec::error::{Refusal, printable, reason, shown};
 use crate::exec::path_buf::Text;

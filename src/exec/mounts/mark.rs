@@ -3,23 +3,20 @@
 //! taking off what another call has put on.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
-use nix::sys::stat::{fstat, lstat, stat};
+use nix::sys::stat::{fstat, stat};
 
-use super::mountinfo::{self, Mount};
-use super::{etc, resolvconf};
+use super::mountinfo::{self, Mount, OWN};
+use super::{etc_netns, resolvconf};
 use crate::exec::args::To;
 use crate::exec::path_buf::{Text, is_in};
 use crate::exec::syscall;
 
 /// What every mark begins with; what was joined follows.
 pub const MARK: &[u8] = b"netns-exec:";
-
-/// The caller's own mounts.
-pub static OWN: &CStr = c"/proc/thread-self/mountinfo";
 
 /// What is mounted where the call begins.
 pub enum Before {
@@ -130,13 +127,6 @@ pub fn take_off(mark: &CStr) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether an open file is what is seen at a path; nothing, if nothing can be seen there.
-pub fn is_at(path: &CStr, file: &OwnedFd) -> Result<Option<bool>, Errno> {
-    let (file, seen) = (fstat(file)?, lstat(path));
-    let same = seen.map(|seen| (seen.st_dev, seen.st_ino) == (file.st_dev, file.st_ino));
-    Ok(same.ok())
-}
-
 /// Whether this is an entry of `/etc/netns/NAME`, or a client's name servers, bound over its
 /// twin.
 fn is_bound(name: &[u8], mount: &Mount) -> bool {
@@ -152,5 +142,5 @@ fn is_bound(name: &[u8], mount: &Mount) -> bool {
     // It shows as it was called when it was bound, gone or not; or it was a symlink.
     let root = mount.root.strip_suffix(b"//deleted").unwrap_or(mount.root);
     let twin = [b"/netns/", name, b"/", entry].concat();
-    root.ends_with(&twin) || etc::same_file(name, &mountinfo::unescaped(entry))
+    root.ends_with(&twin) || etc_netns::same_file(name, &mountinfo::unescaped(entry))
 }

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 
 use super::heal::{Files, held, mark_and_mounts, visit};
-use super::mark::is_at;
+use super::is_at;
 use crate::exec::error::Refusal;
 use crate::exec::path_buf::Text;
 

@@ -2,6 +2,7 @@
 
 pub mod etc;
 pub mod etc_mode;
+pub mod etc_netns;
 pub mod heal;
 pub mod mark;
 pub mod marked_processes;
@@ -10,3 +11,16 @@ pub mod name_caches;
 pub mod overlay;
 pub mod resolvconf;
 pub mod sysfs;
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::sys::stat::{fstat, lstat};
+
+/// Whether an open file is what is seen at a path; nothing, if nothing can be seen there.
+pub fn is_at(path: &CStr, file: &OwnedFd) -> Result<Option<bool>, Errno> {
+    let (file, seen) = (fstat(file)?, lstat(path));
+    let same = seen.map(|seen| (seen.st_dev, seen.st_ino) == (file.st_dev, file.st_ino));
+    Ok(same.ok())
+}

@@ -9,6 +9,9 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
 
+/// The caller's own mounts.
+pub static OWN: &CStr = c"/proc/thread-self/mountinfo";
+
 /// One mount. All are as the kernel writes them, see [`unescaped`].
 pub struct Mount<'a> {
     /// What of its file system is mounted.

@@ -13,9 +13,8 @@ use nix::errno::Errno;
 use nix::fcntl::AT_FDCWD;
 use nix::libc;
 
-use super::etc::{Folder, trust};
-use super::mark::OWN;
-use super::mountinfo;
+use super::etc_netns::{Folder, trust};
+use super::mountinfo::{self, OWN};
 use crate::exec::error::{Refusal, reason};
 use crate::exec::path_buf::{Text, is_in};
 use crate::exec::syscall;

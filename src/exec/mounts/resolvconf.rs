@@ -15,8 +15,8 @@ use nix::fcntl::AT_FDCWD;
 use nix::mount::{MntFlags, umount2};
 use nix::unistd::{AccessFlags, access};
 
-use super::mark::{OWN, is_at};
-use super::mountinfo;
+use super::is_at;
+use super::mountinfo::{self, OWN};
 use crate::exec::error::{Refusal, reason};
 use crate::exec::path_buf::Text;
 use crate::exec::syscall;

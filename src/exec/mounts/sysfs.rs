@@ -13,8 +13,7 @@ use nix::sys::stat::{fstat, stat};
 use nix::sys::statfs::statfs;
 use nix::sys::statvfs::FsFlags;
 
-use super::mark::OWN;
-use super::mountinfo;
+use super::mountinfo::{self, OWN};
 use crate::exec::args::To;
 use crate::exec::error::{Refusal, reason};
 use crate::exec::path_buf::is_in;

@@ -5,6 +5,7 @@ use rtnetlink::packet_route::link::{
     InfoKind, InfoPortKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, Prop,
 };
 
+use super::link_data::data;
 use super::{Names, Others};
 use crate::kernel::link::{options, tap};
 use crate::model::link::bridge_port::PORT;
@@ -146,19 +147,6 @@ fn made(
         made.parent = Some(names.get(&index)?.clone());
     }
     Some(made)
-}
-
-/// What is special to a link's type, as the kernel wrote it.
-pub fn data(infos: &[LinkInfo]) -> Vec<u8> {
-    let data = infos.iter().find_map(|info| match info {
-        LinkInfo::Data(data) => Some(data),
-        _ => None,
-    });
-    let mut bytes = vec![0; data.map_or(0, Nla::value_len)];
-    if let Some(data) = data {
-        data.emit_value(&mut bytes);
-    }
-    bytes
 }
 
 fn below(message: &LinkMessage, others: &Others) -> Option<LinkAt> {

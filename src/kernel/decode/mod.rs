@@ -43,9 +43,10 @@ macro_rules! attribute {
 }
 
 mod link;
+pub mod link_data;
 
 pub use link::{
-    data, is_bridge, is_elsewhere, is_named, is_without_arp, link, master, name, permanent_mac,
+    is_bridge, is_elsewhere, is_named, is_without_arp, link, master, name, permanent_mac,
 };
 
 /// An address of a link, looked at in this second, with all that comes back with it.

@@ -8,8 +8,7 @@ use rtnetlink::packet_core::{DefaultNla, Emitable};
 
 use crate::kernel::netlink::attr;
 use crate::model::Made;
-use crate::model::link::spec::Value;
-use crate::model::link::type_table::{Form, Opt, Type};
+use crate::model::link::type_table::{Form, Opt, Type, Value};
 use crate::source::At;
 
 /// How the kernel writes a value.
@@ -199,7 +198,7 @@ mod tests {
     use crate::model::Where;
     use crate::model::link::bridge_port::PORT;
     use crate::model::link::type_table::TYPES;
-    use crate::model::route::Names;
+    use crate::model::names::Names;
 
     /// A value for an option, as a setting would say it.
     fn example(option: &Opt) -> &'static str {

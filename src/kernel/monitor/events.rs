@@ -17,7 +17,7 @@ use crate::kernel::device::Cards;
 use crate::kernel::netlink::attr;
 use crate::model::{LinkAt, State, Where};
 use crate::plan::Journal;
-use crate::system::netns::Identity;
+use crate::system::netns::identity::Identity;
 use crate::system::thread::in_netns;
 
 // rtnetlink(7) and linux/rtnetlink.h: the groups to listen to,

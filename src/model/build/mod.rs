@@ -20,8 +20,8 @@ mod sysctl;
 use std::io;
 
 use super::State;
+use super::names::Names;
 use super::nat::Nat;
-use super::route::Names;
 use crate::conf::Settings;
 use crate::name::NetnsName;
 use crate::source::{At, Place, Problem};

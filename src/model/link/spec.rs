@@ -2,10 +2,9 @@
 //! `type_table`'s table; nothing here knows one type from another.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::type_table::{Below, Keeps, Opt, Type};
+use super::type_table::{Below, Keeps, Opt, Type, Value};
 use crate::model::{LinkAt, Where};
 use crate::name::LinkName;
 use crate::source::{Asked, At};
@@ -29,17 +28,6 @@ pub struct Made {
     /// Of what is there: the namespace that it was born in has lost its name. It has to be
     /// made anew in the one that has the name now.
     pub outlived: bool,
-}
-
-/// The value of an option, printed as ip-link(8) takes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// A number; of a switch 1 or 0.
-    Number(u32),
-    /// One of the option's words.
-    Word(&'static str),
-    /// An address.
-    Ip(IpAddr),
 }
 
 impl Made {
@@ -151,16 +139,6 @@ impl fmt::Display for Made {
         match &self.parent {
             Some(parent) if self.of.below == Below::Birth => write!(f, " dev {parent}"),
             _ => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Value::Number(number) => number.fmt(f),
-            Value::Word(word) => f.write_str(word),
-            Value::Ip(ip) => ip.fmt(f),
         }
     }
 }

@@ -2,10 +2,10 @@
 //! said of it. Settings, commands, journal and kernel all go by it; a new option is a
 //! row here, one in `conf::vars`, and its number in `kernel::options`. Data alone.
 
+use std::fmt;
 use std::net::IpAddr;
 
-use super::spec::Value;
-use crate::model::route::Names;
+use crate::model::names::Names;
 
 /// A type of link.
 #[derive(Debug)]
@@ -28,6 +28,27 @@ pub enum Below {
     /// A namespace, whose network carries what goes through the link; and perhaps one
     /// link of that.
     Birth,
+}
+
+/// The value of an option, printed as ip-link(8) takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// A number; of a switch 1 or 0.
+    Number(u32),
+    /// One of the option's words.
+    Word(&'static str),
+    /// An address.
+    Ip(IpAddr),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Number(number) => number.fmt(f),
+            Value::Word(word) => f.write_str(word),
+            Value::Ip(ip) => ip.fmt(f),
+        }
+    }
 }
 
 /// Something that can be said of a link of a type.

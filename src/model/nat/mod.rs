@@ -4,6 +4,7 @@
 
 mod host;
 mod iptables_legacy;
+mod link_set;
 mod other_tables;
 mod publish;
 pub mod replies;

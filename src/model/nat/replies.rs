@@ -3,7 +3,7 @@
 //! tracking knows alone, and a policy rule gives what is marked a table of routes of its
 //! own. Nothing that the namespace begins itself is ever marked, whatever it is bound to.
 
-use super::ruleset::set;
+use super::link_set::set;
 use crate::name::LinkName;
 
 /// The table of nftables in the namespace.

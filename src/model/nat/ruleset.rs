@@ -2,6 +2,7 @@
 //! so that it can be written as one line as well.
 
 use super::host::{Family, Links};
+use super::link_set::set;
 use super::replies::MARK;
 use super::{Nat, Publish, Table};
 use crate::name::{LinkName, NetnsName};
@@ -183,16 +184,5 @@ fn nfproto(family: Family) -> &'static str {
     match family {
         Family::V4 => "ipv4",
         Family::V6 => "ipv6",
-    }
-}
-
-pub(super) fn set<'a>(links: impl IntoIterator<Item = &'a LinkName>) -> String {
-    let links: Vec<_> = links
-        .into_iter()
-        .map(|link| format!("\"{link}\""))
-        .collect();
-    match links.as_slice() {
-        [one] => one.clone(),
-        many => format!("{{ {} }}", many.join(", ")),
     }
 }

@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::{Names, Preference};
+use super::Preference;
 use crate::model::TextError;
+use crate::model::names::Names;
 use crate::model::parse::{Words, value, wrong};
 
 /// Words of ip-route(8) that this version does not know what to do with.

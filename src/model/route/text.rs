@@ -9,8 +9,9 @@ use super::parse::{
     Family, NOT_BUILT, PROTOS, SCOPES, address, destination, family_of, not_built, preference, via,
     vrf,
 };
-use super::{Hop, Names, Preference, Route, RouteKind, is_v4};
+use super::{Hop, Preference, Route, RouteKind, is_v4};
 use crate::model::TextError;
+use crate::model::names::Names;
 use crate::model::parse::{TABLES, Words, dev, named, number, once, value, wrong};
 use crate::name::LinkName;
 

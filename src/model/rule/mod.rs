@@ -11,7 +11,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use super::TextError;
-use super::route::Names;
+use super::names::Names;
 use crate::name::LinkName;
 
 /// A policy rule of the namespace, as the kernel holds it.

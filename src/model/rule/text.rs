@@ -4,8 +4,8 @@ use ipnet::IpNet;
 
 use super::{Action, Packets, PolicyRule};
 use crate::model::TextError;
+use crate::model::names::Names;
 use crate::model::parse::{TABLES, Words, dev, named, number, once, value, wrong};
-use crate::model::route::Names;
 
 /// Words of ip-rule(8) that this version does not know what to do with.
 const NOT_BUILT: [&str; 9] = [

@@ -1,9 +1,8 @@
 //! What is said of a link that is there already: changed where the kernel takes it of a
 //! link that is there. Where it does not, `link` makes the link anew.
 
-use crate::model::link::spec::Value;
-use crate::model::link::type_table::Opt;
-use crate::model::route::Names;
+use crate::model::link::type_table::{Opt, Value};
+use crate::model::names::Names;
 use crate::model::{LinkAt, Made};
 use crate::plan::{Plan, Rest, Step};
 use crate::source::At;

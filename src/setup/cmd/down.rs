@@ -22,7 +22,7 @@ use crate::setup::{Call, Inside, LOCK, complain, hooks, peers, report, ssh_guard
 use crate::system::holders::{Holder, holders};
 use crate::system::init::owner::Services;
 use crate::system::netns::{self, dir};
-use crate::system::processes::{self, Process};
+use crate::system::occupants::{self, Process};
 use crate::system::{dhcp, resolv_conf};
 use crate::{exit, state_dir};
 
@@ -52,7 +52,7 @@ pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     say_locked(name);
     hooks::around_down(name, inside == Inside::Leave, || {
         let held = hold_signals();
-        let code = converge(call, name, inside);
+        let code = take_down(call, name, inside);
         let _ = held.thread_unblock();
         if code == exit::DONE {
             run_log::forget(name);
@@ -77,9 +77,15 @@ pub fn say_locked(name: &NetnsName) {
     complain(&lines, exit::DONE);
 }
 
+/// Whether it may be taken down, asked before anything is done at all, by what is going to
+/// call for `down`: the exit code.
+pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
+    ssh_guard::would_stop_down(call, name).unwrap_or_else(|| is_held(name))
+}
+
 /// Asked before anything is stopped that is inside: would somebody outside keep the
 /// namespace then? A service of the host's may be stopped for it, too.
-pub fn is_held(name: &NetnsName) -> u8 {
+fn is_held(name: &NetnsName) -> u8 {
     let journal = match store::journal(name) {
         Ok(journal) => journal,
         Err(e) => return fails(name, Why::Unread(e)),
@@ -155,7 +161,7 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
     complain(&lines, exit::WRONG)
 }
 
-fn converge(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
+fn take_down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
     let LockedNetns {
         ties: _held,
         store,
@@ -286,8 +292,8 @@ fn leave_or_end(
         return Ok((Vec::new(), Vec::new()));
     };
     if inside == Inside::Kill {
-        processes::end(identity, GRACE)?;
+        occupants::end(identity, GRACE)?;
     }
     let holders = holders(identity, name.as_str())?;
-    Ok((processes::inside(identity)?, holders))
+    Ok((occupants::inside(identity)?, holders))
 }

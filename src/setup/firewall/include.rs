@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::conf::Trust;
 use crate::conf::files::{RULES_MIB, list_trusted, may_be_there, read_rules};
 use crate::model::firewall::include::{Part, mark, parts};
 use crate::model::firewall::pattern::{is_pattern, matches};
@@ -22,6 +23,8 @@ pub struct View<'a> {
     pub netns: &'a NetnsName,
     /// Its folder is laid over /etc whole (`netns_etc`).
     pub overlay: bool,
+    /// Whose the files must be.
+    pub trust: Trust,
 }
 
 /// The text of a file with all that it includes.
@@ -89,7 +92,7 @@ impl Reading<'_> {
         };
         for path in found {
             let name = path.display().to_string();
-            match read_rules(&path) {
+            match read_rules(&path, self.view.trust) {
                 Ok(Some(bytes)) => match String::from_utf8(bytes) {
                     Ok(text) => {
                         mark(&mut self.text, &name, 1);
@@ -115,7 +118,7 @@ impl Reading<'_> {
 
     /// The files that a pattern stands for, sorted; or what is wrong with it, and what to do.
     fn found(&self, pattern: &str) -> Result<Vec<PathBuf>, (String, String)> {
-        let path = Path::new(pattern);
+        let (path, trust) = (Path::new(pattern), self.view.trust);
         let upward = path.components().any(|part| part.as_os_str() == "..");
         if pattern.starts_with("./") || upward {
             return Err((
@@ -124,18 +127,18 @@ impl Reading<'_> {
             ));
         }
         if path.is_absolute() {
-            return all(self.view.roots(path)?, pattern);
+            return all(self.view.roots(path)?, pattern, trust);
         }
         // As nft looks for it: in its own folder, then where the first file is
         let of_etc = Path::new("/etc").join(path);
         let beside = vec![self.folder.join(path)];
         let seen = match self.view.roots(&of_etc) {
-            Ok(roots) => all(roots, pattern)?,
+            Ok(roots) => all(roots, pattern, trust)?,
             Err(_) => Vec::new(),
         };
         match seen.iter().any(|path| may_be_there(path)) {
             true => Ok(seen),
-            false => all(beside, pattern),
+            false => all(beside, pattern, trust),
         }
     }
 }
@@ -177,7 +180,7 @@ impl View<'_> {
 
 /// The files of all these patterns, in the order of their names; of one name, the first. What
 /// is no pattern is taken whether it is there or not.
-fn all(roots: Vec<PathBuf>, pattern: &str) -> Result<Vec<PathBuf>, (String, String)> {
+fn all(roots: Vec<PathBuf>, pattern: &str, trust: Trust) -> Result<Vec<PathBuf>, (String, String)> {
     if !is_pattern(pattern) {
         let there = roots.iter().find(|path| may_be_there(path));
         return Ok(there.or(roots.first()).cloned().into_iter().collect());
@@ -186,13 +189,13 @@ fn all(roots: Vec<PathBuf>, pattern: &str) -> Result<Vec<PathBuf>, (String, Stri
         return Ok(Vec::new());
     };
     if let [root] = &roots[..] {
-        return expanded(root);
+        return expanded(root, trust);
     }
     // What they have below /etc, and its twin
     let below = shortest - Path::new("/etc").iter().count();
     let mut found = BTreeMap::new();
     for root in roots {
-        for path in expanded(&root)? {
+        for path in expanded(&root, trust)? {
             let above = path.iter().count() - below;
             let name: PathBuf = path.iter().skip(above).collect();
             found.entry(name).or_insert(path);
@@ -201,7 +204,7 @@ fn all(roots: Vec<PathBuf>, pattern: &str) -> Result<Vec<PathBuf>, (String, Stri
     Ok(found.into_values().collect())
 }
 
-fn expanded(pattern: &Path) -> Result<Vec<PathBuf>, (String, String)> {
+fn expanded(pattern: &Path, trust: Trust) -> Result<Vec<PathBuf>, (String, String)> {
     let mut found = vec![PathBuf::new()];
     for part in pattern.iter() {
         let text = part.to_string_lossy();
@@ -211,7 +214,7 @@ fn expanded(pattern: &Path) -> Result<Vec<PathBuf>, (String, String)> {
         }
         let mut more = Vec::new();
         for folder in found.into_iter().filter(|folder| folder.is_dir()) {
-            let names = list_trusted(&folder).map_err(|no| (no.wrong, no.remedy))?;
+            let names = list_trusted(&folder, trust).map_err(|no| (no.wrong, no.remedy))?;
             let taken = names.into_iter().filter(|name| matches(&text, name));
             more.extend(taken.map(|name| folder.join(name)));
         }

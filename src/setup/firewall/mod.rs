@@ -11,6 +11,7 @@ use nix::unistd::geteuid;
 
 use self::include::View;
 use super::{complain, report};
+use crate::conf::Trust;
 use crate::conf::files::{may_be_there, read_rules};
 use crate::exit;
 use crate::kernel::Kernel;
@@ -22,10 +23,11 @@ use crate::plan::Step;
 use crate::source::{At, Problem};
 
 /// The rules. A file that no setting names need not be there.
-pub fn read(want: &Want) -> Result<Vec<At<Rules>>, Vec<Problem>> {
+pub fn read(want: &Want, trust: Trust) -> Result<Vec<At<Rules>>, Vec<Problem>> {
     let view = View {
         netns: &want.name,
         overlay: want.overlay,
+        trust,
     };
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for file in &want.rule_files {
@@ -52,10 +54,10 @@ fn read_one(file: &RuleFile, view: &View) -> Result<Option<Rules>, Vec<Problem>>
     };
     let path = the_one(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
     if file.tool == Tool::Ipset && Path::new(path).is_dir() {
-        let text = sets::of_folder(Path::new(path))?;
+        let text = sets::of_folder(Path::new(path), view.trust)?;
         return Ok(Some(rules(file.tool, path, text)));
     }
-    let Some(bytes) = read_rules(Path::new(path)).map_err(|no| vec![no])? else {
+    let Some(bytes) = read_rules(Path::new(path), view.trust).map_err(|no| vec![no])? else {
         return match place {
             None => Ok(None),
             Some(_) => Err(problem(

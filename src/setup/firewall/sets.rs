@@ -3,19 +3,20 @@
 
 use std::path::Path;
 
+use crate::conf::Trust;
 use crate::conf::files::{list_trusted, read_rules};
 use crate::source::Problem;
 
 /// All of them, as `ipset save` prints sets: the first line of a file makes it, each further
 /// one adds an entry. Sets of sets come last, for they name others.
-pub fn of_folder(folder: &Path) -> Result<String, Vec<Problem>> {
-    let mut names = list_trusted(folder).map_err(|no| vec![no])?;
+pub fn of_folder(folder: &Path, trust: Trust) -> Result<String, Vec<Problem>> {
+    let mut names = list_trusted(folder, trust).map_err(|no| vec![no])?;
     names.retain(|name| !name.starts_with('.') && folder.join(name).is_file());
     names.sort();
     let (mut sets, mut lists, mut problems) = (String::new(), String::new(), Vec::new());
     for set in names {
         let path = folder.join(&set);
-        match read_rules(&path) {
+        match read_rules(&path, trust) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
                 let text = of_file(&set, &text);

@@ -7,7 +7,7 @@ use super::text::Text;
 use super::wireguard;
 use crate::model::link::bridge_port::{PORT, Vlans};
 use crate::model::link::type_table::Type;
-use crate::model::route::Names;
+use crate::model::names::Names;
 use crate::model::{Address, Kind, Link, LinkAt, Made, Phy, Where};
 use crate::name::LinkName;
 use crate::source::At;

@@ -9,7 +9,6 @@ mod new_routes;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::cmd::down;
 use super::dry_run::planned;
 use super::{Call, complain, firewall, observe, report, store, with_checked};
 use crate::kernel::Kernel;
@@ -102,10 +101,9 @@ pub fn stops_down(call: &Call, name: &NetnsName) -> Option<u8> {
     stops_to_take(call, name, &callers())
 }
 
-/// The same, asked before anything is done at all, by what is going to call for `down`.
-pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
-    let stops = stops_to_take(call, name, &concerned(Happens::WhenAsked));
-    stops.unwrap_or_else(|| down::is_held(name))
+/// The same, asked before anything is done at all.
+pub fn would_stop_down(call: &Call, name: &NetnsName) -> Option<u8> {
+    stops_to_take(call, name, &concerned(Happens::WhenAsked))
 }
 
 /// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
@@ -172,7 +170,7 @@ fn refuse(call: &Call, name: &NetnsName, cut: &Cut) -> u8 {
 
 /// `down` needs no settings, and heeds this one where it can be read.
 fn is_allowed(call: &Call, name: &NetnsName) -> bool {
-    let Ok(settings) = conf::read(&call.conf_dir, name) else {
+    let Ok(settings) = conf::read(&call.conf_dir, name, call.trust) else {
         return false;
     };
     let setting = settings.get("netns_move_my_connection");

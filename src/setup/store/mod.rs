@@ -15,10 +15,8 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-use super::hooks::pending;
-use super::{journal as text, run_log, signals};
+use super::{journal as text, signals};
 use crate::model::Tool;
-use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state_dir::{self, Birth};
@@ -216,18 +214,13 @@ impl Store {
         Ok(())
     }
 
-    /// Say that the namespace is whole, how its files are laid over `/etc`, and which of them
-    /// must be there.
-    pub fn set_ready(&self, want: &Want) -> io::Result<()> {
-        let mode = state_dir::etc_mode(want.overlay, want.state.resolv_conf.is_some());
-        self.keep(state_dir::ETC_MODE, &mode)?;
-        run_log::forget(&self.name);
-        if is_ready(&self.name) {
-            return Ok(());
-        }
-        if want.hooks.post_up.is_some() {
-            pending::add(&self.name, None)?;
-        }
+    /// Say how the namespace's files are laid over `/etc`, and which of them must be there.
+    pub fn set_etc_mode(&self, overlay: bool, dns: bool) -> io::Result<()> {
+        self.keep(state_dir::ETC_MODE, &state_dir::etc_mode(overlay, dns))
+    }
+
+    /// Say that the namespace is whole. Its mode of `/etc` is written before.
+    pub fn set_ready(&self) -> io::Result<()> {
         self.replace(state_dir::READY, &ready(&self.name)?)
     }
 

@@ -14,7 +14,7 @@ use std::{fs, io};
 use super::init::owner::Services;
 use super::program::PATH;
 use super::spawn::unheld;
-use super::{netns, processes};
+use super::{netns, occupants, process};
 use crate::exec;
 use crate::name::NetnsName;
 
@@ -60,7 +60,7 @@ pub fn hold(name: &NetnsName) -> io::Result<()> {
     let Some(inside) = netns::identity(name.as_str())? else {
         return Ok(());
     };
-    let inside = processes::inside(inside)?;
+    let inside = occupants::inside(inside)?;
     let folders = inside
         .iter()
         .filter_map(|process| owner::run_by(process.pid));
@@ -133,7 +133,7 @@ fn left_behind(name: &NetnsName) -> io::Result<Vec<i32>> {
     let mark = CString::new(name.as_str())?;
     let marked = exec::marked(&mark).map_err(|no| io::Error::other(no.to_string()))?;
     let all = marked.into_iter().flat_map(|of| of.processes);
-    let elsewhere = |pid: &i32| processes::netns_of(*pid).is_some_and(|at| Some(at) != now);
+    let elsewhere = |pid: &i32| process::netns_of(*pid).is_some_and(|at| Some(at) != now);
     Ok(all.filter(elsewhere).collect())
 }
 

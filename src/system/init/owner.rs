@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::conf::files::read_plain;
-use crate::system::processes;
+use crate::system::process;
 
 /// Where OpenRC notes what start-stop-daemon and supervise-daemon have started: a folder
 /// for each service, and in it files of `KEY=VALUE`.
@@ -118,7 +118,7 @@ pub fn runsv_in(folder: &Path) -> Option<i32> {
 }
 
 fn all_runsv() -> impl Iterator<Item = (String, Runsv)> {
-    let pids = processes::all().unwrap_or_default().into_iter();
+    let pids = process::all().unwrap_or_default().into_iter();
     pids.filter_map(|pid| {
         let name = of_runsv(&fs::read(format!("/proc/{pid}/cmdline")).ok()?)?;
         let folder = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;

@@ -19,8 +19,8 @@ use super::Held;
 use super::owner::{self, Services, supervised};
 use crate::exec;
 use crate::system::init;
-use crate::system::netns::Identity;
-use crate::system::processes::netns_of;
+use crate::system::netns::identity::Identity;
+use crate::system::process::netns_of;
 use crate::system::program::PATH;
 use crate::system::spawn::unheld;
 

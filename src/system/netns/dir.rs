@@ -14,7 +14,7 @@ use nix::mount::{MsFlags, mount};
 
 use super::NO_PATH;
 use crate::state_dir;
-use crate::system::{processes, procfs};
+use crate::system::{process, procfs};
 
 /// How long the lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -82,7 +82,7 @@ pub fn locked_by() -> Option<Vec<i32>> {
         Ok(None) => {}
         _ => return None,
     }
-    let mut pids = processes::all().unwrap_or_default();
+    let mut pids = process::all().unwrap_or_default();
     pids.retain(|pid| has_lock(*pid));
     Some(pids)
 }

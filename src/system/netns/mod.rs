@@ -2,6 +2,7 @@
 //! apart from what only has their name, and removed.
 
 pub mod dir;
+pub mod identity;
 pub mod owner;
 
 use std::fs::{self, File, OpenOptions};
@@ -16,6 +17,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
 
+use self::identity::Identity;
 use super::procfs;
 use crate::state_dir::{self, Birth};
 use crate::system::thread::{at_once, in_netns, on_a_thread};
@@ -37,9 +39,6 @@ pub enum There {
     /// Something else, which is not ours to touch.
     Other,
 }
-
-/// Which namespace it is, as long as it lives (device and inode).
-pub type Identity = (u64, u64);
 
 fn path(name: &str) -> PathBuf {
     Path::new(state_dir::NAMESPACES).join(name)

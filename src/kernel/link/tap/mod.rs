@@ -15,9 +15,10 @@ use std::os::fd::AsRawFd;
 use nix::libc::{self, ifreq};
 use rtnetlink::packet_route::link::{InfoKind, LinkInfo};
 
+use crate::kernel::Kernel;
+use crate::kernel::decode::link_data::data;
 use crate::kernel::netlink::attr;
-use crate::kernel::{Kernel, decode};
-use crate::model::link::spec::Value;
+use crate::model::link::type_table::Value;
 use crate::model::{Link, Made};
 use crate::os_error::OsError;
 use crate::system::thread::in_netns;
@@ -106,7 +107,7 @@ pub(crate) fn word(infos: &[LinkInfo]) -> Option<&'static str> {
     if !infos.contains(&LinkInfo::Kind(InfoKind::Tun)) {
         return None;
     }
-    let data = decode::data(infos);
+    let data = data(infos);
     let of = attr::find(&data, 0, IFLA_TUN_TYPE)?.first();
     let tap = of.is_some_and(|of| c_int::from(*of) == libc::IFF_TAP);
     Some(if tap { "tap" } else { "tun" })

@@ -5,9 +5,9 @@
 use std::net::IpAddr;
 
 use super::{Way, ways};
+use crate::model::names::Names;
 use crate::model::nat::replies::{MARK, PRIORITY, ROUTES, ruleset};
 use crate::model::nat::{Family, Nat};
-use crate::model::route::Names;
 use crate::model::rule::{Action, Packets};
 use crate::model::{Address, Link, PolicyRule, Route, Rules, State, Sysctl, Tool, Where};
 use crate::source::At;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Said;
 use crate::model::build::where_said;
-use crate::model::link::spec::Value;
+use crate::model::link::type_table::Value;
 use crate::model::{Address, Link, Route, RouteKind, Where};
 use crate::name::LinkName;
 use crate::source::{Place, Problem};

@@ -8,7 +8,7 @@ use std::ptr;
 use super::dhcp;
 use super::link::home::at_host;
 use crate::conf::{Listed, Piece, Setting, Settings};
-use crate::model::route::Names;
+use crate::model::names::Names;
 use crate::model::{Context, Route, RouteKind, Where};
 use crate::name::LinkName;
 use crate::source::{At, Problem};

@@ -9,7 +9,7 @@ use super::firewall::{Filters, is_open_to_ipv6};
 use crate::name::NetnsName;
 use crate::setup::report::{holder, process};
 use crate::system::holders::Holder;
-use crate::system::processes::Process;
+use crate::system::occupants::Process;
 
 /// A fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -16,8 +16,9 @@ use crate::name::NetnsName;
 use crate::setup::{Call, declared_services};
 use crate::system::holders::holders;
 use crate::system::init::owner::{Services, run_by_runit};
-use crate::system::netns::Identity;
-use crate::system::processes::{self, Process, netns_of};
+use crate::system::netns::identity::Identity;
+use crate::system::occupants::{self, Process};
+use crate::system::process::netns_of;
 
 /// The sockets of name services, below `/run`, and the word of nsswitch.conf(5) by which
 /// they are asked; nscd is asked before that file is looked at.
@@ -43,7 +44,7 @@ pub fn look(
     };
     seen.inside = inside(call, identity, &services);
     seen.holders = holders(identity, name.as_str())?;
-    seen.name_services = name_services(processes::inside(identity)?);
+    seen.name_services = name_services(occupants::inside(identity)?);
     Ok(())
 }
 

@@ -23,7 +23,7 @@ use crate::setup::{
     trial_file,
 };
 use crate::source::At;
-use crate::system::{netns, processes};
+use crate::system::{netns, occupants};
 use owner::By;
 use text::{conditions, headline, rules, table, theirs};
 
@@ -249,7 +249,7 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
         by: By::of(asked(rule), rule.value.is_kernels()),
     });
     let identity = netns::identity(name.as_str()).ok().flatten();
-    let inside_it = identity.and_then(|identity| processes::inside(identity).ok());
+    let inside_it = identity.and_then(|identity| occupants::inside(identity).ok());
     Status {
         name: name.to_string(),
         exists: have.netns,

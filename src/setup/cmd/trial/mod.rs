@@ -221,7 +221,7 @@ fn wait(
 fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), Why> {
     if !services.is_empty() && ready::is_awaited(want) {
         ready::hold(want)?;
-        let ready = work.store.set_ready(want);
+        let ready = ready::mark(work.store, want);
         ready.map_err(|e| Why::Broken("cannot write ready", e))?;
     }
     services.move_in().map_err(Why::Tried)

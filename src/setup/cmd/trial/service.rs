@@ -12,8 +12,8 @@ use crate::exit;
 use crate::name::NetnsName;
 use crate::setup::{complain, declared_services, say};
 use crate::system::init::service::{Ended, Init, Place, Second, Service};
-use crate::system::netns::{self, Identity};
-use crate::system::processes;
+use crate::system::netns::identity::Identity;
+use crate::system::{netns, process};
 
 /// How long a service may take to have its processes inside, once it is started,
 const ARRIVES: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ impl Tried {
             ]
         })?;
         is_asked(&service, netns, conf_dir)?;
-        let host = processes::netns_of_caller();
+        let host = process::netns_of_caller();
         let is_host = |of: &BTreeSet<Identity>| of.iter().all(|at| Some(*at) == host);
         let inside = identity(netns);
         let was = match service.place() {
@@ -145,7 +145,7 @@ impl Tried {
             let are_inside = !pids.is_empty()
                 && pids
                     .iter()
-                    .all(|pid| processes::netns_of(*pid) == Some(inside));
+                    .all(|pid| process::netns_of(*pid) == Some(inside));
             match (are_inside && runs, seen == pids && !seen.is_empty()) {
                 (true, true) if Instant::now() > until => return true,
                 (true, true) => {}

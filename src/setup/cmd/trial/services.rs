@@ -12,7 +12,7 @@ use crate::name::NetnsName;
 use crate::setup::{complain, trial_file};
 use crate::system::init::owner::{runsv_of, supervised};
 use crate::system::init::service::{Init, Service, kill_supervised};
-use crate::system::{init, processes};
+use crate::system::{init, process};
 
 /// How long OpenRC may take to start again what it has stopped for a restart that failed,
 /// for which its rc-service does not wait.
@@ -98,7 +98,7 @@ impl<'a> Services<'a> {
     /// It is undone: first, while the namespace is there still, they leave it.
     pub fn leave(&mut self) {
         if self.all.iter().any(|tried| tried.has_failed) {
-            processes::until_alone(STRAYS);
+            process::until_alone(STRAYS);
         }
         let inside = identity(self.netns);
         for tried in self.all.iter_mut().rev() {

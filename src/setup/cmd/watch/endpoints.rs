@@ -1,15 +1,10 @@
 //! Peers of WireGuard that are given by a name and have moved: nobody tells, and so they are
 //! asked about now and then. Where there is no such peer, there is no such moment.
 
-use std::time::Duration;
-
 use super::watched::Kept;
 use crate::kernel::Kernel;
 use crate::setup::store::Store;
 use crate::setup::{say, wireguard};
-
-/// How long it is from one time to the next.
-pub const AGAIN: Duration = Duration::from_secs(60);
 
 impl Kept {
     /// Look up again the names of peers that have not been heard of. What fails, or finds

@@ -223,7 +223,7 @@ impl Kept {
             if !self.holds() {
                 return Ok(mended);
             }
-            store.set_ready(&self.want).map_err(unwritten)?;
+            ready::mark(store, &self.want).map_err(unwritten)?;
             self.unready = false;
             self.waits = None;
         }

@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::backoff::Pace;
-use super::endpoints;
 use super::paths::{self, Meaning};
 use super::readiness::Waits;
 use super::services::{Services, Told};
@@ -23,6 +22,9 @@ use crate::setup::{Call, hooks, ready, store, wireguard};
 use crate::system::inotify::Touched;
 use crate::system::netns::There;
 use crate::{exit, kernel, state_dir};
+
+/// How long it is from one lookup of the names of peers to the next.
+const LOOKUPS: Duration = Duration::from_secs(60);
 
 /// How long what gives cards their names has for that.
 const NAMING: Duration = Duration::from_millis(300);
@@ -210,7 +212,7 @@ impl Kept {
         }
         if self.names.is_some_and(|moment| moment <= now) {
             self.look_names_up();
-            self.names = Some(Instant::now() + endpoints::AGAIN);
+            self.names = Some(Instant::now() + LOOKUPS);
         }
         self.tell_services(call);
         let _ = held.thread_unblock();
@@ -273,9 +275,7 @@ impl Kept {
         let state = self.journal.with_returns(self.want.state.clone());
         self.asked = build_query(&state, &self.journal).links;
         self.names = match wireguard::has_names(&self.want.state) {
-            true => self
-                .names
-                .or_else(|| Some(Instant::now() + endpoints::AGAIN)),
+            true => self.names.or_else(|| Some(Instant::now() + LOOKUPS)),
             false => None,
         };
     }

@@ -1,10 +1,9 @@
 //! The spelling of those changes that take other programs than ip(8), more than one command
 //! of it, or what it has beside links, addresses and routes.
 
-use super::change::{ip, name_of, set};
+use super::netns::{ip, name_of, set};
 use crate::model::link::bridge_port::Vlans;
-use crate::model::link::spec::Value;
-use crate::model::link::type_table::Form;
+use crate::model::link::type_table::{Form, Value};
 use crate::model::nat::{one_line, replies};
 use crate::model::{Link, LinkAt, Made, PolicyRule, Rules, Sysctl, Tool, Where};
 use crate::name::{Altname, LinkName, NetnsName};

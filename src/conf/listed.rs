@@ -1,0 +1,48 @@
+//! A link that `netns_links` lists, with what is set for it.
+
+use super::value::Setting;
+use super::vars::Var;
+use crate::name::LinkName;
+use crate::source::At;
+
+/// A link of the namespace and what is set for it.
+#[derive(Debug)]
+pub struct Listed {
+    /// Its name; nobody asked for `lo`.
+    pub name: At<LinkName>,
+    pub(super) settings: Vec<(&'static Var, Setting)>,
+}
+
+impl Listed {
+    pub(super) fn new(name: At<LinkName>) -> Self {
+        let settings = Vec::new();
+        Listed { name, settings }
+    }
+
+    /// The setting of this link with this key, unless it is empty.
+    pub fn get(&self, key: &str) -> Option<&Setting> {
+        get(&self.settings, key)
+    }
+
+    /// All that is set for it and not empty.
+    pub fn settings(&self) -> impl Iterator<Item = &(&'static Var, Setting)> {
+        let settings = self.settings.iter();
+        settings.filter(|(_, setting)| !setting.is_empty())
+    }
+}
+
+pub(super) fn get<'a>(settings: &'a [(&'static Var, Setting)], name: &str) -> Option<&'a Setting> {
+    let found = settings.iter().find(|(var, _)| var.name == name);
+    found.map(|(_, setting)| setting).filter(|s| !s.is_empty())
+}
+
+pub(super) fn add(
+    settings: &mut Vec<(&'static Var, Setting)>,
+    var: &'static Var,
+    setting: Setting,
+) {
+    if get(settings, var.name).is_none() {
+        settings.retain(|(other, _)| other.name != var.name);
+        settings.push((var, setting));
+    }
+}

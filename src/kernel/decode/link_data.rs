@@ -1,0 +1,17 @@
+//! What is special to a link's type (IFLA_INFO_DATA), as bytes.
+
+use rtnetlink::packet_core::Nla;
+use rtnetlink::packet_route::link::LinkInfo;
+
+/// What is special to a link's type, as the kernel wrote it.
+pub fn data(infos: &[LinkInfo]) -> Vec<u8> {
+    let data = infos.iter().find_map(|info| match info {
+        LinkInfo::Data(data) => Some(data),
+        _ => None,
+    });
+    let mut bytes = vec![0; data.map_or(0, Nla::value_len)];
+    if let Some(data) = data {
+        data.emit_value(&mut bytes);
+    }
+    bytes
+}

@@ -1,0 +1,160 @@
+//! The spelling of a change as the command that would do the same. It serves the plan, the
+//! report, the errors and a test against the real ip(8).
+
+mod netns;
+mod programs;
+mod wireguard;
+
+use self::netns::{ip, name_of, set};
+use super::{Change, Step};
+use crate::model::link::type_table::Below;
+use crate::model::{Address, Kind, Link, LinkAt, Route, Table, Where};
+use crate::name::NetnsName;
+
+impl Change {
+    /// The command that does the same, for sh and iproute2, run on the host.
+    pub fn command(&self, netns: &NetnsName) -> String {
+        match &self.step {
+            Step::AddNetns => format!("ip netns add {netns}"),
+            Step::DelNetns => format!("ip netns delete {netns}"),
+            Step::Attach(path) => programs::attach(netns, path),
+            Step::Detach => format!("ip netns delete {netns}"),
+            Step::AddOther(other) => format!("ip netns add {other}"),
+            Step::DelOther(other) => format!("ip netns delete {other}"),
+            Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
+            Step::SetOptions(link, made) | Step::SetPort(link, made) => {
+                format!("{} {made}", set(netns, link))
+            }
+            Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),
+            Step::MoveLink(link, to) => programs::move_link(netns, link, to),
+            Step::MovePhy(phy, ways) => programs::move_phy(netns, phy, ways),
+            Step::AddAltname(link, name) => programs::altname(netns, link, "add", name),
+            Step::DelAltname(link, name) => programs::altname(netns, link, "del", name),
+            Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
+            Step::SetMac(link, mac) => format!("{} address {mac}", set(netns, link)),
+            Step::SetMaster(link, Some(master)) => {
+                format!("{} master {}", set(netns, link), programs::quoted(master))
+            }
+            Step::SetMaster(link, None) => format!("{} nomaster", set(netns, link)),
+            Step::AddVlans(link, row, own) => programs::vlans(netns, link, "add", row, *own),
+            Step::DelVlans(link, row, own) => programs::vlans(netns, link, "del", row, *own),
+            Step::SetUp(link, true) => format!("{} up", set(netns, link)),
+            Step::SetUp(link, false) => format!("{} down", set(netns, link)),
+            Step::AddAddress(link, address) => self::address(netns, link, "add", address),
+            Step::DelAddress(link, address) => self::address(netns, link, "delete", address),
+            Step::AddRoute(route) => self::route(netns, "add", route),
+            Step::ReplaceRoute(route) | Step::KeepRoute(route) => {
+                self::route(netns, "replace", route)
+            }
+            Step::PutBack(kept) => format!("ip {}", kept.command),
+            Step::DelRoute(route) => self::route(netns, "delete", route),
+            Step::AddPolicy(rule) => programs::policy(netns, "add", rule),
+            Step::DelPolicy(rule) => programs::policy(netns, "delete", rule),
+            Step::SetSysctl(sysctl) => programs::set_sysctl(netns, sysctl),
+            Step::SetWireguard(link, difference) => wireguard::set(netns, link, difference),
+            Step::SetEndpoint(link, named) => wireguard::set_endpoint(netns, link, named),
+            Step::LoadRules { new, .. } => programs::load(netns, new),
+            Step::UnloadRules(old) => programs::unload(netns, old),
+            Step::LoadTable(table) => table.command(),
+            Step::DropTable => format!("nft '{}'", Table::removal(netns)),
+            Step::WriteResolvConf(text) => programs::write_resolv_conf(netns, text),
+            Step::StartClient(client) => format!("ip netns exec {netns} {client}"),
+            Step::StopClient(client) => {
+                format!(
+                    "ip netns exec {netns} pkill -x {}",
+                    client.run.program.word()
+                )
+            }
+            Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
+        }
+    }
+}
+
+fn address(netns: &NetnsName, link: &LinkAt, verb: &str, address: &Address) -> String {
+    format!(
+        "{} address {verb} {address} dev {}",
+        ip(netns, &link.at),
+        &link.name
+    )
+}
+
+fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
+    let family = if route.dst.addr().is_ipv6() {
+        " -6"
+    } else {
+        ""
+    };
+    // Without a metric, the kernel deletes the first route of IPv6 that fits otherwise
+    let unsaid = !family.is_empty() && route.metric == 1024 && route.ways().len() == 1;
+    let metric = match unsaid && verb == "delete" {
+        true => " metric 1024",
+        false => "",
+    };
+    format!(
+        "{}{family} route {verb} {route}{metric}",
+        ip(netns, &route.at)
+    )
+}
+
+/// A veth is made where its peer is to be, so that both ends are placed by one message;
+/// a macvlan where its parent is.
+fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
+    let home = |at: &Where, from: &Where| match at == from {
+        true => String::new(),
+        false => format!(" netns {}", name_of(netns, at)),
+    };
+    match (&link.kind, peer) {
+        (Kind::Veth { .. }, Some(peer)) => format!(
+            "{} link add {} type veth peer {}{}",
+            ip(netns, &peer.at),
+            described(peer),
+            described(link),
+            home(&link.at, &peer.at)
+        ),
+        (Kind::Made(made), _) if made.born != link.at && made.is_said_whole() => format!(
+            // Made where it is to be, it would be born there
+            "{} link add {} {made} && {}",
+            ip(netns, &made.born),
+            described(link),
+            format_args!(
+                "{} link set {} netns {}",
+                ip(netns, &made.born),
+                &link.name,
+                name_of(netns, &link.at)
+            )
+        ),
+        (Kind::Made(made), _) if made.of.is_opened() => programs::add_tap(netns, link, made),
+        (Kind::Made(made), _) => {
+            let parent = match (&made.parent, made.of.below) {
+                (Some(parent), Below::Parent) => format!(" link {parent}"),
+                _ => String::new(),
+            };
+            format!(
+                "{} link add {}{}{parent} {made}",
+                ip(netns, &made.born),
+                described(link),
+                home(&link.at, &made.born),
+            )
+        }
+        (kind, _) => {
+            format!(
+                "{} link add {} type {}",
+                ip(netns, &link.at),
+                described(link),
+                kind.word()
+            )
+        }
+    }
+}
+
+/// The name of a link that is made, with what is given at once.
+fn described(link: &Link) -> String {
+    let mut text = format!("name {}", &link.name.value);
+    if let Some(mtu) = &link.mtu {
+        text += &format!(" mtu {mtu}");
+    }
+    if let Some(mac) = &link.mac {
+        text += &format!(" address {mac}");
+    }
+    text
+}

@@ -1,0 +1,77 @@
+//! Processes, as `/proc` has them: when one started, its parent, its network namespace.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::str::FromStr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+use std::{fs, io};
+
+use super::netns::identity::Identity;
+use super::procfs;
+
+/// All process ids, in their order.
+pub(crate) fn all() -> io::Result<Vec<i32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        found.extend(entry?.file_name().to_string_lossy().parse::<i32>());
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// When a process started, in ticks since the machine did: its id and this are no other's.
+pub fn started(pid: u32) -> Option<u64> {
+    field(pid, 22)
+}
+
+/// The process above another: 0 above the first of a pid namespace.
+pub fn parent(pid: u32) -> Option<u32> {
+    field(pid, 4)
+}
+
+/// Wait until nobody else is in the session of the caller, for at most so long.
+pub fn until_alone(limit: Duration) {
+    let us = std::process::id();
+    let until = Instant::now() + limit;
+    let is_ours = |pid: &i32| {
+        let pid = pid.cast_unsigned();
+        pid != us && field(pid, 6) == Some(us)
+    };
+    while all().unwrap_or_default().iter().any(is_ours) && Instant::now() < until {
+        sleep(Duration::from_millis(20));
+    }
+}
+
+/// A field of proc_pid_stat(5), by its number there: the third or a later one.
+fn field<T: FromStr>(pid: u32, number: usize) -> Option<T> {
+    let stat = procfs::text(&format!("/proc/{pid}/stat")).ok()?;
+    // The second may hold blanks and brackets
+    let (_, fields) = stat.rsplit_once(") ")?;
+    fields.split(' ').nth(number - 3)?.parse().ok()
+}
+
+/// The network namespace of a process's first thread, as long as it lives.
+pub fn netns_of(pid: i32) -> Option<Identity> {
+    let found = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// The network namespace of the caller.
+pub fn netns_of_caller() -> Option<Identity> {
+    netns_of(std::process::id().cast_signed())
+}
+
+/// One of its threads is there.
+pub(crate) fn is_inside(pid: i32, netns: Identity) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return false;
+    };
+    threads
+        .flatten()
+        .any(|thread| is(&thread.path().join("ns/net"), netns))
+}
+
+pub(crate) fn is(file: &Path, netns: Identity) -> bool {
+    fs::metadata(file).is_ok_and(|found| (found.dev(), found.ino()) == netns)
+}

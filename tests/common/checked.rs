@@ -1,0 +1,43 @@
+//! `netns-setup check`, asked in this process about settings that are this user's, so that
+//! it need not be root's. The program itself trusts root alone (tests/conf_files.rs).
+
+// Each test file uses a part of this.
+#![allow(dead_code, clippy::unwrap_used)]
+
+use std::path::Path;
+
+use netns_services::conf::{self, Trust};
+use netns_services::setup::{self, Call, Verb, enter_host::At};
+
+/// Whoever runs the tests.
+pub fn own() -> Trust {
+    Trust::for_tests(nix::unistd::geteuid().as_raw())
+}
+
+/// The exit status, and what is said of a namespace's settings. Rule files are read, and not
+/// tried out.
+pub fn check(conf_dir: &Path, name: &str) -> (i32, String) {
+    let name = name.parse().unwrap();
+    let call = Call {
+        conf_dir: conf_dir.into(),
+        verbose: false,
+        quiet: false,
+        moves_my_connection: false,
+        verb: Verb::Check,
+        names: vec![],
+        at: At::Host,
+        trust: own(),
+    };
+    match setup::settings(&call, &name, &setup::context()) {
+        Ok(want) => {
+            let lines = want.not_done.iter().map(ToString::to_string);
+            let lines: Vec<String> = lines.collect();
+            let lines = lines.iter().flat_map(|text| text.lines());
+            (
+                0,
+                lines.map(|line| format!("netns-setup: {line}\n")).collect(),
+            )
+        }
+        Err(problems) => (100, conf::render(&name, &problems)),
+    }
+}
