@@ -4,10 +4,17 @@
 //! settings, settings become the state that is wanted, the difference to the state
 //! that is there becomes changes, changes are made, and what came of it is reported.
 //!
-//! `conf`, `model` and `plan` are pure: no kernel, no environment (`conf` alone reads
-//! files). Only `kernel` speaks netlink. `system` is all else of the machine: processes,
-//! namespaces as files, the init system, the programs of others. Only `exec` joins a
-//! namespace to become a command, and it knows no settings.
+//! ARCHITECTURE.md has the picture. Who may use what, as tests/source.rs holds it:
+//!
+//! - nothing of the system: `name`, `state_dir`, `exit`, `os_error`, `allocator`, `source`, `model`, `plan`
+//! - netlink: `kernel`
+//! - files: `conf`, `kernel`, `system`, `exec`, `setup`
+//! - an async runtime: `kernel`, `system`, `setup`
+//! - the environment: `exec`, `fuzz`
+//!
+//! `system` is all of the machine that is not asked by netlink: processes, namespaces as
+//! files, the init system, the programs of others. Only `exec` joins a namespace to become
+//! a command, and it knows no settings.
 
 // A name, checked once.
 pub mod name;

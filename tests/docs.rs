@@ -206,3 +206,211 @@ fn the_pages_have_one_table_of_exit_codes() {
     assert_eq!(codes("man/netns-setup.8"), [0, 1, 100, 111]);
     assert_eq!(codes("man/netns-exec.8"), [100, 111, 126, 127]);
 }
+
+/// What the project says to who changes it.
+fn pages_for_developers() -> Vec<String> {
+    let of_docs = |path: &String| path.starts_with("docs/");
+    let mut pages: Vec<String> = tree::files().into_iter().filter(of_docs).collect();
+    pages.extend(["ARCHITECTURE.md", "CONTRIBUTING.md"].map(String::from));
+    pages
+}
+
+/// The parts between backquotes, or between double quotes.
+fn spans(line: &str, quote: char) -> impl Iterator<Item = &str> {
+    line.split(quote).skip(1).step_by(2)
+}
+
+fn is_there(path: &str) -> bool {
+    std::path::Path::new(tree::ROOT).join(path).exists()
+}
+
+/// The paths of the project that a text names, as far as they are no pattern.
+fn paths(text: &str) -> BTreeSet<String> {
+    let folders: BTreeSet<String> = tree::files()
+        .iter()
+        .filter_map(|path| Some(path.split_once('/')?.0.to_string()))
+        .collect();
+    let in_path = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+    let words = text.split(|c: char| !in_path(c) && c != '*');
+    let words = words.map(|word| word.trim_end_matches(['.', '-']));
+    let ours = words.filter(|word| {
+        let folder = word.split_once('/').map(|(folder, _)| folder);
+        folder.is_some_and(|folder| folders.contains(folder))
+    });
+    let is_pattern = |word: &&str| {
+        ["NAME", "VERB", "SERVICE", "*"]
+            .iter()
+            .any(|p| word.contains(p))
+    };
+    ours.filter(|word| !is_pattern(word))
+        .map(String::from)
+        .collect()
+}
+
+/// The paths of src that a text names without `src/`, as rows of a table do.
+fn below_src(text: &str) -> BTreeSet<String> {
+    let words = spans(text, '`').filter_map(|word| Some((word, word.split_once('/')?.0)));
+    let ours = words.filter(|(_, folder)| is_there(&format!("src/{folder}")) && !folder.is_empty());
+    ours.map(|(word, _)| format!("src/{word}")).collect()
+}
+
+#[test]
+fn pages_for_developers_name_files_that_are_there() {
+    let mut faults = Vec::new();
+    for page in pages_for_developers() {
+        let said = text(&page);
+        let mut named = paths(&said);
+        if page == "ARCHITECTURE.md" {
+            named.extend(below_src(&said));
+        }
+        let missing = named.into_iter().filter(|path| !is_there(path));
+        faults.extend(missing.map(|path| format!("{page}: there is no {path}")));
+        // A link is relative to its page
+        let above = page.rsplit_once('/').map_or("", |(above, _)| above);
+        for link in said.split("](").skip(1) {
+            let link = link.split(')').next().unwrap_or("");
+            let is_ours = !link.starts_with("https://");
+            if is_ours && !is_there(format!("{above}/{link}").trim_start_matches('/')) {
+                faults.push(format!("{page}: there is no {link}"));
+            }
+        }
+    }
+    tree::none(faults);
+}
+
+/// The sections of a page below a heading of the third level, with what follows it.
+fn traps(page: &str) -> impl Iterator<Item = (&str, &str)> {
+    page.split("\n### ").skip(1).map(|trap| {
+        let (heading, said) = trap.split_once('\n').unwrap_or((trap, ""));
+        (heading, said.split("\n## ").next().unwrap_or(""))
+    })
+}
+
+/// The name is one of the file: in Rust, it is defined there.
+fn has(file: &str, name: &str) -> bool {
+    let said = text(file);
+    let kinds = ["fn", "const", "static", "struct", "enum"];
+    let defined = |kind: &str| {
+        let head = format!("{kind} {name}");
+        let mut after = said.split(&head).skip(1);
+        after.any(|after| after.starts_with(|c: char| !c.is_alphanumeric() && c != '_'))
+    };
+    match file.ends_with(".rs") {
+        true => kinds.into_iter().any(defined),
+        false => said.contains(name),
+    }
+}
+
+/// What is wrong with a line of files, each with names that are to be in it, or with texts.
+fn not_in_their_files(line: &str) -> Vec<String> {
+    let (mut faults, mut file) = (Vec::new(), None);
+    for name in spans(line, '`') {
+        if is_there(name) {
+            file = Some(name);
+        } else if !file.is_some_and(|file| has(file, name)) {
+            faults.push(format!("{name} is not in {}", file.unwrap_or("any file")));
+        }
+    }
+    for said in line.split(';') {
+        let file = spans(said, '`')
+            .find(|name| is_there(name))
+            .unwrap_or("Makefile");
+        let missing = spans(said, '"').filter(|said| !text(file).contains(said));
+        faults.extend(missing.map(|said| format!("\"{said}\" is not in {file}")));
+    }
+    faults
+}
+
+/// The names in a line of tests are those of tests, and its scenarios are run by one of `tests`.
+fn not_run(line: &str, tests: &[(String, String)]) -> Vec<String> {
+    let (mut faults, mut file) = (Vec::new(), "");
+    for name in spans(line, '`') {
+        if let Some((_, scenario)) = name.rsplit_once('/') {
+            file = name;
+            let is_run = |scenario| tests.iter().any(|(_, text)| text.contains(scenario));
+            if scenario
+                .strip_suffix(".sh")
+                .is_some_and(|name| !is_run(name))
+            {
+                faults.push(format!("{name} is run by no test"));
+            }
+        } else if !text(file).contains(&format!("fn {name}(")) {
+            faults.push(format!("{name} is no test of {file}"));
+        }
+    }
+    faults
+}
+
+/// What is wrong with the last lines of a trap.
+fn wrong_of_trap(said: &str, tests: &[(String, String)]) -> Vec<String> {
+    let of = |head: &str| -> Vec<&str> {
+        let lines = said.lines();
+        lines.filter_map(|line| line.strip_prefix(head)).collect()
+    };
+    let (code, test) = (of("- Code: "), of("- Test: "));
+    let ([code], [test]) = (&code[..], &test[..]) else {
+        return vec!["expected a line Code and a line Test".into()];
+    };
+    let wrong = [
+        not_in_their_files(code),
+        not_in_their_files(test),
+        not_run(test, tests),
+    ];
+    wrong.concat()
+}
+
+#[test]
+fn each_trap_has_its_code_and_its_test() {
+    let is_rust = |path: &String| path.starts_with("tests/") && path.ends_with(".rs");
+    let tests = tree::texts(tree::files().into_iter().filter(is_rust).collect());
+    let mut faults = Vec::new();
+    for page in pages_for_developers() {
+        let said = text(&page);
+        for (trap, said) in traps(&said).filter(|_| page.starts_with("docs/")) {
+            let wrong = wrong_of_trap(said, &tests).into_iter();
+            faults.extend(wrong.map(|wrong| format!("{page}: {trap}: {wrong}")));
+        }
+    }
+    tree::none(faults);
+}
+
+#[test]
+fn the_picture_of_the_code_has_all_of_it() {
+    let page = text("ARCHITECTURE.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| "));
+    let drawn: BTreeSet<&str> = rows
+        .filter_map(|row| row.split(" | ").next())
+        .flat_map(|cell| spans(cell, '`'))
+        .collect();
+    let files = tree::files();
+    let top = files.iter().filter_map(|path| path.strip_prefix("src/"));
+    let top: BTreeSet<String> = top
+        .map(|path| match path.split_once('/') {
+            Some((folder, _)) => format!("{folder}/"),
+            None => path.to_string(),
+        })
+        .filter(|path| path != "lib.rs")
+        .collect();
+    tree::none(
+        top.into_iter()
+            .filter(|path| !drawn.contains(&path[..]))
+            .collect(),
+    );
+    let lines = page.lines().count();
+    assert!(lines <= 120, "{lines} lines, and one page is 120");
+}
+
+#[test]
+fn the_commands_that_developers_are_told_are_there() {
+    let makefile = text("Makefile");
+    let is_target = |target: &str| makefile.contains(&format!("\n{target}:"));
+    let page = text("CONTRIBUTING.md");
+    let told = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("    make"));
+    let target = |told: &str| told.split('#').next().unwrap_or("").trim().to_string();
+    let missing = told
+        .map(target)
+        .filter(|of| !of.is_empty() && !is_target(of));
+    tree::none(missing.map(|target| format!("make {target}")).collect());
+}

@@ -412,6 +412,22 @@ fn a_stale_file_is_repaired_and_a_namespace_of_others_is_kept() {
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
 }
 
+/// As every service inside has, and where / is private, as OpenRC and runit leave it.
+#[test]
+fn a_new_name_is_seen_by_those_who_have_mounts_of_their_own() {
+    let sandbox = Sandbox::new();
+    for name in ["one", "two"] {
+        sandbox.write(&format!("/etc/conf.d/netns.{name}"), "netns_links=\n");
+    }
+    setup(&sandbox, "up one").ok();
+    let sees = "echo up; read -r go; stat -f -c %T /run/netns/two";
+    let mut before = sandbox.spawn(&["unshare", "-m", "--propagation", "slave", "sh", "-c", sees]);
+    assert_eq!(before.line(), "up");
+    setup(&sandbox, "up two").ok();
+    before.say("\n");
+    assert_eq!(before.line(), "nsfs");
+}
+
 #[test]
 fn a_namespace_that_was_made_anew_by_others_is_not_ours_to_delete() {
     let sandbox = sandbox("netns_links=\n");

@@ -2,7 +2,11 @@
 //! what, how long a file may be, what netns-exec may know. What the programs do is the
 //! business of other tests.
 
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 mod tree;
+
+use std::collections::BTreeSet;
 
 use tree::{files, none, text, texts};
 
@@ -23,6 +27,14 @@ const MAY_USE: [(&str, &[&str]); 7] = [
         ],
     ),
     ("std::env", &["src/exec/", "src/bin/", "src/fuzz/"]),
+];
+
+/// What the map in src/lib.rs calls some of these.
+const IN_THE_MAP: [(&str, &str); 4] = [
+    ("netlink", "rtnetlink"),
+    ("files", "std::fs"),
+    ("an async runtime", "tokio"),
+    ("the environment", "std::env"),
 ];
 
 /// Names that say nothing of what is in a module.
@@ -112,6 +124,55 @@ fn no_stage_knows_a_later_one() {
         }
     }
     none(faults);
+}
+
+/// The part of src that a path is in: `src/conf/files.rs` is in `conf`.
+fn part(path: &str) -> &str {
+    let below = path.strip_prefix("src/").unwrap_or(path);
+    below.split(['/', '.']).next().unwrap_or(below)
+}
+
+#[test]
+fn the_map_names_every_part_and_who_may_use_what() {
+    let map = text("src/lib.rs");
+    let lines: Vec<&str> = map.lines().collect();
+    let mut declared = BTreeSet::new();
+    for (n, line) in lines.iter().enumerate() {
+        let module = line.strip_prefix("pub ").unwrap_or(line);
+        let Some(module) = module
+            .strip_prefix("mod ")
+            .and_then(|m| m.strip_suffix(';'))
+        else {
+            continue;
+        };
+        let mut above = lines[..n].iter().rev();
+        let told = above.find(|line| !line.starts_with("#["));
+        assert!(
+            told.is_some_and(|line| line.starts_with("// ")),
+            "{module} has no line"
+        );
+        declared.insert(module);
+    }
+    let paths = files();
+    let rust = paths.iter().filter(|path| path.starts_with("src/"));
+    let there: BTreeSet<&str> = rust.map(|path| part(path)).collect();
+    let programs = BTreeSet::from(["bin", "lib"]);
+    assert_eq!(declared, &there - &programs);
+
+    let said = |what: &str| -> BTreeSet<&str> {
+        let head = format!("//! - {what}: ");
+        let line = lines.iter().find_map(|line| line.strip_prefix(&head));
+        let line = line.unwrap_or_else(|| panic!("the map has no line {head}"));
+        line.split('`').skip(1).step_by(2).collect()
+    };
+    for (what, word) in IN_THE_MAP {
+        let (_, parts) = MAY_USE.iter().find(|(known, _)| *known == word).unwrap();
+        let parts: BTreeSet<&str> = parts.iter().map(|path| part(path)).collect();
+        assert_eq!(said(what), &parts - &programs, "{what}");
+    }
+    let system = MAY_USE.iter().flat_map(|(_, parts)| parts.iter());
+    let system: BTreeSet<&str> = system.map(|path| part(path)).collect();
+    assert_eq!(said("nothing of the system"), &declared - &system);
 }
 
 /// Whose files are read as settings is root's business; only tests have another user's.

@@ -65,6 +65,15 @@ for kind in '' -supervised -own; do
 	run 0 nsenter -t "$pid" -m -n grep -x "$pid" "/sys/fs/cgroup$path/cgroup.procs"
 done
 
+# Who tries settings in a session of a service is not ended with that service's cgroup.
+mkdir /sys/fs/cgroup/openrc.session
+printf 'netns_links=""\n' >/etc/conf.d/netns.tried
+# shellcheck disable=SC2016  # the inner shell's
+run 0 sh -c 'echo $$ >/sys/fs/cgroup/openrc.session/cgroup.procs && exec netns-setup try tried --within 600'
+read -r pid _ </run/netns-services/tried/trial
+is "the cgroup of who tries it" "$(sed -n 's/^0:://p' "/proc/$pid/cgroup")" /
+run 0 netns-setup confirm tried
+
 # The address is one of the VRF, in a table of its own: without it, there is no way there.
 $judge -n blue link set lo up
 $judge -n blue link add red type vrf table 10

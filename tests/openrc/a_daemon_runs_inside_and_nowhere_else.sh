@@ -35,3 +35,15 @@ is "the order" "$(grep -o -e 'Stopping sshd' -e 'Taking down' /tmp/said | xargs)
 all_as_before
 run 3 rc-service sshd status
 run 3 rc-service netns.mgmt status
+
+# OpenRC compares times by whole seconds: what it has of dependencies can be older than netns=
+: >/etc/conf.d/sshd
+rc-update -u
+echo 'netns="mgmt"' >/etc/conf.d/sshd
+touch -t 200001010000 /etc/conf.d/sshd
+run 0 rc-service sshd ineed
+says_not netns.mgmt
+run 0 rc-service sshd start
+says "Making namespace mgmt"
+is "the daemon's namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named mgmt)"
+run 0 rc-service sshd stop

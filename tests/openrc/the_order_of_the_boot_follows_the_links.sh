@@ -83,6 +83,14 @@ later
 sed -i 's/need="hostname"/need="net hostname"/' /etc/rc.conf
 needs 1
 
+# In a container OpenRC takes a script with keyword -lxc out of what others need
+later
+sed -i '/rc_sshd_need/d' /etc/rc.conf
+echo 'rc_sys="lxc"' >>/etc/rc.conf
+rc-update -u
+run 0 rc-service sshd ineed
+says netns.mgmt
+
 refused rc-service netns start
 says 'ln -s netns /etc/init.d/netns.NAME'
 refused rc-service netns check

@@ -14,6 +14,9 @@ sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt
 
 run 1 sv -w 3 start netns-mgmt
 eventually "it is down" is_in down netns-mgmt
+# Which sv check is content with, so that run files ask by sv start
+run 0 sv -w 1 check netns-mgmt
+says "ok: down"
 grep '/etc/conf.d/netns.mgmt:2' /tmp/log || fail "the log does not say where"
 tries() { grep -c 'config_eth1: "192.0.2.10" has no prefix length' /tmp/log; }
 is "how often it was tried" "$(tries)" 1
