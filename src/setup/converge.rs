@@ -7,7 +7,7 @@ use super::apply::Work;
 use super::error::{Failure, Why};
 use super::hooks::post_down_link::{self, Due};
 use super::hooks::{self, pending};
-use super::nat::{self, Whole};
+use super::nat::{self, WithHost};
 use super::resolve_devices::all_meant;
 use super::run_log::Changes;
 use super::store::{self, Store};
@@ -15,10 +15,10 @@ use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file,
 use crate::model::build::Want;
 use crate::model::{Condition, State};
 use crate::name::NetnsName;
-use crate::plan::{Change, Journal, Rest, satisfied};
+use crate::plan::{Change, Extras, Journal, satisfied};
 use crate::setup::lock::LockedNetns;
 use crate::setup::query::build_query;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::dhcp;
 use crate::{exit, state_dir};
 
@@ -34,7 +34,7 @@ const FILES: [&str; 4] = [
 const NOT_KEPT: &str = "cannot keep its hooks";
 
 /// The exit code, and whether anything was changed.
-pub fn converge(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
+pub fn converge(call: &Call, want: &Want, rest: Extras) -> (u8, bool) {
     converge_then(call, want, rest, |_| Ok(()))
 }
 
@@ -42,7 +42,7 @@ pub fn converge(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
 pub fn converge_then(
     call: &Call,
     want: &Want,
-    rest: Rest,
+    rest: Extras,
     then: impl FnOnce(&mut Work) -> Result<(), Failure>,
 ) -> (u8, bool) {
     let mut due = None;
@@ -54,7 +54,7 @@ pub fn converge_then(
 fn in_lock(
     call: &Call,
     want: &Want,
-    rest: Rest,
+    rest: Extras,
     then: impl FnOnce(&mut Work) -> Result<(), Failure>,
     due: &mut Option<Due>,
 ) -> (u8, bool) {
@@ -70,7 +70,7 @@ fn in_lock(
         Err(code) => return (code, false),
     };
     *due = Some(Due::begin(&store, Some(&want.hooks)));
-    let Whole {
+    let WithHost {
         mut state,
         warnings,
     } = match nat::whole(want, &journal, &mut kernel) {
@@ -78,7 +78,7 @@ fn in_lock(
         Err(failure) => return (failed(name, store, &journal, &failure), false),
     };
     let begun = (&store, &mut journal, &mut kernel);
-    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Rest::Goes) {
+    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Extras::Remove) {
         return (failed(name, store, &journal, &failure), true);
     }
     if let Err(why) = all_meant(&mut state, &journal, &mut kernel) {
@@ -122,7 +122,7 @@ fn make(
     call: &Call,
     want: &Want,
     state: &State,
-    rest: Rest,
+    rest: Extras,
     work: &mut Work,
 ) -> Result<(), Failure> {
     if call.verbose {
@@ -166,7 +166,7 @@ fn say_what_has_no_lease(want: &Want) {
     let awaited = ready::is_awaited(want);
     for client in &want.state.clients {
         let link = &client.value.link;
-        let lease = At::nobody(Condition::Lease(link.clone()));
+        let lease = Sourced::without_origin(Condition::Lease(link.clone()));
         if awaited && want.ready.conditions.contains(&lease) || dhcp::has_lease(&want.name, link) {
             continue;
         }
@@ -189,9 +189,9 @@ pub fn say_held(name: &NetnsName, state: &State, have: &State) {
 }
 
 /// Each file, and what is in it, if it is there.
-type Files = Vec<(String, Option<Vec<u8>>)>;
+type SavedFiles = Vec<(String, Option<Vec<u8>>)>;
 
-fn kept_files(want: &Want) -> Files {
+fn kept_files(want: &Want) -> SavedFiles {
     let hooks = post_down_link::files(&want.name, &want.hooks);
     let names = FILES.map(String::from).into_iter().chain(hooks);
     let folder = store::folder(&want.name);
@@ -200,7 +200,7 @@ fn kept_files(want: &Want) -> Files {
         .collect()
 }
 
-fn put_back(name: &NetnsName, files: &Files) {
+fn put_back(name: &NetnsName, files: &SavedFiles) {
     for (file, text) in files {
         let _ = match text {
             Some(text) => store::replace(name, file, text),

@@ -3,23 +3,23 @@
 
 use crate::conf::{Setting, Settings};
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// Commands for `sh -c`, on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
     /// Before anything is done; if it fails, nothing is.
-    pub pre_up: Option<At<String>>,
+    pub pre_up: Option<Sourced<String>>,
     /// When the namespace is ready.
-    pub post_up: Option<At<String>>,
+    pub post_up: Option<Sourced<String>>,
     /// Before anything is taken down.
-    pub pre_down: Option<At<String>>,
+    pub pre_down: Option<Sourced<String>>,
     /// When all is taken down.
-    pub post_down: Option<At<String>>,
+    pub post_down: Option<Sourced<String>>,
     /// When a link has been made or moved in, and the namespace is ready.
-    pub links: Vec<(LinkName, At<String>)>,
+    pub links: Vec<(LinkName, Sourced<String>)>,
     /// When a card has gone back to the host.
-    pub given_back: Vec<(LinkName, At<String>)>,
+    pub given_back: Vec<(LinkName, Sourced<String>)>,
 }
 
 pub(super) fn hooks(settings: &Settings, problems: &mut Vec<Problem>) -> Hooks {

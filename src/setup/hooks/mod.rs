@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 use super::{complain, store};
 use crate::model::build::{Hooks, Want};
 use crate::name::{LinkName, NetnsName};
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::spawn::unheld;
 use crate::{exec, exit, state_dir};
 
@@ -40,7 +40,7 @@ pub(super) struct Hook {
 }
 
 impl Hook {
-    pub(super) fn of(said: &At<String>) -> Self {
+    pub(super) fn of(said: &Sourced<String>) -> Self {
         let asked = said.asked.as_ref();
         Hook {
             asked: asked.map(ToString::to_string).unwrap_or_default(),

@@ -7,7 +7,7 @@ use crate::conf::files::may_be_there;
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
-use crate::plan::Rest;
+use crate::plan::Extras;
 use crate::setup::converge::converge;
 use crate::setup::load::{context, settings, tell};
 use crate::setup::{Call, complain, hooks, ready, store};
@@ -36,7 +36,7 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
             }
             let code = match settings(call, &other, &context()) {
                 Ok(want) => {
-                    match hooks::around_up(&want, false, || converge(call, &want, Rest::Stays)) {
+                    match hooks::around_up(&want, false, || converge(call, &want, Extras::Keep)) {
                         (exit::DONE, changed) => {
                             say_what_is_not_waited_for(&name, &want);
                             waiting.push((other.clone(), changed));

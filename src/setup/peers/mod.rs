@@ -17,7 +17,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::store::{self, Store};
 use super::{LOCK, complain};
 use crate::model::build::Want;
-use crate::model::{Kind, Link, State, Where};
+use crate::model::{Kind, Link, Netns, State};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
@@ -110,7 +110,7 @@ pub fn hold_place(
 ) -> Result<(), OsError> {
     let known = store::folder(name).exists();
     let store = Store::open(name, LOCK)?;
-    if netns::there(name.as_str())? == netns::There::Netns {
+    if netns::there(name.as_str())? == netns::NameEntry::Netns {
         // Somebody was quicker. A folder would say that it is ours
         if !known {
             store.remove()?;
@@ -160,7 +160,7 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
         if journal.made.netns {
             journal.adopt(name, &other, &theirs, |_| true);
         }
-        let (here, there) = [name, &other].map(|name| Where::Netns(name.clone())).into();
+        let (here, there) = [name, &other].map(|name| Netns::Named(name.clone())).into();
         let pair = |link: &Link| {
             matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == there)
         };

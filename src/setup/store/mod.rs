@@ -21,7 +21,7 @@ use super::{journal as text, signals};
 use crate::model::Tool;
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::state_dir::{self, Birth};
+use crate::state_dir::{self, NetnsId};
 use crate::system::netns;
 use crate::system::resolv_conf::forget_clients;
 use files::{NEW, discard, remove, remove_hooks};
@@ -194,7 +194,7 @@ impl Store {
     }
 
     /// As [`Store::write`], of a namespace that has no name yet.
-    pub fn write_of(&self, journal: &Journal, netns: Option<Birth>) -> io::Result<()> {
+    pub fn write_of(&self, journal: &Journal, netns: Option<NetnsId>) -> io::Result<()> {
         for rules in &journal.made.rules {
             self.keep(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
         }

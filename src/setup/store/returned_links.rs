@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::Where;
+use crate::model::Netns;
 use crate::name::LinkName;
 use crate::plan::Step;
 
@@ -17,10 +17,10 @@ impl ReturnedLinks {
     pub fn note(&self, step: &Step) {
         for (from, to) in step.ways() {
             match (&from.at, &to.at) {
-                (Where::Inside, Where::Host) => {
+                (Netns::This, Netns::Host) => {
                     self.lock().insert(from.name.clone(), to.name.clone());
                 }
-                (Where::Host, Where::Inside) => drop(self.lock().remove(&to.name)),
+                (Netns::Host, Netns::This) => drop(self.lock().remove(&to.name)),
                 _ => {}
             }
         }
