@@ -33,7 +33,7 @@ pub struct Sourced<T> {
     /// The value.
     pub value: T,
     /// The setting it comes from.
-    pub asked: Option<Arc<Origin>>,
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// A fault in the settings. All of them are found before anything is touched.
@@ -50,14 +50,17 @@ pub struct Problem {
 impl<T> Sourced<T> {
     /// A value that no setting asked for.
     pub fn without_origin(value: T) -> Self {
-        Sourced { value, asked: None }
+        Sourced {
+            value,
+            origin: None,
+        }
     }
 
     /// A value that `asked` asked for.
     pub fn from_setting(value: T, asked: Arc<Origin>) -> Self {
         Sourced {
             value,
-            asked: Some(asked),
+            origin: Some(asked),
         }
     }
 
@@ -65,7 +68,7 @@ impl<T> Sourced<T> {
     pub fn with<U>(&self, value: U) -> Sourced<U> {
         Sourced {
             value,
-            asked: self.asked.clone(),
+            origin: self.origin.clone(),
         }
     }
 }

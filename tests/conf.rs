@@ -222,19 +222,19 @@ fn dump(want: &Want) -> String {
         dump_link(&mut out, link);
     }
     for client in &want.state.clients {
-        let line = client.asked.as_ref().unwrap().place.line;
+        let line = client.origin.as_ref().unwrap().place.line;
         writeln!(out, "DHCP client for {} (line {line})", client.value.link).unwrap();
     }
     for route in &want.state.routes {
-        let line = route.asked.as_ref().unwrap().place.line;
+        let line = route.origin.as_ref().unwrap().place.line;
         writeln!(out, "route {route} (line {line})").unwrap();
     }
-    for rule in &want.state.policy {
-        let line = rule.asked.as_ref().unwrap().place.line;
+    for rule in &want.state.rules {
+        let line = rule.origin.as_ref().unwrap().place.line;
         writeln!(out, "policy rule {rule} (line {line})").unwrap();
     }
     for sysctl in &want.state.sysctls {
-        let line = sysctl.asked.as_ref().unwrap().place.line;
+        let line = sysctl.origin.as_ref().unwrap().place.line;
         let missing = if sysctl.value.optional { "-" } else { "" };
         writeln!(out, "sysctl {missing}{sysctl} (line {line})").unwrap();
     }
@@ -246,20 +246,20 @@ fn dump(want: &Want) -> String {
     ];
     for (when, hook) in hooks {
         if let Some(hook) = hook {
-            let line = hook.asked.as_ref().unwrap().place.line;
+            let line = hook.origin.as_ref().unwrap().place.line;
             writeln!(out, "{when}: {:?} (line {line})", hook.value).unwrap();
         }
     }
     for (link, hook) in &want.hooks.links {
-        let line = hook.asked.as_ref().unwrap().place.line;
+        let line = hook.origin.as_ref().unwrap().place.line;
         writeln!(out, "post_up of {link}: {:?} (line {line})", hook.value).unwrap();
     }
     for (link, hook) in &want.hooks.given_back {
-        let line = hook.asked.as_ref().unwrap().place.line;
+        let line = hook.origin.as_ref().unwrap().place.line;
         writeln!(out, "post_down of {link}: {:?} (line {line})", hook.value).unwrap();
     }
     for condition in &want.ready.conditions {
-        let line = condition.asked.as_ref().unwrap().place.line;
+        let line = condition.origin.as_ref().unwrap().place.line;
         writeln!(out, "ready when: {condition} (line {line})").unwrap();
     }
     if !want.ready.conditions.is_empty() {
@@ -291,7 +291,7 @@ fn dump_nat(out: &mut String, nat: &Nat) {
     )
     .unwrap();
     for publish in &nat.publish {
-        let line = publish.asked.as_ref().unwrap().place.line;
+        let line = publish.origin.as_ref().unwrap().place.line;
         writeln!(
             out,
             "publish {publish} to {:?} (line {line})",
@@ -302,7 +302,7 @@ fn dump_nat(out: &mut String, nat: &Nat) {
 }
 
 fn dump_link(out: &mut String, link: &Link) {
-    let at = match &link.at {
+    let at = match &link.netns {
         Netns::This => String::new(),
         Netns::Host => " on the host".into(),
         Netns::Named(netns) => format!(" in {netns}"),
@@ -322,11 +322,11 @@ fn dump_link(out: &mut String, link: &Link) {
         }
         _ => {}
     }
-    if let Some(card) = &link.card {
+    if let Some(card) = &link.device {
         write!(out, " card {card}").unwrap();
     }
     for altname in &link.altnames {
-        let line = altname.asked.as_ref().unwrap().place.line;
+        let line = altname.origin.as_ref().unwrap().place.line;
         write!(out, " altname {altname} (line {line})").unwrap();
     }
     if let Some(mtu) = &link.mtu {
@@ -347,7 +347,7 @@ fn dump_link(out: &mut String, link: &Link) {
     }
     writeln!(out, " {}", if link.up == Some(true) { "up" } else { "?" }).unwrap();
     for address in &link.addresses {
-        let line = address.asked.as_ref().unwrap().place.line;
+        let line = address.origin.as_ref().unwrap().place.line;
         writeln!(out, "  address {address} (line {line})").unwrap();
     }
 }

@@ -90,7 +90,7 @@ impl Run {
 fn essence(state: &State) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for link in &state.links {
-        let at = format!("{:?} {}", link.at, link.name);
+        let at = format!("{:?} {}", link.netns, link.name);
         lines.insert(format!(
             "{at} {:?} {:?} {:?} {:?} {:?}",
             link.kind,
@@ -122,14 +122,14 @@ fn essence(state: &State) -> BTreeSet<String> {
         lines.extend(link.altnames.iter().map(|a| format!("{at} altname {a}")));
     }
     lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
-    lines.extend(state.policy.iter().map(|r| r.to_string()));
-    let sysctl = |s: &Sourced<Sysctl>| format!("{:?} {s}", s.value.at);
+    lines.extend(state.rules.iter().map(|r| r.to_string()));
+    let sysctl = |s: &Sourced<Sysctl>| format!("{:?} {s}", s.value.netns);
     lines.extend(state.sysctls.iter().map(sysctl));
     lines.extend(state.table.iter().map(|t| format!("{:?}", t.value.text)));
-    lines.extend(state.rules.iter().map(|r| format!("{:?}", r.value.text)));
+    lines.extend(state.firewall.iter().map(|r| format!("{:?}", r.value.text)));
     lines.insert(format!(
         "{} {:?}",
-        state.netns,
+        state.exists,
         state.resolv_conf.as_ref().map(|t| &t.value)
     ));
     lines
@@ -139,7 +139,7 @@ fn essence(state: &State) -> BTreeSet<String> {
 fn holds(want: &State, have: &State) {
     for link in &want.links {
         let found = have
-            .link(&link.at, &link.name.value)
+            .link(&link.netns, &link.name.value)
             .expect("a link that is wanted");
         assert!(
             link.mtu.is_none() || link.mtu == found.mtu,
@@ -186,8 +186,8 @@ fn holds(want: &State, have: &State) {
             );
         }
     }
-    for rule in &want.policy {
-        assert!(have.policy.contains(rule), "{rule}");
+    for rule in &want.rules {
+        assert!(have.rules.contains(rule), "{rule}");
     }
     assert!(want.table.is_none() || want.table == have.table);
     for sysctl in want.sysctls.iter().filter(|s| !s.value.optional) {
@@ -228,8 +228,8 @@ proptest! {
         run.reload(&State::default(), usize::MAX);
         prop_assert_eq!(essence(&run.kernel.state), essence(&host));
         prop_assert!(run.journal.before.links.is_empty());
-        prop_assert!(run.journal.made.links.is_empty() && run.journal.made.routes.is_empty());
-        prop_assert!(run.journal.made.sysctls.is_empty() && run.journal.before.sysctls.is_empty());
+        prop_assert!(run.journal.ours.links.is_empty() && run.journal.ours.routes.is_empty());
+        prop_assert!(run.journal.ours.sysctls.is_empty() && run.journal.before.sysctls.is_empty());
     }
 
     #[test]
@@ -242,7 +242,7 @@ proptest! {
             prop_assert_eq!(essence(&run.kernel.state), essence(&before.kernel.state));
             // It can be gone on with: nothing was forgotten that is ours
             run.reload(&State::default(), usize::MAX);
-            prop_assert!(!run.kernel.state.netns);
+            prop_assert!(!run.kernel.state.exists);
         }
     }
 
@@ -278,8 +278,8 @@ proptest! {
         let changes = plan(&want, &host, &Journal::default(), Extras::Keep).unwrap();
         let up = |c: &Change| matches!(&c.step, Step::SetUp(link, true) if link.name.as_str() != "lo");
         let first = changes.iter().position(up).unwrap_or(changes.len());
-        let load = |c: &Change| matches!(c.step, Step::LoadRules { .. });
-        prop_assert_eq!(changes[..first].iter().any(load), !want.rules.is_empty());
+        let load = |c: &Change| matches!(c.step, Step::LoadFirewall { .. });
+        prop_assert_eq!(changes[..first].iter().any(load), !want.firewall.is_empty());
         prop_assert!(!changes[first..].iter().any(load));
     }
 
@@ -293,14 +293,14 @@ proptest! {
             let first = run.plan(&want, Extras::Remove);
             let bare = first.first().is_some_and(|c| c.step == Step::AddNetns);
             if bare {
-                run.make(&State { netns: true, ..State::default() }, Extras::Keep, 1);
+                run.make(&State { exists: true, ..State::default() }, Extras::Keep, 1);
             }
             let changes = if bare { run.plan(&want, Extras::Remove) } else { first };
             for change in changes {
                 run.journal.note(&change, &run.kernel.state);
                 run.kernel.make(&change.step).unwrap();
                 run.journal.done(&change);
-                let opened = |s: &Sourced<Sysctl>| s.value.at == Netns::Host && s.value.value == "1";
+                let opened = |s: &Sourced<Sysctl>| s.value.netns == Netns::Host && s.value.value == "1";
                 let open = run.kernel.state.sysctls.iter().any(opened);
                 prop_assert!(!open || run.kernel.state.table.is_some());
             }

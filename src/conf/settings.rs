@@ -121,7 +121,7 @@ impl Settings {
         let known = self.by_suffix.get(&name.suffix());
         match known.map(|&n| &mut self.links[n]) {
             None => self.add_link(word.at(name)),
-            Some(lo) if lo.name.asked.is_none() && name.as_str() == "lo" => {
+            Some(lo) if lo.name.origin.is_none() && name.as_str() == "lo" => {
                 lo.name = word.at(name);
             }
             Some(other) if other.name.value == name => self.problems.push(word.problem(
@@ -197,7 +197,7 @@ impl Settings {
                 continue;
             };
             let var = vars::of_link(key);
-            if var.is_some() || (self.links[n].name.asked.is_some() && !key.is_empty()) {
+            if var.is_some() || (self.links[n].name.origin.is_some() && !key.is_empty()) {
                 found.push((n, key, var));
             }
         }

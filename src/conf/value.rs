@@ -41,7 +41,7 @@ pub struct Piece<'a> {
     /// Without blanks around it.
     pub text: &'a str,
     /// The setting, and where this piece begins.
-    pub asked: Arc<Origin>,
+    pub origin: Arc<Origin>,
     /// The piece is all there is in the value.
     alone: bool,
 }
@@ -167,7 +167,7 @@ impl Setting {
         };
         Piece {
             text,
-            asked: Arc::new(asked),
+            origin: Arc::new(asked),
             alone,
         }
     }
@@ -186,7 +186,7 @@ impl Setting {
 impl Piece<'_> {
     /// The piece's value, with who asked for it.
     pub fn at<T>(&self, value: T) -> Sourced<T> {
-        Sourced::from_setting(value, Arc::clone(&self.asked))
+        Sourced::from_setting(value, Arc::clone(&self.origin))
     }
 
     /// A problem with this piece. `wrong` goes on after the setting and its text; it
@@ -195,7 +195,7 @@ impl Piece<'_> {
         let wrong = wrong.as_ref().trim_ascii_start();
         let blank = if wrong.starts_with(':') { "" } else { " " };
         Problem {
-            place: Some(self.asked.place.clone()),
+            place: Some(self.origin.place.clone()),
             wrong: format!("{}{blank}{wrong}", self.quote()),
             remedy: remedy.into(),
         }
@@ -204,14 +204,14 @@ impl Piece<'_> {
     /// The setting with another text in the place of this piece, as one would type it.
     pub fn instead(&self, text: &str) -> String {
         match self.alone {
-            true => format!("write {}=\"{text}\"", self.asked.setting),
-            false => format!("write {text} in {}", self.asked.setting),
+            true => format!("write {}=\"{text}\"", self.origin.setting),
+            false => format!("write {text} in {}", self.origin.setting),
         }
     }
 
     fn quote(&self) -> String {
         let between = if self.alone { "=" } else { ": " };
-        format!("{}{between}\"{}\"", self.asked.setting, visible(self.text))
+        format!("{}{between}\"{}\"", self.origin.setting, visible(self.text))
     }
 }
 
@@ -240,7 +240,7 @@ mod tests {
             .map(|setting| setting.words())
             .unwrap_or_default();
         let word = |word: super::Piece<'_>| {
-            let place = &word.asked.place;
+            let place = &word.origin.place;
             (word.text.to_string(), place.line, place.column)
         };
         words.into_iter().map(word).collect()

@@ -56,7 +56,7 @@ impl Kernel {
             Step::SetOptions(link, made) => self.set_options(link, made),
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => {
-                let netns = self.socket(&to.at)?.netns.as_raw_fd();
+                let netns = self.socket(&to.netns)?.netns.as_raw_fd();
                 self.set(link, |message| match to.name == link.name {
                     true => message.setns_by_fd(netns),
                     false => message.setns_by_fd(netns).name(to.name.to_string()),
@@ -69,7 +69,7 @@ impl Kernel {
             Step::SetMac(link, mac) => self.set(link, |message| message.address(mac.0.to_vec())),
             Step::SetMaster(link, Some(master)) => {
                 let master = LinkRef {
-                    at: link.at.clone(),
+                    netns: link.netns.clone(),
                     name: master.clone(),
                 };
                 let master = self.index(&master)?;
@@ -87,29 +87,27 @@ impl Kernel {
             Step::AddAddress(link, address) => self.add_address(link, address),
             Step::DelAddress(link, address) => self.del_address(link, address),
             Step::AddRoute(route) => self.add_route(route, false),
-            Step::ReplaceRoute(route) | Step::KeepRoute(route) => self.add_route(route, true),
-            Step::PutBack(kept) => self.put_back(kept),
+            Step::ReplaceRoute(route) | Step::TrimRoute(route) => self.add_route(route, true),
+            Step::RestoreVerbatim(kept) => self.put_back(kept),
             Step::DelRoute(route) => self.del_route(route),
-            Step::AddPolicy(rule) => self.add_policy(rule),
-            Step::DelPolicy(rule) => self.del_policy(rule),
+            Step::AddRule(rule) => self.add_policy(rule),
+            Step::DelRule(rule) => self.del_policy(rule),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl).map(drop),
             Step::SetWireguard(link, difference) => {
                 let done = self.set_wireguard(link, difference);
                 done.map_err(|no| self.with_port(link, difference.listen_port, no))
             }
             Step::SetEndpoint(link, named) => self.set_endpoint(link, named),
-            Step::LoadRules { new, old } => {
+            Step::LoadFirewall { new, old } => {
                 firewall::load(&self.open(&Netns::This)?, new, old.as_deref())
             }
-            Step::UnloadRules(old) => firewall::unload(&self.open(&Netns::This)?, old),
-            Step::LoadTable(table) => {
+            Step::UnloadFirewall(old) => firewall::unload(&self.open(&Netns::This)?, old),
+            Step::LoadNatTable(table) => {
                 nat_table::load(&self.open(&Netns::Host)?, &self.netns, table)
             }
-            Step::DropTable => nat_table::remove(&self.open(&Netns::Host)?, &self.netns),
-            Step::StartClient(client) => {
-                dhcp::start(&self.open(&Netns::This)?, &self.netns, client)
-            }
-            Step::StopClient(client) => dhcp::stop(&self.netns, client),
+            Step::DropNatTable => nat_table::remove(&self.open(&Netns::Host)?, &self.netns),
+            Step::StartDhcp(client) => dhcp::start(&self.open(&Netns::This)?, &self.netns, client),
+            Step::StopDhcp(client) => dhcp::stop(&self.netns, client),
             Step::WriteResolvConf(text) => Ok(resolv_conf::write(&self.netns, text)?),
             Step::RemoveResolvConf => Ok(resolv_conf::remove(&self.netns)?),
         }
@@ -120,7 +118,7 @@ impl Kernel {
         let inside = self
             .indexes
             .iter()
-            .filter(|(link, _)| link.at == Netns::This);
+            .filter(|(link, _)| link.netns == Netns::This);
         inside
             .map(|(link, index)| (link.name.clone(), *index))
             .collect()
@@ -134,7 +132,7 @@ impl Kernel {
         let names = words.into_iter().filter_map(|word| word.parse().ok());
         let with_index = names.filter_map(|name: LinkName| {
             let (at, name) = (Netns::This, name);
-            let link = LinkRef { at, name };
+            let link = LinkRef { netns: at, name };
             Some((link.name.clone(), self.index(&link).ok()?))
         });
         with_index.collect()
@@ -144,7 +142,7 @@ impl Kernel {
         if let Some(index) = self.indexes.get(link) {
             return Ok(*index);
         }
-        let found = index_of(self.requests(&link.at)?, &link.name)?;
+        let found = index_of(self.requests(&link.netns)?, &link.name)?;
         let index = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
         self.indexes.insert(link.clone(), index);
         Ok(index)
@@ -153,7 +151,7 @@ impl Kernel {
     fn add_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
-        match self.requests(&link.at)?.tell(message, How::Add) {
+        match self.requests(&link.netns)?.tell(message, How::Add) {
             // The kernel has put it there itself in the meantime
             Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
             answer => answer,
@@ -164,7 +162,7 @@ impl Kernel {
     fn del_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
-        match self.requests(&link.at)?.tell(message, How::Change) {
+        match self.requests(&link.netns)?.tell(message, How::Change) {
             Err(no) if no.errno.raw_os_error() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(()),
             answer => answer,
         }
@@ -173,13 +171,13 @@ impl Kernel {
     fn add_route(&mut self, route: &Route, replace: bool) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::NewRoute(self.route_message(route)?);
         let how = if replace { How::Replace } else { How::Add };
-        self.requests(&route.at)?.tell(message, how)
+        self.requests(&route.netns)?.tell(message, how)
     }
 
     /// Gone already is deleted: with an address or a link go its routes.
     fn del_route(&mut self, route: &Route) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRoute(self.route_message(route)?);
-        match self.requests(&route.at)?.tell(message, How::Change) {
+        match self.requests(&route.netns)?.tell(message, How::Change) {
             Err(no) if no.errno.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
             answer => answer,
         }
@@ -226,8 +224,8 @@ impl Kernel {
             hop.hops = (way.weight - 1) as u8;
             hop.attributes = way.via.map(|via| gateway(route, via)).into_iter().collect();
             if let Some(name) = way.dev {
-                let at = route.at.clone();
-                hop.interface_index = self.index(&LinkRef { at, name })?;
+                let at = route.netns.clone();
+                hop.interface_index = self.index(&LinkRef { netns: at, name })?;
             }
             hops.push(hop);
         }

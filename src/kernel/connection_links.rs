@@ -180,7 +180,7 @@ impl Kernel {
         let names = names.filter(|(index, _)| links.contains(index));
         Ok(names
             .map(|(_, name)| LinkRef {
-                at: at.clone(),
+                netns: at.clone(),
                 name,
             })
             .collect())

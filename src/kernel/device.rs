@@ -31,7 +31,7 @@ impl Devices {
     /// Those that are wanted inside, by all that is known of them.
     pub fn of(want: &State, journal: &Journal) -> Self {
         let mut cards = Devices::default();
-        let inside = |link: &&Link| link.at == Netns::This && link.kind.is_moved();
+        let inside = |link: &&Link| link.netns == Netns::This && link.kind.is_moved();
         for link in want.links.iter().filter(inside) {
             cards.names.insert(link.name.to_string());
             let before = || journal.before.inside(&link.name.value)?.known();
@@ -69,7 +69,10 @@ impl Kernel {
                 if let Some((_, name)) = decode::name(message) {
                     let card = card(message, &at, &name);
                     let link = Link::new(at.clone(), Sourced::without_origin(name), Kind::Physical);
-                    found.push(Link { card, ..link });
+                    found.push(Link {
+                        device: card,
+                        ..link
+                    });
                 }
             }
         }

@@ -52,7 +52,7 @@ pub struct Query {
     /// The sysctls.
     pub sysctls: BTreeSet<SysctlRef>,
     /// Whether the policy rules of the namespace are asked about.
-    pub policy: bool,
+    pub rules: bool,
 }
 
 /// The namespaces that one namespace's settings have to do with, open for requests.

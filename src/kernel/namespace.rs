@@ -32,7 +32,7 @@ impl Kernel {
         netns::add(other.as_str(), note)?;
         let at = Netns::Named(other.clone());
         let closed = Sysctl::closed().map(|closed| Sysctl {
-            at: at.clone(),
+            netns: at.clone(),
             ..closed
         });
         let keys = Sysctl::of_a_new_one().map(|key| (at.clone(), key));

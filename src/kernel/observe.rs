@@ -33,7 +33,7 @@ impl Kernel {
     pub fn look(&mut self, about: &Query) -> Result<State, OsError> {
         let netns = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;
         let mut state = State {
-            netns,
+            exists: netns,
             clock: seconds_since_boot(),
             ..State::default()
         };
@@ -41,7 +41,7 @@ impl Kernel {
             state.resolv_conf = Some(Sourced::without_origin(text));
         }
         self.indexes.clear();
-        let views = self.views(&about.links, state.netns || self.source.is_some())?;
+        let views = self.views(&about.links, state.exists || self.source.is_some())?;
         for view in &views {
             if let Netns::Named(other) = &view.at {
                 state.others.insert(other.clone());
@@ -56,7 +56,7 @@ impl Kernel {
                 let Some(mut link) = decode::link(message, &view.at, &view.names, &others) else {
                     continue;
                 };
-                link.card = device::card(message, &view.at, &link.name.value);
+                link.device = device::card(message, &view.at, &link.name.value);
                 if view.at == Netns::Host && link.kind == Kind::Physical {
                     link.phy = wireless::phy(&link.name.value);
                     if link.phy.is_some() {
@@ -70,7 +70,7 @@ impl Kernel {
             if !self.is_new(view) {
                 state.routes.extend(self.routes(view, &about.routed)?);
             }
-            for moved in about.moved.iter().filter(|moved| moved.at == view.at) {
+            for moved in about.moved.iter().filter(|moved| moved.netns == view.at) {
                 if let Some(link) = view.links.iter().find(|l| decode::is_named(l, &moved.name)) {
                     state.kept.extend(self.kept(moved, link.header.index)?);
                     let quiet = decode::is_without_arp(link);
@@ -78,8 +78,8 @@ impl Kernel {
                 }
             }
         }
-        if netns && about.policy {
-            state.policy = self.policy()?;
+        if netns && about.rules {
+            state.rules = self.policy()?;
         }
         let mut sysctls = about.sysctls.clone();
         sysctls.retain(|(at, _)| netns || *at != Netns::This);
@@ -113,11 +113,11 @@ impl Kernel {
         if netns {
             views.push(self.view(&Netns::This, None)?);
         }
-        let places: BTreeSet<&Netns> = asked.iter().map(|link| &link.at).collect();
+        let places: BTreeSet<&Netns> = asked.iter().map(|link| &link.netns).collect();
         for at in places.into_iter().filter(|at| **at != Netns::This) {
             let names = asked
                 .iter()
-                .filter(|link| link.at == *at)
+                .filter(|link| link.netns == *at)
                 .map(|link| &link.name)
                 .collect();
             if let Netns::Named(other) = at
@@ -149,7 +149,7 @@ impl Kernel {
         let mut names: LinkNames = links.iter().filter_map(decode::name).collect();
         let indexes = names.iter().map(|(index, name)| {
             let (at, name) = (at.clone(), name.clone());
-            (LinkRef { at, name }, *index)
+            (LinkRef { netns: at, name }, *index)
         });
         self.indexes.extend(indexes);
         // What a link belongs to has to do with it too: it may have to go back there

@@ -33,7 +33,7 @@ impl Kernel {
     ) -> Result<Vec<Sourced<crate::model::Route>>, OsError> {
         let inside = view.at == Netns::This;
         let is_routed = |name: &LinkName| {
-            let mut there = routed.iter().filter(|link| link.at == view.at);
+            let mut there = routed.iter().filter(|link| link.netns == view.at);
             there.any(|link| link.name == *name)
         };
         let links = view.names.iter().filter(|(_, name)| is_routed(name));

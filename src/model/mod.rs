@@ -56,7 +56,7 @@ pub enum Netns {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkRef {
     /// Its namespace.
-    pub at: Netns,
+    pub netns: Netns,
     /// Its name there.
     pub name: LinkName,
 }
@@ -69,7 +69,7 @@ pub struct LinkRef {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// There is a namespace of this name.
-    pub netns: bool,
+    pub exists: bool,
     /// The file, such as `/proc/812/ns/net`, of the namespace that is somebody else's and
     /// has the name only by us; of what is there, nothing.
     pub attached: Option<Sourced<String>>,
@@ -81,9 +81,9 @@ pub struct State {
     /// Of all links and tables, the blackholes among them.
     pub routes: Vec<Sourced<Route>>,
     /// The rules that say in which table a route is looked for.
-    pub policy: Vec<Sourced<Rule>>,
+    pub rules: Vec<Sourced<Rule>>,
     /// The rules of its firewall: of what is there, those that we loaded.
-    pub rules: Vec<Sourced<Ruleset>>,
+    pub firewall: Vec<Sourced<Ruleset>>,
     /// Of what is there, those that were asked about and can be read.
     pub sysctls: Vec<Sourced<Sysctl>>,
     /// Its table in the firewall of the host.
@@ -104,7 +104,7 @@ pub struct State {
 impl State {
     /// The card of the host that is called so inside, or was, as it is on the host.
     pub fn inside(&self, name: &LinkName) -> Option<&Link> {
-        let mut links = self.links.iter().filter(|link| link.at == Netns::Host);
+        let mut links = self.links.iter().filter(|link| link.netns == Netns::Host);
         links.find(|link| link.kind.is_moved() && link.other_name() == name)
     }
 
@@ -112,7 +112,7 @@ impl State {
     pub fn link(&self, at: &Netns, name: &LinkName) -> Option<&Link> {
         self.links
             .iter()
-            .find(|link| link.at == *at && link.name.value == *name)
+            .find(|link| link.netns == *at && link.name.value == *name)
     }
 
     /// The other namespaces that its links are in, or lead into.
@@ -128,13 +128,13 @@ impl State {
     /// What this key of this namespace is set to.
     pub fn sysctl(&self, at: &Netns, key: &SysctlKey) -> Option<&Sysctl> {
         let mut all = self.sysctls.iter().map(|sysctl| &sysctl.value);
-        all.find(|sysctl| sysctl.at == *at && sysctl.key == *key)
+        all.find(|sysctl| sysctl.netns == *at && sysctl.key == *key)
     }
 
     /// The owner of the host has turned this on for all links since we did for one: it
     /// stays on.
     pub fn turned_on_since(&self, ours: &Sysctl, before: &State) -> bool {
-        let all = ours.key.of_all().filter(|_| ours.at == Netns::Host);
+        let all = ours.key.of_all().filter(|_| ours.netns == Netns::Host);
         all.is_some_and(|all| {
             let is_on = |state: &State| {
                 let found = state.sysctl(&Netns::Host, &all);
@@ -147,7 +147,7 @@ impl State {
     /// Nothing has been made in the namespace yet: it is still to be made, or was left
     /// just when it had been.
     pub fn is_bare(&self) -> bool {
-        let up = |link: &Link| link.at == Netns::This && link.up == Some(true);
+        let up = |link: &Link| link.netns == Netns::This && link.up == Some(true);
         !self.links.iter().any(up)
     }
 }
@@ -163,7 +163,7 @@ pub struct TextError {
 
 impl fmt::Display for LinkRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.at {
+        match &self.netns {
             Netns::This => write!(f, "{}", self.name),
             Netns::Host => write!(f, "{} on the host", self.name),
             Netns::Named(netns) => write!(f, "{} in {netns}", self.name),

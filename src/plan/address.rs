@@ -24,7 +24,7 @@ impl Plan<'_> {
                 let stands = now.is_some_and(|now| now.addresses.contains(address));
                 if let (Some(left), false) = (left, stands) {
                     let step = Step::AddAddress(there.clone(), left);
-                    self.change(step, address.asked.clone());
+                    self.change(step, address.origin.clone());
                     self.has_address(&there, address);
                 }
             }
@@ -33,7 +33,7 @@ impl Plan<'_> {
 
     /// What is no longer asked for, where it has not been in the way of what is.
     pub(super) fn take_addresses(&mut self) {
-        let links = self.journal.made.links.iter();
+        let links = self.journal.ours.links.iter();
         let links: Vec<LinkRef> = links.map(Link::link_at).collect();
         for link in links {
             let goes = self.addresses_that_go(&link);
@@ -43,7 +43,7 @@ impl Plan<'_> {
 
     /// Those that must go before the wanted ones can be added.
     fn addresses_in_the_way(&self, link: &Link, now: &Link) -> Vec<Sourced<Address>> {
-        let made = self.journal.made.link(&link.at, &link.name.value);
+        let made = self.journal.ours.link(&link.netns, &link.name.value);
         let made = made.map_or(&[][..], |made| &made.addresses);
         let mut found = Vec::new();
         for address in &link.addresses {
@@ -56,7 +56,7 @@ impl Plan<'_> {
             };
             let there = now.addresses.iter().filter(is_in_the_way);
             found.extend(there.map(|there| Sourced {
-                asked: address.asked.clone(),
+                origin: address.origin.clone(),
                 ..there.clone()
             }));
         }
@@ -75,12 +75,12 @@ impl Plan<'_> {
 
     /// Those of ours that are there and are not asked for.
     fn addresses_that_go(&self, link: &LinkRef) -> Vec<Sourced<Address>> {
-        let dies = self.dies() && link.at == Netns::This;
-        let made = self.journal.made.link(&link.at, &link.name);
+        let dies = self.dies() && link.netns == Netns::This;
+        let made = self.journal.ours.link(&link.netns, &link.name);
         let (Some(made), Some(now)) = (made, self.now(link)) else {
             return Vec::new();
         };
-        let want = self.want.link(&link.at, &link.name);
+        let want = self.want.link(&link.netns, &link.name);
         let link_goes = self.lost.contains(link) && want.is_none();
         if self.rest == Extras::Keep || dies || link_goes {
             return Vec::new();
@@ -114,7 +114,7 @@ impl Plan<'_> {
         };
         for address in goes {
             let step = Step::DelAddress(link.clone(), address.value);
-            self.change(step, address.asked.clone());
+            self.change(step, address.origin.clone());
             self.has_lost_address(link, &address.value);
         }
         if let Some(off) = kept {
@@ -126,10 +126,10 @@ impl Plan<'_> {
     /// where it keeps them anyway, or where that is not known.
     fn promote_secondaries(&mut self, link: &LinkRef) -> Option<Sysctl> {
         let [all, own] = SysctlKey::of_secondaries(&link.name);
-        let value = |key: &SysctlKey| self.sysctl_by_now(&link.at, key);
+        let value = |key: &SysctlKey| self.sysctl_by_now(&link.netns, key);
         let off = |sysctl: &Sysctl| sysctl.value == "0";
         let own = value(&own).filter(|own| off(own) && value(&all).is_none_or(|all| off(&all)))?;
-        let on = Sysctl::new(link.at.clone(), own.key.clone(), "1");
+        let on = Sysctl::new(link.netns.clone(), own.key.clone(), "1");
         self.change(Step::SetSysctl(on), None);
         Some(own)
     }
@@ -138,7 +138,7 @@ impl Plan<'_> {
     fn sysctl_by_now(&self, at: &Netns, key: &SysctlKey) -> Option<Sysctl> {
         let mut steps = self.changes.iter().rev().map(|change| &change.step);
         let set = steps.find_map(|step| match step {
-            Step::SetSysctl(sysctl) if sysctl.at == *at && sysctl.key == *key => Some(sysctl),
+            Step::SetSysctl(sysctl) if sysctl.netns == *at && sysctl.key == *key => Some(sysctl),
             _ => None,
         });
         set.or_else(|| self.have.sysctl(at, key)).cloned()
@@ -159,9 +159,9 @@ impl Plan<'_> {
                 self.bare.insert(link.clone());
             }
         }
-        let mut there = self.now.iter().filter(|other| other.at == link.at);
+        let mut there = self.now.iter().filter(|other| other.netns == link.netns);
         if !there.any(|l| l.addresses.iter().any(|a| a.value.ip() == address.ip())) {
-            self.lost_sources.insert((link.at.clone(), address.ip()));
+            self.lost_sources.insert((link.netns.clone(), address.ip()));
         }
     }
 }

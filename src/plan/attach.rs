@@ -7,18 +7,18 @@ use crate::model::{Netns, Route};
 impl Plan<'_> {
     /// The namespace is another's, who lives in it.
     pub(super) fn is_attached(&self) -> bool {
-        self.want.attached.is_some() || self.journal.made.attached.is_some()
+        self.want.attached.is_some() || self.journal.ours.attached.is_some()
     }
 
     /// Another route of the same key may be replaced; if not, it is said.
     pub(super) fn may_replace(&mut self, route: &crate::source::Sourced<Route>) -> bool {
         let key = route.value.key();
         let ours = |made: &crate::source::Sourced<Route>| made.value.key() == key;
-        let owned = self.is_attached() || route.value.at == Netns::Host;
-        let may = !owned || self.journal.made.routes.iter().any(ours);
+        let owned = self.is_attached() || route.value.netns == Netns::Host;
+        let may = !owned || self.journal.ours.routes.iter().any(ours);
         if !may {
             self.obstacle(
-                &route.asked,
+                &route.origin,
                 format!(
                     "there is another route to {} with this metric, which is not ours to replace",
                     route.value.dst

@@ -18,7 +18,7 @@ pub struct Change {
     /// What is done.
     pub step: Step,
     /// `None` where no one setting did: the namespace itself, an undo.
-    pub asked: Option<Arc<Origin>>,
+    pub origin: Option<Arc<Origin>>,
 }
 
 /// What is done. Each is one request to the kernel, or one file written.
@@ -85,15 +85,15 @@ pub enum Step {
     ReplaceRoute(Route),
     /// Equivalent to `ip route replace ROUTE`: of a route of the host's, what is left of it
     /// without a link that is about to be moved in.
-    KeepRoute(Route),
+    TrimRoute(Route),
     /// Equivalent to `ip nexthop`, `ip route` or `ip neighbour`: what a link had on the host.
-    PutBack(Box<Verbatim>),
+    RestoreVerbatim(Box<Verbatim>),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
     /// Equivalent to `ip rule add RULE`.
-    AddPolicy(Rule),
+    AddRule(Rule),
     /// Equivalent to `ip rule delete RULE`.
-    DelPolicy(Rule),
+    DelRule(Rule),
     /// Equivalent to `ip netns exec NAME sysctl -w KEY=VALUE`.
     SetSysctl(Sysctl),
     /// As `ip netns exec NAME wg syncconf LINK FILE`; what others told or it learnt stays.
@@ -102,22 +102,22 @@ pub enum Step {
     SetEndpoint(LinkRef, Box<NamedEndpoint>),
     /// Equivalent to `ip netns exec NAME nft -f FILE`, or to what ipset, iptables-restore
     /// or ip6tables-restore do; all or nothing.
-    LoadRules {
+    LoadFirewall {
         /// The new rules.
         new: Box<Ruleset>,
         /// Those of ours that they replace.
         old: Option<Box<Ruleset>>,
     },
     /// Takes the rules away that we loaded.
-    UnloadRules(Box<Ruleset>),
+    UnloadFirewall(Box<Ruleset>),
     /// Equivalent to `nft TEXT` on the host, where TEXT makes the table `inet netns_NAME`.
-    LoadTable(Box<Table>),
+    LoadNatTable(Box<Table>),
     /// Equivalent to `nft delete table inet netns_NAME` on the host.
-    DropTable,
+    DropNatTable,
     /// Runs a DHCP client in the namespace.
-    StartClient(DhcpClient),
+    StartDhcp(DhcpClient),
     /// Ends it; it gives its lease back.
-    StopClient(DhcpClient),
+    StopDhcp(DhcpClient),
     /// Writes `/etc/netns/NAME/resolv.conf` in place.
     WriteResolvConf(String),
     /// Removes it.

@@ -9,8 +9,8 @@ impl Plan<'_> {
         let (want, have) = (self.want, self.have);
         for client in &want.clients {
             if !have.clients.contains(client) {
-                let step = Step::StartClient(client.value.clone());
-                self.change(step, client.asked.clone());
+                let step = Step::StartDhcp(client.value.clone());
+                self.change(step, client.origin.clone());
             }
         }
     }
@@ -19,10 +19,10 @@ impl Plan<'_> {
         let (want, have, journal) = (self.want, self.have, self.journal);
         // One link has one client: where something else is said of it, that is another
         let anew = |link| want.clients.iter().any(|other| other.value.link == link);
-        for client in &journal.made.clients {
+        for client in &journal.ours.clients {
             let goes = self.rest == Extras::Remove || anew(client.value.link.clone());
             if goes && have.clients.contains(client) && !want.clients.contains(client) {
-                self.change(Step::StopClient(client.value.clone()), None);
+                self.change(Step::StopDhcp(client.value.clone()), None);
             }
         }
     }
@@ -30,10 +30,10 @@ impl Plan<'_> {
 
 impl Journal {
     pub(super) fn note_client(&mut self, client: &DhcpClient) {
-        self.made
+        self.ours
             .clients
             .retain(|other| other.value.link != client.link);
-        self.made
+        self.ours
             .clients
             .push(Sourced::without_origin(client.clone()));
     }

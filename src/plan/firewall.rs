@@ -8,8 +8,8 @@ use crate::source::Sourced;
 impl Plan<'_> {
     pub(super) fn rules(&mut self) {
         let (want, have) = (self.want, self.have);
-        for rules in &want.rules {
-            let old = same_tool(&have.rules, &rules.value);
+        for rules in &want.firewall {
+            let old = same_tool(&have.firewall, &rules.value);
             let holds = |old: &Ruleset| {
                 let mut held = old.held.iter();
                 let flushed = old.tool == Tool::Replies && self.loads_nftables();
@@ -17,7 +17,7 @@ impl Plan<'_> {
             };
             if old != Some(&rules.value) || old.is_some_and(holds) {
                 let (new, old) = (Box::new(rules.value.clone()), old.cloned().map(Box::new));
-                self.change(Step::LoadRules { new, old }, rules.asked.clone());
+                self.change(Step::LoadFirewall { new, old }, rules.origin.clone());
             }
         }
     }
@@ -25,7 +25,7 @@ impl Plan<'_> {
     /// Whether a link comes to be there by the changes so far: its index is another then, and
     /// what hung on the one before is gone.
     fn makes_anew(&self, name: &LinkName) -> bool {
-        let is_it = |link: &LinkRef| link.at == Netns::This && link.name == *name;
+        let is_it = |link: &LinkRef| link.netns == Netns::This && link.name == *name;
         self.changes.iter().any(|change| match &change.step {
             Step::AddLink { link, peer } => {
                 let mut ends = std::iter::once(link).chain(peer);
@@ -38,15 +38,17 @@ impl Plan<'_> {
     /// The owner's file may begin with `flush ruleset`.
     fn loads_nftables(&self) -> bool {
         let mut steps = self.changes.iter().map(|change| &change.step);
-        steps.any(|step| matches!(step, Step::LoadRules { new, .. } if new.tool == Tool::Nftables))
+        steps.any(
+            |step| matches!(step, Step::LoadFirewall { new, .. } if new.tool == Tool::Nftables),
+        )
     }
 
     /// Rules before sets, which they may name.
     pub(super) fn take_rules(&mut self) {
         let (want, have) = (self.want, self.have);
-        for old in have.rules.iter().rev() {
-            if same_tool(&want.rules, &old.value).is_none() {
-                self.change(Step::UnloadRules(Box::new(old.value.clone())), None);
+        for old in have.firewall.iter().rev() {
+            if same_tool(&want.firewall, &old.value).is_none() {
+                self.change(Step::UnloadFirewall(Box::new(old.value.clone())), None);
             }
         }
     }

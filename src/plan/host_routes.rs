@@ -12,18 +12,18 @@ impl Plan<'_> {
     /// Before this link of the host is moved in.
     pub(super) fn keep_routes(&mut self, moved: &Link) {
         let gone = |name: &LinkName| {
-            let mut lost = self.lost.iter().filter(|link| link.at == Netns::Host);
+            let mut lost = self.lost.iter().filter(|link| link.netns == Netns::Host);
             *name == moved.name.value || lost.any(|link| link.name == *name)
         };
         let mut kept = Vec::new();
         for route in self.have.routes.iter().map(|route| &route.value) {
-            if route.at == Netns::Host && route.needs(moved) {
+            if route.netns == Netns::Host && route.needs(moved) {
                 let left = route.without(|name| !gone(name), |src| !self.is_of(src, gone));
                 kept.extend(left.filter(|left| left != route));
             }
         }
         for left in kept {
-            self.change(Step::KeepRoute(left), moved.name.asked.clone());
+            self.change(Step::TrimRoute(left), moved.name.origin.clone());
         }
     }
 
@@ -38,7 +38,7 @@ impl Plan<'_> {
             return true;
         };
         self.obstacle(
-            &moved.name.asked,
+            &moved.name.origin,
             format!(
                 "a route of the host's leads over {} and other links, and would go with it: ip {}",
                 moved.name, route.command
@@ -74,20 +74,20 @@ impl Plan<'_> {
         for kept in want.kept.iter().filter(|kept| kinds.contains(&kept.kind)) {
             let stays = kept.until.is_none_or(|until| until > have.clock);
             if stays && !have.kept.contains(kept) && self.is_on_host(&kept.link) {
-                self.change(Step::PutBack(Box::new(kept.clone())), None);
+                self.change(Step::RestoreVerbatim(Box::new(kept.clone())), None);
             }
         }
     }
 
     fn is_on_host(&self, name: &LinkName) -> bool {
-        let mut now = self.now.iter().filter(|link| link.at == Netns::Host);
+        let mut now = self.now.iter().filter(|link| link.netns == Netns::Host);
         now.any(|link| link.name.value == *name)
     }
 
     /// An address that is, or was, on one of these links of the host alone.
     fn is_of(&self, src: IpAddr, these: impl Fn(&LinkName) -> bool) -> bool {
         let links = self.have.links.iter().chain(&self.journal.before.links);
-        let links = links.filter(|link| link.at == Netns::Host);
+        let links = links.filter(|link| link.netns == Netns::Host);
         let mut own = links.filter(|link| link.addresses.iter().any(|a| a.value.ip() == src));
         own.any(|link| these(&link.name.value))
     }

@@ -44,7 +44,7 @@ pub use undo::as_it_was;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// The setting that cannot be met.
-    pub asked: Option<Arc<Origin>>,
+    pub origin: Option<Arc<Origin>>,
     /// What is in the way.
     pub wrong: String,
     /// What can be done about it.
@@ -54,7 +54,7 @@ pub struct Obstacle {
 /// Two lines, as [`crate::source::Problem`] has them.
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(asked) = &self.asked {
+        if let Some(asked) = &self.origin {
             write!(f, "{}: {}: ", asked.place, asked.setting)?;
         }
         write!(f, "{}\n{}", self.wrong, self.remedy)
@@ -159,13 +159,16 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn change(&mut self, step: Step, asked: Option<Arc<Origin>>) {
-        self.changes.push(Change { step, asked });
+        self.changes.push(Change {
+            step,
+            origin: asked,
+        });
     }
 
     fn obstacle(&mut self, asked: &Option<Arc<Origin>>, wrong: String, remedy: &str) {
         let (asked, remedy) = (asked.clone(), remedy.to_string());
         let obstacle = Obstacle {
-            asked,
+            origin: asked,
             wrong,
             remedy,
         };
@@ -178,7 +181,7 @@ impl Plan<'_> {
     fn now(&self, link: &LinkRef) -> Option<&Link> {
         self.now
             .iter()
-            .find(|l| l.at == link.at && l.name.value == link.name)
+            .find(|l| l.netns == link.netns && l.name.value == link.name)
     }
 
     /// Note that a link is gone, with all that hangs on it.
@@ -201,7 +204,7 @@ impl Plan<'_> {
     /// Note that a link is there as the kernel makes it, or leaves it after a move.
     fn fresh(&mut self, link: &Link, at: Netns) {
         let bare = Link {
-            at,
+            netns: at,
             master: None,
             port: None,
             vlans: crate::plan::link::bridge_port::begins(
@@ -217,9 +220,9 @@ impl Plan<'_> {
     }
 
     fn netns(&mut self) {
-        if self.want.netns && !self.have.netns {
+        if self.want.exists && !self.have.exists {
             match &self.want.attached {
-                Some(from) => self.change(Step::Attach(from.value.clone()), from.asked.clone()),
+                Some(from) => self.change(Step::Attach(from.value.clone()), from.origin.clone()),
                 None => self.change(Step::AddNetns, None),
             }
         }
@@ -232,7 +235,7 @@ impl Plan<'_> {
         {
             self.change(
                 Step::WriteResolvConf(text.value.clone()),
-                text.asked.clone(),
+                text.origin.clone(),
             );
         }
     }

@@ -11,14 +11,14 @@ impl Plan<'_> {
         if let Some(table) = &want.table
             && have.table.as_ref() != Some(table)
         {
-            let step = Step::LoadTable(Box::new(table.value.clone()));
-            self.change(step, table.asked.clone());
+            let step = Step::LoadNatTable(Box::new(table.value.clone()));
+            self.change(step, table.origin.clone());
         }
     }
 
     pub(super) fn take_table(&mut self) {
         if self.want.table.is_none() && self.have.table.is_some() {
-            self.change(Step::DropTable, None);
+            self.change(Step::DropNatTable, None);
         }
     }
 }
@@ -26,14 +26,14 @@ impl Plan<'_> {
 impl Journal {
     /// Note what nft lists of the table that has been loaded on the host.
     pub fn note_listed(&mut self, listed: Option<String>) {
-        if let Some(table) = &mut self.made.table {
+        if let Some(table) = &mut self.ours.table {
             table.value.listed = listed;
         }
     }
 
     /// Its ports are ours from now on, and those of the one before until it is loaded.
     pub(super) fn note_table(&mut self, new: &Table) {
-        self.made.table = Some(Sourced::without_origin(Table {
+        self.ours.table = Some(Sourced::without_origin(Table {
             listed: None,
             ..new.clone()
         }));

@@ -15,8 +15,8 @@ impl Plan<'_> {
             let at = Netns::Named(other.clone());
             let mut asked = want.links.iter().filter_map(|link| {
                 let made = link.kind.made().filter(|made| made.born == at);
-                let here = (link.at == at).then_some(&link.name.asked);
-                here.or(made.map(|made| &made.asked)).cloned()
+                let here = (link.netns == at).then_some(&link.name.origin);
+                here.or(made.map(|made| &made.origin)).cloned()
             });
             let asked = asked.next().flatten();
             self.change(Step::AddOther(other.clone()), asked);
@@ -38,7 +38,7 @@ impl Plan<'_> {
                 None => format!("where {} is to be born", link.name),
             };
             self.obstacle(
-                &made.asked,
+                &made.origin,
                 format!("there is no namespace {other}, {what}"),
                 &format!(
                     "type netns-setup up {other} if it has settings, else ip netns add {other}; or \
@@ -52,13 +52,13 @@ impl Plan<'_> {
 
     /// The namespace that this end of a pair is to be in is there, or will be.
     pub(super) fn has_home(&mut self, end: &Link) -> bool {
-        let Netns::Named(other) = &end.at else {
+        let Netns::Named(other) = &end.netns else {
             return true;
         };
         let there = self.have.others.contains(other) || self.want.others.contains(other);
         if !there {
             self.obstacle(
-                &end.name.asked,
+                &end.name.origin,
                 format!("there is no namespace {other}, where {} is to be", end.name),
                 "start what makes it first, or correct peer_netns_IF",
             );
@@ -68,7 +68,7 @@ impl Plan<'_> {
 
     /// Those that were made for this one, and that nobody else has use for.
     pub(super) fn take_others(&mut self) {
-        let (want, have, made) = (self.want, self.have, &self.journal.made);
+        let (want, have, made) = (self.want, self.have, &self.journal.ours);
         for other in made.others.difference(&want.others) {
             if have.others.contains(other) {
                 self.change(Step::DelOther(other.clone()), None);
@@ -80,14 +80,14 @@ impl Plan<'_> {
 impl Journal {
     /// A link inside that was made or moved there by us.
     pub fn brought(&self, name: &LinkName) -> bool {
-        let made = self.made.link(&Netns::This, name);
+        let made = self.ours.link(&Netns::This, name);
         let made = made.is_some_and(|link| !(link.kind.is_moved() || link.kind == Kind::Loopback));
         made || self.before.inside(name).is_some()
     }
 
     /// Note which namespace a link was born in that has just been made.
     pub fn note_birth(&mut self, link: &LinkRef, birth: Option<String>) {
-        if let Kind::Virtual(made) = &mut self.made(link).kind {
+        if let Kind::Virtual(made) = &mut self.own_link(link).kind {
             made.birth = birth;
         }
     }
@@ -102,35 +102,35 @@ impl Journal {
         ours: impl Fn(&Link) -> bool,
     ) {
         let here = Netns::Named(this.clone());
-        for link in theirs.made.links.iter().filter(|link| link.at == here) {
+        for link in theirs.ours.links.iter().filter(|link| link.netns == here) {
             let Kind::Veth { peer: Some(peer) } = &link.kind else {
                 continue;
             };
             let there = LinkRef {
-                at: Netns::Named(other.clone()),
+                netns: Netns::Named(other.clone()),
                 name: peer.name.clone(),
             };
             let inside = LinkRef {
-                at: Netns::This,
+                netns: Netns::This,
                 name: link.name.value.clone(),
             };
-            let own = theirs.made.link(&peer.at, &peer.name);
+            let own = theirs.ours.link(&peer.netns, &peer.name);
             let end = |at: &LinkRef, peer: &LinkRef, known: Option<&Link>| {
                 let peer = Some(peer.clone());
                 let kind = Kind::Veth { peer };
                 Link {
                     index: known.and_then(|known| known.index),
                     ..Link::new(
-                        at.at.clone(),
+                        at.netns.clone(),
                         Sourced::without_origin(at.name.clone()),
                         kind,
                     )
                 }
             };
             let ends = [end(&inside, &there, Some(link)), end(&there, &inside, own)];
-            if peer.at == Netns::This && ours(&ends[0]) {
+            if peer.netns == Netns::This && ours(&ends[0]) {
                 for end in ends {
-                    let made = self.made(&end.link_at());
+                    let made = self.own_link(&end.link_at());
                     // Whoever of the two made the pair anew knows its numbers, the other
                     // does not yet; who that was cannot be told
                     let differs = made.index.zip(end.index).is_some_and(|(a, b)| a != b);

@@ -20,7 +20,7 @@ impl Plan<'_> {
             true => self.change(Step::DelNetns, None),
             false => self.take_rules(),
         }
-        if !self.want.netns && self.have.netns && self.journal.made.attached.is_some() {
+        if !self.want.exists && self.have.exists && self.journal.ours.attached.is_some() {
             self.change(Step::Detach, None);
         }
         self.take_others();
@@ -32,7 +32,7 @@ impl Plan<'_> {
     pub(super) fn take_links_of_host(&mut self) {
         for link in self.our_links_that_go() {
             let now = self.now(&link).is_some_and(|now| now.kind.made().is_some());
-            if link.at == Netns::Host && now {
+            if link.netns == Netns::Host && now {
                 self.change(Step::DelLink(link.clone()), None);
                 self.gone(&link);
             }
@@ -41,7 +41,7 @@ impl Plan<'_> {
 
     /// The namespace is ours, and is to go.
     pub(super) fn dies(&self) -> bool {
-        !self.want.netns && self.have.netns && self.journal.made.netns
+        !self.want.exists && self.have.exists && self.journal.ours.exists
     }
 
     /// What is on a link that goes needs no change of its own.
@@ -52,7 +52,7 @@ impl Plan<'_> {
     }
 
     fn our_links_that_go(&self) -> Vec<LinkRef> {
-        let made = &self.journal.made.links;
+        let made = &self.journal.ours.links;
         // The other end of a veth can be in a namespace that has lost its name, and a link can
         // be born there
         let is_it = |ours: &Kind, now: &Kind| {
@@ -63,7 +63,7 @@ impl Plan<'_> {
         };
         let goes = |link: &&Link| {
             !(link.kind.is_moved() || link.kind == Kind::Loopback)
-                && self.want.link(&link.at, &link.name.value).is_none()
+                && self.want.link(&link.netns, &link.name.value).is_none()
                 && self
                     .now(&link.link_at())
                     .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.has_made(now))
@@ -73,7 +73,7 @@ impl Plan<'_> {
 
     fn take_routes(&mut self) {
         let have = self.have;
-        for made in &self.journal.made.routes {
+        for made in &self.journal.ours.routes {
             let route = &made.value;
             let there = have.routes.iter().any(|h| h.value == *route) && !self.is_lost(route);
             let asked = self
@@ -81,18 +81,18 @@ impl Plan<'_> {
                 .routes
                 .iter()
                 .any(|w| w.value.key() == route.key());
-            if there && !asked && !(self.dies() && route.at == Netns::This) {
+            if there && !asked && !(self.dies() && route.netns == Netns::This) {
                 self.change(Step::DelRoute(route.clone()), None);
             }
         }
     }
 
     fn take_masters(&mut self) {
-        for made in &self.journal.made.links {
+        for made in &self.journal.ours.links {
             let at = made.link_at();
             let wanted = self
                 .want
-                .link(&at.at, &at.name)
+                .link(&at.netns, &at.name)
                 .is_some_and(|l| l.master.is_some());
             let stands = self.now(&at).is_some_and(|now| now.master == made.master);
             if made.master.is_some() && stands && !wanted && !self.lost.contains(&at) {

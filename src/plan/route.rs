@@ -35,7 +35,7 @@ impl Plan<'_> {
                 true => Step::ReplaceRoute(route.value.clone()),
                 false => Step::AddRoute(route.value.clone()),
             };
-            self.change(step, route.asked.clone());
+            self.change(step, route.origin.clone());
         }
     }
 
@@ -52,7 +52,7 @@ impl Plan<'_> {
     }
 
     fn has_lost_source(&self, route: &Route) -> bool {
-        let src = route.src.map(|src| (route.at.clone(), src));
+        let src = route.src.map(|src| (route.netns.clone(), src));
         src.is_some_and(|src| self.lost_sources.contains(&src))
     }
 
@@ -74,11 +74,11 @@ pub fn replaced_default<'a>(
     let Step::ReplaceRoute(new) = &change.step else {
         return None;
     };
-    if new.at != Netns::This || new.dst.prefix_len() != 0 {
+    if new.netns != Netns::This || new.dst.prefix_len() != 0 {
         return None;
     }
     let ours = |route: &Route| {
-        let mut made = journal.made.routes.iter();
+        let mut made = journal.ours.routes.iter();
         route.is_left_of(new) || made.any(|made| route.is_left_of(&made.value))
     };
     let mut have = have.routes.iter().map(|have| &have.value);
@@ -87,7 +87,7 @@ pub fn replaced_default<'a>(
 
 fn links_of(route: &Route) -> impl Iterator<Item = LinkRef> {
     route.links().map(|name| LinkRef {
-        at: route.at.clone(),
+        netns: route.netns.clone(),
         name: name.clone(),
     })
 }

@@ -7,16 +7,20 @@ use crate::source::Sourced;
 impl Plan<'_> {
     pub(super) fn policy(&mut self) {
         let (want, have) = (self.want, self.have);
-        for Sourced { value, asked } in want.policy.iter().filter(|r| !have.policy.contains(r)) {
-            self.change(Step::AddPolicy(value.clone()), asked.clone());
+        for Sourced {
+            value,
+            origin: asked,
+        } in want.rules.iter().filter(|r| !have.rules.contains(r))
+        {
+            self.change(Step::AddRule(value.clone()), asked.clone());
         }
     }
 
     pub(super) fn take_policy(&mut self) {
         let (want, have) = (self.want, self.have);
-        for made in &self.journal.made.policy {
-            if have.policy.contains(made) && !want.policy.contains(made) && !self.dies() {
-                self.change(Step::DelPolicy(made.value.clone()), None);
+        for made in &self.journal.ours.rules {
+            if have.rules.contains(made) && !want.rules.contains(made) && !self.dies() {
+                self.change(Step::DelRule(made.value.clone()), None);
             }
         }
     }

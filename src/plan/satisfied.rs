@@ -11,20 +11,20 @@ use crate::model::{Kind, Link, LinkRef, Netns, State};
 /// What of `want` stands in `have`, in the order in which a plan would make it.
 pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
     let mut held = Vec::new();
-    if want.netns && have.netns {
+    if want.exists && have.exists {
         held.push(match &want.attached {
             Some(from) => Change {
                 step: Step::Attach(from.value.clone()),
-                asked: from.asked.clone(),
+                origin: from.origin.clone(),
             },
             None => Change {
                 step: Step::AddNetns,
-                asked: None,
+                origin: None,
             },
         });
     }
     for link in &want.links {
-        let found = have.link(&link.at, &link.name.value);
+        let found = have.link(&link.netns, &link.name.value);
         if let Some(found) = found.filter(|found| fits(&link.kind, &found.kind)) {
             held.extend(of_link(want, link, found));
         }
@@ -33,7 +33,7 @@ pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
         if have.sysctls.contains(sysctl) {
             held.push(Change {
                 step: Step::SetSysctl(sysctl.value.clone()),
-                asked: sysctl.asked.clone(),
+                origin: sysctl.origin.clone(),
             });
         }
     }
@@ -44,13 +44,13 @@ pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
     {
         held.push(Change {
             step: Step::AddRoute(route.value.clone()),
-            asked: route.asked.clone(),
+            origin: route.origin.clone(),
         });
     }
-    for rule in want.policy.iter().filter(|r| have.policy.contains(r)) {
+    for rule in want.rules.iter().filter(|r| have.rules.contains(r)) {
         held.push(Change {
-            step: Step::AddPolicy(rule.value.clone()),
-            asked: rule.asked.clone(),
+            step: Step::AddRule(rule.value.clone()),
+            origin: rule.origin.clone(),
         });
     }
     if let Some(text) = want
@@ -61,7 +61,7 @@ pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
         let step = Step::WriteResolvConf(text.value.clone());
         held.push(Change {
             step,
-            asked: text.asked.clone(),
+            origin: text.origin.clone(),
         });
     }
     held
@@ -70,24 +70,29 @@ pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
 fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
     let at = link.link_at();
     let mut held = Vec::new();
-    let mut hold = |step, asked| held.push(Change { step, asked });
+    let mut hold = |step, asked| {
+        held.push(Change {
+            step,
+            origin: asked,
+        })
+    };
     match &link.kind {
-        kind if kind.is_moved() && link.at == Netns::This => {
+        kind if kind.is_moved() && link.netns == Netns::This => {
             let from = LinkRef {
-                at: Netns::Host,
+                netns: Netns::Host,
                 name: link.other_name().clone(),
             };
             let step = match &found.phy {
                 Some(phy) => Step::MovePhy(phy.name.clone(), vec![(from, at.clone())]),
                 None => Step::MoveLink(from, at.clone()),
             };
-            hold(step, link.name.asked.clone());
+            hold(step, link.name.origin.clone());
         }
         Kind::Physical | Kind::Wireless | Kind::Loopback => {}
-        Kind::Veth { .. } if link.at != Netns::This => {}
+        Kind::Veth { .. } if link.netns != Netns::This => {}
         kind => {
             let peer = match kind {
-                Kind::Veth { peer: Some(peer) } => want.link(&peer.at, &peer.name),
+                Kind::Veth { peer: Some(peer) } => want.link(&peer.netns, &peer.name),
                 _ => None,
             };
             let peer = peer.cloned().map(Box::new);
@@ -96,24 +101,24 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
                     link: Box::new(link.clone()),
                     peer,
                 },
-                link.name.asked.clone(),
+                link.name.origin.clone(),
             );
         }
     }
     for altname in link.altnames.iter().filter(|a| found.altnames.contains(a)) {
         let step = Step::AddAltname(at.clone(), altname.value.clone());
-        hold(step, altname.asked.clone());
+        hold(step, altname.origin.clone());
     }
     if let Some(mtu) = link.mtu.as_ref().filter(|_| link.mtu == found.mtu) {
-        hold(Step::SetMtu(at.clone(), mtu.value), mtu.asked.clone());
+        hold(Step::SetMtu(at.clone(), mtu.value), mtu.origin.clone());
     }
     if let Some(mac) = link.mac.as_ref().filter(|_| link.mac == found.mac) {
-        hold(Step::SetMac(at.clone(), mac.value), mac.asked.clone());
+        hold(Step::SetMac(at.clone(), mac.value), mac.origin.clone());
     }
     if let Some(master) = link.master.as_ref().filter(|_| link.master == found.master) {
         hold(
             Step::SetMaster(at.clone(), Some(master.value.clone())),
-            master.asked.clone(),
+            master.origin.clone(),
         );
     }
     if let (Some(port), Some(there)) = (&link.port, &found.port) {
@@ -121,7 +126,7 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
         held.options
             .retain(|(o, value)| there.get(o.word) == Some(value.value));
         if let Some((_, value)) = held.options.first() {
-            let asked = value.asked.clone();
+            let asked = value.origin.clone();
             hold(Step::SetPort(at.clone(), Box::new(held)), asked);
         }
     }
@@ -129,17 +134,17 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
     for row in Vlans::rows(vlans.map(|vlan| vlan.value)) {
         let asked = link.vlans.iter().find(|vlan| vlan.value == row.first);
         let step = Step::AddVlans(at.clone(), row, is_bridge(link));
-        hold(step, asked.and_then(|vlan| vlan.asked.clone()));
+        hold(step, asked.and_then(|vlan| vlan.origin.clone()));
     }
     if let (Some(want), Some(have)) = (&link.wireguard, &found.wireguard) {
         let difference = Difference::between(&want.value, &have.value, None, false);
         if difference.is_nothing() {
             let step = Step::SetWireguard(at.clone(), Box::new(difference));
-            hold(step, want.asked.clone());
+            hold(step, want.origin.clone());
         }
     }
     if let Some(up) = link.up.filter(|_| link.up == found.up) {
-        hold(Step::SetUp(at.clone(), up), link.name.asked.clone());
+        hold(Step::SetUp(at.clone(), up), link.name.origin.clone());
     }
     for address in link
         .addresses
@@ -148,7 +153,7 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
     {
         hold(
             Step::AddAddress(at.clone(), address.value),
-            address.asked.clone(),
+            address.origin.clone(),
         );
     }
     held

@@ -9,13 +9,13 @@ impl Plan<'_> {
     /// With what keeps a namespace that we make from being what the host is.
     pub(super) fn sysctls(&mut self) {
         let (want, have) = (self.want, self.have);
-        let ours = (!have.netns || self.journal.made.netns) && !self.is_attached();
+        let ours = (!have.exists || self.journal.ours.exists) && !self.is_attached();
         let open = || have.sysctls.iter().any(|found| found.value.value != "0");
-        let closed = (want.netns && ours && have.is_bare() && open()).then(Sysctl::closed);
+        let closed = (want.exists && ours && have.is_bare() && open()).then(Sysctl::closed);
         // Only what the kernel is known to have otherwise
         let differs = |closed: &Sysctl| {
-            let found = have.sysctl(&closed.at, &closed.key);
-            want.sysctl(&closed.at, &closed.key).is_none() && found.is_some_and(|f| f != closed)
+            let found = have.sysctl(&closed.netns, &closed.key);
+            want.sysctl(&closed.netns, &closed.key).is_none() && found.is_some_and(|f| f != closed)
         };
         let closed = closed
             .into_iter()
@@ -27,9 +27,9 @@ impl Plan<'_> {
         wanted.extend(closed);
         // Closing forwarding would open this one
         let kept = have.sysctl(&Netns::This, &Sysctl::kept());
-        let kept = kept.filter(|kept| want.sysctl(&kept.at, &kept.key).is_none());
+        let kept = kept.filter(|kept| want.sysctl(&kept.netns, &kept.key).is_none());
         let sets = |sysctl: &Sourced<Sysctl>| {
-            let asked = sysctl.asked.is_some();
+            let asked = sysctl.origin.is_some();
             kept.is_some_and(|kept| !asked && sysctl.value.key.sets(&kept.key))
         };
         if wanted.iter().any(sets) {
@@ -48,8 +48,8 @@ impl Plan<'_> {
     pub(super) fn take_sysctls(&mut self) {
         let (want, have, journal) = (self.want, self.have, self.journal);
         let mut back = Vec::new();
-        for made in journal.made.sysctls.iter().map(|made| &made.value) {
-            let (at, key) = (&made.at, &made.key);
+        for made in journal.ours.sysctls.iter().map(|made| &made.value) {
+            let (at, key) = (&made.netns, &made.key);
             let asked = want.sysctl(at, key).is_some();
             if have.turned_on_since(made, &journal.before) {
                 continue;
@@ -71,16 +71,20 @@ impl Plan<'_> {
 
     fn set(&mut self, mut sysctls: Vec<Sourced<Sysctl>>) {
         sysctls.sort_by_key(|sysctl| sysctl.value.key.rank());
-        for Sourced { value, asked } in sysctls {
-            let of = |name: &str| self.link_of(&value.at, name);
+        for Sourced {
+            value,
+            origin: asked,
+        } in sysctls
+        {
+            let of = |name: &str| self.link_of(&value.netns, name);
             let link = value.key.link().map_or(KeyChange::AsFound, of);
             let set = self.changes.iter().any(|change| sets(&change.step, &value));
-            let found = self.have.sysctl(&value.at, &value.key);
+            let found = self.have.sysctl(&value.netns, &value.key);
             let goes = match (link, found) {
                 (KeyChange::Gone, _) => false,
                 (KeyChange::AsFound, Some(found)) => set || *found != value,
                 // The kernel does not have it
-                (KeyChange::AsFound, None) if self.knows(&value.at) => !value.optional,
+                (KeyChange::AsFound, None) if self.knows(&value.netns) => !value.optional,
                 _ => true,
             };
             if goes {
@@ -91,12 +95,12 @@ impl Plan<'_> {
 
     /// It has been asked for its sysctls.
     fn knows(&self, at: &Netns) -> bool {
-        *at != Netns::This || self.have.netns
+        *at != Netns::This || self.have.exists
     }
 
     /// What the changes so far have made of a link that has a sysctl.
     fn link_of(&self, at: &Netns, name: &str) -> KeyChange {
-        let is = |link: &LinkRef| link.at == *at && link.name.as_str() == name;
+        let is = |link: &LinkRef| link.netns == *at && link.name.as_str() == name;
         let lost = self.lost.iter().any(is);
         let now = self.now.iter().any(|link| is(&link.link_at()));
         let found = self.have.links.iter().any(|link| is(&link.link_at()));
@@ -120,5 +124,5 @@ enum KeyChange {
 
 /// A change makes another value of the key.
 fn sets(step: &Step, sysctl: &Sysctl) -> bool {
-    matches!(step, Step::SetSysctl(s) if s.at == sysctl.at && s.key.sets(&sysctl.key))
+    matches!(step, Step::SetSysctl(s) if s.netns == sysctl.netns && s.key.sets(&sysctl.key))
 }

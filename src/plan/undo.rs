@@ -10,20 +10,20 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     let mut want = before.clone();
     let moved = |name: &LinkName| journal.before.link(&Netns::Host, name).is_some();
     want.links
-        .retain(|link| link.at != Netns::Host || !moved(&link.name.value));
+        .retain(|link| link.netns != Netns::Host || !moved(&link.name.value));
     want.routes.retain(|route| {
         let kept = journal.is_hosts(&route.value) || route.value.links().any(moved);
-        !(route.value.is_kernels() || route.value.at == Netns::Host && kept)
+        !(route.value.is_kernels() || route.value.netns == Netns::Host && kept)
     });
     // It was dead, and is not to be born where the name leads now
     want.links
         .retain(|link| !link.kind.made().is_some_and(|made| made.outlived));
     // They come from the journal, as far as they are of what was moved
     want.kept.clear();
-    want.policy.retain(|rule| !rule.value.is_kernels());
+    want.rules.retain(|rule| !rule.value.is_kernels());
     // What a namespace would have had that was not there
-    let there = |at: &Netns| before.netns || *at != Netns::This;
-    want.sysctls.retain(|sysctl| there(&sysctl.value.at));
+    let there = |at: &Netns| before.exists || *at != Netns::This;
+    want.sysctls.retain(|sysctl| there(&sysctl.value.netns));
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());
         // What we cannot have made has not been deleted but moved

@@ -14,7 +14,7 @@ impl Plan<'_> {
             let difference = Difference::between(&want.value, &have, said, goes);
             if !difference.is_nothing() {
                 let step = Step::SetWireguard(there, Box::new(difference));
-                self.change(step, want.asked);
+                self.change(step, want.origin);
             }
         }
     }
@@ -26,7 +26,7 @@ impl Plan<'_> {
             };
             for named in want.value.names_to_tell(&have, said, &born) {
                 let step = Step::SetEndpoint(there.clone(), Box::new(named));
-                self.change(step, want.asked.clone());
+                self.change(step, want.origin.clone());
             }
         }
     }
@@ -48,7 +48,7 @@ impl Plan<'_> {
 
     /// What we have told the link so far.
     fn said(&self, link: &LinkRef) -> Option<&Wireguard> {
-        let ours = self.journal.made.link(&link.at, &link.name)?;
+        let ours = self.journal.ours.link(&link.netns, &link.name)?;
         ours.wireguard.as_ref().map(|said| &said.value)
     }
 }
@@ -86,7 +86,7 @@ impl Journal {
 
     /// What a WireGuard link has been told by us.
     pub(super) fn told(&mut self, link: &LinkRef) -> &mut Wireguard {
-        let told = &mut self.made(link).wireguard;
+        let told = &mut self.own_link(link).wireguard;
         let nothing = || Sourced::without_origin(Wireguard::default());
         &mut told.get_or_insert_with(nothing).value
     }

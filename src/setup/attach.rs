@@ -38,7 +38,7 @@ pub fn prepare(
 ) -> Result<NameState, Failure> {
     let Some(attach) = &want.attach else {
         is_apart(&want.name)?;
-        return Ok(match journal.made.attached {
+        return Ok(match journal.ours.attached {
             Some(_) => NameState::Earlier,
             None => NameState::Right,
         });
@@ -98,15 +98,18 @@ pub fn earlier(want: &Want, journal: &Journal) -> Vec<String> {
 
 fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
     let name = &want.name;
-    let was = journal.made.attached.as_ref();
+    let was = journal.ours.attached.as_ref();
     let was = was.map_or("", |was| &was.value);
     let now = match &want.attach {
         Some(attach) => format!("{attach} is another namespace now"),
         None => "one of its own is wanted now".into(),
     };
-    let asked = want.attach.as_ref().and_then(|attach| attach.asked.clone());
+    let asked = want
+        .attach
+        .as_ref()
+        .and_then(|attach| attach.origin.clone());
     Obstacle {
-        asked,
+        origin: asked,
         wrong: format!("{name} still is the name of the namespace that {was} was, and {now}"),
         remedy: format!(
             "run netns-setup reload {name}: what was set up there is taken back, and the name \
@@ -230,10 +233,10 @@ fn has(
     match there {
         Err(_) => Ok(NameState::Right),
         Ok(there) if netns::is_same(&there, wanted) => Ok(NameState::Right),
-        Ok(_) if journal.made.attached.is_some() => Ok(NameState::Earlier),
+        Ok(_) if journal.ours.attached.is_some() => Ok(NameState::Earlier),
         Ok(_) => Err(no(
             &Some(attach.clone()),
-            match journal.made.netns {
+            match journal.ours.exists {
                 true => format!("there is a namespace {name}, which netns-setup has made"),
                 false => format!("there is another namespace {name}, which is not ours"),
             },
@@ -243,9 +246,9 @@ fn has(
 }
 
 fn no(attach: &Option<Sourced<Attach>>, wrong: String, remedy: &str) -> Failure {
-    let asked = attach.as_ref().and_then(|attach| attach.asked.clone());
+    let asked = attach.as_ref().and_then(|attach| attach.origin.clone());
     Why::Obstacles(vec![Obstacle {
-        asked,
+        origin: asked,
         wrong,
         remedy: remedy.into(),
     }])

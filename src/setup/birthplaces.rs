@@ -11,7 +11,7 @@ use crate::state_dir::NetnsId;
 /// the name; `birth` tells which one has it.
 pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Netns) -> Option<NetnsId>) {
     for link in &mut have.links {
-        let ours = journal.made.link(&link.at, &link.name.value);
+        let ours = journal.ours.link(&link.netns, &link.name.value);
         // One that others made anew was born where they made it
         let ours = ours.filter(|_| journal.has_made(link));
         if let Some(ours) = ours.and_then(|ours| ours.kind.made()) {
@@ -21,7 +21,7 @@ pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Netns) -> O
 }
 
 fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Option<NetnsId>) {
-    let elsewhere = ours.born != link.at && ours.born != Netns::Host;
+    let elsewhere = ours.born != link.netns && ours.born != Netns::Host;
     match &mut link.kind {
         Kind::Virtual(made) if made.of.word == "wireguard" && ours.of.word == "wireguard" => {
             made.born = ours.born.clone();

@@ -175,7 +175,7 @@ fn say_what_has_no_lease(want: &Want) {
                 "{}: {link} has no DHCP lease: no server has answered yet",
                 want.name
             ),
-            report::asked(client.asked.as_deref(), "its client goes on asking"),
+            report::asked(client.origin.as_deref(), "its client goes on asking"),
         ];
         complain(&lines, exit::DONE);
     }

@@ -21,7 +21,7 @@ pub fn planned(want: &Want, rest: Extras) -> Result<(State, State, Vec<Change>),
     all_meant(&mut state, &journal, &mut kernel)?;
     let asked = build_query(&state, &journal);
     let mut have = look(&mut kernel, &asked, &journal)?;
-    if !have.netns && state.attached.is_none() {
+    if !have.exists && state.attached.is_none() {
         have.sysctls
             .extend(Kernel::sysctls_of_a_new_one(&asked.sysctls));
     }
@@ -44,11 +44,11 @@ fn planned_anew(
     let mut state = nat::whole(want, &forgotten, &mut kernel)?.state;
     attach::look_past(want, &mut state, &mut kernel)?;
     let mut have = look(&mut kernel, &build_query(&state, &forgotten), &forgotten)?;
-    have.netns = false;
+    have.exists = false;
     // What was made on the host is gone then, and what goes back to it is there
     have.links.retain(|link| {
-        let made = journal.made.link(&link.at, &link.name.value);
-        link.at == Netns::This || made.is_none_or(|made| made.kind.is_moved())
+        let made = journal.ours.link(&link.netns, &link.name.value);
+        link.netns == Netns::This || made.is_none_or(|made| made.kind.is_moved())
     });
     have.links.extend(journal.before.links.iter().cloned());
     all.extend(plan(&state, &have, &forgotten, Extras::Remove).map_err(Why::Obstacles)?);

@@ -13,7 +13,7 @@ pub struct Failure {
     /// Why.
     pub why: Why,
     /// How many changes had been made,
-    pub made: usize,
+    pub done: usize,
     /// of how many.
     pub of: usize,
     /// What could not be undone: the changes that would do it, if they are known.
@@ -42,7 +42,7 @@ impl From<Why> for Failure {
     fn from(why: Why) -> Self {
         Failure {
             why,
-            made: 0,
+            done: 0,
             of: 0,
             left: Some(Vec::new()),
         }

@@ -54,7 +54,7 @@ fn journals() {
                     let again = journal::read(&written);
                     let again = again.map(|(again, _)| journal::write(&again, None));
                     assert_eq!(again.as_ref(), Ok(&written));
-                    let made = &read.made;
+                    let made = &read.ours;
                     format!(
                         "good {} {}",
                         "link ".repeat(made.links.len().min(3)),

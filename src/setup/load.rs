@@ -27,7 +27,7 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
     let (mut want, mut problems) = asked_for(call, name, context)?;
     match firewall::read(&want, call.trust) {
         // The table of ours comes behind them
-        Ok(rules) => drop(want.state.rules.splice(..0, rules)),
+        Ok(rules) => drop(want.state.firewall.splice(..0, rules)),
         Err(found) => problems.extend(found),
     }
     problems.extend(nat::published_twice(&want).unwrap_or_default());
@@ -46,7 +46,7 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
 /// a WireGuard link says; beside netns_dns it contradicts.
 fn leaves_their_resolv_conf(want: &mut Want) -> Result<(), Vec<Problem>> {
     let text = want.state.resolv_conf.as_ref();
-    let Some(asked) = text.and_then(|text| text.asked.as_deref()) else {
+    let Some(asked) = text.and_then(|text| text.origin.as_deref()) else {
         return Ok(());
     };
     if asked.setting == wireguard::DNS {
@@ -124,7 +124,7 @@ fn fits_its_neighbours(
             made.is_some_and(|made| made.born == at && made.parent.is_none())
         };
         let mut links = want.state.links.iter();
-        if links.any(|link| link.at == at || born(link)) {
+        if links.any(|link| link.netns == at || born(link)) {
             want.state.others.insert(other);
         }
     }

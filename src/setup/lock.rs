@@ -40,7 +40,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
             return Err(complain(&report::failure(name, &failure), exit::REFUSED));
         }
     };
-    let shares = !journal.made.neighbours().is_empty() || journal.made.table.is_some();
+    let shares = !journal.ours.neighbours().is_empty() || journal.ours.table.is_some();
     if ties.is_none() && shares {
         drop(store);
         return take(name, true);
@@ -57,7 +57,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
 pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     let unread = |e| Why::Broken("cannot read the other journals", e);
     let mut journal = store::journal(name).map_err(Why::Unread)?;
-    journal.made.others = peers::places(name, &journal).map_err(unread)?;
+    journal.ours.others = peers::places(name, &journal).map_err(unread)?;
     Ok((journal, Kernel::new(name.clone())))
 }
 

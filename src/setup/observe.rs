@@ -18,9 +18,9 @@ use crate::system::dhcp;
 pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<State, Why> {
     let have = kernel.look(asked);
     let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
-    let mut rules = journal.made.rules.clone();
+    let mut rules = journal.ours.firewall.clone();
     // With the namespace, they are gone
-    rules.retain(|_| have.netns);
+    rules.retain(|_| have.exists);
     let indexes = kernel.indexes_inside();
     let mut listed = None;
     let mut there = || match &listed {
@@ -55,11 +55,11 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
     }
     let table = nat::table(kernel, journal);
     let table = table.map_err(|no| broken("cannot read our table on the host", no))?;
-    let mut clients = journal.made.clients.clone();
+    let mut clients = journal.ours.clients.clone();
     clients.retain(|client| dhcp::process(kernel.name(), &client.value).is_some());
     let mut have = State {
         clients,
-        rules,
+        firewall: rules,
         table,
         ..have
     };

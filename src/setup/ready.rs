@@ -98,7 +98,7 @@ pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
         .collect();
     let names: Vec<_> = missing.iter().map(|one| one.value.to_string()).collect();
     let names = names.join(", ");
-    let asked = missing.first().and_then(|one| one.asked.as_deref());
+    let asked = missing.first().and_then(|one| one.origin.as_deref());
     let hint = "netns_timeout says how long it is waited for";
     vec![
         format!("{name}: not ready after {seconds} s: {names} does not hold"),

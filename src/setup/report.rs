@@ -14,7 +14,12 @@ use crate::system::occupants::Process;
 /// The lines that tell of a failure, without the program's name before them.
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
     let mut lines = why(netns, &failure.why);
-    let Failure { made, of, left, .. } = failure;
+    let Failure {
+        done: made,
+        of,
+        left,
+        ..
+    } = failure;
     match left.as_deref() {
         Some([]) if *made == 0 => lines.push(format!("{netns}: nothing was changed")),
         Some([]) => lines.push(format!(
@@ -50,7 +55,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
                     link.name
                 ),
                 asked(
-                    address.asked.as_deref(),
+                    address.origin.as_deref(),
                     "choose another address, or find who has it",
                 ),
             ]
@@ -76,7 +81,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
 
 /// What is wanted and cannot be.
 pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
-    let text = |obstacle: &Obstacle| match obstacle.asked {
+    let text = |obstacle: &Obstacle| match obstacle.origin {
         Some(_) => obstacle.to_string(),
         None => format!("{netns}: {obstacle}"),
     };
@@ -90,7 +95,7 @@ pub fn refused(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<Str
     let hint = hint(&change.step, refusal);
     vec![
         format!("{netns}: cannot run \"{command}\": {refusal}"),
-        asked(change.asked.as_deref(), hint),
+        asked(change.origin.as_deref(), hint),
     ]
 }
 
@@ -117,7 +122,7 @@ pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2
                 one, as OpenVPN does by redirect-gateway def1";
     [
         format!("{netns}: the route \"{route}\" was not made by us, and has been replaced"),
-        asked(change.asked.as_deref(), hint),
+        asked(change.origin.as_deref(), hint),
     ]
 }
 

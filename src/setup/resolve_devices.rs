@@ -31,7 +31,7 @@ pub fn all_meant(want: &mut State, journal: &Journal, kernel: &mut Kernel) -> Re
 
 /// All that stands in the way: of what is missing, why, and not only that it is.
 pub fn obstacles(mut missing: Vec<Obstacle>, others: Vec<Obstacle>) -> Vec<Obstacle> {
-    let known = |other: &Obstacle| missing.iter().any(|one| one.asked == other.asked);
+    let known = |other: &Obstacle| missing.iter().any(|one| one.origin == other.origin);
     let others: Vec<_> = others.into_iter().filter(|other| !known(other)).collect();
     missing.extend(others);
     missing

@@ -140,7 +140,7 @@ impl Drop for Changes<'_> {
 /// A change that a watch has made, and behind it, as sh would pass over it, who asked for it.
 pub fn mended(name: &NetnsName, change: &Change) -> String {
     let command = change.command(name);
-    match &change.asked {
+    match &change.origin {
         Some(asked) => format!("+ {command} # {asked}"),
         None => format!("+ {command}"),
     }

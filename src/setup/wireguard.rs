@@ -81,9 +81,15 @@ impl WireguardFiles {
                 None if quick.servers.is_empty() || file.at_host => {}
                 None => dns = Some(quick.file.clone()),
             }
-            let asked = file.path.asked.clone();
+            let asked = file.path.origin.clone();
             let value = wireguard;
-            files.links.push((file.link, Sourced { value, asked }));
+            files.links.push((
+                file.link,
+                Sourced {
+                    value,
+                    origin: asked,
+                },
+            ));
         }
         files
     }
@@ -134,7 +140,7 @@ fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
 fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, Vec<Problem>) {
     let path = file.path.value.as_str();
     let problem = |wrong: &str, remedy: &str| Problem {
-        place: file.path.asked.as_ref().map(|asked| asked.place.clone()),
+        place: file.path.origin.as_ref().map(|asked| asked.place.clone()),
         wrong: format!("wireguard_{}=\"{path}\": {wrong}", file.link.suffix()),
         remedy: remedy.into(),
     };
@@ -165,7 +171,7 @@ fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, 
 /// by which file it was told what it knows.
 pub fn complete(have: &mut State, journal: &Journal) {
     for link in &mut have.links {
-        let ours = journal.made.link(&link.at, &link.name.value);
+        let ours = journal.ours.link(&link.netns, &link.name.value);
         let ours = ours.filter(|_| journal.has_made(link));
         let ours = ours.and_then(|ours| ours.wireguard.as_ref());
         if let (Some(has), Some(ours)) = (&mut link.wireguard, ours) {
@@ -187,7 +193,7 @@ pub fn say_unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) {
                 link.name, named.peer
             ),
             report::asked(
-                change.asked.as_deref(),
+                change.origin.as_deref(),
                 &format!(
                     "netns-setup watch looks again by itself; else type netns-setup up {name}"
                 ),
@@ -247,7 +253,7 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
             if kernel.tell_endpoint(&at, &key, found).is_ok() {
                 told.push(Change {
                     step: Step::SetEndpoint(at.clone(), Box::new(named)),
-                    asked: wireguard.asked.clone(),
+                    origin: wireguard.origin.clone(),
                 });
             }
         }

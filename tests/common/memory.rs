@@ -47,7 +47,7 @@ impl Memory {
                 ways.try_for_each(|(link, to)| self.move_link(link, to))
             }
             Step::AddAltname(link, name) => {
-                let taken = |l: &Link| l.at == link.at && l.is_called(name.as_str());
+                let taken = |l: &Link| l.netns == link.netns && l.is_called(name.as_str());
                 match self.state.links.iter().any(taken) {
                     true => Err(format!("{name} is there")),
                     false => Ok(self
@@ -68,19 +68,19 @@ impl Memory {
             Step::SetMaster(link, master) => {
                 if let Some(master) = master {
                     self.link(&LinkRef {
-                        at: link.at.clone(),
+                        netns: link.netns.clone(),
                         name: master.clone(),
                     })?;
                 }
                 let bridge = master.clone().map(|name| LinkRef {
-                    at: link.at.clone(),
+                    netns: link.netns.clone(),
                     name,
                 });
                 let bridge =
                     bridge.filter(|b| self.link(b).is_ok_and(|l| l.kind.word() == "bridge"));
                 let link = self.link(link)?;
                 link.port = bridge.as_ref().map(|_| as_joined());
-                let vlans = bridge.is_some() && link.at == Netns::This;
+                let vlans = bridge.is_some() && link.netns == Netns::This;
                 link.vlans.clear();
                 link.vlans
                     .extend(vlans.then_some(Sourced::without_origin(Vlan::DEFAULT)));
@@ -112,7 +112,7 @@ impl Memory {
             Step::AddAddress(link, address) => self.add_address(link, *address),
             Step::DelAddress(link, address) => self.del_address(link, *address),
             Step::AddRoute(route) => self.add_route(route, false),
-            Step::ReplaceRoute(route) | Step::KeepRoute(route) => self.add_route(route, true),
+            Step::ReplaceRoute(route) | Step::TrimRoute(route) => self.add_route(route, true),
             Step::DelRoute(route) => self.del_route(route),
             Step::SetWireguard(link, difference) => self.set_wireguard(link, difference),
             Step::SetEndpoint(link, named) => {
@@ -125,38 +125,38 @@ impl Memory {
                 };
                 self.set_wireguard(link, &difference)
             }
-            Step::LoadRules { new, .. } => {
+            Step::LoadFirewall { new, .. } => {
                 self.state
-                    .rules
+                    .firewall
                     .retain(|rules| rules.value.tool != new.tool);
                 self.state
-                    .rules
+                    .firewall
                     .push(Sourced::without_origin((**new).clone()));
                 Ok(())
             }
-            Step::UnloadRules(old) => {
-                self.state.rules.retain(|rules| rules.value != **old);
+            Step::UnloadFirewall(old) => {
+                self.state.firewall.retain(|rules| rules.value != **old);
                 Ok(())
             }
-            Step::AddPolicy(rule) => {
+            Step::AddRule(rule) => {
                 let rule = Sourced::without_origin(rule.clone());
-                match self.state.policy.contains(&rule) || !self.state.netns {
+                match self.state.rules.contains(&rule) || !self.state.exists {
                     true => Err("File exists".into()),
-                    false => Ok(self.state.policy.push(rule)),
+                    false => Ok(self.state.rules.push(rule)),
                 }
             }
-            Step::DelPolicy(rule) => Ok(self.state.policy.retain(|r| r.value != *rule)),
-            Step::PutBack(kept) => Ok(self.state.kept.push((**kept).clone())),
+            Step::DelRule(rule) => Ok(self.state.rules.retain(|r| r.value != *rule)),
+            Step::RestoreVerbatim(kept) => Ok(self.state.kept.push((**kept).clone())),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
-            Step::LoadTable(table) => {
+            Step::LoadNatTable(table) => {
                 Ok(self.state.table = Some(Sourced::without_origin((**table).clone())))
             }
-            Step::DropTable => Ok(self.state.table = None),
-            Step::StartClient(client) => Ok(self
+            Step::DropNatTable => Ok(self.state.table = None),
+            Step::StartDhcp(client) => Ok(self
                 .state
                 .clients
                 .push(Sourced::without_origin(client.clone()))),
-            Step::StopClient(client) => Ok(self.state.clients.retain(|c| c.value != *client)),
+            Step::StopDhcp(client) => Ok(self.state.clients.retain(|c| c.value != *client)),
             Step::WriteResolvConf(text) => {
                 Ok(self.state.resolv_conf = Some(Sourced::without_origin(text.clone())))
             }
@@ -235,8 +235,8 @@ impl Memory {
 
     /// A key of a link that is not there is not there; and some keys set others.
     fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<(), String> {
-        let (at, key) = (&sysctl.at, &sysctl.key);
-        if *at == Netns::This && !self.state.netns {
+        let (at, key) = (&sysctl.netns, &sysctl.key);
+        if *at == Netns::This && !self.state.exists {
             return Err("there is no namespace".into());
         }
         if self.state.sysctl(at, key).is_none() {
@@ -244,7 +244,7 @@ impl Memory {
             return if sysctl.optional { Ok(()) } else { missing };
         }
         for other in self.state.sysctls.iter_mut().map(|other| &mut other.value) {
-            if other.at == *at && (other.key == *key || key.sets(&other.key)) {
+            if other.netns == *at && (other.key == *key || key.sets(&other.key)) {
                 other.value = sysctl.value.clone();
             }
         }
@@ -256,35 +256,38 @@ impl Memory {
         self.end_sysctls(at);
         for key in ["forwarding", "rp_filter"] {
             let begin = format!("net/ipv4/conf/default/{key}").parse().unwrap();
-            let value = self.state.sysctl(&at.at, &begin).map(|s| s.value.clone());
+            let value = self
+                .state
+                .sysctl(&at.netns, &begin)
+                .map(|s| s.value.clone());
             let key = format!("net/ipv4/conf/{}/{key}", at.name).parse().unwrap();
-            let sysctl = value.map(|value| Sysctl::new(at.at.clone(), key, &value));
+            let sysctl = value.map(|value| Sysctl::new(at.netns.clone(), key, &value));
             self.state
                 .sysctls
                 .extend(sysctl.map(Sourced::without_origin));
         }
         let [_, key] = SysctlKey::of_secondaries(&at.name);
-        let off = Sysctl::new(at.at.clone(), key, "0");
+        let off = Sysctl::new(at.netns.clone(), key, "0");
         self.state.sysctls.push(Sourced::without_origin(off));
     }
 
     fn end_sysctls(&mut self, at: &LinkRef) {
-        let on = |s: &Sysctl| s.at == at.at && s.key.link() == Some(at.name.as_str());
+        let on = |s: &Sysctl| s.netns == at.netns && s.key.link() == Some(at.name.as_str());
         self.state.sysctls.retain(|sysctl| !on(&sysctl.value));
     }
 
     fn add_netns(&mut self) -> Result<(), String> {
-        if self.state.netns {
+        if self.state.exists {
             return Err("the namespace is there".into());
         }
-        self.state.netns = true;
+        self.state.exists = true;
         let mut lo = link(Netns::This, "lo", Kind::Loopback);
         lo.up = Some(false);
         lo.mtu = Some(Sourced::without_origin(65536));
         self.state.links.push(lo);
         for rule in ["priority 32766 table main", "priority 32767 table default"] {
             self.state
-                .policy
+                .rules
                 .push(Sourced::without_origin(rule.parse().unwrap()));
         }
         // As on a router, which hands on what it is
@@ -301,29 +304,29 @@ impl Memory {
     }
 
     fn del_netns(&mut self) -> Result<(), String> {
-        let lost = |l: &&Link| l.at == Netns::This && l.kind == Kind::Physical;
+        let lost = |l: &&Link| l.netns == Netns::This && l.kind == Kind::Physical;
         if let Some(link) = self.state.links.iter().find(lost) {
             return Err(format!("{} would be left to chance", link.name));
         }
-        self.state.netns = false;
+        self.state.exists = false;
+        self.state.firewall.clear();
         self.state.rules.clear();
-        self.state.policy.clear();
-        self.state.sysctls.retain(|s| s.value.at != Netns::This);
+        self.state.sysctls.retain(|s| s.value.netns != Netns::This);
         let inside: Vec<_> = self
             .state
             .links
             .iter()
-            .filter(|l| l.at == Netns::This)
+            .filter(|l| l.netns == Netns::This)
             .collect();
         let inside: Vec<_> = inside.into_iter().map(Link::link_at).collect();
         inside.iter().for_each(|link| self.lose(link));
-        self.state.routes.retain(|r| r.value.at != Netns::This);
+        self.state.routes.retain(|r| r.value.netns != Netns::This);
         Ok(())
     }
 
     fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), String> {
         for end in std::iter::once(link).chain(peer) {
-            if end.at == Netns::This && !self.state.netns {
+            if end.netns == Netns::This && !self.state.exists {
                 return Err("there is no namespace".into());
             }
             if self.link(&end.link_at()).is_ok() {
@@ -340,8 +343,8 @@ impl Memory {
                 None => Some(Sourced::without_origin(1500)),
             };
             let mtu = end.mtu.clone().or(below);
-            let bare = Link::new(end.at.clone(), end.name.clone(), as_made(&end.kind));
-            let bridge = end.kind.word() == "bridge" && end.at == Netns::This;
+            let bare = Link::new(end.netns.clone(), end.name.clone(), as_made(&end.kind));
+            let bridge = end.kind.word() == "bridge" && end.netns == Netns::This;
             let vlans = bridge.then_some(Sourced::without_origin(Vlan::DEFAULT));
             self.state.links.push(Link {
                 vlans: vlans.into_iter().collect(),
@@ -388,7 +391,7 @@ impl Memory {
         self.unhang(at);
         self.end_sysctls(at);
         self.state.links.retain(|l| l.link_at() != *at);
-        for other in self.state.links.iter_mut().filter(|l| l.at == at.at) {
+        for other in self.state.links.iter_mut().filter(|l| l.netns == at.netns) {
             if other
                 .master
                 .take_if(|master| master.value == at.name)
@@ -413,12 +416,12 @@ impl Memory {
     }
 
     fn unhang(&mut self, at: &LinkRef) {
-        let hangs = |r: &Route| r.at == at.at && r.dev.as_ref() == Some(&at.name);
+        let hangs = |r: &Route| r.netns == at.netns && r.dev.as_ref() == Some(&at.name);
         self.state.routes.retain(|r| !hangs(&r.value));
     }
 
     fn move_link(&mut self, from: &LinkRef, target: &LinkRef) -> Result<(), String> {
-        if target.at == Netns::This && !self.state.netns {
+        if target.netns == Netns::This && !self.state.exists {
             return Err("there is no namespace".into());
         }
         if self.link(target).is_ok() {
@@ -429,7 +432,7 @@ impl Memory {
         if !link.kind.is_moved() {
             return Err(format!("{from} is not moved but made"));
         }
-        link.at = target.at.clone();
+        link.netns = target.netns.clone();
         link.name = Sourced::without_origin(target.name.clone());
         link.up = Some(false);
         link.master = None;
@@ -459,7 +462,7 @@ impl Memory {
         let [all, own] = SysctlKey::of_secondaries(&at.name);
         let on = |key| {
             self.state
-                .sysctl(&at.at, key)
+                .sysctl(&at.netns, key)
                 .is_some_and(|s| s.value != "0")
         };
         let promotes = on(&all) || on(&own);
@@ -475,7 +478,7 @@ impl Memory {
         let v4 = link.addresses.iter().any(|a| a.value.ip().is_ipv4());
         let left: Vec<_> = link.addresses.iter().map(|a| a.value.ip()).collect();
         self.state.routes.retain(|r| {
-            let on = r.value.at == at.at && r.value.dev.as_ref() == Some(&at.name);
+            let on = r.value.netns == at.netns && r.value.dev.as_ref() == Some(&at.name);
             let bare = on && !v4 && r.value.dst.addr().is_ipv4() && address.ip().is_ipv4();
             !(bare || on && r.value.src.is_some_and(|src| !left.contains(&src)))
         });
@@ -494,7 +497,7 @@ impl Memory {
         if let Some(dev) = &route.dev {
             let link = self
                 .link(&LinkRef {
-                    at: route.at.clone(),
+                    netns: route.netns.clone(),
                     name: dev.clone(),
                 })?
                 .clone();

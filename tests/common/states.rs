@@ -21,7 +21,7 @@ pub fn link(at: Netns, name: &str, kind: Kind) -> Link {
 
 pub fn route(dst: &str, dev: &str, via: Option<&str>, metric: u32) -> Route {
     Route {
-        at: Netns::This,
+        netns: Netns::This,
         kind: RouteKind::Unicast,
         dst: dst.parse().unwrap(),
         dev: Some(dev.parse().unwrap()),
@@ -83,7 +83,7 @@ fn dress(at: Netns, name: &'static str) -> impl Strategy<Value = (Vec<Address>, 
                     _ => continue,
                 };
                 made.push(Route {
-                    at: at.clone(),
+                    netns: at.clone(),
                     ..route
                 });
             }
@@ -208,15 +208,15 @@ pub fn settings() -> impl Strategy<Value = State> {
                 })
             });
             let mut state = State {
-                netns: true,
+                exists: true,
                 ..State::default()
             };
             state.resolv_conf = dns.map(Sourced::without_origin);
-            state.rules = rules.into_iter().collect();
+            state.firewall = rules.into_iter().collect();
             let policy = policy
                 .iter()
                 .map(|text| Sourced::without_origin(text.parse().unwrap()));
-            state.policy = policy.collect();
+            state.rules = policy.collect();
             for (key, value) in sysctls {
                 let sysctl = Sysctl::new(Netns::This, key.parse().unwrap(), value);
                 let link = sysctl.key.link();
@@ -292,12 +292,12 @@ pub fn settings() -> impl Strategy<Value = State> {
                 }
                 if let Kind::Veth { peer: Some(other) } = &wanted.kind {
                     let back = LinkRef {
-                        at: Netns::This,
+                        netns: Netns::This,
                         name: name.parse().unwrap(),
                     };
                     let kind = Kind::Veth { peer: Some(back) };
                     let mut peer = Link::new(
-                        other.at.clone(),
+                        other.netns.clone(),
                         Sourced::without_origin(other.name.clone()),
                         kind,
                     );
@@ -392,7 +392,7 @@ fn wireguard() -> impl Strategy<Value = Wireguard> {
 
 fn kind(name: &str) -> Kind {
     let on_host = |name: &str| LinkRef {
-        at: Netns::Host,
+        netns: Netns::Host,
         name: name.parse::<LinkName>().unwrap(),
     };
     match name {

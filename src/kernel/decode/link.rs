@@ -163,7 +163,7 @@ fn below(message: &LinkMessage, others: &OtherNetns) -> Option<LinkRef> {
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (at, names) = others.get(&netns)?;
     Some(LinkRef {
-        at: (*at).clone(),
+        netns: (*at).clone(),
         name: names.get(&index)?.clone(),
     })
 }

@@ -180,7 +180,7 @@ pub fn route(message: &RouteMessage, at: &Netns, names: &LinkNames) -> Option<Ro
     let more = ways.split_off(1.min(ways.len()));
     let own = ways.pop()?;
     Some(Route {
-        at: at.clone(),
+        netns: at.clone(),
         kind,
         dst: IpNet::new(dst, header.destination_prefix_length).ok()?,
         // IPv6 hangs what goes nowhere on lo

@@ -59,7 +59,7 @@ impl Kernel {
         bridge: bool,
     ) -> Result<(), OsError> {
         let message = what(vlan_message(self.index(link)?, row, bridge));
-        self.requests(&link.at)?.tell(message, How::Change)
+        self.requests(&link.netns)?.tell(message, How::Change)
     }
 }
 

@@ -34,7 +34,7 @@ impl Kernel {
     ) -> Result<(), OsError> {
         let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
         let message = RouteNetlinkMessage::NewLink(message);
-        self.requests(&link.at)?.tell(message, How::Change)
+        self.requests(&link.netns)?.tell(message, How::Change)
     }
 
     /// Change what is special to its type.
@@ -50,10 +50,10 @@ impl Kernel {
     pub(super) fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), OsError> {
         let (home, message) = match (&link.kind, peer) {
             (Kind::Veth { .. }, Some(peer)) => {
-                let end = self.described(link, &peer.at)?.build();
+                let end = self.described(link, &peer.netns)?.build();
                 let data = InfoData::Veth(InfoVeth::Peer(end));
-                let message = self.described(peer, &peer.at)?;
-                (&peer.at, typed(message, InfoKind::Veth, Some(data)))
+                let message = self.described(peer, &peer.netns)?;
+                (&peer.netns, typed(message, InfoKind::Veth, Some(data)))
             }
             (Kind::Virtual(made), _) if made.of.is_opened() => return self.add_tap(link, made),
             (Kind::Virtual(made), _) => {
@@ -78,12 +78,12 @@ impl Kernel {
         link: &'a Link,
         made: &'a LinkSpec,
     ) -> Result<(&'a Netns, Message), OsError> {
-        if made.born != link.at && made.is_said_whole() {
+        if made.born != link.netns && made.is_said_whole() {
             let born = self.socket(&made.born)?.netns.as_raw_fd();
-            let number = query::nsid_made(self.requests(&link.at)?, born)?;
-            let message = self.described(link, &link.at)?;
+            let number = query::nsid_made(self.requests(&link.netns)?, born)?;
+            let message = self.described(link, &link.netns)?;
             let from = LinkAttribute::LinkNetNsId(number);
-            return Ok((&link.at, message.append_extra_attribute(from)));
+            return Ok((&link.netns, message.append_extra_attribute(from)));
         }
         let message = self.described(link, &made.born)?;
         Ok(match (made.below(), made.of.below) {
@@ -101,8 +101,8 @@ impl Kernel {
         if let Some(mac) = &link.mac {
             message = message.address(mac.value.0.to_vec());
         }
-        if link.at != *home {
-            message = message.setns_by_fd(self.socket(&link.at)?.netns.as_raw_fd());
+        if link.netns != *home {
+            message = message.setns_by_fd(self.socket(&link.netns)?.netns.as_raw_fd());
         }
         Ok(message)
     }
@@ -119,12 +119,12 @@ impl Kernel {
 
     pub(super) fn add_altname(&mut self, link: &LinkRef, name: &Altname) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::NewLinkProp(self.property(link, name)?);
-        self.requests(&link.at)?.tell(message, How::Add)
+        self.requests(&link.netns)?.tell(message, How::Add)
     }
 
     pub(super) fn del_altname(&mut self, link: &LinkRef, name: &Altname) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelLinkProp(self.property(link, name)?);
-        self.requests(&link.at)?.tell(message, How::Change)
+        self.requests(&link.netns)?.tell(message, How::Change)
     }
 
     fn property(&mut self, link: &LinkRef, name: &Altname) -> Result<LinkMessage, OsError> {
@@ -137,7 +137,7 @@ impl Kernel {
 
     /// Gone already is deleted: of a veth, the other end can have taken it along.
     pub(super) fn del_link(&mut self, link: &LinkRef) -> Result<(), OsError> {
-        let requests = self.requests(&link.at)?;
+        let requests = self.requests(&link.netns)?;
         let Some(found) = link_named(requests, &link.name)? else {
             return Ok(());
         };

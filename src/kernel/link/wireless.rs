@@ -63,10 +63,10 @@ impl Kernel {
         let [(first, to), ..] = ways else {
             return Ok(());
         };
-        let before = self.wireless(&first.at)?;
+        let before = self.wireless(&first.netns)?;
         let index = self.index(first)?;
-        let netns = self.socket(&to.at)?.netns.as_raw_fd();
-        self.speaks(&first.at, |talk| {
+        let netns = self.socket(&to.netns)?.netns.as_raw_fd();
+        self.speaks(&first.netns, |talk| {
             let what = [
                 number(IFINDEX, index),
                 number(NETNS_FD, netns.cast_unsigned()),
@@ -74,14 +74,14 @@ impl Kernel {
             talk.tell(SET_NETNS, &attr::bytes(&what))
         })?;
         self.indexes.clear();
-        let after = self.wireless(&to.at)?;
+        let after = self.wireless(&to.netns)?;
         for (link, to) in ways {
             let was = before.iter().find(|one| one.name == link.name.as_str());
             let is = was.and_then(|was| after.iter().find(|one| one.number == was.number));
             if let Some(is) = is.filter(|is| is.name != to.name.as_str()) {
                 let message = LinkUnspec::new_with_index(is.index).name(to.name.to_string());
                 let message = RouteNetlinkMessage::NewLink(message.build());
-                self.requests(&to.at)?.tell(message, How::Change)?;
+                self.requests(&to.netns)?.tell(message, How::Change)?;
             }
         }
         Ok(())

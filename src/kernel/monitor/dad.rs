@@ -64,7 +64,7 @@ impl Kernel {
 
 fn waits(link: &&Link) -> bool {
     let global = |a: &Sourced<Address>| matches!(a.value.ip(), std::net::IpAddr::V6(ip) if !ip.is_unicast_link_local());
-    link.at == Netns::This && link.addresses.iter().any(global)
+    link.netns == Netns::This && link.addresses.iter().any(global)
 }
 
 fn look(requests: &mut Requests, links: &[&Link]) -> Result<DadResult, OsError> {

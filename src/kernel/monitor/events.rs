@@ -90,10 +90,10 @@ impl Filter {
     /// that is set up, only what has to do with the links that are asked about. `journal`
     /// knows the rules that stand in it, and the cards that were moved in.
     pub fn of(at: &Netns, want: &State, asked: &BTreeSet<LinkRef>, journal: &Journal) -> Self {
-        let loaded = &journal.made.rules;
-        let here = |link: &&LinkRef| link.at == *at;
+        let loaded = &journal.ours.firewall;
+        let here = |link: &&LinkRef| link.netns == *at;
         let named = asked.iter().filter(here).map(|l| l.name.to_string());
-        let links = || want.links.iter().filter(|link| link.at == *at);
+        let links = || want.links.iter().filter(|link| link.netns == *at);
         let routes = want.routes.iter().map(|route| &route.value);
         let tables = loaded.iter().flat_map(|rules| &rules.value.tables);
         let inside = *at == Netns::This;
@@ -107,10 +107,10 @@ impl Filter {
                 .flat_map(|link| link.addresses.iter().map(|a| a.value.ip()))
                 .collect(),
             routes: routes
-                .filter(|route| route.at == *at)
+                .filter(|route| route.netns == *at)
                 .map(|route| (route.dst.network(), route.dst.prefix_len()))
                 .collect(),
-            policy: inside && !want.policy.is_empty(),
+            policy: inside && !want.rules.is_empty(),
             tables: tables
                 .filter(|_| inside)
                 .filter_map(|table| table.split_once(' '))

@@ -146,7 +146,7 @@ impl Kernel {
 
     fn has_handshake(&mut self, link: &LinkName) -> Result<bool, OsError> {
         let (at, name) = (Netns::This, link.clone());
-        match self.wireguard(&LinkRef { at, name }) {
+        match self.wireguard(&LinkRef { netns: at, name }) {
             Ok(seen) => Ok(!seen.handshakes.is_empty()),
             Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {
                 Ok(false)

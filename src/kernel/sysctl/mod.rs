@@ -49,7 +49,7 @@ impl Kernel {
     /// Set a sysctl. A key that is not there is no fault where it may be missing: false.
     pub fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<bool, OsError> {
         self.new_ones = None;
-        let netns = self.open(&sysctl.at)?;
+        let netns = self.open(&sysctl.netns)?;
         let mut written = at_once(|| in_netns(&netns, || write(sysctl)));
         let is_missing = |e: &io::Error| e.kind() == ErrorKind::NotFound;
         if sysctl.key.is_of_conntrack() && written.as_ref().is_err_and(is_missing) {

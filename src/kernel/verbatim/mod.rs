@@ -66,7 +66,7 @@ impl Kernel {
 
     /// Those of the link, and the groups that they are in. An old kernel has none.
     fn nexthops(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
-        let requests = self.requests(&link.at)?;
+        let requests = self.requests(&link.netns)?;
         let of_link = [&[0; NEXTHOP][..], &number(NHA_OIF, index)].concat();
         let Ok(own) = requests.dump_bytes(GET_NEXTHOP, &of_link) else {
             return Ok(Vec::new());
@@ -108,7 +108,7 @@ impl Kernel {
     /// not make by itself.
     fn strange_routes(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let of_link = [&[0; ROUTE][..], &number(RTA_OIF, index)].concat();
-        let all = self.requests(&link.at)?.dump_bytes(GET_ROUTE, &of_link);
+        let all = self.requests(&link.netns)?.dump_bytes(GET_ROUTE, &of_link);
         let mut found = Vec::new();
         for body in all.or_else(none_if_gone)? {
             let Ok(message) = RouteMessage::parse(&body) else {
@@ -118,8 +118,8 @@ impl Kernel {
                 continue;
             }
             let mut names = LinkNames::from([(index, link.name.clone())]);
-            self.name_all(&mut names, std::slice::from_ref(&message), &link.at)?;
-            let said = decode::route(&message, &link.at, &names);
+            self.name_all(&mut names, std::slice::from_ref(&message), &link.netns)?;
+            let said = decode::route(&message, &link.netns, &names);
             if said.is_some_and(|route| route.is_said_whole()) {
                 continue;
             }
@@ -148,7 +148,7 @@ impl Kernel {
             let mut of_link = vec![0; NEIGHBOUR];
             of_link[10] = flags;
             of_link.extend(number(NDA_IFINDEX, index));
-            let requests = self.requests(&link.at)?;
+            let requests = self.requests(&link.netns)?;
             all.extend(
                 requests
                     .dump_bytes(GET_NEIGHBOUR, &of_link)
@@ -180,7 +180,7 @@ impl Kernel {
         }
         for (at, name) in &kept.links {
             let link = LinkRef {
-                at: crate::model::Netns::Host,
+                netns: crate::model::Netns::Host,
                 name: name.clone(),
             };
             let index = self.index(&link)?;

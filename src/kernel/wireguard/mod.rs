@@ -26,7 +26,7 @@ const FAMILY: &str = "wireguard";
 impl Kernel {
     /// What a link knows, its secrets among it.
     pub fn wireguard(&mut self, link: &LinkRef) -> Result<WireguardState, OsError> {
-        let netns = self.open(&link.at)?;
+        let netns = self.open(&link.netns)?;
         let answer = in_netns(&netns, || {
             Ok(Talk::with(FAMILY).and_then(|mut talk| {
                 let asked = message::of_link(link.name.as_str());
@@ -40,7 +40,7 @@ impl Kernel {
     pub(super) fn wireguards(&mut self, state: &mut State) -> Result<(), OsError> {
         for link in &mut state.links {
             let made = link.kind.made();
-            if matches!(link.at, Netns::Named(_))
+            if matches!(link.netns, Netns::Named(_))
                 || made.is_none_or(|made| made.of.word != "wireguard")
             {
                 continue;
@@ -61,7 +61,7 @@ impl Kernel {
         link: &LinkRef,
         difference: &Difference,
     ) -> Result<(), OsError> {
-        let netns = self.open(&link.at)?;
+        let netns = self.open(&link.netns)?;
         in_netns(&netns, || {
             Ok(Talk::with(FAMILY).and_then(|mut talk| {
                 // More than one message holds goes into several, as wg(8) does it

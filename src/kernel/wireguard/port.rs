@@ -57,7 +57,7 @@ impl Kernel {
             let links = links.and_then(query::all_links).unwrap_or_default();
             for name in links.iter().filter_map(open_tunnel) {
                 let link = LinkRef {
-                    at: at.clone(),
+                    netns: at.clone(),
                     name,
                 };
                 let has = |seen: WireguardState| seen.wireguard.listen_port == Some(port);

@@ -49,7 +49,7 @@ pub(super) fn addresses(
                 "write auto for the addresses that a router announces",
             )),
             // A client is run for it (clients.rs)
-            dhcp::WORD if word.asked.setting.starts_with("config_") => {}
+            dhcp::WORD if word.origin.setting.starts_with("config_") => {}
             "dhcp" => problems.push(word.problem(
                 "is for the end inside",
                 "expected addresses, such as 192.0.2.10/24",
@@ -186,7 +186,9 @@ type ByName<'a> = BTreeMap<(&'a Netns, &'a LinkName), &'a Link>;
 pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
     let mut by_name = ByName::new();
     for link in links {
-        by_name.entry((&link.at, &link.name.value)).or_insert(link);
+        by_name
+            .entry((&link.netns, &link.name.value))
+            .or_insert(link);
     }
     let mut said = BTreeMap::new();
     for link in links {
@@ -237,7 +239,7 @@ fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
             return Some(&link.name.value);
         }
         let master = &link.master.as_ref()?.value;
-        link = by_name.get(&(&link.at, master))?;
+        link = by_name.get(&(&link.netns, master))?;
     }
     None
 }
@@ -260,7 +262,7 @@ fn on_two<'a>(
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
     for address in link.addresses.iter().filter(networked) {
-        let first = said.entry((&link.at, vrf, address.value.ip()));
+        let first = said.entry((&link.netns, vrf, address.value.ip()));
         let (one, other) = *first.or_insert((link, address));
         if !ptr::eq(one, link) && !of_the_link(address) {
             problems.push(problem(
@@ -281,7 +283,7 @@ fn too_small_for_ipv6(link: &Link, problems: &mut Vec<Problem>) {
     };
     let mut v6 = link.addresses.iter().filter(|a| a.value.ip().is_ipv6());
     if let Some(address) = v6.next() {
-        let whose = if link.at == Netns::This {
+        let whose = if link.netns == Netns::This {
             ""
         } else {
             " of the other end"

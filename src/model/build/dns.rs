@@ -23,7 +23,7 @@ pub(super) fn resolv_conf(
         }
         return None;
     };
-    let asked = dns.whole().asked;
+    let asked = dns.whole().origin;
     let mut text = format!("{RESOLV_CONF_MARK}, asked for by {asked}\n");
     for server in servers(dns, settings, problems) {
         text.push_str(&format!("nameserver {server}\n"));

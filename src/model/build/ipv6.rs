@@ -16,14 +16,14 @@ pub(super) fn check(links: &[Link], sysctls: &[Sourced<Sysctl>], problems: &mut 
         let path = format!("net/ipv6/conf/{of}/disable_ipv6");
         by_path.get(path.as_str()).copied()
     };
-    for link in links.iter().filter(|link| link.at == Netns::This) {
+    for link in links.iter().filter(|link| link.netns == Netns::This) {
         let own = said(link.name.value.as_str());
         let Some(off) = own.or_else(|| said("all")).or_else(|| said("default")) else {
             continue;
         };
         let mut v6 = link.addresses.iter().filter(|a| a.value.ip().is_ipv6());
         if let Some(address) = v6
-            .find(|a| a.asked.is_some())
+            .find(|a| a.origin.is_some())
             .filter(|_| off.value.value != "0")
         {
             let key = match link.name.value.as_str() {

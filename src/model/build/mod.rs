@@ -123,14 +123,14 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     };
     let routes = routes.into_iter().map(|said| said.route).chain(returns);
     let mut state = State {
-        netns: true,
+        exists: true,
         attached: None,
         others: Default::default(),
         links,
         routes: routes.collect(),
         clients,
         resolv_conf,
-        policy,
+        rules: policy,
         sysctls,
         bare: Some(bare),
         ..State::default()
@@ -185,7 +185,7 @@ fn in_file_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 /// A problem with a value of a setting, when the setting's own text is not at hand.
 /// `wrong` goes on after the value.
 fn problem<T: std::fmt::Display>(value: &Sourced<T>, wrong: String, remedy: String) -> Problem {
-    let setting = value.asked.as_ref().map_or("", |asked| &asked.setting);
+    let setting = value.origin.as_ref().map_or("", |asked| &asked.setting);
     Problem {
         place: place(value).cloned(),
         wrong: format!("{setting}: \"{value}\" {wrong}"),
@@ -196,7 +196,7 @@ fn problem<T: std::fmt::Display>(value: &Sourced<T>, wrong: String, remedy: Stri
 /// Where another value was said, for the second line of a problem at `source`:
 /// `config_eth1, line 7`, or with the file if that is another one.
 fn where_said<T>(value: &Sourced<T>, place: Option<&Position>) -> String {
-    let Some(asked) = &value.asked else {
+    let Some(asked) = &value.origin else {
         return "always there".into();
     };
     match place.is_none_or(|place| place.file == asked.place.file) {
@@ -207,5 +207,5 @@ fn where_said<T>(value: &Sourced<T>, place: Option<&Position>) -> String {
 
 /// The place of a value, if it has one.
 fn place<T>(value: &Sourced<T>) -> Option<&Position> {
-    value.asked.as_ref().map(|asked| &asked.place)
+    value.origin.as_ref().map(|asked| &asked.place)
 }

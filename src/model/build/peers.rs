@@ -13,7 +13,7 @@ const REMEDY: &str = "expected the two to agree on the pair between them; correc
 /// The problems stand where these settings say it, and name the place in the others'.
 pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
     let there = Netns::Named(other.name.clone());
-    let far = want.state.links.iter().filter(|end| end.at == there);
+    let far = want.state.links.iter().filter(|end| end.netns == there);
     let found = far.filter_map(|end| match &end.kind {
         Kind::Veth { peer: Some(near) } => contradiction(want, other, end, near),
         _ => None,
@@ -37,7 +37,7 @@ fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Optio
                 sizes(want, other, near, theirs)
             }
             Kind::Veth { peer: Some(peer) } => {
-                let back = other.state.link(&peer.at, &peer.name);
+                let back = other.state.link(&peer.netns, &peer.name);
                 let said = said(&back.unwrap_or(theirs).name);
                 wrong(&said, format!("that of {}", seen_from(&other.name, peer)))
             }
@@ -58,12 +58,12 @@ fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Optio
 
 /// As another namespace sees it, that is the link `near` of this one.
 fn leads_to(link: &LinkRef, want: &Want, near: &LinkRef) -> bool {
-    link.at == Netns::Named(want.name.clone()) && link.name == near.name
+    link.netns == Netns::Named(want.name.clone()) && link.name == near.name
 }
 
 /// Both ends have one MTU.
 fn sizes(want: &Want, other: &Want, near: &LinkRef, theirs: &Link) -> Option<Problem> {
-    let ours = want.state.link(&near.at, &near.name)?.mtu.as_ref()?;
+    let ours = want.state.link(&near.netns, &near.name)?.mtu.as_ref()?;
     let theirs = theirs.mtu.as_ref().filter(|mtu| *mtu != ours)?;
     let wrong = format!(
         "but {} gives the end in {} {theirs}",
@@ -75,12 +75,12 @@ fn sizes(want: &Want, other: &Want, near: &LinkRef, theirs: &Link) -> Option<Pro
 
 /// The setting that said it, and where.
 fn said<T>(value: &Sourced<T>) -> String {
-    let asked = value.asked.as_ref();
+    let asked = value.origin.as_ref();
     asked.map_or_else(|| "its settings".into(), ToString::to_string)
 }
 
 fn seen_from(netns: &NetnsName, link: &LinkRef) -> String {
-    match &link.at {
+    match &link.netns {
         Netns::This => format!("{} in {netns} itself", link.name),
         _ => link.to_string(),
     }

@@ -48,11 +48,17 @@ pub(super) fn ready(
     yes(settings, "netns_watch", problems);
     let mut conditions = conditions(settings, problems);
     for client in clients {
-        let Sourced { value, asked } = client.clone();
-        let is_it = |link: &&Link| link.at == Netns::This && link.name.value == value.link;
+        let Sourced {
+            value,
+            origin: asked,
+        } = client.clone();
+        let is_it = |link: &&Link| link.netns == Netns::This && link.name.value == value.link;
         let link = links.iter().find(is_it);
         let value = Condition::Lease(value.link.clone());
-        let lease = Sourced { value, asked };
+        let lease = Sourced {
+            value,
+            origin: asked,
+        };
         if link.is_some_and(|link| link.addresses.is_empty()) && !conditions.contains(&lease) {
             conditions.push(lease);
         }

@@ -60,7 +60,7 @@ fn twice(piece: &Piece<'_>, rule: &Rule, found: &[Sourced<Rule>]) -> Option<Prob
         "is said a second time",
         format!(
             "expected each rule once; keep this or {}",
-            where_said(other, Some(&piece.asked.place))
+            where_said(other, Some(&piece.origin.place))
         ),
     ))
 }

@@ -85,7 +85,7 @@ fn twice(piece: &Piece<'_>, sysctl: &Sysctl, found: &[Sourced<Sysctl>]) -> Optio
         format!("sets {} a second time", sysctl.key),
         format!(
             "expected each key once; keep this or {}",
-            where_said(other, Some(&piece.asked.place))
+            where_said(other, Some(&piece.origin.place))
         ),
     ))
 }

@@ -13,7 +13,7 @@ use crate::source::Sourced;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The namespace it is in, or is to be in.
-    pub at: Netns,
+    pub netns: Netns,
     /// Its name there.
     pub name: Sourced<LinkName>,
     /// What it is.
@@ -21,7 +21,7 @@ pub struct Link {
     /// Its other names: no link of its namespace has any of them as a name of its own.
     pub altnames: Vec<Sourced<Altname>>,
     /// Of a card, what tells it from others; of one that is wanted, what it is found by.
-    pub card: Option<Sourced<DeviceId>>,
+    pub device: Option<Sourced<DeviceId>>,
     /// Of a wireless card, what moves it.
     pub phy: Option<Phy>,
     /// Of a card, its name on the other side where that is another one: on the host of one
@@ -107,11 +107,11 @@ impl Link {
     /// A link of which only where, what and its name are known.
     pub fn new(at: Netns, name: Sourced<LinkName>, kind: Kind) -> Self {
         Link {
-            at,
+            netns: at,
             name,
             kind,
             altnames: Vec::new(),
-            card: None,
+            device: None,
             phy: None,
             other: None,
             mtu: None,
@@ -130,10 +130,10 @@ impl Link {
     /// in.
     pub fn places(&self) -> impl Iterator<Item = Netns> + use<> {
         let other = match &self.kind {
-            Kind::Veth { peer: Some(peer) } => Some(peer.at.clone()),
+            Kind::Veth { peer: Some(peer) } => Some(peer.netns.clone()),
             kind => kind.made().map(|made| made.born.clone()),
         };
-        [Some(self.at.clone()), other].into_iter().flatten()
+        [Some(self.netns.clone()), other].into_iter().flatten()
     }
 
     /// The other link that it cannot be without: its peer, or the link below it.
@@ -152,7 +152,7 @@ impl Link {
 
     /// What tells it from others.
     pub fn known(&self) -> Option<DeviceId> {
-        self.card.as_ref().map(|card| card.value.clone())
+        self.device.as_ref().map(|card| card.value.clone())
     }
 
     /// Its name on the other side.
@@ -169,7 +169,7 @@ impl Link {
     /// Where it is and its name.
     pub fn link_at(&self) -> LinkRef {
         LinkRef {
-            at: self.at.clone(),
+            netns: self.netns.clone(),
             name: self.name.value.clone(),
         }
     }

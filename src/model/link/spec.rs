@@ -22,7 +22,7 @@ pub struct LinkSpec {
     /// In the table's order, each once.
     pub options: Vec<(&'static Opt, Sourced<OptionValue>)>,
     /// Of what is wanted, what said where it is made from.
-    pub asked: Option<Arc<Origin>>,
+    pub origin: Option<Arc<Origin>>,
     /// Of what is ours, which namespace it was born in.
     pub birth: Option<String>,
     /// Of what is there: the namespace that it was born in has lost its name. It has to be
@@ -38,7 +38,7 @@ impl LinkSpec {
             born: at,
             parent: None,
             options: Vec::new(),
-            asked: None,
+            origin: None,
             birth: None,
             outlived: false,
         }
@@ -47,7 +47,7 @@ impl LinkSpec {
     /// The link below it.
     pub fn below(&self) -> Option<LinkRef> {
         let at = self.born.clone();
-        self.parent.clone().map(|name| LinkRef { at, name })
+        self.parent.clone().map(|name| LinkRef { netns: at, name })
     }
 
     /// The value of the option of this word of ip-link(8), if one is said.

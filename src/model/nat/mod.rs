@@ -75,8 +75,8 @@ impl Nat {
         let uplinks = self
             .uplinks
             .as_ref()
-            .and_then(|uplinks| uplinks.asked.clone());
-        uplinks.or_else(|| self.publish.first()?.asked.clone())
+            .and_then(|uplinks| uplinks.origin.clone());
+        uplinks.or_else(|| self.publish.first()?.origin.clone())
     }
 }
 

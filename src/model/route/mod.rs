@@ -20,7 +20,7 @@ use crate::name::LinkName;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// The namespace it is in.
-    pub at: Netns,
+    pub netns: Netns,
     /// What becomes of a packet.
     pub kind: RouteKind,
     /// Where to; `0.0.0.0/0` and `::/0` are `default`. No bits stand behind the prefix.
@@ -123,7 +123,7 @@ impl Route {
     /// fill it in.
     pub fn to(dst: IpNet, kind: RouteKind) -> Route {
         Route {
-            at: Netns::This,
+            netns: Netns::This,
             kind,
             dst,
             dev: None,
@@ -196,7 +196,7 @@ impl Route {
     /// What the kernel tells routes apart by: of two with one key, the second replaces
     /// the first.
     pub fn key(&self) -> (&Netns, IpNet, u32, u32) {
-        (&self.at, self.dst, self.metric, self.table)
+        (&self.netns, self.dst, self.metric, self.table)
     }
 
     /// Reads a route as ip-route(8) takes it after `ip route add`, with the names of

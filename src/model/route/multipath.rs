@@ -66,7 +66,7 @@ impl Route {
         let read = Route::kept(&self.to_string());
         read.is_ok_and(|read| {
             Route {
-                at: self.at.clone(),
+                netns: self.netns.clone(),
                 ..read
             } == *self
         })

@@ -16,7 +16,7 @@ use super::{Netns, TextError};
 #[derive(Clone, Debug)]
 pub struct Sysctl {
     /// The namespace it is in.
-    pub at: Netns,
+    pub netns: Netns,
     /// Which one.
     pub key: SysctlKey,
     /// With one blank between its parts, where the kernel prints tabs.
@@ -74,7 +74,7 @@ impl Sysctl {
             value.push_str(word);
         }
         Sysctl {
-            at,
+            netns: at,
             key,
             value,
             optional: false,
@@ -104,7 +104,7 @@ impl Sysctl {
 
 impl PartialEq for Sysctl {
     fn eq(&self, other: &Self) -> bool {
-        (&self.at, &self.key, &self.value) == (&other.at, &other.key, &other.value)
+        (&self.netns, &self.key, &self.value) == (&other.netns, &other.key, &other.value)
     }
 }
 

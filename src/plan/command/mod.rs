@@ -25,7 +25,7 @@ impl Change {
             Step::SetOptions(link, made) | Step::SetPort(link, made) => {
                 format!("{} {made}", set(netns, link))
             }
-            Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.at), &link.name),
+            Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.netns), &link.name),
             Step::MoveLink(link, to) => programs::move_link(netns, link, to),
             Step::MovePhy(phy, ways) => programs::move_phy(netns, phy, ways),
             Step::AddAltname(link, name) => programs::altname(netns, link, "add", name),
@@ -43,23 +43,23 @@ impl Change {
             Step::AddAddress(link, address) => self::address(netns, link, "add", address),
             Step::DelAddress(link, address) => self::address(netns, link, "delete", address),
             Step::AddRoute(route) => self::route(netns, "add", route),
-            Step::ReplaceRoute(route) | Step::KeepRoute(route) => {
+            Step::ReplaceRoute(route) | Step::TrimRoute(route) => {
                 self::route(netns, "replace", route)
             }
-            Step::PutBack(kept) => format!("ip {}", kept.command),
+            Step::RestoreVerbatim(kept) => format!("ip {}", kept.command),
             Step::DelRoute(route) => self::route(netns, "delete", route),
-            Step::AddPolicy(rule) => programs::policy(netns, "add", rule),
-            Step::DelPolicy(rule) => programs::policy(netns, "delete", rule),
+            Step::AddRule(rule) => programs::policy(netns, "add", rule),
+            Step::DelRule(rule) => programs::policy(netns, "delete", rule),
             Step::SetSysctl(sysctl) => programs::set_sysctl(netns, sysctl),
             Step::SetWireguard(link, difference) => wireguard::set(netns, link, difference),
             Step::SetEndpoint(link, named) => wireguard::set_endpoint(netns, link, named),
-            Step::LoadRules { new, .. } => programs::load(netns, new),
-            Step::UnloadRules(old) => programs::unload(netns, old),
-            Step::LoadTable(table) => table.command(),
-            Step::DropTable => format!("nft '{}'", Table::removal(netns)),
+            Step::LoadFirewall { new, .. } => programs::load(netns, new),
+            Step::UnloadFirewall(old) => programs::unload(netns, old),
+            Step::LoadNatTable(table) => table.command(),
+            Step::DropNatTable => format!("nft '{}'", Table::removal(netns)),
             Step::WriteResolvConf(text) => programs::write_resolv_conf(netns, text),
-            Step::StartClient(client) => format!("ip netns exec {netns} {client}"),
-            Step::StopClient(client) => {
+            Step::StartDhcp(client) => format!("ip netns exec {netns} {client}"),
+            Step::StopDhcp(client) => {
                 format!(
                     "ip netns exec {netns} pkill -x {}",
                     client.run.program.word()
@@ -73,7 +73,7 @@ impl Change {
 fn address(netns: &NetnsName, link: &LinkRef, verb: &str, address: &Address) -> String {
     format!(
         "{} address {verb} {address} dev {}",
-        ip(netns, &link.at),
+        ip(netns, &link.netns),
         &link.name
     )
 }
@@ -92,7 +92,7 @@ fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
     };
     format!(
         "{}{family} route {verb} {route}{metric}",
-        ip(netns, &route.at)
+        ip(netns, &route.netns)
     )
 }
 
@@ -106,12 +106,12 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
     match (&link.kind, peer) {
         (Kind::Veth { .. }, Some(peer)) => format!(
             "{} link add {} type veth peer {}{}",
-            ip(netns, &peer.at),
+            ip(netns, &peer.netns),
             described(peer),
             described(link),
-            home(&link.at, &peer.at)
+            home(&link.netns, &peer.netns)
         ),
-        (Kind::Virtual(made), _) if made.born != link.at && made.is_said_whole() => format!(
+        (Kind::Virtual(made), _) if made.born != link.netns && made.is_said_whole() => format!(
             // Made where it is to be, it would be born there
             "{} link add {} {made} && {}",
             ip(netns, &made.born),
@@ -120,7 +120,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
                 "{} link set {} netns {}",
                 ip(netns, &made.born),
                 &link.name,
-                name_of(netns, &link.at)
+                name_of(netns, &link.netns)
             )
         ),
         (Kind::Virtual(made), _) if made.of.is_opened() => programs::add_tap(netns, link, made),
@@ -133,13 +133,13 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
                 "{} link add {}{}{parent} {made}",
                 ip(netns, &made.born),
                 described(link),
-                home(&link.at, &made.born),
+                home(&link.netns, &made.born),
             )
         }
         (kind, _) => {
             format!(
                 "{} link add {} type {}",
-                ip(netns, &link.at),
+                ip(netns, &link.netns),
                 described(link),
                 kind.word()
             )

@@ -23,5 +23,5 @@ pub fn name_of(netns: &NetnsName, at: &Netns) -> String {
 }
 
 pub fn set(netns: &NetnsName, link: &LinkRef) -> String {
-    format!("{} link set {}", ip(netns, &link.at), &link.name)
+    format!("{} link set {}", ip(netns, &link.netns), &link.name)
 }

@@ -34,14 +34,17 @@ pub(super) fn move_link(netns: &NetnsName, link: &LinkRef, to: &LinkRef) -> Stri
         true => String::new(),
         false => format!(" name {}", &to.name),
     };
-    let to = name_of(netns, &to.at);
+    let to = name_of(netns, &to.netns);
     format!("{} netns {to}{name}", set(netns, link))
 }
 
 /// `ip tuntap` has words of its own, and takes a switch for its name alone.
 pub(super) fn add_tap(netns: &NetnsName, link: &Link, made: &LinkSpec) -> String {
     let (name, mode) = (&link.name.value, made.of.word);
-    let mut text = format!("{} tuntap add dev {name} mode {mode}", ip(netns, &link.at));
+    let mut text = format!(
+        "{} tuntap add dev {name} mode {mode}",
+        ip(netns, &link.netns)
+    );
     for (option, value) in &made.options {
         text += &match (option.form, value.value) {
             (ValueKind::Switch, OptionValue::Number(0)) => String::new(),
@@ -57,14 +60,14 @@ pub(super) fn move_phy(netns: &NetnsName, phy: &str, ways: &[(LinkRef, LinkRef)]
     let (mut inside, mut to) = (String::new(), "1".to_string());
     let mut renamed = String::new();
     for (link, new) in ways {
-        if link.at != Netns::Host {
-            inside = format!("ip netns exec {} ", name_of(netns, &link.at));
+        if link.netns != Netns::Host {
+            inside = format!("ip netns exec {} ", name_of(netns, &link.netns));
         }
-        if new.at != Netns::Host {
-            to = format!("name {}", name_of(netns, &new.at));
+        if new.netns != Netns::Host {
+            to = format!("name {}", name_of(netns, &new.netns));
         }
         if new.name != link.name {
-            let ip = ip(netns, &new.at);
+            let ip = ip(netns, &new.netns);
             renamed += &format!(" && {ip} link set {} name {}", link.name, new.name);
         }
     }
@@ -72,7 +75,7 @@ pub(super) fn move_phy(netns: &NetnsName, phy: &str, ways: &[(LinkRef, LinkRef)]
 }
 
 pub(super) fn altname(netns: &NetnsName, link: &LinkRef, verb: &str, name: &Altname) -> String {
-    let (ip, link) = (ip(netns, &link.at), &link.name);
+    let (ip, link) = (ip(netns, &link.netns), &link.name);
     format!("{ip} link property {verb} dev {link} altname {name}")
 }
 
@@ -83,7 +86,7 @@ pub(super) fn vlans(
     row: &Vlans,
     own: bool,
 ) -> String {
-    let at = name_of(netns, &link.at);
+    let at = name_of(netns, &link.netns);
     let own = if own { " self" } else { "" };
     format!(
         "bridge -n {at} vlan {verb} dev {} vid {row}{own}",
@@ -131,7 +134,7 @@ pub fn write_resolv_conf(netns: &NetnsName, text: &str) -> String {
 
 /// What need not be there is passed over by sysctl(8) too.
 pub(super) fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
-    let inside = match &sysctl.at {
+    let inside = match &sysctl.netns {
         Netns::Host => String::new(),
         at => format!("ip netns exec {} ", name_of(netns, at)),
     };

@@ -7,7 +7,7 @@ use crate::name::NetnsName;
 /// What is told, as a command.
 pub fn set(netns: &NetnsName, link: &LinkRef, difference: &Difference) -> String {
     let (file, name) = (&difference.file, &link.name);
-    let exec = exec(netns, &link.at);
+    let exec = exec(netns, &link.netns);
     match difference.is_quick {
         false => format!("{exec}wg syncconf {name} {file}"),
         true => format!("{STRIP} {file} | {exec}wg syncconf {name} /dev/stdin"),
@@ -21,7 +21,7 @@ const STRIP: &str =
 /// An endpoint, as a command.
 pub fn set_endpoint(netns: &NetnsName, link: &LinkRef, named: &NamedEndpoint) -> String {
     let NamedEndpoint { peer, endpoint, .. } = named;
-    let exec = exec(netns, &link.at);
+    let exec = exec(netns, &link.netns);
     format!(
         "{exec}wg set {} peer {peer} endpoint {endpoint}",
         &link.name

@@ -10,7 +10,7 @@ use crate::source::Sourced;
 
 impl Journal {
     pub(super) fn note_master(&mut self, link: &LinkRef, master: Option<&LinkName>) {
-        let made = self.made(link);
+        let made = self.own_link(link);
         made.master = master.cloned().map(Sourced::without_origin);
         made.port = None;
         if !is_bridge(made) {
@@ -24,7 +24,7 @@ impl Journal {
         let new = || LinkSpec::new(&PORT, Netns::This);
         for (option, value) in &change.options {
             if default(option) != Some(value.value) {
-                let port = self.made(link).port.get_or_insert_with(new);
+                let port = self.own_link(link).port.get_or_insert_with(new);
                 port.set(option, value.clone());
             }
         }
@@ -33,7 +33,7 @@ impl Journal {
     /// It has been told: what the kernel has by itself is nothing of ours.
     pub(super) fn port_done(&mut self, link: &LinkRef, change: &LinkSpec) {
         self.note_port(link, change);
-        let port = &mut self.made(link).port;
+        let port = &mut self.own_link(link).port;
         if let Some(told) = port {
             told.options.retain(|(option, _)| {
                 let given = change.get(option.word);
@@ -45,7 +45,7 @@ impl Journal {
 
     pub(super) fn note_vlans(&mut self, link: &LinkRef, row: &Vlans) {
         self.forget_vlans(link, row);
-        let vlans = &mut self.made(link).vlans;
+        let vlans = &mut self.own_link(link).vlans;
         let ours = row.each().filter(|vlan| *vlan != Vlan::DEFAULT);
         vlans.extend(ours.map(Sourced::without_origin));
         vlans.sort_by_key(|vlan| vlan.value.id);
@@ -53,7 +53,7 @@ impl Journal {
 
     pub(super) fn forget_vlans(&mut self, link: &LinkRef, row: &Vlans) {
         let row = row.first.id..=row.last;
-        let vlans = &mut self.made(link).vlans;
+        let vlans = &mut self.own_link(link).vlans;
         vlans.retain(|vlan| !row.contains(&vlan.value.id));
     }
 }

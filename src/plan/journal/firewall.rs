@@ -33,7 +33,7 @@ impl Journal {
 
     /// Note which tables of nftables loading the rules has made, and which links they hold.
     pub fn note_loaded(&mut self, tool: Tool, tables: Vec<String>, held: Vec<(LinkName, u32)>) {
-        let mut rules = self.made.rules.iter_mut().map(|rules| &mut rules.value);
+        let mut rules = self.ours.firewall.iter_mut().map(|rules| &mut rules.value);
         if let Some(rules) = rules.find(|rules| rules.tool == tool) {
             rules.tables = tables;
             rules.held = held;
@@ -43,7 +43,7 @@ impl Journal {
     /// The tables of the rules before these are there until these have been loaded.
     pub(super) fn note_rules(&mut self, new: &Ruleset) {
         self.loading = None;
-        let rules = &mut self.made.rules;
+        let rules = &mut self.ours.firewall;
         let old = rules.iter().find(|rules| rules.value.tool == new.tool);
         let known = old.map(|old| (old.value.tables.clone(), old.value.held.clone()));
         let (tables, held) = known.unwrap_or_default();
@@ -57,6 +57,6 @@ impl Journal {
     }
 
     pub(super) fn forget_rules(&mut self, tool: Tool) {
-        self.made.rules.retain(|rules| rules.value.tool != tool);
+        self.ours.firewall.retain(|rules| rules.value.tool != tool);
     }
 }

@@ -8,11 +8,11 @@ impl Journal {
     /// Note the number of each link that was made, as it is `there`, by which it is known
     /// again. Whether there was one to note.
     pub fn identify(&mut self, there: &State) -> bool {
-        let made = self.made.links.iter_mut();
+        let made = self.ours.links.iter_mut();
         let made = made.filter(|link| link.index.is_none() && !link.kind.is_moved());
         let mut noted = false;
         for link in made {
-            let found = there.link(&link.at, &link.name.value);
+            let found = there.link(&link.netns, &link.name.value);
             link.index = found.and_then(|found| found.index);
             noted |= link.index.is_some();
         }
@@ -21,8 +21,8 @@ impl Journal {
 
     /// The links that are there are known by these numbers: some have been made anew.
     pub fn identify_as(&mut self, other: &Journal) {
-        for link in &mut self.made.links {
-            let known = other.made.link(&link.at, &link.name.value);
+        for link in &mut self.ours.links {
+            let known = other.ours.link(&link.netns, &link.name.value);
             link.index = known.and_then(|known| known.index).or(link.index);
         }
     }
@@ -30,7 +30,7 @@ impl Journal {
     /// The link is the one that we made, as far as can be told, and none of others that has
     /// its name by now.
     pub fn has_made(&self, found: &Link) -> bool {
-        let made = self.made.link(&found.at, &found.name.value);
+        let made = self.ours.link(&found.netns, &found.name.value);
         made.is_some_and(|made| {
             let both = made.index.zip(found.index);
             both.is_none_or(|(made, found)| made == found)

@@ -21,7 +21,7 @@ use crate::source::Sourced;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Journal {
     /// What we made, set or moved; in each link only what we set.
-    pub made: State,
+    pub ours: State,
     /// Of the host: each link that we moved, and its routes, as they were.
     pub before: State,
     /// Noted as to be made, where a link of that name is still to be deleted: its note is
@@ -35,8 +35,8 @@ impl Journal {
     /// Note how the settings say that cards are given back. Whether that is new.
     pub fn note_way_back(&mut self, want: &State) -> bool {
         let said = want.bare.filter(|bare| *bare);
-        let is_new = self.made.bare != said;
-        self.made.bare = said;
+        let is_new = self.ours.bare != said;
+        self.ours.bare = said;
         is_new
     }
 
@@ -44,13 +44,13 @@ impl Journal {
     /// before the change.
     pub fn note(&mut self, change: &Change, have: &State) {
         match &change.step {
-            Step::AddNetns => self.made.netns = true,
-            Step::Attach(from) => self.made.attached = Some(Sourced::without_origin(from.clone())),
-            Step::AddOther(other) => drop(self.made.others.insert(other.clone())),
+            Step::AddNetns => self.ours.exists = true,
+            Step::Attach(from) => self.ours.attached = Some(Sourced::without_origin(from.clone())),
+            Step::AddOther(other) => drop(self.ours.others.insert(other.clone())),
             Step::AddLink { link, peer } => {
                 for end in std::iter::once(link).chain(peer) {
                     let end = (**end).clone();
-                    if self.made.link(&end.at, &end.name.value).is_some() {
+                    if self.ours.link(&end.netns, &end.name.value).is_some() {
                         self.anew.insert(end.link_at());
                     }
                     self.forget_link(&end.link_at());
@@ -65,7 +65,7 @@ impl Journal {
                         index: None,
                         ..end
                     };
-                    self.made.links.push(bare);
+                    self.ours.links.push(bare);
                 }
             }
             Step::SetOptions(link, change) => self.note_options(link, change),
@@ -78,30 +78,34 @@ impl Journal {
             | Step::SetPort(link, _)
             | Step::AddAltname(link, _)
             | Step::AddAddress(link, _)
-                if self.is_return(&link.at, Some(&link.name)) => {}
+                if self.is_return(&link.netns, Some(&link.name)) => {}
             Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
-            Step::KeepRoute(left) => self.note_kept(left, have),
+            Step::TrimRoute(left) => self.note_kept(left, have),
             step if self.gives_up(step, have) => {}
-            Step::SetMtu(link, mtu) => self.made(link).mtu = Some(Sourced::without_origin(*mtu)),
-            Step::SetMac(link, mac) => self.made(link).mac = Some(Sourced::without_origin(*mac)),
+            Step::SetMtu(link, mtu) => {
+                self.own_link(link).mtu = Some(Sourced::without_origin(*mtu))
+            }
+            Step::SetMac(link, mac) => {
+                self.own_link(link).mac = Some(Sourced::without_origin(*mac))
+            }
             Step::SetMaster(link, master) => {
-                self.made(link).master = master.clone().map(Sourced::without_origin);
+                self.own_link(link).master = master.clone().map(Sourced::without_origin);
             }
             Step::SetPort(link, port) => self.note_port(link, port),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::AddAltname(link, name) => {
-                let altnames = &mut self.made(link).altnames;
+                let altnames = &mut self.own_link(link).altnames;
                 altnames.retain(|other| other.value != *name);
                 altnames.push(Sourced::without_origin(name.clone()));
             }
             Step::AddAddress(link, address) => self.note_address(link, *address),
             Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
-            Step::AddPolicy(rule) => self.note_policy(rule),
+            Step::AddRule(rule) => self.note_policy(rule),
             Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
-            Step::LoadTable(table) => self.note_table(table),
-            Step::StartClient(client) => self.note_client(client),
+            Step::LoadNatTable(table) => self.note_table(table),
+            Step::StartDhcp(client) => self.note_client(client),
             Step::WriteResolvConf(text) => {
-                self.made.resolv_conf = Some(Sourced::without_origin(text.clone()))
+                self.ours.resolv_conf = Some(Sourced::without_origin(text.clone()))
             }
             _ => {}
         }
@@ -116,9 +120,12 @@ impl Journal {
                 }
             }
             Step::DelNetns | Step::Detach => self.forget_netns(),
-            Step::DelOther(other) => drop(self.made.others.remove(other)),
+            Step::DelOther(other) => drop(self.ours.others.remove(other)),
             Step::DelLink(link) => {
-                let other = self.made.link(&link.at, &link.name).map(|l| l.kind.clone());
+                let other = self
+                    .ours
+                    .link(&link.netns, &link.name)
+                    .map(|l| l.kind.clone());
                 self.deleted(link);
                 if let Some(Kind::Veth { peer: Some(peer) }) = other {
                     self.deleted(&peer);
@@ -128,7 +135,7 @@ impl Journal {
                 let back = step
                     .ways()
                     .into_iter()
-                    .filter(|(_, to)| to.at == Netns::Host);
+                    .filter(|(_, to)| to.netns == Netns::Host);
                 back.for_each(|(link, _)| self.forget_link(link));
             }
             Step::SetOptions(link, change) => self.options_done(link, change),
@@ -136,34 +143,34 @@ impl Journal {
             | Step::SetMac(link, _)
             | Step::SetMaster(link, _)
             | Step::SetPort(link, _)
-                if self.is_return(&link.at, Some(&link.name)) => {}
+                if self.is_return(&link.netns, Some(&link.name)) => {}
             Step::SetMtu(link, mtu) => self.given_up(link, mtu, |link| &mut link.mtu),
             Step::SetMac(link, mac) => self.given_up(link, mac, |link| &mut link.mac),
             Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
             Step::SetPort(link, port) => self.port_done(link, port),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
-            Step::LoadRules { new, .. } => self.note_rules(new),
+            Step::LoadFirewall { new, .. } => self.note_rules(new),
             Step::DelAddress(link, address) => {
                 // It may have been made anew with something else behind it
                 let text = address.to_string();
-                self.made(link)
+                self.own_link(link)
                     .addresses
                     .retain(|a| a.value.to_string() != text);
             }
             Step::DelAltname(link, name) => {
-                self.made(link)
+                self.own_link(link)
                     .altnames
                     .retain(|other| other.value != *name);
             }
             Step::DelVlans(link, row, _) => self.forget_vlans(link, row),
-            Step::DelRoute(route) => self.made.routes.retain(|r| r.value != *route),
-            Step::DelPolicy(rule) => self.made.policy.retain(|r| r.value != *rule),
+            Step::DelRoute(route) => self.ours.routes.retain(|r| r.value != *route),
+            Step::DelRule(rule) => self.ours.rules.retain(|r| r.value != *rule),
             Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
-            Step::UnloadRules(old) => self.forget_rules(old.tool),
-            Step::DropTable => self.made.table = None,
+            Step::UnloadFirewall(old) => self.forget_rules(old.tool),
+            Step::DropNatTable => self.ours.table = None,
             step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.noted_told(step),
-            Step::StopClient(client) => self.made.clients.retain(|c| c.value != *client),
-            Step::RemoveResolvConf => self.made.resolv_conf = None,
+            Step::StopDhcp(client) => self.ours.clients.retain(|c| c.value != *client),
+            Step::RemoveResolvConf => self.ours.resolv_conf = None,
             _ => {}
         }
     }
@@ -179,28 +186,28 @@ impl Journal {
     }
 
     fn note_address(&mut self, link: &LinkRef, address: Address) {
-        let addresses = &mut self.made(link).addresses;
+        let addresses = &mut self.own_link(link).addresses;
         addresses.retain(|a| a.value != address);
         addresses.push(Sourced::without_origin(address));
     }
 
     fn note_route(&mut self, route: &Route) {
-        self.made.routes.retain(|r| r.value.key() != route.key());
-        self.made
+        self.ours.routes.retain(|r| r.value.key() != route.key());
+        self.ours
             .routes
             .push(Sourced::without_origin(route.clone()));
     }
 
     fn note_policy(&mut self, rule: &Rule) {
         let rule = Sourced::without_origin(rule.clone());
-        if !self.made.policy.contains(&rule) {
-            self.made.policy.push(rule);
+        if !self.ours.rules.contains(&rule) {
+            self.ours.rules.push(rule);
         }
     }
 
     /// What is set to what it was before, or would be without us, is nothing of ours.
     fn note_sysctl(&mut self, sysctl: &Sysctl, have: &State) {
-        let (at, key) = (&sysctl.at, &sysctl.key);
+        let (at, key) = (&sysctl.netns, &sysctl.key);
         let known = self.before.sysctl(at, key).map(|s| s.value.clone());
         let before = known.clone().or_else(|| {
             // A link that is not there yet begins with what is said of new ones
@@ -224,16 +231,17 @@ impl Journal {
                 .sysctls
                 .extend(on.cloned().map(Sourced::without_origin));
         }
-        self.forget_sysctls(|made| made.at != *at || made.key != *key, false);
-        self.made
+        self.forget_sysctls(|made| made.netns != *at || made.key != *key, false);
+        self.ours
             .sysctls
             .push(Sourced::without_origin(sysctl.clone()));
     }
 
     /// What a key is if we are not asked to set it.
     fn without_us(&self, at: &Netns, key: &SysctlKey, have: &State) -> Option<String> {
-        let owned = self.made.attached.is_none();
-        let new = *at == Netns::This && owned && (self.made.netns || !have.netns) && have.is_bare();
+        let owned = self.ours.attached.is_none();
+        let new =
+            *at == Netns::This && owned && (self.ours.exists || !have.exists) && have.is_bare();
         let closed = Sysctl::closed().find(|closed| new && closed.key == *key);
         let found = closed.or_else(|| have.sysctl(at, key).cloned());
         found.map(|sysctl| sysctl.value)
@@ -241,25 +249,25 @@ impl Journal {
 
     /// It is what it was before again.
     fn sysctl_done(&mut self, sysctl: &Sysctl) {
-        if self.before.sysctl(&sysctl.at, &sysctl.key) == Some(sysctl) {
-            self.forget_sysctls(|s| s.at != sysctl.at || s.key != sysctl.key, true);
+        if self.before.sysctl(&sysctl.netns, &sysctl.key) == Some(sysctl) {
+            self.forget_sysctls(|s| s.netns != sysctl.netns || s.key != sysctl.key, true);
         }
     }
 
     fn forget_sysctls(&mut self, keep: impl Fn(&Sysctl) -> bool, before: bool) {
-        self.made.sysctls.retain(|sysctl| keep(&sysctl.value));
+        self.ours.sysctls.retain(|sysctl| keep(&sysctl.value));
         if before {
             self.before.sysctls.retain(|sysctl| keep(&sysctl.value));
         }
     }
 
     /// Our entry of a link. One that we did not make is `physical`: never deleted.
-    pub(super) fn made(&mut self, link: &LinkRef) -> &mut Link {
-        let links = &mut self.made.links;
+    pub(super) fn own_link(&mut self, link: &LinkRef) -> &mut Link {
+        let links = &mut self.ours.links;
         let known = links.iter().position(|l| l.link_at() == *link);
         let index = known.unwrap_or_else(|| {
             let name = Sourced::without_origin(link.name.clone());
-            links.push(Link::new(link.at.clone(), name, Kind::Physical));
+            links.push(Link::new(link.netns.clone(), name, Kind::Physical));
             links.len() - 1
         });
         &mut links[index]
@@ -268,16 +276,16 @@ impl Journal {
     /// The namespace that the journal speaks of is gone, whatever has its name now, and
     /// with it all that was in it.
     pub fn forget_netns(&mut self) {
-        self.made.links.retain(|link| link.at != Netns::This);
-        self.made
+        self.ours.links.retain(|link| link.netns != Netns::This);
+        self.ours
             .routes
-            .retain(|route| route.value.at != Netns::This);
-        self.made.rules.clear();
-        self.made.policy.clear();
-        self.forget_sysctls(|sysctl| sysctl.at != Netns::This, true);
+            .retain(|route| route.value.netns != Netns::This);
+        self.ours.firewall.clear();
+        self.ours.rules.clear();
+        self.forget_sysctls(|sysctl| sysctl.netns != Netns::This, true);
         self.loading = None;
-        self.made.netns = false;
-        self.made.attached = None;
+        self.ours.exists = false;
+        self.ours.attached = None;
     }
 
     fn deleted(&mut self, link: &LinkRef) {
@@ -288,10 +296,10 @@ impl Journal {
 
     /// A link is gone, and with it what we had put on it.
     fn forget_link(&mut self, link: &LinkRef) {
-        self.made.links.retain(|l| l.link_at() != *link);
-        let on = |r: &Route| r.at == link.at && r.links().any(|name| *name == link.name);
-        self.made.routes.retain(|r| !on(&r.value));
-        let on = |s: &Sysctl| s.at == link.at && s.key.link() == Some(link.name.as_str());
+        self.ours.links.retain(|l| l.link_at() != *link);
+        let on = |r: &Route| r.netns == link.netns && r.links().any(|name| *name == link.name);
+        self.ours.routes.retain(|r| !on(&r.value));
+        let on = |s: &Sysctl| s.netns == link.netns && s.key.link() == Some(link.name.as_str());
         self.forget_sysctls(|sysctl| !on(sysctl), true);
     }
 }

@@ -20,16 +20,16 @@ impl Step {
     /// by `down`.
     pub fn is_return(&self) -> bool {
         let at = match self {
-            Step::AddRoute(route) | Step::ReplaceRoute(route) => &route.at,
+            Step::AddRoute(route) | Step::ReplaceRoute(route) => &route.netns,
             Step::SetMtu(link, _)
             | Step::SetMac(link, _)
             | Step::SetMaster(link, Some(_))
             | Step::SetPort(link, _)
             | Step::AddAltname(link, _)
             | Step::AddAddress(link, _)
-            | Step::SetUp(link, _) => &link.at,
-            Step::SetSysctl(sysctl) if sysctl.optional => &sysctl.at,
-            Step::PutBack(_) => return true,
+            | Step::SetUp(link, _) => &link.netns,
+            Step::SetSysctl(sysctl) if sysctl.optional => &sysctl.netns,
+            Step::RestoreVerbatim(_) => return true,
             _ => return false,
         };
         *at == Netns::Host
@@ -40,7 +40,7 @@ impl Journal {
     /// What was moved away from the host and is not wanted inside goes back as it was, or
     /// bare.
     pub fn with_returns(&self, mut want: State) -> State {
-        let is_bare = want.bare.or(self.made.bare).unwrap_or(false);
+        let is_bare = want.bare.or(self.ours.bare).unwrap_or(false);
         for link in &self.before.links {
             if want.link(&Netns::This, link.other_name()).is_none() {
                 want.links
@@ -62,8 +62,8 @@ impl Journal {
                 .any(|l| key.link() == Some(l.name.value.as_str()))
         };
         for Sourced { value, .. } in &self.before.sysctls {
-            let asked = want.sysctl(&value.at, &value.key).is_some();
-            if value.at == Netns::Host && of(&value.key) && !asked {
+            let asked = want.sysctl(&value.netns, &value.key).is_some();
+            if value.netns == Netns::Host && of(&value.key) && !asked {
                 want.sysctls.push(Sourced::without_origin(Sysctl {
                     optional: true,
                     ..value.clone()
@@ -87,7 +87,7 @@ impl Journal {
             [links.len(), routes.len(), kept.len(), sysctls.len()]
         };
         let noted = count(&self.before);
-        let made = &self.made.sysctls;
+        let made = &self.ours.sysctls;
         let State {
             links,
             routes,
@@ -103,7 +103,7 @@ impl Journal {
             let mut made = made.iter().map(|made| &made.value);
             let set =
                 made.any(|m| m.key == value.key || m.key.of_all().as_ref() == Some(&value.key));
-            value.at != Netns::Host || set || value.key.link().is_some_and(inside)
+            value.netns != Netns::Host || set || value.key.link().is_some_and(inside)
         });
         count(&self.before) != noted
     }
@@ -111,7 +111,7 @@ impl Journal {
     /// A route of the host's that is its own, as it was or what is left of it.
     pub(crate) fn is_hosts(&self, route: &Route) -> bool {
         let of_ours = |name: &LinkName| {
-            let made = self.made.link(&route.at, name);
+            let made = self.ours.link(&route.netns, name);
             made.is_some_and(|made| made.kind.made().is_some())
         };
         let mut known = self.before.routes.iter();
@@ -130,7 +130,7 @@ impl Journal {
     /// Says of the cards that are inside what they are called on the host, and what moves
     /// them.
     pub fn recall(&self, have: &mut State) {
-        for link in have.links.iter_mut().filter(|l| l.at == Netns::This) {
+        for link in have.links.iter_mut().filter(|l| l.netns == Netns::This) {
             let before = self.before.inside(&link.name.value);
             link.other = before.and_then(|before| before.differs(&link.name.value));
             if let Some(before) = before.filter(|before| before.kind == Kind::Wireless) {
@@ -141,7 +141,7 @@ impl Journal {
     }
 
     pub(crate) fn note_moves(&mut self, ways: &[(&LinkRef, &LinkRef)], have: &State) {
-        for (link, to) in ways.iter().filter(|(_, to)| to.at == Netns::This) {
+        for (link, to) in ways.iter().filter(|(_, to)| to.netns == Netns::This) {
             self.note_move(link, to, have);
         }
     }
@@ -149,10 +149,10 @@ impl Journal {
     /// What was known of a card under another name on the host is of no use any more: it
     /// was unplugged, and is plugged in again.
     fn note_move(&mut self, link: &LinkRef, to: &LinkRef, have: &State) {
-        let Some(was) = have.link(&link.at, &link.name) else {
+        let Some(was) = have.link(&link.netns, &link.name) else {
             return;
         };
-        self.made(to).kind = Kind::Physical;
+        self.own_link(to).kind = Kind::Physical;
         if let Some(before) = self.before.inside(&to.name) {
             let name = before.name.value.clone();
             if name == link.name {
@@ -184,7 +184,7 @@ impl Journal {
                 .iter()
                 .any(|b| b.value.key() == route.key());
             let comes = ours || route.comes_with(was) || !route.is_said_whole();
-            route.at == link.at && route.needs(was) && !comes
+            route.netns == link.netns && route.needs(was) && !comes
         };
         let lost: Vec<_> = have.routes.iter().filter(lost).cloned().collect();
         self.before.routes.extend(lost);
@@ -192,8 +192,8 @@ impl Journal {
         self.before.kept.retain(|kept| kept.link != link.name);
         self.before.kept.extend(own.cloned());
         for Sourced { value, .. } in &have.sysctls {
-            let own = value.at == Netns::Host && value.key.link() == Some(link.name.as_str());
-            if own && self.before.sysctl(&value.at, &value.key).is_none() {
+            let own = value.netns == Netns::Host && value.key.link() == Some(link.name.as_str());
+            if own && self.before.sysctl(&value.netns, &value.key).is_none() {
                 self.before
                     .sysctls
                     .push(Sourced::without_origin(value.clone()));

@@ -13,17 +13,17 @@ impl Journal {
     pub(super) fn gives_up(&self, step: &Step, have: &State) -> bool {
         match step {
             Step::SetMtu(link, mtu) => {
-                let ours = self.made.link(&link.at, &link.name);
-                let mtu_of = |link: &LinkRef| have.link(&link.at, &link.name)?.mtu.clone();
+                let ours = self.ours.link(&link.netns, &link.name);
+                let mtu_of = |link: &LinkRef| have.link(&link.netns, &link.name)?.mtu.clone();
                 let without = self.mtu_without_us(link, mtu_of);
                 ours.is_some_and(|ours| ours.mtu.is_some())
                     && without.is_some_and(|without| without.value == *mtu)
             }
             Step::SetMac(link, mac) => {
-                let ours = self.made.link(&link.at, &link.name);
+                let ours = self.ours.link(&link.netns, &link.name);
                 let before = self.before.inside(&link.name);
                 let before = before.and_then(|before| before.mac.as_ref());
-                link.at == Netns::This
+                link.netns == Netns::This
                     && ours.is_some_and(|ours| ours.mac.is_some())
                     && before.is_some_and(|before| before.value == *mac)
             }
@@ -40,7 +40,7 @@ impl Journal {
         given: &T,
         of: fn(&mut Link) -> &mut Option<Sourced<T>>,
     ) {
-        let mut links = self.made.links.iter_mut();
+        let mut links = self.ours.links.iter_mut();
         if let Some(ours) = links.find(|ours| ours.link_at() == *link).map(of)
             && ours.as_ref().is_some_and(|ours| ours.value != *given)
         {
@@ -55,7 +55,7 @@ impl Journal {
         link: &LinkRef,
         mtu_of: impl Fn(&LinkRef) -> Option<Sourced<u32>>,
     ) -> Option<Sourced<u32>> {
-        let ours = self.made.link(&link.at, &link.name)?;
+        let ours = self.ours.link(&link.netns, &link.name)?;
         match (&ours.kind, self.before.inside(&link.name)) {
             (kind, Some(before)) if kind.is_moved() => before.mtu.clone(),
             (Kind::Veth { .. }, _) => Some(Sourced::without_origin(1500)),
@@ -74,7 +74,7 @@ impl Journal {
     /// The options of a link as they are going to be said. One that goes back to the
     /// kernel's own is until then what it was.
     pub(super) fn note_options(&mut self, link: &LinkRef, change: &LinkSpec) {
-        if let Kind::Virtual(made) = &mut self.made(link).kind {
+        if let Kind::Virtual(made) = &mut self.own_link(link).kind {
             for (option, value) in &change.options {
                 if default(option) != Some(value.value) || made.get(option.word).is_none() {
                     made.set(option, value.clone());
@@ -85,7 +85,7 @@ impl Journal {
 
     /// They have been said.
     pub(super) fn options_done(&mut self, link: &LinkRef, change: &LinkSpec) {
-        if let Kind::Virtual(made) = &mut self.made(link).kind {
+        if let Kind::Virtual(made) = &mut self.own_link(link).kind {
             for (option, value) in &change.options {
                 made.set(option, value.clone());
             }

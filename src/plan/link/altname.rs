@@ -26,11 +26,11 @@ impl Plan<'_> {
                     let wrong = format!("{altname} is a name of {other} already");
                     let remedy = "choose another name, or take it from that link by \
                                   ip link property del";
-                    self.obstacle(&altname.asked, wrong, remedy);
+                    self.obstacle(&altname.origin, wrong, remedy);
                     continue;
                 }
                 let step = Step::AddAltname(there.clone(), altname.value.clone());
-                self.change(step, altname.asked.clone());
+                self.change(step, altname.origin.clone());
                 let mut links = self.now.iter_mut();
                 if let Some(now) = links.find(|l| l.link_at() == there) {
                     now.altnames.push(altname.clone());
@@ -41,7 +41,7 @@ impl Plan<'_> {
 
     /// What we called a link, and is not to be called any more.
     pub(crate) fn take_altnames(&mut self, at: &LinkRef, want: &Link) {
-        let made = self.journal.made.link(&at.at, &at.name);
+        let made = self.journal.ours.link(&at.netns, &at.name);
         let ours = made.map(|made| made.altnames.clone()).unwrap_or_default();
         for altname in ours {
             let mut links = self.now.iter_mut();
@@ -64,7 +64,7 @@ impl Plan<'_> {
         let Some((name, other)) = taken else {
             return true;
         };
-        let way = match link.at {
+        let way = match link.netns {
             Netns::This => "come in",
             _ => "go there",
         };
@@ -73,7 +73,7 @@ impl Plan<'_> {
             link.name
         );
         let remedy = "choose another name, or take it from one of the two by ip link property del";
-        self.obstacle(&link.name.asked, wrong, remedy);
+        self.obstacle(&link.name.origin, wrong, remedy);
         false
     }
 
@@ -82,7 +82,7 @@ impl Plan<'_> {
         let mut others = self
             .now
             .iter()
-            .filter(|l| l.link_at() != *there && l.at == there.at);
+            .filter(|l| l.link_at() != *there && l.netns == there.netns);
         others.find(|l| l.is_called(name)).map(Link::link_at)
     }
 }

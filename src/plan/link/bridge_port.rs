@@ -42,7 +42,7 @@ impl Plan<'_> {
             let Some(now) = self.now(&there).filter(|now| now.master == link.master) else {
                 continue;
             };
-            let returns = self.journal.is_return(&there.at, Some(&there.name));
+            let returns = self.journal.is_return(&there.netns, Some(&there.name));
             let joined = now.port.is_none();
             let now = now.port.clone().unwrap_or_else(as_joined);
             let mut change = LinkSpec::new(&PORT, Netns::This);
@@ -61,7 +61,7 @@ impl Plan<'_> {
             let asked = change
                 .options
                 .iter()
-                .find_map(|(_, value)| value.asked.clone());
+                .find_map(|(_, value)| value.origin.clone());
             if !change.options.is_empty() {
                 self.change(Step::SetPort(there, Box::new(change)), asked);
             }
@@ -70,7 +70,7 @@ impl Plan<'_> {
 
     /// What we said of the port, where what is no longer asked for goes.
     fn port_made(&self, link: &Link) -> Option<&LinkSpec> {
-        let made = self.journal.made.link(&link.at, &link.name.value)?;
+        let made = self.journal.ours.link(&link.netns, &link.name.value)?;
         made.port.as_ref().filter(|_| self.rest == Extras::Remove)
     }
 
@@ -83,7 +83,7 @@ impl Plan<'_> {
             let Some(now) = self.now(&there).cloned() else {
                 continue;
             };
-            let ours = self.journal.made.link(&there.at, &there.name);
+            let ours = self.journal.ours.link(&there.netns, &there.name);
             let mut ours = ours.map(|made| made.vlans.clone()).unwrap_or_default();
             ours.retain(|_| self.rest == Extras::Remove);
             let wanted = match link.vlans.is_empty() {
@@ -98,14 +98,14 @@ impl Plan<'_> {
             let adds: Vec<&Sourced<Vlan>> = wanted.iter().filter(adds).collect();
             for row in Vlans::rows(adds.iter().map(|vlan| vlan.value)) {
                 let mut asked = adds.iter().filter(|vlan| vlan.value == row.first);
-                let asked = asked.find_map(|vlan| vlan.asked.clone());
+                let asked = asked.find_map(|vlan| vlan.origin.clone());
                 self.change(Step::AddVlans(there.clone(), row, bridge), asked);
             }
             let mut goes: BTreeSet<u16> = ours.iter().map(|vlan| vlan.value.id).collect();
             goes.insert(Vlan::DEFAULT.id);
             goes.retain(|id| now.vlans.iter().any(|vlan| vlan.value.id == *id));
             goes.retain(|id| !wanted.iter().any(|vlan| vlan.value.id == *id));
-            let asked = wanted[0].asked.clone();
+            let asked = wanted[0].origin.clone();
             for row in Vlans::rows(goes.into_iter().map(Vlan::plain)) {
                 self.change(Step::DelVlans(there.clone(), row, bridge), asked.clone());
             }

@@ -15,11 +15,11 @@ impl Plan<'_> {
             };
             let mtu = link.mtu.clone().or_else(|| self.mtu_as_before(&now));
             if let Some(mtu) = mtu.filter(|mtu| now.mtu.as_ref() != Some(mtu)) {
-                self.change(Step::SetMtu(there.clone(), mtu.value), mtu.asked);
+                self.change(Step::SetMtu(there.clone(), mtu.value), mtu.origin);
             }
             let mac = link.mac.clone().or_else(|| self.mac_as_before(&now));
             if let Some(mac) = mac.filter(|mac| now.mac.as_ref() != Some(mac)) {
-                self.change(Step::SetMac(there.clone(), mac.value), mac.asked);
+                self.change(Step::SetMac(there.clone(), mac.value), mac.origin);
             }
         }
     }
@@ -27,14 +27,14 @@ impl Plan<'_> {
     /// What is no longer asked for is as it would be without us.
     fn mtu_as_before(&self, now: &Link) -> Option<Sourced<u32>> {
         let link = now.link_at();
-        let ours = self.journal.made.link(&link.at, &link.name)?;
+        let ours = self.journal.ours.link(&link.netns, &link.name)?;
         let goes = self.rest == Extras::Remove && ours.mtu.is_some() && ours.mtu == now.mtu;
         let mtu_of = |link: &LinkRef| self.now(link)?.mtu.clone();
         self.journal.mtu_without_us(&link, mtu_of).filter(|_| goes)
     }
 
     fn mac_as_before(&self, now: &Link) -> Option<Sourced<Mac>> {
-        let ours = self.journal.made.link(&now.at, &now.name.value)?;
+        let ours = self.journal.ours.link(&now.netns, &now.name.value)?;
         let goes = self.rest == Extras::Remove && ours.mac.is_some() && ours.mac == now.mac;
         let before = self.journal.before.inside(&now.name.value)?;
         before.mac.clone().filter(|_| goes && ours.kind.is_moved())
@@ -54,17 +54,17 @@ impl Plan<'_> {
                 continue;
             }
             let bridge = LinkRef {
-                at: link.at.clone(),
+                netns: link.netns.clone(),
                 name: master.value.clone(),
             };
             let gone = self.now(&bridge).is_none();
-            if gone && self.journal.is_return(&link.at, Some(&link.name.value)) {
+            if gone && self.journal.is_return(&link.netns, Some(&link.name.value)) {
                 // What it belonged to on the host is no more: it goes back all the same
                 continue;
             }
             if gone {
                 self.obstacle(
-                    &master.asked,
+                    &master.origin,
                     format!(
                         "there is no link {bridge}, which {} is to belong to",
                         link.name
@@ -76,14 +76,14 @@ impl Plan<'_> {
             // A bond takes no slave that is up
             let bond = self.now(&bridge).is_some_and(|l| l.kind.word() == "bond");
             if bond && self.now(&there).is_some_and(|now| now.up == Some(true)) {
-                self.change(Step::SetUp(there.clone(), false), master.asked.clone());
+                self.change(Step::SetUp(there.clone(), false), master.origin.clone());
                 self.is_down(&there);
             }
             if anew {
                 self.change(Step::SetMaster(there.clone(), None), None);
             }
             let step = Step::SetMaster(there.clone(), Some(master.value.clone()));
-            self.change(step, master.asked.clone());
+            self.change(step, master.origin.clone());
             self.joins(&there, &bridge);
         }
     }
@@ -95,7 +95,7 @@ impl Plan<'_> {
                 continue;
             };
             if self.now(&there).is_some_and(|now| now.up != Some(up)) {
-                self.change(Step::SetUp(there, up), link.name.asked.clone());
+                self.change(Step::SetUp(there, up), link.name.origin.clone());
             }
         }
     }

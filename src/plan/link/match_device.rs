@@ -10,7 +10,7 @@ use crate::source::Sourced;
 
 /// Whether all that is there has to be looked at to know which cards are meant.
 pub fn needed(want: &State, journal: &Journal) -> bool {
-    cards(want).any(|link| link.card.is_some() || moved(journal, link).is_some())
+    cards(want).any(|link| link.device.is_some() || moved(journal, link).is_some())
 }
 
 /// Gives each card that is wanted inside its name on the host, and says which are not to
@@ -24,12 +24,12 @@ pub fn named(want: &mut State, there: &[Link], journal: &Journal) -> Vec<Obstacl
             Err((wrong, remedy)) => {
                 let asked = asked(link);
                 // Nor is one to be had that only has the name
-                link.card = Some(Sourced {
+                link.device = Some(Sourced {
                     value: DeviceId::NONE,
-                    asked: asked.clone(),
+                    origin: asked.clone(),
                 });
                 obstacles.push(Obstacle {
-                    asked,
+                    origin: asked,
                     wrong,
                     remedy,
                 });
@@ -42,7 +42,7 @@ pub fn named(want: &mut State, there: &[Link], journal: &Journal) -> Vec<Obstacl
 /// Whether a card that is on the host is the one that is meant, as far as can be told.
 pub(crate) fn is_meant(link: &Link, found: &Link, journal: &Journal) -> bool {
     let known = found.known().unwrap_or_default();
-    match (&link.card, journal.before.inside(&link.name.value)) {
+    match (&link.device, journal.before.inside(&link.name.value)) {
         (Some(wanted), _) => wanted.value.is(&known),
         (None, Some(before)) => before
             .known()
@@ -56,13 +56,13 @@ type Wrong = (String, String);
 /// The name on the host of one card, where it is another than its name inside.
 fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkName>, Wrong> {
     let before = journal.before.inside(&link.name.value);
-    let mut inside = there.iter().filter(|l| l.at == Netns::This);
+    let mut inside = there.iter().filter(|l| l.netns == Netns::This);
     if let Some(is) = inside.find(|l| l.name.value == link.name.value) {
         stays(link, is, before)?;
         return Ok(before.and_then(|before| before.differs(&link.name.value)));
     }
-    let host: Vec<&Link> = there.iter().filter(|l| l.at == Netns::Host).collect();
-    let found = match (&link.card, before) {
+    let host: Vec<&Link> = there.iter().filter(|l| l.netns == Netns::Host).collect();
+    let found = match (&link.device, before) {
         (Some(wanted), _) => matching(link, &wanted.value, &host, there, journal)?,
         (None, Some(before)) => again(link, before, &host)?,
         (None, None) => return Ok(None),
@@ -72,7 +72,7 @@ fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkNam
 
 /// A card that has the name inside already must be the one that is asked for.
 fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
-    let Some(wanted) = &link.card else {
+    let Some(wanted) = &link.device else {
         return Ok(());
     };
     let known = is.known().unwrap_or_default();
@@ -107,7 +107,7 @@ fn matching<'a>(
                 let name = before.other_name();
                 there
                     .iter()
-                    .any(|l| l.at == Netns::This && l.name.value == *name)
+                    .any(|l| l.netns == Netns::This && l.name.value == *name)
             });
             Err(match inside {
                 Some(before) => (
@@ -181,7 +181,7 @@ fn cards(want: &State) -> impl Iterator<Item = &Link> {
 }
 
 fn is_card(link: &Link) -> bool {
-    link.kind.is_moved() && link.at == Netns::This
+    link.kind.is_moved() && link.netns == Netns::This
 }
 
 fn moved<'a>(journal: &'a Journal, link: &Link) -> Option<&'a Link> {
@@ -189,8 +189,8 @@ fn moved<'a>(journal: &'a Journal, link: &Link) -> Option<&'a Link> {
 }
 
 fn asked(link: &Link) -> Option<std::sync::Arc<crate::source::Origin>> {
-    let said = link.card.as_ref().and_then(|card| card.asked.clone());
-    said.or_else(|| link.name.asked.clone())
+    let said = link.device.as_ref().and_then(|card| card.origin.clone());
+    said.or_else(|| link.name.origin.clone())
 }
 
 #[cfg(test)]
@@ -206,7 +206,7 @@ mod tests {
             Kind::Physical,
         );
         Link {
-            card: card.parse().ok().map(Sourced::without_origin),
+            device: card.parse().ok().map(Sourced::without_origin),
             up: Some(false),
             ..link
         }
@@ -214,7 +214,7 @@ mod tests {
 
     fn state(links: &[Link]) -> State {
         State {
-            netns: true,
+            exists: true,
             links: links.to_vec(),
             ..State::default()
         }
@@ -231,7 +231,7 @@ mod tests {
         match missing.first() {
             // What could not be found is not taken by its name either
             Some(missing) => {
-                let inside = there.iter().any(|link| link.at == Netns::This);
+                let inside = there.iter().any(|link| link.netns == Netns::This);
                 assert!(inside || changes.is_err(), "{changes:?}");
                 Err(missing.wrong.clone())
             }
@@ -246,12 +246,12 @@ mod tests {
     fn moved(link: &Link) -> Journal {
         let mut journal = Journal::default();
         let to = LinkRef {
-            at: Netns::This,
+            netns: Netns::This,
             name: "lan0".parse().unwrap(),
         };
         let change = Change {
             step: Step::MoveLink(link.link_at(), to),
-            asked: None,
+            origin: None,
         };
         journal.note(&change, &state(std::slice::from_ref(link)));
         journal

@@ -20,7 +20,7 @@ impl Plan<'_> {
                 Kind::Loopback => self.loopback(link),
                 Kind::Physical | Kind::Wireless => self.brought(link),
                 // Its inside end makes both
-                Kind::Veth { .. } if link.at != Netns::This => {}
+                Kind::Veth { .. } if link.netns != Netns::This => {}
                 _ => self.made(link),
             }
         }
@@ -28,7 +28,7 @@ impl Plan<'_> {
 
     fn loopback(&mut self, link: &Link) {
         if self.now(&link.link_at()).is_none() {
-            self.fresh(link, link.at.clone());
+            self.fresh(link, link.netns.clone());
         }
     }
 
@@ -58,20 +58,20 @@ impl Plan<'_> {
             link: Box::new(made.clone()),
             peer: peer.clone().map(Box::new),
         };
-        self.change(step, link.name.asked.clone());
+        self.change(step, link.name.origin.clone());
         for end in std::iter::once(&made).chain(&peer) {
             let bare = Link {
                 altnames: Vec::new(),
                 ..end.clone()
             };
-            self.fresh(&bare, end.at.clone());
+            self.fresh(&bare, end.netns.clone());
         }
     }
 
     /// The other end of a veth that is wanted.
     fn peer(&self, link: &Link) -> Option<&Link> {
         match &link.kind {
-            Kind::Veth { peer: Some(peer) } => self.want.link(&peer.at, &peer.name),
+            Kind::Veth { peer: Some(peer) } => self.want.link(&peer.netns, &peer.name),
             _ => None,
         }
     }
@@ -89,9 +89,9 @@ impl Plan<'_> {
         };
         let there = self.now(&parent).is_some();
         if !there {
-            let asked = link.kind.made().and_then(|made| made.asked.clone());
+            let asked = link.kind.made().and_then(|made| made.origin.clone());
             let suffix = link.name.value.suffix();
-            let remedy = match &parent.at {
+            let remedy = match &parent.netns {
                 Netns::Named(other) => format!(
                     "type netns-setup up {other} first, if it is to make {}, or correct link_{suffix}",
                     parent.name
@@ -115,18 +115,18 @@ impl Plan<'_> {
         };
         // On the host, one of ours went with its namespace, and its name is anybody's
         let is_it = |ours: &Link| {
-            let on_host = there.at == Netns::Host && ours.kind.made().is_some();
+            let on_host = there.netns == Netns::Host && ours.kind.made().is_some();
             !on_host || ours.kind.word() == other.kind.word()
         };
-        let ours = self.journal.made.link(&there.at, &there.name);
+        let ours = self.journal.ours.link(&there.netns, &there.name);
         let ours = ours.is_some_and(is_it) && self.journal.has_made(&other);
         if other.kind.is_moved() || !ours {
-            let ip = match link.at {
+            let ip = match link.netns {
                 Netns::This => "ip -n NAME",
                 _ => "ip",
             };
             return self.obstacle(
-                &link.name.asked,
+                &link.name.origin,
                 format!("there is another link {there}, which is not ours to delete"),
                 &format!(
                     "choose another name, or delete it: {ip} link delete {}",
@@ -134,7 +134,7 @@ impl Plan<'_> {
                 ),
             );
         }
-        self.change(Step::DelLink(there.clone()), link.name.asked.clone());
+        self.change(Step::DelLink(there.clone()), link.name.origin.clone());
         self.gone(&there);
         if let Kind::Veth { peer: Some(peer) } = other.kind {
             self.gone(&peer);

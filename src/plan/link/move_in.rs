@@ -17,7 +17,7 @@ impl Plan<'_> {
             _ => {
                 self.leaves(&moved);
                 let step = Step::MoveLink(from.clone(), link.link_at());
-                self.change(step, link.name.asked.clone());
+                self.change(step, link.name.origin.clone());
                 self.has_come(link, &from, moved);
             }
         }
@@ -27,22 +27,22 @@ impl Plan<'_> {
     /// is said.
     fn comes(&mut self, link: &Link) -> Option<(LinkRef, Link)> {
         let there = link.link_at();
-        let other = if link.at == Netns::Host {
+        let other = if link.netns == Netns::Host {
             Netns::This
         } else {
             Netns::Host
         };
         let from = LinkRef {
-            at: other,
+            netns: other,
             name: link.other_name().clone(),
         };
         // On its way back, the name on the host can be somebody else's by now
         let is_there = self.now(&there).is_some();
         match self.now(&from).cloned() {
-            _ if is_there && link.at == Netns::This => None,
+            _ if is_there && link.netns == Netns::This => None,
             Some(_) if is_there => {
                 self.obstacle(
-                    &link.name.asked,
+                    &link.name.origin,
                     format!(
                         "{} cannot go back to the host: there is another {}",
                         from.name, there.name
@@ -52,9 +52,9 @@ impl Plan<'_> {
                 None
             }
             // Never anything else that has its name by now
-            Some(found) if link.at == Netns::This && !is_meant(link, &found, self.journal) => {
+            Some(found) if link.netns == Netns::This && !is_meant(link, &found, self.journal) => {
                 self.obstacle(
-                    &link.name.asked,
+                    &link.name.origin,
                     format!(
                         "{} on the host is another card than the one that is meant",
                         found.name
@@ -63,19 +63,19 @@ impl Plan<'_> {
                 );
                 None
             }
-            Some(found) if link.at == Netns::This && !self.is_of_its_type(link, &found) => None,
+            Some(found) if link.netns == Netns::This && !self.is_of_its_type(link, &found) => None,
             Some(found) => {
                 self.take_altnames(&from, link);
                 let moved = self.now(&from).cloned().unwrap_or(found);
                 let altnames = moved.altnames.iter().map(|a| a.value.clone());
                 let altnames: Vec<_> = altnames.collect();
-                let stays = link.at != Netns::This || self.keeps_routes(&moved);
+                let stays = link.netns != Netns::This || self.keeps_routes(&moved);
                 (stays && self.has_names(link, &altnames)).then_some((from, moved))
             }
-            None if is_there || link.at == Netns::Host => None,
+            None if is_there || link.netns == Netns::Host => None,
             None => {
                 self.obstacle(
-                    &link.name.asked,
+                    &link.name.origin,
                     format!("the host has no link {}", from.name),
                     "plug it in or load its driver, or correct the name; ip link lists those there are",
                 );
@@ -101,7 +101,7 @@ impl Plan<'_> {
             ),
             _ => return true,
         };
-        self.obstacle(&link.name.asked, wrong, &remedy);
+        self.obstacle(&link.name.origin, wrong, &remedy);
         false
     }
 
@@ -110,7 +110,7 @@ impl Plan<'_> {
         let want = self.want;
         let mut all = Vec::new();
         for name in self.links_of(phy, from) {
-            let mut wanted = want.links.iter().filter(|l| l.at == link.at);
+            let mut wanted = want.links.iter().filter(|l| l.netns == link.netns);
             let rider = wanted.find(|l| l.kind == Kind::Wireless && *l.other_name() == name);
             let Some(rider) = rider else {
                 return self.stays_behind(link, &name, phy);
@@ -126,7 +126,7 @@ impl Plan<'_> {
         let ways = all.iter();
         let ways = ways.map(|(from, rider, _)| (from.clone(), rider.link_at()));
         let step = Step::MovePhy(phy.name.clone(), ways.collect());
-        self.change(step, link.name.asked.clone());
+        self.change(step, link.name.origin.clone());
         for (from, rider, moved) in all {
             self.has_come(rider, &from, moved);
         }
@@ -135,7 +135,11 @@ impl Plan<'_> {
     /// All links of a phy, as far as they are known where it is.
     fn links_of(&self, phy: &Phy, from: &LinkRef) -> Vec<LinkName> {
         let of_it = |l: &&Link| l.phy.as_ref().is_some_and(|other| other.name == phy.name);
-        let here = self.now.iter().filter(|l| l.at == from.at).filter(of_it);
+        let here = self
+            .now
+            .iter()
+            .filter(|l| l.netns == from.netns)
+            .filter(of_it);
         let mut links: Vec<_> = here.map(|l| l.name.value.clone()).collect();
         links.extend(phy.links.iter().cloned());
         links.push(from.name.clone());
@@ -147,7 +151,7 @@ impl Plan<'_> {
     fn stays_behind(&mut self, link: &Link, other: &LinkName, phy: &Phy) {
         let moved = link.other_name();
         let alone = format!("{moved} cannot be moved without all of {}", phy.name);
-        let (wrong, remedy) = match link.at {
+        let (wrong, remedy) = match link.netns {
             Netns::This => (
                 format!("{alone}, and {other} of that is no wireless link of this namespace"),
                 format!(
@@ -161,12 +165,12 @@ impl Plan<'_> {
                 format!("keep {moved} in netns_links, or take {other} away from it as well"),
             ),
         };
-        self.obstacle(&link.name.asked, wrong, &remedy);
+        self.obstacle(&link.name.origin, wrong, &remedy);
     }
 
     /// What is done on the host before a link of it is moved in.
     fn leaves(&mut self, moved: &Link) {
-        if moved.at == Netns::Host {
+        if moved.netns == Netns::Host {
             self.keep_routes(moved);
         }
     }
@@ -179,7 +183,7 @@ impl Plan<'_> {
             other: link.other.clone(),
             ..moved
         };
-        self.fresh(&moved, link.at.clone());
+        self.fresh(&moved, link.netns.clone());
     }
 }
 
@@ -211,7 +215,7 @@ mod tests {
 
     fn state(links: Vec<Link>) -> State {
         State {
-            netns: true,
+            exists: true,
             links,
             ..State::default()
         }

@@ -21,7 +21,9 @@ impl Plan<'_> {
             if gone.is_empty() && differing.is_empty() {
                 continue;
             }
-            let asked = differing.first().and_then(|(_, value)| value.asked.clone());
+            let asked = differing
+                .first()
+                .and_then(|(_, value)| value.origin.clone());
             let options = match now.is_said_whole() {
                 true => now.options.clone(),
                 false => Vec::new(),
@@ -51,7 +53,7 @@ impl Plan<'_> {
 
     /// What we set, and is no longer asked for.
     fn options_that_go(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> Vec<&'static Opt> {
-        let ours = self.journal.made.link(&at.at, &at.name);
+        let ours = self.journal.ours.link(&at.netns, &at.name);
         let ours = ours.and_then(|ours| ours.kind.made());
         options_that_go(
             ours.filter(|_| self.rest == Extras::Remove),

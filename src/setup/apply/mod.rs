@@ -49,7 +49,7 @@ pub struct Work<'a> {
     /// Told of each change that has been made.
     report: &'a mut dyn FnMut(&Change),
     /// How many changes have been made so far,
-    made: usize,
+    done: usize,
     /// of how many that were planned.
     of: usize,
 }
@@ -77,7 +77,7 @@ impl<'a> Work<'a> {
             others,
             unresolved: Vec::new(),
             report,
-            made: 0,
+            done: 0,
             of: 0,
         })
     }
@@ -101,7 +101,7 @@ impl<'a> Work<'a> {
 
     /// A change has been made.
     pub fn has_changed(&self) -> bool {
-        self.made > 0
+        self.done > 0
     }
 
     /// Come to a stop: undo what has been made.
@@ -112,7 +112,7 @@ impl<'a> Work<'a> {
         };
         Failure {
             why,
-            made: self.made,
+            done: self.done,
             of: self.of,
             left,
         }
@@ -178,14 +178,14 @@ impl<'a> Work<'a> {
 
     fn come_to_its_end(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
         let mut changed = self.journal.given_back(want);
-        let file = &mut self.journal.made.resolv_conf;
+        let file = &mut self.journal.ours.resolv_conf;
         // It has gone; who was killed then has left its folder
         if rest == Extras::Remove && want.resolv_conf.is_none() && file.take().is_some() {
             resolv_conf::clear(self.store.name());
             changed = true;
         }
         let is_new = self.journal.note_way_back(want);
-        self.write_if(is_new || changed && self.made > 0)
+        self.write_if(is_new || changed && self.done > 0)
     }
 
     /// The changes that are left to make, but for those that cannot be made for now.
@@ -206,7 +206,7 @@ impl<'a> Work<'a> {
         self.write_if(more)?;
         for change in changes {
             match self.step(&change, want) {
-                Ok(()) => self.made += 1,
+                Ok(()) => self.done += 1,
                 // The tunnel is there, and its peer may find it
                 Err(no) if matches!(change.step, Step::SetEndpoint(..)) => {
                     self.journal.not_told(&change);
@@ -245,7 +245,7 @@ impl<'a> Work<'a> {
                     _ => self.kernel.give_name(note)?,
                 }
             }
-            Step::LoadTable(_) | Step::DropTable => {
+            Step::LoadNatTable(_) | Step::DropNatTable => {
                 self.kernel.make(&change.step)?;
                 // What is not known is loaded once more
                 self.journal
@@ -262,7 +262,7 @@ impl<'a> Work<'a> {
                 let this = self.store.name();
                 peers::leave_place(other, this, || self.kernel.make(&change.step))?;
             }
-            Step::LoadRules { new, old } => {
+            Step::LoadFirewall { new, old } => {
                 return self.load(change, new, old.as_deref()).map(|()| true);
             }
             Step::SetSysctl(sysctl) => changed = self.kernel.set_sysctl(sysctl)?,
@@ -279,7 +279,7 @@ impl<'a> Work<'a> {
 
     /// The kernel does not tell later where it was born.
     fn note_birth(&mut self, link: &Link) {
-        if let Some(made) = link.kind.made().filter(|made| made.born != link.at) {
+        if let Some(made) = link.kind.made().filter(|made| made.born != link.netns) {
             let birth = self.kernel.birth_of_spoken_to(&made.born);
             let birth = birth.map(|birth| birth.to_string());
             self.journal.note_birth(&link.link_at(), birth);

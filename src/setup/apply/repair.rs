@@ -13,7 +13,7 @@ use crate::setup::{complain, report};
 #[derive(Debug, Default)]
 pub struct Mended {
     /// How many changes have been made.
-    pub made: usize,
+    pub done: usize,
     /// What the kernel refused,
     pub refused: Vec<(Change, OsError)>,
     /// and what cannot be now.
@@ -31,7 +31,7 @@ impl Mended {
     /// It stands open: its firewall could not be loaded.
     pub fn is_open(&self) -> bool {
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
-        steps.any(|step| matches!(step, Step::LoadRules { .. }))
+        steps.any(|step| matches!(step, Step::LoadFirewall { .. }))
     }
 }
 
@@ -62,11 +62,11 @@ impl Work<'_> {
                 self.write()?;
                 match self.step(&change, want) {
                     Ok(()) => {
-                        mended.made += 1;
+                        mended.done += 1;
                         complain(&replaced, exit::DONE);
                     }
                     Err(refusal) => {
-                        let closed = matches!(change.step, Step::LoadRules { .. });
+                        let closed = matches!(change.step, Step::LoadFirewall { .. });
                         self.journal = before;
                         mended.refused.push((change, refusal));
                         if closed {

@@ -8,7 +8,7 @@ use crate::setup::query::ways;
 impl Work<'_> {
     /// What the settings say of cards is not said any more. Whether that could be noted.
     pub(super) fn forget_way_back(&mut self) -> bool {
-        let is_new = self.journal.note_way_back(&self.start.1.made);
+        let is_new = self.journal.note_way_back(&self.start.1.ours);
         self.write_if(is_new).is_ok()
     }
 

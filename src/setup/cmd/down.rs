@@ -189,7 +189,7 @@ fn take_down(call: &Call, name: &NetnsName, inside: Occupants, due: &mut Option<
         Ok(losing) => losing,
         Err(e) => return broken(name, "cannot see who has links to it", e),
     };
-    let wrote = journal.made.resolv_conf.is_some();
+    let wrote = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let mut changes = Changes::of(call, name);
     let mut report = |change: &Change| changes.say(change);
@@ -275,7 +275,7 @@ fn who_stays(
 
 /// A DHCP client is ours, with its helpers (of its session), and ended with the rest.
 fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
-    for client in &journal.made.clients {
+    for client in &journal.ours.clients {
         if let Some(pid) = dhcp::process(kernel.name(), &client.value) {
             let session = |pid| getsid(Some(pid)).ok();
             left.retain(|process| session(Pid::from_raw(process.pid)) != session(pid));
@@ -291,7 +291,7 @@ fn leave_or_end(
     journal: &Journal,
     inside: Occupants,
 ) -> io::Result<(Vec<Process>, Vec<Holder>)> {
-    let ours = journal.made.netns;
+    let ours = journal.ours.exists;
     let Some(identity) = netns::identity(name.as_str())?.filter(|_| ours) else {
         return Ok((Vec::new(), Vec::new()));
     };

@@ -81,7 +81,7 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
 /// No command shows how the cards that are moved in are going to come back.
 fn say_what_comes_back_bare(state: &State, changes: &[Change]) {
     let ways = changes.iter().flat_map(|change| change.step.ways());
-    let moved = ways.filter(|(_, to)| to.at == Netns::This && state.bare == Some(true));
+    let moved = ways.filter(|(_, to)| to.netns == Netns::This && state.bare == Some(true));
     for (link, _) in moved {
         say(&format!("# {} is to be given back bare", link.name));
     }

@@ -44,7 +44,7 @@ pub fn read(want: &Want, trust: Trust) -> Result<Vec<Sourced<Ruleset>>, Vec<Prob
 }
 
 fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Problem>> {
-    let place = file.path.asked.as_ref().map(|asked| asked.place.clone());
+    let place = file.path.origin.as_ref().map(|asked| asked.place.clone());
     let problem = |wrong: String, remedy: String| {
         vec![Problem {
             place: place.clone(),
@@ -114,7 +114,7 @@ fn rules(tool: Tool, path: &str, text: String) -> Ruleset {
 /// code; what cannot be tried is said, and counts as right.
 pub fn test(want: &Want) -> u8 {
     let of_files = |rules: &&Sourced<Ruleset>| rules.value.tool.has_file();
-    let of_files: Vec<_> = want.state.rules.iter().filter(of_files).collect();
+    let of_files: Vec<_> = want.state.firewall.iter().filter(of_files).collect();
     if of_files.is_empty() {
         return exit::DONE;
     }
@@ -131,13 +131,13 @@ pub fn test(want: &Want) -> u8 {
     };
     let mut code = exit::DONE;
     for rules in of_files {
-        let step = Step::LoadRules {
+        let step = Step::LoadFirewall {
             new: Box::new(rules.value.clone()),
             old: None,
         };
         if let Err(no) = kernel.make(&step) {
             let remedy = format!("correct {}; nothing was changed", rules.value.file);
-            let remedy = report::asked(rules.asked.as_deref(), &remedy);
+            let remedy = report::asked(rules.origin.as_deref(), &remedy);
             code = complain(&[report::printable(&no.to_string()), remedy], exit::WRONG);
         }
     }
@@ -151,7 +151,7 @@ fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
         .state
         .links
         .iter()
-        .filter(|link| link.at == Netns::This);
+        .filter(|link| link.netns == Netns::This);
     let mut links: BTreeSet<LinkName> = inside.map(|link| link.name.value.clone()).collect();
     if want.attach.is_some() {
         links.extend(Kernel::new(want.name.clone()).links_inside()?);

@@ -41,7 +41,7 @@ pub(super) struct Hook {
 
 impl Hook {
     pub(super) fn of(said: &Sourced<String>) -> Self {
-        let asked = said.asked.as_ref();
+        let asked = said.origin.as_ref();
         Hook {
             asked: asked.map(ToString::to_string).unwrap_or_default(),
             command: said.value.clone(),

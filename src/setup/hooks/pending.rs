@@ -46,7 +46,7 @@ pub fn note(name: &NetnsName, hooks: &Hooks, change: &Change) -> bool {
     for (link, _) in &hooks.links {
         if ends
             .iter()
-            .any(|end| end.at == Netns::This && end.name == *link)
+            .any(|end| end.netns == Netns::This && end.name == *link)
         {
             noted |= add(name, Some(link)).is_ok();
         }

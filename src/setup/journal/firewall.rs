@@ -9,7 +9,7 @@ use crate::source::Sourced;
 
 /// A section for each tool.
 pub fn write(text: &mut IniText, journal: &Journal) {
-    for rules in &journal.made.rules {
+    for rules in &journal.ours.firewall {
         let rules = &rules.value;
         text.section(format_args!("rules {}", rules.tool));
         text.append("file", &rules.file);
@@ -35,7 +35,7 @@ pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> R
             others: properties.get_all("other").map(String::from).collect(),
         });
     }
-    journal.made.rules.push(Sourced::without_origin(rules));
+    journal.ours.firewall.push(Sourced::without_origin(rules));
     Ok(())
 }
 

@@ -53,7 +53,7 @@ pub(super) fn write_link(text: &mut IniText, link: &Link) {
         ("mac", link.mac.as_ref().map(ToString::to_string)),
         ("master", link.master.as_ref().map(ToString::to_string)),
         ("inside", link.other.as_ref().map(ToString::to_string)),
-        ("card", link.card.as_ref().map(ToString::to_string)),
+        ("card", link.device.as_ref().map(ToString::to_string)),
         ("phy", link.phy.as_ref().map(|phy| phy.name.clone())),
         ("up", up.map(String::from)),
         ("index", link.index.map(|index| index.to_string())),
@@ -82,7 +82,7 @@ pub(super) fn write_link(text: &mut IniText, link: &Link) {
 }
 
 fn link_at_text(link: &LinkRef) -> String {
-    format!("{} {}", link.name, where_text(&link.at))
+    format!("{} {}", link.name, where_text(&link.netns))
 }
 
 fn link_at_of(text: &str) -> Result<LinkRef, String> {
@@ -90,7 +90,7 @@ fn link_at_of(text: &str) -> Result<LinkRef, String> {
         .split_once(' ')
         .ok_or_else(|| format!("{text:?} names no namespace"))?;
     Ok(LinkRef {
-        at: where_of(at)?,
+        netns: where_of(at)?,
         name: name.parse()?,
     })
 }
@@ -110,7 +110,7 @@ pub(super) fn read_link(name: &str, at: Netns, section: &Properties) -> Result<L
     link.master = master.transpose()?.map(Sourced::without_origin);
     link.up = section.get("up").map(|up| up == "yes");
     link.other = section.get("inside").map(str::parse).transpose()?;
-    link.card = value(section, "card")?;
+    link.device = value(section, "card")?;
     link.phy = section.get("phy").map(|name| Phy {
         name: name.into(),
         links: Vec::new(),

@@ -24,21 +24,21 @@ const HEADER: &str = "# What netns-setup made, and what was there before, to be 
 pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
     let mut text = IniText::below(HEADER);
     text.section("namespace");
-    text.append("made", if journal.made.netns { "yes" } else { "no" });
-    if journal.made.resolv_conf.is_some() {
+    text.append("made", if journal.ours.exists { "yes" } else { "no" });
+    if journal.ours.resolv_conf.is_some() {
         text.append("resolv_conf", "yes");
     }
-    if let Some(from) = &journal.made.attached {
+    if let Some(from) = &journal.ours.attached {
         text.append("attached", &from.value);
     }
-    if journal.made.bare == Some(true) {
+    if journal.ours.bare == Some(true) {
         text.append("give_back", "bare");
     }
     if let Some(birth) = netns {
         text.append("identity", birth);
     }
     firewall::write(&mut text, journal);
-    if let Some(table) = &journal.made.table {
+    if let Some(table) = &journal.ours.table {
         text.section("table");
         // It is there without a port that leads inside too
         text.append("made", "yes");
@@ -46,30 +46,30 @@ pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
         publish.for_each(|publish| text.append("publish", publish));
     }
     text.section("clients");
-    for client in &journal.made.clients {
+    for client in &journal.ours.clients {
         text.append(client.value.link.as_str(), &client.value.run);
     }
-    for (state, word) in [(&journal.made, "made"), (&journal.before, "before")] {
+    for (state, word) in [(&journal.ours, "made"), (&journal.before, "before")] {
         for link in &state.links {
             text.section(format_args!(
                 "{word} {} {}",
                 link.name,
-                where_text(&link.at)
+                where_text(&link.netns)
             ));
             write_link(&mut text, link);
         }
         text.section(format_args!("{word} routes"));
         for route in &state.routes {
-            text.append(where_text(&route.value.at), route);
+            text.append(where_text(&route.value.netns), route);
         }
         text.section(format_args!("{word} policy"));
-        for rule in &state.policy {
+        for rule in &state.rules {
             text.append("inside", rule);
         }
         text.section(format_args!("{word} sysctls"));
         for sysctl in state.sysctls.iter().map(|sysctl| &sysctl.value) {
             let set = format_args!("{} {}", sysctl.key.path(), sysctl.value);
-            text.append(where_text(&sysctl.at), set);
+            text.append(where_text(&sysctl.netns), set);
         }
         text.section(format_args!("{word} kept"));
         for kept in &state.kept {
@@ -98,24 +98,24 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
                 continue;
             }
             Some(&"table") => {
-                journal.made.table = Some(Sourced::without_origin(read_table(properties)?));
+                journal.ours.table = Some(Sourced::without_origin(read_table(properties)?));
                 continue;
             }
             Some(&"clients") => {
-                journal.made.clients = read_clients(properties)?;
+                journal.ours.clients = read_clients(properties)?;
                 continue;
             }
-            Some(&"made") => &mut journal.made,
+            Some(&"made") => &mut journal.ours,
             Some(&"before") => &mut journal.before,
             _ => {
                 netns = properties.get("identity").map(String::from);
                 let from = properties.get("attached");
-                journal.made.attached = from.map(|from| Sourced::without_origin(from.into()));
-                journal.made.netns = properties.get("made") == Some("yes");
+                journal.ours.attached = from.map(|from| Sourced::without_origin(from.into()));
+                journal.ours.exists = properties.get("made") == Some("yes");
                 let bare = properties.get("give_back") == Some("bare");
-                journal.made.bare = bare.then_some(true);
+                journal.ours.bare = bare.then_some(true);
                 let wrote = properties.get("resolv_conf") == Some("yes");
-                journal.made.resolv_conf = wrote.then(|| Sourced::without_origin(String::new()));
+                journal.ours.resolv_conf = wrote.then(|| Sourced::without_origin(String::new()));
                 continue;
             }
         };
@@ -150,7 +150,7 @@ fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
         let route =
             Route::kept(text).map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
         state.routes.push(Sourced::without_origin(Route {
-            at: where_of(at)?,
+            netns: where_of(at)?,
             ..route
         }));
     }
@@ -161,7 +161,7 @@ fn read_policy(state: &mut State, section: &Properties) -> Result<(), String> {
     for (_, text) in section.iter() {
         let rule = text.parse();
         let rule = rule.map_err(|e: TextError| format!("policy rule {text} {}", e.wrong))?;
-        state.policy.push(Sourced::without_origin(rule));
+        state.rules.push(Sourced::without_origin(rule));
     }
     Ok(())
 }

@@ -57,13 +57,13 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
         if let Ok(key) = key.parse() {
             state.sysctls.push(Sourced {
                 value: Sysctl::new(Netns::Host, key, &value),
-                asked: nat.asked(),
+                origin: nat.asked(),
             });
         }
     }
     state.table = Some(Sourced {
         value: wanted.table,
-        asked: nat.asked(),
+        origin: nat.asked(),
     });
     Ok(WithHost { state, warnings })
 }
@@ -82,9 +82,9 @@ pub fn kept(
             ..
         }) => {
             let mut state = journal.with_returns(want.state.clone());
-            state.table = journal.made.table.clone();
-            let host = |sysctl: &&Sourced<Sysctl>| sysctl.value.at == Netns::Host;
-            let made = journal.made.sysctls.iter().filter(host).cloned();
+            state.table = journal.ours.table.clone();
+            let host = |sysctl: &&Sourced<Sysctl>| sysctl.value.netns == Netns::Host;
+            let made = journal.ours.sysctls.iter().filter(host).cloned();
             // Those of a link that is not there now are gone with it
             state.sysctls.extend(made.map(|mut sysctl| {
                 sysctl.value.optional = true;
@@ -99,7 +99,7 @@ pub fn kept(
 /// The table of ours that is on the host: of what is not as it was loaded, nothing is said
 /// but that it is there.
 pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<Sourced<Table>>, OsError> {
-    let Some(mut table) = journal.made.table.clone() else {
+    let Some(mut table) = journal.ours.table.clone() else {
         return Ok(None);
     };
     let Some(listed) = kernel.nat_table()? else {
@@ -116,7 +116,7 @@ pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<Sourced<Ta
 pub fn forget_flows(kernel: &mut Kernel, journals: [&Journal; 2]) {
     let tables = journals
         .iter()
-        .filter_map(|journal| journal.made.table.as_ref());
+        .filter_map(|journal| journal.ours.table.as_ref());
     let ports: Vec<&Publish> = tables.flat_map(|table| &table.value.publish).collect();
     if let Err(no) = kernel.forget_flows(&ports) {
         log::debug!("UDP flows are not forgotten: {no}");
@@ -145,12 +145,12 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
     };
     let mut problems = Vec::new();
     for (other, journal) in store::others(&want.name)? {
-        let table = journal.made.table;
+        let table = journal.ours.table;
         let theirs: Vec<Publish> = table.map(|table| table.value.publish).unwrap_or_default();
         for ours in &nat.publish {
             if let Some(theirs) = theirs.iter().find(|theirs| theirs.meets(&ours.value)) {
                 problems.push(Problem {
-                    place: ours.asked.as_ref().map(|asked| asked.place.clone()),
+                    place: ours.origin.as_ref().map(|asked| asked.place.clone()),
                     wrong: format!("netns_publish: \"{ours}\" is the namespace {other}'s already, by its {theirs}"),
                     remedy: format!("expected another port or address of the host; or take that one down first: netns-setup down {other}"),
                 });
@@ -175,7 +175,7 @@ fn without_us(host: &mut Host, before: &Sysctl) {
         }
         _ => return,
     };
-    if before.at == Netns::Host && before.value == "0" {
+    if before.netns == Netns::Host && before.value == "0" {
         host.forwards.remove(&(family, link));
     }
 }
@@ -185,20 +185,20 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
     let mut found = Vec::new();
     if let Some(Sourced {
         value: Uplinks::Named(named),
-        asked,
+        origin: asked,
     }) = &nat.uplinks
     {
         for link in named {
             if !kernel.host_has(link).map_err(unseen)? {
                 found.push(Obstacle {
-                    asked: asked.clone(),
+                    origin: asked.clone(),
                     wrong: format!("the host has no link {link}"),
                     remedy: "start what makes it first, or correct its name; ip link lists those there are".into(),
                 });
             }
         }
     }
-    let table = journal.made.table.as_ref();
+    let table = journal.ours.table.as_ref();
     let held = table
         .map(|table| table.value.publish.as_slice())
         .unwrap_or_default();
@@ -211,7 +211,7 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
             let proto = publish.value.proto;
             let letter = &proto.to_string()[..1];
             found.push(Obstacle {
-                asked: publish.asked.clone(),
+                origin: publish.origin.clone(),
                 wrong: format!("{publish}: a program on the host has {proto} port {port} already"),
                 remedy: format!("choose another port, or stop that program; ss -{letter}lnp sport = :{port} tells which it is"),
             });
@@ -229,7 +229,7 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
         ));
     }
     let told = all.into_iter().map(|(wrong, remedy)| Obstacle {
-        asked: nat.asked(),
+        origin: nat.asked(),
         wrong,
         remedy,
     });
@@ -249,7 +249,7 @@ fn no_nft(nat: &Nat, no: OsError) -> Failure {
         false => no.to_string(),
     };
     Why::Obstacles(vec![Obstacle {
-        asked: nat.asked(),
+        origin: nat.asked(),
         wrong,
         remedy: remedy.into(),
     }])

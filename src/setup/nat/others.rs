@@ -29,11 +29,11 @@ impl HeldSysctls {
     pub(super) fn of(name: &NetnsName) -> io::Result<Self> {
         let (mut before, mut links) = (Vec::new(), Vec::new());
         for (_, journal) in store::others(name)? {
-            let made = journal.made.links.iter();
-            let ends = made.filter(|link| link.at == Netns::Host && !link.kind.is_moved());
+            let made = journal.ours.links.iter();
+            let ends = made.filter(|link| link.netns == Netns::Host && !link.kind.is_moved());
             links.extend(ends.map(|link| link.name.value.clone()));
             let held = journal.before.sysctls.into_iter().map(|held| held.value);
-            before.extend(held.filter(|held| held.at == Netns::Host));
+            before.extend(held.filter(|held| held.netns == Netns::Host));
         }
         Ok(HeldSysctls { before, links })
     }
@@ -50,14 +50,14 @@ impl HeldSysctls {
 
     fn held(&self, sysctl: &Sysctl) -> Option<&Sysctl> {
         let mut before = self.before.iter();
-        before.find(|held| (&held.at, &held.key) == (&sysctl.at, &sysctl.key))
+        before.find(|held| (&held.netns, &held.key) == (&sysctl.netns, &sysctl.key))
     }
 
     /// What others hold and we do not is, to us, as it was before them: it is set by us
     /// too, and what it was before is known to us.
     pub fn as_before(&self, have: &mut State, journal: &Journal) {
         for found in have.sysctls.iter_mut().map(|found| &mut found.value) {
-            let ours = journal.made.sysctl(&found.at, &found.key).is_some();
+            let ours = journal.ours.sysctl(&found.netns, &found.key).is_some();
             if let Some(held) = self.held(found).filter(|_| !ours) {
                 found.value = held.value.clone();
             }
@@ -67,10 +67,10 @@ impl HeldSysctls {
     /// What others hold is theirs to put back once we no longer want it.
     pub fn leave_to(&self, journal: &mut Journal, want: &State) {
         let ours = |sysctl: &Sourced<Sysctl>| {
-            let Sysctl { at, key, .. } = &sysctl.value;
+            let Sysctl { netns: at, key, .. } = &sysctl.value;
             self.held(&sysctl.value).is_none() || want.sysctl(at, key).is_some()
         };
-        journal.made.sysctls.retain(ours);
+        journal.ours.sysctls.retain(ours);
         journal.before.sysctls.retain(ours);
     }
 

@@ -69,7 +69,7 @@ pub fn tied_or_unread(name: &NetnsName) -> io::Result<Tied> {
     }
     for (other, journal) in store::each_other(name)? {
         match journal {
-            Ok(journal) if journal.made.neighbours().contains(name) => tied.push((other, journal)),
+            Ok(journal) if journal.ours.neighbours().contains(name) => tied.push((other, journal)),
             Ok(_) => {}
             Err(e) => {
                 let why = format!("the journal of {other}: {e}");
@@ -83,7 +83,7 @@ pub fn tied_or_unread(name: &NetnsName) -> io::Result<Tied> {
 /// The other namespaces that are there for the sake of this one alone.
 pub fn places(name: &NetnsName, journal: &Journal) -> io::Result<BTreeSet<NetnsName>> {
     let mut places = BTreeSet::new();
-    for other in journal.made.neighbours() {
+    for other in journal.ours.neighbours() {
         if is_place(&other)? && has_no_other(&other, name)? {
             places.insert(other);
         }
@@ -99,7 +99,7 @@ fn has_no_other(place: &NetnsName, of: &NetnsName) -> io::Result<bool> {
 /// A namespace is there for others' links alone: its own settings have not been met.
 fn is_place(name: &NetnsName) -> io::Result<bool> {
     let mut bare = Journal::default();
-    bare.made.netns = true;
+    bare.ours.exists = true;
     Ok(!store::is_ready(name) && store::journal(name).is_ok_and(|journal| journal == bare))
 }
 
@@ -118,7 +118,7 @@ pub fn hold_place(
         return Ok(());
     }
     let mut journal = store::journal(name)?;
-    journal.made.netns = true;
+    journal.ours.exists = true;
     let added = add(&store, &journal);
     if added.is_err() && !known {
         let _ = store.remove();
@@ -144,7 +144,7 @@ pub fn leave_place(
 pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io::Result<()> {
     for (other, theirs) in tied(name)? {
         journal.adopt(name, &other, &theirs, |link| {
-            let wanted = want.link(&link.at, &link.name.value);
+            let wanted = want.link(&link.netns, &link.name.value);
             wanted.is_some_and(|wanted| wanted.kind == link.kind)
         });
     }
@@ -157,7 +157,7 @@ pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io
 pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsName>> {
     let mut losing = Vec::new();
     for (other, theirs) in tied(name)? {
-        if journal.made.netns {
+        if journal.ours.exists {
             journal.adopt(name, &other, &theirs, |_| true);
         }
         let (here, there) = [name, &other].map(|name| Netns::Named(name.clone())).into();
@@ -166,12 +166,12 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
         };
         // What they have on a link of ours, where only our links go
         let on_ours = |link: &Link| {
-            let below = link.needed().filter(|below| below.at == here);
+            let below = link.needed().filter(|below| below.netns == here);
             below.is_some_and(|below| journal.brought(&below.name))
         };
-        let ours = &journal.made;
+        let ours = &journal.ours;
         let loses =
-            ours.netns || ours.links.iter().any(pair) || theirs.made.links.iter().any(on_ours);
+            ours.exists || ours.links.iter().any(pair) || theirs.ours.links.iter().any(on_ours);
         if loses && store::is_ready(&other) {
             losing.push(other);
         }

@@ -91,7 +91,7 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<u8> {
 fn could_take(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
         && matches!(store::folder(&want.name).try_exists(), Ok(false));
-    let on_host = |link: &Link| link.at == Netns::Host && link.kind.made().is_some();
+    let on_host = |link: &Link| link.netns == Netns::Host && link.kind.made().is_some();
     let mut links = want.state.links.iter();
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }
@@ -201,7 +201,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     }
     for (links, carries) in carried {
         for change in changes {
-            let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.at == Netns::This);
+            let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.netns == Netns::This);
             let (link, how) = match (taken(&change.step, &links), comes(&change.step)) {
                 (Some(link), true) => (link, How::Comes),
                 (Some(link), false) => (link, How::Goes),
@@ -213,7 +213,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
             return Some(Cut {
                 link,
                 carries,
-                asked: change.asked.clone(),
+                asked: change.origin.clone(),
                 how,
                 anybodys: callers.anybody,
             });
@@ -232,7 +232,7 @@ fn is_taking(change: &Change) -> bool {
 fn taken(step: &Step, links: &BTreeSet<LinkRef>) -> Option<LinkRef> {
     match step {
         Step::DelLink(link) => links.get(link).cloned(),
-        Step::DelNetns => links.iter().find(|link| link.at == Netns::This).cloned(),
+        Step::DelNetns => links.iter().find(|link| link.netns == Netns::This).cloned(),
         step => {
             let mut moved = step.ways().into_iter().map(|(link, _)| link);
             moved.find(|link| links.contains(link)).cloned()
@@ -247,7 +247,7 @@ mod tests {
     #[test]
     fn a_connection_goes_with_any_link_of_a_phy() {
         let link = |at, name: &str| LinkRef {
-            at,
+            netns: at,
             name: name.parse().unwrap(),
         };
         let way = |name| (link(Netns::Host, name), link(Netns::This, name));
@@ -255,7 +255,7 @@ mod tests {
         let asked = None;
         let change = Change {
             step: step.clone(),
-            asked,
+            origin: asked,
         };
         assert!(is_taking(&change));
         let carrying = BTreeSet::from([link(Netns::Host, "wlan1")]);

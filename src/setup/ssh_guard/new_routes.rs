@@ -13,13 +13,13 @@ use crate::plan::{Change, Step};
 /// The new way of the host that settings ask for: over which link, to where, and its metric.
 /// What the host has back was its own.
 pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
-    change.asked.as_ref()?;
+    change.origin.as_ref()?;
     match &change.step {
-        Step::AddRoute(route) | Step::ReplaceRoute(route) if route.at == Netns::Host => {
+        Step::AddRoute(route) | Step::ReplaceRoute(route) if route.netns == Netns::Host => {
             let (at, name) = (Netns::Host, route.links().next()?.clone());
-            Some((LinkRef { at, name }, route.dst, route.metric))
+            Some((LinkRef { netns: at, name }, route.dst, route.metric))
         }
-        Step::AddAddress(link, address) if link.at == Netns::Host => {
+        Step::AddAddress(link, address) if link.netns == Netns::Host => {
             Some((link.clone(), address.network(), 0))
         }
         _ => None,

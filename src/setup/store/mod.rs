@@ -85,10 +85,10 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
         Err(e) => Err(e),
         Ok(text) => {
             let (mut journal, recorded) = text::read(&text).map_err(io::Error::other)?;
-            for rules in &mut journal.made.rules {
+            for rules in &mut journal.ours.firewall {
                 rules.value.text = text_of(&rules_file(name, rules.value.tool))?;
             }
-            if let Some(table) = &mut journal.made.table {
+            if let Some(table) = &mut journal.ours.table {
                 let [text, listed] = table_files(name);
                 table.value.text = text_of(&text)?;
                 table.value.listed = fs::read_to_string(listed).ok();
@@ -195,13 +195,13 @@ impl Store {
 
     /// As [`Store::write`], of a namespace that has no name yet.
     pub fn write_of(&self, journal: &Journal, netns: Option<NetnsId>) -> io::Result<()> {
-        for rules in &journal.made.rules {
+        for rules in &journal.ours.firewall {
             self.keep(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
         }
-        if !journal.made.neighbours().is_empty() {
+        if !journal.ours.neighbours().is_empty() {
             fs::write(Path::new(state_dir::STATE).join(state_dir::TIED), "")?;
         }
-        if let Some(table) = &journal.made.table {
+        if let Some(table) = &journal.ours.table {
             let [text, listed] = table_files(&self.name);
             files::keep_new(&self.name, &text, &table.value.text, &listed)?;
             match &table.value.listed {

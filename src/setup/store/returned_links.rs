@@ -16,7 +16,7 @@ impl ReturnedLinks {
     /// A change has been made.
     pub fn note(&self, step: &Step) {
         for (from, to) in step.ways() {
-            match (&from.at, &to.at) {
+            match (&from.netns, &to.netns) {
                 (Netns::This, Netns::Host) => {
                     self.lock().insert(from.name.clone(), to.name.clone());
                 }

@@ -41,7 +41,7 @@ mod ioctl {
 impl Kernel {
     /// Equivalent to `ip tuntap add`.
     pub(crate) fn add_tap(&mut self, link: &Link, made: &LinkSpec) -> Result<(), OsError> {
-        let netns = &self.socket(&link.at)?.netns;
+        let netns = &self.socket(&link.netns)?.netns;
         let added = in_netns(netns, || {
             attach(&file::open()?, link.name.value.as_str(), made)
         });

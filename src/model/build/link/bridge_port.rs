@@ -155,5 +155,6 @@ impl Maker<'_> {
 }
 
 fn is_bridge(link: &Link) -> bool {
-    link.at == Netns::This && matches!(&link.kind, Kind::Virtual(made) if made.of.word == "bridge")
+    link.netns == Netns::This
+        && matches!(&link.kind, Kind::Virtual(made) if made.of.word == "bridge")
 }

@@ -40,7 +40,10 @@ impl Maker<'_> {
             None => default_peer(&self.settings.name, &listed.name.value),
         };
         let at = self.netns(listed.get("peer_netns"))?;
-        let peer = Some(LinkRef { at, name: name? });
+        let peer = Some(LinkRef {
+            netns: at,
+            name: name?,
+        });
         Some(Kind::Veth { peer })
     }
 
@@ -48,7 +51,7 @@ impl Maker<'_> {
         let mut made = LinkSpec::new(of, Netns::This);
         let below = self.below(of, listed);
         let from = listed.get("link_netns").or_else(|| listed.get("link"));
-        made.asked = from.and_then(|from| from.whole().at(()).asked);
+        made.origin = from.and_then(|from| from.whole().at(()).origin);
         let mut whole = true;
         for option in of.options {
             match self.option(of, option, listed) {

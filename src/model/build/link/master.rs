@@ -18,7 +18,7 @@ pub(crate) type LinksByName = BTreeMap<LinkName, usize>;
 pub(crate) fn inside(links: &[Link]) -> LinksByName {
     let mut inside = LinksByName::new();
     for (n, link) in links.iter().enumerate() {
-        if link.at == Netns::This {
+        if link.netns == Netns::This {
             inside.entry(link.name.value.clone()).or_insert(n);
         }
     }
@@ -100,7 +100,7 @@ impl Maker<'_> {
         let link = &mut links[found];
         match &link.master {
             Some(other) if *other != master => {
-                let line = where_said(other, Some(&word.asked.place));
+                let line = where_said(other, Some(&word.origin.place));
                 self.problems.push(word.problem(
                     format!("gives {port} a second master, after {other}"),
                     format!("expected one master; the other is said at {line}"),
@@ -128,7 +128,7 @@ pub(crate) fn places(links: &[Link]) -> Places<'_> {
 pub(crate) fn holder<'a>(link: &'a Link, places: &Places<'a>) -> &'a Link {
     let master = link.master.as_ref().and_then(|master| {
         let master = LinkRef {
-            at: link.at.clone(),
+            netns: link.netns.clone(),
             name: master.value.clone(),
         };
         places.get(&master).copied()
@@ -145,7 +145,7 @@ pub(crate) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Prob
     for listed in &settings.links {
         let name = &listed.name.value;
         let inside = LinkRef {
-            at: Netns::This,
+            netns: Netns::This,
             name: name.clone(),
         };
         let Some(link) = places.get(&inside).copied() else {

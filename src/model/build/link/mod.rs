@@ -68,7 +68,7 @@ impl Maker<'_> {
         let kind = kind.unwrap_or(Kind::Other(String::new()));
         let mut link = Link::new(self.home(listed), listed.name.clone(), kind);
         link.up = Some(true);
-        link.card = listed.get("match").and_then(|s| self.card(s));
+        link.device = listed.get("match").and_then(|s| self.card(s));
         link.altnames = self.altnames(listed);
         link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
         link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
@@ -92,11 +92,11 @@ impl Maker<'_> {
             Some(setting) => setting.whole().at(peer.name),
             None => Sourced {
                 value: peer.name,
-                asked: listed.name.asked.clone(),
+                origin: listed.name.origin.clone(),
             },
         };
         let this = Some(link.link_at());
-        let mut other = Link::new(peer.at, name, Kind::Veth { peer: this });
+        let mut other = Link::new(peer.netns, name, Kind::Veth { peer: this });
         other.up = Some(true);
         other.mtu = link.mtu.clone();
         other.addresses = addresses(listed.get("peer_config"), false, self.problems);
@@ -218,12 +218,12 @@ impl Maker<'_> {
         let mut names: BTreeMap<(&Netns, &str), &Link> = BTreeMap::new();
         for link in links {
             names
-                .entry((&link.at, link.name.value.as_str()))
+                .entry((&link.netns, link.name.value.as_str()))
                 .or_insert(link);
         }
         let mut altnames: BTreeMap<(&Netns, &Altname), &Sourced<Altname>> = BTreeMap::new();
         for link in links {
-            let first = names.get(&(&link.at, link.name.value.as_str()));
+            let first = names.get(&(&link.netns, link.name.value.as_str()));
             if let Some(other) = first.filter(|first| !ptr::eq(**first, link)) {
                 let line = super::where_said(&other.name, super::place(&link.name));
                 self.problems.push(problem(
@@ -233,8 +233,8 @@ impl Maker<'_> {
                 ));
             }
             for altname in &link.altnames {
-                let own = names.get(&(&link.at, altname.value.as_str()));
-                let before = altnames.entry((&link.at, &altname.value));
+                let own = names.get(&(&link.netns, altname.value.as_str()));
+                let before = altnames.entry((&link.netns, &altname.value));
                 let taken = match before {
                     Entry::Occupied(first) => Some(*first.get()),
                     Entry::Vacant(new) => {

@@ -97,16 +97,16 @@ impl Waiting {
 /// the end inside, since one message makes both.
 fn needs(link: &Link) -> Vec<LinkRef> {
     let inside = |name| LinkRef {
-        at: Netns::This,
+        netns: Netns::This,
         name,
     };
     let mut needs = Vec::new();
-    if link.at != Netns::This {
+    if link.netns != Netns::This {
         needs.extend(link.needed());
     } else {
         needs.extend(link.master.iter().map(|m| inside(m.value.clone())));
         let parent = link.kind.parent();
-        needs.extend(parent.filter(|parent| parent.at == Netns::This));
+        needs.extend(parent.filter(|parent| parent.netns == Netns::This));
     }
     needs
 }

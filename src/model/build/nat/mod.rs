@@ -23,14 +23,20 @@ pub(super) fn nat(
     let before = problems.len();
     let uplinks = uplinks(settings, problems);
     let mut publish = publish(settings, problems);
-    let asked = uplinks.as_ref().map(|uplinks| uplinks.asked.clone());
-    let asked = asked.or_else(|| publish.first().map(|p| p.asked.clone()))?;
+    let asked = uplinks.as_ref().map(|uplinks| uplinks.origin.clone());
+    let asked = asked.or_else(|| publish.first().map(|p| p.origin.clone()))?;
     if problems.len() > before || !settings.complete {
         return None;
     }
     let ways = ways(links);
     if ways.is_empty() {
-        problems.push(no_way(links, &Sourced { value: (), asked }));
+        problems.push(no_way(
+            links,
+            &Sourced {
+                value: (),
+                origin: asked,
+            },
+        ));
         return None;
     }
     if ways
@@ -88,9 +94,9 @@ impl<'a> Way<'a> {
 
 /// What comes over a port of a bridge comes from the bridge, and is its own affair.
 pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
-    let way = |end: &'_ Link| -> bool { end.at == Netns::Host && end.master.is_none() };
+    let way = |end: &'_ Link| -> bool { end.netns == Netns::Host && end.master.is_none() };
     let places = super::link::master::places(links);
-    let inside = links.iter().filter(|link| link.at == Netns::This);
+    let inside = links.iter().filter(|link| link.netns == Netns::This);
     let ways = inside.filter_map(|inside| match &inside.kind {
         Kind::Veth { peer: Some(peer) } => {
             let end = *places.get(peer)?;
@@ -193,10 +199,10 @@ fn twice(publish: &[Sourced<Publish>], problems: &mut Vec<Problem>) {
 }
 
 fn no_way(links: &[Link], asked: &Sourced<()>) -> Problem {
-    let setting = asked.asked.as_ref().map_or("", |asked| &asked.setting);
+    let setting = asked.origin.as_ref().map_or("", |asked| &asked.setting);
     let port = links
         .iter()
-        .find(|link| link.at == Netns::Host && link.master.is_some());
+        .find(|link| link.netns == Netns::Host && link.master.is_some());
     let (wrong, remedy) = match port.and_then(|port| port.master.as_ref().map(|m| (port, m))) {
         Some((port, bridge)) => (
             format!("{setting}: {} belongs to the bridge {bridge}, whose way to the world is its own", port.name),
@@ -215,7 +221,7 @@ fn no_way(links: &[Link], asked: &Sourced<()>) -> Problem {
 }
 
 fn no_address(uplinks: &Sourced<Uplinks>, ways: &[Way<'_>]) -> Problem {
-    let setting = uplinks.asked.as_ref().map_or("", |asked| &asked.setting);
+    let setting = uplinks.origin.as_ref().map_or("", |asked| &asked.setting);
     let Way { holder, end } = &ways[0];
     let suffix = holder.name.value.suffix();
     Problem {

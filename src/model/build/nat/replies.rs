@@ -30,13 +30,13 @@ pub(crate) fn bring_back(state: &mut State, nat: &Nat) {
     let policy = backs.iter().map(|back| rule(back.family));
     // What the owner says of a sysctl holds
     let mut sysctls = sysctls(&backs);
-    sysctls.retain(|sysctl| state.sysctl(&sysctl.at, &sysctl.key).is_none());
+    sysctls.retain(|sysctl| state.sysctl(&sysctl.netns, &sysctl.key).is_none());
     let rules = rules(&backs);
     state.routes.extend(routes.map(|route| asked.with(route)));
-    state.policy.extend(policy.map(|rule| asked.with(rule)));
+    state.rules.extend(policy.map(|rule| asked.with(rule)));
     let sysctls = sysctls.into_iter().map(|sysctl| asked.with(sysctl));
     state.sysctls.extend(sysctls);
-    state.rules.push(asked.with(rules));
+    state.firewall.push(asked.with(rules));
 }
 
 /// One a family. In a vrf the routes are the vrf's own, and those of others lead nothing away.

@@ -84,10 +84,10 @@ fn networks(links: &[Link], routes: &[RouteSetting<'_>], ways: &[Way<'_>]) -> Ve
 /// that the host may be in, too; so is the other end of a veth to the host. A tunnel leads
 /// to others' networks, or to half the world (`0.0.0.0/1`): the host is not to be drawn in.
 fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
-    let here = link.at == Netns::This;
+    let here = link.netns == Netns::This;
     here && holder(link, places).name == link.name
         && match &link.kind {
-            Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.at != Netns::Host),
+            Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.netns != Netns::Host),
             Kind::Virtual(made) => match made.of.word {
                 "tap" | "dummy" => true,
                 "bridge" => {
@@ -95,7 +95,7 @@ fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
                         .iter()
                         .filter(|port| port.master.as_ref() == Some(&link.name));
                     { ports }
-                        .filter(|port| port.at == link.at)
+                        .filter(|port| port.netns == link.netns)
                         .all(is_of_its_own)
                 }
                 _ => false,
@@ -107,7 +107,7 @@ fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
 /// A port of a bridge by which nobody is reached who is on a network of the host's.
 fn is_of_its_own(port: &Link) -> bool {
     match &port.kind {
-        Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.at != Netns::Host),
+        Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.netns != Netns::Host),
         Kind::Virtual(made) => matches!(made.of.word, "tap" | "dummy"),
         _ => false,
     }
@@ -127,7 +127,7 @@ fn back(way: &Way<'_>, net: &Sourced<IpNet>) -> Option<Sourced<Route>> {
     let text = format!("{} via {via} dev {}", net.value, way.end.name);
     let route = Route::parse(&text, &Names::default()).ok()?;
     Some(net.with(Route {
-        at: Netns::Host,
+        netns: Netns::Host,
         ..route
     }))
 }

@@ -18,10 +18,10 @@ pub(crate) fn check(
     routes: &[RouteSetting<'_>],
     problems: &mut Vec<Problem>,
 ) {
-    let inside = links.iter().filter(|link| link.at == Netns::This);
+    let inside = links.iter().filter(|link| link.netns == Netns::This);
     let inside: Vec<&Link> = inside.collect();
     // What the host has, it knows alone
-    let inside_routes = |said: &&RouteSetting<'_>| said.route.value.at == Netns::This;
+    let inside_routes = |said: &&RouteSetting<'_>| said.route.value.netns == Netns::This;
     for said in routes.iter().filter(inside_routes) {
         let known = !said.route.value.links().any(|dev| unread.contains(dev));
         let ways = said.route.value.ways().into_iter().map(|way| Route {
@@ -55,7 +55,7 @@ fn gateway(
             format!(": {via} is an own address of this namespace"),
             format!(
                 "expected the router's address; {via} is said in {}",
-                where_said(own, Some(&said.piece.asked.place))
+                where_said(own, Some(&said.piece.origin.place))
             ),
         ));
     }
@@ -91,7 +91,7 @@ fn gateway(
     }
     Some(said.piece.problem(
         format!(": {via} is in none of the networks of {}", dev.name),
-        networks_of(dev, via.is_ipv4(), &said.piece.asked.place),
+        networks_of(dev, via.is_ipv4(), &said.piece.origin.place),
     ))
 }
 
@@ -159,7 +159,7 @@ fn made_by_the_kernel(said: &RouteSetting<'_>, links: &[&Link]) -> Option<Proble
         format!(": the kernel makes this route itself, for {address}"),
         format!(
             "take the line away ({}), or give it a metric",
-            where_said(address, Some(&said.piece.asked.place))
+            where_said(address, Some(&said.piece.origin.place))
         ),
     ))
 }

@@ -123,7 +123,7 @@ fn route(
     if route.kind != RouteKind::Unicast {
         return Ok(route);
     }
-    route.at = at;
+    route.netns = at;
     route.dev.get_or_insert_with(|| link.clone());
     for hop in &mut route.more {
         hop.dev.get_or_insert_with(|| link.clone());
@@ -142,7 +142,7 @@ fn route(
 fn clashes(routes: &[RouteSetting<'_>], problems: &mut Vec<Problem>) {
     let key = |said: &RouteSetting<'_>| {
         let route = &said.route.value;
-        (route.at.clone(), route.dst, route.metric, route.table)
+        (route.netns.clone(), route.dst, route.metric, route.table)
     };
     let mut first = BTreeMap::new();
     for said in routes {
@@ -152,7 +152,7 @@ fn clashes(routes: &[RouteSetting<'_>], problems: &mut Vec<Problem>) {
                 " leads to the same place as another route, with the same metric",
                 format!(
                     "expected another metric than in {}, or one route alone",
-                    super::where_said(&other.route, Some(&said.piece.asked.place))
+                    super::where_said(&other.route, Some(&said.piece.origin.place))
                 ),
             ));
         }

@@ -38,7 +38,7 @@ pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, u8), Failure> {
     if status.exists {
         let want = settings(call, name, &context()).ok();
         let want = want.map_or_else(State::default, |want| want.state);
-        if journal.made.netns {
+        if journal.ours.exists {
             seen.foreign = status.foreign(|link| is_leased(link, &want, &journal));
             seen.forwarding = forwarding(&mut kernel, &want);
         }
@@ -58,7 +58,7 @@ pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, u8), Failure> {
 
 /// The network gives the link its addresses, as the settings ask it to.
 fn is_leased(link: &str, want: &State, journal: &Journal) -> bool {
-    let mut clients = journal.made.clients.iter().chain(&want.clients);
+    let mut clients = journal.ours.clients.iter().chain(&want.clients);
     let auto = format!("net/ipv6/conf/{link}/autoconf");
     let mut sysctls = want.sysctls.iter();
     clients.any(|client| client.value.link.as_str() == link)
@@ -72,7 +72,10 @@ fn forwarding(kernel: &mut Kernel, want: &State) -> Vec<String> {
         inside.any(|sysctl| {
             let path = sysctl.key.path();
             let forwards = path.ends_with("/ip_forward") || path.ends_with("/forwarding");
-            sysctl.at == Netns::This && path.starts_with(family) && forwards && sysctl.value != "0"
+            sysctl.netns == Netns::This
+                && path.starts_with(family)
+                && forwards
+                && sysctl.value != "0"
         })
     };
     let keys = [
@@ -99,7 +102,7 @@ fn filters(kernel: &mut Kernel, journal: &Journal) -> Filters {
         ..Filters::default()
     };
     filters.listed(&kernel.nft_ruleset().unwrap_or_default());
-    for rules in &journal.made.rules {
+    for rules in &journal.ours.firewall {
         filters.loaded(&rules.value);
     }
     filters

@@ -175,7 +175,7 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
     let nothing = State::default();
     let wanted = want.as_ref().unwrap_or(&nothing);
     let asked = Query {
-        policy: true,
+        rules: true,
         ..build_query(wanted, &journal)
     };
     let mut have = observe::look(&mut kernel, &asked, &journal)?;
@@ -224,27 +224,27 @@ impl Status {
 
 fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -> Status {
     let ours = |link: &Link| {
-        let made = journal.made.link(&link.at, &link.name.value);
+        let made = journal.ours.link(&link.netns, &link.name.value);
         made.is_some_and(|made| made.kind.made().is_some())
     };
     let links = have.links.iter();
-    let links = links.filter(|link| match link.at {
+    let links = links.filter(|link| match link.netns {
         Netns::This => true,
         Netns::Host => ours(link),
         Netns::Named(_) => false,
     });
     let asked = |route: &Route| {
         let is = |r: &Sourced<Route>| r.value == *route;
-        journal.made.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
+        journal.ours.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
     };
-    let routes = have.routes.iter().filter(|r| r.value.at == Netns::This);
+    let routes = have.routes.iter().filter(|r| r.value.netns == Netns::This);
     let routes = routes.map(|r| RouteStatus {
         route: r.value.to_string(),
         by: Owner::of(asked(&r.value), r.value.is_kernels()),
     });
     let asked =
-        |rule| journal.made.policy.contains(rule) || want.is_some_and(|w| w.policy.contains(rule));
-    let rules = have.policy.iter().map(|rule| RuleStatus {
+        |rule| journal.ours.rules.contains(rule) || want.is_some_and(|w| w.rules.contains(rule));
+    let rules = have.rules.iter().map(|rule| RuleStatus {
         rule: rule.value.to_string(),
         by: Owner::of(asked(rule), rule.value.is_kernels()),
     });
@@ -252,8 +252,8 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
     let inside_it = identity.and_then(|identity| occupants::inside(identity).ok());
     Status {
         name: name.to_string(),
-        exists: have.netns,
-        ours: journal.made.netns,
+        exists: have.exists,
+        ours: journal.ours.exists,
         ready: store::is_ready(name),
         links: links.map(|link| link_status(link, journal, want)).collect(),
         routes: routes.collect(),
@@ -268,8 +268,8 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
 }
 
 fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStatus {
-    let made = journal.made.link(&link.at, &link.name.value);
-    let wanted = want.and_then(|want| want.link(&link.at, &link.name.value));
+    let made = journal.ours.link(&link.netns, &link.name.value);
+    let wanted = want.and_then(|want| want.link(&link.netns, &link.name.value));
     let ours = |address| {
         let has = |l: &Link| l.addresses.contains(address);
         made.is_some_and(has) || wanted.is_some_and(has)
@@ -280,7 +280,7 @@ fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStat
     });
     LinkStatus {
         name: link.name.to_string(),
-        on_host: link.at == Netns::Host,
+        on_host: link.netns == Netns::Host,
         r#type: link.kind.word().to_string(),
         up: link.up == Some(true),
         mtu: link.mtu.as_ref().map(|mtu| mtu.value),

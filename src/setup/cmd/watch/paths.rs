@@ -48,7 +48,8 @@ pub fn meaning<'a>(
         return Meaning::default();
     };
     let of_name = |folder: &str| Path::new(folder).join(name.as_str());
-    let other = |link: &LinkRef| matches!(&link.at, Netns::Named(other) if entry == other.as_str());
+    let other =
+        |link: &LinkRef| matches!(&link.netns, Netns::Named(other) if entry == other.as_str());
     let etc = of_name(state_dir::ETC);
     let is_name = entry == name.as_str();
     let is_ours = folder == etc || path == &etc;

@@ -132,16 +132,16 @@ impl WatchedNetns {
         due.run(None);
         self.know();
         let whole = self.done(&mended);
-        if whole && mended.is_ok_and(|mended| mended.made > 0) {
+        if whole && mended.is_ok_and(|mended| mended.done > 0) {
             follow(call, &self.want.name, true);
         }
         whole
     }
 
     fn tied(&self) -> bool {
-        let ours = [&self.want.state, &self.journal.made];
+        let ours = [&self.want.state, &self.journal.ours];
         let tied = ours.iter().any(|state| !state.neighbours().is_empty());
-        tied || self.want.nat.is_some() || self.journal.made.table.is_some()
+        tied || self.want.nat.is_some() || self.journal.ours.table.is_some()
     }
 
     /// The lock, of a namespace that netns-setup has not taken down, and is not about to.
@@ -260,7 +260,7 @@ impl WatchedNetns {
                 let refused = mended.refused.iter();
                 let refused = refused.flat_map(|(change, no)| report::refused(name, change, no));
                 let obstacles = report::obstacles(name, &mended.obstacles);
-                let came = match (mended.refused.is_empty(), mended.made) {
+                let came = match (mended.refused.is_empty(), mended.done) {
                     (false, _) => Outcome::Refused,
                     (true, 0) if self.lacking && self.is_being_named() => Outcome::Refused,
                     (true, 0) => Outcome::Held,

@@ -119,7 +119,8 @@ impl WatchedNetns {
 
     /// Listen in all namespaces it has to do with that are there, and in no other.
     pub fn listen(&mut self) {
-        let mut places: BTreeSet<Netns> = self.asked.iter().map(|link| link.at.clone()).collect();
+        let mut places: BTreeSet<Netns> =
+            self.asked.iter().map(|link| link.netns.clone()).collect();
         places.insert(Netns::This);
         if self.down {
             places.clear();
@@ -251,7 +252,7 @@ impl WatchedNetns {
     /// A namespace that it has to do with has its file, and is not bound over it: so it is
     /// for a moment in `ip netns add`, and no event tells of the end of that.
     pub(super) fn is_being_named(&self) -> bool {
-        let others = self.asked.iter().filter_map(|link| match &link.at {
+        let others = self.asked.iter().filter_map(|link| match &link.netns {
             Netns::Named(other) => Some(other),
             _ => None,
         });
