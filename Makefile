@@ -1,6 +1,5 @@
-# netns-services: what to type. `make` builds, `make demo` shows it, `make check` and `make test`
-# test it,
-# `make install` installs what `make` built. `make help` lists them all.
+# netns-services: what to type. `make` builds, `make demo` shows it, `make check` and
+# `make test` test it, `make install` installs what `make` built. `make help` lists them all.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 # Where things go. A packager sets these, and DESTDIR. PREFIX is not /usr/local: OpenRC
@@ -60,12 +59,16 @@ help:
 	'make uninstall  take that away again' \
 	'make lint       format, clippy, a check for 32-bit and the pages of the code'
 
-# No root, no network, no packages. What it leaves out is in the head of tests/check.
+# No root, no packages, and no network once the crates are there (cargo fetch --locked). It runs
+# `make fmt`, `make clippy` and the tests in src/ and of the programs of tests/ that
+# tests/run-all names as NO_ROOT; a few cases of the plan's properties. Not the tests on real
+# kernels, shells and inits, the check for 32-bit and the pages of the code: `make test` and
+# `make lint` have them.
 check:
 	CARGO='$(CARGO)' tests/check
 
-# All others install the tools they need by the distribution's packages, and ask for root by
-# sudo. The compiler does not run as root by that: only what it built does.
+# These install the tools they need by the distribution's packages, and ask for root by sudo.
+# The compiler does not run as root by that: only what it built does.
 TEST = RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} \
 	$(CARGO) test --locked --no-fail-fast --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
 
