@@ -14,6 +14,7 @@ mod kinds;
 mod links;
 mod masters;
 mod nat;
+mod networks;
 mod order;
 mod policy;
 mod ports;
