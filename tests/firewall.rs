@@ -360,10 +360,17 @@ fn rules_of_iptables_legacy_stand_and_are_replaced_like_others() {
     sandbox.write(V4, &rules(V4));
     sandbox.write(V6, &rules(V6));
     setup(&sandbox, "down mgmt").ok();
+    // The kernel takes the pair that others made away with the namespace, when it gets to it
+    let gone = || sandbox.sh("! ip link show p0h").exit_code() == 0;
+    assert!(wait_until(LIMIT, gone));
     let _watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
     let is_whole = "netns-setup status mgmt".replace("netns-setup", NETNS_SETUP);
     let is_whole = || sandbox.sh(&is_whole).exit_code() == 0;
-    assert!(wait_until(LIMIT, is_whole));
+    assert!(
+        wait_until(LIMIT, is_whole),
+        "{}",
+        setup(&sandbox, "status mgmt")
+    );
     stand(&sandbox, "a watch", 1);
     sandbox.sh("ip link del p0h").ok();
     assert!(wait_until(LIMIT, is_whole));
