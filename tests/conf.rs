@@ -47,7 +47,7 @@ fn every_case_gives_its_exact_text() {
     assert!(good >= 5, "{good} cases of good settings");
 }
 
-/// Settings of `count` things each, which are right.
+/// Settings of `count` things each, which are right, but for the `wrong` ones.
 fn large(count: usize) -> Vec<(&'static str, String)> {
     let all = |line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
     let links = all(&|n| format!("d{n} "));
@@ -58,7 +58,45 @@ fn large(count: usize) -> Vec<(&'static str, String)> {
             all(line)
         )
     };
+    let of_up = |routes: &dyn Fn(usize) -> String| {
+        let (addresses, routes) = (all(&|n| ip(n) + "/24 "), all(routes));
+        format!("netns_links=up\ntype_up=dummy\nconfig_up='{addresses}'\nroutes_up='{routes}'\n")
+    };
+    let to = |n: usize| format!("172.16.{}.{}", n >> 8, n & 255);
+    let lines = |setting: &str, line: &dyn Fn(usize) -> String| {
+        format!("netns_links=\n{setting}='{}'\n", all(line))
+    };
     vec![
+        (
+            "gateways",
+            of_up(&|n| format!("{} via {}0; ", to(n), ip(n))),
+        ),
+        (
+            "wrong gateways",
+            of_up(&|n| format!("{} via 11.1.1.1; ", to(n))),
+        ),
+        (
+            "wrong sources",
+            of_up(&|n| format!("{} src 11.1.1.1; ", to(n))),
+        ),
+        (
+            "rules",
+            lines("netns_rules", &|n| format!("from {} lookup 100\n", to(n))),
+        ),
+        (
+            "wrong rules",
+            lines("netns_rules", &|n| {
+                format!("from {} lookup 100 priority 9\n", to(n / 2))
+            }),
+        ),
+        (
+            "sysctls",
+            lines("netns_sysctl", &|n| format!("net.ipv4.key{n}=1\n")),
+        ),
+        (
+            "wrong sysctls",
+            lines("netns_sysctl", &|n| format!("net.ipv4.key{}=1\n", n / 2)),
+        ),
         (
             "addresses",
             format!(
@@ -100,18 +138,18 @@ fn used() -> u64 {
 /// Sixteen times as much takes sixteen times as long, or a little more, and not 256 times.
 #[test]
 fn a_check_takes_as_long_as_the_settings_are() {
-    let cost = |text: &str| {
+    let cost = |kind: &str, text: &str| {
         let before = used();
         let settings = Settings::of(&mgmt(), vec![("netns.mgmt", text.as_bytes())]);
         let want = build(&settings, &Context::default());
-        assert!(want.is_ok(), "{want:?}");
+        assert_eq!(want.is_err(), kind.starts_with("wrong"), "{kind}: {want:?}");
         used() - before
     };
     for ((kind, small), (_, large)) in large(250).iter().zip(large(4000)) {
         // Once would do, but for what else the machine is at
         let mut tried = Vec::new();
         let in_proportion = (0..5).any(|_| {
-            tried.push((cost(small), cost(&large)));
+            tried.push((cost(kind, small), cost(kind, &large)));
             tried
                 .iter()
                 .any(|(small, large)| large / small.max(&1) < 40)

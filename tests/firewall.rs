@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use common::Sandbox;
+use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use far::{dump, is_again, same, sandbox, setup, write};
 
 /// Without IPv6, whose addresses take a second each time.
@@ -299,6 +299,82 @@ fn a_flush_takes_the_rules_of_iptables_too_and_that_is_noticed() {
     setup(&sandbox, "reload mgmt")
         .ok()
         .stdout("+ ip netns exec mgmt ip6tables-restore -w 5 /etc/netns/mgmt/iptables/rules.v6\n");
+}
+
+/// Its rules lie where no `nft` sees them, and name links: they stand, whatever becomes of a link.
+#[test]
+fn rules_of_iptables_legacy_stand_and_are_replaced_like_others() {
+    let sandbox = sandbox(TWO);
+    // As update-alternatives would have it
+    sandbox
+        .sh(
+            "for tool in iptables ip6tables; do for part in '' -save -restore; do
+                 ln -sf /usr/sbin/$tool-legacy$part /etc/alternatives/$tool$part || exit
+             done; done",
+        )
+        .ok();
+    let rules = |to: &str| {
+        let icmp = if to == V4 { "icmp" } else { "ipv6-icmp" };
+        format!("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -i p0 -p {icmp} -j DROP\nCOMMIT\n")
+    };
+    sandbox.write(V4, &rules(V4));
+    sandbox.write(V6, &rules(V6));
+    let stand = |sandbox: &Sandbox, how: &str, count: usize| {
+        for (tool, icmp) in [("iptables", "icmp"), ("ip6tables", "ipv6-icmp")] {
+            let saved = inside(sandbox, &format!("{tool}-legacy-save"));
+            let rule = format!("-A INPUT -i p0 -p {icmp} -j DROP");
+            assert_eq!(saved.matches(&rule).count(), count, "{how}: {saved}");
+        }
+        assert_eq!(inside(sandbox, "nft list tables"), "", "{how}");
+        let ping = sandbox.sh("ping -q -c 1 -W 0.2 10.0.0.2").exit_code();
+        assert_eq!(ping == 0, count == 0, "{how}");
+    };
+    setup(&sandbox, "up mgmt").ok();
+    stand(&sandbox, "up", 1);
+    setup(&sandbox, "status mgmt").ok();
+    for how in [
+        "true",
+        "ip link del p0h",
+        "ip -n mgmt link set eth1 netns 1",
+        "ip link del p0h; ip link add p0h type veth peer p0 netns mgmt; ip -n mgmt link set p0 up",
+    ] {
+        sandbox.sh(how).ok();
+        let run = setup(&sandbox, "reload mgmt").ok();
+        assert!(
+            !run.stdout.contains("iptables") && run.stderr.is_empty(),
+            "{how}: {run}"
+        );
+        stand(&sandbox, how, 1);
+        setup(&sandbox, "status mgmt").ok();
+    }
+    // Refused rules leave those that stand, others take their place, none take them away
+    sandbox.write(V4, &rules(V4).replace("icmp", "nonsense"));
+    setup(&sandbox, "reload mgmt").code(111);
+    stand(&sandbox, "a reload that was refused", 1);
+    for (file, text) in [(V4, rules(V4)), (V6, rules(V6))] {
+        sandbox.write(file, &text.replace("DROP", "ACCEPT"));
+    }
+    let run = setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(run.stdout.matches("tables-restore").count(), 2, "{run}");
+    stand(&sandbox, "other rules", 0);
+    sandbox.write(V4, &rules(V4));
+    sandbox.write(V6, &rules(V6));
+    setup(&sandbox, "down mgmt").ok();
+    // The kernel takes the pair that others made away with the namespace, when it gets to it
+    let gone = || sandbox.sh("! ip link show p0h").exit_code() == 0;
+    assert!(wait_until(LIMIT, gone));
+    let _watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
+    let is_whole = "netns-setup status mgmt".replace("netns-setup", NETNS_SETUP);
+    let is_whole = || sandbox.sh(&is_whole).exit_code() == 0;
+    assert!(
+        wait_until(LIMIT, is_whole),
+        "{}",
+        setup(&sandbox, "status mgmt")
+    );
+    stand(&sandbox, "a watch", 1);
+    sandbox.sh("ip link del p0h").ok();
+    assert!(wait_until(LIMIT, is_whole));
+    stand(&sandbox, "a watch that made a link anew", 1);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod hooks;
 mod ipv6;
 mod link;
 mod nat;
+mod networks;
 mod peers;
 mod ready;
 mod route;

@@ -1,5 +1,7 @@
 //! `netns_rules` and `rules_IF` in, policy rules out, each with its own line.
 
+use std::collections::btree_map::{BTreeMap, Entry};
+
 use super::where_said;
 use crate::conf::{Piece, Setting, Settings};
 use crate::model::rule::Action;
@@ -16,13 +18,18 @@ pub(super) fn policy(
     let all = [settings.get("netns_rules")].into_iter().chain(of_links);
     let lines = all.flatten().flat_map(Setting::lines);
     let mut found = Vec::new();
+    let mut said = BTreeMap::new();
     // The lowest priority of each family so far
     let mut lowest = [32766, 32766];
     for piece in lines {
         match rule(&piece, context, &mut lowest) {
             Ok(rule) => {
-                problems.extend(twice(&piece, &rule, &found));
-                found.push(piece.at(rule));
+                let rule = piece.at(rule);
+                match said.entry(rule.value.clone()) {
+                    Entry::Occupied(first) => problems.push(twice(&piece, first.get())),
+                    Entry::Vacant(place) => drop(place.insert(rule.clone())),
+                }
+                found.push(rule);
             }
             Err(problem) => problems.push(problem),
         }
@@ -54,13 +61,12 @@ fn rule(piece: &Piece<'_>, context: &Context, lowest: &mut [u32; 2]) -> Result<R
     }
 }
 
-fn twice(piece: &Piece<'_>, rule: &Rule, found: &[Sourced<Rule>]) -> Option<Problem> {
-    let other = found.iter().find(|other| other.value == *rule)?;
-    Some(piece.problem(
+fn twice(piece: &Piece<'_>, other: &Sourced<Rule>) -> Problem {
+    piece.problem(
         "is said a second time",
         format!(
             "expected each rule once; keep this or {}",
             where_said(other, Some(&piece.origin.place))
         ),
-    ))
+    )
 }

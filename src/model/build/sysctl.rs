@@ -1,6 +1,8 @@
 //! `netns_sysctl` in, and the word `auto` of `config_IF`, sysctls out, each with its own
 //! line.
 
+use std::collections::btree_map::{BTreeMap, Entry};
+
 use super::address::auto;
 use super::where_said;
 use crate::conf::{Piece, Setting, Settings};
@@ -10,12 +12,18 @@ use crate::source::{Problem, Sourced};
 pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Sysctl>> {
     let setting = settings.get("netns_sysctl");
     let lines = setting.map(Setting::lines).unwrap_or_default();
-    let mut found: Vec<Sourced<Sysctl>> = Vec::new();
+    let mut found = Vec::new();
+    // The first of each key
+    let mut said = BTreeMap::new();
     for piece in lines {
         match sysctl(&piece, settings) {
             Ok(sysctl) => {
-                problems.extend(twice(&piece, &sysctl, &found));
-                found.push(piece.at(sysctl));
+                let sysctl = piece.at(sysctl);
+                match said.entry(sysctl.value.key.clone()) {
+                    Entry::Occupied(first) => problems.push(twice(&piece, first.get())),
+                    Entry::Vacant(place) => drop(place.insert(sysctl.clone())),
+                }
+                found.push(sysctl);
             }
             Err(TextError { wrong, remedy }) => problems.push(piece.problem(wrong, remedy)),
         }
@@ -31,8 +39,8 @@ pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<S
         for (key, value) in [("accept_ra", "2"), ("autoconf", "1")] {
             let key = format!("net/ipv6/conf/{}/{key}", listed.name).parse();
             let sysctl = key.map(|key| Sysctl::new(Netns::This, key, value));
-            let said = |s: &Sysctl| found.iter().any(|other| other.value.key == s.key);
-            found.extend(sysctl.ok().filter(|s| !said(s)).map(|s| word.at(s)));
+            let sysctl = sysctl.ok().filter(|s| !said.contains_key(&s.key));
+            found.extend(sysctl.map(|s| word.at(s)));
         }
     }
     found
@@ -79,13 +87,12 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
     })
 }
 
-fn twice(piece: &Piece<'_>, sysctl: &Sysctl, found: &[Sourced<Sysctl>]) -> Option<Problem> {
-    let other = found.iter().find(|other| other.value.key == sysctl.key)?;
-    Some(piece.problem(
-        format!("sets {} a second time", sysctl.key),
+fn twice(piece: &Piece<'_>, other: &Sourced<Sysctl>) -> Problem {
+    piece.problem(
+        format!("sets {} a second time", other.value.key),
         format!(
             "expected each key once; keep this or {}",
             where_said(other, Some(&piece.origin.place))
         ),
-    ))
+    )
 }

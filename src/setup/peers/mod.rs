@@ -52,17 +52,17 @@ impl Ties {
     }
 }
 
-/// Namespaces, each with its journal; and why one could not be read.
-type Tied = (Vec<(NetnsName, Journal)>, Option<io::Error>);
-
-/// The namespaces that netns-setup has set up with links into this one, each with its
+/// The namespaces that netns-setup has set up with links into another one, each with its
 /// journal.
-pub fn tied(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
+type Tied = Vec<(NetnsName, Journal)>;
+
+/// Those with links into this one.
+pub fn tied(name: &NetnsName) -> io::Result<Tied> {
     Ok(tied_or_unread(name)?.0)
 }
 
 /// As [`tied`]; and why a journal could not be read, for it may tell of such a link, too.
-pub fn tied_or_unread(name: &NetnsName) -> io::Result<Tied> {
+pub fn tied_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>)> {
     let (mut tied, mut unread) = (Vec::new(), None);
     if !store::any_tied() {
         return Ok((tied, unread));

@@ -1,14 +1,21 @@
 //! Whether the kernel could take the routes: each gateway in a network of its link,
 //! each own address one that is there.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::RouteSetting;
+use crate::model::build::networks::Networks;
 use crate::model::build::where_said;
 use crate::model::link::type_table::OptionValue;
 use crate::model::{Address, Link, Netns, Route, RouteKind};
 use crate::name::LinkName;
-use crate::source::{Position, Problem};
+use crate::source::{Position, Problem, Sourced};
+
+/// How many networks of a link a message lists: a link may have thousands.
+const LISTED: usize = 4;
 
 /// `unread` are the links whose addresses could not all be read: what may be theirs is
 /// left alone, since it has its problem already.
@@ -18,8 +25,7 @@ pub(crate) fn check(
     routes: &[RouteSetting<'_>],
     problems: &mut Vec<Problem>,
 ) {
-    let inside = links.iter().filter(|link| link.netns == Netns::This);
-    let inside: Vec<&Link> = inside.collect();
+    let index = Index::of(links, routes);
     // What the host has, it knows alone
     let inside_routes = |said: &&RouteSetting<'_>| said.route.value.netns == Netns::This;
     for said in routes.iter().filter(inside_routes) {
@@ -31,26 +37,77 @@ pub(crate) fn check(
             ..said.route.value.clone()
         });
         let found = { ways }
-            .find_map(|way| gateway(said, &way, &inside, routes))
+            .find_map(|way| gateway(said, &way, &index))
             .filter(|_| known)
-            .or_else(|| source(said, &inside).filter(|_| unread.is_empty()))
-            .or_else(|| made_by_the_kernel(said, &inside));
+            .or_else(|| source(said, &index).filter(|_| unread.is_empty()))
+            .or_else(|| made_by_the_kernel(said, &index));
         problems.extend(found);
     }
 }
 
-fn gateway(
-    said: &RouteSetting<'_>,
-    route: &Route,
-    links: &[&Link],
-    routes: &[RouteSetting<'_>],
-) -> Option<Problem> {
+/// An address, and the link that it is on.
+type Own<'a> = (&'a Link, &'a Sourced<Address>);
+
+/// What is inside, by what is asked of it for each route.
+#[derive(Default)]
+struct Index<'a> {
+    links: BTreeMap<&'a LinkName, &'a Link>,
+    addresses: BTreeMap<IpAddr, &'a Sourced<Address>>,
+    /// Netns a gateway may be: of one link, and of all.
+    networks: BTreeMap<&'a LinkName, Networks<Own<'a>>>,
+    all_networks: Networks<Own<'a>>,
+    /// The networks that the kernel makes a route to, in each table.
+    made: BTreeMap<(u32, IpNet), &'a Sourced<Address>>,
+    /// Netns routes without a gateway lead, by their link and table.
+    on_link: BTreeMap<(Option<&'a LinkName>, u32), [Networks<()>; 2]>,
+}
+
+impl<'a> Index<'a> {
+    fn of(links: &'a [Link], routes: &'a [RouteSetting<'_>]) -> Self {
+        let inside = || links.iter().filter(|link| link.netns == Netns::This);
+        let mut index = Index::default();
+        for link in inside() {
+            index.links.entry(&link.name.value).or_insert(link);
+        }
+        for link in inside() {
+            let table = table_of(link, &index.links);
+            for address in &link.addresses {
+                let (ip, network) = (address.value.ip(), address.value.network());
+                index.addresses.entry(ip).or_insert(address);
+                index.made.entry((table, network)).or_insert(address);
+                index.all_networks.add(network, (link, address));
+                let of_link = index.networks.entry(&link.name.value).or_default();
+                of_link.add(network, (link, address));
+            }
+        }
+        for route in routes.iter().map(|said| &said.route.value) {
+            if route.kind == RouteKind::Unicast && route.via.is_none() {
+                let key = (route.dev.as_ref(), route.table);
+                let far = usize::from(route.scope < Route::LINK);
+                index.on_link.entry(key).or_default()[far].add(route.dst, ());
+            }
+        }
+        index
+    }
+
+    /// Another route without a gateway leads to it, over the same link: the kernel looks in
+    /// the table of the route, then in all, and takes no gateway that is farther than the
+    /// link.
+    fn is_on_link(&self, route: &Route, via: IpAddr) -> bool {
+        [route.table, Route::MAIN].iter().any(|table| {
+            let there = self.on_link.get(&(route.dev.as_ref(), *table));
+            there.is_some_and(|[near, far]| {
+                let far = via.is_ipv6() && far.with(via).next().is_some();
+                far || near.with(via).next().is_some()
+            })
+        })
+    }
+}
+
+fn gateway(said: &RouteSetting<'_>, route: &Route, index: &Index<'_>) -> Option<Problem> {
     let via = route.via?;
-    let dev = links
-        .iter()
-        .find(|link| Some(&link.name.value) == route.dev.as_ref())?;
-    let own = links.iter().flat_map(|link| &link.addresses);
-    if let Some(own) = own.clone().find(|address| address.value.ip() == via) {
+    let dev = *index.links.get(route.dev.as_ref()?)?;
+    if let Some(own) = index.addresses.get(&via) {
         return Some(said.piece.problem(
             format!(": {via} is an own address of this namespace"),
             format!(
@@ -59,12 +116,10 @@ fn gateway(
             ),
         ));
     }
-    let networks = || {
-        dev.addresses
-            .iter()
-            .filter(|a| a.value.network().contains(&via))
-    };
-    if let Some(network) = networks().find(|a| is_broadcast(&a.value, via)) {
+    let of_dev = index.networks.get(&dev.name.value);
+    let there = of_dev.into_iter().flat_map(|networks| networks.with(via));
+    let there: Vec<_> = there.collect();
+    if let Some((_, network)) = (there.iter()).find(|(_, a)| is_broadcast(&a.value, via)) {
         return Some(said.piece.problem(
             format!(
                 ": {via} is the broadcast address of {}",
@@ -74,15 +129,10 @@ fn gateway(
         ));
     }
     let link_local = matches!(via, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    if route.onlink || link_local || networks().next().is_some() || on_the_link(route, via, routes)
-    {
+    if route.onlink || link_local || !there.is_empty() || index.is_on_link(route, via) {
         return None;
     }
-    let elsewhere = own
-        .clone()
-        .find(|address| address.value.network().contains(&via));
-    if let Some(other) = elsewhere {
-        let link = links.iter().find(|link| link.addresses.contains(other))?;
+    if let Some((link, _)) = index.all_networks.with(via).next() {
         let (name, suffix) = (&link.name, link.name.value.suffix());
         return Some(said.piece.problem(
             format!(": {via} is in a network of {name}, not of {}", dev.name),
@@ -101,9 +151,14 @@ fn networks_of(dev: &Link, v4: bool, from: &Position) -> String {
         .addresses
         .iter()
         .filter(|a| a.value.ip().is_ipv4() == v4);
+    let more = addresses
+        .clone()
+        .nth(LISTED)
+        .map(|_| "another of its networks".to_string());
+    let networks = addresses.take(LISTED);
     let networks =
-        addresses.map(|a| format!("{} ({})", a.value.network(), where_said(a, Some(from))));
-    let networks: Vec<String> = networks.collect();
+        networks.map(|a| format!("{} ({})", a.value.network(), where_said(a, Some(from))));
+    let networks: Vec<String> = networks.chain(more).collect();
     if networks.is_empty() {
         let (name, suffix) = (&dev.name, dev.name.value.suffix());
         let family = if v4 { "IPv4" } else { "IPv6" };
@@ -117,24 +172,9 @@ fn networks_of(dev: &Link, v4: bool, from: &Position) -> String {
     )
 }
 
-/// Another route without a gateway leads to it, over the same link: the kernel looks in
-/// the table of the route, then in all, and takes no gateway that is farther than the
-/// link.
-fn on_the_link(route: &Route, via: IpAddr, routes: &[RouteSetting<'_>]) -> bool {
-    routes.iter().map(|said| &said.route.value).any(|other| {
-        other.kind == RouteKind::Unicast
-            && other.via.is_none()
-            && other.dev == route.dev
-            && (other.table == route.table || other.table == Route::MAIN)
-            && (other.scope >= Route::LINK || via.is_ipv6())
-            && other.dst.contains(&via)
-    })
-}
-
-fn source(said: &RouteSetting<'_>, links: &[&Link]) -> Option<Problem> {
+fn source(said: &RouteSetting<'_>, index: &Index<'_>) -> Option<Problem> {
     let src = said.route.value.src?;
-    let mut own = links.iter().flat_map(|link| &link.addresses);
-    if src.is_loopback() || own.any(|address| address.value.ip() == src) {
+    if src.is_loopback() || index.addresses.contains_key(&src) {
         return None;
     }
     Some(said.piece.problem(
@@ -145,16 +185,12 @@ fn source(said: &RouteSetting<'_>, links: &[&Link]) -> Option<Problem> {
 
 /// With an address the kernel makes a route to its network, and takes no second one
 /// that is just like it. (For IPv6 the two differ in their metric.)
-fn made_by_the_kernel(said: &RouteSetting<'_>, links: &[&Link]) -> Option<Problem> {
+fn made_by_the_kernel(said: &RouteSetting<'_>, index: &Index<'_>) -> Option<Problem> {
     let route = &said.route.value;
     if route.metric != 0 || route.dst.prefix_len() == 32 {
         return None;
     }
-    let there = links
-        .iter()
-        .filter(|link| table_of(link, links) == route.table);
-    let mut addresses = there.flat_map(|link| &link.addresses);
-    let address = addresses.find(|a| a.value.network() == route.dst)?;
+    let address = index.made.get(&(route.table, route.dst))?;
     Some(said.piece.problem(
         format!(": the kernel makes this route itself, for {address}"),
         format!(
@@ -165,9 +201,11 @@ fn made_by_the_kernel(said: &RouteSetting<'_>, links: &[&Link]) -> Option<Proble
 }
 
 /// The table that the kernel puts a link's own routes into.
-fn table_of(link: &Link, links: &[&Link]) -> u32 {
-    let is_master = |other: &&&Link| link.master.as_ref() == Some(&other.name);
-    let master = links.iter().find(is_master);
+fn table_of(link: &Link, links: &BTreeMap<&LinkName, &Link>) -> u32 {
+    let master = link
+        .master
+        .as_ref()
+        .and_then(|master| links.get(&master.value));
     match master.and_then(|master| master.kind.made()?.get("table")) {
         Some(OptionValue::Number(table)) => table,
         _ => Route::MAIN,
