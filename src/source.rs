@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 /// A position in a settings file. It prints as `FILE:LINE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Position {
     /// The file's path, as it was opened.
     pub file: Arc<str>,
     /// Counted from 1.
@@ -19,96 +19,96 @@ pub struct Place {
 
 /// The setting that asked for something. It prints as `SETTING at FILE:LINE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct Origin {
     /// Its whole name, such as `routes_eth1`.
     pub setting: String,
     /// Where: of a value over several lines, the line of this part of it.
-    pub place: Place,
+    pub place: Position,
 }
 
 /// A value, and who asked for it: nobody, if it was read from the kernel. Comparing
 /// looks at the value alone, so that what is wanted and what is there can be compared.
 #[derive(Clone, Debug)]
-pub struct At<T> {
+pub struct Sourced<T> {
     /// The value.
     pub value: T,
     /// The setting it comes from.
-    pub asked: Option<Arc<Asked>>,
+    pub asked: Option<Arc<Origin>>,
 }
 
 /// A fault in the settings. All of them are found before anything is touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where: a place, a file alone, or nothing that has a place.
-    pub place: Option<Place>,
+    pub place: Option<Position>,
     /// The first line, after the place: what is wrong, the user's text quoted as written.
     pub wrong: String,
     /// The second line: what was expected, and what to type.
     pub remedy: String,
 }
 
-impl<T> At<T> {
+impl<T> Sourced<T> {
     /// A value that no setting asked for.
-    pub fn nobody(value: T) -> Self {
-        At { value, asked: None }
+    pub fn without_origin(value: T) -> Self {
+        Sourced { value, asked: None }
     }
 
     /// A value that `asked` asked for.
-    pub fn asked(value: T, asked: Arc<Asked>) -> Self {
-        At {
+    pub fn from_setting(value: T, asked: Arc<Origin>) -> Self {
+        Sourced {
             value,
             asked: Some(asked),
         }
     }
 
     /// Another value that the same setting asked for.
-    pub fn with<U>(&self, value: U) -> At<U> {
-        At {
+    pub fn with<U>(&self, value: U) -> Sourced<U> {
+        Sourced {
             value,
             asked: self.asked.clone(),
         }
     }
 }
 
-impl<T: PartialEq> PartialEq for At<T> {
+impl<T: PartialEq> PartialEq for Sourced<T> {
     fn eq(&self, other: &Self) -> bool {
         self.value == other.value
     }
 }
 
-impl<T: Eq> Eq for At<T> {}
+impl<T: Eq> Eq for Sourced<T> {}
 
-impl<T: PartialOrd> PartialOrd for At<T> {
+impl<T: PartialOrd> PartialOrd for Sourced<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         self.value.partial_cmp(&other.value)
     }
 }
 
-impl<T: Ord> Ord for At<T> {
+impl<T: Ord> Ord for Sourced<T> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.value.cmp(&other.value)
     }
 }
 
-impl<T: Hash> Hash for At<T> {
+impl<T: Hash> Hash for Sourced<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.value.hash(state);
     }
 }
 
-impl<T: fmt::Display> fmt::Display for At<T> {
+impl<T: fmt::Display> fmt::Display for Sourced<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.fmt(f)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.file, self.line)
     }
 }
 
-impl fmt::Display for Asked {
+impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.setting, self.place)
     }

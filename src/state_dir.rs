@@ -15,7 +15,7 @@ pub const ETC: &str = "/etc/netns";
 pub const STATE: &str = "/run/netns-services";
 
 /// In a namespace's state folder: there only while the namespace is whole. In it the
-/// namespace's [`Birth`] and a newline.
+/// namespace's [`NetnsId`] and a newline.
 pub const READY: &str = "ready";
 
 /// In a namespace's state folder: what was made or moved, and how to put it back.
@@ -40,7 +40,8 @@ pub const TIED: &str = ".tied";
 /// is a comment and says who asked for it.
 pub const PRE_DOWN: &str = "pre_down";
 
-/// As [`PRE_DOWN`], run last.
+/// As [`PRE_DOWN`], run last. `post_down-IF`, when the card that is the link IF has gone back
+/// to the host.
 pub const POST_DOWN: &str = "post_down";
 
 /// In a namespace's state folder: there while `netns_post_up` is to be run. `due-IF`, while
@@ -99,7 +100,7 @@ pub fn etc_mode(overlay: bool, dns: bool) -> String {
 /// namespace to another; that time it never changes, for the file is immutable
 /// (fs/nsfs.c, from Linux 3.19 on).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Birth {
+pub struct NetnsId {
     /// The device.
     pub dev: u64,
     /// The inode.
@@ -109,7 +110,7 @@ pub struct Birth {
 }
 
 /// As `stat -c %d:%i:%.9Y` prints it.
-impl fmt::Display for Birth {
+impl fmt::Display for NetnsId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanoseconds) = self.time;
         write!(f, "{}:{}:{seconds}.{nanoseconds:09}", self.dev, self.ino)

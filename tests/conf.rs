@@ -19,7 +19,7 @@ use netns_services::model::build::{Ready, build};
 use netns_services::model::link::bridge_port::Vlans;
 use netns_services::model::names::Names;
 use netns_services::model::nat::Nat;
-use netns_services::model::{Context, Kind, Link, Want, Where};
+use netns_services::model::{Context, Kind, Link, Netns, Want};
 use netns_services::name::NetnsName;
 use netns_services::source::Problem;
 use proptest::prelude::*;
@@ -254,6 +254,10 @@ fn dump(want: &Want) -> String {
         let line = hook.asked.as_ref().unwrap().place.line;
         writeln!(out, "post_up of {link}: {:?} (line {line})", hook.value).unwrap();
     }
+    for (link, hook) in &want.hooks.given_back {
+        let line = hook.asked.as_ref().unwrap().place.line;
+        writeln!(out, "post_down of {link}: {:?} (line {line})", hook.value).unwrap();
+    }
     for condition in &want.ready.conditions {
         let line = condition.asked.as_ref().unwrap().place.line;
         writeln!(out, "ready when: {condition} (line {line})").unwrap();
@@ -299,17 +303,17 @@ fn dump_nat(out: &mut String, nat: &Nat) {
 
 fn dump_link(out: &mut String, link: &Link) {
     let at = match &link.at {
-        Where::Inside => String::new(),
-        Where::Host => " on the host".into(),
-        Where::Netns(netns) => format!(" in {netns}"),
+        Netns::This => String::new(),
+        Netns::Host => " on the host".into(),
+        Netns::Named(netns) => format!(" in {netns}"),
     };
     write!(out, "link {}{at} {}", link.name, link.kind.word()).unwrap();
     match &link.kind {
         Kind::Veth { peer: Some(peer) } => write!(out, " peer {peer}").unwrap(),
-        Kind::Made(made) => {
+        Kind::Virtual(made) => {
             if let Some(parent) = made.below() {
                 write!(out, " parent {parent}").unwrap();
-            } else if made.born != Where::Inside {
+            } else if made.born != Netns::This {
                 write!(out, " born {:?}", made.born).unwrap();
             }
             for (option, value) in &made.options {

@@ -11,8 +11,9 @@ mod random;
 
 use std::env;
 use std::net::IpAddr;
+use std::time::Duration;
 
-use common::Sandbox;
+use common::{Sandbox, wait_until};
 use random::Random;
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/libexec/dhcp-hook");
@@ -115,6 +116,28 @@ fn two_leases_stand_side_by_side_and_one_ends_alone() {
     assert_eq!(routes(&sandbox), "");
     // It is bound by this name
     assert_eq!(inode(), before);
+}
+
+// Who waits for a lease looks up names next.
+#[test]
+fn a_lease_stands_when_its_name_servers_are_written() {
+    let sandbox = sandbox();
+    let lease = "/run/netns-services/mgmt/dhcp-up1.lease";
+    // Who writes it waits for ever
+    sandbox
+        .sh(&format!("mkdir -p /etc/netns/mgmt && mkfifo {RESOLV}"))
+        .ok();
+    let hook = format!(
+        "NETNS_NAME=mgmt NETNS_DNS=yes interface=up1 ip=192.0.2.100 mask=24 dns=192.0.2.53 \
+         setsid {HOOK} bound >/dev/null 2>&1 &"
+    );
+    sandbox.sh(&hook).ok();
+    let is_writing = || sandbox.sh("pgrep -x dd").exit_code() == 0;
+    assert!(wait_until(Duration::from_secs(30), is_writing));
+    assert_eq!(sandbox.read(lease), None);
+    sandbox.sh("pkill -x dd").ok();
+    let stands = || sandbox.read(lease).is_some();
+    assert!(wait_until(Duration::from_secs(30), stands));
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use netns_services::conf::vars::{ALL, Of, TYPES};
+use netns_services::conf::vars::{ALL, Scope, TYPES};
 use tree::text;
 
 const SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");
@@ -55,8 +55,8 @@ fn default_in_page(said: &str) -> &str {
 #[test]
 fn the_page_lists_every_setting_with_its_default_and_no_other() {
     for (of, name) in [
-        (Of::Namespace, "SETTINGS OF THE NAMESPACE"),
-        (Of::Link, "SETTINGS OF A LINK"),
+        (Scope::Namespace, "SETTINGS OF THE NAMESPACE"),
+        (Scope::Link, "SETTINGS OF A LINK"),
     ] {
         let section = section("man/netns.5", name);
         let page = items(&section, "Va");

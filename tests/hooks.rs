@@ -192,6 +192,125 @@ fn a_link_that_comes_back_has_its_hook_run_by_who_watches() {
     assert!(run.stderr.contains("post_up_lo"), "{run}");
 }
 
+/// A card, and what its `post_down_IF` says.
+fn with_card(more: &str) -> String {
+    format!(
+        "netns_links=eth1\nconfig_eth1=192.0.2.10/24\n\
+         netns_post_down='echo post_down >>/run/said'\n{more}\n"
+    )
+}
+
+/// It says the link, and where that is; no lock is held.
+fn says(what: &str) -> String {
+    with_card(&format!(
+        "post_down_eth1='{{ flock -n /run/netns-services/$NETNS_NAME/lock true || [ $? = 66 ] || echo locked
+            echo {what} $NETNS_NAME $NETNS_LINK; ls /sys/class/net | grep eth1; }} >>/run/said'"
+    ))
+}
+
+/// By whatever the card goes back, and only then.
+#[test]
+fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .sh("ip link add far type bridge && ip link set far up &&
+             ip link add eth1 address 52:54:00:00:00:01 type veth peer name far1 &&
+             ip link set far1 master far up && ip link set eth1 up")
+        .ok();
+    let wrong = "netns_sysctl=net.ipv4.conf.lo.rp_filter=none\n";
+    let one = || write(&sandbox, &says("one"));
+    let up = || {
+        one();
+        setup(&sandbox, "up mgmt").ok();
+    };
+    // An up that fails, before any has gone well
+    write(&sandbox, &(says("one") + wrong));
+    setup(&sandbox, "up mgmt").code(111);
+    assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+    // A down that finds no settings any more
+    up();
+    assert_eq!(said(&sandbox), "");
+    write(&sandbox, "");
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(said(&sandbox), "one mgmt eth1\neth1\npost_down\n");
+    // A reload that fails leaves the card, and what is to be run for it, as they were
+    up();
+    for other in [says("two"), with_card(""), "netns_links=\n".into()] {
+        write(&sandbox, &(other + wrong));
+        setup(&sandbox, "reload mgmt").code(111);
+        assert_eq!(said(&sandbox), "");
+    }
+    // One that does not list it any more runs what was said when it did
+    write(&sandbox, "netns_links=\n");
+    setup(&sandbox, "reload mgmt").ok();
+    assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(said(&sandbox), "");
+    // What the last reload said, or not
+    for (settings, expected) in [
+        (says("two"), "two mgmt eth1\neth1\npost_down\n"),
+        (with_card(""), "post_down\n"),
+    ] {
+        up();
+        write(&sandbox, &settings);
+        setup(&sandbox, "reload mgmt").ok();
+        setup(&sandbox, "down mgmt").ok();
+        assert_eq!(said(&sandbox), expected);
+    }
+    // A trial that moves it in is undone
+    one();
+    setup(&sandbox, "try mgmt --within 600").ok();
+    assert_eq!(said(&sandbox), "");
+    sandbox
+        .sh("read -r pid _ </run/netns-services/mgmt/trial && kill $pid")
+        .ok();
+    let is_undone = || {
+        sandbox
+            .read("/run/said")
+            .is_some_and(|said| said.ends_with("eth1\neth1\n"))
+    };
+    assert!(wait_until(LIMIT, is_undone));
+    assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
+    // Killed before it had moved the card, or after: the down that follows knows
+    up();
+    sandbox.sh("rm /run/netns-services/mgmt/ready").ok();
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(said(&sandbox), "one mgmt eth1\neth1\npost_down\n");
+    // One that fails, and one that never ends
+    write(&sandbox, &with_card("post_down_eth1='exit 3'"));
+    setup(&sandbox, "up mgmt").ok();
+    let run = setup(&sandbox, "down mgmt").ok();
+    for line in [
+        "mgmt: the command of post_down_eth1 ended with exit code 3",
+        "mgmt: eth1 is back on the host all the same",
+    ] {
+        assert!(run.stderr.contains(line), "{run}");
+    }
+    write(&sandbox, &with_card("post_down_eth1='sleep 1000; :'"));
+    setup(&sandbox, "up mgmt").ok();
+    let run = setup(&sandbox, "down --force mgmt").ok();
+    assert!(
+        run.stderr.contains("post_down_eth1 took more than 3 s"),
+        "{run}"
+    );
+    said(&sandbox);
+    // A card that is gone goes back nowhere
+    up();
+    sandbox.sh("ip link delete far1").ok();
+    setup(&sandbox, "down mgmt").ok();
+    assert_eq!(said(&sandbox), "post_down\n");
+    write(
+        &sandbox,
+        "netns_links=v0\ntype_v0=veth\npost_down_v0=true\npost_down_lo=true\n",
+    );
+    let run = setup(&sandbox, "check mgmt").code(100);
+    assert!(
+        run.stderr.contains("post_down_v0") && run.stderr.contains("post_down_lo"),
+        "{run}"
+    );
+}
+
 #[test]
 fn a_hook_may_call_netns_setup_and_netns_exec_of_the_same_namespace() {
     let calls = format!(

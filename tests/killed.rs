@@ -18,6 +18,7 @@ mod trace;
 #[path = "killed/world.rs"]
 mod world;
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::PathBuf;
@@ -28,7 +29,7 @@ use std::{env, fs, thread};
 use common::NETNS_SETUP;
 use nix::errno::Errno;
 
-use trace::{Fault, Traced, never_fails, run};
+use trace::{Call, Fault, Traced, never_fails, run};
 use world::{BOX, LEAST, Settings, State, TIED, WHOLE, World, words};
 
 /// The calls of netns-setup, what was before, and what is afterwards.
@@ -37,6 +38,9 @@ const VERBS: [(&str, State, State); 3] = [
     ("reload", State::First, State::Second),
     ("down", State::Second, State::Nothing),
 ];
+
+/// The number of `reload` in [`VERBS`].
+const RELOAD: usize = 1;
 
 /// What a call is refused with.
 const ERRNOS: [Errno; 4] = [Errno::EPERM, Errno::ENOMEM, Errno::EBUSY, Errno::EINTR];
@@ -48,8 +52,10 @@ type Faults = Vec<String>;
 struct Walk {
     settings: &'static Settings,
     world: World,
-    /// How many calls each verb makes.
-    calls: [Vec<i64>; 3],
+    /// What is up, as if nothing had happened to it.
+    state: State,
+    /// Of each verb.
+    calls: [Vec<Call>; 3],
     faults: Faults,
     points: usize,
 }
@@ -71,48 +77,42 @@ impl Walk {
         Walk {
             settings,
             world,
+            state: State::Nothing,
             calls,
             faults: Faults::new(),
             points: 0,
         }
     }
 
-    /// From nothing to nothing: each verb with a fault at its call `point`. After it comes the
-    /// verb that makes it whole, or `down`.
-    fn at(&mut self, point: usize, fault: Fault, ways: &[bool]) {
-        for (n, (verb, before, then)) in VERBS.into_iter().enumerate() {
-            match (self.calls[n].get(point), fault) {
-                (None, _) => continue,
-                (Some(call), Fault::Fail(..)) if never_fails(*call) => continue,
-                _ => {}
+    /// A fault at the call `point` of the verb of number `n`. After it comes the verb that
+    /// makes it whole, or `down`.
+    fn at(&mut self, n: usize, point: usize, fault: Fault, ways: &[bool]) {
+        let Some(number) = self.calls[n].get(point).map(|call| call.number) else {
+            return;
+        };
+        if matches!(fault, Fault::Fail(..)) && never_fails(number) {
+            return;
+        }
+        for &makes_whole in ways {
+            if let Err(wrong) = self.one(n, fault, makes_whole) {
+                self.faults.push(format!(
+                    "{} {fault:?} of call {}, then whole={makes_whole}: {wrong}",
+                    VERBS[n].0, number
+                ));
+                eprintln!("{}", self.faults.last().unwrap());
+                self.world = World::new(self.settings);
+                self.state = State::Nothing;
             }
-            for &makes_whole in ways {
-                let at = format!("{verb} {fault:?} of call {}", self.calls[n][point]);
-                if let Err(wrong) = self.one(verb, before, then, fault, makes_whole) {
-                    self.faults
-                        .push(format!("{at}, then whole={makes_whole}: {wrong}"));
-                    eprintln!("{}", self.faults.last().unwrap());
-                    self.world = World::new(self.settings);
-                }
-                self.points += 1;
-            }
+            self.points += 1;
         }
     }
 
-    fn one(
-        &self,
-        verb: &str,
-        before: State,
-        then: State,
-        fault: Fault,
-        makes_whole: bool,
-    ) -> Result<(), String> {
+    fn one(&mut self, n: usize, fault: Fault, makes_whole: bool) -> Result<(), String> {
+        let (verb, before, then) = VERBS[n];
+        self.begin(before)?;
         let world = &self.world;
-        // What was before; reload and down find the first and the second settings
-        if before != State::Nothing {
-            world.write(before);
-            done(world, "up")?;
-        }
+        let kept = world.kept();
+        // reload and down find the second settings
         let settings = if then == State::Nothing {
             State::Second
         } else {
@@ -121,14 +121,36 @@ impl Walk {
         world.write(settings);
         let traced = run(&world.sandbox, &words(verb), fault);
         if let Fault::Fail(..) = fault {
-            is_said(world, &traced, before, then)?;
+            let came = is_said(world, &traced, before, then)?;
+            // What would come after it comes after no fault as well
+            if came == Some(before) && world.kept() == kept {
+                return Ok(());
+            }
         }
+        self.state = State::Nothing;
         if makes_whole {
             done(world, if verb == "reload" { "reload" } else { "up" })?;
             is(world, settings)?;
         }
         done(world, "down")?;
         is(world, State::Nothing)
+    }
+
+    /// What was before.
+    fn begin(&mut self, before: State) -> Result<(), String> {
+        if self.state == before {
+            return Ok(());
+        }
+        if self.state != State::Nothing {
+            done(&self.world, "down")?;
+            is(&self.world, State::Nothing)?;
+        }
+        if before != State::Nothing {
+            self.world.write(before);
+            done(&self.world, "up")?;
+        }
+        self.state = before;
+        Ok(())
     }
 
     #[track_caller]
@@ -154,8 +176,13 @@ fn is(world: &World, state: State) -> Result<(), String> {
     world.differs(state).map_or(Ok(()), Err)
 }
 
-/// It is done, or it is undone, and what came of it is said.
-fn is_said(world: &World, traced: &Traced, before: State, then: State) -> Result<(), String> {
+/// It is done, or it is undone, and what came of it is said: which of both, if it says so.
+fn is_said(
+    world: &World,
+    traced: &Traced,
+    before: State,
+    then: State,
+) -> Result<Option<State>, String> {
     let fault = |what: &str| Err(format!("{what}\n{:?}: {}", traced.code, traced.said));
     if traced.hung {
         return fault("it hung");
@@ -166,7 +193,7 @@ fn is_said(world: &World, traced: &Traced, before: State, then: State) -> Result
     let (state, what) = match traced.code {
         None => return fault("a signal ended it"),
         // Who is tied to it is told of
-        Some(0) if traced.said.contains("is not whole") => return Ok(()),
+        Some(0) if traced.said.contains("is not whole") => return Ok(None),
         Some(0) => (then, "it says that it is done"),
         Some(_) if traced.said.contains("is ready, and stays so") => {
             (then, "it says that it stays")
@@ -175,19 +202,19 @@ fn is_said(world: &World, traced: &Traced, before: State, then: State) -> Result
             return fault("it does not say why");
         }
         // It says that it is not
-        Some(_) if traced.said.contains("could not all be undone") => return Ok(()),
-        Some(_) if traced.said.contains("is not ready any more") => return Ok(()),
-        Some(_) if traced.said.contains("all else is taken down") => return Ok(()),
+        Some(_) if traced.said.contains("could not all be undone") => return Ok(None),
+        Some(_) if traced.said.contains("is not ready any more") => return Ok(None),
+        Some(_) if traced.said.contains("all else is taken down") => return Ok(None),
         // Who could not lock the folder cannot take it away either
         Some(_)
             if traced.said.contains("cannot use /run/netns-services/mgmt") && world.has_lock() =>
         {
-            return Ok(());
+            return Ok(None);
         }
         Some(_) => (before, "it says that it is undone"),
     };
     match world.differs(state) {
-        None => Ok(()),
+        None => Ok(Some(state)),
         Some(differs) => fault(&format!("{what}, but {differs}")),
     }
 }
@@ -206,7 +233,10 @@ const BOTH: [bool; 2] = [true, false];
 fn killed(settings: &'static Settings, count: usize, offset: usize) {
     let mut walk = Walk::new(settings);
     for point in spread(&walk, count, offset) {
-        walk.at(point, Fault::Kill(point), &BOTH);
+        (0..VERBS.len()).for_each(|n| walk.at(n, point, Fault::Kill(point), &BOTH));
+    }
+    for point in of_table(&walk) {
+        walk.at(RELOAD, point, Fault::Kill(point), &BOTH[..1]);
     }
     walk.end(count);
 }
@@ -215,63 +245,112 @@ fn refused(settings: &'static Settings, count: usize, offset: usize) {
     let mut walk = Walk::new(settings);
     for (n, point) in spread(&walk, count, offset).into_iter().enumerate() {
         let fault = Fault::Fail(point, ERRNOS[n % ERRNOS.len()]);
-        walk.at(point, fault, &BOTH);
+        (0..VERBS.len()).for_each(|n| walk.at(n, point, fault, &BOTH));
     }
     walk.end(count);
 }
 
-/// What is done at one point, one after the other, and what comes after it.
-type Done = fn(usize) -> Vec<(Fault, &'static [bool])>;
-
-fn kill(point: usize) -> Vec<(Fault, &'static [bool])> {
-    vec![(Fault::Kill(point), &BOTH)]
-}
-
-/// What was refused is done or undone: what comes after it need not be tried with each errno.
-fn refuse(point: usize) -> Vec<(Fault, &'static [bool])> {
-    let way = |n: usize| &BOTH[n % 2..][..1];
-    let faults = ERRNOS.iter().enumerate();
-    faults
-        .map(|(n, errno)| (Fault::Fail(point, *errno), way(n)))
+/// Where `reload` writes down the table on the host: its text and what nft lists of it are two
+/// files, and whatever of both is there, it must be known whether that table is loaded.
+fn of_table(walk: &Walk) -> Vec<usize> {
+    let is_of_table = |call: &Call| {
+        let file = call
+            .file
+            .as_deref()
+            .and_then(|file| file.rsplit('/').next());
+        file.is_some_and(|file| file.starts_with("table"))
+    };
+    let calls = walk.calls[RELOAD].iter().enumerate();
+    calls
+        .filter(|(_, call)| is_of_table(call))
+        .map(|(point, _)| point + 1)
         .collect()
 }
+
+/// What is done at a call, and what comes after it.
+type Done = (Fault, &'static [bool]);
+
+/// At which calls of a verb something is done, and what: a walk over every one.
+struct Every {
+    points: fn(&[Call]) -> Vec<usize>,
+    /// One after the other, and what comes after it.
+    done: fn(usize) -> Vec<Done>,
+}
+
+/// Killed before a call, it leaves what it leaves before the call that comes next, but for
+/// what that call changes.
+const KILL: Every = Every {
+    points: |calls| {
+        let after = |point: usize| point == 0 || calls[point - 1].changes;
+        (0..calls.len()).filter(|point| after(*point)).collect()
+    },
+    done: |point| vec![(Fault::Kill(point), &BOTH)],
+};
+
+/// What was refused is done or undone: what comes after it need not be tried with each errno.
+/// Of the calls of one place in the program (as for each process that there is), the first and
+/// the last are.
+const REFUSE: Every = Every {
+    points: |calls| {
+        let alike = |from: &[Call], call: &Call| from.iter().any(|other| other.site == call.site);
+        let point = |point: &usize| {
+            let call = &calls[*point];
+            let in_between = alike(&calls[..*point], call) && alike(&calls[point + 1..], call);
+            !never_fails(call.number) && !in_between
+        };
+        (0..calls.len()).filter(point).collect()
+    },
+    done: |point| {
+        let way = |n: usize| &BOTH[n % 2..][..1];
+        let faults = ERRNOS.iter().enumerate();
+        faults
+            .map(|(n, errno)| (Fault::Fail(point, *errno), way(n)))
+            .collect()
+    },
+};
 
 /// How many sandboxes are at work at once.
 const WALKERS: usize = 4;
 
-/// All points, in an order in which those of any time are spread over all. Three variables
-/// say which of them:
+/// All points of all verbs, in an order in which those of any time are spread over all of a
+/// verb. Three variables say which of them:
 ///
-/// - `NETNS_TESTS_POINTS="441 635"`: only those, to see a fault once more.
+/// - `NETNS_TESTS_POINTS="reload-441 up-635"`: only those, to see a fault once more.
 /// - `NETNS_TESTS_SHARE=2/5`: the second of five parts, for five machines.
 /// - `NETNS_TESTS_WALKED=DIR`: what is done without a fault is noted in DIR, and left out by
 ///   the next run of the same program, so that a walk of hours can be stopped at any time.
-fn every(name: &str, settings: &'static Settings, done: Done) {
+fn every(name: &str, settings: &'static Settings, every: Every) {
     let first = Walk::new(settings);
-    let most = first.calls.iter().map(Vec::len).max().unwrap();
-    let step = (most * 5 / 8..).find(|step| gcd(*step, most) == 1).unwrap();
-    let in_order: Vec<_> = (0..most).map(|n| n * step % most).collect();
     let walked = Walked::open(name);
-    let points: Vec<_> = chosen(&in_order)
+    let all: Vec<_> = in_order(&first, &every);
+    let points: Vec<_> = chosen(&all)
         .into_iter()
-        .filter(|point| !walked.has(*point))
+        .filter(|(n, point)| !walked.has(&shown(*n, *point)))
         .collect();
-    eprintln!("{name}: {} of {most} points are to be done", points.len());
+    let calls = first.calls.iter().map(Vec::len);
+    eprintln!(
+        "{name}: {} of {} points, of {} calls, are to be done",
+        points.len(),
+        all.len(),
+        calls.sum::<usize>()
+    );
     let (next, all) = (AtomicUsize::new(0), Mutex::new(vec![first]));
     let walk = || {
         let mut walk = Walk::new(settings);
         loop {
-            let n = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&point) = points.get(n) else { break };
-            if n.is_multiple_of(50) {
-                eprintln!("{name}: {n} of {}", points.len());
+            let done = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&(n, point)) = points.get(done) else {
+                break;
+            };
+            if done.is_multiple_of(50) {
+                eprintln!("{name}: {done} of {}", points.len());
             }
             let faults = walk.faults.len();
-            for (fault, ways) in done(point) {
-                walk.at(point, fault, ways);
+            for (fault, ways) in (every.done)(point) {
+                walk.at(n, point, fault, ways);
             }
             if walk.faults.len() == faults {
-                walked.note(point);
+                walked.note(&shown(n, point));
             }
         }
         all.lock().unwrap().push(walk);
@@ -286,11 +365,34 @@ fn every(name: &str, settings: &'static Settings, done: Done) {
     walk.end(points.len());
 }
 
+/// The number of the verb and that of the call.
+type Point = (usize, usize);
+
+fn shown(n: usize, point: usize) -> String {
+    format!("{}-{point}", VERBS[n].0)
+}
+
+/// A verb after the other, for each finds what was before the one before it.
+fn in_order(walk: &Walk, every: &Every) -> Vec<Point> {
+    let of = |(n, calls): (usize, &Vec<Call>)| {
+        let points = (every.points)(calls);
+        let most = points.len();
+        let step = (most * 5 / 8..).find(|step| gcd(*step, most) == 1).unwrap();
+        (0..most).map(move |i| (n, points[i * step % most]))
+    };
+    walk.calls.iter().enumerate().flat_map(of).collect()
+}
+
 /// The points that the environment asks for.
-fn chosen(points: &[usize]) -> Vec<usize> {
+fn chosen(points: &[Point]) -> Vec<Point> {
     let number = |word: &str| word.parse::<usize>().expect("a number");
     if let Ok(only) = env::var("NETNS_TESTS_POINTS") {
-        return only.split(' ').map(number).collect();
+        let point = |word: &str| {
+            let (verb, point) = word.split_once('-').expect("NETNS_TESTS_POINTS=up-635");
+            let n = VERBS.iter().position(|(name, ..)| *name == verb);
+            (n.expect("up, reload or down"), number(point))
+        };
+        return only.split(' ').map(point).collect();
     }
     let share = env::var("NETNS_TESTS_SHARE").unwrap_or_else(|_| "1/1".to_owned());
     let (part, parts) = share.split_once('/').expect("NETNS_TESTS_SHARE=2/5");
@@ -303,13 +405,13 @@ fn chosen(points: &[usize]) -> Vec<usize> {
 /// The points of one walk that earlier runs of the same program have done.
 struct Walked {
     file: Option<PathBuf>,
-    points: Vec<usize>,
+    points: HashSet<String>,
 }
 
 impl Walked {
     fn open(name: &str) -> Walked {
         let Some(folder) = env::var_os("NETNS_TESTS_WALKED") else {
-            let points = Vec::new();
+            let points = HashSet::new();
             return Walked { file: None, points };
         };
         // Another program makes other calls.
@@ -318,18 +420,18 @@ impl Walked {
         let file = format!("{name}.{:016x}", program.finish());
         let file = PathBuf::from(folder).join(file);
         let points = fs::read_to_string(&file).unwrap_or_default();
-        let points = points.lines().map(|line| line.parse().unwrap()).collect();
+        let points = points.lines().map(String::from).collect();
         Walked {
             file: Some(file),
             points,
         }
     }
 
-    fn has(&self, point: usize) -> bool {
-        self.points.contains(&point)
+    fn has(&self, point: &str) -> bool {
+        self.points.contains(point)
     }
 
-    fn note(&self, point: usize) {
+    fn note(&self, point: &str) {
         if let Some(file) = &self.file {
             let file = fs::OpenOptions::new().create(true).append(true).open(file);
             file.unwrap()
@@ -362,13 +464,13 @@ macro_rules! walks {
             #[test]
             #[ignore = "a quarter of an hour"]
             fn killed_at_every_call() {
-                every(concat!(stringify!($name), "-killed"), &$settings, kill);
+                every(concat!(stringify!($name), "-killed"), &$settings, KILL);
             }
 
             #[test]
             #[ignore = "half an hour"]
             fn refused_at_every_call() {
-                every(concat!(stringify!($name), "-refused"), &$settings, refuse);
+                every(concat!(stringify!($name), "-refused"), &$settings, REFUSE);
             }
         }
     )*};

@@ -24,6 +24,7 @@ netns_nftables="/etc/secret.nft"
 netns_dns="192.0.2.53"
 netns_pre_down="echo secret"
 netns_post_down="true"
+post_down_eth1="true"
 "#;
 
 /// All that there may be, with its mode.
@@ -41,6 +42,7 @@ const FILES: &str = "\
 /run/netns-services/mgmt/lock 600
 /run/netns-services/mgmt/met 644
 /run/netns-services/mgmt/post_down 600
+/run/netns-services/mgmt/post_down-eth1 600
 /run/netns-services/mgmt/pre_down 600
 /run/netns-services/mgmt/ready 644
 /run/netns-services/mgmt/rules-nftables 600

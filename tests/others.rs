@@ -46,8 +46,12 @@ fn ufw_lets_through_what_it_is_told_to() {
 
 /// What `tests/others/a_manager_carries_on.sh` is called with.
 fn carries_on(manager: &str, give_back: &str, ways: &[&str]) {
+    let packages = match manager.starts_with("ifupdown_") {
+        true => "ifupdown isc-dhcp-client udhcpc",
+        false => PACKAGES,
+    };
     let mut host = testbed::host("enter-root", "trixie", "others");
-    host.env("TESTBED_PACKAGES", PACKAGES);
+    host.env("TESTBED_PACKAGES", packages);
     host.args(["-t", "300", "sh", "/t/a_manager_carries_on.sh"]);
     host.args([manager, give_back]).args(ways);
     let scenario = format!("{manager}, {give_back}, {ways:?}");
@@ -74,6 +78,13 @@ fn ifupdown_goes_on_with_a_card_that_is_back() {
     carries_on("ifupdown", "whole", &["try"]);
 }
 
+/// Nothing tells it of a card that comes: that is for a hook of ours.
+#[test]
+fn ifupdown_begins_anew_by_a_hook_where_nothing_else_tells_it() {
+    carries_on("ifupdown_dhclient", "whole", &["try", "up"]);
+    carries_on("ifupdown_udhcpc", "bare", &["down"]);
+}
+
 // ifupdown and an up that fails are missing: udev's rule runs its ifdown and its ifup side by
 // side then, and which of them comes last is chance.
 #[test]
@@ -85,6 +96,8 @@ fn a_manager_carries_on_whatever_way_its_card_comes_back() {
         ("connman", &["bare"], &all),
         ("dhcpcd", &["whole", "bare"], &all),
         ("ifupdown", &["whole", "bare"], &all[..2]),
+        ("ifupdown_dhclient", &["whole", "bare"], &all),
+        ("ifupdown_udhcpc", &["whole", "bare"], &all),
     ] {
         for give_back in give_backs {
             carries_on(manager, give_back, ways);

@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 use common::memory::Memory;
 use common::states::{host, settings};
 use netns_services::model::wireguard::Difference;
-use netns_services::model::{State, Sysctl, Where, Wireguard};
-use netns_services::plan::{Change, Journal, Rest, Step, as_it_was, plan};
-use netns_services::source::At;
+use netns_services::model::{Netns, State, Sysctl, Wireguard};
+use netns_services::plan::{Change, Extras, Journal, Step, as_it_was, plan};
+use netns_services::source::Sourced;
 use proptest::prelude::*;
 
 /// A namespace under way, as netns-setup has it.
@@ -40,7 +40,7 @@ impl Run {
 
     /// What netns-setup does; it stops after `limit` changes, as if the next were refused.
     /// Whether it came to its end.
-    fn make(&mut self, want: &State, rest: Rest, limit: usize) -> bool {
+    fn make(&mut self, want: &State, rest: Extras, limit: usize) -> bool {
         let mut left = limit;
         for _ in 0..=3 {
             let changes = self.plan(want, rest);
@@ -66,7 +66,7 @@ impl Run {
     }
 
     /// What is in a namespace is known only when it is there.
-    fn plan(&self, want: &State, rest: Rest) -> Vec<Change> {
+    fn plan(&self, want: &State, rest: Extras) -> Vec<Change> {
         let mut changes = plan(want, &self.kernel.state, &self.journal, rest).unwrap();
         if changes.first().is_some_and(|c| c.step == Step::AddNetns) {
             changes.truncate(1);
@@ -76,12 +76,12 @@ impl Run {
 
     fn reload(&mut self, want: &State, limit: usize) -> bool {
         let want = self.journal.with_returns(want.clone());
-        self.make(&want, Rest::Goes, limit)
+        self.make(&want, Extras::Remove, limit)
     }
 
     fn undo(&mut self, before: &Run) {
         let want = as_it_was(&before.kernel.state, &self.journal);
-        assert!(self.make(&want, Rest::Goes, usize::MAX));
+        assert!(self.make(&want, Extras::Remove, usize::MAX));
         self.journal = before.journal.clone();
     }
 }
@@ -123,7 +123,7 @@ fn essence(state: &State) -> BTreeSet<String> {
     }
     lines.extend(state.routes.iter().map(|r| format!("{:?}", r.value)));
     lines.extend(state.policy.iter().map(|r| r.to_string()));
-    let sysctl = |s: &At<Sysctl>| format!("{:?} {s}", s.value.at);
+    let sysctl = |s: &Sourced<Sysctl>| format!("{:?} {s}", s.value.at);
     lines.extend(state.sysctls.iter().map(sysctl));
     lines.extend(state.table.iter().map(|t| format!("{:?}", t.value.text)));
     lines.extend(state.rules.iter().map(|r| format!("{:?}", r.value.text)));
@@ -202,9 +202,9 @@ proptest! {
     #[test]
     fn up_makes_what_is_wanted_and_a_second_up_changes_nothing(host in host(), want in settings()) {
         let mut run = Run::on(host);
-        prop_assert!(run.make(&want, Rest::Stays, usize::MAX));
+        prop_assert!(run.make(&want, Extras::Keep, usize::MAX));
         holds(&want, &run.kernel.state);
-        prop_assert_eq!(plan(&want, &run.kernel.state, &run.journal, Rest::Goes).unwrap(), vec![]);
+        prop_assert_eq!(plan(&want, &run.kernel.state, &run.journal, Extras::Remove).unwrap(), vec![]);
     }
 
     #[test]
@@ -275,7 +275,7 @@ proptest! {
 
     #[test]
     fn no_link_comes_up_before_the_firewall(host in host(), want in settings()) {
-        let changes = plan(&want, &host, &Journal::default(), Rest::Stays).unwrap();
+        let changes = plan(&want, &host, &Journal::default(), Extras::Keep).unwrap();
         let up = |c: &Change| matches!(&c.step, Step::SetUp(link, true) if link.name.as_str() != "lo");
         let first = changes.iter().position(up).unwrap_or(changes.len());
         let load = |c: &Change| matches!(c.step, Step::LoadRules { .. });
@@ -290,17 +290,17 @@ proptest! {
         let mut run = Run::on(host);
         for want in [want, State::default()] {
             let want = run.journal.with_returns(want);
-            let first = run.plan(&want, Rest::Goes);
+            let first = run.plan(&want, Extras::Remove);
             let bare = first.first().is_some_and(|c| c.step == Step::AddNetns);
             if bare {
-                run.make(&State { netns: true, ..State::default() }, Rest::Stays, 1);
+                run.make(&State { netns: true, ..State::default() }, Extras::Keep, 1);
             }
-            let changes = if bare { run.plan(&want, Rest::Goes) } else { first };
+            let changes = if bare { run.plan(&want, Extras::Remove) } else { first };
             for change in changes {
                 run.journal.note(&change, &run.kernel.state);
                 run.kernel.make(&change.step).unwrap();
                 run.journal.done(&change);
-                let opened = |s: &At<Sysctl>| s.value.at == Where::Host && s.value.value == "1";
+                let opened = |s: &Sourced<Sysctl>| s.value.at == Netns::Host && s.value.value == "1";
                 let open = run.kernel.state.sysctls.iter().any(opened);
                 prop_assert!(!open || run.kernel.state.table.is_some());
             }

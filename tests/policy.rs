@@ -11,7 +11,7 @@ mod policy_texts;
 mod random;
 
 use common::{NETNS_SETUP, Run, Sandbox};
-use netns_services::model::PolicyRule;
+use netns_services::model::Rule;
 use policy_texts::text;
 use random::Random;
 use serde_json::Value;
@@ -23,7 +23,7 @@ fn a_rule_is_read_as_ip_reads_it_and_made_as_ip_makes_it() {
     let read = texts
         .iter()
         .filter_map(|text| Some((text.as_str(), text.parse().ok()?)));
-    let read: Vec<(&str, PolicyRule)> = read.collect();
+    let read: Vec<(&str, Rule)> = read.collect();
     println!("{} of {} texts were read", read.len(), texts.len());
     assert!(read.len() > 250, "too many are refused to prove anything");
 

@@ -9,7 +9,7 @@ mod policy_texts;
 #[path = "common/random.rs"]
 mod random;
 
-use netns_services::model::{Address, Mac, PolicyRule, Route, RouteKind};
+use netns_services::model::{Address, Mac, Route, RouteKind, Rule};
 use proptest::prelude::*;
 use random::Random;
 
@@ -37,8 +37,8 @@ proptest! {
     fn the_text_of_a_policy_rule_says_all_of_it(seed in 1..u64::MAX) {
         let mut random = Random(seed);
         let text = policy_texts::text(random.below(400), &mut random);
-        if let Ok(rule) = text.parse::<PolicyRule>() {
-            prop_assert_eq!(rule.to_string().parse::<PolicyRule>(), Ok(rule));
+        if let Ok(rule) = text.parse::<Rule>() {
+            prop_assert_eq!(rule.to_string().parse::<Rule>(), Ok(rule));
         }
     }
 
@@ -47,7 +47,7 @@ proptest! {
         let _ = text.parse::<Route>();
         let _ = text.parse::<Address>();
         let _ = text.parse::<Mac>();
-        let _ = text.parse::<PolicyRule>();
+        let _ = text.parse::<Rule>();
     }
 }
 

@@ -52,7 +52,9 @@ fn nothing_is_touched_and_there_is_a_way_out() {
             assert!(run.stderr.contains(remedy), "{run}");
         }
         // The others come and go, and what they share with each other does
-        setup(&sandbox, "up web").ok();
+        let run = setup(&sandbox, "up web").ok();
+        let line = "who has links to it, and is not whole without them, cannot be seen: the journal of mgmt: ";
+        assert!(run.stderr.contains(line), "{run}");
         setup(&sandbox, "up place").ok();
         setup(&sandbox, "reload web").ok();
         setup(&sandbox, "down web").ok();

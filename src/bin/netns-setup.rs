@@ -14,7 +14,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use netns_services::conf::Trust;
 use netns_services::exit;
 use netns_services::name::NetnsName;
-use netns_services::setup::{self, Call, Inside, Trial, Verb, complain, enter_host};
+use netns_services::setup::{self, Call, Occupants, Trial, Verb, complain, enter_host};
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -50,11 +50,11 @@ struct Cli {
 #[derive(Debug, PartialEq, Subcommand)]
 enum VerbArgs {
     /// Make it so: create the namespace, bring in links, addresses, routes
-    Up(Names),
+    Up(NameArgs),
     /// Give back what was moved, take away what was made
     Down {
         #[command(flatten)]
-        names: Names,
+        names: NameArgs,
         /// Even with processes inside: they are listed, and stay where they are
         #[arg(long, conflicts_with = "kill")]
         force: bool,
@@ -63,21 +63,21 @@ enum VerbArgs {
         kill: bool,
     },
     /// As up, and take away what is no longer asked for; never through down
-    Reload(Names),
+    Reload(NameArgs),
     /// Print what reload would do
     Plan {
         #[command(flatten)]
-        names: Names,
+        names: NameArgs,
         /// The bare commands, for sh to run
         #[arg(long)]
         script: bool,
     },
     /// Check the settings and, as root, the rule files
-    Check(Names),
+    Check(NameArgs),
     /// Print what there is, and how it differs from the settings (exit code 1)
     Status {
         #[command(flatten)]
-        names: Names,
+        names: NameArgs,
         /// For a program to read
         #[arg(long)]
         json: bool,
@@ -85,13 +85,13 @@ enum VerbArgs {
     /// Name every leak and drift, and what to do (exit code 1)
     Doctor {
         #[command(flatten)]
-        names: Names,
+        names: NameArgs,
         /// For a program to read
         #[arg(long)]
         json: bool,
     },
     /// As reload, and undo it unless it is confirmed in time
-    Try(Tried),
+    Try(TrialArgs),
     /// Keep what is being tried
     Confirm {
         /// The namespaces
@@ -99,17 +99,17 @@ enum VerbArgs {
         names: Vec<String>,
     },
     #[command(hide = true)]
-    KeepTrial(Tried),
+    KeepTrial(TrialArgs),
     /// Say whether down would cut a connection (exit code 100); nothing is done
-    MayGo(Names),
+    MayGo(NameArgs),
     /// Say whether up would be refused (exit codes 100, 111); nothing is done
-    MayCome(Names),
+    MayCome(NameArgs),
     /// Up, then stay: TERM ends it and leaves all as it is, HUP reloads
-    Watch(Names),
+    Watch(NameArgs),
 }
 
 #[derive(Args, Debug, PartialEq)]
-struct Tried {
+struct TrialArgs {
     /// The namespace
     #[arg(value_name = "NAME")]
     name: String,
@@ -124,19 +124,19 @@ struct Tried {
     with: Vec<String>,
 }
 
-impl Tried {
-    fn split(self, verb: impl Fn(Trial) -> Verb) -> (Verb, Names) {
+impl TrialArgs {
+    fn split(self, verb: impl Fn(Trial) -> Verb) -> (Verb, NameArgs) {
         let names = vec![self.name];
         let trial = Trial {
             within: Duration::from_secs(self.within),
             with: self.with,
         };
-        (verb(trial), Names { names, all: false })
+        (verb(trial), NameArgs { names, all: false })
     }
 }
 
 #[derive(Args, Debug, PartialEq)]
-struct Names {
+struct NameArgs {
     /// The namespaces, in this order
     #[arg(
         value_name = "NAME",
@@ -184,7 +184,7 @@ fn plain(words: &[OsString]) -> Option<Cli> {
     if names.is_empty() || names.iter().any(|name| name.starts_with('-')) {
         return None;
     }
-    let names = Names {
+    let names = NameArgs {
         names: names.iter().map(|name| name.to_string()).collect(),
         all: false,
     };
@@ -230,15 +230,15 @@ fn run(cli: Cli) -> u8 {
         VerbArgs::MayCome(names) => (Verb::MayCome, names),
         VerbArgs::Try(tried) => tried.split(Verb::Try),
         VerbArgs::KeepTrial(tried) => tried.split(Verb::KeepTrial),
-        VerbArgs::Confirm { names } => (Verb::Confirm, Names { names, all: false }),
+        VerbArgs::Confirm { names } => (Verb::Confirm, NameArgs { names, all: false }),
         VerbArgs::Plan { names, script } => (Verb::Plan { script }, names),
         VerbArgs::Status { names, json } => (Verb::Status { json }, names),
         VerbArgs::Doctor { names, json } => (Verb::Doctor { json }, names),
         VerbArgs::Down { names, force, kill } => {
             let inside = match (force, kill) {
-                (_, true) => Inside::Kill,
-                (true, false) => Inside::Leave,
-                (false, false) => Inside::Refuse,
+                (_, true) => Occupants::Kill,
+                (true, false) => Occupants::Leave,
+                (false, false) => Occupants::Refuse,
             };
             (Verb::Down(inside), names)
         }

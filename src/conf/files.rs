@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs};
 
-use crate::source::{Place, Problem};
+use crate::source::{Position, Problem};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -252,7 +252,7 @@ fn plain(error: &io::Error) -> String {
 /// A problem with a file as a whole has line 0, and prints as the file alone.
 fn problem(path: &Path, wrong: &str, remedy: String) -> Problem {
     Problem {
-        place: None::<Place>,
+        place: None::<Position>,
         wrong: format!("{}: {wrong}", path.display()),
         remedy,
     }

@@ -3,18 +3,18 @@
 use super::value::Setting;
 use super::vars::Var;
 use crate::name::LinkName;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// A link of the namespace and what is set for it.
 #[derive(Debug)]
 pub struct Listed {
     /// Its name; nobody asked for `lo`.
-    pub name: At<LinkName>,
+    pub name: Sourced<LinkName>,
     pub(super) settings: Vec<(&'static Var, Setting)>,
 }
 
 impl Listed {
-    pub(super) fn new(name: At<LinkName>) -> Self {
+    pub(super) fn new(name: Sourced<LinkName>) -> Self {
         let settings = Vec::new();
         Listed { name, settings }
     }

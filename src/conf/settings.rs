@@ -11,7 +11,7 @@ use super::unknown::{key_of_any_link, said_twice, unknown_of_link, unknown_of_na
 use super::value::{Piece, Setting};
 use super::vars::{self, Var};
 use crate::name::{LinkName, NetnsName};
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// What the files say about one namespace. Only `model::build` reads it.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Settings {
 
     fn list_links(&mut self, netns_links: Option<&Setting>) {
         if let Ok(lo) = "lo".parse() {
-            self.add_link(At::nobody(lo));
+            self.add_link(Sourced::without_origin(lo));
         }
         let words = netns_links.map(Setting::words).unwrap_or_default();
         for word in words {
@@ -141,7 +141,7 @@ impl Settings {
         }
     }
 
-    fn add_link(&mut self, name: At<LinkName>) {
+    fn add_link(&mut self, name: Sourced<LinkName>) {
         let suffix = name.value.suffix();
         self.by_suffix.insert(suffix, self.links.len());
         self.links.push(Listed::new(name));

@@ -3,12 +3,12 @@
 use super::listed::Listed;
 use super::suggest::nearest;
 use super::value::{Setting, visible};
-use super::vars::{self, Of, Var};
+use super::vars::{self, Scope, Var};
 use crate::source::Problem;
 
 /// The longest key that the name begins with, and the rest.
 pub(super) fn key_of_any_link(name: &str) -> Option<(&'static Var, &str)> {
-    let keys = vars::ALL.iter().filter(|var| var.of == Of::Link);
+    let keys = vars::ALL.iter().filter(|var| var.of == Scope::Link);
     let found = keys.filter_map(|var| {
         let rest = name.strip_prefix(var.name)?.strip_prefix('_')?;
         (!rest.is_empty()).then_some((var, rest))
@@ -18,7 +18,7 @@ pub(super) fn key_of_any_link(name: &str) -> Option<(&'static Var, &str)> {
 
 /// A name that begins as those of a namespace do.
 pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
-    let names = vars::ALL.iter().filter(|var| var.of == Of::Namespace);
+    let names = vars::ALL.iter().filter(|var| var.of == Scope::Namespace);
     let remedy = match nearest(&setting.name, names.map(|var| var.name)) {
         Some(best) => format!("did you mean {best}? netns(5) lists them all"),
         None => "take the line away; netns(5) lists all settings".into(),
@@ -28,7 +28,7 @@ pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
 
 /// A name that ends as those of a listed link do.
 pub(super) fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Problem {
-    let keys = vars::ALL.iter().filter(|var| var.of == Of::Link);
+    let keys = vars::ALL.iter().filter(|var| var.of == Scope::Link);
     let remedy = match nearest(key, keys.map(|var| var.name)) {
         Some(best) => {
             let suffix = link.name.value.suffix();

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::source::{Asked, At, Place, Problem};
+use crate::source::{Origin, Position, Problem, Sourced};
 
 /// The text of a variable. Every byte of it knows its line and column.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +30,7 @@ pub struct Setting {
     /// The file it is in.
     pub file: Arc<str>,
     /// Where its name stands.
-    pub place: Place,
+    pub place: Position,
     /// What it is set to.
     pub value: Value,
 }
@@ -41,7 +41,7 @@ pub struct Piece<'a> {
     /// Without blanks around it.
     pub text: &'a str,
     /// The setting, and where this piece begins.
-    pub asked: Arc<Asked>,
+    pub asked: Arc<Origin>,
     /// The piece is all there is in the value.
     alone: bool,
 }
@@ -111,7 +111,7 @@ impl Setting {
         Setting {
             name: key.into(),
             file: file.clone(),
-            place: Place {
+            place: Position {
                 file: file.clone(),
                 line: lines.first().map_or(1, |(line, _)| *line),
                 column: 1,
@@ -161,7 +161,7 @@ impl Setting {
         if let Some((line, column)) = self.value.position(offset) {
             (place.line, place.column) = (line, column);
         }
-        let asked = Asked {
+        let asked = Origin {
             setting: self.name.clone(),
             place,
         };
@@ -185,8 +185,8 @@ impl Setting {
 
 impl Piece<'_> {
     /// The piece's value, with who asked for it.
-    pub fn at<T>(&self, value: T) -> At<T> {
-        At::asked(value, Arc::clone(&self.asked))
+    pub fn at<T>(&self, value: T) -> Sourced<T> {
+        Sourced::from_setting(value, Arc::clone(&self.asked))
     }
 
     /// A problem with this piece. `wrong` goes on after the setting and its text; it

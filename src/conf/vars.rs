@@ -8,7 +8,7 @@ pub struct Var {
     /// `netns_dns`; of a link's setting the key alone: `config` of `config_eth1`.
     pub name: &'static str,
     /// Whose it is.
-    pub of: Of,
+    pub of: Scope,
     /// The types of link that take it, in `type_IF`'s words; empty: all of them.
     pub types: &'static [&'static str],
     /// What holds when it is not set, as one would write it; empty: nothing.
@@ -19,7 +19,7 @@ pub struct Var {
 
 /// What a setting belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of {
+pub enum Scope {
     /// The namespace as a whole.
     Namespace,
     /// One link; the setting's name is the key, `_`, and the link's suffix.
@@ -51,33 +51,33 @@ impl Var {
     /// The setting's name as documents write it: `netns_dns`, `config_IF`.
     pub fn pattern(&self) -> String {
         match self.of {
-            Of::Namespace => self.name.into(),
-            Of::Link => format!("{}_IF", self.name),
+            Scope::Namespace => self.name.into(),
+            Scope::Link => format!("{}_IF", self.name),
         }
     }
 }
 
 /// The setting `name` of the namespace.
 pub fn of_namespace(name: &str) -> Option<&'static Var> {
-    let mut all = ALL.iter().filter(|var| var.of == Of::Namespace);
+    let mut all = ALL.iter().filter(|var| var.of == Scope::Namespace);
     all.find(|var| var.name == name)
 }
 
 /// The setting of links with this key.
 pub fn of_link(key: &str) -> Option<&'static Var> {
-    let mut all = ALL.iter().filter(|var| var.of == Of::Link);
+    let mut all = ALL.iter().filter(|var| var.of == Scope::Link);
     all.find(|var| var.name == key)
 }
 
 const fn netns(name: &'static str, default: &'static str, doc: &'static str) -> Var {
-    var(Of::Namespace, name, default, doc)
+    var(Scope::Namespace, name, default, doc)
 }
 
 const fn link(name: &'static str, default: &'static str, doc: &'static str) -> Var {
-    var(Of::Link, name, default, doc)
+    var(Scope::Link, name, default, doc)
 }
 
-const fn var(of: Of, name: &'static str, default: &'static str, doc: &'static str) -> Var {
+const fn var(of: Scope, name: &'static str, default: &'static str, doc: &'static str) -> Var {
     Var {
         name,
         of,
@@ -137,6 +137,7 @@ pub const ALL: &[Var] = &[
     link("port", "", "what it is as a port of its bridge: options of ip-link(8)'s bridge_slave"),
     link("vlans", "", "the VLANs that a port of a bridge, or the bridge itself, is in"),
     link("post_up", "", "a command run on the host whenever the link was made or moved in"),
+    link("post_down", "", "a command run on the host whenever the card has gone back to it").on(&["physical", "wireless"]),
     link("peer", "NAME-IF", "the name of a veth's other end; a made-up one where NAME-IF is too long").on(&["veth"]),
     link("peer_netns", "", "the namespace of the other end; not set: the host").on(&["veth"]),
     link("peer_config", "", "the addresses of the other end").on(&["veth"]),

@@ -7,8 +7,8 @@ use std::ffi::{CStr, CString};
 use nix::errno::Errno;
 
 use super::argv::{self, Words};
-use super::error::{self, Refusal};
-use super::path_buf::Text;
+use super::error::{self, ExecError};
+use super::path_buf::StackPath;
 
 /// Where a command is looked for when PATH is not set, as glibc and ip(8) do it.
 const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
@@ -27,7 +27,7 @@ pub fn become_command(words: Words) -> Errno {
     let mut denied = None;
     for folder in path.to_bytes().split(|&b| b == b':') {
         let folder = if folder.is_empty() { b"." } else { folder };
-        let why = match Text::of(&[folder, b"/", name.to_bytes()]) {
+        let why = match StackPath::of(&[folder, b"/", name.to_bytes()]) {
             Ok(program) => run(program.as_c(), words),
             Err(_) => run_far(folder, name, words),
         };
@@ -44,12 +44,12 @@ pub fn become_command(words: Words) -> Errno {
 /// which begins with `-` (login(1)).
 #[cold]
 #[inline(never)]
-pub fn become_shell() -> Refusal {
+pub fn become_shell() -> ExecError {
     let own = argv::variable(c"SHELL").filter(|shell| shell.to_bytes().starts_with(b"/"));
     let shell = own.unwrap_or(c"/bin/sh");
     let mut parts = shell.to_bytes().rsplit(|&b| b == b'/');
     let name = parts.next().unwrap_or_default();
-    let why = match Text::of(&[b"-", name]) {
+    let why = match StackPath::of(&[b"-", name]) {
         Ok(first) => Words::NONE.behind(&[first.as_c()], |all| argv::execve(shell, all)),
         Err(why) => why,
     };

@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString};
 use nix::errno::Errno;
 use nix::unistd::chdir;
 
-use super::error::{Refusal, reason, shown};
+use super::error::{ExecError, reason, shown};
 use super::path_buf::is_in;
 use super::syscall;
 
@@ -14,7 +14,7 @@ use super::syscall;
 const COVERED: [&[u8]; 4] = [b"/sys", b"/etc", b"/run", b"/var/run"];
 
 /// Enters the working folder again, if it may be mounted over.
-pub fn enter_again() -> Result<(), Refusal> {
+pub fn enter_again() -> Result<(), ExecError> {
     match enter_if_covered(&mut [0; 256]) {
         Err(Errno::ERANGE) => far(),
         Err(_) => Ok(()),
@@ -24,13 +24,13 @@ pub fn enter_again() -> Result<(), Refusal> {
 
 #[cold]
 #[inline(never)]
-fn far() -> Result<(), Refusal> {
+fn far() -> Result<(), ExecError> {
     enter_if_covered(&mut [0; 4096]).unwrap_or(Ok(()))
 }
 
 /// An error says that a folder is gone, or has no path from here: then it is not mounted
 /// over.
-fn enter_if_covered(buffer: &mut [u8]) -> Result<Result<(), Refusal>, Errno> {
+fn enter_if_covered(buffer: &mut [u8]) -> Result<Result<(), ExecError>, Errno> {
     let folder = syscall::working_folder(buffer)?;
     let is_covered = |covered: &&[u8]| is_in(folder.to_bytes(), covered);
     Ok(match COVERED.iter().any(is_covered) {
@@ -50,14 +50,14 @@ pub fn path() -> Option<CString> {
 }
 
 /// Enters a folder.
-pub fn enter(folder: &CStr) -> Result<(), Refusal> {
+pub fn enter(folder: &CStr) -> Result<(), ExecError> {
     chdir(folder).map_err(|why: Errno| {
         let folder = shown(folder);
         let wrong = format!(
             "cannot stay in the working folder {folder}: {}",
             reason(why)
         );
-        Refusal::kernel(
+        ExecError::kernel(
             wrong,
             "expected a folder that is there as well; run cd / first",
         )

@@ -11,25 +11,25 @@ use crate::exit;
 /// Why the command was not started, or not healed. It prints as two lines; whoever prints
 /// them puts the program's name before each.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct ExecError {
     code: u8,
     wrong: String,
     remedy: String,
 }
 
-impl Refusal {
+impl ExecError {
     /// A wrong call: what is wrong, and what was expected.
-    pub fn call(wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
-        Refusal::new(exit::WRONG, wrong, remedy)
+    pub fn call(wrong: impl Into<String>, remedy: impl Into<String>) -> ExecError {
+        ExecError::new(exit::WRONG, wrong, remedy)
     }
 
     /// A no of the kernel, or of what is there: what is wrong, and what to do.
-    pub fn kernel(wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
-        Refusal::new(exit::REFUSED, wrong, remedy)
+    pub fn kernel(wrong: impl Into<String>, remedy: impl Into<String>) -> ExecError {
+        ExecError::new(exit::REFUSED, wrong, remedy)
     }
 
-    fn new(code: u8, wrong: impl Into<String>, remedy: impl Into<String>) -> Refusal {
-        Refusal {
+    fn new(code: u8, wrong: impl Into<String>, remedy: impl Into<String>) -> ExecError {
+        ExecError {
             code,
             wrong: wrong.into(),
             remedy: remedy.into(),
@@ -45,7 +45,7 @@ impl Refusal {
     }
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for ExecError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}\n{}", self.wrong, self.remedy)
     }
@@ -54,20 +54,20 @@ impl std::fmt::Display for Refusal {
 /// The command could not be run.
 #[cold]
 #[inline(never)]
-pub fn not_run(command: &CStr, why: Errno) -> Refusal {
+pub fn not_run(command: &CStr, why: Errno) -> ExecError {
     let name = shown(command);
     match why {
-        Errno::ENOENT if name.contains('/') => Refusal::new(
+        Errno::ENOENT if name.contains('/') => ExecError::new(
             exit::NOT_FOUND,
             format!("cannot run {name}: it, or what it is to be run by, is not there"),
             "expected the path of a program",
         ),
-        Errno::ENOENT => Refusal::new(
+        Errno::ENOENT => ExecError::new(
             exit::NOT_FOUND,
             format!("cannot run {name}: it is in no folder of PATH"),
             "expected a program; install it, or write its whole path",
         ),
-        why => Refusal::new(
+        why => ExecError::new(
             exit::CANNOT_RUN,
             format!("cannot run {name}: {}", reason(why)),
             "expected a program that may be run",

@@ -11,19 +11,19 @@ use nix::sys::stat::{SFlag, fstat, lstat, stat};
 use nix::unistd::{AccessFlags, access, read};
 
 use super::args::To;
-use super::error::{Refusal, reason, shown};
-use super::path_buf::Text;
+use super::error::{ExecError, reason, shown};
+use super::path_buf::StackPath;
 use super::syscall;
-use crate::state_dir::{self, Birth};
+use crate::state_dir::{self, NetnsId};
 
 /// Opens the namespace, and refuses one that netns-setup has in its hands and that is not
 /// whole.
-pub fn open(to: To) -> Result<OwnedFd, Refusal> {
+pub fn open(to: To) -> Result<OwnedFd, ExecError> {
     let refused = |why| refused(to, why);
     let namespace = match to {
         To::Name(name) => named(name).map_err(refused)?,
         To::Pid(pid) => {
-            let path = Text::of(&[b"/proc/", pid.to_bytes(), b"/ns/net"]).map_err(refused)?;
+            let path = StackPath::of(&[b"/proc/", pid.to_bytes(), b"/ns/net"]).map_err(refused)?;
             open_file(path.as_c(), OFlag::empty()).map_err(refused)?
         }
         To::Path(path) => open_file(path, OFlag::empty()).map_err(refused)?,
@@ -42,7 +42,7 @@ pub fn open(to: To) -> Result<OwnedFd, Refusal> {
 }
 
 /// A name that somebody else has made is not one of the host's own namespace.
-fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), Refusal> {
+fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), ExecError> {
     let hosts = stat(c"/proc/1/ns/net").and_then(|hosts| Ok((hosts, fstat(namespace)?)));
     match hosts {
         Ok((hosts, named)) if (hosts.st_dev, hosts.st_ino) != (named.st_dev, named.st_ino) => {
@@ -68,10 +68,10 @@ pub enum Readiness {
 }
 
 /// Reads what netns-setup says of the namespace of this name, if there is one.
-pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness, Refusal> {
+pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness, ExecError> {
     let path = |file: &[u8]| {
         let folder = state_dir::STATE.as_bytes();
-        Text::of(&[folder, b"/", name.to_bytes(), b"/", file])
+        StackPath::of(&[folder, b"/", name.to_bytes(), b"/", file])
     };
     let open = path(state_dir::READY.as_bytes())
         .and_then(|path| syscall::open_file(AT_FDCWD, path.as_c(), OFlag::O_RDONLY.bits()));
@@ -96,7 +96,7 @@ pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness
 /// Whether `ready` was written of this namespace.
 fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
     let found = fstat(namespace)?;
-    let birth = Birth {
+    let birth = NetnsId {
         dev: found.st_dev as _,
         ino: found.st_ino as _,
         time: (found.st_mtime as _, found.st_mtime_nsec as _),
@@ -112,7 +112,7 @@ fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
 /// Opens the namespace's file in the folder, and follows a symlink only to another entry
 /// of that folder.
 pub fn named(name: &CStr) -> Result<OwnedFd, Errno> {
-    let path = |name: &[u8]| Text::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name]);
+    let path = |name: &[u8]| StackPath::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name]);
     let path_of_name = path(name.to_bytes())?;
     match open_file(path_of_name.as_c(), OFlag::O_NOFOLLOW) {
         Err(Errno::ELOOP) => {
@@ -141,47 +141,47 @@ fn open_file(path: &CStr, more: OFlag) -> Result<OwnedFd, Errno> {
 /// Why the namespace cannot be joined.
 #[cold]
 #[inline(never)]
-pub fn refused(to: To, why: Errno) -> Refusal {
+pub fn refused(to: To, why: Errno) -> ExecError {
     match (to, why) {
         (To::Name(name), why) => refused_name(&shown(name), name, why),
-        (To::Pid(pid), Errno::ENOENT | Errno::ESRCH) => Refusal::kernel(
+        (To::Pid(pid), Errno::ENOENT | Errno::ESRCH) => ExecError::kernel(
             format!("there is no process {}", shown(pid)),
             "expected the number of a process that runs; ps lists them",
         ),
-        (To::Path(path), Errno::EINVAL) => Refusal::kernel(
+        (To::Path(path), Errno::EINVAL) => ExecError::kernel(
             format!("{} is not a network namespace", shown(path)),
             "expected the file of one, such as /run/netns/mgmt or /proc/812/ns/net",
         ),
-        (to, why) => Refusal::kernel(
+        (to, why) => ExecError::kernel(
             format!("cannot join {to}: {}", reason(why)),
             remedy(why).unwrap_or("expected a network namespace that is there"),
         ),
     }
 }
 
-fn refused_name(name: &str, raw: &CStr, why: Errno) -> Refusal {
+fn refused_name(name: &str, raw: &CStr, why: Errno) -> ExecError {
     let folder = state_dir::NAMESPACES;
     let start =
         format!("start it first: rc-service netns.{name} start, or on runit: sv up netns-{name}");
     match why {
-        Errno::ENOENT => Refusal::kernel(
+        Errno::ENOENT => ExecError::kernel(
             format!("no network namespace called {name} in {folder}"),
             start,
         ),
-        Errno::ELOOP => Refusal::kernel(
+        Errno::ELOOP => ExecError::kernel(
             format!("{folder}/{name} is a symlink that leads out of {folder}"),
             format!(
                 "expected the namespace itself; join it by --path {folder}/{name}, or bind it there"
             ),
         ),
-        Errno::EINVAL => Refusal::kernel(
+        Errno::EINVAL => ExecError::kernel(
             format!(
                 "{folder}/{name} is not a network namespace{}",
                 leftover(raw)
             ),
             start,
         ),
-        why => Refusal::kernel(
+        why => ExecError::kernel(
             format!("cannot join {name}: {}", reason(why)),
             remedy(why).map_or_else(|| format!("look at {folder}/{name}"), String::from),
         ),
@@ -190,7 +190,7 @@ fn refused_name(name: &str, raw: &CStr, why: Errno) -> Refusal {
 
 /// What ip(8) leaves when it is killed half-way.
 fn leftover(name: &CStr) -> &'static str {
-    let path = Text::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name.to_bytes()]);
+    let path = StackPath::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name.to_bytes()]);
     let file = path.and_then(|path| lstat(path.as_c()));
     let is_leftover = |mode| SFlag::from_bits_truncate(mode) & SFlag::S_IFMT == SFlag::S_IFREG;
     match file {
@@ -210,9 +210,9 @@ fn remedy(why: Errno) -> Option<&'static str> {
 
 #[cold]
 #[inline(never)]
-fn not_ready(name: &CStr) -> Refusal {
+fn not_ready(name: &CStr) -> ExecError {
     let name = shown(name);
-    Refusal::kernel(
+    ExecError::kernel(
         format!("{name} is not ready: it is not set up whole"),
         format!("see what is missing: netns-setup status {name}; or wait for it: --wait 10"),
     )
@@ -220,9 +220,9 @@ fn not_ready(name: &CStr) -> Refusal {
 
 #[cold]
 #[inline(never)]
-fn another(name: &CStr) -> Refusal {
+fn another(name: &CStr) -> ExecError {
     let name = shown(name);
-    Refusal::kernel(
+    ExecError::kernel(
         format!("{name} is not the namespace that was set up, but another of its name"),
         format!("set this one up: netns-setup up {name}"),
     )
@@ -230,9 +230,9 @@ fn another(name: &CStr) -> Refusal {
 
 #[cold]
 #[inline(never)]
-fn the_hosts(name: &CStr) -> Refusal {
+fn the_hosts(name: &CStr) -> ExecError {
     let name = shown(name);
-    Refusal::kernel(
+    ExecError::kernel(
         format!("{name} is a name of the host's own namespace"),
         format!(
             "take the name away: ip netns delete {name}; or if that is meant: netns-exec --host"
@@ -240,8 +240,8 @@ fn the_hosts(name: &CStr) -> Refusal {
     )
 }
 
-fn hidden(name: &CStr, why: Errno) -> Refusal {
-    Refusal::kernel(
+fn hidden(name: &CStr, why: Errno) -> ExecError {
+    ExecError::kernel(
         format!(
             "cannot tell whether {} is ready: {}",
             shown(name),

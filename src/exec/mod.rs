@@ -25,11 +25,11 @@ use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use args::{Asked, Call, To};
+use args::{ExecCall, Request, To};
 use argv::Words;
 use mounts::mark::Before;
 
-pub use error::Refusal;
+pub use error::ExecError;
 pub use mounts::etc::is_passed_over;
 pub use mounts::etc_netns::NOT_FOR_ETC;
 pub use mounts::heal::{Healed, heal};
@@ -42,9 +42,9 @@ pub use syscall::hand_down_nothing;
 /// become the command.
 pub fn run(words: Words<'static>) -> i32 {
     match args::read(words) {
-        Ok(Asked::Command(call)) => become_command(&call).print(),
-        Ok(Asked::Heal(name)) => crate::exec::mounts::heal::run(name),
-        Ok(Asked::Text(text)) => std::io::stdout()
+        Ok(Request::Command(call)) => become_command(&call).print(),
+        Ok(Request::Heal(name)) => crate::exec::mounts::heal::run(name),
+        Ok(Request::StackPath(text)) => std::io::stdout()
             .write_all(text.as_bytes())
             .map_or(1, |()| 0),
         Err(refusal) => refusal.print(),
@@ -52,7 +52,7 @@ pub fn run(words: Words<'static>) -> i32 {
 }
 
 /// Returns only what is in the way.
-fn become_command(call: &Call) -> Refusal {
+fn become_command(call: &ExecCall) -> ExecError {
     match enter(call) {
         Ok(()) => match call.command {
             Some(command) => error::not_run(
@@ -65,7 +65,7 @@ fn become_command(call: &Call) -> Refusal {
     }
 }
 
-fn enter(call: &Call) -> Result<(), Refusal> {
+fn enter(call: &ExecCall) -> Result<(), ExecError> {
     if let (To::Name(name), Some(limit)) = (call.to, call.wait) {
         ready::until_ready(name, limit)?;
     }
@@ -86,12 +86,12 @@ fn enter(call: &Call) -> Result<(), Refusal> {
     }
 }
 
-fn join(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
+fn join(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|why| join::refused(to, why))
 }
 
 /// Joins the namespace, and sees what belongs to it.
-fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
+fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     let refused = |why| no_mounts("look at what is mounted", why);
     let mark = crate::exec::mounts::mark::mark(to).map_err(refused)?;
     let mark = mark.as_c();
@@ -126,7 +126,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), Refusal> {
 /// Takes this process, which has no other thread, back to the host: to its network, and, where
 /// netns-exec has made the mounts, to its mounts and the folder `/`. An error after the first
 /// of the two leaves it between them.
-pub fn go_to_host() -> Result<(), Refusal> {
+pub fn go_to_host() -> Result<(), ExecError> {
     let refused = |why| join::refused(To::Host, why);
     let marked = crate::exec::mounts::mark::marked_for().map_err(refused)?;
     let namespace = join::open(To::Host)?;
@@ -146,7 +146,7 @@ pub fn joined_by_name() -> bool {
 
 /// Back to the network and the mounts of the first process: what moving in changes.
 #[cold]
-fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
+fn go_back(namespace: &OwnedFd) -> Result<(), ExecError> {
     let stood_in = cwd::path();
     leave(namespace)?;
     match stood_in {
@@ -157,7 +157,7 @@ fn go_back(namespace: &OwnedFd) -> Result<(), Refusal> {
 
 /// As [`go_back`], and to the folder `/`.
 #[cold]
-fn leave(namespace: &OwnedFd) -> Result<(), Refusal> {
+fn leave(namespace: &OwnedFd) -> Result<(), ExecError> {
     let refused = |why| join::refused(To::Host, why);
     let mounts = nix::fcntl::open(
         c"/proc/1/ns/mnt",
@@ -169,12 +169,12 @@ fn leave(namespace: &OwnedFd) -> Result<(), Refusal> {
     setns(mounts, CloneFlags::CLONE_NEWNS).map_err(refused)
 }
 
-fn tell(name: &CStr) -> Result<(), Refusal> {
+fn tell(name: &CStr) -> Result<(), ExecError> {
     argv::set_variable(c"NETNS_NAME", name).map_err(|why| no_mounts("set NETNS_NAME", why))
 }
 
-fn no_mounts(what: &str, why: Errno) -> Refusal {
-    Refusal::kernel(
+fn no_mounts(what: &str, why: Errno) -> ExecError {
+    ExecError::kernel(
         format!("cannot {what}: {}", error::reason(why)),
         "run it as root; in a container, the container needs CAP_SYS_ADMIN",
     )

@@ -7,14 +7,14 @@ use std::ffi::CStr;
 use nix::errno::Errno;
 
 /// A text of at most 511 bytes: names, each of 255 at most, and a fixed folder or two.
-pub struct Text {
+pub struct StackPath {
     bytes: [u8; 512],
 }
 
-impl Text {
+impl StackPath {
     /// The parts one after the other. Longer than possible, or with a NUL in it, is
     /// `ENAMETOOLONG`, as the kernel would say.
-    pub fn of(parts: &[&[u8]]) -> Result<Text, Errno> {
+    pub fn of(parts: &[&[u8]]) -> Result<StackPath, Errno> {
         let mut bytes = [0; 512];
         let mut end = 0;
         for part in parts {
@@ -22,7 +22,7 @@ impl Text {
             room.ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(part);
             end += part.len();
         }
-        let text = Text { bytes };
+        let text = StackPath { bytes };
         match text.as_c().to_bytes().len() {
             length if length == end => Ok(text),
             _ => Err(Errno::ENAMETOOLONG),

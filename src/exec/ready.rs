@@ -16,19 +16,19 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use nix::unistd::getpid;
 
-use super::error::{Refusal, reason, shown};
+use super::error::{ExecError, reason, shown};
 use super::join::{Readiness, named, readiness};
-use super::path_buf::Text;
+use super::path_buf::StackPath;
 use super::syscall;
 use crate::state_dir;
 
 /// Returns when the namespace is ready. The signals are as before then.
 #[cold]
 #[inline(never)]
-pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), Refusal> {
+pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), ExecError> {
     let refused = |why| {
         let wrong = format!("cannot wait for {}: {}", shown(name), reason(why));
-        Refusal::kernel(
+        ExecError::kernel(
             wrong,
             "expected a kernel with CONFIG_DNOTIFY or CONFIG_INOTIFY_USER; or do without --wait",
         )
@@ -49,8 +49,8 @@ fn until(
     name: &CStr,
     limit: Duration,
     woken_by: &SigSet,
-    refused: impl Fn(Errno) -> Refusal,
-) -> Result<(), Refusal> {
+    refused: impl Fn(Errno) -> ExecError,
+) -> Result<(), ExecError> {
     let end = Instant::now() + limit;
     loop {
         // Look after the watches are set: what came before them wakes nobody.
@@ -74,8 +74,8 @@ fn until(
 /// Watches the namespace's state folder and those above it, those first: what is missing
 /// when it is to be watched appears in one that is watched already.
 fn watch(name: &CStr) -> Result<Vec<OwnedFd>, Errno> {
-    let of_name = Text::of(&[state_dir::STATE.as_bytes(), b"/", name.to_bytes()])?;
-    let of_all = Text::of(&[state_dir::STATE.as_bytes()])?;
+    let of_name = StackPath::of(&[state_dir::STATE.as_bytes(), b"/", name.to_bytes()])?;
+    let of_all = StackPath::of(&[state_dir::STATE.as_bytes()])?;
     let folders = [c"/run", of_all.as_c(), of_name.as_c()];
     match by_dnotify(&folders) {
         // It is not built in, or turned off (fs.dir-notify-enable)
@@ -118,7 +118,7 @@ fn by_inotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
     Ok(vec![inotify.into()])
 }
 
-fn too_late(name: &CStr, limit: Duration, now: &Readiness) -> Refusal {
+fn too_late(name: &CStr, limit: Duration, now: &Readiness) -> ExecError {
     let name = shown(name);
     let remedy = match now {
         Readiness::Foreign => {
@@ -128,7 +128,7 @@ fn too_late(name: &CStr, limit: Duration, now: &Readiness) -> Refusal {
         }
         _ => format!("see what is missing: netns-setup status {name}"),
     };
-    Refusal::kernel(
+    ExecError::kernel(
         format!("{name} is not ready after {} s", limit.as_secs_f64()),
         remedy,
     )

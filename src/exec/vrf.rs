@@ -15,13 +15,13 @@ use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, access};
 
 use super::args::To;
-use super::error::{Refusal, reason, shown};
+use super::error::{ExecError, reason, shown};
 use super::mounts::mountinfo::{self, OWN};
 use super::{bpf, syscall};
 
 /// Leaves the VRF that the caller is in: it is one of another namespace, and sockets
 /// bound to it could reach nothing in this one.
-pub fn leave() -> Result<(), Refusal> {
+pub fn leave() -> Result<(), ExecError> {
     // The module is there, loaded or built in, wherever there can be a VRF.
     if access(c"/sys/module/vrf", AccessFlags::F_OK).is_err() {
         return Ok(());
@@ -34,7 +34,7 @@ pub fn leave() -> Result<(), Refusal> {
 
 #[cold]
 #[inline(never)]
-fn leave_old() -> Result<(), Refusal> {
+fn leave_old() -> Result<(), ExecError> {
     let refused = |why| refused("cannot leave the VRF of before", why);
     let own = own_cgroup().map_err(refused)?;
     match own.rsplit_once("/vrf/") {
@@ -50,7 +50,7 @@ fn leave_old() -> Result<(), Refusal> {
 /// Joins the VRF, which is one of the namespace that the process is in.
 #[cold]
 #[inline(never)]
-pub fn enter(to: To, vrf: &CStr) -> Result<(), Refusal> {
+pub fn enter(to: To, vrf: &CStr) -> Result<(), ExecError> {
     let what = format!("{to}: cannot join the VRF {}", shown(vrf));
     let refused = |why| refused(&what, why);
     let number = match find(vrf).map_err(refused)? {
@@ -214,15 +214,15 @@ fn errno(why: std::io::Error) -> Errno {
     Errno::from_raw(why.raw_os_error().unwrap_or(0))
 }
 
-fn no_vrf(to: To, vrf: &CStr, wrong: &str) -> Refusal {
+fn no_vrf(to: To, vrf: &CStr, wrong: &str) -> ExecError {
     let vrf = shown(vrf);
-    Refusal::kernel(
+    ExecError::kernel(
         format!("{to}: the VRF {vrf} {wrong}"),
         "expected a VRF of this namespace; ip vrf lists those of the namespace it runs in",
     )
 }
 
-fn refused(what: &str, why: Errno) -> Refusal {
+fn refused(what: &str, why: Errno) -> ExecError {
     let remedy = match why {
         Errno::ENODEV => "expected a kernel with the unified cgroup hierarchy (cgroup2)",
         Errno::EPERM | Errno::EACCES => {
@@ -230,5 +230,5 @@ fn refused(what: &str, why: Errno) -> Refusal {
         }
         _ => "expected a kernel with CONFIG_CGROUP_BPF, and a cgroup that may hold others",
     };
-    Refusal::kernel(format!("{what}: {}", reason(why)), remedy)
+    ExecError::kernel(format!("{what}: {}", reason(why)), remedy)
 }

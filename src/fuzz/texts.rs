@@ -12,7 +12,7 @@ use crate::model::link::bridge_port::Vlans;
 use crate::model::names::Names;
 use crate::model::nat::{Family, Legacy, Nat, Publish, in_the_way};
 use crate::model::wireguard::text;
-use crate::model::{Address, Card, Condition, Context, Kept, Mac, PolicyRule, Route, SysctlKey};
+use crate::model::{Address, Condition, Context, DeviceId, Mac, Route, Rule, SysctlKey, Verbatim};
 use crate::name::{Altname, LinkName, NetnsName};
 
 macro_rules! case {
@@ -231,10 +231,10 @@ fn routes_and_other_values() {
             comes_back::<Altname>(&text),
             comes_back::<SysctlKey>(&text),
             comes_back::<crate::model::dhcp::Run>(&text),
-            comes_back::<PolicyRule>(&text),
-            comes_back::<Card>(&text),
+            comes_back::<Rule>(&text),
+            comes_back::<DeviceId>(&text),
             comes_back::<Condition>(&text),
-            comes_back::<Kept>(&text),
+            comes_back::<Verbatim>(&text),
         ];
         format!("{} {said}", read.join(" "))
     });

@@ -15,7 +15,7 @@ use super::Kernel;
 use super::netlink::query::index_of;
 use super::netlink::socket::How;
 use crate::model::route::Preference;
-use crate::model::{Address, LinkAt, Route, RouteKind, Where};
+use crate::model::{Address, LinkRef, Netns, Route, RouteKind};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::plan::Step;
@@ -42,12 +42,12 @@ impl Kernel {
         match step {
             Step::AddNetns => self.add_netns(|_| Ok(())),
             Step::DelNetns => {
-                self.sockets.remove(&Where::Inside);
+                self.sockets.remove(&Netns::This);
                 Ok(netns::delete(self.netns.as_str())?)
             }
             Step::Attach(_) => self.give_name(|_| Ok(())),
             Step::Detach => {
-                self.sockets.remove(&Where::Inside);
+                self.sockets.remove(&Netns::This);
                 Ok(netns::delete(self.netns.as_str())?)
             }
             Step::AddOther(other) => self.add_other(other, |_| Ok(())),
@@ -68,7 +68,7 @@ impl Kernel {
             Step::SetMtu(link, mtu) => self.set(link, |message| message.mtu(*mtu)),
             Step::SetMac(link, mac) => self.set(link, |message| message.address(mac.0.to_vec())),
             Step::SetMaster(link, Some(master)) => {
-                let master = LinkAt {
+                let master = LinkRef {
                     at: link.at.clone(),
                     name: master.clone(),
                 };
@@ -99,15 +99,15 @@ impl Kernel {
             }
             Step::SetEndpoint(link, named) => self.set_endpoint(link, named),
             Step::LoadRules { new, old } => {
-                firewall::load(&self.open(&Where::Inside)?, new, old.as_deref())
+                firewall::load(&self.open(&Netns::This)?, new, old.as_deref())
             }
-            Step::UnloadRules(old) => firewall::unload(&self.open(&Where::Inside)?, old),
+            Step::UnloadRules(old) => firewall::unload(&self.open(&Netns::This)?, old),
             Step::LoadTable(table) => {
-                nat_table::load(&self.open(&Where::Host)?, &self.netns, table)
+                nat_table::load(&self.open(&Netns::Host)?, &self.netns, table)
             }
-            Step::DropTable => nat_table::remove(&self.open(&Where::Host)?, &self.netns),
+            Step::DropTable => nat_table::remove(&self.open(&Netns::Host)?, &self.netns),
             Step::StartClient(client) => {
-                dhcp::start(&self.open(&Where::Inside)?, &self.netns, client)
+                dhcp::start(&self.open(&Netns::This)?, &self.netns, client)
             }
             Step::StopClient(client) => dhcp::stop(&self.netns, client),
             Step::WriteResolvConf(text) => Ok(resolv_conf::write(&self.netns, text)?),
@@ -120,7 +120,7 @@ impl Kernel {
         let inside = self
             .indexes
             .iter()
-            .filter(|(link, _)| link.at == Where::Inside);
+            .filter(|(link, _)| link.at == Netns::This);
         inside
             .map(|(link, index)| (link.name.clone(), *index))
             .collect()
@@ -133,14 +133,14 @@ impl Kernel {
     ) -> Vec<(LinkName, u32)> {
         let names = words.into_iter().filter_map(|word| word.parse().ok());
         let with_index = names.filter_map(|name: LinkName| {
-            let (at, name) = (Where::Inside, name);
-            let link = LinkAt { at, name };
+            let (at, name) = (Netns::This, name);
+            let link = LinkRef { at, name };
             Some((link.name.clone(), self.index(&link).ok()?))
         });
         with_index.collect()
     }
 
-    pub(super) fn index(&mut self, link: &LinkAt) -> Result<u32, OsError> {
+    pub(super) fn index(&mut self, link: &LinkRef) -> Result<u32, OsError> {
         if let Some(index) = self.indexes.get(link) {
             return Ok(*index);
         }
@@ -150,7 +150,7 @@ impl Kernel {
         Ok(index)
     }
 
-    fn add_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), OsError> {
+    fn add_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
         match self.requests(&link.at)?.tell(message, How::Add) {
@@ -161,7 +161,7 @@ impl Kernel {
     }
 
     /// Gone already is deleted: others may have been at work.
-    fn del_address(&mut self, link: &LinkAt, address: &Address) -> Result<(), OsError> {
+    fn del_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
         match self.requests(&link.at)?.tell(message, How::Change) {
@@ -227,7 +227,7 @@ impl Kernel {
             hop.attributes = way.via.map(|via| gateway(route, via)).into_iter().collect();
             if let Some(name) = way.dev {
                 let at = route.at.clone();
-                hop.interface_index = self.index(&LinkAt { at, name })?;
+                hop.interface_index = self.index(&LinkRef { at, name })?;
             }
             hops.push(hop);
         }

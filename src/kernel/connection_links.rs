@@ -15,7 +15,7 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::netlink::query::{addresses_of, all_links};
 use super::{Kernel, decode};
-use crate::model::{LinkAt, Where};
+use crate::model::{LinkRef, Netns};
 use crate::os_error::OsError;
 use crate::system::sockets::Connection;
 
@@ -24,10 +24,10 @@ impl Kernel {
     /// that has its address, the one by which the peer is reached, and all below those:
     /// ports, slaves and parents. One that ends elsewhere on this machine is looked for by
     /// the way to its peer.
-    pub fn carriers(&mut self, connection: &Connection) -> Result<BTreeSet<LinkAt>, OsError> {
+    pub fn carriers(&mut self, connection: &Connection) -> Result<BTreeSet<LinkRef>, OsError> {
         let Connection { local, peer, .. } = *connection;
         let (mut found, mut ends_here) = (BTreeSet::new(), false);
-        for at in [Where::Inside, Where::Host] {
+        for at in [Netns::This, Netns::Host] {
             let mut links = match self.links_with(&at, local) {
                 Err(no) if no.errno.kind() == ErrorKind::NotFound => continue,
                 links => links?,
@@ -43,8 +43,8 @@ impl Kernel {
             found.extend(self.with_those_below(&at, links)?);
         }
         if !ends_here {
-            let links = self.link_to(&Where::Host, peer, None)?;
-            found.extend(self.with_those_below(&Where::Host, links)?);
+            let links = self.link_to(&Netns::Host, peer, None)?;
+            found.extend(self.with_those_below(&Netns::Host, links)?);
         }
         Ok(found)
     }
@@ -61,14 +61,14 @@ impl Kernel {
         if !dst.contains(&peer) || is_of_one_link(peer) {
             return Ok(false);
         }
-        let inside = match self.links_with(&Where::Inside, local) {
+        let inside = match self.links_with(&Netns::This, local) {
             Err(no) if no.errno.kind() == ErrorKind::NotFound => BTreeSet::new(),
             links => links?,
         };
-        if !inside.is_empty() && self.links_with(&Where::Host, local)?.is_empty() {
+        if !inside.is_empty() && self.links_with(&Netns::Host, local)?.is_empty() {
             return Ok(false);
         }
-        let Some(now) = self.way(&Where::Host, peer, None, RouteFlags::FibMatch)? else {
+        let Some(now) = self.way(&Netns::Host, peer, None, RouteFlags::FibMatch)? else {
             return Ok(false);
         };
         let exact = now.header.destination_prefix_length;
@@ -82,8 +82,8 @@ impl Kernel {
 
     /// The one link of the host that all its default routes go out by, and those below it;
     /// nothing, if there are several.
-    pub fn carriers_of_default(&mut self) -> Result<BTreeSet<LinkAt>, OsError> {
-        let requests = self.requests(&Where::Host)?;
+    pub fn carriers_of_default(&mut self) -> Result<BTreeSet<LinkRef>, OsError> {
+        let requests = self.requests(&Netns::Host)?;
         let mut links = BTreeSet::new();
         for family in [AddressFamily::Inet, AddressFamily::Inet6] {
             let mut request = RouteMessage::default();
@@ -97,12 +97,12 @@ impl Kernel {
             }
         }
         match links.len() {
-            1 => self.with_those_below(&Where::Host, links),
+            1 => self.with_those_below(&Netns::Host, links),
             _ => Ok(BTreeSet::new()),
         }
     }
 
-    fn links_with(&mut self, at: &Where, ip: IpAddr) -> Result<BTreeSet<u32>, OsError> {
+    fn links_with(&mut self, at: &Netns, ip: IpAddr) -> Result<BTreeSet<u32>, OsError> {
         let is = |attribute: &AddressAttribute| match attribute {
             AddressAttribute::Local(own) | AddressAttribute::Address(own) => *own == ip,
             _ => false,
@@ -115,7 +115,7 @@ impl Kernel {
     /// By which link a packet to `peer` goes out; nothing, if there is no way.
     fn link_to(
         &mut self,
-        at: &Where,
+        at: &Netns,
         peer: IpAddr,
         local: Option<IpAddr>,
     ) -> Result<BTreeSet<u32>, OsError> {
@@ -126,7 +126,7 @@ impl Kernel {
     /// The way that a packet to `peer` takes, if there is one.
     fn way(
         &mut self,
-        at: &Where,
+        at: &Netns,
         peer: IpAddr,
         local: Option<IpAddr>,
         flags: RouteFlags,
@@ -158,9 +158,9 @@ impl Kernel {
 
     fn with_those_below(
         &mut self,
-        at: &Where,
+        at: &Netns,
         mut links: BTreeSet<u32>,
-    ) -> Result<BTreeSet<LinkAt>, OsError> {
+    ) -> Result<BTreeSet<LinkRef>, OsError> {
         let there = all_links(self.requests(at)?)?;
         loop {
             let known = links.len();
@@ -179,7 +179,7 @@ impl Kernel {
         let names = there.iter().filter_map(decode::name);
         let names = names.filter(|(index, _)| links.contains(index));
         Ok(names
-            .map(|(_, name)| LinkAt {
+            .map(|(_, name)| LinkRef {
                 at: at.clone(),
                 name,
             })

@@ -12,7 +12,7 @@ use rtnetlink::sys::{Socket, SocketAddr};
 use super::Kernel;
 use super::netlink::attr::{each, find};
 use super::uplinks::addresses;
-use crate::model::Where;
+use crate::model::Netns;
 use crate::model::nat::{Proto, Publish};
 use crate::os_error::OsError;
 use crate::system::thread::in_netns;
@@ -47,7 +47,7 @@ impl Kernel {
         if ports.is_empty() {
             return Ok(());
         }
-        let own = addresses(self.requests(&Where::Host)?)?;
+        let own = addresses(self.requests(&Netns::Host)?)?;
         let own: BTreeSet<IpAddr> = own.into_iter().map(|(ip, _)| ip).collect();
         let led = |flow: &Flow| {
             let here = |p: &&&&Publish| p.host.map_or(own.contains(&flow.to), |h| h == flow.to);
@@ -56,7 +56,7 @@ impl Kernel {
                 .filter(here)
                 .any(|p| p.ports().contains(&flow.port))
         };
-        let host = self.open(&Where::Host)?;
+        let host = self.open(&Netns::Host)?;
         Ok(in_netns(&host, || {
             let mut socket = Socket::new(NETLINK_NETFILTER)?;
             socket.bind_auto()?;

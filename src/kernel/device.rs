@@ -10,16 +10,16 @@ use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessa
 use super::netlink::attr;
 use super::netlink::query::all_links;
 use super::{Kernel, decode};
-use crate::model::{Card, Kind, Link, State, Where};
+use crate::model::{DeviceId, Kind, Link, Netns, State};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::netns;
 
 /// The cards that belong inside, as events on the host tell of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cards {
+pub struct Devices {
     names: BTreeSet<String>,
     /// Permanent addresses, whatever the card is called.
     macs: BTreeSet<Vec<u8>>,
@@ -27,11 +27,11 @@ pub struct Cards {
     anywhere: bool,
 }
 
-impl Cards {
+impl Devices {
     /// Those that are wanted inside, by all that is known of them.
     pub fn of(want: &State, journal: &Journal) -> Self {
-        let mut cards = Cards::default();
-        let inside = |link: &&Link| link.at == Where::Inside && link.kind.is_moved();
+        let mut cards = Devices::default();
+        let inside = |link: &&Link| link.at == Netns::This && link.kind.is_moved();
         for link in want.links.iter().filter(inside) {
             cards.names.insert(link.name.to_string());
             let before = || journal.before.inside(&link.name.value)?.known();
@@ -60,15 +60,15 @@ impl Kernel {
     /// nothing else of them.
     pub fn cards(&mut self) -> Result<Vec<Link>, OsError> {
         let mut found = Vec::new();
-        let named = netns::there(self.netns.as_str())? == netns::There::Netns;
+        let named = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;
         let inside = named || self.source.is_some();
-        let places = [Where::Host, Where::Inside];
+        let places = [Netns::Host, Netns::This];
         for at in places.into_iter().take(1 + usize::from(inside)) {
             let messages = all_links(self.requests(&at)?)?;
             for message in &messages {
                 if let Some((_, name)) = decode::name(message) {
                     let card = card(message, &at, &name);
-                    let link = Link::new(at.clone(), At::nobody(name), Kind::Physical);
+                    let link = Link::new(at.clone(), Sourced::without_origin(name), Kind::Physical);
                     found.push(Link { card, ..link });
                 }
             }
@@ -78,14 +78,18 @@ impl Kernel {
 }
 
 /// What tells a link from others, if anything does.
-pub(super) fn card(message: &LinkMessage, at: &Where, name: &LinkName) -> Option<At<Card>> {
+pub(super) fn card(
+    message: &LinkMessage,
+    at: &Netns,
+    name: &LinkName,
+) -> Option<Sourced<DeviceId>> {
     let path = match at {
-        Where::Host if !is_veth(message) => path(name),
+        Netns::Host if !is_veth(message) => path(name),
         _ => None,
     };
     let mac = decode::permanent_mac(message);
-    let card = Card { mac, path };
-    (!card.is_unknown()).then(|| At::nobody(card))
+    let card = DeviceId { mac, path };
+    (!card.is_unknown()).then(|| Sourced::without_origin(card))
 }
 
 fn is_veth(message: &LinkMessage) -> bool {

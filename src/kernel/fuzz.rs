@@ -11,7 +11,7 @@ use super::netlink::response::{Answers, body};
 use super::wireguard::message;
 use super::{conntrack, decode};
 use crate::fuzz::fuzz;
-use crate::model::Where;
+use crate::model::Netns;
 
 /// nlmsghdr, in the order of this machine.
 fn head(length: usize, kind: u16, flags: u16) -> Vec<u8> {
@@ -108,7 +108,7 @@ fn answers() {
             for came in &answers.came {
                 outcome += match came {
                     RouteNetlinkMessage::NewLink(link) => {
-                        let read = decode::link(link, &Where::Inside, &names, &BTreeMap::new());
+                        let read = decode::link(link, &Netns::This, &names, &BTreeMap::new());
                         let _ = (
                             decode::name(link),
                             decode::link_data::data(&[]),
@@ -121,7 +121,7 @@ fn answers() {
                         if read.is_some() { "address " } else { "none " }
                     }
                     RouteNetlinkMessage::NewRoute(route) => {
-                        let read = decode::route(route, &Where::Inside, &names);
+                        let read = decode::route(route, &Netns::This, &names);
                         let _ = decode::expires(route);
                         // What is printed of it is read again, or it is none that could be said
                         let text = read.map(|route| route.to_string());

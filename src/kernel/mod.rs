@@ -28,29 +28,29 @@ use std::fs::File;
 use std::io;
 
 use crate::model::nat::Legacy;
-use crate::model::{LinkAt, Sysctl, Where};
+use crate::model::{LinkRef, Netns, Sysctl};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
-use crate::source::At;
-use crate::state_dir::Birth;
+use crate::source::Sourced;
+use crate::state_dir::NetnsId;
 use crate::system::thread::{at_once, in_netns};
 use crate::system::{firewall, nat_table};
 use netlink::socket::Requests;
 
-pub use sysctl::SysctlAt;
+pub use sysctl::SysctlRef;
 
 /// What is asked about beside the namespace itself.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// The links of other namespaces.
-    pub links: BTreeSet<LinkAt>,
+    pub links: BTreeSet<LinkRef>,
     /// Those of them whose routes are asked about too: the kernel goes through all routes
     /// of a namespace to find those of a link.
-    pub routed: BTreeSet<LinkAt>,
+    pub routed: BTreeSet<LinkRef>,
     /// Those of the host that are moved: all that goes with them is asked about.
-    pub moved: BTreeSet<LinkAt>,
+    pub moved: BTreeSet<LinkRef>,
     /// The sysctls.
-    pub sysctls: BTreeSet<SysctlAt>,
+    pub sysctls: BTreeSet<SysctlRef>,
     /// Whether the policy rules of the namespace are asked about.
     pub policy: bool,
 }
@@ -60,12 +60,12 @@ pub struct Kernel {
     netns: NetnsName,
     /// The namespace that has been given the name, or is to be.
     source: Option<File>,
-    sockets: BTreeMap<Where, Socket>,
+    sockets: BTreeMap<Netns, Socket>,
     /// The sysctls of the namespace that was made, as long as nothing else was: it has no
     /// addresses then, and no routes.
-    new_ones: Option<Vec<At<Sysctl>>>,
+    new_ones: Option<Vec<Sourced<Sysctl>>>,
     /// The numbers of links, as far as they have been looked at and cannot have changed.
-    indexes: BTreeMap<LinkAt, u32>,
+    indexes: BTreeMap<LinkRef, u32>,
     /// How long names may still be looked up.
     patience: std::time::Duration,
 }
@@ -91,12 +91,12 @@ impl Kernel {
     }
 
     /// The socket in a namespace, opened if need be.
-    fn socket(&mut self, at: &Where) -> io::Result<&mut Socket> {
+    fn socket(&mut self, at: &Netns) -> io::Result<&mut Socket> {
         if !self.sockets.contains_key(at) {
             let netns = self.open(at)?;
             let requests = match at {
                 // Where this thread is: it need not send another one there
-                Where::Host => Requests::open()?,
+                Netns::Host => Requests::open()?,
                 _ => at_once(|| in_netns(&netns, Requests::open))?,
             };
             self.sockets.insert(at.clone(), Socket { netns, requests });
@@ -107,14 +107,14 @@ impl Kernel {
     }
 
     /// What asks the kernel in a namespace.
-    fn requests(&mut self, at: &Where) -> io::Result<&mut Requests> {
+    fn requests(&mut self, at: &Netns) -> io::Result<&mut Requests> {
         Ok(&mut self.socket(at)?.requests)
     }
 
     /// The file of a namespace: the one that has been given the name, or that of the name.
-    pub fn open(&self, at: &Where) -> io::Result<File> {
+    pub fn open(&self, at: &Netns) -> io::Result<File> {
         match &self.source {
-            Some(source) if *at == Where::Inside => source.try_clone(),
+            Some(source) if *at == Netns::This => source.try_clone(),
             _ => open(&self.netns, at),
         }
     }
@@ -126,37 +126,37 @@ impl Kernel {
 
     /// The tables that nftables has inside, as `FAMILY NAME`.
     pub fn nft_tables(&self) -> Result<BTreeSet<String>, OsError> {
-        firewall::list_tables(&self.open(&Where::Inside)?)
+        firewall::list_tables(&self.open(&Netns::This)?)
     }
 
     /// All that nftables has inside, as nft(8) lists it.
     pub fn nft_ruleset(&self) -> Result<String, OsError> {
-        firewall::list_ruleset(&self.open(&Where::Inside)?)
+        firewall::list_ruleset(&self.open(&Netns::This)?)
     }
 
     /// All tables of the host, as nft prints them for programs, without what is in sets.
     pub fn host_ruleset(&self) -> Result<String, OsError> {
-        nat_table::list_ruleset(&self.open(&Where::Host)?, &self.netns)
+        nat_table::list_ruleset(&self.open(&Netns::Host)?, &self.netns)
     }
 
     /// The tables of the old iptables on the host, which nft does not list; those there are.
     pub fn host_iptables_legacy(&self) -> Result<Vec<Legacy>, OsError> {
-        nat_table::iptables_legacy(&self.open(&Where::Host)?)
+        nat_table::iptables_legacy(&self.open(&Netns::Host)?)
     }
 
     /// The namespace's table on the host as nft lists it; nothing if it is not there, or if
     /// there is no nft to ask.
     pub fn nat_table(&self) -> Result<Option<String>, OsError> {
-        nat_table::list(&self.open(&Where::Host)?, &self.netns)
+        nat_table::list(&self.open(&Netns::Host)?, &self.netns)
     }
 
     /// Which namespace has the name now that is meant.
-    pub fn birth(&self, at: &Where) -> Option<Birth> {
+    pub fn birth(&self, at: &Netns) -> Option<NetnsId> {
         crate::system::netns::birth_of(&self.open(at).ok()?).ok()
     }
 
     /// Which namespace is spoken to by that name: another one may have it by now.
-    pub fn birth_of_spoken_to(&mut self, at: &Where) -> Option<Birth> {
+    pub fn birth_of_spoken_to(&mut self, at: &Netns) -> Option<NetnsId> {
         crate::system::netns::birth_of(&self.socket(at).ok()?.netns).ok()
     }
 
@@ -164,7 +164,7 @@ impl Kernel {
     /// that is in it anyhow opens the socket, and looks what the namespace begins with.
     pub fn add_netns(
         &mut self,
-        note: impl FnOnce(Birth) -> io::Result<()> + Send,
+        note: impl FnOnce(NetnsId) -> io::Result<()> + Send,
     ) -> Result<(), OsError> {
         crate::system::resolv_conf::forget_clients(&self.netns)?;
         let (requests, new_ones) = crate::system::netns::add(self.netns.as_str(), |birth| {
@@ -174,19 +174,18 @@ impl Kernel {
             Ok((requests, new_ones))
         })?;
         self.new_ones = Some(new_ones);
-        let netns = self.open(&Where::Inside)?;
-        self.sockets
-            .insert(Where::Inside, Socket { netns, requests });
+        let netns = self.open(&Netns::This)?;
+        self.sockets.insert(Netns::This, Socket { netns, requests });
         Ok(())
     }
 }
 
 /// Open the namespace that is meant, seen from the one of this name.
-pub fn open(netns: &NetnsName, at: &Where) -> io::Result<File> {
+pub fn open(netns: &NetnsName, at: &Netns) -> io::Result<File> {
     match at {
-        Where::Inside => crate::system::netns::open(netns.as_str()),
-        Where::Netns(other) => crate::system::netns::open(other.as_str()),
-        Where::Host => File::open("/proc/self/ns/net"),
+        Netns::This => crate::system::netns::open(netns.as_str()),
+        Netns::Named(other) => crate::system::netns::open(other.as_str()),
+        Netns::Host => File::open("/proc/self/ns/net"),
     }
 }
 

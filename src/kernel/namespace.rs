@@ -7,10 +7,10 @@ use std::io;
 use nix::errno::Errno;
 
 use super::Kernel;
-use crate::model::{Sysctl, SysctlKey, Where};
+use crate::model::{Netns, Sysctl, SysctlKey};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
-use crate::state_dir::Birth;
+use crate::state_dir::NetnsId;
 use crate::system::netns;
 
 impl Kernel {
@@ -19,7 +19,7 @@ impl Kernel {
     pub fn add_other(
         &mut self,
         other: &NetnsName,
-        note: impl FnOnce(Birth) -> io::Result<()> + Send,
+        note: impl FnOnce(NetnsId) -> io::Result<()> + Send,
     ) -> Result<(), OsError> {
         self.add_closed(other, note)
     }
@@ -27,10 +27,10 @@ impl Kernel {
     fn add_closed(
         &mut self,
         other: &NetnsName,
-        note: impl FnOnce(Birth) -> io::Result<()> + Send,
+        note: impl FnOnce(NetnsId) -> io::Result<()> + Send,
     ) -> Result<(), OsError> {
         netns::add(other.as_str(), note)?;
-        let at = Where::Netns(other.clone());
+        let at = Netns::Named(other.clone());
         let closed = Sysctl::closed().map(|closed| Sysctl {
             at: at.clone(),
             ..closed
@@ -58,7 +58,10 @@ impl Kernel {
     }
 
     /// Give it the name. `note` is told which namespace it is before.
-    pub fn give_name(&mut self, note: impl FnOnce(Birth) -> io::Result<()>) -> Result<(), OsError> {
+    pub fn give_name(
+        &mut self,
+        note: impl FnOnce(NetnsId) -> io::Result<()>,
+    ) -> Result<(), OsError> {
         let source = self.source.as_ref().ok_or(Errno::ENOENT);
         let source = source.map_err(std::io::Error::from)?;
         Ok(netns::attach(self.netns.as_str(), source, note)?)
@@ -66,7 +69,7 @@ impl Kernel {
 
     /// Its name goes, as by `ip netns delete`.
     pub(super) fn del_other(&mut self, other: &NetnsName) -> Result<(), OsError> {
-        self.sockets.remove(&Where::Netns(other.clone()));
+        self.sockets.remove(&Netns::Named(other.clone()));
         Ok(netns::delete(other.as_str())?)
     }
 }

@@ -8,42 +8,42 @@ use std::os::fd::AsRawFd;
 
 use rtnetlink::packet_route::link::LinkMessage;
 
-use super::decode::{self, Names};
+use super::decode::{self, LinkNames};
 use super::link::{bridge_port, wireless};
 use super::netlink::query::{addresses_of, all_links, link_at, link_named, nsid};
 use super::{Kernel, Query, device, sysctl};
 use crate::model::link::bridge_port::Vlan;
-use crate::model::{Kind, LinkAt, State, Sysctl, Where};
+use crate::model::{Kind, LinkRef, Netns, State, Sysctl};
 use crate::name::LinkName;
 use crate::os_error::OsError;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::{netns, resolv_conf};
 
 /// The links that were asked about in one namespace.
-pub(super) struct View {
-    pub(super) at: Where,
+pub(super) struct NetnsLinks {
+    pub(super) at: Netns,
     links: Vec<LinkMessage>,
     /// Of those, and of their masters.
-    pub(super) names: Names,
+    pub(super) names: LinkNames,
 }
 
 impl Kernel {
     /// What is there: the namespace, and what else is asked about. A namespace without a
     /// link that is up is asked for what it may have taken over from the host, too.
     pub fn look(&mut self, about: &Query) -> Result<State, OsError> {
-        let netns = netns::there(self.netns.as_str())? == netns::There::Netns;
+        let netns = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;
         let mut state = State {
             netns,
             clock: seconds_since_boot(),
             ..State::default()
         };
         if let resolv_conf::ResolvConf::Ours(text) = resolv_conf::look(&self.netns)? {
-            state.resolv_conf = Some(At::nobody(text));
+            state.resolv_conf = Some(Sourced::without_origin(text));
         }
         self.indexes.clear();
         let views = self.views(&about.links, state.netns || self.source.is_some())?;
         for view in &views {
-            if let Where::Netns(other) = &view.at {
+            if let Netns::Named(other) = &view.at {
                 state.others.insert(other.clone());
             }
             let others = self.others(view, &views)?;
@@ -57,7 +57,7 @@ impl Kernel {
                     continue;
                 };
                 link.card = device::card(message, &view.at, &link.name.value);
-                if view.at == Where::Host && link.kind == Kind::Physical {
+                if view.at == Netns::Host && link.kind == Kind::Physical {
                     link.phy = wireless::phy(&link.name.value);
                     if link.phy.is_some() {
                         link.kind = Kind::Wireless;
@@ -82,14 +82,14 @@ impl Kernel {
             state.policy = self.policy()?;
         }
         let mut sysctls = about.sysctls.clone();
-        sysctls.retain(|(at, _)| netns || *at != Where::Inside);
+        sysctls.retain(|(at, _)| netns || *at != Netns::This);
         if netns && state.is_bare() {
             // Read when the namespace was made, and nothing has been changed since
             if let Some(new_ones) = self.new_ones.take() {
                 state.sysctls.extend(new_ones);
                 sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
             } else {
-                sysctls.extend(Sysctl::of_a_new_one().map(|key| (Where::Inside, key)));
+                sysctls.extend(Sysctl::of_a_new_one().map(|key| (Netns::This, key)));
             }
         }
         sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
@@ -100,24 +100,28 @@ impl Kernel {
     }
 
     /// Nothing has been changed in it since it was made.
-    fn is_new(&self, view: &View) -> bool {
-        view.at == Where::Inside && self.new_ones.is_some()
+    fn is_new(&self, view: &NetnsLinks) -> bool {
+        view.at == Netns::This && self.new_ones.is_some()
     }
 
-    fn views(&mut self, asked: &BTreeSet<LinkAt>, netns: bool) -> Result<Vec<View>, OsError> {
+    fn views(
+        &mut self,
+        asked: &BTreeSet<LinkRef>,
+        netns: bool,
+    ) -> Result<Vec<NetnsLinks>, OsError> {
         let mut views = Vec::new();
         if netns {
-            views.push(self.view(&Where::Inside, None)?);
+            views.push(self.view(&Netns::This, None)?);
         }
-        let places: BTreeSet<&Where> = asked.iter().map(|link| &link.at).collect();
-        for at in places.into_iter().filter(|at| **at != Where::Inside) {
+        let places: BTreeSet<&Netns> = asked.iter().map(|link| &link.at).collect();
+        for at in places.into_iter().filter(|at| **at != Netns::This) {
             let names = asked
                 .iter()
                 .filter(|link| link.at == *at)
                 .map(|link| &link.name)
                 .collect();
-            if let Where::Netns(other) = at
-                && netns::there(other.as_str())? == netns::There::Stale
+            if let Netns::Named(other) = at
+                && netns::there(other.as_str())? == netns::NameEntry::Stale
             {
                 continue;
             }
@@ -132,7 +136,7 @@ impl Kernel {
     }
 
     /// All links of a namespace, or those of these names that are there.
-    fn view(&mut self, at: &Where, asked: Option<Vec<&LinkName>>) -> Result<View, OsError> {
+    fn view(&mut self, at: &Netns, asked: Option<Vec<&LinkName>>) -> Result<NetnsLinks, OsError> {
         let mut links = Vec::new();
         match asked {
             None => links = all_links(self.requests(at)?)?,
@@ -142,10 +146,10 @@ impl Kernel {
                 }
             }
         }
-        let mut names: Names = links.iter().filter_map(decode::name).collect();
+        let mut names: LinkNames = links.iter().filter_map(decode::name).collect();
         let indexes = names.iter().map(|(index, name)| {
             let (at, name) = (at.clone(), name.clone());
-            (LinkAt { at, name }, *index)
+            (LinkRef { at, name }, *index)
         });
         self.indexes.extend(indexes);
         // What a link belongs to has to do with it too: it may have to go back there
@@ -157,7 +161,7 @@ impl Kernel {
                 links.extend(link);
             }
         }
-        Ok(View {
+        Ok(NetnsLinks {
             at: at.clone(),
             links,
             names,
@@ -167,9 +171,9 @@ impl Kernel {
     /// The other views, by the number that the kernel gives their namespaces in this one.
     fn others<'a>(
         &mut self,
-        view: &View,
-        views: &'a [View],
-    ) -> Result<BTreeMap<Option<i32>, (&'a Where, &'a Names)>, OsError> {
+        view: &NetnsLinks,
+        views: &'a [NetnsLinks],
+    ) -> Result<BTreeMap<Option<i32>, (&'a Netns, &'a LinkNames)>, OsError> {
         let mut others = BTreeMap::new();
         let this = views.iter().find(|other| other.at == view.at);
         others.extend(this.map(|this| (None, (&this.at, &this.names))));
@@ -185,8 +189,8 @@ impl Kernel {
     }
 
     /// By the index of their link, in the kernel's order.
-    fn addresses(&mut self, view: &View) -> Result<decode::Addresses, OsError> {
-        let inside = view.at == Where::Inside;
+    fn addresses(&mut self, view: &NetnsLinks) -> Result<decode::Addresses, OsError> {
+        let inside = view.at == Netns::This;
         let requests = self.requests(&view.at)?;
         let mut found = decode::Addresses::new();
         let seen = seconds_since_boot();
@@ -196,7 +200,7 @@ impl Kernel {
                 let index = message.header.index;
                 let address =
                     decode::whole_address(&message, !inside, (view.names.get(&index), seen))
-                        .map(At::nobody);
+                        .map(Sourced::without_origin);
                 found.entry(index).or_default().extend(address);
             }
         }
@@ -204,8 +208,8 @@ impl Kernel {
     }
 
     /// By the index of their link; of the namespace alone.
-    fn vlans(&mut self, view: &View) -> Result<BTreeMap<u32, Vec<At<Vlan>>>, OsError> {
-        if view.at != Where::Inside || !view.links.iter().any(decode::is_bridge) {
+    fn vlans(&mut self, view: &NetnsLinks) -> Result<BTreeMap<u32, Vec<Sourced<Vlan>>>, OsError> {
+        if view.at != Netns::This || !view.links.iter().any(decode::is_bridge) {
             return Ok(BTreeMap::new());
         }
         bridge_port::all_vlans(self.requests(&view.at)?)

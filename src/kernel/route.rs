@@ -11,15 +11,15 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Kernel;
 use super::connection_links::links_of;
-use super::decode::{self, Names};
+use super::decode::{self, LinkNames};
 use super::netlink::attr;
 use super::netlink::query::{addresses_of, link_at, unless_gone};
 use super::netlink::socket::Requests;
-use super::observe::View;
-use crate::model::{LinkAt, Where};
+use super::observe::NetnsLinks;
+use crate::model::{LinkRef, Netns};
 use crate::name::LinkName;
 use crate::os_error::OsError;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// linux/rtnetlink.h
 const RTA_PREFSRC: u16 = 7;
@@ -28,10 +28,10 @@ impl Kernel {
     /// All of the namespace, elsewhere those of these links.
     pub(super) fn routes(
         &mut self,
-        view: &View,
-        routed: &BTreeSet<LinkAt>,
-    ) -> Result<Vec<At<crate::model::Route>>, OsError> {
-        let inside = view.at == Where::Inside;
+        view: &NetnsLinks,
+        routed: &BTreeSet<LinkRef>,
+    ) -> Result<Vec<Sourced<crate::model::Route>>, OsError> {
+        let inside = view.at == Netns::This;
         let is_routed = |name: &LinkName| {
             let mut there = routed.iter().filter(|link| link.at == view.at);
             there.any(|link| link.name == *name)
@@ -47,9 +47,9 @@ impl Kernel {
             messages.extend(self.routes_from(view, &links)?);
             self.name_all(&mut names, &messages, &view.at)?;
         }
-        let mut found: Vec<At<crate::model::Route>> = Vec::new();
+        let mut found: Vec<Sourced<crate::model::Route>> = Vec::new();
         for message in &messages {
-            let route = decode::route(message, &view.at, &names).map(At::nobody);
+            let route = decode::route(message, &view.at, &names).map(Sourced::without_origin);
             // One of several ways is found by each of its links
             found.extend(route.filter(|route| inside || !found.contains(route)));
         }
@@ -58,7 +58,11 @@ impl Kernel {
 
     /// The IPv4 routes whose source address is one of these links': they lead over others,
     /// and go with that address. The kernel has no question for them.
-    fn routes_from(&mut self, view: &View, links: &[u32]) -> Result<Vec<RouteMessage>, OsError> {
+    fn routes_from(
+        &mut self,
+        view: &NetnsLinks,
+        links: &[u32],
+    ) -> Result<Vec<RouteMessage>, OsError> {
         let requests = self.requests(&view.at)?;
         let mut sources = Vec::new();
         for index in links {
@@ -83,9 +87,9 @@ impl Kernel {
     /// The names of the links that these routes lead over, too.
     pub(super) fn name_all(
         &mut self,
-        names: &mut Names,
+        names: &mut LinkNames,
         routes: &[RouteMessage],
-        at: &Where,
+        at: &Netns,
     ) -> Result<(), OsError> {
         for index in routes.iter().flat_map(links_of) {
             if !names.contains_key(&index) {

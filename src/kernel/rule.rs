@@ -12,17 +12,17 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use super::Kernel;
 use super::netlink::socket::How;
 use crate::model::rule::{Action, Packets};
-use crate::model::{PolicyRule, Where};
+use crate::model::{Netns, Rule};
 use crate::name::LinkName;
 use crate::os_error::OsError;
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Kernel {
     /// Those that there are; one of a kind that cannot be asked for is left out.
-    pub(super) fn policy(&mut self) -> Result<Vec<At<PolicyRule>>, OsError> {
+    pub(super) fn policy(&mut self) -> Result<Vec<Sourced<Rule>>, OsError> {
         // Of all families at once
         let all = RouteNetlinkMessage::GetRule(RuleMessage::default());
-        let found = self.requests(&Where::Inside)?.dump(all)?;
+        let found = self.requests(&Netns::This)?.dump(all)?;
         let of_ip = |message: RouteNetlinkMessage| match message {
             RouteNetlinkMessage::NewRule(rule)
                 if [AddressFamily::Inet, AddressFamily::Inet6].contains(&rule.header.family) =>
@@ -34,26 +34,26 @@ impl Kernel {
         let found = found.into_iter().filter_map(of_ip);
         Ok(found
             .filter_map(|rule| read(&rule))
-            .map(At::nobody)
+            .map(Sourced::without_origin)
             .collect())
     }
 
-    pub(super) fn add_policy(&mut self, rule: &PolicyRule) -> Result<(), OsError> {
+    pub(super) fn add_policy(&mut self, rule: &Rule) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::NewRule(message(rule));
-        self.requests(&Where::Inside)?.tell(message, How::Add)
+        self.requests(&Netns::This)?.tell(message, How::Add)
     }
 
     /// Gone already is deleted.
-    pub(super) fn del_policy(&mut self, rule: &PolicyRule) -> Result<(), OsError> {
+    pub(super) fn del_policy(&mut self, rule: &Rule) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRule(message(rule));
-        match self.requests(&Where::Inside)?.tell(message, How::Change) {
+        match self.requests(&Netns::This)?.tell(message, How::Change) {
             Err(no) if no.errno.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(()),
             answer => answer,
         }
     }
 }
 
-fn message(rule: &PolicyRule) -> RuleMessage {
+fn message(rule: &Rule) -> RuleMessage {
     use RuleAttribute as A;
     let mut message = RuleMessage::default();
     let packets = &rule.packets;
@@ -130,7 +130,7 @@ fn says_one_port(attribute: &DefaultNla) -> bool {
     [28, 29].contains(&attribute.kind()) && value == [0xff; 2]
 }
 
-fn read(message: &RuleMessage) -> Option<PolicyRule> {
+fn read(message: &RuleMessage) -> Option<Rule> {
     use RuleAttribute as A;
     let header = &message.header;
     let mut packets = Packets {
@@ -162,7 +162,7 @@ fn read(message: &RuleMessage) -> Option<PolicyRule> {
         }
     }
     packets.mark = Some((mark, mask)).filter(|mark| *mark != (0, 0));
-    Some(PolicyRule {
+    Some(Rule {
         priority: Some(priority),
         v6: header.family == AddressFamily::Inet6,
         packets,

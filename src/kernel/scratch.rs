@@ -13,7 +13,7 @@ use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo};
 use super::netlink::query::all_links;
 use super::netlink::socket::{How, Requests};
 use super::{Kernel, Socket, decode};
-use crate::model::Where;
+use crate::model::Netns;
 use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::system::thread::on_a_thread;
@@ -38,13 +38,13 @@ impl Kernel {
             netns: new,
             requests,
         };
-        kernel.sockets.insert(Where::Inside, socket);
+        kernel.sockets.insert(Netns::This, socket);
         Ok(kernel)
     }
 
     /// The names of all links that are inside.
     pub fn links_inside(&mut self) -> Result<BTreeSet<LinkName>, OsError> {
-        let links = all_links(self.requests(&Where::Inside)?)?;
+        let links = all_links(self.requests(&Netns::This)?)?;
         Ok(links
             .iter()
             .filter_map(decode::name)

@@ -13,7 +13,7 @@ use super::connection_links::links_of;
 use super::netlink::query;
 use super::netlink::socket::Requests;
 use super::{Kernel, decode};
-use crate::model::Where;
+use crate::model::Netns;
 use crate::model::nat::{Family, Host, Nat, Uplinks};
 use crate::name::LinkName;
 use crate::os_error::OsError;
@@ -21,7 +21,7 @@ use crate::os_error::OsError;
 impl Kernel {
     /// How the host is, as far as its part depends on that.
     pub fn host(&mut self, nat: &Nat) -> Result<Host, OsError> {
-        let requests = self.requests(&Where::Host)?;
+        let requests = self.requests(&Netns::Host)?;
         let mut host = Host {
             force_forwarding: fs::exists("/proc/sys/net/ipv6/conf/all/force_forwarding")?,
             ..Host::default()
@@ -68,7 +68,7 @@ impl Kernel {
 
     /// The host has a link of this name.
     pub fn host_has(&mut self, name: &LinkName) -> Result<bool, OsError> {
-        let requests = self.requests(&Where::Host)?;
+        let requests = self.requests(&Netns::Host)?;
         Ok(query::index_of(requests, name)?.is_some())
     }
 }

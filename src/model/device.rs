@@ -10,7 +10,7 @@ use crate::name::LinkName;
 /// Of a card that is there, what is known of it; of one that is looked for, what it must
 /// be like.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Card {
+pub struct DeviceId {
     /// Its permanent address, which stays whatever address it is given.
     pub mac: Option<Mac>,
     /// Its place below `/sys/devices`, such as `pci0000:00/0000:00:04.0/virtio1`; of one
@@ -28,15 +28,15 @@ pub struct Phy {
     pub links: Vec<LinkName>,
 }
 
-impl Card {
+impl DeviceId {
     /// What no card is.
-    pub const NONE: Card = Card {
+    pub const NONE: DeviceId = DeviceId {
         mac: Some(Mac([0; 6])),
         path: None,
     };
 
     /// All that is said of this one, the other one is.
-    pub fn is(&self, other: &Card) -> bool {
+    pub fn is(&self, other: &DeviceId) -> bool {
         let mac = self.mac.is_none() || self.mac == other.mac;
         let path = match (&self.path, &other.path) {
             (None, _) => true,
@@ -48,7 +48,7 @@ impl Card {
 
     /// Whether two cards that were seen are one and the same; `None` where that cannot be
     /// told. One that has a permanent address keeps it wherever it is plugged in.
-    pub fn same(&self, other: &Card) -> Option<bool> {
+    pub fn same(&self, other: &DeviceId) -> Option<bool> {
         match (self.mac, other.mac) {
             (Some(one), Some(other)) => Some(one == other),
             (None, None) => Some(self.path.as_ref()? == other.path.as_ref()?),
@@ -58,16 +58,16 @@ impl Card {
 
     /// Nothing is known of it, as of a link that is no card.
     pub fn is_unknown(&self) -> bool {
-        *self == Card::default()
+        *self == DeviceId::default()
     }
 }
 
-impl FromStr for Card {
+impl FromStr for DeviceId {
     /// What is wrong with it, to stand after the setting's text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut card = Card::default();
+        let mut card = DeviceId::default();
         let mut words = text.split_ascii_whitespace();
         while let Some(word) = words.next() {
             let value = words.next().ok_or(format!("ends after {word}"))?;
@@ -88,7 +88,7 @@ impl FromStr for Card {
 }
 
 /// As `match_IF` has it.
-impl fmt::Display for Card {
+impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mac = self.mac.map(|mac| format!("mac {mac}"));
         let path = self.path.as_ref().map(|path| format!("bus {path}"));
@@ -101,7 +101,7 @@ impl fmt::Display for Card {
 mod tests {
     use crate::model::device::*;
 
-    fn card(text: &str) -> Card {
+    fn card(text: &str) -> DeviceId {
         text.parse().unwrap()
     }
 
@@ -115,9 +115,9 @@ mod tests {
         for other in ["mac 52:54:00:00:00:02", "bus 00:04.0", "bus virtio"] {
             assert!(!card(other).is(&there), "{other}");
         }
-        assert!(!card("mac 52:54:00:00:00:01").is(&Card::default()));
+        assert!(!card("mac 52:54:00:00:00:01").is(&DeviceId::default()));
         for wrong in ["", "mac", "eth0", "bus /", "mac 1", "bus a bus b"] {
-            assert!(wrong.parse::<Card>().is_err(), "{wrong}");
+            assert!(wrong.parse::<DeviceId>().is_err(), "{wrong}");
         }
     }
 
@@ -129,6 +129,6 @@ mod tests {
         assert_eq!(one.same(&at("52:54:00:00:00:02", "usb1/1-1")), Some(false));
         assert_eq!(one.same(&card("bus usb1/1-1")), Some(false));
         assert_eq!(card("bus a").same(&card("bus a")), Some(true));
-        assert_eq!(Card::default().same(&Card::default()), None);
+        assert_eq!(DeviceId::default().same(&DeviceId::default()), None);
     }
 }

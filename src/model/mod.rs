@@ -23,40 +23,40 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::name::{LinkName, NetnsName};
-use crate::source::At;
+use crate::source::Sourced;
 
 pub use address::Address;
 pub use build::{Context, Want};
 pub use condition::Condition;
-pub use device::{Card, Phy};
-pub use dhcp::Client;
-pub use firewall::{Rules, Tool};
-pub use link::spec::Made;
+pub use device::{DeviceId, Phy};
+pub use dhcp::DhcpClient;
+pub use firewall::{Ruleset, Tool};
+pub use link::spec::LinkSpec;
 pub use link::{Kind, Link};
 pub use mac::Mac;
 pub use nat::Table;
 pub use route::{Route, RouteKind};
-pub use rule::PolicyRule;
+pub use rule::Rule;
 pub use sysctl::{Sysctl, SysctlKey};
-pub use verbatim::{Kept, KeptKind};
+pub use verbatim::{Verbatim, VerbatimKind};
 pub use wireguard::Wireguard;
 
 /// The namespace that something is in, as seen from the namespace that is set up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Where {
+pub enum Netns {
     /// The namespace that is set up.
-    Inside,
+    This,
     /// The namespace of the first process.
     Host,
     /// Another namespace that has a name.
-    Netns(NetnsName),
+    Named(NetnsName),
 }
 
 /// A link that may be in another namespace than the one who speaks of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkAt {
+pub struct LinkRef {
     /// Its namespace.
-    pub at: Where,
+    pub at: Netns,
     /// Its name there.
     pub name: LinkName,
 }
@@ -72,28 +72,28 @@ pub struct State {
     pub netns: bool,
     /// The file, such as `/proc/812/ns/net`, of the namespace that is somebody else's and
     /// has the name only by us; of what is there, nothing.
-    pub attached: Option<At<String>>,
+    pub attached: Option<Sourced<String>>,
     /// Other namespaces: of what is wanted, those that links lead into and that may be
     /// made for it; of what is there, those that were asked about.
     pub others: BTreeSet<NetnsName>,
     /// In the order in which they are made. What is wanted begins with `lo`.
     pub links: Vec<Link>,
     /// Of all links and tables, the blackholes among them.
-    pub routes: Vec<At<Route>>,
+    pub routes: Vec<Sourced<Route>>,
     /// The rules that say in which table a route is looked for.
-    pub policy: Vec<At<PolicyRule>>,
+    pub policy: Vec<Sourced<Rule>>,
     /// The rules of its firewall: of what is there, those that we loaded.
-    pub rules: Vec<At<Rules>>,
+    pub rules: Vec<Sourced<Ruleset>>,
     /// Of what is there, those that were asked about and can be read.
-    pub sysctls: Vec<At<Sysctl>>,
+    pub sysctls: Vec<Sourced<Sysctl>>,
     /// Its table in the firewall of the host.
-    pub table: Option<At<Table>>,
+    pub table: Option<Sourced<Table>>,
     /// The DHCP clients: of what is there, those of ours that run.
-    pub clients: Vec<At<Client>>,
+    pub clients: Vec<Sourced<DhcpClient>>,
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
-    pub resolv_conf: Option<At<String>>,
+    pub resolv_conf: Option<Sourced<String>>,
     /// Of the links of the host that are moved, what else goes with them.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<Verbatim>,
     /// Cards are given back without addresses, routes and a master, not as they were taken.
     /// Of what is wanted, nothing if no settings say it; of what is ours, what they said last.
     pub bare: Option<bool>,
@@ -104,12 +104,12 @@ pub struct State {
 impl State {
     /// The card of the host that is called so inside, or was, as it is on the host.
     pub fn inside(&self, name: &LinkName) -> Option<&Link> {
-        let mut links = self.links.iter().filter(|link| link.at == Where::Host);
+        let mut links = self.links.iter().filter(|link| link.at == Netns::Host);
         links.find(|link| link.kind.is_moved() && link.other_name() == name)
     }
 
     /// The link of this name in this namespace.
-    pub fn link(&self, at: &Where, name: &LinkName) -> Option<&Link> {
+    pub fn link(&self, at: &Netns, name: &LinkName) -> Option<&Link> {
         self.links
             .iter()
             .find(|link| link.at == *at && link.name.value == *name)
@@ -119,14 +119,14 @@ impl State {
     pub fn neighbours(&self) -> BTreeSet<NetnsName> {
         let places = self.links.iter().flat_map(Link::places);
         let names = places.filter_map(|at| match at {
-            Where::Netns(name) => Some(name),
+            Netns::Named(name) => Some(name),
             _ => None,
         });
         names.collect()
     }
 
     /// What this key of this namespace is set to.
-    pub fn sysctl(&self, at: &Where, key: &SysctlKey) -> Option<&Sysctl> {
+    pub fn sysctl(&self, at: &Netns, key: &SysctlKey) -> Option<&Sysctl> {
         let mut all = self.sysctls.iter().map(|sysctl| &sysctl.value);
         all.find(|sysctl| sysctl.at == *at && sysctl.key == *key)
     }
@@ -134,10 +134,10 @@ impl State {
     /// The owner of the host has turned this on for all links since we did for one: it
     /// stays on.
     pub fn turned_on_since(&self, ours: &Sysctl, before: &State) -> bool {
-        let all = ours.key.of_all().filter(|_| ours.at == Where::Host);
+        let all = ours.key.of_all().filter(|_| ours.at == Netns::Host);
         all.is_some_and(|all| {
             let is_on = |state: &State| {
-                let found = state.sysctl(&Where::Host, &all);
+                let found = state.sysctl(&Netns::Host, &all);
                 found.is_some_and(|found| found.value != "0")
             };
             is_on(self) && !is_on(before)
@@ -147,7 +147,7 @@ impl State {
     /// Nothing has been made in the namespace yet: it is still to be made, or was left
     /// just when it had been.
     pub fn is_bare(&self) -> bool {
-        let up = |link: &Link| link.at == Where::Inside && link.up == Some(true);
+        let up = |link: &Link| link.at == Netns::This && link.up == Some(true);
         !self.links.iter().any(up)
     }
 }
@@ -161,12 +161,12 @@ pub struct TextError {
     pub remedy: String,
 }
 
-impl fmt::Display for LinkAt {
+impl fmt::Display for LinkRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.at {
-            Where::Inside => write!(f, "{}", self.name),
-            Where::Host => write!(f, "{} on the host", self.name),
-            Where::Netns(netns) => write!(f, "{} in {netns}", self.name),
+            Netns::This => write!(f, "{}", self.name),
+            Netns::Host => write!(f, "{} on the host", self.name),
+            Netns::Named(netns) => write!(f, "{} in {netns}", self.name),
         }
     }
 }

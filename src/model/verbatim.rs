@@ -9,9 +9,9 @@ use crate::name::LinkName;
 
 /// One of them. Comparing leaves out how long it stays, and the command.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct Verbatim {
     /// What it is.
-    pub kind: KeptKind,
+    pub kind: VerbatimKind,
     /// The link that it goes with.
     pub link: LinkName,
     /// The kernel's message (rtnetlink(7)) without its header; where the number of a link
@@ -28,7 +28,7 @@ pub struct Kept {
 
 /// In the order in which they can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum KeptKind {
+pub enum VerbatimKind {
     /// Of ip-nexthop(8).
     Nexthop,
     /// Of ip-route(8).
@@ -37,30 +37,34 @@ pub enum KeptKind {
     Neighbour,
 }
 
-impl KeptKind {
+impl VerbatimKind {
     /// All, in that order.
-    pub const ALL: [KeptKind; 3] = [KeptKind::Nexthop, KeptKind::Route, KeptKind::Neighbour];
+    pub const ALL: [VerbatimKind; 3] = [
+        VerbatimKind::Nexthop,
+        VerbatimKind::Route,
+        VerbatimKind::Neighbour,
+    ];
 
     /// Its word.
     pub fn word(self) -> &'static str {
         match self {
-            KeptKind::Nexthop => "nexthop",
-            KeptKind::Route => "route",
-            KeptKind::Neighbour => "neighbour",
+            VerbatimKind::Nexthop => "nexthop",
+            VerbatimKind::Route => "route",
+            VerbatimKind::Neighbour => "neighbour",
         }
     }
 }
 
-impl PartialEq for Kept {
+impl PartialEq for Verbatim {
     fn eq(&self, other: &Self) -> bool {
         (self.kind, &self.body, &self.links) == (other.kind, &other.body, &other.links)
     }
 }
 
-impl Eq for Kept {}
+impl Eq for Verbatim {}
 
 /// As the journal has it: `route eth1 16:eth1 0a1b… ip route add …`
-impl fmt::Display for Kept {
+impl fmt::Display for Verbatim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ", self.kind.word(), self.link)?;
         match self.until {
@@ -78,7 +82,7 @@ impl fmt::Display for Kept {
     }
 }
 
-impl FromStr for Kept {
+impl FromStr for Verbatim {
     /// What is wrong with it.
     type Err = String;
 
@@ -98,8 +102,8 @@ impl FromStr for Kept {
             let pair = std::str::from_utf8(pair).ok();
             pair.and_then(|pair| u8::from_str_radix(pair, 16).ok())
         };
-        let mut kinds = KeptKind::ALL.into_iter();
-        Ok(Kept {
+        let mut kinds = VerbatimKind::ALL.into_iter();
+        Ok(Verbatim {
             kind: kinds.find(|k| k.word() == kind).ok_or_else(strange)?,
             link: name(link)?,
             until: match until {
@@ -125,15 +129,15 @@ mod tests {
 
     #[test]
     fn its_text_comes_back() {
-        let kept = Kept {
-            kind: KeptKind::Neighbour,
+        let kept = Verbatim {
+            kind: VerbatimKind::Neighbour,
             link: "eth1".parse().unwrap(),
             body: vec![2, 0, 0xff],
             links: vec![(4, LinkName::of_kernel("lan~br,x").unwrap())],
             until: Some(77),
             command: "neighbour replace 192.0.2.9 dev eth1 nud permanent".into(),
         };
-        let read: Kept = kept.to_string().parse().unwrap();
+        let read: Verbatim = kept.to_string().parse().unwrap();
         assert_eq!(read, kept);
         assert_eq!(read.command, kept.command);
         for bad in [
@@ -143,7 +147,7 @@ mod tests {
             "rule eth1 - - 00 x",
             "route eth1 - x 00 x",
         ] {
-            assert!(bad.parse::<Kept>().is_err(), "{bad}");
+            assert!(bad.parse::<Verbatim>().is_err(), "{bad}");
         }
     }
 }

@@ -3,9 +3,9 @@
 //! `promote_secondaries` is on; with a link's last one, its IPv4 routes; with any, the
 //! routes that have it as their source.
 
-use super::{Plan, Rest, Step};
-use crate::model::{Address, Link, LinkAt, Sysctl, SysctlKey, Where};
-use crate::source::At;
+use super::{Extras, Plan, Step};
+use crate::model::{Address, Link, LinkRef, Netns, Sysctl, SysctlKey};
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(super) fn addresses(&mut self) {
@@ -34,7 +34,7 @@ impl Plan<'_> {
     /// What is no longer asked for, where it has not been in the way of what is.
     pub(super) fn take_addresses(&mut self) {
         let links = self.journal.made.links.iter();
-        let links: Vec<LinkAt> = links.map(Link::link_at).collect();
+        let links: Vec<LinkRef> = links.map(Link::link_at).collect();
         for link in links {
             let goes = self.addresses_that_go(&link);
             self.delete_addresses(&link, goes);
@@ -42,7 +42,7 @@ impl Plan<'_> {
     }
 
     /// Those that must go before the wanted ones can be added.
-    fn addresses_in_the_way(&self, link: &Link, now: &Link) -> Vec<At<Address>> {
+    fn addresses_in_the_way(&self, link: &Link, now: &Link) -> Vec<Sourced<Address>> {
         let made = self.journal.made.link(&link.at, &link.name.value);
         let made = made.map_or(&[][..], |made| &made.addresses);
         let mut found = Vec::new();
@@ -50,22 +50,22 @@ impl Plan<'_> {
             let as_made = made.iter().find(|a| *a == address).map(|a| &a.value);
             // IPv6 knows an address once a link, whatever its prefix; IPv4 takes no two
             // scopes in one network
-            let is_in_the_way = |there: &&At<Address>| match there.value == address.value {
+            let is_in_the_way = |there: &&Sourced<Address>| match there.value == address.value {
                 true => address.value.differs(&there.value, as_made),
                 false => address.value.ip().is_ipv6() && there.value.ip() == address.value.ip(),
             };
             let there = now.addresses.iter().filter(is_in_the_way);
-            found.extend(there.map(|there| At {
+            found.extend(there.map(|there| Sourced {
                 asked: address.asked.clone(),
                 ..there.clone()
             }));
         }
         let going = self.addresses_that_go(&link.link_at());
-        let stays = |a: &At<Address>| a.value.ip().is_ipv4() && !going.contains(a);
+        let stays = |a: &Sourced<Address>| a.value.ip().is_ipv4() && !going.contains(a);
         // With the last one go the routes, and those that are wanted come after this
         let last = !link.addresses.iter().chain(&now.addresses).any(stays);
         found.extend(going.into_iter().filter(|goes| {
-            let other_scope = |a: &At<Address>| {
+            let other_scope = |a: &Sourced<Address>| {
                 is_of_one_network(&a.value, &goes.value) && a.value.scope() != goes.value.scope()
             };
             last && goes.value.ip().is_ipv4() || link.addresses.iter().any(other_scope)
@@ -74,37 +74,38 @@ impl Plan<'_> {
     }
 
     /// Those of ours that are there and are not asked for.
-    fn addresses_that_go(&self, link: &LinkAt) -> Vec<At<Address>> {
-        let dies = self.dies() && link.at == Where::Inside;
+    fn addresses_that_go(&self, link: &LinkRef) -> Vec<Sourced<Address>> {
+        let dies = self.dies() && link.at == Netns::This;
         let made = self.journal.made.link(&link.at, &link.name);
         let (Some(made), Some(now)) = (made, self.now(link)) else {
             return Vec::new();
         };
         let want = self.want.link(&link.at, &link.name);
         let link_goes = self.lost.contains(link) && want.is_none();
-        if self.rest == Rest::Stays || dies || link_goes {
+        if self.rest == Extras::Keep || dies || link_goes {
             return Vec::new();
         }
         let want = want.map_or(&[][..], |want| &want.addresses);
-        let is_replaced = |a: &At<Address>| {
+        let is_replaced = |a: &Sourced<Address>| {
             a.value.ip().is_ipv6() && want.iter().any(|w| w.value.ip() == a.value.ip())
         };
-        let goes =
-            |a: &&At<Address>| now.addresses.contains(a) && !want.contains(a) && !is_replaced(a);
+        let goes = |a: &&Sourced<Address>| {
+            now.addresses.contains(a) && !want.contains(a) && !is_replaced(a)
+        };
         made.addresses.iter().filter(goes).cloned().collect()
     }
 
     /// In the order in which each is still there when its turn comes.
-    fn delete_addresses(&mut self, link: &LinkAt, goes: Vec<At<Address>>) {
+    fn delete_addresses(&mut self, link: &LinkRef, goes: Vec<Sourced<Address>>) {
         let Some(now) = self.now(link).cloned() else {
             return;
         };
         let found = now.addresses.iter();
         let found = found.filter_map(|a| goes.iter().find(|goes| goes.value == a.value));
-        let goes: Vec<&At<Address>> = found.rev().collect();
-        let takes = |first: &At<Address>| {
+        let goes: Vec<&Sourced<Address>> = found.rev().collect();
+        let takes = |first: &Sourced<Address>| {
             let mut after = now.addresses.iter().skip_while(|a| *a != first).skip(1);
-            let of_it = |a: &At<Address>| is_of_one_network(&a.value, &first.value);
+            let of_it = |a: &Sourced<Address>| is_of_one_network(&a.value, &first.value);
             after.any(|a| of_it(a) && !goes.contains(&a))
         };
         let kept = match goes.iter().any(|first| takes(first)) {
@@ -123,7 +124,7 @@ impl Plan<'_> {
 
     /// Have the kernel keep the others of a network, and return what undoes that. Nothing,
     /// where it keeps them anyway, or where that is not known.
-    fn promote_secondaries(&mut self, link: &LinkAt) -> Option<Sysctl> {
+    fn promote_secondaries(&mut self, link: &LinkRef) -> Option<Sysctl> {
         let [all, own] = SysctlKey::of_secondaries(&link.name);
         let value = |key: &SysctlKey| self.sysctl_by_now(&link.at, key);
         let off = |sysctl: &Sysctl| sysctl.value == "0";
@@ -134,7 +135,7 @@ impl Plan<'_> {
     }
 
     /// As the changes so far have made it.
-    fn sysctl_by_now(&self, at: &Where, key: &SysctlKey) -> Option<Sysctl> {
+    fn sysctl_by_now(&self, at: &Netns, key: &SysctlKey) -> Option<Sysctl> {
         let mut steps = self.changes.iter().rev().map(|change| &change.step);
         let set = steps.find_map(|step| match step {
             Step::SetSysctl(sysctl) if sysctl.at == *at && sysctl.key == *key => Some(sysctl),
@@ -143,14 +144,14 @@ impl Plan<'_> {
         set.or_else(|| self.have.sysctl(at, key)).cloned()
     }
 
-    fn has_address(&mut self, link: &LinkAt, address: &At<Address>) {
+    fn has_address(&mut self, link: &LinkRef, address: &Sourced<Address>) {
         let mut links = self.now.iter_mut();
         if let Some(now) = links.find(|now| now.link_at() == *link) {
             now.addresses.push(address.clone());
         }
     }
 
-    fn has_lost_address(&mut self, link: &LinkAt, address: &Address) {
+    fn has_lost_address(&mut self, link: &LinkRef, address: &Address) {
         let mut links = self.now.iter_mut();
         if let Some(now) = links.find(|now| now.link_at() == *link) {
             now.addresses.retain(|other| other.value != *address);

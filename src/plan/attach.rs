@@ -2,7 +2,7 @@
 //! bring; nothing of its owner's is ever deleted or replaced.
 
 use super::Plan;
-use crate::model::{Route, Where};
+use crate::model::{Netns, Route};
 
 impl Plan<'_> {
     /// The namespace is another's, who lives in it.
@@ -11,10 +11,10 @@ impl Plan<'_> {
     }
 
     /// Another route of the same key may be replaced; if not, it is said.
-    pub(super) fn may_replace(&mut self, route: &crate::source::At<Route>) -> bool {
+    pub(super) fn may_replace(&mut self, route: &crate::source::Sourced<Route>) -> bool {
         let key = route.value.key();
-        let ours = |made: &crate::source::At<Route>| made.value.key() == key;
-        let owned = self.is_attached() || route.value.at == Where::Host;
+        let ours = |made: &crate::source::Sourced<Route>| made.value.key() == key;
+        let owned = self.is_attached() || route.value.at == Netns::Host;
         let may = !owned || self.journal.made.routes.iter().any(ours);
         if !may {
             self.obstacle(

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use crate::model::link::bridge_port::Vlans;
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
-    Address, Client, Kept, Link, LinkAt, Mac, Made, PolicyRule, Route, Rules, Sysctl, Table,
+    Address, DhcpClient, Link, LinkRef, LinkSpec, Mac, Route, Rule, Ruleset, Sysctl, Table,
+    Verbatim,
 };
 use crate::name::{Altname, LinkName, NetnsName};
-use crate::source::Asked;
+use crate::source::Origin;
 
 /// A step, and the setting that asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub struct Change {
     /// What is done.
     pub step: Step,
     /// `None` where no one setting did: the namespace itself, an undo.
-    pub asked: Option<Arc<Asked>>,
+    pub asked: Option<Arc<Origin>>,
 }
 
 /// What is done. Each is one request to the kernel, or one file written.
@@ -47,37 +48,37 @@ pub enum Step {
     },
     /// Equivalent to `ip link set LINK type KIND OPTION VALUE …`: these options of a link
     /// that is there, and nothing else of it.
-    SetOptions(LinkAt, Box<Made>),
+    SetOptions(LinkRef, Box<LinkSpec>),
     /// Equivalent to `ip link delete LINK`.
-    DelLink(LinkAt),
+    DelLink(LinkRef),
     /// Equivalent to `ip link set LINK netns NAME name LINK`. The kernel takes it down, and its
     /// addresses, routes and master away.
-    MoveLink(LinkAt, LinkAt),
+    MoveLink(LinkRef, LinkRef),
     /// Equivalent to `iw phy PHY set netns name NAME`: these links, all that are known of
     /// the phy, are moved as by [`Step::MoveLink`], in one request.
-    MovePhy(String, Vec<(LinkAt, LinkAt)>),
+    MovePhy(String, Vec<(LinkRef, LinkRef)>),
     /// Equivalent to `ip link property add dev LINK altname NAME`.
-    AddAltname(LinkAt, Altname),
+    AddAltname(LinkRef, Altname),
     /// Equivalent to `ip link property del dev LINK altname NAME`.
-    DelAltname(LinkAt, Altname),
+    DelAltname(LinkRef, Altname),
     /// Equivalent to `ip link set LINK mtu MTU`.
-    SetMtu(LinkAt, u32),
+    SetMtu(LinkRef, u32),
     /// Equivalent to `ip link set LINK address MAC`.
-    SetMac(LinkAt, Mac),
+    SetMac(LinkRef, Mac),
     /// Equivalent to `ip link set LINK master MASTER` or `ip link set LINK nomaster`.
-    SetMaster(LinkAt, Option<LinkName>),
+    SetMaster(LinkRef, Option<LinkName>),
     /// Equivalent to `ip link set LINK type bridge_slave OPTION VALUE …`.
-    SetPort(LinkAt, Box<Made>),
+    SetPort(LinkRef, Box<LinkSpec>),
     /// Equivalent to `bridge vlan add dev LINK vid VLANS`, and `self` for a bridge.
-    AddVlans(LinkAt, Vlans, bool),
+    AddVlans(LinkRef, Vlans, bool),
     /// Equivalent to `bridge vlan del dev LINK vid VLANS`, and `self` for a bridge.
-    DelVlans(LinkAt, Vlans, bool),
+    DelVlans(LinkRef, Vlans, bool),
     /// Equivalent to `ip link set LINK up` or `ip link set LINK down`.
-    SetUp(LinkAt, bool),
+    SetUp(LinkRef, bool),
     /// Equivalent to `ip address add ADDRESS dev LINK`.
-    AddAddress(LinkAt, Address),
+    AddAddress(LinkRef, Address),
     /// Equivalent to `ip address delete ADDRESS dev LINK`.
-    DelAddress(LinkAt, Address),
+    DelAddress(LinkRef, Address),
     /// Equivalent to `ip route add ROUTE`.
     AddRoute(Route),
     /// Equivalent to `ip route replace ROUTE`.
@@ -86,37 +87,37 @@ pub enum Step {
     /// without a link that is about to be moved in.
     KeepRoute(Route),
     /// Equivalent to `ip nexthop`, `ip route` or `ip neighbour`: what a link had on the host.
-    PutBack(Box<Kept>),
+    PutBack(Box<Verbatim>),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
     /// Equivalent to `ip rule add RULE`.
-    AddPolicy(PolicyRule),
+    AddPolicy(Rule),
     /// Equivalent to `ip rule delete RULE`.
-    DelPolicy(PolicyRule),
+    DelPolicy(Rule),
     /// Equivalent to `ip netns exec NAME sysctl -w KEY=VALUE`.
     SetSysctl(Sysctl),
     /// As `ip netns exec NAME wg syncconf LINK FILE`; what others told or it learnt stays.
-    SetWireguard(LinkAt, Box<Difference>),
+    SetWireguard(LinkRef, Box<Difference>),
     /// As `… wg set LINK peer KEY endpoint NAME:PORT`, but for where that is looked up.
-    SetEndpoint(LinkAt, Box<NamedEndpoint>),
+    SetEndpoint(LinkRef, Box<NamedEndpoint>),
     /// Equivalent to `ip netns exec NAME nft -f FILE`, or to what ipset, iptables-restore
     /// or ip6tables-restore do; all or nothing.
     LoadRules {
         /// The new rules.
-        new: Box<Rules>,
+        new: Box<Ruleset>,
         /// Those of ours that they replace.
-        old: Option<Box<Rules>>,
+        old: Option<Box<Ruleset>>,
     },
     /// Takes the rules away that we loaded.
-    UnloadRules(Box<Rules>),
+    UnloadRules(Box<Ruleset>),
     /// Equivalent to `nft TEXT` on the host, where TEXT makes the table `inet netns_NAME`.
     LoadTable(Box<Table>),
     /// Equivalent to `nft delete table inet netns_NAME` on the host.
     DropTable,
     /// Runs a DHCP client in the namespace.
-    StartClient(Client),
+    StartClient(DhcpClient),
     /// Ends it; it gives its lease back.
-    StopClient(Client),
+    StopClient(DhcpClient),
     /// Writes `/etc/netns/NAME/resolv.conf` in place.
     WriteResolvConf(String),
     /// Removes it.

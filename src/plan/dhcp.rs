@@ -1,8 +1,8 @@
 //! DHCP clients: started when all else is there, ended before anything is taken away.
 
-use super::{Journal, Plan, Rest, Step};
-use crate::model::Client;
-use crate::source::At;
+use super::{Extras, Journal, Plan, Step};
+use crate::model::DhcpClient;
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(super) fn clients(&mut self) {
@@ -20,7 +20,7 @@ impl Plan<'_> {
         // One link has one client: where something else is said of it, that is another
         let anew = |link| want.clients.iter().any(|other| other.value.link == link);
         for client in &journal.made.clients {
-            let goes = self.rest == Rest::Goes || anew(client.value.link.clone());
+            let goes = self.rest == Extras::Remove || anew(client.value.link.clone());
             if goes && have.clients.contains(client) && !want.clients.contains(client) {
                 self.change(Step::StopClient(client.value.clone()), None);
             }
@@ -29,10 +29,12 @@ impl Plan<'_> {
 }
 
 impl Journal {
-    pub(super) fn note_client(&mut self, client: &Client) {
+    pub(super) fn note_client(&mut self, client: &DhcpClient) {
         self.made
             .clients
             .retain(|other| other.value.link != client.link);
-        self.made.clients.push(At::nobody(client.clone()));
+        self.made
+            .clients
+            .push(Sourced::without_origin(client.clone()));
     }
 }

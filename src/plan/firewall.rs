@@ -1,16 +1,16 @@
 //! The firewall: loaded when all links are there, and before any of them is up.
 
 use super::{Plan, Step};
-use crate::model::{LinkAt, Rules, Tool, Where};
+use crate::model::{LinkRef, Netns, Ruleset, Tool};
 use crate::name::LinkName;
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(super) fn rules(&mut self) {
         let (want, have) = (self.want, self.have);
         for rules in &want.rules {
             let old = same_tool(&have.rules, &rules.value);
-            let holds = |old: &Rules| {
+            let holds = |old: &Ruleset| {
                 let mut held = old.held.iter();
                 let flushed = old.tool == Tool::Replies && self.loads_nftables();
                 old.outlived || flushed || held.any(|(link, _)| self.makes_anew(link))
@@ -25,7 +25,7 @@ impl Plan<'_> {
     /// Whether a link comes to be there by the changes so far: its index is another then, and
     /// what hung on the one before is gone.
     fn makes_anew(&self, name: &LinkName) -> bool {
-        let is_it = |link: &LinkAt| link.at == Where::Inside && link.name == *name;
+        let is_it = |link: &LinkRef| link.at == Netns::This && link.name == *name;
         self.changes.iter().any(|change| match &change.step {
             Step::AddLink { link, peer } => {
                 let mut ends = std::iter::once(link).chain(peer);
@@ -52,7 +52,7 @@ impl Plan<'_> {
     }
 }
 
-fn same_tool<'a>(all: &'a [At<Rules>], rules: &Rules) -> Option<&'a Rules> {
+fn same_tool<'a>(all: &'a [Sourced<Ruleset>], rules: &Ruleset) -> Option<&'a Ruleset> {
     let mut all = all.iter().map(|rules| &rules.value);
     all.find(|other| other.tool == rules.tool)
 }

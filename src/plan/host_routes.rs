@@ -5,19 +5,19 @@
 use std::net::IpAddr;
 
 use super::{Plan, Step};
-use crate::model::{Kept, KeptKind, Link, Route, Where};
+use crate::model::{Link, Netns, Route, Verbatim, VerbatimKind};
 use crate::name::LinkName;
 
 impl Plan<'_> {
     /// Before this link of the host is moved in.
     pub(super) fn keep_routes(&mut self, moved: &Link) {
         let gone = |name: &LinkName| {
-            let mut lost = self.lost.iter().filter(|link| link.at == Where::Host);
+            let mut lost = self.lost.iter().filter(|link| link.at == Netns::Host);
             *name == moved.name.value || lost.any(|link| link.name == *name)
         };
         let mut kept = Vec::new();
         for route in self.have.routes.iter().map(|route| &route.value) {
-            if route.at == Where::Host && route.needs(moved) {
+            if route.at == Netns::Host && route.needs(moved) {
                 let left = route.without(|name| !gone(name), |src| !self.is_of(src, gone));
                 kept.extend(left.filter(|left| left != route));
             }
@@ -30,7 +30,7 @@ impl Plan<'_> {
     /// What the model has no words for cannot be kept in part.
     pub(super) fn keeps_routes(&mut self, moved: &Link) -> bool {
         let have = self.have;
-        let others = |kept: &&Kept| {
+        let others = |kept: &&Verbatim| {
             let mut links = kept.links.iter();
             kept.link == moved.name.value && links.any(|(_, name)| *name != kept.link)
         };
@@ -69,7 +69,7 @@ impl Plan<'_> {
     }
 
     /// What else a link had on the host.
-    pub(super) fn kept(&mut self, kinds: &[KeptKind]) {
+    pub(super) fn kept(&mut self, kinds: &[VerbatimKind]) {
         let (want, have) = (self.want, self.have);
         for kept in want.kept.iter().filter(|kept| kinds.contains(&kept.kind)) {
             let stays = kept.until.is_none_or(|until| until > have.clock);
@@ -80,14 +80,14 @@ impl Plan<'_> {
     }
 
     fn is_on_host(&self, name: &LinkName) -> bool {
-        let mut now = self.now.iter().filter(|link| link.at == Where::Host);
+        let mut now = self.now.iter().filter(|link| link.at == Netns::Host);
         now.any(|link| link.name.value == *name)
     }
 
     /// An address that is, or was, on one of these links of the host alone.
     fn is_of(&self, src: IpAddr, these: impl Fn(&LinkName) -> bool) -> bool {
         let links = self.have.links.iter().chain(&self.journal.before.links);
-        let links = links.filter(|link| link.at == Where::Host);
+        let links = links.filter(|link| link.at == Netns::Host);
         let mut own = links.filter(|link| link.addresses.iter().any(|a| a.value.ip() == src));
         own.any(|link| these(&link.name.value))
     }

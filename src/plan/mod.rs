@@ -30,8 +30,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{KeptKind, Link, LinkAt, State, Where};
-use crate::source::Asked;
+use crate::model::{Link, LinkRef, Netns, State, VerbatimKind};
+use crate::source::Origin;
 
 pub use change::{Change, Step};
 pub use journal::{Journal, Loading};
@@ -44,7 +44,7 @@ pub use undo::as_it_was;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
     /// The setting that cannot be met.
-    pub asked: Option<Arc<Asked>>,
+    pub asked: Option<Arc<Origin>>,
     /// What is in the way.
     pub wrong: String,
     /// What can be done about it.
@@ -63,11 +63,11 @@ impl fmt::Display for Obstacle {
 
 /// Whether what is no longer asked for goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rest {
+pub enum Extras {
     /// It stays: `up`.
-    Stays,
+    Keep,
     /// What the journal says we made goes: `reload`, `down`, an undo.
-    Goes,
+    Remove,
 }
 
 /// The changes that make `have` what is wanted. Whatever `journal` does not know of is
@@ -77,7 +77,7 @@ pub fn plan(
     want: &State,
     have: &State,
     journal: &Journal,
-    rest: Rest,
+    rest: Extras,
 ) -> Result<Vec<Change>, Vec<Obstacle>> {
     match plan_what_can_be(want, have, journal, rest) {
         (changes, obstacles) if obstacles.is_empty() => Ok(changes),
@@ -91,7 +91,7 @@ pub fn plan_what_can_be(
     want: &State,
     have: &State,
     journal: &Journal,
-    rest: Rest,
+    rest: Extras,
 ) -> (Vec<Change>, Vec<Obstacle>) {
     let mut plan = Plan {
         want,
@@ -110,7 +110,7 @@ pub fn plan_what_can_be(
     plan.take_clients();
     plan.sysctls();
     plan.others();
-    if rest == Rest::Goes {
+    if rest == Extras::Remove {
         plan.take_links_of_host();
     }
     plan.links();
@@ -125,14 +125,14 @@ pub fn plan_what_can_be(
     plan.rules();
     plan.admin_states();
     plan.addresses();
-    plan.kept(&[KeptKind::Nexthop]);
+    plan.kept(&[VerbatimKind::Nexthop]);
     plan.routes();
-    plan.kept(&[KeptKind::Route, KeptKind::Neighbour]);
+    plan.kept(&[VerbatimKind::Route, VerbatimKind::Neighbour]);
     plan.policy();
     plan.clients();
     plan.resolv_conf();
     plan.endpoints();
-    if rest == Rest::Goes {
+    if rest == Extras::Remove {
         plan.take_away();
     }
     (plan.changes, plan.obstacles)
@@ -143,26 +143,26 @@ struct Plan<'a> {
     want: &'a State,
     have: &'a State,
     journal: &'a Journal,
-    rest: Rest,
+    rest: Extras,
     /// The links as they will be after the changes so far.
     now: Vec<Link>,
     /// The links whose addresses and routes the changes so far take away.
-    lost: BTreeSet<LinkAt>,
+    lost: BTreeSet<LinkRef>,
     /// Those that have lost their last IPv4 address, and with it their IPv4 routes.
-    bare: BTreeSet<LinkAt>,
+    bare: BTreeSet<LinkRef>,
     /// The addresses that a namespace has lost, and with them the routes that have them as
     /// their source.
-    lost_sources: BTreeSet<(Where, IpAddr)>,
+    lost_sources: BTreeSet<(Netns, IpAddr)>,
     changes: Vec<Change>,
     obstacles: Vec<Obstacle>,
 }
 
 impl Plan<'_> {
-    fn change(&mut self, step: Step, asked: Option<Arc<Asked>>) {
+    fn change(&mut self, step: Step, asked: Option<Arc<Origin>>) {
         self.changes.push(Change { step, asked });
     }
 
-    fn obstacle(&mut self, asked: &Option<Arc<Asked>>, wrong: String, remedy: &str) {
+    fn obstacle(&mut self, asked: &Option<Arc<Origin>>, wrong: String, remedy: &str) {
         let (asked, remedy) = (asked.clone(), remedy.to_string());
         let obstacle = Obstacle {
             asked,
@@ -175,21 +175,21 @@ impl Plan<'_> {
         }
     }
 
-    fn now(&self, link: &LinkAt) -> Option<&Link> {
+    fn now(&self, link: &LinkRef) -> Option<&Link> {
         self.now
             .iter()
             .find(|l| l.at == link.at && l.name.value == link.name)
     }
 
     /// Note that a link is gone, with all that hangs on it.
-    fn gone(&mut self, link: &LinkAt) {
+    fn gone(&mut self, link: &LinkRef) {
         self.now.retain(|l| l.link_at() != *link);
         self.lost.insert(link.clone());
     }
 
     /// Note that a link is down, for which the kernel takes its routes and its IPv6
     /// addresses.
-    fn is_down(&mut self, link: &LinkAt) {
+    fn is_down(&mut self, link: &LinkRef) {
         self.lost.insert(link.clone());
         let mut links = self.now.iter_mut();
         if let Some(now) = links.find(|l| l.link_at() == *link) {
@@ -199,7 +199,7 @@ impl Plan<'_> {
     }
 
     /// Note that a link is there as the kernel makes it, or leaves it after a move.
-    fn fresh(&mut self, link: &Link, at: Where) {
+    fn fresh(&mut self, link: &Link, at: Netns) {
         let bare = Link {
             at,
             master: None,

@@ -3,7 +3,7 @@
 
 use super::{Journal, Plan, Step};
 use crate::model::Table;
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(super) fn table(&mut self) {
@@ -33,7 +33,7 @@ impl Journal {
 
     /// Its ports are ours from now on, and those of the one before until it is loaded.
     pub(super) fn note_table(&mut self, new: &Table) {
-        self.made.table = Some(At::nobody(Table {
+        self.made.table = Some(Sourced::without_origin(Table {
             listed: None,
             ..new.clone()
         }));

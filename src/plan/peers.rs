@@ -3,16 +3,16 @@
 //! takes the pair for its own too.
 
 use super::{Journal, Plan, Step};
-use crate::model::{Kind, Link, LinkAt, Where};
+use crate::model::{Kind, Link, LinkRef, Netns};
 use crate::name::{LinkName, NetnsName};
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Plan<'_> {
     /// The other namespaces that links lead into.
     pub(super) fn others(&mut self) {
         let (want, have) = (self.want, self.have);
         for other in want.others.difference(&have.others) {
-            let at = Where::Netns(other.clone());
+            let at = Netns::Named(other.clone());
             let mut asked = want.links.iter().filter_map(|link| {
                 let made = link.kind.made().filter(|made| made.born == at);
                 let here = (link.at == at).then_some(&link.name.asked);
@@ -28,7 +28,7 @@ impl Plan<'_> {
         let Some(made) = link.kind.made() else {
             return true;
         };
-        let Where::Netns(other) = &made.born else {
+        let Netns::Named(other) = &made.born else {
             return true;
         };
         let there = self.have.others.contains(other) || self.want.others.contains(other);
@@ -52,7 +52,7 @@ impl Plan<'_> {
 
     /// The namespace that this end of a pair is to be in is there, or will be.
     pub(super) fn has_home(&mut self, end: &Link) -> bool {
-        let Where::Netns(other) = &end.at else {
+        let Netns::Named(other) = &end.at else {
             return true;
         };
         let there = self.have.others.contains(other) || self.want.others.contains(other);
@@ -80,14 +80,14 @@ impl Plan<'_> {
 impl Journal {
     /// A link inside that was made or moved there by us.
     pub fn brought(&self, name: &LinkName) -> bool {
-        let made = self.made.link(&Where::Inside, name);
+        let made = self.made.link(&Netns::This, name);
         let made = made.is_some_and(|link| !(link.kind.is_moved() || link.kind == Kind::Loopback));
         made || self.before.inside(name).is_some()
     }
 
     /// Note which namespace a link was born in that has just been made.
-    pub fn note_birth(&mut self, link: &LinkAt, birth: Option<String>) {
-        if let Kind::Made(made) = &mut self.made(link).kind {
+    pub fn note_birth(&mut self, link: &LinkRef, birth: Option<String>) {
+        if let Kind::Virtual(made) = &mut self.made(link).kind {
             made.birth = birth;
         }
     }
@@ -101,30 +101,34 @@ impl Journal {
         theirs: &Journal,
         ours: impl Fn(&Link) -> bool,
     ) {
-        let here = Where::Netns(this.clone());
+        let here = Netns::Named(this.clone());
         for link in theirs.made.links.iter().filter(|link| link.at == here) {
             let Kind::Veth { peer: Some(peer) } = &link.kind else {
                 continue;
             };
-            let there = LinkAt {
-                at: Where::Netns(other.clone()),
+            let there = LinkRef {
+                at: Netns::Named(other.clone()),
                 name: peer.name.clone(),
             };
-            let inside = LinkAt {
-                at: Where::Inside,
+            let inside = LinkRef {
+                at: Netns::This,
                 name: link.name.value.clone(),
             };
             let own = theirs.made.link(&peer.at, &peer.name);
-            let end = |at: &LinkAt, peer: &LinkAt, known: Option<&Link>| {
+            let end = |at: &LinkRef, peer: &LinkRef, known: Option<&Link>| {
                 let peer = Some(peer.clone());
                 let kind = Kind::Veth { peer };
                 Link {
                     index: known.and_then(|known| known.index),
-                    ..Link::new(at.at.clone(), At::nobody(at.name.clone()), kind)
+                    ..Link::new(
+                        at.at.clone(),
+                        Sourced::without_origin(at.name.clone()),
+                        kind,
+                    )
                 }
             };
             let ends = [end(&inside, &there, Some(link)), end(&there, &inside, own)];
-            if peer.at == Where::Inside && ours(&ends[0]) {
+            if peer.at == Netns::This && ours(&ends[0]) {
                 for end in ends {
                     let made = self.made(&end.link_at());
                     // Whoever of the two made the pair anew knows its numbers, the other

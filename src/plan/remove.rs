@@ -3,7 +3,7 @@
 
 use super::link::fits;
 use super::{Plan, Step};
-use crate::model::{Kind, Link, LinkAt, Where};
+use crate::model::{Kind, Link, LinkRef, Netns};
 
 impl Plan<'_> {
     /// Policy rules and routes first, then addresses, ports and links, the namespace last.
@@ -32,7 +32,7 @@ impl Plan<'_> {
     pub(super) fn take_links_of_host(&mut self) {
         for link in self.our_links_that_go() {
             let now = self.now(&link).is_some_and(|now| now.kind.made().is_some());
-            if link.at == Where::Host && now {
+            if link.at == Netns::Host && now {
                 self.change(Step::DelLink(link.clone()), None);
                 self.gone(&link);
             }
@@ -51,7 +51,7 @@ impl Plan<'_> {
         }
     }
 
-    fn our_links_that_go(&self) -> Vec<LinkAt> {
+    fn our_links_that_go(&self) -> Vec<LinkRef> {
         let made = &self.journal.made.links;
         // The other end of a veth can be in a namespace that has lost its name, and a link can
         // be born there
@@ -81,7 +81,7 @@ impl Plan<'_> {
                 .routes
                 .iter()
                 .any(|w| w.value.key() == route.key());
-            if there && !asked && !(self.dies() && route.at == Where::Inside) {
+            if there && !asked && !(self.dies() && route.at == Netns::This) {
                 self.change(Step::DelRoute(route.clone()), None);
             }
         }

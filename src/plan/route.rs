@@ -2,7 +2,7 @@
 //! the kernel can follow them.
 
 use super::{Change, Journal, Plan, Step};
-use crate::model::{LinkAt, Route, State, Where};
+use crate::model::{LinkRef, Netns, Route, State};
 
 impl Plan<'_> {
     pub(super) fn routes(&mut self) {
@@ -46,7 +46,7 @@ impl Plan<'_> {
 
     /// The kernel has taken the route away, or will, with its link or an address.
     pub(super) fn is_lost(&self, route: &Route) -> bool {
-        let bare = |link: &LinkAt| route.dst.addr().is_ipv4() && self.bare.contains(link);
+        let bare = |link: &LinkRef| route.dst.addr().is_ipv4() && self.bare.contains(link);
         links_of(route).any(|link| self.lost.contains(&link) || bare(&link))
             || self.has_lost_source(route)
     }
@@ -74,7 +74,7 @@ pub fn replaced_default<'a>(
     let Step::ReplaceRoute(new) = &change.step else {
         return None;
     };
-    if new.at != Where::Inside || new.dst.prefix_len() != 0 {
+    if new.at != Netns::This || new.dst.prefix_len() != 0 {
         return None;
     }
     let ours = |route: &Route| {
@@ -85,8 +85,8 @@ pub fn replaced_default<'a>(
     have.find(|route| route.key() == new.key() && route.proto != RTPROT_RA && !ours(route))
 }
 
-fn links_of(route: &Route) -> impl Iterator<Item = LinkAt> {
-    route.links().map(|name| LinkAt {
+fn links_of(route: &Route) -> impl Iterator<Item = LinkRef> {
+    route.links().map(|name| LinkRef {
         at: route.at.clone(),
         name: name.clone(),
     })

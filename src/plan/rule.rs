@@ -2,12 +2,12 @@
 //! before those go. The rules of a firewall are `firewall`'s.
 
 use super::{Plan, Step};
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(super) fn policy(&mut self) {
         let (want, have) = (self.want, self.have);
-        for At { value, asked } in want.policy.iter().filter(|r| !have.policy.contains(r)) {
+        for Sourced { value, asked } in want.policy.iter().filter(|r| !have.policy.contains(r)) {
             self.change(Step::AddPolicy(value.clone()), asked.clone());
         }
     }

@@ -6,7 +6,7 @@ use super::link::fits;
 use super::{Change, Step};
 use crate::model::link::bridge_port::Vlans;
 use crate::model::wireguard::Difference;
-use crate::model::{Kind, Link, LinkAt, State, Where};
+use crate::model::{Kind, Link, LinkRef, Netns, State};
 
 /// What of `want` stands in `have`, in the order in which a plan would make it.
 pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
@@ -72,9 +72,9 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
     let mut held = Vec::new();
     let mut hold = |step, asked| held.push(Change { step, asked });
     match &link.kind {
-        kind if kind.is_moved() && link.at == Where::Inside => {
-            let from = LinkAt {
-                at: Where::Host,
+        kind if kind.is_moved() && link.at == Netns::This => {
+            let from = LinkRef {
+                at: Netns::Host,
                 name: link.other_name().clone(),
             };
             let step = match &found.phy {
@@ -84,7 +84,7 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
             hold(step, link.name.asked.clone());
         }
         Kind::Physical | Kind::Wireless | Kind::Loopback => {}
-        Kind::Veth { .. } if link.at != Where::Inside => {}
+        Kind::Veth { .. } if link.at != Netns::This => {}
         kind => {
             let peer = match kind {
                 Kind::Veth { peer: Some(peer) } => want.link(&peer.at, &peer.name),

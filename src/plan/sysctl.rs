@@ -2,8 +2,8 @@
 //! moved in; a link's own when it is there, and before it is up.
 
 use super::{Plan, Step};
-use crate::model::{LinkAt, Sysctl, Where};
-use crate::source::At;
+use crate::model::{LinkRef, Netns, Sysctl};
+use crate::source::Sourced;
 
 impl Plan<'_> {
     /// With what keeps a namespace that we make from being what the host is.
@@ -17,25 +17,29 @@ impl Plan<'_> {
             let found = have.sysctl(&closed.at, &closed.key);
             want.sysctl(&closed.at, &closed.key).is_none() && found.is_some_and(|f| f != closed)
         };
-        let closed = closed.into_iter().flatten().filter(differs).map(At::nobody);
-        let mut wanted: Vec<At<Sysctl>> = want.sysctls.clone();
+        let closed = closed
+            .into_iter()
+            .flatten()
+            .filter(differs)
+            .map(Sourced::without_origin);
+        let mut wanted: Vec<Sourced<Sysctl>> = want.sysctls.clone();
         wanted.retain(|sysctl| sysctl.value.key.link().is_none());
         wanted.extend(closed);
         // Closing forwarding would open this one
-        let kept = have.sysctl(&Where::Inside, &Sysctl::kept());
+        let kept = have.sysctl(&Netns::This, &Sysctl::kept());
         let kept = kept.filter(|kept| want.sysctl(&kept.at, &kept.key).is_none());
-        let sets = |sysctl: &At<Sysctl>| {
+        let sets = |sysctl: &Sourced<Sysctl>| {
             let asked = sysctl.asked.is_some();
             kept.is_some_and(|kept| !asked && sysctl.value.key.sets(&kept.key))
         };
         if wanted.iter().any(sets) {
-            wanted.extend(kept.cloned().map(At::nobody));
+            wanted.extend(kept.cloned().map(Sourced::without_origin));
         }
         self.set(wanted);
     }
 
     pub(super) fn sysctls_of_links(&mut self) {
-        let mut wanted: Vec<At<Sysctl>> = self.want.sysctls.clone();
+        let mut wanted: Vec<Sourced<Sysctl>> = self.want.sysctls.clone();
         wanted.retain(|sysctl| sysctl.value.key.link().is_some());
         self.set(wanted);
     }
@@ -51,26 +55,32 @@ impl Plan<'_> {
                 continue;
             }
             // What others have written since is theirs
-            if asked || self.dies() && *at == Where::Inside || have.sysctl(at, key) != Some(made) {
+            if asked || self.dies() && *at == Netns::This || have.sysctl(at, key) != Some(made) {
                 continue;
             }
-            back.extend(journal.before.sysctl(at, key).cloned().map(At::nobody));
+            back.extend(
+                journal
+                    .before
+                    .sysctl(at, key)
+                    .cloned()
+                    .map(Sourced::without_origin),
+            );
         }
         self.set(back);
     }
 
-    fn set(&mut self, mut sysctls: Vec<At<Sysctl>>) {
+    fn set(&mut self, mut sysctls: Vec<Sourced<Sysctl>>) {
         sysctls.sort_by_key(|sysctl| sysctl.value.key.rank());
-        for At { value, asked } in sysctls {
+        for Sourced { value, asked } in sysctls {
             let of = |name: &str| self.link_of(&value.at, name);
-            let link = value.key.link().map_or(Of::AsFound, of);
+            let link = value.key.link().map_or(KeyChange::AsFound, of);
             let set = self.changes.iter().any(|change| sets(&change.step, &value));
             let found = self.have.sysctl(&value.at, &value.key);
             let goes = match (link, found) {
-                (Of::Gone, _) => false,
-                (Of::AsFound, Some(found)) => set || *found != value,
+                (KeyChange::Gone, _) => false,
+                (KeyChange::AsFound, Some(found)) => set || *found != value,
                 // The kernel does not have it
-                (Of::AsFound, None) if self.knows(&value.at) => !value.optional,
+                (KeyChange::AsFound, None) if self.knows(&value.at) => !value.optional,
                 _ => true,
             };
             if goes {
@@ -80,28 +90,28 @@ impl Plan<'_> {
     }
 
     /// It has been asked for its sysctls.
-    fn knows(&self, at: &Where) -> bool {
-        *at != Where::Inside || self.have.netns
+    fn knows(&self, at: &Netns) -> bool {
+        *at != Netns::This || self.have.netns
     }
 
     /// What the changes so far have made of a link that has a sysctl.
-    fn link_of(&self, at: &Where, name: &str) -> Of {
-        let is = |link: &LinkAt| link.at == *at && link.name.as_str() == name;
+    fn link_of(&self, at: &Netns, name: &str) -> KeyChange {
+        let is = |link: &LinkRef| link.at == *at && link.name.as_str() == name;
         let lost = self.lost.iter().any(is);
         let now = self.now.iter().any(|link| is(&link.link_at()));
         let found = self.have.links.iter().any(|link| is(&link.link_at()));
         match (lost, now, found) {
-            (false, _, true) => Of::AsFound,
-            (_, true, _) => Of::New,
+            (false, _, true) => KeyChange::AsFound,
+            (_, true, _) => KeyChange::New,
             // Of the host's links, not all have been asked about
-            (false, false, false) if *at != Where::Inside => Of::AsFound,
-            _ => Of::Gone,
+            (false, false, false) if *at != Netns::This => KeyChange::AsFound,
+            _ => KeyChange::Gone,
         }
     }
 }
 
 /// Whether a key is as it was found.
-enum Of {
+enum KeyChange {
     AsFound,
     /// The link is made, or moved in.
     New,

@@ -2,18 +2,18 @@
 //! any other, and cannot know less of the order of things than the plan that failed.
 
 use super::Journal;
-use crate::model::{Kind, State, Where};
+use crate::model::{Kind, Netns, State};
 use crate::name::LinkName;
 
 /// What was there as what is wanted. What the kernel makes by itself it makes again.
 pub fn as_it_was(before: &State, journal: &Journal) -> State {
     let mut want = before.clone();
-    let moved = |name: &LinkName| journal.before.link(&Where::Host, name).is_some();
+    let moved = |name: &LinkName| journal.before.link(&Netns::Host, name).is_some();
     want.links
-        .retain(|link| link.at != Where::Host || !moved(&link.name.value));
+        .retain(|link| link.at != Netns::Host || !moved(&link.name.value));
     want.routes.retain(|route| {
         let kept = journal.is_hosts(&route.value) || route.value.links().any(moved);
-        !(route.value.is_kernels() || route.value.at == Where::Host && kept)
+        !(route.value.is_kernels() || route.value.at == Netns::Host && kept)
     });
     // It was dead, and is not to be born where the name leads now
     want.links
@@ -22,7 +22,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     want.kept.clear();
     want.policy.retain(|rule| !rule.value.is_kernels());
     // What a namespace would have had that was not there
-    let there = |at: &Where| before.netns || *at != Where::Inside;
+    let there = |at: &Netns| before.netns || *at != Netns::This;
     want.sysctls.retain(|sysctl| there(&sysctl.value.at));
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());

@@ -1,16 +1,16 @@
 //! What WireGuard links are told: before they come up all of it but the endpoints with a
 //! name, which can be looked up only where there is a way to a name server.
 
-use super::{Change, Journal, Plan, Rest, Step};
+use super::{Change, Extras, Journal, Plan, Step};
 use crate::model::wireguard::{Difference, Wireguard};
-use crate::model::{Link, LinkAt, Where};
-use crate::source::At;
+use crate::model::{Link, LinkRef, Netns};
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(super) fn wireguards(&mut self) {
         for (there, want, have) in self.wireguard_links() {
             let said = self.said(&there);
-            let goes = self.rest == Rest::Goes;
+            let goes = self.rest == Extras::Remove;
             let difference = Difference::between(&want.value, &have, said, goes);
             if !difference.is_nothing() {
                 let step = Step::SetWireguard(there, Box::new(difference));
@@ -32,7 +32,7 @@ impl Plan<'_> {
     }
 
     /// The links that are there by now, with what they are to be told and what they know.
-    fn wireguard_links(&self) -> Vec<(LinkAt, At<Wireguard>, Wireguard)> {
+    fn wireguard_links(&self) -> Vec<(LinkRef, Sourced<Wireguard>, Wireguard)> {
         let of = |link: &Link| {
             let want = link.wireguard.clone()?;
             let now = self.now(&link.link_at())?;
@@ -42,12 +42,12 @@ impl Plan<'_> {
         self.want.links.iter().filter_map(of).collect()
     }
 
-    fn born(&self, link: &LinkAt) -> Option<Where> {
+    fn born(&self, link: &LinkRef) -> Option<Netns> {
         Some(self.now(link)?.kind.made()?.born.clone())
     }
 
     /// What we have told the link so far.
-    fn said(&self, link: &LinkAt) -> Option<&Wireguard> {
+    fn said(&self, link: &LinkRef) -> Option<&Wireguard> {
         let ours = self.journal.made.link(&link.at, &link.name)?;
         ours.wireguard.as_ref().map(|said| &said.value)
     }
@@ -85,9 +85,9 @@ impl Journal {
     }
 
     /// What a WireGuard link has been told by us.
-    pub(super) fn told(&mut self, link: &LinkAt) -> &mut Wireguard {
+    pub(super) fn told(&mut self, link: &LinkRef) -> &mut Wireguard {
         let told = &mut self.made(link).wireguard;
-        let nothing = || At::nobody(Wireguard::default());
+        let nothing = || Sourced::without_origin(Wireguard::default());
         &mut told.get_or_insert_with(nothing).value
     }
 }

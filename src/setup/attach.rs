@@ -16,12 +16,12 @@ use crate::model::build::{Attach, Want};
 use crate::name::NetnsName;
 use crate::plan::{Change, Journal, Obstacle};
 use crate::setup::query::build_query;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::netns::{self, owner};
 
 /// What the name is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Name {
+pub enum NameState {
     /// The namespace that is wanted, or nothing yet.
     Right,
     /// One that we gave it, and that is not the one that is wanted any more.
@@ -35,18 +35,18 @@ pub fn prepare(
     state: &mut State,
     journal: &Journal,
     kernel: &mut Kernel,
-) -> Result<Name, Failure> {
+) -> Result<NameState, Failure> {
     let Some(attach) = &want.attach else {
         is_apart(&want.name)?;
         return Ok(match journal.made.attached {
-            Some(_) => Name::Earlier,
-            None => Name::Right,
+            Some(_) => NameState::Earlier,
+            None => NameState::Right,
         });
     };
     let (path, file) = source(attach)?;
     state.attached = Some(attach.with(path));
     let name = has(attach, &want.name, journal, &file)?;
-    if name == Name::Right {
+    if name == NameState::Right {
         kernel.attach(file);
     }
     Ok(name)
@@ -70,7 +70,7 @@ pub fn take_over(
     may: bool,
 ) -> Result<(), Failure> {
     let (store, journal, kernel) = begun;
-    if prepare(want, state, journal, kernel)? == Name::Right {
+    if prepare(want, state, journal, kernel)? == NameState::Right {
         return Ok(());
     }
     if !may {
@@ -128,7 +128,7 @@ fn is_apart(name: &NetnsName) -> Result<(), Failure> {
 }
 
 /// Where it is, and the namespace.
-fn source(attach: &At<Attach>) -> Result<(String, File), Failure> {
+fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
     let of = |pid: u32| format!("/proc/{pid}/ns/net");
     let path = match &attach.value {
         Attach::Pid(pid) => of(*pid),
@@ -168,7 +168,7 @@ fn source(attach: &At<Attach>) -> Result<(String, File), Failure> {
 }
 
 /// The container's first process, as the program that runs it says.
-fn inspect(attach: &At<Attach>, program: &str, name: &str) -> Result<u32, Failure> {
+fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, Failure> {
     let wrong = |wrong: String, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
     let told = Command::new(program)
         .args(["inspect", "--type", "container"])
@@ -221,16 +221,16 @@ pub(super) fn pid_in(printed: &[u8]) -> Result<u32, String> {
 
 /// What the name is on; what is not ours is said.
 fn has(
-    attach: &At<Attach>,
+    attach: &Sourced<Attach>,
     name: &NetnsName,
     journal: &Journal,
     wanted: &File,
-) -> Result<Name, Failure> {
+) -> Result<NameState, Failure> {
     let there = netns::open(name.as_str());
     match there {
-        Err(_) => Ok(Name::Right),
-        Ok(there) if netns::is_same(&there, wanted) => Ok(Name::Right),
-        Ok(_) if journal.made.attached.is_some() => Ok(Name::Earlier),
+        Err(_) => Ok(NameState::Right),
+        Ok(there) if netns::is_same(&there, wanted) => Ok(NameState::Right),
+        Ok(_) if journal.made.attached.is_some() => Ok(NameState::Earlier),
         Ok(_) => Err(no(
             &Some(attach.clone()),
             match journal.made.netns {
@@ -242,7 +242,7 @@ fn has(
     }
 }
 
-fn no(attach: &Option<At<Attach>>, wrong: String, remedy: &str) -> Failure {
+fn no(attach: &Option<Sourced<Attach>>, wrong: String, remedy: &str) -> Failure {
     let asked = attach.as_ref().and_then(|attach| attach.asked.clone());
     Why::Obstacles(vec![Obstacle {
         asked,

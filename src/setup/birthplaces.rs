@@ -2,14 +2,14 @@
 //! what we noted in, what is there with each link's birthplace out. A tunnel whose
 //! birthplace is gone stays, carries nothing and cannot be mended: it is made anew.
 
-use crate::model::{Kind, Link, Made, State, Where};
+use crate::model::{Kind, Link, LinkSpec, Netns, State};
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::state_dir::Birth;
+use crate::state_dir::NetnsId;
 
 /// The birthplace of each link of ours, and whether that is still the namespace which has
 /// the name; `birth` tells which one has it.
-pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Where) -> Option<Birth>) {
+pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Netns) -> Option<NetnsId>) {
     for link in &mut have.links {
         let ours = journal.made.link(&link.at, &link.name.value);
         // One that others made anew was born where they made it
@@ -20,17 +20,17 @@ pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Where) -> O
     }
 }
 
-fn complete_one(link: &mut Link, ours: &Made, birth: &impl Fn(&Where) -> Option<Birth>) {
-    let elsewhere = ours.born != link.at && ours.born != Where::Host;
+fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Option<NetnsId>) {
+    let elsewhere = ours.born != link.at && ours.born != Netns::Host;
     match &mut link.kind {
-        Kind::Made(made) if made.of.word == "wireguard" && ours.of.word == "wireguard" => {
+        Kind::Virtual(made) if made.of.word == "wireguard" && ours.of.word == "wireguard" => {
             made.born = ours.born.clone();
             let now = birth(&ours.born).map(|birth| birth.to_string());
             made.outlived = elsewhere && (now.is_none() || now != ours.birth);
         }
         // Of others the kernel tells, and this one was born in none of those that have a name
         Kind::Other(word) if elsewhere && *word == ours.of.word => {
-            link.kind = Kind::Made(Made {
+            link.kind = Kind::Virtual(LinkSpec {
                 outlived: true,
                 ..ours.clone()
             });
@@ -44,7 +44,7 @@ pub fn told(name: &NetnsName, have: &State) -> Vec<String> {
     let outlived = have.links.iter().filter_map(|link| {
         let made = link.kind.made().filter(|made| made.outlived)?;
         let born = match &made.born {
-            Where::Netns(other) => other,
+            Netns::Named(other) => other,
             _ => name,
         };
         Some([

@@ -5,8 +5,9 @@ use std::fs;
 
 use super::apply::Work;
 use super::error::{Failure, Why};
+use super::hooks::post_down_link::{self, Due};
 use super::hooks::{self, pending};
-use super::nat::{self, Whole};
+use super::nat::{self, WithHost};
 use super::resolve_devices::all_meant;
 use super::run_log::Changes;
 use super::store::{self, Store};
@@ -14,14 +15,14 @@ use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file,
 use crate::model::build::Want;
 use crate::model::{Condition, State};
 use crate::name::NetnsName;
-use crate::plan::{Change, Journal, Rest, satisfied};
+use crate::plan::{Change, Extras, Journal, satisfied};
 use crate::setup::lock::LockedNetns;
 use crate::setup::query::build_query;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::dhcp;
 use crate::{exit, state_dir};
 
-/// The files of the state folder that the journal does not know of.
+/// The files of the state folder that the journal does not know of, beside those of cards' hooks.
 const FILES: [&str; 4] = [
     state_dir::READY,
     state_dir::ETC_MODE,
@@ -29,8 +30,11 @@ const FILES: [&str; 4] = [
     state_dir::POST_DOWN,
 ];
 
+/// The commands could not be written into the state folder.
+const NOT_KEPT: &str = "cannot keep its hooks";
+
 /// The exit code, and whether anything was changed.
-pub fn converge(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
+pub fn converge(call: &Call, want: &Want, rest: Extras) -> (u8, bool) {
     converge_then(call, want, rest, |_| Ok(()))
 }
 
@@ -38,8 +42,21 @@ pub fn converge(call: &Call, want: &Want, rest: Rest) -> (u8, bool) {
 pub fn converge_then(
     call: &Call,
     want: &Want,
-    rest: Rest,
+    rest: Extras,
     then: impl FnOnce(&mut Work) -> Result<(), Failure>,
+) -> (u8, bool) {
+    let mut due = None;
+    let came = in_lock(call, want, rest, then, &mut due);
+    due.into_iter().for_each(|due| due.run(None));
+    came
+}
+
+fn in_lock(
+    call: &Call,
+    want: &Want,
+    rest: Extras,
+    then: impl FnOnce(&mut Work) -> Result<(), Failure>,
+    due: &mut Option<Due>,
 ) -> (u8, bool) {
     let name = &want.name;
     let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
@@ -52,7 +69,8 @@ pub fn converge_then(
         Ok(begun) => begun,
         Err(code) => return (code, false),
     };
-    let Whole {
+    *due = Some(Due::begin(&store, Some(&want.hooks)));
+    let WithHost {
         mut state,
         warnings,
     } = match nat::whole(want, &journal, &mut kernel) {
@@ -60,7 +78,7 @@ pub fn converge_then(
         Err(failure) => return (failed(name, store, &journal, &failure), false),
     };
     let begun = (&store, &mut journal, &mut kernel);
-    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Rest::Goes) {
+    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Extras::Remove) {
         return (failed(name, store, &journal, &failure), true);
     }
     if let Err(why) = all_meant(&mut state, &journal, &mut kernel) {
@@ -74,7 +92,7 @@ pub fn converge_then(
         changes.say(change);
     };
     let asked = build_query(&state, &journal);
-    let files = FILES.map(|file| fs::read(store::folder(name).join(file)).ok());
+    let files = kept_files(want);
     // What is ours if not even a look is possible
     let mut ours = journal.clone();
     let done =
@@ -104,7 +122,7 @@ fn make(
     call: &Call,
     want: &Want,
     state: &State,
-    rest: Rest,
+    rest: Extras,
     work: &mut Work,
 ) -> Result<(), Failure> {
     if call.verbose {
@@ -112,6 +130,8 @@ fn make(
     }
     let adopted = peers::adopt_wanted(&want.name, state, &mut work.journal);
     adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
+    let kept = post_down_link::remember(&want.name, &want.hooks);
+    kept.map_err(|e| work.fail(Why::Broken(NOT_KEPT, e)))?;
     work.make(state, rest)
 }
 
@@ -129,8 +149,9 @@ fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
         complain(&lines, exit::DONE);
     }
     say_what_has_no_lease(want);
-    let kept = hooks::remember(&want.name, &want.hooks);
-    kept.map_err(|e| work.fail(Why::Broken("cannot keep its hooks", e)))?;
+    let kept = hooks::remember(&want.name, &want.hooks)
+        .and_then(|()| post_down_link::forget_others(&want.name, &want.hooks));
+    kept.map_err(|e| work.fail(Why::Broken(NOT_KEPT, e)))?;
     // Otherwise it is said when what `netns_ready` asks for holds
     if ready::is_awaited(want) {
         return Ok(());
@@ -145,7 +166,7 @@ fn say_what_has_no_lease(want: &Want) {
     let awaited = ready::is_awaited(want);
     for client in &want.state.clients {
         let link = &client.value.link;
-        let lease = At::nobody(Condition::Lease(link.clone()));
+        let lease = Sourced::without_origin(Condition::Lease(link.clone()));
         if awaited && want.ready.conditions.contains(&lease) || dhcp::has_lease(&want.name, link) {
             continue;
         }
@@ -167,8 +188,20 @@ pub fn say_held(name: &NetnsName, state: &State, have: &State) {
     }
 }
 
-fn put_back(name: &NetnsName, files: &[Option<Vec<u8>>; 4]) {
-    for (file, text) in FILES.iter().zip(files) {
+/// Each file, and what is in it, if it is there.
+type SavedFiles = Vec<(String, Option<Vec<u8>>)>;
+
+fn kept_files(want: &Want) -> SavedFiles {
+    let hooks = post_down_link::files(&want.name, &want.hooks);
+    let names = FILES.map(String::from).into_iter().chain(hooks);
+    let folder = store::folder(&want.name);
+    names
+        .map(|file| (file.clone(), fs::read(folder.join(file)).ok()))
+        .collect()
+}
+
+fn put_back(name: &NetnsName, files: &SavedFiles) {
+    for (file, text) in files {
         let _ = match text {
             Some(text) => store::replace(name, file, text),
             None => fs::remove_file(store::folder(name).join(file)),

@@ -6,16 +6,16 @@ use super::resolve_devices::all_meant;
 use super::{attach, nat};
 use crate::kernel::Kernel;
 use crate::model::build::Want;
-use crate::model::{State, Where};
-use crate::plan::{Change, Journal, Rest, plan};
+use crate::model::{Netns, State};
+use crate::plan::{Change, Extras, Journal, plan};
 use crate::setup::lock::look_on;
 use crate::setup::query::build_query;
 
 /// What is wanted, what is there, and the changes between them.
-pub fn planned(want: &Want, rest: Rest) -> Result<(State, State, Vec<Change>), Failure> {
+pub fn planned(want: &Want, rest: Extras) -> Result<(State, State, Vec<Change>), Failure> {
     let (mut journal, mut kernel) = look_on(&want.name)?;
     let mut state = nat::whole(want, &journal, &mut kernel)?.state;
-    if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::Name::Earlier {
+    if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::NameState::Earlier {
         return planned_anew(want, &journal, kernel);
     }
     all_meant(&mut state, &journal, &mut kernel)?;
@@ -38,7 +38,7 @@ fn planned_anew(
 ) -> Result<(State, State, Vec<Change>), Failure> {
     let nothing = journal.with_returns(State::default());
     let have = look(&mut kernel, &build_query(&nothing, journal), journal)?;
-    let mut all = plan(&nothing, &have, journal, Rest::Goes).map_err(Why::Obstacles)?;
+    let mut all = plan(&nothing, &have, journal, Extras::Remove).map_err(Why::Obstacles)?;
     let mut kernel = Kernel::new(want.name.clone());
     let forgotten = Journal::default();
     let mut state = nat::whole(want, &forgotten, &mut kernel)?.state;
@@ -48,9 +48,9 @@ fn planned_anew(
     // What was made on the host is gone then, and what goes back to it is there
     have.links.retain(|link| {
         let made = journal.made.link(&link.at, &link.name.value);
-        link.at == Where::Inside || made.is_none_or(|made| made.kind.is_moved())
+        link.at == Netns::This || made.is_none_or(|made| made.kind.is_moved())
     });
     have.links.extend(journal.before.links.iter().cloned());
-    all.extend(plan(&state, &have, &forgotten, Rest::Goes).map_err(Why::Obstacles)?);
+    all.extend(plan(&state, &have, &forgotten, Extras::Remove).map_err(Why::Obstacles)?);
     Ok((state, have, all))
 }

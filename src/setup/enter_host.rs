@@ -11,13 +11,13 @@ use nix::unistd::{chdir, getcwd, geteuid, getpid};
 
 use super::{report, store};
 use crate::system::netns;
-use crate::system::netns::identity::Identity;
+use crate::system::netns::identity::NetnsInode;
 use crate::system::process::netns_of;
 use crate::{exec, exit};
 
 /// Where a call works.
 #[derive(Debug)]
-pub enum At {
+pub enum CalledFrom {
     /// On the host, as it is meant to.
     Host,
     /// Inside a namespace, and why it stays there: two lines.
@@ -27,9 +27,9 @@ pub enum At {
 /// Go to the host, if this is inside a namespace that we have set up. The working folder is
 /// kept where the host has it. A `conf_dir` that somebody named must be the same folder there;
 /// else there are two lines to print, and the exit code.
-pub fn go(conf_dir: Option<&Path>) -> Result<At, (Vec<String>, u8)> {
+pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom, (Vec<String>, u8)> {
     if !is_inside() {
-        return Ok(At::Host);
+        return Ok(CalledFrom::Host);
     }
     if !geteuid().is_root() {
         return Ok(stays("only root can leave it"));
@@ -60,7 +60,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<At, (Vec<String>, u8)> {
             let remedy = format!("name one that is on the host; {}", typed_on_host());
             Err((vec![wrong, remedy], exit::WRONG))
         }
-        _ => Ok(At::Host),
+        _ => Ok(CalledFrom::Host),
     }
 }
 
@@ -89,13 +89,13 @@ fn is_ours() -> bool {
     exec::joined_by_name() && !netns::names().any(|name| has(&name))
 }
 
-fn identity(path: &Path) -> io::Result<Identity> {
+fn identity(path: &Path) -> io::Result<NetnsInode> {
     let found = fs::metadata(path)?;
     Ok((found.dev(), found.ino()))
 }
 
-fn stays(why: &str) -> At {
-    At::Inside(vec![
+fn stays(why: &str) -> CalledFrom {
+    CalledFrom::Inside(vec![
         format!("it was called from inside a namespace, and works from the host alone: {why}"),
         format!("log in on the host, or type {}", typed_on_host()),
     ])

@@ -2,10 +2,10 @@
 
 use std::io;
 
-use crate::model::{Address, LinkAt};
+use crate::model::{Address, LinkRef};
 use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle};
-use crate::source::At;
+use crate::source::Sourced;
 
 /// Why it came to nothing, and in what state things are now.
 #[derive(Debug)]
@@ -28,13 +28,13 @@ pub enum Why {
     /// The kernel refused a change.
     Refused(Box<Change>, OsError),
     /// Another host has an address that was asked for.
-    Taken(Box<(LinkAt, At<Address>)>),
+    Taken(Box<(LinkRef, Sourced<Address>)>),
     /// The journal is there, and nobody can read it.
     Unread(io::Error),
     /// Something failed that is none of the changes: what, and how.
     Broken(&'static str, io::Error),
     /// What is tried with it did not go well: the lines say what.
-    Tried(Vec<String>),
+    TrialService(Vec<String>),
 }
 
 impl From<Why> for Failure {

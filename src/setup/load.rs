@@ -9,7 +9,7 @@ use crate::conf;
 use crate::conf::files::{may_be_there, read_regular};
 use crate::model::build::{Context, Want, build, contradictions};
 use crate::model::dhcp::Program;
-use crate::model::{Link, Where};
+use crate::model::{Link, Netns};
 use crate::name::NetnsName;
 use crate::source::Problem;
 use crate::system::{dhcp, resolv_conf};
@@ -72,7 +72,7 @@ fn asked_for(
     context: &Context,
 ) -> Result<(Want, Vec<Problem>), Vec<Problem>> {
     let mut settings = conf::read(&call.conf_dir, name, call.trust)?;
-    let mut files = wireguard::Files::read(&mut settings, call.trust);
+    let mut files = wireguard::WireguardFiles::read(&mut settings, call.trust);
     let wrong = std::mem::take(&mut files.problems);
     match build(&settings, context) {
         Ok(mut want) => {
@@ -117,7 +117,7 @@ fn fits_its_neighbours(
         if theirs.attach.is_some() {
             continue;
         }
-        let at = Where::Netns(other.clone());
+        let at = Netns::Named(other.clone());
         // What a link is to lie on there is not made with the namespace
         let born = |link: &Link| {
             let made = link.kind.made();

@@ -39,7 +39,7 @@ use nix::unistd::geteuid;
 
 pub use cmd::trial::Trial;
 use cmd::{doctor, down, status, trial, up, watch};
-use enter_host::At;
+use enter_host::CalledFrom;
 use load::tell;
 pub use load::{context, settings};
 use run_log::Attempt;
@@ -48,7 +48,7 @@ use crate::conf::{self, Trust};
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
-use crate::plan::Rest;
+use crate::plan::Extras;
 use crate::source::Problem;
 
 /// How long another netns-setup on the same namespace is waited for.
@@ -56,7 +56,7 @@ const LOCK: Duration = Duration::from_secs(15);
 
 /// What to do with the processes that are inside when a namespace goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inside {
+pub enum Occupants {
     /// Do nothing, and say who they are.
     Refuse,
     /// Leave them where they are, without links.
@@ -73,7 +73,7 @@ pub enum Verb {
     /// As up, and take away what is no longer asked for.
     Reload,
     /// Take it down.
-    Down(Inside),
+    Down(Occupants),
     /// Say what reload would do: as bare commands, if `script`.
     Plan {
         /// For sh to run.
@@ -121,7 +121,7 @@ pub struct Call {
     /// With which namespaces, in this order.
     pub names: Vec<NetnsName>,
     /// Where it works.
-    pub at: At,
+    pub at: CalledFrom,
     /// Whose settings it reads.
     pub trust: Trust,
 }
@@ -149,11 +149,11 @@ pub fn run(call: &Call) -> u8 {
         Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
         Verb::Up => run_log::all(Attempt::Start, call, || {
             let up = |want: &Want| run_log::of(&want.name, || up::up(call, want));
-            ssh_guard::with_settings(call, Rest::Stays, up)
+            ssh_guard::with_settings(call, Extras::Keep, up)
         }),
         Verb::Reload => run_log::all(Attempt::Reload, call, || {
             let reload = |want: &Want| run_log::of(&want.name, || up::reload(call, want));
-            ssh_guard::with_settings(call, Rest::Goes, reload)
+            ssh_guard::with_settings(call, Extras::Remove, reload)
         }),
         Verb::Try(trial) => trial::try_out(call, trial),
         Verb::KeepTrial(trial) => trial::keep(call, trial),
@@ -243,7 +243,7 @@ fn say_not_done(call: &Call, want: &Want) {
 }
 
 /// Only root changes namespaces, and only from the host.
-fn may_change(at: &At) -> Result<(), Vec<String>> {
+fn may_change(at: &CalledFrom) -> Result<(), Vec<String>> {
     if !geteuid().is_root() {
         return Err(vec![
             "only root can change namespaces".into(),
@@ -251,8 +251,8 @@ fn may_change(at: &At) -> Result<(), Vec<String>> {
         ]);
     }
     match at {
-        At::Host => Ok(()),
-        At::Inside(lines) => Err(lines.clone()),
+        CalledFrom::Host => Ok(()),
+        CalledFrom::Inside(lines) => Err(lines.clone()),
     }
 }
 

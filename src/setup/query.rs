@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::kernel::Query;
-use crate::model::{Kind, Link, LinkAt, State, SysctlKey, Where};
+use crate::model::{Kind, Link, LinkRef, Netns, State, SysctlKey};
 use crate::plan::Journal;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// The links of other namespaces, and the sysctls, that have to do with this one.
 pub fn build_query(want: &State, journal: &Journal) -> Query {
@@ -15,23 +15,23 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     for link in want.links.iter().chain(ours) {
         asked.insert(link.link_at());
         match &link.kind {
-            kind if kind.is_moved() && link.at == Where::Inside => {
-                let host = LinkAt {
-                    at: Where::Host,
+            kind if kind.is_moved() && link.at == Netns::This => {
+                let host = LinkRef {
+                    at: Netns::Host,
                     name: link.other_name().clone(),
                 };
                 asked.insert(host.clone());
                 moved.insert(host);
             }
             // Where it was born, its own name is asked about if it lies on nothing
-            Kind::Made(made) => drop(asked.insert(LinkAt {
+            Kind::Virtual(made) => drop(asked.insert(LinkRef {
                 at: made.born.clone(),
                 name: made.parent.clone().unwrap_or(link.name.value.clone()),
             })),
             _ => {}
         }
         if let Some(master) = &link.master {
-            asked.insert(LinkAt {
+            asked.insert(LinkRef {
                 at: link.at.clone(),
                 name: master.value.clone(),
             });
@@ -40,21 +40,21 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     // The other ways of the host's routes that are to be whole again
     let ways = ways(journal);
     asked.extend(ways.clone());
-    asked.retain(|link| link.at != Where::Inside);
+    asked.retain(|link| link.at != Netns::This);
     // What is moved takes its routes along; of others only a route of ours matters
     moved.extend(journal.before.links.iter().map(Link::link_at));
     let mut routed = moved.clone();
     routed.extend(ways);
     let routes = want.routes.iter().chain(&journal.made.routes);
-    routed.extend(routes.flat_map(|At { value, .. }| {
-        value.links().map(|name| LinkAt {
+    routed.extend(routes.flat_map(|Sourced { value, .. }| {
+        value.links().map(|name| LinkRef {
             at: value.at.clone(),
             name: name.clone(),
         })
     }));
     let sysctls = want.sysctls.iter().chain(&journal.made.sysctls);
-    let sysctls = sysctls.flat_map(|At { value, .. }| {
-        let of_all = value.key.of_all().filter(|_| value.at == Where::Host);
+    let sysctls = sysctls.flat_map(|Sourced { value, .. }| {
+        let of_all = value.key.of_all().filter(|_| value.at == Netns::Host);
         let keys = [Some(value.key.clone()), value.key.of_new_links(), of_all];
         keys.into_iter()
             .flatten()
@@ -91,10 +91,10 @@ fn changes_addresses(made: &Link, want: &State) -> bool {
 }
 
 /// The links that the host's routes lead over which are to be whole again.
-pub fn ways(journal: &Journal) -> BTreeSet<LinkAt> {
+pub fn ways(journal: &Journal) -> BTreeSet<LinkRef> {
     let whole = journal.before.routes.iter();
-    let ways = whole.flat_map(|At { value, .. }| {
-        value.links().map(|name| LinkAt {
+    let ways = whole.flat_map(|Sourced { value, .. }| {
+        value.links().map(|name| LinkRef {
             at: value.at.clone(),
             name: name.clone(),
         })

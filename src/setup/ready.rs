@@ -14,7 +14,7 @@ use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::setup::signals::hold_signals;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::{exit, state_dir};
 
 /// How long a ping's answer is waited for where nobody waits for a namespace.
@@ -51,7 +51,7 @@ pub fn hold(want: &Want) -> Result<(), Why> {
         false => {
             let mut lines = late(want, &held, "");
             lines.truncate(2);
-            Err(Why::Tried(lines))
+            Err(Why::TrialService(lines))
         }
     }
 }
@@ -69,7 +69,7 @@ pub fn unseen(no: OsError) -> Why {
 }
 
 /// Each condition, and whether it holds now.
-pub fn now(want: &Want) -> Result<Vec<(&At<Condition>, bool)>, Why> {
+pub fn now(want: &Want) -> Result<Vec<(&Sourced<Condition>, bool)>, Why> {
     let all = &want.ready.conditions;
     if all.is_empty() {
         return Ok(Vec::new());

@@ -70,7 +70,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
             format!("{netns}: {what}: {error}"),
             "it takes root, /proc, and a /run that can be written to".into(),
         ],
-        Why::Tried(lines) => lines.clone(),
+        Why::TrialService(lines) => lines.clone(),
     }
 }
 
@@ -122,7 +122,7 @@ pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2
 }
 
 /// Who asked for it, and what can be done.
-pub fn asked(asked: Option<&crate::source::Asked>, hint: &str) -> String {
+pub fn asked(asked: Option<&crate::source::Origin>, hint: &str) -> String {
     match asked {
         Some(asked) => format!("asked for by {asked}; {hint}"),
         None => hint.into(),

@@ -17,7 +17,7 @@ use crate::{exit, state_dir};
 
 /// What is tried.
 #[derive(Default)]
-pub struct Trial {
+pub struct TrialRecord {
     /// The process that tries it, and when that started.
     pid: u32,
     started: u64,
@@ -27,9 +27,9 @@ pub struct Trial {
     pub services: Vec<String>,
 }
 
-impl fmt::Display for Trial {
+impl fmt::Display for TrialRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Trial {
+        let TrialRecord {
             pid,
             started,
             until,
@@ -42,7 +42,7 @@ impl fmt::Display for Trial {
     }
 }
 
-impl Trial {
+impl TrialRecord {
     /// The process that tries it has not ended.
     pub fn lives(&self) -> bool {
         process::started(self.pid) == Some(self.started)
@@ -152,7 +152,7 @@ pub fn file(name: &NetnsName) -> PathBuf {
 /// Who tries it, until when, and with which services.
 pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io::Result<()> {
     let started = process::started(by).ok_or(ErrorKind::NotFound)?;
-    let trial = Trial {
+    let trial = TrialRecord {
         pid: by,
         started,
         until: now() + within.as_secs(),
@@ -178,22 +178,22 @@ pub fn running(name: &NetnsName) -> Option<u64> {
 }
 
 /// What is tried now.
-pub fn living_trial(name: &NetnsName) -> Option<Trial> {
+pub fn living_trial(name: &NetnsName) -> Option<TrialRecord> {
     living(&file(name))
 }
 
 /// What this file tells of, if the process that wrote it lives.
-fn living(file: &Path) -> Option<Trial> {
-    read(file).filter(Trial::lives)
+fn living(file: &Path) -> Option<TrialRecord> {
+    read(file).filter(TrialRecord::lives)
 }
 
-fn read(file: &Path) -> Option<Trial> {
+fn read(file: &Path) -> Option<TrialRecord> {
     let text = fs::read_to_string(file).ok()?;
     let mut lines = text.lines();
     let mut words = lines.next()?.split_whitespace();
     let mut number = || words.next()?.parse::<u64>().ok();
     let (pid, started, until) = (number()?, number()?, number()?);
-    Some(Trial {
+    Some(TrialRecord {
         pid: pid.try_into().ok()?,
         started,
         until,

@@ -19,7 +19,7 @@ use crate::model::{State, Wireguard};
 use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::plan::{Change, Journal, Step};
-use crate::source::{At, Place, Problem};
+use crate::source::{Position, Problem, Sourced};
 
 /// After this long without a handshake, a peer that has traffic is not where it was: they
 /// are made anew every two minutes (WireGuard's whitepaper, 6.1).
@@ -30,21 +30,21 @@ pub const DNS: &str = "DNS";
 
 /// What the files of the WireGuard links say.
 #[derive(Default)]
-pub struct Files {
-    links: Vec<(LinkName, At<Wireguard>)>,
+pub struct WireguardFiles {
+    links: Vec<(LinkName, Sourced<Wireguard>)>,
     /// Where they name a port.
-    ports: Vec<(LinkName, Place)>,
+    ports: Vec<(LinkName, Position)>,
     /// What is wrong with them.
     pub problems: Vec<Problem>,
     /// What they ask for and nobody does.
     pub not_done: Vec<Problem>,
 }
 
-impl Files {
+impl WireguardFiles {
     /// Reads the files that the settings name, and adds to the settings what wg-quick(8)'s
     /// keys stand for, unless they say it themselves.
-    pub fn read(settings: &mut Settings, trust: Trust) -> Files {
-        let mut files = Files::default();
+    pub fn read(settings: &mut Settings, trust: Trust) -> WireguardFiles {
+        let mut files = WireguardFiles::default();
         let mut dns: Option<Arc<str>> = settings.get("netns_dns").map(|dns| dns.file.clone());
         let of_the_settings = dns.is_some();
         for file in wireguard_files(settings) {
@@ -67,7 +67,7 @@ impl Files {
                 }
             }
             if let Some(line) = quick.listen_port {
-                let place = Place {
+                let place = Position {
                     file: quick.file.clone(),
                     line,
                     column: 1,
@@ -83,7 +83,7 @@ impl Files {
             }
             let asked = file.path.asked.clone();
             let value = wireguard;
-            files.links.push((file.link, At { value, asked }));
+            files.links.push((file.link, Sourced { value, asked }));
         }
         files
     }
@@ -103,8 +103,8 @@ impl Files {
 }
 
 /// The ports that two tunnels want in one namespace, that where they are born.
-fn same_ports(want: &Want, ports: &[(LinkName, Place)]) -> Vec<Problem> {
-    let wanted = |(name, place): &'_ (LinkName, Place)| {
+fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
+    let wanted = |(name, place): &'_ (LinkName, Position)| {
         let mut links = want.state.links.iter();
         let link = links.find(|link| link.name.value == *name && link.wireguard.is_some())?;
         let port = link.wireguard.as_ref()?.value.listen_port?;

@@ -20,7 +20,7 @@ use super::program::PATH;
 use super::resolv_conf;
 use super::spawn::unheld;
 use super::thread::in_netns;
-use crate::model::dhcp::{Client, Program};
+use crate::model::dhcp::{DhcpClient, Program};
 use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::{exec, state_dir};
@@ -51,7 +51,7 @@ pub fn installed() -> Option<Program> {
 }
 
 /// Start a client, and wait for its lease a moment.
-pub(crate) fn start(inside: &File, netns: &NetnsName, client: &Client) -> Result<(), OsError> {
+pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError> {
     resolv_conf::make_for_dhcp(netns, client.run.resolv_conf)?;
     let hook = hook()?;
     // The thread's own view of the files, and so the program's
@@ -93,7 +93,7 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &Client) -> Result
 }
 
 /// End a client, which gives its lease back. Gone already is ended.
-pub(crate) fn stop(netns: &NetnsName, client: &Client) -> Result<(), OsError> {
+pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError> {
     if let Some(pid) = process(netns, client) {
         // It may be the last thing that it does
         let _ = kill(pid, Signal::SIGTERM);
@@ -107,6 +107,7 @@ pub(crate) fn stop(netns: &NetnsName, client: &Client) -> Result<(), OsError> {
         fs::remove_file(pid_file(netns, client)),
         fs::remove_file(lease(netns, &client.link)),
         fs::remove_file(lease(netns, &client.link).with_extension("lease.kept")),
+        fs::remove_file(lease(netns, &client.link).with_extension("lease.new")),
     ];
     // What is there of others is theirs
     if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {
@@ -128,7 +129,7 @@ pub fn has_lease(netns: &NetnsName, link: &LinkName) -> bool {
 }
 
 /// The process of a client that runs in the namespace.
-pub fn process(netns: &NetnsName, client: &Client) -> Option<Pid> {
+pub fn process(netns: &NetnsName, client: &DhcpClient) -> Option<Pid> {
     let text = fs::read_to_string(pid_file(netns, client)).ok()?;
     let pid: i32 = text.trim().parse().ok()?;
     let inside = super::netns::identity(netns.as_str()).ok()??;
@@ -136,7 +137,7 @@ pub fn process(netns: &NetnsName, client: &Client) -> Option<Pid> {
     (inside == (there.dev(), there.ino())).then(|| Pid::from_raw(pid))
 }
 
-fn command(netns: &NetnsName, client: &Client, hook: &Path) -> Command {
+fn command(netns: &NetnsName, client: &DhcpClient, hook: &Path) -> Command {
     let link = client.link.as_str();
     let metric = client.run.metric.to_string();
     let mut command = Command::new(client.run.program.word());
@@ -245,7 +246,7 @@ fn has_pid_file(folder: &Path) -> bool {
         .any(|name| name.ends_with("-4.pid") || name.starts_with("dhcp-") && name.ends_with(".pid"))
 }
 
-fn pid_file(netns: &NetnsName, client: &Client) -> PathBuf {
+fn pid_file(netns: &NetnsName, client: &DhcpClient) -> PathBuf {
     let link = &client.link;
     match client.run.program {
         Program::Udhcpc => folder(netns).join(format!("dhcp-{link}.pid")),

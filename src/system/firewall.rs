@@ -6,7 +6,7 @@ use std::fs::File;
 
 use super::program::run;
 use crate::model::firewall::{include, references, sets};
-use crate::model::{Rules, Tool};
+use crate::model::{Ruleset, Tool};
 use crate::os_error::OsError;
 
 /// The chains that every table of iptables has.
@@ -22,7 +22,7 @@ const CHAINS: [(&str, &[&str]); 5] = [
 ];
 
 /// Load rules, in the place of `old`.
-pub fn load(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), OsError> {
+pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), OsError> {
     match new.tool {
         Tool::Ipset => load_sets(netns, new, old),
         Tool::Nftables | Tool::Replies => {
@@ -47,7 +47,7 @@ pub fn load(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), OsErro
 }
 
 /// Take away the rules that were loaded.
-pub fn unload(netns: &File, old: &Rules) -> Result<(), OsError> {
+pub fn unload(netns: &File, old: &Ruleset) -> Result<(), OsError> {
     match old.tool {
         Tool::Ipset => {
             let text = destroy(old.sets());
@@ -55,7 +55,7 @@ pub fn unload(netns: &File, old: &Rules) -> Result<(), OsError> {
         }
         Tool::Nftables | Tool::Replies => nft(netns, &old.file, &delete_tables(Some(old))),
         tool => {
-            let none = Rules {
+            let none = Ruleset {
                 text: String::new(),
                 ..old.clone()
             };
@@ -81,7 +81,7 @@ pub fn list_tables(netns: &File) -> Result<BTreeSet<String>, OsError> {
 }
 /// A set that is there is filled beside itself, and the two change places: rules that
 /// name it never see it half full.
-fn load_sets(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), OsError> {
+fn load_sets(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), OsError> {
     let there = run(netns, "ipset", &["list", "-name"], &new.file, "")?;
     let (text, beside) = sets::beside(&new.text, &there.lines().collect());
     let ipset = |text: &str| feed(netns, "ipset", &["-exist", "restore"], &new.file, text);
@@ -92,7 +92,7 @@ fn load_sets(netns: &File, new: &Rules, old: Option<&Rules>) -> Result<(), OsErr
         }
     }
     // A set that rules still name cannot go
-    let gone = old.map(Rules::sets).unwrap_or_default();
+    let gone = old.map(Ruleset::sets).unwrap_or_default();
     for set in gone
         .into_iter()
         .filter(|set| loaded.is_ok() && !new.sets().contains(set))
@@ -107,7 +107,7 @@ fn destroy(sets: Vec<&str>) -> String {
 }
 
 /// The first line of nft's input, which takes the old tables away in the same transaction.
-fn delete_tables(old: Option<&Rules>) -> String {
+fn delete_tables(old: Option<&Ruleset>) -> String {
     let tables = old.map(|old| old.tables.as_slice()).unwrap_or_default();
     // Named before it is deleted, for it may be gone already
     let delete = |table| format!("table {table}; delete table {table}; ");
@@ -116,7 +116,7 @@ fn delete_tables(old: Option<&Rules>) -> String {
 
 /// What adds again the elements that the sets of these rules have now, for programs that ban
 /// addresses add them.
-fn elements(netns: &File, rules: &Rules) -> String {
+fn elements(netns: &File, rules: &Ruleset) -> String {
     let of_table = |table: &String| {
         let words: Vec<&str> = ["list", "table"]
             .into_iter()
@@ -130,7 +130,7 @@ fn elements(netns: &File, rules: &Rules) -> String {
 
 /// What nft says of a line of its input, behind the first one, is of the file that the line
 /// was read from.
-fn in_its_file(no: OsError, rules: &Rules) -> OsError {
+fn in_its_file(no: OsError, rules: &Ruleset) -> OsError {
     let message = no.message.map(|said| {
         let rest = said.strip_prefix(&format!("{}:", rules.file));
         let rest = rest.and_then(|rest| rest.split_once(':'));
@@ -146,8 +146,8 @@ fn in_its_file(no: OsError, rules: &Rules) -> OsError {
 }
 
 /// What empties those tables of the old rules that the new ones do not have.
-fn cleared(new: &Rules, old: Option<&Rules>) -> String {
-    let tables = |rules: &Rules| -> BTreeSet<String> {
+fn cleared(new: &Ruleset, old: Option<&Ruleset>) -> String {
+    let tables = |rules: &Ruleset| -> BTreeSet<String> {
         let names = rules.text.lines().filter_map(|line| line.strip_prefix('*'));
         names.map(|name| name.trim().to_string()).collect()
     };

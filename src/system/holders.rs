@@ -8,8 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{fmt, fs, io};
 
-use super::init::owner::Services;
-use super::netns::identity::Identity;
+use super::init::owner::ServiceDaemons;
+use super::netns::identity::NetnsInode;
 use super::occupants::Process;
 use super::{pidfd, process, procfs};
 use crate::state_dir;
@@ -20,12 +20,12 @@ pub struct Holder {
     /// Who: of a bind, one of those that see it.
     pub process: Process,
     /// By what.
-    pub by: By,
+    pub by: HeldBy,
 }
 
 /// What it keeps it alive by.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum HeldBy {
     /// The namespace's file is open.
     Descriptor(RawFd),
     /// A socket was opened inside.
@@ -34,12 +34,12 @@ pub enum By {
     Bind(String),
 }
 
-impl fmt::Display for By {
+impl fmt::Display for HeldBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            By::Descriptor(number) => write!(f, "open as descriptor {number}"),
-            By::Socket(number) => write!(f, "socket {number}"),
-            By::Bind(point) => write!(f, "bound at {point}"),
+            HeldBy::Descriptor(number) => write!(f, "open as descriptor {number}"),
+            HeldBy::Socket(number) => write!(f, "socket {number}"),
+            HeldBy::Bind(point) => write!(f, "bound at {point}"),
         }
     }
 }
@@ -47,7 +47,7 @@ impl fmt::Display for By {
 /// All of them, one thing a process each and one process a mount namespace. The name that
 /// `netns` gives it in `/run/netns` is none, wherever that is seen: it goes with its file.
 /// Neither is another netns-setup: `watch` lets go of what is taken down.
-pub fn holders(identity: Identity, netns: &str) -> io::Result<Vec<Holder>> {
+pub fn holders(identity: NetnsInode, netns: &str) -> io::Result<Vec<Holder>> {
     let mut found = Vec::new();
     let mut mounts = BTreeSet::new();
     let own = program("self");
@@ -69,7 +69,7 @@ pub fn holders(identity: Identity, netns: &str) -> io::Result<Vec<Holder>> {
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let services = Services::look();
+    let services = ServiceDaemons::look();
     let told = found.into_iter().map(|(pid, by)| Holder {
         process: Process::of(pid, &services),
         by,
@@ -85,7 +85,7 @@ fn program(pid: impl fmt::Display) -> Option<String> {
     path.rsplit('/').next().map(String::from)
 }
 
-fn descriptor(pid: i32, netns: Identity) -> Option<By> {
+fn descriptor(pid: i32, netns: NetnsInode) -> Option<HeldBy> {
     let mut process = None;
     for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
         let Ok(number) = entry.file_name().to_string_lossy().parse::<RawFd>() else {
@@ -104,10 +104,10 @@ fn descriptor(pid: i32, netns: Identity) -> Option<By> {
             };
             let of = pidfd::netns_of_socket(process, number).and_then(|of| of.metadata());
             if of.is_ok_and(|of| (of.dev(), of.ino()) == netns) {
-                return Some(By::Socket(number));
+                return Some(HeldBy::Socket(number));
             }
         } else if may_be(pid, number, &target, netns) && process::is(&entry.path(), netns) {
-            return Some(By::Descriptor(number));
+            return Some(HeldBy::Descriptor(number));
         }
     }
     None
@@ -115,7 +115,7 @@ fn descriptor(pid: i32, netns: Identity) -> Option<By> {
 
 /// Whether it is worth a stat(2), which waits for a server where a file is one's that does
 /// not answer: the number of the inode is the kernel's own to tell (Linux 5.14).
-fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): Identity) -> bool {
+fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): NetnsInode) -> bool {
     if !target.starts_with('/') {
         return target == format!("net:[{inode}]");
     }
@@ -125,7 +125,7 @@ fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): Identity) -> bool {
 }
 
 /// Where the namespace is bound, but for its name.
-fn bind(pid: i32, (_, inode): Identity, netns: &str) -> Option<By> {
+fn bind(pid: i32, (_, inode): NetnsInode, netns: &str) -> Option<HeldBy> {
     let mounts = procfs::bytes(&format!("/proc/{pid}/mountinfo")).ok()?;
     let mounts = String::from_utf8_lossy(&mounts);
     let root = format!("net:[{inode}]");
@@ -134,7 +134,7 @@ fn bind(pid: i32, (_, inode): Identity, netns: &str) -> Option<By> {
         (words.next()? == root).then(|| words.next()).flatten()
     });
     let other = points.find(|point| !is_name(pid, point, netns))?;
-    Some(By::Bind(other.to_string()))
+    Some(HeldBy::Bind(other.to_string()))
 }
 
 /// It lies over the file of that name in the folder of all names, in whatever root.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::init::owner::Services;
-use super::netns::identity::Identity;
+use super::init::owner::ServiceDaemons;
+use super::netns::identity::NetnsInode;
 use super::process::{all, is_inside, netns_of};
 use super::{pidfd, procfs};
 
@@ -25,7 +25,7 @@ pub struct Process {
 
 impl Process {
     /// What is to be said of a process, which may have ended.
-    pub fn of(pid: i32, services: &Services) -> Self {
+    pub fn of(pid: i32, services: &ServiceDaemons) -> Self {
         let name = procfs::text(&format!("/proc/{pid}/comm")).unwrap_or_default();
         Process {
             pid,
@@ -36,20 +36,20 @@ impl Process {
 }
 
 /// The processes with a thread in a namespace, by their ids. Ourselves we never are.
-pub fn inside(netns: Identity) -> io::Result<Vec<Process>> {
+pub fn inside(netns: NetnsInode) -> io::Result<Vec<Process>> {
     let inside = all()?.into_iter().filter(|pid| is_inside(*pid, netns));
     let inside: Vec<i32> = inside.collect();
     if inside.is_empty() {
         return Ok(Vec::new());
     }
-    let services = Services::look();
+    let services = ServiceDaemons::look();
     let told = inside.into_iter().map(|pid| Process::of(pid, &services));
     Ok(told.collect())
 }
 
 /// End those that live there: by TERM, and those that live on after `grace` by KILL. A
 /// process of the host's that has but a thread inside is not ended.
-pub fn end(netns: Identity, grace: Duration) -> io::Result<()> {
+pub fn end(netns: NetnsInode, grace: Duration) -> io::Result<()> {
     for (signal, patience) in [
         (Signal::SIGTERM, grace),
         (Signal::SIGKILL, Duration::from_secs(2)),
@@ -68,13 +68,13 @@ pub fn end(netns: Identity, grace: Duration) -> io::Result<()> {
     Ok(())
 }
 
-fn living(netns: Identity) -> io::Result<Vec<i32>> {
+fn living(netns: NetnsInode) -> io::Result<Vec<i32>> {
     let living = all()?.into_iter().filter(|pid| lives_in(*pid, netns));
     Ok(living.collect())
 }
 
 /// The process is looked at once more, and held meanwhile: its id can be another's by now.
-fn send(pid: i32, netns: Identity, signal: Signal) {
+fn send(pid: i32, netns: NetnsInode, signal: Signal) {
     let Ok(held) = pidfd::open(pid) else {
         return;
     };
@@ -84,7 +84,7 @@ fn send(pid: i32, netns: Identity, signal: Signal) {
 }
 
 /// Its first thread is there, or has ended and another is.
-fn lives_in(pid: i32, netns: Identity) -> bool {
+fn lives_in(pid: i32, netns: NetnsInode) -> bool {
     match netns_of(pid) {
         Some(found) => found == netns,
         None => is_inside(pid, netns),

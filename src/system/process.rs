@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use super::netns::identity::Identity;
+use super::netns::identity::NetnsInode;
 use super::procfs;
 
 /// All process ids, in their order.
@@ -52,18 +52,18 @@ fn field<T: FromStr>(pid: u32, number: usize) -> Option<T> {
 }
 
 /// The network namespace of a process's first thread, as long as it lives.
-pub fn netns_of(pid: i32) -> Option<Identity> {
+pub fn netns_of(pid: i32) -> Option<NetnsInode> {
     let found = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
     Some((found.dev(), found.ino()))
 }
 
 /// The network namespace of the caller.
-pub fn netns_of_caller() -> Option<Identity> {
+pub fn netns_of_caller() -> Option<NetnsInode> {
     netns_of(std::process::id().cast_signed())
 }
 
 /// One of its threads is there.
-pub(crate) fn is_inside(pid: i32, netns: Identity) -> bool {
+pub(crate) fn is_inside(pid: i32, netns: NetnsInode) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;
     };
@@ -72,6 +72,6 @@ pub(crate) fn is_inside(pid: i32, netns: Identity) -> bool {
         .any(|thread| is(&thread.path().join("ns/net"), netns))
 }
 
-pub(crate) fn is(file: &Path, netns: Identity) -> bool {
+pub(crate) fn is(file: &Path, netns: NetnsInode) -> bool {
     fs::metadata(file).is_ok_and(|found| (found.dev(), found.ino()) == netns)
 }

@@ -81,7 +81,7 @@ fn tables(pid: &str) -> impl Iterator<Item = String> {
     tables.into_iter().flatten()
 }
 
-fn in_tables(pid: &str, held: &[Held]) -> Vec<Connection> {
+fn in_tables(pid: &str, held: &[HeldSocket]) -> Vec<Connection> {
     let held: HashSet<u64> = held.iter().map(|socket| socket.inode).collect();
     let ours = |text: String| -> Vec<Connection> {
         let all = text.lines().skip(1).filter_map(established);
@@ -92,19 +92,19 @@ fn in_tables(pid: &str, held: &[Held]) -> Vec<Connection> {
 }
 
 /// A socket that a process holds.
-struct Held {
+struct HeldSocket {
     descriptor: RawFd,
     inode: u64,
 }
 
-fn held_sockets(pid: &str) -> Vec<Held> {
+fn held_sockets(pid: &str) -> Vec<HeldSocket> {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return Vec::new();
     };
     let socket = |entry: fs::DirEntry| {
         let path = fs::read_link(entry.path()).ok()?;
         let inode = path.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
-        Some(Held {
+        Some(HeldSocket {
             descriptor: entry.file_name().to_str()?.parse().ok()?,
             inode: inode.parse().ok()?,
         })
@@ -113,7 +113,7 @@ fn held_sockets(pid: &str) -> Vec<Held> {
 }
 
 /// The sockets themselves.
-fn copies(pid: &str, held: &[Held]) -> io::Result<Vec<Socket>> {
+fn copies(pid: &str, held: &[HeldSocket]) -> io::Result<Vec<Socket>> {
     let process = pidfd::open(pid.parse().map_err(io::Error::other)?)?;
     let mut found = Vec::new();
     for socket in held {

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use netns_services::conf::{self, Trust};
-use netns_services::setup::{self, Call, Verb, enter_host::At};
+use netns_services::setup::{self, Call, Verb, enter_host::CalledFrom};
 
 /// Whoever runs the tests.
 pub fn own() -> Trust {
@@ -25,7 +25,7 @@ pub fn check(conf_dir: &Path, name: &str) -> (i32, String) {
         moves_my_connection: false,
         verb: Verb::Check,
         names: vec![],
-        at: At::Host,
+        at: CalledFrom::Host,
         trust: own(),
     };
     match setup::settings(&call, &name, &setup::context()) {

@@ -5,15 +5,15 @@
 
 use ipnet::IpNet;
 use netns_services::model::link::bridge_port::{PORT, Vlan};
-use netns_services::model::link::spec::Made;
-use netns_services::model::link::type_table::Value;
+use netns_services::model::link::spec::LinkSpec;
+use netns_services::model::link::type_table::OptionValue;
 use netns_services::model::names::Names;
 use netns_services::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,
 };
-use netns_services::model::{Address, Kind, Link, LinkAt, Route, State, Sysctl, SysctlKey, Where};
+use netns_services::model::{Address, Kind, Link, LinkRef, Netns, Route, State, Sysctl, SysctlKey};
 use netns_services::plan::Step;
-use netns_services::source::At;
+use netns_services::source::Sourced;
 
 use super::states::{link, route};
 
@@ -50,22 +50,29 @@ impl Memory {
                 let taken = |l: &Link| l.at == link.at && l.is_called(name.as_str());
                 match self.state.links.iter().any(taken) {
                     true => Err(format!("{name} is there")),
-                    false => Ok(self.link(link)?.altnames.push(At::nobody(name.clone()))),
+                    false => Ok(self
+                        .link(link)?
+                        .altnames
+                        .push(Sourced::without_origin(name.clone()))),
                 }
             }
             Step::DelAltname(link, name) => {
                 Ok(self.link(link)?.altnames.retain(|a| a.value != *name))
             }
-            Step::SetMtu(link, mtu) => Ok(self.link(link)?.mtu = Some(At::nobody(*mtu))),
-            Step::SetMac(link, mac) => Ok(self.link(link)?.mac = Some(At::nobody(*mac))),
+            Step::SetMtu(link, mtu) => {
+                Ok(self.link(link)?.mtu = Some(Sourced::without_origin(*mtu)))
+            }
+            Step::SetMac(link, mac) => {
+                Ok(self.link(link)?.mac = Some(Sourced::without_origin(*mac)))
+            }
             Step::SetMaster(link, master) => {
                 if let Some(master) = master {
-                    self.link(&LinkAt {
+                    self.link(&LinkRef {
                         at: link.at.clone(),
                         name: master.clone(),
                     })?;
                 }
-                let bridge = master.clone().map(|name| LinkAt {
+                let bridge = master.clone().map(|name| LinkRef {
                     at: link.at.clone(),
                     name,
                 });
@@ -73,11 +80,11 @@ impl Memory {
                     bridge.filter(|b| self.link(b).is_ok_and(|l| l.kind.word() == "bridge"));
                 let link = self.link(link)?;
                 link.port = bridge.as_ref().map(|_| as_joined());
-                let vlans = bridge.is_some() && link.at == Where::Inside;
+                let vlans = bridge.is_some() && link.at == Netns::This;
                 link.vlans.clear();
                 link.vlans
-                    .extend(vlans.then_some(At::nobody(Vlan::DEFAULT)));
-                Ok(link.master = master.clone().map(At::nobody))
+                    .extend(vlans.then_some(Sourced::without_origin(Vlan::DEFAULT)));
+                Ok(link.master = master.clone().map(Sourced::without_origin))
             }
             Step::SetPort(link, change) => {
                 let port = self.link(link)?.port.as_mut().ok_or("no port")?;
@@ -90,7 +97,7 @@ impl Memory {
                     let pvid = vlan.pvid;
                     vlans.iter_mut().for_each(|other| other.value.pvid &= !pvid);
                     vlans.retain(|other| other.value.id != vlan.id);
-                    vlans.push(At::nobody(vlan));
+                    vlans.push(Sourced::without_origin(vlan));
                 }
                 Ok(vlans.sort())
             }
@@ -122,7 +129,9 @@ impl Memory {
                 self.state
                     .rules
                     .retain(|rules| rules.value.tool != new.tool);
-                self.state.rules.push(At::nobody((**new).clone()));
+                self.state
+                    .rules
+                    .push(Sourced::without_origin((**new).clone()));
                 Ok(())
             }
             Step::UnloadRules(old) => {
@@ -130,7 +139,7 @@ impl Memory {
                 Ok(())
             }
             Step::AddPolicy(rule) => {
-                let rule = At::nobody(rule.clone());
+                let rule = Sourced::without_origin(rule.clone());
                 match self.state.policy.contains(&rule) || !self.state.netns {
                     true => Err("File exists".into()),
                     false => Ok(self.state.policy.push(rule)),
@@ -139,12 +148,17 @@ impl Memory {
             Step::DelPolicy(rule) => Ok(self.state.policy.retain(|r| r.value != *rule)),
             Step::PutBack(kept) => Ok(self.state.kept.push((**kept).clone())),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
-            Step::LoadTable(table) => Ok(self.state.table = Some(At::nobody((**table).clone()))),
+            Step::LoadTable(table) => {
+                Ok(self.state.table = Some(Sourced::without_origin((**table).clone())))
+            }
             Step::DropTable => Ok(self.state.table = None),
-            Step::StartClient(client) => Ok(self.state.clients.push(At::nobody(client.clone()))),
+            Step::StartClient(client) => Ok(self
+                .state
+                .clients
+                .push(Sourced::without_origin(client.clone()))),
             Step::StopClient(client) => Ok(self.state.clients.retain(|c| c.value != *client)),
             Step::WriteResolvConf(text) => {
-                Ok(self.state.resolv_conf = Some(At::nobody(text.clone())))
+                Ok(self.state.resolv_conf = Some(Sourced::without_origin(text.clone())))
             }
             Step::RemoveResolvConf => self
                 .state
@@ -156,7 +170,7 @@ impl Memory {
     }
 
     /// As the kernel takes WGDEVICE_A_… and WGPEER_A_….
-    fn set_wireguard(&mut self, link: &LinkAt, told: &Difference) -> Result<(), String> {
+    fn set_wireguard(&mut self, link: &LinkRef, told: &Difference) -> Result<(), String> {
         let mut known = self
             .link(link)?
             .wireguard
@@ -195,23 +209,25 @@ impl Memory {
                 }
             }
         }
-        Ok(self.link(link)?.wireguard = Some(At::nobody(known)))
+        Ok(self.link(link)?.wireguard = Some(Sourced::without_origin(known)))
     }
 
     /// A link, an address and a route that nobody's settings know of.
     pub fn add_theirs(&mut self) -> Vec<String> {
-        let mut link = link(Where::Inside, "theirs", Kind::Other("ifb".into()));
+        let mut link = link(Netns::This, "theirs", Kind::Other("ifb".into()));
         link.up = Some(true);
-        link.mtu = Some(At::nobody(1500));
+        link.mtu = Some(Sourced::without_origin(1500));
         link.addresses
-            .push(At::nobody("172.31.0.1/24".parse().unwrap()));
+            .push(Sourced::without_origin("172.31.0.1/24".parse().unwrap()));
         let route = route("172.30.0.0/16", "theirs", Some("172.31.0.2"), 7);
         self.state.links.push(link);
-        self.state.routes.push(At::nobody(route.clone()));
+        self.state
+            .routes
+            .push(Sourced::without_origin(route.clone()));
         vec![format!("Inside theirs 172.31.0.1/24"), format!("{route:?}")]
     }
 
-    fn link(&mut self, at: &LinkAt) -> Result<&mut Link, String> {
+    fn link(&mut self, at: &LinkRef) -> Result<&mut Link, String> {
         let links = &mut self.state.links;
         let found = links.iter_mut().find(|l| l.link_at() == *at);
         found.ok_or_else(|| format!("there is no {at}"))
@@ -220,7 +236,7 @@ impl Memory {
     /// A key of a link that is not there is not there; and some keys set others.
     fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<(), String> {
         let (at, key) = (&sysctl.at, &sysctl.key);
-        if *at == Where::Inside && !self.state.netns {
+        if *at == Netns::This && !self.state.netns {
             return Err("there is no namespace".into());
         }
         if self.state.sysctl(at, key).is_none() {
@@ -236,21 +252,23 @@ impl Memory {
     }
 
     /// What others have said of all links is what a link begins with.
-    fn begin_sysctls(&mut self, at: &LinkAt) {
+    fn begin_sysctls(&mut self, at: &LinkRef) {
         self.end_sysctls(at);
         for key in ["forwarding", "rp_filter"] {
             let begin = format!("net/ipv4/conf/default/{key}").parse().unwrap();
             let value = self.state.sysctl(&at.at, &begin).map(|s| s.value.clone());
             let key = format!("net/ipv4/conf/{}/{key}", at.name).parse().unwrap();
             let sysctl = value.map(|value| Sysctl::new(at.at.clone(), key, &value));
-            self.state.sysctls.extend(sysctl.map(At::nobody));
+            self.state
+                .sysctls
+                .extend(sysctl.map(Sourced::without_origin));
         }
         let [_, key] = SysctlKey::of_secondaries(&at.name);
         let off = Sysctl::new(at.at.clone(), key, "0");
-        self.state.sysctls.push(At::nobody(off));
+        self.state.sysctls.push(Sourced::without_origin(off));
     }
 
-    fn end_sysctls(&mut self, at: &LinkAt) {
+    fn end_sysctls(&mut self, at: &LinkRef) {
         let on = |s: &Sysctl| s.at == at.at && s.key.link() == Some(at.name.as_str());
         self.state.sysctls.retain(|sysctl| !on(&sysctl.value));
     }
@@ -260,12 +278,14 @@ impl Memory {
             return Err("the namespace is there".into());
         }
         self.state.netns = true;
-        let mut lo = link(Where::Inside, "lo", Kind::Loopback);
+        let mut lo = link(Netns::This, "lo", Kind::Loopback);
         lo.up = Some(false);
-        lo.mtu = Some(At::nobody(65536));
+        lo.mtu = Some(Sourced::without_origin(65536));
         self.state.links.push(lo);
         for rule in ["priority 32766 table main", "priority 32767 table default"] {
-            self.state.policy.push(At::nobody(rule.parse().unwrap()));
+            self.state
+                .policy
+                .push(Sourced::without_origin(rule.parse().unwrap()));
         }
         // As on a router, which hands on what it is
         for (key, value) in [
@@ -274,36 +294,36 @@ impl Memory {
             ("net/ipv4/conf/default/rp_filter", "0"),
             ("net/ipv4/ip_default_ttl", "64"),
         ] {
-            let sysctl = Sysctl::new(Where::Inside, key.parse().unwrap(), value);
-            self.state.sysctls.push(At::nobody(sysctl));
+            let sysctl = Sysctl::new(Netns::This, key.parse().unwrap(), value);
+            self.state.sysctls.push(Sourced::without_origin(sysctl));
         }
         Ok(())
     }
 
     fn del_netns(&mut self) -> Result<(), String> {
-        let lost = |l: &&Link| l.at == Where::Inside && l.kind == Kind::Physical;
+        let lost = |l: &&Link| l.at == Netns::This && l.kind == Kind::Physical;
         if let Some(link) = self.state.links.iter().find(lost) {
             return Err(format!("{} would be left to chance", link.name));
         }
         self.state.netns = false;
         self.state.rules.clear();
         self.state.policy.clear();
-        self.state.sysctls.retain(|s| s.value.at != Where::Inside);
+        self.state.sysctls.retain(|s| s.value.at != Netns::This);
         let inside: Vec<_> = self
             .state
             .links
             .iter()
-            .filter(|l| l.at == Where::Inside)
+            .filter(|l| l.at == Netns::This)
             .collect();
         let inside: Vec<_> = inside.into_iter().map(Link::link_at).collect();
         inside.iter().for_each(|link| self.lose(link));
-        self.state.routes.retain(|r| r.value.at != Where::Inside);
+        self.state.routes.retain(|r| r.value.at != Netns::This);
         Ok(())
     }
 
     fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), String> {
         for end in std::iter::once(link).chain(peer) {
-            if end.at == Where::Inside && !self.state.netns {
+            if end.at == Netns::This && !self.state.netns {
                 return Err("there is no namespace".into());
             }
             if self.link(&end.link_at()).is_ok() {
@@ -316,20 +336,20 @@ impl Memory {
         for end in std::iter::once(link).chain(peer) {
             let below = match end.kind.parent() {
                 Some(parent) => self.link(&parent)?.mtu.clone(),
-                None if end.kind.word() == "wireguard" => Some(At::nobody(1420)),
-                None => Some(At::nobody(1500)),
+                None if end.kind.word() == "wireguard" => Some(Sourced::without_origin(1420)),
+                None => Some(Sourced::without_origin(1500)),
             };
             let mtu = end.mtu.clone().or(below);
             let bare = Link::new(end.at.clone(), end.name.clone(), as_made(&end.kind));
-            let bridge = end.kind.word() == "bridge" && end.at == Where::Inside;
-            let vlans = bridge.then_some(At::nobody(Vlan::DEFAULT));
+            let bridge = end.kind.word() == "bridge" && end.at == Netns::This;
+            let vlans = bridge.then_some(Sourced::without_origin(Vlan::DEFAULT));
             self.state.links.push(Link {
                 vlans: vlans.into_iter().collect(),
                 mtu,
                 mac: end.mac.clone(),
                 up: Some(false),
                 wireguard: (end.kind.word() == "wireguard")
-                    .then_some(At::nobody(Wireguard::default())),
+                    .then_some(Sourced::without_origin(Wireguard::default())),
                 ..bare
             });
             self.begin_sysctls(&end.link_at());
@@ -337,12 +357,12 @@ impl Memory {
         Ok(())
     }
 
-    fn set_options(&mut self, at: &LinkAt, change: &Made) -> Result<(), String> {
-        let Kind::Made(made) = &mut self.link(at)?.kind else {
+    fn set_options(&mut self, at: &LinkRef, change: &LinkSpec) -> Result<(), String> {
+        let Kind::Virtual(made) = &mut self.link(at)?.kind else {
             return Err(format!("{at} has no options"));
         };
         for (option, value) in &change.options {
-            let passthru = |value| value == Some(Value::Word("passthru"));
+            let passthru = |value| value == Some(OptionValue::Word("passthru"));
             if passthru(made.get(option.word)) != passthru(Some(value.value)) {
                 return Err("passthru stays".into());
             }
@@ -351,7 +371,7 @@ impl Memory {
         Ok(())
     }
 
-    fn del_link(&mut self, at: &LinkAt) -> Result<(), String> {
+    fn del_link(&mut self, at: &LinkRef) -> Result<(), String> {
         let kind = self.link(at)?.kind.clone();
         if matches!(kind, Kind::Physical | Kind::Loopback) {
             return Err(format!("{at} cannot be deleted"));
@@ -361,7 +381,7 @@ impl Memory {
     }
 
     /// A link goes, and with it its peer, what lies on it, and what is its port.
-    fn lose(&mut self, at: &LinkAt) {
+    fn lose(&mut self, at: &LinkRef) {
         let Ok(link) = self.link(at).cloned() else {
             return;
         };
@@ -392,13 +412,13 @@ impl Memory {
         on.iter().for_each(|link| self.lose(link));
     }
 
-    fn unhang(&mut self, at: &LinkAt) {
+    fn unhang(&mut self, at: &LinkRef) {
         let hangs = |r: &Route| r.at == at.at && r.dev.as_ref() == Some(&at.name);
         self.state.routes.retain(|r| !hangs(&r.value));
     }
 
-    fn move_link(&mut self, from: &LinkAt, target: &LinkAt) -> Result<(), String> {
-        if target.at == Where::Inside && !self.state.netns {
+    fn move_link(&mut self, from: &LinkRef, target: &LinkRef) -> Result<(), String> {
+        if target.at == Netns::This && !self.state.netns {
             return Err("there is no namespace".into());
         }
         if self.link(target).is_ok() {
@@ -410,7 +430,7 @@ impl Memory {
             return Err(format!("{from} is not moved but made"));
         }
         link.at = target.at.clone();
-        link.name = At::nobody(target.name.clone());
+        link.name = Sourced::without_origin(target.name.clone());
         link.up = Some(false);
         link.master = None;
         link.port = None;
@@ -421,20 +441,21 @@ impl Memory {
         Ok(())
     }
 
-    fn add_address(&mut self, at: &LinkAt, address: Address) -> Result<(), String> {
+    fn add_address(&mut self, at: &LinkRef, address: Address) -> Result<(), String> {
         let link = self.link(at)?;
-        let same = |a: &At<Address>| a.value.ip() == address.ip();
-        let there = |a: &At<Address>| a.value == address || (address.ip().is_ipv6() && same(a));
+        let same = |a: &Sourced<Address>| a.value.ip() == address.ip();
+        let there =
+            |a: &Sourced<Address>| a.value == address || (address.ip().is_ipv6() && same(a));
         match link.addresses.iter().any(there) {
             true => Err(format!("{address} is there")),
-            false => Ok(link.addresses.push(At::nobody(address))),
+            false => Ok(link.addresses.push(Sourced::without_origin(address))),
         }
     }
 
     /// With the first address of an IPv4 network go its others, unless they are promoted;
     /// with the last of a link, the link's routes; with any, the routes that have it as their
     /// source.
-    fn del_address(&mut self, at: &LinkAt, address: Address) -> Result<(), String> {
+    fn del_address(&mut self, at: &LinkRef, address: Address) -> Result<(), String> {
         let [all, own] = SysctlKey::of_secondaries(&at.name);
         let on = |key| {
             self.state
@@ -443,7 +464,7 @@ impl Memory {
         };
         let promotes = on(&all) || on(&own);
         let link = self.link(at)?;
-        let same = |a: &At<Address>| a.value.net.trunc() == address.net.trunc();
+        let same = |a: &Sourced<Address>| a.value.net.trunc() == address.net.trunc();
         let first = link.addresses.iter().find(|a| same(a)).map(|a| a.value);
         if !link.addresses.iter().any(|a| a.value == address) {
             return Err(format!("{address} is gone"));
@@ -472,7 +493,7 @@ impl Memory {
         }
         if let Some(dev) = &route.dev {
             let link = self
-                .link(&LinkAt {
+                .link(&LinkRef {
                     at: route.at.clone(),
                     name: dev.clone(),
                 })?
@@ -496,7 +517,10 @@ impl Memory {
             }
         }
         self.state.routes.retain(|r| r.value.key() != route.key());
-        Ok(self.state.routes.push(At::nobody(route.clone())))
+        Ok(self
+            .state
+            .routes
+            .push(Sourced::without_origin(route.clone())))
     }
 
     /// Gone along with an address, or deleted: both are no refusal (kernel/make.rs).
@@ -507,9 +531,9 @@ impl Memory {
 }
 
 /// A port as the kernel has it by itself.
-pub fn as_joined() -> Made {
-    match as_made(&Kind::Made(Made::new(&PORT, Where::Inside))) {
-        Kind::Made(port) => port,
+pub fn as_joined() -> LinkSpec {
+    match as_made(&Kind::Virtual(LinkSpec::new(&PORT, Netns::This))) {
+        Kind::Virtual(port) => port,
         other => panic!("{other:?}"),
     }
 }
@@ -517,11 +541,11 @@ pub fn as_joined() -> Made {
 /// What is not said is as the kernel has it by itself.
 fn as_made(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
-    if let Kind::Made(made) = &mut kind {
+    if let Kind::Virtual(made) = &mut kind {
         for option in made.of.options {
             let default = option.form.read(option.default, &Names::default());
             if let (None, Ok(default)) = (made.get(option.word), default) {
-                made.set(option, At::nobody(default));
+                made.set(option, Sourced::without_origin(default));
             }
         }
     }

@@ -82,6 +82,8 @@ const FIRST: &str = r#"
 
 /// A throw-away host. See the head of this file.
 pub struct Sandbox {
+    /// How long one command may take: [`LIMIT`], if nobody says otherwise.
+    pub limit: Duration,
     first: Child,
     pid: i32,
     stays_while_open: Option<ChildStdin>,
@@ -117,6 +119,7 @@ impl Sandbox {
                 .into()
         });
         let sandbox = Sandbox {
+            limit: LIMIT,
             first,
             pid,
             stays_while_open,
@@ -154,7 +157,7 @@ impl Sandbox {
         })
     }
 
-    /// Runs a command in the sandbox, without input, in `/`, for [`LIMIT`] at most.
+    /// Runs a command in the sandbox, without input, in `/`, for its limit at most.
     #[track_caller]
     pub fn run<S: AsRef<OsStr> + Sync>(&self, command: &[S]) -> Run {
         self.run_with(command, |_| ())
@@ -181,7 +184,7 @@ impl Sandbox {
             command.spawn()
         });
         let child = child.unwrap_or_else(|e| panic!("cannot run {shown}: {e}"));
-        let status = ended_within(child, LIMIT);
+        let status = ended_within(child, self.limit);
         let (stdout, stderr) = (text(&mut stdout), text(&mut stderr));
         match status {
             Some(status) => Run {
@@ -190,7 +193,10 @@ impl Sandbox {
                 stdout,
                 stderr,
             },
-            None => panic!("{shown}\nwas still running after {LIMIT:?}\n{stdout}{stderr}"),
+            None => panic!(
+                "{shown}\nwas still running after {:?}\n{stdout}{stderr}",
+                self.limit
+            ),
         }
     }
 

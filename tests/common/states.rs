@@ -8,20 +8,20 @@ use netns_services::model::link::type_table::Type;
 use netns_services::model::names::Names;
 use netns_services::model::wireguard::{Peer, PublicKey, Secret};
 use netns_services::model::{
-    Address, Kind, Link, LinkAt, Mac, Made, Route, RouteKind, Rules, State, Sysctl, SysctlKey,
-    Table, Tool, Where, Wireguard,
+    Address, Kind, Link, LinkRef, LinkSpec, Mac, Netns, Route, RouteKind, Ruleset, State, Sysctl,
+    SysctlKey, Table, Tool, Wireguard,
 };
 use netns_services::name::LinkName;
-use netns_services::source::At;
+use netns_services::source::Sourced;
 use proptest::prelude::*;
 
-pub fn link(at: Where, name: &str, kind: Kind) -> Link {
-    Link::new(at, At::nobody(name.parse().unwrap()), kind)
+pub fn link(at: Netns, name: &str, kind: Kind) -> Link {
+    Link::new(at, Sourced::without_origin(name.parse().unwrap()), kind)
 }
 
 pub fn route(dst: &str, dev: &str, via: Option<&str>, metric: u32) -> Route {
     Route {
-        at: Where::Inside,
+        at: Netns::This,
         kind: RouteKind::Unicast,
         dst: dst.parse().unwrap(),
         dev: Some(dev.parse().unwrap()),
@@ -40,7 +40,7 @@ fn net(name: &str) -> u8 {
 }
 
 /// Addresses and routes of one link: the networks are its own, so any choice is valid.
-fn dress(at: Where, name: &'static str) -> impl Strategy<Value = (Vec<Address>, Vec<Route>)> {
+fn dress(at: Netns, name: &'static str) -> impl Strategy<Value = (Vec<Address>, Vec<Route>)> {
     let n = net(name);
     let addresses = proptest::sample::subsequence(vec![10u8, 11, 12], 0..=3);
     let v6 = proptest::option::of(prop_oneof![Just(64u8), Just(80)]);
@@ -104,38 +104,47 @@ const BRIDGE: &str = "br0";
 /// A host as found: three cards, in any state, and a bridge.
 pub fn host() -> impl Strategy<Value = State> {
     let card = |name: &'static str| {
-        let more = (dress(Where::Host, name), any::<bool>(), any::<bool>());
+        let more = (dress(Netns::Host, name), any::<bool>(), any::<bool>());
         more.prop_map(move |((addresses, routes), up, port)| {
-            let mut link = link(Where::Host, name, Kind::Physical);
-            link.mtu = Some(At::nobody(if port { 1500 } else { 9000 }));
-            link.mac = Some(At::nobody(Mac([0x52, 0x54, 0, 0, 0, net(name)])));
-            link.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
+            let mut link = link(Netns::Host, name, Kind::Physical);
+            link.mtu = Some(Sourced::without_origin(if port { 1500 } else { 9000 }));
+            link.mac = Some(Sourced::without_origin(Mac([
+                0x52,
+                0x54,
+                0,
+                0,
+                0,
+                net(name),
+            ])));
+            link.master = port.then(|| Sourced::without_origin(BRIDGE.parse().unwrap()));
             link.port = port.then(super::memory::as_joined);
             link.up = Some(up);
             let altname = port.then(|| format!("en-{name}").parse().unwrap());
-            link.altnames = altname.map(At::nobody).into_iter().collect();
-            link.addresses = addresses.into_iter().map(At::nobody).collect();
+            link.altnames = altname.map(Sourced::without_origin).into_iter().collect();
+            link.addresses = addresses.into_iter().map(Sourced::without_origin).collect();
             (link, if up { routes } else { Vec::new() })
         })
     };
     (card("eth0"), card("eth1"), card("eth2")).prop_map(|cards| {
         let mut state = State::default();
         for of in ["default", "eth0", "eth1", "eth2"] {
-            let sysctl = Sysctl::new(Where::Host, forwarding(of), "0");
-            state.sysctls.push(At::nobody(sysctl));
+            let sysctl = Sysctl::new(Netns::Host, forwarding(of), "0");
+            state.sysctls.push(Sourced::without_origin(sysctl));
         }
         for of in ["eth0", "eth1", "eth2"] {
             let [_, key] = SysctlKey::of_secondaries(&of.parse().unwrap());
-            let sysctl = Sysctl::new(Where::Host, key, "0");
-            state.sysctls.push(At::nobody(sysctl));
+            let sysctl = Sysctl::new(Netns::Host, key, "0");
+            state.sysctls.push(Sourced::without_origin(sysctl));
         }
-        let mut bridge = link(Where::Host, BRIDGE, made("bridge", Where::Host));
+        let mut bridge = link(Netns::Host, BRIDGE, made("bridge", Netns::Host));
         bridge.up = Some(true);
-        bridge.mtu = Some(At::nobody(1500));
+        bridge.mtu = Some(Sourced::without_origin(1500));
         state.links.push(bridge);
         for (link, routes) in [cards.0, cards.1, cards.2] {
             state.links.push(link);
-            state.routes.extend(routes.into_iter().map(At::nobody));
+            state
+                .routes
+                .extend(routes.into_iter().map(Sourced::without_origin));
         }
         state
     })
@@ -158,7 +167,7 @@ pub fn settings() -> impl Strategy<Value = State> {
                 altname,
                 as_port(),
             );
-            (dress(Where::Inside, name), mtu, mac, said)
+            (dress(Netns::This, name), mtu, mac, said)
         })
         .collect();
     let rules = proptest::option::of(prop_oneof![Just("one"), Just("two")]);
@@ -189,7 +198,7 @@ pub fn settings() -> impl Strategy<Value = State> {
     (chosen, each, whole).prop_map(
         move |(chosen, each, (dns, rules, sysctls, policy, table))| {
             let rules = rules.map(|text| {
-                At::nobody(Rules {
+                Sourced::without_origin(Ruleset {
                     tool: Tool::Nftables,
                     file: "/rules".into(),
                     text: text.into(),
@@ -202,33 +211,35 @@ pub fn settings() -> impl Strategy<Value = State> {
                 netns: true,
                 ..State::default()
             };
-            state.resolv_conf = dns.map(At::nobody);
+            state.resolv_conf = dns.map(Sourced::without_origin);
             state.rules = rules.into_iter().collect();
-            let policy = policy.iter().map(|text| At::nobody(text.parse().unwrap()));
+            let policy = policy
+                .iter()
+                .map(|text| Sourced::without_origin(text.parse().unwrap()));
             state.policy = policy.collect();
             for (key, value) in sysctls {
-                let sysctl = Sysctl::new(Where::Inside, key.parse().unwrap(), value);
+                let sysctl = Sysctl::new(Netns::This, key.parse().unwrap(), value);
                 let link = sysctl.key.link();
                 let optional = link == Some("theirs");
                 if link.is_none_or(|link| optional || chosen.contains(&link)) {
                     state
                         .sysctls
-                        .push(At::nobody(Sysctl { optional, ..sysctl }));
+                        .push(Sourced::without_origin(Sysctl { optional, ..sysctl }));
                 }
             }
             // The way out over a card that stays where it is
             if let Some(text) = table.filter(|_| chosen.contains(&"v0")) {
                 for link in ["v0-host", "eth0"] {
-                    let sysctl = Sysctl::new(Where::Host, forwarding(link), "1");
-                    state.sysctls.push(At::nobody(sysctl));
+                    let sysctl = Sysctl::new(Netns::Host, forwarding(link), "1");
+                    state.sysctls.push(Sourced::without_origin(sysctl));
                 }
-                state.table = Some(At::nobody(Table {
+                state.table = Some(Sourced::without_origin(Table {
                     text,
                     publish: Vec::new(),
                     listed: None,
                 }));
             }
-            let mut lo = link(Where::Inside, "lo", Kind::Loopback);
+            let mut lo = link(Netns::This, "lo", Kind::Loopback);
             lo.up = Some(true);
             state.links.push(lo);
             for (
@@ -239,55 +250,65 @@ pub fn settings() -> impl Strategy<Value = State> {
                 if !chosen.contains(name) {
                     continue;
                 }
-                let mut wanted = link(Where::Inside, name, kind(name));
-                if let Kind::Made(made) = &mut wanted.kind {
+                let mut wanted = link(Netns::This, name, kind(name));
+                if let Kind::Virtual(made) = &mut wanted.kind {
                     for (word, text) in options {
                         let option = made.of.option(word).unwrap();
                         let value = option.form.read(text, &Names::default()).unwrap();
-                        made.set(option, At::nobody(value));
+                        made.set(option, Sourced::without_origin(value));
                     }
                 }
                 wanted.up = Some(true);
-                wanted.wireguard = (*name == "w0").then(|| At::nobody(told));
-                wanted.mtu = mtu.map(At::nobody);
+                wanted.wireguard = (*name == "w0").then(|| Sourced::without_origin(told));
+                wanted.mtu = mtu.map(Sourced::without_origin);
                 // Of a link that is made, the address it had before cannot be known
                 let card = wanted.kind == Kind::Physical;
-                wanted.mac = mac.filter(|_| card).map(At::nobody);
+                wanted.mac = mac.filter(|_| card).map(Sourced::without_origin);
                 wanted.altnames = altnames
                     .iter()
-                    .map(|altname| At::nobody(format!("{altname}-{name}").parse().unwrap()))
+                    .map(|altname| {
+                        Sourced::without_origin(format!("{altname}-{name}").parse().unwrap())
+                    })
                     .collect();
-                wanted.addresses = addresses.into_iter().map(At::nobody).collect();
+                wanted.addresses = addresses.into_iter().map(Sourced::without_origin).collect();
                 let bridge =
                     port && chosen.contains(&"brin") && !matches!(*name, "brin" | "m0" | "w0");
-                wanted.master = bridge.then(|| At::nobody("brin".parse().unwrap()));
+                wanted.master = bridge.then(|| Sourced::without_origin("brin".parse().unwrap()));
                 if bridge && !said.is_empty() {
-                    let mut told = Made::new(&PORT, Where::Inside);
+                    let mut told = LinkSpec::new(&PORT, Netns::This);
                     for (word, text) in said {
                         let option = PORT.option(word).unwrap();
                         let value = option.form.read(text, &Names::default()).unwrap();
-                        told.set(option, At::nobody(value));
+                        told.set(option, Sourced::without_origin(value));
                     }
                     wanted.port = Some(told);
                 }
                 if bridge || *name == "brin" {
                     let rows = vlans.iter().map(|text| text.parse::<Vlans>().unwrap());
-                    wanted.vlans = rows.flat_map(Vlans::each).map(At::nobody).collect();
+                    wanted.vlans = rows
+                        .flat_map(Vlans::each)
+                        .map(Sourced::without_origin)
+                        .collect();
                 }
                 if let Kind::Veth { peer: Some(other) } = &wanted.kind {
-                    let back = LinkAt {
-                        at: Where::Inside,
+                    let back = LinkRef {
+                        at: Netns::This,
                         name: name.parse().unwrap(),
                     };
                     let kind = Kind::Veth { peer: Some(back) };
-                    let mut peer =
-                        Link::new(other.at.clone(), At::nobody(other.name.clone()), kind);
+                    let mut peer = Link::new(
+                        other.at.clone(),
+                        Sourced::without_origin(other.name.clone()),
+                        kind,
+                    );
                     peer.up = Some(true);
-                    peer.master = port.then(|| At::nobody(BRIDGE.parse().unwrap()));
+                    peer.master = port.then(|| Sourced::without_origin(BRIDGE.parse().unwrap()));
                     state.links.push(peer);
                 }
                 state.links.push(wanted);
-                state.routes.extend(routes.into_iter().map(At::nobody));
+                state
+                    .routes
+                    .extend(routes.into_iter().map(Sourced::without_origin));
             }
             state
         },
@@ -370,19 +391,19 @@ fn wireguard() -> impl Strategy<Value = Wireguard> {
 }
 
 fn kind(name: &str) -> Kind {
-    let on_host = |name: &str| LinkAt {
-        at: Where::Host,
+    let on_host = |name: &str| LinkRef {
+        at: Netns::Host,
         name: name.parse::<LinkName>().unwrap(),
     };
     match name {
-        "brin" => made("bridge", Where::Inside),
+        "brin" => made("bridge", Netns::This),
         "v0" => Kind::Veth {
             peer: Some(on_host("v0-host")),
         },
-        "d0" => made("dummy", Where::Inside),
-        "w0" => made("wireguard", Where::Host),
-        "m0" => match made("macvlan", Where::Host) {
-            Kind::Made(made) => Kind::Made(Made {
+        "d0" => made("dummy", Netns::This),
+        "w0" => made("wireguard", Netns::Host),
+        "m0" => match made("macvlan", Netns::Host) {
+            Kind::Virtual(made) => Kind::Virtual(LinkSpec {
                 parent: Some("eth0".parse().unwrap()),
                 ..made
             }),
@@ -392,6 +413,6 @@ fn kind(name: &str) -> Kind {
     }
 }
 
-fn made(word: &str, born: Where) -> Kind {
-    Kind::Made(Made::new(Type::named(word).unwrap(), born))
+fn made(word: &str, born: Netns) -> Kind {
+    Kind::Virtual(LinkSpec::new(Type::named(word).unwrap(), born))
 }

@@ -7,16 +7,22 @@
 // The child is waited for by its number.
 #![allow(clippy::expect_used, clippy::panic, clippy::zombie_processes)]
 
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{Read, Seek, Write};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
 use nix::libc;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
@@ -33,11 +39,25 @@ pub enum Fault {
     Fail(usize, Errno),
 }
 
+/// A system call.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Its number (x86-64's).
+    pub number: i64,
+    /// Something outside of the program may be another after it; who waits counts, for
+    /// others go on meanwhile.
+    pub changes: bool,
+    /// From where in the program it was made, as a number; 0 where there is a fault.
+    pub site: u64,
+    /// The file that it makes or removes by that name; nowhere where there is a fault.
+    pub file: Option<String>,
+}
+
 /// How it ended.
 #[derive(Debug)]
 pub struct Traced {
-    /// The numbers of the system calls (x86-64's), in their order.
-    pub calls: Vec<i64>,
+    /// The system calls, in their order.
+    pub calls: Vec<Call>,
     /// Its exit code; nothing if a signal ended it.
     pub code: Option<i32>,
     /// It had to be ended, for it ran on.
@@ -46,8 +66,13 @@ pub struct Traced {
     pub said: String,
 }
 
-/// How long it may take. Far more than it does.
-const LIMIT: Duration = Duration::from_secs(40);
+/// How long it may take. Far more than it does, also where it runs when nobody else does.
+pub const LIMIT: Duration = Duration::from_secs(300);
+
+/// How many functions above a call tell from where it was made: those of the libraries, and
+/// a good part of ours. The stack below holds words of functions that have ended, too, so
+/// that one place may count as several, hardly ever several as one.
+const DEPTH: usize = 24;
 
 /// Run it in the sandbox.
 pub fn run(sandbox: &Sandbox, words: &[&str], fault: Fault) -> Traced {
@@ -72,6 +97,8 @@ pub fn run(sandbox: &Sandbox, words: &[&str], fault: Fault) -> Traced {
         }
         hung
     });
+    // In the sandbox, processes have other numbers
+    let proc = File::open("/proc").expect("/proc");
     let (calls, status) = sandbox.inside(move || {
         let mut child = command.spawn().expect("sh");
         let pid = Pid::from_raw(child.id() as i32);
@@ -82,7 +109,7 @@ pub fn run(sandbox: &Sandbox, words: &[&str], fault: Fault) -> Traced {
         let go = child.stdin.as_mut().expect("it is a pipe");
         go.write_all(b"go\n").expect("it reads");
         tell.send(pid).expect("it hears");
-        follow(pid, fault)
+        follow(pid, fault, &proc)
     });
     let hung = watchdog.join().expect("it ends");
     let mut text = String::new();
@@ -101,9 +128,10 @@ pub fn run(sandbox: &Sandbox, words: &[&str], fault: Fault) -> Traced {
 
 /// From stop to stop, until the process has ended. The threads that are in a call are
 /// known by the order of stops: one when it begins, one when it ends.
-fn follow(pid: Pid, fault: Fault) -> (Vec<i64>, WaitStatus) {
+fn follow(pid: Pid, fault: Fault, proc: &File) -> (Vec<Call>, WaitStatus) {
     let (mut calls, mut in_call, mut failing) = (Vec::new(), Vec::new(), Vec::new());
     let mut begun = false;
+    let mut program = None;
     // Other tests have children too
     let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
     loop {
@@ -118,6 +146,7 @@ fn follow(pid: Pid, fault: Fault) -> (Vec<i64>, WaitStatus) {
             WaitStatus::PtraceEvent(thread, _, libc::PTRACE_EVENT_EXEC) => {
                 // The end of execve(2) follows
                 begun = true;
+                program = (fault == Fault::None).then(|| Program::of(pid, proc));
                 in_call.push(thread);
                 (thread, None)
             }
@@ -135,7 +164,7 @@ fn follow(pid: Pid, fault: Fault) -> (Vec<i64>, WaitStatus) {
                     None => {
                         in_call.push(thread);
                         let number = calls.len();
-                        calls.push(call(thread));
+                        calls.push(call(thread, program.as_ref()));
                         match fault {
                             Fault::Kill(point) if point == number => {
                                 let _ = kill(pid, Signal::SIGKILL);
@@ -164,8 +193,143 @@ fn follow(pid: Pid, fault: Fault) -> (Vec<i64>, WaitStatus) {
     }
 }
 
-fn call(thread: Pid) -> i64 {
-    ptrace::getregs(thread).map_or(-1, |registers| registers.orig_rax as i64)
+/// The program as it lies in memory.
+struct Program {
+    memory: File,
+    /// Where its instructions are.
+    text: Range<u64>,
+}
+
+impl Program {
+    fn of(pid: Pid, proc: &File) -> Program {
+        let open = |file: &str| {
+            let path = format!("{pid}/{file}");
+            File::from(openat(proc, &*path, OFlag::O_RDONLY, Mode::empty()).expect("it lives"))
+        };
+        let mut maps = String::new();
+        open("maps").read_to_string(&mut maps).expect("it is text");
+        let text = |line: &str| {
+            let (range, rest) = line.split_once(' ')?;
+            let (begin, end) = range.split_once('-')?;
+            let address = |word| u64::from_str_radix(word, 16).ok();
+            let is = rest.starts_with("r-x") && line.ends_with("/netns-setup");
+            Some(address(begin)?..address(end)?).filter(|_| is)
+        };
+        Program {
+            memory: open("mem"),
+            text: maps.lines().find_map(text).expect("it has instructions"),
+        }
+    }
+
+    fn text_at(&self, address: u64) -> String {
+        let mut bytes = vec![0; 256];
+        let length = self.memory.read_at(&mut bytes, address).unwrap_or(0);
+        let text = bytes[..length].split(|byte| *byte == 0).next();
+        String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
+    }
+
+    /// The functions that a call was made from, by where they go on when it has ended.
+    fn site(&self, number: i64, stack: u64) -> u64 {
+        let mut bytes = vec![0; 16 << 10];
+        let length = self.memory.read_at(&mut bytes, stack).unwrap_or(0);
+        let words = bytes[..length].chunks_exact(8);
+        let words = words.map(|word| u64::from_ne_bytes(word.try_into().expect("eight")));
+        let returns = words.filter(|word| self.text.contains(word));
+        let mut site = DefaultHasher::new();
+        number.hash(&mut site);
+        for at in returns.take(DEPTH) {
+            (at - self.text.start).hash(&mut site);
+        }
+        site.finish()
+    }
+}
+fn call(thread: Pid, program: Option<&Program>) -> Call {
+    let Ok(registers) = ptrace::getregs(thread) else {
+        return Call {
+            number: -1,
+            changes: true,
+            site: 0,
+            file: None,
+        };
+    };
+    let number = registers.orig_rax as i64;
+    let opens = match number {
+        libc::SYS_open => Some(registers.rsi),
+        libc::SYS_openat => Some(registers.rdx),
+        _ => None,
+    };
+    let makes = (libc::O_CREAT | libc::O_TRUNC) as u64;
+    let reads = opens.is_some_and(|flags| flags & makes == 0);
+    Call {
+        number,
+        changes: !reads && !is_own(number),
+        site: program.map_or(0, |program| program.site(number, registers.rsp)),
+        file: match number {
+            libc::SYS_rename => program.map(|program| program.text_at(registers.rsi)),
+            libc::SYS_unlink => program.map(|program| program.text_at(registers.rdi)),
+            _ => None,
+        },
+    }
+}
+
+/// Whether a call of this number reads, or changes nothing but the program itself. What it
+/// holds (open files, locks, sockets) goes when it is killed.
+fn is_own(call: i64) -> bool {
+    const OWN: [i64; 51] = [
+        libc::SYS_access,
+        libc::SYS_bind,
+        libc::SYS_chdir,
+        libc::SYS_clock_gettime,
+        libc::SYS_clock_nanosleep,
+        libc::SYS_dup,
+        libc::SYS_dup3,
+        libc::SYS_epoll_create1,
+        libc::SYS_epoll_ctl,
+        libc::SYS_eventfd2,
+        libc::SYS_faccessat,
+        libc::SYS_faccessat2,
+        libc::SYS_fcntl,
+        libc::SYS_flock,
+        libc::SYS_fstat,
+        libc::SYS_fstatfs,
+        libc::SYS_fsync,
+        libc::SYS_getcwd,
+        libc::SYS_getdents64,
+        libc::SYS_geteuid,
+        libc::SYS_getpid,
+        libc::SYS_getppid,
+        libc::SYS_getsid,
+        libc::SYS_getsockname,
+        libc::SYS_getsockopt,
+        libc::SYS_gettid,
+        libc::SYS_getuid,
+        libc::SYS_inotify_init1,
+        libc::SYS_lseek,
+        libc::SYS_newfstatat,
+        libc::SYS_pidfd_open,
+        libc::SYS_pipe2,
+        libc::SYS_prctl,
+        libc::SYS_pread64,
+        libc::SYS_prlimit64,
+        libc::SYS_read,
+        libc::SYS_readlink,
+        libc::SYS_readlinkat,
+        libc::SYS_recvfrom,
+        libc::SYS_recvmsg,
+        libc::SYS_rt_sigprocmask,
+        libc::SYS_sched_getaffinity,
+        libc::SYS_sched_yield,
+        libc::SYS_setns,
+        libc::SYS_setsockopt,
+        libc::SYS_signalfd4,
+        libc::SYS_socket,
+        libc::SYS_stat,
+        libc::SYS_statx,
+        libc::SYS_uname,
+        libc::SYS_unshare,
+    ];
+    let waits = [libc::SYS_poll, libc::SYS_restart_syscall].contains(&call);
+    OWN.contains(&call) || never_fails(call) && !waits
 }
 
 /// Whether an error of a call of this number proves nothing. It does not for the process's own memory, threads'
@@ -173,10 +337,10 @@ fn call(thread: Pid) -> i64 {
 /// the Rust library ends the process, as it must. (That it can end anywhere is what the
 /// kills show.) Nor for what tokio and std take to be there: that epoll and poll wait, that
 /// a process can have a pair of sockets, that the eight bytes come through by which a thread
-/// wakes another, or a child says that it could not run its program, that a lock can be let go. A close(2) that is not
+/// wakes another, or a child says that it could not run its program, that a lock can be let go, that a umask can be set. A close(2) that is not
 /// made leaves open what the kernel never leaves open.
 pub fn never_fails(call: i64) -> bool {
-    const NEVER: [i64; 20] = [
+    const NEVER: [i64; 21] = [
         libc::SYS_close,
         libc::SYS_brk,
         libc::SYS_mmap,
@@ -197,6 +361,7 @@ pub fn never_fails(call: i64) -> bool {
         libc::SYS_restart_syscall,
         libc::SYS_exit,
         libc::SYS_exit_group,
+        libc::SYS_umask,
     ];
     NEVER.contains(&call)
 }

@@ -3,12 +3,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::common::{LIMIT, NETNS_SETUP, Run, Sandbox, wait_until};
-use crate::far;
+use crate::{far, trace};
 
 /// Settings of `mgmt`, and those that `reload` finds afterwards; the rules of each; and, as
 /// sh, what is made of the host before.
@@ -191,7 +189,8 @@ pub enum State {
 impl World {
     /// Makes one. Nothing is up.
     pub fn new(settings: &'static Settings) -> World {
-        let sandbox = far::sandbox(settings.first);
+        let mut sandbox = far::sandbox(settings.first);
+        sandbox.limit = trace::LIMIT;
         // A bare host may not have these folders and files; they stay
         sandbox
             .sh("mkdir -p /run/netns-services /etc/netns /etc/conf.d && touch /run/netns-services/.ties")
@@ -253,7 +252,7 @@ impl World {
             now = self.look();
             now == *expected
         };
-        if wait_until(Duration::from_secs(8), same) {
+        if wait_until(LIMIT, same) {
             return None;
         }
         let lines = |value: &Value| -> Vec<String> {
@@ -273,6 +272,12 @@ impl World {
             "it is not {from:?}:{}",
             more.chain(less).collect::<String>()
         ))
+    }
+
+    /// What netns-setup keeps of the namespace, and its settings do not say.
+    pub fn kept(&self) -> String {
+        let script = "cd /run/netns-services/mgmt && grep -r '' . | sort";
+        self.sandbox.sh(script).stdout
     }
 
     /// All that is there.

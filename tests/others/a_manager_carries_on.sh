@@ -3,7 +3,8 @@
 # looks after is moved in, comes back (by down, by try's undo, by that of an up that failed), and
 # the manager carries on each time: lease, default route and name server are there, the DHCP
 # server has been asked since, and the manager's own tool agrees. With a real udev, which tells
-# a manager of a card only after the kernel has.
+# a manager of a card only after the kernel has; ifupdown_CLIENT has none, and nobody but a hook
+# tells it.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 manager=$1 give_back=$2
@@ -115,6 +116,40 @@ lets_go()
 	[ "$manager" != ifupdown ] || [ -z "$(ifquery --state eth1)" ]
 }
 
+# once CLIENT - ifup is called once, and nothing tells it of the card later
+once()
+{
+	mkdir -p /run/network /var/lib/dhcp
+	printf '%s\n' 'auto lo' 'iface lo inet loopback' 'auto eth1' 'iface eth1 inet dhcp' \
+		>/etc/network/interfaces
+	# It takes the first of these that is there
+	for client in dhclient udhcpc dhcpcd; do
+		[ "$client" = "$1" ] || rm -f "$(command -v "$client")"
+	done
+	ifup eth1 >/tmp/manager 2>&1
+	hook="post_down_eth1='ifdown --force \$NETNS_LINK; ifup \$NETNS_LINK'"
+}
+
+start_ifupdown_dhclient()
+{
+	once dhclient
+}
+
+start_ifupdown_udhcpc()
+{
+	once udhcpc
+}
+
+ifupdown_dhclient_agrees()
+{
+	[ "$(ifquery --state eth1)" = eth1=eth1 ] && runs dhclient
+}
+
+ifupdown_udhcpc_agrees()
+{
+	[ "$(ifquery --state eth1)" = eth1=eth1 ] && runs udhcpc
+}
+
 # The lease and what comes with it; one address, not the one that came with the card beside it
 has_lease()
 {
@@ -133,7 +168,11 @@ printf '%s\n' 'start 192.0.2.100' 'end 192.0.2.120' 'interface far' 'lease_file 
 : >/tmp/leases
 : >/etc/resolv.conf
 far /judge/busybox udhcpd -f /tmp/udhcpd.conf >>/tmp/server 2>&1 &
-start_udev
+hook=
+case $manager in
+ifupdown_*) ;;
+*) start_udev ;;
+esac
 "start_$manager"
 eventually "$manager has a lease" has_lease
 
@@ -141,7 +180,7 @@ eventually "$manager has a lease" has_lease
 in_and_out()
 {
 	printf '%s\n' 'netns_links="eth1"' 'config_eth1="198.51.100.10/24"' \
-		"netns_give_back=$give_back" >/etc/conf.d/netns.mgmt
+		"netns_give_back=$give_back" "$hook" >/etc/conf.d/netns.mgmt
 	case $1 in
 	down)
 		run 0 netns-setup up mgmt

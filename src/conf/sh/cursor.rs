@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Reader;
 use crate::conf::value::Value;
-use crate::source::Place;
+use crate::source::Position;
 
 impl<'a> Reader<'a> {
     /// The name that begins here, which may be empty.
@@ -71,8 +71,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn place(&self) -> Place {
-        Place {
+    pub(super) fn place(&self) -> Position {
+        Position {
             file: Arc::clone(&self.file),
             line: self.line,
             column: (self.at - self.line_start) as u32 + 1,

@@ -3,7 +3,7 @@
 
 use super::{Reader, Stop};
 use crate::conf::value::{Setting, visible};
-use crate::source::{Place, Problem};
+use crate::source::{Position, Problem};
 
 /// Words after which the next lines belong together: nothing that could be said of them
 /// one by one would help.
@@ -16,7 +16,7 @@ impl Reader<'_> {
     }
 
     /// Notes a problem, if it is the first of its command.
-    pub(super) fn refuse_at(&mut self, place: &Place, wrong: &str, remedy: &str) {
+    pub(super) fn refuse_at(&mut self, place: &Position, wrong: &str, remedy: &str) {
         if !self.refused {
             self.problems.push(Problem {
                 place: Some(place.clone()),
@@ -28,7 +28,7 @@ impl Reader<'_> {
     }
 
     /// A quote that is open at the end of the file.
-    pub(super) fn unclosed<T>(&mut self, open: &Place, quote: &str) -> Result<T, Stop> {
+    pub(super) fn unclosed<T>(&mut self, open: &Position, quote: &str) -> Result<T, Stop> {
         let wrong = format!("the {quote} here is never closed");
         self.refuse_at(open, &wrong, &format!("write the other {quote}"));
         Err(Stop)
@@ -46,7 +46,7 @@ impl Reader<'_> {
 
     /// A `$` that is not `$NAME` or `${NAME}`; what follows it stands at the present
     /// position.
-    pub(super) fn refuse_dollar(&mut self, dollar: &Place) {
+    pub(super) fn refuse_dollar(&mut self, dollar: &Position) {
         let (wrong, remedy) = match self.peek() {
             Some('(') => (
                 "$( runs a command, and settings only assign",
@@ -76,7 +76,7 @@ impl Reader<'_> {
     pub(super) fn refuse_command(
         &mut self,
         start: usize,
-        place: Place,
+        place: Position,
         first: usize,
         exports: bool,
     ) -> Result<(), Stop> {

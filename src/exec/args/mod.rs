@@ -9,21 +9,21 @@ use std::io::{IsTerminal, stdin};
 use std::time::Duration;
 
 use super::argv::Words;
-use super::error::{Refusal, shown};
+use super::error::{ExecError, shown};
 use super::syscall;
 
 /// What was asked for.
-pub enum Asked {
+pub enum Request {
     /// This text on standard output.
-    Text(String),
+    StackPath(String),
     /// To bind again, where it is lost, what the namespace of this name has for /etc.
     Heal(&'static CStr),
     /// A command.
-    Command(Call),
+    Command(ExecCall),
 }
 
 /// A command, and where and how it is to run.
-pub struct Call {
+pub struct ExecCall {
     /// The namespace.
     pub to: To,
     /// The command and its arguments, at least one word; none is a login shell.
@@ -52,9 +52,9 @@ pub enum To {
 }
 
 /// Reads the words, the program's own name first.
-pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
+pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
     if syscall::is_secure() {
-        return Err(Refusal::call(
+        return Err(ExecError::call(
             "it is installed setuid, or with file capabilities, and refuses to run so",
             "let doas or sudo run it; chmod u-s it, or setcap -r",
         ));
@@ -67,12 +67,12 @@ pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
 }
 
 /// `NAME [[--] COMMAND [ARGUMENT...]]`, the end of all the words.
-fn plain(all: Words<'static>, words: Words<'static>) -> Result<Asked, Refusal> {
+fn plain(all: Words<'static>, words: Words<'static>) -> Result<Request, ExecError> {
     let Some(name) = words.get(0) else {
-        return Err(Refusal::call("no namespace is named", options::USAGE));
+        return Err(ExecError::call("no namespace is named", options::USAGE));
     };
     check_name(name)?;
-    Ok(Asked::Command(Call {
+    Ok(Request::Command(ExecCall {
         to: To::Name(name),
         command: command(all, words.from(1))?,
         net_only: false,
@@ -86,14 +86,14 @@ fn plain(all: Words<'static>, words: Words<'static>) -> Result<Asked, Refusal> {
 pub fn command(
     all: Words<'static>,
     words: Words<'static>,
-) -> Result<Option<Words<'static>>, Refusal> {
+) -> Result<Option<Words<'static>>, ExecError> {
     let words = match words.get(0) {
         Some(word) if word == c"--" => words.from(1),
         _ => words,
     };
     match words.count() {
         0 if is_typed(all) => Ok(None),
-        0 => Err(Refusal::call("no command is given", options::USAGE)),
+        0 => Err(ExecError::call("no command is given", options::USAGE)),
         _ => Ok(Some(words)),
     }
 }
@@ -109,7 +109,7 @@ fn is_typed(all: Words) -> bool {
 
 /// Other tools allow more in a name than netns-setup does. Whatever is one entry of a
 /// folder, is no option and can be printed will do.
-pub fn check_name(name: &CStr) -> Result<(), Refusal> {
+pub fn check_name(name: &CStr) -> Result<(), ExecError> {
     let bytes = name.to_bytes();
     let wrong = match bytes {
         b"" => "it is empty",
@@ -120,7 +120,7 @@ pub fn check_name(name: &CStr) -> Result<(), Refusal> {
         _ if bytes.len() > 255 => "it is longer than 255 bytes",
         _ => return Ok(()),
     };
-    Err(Refusal::call(
+    Err(ExecError::call(
         format!("\"{}\" is not a name for a namespace: {wrong}", shown(name)),
         "expected the name of an entry of /run/netns, such as mgmt",
     ))

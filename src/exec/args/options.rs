@@ -7,10 +7,10 @@ use std::time::Duration;
 use clap::Parser;
 use clap::error::{ContextKind, ErrorKind};
 
-use super::{Asked, Call, To};
+use super::{ExecCall, Request, To};
 use crate::exec::args;
 use crate::exec::argv::Words;
-use crate::exec::error::{Refusal, printable, shown};
+use crate::exec::error::{ExecError, printable, shown};
 
 /// What to say to a wrong call.
 pub const USAGE: &str =
@@ -69,7 +69,7 @@ struct Options {
 /// Reads the words, the program's own name first.
 #[cold]
 #[inline(never)]
-pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
+pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
     let given = (0..words.count()).filter_map(|place| words.get(place));
     let given = given.map(|word| OsString::from_vec(word.to_bytes().to_vec()));
     let options = match Options::try_parse_from(given) {
@@ -78,14 +78,14 @@ pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
             if error.kind() == ErrorKind::DisplayHelp
                 || error.kind() == ErrorKind::DisplayVersion =>
         {
-            return Ok(Asked::Text(error.render().to_string()));
+            return Ok(Request::StackPath(error.render().to_string()));
         }
         Err(error) => return Err(wrong(&error)),
     };
     if let Some(name) = options.heal {
         let name = kept(name)?;
         args::check_name(name)?;
-        return Ok(Asked::Heal(name));
+        return Ok(Request::Heal(name));
     }
     // What clap left is the end of what there was.
     let rest = words.from(words.count() - options.words.len());
@@ -96,12 +96,12 @@ pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
         _ => {
             let name = rest
                 .get(0)
-                .ok_or_else(|| Refusal::call("no namespace is named", USAGE))?;
+                .ok_or_else(|| ExecError::call("no namespace is named", USAGE))?;
             args::check_name(name)?;
             (To::Name(name), rest.from(1))
         }
     };
-    Ok(Asked::Command(Call {
+    Ok(Request::Command(ExecCall {
         to,
         command: args::command(words, command)?,
         net_only: options.net_only,
@@ -112,26 +112,29 @@ pub fn read(words: Words<'static>) -> Result<Asked, Refusal> {
 }
 
 /// The word, for as long as the process is there.
-fn kept(word: OsString) -> Result<&'static CStr, Refusal> {
+fn kept(word: OsString) -> Result<&'static CStr, ExecError> {
     let word = CString::new(word.into_vec());
-    let word = word.map_err(|_| Refusal::call("a word has a NUL in it", USAGE))?;
+    let word = word.map_err(|_| ExecError::call("a word has a NUL in it", USAGE))?;
     Ok(Box::leak(word.into_boxed_c_str()))
 }
 
-fn number(word: OsString) -> Result<&'static CStr, Refusal> {
+fn number(word: OsString) -> Result<&'static CStr, ExecError> {
     let word = kept(word)?;
     let digits = word.to_bytes().iter().all(u8::is_ascii_digit);
     if !digits || word.to_bytes().is_empty() || word.to_bytes().len() > 10 {
         let wrong = format!("--pid \"{}\" is not the number of a process", shown(word));
-        return Err(Refusal::call(wrong, "expected a number, such as --pid 812"));
+        return Err(ExecError::call(
+            wrong,
+            "expected a number, such as --pid 812",
+        ));
     }
     Ok(word)
 }
 
-fn seconds(word: &str) -> Result<Duration, Refusal> {
+fn seconds(word: &str) -> Result<Duration, ExecError> {
     let wrong = || {
         let wrong = format!("--wait \"{}\" is not a number of seconds", printable(word));
-        Refusal::call(
+        ExecError::call(
             wrong,
             "expected 0 to 1000000, such as --wait 10 or --wait 0.5",
         )
@@ -143,12 +146,12 @@ fn seconds(word: &str) -> Result<Duration, Refusal> {
 }
 
 /// clap's message in our form: one line, and what was expected.
-fn wrong(error: &clap::Error) -> Refusal {
+fn wrong(error: &clap::Error) -> ExecError {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
     let remedy = match error.get(ContextKind::SuggestedArg) {
         Some(near) => format!("did you mean {near}? netns-exec --help says more"),
         None => USAGE.into(),
     };
-    Refusal::call(printable(first.trim_start_matches("error: ")), remedy)
+    ExecError::call(printable(first.trim_start_matches("error: ")), remedy)
 }

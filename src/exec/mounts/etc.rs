@@ -10,16 +10,16 @@ use nix::sys::stat::lstat;
 use super::etc_mode::Mode;
 use super::etc_netns::{ALSO_READ, Folder, NAMES, NOT_FOR_ETC, path};
 use super::overlay;
-use crate::exec::error::{Refusal, shown};
-use crate::exec::path_buf::Text;
+use crate::exec::error::{ExecError, shown};
+use crate::exec::path_buf::StackPath;
 use crate::exec::syscall;
 
 /// Lays all entries over /etc, in a mount namespace of our own.
-pub fn mount(name: &CStr, mark: &CStr) -> Result<(), Refusal> {
+pub fn mount(name: &CStr, mark: &CStr) -> Result<(), ExecError> {
     let folder = Folder::open(name)?;
     let mode = Mode::read(name)?;
     if mode.dns && !folder.as_ref().is_some_and(Folder::has_resolv_conf) {
-        return Err(Refusal::kernel(
+        return Err(ExecError::kernel(
             format!(
                 "{}/resolv.conf is gone, and netns_dns asks for it",
                 path(name.to_bytes())
@@ -53,7 +53,7 @@ pub fn mount(name: &CStr, mark: &CStr) -> Result<(), Refusal> {
 /// Attaches the entry's mount over its twin. A file goes over a symlink itself: what that
 /// leads to may then be replaced at will.
 pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errno> {
-    let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
+    let twin = StackPath::of(&[b"/etc/", entry.to_bytes()])?;
     match syscall::attach(mount.as_fd(), twin.as_c(), false) {
         Err(Errno::ENOTDIR) if is_folder => syscall::attach(mount.as_fd(), twin.as_c(), true),
         attached => attached,
@@ -64,10 +64,10 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
 /// the twins that names are looked up by, the whole folder is laid over /etc.
 pub fn is_passed_over(entry: &str) -> bool {
     let known = NOT_FOR_ETC.iter().chain(&NAMES).chain(&ALSO_READ);
-    let missing = |path: Result<Text, Errno>| {
+    let missing = |path: Result<StackPath, Errno>| {
         let there = path.and_then(|path| lstat(path.as_c()));
         matches!(there, Err(Errno::ENOENT))
     };
     !known.into_iter().any(|known| *known == entry.as_bytes())
-        && missing(Text::of(&[b"/etc/", entry.as_bytes()]))
+        && missing(StackPath::of(&[b"/etc/", entry.as_bytes()]))
 }

@@ -8,8 +8,8 @@ use nix::fcntl::AT_FDCWD;
 use nix::sys::stat::stat;
 use nix::unistd::read;
 
-use crate::exec::error::{Refusal, reason, shown};
-use crate::exec::path_buf::Text;
+use crate::exec::error::{ExecError, reason, shown};
+use crate::exec::path_buf::StackPath;
 use crate::exec::syscall;
 use crate::state_dir;
 
@@ -24,8 +24,8 @@ pub struct Mode {
 
 impl Mode {
     /// Nothing at all, for a namespace of others, means bind.
-    pub fn read(name: &CStr) -> Result<Mode, Refusal> {
-        let path = Text::of(&[
+    pub fn read(name: &CStr) -> Result<Mode, ExecError> {
+        let path = StackPath::of(&[
             state_dir::STATE.as_bytes(),
             b"/",
             name.to_bytes(),
@@ -65,9 +65,9 @@ impl Mode {
 
 #[cold]
 #[inline(never)]
-fn unread(name: &CStr, why: String) -> Refusal {
+fn unread(name: &CStr, why: String) -> ExecError {
     let name = shown(name);
-    Refusal::kernel(
+    ExecError::kernel(
         format!("{}/{name}/{}: {why}", state_dir::STATE, state_dir::ETC_MODE),
         format!("write it anew: netns-setup up {name}"),
     )

@@ -10,8 +10,8 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag};
 use nix::sys::stat::{FileStat, SFlag, fstat, fstatat, lstat, stat};
 
-use crate::exec::error::{Refusal, reason, shown};
-use crate::exec::path_buf::{Text, up_to_nul};
+use crate::exec::error::{ExecError, reason, shown};
+use crate::exec::path_buf::{StackPath, up_to_nul};
 use crate::exec::syscall;
 use crate::state_dir;
 
@@ -32,17 +32,17 @@ pub struct Folder<'a> {
 
 impl<'a> Folder<'a> {
     /// Opens `/etc/netns/NAME`; there may be none.
-    pub fn open(name: &'a CStr) -> Result<Option<Folder<'a>>, Refusal> {
+    pub fn open(name: &'a CStr) -> Result<Option<Folder<'a>>, ExecError> {
         let refused = |why| {
             let path = path(name.to_bytes());
             let wrong = format!("cannot open {path}: {}", reason(why));
-            Refusal::kernel(
+            ExecError::kernel(
                 wrong,
                 format!("expected a folder, not a symlink; look at {path}"),
             )
         };
         let path_of_name =
-            Text::of(&[state_dir::ETC.as_bytes(), b"/", name.to_bytes()]).map_err(refused)?;
+            StackPath::of(&[state_dir::ETC.as_bytes(), b"/", name.to_bytes()]).map_err(refused)?;
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
         let folder = match syscall::open_file(AT_FDCWD, path_of_name.as_c(), flags.bits()) {
             Ok(folder) => folder,
@@ -63,7 +63,10 @@ impl<'a> Folder<'a> {
     }
 
     /// Shows `see` each entry that is for /etc.
-    pub fn each(&self, mut see: impl FnMut(&CStr) -> Result<(), Refusal>) -> Result<(), Refusal> {
+    pub fn each(
+        &self,
+        mut see: impl FnMut(&CStr) -> Result<(), ExecError>,
+    ) -> Result<(), ExecError> {
         let mut buffer = [0; 1024];
         loop {
             let filled = syscall::entries(self.folder.as_fd(), &mut buffer);
@@ -80,7 +83,7 @@ impl<'a> Folder<'a> {
     }
 
     /// A read-only copy of the entry's mount, attached nowhere, and whether it is a folder.
-    pub fn source(&self, entry: &CStr) -> Result<(OwnedFd, bool), Refusal> {
+    pub fn source(&self, entry: &CStr) -> Result<(OwnedFd, bool), ExecError> {
         let refused = |why| self.refused(entry, why);
         let mut mount = syscall::clone_read_only(self.folder.as_fd(), entry).map_err(refused)?;
         let mut file = fstat(mount.as_fd());
@@ -97,7 +100,7 @@ impl<'a> Folder<'a> {
     /// Opens what a symlink leads to; none but root may write to the folder it is in.
     #[cold]
     #[inline(never)]
-    pub fn follow(&self, entry: &CStr) -> Result<OwnedFd, Refusal> {
+    pub fn follow(&self, entry: &CStr) -> Result<OwnedFd, ExecError> {
         let target = syscall::open_file(self.folder.as_fd(), entry, OFlag::O_PATH.bits());
         let target = target.map_err(|why| self.refused(entry, why))?;
         let path = std::fs::read_link(format!("/proc/self/fd/{}", target.as_raw_fd()));
@@ -117,7 +120,7 @@ impl<'a> Folder<'a> {
         format!("{}/{}", path(self.name.to_bytes()), shown(entry))
     }
 
-    pub fn refused(&self, entry: &CStr, why: Errno) -> Refusal {
+    pub fn refused(&self, entry: &CStr, why: Errno) -> ExecError {
         let wrong = format!(
             "cannot bind {} over its twin: {}",
             self.path(entry),
@@ -128,14 +131,14 @@ impl<'a> Folder<'a> {
             Errno::ENOENT => "expected it to be there; a symlink must lead somewhere",
             _ => "expected a file for a file and a folder for a folder",
         };
-        Refusal::kernel(wrong, remedy)
+        ExecError::kernel(wrong, remedy)
     }
 }
 
 /// Whether the entry's twin is the same file as the entry.
 pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
-    let entry_path = Text::of(&[state_dir::ETC.as_bytes(), b"/", name, b"/", entry]);
-    let twin = Text::of(&[b"/etc/", entry]);
+    let entry_path = StackPath::of(&[state_dir::ETC.as_bytes(), b"/", name, b"/", entry]);
+    let twin = StackPath::of(&[b"/etc/", entry]);
     let entry = entry_path.and_then(|path| stat(path.as_c()));
     let twin = twin.and_then(|path| lstat(path.as_c()));
     match (entry, twin) {
@@ -146,19 +149,19 @@ pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
 
 /// Refuses what others than root may write to, for whoever can write there chooses what
 /// programs inside believe.
-pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(), Refusal> {
+pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(), ExecError> {
     let file = file.map_err(|why| {
         let wrong = format!("cannot look at {}: {}", path(), reason(why));
-        Refusal::kernel(wrong, "expected it to be there")
+        ExecError::kernel(wrong, "expected it to be there")
     })?;
     if file.st_uid != 0 {
-        return Err(Refusal::kernel(
+        return Err(ExecError::kernel(
             format!("{} belongs to user {}", path(), file.st_uid),
             format!("expected root alone; run chown root {}", path()),
         ));
     }
     if file.st_mode & 0o022 != 0 {
-        return Err(Refusal::kernel(
+        return Err(ExecError::kernel(
             format!(
                 "group or others may write {} (mode {:04o})",
                 path(),

@@ -22,8 +22,8 @@ use super::mark::MARK;
 use super::mountinfo::{self, OWN};
 use super::{etc, is_at, resolvconf};
 use crate::exec::args::To;
-use crate::exec::error::{Refusal, printable, reason, shown};
-use crate::exec::path_buf::Text;
+use crate::exec::error::{ExecError, printable, reason, shown};
+use crate::exec::path_buf::StackPath;
 use crate::exec::{join, syscall};
 use crate::state_dir;
 
@@ -42,7 +42,7 @@ pub(crate) type Mounts = BTreeMap<(u64, u64), Vec<i32>>;
 
 /// What is bound in one mount namespace: copies of mounts, attached nowhere.
 #[derive(Default)]
-pub(crate) struct Files {
+pub(crate) struct BoundFiles {
     /// Each entry of `/etc/netns/NAME`, and whether it is a folder.
     pub entries: Vec<(CString, OwnedFd, bool)>,
     /// The name servers that a client inside has set, if there are any.
@@ -51,14 +51,14 @@ pub(crate) struct Files {
 
 /// Binds again, in each mount namespace that netns-exec made for the namespace of this
 /// name, what is lost of `/etc/netns/NAME`. Those that had lost nothing are not told of.
-pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
+pub fn heal(name: &CStr) -> Result<Vec<Healed>, ExecError> {
     let (mark, all) = mark_and_mounts(name)?;
     let mut healed = Vec::new();
     for processes in all.into_values() {
         let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
             continue;
         };
-        let files = Files::open(name)?;
+        let files = BoundFiles::open(name)?;
         let told = visit(first, mark.as_c(), |overlay| {
             bind_all_again(name, &files, overlay)
         });
@@ -84,16 +84,16 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, Refusal> {
 }
 
 /// The mark of the namespace of this name, and all that can carry it.
-pub(crate) fn mark_and_mounts(name: &CStr) -> Result<(Text, Mounts), Refusal> {
+pub(crate) fn mark_and_mounts(name: &CStr) -> Result<(StackPath, Mounts), ExecError> {
     let refused = |why| {
         let wrong = format!(
             "cannot look for what runs in {}: {}",
             shown(name),
             reason(why)
         );
-        Refusal::kernel(wrong, "run it as root, with /proc mounted")
+        ExecError::kernel(wrong, "run it as root, with /proc mounted")
     };
-    let mark = Text::of(&[MARK, name.to_bytes()]).map_err(refused)?;
+    let mark = StackPath::of(&[MARK, name.to_bytes()]).map_err(refused)?;
     Ok((mark, by_mounts().map_err(refused)?))
 }
 
@@ -145,16 +145,16 @@ fn kind_of_mounts(mountinfo: &CStr, mark: &CStr) -> Result<Option<bool>, Errno> 
     Ok(seen.then_some(overlay))
 }
 
-impl Files {
+impl BoundFiles {
     /// Opens them, on the host.
-    pub fn open(name: &CStr) -> Result<Files, Refusal> {
+    pub fn open(name: &CStr) -> Result<BoundFiles, ExecError> {
         let servers = resolvconf::source(name).map_err(|why| {
             let wrong = format!("{}/{}: {}", state_dir::STATE, shown(name), reason(why));
-            Refusal::kernel(wrong, "run it as root")
+            ExecError::kernel(wrong, "run it as root")
         })?;
-        let mut files = Files {
+        let mut files = BoundFiles {
             servers,
-            ..Files::default()
+            ..BoundFiles::default()
         };
         if let Some(folder) = Folder::open(name)? {
             folder.each(|entry| {
@@ -195,7 +195,7 @@ pub(crate) fn visit<T: Send>(
 }
 
 /// Binds again what is lost, and shows what a client inside has set, or no longer does.
-fn bind_all_again(name: &CStr, files: &Files, overlay: bool) -> Result<Vec<String>, Errno> {
+fn bind_all_again(name: &CStr, files: &BoundFiles, overlay: bool) -> Result<Vec<String>, Errno> {
     let mut bound = BTreeSet::new();
     if !files.client_is_seen()? && resolvconf::take_off(name)? {
         bound.insert("resolv.conf".to_string());
@@ -216,7 +216,7 @@ fn bind_all_again(name: &CStr, files: &Files, overlay: bool) -> Result<Vec<Strin
 
 /// Binds an entry, unless it is there.
 fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Errno> {
-    let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
+    let twin = StackPath::of(&[b"/etc/", entry.to_bytes()])?;
     if is_at(twin.as_c(), mount)? == Some(true) {
         return Ok(false);
     }
@@ -273,12 +273,12 @@ pub fn run(name: &'static CStr) -> i32 {
 impl Healed {
     /// In words: what is bound again for whom in the namespace of this name, or what could
     /// not be.
-    pub fn told(&self, name: &CStr) -> Result<String, Refusal> {
+    pub fn told(&self, name: &CStr) -> Result<String, ExecError> {
         let who = self.processes.iter();
         let who: Vec<_> = who.map(|(pid, name)| format!("{pid} ({name})")).collect();
         let (name, who) = (shown(name), who.join(", "));
         if let Some(why) = &self.failed {
-            return Err(Refusal::kernel(
+            return Err(ExecError::kernel(
                 format!("{name}: cannot bind again for {who}: {why}"),
                 "restart the service: it may see the host's files",
             ));

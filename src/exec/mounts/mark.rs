@@ -12,7 +12,7 @@ use nix::sys::stat::{fstat, stat};
 use super::mountinfo::{self, Mount, OWN};
 use super::{etc_netns, resolvconf};
 use crate::exec::args::To;
-use crate::exec::path_buf::{Text, is_in};
+use crate::exec::path_buf::{StackPath, is_in};
 use crate::exec::syscall;
 
 /// What every mark begins with; what was joined follows.
@@ -33,12 +33,12 @@ pub enum Before {
 }
 
 /// The mark of what the call joins.
-pub fn mark(to: To) -> Result<Text, Errno> {
+pub fn mark(to: To) -> Result<StackPath, Errno> {
     match to {
-        To::Name(name) => Text::of(&[MARK, name.to_bytes()]),
-        To::Pid(pid) => Text::of(&[MARK, b"/proc/", pid.to_bytes(), b"/ns/net"]),
-        To::Path(path) => Text::of(&[MARK, path.to_bytes()]),
-        To::Host => Text::of(&[MARK]),
+        To::Name(name) => StackPath::of(&[MARK, name.to_bytes()]),
+        To::Pid(pid) => StackPath::of(&[MARK, b"/proc/", pid.to_bytes(), b"/ns/net"]),
+        To::Path(path) => StackPath::of(&[MARK, path.to_bytes()]),
+        To::Host => StackPath::of(&[MARK]),
     }
 }
 

@@ -6,10 +6,10 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 
-use super::heal::{Files, held, mark_and_mounts, visit};
+use super::heal::{BoundFiles, held, mark_and_mounts, visit};
 use super::is_at;
-use crate::exec::error::Refusal;
-use crate::exec::path_buf::Text;
+use crate::exec::error::ExecError;
+use crate::exec::path_buf::StackPath;
 
 /// The processes of one mount namespace that netns-exec made.
 pub struct Marked {
@@ -20,14 +20,14 @@ pub struct Marked {
 }
 
 /// Those that netns-exec let into the namespace of this name, or into one of its name before.
-pub fn marked(name: &CStr) -> Result<Vec<Marked>, Refusal> {
+pub fn marked(name: &CStr) -> Result<Vec<Marked>, ExecError> {
     let (mark, all) = mark_and_mounts(name)?;
     let mut found = Vec::new();
     for processes in all.into_values() {
         let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
             continue;
         };
-        let files = Files::open(name)?;
+        let files = BoundFiles::open(name)?;
         let lost = visit(first, mark.as_c(), |overlay| match overlay {
             true => Ok(Vec::new()),
             false => lost(&files),
@@ -40,7 +40,7 @@ pub fn marked(name: &CStr) -> Result<Vec<Marked>, Refusal> {
 }
 
 /// The entries that have a twin and are not what is seen there.
-fn lost(files: &Files) -> Result<Vec<String>, Errno> {
+fn lost(files: &BoundFiles) -> Result<Vec<String>, Errno> {
     let mut lost = Vec::new();
     for (entry, mount, _) in &files.entries {
         if is_lost(entry, mount)? && !files.is_of_client(entry)? {
@@ -55,6 +55,6 @@ fn lost(files: &Files) -> Result<Vec<String>, Errno> {
 
 /// The entry has a twin, which is not the entry.
 fn is_lost(entry: &CStr, mount: &OwnedFd) -> Result<bool, Errno> {
-    let twin = Text::of(&[b"/etc/", entry.to_bytes()])?;
+    let twin = StackPath::of(&[b"/etc/", entry.to_bytes()])?;
     Ok(is_at(twin.as_c(), mount)? == Some(false))
 }

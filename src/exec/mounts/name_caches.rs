@@ -9,7 +9,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::libc;
 use nix::unistd::{AccessFlags, access, faccessat};
 
-use crate::exec::error::{Refusal, reason};
+use crate::exec::error::{ExecError, reason};
 use crate::exec::syscall;
 
 /// Their folders, for a socket may be made anew.
@@ -20,14 +20,14 @@ const FOLDERS: [&CStr; 3] = [
 ];
 
 /// Hides those that are there, in a mount namespace of our own.
-pub fn hide(mark: &CStr) -> Result<(), Refusal> {
+pub fn hide(mark: &CStr) -> Result<(), ExecError> {
     for folder in FOLDERS {
         match access(folder, AccessFlags::F_OK) {
             Err(Errno::ENOENT | Errno::ENOTDIR) => (),
             _ if is_musl() => return Ok(()),
             _ => cover(folder, mark).map_err(|why| {
                 let wrong = format!("cannot hide {}: {}", folder.to_string_lossy(), reason(why));
-                Refusal::kernel(
+                ExecError::kernel(
                     wrong,
                     "expected a folder of the host's resolver; --net-only leaves it",
                 )

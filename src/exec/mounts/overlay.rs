@@ -15,15 +15,15 @@ use nix::libc;
 
 use super::etc_netns::{Folder, trust};
 use super::mountinfo::{self, OWN};
-use crate::exec::error::{Refusal, reason};
-use crate::exec::path_buf::{Text, is_in};
+use crate::exec::error::{ExecError, reason};
+use crate::exec::path_buf::{StackPath, is_in};
 use crate::exec::syscall;
 use crate::state_dir;
 
 /// Lays it over /etc, in a mount namespace of our own.
 #[cold]
 #[inline(never)]
-pub fn mount(folder: &Folder, mark: &CStr) -> Result<(), Refusal> {
+pub fn mount(folder: &Folder, mark: &CStr) -> Result<(), ExecError> {
     let mut entries = Vec::new();
     folder.each(|entry| {
         entries.push(entry.to_owned());
@@ -34,8 +34,8 @@ pub fn mount(folder: &Folder, mark: &CStr) -> Result<(), Refusal> {
     let kept = below_etc(&entries).map_err(refused)?;
 
     // The layers need a place while the overlay is made; the folder's own is at hand.
-    let place =
-        Text::of(&[state_dir::ETC.as_bytes(), b"/", folder.name().to_bytes()]).map_err(refused)?;
+    let place = StackPath::of(&[state_dir::ETC.as_bytes(), b"/", folder.name().to_bytes()])
+        .map_err(refused)?;
     let settings = [(c"source", mark), (c"mode", c"0755")];
     let memory = syscall::new_mount(c"tmpfs", &settings, 0).map_err(refused)?;
     syscall::attach(memory.as_fd(), place.as_c(), false).map_err(refused)?;
@@ -89,7 +89,7 @@ fn copy(point: &CStr) -> Result<OwnedFd, Errno> {
     syscall::clone_mount(AT_FDCWD, point, true)
 }
 
-fn copy_entry(folder: &Folder, entry: &CStr, to: &Path) -> Result<(), Refusal> {
+fn copy_entry(folder: &Folder, entry: &CStr, to: &Path) -> Result<(), ExecError> {
     let opened = folder.follow(entry)?;
     trust(nix::sys::stat::fstat(opened.as_fd()), || folder.path(entry))?;
     let from = format!("/proc/self/fd/{}", opened.as_raw_fd());
@@ -123,15 +123,15 @@ fn same_rights(of: &Path, to: &Path) -> io::Result<()> {
     fs::set_permissions(to, fs::Permissions::from_mode(of.mode() & 0o7777))
 }
 
-fn c_path(path: &Path) -> Result<CString, Refusal> {
+fn c_path(path: &Path) -> Result<CString, ExecError> {
     CString::new(path.as_os_str().as_bytes()).map_err(|_| refused(Errno::EINVAL))
 }
 
-fn not_copied(why: io::Error) -> Refusal {
+fn not_copied(why: io::Error) -> ExecError {
     refused(Errno::from_raw(why.raw_os_error().unwrap_or(0)))
 }
 
-fn refused(why: Errno) -> Refusal {
+fn refused(why: Errno) -> ExecError {
     let remedy = match why {
         Errno::ENODEV => {
             "the kernel has no overlayfs: modprobe overlay, or see that resolv.conf, hosts and \
@@ -139,7 +139,7 @@ fn refused(why: Errno) -> Refusal {
         }
         _ => "expected Linux 5.12 or newer, and a folder that can be copied",
     };
-    Refusal::kernel(
+    ExecError::kernel(
         format!("cannot lay an overlay over /etc: {}", reason(why)),
         remedy,
     )

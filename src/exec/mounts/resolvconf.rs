@@ -17,8 +17,8 @@ use nix::unistd::{AccessFlags, access};
 
 use super::is_at;
 use super::mountinfo::{self, OWN};
-use crate::exec::error::{Refusal, reason};
-use crate::exec::path_buf::Text;
+use crate::exec::error::{ExecError, reason};
+use crate::exec::path_buf::StackPath;
 use crate::exec::syscall;
 use crate::state_dir;
 
@@ -36,9 +36,9 @@ const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 
 /// Keeps the host's resolvconf from what runs inside, and shows what a client inside has set,
 /// in a mount namespace of our own. Where there is none, it takes five system calls.
-pub fn mount(name: &CStr) -> Result<(), Refusal> {
+pub fn mount(name: &CStr) -> Result<(), ExecError> {
     let refused = |why| {
-        Refusal::kernel(
+        ExecError::kernel(
             format!("cannot keep the host's resolvconf apart: {}", reason(why)),
             "expected /run/resolvconf to be a folder; --net-only leaves it",
         )
@@ -57,7 +57,7 @@ pub fn mount(name: &CStr) -> Result<(), Refusal> {
         }
     }
     show(name).map_err(|why| {
-        Refusal::kernel(
+        ExecError::kernel(
             format!(
                 "cannot show the name servers that a client inside has set: {}",
                 reason(why)
@@ -177,9 +177,9 @@ pub fn is_of_client(name: &[u8], root: &[u8]) -> bool {
     root.ends_with(&file)
 }
 
-fn path(name: &CStr) -> Result<Text, Errno> {
+fn path(name: &CStr) -> Result<StackPath, Errno> {
     let folder = state_dir::STATE.as_bytes();
-    Text::of(&[
+    StackPath::of(&[
         folder,
         b"/",
         name.to_bytes(),

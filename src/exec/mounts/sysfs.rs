@@ -15,7 +15,7 @@ use nix::sys::statvfs::FsFlags;
 
 use super::mountinfo::{self, OWN};
 use crate::exec::args::To;
-use crate::exec::error::{Refusal, reason};
+use crate::exec::error::{ExecError, reason};
 use crate::exec::path_buf::is_in;
 use crate::exec::syscall;
 
@@ -25,7 +25,7 @@ const TREE: &CStr = c"/sys/devices";
 /// Lays the new sysfs over the old one, in a mount namespace of our own and for the
 /// network namespace that the process has joined. Where something is mounted below the
 /// two (`covered`), it is put back. Without a /sys there is nothing to do.
-pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), Refusal> {
+pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), ExecError> {
     let refused = |what: &CStr, why| refused(to, &what.to_string_lossy(), why);
     let old = match statfs(c"/sys") {
         Ok(old) => old.flags(),
@@ -119,7 +119,7 @@ fn mount_flags(of: FsFlags) -> MsFlags {
     set.fold(MsFlags::empty(), |all, (_, flag)| all | *flag)
 }
 
-fn refused(to: To, what: &str, why: Errno) -> Refusal {
+fn refused(to: To, what: &str, why: Errno) -> ExecError {
     let remedy = match why {
         Errno::ENOSYS => "expected Linux 5.12 or newer",
         Errno::EPERM => {
@@ -127,7 +127,7 @@ fn refused(to: To, what: &str, why: Errno) -> Refusal {
         }
         _ => "expected a /sys that sysfs can be mounted over; --net-only does without",
     };
-    Refusal::kernel(
+    ExecError::kernel(
         format!("{to}: cannot mount {what}: {}", reason(why)),
         remedy,
     )

@@ -6,13 +6,13 @@ use rtnetlink::packet_route::link::{
 };
 
 use super::link_data::data;
-use super::{Names, Others};
+use super::{LinkNames, OtherNetns};
 use crate::kernel::link::{options, tap};
 use crate::model::link::bridge_port::PORT;
-use crate::model::link::type_table::{Below, Type};
-use crate::model::{Kind, Link, LinkAt, Mac, Made, Where};
+use crate::model::link::type_table::{Lower, Type};
+use crate::model::{Kind, Link, LinkRef, LinkSpec, Mac, Netns};
 use crate::name::{Altname, LinkName};
-use crate::source::At;
+use crate::source::Sourced;
 
 /// A link's index and name.
 pub fn name(message: &LinkMessage) -> Option<(u32, LinkName)> {
@@ -53,7 +53,12 @@ pub fn is_bridge(message: &LinkMessage) -> bool {
 }
 
 /// A link, without its addresses.
-pub fn link(message: &LinkMessage, at: &Where, names: &Names, others: &Others) -> Option<Link> {
+pub fn link(
+    message: &LinkMessage,
+    at: &Netns,
+    names: &LinkNames,
+    others: &OtherNetns,
+) -> Option<Link> {
     let (_, name) = self::name(message)?;
     let mac = attribute!(message, LinkAttribute::Address(bytes) => bytes.clone());
     let mac = mac
@@ -61,19 +66,23 @@ pub fn link(message: &LinkMessage, at: &Where, names: &Names, others: &Others) -
         .map(Mac);
     let master = master(message).and_then(|index| names.get(&index)).cloned();
     Some(Link {
-        mtu: attribute!(message, LinkAttribute::Mtu(mtu) => At::nobody(*mtu)),
-        mac: mac.map(At::nobody),
-        master: master.map(At::nobody),
+        mtu: attribute!(message, LinkAttribute::Mtu(mtu) => Sourced::without_origin(*mtu)),
+        mac: mac.map(Sourced::without_origin),
+        master: master.map(Sourced::without_origin),
         altnames: altnames(message),
         port: port(message),
         up: Some(message.header.flags.contains(LinkFlags::Up)),
         index: Some(message.header.index),
-        ..Link::new(at.clone(), At::nobody(name), kind(message, others))
+        ..Link::new(
+            at.clone(),
+            Sourced::without_origin(name),
+            kind(message, others),
+        )
     })
 }
 
 /// One that no setting could say is nobody's of ours.
-fn altnames(message: &LinkMessage) -> Vec<At<Altname>> {
+fn altnames(message: &LinkMessage) -> Vec<Sourced<Altname>> {
     let all = attribute!(message, LinkAttribute::PropList(all) => all.as_slice());
     let names = all
         .unwrap_or_default()
@@ -82,11 +91,11 @@ fn altnames(message: &LinkMessage) -> Vec<At<Altname>> {
             Prop::AltIfName(name) => name.parse().ok(),
             _ => None,
         });
-    names.map(At::nobody).collect()
+    names.map(Sourced::without_origin).collect()
 }
 
 /// What it is as a port of a bridge.
-fn port(message: &LinkMessage) -> Option<Made> {
+fn port(message: &LinkMessage) -> Option<LinkSpec> {
     let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice())?;
     infos
         .contains(&LinkInfo::PortKind(InfoPortKind::Bridge))
@@ -97,12 +106,12 @@ fn port(message: &LinkMessage) -> Option<Made> {
     })?;
     let mut bytes = vec![0; data.value_len()];
     data.emit_value(&mut bytes);
-    let mut port = Made::new(&PORT, Where::Inside);
+    let mut port = LinkSpec::new(&PORT, Netns::This);
     options::decode(&mut port, &bytes);
     Some(port)
 }
 
-fn kind(message: &LinkMessage, others: &Others) -> Kind {
+fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
     if message.header.flags.contains(LinkFlags::Loopback) {
         return Kind::Loopback;
     }
@@ -121,7 +130,7 @@ fn kind(message: &LinkMessage, others: &Others) -> Kind {
             let word = tap::word(infos).map_or_else(|| kind.to_string(), String::from);
             let of = Type::named(&word);
             let made = of.and_then(|of| made(of, infos, message, others));
-            made.map_or(Kind::Other(word), Kind::Made)
+            made.map_or(Kind::Other(word), Kind::Virtual)
         }
     }
 }
@@ -131,17 +140,17 @@ fn made(
     of: &'static Type,
     infos: &[LinkInfo],
     message: &LinkMessage,
-    others: &Others,
-) -> Option<Made> {
+    others: &OtherNetns,
+) -> Option<LinkSpec> {
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (born, names) = others.get(&netns)?;
-    let mut made = Made::new(of, (*born).clone());
+    let mut made = LinkSpec::new(of, (*born).clone());
     let index = options::decode(&mut made, &data(infos));
     let link = || attribute!(message, LinkAttribute::Link(index) => *index);
     let parent = match of.below {
-        Below::Nothing => None,
-        Below::Parent => Some(link()?),
-        Below::Birth => index,
+        Lower::Nothing => None,
+        Lower::Link => Some(link()?),
+        Lower::UnderlayNetns => index,
     };
     if let Some(index) = parent {
         made.parent = Some(names.get(&index)?.clone());
@@ -149,11 +158,11 @@ fn made(
     Some(made)
 }
 
-fn below(message: &LinkMessage, others: &Others) -> Option<LinkAt> {
+fn below(message: &LinkMessage, others: &OtherNetns) -> Option<LinkRef> {
     let index = attribute!(message, LinkAttribute::Link(index) => *index)?;
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (at, names) = others.get(&netns)?;
-    Some(LinkAt {
+    Some(LinkRef {
         at: (*at).clone(),
         name: names.get(&index)?.clone(),
     })

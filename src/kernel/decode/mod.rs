@@ -16,18 +16,18 @@ use rtnetlink::packet_route::route::{
 
 use crate::model::address::{Label, Lifetime};
 use crate::model::route::{Hop, Preference};
-use crate::model::{Address, Route, RouteKind, Where};
+use crate::model::{Address, Netns, Route, RouteKind};
 use crate::name::LinkName;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// Links by their index.
-pub type Names = BTreeMap<u32, LinkName>;
+pub type LinkNames = BTreeMap<u32, LinkName>;
 
 /// Addresses by the index of their link.
-pub type Addresses = BTreeMap<u32, Vec<At<Address>>>;
+pub type Addresses = BTreeMap<u32, Vec<Sourced<Address>>>;
 
 /// The namespaces that were asked about, by their number in another; none is itself.
-pub type Others<'a> = BTreeMap<Option<i32>, (&'a Where, &'a Names)>;
+pub type OtherNetns<'a> = BTreeMap<Option<i32>, (&'a Netns, &'a LinkNames)>;
 
 /// Find the first attribute of a kind.
 macro_rules! attribute {
@@ -129,7 +129,7 @@ pub fn flags(message: &AddressMessage) -> AddressFlags {
 
 /// A route that packets of others can take: not one to this host itself, nor one that
 /// the kernel only remembers.
-pub fn route(message: &RouteMessage, at: &Where, names: &Names) -> Option<Route> {
+pub fn route(message: &RouteMessage, at: &Netns, names: &LinkNames) -> Option<Route> {
     const LOCAL: u32 = 255;
     let header = &message.header;
     let kind = match header.kind {
@@ -145,7 +145,7 @@ pub fn route(message: &RouteMessage, at: &Where, names: &Names) -> Option<Route>
         use RouteAttribute as A;
         matches!(attribute, A::Encap(_) | A::NhId(_))
     });
-    let strange = strange || *at == Where::Host && says_more(message);
+    let strange = strange || *at == Netns::Host && says_more(message);
     if table == LOCAL || strange || header.flags.contains(RouteFlags::Cloned) || header.tos != 0 {
         return None;
     }

@@ -14,13 +14,13 @@ use super::options;
 use crate::kernel::Kernel;
 use crate::kernel::netlink::socket::{How, Requests};
 use crate::model::link::bridge_port::{Vlan, Vlans};
-use crate::model::{LinkAt, Made};
+use crate::model::{LinkRef, LinkSpec};
 use crate::os_error::OsError;
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Kernel {
     /// Tell a port what is said, and nothing else of it.
-    pub(crate) fn set_port(&mut self, link: &LinkAt, port: &Made) -> Result<(), OsError> {
+    pub(crate) fn set_port(&mut self, link: &LinkRef, port: &LinkSpec) -> Result<(), OsError> {
         let data = InfoPortData::Other(options::encode(port, None));
         let infos = vec![
             LinkInfo::PortKind(InfoPortKind::Bridge),
@@ -34,7 +34,7 @@ impl Kernel {
     /// As `bridge vlan add`; of a bridge itself, with `self`.
     pub(crate) fn add_vlans(
         &mut self,
-        link: &LinkAt,
+        link: &LinkRef,
         row: &Vlans,
         bridge: bool,
     ) -> Result<(), OsError> {
@@ -44,7 +44,7 @@ impl Kernel {
     /// As `bridge vlan del`. What is gone already is deleted.
     pub(crate) fn del_vlans(
         &mut self,
-        link: &LinkAt,
+        link: &LinkRef,
         row: &Vlans,
         bridge: bool,
     ) -> Result<(), OsError> {
@@ -54,7 +54,7 @@ impl Kernel {
     fn tell_vlans(
         &mut self,
         what: fn(LinkMessage) -> RouteNetlinkMessage,
-        link: &LinkAt,
+        link: &LinkRef,
         row: &Vlans,
         bridge: bool,
     ) -> Result<(), OsError> {
@@ -81,11 +81,13 @@ fn vlan_message(index: u32, row: &Vlans, bridge: bool) -> LinkMessage {
 }
 
 /// Of each port and each bridge of a namespace, by its index.
-pub(crate) fn all_vlans(requests: &mut Requests) -> Result<BTreeMap<u32, Vec<At<Vlan>>>, OsError> {
+pub(crate) fn all_vlans(
+    requests: &mut Requests,
+) -> Result<BTreeMap<u32, Vec<Sourced<Vlan>>>, OsError> {
     let mask = LinkAttribute::ExtMask(vec![LinkExtentMask::Brvlan]);
     let request = LinkBridgeVlan::new(0).append_extra_attribute(mask).build();
     let answers = requests.dump(RouteNetlinkMessage::GetLink(request))?;
-    let mut found: BTreeMap<u32, Vec<At<Vlan>>> = BTreeMap::new();
+    let mut found: BTreeMap<u32, Vec<Sourced<Vlan>>> = BTreeMap::new();
     for answer in answers {
         let RouteNetlinkMessage::NewLink(message) = answer else {
             continue;
@@ -93,7 +95,7 @@ pub(crate) fn all_vlans(requests: &mut Requests) -> Result<BTreeMap<u32, Vec<At<
         let vlans = found.entry(message.header.index).or_default();
         for attribute in &message.attributes {
             if let LinkAttribute::AfSpecBridge(specs) = attribute {
-                vlans.extend(specs.iter().filter_map(vlan).map(At::nobody));
+                vlans.extend(specs.iter().filter_map(vlan).map(Sourced::without_origin));
             }
         }
         vlans.sort_by_key(|vlan| vlan.value.id);

@@ -18,8 +18,8 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use super::Kernel;
 use super::netlink::query::{self, link_named};
 use super::netlink::socket::How;
-use crate::model::link::type_table::Below;
-use crate::model::{Kind, Link, LinkAt, Made, Where};
+use crate::model::link::type_table::Lower;
+use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns};
 use crate::name::Altname;
 use crate::os_error::OsError;
 
@@ -29,7 +29,7 @@ impl Kernel {
     /// Change something of a link that is there.
     pub(super) fn set(
         &mut self,
-        link: &LinkAt,
+        link: &LinkRef,
         what: impl FnOnce(Message) -> Message,
     ) -> Result<(), OsError> {
         let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
@@ -38,7 +38,7 @@ impl Kernel {
     }
 
     /// Change what is special to its type.
-    pub(super) fn set_options(&mut self, link: &LinkAt, made: &Made) -> Result<(), OsError> {
+    pub(super) fn set_options(&mut self, link: &LinkRef, made: &LinkSpec) -> Result<(), OsError> {
         let data = self.data(made)?;
         self.set(link, |message| {
             typed(message, InfoKind::Other(made.of.word.into()), data)
@@ -55,8 +55,8 @@ impl Kernel {
                 let message = self.described(peer, &peer.at)?;
                 (&peer.at, typed(message, InfoKind::Veth, Some(data)))
             }
-            (Kind::Made(made), _) if made.of.is_opened() => return self.add_tap(link, made),
-            (Kind::Made(made), _) => {
+            (Kind::Virtual(made), _) if made.of.is_opened() => return self.add_tap(link, made),
+            (Kind::Virtual(made), _) => {
                 let (home, message) = self.placed(link, made)?;
                 let data = self.data(made)?;
                 (
@@ -76,8 +76,8 @@ impl Kernel {
     fn placed<'a>(
         &mut self,
         link: &'a Link,
-        made: &'a Made,
-    ) -> Result<(&'a Where, Message), OsError> {
+        made: &'a LinkSpec,
+    ) -> Result<(&'a Netns, Message), OsError> {
         if made.born != link.at && made.is_said_whole() {
             let born = self.socket(&made.born)?.netns.as_raw_fd();
             let number = query::nsid_made(self.requests(&link.at)?, born)?;
@@ -87,13 +87,13 @@ impl Kernel {
         }
         let message = self.described(link, &made.born)?;
         Ok(match (made.below(), made.of.below) {
-            (Some(parent), Below::Parent) => (&made.born, message.link(self.index(&parent)?)),
+            (Some(parent), Lower::Link) => (&made.born, message.link(self.index(&parent)?)),
             _ => (&made.born, message),
         })
     }
 
     /// The link's name, and what is given at once. It is placed, if need be, from `home`.
-    fn described(&mut self, link: &Link, home: &Where) -> Result<Message, OsError> {
+    fn described(&mut self, link: &Link, home: &Netns) -> Result<Message, OsError> {
         let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
         if let Some(mtu) = &link.mtu {
             message = message.mtu(mtu.value);
@@ -108,26 +108,26 @@ impl Kernel {
     }
 
     /// What is special to a type, as the kernel takes it.
-    fn data(&mut self, made: &Made) -> Result<Option<InfoData>, OsError> {
+    fn data(&mut self, made: &LinkSpec) -> Result<Option<InfoData>, OsError> {
         let parent = match (made.below(), made.of.below) {
-            (Some(parent), Below::Birth) => Some(self.index(&parent)?),
+            (Some(parent), Lower::UnderlayNetns) => Some(self.index(&parent)?),
             _ => None,
         };
         let bytes = options::encode(made, parent);
         Ok((!bytes.is_empty()).then_some(InfoData::Other(bytes)))
     }
 
-    pub(super) fn add_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), OsError> {
+    pub(super) fn add_altname(&mut self, link: &LinkRef, name: &Altname) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::NewLinkProp(self.property(link, name)?);
         self.requests(&link.at)?.tell(message, How::Add)
     }
 
-    pub(super) fn del_altname(&mut self, link: &LinkAt, name: &Altname) -> Result<(), OsError> {
+    pub(super) fn del_altname(&mut self, link: &LinkRef, name: &Altname) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelLinkProp(self.property(link, name)?);
         self.requests(&link.at)?.tell(message, How::Change)
     }
 
-    fn property(&mut self, link: &LinkAt, name: &Altname) -> Result<LinkMessage, OsError> {
+    fn property(&mut self, link: &LinkRef, name: &Altname) -> Result<LinkMessage, OsError> {
         let mut message = LinkMessage::default();
         message.header.index = self.index(link)?;
         let names = vec![Prop::AltIfName(name.to_string())];
@@ -136,7 +136,7 @@ impl Kernel {
     }
 
     /// Gone already is deleted: of a veth, the other end can have taken it along.
-    pub(super) fn del_link(&mut self, link: &LinkAt) -> Result<(), OsError> {
+    pub(super) fn del_link(&mut self, link: &LinkRef) -> Result<(), OsError> {
         let requests = self.requests(&link.at)?;
         let Some(found) = link_named(requests, &link.name)? else {
             return Ok(());

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use rtnetlink::packet_core::{DefaultNla, Emitable};
 
 use crate::kernel::netlink::attr;
-use crate::model::Made;
-use crate::model::link::type_table::{Form, Opt, Type, Value};
-use crate::source::At;
+use crate::model::LinkSpec;
+use crate::model::link::type_table::{Opt, OptionValue, Type, ValueKind};
+use crate::source::Sourced;
 
 /// How the kernel writes a value.
 #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ const GRE_KEY: [u8; 2] = [0x20, 0];
 
 /// The attributes of what is said, and of the link below (by its index) where that is one
 /// of them.
-pub fn encode(made: &Made, parent: Option<u32>) -> Vec<u8> {
+pub fn encode(made: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
     let mut attributes: Vec<DefaultNla> = Vec::new();
     let mut put = |kind: u16, bytes: &[u8]| attributes.push(DefaultNla::new(kind, bytes.to_vec()));
     if let (Some(kind), Some(index)) = (below(made.of.word), parent) {
@@ -109,8 +109,8 @@ pub fn encode(made: &Made, parent: Option<u32>) -> Vec<u8> {
         };
         let number = number(option, value.value);
         match (code, value.value) {
-            (Code::Ip(_), Value::Ip(IpAddr::V4(ip))) => put(kind, &ip.octets()),
-            (Code::Ip(kind), Value::Ip(IpAddr::V6(ip))) => put(kind, &ip.octets()),
+            (Code::Ip(_), OptionValue::Ip(IpAddr::V4(ip))) => put(kind, &ip.octets()),
+            (Code::Ip(kind), OptionValue::Ip(IpAddr::V6(ip))) => put(kind, &ip.octets()),
             (Code::Ip(_), _) => {}
             (Code::U8, _) => put(kind, &(number as u8).to_ne_bytes()),
             (Code::U16, _) => put(kind, &(number as u16).to_ne_bytes()),
@@ -130,10 +130,10 @@ pub fn encode(made: &Made, parent: Option<u32>) -> Vec<u8> {
 }
 
 /// The kernel's number for a value that is not an address.
-fn number(option: &Opt, value: Value) -> u32 {
+fn number(option: &Opt, value: OptionValue) -> u32 {
     match (value, option.form) {
-        (Value::Number(number), _) => number,
-        (Value::Word(word), Form::Words(words)) => {
+        (OptionValue::Number(number), _) => number,
+        (OptionValue::Word(word), ValueKind::Words(words)) => {
             let known = words.iter().find(|(known, _)| *known == word);
             known.map_or(0, |(_, number)| *number)
         }
@@ -143,11 +143,11 @@ fn number(option: &Opt, value: Value) -> u32 {
 
 /// All of the type's options that the attributes say, into `made`, and the index of the
 /// link below where that is one of them.
-pub fn decode(made: &mut Made, bytes: &[u8]) -> Option<u32> {
+pub fn decode(made: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
     let find = |kind| attr::find(bytes, 0, kind).map(<[u8]>::to_vec);
     for option in made.of.options {
         if let Some(value) = value(made.of, option, &find) {
-            made.set(option, At::nobody(value));
+            made.set(option, Sourced::without_origin(value));
         }
     }
     let index = find(below(made.of.word)?)?;
@@ -155,7 +155,7 @@ pub fn decode(made: &mut Made, bytes: &[u8]) -> Option<u32> {
     (index != 0).then_some(index)
 }
 
-fn value(of: &Type, option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<Value> {
+fn value(of: &Type, option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionValue> {
     let (kind, code) = attribute(of.word, option.word)?;
     let number = match code {
         Code::Ip(other) => return ip(option, find(kind).or_else(|| find(other))?),
@@ -169,33 +169,33 @@ fn value(of: &Type, option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Opti
         }
     };
     match option.form {
-        Form::Words(words) => {
+        ValueKind::Words(words) => {
             let known = words.iter().find(|(_, known)| *known == number);
-            known.map(|(word, _)| Value::Word(word))
+            known.map(|(word, _)| OptionValue::Word(word))
         }
         // 0 is how the kernel says that nothing is said
-        Form::Number(1.., _) if number == 0 => None,
-        _ => Some(Value::Number(number)),
+        ValueKind::Number(1.., _) if number == 0 => None,
+        _ => Some(OptionValue::Number(number)),
     }
 }
 
 /// A station's and a group's address share an attribute.
-fn ip(option: &Opt, bytes: Vec<u8>) -> Option<Value> {
+fn ip(option: &Opt, bytes: Vec<u8>) -> Option<OptionValue> {
     let ip = match <[u8; 4]>::try_from(bytes) {
         Ok(bytes) => IpAddr::from(bytes),
         Err(bytes) => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
     };
     let fits = match option.form {
-        Form::Group => ip.is_multicast(),
+        ValueKind::Group => ip.is_multicast(),
         _ => !ip.is_multicast(),
     };
-    (fits && !ip.is_unspecified()).then_some(Value::Ip(ip))
+    (fits && !ip.is_unspecified()).then_some(OptionValue::Ip(ip))
 }
 
 #[cfg(test)]
 mod tests {
     use crate::kernel::link::options::*;
-    use crate::model::Where;
+    use crate::model::Netns;
     use crate::model::link::bridge_port::PORT;
     use crate::model::link::type_table::TYPES;
     use crate::model::names::Names;
@@ -203,11 +203,13 @@ mod tests {
     /// A value for an option, as a setting would say it.
     fn example(option: &Opt) -> &'static str {
         match option.form {
-            Form::Number(..) | Form::Table | Form::User | Form::UserGroup => "7",
-            Form::Switch => "on",
-            Form::Words(words) => words[words.len() - 1].0,
-            Form::Ip | Form::Station | Form::Station4 => "192.0.2.1",
-            Form::Group => "239.1.1.1",
+            ValueKind::Number(..) | ValueKind::Table | ValueKind::User | ValueKind::UserGroup => {
+                "7"
+            }
+            ValueKind::Switch => "on",
+            ValueKind::Words(words) => words[words.len() - 1].0,
+            ValueKind::Ip | ValueKind::Station | ValueKind::Station4 => "192.0.2.1",
+            ValueKind::Group => "239.1.1.1",
         }
     }
 
@@ -215,10 +217,10 @@ mod tests {
     fn every_option_of_every_type_has_an_attribute_and_comes_back() {
         for of in TYPES.iter().chain([&PORT]) {
             for option in of.options {
-                let mut made = Made::new(of, Where::Inside);
+                let mut made = LinkSpec::new(of, Netns::This);
                 let value = option.form.read(example(option), &Names::default());
-                made.set(option, At::nobody(value.unwrap()));
-                let mut back = Made::new(of, Where::Inside);
+                made.set(option, Sourced::without_origin(value.unwrap()));
+                let mut back = LinkSpec::new(of, Netns::This);
                 let bytes = encode(&made, Some(9));
                 let parent = decode(&mut back, &bytes);
                 assert_eq!(back, made, "{} {}", of.word, option.word);

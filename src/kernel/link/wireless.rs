@@ -13,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::kernel::netlink::attr;
 use crate::kernel::netlink::generic::Talk;
 use crate::kernel::netlink::socket::How;
-use crate::model::{LinkAt, Phy, Where};
+use crate::model::{LinkRef, Netns, Phy};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::system::thread::in_netns;
@@ -59,7 +59,7 @@ fn folder(link: &str) -> Option<PathBuf> {
 impl Kernel {
     /// Move a phy, by one of its links. A link whose name was taken where it goes has one of
     /// the kernel's choice until it is given its own.
-    pub(crate) fn move_phy(&mut self, ways: &[(LinkAt, LinkAt)]) -> Result<(), OsError> {
+    pub(crate) fn move_phy(&mut self, ways: &[(LinkRef, LinkRef)]) -> Result<(), OsError> {
         let [(first, to), ..] = ways else {
             return Ok(());
         };
@@ -88,14 +88,14 @@ impl Kernel {
     }
 
     /// The wireless links of a namespace.
-    fn wireless(&mut self, at: &Where) -> Result<Vec<Wireless>, OsError> {
+    fn wireless(&mut self, at: &Netns) -> Result<Vec<Wireless>, OsError> {
         let answers = self.speaks(at, |talk| talk.dump(GET, &[]))?;
         Ok(answers.iter().map(|answer| read(answer)).collect())
     }
 
     fn speaks<T: Send>(
         &mut self,
-        at: &Where,
+        at: &Netns,
         say: impl FnOnce(&mut Talk) -> Result<T, OsError> + Send,
     ) -> Result<T, OsError> {
         let netns = self.open(at)?;

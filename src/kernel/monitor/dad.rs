@@ -12,30 +12,30 @@ use tokio::runtime::Builder;
 use crate::kernel::netlink::query::{addresses_of, link_named};
 use crate::kernel::netlink::socket::Requests;
 use crate::kernel::{Kernel, decode};
-use crate::model::{Address, Link, LinkAt, State, Where};
+use crate::model::{Address, Link, LinkRef, Netns, State};
 use crate::os_error::OsError;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::thread::in_netns;
 
 /// How the addresses came out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Settled {
+pub struct DadResult {
     /// Another host has them: they will not work.
-    pub taken: Vec<(LinkAt, At<Address>)>,
+    pub taken: Vec<(LinkRef, Sourced<Address>)>,
     /// Not known yet when the time was up.
-    pub waiting: Vec<(LinkAt, At<Address>)>,
+    pub waiting: Vec<(LinkRef, Sourced<Address>)>,
 }
 
 impl Kernel {
     /// Wait, `limit` at most, for the IPv6 addresses of the links inside, as far as those
     /// have carrier: without it, the kernel waits for ever.
-    pub fn settle(&mut self, want: &State, limit: Duration) -> Result<Settled, OsError> {
+    pub fn settle(&mut self, want: &State, limit: Duration) -> Result<DadResult, OsError> {
         let links: Vec<_> = want.links.iter().filter(waits).collect();
         if links.is_empty() {
-            return Ok(Settled::default());
+            return Ok(DadResult::default());
         }
-        let inside = self.open(&Where::Inside)?;
-        let requests = self.requests(&Where::Inside)?;
+        let inside = self.open(&Netns::This)?;
+        let requests = self.requests(&Netns::This)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         // Told first, asked then: what changes in between is not missed
         let (connection, _handle, mut events) = in_netns(&inside, || {
@@ -63,12 +63,12 @@ impl Kernel {
 }
 
 fn waits(link: &&Link) -> bool {
-    let global = |a: &At<Address>| matches!(a.value.ip(), std::net::IpAddr::V6(ip) if !ip.is_unicast_link_local());
-    link.at == Where::Inside && link.addresses.iter().any(global)
+    let global = |a: &Sourced<Address>| matches!(a.value.ip(), std::net::IpAddr::V6(ip) if !ip.is_unicast_link_local());
+    link.at == Netns::This && link.addresses.iter().any(global)
 }
 
-fn look(requests: &mut Requests, links: &[&Link]) -> Result<Settled, OsError> {
-    let mut settled = Settled::default();
+fn look(requests: &mut Requests, links: &[&Link]) -> Result<DadResult, OsError> {
+    let mut settled = DadResult::default();
     for link in links {
         let found = link_named(requests, &link.name.value)?;
         let Some(found) = found.filter(|m| m.header.flags.contains(LinkFlags::LowerUp)) else {

@@ -13,11 +13,11 @@ use std::task::{Context, Poll};
 use rtnetlink::sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use rtnetlink::sys::{AsyncSocket, SocketAddr, TokioSocket};
 
-use crate::kernel::device::Cards;
+use crate::kernel::device::Devices;
 use crate::kernel::netlink::attr;
-use crate::model::{LinkAt, State, Where};
+use crate::model::{LinkRef, Netns, State};
 use crate::plan::Journal;
-use crate::system::netns::identity::Identity;
+use crate::system::netns::identity::NetnsInode;
 use crate::system::thread::in_netns;
 
 // rtnetlink(7) and linux/rtnetlink.h: the groups to listen to,
@@ -55,11 +55,11 @@ const AT_ONCE: usize = 512;
 
 /// What matters in one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Matter {
+pub struct Filter {
     /// The names of the links; `None` is all of them.
     links: Option<BTreeSet<String>>,
     /// Those that are cards which belong elsewhere.
-    cards: Cards,
+    cards: Devices,
     addresses: BTreeSet<IpAddr>,
     routes: BTreeSet<(IpAddr, u8)>,
     /// Any rule of the policy does, for their order counts.
@@ -69,39 +69,39 @@ pub struct Matter {
 
 /// That something was touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Heard {
+pub enum Event {
     /// A card came to the host. What gives cards their names (udev, mdev) may be about to
     /// give it another.
-    Card,
+    DeviceId,
     /// Anything else that matters.
     Change,
 }
 
 /// Sockets in one namespace. They keep it alive: drop them when its name goes.
-pub struct Ear {
+pub struct Listener {
     /// Which namespace it is.
-    pub netns: Identity,
-    matter: Matter,
+    pub netns: NetnsInode,
+    matter: Filter,
     sockets: Vec<TokioSocket>,
 }
 
-impl Matter {
+impl Filter {
     /// What of a state matters in the namespace `at`; of other namespaces than the one
     /// that is set up, only what has to do with the links that are asked about. `journal`
     /// knows the rules that stand in it, and the cards that were moved in.
-    pub fn of(at: &Where, want: &State, asked: &BTreeSet<LinkAt>, journal: &Journal) -> Self {
+    pub fn of(at: &Netns, want: &State, asked: &BTreeSet<LinkRef>, journal: &Journal) -> Self {
         let loaded = &journal.made.rules;
-        let here = |link: &&LinkAt| link.at == *at;
+        let here = |link: &&LinkRef| link.at == *at;
         let named = asked.iter().filter(here).map(|l| l.name.to_string());
         let links = || want.links.iter().filter(|link| link.at == *at);
         let routes = want.routes.iter().map(|route| &route.value);
         let tables = loaded.iter().flat_map(|rules| &rules.value.tables);
-        let inside = *at == Where::Inside;
-        Matter {
+        let inside = *at == Netns::This;
+        Filter {
             links: (!inside).then(|| named.collect()),
             cards: match at {
-                Where::Host => Cards::of(want, journal),
-                _ => Cards::default(),
+                Netns::Host => Devices::of(want, journal),
+                _ => Devices::default(),
             },
             addresses: links()
                 .flat_map(|link| link.addresses.iter().map(|a| a.value.ip()))
@@ -131,14 +131,14 @@ impl Matter {
     }
 
     /// What all messages of a datagram mean: nftables tells of a transaction in one.
-    fn heard_in(&self, mut datagram: &[u8]) -> Option<Heard> {
+    fn heard_in(&self, mut datagram: &[u8]) -> Option<Event> {
         let mut heard = None;
         while let Some(length) = datagram
             .first_chunk()
             .map(|l| u32::from_ne_bytes(*l) as usize)
         {
             let Some(message) = datagram.get(..length) else {
-                return Some(Heard::Change);
+                return Some(Event::Change);
             };
             heard = heard.max(self.heard(message));
             datagram = datagram
@@ -149,7 +149,7 @@ impl Matter {
     }
 
     /// What a message means.
-    fn heard(&self, message: &[u8]) -> Option<Heard> {
+    fn heard(&self, message: &[u8]) -> Option<Event> {
         const HEADER: usize = 16;
         let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
         let body = message.get(HEADER..)?;
@@ -162,7 +162,7 @@ impl Matter {
             NEW_LINK | DEL_LINK => {
                 let name = attr::find(body, 16, IFLA_IFNAME).map(text);
                 if kind == NEW_LINK && self.cards.has(name.as_deref(), body) {
-                    return Some(Heard::Card);
+                    return Some(Event::DeviceId);
                 }
                 match (&self.links, name) {
                     (Some(links), Some(name)) => links.contains(&name),
@@ -191,13 +191,13 @@ impl Matter {
             NEW_POLICY | DEL_POLICY => self.policy,
             _ => false,
         };
-        matters.then_some(Heard::Change)
+        matters.then_some(Event::Change)
     }
 }
 
-impl Ear {
+impl Listener {
     /// Listen in a namespace, from now on. Within a tokio runtime.
-    pub fn open(netns: &File, matter: Matter) -> io::Result<Ear> {
+    pub fn open(netns: &File, matter: Filter) -> io::Result<Listener> {
         let mut groups = vec![LINKS];
         if !matter.addresses.is_empty() {
             groups.extend(ADDRESSES);
@@ -219,7 +219,7 @@ impl Ear {
             Ok(sockets)
         })?;
         let found = netns.metadata()?;
-        Ok(Ear {
+        Ok(Listener {
             netns: (found.dev(), found.ino()),
             matter,
             sockets,
@@ -227,13 +227,13 @@ impl Ear {
     }
 
     /// It listens for this, in this namespace.
-    pub fn is_for(&self, netns: &File, matter: &Matter) -> bool {
+    pub fn is_for(&self, netns: &File, matter: &Filter) -> bool {
         let same = |found: std::fs::Metadata| (found.dev(), found.ino()) == self.netns;
         netns.metadata().is_ok_and(same) && self.matter == *matter
     }
 
     /// Ready when something that matters was touched.
-    pub fn poll_heard(&mut self, context: &mut Context) -> Poll<Heard> {
+    pub fn poll_heard(&mut self, context: &mut Context) -> Poll<Event> {
         let mut heard = None;
         for socket in &self.sockets {
             if let Poll::Ready(now) = poll_socket(socket, &self.matter, context) {
@@ -253,7 +253,7 @@ fn listening(protocol: isize, groups: &[u32]) -> io::Result<TokioSocket> {
     Ok(socket)
 }
 
-fn poll_socket(socket: &TokioSocket, matter: &Matter, context: &mut Context) -> Poll<Heard> {
+fn poll_socket(socket: &TokioSocket, matter: &Filter, context: &mut Context) -> Poll<Event> {
     let mut heard = None;
     let mut message = Vec::new();
     for _ in 0..AT_ONCE {
@@ -263,7 +263,7 @@ fn poll_socket(socket: &TokioSocket, matter: &Matter, context: &mut Context) -> 
             Poll::Pending => return heard.map_or(Poll::Pending, Poll::Ready),
             Poll::Ready(Ok(())) => heard = heard.max(matter.heard_in(&message)),
             // ENOBUFS: more came than there was room for. What it was is lost, so look
-            Poll::Ready(Err(_)) => heard = Some(Heard::Change),
+            Poll::Ready(Err(_)) => heard = Some(Event::Change),
         }
     }
     context.waker().wake_by_ref();

@@ -20,7 +20,7 @@ use super::ping::Ping;
 use crate::kernel::netlink::query::{addresses_of, link_named};
 use crate::kernel::netlink::socket::Requests;
 use crate::kernel::{Kernel, decode};
-use crate::model::{Condition, LinkAt, Where};
+use crate::model::{Condition, LinkRef, Netns};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::system::dhcp;
@@ -48,7 +48,7 @@ impl Kernel {
         mut end: Option<&mut oneshot::Receiver<()>>,
     ) -> Result<Vec<bool>, OsError> {
         let until = limit.map(|limit| Instant::now() + limit);
-        let inside = self.open(&Where::Inside)?;
+        let inside = self.open(&Netns::This)?;
         // Told first, asked then: what changes in between is not missed
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let (connection, _handle, mut events) = in_netns(&inside, || {
@@ -133,11 +133,11 @@ impl Kernel {
                 Condition::Handshake(link) => self.has_handshake(link)?,
                 Condition::Lease(link) => dhcp::has_lease(&self.netns, link),
                 Condition::Ping(ip) => pings.iter().any(|ping| ping.has_answered(*ip)),
-                Condition::Carrier(link) => has_carrier(self.requests(&Where::Inside)?, link)?,
-                Condition::Address(link) => has_address(self.requests(&Where::Inside)?, link)?,
+                Condition::Carrier(link) => has_carrier(self.requests(&Netns::This)?, link)?,
+                Condition::Address(link) => has_address(self.requests(&Netns::This)?, link)?,
                 Condition::Route(to) => {
                     let to = to.map(|to| (to.network(), to.prefix_len()));
-                    has_route(self.requests(&Where::Inside)?, to)?
+                    has_route(self.requests(&Netns::This)?, to)?
                 }
             });
         }
@@ -145,8 +145,8 @@ impl Kernel {
     }
 
     fn has_handshake(&mut self, link: &LinkName) -> Result<bool, OsError> {
-        let (at, name) = (Where::Inside, link.clone());
-        match self.wireguard(&LinkAt { at, name }) {
+        let (at, name) = (Netns::This, link.clone());
+        match self.wireguard(&LinkRef { at, name }) {
             Ok(seen) => Ok(!seen.handshakes.is_empty()),
             Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {
                 Ok(false)

@@ -16,10 +16,10 @@ use nix::sched::{CloneFlags, unshare};
 
 use super::Kernel;
 use super::netlink::socket::Requests;
-use crate::model::{Sysctl, SysctlKey, Where};
+use crate::model::{Netns, Sysctl, SysctlKey};
 use crate::name::LinkName;
 use crate::os_error::OsError;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::program::PATH;
 use crate::system::thread::{at_once, in_netns, on_a_thread};
 
@@ -36,13 +36,13 @@ const NOT_GIVEN: [&str; 5] = [
 ];
 
 /// A key, and the namespace that it is of.
-pub type SysctlAt = (Where, SysctlKey);
+pub type SysctlRef = (Netns, SysctlKey);
 
 impl Kernel {
     /// The text of a file of `/proc` that differs from namespace to namespace, such as one of
     /// `/proc/sys/net` or `/proc/thread-self/net`.
     pub fn read_inside(&self, file: &str) -> io::Result<String> {
-        let netns = self.open(&Where::Inside)?;
+        let netns = self.open(&Netns::This)?;
         in_netns(&netns, || fs::read_to_string(file))
     }
 
@@ -65,10 +65,10 @@ impl Kernel {
     /// What these keys are set to, as far as they are there and can be read.
     pub(super) fn sysctls(
         &mut self,
-        asked: &BTreeSet<SysctlAt>,
-    ) -> Result<Vec<At<Sysctl>>, OsError> {
+        asked: &BTreeSet<SysctlRef>,
+    ) -> Result<Vec<Sourced<Sysctl>>, OsError> {
         let mut found = Vec::new();
-        let places: BTreeSet<&Where> = asked.iter().map(|(at, _)| at).collect();
+        let places: BTreeSet<&Netns> = asked.iter().map(|(at, _)| at).collect();
         for at in places {
             let netns = match self.open(at) {
                 Ok(netns) => netns,
@@ -85,9 +85,9 @@ impl Kernel {
 
     /// What these keys would be in a namespace that were made now, by making one without
     /// a name and letting it go; nothing, where that is not possible.
-    pub fn sysctls_of_a_new_one(asked: &BTreeSet<SysctlAt>) -> Vec<At<Sysctl>> {
+    pub fn sysctls_of_a_new_one(asked: &BTreeSet<SysctlRef>) -> Vec<Sourced<Sysctl>> {
         let mut inside = asked.clone();
-        inside.retain(|(at, _)| *at == Where::Inside);
+        inside.retain(|(at, _)| *at == Netns::This);
         let work = || {
             unshare(CloneFlags::CLONE_NEWNET)?;
             let mut found = of_a_new_one(&mut Requests::open()?);
@@ -100,7 +100,7 @@ impl Kernel {
 }
 
 /// What a namespace begins with, by a thread that is in it, and a socket of that.
-pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<At<Sysctl>> {
+pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<Sourced<Sysctl>> {
     let told = devconf::of_a_new_one(requests);
     let value = |path: &str| {
         let mut told = told.iter();
@@ -116,10 +116,10 @@ pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<At<Sysctl>> {
         }
         match value(key.path()) {
             Some(value) => {
-                let sysctl = Sysctl::new(Where::Inside, key, &value.to_string());
-                found.push(At::nobody(sysctl));
+                let sysctl = Sysctl::new(Netns::This, key, &value.to_string());
+                found.push(Sourced::without_origin(sysctl));
             }
-            None => asked.push((Where::Inside, key)),
+            None => asked.push((Netns::This, key)),
         }
     }
     found.extend(read(procfs::of_the_next(), asked.iter()));
@@ -136,7 +136,7 @@ fn load_module(module: &str) {
 
 /// The sysctls of a link of the host that are not what new links begin with: a link that is
 /// moved back is new there.
-pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<At<Sysctl>> {
+pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<Sourced<Sysctl>> {
     let mut found = Vec::new();
     for family in [
         "net/ipv4/conf",
@@ -166,8 +166,8 @@ pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<At<Sysctl>> {
             if let Ok(key) = format!("{family}/{link}/{key}").parse()
                 && given
             {
-                let sysctl = Sysctl::new(Where::Host, key, &own);
-                found.push(At::nobody(Sysctl {
+                let sysctl = Sysctl::new(Netns::Host, key, &own);
+                found.push(Sourced::without_origin(Sysctl {
                     optional: true,
                     ..sysctl
                 }));
@@ -183,20 +183,27 @@ fn path(key: &SysctlKey) -> PathBuf {
 
 /// Each from the folder of its family, `net/ipv4`, which is opened once: the kernel looks
 /// for that among those of all namespaces. `procfs` is where, if not where everybody does.
-fn read<'a>(tables: Option<File>, asked: impl Iterator<Item = &'a SysctlAt>) -> Vec<At<Sysctl>> {
+fn read<'a>(
+    tables: Option<File>,
+    asked: impl Iterator<Item = &'a SysctlRef>,
+) -> Vec<Sourced<Sysctl>> {
     let open = |family: &str| match &tables {
         Some(tables) => procfs::open(tables, family),
         None => File::open(Path::new(FOLDER).join(family)),
     };
     let mut folders = BTreeMap::new();
-    let value = |(at, key): &'a SysctlAt| {
+    let value = |(at, key): &'a SysctlRef| {
         let (family, rest) = key.family();
         let folder = match folders.entry(family) {
             Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(new) => new.insert(open(family).ok()?),
         };
         let text = value_of(folder, rest).ok()?;
-        Some(At::nobody(Sysctl::new(at.clone(), key.clone(), &text)))
+        Some(Sourced::without_origin(Sysctl::new(
+            at.clone(),
+            key.clone(),
+            &text,
+        )))
     };
     asked.filter_map(value).collect()
 }

@@ -2,9 +2,9 @@
 //! with the links by name.
 
 use super::{ONLINK, RTA_MULTIPATH};
-use crate::kernel::decode::Names;
+use crate::kernel::decode::LinkNames;
 use crate::kernel::netlink::attr::each;
-use crate::model::{Kept, KeptKind};
+use crate::model::{Verbatim, VerbatimKind};
 use crate::name::LinkName;
 
 /// A message's body in the making.
@@ -78,7 +78,12 @@ impl Body {
     }
 
     /// Nothing, if one of the links has no name that can be kept.
-    pub(super) fn with(mut self, kind: KeptKind, link: &LinkName, names: &Names) -> Option<Kept> {
+    pub(super) fn with(
+        mut self,
+        kind: VerbatimKind,
+        link: &LinkName,
+        names: &LinkNames,
+    ) -> Option<Verbatim> {
         let mut links = Vec::new();
         for at in self.places {
             let place = self.bytes.get_mut(at..at + 4)?;
@@ -86,7 +91,7 @@ impl Body {
             links.push((at, names.get(&index)?.clone()));
             place.fill(0);
         }
-        Some(Kept {
+        Some(Verbatim {
             kind,
             link: link.clone(),
             body: self.bytes,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{NEIGHBOUR, NEXTHOP, ROUTE, RTA_MULTIPATH, RTA_NH_ID};
 use crate::kernel::netlink::attr::{each, find};
-use crate::model::{Kept, KeptKind};
+use crate::model::{Verbatim, VerbatimKind};
 
 const INET6: u8 = 10;
 const NTF_PROXY: u8 = 8;
@@ -25,15 +25,15 @@ const KINDS: [(u8, &str); 9] = [
 ];
 
 /// The words behind `ip`.
-pub(crate) fn command(kept: &Kept) -> String {
+pub(crate) fn command(kept: &Verbatim) -> String {
     match kept.kind {
-        KeptKind::Nexthop => nexthop(kept),
-        KeptKind::Route => route(kept),
-        KeptKind::Neighbour => neighbour(kept),
+        VerbatimKind::Nexthop => nexthop(kept),
+        VerbatimKind::Route => route(kept),
+        VerbatimKind::Neighbour => neighbour(kept),
     }
 }
 
-fn nexthop(kept: &Kept) -> String {
+fn nexthop(kept: &Verbatim) -> String {
     let body = &kept.body;
     let of = |kind| find(body, NEXTHOP, kind);
     let number = |kind| of(kind).and_then(first_u32);
@@ -56,7 +56,7 @@ fn nexthop(kept: &Kept) -> String {
     text
 }
 
-fn route(kept: &Kept) -> String {
+fn route(kept: &Verbatim) -> String {
     let body = &kept.body;
     let of = |kind| find(body, ROUTE, kind);
     let byte = |at: usize| body.get(at).copied().unwrap_or_default();
@@ -119,7 +119,7 @@ fn route(kept: &Kept) -> String {
     text
 }
 
-fn neighbour(kept: &Kept) -> String {
+fn neighbour(kept: &Verbatim) -> String {
     let body = &kept.body;
     let to = find(body, NEIGHBOUR, 1).and_then(ip);
     let to = to.map_or_else(String::new, |to| to.to_string());
@@ -137,7 +137,7 @@ fn neighbour(kept: &Kept) -> String {
     text
 }
 
-fn dev(text: &mut String, kept: &Kept) {
+fn dev(text: &mut String, kept: &Verbatim) {
     if let [(_, link)] = &kept.links[..] {
         let _ = write!(text, " dev {link}");
     }

@@ -9,10 +9,10 @@ use rtnetlink::packet_core::Parseable;
 use rtnetlink::packet_route::route::{RouteFlags, RouteMessage, RouteProtocol, RouteType};
 
 use super::Kernel;
-use super::decode::{self, Names};
+use super::decode::{self, LinkNames};
 use super::netlink::attr;
 use super::observe::seconds_since_boot;
-use crate::model::{Kept, KeptKind, LinkAt};
+use crate::model::{LinkRef, Verbatim, VerbatimKind};
 use crate::os_error::OsError;
 use body::Body;
 
@@ -43,10 +43,10 @@ pub(super) const ROUTE: usize = 12;
 pub(super) const NEIGHBOUR: usize = 12;
 pub(super) const NEXTHOP: usize = 8;
 
-const NEW: [(KeptKind, u16); 3] = [
-    (KeptKind::Nexthop, 104),
-    (KeptKind::Route, 24),
-    (KeptKind::Neighbour, 28),
+const NEW: [(VerbatimKind, u16); 3] = [
+    (VerbatimKind::Nexthop, 104),
+    (VerbatimKind::Route, 24),
+    (VerbatimKind::Neighbour, 28),
 ];
 const GET_NEXTHOP: u16 = 106;
 const GET_ROUTE: u16 = 26;
@@ -54,7 +54,7 @@ const GET_NEIGHBOUR: u16 = 30;
 
 impl Kernel {
     /// What goes with this link of the host, which has this number.
-    pub(super) fn kept(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+    pub(super) fn kept(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let mut found = self.nexthops(link, index)?;
         found.extend(self.strange_routes(link, index)?);
         found.extend(self.neighbours(link, index)?);
@@ -65,7 +65,7 @@ impl Kernel {
     }
 
     /// Those of the link, and the groups that they are in. An old kernel has none.
-    fn nexthops(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+    fn nexthops(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let requests = self.requests(&link.at)?;
         let of_link = [&[0; NEXTHOP][..], &number(NHA_OIF, index)].concat();
         let Ok(own) = requests.dump_bytes(GET_NEXTHOP, &of_link) else {
@@ -96,7 +96,7 @@ impl Kernel {
             kept.keep_flags(4);
             kept.take_number(NHA_OIF);
             kept.with(
-                KeptKind::Nexthop,
+                VerbatimKind::Nexthop,
                 &link.name,
                 &[(index, link.name.clone())].into(),
             )
@@ -106,7 +106,7 @@ impl Kernel {
 
     /// The routes over the link that the model has no words for, and that the kernel does
     /// not make by itself.
-    fn strange_routes(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+    fn strange_routes(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let of_link = [&[0; ROUTE][..], &number(RTA_OIF, index)].concat();
         let all = self.requests(&link.at)?.dump_bytes(GET_ROUTE, &of_link);
         let mut found = Vec::new();
@@ -117,7 +117,7 @@ impl Kernel {
             if is_kernels(&message) {
                 continue;
             }
-            let mut names = Names::from([(index, link.name.clone())]);
+            let mut names = LinkNames::from([(index, link.name.clone())]);
             self.name_all(&mut names, std::slice::from_ref(&message), &link.at)?;
             let said = decode::route(&message, &link.at, &names);
             if said.is_some_and(|route| route.is_said_whole()) {
@@ -130,9 +130,9 @@ impl Kernel {
                 kept.keep_flags(8);
                 kept.take_number(RTA_OIF);
                 kept.take_ways();
-                kept.with(KeptKind::Route, &link.name, &names)
+                kept.with(VerbatimKind::Route, &link.name, &names)
             });
-            let kept = kept.map(|kept| Kept {
+            let kept = kept.map(|kept| Verbatim {
                 until: decode::expires(&message).map(|left| seconds_since_boot() + left),
                 ..kept
             });
@@ -142,7 +142,7 @@ impl Kernel {
     }
 
     /// The permanent neighbours, and those that are answered for.
-    fn neighbours(&mut self, link: &LinkAt, index: u32) -> Result<Vec<Kept>, OsError> {
+    fn neighbours(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let mut all = Vec::new();
         for flags in [0, NTF_PROXY] {
             let mut of_link = vec![0; NEIGHBOUR];
@@ -155,7 +155,7 @@ impl Kernel {
                     .or_else(none_if_gone)?,
             );
         }
-        let names = Names::from([(index, link.name.clone())]);
+        let names = LinkNames::from([(index, link.name.clone())]);
         let neighbour = |body: Vec<u8>| {
             let is_ip = [2, 10].contains(body.first()?);
             let state = u16::from_ne_bytes(*body.get(8..)?.first_chunk()?);
@@ -165,22 +165,22 @@ impl Kernel {
             let takes = |kind| ![NDA_CACHEINFO, NDA_PROBES].contains(&kind);
             let mut kept = Body::of(&body, NEIGHBOUR, takes)?;
             kept.places.push(4);
-            let kept = kept.with(KeptKind::Neighbour, &link.name, &names);
+            let kept = kept.with(VerbatimKind::Neighbour, &link.name, &names);
             kept.filter(|_| is_ip && stays && of_link)
         };
         Ok(all.into_iter().filter_map(neighbour).collect())
     }
 
     /// Tell it again, with the numbers that its links have now.
-    pub(super) fn put_back(&mut self, kept: &Kept) -> Result<(), OsError> {
+    pub(super) fn put_back(&mut self, kept: &Verbatim) -> Result<(), OsError> {
         let mut body = kept.body.clone();
         if let Some(until) = kept.until {
             let left = until.saturating_sub(seconds_since_boot()).max(1);
             body.extend(number(RTA_EXPIRES, u32::try_from(left).unwrap_or(u32::MAX)));
         }
         for (at, name) in &kept.links {
-            let link = LinkAt {
-                at: crate::model::Where::Host,
+            let link = LinkRef {
+                at: crate::model::Netns::Host,
                 name: name.clone(),
             };
             let index = self.index(&link)?;
@@ -190,7 +190,7 @@ impl Kernel {
         }
         let new = NEW.iter().find(|(kind, _)| *kind == kept.kind);
         let new = new.map_or(0, |(_, number)| *number);
-        let requests = self.requests(&crate::model::Where::Host)?;
+        let requests = self.requests(&crate::model::Netns::Host)?;
         requests.tell_bytes(new, &body)
     }
 }

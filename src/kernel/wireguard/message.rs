@@ -55,7 +55,7 @@ const NETWORKS: usize = 256;
 
 /// What a link knows, and what it has learnt.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct WireguardState {
     /// What it was told.
     pub wireguard: Wireguard,
     /// When each peer was last spoken to, in seconds of the clock; those that never were
@@ -180,8 +180,8 @@ fn socket_address(address: SocketAddr) -> Vec<u8> {
 }
 
 /// What a link knows. A peer with many networks comes in several parts.
-pub fn decode(messages: &[Vec<u8>]) -> Seen {
-    let mut seen = Seen::default();
+pub fn decode(messages: &[Vec<u8>]) -> WireguardState {
+    let mut seen = WireguardState::default();
     for message in messages {
         for (kind, value) in each(message) {
             match kind {
@@ -196,7 +196,7 @@ pub fn decode(messages: &[Vec<u8>]) -> Seen {
     seen
 }
 
-fn decode_peer(seen: &mut Seen, bytes: &[u8]) {
+fn decode_peer(seen: &mut WireguardState, bytes: &[u8]) {
     let mut peer = match each(bytes).find(|(kind, _)| *kind == PUBLIC_KEY) {
         Some((_, value)) => match key(value) {
             Some(key) => Peer::new(PublicKey(key)),

@@ -12,20 +12,20 @@ use super::netlink::generic::Talk;
 use crate::model::wireguard::{
     Difference, Endpoint, Fate, NamedEndpoint, PeerDifference, PublicKey,
 };
-use crate::model::{LinkAt, State, Where};
+use crate::model::{LinkRef, Netns, State};
 use crate::os_error::OsError;
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::dns;
 use crate::system::thread::in_netns;
 
-pub use self::message::Seen;
+pub use self::message::WireguardState;
 
 /// The family of generic netlink.
 const FAMILY: &str = "wireguard";
 
 impl Kernel {
     /// What a link knows, its secrets among it.
-    pub fn wireguard(&mut self, link: &LinkAt) -> Result<Seen, OsError> {
+    pub fn wireguard(&mut self, link: &LinkRef) -> Result<WireguardState, OsError> {
         let netns = self.open(&link.at)?;
         let answer = in_netns(&netns, || {
             Ok(Talk::with(FAMILY).and_then(|mut talk| {
@@ -40,13 +40,13 @@ impl Kernel {
     pub(super) fn wireguards(&mut self, state: &mut State) -> Result<(), OsError> {
         for link in &mut state.links {
             let made = link.kind.made();
-            if matches!(link.at, Where::Netns(_))
+            if matches!(link.at, Netns::Named(_))
                 || made.is_none_or(|made| made.of.word != "wireguard")
             {
                 continue;
             }
             match self.wireguard(&link.link_at()) {
-                Ok(seen) => link.wireguard = Some(At::nobody(seen.wireguard)),
+                Ok(seen) => link.wireguard = Some(Sourced::without_origin(seen.wireguard)),
                 // Gone in the meantime
                 Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {}
                 Err(no) => return Err(no),
@@ -58,7 +58,7 @@ impl Kernel {
     /// Tell a link what differs.
     pub(super) fn set_wireguard(
         &mut self,
-        link: &LinkAt,
+        link: &LinkRef,
         difference: &Difference,
     ) -> Result<(), OsError> {
         let netns = self.open(&link.at)?;
@@ -76,7 +76,7 @@ impl Kernel {
     /// Look the name up where the link was born, and tell the link the address.
     pub(super) fn set_endpoint(
         &mut self,
-        link: &LinkAt,
+        link: &LinkRef,
         named: &NamedEndpoint,
     ) -> Result<(), OsError> {
         let found = self.lookup(named)?;
@@ -89,9 +89,9 @@ impl Kernel {
             Endpoint::Address(address) => Ok(*address),
             Endpoint::Name(name, port) => {
                 let netns = match &named.born {
-                    Where::Host => None,
-                    Where::Inside => Some(self.netns.as_str()),
-                    Where::Netns(other) => Some(other.as_str()),
+                    Netns::Host => None,
+                    Netns::This => Some(self.netns.as_str()),
+                    Netns::Named(other) => Some(other.as_str()),
                 };
                 let inside = self.open(&named.born)?;
                 let found = dns::address_of(&inside, netns, name, &mut self.patience)?;
@@ -103,7 +103,7 @@ impl Kernel {
     /// Tell a link where a peer of it is found, and nothing else.
     pub fn tell_endpoint(
         &mut self,
-        link: &LinkAt,
+        link: &LinkRef,
         peer: &PublicKey,
         endpoint: SocketAddr,
     ) -> Result<(), OsError> {

@@ -3,10 +3,10 @@
 use nix::errno::Errno;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
 
-use super::Seen;
+use super::WireguardState;
 use crate::kernel::netlink::query;
 use crate::kernel::{Kernel, decode};
-use crate::model::{LinkAt, Where};
+use crate::model::{LinkRef, Netns};
 use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::system::netns;
@@ -16,7 +16,7 @@ impl Kernel {
     /// number open. Where a tunnel was born, and so has its socket, the kernel does not tell.
     pub(in crate::kernel) fn with_port(
         &mut self,
-        link: &LinkAt,
+        link: &LinkRef,
         port: Option<u16>,
         no: OsError,
     ) -> OsError {
@@ -40,27 +40,27 @@ impl Kernel {
 
     /// The WireGuard links that are up and have this port, but for one: `wg1 of the host`,
     /// `wg0 in other`.
-    fn listening(&mut self, but: &LinkAt, port: u16) -> Vec<String> {
+    fn listening(&mut self, but: &LinkRef, port: u16) -> Vec<String> {
         let names = netns::names().filter_map(|name| name.parse::<NetnsName>().ok());
         let named = names.map(|name| {
             let place = format!("in {name}");
             match name == self.netns {
-                true => (Where::Inside, place),
-                false => (Where::Netns(name), place),
+                true => (Netns::This, place),
+                false => (Netns::Named(name), place),
             }
         });
-        let places = named.chain([(Where::Host, "of the host".to_string())]);
+        let places = named.chain([(Netns::Host, "of the host".to_string())]);
         let mut found = Vec::new();
         for (at, place) in places.collect::<Vec<_>>() {
             let was_open = self.sockets.contains_key(&at);
             let links = self.requests(&at).map_err(OsError::from);
             let links = links.and_then(query::all_links).unwrap_or_default();
             for name in links.iter().filter_map(open_tunnel) {
-                let link = LinkAt {
+                let link = LinkRef {
                     at: at.clone(),
                     name,
                 };
-                let has = |seen: Seen| seen.wireguard.listen_port == Some(port);
+                let has = |seen: WireguardState| seen.wireguard.listen_port == Some(port);
                 if link != *but && self.wireguard(&link).is_ok_and(has) {
                     found.push(format!("{} {place}", link.name));
                 }

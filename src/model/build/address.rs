@@ -6,9 +6,9 @@ use std::ptr;
 
 use super::{dhcp, place, problem, where_said};
 use crate::conf::{Piece, Setting};
-use crate::model::{Address, Kind, Link, Where};
+use crate::model::{Address, Kind, Link, Netns};
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// The words that stand behind an address, and whether they say something more.
 const WORDS: [(&str, bool); 6] = [
@@ -27,9 +27,9 @@ pub(super) fn addresses(
     setting: Option<&Setting>,
     one_host: bool,
     problems: &mut Vec<Problem>,
-) -> Vec<At<Address>> {
+) -> Vec<Sourced<Address>> {
     let words = setting.map(Setting::words).unwrap_or_default();
-    let mut found: Vec<At<Address>> = Vec::new();
+    let mut found: Vec<Sourced<Address>> = Vec::new();
     if let Some(problem) = not_taken(&words) {
         problems.push(problem);
         return found;
@@ -180,7 +180,7 @@ fn not_taken(words: &[Piece<'_>]) -> Option<Problem> {
 }
 
 /// The first link of each name, in each namespace.
-type ByName<'a> = BTreeMap<(&'a Where, &'a LinkName), &'a Link>;
+type ByName<'a> = BTreeMap<(&'a Netns, &'a LinkName), &'a Link>;
 
 /// What must hold between addresses, and between addresses and MTUs.
 pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
@@ -233,7 +233,7 @@ fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
     // No chain is longer than the port of a bond of a bridge of a vrf. (Who is its own
     // master is told elsewhere.)
     for _ in 0..4 {
-        if matches!(&link.kind, Kind::Made(made) if made.of.word == "vrf") {
+        if matches!(&link.kind, Kind::Virtual(made) if made.of.word == "vrf") {
             return Some(&link.name.value);
         }
         let master = &link.master.as_ref()?.value;
@@ -243,7 +243,8 @@ fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
 }
 
 /// Each address in its namespace and VRF, with the link that has it first.
-type FirstOf<'a> = BTreeMap<(&'a Where, Option<&'a LinkName>, IpAddr), (&'a Link, &'a At<Address>)>;
+type FirstOf<'a> =
+    BTreeMap<(&'a Netns, Option<&'a LinkName>, IpAddr), (&'a Link, &'a Sourced<Address>)>;
 
 /// An address may be on several links if it stands alone, as on links without a network
 /// of their own, or is of the link alone.
@@ -253,8 +254,8 @@ fn on_two<'a>(
     said: &mut FirstOf<'a>,
     problems: &mut Vec<Problem>,
 ) {
-    let networked = |a: &&At<Address>| a.value.net.prefix_len() < a.value.net.max_prefix_len();
-    let of_the_link = |a: &At<Address>| match a.value.ip() {
+    let networked = |a: &&Sourced<Address>| a.value.net.prefix_len() < a.value.net.max_prefix_len();
+    let of_the_link = |a: &Sourced<Address>| match a.value.ip() {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     };
@@ -280,7 +281,7 @@ fn too_small_for_ipv6(link: &Link, problems: &mut Vec<Problem>) {
     };
     let mut v6 = link.addresses.iter().filter(|a| a.value.ip().is_ipv6());
     if let Some(address) = v6.next() {
-        let whose = if link.at == Where::Inside {
+        let whose = if link.at == Netns::This {
             ""
         } else {
             " of the other end"

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::conf::{Setting, Settings};
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// Whose namespace it is. It prints as it is written in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Attach {
     },
 }
 
-pub(super) fn attach(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<Attach>> {
+pub(super) fn attach(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Sourced<Attach>> {
     let word = settings.get("netns_attach").map(Setting::whole)?;
     match read(word.text) {
         Ok(attach) => Some(word.at(attach)),

@@ -3,8 +3,8 @@
 
 use super::place;
 use crate::conf::{Listed, Piece, Setting, Settings};
-use crate::model::dhcp::{Client, Program, Run, Wishes};
-use crate::source::{At, Problem};
+use crate::model::dhcp::{DhcpClient, Program, Run, Wishes};
+use crate::source::{Problem, Sourced};
 
 /// The word of `config_IF`.
 pub(super) const WORD: &str = "dhcp";
@@ -17,7 +17,10 @@ const SETTINGS: [&str; 3] = ["dhcp", "dhcp_hostname", "dhcp_client_id"];
 
 /// The clients, in the order of the links. Which program there is on this machine is not
 /// known here.
-pub(super) fn clients(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Client>> {
+pub(super) fn clients(
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Vec<Sourced<DhcpClient>> {
     let mut clients = Vec::new();
     for listed in &settings.links {
         let metric = METRIC + u32::try_from(clients.len()).unwrap_or_default();
@@ -45,7 +48,11 @@ pub(super) fn is_asked_for(listed: &Listed) -> bool {
         .any(|word| word.text == WORD)
 }
 
-fn client(settings: &Settings, listed: &Listed, problems: &mut Vec<Problem>) -> Option<At<Client>> {
+fn client(
+    settings: &Settings,
+    listed: &Listed,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<DhcpClient>> {
     let words = listed.get("config")?.words();
     let mut said = words.iter().filter(|word| word.text == WORD);
     let word = said.next()?;
@@ -59,7 +66,7 @@ fn client(settings: &Settings, listed: &Listed, problems: &mut Vec<Problem>) -> 
         ));
         return None;
     }
-    Some(word.at(Client {
+    Some(word.at(DhcpClient {
         link: listed.name.value.clone(),
         run: Run {
             program: Program::Udhcpc,
@@ -127,7 +134,7 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
 }
 
 /// `metric_IF`, which routes of the settings take as well.
-pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<At<u32>> {
+pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<Sourced<u32>> {
     let word: Piece<'_> = listed.get("metric")?.whole();
     match word.text.parse() {
         Ok(metric) if metric > 0 && !word.text.starts_with('+') => Some(word.at(metric)),
@@ -140,8 +147,8 @@ pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<At<
 }
 
 /// The kernel holds one default route of a metric: the second lease would take the first's.
-fn same_metric(clients: &[At<Client>], problems: &mut Vec<Problem>) {
-    let gives = |client: &&At<Client>| !client.value.run.wishes.no_gateway;
+fn same_metric(clients: &[Sourced<DhcpClient>], problems: &mut Vec<Problem>) {
+    let gives = |client: &&Sourced<DhcpClient>| !client.value.run.wishes.no_gateway;
     let all: Vec<_> = clients.iter().filter(gives).collect();
     for (n, client) in all.iter().enumerate() {
         let metric = client.value.run.metric;

@@ -3,13 +3,16 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::conf::{Setting, Settings};
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// What the first line of every resolv.conf of ours begins with. A file that begins
 /// otherwise is its owner's.
 pub const RESOLV_CONF_MARK: &str = "# written by netns-setup";
 
-pub(super) fn resolv_conf(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<String>> {
+pub(super) fn resolv_conf(
+    settings: &Settings,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<String>> {
     let search = settings.get("netns_dns_search");
     let Some(dns) = settings.get("netns_dns") else {
         if let Some(search) = search.filter(|_| settings.complete) {
@@ -31,7 +34,7 @@ pub(super) fn resolv_conf(settings: &Settings, problems: &mut Vec<Problem>) -> O
     if !domains.is_empty() {
         text.push_str(&format!("search {}\n", domains.join(" ")));
     }
-    Some(At::asked(text, asked))
+    Some(Sourced::from_setting(text, asked))
 }
 
 fn servers<'a>(dns: &'a Setting, settings: &Settings, problems: &mut Vec<Problem>) -> Vec<&'a str> {

@@ -4,7 +4,7 @@
 use crate::conf::Settings;
 use crate::model::firewall::Tool;
 use crate::name::NetnsName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 use crate::state_dir;
 
 /// A rule file that is to be loaded.
@@ -13,7 +13,7 @@ pub struct RuleFile {
     /// By whom.
     pub tool: Tool,
     /// Its path. If no setting asked for it, it is loaded if it is there.
-    pub path: At<String>,
+    pub path: Sourced<String>,
     /// Where else it may be, if no setting asked for it.
     pub others: Vec<String>,
 }
@@ -22,7 +22,7 @@ pub(super) fn files(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Rul
     let file = |tool: Tool| match settings.get(&format!("netns_{tool}")) {
         None => RuleFile {
             tool,
-            path: At::nobody(default(&settings.name, tool)),
+            path: Sourced::without_origin(default(&settings.name, tool)),
             others: defaults(&settings.name, tool).skip(1).collect(),
         },
         Some(setting) => {

@@ -3,21 +3,23 @@
 
 use crate::conf::{Setting, Settings};
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// Commands for `sh -c`, on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
     /// Before anything is done; if it fails, nothing is.
-    pub pre_up: Option<At<String>>,
+    pub pre_up: Option<Sourced<String>>,
     /// When the namespace is ready.
-    pub post_up: Option<At<String>>,
+    pub post_up: Option<Sourced<String>>,
     /// Before anything is taken down.
-    pub pre_down: Option<At<String>>,
+    pub pre_down: Option<Sourced<String>>,
     /// When all is taken down.
-    pub post_down: Option<At<String>>,
+    pub post_down: Option<Sourced<String>>,
     /// When a link has been made or moved in, and the namespace is ready.
-    pub links: Vec<(LinkName, At<String>)>,
+    pub links: Vec<(LinkName, Sourced<String>)>,
+    /// When a card has gone back to the host.
+    pub given_back: Vec<(LinkName, Sourced<String>)>,
 }
 
 pub(super) fn hooks(settings: &Settings, problems: &mut Vec<Problem>) -> Hooks {
@@ -26,25 +28,37 @@ pub(super) fn hooks(settings: &Settings, problems: &mut Vec<Problem>) -> Hooks {
         whole.at(whole.text.to_string())
     };
     let hook = |name| settings.get(name).map(command);
-    let mut links = Vec::new();
-    for listed in &settings.links {
-        let Some(setting) = listed.get("post_up") else {
-            continue;
-        };
-        let name = &listed.name.value;
-        match name.as_str() {
-            "lo" => problems.push(setting.whole().problem(
-                "is for a link that is made or moved in",
-                "write netns_post_up instead: lo is there with the namespace",
-            )),
-            _ => links.push((name.clone(), command(setting))),
+    let mut of_links = |key: &str, wrong: &str, instead: &str| {
+        let mut links = Vec::new();
+        for listed in &settings.links {
+            let Some(setting) = listed.get(key) else {
+                continue;
+            };
+            let name = &listed.name.value;
+            match name.as_str() {
+                "lo" => problems.push(setting.whole().problem(
+                    wrong,
+                    format!("write {instead} instead: lo is there with the namespace"),
+                )),
+                _ => links.push((name.clone(), command(setting))),
+            }
         }
-    }
+        links
+    };
     Hooks {
         pre_up: hook("netns_pre_up"),
         post_up: hook("netns_post_up"),
         pre_down: hook("netns_pre_down"),
         post_down: hook("netns_post_down"),
-        links,
+        links: of_links(
+            "post_up",
+            "is for a link that is made or moved in",
+            "netns_post_up",
+        ),
+        given_back: of_links(
+            "post_down",
+            "is for a card that goes back to the host",
+            "netns_post_down",
+        ),
     }
 }

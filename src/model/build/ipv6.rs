@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{place, problem, where_said};
-use crate::model::{Link, Sysctl, Where};
-use crate::source::{At, Problem};
+use crate::model::{Link, Netns, Sysctl};
+use crate::source::{Problem, Sourced};
 
 /// The kernel takes no IPv6 address on a link for which IPv6 is switched off.
-pub(super) fn check(links: &[Link], sysctls: &[At<Sysctl>], problems: &mut Vec<Problem>) {
+pub(super) fn check(links: &[Link], sysctls: &[Sourced<Sysctl>], problems: &mut Vec<Problem>) {
     let mut by_path = BTreeMap::new();
     for sysctl in sysctls {
         by_path.entry(sysctl.value.key.path()).or_insert(sysctl);
@@ -16,7 +16,7 @@ pub(super) fn check(links: &[Link], sysctls: &[At<Sysctl>], problems: &mut Vec<P
         let path = format!("net/ipv6/conf/{of}/disable_ipv6");
         by_path.get(path.as_str()).copied()
     };
-    for link in links.iter().filter(|link| link.at == Where::Inside) {
+    for link in links.iter().filter(|link| link.at == Netns::This) {
         let own = said(link.name.value.as_str());
         let Some(off) = own.or_else(|| said("all")).or_else(|| said("default")) else {
             continue;

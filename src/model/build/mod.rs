@@ -24,7 +24,7 @@ use super::names::Names;
 use super::nat::Nat;
 use crate::conf::Settings;
 use crate::name::NetnsName;
-use crate::source::{At, Place, Problem};
+use crate::source::{Position, Problem, Sourced};
 
 pub use attach::Attach;
 pub use dns::RESOLV_CONF_MARK;
@@ -32,7 +32,7 @@ pub use firewall::RuleFile;
 pub use hooks::Hooks;
 pub use link::wireguard::{WireguardFile, wireguard_files};
 pub use peers::contradictions;
-pub use ready::{Hold, Ready};
+pub use ready::{HoldServices, Ready};
 
 /// What the settings do not say but their meaning depends on.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ pub struct Want {
     /// The rules to load, in their order; the state gets them when they have been read.
     pub rule_files: Vec<RuleFile>,
     /// Whose namespace is to be given the name, if it is not to be made.
-    pub attach: Option<At<Attach>>,
+    pub attach: Option<Sourced<Attach>>,
     /// What is run when it comes and goes.
     pub hooks: Hooks,
     /// The way out and in; the state gets it when the host has been looked at.
@@ -184,7 +184,7 @@ fn in_file_order(mut problems: Vec<Problem>) -> Vec<Problem> {
 
 /// A problem with a value of a setting, when the setting's own text is not at hand.
 /// `wrong` goes on after the value.
-fn problem<T: std::fmt::Display>(value: &At<T>, wrong: String, remedy: String) -> Problem {
+fn problem<T: std::fmt::Display>(value: &Sourced<T>, wrong: String, remedy: String) -> Problem {
     let setting = value.asked.as_ref().map_or("", |asked| &asked.setting);
     Problem {
         place: place(value).cloned(),
@@ -195,7 +195,7 @@ fn problem<T: std::fmt::Display>(value: &At<T>, wrong: String, remedy: String) -
 
 /// Where another value was said, for the second line of a problem at `source`:
 /// `config_eth1, line 7`, or with the file if that is another one.
-fn where_said<T>(value: &At<T>, place: Option<&Place>) -> String {
+fn where_said<T>(value: &Sourced<T>, place: Option<&Position>) -> String {
     let Some(asked) = &value.asked else {
         return "always there".into();
     };
@@ -206,6 +206,6 @@ fn where_said<T>(value: &At<T>, place: Option<&Place>) -> String {
 }
 
 /// The place of a value, if it has one.
-fn place<T>(value: &At<T>) -> Option<&Place> {
+fn place<T>(value: &Sourced<T>) -> Option<&Position> {
     value.asked.as_ref().map(|asked| &asked.place)
 }

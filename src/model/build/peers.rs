@@ -2,9 +2,9 @@
 //! out. Either may keep silent about the pair between them.
 
 use super::{Want, problem};
-use crate::model::{Kind, Link, LinkAt, Where};
+use crate::model::{Kind, Link, LinkRef, Netns};
 use crate::name::NetnsName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// What to do about all of them.
 const REMEDY: &str = "expected the two to agree on the pair between them; correct one of them";
@@ -12,7 +12,7 @@ const REMEDY: &str = "expected the two to agree on the pair between them; correc
 /// Where these settings and another namespace's do not agree on the pairs between them.
 /// The problems stand where these settings say it, and name the place in the others'.
 pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
-    let there = Where::Netns(other.name.clone());
+    let there = Netns::Named(other.name.clone());
     let far = want.state.links.iter().filter(|end| end.at == there);
     let found = far.filter_map(|end| match &end.kind {
         Kind::Veth { peer: Some(near) } => contradiction(want, other, end, near),
@@ -22,7 +22,7 @@ pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
 }
 
 /// `far` is the end in the other namespace, `near` the one in this.
-fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkAt) -> Option<Problem> {
+fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Option<Problem> {
     let ends = format!(
         "in {} is to be the other end of {} in {}",
         other.name, near.name, want.name
@@ -31,7 +31,7 @@ fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkAt) -> Option
         let wrong = format!("{ends}, but {said} makes it {is}");
         Some(problem(&far.name, wrong, REMEDY.into()))
     };
-    if let Some(theirs) = other.state.link(&Where::Inside, &far.name.value) {
+    if let Some(theirs) = other.state.link(&Netns::This, &far.name.value) {
         return match &theirs.kind {
             Kind::Veth { peer: Some(peer) } if leads_to(peer, want, near) => {
                 sizes(want, other, near, theirs)
@@ -57,12 +57,12 @@ fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkAt) -> Option
 }
 
 /// As another namespace sees it, that is the link `near` of this one.
-fn leads_to(link: &LinkAt, want: &Want, near: &LinkAt) -> bool {
-    link.at == Where::Netns(want.name.clone()) && link.name == near.name
+fn leads_to(link: &LinkRef, want: &Want, near: &LinkRef) -> bool {
+    link.at == Netns::Named(want.name.clone()) && link.name == near.name
 }
 
 /// Both ends have one MTU.
-fn sizes(want: &Want, other: &Want, near: &LinkAt, theirs: &Link) -> Option<Problem> {
+fn sizes(want: &Want, other: &Want, near: &LinkRef, theirs: &Link) -> Option<Problem> {
     let ours = want.state.link(&near.at, &near.name)?.mtu.as_ref()?;
     let theirs = theirs.mtu.as_ref().filter(|mtu| *mtu != ours)?;
     let wrong = format!(
@@ -74,14 +74,14 @@ fn sizes(want: &Want, other: &Want, near: &LinkAt, theirs: &Link) -> Option<Prob
 }
 
 /// The setting that said it, and where.
-fn said<T>(value: &At<T>) -> String {
+fn said<T>(value: &Sourced<T>) -> String {
     let asked = value.asked.as_ref();
     asked.map_or_else(|| "its settings".into(), ToString::to_string)
 }
 
-fn seen_from(netns: &NetnsName, link: &LinkAt) -> String {
+fn seen_from(netns: &NetnsName, link: &LinkRef) -> String {
     match &link.at {
-        Where::Inside => format!("{} in {netns} itself", link.name),
+        Netns::This => format!("{} in {netns} itself", link.name),
         _ => link.to_string(),
     }
 }

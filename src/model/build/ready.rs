@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::link::home::at_host;
 use super::{dhcp, is_second};
 use crate::conf::{Setting, Settings};
-use crate::model::{Client, Condition, Link, TextError, Where};
-use crate::source::{At, Problem};
+use crate::model::{Condition, DhcpClient, Link, Netns, TextError};
+use crate::source::{Problem, Sourced};
 
 /// How long is waited where nothing is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -20,16 +20,16 @@ const LONGEST: u64 = 3600;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// All of these, at one time, before it counts as ready.
-    pub conditions: Vec<At<Condition>>,
+    pub conditions: Vec<Sourced<Condition>>,
     /// How long `up` waits for that.
     pub timeout: Duration,
     /// What becomes of the services inside meanwhile.
-    pub hold: Hold,
+    pub hold: HoldServices,
 }
 
 /// What becomes of the services of a namespace that is not whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Hold {
+pub enum HoldServices {
     /// What cannot be brought up is refused, and `watch` ends.
     #[default]
     No,
@@ -41,18 +41,18 @@ pub enum Hold {
 
 pub(super) fn ready(
     settings: &Settings,
-    (links, clients): (&[Link], &[At<Client>]),
+    (links, clients): (&[Link], &[Sourced<DhcpClient>]),
     problems: &mut Vec<Problem>,
 ) -> Ready {
     // `watch` is OpenRC's to heed; that it is well written is ours to say
     yes(settings, "netns_watch", problems);
     let mut conditions = conditions(settings, problems);
     for client in clients {
-        let At { value, asked } = client.clone();
-        let is_it = |link: &&Link| link.at == Where::Inside && link.name.value == value.link;
+        let Sourced { value, asked } = client.clone();
+        let is_it = |link: &&Link| link.at == Netns::This && link.name.value == value.link;
         let link = links.iter().find(is_it);
         let value = Condition::Lease(value.link.clone());
-        let lease = At { value, asked };
+        let lease = Sourced { value, asked };
         if link.is_some_and(|link| link.addresses.is_empty()) && !conditions.contains(&lease) {
             conditions.push(lease);
         }
@@ -64,10 +64,10 @@ pub(super) fn ready(
     }
 }
 
-fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Condition>> {
+fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Condition>> {
     let setting = settings.get("netns_ready");
     let pieces = setting.map(Setting::parts).unwrap_or_default();
-    let mut found: Vec<At<Condition>> = Vec::new();
+    let mut found: Vec<Sourced<Condition>> = Vec::new();
     for piece in pieces {
         let condition = match piece.text.parse::<Condition>() {
             Ok(condition) => condition,
@@ -124,17 +124,17 @@ fn timeout(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Duration>
     }
 }
 
-fn hold(settings: &Settings, problems: &mut Vec<Problem>) -> Hold {
+fn hold(settings: &Settings, problems: &mut Vec<Problem>) -> HoldServices {
     let Some(word) = settings.get("netns_wait").map(Setting::whole) else {
-        return Hold::No;
+        return HoldServices::No;
     };
     match word.text {
-        "no" => Hold::No,
-        "yes" => Hold::Start,
-        "stop" => Hold::Stop,
+        "no" => HoldServices::No,
+        "yes" => HoldServices::Start,
+        "stop" => HoldServices::Stop,
         _ => {
             problems.push(word.problem("is not known", "expected yes, stop or no"));
-            Hold::No
+            HoldServices::No
         }
     }
 }

@@ -3,15 +3,15 @@
 use super::where_said;
 use crate::conf::{Piece, Setting, Settings};
 use crate::model::rule::Action;
-use crate::model::{Context, PolicyRule};
-use crate::source::{At, Problem};
+use crate::model::{Context, Rule};
+use crate::source::{Problem, Sourced};
 
 /// First those of the namespace, then those of the links in their order.
 pub(super) fn policy(
     settings: &Settings,
     context: &Context,
     problems: &mut Vec<Problem>,
-) -> Vec<At<PolicyRule>> {
+) -> Vec<Sourced<Rule>> {
     let of_links = settings.links.iter().map(|link| link.get("rules"));
     let all = [settings.get("netns_rules")].into_iter().chain(of_links);
     let lines = all.flatten().flat_map(Setting::lines);
@@ -32,12 +32,8 @@ pub(super) fn policy(
 
 /// Where no priority is said, it is the one that the kernel would give: one less than the
 /// lowest that there is.
-fn rule(
-    piece: &Piece<'_>,
-    context: &Context,
-    lowest: &mut [u32; 2],
-) -> Result<PolicyRule, Problem> {
-    let rule = PolicyRule::parse(piece.text, &context.names);
+fn rule(piece: &Piece<'_>, context: &Context, lowest: &mut [u32; 2]) -> Result<Rule, Problem> {
+    let rule = Rule::parse(piece.text, &context.names);
     let mut rule = rule.map_err(|error| piece.problem(error.wrong, error.remedy))?;
     let lowest = &mut lowest[usize::from(rule.v6)];
     let priority = rule.priority.unwrap_or(*lowest - 1);
@@ -58,7 +54,7 @@ fn rule(
     }
 }
 
-fn twice(piece: &Piece<'_>, rule: &PolicyRule, found: &[At<PolicyRule>]) -> Option<Problem> {
+fn twice(piece: &Piece<'_>, rule: &Rule, found: &[Sourced<Rule>]) -> Option<Problem> {
     let other = found.iter().find(|other| other.value == *rule)?;
     Some(piece.problem(
         "is said a second time",

@@ -4,13 +4,13 @@
 use super::address::auto;
 use super::where_said;
 use crate::conf::{Piece, Setting, Settings};
-use crate::model::{Sysctl, SysctlKey, TextError, Where};
-use crate::source::{At, Problem};
+use crate::model::{Netns, Sysctl, SysctlKey, TextError};
+use crate::source::{Problem, Sourced};
 
-pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Sysctl>> {
+pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Sysctl>> {
     let setting = settings.get("netns_sysctl");
     let lines = setting.map(Setting::lines).unwrap_or_default();
-    let mut found: Vec<At<Sysctl>> = Vec::new();
+    let mut found: Vec<Sourced<Sysctl>> = Vec::new();
     for piece in lines {
         match sysctl(&piece, settings) {
             Ok(sysctl) => {
@@ -30,7 +30,7 @@ pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<A
         // Also where the namespace forwards, which a router announces to nobody else
         for (key, value) in [("accept_ra", "2"), ("autoconf", "1")] {
             let key = format!("net/ipv6/conf/{}/{key}", listed.name).parse();
-            let sysctl = key.map(|key| Sysctl::new(Where::Inside, key, value));
+            let sysctl = key.map(|key| Sysctl::new(Netns::This, key, value));
             let said = |s: &Sysctl| found.iter().any(|other| other.value.key == s.key);
             found.extend(sysctl.ok().filter(|s| !said(s)).map(|s| word.at(s)));
         }
@@ -75,11 +75,11 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
     }
     Ok(Sysctl {
         optional,
-        ..Sysctl::new(Where::Inside, key, value)
+        ..Sysctl::new(Netns::This, key, value)
     })
 }
 
-fn twice(piece: &Piece<'_>, sysctl: &Sysctl, found: &[At<Sysctl>]) -> Option<Problem> {
+fn twice(piece: &Piece<'_>, sysctl: &Sysctl, found: &[Sourced<Sysctl>]) -> Option<Problem> {
     let other = found.iter().find(|other| other.value.key == sysctl.key)?;
     Some(piece.problem(
         format!("sets {} a second time", sysctl.key),

@@ -13,7 +13,7 @@ pub use options::Wishes;
 /// A client. Comparing looks at the link and at what is said of it alone: whichever client
 /// keeps it is kept.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct DhcpClient {
     /// The link, of the namespace itself.
     pub link: LinkName,
     /// How it runs.
@@ -55,15 +55,15 @@ impl Program {
     }
 }
 
-impl PartialEq for Client {
+impl PartialEq for DhcpClient {
     fn eq(&self, other: &Self) -> bool {
         (&self.link, &self.run.wishes) == (&other.link, &other.run.wishes)
     }
 }
 
-impl Eq for Client {}
+impl Eq for DhcpClient {}
 
-impl fmt::Display for Client {
+impl fmt::Display for DhcpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.run.program.word(), self.link)
     }

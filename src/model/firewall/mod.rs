@@ -14,7 +14,7 @@ use crate::name::LinkName;
 ///
 /// Comparing leaves out what loading it gave.
 #[derive(Clone, Debug)]
-pub struct Rules {
+pub struct Ruleset {
     /// The program, and with it the language.
     pub tool: Tool,
     /// The file it was read from, for messages and commands.
@@ -30,13 +30,13 @@ pub struct Rules {
     pub outlived: bool,
 }
 
-impl PartialEq for Rules {
+impl PartialEq for Ruleset {
     fn eq(&self, other: &Self) -> bool {
         (self.tool, &self.file, &self.text) == (other.tool, &other.file, &other.text)
     }
 }
 
-impl Eq for Rules {}
+impl Eq for Ruleset {}
 
 /// The programs that load rules, in the order in which they do: rules name sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +108,7 @@ impl fmt::Display for Tool {
     }
 }
 
-impl Rules {
+impl Ruleset {
     /// The names of the sets that a text of ipset's leaves.
     pub fn sets(&self) -> Vec<&str> {
         match self.tool {

@@ -4,16 +4,16 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::type_table::{Below, Form, Type, of, opt};
+use super::type_table::{Lower, Type, ValueKind, of, opt};
 
 /// `bridge_slave` of ip-link(8). Not among the types: no link is made as one.
 #[rustfmt::skip]
-pub static PORT: Type = of("bridge_slave", Below::Nothing, &[
+pub static PORT: Type = of("bridge_slave", Lower::Nothing, &[
     opt("isolated", "isolated", SWITCH).default("off"),
     opt("hairpin", "hairpin", SWITCH).default("off"),
     // The kernel's goes by the speed of the link
-    opt("cost", "cost", Form::Number(1, 65535)),
-    opt("priority", "priority", Form::Number(0, 63)).default("32"),
+    opt("cost", "cost", ValueKind::Number(1, 65535)),
+    opt("priority", "priority", ValueKind::Number(0, 63)).default("32"),
     opt("guard", "guard", SWITCH).default("off"),
     opt("root_block", "root_block", SWITCH).default("off"),
     opt("fastleave", "fastleave", SWITCH).default("off"),
@@ -27,7 +27,7 @@ pub static PORT: Type = of("bridge_slave", Below::Nothing, &[
 ]);
 
 /// ip-link(8) takes no other words for these.
-const SWITCH: Form = Form::Words(&[("off", 0), ("on", 1)]);
+const SWITCH: ValueKind = ValueKind::Words(&[("off", 0), ("on", 1)]);
 
 /// A VLAN that a port, or the bridge itself, is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,44 +5,44 @@ pub mod spec;
 pub mod type_table;
 
 use super::link::bridge_port::Vlan;
-use super::{Address, Card, LinkAt, Mac, Made, Phy, Where, Wireguard};
+use super::{Address, DeviceId, LinkRef, LinkSpec, Mac, Netns, Phy, Wireguard};
 use crate::name::{Altname, LinkName};
-use crate::source::At;
+use crate::source::Sourced;
 
 /// A link. As what is wanted, `None` leaves a thing as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The namespace it is in, or is to be in.
-    pub at: Where,
+    pub at: Netns,
     /// Its name there.
-    pub name: At<LinkName>,
+    pub name: Sourced<LinkName>,
     /// What it is.
     pub kind: Kind,
     /// Its other names: no link of its namespace has any of them as a name of its own.
-    pub altnames: Vec<At<Altname>>,
+    pub altnames: Vec<Sourced<Altname>>,
     /// Of a card, what tells it from others; of one that is wanted, what it is found by.
-    pub card: Option<At<Card>>,
+    pub card: Option<Sourced<DeviceId>>,
     /// Of a wireless card, what moves it.
     pub phy: Option<Phy>,
     /// Of a card, its name on the other side where that is another one: on the host of one
     /// that is inside, inside of one that is on the host.
     pub other: Option<LinkName>,
     /// In bytes.
-    pub mtu: Option<At<u32>>,
+    pub mtu: Option<Sourced<u32>>,
     /// Its hardware address.
-    pub mac: Option<At<Mac>>,
+    pub mac: Option<Sourced<Mac>>,
     /// The bridge, bond or vrf, in its own namespace, that it belongs to.
-    pub master: Option<At<LinkName>>,
+    pub master: Option<Sourced<LinkName>>,
     /// What it is told as a port of its bridge.
-    pub port: Option<Made>,
+    pub port: Option<LinkSpec>,
     /// The VLANs of a port or a bridge, by their numbers.
-    pub vlans: Vec<At<Vlan>>,
+    pub vlans: Vec<Sourced<Vlan>>,
     /// Its admin state. What is wanted inside is always up.
     pub up: Option<bool>,
     /// In the order in which they are added: the first of a network is its primary.
-    pub addresses: Vec<At<Address>>,
+    pub addresses: Vec<Sourced<Address>>,
     /// What it is told, if it is a WireGuard link.
-    pub wireguard: Option<At<Wireguard>>,
+    pub wireguard: Option<Sourced<Wireguard>>,
     /// Of what is there, its number in its namespace: what has its name after it has another.
     pub index: Option<u32>,
 }
@@ -61,10 +61,10 @@ pub enum Kind {
     /// One end of a pair. Both ends are links of the state; they are made by one message.
     Veth {
         /// The other end; `None` in what is there, where its namespace was not asked about.
-        peer: Option<LinkAt>,
+        peer: Option<LinkRef>,
     },
     /// A link of one of the types that are made by a request of their own.
-    Made(Made),
+    Virtual(LinkSpec),
     /// Of what is there alone: a kind that cannot be asked for, by the kernel's name.
     Other(String),
 }
@@ -77,7 +77,7 @@ impl Kind {
             Kind::Wireless => "wireless",
             Kind::Loopback => "loopback",
             Kind::Veth { .. } => "veth",
-            Kind::Made(made) => made.of.word,
+            Kind::Virtual(made) => made.of.word,
             Kind::Other(kind) => kind,
         }
     }
@@ -90,22 +90,22 @@ impl Kind {
     }
 
     /// What it is, if it is of a type that we make.
-    pub fn made(&self) -> Option<&Made> {
+    pub fn made(&self) -> Option<&LinkSpec> {
         match self {
-            Kind::Made(made) => Some(made),
+            Kind::Virtual(made) => Some(made),
             _ => None,
         }
     }
 
     /// The link below it, if it lies on one.
-    pub fn parent(&self) -> Option<LinkAt> {
-        self.made().and_then(Made::below)
+    pub fn parent(&self) -> Option<LinkRef> {
+        self.made().and_then(LinkSpec::below)
     }
 }
 
 impl Link {
     /// A link of which only where, what and its name are known.
-    pub fn new(at: Where, name: At<LinkName>, kind: Kind) -> Self {
+    pub fn new(at: Netns, name: Sourced<LinkName>, kind: Kind) -> Self {
         Link {
             at,
             name,
@@ -128,7 +128,7 @@ impl Link {
 
     /// The namespaces that it has to do with: its own, and its peer's or the one it was born
     /// in.
-    pub fn places(&self) -> impl Iterator<Item = Where> + use<> {
+    pub fn places(&self) -> impl Iterator<Item = Netns> + use<> {
         let other = match &self.kind {
             Kind::Veth { peer: Some(peer) } => Some(peer.at.clone()),
             kind => kind.made().map(|made| made.born.clone()),
@@ -137,7 +137,7 @@ impl Link {
     }
 
     /// The other link that it cannot be without: its peer, or the link below it.
-    pub fn needed(&self) -> Option<LinkAt> {
+    pub fn needed(&self) -> Option<LinkRef> {
         match &self.kind {
             Kind::Veth { peer } => peer.clone(),
             kind => kind.parent(),
@@ -151,7 +151,7 @@ impl Link {
     }
 
     /// What tells it from others.
-    pub fn known(&self) -> Option<Card> {
+    pub fn known(&self) -> Option<DeviceId> {
         self.card.as_ref().map(|card| card.value.clone())
     }
 
@@ -167,8 +167,8 @@ impl Link {
     }
 
     /// Where it is and its name.
-    pub fn link_at(&self) -> LinkAt {
-        LinkAt {
+    pub fn link_at(&self) -> LinkRef {
+        LinkRef {
             at: self.at.clone(),
             name: self.name.value.clone(),
         }

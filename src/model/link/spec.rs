@@ -4,25 +4,25 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::type_table::{Below, Keeps, Opt, Type, Value};
-use crate::model::{LinkAt, Where};
+use super::type_table::{Lower, Mutability, Opt, OptionValue, Type};
+use crate::model::{LinkRef, Netns};
 use crate::name::LinkName;
-use crate::source::{Asked, At};
+use crate::source::{Origin, Sourced};
 
 /// A link of a type that can be made.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct LinkSpec {
     /// Its type.
     pub of: &'static Type,
     /// The namespace it is made from: where its parent is, or where what goes through it
     /// comes out. Of others, its own.
-    pub born: Where,
+    pub born: Netns,
     /// The link below it, in the namespace where it was born.
     pub parent: Option<LinkName>,
     /// In the table's order, each once.
-    pub options: Vec<(&'static Opt, At<Value>)>,
+    pub options: Vec<(&'static Opt, Sourced<OptionValue>)>,
     /// Of what is wanted, what said where it is made from.
-    pub asked: Option<Arc<Asked>>,
+    pub asked: Option<Arc<Origin>>,
     /// Of what is ours, which namespace it was born in.
     pub birth: Option<String>,
     /// Of what is there: the namespace that it was born in has lost its name. It has to be
@@ -30,10 +30,10 @@ pub struct Made {
     pub outlived: bool,
 }
 
-impl Made {
+impl LinkSpec {
     /// A link of a type of which nothing is said, for `at`.
-    pub fn new(of: &'static Type, at: Where) -> Self {
-        Made {
+    pub fn new(of: &'static Type, at: Netns) -> Self {
+        LinkSpec {
             of,
             born: at,
             parent: None,
@@ -45,13 +45,13 @@ impl Made {
     }
 
     /// The link below it.
-    pub fn below(&self) -> Option<LinkAt> {
+    pub fn below(&self) -> Option<LinkRef> {
         let at = self.born.clone();
-        self.parent.clone().map(|name| LinkAt { at, name })
+        self.parent.clone().map(|name| LinkRef { at, name })
     }
 
     /// The value of the option of this word of ip-link(8), if one is said.
-    pub fn get(&self, word: &str) -> Option<Value> {
+    pub fn get(&self, word: &str) -> Option<OptionValue> {
         let mut options = self.options.iter();
         options
             .find(|(option, _)| option.word == word)
@@ -59,7 +59,7 @@ impl Made {
     }
 
     /// Says an option, in the place of what was said of it.
-    pub fn set(&mut self, option: &'static Opt, value: At<Value>) {
+    pub fn set(&mut self, option: &'static Opt, value: Sourced<OptionValue>) {
         let place = |word| self.of.options.iter().position(|o| o.word == word);
         let at = place(option.word);
         self.options.retain(|(other, _)| other.word != option.word);
@@ -70,13 +70,15 @@ impl Made {
     }
 
     /// A link that is there is this one, or can be made this one without making it anew.
-    pub fn fits(&self, have: &Made) -> bool {
-        let can_be = |(option, value): &(&'static Opt, At<Value>)| match have.get(option.word) {
-            None => option.keeps == Keeps::Link || option.keeps == Keeps::Family,
+    pub fn fits(&self, have: &LinkSpec) -> bool {
+        let can_be = |(option, value): &(&'static Opt, Sourced<OptionValue>)| match have
+            .get(option.word)
+        {
+            None => option.keeps == Mutability::InPlace || option.keeps == Mutability::SameFamily,
             Some(now) => now == value.value || option.can_become(now, value.value),
         };
         // Of a bridge that others made, it does not matter from where
-        let born = self.of.below == Below::Nothing
+        let born = self.of.below == Lower::Nothing
             || (&self.born, &self.parent) == (&have.born, &have.parent);
         let alive = !have.outlived;
         self.of.word == have.of.word && born && alive && self.options.iter().all(can_be)
@@ -85,8 +87,8 @@ impl Made {
     /// The options that are another than what is there.
     pub fn differing<'a>(
         &'a self,
-        have: &'a Made,
-    ) -> impl Iterator<Item = &'a (&'static Opt, At<Value>)> {
+        have: &'a LinkSpec,
+    ) -> impl Iterator<Item = &'a (&'static Opt, Sourced<OptionValue>)> {
         let options = self.options.iter();
         options.filter(|(option, value)| have.get(option.word) != Some(value.value))
     }
@@ -99,45 +101,45 @@ impl Made {
 }
 
 /// As the kernel tells them apart.
-impl PartialEq for Made {
+impl PartialEq for LinkSpec {
     fn eq(&self, other: &Self) -> bool {
-        let said = |made: &Made| -> Vec<(&str, Value)> {
+        let said = |made: &LinkSpec| -> Vec<(&str, OptionValue)> {
             let options = made.options.iter();
             options
                 .map(|(option, value)| (option.word, value.value))
                 .collect()
         };
-        let born = |made: &Made| (made.born.clone(), made.parent.clone(), made.outlived);
+        let born = |made: &LinkSpec| (made.born.clone(), made.parent.clone(), made.outlived);
         self.of.word == other.of.word && born(self) == born(other) && said(self) == said(other)
     }
 }
 
-impl Eq for Made {}
+impl Eq for LinkSpec {}
 
 impl Opt {
-    fn can_become(&self, now: Value, then: Value) -> bool {
+    fn can_become(&self, now: OptionValue, then: OptionValue) -> bool {
         match self.keeps {
-            Keeps::Link => true,
-            Keeps::Nothing => false,
-            Keeps::Family => match (now, then) {
-                (Value::Ip(now), Value::Ip(then)) => now.is_ipv4() == then.is_ipv4(),
+            Mutability::InPlace => true,
+            Mutability::Recreated => false,
+            Mutability::SameFamily => match (now, then) {
+                (OptionValue::Ip(now), OptionValue::Ip(then)) => now.is_ipv4() == then.is_ipv4(),
                 _ => true,
             },
-            Keeps::But(word) => ![now, then].contains(&Value::Word(word)),
+            Mutability::ExceptWord(word) => ![now, then].contains(&OptionValue::Word(word)),
         }
     }
 }
 
 /// `type KIND OPTION VALUE …`, as it stands in a command behind the link's name; a link
 /// below a tunnel is one of its options there.
-impl fmt::Display for Made {
+impl fmt::Display for LinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "type {}", self.of.word)?;
         for (option, value) in &self.options {
             write!(f, " {} {value}", option.word)?;
         }
         match &self.parent {
-            Some(parent) if self.of.below == Below::Birth => write!(f, " dev {parent}"),
+            Some(parent) if self.of.below == Lower::UnderlayNetns => write!(f, " dev {parent}"),
             _ => Ok(()),
         }
     }

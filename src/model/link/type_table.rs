@@ -13,26 +13,26 @@ pub struct Type {
     /// The word of `type_IF` and of ip-link(8).
     pub word: &'static str,
     /// What it is made from.
-    pub below: Below,
+    pub below: Lower,
     /// What can be said of it, in the order of a command.
     pub options: &'static [Opt],
 }
 
 /// What a link is made from. It may be in another namespace than the link itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Below {
+pub enum Lower {
     /// Nothing.
     Nothing,
     /// Another link.
-    Parent,
+    Link,
     /// A namespace, whose network carries what goes through the link; and perhaps one
     /// link of that.
-    Birth,
+    UnderlayNetns,
 }
 
 /// The value of an option, printed as ip-link(8) takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum OptionValue {
     /// A number; of a switch 1 or 0.
     Number(u32),
     /// One of the option's words.
@@ -41,12 +41,12 @@ pub enum Value {
     Ip(IpAddr),
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for OptionValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::Number(number) => number.fmt(f),
-            Value::Word(word) => f.write_str(word),
-            Value::Ip(ip) => ip.fmt(f),
+            OptionValue::Number(number) => number.fmt(f),
+            OptionValue::Word(word) => f.write_str(word),
+            OptionValue::Ip(ip) => ip.fmt(f),
         }
     }
 }
@@ -59,31 +59,31 @@ pub struct Opt {
     /// ip-link(8)'s word.
     pub word: &'static str,
     /// What its value looks like.
-    pub form: Form,
+    pub form: ValueKind,
     /// What it is where nothing is said, as a setting would say it; empty: nothing.
     pub default: &'static str,
     /// A link of the type cannot be made without it.
     pub needed: bool,
     /// What the kernel takes of a link that is there. Else the link is made anew.
-    pub keeps: Keeps,
+    pub keeps: Mutability,
 }
 
 /// Whether the kernel takes another value for a link that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeps {
+pub enum Mutability {
     /// It does.
-    Link,
+    InPlace,
     /// It does not.
-    Nothing,
+    Recreated,
     /// Another address of the same family only.
-    Family,
+    SameFamily,
     /// Any but to and from this word.
-    But(&'static str),
+    ExceptWord(&'static str),
 }
 
 /// What a value looks like.
 #[derive(Clone, Copy, Debug)]
-pub enum Form {
+pub enum ValueKind {
     /// A number from the first to the last.
     Number(u32, u32),
     /// `on` or `off`.
@@ -124,12 +124,12 @@ impl Type {
     }
 }
 
-impl Form {
-    /// Reads a value as settings have it, and as [`Value`] prints it.
+impl ValueKind {
+    /// Reads a value as settings have it, and as [`OptionValue`] prints it.
     ///
     /// # Errors
     /// What was expected.
-    pub fn read(self, text: &str, names: &Names) -> Result<Value, String> {
+    pub fn read(self, text: &str, names: &Names) -> Result<OptionValue, String> {
         let number = || text.parse::<u32>().ok();
         let named = |known: &[(String, u32)]| {
             let known = known.iter().find(|(name, _)| name == text);
@@ -138,44 +138,46 @@ impl Form {
         let ip = |fits: &dyn Fn(&IpAddr) -> bool| {
             let ip = text.parse::<IpAddr>().ok();
             ip.filter(|ip| !ip.is_unspecified() && fits(ip))
-                .map(Value::Ip)
+                .map(OptionValue::Ip)
         };
         let found = match self {
-            Form::Number(first, last) => number()
+            ValueKind::Number(first, last) => number()
                 .filter(|n| (first..=last).contains(n))
-                .map(Value::Number),
-            Form::Switch => match text {
-                "on" | "yes" | "1" => Some(Value::Number(1)),
-                "off" | "no" | "0" => Some(Value::Number(0)),
+                .map(OptionValue::Number),
+            ValueKind::Switch => match text {
+                "on" | "yes" | "1" => Some(OptionValue::Number(1)),
+                "off" | "no" | "0" => Some(OptionValue::Number(0)),
                 _ => None,
             },
-            Form::Words(words) => {
+            ValueKind::Words(words) => {
                 let mut words = words.iter();
                 words
                     .find(|(word, _)| *word == text)
-                    .map(|(word, _)| Value::Word(word))
+                    .map(|(word, _)| OptionValue::Word(word))
             }
-            Form::Ip => ip(&|_| true),
-            Form::Station => ip(&|ip| !ip.is_multicast()),
-            Form::Group => ip(&IpAddr::is_multicast),
-            Form::Station4 => ip(&|ip| ip.is_ipv4() && !ip.is_multicast()),
-            Form::Table => named(&names.tables).filter(|n| *n != 0).map(Value::Number),
+            ValueKind::Ip => ip(&|_| true),
+            ValueKind::Station => ip(&|ip| !ip.is_multicast()),
+            ValueKind::Group => ip(&IpAddr::is_multicast),
+            ValueKind::Station4 => ip(&|ip| ip.is_ipv4() && !ip.is_multicast()),
+            ValueKind::Table => named(&names.tables)
+                .filter(|n| *n != 0)
+                .map(OptionValue::Number),
             // The highest number stands for nobody at all, chown(2)
-            Form::User => named(&names.users)
+            ValueKind::User => named(&names.users)
                 .filter(|n| *n != u32::MAX)
-                .map(Value::Number),
-            Form::UserGroup => named(&names.groups)
+                .map(OptionValue::Number),
+            ValueKind::UserGroup => named(&names.groups)
                 .filter(|n| *n != u32::MAX)
-                .map(Value::Number),
+                .map(OptionValue::Number),
         };
         found.ok_or_else(|| self.expected())
     }
 
     fn expected(self) -> String {
         match self {
-            Form::Number(first, last) => format!("expected a number from {first} to {last}"),
-            Form::Switch => "expected on or off".into(),
-            Form::Words(words) => {
+            ValueKind::Number(first, last) => format!("expected a number from {first} to {last}"),
+            ValueKind::Switch => "expected on or off".into(),
+            ValueKind::Words(words) => {
                 let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
                 match words.split_last() {
                     Some((last, rest)) if !rest.is_empty() => {
@@ -184,24 +186,26 @@ impl Form {
                     _ => format!("expected {}", words.concat()),
                 }
             }
-            Form::Ip | Form::Station => "expected an address, such as 192.0.2.1".into(),
-            Form::Station4 => "expected an IPv4 address, such as 192.0.2.1".into(),
-            Form::Group => "expected a multicast address, such as 239.1.1.1".into(),
-            Form::Table => "expected the number of a routing table, such as 10, or its name".into(),
-            Form::User => "expected a name of /etc/passwd, or a user's number".into(),
-            Form::UserGroup => "expected a name of /etc/group, or a group's number".into(),
+            ValueKind::Ip | ValueKind::Station => "expected an address, such as 192.0.2.1".into(),
+            ValueKind::Station4 => "expected an IPv4 address, such as 192.0.2.1".into(),
+            ValueKind::Group => "expected a multicast address, such as 239.1.1.1".into(),
+            ValueKind::Table => {
+                "expected the number of a routing table, such as 10, or its name".into()
+            }
+            ValueKind::User => "expected a name of /etc/passwd, or a user's number".into(),
+            ValueKind::UserGroup => "expected a name of /etc/group, or a group's number".into(),
         }
     }
 }
 
-pub(crate) const fn opt(key: &'static str, word: &'static str, form: Form) -> Opt {
+pub(crate) const fn opt(key: &'static str, word: &'static str, form: ValueKind) -> Opt {
     Opt {
         key,
         word,
         form,
         default: "",
         needed: false,
-        keeps: Keeps::Link,
+        keeps: Mutability::InPlace,
     }
 }
 
@@ -217,12 +221,12 @@ impl Opt {
         }
     }
 
-    const fn keeps(self, keeps: Keeps) -> Self {
+    const fn keeps(self, keeps: Mutability) -> Self {
         Opt { keeps, ..self }
     }
 }
 
-pub(crate) const fn of(word: &'static str, below: Below, options: &'static [Opt]) -> Type {
+pub(crate) const fn of(word: &'static str, below: Lower, options: &'static [Opt]) -> Type {
     Type {
         word,
         below,
@@ -230,10 +234,10 @@ pub(crate) const fn of(word: &'static str, below: Below, options: &'static [Opt]
     }
 }
 
-const MACVLAN_MODES: Form =
-    Form::Words(&[("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8)]);
+const MACVLAN_MODES: ValueKind =
+    ValueKind::Words(&[("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8)]);
 
-const BOND_MODES: Form = Form::Words(&[
+const BOND_MODES: ValueKind = ValueKind::Words(&[
     ("balance-rr", 0),
     ("active-backup", 1),
     ("balance-xor", 2),
@@ -244,61 +248,61 @@ const BOND_MODES: Form = Form::Words(&[
 ]);
 
 /// The two ends and the lifetime of packets of an IPv4 tunnel.
-const LOCAL: Opt = opt("local", "local", Form::Station4);
-const REMOTE: Opt = opt("remote", "remote", Form::Station4);
-const TTL: Opt = opt("ttl", "ttl", Form::Number(1, 255));
+const LOCAL: Opt = opt("local", "local", ValueKind::Station4);
+const REMOTE: Opt = opt("remote", "remote", ValueKind::Station4);
+const TTL: Opt = opt("ttl", "ttl", ValueKind::Number(1, 255));
 
 /// Who may open a link. What else an opener may choose (vnet_hdr, pi) is the opener's.
-const OWNER: Opt = opt("owner", "user", Form::User).keeps(Keeps::Nothing);
-const GROUP: Opt = opt("group", "group", Form::UserGroup).keeps(Keeps::Nothing);
-const MULTI_QUEUE: Opt = opt("multi_queue", "multi_queue", Form::Switch)
+const OWNER: Opt = opt("owner", "user", ValueKind::User).keeps(Mutability::Recreated);
+const GROUP: Opt = opt("group", "group", ValueKind::UserGroup).keeps(Mutability::Recreated);
+const MULTI_QUEUE: Opt = opt("multi_queue", "multi_queue", ValueKind::Switch)
     .default("off")
-    .keeps(Keeps::Nothing);
+    .keeps(Mutability::Recreated);
 
 /// Every type of link that is made by one request, and alone.
 #[rustfmt::skip]
 pub const TYPES: &[Type] = &[
-    of("bridge", Below::Nothing, &[
-        opt("stp", "stp_state", Form::Switch).default("off"),
+    of("bridge", Lower::Nothing, &[
+        opt("stp", "stp_state", ValueKind::Switch).default("off"),
         // Hundredths of a second (bridge(8), ip-link(8))
-        opt("forward_delay", "forward_delay", Form::Number(0, 3000)).default("1500"),
-        opt("vlan_filtering", "vlan_filtering", Form::Switch).default("off"),
+        opt("forward_delay", "forward_delay", ValueKind::Number(0, 3000)).default("1500"),
+        opt("vlan_filtering", "vlan_filtering", ValueKind::Switch).default("off"),
     ]),
-    of("dummy", Below::Nothing, &[]),
-    of("vlan", Below::Parent, &[
-        opt("vlan_protocol", "protocol", Form::Words(&[("802.1Q", 0x8100), ("802.1ad", 0x88a8)]))
-            .default("802.1Q").keeps(Keeps::Nothing),
-        opt("vlan_id", "id", Form::Number(1, 4094)).needed().keeps(Keeps::Nothing),
+    of("dummy", Lower::Nothing, &[]),
+    of("vlan", Lower::Link, &[
+        opt("vlan_protocol", "protocol", ValueKind::Words(&[("802.1Q", 0x8100), ("802.1ad", 0x88a8)]))
+            .default("802.1Q").keeps(Mutability::Recreated),
+        opt("vlan_id", "id", ValueKind::Number(1, 4094)).needed().keeps(Mutability::Recreated),
     ]),
-    of("macvlan", Below::Parent, &[
-        opt("mode", "mode", MACVLAN_MODES).default("bridge").keeps(Keeps::But("passthru")),
+    of("macvlan", Lower::Link, &[
+        opt("mode", "mode", MACVLAN_MODES).default("bridge").keeps(Mutability::ExceptWord("passthru")),
     ]),
-    of("ipvlan", Below::Parent, &[
-        opt("mode", "mode", Form::Words(&[("l2", 0), ("l3", 1), ("l3s", 2)])).default("l3"),
+    of("ipvlan", Lower::Link, &[
+        opt("mode", "mode", ValueKind::Words(&[("l2", 0), ("l3", 1), ("l3s", 2)])).default("l3"),
     ]),
-    of("vxlan", Below::Birth, &[
-        opt("vxlan_id", "id", Form::Number(1, 0x00ff_ffff)).needed().keeps(Keeps::Nothing),
-        opt("vxlan_local", "local", Form::Station).keeps(Keeps::Family),
-        opt("vxlan_remote", "remote", Form::Station).keeps(Keeps::Family),
-        opt("vxlan_group", "group", Form::Group).keeps(Keeps::Family),
-        opt("vxlan_port", "dstport", Form::Number(1, 65535)).default("4789").keeps(Keeps::Nothing),
+    of("vxlan", Lower::UnderlayNetns, &[
+        opt("vxlan_id", "id", ValueKind::Number(1, 0x00ff_ffff)).needed().keeps(Mutability::Recreated),
+        opt("vxlan_local", "local", ValueKind::Station).keeps(Mutability::SameFamily),
+        opt("vxlan_remote", "remote", ValueKind::Station).keeps(Mutability::SameFamily),
+        opt("vxlan_group", "group", ValueKind::Group).keeps(Mutability::SameFamily),
+        opt("vxlan_port", "dstport", ValueKind::Number(1, 65535)).default("4789").keeps(Mutability::Recreated),
     ]),
     // What it is told is `wireguard`'s
-    of("wireguard", Below::Birth, &[]),
-    of("bond", Below::Nothing, &[
-        opt("mode", "mode", BOND_MODES).default("balance-rr").keeps(Keeps::Nothing),
+    of("wireguard", Lower::UnderlayNetns, &[]),
+    of("bond", Lower::Nothing, &[
+        opt("mode", "mode", BOND_MODES).default("balance-rr").keeps(Mutability::Recreated),
         // Milliseconds
-        opt("miimon", "miimon", Form::Number(0, 0x7fff_ffff)).default("0"),
+        opt("miimon", "miimon", ValueKind::Number(0, 0x7fff_ffff)).default("0"),
     ]),
-    of("vrf", Below::Nothing, &[
-        opt("table", "table", Form::Table).needed().keeps(Keeps::Nothing),
+    of("vrf", Lower::Nothing, &[
+        opt("table", "table", ValueKind::Table).needed().keeps(Mutability::Recreated),
     ]),
-    of("gre", Below::Birth, &[
+    of("gre", Lower::UnderlayNetns, &[
         LOCAL, REMOTE, TTL,
-        opt("key", "key", Form::Number(0, u32::MAX)),
+        opt("key", "key", ValueKind::Number(0, u32::MAX)),
     ]),
-    of("ipip", Below::Birth, &[LOCAL, REMOTE, TTL]),
-    of("sit", Below::Birth, &[LOCAL, REMOTE, TTL]),
-    of("tap", Below::Nothing, &[OWNER, GROUP, MULTI_QUEUE]),
-    of("tun", Below::Nothing, &[OWNER, GROUP, MULTI_QUEUE]),
+    of("ipip", Lower::UnderlayNetns, &[LOCAL, REMOTE, TTL]),
+    of("sit", Lower::UnderlayNetns, &[LOCAL, REMOTE, TTL]),
+    of("tap", Lower::Nothing, &[OWNER, GROUP, MULTI_QUEUE]),
+    of("tun", Lower::Nothing, &[OWNER, GROUP, MULTI_QUEUE]),
 ];

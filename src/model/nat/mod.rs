@@ -18,7 +18,7 @@ pub use other_tables::in_the_way;
 pub use publish::{Proto, Publish};
 
 use crate::name::{LinkName, NetnsName};
-use crate::source::{Asked, At};
+use crate::source::{Origin, Sourced};
 
 /// What the settings ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub struct Nat {
     /// The families of which it has addresses on the other ends.
     pub families: Vec<Family>,
     /// Which links of the host it reaches the world over; none if it does not.
-    pub uplinks: Option<At<Uplinks>>,
+    pub uplinks: Option<Sourced<Uplinks>>,
     /// The ports of the host that lead inside.
-    pub publish: Vec<At<Publish>>,
+    pub publish: Vec<Sourced<Publish>>,
 }
 
 /// Links of the host that lead to the world.
@@ -71,7 +71,7 @@ impl Nat {
     }
 
     /// The setting that asked for it, or the first of them.
-    pub fn asked(&self) -> Option<Arc<Asked>> {
+    pub fn asked(&self) -> Option<Arc<Origin>> {
         let uplinks = self
             .uplinks
             .as_ref()

@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::names::Names;
-use super::{Address, Link, TextError, Where};
+use super::{Address, Link, Netns, TextError};
 use crate::name::LinkName;
 
 /// A route, as the kernel holds it: nothing is left open. What a text does not say is
@@ -20,7 +20,7 @@ use crate::name::LinkName;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
     /// The namespace it is in.
-    pub at: Where,
+    pub at: Netns,
     /// What becomes of a packet.
     pub kind: RouteKind,
     /// Where to; `0.0.0.0/0` and `::/0` are `default`. No bits stand behind the prefix.
@@ -123,7 +123,7 @@ impl Route {
     /// fill it in.
     pub fn to(dst: IpNet, kind: RouteKind) -> Route {
         Route {
-            at: Where::Inside,
+            at: Netns::This,
             kind,
             dst,
             dev: None,
@@ -195,7 +195,7 @@ impl Route {
 
     /// What the kernel tells routes apart by: of two with one key, the second replaces
     /// the first.
-    pub fn key(&self) -> (&Where, IpNet, u32, u32) {
+    pub fn key(&self) -> (&Netns, IpNet, u32, u32) {
         (&self.at, self.dst, self.metric, self.table)
     }
 

@@ -17,7 +17,7 @@ use crate::name::LinkName;
 
 /// What the words say, before the family is known.
 #[derive(Default)]
-struct Said {
+struct RouteWords {
     via: Option<(Option<Family>, IpAddr)>,
     dev: Option<LinkName>,
     src: Option<IpAddr>,
@@ -31,7 +31,7 @@ struct Said {
     initcwnd: Option<u32>,
     initrwnd: Option<u32>,
     pref: Option<Preference>,
-    hops: Vec<Said>,
+    hops: Vec<RouteWords>,
     weight: Option<u16>,
 }
 
@@ -55,8 +55,8 @@ pub(super) fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
     assemble(kind.unwrap_or_default(), dst, said, names)
 }
 
-fn options(mut words: Words<'_>, names: &Names) -> Result<Said, TextError> {
-    let mut said = Said::default();
+fn options(mut words: Words<'_>, names: &Names) -> Result<RouteWords, TextError> {
+    let mut said = RouteWords::default();
     while let Some(word) = words.next() {
         match word {
             "via" => once(word, &mut said.via, via(&mut words)?)?,
@@ -124,12 +124,12 @@ fn link(text: &str, names: &Names) -> Result<LinkName, TextError> {
 }
 
 /// `via 192.0.2.1 dev eth1 weight 2 nexthop via …`
-fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<Said>, TextError> {
-    let mut hops = vec![Said::default()];
+fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<RouteWords>, TextError> {
+    let mut hops = vec![RouteWords::default()];
     while let Some(word) = words.next() {
         let Some(hop) = hops.last_mut() else { break };
         match word {
-            "nexthop" => hops.push(Said::default()),
+            "nexthop" => hops.push(RouteWords::default()),
             "via" => once(word, &mut hop.via, via(words)?)?,
             "dev" | "oif" => once(word, &mut hop.dev, link(value(word, words)?, names)?)?,
             "weight" => {
@@ -158,7 +158,7 @@ fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<Said>, TextError> {
 fn assemble(
     kind: RouteKind,
     dst: IpNet,
-    mut said: Said,
+    mut said: RouteWords,
     names: &Names,
 ) -> Result<Route, TextError> {
     if said.hops.is_empty() {
@@ -196,7 +196,7 @@ fn assemble(
     Ok(route)
 }
 
-fn one_way(kind: RouteKind, dst: IpNet, said: Said) -> Result<Route, TextError> {
+fn one_way(kind: RouteKind, dst: IpNet, said: RouteWords) -> Result<Route, TextError> {
     let mut route = Route::to(dst, kind);
     let v4 = is_v4(&dst);
     if kind != RouteKind::Unicast && (said.via.is_some() || said.dev.is_some()) {
@@ -272,7 +272,7 @@ fn one_way(kind: RouteKind, dst: IpNet, said: Said) -> Result<Route, TextError> 
 }
 
 /// ip(8) takes the family of `default` from the first address that it finds.
-fn default_of(said: &Said) -> IpNet {
+fn default_of(said: &RouteWords) -> IpNet {
     let first = said.hops.first();
     let via = said
         .via

@@ -16,7 +16,7 @@ use crate::name::LinkName;
 
 /// A policy rule of the namespace, as the kernel holds it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PolicyRule {
+pub struct Rule {
     /// The lower, the sooner it is asked. None only in a text that leaves it open.
     pub priority: Option<u32>,
     /// It is one for IPv6. Each family has rules of its own.
@@ -73,10 +73,10 @@ pub enum Action {
     Prohibit,
 }
 
-impl PolicyRule {
+impl Rule {
     /// Reads a rule as ip-rule(8) takes it after `ip rule add`, with the names of this
     /// machine beside those that are the same everywhere. `-6` may stand before it.
-    pub fn parse(text: &str, names: &Names) -> Result<PolicyRule, TextError> {
+    pub fn parse(text: &str, names: &Names) -> Result<Rule, TextError> {
         text::parse(text, names)
     }
 
@@ -141,7 +141,7 @@ impl Packets {
     }
 }
 
-impl FromStr for PolicyRule {
+impl FromStr for Rule {
     type Err = TextError;
 
     /// With the names that are the same everywhere.
@@ -150,7 +150,7 @@ impl FromStr for PolicyRule {
     }
 }
 
-impl fmt::Display for PolicyRule {
+impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let family = if self.v6 { "-6 " } else { "" };
         write!(f, "{family}{}", self.words())

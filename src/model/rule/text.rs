@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{Action, Packets, PolicyRule};
+use super::{Action, Packets, Rule};
 use crate::model::TextError;
 use crate::model::names::Names;
 use crate::model::parse::{TABLES, Words, dev, named, number, once, value, wrong};
@@ -45,7 +45,7 @@ const ACTIONS: [(&str, Action); 3] = [
 
 /// What the words say, before the family is known.
 #[derive(Default)]
-struct Said {
+struct RuleWords {
     /// Said by a word of its own.
     v6: Option<bool>,
     priority: Option<u32>,
@@ -59,10 +59,10 @@ struct Said {
     suppress_prefixlength: Option<u32>,
 }
 
-pub(super) fn parse(text: &str, names: &Names) -> Result<PolicyRule, TextError> {
+pub(super) fn parse(text: &str, names: &Names) -> Result<Rule, TextError> {
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let mut words = words.into_iter();
-    let mut said = Said::default();
+    let mut said = RuleWords::default();
     while let Some(word) = words.next() {
         selector(word, &mut words, names, &mut said)?;
     }
@@ -73,7 +73,7 @@ fn selector(
     word: &str,
     words: &mut Words<'_>,
     names: &Names,
-    said: &mut Said,
+    said: &mut RuleWords,
 ) -> Result<(), TextError> {
     let packets = &mut said.packets;
     match word {
@@ -140,7 +140,7 @@ fn selector(
     }
 }
 
-fn action(said: &mut Said, action: Action) -> Result<(), TextError> {
+fn action(said: &mut RuleWords, action: Action) -> Result<(), TextError> {
     match said.action.replace(action) {
         None => Ok(()),
         Some(_) => wrong(
@@ -150,7 +150,7 @@ fn action(said: &mut Said, action: Action) -> Result<(), TextError> {
     }
 }
 
-fn assemble(said: Said) -> Result<PolicyRule, TextError> {
+fn assemble(said: RuleWords) -> Result<Rule, TextError> {
     let nets = [said.from, said.to];
     let mut families = nets
         .iter()
@@ -196,7 +196,7 @@ fn assemble(said: Said) -> Result<PolicyRule, TextError> {
         protocol: said.protocol.unwrap_or(0),
         ..said.packets
     };
-    Ok(PolicyRule {
+    Ok(Rule {
         priority: said.priority,
         v6,
         packets,

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{TextError, Where};
+use super::{Netns, TextError};
 
 /// A key of a namespace, and what it is set to.
 ///
@@ -16,7 +16,7 @@ use super::{TextError, Where};
 #[derive(Clone, Debug)]
 pub struct Sysctl {
     /// The namespace it is in.
-    pub at: Where,
+    pub at: Netns,
     /// Which one.
     pub key: SysctlKey,
     /// With one blank between its parts, where the kernel prints tabs.
@@ -66,7 +66,7 @@ impl Sysctl {
     pub const FORWARD: &str = "net/ipv4/ip_forward";
 
     /// A sysctl that must be there.
-    pub fn new(at: Where, key: SysctlKey, value: &str) -> Self {
+    pub fn new(at: Netns, key: SysctlKey, value: &str) -> Self {
         let mut words = value.split_ascii_whitespace();
         let mut value = String::from(words.next().unwrap_or_default());
         for word in words {
@@ -98,7 +98,7 @@ impl Sysctl {
     pub fn closed() -> impl Iterator<Item = Sysctl> {
         CLOSED
             .iter()
-            .map(|path| Sysctl::new(Where::Inside, SysctlKey(Cow::Borrowed(path)), "0"))
+            .map(|path| Sysctl::new(Netns::This, SysctlKey(Cow::Borrowed(path)), "0"))
     }
 }
 

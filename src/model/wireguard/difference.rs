@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 
 use super::{Endpoint, Peer, PublicKey, Secret, Wireguard};
-use crate::model::Where;
+use crate::model::Netns;
 
 /// What is to be told; `None` stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub struct NamedEndpoint {
     /// Its name and port.
     pub endpoint: Endpoint,
     /// Where the link was born, which is where the name is looked up.
-    pub born: Where,
+    pub born: Netns,
 }
 
 impl Difference {
@@ -155,7 +155,7 @@ impl Wireguard {
         &self,
         have: &Wireguard,
         said: Option<&Wireguard>,
-        born: &Where,
+        born: &Netns,
     ) -> Vec<NamedEndpoint> {
         let to_be_told = |(peer, _): &(&Peer, &Endpoint)| {
             let key = &peer.public_key;
@@ -256,7 +256,7 @@ mod tests {
             let address = found.peers.iter().any(|peer| peer.endpoint.is_some());
             address
                 || !want
-                    .names_to_tell(&have, Some(&said), &Where::Host)
+                    .names_to_tell(&have, Some(&said), &Netns::Host)
                     .is_empty()
         };
         let name = Some("vpn.example.org:7");

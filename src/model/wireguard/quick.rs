@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use crate::name::LinkName;
-use crate::source::{Place, Problem};
+use crate::source::{Position, Problem};
 
 /// What wg-quick(8) reads of a file, each with its line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -136,7 +136,7 @@ impl Quick {
     }
 
     fn problem(&self, line: u32, wrong: String, remedy: String) -> Problem {
-        let place = Place {
+        let place = Position {
             file: self.file.clone(),
             line,
             column: 1,

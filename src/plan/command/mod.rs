@@ -7,8 +7,8 @@ mod wireguard;
 
 use self::netns::{ip, name_of, set};
 use super::{Change, Step};
-use crate::model::link::type_table::Below;
-use crate::model::{Address, Kind, Link, LinkAt, Route, Table, Where};
+use crate::model::link::type_table::Lower;
+use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Table};
 use crate::name::NetnsName;
 
 impl Change {
@@ -70,7 +70,7 @@ impl Change {
     }
 }
 
-fn address(netns: &NetnsName, link: &LinkAt, verb: &str, address: &Address) -> String {
+fn address(netns: &NetnsName, link: &LinkRef, verb: &str, address: &Address) -> String {
     format!(
         "{} address {verb} {address} dev {}",
         ip(netns, &link.at),
@@ -99,7 +99,7 @@ fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
 /// A veth is made where its peer is to be, so that both ends are placed by one message;
 /// a macvlan where its parent is.
 fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
-    let home = |at: &Where, from: &Where| match at == from {
+    let home = |at: &Netns, from: &Netns| match at == from {
         true => String::new(),
         false => format!(" netns {}", name_of(netns, at)),
     };
@@ -111,7 +111,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             described(link),
             home(&link.at, &peer.at)
         ),
-        (Kind::Made(made), _) if made.born != link.at && made.is_said_whole() => format!(
+        (Kind::Virtual(made), _) if made.born != link.at && made.is_said_whole() => format!(
             // Made where it is to be, it would be born there
             "{} link add {} {made} && {}",
             ip(netns, &made.born),
@@ -123,10 +123,10 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
                 name_of(netns, &link.at)
             )
         ),
-        (Kind::Made(made), _) if made.of.is_opened() => programs::add_tap(netns, link, made),
-        (Kind::Made(made), _) => {
+        (Kind::Virtual(made), _) if made.of.is_opened() => programs::add_tap(netns, link, made),
+        (Kind::Virtual(made), _) => {
             let parent = match (&made.parent, made.of.below) {
-                (Some(parent), Below::Parent) => format!(" link {parent}"),
+                (Some(parent), Lower::Link) => format!(" link {parent}"),
                 _ => String::new(),
             };
             format!(

@@ -3,9 +3,9 @@
 
 use super::netns::{ip, name_of, set};
 use crate::model::link::bridge_port::Vlans;
-use crate::model::link::type_table::{Form, Value};
+use crate::model::link::type_table::{OptionValue, ValueKind};
 use crate::model::nat::{one_line, replies};
-use crate::model::{Link, LinkAt, Made, PolicyRule, Rules, Sysctl, Tool, Where};
+use crate::model::{Link, LinkRef, LinkSpec, Netns, Rule, Ruleset, Sysctl, Tool};
 use crate::name::{Altname, LinkName, NetnsName};
 
 /// ip(8) takes a process alone.
@@ -29,7 +29,7 @@ pub(super) fn quoted(name: &LinkName) -> String {
     }
 }
 
-pub(super) fn move_link(netns: &NetnsName, link: &LinkAt, to: &LinkAt) -> String {
+pub(super) fn move_link(netns: &NetnsName, link: &LinkRef, to: &LinkRef) -> String {
     let name = match to.name == link.name {
         true => String::new(),
         false => format!(" name {}", &to.name),
@@ -39,13 +39,13 @@ pub(super) fn move_link(netns: &NetnsName, link: &LinkAt, to: &LinkAt) -> String
 }
 
 /// `ip tuntap` has words of its own, and takes a switch for its name alone.
-pub(super) fn add_tap(netns: &NetnsName, link: &Link, made: &Made) -> String {
+pub(super) fn add_tap(netns: &NetnsName, link: &Link, made: &LinkSpec) -> String {
     let (name, mode) = (&link.name.value, made.of.word);
     let mut text = format!("{} tuntap add dev {name} mode {mode}", ip(netns, &link.at));
     for (option, value) in &made.options {
         text += &match (option.form, value.value) {
-            (Form::Switch, Value::Number(0)) => String::new(),
-            (Form::Switch, _) => format!(" {}", option.word),
+            (ValueKind::Switch, OptionValue::Number(0)) => String::new(),
+            (ValueKind::Switch, _) => format!(" {}", option.word),
             (_, value) => format!(" {} {value}", option.word),
         };
     }
@@ -53,14 +53,14 @@ pub(super) fn add_tap(netns: &NetnsName, link: &Link, made: &Made) -> String {
 }
 
 /// iw(8) keeps the names of the links, and takes a namespace that has no name by a process.
-pub(super) fn move_phy(netns: &NetnsName, phy: &str, ways: &[(LinkAt, LinkAt)]) -> String {
+pub(super) fn move_phy(netns: &NetnsName, phy: &str, ways: &[(LinkRef, LinkRef)]) -> String {
     let (mut inside, mut to) = (String::new(), "1".to_string());
     let mut renamed = String::new();
     for (link, new) in ways {
-        if link.at != Where::Host {
+        if link.at != Netns::Host {
             inside = format!("ip netns exec {} ", name_of(netns, &link.at));
         }
-        if new.at != Where::Host {
+        if new.at != Netns::Host {
             to = format!("name {}", name_of(netns, &new.at));
         }
         if new.name != link.name {
@@ -71,14 +71,14 @@ pub(super) fn move_phy(netns: &NetnsName, phy: &str, ways: &[(LinkAt, LinkAt)]) 
     format!("{inside}iw phy {phy} set netns {to}{renamed}")
 }
 
-pub(super) fn altname(netns: &NetnsName, link: &LinkAt, verb: &str, name: &Altname) -> String {
+pub(super) fn altname(netns: &NetnsName, link: &LinkRef, verb: &str, name: &Altname) -> String {
     let (ip, link) = (ip(netns, &link.at), &link.name);
     format!("{ip} link property {verb} dev {link} altname {name}")
 }
 
 pub(super) fn vlans(
     netns: &NetnsName,
-    link: &LinkAt,
+    link: &LinkRef,
     verb: &str,
     row: &Vlans,
     own: bool,
@@ -91,12 +91,12 @@ pub(super) fn vlans(
     )
 }
 
-pub(super) fn policy(netns: &NetnsName, verb: &str, rule: &PolicyRule) -> String {
+pub(super) fn policy(netns: &NetnsName, verb: &str, rule: &Rule) -> String {
     let family = if rule.v6 { " -6" } else { "" };
     format!("ip -n {netns}{family} rule {verb} {}", rule.words())
 }
 
-pub(super) fn load(netns: &NetnsName, rules: &Rules) -> String {
+pub(super) fn load(netns: &NetnsName, rules: &Ruleset) -> String {
     let file = &rules.file;
     match rules.tool {
         Tool::Ipset => format!("ip netns exec {netns} ipset -exist restore -file {file}"),
@@ -106,7 +106,7 @@ pub(super) fn load(netns: &NetnsName, rules: &Rules) -> String {
     }
 }
 
-pub(super) fn unload(netns: &NetnsName, rules: &Rules) -> String {
+pub(super) fn unload(netns: &NetnsName, rules: &Ruleset) -> String {
     match rules.tool {
         Tool::Ipset => {
             let destroy = |set| format!("ip netns exec {netns} ipset destroy {set}");
@@ -132,7 +132,7 @@ pub fn write_resolv_conf(netns: &NetnsName, text: &str) -> String {
 /// What need not be there is passed over by sysctl(8) too.
 pub(super) fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
     let inside = match &sysctl.at {
-        Where::Host => String::new(),
+        Netns::Host => String::new(),
         at => format!("ip netns exec {} ", name_of(netns, at)),
     };
     let missing = if sysctl.optional { " -e" } else { "" };

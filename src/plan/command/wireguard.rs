@@ -1,11 +1,11 @@
 //! What a WireGuard link is told, as commands of wg(8).
 
 use crate::model::wireguard::{Difference, NamedEndpoint};
-use crate::model::{LinkAt, Where};
+use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 
 /// What is told, as a command.
-pub fn set(netns: &NetnsName, link: &LinkAt, difference: &Difference) -> String {
+pub fn set(netns: &NetnsName, link: &LinkRef, difference: &Difference) -> String {
     let (file, name) = (&difference.file, &link.name);
     let exec = exec(netns, &link.at);
     match difference.is_quick {
@@ -19,7 +19,7 @@ const STRIP: &str =
     "grep -viE '^[[:space:]]*(Address|DNS|MTU|Table|(Pre|Post)(Up|Down)|SaveConfig)[[:space:]]*='";
 
 /// An endpoint, as a command.
-pub fn set_endpoint(netns: &NetnsName, link: &LinkAt, named: &NamedEndpoint) -> String {
+pub fn set_endpoint(netns: &NetnsName, link: &LinkRef, named: &NamedEndpoint) -> String {
     let NamedEndpoint { peer, endpoint, .. } = named;
     let exec = exec(netns, &link.at);
     format!(
@@ -29,10 +29,10 @@ pub fn set_endpoint(netns: &NetnsName, link: &LinkAt, named: &NamedEndpoint) -> 
 }
 
 /// What stands before a program that is to be run in a namespace.
-fn exec(netns: &NetnsName, at: &Where) -> String {
+fn exec(netns: &NetnsName, at: &Netns) -> String {
     match at {
-        Where::Inside => format!("ip netns exec {netns} "),
-        Where::Host => String::new(),
-        Where::Netns(other) => format!("ip netns exec {other} "),
+        Netns::This => format!("ip netns exec {netns} "),
+        Netns::Host => String::new(),
+        Netns::Named(other) => format!("ip netns exec {other} "),
     }
 }

@@ -2,16 +2,16 @@
 
 use super::Journal;
 use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
-use crate::model::{LinkAt, Made, Where};
+use crate::model::{LinkRef, LinkSpec, Netns};
 use crate::name::LinkName;
 use crate::plan::link::bridge_port::is_bridge;
 use crate::plan::link::options::default;
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Journal {
-    pub(super) fn note_master(&mut self, link: &LinkAt, master: Option<&LinkName>) {
+    pub(super) fn note_master(&mut self, link: &LinkRef, master: Option<&LinkName>) {
         let made = self.made(link);
-        made.master = master.cloned().map(At::nobody);
+        made.master = master.cloned().map(Sourced::without_origin);
         made.port = None;
         if !is_bridge(made) {
             made.vlans.clear();
@@ -20,8 +20,8 @@ impl Journal {
 
     /// What a port is going to be told. What goes back to the kernel's own is until then
     /// what it was.
-    pub(super) fn note_port(&mut self, link: &LinkAt, change: &Made) {
-        let new = || Made::new(&PORT, Where::Inside);
+    pub(super) fn note_port(&mut self, link: &LinkRef, change: &LinkSpec) {
+        let new = || LinkSpec::new(&PORT, Netns::This);
         for (option, value) in &change.options {
             if default(option) != Some(value.value) {
                 let port = self.made(link).port.get_or_insert_with(new);
@@ -31,7 +31,7 @@ impl Journal {
     }
 
     /// It has been told: what the kernel has by itself is nothing of ours.
-    pub(super) fn port_done(&mut self, link: &LinkAt, change: &Made) {
+    pub(super) fn port_done(&mut self, link: &LinkRef, change: &LinkSpec) {
         self.note_port(link, change);
         let port = &mut self.made(link).port;
         if let Some(told) = port {
@@ -43,15 +43,15 @@ impl Journal {
         port.take_if(|port| port.options.is_empty());
     }
 
-    pub(super) fn note_vlans(&mut self, link: &LinkAt, row: &Vlans) {
+    pub(super) fn note_vlans(&mut self, link: &LinkRef, row: &Vlans) {
         self.forget_vlans(link, row);
         let vlans = &mut self.made(link).vlans;
         let ours = row.each().filter(|vlan| *vlan != Vlan::DEFAULT);
-        vlans.extend(ours.map(At::nobody));
+        vlans.extend(ours.map(Sourced::without_origin));
         vlans.sort_by_key(|vlan| vlan.value.id);
     }
 
-    pub(super) fn forget_vlans(&mut self, link: &LinkAt, row: &Vlans) {
+    pub(super) fn forget_vlans(&mut self, link: &LinkRef, row: &Vlans) {
         let row = row.first.id..=row.last;
         let vlans = &mut self.made(link).vlans;
         vlans.retain(|vlan| !row.contains(&vlan.value.id));

@@ -2,9 +2,9 @@
 //! loaded, while they are, and afterwards. Data and its bookkeeping.
 
 use super::Journal;
-use crate::model::{Rules, Tool};
+use crate::model::{Ruleset, Tool};
 use crate::name::LinkName;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// Rules that are being loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub struct Loading {
 impl Journal {
     /// Note that rules are about to be loaded, in the place of `old`, and which tables are
     /// there that are not ours. Until that is done, they may be there, in part or not at all.
-    pub fn loading(&mut self, new: &Rules, old: Option<&Rules>, others: Vec<String>) {
+    pub fn loading(&mut self, new: &Ruleset, old: Option<&Ruleset>, others: Vec<String>) {
         let text = old.map(|old| old.text.as_str()).unwrap_or_default();
-        let both = Rules {
+        let both = Ruleset {
             text: format!("{text}\n{}\n# is being loaded\n", new.text),
             ..new.clone()
         };
@@ -41,14 +41,14 @@ impl Journal {
     }
 
     /// The tables of the rules before these are there until these have been loaded.
-    pub(super) fn note_rules(&mut self, new: &Rules) {
+    pub(super) fn note_rules(&mut self, new: &Ruleset) {
         self.loading = None;
         let rules = &mut self.made.rules;
         let old = rules.iter().find(|rules| rules.value.tool == new.tool);
         let known = old.map(|old| (old.value.tables.clone(), old.value.held.clone()));
         let (tables, held) = known.unwrap_or_default();
         rules.retain(|rules| rules.value.tool != new.tool);
-        rules.push(At::nobody(Rules {
+        rules.push(Sourced::without_origin(Ruleset {
             tables,
             held,
             ..new.clone()

@@ -13,11 +13,9 @@ mod restore;
 pub use firewall::Loading;
 
 use super::{Change, Step};
-use crate::model::{
-    Address, Kind, Link, LinkAt, PolicyRule, Route, State, Sysctl, SysctlKey, Where,
-};
+use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Rule, State, Sysctl, SysctlKey};
 use crate::name::LinkName;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// What belongs to us of a namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub struct Journal {
     pub before: State,
     /// Noted as to be made, where a link of that name is still to be deleted: its note is
     /// of the new one by now.
-    anew: BTreeSet<LinkAt>,
+    anew: BTreeSet<LinkRef>,
     /// The rules that are being loaded: those made are not known to be there.
     pub loading: Option<Loading>,
 }
@@ -47,7 +45,7 @@ impl Journal {
     pub fn note(&mut self, change: &Change, have: &State) {
         match &change.step {
             Step::AddNetns => self.made.netns = true,
-            Step::Attach(from) => self.made.attached = Some(At::nobody(from.clone())),
+            Step::Attach(from) => self.made.attached = Some(Sourced::without_origin(from.clone())),
             Step::AddOther(other) => drop(self.made.others.insert(other.clone())),
             Step::AddLink { link, peer } => {
                 for end in std::iter::once(link).chain(peer) {
@@ -84,17 +82,17 @@ impl Journal {
             Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
             Step::KeepRoute(left) => self.note_kept(left, have),
             step if self.gives_up(step, have) => {}
-            Step::SetMtu(link, mtu) => self.made(link).mtu = Some(At::nobody(*mtu)),
-            Step::SetMac(link, mac) => self.made(link).mac = Some(At::nobody(*mac)),
+            Step::SetMtu(link, mtu) => self.made(link).mtu = Some(Sourced::without_origin(*mtu)),
+            Step::SetMac(link, mac) => self.made(link).mac = Some(Sourced::without_origin(*mac)),
             Step::SetMaster(link, master) => {
-                self.made(link).master = master.clone().map(At::nobody);
+                self.made(link).master = master.clone().map(Sourced::without_origin);
             }
             Step::SetPort(link, port) => self.note_port(link, port),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::AddAltname(link, name) => {
                 let altnames = &mut self.made(link).altnames;
                 altnames.retain(|other| other.value != *name);
-                altnames.push(At::nobody(name.clone()));
+                altnames.push(Sourced::without_origin(name.clone()));
             }
             Step::AddAddress(link, address) => self.note_address(link, *address),
             Step::AddRoute(route) | Step::ReplaceRoute(route) => self.note_route(route),
@@ -102,7 +100,9 @@ impl Journal {
             Step::SetSysctl(sysctl) => self.note_sysctl(sysctl, have),
             Step::LoadTable(table) => self.note_table(table),
             Step::StartClient(client) => self.note_client(client),
-            Step::WriteResolvConf(text) => self.made.resolv_conf = Some(At::nobody(text.clone())),
+            Step::WriteResolvConf(text) => {
+                self.made.resolv_conf = Some(Sourced::without_origin(text.clone()))
+            }
             _ => {}
         }
     }
@@ -128,7 +128,7 @@ impl Journal {
                 let back = step
                     .ways()
                     .into_iter()
-                    .filter(|(_, to)| to.at == Where::Host);
+                    .filter(|(_, to)| to.at == Netns::Host);
                 back.for_each(|(link, _)| self.forget_link(link));
             }
             Step::SetOptions(link, change) => self.options_done(link, change),
@@ -174,23 +174,25 @@ impl Journal {
     }
 
     /// What is on the host under this name belongs there, and was there before.
-    pub(super) fn is_return(&self, at: &Where, name: Option<&LinkName>) -> bool {
-        name.is_some_and(|name| *at == Where::Host && self.before.link(at, name).is_some())
+    pub(super) fn is_return(&self, at: &Netns, name: Option<&LinkName>) -> bool {
+        name.is_some_and(|name| *at == Netns::Host && self.before.link(at, name).is_some())
     }
 
-    fn note_address(&mut self, link: &LinkAt, address: Address) {
+    fn note_address(&mut self, link: &LinkRef, address: Address) {
         let addresses = &mut self.made(link).addresses;
         addresses.retain(|a| a.value != address);
-        addresses.push(At::nobody(address));
+        addresses.push(Sourced::without_origin(address));
     }
 
     fn note_route(&mut self, route: &Route) {
         self.made.routes.retain(|r| r.value.key() != route.key());
-        self.made.routes.push(At::nobody(route.clone()));
+        self.made
+            .routes
+            .push(Sourced::without_origin(route.clone()));
     }
 
-    fn note_policy(&mut self, rule: &PolicyRule) {
-        let rule = At::nobody(rule.clone());
+    fn note_policy(&mut self, rule: &Rule) {
+        let rule = Sourced::without_origin(rule.clone());
         if !self.made.policy.contains(&rule) {
             self.made.policy.push(rule);
         }
@@ -210,23 +212,28 @@ impl Journal {
             return;
         }
         if known.is_none() {
-            self.before.sysctls.extend(before.map(At::nobody));
+            self.before
+                .sysctls
+                .extend(before.map(Sourced::without_origin));
             // What all links did before, it was not turned on since
-            let all = key.of_all().filter(|_| *at == Where::Host);
+            let all = key.of_all().filter(|_| *at == Netns::Host);
             let on = all
                 .and_then(|all| have.sysctl(at, &all))
                 .filter(|s| s.value != "0");
-            self.before.sysctls.extend(on.cloned().map(At::nobody));
+            self.before
+                .sysctls
+                .extend(on.cloned().map(Sourced::without_origin));
         }
         self.forget_sysctls(|made| made.at != *at || made.key != *key, false);
-        self.made.sysctls.push(At::nobody(sysctl.clone()));
+        self.made
+            .sysctls
+            .push(Sourced::without_origin(sysctl.clone()));
     }
 
     /// What a key is if we are not asked to set it.
-    fn without_us(&self, at: &Where, key: &SysctlKey, have: &State) -> Option<String> {
+    fn without_us(&self, at: &Netns, key: &SysctlKey, have: &State) -> Option<String> {
         let owned = self.made.attached.is_none();
-        let new =
-            *at == Where::Inside && owned && (self.made.netns || !have.netns) && have.is_bare();
+        let new = *at == Netns::This && owned && (self.made.netns || !have.netns) && have.is_bare();
         let closed = Sysctl::closed().find(|closed| new && closed.key == *key);
         let found = closed.or_else(|| have.sysctl(at, key).cloned());
         found.map(|sysctl| sysctl.value)
@@ -247,11 +254,11 @@ impl Journal {
     }
 
     /// Our entry of a link. One that we did not make is `physical`: never deleted.
-    pub(super) fn made(&mut self, link: &LinkAt) -> &mut Link {
+    pub(super) fn made(&mut self, link: &LinkRef) -> &mut Link {
         let links = &mut self.made.links;
         let known = links.iter().position(|l| l.link_at() == *link);
         let index = known.unwrap_or_else(|| {
-            let name = At::nobody(link.name.clone());
+            let name = Sourced::without_origin(link.name.clone());
             links.push(Link::new(link.at.clone(), name, Kind::Physical));
             links.len() - 1
         });
@@ -261,26 +268,26 @@ impl Journal {
     /// The namespace that the journal speaks of is gone, whatever has its name now, and
     /// with it all that was in it.
     pub fn forget_netns(&mut self) {
-        self.made.links.retain(|link| link.at != Where::Inside);
+        self.made.links.retain(|link| link.at != Netns::This);
         self.made
             .routes
-            .retain(|route| route.value.at != Where::Inside);
+            .retain(|route| route.value.at != Netns::This);
         self.made.rules.clear();
         self.made.policy.clear();
-        self.forget_sysctls(|sysctl| sysctl.at != Where::Inside, true);
+        self.forget_sysctls(|sysctl| sysctl.at != Netns::This, true);
         self.loading = None;
         self.made.netns = false;
         self.made.attached = None;
     }
 
-    fn deleted(&mut self, link: &LinkAt) {
+    fn deleted(&mut self, link: &LinkRef) {
         if !self.anew.remove(link) {
             self.forget_link(link);
         }
     }
 
     /// A link is gone, and with it what we had put on it.
-    fn forget_link(&mut self, link: &LinkAt) {
+    fn forget_link(&mut self, link: &LinkRef) {
         self.made.links.retain(|l| l.link_at() != *link);
         let on = |r: &Route| r.at == link.at && r.links().any(|name| *name == link.name);
         self.made.routes.retain(|r| !on(&r.value));

@@ -1,14 +1,14 @@
 //! The journal of the cards that were moved in: what they were on the host, and how they
 //! go back there.
 
-use crate::model::{Address, Kind, Link, LinkAt, Phy, Route, State, Sysctl, SysctlKey, Where};
+use crate::model::{Address, Kind, Link, LinkRef, Netns, Phy, Route, State, Sysctl, SysctlKey};
 use crate::name::LinkName;
 use crate::plan::{Journal, Step};
-use crate::source::At;
+use crate::source::Sourced;
 
 impl Step {
     /// The links that it moves from a namespace to another, and as what they come there.
-    pub fn ways(&self) -> Vec<(&LinkAt, &LinkAt)> {
+    pub fn ways(&self) -> Vec<(&LinkRef, &LinkRef)> {
         match self {
             Step::MoveLink(link, to) => vec![(link, to)],
             Step::MovePhy(_, ways) => ways.iter().map(|(link, to)| (link, to)).collect(),
@@ -32,7 +32,7 @@ impl Step {
             Step::PutBack(_) => return true,
             _ => return false,
         };
-        *at == Where::Host
+        *at == Netns::Host
     }
 }
 
@@ -42,15 +42,15 @@ impl Journal {
     pub fn with_returns(&self, mut want: State) -> State {
         let is_bare = want.bare.or(self.made.bare).unwrap_or(false);
         for link in &self.before.links {
-            if want.link(&Where::Inside, link.other_name()).is_none() {
+            if want.link(&Netns::This, link.other_name()).is_none() {
                 want.links
                     .push(if is_bare { bare(link) } else { link.clone() });
             }
         }
-        let goes = |link: &&Link| want.link(&Where::Host, &link.name.value).is_some();
+        let goes = |link: &&Link| want.link(&Netns::Host, &link.name.value).is_some();
         let back: Vec<&Link> = self.before.links.iter().filter(goes).collect();
         if !is_bare {
-            let comes = |route: &&At<Route>| back.iter().any(|link| route.value.needs(link));
+            let comes = |route: &&Sourced<Route>| back.iter().any(|link| route.value.needs(link));
             let routes = self.before.routes.iter().filter(comes);
             want.routes.extend(routes.cloned());
             let kept = self.before.kept.iter();
@@ -61,10 +61,10 @@ impl Journal {
             back.iter()
                 .any(|l| key.link() == Some(l.name.value.as_str()))
         };
-        for At { value, .. } in &self.before.sysctls {
+        for Sourced { value, .. } in &self.before.sysctls {
             let asked = want.sysctl(&value.at, &value.key).is_some();
-            if value.at == Where::Host && of(&value.key) && !asked {
-                want.sysctls.push(At::nobody(Sysctl {
+            if value.at == Netns::Host && of(&value.key) && !asked {
+                want.sysctls.push(Sourced::without_origin(Sysctl {
                     optional: true,
                     ..value.clone()
                 }));
@@ -95,15 +95,15 @@ impl Journal {
             sysctls,
             ..
         } = &mut self.before;
-        links.retain(|link| want.link(&Where::Inside, link.other_name()).is_some());
+        links.retain(|link| want.link(&Netns::This, link.other_name()).is_some());
         routes.retain(|route| links.iter().any(|link| route.value.needs(link)));
         let inside = |name: &str| links.iter().any(|l| l.name.value.as_str() == name);
         kept.retain(|kept| inside(kept.link.as_str()));
-        sysctls.retain(|At { value, .. }| {
+        sysctls.retain(|Sourced { value, .. }| {
             let mut made = made.iter().map(|made| &made.value);
             let set =
                 made.any(|m| m.key == value.key || m.key.of_all().as_ref() == Some(&value.key));
-            value.at != Where::Host || set || value.key.link().is_some_and(inside)
+            value.at != Netns::Host || set || value.key.link().is_some_and(inside)
         });
         count(&self.before) != noted
     }
@@ -130,7 +130,7 @@ impl Journal {
     /// Says of the cards that are inside what they are called on the host, and what moves
     /// them.
     pub fn recall(&self, have: &mut State) {
-        for link in have.links.iter_mut().filter(|l| l.at == Where::Inside) {
+        for link in have.links.iter_mut().filter(|l| l.at == Netns::This) {
             let before = self.before.inside(&link.name.value);
             link.other = before.and_then(|before| before.differs(&link.name.value));
             if let Some(before) = before.filter(|before| before.kind == Kind::Wireless) {
@@ -140,15 +140,15 @@ impl Journal {
         }
     }
 
-    pub(crate) fn note_moves(&mut self, ways: &[(&LinkAt, &LinkAt)], have: &State) {
-        for (link, to) in ways.iter().filter(|(_, to)| to.at == Where::Inside) {
+    pub(crate) fn note_moves(&mut self, ways: &[(&LinkRef, &LinkRef)], have: &State) {
+        for (link, to) in ways.iter().filter(|(_, to)| to.at == Netns::This) {
             self.note_move(link, to, have);
         }
     }
 
     /// What was known of a card under another name on the host is of no use any more: it
     /// was unplugged, and is plugged in again.
-    fn note_move(&mut self, link: &LinkAt, to: &LinkAt, have: &State) {
+    fn note_move(&mut self, link: &LinkRef, to: &LinkRef, have: &State) {
         let Some(was) = have.link(&link.at, &link.name) else {
             return;
         };
@@ -159,7 +159,7 @@ impl Journal {
                 return;
             }
             self.before.links.retain(|l| l.name.value != name);
-            let on = |r: &At<Route>| r.value.dev.as_ref() == Some(&name);
+            let on = |r: &Sourced<Route>| r.value.dev.as_ref() == Some(&name);
             self.before.routes.retain(|r| !on(r));
         }
         self.before.links.push(Link {
@@ -176,7 +176,7 @@ impl Journal {
             addresses: in_order(&was.addresses),
             ..was.clone()
         });
-        let lost = |r: &&At<Route>| {
+        let lost = |r: &&Sourced<Route>| {
             let route = &r.value;
             let ours = self
                 .before
@@ -191,10 +191,12 @@ impl Journal {
         let own = have.kept.iter().filter(|kept| kept.link == link.name);
         self.before.kept.retain(|kept| kept.link != link.name);
         self.before.kept.extend(own.cloned());
-        for At { value, .. } in &have.sysctls {
-            let own = value.at == Where::Host && value.key.link() == Some(link.name.as_str());
+        for Sourced { value, .. } in &have.sysctls {
+            let own = value.at == Netns::Host && value.key.link() == Some(link.name.as_str());
             if own && self.before.sysctl(&value.at, &value.key).is_none() {
-                self.before.sysctls.push(At::nobody(value.clone()));
+                self.before
+                    .sysctls
+                    .push(Sourced::without_origin(value.clone()));
             }
         }
     }
@@ -214,7 +216,7 @@ fn bare(link: &Link) -> Link {
 
 /// The order in which the kernel has to be given addresses to tell them in this one: of
 /// IPv6, it puts each before those that are there.
-fn in_order(told: &[At<Address>]) -> Vec<At<Address>> {
+fn in_order(told: &[Sourced<Address>]) -> Vec<Sourced<Address>> {
     let (mut all, v6): (Vec<_>, Vec<_>) =
         told.iter().cloned().partition(|a| a.value.ip().is_ipv4());
     all.extend(v6.into_iter().rev());

@@ -1,15 +1,15 @@
 //! The other names of links. A link takes them along where it is moved, so that those that
 //! we gave it go before it does; and no two links of a namespace share one.
 
-use crate::model::{Link, LinkAt, Where};
+use crate::model::{Link, LinkRef, Netns};
 use crate::name::Altname;
-use crate::plan::{Plan, Rest, Step};
+use crate::plan::{Extras, Plan, Step};
 
 impl Plan<'_> {
     /// Those that are no longer asked for first: another link may be to have them.
     pub(crate) fn altnames(&mut self) {
         let want = self.want;
-        let goes = self.rest == Rest::Goes;
+        let goes = self.rest == Extras::Remove;
         for link in want.links.iter().filter(|_| goes) {
             self.take_altnames(&link.link_at(), link);
         }
@@ -40,7 +40,7 @@ impl Plan<'_> {
     }
 
     /// What we called a link, and is not to be called any more.
-    pub(crate) fn take_altnames(&mut self, at: &LinkAt, want: &Link) {
+    pub(crate) fn take_altnames(&mut self, at: &LinkRef, want: &Link) {
         let made = self.journal.made.link(&at.at, &at.name);
         let ours = made.map(|made| made.altnames.clone()).unwrap_or_default();
         for altname in ours {
@@ -65,7 +65,7 @@ impl Plan<'_> {
             return true;
         };
         let way = match link.at {
-            Where::Inside => "come in",
+            Netns::This => "come in",
             _ => "go there",
         };
         let wrong = format!(
@@ -78,7 +78,7 @@ impl Plan<'_> {
     }
 
     /// Another link of the namespace than this one that has this name.
-    fn called(&self, there: &LinkAt, name: &str) -> Option<LinkAt> {
+    fn called(&self, there: &LinkRef, name: &str) -> Option<LinkRef> {
         let mut others = self
             .now
             .iter()

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 
 use super::options::{default, options_that_go};
 use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
-use crate::model::{Link, LinkAt, Made, Where};
-use crate::plan::{Plan, Rest, Step};
-use crate::source::At;
+use crate::model::{Link, LinkRef, LinkSpec, Netns};
+use crate::plan::{Extras, Plan, Step};
+use crate::source::Sourced;
 
 impl Plan<'_> {
     /// Note that a link has a master from now on, or none.
-    pub(crate) fn joins(&mut self, there: &LinkAt, master: &LinkAt) {
+    pub(crate) fn joins(&mut self, there: &LinkRef, master: &LinkRef) {
         let bridge = self.now(master).is_some_and(is_bridge);
         let mut links = self.now.iter_mut();
         if let Some(now) = links.find(|l| l.link_at() == *there) {
-            now.master = Some(At::nobody(master.name.clone()));
+            now.master = Some(Sourced::without_origin(master.name.clone()));
             now.port = None;
             now.vlans = begins(bridge);
         }
@@ -45,10 +45,10 @@ impl Plan<'_> {
             let returns = self.journal.is_return(&there.at, Some(&there.name));
             let joined = now.port.is_none();
             let now = now.port.clone().unwrap_or_else(as_joined);
-            let mut change = Made::new(&PORT, Where::Inside);
+            let mut change = LinkSpec::new(&PORT, Netns::This);
             for option in options_that_go(ours, link.port.as_ref(), &now) {
                 if let Some(value) = default(option) {
-                    change.set(option, At::nobody(value));
+                    change.set(option, Sourced::without_origin(value));
                 }
             }
             let wanted = link.port.iter().flat_map(|port| port.differing(&now));
@@ -69,9 +69,9 @@ impl Plan<'_> {
     }
 
     /// What we said of the port, where what is no longer asked for goes.
-    fn port_made(&self, link: &Link) -> Option<&Made> {
+    fn port_made(&self, link: &Link) -> Option<&LinkSpec> {
         let made = self.journal.made.link(&link.at, &link.name.value)?;
-        made.port.as_ref().filter(|_| self.rest == Rest::Goes)
+        made.port.as_ref().filter(|_| self.rest == Extras::Remove)
     }
 
     /// What is asked for is all of it: the VLAN that the kernel puts every port in goes,
@@ -85,17 +85,17 @@ impl Plan<'_> {
             };
             let ours = self.journal.made.link(&there.at, &there.name);
             let mut ours = ours.map(|made| made.vlans.clone()).unwrap_or_default();
-            ours.retain(|_| self.rest == Rest::Goes);
+            ours.retain(|_| self.rest == Extras::Remove);
             let wanted = match link.vlans.is_empty() {
                 // They went with the bridge
                 true if now.vlans.is_empty() => continue,
                 true if ours.is_empty() => continue,
-                true => vec![At::nobody(Vlan::DEFAULT)],
+                true => vec![Sourced::without_origin(Vlan::DEFAULT)],
                 false => link.vlans.clone(),
             };
             let bridge = is_bridge(&now);
-            let adds = |vlan: &&At<Vlan>| !now.vlans.contains(vlan);
-            let adds: Vec<&At<Vlan>> = wanted.iter().filter(adds).collect();
+            let adds = |vlan: &&Sourced<Vlan>| !now.vlans.contains(vlan);
+            let adds: Vec<&Sourced<Vlan>> = wanted.iter().filter(adds).collect();
             for row in Vlans::rows(adds.iter().map(|vlan| vlan.value)) {
                 let mut asked = adds.iter().filter(|vlan| vlan.value == row.first);
                 let asked = asked.find_map(|vlan| vlan.asked.clone());
@@ -114,17 +114,17 @@ impl Plan<'_> {
 }
 
 /// The VLANs that a port, or a bridge, begins with.
-pub(crate) fn begins(bridge: bool) -> Vec<At<Vlan>> {
-    let vlans = bridge.then_some(At::nobody(Vlan::DEFAULT));
+pub(crate) fn begins(bridge: bool) -> Vec<Sourced<Vlan>> {
+    let vlans = bridge.then_some(Sourced::without_origin(Vlan::DEFAULT));
     vlans.into_iter().collect()
 }
 
 /// A port as the kernel has it when it has joined.
-pub(crate) fn as_joined() -> Made {
-    let mut port = Made::new(&PORT, Where::Inside);
+pub(crate) fn as_joined() -> LinkSpec {
+    let mut port = LinkSpec::new(&PORT, Netns::This);
     for option in PORT.options {
         if let Some(value) = default(option) {
-            port.set(option, At::nobody(value));
+            port.set(option, Sourced::without_origin(value));
         }
     }
     port

@@ -1,9 +1,9 @@
 //! What a link is given once it is where it belongs: size and hardware address while it
 //! is down, its master, its admin state.
 
-use crate::model::{Link, LinkAt, Mac};
-use crate::plan::{Plan, Rest, Step};
-use crate::source::At;
+use crate::model::{Link, LinkRef, Mac};
+use crate::plan::{Extras, Plan, Step};
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(crate) fn sizes_and_macs(&mut self) {
@@ -25,17 +25,17 @@ impl Plan<'_> {
     }
 
     /// What is no longer asked for is as it would be without us.
-    fn mtu_as_before(&self, now: &Link) -> Option<At<u32>> {
+    fn mtu_as_before(&self, now: &Link) -> Option<Sourced<u32>> {
         let link = now.link_at();
         let ours = self.journal.made.link(&link.at, &link.name)?;
-        let goes = self.rest == Rest::Goes && ours.mtu.is_some() && ours.mtu == now.mtu;
-        let mtu_of = |link: &LinkAt| self.now(link)?.mtu.clone();
+        let goes = self.rest == Extras::Remove && ours.mtu.is_some() && ours.mtu == now.mtu;
+        let mtu_of = |link: &LinkRef| self.now(link)?.mtu.clone();
         self.journal.mtu_without_us(&link, mtu_of).filter(|_| goes)
     }
 
-    fn mac_as_before(&self, now: &Link) -> Option<At<Mac>> {
+    fn mac_as_before(&self, now: &Link) -> Option<Sourced<Mac>> {
         let ours = self.journal.made.link(&now.at, &now.name.value)?;
-        let goes = self.rest == Rest::Goes && ours.mac.is_some() && ours.mac == now.mac;
+        let goes = self.rest == Extras::Remove && ours.mac.is_some() && ours.mac == now.mac;
         let before = self.journal.before.inside(&now.name.value)?;
         before.mac.clone().filter(|_| goes && ours.kind.is_moved())
     }
@@ -53,7 +53,7 @@ impl Plan<'_> {
             if anew && !self.must_join_anew(link) {
                 continue;
             }
-            let bridge = LinkAt {
+            let bridge = LinkRef {
                 at: link.at.clone(),
                 name: master.value.clone(),
             };

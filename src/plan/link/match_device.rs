@@ -3,10 +3,10 @@
 //! moved in and has been unplugged is known again by what the journal has of it; another
 //! one that has its name by now is not taken for it, for it may be anything.
 
-use crate::model::{Card, Link, State, Where};
+use crate::model::{DeviceId, Link, Netns, State};
 use crate::name::LinkName;
 use crate::plan::{Journal, Obstacle};
-use crate::source::At;
+use crate::source::Sourced;
 
 /// Whether all that is there has to be looked at to know which cards are meant.
 pub fn needed(want: &State, journal: &Journal) -> bool {
@@ -24,8 +24,8 @@ pub fn named(want: &mut State, there: &[Link], journal: &Journal) -> Vec<Obstacl
             Err((wrong, remedy)) => {
                 let asked = asked(link);
                 // Nor is one to be had that only has the name
-                link.card = Some(At {
-                    value: Card::NONE,
+                link.card = Some(Sourced {
+                    value: DeviceId::NONE,
                     asked: asked.clone(),
                 });
                 obstacles.push(Obstacle {
@@ -56,12 +56,12 @@ type Wrong = (String, String);
 /// The name on the host of one card, where it is another than its name inside.
 fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkName>, Wrong> {
     let before = journal.before.inside(&link.name.value);
-    let mut inside = there.iter().filter(|l| l.at == Where::Inside);
+    let mut inside = there.iter().filter(|l| l.at == Netns::This);
     if let Some(is) = inside.find(|l| l.name.value == link.name.value) {
         stays(link, is, before)?;
         return Ok(before.and_then(|before| before.differs(&link.name.value)));
     }
-    let host: Vec<&Link> = there.iter().filter(|l| l.at == Where::Host).collect();
+    let host: Vec<&Link> = there.iter().filter(|l| l.at == Netns::Host).collect();
     let found = match (&link.card, before) {
         (Some(wanted), _) => matching(link, &wanted.value, &host, there, journal)?,
         (None, Some(before)) => again(link, before, &host)?,
@@ -77,7 +77,7 @@ fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
     };
     let known = is.known().unwrap_or_default();
     let path = before.and_then(|before| before.known()?.path);
-    let known = Card { path, ..known };
+    let known = DeviceId { path, ..known };
     let can_tell = (wanted.value.mac.is_none() || known.mac.is_some())
         && (wanted.value.path.is_none() || known.path.is_some());
     match can_tell && !wanted.value.is(&known) {
@@ -92,7 +92,7 @@ fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
 /// The one card of the host that is as it must be.
 fn matching<'a>(
     link: &Link,
-    wanted: &Card,
+    wanted: &DeviceId,
     host: &[&'a Link],
     there: &[Link],
     journal: &Journal,
@@ -107,7 +107,7 @@ fn matching<'a>(
                 let name = before.other_name();
                 there
                     .iter()
-                    .any(|l| l.at == Where::Inside && l.name.value == *name)
+                    .any(|l| l.at == Netns::This && l.name.value == *name)
             });
             Err(match inside {
                 Some(before) => (
@@ -181,28 +181,32 @@ fn cards(want: &State) -> impl Iterator<Item = &Link> {
 }
 
 fn is_card(link: &Link) -> bool {
-    link.kind.is_moved() && link.at == Where::Inside
+    link.kind.is_moved() && link.at == Netns::This
 }
 
 fn moved<'a>(journal: &'a Journal, link: &Link) -> Option<&'a Link> {
     journal.before.inside(&link.name.value)
 }
 
-fn asked(link: &Link) -> Option<std::sync::Arc<crate::source::Asked>> {
+fn asked(link: &Link) -> Option<std::sync::Arc<crate::source::Origin>> {
     let said = link.card.as_ref().and_then(|card| card.asked.clone());
     said.or_else(|| link.name.asked.clone())
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Kind, LinkAt};
+    use crate::model::{Kind, LinkRef};
     use crate::plan::link::match_device::*;
-    use crate::plan::{Change, Rest, Step, plan};
+    use crate::plan::{Change, Extras, Step, plan};
 
-    fn card(at: Where, name: &str, card: &str) -> Link {
-        let link = Link::new(at, At::nobody(name.parse().unwrap()), Kind::Physical);
+    fn card(at: Netns, name: &str, card: &str) -> Link {
+        let link = Link::new(
+            at,
+            Sourced::without_origin(name.parse().unwrap()),
+            Kind::Physical,
+        );
         Link {
-            card: card.parse().ok().map(At::nobody),
+            card: card.parse().ok().map(Sourced::without_origin),
             up: Some(false),
             ..link
         }
@@ -221,13 +225,13 @@ mod tests {
 
     /// What comes of these links, and a wish for one called lan0 found by `wanted`.
     fn meant(wanted: &str, there: &[Link], journal: &Journal) -> Result<Option<String>, String> {
-        let mut want = state(&[card(Where::Inside, "lan0", wanted)]);
+        let mut want = state(&[card(Netns::This, "lan0", wanted)]);
         let missing = named(&mut want, there, journal);
-        let changes = plan(&want, &state(there), journal, Rest::Stays);
+        let changes = plan(&want, &state(there), journal, Extras::Keep);
         match missing.first() {
             // What could not be found is not taken by its name either
             Some(missing) => {
-                let inside = there.iter().any(|link| link.at == Where::Inside);
+                let inside = there.iter().any(|link| link.at == Netns::This);
                 assert!(inside || changes.is_err(), "{changes:?}");
                 Err(missing.wrong.clone())
             }
@@ -241,8 +245,8 @@ mod tests {
     /// A journal in which `link` of the host has become lan0.
     fn moved(link: &Link) -> Journal {
         let mut journal = Journal::default();
-        let to = LinkAt {
-            at: Where::Inside,
+        let to = LinkRef {
+            at: Netns::This,
             name: "lan0".parse().unwrap(),
         };
         let change = Change {
@@ -255,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_card_is_found_whatever_it_is_called_and_never_one_of_two() {
-        let host = |name, what| card(Where::Host, name, what);
+        let host = |name, what| card(Netns::Host, name, what);
         let there = [host("enp4", A), host("lan0", B), host("v0", "")];
         let none = Journal::default();
         let taken = Some("ip link set enp4 netns mgmt name lan0".to_string());
@@ -273,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_card_that_was_moved_is_known_again_and_another_one_is_not_taken_for_it() {
-        let host = |name, what| card(Where::Host, name, what);
+        let host = |name, what| card(Netns::Host, name, what);
         let journal = moved(&host("enp4", A));
         assert_eq!(journal.before.links[0].other_name().as_str(), "lan0");
         // Unplugged, and plugged in elsewhere
@@ -293,9 +297,9 @@ mod tests {
         );
         // What it was called is of no use once it is called otherwise
         let mut later = journal.clone();
-        let mut wanted = state(&[card(Where::Inside, "lan0", "")]);
+        let mut wanted = state(&[card(Netns::This, "lan0", "")]);
         named(&mut wanted, &again, &journal);
-        for change in plan(&wanted, &state(&again), &journal, Rest::Stays).unwrap() {
+        for change in plan(&wanted, &state(&again), &journal, Extras::Keep).unwrap() {
             later.note(&change, &state(&again));
         }
         let names: Vec<&str> = later
@@ -309,8 +313,8 @@ mod tests {
 
     #[test]
     fn another_card_under_the_name_inside_is_a_swap_and_said() {
-        let journal = moved(&card(Where::Host, "enp4", A));
-        let inside = card(Where::Inside, "lan0", "mac 52:54:00:00:00:0a");
+        let journal = moved(&card(Netns::Host, "enp4", A));
+        let inside = card(Netns::This, "lan0", "mac 52:54:00:00:00:0a");
         assert!(meant(A, std::slice::from_ref(&inside), &journal).is_ok());
         let swap = meant(B, &[inside], &journal).unwrap_err();
         assert!(

@@ -10,7 +10,7 @@ pub mod options;
 
 use super::link::bridge_port::is_bridge;
 use super::{Plan, Step};
-use crate::model::{Kind, Link, Where};
+use crate::model::{Kind, Link, Netns};
 
 impl Plan<'_> {
     pub(super) fn links(&mut self) {
@@ -20,7 +20,7 @@ impl Plan<'_> {
                 Kind::Loopback => self.loopback(link),
                 Kind::Physical | Kind::Wireless => self.brought(link),
                 // Its inside end makes both
-                Kind::Veth { .. } if link.at != Where::Inside => {}
+                Kind::Veth { .. } if link.at != Netns::This => {}
                 _ => self.made(link),
             }
         }
@@ -92,7 +92,7 @@ impl Plan<'_> {
             let asked = link.kind.made().and_then(|made| made.asked.clone());
             let suffix = link.name.value.suffix();
             let remedy = match &parent.at {
-                Where::Netns(other) => format!(
+                Netns::Named(other) => format!(
                     "type netns-setup up {other} first, if it is to make {}, or correct link_{suffix}",
                     parent.name
                 ),
@@ -115,14 +115,14 @@ impl Plan<'_> {
         };
         // On the host, one of ours went with its namespace, and its name is anybody's
         let is_it = |ours: &Link| {
-            let on_host = there.at == Where::Host && ours.kind.made().is_some();
+            let on_host = there.at == Netns::Host && ours.kind.made().is_some();
             !on_host || ours.kind.word() == other.kind.word()
         };
         let ours = self.journal.made.link(&there.at, &there.name);
         let ours = ours.is_some_and(is_it) && self.journal.has_made(&other);
         if other.kind.is_moved() || !ours {
             let ip = match link.at {
-                Where::Inside => "ip -n NAME",
+                Netns::This => "ip -n NAME",
                 _ => "ip",
             };
             return self.obstacle(
@@ -158,7 +158,7 @@ fn as_made(link: &Link) -> Link {
 /// anew.
 pub(super) fn fits(want: &Kind, have: &Kind) -> bool {
     match (want, have) {
-        (Kind::Made(want), Kind::Made(have)) => want.fits(have),
+        (Kind::Virtual(want), Kind::Virtual(have)) => want.fits(have),
         _ => want.is_moved() || want == have,
     }
 }

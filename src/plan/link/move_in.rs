@@ -2,7 +2,7 @@
 //! its phy, which takes all of its links along.
 
 use super::match_device::is_meant;
-use crate::model::{Kind, Link, LinkAt, Phy, Where};
+use crate::model::{Kind, Link, LinkRef, Netns, Phy};
 use crate::name::LinkName;
 use crate::plan::{Plan, Step};
 
@@ -25,21 +25,21 @@ impl Plan<'_> {
 
     /// Where a link comes from that is not in its place yet, and as what; what is in the way
     /// is said.
-    fn comes(&mut self, link: &Link) -> Option<(LinkAt, Link)> {
+    fn comes(&mut self, link: &Link) -> Option<(LinkRef, Link)> {
         let there = link.link_at();
-        let other = if link.at == Where::Host {
-            Where::Inside
+        let other = if link.at == Netns::Host {
+            Netns::This
         } else {
-            Where::Host
+            Netns::Host
         };
-        let from = LinkAt {
+        let from = LinkRef {
             at: other,
             name: link.other_name().clone(),
         };
         // On its way back, the name on the host can be somebody else's by now
         let is_there = self.now(&there).is_some();
         match self.now(&from).cloned() {
-            _ if is_there && link.at == Where::Inside => None,
+            _ if is_there && link.at == Netns::This => None,
             Some(_) if is_there => {
                 self.obstacle(
                     &link.name.asked,
@@ -52,7 +52,7 @@ impl Plan<'_> {
                 None
             }
             // Never anything else that has its name by now
-            Some(found) if link.at == Where::Inside && !is_meant(link, &found, self.journal) => {
+            Some(found) if link.at == Netns::This && !is_meant(link, &found, self.journal) => {
                 self.obstacle(
                     &link.name.asked,
                     format!(
@@ -63,16 +63,16 @@ impl Plan<'_> {
                 );
                 None
             }
-            Some(found) if link.at == Where::Inside && !self.is_of_its_type(link, &found) => None,
+            Some(found) if link.at == Netns::This && !self.is_of_its_type(link, &found) => None,
             Some(found) => {
                 self.take_altnames(&from, link);
                 let moved = self.now(&from).cloned().unwrap_or(found);
                 let altnames = moved.altnames.iter().map(|a| a.value.clone());
                 let altnames: Vec<_> = altnames.collect();
-                let stays = link.at != Where::Inside || self.keeps_routes(&moved);
+                let stays = link.at != Netns::This || self.keeps_routes(&moved);
                 (stays && self.has_names(link, &altnames)).then_some((from, moved))
             }
-            None if is_there || link.at == Where::Host => None,
+            None if is_there || link.at == Netns::Host => None,
             None => {
                 self.obstacle(
                     &link.name.asked,
@@ -106,7 +106,7 @@ impl Plan<'_> {
     }
 
     /// With its phy a link takes all others of that along: they must be wanted there too.
-    fn phy(&mut self, link: &Link, from: &LinkAt, phy: &Phy) {
+    fn phy(&mut self, link: &Link, from: &LinkRef, phy: &Phy) {
         let want = self.want;
         let mut all = Vec::new();
         for name in self.links_of(phy, from) {
@@ -133,7 +133,7 @@ impl Plan<'_> {
     }
 
     /// All links of a phy, as far as they are known where it is.
-    fn links_of(&self, phy: &Phy, from: &LinkAt) -> Vec<LinkName> {
+    fn links_of(&self, phy: &Phy, from: &LinkRef) -> Vec<LinkName> {
         let of_it = |l: &&Link| l.phy.as_ref().is_some_and(|other| other.name == phy.name);
         let here = self.now.iter().filter(|l| l.at == from.at).filter(of_it);
         let mut links: Vec<_> = here.map(|l| l.name.value.clone()).collect();
@@ -148,7 +148,7 @@ impl Plan<'_> {
         let moved = link.other_name();
         let alone = format!("{moved} cannot be moved without all of {}", phy.name);
         let (wrong, remedy) = match link.at {
-            Where::Inside => (
+            Netns::This => (
                 format!("{alone}, and {other} of that is no wireless link of this namespace"),
                 format!(
                     "add {other} to netns_links, with type_{}=\"wireless\", or delete it: iw dev \
@@ -166,13 +166,13 @@ impl Plan<'_> {
 
     /// What is done on the host before a link of it is moved in.
     fn leaves(&mut self, moved: &Link) {
-        if moved.at == Where::Host {
+        if moved.at == Netns::Host {
             self.keep_routes(moved);
         }
     }
 
     /// Note that a link has been moved.
-    fn has_come(&mut self, link: &Link, from: &LinkAt, moved: Link) {
+    fn has_come(&mut self, link: &Link, from: &LinkRef, moved: Link) {
         self.gone(from);
         let moved = Link {
             name: link.name.clone(),
@@ -187,17 +187,17 @@ impl Plan<'_> {
 mod tests {
     use crate::model::State;
     use crate::plan::link::move_in::*;
-    use crate::plan::{Journal, Rest, plan};
-    use crate::source::At;
+    use crate::plan::{Extras, Journal, plan};
+    use crate::source::Sourced;
 
-    fn link(at: Where, name: &str, kind: Kind) -> Link {
+    fn link(at: Netns, name: &str, kind: Kind) -> Link {
         Link {
             up: Some(true),
-            ..Link::new(at, At::nobody(name.parse().unwrap()), kind)
+            ..Link::new(at, Sourced::without_origin(name.parse().unwrap()), kind)
         }
     }
 
-    fn wireless(at: Where, name: &str, all: &[&str]) -> Link {
+    fn wireless(at: Netns, name: &str, all: &[&str]) -> Link {
         let links = all.iter().map(|name| name.parse().unwrap());
         let phy = Phy {
             name: "phy0".into(),
@@ -218,14 +218,14 @@ mod tests {
     }
 
     fn wanted(names: &[&str]) -> State {
-        let wanted = |name: &&str| link(Where::Inside, name, Kind::Wireless);
+        let wanted = |name: &&str| link(Netns::This, name, Kind::Wireless);
         state(names.iter().map(wanted).collect())
     }
 
     /// The commands, or what is in the way.
     fn told(want: &State, have: &State, journal: &Journal) -> Vec<String> {
         let netns = "mgmt".parse().unwrap();
-        match plan(want, have, journal, Rest::Goes) {
+        match plan(want, have, journal, Extras::Remove) {
             Ok(changes) => changes.iter().map(|c| c.command(&netns)).collect(),
             Err(wrong) => wrong.into_iter().map(|o| o.wrong).collect(),
         }
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_phy_is_moved_once_with_all_of_its_links_or_not_at_all() {
         let both = ["wlan0", "wlan1"];
-        let host = |name| wireless(Where::Host, name, &both);
+        let host = |name| wireless(Netns::Host, name, &both);
         let have = state(vec![host("wlan0"), host("wlan1")]);
         let journal = Journal::default();
         let said = told(&wanted(&both), &have, &journal);
@@ -253,13 +253,13 @@ mod tests {
     #[test]
     fn what_was_moved_goes_back_as_it_was_and_none_of_it_alone() {
         let both = ["wlan0", "wlan1"];
-        let host = |name| wireless(Where::Host, name, &both);
+        let host = |name| wireless(Netns::Host, name, &both);
         let have = state(vec![host("wlan0"), host("wlan1")]);
         let mut journal = Journal::default();
-        for change in plan(&wanted(&both), &have, &journal, Rest::Goes).unwrap() {
+        for change in plan(&wanted(&both), &have, &journal, Extras::Remove).unwrap() {
             journal.note(&change, &have);
         }
-        let inside = |name| link(Where::Inside, name, Kind::Physical);
+        let inside = |name| link(Netns::This, name, Kind::Physical);
         let mut have = state(vec![inside("wlan0"), inside("wlan1")]);
         journal.recall(&mut have);
         let back = journal.with_returns(state(Vec::new()));
@@ -280,11 +280,11 @@ mod tests {
     #[test]
     fn wireless_is_what_has_a_phy_and_nothing_else() {
         let have = state(vec![
-            wireless(Where::Host, "wlan0", &["wlan0"]),
-            link(Where::Host, "eth1", Kind::Physical),
+            wireless(Netns::Host, "wlan0", &["wlan0"]),
+            link(Netns::Host, "eth1", Kind::Physical),
         ]);
         let journal = Journal::default();
-        let physical = state(vec![link(Where::Inside, "wlan0", Kind::Physical)]);
+        let physical = state(vec![link(Netns::This, "wlan0", Kind::Physical)]);
         let wrong = "wlan0 is a wireless link, and cannot be moved without phy0";
         assert_eq!(told(&physical, &have, &journal), [wrong]);
         let wrong = "eth1 on the host is no wireless link";

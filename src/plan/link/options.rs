@@ -1,11 +1,11 @@
 //! What is said of a link that is there already: changed where the kernel takes it of a
 //! link that is there. Where it does not, `link` makes the link anew.
 
-use crate::model::link::type_table::{Opt, Value};
+use crate::model::link::type_table::{Opt, OptionValue};
 use crate::model::names::Names;
-use crate::model::{LinkAt, Made};
-use crate::plan::{Plan, Rest, Step};
-use crate::source::At;
+use crate::model::{LinkRef, LinkSpec};
+use crate::plan::{Extras, Plan, Step};
+use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(crate) fn options(&mut self) {
@@ -26,10 +26,10 @@ impl Plan<'_> {
                 true => now.options.clone(),
                 false => Vec::new(),
             };
-            let mut change = Made { options, ..now };
+            let mut change = LinkSpec { options, ..now };
             for option in gone {
                 match default(option) {
-                    Some(value) => change.set(option, At::nobody(value)),
+                    Some(value) => change.set(option, Sourced::without_origin(value)),
                     None => change
                         .options
                         .retain(|(other, _)| other.word != option.word),
@@ -44,26 +44,30 @@ impl Plan<'_> {
 
     /// The kernel has no way to take an option back that we set and that is no longer
     /// asked for.
-    pub(crate) fn keeps_an_option(&self, at: &LinkAt, want: &Made, now: &Made) -> bool {
+    pub(crate) fn keeps_an_option(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> bool {
         let gone = self.options_that_go(at, want, now);
         !want.is_said_whole() && gone.into_iter().any(|option| default(option).is_none())
     }
 
     /// What we set, and is no longer asked for.
-    fn options_that_go(&self, at: &LinkAt, want: &Made, now: &Made) -> Vec<&'static Opt> {
+    fn options_that_go(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> Vec<&'static Opt> {
         let ours = self.journal.made.link(&at.at, &at.name);
         let ours = ours.and_then(|ours| ours.kind.made());
-        options_that_go(ours.filter(|_| self.rest == Rest::Goes), Some(want), now)
+        options_that_go(
+            ours.filter(|_| self.rest == Extras::Remove),
+            Some(want),
+            now,
+        )
     }
 }
 
 /// What is as we set it, and is no longer asked for.
 pub(crate) fn options_that_go(
-    ours: Option<&Made>,
-    want: Option<&Made>,
-    now: &Made,
+    ours: Option<&LinkSpec>,
+    want: Option<&LinkSpec>,
+    now: &LinkSpec,
 ) -> Vec<&'static Opt> {
-    let goes = |(option, value): &&(&'static Opt, At<Value>)| {
+    let goes = |(option, value): &&(&'static Opt, Sourced<OptionValue>)| {
         want.is_none_or(|want| want.get(option.word).is_none())
             && now.get(option.word) == Some(value.value)
             && default(option) != Some(value.value)
@@ -73,6 +77,6 @@ pub(crate) fn options_that_go(
 }
 
 /// What the kernel makes of it where nothing is said.
-pub(crate) fn default(option: &Opt) -> Option<Value> {
+pub(crate) fn default(option: &Opt) -> Option<OptionValue> {
     option.form.read(option.default, &Names::default()).ok()
 }

@@ -4,7 +4,7 @@
 use super::Work;
 use crate::exit;
 use crate::model::firewall::references::by_index;
-use crate::model::{Rules, Tool};
+use crate::model::{Ruleset, Tool};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::plan::Change;
@@ -16,8 +16,8 @@ impl Work<'_> {
     pub(super) fn load(
         &mut self,
         change: &Change,
-        new: &Rules,
-        old: Option<&Rules>,
+        new: &Ruleset,
+        old: Option<&Ruleset>,
     ) -> Result<(), OsError> {
         let there = match new.tool {
             Tool::Ipset => None,
@@ -48,7 +48,7 @@ impl Work<'_> {
     }
 
     /// The same rules were loaded again for a link: say what that takes away.
-    fn tell_of_anew(&self, new: &Rules, old: Option<&Rules>, held: &[(LinkName, u32)]) {
+    fn tell_of_anew(&self, new: &Ruleset, old: Option<&Ruleset>, held: &[(LinkName, u32)]) {
         let Some(old) = old.filter(|old| *old == new && !held.is_empty()) else {
             return;
         };

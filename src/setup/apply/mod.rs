@@ -9,16 +9,16 @@ use std::io;
 use std::time::Duration;
 
 use super::error::{Failure, Why, broken};
-use super::nat::{self, Others};
+use super::nat::{self, HeldSysctls};
 use super::observe::look;
 use super::store::Store;
 use super::{complain, peers};
 use crate::exit;
 use crate::kernel::{Kernel, Query};
-use crate::model::{Address, Link, LinkAt, State};
+use crate::model::{Address, Link, LinkRef, State};
 use crate::os_error::OsError;
-use crate::plan::{Change, Journal, Rest, Step, plan};
-use crate::source::At;
+use crate::plan::{Change, Extras, Journal, Step, plan};
+use crate::source::Sourced;
 use crate::system::resolv_conf;
 
 /// How often what was made is looked at again. One change can take another's effect
@@ -43,7 +43,7 @@ pub struct Work<'a> {
     /// What else it has to do with.
     asked: Query,
     /// What other namespaces hold of the host.
-    others: Others,
+    others: HeldSysctls,
     /// The names that could not be looked up.
     pub unresolved: Vec<(Change, OsError)>,
     /// Told of each change that has been made.
@@ -64,7 +64,7 @@ impl<'a> Work<'a> {
         asked: Query,
         report: &'a mut dyn FnMut(&Change),
     ) -> Result<Self, Failure> {
-        let others = Others::to(store.name(), &asked)
+        let others = HeldSysctls::to(store.name(), &asked)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut have = look(kernel, &asked, &journal)?;
         others.as_before(&mut have, &journal);
@@ -83,13 +83,13 @@ impl<'a> Work<'a> {
     }
 
     /// Make it what is wanted, or leave it as it was.
-    pub fn make(&mut self, want: &State, rest: Rest) -> Result<(), Failure> {
+    pub fn make(&mut self, want: &State, rest: Extras) -> Result<(), Failure> {
         let done = self.make_all_of(want, rest);
         done.map_err(|why| self.fail(why))
     }
 
     /// Wait for the IPv6 addresses that were asked for. What is returned is still in doubt.
-    pub fn settle(&mut self, want: &State) -> Result<Vec<(LinkAt, At<Address>)>, Failure> {
+    pub fn settle(&mut self, want: &State) -> Result<Vec<(LinkRef, Sourced<Address>)>, Failure> {
         match self.kernel.settle(want, SETTLE) {
             Err(no) => Err(self.fail(broken("cannot wait for the addresses", no))),
             Ok(settled) => match settled.taken.into_iter().next() {
@@ -125,7 +125,8 @@ impl<'a> Work<'a> {
         let mut now = self.start.0.clone();
         let mut refused = Vec::new();
         for _ in 0..PASSES {
-            let changes = plan(want, &now, &self.journal, Rest::Goes).map_err(Why::Obstacles)?;
+            let changes =
+                plan(want, &now, &self.journal, Extras::Remove).map_err(Why::Obstacles)?;
             refused.clear();
             for change in changes {
                 // What is left in a namespace of others is not reached without its name
@@ -146,9 +147,9 @@ impl<'a> Work<'a> {
         Ok(refused)
     }
 
-    fn make_all_of(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
+    fn make_all_of(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
         let mut now = self.start.0.clone();
-        if rest == Rest::Goes {
+        if rest == Extras::Remove {
             self.others.leave_to(&mut self.journal, want);
         }
         for _ in 0..=PASSES {
@@ -175,11 +176,11 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn come_to_its_end(&mut self, want: &State, rest: Rest) -> Result<(), Why> {
+    fn come_to_its_end(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
         let mut changed = self.journal.given_back(want);
         let file = &mut self.journal.made.resolv_conf;
         // It has gone; who was killed then has left its folder
-        if rest == Rest::Goes && want.resolv_conf.is_none() && file.take().is_some() {
+        if rest == Extras::Remove && want.resolv_conf.is_none() && file.take().is_some() {
             resolv_conf::clear(self.store.name());
             changed = true;
         }
@@ -188,7 +189,7 @@ impl<'a> Work<'a> {
     }
 
     /// The changes that are left to make, but for those that cannot be made for now.
-    fn to_make(&self, want: &State, now: &State, rest: Rest) -> Result<Vec<Change>, Why> {
+    fn to_make(&self, want: &State, now: &State, rest: Extras) -> Result<Vec<Change>, Why> {
         let mut changes = plan(want, now, &self.journal, rest).map_err(Why::Obstacles)?;
         let unresolved: Vec<_> = self.unresolved.iter().map(|(no, _)| &no.step).collect();
         changes.retain(|change| !unresolved.contains(&&change.step));
@@ -199,8 +200,7 @@ impl<'a> Work<'a> {
         self.of += changes.len();
         self.journal.note_way_back(want);
         let replaced = self.replaced(&changes, have);
-        let all = changes.iter();
-        all.for_each(|change| self.journal.note(change, have));
+        (changes.iter()).for_each(|change| self.journal.note(change, have));
         // Who makes the namespace writes that down himself, with which one it is
         let more = changes.iter().any(|one| one.step != Step::AddNetns);
         self.write_if(more)?;
@@ -272,6 +272,7 @@ impl<'a> Work<'a> {
             }
             step => self.kernel.make(step)?,
         }
+        self.store.returned.note(&change.step);
         self.journal.done(change);
         Ok(changed)
     }

@@ -5,7 +5,7 @@ use super::{PASSES, Work};
 use crate::exit;
 use crate::model::State;
 use crate::os_error::OsError;
-use crate::plan::{Change, Obstacle, Rest, Step, plan_what_can_be, replaced_default};
+use crate::plan::{Change, Extras, Obstacle, Step, plan_what_can_be, replaced_default};
 use crate::setup::error::Why;
 use crate::setup::{complain, report};
 
@@ -44,7 +44,7 @@ impl Work<'_> {
         self.others.leave_to(&mut self.journal, want);
         let mut now = self.start.0.clone();
         for _ in 0..=PASSES {
-            let (changes, obstacles) = plan_what_can_be(want, &now, &self.journal, Rest::Goes);
+            let (changes, obstacles) = plan_what_can_be(want, &now, &self.journal, Extras::Remove);
             let refused = |c: &Change| mended.refused.iter().any(|(no, _)| no.step == c.step);
             let mut changes: Vec<Change> = changes.into_iter().filter(|c| !refused(c)).collect();
             mended.obstacles = obstacles;

@@ -1,8 +1,8 @@
 //! Undoing: what was there before the first change is made again, as far as it can be.
 
 use super::{PASSES, Work};
-use crate::plan::{Change, Rest, as_it_was, plan_what_can_be};
-use crate::setup::nat::Others;
+use crate::plan::{Change, Extras, as_it_was, plan_what_can_be};
+use crate::setup::nat::HeldSysctls;
 use crate::setup::query::ways;
 
 impl Work<'_> {
@@ -15,7 +15,8 @@ impl Work<'_> {
     /// Make it what it was. What is left of that is returned; nothing, if that is not known.
     pub(super) fn undo(&mut self) -> Option<Vec<Change>> {
         // They can have come and gone since
-        self.others = Others::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
+        self.others =
+            HeldSysctls::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
         let ways = ways(&self.journal);
         self.asked.links.extend(ways.clone());
         self.asked.routed.extend(ways);
@@ -29,7 +30,7 @@ impl Work<'_> {
             let start = &self.start.0;
             want.sysctls
                 .retain(|s| !now.turned_on_since(&s.value, start));
-            let changes = plan_what_can_be(&want, &now, &self.journal, Rest::Goes).0;
+            let changes = plan_what_can_be(&want, &now, &self.journal, Extras::Remove).0;
             for change in &changes {
                 self.journal.note(change, &now);
                 let _ = self.make_one(change);

@@ -13,14 +13,15 @@ use crate::name::NetnsName;
 use crate::plan::{Change, Journal};
 use crate::setup::apply::Work;
 use crate::setup::error::{Failure, Why};
+use crate::setup::hooks::post_down_link::Due;
 use crate::setup::lock::{self, LockedNetns};
 use crate::setup::query::build_query;
 use crate::setup::run_log::{self, Changes};
 use crate::setup::signals::hold_signals;
 use crate::setup::store::{self, Store};
-use crate::setup::{Call, Inside, LOCK, complain, hooks, peers, report, ssh_guard};
+use crate::setup::{Call, LOCK, Occupants, complain, hooks, peers, report, ssh_guard};
 use crate::system::holders::{Holder, holders};
-use crate::system::init::owner::Services;
+use crate::system::init::owner::ServiceDaemons;
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
 use crate::system::{dhcp, resolv_conf};
@@ -36,11 +37,11 @@ const ENDING: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Take it down. Nothing there is success.
-pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
+pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> u8 {
     if let Ok(false) = store::folder(name).try_exists() {
         return nothing(call, name);
     }
-    if inside == Inside::Leave && store::journal(name).is_err() {
+    if inside == Occupants::Leave && store::journal(name).is_err() {
         return set_journal_aside(name);
     }
     if is_left(name) {
@@ -50,10 +51,12 @@ pub fn down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
         return code;
     }
     say_locked(name);
-    hooks::around_down(name, inside == Inside::Leave, || {
+    hooks::around_down(name, inside == Occupants::Leave, |limit| {
+        let mut due = None;
         let held = hold_signals();
-        let code = take_down(call, name, inside);
+        let code = take_down(call, name, inside, &mut due);
         let _ = held.thread_unblock();
+        due.into_iter().for_each(|due| due.run(limit));
         if code == exit::DONE {
             run_log::forget(name);
         }
@@ -66,7 +69,7 @@ pub fn say_locked(name: &NetnsName) {
     let Some(pids) = dir::locked_by() else {
         return;
     };
-    let services = Services::look();
+    let services = ServiceDaemons::look();
     let processes = pids.iter().map(|pid| Process::of(*pid, &services));
     let list = report::list(&processes.collect::<Vec<_>>());
     let folder = state_dir::NAMESPACES;
@@ -92,7 +95,7 @@ fn is_held(name: &NetnsName) -> u8 {
     };
     let until = Instant::now() + ENDING;
     loop {
-        let mut holders = match leave_or_end(name, &journal, Inside::Refuse) {
+        let mut holders = match leave_or_end(name, &journal, Occupants::Refuse) {
             Ok((_, holders)) => holders,
             Err(e) => return broken(name, "cannot look for who holds it", e),
         };
@@ -161,7 +164,7 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
     complain(&lines, exit::WRONG)
 }
 
-fn take_down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
+fn take_down(call: &Call, name: &NetnsName, inside: Occupants, due: &mut Option<Due>) -> u8 {
     let LockedNetns {
         ties: _held,
         store,
@@ -171,9 +174,10 @@ fn take_down(call: &Call, name: &NetnsName, inside: Inside) -> u8 {
         Ok(begun) => begun,
         Err(code) => return code,
     };
+    *due = Some(Due::begin(&store, None));
     match who_stays(name, &journal, &kernel, inside) {
         Ok((left, holders)) => {
-            if inside == Inside::Refuse && !(left.is_empty() && holders.is_empty()) {
+            if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {
                 let lines = report::still_used(name, &left, &holders);
                 return complain(&lines, exit::REFUSED);
             }
@@ -255,14 +259,14 @@ fn who_stays(
     name: &NetnsName,
     journal: &Journal,
     kernel: &Kernel,
-    inside: Inside,
+    inside: Occupants,
 ) -> io::Result<(Vec<Process>, Vec<Holder>)> {
     let until = Instant::now() + ENDING;
     loop {
         let (left, holders) = leave_or_end(name, journal, inside)?;
         let left = not_clients(left, journal, kernel);
         let nobody = left.is_empty() && holders.is_empty();
-        if nobody || inside != Inside::Refuse || Instant::now() >= until {
+        if nobody || inside != Occupants::Refuse || Instant::now() >= until {
             return Ok((left, holders));
         }
         sleep(LOOK);
@@ -285,13 +289,13 @@ fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Ve
 fn leave_or_end(
     name: &NetnsName,
     journal: &Journal,
-    inside: Inside,
+    inside: Occupants,
 ) -> io::Result<(Vec<Process>, Vec<Holder>)> {
     let ours = journal.made.netns;
     let Some(identity) = netns::identity(name.as_str())?.filter(|_| ours) else {
         return Ok((Vec::new(), Vec::new()));
     };
-    if inside == Inside::Kill {
+    if inside == Occupants::Kill {
         occupants::end(identity, GRACE)?;
     }
     let holders = holders(identity, name.as_str())?;

@@ -3,9 +3,9 @@
 use super::down;
 use crate::exit;
 use crate::model::build::Want;
-use crate::model::{State, Where};
+use crate::model::{Netns, State};
 use crate::name::NetnsName;
-use crate::plan::{Change, Rest};
+use crate::plan::{Change, Extras};
 use crate::setup::converge::{converge, say_held};
 use crate::setup::dry_run::planned;
 use crate::setup::peers::follow::follow;
@@ -14,19 +14,19 @@ use crate::setup::{Call, complain, hooks, ready, report, say, ssh_guard};
 
 /// Make it so, and leave the rest as it is.
 pub fn up(call: &Call, want: &Want) -> u8 {
-    hooks::around_up(want, (), || (whole(call, want, Rest::Stays), ())).0
+    hooks::around_up(want, (), || (whole(call, want, Extras::Keep), ())).0
 }
 
 /// As `up`, but what `netns_ready` asks for is not waited for; and where it is tried
 /// again, what comes before has been done (`prepared`).
 pub fn begin_up(call: &Call, want: &Want, prepared: &mut bool) -> u8 {
-    let up = || (bring_up(call, want, Rest::Stays), ());
+    let up = || (bring_up(call, want, Extras::Keep), ());
     hooks::around_each_up(want, prepared, (), up).0
 }
 
 /// Make it so, and take away what is no longer asked for.
 pub fn reload(call: &Call, want: &Want) -> u8 {
-    match whole(call, want, Rest::Goes) {
+    match whole(call, want, Extras::Remove) {
         exit::DONE if !hooks::run_due(want) => exit::REFUSED,
         code => code,
     }
@@ -34,17 +34,17 @@ pub fn reload(call: &Call, want: &Want) -> u8 {
 
 /// As `reload`, but what `netns_ready` asks for is not waited for.
 pub fn begin_reload(call: &Call, want: &Want) -> u8 {
-    bring_up(call, want, Rest::Goes)
+    bring_up(call, want, Extras::Remove)
 }
 
-fn whole(call: &Call, want: &Want, rest: Rest) -> u8 {
+fn whole(call: &Call, want: &Want, rest: Extras) -> u8 {
     match bring_up(call, want, rest) {
         exit::DONE => ready::wait(want),
         code => code,
     }
 }
 
-fn bring_up(call: &Call, want: &Want, rest: Rest) -> u8 {
+fn bring_up(call: &Call, want: &Want, rest: Extras) -> u8 {
     down::say_locked(&want.name);
     let held = hold_signals();
     let (code, changed) = converge(call, want, rest);
@@ -58,7 +58,7 @@ fn bring_up(call: &Call, want: &Want, rest: Rest) -> u8 {
 /// Say what reload would do.
 pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
     let name = &want.name;
-    match planned(want, Rest::Goes) {
+    match planned(want, Extras::Remove) {
         Ok((state, have, changes)) => {
             if call.verbose && !script {
                 say_held(name, &state, &have);
@@ -81,7 +81,7 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
 /// No command shows how the cards that are moved in are going to come back.
 fn say_what_comes_back_bare(state: &State, changes: &[Change]) {
     let ways = changes.iter().flat_map(|change| change.step.ways());
-    let moved = ways.filter(|(_, to)| to.at == Where::Inside && state.bare == Some(true));
+    let moved = ways.filter(|(_, to)| to.at == Netns::This && state.bare == Some(true));
     for (link, _) in moved {
         say(&format!("# {} is to be given back bare", link.name));
     }

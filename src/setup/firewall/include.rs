@@ -11,14 +11,14 @@ use crate::conf::files::{RULES_MIB, list_trusted, may_be_there, read_rules};
 use crate::model::firewall::include::{Part, mark, parts};
 use crate::model::firewall::pattern::{is_pattern, matches};
 use crate::name::NetnsName;
-use crate::source::{Place, Problem};
+use crate::source::{Position, Problem};
 use crate::{exec, state_dir};
 
 /// As nft(8): one that includes itself ends here.
 const DEEPEST: usize = 16;
 
 /// The view of /etc that a namespace has.
-pub struct View<'a> {
+pub struct EtcView<'a> {
     /// The namespace.
     pub netns: &'a NetnsName,
     /// Its folder is laid over /etc whole (`netns_etc`).
@@ -28,7 +28,7 @@ pub struct View<'a> {
 }
 
 /// The text of a file with all that it includes.
-pub fn whole(main: &str, text: &str, view: &View) -> Result<String, Vec<Problem>> {
+pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Problem>> {
     let mut reading = Reading {
         view,
         folder: Path::new(main).parent().unwrap_or(Path::new("/")),
@@ -43,7 +43,7 @@ pub fn whole(main: &str, text: &str, view: &View) -> Result<String, Vec<Problem>
 }
 
 struct Reading<'a> {
-    view: &'a View<'a>,
+    view: &'a EtcView<'a>,
     /// Of the file that includes all others.
     folder: &'a Path,
     text: String,
@@ -55,12 +55,12 @@ impl Reading<'_> {
         let mut line = 1;
         for part in parts(text) {
             match part {
-                Part::Rules(rules) => {
+                Part::Ruleset(rules) => {
                     self.text += rules;
                     line += rules.matches('\n').count();
                 }
                 Part::Include(pattern, lines) => {
-                    let place = Place {
+                    let place = Position {
                         file: file.into(),
                         line: u32::try_from(line).unwrap_or_default(),
                         column: 1,
@@ -73,7 +73,7 @@ impl Reading<'_> {
         }
     }
 
-    fn include(&mut self, pattern: &str, place: &Place, depth: usize) {
+    fn include(&mut self, pattern: &str, place: &Position, depth: usize) {
         let problem = |wrong: &str, remedy: &str| Problem {
             place: Some(place.clone()),
             wrong: format!("include \"{pattern}\": {wrong}"),
@@ -143,7 +143,7 @@ impl Reading<'_> {
     }
 }
 
-impl View<'_> {
+impl EtcView<'_> {
     /// Where a path of /etc is to be looked for, the first before the others: as netns-exec
     /// binds each entry of `/etc/netns/NAME` over its twin.
     fn roots(&self, path: &Path) -> Result<Vec<PathBuf>, (String, String)> {

@@ -9,22 +9,22 @@ use std::path::Path;
 
 use nix::unistd::geteuid;
 
-use self::include::View;
+use self::include::EtcView;
 use super::{complain, report};
 use crate::conf::Trust;
 use crate::conf::files::{may_be_there, read_rules};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::build::{RuleFile, Want};
-use crate::model::{Rules, Tool, Where};
+use crate::model::{Netns, Ruleset, Tool};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::plan::Step;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// The rules. A file that no setting names need not be there.
-pub fn read(want: &Want, trust: Trust) -> Result<Vec<At<Rules>>, Vec<Problem>> {
-    let view = View {
+pub fn read(want: &Want, trust: Trust) -> Result<Vec<Sourced<Ruleset>>, Vec<Problem>> {
+    let view = EtcView {
         netns: &want.name,
         overlay: want.overlay,
         trust,
@@ -43,7 +43,7 @@ pub fn read(want: &Want, trust: Trust) -> Result<Vec<At<Rules>>, Vec<Problem>> {
     }
 }
 
-fn read_one(file: &RuleFile, view: &View) -> Result<Option<Rules>, Vec<Problem>> {
+fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Problem>> {
     let place = file.path.asked.as_ref().map(|asked| asked.place.clone());
     let problem = |wrong: String, remedy: String| {
         vec![Problem {
@@ -99,8 +99,8 @@ fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
     }
 }
 
-fn rules(tool: Tool, path: &str, text: String) -> Rules {
-    Rules {
+fn rules(tool: Tool, path: &str, text: String) -> Ruleset {
+    Ruleset {
         tool,
         file: path.into(),
         text,
@@ -113,7 +113,7 @@ fn rules(tool: Tool, path: &str, text: String) -> Rules {
 /// Whether a new namespace would take the rules: they are loaded in a scratch one. The exit
 /// code; what cannot be tried is said, and counts as right.
 pub fn test(want: &Want) -> u8 {
-    let of_files = |rules: &&At<Rules>| rules.value.tool.has_file();
+    let of_files = |rules: &&Sourced<Ruleset>| rules.value.tool.has_file();
     let of_files: Vec<_> = want.state.rules.iter().filter(of_files).collect();
     if of_files.is_empty() {
         return exit::DONE;
@@ -151,7 +151,7 @@ fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
         .state
         .links
         .iter()
-        .filter(|link| link.at == Where::Inside);
+        .filter(|link| link.at == Netns::This);
     let mut links: BTreeSet<LinkName> = inside.map(|link| link.name.value.clone()).collect();
     if want.attach.is_some() {
         links.extend(Kernel::new(want.name.clone()).links_inside()?);

@@ -3,6 +3,7 @@
 //! netns-setup and netns-exec itself.
 
 pub mod pending;
+pub mod post_down_link;
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -19,7 +20,7 @@ use nix::unistd::Pid;
 use super::{complain, store};
 use crate::model::build::{Hooks, Want};
 use crate::name::{LinkName, NetnsName};
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::spawn::unheld;
 use crate::{exec, exit, state_dir};
 
@@ -30,14 +31,16 @@ pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 const HURRIED: Duration = Duration::from_secs(3);
 
 /// A command, who asked for it, and for which link.
-struct Hook {
+#[derive(Clone)]
+pub(super) struct Hook {
     asked: String,
     command: String,
+    /// As it is called when the command is run.
     link: Option<LinkName>,
 }
 
 impl Hook {
-    fn of(said: &At<String>) -> Self {
+    pub(super) fn of(said: &Sourced<String>) -> Self {
         let asked = said.asked.as_ref();
         Hook {
             asked: asked.map(ToString::to_string).unwrap_or_default(),
@@ -46,9 +49,30 @@ impl Hook {
         }
     }
 
+    /// The same, for a link.
+    pub(super) fn of_link(mut self, link: &LinkName) -> Self {
+        self.link = Some(link.clone());
+        self
+    }
+
     /// Run it, and say where it does not go well, and in what state things are.
     fn passes(&self, name: &NetnsName, state: &str) -> bool {
-        tell(name, self, run(name, self, None), state)
+        self.passes_within(name, None, state)
+    }
+
+    /// As [`Hook::passes`]; where it takes longer than a `limit`, it is ended.
+    pub(super) fn passes_within(
+        &self,
+        name: &NetnsName,
+        limit: Option<Duration>,
+        state: &str,
+    ) -> bool {
+        tell(name, self, run(name, self, limit), state)
+    }
+
+    /// What is kept of it in the state folder.
+    pub(super) fn text(&self) -> String {
+        format!("# {}\n{}\n", self.asked, self.command)
     }
 }
 
@@ -93,14 +117,12 @@ pub fn run_due(want: &Want) -> bool {
         let Some(due) = pending::claim(name, link).filter(|_| store::is_ready(name)) else {
             continue;
         };
-        let link = link.cloned();
         let state = "the namespace is ready, and stays so; the next up or reload runs it again";
-        match (Hook {
-            link,
-            ..Hook::of(said)
-        })
-        .passes(name, state)
-        {
+        let mut hook = Hook::of(said);
+        if let Some(link) = link {
+            hook = hook.of_link(link);
+        }
+        match hook.passes(name, state) {
             true => due.done(),
             false => went_well = false,
         }
@@ -109,28 +131,19 @@ pub fn run_due(want: &Want) -> bool {
 }
 
 /// Take a namespace down by `down`, with what the last `up` has hung on that. `hurry`
-/// ends a hook that takes long.
-pub fn around_down(name: &NetnsName, hurry: bool, down: impl FnOnce() -> u8) -> u8 {
+/// ends a hook that takes long; `down` is told how long that is.
+pub fn around_down(name: &NetnsName, hurry: bool, down: impl FnOnce(Option<Duration>) -> u8) -> u8 {
     let limit = hurry.then_some(HURRIED);
     // Read now: the last one's file goes with all the others
     let [pre_down, post_down] =
         [state_dir::PRE_DOWN, state_dir::POST_DOWN].map(|f| remembered(name, f));
+    let state = "it is taken down all the same";
     if let Some(hook) = pre_down {
-        tell(
-            name,
-            &hook,
-            run(name, &hook, limit),
-            "it is taken down all the same",
-        );
+        hook.passes_within(name, limit, state);
     }
-    let code = down();
+    let code = down(limit);
     if let Some(hook) = post_down.filter(|_| code == exit::DONE) {
-        tell(
-            name,
-            &hook,
-            run(name, &hook, limit),
-            "it is taken down all the same",
-        );
+        hook.passes_within(name, limit, state);
     }
     code
 }
@@ -144,9 +157,7 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     ];
     for (file, hook) in files {
         match hook.as_ref().map(Hook::of) {
-            Some(Hook { asked, command, .. }) => {
-                store::keep(name, file, &format!("# {asked}\n{command}\n"))?;
-            }
+            Some(hook) => store::keep(name, file, &hook.text())?,
             None => match fs::remove_file(store::folder(name).join(file)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                 _ => {}
@@ -156,7 +167,7 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     Ok(())
 }
 
-fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
+pub(super) fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
     let path: PathBuf = store::folder(name).join(file);
     let text = fs::read_to_string(path).ok()?;
     let (asked, command) = text.split_once('\n')?;

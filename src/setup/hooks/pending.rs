@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use nix::fcntl::{Flock, FlockArg};
 
-use crate::model::Where;
+use crate::model::Netns;
 use crate::model::build::Hooks;
 use crate::name::{LinkName, NetnsName};
 use crate::plan::{Change, Step};
@@ -46,7 +46,7 @@ pub fn note(name: &NetnsName, hooks: &Hooks, change: &Change) -> bool {
     for (link, _) in &hooks.links {
         if ends
             .iter()
-            .any(|end| end.at == Where::Inside && end.name == *link)
+            .any(|end| end.at == Netns::This && end.name == *link)
         {
             noted |= add(name, Some(link)).is_ok();
         }

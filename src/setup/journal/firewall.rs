@@ -2,13 +2,13 @@
 
 use ini::Properties;
 
-use super::text::Text;
-use crate::model::{Rules, Tool};
+use super::text::IniText;
+use crate::model::{Ruleset, Tool};
 use crate::plan::{Journal, Loading};
-use crate::source::At;
+use crate::source::Sourced;
 
 /// A section for each tool.
-pub fn write(text: &mut Text, journal: &Journal) {
+pub fn write(text: &mut IniText, journal: &Journal) {
     for rules in &journal.made.rules {
         let rules = &rules.value;
         text.section(format_args!("rules {}", rules.tool));
@@ -35,12 +35,12 @@ pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> R
             others: properties.get_all("other").map(String::from).collect(),
         });
     }
-    journal.made.rules.push(At::nobody(rules));
+    journal.made.rules.push(Sourced::without_origin(rules));
     Ok(())
 }
 
 /// All but their text, which has a file of its own beside the journal.
-fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
+fn read_rules(words: &[&str], section: &Properties) -> Result<Ruleset, String> {
     let word = words.get(1).copied().unwrap_or_default();
     let tool = Tool::ALL.into_iter().find(|tool| tool.word() == word);
     let held = section.get_all("held").map(|held| {
@@ -48,7 +48,7 @@ fn read_rules(words: &[&str], section: &Properties) -> Result<Rules, String> {
         let index = index.parse().map_err(|_| format!("an index {held:?}"))?;
         Ok((link.parse()?, index))
     });
-    Ok(Rules {
+    Ok(Ruleset {
         tool: tool.ok_or_else(|| format!("rules of {word:?}"))?,
         file: section.get("file").unwrap_or_default().into(),
         text: String::new(),

@@ -3,37 +3,37 @@
 
 use ini::Properties;
 
-use super::text::Text;
+use super::text::IniText;
 use super::wireguard;
 use crate::model::link::bridge_port::{PORT, Vlans};
 use crate::model::link::type_table::Type;
 use crate::model::names::Names;
-use crate::model::{Address, Kind, Link, LinkAt, Made, Phy, Where};
+use crate::model::{Address, Kind, Link, LinkRef, LinkSpec, Netns, Phy};
 use crate::name::LinkName;
-use crate::source::At;
+use crate::source::Sourced;
 
-pub(super) fn where_text(at: &Where) -> String {
+pub(super) fn where_text(at: &Netns) -> String {
     match at {
-        Where::Inside => "inside".into(),
-        Where::Host => "host".into(),
-        Where::Netns(netns) => format!("netns {netns}"),
+        Netns::This => "inside".into(),
+        Netns::Host => "host".into(),
+        Netns::Named(netns) => format!("netns {netns}"),
     }
 }
 
-pub(super) fn where_of(text: &str) -> Result<Where, String> {
+pub(super) fn where_of(text: &str) -> Result<Netns, String> {
     match text.split_once(' ') {
-        None if text == "inside" => Ok(Where::Inside),
-        None if text == "host" => Ok(Where::Host),
-        Some(("netns", netns)) => Ok(Where::Netns(netns.parse()?)),
+        None if text == "inside" => Ok(Netns::This),
+        None if text == "host" => Ok(Netns::Host),
+        Some(("netns", netns)) => Ok(Netns::Named(netns.parse()?)),
         _ => Err(format!("{text:?} is neither inside, host nor netns NAME")),
     }
 }
 
-pub(super) fn write_link(text: &mut Text, link: &Link) {
+pub(super) fn write_link(text: &mut IniText, link: &Link) {
     text.append("type", link.kind.word());
     match &link.kind {
         Kind::Veth { peer: Some(other) } => text.append("peer", link_at_text(other)),
-        Kind::Made(made) => {
+        Kind::Virtual(made) => {
             text.append("born", where_text(&made.born));
             if let Some(birth) = &made.birth {
                 text.append("birth", birth);
@@ -81,29 +81,33 @@ pub(super) fn write_link(text: &mut Text, link: &Link) {
     }
 }
 
-fn link_at_text(link: &LinkAt) -> String {
+fn link_at_text(link: &LinkRef) -> String {
     format!("{} {}", link.name, where_text(&link.at))
 }
 
-fn link_at_of(text: &str) -> Result<LinkAt, String> {
+fn link_at_of(text: &str) -> Result<LinkRef, String> {
     let (name, at) = text
         .split_once(' ')
         .ok_or_else(|| format!("{text:?} names no namespace"))?;
-    Ok(LinkAt {
+    Ok(LinkRef {
         at: where_of(at)?,
         name: name.parse()?,
     })
 }
 
-pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<Link, String> {
-    let mut link = Link::new(at, At::nobody(name.parse()?), read_kind(section)?);
+pub(super) fn read_link(name: &str, at: Netns, section: &Properties) -> Result<Link, String> {
+    let mut link = Link::new(
+        at,
+        Sourced::without_origin(name.parse()?),
+        read_kind(section)?,
+    );
     link.mtu = value(section, "mtu")?;
     link.mac = value(section, "mac")?;
     // One of the host's can have any name
     let master = section.get("master").map(|text| {
         LinkName::of_kernel(text).ok_or_else(|| format!("master={text} is no name of a link"))
     });
-    link.master = master.transpose()?.map(At::nobody);
+    link.master = master.transpose()?.map(Sourced::without_origin);
     link.up = section.get("up").map(|up| up == "yes");
     link.other = section.get("inside").map(str::parse).transpose()?;
     link.card = value(section, "card")?;
@@ -113,20 +117,21 @@ pub(super) fn read_link(name: &str, at: Where, section: &Properties) -> Result<L
     });
     let index = section.get("index").map(str::parse).transpose();
     link.index = index.map_err(|e| format!("index: {e}"))?;
-    link.wireguard = wireguard::read(section)?.map(At::nobody);
+    link.wireguard = wireguard::read(section)?.map(Sourced::without_origin);
     for altname in section.get_all("altname") {
-        link.altnames.push(At::nobody(altname.parse()?));
+        link.altnames
+            .push(Sourced::without_origin(altname.parse()?));
     }
     link.port = read_port(section)?;
     for row in section.get_all("vlans") {
         let row: Vlans = row.parse()?;
-        link.vlans.extend(row.each().map(At::nobody));
+        link.vlans.extend(row.each().map(Sourced::without_origin));
     }
     let seen = section.get("seen").map_or(Ok(0), str::parse);
     let seen: u64 = seen.map_err(|e| format!("seen: {e}"))?;
     for address in section.get_all("address") {
         link.addresses
-            .push(At::nobody(Address::kept(address, seen)?));
+            .push(Sourced::without_origin(Address::kept(address, seen)?));
     }
     Ok(link)
 }
@@ -140,40 +145,40 @@ fn read_kind(section: &Properties) -> Result<Kind, String> {
             peer: section.get("peer").map(link_at_of).transpose()?,
         },
         word => match Type::named(word) {
-            Some(of) => Kind::Made(read_made(of, section)?),
+            Some(of) => Kind::Virtual(read_made(of, section)?),
             None => Kind::Other(word.into()),
         },
     })
 }
 
-fn read_made(of: &'static Type, section: &Properties) -> Result<Made, String> {
+fn read_made(of: &'static Type, section: &Properties) -> Result<LinkSpec, String> {
     let born = where_of(section.get("born").unwrap_or_default())?;
-    let mut made = Made::new(of, born);
+    let mut made = LinkSpec::new(of, born);
     made.birth = section.get("birth").map(String::from);
     made.parent = section.get("link").map(str::parse).transpose()?;
     for option in of.options {
         if let Some(text) = section.get(option.word) {
             let value = option.form.read(text, &Names::default())?;
-            made.set(option, At::nobody(value));
+            made.set(option, Sourced::without_origin(value));
         }
     }
     Ok(made)
 }
 
 /// Of each option a word and its value.
-fn read_port(section: &Properties) -> Result<Option<Made>, String> {
-    let mut port = Made::new(&PORT, Where::Inside);
+fn read_port(section: &Properties) -> Result<Option<LinkSpec>, String> {
+    let mut port = LinkSpec::new(&PORT, Netns::This);
     for text in section.get_all("port") {
         let (word, value) = text.split_once(' ').unwrap_or((text, ""));
         let option = PORT.options.iter().find(|option| option.word == word);
         let option = option.ok_or_else(|| format!("an option {word:?} of a port"))?;
         let value = option.form.read(value, &Names::default())?;
-        port.set(option, At::nobody(value));
+        port.set(option, Sourced::without_origin(value));
     }
     Ok(Some(port).filter(|port| !port.options.is_empty()))
 }
 
-fn value<T>(section: &Properties, key: &str) -> Result<Option<At<T>>, String>
+fn value<T>(section: &Properties, key: &str) -> Result<Option<Sourced<T>>, String>
 where
     T: std::str::FromStr<Err: ToString>,
 {
@@ -181,5 +186,9 @@ where
         text.parse()
             .map_err(|e: T::Err| format!("{key}={text}: {}", e.to_string()))
     };
-    Ok(section.get(key).map(parse).transpose()?.map(At::nobody))
+    Ok(section
+        .get(key)
+        .map(parse)
+        .transpose()?
+        .map(Sourced::without_origin))
 }

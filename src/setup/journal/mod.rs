@@ -8,21 +8,21 @@ mod wireguard;
 
 use ini::{Ini, ParseOption, Properties};
 
-use crate::model::dhcp::Client;
+use crate::model::dhcp::DhcpClient;
 use crate::model::{Route, State, Sysctl, Table, TextError};
 use crate::plan::Journal;
-use crate::source::At;
-use crate::state_dir::Birth;
+use crate::source::Sourced;
+use crate::state_dir::NetnsId;
 use links::{read_link, where_of, where_text, write_link};
-use text::Text;
+use text::IniText;
 
 /// What stands above the first section.
 const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
 
 /// A journal, and which namespace it speaks of: of another one of the same name, nothing
 /// is ours.
-pub fn write(journal: &Journal, netns: Option<Birth>) -> String {
-    let mut text = Text::below(HEADER);
+pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
+    let mut text = IniText::below(HEADER);
     text.section("namespace");
     text.append("made", if journal.made.netns { "yes" } else { "no" });
     if journal.made.resolv_conf.is_some() {
@@ -98,7 +98,7 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
                 continue;
             }
             Some(&"table") => {
-                journal.made.table = Some(At::nobody(read_table(properties)?));
+                journal.made.table = Some(Sourced::without_origin(read_table(properties)?));
                 continue;
             }
             Some(&"clients") => {
@@ -110,12 +110,12 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
             _ => {
                 netns = properties.get("identity").map(String::from);
                 let from = properties.get("attached");
-                journal.made.attached = from.map(|from| At::nobody(from.into()));
+                journal.made.attached = from.map(|from| Sourced::without_origin(from.into()));
                 journal.made.netns = properties.get("made") == Some("yes");
                 let bare = properties.get("give_back") == Some("bare");
                 journal.made.bare = bare.then_some(true);
                 let wrote = properties.get("resolv_conf") == Some("yes");
-                journal.made.resolv_conf = wrote.then(|| At::nobody(String::new()));
+                journal.made.resolv_conf = wrote.then(|| Sourced::without_origin(String::new()));
                 continue;
             }
         };
@@ -137,10 +137,10 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
     Ok((journal, netns))
 }
 
-fn read_clients(section: &Properties) -> Result<Vec<At<Client>>, String> {
+fn read_clients(section: &Properties) -> Result<Vec<Sourced<DhcpClient>>, String> {
     let client = |(link, run): (&str, &str)| {
         let (link, run) = (link.parse()?, run.parse()?);
-        Ok(At::nobody(Client { link, run }))
+        Ok(Sourced::without_origin(DhcpClient { link, run }))
     };
     section.iter().map(client).collect()
 }
@@ -149,7 +149,7 @@ fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
     for (at, text) in section.iter() {
         let route =
             Route::kept(text).map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
-        state.routes.push(At::nobody(Route {
+        state.routes.push(Sourced::without_origin(Route {
             at: where_of(at)?,
             ..route
         }));
@@ -161,7 +161,7 @@ fn read_policy(state: &mut State, section: &Properties) -> Result<(), String> {
     for (_, text) in section.iter() {
         let rule = text.parse();
         let rule = rule.map_err(|e: TextError| format!("policy rule {text} {}", e.wrong))?;
-        state.policy.push(At::nobody(rule));
+        state.policy.push(Sourced::without_origin(rule));
     }
     Ok(())
 }
@@ -171,9 +171,11 @@ fn read_sysctls(state: &mut State, section: &Properties) -> Result<(), String> {
         let (key, value) = text.split_once(' ').unwrap_or((text, ""));
         let key = key.parse();
         let key = key.map_err(|e: TextError| format!("sysctl {text} {}", e.wrong))?;
-        state
-            .sysctls
-            .push(At::nobody(Sysctl::new(where_of(at)?, key, value)));
+        state.sysctls.push(Sourced::without_origin(Sysctl::new(
+            where_of(at)?,
+            key,
+            value,
+        )));
     }
     Ok(())
 }

@@ -4,16 +4,16 @@
 use std::fmt::{Display, Write};
 
 /// A text that grows. Writing to memory does not fail.
-pub struct Text {
+pub struct IniText {
     text: String,
     /// Of the last section, until something is in it.
     head: String,
 }
 
-impl Text {
+impl IniText {
     /// One that begins with comments.
     pub fn below(header: &str) -> Self {
-        Text {
+        IniText {
             text: header.into(),
             head: String::new(),
         }

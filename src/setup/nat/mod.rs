@@ -10,17 +10,17 @@ use super::store;
 use crate::kernel::{Kernel, Query};
 use crate::model::build::Want;
 use crate::model::nat::{Family, Host, Nat, OnHost, Publish, Uplinks, in_the_way};
-use crate::model::{State, Sysctl, Table, Where};
+use crate::model::{Netns, State, Sysctl, Table};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::{Journal, Obstacle};
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 use crate::system::port;
 
-pub use others::Others;
+pub use others::HeldSysctls;
 
 /// What is wanted, the host's part in it, and what its owner is to be told of that.
-pub struct Whole {
+pub struct WithHost {
     /// What is wanted.
     pub state: State,
     /// Two lines each, of what can keep it from working.
@@ -28,15 +28,15 @@ pub struct Whole {
 }
 
 /// What is wanted, with the host's part in it. Nothing is touched.
-pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<Whole, Failure> {
+pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<WithHost, Failure> {
     let mut state = journal.with_returns(want.state.clone());
     let Some(nat) = &want.nat else {
         let warnings = Vec::new();
-        return Ok(Whole { state, warnings });
+        return Ok(WithHost { state, warnings });
     };
     let unread = |e| Why::Broken("cannot read the journals", e);
     // The journals before the values: what is set back is so before its journal goes
-    let others = Others::of(&want.name).map_err(unread)?;
+    let others = HeldSysctls::of(&want.name).map_err(unread)?;
     let ruleset = kernel.host_ruleset().map_err(|no| no_nft(nat, no))?;
     let mut host = kernel.host(nat).map_err(unseen)?;
     let obstacles = obstacles(nat, journal, kernel)?;
@@ -55,17 +55,17 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<Whol
     let warnings = warnings(nat, &wanted, in_the_way);
     for (key, value) in wanted.sysctls {
         if let Ok(key) = key.parse() {
-            state.sysctls.push(At {
-                value: Sysctl::new(Where::Host, key, &value),
+            state.sysctls.push(Sourced {
+                value: Sysctl::new(Netns::Host, key, &value),
                 asked: nat.asked(),
             });
         }
     }
-    state.table = Some(At {
+    state.table = Some(Sourced {
         value: wanted.table,
         asked: nat.asked(),
     });
-    Ok(Whole { state, warnings })
+    Ok(WithHost { state, warnings })
 }
 
 /// As [`whole`], for a namespace that is kept: where the host's part cannot be what it
@@ -83,7 +83,7 @@ pub fn kept(
         }) => {
             let mut state = journal.with_returns(want.state.clone());
             state.table = journal.made.table.clone();
-            let host = |sysctl: &&At<Sysctl>| sysctl.value.at == Where::Host;
+            let host = |sysctl: &&Sourced<Sysctl>| sysctl.value.at == Netns::Host;
             let made = journal.made.sysctls.iter().filter(host).cloned();
             // Those of a link that is not there now are gone with it
             state.sysctls.extend(made.map(|mut sysctl| {
@@ -98,7 +98,7 @@ pub fn kept(
 
 /// The table of ours that is on the host: of what is not as it was loaded, nothing is said
 /// but that it is there.
-pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<At<Table>>, OsError> {
+pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<Sourced<Table>>, OsError> {
     let Some(mut table) = journal.made.table.clone() else {
         return Ok(None);
     };
@@ -132,7 +132,7 @@ pub fn apart(
     (journal, have): (&mut Journal, &mut State),
 ) -> Result<(), Failure> {
     let unread = |e| Why::Broken("cannot read the journals", e);
-    let others = Others::to(name, asked).map_err(unread)?;
+    let others = HeldSysctls::to(name, asked).map_err(unread)?;
     others.as_before(have, journal);
     others.leave_to(journal, want);
     Ok(())
@@ -175,7 +175,7 @@ fn without_us(host: &mut Host, before: &Sysctl) {
         }
         _ => return,
     };
-    if before.at == Where::Host && before.value == "0" {
+    if before.at == Netns::Host && before.value == "0" {
         host.forwards.remove(&(family, link));
     }
 }
@@ -183,7 +183,7 @@ fn without_us(host: &mut Host, before: &Sysctl) {
 /// What stands in the way before anything is done.
 fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Obstacle>, Failure> {
     let mut found = Vec::new();
-    if let Some(At {
+    if let Some(Sourced {
         value: Uplinks::Named(named),
         asked,
     }) = &nat.uplinks

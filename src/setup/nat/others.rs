@@ -4,25 +4,25 @@
 use std::io;
 
 use crate::kernel::Query;
-use crate::model::{State, Sysctl, Where};
+use crate::model::{Netns, State, Sysctl};
 use crate::name::{LinkName, NetnsName};
 use crate::plan::Journal;
 use crate::setup::store;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// The host's sysctls that other namespaces hold, as they were before the first of those.
 #[derive(Clone, Debug, Default)]
-pub struct Others {
+pub struct HeldSysctls {
     before: Vec<Sysctl>,
     links: Vec<LinkName>,
 }
 
-impl Others {
+impl HeldSysctls {
     /// Of all namespaces but this one, if what is asked about has to do with the host.
     pub fn to(name: &NetnsName, asked: &Query) -> io::Result<Self> {
-        match asked.sysctls.iter().any(|(at, _)| *at == Where::Host) {
-            true => Others::of(name),
-            false => Ok(Others::default()),
+        match asked.sysctls.iter().any(|(at, _)| *at == Netns::Host) {
+            true => HeldSysctls::of(name),
+            false => Ok(HeldSysctls::default()),
         }
     }
 
@@ -30,12 +30,12 @@ impl Others {
         let (mut before, mut links) = (Vec::new(), Vec::new());
         for (_, journal) in store::others(name)? {
             let made = journal.made.links.iter();
-            let ends = made.filter(|link| link.at == Where::Host && !link.kind.is_moved());
+            let ends = made.filter(|link| link.at == Netns::Host && !link.kind.is_moved());
             links.extend(ends.map(|link| link.name.value.clone()));
             let held = journal.before.sysctls.into_iter().map(|held| held.value);
-            before.extend(held.filter(|held| held.at == Where::Host));
+            before.extend(held.filter(|held| held.at == Netns::Host));
         }
-        Ok(Others { before, links })
+        Ok(HeldSysctls { before, links })
     }
 
     /// The links on the host that they made.
@@ -66,7 +66,7 @@ impl Others {
 
     /// What others hold is theirs to put back once we no longer want it.
     pub fn leave_to(&self, journal: &mut Journal, want: &State) {
-        let ours = |sysctl: &At<Sysctl>| {
+        let ours = |sysctl: &Sourced<Sysctl>| {
             let Sysctl { at, key, .. } = &sysctl.value;
             self.held(&sysctl.value).is_none() || want.sysctl(at, key).is_some()
         };
@@ -76,7 +76,7 @@ impl Others {
 
     /// What was there before is not to be had again where others hold it.
     pub fn leave_as_it_is(&self, want: &mut State) {
-        let held = |sysctl: &At<Sysctl>| self.held(&sysctl.value).is_some();
+        let held = |sysctl: &Sourced<Sysctl>| self.held(&sysctl.value).is_some();
         want.sysctls.retain(|sysctl| !held(sysctl));
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::tied;
+use super::tied_or_unread;
 use crate::conf::files::may_be_there;
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
-use crate::plan::Rest;
+use crate::plan::Extras;
 use crate::setup::converge::converge;
 use crate::setup::load::{context, settings, tell};
 use crate::setup::{Call, complain, hooks, ready, store};
@@ -18,14 +18,16 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
     let mut done = BTreeSet::from([name.clone()]);
     let mut waiting = vec![(name.clone(), changed)];
     while let Some((name, changed)) = waiting.pop() {
-        let tied = tied(&name).unwrap_or_else(|e| {
+        let (tied, unread) = tied_or_unread(&name).unwrap_or_else(|e| (Vec::new(), Some(e)));
+        if let Some(e) = unread {
             let lines = [
-                format!("{name}: is up; who has links to it, and is not whole without them, cannot be seen: {e}"),
+                format!(
+                    "{name}: is up; who has links to it, and is not whole without them, cannot be seen: {e}"
+                ),
                 "netns-setup up --all makes them whole".into(),
             ];
             complain(&lines, exit::REFUSED);
-            Vec::new()
-        });
+        }
         for (other, _) in tied {
             let file = call.conf_dir.join(format!("netns.{other}"));
             let whole = !changed && store::is_ready(&other);
@@ -34,7 +36,7 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
             }
             let code = match settings(call, &other, &context()) {
                 Ok(want) => {
-                    match hooks::around_up(&want, false, || converge(call, &want, Rest::Stays)) {
+                    match hooks::around_up(&want, false, || converge(call, &want, Extras::Keep)) {
                         (exit::DONE, changed) => {
                             say_what_is_not_waited_for(&name, &want);
                             waiting.push((other.clone(), changed));

@@ -17,7 +17,7 @@ use nix::fcntl::{Flock, FlockArg};
 use super::store::{self, Store};
 use super::{LOCK, complain};
 use crate::model::build::Want;
-use crate::model::{Kind, Link, State, Where};
+use crate::model::{Kind, Link, Netns, State};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
@@ -52,19 +52,32 @@ impl Ties {
     }
 }
 
+/// Namespaces, each with its journal; and why one could not be read.
+type Tied = (Vec<(NetnsName, Journal)>, Option<io::Error>);
+
 /// The namespaces that netns-setup has set up with links into this one, each with its
 /// journal.
 pub fn tied(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
-    let mut tied = Vec::new();
+    Ok(tied_or_unread(name)?.0)
+}
+
+/// As [`tied`]; and why a journal could not be read, for it may tell of such a link, too.
+pub fn tied_or_unread(name: &NetnsName) -> io::Result<Tied> {
+    let (mut tied, mut unread) = (Vec::new(), None);
     if !store::any_tied() {
-        return Ok(tied);
+        return Ok((tied, unread));
     }
-    for (other, journal) in store::others(name)? {
-        if journal.made.neighbours().contains(name) {
-            tied.push((other, journal));
+    for (other, journal) in store::each_other(name)? {
+        match journal {
+            Ok(journal) if journal.made.neighbours().contains(name) => tied.push((other, journal)),
+            Ok(_) => {}
+            Err(e) => {
+                let why = format!("the journal of {other}: {e}");
+                unread = Some(io::Error::new(e.kind(), why));
+            }
         }
     }
-    Ok(tied)
+    Ok((tied, unread))
 }
 
 /// The other namespaces that are there for the sake of this one alone.
@@ -97,7 +110,7 @@ pub fn hold_place(
 ) -> Result<(), OsError> {
     let known = store::folder(name).exists();
     let store = Store::open(name, LOCK)?;
-    if netns::there(name.as_str())? == netns::There::Netns {
+    if netns::there(name.as_str())? == netns::NameEntry::Netns {
         // Somebody was quicker. A folder would say that it is ours
         if !known {
             store.remove()?;
@@ -147,7 +160,7 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
         if journal.made.netns {
             journal.adopt(name, &other, &theirs, |_| true);
         }
-        let (here, there) = [name, &other].map(|name| Where::Netns(name.clone())).into();
+        let (here, there) = [name, &other].map(|name| Netns::Named(name.clone())).into();
         let pair = |link: &Link| {
             matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == there)
         };

@@ -13,14 +13,14 @@ use super::dry_run::planned;
 use super::{Call, complain, firewall, observe, report, store, with_checked};
 use crate::kernel::Kernel;
 use crate::model::build::Want;
-use crate::model::{Link, LinkAt, State, Where};
+use crate::model::{Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
-use crate::plan::{Change, Rest, Step, plan};
+use crate::plan::{Change, Extras, Step, plan};
 use crate::setup::lock::look_on;
 use crate::setup::query::build_query;
-use crate::source::Asked;
+use crate::source::Origin;
 use crate::system::login::{Callers, callers, everybody, uptime};
-use crate::system::netns::{self, There};
+use crate::system::netns::{self, NameEntry};
 use crate::system::sockets::Connection;
 use crate::{conf, exit};
 use message::lines;
@@ -32,9 +32,9 @@ const BOOT: Duration = Duration::from_secs(300);
 
 /// A link that carries the caller, and is going to be moved.
 struct Cut {
-    link: LinkAt,
+    link: LinkRef,
     carries: Carries,
-    asked: Option<std::sync::Arc<Asked>>,
+    asked: Option<std::sync::Arc<Origin>>,
     how: How,
     /// Not the caller's, but of somebody who is logged in.
     anybodys: bool,
@@ -58,12 +58,12 @@ enum Carries {
 
 /// As `with_settings`, but nothing is done with the first while one of them would move
 /// the caller's own connection.
-pub fn with_settings(call: &Call, rest: Rest, act: impl FnMut(&Want) -> u8) -> u8 {
+pub fn with_settings(call: &Call, rest: Extras, act: impl FnMut(&Want) -> u8) -> u8 {
     with_checked(call, |wants| stops(call, wants, rest), act)
 }
 
 /// The exit code, if one of them is not to be done.
-fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
+fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<u8> {
     let could = |want: &&Want| !want.moves_my_connection && could_take(want);
     let wants: Vec<&Want> = wants.iter().filter(could).collect();
     if call.moves_my_connection || wants.is_empty() {
@@ -89,9 +89,9 @@ fn stops(call: &Call, wants: &[Want], rest: Rest) -> Option<u8> {
 /// A namespace that is not there yet, and of which nothing is ours, takes away only what is
 /// moved into it, or what a link of the host's that is made from it takes over.
 fn could_take(want: &Want) -> bool {
-    let is_new = matches!(netns::there(want.name.as_str()), Ok(There::Nothing))
+    let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
         && matches!(store::folder(&want.name).try_exists(), Ok(false));
-    let on_host = |link: &Link| link.at == Where::Host && link.kind.made().is_some();
+    let on_host = |link: &Link| link.at == Netns::Host && link.kind.made().is_some();
     let mut links = want.state.links.iter();
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }
@@ -109,8 +109,8 @@ pub fn would_stop_down(call: &Call, name: &NetnsName) -> Option<u8> {
 /// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
 /// asked before anything is stopped that it would have to start again.
 pub fn may_come(call: &Call) -> u8 {
-    with_settings(call, Rest::Stays, |want| match firewall::test(want) {
-        exit::DONE => match planned(want, Rest::Stays) {
+    with_settings(call, Extras::Keep, |want| match firewall::test(want) {
+        exit::DONE => match planned(want, Extras::Keep) {
             Ok(_) => exit::DONE,
             Err(failure) => complain(&report::failure(&want.name, &failure), exit::REFUSED),
         },
@@ -157,7 +157,7 @@ pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
 /// Whether a reload takes away the link that carries the caller.
 pub fn would_cut(want: &Want) -> bool {
     let callers = callers();
-    let planned = callers.logged_in.then(|| planned(want, Rest::Goes));
+    let planned = callers.logged_in.then(|| planned(want, Extras::Remove));
     let changes = planned.and_then(Result::ok).map(|(_, _, changes)| changes);
     changes.is_some_and(|changes| cut(&want.name, &changes, &callers).is_some())
 }
@@ -181,7 +181,7 @@ fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
     let (journal, mut kernel) = look_on(name).ok()?;
     let nothing = journal.with_returns(State::default());
     let have = observe::look(&mut kernel, &build_query(&nothing, &journal), &journal).ok()?;
-    plan(&nothing, &have, &journal, Rest::Goes).ok()
+    plan(&nothing, &have, &journal, Extras::Remove).ok()
 }
 
 /// The first of the changes that takes away a link that carries the caller.
@@ -201,7 +201,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     }
     for (links, carries) in carried {
         for change in changes {
-            let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.at == Where::Inside);
+            let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.at == Netns::This);
             let (link, how) = match (taken(&change.step, &links), comes(&change.step)) {
                 (Some(link), true) => (link, How::Comes),
                 (Some(link), false) => (link, How::Goes),
@@ -229,10 +229,10 @@ fn is_taking(change: &Change) -> bool {
 }
 
 /// Which of these links the step takes from where it is.
-fn taken(step: &Step, links: &BTreeSet<LinkAt>) -> Option<LinkAt> {
+fn taken(step: &Step, links: &BTreeSet<LinkRef>) -> Option<LinkRef> {
     match step {
         Step::DelLink(link) => links.get(link).cloned(),
-        Step::DelNetns => links.iter().find(|link| link.at == Where::Inside).cloned(),
+        Step::DelNetns => links.iter().find(|link| link.at == Netns::This).cloned(),
         step => {
             let mut moved = step.ways().into_iter().map(|(link, _)| link);
             moved.find(|link| links.contains(link)).cloned()
@@ -246,11 +246,11 @@ mod tests {
 
     #[test]
     fn a_connection_goes_with_any_link_of_a_phy() {
-        let link = |at, name: &str| LinkAt {
+        let link = |at, name: &str| LinkRef {
             at,
             name: name.parse().unwrap(),
         };
-        let way = |name| (link(Where::Host, name), link(Where::Inside, name));
+        let way = |name| (link(Netns::Host, name), link(Netns::This, name));
         let step = Step::MovePhy("phy0".into(), vec![way("wlan0"), way("wlan1")]);
         let asked = None;
         let change = Change {
@@ -258,9 +258,9 @@ mod tests {
             asked,
         };
         assert!(is_taking(&change));
-        let carrying = BTreeSet::from([link(Where::Host, "wlan1")]);
-        assert_eq!(taken(&step, &carrying), Some(link(Where::Host, "wlan1")));
-        let other = BTreeSet::from([link(Where::Host, "eth0")]);
+        let carrying = BTreeSet::from([link(Netns::Host, "wlan1")]);
+        assert_eq!(taken(&step, &carrying), Some(link(Netns::Host, "wlan1")));
+        let other = BTreeSet::from([link(Netns::Host, "eth0")]);
         assert_eq!(taken(&step, &other), None);
     }
 }

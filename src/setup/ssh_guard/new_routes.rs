@@ -7,19 +7,19 @@ use ipnet::IpNet;
 
 use super::Carries;
 use crate::kernel::Kernel;
-use crate::model::{LinkAt, Where};
+use crate::model::{LinkRef, Netns};
 use crate::plan::{Change, Step};
 
 /// The new way of the host that settings ask for: over which link, to where, and its metric.
 /// What the host has back was its own.
-pub(super) fn leads(change: &Change) -> Option<(LinkAt, IpNet, u32)> {
+pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
     change.asked.as_ref()?;
     match &change.step {
-        Step::AddRoute(route) | Step::ReplaceRoute(route) if route.at == Where::Host => {
-            let (at, name) = (Where::Host, route.links().next()?.clone());
-            Some((LinkAt { at, name }, route.dst, route.metric))
+        Step::AddRoute(route) | Step::ReplaceRoute(route) if route.at == Netns::Host => {
+            let (at, name) = (Netns::Host, route.links().next()?.clone());
+            Some((LinkRef { at, name }, route.dst, route.metric))
         }
-        Step::AddAddress(link, address) if link.at == Where::Host => {
+        Step::AddAddress(link, address) if link.at == Netns::Host => {
             Some((link.clone(), address.network(), 0))
         }
         _ => None,
@@ -29,10 +29,10 @@ pub(super) fn leads(change: &Change) -> Option<(LinkAt, IpNet, u32)> {
 /// The link over which the change leads what is carried.
 pub(super) fn over(
     change: &Change,
-    links: &BTreeSet<LinkAt>,
+    links: &BTreeSet<LinkRef>,
     carries: &Carries,
     kernel: &mut Kernel,
-) -> Option<LinkAt> {
+) -> Option<LinkRef> {
     let (link, dst, metric) = leads(change)?;
     let takes = match carries {
         Carries::Connection(connection) => kernel.would_take(connection, &dst, metric),

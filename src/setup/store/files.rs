@@ -33,20 +33,33 @@ pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>)
 /// As [`replace`], of a file that may say so already: then nothing is written, and no room is
 /// needed for it.
 pub fn keep(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-    let there = fs::read_to_string(folder(name).join(&file));
-    match there.is_ok_and(|there| there == text) {
+    match says(name, &file, text) {
         true => Ok(()),
         false => replace(name, file, text),
     }
 }
 
-/// Remove what says of hooks that they are due.
-pub fn remove_due(folder: &Path) -> io::Result<()> {
+/// As [`keep`], where another file tells what came of the text: that of the one before goes
+/// first, or who is killed in between leaves two that do not belong together.
+pub fn keep_new(name: &NetnsName, file: &Path, text: &str, came_of_it: &Path) -> io::Result<()> {
+    if !says(name, file, text) {
+        remove(came_of_it)?;
+    }
+    keep(name, file, text)
+}
+
+fn says(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> bool {
+    fs::read_to_string(folder(name).join(file)).is_ok_and(|there| there == text)
+}
+
+/// Remove what says of hooks that they are due, and the hooks of cards.
+pub fn remove_hooks(folder: &Path) -> io::Result<()> {
+    let of_links = [state_dir::DUE, state_dir::POST_DOWN].map(|file| format!("{file}-"));
     for file in fs::read_dir(folder)? {
         let file = file?;
         let name = file.file_name();
         let name = name.to_string_lossy();
-        if name == state_dir::DUE || name.starts_with(&format!("{}-", state_dir::DUE)) {
+        if name == state_dir::DUE || of_links.iter().any(|of| name.starts_with(of)) {
             remove(&file.path())?;
         }
     }

@@ -3,29 +3,31 @@
 
 mod files;
 mod others;
+pub mod returned_links;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use self::returned_links::ReturnedLinks;
 use super::{journal as text, signals};
 use crate::model::Tool;
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::state_dir::{self, Birth};
+use crate::state_dir::{self, NetnsId};
 use crate::system::netns;
 use crate::system::resolv_conf::forget_clients;
-use files::{NEW, discard, remove, remove_due};
+use files::{NEW, discard, remove, remove_hooks};
 
 pub use files::{keep, replace};
-pub use others::{all, others, unreadable};
+pub use others::{all, each_other, others, unreadable};
 
 /// The state folder, locked.
 pub struct Store {
@@ -33,6 +35,8 @@ pub struct Store {
     folder: PathBuf,
     /// The journal as it was last written.
     written: Mutex<String>,
+    /// What it has given back to the host since it was locked.
+    pub returned: Arc<ReturnedLinks>,
     _lock: Flock<File>,
 }
 
@@ -114,25 +118,22 @@ pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
-/// Some journal tells, or has told, of a link between two namespaces.
+/// Some journal tells, or has told, of a link between two namespaces; or nobody knows.
 pub fn any_tied() -> bool {
-    Path::new(state_dir::STATE).join(state_dir::TIED).exists()
+    (Path::new(state_dir::STATE)
+        .join(state_dir::TIED)
+        .try_exists())
+    .unwrap_or(true)
 }
 
 impl Store {
     /// Lock the folder of a namespace that has one: `NotFound` if it has none, `WouldBlock`
     /// if another has it.
     pub fn open_if_there(name: &NetnsName) -> io::Result<Self> {
-        let folder = folder(name);
-        let path = folder.join(state_dir::LOCK);
+        let path = folder(name).join(state_dir::LOCK);
         let file = OpenOptions::new().write(true).open(&path)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) if is_at(&lock, &path) => Ok(Store {
-                name: name.clone(),
-                folder,
-                written: Mutex::default(),
-                _lock: lock,
-            }),
+            Ok(lock) if is_at(&lock, &path) => Ok(Store::locked(name, lock)),
             Ok(_) => Err(ErrorKind::WouldBlock.into()),
             Err((_, errno)) => Err(errno.into()),
         }
@@ -158,14 +159,7 @@ impl Store {
                 file => file.inspect_err(|_| drop(fs::remove_dir(&folder)))?,
             };
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) if is_at(&lock, &path) => {
-                    return Ok(Store {
-                        name: name.clone(),
-                        folder,
-                        written: Mutex::default(),
-                        _lock: lock,
-                    });
-                }
+                Ok(lock) if is_at(&lock, &path) => return Ok(Store::locked(name, lock)),
                 Ok(_) | Err((_, Errno::EINTR)) => {}
                 Err((_, Errno::EWOULDBLOCK)) if signals::end_has_come() => {
                     return Err(ErrorKind::Interrupted.into());
@@ -176,6 +170,16 @@ impl Store {
                 Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
                 Err((_, errno)) => return Err(errno.into()),
             }
+        }
+    }
+
+    fn locked(name: &NetnsName, lock: Flock<File>) -> Self {
+        Store {
+            name: name.clone(),
+            folder: folder(name),
+            written: Mutex::default(),
+            returned: Arc::default(),
+            _lock: lock,
         }
     }
 
@@ -190,7 +194,7 @@ impl Store {
     }
 
     /// As [`Store::write`], of a namespace that has no name yet.
-    pub fn write_of(&self, journal: &Journal, netns: Option<Birth>) -> io::Result<()> {
+    pub fn write_of(&self, journal: &Journal, netns: Option<NetnsId>) -> io::Result<()> {
         for rules in &journal.made.rules {
             self.keep(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
         }
@@ -199,7 +203,7 @@ impl Store {
         }
         if let Some(table) = &journal.made.table {
             let [text, listed] = table_files(&self.name);
-            self.keep(text, &table.value.text)?;
+            files::keep_new(&self.name, &text, &table.value.text, &listed)?;
             match &table.value.listed {
                 Some(table) => self.keep(listed, table)?,
                 None => remove(&listed)?,
@@ -265,7 +269,7 @@ impl Store {
         for file in rules.iter().chain(&table_files(&self.name)).chain(&files) {
             remove(file)?;
         }
-        remove_due(&self.folder)?;
+        remove_hooks(&self.folder)?;
         match fs::remove_dir(&self.folder) {
             // Since the lock is gone, it can be another's
             Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),

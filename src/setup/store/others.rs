@@ -25,13 +25,19 @@ pub fn all() -> io::Result<Vec<NetnsName>> {
 /// The journals of all namespaces but this one. One that cannot be read keeps no other
 /// namespace from anything: it is passed over, and [`unreadable`] tells.
 pub fn others(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
-    let others = all()?.into_iter().filter(|other| other != name);
-    let read = others.filter_map(|other| Some((journal(&other).ok()?, other)));
-    Ok(read.map(|(journal, other)| (other, journal)).collect())
+    let read = each_other(name)?.filter_map(|(other, journal)| Some((other, journal.ok()?)));
+    Ok(read.collect())
+}
+
+/// All namespaces but this one, with what came of reading their journals.
+pub fn each_other(
+    name: &NetnsName,
+) -> io::Result<impl Iterator<Item = (NetnsName, io::Result<Journal>)>> {
+    let others = all()?.into_iter().filter(move |other| other != name);
+    Ok(others.map(|other| (other.clone(), journal(&other))))
 }
 
 /// Some journal but this one's cannot be read: nobody knows what else hangs on a namespace.
 pub fn unreadable(but: &NetnsName) -> io::Result<bool> {
-    let mut others = all()?.into_iter().filter(|other| other != but);
-    Ok(others.any(|other| journal(&other).is_err()))
+    Ok(each_other(but)?.any(|(_, journal)| journal.is_err()))
 }

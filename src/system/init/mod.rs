@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-use super::init::owner::Services;
+use super::init::owner::ServiceDaemons;
 use super::program::PATH;
 use super::spawn::unheld;
 use super::{netns, occupants, process};
@@ -23,7 +23,7 @@ const STATES: &str = "/run/openrc";
 
 /// What OpenRC says of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
+pub enum ServiceStatus {
     /// It waits, and all that need it wait with it.
     Inactive,
     /// It is up.
@@ -36,10 +36,10 @@ pub fn runs_openrc() -> bool {
 }
 
 /// OpenRC says so of a service. Where there is no OpenRC, it says nothing.
-pub fn is(service: &str, state: Held) -> bool {
+pub fn is(service: &str, state: ServiceStatus) -> bool {
     let folder = match state {
-        Held::Inactive => "inactive",
-        Held::Started => "started",
+        ServiceStatus::Inactive => "inactive",
+        ServiceStatus::Started => "started",
     };
     let entry = Path::new(STATES).join(folder).join(service);
     fs::symlink_metadata(entry).is_ok()
@@ -54,7 +54,7 @@ pub fn start_held(name: &NetnsName) -> io::Result<()> {
 /// The services that need the namespace stop, and start when it is whole again. Those of
 /// runit end, and their run files ask for it.
 pub fn hold(name: &NetnsName) -> io::Result<()> {
-    if is(&format!("netns.{name}"), Held::Started) {
+    if is(&format!("netns.{name}"), ServiceStatus::Started) {
         in_background(name, "stop")?;
     }
     let Some(inside) = netns::identity(name.as_str())? else {
@@ -80,13 +80,13 @@ pub fn hold(name: &NetnsName) -> io::Result<()> {
 /// runit whose own process is there end, and their run files ask for the namespace.
 pub fn leave(name: &NetnsName, settled: &[(String, String)]) -> io::Result<Vec<String>> {
     let behind = left_behind(name)?;
-    let (noted, before) = (Services::look(), started());
+    let (noted, before) = (ServiceDaemons::look(), started());
     let rules = ["ipset", "iptables", "nftables"].map(|tool| format!("netns-{tool}.{name}"));
     let settled = settled.iter().map(|(service, _)| service);
     for service in settled.chain(&rules).filter(|of| before.contains(*of)) {
         let daemons = noted.daemons_of(service);
         let follows = !daemons.is_empty() && !daemons.iter().any(|pid| behind.contains(pid));
-        if !follows && is(service, Held::Started) {
+        if !follows && is(service, ServiceStatus::Started) {
             run(&["rc-service", service, "stop"].map(OsStr::new), false)?;
         }
     }
@@ -103,7 +103,7 @@ pub fn leave(name: &NetnsName, settled: &[(String, String)]) -> io::Result<Vec<S
 
 /// OpenRC starts these services, each unless it has been started since.
 pub fn start(services: &[String]) -> io::Result<()> {
-    for service in services.iter().filter(|of| !is(of, Held::Started)) {
+    for service in services.iter().filter(|of| !is(of, ServiceStatus::Started)) {
         run(&["rc-service", service, "start"].map(OsStr::new), false)?;
     }
     Ok(())

@@ -24,11 +24,11 @@ const GENERATIONS: usize = 64;
 
 /// The daemons that OpenRC has noted, by their process ids.
 #[derive(Debug, Default)]
-pub struct Services {
+pub struct ServiceDaemons {
     daemons: BTreeMap<i32, String>,
 }
 
-impl Services {
+impl ServiceDaemons {
     /// As they are noted now. Where there is no OpenRC, there are none.
     pub fn look() -> Self {
         let mut daemons = BTreeMap::new();
@@ -42,7 +42,7 @@ impl Services {
                 daemons.extend(pid_of(&text).map(|pid| (pid, service.clone())));
             }
         }
-        Services { daemons }
+        ServiceDaemons { daemons }
     }
 
     /// The daemons of a service, as far as they live.

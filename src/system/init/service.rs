@@ -15,11 +15,11 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
-use super::Held;
-use super::owner::{self, Services, supervised};
+use super::ServiceStatus;
+use super::owner::{self, ServiceDaemons, supervised};
 use crate::exec;
 use crate::system::init;
-use crate::system::netns::identity::Identity;
+use crate::system::netns::identity::NetnsInode;
 use crate::system::process::netns_of;
 use crate::system::program::PATH;
 use crate::system::spawn::unheld;
@@ -56,14 +56,14 @@ pub struct Service {
 
 /// Where a service is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ServiceState {
     /// It is not started.
     Stopped,
     /// It is started, and its init knows of no process of it.
     Unknown,
     /// Its processes are in these network namespaces: in none if they have ended, and
     /// OpenRC has not noticed.
-    In(BTreeSet<Identity>),
+    In(BTreeSet<NetnsInode>),
 }
 
 /// A command of an init that has ended.
@@ -97,20 +97,20 @@ impl Service {
     }
 
     /// Where it is now.
-    pub fn place(&self) -> Place {
+    pub fn place(&self) -> ServiceState {
         let pids = self.processes();
         match &self.init {
-            Init::OpenRc if !init::is(&self.name, Held::Started) => Place::Stopped,
-            Init::OpenRc if !Services::is_daemon(&self.name) => Place::Unknown,
-            Init::Runit(_) if pids.is_empty() => Place::Stopped,
-            _ => Place::In(pids.into_iter().filter_map(netns_of).collect()),
+            Init::OpenRc if !init::is(&self.name, ServiceStatus::Started) => ServiceState::Stopped,
+            Init::OpenRc if !ServiceDaemons::is_daemon(&self.name) => ServiceState::Unknown,
+            Init::Runit(_) if pids.is_empty() => ServiceState::Stopped,
+            _ => ServiceState::In(pids.into_iter().filter_map(netns_of).collect()),
         }
     }
 
     /// Its processes, as far as its init knows them.
     pub fn processes(&self) -> Vec<i32> {
         match &self.init {
-            Init::OpenRc => Services::look().daemons_of(&self.name),
+            Init::OpenRc => ServiceDaemons::look().daemons_of(&self.name),
             Init::Runit(folder) => supervised(folder).into_iter().collect(),
         }
     }

@@ -1,4 +1,4 @@
 //! Which network namespace it is, to tell it from others that live now.
 
 /// Which namespace it is, as long as it lives (device and inode).
-pub type Identity = (u64, u64);
+pub type NetnsInode = (u64, u64);

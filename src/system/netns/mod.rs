@@ -17,9 +17,9 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statfs::{FsType, fstatfs};
 
-use self::identity::Identity;
+use self::identity::NetnsInode;
 use super::procfs;
-use crate::state_dir::{self, Birth};
+use crate::state_dir::{self, NetnsId};
 use crate::system::thread::{at_once, in_netns, on_a_thread};
 
 /// `NSFS_MAGIC`, linux/magic.h.
@@ -29,7 +29,7 @@ pub(crate) const NO_PATH: Option<&Path> = None;
 
 /// What has a namespace's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum There {
+pub enum NameEntry {
     /// Nothing.
     Nothing,
     /// A namespace.
@@ -64,15 +64,19 @@ pub fn open(name: &str) -> io::Result<File> {
 }
 
 /// What has this name.
-pub fn there(name: &str) -> io::Result<There> {
+pub fn there(name: &str) -> io::Result<NameEntry> {
     match open(name) {
-        Ok(_) => Ok(There::Netns),
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok(There::Nothing),
+        Ok(_) => Ok(NameEntry::Netns),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(NameEntry::Nothing),
         Err(e) if !is_something_else(&e) => Err(e),
         Err(_) => {
             let found = fs::symlink_metadata(path(name))?;
             let stale = found.is_file() && found.len() == 0;
-            Ok(if stale { There::Stale } else { There::Other })
+            Ok(if stale {
+                NameEntry::Stale
+            } else {
+                NameEntry::Other
+            })
         }
     }
 }
@@ -84,12 +88,12 @@ fn is_something_else(error: &io::Error) -> bool {
 }
 
 /// Which namespace has this name, if there is one.
-pub fn identity(name: &str) -> io::Result<Option<Identity>> {
+pub fn identity(name: &str) -> io::Result<Option<NetnsInode>> {
     Ok(birth(name)?.map(|birth| (birth.dev, birth.ino)))
 }
 
 /// Which namespace has this name, if there is one, for as long as the machine runs.
-pub fn birth(name: &str) -> io::Result<Option<Birth>> {
+pub fn birth(name: &str) -> io::Result<Option<NetnsId>> {
     match open(name) {
         Ok(file) => Ok(Some(birth_of(&file)?)),
         Err(e) if e.kind() == ErrorKind::NotFound || is_something_else(&e) => Ok(None),
@@ -97,9 +101,9 @@ pub fn birth(name: &str) -> io::Result<Option<Birth>> {
     }
 }
 
-pub(crate) fn birth_of(namespace: &File) -> io::Result<Birth> {
+pub(crate) fn birth_of(namespace: &File) -> io::Result<NetnsId> {
     let found = namespace.metadata()?;
-    Ok(Birth {
+    Ok(NetnsId {
         dev: found.dev(),
         ino: found.ino(),
         time: (found.mtime(), found.mtime_nsec()),
@@ -109,7 +113,10 @@ pub(crate) fn birth_of(namespace: &File) -> io::Result<Birth> {
 /// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.
 /// `act` is done by the thread that is in it, and told which it is, before it has its name:
 /// who is killed in between must know it again.
-pub fn add<T: Send>(name: &str, act: impl FnOnce(Birth) -> io::Result<T> + Send) -> io::Result<T> {
+pub fn add<T: Send>(
+    name: &str,
+    act: impl FnOnce(NetnsId) -> io::Result<T> + Send,
+) -> io::Result<T> {
     add_by(name, |path| at_once(|| on_a_thread(|| bind_new(path, act))))
 }
 
@@ -117,7 +124,7 @@ pub fn add<T: Send>(name: &str, act: impl FnOnce(Birth) -> io::Result<T> + Send)
 fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let _lock = dir::made_ready()?;
     is_seen_by_host()?;
-    if there(name)? == There::Stale {
+    if there(name)? == NameEntry::Stale {
         fs::remove_file(path(name))?;
     }
     let path = path(name);
@@ -160,7 +167,7 @@ pub fn is_hosts(namespace: &File) -> bool {
 pub fn attach(
     name: &str,
     namespace: &File,
-    note: impl FnOnce(Birth) -> io::Result<()>,
+    note: impl FnOnce(NetnsId) -> io::Result<()>,
 ) -> io::Result<()> {
     let from = format!("/proc/self/fd/{}", namespace.as_raw_fd());
     let bind = |path: &Path| {
@@ -172,7 +179,7 @@ pub fn attach(
 }
 
 /// On a thread of its own, which stays in the new namespace.
-fn bind_new<T>(path: &Path, act: impl FnOnce(Birth) -> io::Result<T>) -> io::Result<T> {
+fn bind_new<T>(path: &Path, act: impl FnOnce(NetnsId) -> io::Result<T>) -> io::Result<T> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     // While it is open, its inode is this one
     let new = File::open("/proc/thread-self/ns/net")?;
@@ -185,7 +192,7 @@ fn bind_new<T>(path: &Path, act: impl FnOnce(Birth) -> io::Result<T>) -> io::Res
 /// Take away what is left of making a namespace of this name, if that is all there is.
 pub fn clear(name: &str) -> io::Result<()> {
     match there(name)? {
-        There::Stale => delete(name),
+        NameEntry::Stale => delete(name),
         _ => Ok(()),
     }
 }

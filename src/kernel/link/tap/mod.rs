@@ -18,8 +18,8 @@ use rtnetlink::packet_route::link::{InfoKind, LinkInfo};
 use crate::kernel::Kernel;
 use crate::kernel::decode::link_data::data;
 use crate::kernel::netlink::attr;
-use crate::model::link::type_table::Value;
-use crate::model::{Link, Made};
+use crate::model::link::type_table::OptionValue;
+use crate::model::{Link, LinkSpec};
 use crate::os_error::OsError;
 use crate::system::thread::in_netns;
 
@@ -40,7 +40,7 @@ mod ioctl {
 
 impl Kernel {
     /// Equivalent to `ip tuntap add`.
-    pub(crate) fn add_tap(&mut self, link: &Link, made: &Made) -> Result<(), OsError> {
+    pub(crate) fn add_tap(&mut self, link: &Link, made: &LinkSpec) -> Result<(), OsError> {
         let netns = &self.socket(&link.at)?.netns;
         let added = in_netns(netns, || {
             attach(&file::open()?, link.name.value.as_str(), made)
@@ -60,9 +60,9 @@ impl Kernel {
 
 /// Make the link, and leave it there when the file is closed: that comes last, so that
 /// nothing stays behind of what did not come to be whole.
-fn attach(file: &File, name: &str, made: &Made) -> io::Result<()> {
+fn attach(file: &File, name: &str, made: &LinkSpec) -> io::Result<()> {
     let number = |word| match made.get(word) {
-        Some(Value::Number(number)) => Some(c_ulong::from(number)),
+        Some(OptionValue::Number(number)) => Some(c_ulong::from(number)),
         _ => None,
     };
     let mut flags = libc::IFF_NO_PI | libc::IFF_TUN_EXCL;

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 
 use super::Maker;
-use super::master::Inside;
+use super::master::LinksByName;
 use crate::conf::{Listed, Piece, Setting};
 use crate::model::build::{place, where_said};
 use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
 use crate::model::link::type_table::Opt;
-use crate::model::{Kind, Link, Made, Where};
-use crate::source::At;
+use crate::model::{Kind, Link, LinkSpec, Netns};
+use crate::source::Sourced;
 
 impl Maker<'_> {
-    pub(crate) fn ports(&mut self, links: &mut [Link], inside: &Inside) {
+    pub(crate) fn ports(&mut self, links: &mut [Link], inside: &LinksByName) {
         let bridges = inside.values().map(|n| &links[*n]).filter(|l| is_bridge(l));
         let bridges: BTreeMap<_, _> = bridges
             .map(|bridge| (bridge.name.value.clone(), bridge.clone()))
@@ -76,8 +76,8 @@ impl Maker<'_> {
     }
 
     /// Options and their values, in pairs.
-    fn port(&mut self, setting: &Setting) -> Option<Made> {
-        let mut port = Made::new(&PORT, Where::Inside);
+    fn port(&mut self, setting: &Setting) -> Option<LinkSpec> {
+        let mut port = LinkSpec::new(&PORT, Netns::This);
         let words = setting.words();
         for (n, pair) in words.chunks(2).enumerate() {
             if words
@@ -108,7 +108,7 @@ impl Maker<'_> {
         Some(port)
     }
 
-    fn port_option(&mut self, port: &mut Made, option: &'static Opt, value: &Piece<'_>) {
+    fn port_option(&mut self, port: &mut LinkSpec, option: &'static Opt, value: &Piece<'_>) {
         match option.form.read(value.text, &self.context.names) {
             Ok(read) => port.set(option, value.at(read)),
             Err(expected) => {
@@ -119,8 +119,8 @@ impl Maker<'_> {
     }
 
     /// Each VLAN, in the order of the numbers.
-    fn vlans(&mut self, setting: &Setting) -> Vec<At<Vlan>> {
-        let mut found: Vec<At<Vlan>> = Vec::new();
+    fn vlans(&mut self, setting: &Setting) -> Vec<Sourced<Vlan>> {
+        let mut found: Vec<Sourced<Vlan>> = Vec::new();
         for line in setting.lines() {
             let row: Vlans = match line.text.parse() {
                 Ok(row) => row,
@@ -132,7 +132,7 @@ impl Maker<'_> {
                     continue;
                 }
             };
-            let clash = |other: &&At<Vlan>| {
+            let clash = |other: &&Sourced<Vlan>| {
                 let again = (row.first.id..=row.last).contains(&other.value.id);
                 again || row.first.pvid && other.value.pvid
             };
@@ -155,5 +155,5 @@ impl Maker<'_> {
 }
 
 fn is_bridge(link: &Link) -> bool {
-    link.at == Where::Inside && matches!(&link.kind, Kind::Made(made) if made.of.word == "bridge")
+    link.at == Netns::This && matches!(&link.kind, Kind::Virtual(made) if made.of.word == "bridge")
 }

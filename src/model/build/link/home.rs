@@ -2,20 +2,20 @@
 
 use super::Maker;
 use crate::conf::{Listed, Setting};
-use crate::model::Where;
+use crate::model::Netns;
 use crate::model::build::dhcp;
 
 impl Maker<'_> {
     /// Where it is to be. What the host has no part in cannot be said of a link there.
-    pub(crate) fn home(&mut self, listed: &Listed) -> Where {
+    pub(crate) fn home(&mut self, listed: &Listed) -> Netns {
         let Some(setting) = listed.get("home") else {
-            return Where::Inside;
+            return Netns::This;
         };
         let word = setting.whole();
         if word.text != "host" {
             let expected = "expected host, or nothing for a link of this namespace";
             self.problems.push(word.problem("is not known", expected));
-            return Where::Inside;
+            return Netns::This;
         }
         for key in ["master", "port", "vlans", "rules"] {
             if let Some(setting) = listed.get(key) {
@@ -33,7 +33,7 @@ impl Maker<'_> {
             self.problems
                 .push(word.problem(wrong, "expected addresses, such as 192.0.2.10/24"));
         }
-        Where::Host
+        Netns::Host
     }
 }
 

@@ -5,11 +5,11 @@ use super::derived::default_peer;
 use super::home::at_host;
 use crate::conf::{Listed, Piece, Setting, vars};
 use crate::model::build::problem;
-use crate::model::link::spec::Made;
-use crate::model::link::type_table::{Below, Form, Keeps, Opt, Type, Value};
-use crate::model::{Kind, LinkAt, Where};
+use crate::model::link::spec::LinkSpec;
+use crate::model::link::type_table::{Lower, Mutability, Opt, OptionValue, Type, ValueKind};
+use crate::model::{Kind, LinkRef, Netns};
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 impl Maker<'_> {
     /// `None` if a problem was found with it.
@@ -40,12 +40,12 @@ impl Maker<'_> {
             None => default_peer(&self.settings.name, &listed.name.value),
         };
         let at = self.netns(listed.get("peer_netns"))?;
-        let peer = Some(LinkAt { at, name: name? });
+        let peer = Some(LinkRef { at, name: name? });
         Some(Kind::Veth { peer })
     }
 
     fn made(&mut self, of: &'static Type, listed: &Listed) -> Option<Kind> {
-        let mut made = Made::new(of, Where::Inside);
+        let mut made = LinkSpec::new(of, Netns::This);
         let below = self.below(of, listed);
         let from = listed.get("link_netns").or_else(|| listed.get("link"));
         made.asked = from.and_then(|from| from.whole().at(()).asked);
@@ -58,7 +58,7 @@ impl Maker<'_> {
             }
         }
         (made.born, made.parent) = below?;
-        whole.then_some(Kind::Made(made))
+        whole.then_some(Kind::Virtual(made))
     }
 
     /// What is said of an option, or what holds where nothing is; what the kernel would
@@ -68,16 +68,16 @@ impl Maker<'_> {
         of: &Type,
         option: &'static Opt,
         listed: &Listed,
-    ) -> Result<Option<At<Value>>, ()> {
+    ) -> Result<Option<Sourced<OptionValue>>, ()> {
         let names = &self.context.names;
         let Some(setting) = listed.get(option.key) else {
             if option.needed && self.settings.complete {
                 self.problems.push(lacks(of, option, listed));
                 return Err(());
             }
-            let fixed = option.keeps != Keeps::Link;
+            let fixed = option.keeps != Mutability::InPlace;
             let default = option.form.read(option.default, names).ok();
-            return Ok(default.filter(|_| fixed).map(At::nobody));
+            return Ok(default.filter(|_| fixed).map(Sourced::without_origin));
         };
         let word = setting.whole();
         match option.form.read(word.text, names) {
@@ -91,17 +91,17 @@ impl Maker<'_> {
     }
 
     /// Where a link is made from: the namespace, and the link below it.
-    fn below(&mut self, of: &Type, listed: &Listed) -> Option<(Where, Option<LinkName>)> {
-        if of.below == Below::Nothing {
-            return Some((Where::Inside, None));
+    fn below(&mut self, of: &Type, listed: &Listed) -> Option<(Netns, Option<LinkName>)> {
+        if of.below == Lower::Nothing {
+            return Some((Netns::This, None));
         }
         // What is the host's is made from here
         let at = match (listed.get("link_netns"), at_host(listed)) {
-            (None, true) => Some(Where::Inside),
+            (None, true) => Some(Netns::This),
             (said, _) => self.netns(said),
         };
         let Some(setting) = listed.get("link") else {
-            if of.below == Below::Parent {
+            if of.below == Lower::Link {
                 let (word, suffix) = (of.word, listed.name.value.suffix());
                 self.problems.push(problem(
                     &listed.name,
@@ -118,7 +118,7 @@ impl Maker<'_> {
         let name = self.made_name(&parent);
         let (name, at) = (name?, at?);
         let here = self.settings.listed(name.as_str());
-        if self.settings.complete && at == Where::Inside && here.is_none() {
+        if self.settings.complete && at == Netns::This && here.is_none() {
             self.problems.push(parent.problem(
                 "is not in netns_links",
                 format!("add {name} to netns_links, or take link_netns away for one of the host's"),
@@ -126,7 +126,7 @@ impl Maker<'_> {
         }
         // A card that is moved in is not on the host then, and what is the host's is
         let at = match here.is_some_and(at_host) {
-            true => Where::Host,
+            true => Netns::Host,
             false => at,
         };
         let moved = here.is_some_and(|here| {
@@ -134,7 +134,7 @@ impl Maker<'_> {
                 .is_none_or(|kind| matches!(kind.whole().text, "physical" | "wireless"))
         });
         let at = match at {
-            Where::Host if moved => Where::Inside,
+            Netns::Host if moved => Netns::This,
             at => at,
         };
         Some((at, Some(name)))
@@ -155,7 +155,7 @@ impl Maker<'_> {
 fn lacks(of: &Type, option: &Opt, listed: &Listed) -> Problem {
     let (name, suffix) = (&listed.name, listed.name.value.suffix());
     let example = match option.form {
-        Form::Table => "10",
+        ValueKind::Table => "10",
         _ => "42",
     };
     problem(

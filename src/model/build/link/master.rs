@@ -7,18 +7,18 @@ use super::Maker;
 use super::home::at_host;
 use crate::conf::{Piece, Setting, Settings};
 use crate::model::build::where_said;
-use crate::model::{Kind, Link, LinkAt, Where};
+use crate::model::{Kind, Link, LinkRef, Netns};
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// The number of each link of this namespace: of several with one name, the first's.
-pub(crate) type Inside = BTreeMap<LinkName, usize>;
+pub(crate) type LinksByName = BTreeMap<LinkName, usize>;
 
 /// Of all links.
-pub(crate) fn inside(links: &[Link]) -> Inside {
-    let mut inside = Inside::new();
+pub(crate) fn inside(links: &[Link]) -> LinksByName {
+    let mut inside = LinksByName::new();
     for (n, link) in links.iter().enumerate() {
-        if link.at == Where::Inside {
+        if link.at == Netns::This {
             inside.entry(link.name.value.clone()).or_insert(n);
         }
     }
@@ -26,7 +26,7 @@ pub(crate) fn inside(links: &[Link]) -> Inside {
 }
 
 impl Maker<'_> {
-    pub(crate) fn masters(&mut self, links: &mut [Link], inside: &Inside) {
+    pub(crate) fn masters(&mut self, links: &mut [Link], inside: &LinksByName) {
         for listed in &self.settings.links {
             if let Some(setting) = listed.get("master").filter(|_| !at_host(listed)) {
                 let word = setting.whole();
@@ -62,7 +62,7 @@ impl Maker<'_> {
         &mut self,
         links: &mut [Link],
         found: [Option<&usize>; 2],
-        (port, master): (&LinkName, At<LinkName>),
+        (port, master): (&LinkName, Sourced<LinkName>),
         word: &Piece<'_>,
     ) {
         for (name, found) in [port, &master.value].into_iter().zip(found) {
@@ -117,7 +117,7 @@ fn kind_of<'a>(links: &'a [Link], found: Option<&usize>) -> Option<&'a Kind> {
 }
 
 /// The links by where they are and what they are called.
-pub(crate) type Places<'a> = BTreeMap<LinkAt, &'a Link>;
+pub(crate) type Places<'a> = BTreeMap<LinkRef, &'a Link>;
 
 pub(crate) fn places(links: &[Link]) -> Places<'_> {
     links.iter().map(|link| (link.link_at(), link)).collect()
@@ -127,7 +127,7 @@ pub(crate) fn places(links: &[Link]) -> Places<'_> {
 /// own addresses nothing reaches; else itself.
 pub(crate) fn holder<'a>(link: &'a Link, places: &Places<'a>) -> &'a Link {
     let master = link.master.as_ref().and_then(|master| {
-        let master = LinkAt {
+        let master = LinkRef {
             at: link.at.clone(),
             name: master.value.clone(),
         };
@@ -144,8 +144,8 @@ pub(crate) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Prob
     let places = places(links);
     for listed in &settings.links {
         let name = &listed.name.value;
-        let inside = LinkAt {
-            at: Where::Inside,
+        let inside = LinkRef {
+            at: Netns::This,
             name: name.clone(),
         };
         let Some(link) = places.get(&inside).copied() else {

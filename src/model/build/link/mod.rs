@@ -17,9 +17,9 @@ use super::link::derived::stable_mac;
 use super::link::master::inside;
 use super::{dhcp, problem};
 use crate::conf::{Listed, Piece, Setting, Settings};
-use crate::model::{Card, Context, Kind, Link, LinkAt, Mac, Where};
+use crate::model::{Context, DeviceId, Kind, Link, LinkRef, Mac, Netns};
 use crate::name::{Altname, LinkName, NetnsName};
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// The links, and those of them whose addresses could not all be read.
 pub(super) fn links(
@@ -87,10 +87,10 @@ impl Maker<'_> {
 
     /// The other end has what is said of it, and the MTU of this end: packets that one
     /// end may send and the other not take are lost without a word.
-    fn other_end(&mut self, listed: &Listed, peer: LinkAt, link: &Link) -> Link {
+    fn other_end(&mut self, listed: &Listed, peer: LinkRef, link: &Link) -> Link {
         let name = match listed.get("peer") {
             Some(setting) => setting.whole().at(peer.name),
-            None => At {
+            None => Sourced {
                 value: peer.name,
                 asked: listed.name.asked.clone(),
             },
@@ -141,8 +141,8 @@ impl Maker<'_> {
         }
     }
 
-    fn altnames(&mut self, listed: &Listed) -> Vec<At<Altname>> {
-        let mut altnames: Vec<At<Altname>> = Vec::new();
+    fn altnames(&mut self, listed: &Listed) -> Vec<Sourced<Altname>> {
+        let mut altnames: Vec<Sourced<Altname>> = Vec::new();
         let words = listed.get("altname").map(Setting::words);
         for word in words.unwrap_or_default() {
             let read: Result<Altname, String> = word.text.parse();
@@ -160,7 +160,7 @@ impl Maker<'_> {
         altnames
     }
 
-    fn mtu(&mut self, setting: &Setting) -> Option<At<u32>> {
+    fn mtu(&mut self, setting: &Setting) -> Option<Sourced<u32>> {
         let word = setting.whole();
         match word.text.parse() {
             Ok(mtu) if (68..=65535).contains(&mtu) => Some(word.at(mtu)),
@@ -172,7 +172,7 @@ impl Maker<'_> {
         }
     }
 
-    fn mac(&mut self, setting: &Setting, listed: &Listed) -> Option<At<Mac>> {
+    fn mac(&mut self, setting: &Setting, listed: &Listed) -> Option<Sourced<Mac>> {
         let word = setting.whole();
         if word.text == "stable" {
             return match (self.context.seed)() {
@@ -199,7 +199,7 @@ impl Maker<'_> {
         }
     }
 
-    fn card(&mut self, setting: &Setting) -> Option<At<Card>> {
+    fn card(&mut self, setting: &Setting) -> Option<Sourced<DeviceId>> {
         let word = setting.whole();
         match word.text.parse() {
             Ok(card) => Some(word.at(card)),
@@ -215,13 +215,13 @@ impl Maker<'_> {
 
     /// Two links cannot have one name in one namespace.
     fn clashes(&mut self, links: &[Link]) {
-        let mut names: BTreeMap<(&Where, &str), &Link> = BTreeMap::new();
+        let mut names: BTreeMap<(&Netns, &str), &Link> = BTreeMap::new();
         for link in links {
             names
                 .entry((&link.at, link.name.value.as_str()))
                 .or_insert(link);
         }
-        let mut altnames: BTreeMap<(&Where, &Altname), &At<Altname>> = BTreeMap::new();
+        let mut altnames: BTreeMap<(&Netns, &Altname), &Sourced<Altname>> = BTreeMap::new();
         for link in links {
             let first = names.get(&(&link.at, link.name.value.as_str()));
             if let Some(other) = first.filter(|first| !ptr::eq(**first, link)) {
@@ -267,14 +267,14 @@ impl Maker<'_> {
     }
 
     /// The namespace that the setting names; the host, if it is not set.
-    pub(super) fn netns(&mut self, setting: Option<&Setting>) -> Option<Where> {
+    pub(super) fn netns(&mut self, setting: Option<&Setting>) -> Option<Netns> {
         let Some(word) = setting.map(Setting::whole) else {
-            return Some(Where::Host);
+            return Some(Netns::Host);
         };
         let name: Result<NetnsName, String> = word.text.parse();
         match name {
-            Ok(name) if name == self.settings.name => Some(Where::Inside),
-            Ok(name) => Some(Where::Netns(name)),
+            Ok(name) if name == self.settings.name => Some(Netns::This),
+            Ok(name) => Some(Netns::Named(name)),
             Err(wrong) => {
                 let wrong = format!("is not a name for a namespace: {wrong}");
                 let remedy = "expected a name such as mgmt, or nothing for the host";

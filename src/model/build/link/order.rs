@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::build::problem;
-use crate::model::{Kind, Link, LinkAt, Where};
+use crate::model::{Kind, Link, LinkRef, Netns};
 use crate::source::Problem;
 
 pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Link> {
@@ -38,7 +38,7 @@ pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
 /// The links that have no place in the order yet, by their number.
 struct Waiting {
     links: Vec<Option<Link>>,
-    called: BTreeMap<LinkAt, Vec<usize>>,
+    called: BTreeMap<LinkRef, Vec<usize>>,
     /// How many links have to be made before each,
     missing: Vec<usize>,
     /// which wait for each,
@@ -49,7 +49,7 @@ struct Waiting {
 
 impl Waiting {
     fn of(links: Vec<Link>) -> Self {
-        let mut called: BTreeMap<LinkAt, Vec<usize>> = BTreeMap::new();
+        let mut called: BTreeMap<LinkRef, Vec<usize>> = BTreeMap::new();
         for (n, link) in links.iter().enumerate() {
             called.entry(link.link_at()).or_default().push(n);
         }
@@ -75,7 +75,7 @@ impl Waiting {
         }
     }
 
-    fn first_called(&self, name: &LinkAt) -> Option<usize> {
+    fn first_called(&self, name: &LinkRef) -> Option<usize> {
         let all = self.called.get(name)?.iter();
         { all }.copied().find(|n| self.links[*n].is_some())
     }
@@ -95,18 +95,18 @@ impl Waiting {
 
 /// The links that must be there before this one is made; of a veth's other end that is
 /// the end inside, since one message makes both.
-fn needs(link: &Link) -> Vec<LinkAt> {
-    let inside = |name| LinkAt {
-        at: Where::Inside,
+fn needs(link: &Link) -> Vec<LinkRef> {
+    let inside = |name| LinkRef {
+        at: Netns::This,
         name,
     };
     let mut needs = Vec::new();
-    if link.at != Where::Inside {
+    if link.at != Netns::This {
         needs.extend(link.needed());
     } else {
         needs.extend(link.master.iter().map(|m| inside(m.value.clone())));
         let parent = link.kind.parent();
-        needs.extend(parent.filter(|parent| parent.at == Where::Inside));
+        needs.extend(parent.filter(|parent| parent.at == Netns::This));
     }
     needs
 }

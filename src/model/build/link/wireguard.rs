@@ -5,7 +5,7 @@ use crate::conf::{Listed, Settings};
 use crate::model::Link;
 use crate::model::build::problem;
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// The file of wg(8) or wg-quick(8) of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub struct WireguardFile {
     /// The link.
     pub link: LinkName,
     /// Its path.
-    pub path: At<String>,
+    pub path: Sourced<String>,
     /// The link is the host's.
     pub at_host: bool,
 }

@@ -9,9 +9,9 @@ use super::nat::publish::publish;
 use super::where_said;
 use crate::conf::Settings;
 use crate::model::nat::{Family, Nat, Publish, Uplinks};
-use crate::model::{Address, Kind, Link, Where};
+use crate::model::{Address, Kind, Link, Netns};
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// What the two settings ask for. `unread` are the links whose addresses are not known.
 pub(super) fn nat(
@@ -30,7 +30,7 @@ pub(super) fn nat(
     }
     let ways = ways(links);
     if ways.is_empty() {
-        problems.push(no_way(links, &At { value: (), asked }));
+        problems.push(no_way(links, &Sourced { value: (), asked }));
         return None;
     }
     if ways
@@ -39,7 +39,7 @@ pub(super) fn nat(
     {
         return None;
     }
-    let addresses: Vec<&At<Address>> = ways.iter().flat_map(|way| way.addresses()).collect();
+    let addresses: Vec<&Sourced<Address>> = ways.iter().flat_map(|way| way.addresses()).collect();
     for publish in &mut publish {
         lead(publish, &ways, &addresses, problems);
     }
@@ -72,14 +72,14 @@ pub(super) struct Way<'a> {
 
 impl<'a> Way<'a> {
     /// Those inside that more than the other end can speak to.
-    pub fn addresses(&self) -> impl Iterator<Item = &'a At<Address>> + use<'a> {
+    pub fn addresses(&self) -> impl Iterator<Item = &'a Sourced<Address>> + use<'a> {
         let all = self.holder.addresses.iter();
         all.filter(|a| !a.value.is_kernels())
     }
 
     /// Those of the other end, where others than the namespace, such as virtual machines on
     /// its bridge, are in their networks.
-    fn behind(&self) -> impl Iterator<Item = &'a At<Address>> + use<'a> {
+    fn behind(&self) -> impl Iterator<Item = &'a Sourced<Address>> + use<'a> {
         let bridged = self.holder.kind.word() == "bridge";
         let all = self.end.addresses.iter().filter(move |_| bridged);
         all.filter(|a| !a.value.is_kernels())
@@ -88,9 +88,9 @@ impl<'a> Way<'a> {
 
 /// What comes over a port of a bridge comes from the bridge, and is its own affair.
 pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
-    let way = |end: &'_ Link| -> bool { end.at == Where::Host && end.master.is_none() };
+    let way = |end: &'_ Link| -> bool { end.at == Netns::Host && end.master.is_none() };
     let places = super::link::master::places(links);
-    let inside = links.iter().filter(|link| link.at == Where::Inside);
+    let inside = links.iter().filter(|link| link.at == Netns::This);
     let ways = inside.filter_map(|inside| match &inside.kind {
         Kind::Veth { peer: Some(peer) } => {
             let end = *places.get(peer)?;
@@ -102,7 +102,7 @@ pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
     ways.collect()
 }
 
-fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<Uplinks>> {
+fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Sourced<Uplinks>> {
     let setting = settings.get("netns_masquerade")?;
     let words = setting.words();
     let whole = setting.whole();
@@ -136,9 +136,9 @@ fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<At<Uplink
 
 /// Where a port leads: to the one address a family inside.
 fn lead(
-    publish: &mut At<Publish>,
+    publish: &mut Sourced<Publish>,
     ways: &[Way<'_>],
-    addresses: &[&At<Address>],
+    addresses: &[&Sourced<Address>],
     problems: &mut Vec<Problem>,
 ) {
     let inside = &ways[0].holder.name;
@@ -180,7 +180,7 @@ fn lead(
     }
 }
 
-fn twice(publish: &[At<Publish>], problems: &mut Vec<Problem>) {
+fn twice(publish: &[Sourced<Publish>], problems: &mut Vec<Problem>) {
     for (n, one) in publish.iter().enumerate() {
         if let Some(first) = publish[..n].iter().find(|p| p.value.meets(&one.value)) {
             problems.push(super::problem(
@@ -192,11 +192,11 @@ fn twice(publish: &[At<Publish>], problems: &mut Vec<Problem>) {
     }
 }
 
-fn no_way(links: &[Link], asked: &At<()>) -> Problem {
+fn no_way(links: &[Link], asked: &Sourced<()>) -> Problem {
     let setting = asked.asked.as_ref().map_or("", |asked| &asked.setting);
     let port = links
         .iter()
-        .find(|link| link.at == Where::Host && link.master.is_some());
+        .find(|link| link.at == Netns::Host && link.master.is_some());
     let (wrong, remedy) = match port.and_then(|port| port.master.as_ref().map(|m| (port, m))) {
         Some((port, bridge)) => (
             format!("{setting}: {} belongs to the bridge {bridge}, whose way to the world is its own", port.name),
@@ -214,7 +214,7 @@ fn no_way(links: &[Link], asked: &At<()>) -> Problem {
     }
 }
 
-fn no_address(uplinks: &At<Uplinks>, ways: &[Way<'_>]) -> Problem {
+fn no_address(uplinks: &Sourced<Uplinks>, ways: &[Way<'_>]) -> Problem {
     let setting = uplinks.asked.as_ref().map_or("", |asked| &asked.setting);
     let Way { holder, end } = &ways[0];
     let suffix = holder.name.value.suffix();

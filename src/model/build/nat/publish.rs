@@ -8,9 +8,9 @@ use ipnet::IpNet;
 
 use crate::conf::{Piece, Settings};
 use crate::model::nat::{Family, Publish};
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
-pub(crate) fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<At<Publish>> {
+pub(crate) fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Publish>> {
     let words = settings.get("netns_publish").map(|setting| setting.words());
     let words = words.unwrap_or_default();
     let mut rest = words.iter().peekable();

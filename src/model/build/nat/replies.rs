@@ -9,8 +9,8 @@ use crate::model::names::Names;
 use crate::model::nat::replies::{MARK, PRIORITY, ROUTES, ruleset};
 use crate::model::nat::{Family, Nat};
 use crate::model::rule::{Action, Packets};
-use crate::model::{Address, Link, PolicyRule, Route, Rules, State, Sysctl, Tool, Where};
-use crate::source::At;
+use crate::model::{Address, Link, Netns, Route, Rule, Ruleset, State, Sysctl, Tool};
+use crate::source::Sourced;
 
 /// The way back of a published address.
 struct Back<'a> {
@@ -68,7 +68,7 @@ fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
 /// To everywhere; and to nowhere, where the veth is down: what is marked never takes another way.
 fn routes(back: &Back<'_>) -> Vec<Route> {
     let Back { way, via, family } = back;
-    let is_near = |a: &At<Address>| a.value.network().contains(via);
+    let is_near = |a: &Sourced<Address>| a.value.network().contains(via);
     let onlink = match way.holder.addresses.iter().any(is_near) {
         true => "",
         false => " onlink",
@@ -88,8 +88,8 @@ fn routes(back: &Back<'_>) -> Vec<Route> {
     texts.iter().filter_map(read).collect()
 }
 
-fn rule(family: Family) -> PolicyRule {
-    PolicyRule {
+fn rule(family: Family) -> Rule {
+    Rule {
         priority: Some(PRIORITY),
         v6: family == Family::V6,
         packets: Packets {
@@ -109,17 +109,17 @@ fn sysctls(backs: &[Back<'_>]) -> Vec<Sysctl> {
     };
     let keys = ["net/ipv4/tcp_fwmark_accept".to_string()].into_iter();
     let keys = keys.chain(backs.iter().filter_map(of_link));
-    let set = |key: String| Some(Sysctl::new(Where::Inside, key.parse().ok()?, "1"));
+    let set = |key: String| Some(Sysctl::new(Netns::This, key.parse().ok()?, "1"));
     keys.filter_map(set).collect()
 }
 
-fn rules(backs: &[Back<'_>]) -> Rules {
+fn rules(backs: &[Back<'_>]) -> Ruleset {
     let mut links: Vec<_> = backs
         .iter()
         .map(|back| &back.way.holder.name.value)
         .collect();
     links.dedup();
-    Rules {
+    Ruleset {
         tool: Tool::Replies,
         file: "netns_publish".into(),
         text: ruleset(&links),

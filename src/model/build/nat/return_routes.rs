@@ -8,12 +8,12 @@ use ipnet::IpNet;
 
 use super::{Way, ways};
 use crate::model::build::link::master::{Places, holder, places};
-use crate::model::build::route::Said;
+use crate::model::build::route::RouteSetting;
 use crate::model::names::Names;
 use crate::model::nat::Family;
-use crate::model::{Kind, Link, Route, RouteKind, Sysctl, Where};
+use crate::model::{Kind, Link, Netns, Route, RouteKind, Sysctl};
 use crate::name::LinkName;
-use crate::source::At;
+use crate::source::Sourced;
 
 /// The kernel settings by which a namespace forwards.
 const FORWARDS: [(&str, Family); 3] = [
@@ -25,25 +25,25 @@ const FORWARDS: [(&str, Family); 3] = [
 /// The routes of the host, each asked for by what says the network.
 pub(crate) fn returns(
     links: &[Link],
-    routes: &[Said<'_>],
-    sysctls: &[At<Sysctl>],
-) -> Vec<At<Route>> {
+    routes: &[RouteSetting<'_>],
+    sysctls: &[Sourced<Sysctl>],
+) -> Vec<Sourced<Route>> {
     let ways = ways(links);
-    let mut found: Vec<At<Route>> = Vec::new();
+    let mut found: Vec<Sourced<Route>> = Vec::new();
     if ways.is_empty() {
         return found;
     }
     for net in networks(links, routes, &ways) {
         let family = Family::of(net.value.addr());
         let back = ways.iter().find_map(|way| back(way, &net));
-        let known = |route: &At<Route>| found.iter().any(|other| other == route);
+        let known = |route: &Sourced<Route>| found.iter().any(|other| other == route);
         let back = back.filter(|route| forwards(sysctls, family) && !known(route));
         found.extend(back);
     }
     found
 }
 
-fn forwards(sysctls: &[At<Sysctl>], family: Family) -> bool {
+fn forwards(sysctls: &[Sourced<Sysctl>], family: Family) -> bool {
     let keys = FORWARDS.iter().filter(|(_, of)| *of == family);
     let on = |key: &str| {
         let mut all = sysctls.iter().map(|sysctl| &sysctl.value);
@@ -53,7 +53,7 @@ fn forwards(sysctls: &[At<Sysctl>], family: Family) -> bool {
 }
 
 /// The networks that are reached through the namespace alone, those of its ways out left out.
-fn networks(links: &[Link], routes: &[Said<'_>], ways: &[Way<'_>]) -> Vec<At<IpNet>> {
+fn networks(links: &[Link], routes: &[RouteSetting<'_>], ways: &[Way<'_>]) -> Vec<Sourced<IpNet>> {
     let places = places(links);
     let is_behind = |link: &&Link| is_behind(link, links, &places);
     let behind: Vec<&Link> = links.iter().filter(is_behind).collect();
@@ -73,7 +73,7 @@ fn networks(links: &[Link], routes: &[Said<'_>], ways: &[Way<'_>]) -> Vec<At<IpN
             && route.value.links().all(is_over)
     });
     let farther = farther.map(|route| route.with(route.value.dst));
-    let is_way = |net: &At<IpNet>| {
+    let is_way = |net: &Sourced<IpNet>| {
         let mut ends = ways.iter().flat_map(|way| &way.end.addresses);
         ends.any(|end| end.value.network().contains(&net.value))
     };
@@ -84,11 +84,11 @@ fn networks(links: &[Link], routes: &[Said<'_>], ways: &[Way<'_>]) -> Vec<At<IpN
 /// that the host may be in, too; so is the other end of a veth to the host. A tunnel leads
 /// to others' networks, or to half the world (`0.0.0.0/1`): the host is not to be drawn in.
 fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
-    let here = link.at == Where::Inside;
+    let here = link.at == Netns::This;
     here && holder(link, places).name == link.name
         && match &link.kind {
-            Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.at != Where::Host),
-            Kind::Made(made) => match made.of.word {
+            Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.at != Netns::Host),
+            Kind::Virtual(made) => match made.of.word {
                 "tap" | "dummy" => true,
                 "bridge" => {
                     let ports = links
@@ -107,14 +107,14 @@ fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
 /// A port of a bridge by which nobody is reached who is on a network of the host's.
 fn is_of_its_own(port: &Link) -> bool {
     match &port.kind {
-        Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.at != Where::Host),
-        Kind::Made(made) => matches!(made.of.word, "tap" | "dummy"),
+        Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.at != Netns::Host),
+        Kind::Virtual(made) => matches!(made.of.word, "tap" | "dummy"),
         _ => false,
     }
 }
 
 /// By the address inside that the host reaches over this way.
-fn back(way: &Way<'_>, net: &At<IpNet>) -> Option<At<Route>> {
+fn back(way: &Way<'_>, net: &Sourced<IpNet>) -> Option<Sourced<Route>> {
     let is_near = |ip| {
         way.end
             .addresses
@@ -127,7 +127,7 @@ fn back(way: &Way<'_>, net: &At<IpNet>) -> Option<At<Route>> {
     let text = format!("{} via {via} dev {}", net.value, way.end.name);
     let route = Route::parse(&text, &Names::default()).ok()?;
     Some(net.with(Route {
-        at: Where::Host,
+        at: Netns::Host,
         ..route
     }))
 }

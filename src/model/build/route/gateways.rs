@@ -3,25 +3,25 @@
 
 use std::net::IpAddr;
 
-use super::Said;
+use super::RouteSetting;
 use crate::model::build::where_said;
-use crate::model::link::type_table::Value;
-use crate::model::{Address, Link, Route, RouteKind, Where};
+use crate::model::link::type_table::OptionValue;
+use crate::model::{Address, Link, Netns, Route, RouteKind};
 use crate::name::LinkName;
-use crate::source::{Place, Problem};
+use crate::source::{Position, Problem};
 
 /// `unread` are the links whose addresses could not all be read: what may be theirs is
 /// left alone, since it has its problem already.
 pub(crate) fn check(
     links: &[Link],
     unread: &[LinkName],
-    routes: &[Said<'_>],
+    routes: &[RouteSetting<'_>],
     problems: &mut Vec<Problem>,
 ) {
-    let inside = links.iter().filter(|link| link.at == Where::Inside);
+    let inside = links.iter().filter(|link| link.at == Netns::This);
     let inside: Vec<&Link> = inside.collect();
     // What the host has, it knows alone
-    let inside_routes = |said: &&Said<'_>| said.route.value.at == Where::Inside;
+    let inside_routes = |said: &&RouteSetting<'_>| said.route.value.at == Netns::This;
     for said in routes.iter().filter(inside_routes) {
         let known = !said.route.value.links().any(|dev| unread.contains(dev));
         let ways = said.route.value.ways().into_iter().map(|way| Route {
@@ -40,10 +40,10 @@ pub(crate) fn check(
 }
 
 fn gateway(
-    said: &Said<'_>,
+    said: &RouteSetting<'_>,
     route: &Route,
     links: &[&Link],
-    routes: &[Said<'_>],
+    routes: &[RouteSetting<'_>],
 ) -> Option<Problem> {
     let via = route.via?;
     let dev = links
@@ -96,7 +96,7 @@ fn gateway(
 }
 
 /// Where a gateway of this family could be.
-fn networks_of(dev: &Link, v4: bool, from: &Place) -> String {
+fn networks_of(dev: &Link, v4: bool, from: &Position) -> String {
     let addresses = dev
         .addresses
         .iter()
@@ -120,7 +120,7 @@ fn networks_of(dev: &Link, v4: bool, from: &Place) -> String {
 /// Another route without a gateway leads to it, over the same link: the kernel looks in
 /// the table of the route, then in all, and takes no gateway that is farther than the
 /// link.
-fn on_the_link(route: &Route, via: IpAddr, routes: &[Said<'_>]) -> bool {
+fn on_the_link(route: &Route, via: IpAddr, routes: &[RouteSetting<'_>]) -> bool {
     routes.iter().map(|said| &said.route.value).any(|other| {
         other.kind == RouteKind::Unicast
             && other.via.is_none()
@@ -131,7 +131,7 @@ fn on_the_link(route: &Route, via: IpAddr, routes: &[Said<'_>]) -> bool {
     })
 }
 
-fn source(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
+fn source(said: &RouteSetting<'_>, links: &[&Link]) -> Option<Problem> {
     let src = said.route.value.src?;
     let mut own = links.iter().flat_map(|link| &link.addresses);
     if src.is_loopback() || own.any(|address| address.value.ip() == src) {
@@ -145,7 +145,7 @@ fn source(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
 
 /// With an address the kernel makes a route to its network, and takes no second one
 /// that is just like it. (For IPv6 the two differ in their metric.)
-fn made_by_the_kernel(said: &Said<'_>, links: &[&Link]) -> Option<Problem> {
+fn made_by_the_kernel(said: &RouteSetting<'_>, links: &[&Link]) -> Option<Problem> {
     let route = &said.route.value;
     if route.metric != 0 || route.dst.prefix_len() == 32 {
         return None;
@@ -169,7 +169,7 @@ fn table_of(link: &Link, links: &[&Link]) -> u32 {
     let is_master = |other: &&&Link| link.master.as_ref() == Some(&other.name);
     let master = links.iter().find(is_master);
     match master.and_then(|master| master.kind.made()?.get("table")) {
-        Some(Value::Number(table)) => table,
+        Some(OptionValue::Number(table)) => table,
         _ => Route::MAIN,
     }
 }

@@ -9,13 +9,13 @@ use super::dhcp;
 use super::link::home::at_host;
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::names::Names;
-use crate::model::{Context, Route, RouteKind, Where};
+use crate::model::{Context, Netns, Route, RouteKind};
 use crate::name::LinkName;
-use crate::source::{At, Problem};
+use crate::source::{Problem, Sourced};
 
 /// A route with its text, for what is still to be checked.
-pub(super) struct Said<'a> {
-    pub route: At<Route>,
+pub(super) struct RouteSetting<'a> {
+    pub route: Sourced<Route>,
     pub piece: Piece<'a>,
 }
 
@@ -23,7 +23,7 @@ pub(super) fn routes<'a>(
     settings: &'a Settings,
     context: &Context,
     problems: &mut Vec<Problem>,
-) -> Vec<Said<'a>> {
+) -> Vec<RouteSetting<'a>> {
     let mut found = Vec::new();
     let names = with_vrfs(settings, context);
     for listed in &settings.links {
@@ -31,7 +31,7 @@ pub(super) fn routes<'a>(
         let metric = dhcp::metric(listed, problems);
         for piece in lines {
             match route(&piece, &listed.name.value, settings, &names) {
-                Ok(route) => found.push(Said {
+                Ok(route) => found.push(RouteSetting {
                     route: piece.at(with_metric(route, piece.text, metric.as_ref())),
                     piece,
                 }),
@@ -46,7 +46,7 @@ pub(super) fn routes<'a>(
 }
 
 /// A route takes the metric of its link where it says none.
-fn with_metric(route: Route, text: &str, metric: Option<&At<u32>>) -> Route {
+fn with_metric(route: Route, text: &str, metric: Option<&Sourced<u32>>) -> Route {
     let says = |word: &str| matches!(word, "metric" | "preference" | "priority");
     match metric {
         Some(metric) if route.kind == RouteKind::Unicast && !text.split_whitespace().any(says) => {
@@ -103,15 +103,15 @@ fn route(
     let mut route = route.map_err(|error| piece.problem(error.wrong, error.remedy))?;
     let home = |dev: &LinkName| {
         let listed = settings.links.iter().find(|l| l.name.value == *dev);
-        listed.map_or(Where::Inside, |listed| match at_host(listed) {
-            true => Where::Host,
-            false => Where::Inside,
+        listed.map_or(Netns::This, |listed| match at_host(listed) {
+            true => Netns::Host,
+            false => Netns::This,
         })
     };
     let at = home(link);
     let other = route.links().find(|dev| home(dev) != at);
-    if other.is_some() || at == Where::Host && route.kind != RouteKind::Unicast {
-        let hosts = other.filter(|_| at == Where::Inside).unwrap_or(link);
+    if other.is_some() || at == Netns::Host && route.kind != RouteKind::Unicast {
+        let hosts = other.filter(|_| at == Netns::This).unwrap_or(link);
         return Err(piece.problem(
             format!(": {hosts} is the host's, and this route does not lead over it alone"),
             format!(
@@ -139,14 +139,14 @@ fn route(
 }
 
 /// The kernel holds one route for a destination, metric and table.
-fn clashes(routes: &[Said<'_>], problems: &mut Vec<Problem>) {
-    let key = |said: &Said<'_>| {
+fn clashes(routes: &[RouteSetting<'_>], problems: &mut Vec<Problem>) {
+    let key = |said: &RouteSetting<'_>| {
         let route = &said.route.value;
         (route.at.clone(), route.dst, route.metric, route.table)
     };
     let mut first = BTreeMap::new();
     for said in routes {
-        let other: &&Said<'_> = first.entry(key(said)).or_insert(said);
+        let other: &&RouteSetting<'_> = first.entry(key(said)).or_insert(said);
         if !ptr::eq(*other, said) {
             problems.push(said.piece.problem(
                 " leads to the same place as another route, with the same metric",

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use ini::{Ini, ParseOption, Properties};
 
 use super::{Quick, Wireguard};
-use crate::source::{Place, Problem};
+use crate::source::{Position, Problem};
 
 /// The keys of a link that wg(8) reads.
 const LINK: [&str; 3] = ["PrivateKey", "ListenPort", "FwMark"];
@@ -52,7 +52,7 @@ const PEER: [&str; 5] = [
 /// # Errors
 /// All that is wrong with it, in the order of the lines.
 pub fn read(file: &str, text: &str) -> Result<(Wireguard, Quick), Vec<Problem>> {
-    let mut reader = Reader {
+    let mut reader = Parser {
         file: file.into(),
         quick: Quick::new(file),
         problems: Vec::new(),
@@ -67,7 +67,7 @@ pub fn read(file: &str, text: &str) -> Result<(Wireguard, Quick), Vec<Problem>> 
     }
 }
 
-struct Reader {
+struct Parser {
     file: Arc<str>,
     quick: Quick,
     problems: Vec<Problem>,
@@ -93,7 +93,7 @@ impl Section {
     }
 }
 
-impl Reader {
+impl Parser {
     fn wireguard(&mut self, text: &str) -> Option<Wireguard> {
         let (cleaned, lines) = self.cleaned(text);
         let plain = ParseOption {
@@ -236,7 +236,7 @@ impl Reader {
     }
 
     fn problem(&mut self, line: u32, wrong: impl Into<String>, remedy: impl Into<String>) {
-        let place = Place {
+        let place = Position {
             file: self.file.clone(),
             line,
             column: 1,

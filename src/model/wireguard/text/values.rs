@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::{Reader, Section};
+use super::{Parser, Section};
 use crate::model::wireguard::{Endpoint, Peer, PublicKey, Secret, Wireguard};
 
 const A_KEY: &str = "expected 44 characters of base64, as wg genkey and wg pubkey print them";
 
-impl Reader {
+impl Parser {
     /// What the link itself is told.
     pub(super) fn link(&mut self, wireguard: &mut Wireguard, section: Option<&Section>) {
         let Some(section) = section else {

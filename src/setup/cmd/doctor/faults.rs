@@ -24,7 +24,7 @@ pub struct Finding {
 
 /// All that is looked at of a namespace.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct Observed {
     /// There is one of this name.
     pub exists: bool,
     /// As `status` has it: differences, obstacles and warnings.
@@ -59,8 +59,8 @@ pub struct Seen {
 }
 
 /// All faults, the worst kinds first.
-pub fn faults(name: &NetnsName, seen: &Seen) -> Vec<Finding> {
-    let mut all = Found(Vec::new());
+pub fn faults(name: &NetnsName, seen: &Observed) -> Vec<Finding> {
+    let mut all = Findings(Vec::new());
     leaks(name, seen, &mut all);
     names(name, seen, &mut all);
     network(name, seen, &mut all);
@@ -68,16 +68,16 @@ pub fn faults(name: &NetnsName, seen: &Seen) -> Vec<Finding> {
     all.0
 }
 
-struct Found(Vec<Finding>);
+struct Findings(Vec<Finding>);
 
-impl Found {
+impl Findings {
     fn add(&mut self, kind: &'static str, what: String, remedy: String) {
         self.0.push(Finding { kind, what, remedy });
     }
 }
 
 /// Who is not where it belongs.
-fn leaks(name: &NetnsName, seen: &Seen, all: &mut Found) {
+fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     for (service, place, of) in &seen.on_host {
         let what = format!(
             "service {service} runs on the host: {}, and {place}",
@@ -127,7 +127,7 @@ fn restart(service: Option<&String>) -> String {
 }
 
 /// How names are looked up inside.
-fn names(name: &NetnsName, seen: &Seen, all: &mut Found) {
+fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     let file = format!("/etc/netns/{name}/resolv.conf");
     match &seen.servers {
         None => all.add(
@@ -177,7 +177,7 @@ fn names(name: &NetnsName, seen: &Seen, all: &mut Found) {
 }
 
 /// What passes through it, and gets in.
-fn network(name: &NetnsName, seen: &Seen, all: &mut Found) {
+fn network(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     for key in &seen.forwarding {
         let what = format!("{key} is on inside, and no setting asks for it: it is a router");
         let remedy = format!(
@@ -195,7 +195,7 @@ fn network(name: &NetnsName, seen: &Seen, all: &mut Found) {
 }
 
 /// How it differs from its settings.
-fn drift(name: &NetnsName, seen: &Seen, all: &mut Found) {
+fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     if !seen.exists {
         let what = "there is no such namespace".into();
         all.add("missing", what, format!("run netns-setup up {name}"));
@@ -228,17 +228,17 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use crate::setup::cmd::doctor::faults::*;
 
-    fn found(seen: &Seen) -> Vec<&'static str> {
+    fn found(seen: &Observed) -> Vec<&'static str> {
         let name = "mgmt".parse().unwrap();
         faults(&name, seen).iter().map(|found| found.kind).collect()
     }
 
-    fn healthy() -> Seen {
-        Seen {
+    fn healthy() -> Observed {
+        Observed {
             exists: true,
             ready: true,
             servers: Some(vec!["192.0.2.53".parse().unwrap()]),
-            ..Seen::default()
+            ..Observed::default()
         }
     }
 

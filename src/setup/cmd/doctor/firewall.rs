@@ -1,7 +1,7 @@
 //! Which families a firewall filters, read from what nft(8) lists and from the rules that
 //! were loaded. Pure: text in, an answer out.
 
-use crate::model::{Rules, Tool};
+use crate::model::{Ruleset, Tool};
 
 /// What filters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Filters {
     }
 
     /// From rules of iptables and ip6tables, whose older kernel part nft(8) does not list.
-    pub fn loaded(&mut self, rules: &Rules) {
+    pub fn loaded(&mut self, rules: &Ruleset) {
         let drops = rules.text.lines().any(drops);
         match rules.tool {
             Tool::Iptables => self.ipv4 |= drops,

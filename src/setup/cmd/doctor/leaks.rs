@@ -9,14 +9,14 @@ use std::{fs, io};
 
 use nix::unistd::getpid;
 
-use super::faults::Seen;
+use super::faults::Observed;
 use crate::conf::files::read_plain;
 use crate::exec;
 use crate::name::NetnsName;
 use crate::setup::{Call, declared_services};
 use crate::system::holders::holders;
-use crate::system::init::owner::{Services, run_by_runit};
-use crate::system::netns::identity::Identity;
+use crate::system::init::owner::{ServiceDaemons, run_by_runit};
+use crate::system::netns::identity::NetnsInode;
 use crate::system::occupants::{self, Process};
 use crate::system::process::netns_of;
 
@@ -33,10 +33,10 @@ const NAME_SERVICES: [(&str, &str); 4] = [
 pub fn look(
     call: &Call,
     name: &NetnsName,
-    identity: Option<Identity>,
-    seen: &mut Seen,
+    identity: Option<NetnsInode>,
+    seen: &mut Observed,
 ) -> io::Result<()> {
-    let services = Services::look();
+    let services = ServiceDaemons::look();
     marked(name, identity, &services, seen)?;
     seen.on_host = on_host(call, name, &services);
     let Some(identity) = identity else {
@@ -51,9 +51,9 @@ pub fn look(
 /// What netns-exec has let in.
 fn marked(
     name: &NetnsName,
-    identity: Option<Identity>,
-    services: &Services,
-    seen: &mut Seen,
+    identity: Option<NetnsInode>,
+    services: &ServiceDaemons,
+    seen: &mut Observed,
 ) -> io::Result<()> {
     let told = |pid: &i32| Process::of(*pid, services);
     let c_name = CString::new(name.as_str())?;
@@ -74,7 +74,11 @@ fn marked(
 }
 
 /// The services that are to be inside, and are not.
-fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, String, Process)> {
+fn on_host(
+    call: &Call,
+    name: &NetnsName,
+    services: &ServiceDaemons,
+) -> Vec<(String, String, Process)> {
     let host = netns_of(getpid().as_raw());
     let mut found = Vec::new();
     for (service, place) in declared_services::inside(&call.conf_dir, name) {
@@ -105,7 +109,7 @@ fn on_host(call: &Call, name: &NetnsName, services: &Services) -> Vec<(String, S
 }
 
 /// The services that are inside, and are to be on the host.
-fn inside(call: &Call, identity: Identity, services: &Services) -> Vec<(String, Process)> {
+fn inside(call: &Call, identity: NetnsInode, services: &ServiceDaemons) -> Vec<(String, Process)> {
     let is_inside = |(pid, _): &(i32, &str)| netns_of(*pid) == Some(identity);
     let started = services.started().filter(is_inside);
     let astray = started.filter(|(_, service)| declared_services::on_host(&call.conf_dir, service));

@@ -15,7 +15,7 @@ use faults::{Finding, faults};
 
 /// What `doctor --json` prints of each namespace.
 #[derive(Debug, Serialize)]
-struct Told {
+struct Report {
     name: String,
     findings: Vec<Finding>,
 }
@@ -32,7 +32,7 @@ pub fn doctor(call: &Call, json: bool) -> u8 {
                     false => exit::DIFFERS,
                 };
                 code = code.max(of_look).max(found);
-                all.push(Told {
+                all.push(Report {
                     name: name.to_string(),
                     findings,
                 });
@@ -54,7 +54,7 @@ pub fn doctor(call: &Call, json: bool) -> u8 {
 }
 
 /// Two for each finding: what, and the remedy.
-fn lines(told: &Told) -> Vec<String> {
+fn lines(told: &Report) -> Vec<String> {
     let lines = |found: &Finding| {
         let what = format!("{}: {}", told.name, report::printable(&found.what));
         [what, format!("  {}", report::printable(&found.remedy))]

@@ -5,12 +5,12 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use super::faults::Seen;
+use super::faults::Observed;
 use super::firewall::Filters;
 use super::leaks;
 use crate::conf::files::read_regular;
 use crate::kernel::Kernel;
-use crate::model::{State, Where};
+use crate::model::{Netns, State};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::setup::cmd::status;
@@ -22,15 +22,15 @@ use crate::system::netns;
 use crate::{exec, exit, state_dir};
 
 /// What there is, and the exit code where the settings are wrong.
-pub fn look(call: &Call, name: &NetnsName) -> Result<(Seen, u8), Failure> {
+pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, u8), Failure> {
     let (status, code) = status::look(call, name)?;
     let (journal, mut kernel) = look_on(name)?;
-    let mut seen = Seen {
+    let mut seen = Observed {
         exists: status.exists,
         ready: status.ready,
         unseen: unseen(name),
         servers: servers(name),
-        ..Seen::default()
+        ..Observed::default()
     };
     let broken = |e| Why::Broken("cannot look for its processes", e);
     let identity = netns::identity(name.as_str()).map_err(broken)?;
@@ -72,10 +72,7 @@ fn forwarding(kernel: &mut Kernel, want: &State) -> Vec<String> {
         inside.any(|sysctl| {
             let path = sysctl.key.path();
             let forwards = path.ends_with("/ip_forward") || path.ends_with("/forwarding");
-            sysctl.at == Where::Inside
-                && path.starts_with(family)
-                && forwards
-                && sysctl.value != "0"
+            sysctl.at == Netns::This && path.starts_with(family) && forwards && sysctl.value != "0"
         })
     };
     let keys = [

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use crate::exit;
 use crate::kernel::Query;
-use crate::model::{Condition, Kind, Link, Route, State, Where};
+use crate::model::{Condition, Kind, Link, Netns, Route, State};
 use crate::name::NetnsName;
-use crate::plan::{Change, Journal, Rest, plan};
+use crate::plan::{Change, Extras, Journal, plan};
 use crate::setup::error::Failure;
 use crate::setup::load::{context, settings, tell};
 use crate::setup::lock::look_on;
@@ -22,9 +22,9 @@ use crate::setup::{
     Call, attach, birthplaces, complain, nat, observe, ready, report, run_log, say, store,
     trial_file,
 };
-use crate::source::At;
+use crate::source::Sourced;
 use crate::system::{netns, occupants};
-use owner::By;
+use owner::Owner;
 use text::{conditions, headline, rules, table, theirs};
 
 /// What `status --json` prints of each namespace.
@@ -64,14 +64,14 @@ struct LinkStatus {
     mtu: Option<u32>,
     mac: Option<String>,
     master: Option<String>,
-    by: By,
+    by: Owner,
     addresses: Vec<AddressStatus>,
 }
 
 #[derive(Debug, Serialize)]
 struct AddressStatus {
     address: String,
-    by: By,
+    by: Owner,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,13 +84,13 @@ struct ConditionStatus {
 #[derive(Debug, Serialize)]
 struct RouteStatus {
     route: String,
-    by: By,
+    by: Owner,
 }
 
 #[derive(Debug, Serialize)]
 struct RuleStatus {
     rule: String,
-    by: By,
+    by: Owner,
 }
 
 /// One namespace, for a person.
@@ -152,8 +152,8 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
                 warnings = report::obstacles(name, &whole.warnings);
                 let mut state = whole.state;
                 obstacles = match attach::prepare(want, &mut state, &journal, &mut kernel) {
-                    Ok(attach::Name::Right) => Vec::new(),
-                    Ok(attach::Name::Earlier) => attach::earlier(want, &journal),
+                    Ok(attach::NameState::Right) => Vec::new(),
+                    Ok(attach::NameState::Earlier) => attach::earlier(want, &journal),
                     Err(no) => report::why(name, &no.why),
                 };
                 (Some(state), false)
@@ -183,7 +183,7 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
     let mut status = of(name, &journal, want.as_ref(), &have);
     let mut code = if wrong { exit::WRONG } else { exit::DONE };
     if let Some(want) = &want {
-        let (changes, others) = match plan(want, &have, &journal, Rest::Goes) {
+        let (changes, others) = match plan(want, &have, &journal, Extras::Remove) {
             Ok(changes) => (Some(changes), Vec::new()),
             Err(others) => (None, others),
         };
@@ -208,7 +208,7 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
 }
 
 impl ConditionStatus {
-    fn of((condition, holds): (&At<Condition>, bool)) -> Self {
+    fn of((condition, holds): (&Sourced<Condition>, bool)) -> Self {
         let condition = condition.to_string();
         ConditionStatus { condition, holds }
     }
@@ -229,24 +229,24 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
     };
     let links = have.links.iter();
     let links = links.filter(|link| match link.at {
-        Where::Inside => true,
-        Where::Host => ours(link),
-        Where::Netns(_) => false,
+        Netns::This => true,
+        Netns::Host => ours(link),
+        Netns::Named(_) => false,
     });
     let asked = |route: &Route| {
-        let is = |r: &At<Route>| r.value == *route;
+        let is = |r: &Sourced<Route>| r.value == *route;
         journal.made.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
     };
-    let routes = have.routes.iter().filter(|r| r.value.at == Where::Inside);
+    let routes = have.routes.iter().filter(|r| r.value.at == Netns::This);
     let routes = routes.map(|r| RouteStatus {
         route: r.value.to_string(),
-        by: By::of(asked(&r.value), r.value.is_kernels()),
+        by: Owner::of(asked(&r.value), r.value.is_kernels()),
     });
     let asked =
         |rule| journal.made.policy.contains(rule) || want.is_some_and(|w| w.policy.contains(rule));
     let rules = have.policy.iter().map(|rule| RuleStatus {
         rule: rule.value.to_string(),
-        by: By::of(asked(rule), rule.value.is_kernels()),
+        by: Owner::of(asked(rule), rule.value.is_kernels()),
     });
     let identity = netns::identity(name.as_str()).ok().flatten();
     let inside_it = identity.and_then(|identity| occupants::inside(identity).ok());
@@ -276,17 +276,17 @@ fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStat
     };
     let addresses = link.addresses.iter().map(|address| AddressStatus {
         address: address.to_string(),
-        by: By::of(ours(address), address.value.is_kernels()),
+        by: Owner::of(ours(address), address.value.is_kernels()),
     });
     LinkStatus {
         name: link.name.to_string(),
-        on_host: link.at == Where::Host,
+        on_host: link.at == Netns::Host,
         r#type: link.kind.word().to_string(),
         up: link.up == Some(true),
         mtu: link.mtu.as_ref().map(|mtu| mtu.value),
         mac: link.mac.as_ref().map(ToString::to_string),
         master: link.master.as_ref().map(ToString::to_string),
-        by: By::of(
+        by: Owner::of(
             made.is_some() || wanted.is_some(),
             link.kind == Kind::Loopback,
         ),

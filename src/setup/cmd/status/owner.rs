@@ -5,18 +5,18 @@ use serde::Serialize;
 /// Who made it, or moved it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum By {
+pub(super) enum Owner {
     Us,
     Kernel,
-    Others,
+    HeldSysctls,
 }
 
-impl By {
+impl Owner {
     pub(super) fn of(ours: bool, kernels: bool) -> Self {
         match (ours, kernels) {
-            (true, _) => By::Us,
-            (_, true) => By::Kernel,
-            _ => By::Others,
+            (true, _) => Owner::Us,
+            (_, true) => Owner::Kernel,
+            _ => Owner::HeldSysctls,
         }
     }
 }

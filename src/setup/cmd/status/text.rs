@@ -1,7 +1,7 @@
 //! A status in words, for a person: lines out. What there is, the status says.
 
 use super::{RuleStatus, Status};
-use crate::setup::cmd::status::owner::By;
+use crate::setup::cmd::status::owner::Owner;
 use crate::setup::report;
 
 pub(super) fn headline(status: &Status) -> String {
@@ -56,13 +56,17 @@ fn place(on_host: bool) -> &'static str {
 }
 
 /// Behind what somebody else made.
-pub(super) fn theirs(by: By) -> &'static str {
-    if by == By::Others { " (not ours)" } else { "" }
+pub(super) fn theirs(by: Owner) -> &'static str {
+    if by == Owner::HeldSysctls {
+        " (not ours)"
+    } else {
+        ""
+    }
 }
 
 /// The policy rules, but for those that every namespace has.
 pub(super) fn rules(status: &Status) -> Vec<String> {
-    let told = status.rules.iter().filter(|rule| rule.by != By::Kernel);
+    let told = status.rules.iter().filter(|rule| rule.by != Owner::Kernel);
     let line = |rule: &RuleStatus| format!("rule {}{}", rule.rule, theirs(rule.by));
     told.map(line).collect()
 }

@@ -23,7 +23,7 @@ use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
 use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
-use crate::plan::Rest;
+use crate::plan::Extras;
 use crate::setup::apply::Work;
 use crate::setup::converge::converge_then;
 use crate::setup::error::{Failure, Why};
@@ -136,7 +136,7 @@ pub fn keep(call: &Call, trial: &Trial) -> u8 {
         };
         trial_file::forget_undone(name);
         let then = |work: &mut Work| wait(work, want, services, trial.within);
-        let (code, changed) = converge_then(call, want, Rest::Goes, then);
+        let (code, changed) = converge_then(call, want, Extras::Remove, then);
         if code != exit::DONE {
             return code;
         }
@@ -224,7 +224,7 @@ fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), 
         let ready = ready::mark(work.store, want);
         ready.map_err(|e| Why::Broken("cannot write ready", e))?;
     }
-    services.move_in().map_err(Why::Tried)
+    services.move_in().map_err(Why::TrialService)
 }
 
 /// All of it is undone, in the order in which nobody is left without a place.
@@ -273,7 +273,7 @@ fn is_as_it_was_left(name: &NetnsName) -> bool {
 }
 
 /// It has been confirmed: wait for the services that were put off until then.
-fn kept(name: &NetnsName, tried: &trial_file::Trial) -> u8 {
+fn kept(name: &NetnsName, tried: &trial_file::TrialRecord) -> u8 {
     let until = Instant::now() + KEEPS;
     while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
         sleep(LOOK);

@@ -11,8 +11,8 @@ use crate::conf::files::read_plain;
 use crate::exit;
 use crate::name::NetnsName;
 use crate::setup::{complain, declared_services, say};
-use crate::system::init::service::{Ended, Init, Place, Second, Service};
-use crate::system::netns::identity::Identity;
+use crate::system::init::service::{Ended, Init, Second, Service, ServiceState};
+use crate::system::netns::identity::NetnsInode;
 use crate::system::{netns, process};
 
 /// How long a service may take to have its processes inside, once it is started,
@@ -25,11 +25,11 @@ const STAYS: Duration = Duration::from_millis(1500);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// A service that is tried with a namespace.
-pub struct Tried {
+pub struct TrialService {
     /// It.
     pub service: Service,
     /// Where it was before.
-    pub was: Was,
+    pub was: StateBefore,
     /// Its init has done what it was told.
     was_told: bool,
     /// It has not.
@@ -40,7 +40,7 @@ pub struct Tried {
 
 /// Where a service was before.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Was {
+pub enum StateBefore {
     /// It was not started.
     Stopped,
     /// On the host.
@@ -49,7 +49,7 @@ pub enum Was {
     Inside,
 }
 
-impl Tried {
+impl TrialService {
     /// The service of this name, before anything is done; or why it cannot be tried.
     pub fn find(netns: &NetnsName, conf_dir: &Path, name: &String) -> Result<Self, Vec<String>> {
         let is_word = !name.starts_with(['-', '.']) && !name.contains('/') && !name.is_empty();
@@ -62,22 +62,24 @@ impl Tried {
         })?;
         is_asked(&service, netns, conf_dir)?;
         let host = process::netns_of_caller();
-        let is_host = |of: &BTreeSet<Identity>| of.iter().all(|at| Some(*at) == host);
+        let is_host = |of: &BTreeSet<NetnsInode>| of.iter().all(|at| Some(*at) == host);
         let inside = identity(netns);
         let was = match service.place() {
-            Place::Stopped => Was::Stopped,
-            Place::In(all) if is_host(&all) => Was::OnHost,
-            Place::In(all) if all.iter().all(|at| Some(*at) == inside) => Was::Inside,
-            Place::In(_) => {
+            ServiceState::Stopped => StateBefore::Stopped,
+            ServiceState::In(all) if is_host(&all) => StateBefore::OnHost,
+            ServiceState::In(all) if all.iter().all(|at| Some(*at) == inside) => {
+                StateBefore::Inside
+            }
+            ServiceState::In(_) => {
                 return Err(vec![
                     format!("{netns}: --with {name}: it runs neither on the host nor in {netns}"),
                     "stop it first, and type this again".into(),
                 ]);
             }
-            Place::Unknown if inside.is_some() => Was::Inside,
-            Place::Unknown => Was::OnHost,
+            ServiceState::Unknown if inside.is_some() => StateBefore::Inside,
+            ServiceState::Unknown => StateBefore::OnHost,
         };
-        Ok(Tried {
+        Ok(TrialService {
             service,
             was,
             was_told: false,
@@ -90,7 +92,7 @@ impl Tried {
     pub fn start_inside(&mut self) -> Result<(), String> {
         say(&format!("+ {}", self.command()));
         let ended = match (&self.service.init, self.was) {
-            (Init::Runit(folder), Was::OnHost) => {
+            (Init::Runit(folder), StateBefore::OnHost) => {
                 let second = Second::start(folder);
                 self.second = Some(second.map_err(|e| format!("could not be started: {e}"))?);
                 return Ok(());
@@ -114,8 +116,8 @@ impl Tried {
 
     fn verb(&self) -> &'static str {
         match self.was {
-            Was::Stopped => "start",
-            Was::OnHost | Was::Inside => "restart",
+            StateBefore::Stopped => "start",
+            StateBefore::OnHost | StateBefore::Inside => "restart",
         }
     }
 
@@ -123,13 +125,15 @@ impl Tried {
     fn command(&self) -> String {
         match (&self.service.init, self.was) {
             (Init::OpenRc, _) => format!("rc-service {} {}", self.service.name, self.verb()),
-            (Init::Runit(folder), Was::OnHost) => format!("cd {} && ./run", folder.display()),
+            (Init::Runit(folder), StateBefore::OnHost) => {
+                format!("cd {} && ./run", folder.display())
+            }
             (Init::Runit(folder), _) => format!("sv {} {}", self.verb(), folder.display()),
         }
     }
 
     /// Its processes are inside, and stay the same for a while.
-    pub fn stays(&mut self, inside: Identity) -> bool {
+    pub fn stays(&mut self, inside: NetnsInode) -> bool {
         let mut until = Instant::now() + ARRIVES;
         let mut seen = Vec::new();
         loop {
@@ -138,7 +142,7 @@ impl Tried {
                 None => self.service.processes(),
             };
             let is_openrcs = self.service.init == Init::OpenRc;
-            if pids.is_empty() && is_openrcs && self.service.place() == Place::Unknown {
+            if pids.is_empty() && is_openrcs && self.service.place() == ServiceState::Unknown {
                 return true;
             }
             let runs = self.second.as_mut().is_none_or(Second::runs);
@@ -163,7 +167,7 @@ impl Tried {
 
     /// Have it stop. What has ended already, dpkg's start-stop-daemon fails to stop.
     pub fn stop(&self) {
-        let has_ended = matches!(self.service.place(), Place::In(all) if all.is_empty());
+        let has_ended = matches!(self.service.place(), ServiceState::In(all) if all.is_empty());
         match has_ended && self.service.init == Init::OpenRc {
             true => done(self.service.tell("zap")),
             false => done(self.service.tell("stop")),
@@ -171,14 +175,14 @@ impl Tried {
     }
 
     /// It is inside, and was not before.
-    pub fn has_come_in(&self, inside: Option<Identity>) -> bool {
+    pub fn has_come_in(&self, inside: Option<NetnsInode>) -> bool {
         let is_there = match self.service.place() {
-            Place::Stopped => false,
-            Place::Unknown => self.was_told,
-            Place::In(all) if all.is_empty() => self.was_told,
-            Place::In(all) => inside.is_some_and(|inside| all.contains(&inside)),
+            ServiceState::Stopped => false,
+            ServiceState::Unknown => self.was_told,
+            ServiceState::In(all) if all.is_empty() => self.was_told,
+            ServiceState::In(all) => inside.is_some_and(|inside| all.contains(&inside)),
         };
-        is_there && self.was != Was::Inside
+        is_there && self.was != StateBefore::Inside
     }
 
     /// What a second process of it has said.
@@ -192,8 +196,8 @@ pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<Str
     for name in names {
         let place = Service::find(name).map(|service| service.place());
         match (place, identity(netns)) {
-            (Some(Place::Unknown), Some(_)) => {}
-            (Some(Place::In(all)), Some(inside)) if all.contains(&inside) => {}
+            (Some(ServiceState::Unknown), Some(_)) => {}
+            (Some(ServiceState::In(all)), Some(inside)) if all.contains(&inside) => {}
             _ => {
                 return Err(vec![
                     format!("{netns}: confirmed, but {name} does not run inside now"),
@@ -234,7 +238,7 @@ fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(),
 }
 
 /// Which namespace has this name now, if one has.
-pub fn identity(netns: &NetnsName) -> Option<Identity> {
+pub fn identity(netns: &NetnsName) -> Option<NetnsInode> {
     netns::identity(netns.as_str()).ok().flatten()
 }
 

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::service::{Tried, Was, done, identity, show};
+use super::service::{StateBefore, TrialService, done, identity, show};
 use crate::exit;
 use crate::name::NetnsName;
 use crate::setup::{complain, trial_file};
@@ -21,7 +21,7 @@ const STRAYS: Duration = Duration::from_secs(5);
 /// The services that are tried with a namespace.
 pub struct Services<'a> {
     netns: &'a NetnsName,
-    all: Vec<Tried>,
+    all: Vec<TrialService>,
     /// What OpenRC had started before, in this order.
     before: Vec<String>,
     /// Where runit runs the namespace itself, if it did not before.
@@ -36,7 +36,7 @@ impl<'a> Services<'a> {
         conf_dir: &Path,
         names: &[String],
     ) -> Result<Self, Vec<String>> {
-        let find = |name: &String| Tried::find(netns, conf_dir, name);
+        let find = |name: &String| TrialService::find(netns, conf_dir, name);
         let watch = runsv_of(&format!("netns-{netns}")).map(|runsv| runsv.folder);
         Ok(Services {
             netns,
@@ -59,7 +59,9 @@ impl<'a> Services<'a> {
 
     /// Nothing has to be done with any of them.
     pub fn are_inside(&self) -> bool {
-        self.all.iter().all(|tried| tried.was == Was::Inside)
+        self.all
+            .iter()
+            .all(|tried| tried.was == StateBefore::Inside)
     }
 
     /// Start them inside. The namespace is whole. The lines say why one of them is not there.
@@ -123,7 +125,11 @@ impl<'a> Services<'a> {
     /// was stopped because it needs them. Each alone, for what the namespace's settings say
     /// is not to be done.
     pub fn back(self) {
-        for tried in self.all.iter().filter(|tried| tried.was == Was::Inside) {
+        for tried in self
+            .all
+            .iter()
+            .filter(|tried| tried.was == StateBefore::Inside)
+        {
             done(tried.service.tell("restart"));
         }
         let now = init::started();
@@ -132,7 +138,7 @@ impl<'a> Services<'a> {
         // What says netns= and is none of those that were inside was on the host
         let host = gone.iter().filter(|of| {
             let mut all = self.all.iter();
-            all.all(|tried| tried.service.name != **of || tried.was == Was::OnHost)
+            all.all(|tried| tried.service.name != **of || tried.was == StateBefore::OnHost)
         });
         if let Err(e) = trial_file::give_back(self.netns, &host.cloned().collect::<Vec<_>>()) {
             let line = format!("{}: cannot say which services go back: {e}", self.netns);

@@ -1,12 +1,12 @@
 //! Peers of WireGuard that are given by a name and have moved: nobody tells, and so they are
 //! asked about now and then. Where there is no such peer, there is no such moment.
 
-use super::watched::Kept;
+use super::watched::WatchedNetns;
 use crate::kernel::Kernel;
 use crate::setup::store::Store;
 use crate::setup::{say, wireguard};
 
-impl Kept {
+impl WatchedNetns {
     /// Look up again the names of peers that have not been heard of. What fails, or finds
     /// somebody else at work, is tried the next time.
     pub(super) fn look_names_up(&self) {

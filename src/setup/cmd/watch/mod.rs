@@ -23,11 +23,11 @@ use tokio::time::sleep_until;
 
 use crate::exit;
 use crate::model::build::Want;
-use crate::plan::Rest;
+use crate::plan::Extras;
 use crate::setup::run_log::{self, Attempt};
 use crate::setup::{Call, complain, ssh_guard, trial_file};
 use crate::system::inotify::Entries;
-use watched::Kept;
+use watched::WatchedNetns;
 
 /// How often it is looked whether what is tried is decided.
 const LOOK: Duration = Duration::from_millis(200);
@@ -77,13 +77,13 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
     }
     let mut all = Vec::new();
     let mut begin = |want: &Want| {
-        let (kept, code) = Kept::begin(call, want.clone());
+        let (kept, code) = WatchedNetns::begin(call, want.clone());
         all.push(kept);
         code
     };
     let code = run_log::all(Attempt::Start, call, || {
         let begin = |want: &Want| run_log::of(&want.name, || begin(want));
-        ssh_guard::with_settings(call, Rest::Stays, begin)
+        ssh_guard::with_settings(call, Extras::Keep, begin)
     });
     if code != exit::DONE {
         return code;
@@ -100,7 +100,7 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
                 };
                 run_log::all(Attempt::Reload, call, || {
                     let reload = |want: &Want| run_log::of(&want.name, || reload(want));
-                    ssh_guard::with_settings(call, Rest::Goes, reload)
+                    ssh_guard::with_settings(call, Extras::Remove, reload)
                 });
             }
             Woken::Look => {
@@ -131,17 +131,17 @@ async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
 }
 
 /// Listen wherever there is something to hear.
-fn listen(runtime: &Runtime, entries: &mut Entries, all: &mut [Kept]) {
+fn listen(runtime: &Runtime, entries: &mut Entries, all: &mut [WatchedNetns]) {
     let _inside = runtime.enter();
-    let folders: Vec<_> = all.iter().flat_map(Kept::folders).collect();
+    let folders: Vec<_> = all.iter().flat_map(WatchedNetns::folders).collect();
     if entries.watch(&folders) {
-        all.iter_mut().for_each(Kept::folders_are_new);
+        all.iter_mut().for_each(WatchedNetns::folders_are_new);
     }
-    all.iter_mut().for_each(Kept::listen);
+    all.iter_mut().for_each(WatchedNetns::listen);
 }
 
-async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [Kept]) -> Woken {
-    let moment = all.iter().filter_map(Kept::moment).min();
+async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [WatchedNetns]) -> Woken {
+    let moment = all.iter().filter_map(WatchedNetns::moment).min();
     let moment_comes = async {
         match moment {
             Some(moment) => sleep_until(moment.into()).await,
@@ -159,7 +159,11 @@ async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [Kept]) -
 }
 
 /// Ready when something happened to one of them, which then knows of it.
-fn poll_happened(context: &mut Context, entries: &mut Entries, all: &mut [Kept]) -> Poll<()> {
+fn poll_happened(
+    context: &mut Context,
+    entries: &mut Entries,
+    all: &mut [WatchedNetns],
+) -> Poll<()> {
     let mut happened = false;
     // To the end of what can be read: before, nothing wakes us for what comes
     while let Poll::Ready(touched) = entries.poll_touched(context) {

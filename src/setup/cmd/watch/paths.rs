@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{LinkAt, Where};
+use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 use crate::state_dir;
 use crate::system::inotify::Touched;
@@ -36,7 +36,7 @@ pub fn folders(name: &NetnsName, down: bool) -> Vec<PathBuf> {
 pub fn meaning<'a>(
     touched: &Touched,
     name: &NetnsName,
-    asked: impl IntoIterator<Item = &'a LinkAt>,
+    asked: impl IntoIterator<Item = &'a LinkRef>,
 ) -> Meaning {
     let Touched::Entry(path) = touched else {
         return Meaning {
@@ -48,7 +48,7 @@ pub fn meaning<'a>(
         return Meaning::default();
     };
     let of_name = |folder: &str| Path::new(folder).join(name.as_str());
-    let other = |link: &LinkAt| matches!(&link.at, Where::Netns(other) if entry == other.as_str());
+    let other = |link: &LinkRef| matches!(&link.at, Netns::Named(other) if entry == other.as_str());
     let etc = of_name(state_dir::ETC);
     let is_name = entry == name.as_str();
     let is_ours = folder == etc || path == &etc;

@@ -6,13 +6,14 @@ use std::ffi::CString;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use super::backoff::{Came, Pace};
+use super::backoff::{Outcome, Pace};
 use super::readiness::Waits;
-use super::watched::Kept;
+use super::watched::WatchedNetns;
 use crate::os_error::OsError;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::error::Why;
+use crate::setup::hooks::post_down_link::Due;
 use crate::setup::hooks::{self, pending};
 use crate::setup::load::{context, settings, tell};
 use crate::setup::lock::look_on;
@@ -31,13 +32,13 @@ const DOUBT: Duration = Duration::from_millis(500);
 /// How soon it is tried again where another netns-setup is at work.
 const BUSY: Duration = Duration::from_millis(20);
 
-impl Kept {
+impl WatchedNetns {
     /// What is bound over files of /etc, in all processes inside.
-    pub(super) fn bind_again(&mut self) -> Came {
+    pub(super) fn bind_again(&mut self) -> Outcome {
         let Ok(name) = CString::new(self.want.name.as_str()) else {
-            return Came::Held;
+            return Outcome::Held;
         };
-        let (mut came, mut lines) = (Came::Held, Vec::new());
+        let (mut came, mut lines) = (Outcome::Held, Vec::new());
         let healed = exec::heal(&name);
         let told = match &healed {
             Ok(healed) => healed
@@ -50,11 +51,11 @@ impl Kept {
             match told {
                 Ok(line) => {
                     say(&line);
-                    came = came.max(Came::Mended);
+                    came = came.max(Outcome::Mended);
                 }
                 Err(no) => {
                     lines.extend(no.lines().map(String::from));
-                    came = Came::Refused;
+                    came = Outcome::Refused;
                 }
             }
         }
@@ -96,7 +97,7 @@ impl Kept {
         });
         self.prepared = prepared;
         if !tried {
-            self.look.came(Instant::now(), Came::Refused);
+            self.look.came(Instant::now(), Outcome::Refused);
         }
     }
 
@@ -125,8 +126,10 @@ impl Kept {
         if store::stamp(&self.want.name, state_dir::MET) != self.met {
             self.read_again(call);
         }
+        let due = Due::begin(&store, Some(&self.want.hooks));
         let mended = self.mend(&store);
         drop((store, ties));
+        due.run(None);
         self.know();
         let whole = self.done(&mended);
         if whole && mended.is_ok_and(|mended| mended.made > 0) {
@@ -258,18 +261,18 @@ impl Kept {
                 let refused = refused.flat_map(|(change, no)| report::refused(name, change, no));
                 let obstacles = report::obstacles(name, &mended.obstacles);
                 let came = match (mended.refused.is_empty(), mended.made) {
-                    (false, _) => Came::Refused,
-                    (true, 0) if self.lacking && self.is_being_named() => Came::Refused,
-                    (true, 0) => Came::Held,
-                    (true, _) => Came::Mended,
+                    (false, _) => Outcome::Refused,
+                    (true, 0) if self.lacking && self.is_being_named() => Outcome::Refused,
+                    (true, 0) => Outcome::Held,
+                    (true, _) => Outcome::Mended,
                 };
                 (refused.chain(obstacles).collect(), came)
             }
-            Err(why) => (report::why(name, why), Came::Refused),
+            Err(why) => (report::why(name, why), Outcome::Refused),
         };
         if !lines.is_empty() && lines != self.said && lines != self.doubt {
             self.doubt = lines;
-            self.look.came(Instant::now(), came.min(Came::Mended));
+            self.look.came(Instant::now(), came.min(Outcome::Mended));
             self.look.happened(Instant::now() + DOUBT);
             return false;
         }

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use futures_channel::oneshot::{self, Receiver};
 
 use crate::exit;
-use crate::model::build::{Hold, Want};
+use crate::model::build::{HoldServices, Want};
 use crate::setup::{Call, complain, declared_services, say, store};
-use crate::system::init::{self, Held};
+use crate::system::init::{self, ServiceStatus};
 
 /// How long after it was told in vain it is told again, the first time and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
 /// What it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Order {
     /// The namespace is whole: its services may start.
     Start,
     /// It has not been whole for too long: they are stopped, and held.
@@ -32,7 +32,7 @@ pub enum Told {
 
 /// What is known of the services of one namespace.
 #[derive(Default)]
-pub struct Services {
+pub struct ServiceControl {
     /// It is being told.
     telling: Option<Receiver<Vec<String>>>,
     /// The namespace has not been whole since then.
@@ -49,10 +49,10 @@ pub struct Services {
     next: Option<Instant>,
 }
 
-impl Services {
+impl ServiceControl {
     /// Nothing is known.
     pub fn new() -> Self {
-        Services::default()
+        ServiceControl::default()
     }
 
     /// The namespace was made anew, and whoever is in the one before does not notice.
@@ -78,7 +78,7 @@ impl Services {
 
     /// What it is to be told now, of a namespace that is `whole`, or is not. Who has taken
     /// it `down` by hand has told it already.
-    pub fn due(&mut self, want: &Want, whole: bool, down: bool) -> Option<Told> {
+    pub fn due(&mut self, want: &Want, whole: bool, down: bool) -> Option<Order> {
         if self.telling.is_some() {
             return None;
         }
@@ -107,48 +107,50 @@ impl Services {
         whole: bool,
         down: bool,
         now: Instant,
-    ) -> Option<(Told, Instant)> {
+    ) -> Option<(Order, Instant)> {
         let service = format!("netns.{}", want.name);
-        let inactive = init::is(&service, Held::Inactive);
+        let inactive = init::is(&service, ServiceStatus::Inactive);
         if self.left && !down {
-            return Some((Told::Leave, now));
+            return Some((Order::Leave, now));
         }
         if whole && store::is_ready(&want.name) {
             (self.away, self.stopped) = (None, false);
             return match self.behind.is_empty() {
-                _ if inactive => Some((Told::Start, now)),
-                false => Some((Told::Back, now)),
+                _ if inactive => Some((Order::Start, now)),
+                false => Some((Order::Back, now)),
                 true => None,
             };
         }
         let away = *self.away.get_or_insert(now);
-        let stops = want.ready.hold == Hold::Stop && !down && !inactive;
-        let started = !self.stopped || init::is(&service, Held::Started);
-        (stops && started).then_some((Told::Stop, away + want.ready.timeout))
+        let stops = want.ready.hold == HoldServices::Stop && !down && !inactive;
+        let started = !self.stopped || init::is(&service, ServiceStatus::Started);
+        (stops && started).then_some((Order::Stop, away + want.ready.timeout))
     }
 
     /// Tell it.
-    pub fn tell(&mut self, call: &Call, want: &Want, told: Told) {
-        self.stopped = told == Told::Stop;
-        self.left &= told != Told::Leave;
+    pub fn tell(&mut self, call: &Call, want: &Want, told: Order) {
+        self.stopped = told == Order::Stop;
+        self.left &= told != Order::Leave;
         let back = match told {
-            Told::Back => std::mem::take(&mut self.behind),
+            Order::Back => std::mem::take(&mut self.behind),
             _ => Vec::new(),
         };
         let (name, conf_dir) = (want.name.clone(), call.conf_dir.clone());
         say(&match told {
-            Told::Start => format!("{name}: is whole, and its services start"),
-            Told::Stop => format!("{name}: is not whole; its services are stopped until it is"),
-            Told::Leave => format!("{name}: was made anew; services in the one before are stopped"),
-            Told::Back => format!("{name}: is whole, and {} is started again", back.join(", ")),
+            Order::Start => format!("{name}: is whole, and its services start"),
+            Order::Stop => format!("{name}: is not whole; its services are stopped until it is"),
+            Order::Leave => {
+                format!("{name}: was made anew; services in the one before are stopped")
+            }
+            Order::Back => format!("{name}: is whole, and {} is started again", back.join(", ")),
         });
         let (tell, telling) = oneshot::channel();
         let tell = move || {
             let done = match told {
-                Told::Start => init::start_held(&name).map(|()| Vec::new()),
-                Told::Stop => init::hold(&name).map(|()| Vec::new()),
-                Told::Leave => init::leave(&name, &declared_services::inside(&conf_dir, &name)),
-                Told::Back => init::start(&back).map(|()| Vec::new()),
+                Order::Start => init::start_held(&name).map(|()| Vec::new()),
+                Order::Stop => init::hold(&name).map(|()| Vec::new()),
+                Order::Leave => init::leave(&name, &declared_services::inside(&conf_dir, &name)),
+                Order::Back => init::start(&back).map(|()| Vec::new()),
             };
             let stopped = done.unwrap_or_else(|e| {
                 let line = format!("{name}: cannot tell the init system: {e}");

@@ -3,40 +3,40 @@
 
 use std::time::Instant;
 
-use super::backoff::Came;
-use super::watched::Kept;
+use super::backoff::Outcome;
+use super::watched::WatchedNetns;
 use crate::exit;
-use crate::model::build::{Hold, Want};
-use crate::plan::Rest;
+use crate::model::build::{HoldServices, Want};
+use crate::plan::Extras;
 use crate::setup::cmd::up;
 use crate::setup::dry_run::planned;
 use crate::setup::error::Why;
 use crate::setup::store::{self, Store};
 use crate::setup::{Call, complain, report, say};
 
-impl Kept {
+impl WatchedNetns {
     /// Bring it up, or wait for that: the exit code, if it is to be neither.
     pub fn begin(call: &Call, want: Want) -> (Self, u8) {
         let code = up::begin_up(call, &want, &mut false);
         if code != exit::REFUSED {
-            return (Kept::new(want, false), code);
+            return (WatchedNetns::new(want, false), code);
         }
         let coming = !store::is_ready(&want.name);
-        let planned = planned(&want, Rest::Stays);
+        let planned = planned(&want, Extras::Keep);
         let waits = match coming {
-            true => want.ready.hold != Hold::No,
+            true => want.ready.hold != HoldServices::No,
             // It is ready, and what comes after an up has failed; or it is so by other
             // settings, and these, which were refused, must not take anything from it
             false => planned.is_ok(),
         };
         if !waits {
-            return (Kept::new(want, false), code);
+            return (WatchedNetns::new(want, false), code);
         }
         if coming {
             let line = format!("{}: is waited for, and comes up when it can", want.name);
             complain(&[line], exit::DONE);
         }
-        let mut kept = Kept::new(want, coming);
+        let mut kept = WatchedNetns::new(want, coming);
         if let Err(failure) = planned {
             kept.said = report::why(&kept.want.name, &failure.why);
         }
@@ -50,7 +50,7 @@ impl Kept {
             self.read_again(call);
             return self.has_come();
         }
-        let came = match planned(&self.want, Rest::Stays) {
+        let came = match planned(&self.want, Extras::Keep) {
             Err(failure) => {
                 let lines = report::why(&self.want.name, &failure.why);
                 if lines != self.said {
@@ -58,15 +58,15 @@ impl Kept {
                     self.said = lines;
                 }
                 match failure.why {
-                    Why::Obstacles(_) => Came::Held,
-                    _ => Came::Refused,
+                    Why::Obstacles(_) => Outcome::Held,
+                    _ => Outcome::Refused,
                 }
             }
             Ok(_) => {
                 self.read_again(call);
                 match up::begin_up(call, &self.want, &mut self.prepared) {
                     exit::DONE => return self.has_come(),
-                    _ => Came::Refused,
+                    _ => Outcome::Refused,
                 }
             }
         };
@@ -78,7 +78,7 @@ impl Kept {
         say(&format!("{}: has come up", self.want.name));
         self.said.clear();
         self.is_up();
-        self.look.came(Instant::now(), Came::Mended);
+        self.look.came(Instant::now(), Outcome::Mended);
         self.look.happened(Instant::now());
     }
 

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use super::backoff::Pace;
 use super::paths::{self, Meaning};
 use super::readiness::Waits;
-use super::services::{Services, Told};
-use crate::kernel::monitor::events::{Ear, Heard, Matter};
+use super::services::{Order, ServiceControl};
+use crate::kernel::monitor::events::{Event, Filter, Listener};
 use crate::model::build::Want;
-use crate::model::{LinkAt, Where};
+use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::setup::cmd::up;
@@ -20,7 +20,7 @@ use crate::setup::query::build_query;
 use crate::setup::signals::hold_signals;
 use crate::setup::{Call, hooks, ready, store, wireguard};
 use crate::system::inotify::Touched;
-use crate::system::netns::There;
+use crate::system::netns::NameEntry;
 use crate::{exit, kernel, state_dir};
 
 /// How long it is from one lookup of the names of peers to the next.
@@ -30,14 +30,14 @@ const LOOKUPS: Duration = Duration::from_secs(60);
 const NAMING: Duration = Duration::from_millis(300);
 
 /// A namespace that is kept.
-pub struct Kept {
+pub struct WatchedNetns {
     pub(super) want: Want,
     /// The links of other namespaces that have to do with it.
-    pub(super) asked: BTreeSet<LinkAt>,
+    pub(super) asked: BTreeSet<LinkRef>,
     pub(super) journal: Journal,
     /// When the settings were met, as we know it: if it is another, somebody else was at work.
     pub(super) met: Option<(u64, i64, i64)>,
-    ears: Vec<(Where, Ear)>,
+    ears: Vec<(Netns, Listener)>,
     /// When to look at it,
     pub(super) look: Pace,
     /// and when at what is bound over /etc.
@@ -59,7 +59,7 @@ pub struct Kept {
     /// Something of it is missing.
     pub(super) lacking: bool,
     /// What its services are told.
-    pub(super) services: Services,
+    pub(super) services: ServiceControl,
     /// What was complained of: it is said once.
     pub(super) said: Vec<String>,
     /// What is complained of if it still is so in a moment.
@@ -68,15 +68,15 @@ pub struct Kept {
     pub(super) said_of_etc: Vec<String>,
 }
 
-impl Kept {
+impl WatchedNetns {
     /// A namespace that has just been brought up, or is `coming`: it is looked at once more
     /// when it is listened to, for something may have happened in between.
     pub(super) fn new(want: Want, coming: bool) -> Self {
-        let mut kept = Kept {
+        let mut kept = WatchedNetns {
             coming,
             prepared: coming,
             lacking: false,
-            services: Services::new(),
+            services: ServiceControl::new(),
             asked: BTreeSet::new(),
             journal: Journal::default(),
             met: None,
@@ -119,8 +119,8 @@ impl Kept {
 
     /// Listen in all namespaces it has to do with that are there, and in no other.
     pub fn listen(&mut self) {
-        let mut places: BTreeSet<Where> = self.asked.iter().map(|link| link.at.clone()).collect();
-        places.insert(Where::Inside);
+        let mut places: BTreeSet<Netns> = self.asked.iter().map(|link| link.at.clone()).collect();
+        places.insert(Netns::This);
         if self.down {
             places.clear();
         }
@@ -129,8 +129,8 @@ impl Kept {
             let Ok(netns) = kernel::open(&self.want.name, &at) else {
                 continue;
             };
-            let mut matter = Matter::of(&at, &self.want.state, &self.asked, &self.journal);
-            if let (Where::Host, Some(nat)) = (&at, &self.want.nat) {
+            let mut matter = Filter::of(&at, &self.want.state, &self.asked, &self.journal);
+            if let (Netns::Host, Some(nat)) = (&at, &self.want.nat) {
                 let table = format!("netns_{}", self.want.name);
                 matter = matter.with_table(table, nat.needs_defaults());
             }
@@ -139,7 +139,7 @@ impl Kept {
                 .position(|(of, ear)| *of == at && ear.is_for(&netns, &matter));
             if let Some(known) = known {
                 self.ears.push(ears.swap_remove(known));
-            } else if let Ok(ear) = Ear::open(&netns, matter) {
+            } else if let Ok(ear) = Listener::open(&netns, matter) {
                 self.ears.push((at, ear));
                 self.look.happened(Instant::now());
             }
@@ -184,7 +184,7 @@ impl Kept {
         }
         for (_, ear) in &mut self.ears {
             if let Poll::Ready(heard) = ear.poll_heard(context) {
-                let wait = if heard == Heard::Card {
+                let wait = if heard == Event::DeviceId {
                     NAMING
                 } else {
                     Duration::ZERO
@@ -224,7 +224,7 @@ impl Kept {
         let Some(told) = self.services.due(&self.want, whole, self.down) else {
             return;
         };
-        if told != Told::Stop || self.close() {
+        if told != Order::Stop || self.close() {
             self.services.tell(call, &self.want, told);
         }
     }
@@ -252,11 +252,16 @@ impl Kept {
     /// for a moment in `ip netns add`, and no event tells of the end of that.
     pub(super) fn is_being_named(&self) -> bool {
         let others = self.asked.iter().filter_map(|link| match &link.at {
-            Where::Netns(other) => Some(other),
+            Netns::Named(other) => Some(other),
             _ => None,
         });
         let mut names = others.chain([&self.want.name]);
-        names.any(|name| matches!(crate::system::netns::there(name.as_str()), Ok(There::Stale)))
+        names.any(|name| {
+            matches!(
+                crate::system::netns::there(name.as_str()),
+                Ok(NameEntry::Stale)
+            )
+        })
     }
 
     /// It is up, but perhaps for what `netns_ready` asks for.

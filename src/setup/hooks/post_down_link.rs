@@ -1,0 +1,92 @@
+//! The hooks of cards that go back to the host (`post_down_IF`). Which card has gone is noted
+//! while the namespace is locked; its command is run when it is not locked any more, and the
+//! card has stayed there. `down` needs no settings, so the commands are kept in the state folder,
+//! from before the card is moved in on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io};
+
+use super::{Hook, remembered};
+use crate::model::build::Hooks;
+use crate::name::{LinkName, NetnsName};
+use crate::setup::store::returned_links::ReturnedLinks;
+use crate::setup::store::{self, Store};
+use crate::state_dir;
+
+/// What is to be run for a card that goes back, and which have gone.
+pub struct Due {
+    name: NetnsName,
+    hooks: BTreeMap<LinkName, Hook>,
+    returned: Arc<ReturnedLinks>,
+}
+
+impl Due {
+    /// Before anything is changed: what the last `up` or `reload` said, and what these settings
+    /// say, if there are any.
+    pub fn begin(store: &Store, hooks: Option<&Hooks>) -> Self {
+        let name = store.name();
+        let kept = kept(name).unwrap_or_default().into_iter();
+        let kept = kept.filter_map(|link| Some((link.clone(), remembered(name, &file(&link))?)));
+        let said = hooks.into_iter().flat_map(|hooks| &hooks.given_back);
+        let said = said.map(|(link, said)| (link.clone(), Hook::of(said)));
+        Due {
+            name: name.clone(),
+            hooks: kept.chain(said).collect(),
+            returned: store.returned.clone(),
+        }
+    }
+
+    /// Run those of the cards that have gone back. Nothing is locked any more.
+    pub fn run(self, limit: Option<Duration>) {
+        for (link, on_host) in &*self.returned.lock() {
+            let Some(hook) = self.hooks.get(link) else {
+                continue;
+            };
+            let state = format!("{on_host} is back on the host all the same");
+            let hook = hook.clone().of_link(on_host);
+            hook.passes_within(&self.name, limit, &state);
+        }
+    }
+}
+
+/// The files of the commands that are kept, and of those that these settings say.
+pub fn files(name: &NetnsName, hooks: &Hooks) -> BTreeSet<String> {
+    let kept = kept(name).unwrap_or_default();
+    let said = hooks.given_back.iter().map(|(link, _)| link);
+    kept.iter().chain(said).map(file).collect()
+}
+
+/// Keep the commands of these settings, before a card is moved in. Others that are kept stay
+/// until [`forget_others`].
+pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
+    let mut all = hooks.given_back.iter();
+    all.try_for_each(|(link, said)| store::keep(name, file(link), &Hook::of(said).text()))
+}
+
+/// These settings are in force: those that they do not say are not to be run any more.
+pub fn forget_others(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
+    for link in kept(name)? {
+        if !hooks.given_back.iter().any(|(said, _)| *said == link) {
+            fs::remove_file(store::folder(name).join(file(&link)))?;
+        }
+    }
+    Ok(())
+}
+
+/// The links whose commands are kept.
+fn kept(name: &NetnsName) -> io::Result<Vec<LinkName>> {
+    let mut kept = Vec::new();
+    for file in fs::read_dir(store::folder(name))? {
+        let file = file?.file_name().to_string_lossy().into_owned();
+        let link = file.strip_prefix(state_dir::POST_DOWN);
+        let link = link.and_then(|link| link.strip_prefix('-')?.parse().ok());
+        kept.extend(link);
+    }
+    Ok(kept)
+}
+
+fn file(link: &LinkName) -> String {
+    format!("{}-{link}", state_dir::POST_DOWN)
+}
