@@ -401,6 +401,33 @@ fn the_picture_of_the_code_has_all_of_it() {
 }
 
 #[test]
+fn the_picture_of_the_state_directory_has_all_of_it() {
+    // What is in one of them, and no name of a file
+    let words = ["bind", "overlay", " dns"];
+    let page = text("ARCHITECTURE.md");
+    let rows: Vec<&str> = page
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    let code = text("src/state_dir.rs");
+    let consts = code.lines().filter(|line| line.starts_with("pub const "));
+    let names = consts.filter_map(|line| spans(line, '"').next());
+    let names = names.filter(|name| !name.starts_with('/') && !words.contains(name));
+    let is_drawn = |name: &&str| {
+        let mut files = rows.iter().flat_map(|row| spans(row, '`'));
+        files.any(|file| {
+            file.split('/')
+                .any(|part| part.trim_start_matches("NAME.") == *name)
+        })
+    };
+    let missing: Vec<String> = names
+        .filter(|name| !is_drawn(name))
+        .map(String::from)
+        .collect();
+    tree::none(missing);
+}
+
+#[test]
 fn the_commands_that_developers_are_told_are_there() {
     let makefile = text("Makefile");
     let is_target = |target: &str| makefile.contains(&format!("\n{target}:"));
