@@ -9,7 +9,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use netns_services::conf::vars::{ALL, Scope, TYPES};
+use netns_services::conf::setting_table::{ALL, Scope, TYPES};
 use tree::text;
 
 const SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");

@@ -61,7 +61,7 @@ impl Run {
             }
             self.written = self.journal.clone();
         }
-        self.journal.given_back(want);
+        self.journal.forget_given_back(want);
         true
     }
 

@@ -1,7 +1,7 @@
 //! A link that `netns_links` lists, with what is set for it.
 
+use super::setting_table::Var;
 use super::value::Setting;
-use super::vars::Var;
 use crate::name::LinkName;
 use crate::source::Sourced;
 

@@ -6,12 +6,12 @@ pub mod files;
 pub mod iproute2;
 mod listed;
 mod reserved;
+pub mod setting_table;
 mod settings;
 pub mod sh;
 mod suggest;
 mod unknown;
 mod value;
-pub mod vars;
 
 use std::path::Path;
 

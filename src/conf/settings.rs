@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::listed::{Listed, add, get};
+use super::setting_table::{self, Var};
 use super::sh;
 use super::suggest::nearest;
 use super::unknown::{key_of_any_link, said_twice, unknown_of_link, unknown_of_namespace};
 use super::value::{Piece, Setting};
-use super::vars::{self, Var};
 use crate::name::{LinkName, NetnsName};
 use crate::source::{Problem, Sourced};
 
@@ -79,9 +79,9 @@ impl Settings {
     /// Adds a setting that another file stands for, of a link or of the namespace, where the
     /// settings say nothing themselves.
     pub fn add(&mut self, link: &LinkName, name: &str, setting: Setting) {
-        if let Some(var) = vars::of_namespace(name) {
+        if let Some(var) = setting_table::of_namespace(name) {
             add(&mut self.namespace, var, setting);
-        } else if let Some(var) = vars::of_link(name)
+        } else if let Some(var) = setting_table::of_link(name)
             && let Some(&link) = self.by_suffix.get(&link.suffix())
         {
             add(&mut self.links[link].settings, var, setting);
@@ -151,7 +151,7 @@ impl Settings {
     fn tell_apart(&mut self, setting: Setting, links_known: bool) -> bool {
         let name = setting.name.as_str();
         let of_links = self.readings(name);
-        let of_namespace = vars::of_namespace(name);
+        let of_namespace = setting_table::of_namespace(name);
         let mut known = of_links.iter().filter_map(|r| Some((r.0, r.2?)));
         match (of_namespace, known.next(), known.next()) {
             (None, Some(_), Some(_)) | (Some(_), Some(_), _) => {
@@ -196,7 +196,7 @@ impl Settings {
             let Some(&n) = self.by_suffix.get(suffix) else {
                 continue;
             };
-            let var = vars::of_link(key);
+            let var = setting_table::of_link(key);
             if var.is_some() || (self.links[n].name.origin.is_some() && !key.is_empty()) {
                 found.push((n, key, var));
             }
@@ -214,7 +214,7 @@ impl Settings {
         let mut ways: Vec<String> = known
             .map(|(link, key, _)| format!("{key} of {}", self.links[*link].name))
             .collect();
-        if vars::of_namespace(&setting.name).is_some() {
+        if setting_table::of_namespace(&setting.name).is_some() {
             ways.push("a setting of the namespace".into());
         }
         setting.problem(

@@ -2,19 +2,18 @@
 //! out. Joining it is one setns(2), which also says whether it is one.
 
 use std::ffi::CStr;
-use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, OFlag};
 use nix::sys::stat::{SFlag, fstat, lstat, stat};
-use nix::unistd::{AccessFlags, access, read};
 
 use super::args::To;
 use super::error::{ExecError, reason, shown};
 use super::path_buf::StackPath;
+use super::ready::{Readiness, another, not_ready, readiness};
 use super::syscall;
-use crate::state_dir::{self, NetnsId};
+use crate::state_dir;
 
 /// Opens the namespace, and refuses one that netns-setup has in its hands and that is not
 /// whole.
@@ -53,60 +52,6 @@ fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), ExecError> {
         Err(Errno::EACCES) => Ok(()),
         Err(why) => Err(refused(To::Host, why)),
     }
-}
-
-/// What netns-setup says of a namespace.
-pub enum Readiness {
-    /// It is whole.
-    Whole,
-    /// It is not, or no more.
-    Broken,
-    /// Another one of this name was.
-    Another,
-    /// netns-setup does not know it.
-    Foreign,
-}
-
-/// Reads what netns-setup says of the namespace of this name, if there is one.
-pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness, ExecError> {
-    let path = |file: &[u8]| {
-        let folder = state_dir::STATE.as_bytes();
-        StackPath::of(&[folder, b"/", name.to_bytes(), b"/", file])
-    };
-    let open = path(state_dir::READY.as_bytes())
-        .and_then(|path| syscall::open_file(AT_FDCWD, path.as_c(), OFlag::O_RDONLY.bits()));
-    match open {
-        Ok(ready) => {
-            let same = namespace.map_or(Ok(false), |namespace| speaks_of(&ready, namespace));
-            return match same.map_err(|why| hidden(name, why))? {
-                true => Ok(Readiness::Whole),
-                false => Ok(Readiness::Another),
-            };
-        }
-        Err(Errno::ENOENT) => (),
-        Err(why) => return Err(hidden(name, why)),
-    }
-    match path(b".").and_then(|path| access(path.as_c(), AccessFlags::F_OK)) {
-        Ok(()) => Ok(Readiness::Broken),
-        Err(Errno::ENOENT) => Ok(Readiness::Foreign),
-        Err(why) => Err(hidden(name, why)),
-    }
-}
-
-/// Whether `ready` was written of this namespace.
-fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
-    let found = fstat(namespace)?;
-    let birth = NetnsId {
-        dev: found.st_dev as _,
-        ino: found.st_ino as _,
-        time: (found.st_mtime as _, found.st_mtime_nsec as _),
-    };
-    let (mut said, mut expected) = ([0; 96], [0; 96]);
-    let length = read(ready, &mut said)?;
-    let mut room = expected.as_mut_slice();
-    let fits = writeln!(room, "{birth}").is_ok();
-    let left = room.len();
-    Ok(fits && said[..length] == expected[..expected.len() - left])
 }
 
 /// Opens the namespace's file in the folder, and follows a symlink only to another entry
@@ -210,26 +155,6 @@ fn remedy(why: Errno) -> Option<&'static str> {
 
 #[cold]
 #[inline(never)]
-fn not_ready(name: &CStr) -> ExecError {
-    let name = shown(name);
-    ExecError::kernel(
-        format!("{name} is not ready: it is not set up whole"),
-        format!("see what is missing: netns-setup status {name}; or wait for it: --wait 10"),
-    )
-}
-
-#[cold]
-#[inline(never)]
-fn another(name: &CStr) -> ExecError {
-    let name = shown(name);
-    ExecError::kernel(
-        format!("{name} is not the namespace that was set up, but another of its name"),
-        format!("set this one up: netns-setup up {name}"),
-    )
-}
-
-#[cold]
-#[inline(never)]
 fn the_hosts(name: &CStr) -> ExecError {
     let name = shown(name);
     ExecError::kernel(
@@ -237,17 +162,6 @@ fn the_hosts(name: &CStr) -> ExecError {
         format!(
             "take the name away: ip netns delete {name}; or if that is meant: netns-exec --host"
         ),
-    )
-}
-
-fn hidden(name: &CStr, why: Errno) -> ExecError {
-    ExecError::kernel(
-        format!(
-            "cannot tell whether {} is ready: {}",
-            shown(name),
-            reason(why)
-        ),
-        format!("look at {}", state_dir::STATE),
     )
 }
 

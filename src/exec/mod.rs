@@ -16,6 +16,7 @@ mod path_buf;
 mod ready;
 mod syscall;
 mod vrf;
+mod wait;
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -67,7 +68,7 @@ fn become_command(call: &ExecCall) -> ExecError {
 
 fn enter(call: &ExecCall) -> Result<(), ExecError> {
     if let (To::Name(name), Some(limit)) = (call.to, call.wait) {
-        ready::until_ready(name, limit)?;
+        wait::until_ready(name, limit)?;
     }
     let namespace = join::open(call.to)?;
     vrf::leave()?;

@@ -1,135 +1,101 @@
-//! Waiting until netns-setup has set a namespace up whole: a name and a limit in, when it
-//! is, out. The kernel wakes us; nothing is asked in between.
-//!
-//! By dnotify (`F_NOTIFY`), for the end of an inotify takes 10 to 30 ms: the kernel waits
-//! there for all who may still look at its watches, and the command would wait with it.
-//! By inotify where the kernel has no dnotify, as Alpine's for virtual machines.
+//! Whether a namespace is ready: what netns-setup says of it in its state folder, and what is
+//! said where it is not.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::io::Write;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
-use nix::libc;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use nix::unistd::getpid;
+use nix::sys::stat::fstat;
+use nix::unistd::{AccessFlags, access, read};
 
 use super::error::{ExecError, reason, shown};
-use super::join::{Readiness, named, readiness};
 use super::path_buf::StackPath;
 use super::syscall;
-use crate::state_dir;
+use crate::state_dir::{self, NetnsId};
 
-/// Returns when the namespace is ready. The signals are as before then.
+/// What netns-setup says of a namespace.
+pub enum Readiness {
+    /// It is whole.
+    Whole,
+    /// It is not, or no more.
+    Broken,
+    /// Another one of this name was.
+    Another,
+    /// netns-setup does not know it.
+    Foreign,
+}
+
+/// Reads what netns-setup says of the namespace of this name, if there is one.
+pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness, ExecError> {
+    let path = |file: &[u8]| {
+        let folder = state_dir::STATE.as_bytes();
+        StackPath::of(&[folder, b"/", name.to_bytes(), b"/", file])
+    };
+    let open = path(state_dir::READY.as_bytes())
+        .and_then(|path| syscall::open_file(AT_FDCWD, path.as_c(), OFlag::O_RDONLY.bits()));
+    match open {
+        Ok(ready) => {
+            let same = namespace.map_or(Ok(false), |namespace| speaks_of(&ready, namespace));
+            return match same.map_err(|why| hidden(name, why))? {
+                true => Ok(Readiness::Whole),
+                false => Ok(Readiness::Another),
+            };
+        }
+        Err(Errno::ENOENT) => (),
+        Err(why) => return Err(hidden(name, why)),
+    }
+    match path(b".").and_then(|path| access(path.as_c(), AccessFlags::F_OK)) {
+        Ok(()) => Ok(Readiness::Broken),
+        Err(Errno::ENOENT) => Ok(Readiness::Foreign),
+        Err(why) => Err(hidden(name, why)),
+    }
+}
+
+/// Whether `ready` was written of this namespace.
+fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
+    let found = fstat(namespace)?;
+    let birth = NetnsId {
+        dev: found.st_dev as _,
+        ino: found.st_ino as _,
+        time: (found.st_mtime as _, found.st_mtime_nsec as _),
+    };
+    let (mut said, mut expected) = ([0; 96], [0; 96]);
+    let length = read(ready, &mut said)?;
+    let mut room = expected.as_mut_slice();
+    let fits = writeln!(room, "{birth}").is_ok();
+    let left = room.len();
+    Ok(fits && said[..length] == expected[..expected.len() - left])
+}
+
 #[cold]
 #[inline(never)]
-pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), ExecError> {
-    let refused = |why| {
-        let wrong = format!("cannot wait for {}: {}", shown(name), reason(why));
-        ExecError::kernel(
-            wrong,
-            "expected a kernel with CONFIG_DNOTIFY or CONFIG_INOTIFY_USER; or do without --wait",
-        )
-    };
-    let mut woken_by = SigSet::empty();
-    woken_by.add(Signal::SIGIO);
-    let before = woken_by
-        .thread_swap_mask(SigmaskHow::SIG_BLOCK)
-        .map_err(refused)?;
-    let ready = until(name, limit, &woken_by, refused);
-    // The folders are closed: what has been sent by now is all.
-    while syscall::await_signal(&woken_by, Duration::ZERO).is_ok() {}
-    before.thread_set_mask().map_err(refused)?;
-    ready
-}
-
-fn until(
-    name: &CStr,
-    limit: Duration,
-    woken_by: &SigSet,
-    refused: impl Fn(Errno) -> ExecError,
-) -> Result<(), ExecError> {
-    let end = Instant::now() + limit;
-    loop {
-        // Look after the watches are set: what came before them wakes nobody.
-        let _watched = watch(name).map_err(&refused)?;
-        let namespace = named(name).ok();
-        let now = readiness(name, namespace.as_ref().map(AsFd::as_fd))?;
-        if let Readiness::Whole = now {
-            return Ok(());
-        }
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(too_late(name, limit, &now));
-        }
-        match syscall::await_signal(woken_by, left) {
-            Ok(()) | Err(Errno::EAGAIN | Errno::EINTR) => (),
-            Err(why) => return Err(refused(why)),
-        }
-    }
-}
-
-/// Watches the namespace's state folder and those above it, those first: what is missing
-/// when it is to be watched appears in one that is watched already.
-fn watch(name: &CStr) -> Result<Vec<OwnedFd>, Errno> {
-    let of_name = StackPath::of(&[state_dir::STATE.as_bytes(), b"/", name.to_bytes()])?;
-    let of_all = StackPath::of(&[state_dir::STATE.as_bytes()])?;
-    let folders = [c"/run", of_all.as_c(), of_name.as_c()];
-    match by_dnotify(&folders) {
-        // It is not built in, or turned off (fs.dir-notify-enable)
-        Err(Errno::EINVAL) => by_inotify(&folders),
-        watched => watched,
-    }
-}
-
-/// SIGIO says, once for each folder, that an entry has appeared.
-fn by_dnotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
-    const DN_CREATE: i32 = 4;
-    let mut watched = Vec::new();
-    for folder in folders {
-        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY;
-        match syscall::open_file(AT_FDCWD, folder, flags.bits()) {
-            Ok(folder) => {
-                syscall::control(folder.as_fd(), libc::F_NOTIFY, DN_CREATE)?;
-                watched.push(folder);
-            }
-            Err(Errno::ENOENT | Errno::ENOTDIR) => (),
-            Err(why) => return Err(why),
-        }
-    }
-    Ok(watched)
-}
-
-/// The same signal says of the same entries.
-#[cold]
-fn by_inotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
-    let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;
-    syscall::control(inotify.as_fd(), libc::F_SETOWN, getpid().as_raw())?;
-    syscall::control(inotify.as_fd(), libc::F_SETFL, libc::O_ASYNC)?;
-    let appears = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
-    for folder in folders {
-        match inotify.add_watch(*folder, appears | AddWatchFlags::IN_ONLYDIR) {
-            Ok(_) | Err(Errno::ENOENT | Errno::ENOTDIR) => (),
-            Err(why) => return Err(why),
-        }
-    }
-    Ok(vec![inotify.into()])
-}
-
-fn too_late(name: &CStr, limit: Duration, now: &Readiness) -> ExecError {
+pub fn not_ready(name: &CStr) -> ExecError {
     let name = shown(name);
-    let remedy = match now {
-        Readiness::Foreign => {
-            format!(
-                "netns-setup has not begun with it: rc-service netns.{name} start, or on runit: sv up netns-{name}"
-            )
-        }
-        _ => format!("see what is missing: netns-setup status {name}"),
-    };
     ExecError::kernel(
-        format!("{name} is not ready after {} s", limit.as_secs_f64()),
-        remedy,
+        format!("{name} is not ready: it is not set up whole"),
+        format!("see what is missing: netns-setup status {name}; or wait for it: --wait 10"),
+    )
+}
+
+#[cold]
+#[inline(never)]
+pub fn another(name: &CStr) -> ExecError {
+    let name = shown(name);
+    ExecError::kernel(
+        format!("{name} is not the namespace that was set up, but another of its name"),
+        format!("set this one up: netns-setup up {name}"),
+    )
+}
+
+pub fn hidden(name: &CStr, why: Errno) -> ExecError {
+    ExecError::kernel(
+        format!(
+            "cannot tell whether {} is ready: {}",
+            shown(name),
+            reason(why)
+        ),
+        format!("look at {}", state_dir::STATE),
     )
 }

@@ -11,7 +11,7 @@ use crate::model::firewall::{include, pattern, references, sets};
 use crate::model::link::bridge_port::Vlans;
 use crate::model::names::Names;
 use crate::model::nat::{Family, Legacy, Nat, Publish, in_the_way};
-use crate::model::wireguard::text;
+use crate::model::wireguard::parse;
 use crate::model::{Address, Condition, Context, DeviceId, Mac, Route, Rule, SysctlKey, Verbatim};
 use crate::name::{Altname, LinkName, NetnsName};
 
@@ -160,7 +160,7 @@ fn wireguard() {
         b"[Peer]\n#\n[peer]\nsaveconfig=true\r\n",
     ];
     fuzz("wireguard", &corpus, WORDS, |bytes| {
-        let read = text::read("/etc/wg0.conf", &String::from_utf8_lossy(bytes));
+        let read = parse::read("/etc/wg0.conf", &String::from_utf8_lossy(bytes));
         match read {
             Ok((read, quick)) => format!(
                 "good {}{}",

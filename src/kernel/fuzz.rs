@@ -125,7 +125,8 @@ fn answers() {
                         let _ = decode::expires(route);
                         // What is printed of it is read again, or it is none that could be said
                         let text = read.map(|route| route.to_string());
-                        let again = text.map(|text| crate::model::Route::kept(&text).is_ok());
+                        let again =
+                            text.map(|text| crate::model::Route::parse_from_kernel(&text).is_ok());
                         if again == Some(true) {
                             "route "
                         } else {

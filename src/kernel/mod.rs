@@ -159,25 +159,6 @@ impl Kernel {
     pub fn birth_of_spoken_to(&mut self, at: &Netns) -> Option<NetnsId> {
         crate::system::netns::birth_of(&self.socket(at).ok()?.netns).ok()
     }
-
-    /// Make the namespace. `note` is told which it is before it has its name. The thread
-    /// that is in it anyhow opens the socket, and looks what the namespace begins with.
-    pub fn add_netns(
-        &mut self,
-        note: impl FnOnce(NetnsId) -> io::Result<()> + Send,
-    ) -> Result<(), OsError> {
-        crate::system::resolv_conf::forget_clients(&self.netns)?;
-        let (requests, new_ones) = crate::system::netns::add(self.netns.as_str(), |birth| {
-            note(birth)?;
-            let mut requests = Requests::open()?;
-            let new_ones = sysctl::of_a_new_one(&mut requests);
-            Ok((requests, new_ones))
-        })?;
-        self.new_ones = Some(new_ones);
-        let netns = self.open(&Netns::This)?;
-        self.sockets.insert(Netns::This, Socket { netns, requests });
-        Ok(())
-    }
 }
 
 /// Open the namespace that is meant, seen from the one of this name.

@@ -1,12 +1,13 @@
-//! Namespaces that are not simply made and set up: another one, made so that a link can
-//! lead into it, and one that is there already and is given the name.
+//! Making the namespace; another one, so that a link can lead into it; and giving the name
+//! to one that is there already.
 
 use std::fs::File;
 use std::io;
 
 use nix::errno::Errno;
 
-use super::Kernel;
+use super::netlink::socket::Requests;
+use super::{Kernel, Socket, sysctl};
 use crate::model::{Netns, Sysctl, SysctlKey};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
@@ -14,6 +15,27 @@ use crate::state_dir::NetnsId;
 use crate::system::netns;
 
 impl Kernel {
+    /// Make the namespace. `note` is told which it is before it has its name. The thread
+    /// that is in it anyhow opens the socket, and looks what the namespace begins with.
+    pub fn add_netns(
+        &mut self,
+        note: impl FnOnce(NetnsId) -> io::Result<()> + Send,
+    ) -> Result<(), OsError> {
+        crate::system::resolv_conf::forget_clients(&self.netns)?;
+        let (requests, new_ones) = crate::system::netns::add(self.netns.as_str(), |birth| {
+            note(birth)?;
+            let mut requests = Requests::open()?;
+            let new_ones = sysctl::of_a_new_one(&mut requests);
+            Ok((requests, new_ones))
+        })?;
+        self.new_ones = Some(new_ones);
+        let netns = self.open(&Netns::This)?;
+        self.sockets.insert(Netns::This, Socket { netns, requests });
+        Ok(())
+    }
+
+    /// Another one, so that a link can lead into it.
+    ///
     /// Closed from the start, for what its links begin with is settled when they are made.
     /// `note` is told which namespace it is before it has its name.
     pub fn add_other(
@@ -38,7 +60,7 @@ impl Kernel {
         let keys = Sysctl::of_a_new_one().map(|key| (at.clone(), key));
         let found = self.sysctls(&keys.collect())?;
         let found = |key: &SysctlKey| found.iter().find(|found| found.value.key == *key);
-        let kept = found(&Sysctl::kept());
+        let kept = found(&Sysctl::accept_redirects());
         let mut opens = false;
         for sysctl in closed {
             if found(&sysctl.key).is_some_and(|found| found.value != sysctl) {

@@ -72,7 +72,9 @@ impl Kernel {
             }
             for moved in about.moved.iter().filter(|moved| moved.netns == view.at) {
                 if let Some(link) = view.links.iter().find(|l| decode::is_named(l, &moved.name)) {
-                    state.kept.extend(self.kept(moved, link.header.index)?);
+                    state
+                        .kept
+                        .extend(self.verbatim_of(moved, link.header.index)?);
                     let quiet = decode::is_without_arp(link);
                     state.sysctls.extend(sysctl::of_link(&moved.name, quiet));
                 }

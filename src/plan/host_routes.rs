@@ -69,7 +69,7 @@ impl Plan<'_> {
     }
 
     /// What else a link had on the host.
-    pub(super) fn kept(&mut self, kinds: &[VerbatimKind]) {
+    pub(super) fn restore_verbatim(&mut self, kinds: &[VerbatimKind]) {
         let (want, have) = (self.want, self.have);
         for kept in want.kept.iter().filter(|kept| kinds.contains(&kept.kind)) {
             let stays = kept.until.is_none_or(|until| until > have.clock);

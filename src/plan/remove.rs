@@ -31,7 +31,7 @@ impl Plan<'_> {
     /// way.
     pub(super) fn take_links_of_host(&mut self) {
         for link in self.our_links_that_go() {
-            let now = self.now(&link).is_some_and(|now| now.kind.made().is_some());
+            let now = self.now(&link).is_some_and(|now| now.kind.spec().is_some());
             if link.netns == Netns::Host && now {
                 self.change(Step::DelLink(link.clone()), None);
                 self.gone(&link);
@@ -59,7 +59,7 @@ impl Plan<'_> {
             let veth = matches!(ours, Kind::Veth { .. });
             fits(ours, now)
                 || veth && matches!(now, Kind::Veth { peer: None })
-                || now.made().is_some_and(|now| now.outlived)
+                || now.spec().is_some_and(|now| now.outlived)
         };
         let goes = |link: &&Link| {
             !(link.kind.is_moved() || link.kind == Kind::Loopback)

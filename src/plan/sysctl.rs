@@ -26,7 +26,7 @@ impl Plan<'_> {
         wanted.retain(|sysctl| sysctl.value.key.link().is_none());
         wanted.extend(closed);
         // Closing forwarding would open this one
-        let kept = have.sysctl(&Netns::This, &Sysctl::kept());
+        let kept = have.sysctl(&Netns::This, &Sysctl::accept_redirects());
         let kept = kept.filter(|kept| want.sysctl(&kept.netns, &kept.key).is_none());
         let sets = |sysctl: &Sourced<Sysctl>| {
             let asked = sysctl.origin.is_some();

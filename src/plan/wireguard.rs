@@ -43,7 +43,7 @@ impl Plan<'_> {
     }
 
     fn born(&self, link: &LinkRef) -> Option<Netns> {
-        Some(self.now(link)?.kind.made()?.born.clone())
+        Some(self.now(link)?.kind.spec()?.born.clone())
     }
 
     /// What we have told the link so far.
@@ -55,29 +55,32 @@ impl Plan<'_> {
 
 /// What was told is noted, but for the secrets.
 impl Journal {
-    pub(super) fn note_told(&mut self, step: &Step) {
+    pub(super) fn note_wireguard(&mut self, step: &Step) {
         match step {
-            Step::SetWireguard(link, difference) => self.told(link).note(difference),
-            Step::SetEndpoint(link, named) => self.told(link).note_endpoint(&named.peer, None),
+            Step::SetWireguard(link, difference) => self.own_wireguard(link).note(difference),
+            Step::SetEndpoint(link, named) => {
+                self.own_wireguard(link).note_endpoint(&named.peer, None)
+            }
             _ => {}
         }
     }
 
-    pub(super) fn noted_told(&mut self, step: &Step) {
+    pub(super) fn done_wireguard(&mut self, step: &Step) {
         match step {
-            Step::SetWireguard(link, difference) => self.told(link).noted(difference),
+            Step::SetWireguard(link, difference) => self.own_wireguard(link).noted(difference),
             Step::SetEndpoint(link, named) => {
                 let endpoint = Some(named.endpoint.clone());
-                self.told(link).note_endpoint(&named.peer, endpoint);
+                self.own_wireguard(link)
+                    .note_endpoint(&named.peer, endpoint);
             }
             _ => {}
         }
     }
 
     /// Note that an endpoint could not be told after all: it is to be tried again.
-    pub fn not_told(&mut self, change: &Change) {
+    pub fn forget_endpoint(&mut self, change: &Change) {
         if let Step::SetEndpoint(link, named) = &change.step {
-            let peers = self.told(link).peers.iter_mut();
+            let peers = self.own_wireguard(link).peers.iter_mut();
             peers
                 .filter(|known| known.public_key == named.peer)
                 .for_each(|known| known.endpoint = None);
@@ -85,7 +88,7 @@ impl Journal {
     }
 
     /// What a WireGuard link has been told by us.
-    pub(super) fn told(&mut self, link: &LinkRef) -> &mut Wireguard {
+    pub(super) fn own_wireguard(&mut self, link: &LinkRef) -> &mut Wireguard {
         let told = &mut self.own_link(link).wireguard;
         let nothing = || Sourced::without_origin(Wireguard::default());
         &mut told.get_or_insert_with(nothing).value

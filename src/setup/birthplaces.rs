@@ -14,7 +14,7 @@ pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Netns) -> O
         let ours = journal.ours.link(&link.netns, &link.name.value);
         // One that others made anew was born where they made it
         let ours = ours.filter(|_| journal.has_made(link));
-        if let Some(ours) = ours.and_then(|ours| ours.kind.made()) {
+        if let Some(ours) = ours.and_then(|ours| ours.kind.spec()) {
             complete_one(link, ours, &birth);
         }
     }
@@ -40,9 +40,9 @@ fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Opt
 }
 
 /// What is said of the links whose birthplace is gone: two lines each.
-pub fn told(name: &NetnsName, have: &State) -> Vec<String> {
+pub fn warnings(name: &NetnsName, have: &State) -> Vec<String> {
     let outlived = have.links.iter().filter_map(|link| {
-        let made = link.kind.made().filter(|made| made.outlived)?;
+        let made = link.kind.spec().filter(|made| made.outlived)?;
         let born = match &made.born {
             Netns::Named(other) => other,
             _ => name,

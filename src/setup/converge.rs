@@ -8,10 +8,12 @@ use super::error::{Failure, Why};
 use super::hooks::post_down_link::{self, Due};
 use super::hooks::{self, pending};
 use super::nat::{self, WithHost};
-use super::resolve_devices::all_meant;
+use super::resolve_devices::resolve_all_devices;
 use super::run_log::Changes;
 use super::store::{self, Store};
-use super::{Call, attach, complain, lock, peers, ready, report, say, trial_file, wireguard};
+use super::{
+    Call, attach, complain, linked_netns, lock, ready, report, say, trial_file, wireguard,
+};
 use crate::model::build::Want;
 use crate::model::{Condition, State};
 use crate::name::NetnsName;
@@ -81,7 +83,7 @@ fn in_lock(
     if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Extras::Remove) {
         return (failed(name, store, &journal, &failure), true);
     }
-    if let Err(why) = all_meant(&mut state, &journal, &mut kernel) {
+    if let Err(why) = resolve_all_devices(&mut state, &journal, &mut kernel) {
         return (failed(name, store, &journal, &why.into()), false);
     }
     let mut changed = false;
@@ -99,7 +101,7 @@ fn in_lock(
         Work::begin(&store, &mut kernel, journal, asked, &mut report).and_then(|mut work| {
             let done = make(call, want, &state, rest, &mut work)
                 .inspect(|()| drop(ties))
-                .and_then(|()| settle(want, &mut work))
+                .and_then(|()| finish(want, &mut work))
                 .and_then(|()| then(&mut work))
                 .inspect(|()| store.set_met())
                 .inspect(|()| trial_file::forget_undone(name));
@@ -128,7 +130,7 @@ fn make(
     if call.verbose {
         say_held(&want.name, state, &work.start.0);
     }
-    let adopted = peers::adopt_wanted(&want.name, state, &mut work.journal);
+    let adopted = linked_netns::adopt_wanted(&want.name, state, &mut work.journal);
     adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
     let kept = post_down_link::remember(&want.name, &want.hooks);
     kept.map_err(|e| work.fail(Why::Broken(NOT_KEPT, e)))?;
@@ -136,9 +138,9 @@ fn make(
 }
 
 /// What has been made can be used, and is then said to be ready.
-fn settle(want: &Want, work: &mut Work) -> Result<(), Failure> {
+fn finish(want: &Want, work: &mut Work) -> Result<(), Failure> {
     wireguard::say_unresolved(&want.name, &work.unresolved);
-    for (link, address) in work.settle(&want.state)? {
+    for (link, address) in work.wait_for_dad(&want.state)? {
         let lines = [
             format!(
                 "{}: {address} on {} cannot be bound yet",
@@ -175,7 +177,7 @@ fn say_what_has_no_lease(want: &Want) {
                 "{}: {link} has no DHCP lease: no server has answered yet",
                 want.name
             ),
-            report::asked(client.origin.as_deref(), "its client goes on asking"),
+            report::asked_for_by(client.origin.as_deref(), "its client goes on asking"),
         ];
         complain(&lines, exit::DONE);
     }

@@ -2,7 +2,7 @@
 
 use super::error::{Failure, Why};
 use super::observe::look;
-use super::resolve_devices::all_meant;
+use super::resolve_devices::resolve_all_devices;
 use super::{attach, nat};
 use crate::kernel::Kernel;
 use crate::model::build::Want;
@@ -18,7 +18,7 @@ pub fn planned(want: &Want, rest: Extras) -> Result<(State, State, Vec<Change>),
     if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::NameState::Earlier {
         return planned_anew(want, &journal, kernel);
     }
-    all_meant(&mut state, &journal, &mut kernel)?;
+    resolve_all_devices(&mut state, &journal, &mut kernel)?;
     let asked = build_query(&state, &journal);
     let mut have = look(&mut kernel, &asked, &journal)?;
     if !have.exists && state.attached.is_none() {

@@ -120,7 +120,7 @@ fn fits_its_neighbours(
         let at = Netns::Named(other.clone());
         // What a link is to lie on there is not made with the namespace
         let born = |link: &Link| {
-            let made = link.kind.made();
+            let made = link.kind.spec();
             made.is_some_and(|made| made.born == at && made.parent.is_none())
         };
         let mut links = want.state.links.iter();

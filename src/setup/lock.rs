@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind};
 
 use super::error::{Failure, Why};
-use super::peers::{self, Ties};
+use super::linked_netns::{self, LinksLock};
 use super::store::{self, Store};
 use super::{LOCK, complain, report, trial_file};
 use crate::exit;
@@ -15,7 +15,7 @@ use crate::plan::Journal;
 /// Everything to change a namespace with; nobody else changes it while the store is held,
 /// nor links between namespaces while the ties are, which are `None` where it has none.
 pub struct LockedNetns {
-    pub ties: Option<Ties>,
+    pub ties: Option<LinksLock>,
     pub store: Store,
     pub journal: Journal,
     pub kernel: Kernel,
@@ -28,7 +28,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
     if let Some(code) = trial_file::refused(name) {
         return Err(code);
     }
-    let ties = tied.then(Ties::hold).transpose().map_err(locked_out)?;
+    let ties = tied.then(LinksLock::hold).transpose().map_err(locked_out)?;
     let store = Store::open(name, LOCK).map_err(locked_out)?;
     let (journal, kernel) = match look_on(name) {
         Ok(found) => found,
@@ -57,7 +57,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
 pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     let unread = |e| Why::Broken("cannot read the other journals", e);
     let mut journal = store::journal(name).map_err(Why::Unread)?;
-    journal.ours.others = peers::places(name, &journal).map_err(unread)?;
+    journal.ours.others = linked_netns::places(name, &journal).map_err(unread)?;
     Ok((journal, Kernel::new(name.clone())))
 }
 

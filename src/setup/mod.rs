@@ -13,11 +13,11 @@ mod error;
 mod firewall;
 mod hooks;
 mod journal;
+mod linked_netns;
 mod load;
 mod lock;
 mod nat;
 mod observe;
-mod peers;
 mod query;
 mod ready;
 mod report;
@@ -38,7 +38,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
 pub use cmd::trial::Trial;
-use cmd::{doctor, down, status, trial, up, watch};
+use cmd::{check, doctor, down, plan, reload, status, trial, up, watch};
 use enter_host::CalledFrom;
 use load::tell;
 pub use load::{context, settings};
@@ -145,14 +145,14 @@ pub fn run(call: &Call) -> u8 {
         Verb::Status { json: true } => status::json(call),
         Verb::Status { json: false } => each(call, |name| status::text(call, name)),
         Verb::Doctor { json } => doctor::doctor(call, *json),
-        Verb::Check => with_settings(call, firewall::test),
-        Verb::Plan { script } => with_settings(call, |want| up::plan(call, want, *script)),
+        Verb::Check => with_settings(call, check::check),
+        Verb::Plan { script } => with_settings(call, |want| plan::plan(call, want, *script)),
         Verb::Up => run_log::all(Attempt::Start, call, || {
             let up = |want: &Want| run_log::of(&want.name, || up::up(call, want));
             ssh_guard::with_settings(call, Extras::Keep, up)
         }),
         Verb::Reload => run_log::all(Attempt::Reload, call, || {
-            let reload = |want: &Want| run_log::of(&want.name, || up::reload(call, want));
+            let reload = |want: &Want| run_log::of(&want.name, || reload::reload(call, want));
             ssh_guard::with_settings(call, Extras::Remove, reload)
         }),
         Verb::Try(trial) => trial::try_out(call, trial),
@@ -204,7 +204,7 @@ fn with_checked(
 ) -> u8 {
     match checked(call) {
         Ok(wants) => {
-            let wants = peers::in_order(wants);
+            let wants = linked_netns::in_order(wants);
             let all = || wants.iter().map(act).max().unwrap_or(exit::DONE);
             stops(&wants).unwrap_or_else(all)
         }

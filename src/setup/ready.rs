@@ -31,7 +31,7 @@ pub fn wait(want: &Want) -> u8 {
         return exit::DONE;
     }
     let begun = stamp(&want.name);
-    match held(want, want.ready.timeout) {
+    match which_hold(want, want.ready.timeout) {
         Err(why) => complain(&report::why(&want.name, &why), exit::REFUSED),
         Ok(held) if held.iter().all(|held| *held) => now_ready(want, begun),
         Ok(_) if stamp(&want.name) != begun => changed(want),
@@ -45,7 +45,7 @@ pub fn wait(want: &Want) -> u8 {
 /// Wait until the conditions hold, for one who holds the lock and says himself that the
 /// namespace is ready.
 pub fn hold(want: &Want) -> Result<(), Why> {
-    let held = held(want, want.ready.timeout)?;
+    let held = which_hold(want, want.ready.timeout)?;
     match held.iter().all(|held| *held) {
         true => Ok(()),
         false => {
@@ -57,7 +57,7 @@ pub fn hold(want: &Want) -> Result<(), Why> {
 }
 
 /// Which of the conditions hold within a time.
-fn held(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
+fn which_hold(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
     let mut kernel = Kernel::new(want.name.clone());
     let held = kernel.until_hold(&conditions(want), Some(limit), None);
     held.map_err(unseen)
@@ -78,7 +78,7 @@ pub fn now(want: &Want) -> Result<Vec<(&Sourced<Condition>, bool)>, Why> {
         .iter()
         .any(|one| matches!(one.value, Condition::Ping(_)));
     let limit = if asked { GLANCE } else { Duration::ZERO };
-    let held = held(want, limit)?;
+    let held = which_hold(want, limit)?;
     Ok(all.iter().zip(held).collect())
 }
 
@@ -102,7 +102,7 @@ pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
     let hint = "netns_timeout says how long it is waited for";
     vec![
         format!("{name}: not ready after {seconds} s: {names} does not hold"),
-        report::asked(asked, hint),
+        report::asked_for_by(asked, hint),
         format!("{name}: all else is up, and stays so; {next}"),
     ]
 }

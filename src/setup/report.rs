@@ -54,7 +54,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
                     "{netns}: {address} on {} is in use by another host",
                     link.name
                 ),
-                asked(
+                asked_for_by(
                     address.origin.as_deref(),
                     "choose another address, or find who has it",
                 ),
@@ -95,7 +95,7 @@ pub fn refused(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<Str
     let hint = hint(&change.step, refusal);
     vec![
         format!("{netns}: cannot run \"{command}\": {refusal}"),
-        asked(change.origin.as_deref(), hint),
+        asked_for_by(change.origin.as_deref(), hint),
     ]
 }
 
@@ -122,14 +122,14 @@ pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2
                 one, as OpenVPN does by redirect-gateway def1";
     [
         format!("{netns}: the route \"{route}\" was not made by us, and has been replaced"),
-        asked(change.origin.as_deref(), hint),
+        asked_for_by(change.origin.as_deref(), hint),
     ]
 }
 
 /// Who asked for it, and what can be done.
-pub fn asked(asked: Option<&crate::source::Origin>, hint: &str) -> String {
-    match asked {
-        Some(asked) => format!("asked for by {asked}; {hint}"),
+pub fn asked_for_by(origin: Option<&crate::source::Origin>, hint: &str) -> String {
+    match origin {
+        Some(origin) => format!("origin for by {origin}; {hint}"),
         None => hint.into(),
     }
 }
@@ -205,7 +205,10 @@ pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> 
         lines.push(format!("{netns}: still used by {}", list(inside)));
     }
     if !holders.is_empty() {
-        lines.push(format!("{netns}: held from outside by {}", held(holders)));
+        lines.push(format!(
+            "{netns}: held from outside by {}",
+            list_holders(holders)
+        ));
     }
     lines.push(match inside.is_empty() {
         false => "stop them first, or run netns-setup down --kill to end them, or down --force to \
@@ -228,7 +231,7 @@ pub fn left_behind(netns: &NetnsName, inside: &[Process], holders: &[Holder]) ->
         lines.push(format!("{netns}: left behind in it, without links: {list}"));
     }
     if !holders.is_empty() {
-        let held = held(holders);
+        let held = list_holders(holders);
         lines.push(format!("{netns}: lives on without a name, held by {held}"));
     }
     lines
@@ -242,7 +245,7 @@ pub fn list(processes: &[Process]) -> String {
 }
 
 /// `1 process: 900 (bird) open as descriptor 7`
-fn held(holders: &[Holder]) -> String {
+fn list_holders(holders: &[Holder]) -> String {
     let each: Vec<_> = holders.iter().map(holder).collect();
     let count = counted(each.len(), "process", "processes");
     format!("{count}: {}", each.join(", "))

@@ -4,7 +4,7 @@
 use super::error::{Why, broken};
 use crate::kernel::Kernel;
 use crate::model::State;
-use crate::plan::{Journal, Obstacle, named, needed};
+use crate::plan::{Journal, Obstacle, name_devices, needs_devices};
 
 /// Finds the cards that are meant. Why some of them are not to be had is returned; nothing
 /// else is taken for them then.
@@ -13,16 +13,20 @@ pub fn resolve_devices(
     journal: &Journal,
     kernel: &mut Kernel,
 ) -> Result<Vec<Obstacle>, Why> {
-    if !needed(want, journal) {
+    if !needs_devices(want, journal) {
         return Ok(Vec::new());
     }
     let there = kernel.cards();
     let there = there.map_err(|no| broken("cannot read the links of the host", no))?;
-    Ok(named(want, &there, journal))
+    Ok(name_devices(want, &there, journal))
 }
 
 /// As [`resolve_devices`], where nothing is done unless all of it can be.
-pub fn all_meant(want: &mut State, journal: &Journal, kernel: &mut Kernel) -> Result<(), Why> {
+pub fn resolve_all_devices(
+    want: &mut State,
+    journal: &Journal,
+    kernel: &mut Kernel,
+) -> Result<(), Why> {
     match resolve_devices(want, journal, kernel)? {
         missing if missing.is_empty() => Ok(()),
         missing => Err(Why::Obstacles(missing)),

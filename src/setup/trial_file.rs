@@ -65,14 +65,14 @@ impl TrialRecord {
 /// While something is tried, nobody else changes the namespace.
 pub fn refused(name: &NetnsName) -> Option<u8> {
     let lines = [
-        told(name)?,
+        describe(name)?,
         format!("wait for that, or type netns-setup confirm {name}, and then this again"),
     ];
     Some(complain(&lines, exit::REFUSED))
 }
 
 /// That something is tried, in a line.
-pub fn told(name: &NetnsName) -> Option<String> {
+pub fn describe(name: &NetnsName) -> Option<String> {
     let seconds = report::counted(running(name)?.try_into().ok()?, "second", "seconds");
     Some(format!(
         "{name}: its settings are tried, and are undone in {seconds} unless confirmed"

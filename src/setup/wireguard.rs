@@ -14,7 +14,7 @@ use crate::conf::{Setting, Settings, Trust};
 use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::build::{Want, WireguardFile, wireguard_files};
-use crate::model::wireguard::{Derived, Endpoint, NamedEndpoint, Quick, text};
+use crate::model::wireguard::{Derived, Endpoint, NamedEndpoint, Quick, parse};
 use crate::model::{State, Wireguard};
 use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
@@ -114,7 +114,7 @@ fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
         let mut links = want.state.links.iter();
         let link = links.find(|link| link.name.value == *name && link.wireguard.is_some())?;
         let port = link.wireguard.as_ref()?.value.listen_port?;
-        Some((name.clone(), place.clone(), port, &link.kind.made()?.born))
+        Some((name.clone(), place.clone(), port, &link.kind.spec()?.born))
     };
     let wanted: Vec<_> = ports.iter().filter_map(wanted).collect();
     let mut problems = Vec::new();
@@ -158,7 +158,7 @@ fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, 
         problems.push(problem("is not text in UTF-8", "expected wg(8)'s own file"));
         return (None, problems);
     };
-    match text::read(path, &words) {
+    match parse::read(path, &words) {
         Ok(read) => (Some(read), problems),
         Err(found) => {
             problems.extend(found);
@@ -192,7 +192,7 @@ pub fn say_unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) {
                 "{name}: {} has no endpoint for the peer {} yet: {no}",
                 link.name, named.peer
             ),
-            report::asked(
+            report::asked_for_by(
                 change.origin.as_deref(),
                 &format!(
                     "netns-setup watch looks again by itself; else type netns-setup up {name}"
@@ -219,7 +219,7 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
     let now = now.map_err(io::Error::other)?.as_secs();
     let mut told = Vec::new();
     for link in &want.links {
-        let (Some(wireguard), Some(made)) = (&link.wireguard, link.kind.made()) else {
+        let (Some(wireguard), Some(made)) = (&link.wireguard, link.kind.spec()) else {
             continue;
         };
         if wireguard.value.named().next().is_none() {

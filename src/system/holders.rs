@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{fmt, fs, io};
 
-use super::init::owner::ServiceDaemons;
+use super::init::service_of_process::ServiceDaemons;
 use super::netns::identity::NetnsInode;
 use super::occupants::Process;
 use super::{pidfd, process, procfs};

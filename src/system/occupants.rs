@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::init::owner::ServiceDaemons;
+use super::init::service_of_process::ServiceDaemons;
 use super::netns::identity::NetnsInode;
 use super::process::{all, is_inside, netns_of};
 use super::{pidfd, procfs};

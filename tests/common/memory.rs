@@ -224,7 +224,7 @@ impl Memory {
         self.state
             .routes
             .push(Sourced::without_origin(route.clone()));
-        vec![format!("Inside theirs 172.31.0.1/24"), format!("{route:?}")]
+        vec![format!("This theirs 172.31.0.1/24"), format!("{route:?}")]
     }
 
     fn link(&mut self, at: &LinkRef) -> Result<&mut Link, String> {

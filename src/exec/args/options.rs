@@ -83,7 +83,7 @@ pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
         Err(error) => return Err(wrong(&error)),
     };
     if let Some(name) = options.heal {
-        let name = kept(name)?;
+        let name = leak(name)?;
         args::check_name(name)?;
         return Ok(Request::Heal(name));
     }
@@ -91,7 +91,7 @@ pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
     let rest = words.from(words.count() - options.words.len());
     let (to, command) = match (options.pid, options.path, options.host) {
         (Some(pid), ..) => (To::Pid(number(pid)?), rest),
-        (_, Some(path), _) => (To::Path(kept(path)?), rest),
+        (_, Some(path), _) => (To::Path(leak(path)?), rest),
         (.., true) => (To::Host, rest),
         _ => {
             let name = rest
@@ -106,20 +106,20 @@ pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
         command: args::command(words, command)?,
         net_only: options.net_only,
         env: options.env,
-        vrf: options.vrf.map(kept).transpose()?,
+        vrf: options.vrf.map(leak).transpose()?,
         wait: options.wait.as_deref().map(seconds).transpose()?,
     }))
 }
 
 /// The word, for as long as the process is there.
-fn kept(word: OsString) -> Result<&'static CStr, ExecError> {
+fn leak(word: OsString) -> Result<&'static CStr, ExecError> {
     let word = CString::new(word.into_vec());
     let word = word.map_err(|_| ExecError::call("a word has a NUL in it", USAGE))?;
     Ok(Box::leak(word.into_boxed_c_str()))
 }
 
 fn number(word: OsString) -> Result<&'static CStr, ExecError> {
-    let word = kept(word)?;
+    let word = leak(word)?;
     let digits = word.to_bytes().iter().all(u8::is_ascii_digit);
     if !digits || word.to_bytes().is_empty() || word.to_bytes().len() > 10 {
         let wrong = format!("--pid \"{}\" is not the number of a process", shown(word));

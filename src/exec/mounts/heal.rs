@@ -55,7 +55,10 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, ExecError> {
     let (mark, all) = mark_and_mounts(name)?;
     let mut healed = Vec::new();
     for processes in all.into_values() {
-        let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
+        let Some(first) = processes
+            .iter()
+            .find_map(|&pid| open_if_marked(pid, mark.as_c()))
+        else {
             continue;
         };
         let files = BoundFiles::open(name)?;
@@ -122,7 +125,7 @@ fn by_mounts() -> Result<Mounts, Errno> {
 }
 
 /// The process, held, if its mounts carry the mark.
-pub(crate) fn held(pid: i32, mark: &CStr) -> Option<OwnedFd> {
+pub(crate) fn open_if_marked(pid: i32, mark: &CStr) -> Option<OwnedFd> {
     let process = syscall::open_process(pid).ok()?;
     let file = CString::new(format!("/proc/{pid}/mountinfo")).ok()?;
     // Only if it is still there was it that process's.
@@ -262,7 +265,7 @@ pub fn run(name: &'static CStr) -> i32 {
     }
     let mut code = 0;
     for healed in healed {
-        match healed.told(name) {
+        match healed.describe(name) {
             Ok(line) => drop(std::io::stdout().write_all(format!("{line}\n").as_bytes())),
             Err(refusal) => code = refusal.print(),
         }
@@ -273,7 +276,7 @@ pub fn run(name: &'static CStr) -> i32 {
 impl Healed {
     /// In words: what is bound again for whom in the namespace of this name, or what could
     /// not be.
-    pub fn told(&self, name: &CStr) -> Result<String, ExecError> {
+    pub fn describe(&self, name: &CStr) -> Result<String, ExecError> {
         let who = self.processes.iter();
         let who: Vec<_> = who.map(|(pid, name)| format!("{pid} ({name})")).collect();
         let (name, who) = (shown(name), who.join(", "));

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 
-use super::heal::{BoundFiles, held, mark_and_mounts, visit};
+use super::heal::{BoundFiles, mark_and_mounts, open_if_marked, visit};
 use super::is_at;
 use crate::exec::error::ExecError;
 use crate::exec::path_buf::StackPath;
@@ -24,7 +24,10 @@ pub fn marked(name: &CStr) -> Result<Vec<Marked>, ExecError> {
     let (mark, all) = mark_and_mounts(name)?;
     let mut found = Vec::new();
     for processes in all.into_values() {
-        let Some(first) = processes.iter().find_map(|&pid| held(pid, mark.as_c())) else {
+        let Some(first) = processes
+            .iter()
+            .find_map(|&pid| open_if_marked(pid, mark.as_c()))
+        else {
             continue;
         };
         let files = BoundFiles::open(name)?;

@@ -129,14 +129,14 @@ fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
         Some(kind) => {
             let word = tap::word(infos).map_or_else(|| kind.to_string(), String::from);
             let of = Type::named(&word);
-            let made = of.and_then(|of| made(of, infos, message, others));
+            let made = of.and_then(|of| spec(of, infos, message, others));
             made.map_or(Kind::Other(word), Kind::Virtual)
         }
     }
 }
 
 /// `None` where it was born is not known, or where its parent is not.
-fn made(
+fn spec(
     of: &'static Type,
     infos: &[LinkInfo],
     message: &LinkMessage,

@@ -29,7 +29,7 @@ pub struct DadResult {
 impl Kernel {
     /// Wait, `limit` at most, for the IPv6 addresses of the links inside, as far as those
     /// have carrier: without it, the kernel waits for ever.
-    pub fn settle(&mut self, want: &State, limit: Duration) -> Result<DadResult, OsError> {
+    pub fn wait_for_dad(&mut self, want: &State, limit: Duration) -> Result<DadResult, OsError> {
         let links: Vec<_> = want.links.iter().filter(waits).collect();
         if links.is_empty() {
             return Ok(DadResult::default());

@@ -82,7 +82,7 @@ impl Kernel {
                 });
                 ask = Instant::now() + ASK;
             }
-            let held = self.held(conditions, &pings)?;
+            let held = self.which_hold(conditions, &pings)?;
             let now = Instant::now();
             if held.iter().all(|held| *held) || until.is_some_and(|until| until <= now) {
                 return Ok(held);
@@ -126,7 +126,11 @@ impl Kernel {
         }
     }
 
-    fn held(&mut self, conditions: &[&Condition], pings: &[Ping]) -> Result<Vec<bool>, OsError> {
+    fn which_hold(
+        &mut self,
+        conditions: &[&Condition],
+        pings: &[Ping],
+    ) -> Result<Vec<bool>, OsError> {
         let mut held = Vec::new();
         for condition in conditions {
             held.push(match condition {

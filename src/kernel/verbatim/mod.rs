@@ -54,7 +54,11 @@ const GET_NEIGHBOUR: u16 = 30;
 
 impl Kernel {
     /// What goes with this link of the host, which has this number.
-    pub(super) fn kept(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
+    pub(super) fn verbatim_of(
+        &mut self,
+        link: &LinkRef,
+        index: u32,
+    ) -> Result<Vec<Verbatim>, OsError> {
         let mut found = self.nexthops(link, index)?;
         found.extend(self.strange_routes(link, index)?);
         found.extend(self.neighbours(link, index)?);

@@ -76,7 +76,7 @@ impl Address {
     }
 
     /// Reads an address of the host's as it was written down, at this second.
-    pub fn kept(text: &str, seen: u64) -> Result<Address, String> {
+    pub fn parse_with_attributes(text: &str, seen: u64) -> Result<Address, String> {
         let (mut plain, mut kept) = (Vec::new(), Address::from(ipnet::IpNet::default()));
         let mut lifetime = Lifetime {
             seen,
@@ -161,17 +161,24 @@ mod tests {
     fn what_is_kept_comes_back_with_what_is_left_of_it() {
         let text = "192.0.2.7/24 brd 192.0.2.255 noprefixroute label eth1:0 metric 100 \
                     proto 7 valid_lft 600 preferred_lft 300";
-        let address = Address::kept(text, 1000).unwrap();
+        let address = Address::parse_with_attributes(text, 1000).unwrap();
         assert_eq!(address.to_string(), text);
         let left = address.at(1310).unwrap().to_string();
         assert!(left.ends_with("valid_lft 290 preferred_lft 0"), "{left}");
         assert!(address.at(1600).is_none());
-        let forever = Address::kept("2001:db8::1/64 valid_lft forever preferred_lft 0", 9).unwrap();
+        let forever =
+            Address::parse_with_attributes("2001:db8::1/64 valid_lft forever preferred_lft 0", 9)
+                .unwrap();
         assert_eq!(
             forever.at(u64::MAX).unwrap().to_string(),
             forever.to_string()
         );
-        assert!(Address::kept("192.0.2.7/24", 9).unwrap().lifetime.is_none());
+        assert!(
+            Address::parse_with_attributes("192.0.2.7/24", 9)
+                .unwrap()
+                .lifetime
+                .is_none()
+        );
         // No setting says it
         assert!("192.0.2.7/24 metric 5".parse::<Address>().is_err());
     }

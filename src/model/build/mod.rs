@@ -10,9 +10,9 @@ mod firewall;
 mod hooks;
 mod ipv6;
 mod link;
+mod linked_netns;
 mod nat;
 mod networks;
-mod peers;
 mod ready;
 mod route;
 mod rule;
@@ -32,7 +32,7 @@ pub use dns::RESOLV_CONF_MARK;
 pub use firewall::RuleFile;
 pub use hooks::Hooks;
 pub use link::wireguard::{WireguardFile, wireguard_files};
-pub use peers::contradictions;
+pub use linked_netns::contradictions;
 pub use ready::{HoldServices, Ready};
 
 /// What the settings do not say but their meaning depends on.

@@ -90,7 +90,7 @@ impl Kind {
     }
 
     /// What it is, if it is of a type that we make.
-    pub fn made(&self) -> Option<&LinkSpec> {
+    pub fn spec(&self) -> Option<&LinkSpec> {
         match self {
             Kind::Virtual(made) => Some(made),
             _ => None,
@@ -99,7 +99,7 @@ impl Kind {
 
     /// The link below it, if it lies on one.
     pub fn parent(&self) -> Option<LinkRef> {
-        self.made().and_then(LinkSpec::below)
+        self.spec().and_then(LinkSpec::below)
     }
 }
 
@@ -131,7 +131,7 @@ impl Link {
     pub fn places(&self) -> impl Iterator<Item = Netns> + use<> {
         let other = match &self.kind {
             Kind::Veth { peer: Some(peer) } => Some(peer.netns.clone()),
-            kind => kind.made().map(|made| made.born.clone()),
+            kind => kind.spec().map(|made| made.born.clone()),
         };
         [Some(self.netns.clone()), other].into_iter().flatten()
     }

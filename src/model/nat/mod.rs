@@ -71,7 +71,7 @@ impl Nat {
     }
 
     /// The setting that asked for it, or the first of them.
-    pub fn asked(&self) -> Option<Arc<Origin>> {
+    pub fn origin(&self) -> Option<Arc<Origin>> {
         let uplinks = self
             .uplinks
             .as_ref()

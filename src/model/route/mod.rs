@@ -5,7 +5,7 @@
 mod multipath;
 mod parse;
 mod print;
-mod text;
+mod words;
 
 use std::net::IpAddr;
 
@@ -202,16 +202,16 @@ impl Route {
     /// Reads a route as ip-route(8) takes it after `ip route add`, with the names of
     /// this machine beside those that are the same everywhere.
     pub fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
-        text::parse(text, names)
+        parse::parse(text, names)
     }
 
     /// Reads a route of the host's as it was written down.
-    pub fn kept(text: &str) -> Result<Route, TextError> {
+    pub fn parse_from_kernel(text: &str) -> Result<Route, TextError> {
         let names = Names {
             as_kept: true,
             ..Names::default()
         };
-        text::parse(text, &names)
+        parse::parse(text, &names)
     }
 }
 

@@ -63,7 +63,7 @@ impl Route {
 
     /// Its text says all of it: who reads that has this very route.
     pub fn is_said_whole(&self) -> bool {
-        let read = Route::kept(&self.to_string());
+        let read = Route::parse_from_kernel(&self.to_string());
         read.is_ok_and(|read| {
             Route {
                 netns: self.netns.clone(),

@@ -1,193 +1,294 @@
-//! The words of a route's text: addresses, numbers and names, each with what to say when
-//! it is none.
+//! The text of a route in, the route as the kernel would hold it out.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+use std::str::FromStr;
 
-use ipnet::{IpNet, Ipv4Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-use super::Preference;
+use super::words::{
+    Family, NOT_BUILT, PROTOS, SCOPES, address, destination, family_of, not_built, preference, via,
+    vrf,
+};
+use super::{Hop, Preference, Route, RouteKind, is_v4};
 use crate::model::TextError;
 use crate::model::names::Names;
-use crate::model::parse::{Words, value, wrong};
+use crate::model::parse::{TABLES, Words, dev, named, number, once, value, wrong};
+use crate::name::LinkName;
 
-/// Words of ip-route(8) that this version does not know what to do with.
-pub(super) const NOT_BUILT: [&str; 27] = [
-    "anycast",
-    "as",
-    "broadcast",
-    "congctl",
-    "cwnd",
-    "dsfield",
-    "encap",
-    "expires",
-    "fastopen_no_cookie",
-    "features",
-    "from",
-    "hoplimit",
-    "local",
-    "lock",
-    "multicast",
-    "nat",
-    "nhid",
-    "quickack",
-    "realms",
-    "reordering",
-    "rto_min",
-    "rtt",
-    "rttvar",
-    "ssthresh",
-    "throw",
-    "tos",
-    "window",
-];
-
-/// linux/rtnetlink.h; the kernel knows them by number alone.
-pub(super) const SCOPES: [(&str, u32); 4] =
-    [("global", 0), ("site", 200), ("link", 253), ("host", 254)];
-pub(super) const PROTOS: [(&str, u32); 21] = [
-    ("redirect", 1),
-    ("kernel", 2),
-    ("boot", 3),
-    ("static", 4),
-    ("gated", 8),
-    ("ra", 9),
-    ("mrt", 10),
-    ("zebra", 11),
-    ("bird", 12),
-    ("dnrouted", 13),
-    ("xorp", 14),
-    ("ntk", 15),
-    ("dhcp", 16),
-    ("keepalived", 18),
-    ("babel", 42),
-    ("openr", 99),
-    ("bgp", 186),
-    ("isis", 187),
-    ("ospf", 188),
-    ("rip", 189),
-    ("eigrp", 192),
-];
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Family {
-    V4,
-    V6,
+/// What the words say, before the family is known.
+#[derive(Default)]
+struct RouteWords {
+    via: Option<(Option<Family>, IpAddr)>,
+    dev: Option<LinkName>,
+    src: Option<IpAddr>,
+    metric: Option<u32>,
+    table: Option<u32>,
+    scope: Option<u8>,
+    proto: Option<u8>,
+    mtu: Option<u32>,
+    onlink: bool,
+    advmss: Option<u32>,
+    initcwnd: Option<u32>,
+    initrwnd: Option<u32>,
+    pref: Option<Preference>,
+    hops: Vec<RouteWords>,
+    weight: Option<u16>,
 }
 
-/// Words of which something must stand before: a destination.
-const OPTIONS: [&str; 9] = [
-    "via", "dev", "src", "metric", "table", "scope", "mtu", "onlink", "nexthop",
-];
-
-/// A prefix, or an address, which is a prefix of full length; `None` for `default`.
-pub(super) fn destination(text: &str) -> Result<Option<IpNet>, TextError> {
-    let expected = "expected the network";
-    if text == "default" {
-        return Ok(None);
+pub(super) fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
+    let mut words = words.into_iter();
+    let mut next = || words.next().unwrap_or_default();
+    let mut dst = next();
+    if dst == "to" {
+        dst = next();
     }
-    if text.is_empty() || OPTIONS.contains(&text) {
+    let kind = RouteKind::WORDS.iter().find(|(word, _)| *word == dst);
+    let kind = kind.map(|(_, kind)| *kind);
+    if kind.is_some() {
+        dst = next();
+    }
+    let dst = destination(dst)?;
+    let mut said = options(words, names)?;
+    said.table = said.table.or(names.unsaid_table);
+    let dst = dst.unwrap_or_else(|| default_of(&said));
+    assemble(kind.unwrap_or_default(), dst, said, names)
+}
+
+fn options(mut words: Words<'_>, names: &Names) -> Result<RouteWords, TextError> {
+    let mut said = RouteWords::default();
+    while let Some(word) = words.next() {
+        match word {
+            "via" => once(word, &mut said.via, via(&mut words)?)?,
+            "dev" | "oif" => once(word, &mut said.dev, link(value(word, &mut words)?, names)?)?,
+            "src" => once(
+                word,
+                &mut said.src,
+                address(word, value(word, &mut words)?)?,
+            )?,
+            "metric" | "preference" | "priority" => {
+                let metric = number(word, value(word, &mut words)?, 0, u32::MAX)?;
+                once(word, &mut said.metric, metric)?;
+            }
+            "table" => {
+                let known = (&TABLES[..], &names.tables[..]);
+                let table = named(word, value(word, &mut words)?, known, (1, u32::MAX))?;
+                once(word, &mut said.table, table)?;
+            }
+            "vrf" => once("table", &mut said.table, vrf(&mut words, names)?)?,
+            "scope" => {
+                let known = (&SCOPES[..], &[][..]);
+                let scope = named(word, value(word, &mut words)?, known, (0, 254))?;
+                once(word, &mut said.scope, scope as u8)?;
+            }
+            "proto" | "protocol" => {
+                let known = (&PROTOS[..], &names.protos[..]);
+                let proto = named(word, value(word, &mut words)?, known, (1, 255))?;
+                once(word, &mut said.proto, proto as u8)?;
+            }
+            "mtu" => match value(word, &mut words)? {
+                "lock" => return not_built("mtu lock"),
+                text => once(word, &mut said.mtu, number(word, text, 68, 65520)?)?,
+            },
+            "advmss" => {
+                let bytes = number(word, value(word, &mut words)?, 1, 65495)?;
+                once(word, &mut said.advmss, bytes)?;
+            }
+            "initcwnd" => {
+                let segments = number(word, value(word, &mut words)?, 1, u32::MAX)?;
+                once(word, &mut said.initcwnd, segments)?;
+            }
+            "initrwnd" => {
+                let segments = number(word, value(word, &mut words)?, 1, u32::MAX)?;
+                once(word, &mut said.initrwnd, segments)?;
+            }
+            "pref" => once(word, &mut said.pref, preference(&mut words)?)?,
+            "onlink" => said.onlink = true,
+            // The rest of the line is ways
+            "nexthop" => said.hops = hops(&mut words, names)?,
+            _ if NOT_BUILT.contains(&word) => return not_built(word),
+            _ => {
+                return wrong(
+                    format!(": \"{word}\" is nothing that can be said of a route"),
+                    "expected via, dev, src, metric, table, scope, proto, mtu or onlink, see ip-route(8)",
+                );
+            }
+        }
+    }
+    Ok(said)
+}
+
+fn link(text: &str, names: &Names) -> Result<LinkName, TextError> {
+    let kept = names.as_kept.then(|| LinkName::of_kernel(text)).flatten();
+    kept.map_or_else(|| dev(text), Ok)
+}
+
+/// `via 192.0.2.1 dev eth1 weight 2 nexthop via …`
+fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<RouteWords>, TextError> {
+    let mut hops = vec![RouteWords::default()];
+    while let Some(word) = words.next() {
+        let Some(hop) = hops.last_mut() else { break };
+        match word {
+            "nexthop" => hops.push(RouteWords::default()),
+            "via" => once(word, &mut hop.via, via(words)?)?,
+            "dev" | "oif" => once(word, &mut hop.dev, link(value(word, words)?, names)?)?,
+            "weight" => {
+                let weight = number(word, value(word, words)?, 1, 256)?;
+                once(word, &mut hop.weight, weight as u16)?;
+            }
+            "onlink" => hop.onlink = true,
+            _ => {
+                return wrong(
+                    format!(": \"{word}\" is nothing that can be said of a nexthop"),
+                    "expected via, dev, weight and onlink behind nexthop, and all else before it",
+                );
+            }
+        }
+    }
+    match hops.len() {
+        1 => wrong(
+            " has one nexthop",
+            "expected two or more; for one alone write its via and dev without nexthop",
+        ),
+        _ => Ok(hops),
+    }
+}
+
+/// The first way is the route's own, the others are added to it.
+fn assemble(
+    kind: RouteKind,
+    dst: IpNet,
+    mut said: RouteWords,
+    names: &Names,
+) -> Result<Route, TextError> {
+    if said.hops.is_empty() {
+        return one_way(kind, dst, said);
+    }
+    if said.via.is_some() || said.dev.is_some() || said.onlink {
         return wrong(
-            " has no destination",
-            "expected default or a network first, such as default via 192.0.2.1",
+            " says via, dev or onlink beside nexthop",
+            "expected them behind each nexthop",
         );
     }
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(Some(IpNet::from(address)));
+    let mut hops = std::mem::take(&mut said.hops).into_iter();
+    if let Some(first) = hops.next() {
+        (said.via, said.dev, said.onlink) = (first.via, first.dev, first.onlink);
+        said.weight = first.weight;
     }
-    match text.parse::<IpNet>() {
-        Ok(net) if net.trunc() == net => Ok(Some(net)),
-        Ok(net) => wrong(
-            format!(": {text} has bits set behind the prefix"),
-            format!("{expected}; write {}", net.trunc()),
-        ),
-        Err(_) if NOT_BUILT.contains(&text) => not_built(text),
-        Err(_) => match completed(text) {
-            Some(net) => wrong(
-                format!(": {text} is not a whole network"),
-                format!("{expected}; write {net}"),
-            ),
-            None => wrong(
-                format!(": \"{text}\" is not a destination"),
-                "expected default, ADDRESS/PREFIX, or blackhole, unreachable or prohibit before it",
-            ),
-        },
+    let mut route = one_way(kind, dst, said)?;
+    for hop in hops {
+        let weight = hop.weight.unwrap_or(1);
+        let way = one_way(kind, dst, hop)?;
+        route.more.push(Hop {
+            dev: way.dev,
+            via: way.via,
+            weight,
+            onlink: way.onlink,
+        });
+    }
+    let reaches = route.ways().iter().all(|way| way.via.is_some());
+    if !(reaches || names.as_kept) {
+        return wrong(
+            " has a nexthop without a gateway",
+            "expected via ADDRESS behind each nexthop",
+        );
+    }
+    Ok(route)
+}
+
+fn one_way(kind: RouteKind, dst: IpNet, said: RouteWords) -> Result<Route, TextError> {
+    let mut route = Route::to(dst, kind);
+    let v4 = is_v4(&dst);
+    if kind != RouteKind::Unicast && (said.via.is_some() || said.dev.is_some()) {
+        return wrong(
+            format!(" leads nowhere, as {} says", kind.word()),
+            "take via and dev away",
+        );
+    }
+    if said.onlink && said.via.is_none() {
+        return wrong(
+            " says onlink of no gateway",
+            "add via ADDRESS, or take onlink away",
+        );
+    }
+    if let Some((family, via)) = said.via {
+        let expected = family.unwrap_or(if v4 { Family::V4 } else { Family::V6 });
+        if expected != family_of(&via) {
+            let remedy = match via.is_ipv6() {
+                true => format!("for an IPv6 gateway of an IPv4 route write via inet6 {via}"),
+                false => "an IPv6 route needs an IPv6 gateway".into(),
+            };
+            return wrong(format!(": {via} is of the other family"), remedy);
+        }
+        if !v4 && via.is_ipv4() {
+            return wrong(
+                format!(": {via} is IPv4, which leads no IPv6 packets"),
+                "an IPv6 route needs an IPv6 gateway",
+            );
+        }
+        if via.is_unspecified() || via.is_multicast() {
+            return wrong(
+                format!(": {via} is no gateway"),
+                "expected the address of a router",
+            );
+        }
+        route.via = Some(via);
+        route.scope = 0;
+    }
+    if let Some(src) = said.src.filter(|src| src.is_ipv4() != v4) {
+        return wrong(
+            format!(": {src} is of the other family"),
+            "expected an own address of the destination's family after src",
+        );
+    }
+    if let Some(scope) = said.scope.filter(|_| v4) {
+        if route.via.is_some() && scope >= Route::LINK {
+            return wrong(
+                " has a gateway, which scope link and scope host exclude",
+                "take via away, or scope",
+            );
+        }
+        route.scope = scope;
+    }
+    route.dev = said.dev;
+    route.src = said.src;
+    if let Some(metric) = said.metric.filter(|&metric| v4 || metric != 0) {
+        route.metric = metric;
+    }
+    route.table = said.table.unwrap_or(route.table);
+    route.proto = said.proto.unwrap_or(route.proto);
+    route.mtu = said.mtu;
+    route.onlink = said.onlink;
+    route.weight = said.weight.unwrap_or(1);
+    (route.advmss, route.initcwnd, route.initrwnd) = (said.advmss, said.initcwnd, said.initrwnd);
+    if (v4 || kind != RouteKind::Unicast) && said.pref.is_some() {
+        return wrong(
+            " says pref, which is for gateways of IPv6",
+            "say metric, or take pref away",
+        );
+    }
+    route.pref = said.pref.unwrap_or_default();
+    Ok(route)
+}
+
+/// ip(8) takes the family of `default` from the first address that it finds.
+fn default_of(said: &RouteWords) -> IpNet {
+    let first = said.hops.first();
+    let via = said
+        .via
+        .or(first.and_then(|hop| hop.via))
+        .map(|(family, via)| family.unwrap_or(family_of(&via)));
+    match via.or(said.src.as_ref().map(family_of)) {
+        Some(Family::V6) => IpNet::V6(Ipv6Net::default()),
+        _ => IpNet::V4(Ipv4Net::default()),
     }
 }
 
-/// `10/8`, which ip(8) takes for `10.0.0.0/8`.
-fn completed(text: &str) -> Option<IpNet> {
-    let (address, prefix) = text.split_once('/')?;
-    let missing = 3usize.checked_sub(address.matches('.').count())?;
-    let address: Ipv4Addr = format!("{address}{}", ".0".repeat(missing)).parse().ok()?;
-    Ipv4Net::new(address, prefix.parse().ok()?)
-        .ok()
-        .map(|net| IpNet::V4(net.trunc()))
-}
+impl FromStr for Route {
+    type Err = TextError;
 
-pub(super) fn family_of(address: &IpAddr) -> Family {
-    if address.is_ipv4() {
-        Family::V4
-    } else {
-        Family::V6
-    }
-}
-
-/// `ADDRESS`, `inet ADDRESS` or `inet6 ADDRESS`.
-pub(super) fn via(words: &mut Words<'_>) -> Result<(Option<Family>, IpAddr), TextError> {
-    let word = value("via", words)?;
-    let family = match word {
-        "inet" => Family::V4,
-        "inet6" => Family::V6,
-        _ => return Ok((None, address("via", word)?)),
-    };
-    let address = address("via", value(word, words)?)?;
-    match family_of(&address) == family {
-        true => Ok((Some(family), address)),
-        false => wrong(
-            format!(": {address} is not an {word} address"),
-            format!("expected via {word} and an address of that family"),
-        ),
-    }
-}
-
-pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, TextError> {
-    let remedy = match text.parse::<IpNet>() {
-        Ok(net) => format!("write {word} {}", net.addr()),
-        Err(_) => format!("expected an address after {word}, such as 192.0.2.1 or 2001:db8::1"),
-    };
-    let error = format!(": \"{text}\" is not an address");
-    text.parse::<Ipv4Addr>()
-        .map(IpAddr::from)
-        .or_else(|_| text.parse::<Ipv6Addr>().map(IpAddr::from))
-        .or_else(|_| wrong(error, remedy))
-}
-
-pub(super) fn not_built<T>(word: &str) -> Result<T, TextError> {
-    wrong(
-        format!(": {word} is not built yet"),
-        "this version knows via, dev, src, metric, table, vrf, scope, proto, mtu, advmss, initcwnd, initrwnd, pref, onlink and nexthop",
-    )
-}
-
-/// The table of a vrf of the namespace.
-pub(super) fn vrf(words: &mut Words<'_>, names: &Names) -> Result<u32, TextError> {
-    let name = value("vrf", words)?;
-    match names.vrfs.iter().find(|(vrf, _)| vrf == name) {
-        Some((_, table)) => Ok(*table),
-        None => wrong(
-            format!(": {name} is no vrf of this namespace"),
-            "expected a link with type_IF=vrf and table_IF after vrf",
-        ),
-    }
-}
-
-pub(super) fn preference(words: &mut Words<'_>) -> Result<Preference, TextError> {
-    let text = value("pref", words)?;
-    match Preference::WORDS.iter().find(|(word, _)| *word == text) {
-        Some((_, pref)) => Ok(*pref),
-        None => wrong(
-            format!(": pref {text} is not possible"),
-            "expected low, medium or high after pref",
-        ),
+    /// With the names that are the same everywhere.
+    fn from_str(text: &str) -> Result<Self, TextError> {
+        parse(text, &Names::default())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::parse::{PROTOS, SCOPES};
+use super::words::{PROTOS, SCOPES};
 use super::{Hop, Preference, Route, RouteKind, is_v4};
 
 /// What stands after `ip route add`, as short as possible: only what ip(8) and the

@@ -3,7 +3,7 @@
 //! journal: `text.parse()` and `to_string()` are each other's inverse. The rules of a
 //! firewall are `firewall`'s. No I/O.
 
-mod text;
+mod parse;
 
 use std::fmt;
 use std::str::FromStr;
@@ -77,7 +77,7 @@ impl Rule {
     /// Reads a rule as ip-rule(8) takes it after `ip rule add`, with the names of this
     /// machine beside those that are the same everywhere. `-6` may stand before it.
     pub fn parse(text: &str, names: &Names) -> Result<Rule, TextError> {
-        text::parse(text, names)
+        parse::parse(text, names)
     }
 
     /// The kernel makes it with the namespace, or with a vrf.
@@ -146,7 +146,7 @@ impl FromStr for Rule {
 
     /// With the names that are the same everywhere.
     fn from_str(text: &str) -> Result<Self, TextError> {
-        text::parse(text, &Names::default())
+        parse::parse(text, &Names::default())
     }
 }
 

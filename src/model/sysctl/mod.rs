@@ -82,7 +82,7 @@ impl Sysctl {
     }
 
     /// What ip_forward sets when it is closed, although a strict host had closed it too.
-    pub fn kept() -> SysctlKey {
+    pub fn accept_redirects() -> SysctlKey {
         SysctlKey("net/ipv4/conf/all/accept_redirects".into())
     }
 
@@ -91,7 +91,7 @@ impl Sysctl {
         CLOSED
             .iter()
             .map(|path| SysctlKey(Cow::Borrowed(path)))
-            .chain([Sysctl::kept()])
+            .chain([Sysctl::accept_redirects()])
     }
 
     /// What a namespace that we make starts with, in an order in which each stands.
@@ -135,7 +135,7 @@ impl SysctlKey {
             "net/ipv6/conf/all/accept_source_route" => {
                 Some("net/ipv6/conf/default/accept_source_route")
             }
-            path if path == Sysctl::kept().path() => Some(Sysctl::FORWARD),
+            path if path == Sysctl::accept_redirects().path() => Some(Sysctl::FORWARD),
             _ => None,
         }
     }

@@ -4,8 +4,8 @@
 
 mod difference;
 mod key;
+pub mod parse;
 mod quick;
-pub mod text;
 
 use std::collections::BTreeSet;
 use std::fmt;

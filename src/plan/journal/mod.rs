@@ -69,7 +69,7 @@ impl Journal {
                 }
             }
             Step::SetOptions(link, change) => self.note_options(link, change),
-            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_told(step),
+            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_wireguard(step),
             step @ (Step::MoveLink(..) | Step::MovePhy(..)) => self.note_moves(&step.ways(), have),
             // What goes back to the host as it was is not ours there
             Step::SetMtu(link, _)
@@ -168,7 +168,7 @@ impl Journal {
             Step::SetSysctl(sysctl) => self.sysctl_done(sysctl),
             Step::UnloadFirewall(old) => self.forget_rules(old.tool),
             Step::DropNatTable => self.ours.table = None,
-            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.noted_told(step),
+            step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.done_wireguard(step),
             Step::StopDhcp(client) => self.ours.clients.retain(|c| c.value != *client),
             Step::RemoveResolvConf => self.ours.resolv_conf = None,
             _ => {}

@@ -75,7 +75,7 @@ impl Journal {
 
     /// Note that all is as it is wanted: what was given back to the host is not ours to
     /// give back once more. Whether there was any.
-    pub fn given_back(&mut self, want: &State) -> bool {
+    pub fn forget_given_back(&mut self, want: &State) -> bool {
         let count = |before: &State| {
             let State {
                 links,
@@ -112,7 +112,7 @@ impl Journal {
     pub(crate) fn is_hosts(&self, route: &Route) -> bool {
         let of_ours = |name: &LinkName| {
             let made = self.ours.link(&route.netns, name);
-            made.is_some_and(|made| made.kind.made().is_some())
+            made.is_some_and(|made| made.kind.spec().is_some())
         };
         let mut known = self.before.routes.iter();
         known.any(|before| before.value.key() == route.key()) && !route.links().any(of_ours)

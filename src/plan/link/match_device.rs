@@ -9,20 +9,20 @@ use crate::plan::{Journal, Obstacle};
 use crate::source::Sourced;
 
 /// Whether all that is there has to be looked at to know which cards are meant.
-pub fn needed(want: &State, journal: &Journal) -> bool {
+pub fn needs_devices(want: &State, journal: &Journal) -> bool {
     cards(want).any(|link| link.device.is_some() || moved(journal, link).is_some())
 }
 
 /// Gives each card that is wanted inside its name on the host, and says which are not to
 /// be had. `there` are the links of the host and of the namespace, with what tells them
 /// from others.
-pub fn named(want: &mut State, there: &[Link], journal: &Journal) -> Vec<Obstacle> {
+pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
     for link in want.links.iter_mut().filter(|link| is_card(link)) {
         match name(link, there, journal) {
             Ok(name) => link.other = name,
             Err((wrong, remedy)) => {
-                let asked = asked(link);
+                let asked = origin_of(link);
                 // Nor is one to be had that only has the name
                 link.device = Some(Sourced {
                     value: DeviceId::NONE,
@@ -188,7 +188,7 @@ fn moved<'a>(journal: &'a Journal, link: &Link) -> Option<&'a Link> {
     journal.before.inside(&link.name.value)
 }
 
-fn asked(link: &Link) -> Option<std::sync::Arc<crate::source::Origin>> {
+fn origin_of(link: &Link) -> Option<std::sync::Arc<crate::source::Origin>> {
     let said = link.device.as_ref().and_then(|card| card.origin.clone());
     said.or_else(|| link.name.origin.clone())
 }
@@ -226,7 +226,7 @@ mod tests {
     /// What comes of these links, and a wish for one called lan0 found by `wanted`.
     fn meant(wanted: &str, there: &[Link], journal: &Journal) -> Result<Option<String>, String> {
         let mut want = state(&[card(Netns::This, "lan0", wanted)]);
-        let missing = named(&mut want, there, journal);
+        let missing = name_devices(&mut want, there, journal);
         let changes = plan(&want, &state(there), journal, Extras::Keep);
         match missing.first() {
             // What could not be found is not taken by its name either
@@ -298,7 +298,7 @@ mod tests {
         // What it was called is of no use once it is called otherwise
         let mut later = journal.clone();
         let mut wanted = state(&[card(Netns::This, "lan0", "")]);
-        named(&mut wanted, &again, &journal);
+        name_devices(&mut wanted, &again, &journal);
         for change in plan(&wanted, &state(&again), &journal, Extras::Keep).unwrap() {
             later.note(&change, &state(&again));
         }

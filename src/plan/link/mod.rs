@@ -21,7 +21,7 @@ impl Plan<'_> {
                 Kind::Physical | Kind::Wireless => self.brought(link),
                 // Its inside end makes both
                 Kind::Veth { .. } if link.netns != Netns::This => {}
-                _ => self.made(link),
+                _ => self.create(link),
             }
         }
     }
@@ -33,7 +33,7 @@ impl Plan<'_> {
     }
 
     /// A link that we make where it is to be.
-    fn made(&mut self, link: &Link) {
+    fn create(&mut self, link: &Link) {
         let peer = self.peer(link).cloned();
         let ends: Vec<&Link> = std::iter::once(link).chain(&peer).collect();
         let there = |p: &Self, end: &Link| {
@@ -78,8 +78,8 @@ impl Plan<'_> {
 
     fn must_be_anew(&self, link: &Link) -> bool {
         let there = link.link_at();
-        let now = self.now(&there).and_then(|now| now.kind.made());
-        let kinds = link.kind.made().zip(now);
+        let now = self.now(&there).and_then(|now| now.kind.spec());
+        let kinds = link.kind.spec().zip(now);
         kinds.is_some_and(|(want, now)| self.keeps_an_option(&there, want, now))
     }
 
@@ -89,7 +89,7 @@ impl Plan<'_> {
         };
         let there = self.now(&parent).is_some();
         if !there {
-            let asked = link.kind.made().and_then(|made| made.origin.clone());
+            let asked = link.kind.spec().and_then(|made| made.origin.clone());
             let suffix = link.name.value.suffix();
             let remedy = match &parent.netns {
                 Netns::Named(other) => format!(
@@ -115,7 +115,7 @@ impl Plan<'_> {
         };
         // On the host, one of ours went with its namespace, and its name is anybody's
         let is_it = |ours: &Link| {
-            let on_host = there.netns == Netns::Host && ours.kind.made().is_some();
+            let on_host = there.netns == Netns::Host && ours.kind.spec().is_some();
             !on_host || ours.kind.word() == other.kind.word()
         };
         let ours = self.journal.ours.link(&there.netns, &there.name);
@@ -144,7 +144,7 @@ impl Plan<'_> {
 
 /// What of a link can be said when it is made.
 fn as_made(link: &Link) -> Link {
-    let opened = link.kind.made().is_some_and(|made| made.of.is_opened());
+    let opened = link.kind.spec().is_some_and(|made| made.of.is_opened());
     // A bridge takes the size of its ports, unless it is set when the bridge is there
     let sized = !opened && !is_bridge(link);
     Link {

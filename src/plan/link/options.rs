@@ -12,8 +12,8 @@ impl Plan<'_> {
         let want = self.want;
         for link in &want.links {
             let there = link.link_at();
-            let now = self.now(&there).and_then(|now| now.kind.made()).cloned();
-            let (Some(wanted), Some(now)) = (link.kind.made(), now) else {
+            let now = self.now(&there).and_then(|now| now.kind.spec()).cloned();
+            let (Some(wanted), Some(now)) = (link.kind.spec(), now) else {
                 continue;
             };
             let gone = self.options_that_go(&there, wanted, &now);
@@ -54,7 +54,7 @@ impl Plan<'_> {
     /// What we set, and is no longer asked for.
     fn options_that_go(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> Vec<&'static Opt> {
         let ours = self.journal.ours.link(&at.netns, &at.name);
-        let ours = ours.and_then(|ours| ours.kind.made());
+        let ours = ours.and_then(|ours| ours.kind.spec());
         options_that_go(
             ours.filter(|_| self.rest == Extras::Remove),
             Some(want),

@@ -12,7 +12,7 @@ use super::error::{Failure, Why, broken};
 use super::nat::{self, HeldSysctls};
 use super::observe::look;
 use super::store::Store;
-use super::{complain, peers};
+use super::{complain, linked_netns};
 use crate::exit;
 use crate::kernel::{Kernel, Query};
 use crate::model::{Address, Link, LinkRef, State};
@@ -89,8 +89,11 @@ impl<'a> Work<'a> {
     }
 
     /// Wait for the IPv6 addresses that were asked for. What is returned is still in doubt.
-    pub fn settle(&mut self, want: &State) -> Result<Vec<(LinkRef, Sourced<Address>)>, Failure> {
-        match self.kernel.settle(want, SETTLE) {
+    pub fn wait_for_dad(
+        &mut self,
+        want: &State,
+    ) -> Result<Vec<(LinkRef, Sourced<Address>)>, Failure> {
+        match self.kernel.wait_for_dad(want, SETTLE) {
             Err(no) => Err(self.fail(broken("cannot wait for the addresses", no))),
             Ok(settled) => match settled.taken.into_iter().next() {
                 Some(address) => Err(self.fail(Why::Taken(Box::new(address)))),
@@ -177,7 +180,7 @@ impl<'a> Work<'a> {
     }
 
     fn come_to_its_end(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
-        let mut changed = self.journal.given_back(want);
+        let mut changed = self.journal.forget_given_back(want);
         let file = &mut self.journal.ours.resolv_conf;
         // It has gone; who was killed then has left its folder
         if rest == Extras::Remove && want.resolv_conf.is_none() && file.take().is_some() {
@@ -209,7 +212,7 @@ impl<'a> Work<'a> {
                 Ok(()) => self.done += 1,
                 // The tunnel is there, and its peer may find it
                 Err(no) if matches!(change.step, Step::SetEndpoint(..)) => {
-                    self.journal.not_told(&change);
+                    self.journal.forget_endpoint(&change);
                     self.unresolved.push((change, no));
                 }
                 Err(no) => return Err(Why::Refused(Box::new(change), no)),
@@ -224,7 +227,7 @@ impl<'a> Work<'a> {
         if let Step::AddRoute(route) | Step::ReplaceRoute(route) = &change.step
             && route.src.is_some_and(|src| src.is_ipv6())
         {
-            self.kernel.settle(want, SETTLE)?;
+            self.kernel.wait_for_dad(want, SETTLE)?;
         }
         if self.make_one(change)? {
             (self.report)(change);
@@ -253,14 +256,14 @@ impl<'a> Work<'a> {
                 nat::forget_flows(self.kernel, [&self.start.1, &self.journal]);
             }
             Step::AddOther(other) => {
-                peers::hold_place(other, |store, journal| {
+                linked_netns::hold_place(other, |store, journal| {
                     self.kernel
                         .add_other(other, |birth| store.write_of(journal, Some(birth)))
                 })?;
             }
             Step::DelOther(other) => {
                 let this = self.store.name();
-                peers::leave_place(other, this, || self.kernel.make(&change.step))?;
+                linked_netns::leave_place(other, this, || self.kernel.make(&change.step))?;
             }
             Step::LoadFirewall { new, old } => {
                 return self.load(change, new, old.as_deref()).map(|()| true);
@@ -279,7 +282,7 @@ impl<'a> Work<'a> {
 
     /// The kernel does not tell later where it was born.
     fn note_birth(&mut self, link: &Link) {
-        if let Some(made) = link.kind.made().filter(|made| made.born != link.netns) {
+        if let Some(made) = link.kind.spec().filter(|made| made.born != link.netns) {
             let birth = self.kernel.birth_of_spoken_to(&made.born);
             let birth = birth.map(|birth| birth.to_string());
             self.journal.note_birth(&link.link_at(), birth);

@@ -19,9 +19,9 @@ use crate::setup::query::build_query;
 use crate::setup::run_log::{self, Changes};
 use crate::setup::signals::hold_signals;
 use crate::setup::store::{self, Store};
-use crate::setup::{Call, LOCK, Occupants, complain, hooks, peers, report, ssh_guard};
+use crate::setup::{Call, LOCK, Occupants, complain, hooks, linked_netns, report, ssh_guard};
 use crate::system::holders::{Holder, holders};
-use crate::system::init::owner::ServiceDaemons;
+use crate::system::init::service_of_process::ServiceDaemons;
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
 use crate::system::{dhcp, resolv_conf};
@@ -185,7 +185,7 @@ fn take_down(call: &Call, name: &NetnsName, inside: Occupants, due: &mut Option<
         }
         Err(e) => return broken(name, "cannot look for its processes", e),
     }
-    let losing = match peers::losing(name, &mut journal) {
+    let losing = match linked_netns::losing(name, &mut journal) {
         Ok(losing) => losing,
         Err(e) => return broken(name, "cannot see who has links to it", e),
     };
@@ -199,7 +199,7 @@ fn take_down(call: &Call, name: &NetnsName, inside: Occupants, due: &mut Option<
         // Its own first: as long as that cannot be, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
-        peers::part(name, &losing).map_err(|e| Failure {
+        linked_netns::part(name, &losing).map_err(|e| Failure {
             left: None,
             ..Why::Broken("cannot take ready from its neighbours", e).into()
         })?;

@@ -1,7 +1,10 @@
 //! The verbs, a file or folder each.
 
+pub mod check;
 pub mod doctor;
 pub mod down;
+pub mod plan;
+pub mod reload;
 pub mod status;
 pub mod trial;
 pub mod up;

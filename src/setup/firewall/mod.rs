@@ -137,7 +137,7 @@ pub fn test(want: &Want) -> u8 {
         };
         if let Err(no) = kernel.make(&step) {
             let remedy = format!("correct {}; nothing was changed", rules.value.file);
-            let remedy = report::asked(rules.origin.as_deref(), &remedy);
+            let remedy = report::asked_for_by(rules.origin.as_deref(), &remedy);
             code = complain(&[report::printable(&no.to_string()), remedy], exit::WRONG);
         }
     }

@@ -27,7 +27,7 @@ impl Due {
     /// say, if there are any.
     pub fn begin(store: &Store, hooks: Option<&Hooks>) -> Self {
         let name = store.name();
-        let kept = kept(name).unwrap_or_default().into_iter();
+        let kept = links_with_hook(name).unwrap_or_default().into_iter();
         let kept = kept.filter_map(|link| Some((link.clone(), remembered(name, &file(&link))?)));
         let said = hooks.into_iter().flat_map(|hooks| &hooks.given_back);
         let said = said.map(|(link, said)| (link.clone(), Hook::of(said)));
@@ -53,7 +53,7 @@ impl Due {
 
 /// The files of the commands that are kept, and of those that these settings say.
 pub fn files(name: &NetnsName, hooks: &Hooks) -> BTreeSet<String> {
-    let kept = kept(name).unwrap_or_default();
+    let kept = links_with_hook(name).unwrap_or_default();
     let said = hooks.given_back.iter().map(|(link, _)| link);
     kept.iter().chain(said).map(file).collect()
 }
@@ -67,7 +67,7 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
 
 /// These settings are in force: those that they do not say are not to be run any more.
 pub fn forget_others(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
-    for link in kept(name)? {
+    for link in links_with_hook(name)? {
         if !hooks.given_back.iter().any(|(said, _)| *said == link) {
             fs::remove_file(store::folder(name).join(file(&link)))?;
         }
@@ -76,7 +76,7 @@ pub fn forget_others(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
 }
 
 /// The links whose commands are kept.
-fn kept(name: &NetnsName) -> io::Result<Vec<LinkName>> {
+fn links_with_hook(name: &NetnsName) -> io::Result<Vec<LinkName>> {
     let mut kept = Vec::new();
     for file in fs::read_dir(store::folder(name))? {
         let file = file?.file_name().to_string_lossy().into_owned();

@@ -2,7 +2,7 @@
 
 use ini::Properties;
 
-use super::text::IniText;
+use super::ini_text::IniText;
 use crate::model::{Ruleset, Tool};
 use crate::plan::{Journal, Loading};
 use crate::source::Sourced;

@@ -3,7 +3,7 @@
 
 use ini::Properties;
 
-use super::text::IniText;
+use super::ini_text::IniText;
 use super::wireguard;
 use crate::model::link::bridge_port::{PORT, Vlans};
 use crate::model::link::type_table::Type;
@@ -131,7 +131,9 @@ pub(super) fn read_link(name: &str, at: Netns, section: &Properties) -> Result<L
     let seen: u64 = seen.map_err(|e| format!("seen: {e}"))?;
     for address in section.get_all("address") {
         link.addresses
-            .push(Sourced::without_origin(Address::kept(address, seen)?));
+            .push(Sourced::without_origin(Address::parse_with_attributes(
+                address, seen,
+            )?));
     }
     Ok(link)
 }

@@ -2,8 +2,8 @@
 //! it, and can put things back by it. No files here, only the text.
 
 mod firewall;
+mod ini_text;
 mod links;
-mod text;
 mod wireguard;
 
 use ini::{Ini, ParseOption, Properties};
@@ -13,8 +13,8 @@ use crate::model::{Route, State, Sysctl, Table, TextError};
 use crate::plan::Journal;
 use crate::source::Sourced;
 use crate::state_dir::NetnsId;
+use ini_text::IniText;
 use links::{read_link, where_of, where_text, write_link};
-use text::IniText;
 
 /// What stands above the first section.
 const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
@@ -147,8 +147,8 @@ fn read_clients(section: &Properties) -> Result<Vec<Sourced<DhcpClient>>, String
 
 fn read_routes(state: &mut State, section: &Properties) -> Result<(), String> {
     for (at, text) in section.iter() {
-        let route =
-            Route::kept(text).map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
+        let route = Route::parse_from_kernel(text)
+            .map_err(|e: TextError| format!("route {text} {}", e.wrong))?;
         state.routes.push(Sourced::without_origin(Route {
             netns: where_of(at)?,
             ..route

@@ -3,7 +3,7 @@
 
 use ini::Properties;
 
-use super::text::IniText;
+use super::ini_text::IniText;
 use crate::model::{Link, Wireguard};
 
 /// Into the section of a link.

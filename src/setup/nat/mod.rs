@@ -57,20 +57,20 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
         if let Ok(key) = key.parse() {
             state.sysctls.push(Sourced {
                 value: Sysctl::new(Netns::Host, key, &value),
-                origin: nat.asked(),
+                origin: nat.origin(),
             });
         }
     }
     state.table = Some(Sourced {
         value: wanted.table,
-        origin: nat.asked(),
+        origin: nat.origin(),
     });
     Ok(WithHost { state, warnings })
 }
 
 /// As [`whole`], for a namespace that is kept: where the host's part cannot be what it
 /// should be, it stays what it is, and what is in the way is given back.
-pub fn kept(
+pub fn with_host_or_obstacle(
     want: &Want,
     journal: &Journal,
     kernel: &mut Kernel,
@@ -229,7 +229,7 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
         ));
     }
     let told = all.into_iter().map(|(wrong, remedy)| Obstacle {
-        origin: nat.asked(),
+        origin: nat.origin(),
         wrong,
         remedy,
     });
@@ -249,7 +249,7 @@ fn no_nft(nat: &Nat, no: OsError) -> Failure {
         false => no.to_string(),
     };
     Why::Obstacles(vec![Obstacle {
-        origin: nat.asked(),
+        origin: nat.origin(),
         wrong,
         remedy: remedy.into(),
     }])

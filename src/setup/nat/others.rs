@@ -48,7 +48,7 @@ impl HeldSysctls {
         self.before.iter()
     }
 
-    fn held(&self, sysctl: &Sysctl) -> Option<&Sysctl> {
+    fn value_before(&self, sysctl: &Sysctl) -> Option<&Sysctl> {
         let mut before = self.before.iter();
         before.find(|held| (&held.netns, &held.key) == (&sysctl.netns, &sysctl.key))
     }
@@ -58,7 +58,7 @@ impl HeldSysctls {
     pub fn as_before(&self, have: &mut State, journal: &Journal) {
         for found in have.sysctls.iter_mut().map(|found| &mut found.value) {
             let ours = journal.ours.sysctl(&found.netns, &found.key).is_some();
-            if let Some(held) = self.held(found).filter(|_| !ours) {
+            if let Some(held) = self.value_before(found).filter(|_| !ours) {
                 found.value = held.value.clone();
             }
         }
@@ -68,7 +68,7 @@ impl HeldSysctls {
     pub fn leave_to(&self, journal: &mut Journal, want: &State) {
         let ours = |sysctl: &Sourced<Sysctl>| {
             let Sysctl { netns: at, key, .. } = &sysctl.value;
-            self.held(&sysctl.value).is_none() || want.sysctl(at, key).is_some()
+            self.value_before(&sysctl.value).is_none() || want.sysctl(at, key).is_some()
         };
         journal.ours.sysctls.retain(ours);
         journal.before.sysctls.retain(ours);
@@ -76,7 +76,7 @@ impl HeldSysctls {
 
     /// What was there before is not to be had again where others hold it.
     pub fn leave_as_it_is(&self, want: &mut State) {
-        let held = |sysctl: &Sourced<Sysctl>| self.held(&sysctl.value).is_some();
+        let held = |sysctl: &Sourced<Sysctl>| self.value_before(&sysctl.value).is_some();
         want.sysctls.retain(|sysctl| !held(sysctl));
     }
 }

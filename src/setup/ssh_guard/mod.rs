@@ -91,7 +91,7 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<u8> {
 fn could_take(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
         && matches!(store::folder(&want.name).try_exists(), Ok(false));
-    let on_host = |link: &Link| link.netns == Netns::Host && link.kind.made().is_some();
+    let on_host = |link: &Link| link.netns == Netns::Host && link.kind.spec().is_some();
     let mut links = want.state.links.iter();
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }

@@ -1,8 +1,8 @@
 //! What OpenRC and runit are told of services, by their own programs: that those of a
 //! namespace may start, that they are held. When it is time for that is not known here.
 
-pub mod owner;
 pub mod service;
+pub mod service_of_process;
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr};
@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::{fs, io};
 
-use super::init::owner::ServiceDaemons;
+use super::init::service_of_process::ServiceDaemons;
 use super::program::PATH;
 use super::spawn::unheld;
 use super::{netns, occupants, process};
@@ -63,7 +63,7 @@ pub fn hold(name: &NetnsName) -> io::Result<()> {
     let inside = occupants::inside(inside)?;
     let folders = inside
         .iter()
-        .filter_map(|process| owner::run_by(process.pid));
+        .filter_map(|process| service_of_process::run_by(process.pid));
     for folder in folders {
         run(
             &[OsStr::new("sv"), OsStr::new("term"), folder.as_os_str()],
@@ -90,7 +90,10 @@ pub fn leave(name: &NetnsName, settled: &[(String, String)]) -> io::Result<Vec<S
             run(&["rc-service", service, "stop"].map(OsStr::new), false)?;
         }
     }
-    for folder in behind.iter().filter_map(|pid| owner::run_by(*pid)) {
+    for folder in behind
+        .iter()
+        .filter_map(|pid| service_of_process::run_by(*pid))
+    {
         run(
             &[OsStr::new("sv"), OsStr::new("term"), folder.as_os_str()],
             false,

@@ -16,7 +16,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 use super::ServiceStatus;
-use super::owner::{self, ServiceDaemons, supervised};
+use super::service_of_process::{self, ServiceDaemons, supervised};
 use crate::exec;
 use crate::system::init;
 use crate::system::netns::identity::NetnsInode;
@@ -90,7 +90,7 @@ impl Service {
         let init = if init::runs_openrc() && Path::new(SCRIPTS).join(name).exists() {
             Init::OpenRc
         } else {
-            Init::Runit(owner::runsv_of(name)?.folder)
+            Init::Runit(service_of_process::runsv_of(name)?.folder)
         };
         let name = name.to_string();
         Some(Service { name, init })
@@ -273,7 +273,7 @@ impl Second {
 /// What runsv(8) gives to the service of this directory.
 fn environment(folder: &Path) -> Vec<(OsString, OsString)> {
     use std::os::unix::ffi::OsStringExt;
-    let runsv = owner::runsv_in(folder).map(|pid| format!("/proc/{pid}/environ"));
+    let runsv = service_of_process::runsv_in(folder).map(|pid| format!("/proc/{pid}/environ"));
     let text = runsv.and_then(|file| fs::read(file).ok());
     let words = text.as_deref().unwrap_or_default().split(|byte| *byte == 0);
     let pair = |word: &[u8]| {

@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// Everybody can lock it, and would have the owner wait for ever. iproute2 has it for as long
 /// as the mount takes: where that stands, and the lock is not to be had, it is done without.
-pub(crate) fn made_ready() -> io::Result<Option<Flock<File>>> {
+pub(crate) fn prepare() -> io::Result<Option<Flock<File>>> {
     let folder = Path::new(state_dir::NAMESPACES);
     DirBuilder::new()
         .recursive(true)

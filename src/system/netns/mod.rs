@@ -122,7 +122,7 @@ pub fn add<T: Send>(
 
 /// `bind` binds a namespace over the new file.
 fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
-    let _lock = dir::made_ready()?;
+    let _lock = dir::prepare()?;
     is_seen_by_host()?;
     if there(name)? == NameEntry::Stale {
         fs::remove_file(path(name))?;
@@ -200,7 +200,7 @@ pub fn clear(name: &str) -> io::Result<()> {
 /// Take a namespace's name away, as `ip netns delete` does. It lives on while a process,
 /// a socket or an open file of it does. Nothing there is success.
 pub fn delete(name: &str) -> io::Result<()> {
-    let _lock = dir::made_ready()?;
+    let _lock = dir::prepare()?;
     let path = path(name);
     match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
         // EINVAL: a file that is not mounted on

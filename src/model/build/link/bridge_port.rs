@@ -62,7 +62,7 @@ impl Maker<'_> {
         };
         let heeds = bridge
             .kind
-            .made()
+            .spec()
             .and_then(|made| made.get("vlan_filtering"));
         if heeds.is_none_or(|heeds| heeds.to_string() == "0") {
             let wrong = format!(

@@ -3,7 +3,7 @@
 use super::Maker;
 use super::derived::default_peer;
 use super::home::at_host;
-use crate::conf::{Listed, Piece, Setting, vars};
+use crate::conf::{Listed, Piece, Setting, setting_table};
 use crate::model::build::problem;
 use crate::model::link::spec::LinkSpec;
 use crate::model::link::type_table::{Lower, Mutability, Opt, OptionValue, Type, ValueKind};
@@ -24,9 +24,9 @@ impl Maker<'_> {
             ("physical", _) => Some(Kind::Physical),
             ("wireless", _) => Some(Kind::Wireless),
             ("veth", _) => self.veth(listed),
-            (_, Some(of)) => self.made(of, listed),
+            (_, Some(of)) => self.spec(of, listed),
             (_, None) => {
-                let expected = format!("expected one of {}", vars::TYPES.join(", "));
+                let expected = format!("expected one of {}", setting_table::TYPES.join(", "));
                 let problem = word?.problem("is not a type of link", expected);
                 self.problems.push(problem);
                 None
@@ -47,7 +47,7 @@ impl Maker<'_> {
         Some(Kind::Veth { peer })
     }
 
-    fn made(&mut self, of: &'static Type, listed: &Listed) -> Option<Kind> {
+    fn spec(&mut self, of: &'static Type, listed: &Listed) -> Option<Kind> {
         let mut made = LinkSpec::new(of, Netns::This);
         let below = self.below(of, listed);
         let from = listed.get("link_netns").or_else(|| listed.get("link"));

@@ -206,7 +206,7 @@ fn table_of(link: &Link, links: &BTreeMap<&LinkName, &Link>) -> u32 {
         .master
         .as_ref()
         .and_then(|master| links.get(&master.value));
-    match master.and_then(|master| master.kind.made()?.get("table")) {
+    match master.and_then(|master| master.kind.spec()?.get("table")) {
         Some(OptionValue::Number(table)) => table,
         _ => Route::MAIN,
     }

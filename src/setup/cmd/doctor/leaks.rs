@@ -15,7 +15,7 @@ use crate::exec;
 use crate::name::NetnsName;
 use crate::setup::{Call, declared_services};
 use crate::system::holders::holders;
-use crate::system::init::owner::{ServiceDaemons, run_by_runit};
+use crate::system::init::service_of_process::{ServiceDaemons, run_by_runit};
 use crate::system::netns::identity::NetnsInode;
 use crate::system::occupants::{self, Process};
 use crate::system::process::netns_of;

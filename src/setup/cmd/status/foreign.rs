@@ -1,7 +1,7 @@
 //! What `status` knows to be neither ours nor the kernel's, in words.
 
 use super::Status;
-use crate::setup::cmd::status::owner::Owner;
+use crate::setup::cmd::status::made_by::MadeBy;
 
 impl Status {
     /// Links, addresses, routes and policy rules of others. Of a link that is `leased`, the network says
@@ -9,17 +9,20 @@ impl Status {
     pub fn foreign(&self, leased: impl Fn(&str) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         for link in &self.links {
-            if link.by == Owner::HeldSysctls {
+            if link.by == MadeBy::HeldSysctls {
                 found.push(format!("link {}", link.name));
                 continue;
             }
             if leased(&link.name) {
                 continue;
             }
-            let theirs = link.addresses.iter().filter(|a| a.by == Owner::HeldSysctls);
+            let theirs = link
+                .addresses
+                .iter()
+                .filter(|a| a.by == MadeBy::HeldSysctls);
             found.extend(theirs.map(|a| format!("address {} of {}", a.address, link.name)));
         }
-        for route in self.routes.iter().filter(|r| r.by == Owner::HeldSysctls) {
+        for route in self.routes.iter().filter(|r| r.by == MadeBy::HeldSysctls) {
             let mut words = route.route.split(' ');
             let dev = words.find(|word| *word == "dev").and_then(|_| words.next());
             if !dev.is_some_and(&leased) {
@@ -29,7 +32,7 @@ impl Status {
         let rules = self
             .rules
             .iter()
-            .filter(|rule| rule.by == Owner::HeldSysctls);
+            .filter(|rule| rule.by == MadeBy::HeldSysctls);
         found.extend(rules.map(|rule| format!("rule {}", rule.rule)));
         found
     }

@@ -3,7 +3,7 @@
 //! our memory.
 
 mod foreign;
-mod owner;
+mod made_by;
 mod text;
 
 use serde::Serialize;
@@ -24,7 +24,7 @@ use crate::setup::{
 };
 use crate::source::Sourced;
 use crate::system::{netns, occupants};
-use owner::Owner;
+use made_by::MadeBy;
 use text::{conditions, headline, rules, table, theirs};
 
 /// What `status --json` prints of each namespace.
@@ -64,14 +64,14 @@ struct LinkStatus {
     mtu: Option<u32>,
     mac: Option<String>,
     master: Option<String>,
-    by: Owner,
+    by: MadeBy,
     addresses: Vec<AddressStatus>,
 }
 
 #[derive(Debug, Serialize)]
 struct AddressStatus {
     address: String,
-    by: Owner,
+    by: MadeBy,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,13 +84,13 @@ struct ConditionStatus {
 #[derive(Debug, Serialize)]
 struct RouteStatus {
     route: String,
-    by: Owner,
+    by: MadeBy,
 }
 
 #[derive(Debug, Serialize)]
 struct RuleStatus {
     rule: String,
-    by: Owner,
+    by: MadeBy,
 }
 
 /// One namespace, for a person.
@@ -195,8 +195,11 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
         }
     }
     status.obstacles.splice(0..0, obstacles);
-    warnings.extend(birthplaces::told(name, &have));
-    status.warnings = trial_file::told(name).into_iter().chain(warnings).collect();
+    warnings.extend(birthplaces::warnings(name, &have));
+    status.warnings = trial_file::describe(name)
+        .into_iter()
+        .chain(warnings)
+        .collect();
     if let Some(want) = settings.as_ref().ok().filter(|_| status.exists) {
         let all = ready::now(want)?.into_iter();
         status.conditions = all.map(ConditionStatus::of).collect();
@@ -225,7 +228,7 @@ impl Status {
 fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -> Status {
     let ours = |link: &Link| {
         let made = journal.ours.link(&link.netns, &link.name.value);
-        made.is_some_and(|made| made.kind.made().is_some())
+        made.is_some_and(|made| made.kind.spec().is_some())
     };
     let links = have.links.iter();
     let links = links.filter(|link| match link.netns {
@@ -240,13 +243,13 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
     let routes = have.routes.iter().filter(|r| r.value.netns == Netns::This);
     let routes = routes.map(|r| RouteStatus {
         route: r.value.to_string(),
-        by: Owner::of(asked(&r.value), r.value.is_kernels()),
+        by: MadeBy::of(asked(&r.value), r.value.is_kernels()),
     });
     let asked =
         |rule| journal.ours.rules.contains(rule) || want.is_some_and(|w| w.rules.contains(rule));
     let rules = have.rules.iter().map(|rule| RuleStatus {
         rule: rule.value.to_string(),
-        by: Owner::of(asked(rule), rule.value.is_kernels()),
+        by: MadeBy::of(asked(rule), rule.value.is_kernels()),
     });
     let identity = netns::identity(name.as_str()).ok().flatten();
     let inside_it = identity.and_then(|identity| occupants::inside(identity).ok());
@@ -276,7 +279,7 @@ fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStat
     };
     let addresses = link.addresses.iter().map(|address| AddressStatus {
         address: address.to_string(),
-        by: Owner::of(ours(address), address.value.is_kernels()),
+        by: MadeBy::of(ours(address), address.value.is_kernels()),
     });
     LinkStatus {
         name: link.name.to_string(),
@@ -286,7 +289,7 @@ fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStat
         mtu: link.mtu.as_ref().map(|mtu| mtu.value),
         mac: link.mac.as_ref().map(ToString::to_string),
         master: link.master.as_ref().map(ToString::to_string),
-        by: Owner::of(
+        by: MadeBy::of(
             made.is_some() || wanted.is_some(),
             link.kind == Kind::Loopback,
         ),

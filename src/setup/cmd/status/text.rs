@@ -1,7 +1,7 @@
 //! A status in words, for a person: lines out. What there is, the status says.
 
 use super::{RuleStatus, Status};
-use crate::setup::cmd::status::owner::Owner;
+use crate::setup::cmd::status::made_by::MadeBy;
 use crate::setup::report;
 
 pub(super) fn headline(status: &Status) -> String {
@@ -56,8 +56,8 @@ fn place(on_host: bool) -> &'static str {
 }
 
 /// Behind what somebody else made.
-pub(super) fn theirs(by: Owner) -> &'static str {
-    if by == Owner::HeldSysctls {
+pub(super) fn theirs(by: MadeBy) -> &'static str {
+    if by == MadeBy::HeldSysctls {
         " (not ours)"
     } else {
         ""
@@ -66,7 +66,7 @@ pub(super) fn theirs(by: Owner) -> &'static str {
 
 /// The policy rules, but for those that every namespace has.
 pub(super) fn rules(status: &Status) -> Vec<String> {
-    let told = status.rules.iter().filter(|rule| rule.by != Owner::Kernel);
+    let told = status.rules.iter().filter(|rule| rule.by != MadeBy::Kernel);
     let line = |rule: &RuleStatus| format!("rule {}{}", rule.rule, theirs(rule.by));
     told.map(line).collect()
 }

@@ -27,7 +27,7 @@ use crate::plan::Extras;
 use crate::setup::apply::Work;
 use crate::setup::converge::converge_then;
 use crate::setup::error::{Failure, Why};
-use crate::setup::peers::follow::follow;
+use crate::setup::linked_netns::follow::follow;
 use crate::setup::trial_file::{self, begin, file};
 use crate::setup::{Call, checked, complain, ready, say, signals, ssh_guard, store, with_settings};
 use crate::system::cgroup;
@@ -244,7 +244,7 @@ pub fn confirm(name: &NetnsName) -> u8 {
         None => Err(ErrorKind::NotFound.into()),
     };
     let lines = match confirmed {
-        Ok(()) => return kept(name, &tried.unwrap_or_default()),
+        Ok(()) => return say_kept(name, &tried.unwrap_or_default()),
         Err(e) if e.kind() == ErrorKind::NotFound && trial_file::was_undone(name) => [
             format!("{name}: what was tried has been undone, it was not confirmed in time"),
             format!("netns-setup try {name} tries it again"),
@@ -273,7 +273,7 @@ fn is_as_it_was_left(name: &NetnsName) -> bool {
 }
 
 /// It has been confirmed: wait for the services that were put off until then.
-fn kept(name: &NetnsName, tried: &trial_file::TrialRecord) -> u8 {
+fn say_kept(name: &NetnsName, tried: &trial_file::TrialRecord) -> u8 {
     let until = Instant::now() + KEEPS;
     while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
         sleep(LOOK);

@@ -10,8 +10,8 @@ use super::service::{StateBefore, TrialService, done, identity, show};
 use crate::exit;
 use crate::name::NetnsName;
 use crate::setup::{complain, trial_file};
-use crate::system::init::owner::{runsv_of, supervised};
 use crate::system::init::service::{Init, Service, kill_supervised};
+use crate::system::init::service_of_process::{runsv_of, supervised};
 use crate::system::{init, process};
 
 /// How long OpenRC may take to start again what it has stopped for a restart that failed,

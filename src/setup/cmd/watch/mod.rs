@@ -116,7 +116,7 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
 /// Who tries a namespace with a service has this begin too, where runit runs it: it is the
 /// one that tries which keeps the namespace until it is decided. False by TERM or INT.
 async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
-    let mut told: Vec<_> = call.names.iter().filter_map(trial_file::told).collect();
+    let mut told: Vec<_> = call.names.iter().filter_map(trial_file::describe).collect();
     complain(&told, exit::DONE);
     while !told.is_empty() {
         tokio::select! {
@@ -125,7 +125,7 @@ async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
             _ = signals.int.recv() => return false,
             () = tokio::time::sleep(LOOK) => {}
         }
-        told = call.names.iter().filter_map(trial_file::told).collect();
+        told = call.names.iter().filter_map(trial_file::describe).collect();
     }
     true
 }

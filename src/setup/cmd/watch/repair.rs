@@ -15,10 +15,10 @@ use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::error::Why;
 use crate::setup::hooks::post_down_link::Due;
 use crate::setup::hooks::{self, pending};
+use crate::setup::linked_netns::follow::follow;
+use crate::setup::linked_netns::{self, LinksLock};
 use crate::setup::load::{context, settings, tell};
 use crate::setup::lock::look_on;
-use crate::setup::peers::follow::follow;
-use crate::setup::peers::{self, Ties};
 use crate::setup::query::build_query;
 use crate::setup::resolve_devices::{obstacles, resolve_devices};
 use crate::setup::store::{self, Store};
@@ -43,7 +43,7 @@ impl WatchedNetns {
         let told = match &healed {
             Ok(healed) => healed
                 .iter()
-                .map(|healed| healed.told(&name).map_err(|no| no.to_string()))
+                .map(|healed| healed.describe(&name).map_err(|no| no.to_string()))
                 .collect(),
             Err(refusal) => vec![Err(refusal.to_string())],
         };
@@ -103,7 +103,7 @@ impl WatchedNetns {
 
     /// Whether it is whole.
     fn locked(&mut self, call: &Call) -> bool {
-        let ties = match self.tied().then(Ties::hold).transpose() {
+        let ties = match self.tied().then(LinksLock::hold).transpose() {
             Ok(ties) => ties,
             Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
         };
@@ -188,7 +188,8 @@ impl WatchedNetns {
     fn mend(&mut self, store: &Store) -> Result<Mended, Why> {
         let name = self.want.name.clone();
         let (mut journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
-        let (mut state, in_the_way) = nat::kept(&self.want, &journal, &mut kernel)?;
+        let (mut state, in_the_way) =
+            nat::with_host_or_obstacle(&self.want, &journal, &mut kernel)?;
         let begun = (store, &mut journal, &mut kernel);
         attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
         let missing = resolve_devices(&mut state, &journal, &mut kernel)?;
@@ -206,7 +207,7 @@ impl WatchedNetns {
         let asked = build_query(&state, &journal);
         let begun = Work::begin(store, &mut kernel, journal, asked, &mut report);
         let mut work = begun.map_err(|no| no.why)?;
-        peers::adopt_wanted(&name, &state, &mut work.journal)
+        linked_netns::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut mended = work.mend(&state)?;
         self.hooks_are_due |= due.get();
@@ -220,7 +221,7 @@ impl WatchedNetns {
         }
         if mended.is_whole() && self.unready {
             if made_anew.get() {
-                let settled = work.kernel.settle(&self.want.state, SETTLE);
+                let settled = work.kernel.wait_for_dad(&self.want.state, SETTLE);
                 settled.map_err(|no| unsettled(&no))?;
             }
             if !self.holds() {

@@ -15,7 +15,7 @@ use crate::model::build::Want;
 use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::setup::cmd::up;
+use crate::setup::cmd::reload;
 use crate::setup::query::build_query;
 use crate::setup::signals::hold_signals;
 use crate::setup::{Call, hooks, ready, store, wireguard};
@@ -237,7 +237,7 @@ impl WatchedNetns {
             self.want = want;
             self.look.happened(Instant::now());
         } else {
-            code = up::begin_reload(call, &want);
+            code = reload::begin_reload(call, &want);
             if code == exit::DONE {
                 self.want = want;
                 self.is_up();

@@ -5,18 +5,18 @@ use serde::Serialize;
 /// Who made it, or moved it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Owner {
+pub(super) enum MadeBy {
     Us,
     Kernel,
     HeldSysctls,
 }
 
-impl Owner {
+impl MadeBy {
     pub(super) fn of(ours: bool, kernels: bool) -> Self {
         match (ours, kernels) {
-            (true, _) => Owner::Us,
-            (_, true) => Owner::Kernel,
-            _ => Owner::HeldSysctls,
+            (true, _) => MadeBy::Us,
+            (_, true) => MadeBy::Kernel,
+            _ => MadeBy::HeldSysctls,
         }
     }
 }

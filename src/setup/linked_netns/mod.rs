@@ -26,9 +26,9 @@ use crate::{exit, state_dir};
 
 /// Held while links between namespaces, or sysctls of the host, are made or set; whoever wants a namespace's
 /// own lock as well takes this one first, so that no two wait for each other.
-pub struct Ties(#[allow(dead_code)] Flock<File>);
+pub struct LinksLock(#[allow(dead_code)] Flock<File>);
 
-impl Ties {
+impl LinksLock {
     /// Wait for it: `TimedOut` if another has it for too long.
     pub fn hold() -> io::Result<Self> {
         DirBuilder::new()
@@ -42,7 +42,7 @@ impl Ties {
         let until = Instant::now() + LOCK;
         loop {
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(Ties(lock)),
+                Ok(lock) => return Ok(LinksLock(lock)),
                 Err((back, Errno::EWOULDBLOCK)) if Instant::now() < until => file = back,
                 Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
                 Err((_, errno)) => return Err(errno.into()),

@@ -14,7 +14,7 @@ impl Plan<'_> {
         for other in want.others.difference(&have.others) {
             let at = Netns::Named(other.clone());
             let mut asked = want.links.iter().filter_map(|link| {
-                let made = link.kind.made().filter(|made| made.born == at);
+                let made = link.kind.spec().filter(|made| made.born == at);
                 let here = (link.netns == at).then_some(&link.name.origin);
                 here.or(made.map(|made| &made.origin)).cloned()
             });
@@ -25,7 +25,7 @@ impl Plan<'_> {
 
     /// The namespace that a link is to be born in is there, or will be.
     pub(super) fn has_birthplace(&mut self, link: &Link) -> bool {
-        let Some(made) = link.kind.made() else {
+        let Some(made) = link.kind.spec() else {
             return true;
         };
         let Netns::Named(other) = &made.born else {
