@@ -10,7 +10,7 @@ use crate::model::build::build;
 use crate::model::firewall::{include, pattern, references, sets};
 use crate::model::link::bridge_port::Vlans;
 use crate::model::names::Names;
-use crate::model::nat::{Family, Legacy, Nat, Publish, in_the_way};
+use crate::model::nat::{IpVersion, Legacy, Nat, Publish, in_the_way};
 use crate::model::wireguard::parse;
 use crate::model::{Address, Condition, Context, DeviceId, Mac, Route, Rule, SysctlKey, Verbatim};
 use crate::name::{Altname, LinkName, NetnsName};
@@ -257,7 +257,7 @@ fn rules_and_what_nft_prints() {
     let name: NetnsName = "mgmt".parse().unwrap();
     let nat = Nat {
         ends: vec!["end".parse().unwrap()],
-        families: vec![Family::V4, Family::V6],
+        families: vec![IpVersion::V4, IpVersion::V6],
         uplinks: None,
         publish: Vec::new(),
     };
@@ -274,7 +274,7 @@ fn rules_and_what_nft_prints() {
         let (one, other) = text.split_once('\n').unwrap_or((&text, ""));
         let is = pattern::matches(one, other) && pattern::is_pattern(one);
         let told = in_the_way(&text, &name, &nat).len();
-        let family = Family::V4;
+        let family = IpVersion::V4;
         let rules = Some(text.to_string());
         let legacy = Legacy { family, rules }.in_the_way(&nat).is_some();
         let counts = [

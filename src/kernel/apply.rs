@@ -13,7 +13,7 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Kernel;
 use super::netlink::query::index_of;
-use super::netlink::socket::How;
+use super::netlink::socket::RequestKind;
 use crate::model::route::Preference;
 use crate::model::{Address, LinkRef, Netns, Route, RouteKind};
 use crate::name::LinkName;
@@ -151,7 +151,7 @@ impl Kernel {
     fn add_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
-        match self.requests(&link.netns)?.tell(message, How::Add) {
+        match self.requests(&link.netns)?.tell(message, RequestKind::Add) {
             // The kernel has put it there itself in the meantime
             Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
             answer => answer,
@@ -162,7 +162,10 @@ impl Kernel {
     fn del_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
-        match self.requests(&link.netns)?.tell(message, How::Change) {
+        match self
+            .requests(&link.netns)?
+            .tell(message, RequestKind::Change)
+        {
             Err(no) if no.errno.raw_os_error() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(()),
             answer => answer,
         }
@@ -170,14 +173,21 @@ impl Kernel {
 
     fn add_route(&mut self, route: &Route, replace: bool) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::NewRoute(self.route_message(route)?);
-        let how = if replace { How::Replace } else { How::Add };
+        let how = if replace {
+            RequestKind::Replace
+        } else {
+            RequestKind::Add
+        };
         self.requests(&route.netns)?.tell(message, how)
     }
 
     /// Gone already is deleted: with an address or a link go its routes.
     fn del_route(&mut self, route: &Route) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRoute(self.route_message(route)?);
-        match self.requests(&route.netns)?.tell(message, How::Change) {
+        match self
+            .requests(&route.netns)?
+            .tell(message, RequestKind::Change)
+        {
             Err(no) if no.errno.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
             answer => answer,
         }

@@ -73,7 +73,7 @@ impl Kernel {
             for moved in about.moved.iter().filter(|moved| moved.netns == view.at) {
                 if let Some(link) = view.links.iter().find(|l| decode::is_named(l, &moved.name)) {
                     state
-                        .kept
+                        .verbatim
                         .extend(self.verbatim_of(moved, link.header.index)?);
                     let quiet = decode::is_without_arp(link);
                     state.sysctls.extend(sysctl::of_link(&moved.name, quiet));

@@ -10,7 +10,7 @@ use rtnetlink::packet_route::rule::{
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Kernel;
-use super::netlink::socket::How;
+use super::netlink::socket::RequestKind;
 use crate::model::rule::{Action, Packets};
 use crate::model::{Netns, Rule};
 use crate::name::LinkName;
@@ -40,13 +40,16 @@ impl Kernel {
 
     pub(super) fn add_policy(&mut self, rule: &Rule) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::NewRule(message(rule));
-        self.requests(&Netns::This)?.tell(message, How::Add)
+        self.requests(&Netns::This)?.tell(message, RequestKind::Add)
     }
 
     /// Gone already is deleted.
     pub(super) fn del_policy(&mut self, rule: &Rule) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRule(message(rule));
-        match self.requests(&Netns::This)?.tell(message, How::Change) {
+        match self
+            .requests(&Netns::This)?
+            .tell(message, RequestKind::Change)
+        {
             Err(no) if no.errno.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(()),
             answer => answer,
         }

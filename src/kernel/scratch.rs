@@ -11,7 +11,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo};
 
 use super::netlink::query::all_links;
-use super::netlink::socket::{How, Requests};
+use super::netlink::socket::{RequestKind, Requests};
 use super::{Kernel, Socket, decode};
 use crate::model::Netns;
 use crate::name::{LinkName, NetnsName};
@@ -60,7 +60,10 @@ fn stand_in(requests: &mut Requests, name: &LinkName) -> Result<(), OsError> {
     for kind in STAND_INS {
         let info = LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Other(kind.into()))]);
         let message = LinkUnspec::new_with_name(name.as_str()).append_extra_attribute(info);
-        answer = requests.tell(RouteNetlinkMessage::NewLink(message.build()), How::Add);
+        answer = requests.tell(
+            RouteNetlinkMessage::NewLink(message.build()),
+            RequestKind::Add,
+        );
         match &answer {
             Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => return Ok(()),
             Err(no) if no.errno.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}

@@ -14,7 +14,7 @@ use super::netlink::query;
 use super::netlink::socket::Requests;
 use super::{Kernel, decode};
 use crate::model::Netns;
-use crate::model::nat::{Family, Host, Nat, Uplinks};
+use crate::model::nat::{Host, IpVersion, Nat, Uplinks};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 
@@ -43,8 +43,8 @@ impl Kernel {
             fs::read_to_string(format!("/proc/sys/net/{key}")).is_ok_and(|v| v.trim() == value)
         };
         for (family, key) in [
-            (Family::V4, "ipv4/ip_forward"),
-            (Family::V6, "ipv6/conf/all/forwarding"),
+            (IpVersion::V4, "ipv4/ip_forward"),
+            (IpVersion::V6, "ipv6/conf/all/forwarding"),
         ] {
             if is(key, "1") {
                 host.forwards.insert((family, None));
@@ -52,8 +52,8 @@ impl Kernel {
         }
         for link in links {
             for (family, key) in [
-                (Family::V4, format!("ipv4/conf/{link}/forwarding")),
-                (Family::V6, format!("ipv6/conf/{link}/force_forwarding")),
+                (IpVersion::V4, format!("ipv4/conf/{link}/forwarding")),
+                (IpVersion::V6, format!("ipv6/conf/{link}/force_forwarding")),
             ] {
                 if is(&key, "1") {
                     host.forwards.insert((family, Some(link.clone())));
@@ -73,12 +73,12 @@ impl Kernel {
     }
 }
 
-fn default_links(requests: &mut Requests) -> Result<Vec<(Family, LinkName)>, OsError> {
+fn default_links(requests: &mut Requests) -> Result<Vec<(IpVersion, LinkName)>, OsError> {
     const MAIN: u32 = 254;
     let mut found = Vec::new();
     for (family, of) in [
-        (AddressFamily::Inet, Family::V4),
-        (AddressFamily::Inet6, Family::V6),
+        (AddressFamily::Inet, IpVersion::V4),
+        (AddressFamily::Inet6, IpVersion::V6),
     ] {
         let mut request = RouteMessage::default();
         request.header.address_family = family;

@@ -93,7 +93,7 @@ pub struct State {
     /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
     pub resolv_conf: Option<Sourced<String>>,
     /// Of the links of the host that are moved, what else goes with them.
-    pub kept: Vec<Verbatim>,
+    pub verbatim: Vec<Verbatim>,
     /// Cards are given back without addresses, routes and a master, not as they were taken.
     /// Of what is wanted, nothing if no settings say it; of what is ours, what they said last.
     pub bare: Option<bool>,

@@ -11,7 +11,7 @@ impl Plan<'_> {
         for rules in &want.firewall {
             let old = same_tool(&have.firewall, &rules.value);
             let holds = |old: &Ruleset| {
-                let mut held = old.held.iter();
+                let mut held = old.links_by_index.iter();
                 let flushed = old.tool == Tool::Replies && self.loads_nftables();
                 old.outlived || flushed || held.any(|(link, _)| self.makes_anew(link))
             };

@@ -34,7 +34,7 @@ impl Plan<'_> {
             let mut links = kept.links.iter();
             kept.link == moved.name.value && links.any(|(_, name)| *name != kept.link)
         };
-        let Some(route) = have.kept.iter().find(others) else {
+        let Some(route) = have.verbatim.iter().find(others) else {
             return true;
         };
         self.obstacle(
@@ -71,9 +71,13 @@ impl Plan<'_> {
     /// What else a link had on the host.
     pub(super) fn restore_verbatim(&mut self, kinds: &[VerbatimKind]) {
         let (want, have) = (self.want, self.have);
-        for kept in want.kept.iter().filter(|kept| kinds.contains(&kept.kind)) {
+        for kept in want
+            .verbatim
+            .iter()
+            .filter(|kept| kinds.contains(&kept.kind))
+        {
             let stays = kept.until.is_none_or(|until| until > have.clock);
-            if stays && !have.kept.contains(kept) && self.is_on_host(&kept.link) {
+            if stays && !have.verbatim.contains(kept) && self.is_on_host(&kept.link) {
                 self.change(Step::RestoreVerbatim(Box::new(kept.clone())), None);
             }
         }

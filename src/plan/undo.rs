@@ -19,7 +19,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     want.links
         .retain(|link| !link.kind.spec().is_some_and(|made| made.outlived));
     // They come from the journal, as far as they are of what was moved
-    want.kept.clear();
+    want.verbatim.clear();
     want.rules.retain(|rule| !rule.value.is_kernels());
     // What a namespace would have had that was not there
     let there = |at: &Netns| before.exists || *at != Netns::This;

@@ -5,7 +5,7 @@ use std::fs;
 
 use super::apply::Work;
 use super::error::{Failure, Why};
-use super::hooks::post_down_link::{self, Due};
+use super::hooks::post_down_link::{self, ReturnHooks};
 use super::hooks::{self, pending};
 use super::nat::{self, WithHost};
 use super::resolve_devices::resolve_all_devices;
@@ -58,7 +58,7 @@ fn in_lock(
     want: &Want,
     rest: Extras,
     then: impl FnOnce(&mut Work) -> Result<(), Failure>,
-    due: &mut Option<Due>,
+    due: &mut Option<ReturnHooks>,
 ) -> (u8, bool) {
     let name = &want.name;
     let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
@@ -71,7 +71,7 @@ fn in_lock(
         Ok(begun) => begun,
         Err(code) => return (code, false),
     };
-    *due = Some(Due::begin(&store, Some(&want.hooks)));
+    *due = Some(ReturnHooks::begin(&store, Some(&want.hooks)));
     let WithHost {
         mut state,
         warnings,

@@ -51,7 +51,7 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
             let now = indexes.iter().find(|(link, _)| *link == held.0);
             now.is_some_and(|now| now != held)
         };
-        rules.outlived = rules.held.iter().any(anew);
+        rules.outlived = rules.links_by_index.iter().any(anew);
     }
     let table = nat::table(kernel, journal);
     let table = table.map_err(|no| broken("cannot read our table on the host", no))?;

@@ -7,7 +7,7 @@ use std::io;
 use super::procfs;
 use super::program::run;
 use crate::model::Table;
-use crate::model::nat::{Family, Legacy};
+use crate::model::nat::{IpVersion, Legacy};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 
@@ -54,8 +54,8 @@ pub fn list_ruleset(host: &File, netns: &NetnsName) -> Result<String, OsError> {
 pub fn iptables_legacy(host: &File) -> Result<Vec<Legacy>, OsError> {
     let mut found = Vec::new();
     for (family, names, program) in [
-        (Family::V4, "ip_tables_names", "iptables-legacy-save"),
-        (Family::V6, "ip6_tables_names", "ip6tables-legacy-save"),
+        (IpVersion::V4, "ip_tables_names", "iptables-legacy-save"),
+        (IpVersion::V6, "ip6_tables_names", "ip6tables-legacy-save"),
     ] {
         // No such file: the kernel has none of it
         let names = procfs::text(&format!("/proc/net/{names}")).unwrap_or_default();

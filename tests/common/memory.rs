@@ -146,7 +146,7 @@ impl Memory {
                 }
             }
             Step::DelRule(rule) => Ok(self.state.rules.retain(|r| r.value != *rule)),
-            Step::RestoreVerbatim(kept) => Ok(self.state.kept.push((**kept).clone())),
+            Step::RestoreVerbatim(kept) => Ok(self.state.verbatim.push((**kept).clone())),
             Step::SetSysctl(sysctl) => self.set_sysctl(sysctl),
             Step::LoadNatTable(table) => {
                 Ok(self.state.table = Some(Sourced::without_origin((**table).clone())))

@@ -203,7 +203,7 @@ pub fn settings() -> impl Strategy<Value = State> {
                     file: "/rules".into(),
                     text: text.into(),
                     tables: Vec::new(),
-                    held: Vec::new(),
+                    links_by_index: Vec::new(),
                     outlived: false,
                 })
             });

@@ -12,7 +12,7 @@ use rtnetlink::packet_route::link::{
 
 use super::options;
 use crate::kernel::Kernel;
-use crate::kernel::netlink::socket::{How, Requests};
+use crate::kernel::netlink::socket::{RequestKind, Requests};
 use crate::model::link::bridge_port::{Vlan, Vlans};
 use crate::model::{LinkRef, LinkSpec};
 use crate::os_error::OsError;
@@ -59,7 +59,8 @@ impl Kernel {
         bridge: bool,
     ) -> Result<(), OsError> {
         let message = what(vlan_message(self.index(link)?, row, bridge));
-        self.requests(&link.netns)?.tell(message, How::Change)
+        self.requests(&link.netns)?
+            .tell(message, RequestKind::Change)
     }
 }
 

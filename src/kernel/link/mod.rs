@@ -17,7 +17,7 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
 use super::Kernel;
 use super::netlink::query::{self, link_named};
-use super::netlink::socket::How;
+use super::netlink::socket::RequestKind;
 use crate::model::link::type_table::Lower;
 use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns};
 use crate::name::Altname;
@@ -34,7 +34,8 @@ impl Kernel {
     ) -> Result<(), OsError> {
         let message = what(LinkUnspec::new_with_index(self.index(link)?)).build();
         let message = RouteNetlinkMessage::NewLink(message);
-        self.requests(&link.netns)?.tell(message, How::Change)
+        self.requests(&link.netns)?
+            .tell(message, RequestKind::Change)
     }
 
     /// Change what is special to its type.
@@ -67,7 +68,7 @@ impl Kernel {
             _ => return Err(std::io::Error::from(Errno::EOPNOTSUPP).into()),
         };
         let message = RouteNetlinkMessage::NewLink(message.build());
-        self.requests(home)?.tell(message, How::Add)
+        self.requests(home)?.tell(message, RequestKind::Add)
     }
 
     /// Where a link is made from, and its message so far. Tunnels of IPv4 belong to the
@@ -119,12 +120,13 @@ impl Kernel {
 
     pub(super) fn add_altname(&mut self, link: &LinkRef, name: &Altname) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::NewLinkProp(self.property(link, name)?);
-        self.requests(&link.netns)?.tell(message, How::Add)
+        self.requests(&link.netns)?.tell(message, RequestKind::Add)
     }
 
     pub(super) fn del_altname(&mut self, link: &LinkRef, name: &Altname) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelLinkProp(self.property(link, name)?);
-        self.requests(&link.netns)?.tell(message, How::Change)
+        self.requests(&link.netns)?
+            .tell(message, RequestKind::Change)
     }
 
     fn property(&mut self, link: &LinkRef, name: &Altname) -> Result<LinkMessage, OsError> {
@@ -143,7 +145,7 @@ impl Kernel {
         };
         let mut message = LinkMessage::default();
         message.header.index = found.header.index;
-        match requests.tell(RouteNetlinkMessage::DelLink(message), How::Change) {
+        match requests.tell(RouteNetlinkMessage::DelLink(message), RequestKind::Change) {
             // The kernel takes its time with what goes with another namespace
             Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(()),
             answer => answer,

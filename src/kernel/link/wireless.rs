@@ -12,7 +12,7 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 use crate::kernel::Kernel;
 use crate::kernel::netlink::attr;
 use crate::kernel::netlink::generic::Talk;
-use crate::kernel::netlink::socket::How;
+use crate::kernel::netlink::socket::RequestKind;
 use crate::model::{LinkRef, Netns, Phy};
 use crate::name::LinkName;
 use crate::os_error::OsError;
@@ -81,7 +81,8 @@ impl Kernel {
             if let Some(is) = is.filter(|is| is.name != to.name.as_str()) {
                 let message = LinkUnspec::new_with_index(is.index).name(to.name.to_string());
                 let message = RouteNetlinkMessage::NewLink(message.build());
-                self.requests(&to.netns)?.tell(message, How::Change)?;
+                self.requests(&to.netns)?
+                    .tell(message, RequestKind::Change)?;
             }
         }
         Ok(())

@@ -11,7 +11,7 @@ use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 
 use super::attr;
-use super::socket::{How, Requests};
+use super::socket::{RequestKind, Requests};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 
@@ -135,7 +135,7 @@ pub(crate) fn nsid_made(requests: &mut Requests, netns: i32) -> Result<i32, OsEr
         NsidAttribute::Fd(netns.cast_unsigned()),
         NsidAttribute::Id(-1),
     ];
-    requests.tell(RouteNetlinkMessage::NewNsId(message), How::Change)?;
+    requests.tell(RouteNetlinkMessage::NewNsId(message), RequestKind::Change)?;
     let number = nsid(requests, netns)?;
     number.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound).into())
 }

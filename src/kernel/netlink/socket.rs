@@ -26,7 +26,7 @@ const MSG_TRUNC: i32 = 0x20;
 
 /// What is to come of a message that is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
+pub(crate) enum RequestKind {
     /// Something new, or a refusal.
     Add,
     /// Something new, or in the place of what there is.
@@ -61,11 +61,15 @@ impl Requests {
     }
 
     /// Have something done.
-    pub(crate) fn tell(&mut self, message: RouteNetlinkMessage, how: How) -> Result<(), OsError> {
+    pub(crate) fn tell(
+        &mut self,
+        message: RouteNetlinkMessage,
+        how: RequestKind,
+    ) -> Result<(), OsError> {
         let how = match how {
-            How::Add => NLM_F_CREATE | NLM_F_EXCL,
-            How::Replace => NLM_F_CREATE | NLM_F_REPLACE,
-            How::Change => 0,
+            RequestKind::Add => NLM_F_CREATE | NLM_F_EXCL,
+            RequestKind::Replace => NLM_F_CREATE | NLM_F_REPLACE,
+            RequestKind::Change => 0,
         };
         self.ask(message, NLM_F_ACK | how).map(drop)
     }

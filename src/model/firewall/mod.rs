@@ -25,7 +25,7 @@ pub struct Ruleset {
     /// iptables makes some, too, unless it is the older one.
     pub tables: Vec<String>,
     /// Once loaded: the links that they hold by index, with the indexes of then.
-    pub held: Vec<(LinkName, u32)>,
+    pub links_by_index: Vec<(LinkName, u32)>,
     /// Of what is there: one of those links has been made anew since.
     pub outlived: bool,
 }

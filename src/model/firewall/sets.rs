@@ -6,7 +6,7 @@ use std::ops::Range;
 
 /// What a line does to sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
+enum SetCommand {
     Create,
     Destroy,
     Flush,
@@ -17,12 +17,12 @@ enum Verb {
 }
 
 /// The words that ipset(8) has for it, behind those it takes for all of them.
-const VERBS: [(&[&str], Verb); 5] = [
-    (&["create", "n", "-N", "--create"], Verb::Create),
-    (&["destroy", "x", "-X", "--destroy"], Verb::Destroy),
-    (&["flush", "f", "-F", "--flush"], Verb::Flush),
-    (&["swap", "w", "-W", "--swap"], Verb::Swap),
-    (&["rename", "e", "-E", "--rename"], Verb::Rename),
+const VERBS: [(&[&str], SetCommand); 5] = [
+    (&["create", "n", "-N", "--create"], SetCommand::Create),
+    (&["destroy", "x", "-X", "--destroy"], SetCommand::Destroy),
+    (&["flush", "f", "-F", "--flush"], SetCommand::Flush),
+    (&["swap", "w", "-W", "--swap"], SetCommand::Swap),
+    (&["rename", "e", "-E", "--rename"], SetCommand::Rename),
 ];
 const OPTIONS: [&str; 4] = ["-!", "-exist", "-q", "-quiet"];
 
@@ -37,10 +37,10 @@ pub fn left(text: &str) -> Vec<&str> {
 /// The sets that are there after one more line.
 fn follow<'a>(sets: &mut Vec<&'a str>, line: &Line<'a>) {
     match (line.verb, &line.names[..]) {
-        (Verb::Create, [set, ..]) if !sets.contains(&set.0) => sets.push(set.0),
-        (Verb::Destroy, []) => sets.clear(),
-        (Verb::Destroy, [set, ..]) => sets.retain(|other| *other != set.0),
-        (Verb::Rename, [from, to]) => {
+        (SetCommand::Create, [set, ..]) if !sets.contains(&set.0) => sets.push(set.0),
+        (SetCommand::Destroy, []) => sets.clear(),
+        (SetCommand::Destroy, [set, ..]) => sets.retain(|other| *other != set.0),
+        (SetCommand::Rename, [from, to]) => {
             let mut renamed = sets.iter_mut().filter(|set| **set == from.0);
             renamed.by_ref().for_each(|set| *set = to.0);
         }
@@ -52,7 +52,8 @@ fn follow<'a>(sets: &mut Vec<&'a str>, line: &Line<'a>) {
 /// two change places; and those other names. Who names a set never sees it half full.
 pub fn beside(text: &str, there: &BTreeSet<&str>) -> (String, Vec<String>) {
     let lines = text.lines().filter_map(of_line);
-    let created = lines.filter(|line| [Verb::Create, Verb::Rename].contains(&line.verb));
+    let created =
+        lines.filter(|line| [SetCommand::Create, SetCommand::Rename].contains(&line.verb));
     let named = created.filter_map(|line| line.names.last().map(|name| name.0));
     let mut both: Vec<&str> = Vec::new();
     for set in named.filter(|set| there.contains(set)) {
@@ -101,7 +102,7 @@ pub fn beside(text: &str, there: &BTreeSet<&str>) -> (String, Vec<String>) {
 /// What a line does, and the names of the sets it does it to, with their places in it. What a
 /// set of sets holds is no such name: it is the one that has changed places that is meant.
 struct Line<'a> {
-    verb: Verb,
+    verb: SetCommand,
     names: Vec<(&'a str, Range<usize>)>,
 }
 
@@ -109,8 +110,8 @@ impl Line<'_> {
     /// What it does to all sets.
     fn of_all(&self) -> Option<&'static str> {
         match self.verb {
-            Verb::Destroy if self.names.is_empty() => Some("destroy"),
-            Verb::Flush if self.names.is_empty() => Some("flush"),
+            SetCommand::Destroy if self.names.is_empty() => Some("destroy"),
+            SetCommand::Flush if self.names.is_empty() => Some("flush"),
             _ => None,
         }
     }
@@ -124,9 +125,9 @@ fn of_line(line: &str) -> Option<Line<'_>> {
         return None;
     }
     let verb = VERBS.iter().find(|(all, _)| all.contains(&first));
-    let verb = verb.map_or(Verb::Other, |(_, verb)| *verb);
+    let verb = verb.map_or(SetCommand::Other, |(_, verb)| *verb);
     let count = match verb {
-        Verb::Swap | Verb::Rename => 2,
+        SetCommand::Swap | SetCommand::Rename => 2,
         _ => 1,
     };
     let names = words.take(count).collect();

@@ -11,7 +11,7 @@ use crate::name::{LinkName, NetnsName};
 
 /// A family of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
+pub enum IpVersion {
     /// IPv4.
     V4,
     /// IPv6.
@@ -22,7 +22,7 @@ pub enum Family {
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     /// The links of its default routes.
-    pub default_links: Vec<(Family, LinkName)>,
+    pub default_links: Vec<(IpVersion, LinkName)>,
     /// Its addresses, each with its link.
     pub addresses: Vec<(IpAddr, LinkName)>,
     /// Its links that other namespaces made: their ways to it.
@@ -30,7 +30,7 @@ pub struct Host {
     /// Its kernel forwards IPv6 link by link (`force_forwarding`, Linux 6.17).
     pub force_forwarding: bool,
     /// What it forwards by its owner's will: all links of a family (`None`), or one.
-    pub forwards: BTreeSet<(Family, Option<LinkName>)>,
+    pub forwards: BTreeSet<(IpVersion, Option<LinkName>)>,
     /// The links that take what routers advertise, unless they forward IPv6.
     pub takes_advertisements: BTreeSet<LinkName>,
 }
@@ -53,7 +53,7 @@ pub(super) struct Links {
     /// Those that have an address on which a port is published.
     pub reached: BTreeSet<LinkName>,
     /// Those of both that did not forward before, and are to forward for us alone.
-    pub guarded: BTreeSet<(Family, Option<LinkName>)>,
+    pub guarded: BTreeSet<(IpVersion, Option<LinkName>)>,
 }
 
 impl Nat {
@@ -78,7 +78,7 @@ impl Nat {
         match self.uplinks.as_ref().map(|uplinks| &uplinks.value) {
             Some(Uplinks::Named(named)) => up.extend(named.iter().cloned()),
             _ => {
-                let of_ours = |family: &Family| self.families.contains(family);
+                let of_ours = |family: &IpVersion| self.families.contains(family);
                 let links = host.default_links.iter().filter(|(f, _)| of_ours(f));
                 up.extend(links.map(|(_, link)| link.clone()));
             }
@@ -102,7 +102,7 @@ impl Nat {
             if owners(None) {
                 continue;
             }
-            if *family == Family::V6 && !host.force_forwarding {
+            if *family == IpVersion::V6 && !host.force_forwarding {
                 guarded.insert((*family, None));
                 continue;
             }
@@ -121,14 +121,14 @@ impl Nat {
         let mut all = Vec::new();
         let mut set = |key: String, value: &str| all.push((key, value.to_string()));
         for link in self.ends.iter().chain(&links.up).chain(&links.reached) {
-            if self.families.contains(&Family::V4) {
+            if self.families.contains(&IpVersion::V4) {
                 set(format!("net/ipv4/conf/{link}/forwarding"), "1");
             }
-            if self.families.contains(&Family::V6) && host.force_forwarding {
+            if self.families.contains(&IpVersion::V6) && host.force_forwarding {
                 set(format!("net/ipv6/conf/{link}/force_forwarding"), "1");
             }
         }
-        if self.families.contains(&Family::V6) && !host.force_forwarding {
+        if self.families.contains(&IpVersion::V6) && !host.force_forwarding {
             // A link that forwards does not listen to routers any more, unless this is 2
             let listens = |link: &&LinkName| host.takes_advertisements.contains(*link);
             for link in links.up.iter().chain(&links.reached).filter(listens) {
@@ -136,7 +136,7 @@ impl Nat {
             }
             set("net/ipv6/conf/all/forwarding".into(), "1");
         }
-        if !self.publish.is_empty() && self.families.contains(&Family::V4) {
+        if !self.publish.is_empty() && self.families.contains(&IpVersion::V4) {
             for link in &self.ends {
                 set(format!("net/ipv4/conf/{link}/route_localnet"), "1");
             }
@@ -145,29 +145,29 @@ impl Nat {
     }
 }
 
-impl Family {
+impl IpVersion {
     /// The family of an address.
     pub fn of(address: IpAddr) -> Self {
         match address {
-            IpAddr::V4(_) => Family::V4,
-            IpAddr::V6(_) => Family::V6,
+            IpAddr::V4(_) => IpVersion::V4,
+            IpAddr::V6(_) => IpVersion::V6,
         }
     }
 
     /// nft's word for it.
     pub(super) fn word(self) -> &'static str {
         match self {
-            Family::V4 => "ip",
-            Family::V6 => "ip6",
+            IpVersion::V4 => "ip",
+            IpVersion::V6 => "ip6",
         }
     }
 }
 
-impl fmt::Display for Family {
+impl fmt::Display for IpVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Family::V4 => "IPv4",
-            Family::V6 => "IPv6",
+            IpVersion::V4 => "IPv4",
+            IpVersion::V6 => "IPv6",
         })
     }
 }

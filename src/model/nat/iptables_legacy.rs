@@ -1,13 +1,13 @@
 //! What of the old iptables can drop what a namespace's table lets through: nft(8) does not
 //! list it. What `iptables-legacy-save` prints in, words for the host's owner out.
 
-use super::{Family, Nat};
+use super::{IpVersion, Nat};
 
 /// The table `filter` of the old iptables or ip6tables, where the host has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Legacy {
     /// Whose packets it filters.
-    pub family: Family,
+    pub family: IpVersion,
     /// Its chains and rules; nothing, where no program is there that prints them.
     pub rules: Option<String>,
 }
@@ -24,8 +24,8 @@ impl Legacy {
             return None;
         }
         let program = match self.family {
-            Family::V4 => "iptables-legacy",
-            Family::V6 => "ip6tables-legacy",
+            IpVersion::V4 => "iptables-legacy",
+            IpVersion::V6 => "ip6tables-legacy",
         };
         let wrong = match rules {
             Some(_) => "can drop what it forwards",

@@ -12,7 +12,7 @@ mod ruleset;
 
 use std::sync::Arc;
 
-pub use host::{Family, Host, OnHost};
+pub use host::{Host, IpVersion, OnHost};
 pub use iptables_legacy::Legacy;
 pub use other_tables::in_the_way;
 pub use publish::{Proto, Publish};
@@ -26,7 +26,7 @@ pub struct Nat {
     /// The ends on the host of the namespace's veths: its only way there.
     pub ends: Vec<LinkName>,
     /// The families of which it has addresses on the other ends.
-    pub families: Vec<Family>,
+    pub families: Vec<IpVersion>,
     /// Which links of the host it reaches the world over; none if it does not.
     pub uplinks: Option<Sourced<Uplinks>>,
     /// The ports of the host that lead inside.

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::{Family, Nat, Table};
+use super::{IpVersion, Nat, Table};
 use crate::name::NetnsName;
 
 /// Of each table that can be in the way: what it does, and what to type.
@@ -29,8 +29,8 @@ pub fn in_the_way(ruleset: &str, netns: &NetnsName, nat: &Nat) -> Vec<(String, S
     for chain in &chains {
         let concerns = match chain.table.split_once(' ') {
             Some(("inet", _)) => true,
-            Some(("ip", _)) => nat.families.contains(&Family::V4),
-            Some(("ip6", _)) => nat.families.contains(&Family::V6),
+            Some(("ip", _)) => nat.families.contains(&IpVersion::V4),
+            Some(("ip6", _)) => nat.families.contains(&IpVersion::V6),
             _ => false,
         };
         if !concerns || chain.table == ours || chain.hook != "forward" || named(&chain.table) {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use ipnet::IpNet;
 
-use super::Family;
+use super::IpVersion;
 
 /// A port of the host that leads inside, or several in a row. It is printed and read as in
 /// `netns_publish`, `udp/53`, `tcp/192.0.2.7:8080:80` or `tcp/80 from 192.0.2.0/24`; where it leads to is not part of that.
@@ -45,9 +45,9 @@ impl Publish {
     }
 
     /// The family that its addresses say, if they say one.
-    pub fn family(&self) -> Option<Family> {
+    pub fn family(&self) -> Option<IpVersion> {
         let said = self.host.or(self.from.map(|from| from.addr()));
-        said.map(Family::of)
+        said.map(IpVersion::of)
     }
 
     /// Both take packets from the same address to the same port of the same address.

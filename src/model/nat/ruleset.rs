@@ -1,7 +1,7 @@
 //! The text of a namespace's table on the host, for nft(8). Every line ends a statement,
 //! so that it can be written as one line as well.
 
-use super::host::{Family, Links};
+use super::host::{IpVersion, Links};
 use super::link_set::set;
 use super::replies::MARK;
 use super::{Nat, Publish, Table};
@@ -112,11 +112,11 @@ impl Nat {
         }
         rules.push(format!("iifname {ends} drop"));
         rules.push(format!("oifname {ends} drop"));
-        for family in [Family::V4, Family::V6] {
+        for family in [IpVersion::V4, IpVersion::V6] {
             let proto = format!("meta nfproto {}", nfproto(family));
             let untouched =
                 format!("meta mark and {MARK:#x} == 0 ct status & (snat|dnat) == 0 drop");
-            let of = |guarded: &&(Family, Option<LinkName>)| guarded.0 == family;
+            let of = |guarded: &&(IpVersion, Option<LinkName>)| guarded.0 == family;
             let guarded: Vec<_> = links.guarded.iter().filter(of).collect();
             let named: Vec<_> = guarded
                 .iter()
@@ -154,13 +154,13 @@ impl Nat {
 /// One rule a family.
 fn leading(publish: &Publish) -> Vec<String> {
     let rule = |to: &std::net::IpAddr| {
-        let family = Family::of(*to);
+        let family = IpVersion::of(*to);
         let word = family.word();
         let host = match publish.host {
             Some(host) => format!("{word} daddr {host}"),
             // ::1 leads nowhere but to lo, and what is sent to an address of a link is not
             // forwarded to another one
-            None if family == Family::V6 => {
+            None if family == IpVersion::V6 => {
                 "ip6 daddr != { ::1, fe80::/10 } fib daddr type local".into()
             }
             None => "meta nfproto ipv4 fib daddr type local".into(),
@@ -180,9 +180,9 @@ fn leading(publish: &Publish) -> Vec<String> {
     publish.to.iter().map(rule).collect()
 }
 
-fn nfproto(family: Family) -> &'static str {
+fn nfproto(family: IpVersion) -> &'static str {
     match family {
-        Family::V4 => "ipv4",
-        Family::V6 => "ipv6",
+        IpVersion::V4 => "ipv4",
+        IpVersion::V6 => "ipv6",
     }
 }

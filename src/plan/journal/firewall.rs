@@ -36,7 +36,7 @@ impl Journal {
         let mut rules = self.ours.firewall.iter_mut().map(|rules| &mut rules.value);
         if let Some(rules) = rules.find(|rules| rules.tool == tool) {
             rules.tables = tables;
-            rules.held = held;
+            rules.links_by_index = held;
         }
     }
 
@@ -45,12 +45,12 @@ impl Journal {
         self.loading = None;
         let rules = &mut self.ours.firewall;
         let old = rules.iter().find(|rules| rules.value.tool == new.tool);
-        let known = old.map(|old| (old.value.tables.clone(), old.value.held.clone()));
+        let known = old.map(|old| (old.value.tables.clone(), old.value.links_by_index.clone()));
         let (tables, held) = known.unwrap_or_default();
         rules.retain(|rules| rules.value.tool != new.tool);
         rules.push(Sourced::without_origin(Ruleset {
             tables,
-            held,
+            links_by_index: held,
             ..new.clone()
         }));
         rules.sort_by_key(|rules| rules.value.tool);

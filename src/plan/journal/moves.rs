@@ -53,9 +53,9 @@ impl Journal {
             let comes = |route: &&Sourced<Route>| back.iter().any(|link| route.value.needs(link));
             let routes = self.before.routes.iter().filter(comes);
             want.routes.extend(routes.cloned());
-            let kept = self.before.kept.iter();
+            let kept = self.before.verbatim.iter();
             let kept = kept.filter(|kept| back.iter().any(|link| link.name.value == kept.link));
-            want.kept.extend(kept.cloned());
+            want.verbatim.extend(kept.cloned());
         }
         let of = |key: &SysctlKey| {
             back.iter()
@@ -80,7 +80,7 @@ impl Journal {
             let State {
                 links,
                 routes,
-                kept,
+                verbatim: kept,
                 sysctls,
                 ..
             } = before;
@@ -91,7 +91,7 @@ impl Journal {
         let State {
             links,
             routes,
-            kept,
+            verbatim: kept,
             sysctls,
             ..
         } = &mut self.before;
@@ -188,9 +188,9 @@ impl Journal {
         };
         let lost: Vec<_> = have.routes.iter().filter(lost).cloned().collect();
         self.before.routes.extend(lost);
-        let own = have.kept.iter().filter(|kept| kept.link == link.name);
-        self.before.kept.retain(|kept| kept.link != link.name);
-        self.before.kept.extend(own.cloned());
+        let own = have.verbatim.iter().filter(|kept| kept.link == link.name);
+        self.before.verbatim.retain(|kept| kept.link != link.name);
+        self.before.verbatim.extend(own.cloned());
         for Sourced { value, .. } in &have.sysctls {
             let own = value.netns == Netns::Host && value.key.link() == Some(link.name.as_str());
             if own && self.before.sysctl(&value.netns, &value.key).is_none() {

@@ -52,7 +52,7 @@ impl Work<'_> {
         let Some(old) = old.filter(|old| *old == new && !held.is_empty()) else {
             return;
         };
-        let anew = held.iter().filter(|now| !old.held.contains(now));
+        let anew = held.iter().filter(|now| !old.links_by_index.contains(now));
         let links: Vec<String> = anew.map(|(link, _)| link.to_string()).collect();
         let name = self.store.name();
         let lines = [

@@ -13,7 +13,7 @@ use crate::name::NetnsName;
 use crate::plan::{Change, Journal};
 use crate::setup::apply::Work;
 use crate::setup::error::{Failure, Why};
-use crate::setup::hooks::post_down_link::Due;
+use crate::setup::hooks::post_down_link::ReturnHooks;
 use crate::setup::lock::{self, LockedNetns};
 use crate::setup::query::build_query;
 use crate::setup::run_log::{self, Changes};
@@ -164,7 +164,12 @@ fn nothing(call: &Call, name: &NetnsName) -> u8 {
     complain(&lines, exit::WRONG)
 }
 
-fn take_down(call: &Call, name: &NetnsName, inside: Occupants, due: &mut Option<Due>) -> u8 {
+fn take_down(
+    call: &Call,
+    name: &NetnsName,
+    inside: Occupants,
+    due: &mut Option<ReturnHooks>,
+) -> u8 {
     let LockedNetns {
         ties: _held,
         store,
@@ -174,7 +179,7 @@ fn take_down(call: &Call, name: &NetnsName, inside: Occupants, due: &mut Option<
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    *due = Some(Due::begin(&store, None));
+    *due = Some(ReturnHooks::begin(&store, None));
     match who_stays(name, &journal, &kernel, inside) {
         Ok((left, holders)) => {
             if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {

@@ -105,7 +105,7 @@ fn rules(tool: Tool, path: &str, text: String) -> Ruleset {
         file: path.into(),
         text,
         tables: Vec::new(),
-        held: Vec::new(),
+        links_by_index: Vec::new(),
         outlived: false,
     }
 }

@@ -179,14 +179,14 @@ pub(super) fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
 }
 
 /// Whether it went well; if not, it is said, and what state things are in.
-fn tell(name: &NetnsName, hook: &Hook, ended: io::Result<Ended>, state: &str) -> bool {
+fn tell(name: &NetnsName, hook: &Hook, ended: io::Result<HookEnd>, state: &str) -> bool {
     let how = match ended {
-        Ok(Ended::By(status)) if status.success() => return true,
-        Ok(Ended::By(status)) => match (status.code(), status.signal()) {
+        Ok(HookEnd::By(status)) if status.success() => return true,
+        Ok(HookEnd::By(status)) => match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with exit code {code}"),
             (None, signal) => format!("was ended by signal {}", signal.unwrap_or(0)),
         },
-        Ok(Ended::Late) => format!("took more than {} s and was ended", HURRIED.as_secs()),
+        Ok(HookEnd::Late) => format!("took more than {} s and was ended", HURRIED.as_secs()),
         Err(e) => format!("could not be run: {e}"),
     };
     let setting = hook.asked.split(' ').next().unwrap_or_default();
@@ -199,7 +199,7 @@ fn tell(name: &NetnsName, hook: &Hook, ended: io::Result<Ended>, state: &str) ->
     false
 }
 
-enum Ended {
+enum HookEnd {
     By(ExitStatus),
     /// It was not through when the time was up.
     Late,
@@ -207,7 +207,7 @@ enum Ended {
 
 /// On the host, with nothing of ours but standard error. What it prints goes there: our
 /// standard output is for changes.
-fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<Ended> {
+fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<HookEnd> {
     exec::hand_down_nothing()?;
     let stderr = io::stderr().as_fd().try_clone_to_owned();
     let mut command = Command::new("/bin/sh");
@@ -222,21 +222,21 @@ fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<End
         .stdout(stderr.map_or_else(|_| Stdio::null(), Stdio::from));
     unheld(&mut command);
     match limit {
-        None => command.status().map(Ended::By),
+        None => command.status().map(HookEnd::By),
         // With all that it has started
         Some(limit) => within(command.process_group(0).spawn()?, limit),
     }
 }
 
-fn within(mut child: Child, limit: Duration) -> io::Result<Ended> {
+fn within(mut child: Child, limit: Duration) -> io::Result<HookEnd> {
     let until = Instant::now() + limit;
     while Instant::now() < until {
         if let Some(status) = child.try_wait()? {
-            return Ok(Ended::By(status));
+            return Ok(HookEnd::By(status));
         }
         sleep(Duration::from_millis(10));
     }
     let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
     child.wait()?;
-    Ok(Ended::Late)
+    Ok(HookEnd::Late)
 }

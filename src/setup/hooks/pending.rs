@@ -17,7 +17,7 @@ use crate::setup::store;
 use crate::state_dir;
 
 /// A hook that is due, and that nobody else is running.
-pub struct Due {
+pub struct PendingHook {
     path: PathBuf,
     _lock: Flock<File>,
 }
@@ -55,15 +55,15 @@ pub fn note(name: &NetnsName, hooks: &Hooks, change: &Change) -> bool {
 }
 
 /// The hook, if it is due.
-pub fn claim(name: &NetnsName, link: Option<&LinkName>) -> Option<Due> {
+pub fn claim(name: &NetnsName, link: Option<&LinkName>) -> Option<PendingHook> {
     let path = path(name, link);
     let file = OpenOptions::new().write(true).open(&path).ok()?;
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
     // It has just gone well for somebody else
-    path.exists().then_some(Due { path, _lock: lock })
+    path.exists().then_some(PendingHook { path, _lock: lock })
 }
 
-impl Due {
+impl PendingHook {
     /// It has gone well.
     pub fn done(self) {
         let _ = fs::remove_file(&self.path);

@@ -16,13 +16,13 @@ use crate::setup::store::{self, Store};
 use crate::state_dir;
 
 /// What is to be run for a card that goes back, and which have gone.
-pub struct Due {
+pub struct ReturnHooks {
     name: NetnsName,
     hooks: BTreeMap<LinkName, Hook>,
     returned: Arc<ReturnedLinks>,
 }
 
-impl Due {
+impl ReturnHooks {
     /// Before anything is changed: what the last `up` or `reload` said, and what these settings
     /// say, if there are any.
     pub fn begin(store: &Store, hooks: Option<&Hooks>) -> Self {
@@ -31,7 +31,7 @@ impl Due {
         let kept = kept.filter_map(|link| Some((link.clone(), remembered(name, &file(&link))?)));
         let said = hooks.into_iter().flat_map(|hooks| &hooks.given_back);
         let said = said.map(|(link, said)| (link.clone(), Hook::of(said)));
-        Due {
+        ReturnHooks {
             name: name.clone(),
             hooks: kept.chain(said).collect(),
             returned: store.returned.clone(),

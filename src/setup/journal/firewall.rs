@@ -15,7 +15,7 @@ pub fn write(text: &mut IniText, journal: &Journal) {
         text.append("file", &rules.file);
         let tables = rules.tables.iter();
         tables.for_each(|table| text.append("table", table));
-        let held = rules.held.iter();
+        let held = rules.links_by_index.iter();
         held.for_each(|(link, index)| text.append("held", format_args!("{link} {index}")));
         let loading = journal.loading.as_ref();
         if let Some(loading) = loading.filter(|loading| loading.tool == rules.tool) {
@@ -53,7 +53,7 @@ fn read_rules(words: &[&str], section: &Properties) -> Result<Ruleset, String> {
         file: section.get("file").unwrap_or_default().into(),
         text: String::new(),
         tables: section.get_all("table").map(String::from).collect(),
-        held: held.collect::<Result<_, String>>()?,
+        links_by_index: held.collect::<Result<_, String>>()?,
         outlived: false,
     })
 }

@@ -72,7 +72,7 @@ pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
             text.append(where_text(&sysctl.netns), set);
         }
         text.section(format_args!("{word} kept"));
-        for kept in &state.kept {
+        for kept in &state.verbatim {
             text.append("host", kept);
         }
     }
@@ -125,7 +125,7 @@ pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
             ["sysctls"] => read_sysctls(state, properties)?,
             ["kept"] => {
                 let all = properties.get_all("host").map(str::parse);
-                state.kept = all.collect::<Result<_, _>>()?;
+                state.verbatim = all.collect::<Result<_, _>>()?;
             }
             [name, at @ ..] => {
                 let at = where_of(&at.join(" "))?;

@@ -9,7 +9,7 @@ use super::error::{Failure, Why};
 use super::store;
 use crate::kernel::{Kernel, Query};
 use crate::model::build::Want;
-use crate::model::nat::{Family, Host, Nat, OnHost, Publish, Uplinks, in_the_way};
+use crate::model::nat::{Host, IpVersion, Nat, OnHost, Publish, Uplinks, in_the_way};
 use crate::model::{Netns, State, Sysctl, Table};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
@@ -164,9 +164,9 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
 fn without_us(host: &mut Host, before: &Sysctl) {
     let parts: Vec<&str> = before.key.path().split('/').collect();
     let (family, link) = match parts[..] {
-        ["net", "ipv6", "conf", "all", "forwarding"] => (Family::V6, None),
-        ["net", "ipv4", "conf", link, "forwarding"] => (Family::V4, link.parse().ok()),
-        ["net", "ipv6", "conf", link, "force_forwarding"] => (Family::V6, link.parse().ok()),
+        ["net", "ipv6", "conf", "all", "forwarding"] => (IpVersion::V6, None),
+        ["net", "ipv4", "conf", link, "forwarding"] => (IpVersion::V4, link.parse().ok()),
+        ["net", "ipv6", "conf", link, "force_forwarding"] => (IpVersion::V6, link.parse().ok()),
         ["net", "ipv6", "conf", link, "accept_ra"] => {
             if before.value == "1" {
                 host.takes_advertisements.extend(link.parse().ok());

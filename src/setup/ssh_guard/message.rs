@@ -1,6 +1,6 @@
 //! What is said to who would be cut off: two lines.
 
-use super::{Carries, Cut, How};
+use super::{Carries, Cut, LinkFate};
 use crate::name::NetnsName;
 use crate::setup::{Call, Verb, report};
 use crate::system::sockets::Connection;
@@ -14,7 +14,7 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
         anybodys,
     } = cut;
     let does = match how {
-        How::Leads => "leads the host's packets over",
+        LinkFate::Leads => "leads the host's packets over",
         _ => "moves",
     };
     let who = match asked {
@@ -23,10 +23,10 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     };
     let link = &link.name;
     let wrong = match carries {
-        Carries::Connection(Connection { local, peer, port }) if *how == How::Leads => {
+        Carries::Connection(Connection { local, peer, port }) if *how == LinkFate::Leads => {
             format!("{link}, and so your own connection from {peer} port {port} to {local}")
         }
-        Carries::DefaultRoute if *how == How::Leads => {
+        Carries::DefaultRoute if *how == LinkFate::Leads => {
             format!("{link}, and you are logged in, by what connection cannot be told")
         }
         Carries::Connection(Connection { local, peer, port }) => {
@@ -52,11 +52,11 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
         false => "add --yes-move-my-connection".into(),
     };
     let remedy = match how {
-        How::Comes | How::Leads => format!(
+        LinkFate::Comes | LinkFate::Leads => format!(
             "type netns-setup try {name} --within 60 (--with sshd, if that is to be inside), which \
              undoes it unless you confirm it; or {allow}"
         ),
-        How::Goes => format!("log in another way, or {allow}"),
+        LinkFate::Goes => format!("log in another way, or {allow}"),
     };
     vec![report::printable(&format!("{who} {wrong}")), remedy]
 }

@@ -35,14 +35,14 @@ struct Cut {
     link: LinkRef,
     carries: Carries,
     asked: Option<std::sync::Arc<Origin>>,
-    how: How,
+    how: LinkFate,
     /// Not the caller's, but of somebody who is logged in.
     anybodys: bool,
 }
 
 /// What becomes of the link, or over it.
 #[derive(PartialEq, Eq)]
-enum How {
+enum LinkFate {
     /// It is moved in.
     Comes,
     /// It is taken away.
@@ -203,10 +203,10 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
         for change in changes {
             let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.netns == Netns::This);
             let (link, how) = match (taken(&change.step, &links), comes(&change.step)) {
-                (Some(link), true) => (link, How::Comes),
-                (Some(link), false) => (link, How::Goes),
+                (Some(link), true) => (link, LinkFate::Comes),
+                (Some(link), false) => (link, LinkFate::Goes),
                 (None, _) => match over(change, &links, &carries, &mut kernel) {
-                    Some(link) => (link, How::Leads),
+                    Some(link) => (link, LinkFate::Leads),
                     None => continue,
                 },
             };

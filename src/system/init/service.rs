@@ -68,7 +68,7 @@ pub enum ServiceState {
 
 /// A command of an init that has ended.
 #[derive(Debug)]
-pub struct Ended {
+pub struct InitCommand {
     /// As it would be typed.
     pub command: String,
     /// How it ended; `None` if it took too long and was killed.
@@ -77,7 +77,7 @@ pub struct Ended {
     pub text: String,
 }
 
-impl Ended {
+impl InitCommand {
     /// It did what it was told.
     pub fn is_done(&self) -> bool {
         self.status.is_some_and(|status| status.success())
@@ -116,17 +116,17 @@ impl Service {
     }
 
     /// Start it alone: what it needs is not started for it.
-    pub fn start_alone(&self) -> io::Result<Ended> {
+    pub fn start_alone(&self) -> io::Result<InitCommand> {
         self.tell_alone("start")
     }
 
     /// Stop it alone: what needs it goes on.
-    pub fn stop_alone(&self) -> io::Result<Ended> {
+    pub fn stop_alone(&self) -> io::Result<InitCommand> {
         self.tell_alone("stop")
     }
 
     /// runit knows no needs.
-    fn tell_alone(&self, verb: &str) -> io::Result<Ended> {
+    fn tell_alone(&self, verb: &str) -> io::Result<InitCommand> {
         match self.init {
             Init::OpenRc => end(&["rc-service", "--nodeps", &self.name, verb]),
             Init::Runit(_) => self.tell(verb),
@@ -135,7 +135,7 @@ impl Service {
 
     /// Have its init do this with it, and with what it needs or what needs it: start, restart
     /// or stop.
-    pub fn tell(&self, verb: &str) -> io::Result<Ended> {
+    pub fn tell(&self, verb: &str) -> io::Result<InitCommand> {
         match &self.init {
             Init::OpenRc => end(&["rc-service", &self.name, verb]),
             Init::Runit(folder) => {
@@ -157,7 +157,7 @@ pub fn kill_supervised(folder: &Path) -> io::Result<()> {
 
 /// Run a command of an init to its end, as at boot: with nothing of ours. What it says is
 /// kept in memory, for a daemon may have what it writes to for as long as it lives.
-fn end<T: AsRef<OsStr>>(words: &[T]) -> io::Result<Ended> {
+fn end<T: AsRef<OsStr>>(words: &[T]) -> io::Result<InitCommand> {
     exec::hand_down_nothing()?;
     let mut said = said()?;
     let mut command = Command::new(words[0].as_ref());
@@ -174,7 +174,7 @@ fn end<T: AsRef<OsStr>>(words: &[T]) -> io::Result<Ended> {
         .iter()
         .map(|word| word.as_ref().to_string_lossy())
         .collect();
-    Ok(Ended {
+    Ok(InitCommand {
         command: words.join(" "),
         status,
         text: text_of(&mut said)?,

@@ -8,7 +8,7 @@ pub mod return_routes;
 use super::nat::publish::publish;
 use super::where_said;
 use crate::conf::Settings;
-use crate::model::nat::{Family, Nat, Publish, Uplinks};
+use crate::model::nat::{IpVersion, Nat, Publish, Uplinks};
 use crate::model::{Address, Kind, Link, Netns};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
@@ -52,7 +52,7 @@ pub(super) fn nat(
     twice(&publish, problems);
     let behind = ways.iter().flat_map(|way| way.behind());
     let of_all = addresses.iter().copied().chain(behind);
-    let mut families: Vec<_> = of_all.map(|a| Family::of(a.value.ip())).collect();
+    let mut families: Vec<_> = of_all.map(|a| IpVersion::of(a.value.ip())).collect();
     families.sort();
     families.dedup();
     if let (Some(uplinks), true) = (&uplinks, families.is_empty()) {
@@ -149,13 +149,13 @@ fn lead(
 ) {
     let inside = &ways[0].holder.name;
     let mut faults = Vec::new();
-    for family in [Family::V4, Family::V6] {
+    for family in [IpVersion::V4, IpVersion::V6] {
         if publish.value.family().is_some_and(|said| said != family) {
             continue;
         }
         let of_family = addresses
             .iter()
-            .filter(|a| Family::of(a.value.ip()) == family);
+            .filter(|a| IpVersion::of(a.value.ip()) == family);
         match of_family.collect::<Vec<_>>()[..] {
             [] => {}
             [one] => publish.value.to.push(one.value.ip()),

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::conf::{Piece, Settings};
-use crate::model::nat::{Family, Publish};
+use crate::model::nat::{IpVersion, Publish};
 use crate::source::{Problem, Sourced};
 
 pub(crate) fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Publish>> {
@@ -50,8 +50,8 @@ fn with_source<'a>(
 /// Why a port of this address cannot lead inside.
 fn fault(publish: Publish) -> Result<Publish, String> {
     let of_other = |from: IpNet| {
-        let host = publish.host.map(Family::of);
-        host.is_some_and(|host| host != Family::of(from.addr()))
+        let host = publish.host.map(IpVersion::of);
+        host.is_some_and(|host| host != IpVersion::of(from.addr()))
     };
     match publish.host {
         _ if publish.from.is_some_and(of_other) => {

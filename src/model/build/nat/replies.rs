@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::{Way, ways};
 use crate::model::names::Names;
 use crate::model::nat::replies::{MARK, PRIORITY, ROUTES, ruleset};
-use crate::model::nat::{Family, Nat};
+use crate::model::nat::{IpVersion, Nat};
 use crate::model::rule::{Action, Packets};
 use crate::model::{Address, Link, Netns, Route, Rule, Ruleset, State, Sysctl, Tool};
 use crate::source::Sourced;
@@ -15,7 +15,7 @@ use crate::source::Sourced;
 /// The way back of a published address.
 struct Back<'a> {
     way: Way<'a>,
-    family: Family,
+    family: IpVersion,
     /// The host's address at the other end.
     via: IpAddr,
 }
@@ -46,7 +46,7 @@ fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
     let to = nat.publish.iter().flat_map(|publish| &publish.value.to);
     let mut backs: Vec<Back<'a>> = Vec::new();
     for to in to {
-        let family = Family::of(*to);
+        let family = IpVersion::of(*to);
         if backs.iter().any(|back| back.family == family) {
             continue;
         }
@@ -55,7 +55,7 @@ fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
             continue;
         };
         let ends = way.end.addresses.iter().map(|end| &end.value);
-        let mut ends = ends.filter(|end| Family::of(end.ip()) == family && !end.is_kernels());
+        let mut ends = ends.filter(|end| IpVersion::of(end.ip()) == family && !end.is_kernels());
         let near = ends.clone().find(|end| end.network().contains(to));
         if let Some(end) = near.or_else(|| ends.next()) {
             let via = end.ip();
@@ -76,8 +76,8 @@ fn routes(back: &Back<'_>) -> Vec<Route> {
     let (dev, everywhere) = (
         &way.holder.name,
         match family {
-            Family::V4 => "0.0.0.0/0",
-            Family::V6 => "::/0",
+            IpVersion::V4 => "0.0.0.0/0",
+            IpVersion::V6 => "::/0",
         },
     );
     let texts = [
@@ -88,10 +88,10 @@ fn routes(back: &Back<'_>) -> Vec<Route> {
     texts.iter().filter_map(read).collect()
 }
 
-fn rule(family: Family) -> Rule {
+fn rule(family: IpVersion) -> Rule {
     Rule {
         priority: Some(PRIORITY),
-        v6: family == Family::V6,
+        v6: family == IpVersion::V6,
         packets: Packets {
             mark: Some((MARK, MARK)),
             ..Packets::default()
@@ -105,7 +105,7 @@ fn rule(family: Family) -> Rule {
 fn sysctls(backs: &[Back<'_>]) -> Vec<Sysctl> {
     let of_link = |back: &Back<'_>| {
         let link = &back.way.holder.name;
-        (back.family == Family::V4).then(|| format!("net/ipv4/conf/{link}/src_valid_mark"))
+        (back.family == IpVersion::V4).then(|| format!("net/ipv4/conf/{link}/src_valid_mark"))
     };
     let keys = ["net/ipv4/tcp_fwmark_accept".to_string()].into_iter();
     let keys = keys.chain(backs.iter().filter_map(of_link));
@@ -124,7 +124,7 @@ fn rules(backs: &[Back<'_>]) -> Ruleset {
         file: "netns_publish".into(),
         text: ruleset(&links),
         tables: Vec::new(),
-        held: Vec::new(),
+        links_by_index: Vec::new(),
         outlived: false,
     }
 }

@@ -10,16 +10,16 @@ use super::{Way, ways};
 use crate::model::build::link::master::{Places, holder, places};
 use crate::model::build::route::RouteSetting;
 use crate::model::names::Names;
-use crate::model::nat::Family;
+use crate::model::nat::IpVersion;
 use crate::model::{Kind, Link, Netns, Route, RouteKind, Sysctl};
 use crate::name::LinkName;
 use crate::source::Sourced;
 
 /// The kernel settings by which a namespace forwards.
-const FORWARDS: [(&str, Family); 3] = [
-    ("net/ipv4/ip_forward", Family::V4),
-    ("net/ipv4/conf/all/forwarding", Family::V4),
-    ("net/ipv6/conf/all/forwarding", Family::V6),
+const FORWARDS: [(&str, IpVersion); 3] = [
+    ("net/ipv4/ip_forward", IpVersion::V4),
+    ("net/ipv4/conf/all/forwarding", IpVersion::V4),
+    ("net/ipv6/conf/all/forwarding", IpVersion::V6),
 ];
 
 /// The routes of the host, each asked for by what says the network.
@@ -34,7 +34,7 @@ pub(crate) fn returns(
         return found;
     }
     for net in networks(links, routes, &ways) {
-        let family = Family::of(net.value.addr());
+        let family = IpVersion::of(net.value.addr());
         let back = ways.iter().find_map(|way| back(way, &net));
         let known = |route: &Sourced<Route>| found.iter().any(|other| other == route);
         let back = back.filter(|route| forwards(sysctls, family) && !known(route));
@@ -43,7 +43,7 @@ pub(crate) fn returns(
     found
 }
 
-fn forwards(sysctls: &[Sourced<Sysctl>], family: Family) -> bool {
+fn forwards(sysctls: &[Sourced<Sysctl>], family: IpVersion) -> bool {
     let keys = FORWARDS.iter().filter(|(_, of)| *of == family);
     let on = |key: &str| {
         let mut all = sysctls.iter().map(|sysctl| &sysctl.value);

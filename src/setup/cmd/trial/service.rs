@@ -11,7 +11,7 @@ use crate::conf::files::read_plain;
 use crate::exit;
 use crate::name::NetnsName;
 use crate::setup::{complain, declared_services, say};
-use crate::system::init::service::{Ended, Init, Second, Service, ServiceState};
+use crate::system::init::service::{Init, InitCommand, Second, Service, ServiceState};
 use crate::system::netns::identity::NetnsInode;
 use crate::system::{netns, process};
 
@@ -243,7 +243,7 @@ pub fn identity(netns: &NetnsName) -> Option<NetnsInode> {
 }
 
 /// What cannot be done on the way back is said, and does not hold up the rest.
-pub fn done(ended: io::Result<Ended>) {
+pub fn done(ended: io::Result<InitCommand>) {
     match ended {
         Ok(ended) if ended.is_done() => {}
         Ok(ended) => {

@@ -13,7 +13,7 @@ use crate::os_error::OsError;
 use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Work};
 use crate::setup::error::Why;
-use crate::setup::hooks::post_down_link::Due;
+use crate::setup::hooks::post_down_link::ReturnHooks;
 use crate::setup::hooks::{self, pending};
 use crate::setup::linked_netns::follow::follow;
 use crate::setup::linked_netns::{self, LinksLock};
@@ -126,7 +126,7 @@ impl WatchedNetns {
         if store::stamp(&self.want.name, state_dir::MET) != self.met {
             self.read_again(call);
         }
-        let due = Due::begin(&store, Some(&self.want.hooks));
+        let due = ReturnHooks::begin(&store, Some(&self.want.hooks));
         let mended = self.mend(&store);
         drop((store, ties));
         due.run(None);
