@@ -56,11 +56,11 @@ impl<T> Sourced<T> {
         }
     }
 
-    /// A value that `asked` asked for.
-    pub fn from_setting(value: T, asked: Arc<Origin>) -> Self {
+    /// A value that the setting `origin` asked for.
+    pub fn from_setting(value: T, origin: Arc<Origin>) -> Self {
         Sourced {
             value,
-            origin: Some(asked),
+            origin: Some(origin),
         }
     }
 

@@ -42,7 +42,7 @@ pub(super) unsafe fn call<const N: usize>(
     Errno::result(result).map(|value| value as usize)
 }
 
-/// As [`args`], for those that return a new descriptor.
+/// As [`call`], for those that return a new descriptor.
 pub(super) unsafe fn open<const N: usize>(
     number: libc::c_long,
     arguments: [usize; N],

@@ -39,7 +39,7 @@ pub fn complained(lines: &[String]) {
     }
 }
 
-/// Start or reload the namespaces of a call by `session`, which does each by [`of`], if it
+/// Start or reload the namespaces of a call by `begin`, which does each by [`of`], if it
 /// comes that far. Where it does not, all of them have failed, and for that reason.
 pub fn all(attempt: Attempt, call: &Call, begin: impl FnOnce() -> u8) -> u8 {
     *complaints() = Some((attempt, Vec::new()));

@@ -1,7 +1,7 @@
 //! resolvconf(8) inside: what a VPN client calls to set name servers would set the host's, for
 //! its database is a directory, and files know no network namespace. Inside, that directory is
 //! read-only, and the program is ours (libexec/resolvconf): it keeps the client's name servers
-//! in the namespace's state folder, where [`state::SERVERS`] is what is seen as
+//! in the namespace's state folder, where [`crate::state_dir::SERVERS`] is what is seen as
 //! /etc/resolv.conf, over whatever else is seen there, while a client has any.
 
 use std::ffi::{CStr, CString};

@@ -1,6 +1,6 @@
 //! What is special to a type of link, as the kernel's attributes (IFLA_INFO_DATA,
 //! linux/if_link.h and linux/if_tunnel.h), and back. One table says how each option of
-//! `model::link_types` is put. Pure.
+//! `model::link::type_table` is put. Pure.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
 //! What goes with a link of the host and that no setting says, as the kernel tells it, and
-//! told to the kernel again: what the model has words for is `route`' and `observe`'s.
+//! told to the kernel again: what the model has words for is `route`'s and `observe`'s.
 
 mod body;
 pub mod command;

@@ -79,7 +79,7 @@ impl Address {
     }
 
     /// An address that is there would have to be made anew to be this one. Of what is not
-    /// said of this one, nothing matters but what was said before (`spec`).
+    /// said of this one, nothing matters but what was said before (`made`).
     pub fn differs(&self, there: &Address, made: Option<&Address>) -> bool {
         let made = made.copied().unwrap_or(*self);
         fn one<T: PartialEq>(want: Option<T>, there: Option<T>, made: Option<T>) -> bool {

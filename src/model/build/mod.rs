@@ -194,7 +194,7 @@ fn problem<T: std::fmt::Display>(value: &Sourced<T>, wrong: String, remedy: Stri
     }
 }
 
-/// Where another value was said, for the second line of a problem at `source`:
+/// Where another value was said, for the second line of a problem at `place`:
 /// `config_eth1, line 7`, or with the file if that is another one.
 fn where_said<T>(value: &Sourced<T>, place: Option<&Position>) -> String {
     let Some(asked) = &value.origin else {

@@ -1,6 +1,6 @@
 //! The types of links that can be made, in one table: what each lies on, and what can be
 //! said of it. Settings, commands, journal and kernel all go by it; a new option is a
-//! row here, one in `conf::vars`, and its number in `kernel::options`. Data alone.
+//! row here, one in `conf::setting_table`, and its number in `kernel::link::options`. Data alone.
 
 use std::fmt;
 use std::net::IpAddr;
