@@ -31,7 +31,7 @@ use argv::Words;
 use mounts::mark::Before;
 
 pub use error::ExecError;
-pub use mounts::etc::is_passed_over;
+pub use mounts::bind_etc::is_passed_over;
 pub use mounts::etc_netns::NOT_FOR_ETC;
 pub use mounts::heal::{Healed, heal};
 pub use mounts::marked_processes::{Marked, marked};
@@ -117,7 +117,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     };
     crate::exec::mounts::sysfs::lay_over(to, mark, covered)?;
     if let To::Name(name) = to {
-        crate::exec::mounts::etc::mount(name, mark)?;
+        crate::exec::mounts::bind_etc::mount(name, mark)?;
         crate::exec::mounts::resolvconf::mount(name)?;
     }
     crate::exec::mounts::name_caches::hide(mark)?;

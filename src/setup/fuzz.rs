@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use super::{attach, journal};
+use super::{attach, journal_format};
 use crate::fuzz::fuzz;
 
 const JOURNAL: &str = "# What netns-setup made\n[namespace]\nmade=yes\nresolv_conf=yes\nidentity=4:4026532266:123\n[rules nftables]\nfile=/etc/netns/mgmt/nftables.nft\ntable=inet filter\nheld=eth1 7\n[table]\nmade=yes\npublish=tcp/8000-8010 from 192.0.2.0/24\n[clients]\neth1=udhcpc 500 yes metric 7 nogateway\n[made eth1 inside]\ntype=physical\naddress=192.0.2.10/24 brd 192.0.2.255\n[made ve0 inside]\ntype=veth\npeer=mgmt-ve0 host\nmtu=1400\n[made routes]\ninside=default via 192.0.2.1 dev eth1\nhost=10.9.0.0/24 via 10.8.0.2 dev mgmt-ve0\n[made policy]\ninside=from 192.0.2.0/24 table 10 priority 100\n[made sysctls]\nhost=net/ipv4/conf/eth1/forwarding 1\n[before eth1 host]\ntype=physical\nmac=52:54:00:00:00:01\nmtu=1500\nup=yes\naddress=192.0.2.7/24 brd 192.0.2.255\n[before routes]\nhost=203.0.113.0/24 via 192.0.2.1 dev eth1 metric 7\n[before sysctls]\nhost=net/ipv4/conf/eth1/forwarding 0\n[before kept]\n";
@@ -48,11 +48,11 @@ fn journals() {
         &words,
         |bytes| {
             let text = String::from_utf8_lossy(bytes);
-            match journal::read(&text) {
+            match journal_format::read(&text) {
                 Ok((read, _)) => {
-                    let written = journal::write(&read, None);
-                    let again = journal::read(&written);
-                    let again = again.map(|(again, _)| journal::write(&again, None));
+                    let written = journal_format::write(&read, None);
+                    let again = journal_format::read(&written);
+                    let again = again.map(|(again, _)| journal_format::write(&again, None));
                     assert_eq!(again.as_ref(), Ok(&written));
                     let made = &read.ours;
                     format!(

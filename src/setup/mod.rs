@@ -12,7 +12,7 @@ pub mod enter_host;
 mod error;
 mod firewall;
 mod hooks;
-mod journal;
+mod journal_format;
 mod linked_netns;
 mod load;
 mod lock;

@@ -20,7 +20,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use super::etc_netns::Folder;
 use super::mark::MARK;
 use super::mountinfo::{self, OWN};
-use super::{etc, is_at, resolvconf};
+use super::{bind_etc, is_at, resolvconf};
 use crate::exec::args::To;
 use crate::exec::error::{ExecError, printable, reason, shown};
 use crate::exec::path_buf::StackPath;
@@ -231,7 +231,7 @@ fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Er
         Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => (),
         Err(why) => return Err(why),
     }
-    match etc::attach(mount, entry, is_folder) {
+    match bind_etc::attach(mount, entry, is_folder) {
         Ok(()) => Ok(true),
         // A twin that never was: nothing is lost.
         Err(Errno::ENOENT) => Ok(false),

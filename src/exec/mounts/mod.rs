@@ -1,6 +1,6 @@
 //! The private mount namespace of a command: what it sees of /etc, /sys and /run.
 
-pub mod etc;
+pub mod bind_etc;
 pub mod etc_mode;
 pub mod etc_netns;
 pub mod heal;

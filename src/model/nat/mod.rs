@@ -5,10 +5,10 @@
 mod host;
 mod iptables_legacy;
 mod link_set;
+mod nft_text;
 mod other_tables;
 mod publish;
 pub mod replies;
-mod ruleset;
 
 use std::sync::Arc;
 

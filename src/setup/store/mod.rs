@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use self::returned_links::ReturnedLinks;
-use super::{journal as text, signals};
+use super::{journal_format as text, signals};
 use crate::model::Tool;
 use crate::name::NetnsName;
 use crate::plan::Journal;

@@ -3,11 +3,11 @@
 
 use ini::Properties;
 
-use super::ini_text::IniText;
+use super::section_writer::SectionWriter;
 use crate::model::{Link, Wireguard};
 
 /// Into the section of a link.
-pub fn write(text: &mut IniText, link: &Link) {
+pub fn write(text: &mut SectionWriter, link: &Link) {
     if let Some(told) = link.wireguard.as_ref().map(|told| &told.value) {
         text.append("wireguard", &told.file);
         for peer in &told.peers {

@@ -3,7 +3,7 @@
 
 use ini::Properties;
 
-use super::ini_text::IniText;
+use super::section_writer::SectionWriter;
 use super::wireguard;
 use crate::model::link::bridge_port::{PORT, Vlans};
 use crate::model::link::type_table::Type;
@@ -29,7 +29,7 @@ pub(super) fn where_of(text: &str) -> Result<Netns, String> {
     }
 }
 
-pub(super) fn write_link(text: &mut IniText, link: &Link) {
+pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
     text.append("type", link.kind.word());
     match &link.kind {
         Kind::Veth { peer: Some(other) } => text.append("peer", link_at_text(other)),

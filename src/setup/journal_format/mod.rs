@@ -2,8 +2,8 @@
 //! it, and can put things back by it. No files here, only the text.
 
 mod firewall;
-mod ini_text;
 mod links;
+mod section_writer;
 mod wireguard;
 
 use ini::{Ini, ParseOption, Properties};
@@ -13,8 +13,8 @@ use crate::model::{Route, State, Sysctl, Table, TextError};
 use crate::plan::Journal;
 use crate::source::Sourced;
 use crate::state_dir::NetnsId;
-use ini_text::IniText;
 use links::{read_link, where_of, where_text, write_link};
+use section_writer::SectionWriter;
 
 /// What stands above the first section.
 const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
@@ -22,7 +22,7 @@ const HEADER: &str = "# What netns-setup made, and what was there before, to be 
 /// A journal, and which namespace it speaks of: of another one of the same name, nothing
 /// is ours.
 pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
-    let mut text = IniText::below(HEADER);
+    let mut text = SectionWriter::below(HEADER);
     text.section("namespace");
     text.append("made", if journal.ours.exists { "yes" } else { "no" });
     if journal.ours.resolv_conf.is_some() {

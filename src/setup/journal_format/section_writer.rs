@@ -4,16 +4,16 @@
 use std::fmt::{Display, Write};
 
 /// A text that grows. Writing to memory does not fail.
-pub struct IniText {
+pub struct SectionWriter {
     text: String,
     /// Of the last section, until something is in it.
     head: String,
 }
 
-impl IniText {
+impl SectionWriter {
     /// One that begins with comments.
     pub fn below(header: &str) -> Self {
-        IniText {
+        SectionWriter {
             text: header.into(),
             head: String::new(),
         }

@@ -2,13 +2,13 @@
 
 use ini::Properties;
 
-use super::ini_text::IniText;
+use super::section_writer::SectionWriter;
 use crate::model::{Ruleset, Tool};
 use crate::plan::{Journal, Loading};
 use crate::source::Sourced;
 
 /// A section for each tool.
-pub fn write(text: &mut IniText, journal: &Journal) {
+pub fn write(text: &mut SectionWriter, journal: &Journal) {
     for rules in &journal.ours.firewall {
         let rules = &rules.value;
         text.section(format_args!("rules {}", rules.tool));
