@@ -28,7 +28,8 @@ use nix::sched::{CloneFlags, setns, unshare};
 
 use args::{ExecCall, Request, To};
 use argv::Words;
-use mounts::mark::Before;
+use mounts::mark::{self, Before};
+use mounts::{bind_etc, heal, name_caches, resolvconf, sysfs};
 
 pub use error::ExecError;
 pub use mounts::bind_etc::is_passed_over;
@@ -44,8 +45,8 @@ pub use syscall::hand_down_nothing;
 pub fn run(words: Words<'static>) -> i32 {
     match args::read(words) {
         Ok(Request::Command(call)) => become_command(&call).print(),
-        Ok(Request::Heal(name)) => crate::exec::mounts::heal::run(name),
-        Ok(Request::StackPath(text)) => std::io::stdout()
+        Ok(Request::Heal(name)) => heal::run(name),
+        Ok(Request::Text(text)) => std::io::stdout()
             .write_all(text.as_bytes())
             .map_or(1, |()| 0),
         Err(refusal) => refusal.print(),
@@ -94,9 +95,9 @@ fn join(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
 /// Joins the namespace, and sees what belongs to it.
 fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     let refused = |why| no_mounts("look at what is mounted", why);
-    let mark = crate::exec::mounts::mark::mark(to).map_err(refused)?;
+    let mark = mark::mark(to).map_err(refused)?;
     let mark = mark.as_c();
-    let before = crate::exec::mounts::mark::look(mark, namespace.as_fd()).map_err(refused)?;
+    let before = mark::look(mark, namespace.as_fd()).map_err(refused)?;
     if let Before::Inside = before {
         return Ok(());
     }
@@ -108,19 +109,18 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
         .map_err(|why| no_mounts("make / a slave", why))?;
     let covered = match before {
         Before::Other(others) => {
-            crate::exec::mounts::mark::take_off(&others)
-                .map_err(|why| no_mounts("take off another's", why))?;
+            mark::take_off(&others).map_err(|why| no_mounts("take off another's", why))?;
             true
         }
         Before::Host { covered } => covered,
         Before::Inside => false,
     };
-    crate::exec::mounts::sysfs::lay_over(to, mark, covered)?;
+    sysfs::lay_over(to, mark, covered)?;
     if let To::Name(name) = to {
-        crate::exec::mounts::bind_etc::mount(name, mark)?;
-        crate::exec::mounts::resolvconf::mount(name)?;
+        bind_etc::mount(name, mark)?;
+        resolvconf::mount(name)?;
     }
-    crate::exec::mounts::name_caches::hide(mark)?;
+    name_caches::hide(mark)?;
     cwd::enter_again()
 }
 
@@ -129,7 +129,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
 /// of the two leaves it between them.
 pub fn go_to_host() -> Result<(), ExecError> {
     let refused = |why| join::refused(To::Host, why);
-    let marked = crate::exec::mounts::mark::marked_for().map_err(refused)?;
+    let marked = mark::marked_for().map_err(refused)?;
     let namespace = join::open(To::Host)?;
     vrf::leave()?;
     match marked {
@@ -141,8 +141,8 @@ pub fn go_to_host() -> Result<(), ExecError> {
 /// Whether this process is where netns-exec let it in by a namespace's name: it sees the
 /// mounts, and the network is the one that they were made for.
 pub fn joined_by_name() -> bool {
-    matches!(crate::exec::mounts::mark::marked_for(), Ok(Some(mark)) if !mark.to_bytes().contains(&b'/'))
-        && crate::exec::mounts::sysfs::is_of_this_network()
+    matches!(mark::marked_for(), Ok(Some(mark)) if !mark.to_bytes().contains(&b'/'))
+        && sysfs::is_of_this_network()
 }
 
 /// Back to the network and the mounts of the first process: what moving in changes.

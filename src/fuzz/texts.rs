@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::fuzz;
 use crate::conf::{self, Settings};
 use crate::model::build::build;
+use crate::model::dhcp::Run;
 use crate::model::firewall::{include, pattern, references, sets};
 use crate::model::link::bridge_port::Vlans;
 use crate::model::names::Names;
@@ -230,7 +231,7 @@ fn routes_and_other_values() {
             comes_back::<LinkName>(&text),
             comes_back::<Altname>(&text),
             comes_back::<SysctlKey>(&text),
-            comes_back::<crate::model::dhcp::Run>(&text),
+            comes_back::<Run>(&text),
             comes_back::<Rule>(&text),
             comes_back::<DeviceId>(&text),
             comes_back::<Condition>(&text),

@@ -34,7 +34,7 @@ use crate::os_error::OsError;
 use crate::source::Sourced;
 use crate::state_dir::NetnsId;
 use crate::system::thread::{at_once, in_netns};
-use crate::system::{firewall, nat_table};
+use crate::system::{dns, firewall, nat_table, netns};
 use netlink::socket::Requests;
 
 pub use sysctl::SysctlRef;
@@ -86,7 +86,7 @@ impl Kernel {
             sockets: BTreeMap::new(),
             new_ones: None,
             indexes: BTreeMap::new(),
-            patience: crate::system::dns::PATIENCE,
+            patience: dns::PATIENCE,
         }
     }
 
@@ -152,20 +152,20 @@ impl Kernel {
 
     /// Which namespace has the name now that is meant.
     pub fn birth(&self, at: &Netns) -> Option<NetnsId> {
-        crate::system::netns::birth_of(&self.open(at).ok()?).ok()
+        netns::birth_of(&self.open(at).ok()?).ok()
     }
 
     /// Which namespace is spoken to by that name: another one may have it by now.
     pub fn birth_of_spoken_to(&mut self, at: &Netns) -> Option<NetnsId> {
-        crate::system::netns::birth_of(&self.socket(at).ok()?.netns).ok()
+        netns::birth_of(&self.socket(at).ok()?.netns).ok()
     }
 }
 
 /// Open the namespace that is meant, seen from the one of this name.
 pub fn open(netns: &NetnsName, at: &Netns) -> io::Result<File> {
     match at {
-        Netns::This => crate::system::netns::open(netns.as_str()),
-        Netns::Named(other) => crate::system::netns::open(other.as_str()),
+        Netns::This => netns::open(netns.as_str()),
+        Netns::Named(other) => netns::open(other.as_str()),
         Netns::Host => File::open("/proc/self/ns/net"),
     }
 }

@@ -12,7 +12,7 @@ use crate::model::{Netns, Sysctl, SysctlKey};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::state_dir::NetnsId;
-use crate::system::netns;
+use crate::system::{netns, resolv_conf};
 
 impl Kernel {
     /// Make the namespace. `note` is told which it is before it has its name. The thread
@@ -21,8 +21,8 @@ impl Kernel {
         &mut self,
         note: impl FnOnce(NetnsId) -> io::Result<()> + Send,
     ) -> Result<(), OsError> {
-        crate::system::resolv_conf::forget_clients(&self.netns)?;
-        let (requests, new_ones) = crate::system::netns::add(self.netns.as_str(), |birth| {
+        resolv_conf::forget_clients(&self.netns)?;
+        let (requests, new_ones) = netns::add(self.netns.as_str(), |birth| {
             note(birth)?;
             let mut requests = Requests::open()?;
             let new_ones = sysctl::of_a_new_one(&mut requests);

@@ -32,6 +32,7 @@ use std::sync::Arc;
 
 use crate::model::{Link, LinkRef, Netns, State, VerbatimKind};
 use crate::source::Origin;
+use link::bridge_port;
 
 pub use change::{Change, Step};
 pub use journal::{Journal, Loading};
@@ -207,9 +208,7 @@ impl Plan<'_> {
             netns: at,
             master: None,
             port: None,
-            vlans: crate::plan::link::bridge_port::begins(
-                crate::plan::link::bridge_port::is_bridge(link),
-            ),
+            vlans: bridge_port::begins(bridge_port::is_bridge(link)),
             up: Some(false),
             addresses: Vec::new(),
             wireguard: None,

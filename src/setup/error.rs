@@ -34,7 +34,7 @@ pub enum Why {
     /// Something failed that is none of the changes: what, and how.
     Broken(&'static str, io::Error),
     /// What is tried with it did not go well: the lines say what.
-    TrialService(Vec<String>),
+    Trial(Vec<String>),
 }
 
 impl From<Why> for Failure {

@@ -51,7 +51,7 @@ pub fn hold(want: &Want) -> Result<(), Why> {
         false => {
             let mut lines = late(want, &held, "");
             lines.truncate(2);
-            Err(Why::TrialService(lines))
+            Err(Why::Trial(lines))
         }
     }
 }

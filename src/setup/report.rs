@@ -75,7 +75,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
             format!("{netns}: {what}: {error}"),
             "it takes root, /proc, and a /run that can be written to".into(),
         ],
-        Why::TrialService(lines) => lines.clone(),
+        Why::Trial(lines) => lines.clone(),
     }
 }
 
@@ -129,7 +129,7 @@ pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2
 /// Who asked for it, and what can be done.
 pub fn asked_for_by(origin: Option<&crate::source::Origin>, hint: &str) -> String {
     match origin {
-        Some(origin) => format!("origin for by {origin}; {hint}"),
+        Some(origin) => format!("asked for by {origin}; {hint}"),
         None => hint.into(),
     }
 }

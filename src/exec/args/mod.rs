@@ -15,7 +15,7 @@ use super::syscall;
 /// What was asked for.
 pub enum Request {
     /// This text on standard output.
-    StackPath(String),
+    Text(String),
     /// To bind again, where it is lost, what the namespace of this name has for /etc.
     Heal(&'static CStr),
     /// A command.

@@ -78,7 +78,7 @@ pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
             if error.kind() == ErrorKind::DisplayHelp
                 || error.kind() == ErrorKind::DisplayVersion =>
         {
-            return Ok(Request::StackPath(error.render().to_string()));
+            return Ok(Request::Text(error.render().to_string()));
         }
         Err(error) => return Err(wrong(&error)),
     };

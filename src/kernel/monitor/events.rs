@@ -72,7 +72,7 @@ pub struct Filter {
 pub enum Event {
     /// A card came to the host. What gives cards their names (udev, mdev) may be about to
     /// give it another.
-    DeviceId,
+    Device,
     /// Anything else that matters.
     Change,
 }
@@ -162,7 +162,7 @@ impl Filter {
             NEW_LINK | DEL_LINK => {
                 let name = attr::find(body, 16, IFLA_IFNAME).map(text);
                 if kind == NEW_LINK && self.cards.has(name.as_deref(), body) {
-                    return Some(Event::DeviceId);
+                    return Some(Event::Device);
                 }
                 match (&self.links, name) {
                     (Some(links), Some(name)) => links.contains(&name),

@@ -10,6 +10,7 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
+use super::attr;
 use crate::os_error::OsError;
 
 /// linux/netlink.h
@@ -237,11 +238,7 @@ impl From<ErrorMessage> for OsError {
 fn own_words(message: &ErrorMessage) -> Option<String> {
     const HEADER: usize = 16;
     const MESSAGE: u16 = 1;
-    let text = String::from_utf8_lossy(crate::kernel::netlink::attr::find(
-        &message.header,
-        HEADER,
-        MESSAGE,
-    )?);
+    let text = String::from_utf8_lossy(attr::find(&message.header, HEADER, MESSAGE)?);
     Some(text.trim_end_matches(['\0', '.']).to_string())
 }
 

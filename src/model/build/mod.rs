@@ -26,6 +26,9 @@ use super::nat::Nat;
 use crate::conf::Settings;
 use crate::name::NetnsName;
 use crate::source::{Position, Problem, Sourced};
+use link::{master, wireguard};
+use nat::{replies, return_routes};
+use route::gateways;
 
 pub use attach::Attach;
 pub use dns::RESOLV_CONF_MARK;
@@ -106,20 +109,20 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let nat = nat::nat(settings, &links, &unread, &mut problems);
     let ready = ready::ready(settings, (&links, &clients), &mut problems);
     let restarts_services = ready::yes(settings, "netns_restart_services", &mut problems);
-    crate::model::build::link::wireguard::check(settings, &links, &mut problems);
+    wireguard::check(settings, &links, &mut problems);
     let hooks = hooks::hooks(settings, &mut problems);
     if settings.complete {
         // What a line says that could not be read is missing here, and would be missed.
         address::check(&links, &mut problems);
-        crate::model::build::link::master::check(settings, &links, &mut problems);
+        master::check(settings, &links, &mut problems);
         ipv6::check(&links, &sysctls, &mut problems);
-        crate::model::build::route::gateways::check(&links, &unread, &routes, &mut problems);
+        gateways::check(&links, &unread, &routes, &mut problems);
     }
     if !problems.is_empty() {
         return Err(in_file_order(problems));
     }
     let returns = match nat {
-        Some(_) => crate::model::build::nat::return_routes::returns(&links, &routes, &sysctls),
+        Some(_) => return_routes::returns(&links, &routes, &sysctls),
         None => Vec::new(),
     };
     let routes = routes.into_iter().map(|said| said.route).chain(returns);
@@ -137,7 +140,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         ..State::default()
     };
     if let Some(nat) = &nat {
-        crate::model::build::nat::replies::bring_back(&mut state, nat);
+        replies::bring_back(&mut state, nat);
     }
     Ok(Want {
         name: settings.name.clone(),

@@ -7,7 +7,7 @@ use std::fmt::Write;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
     /// Rules, comments and blanks.
-    Ruleset(&'a str),
+    Rules(&'a str),
     /// What `include "PATH"` names, which is a pattern of glob(7), and how many lines end
     /// in these words.
     Include(&'a str, usize),
@@ -31,7 +31,7 @@ pub fn parts(text: &str) -> Vec<Part<'_>> {
                 let word = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
                 match included(&rest[word..]).filter(|_| &rest[..word] == INCLUDE) {
                     Some((path, length)) => {
-                        parts.push(Part::Ruleset(&text[begin..at]));
+                        parts.push(Part::Rules(&text[begin..at]));
                         begin = at + word + length;
                         let lines = text[at..begin].matches('\n').count();
                         parts.push(Part::Include(path, lines));
@@ -43,7 +43,7 @@ pub fn parts(text: &str) -> Vec<Part<'_>> {
             c => c.len_utf8(),
         };
     }
-    parts.push(Part::Ruleset(&text[begin..]));
+    parts.push(Part::Rules(&text[begin..]));
     parts
 }
 
@@ -97,7 +97,7 @@ mod tests {
         let parts = parts(text).into_iter();
         let paths = parts.filter_map(|part| match part {
             Part::Include(path, _) => Some(path),
-            Part::Ruleset(_) => None,
+            Part::Rules(_) => None,
         });
         paths.collect()
     }
@@ -125,9 +125,9 @@ mod tests {
     fn the_parts_are_the_whole() {
         let text = "a\n{ include \"b\"; c }";
         let expected = [
-            Part::Ruleset("a\n{ "),
+            Part::Rules("a\n{ "),
             Part::Include("b", 0),
-            Part::Ruleset("; c }"),
+            Part::Rules("; c }"),
         ];
         assert_eq!(parts(text), expected);
     }

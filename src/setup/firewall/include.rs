@@ -55,7 +55,7 @@ impl Reading<'_> {
         let mut line = 1;
         for part in parts(text) {
             match part {
-                Part::Ruleset(rules) => {
+                Part::Rules(rules) => {
                     self.text += rules;
                     line += rules.matches('\n').count();
                 }

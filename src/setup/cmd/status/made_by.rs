@@ -8,7 +8,7 @@ use serde::Serialize;
 pub(super) enum MadeBy {
     Us,
     Kernel,
-    HeldSysctls,
+    Others,
 }
 
 impl MadeBy {
@@ -16,7 +16,7 @@ impl MadeBy {
         match (ours, kernels) {
             (true, _) => MadeBy::Us,
             (_, true) => MadeBy::Kernel,
-            _ => MadeBy::HeldSysctls,
+            _ => MadeBy::Others,
         }
     }
 }

@@ -57,7 +57,7 @@ fn place(on_host: bool) -> &'static str {
 
 /// Behind what somebody else made.
 pub(super) fn theirs(by: MadeBy) -> &'static str {
-    if by == MadeBy::HeldSysctls {
+    if by == MadeBy::Others {
         " (not ours)"
     } else {
         ""

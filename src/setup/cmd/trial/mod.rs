@@ -224,7 +224,7 @@ fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), 
         let ready = ready::mark(work.store, want);
         ready.map_err(|e| Why::Broken("cannot write ready", e))?;
     }
-    services.move_in().map_err(Why::TrialService)
+    services.move_in().map_err(Why::Trial)
 }
 
 /// All of it is undone, in the order in which nobody is left without a place.

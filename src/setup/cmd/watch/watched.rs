@@ -185,7 +185,7 @@ impl WatchedNetns {
         }
         for (_, ear) in &mut self.ears {
             if let Poll::Ready(heard) = ear.poll_heard(context) {
-                let wait = if heard == Event::DeviceId {
+                let wait = if heard == Event::Device {
                     NAMING
                 } else {
                     Duration::ZERO
