@@ -117,7 +117,7 @@ impl State {
 
     /// The other namespaces that its links are in, or lead into.
     pub fn neighbours(&self) -> BTreeSet<NetnsName> {
-        let places = self.links.iter().flat_map(Link::places);
+        let places = self.links.iter().flat_map(Link::namespaces);
         let names = places.filter_map(|at| match at {
             Netns::Named(name) => Some(name),
             _ => None,

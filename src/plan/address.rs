@@ -47,11 +47,11 @@ impl Plan<'_> {
         let made = made.map_or(&[][..], |made| &made.addresses);
         let mut found = Vec::new();
         for address in &link.addresses {
-            let as_made = made.iter().find(|a| *a == address).map(|a| &a.value);
+            let said_at_creation = made.iter().find(|a| *a == address).map(|a| &a.value);
             // IPv6 knows an address once a link, whatever its prefix; IPv4 takes no two
             // scopes in one network
             let is_in_the_way = |there: &&Sourced<Address>| match there.value == address.value {
-                true => address.value.differs(&there.value, as_made),
+                true => address.value.differs(&there.value, said_at_creation),
                 false => address.value.ip().is_ipv6() && there.value.ip() == address.value.ip(),
             };
             let there = now.addresses.iter().filter(is_in_the_way);

@@ -66,7 +66,7 @@ impl Plan<'_> {
                 && self.want.link(&link.netns, &link.name.value).is_none()
                 && self
                     .now(&link.link_at())
-                    .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.has_made(now))
+                    .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.is_ours(now))
         };
         made.iter().filter(goes).map(Link::link_at).collect()
     }

@@ -13,7 +13,7 @@ pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Netns) -> O
     for link in &mut have.links {
         let ours = journal.ours.link(&link.netns, &link.name.value);
         // One that others made anew was born where they made it
-        let ours = ours.filter(|_| journal.has_made(link));
+        let ours = ours.filter(|_| journal.is_ours(link));
         if let Some(ours) = ours.and_then(|ours| ours.kind.spec()) {
             complete_one(link, ours, &birth);
         }

@@ -94,7 +94,7 @@ fn in_lock(
         changes.say(change);
     };
     let asked = build_query(&state, &journal);
-    let files = kept_files(want);
+    let files = save_files(want);
     // What is ours if not even a look is possible
     let mut ours = journal.clone();
     let done =
@@ -128,7 +128,7 @@ fn make(
     work: &mut Work,
 ) -> Result<(), Failure> {
     if call.verbose {
-        say_held(&want.name, state, &work.start.0);
+        say_satisfied(&want.name, state, &work.start.0);
     }
     let adopted = linked_netns::adopt_wanted(&want.name, state, &mut work.journal);
     adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
@@ -184,7 +184,7 @@ fn say_what_has_no_lease(want: &Want) {
 }
 
 /// What holds already, each with = before it.
-pub fn say_held(name: &NetnsName, state: &State, have: &State) {
+pub fn say_satisfied(name: &NetnsName, state: &State, have: &State) {
     for held in satisfied(state, have) {
         say(&format!("= {}", held.command(name)));
     }
@@ -193,7 +193,7 @@ pub fn say_held(name: &NetnsName, state: &State, have: &State) {
 /// Each file, and what is in it, if it is there.
 type SavedFiles = Vec<(String, Option<Vec<u8>>)>;
 
-fn kept_files(want: &Want) -> SavedFiles {
+fn save_files(want: &Want) -> SavedFiles {
     let hooks = post_down_link::files(&want.name, &want.hooks);
     let names = FILES.map(String::from).into_iter().chain(hooks);
     let folder = store::folder(&want.name);

@@ -57,7 +57,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
 pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     let unread = |e| Why::Broken("cannot read the other journals", e);
     let mut journal = store::journal(name).map_err(Why::Unread)?;
-    journal.ours.others = linked_netns::places(name, &journal).map_err(unread)?;
+    journal.ours.others = linked_netns::bare_namespaces(name, &journal).map_err(unread)?;
     Ok((journal, Kernel::new(name.clone())))
 }
 

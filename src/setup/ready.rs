@@ -13,7 +13,7 @@ use crate::model::Condition;
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::os_error::OsError;
-use crate::setup::signals::hold_signals;
+use crate::setup::signals::block_signals;
 use crate::source::Sourced;
 use crate::{exit, state_dir};
 
@@ -44,7 +44,7 @@ pub fn wait(want: &Want) -> u8 {
 
 /// Wait until the conditions hold, for one who holds the lock and says himself that the
 /// namespace is ready.
-pub fn hold(want: &Want) -> Result<(), Why> {
+pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
     let held = which_hold(want, want.ready.timeout)?;
     match held.iter().all(|held| *held) {
         true => Ok(()),
@@ -116,7 +116,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
     if begun.is_none() || stamp(name) != begun {
         return changed(want);
     }
-    let held = hold_signals();
+    let held = block_signals();
     let code = match Store::open(name, LOCK) {
         Err(e) => failed(want, "cannot lock it", e),
         Ok(store) if stamp(name).is_none() => {

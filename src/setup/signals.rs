@@ -6,7 +6,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 /// A connection that breaks because its link moves must not stop the move half way: the
 /// terminal's HUP, and a TERM or INT, wait until a verb is through.
-pub fn hold_signals() -> SigSet {
+pub fn block_signals() -> SigSet {
     let held = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
     let _ = held.thread_block();
     held

@@ -172,7 +172,7 @@ fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, 
 pub fn complete(have: &mut State, journal: &Journal) {
     for link in &mut have.links {
         let ours = journal.ours.link(&link.netns, &link.name.value);
-        let ours = ours.filter(|_| journal.has_made(link));
+        let ours = ours.filter(|_| journal.is_ours(link));
         let ours = ours.and_then(|ours| ours.wireguard.as_ref());
         if let (Some(has), Some(ours)) = (&mut link.wireguard, ours) {
             has.value.file.clone_from(&ours.value.file);

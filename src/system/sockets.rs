@@ -30,7 +30,7 @@ pub struct Connection {
 /// table of its own namespace shows: each socket is asked itself. Where the kernel does
 /// not let us (a container without CAP_SYS_PTRACE), the table has to do.
 pub(crate) fn of(pid: &str) -> Vec<Connection> {
-    let held = held_sockets(pid);
+    let held = sockets_held_by(pid);
     if held.is_empty() {
         return Vec::new();
     }
@@ -46,7 +46,7 @@ pub(crate) fn of(pid: &str) -> Vec<Connection> {
 
 /// The ends of its UDP sockets on this machine.
 pub(crate) fn udp_of(pid: &str) -> Vec<SocketAddr> {
-    let copies = copies(pid, &held_sockets(pid)).unwrap_or_default();
+    let copies = copies(pid, &sockets_held_by(pid)).unwrap_or_default();
     let udp = |socket: &&Socket| socket.r#type().is_ok_and(|is| is == Type::DGRAM);
     let end = |socket: &Socket| socket.local_addr().ok()?.as_socket();
     copies.iter().filter(udp).filter_map(end).collect()
@@ -97,7 +97,7 @@ struct HeldSocket {
     inode: u64,
 }
 
-fn held_sockets(pid: &str) -> Vec<HeldSocket> {
+fn sockets_held_by(pid: &str) -> Vec<HeldSocket> {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return Vec::new();
     };

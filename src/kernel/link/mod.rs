@@ -58,7 +58,7 @@ impl Kernel {
             }
             (Kind::Virtual(made), _) if made.of.is_opened() => return self.add_tap(link, made),
             (Kind::Virtual(made), _) => {
-                let (home, message) = self.placed(link, made)?;
+                let (home, message) = self.made_from(link, made)?;
                 let data = self.data(made)?;
                 (
                     home,
@@ -74,14 +74,14 @@ impl Kernel {
     /// Where a link is made from, and its message so far. Tunnels of IPv4 belong to the
     /// namespace in which they are made, whoever asks, before Linux 6.15: the kernel is
     /// asked from inside to make it there and to bring it in, which is one request too.
-    fn placed<'a>(
+    fn made_from<'a>(
         &mut self,
         link: &'a Link,
         made: &'a LinkSpec,
     ) -> Result<(&'a Netns, Message), OsError> {
         if made.born != link.netns && made.is_said_whole() {
             let born = self.socket(&made.born)?.netns.as_raw_fd();
-            let number = query::nsid_made(self.requests(&link.netns)?, born)?;
+            let number = query::make_nsid(self.requests(&link.netns)?, born)?;
             let message = self.described(link, &link.netns)?;
             let from = LinkAttribute::LinkNetNsId(number);
             return Ok((&link.netns, message.append_extra_attribute(from)));

@@ -125,7 +125,7 @@ fn link(answer: RouteNetlinkMessage) -> Option<LinkMessage> {
 
 /// The number that a namespace has in another, which is given one if it has none there
 /// (RTM_NEWNSID).
-pub(crate) fn nsid_made(requests: &mut Requests, netns: i32) -> Result<i32, OsError> {
+pub(crate) fn make_nsid(requests: &mut Requests, netns: i32) -> Result<i32, OsError> {
     if let Some(number) = nsid(requests, netns)? {
         return Ok(number);
     }

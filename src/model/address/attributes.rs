@@ -110,7 +110,7 @@ impl Address {
         })
     }
 
-    pub(super) fn write_kept(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    pub(super) fn write_attributes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.home {
             f.write_str(" home")?;
         }

@@ -256,7 +256,7 @@ impl fmt::Display for Address {
         if self.nodad {
             f.write_str(" nodad")?;
         }
-        self.write_kept(f)
+        self.write_attributes(f)
     }
 }
 

@@ -128,7 +128,7 @@ impl Link {
 
     /// The namespaces that it has to do with: its own, and its peer's or the one it was born
     /// in.
-    pub fn places(&self) -> impl Iterator<Item = Netns> + use<> {
+    pub fn namespaces(&self) -> impl Iterator<Item = Netns> + use<> {
         let other = match &self.kind {
             Kind::Veth { peer: Some(peer) } => Some(peer.netns.clone()),
             kind => kind.spec().map(|made| made.born.clone()),

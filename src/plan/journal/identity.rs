@@ -29,7 +29,7 @@ impl Journal {
 
     /// The link is the one that we made, as far as can be told, and none of others that has
     /// its name by now.
-    pub fn has_made(&self, found: &Link) -> bool {
+    pub fn is_ours(&self, found: &Link) -> bool {
         let made = self.ours.link(&found.netns, &found.name.value);
         made.is_some_and(|made| {
             let both = made.index.zip(found.index);

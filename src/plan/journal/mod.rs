@@ -80,7 +80,7 @@ impl Journal {
             | Step::AddAddress(link, _)
                 if self.is_return(&link.netns, Some(&link.name)) => {}
             Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
-            Step::TrimRoute(left) => self.note_kept(left, have),
+            Step::TrimRoute(left) => self.note_trimmed_route(left, have),
             step if self.gives_up(step, have) => {}
             Step::SetMtu(link, mtu) => {
                 self.own_link(link).mtu = Some(Sourced::without_origin(*mtu))

@@ -119,7 +119,7 @@ impl Journal {
     }
 
     /// As it was before what is left of it takes its place.
-    pub(crate) fn note_kept(&mut self, left: &Route, have: &State) {
+    pub(crate) fn note_trimmed_route(&mut self, left: &Route, have: &State) {
         let mut there = have.routes.iter();
         let whole = there.find(|r| left.key() == r.value.key() && left.is_left_of(&r.value));
         if !self.is_hosts(left) {

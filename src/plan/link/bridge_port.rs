@@ -27,7 +27,7 @@ impl Plan<'_> {
         let Some(now) = self.now(&link.link_at()).and_then(|now| now.port.as_ref()) else {
             return false;
         };
-        let gone = options_that_go(self.port_made(link), link.port.as_ref(), now);
+        let gone = options_that_go(self.port_spec(link), link.port.as_ref(), now);
         gone.into_iter().any(|option| default(option).is_none())
     }
 
@@ -35,7 +35,7 @@ impl Plan<'_> {
         let want = self.want;
         for link in &want.links {
             let there = link.link_at();
-            let ours = self.port_made(link);
+            let ours = self.port_spec(link);
             if ours.is_none() && link.port.is_none() {
                 continue;
             }
@@ -69,7 +69,7 @@ impl Plan<'_> {
     }
 
     /// What we said of the port, where what is no longer asked for goes.
-    fn port_made(&self, link: &Link) -> Option<&LinkSpec> {
+    fn port_spec(&self, link: &Link) -> Option<&LinkSpec> {
         let made = self.journal.ours.link(&link.netns, &link.name.value)?;
         made.port.as_ref().filter(|_| self.rest == Extras::Remove)
     }

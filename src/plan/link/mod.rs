@@ -53,7 +53,7 @@ impl Plan<'_> {
                 return;
             }
         }
-        let made = as_made(link);
+        let made = said_at_creation(link);
         let step = Step::AddLink {
             link: Box::new(made.clone()),
             peer: peer.clone().map(Box::new),
@@ -119,7 +119,7 @@ impl Plan<'_> {
             !on_host || ours.kind.word() == other.kind.word()
         };
         let ours = self.journal.ours.link(&there.netns, &there.name);
-        let ours = ours.is_some_and(is_it) && self.journal.has_made(&other);
+        let ours = ours.is_some_and(is_it) && self.journal.is_ours(&other);
         if other.kind.is_moved() || !ours {
             let ip = match link.netns {
                 Netns::This => "ip -n NAME",
@@ -143,7 +143,7 @@ impl Plan<'_> {
 }
 
 /// What of a link can be said when it is made.
-fn as_made(link: &Link) -> Link {
+fn said_at_creation(link: &Link) -> Link {
     let opened = link.kind.spec().is_some_and(|made| made.of.is_opened());
     // A bridge takes the size of its ports, unless it is set when the bridge is there
     let sized = !opened && !is_bridge(link);

@@ -256,14 +256,16 @@ impl<'a> Work<'a> {
                 nat::forget_flows(self.kernel, [&self.start.1, &self.journal]);
             }
             Step::AddOther(other) => {
-                linked_netns::hold_place(other, |store, journal| {
+                linked_netns::make_bare_namespace(other, |store, journal| {
                     self.kernel
                         .add_other(other, |birth| store.write_of(journal, Some(birth)))
                 })?;
             }
             Step::DelOther(other) => {
                 let this = self.store.name();
-                linked_netns::leave_place(other, this, || self.kernel.make(&change.step))?;
+                linked_netns::delete_bare_namespace(other, this, || {
+                    self.kernel.make(&change.step)
+                })?;
             }
             Step::LoadFirewall { new, old } => {
                 return self.load(change, new, old.as_deref()).map(|()| true);

@@ -17,7 +17,7 @@ use crate::setup::hooks::post_down_link::ReturnHooks;
 use crate::setup::lock::{self, LockedNetns};
 use crate::setup::query::build_query;
 use crate::setup::run_log::{self, Changes};
-use crate::setup::signals::hold_signals;
+use crate::setup::signals::block_signals;
 use crate::setup::store::{self, Store};
 use crate::setup::{Call, LOCK, Occupants, complain, hooks, linked_netns, report, ssh_guard};
 use crate::system::holders::{Holder, holders};
@@ -53,7 +53,7 @@ pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> u8 {
     say_locked(name);
     hooks::around_down(name, inside == Occupants::Leave, |limit| {
         let mut due = None;
-        let held = hold_signals();
+        let held = block_signals();
         let code = take_down(call, name, inside, &mut due);
         let _ = held.thread_unblock();
         due.into_iter().for_each(|due| due.run(limit));
@@ -83,12 +83,12 @@ pub fn say_locked(name: &NetnsName) {
 /// Whether it may be taken down, asked before anything is done at all, by what is going to
 /// call for `down`: the exit code.
 pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
-    ssh_guard::would_stop_down(call, name).unwrap_or_else(|| is_held(name))
+    ssh_guard::would_stop_down(call, name).unwrap_or_else(|| has_holders(name))
 }
 
 /// Asked before anything is stopped that is inside: would somebody outside keep the
 /// namespace then? A service of the host's may be stopped for it, too.
-fn is_held(name: &NetnsName) -> u8 {
+fn has_holders(name: &NetnsName) -> u8 {
     let journal = match store::journal(name) {
         Ok(journal) => journal,
         Err(e) => return fails(name, Why::Unread(e)),

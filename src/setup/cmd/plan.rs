@@ -5,7 +5,7 @@ use crate::model::build::Want;
 use crate::model::{Netns, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras};
-use crate::setup::converge::say_held;
+use crate::setup::converge::say_satisfied;
 use crate::setup::dry_run::planned;
 use crate::setup::{Call, complain, report, say, ssh_guard};
 
@@ -15,7 +15,7 @@ pub fn plan(call: &Call, want: &Want, script: bool) -> u8 {
     match planned(want, Extras::Remove) {
         Ok((state, have, changes)) => {
             if call.verbose && !script {
-                say_held(name, &state, &have);
+                say_satisfied(name, &state, &have);
             }
             match script {
                 true => say_script(name, &changes),

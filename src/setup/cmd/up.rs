@@ -6,7 +6,7 @@ use crate::model::build::Want;
 use crate::plan::Extras;
 use crate::setup::converge::converge;
 use crate::setup::linked_netns::follow::follow;
-use crate::setup::signals::hold_signals;
+use crate::setup::signals::block_signals;
 use crate::setup::{Call, hooks, ready};
 
 /// Make it so, and leave the rest as it is.
@@ -32,7 +32,7 @@ pub fn whole(call: &Call, want: &Want, rest: Extras) -> u8 {
 /// Make it so, and what is tied to it; what `netns_ready` asks for is not waited for.
 pub fn bring_up(call: &Call, want: &Want, rest: Extras) -> u8 {
     down::say_locked(&want.name);
-    let held = hold_signals();
+    let held = block_signals();
     let (code, changed) = converge(call, want, rest);
     if code == exit::DONE {
         follow(call, &want.name, changed);

@@ -147,13 +147,13 @@ fn read_kind(section: &Properties) -> Result<Kind, String> {
             peer: section.get("peer").map(link_at_of).transpose()?,
         },
         word => match Type::named(word) {
-            Some(of) => Kind::Virtual(read_made(of, section)?),
+            Some(of) => Kind::Virtual(read_spec(of, section)?),
             None => Kind::Other(word.into()),
         },
     })
 }
 
-fn read_made(of: &'static Type, section: &Properties) -> Result<LinkSpec, String> {
+fn read_spec(of: &'static Type, section: &Properties) -> Result<LinkSpec, String> {
     let born = where_of(section.get("born").unwrap_or_default())?;
     let mut made = LinkSpec::new(of, born);
     made.birth = section.get("birth").map(String::from);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::tied_or_unread;
+use super::linked_or_unread;
 use crate::conf::files::may_be_there;
 use crate::exit;
 use crate::model::build::Want;
@@ -18,7 +18,8 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
     let mut done = BTreeSet::from([name.clone()]);
     let mut waiting = vec![(name.clone(), changed)];
     while let Some((name, changed)) = waiting.pop() {
-        let (tied, unread) = tied_or_unread(&name).unwrap_or_else(|e| (Vec::new(), Some(e)));
+        let (linked_namespaces, unread) =
+            linked_or_unread(&name).unwrap_or_else(|e| (Vec::new(), Some(e)));
         if let Some(e) = unread {
             let lines = [
                 format!(
@@ -28,7 +29,7 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
             ];
             complain(&lines, exit::REFUSED);
         }
-        for (other, _) in tied {
+        for (other, _) in linked_namespaces {
             let file = call.conf_dir.join(format!("netns.{other}"));
             let whole = !changed && store::is_ready(&other);
             if whole || !may_be_there(&file) || !done.insert(other.clone()) {

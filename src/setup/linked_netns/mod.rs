@@ -57,19 +57,21 @@ impl LinksLock {
 type Tied = Vec<(NetnsName, Journal)>;
 
 /// Those with links into this one.
-pub fn tied(name: &NetnsName) -> io::Result<Tied> {
-    Ok(tied_or_unread(name)?.0)
+pub fn linked_namespaces(name: &NetnsName) -> io::Result<Tied> {
+    Ok(linked_or_unread(name)?.0)
 }
 
-/// As [`tied`]; and why a journal could not be read, for it may tell of such a link, too.
-pub fn tied_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>)> {
-    let (mut tied, mut unread) = (Vec::new(), None);
-    if !store::any_tied() {
-        return Ok((tied, unread));
+/// As [`linked_namespaces`]; and why a journal could not be read, for it may tell of such a link, too.
+pub fn linked_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>)> {
+    let (mut linked_namespaces, mut unread) = (Vec::new(), None);
+    if !store::any_linked() {
+        return Ok((linked_namespaces, unread));
     }
     for (other, journal) in store::each_other(name)? {
         match journal {
-            Ok(journal) if journal.ours.neighbours().contains(name) => tied.push((other, journal)),
+            Ok(journal) if journal.ours.neighbours().contains(name) => {
+                linked_namespaces.push((other, journal))
+            }
             Ok(_) => {}
             Err(e) => {
                 let why = format!("the journal of {other}: {e}");
@@ -77,34 +79,37 @@ pub fn tied_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>)>
             }
         }
     }
-    Ok((tied, unread))
+    Ok((linked_namespaces, unread))
 }
 
 /// The other namespaces that are there for the sake of this one alone.
-pub fn places(name: &NetnsName, journal: &Journal) -> io::Result<BTreeSet<NetnsName>> {
-    let mut places = BTreeSet::new();
+pub fn bare_namespaces(name: &NetnsName, journal: &Journal) -> io::Result<BTreeSet<NetnsName>> {
+    let mut bare = BTreeSet::new();
     for other in journal.ours.neighbours() {
-        if is_place(&other)? && has_no_other(&other, name)? {
-            places.insert(other);
+        if is_bare_namespace(&other)? && has_no_other(&other, name)? {
+            bare.insert(other);
         }
     }
-    Ok(places)
+    Ok(bare)
 }
 
 /// Nobody but this one has a link into a place, for all that can be told.
-fn has_no_other(place: &NetnsName, of: &NetnsName) -> io::Result<bool> {
-    Ok(tied(place)?.iter().all(|(other, _)| other == of) && !store::unreadable(place)?)
+fn has_no_other(other: &NetnsName, of: &NetnsName) -> io::Result<bool> {
+    Ok(linked_namespaces(other)?
+        .iter()
+        .all(|(other, _)| other == of)
+        && !store::unreadable(other)?)
 }
 
 /// A namespace is there for others' links alone: its own settings have not been met.
-fn is_place(name: &NetnsName) -> io::Result<bool> {
+fn is_bare_namespace(name: &NetnsName) -> io::Result<bool> {
     let mut bare = Journal::default();
     bare.ours.exists = true;
     Ok(!store::is_ready(name) && store::journal(name).is_ok_and(|journal| journal == bare))
 }
 
 /// Make another namespace for a link into it: marked as ours and as not ready.
-pub fn hold_place(
+pub fn make_bare_namespace(
     name: &NetnsName,
     add: impl FnOnce(&Store, &Journal) -> Result<(), OsError>,
 ) -> Result<(), OsError> {
@@ -127,13 +132,13 @@ pub fn hold_place(
 }
 
 /// Take such a namespace away, unless its own settings have been met meanwhile.
-pub fn leave_place(
+pub fn delete_bare_namespace(
     name: &NetnsName,
     of: &NetnsName,
     delete: impl FnOnce() -> Result<(), OsError>,
 ) -> Result<(), OsError> {
     let store = Store::open(name, LOCK)?;
-    if is_place(name)? && has_no_other(name, of)? {
+    if is_bare_namespace(name)? && has_no_other(name, of)? {
         delete()?;
         store.remove()?;
     }
@@ -142,7 +147,7 @@ pub fn leave_place(
 
 /// Take the pairs that others have made, and that are wanted, for ours too.
 pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io::Result<()> {
-    for (other, theirs) in tied(name)? {
+    for (other, theirs) in linked_namespaces(name)? {
         journal.adopt(name, &other, &theirs, |link| {
             let wanted = want.link(&link.netns, &link.name.value);
             wanted.is_some_and(|wanted| wanted.kind == link.kind)
@@ -156,13 +161,13 @@ pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io
 /// born in it, is returned.
 pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsName>> {
     let mut losing = Vec::new();
-    for (other, theirs) in tied(name)? {
+    for (other, theirs) in linked_namespaces(name)? {
         if journal.ours.exists {
             journal.adopt(name, &other, &theirs, |_| true);
         }
         let (here, there) = [name, &other].map(|name| Netns::Named(name.clone())).into();
         let pair = |link: &Link| {
-            matches!(link.kind, Kind::Veth { .. }) && link.places().any(|place| place == there)
+            matches!(link.kind, Kind::Veth { .. }) && link.namespaces().any(|other| other == there)
         };
         // What they have on a link of ours, where only our links go
         let on_ours = |link: &Link| {

@@ -119,7 +119,7 @@ pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
 }
 
 /// Some journal tells, or has told, of a link between two namespaces; or nobody knows.
-pub fn any_tied() -> bool {
+pub fn any_linked() -> bool {
     (Path::new(state_dir::STATE)
         .join(state_dir::TIED)
         .try_exists())

@@ -47,13 +47,13 @@ pub fn is(service: &str, state: ServiceStatus) -> bool {
 
 /// The namespace's service goes from inactive to started, and with it start those that
 /// wait for it. What runit runs asks for itself.
-pub fn start_held(name: &NetnsName) -> io::Result<()> {
+pub fn start_services(name: &NetnsName) -> io::Result<()> {
     in_background(name, "start")
 }
 
 /// The services that need the namespace stop, and start when it is whole again. Those of
 /// runit end, and their run files ask for it.
-pub fn hold(name: &NetnsName) -> io::Result<()> {
+pub fn stop_services(name: &NetnsName) -> io::Result<()> {
     if is(&format!("netns.{name}"), ServiceStatus::Started) {
         in_background(name, "stop")?;
     }

@@ -36,7 +36,7 @@ impl Maker<'_> {
 
     fn veth(&mut self, listed: &Listed) -> Option<Kind> {
         let name = match listed.get("peer") {
-            Some(setting) => self.made_name(&setting.whole()),
+            Some(setting) => self.created_link_name(&setting.whole()),
             None => default_peer(&self.settings.name, &listed.name.value),
         };
         let at = self.netns(listed.get("peer_netns"))?;
@@ -118,7 +118,7 @@ impl Maker<'_> {
             return Some((at?, None));
         };
         let parent = setting.whole();
-        let name = self.made_name(&parent);
+        let name = self.created_link_name(&parent);
         let (name, at) = (name?, at?);
         let here = self.settings.listed(name.as_str());
         if self.settings.complete && at == Netns::This && here.is_none() {
@@ -144,7 +144,7 @@ impl Maker<'_> {
     }
 
     /// As `link_name`, of a link that is made or built upon, as `lo` never is.
-    fn made_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
+    fn created_link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
         if word.text == "lo" {
             let remedy = "expected the name of another link";
             self.problems

@@ -220,7 +220,7 @@ fn wait(
 /// The services start inside, where what they wait for holds.
 fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), Why> {
     if !services.is_empty() && ready::is_awaited(want) {
-        ready::hold(want)?;
+        ready::wait_under_lock(want)?;
         let ready = ready::mark(work.store, want);
         ready.map_err(|e| Why::Broken("cannot write ready", e))?;
     }
@@ -244,7 +244,7 @@ pub fn confirm(name: &NetnsName) -> u8 {
         None => Err(ErrorKind::NotFound.into()),
     };
     let lines = match confirmed {
-        Ok(()) => return say_kept(name, &tried.unwrap_or_default()),
+        Ok(()) => return say_confirmed(name, &tried.unwrap_or_default()),
         Err(e) if e.kind() == ErrorKind::NotFound && trial_file::was_undone(name) => [
             format!("{name}: what was tried has been undone, it was not confirmed in time"),
             format!("netns-setup try {name} tries it again"),
@@ -273,7 +273,7 @@ fn is_as_it_was_left(name: &NetnsName) -> bool {
 }
 
 /// It has been confirmed: wait for the services that were put off until then.
-fn say_kept(name: &NetnsName, tried: &trial_file::TrialRecord) -> u8 {
+fn say_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> u8 {
     let until = Instant::now() + KEEPS;
     while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
         sleep(LOOK);

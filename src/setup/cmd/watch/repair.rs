@@ -222,7 +222,7 @@ impl WatchedNetns {
         if mended.is_whole() && self.unready {
             if made_anew.get() {
                 let settled = work.kernel.wait_for_dad(&self.want.state, SETTLE);
-                settled.map_err(|no| unsettled(&no))?;
+                settled.map_err(|no| without_dad_result(&no))?;
             }
             if !self.holds() {
                 return Ok(mended);
@@ -290,7 +290,7 @@ impl WatchedNetns {
     }
 }
 
-fn unsettled(no: &OsError) -> Why {
+fn without_dad_result(no: &OsError) -> Why {
     let no = io::Error::other(no.to_string());
     Why::Broken("cannot wait for the addresses", no)
 }

@@ -147,8 +147,8 @@ impl ServiceControl {
         let (tell, telling) = oneshot::channel();
         let tell = move || {
             let done = match told {
-                Order::Start => init::start_held(&name).map(|()| Vec::new()),
-                Order::Stop => init::hold(&name).map(|()| Vec::new()),
+                Order::Start => init::start_services(&name).map(|()| Vec::new()),
+                Order::Stop => init::stop_services(&name).map(|()| Vec::new()),
                 Order::Leave => init::leave(&name, &declared_services::inside(&conf_dir, &name)),
                 Order::Back => init::start(&back).map(|()| Vec::new()),
             };

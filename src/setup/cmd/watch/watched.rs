@@ -17,7 +17,7 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::setup::cmd::reload;
 use crate::setup::query::build_query;
-use crate::setup::signals::hold_signals;
+use crate::setup::signals::block_signals;
 use crate::setup::{Call, hooks, ready, store, wireguard};
 use crate::system::inotify::Touched;
 use crate::system::netns::NameEntry;
@@ -199,7 +199,7 @@ impl WatchedNetns {
 
     /// Do what it is time for.
     pub fn act(&mut self, call: &Call, now: Instant) {
-        let held = hold_signals();
+        let held = block_signals();
         let is_time = |pace: &Pace| pace.moment().is_some_and(|moment| moment <= now);
         if is_time(&self.etc) {
             let came = self.bind_again();
