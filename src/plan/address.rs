@@ -43,11 +43,11 @@ impl Plan<'_> {
 
     /// Those that must go before the wanted ones can be added.
     fn addresses_in_the_way(&self, link: &Link, now: &Link) -> Vec<Sourced<Address>> {
-        let made = self.journal.ours.link(&link.netns, &link.name.value);
-        let made = made.map_or(&[][..], |made| &made.addresses);
+        let ours = self.journal.ours.link(&link.netns, &link.name.value);
+        let ours = ours.map_or(&[][..], |ours| &ours.addresses);
         let mut found = Vec::new();
         for address in &link.addresses {
-            let said_at_creation = made.iter().find(|a| *a == address).map(|a| &a.value);
+            let said_at_creation = ours.iter().find(|a| *a == address).map(|a| &a.value);
             // IPv6 knows an address once a link, whatever its prefix; IPv4 takes no two
             // scopes in one network
             let is_in_the_way = |there: &&Sourced<Address>| match there.value == address.value {
@@ -76,8 +76,8 @@ impl Plan<'_> {
     /// Those of ours that are there and are not asked for.
     fn addresses_that_go(&self, link: &LinkRef) -> Vec<Sourced<Address>> {
         let dies = self.dies() && link.netns == Netns::This;
-        let made = self.journal.ours.link(&link.netns, &link.name);
-        let (Some(made), Some(now)) = (made, self.now(link)) else {
+        let ours = self.journal.ours.link(&link.netns, &link.name);
+        let (Some(ours), Some(now)) = (ours, self.now(link)) else {
             return Vec::new();
         };
         let want = self.want.link(&link.netns, &link.name);
@@ -92,7 +92,7 @@ impl Plan<'_> {
         let goes = |a: &&Sourced<Address>| {
             now.addresses.contains(a) && !want.contains(a) && !is_replaced(a)
         };
-        made.addresses.iter().filter(goes).cloned().collect()
+        ours.addresses.iter().filter(goes).cloned().collect()
     }
 
     /// In the order in which each is still there when its turn comes.

@@ -14,9 +14,9 @@ impl Plan<'_> {
         for other in want.others.difference(&have.others) {
             let at = Netns::Named(other.clone());
             let mut asked = want.links.iter().filter_map(|link| {
-                let made = link.kind.spec().filter(|made| made.born == at);
+                let spec = link.kind.spec().filter(|spec| spec.born == at);
                 let here = (link.netns == at).then_some(&link.name.origin);
-                here.or(made.map(|made| &made.origin)).cloned()
+                here.or(spec.map(|spec| &spec.origin)).cloned()
             });
             let asked = asked.next().flatten();
             self.change(Step::AddOther(other.clone()), asked);
@@ -25,20 +25,20 @@ impl Plan<'_> {
 
     /// The namespace that a link is to be born in is there, or will be.
     pub(super) fn has_birthplace(&mut self, link: &Link) -> bool {
-        let Some(made) = link.kind.spec() else {
+        let Some(spec) = link.kind.spec() else {
             return true;
         };
-        let Netns::Named(other) = &made.born else {
+        let Netns::Named(other) = &spec.born else {
             return true;
         };
         let there = self.have.others.contains(other) || self.want.others.contains(other);
         if !there {
-            let what = match &made.parent {
+            let what = match &spec.parent {
                 Some(parent) => format!("where {parent} is to be, which {} lies on", link.name),
                 None => format!("where {} is to be born", link.name),
             };
             self.obstacle(
-                &made.origin,
+                &spec.origin,
                 format!("there is no namespace {other}, {what}"),
                 &format!(
                     "type netns-setup up {other} if it has settings, else ip netns add {other}; or \
@@ -68,8 +68,8 @@ impl Plan<'_> {
 
     /// Those that were made for this one, and that nobody else has use for.
     pub(super) fn take_others(&mut self) {
-        let (want, have, made) = (self.want, self.have, &self.journal.ours);
-        for other in made.others.difference(&want.others) {
+        let (want, have, ours) = (self.want, self.have, &self.journal.ours);
+        for other in ours.others.difference(&want.others) {
             if have.others.contains(other) {
                 self.change(Step::DelOther(other.clone()), None);
             }
@@ -80,15 +80,15 @@ impl Plan<'_> {
 impl Journal {
     /// A link inside that was made or moved there by us.
     pub fn brought(&self, name: &LinkName) -> bool {
-        let made = self.ours.link(&Netns::This, name);
-        let made = made.is_some_and(|link| !(link.kind.is_moved() || link.kind == Kind::Loopback));
-        made || self.before.inside(name).is_some()
+        let ours = self.ours.link(&Netns::This, name);
+        let ours = ours.is_some_and(|link| !(link.kind.is_moved() || link.kind == Kind::Loopback));
+        ours || self.before.inside(name).is_some()
     }
 
     /// Note which namespace a link was born in that has just been made.
     pub fn note_birth(&mut self, link: &LinkRef, birth: Option<String>) {
-        if let Kind::Virtual(made) = &mut self.own_link(link).kind {
-            made.birth = birth;
+        if let Kind::Virtual(spec) = &mut self.own_link(link).kind {
+            spec.birth = birth;
         }
     }
 

@@ -73,8 +73,8 @@ impl Plan<'_> {
 
     fn take_routes(&mut self) {
         let have = self.have;
-        for made in &self.journal.ours.routes {
-            let route = &made.value;
+        for ours in &self.journal.ours.routes {
+            let route = &ours.value;
             let there = have.routes.iter().any(|h| h.value == *route) && !self.is_lost(route);
             let asked = self
                 .want
@@ -88,14 +88,14 @@ impl Plan<'_> {
     }
 
     fn take_masters(&mut self) {
-        for made in &self.journal.ours.links {
-            let at = made.link_at();
+        for ours in &self.journal.ours.links {
+            let at = ours.link_at();
             let wanted = self
                 .want
                 .link(&at.netns, &at.name)
                 .is_some_and(|l| l.master.is_some());
-            let stands = self.now(&at).is_some_and(|now| now.master == made.master);
-            if made.master.is_some() && stands && !wanted && !self.lost.contains(&at) {
+            let stands = self.now(&at).is_some_and(|now| now.master == ours.master);
+            if ours.master.is_some() && stands && !wanted && !self.lost.contains(&at) {
                 self.change(Step::SetMaster(at, None), None);
             }
         }

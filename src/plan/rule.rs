@@ -18,9 +18,9 @@ impl Plan<'_> {
 
     pub(super) fn take_policy(&mut self) {
         let (want, have) = (self.want, self.have);
-        for made in &self.journal.ours.rules {
-            if have.rules.contains(made) && !want.rules.contains(made) && !self.dies() {
-                self.change(Step::DelRule(made.value.clone()), None);
+        for ours in &self.journal.ours.rules {
+            if have.rules.contains(ours) && !want.rules.contains(ours) && !self.dies() {
+                self.change(Step::DelRule(ours.value.clone()), None);
             }
         }
     }

@@ -48,14 +48,14 @@ impl Plan<'_> {
     pub(super) fn take_sysctls(&mut self) {
         let (want, have, journal) = (self.want, self.have, self.journal);
         let mut back = Vec::new();
-        for made in journal.ours.sysctls.iter().map(|made| &made.value) {
-            let (at, key) = (&made.netns, &made.key);
+        for ours in journal.ours.sysctls.iter().map(|ours| &ours.value) {
+            let (at, key) = (&ours.netns, &ours.key);
             let asked = want.sysctl(at, key).is_some();
-            if have.turned_on_since(made, &journal.before) {
+            if have.turned_on_since(ours, &journal.before) {
                 continue;
             }
             // What others have written since is theirs
-            if asked || self.dies() && *at == Netns::This || have.sysctl(at, key) != Some(made) {
+            if asked || self.dies() && *at == Netns::This || have.sysctl(at, key) != Some(ours) {
                 continue;
             }
             back.extend(

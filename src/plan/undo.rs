@@ -17,7 +17,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     });
     // It was dead, and is not to be born where the name leads now
     want.links
-        .retain(|link| !link.kind.spec().is_some_and(|made| made.outlived));
+        .retain(|link| !link.kind.spec().is_some_and(|spec| spec.outlived));
     // They come from the journal, as far as they are of what was moved
     want.verbatim.clear();
     want.rules.retain(|rule| !rule.value.is_kernels());

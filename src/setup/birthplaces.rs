@@ -42,8 +42,8 @@ fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Opt
 /// What is said of the links whose birthplace is gone: two lines each.
 pub fn warnings(name: &NetnsName, have: &State) -> Vec<String> {
     let outlived = have.links.iter().filter_map(|link| {
-        let made = link.kind.spec().filter(|made| made.outlived)?;
-        let born = match &made.born {
+        let spec = link.kind.spec().filter(|spec| spec.outlived)?;
+        let born = match &spec.born {
             Netns::Named(other) => other,
             _ => name,
         };

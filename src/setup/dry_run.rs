@@ -47,8 +47,8 @@ fn planned_anew(
     have.exists = false;
     // What was made on the host is gone then, and what goes back to it is there
     have.links.retain(|link| {
-        let made = journal.ours.link(&link.netns, &link.name.value);
-        link.netns == Netns::This || made.is_none_or(|made| made.kind.is_moved())
+        let ours = journal.ours.link(&link.netns, &link.name.value);
+        link.netns == Netns::This || ours.is_none_or(|ours| ours.kind.is_moved())
     });
     have.links.extend(journal.before.links.iter().cloned());
     all.extend(plan(&state, &have, &forgotten, Extras::Remove).map_err(Why::Obstacles)?);

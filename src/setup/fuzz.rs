@@ -54,11 +54,11 @@ fn journals() {
                     let again = journal_format::read(&written);
                     let again = again.map(|(again, _)| journal_format::write(&again, None));
                     assert_eq!(again.as_ref(), Ok(&written));
-                    let made = &read.ours;
+                    let ours = &read.ours;
                     format!(
                         "good {} {}",
-                        "link ".repeat(made.links.len().min(3)),
-                        "route ".repeat(made.routes.len().min(3))
+                        "link ".repeat(ours.links.len().min(3)),
+                        "route ".repeat(ours.routes.len().min(3))
                     )
                 }
                 Err(wrong) => wrong,

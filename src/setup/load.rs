@@ -120,8 +120,8 @@ fn fits_its_neighbours(
         let at = Netns::Named(other.clone());
         // What a link is to lie on there is not made with the namespace
         let born = |link: &Link| {
-            let made = link.kind.spec();
-            made.is_some_and(|made| made.born == at && made.parent.is_none())
+            let spec = link.kind.spec();
+            spec.is_some_and(|spec| spec.born == at && spec.parent.is_none())
         };
         let mut links = want.state.links.iter();
         if links.any(|link| link.netns == at || born(link)) {

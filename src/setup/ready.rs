@@ -116,7 +116,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
     if begun.is_none() || stamp(name) != begun {
         return changed(want);
     }
-    let held = block_signals();
+    let blocked = block_signals();
     let code = match Store::open(name, LOCK) {
         Err(e) => failed(want, "cannot lock it", e),
         Ok(store) if stamp(name).is_none() => {
@@ -129,7 +129,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
             Err(e) => failed(want, "cannot write ready", e),
         },
     };
-    let _ = held.thread_unblock();
+    let _ = blocked.thread_unblock();
     code
 }
 

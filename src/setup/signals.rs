@@ -7,12 +7,12 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 /// A connection that breaks because its link moves must not stop the move half way: the
 /// terminal's HUP, and a TERM or INT, wait until a verb is through.
 pub fn block_signals() -> SigSet {
-    let held = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
-    let _ = held.thread_block();
-    held
+    let blocked = SigSet::from_iter([Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM]);
+    let _ = blocked.thread_block();
+    blocked
 }
 
-/// What asks to end, as the machine's shutdown does: TERM and INT, where they are held. One
+/// What asks to end, as the machine's shutdown does: TERM and INT, where they are blocked. One
 /// that came before is there still.
 pub fn ends() -> nix::Result<SignalFd> {
     let ends = SigSet::from_iter([Signal::SIGTERM, Signal::SIGINT]);

@@ -219,7 +219,7 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
     let now = now.map_err(io::Error::other)?.as_secs();
     let mut told = Vec::new();
     for link in &want.links {
-        let (Some(wireguard), Some(made)) = (&link.wireguard, link.kind.spec()) else {
+        let (Some(wireguard), Some(spec)) = (&link.wireguard, link.kind.spec()) else {
             continue;
         };
         if wireguard.value.named().next().is_none() {
@@ -241,7 +241,7 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
             let named = NamedEndpoint {
                 peer: key,
                 endpoint: endpoint.clone(),
-                born: made.born.clone(),
+                born: spec.born.clone(),
             };
             let found = kernel.lookup(&named);
             let Some(found) = found

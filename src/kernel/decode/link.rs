@@ -129,8 +129,8 @@ fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
         Some(kind) => {
             let word = tap::word(infos).map_or_else(|| kind.to_string(), String::from);
             let of = Type::named(&word);
-            let made = of.and_then(|of| spec(of, infos, message, others));
-            made.map_or(Kind::Other(word), Kind::Virtual)
+            let spec = of.and_then(|of| spec(of, infos, message, others));
+            spec.map_or(Kind::Other(word), Kind::Virtual)
         }
     }
 }
@@ -144,8 +144,8 @@ fn spec(
 ) -> Option<LinkSpec> {
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (born, names) = others.get(&netns)?;
-    let mut made = LinkSpec::new(of, (*born).clone());
-    let index = options::decode(&mut made, &data(infos));
+    let mut spec = LinkSpec::new(of, (*born).clone());
+    let index = options::decode(&mut spec, &data(infos));
     let link = || attribute!(message, LinkAttribute::Link(index) => *index);
     let parent = match of.below {
         Lower::Nothing => None,
@@ -153,9 +153,9 @@ fn spec(
         Lower::UnderlayNetns => index,
     };
     if let Some(index) = parent {
-        made.parent = Some(names.get(&index)?.clone());
+        spec.parent = Some(names.get(&index)?.clone());
     }
-    Some(made)
+    Some(spec)
 }
 
 fn below(message: &LinkMessage, others: &OtherNetns) -> Option<LinkRef> {

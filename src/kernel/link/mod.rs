@@ -39,10 +39,10 @@ impl Kernel {
     }
 
     /// Change what is special to its type.
-    pub(super) fn set_options(&mut self, link: &LinkRef, made: &LinkSpec) -> Result<(), OsError> {
-        let data = self.data(made)?;
+    pub(super) fn set_options(&mut self, link: &LinkRef, spec: &LinkSpec) -> Result<(), OsError> {
+        let data = self.data(spec)?;
         self.set(link, |message| {
-            typed(message, InfoKind::Other(made.of.word.into()), data)
+            typed(message, InfoKind::Other(spec.of.word.into()), data)
         })
     }
 
@@ -56,13 +56,13 @@ impl Kernel {
                 let message = self.described(peer, &peer.netns)?;
                 (&peer.netns, typed(message, InfoKind::Veth, Some(data)))
             }
-            (Kind::Virtual(made), _) if made.of.is_opened() => return self.add_tap(link, made),
-            (Kind::Virtual(made), _) => {
-                let (home, message) = self.made_from(link, made)?;
-                let data = self.data(made)?;
+            (Kind::Virtual(spec), _) if spec.of.is_opened() => return self.add_tap(link, spec),
+            (Kind::Virtual(spec), _) => {
+                let (home, message) = self.made_from(link, spec)?;
+                let data = self.data(spec)?;
                 (
                     home,
-                    typed(message, InfoKind::Other(made.of.word.into()), data),
+                    typed(message, InfoKind::Other(spec.of.word.into()), data),
                 )
             }
             _ => return Err(std::io::Error::from(Errno::EOPNOTSUPP).into()),
@@ -77,19 +77,19 @@ impl Kernel {
     fn made_from<'a>(
         &mut self,
         link: &'a Link,
-        made: &'a LinkSpec,
+        spec: &'a LinkSpec,
     ) -> Result<(&'a Netns, Message), OsError> {
-        if made.born != link.netns && made.is_said_whole() {
-            let born = self.socket(&made.born)?.netns.as_raw_fd();
+        if spec.born != link.netns && spec.is_said_whole() {
+            let born = self.socket(&spec.born)?.netns.as_raw_fd();
             let number = query::make_nsid(self.requests(&link.netns)?, born)?;
             let message = self.described(link, &link.netns)?;
             let from = LinkAttribute::LinkNetNsId(number);
             return Ok((&link.netns, message.append_extra_attribute(from)));
         }
-        let message = self.described(link, &made.born)?;
-        Ok(match (made.below(), made.of.below) {
-            (Some(parent), Lower::Link) => (&made.born, message.link(self.index(&parent)?)),
-            _ => (&made.born, message),
+        let message = self.described(link, &spec.born)?;
+        Ok(match (spec.below(), spec.of.below) {
+            (Some(parent), Lower::Link) => (&spec.born, message.link(self.index(&parent)?)),
+            _ => (&spec.born, message),
         })
     }
 
@@ -109,12 +109,12 @@ impl Kernel {
     }
 
     /// What is special to a type, as the kernel takes it.
-    fn data(&mut self, made: &LinkSpec) -> Result<Option<InfoData>, OsError> {
-        let parent = match (made.below(), made.of.below) {
+    fn data(&mut self, spec: &LinkSpec) -> Result<Option<InfoData>, OsError> {
+        let parent = match (spec.below(), spec.of.below) {
             (Some(parent), Lower::UnderlayNetns) => Some(self.index(&parent)?),
             _ => None,
         };
-        let bytes = options::encode(made, parent);
+        let bytes = options::encode(spec, parent);
         Ok((!bytes.is_empty()).then_some(InfoData::Other(bytes)))
     }
 

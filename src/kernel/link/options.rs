@@ -89,22 +89,22 @@ const GRE_KEY: [u8; 2] = [0x20, 0];
 
 /// The attributes of what is said, and of the link below (by its index) where that is one
 /// of them.
-pub fn encode(made: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
+pub fn encode(spec: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
     let mut attributes: Vec<DefaultNla> = Vec::new();
     let mut put = |kind: u16, bytes: &[u8]| attributes.push(DefaultNla::new(kind, bytes.to_vec()));
-    if let (Some(kind), Some(index)) = (below(made.of.word), parent) {
+    if let (Some(kind), Some(index)) = (below(spec.of.word), parent) {
         put(kind, &index.to_ne_bytes());
     }
-    if matches!(made.of.word, "ipip" | "sit") {
+    if matches!(spec.of.word, "ipip" | "sit") {
         // What ip-link(8) says where nothing is said: all that can be carried, and the TTL
         // of what is carried
         put(IPTUN_PROTO, &[0]);
-        if made.get("ttl").is_none() {
+        if spec.get("ttl").is_none() {
             put(IPTUN_TTL, &[0]);
         }
     }
-    for (option, value) in &made.options {
-        let Some((kind, code)) = attribute(made.of.word, option.word) else {
+    for (option, value) in &spec.options {
+        let Some((kind, code)) = attribute(spec.of.word, option.word) else {
             continue;
         };
         let number = number(option, value.value);
@@ -143,14 +143,14 @@ fn number(option: &Opt, value: OptionValue) -> u32 {
 
 /// All of the type's options that the attributes say, into `made`, and the index of the
 /// link below where that is one of them.
-pub fn decode(made: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
+pub fn decode(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
     let find = |kind| attr::find(bytes, 0, kind).map(<[u8]>::to_vec);
-    for option in made.of.options {
-        if let Some(value) = value(made.of, option, &find) {
-            made.set(option, Sourced::without_origin(value));
+    for option in spec.of.options {
+        if let Some(value) = value(spec.of, option, &find) {
+            spec.set(option, Sourced::without_origin(value));
         }
     }
-    let index = find(below(made.of.word)?)?;
+    let index = find(below(spec.of.word)?)?;
     let index = u32::from_ne_bytes(index.try_into().ok()?);
     (index != 0).then_some(index)
 }
@@ -217,13 +217,13 @@ mod tests {
     fn every_option_of_every_type_has_an_attribute_and_comes_back() {
         for of in TYPES.iter().chain([&PORT]) {
             for option in of.options {
-                let mut made = LinkSpec::new(of, Netns::This);
+                let mut spec = LinkSpec::new(of, Netns::This);
                 let value = option.form.read(example(option), &Names::default());
-                made.set(option, Sourced::without_origin(value.unwrap()));
+                spec.set(option, Sourced::without_origin(value.unwrap()));
                 let mut back = LinkSpec::new(of, Netns::This);
-                let bytes = encode(&made, Some(9));
+                let bytes = encode(&spec, Some(9));
                 let parent = decode(&mut back, &bytes);
-                assert_eq!(back, made, "{} {}", of.word, option.word);
+                assert_eq!(back, spec, "{} {}", of.word, option.word);
                 assert_eq!(parent.is_some(), below(of.word).is_some(), "{}", of.word);
             }
         }

@@ -39,9 +39,9 @@ impl Kernel {
     /// What the WireGuard links inside, and those of the host that are asked about, know, into what is there.
     pub(super) fn wireguards(&mut self, state: &mut State) -> Result<(), OsError> {
         for link in &mut state.links {
-            let made = link.kind.spec();
+            let spec = link.kind.spec();
             if matches!(link.netns, Netns::Named(_))
-                || made.is_none_or(|made| made.of.word != "wireguard")
+                || spec.is_none_or(|spec| spec.of.word != "wireguard")
             {
                 continue;
             }

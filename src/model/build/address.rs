@@ -235,7 +235,7 @@ fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
     // No chain is longer than the port of a bond of a bridge of a vrf. (Who is its own
     // master is told elsewhere.)
     for _ in 0..4 {
-        if matches!(&link.kind, Kind::Virtual(made) if made.of.word == "vrf") {
+        if matches!(&link.kind, Kind::Virtual(spec) if spec.of.word == "vrf") {
             return Some(&link.name.value);
         }
         let master = &link.master.as_ref()?.value;

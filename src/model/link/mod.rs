@@ -77,7 +77,7 @@ impl Kind {
             Kind::Wireless => "wireless",
             Kind::Loopback => "loopback",
             Kind::Veth { .. } => "veth",
-            Kind::Virtual(made) => made.of.word,
+            Kind::Virtual(spec) => spec.of.word,
             Kind::Other(kind) => kind,
         }
     }
@@ -92,7 +92,7 @@ impl Kind {
     /// What it is, if it is of a type that we make.
     pub fn spec(&self) -> Option<&LinkSpec> {
         match self {
-            Kind::Virtual(made) => Some(made),
+            Kind::Virtual(spec) => Some(spec),
             _ => None,
         }
     }
@@ -131,7 +131,7 @@ impl Link {
     pub fn namespaces(&self) -> impl Iterator<Item = Netns> + use<> {
         let other = match &self.kind {
             Kind::Veth { peer: Some(peer) } => Some(peer.netns.clone()),
-            kind => kind.spec().map(|made| made.born.clone()),
+            kind => kind.spec().map(|spec| spec.born.clone()),
         };
         [Some(self.netns.clone()), other].into_iter().flatten()
     }

@@ -103,13 +103,13 @@ impl LinkSpec {
 /// As the kernel tells them apart.
 impl PartialEq for LinkSpec {
     fn eq(&self, other: &Self) -> bool {
-        let said = |made: &LinkSpec| -> Vec<(&str, OptionValue)> {
-            let options = made.options.iter();
+        let said = |spec: &LinkSpec| -> Vec<(&str, OptionValue)> {
+            let options = spec.options.iter();
             options
                 .map(|(option, value)| (option.word, value.value))
                 .collect()
         };
-        let born = |made: &LinkSpec| (made.born.clone(), made.parent.clone(), made.outlived);
+        let born = |spec: &LinkSpec| (spec.born.clone(), spec.parent.clone(), spec.outlived);
         self.of.word == other.of.word && born(self) == born(other) && said(self) == said(other)
     }
 }

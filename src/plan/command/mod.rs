@@ -111,29 +111,29 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             described(link),
             home(&link.netns, &peer.netns)
         ),
-        (Kind::Virtual(made), _) if made.born != link.netns && made.is_said_whole() => format!(
+        (Kind::Virtual(spec), _) if spec.born != link.netns && spec.is_said_whole() => format!(
             // Made where it is to be, it would be born there
-            "{} link add {} {made} && {}",
-            ip(netns, &made.born),
+            "{} link add {} {spec} && {}",
+            ip(netns, &spec.born),
             described(link),
             format_args!(
                 "{} link set {} netns {}",
-                ip(netns, &made.born),
+                ip(netns, &spec.born),
                 &link.name,
                 name_of(netns, &link.netns)
             )
         ),
-        (Kind::Virtual(made), _) if made.of.is_opened() => programs::add_tap(netns, link, made),
-        (Kind::Virtual(made), _) => {
-            let parent = match (&made.parent, made.of.below) {
+        (Kind::Virtual(spec), _) if spec.of.is_opened() => programs::add_tap(netns, link, spec),
+        (Kind::Virtual(spec), _) => {
+            let parent = match (&spec.parent, spec.of.below) {
                 (Some(parent), Lower::Link) => format!(" link {parent}"),
                 _ => String::new(),
             };
             format!(
-                "{} link add {}{}{parent} {made}",
-                ip(netns, &made.born),
+                "{} link add {}{}{parent} {spec}",
+                ip(netns, &spec.born),
                 described(link),
-                home(&link.netns, &made.born),
+                home(&link.netns, &spec.born),
             )
         }
         (kind, _) => {

@@ -39,13 +39,13 @@ pub(super) fn move_link(netns: &NetnsName, link: &LinkRef, to: &LinkRef) -> Stri
 }
 
 /// `ip tuntap` has words of its own, and takes a switch for its name alone.
-pub(super) fn add_tap(netns: &NetnsName, link: &Link, made: &LinkSpec) -> String {
-    let (name, mode) = (&link.name.value, made.of.word);
+pub(super) fn add_tap(netns: &NetnsName, link: &Link, spec: &LinkSpec) -> String {
+    let (name, mode) = (&link.name.value, spec.of.word);
     let mut text = format!(
         "{} tuntap add dev {name} mode {mode}",
         ip(netns, &link.netns)
     );
-    for (option, value) in &made.options {
+    for (option, value) in &spec.options {
         text += &match (option.form, value.value) {
             (ValueKind::Switch, OptionValue::Number(0)) => String::new(),
             (ValueKind::Switch, _) => format!(" {}", option.word),

@@ -8,10 +8,10 @@ impl Journal {
     /// Note the number of each link that was made, as it is `there`, by which it is known
     /// again. Whether there was one to note.
     pub fn identify(&mut self, there: &State) -> bool {
-        let made = self.ours.links.iter_mut();
-        let made = made.filter(|link| link.index.is_none() && !link.kind.is_moved());
+        let ours = self.ours.links.iter_mut();
+        let ours = ours.filter(|link| link.index.is_none() && !link.kind.is_moved());
         let mut noted = false;
-        for link in made {
+        for link in ours {
             let found = there.link(&link.netns, &link.name.value);
             link.index = found.and_then(|found| found.index);
             noted |= link.index.is_some();
@@ -30,10 +30,10 @@ impl Journal {
     /// The link is the one that we made, as far as can be told, and none of others that has
     /// its name by now.
     pub fn is_ours(&self, found: &Link) -> bool {
-        let made = self.ours.link(&found.netns, &found.name.value);
-        made.is_some_and(|made| {
-            let both = made.index.zip(found.index);
-            both.is_none_or(|(made, found)| made == found)
+        let ours = self.ours.link(&found.netns, &found.name.value);
+        ours.is_some_and(|ours| {
+            let both = ours.index.zip(found.index);
+            both.is_none_or(|(ours, found)| ours == found)
         })
     }
 }

@@ -81,7 +81,7 @@ impl Journal {
                 if self.is_return(&link.netns, Some(&link.name)) => {}
             Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
             Step::TrimRoute(left) => self.note_trimmed_route(left, have),
-            step if self.gives_up(step, have) => {}
+            step if self.only_returns(step, have) => {}
             Step::SetMtu(link, mtu) => {
                 self.own_link(link).mtu = Some(Sourced::without_origin(*mtu))
             }
@@ -144,8 +144,8 @@ impl Journal {
             | Step::SetMaster(link, _)
             | Step::SetPort(link, _)
                 if self.is_return(&link.netns, Some(&link.name)) => {}
-            Step::SetMtu(link, mtu) => self.given_up(link, mtu, |link| &mut link.mtu),
-            Step::SetMac(link, mac) => self.given_up(link, mac, |link| &mut link.mac),
+            Step::SetMtu(link, mtu) => self.forget_returned(link, mtu, |link| &mut link.mtu),
+            Step::SetMac(link, mac) => self.forget_returned(link, mac, |link| &mut link.mac),
             Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
             Step::SetPort(link, port) => self.port_done(link, port),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
@@ -231,7 +231,7 @@ impl Journal {
                 .sysctls
                 .extend(on.cloned().map(Sourced::without_origin));
         }
-        self.forget_sysctls(|made| made.netns != *at || made.key != *key, false);
+        self.forget_sysctls(|ours| ours.netns != *at || ours.key != *key, false);
         self.ours
             .sysctls
             .push(Sourced::without_origin(sysctl.clone()));

@@ -87,7 +87,7 @@ impl Journal {
             [links.len(), routes.len(), kept.len(), sysctls.len()]
         };
         let noted = count(&self.before);
-        let made = &self.ours.sysctls;
+        let ours = &self.ours.sysctls;
         let State {
             links,
             routes,
@@ -100,9 +100,9 @@ impl Journal {
         let inside = |name: &str| links.iter().any(|l| l.name.value.as_str() == name);
         kept.retain(|kept| inside(kept.link.as_str()));
         sysctls.retain(|Sourced { value, .. }| {
-            let mut made = made.iter().map(|made| &made.value);
+            let mut ours = ours.iter().map(|ours| &ours.value);
             let set =
-                made.any(|m| m.key == value.key || m.key.of_all().as_ref() == Some(&value.key));
+                ours.any(|m| m.key == value.key || m.key.of_all().as_ref() == Some(&value.key));
             value.netns != Netns::Host || set || value.key.link().is_some_and(inside)
         });
         count(&self.before) != noted

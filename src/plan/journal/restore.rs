@@ -10,7 +10,7 @@ use crate::source::Sourced;
 
 impl Journal {
     /// Whether a change gives something of ours up, and nothing else.
-    pub(super) fn gives_up(&self, step: &Step, have: &State) -> bool {
+    pub(super) fn only_returns(&self, step: &Step, have: &State) -> bool {
         match step {
             Step::SetMtu(link, mtu) => {
                 let ours = self.ours.link(&link.netns, &link.name);
@@ -34,7 +34,7 @@ impl Journal {
 
     /// What a link has been given, and was not noted before, is not ours any more. `of` is
     /// where that stands.
-    pub(super) fn given_up<T: PartialEq>(
+    pub(super) fn forget_returned<T: PartialEq>(
         &mut self,
         link: &LinkRef,
         given: &T,
@@ -74,10 +74,10 @@ impl Journal {
     /// The options of a link as they are going to be said. One that goes back to the
     /// kernel's own is until then what it was.
     pub(super) fn note_options(&mut self, link: &LinkRef, change: &LinkSpec) {
-        if let Kind::Virtual(made) = &mut self.own_link(link).kind {
+        if let Kind::Virtual(spec) = &mut self.own_link(link).kind {
             for (option, value) in &change.options {
-                if default(option) != Some(value.value) || made.get(option.word).is_none() {
-                    made.set(option, value.clone());
+                if default(option) != Some(value.value) || spec.get(option.word).is_none() {
+                    spec.set(option, value.clone());
                 }
             }
         }
@@ -85,9 +85,9 @@ impl Journal {
 
     /// They have been said.
     pub(super) fn options_done(&mut self, link: &LinkRef, change: &LinkSpec) {
-        if let Kind::Virtual(made) = &mut self.own_link(link).kind {
+        if let Kind::Virtual(spec) = &mut self.own_link(link).kind {
             for (option, value) in &change.options {
-                made.set(option, value.clone());
+                spec.set(option, value.clone());
             }
         }
     }

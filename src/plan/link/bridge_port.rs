@@ -70,8 +70,8 @@ impl Plan<'_> {
 
     /// What we said of the port, where what is no longer asked for goes.
     fn port_spec(&self, link: &Link) -> Option<&LinkSpec> {
-        let made = self.journal.ours.link(&link.netns, &link.name.value)?;
-        made.port.as_ref().filter(|_| self.rest == Extras::Remove)
+        let ours = self.journal.ours.link(&link.netns, &link.name.value)?;
+        ours.port.as_ref().filter(|_| self.rest == Extras::Remove)
     }
 
     /// What is asked for is all of it: the VLAN that the kernel puts every port in goes,

@@ -284,8 +284,8 @@ impl<'a> Work<'a> {
 
     /// The kernel does not tell later where it was born.
     fn note_birth(&mut self, link: &Link) {
-        if let Some(made) = link.kind.spec().filter(|made| made.born != link.netns) {
-            let birth = self.kernel.birth_of_spoken_to(&made.born);
+        if let Some(spec) = link.kind.spec().filter(|spec| spec.born != link.netns) {
+            let birth = self.kernel.birth_of_spoken_to(&spec.born);
             let birth = birth.map(|birth| birth.to_string());
             self.journal.note_birth(&link.link_at(), birth);
         }

@@ -53,9 +53,9 @@ pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> u8 {
     say_locked(name);
     hooks::around_down(name, inside == Occupants::Leave, |limit| {
         let mut due = None;
-        let held = block_signals();
+        let blocked = block_signals();
         let code = take_down(call, name, inside, &mut due);
-        let _ = held.thread_unblock();
+        let _ = blocked.thread_unblock();
         due.into_iter().for_each(|due| due.run(limit));
         if code == exit::DONE {
             run_log::forget(name);

@@ -32,11 +32,11 @@ pub fn whole(call: &Call, want: &Want, rest: Extras) -> u8 {
 /// Make it so, and what is tied to it; what `netns_ready` asks for is not waited for.
 pub fn bring_up(call: &Call, want: &Want, rest: Extras) -> u8 {
     down::say_locked(&want.name);
-    let held = block_signals();
+    let blocked = block_signals();
     let (code, changed) = converge(call, want, rest);
     if code == exit::DONE {
         follow(call, &want.name, changed);
     }
-    let _ = held.thread_unblock();
+    let _ = blocked.thread_unblock();
     code
 }

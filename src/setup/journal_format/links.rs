@@ -33,15 +33,15 @@ pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
     text.append("type", link.kind.word());
     match &link.kind {
         Kind::Veth { peer: Some(other) } => text.append("peer", link_at_text(other)),
-        Kind::Virtual(made) => {
-            text.append("born", where_text(&made.born));
-            if let Some(birth) = &made.birth {
+        Kind::Virtual(spec) => {
+            text.append("born", where_text(&spec.born));
+            if let Some(birth) = &spec.birth {
                 text.append("birth", birth);
             }
-            if let Some(parent) = &made.parent {
+            if let Some(parent) = &spec.parent {
                 text.append("link", parent.as_str());
             }
-            for (option, value) in &made.options {
+            for (option, value) in &spec.options {
                 text.append(option.word, value.value.to_string());
             }
         }
@@ -155,16 +155,16 @@ fn read_kind(section: &Properties) -> Result<Kind, String> {
 
 fn read_spec(of: &'static Type, section: &Properties) -> Result<LinkSpec, String> {
     let born = where_of(section.get("born").unwrap_or_default())?;
-    let mut made = LinkSpec::new(of, born);
-    made.birth = section.get("birth").map(String::from);
-    made.parent = section.get("link").map(str::parse).transpose()?;
+    let mut spec = LinkSpec::new(of, born);
+    spec.birth = section.get("birth").map(String::from);
+    spec.parent = section.get("link").map(str::parse).transpose()?;
     for option in of.options {
         if let Some(text) = section.get(option.word) {
             let value = option.form.read(text, &Names::default())?;
-            made.set(option, Sourced::without_origin(value));
+            spec.set(option, Sourced::without_origin(value));
         }
     }
-    Ok(made)
+    Ok(spec)
 }
 
 /// Of each option a word and its value.

@@ -84,9 +84,9 @@ pub fn with_host_or_obstacle(
             let mut state = journal.with_returns(want.state.clone());
             state.table = journal.ours.table.clone();
             let host = |sysctl: &&Sourced<Sysctl>| sysctl.value.netns == Netns::Host;
-            let made = journal.ours.sysctls.iter().filter(host).cloned();
+            let ours = journal.ours.sysctls.iter().filter(host).cloned();
             // Those of a link that is not there now are gone with it
-            state.sysctls.extend(made.map(|mut sysctl| {
+            state.sysctls.extend(ours.map(|mut sysctl| {
                 sysctl.value.optional = true;
                 sysctl
             }));

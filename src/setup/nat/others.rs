@@ -29,8 +29,8 @@ impl HeldSysctls {
     pub(super) fn of(name: &NetnsName) -> io::Result<Self> {
         let (mut before, mut links) = (Vec::new(), Vec::new());
         for (_, journal) in store::others(name)? {
-            let made = journal.ours.links.iter();
-            let ends = made.filter(|link| link.netns == Netns::Host && !link.kind.is_moved());
+            let ours = journal.ours.links.iter();
+            let ends = ours.filter(|link| link.netns == Netns::Host && !link.kind.is_moved());
             links.extend(ends.map(|link| link.name.value.clone()));
             let held = journal.before.sysctls.into_iter().map(|held| held.value);
             before.extend(held.filter(|held| held.netns == Netns::Host));

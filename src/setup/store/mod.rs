@@ -133,7 +133,7 @@ impl Store {
         let path = folder(name).join(state_dir::LOCK);
         let file = OpenOptions::new().write(true).open(&path)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) if is_at(&lock, &path) => Ok(Store::locked(name, lock)),
+            Ok(lock) if is_at(&lock, &path) => Ok(Store::with_lock(name, lock)),
             Ok(_) => Err(ErrorKind::WouldBlock.into()),
             Err((_, errno)) => Err(errno.into()),
         }
@@ -159,7 +159,7 @@ impl Store {
                 file => file.inspect_err(|_| drop(fs::remove_dir(&folder)))?,
             };
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) if is_at(&lock, &path) => return Ok(Store::locked(name, lock)),
+                Ok(lock) if is_at(&lock, &path) => return Ok(Store::with_lock(name, lock)),
                 Ok(_) | Err((_, Errno::EINTR)) => {}
                 Err((_, Errno::EWOULDBLOCK)) if signals::end_has_come() => {
                     return Err(ErrorKind::Interrupted.into());
@@ -173,7 +173,7 @@ impl Store {
         }
     }
 
-    fn locked(name: &NetnsName, lock: Flock<File>) -> Self {
+    fn with_lock(name: &NetnsName, lock: Flock<File>) -> Self {
         Store {
             name: name.clone(),
             folder: folder(name),

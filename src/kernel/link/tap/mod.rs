@@ -40,10 +40,10 @@ mod ioctl {
 
 impl Kernel {
     /// Equivalent to `ip tuntap add`.
-    pub(crate) fn add_tap(&mut self, link: &Link, made: &LinkSpec) -> Result<(), OsError> {
+    pub(crate) fn add_tap(&mut self, link: &Link, spec: &LinkSpec) -> Result<(), OsError> {
         let netns = &self.socket(&link.netns)?.netns;
         let added = in_netns(netns, || {
-            attach(&file::open()?, link.name.value.as_str(), made)
+            attach(&file::open()?, link.name.value.as_str(), spec)
         });
         added.map_err(|no| match no.kind() {
             ErrorKind::NotFound => OsError {
@@ -60,13 +60,13 @@ impl Kernel {
 
 /// Make the link, and leave it there when the file is closed: that comes last, so that
 /// nothing stays behind of what did not come to be whole.
-fn attach(file: &File, name: &str, made: &LinkSpec) -> io::Result<()> {
-    let number = |word| match made.get(word) {
+fn attach(file: &File, name: &str, spec: &LinkSpec) -> io::Result<()> {
+    let number = |word| match spec.get(word) {
         Some(OptionValue::Number(number)) => Some(c_ulong::from(number)),
         _ => None,
     };
     let mut flags = libc::IFF_NO_PI | libc::IFF_TUN_EXCL;
-    flags |= match made.of.word {
+    flags |= match spec.of.word {
         "tap" => libc::IFF_TAP,
         _ => libc::IFF_TUN,
     };

@@ -63,7 +63,7 @@ impl Maker<'_> {
         let heeds = bridge
             .kind
             .spec()
-            .and_then(|made| made.get("vlan_filtering"));
+            .and_then(|spec| spec.get("vlan_filtering"));
         if heeds.is_none_or(|heeds| heeds.to_string() == "0") {
             let wrong = format!(
                 "means nothing while {} does not heed VLAN tags",
@@ -156,5 +156,5 @@ impl Maker<'_> {
 
 fn is_bridge(link: &Link) -> bool {
     link.netns == Netns::This
-        && matches!(&link.kind, Kind::Virtual(made) if made.of.word == "bridge")
+        && matches!(&link.kind, Kind::Virtual(spec) if spec.of.word == "bridge")
 }

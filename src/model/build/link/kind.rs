@@ -48,20 +48,20 @@ impl Maker<'_> {
     }
 
     fn spec(&mut self, of: &'static Type, listed: &Listed) -> Option<Kind> {
-        let mut made = LinkSpec::new(of, Netns::This);
+        let mut spec = LinkSpec::new(of, Netns::This);
         let below = self.below(of, listed);
         let from = listed.get("link_netns").or_else(|| listed.get("link"));
-        made.origin = from.and_then(|from| from.whole().at(()).origin);
+        spec.origin = from.and_then(|from| from.whole().at(()).origin);
         let mut whole = true;
         for option in of.options {
             match self.option(of, option, listed) {
-                Ok(Some(value)) => made.set(option, value),
+                Ok(Some(value)) => spec.set(option, value),
                 Ok(None) => {}
                 Err(()) => whole = false,
             }
         }
-        (made.born, made.parent) = below?;
-        whole.then_some(Kind::Virtual(made))
+        (spec.born, spec.parent) = below?;
+        whole.then_some(Kind::Virtual(spec))
     }
 
     /// What is said of an option, or what holds where nothing is; what the kernel would

@@ -88,7 +88,7 @@ fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
     here && holder(link, places).name == link.name
         && match &link.kind {
             Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.netns != Netns::Host),
-            Kind::Virtual(made) => match made.of.word {
+            Kind::Virtual(spec) => match spec.of.word {
                 "tap" | "dummy" => true,
                 "bridge" => {
                     let ports = links
@@ -108,7 +108,7 @@ fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
 fn is_of_its_own(port: &Link) -> bool {
     match &port.kind {
         Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.netns != Netns::Host),
-        Kind::Virtual(made) => matches!(made.of.word, "tap" | "dummy"),
+        Kind::Virtual(spec) => matches!(spec.of.word, "tap" | "dummy"),
         _ => false,
     }
 }

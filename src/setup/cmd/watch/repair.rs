@@ -72,7 +72,7 @@ impl WatchedNetns {
         let name = &self.want.name;
         let known = store::was_ready(name) || self.unready && store::folder(name).exists();
         if !known || store::is_ready(name) {
-            self.locked(call);
+            self.repair_under_lock(call);
             // Those that have failed before wait for an up or a reload
             if std::mem::take(&mut self.hooks_are_due) {
                 hooks::run_due(&self.want);
@@ -81,7 +81,7 @@ impl WatchedNetns {
         }
         // It has come up, but for what is waited for
         if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
-            if self.locked(call) {
+            if self.repair_under_lock(call) {
                 hooks::run_due(&self.want);
             }
             return;
@@ -90,7 +90,7 @@ impl WatchedNetns {
         let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
         hooks::around_each_up(&want, &mut prepared, (), || {
             tried = true;
-            match self.locked(call) {
+            match self.repair_under_lock(call) {
                 true => (exit::DONE, ()),
                 false => (exit::REFUSED, ()),
             }
@@ -102,7 +102,7 @@ impl WatchedNetns {
     }
 
     /// Whether it is whole.
-    fn locked(&mut self, call: &Call) -> bool {
+    fn repair_under_lock(&mut self, call: &Call) -> bool {
         let ties = match self.tied().then(LinksLock::hold).transpose() {
             Ok(ties) => ties,
             Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),

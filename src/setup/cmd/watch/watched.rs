@@ -199,7 +199,7 @@ impl WatchedNetns {
 
     /// Do what it is time for.
     pub fn act(&mut self, call: &Call, now: Instant) {
-        let held = block_signals();
+        let blocked = block_signals();
         let is_time = |pace: &Pace| pace.moment().is_some_and(|moment| moment <= now);
         if is_time(&self.etc) {
             let came = self.bind_again();
@@ -216,7 +216,7 @@ impl WatchedNetns {
             self.names = Some(Instant::now() + LOOKUPS);
         }
         self.tell_services(call);
-        let _ = held.thread_unblock();
+        let _ = blocked.thread_unblock();
     }
 
     /// The init system is told what it does not know of the namespace.
