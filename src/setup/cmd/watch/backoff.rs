@@ -22,9 +22,9 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// All was as it is wanted.
-    Held,
+    AsWanted,
     /// It was mended.
-    Mended,
+    Repaired,
     /// Something was refused that can be agreed to without any event.
     Refused,
 }
@@ -76,7 +76,7 @@ impl Pace {
     /// It was looked at.
     pub fn came(&mut self, now: Instant, came: Outcome) {
         self.due = None;
-        if came == Outcome::Mended {
+        if came == Outcome::Repaired {
             let swarm = |then| now.duration_since(then) <= self.pause * 2;
             self.pause = match self.mended.is_some_and(swarm) {
                 true => (self.pause * 2).min(LONGEST_PAUSE),
@@ -90,7 +90,7 @@ impl Pace {
             false => SHORT,
         };
         self.looked = Some(now);
-        let calm = came == Outcome::Held;
+        let calm = came == Outcome::AsWanted;
         self.rests = Some(now + if calm { self.calm } else { self.pause });
         self.retry = (came == Outcome::Refused).then(|| {
             let wait = self.retry.map_or(RETRY.0, |(_, last)| last * 2);
@@ -112,12 +112,12 @@ mod tests {
         assert_eq!(pace.moment(), None);
         pace.happened(start);
         assert_eq!(pace.moment(), Some(start));
-        pace.came(start, Outcome::Mended);
+        pace.came(start, Outcome::Repaired);
         assert_eq!(pace.moment(), None);
         pace.happened(start + MS);
         pace.happened(start + 2 * MS);
         assert_eq!(pace.moment(), Some(start + PAUSE));
-        pace.came(start + PAUSE, Outcome::Held);
+        pace.came(start + PAUSE, Outcome::AsWanted);
         assert_eq!(pace.moment(), None);
         let later = start + 10 * PAUSE;
         pace.happened(later);
@@ -132,14 +132,14 @@ mod tests {
         while now < end {
             pace.happened(now);
             now = pace.moment().unwrap();
-            pace.came(now, Outcome::Mended);
+            pace.came(now, Outcome::Repaired);
             looks += 1;
         }
         assert!(looks < 20, "{looks} looks in a minute");
         now += Duration::from_secs(60);
         pace.happened(now);
         assert_eq!(pace.moment(), Some(now));
-        pace.came(now, Outcome::Mended);
+        pace.came(now, Outcome::Repaired);
         pace.happened(now + MS);
         assert_eq!(pace.moment(), Some(now + PAUSE));
     }
@@ -147,14 +147,14 @@ mod tests {
     #[test]
     fn where_nothing_is_to_be_done_the_next_event_hardly_waits_unless_they_do_not_end() {
         let (mut pace, start) = (Pace::new(), Instant::now());
-        pace.came(start, Outcome::Held);
+        pace.came(start, Outcome::AsWanted);
         pace.happened(start + MS);
         assert_eq!(pace.moment(), Some(start + SHORT));
         let (mut now, mut looks) = (start, 0);
         while now < start + Duration::from_secs(60) {
             pace.happened(now + MS);
             now = pace.moment().unwrap();
-            pace.came(now, Outcome::Held);
+            pace.came(now, Outcome::AsWanted);
             looks += 1;
         }
         assert!(looks < 250, "{looks} looks in a minute");
@@ -172,7 +172,7 @@ mod tests {
             now = next;
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        pace.came(now, Outcome::Held);
+        pace.came(now, Outcome::AsWanted);
         assert_eq!(pace.moment(), None);
     }
 }

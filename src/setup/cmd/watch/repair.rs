@@ -36,9 +36,9 @@ impl WatchedNetns {
     /// What is bound over files of /etc, in all processes inside.
     pub(super) fn bind_again(&mut self) -> Outcome {
         let Ok(name) = CString::new(self.want.name.as_str()) else {
-            return Outcome::Held;
+            return Outcome::AsWanted;
         };
-        let (mut came, mut lines) = (Outcome::Held, Vec::new());
+        let (mut came, mut lines) = (Outcome::AsWanted, Vec::new());
         let healed = exec::heal(&name);
         let told = match &healed {
             Ok(healed) => healed
@@ -51,7 +51,7 @@ impl WatchedNetns {
             match told {
                 Ok(line) => {
                     say(&line);
-                    came = came.max(Outcome::Mended);
+                    came = came.max(Outcome::Repaired);
                 }
                 Err(no) => {
                     lines.extend(no.lines().map(String::from));
@@ -264,8 +264,8 @@ impl WatchedNetns {
                 let came = match (mended.refused.is_empty(), mended.done) {
                     (false, _) => Outcome::Refused,
                     (true, 0) if self.lacking && self.is_being_named() => Outcome::Refused,
-                    (true, 0) => Outcome::Held,
-                    (true, _) => Outcome::Mended,
+                    (true, 0) => Outcome::AsWanted,
+                    (true, _) => Outcome::Repaired,
                 };
                 (refused.chain(obstacles).collect(), came)
             }
@@ -273,7 +273,7 @@ impl WatchedNetns {
         };
         if !lines.is_empty() && lines != self.said && lines != self.doubt {
             self.doubt = lines;
-            self.look.came(Instant::now(), came.min(Outcome::Mended));
+            self.look.came(Instant::now(), came.min(Outcome::Repaired));
             self.look.happened(Instant::now() + DOUBT);
             return false;
         }

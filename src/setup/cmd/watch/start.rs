@@ -58,7 +58,7 @@ impl WatchedNetns {
                     self.said = lines;
                 }
                 match failure.why {
-                    Why::Obstacles(_) => Outcome::Held,
+                    Why::Obstacles(_) => Outcome::AsWanted,
                     _ => Outcome::Refused,
                 }
             }
@@ -78,7 +78,7 @@ impl WatchedNetns {
         say(&format!("{}: has come up", self.want.name));
         self.said.clear();
         self.is_up();
-        self.look.came(Instant::now(), Outcome::Mended);
+        self.look.came(Instant::now(), Outcome::Repaired);
         self.look.happened(Instant::now());
     }
 
