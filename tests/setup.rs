@@ -252,6 +252,8 @@ fn what_others_made_inside_is_not_touched_and_is_listed() {
         Some("us")
     );
     assert_eq!(by("priority 0 table 255").as_deref(), Some("kernel"));
+    let theirs = "priority 70 from 172.30.0.0/16 table 9";
+    assert_eq!(by(theirs).as_deref(), Some("others"));
     assert_eq!(json[0]["differences"].as_array().unwrap().len(), 0);
 }
 
