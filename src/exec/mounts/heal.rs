@@ -38,7 +38,7 @@ pub struct Healed {
 }
 
 /// Processes, by their mount namespace.
-pub(crate) type Mounts = BTreeMap<(u64, u64), Vec<i32>>;
+type Mounts = BTreeMap<(u64, u64), Vec<i32>>;
 
 /// What is bound in one mount namespace: copies of mounts, attached nowhere.
 #[derive(Default)]
@@ -52,27 +52,17 @@ pub(crate) struct BoundFiles {
 /// Binds again, in each mount namespace that netns-exec made for the namespace of this
 /// name, what is lost of `/etc/netns/NAME`. Those that had lost nothing are not told of.
 pub fn heal(name: &CStr) -> Result<Vec<Healed>, ExecError> {
-    let (mark, all) = mark_and_mounts(name)?;
     let mut healed = Vec::new();
-    for processes in all.into_values() {
-        let Some(first) = processes
-            .iter()
-            .find_map(|&pid| open_if_marked(pid, mark.as_c()))
-        else {
-            continue;
-        };
-        let files = BoundFiles::open(name)?;
-        let told = visit(first, mark.as_c(), |overlay| {
-            bind_all_again(name, &files, overlay)
-        });
+    each_marked(name, |processes, first, mark, files| {
+        let told = visit(first, mark, |overlay| bind_all_again(name, files, overlay));
         let (entries, failed) = match told {
             Ok(entries) => (entries, None),
             // It ended meanwhile, and lost nothing by that.
-            Err(Errno::ESRCH) => continue,
+            Err(Errno::ESRCH) => return,
             Err(why) => (Vec::new(), Some(reason(why))),
         };
         if entries.is_empty() && failed.is_none() {
-            continue;
+            return;
         }
         let processes: Vec<_> = processes.into_iter().filter_map(called).collect();
         if !processes.is_empty() {
@@ -82,12 +72,28 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, ExecError> {
                 failed,
             });
         }
-    }
+    })?;
     Ok(healed)
 }
 
+/// Shows `see` each mount namespace that netns-exec made for the namespace of this name: its
+/// processes, the mount namespace of the first of them, the mark, and what is to be bound there.
+pub(crate) fn each_marked(
+    name: &CStr,
+    mut see: impl FnMut(Vec<i32>, OwnedFd, &CStr, &BoundFiles),
+) -> Result<(), ExecError> {
+    let (mark, all) = mark_and_mounts(name)?;
+    for processes in all.into_values() {
+        let mut pids = processes.iter();
+        if let Some(first) = pids.find_map(|&pid| open_if_marked(pid, mark.as_c())) {
+            see(processes, first, mark.as_c(), &BoundFiles::open(name)?);
+        }
+    }
+    Ok(())
+}
+
 /// The mark of the namespace of this name, and all that can carry it.
-pub(crate) fn mark_and_mounts(name: &CStr) -> Result<(StackPath, Mounts), ExecError> {
+fn mark_and_mounts(name: &CStr) -> Result<(StackPath, Mounts), ExecError> {
     let refused = |why| {
         let wrong = format!(
             "cannot look for what runs in {}: {}",
@@ -125,7 +131,7 @@ fn by_mounts() -> Result<Mounts, Errno> {
 }
 
 /// The process, held, if its mounts carry the mark.
-pub(crate) fn open_if_marked(pid: i32, mark: &CStr) -> Option<OwnedFd> {
+fn open_if_marked(pid: i32, mark: &CStr) -> Option<OwnedFd> {
     let process = syscall::open_process(pid).ok()?;
     let file = CString::new(format!("/proc/{pid}/mountinfo")).ok()?;
     // Only if it is still there was it that process's.

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 
-use super::heal::{BoundFiles, mark_and_mounts, open_if_marked, visit};
+use super::heal::{BoundFiles, each_marked, visit};
 use super::is_at;
 use crate::exec::error::ExecError;
 use crate::exec::path_buf::StackPath;
@@ -21,24 +21,16 @@ pub struct Marked {
 
 /// Those that netns-exec let into the namespace of this name, or into one of its name before.
 pub fn marked(name: &CStr) -> Result<Vec<Marked>, ExecError> {
-    let (mark, all) = mark_and_mounts(name)?;
     let mut found = Vec::new();
-    for processes in all.into_values() {
-        let Some(first) = processes
-            .iter()
-            .find_map(|&pid| open_if_marked(pid, mark.as_c()))
-        else {
-            continue;
-        };
-        let files = BoundFiles::open(name)?;
-        let lost = visit(first, mark.as_c(), |overlay| match overlay {
+    each_marked(name, |processes, first, mark, files| {
+        let lost = visit(first, mark, |overlay| match overlay {
             true => Ok(Vec::new()),
-            false => lost(&files),
+            false => lost(files),
         });
         // Who has ended meanwhile has lost nothing
         let lost = lost.unwrap_or_default();
         found.push(Marked { processes, lost });
-    }
+    })?;
     Ok(found)
 }
 
