@@ -173,7 +173,7 @@ impl fmt::Debug for LinkName {
 
 #[cfg(test)]
 mod tests {
-    use crate::name::*;
+    use super::*;
 
     #[test]
     fn names_that_ip_or_openrc_would_misread_are_refused() {

@@ -70,7 +70,7 @@ fn entry(line: &str) -> Option<(String, u32)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::conf::iproute2::*;
+    use super::*;
 
     #[test]
     fn the_folder_of_the_owner_outweighs_the_packages() {

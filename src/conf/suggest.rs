@@ -33,7 +33,7 @@ fn distance(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::conf::suggest::*;
+    use super::*;
 
     #[test]
     fn a_slip_is_recognised_and_another_word_is_not() {

@@ -99,7 +99,7 @@ impl fmt::Display for DeviceId {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::device::*;
+    use super::*;
 
     fn card(text: &str) -> DeviceId {
         text.parse().unwrap()

@@ -43,7 +43,7 @@ impl fmt::Display for Mac {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::mac::*;
+    use super::*;
 
     #[test]
     fn a_mac_is_six_bytes_of_one_station() {

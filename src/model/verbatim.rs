@@ -125,7 +125,7 @@ impl FromStr for Verbatim {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::model::verbatim::*;
+    use super::*;
 
     #[test]
     fn its_text_comes_back() {

@@ -131,7 +131,7 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::setup::declared_services::*;
+    use super::*;
 
     #[test]
     fn what_speaks_of_netns_is_not_silent() {

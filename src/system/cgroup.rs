@@ -28,7 +28,7 @@ fn root(line: &str) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use crate::system::cgroup::*;
+    use super::*;
 
     #[test]
     fn hierarchies_that_tell_services_apart_are_found() {

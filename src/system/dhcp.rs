@@ -103,11 +103,12 @@ pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError
         }
     }
     let folder = folder(netns);
+    let lease = lease(netns, &client.link);
     let mut gone = vec![
         fs::remove_file(pid_file(netns, client)),
-        fs::remove_file(lease(netns, &client.link)),
-        fs::remove_file(lease(netns, &client.link).with_extension("lease.kept")),
-        fs::remove_file(lease(netns, &client.link).with_extension("lease.new")),
+        fs::remove_file(&lease),
+        fs::remove_file(lease.with_extension("lease.kept")),
+        fs::remove_file(lease.with_extension("lease.new")),
     ];
     // What is there of others is theirs
     if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {

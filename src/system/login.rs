@@ -254,7 +254,7 @@ fn ip(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use crate::system::login::*;
+    use super::*;
 
     #[test]
     fn a_connection_is_read_from_the_environment() {

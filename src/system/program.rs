@@ -84,7 +84,7 @@ fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String
 
 #[cfg(test)]
 mod tests {
-    use crate::system::program::*;
+    use super::*;
 
     #[test]
     fn who_has_not_got_all_of_its_input_has_not_loaded_it() {

@@ -171,7 +171,7 @@ fn end(text: &str) -> Option<(IpAddr, u16)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::system::sockets::*;
+    use super::*;
 
     #[test]
     #[cfg(target_endian = "little")]

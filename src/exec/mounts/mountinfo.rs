@@ -94,7 +94,7 @@ pub fn unescaped(text: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use crate::exec::mounts::mountinfo::*;
+    use super::*;
 
     #[test]
     fn a_line_with_optional_fields_is_read() {

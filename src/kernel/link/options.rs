@@ -194,7 +194,7 @@ fn ip(option: &Opt, bytes: Vec<u8>) -> Option<OptionValue> {
 
 #[cfg(test)]
 mod tests {
-    use crate::kernel::link::options::*;
+    use super::*;
     use crate::model::Netns;
     use crate::model::link::bridge_port::PORT;
     use crate::model::link::type_table::TYPES;

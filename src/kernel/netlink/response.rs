@@ -244,7 +244,7 @@ fn own_words(message: &ErrorMessage) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::kernel::netlink::response::*;
+    use super::*;
 
     const NEW_LINK: u16 = 16;
     const ERROR: u16 = 2;

@@ -155,7 +155,7 @@ fn seconds(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::model::address::attributes::*;
+    use super::*;
 
     #[test]
     fn what_is_kept_comes_back_with_what_is_left_of_it() {

@@ -262,7 +262,7 @@ impl fmt::Display for Address {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::address::*;
+    use super::*;
 
     #[test]
     fn its_text_is_ips_and_comes_back() {

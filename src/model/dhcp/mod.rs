@@ -98,7 +98,7 @@ impl FromStr for Run {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::dhcp::*;
+    use super::*;
 
     #[test]
     fn its_text_comes_back() {

@@ -123,7 +123,7 @@ impl FromStr for ClientId {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::dhcp::options::*;
+    use super::*;
 
     #[test]
     fn an_identifier_is_bytes_or_a_text() {

@@ -91,7 +91,7 @@ pub fn origin(text: &str, main: &str, line: usize) -> (String, usize) {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::firewall::include::*;
+    use super::*;
 
     fn includes(text: &str) -> Vec<&str> {
         let parts = parts(text).into_iter();

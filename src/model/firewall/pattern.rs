@@ -61,7 +61,7 @@ fn bracket(set: &[char], c: char) -> Option<(bool, &[char])> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::firewall::pattern::*;
+    use super::*;
 
     #[test]
     fn names_are_matched_as_glob_does() {

@@ -69,7 +69,7 @@ pub fn elements(table: &str, listed: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::firewall::references::*;
+    use super::*;
 
     #[test]
     fn links_that_are_held_by_index_are_known() {

@@ -145,7 +145,7 @@ fn words(line: &str) -> Vec<(&str, Range<usize>)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::firewall::sets::*;
+    use super::*;
 
     const UPDATER: &str = "create bad hash:ip\n\
          create  tmp\thash:ip\n# add tmp 0\n  add tmp 192.0.2.1 comment \"a  b\"\n\

@@ -140,7 +140,7 @@ impl fmt::Display for Vlans {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::link::bridge_port::*;
+    use super::*;
 
     #[test]
     fn vlans_are_read_and_printed_as_bridge_has_them() {

@@ -229,7 +229,7 @@ impl fmt::Display for Proto {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::nat::publish::*;
+    use super::*;
 
     #[test]
     fn what_is_printed_is_read_as_the_same() {

@@ -300,7 +300,7 @@ impl fmt::Display for Sysctl {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::sysctl::*;
+    use super::*;
 
     fn key(text: &str) -> SysctlKey {
         text.parse().unwrap()

@@ -186,7 +186,7 @@ fn is_to_be_told(want: &Peer, now: &Peer, said: Option<&Peer>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::wireguard::difference::*;
+    use super::*;
 
     fn peer(number: u8, endpoint: Option<&str>) -> Peer {
         Peer {

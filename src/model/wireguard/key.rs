@@ -90,7 +90,7 @@ fn bytes(text: &str) -> Option<[u8; 32]> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::wireguard::key::*;
+    use super::*;
 
     #[test]
     fn a_key_is_base64_of_32_bytes_and_comes_back() {

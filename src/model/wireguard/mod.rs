@@ -183,7 +183,7 @@ fn scoped(text: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::wireguard::*;
+    use super::*;
 
     #[test]
     fn an_endpoint_is_an_address_or_a_name_with_a_port() {

@@ -195,8 +195,8 @@ fn origin_of(link: &Link) -> Option<std::sync::Arc<crate::source::Origin>> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::{Kind, LinkRef};
-    use crate::plan::link::match_device::*;
     use crate::plan::{Change, Extras, Step, plan};
 
     fn card(at: Netns, name: &str, card: &str) -> Link {

@@ -189,8 +189,8 @@ impl Plan<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::model::State;
-    use crate::plan::link::move_in::*;
     use crate::plan::{Extras, Journal, plan};
     use crate::source::Sourced;
 

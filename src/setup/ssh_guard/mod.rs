@@ -242,7 +242,7 @@ fn taken(step: &Step, links: &BTreeSet<LinkRef>) -> Option<LinkRef> {
 
 #[cfg(test)]
 mod tests {
-    use crate::setup::ssh_guard::*;
+    use super::*;
 
     #[test]
     fn a_connection_goes_with_any_link_of_a_phy() {

@@ -202,7 +202,7 @@ fn parent(stat: &str) -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
-    use crate::system::init::service_of_process::*;
+    use super::*;
 
     #[test]
     fn openrcs_cgroups_name_the_service() {

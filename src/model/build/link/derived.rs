@@ -40,7 +40,7 @@ fn fnv1a(texts: &[&str]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::build::link::derived::*;
+    use super::*;
 
     fn peer(netns: &str, link: &str) -> String {
         let peer = default_peer(&netns.parse().unwrap(), &link.parse().unwrap());

@@ -259,7 +259,7 @@ fn shown(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::wireguard::parse::*;
+    use super::*;
 
     const KEYS: [&str; 2] = [
         "AAkSGyQtNj9IUVpjbHV+h5CZoqu0vcbP2OHq8/wFDhc=",

@@ -226,7 +226,7 @@ fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::setup::cmd::doctor::faults::*;
+    use super::*;
 
     fn found(seen: &Observed) -> Vec<&'static str> {
         let name = "mgmt".parse().unwrap();

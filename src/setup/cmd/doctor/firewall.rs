@@ -53,7 +53,7 @@ fn drops(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::setup::cmd::doctor::firewall::*;
+    use super::*;
 
     fn of(ruleset: &str) -> Filters {
         let mut filters = Filters {

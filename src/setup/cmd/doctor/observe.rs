@@ -174,7 +174,7 @@ fn unseen(name: &NetnsName) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use crate::setup::cmd::doctor::observe::*;
+    use super::*;
 
     #[test]
     fn listeners_are_read() {

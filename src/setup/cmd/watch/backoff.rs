@@ -102,7 +102,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
-    use crate::setup::cmd::watch::backoff::*;
+    use super::*;
 
     const MS: Duration = Duration::from_millis(1);
 
