@@ -14,8 +14,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use netns_services::conf;
-use netns_services::conf::{Settings, setting_table};
+use netns_services::conf::{self, Settings, setting_table};
 use netns_services::model::build::{Ready, build};
 use netns_services::model::link::bridge_port::Vlans;
 use netns_services::model::names::Names;
@@ -35,7 +34,7 @@ fn every_case_gives_its_exact_text() {
     for case in cases() {
         let (ending, text) = match want_of(&case) {
             Ok(want) => ("want", dump(&want)),
-            Err(problems) => ("stderr", conf::render(&mgmt(), &problems)),
+            Err(problems) => ("stderr", checked::printed(&mgmt(), &problems)),
         };
         match ending {
             "want" => good += 1,

@@ -49,12 +49,10 @@ fn said_to(trust: Trust, dir: &TempDir) -> String {
     match conf::read(dir.path(), &mgmt(), trust) {
         Ok(_) => "read\n".into(),
         Err(problems) => {
-            let text = conf::render(&mgmt(), &problems);
+            let text = conf::describe(&mgmt(), &problems).join("\n");
             let text = text.replace(dir.path().to_str().unwrap(), "DIR");
             let lines = text.lines().filter(|line| !line.contains("nothing was"));
-            lines
-                .map(|line| format!("{}\n", line.trim_start_matches("netns-setup: ")))
-                .collect()
+            lines.map(|line| format!("{line}\n")).collect()
         }
     }
 }

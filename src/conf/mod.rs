@@ -63,21 +63,18 @@ pub fn names(dir: &Path, trust: Trust) -> Result<Vec<NetnsName>, Vec<Problem>> {
     Ok(names)
 }
 
-/// The problems as `netns-setup` prints them: its name before each line, and at the end
-/// how many there were.
-pub fn render(name: &NetnsName, problems: &[Problem]) -> String {
-    let mut out = String::new();
+/// The problems in lines, and at the end how many there were.
+pub fn describe(name: &NetnsName, problems: &[Problem]) -> Vec<String> {
+    let mut lines = Vec::new();
     for problem in problems {
-        for line in problem.to_string().lines() {
-            out.push_str(&format!("netns-setup: {line}\n"));
-        }
+        lines.extend(problem.to_string().lines().map(String::from));
     }
     let count = problems.len();
     let s = if count == 1 { "" } else { "s" };
-    out.push_str(&format!(
-        "netns-setup: {count} problem{s} in the settings of {name}; nothing was changed\n"
+    lines.push(format!(
+        "{count} problem{s} in the settings of {name}; nothing was changed"
     ));
-    out
+    lines
 }
 
 fn missing(path: &Path) -> Problem {

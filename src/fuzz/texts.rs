@@ -136,9 +136,9 @@ fn settings() {
             Ok(want) => format!("good links {}", "more ".repeat(want.state.links.len())),
             Err(problems) => {
                 assert!(!problems.is_empty());
-                let said = conf::render(&name, &problems);
+                let lines = conf::describe(&name, &problems);
                 // Two lines each, and one of what was done
-                assert_eq!(said.lines().count(), 2 * problems.len() + 1, "{said}");
+                assert_eq!(lines.len(), 2 * problems.len() + 1, "{lines:?}");
                 problems
                     .iter()
                     .map(|p| p.wrong.as_str())

@@ -8,13 +8,14 @@ use std::process::{Command, Stdio};
 use super::apply::Work;
 use super::error::{Failure, Why};
 use super::hooks::PATH;
+use super::run_log::Changes;
 use super::store::Store;
-use super::{report, say};
+use super::{Call, report};
 use crate::kernel::Kernel;
 use crate::model::State;
 use crate::model::build::{Attach, Want};
 use crate::name::NetnsName;
-use crate::plan::{Change, Journal, Obstacle};
+use crate::plan::{Journal, Obstacle};
 use crate::setup::query::build_query;
 use crate::source::Sourced;
 use crate::system::netns::{self, owner};
@@ -64,6 +65,7 @@ pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<
 
 /// As [`prepare`], and what has the name from an earlier time gives it up if `may`.
 pub fn take_over(
+    call: &Call,
     want: &Want,
     state: &mut State,
     begun: (&Store, &mut Journal, &mut Kernel),
@@ -77,11 +79,14 @@ pub fn take_over(
         return Err(Why::Obstacles(vec![has_earlier(want, journal)]).into());
     }
     let nothing = journal.with_returns(State::default());
-    let mut told = |change: &Change| say(&format!("+ {}", change.command(&want.name)));
+    let changes = Changes::of(call, &want.name);
     let about = build_query(&nothing, journal);
-    let mut work = Work::begin(store, kernel, journal.clone(), about, &mut told)?;
-    let refused = work.make_what_can_be(&nothing)?;
-    *journal = work.journal;
+    let refused = {
+        let mut work = Work::begin(store, kernel, journal.clone(), about, changes)?;
+        let refused = work.make_what_can_be(&nothing)?;
+        *journal = work.journal;
+        refused
+    };
     if let Some((change, refusal)) = refused.into_iter().next() {
         return Err(Why::Refused(Box::new(change), refusal).into());
     }

@@ -1,28 +1,26 @@
-//! One namespace made what its settings say, under its lock: what is wanted in, the exit
-//! code out. What is done before and after, and for others, is the caller's.
+//! One namespace made what its settings say, under its lock. What is done before and after,
+//! and for others, is the caller's.
 
 use std::fs;
 
 use super::apply::Work;
-use super::error::{Failure, Why};
+use super::error::{Error, Failure, Result, Why};
+use super::hooks;
 use super::hooks::post_down_link::{self, ReturnHooks};
-use super::hooks::{self, pending};
 use super::nat::{self, WithHost};
 use super::resolve_devices::resolve_all_devices;
 use super::run_log::Changes;
 use super::store::{self, Store};
-use super::{
-    Call, attach, complain, linked_netns, lock, ready, report, say, trial_file, wireguard,
-};
+use super::{Call, attach, linked_netns, lock, ready, report, trial_file, wireguard};
 use crate::model::build::Want;
 use crate::model::{Condition, State};
 use crate::name::NetnsName;
-use crate::plan::{Change, Extras, Journal, satisfied};
+use crate::plan::{Extras, Journal, satisfied};
 use crate::setup::lock::LockedNetns;
 use crate::setup::query::build_query;
 use crate::source::Sourced;
+use crate::state_dir;
 use crate::system::dhcp;
-use crate::{exit, state_dir};
 
 /// The files of the state folder that the journal does not know of, beside those of cards' hooks.
 const FILES: [&str; 4] = [
@@ -35,8 +33,8 @@ const FILES: [&str; 4] = [
 /// The commands could not be written into the state folder.
 const NOT_KEPT: &str = "cannot keep its hooks";
 
-/// The exit code, and whether anything was changed.
-pub fn converge(call: &Call, want: &Want, rest: Extras) -> (u8, bool) {
+/// Whether anything was changed.
+pub fn converge(call: &Call, want: &Want, rest: Extras) -> Result<bool> {
     converge_then(call, want, rest, |_| Ok(()))
 }
 
@@ -46,10 +44,10 @@ pub fn converge_then(
     want: &Want,
     rest: Extras,
     then: impl FnOnce(&mut Work) -> Result<(), Failure>,
-) -> (u8, bool) {
+) -> Result<bool> {
     let mut due = None;
     let came = in_lock(call, want, rest, then, &mut due);
-    due.into_iter().for_each(|due| due.run(None));
+    due.into_iter().for_each(|due| due.run(call, None));
     came
 }
 
@@ -59,7 +57,7 @@ fn in_lock(
     rest: Extras,
     then: impl FnOnce(&mut Work) -> Result<(), Failure>,
     due: &mut Option<ReturnHooks>,
-) -> (u8, bool) {
+) -> Result<bool> {
     let name = &want.name;
     let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
     let LockedNetns {
@@ -67,55 +65,48 @@ fn in_lock(
         store,
         mut journal,
         mut kernel,
-    } = match lock::take(name, tied) {
-        Ok(begun) => begun,
-        Err(code) => return (code, false),
-    };
+    } = lock::take(name, tied)?;
     *due = Some(ReturnHooks::begin(&store, Some(&want.hooks)));
     let WithHost {
         mut state,
         warnings,
     } = match nat::whole(want, &journal, &mut kernel) {
         Ok(whole) => whole,
-        Err(failure) => return (failed(name, store, &journal, &failure), false),
+        Err(failure) => return Err(failed(name, store, &journal, &failure)),
     };
     let begun = (&store, &mut journal, &mut kernel);
-    if let Err(failure) = attach::take_over(want, &mut state, begun, rest == Extras::Remove) {
-        return (failed(name, store, &journal, &failure), true);
+    let may = rest == Extras::Remove;
+    if let Err(failure) = attach::take_over(call, want, &mut state, begun, may) {
+        return Err(failed(name, store, &journal, &failure));
     }
     if let Err(why) = resolve_all_devices(&mut state, &journal, &mut kernel) {
-        return (failed(name, store, &journal, &why.into()), false);
+        return Err(failed(name, store, &journal, &why.into()));
     }
-    let mut changed = false;
-    let mut changes = Changes::of(call, name);
-    let mut report = |change: &Change| {
-        changed = true;
-        pending::note(name, &want.hooks, change);
-        changes.say(change);
-    };
+    let changes = Changes::of(call, name).with_hooks(&want.hooks);
     let asked = build_query(&state, &journal);
     let files = save_files(want);
     // What is ours if not even a look is possible
-    let mut ours = journal.clone();
-    let done =
-        Work::begin(&store, &mut kernel, journal, asked, &mut report).and_then(|mut work| {
-            let done = make(call, want, &state, rest, &mut work)
-                .inspect(|()| drop(ties))
-                .and_then(|()| finish(want, &mut work))
-                .and_then(|()| then(&mut work))
-                .inspect(|()| store.set_met())
-                .inspect(|()| trial_file::forget_undone(name));
-            ours = work.journal;
-            done
-        });
+    let (mut ours, mut changed) = (journal.clone(), false);
+    let done = Work::begin(&store, &mut kernel, journal, asked, changes).and_then(|mut work| {
+        let done = make(call, want, &state, rest, &mut work)
+            .inspect(|()| drop(ties))
+            .and_then(|()| finish(call, want, &mut work))
+            .and_then(|()| then(&mut work))
+            .inspect(|()| store.set_met())
+            .inspect(|()| trial_file::forget_undone(name));
+        ours = work.journal;
+        changed = work.changes.any;
+        done
+    });
     match done {
-        Ok(()) => (
-            complain(&report::obstacles(name, &warnings), exit::DONE),
-            changed,
-        ),
+        Ok(()) => {
+            call.events
+                .warning(name, report::obstacles(name, &warnings));
+            Ok(changed)
+        }
         Err(failure) => {
             put_back(name, &files);
-            (failed(name, store, &ours, &failure), changed)
+            Err(failed(name, store, &ours, &failure))
         }
     }
 }
@@ -128,7 +119,7 @@ fn make(
     work: &mut Work,
 ) -> Result<(), Failure> {
     if call.verbose {
-        say_satisfied(&want.name, state, &work.start.0);
+        report_satisfied(call, &want.name, state, &work.start.0);
     }
     let adopted = linked_netns::adopt_wanted(&want.name, state, &mut work.journal);
     adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
@@ -138,8 +129,9 @@ fn make(
 }
 
 /// What has been made can be used, and is then said to be ready.
-fn finish(want: &Want, work: &mut Work) -> Result<(), Failure> {
-    wireguard::say_unresolved(&want.name, &work.unresolved);
+fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
+    let unresolved = wireguard::unresolved(&want.name, &work.unresolved);
+    call.events.warning(&want.name, unresolved);
     for (link, address) in work.wait_for_dad(&want.state)? {
         let lines = [
             format!(
@@ -148,9 +140,9 @@ fn finish(want: &Want, work: &mut Work) -> Result<(), Failure> {
             ),
             "the network is still being asked whether another host has it; wait a moment".into(),
         ];
-        complain(&lines, exit::DONE);
+        call.events.warning(&want.name, lines);
     }
-    say_what_has_no_lease(want);
+    warn_of_missing_leases(call, want);
     let kept = hooks::remember(&want.name, &want.hooks)
         .and_then(|()| post_down_link::forget_others(&want.name, &want.hooks));
     kept.map_err(|e| work.fail(Why::Broken(NOT_KEPT, e)))?;
@@ -164,7 +156,7 @@ fn finish(want: &Want, work: &mut Work) -> Result<(), Failure> {
 
 /// The link has another address, or was ready before: it is of use without. What is waited
 /// for is spoken of when the time is up.
-fn say_what_has_no_lease(want: &Want) {
+fn warn_of_missing_leases(call: &Call, want: &Want) {
     let awaited = ready::is_awaited(want);
     for client in &want.state.clients {
         let link = &client.value.link;
@@ -179,14 +171,14 @@ fn say_what_has_no_lease(want: &Want) {
             ),
             report::asked_for_by(client.origin.as_deref(), "its client goes on asking"),
         ];
-        complain(&lines, exit::DONE);
+        call.events.warning(&want.name, lines);
     }
 }
 
-/// What holds already, each with = before it.
-pub fn say_satisfied(name: &NetnsName, state: &State, have: &State) {
+/// Report what holds already.
+pub fn report_satisfied(call: &Call, name: &NetnsName, state: &State, have: &State) {
     for held in satisfied(state, have) {
-        say(&format!("= {}", held.command(name)));
+        call.events.satisfied(name, &held);
     }
 }
 
@@ -212,7 +204,7 @@ fn put_back(name: &NetnsName, files: &SavedFiles) {
 }
 
 /// What was is there again, unless some of it could not be undone.
-fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> u8 {
+fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> Error {
     if failure.left.as_ref().is_none_or(|left| !left.is_empty()) {
         let _ = store.set_unready();
     }
@@ -220,5 +212,5 @@ fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) 
     if journal.is_empty() {
         let _ = store.remove();
     }
-    complain(&report::failure(name, failure), exit::REFUSED)
+    Error::failure(name, failure)
 }

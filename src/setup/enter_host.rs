@@ -9,11 +9,12 @@ use std::{fs, io};
 
 use nix::unistd::{chdir, getcwd, geteuid, getpid};
 
+use super::error::{Error, Result};
 use super::{report, store};
+use crate::exec;
 use crate::system::netns;
 use crate::system::netns::identity::NetnsInode;
 use crate::system::process::netns_of;
-use crate::{exec, exit};
 
 /// Where a call works.
 #[derive(Debug)]
@@ -26,8 +27,8 @@ pub enum CalledFrom {
 
 /// Go to the host, if this is inside a namespace that we have set up. The working folder is
 /// kept where the host has it. A `conf_dir` that somebody named must be the same folder there;
-/// else there are two lines to print, and the exit code.
-pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom, (Vec<String>, u8)> {
+/// else that is an error.
+pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     if !is_inside() {
         return Ok(CalledFrom::Host);
     }
@@ -46,7 +47,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom, (Vec<String>, u8)> {
         let lines: Vec<String> = refusal.to_string().lines().map(String::from).collect();
         return match is_inside() {
             true => Ok(stays(&lines[0])),
-            false => Err((lines, exit::REFUSED)),
+            false => Err(Error::refused(lines)),
         };
     }
     // Nothing but the folder of the settings depends on it, and that is looked at
@@ -58,7 +59,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom, (Vec<String>, u8)> {
                 report::printable(&conf_dir.to_string_lossy())
             );
             let remedy = format!("name one that is on the host; {}", typed_on_host());
-            Err((vec![wrong, remedy], exit::WRONG))
+            Err(Error::wrong([wrong, remedy]))
         }
         _ => Ok(CalledFrom::Host),
     }

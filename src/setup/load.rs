@@ -1,10 +1,11 @@
 //! What is wanted of a namespace: its settings, its rule files and this machine in, a
 //! `Want` or all that is wrong with them out.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use super::{Call, firewall, nat, run_log, wireguard};
+use super::error::Error;
+use super::{Call, firewall, nat, wireguard};
 use crate::conf;
 use crate::conf::files::{may_be_there, read_regular};
 use crate::model::build::{Context, Want, build, contradictions};
@@ -14,12 +15,9 @@ use crate::name::NetnsName;
 use crate::source::Problem;
 use crate::system::{dhcp, resolv_conf};
 
-/// All that is wrong with a namespace's settings, on standard error.
-pub fn tell(name: &NetnsName, problems: &[Problem]) {
-    let text = conf::render(name, problems);
-    let bare = |line: &str| line.trim_start_matches("netns-setup: ").into();
-    run_log::complained(&text.lines().map(bare).collect::<Vec<_>>());
-    let _ = write!(io::stderr(), "{text}");
+/// All that is wrong with a namespace's settings.
+pub fn wrong(name: &NetnsName, problems: &[Problem]) -> Error {
+    Error::wrong(conf::describe(name, problems))
 }
 
 /// What the settings of a namespace ask for.

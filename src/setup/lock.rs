@@ -3,11 +3,10 @@
 
 use std::io::{self, ErrorKind};
 
-use super::error::{Failure, Why};
+use super::error::{Error, Failure, Result, Why};
 use super::linked_netns::{self, LinksLock};
 use super::store::{self, Store};
-use super::{LOCK, complain, report, trial_file};
-use crate::exit;
+use super::{LOCK, trial_file};
 use crate::kernel::Kernel;
 use crate::name::NetnsName;
 use crate::plan::Journal;
@@ -23,11 +22,9 @@ pub struct LockedNetns {
 
 /// `tied` if links into other namespaces, or what namespaces share of the host, will come
 /// or go.
-pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
+pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
     let locked_out = |error| locked_out(name, &error);
-    if let Some(code) = trial_file::refused(name) {
-        return Err(code);
-    }
+    trial_file::refuse(name)?;
     let ties = tied.then(LinksLock::hold).transpose().map_err(locked_out)?;
     let store = Store::open(name, LOCK).map_err(locked_out)?;
     let (journal, kernel) = match look_on(name) {
@@ -37,7 +34,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns, u8> {
             if store::journal(name).is_ok_and(|journal| journal.is_empty()) {
                 let _ = store.remove();
             }
-            return Err(complain(&report::failure(name, &failure), exit::REFUSED));
+            return Err(Error::failure(name, &failure));
         }
     };
     let shares = !journal.ours.neighbours().is_empty() || journal.ours.table.is_some();
@@ -61,7 +58,7 @@ pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     Ok((journal, Kernel::new(name.clone())))
 }
 
-fn locked_out(name: &NetnsName, error: &io::Error) -> u8 {
+fn locked_out(name: &NetnsName, error: &io::Error) -> Error {
     let seconds = LOCK.as_secs();
     let lines = match error.kind() {
         ErrorKind::TimedOut => [
@@ -80,5 +77,5 @@ fn locked_out(name: &NetnsName, error: &io::Error) -> u8 {
             "it must be a folder of root's on a file system that can be written to".into(),
         ],
     };
-    complain(&lines, exit::REFUSED)
+    Error::refused(lines)
 }

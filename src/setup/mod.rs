@@ -1,5 +1,5 @@
-//! The verbs of netns-setup: each runs the stages in their order and says what it did.
-//! What a verb decides is here; what a stage knows is not.
+//! What netns-setup does: a call in, what came of it out. Each verb runs the stages in their
+//! order and reports events; nothing here prints.
 
 pub mod apply;
 mod attach;
@@ -9,7 +9,8 @@ mod converge;
 mod declared_services;
 mod dry_run;
 pub mod enter_host;
-mod error;
+pub mod error;
+pub mod event;
 mod firewall;
 mod hooks;
 mod journal_format;
@@ -27,25 +28,26 @@ mod signals;
 mod ssh_guard;
 mod store;
 mod trial_file;
+pub mod verb;
 pub mod wireguard;
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
-pub use cmd::trial::Trial;
 use cmd::{check, doctor, down, plan, reload, status, trial, up, watch};
+pub use cmd::{doctor::Report, status::Status};
 use enter_host::CalledFrom;
-use load::tell;
+use error::{Error, Outcome, Result};
+use event::Events;
 pub use load::{context, settings};
 use run_log::Attempt;
+use verb::{Occupants, Verb};
 
 use crate::conf::{self, Trust};
-use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Extras;
@@ -54,65 +56,14 @@ use crate::source::Problem;
 /// How long another netns-setup on the same namespace is waited for.
 const LOCK: Duration = Duration::from_secs(15);
 
-/// What to do with the processes that are inside when a namespace goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occupants {
-    /// Do nothing, and say who they are.
-    Refuse,
-    /// Leave them where they are, without links.
-    Leave,
-    /// End them.
-    Kill,
-}
-
-/// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// Make it what its settings say.
-    Up,
-    /// As up, and take away what is no longer asked for.
-    Reload,
-    /// Take it down.
-    Down(Occupants),
-    /// Say what reload would do: as bare commands, if `script`.
-    Plan {
-        /// For sh to run.
-        script: bool,
-    },
-    /// Check the settings and the rule files.
-    Check,
-    /// Say what there is.
-    Status {
-        /// For a program to read.
-        json: bool,
-    },
-    /// Say what leaks and what drifts.
-    Doctor {
-        /// For a program to read.
-        json: bool,
-    },
-    /// Reload, and undo it unless it is confirmed in this time.
-    Try(Trial),
-    /// Say whether `down` would cut a connection.
-    MayGo,
-    /// Say whether `up` would be refused.
-    MayCome,
-    /// What `try` does, in the process that stays for it.
-    KeepTrial(Trial),
-    /// What is tried stays.
-    Confirm,
-    /// Up, then stay: TERM ends it, HUP reloads.
-    Watch,
-}
-
 /// A call of netns-setup.
 #[derive(Debug)]
 pub struct Call {
     /// Where the settings are.
     pub conf_dir: PathBuf,
-    /// Say also what already held.
+    /// Report also what already held.
     pub verbose: bool,
-    /// What is changed is logged, and not printed.
+    /// What is changed is logged, and not reported.
     pub quiet: bool,
     /// The caller's own connection may be moved.
     pub moves_my_connection: bool,
@@ -124,154 +75,177 @@ pub struct Call {
     pub at: CalledFrom,
     /// Whose settings it reads.
     pub trust: Trust,
+    /// Who prints what it reports.
+    pub events: Events,
 }
 
-/// Do it, and return the exit code: of several namespaces, the highest.
-pub fn run(call: &Call) -> u8 {
+/// Do it; what went wrong has been reported.
+pub fn run(call: &Call) -> Outcome {
     // Not the caller's: users' services read what is made here, and root runs some of it
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
-    match call.verb {
-        Verb::Check | Verb::Plan { .. } | Verb::Status { .. } | Verb::Confirm => {}
-        _ => match may_change(&call.at) {
-            Ok(()) => {}
-            Err(lines) => return complain(&lines, exit::WRONG),
-        },
+    if call.verb.is_for_root_on_the_host()
+        && let Err(error) = is_root_on_the_host(&call.at)
+    {
+        call.events.failed(None, &error);
+        return error.outcome;
     }
-    if let Some(code) = begun_by_trial(call) {
-        return code;
+    if let Some(outcome) = done_by_trial(call) {
+        return outcome;
     }
     match &call.verb {
-        Verb::Down(inside) => each(call, |name| down::down(call, name, *inside)),
-        Verb::Status { json: true } => status::json(call),
-        Verb::Status { json: false } => each(call, |name| status::text(call, name)),
-        Verb::Doctor { json } => doctor::doctor(call, *json),
-        Verb::Check => with_settings(call, check::check),
-        Verb::Plan { script } => with_settings(call, |want| plan::plan(call, want, *script)),
-        Verb::Up => run_log::all(Attempt::Start, call, || {
-            let up = |want: &Want| run_log::of(&want.name, || up::up(call, want));
-            ssh_guard::with_settings(call, Extras::Keep, up)
+        Verb::Up(_) => logged(call, Attempt::Start, Extras::Keep, |want| {
+            up::up(call, want)
         }),
-        Verb::Reload => run_log::all(Attempt::Reload, call, || {
-            let reload = |want: &Want| run_log::of(&want.name, || reload::reload(call, want));
-            ssh_guard::with_settings(call, Extras::Remove, reload)
+        Verb::Reload(_) => logged(call, Attempt::Reload, Extras::Remove, |want| {
+            reload::reload(call, want)
         }),
+        Verb::Down { force, kill, .. } => {
+            let inside = match (force, kill) {
+                (_, true) => Occupants::Kill,
+                (true, false) => Occupants::Leave,
+                (false, false) => Occupants::Refuse,
+            };
+            each(call, |name| down::down(call, name, inside))
+        }
+        Verb::Plan { .. } => with_settings(call, |want| plan::plan(call, want)),
+        Verb::Check(_) => with_settings(call, |want| check::check(call, want)),
+        Verb::Status(_) => each(call, |name| status::status(call, name)),
+        Verb::Doctor(_) => each(call, |name| doctor::doctor(call, name)),
         Verb::Try(trial) => trial::try_out(call, trial),
         Verb::KeepTrial(trial) => trial::keep(call, trial),
-        Verb::Confirm => each(call, trial::confirm),
-        Verb::Watch => watch::watch(call),
-        Verb::MayGo => each(call, |name| down::may_go(call, name)),
-        Verb::MayCome => ssh_guard::may_come(call),
+        Verb::Confirm { .. } => each(call, |name| trial::confirm(call, name)),
+        Verb::MayGo(_) => each(call, |name| down::may_go(call, name)),
+        Verb::MayCome(_) => ssh_guard::may_come(call),
+        Verb::Watch(_) => watch::watch(call),
     }
 }
 
-/// The exit code, if all that is asked for is what a trial does itself: a service that is
+/// Do it with each, and log why one of them fails, unless the guard stops it.
+fn logged(
+    call: &Call,
+    attempt: Attempt,
+    rest: Extras,
+    mut act: impl FnMut(&Want) -> Result,
+) -> Outcome {
+    run_log::all(attempt, call, || {
+        ssh_guard::with_settings(call, rest, |want| {
+            run_log::of(attempt, call, &want.name, || act(want))
+        })
+    })
+}
+
+/// What it came to, if all that is asked for is what a trial does itself: a service that is
 /// tried with its namespace asks for that, too.
-fn begun_by_trial(call: &Call) -> Option<u8> {
+fn done_by_trial(call: &Call) -> Option<Outcome> {
     let all = call.names.iter();
-    let codes: Option<Vec<u8>> = all
-        .map(|name| trial_file::is_by_us(name, &call.verb))
+    let done: Option<Vec<_>> = all
+        .map(|name| trial_file::is_by_us(name, &call.verb).map(|done| (name, done)))
         .collect();
-    codes?.into_iter().max()
+    let done = done?.into_iter();
+    done.map(|(name, done)| outcome(call, name, done)).max()
 }
 
 /// The names of all namespaces that have settings or a state folder, for `--all`.
-pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>, Vec<String>> {
+pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>> {
     let lines = |problem: &Problem| -> Vec<String> {
         problem.to_string().lines().map(String::from).collect()
     };
-    let unread = |problems: Vec<Problem>| problems.iter().flat_map(lines).collect::<Vec<_>>();
-    let named = conf::names(conf_dir, Trust::ROOT).map_err(unread)?;
-    let there =
-        store::all().map_err(|e| vec![format!("cannot read {}: {e}", crate::state_dir::STATE)])?;
+    let named = conf::names(conf_dir, Trust::ROOT)
+        .map_err(|problems| Error::wrong(problems.iter().flat_map(lines).collect::<Vec<_>>()))?;
+    let there = store::all()
+        .map_err(|e| Error::wrong([format!("cannot read {}: {e}", crate::state_dir::STATE)]))?;
     let names: BTreeSet<_> = named.into_iter().chain(there).collect();
     Ok(names.into_iter().collect())
 }
 
-fn each(call: &Call, act: impl FnMut(&NetnsName) -> u8) -> u8 {
-    call.names.iter().map(act).max().unwrap_or(exit::DONE)
+/// What it came to with all of them; errors are reported.
+fn each<T: Into<Outcome>>(call: &Call, mut act: impl FnMut(&NetnsName) -> Result<T>) -> Outcome {
+    let all = call.names.iter();
+    let outcomes = all.map(|name| outcome(call, name, act(name)));
+    outcomes.max().unwrap_or(Outcome::Done)
+}
+
+/// What it came to with one of them; an error is reported.
+fn outcome<T: Into<Outcome>>(call: &Call, name: &NetnsName, done: Result<T>) -> Outcome {
+    match done {
+        Ok(done) => done.into(),
+        Err(error) => {
+            call.events.failed(Some(name), &error);
+            error.outcome
+        }
+    }
 }
 
 /// The settings of all names are right before anything is done with the first.
-fn with_settings(call: &Call, act: impl FnMut(&Want) -> u8) -> u8 {
+fn with_settings<T: Into<Outcome>>(call: &Call, act: impl FnMut(&Want) -> Result<T>) -> Outcome {
     with_checked(call, |_| None, act)
 }
 
 /// As [`with_settings`], unless something `stops` it before.
-fn with_checked(
+fn with_checked<T: Into<Outcome>>(
     call: &Call,
-    stops: impl FnOnce(&[Want]) -> Option<u8>,
-    act: impl FnMut(&Want) -> u8,
-) -> u8 {
-    match checked(call) {
-        Ok(wants) => {
-            let wants = linked_netns::in_order(wants);
-            let all = || wants.iter().map(act).max().unwrap_or(exit::DONE);
-            stops(&wants).unwrap_or_else(all)
-        }
-        Err(code) => code,
+    stops: impl FnOnce(&[Want]) -> Option<Outcome>,
+    mut act: impl FnMut(&Want) -> Result<T>,
+) -> Outcome {
+    let wants = match checked(call) {
+        Ok(wants) => linked_netns::in_order(wants),
+        Err(outcome) => return outcome,
+    };
+    if let Some(outcome) = stops(&wants) {
+        return outcome;
     }
+    let outcomes = wants
+        .iter()
+        .map(|want| outcome(call, &want.name, act(want)));
+    outcomes.max().unwrap_or(Outcome::Done)
 }
 
-fn checked(call: &Call) -> Result<Vec<Want>, u8> {
-    let mut wants = Vec::new();
-    let mut wrong = false;
+/// What is wanted of each. What is wrong with any of them is reported.
+fn checked(call: &Call) -> Result<Vec<Want>, Outcome> {
+    let (mut wants, mut wrong) = (Vec::new(), None);
     let context = context();
     for name in &call.names {
         match settings(call, name, &context) {
             Ok(want) => {
-                say_not_done(call, &want);
+                warn_of_not_done(call, &want);
                 wants.push(want);
             }
             Err(problems) => {
-                wrong = true;
-                tell(name, &problems);
+                wrong = Some(outcome(
+                    call,
+                    name,
+                    Err::<(), _>(load::wrong(name, &problems)),
+                ))
             }
         }
     }
-    if wrong { Err(exit::WRONG) } else { Ok(wants) }
+    match wrong {
+        Some(outcome) => Err(outcome),
+        None => Ok(wants),
+    }
 }
 
-/// What a file asks for and nobody does is no fault: it is said, except at boot.
-fn say_not_done(call: &Call, want: &Want) {
+/// What a file asks for and nobody does is no fault: it is reported, except at boot.
+fn warn_of_not_done(call: &Call, want: &Want) {
     for problem in want.not_done.iter().filter(|_| !call.quiet) {
         let lines = problem.to_string();
-        complain(
-            &lines.lines().map(String::from).collect::<Vec<_>>(),
-            exit::DONE,
-        );
+        let lines: Vec<_> = lines.lines().map(String::from).collect();
+        call.events.warning(&want.name, lines);
     }
 }
 
 /// Only root changes namespaces, and only from the host.
-fn may_change(at: &CalledFrom) -> Result<(), Vec<String>> {
+fn is_root_on_the_host(at: &CalledFrom) -> Result {
     if !geteuid().is_root() {
-        return Err(vec![
+        return Err(Error::wrong([
             "only root can change namespaces".into(),
             "run it as root, by doas, sudo or su".into(),
-        ]);
+        ]));
     }
     match at {
         CalledFrom::Host => Ok(()),
-        CalledFrom::Inside(lines) => Err(lines.clone()),
+        CalledFrom::Inside(lines) => Err(Error::wrong(lines.clone())),
     }
-}
-
-/// A line on standard output. Nobody reading is no reason to stop half way.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Lines on standard error, each with the program's name and in one piece, for others write
-/// there too; and the exit code.
-pub fn complain(lines: &[String], code: u8) -> u8 {
-    if code != exit::DONE {
-        run_log::complained(lines);
-    }
-    for line in lines {
-        let line = format!("netns-setup: {line}\n");
-        let _ = io::stderr().write_all(line.as_bytes());
-    }
-    code
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 use std::io;
 use std::time::Duration;
 
-use super::error::{Why, broken};
+use super::error::{Error, Result, Why, broken};
 use super::hooks::pending;
 use super::store::{self, Store};
-use super::{LOCK, complain, report, run_log};
+use super::{LOCK, report, run_log};
 use crate::kernel::Kernel;
 use crate::model::Condition;
 use crate::model::build::Want;
@@ -15,7 +15,7 @@ use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::setup::signals::block_signals;
 use crate::source::Sourced;
-use crate::{exit, state_dir};
+use crate::state_dir;
 
 /// How long a ping's answer is waited for where nobody waits for a namespace.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -26,20 +26,20 @@ pub fn is_awaited(want: &Want) -> bool {
 }
 
 /// Wait until the conditions hold, and say that the namespace is ready.
-pub fn wait(want: &Want) -> u8 {
+pub fn wait(want: &Want) -> Result {
     if !is_awaited(want) {
-        return exit::DONE;
+        return Ok(());
     }
     let begun = stamp(&want.name);
-    match which_hold(want, want.ready.timeout) {
-        Err(why) => complain(&report::why(&want.name, &why), exit::REFUSED),
-        Ok(held) if held.iter().all(|held| *held) => now_ready(want, begun),
-        Ok(_) if stamp(&want.name) != begun => changed(want),
-        Ok(held) => {
-            let next = format!("netns-setup up {} waits again", want.name);
-            complain(&late(want, &held, &next), exit::REFUSED)
-        }
+    let held = which_hold(want, want.ready.timeout).map_err(|why| Error::why(&want.name, &why))?;
+    if held.iter().all(|held| *held) {
+        return now_ready(want, begun);
     }
+    if stamp(&want.name) != begun {
+        return Err(changed(want));
+    }
+    let next = format!("netns-setup up {} waits again", want.name);
+    Err(Error::refused(late(want, &held, &next)))
 }
 
 /// Wait until the conditions hold, for one who holds the lock and says himself that the
@@ -108,29 +108,26 @@ pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
 }
 
 /// The conditions hold: say that it is ready, unless somebody has been at work meanwhile.
-fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> u8 {
+fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> Result {
     let name = &want.name;
     if store::is_ready(name) {
-        return exit::DONE;
+        return Ok(());
     }
     if begun.is_none() || stamp(name) != begun {
-        return changed(want);
+        return Err(changed(want));
     }
     let blocked = block_signals();
-    let code = match Store::open(name, LOCK) {
-        Err(e) => failed(want, "cannot lock it", e),
+    let done = match Store::open(name, LOCK) {
+        Err(e) => Err(failed(want, "cannot lock it", e)),
         Ok(store) if stamp(name).is_none() => {
             let _ = store.remove();
-            changed(want)
+            Err(changed(want))
         }
-        Ok(_) if stamp(name) != begun => changed(want),
-        Ok(store) => match mark(&store, want) {
-            Ok(()) => exit::DONE,
-            Err(e) => failed(want, "cannot write ready", e),
-        },
+        Ok(_) if stamp(name) != begun => Err(changed(want)),
+        Ok(store) => mark(&store, want).map_err(|e| failed(want, "cannot write ready", e)),
     };
     let _ = blocked.thread_unblock();
-    code
+    done
 }
 
 /// Which journal there is: another one, if somebody has been at work.
@@ -138,20 +135,17 @@ fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
     store::stamp(name, state_dir::JOURNAL)
 }
 
-fn failed(want: &Want, what: &'static str, e: io::Error) -> u8 {
-    complain(
-        &report::why(&want.name, &Why::Broken(what, e)),
-        exit::REFUSED,
-    )
+fn failed(want: &Want, what: &'static str, e: io::Error) -> Error {
+    Error::why(&want.name, &Why::Broken(what, e))
 }
 
-fn changed(want: &Want) -> u8 {
+fn changed(want: &Want) -> Error {
     let name = &want.name;
     let lines = [
         format!("{name}: another netns-setup has changed it while it was waited for"),
         format!("see how it is now: netns-setup status {name}"),
     ];
-    complain(&lines, exit::REFUSED)
+    Error::refused(lines)
 }
 
 /// Say that the namespace is ready. Its hook is to be run, unless it was ready before.

@@ -7,17 +7,16 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use super::{Call, report, say, store};
+use super::error::{Error, Outcome, Result};
+use super::hooks::pending;
+use super::{Call, report, store};
+use crate::model::build::Hooks;
 use crate::name::NetnsName;
-use crate::plan::Change;
+use crate::plan::{Change, Step};
+use crate::state_dir;
 use crate::system::syslog::{self, Urgency};
-use crate::{exit, state_dir};
-
-/// What is going on, and what has been complained of since it began; `None` where nothing is.
-static COMPLAINTS: Mutex<Option<(Attempt, Vec<String>)>> = Mutex::new(None);
 
 /// What a failure is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,42 +27,40 @@ pub enum Attempt {
     Reload,
 }
 
-fn complaints() -> MutexGuard<'static, Option<(Attempt, Vec<String>)>> {
-    COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// These lines say why something comes to nothing.
-pub fn complained(lines: &[String]) {
-    if let Some((_, all)) = complaints().as_mut() {
-        all.extend_from_slice(lines);
-    }
-}
-
 /// Start or reload the namespaces of a call by `begin`, which does each by [`of`], if it
 /// comes that far. Where it does not, all of them have failed, and for that reason.
-pub fn all(attempt: Attempt, call: &Call, begin: impl FnOnce() -> u8) -> u8 {
-    *complaints() = Some((attempt, Vec::new()));
-    let code = begin();
-    let left = complaints().take().map_or(Vec::new(), |(_, left)| left);
-    if code != exit::DONE && !left.is_empty() {
+pub fn all(attempt: Attempt, call: &Call, begin: impl FnOnce() -> Outcome) -> Outcome {
+    call.events.keep_errors();
+    let outcome = begin();
+    let left = call.events.stop_keeping_errors();
+    if outcome != Outcome::Done && !left.is_empty() {
         call.names
             .iter()
             .for_each(|name| keep(name, attempt, &left));
     }
-    code
+    outcome
 }
 
-/// Start or reload one of them.
-pub fn of(name: &NetnsName, act: impl FnOnce() -> u8) -> u8 {
-    let code = act();
-    let Some((attempt, lines)) = complaints().as_mut().map(|(a, l)| (*a, std::mem::take(l))) else {
-        return code;
-    };
+/// Start or reload one of them, and report the error.
+pub fn of(
+    attempt: Attempt,
+    call: &Call,
+    name: &NetnsName,
+    act: impl FnOnce() -> Result,
+) -> Result<Outcome> {
+    let done = act();
+    if let Err(error) = &done {
+        call.events.failed(Some(name), error);
+    }
+    let lines = call.events.take_errors();
     // One that is waited for has not started either, though that is no failure
-    if !lines.is_empty() && (code != exit::DONE || !store::is_ready(name)) {
+    if !lines.is_empty() && (done.is_err() || !store::is_ready(name)) {
         keep(name, attempt, &lines);
     }
-    code
+    match done {
+        Ok(()) => Ok(Outcome::Done),
+        Err(error) => Err(Error::reported(error.outcome)),
+    }
 }
 
 fn keep(name: &NetnsName, attempt: Attempt, lines: &[String]) {
@@ -102,47 +99,76 @@ pub fn why_failed(name: &NetnsName) -> Vec<String> {
     lines
 }
 
-/// The changes that a call makes, each as a command: printed one by one, or logged.
+/// The changes that are made of a namespace, in their order: reported one by one, or logged
+/// where nobody is to see them.
 pub struct Changes<'a> {
+    call: &'a Call,
     name: &'a NetnsName,
-    quiet: bool,
-    lines: Vec<String>,
+    /// The hooks of links that are made or moved in.
+    hooks: Option<&'a Hooks>,
+    by_watch: bool,
+    logged: Vec<String>,
+    /// There has been one.
+    pub any: bool,
+    /// The hook of a link is to be run.
+    pub hooks_are_due: bool,
+    /// The namespace has been made.
+    pub made_netns: bool,
 }
 
 impl<'a> Changes<'a> {
     /// None yet.
-    pub fn of(call: &Call, name: &'a NetnsName) -> Self {
+    pub fn of(call: &'a Call, name: &'a NetnsName) -> Self {
         Changes {
+            call,
             name,
-            quiet: call.quiet,
-            lines: Vec::new(),
+            hooks: None,
+            by_watch: false,
+            logged: Vec::new(),
+            any: false,
+            hooks_are_due: false,
+            made_netns: false,
         }
     }
 
+    /// The same, where links have hooks, which are noted as due.
+    pub fn with_hooks(mut self, hooks: &'a Hooks) -> Self {
+        self.hooks = Some(hooks);
+        self
+    }
+
+    /// The same, made by a `watch`.
+    pub fn by_watch(mut self) -> Self {
+        self.by_watch = true;
+        self
+    }
+
     /// This one has been made.
-    pub fn say(&mut self, change: &Change) {
-        let line = format!("+ {}", change.command(self.name));
-        match self.quiet {
-            true => self.lines.push(line),
-            false => say(&line),
+    pub fn made(&mut self, change: &Change) {
+        self.any = true;
+        self.made_netns |= change.step == Step::AddNetns;
+        self.hooks_are_due |= self
+            .hooks
+            .is_some_and(|hooks| pending::note(self.name, hooks, change));
+        let Call { events, quiet, .. } = self.call;
+        match (self.by_watch, quiet) {
+            (true, _) => events.repaired(self.name, change),
+            (false, false) => events.changed(self.name, change),
+            (false, true) => self.logged.push(format!("+ {}", change.command(self.name))),
         }
+    }
+
+    /// What the person should know of them.
+    pub fn warning(&self, lines: Vec<String>) {
+        self.call.events.warning(self.name, lines);
     }
 }
 
 impl Drop for Changes<'_> {
     fn drop(&mut self) {
-        if !self.lines.is_empty() && syslog::send(Urgency::Info, &self.lines).is_err() {
-            let _ = write(&beside(self.name, state_dir::LOG), &self.lines);
+        if !self.logged.is_empty() && syslog::send(Urgency::Info, &self.logged).is_err() {
+            let _ = write(&beside(self.name, state_dir::LOG), &self.logged);
         }
-    }
-}
-
-/// A change that a watch has made, and behind it, as sh would pass over it, who asked for it.
-pub fn mended(name: &NetnsName, change: &Change) -> String {
-    let command = change.command(name);
-    match &change.origin {
-        Some(asked) => format!("+ {command} # {asked}"),
-        None => format!("+ {command}"),
     }
 }
 

@@ -10,10 +10,12 @@ use std::{fmt, iter};
 
 use nix::unistd::{Pid, getsid};
 
-use super::{Verb, complain, report, store};
+use super::error::{Error, Result};
+use super::verb::Verb;
+use super::{report, store};
 use crate::name::NetnsName;
+use crate::state_dir;
 use crate::system::process;
-use crate::{exit, state_dir};
 
 /// What is tried.
 #[derive(Default)]
@@ -63,12 +65,14 @@ impl TrialRecord {
 }
 
 /// While something is tried, nobody else changes the namespace.
-pub fn refused(name: &NetnsName) -> Option<u8> {
-    let lines = [
-        describe(name)?,
+pub fn refuse(name: &NetnsName) -> Result {
+    let Some(running) = describe(name) else {
+        return Ok(());
+    };
+    Err(Error::refused([
+        running,
         format!("wait for that, or type netns-setup confirm {name}, and then this again"),
-    ];
-    Some(complain(&lines, exit::REFUSED))
+    ]))
 }
 
 /// That something is tried, in a line.
@@ -82,12 +86,12 @@ pub fn describe(name: &NetnsName) -> Option<String> {
 /// How many processes above the caller are asked for.
 const GENERATIONS: usize = 64;
 
-/// The exit code, if the caller was started by the very process that tries these settings, or
+/// What it comes to, if the caller was started by the very process that tries these settings, or
 /// that undoes them: what it asks for is being done already, or is not to be done any more.
-pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<u8> {
+pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
     let brings_up = match verb {
-        Verb::Up | Verb::MayCome => true,
-        Verb::Down(_) | Verb::MayGo => false,
+        Verb::Up(_) | Verb::MayCome(_) => true,
+        Verb::Down { .. } | Verb::MayGo(_) => false,
         _ => return None,
     };
     let all = [file(name), undone(name)];
@@ -99,13 +103,12 @@ pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<u8> {
         return None;
     }
     if !brings_up || store::is_ready(name) {
-        return Some(exit::DONE);
+        return Some(Ok(()));
     }
-    let lines = [
+    Some(Err(Error::refused([
         format!("{name}: not brought up: this belongs to a trial of it that is undone"),
         format!("netns-setup up {name} brings it up"),
-    ];
-    Some(complain(&lines, exit::REFUSED))
+    ])))
 }
 
 /// The last trial of this namespace was undone, and nothing has been made of it since.

@@ -7,11 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::report;
 use super::store::Store;
-use super::{complain, report};
 use crate::conf::files::{others_may_read, read_trusted};
 use crate::conf::{Setting, Settings, Trust};
-use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::build::{Want, WireguardFile, wireguard_files};
 use crate::model::wireguard::{Derived, Endpoint, NamedEndpoint, Quick, parse};
@@ -180,14 +179,15 @@ pub fn complete(have: &mut State, journal: &Journal) {
     }
 }
 
-/// Say which names could not be looked up. Their peers are there all the same: at boot,
+/// Which names could not be looked up, in lines. Their peers are there all the same: at boot,
 /// the way to a name server may come later than the tunnel.
-pub fn say_unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) {
+pub fn unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) -> Vec<String> {
+    let mut lines = Vec::new();
     for (change, no) in unresolved {
         let Step::SetEndpoint(link, named) = &change.step else {
             continue;
         };
-        let lines = [
+        lines.extend([
             format!(
                 "{name}: {} has no endpoint for the peer {} yet: {no}",
                 link.name, named.peer
@@ -198,9 +198,9 @@ pub fn say_unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) {
                     "netns-setup watch looks again by itself; else type netns-setup up {name}"
                 ),
             ),
-        ];
-        complain(&lines, exit::DONE);
+        ]);
     }
+    lines
 }
 
 /// There is a peer whose name can lead somewhere else one day: [`reresolve`] is to be

@@ -5,9 +5,14 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use netns_services::conf::{self, Trust};
-use netns_services::setup::{self, Call, Verb, enter_host::CalledFrom};
+use netns_services::name::NetnsName;
+use netns_services::setup::event::{Event, Events, Printer};
+use netns_services::setup::verb::{Printed, Verb};
+use netns_services::setup::{self, Call, enter_host::CalledFrom};
+use netns_services::source::Problem;
 
 /// Whoever runs the tests.
 pub fn own() -> Trust {
@@ -23,10 +28,11 @@ pub fn check(conf_dir: &Path, name: &str) -> (i32, String) {
         verbose: false,
         quiet: false,
         moves_my_connection: false,
-        verb: Verb::Check,
+        verb: Verb::Check(Printed::of(vec![])),
         names: vec![],
         at: CalledFrom::Host,
         trust: own(),
+        events: Events::to(Arc::new(Nobody)),
     };
     match setup::settings(&call, &name, &setup::context()) {
         Ok(want) => {
@@ -38,6 +44,19 @@ pub fn check(conf_dir: &Path, name: &str) -> (i32, String) {
                 lines.map(|line| format!("netns-setup: {line}\n")).collect(),
             )
         }
-        Err(problems) => (100, conf::render(&name, &problems)),
+        Err(problems) => (100, printed(&name, &problems)),
     }
+}
+
+/// The problems as `netns-setup` prints them.
+pub fn printed(name: &NetnsName, problems: &[Problem]) -> String {
+    let lines = conf::describe(name, problems).into_iter();
+    lines.map(|line| format!("netns-setup: {line}\n")).collect()
+}
+
+/// Prints nothing.
+struct Nobody;
+
+impl Printer for Nobody {
+    fn print(&self, _: Option<&NetnsName>, _: Event) {}
 }

@@ -2,13 +2,11 @@
 //! another: what may be there is written down before, what is there afterwards.
 
 use super::Work;
-use crate::exit;
 use crate::model::firewall::references::by_index;
 use crate::model::{Ruleset, Tool};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::plan::Change;
-use crate::setup::complain;
 
 impl Work<'_> {
     /// Which tables are made is known only by looking before and after, with nft; the older
@@ -65,6 +63,6 @@ impl Work<'_> {
              oifname name is not loaded again"
                 .into(),
         ];
-        complain(&lines, exit::DONE);
+        self.changes.warning(lines.into());
     }
 }

@@ -9,11 +9,11 @@ use std::io;
 use std::time::Duration;
 
 use super::error::{Failure, Why, broken};
+use super::linked_netns;
 use super::nat::{self, HeldSysctls};
 use super::observe::look;
+use super::run_log::Changes;
 use super::store::Store;
-use super::{complain, linked_netns};
-use crate::exit;
 use crate::kernel::{Kernel, Query};
 use crate::model::{Address, Link, LinkRef, State};
 use crate::os_error::OsError;
@@ -46,8 +46,8 @@ pub struct Work<'a> {
     others: HeldSysctls,
     /// The names that could not be looked up.
     pub unresolved: Vec<(Change, OsError)>,
-    /// Told of each change that has been made.
-    report: &'a mut dyn FnMut(&Change),
+    /// The changes that have been made.
+    pub changes: Changes<'a>,
     /// How many changes have been made so far,
     done: usize,
     /// of how many that were planned.
@@ -55,14 +55,13 @@ pub struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Look at what is there, before the first change. `report` is told of each change
-    /// that has been made.
+    /// Look at what is there, before the first change.
     pub fn begin(
         store: &'a Store,
         kernel: &'a mut Kernel,
         journal: Journal,
         asked: Query,
-        report: &'a mut dyn FnMut(&Change),
+        changes: Changes<'a>,
     ) -> Result<Self, Failure> {
         let others = HeldSysctls::to(store.name(), &asked)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
@@ -76,7 +75,7 @@ impl<'a> Work<'a> {
             asked,
             others,
             unresolved: Vec::new(),
-            report,
+            changes,
             done: 0,
             of: 0,
         })
@@ -218,7 +217,7 @@ impl<'a> Work<'a> {
                 Err(no) => return Err(Why::Refused(Box::new(change), no)),
             }
         }
-        complain(&replaced, exit::DONE);
+        self.changes.warning(replaced);
         Ok(())
     }
 
@@ -230,7 +229,7 @@ impl<'a> Work<'a> {
             self.kernel.wait_for_dad(want, SETTLE)?;
         }
         if self.make_one(change)? {
-            (self.report)(change);
+            self.changes.made(change);
         }
         Ok(())
     }

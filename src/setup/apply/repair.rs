@@ -2,12 +2,11 @@
 //! nothing.
 
 use super::{PASSES, Work};
-use crate::exit;
 use crate::model::State;
 use crate::os_error::OsError;
 use crate::plan::{Change, Extras, Obstacle, Step, plan_what_can_be, replaced_default};
 use crate::setup::error::Why;
-use crate::setup::{complain, report};
+use crate::setup::report;
 
 /// What came of mending.
 #[derive(Debug, Default)]
@@ -63,7 +62,7 @@ impl Work<'_> {
                 match self.step(&change, want) {
                     Ok(()) => {
                         mended.done += 1;
-                        complain(&replaced, exit::DONE);
+                        self.changes.warning(replaced);
                     }
                     Err(refusal) => {
                         let closed = matches!(change.step, Step::LoadFirewall { .. });

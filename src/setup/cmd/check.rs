@@ -1,9 +1,10 @@
 //! `check`: the settings, and the rule files that they name, are read and tried out.
 
 use crate::model::build::Want;
-use crate::setup::firewall;
+use crate::setup::error::Result;
+use crate::setup::{Call, firewall};
 
-/// The exit code; what is wrong with the settings has been said before.
-pub fn check(want: &Want) -> u8 {
-    firewall::test(want)
+/// What is wrong with the settings has been reported before.
+pub fn check(call: &Call, want: &Want) -> Result {
+    firewall::test(call, want)
 }

@@ -10,22 +10,23 @@ use nix::unistd::{Pid, getsid};
 use crate::kernel::Kernel;
 use crate::model::State;
 use crate::name::NetnsName;
+use crate::os_error::OsError;
 use crate::plan::{Change, Journal};
 use crate::setup::apply::Work;
-use crate::setup::error::{Failure, Why};
+use crate::setup::error::{Error, Failure, Result, Why};
 use crate::setup::hooks::post_down_link::ReturnHooks;
 use crate::setup::lock::{self, LockedNetns};
 use crate::setup::query::build_query;
 use crate::setup::run_log::{self, Changes};
 use crate::setup::signals::block_signals;
 use crate::setup::store::{self, Store};
-use crate::setup::{Call, LOCK, Occupants, complain, hooks, linked_netns, report, ssh_guard};
+use crate::setup::{Call, LOCK, Occupants, hooks, linked_netns, report, ssh_guard};
+use crate::state_dir;
 use crate::system::holders::{Holder, holders};
 use crate::system::init::service_of_process::ServiceDaemons;
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
 use crate::system::{dhcp, resolv_conf};
-use crate::{exit, state_dir};
 
 /// How long a process has to end by itself.
 const GRACE: Duration = Duration::from_secs(5);
@@ -37,7 +38,7 @@ const ENDING: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Take it down. Nothing there is success.
-pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> u8 {
+pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
     if let Ok(false) = store::folder(name).try_exists() {
         return nothing(call, name);
     }
@@ -45,27 +46,24 @@ pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> u8 {
         return set_journal_aside(name);
     }
     if is_left(name) {
-        return say_left(name);
+        return Err(left(name));
     }
-    if let Some(code) = ssh_guard::stops_down(call, name) {
-        return code;
-    }
-    say_locked(name);
-    hooks::around_down(name, inside == Occupants::Leave, |limit| {
+    ssh_guard::may_take_down(call, name)?;
+    warn_of_lock(call, name);
+    hooks::around_down(call, name, inside == Occupants::Leave, |limit| {
         let mut due = None;
         let blocked = block_signals();
-        let code = take_down(call, name, inside, &mut due);
+        let done = take_down(call, name, inside, &mut due);
         let _ = blocked.thread_unblock();
-        due.into_iter().for_each(|due| due.run(limit));
-        if code == exit::DONE {
-            run_log::forget(name);
-        }
-        code
+        due.into_iter().for_each(|due| due.run(call, limit));
+        done?;
+        run_log::forget(name);
+        Ok(())
     })
 }
 
-/// Say who keeps all others from making and deleting namespaces: it is done all the same.
-pub fn say_locked(name: &NetnsName) {
+/// Report who keeps all others from making and deleting namespaces: it is done all the same.
+pub fn warn_of_lock(call: &Call, name: &NetnsName) {
     let Some(pids) = dir::locked_by() else {
         return;
     };
@@ -77,36 +75,32 @@ pub fn say_locked(name: &NetnsName) {
         format!("{name}: {folder} is locked, and is not waited for any more: by {list}"),
         "end that; only ip netns add and netns-setup lock it, and no longer than they work".into(),
     ];
-    complain(&lines, exit::DONE);
+    call.events.warning(name, lines);
 }
 
 /// Whether it may be taken down, asked before anything is done at all, by what is going to
-/// call for `down`: the exit code.
-pub fn may_go(call: &Call, name: &NetnsName) -> u8 {
-    ssh_guard::would_stop_down(call, name).unwrap_or_else(|| has_holders(name))
+/// call for `down`.
+pub fn may_go(call: &Call, name: &NetnsName) -> Result {
+    ssh_guard::would_take_down(call, name)?;
+    has_no_holders(name)
 }
 
 /// Asked before anything is stopped that is inside: would somebody outside keep the
 /// namespace then? A service of the host's may be stopped for it, too.
-fn has_holders(name: &NetnsName) -> u8 {
-    let journal = match store::journal(name) {
-        Ok(journal) => journal,
-        Err(e) => return fails(name, Why::Unread(e)),
-    };
+fn has_no_holders(name: &NetnsName) -> Result {
+    let journal = store::journal(name).map_err(|e| fails(name, Why::Unread(e)))?;
     let until = Instant::now() + ENDING;
     loop {
-        let mut holders = match leave_or_end(name, &journal, Occupants::Refuse) {
-            Ok((_, holders)) => holders,
-            Err(e) => return broken(name, "cannot look for who holds it", e),
-        };
+        let (_, mut holders) = leave_or_end(name, &journal, Occupants::Refuse)
+            .map_err(|e| broken(name, "cannot look for who holds it", e))?;
         holders.retain(|holder| holder.process.service.is_none());
         if holders.is_empty() {
-            return exit::DONE;
+            return Ok(());
         }
         if Instant::now() >= until {
             let mut lines = report::still_used(name, &[], &holders);
             lines.push(format!("{name}: nothing was changed"));
-            return complain(&lines, exit::REFUSED);
+            return Err(Error::refused(lines));
         }
         sleep(LOOK);
     }
@@ -114,12 +108,10 @@ fn has_holders(name: &NetnsName) -> u8 {
 
 /// Nobody knows what of it is ours, so all of it stays, and cannot be joined until it is set
 /// up again.
-fn set_journal_aside(name: &NetnsName) -> u8 {
+fn set_journal_aside(name: &NetnsName) -> Result {
     let aside = Store::open(name, LOCK).and_then(|store| store.set_journal_aside());
-    if let Err(e) = aside {
-        return broken(name, "cannot set the journal aside", e);
-    }
-    say_left(name)
+    aside.map_err(|e| broken(name, "cannot set the journal aside", e))?;
+    Err(left(name))
 }
 
 /// What an unreadable journal told of is there still, and nothing else is ours: without the
@@ -131,9 +123,9 @@ fn is_left(name: &NetnsName) -> bool {
         && netns::open(name.as_str()).is_ok()
 }
 
-fn say_left(name: &NetnsName) -> u8 {
+fn left(name: &NetnsName) -> Error {
     let folder = store::folder(name);
-    let lines = [
+    Error::refused([
         format!(
             "{name}: its journal could not be read, and is kept as {}/{}",
             folder.display(),
@@ -144,24 +136,22 @@ fn say_left(name: &NetnsName) -> u8 {
              {name} gives cards back and takes the rest away, and netns-setup up {name} makes it \
              anew"
         ),
-    ];
-    complain(&lines, exit::REFUSED)
+    ])
 }
 
 /// There is nothing of ours; say so where the name can only be a mistake.
-fn nothing(call: &Call, name: &NetnsName) -> u8 {
+fn nothing(call: &Call, name: &NetnsName) -> Result {
     let file = call.conf_dir.join(format!("netns.{name}"));
     if file.exists() || netns::open(name.as_str()).is_ok() {
-        return exit::DONE;
+        return Ok(());
     }
-    let lines = [
+    Err(Error::wrong([
         format!("{name}: there is no namespace and there are no settings of this name"),
         format!(
             "expected one of those that netns-setup status --all lists, or {}",
             file.display()
         ),
-    ];
-    complain(&lines, exit::WRONG)
+    ]))
 }
 
 fn take_down(
@@ -169,93 +159,85 @@ fn take_down(
     name: &NetnsName,
     inside: Occupants,
     due: &mut Option<ReturnHooks>,
-) -> u8 {
+) -> Result {
     let LockedNetns {
         ties: _held,
         store,
         mut journal,
         mut kernel,
-    } = match lock::take(name, true) {
-        Ok(begun) => begun,
-        Err(code) => return code,
-    };
+    } = lock::take(name, true)?;
     *due = Some(ReturnHooks::begin(&store, None));
-    match who_stays(name, &journal, &kernel, inside) {
-        Ok((left, holders)) => {
-            if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {
-                let lines = report::still_used(name, &left, &holders);
-                return complain(&lines, exit::REFUSED);
-            }
-            complain(&report::left_behind(name, &left, &holders), exit::DONE);
-        }
-        Err(e) => return broken(name, "cannot look for its processes", e),
+    let (left, holders) = who_stays(name, &journal, &kernel, inside)
+        .map_err(|e| broken(name, "cannot look for its processes", e))?;
+    if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {
+        return Err(Error::refused(report::still_used(name, &left, &holders)));
     }
-    let losing = match linked_netns::losing(name, &mut journal) {
-        Ok(losing) => losing,
-        Err(e) => return broken(name, "cannot see who has links to it", e),
-    };
+    let left_behind = report::left_behind(name, &left, &holders);
+    call.events.warning(name, left_behind);
+    let losing = linked_netns::losing(name, &mut journal)
+        .map_err(|e| broken(name, "cannot see who has links to it", e))?;
     let wrote = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
-    let mut changes = Changes::of(call, name);
-    let mut report = |change: &Change| changes.say(change);
+    let changes = Changes::of(call, name);
     let asked = build_query(&want, &journal);
-    let begun = Work::begin(&store, &mut kernel, journal, asked, &mut report);
+    let begun = Work::begin(&store, &mut kernel, journal, asked, changes);
     let done = begun.and_then(|mut work| {
         // Its own first: as long as that cannot be, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
-        linked_netns::part(name, &losing).map_err(|e| Failure {
+        let parted = linked_netns::part(name, &losing).map_err(|e| Failure {
             left: None,
             ..Why::Broken("cannot take ready from its neighbours", e).into()
         })?;
+        call.events.warning(name, parted);
         work.make_what_can_be(&want)
     });
-    // What the host cannot have back any more holds up nothing else
-    let done = done.map(|refused| {
-        let (lost, refused): (Vec<_>, Vec<_>) = refused
-            .into_iter()
-            .partition(|(change, _)| change.step.is_return());
-        let lines = lost.iter();
-        let lines = lines.flat_map(|(change, no)| report::not_put_back(name, change, no));
-        complain(&lines.collect::<Vec<_>>(), exit::DONE);
-        refused
-    });
-    match done {
-        Ok(refused) if refused.is_empty() => {
-            if wrote {
-                resolv_conf::clear(name);
-            }
-            match netns::clear(name.as_str()).and_then(|()| store.remove()) {
-                Ok(()) => exit::DONE,
-                Err(e) => {
-                    let line = format!("{name}: cannot remove its state folder: {e}");
-                    complain(&[line, again(name)], exit::REFUSED)
-                }
-            }
-        }
-        Ok(refused) => {
-            let lines = refused
-                .iter()
-                .flat_map(|(change, no)| report::refused(name, change, no));
-            complain(
-                &lines.chain([again(name)]).collect::<Vec<_>>(),
-                exit::REFUSED,
-            )
-        }
-        Err(failure) => complain(&report::failure(name, &failure), exit::REFUSED),
+    let refused = done.map_err(|failure| Error::failure(name, &failure))?;
+    let refused = without_returns(call, name, refused);
+    if !refused.is_empty() {
+        let lines = refused
+            .iter()
+            .flat_map(|(change, no)| report::refused(name, change, no));
+        return Err(Error::refused(
+            lines.chain([again(name)]).collect::<Vec<_>>(),
+        ));
     }
+    if wrote {
+        resolv_conf::clear(name);
+    }
+    let removed = netns::clear(name.as_str()).and_then(|()| store.remove());
+    removed.map_err(|e| {
+        let line = format!("{name}: cannot remove its state folder: {e}");
+        Error::refused([line, again(name)])
+    })
+}
+
+/// What was refused, but for what the host cannot have back any more: that is reported, and
+/// holds up nothing else.
+fn without_returns(
+    call: &Call,
+    name: &NetnsName,
+    refused: Vec<(Change, OsError)>,
+) -> Vec<(Change, OsError)> {
+    let (lost, refused): (Vec<_>, Vec<_>) = refused
+        .into_iter()
+        .partition(|(change, _)| change.step.is_return());
+    let lines = lost.iter();
+    let lines = lines.flat_map(|(change, no)| report::not_put_back(name, change, no));
+    call.events.warning(name, lines.collect::<Vec<_>>());
+    refused
 }
 
 fn again(name: &NetnsName) -> String {
     format!("{name}: all else is taken down; netns-setup down {name} tries again")
 }
 
-fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> u8 {
+fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> Error {
     fails(name, Why::Broken(what, error))
 }
 
-fn fails(name: &NetnsName, why: Why) -> u8 {
-    complain(&report::failure(name, &why.into()), exit::REFUSED)
+fn fails(name: &NetnsName, why: Why) -> Error {
+    Error::failure(name, &why.into())
 }
 
 /// Who stays, when those that are ending have had their moment: not all that stop a

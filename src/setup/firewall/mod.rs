@@ -10,10 +10,10 @@ use std::path::Path;
 use nix::unistd::geteuid;
 
 use self::include::EtcView;
-use super::{complain, report};
+use super::error::{Error, Result};
+use super::{Call, report};
 use crate::conf::Trust;
 use crate::conf::files::{may_be_there, read_rules};
-use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::build::{RuleFile, Want};
 use crate::model::{Netns, Ruleset, Tool};
@@ -110,26 +110,22 @@ fn rules(tool: Tool, path: &str, text: String) -> Ruleset {
     }
 }
 
-/// Whether a new namespace would take the rules: they are loaded in a scratch one. The exit
-/// code; what cannot be tried is said, and counts as right.
-pub fn test(want: &Want) -> u8 {
+/// Whether a new namespace would take the rules: they are loaded in a scratch one. What cannot
+/// be tried is reported, and counts as right.
+pub fn test(call: &Call, want: &Want) -> Result {
     let of_files = |rules: &&Sourced<Ruleset>| rules.value.tool.has_file();
     let of_files: Vec<_> = want.state.firewall.iter().filter(of_files).collect();
     if of_files.is_empty() {
-        return exit::DONE;
+        return Ok(());
     }
-    if !geteuid().is_root() {
-        return untested(want, "only root can load rules");
-    }
-    let links = match links(want) {
-        Ok(links) => links,
-        Err(_) => return untested(want, "the namespace that they are for is not there"),
-    };
-    let mut kernel = match Kernel::scratch(want.name.clone(), &links) {
+    let mut kernel = match scratch(want) {
         Ok(kernel) => kernel,
-        Err(no) => return untested(want, &format!("no scratch namespace can be made ({no})")),
+        Err(why) => {
+            call.events.warning(&want.name, untested(want, &why));
+            return Ok(());
+        }
     };
-    let mut code = exit::DONE;
+    let mut lines = Vec::new();
     for rules in of_files {
         let step = Step::LoadFirewall {
             new: Box::new(rules.value.clone()),
@@ -138,10 +134,23 @@ pub fn test(want: &Want) -> u8 {
         if let Err(no) = kernel.make(&step) {
             let remedy = format!("correct {}; nothing was changed", rules.value.file);
             let remedy = report::asked_for_by(rules.origin.as_deref(), &remedy);
-            code = complain(&[report::printable(&no.to_string()), remedy], exit::WRONG);
+            lines.extend([report::printable(&no.to_string()), remedy]);
         }
     }
-    code
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(Error::wrong(lines)),
+    }
+}
+
+/// A namespace to load them in, or why there is none.
+fn scratch(want: &Want) -> Result<Kernel, String> {
+    if !geteuid().is_root() {
+        return Err("only root can load rules".into());
+    }
+    let links = links(want).map_err(|_| "the namespace that they are for is not there")?;
+    Kernel::scratch(want.name.clone(), &links)
+        .map_err(|no| format!("no scratch namespace can be made ({no})"))
 }
 
 /// The links that rules can name: those that the settings ask for, and in the namespace of
@@ -159,13 +168,12 @@ fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
     Ok(links)
 }
 
-fn untested(want: &Want, why: &str) -> u8 {
-    let lines = [
+fn untested(want: &Want, why: &str) -> [String; 2] {
+    [
         format!(
             "{}: its rule files were read, and not tried out: {why}",
             want.name
         ),
         format!("type netns-setup check {} as root, on the host", want.name),
-    ];
-    complain(&lines, exit::DONE)
+    ]
 }

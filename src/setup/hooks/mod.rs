@@ -1,5 +1,5 @@
 //! The commands that settings hang on the coming and going of a namespace: when they are
-//! run, and what is said where one fails. None is run under a lock, so that it may call
+//! run, and the error where one fails. None is run under a lock, so that it may call
 //! netns-setup and netns-exec itself.
 
 pub mod pending;
@@ -17,12 +17,13 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::{complain, store};
+use super::error::{Error, Result};
+use super::{Call, store};
 use crate::model::build::{Hooks, Want};
 use crate::name::{LinkName, NetnsName};
 use crate::source::Sourced;
 use crate::system::spawn::unheld;
-use crate::{exec, exit, state_dir};
+use crate::{exec, state_dir};
 
 /// The only PATH there is for them, and for other programs of the owner's.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -55,19 +56,22 @@ impl Hook {
         self
     }
 
-    /// Run it, and say where it does not go well, and in what state things are.
-    fn passes(&self, name: &NetnsName, state: &str) -> bool {
-        self.passes_within(name, None, state)
+    /// Run it; where it takes longer than a `limit`, it is ended. Where it does not go well, the
+    /// error says in what state things are.
+    pub(super) fn run(&self, name: &NetnsName, limit: Option<Duration>, state: &str) -> Result {
+        match went_wrong(run(name, self, limit)) {
+            None => Ok(()),
+            Some(how) => Err(self.error(name, &how, state)),
+        }
     }
 
-    /// As [`Hook::passes`]; where it takes longer than a `limit`, it is ended.
-    pub(super) fn passes_within(
-        &self,
-        name: &NetnsName,
-        limit: Option<Duration>,
-        state: &str,
-    ) -> bool {
-        tell(name, self, run(name, self, limit), state)
+    fn error(&self, name: &NetnsName, how: &str, state: &str) -> Error {
+        let setting = self.asked.split(' ').next().unwrap_or_default();
+        Error::refused([
+            format!("{name}: the command of {setting} {how}"),
+            format!("asked for by {}; what it said stands above", self.asked),
+            format!("{name}: {state}"),
+        ])
     }
 
     /// What is kept of it in the state folder.
@@ -77,9 +81,8 @@ impl Hook {
 }
 
 /// Bring a namespace up by `up`, with what is hung on that, if it is not ready already.
-/// `up` returns the exit code and something more.
-pub fn around_up<T>(want: &Want, nothing: T, up: impl FnOnce() -> (u8, T)) -> (u8, T) {
-    around_each_up(want, &mut false, nothing, up)
+pub fn around_up<T>(want: &Want, up: impl FnOnce() -> Result<T>) -> Result<T> {
+    around_each_up(want, &mut false, up)
 }
 
 /// As [`around_up`], where it may take several: what comes before has been done
@@ -87,32 +90,31 @@ pub fn around_up<T>(want: &Want, nothing: T, up: impl FnOnce() -> (u8, T)) -> (u
 pub fn around_each_up<T>(
     want: &Want,
     prepared: &mut bool,
-    nothing: T,
-    up: impl FnOnce() -> (u8, T),
-) -> (u8, T) {
+    up: impl FnOnce() -> Result<T>,
+) -> Result<T> {
     let Want { name, hooks, .. } = want;
     let was_ready = store::is_ready(name);
-    if !was_ready && !*prepared {
-        let pre_up = hooks.pre_up.as_ref().map(Hook::of);
-        if !pre_up.is_none_or(|hook| hook.passes(name, "nothing was done")) {
-            return (exit::REFUSED, nothing);
-        }
+    if let Some(pre_up) = &hooks.pre_up
+        && !was_ready
+        && !*prepared
+    {
+        Hook::of(pre_up).run(name, None, "nothing was done")?;
     }
-    let (code, more) = up();
-    *prepared = !was_ready && code != exit::DONE;
-    if code == exit::DONE && !run_due(want) {
-        return (exit::REFUSED, more);
-    }
-    (code, more)
+    let came = up();
+    *prepared = !was_ready && came.is_err();
+    let came = came?;
+    run_due(want)?;
+    Ok(came)
 }
 
 /// Run those that are due, of the links and then the namespace's, if it is ready: what
-/// `netns_ready` asks for may be waited for yet. Whether they went well.
-pub fn run_due(want: &Want) -> bool {
+/// `netns_ready` asks for may be waited for yet. The error has the lines of all that did not
+/// go well.
+pub fn run_due(want: &Want) -> Result {
     let Want { name, hooks, .. } = want;
     let links = hooks.links.iter().map(|(link, said)| (Some(link), said));
     let all = links.chain(hooks.post_up.iter().map(|said| (None, said)));
-    let mut went_well = true;
+    let mut lines = Vec::new();
     for (link, said) in all {
         let Some(due) = pending::claim(name, link).filter(|_| store::is_ready(name)) else {
             continue;
@@ -122,30 +124,39 @@ pub fn run_due(want: &Want) -> bool {
         if let Some(link) = link {
             hook = hook.of_link(link);
         }
-        match hook.passes(name, state) {
-            true => due.done(),
-            false => went_well = false,
+        match hook.run(name, None, state) {
+            Ok(()) => due.done(),
+            Err(error) => lines.extend(error.lines),
         }
     }
-    went_well
+    match lines.is_empty() {
+        true => Ok(()),
+        false => Err(Error::refused(lines)),
+    }
 }
 
 /// Take a namespace down by `down`, with what the last `up` has hung on that. `hurry`
 /// ends a hook that takes long; `down` is told how long that is.
-pub fn around_down(name: &NetnsName, hurry: bool, down: impl FnOnce(Option<Duration>) -> u8) -> u8 {
+pub fn around_down(
+    call: &Call,
+    name: &NetnsName,
+    hurry: bool,
+    down: impl FnOnce(Option<Duration>) -> Result,
+) -> Result {
     let limit = hurry.then_some(HURRIED);
     // Read now: the last one's file goes with all the others
     let [pre_down, post_down] =
         [state_dir::PRE_DOWN, state_dir::POST_DOWN].map(|f| remembered(name, f));
     let state = "it is taken down all the same";
-    if let Some(hook) = pre_down {
-        hook.passes_within(name, limit, state);
-    }
-    let code = down(limit);
-    if let Some(hook) = post_down.filter(|_| code == exit::DONE) {
-        hook.passes_within(name, limit, state);
-    }
-    code
+    let run = |hook: Option<Hook>| {
+        if let Some(Err(error)) = hook.map(|hook| hook.run(name, limit, state)) {
+            call.events.failed(Some(name), &error);
+        }
+    };
+    run(pre_down);
+    down(limit)?;
+    run(post_down);
+    Ok(())
 }
 
 /// Keep in the state folder what `down` will run, for it needs no settings. Whoever calls
@@ -178,25 +189,17 @@ pub(super) fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
     })
 }
 
-/// Whether it went well; if not, it is said, and what state things are in.
-fn tell(name: &NetnsName, hook: &Hook, ended: io::Result<HookEnd>, state: &str) -> bool {
-    let how = match ended {
-        Ok(HookEnd::By(status)) if status.success() => return true,
+/// What went wrong with it, if something did.
+fn went_wrong(ended: io::Result<HookEnd>) -> Option<String> {
+    Some(match ended {
+        Ok(HookEnd::By(status)) if status.success() => return None,
         Ok(HookEnd::By(status)) => match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with exit code {code}"),
             (None, signal) => format!("was ended by signal {}", signal.unwrap_or(0)),
         },
         Ok(HookEnd::Late) => format!("took more than {} s and was ended", HURRIED.as_secs()),
         Err(e) => format!("could not be run: {e}"),
-    };
-    let setting = hook.asked.split(' ').next().unwrap_or_default();
-    let lines = [
-        format!("{name}: the command of {setting} {how}"),
-        format!("asked for by {}; what it said stands above", hook.asked),
-        format!("{name}: {state}"),
-    ];
-    complain(&lines, exit::REFUSED);
-    false
+    })
 }
 
 enum HookEnd {

@@ -11,6 +11,7 @@ use std::{fs, io};
 use super::{Hook, remembered};
 use crate::model::build::Hooks;
 use crate::name::{LinkName, NetnsName};
+use crate::setup::Call;
 use crate::setup::store::returned_links::ReturnedLinks;
 use crate::setup::store::{self, Store};
 use crate::state_dir;
@@ -39,14 +40,16 @@ impl ReturnHooks {
     }
 
     /// Run those of the cards that have gone back. Nothing is locked any more.
-    pub fn run(self, limit: Option<Duration>) {
+    pub fn run(self, call: &Call, limit: Option<Duration>) {
         for (link, on_host) in &*self.returned.lock() {
             let Some(hook) = self.hooks.get(link) else {
                 continue;
             };
             let state = format!("{on_host} is back on the host all the same");
             let hook = hook.clone().of_link(on_host);
-            hook.passes_within(&self.name, limit, &state);
+            if let Err(error) = hook.run(&self.name, limit, &state) {
+                call.events.failed(Some(&self.name), &error);
+            }
         }
     }
 }

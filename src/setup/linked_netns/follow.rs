@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::linked_or_unread;
 use crate::conf::files::may_be_there;
-use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Extras;
 use crate::setup::converge::converge;
-use crate::setup::load::{context, settings, tell};
-use crate::setup::{Call, complain, hooks, ready, store};
+use crate::setup::error::Result;
+use crate::setup::load::{context, settings, wrong};
+use crate::setup::{Call, hooks, ready, store};
 
 /// What came up has made links into other namespaces, or has made them anew: those that
 /// netns-setup has set up get an `up` of their own.
@@ -27,7 +27,7 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
                 ),
                 "netns-setup up --all makes them whole".into(),
             ];
-            complain(&lines, exit::REFUSED);
+            call.events.error(&name, lines);
         }
         for (other, _) in linked_namespaces {
             let file = call.conf_dir.join(format!("netns.{other}"));
@@ -35,39 +35,37 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
             if whole || !may_be_there(&file) || !done.insert(other.clone()) {
                 continue;
             }
-            let code = match settings(call, &other, &context()) {
-                Ok(want) => {
-                    match hooks::around_up(&want, false, || converge(call, &want, Extras::Keep)) {
-                        (exit::DONE, changed) => {
-                            say_what_is_not_waited_for(&name, &want);
-                            waiting.push((other.clone(), changed));
-                            exit::DONE
-                        }
-                        (code, _) => code,
-                    }
+            match up(call, &other) {
+                Ok((want, changed)) => {
+                    call.events.warning(&name, not_waited_for(&name, &want));
+                    waiting.push((other.clone(), changed));
                 }
-                Err(problems) => {
-                    tell(&other, &problems);
-                    exit::WRONG
+                Err(error) => {
+                    call.events.failed(Some(&other), &error);
+                    let line =
+                        format!("{name}: is up; {other}, which has links to it, is not whole");
+                    call.events.error(&name, [line]);
                 }
-            };
-            if code != exit::DONE {
-                let line = format!("{name}: is up; {other}, which has links to it, is not whole");
-                complain(&[line], code);
             }
         }
     }
 }
 
+/// What it wants, and whether anything was changed.
+fn up(call: &Call, other: &NetnsName) -> Result<(Want, bool)> {
+    let want = settings(call, other, &context()).map_err(|problems| wrong(other, &problems))?;
+    let changed = hooks::around_up(&want, || converge(call, &want, Extras::Keep))?;
+    Ok((want, changed))
+}
+
 /// Who brings up one namespace does not wait for what another one asks for.
-fn say_what_is_not_waited_for(name: &NetnsName, other: &Want) {
+fn not_waited_for(name: &NetnsName, other: &Want) -> Vec<String> {
     if !ready::is_awaited(other) {
-        return;
+        return Vec::new();
     }
     let other = &other.name;
-    let lines = [
+    vec![
         format!("{name}: is up; {other}, which has links to it, is up too, but not ready yet"),
         format!("its netns_ready is waited for by its own watch, or by netns-setup up {other}"),
-    ];
-    complain(&lines, exit::DONE);
+    ]
 }

@@ -14,15 +14,15 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
+use super::LOCK;
 use super::store::{self, Store};
-use super::{LOCK, complain};
 use crate::model::build::Want;
 use crate::model::{Kind, Link, Netns, State};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
+use crate::state_dir;
 use crate::system::netns;
-use crate::{exit, state_dir};
 
 /// Held while links between namespaces, or sysctls of the host, are made or set; whoever wants a namespace's
 /// own lock as well takes this one first, so that no two wait for each other.
@@ -184,20 +184,20 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
     Ok(losing)
 }
 
-/// Who loses a link is not whole any more.
-pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<()> {
+/// Who loses a link is not whole any more. What the person should know of that.
+pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<String>> {
     for other in losing {
         Store::open(other, LOCK)?.set_unready()?;
     }
     let names: Vec<_> = losing.iter().map(|name| name.as_str()).collect();
-    if !names.is_empty() {
-        let line = format!(
-            "{name}: {} not ready without their links to it, until it is up again",
-            names.join(", ") + if names.len() == 1 { " is" } else { " are" }
-        );
-        complain(&[line], exit::DONE);
-    }
-    Ok(())
+    let are = if names.len() == 1 { "is" } else { "are" };
+    Ok(match names.is_empty() {
+        true => Vec::new(),
+        false => vec![format!(
+            "{name}: {} {are} not ready without their links to it, until it is up again",
+            names.join(", ")
+        )],
+    })
 }
 
 /// In an order in which each comes after those that it needs and that do not need it.

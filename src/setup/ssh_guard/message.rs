@@ -2,7 +2,8 @@
 
 use super::{Carries, Cut, LinkFate};
 use crate::name::NetnsName;
-use crate::setup::{Call, Verb, report};
+use crate::setup::verb::Verb;
+use crate::setup::{Call, report};
 use crate::system::sockets::Connection;
 
 pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
@@ -41,7 +42,7 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
              what connection cannot be told"
         ),
     };
-    let allow = match *anybodys || matches!(call.verb, Verb::MayGo | Verb::MayCome) {
+    let allow = match *anybodys || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {
         true => {
             let file = call.conf_dir.join(format!("netns.{name}"));
             format!(

@@ -10,7 +10,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::dry_run::planned;
-use super::{Call, complain, firewall, observe, report, store, with_checked};
+use super::error::{Error, Outcome, Result};
+use super::{Call, firewall, observe, store, with_checked};
+use crate::conf;
 use crate::kernel::Kernel;
 use crate::model::build::Want;
 use crate::model::{Link, LinkRef, Netns, State};
@@ -22,7 +24,6 @@ use crate::source::Origin;
 use crate::system::login::{Callers, callers, everybody, uptime};
 use crate::system::netns::{self, NameEntry};
 use crate::system::sockets::Connection;
-use crate::{conf, exit};
 use message::lines;
 use new_routes::{leads, over};
 
@@ -58,12 +59,16 @@ enum Carries {
 
 /// As `with_settings`, but nothing is done with the first while one of them would move
 /// the caller's own connection.
-pub fn with_settings(call: &Call, rest: Extras, act: impl FnMut(&Want) -> u8) -> u8 {
+pub fn with_settings<T: Into<Outcome>>(
+    call: &Call,
+    rest: Extras,
+    act: impl FnMut(&Want) -> Result<T>,
+) -> Outcome {
     with_checked(call, |wants| stops(call, wants, rest), act)
 }
 
-/// The exit code, if one of them is not to be done.
-fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<u8> {
+/// What it comes to, if one of them is not to be done, which is reported.
+fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     let could = |want: &&Want| !want.moves_my_connection && could_take(want);
     let wants: Vec<&Want> = wants.iter().filter(could).collect();
     if call.moves_my_connection || wants.is_empty() {
@@ -80,7 +85,9 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<u8> {
             continue;
         };
         if let Some(cut) = cut(&want.name, &changes, &callers) {
-            stopped = Some(refuse(call, &want.name, &cut));
+            let error = would_be_cut(call, &want.name, &cut);
+            call.events.failed(Some(&want.name), &error);
+            stopped = Some(error.outcome);
         }
     }
     stopped
@@ -96,34 +103,37 @@ fn could_take(want: &Want) -> bool {
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }
 
-/// The exit code, if it is not to be taken down.
-pub fn stops_down(call: &Call, name: &NetnsName) -> Option<u8> {
-    stops_to_take(call, name, &callers())
+/// An error, if it is not to be taken down.
+pub fn may_take_down(call: &Call, name: &NetnsName) -> Result {
+    may_take(call, name, &callers())
 }
 
 /// The same, asked before anything is done at all.
-pub fn would_stop_down(call: &Call, name: &NetnsName) -> Option<u8> {
-    stops_to_take(call, name, &concerned(Happens::WhenAsked))
+pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
+    may_take(call, name, &concerned(Happens::WhenAsked))
 }
 
 /// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
 /// asked before anything is stopped that it would have to start again.
-pub fn may_come(call: &Call) -> u8 {
-    with_settings(call, Extras::Keep, |want| match firewall::test(want) {
-        exit::DONE => match planned(want, Extras::Keep) {
-            Ok(_) => exit::DONE,
-            Err(failure) => complain(&report::failure(&want.name, &failure), exit::REFUSED),
-        },
-        code => code,
+pub fn may_come(call: &Call) -> Outcome {
+    with_settings(call, Extras::Keep, |want| {
+        firewall::test(call, want)?;
+        match planned(want, Extras::Keep) {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(Error::failure(&want.name, &failure)),
+        }
     })
 }
 
-fn stops_to_take(call: &Call, name: &NetnsName, callers: &Callers) -> Option<u8> {
+fn may_take(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
     if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
-        return None;
+        return Ok(());
     }
-    let changes = planned_down(name)?;
-    cut(name, &changes, callers).map(|cut| refuse(call, name, &cut))
+    let changes = planned_down(name).unwrap_or_default();
+    match cut(name, &changes, callers) {
+        Some(cut) => Err(would_be_cut(call, name, &cut)),
+        None => Ok(()),
+    }
 }
 
 /// Whether it is done at boot too, without anybody asking.
@@ -150,7 +160,8 @@ pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
         return;
     }
     if let Some(cut) = cut(&want.name, changes, &callers) {
-        complain(&lines(call, &want.name, &cut), exit::DONE);
+        call.events
+            .warning(&want.name, lines(call, &want.name, &cut));
     }
 }
 
@@ -162,10 +173,10 @@ pub fn would_cut(want: &Want) -> bool {
     changes.is_some_and(|changes| cut(&want.name, &changes, &callers).is_some())
 }
 
-fn refuse(call: &Call, name: &NetnsName, cut: &Cut) -> u8 {
+fn would_be_cut(call: &Call, name: &NetnsName, cut: &Cut) -> Error {
     let mut lines = lines(call, name, cut);
     lines.push(format!("{name}: nothing was changed"));
-    complain(&lines, exit::WRONG)
+    Error::wrong(lines)
 }
 
 /// `down` needs no settings, and heeds this one where it can be read.

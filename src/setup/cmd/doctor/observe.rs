@@ -14,16 +14,17 @@ use crate::model::{Netns, State};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::setup::cmd::status;
+use crate::setup::error::Outcome;
 use crate::setup::error::{Failure, Why};
 use crate::setup::load::{context, settings};
 use crate::setup::lock::look_on;
 use crate::setup::{Call, store};
 use crate::system::netns;
-use crate::{exec, exit, state_dir};
+use crate::{exec, state_dir};
 
-/// What there is, and the exit code where the settings are wrong.
-pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, u8), Failure> {
-    let (status, code) = status::look(call, name)?;
+/// What there is, and whether the settings are wrong.
+pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failure> {
+    let (status, outcome) = status::look(call, name)?;
     let (journal, mut kernel) = look_on(name)?;
     let mut seen = Observed {
         exists: status.exists,
@@ -48,12 +49,11 @@ pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, u8), Failure> {
     seen.differences = status.differences.unwrap_or_default();
     seen.obstacles = status.obstacles;
     seen.warnings = status.warnings;
-    let code = if code == exit::WRONG {
-        code
-    } else {
-        exit::DONE
+    let outcome = match outcome {
+        Outcome::Wrong => Outcome::Wrong,
+        _ => Outcome::Done,
     };
-    Ok((seen, code))
+    Ok((seen, outcome))
 }
 
 /// The network gives the link its addresses, as the settings ask it to.

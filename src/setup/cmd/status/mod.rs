@@ -8,28 +8,25 @@ mod text;
 
 use serde::Serialize;
 
-use crate::exit;
 use crate::kernel::Query;
 use crate::model::{Condition, Kind, Link, Netns, Route, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Journal, plan};
-use crate::setup::error::Failure;
-use crate::setup::load::{context, settings, tell};
+use crate::setup::error::{Error, Failure, Outcome, Result};
+use crate::setup::load::{context, settings, wrong};
 use crate::setup::lock::look_on;
 use crate::setup::query::build_query;
 use crate::setup::resolve_devices::{self, resolve_devices};
 use crate::setup::{
-    Call, attach, birthplaces, complain, nat, observe, ready, report, run_log, say, store,
-    trial_file,
+    Call, attach, birthplaces, nat, observe, ready, report, run_log, store, trial_file,
 };
 use crate::source::Sourced;
 use crate::system::{netns, occupants};
 use made_by::MadeBy;
-use text::{conditions, headline, rules, table, theirs};
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
-pub(crate) struct Status {
+pub struct Status {
     name: String,
     /// There is a namespace of this name.
     pub exists: bool,
@@ -93,60 +90,20 @@ struct RuleStatus {
     by: MadeBy,
 }
 
-/// One namespace, for a person.
-pub fn text(call: &Call, name: &NetnsName) -> u8 {
-    let (status, code) = match look(call, name) {
-        Ok(found) => found,
-        Err(failure) => return complain(&report::failure(name, &failure), exit::REFUSED),
-    };
-    say(&format!("{name}: {}", headline(&status)));
-    table(&status)
-        .iter()
-        .for_each(|line| say(&format!("  {line}")));
-    for route in &status.routes {
-        say(&format!("  {}{}", route.route, theirs(route.by)));
-    }
-    let more = [rules(&status), conditions(&status), status.failure.clone()];
-    for line in more.concat() {
-        say(&format!("  {line}"));
-    }
-    status
-        .differences
-        .iter()
-        .flatten()
-        .for_each(|command| say(&format!("+ {command}")));
-    complain(&status.obstacles, code);
-    complain(&status.warnings, code)
+/// Report what there is.
+pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
+    let looked = look(call, name);
+    let (status, outcome) = looked.map_err(|failure| Error::failure(name, &failure))?;
+    call.events.status(name, status);
+    Ok(outcome)
 }
 
-/// All of them, for a program.
-pub fn json(call: &Call) -> u8 {
-    let mut all = Vec::new();
-    let mut highest = exit::DONE;
-    for name in &call.names {
-        match look(call, name) {
-            Ok((status, code)) => {
-                all.push(status);
-                highest = highest.max(code);
-            }
-            Err(failure) => {
-                highest = complain(&report::failure(name, &failure), exit::REFUSED);
-            }
-        }
-    }
-    match serde_json::to_string_pretty(&all) {
-        Ok(text) => say(&text),
-        Err(e) => return complain(&[format!("cannot print: {e}")], exit::REFUSED),
-    }
-    highest
-}
-
-/// What there is, and the exit code that says how it is.
-pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failure> {
+/// What there is, and how it is.
+pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, Outcome), Failure> {
     let (mut journal, mut kernel) = look_on(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
     let settings = settings(call, name, &context());
-    let (mut want, wrong) = match &settings {
+    let (mut want, are_wrong) = match &settings {
         Ok(want) => match nat::whole(want, &journal, &mut kernel) {
             Ok(whole) => {
                 warnings = report::obstacles(name, &whole.warnings);
@@ -164,7 +121,7 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
             }
         },
         Err(problems) => {
-            tell(name, problems);
+            call.events.failed(Some(name), &wrong(name, problems));
             (None, true)
         }
     };
@@ -181,7 +138,10 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
     let mut have = observe::look(&mut kernel, &asked, &journal)?;
     nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
-    let mut code = if wrong { exit::WRONG } else { exit::DONE };
+    let mut outcome = match are_wrong {
+        true => Outcome::Wrong,
+        false => Outcome::Done,
+    };
     if let Some(want) = &want {
         let (changes, others) = match plan(want, &have, &journal, Extras::Remove) {
             Ok(changes) => (Some(changes), Vec::new()),
@@ -204,10 +164,10 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, u8), Failur
         let all = ready::now(want)?.into_iter();
         status.conditions = all.map(ConditionStatus::of).collect();
     }
-    if !wrong && !status.is_as_wanted() {
-        code = exit::DIFFERS;
+    if !are_wrong && !status.is_as_wanted() {
+        outcome = Outcome::Differs;
     }
-    Ok((status, code))
+    Ok((status, outcome))
 }
 
 impl ConditionStatus {

@@ -4,7 +4,27 @@ use super::{RuleStatus, Status};
 use crate::setup::cmd::status::made_by::MadeBy;
 use crate::setup::report;
 
-pub(super) fn headline(status: &Status) -> String {
+impl Status {
+    /// What there is, in lines.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{}: {}", self.name, headline(self))];
+        let routes = self.routes.iter();
+        let routes = routes.map(|route| format!("{}{}", route.route, theirs(route.by)));
+        let parts = [
+            table(self),
+            routes.collect(),
+            rules(self),
+            conditions(self),
+            self.failure.clone(),
+        ];
+        lines.extend(parts.concat().iter().map(|line| format!("  {line}")));
+        let commands = self.differences.iter().flatten();
+        lines.extend(commands.map(|command| format!("+ {command}")));
+        lines
+    }
+}
+
+fn headline(status: &Status) -> String {
     let whole = match (status.exists, status.ready) {
         (false, _) => return "there is no such namespace".into(),
         (true, true) => "ready",
@@ -23,7 +43,7 @@ pub(super) fn headline(status: &Status) -> String {
 }
 
 /// The links, in columns.
-pub(super) fn table(status: &Status) -> Vec<String> {
+fn table(status: &Status) -> Vec<String> {
     let mut rows = Vec::new();
     for link in &status.links {
         let addresses = link
@@ -56,7 +76,7 @@ fn place(on_host: bool) -> &'static str {
 }
 
 /// Behind what somebody else made.
-pub(super) fn theirs(by: MadeBy) -> &'static str {
+fn theirs(by: MadeBy) -> &'static str {
     if by == MadeBy::Others {
         " (not ours)"
     } else {
@@ -65,14 +85,14 @@ pub(super) fn theirs(by: MadeBy) -> &'static str {
 }
 
 /// The policy rules, but for those that every namespace has.
-pub(super) fn rules(status: &Status) -> Vec<String> {
+fn rules(status: &Status) -> Vec<String> {
     let told = status.rules.iter().filter(|rule| rule.by != MadeBy::Kernel);
     let line = |rule: &RuleStatus| format!("rule {}{}", rule.rule, theirs(rule.by));
     told.map(line).collect()
 }
 
 /// What `netns_ready` asks for, each with whether it holds.
-pub(super) fn conditions(status: &Status) -> Vec<String> {
+fn conditions(status: &Status) -> Vec<String> {
     let all = status.conditions.iter().map(|one| {
         let holds = if one.holds { "holds" } else { "does not hold" };
         format!("{}: {holds}", one.condition)

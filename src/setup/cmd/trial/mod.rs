@@ -20,16 +20,16 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::SigSet;
 use nix::unistd::{dup2_stderr, dup2_stdin, dup2_stdout, setsid, write};
 
-use crate::exit;
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Extras;
 use crate::setup::apply::Work;
 use crate::setup::converge::converge_then;
-use crate::setup::error::{Failure, Why};
+use crate::setup::error::{Error, Failure, Outcome, Result, Why};
 use crate::setup::linked_netns::follow::follow;
 use crate::setup::trial_file::{self, begin, file};
-use crate::setup::{Call, checked, complain, ready, say, signals, ssh_guard, store, with_settings};
+use crate::setup::verb::Trial;
+use crate::setup::{Call, checked, outcome, ready, signals, ssh_guard, store, with_settings};
 use crate::system::cgroup;
 use services::Services;
 
@@ -42,45 +42,38 @@ const SENT: Duration = Duration::from_millis(300);
 /// How long who confirms waits until all is done that was put off until then.
 const KEEPS: Duration = Duration::from_secs(60);
 
-/// What is tried.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trial {
-    /// How long it is waited for, from when all is made.
-    pub within: Duration,
-    /// The services that are tried with the namespace.
-    pub with: Vec<String>,
-}
-
 /// Start the process that does it, and pass on what it says until all is made.
-pub fn try_out(call: &Call, trial: &Trial) -> u8 {
+pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
     let wants = match checked(call) {
         Ok(wants) => wants,
-        Err(code) => return code,
+        Err(outcome) => return outcome,
     };
     for want in &wants {
-        if let Err(lines) = Services::find(&want.name, &call.conf_dir, &trial.with) {
-            return complain(&lines, exit::WRONG);
+        let found = Services::find(call, &want.name, &trial.with);
+        if let Err(lines) = found.map(drop) {
+            return outcome(call, &want.name, Err::<(), _>(Error::wrong(lines)));
         }
-        say_what_is_cut(want, trial);
+        warn_of_cut(call, want, trial);
     }
     match started(call, trial) {
-        Ok(code) => code,
-        Err(e) => complain(
-            &[
+        Ok(outcome) => outcome,
+        Err(e) => {
+            let error = Error::refused([
                 format!("cannot start the process that would undo it: {e}"),
                 "it takes /proc; nothing was changed".into(),
-            ],
-            exit::REFUSED,
-        ),
+            ]);
+            call.events.failed(None, &error);
+            error.outcome
+        }
     }
 }
 
 /// Who is cut off by it reads here what to type, for what is said later comes too late.
-fn say_what_is_cut(want: &Want, trial: &Trial) {
+fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
     if !ssh_guard::would_cut(want) {
         return;
     }
-    let (name, seconds) = (&want.name, trial.within.as_secs());
+    let (name, seconds) = (&want.name, trial.within().as_secs());
     let lines = [
         format!(
             "{name}: this moves what carries your own connection: if it hangs or ends, log in \
@@ -89,11 +82,11 @@ fn say_what_is_cut(want: &Want, trial: &Trial) {
         format!("netns-setup confirm {name}"),
         format!("{name}: else all is as before after these {seconds} s"),
     ];
-    complain(&lines, exit::DONE);
+    call.events.warning(name, lines);
     sleep(SENT);
 }
 
-fn started(call: &Call, trial: &Trial) -> io::Result<u8> {
+fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("netns-setup").current_dir("/");
@@ -103,7 +96,7 @@ fn started(call: &Call, trial: &Trial) -> io::Result<u8> {
     command.args([
         "keep-trial",
         "--within",
-        &trial.within.as_secs().to_string(),
+        &trial.within().as_secs().to_string(),
     ]);
     command.args(trial.with.iter().flat_map(|service| ["--with", service]));
     command.args(call.names.iter().map(ToString::to_string));
@@ -120,32 +113,37 @@ fn started(call: &Call, trial: &Trial) -> io::Result<u8> {
         scope.spawn(|| stdout.map(|mut from| io::copy(&mut from, &mut io::stdout())));
         scope.spawn(|| stderr.map(|mut from| io::copy(&mut from, &mut io::stderr())));
     });
-    let mut code = [exit::REFUSED];
-    let _ = ours.read(&mut code);
-    Ok(code[0])
+    let mut outcome = [0];
+    let told = ours.read(&mut outcome).is_ok_and(|read| read == 1);
+    let told = told
+        .then(|| OUTCOMES.get(usize::from(outcome[0])))
+        .flatten();
+    Ok(told.copied().unwrap_or(Outcome::Refused))
 }
 
+/// What that process tells is the place of its outcome here.
+const OUTCOMES: [Outcome; 4] = [
+    Outcome::Done,
+    Outcome::Differs,
+    Outcome::Wrong,
+    Outcome::Refused,
+];
+
 /// What that process does.
-pub fn keep(call: &Call, trial: &Trial) -> u8 {
+pub fn keep(call: &Call, trial: &Trial) -> Outcome {
     detach();
-    let code = with_settings(call, |want| {
+    let outcome = with_settings(call, |want| {
         let name = &want.name;
-        let services = match Services::find(name, &call.conf_dir, &trial.with) {
-            Ok(services) => services,
-            Err(lines) => return complain(&lines, exit::WRONG),
-        };
+        let services = Services::find(call, name, &trial.with).map_err(Error::wrong)?;
         trial_file::forget_undone(name);
-        let then = |work: &mut Work| wait(work, want, services, trial.within);
-        let (code, changed) = converge_then(call, want, Extras::Remove, then);
-        if code != exit::DONE {
-            return code;
-        }
+        let then = |work: &mut Work| wait(call, work, want, services, trial.within());
+        let changed = converge_then(call, want, Extras::Remove, then)?;
         follow(call, name, changed);
         // Of what holds services, only that which can be told at once is tried
         ready::wait(want)
     });
-    tell(code);
-    code
+    tell(outcome);
+    outcome
 }
 
 /// From whoever called, and whatever may happen to him.
@@ -161,10 +159,11 @@ fn detach() {
     }
 }
 
-/// The exit code to the one who called; nothing more is said.
-fn tell(code: u8) {
+/// What came of it, to the one who called; nothing more is printed.
+fn tell(outcome: Outcome) {
     let _ = io::stdout().flush();
-    let _ = write(io::stdin(), &[code]);
+    let place = OUTCOMES.iter().position(|of| *of == outcome);
+    let _ = write(io::stdin(), &[place.unwrap_or(OUTCOMES.len()) as u8]);
     if let Ok(nothing) = File::options().read(true).write(true).open("/dev/null") {
         let _ = dup2_stdin(&nothing);
         let _ = dup2_stdout(&nothing);
@@ -174,6 +173,7 @@ fn tell(code: u8) {
 
 /// All is made: have the services start, and wait until it is confirmed, or undo it.
 fn wait(
+    call: &Call,
     work: &mut Work,
     want: &Want,
     mut services: Services,
@@ -181,9 +181,8 @@ fn wait(
 ) -> Result<(), Failure> {
     let name = &want.name;
     if !work.has_changed() && services.are_inside() {
-        say(&format!(
-            "{name}: there is nothing to try, it is as its settings say"
-        ));
+        let line = format!("{name}: there is nothing to try, it is as its settings say");
+        call.events.notice(name, line);
         return Ok(());
     }
     if let Err(e) = begin(name, id(), within, &services.names()) {
@@ -198,8 +197,8 @@ fn wait(
         format!("{name}: undone in {} s, unless you type", within.as_secs()),
         format!("netns-setup confirm {name}"),
     ];
-    complain(&lines, exit::DONE);
-    tell(exit::DONE);
+    call.events.warning(name, lines);
+    tell(Outcome::Done);
     let ends = signals::ends();
     while Instant::now() < until && !signals::has_come(&ends) && file(name).exists() {
         sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
@@ -237,23 +236,22 @@ fn undone(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -
 }
 
 /// What is tried stays.
-pub fn confirm(name: &NetnsName) -> u8 {
+pub fn confirm(call: &Call, name: &NetnsName) -> Result {
     let tried = trial_file::living_trial(name);
     let confirmed = match &tried {
         Some(_) => fs::remove_file(file(name)),
         None => Err(ErrorKind::NotFound.into()),
     };
     let lines = match confirmed {
-        Ok(()) => return say_confirmed(name, &tried.unwrap_or_default()),
+        Ok(()) => return is_confirmed(name, &tried.unwrap_or_default()),
         Err(e) if e.kind() == ErrorKind::NotFound && trial_file::was_undone(name) => [
             format!("{name}: what was tried has been undone, it was not confirmed in time"),
             format!("netns-setup try {name} tries it again"),
         ],
         Err(e) if e.kind() == ErrorKind::NotFound && is_as_it_was_left(name) => {
-            say(&format!(
-                "{name}: nothing is tried now, and nothing was undone"
-            ));
-            return exit::DONE;
+            let line = format!("{name}: nothing is tried now, and nothing was undone");
+            call.events.notice(name, line);
+            return Ok(());
         }
         Err(e) if e.kind() == ErrorKind::NotFound => [
             format!("{name}: nothing is tried now that could be confirmed"),
@@ -264,7 +262,7 @@ pub fn confirm(name: &NetnsName) -> u8 {
             "it takes root, and a /run that can be written to".into(),
         ],
     };
-    complain(&lines, exit::WRONG)
+    Err(Error::wrong(lines))
 }
 
 /// Nobody tries it, and nobody was ended while he did.
@@ -273,13 +271,10 @@ fn is_as_it_was_left(name: &NetnsName) -> bool {
 }
 
 /// It has been confirmed: wait for the services that were put off until then.
-fn say_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> u8 {
+fn is_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> Result {
     let until = Instant::now() + KEEPS;
     while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
         sleep(LOOK);
     }
-    match service::all_run_inside(name, &tried.services) {
-        Ok(()) => exit::DONE,
-        Err(lines) => complain(&lines, exit::REFUSED),
-    }
+    service::all_run_inside(name, &tried.services).map_err(Error::refused)
 }

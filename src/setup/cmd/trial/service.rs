@@ -2,15 +2,14 @@
 //! whether it stays there.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::conf::files::read_plain;
-use crate::exit;
 use crate::name::NetnsName;
-use crate::setup::{complain, declared_services, say};
+use crate::setup::{Call, declared_services};
 use crate::system::init::service::{Init, InitCommand, Second, Service, ServiceState};
 use crate::system::netns::identity::NetnsInode;
 use crate::system::{netns, process};
@@ -89,8 +88,8 @@ impl TrialService {
     }
 
     /// Have it start inside, by its own settings.
-    pub fn start_inside(&mut self) -> Result<(), String> {
-        say(&format!("+ {}", self.command()));
+    pub fn start_inside(&mut self, call: &Call, netns: &NetnsName) -> Result<(), String> {
+        call.events.notice(netns, format!("+ {}", self.command()));
         let ended = match (&self.service.init, self.was) {
             (Init::Runit(folder), StateBefore::OnHost) => {
                 let second = Second::start(folder);
@@ -102,7 +101,7 @@ impl TrialService {
         match ended {
             Err(e) => Err(format!("could not be started: {e}")),
             Ok(ended) => {
-                show(&ended.text);
+                call.events.output(netns, ended.text.clone());
                 self.was_told = ended.is_done();
                 self.has_failed = !self.was_told;
                 match ended.status {
@@ -166,11 +165,11 @@ impl TrialService {
     }
 
     /// Have it stop. What has ended already, dpkg's start-stop-daemon fails to stop.
-    pub fn stop(&self) {
+    pub fn stop(&self) -> io::Result<InitCommand> {
         let has_ended = matches!(self.service.place(), ServiceState::In(all) if all.is_empty());
         match has_ended && self.service.init == Init::OpenRc {
-            true => done(self.service.tell("zap")),
-            false => done(self.service.tell("stop")),
+            true => self.service.tell("zap"),
+            false => self.service.tell("stop"),
         }
     }
 
@@ -240,21 +239,4 @@ fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(),
 /// Which namespace has this name now, if one has.
 pub fn identity(netns: &NetnsName) -> Option<NetnsInode> {
     netns::identity(netns.as_str()).ok().flatten()
-}
-
-/// What cannot be done on the way back is said, and does not hold up the rest.
-pub fn done(ended: io::Result<InitCommand>) {
-    match ended {
-        Ok(ended) if ended.is_done() => {}
-        Ok(ended) => {
-            show(&ended.text);
-            complain(&[format!("{}: this failed", ended.command)], exit::REFUSED);
-        }
-        Err(e) => drop(complain(&[format!("cannot run it: {e}")], exit::REFUSED)),
-    }
-}
-
-/// In its own words. Nobody reading is no reason to stop.
-pub fn show(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
 }

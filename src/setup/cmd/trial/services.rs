@@ -3,13 +3,14 @@
 //! goes on there until it is confirmed, for its `run` knows no other place than the one that
 //! is tried: a second process of it is what is tried.
 
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::service::{StateBefore, TrialService, done, identity, show};
-use crate::exit;
+use super::service::{StateBefore, TrialService, identity};
 use crate::name::NetnsName;
-use crate::setup::{complain, trial_file};
+use crate::setup::{Call, trial_file};
+use crate::system::init::service::InitCommand;
 use crate::system::init::service::{Init, Service, kill_supervised};
 use crate::system::init::service_of_process::{runsv_of, supervised};
 use crate::system::{init, process};
@@ -20,6 +21,7 @@ const STRAYS: Duration = Duration::from_secs(5);
 
 /// The services that are tried with a namespace.
 pub struct Services<'a> {
+    call: &'a Call,
     netns: &'a NetnsName,
     all: Vec<TrialService>,
     /// What OpenRC had started before, in this order.
@@ -32,13 +34,14 @@ impl<'a> Services<'a> {
     /// The services of these names, before anything is done; or why one of them cannot be
     /// tried.
     pub fn find(
+        call: &'a Call,
         netns: &'a NetnsName,
-        conf_dir: &Path,
         names: &[String],
     ) -> Result<Self, Vec<String>> {
-        let find = |name: &String| TrialService::find(netns, conf_dir, name);
+        let find = |name: &String| TrialService::find(netns, &call.conf_dir, name);
         let watch = runsv_of(&format!("netns-{netns}")).map(|runsv| runsv.folder);
         Ok(Services {
+            call,
             netns,
             all: names.iter().map(find).collect::<Result<_, _>>()?,
             before: init::started_in_order(),
@@ -78,9 +81,10 @@ impl<'a> Services<'a> {
                 let more = "its log, and what it said above, may say why; it is to run inside";
                 vec![format!("{}: {name} {wrong}", self.netns), more.into()]
             };
-            tried.start_inside().map_err(lines)?;
+            let started = tried.start_inside(self.call, self.netns);
+            started.map_err(lines)?;
             if !tried.stays(inside) {
-                show(&tried.text());
+                self.call.events.output(self.netns, tried.text());
                 return Err(lines("was started, and does not stay up inside".into()));
             }
         }
@@ -92,7 +96,7 @@ impl<'a> Services<'a> {
         for mut tried in self.all {
             if let Some(second) = tried.second.take() {
                 second.end();
-                done(tried.service.tell("restart"));
+                done(self.call, self.netns, tried.service.tell("restart"));
             }
         }
     }
@@ -107,13 +111,13 @@ impl<'a> Services<'a> {
             if let Some(second) = tried.second.take() {
                 second.end();
             } else if tried.has_come_in(inside) {
-                tried.stop();
+                done(self.call, self.netns, tried.stop());
             }
         }
         let own = format!("netns.{}", self.netns);
         if !self.before.contains(&own) && init::started().contains(&own) {
             let (name, init) = (own, Init::OpenRc);
-            done(Service { name, init }.stop_alone());
+            done(self.call, self.netns, Service { name, init }.stop_alone());
         }
         // By its finish, what was there before would be taken down
         if let Some(watch) = self.watch.as_deref().filter(|of| supervised(of).is_some()) {
@@ -130,7 +134,7 @@ impl<'a> Services<'a> {
             .iter()
             .filter(|tried| tried.was == StateBefore::Inside)
         {
-            done(tried.service.tell("restart"));
+            done(self.call, self.netns, tried.service.tell("restart"));
         }
         let now = init::started();
         let gone = self.before.into_iter().filter(|of| !now.contains(of));
@@ -142,12 +146,25 @@ impl<'a> Services<'a> {
         });
         if let Err(e) = trial_file::give_back(self.netns, &host.cloned().collect::<Vec<_>>()) {
             let line = format!("{}: cannot say which services go back: {e}", self.netns);
-            complain(&[line], exit::REFUSED);
+            self.call.events.error(self.netns, [line]);
         }
         for name in gone {
             let init = Init::OpenRc;
-            done(Service { name, init }.start_alone());
+            done(self.call, self.netns, Service { name, init }.start_alone());
         }
         let _ = trial_file::give_back(self.netns, &[]);
+    }
+}
+
+/// What cannot be done is reported, and does not hold up the rest.
+fn done(call: &Call, netns: &NetnsName, ended: io::Result<InitCommand>) {
+    match ended {
+        Ok(ended) if ended.is_done() => {}
+        Ok(ended) => {
+            call.events.output(netns, ended.text);
+            let line = format!("{}: this failed", ended.command);
+            call.events.error(netns, [line]);
+        }
+        Err(e) => call.events.error(netns, [format!("cannot run it: {e}")]),
     }
 }

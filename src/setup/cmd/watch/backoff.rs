@@ -20,7 +20,7 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 
 /// What a look came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outcome {
+pub enum RepairOutcome {
     /// All was as it is wanted.
     AsWanted,
     /// It was mended.
@@ -74,9 +74,9 @@ impl Pace {
     }
 
     /// It was looked at.
-    pub fn came(&mut self, now: Instant, came: Outcome) {
+    pub fn came(&mut self, now: Instant, came: RepairOutcome) {
         self.due = None;
-        if came == Outcome::Repaired {
+        if came == RepairOutcome::Repaired {
             let swarm = |then| now.duration_since(then) <= self.pause * 2;
             self.pause = match self.mended.is_some_and(swarm) {
                 true => (self.pause * 2).min(LONGEST_PAUSE),
@@ -90,9 +90,9 @@ impl Pace {
             false => SHORT,
         };
         self.looked = Some(now);
-        let calm = came == Outcome::AsWanted;
+        let calm = came == RepairOutcome::AsWanted;
         self.rests = Some(now + if calm { self.calm } else { self.pause });
-        self.retry = (came == Outcome::Refused).then(|| {
+        self.retry = (came == RepairOutcome::Refused).then(|| {
             let wait = self.retry.map_or(RETRY.0, |(_, last)| last * 2);
             let wait = wait.min(RETRY.1);
             (now + wait, wait)
@@ -112,12 +112,12 @@ mod tests {
         assert_eq!(pace.moment(), None);
         pace.happened(start);
         assert_eq!(pace.moment(), Some(start));
-        pace.came(start, Outcome::Repaired);
+        pace.came(start, RepairOutcome::Repaired);
         assert_eq!(pace.moment(), None);
         pace.happened(start + MS);
         pace.happened(start + 2 * MS);
         assert_eq!(pace.moment(), Some(start + PAUSE));
-        pace.came(start + PAUSE, Outcome::AsWanted);
+        pace.came(start + PAUSE, RepairOutcome::AsWanted);
         assert_eq!(pace.moment(), None);
         let later = start + 10 * PAUSE;
         pace.happened(later);
@@ -132,14 +132,14 @@ mod tests {
         while now < end {
             pace.happened(now);
             now = pace.moment().unwrap();
-            pace.came(now, Outcome::Repaired);
+            pace.came(now, RepairOutcome::Repaired);
             looks += 1;
         }
         assert!(looks < 20, "{looks} looks in a minute");
         now += Duration::from_secs(60);
         pace.happened(now);
         assert_eq!(pace.moment(), Some(now));
-        pace.came(now, Outcome::Repaired);
+        pace.came(now, RepairOutcome::Repaired);
         pace.happened(now + MS);
         assert_eq!(pace.moment(), Some(now + PAUSE));
     }
@@ -147,14 +147,14 @@ mod tests {
     #[test]
     fn where_nothing_is_to_be_done_the_next_event_hardly_waits_unless_they_do_not_end() {
         let (mut pace, start) = (Pace::new(), Instant::now());
-        pace.came(start, Outcome::AsWanted);
+        pace.came(start, RepairOutcome::AsWanted);
         pace.happened(start + MS);
         assert_eq!(pace.moment(), Some(start + SHORT));
         let (mut now, mut looks) = (start, 0);
         while now < start + Duration::from_secs(60) {
             pace.happened(now + MS);
             now = pace.moment().unwrap();
-            pace.came(now, Outcome::AsWanted);
+            pace.came(now, RepairOutcome::AsWanted);
             looks += 1;
         }
         assert!(looks < 250, "{looks} looks in a minute");
@@ -166,13 +166,13 @@ mod tests {
         let mut now = start;
         let mut waits = Vec::new();
         for _ in 0..8 {
-            pace.came(now, Outcome::Refused);
+            pace.came(now, RepairOutcome::Refused);
             let next = pace.moment().unwrap();
             waits.push((next - now).as_secs());
             now = next;
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        pace.came(now, Outcome::AsWanted);
+        pace.came(now, RepairOutcome::AsWanted);
         assert_eq!(pace.moment(), None);
     }
 }

@@ -4,12 +4,12 @@
 use super::watched::WatchedNetns;
 use crate::kernel::Kernel;
 use crate::setup::store::Store;
-use crate::setup::{say, wireguard};
+use crate::setup::{Call, wireguard};
 
 impl WatchedNetns {
     /// Look up again the names of peers that have not been heard of. What fails, or finds
     /// somebody else at work, is tried the next time.
-    pub(super) fn look_names_up(&self) {
+    pub(super) fn look_names_up(&self, call: &Call) {
         let name = &self.want.name;
         let (Ok(store), mut kernel) = (Store::open_if_there(name), Kernel::new(name.clone()))
         else {
@@ -17,7 +17,7 @@ impl WatchedNetns {
         };
         let told = wireguard::reresolve(&store, &mut kernel, &self.want.state);
         for change in told.unwrap_or_default() {
-            say(&format!("+ {}", change.command(name)));
+            call.events.changed(name, &change);
         }
     }
 }

@@ -21,11 +21,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep_until;
 
-use crate::exit;
-use crate::model::build::Want;
 use crate::plan::Extras;
-use crate::setup::run_log::{self, Attempt};
-use crate::setup::{Call, complain, ssh_guard, trial_file};
+use crate::setup::error::{Error, Outcome};
+use crate::setup::run_log::Attempt;
+use crate::setup::{Call, logged, trial_file};
 use crate::system::inotify::Entries;
 use watched::WatchedNetns;
 
@@ -49,11 +48,15 @@ enum Woken {
     Look,
 }
 
-/// Stay until TERM or INT. If it cannot be brought up, that is the exit code.
-pub fn watch(call: &Call) -> u8 {
+/// Stay until TERM or INT. If it cannot be brought up, that is what it comes to.
+pub fn watch(call: &Call) -> Outcome {
     match begin() {
         Ok((runtime, signals, entries)) => stay(call, &runtime, signals, entries),
-        Err(e) => complain(&[format!("cannot wait for signals: {e}")], exit::REFUSED),
+        Err(e) => {
+            let error = Error::refused([format!("cannot wait for signals: {e}")]);
+            call.events.failed(None, &error);
+            error.outcome
+        }
     }
 }
 
@@ -71,36 +74,27 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
     Ok((runtime, signals, entries))
 }
 
-fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> u8 {
+fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> Outcome {
     if !runtime.block_on(is_decided(call, &mut signals)) {
-        return exit::DONE;
+        return Outcome::Done;
     }
     let mut all = Vec::new();
-    let mut begin = |want: &Want| {
-        let (kept, code) = WatchedNetns::begin(call, want.clone());
-        all.push(kept);
-        code
-    };
-    let code = run_log::all(Attempt::Start, call, || {
-        let begin = |want: &Want| run_log::of(&want.name, || begin(want));
-        ssh_guard::with_settings(call, Extras::Keep, begin)
+    let begun = logged(call, Attempt::Start, Extras::Keep, |want| {
+        all.push(WatchedNetns::begin(call, want.clone())?);
+        Ok(())
     });
-    if code != exit::DONE {
-        return code;
+    if begun != Outcome::Done {
+        return begun;
     }
     loop {
         listen(runtime, &mut entries, &mut all);
         match runtime.block_on(woken(&mut signals, &mut entries, &mut all)) {
-            Woken::End => return exit::DONE,
+            Woken::End => return Outcome::Done,
             Woken::ReadAgain => {
-                // Wrong settings are said, and what was stays
-                let mut reload = |want: &Want| {
+                // Wrong settings are reported, and what was stays
+                logged(call, Attempt::Reload, Extras::Remove, |want| {
                     let kept = all.iter_mut().find(|kept| kept.is(&want.name));
-                    kept.map_or(exit::DONE, |kept| kept.reload(call, want.clone()))
-                };
-                run_log::all(Attempt::Reload, call, || {
-                    let reload = |want: &Want| run_log::of(&want.name, || reload(want));
-                    ssh_guard::with_settings(call, Extras::Remove, reload)
+                    kept.map_or(Ok(()), |kept| kept.reload(call, want.clone()))
                 });
             }
             Woken::Look => {
@@ -116,8 +110,11 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
 /// Who tries a namespace with a service has this begin too, where runit runs it: it is the
 /// one that tries which keeps the namespace until it is decided. False by TERM or INT.
 async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
-    let mut told: Vec<_> = call.names.iter().filter_map(trial_file::describe).collect();
-    complain(&told, exit::DONE);
+    let running = |name| trial_file::describe(name).map(|line| (name, line));
+    let mut told: Vec<_> = call.names.iter().filter_map(running).collect();
+    for (name, line) in &told {
+        call.events.warning(name, [line.clone()]);
+    }
     while !told.is_empty() {
         tokio::select! {
             biased;
@@ -125,7 +122,7 @@ async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
             _ = signals.int.recv() => return false,
             () = tokio::time::sleep(LOOK) => {}
         }
-        told = call.names.iter().filter_map(trial_file::describe).collect();
+        told = call.names.iter().filter_map(running).collect();
     }
     true
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use futures_channel::oneshot::{self, Receiver, Sender};
 
-use crate::exit;
 use crate::kernel::Kernel;
 use crate::model::build::Want;
 use crate::setup::error::Why;
-use crate::setup::{complain, ready, report, store};
+use crate::setup::event::Events;
+use crate::setup::{ready, report, store};
 
 /// How long after a refusal the kernel is asked again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -29,13 +29,13 @@ pub struct Waits {
 
 impl Waits {
     /// Begin to wait. It ends when this is dropped.
-    pub fn begin(want: &Want) -> Self {
+    pub fn begin(want: &Want, events: &Events) -> Self {
         let mut waits = Waits {
             of: store::birth(&want.name),
             running: None,
             held: false,
         };
-        waits.go_on(want);
+        waits.go_on(want, events);
         waits
     }
 
@@ -50,16 +50,16 @@ impl Waits {
     }
 
     /// Where it came to nothing, begin again.
-    pub fn go_on(&mut self, want: &Want) {
+    pub fn go_on(&mut self, want: &Want, events: &Events) {
         if self.held || self.running.is_some() {
             return;
         }
         let (stay, mut end) = oneshot::channel();
         let (tell, told) = oneshot::channel();
-        let want = want.clone();
+        let (want, events) = (want.clone(), events.clone());
         let wait = move || {
-            let held = wait(&want, &mut end).unwrap_or_else(|why| {
-                complain(&report::why(&want.name, &why), exit::REFUSED);
+            let held = wait(&want, &events, &mut end).unwrap_or_else(|why| {
+                events.error(&want.name, report::why(&want.name, &why));
                 thread::sleep(AGAIN);
                 false
             });
@@ -87,7 +87,7 @@ impl Waits {
 }
 
 /// For as long as it takes. What does not hold when an `up` would give up is said.
-fn wait(want: &Want, end: &mut Receiver<()>) -> Result<bool, Why> {
+fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Why> {
     let mut kernel = Kernel::new(want.name.clone());
     let conditions = ready::conditions(want);
     for limit in [Some(want.ready.timeout), None] {
@@ -100,10 +100,8 @@ fn wait(want: &Want, end: &mut Receiver<()>) -> Result<bool, Why> {
         if !matches!(end.try_recv(), Ok(None)) {
             return Ok(false);
         }
-        complain(
-            &ready::late(want, &held, "it is waited for still"),
-            exit::REFUSED,
-        );
+        let late = ready::late(want, &held, "it is waited for still");
+        events.error(&want.name, late);
     }
     Ok(false)
 }

@@ -1,29 +1,28 @@
 //! Putting right what differs of a namespace that is kept, and saying it: under the lock
 //! that all netns-setups heed, and never against what another of them has just done.
 
-use std::cell::Cell;
 use std::ffi::CString;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
-use super::backoff::{Outcome, Pace};
+use super::backoff::{Pace, RepairOutcome};
 use super::readiness::Waits;
 use super::watched::WatchedNetns;
 use crate::os_error::OsError;
-use crate::plan::{Change, Step};
 use crate::setup::apply::{Mended, SETTLE, Work};
-use crate::setup::error::Why;
+use crate::setup::error::{Error, Outcome, Why};
+use crate::setup::hooks;
 use crate::setup::hooks::post_down_link::ReturnHooks;
-use crate::setup::hooks::{self, pending};
 use crate::setup::linked_netns::follow::follow;
 use crate::setup::linked_netns::{self, LinksLock};
-use crate::setup::load::{context, settings, tell};
+use crate::setup::load::{context, settings, wrong};
 use crate::setup::lock::look_on;
 use crate::setup::query::build_query;
 use crate::setup::resolve_devices::{obstacles, resolve_devices};
+use crate::setup::run_log::Changes;
 use crate::setup::store::{self, Store};
-use crate::setup::{Call, attach, complain, nat, ready, report, run_log, say};
-use crate::{exec, exit, state_dir};
+use crate::setup::{Call, attach, nat, ready, report};
+use crate::{exec, state_dir};
 
 /// How long a fault must hold before it is spoken of: links come and go one after the
 /// other, and what one change needs may be gone for just that long.
@@ -34,11 +33,11 @@ const BUSY: Duration = Duration::from_millis(20);
 
 impl WatchedNetns {
     /// What is bound over files of /etc, in all processes inside.
-    pub(super) fn bind_again(&mut self) -> Outcome {
+    pub(super) fn bind_again(&mut self, call: &Call) -> RepairOutcome {
         let Ok(name) = CString::new(self.want.name.as_str()) else {
-            return Outcome::AsWanted;
+            return RepairOutcome::AsWanted;
         };
-        let (mut came, mut lines) = (Outcome::AsWanted, Vec::new());
+        let (mut came, mut lines) = (RepairOutcome::AsWanted, Vec::new());
         let healed = exec::heal(&name);
         let told = match &healed {
             Ok(healed) => healed
@@ -50,17 +49,17 @@ impl WatchedNetns {
         for told in told {
             match told {
                 Ok(line) => {
-                    say(&line);
-                    came = came.max(Outcome::Repaired);
+                    call.events.notice(&self.want.name, line);
+                    came = came.max(RepairOutcome::Repaired);
                 }
                 Err(no) => {
                     lines.extend(no.lines().map(String::from));
-                    came = Outcome::Refused;
+                    came = RepairOutcome::Refused;
                 }
             }
         }
         if lines != self.said_of_etc {
-            complain(&lines, exit::REFUSED);
+            call.events.error(&self.want.name, lines.clone());
             self.said_of_etc = lines;
         }
         came
@@ -75,29 +74,32 @@ impl WatchedNetns {
             self.repair_under_lock(call);
             // Those that have failed before wait for an up or a reload
             if std::mem::take(&mut self.hooks_are_due) {
-                hooks::run_due(&self.want);
+                self.run_hooks(call);
             }
             return;
         }
         // It has come up, but for what is waited for
         if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
             if self.repair_under_lock(call) {
-                hooks::run_due(&self.want);
+                self.run_hooks(call);
             }
             return;
         }
         // What was deleted and is made anew comes up like any other
         let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
-        hooks::around_each_up(&want, &mut prepared, (), || {
+        let up = hooks::around_each_up(&want, &mut prepared, || {
             tried = true;
             match self.repair_under_lock(call) {
-                true => (exit::DONE, ()),
-                false => (exit::REFUSED, ()),
+                true => Ok(()),
+                false => Err(Error::reported(Outcome::Refused)),
             }
         });
+        if let Err(error) = up {
+            call.events.failed(Some(&want.name), &error);
+        }
         self.prepared = prepared;
         if !tried {
-            self.look.came(Instant::now(), Outcome::Refused);
+            self.look.came(Instant::now(), RepairOutcome::Refused);
         }
     }
 
@@ -105,33 +107,34 @@ impl WatchedNetns {
     fn repair_under_lock(&mut self, call: &Call) -> bool {
         let ties = match self.tied().then(LinksLock::hold).transpose() {
             Ok(ties) => ties,
-            Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
+            Err(e) => return self.done(call, &Err(Why::Broken("cannot lock it", e))),
         };
         let store = match self.lock() {
             Ok(Some(store)) => store,
             Ok(None) => {
-                self.stays_down();
+                self.stays_down(call);
                 return false;
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
                 self.look.happened(Instant::now() + BUSY);
                 return false;
             }
-            Err(e) => return self.done(&Err(Why::Broken("cannot lock it", e))),
+            Err(e) => return self.done(call, &Err(Why::Broken("cannot lock it", e))),
         };
         if self.down {
-            say(&format!("{}: is up again", self.want.name));
+            let name = &self.want.name;
+            call.events.notice(name, format!("{name}: is up again"));
             self.down = false;
         }
         if store::stamp(&self.want.name, state_dir::MET) != self.met {
             self.read_again(call);
         }
         let due = ReturnHooks::begin(&store, Some(&self.want.hooks));
-        let mended = self.mend(&store);
+        let mended = self.mend(call, &store);
         drop((store, ties));
-        due.run(None);
+        due.run(call, None);
         self.know();
-        let whole = self.done(&mended);
+        let whole = self.done(call, &mended);
         if whole && mended.is_ok_and(|mended| mended.done > 0) {
             follow(call, &self.want.name, true);
         }
@@ -156,7 +159,7 @@ impl WatchedNetns {
     }
 
     /// Down by hand means down.
-    fn stays_down(&mut self) {
+    fn stays_down(&mut self, call: &Call) {
         self.look = Pace::new();
         self.etc = Pace::new();
         self.waits = None;
@@ -168,7 +171,7 @@ impl WatchedNetns {
                 false => "was taken down",
             };
             let line = format!("{name}: {was}; it stays so until netns-setup up {name}, or a HUP");
-            complain(&[line], exit::DONE);
+            call.events.warning(name, [line]);
             self.down = true;
         }
     }
@@ -181,37 +184,36 @@ impl WatchedNetns {
                 // It may be something else that is waited for
                 self.waits = None;
             }
-            Err(problems) => tell(&self.want.name, &problems),
+            Err(problems) => {
+                let name = &self.want.name;
+                call.events.failed(Some(name), &wrong(name, &problems));
+            }
         }
     }
 
-    fn mend(&mut self, store: &Store) -> Result<Mended, Why> {
+    fn mend(&mut self, call: &Call, store: &Store) -> Result<Mended, Why> {
         let name = self.want.name.clone();
         let (mut journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
         let (mut state, in_the_way) =
             nat::with_host_or_obstacle(&self.want, &journal, &mut kernel)?;
         let begun = (store, &mut journal, &mut kernel);
-        attach::take_over(&self.want, &mut state, begun, true).map_err(|no| no.why)?;
+        attach::take_over(call, &self.want, &mut state, begun, true).map_err(|no| no.why)?;
         let missing = resolve_devices(&mut state, &journal, &mut kernel)?;
-        let made_anew = Cell::new(false);
-        let (hooks, due) = (self.want.hooks.clone(), Cell::new(false));
-        let mut report = |change: &Change| {
-            due.set(pending::note(&name, &hooks, change) || due.get());
-            made_anew.set(made_anew.get() || change.step == Step::AddNetns);
-            say(&run_log::mended(&name, change));
-        };
+        let hooks = self.want.hooks.clone();
+        let changes = Changes::of(call, &name).with_hooks(&hooks).by_watch();
         // The namespace of this name is another one than the one that was whole
         if !store::is_ready(&name) {
             self.not_ready(store)?;
         }
         let asked = build_query(&state, &journal);
-        let begun = Work::begin(store, &mut kernel, journal, asked, &mut report);
+        let begun = Work::begin(store, &mut kernel, journal, asked, changes);
         let mut work = begun.map_err(|no| no.why)?;
         linked_netns::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut mended = work.mend(&state)?;
-        self.hooks_are_due |= due.get();
-        if made_anew.get() && self.want.restarts_services {
+        self.hooks_are_due |= work.changes.hooks_are_due;
+        let made_netns = work.changes.made_netns;
+        if made_netns && self.want.restarts_services {
             self.services.are_left_behind();
         }
         mended.obstacles = obstacles(missing, mended.obstacles);
@@ -220,11 +222,11 @@ impl WatchedNetns {
             self.not_ready(store)?;
         }
         if mended.is_whole() && self.unready {
-            if made_anew.get() {
+            if made_netns {
                 let settled = work.kernel.wait_for_dad(&self.want.state, SETTLE);
                 settled.map_err(|no| without_dad_result(&no))?;
             }
-            if !self.holds() {
+            if !self.holds(call) {
                 return Ok(mended);
             }
             ready::mark(store, &self.want).map_err(unwritten)?;
@@ -235,13 +237,13 @@ impl WatchedNetns {
     }
 
     /// What `netns_ready` asks for holds. If not, that is waited for.
-    fn holds(&mut self) -> bool {
+    fn holds(&mut self, call: &Call) -> bool {
         if !ready::is_awaited(&self.want) {
             return true;
         }
         let waits = self.waits.take().filter(|waits| waits.is_for(&self.want));
-        let mut waits = waits.unwrap_or_else(|| Waits::begin(&self.want));
-        waits.go_on(&self.want);
+        let mut waits = waits.unwrap_or_else(|| Waits::begin(&self.want, &call.events));
+        waits.go_on(&self.want, &call.events);
         let over = waits.is_over();
         self.waits = Some(waits);
         over
@@ -253,7 +255,7 @@ impl WatchedNetns {
     }
 
     /// Say what is new of it, and be ready for what comes. Whether it is whole.
-    fn done(&mut self, mended: &Result<Mended, Why>) -> bool {
+    fn done(&mut self, call: &Call, mended: &Result<Mended, Why>) -> bool {
         let name = &self.want.name;
         self.lacking = !mended.as_ref().is_ok_and(Mended::is_whole);
         let (lines, came): (Vec<String>, _) = match mended {
@@ -262,27 +264,29 @@ impl WatchedNetns {
                 let refused = refused.flat_map(|(change, no)| report::refused(name, change, no));
                 let obstacles = report::obstacles(name, &mended.obstacles);
                 let came = match (mended.refused.is_empty(), mended.done) {
-                    (false, _) => Outcome::Refused,
-                    (true, 0) if self.lacking && self.is_being_named() => Outcome::Refused,
-                    (true, 0) => Outcome::AsWanted,
-                    (true, _) => Outcome::Repaired,
+                    (false, _) => RepairOutcome::Refused,
+                    (true, 0) if self.lacking && self.is_being_named() => RepairOutcome::Refused,
+                    (true, 0) => RepairOutcome::AsWanted,
+                    (true, _) => RepairOutcome::Repaired,
                 };
                 (refused.chain(obstacles).collect(), came)
             }
-            Err(why) => (report::why(name, why), Outcome::Refused),
+            Err(why) => (report::why(name, why), RepairOutcome::Refused),
         };
         if !lines.is_empty() && lines != self.said && lines != self.doubt {
             self.doubt = lines;
-            self.look.came(Instant::now(), came.min(Outcome::Repaired));
+            self.look
+                .came(Instant::now(), came.min(RepairOutcome::Repaired));
             self.look.happened(Instant::now() + DOUBT);
             return false;
         }
         self.doubt.clear();
         if lines.is_empty() && !self.said.is_empty() {
-            say(&format!("{name}: is as its settings say again"));
+            let line = format!("{name}: is as its settings say again");
+            call.events.notice(name, line);
         }
         if lines != self.said {
-            complain(&lines, exit::REFUSED);
+            call.events.error(name, lines.clone());
             self.said = lines;
         }
         self.look.came(Instant::now(), came);

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use futures_channel::oneshot::{self, Receiver};
 
-use crate::exit;
 use crate::model::build::{HoldServices, Want};
-use crate::setup::{Call, complain, declared_services, say, store};
+use crate::setup::{Call, declared_services, store};
 use crate::system::init::{self, ServiceStatus};
 
 /// How long after it was told in vain it is told again, the first time and at most.
@@ -136,14 +135,16 @@ impl ServiceControl {
             _ => Vec::new(),
         };
         let (name, conf_dir) = (want.name.clone(), call.conf_dir.clone());
-        say(&match told {
+        let line = match told {
             Order::Start => format!("{name}: is whole, and its services start"),
             Order::Stop => format!("{name}: is not whole; its services are stopped until it is"),
             Order::Leave => {
                 format!("{name}: was made anew; services in the one before are stopped")
             }
             Order::Back => format!("{name}: is whole, and {} is started again", back.join(", ")),
-        });
+        };
+        call.events.notice(&name, line);
+        let events = call.events.clone();
         let (tell, telling) = oneshot::channel();
         let tell = move || {
             let done = match told {
@@ -154,7 +155,7 @@ impl ServiceControl {
             };
             let stopped = done.unwrap_or_else(|e| {
                 let line = format!("{name}: cannot tell the init system: {e}");
-                complain(&[line], exit::REFUSED);
+                events.error(&name, [line]);
                 Vec::new()
             });
             let _ = tell.send(stopped);

@@ -3,24 +3,24 @@
 
 use std::time::Instant;
 
-use super::backoff::Outcome;
+use super::backoff::RepairOutcome;
 use super::watched::WatchedNetns;
-use crate::exit;
 use crate::model::build::{HoldServices, Want};
 use crate::plan::Extras;
 use crate::setup::cmd::up;
 use crate::setup::dry_run::planned;
-use crate::setup::error::Why;
+use crate::setup::error::{Outcome, Result, Why};
 use crate::setup::store::{self, Store};
-use crate::setup::{Call, complain, report, say};
+use crate::setup::{Call, report};
 
 impl WatchedNetns {
-    /// Bring it up, or wait for that: the exit code, if it is to be neither.
-    pub fn begin(call: &Call, want: Want) -> (Self, u8) {
-        let code = up::begin_up(call, &want, &mut false);
-        if code != exit::REFUSED {
-            return (WatchedNetns::new(want, false), code);
-        }
+    /// Bring it up, or wait for that: an error, if it is to be neither.
+    pub fn begin(call: &Call, want: Want) -> Result<Self> {
+        let error = match up::begin_up(call, &want, &mut false) {
+            Ok(()) => return Ok(WatchedNetns::new(want, false, &call.events)),
+            Err(error) if error.outcome != Outcome::Refused => return Err(error),
+            Err(error) => error,
+        };
         let coming = !store::is_ready(&want.name);
         let planned = planned(&want, Extras::Keep);
         let waits = match coming {
@@ -30,17 +30,18 @@ impl WatchedNetns {
             false => planned.is_ok(),
         };
         if !waits {
-            return (WatchedNetns::new(want, false), code);
+            return Err(error);
         }
+        call.events.failed(Some(&want.name), &error);
         if coming {
             let line = format!("{}: is waited for, and comes up when it can", want.name);
-            complain(&[line], exit::DONE);
+            call.events.warning(&want.name, [line]);
         }
-        let mut kept = WatchedNetns::new(want, coming);
+        let mut kept = WatchedNetns::new(want, coming, &call.events);
         if let Err(failure) = planned {
             kept.said = report::why(&kept.want.name, &failure.why);
         }
-        (kept, exit::DONE)
+        Ok(kept)
     }
 
     /// See whether it can come up now. Looked at first: what its settings have run before
@@ -48,25 +49,28 @@ impl WatchedNetns {
     pub(super) fn come_up(&mut self, call: &Call) {
         if store::is_ready(&self.want.name) {
             self.read_again(call);
-            return self.has_come();
+            return self.has_come(call);
         }
         let came = match planned(&self.want, Extras::Keep) {
             Err(failure) => {
                 let lines = report::why(&self.want.name, &failure.why);
                 if lines != self.said {
-                    complain(&lines, exit::REFUSED);
+                    call.events.error(&self.want.name, lines.clone());
                     self.said = lines;
                 }
                 match failure.why {
-                    Why::Obstacles(_) => Outcome::AsWanted,
-                    _ => Outcome::Refused,
+                    Why::Obstacles(_) => RepairOutcome::AsWanted,
+                    _ => RepairOutcome::Refused,
                 }
             }
             Ok(_) => {
                 self.read_again(call);
                 match up::begin_up(call, &self.want, &mut self.prepared) {
-                    exit::DONE => return self.has_come(),
-                    _ => Outcome::Refused,
+                    Ok(()) => return self.has_come(call),
+                    Err(error) => {
+                        call.events.failed(Some(&self.want.name), &error);
+                        RepairOutcome::Refused
+                    }
                 }
             }
         };
@@ -74,11 +78,12 @@ impl WatchedNetns {
         self.look.came(Instant::now(), came);
     }
 
-    fn has_come(&mut self) {
-        say(&format!("{}: has come up", self.want.name));
+    fn has_come(&mut self, call: &Call) {
+        let name = &self.want.name;
+        call.events.notice(name, format!("{name}: has come up"));
         self.said.clear();
-        self.is_up();
-        self.look.came(Instant::now(), Outcome::Repaired);
+        self.is_up(&call.events);
+        self.look.came(Instant::now(), RepairOutcome::Repaired);
         self.look.happened(Instant::now());
     }
 

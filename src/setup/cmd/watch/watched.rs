@@ -16,12 +16,14 @@ use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::setup::cmd::reload;
+use crate::setup::error::Result;
+use crate::setup::event::Events;
 use crate::setup::query::build_query;
 use crate::setup::signals::block_signals;
 use crate::setup::{Call, hooks, ready, store, wireguard};
 use crate::system::inotify::Touched;
 use crate::system::netns::NameEntry;
-use crate::{exit, kernel, state_dir};
+use crate::{kernel, state_dir};
 
 /// How long it is from one lookup of the names of peers to the next.
 const LOOKUPS: Duration = Duration::from_secs(60);
@@ -71,7 +73,7 @@ pub struct WatchedNetns {
 impl WatchedNetns {
     /// A namespace that has just been brought up, or is `coming`: it is looked at once more
     /// when it is listened to, for something may have happened in between.
-    pub(super) fn new(want: Want, coming: bool) -> Self {
+    pub(super) fn new(want: Want, coming: bool, events: &Events) -> Self {
         let mut kept = WatchedNetns {
             coming,
             prepared: coming,
@@ -95,7 +97,7 @@ impl WatchedNetns {
         };
         match coming {
             true => kept.know(),
-            false => kept.is_up(),
+            false => kept.is_up(events),
         }
         kept
     }
@@ -202,7 +204,7 @@ impl WatchedNetns {
         let blocked = block_signals();
         let is_time = |pace: &Pace| pace.moment().is_some_and(|moment| moment <= now);
         if is_time(&self.etc) {
-            let came = self.bind_again();
+            let came = self.bind_again(call);
             self.etc.came(Instant::now(), came);
         }
         if is_time(&self.look) {
@@ -212,7 +214,7 @@ impl WatchedNetns {
             }
         }
         if self.names.is_some_and(|moment| moment <= now) {
-            self.look_names_up();
+            self.look_names_up(call);
             self.names = Some(Instant::now() + LOOKUPS);
         }
         self.tell_services(call);
@@ -231,22 +233,29 @@ impl WatchedNetns {
     }
 
     /// HUP: the settings as they are now. If they are refused, those before stay in force.
-    pub fn reload(&mut self, call: &Call, want: Want) -> u8 {
-        let mut code = exit::DONE;
+    pub fn reload(&mut self, call: &Call, want: Want) -> Result {
+        let mut done = Ok(());
         if self.coming {
             self.want = want;
             self.look.happened(Instant::now());
         } else {
-            code = reload::begin_reload(call, &want);
-            if code == exit::DONE {
+            done = reload::begin_reload(call, &want);
+            if done.is_ok() {
                 self.want = want;
-                self.is_up();
-                hooks::run_due(&self.want);
+                self.is_up(&call.events);
+                self.run_hooks(call);
             }
         }
         self.said.clear();
         self.know();
-        code
+        done
+    }
+
+    /// Run the hooks that are due. Those that fail are reported.
+    pub(super) fn run_hooks(&self, call: &Call) {
+        if let Err(error) = hooks::run_due(&self.want) {
+            call.events.failed(Some(&self.want.name), &error);
+        }
     }
 
     /// A namespace that it has to do with has its file, and is not bound over it: so it is
@@ -266,11 +275,11 @@ impl WatchedNetns {
     }
 
     /// It is up, but perhaps for what `netns_ready` asks for.
-    pub(super) fn is_up(&mut self) {
+    pub(super) fn is_up(&mut self, events: &Events) {
         self.coming = false;
         self.down = false;
         self.unready = ready::is_awaited(&self.want);
-        self.waits = self.unready.then(|| Waits::begin(&self.want));
+        self.waits = self.unready.then(|| Waits::begin(&self.want, events));
         self.know();
     }
 

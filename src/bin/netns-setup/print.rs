@@ -1,0 +1,237 @@
+//! Events as a person reads them, as commands for sh, and as JSON.
+
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+use netns_services::name::NetnsName;
+use netns_services::setup::error::Outcome;
+use netns_services::setup::event::{Command, Event, Printer};
+use netns_services::setup::{Report, Status};
+
+/// A line on standard output. Nobody reading is no reason to stop half way.
+fn out(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Lines on standard error, each with the program's name and in one piece, for others write
+/// there too.
+pub fn err(lines: &[String]) {
+    for line in lines {
+        let line = format!("netns-setup: {line}\n");
+        let _ = io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// What goes to standard error in every form.
+fn print_errors(event: &Event) {
+    match event {
+        Event::Warning(lines) | Event::Error(lines) => err(lines),
+        Event::Failed(error) => err(&error.lines),
+        // In its own words
+        Event::Output(text) => {
+            let _ = io::stderr().write_all(text.as_bytes());
+        }
+        _ => {}
+    }
+}
+
+/// For a person.
+pub struct Text;
+
+impl Printer for Text {
+    fn print(&self, _: Option<&NetnsName>, event: Event) {
+        match &event {
+            Event::Changed(change) => out(&format!("+ {}", change.command)),
+            Event::Repaired(change) => match &change.origin {
+                // As sh would pass over it
+                Some(origin) => out(&format!("+ {} # {origin}", change.command)),
+                None => out(&format!("+ {}", change.command)),
+            },
+            Event::Satisfied(change) => out(&format!("= {}", change.command)),
+            Event::Notice(line) => out(line),
+            Event::Status(status) => {
+                status.lines().iter().for_each(|line| out(line));
+                err(&status.obstacles);
+                err(&status.warnings);
+            }
+            Event::Report(report) => report.lines().iter().for_each(|line| out(line)),
+            Event::Warning(_) | Event::Error(_) | Event::Failed(_) | Event::Output(_) => {
+                print_errors(&event);
+            }
+        }
+    }
+}
+
+/// The bare commands of a plan, for a shell that ends with the first that fails.
+#[derive(Default)]
+pub struct Script {
+    begun: Mutex<bool>,
+}
+
+impl Printer for Script {
+    fn print(&self, _: Option<&NetnsName>, event: Event) {
+        let Event::Changed(change) = &event else {
+            return print_errors(&event);
+        };
+        if !std::mem::replace(&mut *lock(&self.begun), true) {
+            out("set -e");
+        }
+        // Of several, -e heeds the last alone
+        let ends = match change.command.contains(" && ") {
+            true => " || exit",
+            false => "",
+        };
+        out(&format!("{}{ends}", change.command));
+    }
+}
+
+/// What there is, for a program: one array at the end.
+#[derive(Default)]
+pub struct JsonOfState {
+    found: Mutex<Vec<Found>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Found {
+    Status(Box<Status>),
+    Report(Report),
+}
+
+impl Printer for JsonOfState {
+    fn print(&self, _: Option<&NetnsName>, event: Event) {
+        let found = match event {
+            Event::Status(status) => Found::Status(status),
+            Event::Report(report) => Found::Report(report),
+            event => return print_errors(&event),
+        };
+        lock(&self.found).push(found);
+    }
+
+    fn finish(&self, _: &[NetnsName]) {
+        print_json(&*lock(&self.found));
+    }
+}
+
+/// What was done, or would be, for a program: one array at the end, with an object for each
+/// namespace.
+#[derive(Default)]
+pub struct JsonOfChanges {
+    all: Mutex<Vec<Done>>,
+}
+
+#[derive(Serialize)]
+struct Done {
+    name: String,
+    /// `done`, `wrong` or `refused`.
+    outcome: &'static str,
+    changes: Vec<Change>,
+    /// With `--verbose`, what held already.
+    satisfied: Vec<Change>,
+    notices: Vec<String>,
+    warnings: Vec<String>,
+    errors: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Change {
+    command: String,
+    /// What asked for it.
+    origin: Option<Origin>,
+}
+
+#[derive(Serialize)]
+struct Origin {
+    setting: String,
+    file: String,
+    line: u32,
+}
+
+impl Change {
+    fn of(command: &Command) -> Self {
+        Change {
+            command: command.command.clone(),
+            origin: command.origin.as_ref().map(|origin| Origin {
+                setting: origin.setting.clone(),
+                file: origin.place.file.to_string(),
+                line: origin.place.line,
+            }),
+        }
+    }
+}
+
+impl Done {
+    /// That of a namespace, which begins as done.
+    fn of<'a>(all: &'a mut Vec<Done>, name: &NetnsName) -> &'a mut Self {
+        let known = all.iter().position(|done| done.name == name.as_str());
+        let place = known.unwrap_or(all.len());
+        if known.is_none() {
+            all.push(Done {
+                name: name.to_string(),
+                outcome: word(Outcome::Done),
+                changes: Vec::new(),
+                satisfied: Vec::new(),
+                notices: Vec::new(),
+                warnings: Vec::new(),
+                errors: Vec::new(),
+            });
+        }
+        &mut all[place]
+    }
+
+    fn add(&mut self, event: &Event) {
+        match event {
+            Event::Changed(change) | Event::Repaired(change) => {
+                self.changes.push(Change::of(change));
+            }
+            Event::Satisfied(change) => self.satisfied.push(Change::of(change)),
+            Event::Notice(line) => self.notices.push(line.clone()),
+            Event::Warning(lines) => self.warnings.extend_from_slice(lines),
+            Event::Error(lines) => self.errors.extend_from_slice(lines),
+            Event::Failed(error) => {
+                self.errors.extend_from_slice(&error.lines);
+                self.outcome = word(error.outcome);
+            }
+            Event::Output(_) | Event::Status(_) | Event::Report(_) => {}
+        }
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Differs => "differs",
+        Outcome::Wrong => "wrong",
+        Outcome::Refused => "refused",
+    }
+}
+
+impl Printer for JsonOfChanges {
+    fn print(&self, netns: Option<&NetnsName>, event: Event) {
+        print_errors(&event);
+        if let Some(name) = netns {
+            Done::of(&mut lock(&self.all), name).add(&event);
+        }
+    }
+
+    fn finish(&self, names: &[NetnsName]) {
+        let mut all = lock(&self.all);
+        for name in names {
+            Done::of(&mut all, name);
+        }
+        print_json(&*all);
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn print_json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => out(&text),
+        Err(e) => err(&[format!("cannot print: {e}")]),
+    }
+}
