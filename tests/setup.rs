@@ -88,6 +88,67 @@ fn up_makes_what_the_settings_say_and_says_so() {
         .ok();
 }
 
+/// `--json` has the same commands as the lines, with the line of the settings that asked.
+#[test]
+fn each_verb_that_changes_prints_what_it_does_as_json() {
+    let json = |sandbox: &Sandbox, call: &str, code| -> Value {
+        let run = setup(sandbox, call).code(code);
+        serde_json::from_str(&run.stdout).unwrap_or_else(|e| panic!("{e}\n{run}"))
+    };
+    let commands = |of: &Value| {
+        let changes = of[0]["changes"].as_array().unwrap().iter();
+        let lines = changes.map(|change| format!("+ {}\n", change["command"].as_str().unwrap()));
+        lines.collect::<String>()
+    };
+    let sandbox = sandbox(MGMT);
+    let plan = json(&sandbox, "plan --json mgmt", 0);
+    let up = json(&sandbox, "up --json mgmt", 0);
+    for of in [&plan, &up] {
+        assert_eq!(
+            (&of[0]["name"], &of[0]["outcome"]),
+            (&"mgmt".into(), &"done".into())
+        );
+        assert!(commands(of).starts_with(UP), "{of:#}");
+        let mtu = &of[0]["changes"][2]["origin"];
+        let place = (&mtu["setting"], &mtu["file"]);
+        assert_eq!(
+            place,
+            (&"mtu_eth1".into(), &"/etc/conf.d/netns.mgmt".into())
+        );
+        assert!(mtu["line"].as_u64() > Some(0), "{mtu}");
+    }
+    let held = json(&sandbox, "reload -v --json mgmt", 0);
+    assert_eq!(commands(&held), "");
+    assert_eq!(held[0]["satisfied"][0]["command"], "ip netns add mgmt");
+
+    sandbox
+        .sh("ip netns exec mgmt sleep 60 >/dev/null 2>&1 & until [ -n \"$(ip netns pids mgmt)\" ]; do sleep 0.05; done")
+        .ok();
+    let used = json(&sandbox, "down --json mgmt", 111);
+    assert_eq!(used[0]["outcome"], "refused");
+    let wrong = used[0]["errors"][0].as_str().unwrap();
+    assert!(
+        wrong.starts_with("mgmt: still used by 1 process"),
+        "{used:#}"
+    );
+    let down = json(&sandbox, "down --kill --json mgmt", 0);
+    assert!(
+        commands(&down).contains("+ ip netns delete mgmt\n"),
+        "{down:#}"
+    );
+
+    write(&sandbox, "netns_links=eth1\nmtu_eth1=5\n");
+    for verb in ["check", "up"] {
+        let wrong = json(&sandbox, &format!("{verb} --json mgmt"), 100);
+        assert_eq!(wrong[0]["outcome"], "wrong");
+        let text = wrong[0]["errors"][0].as_str().unwrap();
+        assert!(
+            text.contains("netns.mgmt:2: mtu_eth1=\"5\" is not an MTU"),
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn a_second_up_changes_nothing_and_says_nothing() {
     let sandbox = sandbox(MGMT);

@@ -189,6 +189,26 @@ fn the_programs_trust_root_alone() {
     );
 }
 
+/// What a verb reports is data until it comes to the program. A hook is given standard error,
+/// and what the process of a trial printed is passed on.
+#[test]
+fn only_the_programs_print() {
+    let may = ["src/setup/hooks/mod.rs", "src/setup/cmd/trial/mod.rs"];
+    let print = ["stdout()", "stderr()", "println!", "print!(", "dbg!("];
+    let mut said = Vec::new();
+    for (path, code) in sources() {
+        let is_program = ["src/bin/", "src/exec/", "src/fuzz/"]
+            .iter()
+            .any(|of| path.starts_with(of));
+        let prints = |line: &str| print.iter().any(|word| line.contains(word));
+        let found = lines(&code).filter(|(_, line)| prints(line));
+        if !is_program && !may.contains(&path.as_str()) {
+            said.extend(found.map(|(number, line)| format!("{path}:{number}: {line}")));
+        }
+    }
+    none(said);
+}
+
 /// Each program of tests/ that uses neither the sandbox nor the test-bed runs in `make check`,
 /// but for these, which take root or what `make` built.
 #[test]

@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 use super::apply::Work;
-use super::error::{Failure, Why};
+use super::failure::{Failure, Why};
 use super::hooks::PATH;
-use super::run_log::Changes;
+use super::report::run_log::Changes;
 use super::store::Store;
 use super::{Call, report};
 use crate::kernel::Kernel;

@@ -4,12 +4,13 @@
 use std::fs;
 
 use super::apply::Work;
-use super::error::{Error, Failure, Result, Why};
+use super::error::{Error, Result};
+use super::failure::{Failure, Why};
 use super::hooks;
 use super::hooks::post_down_link::{self, ReturnHooks};
 use super::nat::{self, WithHost};
+use super::report::run_log::Changes;
 use super::resolve_devices::resolve_all_devices;
-use super::run_log::Changes;
 use super::store::{self, Store};
 use super::{Call, attach, linked_netns, lock, ready, report, trial_file, wireguard};
 use crate::model::build::Want;

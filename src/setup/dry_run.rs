@@ -1,6 +1,6 @@
 //! What would be done, and nothing done: what is wanted of a namespace in, the changes out.
 
-use super::error::{Failure, Why};
+use super::failure::{Failure, Why};
 use super::observe::look;
 use super::resolve_devices::resolve_all_devices;
 use super::{attach, nat};

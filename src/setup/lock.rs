@@ -3,7 +3,8 @@
 
 use std::io::{self, ErrorKind};
 
-use super::error::{Error, Failure, Result, Why};
+use super::error::{Error, Result};
+use super::failure::{Failure, Why};
 use super::linked_netns::{self, LinksLock};
 use super::store::{self, Store};
 use super::{LOCK, trial_file};

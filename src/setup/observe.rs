@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
-use super::error::{Why, broken};
+use super::failure::{Why, broken};
 use super::{birthplaces, nat, wireguard};
 use crate::kernel::{Kernel, Query};
 use crate::model::{State, Tool};

@@ -4,10 +4,12 @@
 use std::io;
 use std::time::Duration;
 
-use super::error::{Error, Result, Why, broken};
+use super::error::{Error, Result};
+use super::failure::{Why, broken};
 use super::hooks::pending;
+use super::report::run_log;
 use super::store::{self, Store};
-use super::{LOCK, report, run_log};
+use super::{LOCK, report};
 use crate::kernel::Kernel;
 use crate::model::Condition;
 use crate::model::build::Want;

@@ -1,7 +1,7 @@
 //! Settings say of a card what it is called inside, and perhaps how it is found; what is
 //! meant by that on this host, now, comes out.
 
-use super::error::{Why, broken};
+use super::failure::{Why, broken};
 use crate::kernel::Kernel;
 use crate::model::State;
 use crate::plan::{Journal, Obstacle, name_devices, needs_devices};

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use netns_services::conf::{self, Trust};
 use netns_services::name::NetnsName;
-use netns_services::setup::event::{Event, Events, Printer};
+use netns_services::setup::report::event::{Event, Events, Printer};
 use netns_services::setup::verb::{Printed, Verb};
 use netns_services::setup::{self, Call, enter_host::CalledFrom};
 use netns_services::source::Problem;

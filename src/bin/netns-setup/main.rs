@@ -18,7 +18,7 @@ use netns_services::conf::Trust;
 use netns_services::exit;
 use netns_services::name::NetnsName;
 use netns_services::setup::error::{Error, Outcome, Result};
-use netns_services::setup::event::{Events, Printer};
+use netns_services::setup::report::event::{Events, Printer};
 use netns_services::setup::verb::{Form, Names, Printed, Verb};
 use netns_services::setup::{self, Call, enter_host};
 use print::{JsonOfChanges, JsonOfState, Script, Text};

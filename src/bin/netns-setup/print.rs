@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use netns_services::name::NetnsName;
 use netns_services::setup::error::Outcome;
-use netns_services::setup::event::{Command, Event, Printer};
+use netns_services::setup::report::event::{Command, Event, Printer};
 use netns_services::setup::{Report, Status};
 
 /// A line on standard output. Nobody reading is no reason to stop half way.

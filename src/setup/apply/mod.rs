@@ -8,11 +8,11 @@ mod undo;
 use std::io;
 use std::time::Duration;
 
-use super::error::{Failure, Why, broken};
+use super::failure::{Failure, Why, broken};
 use super::linked_netns;
 use super::nat::{self, HeldSysctls};
 use super::observe::look;
-use super::run_log::Changes;
+use super::report::run_log::Changes;
 use super::store::Store;
 use crate::kernel::{Kernel, Query};
 use crate::model::{Address, Link, LinkRef, State};

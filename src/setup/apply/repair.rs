@@ -5,7 +5,7 @@ use super::{PASSES, Work};
 use crate::model::State;
 use crate::os_error::OsError;
 use crate::plan::{Change, Extras, Obstacle, Step, plan_what_can_be, replaced_default};
-use crate::setup::error::Why;
+use crate::setup::failure::Why;
 use crate::setup::report;
 
 /// What came of mending.

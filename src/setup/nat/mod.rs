@@ -5,7 +5,7 @@ mod others;
 
 use std::io;
 
-use super::error::{Failure, Why};
+use super::failure::{Failure, Why};
 use super::store;
 use crate::kernel::{Kernel, Query};
 use crate::model::build::Want;

@@ -15,7 +15,7 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::setup::cmd::status;
 use crate::setup::error::Outcome;
-use crate::setup::error::{Failure, Why};
+use crate::setup::failure::{Failure, Why};
 use crate::setup::load::{context, settings};
 use crate::setup::lock::look_on;
 use crate::setup::{Call, store};

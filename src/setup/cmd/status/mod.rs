@@ -12,14 +12,14 @@ use crate::kernel::Query;
 use crate::model::{Condition, Kind, Link, Netns, Route, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Journal, plan};
-use crate::setup::error::{Error, Failure, Outcome, Result};
+use crate::setup::error::{Error, Outcome, Result};
+use crate::setup::failure::Failure;
 use crate::setup::load::{context, settings, wrong};
 use crate::setup::lock::look_on;
 use crate::setup::query::build_query;
+use crate::setup::report::run_log;
 use crate::setup::resolve_devices::{self, resolve_devices};
-use crate::setup::{
-    Call, attach, birthplaces, nat, observe, ready, report, run_log, store, trial_file,
-};
+use crate::setup::{Call, attach, birthplaces, nat, observe, ready, report, store, trial_file};
 use crate::source::Sourced;
 use crate::system::{netns, occupants};
 use made_by::MadeBy;

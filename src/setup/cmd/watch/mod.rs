@@ -23,7 +23,7 @@ use tokio::time::sleep_until;
 
 use crate::plan::Extras;
 use crate::setup::error::{Error, Outcome};
-use crate::setup::run_log::Attempt;
+use crate::setup::report::run_log::Attempt;
 use crate::setup::{Call, logged, trial_file};
 use crate::system::inotify::Entries;
 use watched::WatchedNetns;

@@ -10,8 +10,8 @@ use futures_channel::oneshot::{self, Receiver, Sender};
 
 use crate::kernel::Kernel;
 use crate::model::build::Want;
-use crate::setup::error::Why;
-use crate::setup::event::Events;
+use crate::setup::failure::Why;
+use crate::setup::report::event::Events;
 use crate::setup::{ready, report, store};
 
 /// How long after a refusal the kernel is asked again.

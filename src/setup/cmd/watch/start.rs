@@ -9,7 +9,8 @@ use crate::model::build::{HoldServices, Want};
 use crate::plan::Extras;
 use crate::setup::cmd::up;
 use crate::setup::dry_run::planned;
-use crate::setup::error::{Outcome, Result, Why};
+use crate::setup::error::{Outcome, Result};
+use crate::setup::failure::Why;
 use crate::setup::store::{self, Store};
 use crate::setup::{Call, report};
 

@@ -9,12 +9,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::error::{Error, Outcome, Result};
-use super::hooks::pending;
-use super::{Call, report, store};
 use crate::model::build::Hooks;
 use crate::name::NetnsName;
 use crate::plan::{Change, Step};
+use crate::setup::error::{Error, Outcome, Result};
+use crate::setup::hooks::pending;
+use crate::setup::{Call, report, store};
 use crate::state_dir;
 use crate::system::syslog::{self, Urgency};
 

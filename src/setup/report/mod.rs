@@ -2,7 +2,10 @@
 //! wrong, the second what was expected and what to type, a third only in what state
 //! things are now.
 
-use super::error::{Failure, Why};
+pub mod event;
+pub mod run_log;
+
+use super::failure::{Failure, Why};
 use crate::model::Route;
 use crate::name::NetnsName;
 use crate::os_error::OsError;

@@ -4,11 +4,11 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::cmd::doctor::Report;
-use super::cmd::status::Status;
-use super::error::Error;
 use crate::name::NetnsName;
 use crate::plan::Change;
+use crate::setup::cmd::doctor::Report;
+use crate::setup::cmd::status::Status;
+use crate::setup::error::Error;
 use crate::source::Origin;
 
 /// A change, as the command that does the same, and what asked for it.
