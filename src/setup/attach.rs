@@ -241,9 +241,10 @@ fn has(
         Ok(_) if journal.ours.attached.is_some() => Ok(NameState::Earlier),
         Ok(_) => Err(no(
             &Some(attach.clone()),
-            match journal.ours.exists {
-                true => format!("there is a namespace {name}, which netns-setup has made"),
-                false => format!("there is another namespace {name}, which is not ours"),
+            if journal.ours.exists {
+                format!("there is a namespace {name}, which netns-setup has made")
+            } else {
+                format!("there is another namespace {name}, which is not ours")
             },
             "take that one down first, or choose another name",
         )),

@@ -45,9 +45,10 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     let named = conf_dir.and_then(|conf_dir| identity(conf_dir).ok());
     if let Err(refusal) = exec::go_to_host() {
         let lines: Vec<String> = refusal.to_string().lines().map(String::from).collect();
-        return match is_inside() {
-            true => Ok(stays(&lines[0])),
-            false => Err(Error::refused(lines)),
+        return if is_inside() {
+            Ok(stays(&lines[0]))
+        } else {
+            Err(Error::refused(lines))
         };
     }
     // Nothing but the folder of the settings depends on it, and that is looked at
@@ -111,9 +112,12 @@ fn typed_on_host() -> String {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
         !word.is_empty() && word.chars().all(is_plain)
     };
-    let quoted = |word: &str| match plain(word) {
-        true => word.to_string(),
-        false => format!("'{}'", report::printable(word).replace('\'', "'\\''")),
+    let quoted = |word: &str| {
+        if plain(word) {
+            word.to_string()
+        } else {
+            format!("'{}'", report::printable(word).replace('\'', "'\\''"))
+        }
     };
     let words: Vec<String> = words.map(quoted).collect();
     format!("netns-exec --host -- netns-setup {}", words.join(" "))

@@ -126,9 +126,10 @@ fn fits_its_neighbours(
             want.state.others.insert(other);
         }
     }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(problems),
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
     }
 }
 

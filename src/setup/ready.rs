@@ -48,13 +48,12 @@ pub fn wait(want: &Want) -> Result {
 /// namespace is ready.
 pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
     let held = which_hold(want, want.ready.timeout)?;
-    match held.iter().all(|held| *held) {
-        true => Ok(()),
-        false => {
-            let mut lines = late(want, &held, "");
-            lines.truncate(2);
-            Err(Why::Trial(lines))
-        }
+    if held.iter().all(|held| *held) {
+        Ok(())
+    } else {
+        let mut lines = late(want, &held, "");
+        lines.truncate(2);
+        Err(Why::Trial(lines))
     }
 }
 

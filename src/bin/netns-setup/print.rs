@@ -79,9 +79,10 @@ impl Printer for Script {
             out("set -e");
         }
         // Of several, -e heeds the last alone
-        let ends = match change.command.contains(" && ") {
-            true => " || exit",
-            false => "",
+        let ends = if change.command.contains(" && ") {
+            " || exit"
+        } else {
+            ""
         };
         out(&format!("{}{ends}", change.command));
     }

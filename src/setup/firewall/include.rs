@@ -36,9 +36,10 @@ pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Probl
         problems: Vec::new(),
     };
     reading.add(main, text, 0);
-    match reading.problems.is_empty() {
-        true => Ok(reading.text),
-        false => Err(reading.problems),
+    if reading.problems.is_empty() {
+        Ok(reading.text)
+    } else {
+        Err(reading.problems)
     }
 }
 
@@ -136,9 +137,10 @@ impl Reading<'_> {
             Ok(roots) => all(roots, pattern, trust)?,
             Err(_) => Vec::new(),
         };
-        match seen.iter().any(|path| may_be_there(path)) {
-            true => Ok(seen),
-            false => all(beside, pattern, trust),
+        if seen.iter().any(|path| may_be_there(path)) {
+            Ok(seen)
+        } else {
+            all(beside, pattern, trust)
         }
     }
 }

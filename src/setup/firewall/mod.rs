@@ -137,9 +137,10 @@ pub fn test(call: &Call, want: &Want) -> Result {
             lines.extend([report::printable(&no.to_string()), remedy]);
         }
     }
-    match lines.is_empty() {
-        true => Ok(()),
-        false => Err(Error::wrong(lines)),
+    if lines.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::wrong(lines))
     }
 }
 

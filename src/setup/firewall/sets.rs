@@ -28,9 +28,10 @@ pub fn of_folder(folder: &Path, trust: Trust) -> Result<String, Vec<Problem>> {
             Err(problem) => problems.push(problem),
         }
     }
-    match problems.is_empty() {
-        true => Ok(sets + &lists),
-        false => Err(problems),
+    if problems.is_empty() {
+        Ok(sets + &lists)
+    } else {
+        Err(problems)
     }
 }
 

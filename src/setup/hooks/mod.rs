@@ -129,9 +129,10 @@ pub fn run_due(want: &Want) -> Result {
             Err(error) => lines.extend(error.lines),
         }
     }
-    match lines.is_empty() {
-        true => Ok(()),
-        false => Err(Error::refused(lines)),
+    if lines.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::refused(lines))
     }
 }
 

@@ -191,12 +191,13 @@ pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<String>> {
     }
     let names: Vec<_> = losing.iter().map(|name| name.as_str()).collect();
     let are = if names.len() == 1 { "is" } else { "are" };
-    Ok(match names.is_empty() {
-        true => Vec::new(),
-        false => vec![format!(
+    Ok(if names.is_empty() {
+        Vec::new()
+    } else {
+        vec![format!(
             "{name}: {} {are} not ready without their links to it, until it is up again",
             names.join(", ")
-        )],
+        )]
     })
 }
 

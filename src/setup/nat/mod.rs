@@ -238,15 +238,15 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
 
 fn no_nft(nat: &Nat, no: OsError) -> Failure {
     let missing = no.errno.kind() == io::ErrorKind::NotFound;
-    let remedy = match missing {
-        true => "install the package nftables; iptables alone will not do",
-        false => {
-            "nft -j list ruleset must work on the host; it takes root and a kernel with nf_tables"
-        }
+    let remedy = if missing {
+        "install the package nftables; iptables alone will not do"
+    } else {
+        "nft -j list ruleset must work on the host; it takes root and a kernel with nf_tables"
     };
-    let wrong = match missing {
-        true => "there is no program nft on the host".to_string(),
-        false => no.to_string(),
+    let wrong = if missing {
+        "there is no program nft on the host".to_string()
+    } else {
+        no.to_string()
     };
     Why::Obstacles(vec![Obstacle {
         origin: nat.origin(),

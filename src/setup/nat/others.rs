@@ -20,9 +20,10 @@ pub struct HeldSysctls {
 impl HeldSysctls {
     /// Of all namespaces but this one, if what is asked about has to do with the host.
     pub fn to(name: &NetnsName, asked: &Query) -> io::Result<Self> {
-        match asked.sysctls.iter().any(|(at, _)| *at == Netns::Host) {
-            true => HeldSysctls::of(name),
-            false => Ok(HeldSysctls::default()),
+        if asked.sysctls.iter().any(|(at, _)| *at == Netns::Host) {
+            HeldSysctls::of(name)
+        } else {
+            Ok(HeldSysctls::default())
         }
     }
 

@@ -213,15 +213,14 @@ pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> 
             list_holders(holders)
         ));
     }
-    lines.push(match inside.is_empty() {
-        false => "stop them first, or run netns-setup down --kill to end them, or down --force to \
-                  leave them behind without links"
-            .into(),
-        true => {
-            "stop or unmount what holds it, or run netns-setup down --force: it loses its name \
+    lines.push(if inside.is_empty() {
+        "stop or unmount what holds it, or run netns-setup down --force: it loses its name \
                  and its links, and lives on until they let go"
-                .into()
-        }
+            .into()
+    } else {
+        "stop them first, or run netns-setup down --kill to end them, or down --force to \
+                  leave them behind without links"
+            .into()
     });
     lines
 }

@@ -31,9 +31,10 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
             format!("{link}, and you are logged in, by what connection cannot be told")
         }
         Carries::Connection(Connection { local, peer, port }) => {
-            let whose = match anybodys {
-                true => "the connection of somebody who is logged in,",
-                false => "your own connection",
+            let whose = if *anybodys {
+                "the connection of somebody who is logged in,"
+            } else {
+                "your own connection"
             };
             format!("{link}, which carries {whose} from {peer} port {port} to {local}")
         }
@@ -42,15 +43,14 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
              what connection cannot be told"
         ),
     };
-    let allow = match *anybodys || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {
-        true => {
-            let file = call.conf_dir.join(format!("netns.{name}"));
-            format!(
-                "write netns_move_my_connection=\"yes\" in {}",
-                file.display()
-            )
-        }
-        false => "add --yes-move-my-connection".into(),
+    let allow = if *anybodys || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {
+        let file = call.conf_dir.join(format!("netns.{name}"));
+        format!(
+            "write netns_move_my_connection=\"yes\" in {}",
+            file.display()
+        )
+    } else {
+        "add --yes-move-my-connection".into()
     };
     let remedy = match how {
         LinkFate::Comes | LinkFate::Leads => format!(

@@ -147,9 +147,10 @@ enum Happens {
 fn concerned(happens: Happens) -> Callers {
     let callers = callers();
     let boots = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
-    match callers.runsv && !callers.logged_in && !boots() {
-        true => everybody(),
-        false => callers,
+    if callers.runsv && !callers.logged_in && !boots() {
+        everybody()
+    } else {
+        callers
     }
 }
 

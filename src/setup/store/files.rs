@@ -33,9 +33,10 @@ pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>)
 /// As [`replace`], of a file that may say so already: then nothing is written, and no room is
 /// needed for it.
 pub fn keep(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-    match says(name, &file, text) {
-        true => Ok(()),
-        false => replace(name, file, text),
+    if says(name, &file, text) {
+        Ok(())
+    } else {
+        replace(name, file, text)
     }
 }
 

@@ -26,9 +26,10 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
     let looked = observe::look(call, name);
     let (seen, outcome) = looked.map_err(|failure| Error::failure(name, &failure))?;
     let findings = faults(name, &seen);
-    let found = match findings.is_empty() {
-        true => Outcome::Done,
-        false => Outcome::Differs,
+    let found = if findings.is_empty() {
+        Outcome::Done
+    } else {
+        Outcome::Differs
     };
     let name_of = name.to_string();
     call.events.report(

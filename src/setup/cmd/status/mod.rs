@@ -138,9 +138,10 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, Outcome), F
     let mut have = observe::look(&mut kernel, &asked, &journal)?;
     nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
-    let mut outcome = match are_wrong {
-        true => Outcome::Wrong,
-        false => Outcome::Done,
+    let mut outcome = if are_wrong {
+        Outcome::Wrong
+    } else {
+        Outcome::Done
     };
     if let Some(want) = &want {
         let (changes, others) = match plan(want, &have, &journal, Extras::Remove) {

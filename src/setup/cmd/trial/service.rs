@@ -167,9 +167,10 @@ impl TrialService {
     /// Have it stop. What has ended already, dpkg's start-stop-daemon fails to stop.
     pub fn stop(&self) -> io::Result<InitCommand> {
         let has_ended = matches!(self.service.place(), ServiceState::In(all) if all.is_empty());
-        match has_ended && self.service.init == Init::OpenRc {
-            true => self.service.tell("zap"),
-            false => self.service.tell("stop"),
+        if has_ended && self.service.init == Init::OpenRc {
+            self.service.tell("zap")
+        } else {
+            self.service.tell("stop")
         }
     }
 
@@ -224,15 +225,16 @@ fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(),
             (declared_services::names_program(&text), file, remedy)
         }
     };
-    match asked {
-        true => Ok(()),
-        false => Err(vec![
+    if asked {
+        Ok(())
+    } else {
+        Err(vec![
             format!(
                 "{netns}: --with {name}: {} does not say that it is to be inside",
                 file.display()
             ),
             format!("{remedy}, and type this again"),
-        ]),
+        ])
     }
 }
 

@@ -78,16 +78,18 @@ impl Pace {
         self.due = None;
         if came == RepairOutcome::Repaired {
             let swarm = |then| now.duration_since(then) <= self.pause * 2;
-            self.pause = match self.mended.is_some_and(swarm) {
-                true => (self.pause * 2).min(LONGEST_PAUSE),
-                false => PAUSE,
+            self.pause = if self.mended.is_some_and(swarm) {
+                (self.pause * 2).min(LONGEST_PAUSE)
+            } else {
+                PAUSE
             };
             self.mended = Some(now);
         }
         let again = |then| now.duration_since(then) <= self.calm * 4;
-        self.calm = match self.looked.is_some_and(again) {
-            true => (self.calm * 2).min(PAUSE),
-            false => SHORT,
+        self.calm = if self.looked.is_some_and(again) {
+            (self.calm * 2).min(PAUSE)
+        } else {
+            SHORT
         };
         self.looked = Some(now);
         let calm = came == RepairOutcome::AsWanted;

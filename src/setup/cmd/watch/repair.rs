@@ -90,9 +90,10 @@ impl WatchedNetns {
         let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
         let up = hooks::around_each_up(&want, &mut prepared, || {
             tried = true;
-            match self.repair_under_lock(call) {
-                true => Ok(()),
-                false => Err(Error::reported(Outcome::Refused)),
+            if self.repair_under_lock(call) {
+                Ok(())
+            } else {
+                Err(Error::reported(Outcome::Refused))
             }
         });
         if let Err(error) = up {
@@ -167,9 +168,10 @@ impl WatchedNetns {
         self.said.clear();
         if !self.down {
             let name = &self.want.name;
-            let was = match store::folder(name).exists() {
-                true => "is not ready any more by another netns-setup",
-                false => "was taken down",
+            let was = if store::folder(name).exists() {
+                "is not ready any more by another netns-setup"
+            } else {
+                "was taken down"
             };
             let line = format!("{name}: {was}; it stays so until netns-setup up {name}, or a HUP");
             call.events.warning(name, [line]);

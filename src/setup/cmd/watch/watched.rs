@@ -95,9 +95,10 @@ impl WatchedNetns {
             said_of_etc: Vec::new(),
             want,
         };
-        match coming {
-            true => kept.know(),
-            false => kept.is_up(events),
+        if coming {
+            kept.know()
+        } else {
+            kept.is_up(events)
         }
         kept
     }
@@ -208,9 +209,10 @@ impl WatchedNetns {
             self.etc.came(Instant::now(), came);
         }
         if is_time(&self.look) {
-            match self.coming {
-                true => self.come_up(call),
-                false => self.look_and_mend(call),
+            if self.coming {
+                self.come_up(call)
+            } else {
+                self.look_and_mend(call)
             }
         }
         if self.names.is_some_and(|moment| moment <= now) {
@@ -289,9 +291,10 @@ impl WatchedNetns {
         self.met = store::stamp(&self.want.name, state_dir::MET);
         let state = self.journal.with_returns(self.want.state.clone());
         self.asked = build_query(&state, &self.journal).links;
-        self.names = match wireguard::has_names(&self.want.state) {
-            true => self.names.or_else(|| Some(Instant::now() + LOOKUPS)),
-            false => None,
+        self.names = if wireguard::has_names(&self.want.state) {
+            self.names.or_else(|| Some(Instant::now() + LOOKUPS))
+        } else {
+            None
         };
     }
 }
