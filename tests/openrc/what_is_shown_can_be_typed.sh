@@ -76,12 +76,8 @@ has_link_local()
 plug_in
 $judge link set eth1 up
 eventually "the NIC is ready" is_settled
-{
-	echo '# /etc/conf.d/netns.mgmt'
-	readme mgmt
-	cat /etc/conf.d/netns.mgmt
-} >/tmp/settings
-cp /tmp/settings /etc/conf.d/netns.mgmt
+readme mgmt
+sed -i '1i # /etc/conf.d/netns.mgmt' /etc/conf.d/netns.mgmt
 
 # What README shows first is printed, letter by letter
 awk '/^```$/ { shown = 0 } shown { print } /^```console$/ { shown = 1 }' /README.md >/tmp/console
@@ -111,14 +107,17 @@ sshd
 below "### With OpenRC"
 typed
 rm /etc/init.d/netns.mgmt
-example netns-setup.8 "As a service of"
+example netns-setup.8 "With OpenRC"
 typed
 run 0 rc-service netns.mgmt stop
 
 # With runit, as on Void
 mkdir -p /var/service /etc/sv/sshd
 below "### With runit"
+cp /tmp/lines /tmp/in-readme
 typed
+example netns-setup.8 "With runit"
+cmp /tmp/lines /tmp/in-readme || fail "netns-setup(8) shows another way than README"
 awk '/^```$/ { shown = 0 } /^#!\/bin\/sh$/ { shown = 1 } shown { print }' /README.md |
 	sed 's,/usr/sbin/sshd -D,/usr/sbin/dropbear -F -E -R -p 22,' >/etc/sv/sshd/run
 chmod 755 /etc/sv/sshd/run
@@ -126,14 +125,13 @@ ln -s /etc/sv/sshd /var/service/
 runsvdir -P /var/service >/tmp/log 2>&1 &
 runsvdir=$!
 eventually "sshd listens inside" has_listeners 2
-run 0 sv check netns-mgmt
+example netns-setup.8 "After an edit of the settings, with runit"
+typed
 kill -HUP "$runsvdir"
 wait "$runsvdir"
 eventually "nothing is supervised" is_gone runsv
 run 0 netns-setup down --kill mgmt
 rm -r /var/service/* /etc/sv/netns-mgmt
-example netns-setup.8 "As a service of runit"
-typed
 
 # netns-exec(8)
 run 0 netns-setup up mgmt
