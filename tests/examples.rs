@@ -9,6 +9,7 @@ mod tree;
 
 use std::os::unix::fs::PermissionsExt;
 
+use netns_services::conf::setting_table::{ALL, Scope};
 use tree::{examples, none, text};
 
 #[test]
@@ -63,8 +64,8 @@ fn every_example_is_right() {
     );
     let readme = examples(&text("README.md"), "```");
     let page = examples(&text("man/netns.5"), ".Ed");
-    assert_eq!((readme.len(), page.len()), (7, 5));
-    for (name, settings) in [readme.clone(), page].concat() {
+    assert_eq!((readme.len(), page.len()), (8, 11));
+    for (name, settings) in [readme.clone(), page.clone()].concat() {
         let said = check(&[(&format!("netns.{name}"), &settings)], &name);
         assert_eq!(said, (0, String::new()), "{settings}");
     }
@@ -74,6 +75,7 @@ fn every_example_is_right() {
         .collect();
     // Each is made beside what people type, or its day is lived
     let recipes = [
+        "tests/openrc/what_is_shown_can_be_typed.sh",
         "tests/recipes.rs",
         "tests/vm/recipes.sh",
         "tests/vm/vpn_day.sh",
@@ -83,7 +85,34 @@ fn every_example_is_right() {
         let made = [format!("readme(\"{name}\")"), format!("\nreadme {name}\n")];
         assert!(made.iter().any(|text| recipes.contains(text)), "{name}");
     }
-    assert_eq!(readme[0], ("mgmt".to_string(), example));
+    assert!(page.contains(&("mgmt".to_string(), example)));
+}
+
+/// What netns(5) says to write in the place of another tool's lines are settings.
+#[test]
+fn what_replaces_the_lines_of_other_tools_are_settings() {
+    let page = text("man/netns.5");
+    let (_, table) = page.split_once(".Ss From other tools").unwrap();
+    let (table, _) = table.split_once("\n.Ed").unwrap();
+    let right = table.lines().filter_map(|line| line.get(32..));
+    let words = right.flat_map(|cell| cell.split(' '));
+    let names = words.filter_map(|word| Some(word.split_once(['"', '\''])?.0.strip_suffix('=')?));
+    // (netns= is a service's)
+    let names: Vec<_> = names.filter(|name| *name != "netns").collect();
+    assert!(names.len() > 20, "{names:?}");
+    let is_setting = |name: &str| {
+        ALL.iter().any(|var| match var.of {
+            Scope::Namespace => var.name == name,
+            Scope::Link => name.starts_with(&format!("{}_", var.name)),
+        })
+    };
+    none(
+        names
+            .into_iter()
+            .filter(|name| !is_setting(name))
+            .map(String::from)
+            .collect(),
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 mod testbed;
 
-use testbed::{Shell, run, run_by_bash, run_with_packages};
+use testbed::{Shell, expect_success, host, run, run_by_bash, run_with_packages};
 
 testbed::scenarios! { "openrc":
     alpines_own_firewall_scripts_run_unmodified
@@ -45,6 +45,27 @@ testbed::scenarios! { "openrc":
     two_of_one_daemon_are_not_confused
     the_rules_of_a_namespace_have_a_service
     the_service_keeps_its_namespace
+}
+
+/// The commands of README and of the pages, and what README shows as their output.
+#[track_caller]
+fn types_what_is_shown(suite: &str) {
+    let mut host = host("enter-root", suite, "openrc");
+    for (from, to) in [("README.md", "/README.md"), ("man", "/man")] {
+        let from = concat!(env!("CARGO_MANIFEST_DIR"), "/").to_string() + from;
+        host.args(["-b", &format!("{from}:{to}")]);
+    }
+    expect_success(host, suite, "what_is_shown_can_be_typed", 300);
+}
+
+#[test]
+fn what_is_shown_can_be_typed_on_alpine() {
+    types_what_is_shown("alpine");
+}
+
+#[test]
+fn what_is_shown_can_be_typed_on_debian() {
+    types_what_is_shown("trixie");
 }
 
 // The scripts are Alpine's; elsewhere a minute each is for make test-all.

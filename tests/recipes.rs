@@ -46,7 +46,8 @@ impl Recipe {
     /// Makes it in all three ways; the hosts and namespaces are alike then.
     #[track_caller]
     fn make(&self) -> Made {
-        let lines = self.settings.lines().count();
+        let is_setting = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        let lines = self.settings.lines().filter(is_setting).count();
         assert!(lines <= LINES, "{lines} lines:\n{}", self.settings);
         let made = Made {
             ours: self.sandbox(),
@@ -166,7 +167,7 @@ fn a_card_with_several_addresses_routes_and_an_mtu() {
     let recipe = Recipe {
         netns: "mgmt",
         host: String::new(),
-        settings: readme("mgmt"),
+        settings: text("conf.d/netns.example"),
         by_hand: "
             ip netns add mgmt
             ip -n mgmt link set lo up
@@ -241,6 +242,22 @@ fn a_veth_with_a_default_route_and_masquerading_and_a_port_that_leads_inside() {
     for sandbox in [&made.ours, &made.planned] {
         assert_eq!(ask(sandbox, "far", "10.8.0.2:80"), "");
     }
+}
+
+/// The script that README replaces, which has made what the settings ask for.
+#[test]
+fn a_script_of_ip_netns_commands() {
+    let readme = text("README.md");
+    let blocks = readme.split("```sh\n").filter_map(|block| block.split("```").next());
+    let script = blocks.filter(|block| block.starts_with("ip netns add blue\n"));
+    let recipe = Recipe {
+        netns: "blue",
+        host: String::new(),
+        settings: self::readme("blue"),
+        by_hand: script.collect(),
+        drawn: &["blue0", "blue/eth0"],
+    };
+    recipe.make().nothing_to_do("blue");
 }
 
 #[test]
