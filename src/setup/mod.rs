@@ -38,7 +38,6 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
 use cmd::{check, doctor, down, plan, reload, status, trial, up, watch};
-pub use cmd::{doctor::Report, status::Status};
 use enter_host::CalledFrom;
 use error::{Error, Outcome, Result};
 pub use load::{context, settings};

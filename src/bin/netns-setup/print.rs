@@ -8,7 +8,6 @@ use serde::Serialize;
 use netns_services::name::NetnsName;
 use netns_services::setup::error::Outcome;
 use netns_services::setup::report::event::{Command, Event, Printer};
-use netns_services::setup::{Report, Status};
 
 /// A line on standard output. Nobody reading is no reason to stop half way.
 fn out(line: &str) {
@@ -51,12 +50,10 @@ impl Printer for Text {
             },
             Event::Satisfied(change) => out(&format!("= {}", change.command)),
             Event::Notice(line) => out(line),
-            Event::Status(status) => {
-                status.lines().iter().for_each(|line| out(line));
-                err(&status.obstacles);
-                err(&status.warnings);
+            Event::Found(document) => {
+                document.lines().iter().for_each(|line| out(line));
+                err(&document.errors());
             }
-            Event::Report(report) => report.lines().iter().for_each(|line| out(line)),
             Event::Warning(_) | Event::Error(_) | Event::Failed(_) | Event::Output(_) => {
                 print_errors(&event);
             }
@@ -91,28 +88,26 @@ impl Printer for Script {
 /// What there is, for a program: one array at the end.
 #[derive(Default)]
 pub struct JsonOfState {
-    found: Mutex<Vec<Found>>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Found {
-    Status(Box<Status>),
-    Report(Report),
+    found: Mutex<Vec<String>>,
 }
 
 impl Printer for JsonOfState {
     fn print(&self, _: Option<&NetnsName>, event: Event) {
-        let found = match event {
-            Event::Status(status) => Found::Status(status),
-            Event::Report(report) => Found::Report(report),
-            event => return print_errors(&event),
+        let Event::Found(document) = event else {
+            return print_errors(&event);
         };
-        lock(&self.found).push(found);
+        match document.json() {
+            Ok(text) => lock(&self.found).push(text.replace('\n', "\n  ")),
+            Err(e) => err(&[format!("cannot print: {e}")]),
+        }
     }
 
     fn finish(&self, _: &[NetnsName]) {
-        print_json(&*lock(&self.found));
+        let found = lock(&self.found);
+        if found.is_empty() {
+            return out("[]");
+        }
+        out(&format!("[\n  {}\n]", found.join(",\n  ")));
     }
 }
 
@@ -195,7 +190,7 @@ impl Done {
                 self.errors.extend_from_slice(&error.lines);
                 self.outcome = word(error.outcome);
             }
-            Event::Output(_) | Event::Status(_) | Event::Report(_) => {}
+            Event::Output(_) | Event::Found(_) => {}
         }
     }
 }
@@ -222,17 +217,13 @@ impl Printer for JsonOfChanges {
         for name in names {
             Done::of(&mut all, name);
         }
-        print_json(&*all);
+        match serde_json::to_string_pretty(&*all) {
+            Ok(text) => out(&text),
+            Err(e) => err(&[format!("cannot print: {e}")]),
+        }
     }
 }
 
 fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn print_json(value: &impl Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => out(&text),
-        Err(e) => err(&[format!("cannot print: {e}")]),
-    }
 }

@@ -6,8 +6,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::name::NetnsName;
 use crate::plan::Change;
-use crate::setup::cmd::doctor::Report;
-use crate::setup::cmd::status::Status;
 use crate::setup::error::Error;
 use crate::source::Origin;
 
@@ -49,10 +47,22 @@ pub enum Event {
     Failed(Error),
     /// What another program printed.
     Output(String),
-    /// What there is.
-    Status(Box<Status>),
-    /// What `doctor` found.
-    Report(Report),
+    /// What a verb found.
+    Found(Box<dyn Document>),
+}
+
+/// What a verb found of a namespace, for a person and for a program.
+pub trait Document: fmt::Debug + Send {
+    /// For a person.
+    fn lines(&self) -> Vec<String>;
+
+    /// For a person, what is wrong with it.
+    fn errors(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// An object of JSON.
+    fn json(&self) -> serde_json::Result<String>;
 }
 
 /// Who prints events.
@@ -136,14 +146,9 @@ impl Events {
         self.send(name, Event::Output(text.into()));
     }
 
-    /// What there is.
-    pub fn status(&self, name: &NetnsName, status: Status) {
-        self.send(name, Event::Status(Box::new(status)));
-    }
-
-    /// What `doctor` found.
-    pub fn report(&self, name: &NetnsName, report: Report) {
-        self.send(name, Event::Report(report));
+    /// What a verb found.
+    pub fn found(&self, name: &NetnsName, document: impl Document + 'static) {
+        self.send(name, Event::Found(Box::new(document)));
     }
 
     /// What a verb came to nothing by; of a namespace, if it is of one.

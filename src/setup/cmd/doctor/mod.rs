@@ -11,12 +11,13 @@ use serde::Serialize;
 
 use crate::name::NetnsName;
 use crate::setup::error::{Error, Outcome, Result};
+use crate::setup::report::event::Document;
 use crate::setup::{Call, report};
 use faults::{Finding, faults};
 
 /// What `doctor --json` prints of each namespace.
 #[derive(Debug, Serialize)]
-pub struct Report {
+struct Report {
     name: String,
     findings: Vec<Finding>,
 }
@@ -31,24 +32,25 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
     } else {
         Outcome::Differs
     };
-    let name_of = name.to_string();
-    call.events.report(
-        name,
-        Report {
-            name: name_of,
-            findings,
-        },
-    );
+    let report = Report {
+        name: name.to_string(),
+        findings,
+    };
+    call.events.found(name, report);
     Ok(outcome.max(found))
 }
 
-impl Report {
+impl Document for Report {
     /// Two lines for each finding: what, and the remedy.
-    pub fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<String> {
         let lines = |found: &Finding| {
             let what = format!("{}: {}", self.name, report::printable(&found.what));
             [what, format!("  {}", report::printable(&found.remedy))]
         };
         self.findings.iter().flat_map(lines).collect()
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
     }
 }

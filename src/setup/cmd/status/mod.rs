@@ -26,7 +26,7 @@ use made_by::MadeBy;
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
-pub struct Status {
+pub(crate) struct Status {
     name: String,
     /// There is a namespace of this name.
     pub exists: bool,
@@ -94,7 +94,7 @@ struct RuleStatus {
 pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
     let looked = look(call, name);
     let (status, outcome) = looked.map_err(|failure| Error::failure(name, &failure))?;
-    call.events.status(name, status);
+    call.events.found(name, status);
     Ok(outcome)
 }
 

@@ -2,11 +2,10 @@
 
 use super::{RuleStatus, Status};
 use crate::setup::cmd::status::made_by::MadeBy;
-use crate::setup::report;
+use crate::setup::report::{self, event::Document};
 
-impl Status {
-    /// What there is, in lines.
-    pub fn lines(&self) -> Vec<String> {
+impl Document for Status {
+    fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("{}: {}", self.name, headline(self))];
         let routes = self.routes.iter();
         let routes = routes.map(|route| format!("{}{}", route.route, theirs(route.by)));
@@ -21,6 +20,14 @@ impl Status {
         let commands = self.differences.iter().flatten();
         lines.extend(commands.map(|command| format!("+ {command}")));
         lines
+    }
+
+    fn errors(&self) -> Vec<String> {
+        [&self.obstacles[..], &self.warnings].concat()
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string_pretty(self)
     }
 }
 
