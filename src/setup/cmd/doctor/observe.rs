@@ -24,7 +24,11 @@ use crate::{exec, state_dir};
 
 /// What there is, and whether the settings are wrong.
 pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failure> {
-    let (status, outcome) = status::look(call, name)?;
+    let looked = status::look(call, name)?;
+    if let Some(wrong) = &looked.wrong {
+        call.events.failed(Some(name), wrong);
+    }
+    let (status, outcome) = (looked.status, looked.outcome);
     let (journal, mut kernel) = look_on(name)?;
     let mut seen = Observed {
         exists: status.exists,

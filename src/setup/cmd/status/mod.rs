@@ -31,14 +31,14 @@ pub(crate) struct Status {
     /// There is a namespace of this name.
     pub exists: bool,
     /// netns-setup made it.
-    ours: bool,
+    pub ours: bool,
     /// It was set up whole, and nothing has been said against it since.
     pub ready: bool,
-    links: Vec<LinkStatus>,
+    pub links: Vec<LinkStatus>,
     routes: Vec<RouteStatus>,
     /// Policy rules.
     rules: Vec<RuleStatus>,
-    processes: usize,
+    pub processes: usize,
     /// What `netns_ready` asks for.
     conditions: Vec<ConditionStatus>,
     /// The commands that would make it what its settings say; none if they are wrong.
@@ -46,28 +46,28 @@ pub(crate) struct Status {
     /// What keeps those commands from being given.
     pub obstacles: Vec<String>,
     /// Why its last start or reload failed, if it did.
-    failure: Vec<String>,
+    pub failure: Vec<String>,
     /// What can keep it from working although it is there.
     pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct LinkStatus {
-    name: String,
+pub(crate) struct LinkStatus {
+    pub name: String,
     /// It is a link of the host's.
     on_host: bool,
-    r#type: String,
+    pub r#type: String,
     up: bool,
     mtu: Option<u32>,
     mac: Option<String>,
     master: Option<String>,
     by: MadeBy,
-    addresses: Vec<AddressStatus>,
+    pub addresses: Vec<AddressStatus>,
 }
 
 #[derive(Debug, Serialize)]
-struct AddressStatus {
-    address: String,
+pub(crate) struct AddressStatus {
+    pub address: String,
     by: MadeBy,
 }
 
@@ -93,17 +93,28 @@ struct RuleStatus {
 /// Report what there is.
 pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
     let looked = look(call, name);
-    let (status, outcome) = looked.map_err(|failure| Error::failure(name, &failure))?;
-    call.events.found(name, status);
-    Ok(outcome)
+    let seen = looked.map_err(|failure| Error::failure(name, &failure))?;
+    if let Some(wrong) = &seen.wrong {
+        call.events.failed(Some(name), wrong);
+    }
+    call.events.found(name, seen.status);
+    Ok(seen.outcome)
 }
 
 /// What there is, and how it is.
-pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, Outcome), Failure> {
+pub(crate) struct Seen {
+    pub status: Status,
+    pub outcome: Outcome,
+    /// What is wrong with the settings.
+    pub wrong: Option<Error>,
+}
+
+/// Look at a namespace.
+pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
     let (mut journal, mut kernel) = look_on(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
     let settings = settings(call, name, &context());
-    let (mut want, are_wrong) = match &settings {
+    let (mut want, wrong) = match &settings {
         Ok(want) => match nat::whole(want, &journal, &mut kernel) {
             Ok(whole) => {
                 warnings = report::obstacles(name, &whole.warnings);
@@ -113,17 +124,14 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, Outcome), F
                     Ok(attach::NameState::Earlier) => attach::earlier(want, &journal),
                     Err(no) => report::why(name, &no.why),
                 };
-                (Some(state), false)
+                (Some(state), None)
             }
             Err(failure) => {
                 obstacles = report::why(name, &failure.why);
-                (None, false)
+                (None, None)
             }
         },
-        Err(problems) => {
-            call.events.failed(Some(name), &wrong(name, problems));
-            (None, true)
-        }
+        Err(problems) => (None, Some(wrong(name, problems))),
     };
     let mut missing = Vec::new();
     if let Some(state) = &mut want {
@@ -138,11 +146,6 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, Outcome), F
     let mut have = observe::look(&mut kernel, &asked, &journal)?;
     nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
-    let mut outcome = if are_wrong {
-        Outcome::Wrong
-    } else {
-        Outcome::Done
-    };
     if let Some(want) = &want {
         let (changes, others) = match plan(want, &have, &journal, Extras::Remove) {
             Ok(changes) => (Some(changes), Vec::new()),
@@ -165,10 +168,16 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<(Status, Outcome), F
         let all = ready::now(want)?.into_iter();
         status.conditions = all.map(ConditionStatus::of).collect();
     }
-    if !are_wrong && !status.is_as_wanted() {
-        outcome = Outcome::Differs;
-    }
-    Ok((status, outcome))
+    let outcome = match &wrong {
+        Some(wrong) => wrong.outcome,
+        None if status.is_as_wanted() => Outcome::Done,
+        None => Outcome::Differs,
+    };
+    Ok(Seen {
+        status,
+        outcome,
+        wrong,
+    })
 }
 
 impl ConditionStatus {
