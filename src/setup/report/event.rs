@@ -51,7 +51,7 @@ pub enum Event {
     Found(Box<dyn Document>),
 }
 
-/// What a verb found of a namespace, for a person and for a program.
+/// What a verb found, for a person and for a program.
 pub trait Document: fmt::Debug + Send {
     /// For a person.
     fn lines(&self) -> Vec<String>;
@@ -61,7 +61,7 @@ pub trait Document: fmt::Debug + Send {
         Vec::new()
     }
 
-    /// An object of JSON.
+    /// The elements of an array of JSON: an object for each namespace.
     fn json(&self) -> serde_json::Result<String>;
 }
 
@@ -147,8 +147,8 @@ impl Events {
     }
 
     /// What a verb found.
-    pub fn found(&self, name: &NetnsName, document: impl Document + 'static) {
-        self.send(name, Event::Found(Box::new(document)));
+    pub fn found(&self, document: impl Document + 'static) {
+        self.printer.print(None, Event::Found(Box::new(document)));
     }
 
     /// What a verb came to nothing by; of a namespace, if it is of one.

@@ -36,7 +36,7 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
         name: name.to_string(),
         findings,
     };
-    call.events.found(name, report);
+    call.events.found(report);
     Ok(outcome.max(found))
 }
 

@@ -97,7 +97,7 @@ pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
     if let Some(wrong) = &seen.wrong {
         call.events.failed(Some(name), wrong);
     }
-    call.events.found(name, seen.status);
+    call.events.found(seen.status);
     Ok(seen.outcome)
 }
 
@@ -188,6 +188,12 @@ impl ConditionStatus {
 }
 
 impl Status {
+    /// netns-setup has made it, or brought something into it.
+    pub fn is_set_up(&self) -> bool {
+        let ours = |link: &LinkStatus| link.by == MadeBy::Us;
+        self.ours || self.links.iter().any(ours)
+    }
+
     fn is_as_wanted(&self) -> bool {
         self.ready
             && self.obstacles.is_empty()

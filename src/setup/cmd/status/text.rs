@@ -65,16 +65,7 @@ fn table(status: &Status) -> Vec<String> {
             addresses.collect::<Vec<_>>().join(" "),
         ]);
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
-    let widths = [width(0), width(1), width(2), width(3)];
-    let line = |row: &[String; 5]| {
-        let cells = row.iter().zip(widths.iter().chain([&0]));
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:<width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_string()
-    };
-    rows.iter().map(line).collect()
+    report::columns(&rows)
 }
 
 /// Behind a link that is not inside.
