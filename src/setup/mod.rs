@@ -37,7 +37,7 @@ use std::time::Duration;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
-use cmd::{check, doctor, down, plan, reload, status, trial, up, watch};
+use cmd::{check, doctor, down, list, plan, reload, status, trial, up, watch};
 use enter_host::CalledFrom;
 use error::{Error, Outcome, Result};
 pub use load::{context, settings};
@@ -107,6 +107,7 @@ pub fn run(call: &Call) -> Outcome {
         }
         Verb::Plan { .. } => with_settings(call, |want| plan::plan(call, want)),
         Verb::Check(_) => with_settings(call, |want| check::check(call, want)),
+        Verb::List { .. } => list::list(call),
         Verb::Status(_) => each(call, |name| status::status(call, name)),
         Verb::Doctor(_) => each(call, |name| doctor::doctor(call, name)),
         Verb::Try(trial) => trial::try_out(call, trial),

@@ -35,6 +35,12 @@ pub enum Verb {
     },
     /// Check the settings and, as root, the rule files
     Check(Printed),
+    /// Print all namespaces that there are, a line each
+    List {
+        /// For a program to read
+        #[arg(long)]
+        json: bool,
+    },
     /// Print what there is, and how it differs from the settings (exit code 1)
     Status(Printed),
     /// Name every leak and drift, and what to do (exit code 1)
@@ -161,15 +167,16 @@ impl Verb {
             Verb::MayGo(names) | Verb::MayCome(names) | Verb::Watch(names) => &names.names,
             Verb::Try(trial) | Verb::KeepTrial(trial) => std::slice::from_ref(&trial.name),
             Verb::Confirm { names } => names,
+            Verb::List { .. } => &[],
         }
     }
 
     /// The form in which what it reports is printed.
     pub fn form(&self) -> Form {
         match self {
-            Verb::Status(Printed { json: true, .. }) | Verb::Doctor(Printed { json: true, .. }) => {
-                Form::JsonOfState
-            }
+            Verb::Status(Printed { json: true, .. })
+            | Verb::Doctor(Printed { json: true, .. })
+            | Verb::List { json: true } => Form::JsonOfState,
             Verb::Up(Printed { json: true, .. })
             | Verb::Reload(Printed { json: true, .. })
             | Verb::Check(Printed { json: true, .. })
@@ -189,7 +196,11 @@ impl Verb {
     /// Only root can do it, and only from the host.
     pub fn is_for_root_on_the_host(&self) -> bool {
         match self {
-            Verb::Check(_) | Verb::Plan { .. } | Verb::Status(_) | Verb::Confirm { .. } => false,
+            Verb::Check(_)
+            | Verb::Plan { .. }
+            | Verb::List { .. }
+            | Verb::Status(_)
+            | Verb::Confirm { .. } => false,
             Verb::Up(_)
             | Verb::Down { .. }
             | Verb::Reload(_)
