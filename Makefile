@@ -12,6 +12,7 @@ MANDIR     = $(PREFIX)/share/man
 DOCDIR     = $(PREFIX)/share/doc/netns-services
 BASHDIR    = $(PREFIX)/share/bash-completion/completions
 ZSHDIR     = $(PREFIX)/share/zsh/site-functions
+FISHDIR    = $(PREFIX)/share/fish/vendor_completions.d
 DATADIR    = $(PREFIX)/share/netns-services
 LSBDIR     = /lib/lsb/init-functions.d
 export DESTDIR =
@@ -116,6 +117,10 @@ INSTALLED = \
 	$(foreach page,$(wildcard man/*.8),644:$(page):$(MANDIR)/man8/$(notdir $(page))) \
 	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
 	644:completions/_netns-exec:$(ZSHDIR)/_netns-exec \
+	644:completions/netns-exec.fish:$(FISHDIR)/netns-exec.fish \
+	644:completions/netns-setup.bash:$(BASHDIR)/netns-setup \
+	644:completions/_netns-setup:$(ZSHDIR)/_netns-setup \
+	644:completions/netns-setup.fish:$(FISHDIR)/netns-setup.fish \
 	755:libexec/dhcp-hook:$(LIBEXECDIR)/netns-services/dhcp-hook \
 	755:libexec/forwarded-port:$(LIBEXECDIR)/netns-services/forwarded-port \
 	644:libexec/name-servers.sh:$(LIBEXECDIR)/netns-services/name-servers.sh \

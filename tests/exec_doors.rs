@@ -289,6 +289,8 @@ fn help_and_version_are_told() {
                 include_str!("../completions/_netns-exec"),
             ];
             assert!(shells.iter().all(|shell| shell.contains(word)), "{word}");
+            let fish = include_str!("../completions/netns-exec.fish");
+            assert!(fish.contains(&format!(" -l {} ", &word[2..])), "{word}");
         }
     }
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 46] = [
+const FILES: [&str; 50] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "755 etc/init.d/netns-ipset",
@@ -37,6 +37,7 @@ const FILES: [&str; 46] = [
     "755 usr/sbin/netns-exec",
     "755 usr/sbin/netns-setup",
     "644 usr/share/bash-completion/completions/netns-exec",
+    "644 usr/share/bash-completion/completions/netns-setup",
     "644 usr/share/doc/netns-services/CHANGELOG.md",
     "644 usr/share/doc/netns-services/LICENSE-APACHE",
     "644 usr/share/doc/netns-services/LICENSE-MIT",
@@ -49,6 +50,8 @@ const FILES: [&str; 46] = [
     "755 usr/share/doc/netns-services/runit/forwarded-port/run",
     "755 usr/share/doc/netns-services/runit/run",
     "755 usr/share/doc/netns-services/runit/sshd-listen/run",
+    "644 usr/share/fish/vendor_completions.d/netns-exec.fish",
+    "644 usr/share/fish/vendor_completions.d/netns-setup.fish",
     "644 usr/share/man/man5/netns.5",
     "644 usr/share/man/man8/netns-exec.8",
     "644 usr/share/man/man8/netns-setup.8",
@@ -58,6 +61,7 @@ const FILES: [&str; 46] = [
     "755 usr/share/netns-services/runit/netns/run",
     "644 usr/share/netns-services/runit/netns/service.sh",
     "644 usr/share/zsh/site-functions/_netns-exec",
+    "644 usr/share/zsh/site-functions/_netns-setup",
 ];
 
 /// What `make WORDS DESTDIR=folder` says; the programs are those that the test was built

@@ -2,6 +2,7 @@
 //! order and reports events; nothing here prints.
 
 pub mod apply;
+pub mod args;
 mod attach;
 mod birthplaces;
 mod cmd;
@@ -27,7 +28,6 @@ mod signals;
 mod ssh_guard;
 mod store;
 mod trial_file;
-pub mod verb;
 pub mod wireguard;
 
 use std::collections::BTreeSet;
@@ -37,13 +37,13 @@ use std::time::Duration;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
+use args::verb::{Occupants, Verb};
 use cmd::{check, doctor, down, list, plan, reload, status, trial, up, watch};
 use enter_host::CalledFrom;
 use error::{Error, Outcome, Result};
 pub use load::{context, settings};
 use report::event::Events;
 use report::run_log::{self, Attempt};
-use verb::{Occupants, Verb};
 
 use crate::conf::{self, Trust};
 use crate::model::build::Want;
@@ -107,12 +107,12 @@ pub fn run(call: &Call) -> Outcome {
         }
         Verb::Plan { .. } => with_settings(call, |want| plan::plan(call, want)),
         Verb::Check(_) => with_settings(call, |want| check::check(call, want)),
-        Verb::List { .. } => list::list(call),
+        Verb::List(_) => list::list(call),
         Verb::Status(_) => each(call, |name| status::status(call, name)),
         Verb::Doctor(_) => each(call, |name| doctor::doctor(call, name)),
         Verb::Try(trial) => trial::try_out(call, trial),
         Verb::KeepTrial(trial) => trial::keep(call, trial),
-        Verb::Confirm { .. } => each(call, |name| trial::confirm(call, name)),
+        Verb::Confirm(_) => each(call, |name| trial::confirm(call, name)),
         Verb::MayGo(_) => each(call, |name| down::may_go(call, name)),
         Verb::MayCome(_) => ssh_guard::may_come(call),
         Verb::Watch(_) => watch::watch(call),

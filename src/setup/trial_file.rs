@@ -10,8 +10,8 @@ use std::{fmt, iter};
 
 use nix::unistd::{Pid, getsid};
 
+use super::args::verb::Verb;
 use super::error::{Error, Result};
-use super::verb::Verb;
 use super::{report, store};
 use crate::name::NetnsName;
 use crate::state_dir;

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use netns_services::conf::{self, Trust};
 use netns_services::name::NetnsName;
+use netns_services::setup::args::verb::{Options, Verb};
 use netns_services::setup::report::event::{Event, Events, Printer};
-use netns_services::setup::verb::{Printed, Verb};
 use netns_services::setup::{self, Call, enter_host::CalledFrom};
 use netns_services::source::Problem;
 
@@ -28,7 +28,7 @@ pub fn check(conf_dir: &Path, name: &str) -> (i32, String) {
         verbose: false,
         quiet: false,
         moves_my_connection: false,
-        verb: Verb::Check(Printed::of(vec![])),
+        verb: Verb::Check(Options::of(vec![])),
         names: vec![],
         at: CalledFrom::Host,
         trust: own(),

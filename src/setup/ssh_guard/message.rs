@@ -2,7 +2,7 @@
 
 use super::{Carries, Cut, LinkFate};
 use crate::name::NetnsName;
-use crate::setup::verb::Verb;
+use crate::setup::args::verb::Verb;
 use crate::setup::{Call, report};
 use crate::system::sockets::Connection;
 

@@ -1,0 +1,237 @@
+//! The verbs of netns-setup: each with its name, its help, the options that it takes, and what it
+//! needs. What one does is in `cmd`, by [`crate::setup::run`].
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+/// The directory of the settings, if no other is given.
+pub const CONF_DIR: &str = "/etc/conf.d";
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Verb {
+    /// Create the namespace and bring in its links, addresses and routes
+    Up(Options),
+    /// Give back what was moved and take away what was made
+    Down {
+        /// The namespaces.
+        #[command(flatten)]
+        options: Options,
+        /// Go on with processes inside: they are listed and left without links
+        #[arg(long, conflicts_with = "kill")]
+        force: bool,
+        /// Kill the processes inside first
+        #[arg(long)]
+        kill: bool,
+    },
+    /// Like up, and also remove what the settings no longer list
+    Reload(Options),
+    /// Print what reload would do
+    Plan {
+        /// The namespaces.
+        #[command(flatten)]
+        options: Options,
+        /// Print only the commands, for sh to run
+        #[arg(long, conflicts_with = "json")]
+        script: bool,
+    },
+    /// Check the settings and, as root, the rule files
+    Check(Options),
+    /// Print a line for each namespace
+    List(Options),
+    /// Print what is there, and how it differs from the settings (exit code 1)
+    Status(Options),
+    /// Print leaks and drift, each with a hint (exit code 1)
+    Doctor(Options),
+    /// Reload, then roll back unless confirmed in time
+    Try(Trial),
+    /// Keep what is being tried
+    Confirm(Options),
+    /// What `try` does, in the process that stays for it.
+    #[command(hide = true)]
+    KeepTrial(Trial),
+    /// Tell whether down would cut a connection (exit code 100); change nothing
+    MayGo(Options),
+    /// Tell whether up would fail (exit codes 100, 111); change nothing
+    MayCome(Options),
+    /// Bring up and keep it that way (TERM: exit, HUP: reload)
+    Watch(Options),
+}
+
+/// The options that several verbs take. [`TAKES`] has those of each.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The namespaces, in this order
+    #[arg(value_name = "NAME", conflicts_with = "all")]
+    pub names: Vec<String>,
+
+    /// All that have settings, or that netns-setup has set up
+    #[arg(long)]
+    pub all: bool,
+
+    /// Print JSON, for a program
+    #[arg(long)]
+    pub json: bool,
+
+    /// The directory of the settings, netns and netns.NAME
+    #[arg(long, value_name = "DIR", default_value = CONF_DIR)]
+    pub conf_dir: PathBuf,
+
+    /// Move even the link that carries your own connection
+    #[arg(long)]
+    pub yes_move_my_connection: bool,
+
+    /// Print also what already held, with = before it
+    #[arg(short, long)]
+    pub verbose: bool,
+
+    /// Print no changes: log them
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// The arguments of `try`.
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub struct Trial {
+    #[command(flatten)]
+    options: Options,
+
+    /// Time to wait for confirm after the changes are made
+    #[arg(long, value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=86400))]
+    within: u64,
+
+    /// Start this service inside, too; without confirm it is back where it was
+    #[arg(long, value_name = "SERVICE")]
+    pub with: Vec<String>,
+}
+
+/// The names of all options in [`Options`].
+pub(super) const SHARED: [&str; 7] = [
+    "names",
+    "all",
+    "json",
+    "conf_dir",
+    "yes_move_my_connection",
+    "verbose",
+    "quiet",
+];
+
+/// The shared options that each verb takes, by their names in [`Options`].
+pub(super) const TAKES: [(&str, &[&str]); 14] = {
+    const CONF: &str = "conf_dir";
+    const GUARD: &str = "yes_move_my_connection";
+    [
+        (
+            "up",
+            &["names", "all", "json", CONF, GUARD, "verbose", "quiet"],
+        ),
+        ("down", &["names", "all", "json", CONF, GUARD, "quiet"]),
+        (
+            "reload",
+            &["names", "all", "json", CONF, GUARD, "verbose", "quiet"],
+        ),
+        (
+            "plan",
+            &["names", "all", "json", CONF, GUARD, "verbose", "quiet"],
+        ),
+        ("check", &["names", "all", "json", CONF, "quiet"]),
+        ("list", &["json", CONF]),
+        ("status", &["names", "all", "json", CONF]),
+        ("doctor", &["names", "all", "json", CONF]),
+        ("try", &["names", CONF, "verbose"]),
+        ("confirm", &["names"]),
+        ("keep-trial", &["names", CONF, "verbose"]),
+        ("may-go", &["names", "all", CONF, GUARD]),
+        ("may-come", &["names", "all", CONF, GUARD, "quiet"]),
+        ("watch", &["names", "all", CONF, GUARD, "verbose", "quiet"]),
+    ]
+};
+
+/// The form in which what a verb reports is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Lines, for a person.
+    Text,
+    /// Bare commands, for sh.
+    Script,
+    /// What there is, as JSON.
+    JsonOfState,
+    /// What was done, or would be, as JSON.
+    JsonOfChanges,
+}
+
+/// What to do with the processes that are inside when a namespace goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occupants {
+    /// Do nothing, and report who they are.
+    Refuse,
+    /// Leave them where they are, without links.
+    Leave,
+    /// End them.
+    Kill,
+}
+
+impl Options {
+    /// These namespaces, and nothing else that could be said.
+    pub fn of(names: Vec<String>) -> Self {
+        Options {
+            names,
+            all: false,
+            json: false,
+            conf_dir: CONF_DIR.into(),
+            yes_move_my_connection: false,
+            verbose: false,
+            quiet: false,
+        }
+    }
+}
+
+impl Trial {
+    /// How long it is waited for, from when all is made.
+    pub fn within(&self) -> Duration {
+        Duration::from_secs(self.within)
+    }
+}
+
+impl Verb {
+    /// What is said of it beside its own options.
+    pub fn options(&self) -> &Options {
+        match self {
+            Verb::Up(options)
+            | Verb::Reload(options)
+            | Verb::Check(options)
+            | Verb::List(options)
+            | Verb::Status(options)
+            | Verb::Doctor(options)
+            | Verb::Confirm(options)
+            | Verb::MayGo(options)
+            | Verb::MayCome(options)
+            | Verb::Watch(options)
+            | Verb::Plan { options, .. }
+            | Verb::Down { options, .. }
+            | Verb::Try(Trial { options, .. })
+            | Verb::KeepTrial(Trial { options, .. }) => options,
+        }
+    }
+
+    /// The form in which what it reports is printed.
+    pub fn form(&self) -> Form {
+        match self {
+            Verb::Plan { script: true, .. } => Form::Script,
+            _ if !self.options().json => Form::Text,
+            Verb::List(_) | Verb::Status(_) | Verb::Doctor(_) => Form::JsonOfState,
+            _ => Form::JsonOfChanges,
+        }
+    }
+
+    /// Only root can do it, and only from the host.
+    pub fn is_for_root_on_the_host(&self) -> bool {
+        !matches!(
+            self,
+            Verb::Check(_) | Verb::Plan { .. } | Verb::List(_) | Verb::Status(_) | Verb::Confirm(_)
+        )
+    }
+}
