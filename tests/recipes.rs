@@ -248,7 +248,9 @@ fn a_veth_with_a_default_route_and_masquerading_and_a_port_that_leads_inside() {
 #[test]
 fn a_script_of_ip_netns_commands() {
     let readme = text("README.md");
-    let blocks = readme.split("```sh\n").filter_map(|block| block.split("```").next());
+    let blocks = readme
+        .split("```sh\n")
+        .filter_map(|block| block.split("```").next());
     let script = blocks.filter(|block| block.starts_with("ip netns add blue\n"));
     let recipe = Recipe {
         netns: "blue",
