@@ -21,7 +21,7 @@ waits()
 keep()
 {
 	waits || yesno "${netns_watch:-no}" || yesno "${netns_restart_services:-no}" || return 0
-	# shellcheck disable=SC2016  # the inner shell's
+	# shellcheck disable=SC2016  # the inner shell expands it
 	RC_SVCNAME=$watcher supervise-daemon "$watcher" --start --pidfile "$watched" /bin/sh -- -c '
 		rm -f "$2" && mkfifo -m 600 "$2" || exit
 		logger -t "$1" <"$2" &

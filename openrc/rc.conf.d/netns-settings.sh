@@ -51,7 +51,7 @@ _netns_is_given_back()
 	while _netns_above; do
 		[ "$_netns_pid" = "$_netns_by" ] || continue
 		read -r _netns_text <"/proc/$_netns_pid/stat"
-		# shellcheck disable=SC2086  # its fields, of which the 22nd is when it started
+		# shellcheck disable=SC2086  # its fields; the 22nd is its start time
 		set -- ${_netns_text##*) }
 		[ "${20}" = "$_netns_at" ] || return
 		einfo "$RC_SVCNAME: on the host, where it was before netns-setup try $netns"
@@ -330,7 +330,7 @@ _netns_refuse()
 	exit 1
 }
 
-# Set _netns_at to what asked for the namespace.
+# Set _netns_at to the file and line that asked for the namespace.
 _netns_where()
 {
 	if [ -z "$_netns_file" ]; then
