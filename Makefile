@@ -1,9 +1,9 @@
-# netns-services: what to type. `make` builds, `make demo` shows it, `make check` and
-# `make test` test it, `make install` installs what `make` built. `make help` lists them all.
+# netns-services: `make` builds, `make demo` shows it, `make check` and `make test` test it,
+# `make install` installs what `make` built. `make help` lists all targets.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# Where things go. A packager sets these, and DESTDIR. PREFIX is not /usr/local: OpenRC
-# gives init scripts a PATH without it, and there they would not find netns-exec.
+# Where files are installed. A packager sets these, and DESTDIR. PREFIX is not /usr/local,
+# because OpenRC gives init scripts a PATH without it, so they would not find netns-exec.
 PREFIX     = /usr
 SYSCONFDIR = /etc
 SBINDIR    = $(PREFIX)/sbin
@@ -17,26 +17,25 @@ DATADIR    = $(PREFIX)/share/netns-services
 LSBDIR     = /lib/lsb/init-functions.d
 export DESTDIR =
 
-# What is built: a static program, so that one build runs on Debian, on Alpine and in a
-# bare virtual machine. musl's static programs start faster; the compiler's own C library
-# does where the musl target is not installed. `make TARGET=...` takes another.
+# The programs are static, so that one build runs on Debian, on Alpine and in a minimal
+# virtual machine. Static programs with musl start faster; without the musl target, the
+# compiler's own C library is used. `make TARGET=...` sets another target.
 CARGO  = cargo
 STATIC = target/static
 HOST   = $(shell rustc -vV | sed -n 's/^host: //p')
 MUSL   = $(subst -gnu,-musl,$(HOST))
 TARGET = $(if $(wildcard $(shell rustc --print sysroot)/lib/rustlib/$(MUSL)/lib/libstd-*),$(MUSL),$(HOST))
 
-# One build for each program: built together, netns-exec would be linked with the features
-# of netns-setup, which carries an async runtime.
-# The paths of this machine do not belong into it.
+# One build for each program. Built together, netns-exec would be linked with the features
+# of netns-setup, which needs an async runtime. The options remove this machine's paths.
 BUILD = RUSTFLAGS="$$RUSTFLAGS -C target-feature=+crt-static \
 	--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo \
 	--remap-path-prefix=$(CURDIR)=netns-services" \
 	$(CARGO) rustc --locked --release --target "$$target"
 
-# At a fixed address and in two pieces instead of four: each page that need not be
-# relocated, or looked up again, is a page fault less, together a tenth of what netns-exec
-# takes, and a twentieth of an up.
+# The programs are linked at a fixed address and with two segments instead of four. Each page
+# that need not be relocated or mapped saves a page fault: together a tenth of the time of
+# netns-exec, and a twentieth of an up.
 export EXEC_FLAGS = -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code
 
 all:
@@ -50,26 +49,25 @@ all:
 help:
 	@printf '%s\n' \
 	'make            build both programs, static, into $(STATIC)' \
-	'make demo       sshd in a namespace, under a real OpenRC and a real runit; root' \
-	'make check      format, clippy and the tests that take no root; without a network' \
-	'make test       every test, on real kernels, shells and inits; root' \
+	'make demo       show sshd in a namespace, under a real OpenRC and a real runit; as root' \
+	'make check      format, clippy and the tests that need neither root nor a network' \
+	'make test       all tests, on real kernels, shells and init systems; as root' \
 	'make test-all   the same, and on the newest Debian' \
-	'make fuzz       readers of foreign text, at random, RUNS=10000000 times each; root' \
-	'make bench      how long it takes, beside ip(8); root' \
-	'make install    put it on this machine, or into DESTDIR=, as root; builds nothing' \
-	'make uninstall  take that away again' \
-	'make lint       format, clippy, a check for 32-bit and the pages of the code'
+	'make fuzz       parsers of untrusted text, RUNS=10000000 random texts each; as root' \
+	'make bench      measure the time it takes, compared with ip(8); as root' \
+	'make install    install what make built, or into DESTDIR=; as root' \
+	'make uninstall  remove what make install installed' \
+	'make lint       format, clippy, a check for 32-bit and the code documentation'
 
-# No root, no packages, and no network once the crates are there (cargo fetch --locked). It runs
-# `make fmt`, `make clippy` and the tests in src/ and of the programs of tests/ that
-# tests/run-all names as NO_ROOT; a few cases of the plan's properties. Not the tests on real
-# kernels, shells and inits, the check for 32-bit and the pages of the code: `make test` and
-# `make lint` have them.
+# Needs no root, no packages and, once the crates are there (cargo fetch --locked), no network.
+# Runs `make fmt`, `make clippy`, the tests in src/, the tests that tests/run-all lists as
+# NO_ROOT, and a few cases of the plan's properties. `make test` runs the tests on real kernels,
+# shells and init systems, `make lint` the check for 32-bit and the code documentation.
 check:
 	CARGO='$(CARGO)' tests/check
 
-# These install the tools they need by the distribution's packages, and ask for root by sudo.
-# The compiler does not run as root by that: only what it built does.
+# These targets install the tools that they need from the distribution's packages, and ask for
+# root by sudo. Only the built programs run as root, not the compiler.
 TEST = RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) * 2))} \
 	$(CARGO) test --locked --no-fail-fast --config 'target."cfg(unix)".runner = "$(CURDIR)/tests/as-root"'
 
@@ -85,8 +83,8 @@ test-all: all
 	tests/get-tools test
 	CARGO='$(CARGO)' tests/run-all --include-ignored
 
-# The same at every run of one NETNS_FUZZ_SEED, which is printed. The hook is a script, and
-# takes a hundredth of that many.
+# Runs with the same NETNS_FUZZ_SEED, which is printed, use the same texts. The hook is a
+# script, so it gets only a hundredth of them.
 RUNS = 10000000
 fuzz:
 	tests/get-tools test
@@ -108,7 +106,7 @@ clippy:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --bin netns-exec --no-default-features -- -D warnings
 
-# All that is installed: MODE:FILE:WHERE. conf.d/netns.example is documentation: in
+# The installed files, as MODE:FILE:WHERE. conf.d/netns.example is documentation: in
 # /etc/conf.d it would be the settings of a namespace called example.
 INSTALLED = \
 	755:$(STATIC)/netns-exec:$(SBINDIR)/netns-exec \
@@ -151,11 +149,11 @@ INSTALLED = \
 	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
 	644:LICENSE-APACHE:$(DOCDIR)/LICENSE-APACHE \
 	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
-# The one file that is its owner's once it is there.
+# This file is kept if its owner has edited it.
 SETTINGS = $(SYSCONFDIR)/conf.d/netns
-FOLDERS  = $(LIBEXECDIR)/netns-services/openrc $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/forwarded-port $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
+DIRECTORIES = $(LIBEXECDIR)/netns-services/openrc $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/forwarded-port $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
 
-# Scripts that name a folder of these name the packager's.
+# Installed scripts get the packager's paths.
 PATHS = -e 's,/usr/libexec/netns-services,$(LIBEXECDIR)/netns-services,g' \
 	-e 's,/usr/share/netns-services,$(DATADIR),g'
 
@@ -164,7 +162,7 @@ install:
 	for entry in $(INSTALLED); do \
 		file=$${entry#*:}; file=$${file%%:*}; \
 		[ -f "$$file" ] || { \
-			printf '%s is not there: run make first, and not as root\n' "$$file" >&2; \
+			printf '%s is missing: run make first, not as root\n' "$$file" >&2; \
 			exit 1; \
 		}; \
 	done; \
@@ -179,7 +177,7 @@ install:
 		printf '%s\n' "$$where"; \
 		install -D -m 644 conf.d/netns "$$where"; \
 	elif ! cmp -s conf.d/netns "$$where"; then \
-		printf '%s is kept as it is: it is not as installed\n' "$$where"; \
+		printf '%s is kept, because it was edited\n' "$$where"; \
 	fi
 
 uninstall:
@@ -190,10 +188,10 @@ uninstall:
 	if cmp -s conf.d/netns "$$where"; then \
 		rm -f "$$where"; \
 	elif [ -e "$$where" ]; then \
-		printf '%s is kept: it is not as installed\n' "$$where"; \
+		printf '%s is kept, because it was edited\n' "$$where"; \
 	fi; \
-	for folder in $(FOLDERS); do \
-		rmdir "$$DESTDIR$$folder" 2>/dev/null || :; \
+	for directory in $(DIRECTORIES); do \
+		rmdir "$$DESTDIR$$directory" 2>/dev/null || :; \
 	done
 
 .PHONY: all help demo check fmt clippy test test-all fuzz bench install uninstall lint

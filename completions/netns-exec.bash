@@ -1,12 +1,12 @@
-# bash's completion of netns-exec: its options, the namespaces there are, and behind the
-# name whatever completes the command itself.
+# bash completion for netns-exec: its options, the namespaces and, after the name, the
+# completion of the command itself.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 _netns_exec()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} place name
 	COMPREPLY=()
-	# Options, and what belongs to them, stand before the name.
+	# Options and their values come before the name.
 	for ((place = 1; place < COMP_CWORD; place++)); do
 		case ${COMP_WORDS[place]} in
 		--pid | --path) ((place++)); name=none ;;
@@ -23,7 +23,7 @@ _netns_exec()
 			return
 		}
 	elif [ "$place" -lt "$COMP_CWORD" ]; then
-		# The word at this place is the name.
+		# This word is the name.
 		((place++))
 		[ "${COMP_WORDS[place]}" != -- ] || [ "$place" -eq "$COMP_CWORD" ] || ((place++))
 		_command_offset "$place"

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# Sourced by dhcp-hook and resolvconf: what of the text of strangers is an address or a name,
-# and how a file that programs read meanwhile is written.
+# Sourced by dhcp-hook and resolvconf: checks whether untrusted text is an address or a name,
+# and writes a file that other programs may read meanwhile.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# The length of a prefix
+# Is it a prefix length of IPv4?
 is_length() { case $1 in [0-9] | [12][0-9] | 3[012]) ;; *) return 1 ;; esac }
 
 is_ipv4()
@@ -16,7 +16,7 @@ is_ipv4()
 	esac
 }
 
-# As it is written: eight groups, or fewer and one ::
+# Eight groups, or fewer and one ::
 is_ipv6()
 {
 	case $1 in
@@ -36,8 +36,8 @@ is_address() { is_ipv4 "$1" || is_ipv6 "$1"; }
 
 is_name() { case $1 in '' | *[!A-Za-z0-9._-]*) return 1 ;; esac }
 
-# written FILE TEXT - in place, and never empty meanwhile: the new text is written over the
-# old, and then the rest is cut off
+# written FILE TEXT - write it in place. The file is never empty: the new text overwrites the
+# old one, and then the rest is cut off
 written()
 {
 	printf '%s\n' "$2" 1<>"$1"

@@ -186,7 +186,7 @@ fn install_builds_nothing_and_says_what_is_missing() {
     assert_eq!(out.status.code(), Some(2));
     let said = String::from_utf8(out.stderr).unwrap();
     assert!(
-        said.contains("netns-exec is not there: run make first"),
+        said.contains("netns-exec is missing: run make first"),
         "{said}"
     );
     assert!(!empty.path().join("dest").exists());

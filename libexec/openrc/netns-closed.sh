@@ -1,12 +1,12 @@
-# shellcheck shell=sh disable=SC2154,SC3043  # OpenRC's own words
+# shellcheck shell=sh disable=SC2154,SC3043  # OpenRC's variables and functions
 # Sourced by netns-firewall.sh: how the service of $tool closes the namespace that the
-# script is in, and opens it. Whatever rules there are stay; what one service has closed,
-# no other opens. By nft, or where there is none by iptables.
+# script is in, and opens it. All rules stay. A service does not open what another one
+# closed. Uses nft or, if that is not installed, iptables.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# close_namespace [established] - until open_namespace by the same service, nothing
-# passes but on lo, and what belongs to connections that are there already: to those of
-# TCP also where nothing has kept track of them so far.
+# close_namespace [established] - let nothing pass except on lo, until open_namespace of the
+# same service. With established, packets of existing connections pass too; those of TCP
+# also if connection tracking did not know them before.
 close_namespace()
 {
 	local hook family keep=
@@ -46,7 +46,7 @@ close_namespace()
 	done
 }
 
-# The input of nft that takes away what close_namespace made, and leaves what another
+# Print the nft commands that delete what close_namespace created, and keep what another
 # service closed
 opened()
 {

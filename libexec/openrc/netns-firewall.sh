@@ -1,10 +1,10 @@
-# shellcheck shell=sh disable=SC2034,SC2154,SC3043  # OpenRC's own words
+# shellcheck shell=sh disable=SC2034,SC2154,SC3043  # OpenRC's variables and functions
 # Sourced by netns-ipset, netns-iptables and netns-nftables, which run inside the
-# namespace that their name ends with: what they have in common, and nothing of a tool's
-# own language. Each of them has
-#   load [check]   the file in the place of what is loaded, or nothing changed
+# namespace that their name ends with: their common parts, without anything that only one
+# tool understands. Each of them defines
+#   load [check]   replace what is loaded by the file, or change nothing
 #   unload, list, save
-# and says in $file what it loads, in $saves and $forwards what its owner chose.
+# and sets $file to what it loads, $saves and $forwards to the owner's settings.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 # shellcheck source=netns-closed.sh
@@ -15,17 +15,17 @@
 namespace=${RC_SVCNAME#netns-*.}
 tool=${RC_SVCNAME#netns-}
 tool=${tool%%.*}
-folder=/etc/netns/$namespace
+directory=/etc/netns/$namespace
 
 extra_commands="check list panic save"
 extra_started_commands="reload"
-description_check="Checks the file, and changes nothing."
+description_check="Checks the file and changes nothing."
 description_list="Prints what is loaded."
-description_panic="Drops every packet but those on lo, until the next start."
+description_panic="Drops every packet except on lo, until the next start."
 description_save="Writes what is loaded to the file."
-description_reload="Puts the file in the place of what is loaded; a broken one changes nothing."
+description_reload="Replaces what is loaded by the file; a file with an error changes nothing."
 
-# Each verb, before anything else: the host's rules are not ours.
+# Run before each verb: the host's rules must not change.
 start_pre() { is_inside; }
 stop_pre() { is_inside && { [ "$RC_CMD" != restart ] || check; }; }
 reload_pre() { is_inside; }
@@ -37,13 +37,13 @@ save_pre() { is_inside; }
 is_inside()
 {
 	if [ "$namespace" = "$RC_SVCNAME" ]; then
-		eerror "$RC_SVCNAME: this is the model of a service, one link is one namespace"
+		eerror "$RC_SVCNAME: this script is a template: each namespace needs a link to it"
 		eerror "$RC_SVCNAME: ln -s $RC_SVCNAME /etc/init.d/$RC_SVCNAME.NAME"
 		return 1
 	fi
 	[ "$(readlink /proc/self/ns/net)" = "$(readlink /proc/1/ns/net)" ] || return 0
-	eerror "$RC_SVCNAME: it was called on the host, and not in the namespace $namespace"
-	eerror "$RC_SVCNAME: expected /etc/rc.conf.d/netns.conf, as installed, to bring it inside"
+	eerror "$RC_SVCNAME: it runs on the host, and not in the namespace $namespace"
+	eerror "$RC_SVCNAME: expected the installed /etc/rc.conf.d/netns.conf to start it inside"
 	return 1
 }
 
@@ -56,7 +56,7 @@ start()
 		! yesno "$forwards" || forwarding 1
 	else
 		how="closed until a start succeeds"
-		close_namespace established || how="not closed: neither nft nor iptables did it"
+		close_namespace established || how="not closed: neither nft nor iptables could do it"
 		eend 1 "$namespace is $how"
 		return
 	fi
@@ -67,14 +67,14 @@ reload()
 {
 	ebegin "Reloading $file in $namespace"
 	load && open_namespace
-	eend $? "what was loaded is as it was"
+	eend $? "what was loaded has not changed"
 }
 
 stop()
 {
 	! yesno "$saves" || save || return
 	! stays || return 0
-	ebegin "Taking what $tool loaded from $namespace"
+	ebegin "Removing what $tool loaded in $namespace"
 	unload && { ! yesno "$forwards" || forwarding 0; }
 	eend $?
 }
@@ -88,14 +88,14 @@ panic()
 	eend $?
 }
 
-# What is loaded stays where the namespace itself goes, or a start follows: nothing
-# passes in between.
+# Keep what is loaded if the namespace itself is stopped or a start follows, so that
+# nothing passes in between.
 stays()
 {
 	[ "$RC_CMD" = restart ] || service_stopping "netns.$namespace"
 }
 
-# broken FILE TEXT - what a program has said against a file, with the file's line
+# broken FILE TEXT - print what a program reported about a file, with the file's line
 broken()
 {
 	local line said
@@ -110,16 +110,16 @@ broken()
 	return 1
 }
 
-# there NAME OTHER... - the first of these files of the namespace that is there; NAME, if
-# none is
+# there NAME OTHER... - print the first of these files of the namespace that exists; NAME,
+# if none does
 there()
 {
 	local default="$1" name
 	for name; do
-		[ ! -e "$folder/$name" ] || break
+		[ ! -e "$directory/$name" ] || break
 	done
-	[ -e "$folder/$name" ] || name=$default
-	printf '%s' "$folder/$name"
+	[ -e "$directory/$name" ] || name=$default
+	printf '%s' "$directory/$name"
 }
 
 # missing FILE
@@ -127,23 +127,23 @@ missing()
 {
 	[ -e "$1" ] && return 1
 	eerror "$RC_SVCNAME: $1: there is no such file"
-	eerror "$RC_SVCNAME: write the rules there, or load them by hand and type: rc-service $RC_SVCNAME save"
+	eerror "$RC_SVCNAME: write the rules there, or load them by hand and run rc-service $RC_SVCNAME save"
 	return 0
 }
 
-# written FILE COMMAND... - what the command prints becomes the file, all or nothing
+# written FILE COMMAND... - write what the command prints to the file, all or nothing
 written()
 {
 	local to="$1" new="$1.new.$$"
 	shift
 	if is_closed; then
-		eerror "$RC_SVCNAME: the namespace is closed, and not saved; start comes first"
+		eerror "$RC_SVCNAME: the namespace is closed, so it cannot be saved; start the service first"
 		return 1
 	fi
 	(umask 022 && mkdir -p "${to%/*}")
 	ebegin "Saving to $to"
 	(umask 077 && "$@" >"$new" && mv "$new" "$to")
-	eend $? "$to is as it was" || { rm -f "$new" && return 1; }
+	eend $? "$to has not changed" || { rm -f "$new" && return 1; }
 }
 
 forwarding()

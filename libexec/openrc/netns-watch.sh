@@ -1,6 +1,7 @@
-# shellcheck shell=sh disable=SC2154,SC3043  # OpenRC's own words
-# Sourced by netns: the watch that its service runs, if a setting asks for one, and the
-# waiting for what is missing: meanwhile the service is inactive, and what needs it held.
+# shellcheck shell=sh disable=SC2154,SC3043  # OpenRC's variables and functions
+# Sourced by netns: the watch that the service runs, if a setting asks for one, and the
+# waiting for what is missing. Meanwhile the service is inactive, and OpenRC holds the
+# services that need it.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 watcher=$RC_SVCNAME.watch
@@ -15,12 +16,12 @@ waits()
 	esac
 }
 
-# What it says goes to syslog. Not every supervise-daemon has loggers. As a service of its
-# own, for what is started by supervise-daemon it marks as started.
+# The watch writes to syslog with logger(1), because not every supervise-daemon can. It has a
+# service name of its own, because supervise-daemon marks its service as started.
 keep()
 {
 	waits || yesno "${netns_watch:-no}" || yesno "${netns_restart_services:-no}" || return 0
-	# shellcheck disable=SC2016  # the inner shell's
+	# shellcheck disable=SC2016  # the inner shell expands it
 	RC_SVCNAME=$watcher supervise-daemon "$watcher" --start --pidfile "$watched" /bin/sh -- -c '
 		rm -f "$2" && mkfifo -m 600 "$2" || exit
 		logger -t "$1" <"$2" &
@@ -35,7 +36,7 @@ let_go()
 	rm -f "/run/$RC_SVCNAME.log"
 }
 
-# What becomes of an up that ended with $1.
+# Act on the exit status $1 of an up.
 keep_or_wait()
 {
 	hold_again
@@ -43,7 +44,7 @@ keep_or_wait()
 	0) keep ;;
 	111)
 		waits || return 111
-		# In this order: the watch calls start when the namespace is up
+		# In this order, because the watch calls start when the namespace is up
 		mark_service_inactive
 		keep || { mark_service_stopped; return 1; }
 		;;
@@ -51,18 +52,18 @@ keep_or_wait()
 	esac
 }
 
-# The watch says so; if it is not so any more, it will again.
+# The watch has called start. If the namespace is no longer ready, it will call again.
 has_come()
 {
 	[ -e "/run/netns-services/$namespace/ready" ] || mark_service_inactive
 }
 
-# It must not come up while it is taken down.
+# The namespace must not come up while it is taken down.
 let_go_of_waiting()
 {
 	service_wasinactive || return 0
 	let_go
-	# OpenRC forgets at a restart who waits for what is inactive
+	# At a restart OpenRC forgets which services wait for an inactive one
 	[ "$RC_CMD" != restart ] || ls "$RC_SVCDIR/scheduled/$RC_SVCNAME" >"$held" 2>/dev/null
 }
 
@@ -77,14 +78,15 @@ hold_again()
 	rm -f "$held"
 }
 
-# It could not be taken down, by $1: it is inactive again, and waits.
+# The namespace could not be taken down, with the status $1: the service is inactive again,
+# and waits.
 wait_on()
 {
 	! service_wasinactive || keep
 	return "$1"
 }
 
-# The status is $1: 16 is inactive, and what is missing is told.
+# The service's status is $1. If that is 16 (inactive), print what is missing.
 say_why()
 {
 	local line failed="/run/netns-services/$namespace.failed"

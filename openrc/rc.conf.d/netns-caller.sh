@@ -1,11 +1,11 @@
-# shellcheck shell=sh disable=SC2154,SC2034  # OpenRC, conf.d and netns.conf set and use them
-# Sourced by netns.conf: where a script was called, and by whom. A person can be logged in
-# inside a namespace, and so can cron, a hook or a package manager: what they call is the
-# host's all the same. A script begins on the host, and what its settings ask to be inside
-# is brought there from the host.
+# shellcheck shell=sh disable=SC2154,SC2034  # used by OpenRC, conf.d and netns.conf
+# Sourced by netns.conf: where a script was called, and by which process. A login session,
+# cron, a hook or a package manager can run inside a namespace; the services that they call
+# are still the host's. A script begins on the host, and goes inside from there if its
+# settings ask for it.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# The script was called in another network namespace than the first process is in.
+# The script was called in another network namespace than that of process 1.
 _netns_called_elsewhere()
 {
 	! _netns_was_brought || { _netns_again=yes; return 0; }
@@ -25,8 +25,8 @@ _netns_called_elsewhere()
 	exec netns-exec --host $_netns_mounts -- "$0" "$RC_SERVICE" "$_netns_verb"
 }
 
-# Has this very process been brought here by netns-inside.sh? The words alone can be left
-# from another; a process id cannot, and where it is now is looked at.
+# Did netns-inside.sh start this process here? The variable may come from another process,
+# so compare its process id and the present namespace.
 _netns_was_brought()
 {
 	[ "${RC_NETNS_INSIDE#* }" = $$ ] || return
@@ -35,16 +35,16 @@ _netns_was_brought()
 		_netns_refuse_lost "the namespace ${RC_NETNS_INSIDE% *}"
 }
 
-# It would go round for ever.
+# Calling netns-exec again would loop for ever.
 _netns_refuse_lost()
 {
-	eerror "$RC_SVCNAME: netns-exec did not bring this to $1, or /proc and /run/netns do not show it"
-	eerror "$RC_SVCNAME: expected /proc and /run/netns as they are on the host; look at mount"
+	eerror "$RC_SVCNAME: netns-exec did not move this script to $1, or /proc and /run/netns do not show it"
+	eerror "$RC_SVCNAME: expected the host's /proc and /run/netns; see the output of mount"
 	exit 1
 }
 
-# Say in _netns_place in which namespace of netns-setup this is, if in one, and in
-# _netns_mounts whether the mounts are to be left: they are, unless netns-exec made them.
+# Set _netns_place to the namespace of netns-setup that this process is in, if any, and
+# _netns_mounts to the option that keeps the mounts, unless netns-exec made them.
 _netns_find_place()
 {
 	_netns_place=
@@ -58,8 +58,8 @@ _netns_find_place()
 			;;
 		esac
 	done <"/proc/self/mountinfo"
-	# It is ours by its state directory. A namespace that lost its name, with what runs
-	# in it, is known by the mounts alone.
+	# A namespace is ours if it has a state directory. A namespace that lost its name is
+	# known only by the mounts of its processes.
 	for _netns_text in /run/netns-services/*/; do
 		_netns_text=${_netns_text%/}
 		_netns_text=${_netns_text##*/}
@@ -75,10 +75,10 @@ _netns_find_place()
 _netns_say_no_proc()
 {
 	[ ! -d /run/netns-services ] ||
-		ewarn "$RC_SVCNAME: there is no /proc: in which network namespace this is cannot be told"
+		ewarn "$RC_SVCNAME: there is no /proc, so the network namespace of this script is unknown"
 }
 
-# A caller with another root (a chroot, an installer) is not the host's.
+# A caller with another root directory (a chroot, an installer) stays where it is.
 _netns_can_leave()
 {
 	if [ ! -e /proc/1/root/. ]; then
@@ -103,8 +103,8 @@ _netns_say_host()
 	esac
 }
 
-# A script inside that names itself, in a way that netns-script.sh does not catch, has
-# called the host's service of that name.
+# A script inside that calls itself in a way that netns-script.sh does not catch would call
+# the host's service of that name.
 _netns_refuse_itself()
 {
 	case $_netns_verb in
@@ -122,7 +122,7 @@ _netns_refuse_itself()
 		# shellcheck disable=SC3013
 		[ "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ] || continue
 		_netns_text=${_netns_text#*=}
-		eerror "$RC_SVCNAME: called by $_netns_text, inside a namespace, which means itself and not the host's service"
+		eerror "$RC_SVCNAME: called by $_netns_text, which runs inside a namespace and means itself, not the host's service"
 		eerror "$RC_SVCNAME: write rc-service $_netns_text $_netns_verb in its script, as a plain command"
 		exit 1
 	done
@@ -137,23 +137,23 @@ _netns_refuse_runlevel()
 	done
 	# shellcheck disable=SC3013
 	if [ "$_netns_comm" != openrc ] || [ ! "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ]; then
-		# With rc_parallel=, one that openrc (RC_PID) called before it was ended
+		# With rc_parallel=, openrc (RC_PID) may have called this script before it was killed
 		_netns_text=
 		[ ! -e "$RC_SVCDIR/netns-refused" ] || read -r _netns_text <"$RC_SVCDIR/netns-refused"
 		[ "${_netns_text:-none}" != "$RC_PID" ] || _netns_leave_state
 		return 0
 	fi
 	echo "$_netns_pid" >"$RC_SVCDIR/netns-refused"
-	eerror "openrc: a runlevel is the host's, and openrc was called inside the namespace $_netns_place"
-	eerror "openrc: write netns-exec --host -- openrc RUNLEVEL; or, to have all of it in" \
+	eerror "openrc: a runlevel belongs to the host, and openrc was called inside the namespace $_netns_place"
+	eerror "openrc: write netns-exec --host -- openrc RUNLEVEL; or, to run all of it in" \
 		"$_netns_place, netns_from_inside=\"stay\" in /etc/rc.conf"
-	# It would go on with all the others, and end with 0
+	# openrc would continue with all others, and exit with 0
 	kill "$_netns_pid"
 	_netns_leave_state
 }
 
-# Nothing is done, and it is noted so here: whoever called openrc may be gone with it, and
-# openrc-run with them, before it has taken back that the service is starting or stopping.
+# Nothing was done, so restore the service's state here: openrc-run may be killed together
+# with openrc and its caller before it resets "starting" or "stopping".
 _netns_leave_state()
 {
 	case $_netns_verb in
@@ -163,8 +163,8 @@ _netns_leave_state()
 	exit 1
 }
 
-# Go from the process _netns_pid to the one above it, and say its name in _netns_comm;
-# false at the top.
+# Set _netns_pid to the parent of the process _netns_pid, and _netns_comm to its name. False
+# at the top.
 _netns_above()
 {
 	_netns_comm=
@@ -174,17 +174,17 @@ _netns_above()
 	[ "${_netns_pid:-0}" -gt 1 ] && read -r _netns_comm <"/proc/$_netns_pid/comm"
 } 2>/dev/null
 
-# A stop of netns.NAME, and a restart of any service, stop what needs it first. Where that
-# would then be refused, or could not start again: refuse while all is still up.
+# A stop of netns.NAME, and a restart of any service, first stop what needs it. If that stop
+# or the start after it would fail, fail now, while everything is still up.
 _netns_may_stop()
 {
 	case $RC_RUNLEVEL:$_netns_again in
 	shutdown:* | reboot:* | *:yes) return 0 ;;
 	esac
 	[ "$RC_CMD" != restart ] || _netns_may_start_again
-	_netns_pid=$PPID   # the one that runs this service is not asked
+	_netns_pid=$PPID   # the process that runs this service does not count
 	while _netns_above; do
-		# Its words come without the NULs between them (and without a fork)
+		# The shell drops the NULs between the arguments (and needs no fork)
 		read -r _netns_text <"/proc/$_netns_pid/cmdline" || :
 		case $_netns_text in
 		*/openrc-run*/netns.*stop* | */openrc-run*restart*) _netns_ask ;;
@@ -195,7 +195,7 @@ _netns_may_stop()
 	return 0
 }
 
-# A restart stops this service, and is to start it again.
+# A restart stops this service, and then starts it again.
 _netns_may_start_again()
 {
 	case $_netns_set$_netns_doubt$_netns_variants$_netns_new:$RC_SVCNAME in
@@ -205,10 +205,10 @@ _netns_may_start_again()
 	_netns_would_start "$RC_SERVICE" "$RC_SVCNAME"
 }
 
-# What the service that the process _netns_pid stops or restarts would say itself.
+# Run the checks of the service that the process _netns_pid stops or restarts.
 _netns_ask()
 {
-	# shellcheck disable=SC2046  # its words
+	# shellcheck disable=SC2046  # its arguments
 	set -- $(tr '\0' ' ' <"/proc/$_netns_pid/cmdline")
 	while :; do
 		case $1 in
@@ -230,8 +230,8 @@ _netns_ask()
 	done
 }
 
-# The namespace $1 goes down, and comes up again. What is not whole is not asked whether it
-# could: a restart may be what mends it.
+# The namespace $1 goes down and comes up again. If it is not ready, check only its settings:
+# a restart may repair it.
 _netns_may_restart()
 {
 	if [ -e "/run/netns/$1" ] && [ -e "/run/netns-services/$1/ready" ]; then
@@ -241,11 +241,11 @@ _netns_may_restart()
 	fi && netns-setup may-go "$1" || exit 1
 }
 
-# Begin a start of the service $2, by the script $1, that ends before anything is started.
+# Begin a start of the service $2 with the script $1 that ends before anything is started.
 _netns_would_start()
 {
 	RC_NETNS_ASK=yes RC_SERVICE=$1 RC_SVCNAME=$2 "$0" "$1" describe >/dev/null || {
-		eerror "$RC_SVCNAME: not stopped: $2 is to be restarted, and could not be started again"
+		eerror "$RC_SVCNAME: not stopped: the restart of $2 would fail, because it could not be started again"
 		exit 1
 	}
 }

@@ -1,9 +1,9 @@
-# shellcheck shell=sh disable=SC2154,SC2034,SC2317  # OpenRC, conf.d and netns.conf set and use them
-# Sourced by netns.conf for a service with netns=: what of it runs inside, and how.
-# netns_mode="daemon" (what start-stop-daemon or supervise-daemon starts, the rest on
-# the host) or "script" (the whole script); by itself: script where it has a start() of
-# its own, starts something in a way that cannot be followed, or would test other files
-# than the daemon reads, else daemon.
+# shellcheck shell=sh disable=SC2154,SC2034,SC2317  # used by OpenRC, conf.d and netns.conf
+# Sourced by netns.conf for a service with netns=: which part of it runs inside, and how.
+# netns_mode="daemon": what start-stop-daemon or supervise-daemon starts, the rest on the
+# host. "script": the whole script. "auto": script if it has a start() of its own, starts
+# something in a way that cannot be followed, or would check other files than the daemon
+# reads; otherwise daemon.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 # The settings have been read, the script not yet.
@@ -17,15 +17,15 @@ _netns_begin()
 	read -r _netns_text <"$RC_SERVICE"
 	case $_netns_text in
 	*openrc-run* | *runscript*) ;;
-	*) _netns_become_inside ;;   # a System V script, which OpenRC only hands the verb to
+	*) _netns_become_inside ;;   # a System V script, to which OpenRC only passes the verb
 	esac
 	alias start-stop-daemon='_netns_daemon start-stop-daemon'
 	alias supervise-daemon='_netns_daemon supervise-daemon'
 	ip() { _netns_ip "$@"; }
 }
 
-# The script runs inside, whole. A supervisor that it starts starts its daemon again in
-# whatever namespace has the name by then.
+# The whole script runs inside. If it starts a supervisor, that one restarts its daemon in
+# the namespace that has the name then.
 _netns_begin_inside()
 {
 	_netns_inside=$netns
@@ -50,30 +50,30 @@ _netns_must_be_a_name()
 	-* | *[!A-Za-z0-9_-]*) ;;
 	*[!0-9]*) [ "${#_netns}" -gt 64 ] || return 0 ;;
 	esac
-	_netns_refuse " is not a name for a namespace" \
-		"expected letters, digits, _ and -, at most 64, not digits alone"
+	_netns_refuse " is not a valid name of a namespace" \
+		"expected at most 64 letters, digits, _ and -, not only digits"
 }
 
 _netns_must_not_be_a_users()
 {
 	! yesno "$RC_USER_SERVICES" ||
-		_netns_refuse ": a service of a user cannot enter a namespace, only root can" \
-			"make it a service of the system, with command_user=\"$(id -un)\""
+		_netns_refuse ": a user's service cannot join a namespace, only root can" \
+			"make it a system service with command_user=\"$(id -un)\""
 }
 
 _netns_must_be_there()
 {
 	if [ ! -e "/run/netns/$_netns" ]; then
 		_netns_must_have_a_service
-		# OpenRC did not start it, so its list of dependencies is older than this netns=
-		# (it compares whole seconds)
+		# OpenRC did not start the namespace, so its list of dependencies is older than this
+		# netns= (it compares whole seconds)
 		rc-update -u >/dev/null
 		rc-service "netns.$_netns" start || exit 1
 	fi
 	_netns_must_be_whole
 }
 
-# It is not started yet: it could be, or its start would be refused.
+# The namespace may not be started yet. Check whether its start would succeed.
 _netns_could_be_there()
 {
 	[ -e "/run/netns/$_netns" ] || _netns_must_have_a_service
@@ -87,24 +87,24 @@ _netns_could_be_there()
 _netns_must_have_a_service()
 {
 	[ -x "${RC_SERVICE%/*}/netns.$_netns" ] ||
-		_netns_refuse ": there is no such namespace, and no service that makes it" \
+		_netns_refuse ": there is no such namespace, and no service for it" \
 			"write /etc/conf.d/netns.$_netns, and ln -s netns /etc/init.d/netns.$_netns"
 }
 
 _netns_must_be_whole()
 {
-	_netns_is_whole || _netns_refuse ": the namespace is there, but not whole" \
-		"see what is missing by netns-setup status $_netns"
+	_netns_is_whole || _netns_refuse ": the namespace exists, but is not ready" \
+		"see what is missing: netns-setup status $_netns"
 }
 
-# As netns-exec sees it: without a folder of ours, it is somebody else's.
+# The same check as in netns-exec: without a state directory the namespace is not ours.
 _netns_is_whole()
 {
 	[ -e "/run/netns/$_netns" ] || return
 	[ ! -e "/run/netns-services/$_netns" ] || [ -e "/run/netns-services/$_netns/ready" ]
 }
 
-# The script has been read too: what is to be inside, and how?
+# The script has been read too. Choose which part runs inside.
 _netns_choose_mode()
 {
 	[ "$netns" = "$_netns" ] || [ "$_netns_verb" != start ] || _netns_of_the_script
@@ -112,7 +112,7 @@ _netns_choose_mode()
 	'' | start-stop-daemon | supervise-daemon) ;;
 	*)
 		[ "$_netns_verb" != start ] ||
-			_netns_refuse " does not reach what supervisor=\"$supervisor\" starts" \
+			_netns_refuse " has no effect on what supervisor=\"$supervisor\" starts" \
 				"write supervisor=\"supervise-daemon\", or netns-exec $_netns -- in its run file"
 		;;
 	esac
@@ -145,15 +145,15 @@ _netns_choose_mode()
 		_netns_pid_before=$_netns_pid
 		trap _netns_look_again EXIT
 		;;
-	# called by supervise-daemon, whose own namespace may be one that is no more
+	# called by supervise-daemon, whose own namespace may be an old one
 	healthcheck | unhealthy) _netns_become_inside ;;
 	esac
 }
 
-# Does the script start daemons only by start-stop-daemon and supervise-daemon as plain
-# commands, which the aliases follow? Not by a path, a variable, in quotes or behind
-# env, exec, setsid, sh -c... Say in _netns_at which line does not. What only stops or
-# signals need not be followed.
+# Does the script start daemons only with start-stop-daemon and supervise-daemon as plain
+# commands, which the aliases follow? Not by a path or a variable, in quotes, or after env,
+# exec, setsid, sh -c... Set _netns_at to the line that does otherwise. A command that only
+# stops or signals need not be followed.
 _netns_is_followed()
 {
 	_netns_at=$(awk '
@@ -173,7 +173,7 @@ _netns_is_followed()
 			}
 		}
 		function is_followed() {
-			if (rest ~ /^[A-Za-z0-9_.)-]/) return 1   # another word, a pattern of case
+			if (rest ~ /^[A-Za-z0-9_.)-]/) return 1   # another word, or a pattern of case
 			if (before ~ /supervisor:?=["\047]?$/ || before ~ /\[.*=[ \t]*["\047]?$/) return 1
 			if (before ~ /(command -[vV]|type|which|hash)[ \t]+["\047]?$/) return 1
 			if (rest ~ /--sto|--sig|[ \t]-K|[ \t]-s[ \t]/ && rest !~ /--sta|[ \t]-[A-Za-z]*S/) return 1
@@ -185,9 +185,9 @@ _netns_is_followed()
 	[ -z "$_netns_at" ]
 }
 
-# What of /etc is the namespace's own, but for what names are looked up by and the rules of
-# a firewall? The daemon reads it, and so should what tests its settings: start_pre(),
-# checkconfig(), required_files=... Say it in _netns_text.
+# Does the namespace have files of its own for /etc, other than those for name lookups and
+# firewall rules? The daemon reads them, and so should the checks of its settings: start_pre(),
+# checkconfig(), required_files=... Set _netns_text to their names.
 _netns_has_files()
 {
 	_netns_text=
@@ -202,16 +202,16 @@ _netns_has_files()
 	[ -n "$_netns_text" ]
 }
 
-# In daemon mode by the owner's word, they are tested on the host.
+# If the owner set daemon mode, the checks run on the host.
 _netns_tell_files()
 {
 	_netns_has_files || return 0
-	ewarn "$RC_SVCNAME: with netns_mode=\"daemon\", what tests its settings sees the host's /etc;" \
-		"the daemon sees, of /etc/netns/$_netns, $_netns_text"
-	ewarn "$RC_SVCNAME: write netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME, if that matters to it"
+	ewarn "$RC_SVCNAME: with netns_mode=\"daemon\", the checks of its settings see the host's /etc;" \
+		"the daemon sees these files of /etc/netns/$_netns: $_netns_text"
+	ewarn "$RC_SVCNAME: write netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME, if the checks need them"
 }
 
-# A start() of its own that names neither has the work done by another file's functions.
+# A start() that names none of these calls functions of another file.
 _netns_starts_something()
 {
 	[ "$_netns_own" = daemon ] ||
@@ -227,8 +227,8 @@ _netns_refuse_unfollowed()
 	exit 1
 }
 
-# At the end of a start: is the daemon that it left in the pid file where it should be? A
-# script can have ways that are not in its text.
+# At the end of a start, check whether the daemon in the pid file is inside. The script may
+# have started it in a way that its text does not show.
 _netns_look_again()
 {
 	_netns_status=$?
@@ -240,13 +240,13 @@ _netns_look_again()
 	# shellcheck disable=SC3013
 	[ -e "/proc/$_netns_pid/ns/net" ] && [ ! "/proc/$_netns_pid/ns/net" -ef "/run/netns/$_netns" ] ||
 		exit "$_netns_status"
-	eerror "$RC_SVCNAME: process $_netns_pid was started outside the namespace $_netns, and is stopped again"
+	eerror "$RC_SVCNAME: process $_netns_pid was started outside the namespace $_netns, and was stopped again"
 	eerror "$RC_SVCNAME: write netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME"
 	command start-stop-daemon --stop --pidfile "$pidfile"
 	exit 1
 }
 
-# Who looks for a process does so in every namespace: warn where it may find another's.
+# start-stop-daemon looks for processes in every namespace: warn if it may find another one.
 _netns_may_be_confused()
 {
 	_netns_pid=
@@ -257,23 +257,23 @@ _netns_may_be_confused()
 		[ -n "$command" ] || return 0
 		ewarn "$RC_SVCNAME: netns=\"$_netns\" without pidfile=: start, status and stop also find" \
 			"a ${command##*/} of the host or of another namespace"
-		ewarn "$RC_SVCNAME: have it write its number to a file, and write" \
+		ewarn "$RC_SVCNAME: make it write its process id to a file, and write" \
 			"pidfile=\"/run/$RC_SVCNAME.pid\" in /etc/conf.d/$RC_SVCNAME"
 		;;
 	*)
 		[ -d "/proc/${_netns_pid:-none}" ] || return 0
 		# shellcheck disable=SC3013
 		! [ "/proc/$_netns_pid/ns/net" -ef "/run/netns/$_netns" ] || return 0
-		ewarn "$RC_SVCNAME: pidfile=\"$pidfile\" is that of process $_netns_pid," \
+		ewarn "$RC_SVCNAME: pidfile=\"$pidfile\" belongs to process $_netns_pid," \
 			"which is not in the namespace $_netns"
-		ewarn "$RC_SVCNAME: each needs one of its own: write pidfile=\"/run/\$RC_SVCNAME.pid\"" \
-			"in $RC_SERVICE, and have the daemon write that"
+		ewarn "$RC_SVCNAME: each service needs a pid file of its own: write pidfile=\"/run/\$RC_SVCNAME.pid\"" \
+			"in $RC_SERVICE, and make the daemon write it"
 		;;
 	esac
 }
 
-# Begin the same verb of the same script again, inside. Where the namespace is gone, stop
-# and status get an empty one without a name: what a stop flushes must not be the host's.
+# Run the same verb of the same script again, inside. If the namespace is gone, stop and
+# status run in an empty one without a name, because a stop must not flush the host's rules.
 _netns_become_inside()
 {
 	[ -z "$_netns_asked" ] || exit 0
@@ -285,15 +285,15 @@ _netns_become_inside()
 	fi
 	case $_netns_verb in
 	stop | status) ;;
-	*) _netns_refuse ": there is no such namespace, or it is not whole" \
-		"see what is missing by netns-setup status $_netns" ;;
+	*) _netns_refuse ": there is no such namespace, or it is not ready" \
+		"see what is missing: netns-setup status $_netns" ;;
 	esac
 	export RC_NETNS_GONE=yes
 	exec unshare -n "$0" "$RC_SERVICE" "$_netns_verb"
 }
 
-# start-stop-daemon or supervise-daemon ($1) with its arguments: inside if it starts
-# something; on the host if it stops or signals, which finds processes everywhere.
+# Run start-stop-daemon or supervise-daemon ($1) with its arguments: inside if it starts
+# something; on the host if it stops or signals, because it finds processes everywhere.
 _netns_daemon()
 {
 	for _netns_text; do
@@ -321,10 +321,10 @@ _netns_exec()
 	return "$1"
 }
 
-# netns-exec [--vrf VRF] NAME -- COMMAND... Where that is "supervise-daemon SVC OPTIONS
-# DAEMON... [-- ARGUMENTS]", netns-exec is put before DAEMON as well: when it is started
-# again after a crash, the name may be another namespace's than the supervisor is in. (Not
-# in a chroot, which has no netns-exec; and with a VRF only root can join.)
+# Run netns-exec [--vrf VRF] NAME -- COMMAND... If the command is "supervise-daemon SVC
+# OPTIONS DAEMON... [-- ARGUMENTS]", also put netns-exec before DAEMON: when the daemon is
+# restarted after a crash, another namespace than the supervisor's may have the name. (Not in
+# a chroot, which has no netns-exec; and with a VRF only root can join.)
 _netns_each_time()
 {
 	_netns_left=$#
@@ -340,7 +340,7 @@ _netns_each_time()
 		option:--*) _netns_next=value ;;
 		option:-*)
 			_netns_text=${1#-}
-			while :; do   # letters that take no value
+			while :; do   # options that take no value
 				case $_netns_text in
 				[SGKU3Cqv]?*) _netns_text=${_netns_text#?} ;;
 				*) break ;;
@@ -354,11 +354,11 @@ _netns_each_time()
 			[ "$_netns_next" = option ] && _netns_next=words || _netns_next=arguments
 			if command -v "$1" >/dev/null; then
 				set -- "$@" netns-exec -- ${vrf:+--vrf "$vrf"} "$_netns" --
-			else   # supervise-daemon says so
+			else   # supervise-daemon reports the error
 				_netns_next=arguments
 			fi
 			;;
-		words:--)   # getopt would have taken it
+		words:--)   # getopt would have removed it
 			shift
 			_netns_next=arguments
 			_netns_left=$((_netns_left - 1))
@@ -372,13 +372,13 @@ _netns_each_time()
 	netns-exec "$@"
 }
 
-# Alpine's OpenRC knows netns= and starts daemons by "ip netns exec NAME [ip vrf exec VRF]
-# start-stop-daemon": the same by netns-exec, for its busybox's ip has no netns.
+# Alpine's OpenRC implements netns= and starts daemons with "ip netns exec NAME [ip vrf exec
+# VRF] start-stop-daemon". Do the same with netns-exec, because busybox's ip has no netns.
 _netns_ip()
 {
 	case $1/$2 in
 	netns/exec) ;;
-	netns/add) [ "$3" = "$_netns" ]; return ;;   # some scripts make a bare one themselves
+	netns/add) [ "$3" = "$_netns" ]; return ;;   # some scripts create the namespace themselves
 	*) command ip "$@"; return ;;
 	esac
 	_netns_text=$3

@@ -1,11 +1,12 @@
-# shellcheck shell=sh disable=SC2154,SC2034,SC2317  # OpenRC and conf.d set and use them
-# Sourced by netns-inside.sh where a whole script runs inside, between its settings and the
-# script: what it says of itself and of other services, and, of a distribution's iptables,
-# ip6tables, ipset and nftables, which family and which files are the namespace's.
+# shellcheck shell=sh disable=SC2154,SC2034,SC2317  # used by OpenRC and conf.d
+# Sourced by netns-inside.sh for a script that runs inside as a whole, after its settings and
+# before the script: what the script's calls of itself and of other services mean; and, for a
+# distribution's iptables, ip6tables, ipset and nftables, which files of the namespace it uses.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# A script that was written for the host names itself: iptables.mgmt asks service_started
-# iptables. That is itself; all others are the host's, and are asked and started there.
+# A script that was written for the host calls itself by that name: iptables.mgmt calls
+# service_started iptables and means itself. All other names are services of the host, and are
+# queried and started there.
 _netns_begin_script()
 {
 	_netns_find_base
@@ -16,20 +17,20 @@ _netns_begin_script()
 			mark_service_stopped mark_service_inactive mark_service_hotplugged mark_service_failed; do
 			eval "$_netns_text() { _netns_ask_state $_netns_text \"\$@\"; }"
 		done
-		# bash takes no path for the name of an alias
-		# shellcheck disable=SC2139  # the name is to be that of now
+		# bash accepts no path as the name of an alias
+		# shellcheck disable=SC2139  # expand the name now
 		[ -n "$BASH_VERSION" ] || alias "/etc/init.d/$_netns_base=_netns_call_service $_netns_base"
 	fi
 	alias rc-service=_netns_call_service service=_netns_service
 	_netns_own_files=
 	_netns_is_firewall || return 0
-	SVCNAME=$_netns_base   # it goes by that; OpenRC does by RC_SVCNAME
+	SVCNAME=$_netns_base   # the script uses this, OpenRC uses RC_SVCNAME
 	_netns_choose_files
 	_netns_set_files
 }
 
-# Say in _netns_base by which name the script knows itself: BASE of the link BASE.NAME, else
-# the script's own.
+# Set _netns_base to the name that the script uses for itself: BASE of the link BASE.NAME,
+# otherwise the script's own name.
 _netns_find_base()
 {
 	_netns_base=${RC_SVCNAME%%.*}
@@ -49,9 +50,9 @@ _netns_ask_state()
 	command "$_netns_text" "$@"
 }
 
-# rc-service [OPTION...] SERVICE VERB, begun where services begin: on the host. From a
-# namespace of ours a service goes there by itself, and says so, unless it is to stay; from
-# one of others it does not.
+# rc-service [OPTION...] SERVICE VERB, called on the host, where services begin. From a
+# namespace of ours a service goes there itself, and prints that, unless it is to stay; from a
+# namespace of others it does not.
 _netns_call_service()
 {
 	_netns_left=$#
@@ -80,13 +81,13 @@ _netns_call_service()
 	fi
 }
 
-# Another name of rc-service; a script may also have a function of that name.
+# Another name of rc-service. A script may define a function of that name.
 _netns_service()
 {
 	_netns_call_service "$@"
 }
 
-# A link BASE.NAME to a distribution's own script of a firewall
+# Is this a link BASE.NAME to a distribution's own firewall script?
 _netns_is_firewall()
 {
 	case $RC_SVCNAME in
@@ -97,8 +98,8 @@ _netns_is_firewall()
 	[ "$RC_SERVICE" -ef "${RC_SERVICE%/*}/$_netns_base" ]
 }
 
-# Where its settings name no file that is not the host's service's as well: say in
-# _netns_own_files which of the namespace's stands in its place.
+# If the settings name no file, or the same file as the host's service, set
+# _netns_own_files to the namespace's file that replaces it.
 _netns_choose_files()
 {
 	_netns_saves=$(_netns_setting save_on_stop SAVE_ON_STOP)
@@ -113,8 +114,8 @@ _netns_choose_files()
 	esac
 }
 
-# _netns_choose_file DEFAULT SETTING... - a file is read where it is there, else the host's
-# is; what is written is always the namespace's.
+# _netns_choose_file DEFAULT SETTING... - read the namespace's file if it exists, otherwise
+# the host's. Always write the namespace's.
 _netns_choose_file()
 {
 	_netns_file=$1
@@ -148,12 +149,12 @@ _netns_is_to_save()
 
 _netns_refuse_no_folder()
 {
-	eerror "$RC_SVCNAME: $_netns_file cannot be written, and what is inside is not saved to the host's file"
-	eerror "$RC_SVCNAME: expected a folder that can be made and written; look at ls -ld /etc/netns"
+	eerror "$RC_SVCNAME: cannot write $_netns_file, and what is loaded inside is not saved to the host's file"
+	eerror "$RC_SVCNAME: expected a directory that root can create and write to; see ls -ld /etc/netns"
 	exit 1
 }
 
-# The first of the settings that is not empty
+# Print the first of the settings that is not empty
 _netns_setting()
 {
 	for _netns_text; do
@@ -163,7 +164,7 @@ _netns_setting()
 	printf '%s' "$_netns_text"
 }
 
-# What it is for the host's service, which reads the same /etc/conf.d/BASE
+# Print the setting of the host's service, which reads the same /etc/conf.d/BASE
 _netns_settings_of_the_host()
 {
 	(
@@ -176,8 +177,8 @@ _netns_settings_of_the_host()
 	)
 }
 
-# Before the script is read, for it may take its own variables from these, and after that
-# once more, for it may have set them itself.
+# Called before the script is read, because its own variables may depend on these, and again
+# afterwards, because it may have set them itself.
 _netns_set_files()
 {
 	[ -n "$_netns_own_files" ] || return 0

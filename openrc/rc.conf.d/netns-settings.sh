@@ -1,10 +1,10 @@
-# shellcheck shell=sh disable=SC1090,SC2154,SC2034,SC2317  # OpenRC, conf.d and netns.conf set and use them
-# Sourced by netns.conf: what a service's settings say of netns=. An empty value is the
-# host where it is written so, netns="", and an error where it only comes out so: a
-# service that asks for a namespace never starts on the host instead.
+# shellcheck shell=sh disable=SC1090,SC2154,SC2034,SC2317  # used by OpenRC, conf.d and netns.conf
+# Sourced by netns.conf: what a service's settings say about netns=. An explicit empty value,
+# netns="", means the host. A value that only comes out empty is an error: a service that asks
+# for a namespace never starts on the host instead.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# The settings have been read: is a namespace asked for, and by which line?
+# The settings have been read. Do they ask for a namespace, and in which line?
 _netns_read()
 {
 	[ "$RC_SVCNAME" != netns-probe ] || { _netns_probe; return 0; }
@@ -34,8 +34,8 @@ _netns_read()
 	fi
 }
 
-# netns-setup try NAME --with SERVICE was undone, and the process that undoes it, which is
-# above this one and still the same, starts the service on the host again, where it was.
+# netns-setup try NAME --with SERVICE was rolled back. Its process, which is above this one
+# and still the same, starts the service on the host again, where it was.
 _netns_is_given_back()
 {
 	[ -e "/run/netns-services/.undone/$netns" ] || return
@@ -51,7 +51,7 @@ _netns_is_given_back()
 	while _netns_above; do
 		[ "$_netns_pid" = "$_netns_by" ] || continue
 		read -r _netns_text <"/proc/$_netns_pid/stat"
-		# shellcheck disable=SC2086  # its fields, of which the 22nd is when it started
+		# shellcheck disable=SC2086  # its fields; the 22nd is its start time
 		set -- ${_netns_text##*) }
 		[ "${20}" = "$_netns_at" ] || return
 		einfo "$RC_SVCNAME: on the host, where it was before netns-setup try $netns"
@@ -60,7 +60,7 @@ _netns_is_given_back()
 	return 1
 }
 
-# Our own services of rules, netns-nftables.mgmt and its like, say it by their name.
+# The name of our own firewall services, such as netns-nftables.mgmt, names the namespace.
 _netns_by_name()
 {
 	case $RC_SVCNAME in
@@ -68,12 +68,12 @@ _netns_by_name()
 	*) return 0 ;;
 	esac
 	[ -z "$netns" ] || [ "$netns" = "${RC_SVCNAME#*.}" ] || [ "$_netns_verb" != start ] ||
-		_netns_refuse " is not the namespace of $RC_SVCNAME" "take it away: the name says it"
+		_netns_refuse " is not the namespace of $RC_SVCNAME" "remove it: the name of the service names the namespace"
 	netns=${RC_SVCNAME#*.}
 }
 
 # Is the script our own of that name, or a link to it? (RC_SERVICE is the link in OpenRC
-# 0.45, and what it leads to in later ones.)
+# 0.45, and its target in later versions.)
 _netns_is_ours()
 {
 	# shellcheck disable=SC3013
@@ -86,8 +86,8 @@ _netns_refuse_doubt()
 	for _netns_at in $_netns_doubt; do
 		if [ -L "$_netns_at" ] && [ ! -e "$_netns_at" ]; then
 			_netns_shorten
-			eerror "$RC_SVCNAME: $_netns_at is a symlink that leads nowhere, so its netns= is not known"
-			eerror "$RC_SVCNAME: expected a file; put it back, or remove the symlink"
+			eerror "$RC_SVCNAME: $_netns_at is a dangling symlink, so its netns= is unknown"
+			eerror "$RC_SVCNAME: restore its target, or remove the symlink"
 		else
 			_netns_file=$_netns_at
 			_netns_line '[^A-Za-z0-9_]netns[ 	]' || _netns_at=$_netns_file
@@ -100,13 +100,13 @@ _netns_refuse_doubt()
 _netns_refuse_no_assignment()
 {
 	_netns_shorten
-	eerror "$RC_SVCNAME: $_netns_at: this is no assignment in sh, and netns is not set by it"
+	eerror "$RC_SVCNAME: $_netns_at: this is not an assignment in sh, so it does not set netns"
 	eerror "$RC_SVCNAME: write netns=\"NAME\", without spaces around the ="
 	exit 1
 }
 
-# What may be meant as netns="mgmt" and is none: netns= "mgmt", set netns="mgmt", netns:mgmt,
-# and a line that begins with the byte order mark of other systems' editors
+# Find what may be meant as netns="mgmt" but is no assignment: netns= "mgmt", set netns="mgmt",
+# netns:mgmt, and a line that begins with the byte order mark of other systems' editors
 _netns_odd()
 {
 	grep -nE -e "^$(printf '\357\273\277')[ 	]*netns" \
@@ -126,14 +126,14 @@ _netns_refuse_odd()
 	_netns_remember
 }
 
-# That all is as it should be, and which lines of /etc/conf.d are odd
+# Record that the hook works, and which lines of /etc/conf.d are odd
 _netns_remember()
 {
 	_netns_odd /etc/conf.d/* /dev/null >"$_netns_tried"
 	return 0
 } 2>/dev/null
 
-# Set, and empty: only by netns="" itself.
+# An empty value is valid only as netns="".
 _netns_refuse_empty()
 {
 	[ -n "$_netns_set" ] && [ -z "$netns" ] || return 0
@@ -144,9 +144,9 @@ _netns_refuse_empty()
 	exit 1
 }
 
-# Is the last assignment of netns= that $_netns_file executes a literal empty one? Which
-# one that is, the trace of the shell tells; dash's has no line numbers, and there the last
-# one in the file counts.
+# Is the last netns= that $_netns_file executes a literal empty one? The trace of the shell
+# tells which line that is. dash's trace has no line numbers; there the last one in the file
+# counts.
 _netns_is_literal()
 {
 	[ -n "$_netns_file" ] && [ -f "$_netns_file" ] || return
@@ -172,8 +172,8 @@ _netns_is_literal()
 	esac
 }
 
-# conf.d/SVC.RUNLEVEL is read in the place of conf.d/SVC, whose netns= must not be lost by
-# that unnoticed: whether it has one, only reading it tells.
+# OpenRC reads conf.d/SVC.RUNLEVEL instead of conf.d/SVC, whose netns= must not be lost
+# silently. To know whether it has one, read it.
 _netns_refuse_dropped()
 {
 	[ -z "$netns$_netns_set" ] || return 0
@@ -192,7 +192,7 @@ _netns_refuse_dropped()
 }
 
 # OpenRC looks for conf.d beside the script, and before 0.64 nowhere else: for a link from
-# /etc/init.d to a script in another directory it reads none of /etc/conf.d.
+# /etc/init.d to a script in another directory it reads nothing of /etc/conf.d.
 _netns_refuse_unread()
 {
 	[ -z "$netns$_netns_set" ] || return 0
@@ -203,8 +203,8 @@ _netns_refuse_unread()
 		! _netns_was_read || return 0
 		_netns_asks "$_netns_file" || continue
 		_netns_where
-		eerror "$RC_SVCNAME: $_netns_at has a netns=, and OpenRC did not read it: the script" \
-			"is $RC_SERVICE, and its settings are looked for beside that"
+		eerror "$RC_SVCNAME: $_netns_at has a netns=, but OpenRC did not read it: the script" \
+			"is $RC_SERVICE, and OpenRC looks for settings beside that"
 		eerror "$RC_SVCNAME: copy the script to /etc/init.d/$RC_SVCNAME, or link" \
 			"${RC_SERVICE%/*/*}/conf.d to /etc/conf.d"
 		exit 1
@@ -231,8 +231,8 @@ _netns_asks()
 	) >/dev/null 2>&1
 }
 
-# The script has been read: what it says itself comes too late, for OpenRC's dependencies
-# as for us.
+# The script has been read. A netns= in the script itself comes too late, for OpenRC's
+# dependencies and for this hook.
 _netns_of_the_script()
 {
 	if [ "$_netns_again" = yes ]; then
@@ -246,8 +246,8 @@ _netns_of_the_script()
 		"write netns=\"$netns\" in /etc/conf.d/$RC_SVCNAME; or netns=\"\" there, to run on the host"
 }
 
-# Our settings are set before any file of the service has been read: by rc.conf, for all of
-# them, or by whoever called, who has no say in it.
+# Our settings are set before any file of the service has been read: by rc.conf, for all
+# services, or by the caller's environment, which has no effect.
 _netns_of_rc_conf()
 {
 	_netns_file=/etc/rc.conf
@@ -259,7 +259,7 @@ _netns_of_rc_conf()
 	done
 }
 
-# What rc.conf alone makes of the variable $1
+# Print the value that rc.conf alone gives to the variable $1
 _netns_in_rc_conf()
 {
 	for _netns_file in /etc/rc.conf /etc/rc.conf.d/*.conf; do
@@ -268,8 +268,8 @@ _netns_in_rc_conf()
 	eval "printf '%s' \"\$$1\""
 }
 
-# What netns.conf depends on, on this machine, with this shell and this OpenRC: a service
-# that only says whether it was noticed is run by the same openrc-run.sh.
+# Check that netns.conf works on this machine, with this shell and this OpenRC: the same
+# openrc-run.sh runs a service that only reports whether the hook noticed it.
 _netns_try()
 {
 	if RC_SVCNAME=netns-probe "$0" "$_netns_parts/netns-probe" describe >/dev/null 2>&1; then
@@ -279,8 +279,8 @@ _netns_try()
 	fi
 }
 
-# Inside that service: both files have been noticed when _netns_choose_mode is called, and
-# then both ways in which OpenRC starts a daemon must be.
+# Inside that service: when _netns_choose_mode is called, the hook has noticed both files.
+# Then it must notice both ways in which OpenRC starts a daemon.
 _netns_probe()
 {
 	_netns=probe
@@ -300,7 +300,7 @@ _netns_probe()
 	}
 }
 
-# Nothing after this file will be noticed: refuse what asks for a namespace here and now.
+# The hook will not notice anything after this file: fail now if a namespace is asked for.
 _netns_refuse_unnoticed()
 {
 	_netns_verb=$(tr '\0' '\n' <"/proc/$$/cmdline" | tail -n 1)
@@ -321,7 +321,7 @@ _netns_refuse_unnoticed()
 	return 0
 }
 
-# Refuse to go on: line 1 is what is wrong with netns=, line 2 what to do.
+# Exit with an error: line 1 says what is wrong with netns=, line 2 what to do.
 _netns_refuse()
 {
 	_netns_where
@@ -330,7 +330,7 @@ _netns_refuse()
 	exit 1
 }
 
-# Say in _netns_at what asked for the namespace.
+# Set _netns_at to the file and line that asked for the namespace.
 _netns_where()
 {
 	if [ -z "$_netns_file" ]; then
@@ -341,7 +341,7 @@ _netns_where()
 	fi
 }
 
-# Say in _netns_at the last line of $_netns_file that the pattern matches, comments aside.
+# Set _netns_at to the last line of $_netns_file that the pattern matches, without comments.
 _netns_line()
 {
 	_netns_at=$(sed 's/^/ /; s/[ 	]#.*//' "$_netns_file" | grep -n "$1" | tail -n 1)
@@ -349,7 +349,7 @@ _netns_line()
 	_netns_at=$_netns_file:${_netns_at%%:*}
 }
 
-# As a person would write the path
+# Shorten the path to what a person would write
 _netns_shorten()
 {
 	case $_netns_at in

@@ -1,24 +1,24 @@
-# shellcheck shell=sh disable=SC2034,SC3013  # read where it is sourced; dash, busybox ash and bash have -ef
-# Sourced by the files beside it: whose they are. The folder is a copy of the model, it is
-# called netns-NAME, and no other service may have the same supervise: what sv(8) writes
-# there for one of them, the other would do.
+# shellcheck shell=sh disable=SC2034,SC3013  # used by the sourcing files; dash, busybox ash and bash have -ef
+# Sourced by the files beside it: which namespace they belong to. The directory is a copy of
+# the template and is called netns-NAME. No other service may have the same supervise
+# directory: a command that sv(8) writes there for one service would act on the other.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 cd -P . || exit
 service=${PWD##*/}
 namespace=${service#netns-}
 model=/usr/share/netns-services/runit/netns
-folder=/etc/sv
-[ -d "$folder" ] || folder=/etc/runit/sv
+directory=/etc/sv
+[ -d "$directory" ] || directory=/etc/runit/sv
 
-# The model itself, linked to where runit looks for services, is no namespace's.
+# The template itself, linked to where runit looks for services, belongs to no namespace.
 must_have_a_name()
 {
 	[ "$namespace" = "$service" ] || [ -z "$namespace" ] || return 0
 	is_linked || link=/var/service/NAME
 	own=${link##*/}
-	own=$folder/netns-${own#netns-}
-	say "$PWD belongs to no namespace: it is not called netns-NAME" \
+	own=$directory/netns-${own#netns-}
+	say "$PWD belongs to no namespace: its name is not netns-NAME" \
 		"rm $link; cp -R $model $own; ln -s $own ${link%/*}/"
 	exit 100
 }
@@ -31,7 +31,7 @@ is_linked()
 	return 1
 }
 
-# Say in $other which service has the same supervise: by a symlink that was copied, too.
+# Set $other to the service that has the same supervise directory, also by a copied symlink.
 is_shared()
 {
 	for other in ../* /etc/service/* /var/service/* /run/runit/service/* /service/*; do
@@ -40,7 +40,7 @@ is_shared()
 	return 1
 }
 
-# Who writes to that supervise is heard by this service, and not by another?
+# Does the runsv of that supervise directory run this service, and not another one?
 is_heard()
 {
 	read -r pid <supervise/pid || return
@@ -50,7 +50,7 @@ is_heard()
 	[ "/proc/$parent/cwd" -ef . ]
 } 2>/dev/null
 
-# Has it been said to the sv(8) that asks? It asks again and again.
+# Was the message already printed for this sv(8)? sv runs the check again and again.
 is_told()
 {
 	read -r told <supervise/told && [ "$told" = "$service $PPID" ] && return
@@ -61,13 +61,13 @@ is_told()
 say_shared()
 {
 	other=$(cd -P "$other" && pwd)
-	say "$PWD/supervise is that of $other, too: sv cannot tell one from the other" \
-		"take one away, and make it anew: rm -r FOLDER; cp -R $model FOLDER"
+	say "$PWD/supervise also belongs to $other: sv cannot tell the two services apart" \
+		"remove one of them and copy it again: rm -r DIRECTORY; cp -R $model DIRECTORY"
 }
 
-# may_end STATE - it is asked before anything is ended whether `down` would be refused, and
-# unless that is all (STATE says so), whether `up` would be. What is not whole is not asked
-# whether it could come up: a restart may be what mends it.
+# may_end STATE - check, before anything ends, whether `down` would fail, and, unless STATE says
+# "want down", whether `up` would fail. If the namespace is not ready, check only its settings:
+# a restart may repair it.
 may_end()
 {
 	case $1 in

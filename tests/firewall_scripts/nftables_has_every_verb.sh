@@ -71,7 +71,7 @@ run 0 rc-service netns-nftables.mgmt status
 later
 echo 'save_options=--nonsense' >/etc/conf.d/netns-nftables.mgmt
 refused rc-service netns-nftables.mgmt save
-says "$rules is as it was"
+says "$rules has not changed"
 grep -q nonsense "$rules" || fail "a save that failed has changed the file"
 later
 rm /etc/conf.d/netns-nftables.mgmt

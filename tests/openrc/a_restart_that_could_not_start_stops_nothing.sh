@@ -86,7 +86,7 @@ is "where sshd is" "$(netns_of "$pid")" "$(netns_named mgmt)"
 # Inside: what is not whole, and what is restarted with its namespace
 run 0 mv /run/netns-services/mgmt/ready /run/ready
 refused rc-service sshd restart
-says 'not whole'
+says 'is not ready'
 all_stays "$(netns_named mgmt)"
 run 0 mv /run/ready /run/netns-services/mgmt/ready
 for fault in broken_settings broken_rules missing_card; do

@@ -99,7 +99,7 @@ runlevel=$(cat /run/openrc/softlevel)
 for parallel in NO YES; do
 	echo "rc_parallel=$parallel" >>/etc/rc.conf
 	refused session 192.0.2.10 'openrc more'
-	is "reasons" "$(grep -c "a runlevel is the host's, and openrc was called inside the namespace mgmt" /tmp/said)" 1
+	is "reasons" "$(grep -c "a runlevel belongs to the host, and openrc was called inside the namespace mgmt" /tmp/said)" 1
 	says "netns-exec --host -- openrc RUNLEVEL"
 	eventually "nothing is being stopped" eval '[ -z "$(ls /run/openrc/stopping /run/openrc/starting | grep -v :)" ]'
 	is "the runlevel" "$(cat /run/openrc/softlevel)" "$runlevel"

@@ -153,5 +153,5 @@ done
 # A namespace that others made has no place for them, and the host's is none
 $judge netns add other
 run 100 netns-exec other -- sh -c "echo 'nameserver 10.8.0.1' | resolvconf -a tun0"
-says "resolvconf: this is no namespace that netns-setup keeps"
+says "resolvconf: this is not a namespace of netns-setup"
 [ "$(hosts)" = "$before" ] || fail "the host's files are not what they were"

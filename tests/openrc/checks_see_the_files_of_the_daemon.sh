@@ -102,7 +102,7 @@ echo 'netns_mode="daemon"' >>/etc/conf.d/$service
 mkdir /etc/app/more
 has good broken
 run 0 rc-service $service start
-says "sees the host's /etc; the daemon sees, of /etc/netns/mgmt, app"
+says "see the host's /etc; the daemon sees these files of /etc/netns/mgmt: app"
 run 0 rc-service $service stop
 
 # What only names are looked up by changes no mode, and neither do the rules of a firewall.

@@ -48,7 +48,7 @@ done
 for number in $(seq $count); do
 	refused rc-service "bad$number" start
 	says "/etc/conf.d/bad$number:1"
-	says 'is not a name'
+	says 'is not a valid name'
 	run 3 rc-service "bad$number" status
 done
 [ ! -e /run/ran ] || fail "a name was run"
@@ -60,5 +60,5 @@ mkdir -p /run/netns-services/mgmt
 echo 'netns="mgmt"' >/etc/conf.d/sshd
 refused rc-service sshd start
 says '/etc/conf.d/sshd:1'
-says 'not whole'
+says 'is not ready'
 is_gone dropbear || fail "the daemon runs"

@@ -56,7 +56,7 @@ eventually "it listens" listens_here
 pid=$(cat /run/shared.pid)
 rc-service shared.mgmt start >/tmp/said 2>&1
 cat /tmp/said
-says "pidfile=\"/run/shared.pid\" is that of process $pid"
+says "pidfile=\"/run/shared.pid\" belongs to process $pid"
 # shellcheck disable=SC2016  # to be written just so
 says 'pidfile="/run/$RC_SVCNAME.pid" in /etc/init.d/shared'
 run 0 rc-service shared status

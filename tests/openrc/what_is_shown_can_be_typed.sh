@@ -12,10 +12,10 @@ below()
 	[ -s /tmp/lines ] || fail "README shows no command below \"$1\""
 }
 
-# example PAGE TEXT - the commands of the example that begins with the line of this TEXT
+# example PAGE TEXT [SECTION] - the commands that follow the line that begins with this TEXT
 example()
 {
-	awk -v text="$2" '/^\.Sh / { examples = $0 == ".Sh EXAMPLES" }
+	awk -v text="$2" -v head=".Sh ${3:-EXAMPLES}" '/^\.Sh / { examples = $0 == head }
 		examples && index($0, text) == 1 { wanted = 1 }
 		wanted && /^\.Ed$/ { exit }
 		wanted && shown { print }
@@ -106,6 +106,25 @@ mkdir -p /etc/runlevels/default
 sshd
 below "### With OpenRC"
 typed
+[ -e /usr/sbin/nft ] || ln -s /judge/nft /usr/sbin/nft
+mkdir -p /etc/netns/mgmt
+echo 'table inet firewall { chain input { type filter hook input priority 0; }; }' >/etc/netns/mgmt/nftables.nft
+below "### Load firewall rules before the first link is up"
+typed
+is "tables inside" "$($judge netns exec mgmt /judge/nft list tables)" "table inet firewall"
+
+# At the console
+run 0 rc-service sshd start
+run 0 rc-update add netns.mgmt default
+example netns-setup.8 "If the machine no longer answers" "WHEN YOU ARE LOCKED OUT"
+sed -i 's/NAME/mgmt/' /tmp/lines
+typed
+eventually "sshd is gone" is_gone dropbear
+[ ! -e /run/netns/mgmt ] || fail "the namespace is still there"
+for service in sshd netns.mgmt; do
+	! rc-service -q $service status || fail "$service counts as started"
+done
+rm /etc/netns/mgmt/nftables.nft /etc/init.d/netns-nftables.mgmt
 rm /etc/init.d/netns.mgmt
 example netns-setup.8 "With OpenRC"
 typed

@@ -91,7 +91,7 @@ for of in debian void artix; do
 done
 
 # The model itself, linked: it is said what to type, and typed it works.
-eventually "it is told" told "netns: /run/rw/netns belongs to no namespace: it is not called netns-NAME"
+eventually "it is told" told "netns: /run/rw/netns belongs to no namespace: its name is not netns-NAME"
 eventually "it is not tried again" is_in down netns-c
 is_away netns || fail "something was made"
 remedy="rm $active/netns-c; cp -R $model $folder/netns-c; ln -s $folder/netns-c $active/"
@@ -130,19 +130,19 @@ for word in down restart force-stop kill; do
 	sv -w 1 $word netns-b
 	case $word in
 	kill) eventually "kill: it runs again" sv check netns-a ;;
-	*) eventually "$word: it is told" told "netns-a: $folder/netns-a/supervise is that of $folder/netns-b, too" ;;
+	*) eventually "$word: it is told" told "netns-a: $folder/netns-a/supervise also belongs to $folder/netns-b" ;;
 	esac
 	stays
 done
 eventually "a is up" sv check netns-a
 refused sv -w 2 start netns-b
-says "netns-b: $folder/netns-b/supervise is that of $folder/netns-a, too: sv cannot tell one from the other"
+says "netns-b: $folder/netns-b/supervise also belongs to $folder/netns-a: sv cannot tell the two services apart"
 says "cp -R $model"
 is "how often it is said" "$(grep -c 'sv cannot tell' /tmp/said)" 1
 stays
 : >/tmp/log
 sv exit netns-b
 # Whose runsv was first has the lock then; the one that ended took nothing down
-eventually "one of the two runs again" told "/supervise is that of $folder/netns-"
+eventually "one of the two runs again" told "/supervise also belongs to $folder/netns-"
 is_there a || fail "a is gone"
 is "a" "$(birth a)" "$before"
