@@ -96,7 +96,7 @@ fn what_replaces_the_lines_of_other_tools_are_settings() {
     let (table, _) = table.split_once("\n.Ed").unwrap();
     let right = table.lines().filter_map(|line| line.get(32..));
     let words = right.flat_map(|cell| cell.split(' '));
-    let names = words.filter_map(|word| Some(word.split_once(['"', '\''])?.0.strip_suffix('=')?));
+    let names = words.filter_map(|word| word.split_once(['"', '\''])?.0.strip_suffix('='));
     // (netns= is a service's)
     let names: Vec<_> = names.filter(|name| *name != "netns").collect();
     assert!(names.len() > 20, "{names:?}");

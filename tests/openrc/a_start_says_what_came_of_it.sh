@@ -122,7 +122,9 @@ run 0 entered sh -c 'while read -r word number; do [ "$word" != PPid: ] || exit 
 for verb in start restart stop; do
 	# (OpenRC starts what needs it beside)
 	[ "$verb" != stop ] || eventually "sshd is back" entered rc-service sshd status
+	wait_for_daemons
 	run 0 entered rc-service sshd $verb
+	wait_for_daemons
 	says_not /proc/
 	run 0 entered rc-service netns.mgmt $verb
 	says_not /proc/

@@ -159,3 +159,7 @@ grep -v -e SshdSessionPath -e /usr/sbin/sshd -e 'rc-service' /tmp/lines >/tmp/ty
 [ -s /tmp/typed ] || fail "netns-exec(8) shows no command"
 cp /tmp/typed /tmp/lines
 typed
+rm /run/netns-services/mgmt/ready
+run 111 netns-exec mgmt true
+example netns-exec.8 "Two lines" DIAGNOSTICS
+cmp /tmp/lines /tmp/said || fail "netns-exec(8) shows another message"
