@@ -327,7 +327,8 @@ fn a_namespace_of_its_own_takes_over_where_nothing_is_attached_any_more() {
     sandbox.write("/etc/conf.d/netns.box", "");
     let run = setup(&sandbox, "up box").code(111);
     assert!(
-        run.stderr.contains("and one of its own is wanted now\n"),
+        run.stderr
+            .contains("and the settings ask for a namespace of its own now\n"),
         "{run}"
     );
     setup(&sandbox, "reload box").ok();
@@ -398,7 +399,7 @@ fn a_name_of_the_hosts_own_namespace_is_neither_joined_nor_set_up() {
     assert!(run.stderr.starts_with(line), "{run}");
     for verb in ["plan", "up", "reload"] {
         let run = setup(&sandbox, &format!("{verb} box")).code(111);
-        let line = "netns-setup: box: the name is on the host's own namespace\n";
+        let line = "netns-setup: box: the name refers to the host's own namespace\n";
         assert!(run.stderr.starts_with(line), "{run}");
     }
     same(&dump(&sandbox, ""), &before);

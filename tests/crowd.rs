@@ -143,7 +143,7 @@ fn judge(done: &[Done], host: &str) {
     let mut codes = BTreeMap::<(&str, i32), usize>::new();
     for Done { run, took } in done {
         assert!(*took < LONGEST, "it took {took:?}: {run}");
-        let hung = run.stderr.contains("has been at work on it for");
+        let hung = run.stderr.contains("has held its lock for");
         assert!(!hung, "somebody kept the lock: {run}");
         let code = run.exit_code();
         let ran = run.command.starts_with(NETNS_EXEC);

@@ -97,7 +97,12 @@ fn processes_in_an_old_namespace_of_its_name() {
     setup(&sandbox, "down --force mgmt").ok();
     setup(&sandbox, "up mgmt").ok();
     let what = format!("{pid} (sleep) is not in it");
-    finds(&sandbox, "old-namespace", &what, "start it anew");
+    finds(
+        &sandbox,
+        "old-namespace",
+        &what,
+        "start it again with netns-exec",
+    );
     old.child.kill().unwrap();
     old.child.wait().unwrap();
     is_healthy(&sandbox);

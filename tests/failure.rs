@@ -31,7 +31,7 @@ fn a_refusal_half_way_is_undone_and_names_the_line_that_asked() {
     let before = dump(&sandbox, "");
     setup(&sandbox, "up mgmt").code(111).stdout("+ ip netns add mgmt\n+ ip link set eth1 netns mgmt\n").stderr(
         "netns-setup: mgmt: cannot run \"ip link add name m0 mtu 1500 netns mgmt link small type macvlan mode bridge\": Invalid argument\n\
-         netns-setup: asked for by netns_links at /etc/conf.d/netns.mgmt:1; ip -d link shows what its driver takes (minmtu, maxmtu)\n\
+         netns-setup: asked for by netns_links at /etc/conf.d/netns.mgmt:1; ip -d link shows what its driver accepts (minmtu, maxmtu)\n\
          netns-setup: 2 of 10 changes were made and have been undone\n",
     );
     is_again(&sandbox, "", &before);
@@ -250,7 +250,7 @@ fn who_waits_for_another_one_can_be_ended() {
             ))
             .code(111)
             .stderr(
-                "netns-setup: mgmt: told to end while another netns-setup is at work on it\n\
+                "netns-setup: mgmt: stopped by a signal while another netns-setup holds its lock\n\
                  netns-setup: nothing was changed\n",
             );
         assert!(begun.elapsed() < Duration::from_secs(10));
@@ -268,7 +268,7 @@ fn from_inside_a_namespace_of_others_nothing_is_changed() {
             let call = format!("{inside} {NETNS_SETUP} {verb} mgmt");
             sandbox.sh(&call).code(100).stdout("").stderr(&format!(
                 "netns-setup: it was called from inside a namespace, and works from the host \
-                 alone: netns-setup does not know that\n\
+                 alone: netns-setup did not set up that namespace\n\
                  netns-setup: log in on the host, or type netns-exec --host -- netns-setup {verb} mgmt\n"
             ));
             let from_host = format!("{inside} {NETNS_EXEC} --host -- {NETNS_SETUP} plan mgmt");
@@ -318,7 +318,7 @@ fn from_inside_paths_mean_what_they_mean_there_or_are_refused() {
         let run = inside(&script).code(code);
         let refused = run
             .stderr
-            .contains("is another folder on the host than here, or none\n");
+            .contains("is another directory on the host than here, or none\n");
         assert_eq!(refused, code != 0, "{run}");
     }
 }
@@ -404,7 +404,7 @@ fn a_wrong_call_says_what_to_type() {
     let run = setup(&sandbox, "down nosuch").code(100);
     assert!(
         run.stderr
-            .contains("nosuch: there is no namespace and there are no settings of this name"),
+            .contains("nosuch: no namespace and no settings have this name"),
         "{run}"
     );
 }

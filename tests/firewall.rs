@@ -416,7 +416,7 @@ fn a_file_that_a_setting_names_must_be_there_and_be_roots_alone() {
     write(&sandbox, &format!("{SETTINGS}netns_nftables=/etc/my.nft\n"));
     setup(&sandbox, "up mgmt").code(100).stderr(
         "netns-setup: /etc/conf.d/netns.mgmt:3: netns_nftables=\"/etc/my.nft\": there is no such file\n\
-         netns-setup: write the rules there, or take the setting away\n\
+         netns-setup: write the rules there, or remove the setting\n\
          netns-setup: 1 problem in the settings of mgmt; nothing was changed\n",
     );
     sandbox.write("/etc/my.nft", DROP);

@@ -96,7 +96,7 @@ fn the_link_of_ones_own_connection_is_not_moved_and_it_is_said_what_to_type() {
         let run = connected(&sandbox, "192.0.2.1/22", &format!("{verb} mgmt")).code(100);
         run.stdout("").stderr(
             "netns-setup: /etc/conf.d/netns.mgmt:1: netns_links moves eth1, which carries your own connection from 192.0.2.1 port 22 to 192.0.2.7\n\
-             netns-setup: type netns-setup try mgmt --within 60 (--with sshd, if that is to be inside), which undoes it unless you confirm it; or add --yes-move-my-connection\n\
+             netns-setup: type netns-setup try mgmt --within 60 (--with sshd, if that belongs inside), which undoes it unless you confirm it; or add --yes-move-my-connection\n\
              netns-setup: mgmt: nothing was changed\n",
         );
     }

@@ -117,7 +117,7 @@ fn where_pre_up_fails_nothing_is_done() {
     setup(&sandbox, "up mgmt").code(111).stdout("").stderr(
         "no\n\
          netns-setup: mgmt: the command of netns_pre_up ended with exit code 3\n\
-         netns-setup: asked for by netns_pre_up at /etc/conf.d/netns.mgmt:3; what it said stands above\n\
+         netns-setup: asked for by netns_pre_up at /etc/conf.d/netns.mgmt:3; its output is above\n\
          netns-setup: mgmt: nothing was done\n",
     );
     sandbox
@@ -134,8 +134,8 @@ fn where_the_others_fail_it_is_said_and_nothing_is_undone() {
     assert_eq!(
         run.stderr,
         "netns-setup: mgmt: the command of netns_post_up was ended by signal 9\n\
-         netns-setup: asked for by netns_post_up at /etc/conf.d/netns.mgmt:3; what it said stands above\n\
-         netns-setup: mgmt: the namespace is ready, and stays so; the next up or reload runs it again\n"
+         netns-setup: asked for by netns_post_up at /etc/conf.d/netns.mgmt:3; its output is above\n\
+         netns-setup: mgmt: the namespace is ready and stays ready; the next up or reload runs the command again\n"
     );
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
     let run = setup(&sandbox, "down mgmt").ok();
@@ -283,7 +283,7 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     let run = setup(&sandbox, "down mgmt").ok();
     for line in [
         "mgmt: the command of post_down_eth1 ended with exit code 3",
-        "mgmt: eth1 is back on the host all the same",
+        "mgmt: eth1 is back on the host nevertheless",
     ] {
         assert!(run.stderr.contains(line), "{run}");
     }

@@ -62,16 +62,14 @@ fn the_service_of_a_process_is_told() {
     let told = told.map(|(pid, of)| format!("{pid} ({of})")).join(", ");
     refused(&sandbox).stderr(&format!(
         "netns-setup: mgmt: still used by 2 processes: {told}\n\
-         netns-setup: stop them first, or run netns-setup down --kill to end them, or down --force \
-         to leave them behind without links\n"
+         netns-setup: stop them first, or run netns-setup down --kill to kill them, or down --force to leave them behind without links\n"
     ));
 }
 
 #[test]
 fn what_holds_it_from_outside_is_told() {
     let sandbox = sandbox(SETTINGS);
-    let remedy = "netns-setup: stop or unmount what holds it, or run netns-setup down --force: it \
-                  loses its name and its links, and lives on until they let go\n";
+    let remedy = "netns-setup: stop or unmount what holds it, or run netns-setup down --force: it loses its name and its links, and exists until nothing holds it\n";
     let socket = "import os, socket, ctypes, time\n\
          libc = ctypes.CDLL(None, use_errno=True)\n\
          host = os.open('/proc/self/ns/net', os.O_RDONLY)\n\
@@ -106,7 +104,7 @@ fn what_holds_it_from_outside_is_told() {
         ));
         forced(
             &sandbox,
-            &format!("netns-setup: mgmt: lives on without a name, held by {held}\n"),
+            &format!("netns-setup: mgmt: exists without a name, held by {held}\n"),
         );
     }
 }

@@ -195,16 +195,16 @@ fn is_said(
         // Who is tied to it is told of
         Some(0) if traced.said.contains("is not whole") => return Ok(None),
         Some(0) => (then, "it says that it is done"),
-        Some(_) if traced.said.contains("is ready, and stays so") => {
+        Some(_) if traced.said.contains("is ready and stays ready") => {
             (then, "it says that it stays")
         }
         Some(_) if !traced.said.lines().any(|line| !line.starts_with("+ ")) => {
             return fault("it does not say why");
         }
         // It says that it is not
-        Some(_) if traced.said.contains("could not all be undone") => return Ok(None),
+        Some(_) if traced.said.contains("not all could be undone") => return Ok(None),
         Some(_) if traced.said.contains("is not ready any more") => return Ok(None),
-        Some(_) if traced.said.contains("all else is taken down") => return Ok(None),
+        Some(_) if traced.said.contains("everything else is taken down") => return Ok(None),
         // Who could not lock the folder cannot take it away either
         Some(_)
             if traced.said.contains("cannot use /run/netns-services/mgmt") && world.has_lock() =>

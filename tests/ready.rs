@@ -99,7 +99,7 @@ fn what_does_not_hold_in_time_is_said_and_all_stays_as_it_is() {
     off(&sandbox);
     setup(&sandbox, "up mgmt").code(111).stderr(
         "netns-setup: mgmt: not ready after 1 s: carrier eth1, ping 192.0.2.1 does not hold\n\
-         netns-setup: asked for by netns_ready at /etc/conf.d/netns.mgmt:7; netns_timeout says how long it is waited for\n\
+         netns-setup: asked for by netns_ready at /etc/conf.d/netns.mgmt:7; netns_timeout sets how long to wait\n\
          netns-setup: mgmt: all else is up, and stays so; netns-setup up mgmt waits again\n",
     );
     is_up_and_not_ready(&sandbox);
@@ -191,7 +191,7 @@ fn down_does_not_wait_for_an_up_that_does() {
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(up.ended(), Some(111));
     assert!(
-        err(&sandbox).contains("another netns-setup has changed it"),
+        err(&sandbox).contains("another netns-setup changed it"),
         "{}",
         err(&sandbox)
     );
@@ -206,7 +206,7 @@ fn a_watch_waits_beside_its_work() {
     let mut watch = spawn(&sandbox, "watch");
     is_up_and_not_ready(&sandbox);
     soon(&sandbox, "it is said", || {
-        err(&sandbox).contains("is waited for still")
+        err(&sandbox).contains("the watch goes on waiting")
     });
     // It keeps what it has, though it is not ready
     sandbox.sh("ip -n mgmt route del default").ok();

@@ -423,8 +423,7 @@ fn down_refuses_while_a_process_is_inside() {
         .stdout("")
         .stderr(&format!(
             "netns-setup: mgmt: still used by 1 process: {pid} (sleep)\n\
-         netns-setup: stop them first, or run netns-setup down --kill to end them, or down --force \
-         to leave them behind without links\n"
+         netns-setup: stop them first, or run netns-setup down --kill to kill them, or down --force to leave them behind without links\n"
         ));
     assert!(sandbox.read("/run/netns-services/mgmt/ready").is_some());
     setup(&sandbox, "down --force mgmt").ok().stderr(&format!(
@@ -619,7 +618,7 @@ fn what_cannot_come_back_is_told_and_holds_up_nothing_else() {
             sed -i s,192.0.2.7/24,192.0.2.7/32, /run/netns-services/mgmt/journal")
         .ok();
     let run = setup(&sandbox, "down mgmt").ok();
-    let said = "netns-setup: mgmt: the host does not have back what it had: cannot run \"ip route \
+    let said = "netns-setup: mgmt: the host did not get back all that it had: cannot run \"ip route \
                 add 203.0.113.0/24 via 192.0.2.1 dev eth1 metric 7\": ";
     assert!(run.stderr.contains(said), "{run}");
     assert!(!run.stderr.contains("onlink"), "{run}");

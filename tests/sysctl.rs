@@ -80,7 +80,7 @@ fn a_key_that_is_not_there_stops_it_and_all_is_undone() {
     let before = dump(&host, "");
     setup(&host, "up mgmt").code(111).stderr(
         "netns-setup: mgmt: cannot run \"ip netns exec mgmt sysctl -w net.ipv4.no_such_key=1\": No such file or directory
-netns-setup: asked for by netns_sysctl at /etc/conf.d/netns.mgmt:5; this namespace has no such key; netns-exec NAME -- sysctl -a lists those it has
+netns-setup: asked for by netns_sysctl at /etc/conf.d/netns.mgmt:5; the namespace has no such key; netns-exec NAME -- sysctl -a lists its keys
 netns-setup: 1 of 9 changes were made and have been undone
 ",
     );
@@ -119,7 +119,7 @@ fn a_value_that_the_kernel_writes_otherwise_is_said_so() {
         "{LINKS}netns_sysctl=net.ipv4.ip_default_ttl=0x41\n"
     ));
     let said = setup(&host, "up mgmt").code(111).stderr;
-    assert!(said.contains("write it as sysctl KEY shows it"), "{said}");
+    assert!(said.contains("write it as sysctl KEY prints it"), "{said}");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn what_is_confirmed_stays_and_until_then_nobody_else_changes_it() {
         let run = setup(&sandbox, &format!("{verb} mgmt")).code(111);
         assert!(
             run.stderr
-                .contains("mgmt: its settings are tried, and are undone in"),
+                .contains("mgmt: a trial is running; it is rolled back in"),
             "{run}"
         );
         assert!(run.stderr.contains("netns-setup confirm mgmt"), "{run}");
@@ -147,7 +147,7 @@ fn what_is_confirmed_stays_and_until_then_nobody_else_changes_it() {
     assert!(
         status
             .stderr
-            .contains("its settings are tried, and are undone in"),
+            .contains("a trial is running; it is rolled back in"),
         "{status}"
     );
     setup(&sandbox, "confirm mgmt").ok().stderr("");
@@ -156,11 +156,11 @@ fn what_is_confirmed_stays_and_until_then_nobody_else_changes_it() {
     setup(&sandbox, "reload mgmt").ok().stdout("");
     setup(&sandbox, "try mgmt --within 1")
         .ok()
-        .stdout("mgmt: there is nothing to try, it is as its settings say\n")
+        .stdout("mgmt: nothing to try: it already matches its settings\n")
         .stderr("");
     setup(&sandbox, "confirm mgmt")
         .ok()
-        .stdout("mgmt: nothing is tried now, and nothing was undone\n")
+        .stdout("mgmt: no trial is running, and nothing was rolled back\n")
         .stderr("");
     setup(&sandbox, "down mgmt").ok();
 }

@@ -107,7 +107,7 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
     let was = was.map_or("", |was| &was.value);
     let now = match &want.attach {
         Some(attach) => format!("{attach} is another namespace now"),
-        None => "one of its own is wanted now".into(),
+        None => "the settings ask for a namespace of its own now".into(),
     };
     let asked = want
         .attach
@@ -115,9 +115,9 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
         .and_then(|attach| attach.origin.clone());
     Obstacle {
         origin: asked,
-        wrong: format!("{name} still is the name of the namespace that {was} was, and {now}"),
+        wrong: format!("{name} still refers to the earlier namespace of {was}; {now}"),
         remedy: format!(
-            "run netns-setup reload {name}: what was set up there is taken back, and the name \
+            "run netns-setup reload {name}: what was set up there is removed, and the name \
              goes over"
         ),
     }
@@ -128,8 +128,8 @@ fn is_apart(name: &NetnsName) -> Result<(), Failure> {
     match netns::open(name.as_str()) {
         Ok(there) if netns::is_hosts(&there) => Err(no(
             &None,
-            "the name is on the host's own namespace".into(),
-            &format!("run ip netns delete {name}, which takes nothing but the name away"),
+            "the name refers to the host's own namespace".into(),
+            &format!("run ip netns delete {name}, which removes only the name"),
         )),
         _ => Ok(()),
     }
@@ -152,12 +152,12 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
         Ok(file) => match owner::user_of(&file) {
             Ok(None) => Ok((path, file)),
             Ok(Some(user)) => wrong(
-                format!("{attach} is in a network namespace of the user with the number {user}"),
-                "expected one that root has made: a user may change all that is in his own",
+                format!("{attach} is in a network namespace that belongs to user {user}"),
+                "expected one that belongs to root: a user can change everything in a namespace of their own",
             ),
             Err(e) => wrong(
                 format!("cannot tell whose network namespace {path} is: {e}"),
-                "expected one that root has made",
+                "expected one that belongs to root",
             ),
         },
         Err(e) if e.kind() == ErrorKind::InvalidData => wrong(
@@ -166,10 +166,10 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
         ),
         Err(e) if e.kind() == ErrorKind::NotFound => wrong(
             match &attach.value {
-                Attach::Path(path) => format!("there is no {path}, or no more"),
+                Attach::Path(path) => format!("{path} does not exist (any more)"),
                 _ => format!("the process of {attach} is gone"),
             },
-            "start it, and correct the setting if it is another one now",
+            "start it, and correct the setting if its number has changed",
         ),
         Err(e) => wrong(format!("cannot open {path}: {e}"), "it takes root"),
     }
@@ -190,7 +190,7 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
         Err(e) if e.kind() == ErrorKind::NotFound => {
             return wrong(
                 format!("there is no program {program}"),
-                "install it, or say pid: or path:",
+                "install it, or use pid: or path:",
             );
         }
         Err(e) => return wrong(format!("cannot run {program}: {e}"), "it takes root"),
@@ -211,7 +211,7 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
         Ok(pid) => Ok(pid),
         Err(text) => wrong(
             format!("{program} inspect {name} printed {text:?} and no number"),
-            "expected its {{.State.Pid}}; say pid: instead",
+            "expected its {{.State.Pid}}; use pid: instead",
         ),
     }
 }

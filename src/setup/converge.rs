@@ -139,7 +139,7 @@ fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
                 "{}: {address} on {} cannot be bound yet",
                 want.name, link.name
             ),
-            "the network is still being asked whether another host has it; wait a moment".into(),
+            "duplicate address detection is still running; wait a moment".into(),
         ];
         call.events.warning(&want.name, lines);
     }
@@ -170,7 +170,7 @@ fn warn_of_missing_leases(call: &Call, want: &Want) {
                 "{}: {link} has no DHCP lease: no server has answered yet",
                 want.name
             ),
-            report::asked_for_by(client.origin.as_deref(), "its client goes on asking"),
+            report::asked_for_by(client.origin.as_deref(), "the client goes on asking"),
         ];
         call.events.warning(&want.name, lines);
     }

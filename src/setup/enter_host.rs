@@ -36,10 +36,12 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
         return Ok(stays("only root can leave it"));
     }
     if !has_root_of_first() {
-        return Ok(stays("it has a root folder of its own (chroot)"));
+        return Ok(stays(
+            "this process has a root directory of its own (chroot)",
+        ));
     }
     if !is_ours() {
-        return Ok(stays("netns-setup does not know that"));
+        return Ok(stays("netns-setup did not set up that namespace"));
     }
     let folder = getcwd().ok();
     let named = conf_dir.and_then(|conf_dir| identity(conf_dir).ok());
@@ -56,10 +58,10 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     match conf_dir {
         Some(conf_dir) if identity(conf_dir).ok() != named => {
             let wrong = format!(
-                "--conf-dir {} is another folder on the host than here, or none",
+                "--conf-dir {} is another directory on the host than here, or none",
                 report::printable(&conf_dir.to_string_lossy())
             );
-            let remedy = format!("name one that is on the host; {}", typed_on_host());
+            let remedy = format!("give one that is on the host; {}", typed_on_host());
             Err(Error::wrong([wrong, remedy]))
         }
         _ => Ok(CalledFrom::Host),
@@ -98,7 +100,7 @@ fn identity(path: &Path) -> io::Result<NetnsInode> {
 
 fn stays(why: &str) -> CalledFrom {
     CalledFrom::Inside(vec![
-        format!("it was called from inside a namespace, and works from the host alone: {why}"),
+        format!("must be run from the host, not inside a namespace: {why}"),
         format!("log in on the host, or type {}", typed_on_host()),
     ])
 }

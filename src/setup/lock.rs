@@ -63,11 +63,11 @@ fn locked_out(name: &NetnsName, error: &io::Error) -> Error {
     let seconds = LOCK.as_secs();
     let lines = match error.kind() {
         ErrorKind::TimedOut => [
-            format!("{name}: another netns-setup has been at work on it for {seconds} s"),
-            "wait for it, or look for it with ps and end it".into(),
+            format!("{name}: another netns-setup has held its lock for {seconds} s"),
+            "wait until it ends, or find it with ps and stop it".into(),
         ],
         ErrorKind::Interrupted => [
-            format!("{name}: told to end while another netns-setup is at work on it"),
+            format!("{name}: stopped by a signal while another netns-setup holds its lock"),
             "nothing was changed".into(),
         ],
         _ => [
@@ -75,7 +75,7 @@ fn locked_out(name: &NetnsName, error: &io::Error) -> Error {
                 "{name}: cannot use {}: {error}",
                 store::folder(name).display()
             ),
-            "it must be a folder of root's on a file system that can be written to".into(),
+            "it must be a directory owned by root on a writable file system".into(),
         ],
     };
     Error::refused(lines)

@@ -100,11 +100,11 @@ pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
     let names: Vec<_> = missing.iter().map(|one| one.value.to_string()).collect();
     let names = names.join(", ");
     let asked = missing.first().and_then(|one| one.origin.as_deref());
-    let hint = "netns_timeout says how long it is waited for";
+    let hint = "netns_timeout sets how long to wait";
     vec![
         format!("{name}: not ready after {seconds} s: {names} does not hold"),
         report::asked_for_by(asked, hint),
-        format!("{name}: all else is up, and stays so; {next}"),
+        format!("{name}: everything else is up and stays up; {next}"),
     ]
 }
 
@@ -143,8 +143,8 @@ fn failed(want: &Want, what: &'static str, e: io::Error) -> Error {
 fn changed(want: &Want) -> Error {
     let name = &want.name;
     let lines = [
-        format!("{name}: another netns-setup has changed it while it was waited for"),
-        format!("see how it is now: netns-setup status {name}"),
+        format!("{name}: another netns-setup changed it while this one was waiting"),
+        format!("run netns-setup status {name} to see how it is now"),
     ];
     Error::refused(lines)
 }

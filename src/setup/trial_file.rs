@@ -71,7 +71,7 @@ pub fn refuse(name: &NetnsName) -> Result {
     };
     Err(Error::refused([
         running,
-        format!("wait for that, or type netns-setup confirm {name}, and then this again"),
+        format!("wait for that, or type netns-setup confirm {name}; then type this again"),
     ]))
 }
 
@@ -79,7 +79,7 @@ pub fn refuse(name: &NetnsName) -> Result {
 pub fn describe(name: &NetnsName) -> Option<String> {
     let seconds = report::counted(running(name)?.try_into().ok()?, "second", "seconds");
     Some(format!(
-        "{name}: its settings are tried, and are undone in {seconds} unless confirmed"
+        "{name}: a trial is running; it is rolled back in {seconds} unless confirmed"
     ))
 }
 
@@ -106,7 +106,7 @@ pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
         return Some(Ok(()));
     }
     Some(Err(Error::refused([
-        format!("{name}: not brought up: this belongs to a trial of it that is undone"),
+        format!("{name}: not brought up: this call belongs to a trial that is being rolled back"),
         format!("netns-setup up {name} brings it up"),
     ])))
 }

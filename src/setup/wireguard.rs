@@ -126,7 +126,7 @@ fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
                 wrong: format!(
                     "the ListenPort {port} of {name} is that of {other} too, at {there}"
                 ),
-                remedy: "both are born in one namespace, where each needs a port of its own; \
+                remedy: "both have their UDP socket in one namespace, where each needs a port of its own; \
                          write another, or take a line away: the kernel chooses one then"
                     .into(),
             });
@@ -195,7 +195,7 @@ pub fn unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) -> Vec<Str
             report::asked_for_by(
                 change.origin.as_deref(),
                 &format!(
-                    "netns-setup watch looks again by itself; else type netns-setup up {name}"
+                    "netns-setup watch tries again by itself; otherwise type netns-setup up {name}"
                 ),
             ),
         ]);

@@ -47,7 +47,7 @@ all_is_on_the_host
 
 # The obvious is refused, and says what to type
 refused session 203.0.113.7 'rc-service sshd restart'
-says "netns-setup try mgmt --within 60 (--with sshd, if that is to be inside)"
+says "netns-setup try mgmt --within 60 (--with sshd, if that belongs inside)"
 all_is_on_the_host
 moves_by_try
 

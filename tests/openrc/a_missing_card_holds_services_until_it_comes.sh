@@ -125,7 +125,7 @@ sleep 3
 is "the daemon" "$(status_of sshd) $(cat /run/sshd.pid)" "started $pid"
 plug_out
 eventually "the daemon is stopped" is_gone dropbear
-eventually "that is said" is_said 'mgmt: is not whole; its services are stopped until it is'
+eventually "that is said" is_said 'mgmt: is not complete; its services are stopped until it is'
 eventually "it is inactive" test -L /run/openrc/inactive/netns.mgmt
 all_is_held
 refused netns-exec mgmt -- true

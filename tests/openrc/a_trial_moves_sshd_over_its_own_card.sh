@@ -34,7 +34,7 @@ run 0 rc-service below start
 eventually "it answers" greets far nc -w 2 203.0.113.7 22
 before=$(all_started)
 run 100 session 203.0.113.7 'netns-setup try mgmt --with sshd'
-says "mgmt: --with sshd: /etc/conf.d/sshd does not say that it is to be inside"
+says "mgmt: --with sshd: /etc/conf.d/sshd does not put it inside"
 says "write netns=\"mgmt\" in /etc/conf.d/sshd"
 later
 asks_for_mgmt

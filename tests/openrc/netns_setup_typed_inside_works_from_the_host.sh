@@ -178,9 +178,9 @@ outcome()
 	said=$(cat /tmp/said)
 	case $code:$said in
 	"$code_on_host:$said_on_host") echo "as on the host" ;;
-	100:*"works from the host alone: "*"or type netns-exec --host -- netns-setup "*) echo refused ;;
+	100:*"must be run from the host, not inside a namespace: "*"or type netns-exec --host -- netns-setup "*) echo refused ;;
 	100:*"only root can change namespaces"*) echo refused ;;
-	111:*"the mounts here are not the host's"*"or put netns-exec --host -- before the"*) echo refused ;;
+	111:*"the mounts here are not the host's"*"or type netns-exec --host -- before the"*) echo refused ;;
 	*) echo "not refused" ;;
 	esac
 }

@@ -202,7 +202,7 @@ in_and_out()
 		says "changes were made and have been undone"
 		;;
 	esac
-	says_not "does not have back what it had"
+	says_not "did not get back all that it had"
 	eventually "the card is back" test -e /sys/class/net/eth1
 }
 

@@ -43,7 +43,7 @@ all_is_on_the_host
 
 # The obvious is refused, and says what to type
 types 'cp -R /usr/share/netns-services/runit/netns /etc/sv/netns-mgmt; ln -s /etc/sv/netns-mgmt /etc/service/; read line'
-is_refused() { grep -qF "netns-setup try mgmt --within 60 (--with sshd, if that is to be inside)" /tmp/log; }
+is_refused() { grep -qF "netns-setup try mgmt --within 60 (--with sshd, if that belongs inside)" /tmp/log; }
 eventually "he is told what to type" is_refused
 echo >&8
 # runsv lets a second pass before it heeds what finish has told it

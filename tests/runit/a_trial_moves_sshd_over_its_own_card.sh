@@ -43,7 +43,7 @@ run 0 sv start sshd
 eventually "it answers" greets far nc -w 2 203.0.113.7 22
 before=$(all_started)
 run 100 session 203.0.113.7 'netns-setup try mgmt --with sshd'
-says "/sshd/run does not say that it is to be inside"
+says "/sshd/run does not put it inside"
 asks_for_mgmt
 
 wrong_calls_do_nothing

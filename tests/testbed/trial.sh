@@ -82,7 +82,7 @@ what_is_not_confirmed_is_undone()
 	says "$(netns_named mgmt)"
 	eventually "it is undone" is_back
 	refused session 203.0.113.7 'netns-setup confirm mgmt'
-	says "mgmt: what was tried has been undone, it was not confirmed in time"
+	says "mgmt: the trial was rolled back, because it was not confirmed in time"
 }
 
 # Whoever typed it is gone at once, with all that hangs on him
@@ -131,9 +131,9 @@ what_is_confirmed_stays()
 	is_inside || fail "sshd is not inside"
 	[ "$(listeners)" = 0 ] || fail "the host's sshd is there still"
 	run 0 session 203.0.113.7 'netns-setup try mgmt --with sshd'
-	says "mgmt: there is nothing to try, it is as its settings say"
+	says "mgmt: nothing to try: it already matches its settings"
 	run 0 session 203.0.113.7 'netns-setup confirm mgmt'
-	says "mgmt: nothing is tried now, and nothing was undone"
+	says "mgmt: no trial is running, and nothing was rolled back"
 }
 
 is_trial() { tr '\0' ' ' <"/proc/$1/cmdline" | grep -q keep-trial; }

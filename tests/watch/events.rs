@@ -19,7 +19,7 @@ fn a_storm_of_events_ends_where_it_should() {
     let lines = watch.out().lines().count();
     assert!(lines < 400, "{lines} lines are a flood");
     // On a slow machine a look finds it down twice in a row, and says so
-    let over = watch.out().contains("mgmt: is as its settings say again");
+    let over = watch.out().contains("mgmt: matches its settings again");
     assert!(watch.err().is_empty() || over, "{}", watch.err());
     watch.ends();
 }

@@ -179,7 +179,7 @@ fn a_card_that_is_pulled_out_is_said_and_comes_in_again_when_it_is_back() {
     });
     is_again(&sandbox, "-n mgmt", &before);
     watch.soon("that is said", || {
-        watch.out().contains("mgmt: is as its settings say again\n")
+        watch.out().contains("mgmt: matches its settings again\n")
     });
     assert_eq!(watch.err(), said);
     watch.ends();

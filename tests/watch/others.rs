@@ -205,9 +205,7 @@ fn a_refusal_is_said_once_and_tried_again_until_it_is_none() {
         sandbox.read("/etc/netns/mgmt/resolv.conf").is_some()
     });
     watch.soon("that is said", || {
-        watch
-            .out()
-            .ends_with("mgmt: is as its settings say again\n")
+        watch.out().ends_with("mgmt: matches its settings again\n")
     });
     assert_eq!(watch.err(), said);
 }
@@ -250,11 +248,8 @@ fn a_default_route_of_a_vpn_client_is_not_replaced_in_silence() {
     let sandbox = sandbox(PAIR);
     let tunnel = "ip -n mgmt tuntap add tun0 mode tun && ip -n mgmt link set tun0 up";
     let takes_over = "ip -n mgmt route replace default dev tun0";
-    let said = "netns-setup: mgmt: the route \"default dev tun0\" was not made by us, and has been \
-                replaced\n\
-                netns-setup: asked for by routes_v0 at /etc/conf.d/netns.mgmt:6; if a VPN client \
-                made it, its tunnel is passed by now; let it add routes beside this one, as \
-                OpenVPN does by redirect-gateway def1\n";
+    let said = "netns-setup: mgmt: the route \"default dev tun0\" was made by another program and has been replaced\n\
+                netns-setup: asked for by routes_v0 at /etc/conf.d/netns.mgmt:6; if a VPN client made it, traffic now bypasses its tunnel; let it add routes beside this one, as OpenVPN does with redirect-gateway def1\n";
     setup(&sandbox, "up mgmt").ok().stderr("");
     sandbox.sh(tunnel).ok();
     for verb in ["up", "reload"] {

@@ -55,12 +55,11 @@ impl Work<'_> {
         let name = self.store.name();
         let lines = [
             format!(
-                "{name}: {} was made anew, and {} was loaded again, for its rules hold links by index",
+                "{name}: {} was recreated, and {} was loaded again, because its rules refer to links by index",
                 links.join(", "),
                 new.file
             ),
-            "rules that others added to its tables, and its counters, are gone; what iifname and \
-             oifname name is not loaded again"
+            "rules that other programs added to its tables and its counters are lost; rules with iifname and oifname need no reload"
                 .into(),
         ];
         self.changes.warning(lines.into());

@@ -73,8 +73,8 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
     let list = report::list(&processes.collect::<Vec<_>>());
     let folder = state_dir::NAMESPACES;
     let lines = [
-        format!("{name}: {folder} is locked, and is not waited for any more: by {list}"),
-        "end that; only ip netns add and netns-setup lock it, and no longer than they work".into(),
+        format!("{name}: {folder} is locked by {list}; going on without the lock"),
+        "stop that process; only ip netns add and netns-setup lock it, and only briefly".into(),
     ];
     call.events.warning(name, lines);
 }
@@ -128,14 +128,12 @@ fn left(name: &NetnsName) -> Error {
     let folder = store::folder(name);
     Error::refused([
         format!(
-            "{name}: its journal could not be read, and is kept as {}/{}",
+            "{name}: its journal could not be read and is kept as {}/{}",
             folder.display(),
             state_dir::UNREADABLE
         ),
         format!(
-            "what it tells of was left as it is: ip -n {name} link shows it; ip netns delete \
-             {name} gives cards back and takes the rest away, and netns-setup up {name} makes it \
-             anew"
+            "what it lists was left as it is: ip -n {name} link shows it; ip netns delete {name} gives devices back and removes the rest, and netns-setup up {name} makes it again"
         ),
     ])
 }
@@ -147,9 +145,9 @@ fn nothing(call: &Call, name: &NetnsName) -> Result {
         return Ok(());
     }
     Err(Error::wrong([
-        format!("{name}: there is no namespace and there are no settings of this name"),
+        format!("{name}: no namespace and no settings have this name"),
         format!(
-            "expected one of those that netns-setup status --all lists, or {}",
+            "expected one that netns-setup list prints, or {}",
             file.display()
         ),
     ]))
@@ -208,7 +206,7 @@ fn take_down(
     }
     let removed = netns::clear(name.as_str()).and_then(|()| store.remove());
     removed.map_err(|e| {
-        let line = format!("{name}: cannot remove its state folder: {e}");
+        let line = format!("{name}: cannot remove its state directory: {e}");
         Error::refused([line, again(name)])
     })
 }
@@ -230,7 +228,7 @@ fn without_returns(
 }
 
 fn again(name: &NetnsName) -> String {
-    format!("{name}: all else is taken down; netns-setup down {name} tries again")
+    format!("{name}: everything else is taken down; run netns-setup down {name} to try again")
 }
 
 fn broken(name: &NetnsName, what: &'static str, error: io::Error) -> Error {

@@ -106,7 +106,7 @@ impl Reading<'_> {
                 },
                 Ok(None) => self.problems.push(problem(
                     &format!("there is no file {name}"),
-                    "write the rules there, or take the line away",
+                    "write the rules there, or remove the line",
                 )),
                 // Of two lines, the first names the file already
                 Err(problem) => self.problems.push(problem),
@@ -123,8 +123,8 @@ impl Reading<'_> {
         let upward = path.components().any(|part| part.as_os_str() == "..");
         if pattern.starts_with("./") || upward {
             return Err((
-                "leads elsewhere wherever it is loaded from".into(),
-                "write the whole path, from / on, without . and ..".into(),
+                "depends on the directory it is loaded from".into(),
+                "write the absolute path, without . and ..".into(),
             ));
         }
         if path.is_absolute() {

@@ -62,7 +62,7 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
             None => Ok(None),
             Some(_) => Err(problem(
                 format!("netns_{}=\"{path}\": there is no such file", file.tool),
-                "write the rules there, or take the setting away".into(),
+                "write the rules there, or remove the setting".into(),
             )),
         };
     };
@@ -92,7 +92,7 @@ fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
     let mut there = there.into_iter();
     match (there.next(), there.next()) {
         (Some(one), Some(other)) => Err((
-            format!("{one} and {other} are both there, and one of them would not be loaded"),
+            format!("{one} and {other} both exist, and one of them would not be loaded"),
             format!("remove one, or write netns_{}=\"{one}\"", file.tool),
         )),
         (one, _) => Ok(one.unwrap_or(&file.path.value)),
@@ -149,9 +149,9 @@ fn scratch(want: &Want) -> Result<Kernel, String> {
     if !geteuid().is_root() {
         return Err("only root can load rules".into());
     }
-    let links = links(want).map_err(|_| "the namespace that they are for is not there")?;
+    let links = links(want).map_err(|_| "the namespace they are for does not exist")?;
     Kernel::scratch(want.name.clone(), &links)
-        .map_err(|no| format!("no scratch namespace can be made ({no})"))
+        .map_err(|no| format!("cannot make a scratch namespace ({no})"))
 }
 
 /// The links that rules can name: those that the settings ask for, and in the namespace of
@@ -172,7 +172,7 @@ fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
 fn untested(want: &Want, why: &str) -> [String; 2] {
     [
         format!(
-            "{}: its rule files were read, and not tried out: {why}",
+            "{}: its rule files were read but not loaded: {why}",
             want.name
         ),
         format!("type netns-setup check {} as root, on the host", want.name),

@@ -69,7 +69,7 @@ impl Hook {
         let setting = self.asked.split(' ').next().unwrap_or_default();
         Error::refused([
             format!("{name}: the command of {setting} {how}"),
-            format!("asked for by {}; what it said stands above", self.asked),
+            format!("asked for by {}; its output is above", self.asked),
             format!("{name}: {state}"),
         ])
     }
@@ -119,7 +119,8 @@ pub fn run_due(want: &Want) -> Result {
         let Some(due) = pending::claim(name, link).filter(|_| store::is_ready(name)) else {
             continue;
         };
-        let state = "the namespace is ready, and stays so; the next up or reload runs it again";
+        let state =
+            "the namespace is ready and stays ready; the next up or reload runs the command again";
         let mut hook = Hook::of(said);
         if let Some(link) = link {
             hook = hook.of_link(link);
@@ -148,7 +149,7 @@ pub fn around_down(
     // Read now: the last one's file goes with all the others
     let [pre_down, post_down] =
         [state_dir::PRE_DOWN, state_dir::POST_DOWN].map(|f| remembered(name, f));
-    let state = "it is taken down all the same";
+    let state = "the namespace is taken down nevertheless";
     let run = |hook: Option<Hook>| {
         if let Some(Err(error)) = hook.map(|hook| hook.run(name, limit, state)) {
             call.events.failed(Some(name), &error);
@@ -196,9 +197,9 @@ fn went_wrong(ended: io::Result<HookEnd>) -> Option<String> {
         Ok(HookEnd::By(status)) if status.success() => return None,
         Ok(HookEnd::By(status)) => match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with exit code {code}"),
-            (None, signal) => format!("was ended by signal {}", signal.unwrap_or(0)),
+            (None, signal) => format!("was killed by signal {}", signal.unwrap_or(0)),
         },
-        Ok(HookEnd::Late) => format!("took more than {} s and was ended", HURRIED.as_secs()),
+        Ok(HookEnd::Late) => format!("took more than {} s and was killed", HURRIED.as_secs()),
         Err(e) => format!("could not be run: {e}"),
     })
 }

@@ -45,7 +45,7 @@ impl ReturnHooks {
             let Some(hook) = self.hooks.get(link) else {
                 continue;
             };
-            let state = format!("{on_host} is back on the host all the same");
+            let state = format!("{on_host} is back on the host nevertheless");
             let hook = hook.clone().of_link(on_host);
             if let Err(error) = hook.run(&self.name, limit, &state) {
                 call.events.failed(Some(&self.name), &error);

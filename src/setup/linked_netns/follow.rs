@@ -23,9 +23,9 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
         if let Some(e) = unread {
             let lines = [
                 format!(
-                    "{name}: is up; who has links to it, and is not whole without them, cannot be seen: {e}"
+                    "{name}: is up, but cannot tell which other namespaces have links to it: {e}"
                 ),
-                "netns-setup up --all makes them whole".into(),
+                "run netns-setup up --all to complete them".into(),
             ];
             call.events.error(&name, lines);
         }
@@ -42,8 +42,9 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
                 }
                 Err(error) => {
                     call.events.failed(Some(&other), &error);
-                    let line =
-                        format!("{name}: is up; {other}, which has links to it, is not whole");
+                    let line = format!(
+                        "{name}: is up, but {other}, which has links to it, is not complete"
+                    );
                     call.events.error(&name, [line]);
                 }
             }
@@ -65,7 +66,7 @@ fn not_waited_for(name: &NetnsName, other: &Want) -> Vec<String> {
     }
     let other = &other.name;
     vec![
-        format!("{name}: is up; {other}, which has links to it, is up too, but not ready yet"),
-        format!("its netns_ready is waited for by its own watch, or by netns-setup up {other}"),
+        format!("{name}: is up; {other}, which has links to it, is also up, but not ready yet"),
+        format!("its own watch waits for its netns_ready, as does netns-setup up {other}"),
     ]
 }

@@ -151,8 +151,8 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
             if let Some(theirs) = theirs.iter().find(|theirs| theirs.meets(&ours.value)) {
                 problems.push(Problem {
                     place: ours.origin.as_ref().map(|asked| asked.place.clone()),
-                    wrong: format!("netns_publish: \"{ours}\" is the namespace {other}'s already, by its {theirs}"),
-                    remedy: format!("expected another port or address of the host; or take that one down first: netns-setup down {other}"),
+                    wrong: format!("netns_publish: \"{ours}\" is already published by the namespace {other} ({theirs})"),
+                    remedy: format!("use another port or address of the host, or run netns-setup down {other} first"),
                 });
             }
         }
@@ -193,7 +193,9 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
                 found.push(Obstacle {
                     origin: asked.clone(),
                     wrong: format!("the host has no link {link}"),
-                    remedy: "start what makes it first, or correct its name; ip link lists those there are".into(),
+                    remedy:
+                        "start first what makes it, or correct its name; ip link lists the links"
+                            .into(),
                 });
             }
         }
@@ -212,8 +214,8 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
             let letter = &proto.to_string()[..1];
             found.push(Obstacle {
                 origin: publish.origin.clone(),
-                wrong: format!("{publish}: a program on the host has {proto} port {port} already"),
-                remedy: format!("choose another port, or stop that program; ss -{letter}lnp sport = :{port} tells which it is"),
+                wrong: format!("{publish}: a program on the host already uses {proto} port {port}"),
+                remedy: format!("use another port, or stop that program; ss -{letter}lnp sport = :{port} shows which it is"),
             });
         }
     }
@@ -225,7 +227,7 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
     if wanted.no_uplink {
         all.push((
             "the host has no default route: nothing is forwarded between its links and the namespace".into(),
-            "name the links to the world in netns_masquerade, or say netns-setup reload when there is one".into(),
+            "list the uplinks in netns_masquerade, or run netns-setup reload once there is a default route".into(),
         ));
     }
     let told = all.into_iter().map(|(wrong, remedy)| Obstacle {
@@ -239,9 +241,9 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
 fn no_nft(nat: &Nat, no: OsError) -> Failure {
     let missing = no.errno.kind() == io::ErrorKind::NotFound;
     let remedy = if missing {
-        "install the package nftables; iptables alone will not do"
+        "install the package nftables; iptables alone is not enough"
     } else {
-        "nft -j list ruleset must work on the host; it takes root and a kernel with nf_tables"
+        "nft -j list ruleset must work on the host; root and a kernel with nf_tables are required"
     };
     let wrong = if missing {
         "there is no program nft on the host".to_string()

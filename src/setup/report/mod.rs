@@ -29,15 +29,14 @@ pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
             "{made} of {of} changes were made and have been undone"
         )),
         None if *of == 0 => lines.push(format!(
-            "{netns}: it is not ready any more; netns-setup down {netns} takes all of it away"
+            "{netns}: it is no longer ready; run netns-setup down {netns} to remove all of it"
         )),
         None => lines.push(format!(
-            "{made} of {of} changes were made, and could not all be undone; netns-setup down \
-             {netns} takes all of it away"
+            "{made} of {of} changes were made and not all could be undone; run netns-setup down {netns} to remove all of it"
         )),
         Some(left) => {
             lines.push(format!(
-                "{made} of {of} changes were made, and could not all be undone; type"
+                "{made} of {of} changes were made and not all could be undone; type"
             ));
             lines.extend(left.iter().map(|change| change.command(netns)));
         }
@@ -59,7 +58,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
                 ),
                 asked_for_by(
                     address.origin.as_deref(),
-                    "choose another address, or find who has it",
+                    "choose another address, or find the host that has it",
                 ),
             ]
         }
@@ -70,13 +69,12 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
                 state_dir::JOURNAL
             ),
             format!(
-                "mend it, or run netns-setup down --force {netns}: it is set aside, and what it \
-                 tells of stays as it is"
+                "repair it, or run netns-setup down --force {netns}: the journal is renamed, and what it lists stays as it is"
             ),
         ],
         Why::Broken(what, error) => vec![
             format!("{netns}: {what}: {error}"),
-            "it takes root, /proc, and a /run that can be written to".into(),
+            "root, /proc and a writable /run are required".into(),
         ],
         Why::Trial(lines) => lines.clone(),
     }
@@ -107,13 +105,13 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Ve
     let command = change.command(netns);
     let hint = match &change.step {
         Step::AddRoute(route) | Step::ReplaceRoute(route) if route.via.is_some() => {
-            "all else is given back; run that command when the host can reach its gateway"
+            "everything else is given back; run that command when the host can reach the gateway"
         }
-        _ => "all else is given back; run that command when the host has what it needs",
+        _ => "everything else is given back; run that command when the host has what it needs",
     };
     vec![
         format!(
-            "{netns}: the host does not have back what it had: cannot run \"{command}\": {refusal}"
+            "{netns}: the host did not get back all that it had: cannot run \"{command}\": {refusal}"
         ),
         hint.into(),
     ]
@@ -121,10 +119,9 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Ve
 
 /// A default route that others have made is gone by this change.
 pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2] {
-    let hint = "if a VPN client made it, its tunnel is passed by now; let it add routes beside this \
-                one, as OpenVPN does by redirect-gateway def1";
+    let hint = "if a VPN client made it, traffic now bypasses its tunnel; let it add routes beside this one, as OpenVPN does with redirect-gateway def1";
     [
-        format!("{netns}: the route \"{route}\" was not made by us, and has been replaced"),
+        format!("{netns}: the route \"{route}\" was made by another program and has been replaced"),
         asked_for_by(change.origin.as_deref(), hint),
     ]
 }
@@ -143,61 +140,62 @@ fn hint(step: &Step, refusal: &OsError) -> &'static str {
     let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
     match (step, errno) {
         (Step::AddAddress(_, address), Some(Errno::EACCES)) if address.ip().is_ipv6() => {
-            "IPv6 is switched off for this link (disable_ipv6)"
+            "IPv6 is disabled on this link (disable_ipv6)"
         }
         (_, Some(Errno::EPERM | Errno::EACCES)) => {
-            "it takes root with all capabilities, which a container may not have"
+            "CAP_NET_ADMIN and CAP_SYS_ADMIN are required; a container may lack them"
         }
         (Step::WriteResolvConf(_), Some(Errno::EROFS)) => {
-            "/etc can only be read; with a folder /etc/netns in it, type mount -t tmpfs -o mode=755 \
+            "/etc is read-only; make a directory /etc/netns in its image and type mount -t tmpfs -o mode=755 \
              tmpfs /etc/netns"
         }
         (Step::AddNetns | Step::Attach(_), None) => {
-            "log in on the host, or put netns-exec --host -- before the command"
+            "log in on the host, or type netns-exec --host -- before the command"
         }
         (Step::AddLink { .. }, Some(Errno::EOPNOTSUPP)) => {
-            "this kernel has no such links; load the module for them, if it has one"
+            "this kernel has no links of this type; load its module, if there is one"
         }
         (Step::AddRoute(_) | Step::ReplaceRoute(_), Some(Errno::EEXIST)) => {
-            "there is another route to there with this metric; give this one another"
+            "a route to that destination with this metric already exists; use a different metric"
         }
         (Step::AddRoute(route) | Step::ReplaceRoute(route), _) if route.via.is_some() => {
-            "the gateway must lie in a network of its link, which must be up; else say onlink"
+            "the gateway must be in a network of the link, and the link up; otherwise add onlink"
         }
         (Step::AddRoute(route) | Step::ReplaceRoute(route), _) if route.src.is_some() => {
-            "the address of src must be one of the namespace's own"
+            "the address of src must be an address of the namespace"
         }
         (Step::SetSysctl(sysctl), Some(Errno::ENOENT)) if sysctl.key.is_of_conntrack() => {
-            "the key comes with a module: run modprobe nf_conntrack, and add it to /etc/modules"
+            "the key belongs to a module: run modprobe nf_conntrack, and add it to /etc/modules"
         }
         (Step::SetSysctl(_), Some(Errno::ENOENT)) => {
-            "this namespace has no such key; netns-exec NAME -- sysctl -a lists those it has"
+            "the namespace has no such key; netns-exec NAME -- sysctl -a lists its keys"
         }
-        (Step::SetSysctl(_), Some(_)) => "the kernel does not take that value for this key",
+        (Step::SetSysctl(_), Some(_)) => "the kernel does not accept that value for this key",
         (Step::SetSysctl(_), None) => {
-            "the kernel holds another value; write it as sysctl KEY shows it"
+            "the kernel has a different value; write it as sysctl KEY prints it"
         }
         (Step::MoveLink(..), Some(Errno::EINVAL | Errno::EOPNOTSUPP)) => {
-            "links of this kind cannot be moved; have one made inside with type_IF"
+            "links of this type cannot be moved; create one inside with type_IF"
         }
         (Step::MovePhy(..), Some(Errno::EOPNOTSUPP)) => {
-            "the driver of this card keeps it on the host; no setting can change that"
+            "the driver of this device keeps it on the host; no setting can change that"
         }
         (Step::MoveLink(..) | Step::MovePhy(..), Some(Errno::EEXIST)) => {
-            "there is a link of this name already; rename one of them with ip link set"
+            "a link of this name already exists; rename one of them with ip link set"
         }
         (Step::SetMtu(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
-            "ip -d link shows what its driver takes (minmtu, maxmtu)"
+            "ip -d link shows what its driver accepts (minmtu, maxmtu)"
         }
         (Step::SetUp(..) | Step::SetWireguard(..), Some(Errno::EADDRINUSE)) => {
-            "in the namespace where a tunnel was born, each needs a port of its own; without a \
-             ListenPort the kernel chooses one"
+            "each tunnel needs a port of its own in the namespace of its UDP socket; without a ListenPort the kernel chooses one"
         }
-        (Step::SetMac(..), _) => "not every driver can change its address, or only while down",
+        (Step::SetMac(..), _) => {
+            "not every driver can change the address, and some only while the link is down"
+        }
         (Step::AddAddress(_, address), _) if address.ip().is_ipv6() => {
-            "the link takes no IPv6: its mtu is below 1280, or IPv6 is switched off"
+            "the link does not accept IPv6: its MTU is below 1280, or IPv6 is disabled"
         }
-        _ => "run it by hand to see whether the kernel always refuses it",
+        _ => "type it by hand to see whether the kernel always rejects it",
     }
 }
 
@@ -214,12 +212,10 @@ pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> 
         ));
     }
     lines.push(if inside.is_empty() {
-        "stop or unmount what holds it, or run netns-setup down --force: it loses its name \
-                 and its links, and lives on until they let go"
+        "stop or unmount what holds it, or run netns-setup down --force: it loses its name and its links, and exists until nothing holds it"
             .into()
     } else {
-        "stop them first, or run netns-setup down --kill to end them, or down --force to \
-                  leave them behind without links"
+        "stop them first, or run netns-setup down --kill to kill them, or down --force to leave them behind without links"
             .into()
     });
     lines
@@ -234,7 +230,7 @@ pub fn left_behind(netns: &NetnsName, inside: &[Process], holders: &[Holder]) ->
     }
     if !holders.is_empty() {
         let held = list_holders(holders);
-        lines.push(format!("{netns}: lives on without a name, held by {held}"));
+        lines.push(format!("{netns}: exists without a name, held by {held}"));
     }
     lines
 }

@@ -39,7 +39,7 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
             format!("{link}, which carries {whose} from {peer} port {port} to {local}")
         }
         Carries::DefaultRoute => format!(
-            "{link}, which all default routes of the host go out by, and you are logged in, by \
+            "{link}, which all default routes of the host use, and you are logged in, by \
              what connection cannot be told"
         ),
     };
@@ -54,7 +54,7 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     };
     let remedy = match how {
         LinkFate::Comes | LinkFate::Leads => format!(
-            "type netns-setup try {name} --within 60 (--with sshd, if that is to be inside), which \
+            "type netns-setup try {name} --within 60 (--with sshd, if that belongs inside), which \
              undoes it unless you confirm it; or {allow}"
         ),
         LinkFate::Goes => format!("log in another way, or {allow}"),

@@ -98,7 +98,7 @@ fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     }
     for of in &seen.elsewhere {
         let what = format!(
-            "{} is not in it, but in one of its name before",
+            "{} runs in an earlier namespace of the same name",
             process(of)
         );
         all.add("old-namespace", what, restart(of.service.as_ref()));
@@ -106,7 +106,7 @@ fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     for (processes, entries) in &seen.lost {
         let who: Vec<_> = processes.iter().map(process).collect();
         let what = format!(
-            "the host's {} is seen by {}",
+            "the host's {} is visible to {}",
             entries.join(", "),
             who.join(", ")
         );
@@ -122,7 +122,7 @@ fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
 fn restart(service: Option<&String>) -> String {
     match service {
         Some(service) => format!("restart the service {service}"),
-        None => "end it and start it anew, by netns-exec".into(),
+        None => "stop it and start it again with netns-exec".into(),
     }
 }
 
@@ -132,8 +132,8 @@ fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     match &seen.servers {
         None => all.add(
             "no-resolv-conf",
-            format!("there is no {file}: the host's name servers are asked"),
-            format!("write netns_dns=\"ADDRESS\" into the settings of {name}, or that file"),
+            format!("there is no {file}: the host's name servers are used"),
+            format!("write netns_dns=\"ADDRESS\" in the settings of {name}, or make that file"),
         ),
         Some(servers) => {
             let answers = |server: &&IpAddr| {
@@ -147,18 +147,19 @@ fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
             for server in dead.filter(|server| !answers(server)) {
                 let what =
                     format!("{file} names {server}, and nothing listens there in the namespace");
-                let remedy = "name a server that it can reach, or start one inside".into();
+                let remedy =
+                    "use a server that the namespace can reach, or start one inside".into();
                 all.add("dead-resolver", what, remedy);
             }
         }
     }
     for (of, socket) in &seen.name_services {
         let what = format!(
-            "{} can ask {socket}, which looks names up on the host",
+            "{} can reach {socket}, which resolves names on the host",
             process(of)
         );
         if socket.contains("nscd") {
-            let remedy = "start it anew by netns-exec, which hides that".into();
+            let remedy = "start it again with netns-exec, which hides that socket".into();
             all.add("name-service", what, remedy);
             continue;
         }
@@ -169,7 +170,7 @@ fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         all.add("name-service", what, remedy);
     }
     for entry in &seen.unseen {
-        let what = format!("/etc/netns/{name}/{entry} is seen by nobody: there is no /etc/{entry}");
+        let what = format!("/etc/netns/{name}/{entry} has no effect: there is no /etc/{entry}");
         let remedy =
             format!("make an empty /etc/{entry}, or write netns_etc=\"overlay\", or remove it");
         all.add("no-twin", what, remedy);
@@ -179,7 +180,9 @@ fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
 /// What passes through it, and gets in.
 fn network(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     for key in &seen.forwarding {
-        let what = format!("{key} is on inside, and no setting asks for it: it is a router");
+        let what = format!(
+            "{key} is on inside and no setting asks for it: the namespace forwards packets"
+        );
         let remedy = format!(
             "run netns-exec {name} -- sysctl -w {key}=0, or write {key}=1 into netns_sysctl"
         );
@@ -205,7 +208,7 @@ fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         let what = format!("differs from its settings by: {command}");
         all.add("difference", what, format!("run netns-setup reload {name}"));
     }
-    let remedy = format!("run netns-setup reload {name} when that is put right");
+    let remedy = format!("run netns-setup reload {name} when that is fixed");
     for (kind, lines) in [("obstacle", &seen.obstacles), ("warning", &seen.warnings)] {
         // What, and what to do
         for pair in lines.chunks(2) {
@@ -214,11 +217,11 @@ fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         }
     }
     if !seen.ready && seen.differences.is_empty() && seen.obstacles.is_empty() {
-        let what = "it is not marked as ready, and netns-exec lets nobody in".into();
+        let what = "it is not marked as ready, so netns-exec starts nothing inside".into();
         all.add("not-ready", what, format!("run netns-setup up {name}"));
     }
     for object in &seen.foreign {
-        let remedy = "remove it, or write it into the settings".into();
+        let remedy = "remove it, or add it to the settings".into();
         all.add("foreign", format!("not ours: {object}"), remedy);
     }
 }

@@ -60,8 +60,8 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
         Ok(outcome) => outcome,
         Err(e) => {
             let error = Error::refused([
-                format!("cannot start the process that would undo it: {e}"),
-                "it takes /proc; nothing was changed".into(),
+                format!("cannot start the process that would roll it back: {e}"),
+                "/proc is required; nothing was changed".into(),
             ]);
             call.events.failed(None, &error);
             error.outcome
@@ -77,11 +77,10 @@ fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
     let (name, seconds) = (&want.name, trial.within().as_secs());
     let lines = [
         format!(
-            "{name}: this moves what carries your own connection: if it hangs or ends, log in \
-             again within {seconds} s, and type"
+            "{name}: this moves the link of your own connection: if it hangs or ends, log in again within {seconds} s and type"
         ),
         format!("netns-setup confirm {name}"),
-        format!("{name}: else all is as before after these {seconds} s"),
+        format!("{name}: otherwise everything is as before after {seconds} s"),
     ];
     call.events.warning(name, lines);
     sleep(SENT);
@@ -182,12 +181,12 @@ fn wait(
 ) -> Result<(), Failure> {
     let name = &want.name;
     if !work.has_changed() && services.are_inside() {
-        let line = format!("{name}: there is nothing to try, it is as its settings say");
+        let line = format!("{name}: nothing to try: it already matches its settings");
         call.events.notice(name, line);
         return Ok(());
     }
     if let Err(e) = begin(name, id(), within, &services.names()) {
-        return Err(work.fail(Why::Broken("cannot note that it is tried", e)));
+        return Err(work.fail(Why::Broken("cannot record the trial", e)));
     }
     if let Err(why) = move_in(work, want, &mut services) {
         return Err(undone(work, name, services, why));
@@ -195,7 +194,10 @@ fn wait(
     trial_file::renew(name, within);
     let until = Instant::now() + within;
     let lines = [
-        format!("{name}: undone in {} s, unless you type", within.as_secs()),
+        format!(
+            "{name}: rolled back in {} s unless you type",
+            within.as_secs()
+        ),
         format!("netns-setup confirm {name}"),
     ];
     call.events.warning(name, lines);
@@ -246,21 +248,21 @@ pub fn confirm(call: &Call, name: &NetnsName) -> Result {
     let lines = match confirmed {
         Ok(()) => return is_confirmed(name, &tried.unwrap_or_default()),
         Err(e) if e.kind() == ErrorKind::NotFound && trial_file::was_undone(name) => [
-            format!("{name}: what was tried has been undone, it was not confirmed in time"),
+            format!("{name}: the trial was rolled back, because it was not confirmed in time"),
             format!("netns-setup try {name} tries it again"),
         ],
         Err(e) if e.kind() == ErrorKind::NotFound && is_as_it_was_left(name) => {
-            let line = format!("{name}: nothing is tried now, and nothing was undone");
+            let line = format!("{name}: no trial is running, and nothing was rolled back");
             call.events.notice(name, line);
             return Ok(());
         }
         Err(e) if e.kind() == ErrorKind::NotFound => [
-            format!("{name}: nothing is tried now that could be confirmed"),
-            format!("netns-setup status {name} shows what holds"),
+            format!("{name}: no trial is running"),
+            format!("run netns-setup status {name} to see how it is now"),
         ],
         Err(e) => [
             format!("{name}: cannot confirm it: {e}"),
-            "it takes root, and a /run that can be written to".into(),
+            "root and a writable /run are required".into(),
         ],
     };
     Err(Error::wrong(lines))

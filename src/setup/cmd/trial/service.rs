@@ -56,7 +56,7 @@ impl TrialService {
         let service = found.ok_or_else(|| {
             vec![
                 format!("{netns}: --with {name}: neither OpenRC nor runit has such a service"),
-                "see what there is by rc-service --list, or by sv status /var/service/*".into(),
+                "list them with rc-service --list, or with sv status /var/service/*".into(),
             ]
         })?;
         is_asked(&service, netns, conf_dir)?;
@@ -107,7 +107,7 @@ impl TrialService {
                 match ended.status {
                     Some(status) if status.success() => Ok(()),
                     Some(_) => Err("did not start inside".into()),
-                    None => Err("took too long to start, and that was ended".into()),
+                    None => Err("took too long to start and was killed".into()),
                 }
             }
         }
@@ -230,7 +230,7 @@ fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(),
     } else {
         Err(vec![
             format!(
-                "{netns}: --with {name}: {} does not say that it is to be inside",
+                "{netns}: --with {name}: {} does not put it inside",
                 file.display()
             ),
             format!("{remedy}, and type this again"),

@@ -78,14 +78,14 @@ impl<'a> Services<'a> {
         for tried in &mut self.all {
             let name = tried.service.name.clone();
             let lines = |wrong: String| {
-                let more = "its log, and what it said above, may say why; it is to run inside";
+                let more = "its log and its output above may say why";
                 vec![format!("{}: {name} {wrong}", self.netns), more.into()]
             };
             let started = tried.start_inside(self.call, self.netns);
             started.map_err(lines)?;
             if !tried.stays(inside) {
                 self.call.events.output(self.netns, tried.text());
-                return Err(lines("was started, and does not stay up inside".into()));
+                return Err(lines("was started inside but does not stay up".into()));
             }
         }
         Ok(())
@@ -145,7 +145,7 @@ impl<'a> Services<'a> {
             all.all(|tried| tried.service.name != **of || tried.was == StateBefore::OnHost)
         });
         if let Err(e) = trial_file::give_back(self.netns, &host.cloned().collect::<Vec<_>>()) {
-            let line = format!("{}: cannot say which services go back: {e}", self.netns);
+            let line = format!("{}: cannot record which services go back: {e}", self.netns);
             self.call.events.error(self.netns, [line]);
         }
         for name in gone {

@@ -100,7 +100,7 @@ fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Wh
         if !matches!(end.try_recv(), Ok(None)) {
             return Ok(false);
         }
-        let late = ready::late(want, &held, "it is waited for still");
+        let late = ready::late(want, &held, "the watch goes on waiting");
         events.error(&want.name, late);
     }
     Ok(false)

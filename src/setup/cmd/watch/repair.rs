@@ -169,11 +169,13 @@ impl WatchedNetns {
         if !self.down {
             let name = &self.want.name;
             let was = if store::folder(name).exists() {
-                "is not ready any more by another netns-setup"
+                "was marked as not ready by another netns-setup"
             } else {
                 "was taken down"
             };
-            let line = format!("{name}: {was}; it stays so until netns-setup up {name}, or a HUP");
+            let line = format!(
+                "{name}: {was}; it stays that way until you run netns-setup up {name} or send HUP"
+            );
             call.events.warning(name, [line]);
             self.down = true;
         }
@@ -285,7 +287,7 @@ impl WatchedNetns {
         }
         self.doubt.clear();
         if lines.is_empty() && !self.said.is_empty() {
-            let line = format!("{name}: is as its settings say again");
+            let line = format!("{name}: matches its settings again");
             call.events.notice(name, line);
         }
         if lines != self.said {

@@ -136,12 +136,12 @@ impl ServiceControl {
         };
         let (name, conf_dir) = (want.name.clone(), call.conf_dir.clone());
         let line = match told {
-            Order::Start => format!("{name}: is whole, and its services start"),
-            Order::Stop => format!("{name}: is not whole; its services are stopped until it is"),
+            Order::Start => format!("{name}: is complete; its services start"),
+            Order::Stop => format!("{name}: is not complete; its services are stopped until it is"),
             Order::Leave => {
-                format!("{name}: was made anew; services in the one before are stopped")
+                format!("{name}: was recreated; services in the earlier namespace are stopped")
             }
-            Order::Back => format!("{name}: is whole, and {} is started again", back.join(", ")),
+            Order::Back => format!("{name}: is complete; starting {} again", back.join(", ")),
         };
         call.events.notice(&name, line);
         let events = call.events.clone();

@@ -35,7 +35,10 @@ impl WatchedNetns {
         }
         call.events.failed(Some(&want.name), &error);
         if coming {
-            let line = format!("{}: is waited for, and comes up when it can", want.name);
+            let line = format!(
+                "{}: is not complete yet; it comes up as soon as it can",
+                want.name
+            );
             call.events.warning(&want.name, [line]);
         }
         let mut kept = WatchedNetns::new(want, coming, &call.events);
