@@ -15,7 +15,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use netns_services::conf;
-use netns_services::conf::{Settings, setting_table};
+use netns_services::conf::Settings;
+use netns_services::definitions::settings;
 use netns_services::model::build::{Ready, build};
 use netns_services::model::link::bridge_port::Vlans;
 use netns_services::model::names::Names;
@@ -167,11 +168,11 @@ proptest! {
     #[test]
     fn no_text_makes_it_fall_over(
         bytes in prop::collection::vec(any::<u8>(), 0..80),
-        lines in prop::collection::vec((0..setting_table::ALL.len(), "[a-z0-9.:/ ;\n\"'$\\\\]{0,30}"), 0..6),
+        lines in prop::collection::vec((0..settings::all().count(), "[a-z0-9.:/ ;\n\"'$\\\\]{0,30}"), 0..6),
     ) {
         let mut text = String::from("netns_links='IF lo'\n");
         for (n, value) in lines {
-            text.push_str(&format!("{}=\"{value}\"\n", setting_table::ALL[n].pattern()));
+            text.push_str(&format!("{}=\"{value}\"\n", settings::all().nth(n).unwrap().pattern()));
         }
         for text in [&bytes[..], text.as_bytes()] {
             let settings = Settings::of(&mgmt(), vec![("netns", b""), ("netns.mgmt", text)]);

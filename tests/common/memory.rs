@@ -4,9 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::unit_arg, clippy::panic)]
 
 use ipnet::IpNet;
-use netns_services::model::link::bridge_port::{PORT, Vlan};
+use netns_services::definitions::links::PORT;
+use netns_services::model::link::bridge_port::Vlan;
+use netns_services::model::link::option_value::OptionValue;
 use netns_services::model::link::spec::LinkSpec;
-use netns_services::model::link::type_table::OptionValue;
 use netns_services::model::names::Names;
 use netns_services::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use netns_services::model::link::bridge_port::{PORT, Vlans};
-use netns_services::model::link::type_table::Type;
+use netns_services::definitions::links::PORT;
+use netns_services::definitions::links::Type;
+use netns_services::model::link::bridge_port::Vlans;
 use netns_services::model::names::Names;
 use netns_services::model::wireguard::{Peer, PublicKey, Secret};
 use netns_services::model::{

@@ -7,9 +7,8 @@ use rtnetlink::packet_route::link::{
 
 use super::link_data::data;
 use super::{LinkNames, OtherNetns};
+use crate::definitions::links::{Lower, PORT, Type};
 use crate::kernel::link::{options, tap};
-use crate::model::link::bridge_port::PORT;
-use crate::model::link::type_table::{Lower, Type};
 use crate::model::{Kind, Link, LinkRef, LinkSpec, Mac, Netns};
 use crate::name::{Altname, LinkName};
 use crate::source::Sourced;

@@ -18,7 +18,7 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use super::Kernel;
 use super::netlink::query::{self, link_named};
 use super::netlink::socket::RequestKind;
-use crate::model::link::type_table::Lower;
+use crate::definitions::links::Lower;
 use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns};
 use crate::name::Altname;
 use crate::os_error::OsError;
@@ -56,7 +56,7 @@ impl Kernel {
                 let message = self.described(peer, &peer.netns)?;
                 (&peer.netns, typed(message, InfoKind::Veth, Some(data)))
             }
-            (Kind::Virtual(spec), _) if spec.of.is_opened() => return self.add_tap(link, spec),
+            (Kind::Virtual(spec), _) if spec.of.is_opened => return self.add_tap(link, spec),
             (Kind::Virtual(spec), _) => {
                 let (home, message) = self.made_from(link, spec)?;
                 let data = self.data(spec)?;
@@ -79,7 +79,7 @@ impl Kernel {
         link: &'a Link,
         spec: &'a LinkSpec,
     ) -> Result<(&'a Netns, Message), OsError> {
-        if spec.born != link.netns && spec.is_said_whole() {
+        if spec.born != link.netns && spec.of.is_said_whole {
             let born = self.socket(&spec.born)?.netns.as_raw_fd();
             let number = query::make_nsid(self.requests(&link.netns)?, born)?;
             let message = self.described(link, &link.netns)?;

@@ -1,8 +1,8 @@
 //! A link and what it is, as ip-link(8) writes it. No I/O.
 
 pub mod bridge_port;
+pub mod option_value;
 pub mod spec;
-pub mod type_table;
 
 use super::link::bridge_port::Vlan;
 use super::{Address, DeviceId, LinkRef, LinkSpec, Mac, Netns, Phy, Wireguard};

@@ -1,10 +1,12 @@
 //! A link that we make, with all that can be said of one of its type. What can be said is
-//! `type_table`'s table; nothing here knows one type from another.
+//! `definitions`' table; nothing here knows one type from another.
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::type_table::{Lower, Mutability, Opt, OptionValue, Type};
+use super::option_value::OptionValue;
+use crate::definitions::links::{Lower, Type};
+use crate::definitions::option::{Mutability, Opt};
 use crate::model::{LinkRef, Netns};
 use crate::name::LinkName;
 use crate::source::{Origin, Sourced};
@@ -92,12 +94,6 @@ impl LinkSpec {
         let options = self.options.iter();
         options.filter(|(option, value)| have.get(option.word) != Some(value.value))
     }
-
-    /// The kernel takes all that is not said again for not said at all (ip_tunnel(4)'s
-    /// changes): the whole has to be said to change a part.
-    pub fn is_said_whole(&self) -> bool {
-        matches!(self.of.word, "gre" | "ipip" | "sit")
-    }
 }
 
 /// As the kernel tells them apart.
@@ -115,20 +111,6 @@ impl PartialEq for LinkSpec {
 }
 
 impl Eq for LinkSpec {}
-
-impl Opt {
-    fn can_become(&self, now: OptionValue, then: OptionValue) -> bool {
-        match self.keeps {
-            Mutability::InPlace => true,
-            Mutability::Recreated => false,
-            Mutability::SameFamily => match (now, then) {
-                (OptionValue::Ip(now), OptionValue::Ip(then)) => now.is_ipv4() == then.is_ipv4(),
-                _ => true,
-            },
-            Mutability::ExceptWord(word) => ![now, then].contains(&OptionValue::Word(word)),
-        }
-    }
-}
 
 /// `type KIND OPTION VALUE …`, as it stands in a command behind the link's name; a link
 /// below a tunnel is one of its options there.

@@ -7,7 +7,7 @@ mod wireguard;
 
 use self::netns::{ip, name_of, set};
 use super::{Change, Step};
-use crate::model::link::type_table::Lower;
+use crate::definitions::links::Lower;
 use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Table};
 use crate::name::NetnsName;
 
@@ -111,7 +111,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             described(link),
             home(&link.netns, &peer.netns)
         ),
-        (Kind::Virtual(spec), _) if spec.born != link.netns && spec.is_said_whole() => format!(
+        (Kind::Virtual(spec), _) if spec.born != link.netns && spec.of.is_said_whole => format!(
             // Made where it is to be, it would be born there
             "{} link add {} {spec} && {}",
             ip(netns, &spec.born),
@@ -123,7 +123,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
                 name_of(netns, &link.netns)
             )
         ),
-        (Kind::Virtual(spec), _) if spec.of.is_opened() => programs::add_tap(netns, link, spec),
+        (Kind::Virtual(spec), _) if spec.of.is_opened => programs::add_tap(netns, link, spec),
         (Kind::Virtual(spec), _) => {
             let parent = match (&spec.parent, spec.of.below) {
                 (Some(parent), Lower::Link) => format!(" link {parent}"),

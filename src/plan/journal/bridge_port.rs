@@ -1,11 +1,11 @@
 //! The journal of ports: what they were told, until they leave their bridge.
 
 use super::Journal;
-use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
+use crate::definitions::links::PORT;
+use crate::model::link::bridge_port::{Vlan, Vlans};
 use crate::model::{LinkRef, LinkSpec, Netns};
 use crate::name::LinkName;
 use crate::plan::link::bridge_port::is_bridge;
-use crate::plan::link::options::default;
 use crate::source::Sourced;
 
 impl Journal {
@@ -23,7 +23,7 @@ impl Journal {
     pub(super) fn note_port(&mut self, link: &LinkRef, change: &LinkSpec) {
         let new = || LinkSpec::new(&PORT, Netns::This);
         for (option, value) in &change.options {
-            if default(option) != Some(value.value) {
+            if option.kernels_own() != Some(value.value) {
                 let port = self.own_link(link).port.get_or_insert_with(new);
                 port.set(option, value.clone());
             }
@@ -37,7 +37,7 @@ impl Journal {
         if let Some(told) = port {
             told.options.retain(|(option, _)| {
                 let given = change.get(option.word);
-                given.is_none_or(|given| default(option) != Some(given))
+                given.is_none_or(|given| option.kernels_own() != Some(given))
             });
         }
         port.take_if(|port| port.options.is_empty());

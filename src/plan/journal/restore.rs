@@ -2,10 +2,9 @@
 //! who is killed before that leaves a journal by which the next call goes on.
 
 use super::Journal;
-use crate::model::link::type_table::Lower;
+use crate::definitions::links::Lower;
 use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns, State};
 use crate::plan::Step;
-use crate::plan::link::options::default;
 use crate::source::Sourced;
 
 impl Journal {
@@ -76,7 +75,7 @@ impl Journal {
     pub(super) fn note_options(&mut self, link: &LinkRef, change: &LinkSpec) {
         if let Kind::Virtual(spec) = &mut self.own_link(link).kind {
             for (option, value) in &change.options {
-                if default(option) != Some(value.value) || spec.get(option.word).is_none() {
+                if option.kernels_own() != Some(value.value) || spec.get(option.word).is_none() {
                     spec.set(option, value.clone());
                 }
             }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::options::{default, options_that_go};
-use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
+use super::options::options_that_go;
+use crate::definitions::links::PORT;
+use crate::model::link::bridge_port::{Vlan, Vlans};
 use crate::model::{Link, LinkRef, LinkSpec, Netns};
 use crate::plan::{Extras, Plan, Step};
 use crate::source::Sourced;
@@ -28,7 +29,8 @@ impl Plan<'_> {
             return false;
         };
         let gone = options_that_go(self.port_spec(link), link.port.as_ref(), now);
-        gone.into_iter().any(|option| default(option).is_none())
+        gone.into_iter()
+            .any(|option| option.kernels_own().is_none())
     }
 
     pub(crate) fn ports(&mut self) {
@@ -47,14 +49,14 @@ impl Plan<'_> {
             let now = now.port.clone().unwrap_or_else(as_joined);
             let mut change = LinkSpec::new(&PORT, Netns::This);
             for option in options_that_go(ours, link.port.as_ref(), &now) {
-                if let Some(value) = default(option) {
+                if let Some(value) = option.kernels_own() {
                     change.set(option, Sourced::without_origin(value));
                 }
             }
             let wanted = link.port.iter().flat_map(|port| port.differing(&now));
             for (option, value) in wanted {
                 // What the kernel chose before it chooses again
-                if !(joined && returns && default(option).is_none()) {
+                if !(joined && returns && option.kernels_own().is_none()) {
                     change.set(option, value.clone());
                 }
             }
@@ -123,7 +125,7 @@ pub(crate) fn begins(bridge: bool) -> Vec<Sourced<Vlan>> {
 pub(crate) fn as_joined() -> LinkSpec {
     let mut port = LinkSpec::new(&PORT, Netns::This);
     for option in PORT.options {
-        if let Some(value) = default(option) {
+        if let Some(value) = option.kernels_own() {
             port.set(option, Sourced::without_origin(value));
         }
     }

@@ -144,7 +144,7 @@ impl Plan<'_> {
 
 /// What of a link can be said when it is made.
 fn said_at_creation(link: &Link) -> Link {
-    let opened = link.kind.spec().is_some_and(|spec| spec.of.is_opened());
+    let opened = link.kind.spec().is_some_and(|spec| spec.of.is_opened);
     // A bridge takes the size of its ports, unless it is set when the bridge is there
     let sized = !opened && !is_bridge(link);
     Link {

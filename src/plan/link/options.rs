@@ -1,8 +1,8 @@
 //! What is said of a link that is there already: changed where the kernel takes it of a
 //! link that is there. Where it does not, `link` makes the link anew.
 
-use crate::model::link::type_table::{Opt, OptionValue};
-use crate::model::names::Names;
+use crate::definitions::option::Opt;
+use crate::model::link::option_value::OptionValue;
 use crate::model::{LinkRef, LinkSpec};
 use crate::plan::{Extras, Plan, Step};
 use crate::source::Sourced;
@@ -24,13 +24,13 @@ impl Plan<'_> {
             let asked = differing
                 .first()
                 .and_then(|(_, value)| value.origin.clone());
-            let options = match now.is_said_whole() {
+            let options = match now.of.is_said_whole {
                 true => now.options.clone(),
                 false => Vec::new(),
             };
             let mut change = LinkSpec { options, ..now };
             for option in gone {
-                match default(option) {
+                match option.kernels_own() {
                     Some(value) => change.set(option, Sourced::without_origin(value)),
                     None => change
                         .options
@@ -48,7 +48,10 @@ impl Plan<'_> {
     /// asked for.
     pub(crate) fn keeps_an_option(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> bool {
         let gone = self.options_that_go(at, want, now);
-        !want.is_said_whole() && gone.into_iter().any(|option| default(option).is_none())
+        !want.of.is_said_whole
+            && gone
+                .into_iter()
+                .any(|option| option.kernels_own().is_none())
     }
 
     /// What we set, and is no longer asked for.
@@ -72,13 +75,8 @@ pub(crate) fn options_that_go(
     let goes = |(option, value): &&(&'static Opt, Sourced<OptionValue>)| {
         want.is_none_or(|want| want.get(option.word).is_none())
             && now.get(option.word) == Some(value.value)
-            && default(option) != Some(value.value)
+            && option.kernels_own() != Some(value.value)
     };
     let gone = ours.into_iter().flat_map(|ours| &ours.options).filter(goes);
     gone.map(|(option, _)| *option).collect()
-}
-
-/// What the kernel makes of it where nothing is said.
-pub(crate) fn default(option: &Opt) -> Option<OptionValue> {
-    option.form.read(option.default, &Names::default()).ok()
 }

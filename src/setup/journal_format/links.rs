@@ -5,8 +5,8 @@ use ini::Properties;
 
 use super::section_writer::SectionWriter;
 use super::wireguard;
-use crate::model::link::bridge_port::{PORT, Vlans};
-use crate::model::link::type_table::Type;
+use crate::definitions::links::{PORT, Type};
+use crate::model::link::bridge_port::Vlans;
 use crate::model::names::Names;
 use crate::model::{Address, Kind, Link, LinkRef, LinkSpec, Netns, Phy};
 use crate::name::LinkName;
@@ -172,7 +172,7 @@ fn read_port(section: &Properties) -> Result<Option<LinkSpec>, String> {
     let mut port = LinkSpec::new(&PORT, Netns::This);
     for text in section.get_all("port") {
         let (word, value) = text.split_once(' ').unwrap_or((text, ""));
-        let option = PORT.options.iter().find(|option| option.word == word);
+        let option = PORT.option(word);
         let option = option.ok_or_else(|| format!("an option {word:?} of a port"))?;
         let value = option.form.read(value, &Names::default())?;
         port.set(option, Sourced::without_origin(value));

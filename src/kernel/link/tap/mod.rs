@@ -18,7 +18,7 @@ use rtnetlink::packet_route::link::{InfoKind, LinkInfo};
 use crate::kernel::Kernel;
 use crate::kernel::decode::link_data::data;
 use crate::kernel::netlink::attr;
-use crate::model::link::type_table::OptionValue;
+use crate::model::link::option_value::OptionValue;
 use crate::model::{Link, LinkSpec};
 use crate::os_error::OsError;
 use crate::system::thread::in_netns;

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use super::Maker;
 use super::master::LinksByName;
 use crate::conf::{Listed, Piece, Setting};
+use crate::definitions::links::PORT;
+use crate::definitions::option::Opt;
 use crate::model::build::{place, where_said};
-use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
-use crate::model::link::type_table::Opt;
+use crate::model::link::bridge_port::{Vlan, Vlans};
 use crate::model::{Kind, Link, LinkSpec, Netns};
 use crate::source::Sourced;
 
@@ -88,7 +89,7 @@ impl Maker<'_> {
                 let problem = pair[0].problem("is said twice", "keep one of the two");
                 self.problems.push(problem);
             }
-            let option = PORT.options.iter().find(|o| o.word == pair[0].text);
+            let option = PORT.option(pair[0].text);
             match (option, pair.get(1)) {
                 (Some(option), Some(value)) => self.port_option(&mut port, option, value),
                 (Some(_), None) => self.problems.push(pair[0].problem(

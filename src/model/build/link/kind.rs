@@ -3,10 +3,12 @@
 use super::Maker;
 use super::derived::default_peer;
 use super::home::at_host;
-use crate::conf::{Listed, Piece, Setting, setting_table};
+use crate::conf::{Listed, Piece, Setting};
+use crate::definitions::links::{self, Lower, Type};
+use crate::definitions::option::{Mutability, Opt, ValueKind};
 use crate::model::build::problem;
+use crate::model::link::option_value::OptionValue;
 use crate::model::link::spec::LinkSpec;
-use crate::model::link::type_table::{Lower, Mutability, Opt, OptionValue, Type, ValueKind};
 use crate::model::{Kind, LinkRef, Netns};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
@@ -26,7 +28,8 @@ impl Maker<'_> {
             ("veth", _) => self.veth(listed),
             (_, Some(of)) => self.spec(of, listed),
             (_, None) => {
-                let expected = format!("expected one of {}", setting_table::TYPES.join(", "));
+                let words: Vec<&str> = links::words().collect();
+                let expected = format!("expected one of {}", words.join(", "));
                 let problem = word?.problem("is not a type of link", expected);
                 self.problems.push(problem);
                 None
@@ -79,7 +82,7 @@ impl Maker<'_> {
                 return Err(());
             }
             let fixed = option.keeps != Mutability::InPlace;
-            let default = option.form.read(option.default, names).ok();
+            let default = option.kernels_own();
             return Ok(default.filter(|_| fixed).map(Sourced::without_origin));
         };
         let word = setting.whole();

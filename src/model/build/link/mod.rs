@@ -118,7 +118,7 @@ impl Maker<'_> {
             let lo = matches!(kind, Kind::Loopback);
             let taken = match lo {
                 true => matches!(var.name, "config" | "routes"),
-                false => var.types.is_empty() || var.types.contains(&kind.word()),
+                false => var.types().is_empty() || var.types().contains(&kind.word()),
             };
             if taken {
                 continue;
@@ -126,13 +126,13 @@ impl Maker<'_> {
             let (name, suffix) = (&listed.name, listed.name.value.suffix());
             let remedy = match lo {
                 true => "expected config_lo and routes_lo alone; take the line away".into(),
-                false => match var.types {
+                false => match &var.types()[..] {
                     [one] => {
                         format!("write type_{suffix}=\"{one}\" as well, or take the line away")
                     }
                     _ => format!(
                         "it is for {}: write type_{suffix} as well, or take the line away",
-                        var.types.join(", ")
+                        var.types().join(", ")
                     ),
                 },
             };

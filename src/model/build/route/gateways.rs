@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use super::RouteSetting;
 use crate::model::build::networks::Networks;
 use crate::model::build::where_said;
-use crate::model::link::type_table::OptionValue;
+use crate::model::link::option_value::OptionValue;
 use crate::model::{Address, Link, Netns, Route, RouteKind};
 use crate::name::LinkName;
 use crate::source::{Position, Problem, Sourced};
