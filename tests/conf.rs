@@ -356,9 +356,7 @@ fn dump_link(out: &mut String, link: &Link) {
             } else if made.born != Netns::This {
                 write!(out, " born {:?}", made.born).unwrap();
             }
-            for (option, value) in &made.options {
-                write!(out, " {} {value}", option.word).unwrap();
-            }
+            write!(out, "{}", made.options).unwrap();
         }
         _ => {}
     }
@@ -369,17 +367,14 @@ fn dump_link(out: &mut String, link: &Link) {
         let line = altname.origin.as_ref().unwrap().place.line;
         write!(out, " altname {altname} (line {line})").unwrap();
     }
-    if let Some(mtu) = &link.mtu {
-        write!(out, " mtu {mtu}").unwrap();
-    }
-    if let Some(mac) = &link.mac {
-        write!(out, " mac {mac}").unwrap();
+    for (option, value) in &link.attributes {
+        write!(out, " {} {value}", option.key).unwrap();
     }
     if let Some(master) = &link.master {
         write!(out, " master {master}").unwrap();
     }
     if let Some(port) = &link.port {
-        write!(out, " {port}").unwrap();
+        write!(out, " type bridge_slave{port}").unwrap();
     }
     let vlans = link.vlans.iter().map(|vlan| vlan.value);
     for row in Vlans::rows(vlans) {

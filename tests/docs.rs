@@ -101,8 +101,9 @@ fn the_page_says_what_the_value_of_each_option_can_be() {
     let section = section("man/netns.5", "SETTINGS OF A LINK");
     let page = BTreeMap::from_iter(items(&section, "Va"));
     let options = links::TYPES.iter().flat_map(|of| of.options);
+    let options = options.chain(links::ATTRIBUTES);
     let of_types = options.map(|option| (option, format!("{}_IF", option.key)));
-    let of_ports = links::PORT.options.iter();
+    let of_ports = links::PORT.iter();
     let of_ports = of_ports.map(|option| (option, String::from("port_IF")));
     let mut faults = Vec::new();
     for (option, item) in of_types.chain(of_ports) {

@@ -1,12 +1,12 @@
-//! The types of links that can be made, in one table: what each lies on, and what can be said
-//! of it; and what a port of a bridge can be told. A new option is a row here.
+//! What can be said of a link, in tables: of every link, of each type that can be made, and of
+//! a port of a bridge. A new option is a row here.
 
 use super::option::Encoding::{Be16, GreKey, Ip, U8, U16, U32};
 use super::option::Mutability::{ExceptWord, Recreated, SameFamily};
 use super::option::ValueKind::{
-    Group, Number, Station, Station4, Switch, Table, User, UserGroup, Words,
+    Group, Mac, Number, Station, Station4, Switch, Table, User, UserGroup, Words,
 };
-use super::option::{Opt, ValueKind, opt};
+use super::option::{Encoding, Opt, ValueKind, opt};
 
 /// A type of link.
 #[derive(Debug)]
@@ -43,15 +43,18 @@ pub enum Lower {
     UnderlayNetns,
 }
 
+/// What every link has, whatever its type: attributes of a link itself, IFLA_… of
+/// linux/if_link.h. Of a link that is made they are said at once.
+#[rustfmt::skip]
+pub const ATTRIBUTES: &[Opt] = &[
+    opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes"),
+    opt("mac", "address", Mac, (1, Encoding::Mac), "its hardware address"),
+];
+
 impl Type {
     /// The type of this word.
     pub fn named(word: &str) -> Option<&'static Type> {
         TYPES.iter().find(|known| known.word == word)
-    }
-
-    /// The option of this word of ip-link(8).
-    pub fn option(&self, word: &str) -> Option<&'static Opt> {
-        self.options.iter().find(|option| option.word == word)
     }
 
     const fn with_mac(self) -> Self {
@@ -157,8 +160,8 @@ const IPTUN_ZEROS: &[u16] = &[9, 4];
 /// pi) is the opener's.
 #[rustfmt::skip]
 const OPENERS: &[Opt] = &[
-    opt("owner", "user", User, (1, U32), "the user who may open the link, by name or number").keeps(Recreated),
-    opt("group", "group", UserGroup, (2, U32), "the group that may open the link, by name or number").keeps(Recreated),
+    opt("owner", "user", User, (1, U32), "who may open the link").keeps(Recreated),
+    opt("group", "group", UserGroup, (2, U32), "the group that may open the link").keeps(Recreated),
     opt("multi_queue", "multi_queue", Switch, (7, U8), "whether the link may be opened several times at once, a queue each")
         .default("off").keeps(Recreated),
 ];
@@ -176,17 +179,17 @@ pub const TYPES: &[Type] = &[
     of("dummy", Lower::Nothing, &[]).with_mac(),
     of("vlan", Lower::Link, &[
         opt("vlan_protocol", "protocol", VLAN_PROTOCOLS, (5, Be16), "the VLAN's protocol").default("802.1Q").keeps(Recreated),
-        opt("vlan_id", "id", Number(1, 4094), (1, U16), "the VLAN's number").needed().keeps(Recreated),
+        opt("vlan_id", "id", Number(1, 4094), (1, U16), "the number of the VLAN").needed().keeps(Recreated),
     ]).with_mac(),
     of("macvlan", Lower::Link, &[
-        opt("mode", "mode", MACVLAN_MODES, (1, U32), "the mode of a macvlan, an ipvlan or a bond")
+        opt("mode", "mode", MACVLAN_MODES, (1, U32), "the mode of a macvlan")
             .default("bridge").keeps(ExceptWord("passthru")),
     ]).with_mac(),
     of("ipvlan", Lower::Link, &[
         opt("mode", "mode", IPVLAN_MODES, (1, U16), "the mode of an ipvlan").default("l3"),
     ]),
     of("vxlan", Lower::UnderlayNetns, &[
-        opt("vxlan_id", "id", Number(1, 0x00ff_ffff), (1, U32), "the VXLAN's number").needed().keeps(Recreated),
+        opt("vxlan_id", "id", Number(1, 0x00ff_ffff), (1, U32), "the number of the VXLAN").needed().keeps(Recreated),
         // IFLA_VXLAN_LOCAL and _LOCAL6, _GROUP and _GROUP6
         opt("vxlan_local", "local", Station, (4, Ip(17)), "this end's address").keeps(SameFamily),
         opt("vxlan_remote", "remote", Station, (2, Ip(16)), "the other end's address").keeps(SameFamily),
@@ -217,7 +220,7 @@ pub const TYPES: &[Type] = &[
 /// What a port of a bridge can be told, `bridge_slave` of ip-link(8). Not among the types: no
 /// link is made as one. IFLA_BRPORT_… of linux/if_link.h.
 #[rustfmt::skip]
-pub static PORT: Type = of("bridge_slave", Lower::Nothing, &[
+pub const PORT: &[Opt] = &[
     port("isolated", ON_OFF, (33, U8)).default("off"),
     port("hairpin", ON_OFF, (4, U8)).default("off"),
     // The kernel's goes by the speed of the link
@@ -233,13 +236,9 @@ pub static PORT: Type = of("bridge_slave", Lower::Nothing, &[
     port("mcast_to_unicast", ON_OFF, (28, U8)).default("off"),
     port("neigh_suppress", ON_OFF, (32, U8)).default("off"),
     port("proxy_arp", ON_OFF, (10, U8)).default("off"),
-]);
+];
 
-const fn port(
-    word: &'static str,
-    form: ValueKind,
-    attribute: (u16, super::option::Encoding),
-) -> Opt {
+const fn port(word: &'static str, form: ValueKind, attribute: (u16, Encoding)) -> Opt {
     opt(word, word, form, attribute, "as ip-link(8) has it")
 }
 

@@ -2,7 +2,7 @@
 //! takes it. The options themselves are `links`'s.
 
 /// Something that can be said of a link.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Opt {
     /// The key of the setting.
     pub key: &'static str,
@@ -23,7 +23,7 @@ pub struct Opt {
 }
 
 /// What a value looks like.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
     /// A number from the first to the last.
     Number(u32, u32),
@@ -37,6 +37,8 @@ pub enum ValueKind {
     Group,
     /// An IPv4 address of a station.
     Station4,
+    /// A hardware address of six bytes, of a station.
+    Mac,
     /// The number of a routing table, or its name.
     Table,
     /// A user's number, or a name of this host's.
@@ -71,6 +73,8 @@ pub enum Encoding {
     Be16,
     /// An IPv4 address under the attribute itself, an IPv6 one under this.
     Ip(u16),
+    /// A hardware address.
+    Mac,
     /// A GRE key of both directions: flags and key of each, four attributes in a row.
     GreKey,
 }

@@ -1,8 +1,8 @@
-//! The settings: every name that conf.d/netns.NAME may set. Those that are an option of a type of
-//! link are `links`'s rows, all others stand here.
+//! The settings: every name that conf.d/netns.NAME may set. Those that are one option of
+//! a link are `links`'s rows, all others stand here.
 
-use super::links::{Lower, TYPES, Type};
-use super::option::Opt;
+use super::links::{ATTRIBUTES, Lower, TYPES, Type};
+use super::option::{Opt, ValueKind};
 
 /// A setting: of the whole namespace, or a key of each link.
 #[derive(Clone, Copy, Debug)]
@@ -75,8 +75,8 @@ impl Var {
         Var { types, ..self }
     }
 
-    const fn of_option(option: &Opt) -> Self {
-        link(option.key, option.default, option.doc).on(Types::WithOption)
+    const fn of_option(option: &Opt, types: Types) -> Self {
+        link(option.key, option.default, option.doc).on(types)
     }
 }
 
@@ -103,7 +103,12 @@ fn of_links() -> impl Iterator<Item = Var> {
         };
         of.options.iter().filter(move |option| !is_known(option))
     });
-    LINK.iter().copied().chain(options.map(Var::of_option))
+    let options = options.map(|option| Var::of_option(option, Types::WithOption));
+    let attributes = ATTRIBUTES.iter().map(|option| match option.form {
+        ValueKind::Mac => Var::of_option(option, Types::WithMac),
+        _ => Var::of_option(option, Types::All),
+    });
+    LINK.iter().copied().chain(attributes).chain(options)
 }
 
 const fn netns(name: &'static str, default: &'static str, doc: &'static str) -> Var {
@@ -153,7 +158,7 @@ pub const NAMESPACE: &[Var] = &[
     netns("netns_post_down", "", "a command run on the host when all is taken down"),
 ];
 
-/// Those of links that are no option of a type of link.
+/// Those of links that are no row of `links`.
 #[rustfmt::skip]
 const LINK: &[Var] = &[
     link("type", "physical", "what the link is; physical: moved in from the host"),
@@ -164,8 +169,6 @@ const LINK: &[Var] = &[
     link("dhcp_hostname", "", "the name that a DHCP server is told"),
     link("dhcp_client_id", "", "what a DHCP server knows the client by: bytes such as 01:52:54:00:12:34:56, or a word"),
     link("routes", "", "its routes, one a line or between ;, as ip-route(8) takes them"),
-    link("mtu", "", "its MTU in bytes; a veth's other end gets the same"),
-    link("mac", "", "its hardware address; stable: one derived from machine, namespace and link").on(Types::WithMac),
     link("master", "", "the bridge, bond or vrf of this namespace that it belongs to"),
     link("port", "", "what it is as a port of its bridge: options of ip-link(8)'s bridge_slave"),
     link("vlans", "", "the VLANs that a port of a bridge, or the bridge itself, is in"),

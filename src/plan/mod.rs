@@ -117,7 +117,7 @@ pub fn plan_what_can_be(
     plan.links();
     plan.altnames();
     plan.options();
-    plan.sizes_and_macs();
+    plan.attributes();
     plan.sysctls_of_links();
     plan.masters();
     plan.ports();

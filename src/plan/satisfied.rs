@@ -109,11 +109,11 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
         let step = Step::AddAltname(at.clone(), altname.value.clone());
         hold(step, altname.origin.clone());
     }
-    if let Some(mtu) = link.mtu.as_ref().filter(|_| link.mtu == found.mtu) {
-        hold(Step::SetMtu(at.clone(), mtu.value), mtu.origin.clone());
-    }
-    if let Some(mac) = link.mac.as_ref().filter(|_| link.mac == found.mac) {
-        hold(Step::SetMac(at.clone(), mac.value), mac.origin.clone());
+    for (option, value) in &link.attributes {
+        if found.attributes.get(option.word) == Some(value.value) {
+            let step = Step::SetAttribute(at.clone(), option, value.value);
+            hold(step, value.origin.clone());
+        }
     }
     if let Some(master) = link.master.as_ref().filter(|_| link.master == found.master) {
         hold(
@@ -123,10 +123,9 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
     }
     if let (Some(port), Some(there)) = (&link.port, &found.port) {
         let mut held = port.clone();
-        held.options
-            .retain(|(o, value)| there.get(o.word) == Some(value.value));
-        if let Some((_, value)) = held.options.first() {
-            let asked = value.origin.clone();
+        held.retain(|o, value| there.get(o.word) == Some(value));
+        if !held.is_empty() {
+            let asked = held.origin();
             hold(Step::SetPort(at.clone(), Box::new(held)), asked);
         }
     }

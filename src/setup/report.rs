@@ -183,14 +183,16 @@ fn hint(step: &Step, refusal: &OsError) -> &'static str {
         (Step::MoveLink(..) | Step::MovePhy(..), Some(Errno::EEXIST)) => {
             "there is a link of this name already; rename one of them with ip link set"
         }
-        (Step::SetMtu(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
+        (Step::SetAttribute(_, option, _), _) if option.word == "address" => {
+            "not every driver can change its address, or only while down"
+        }
+        (Step::SetAttribute(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
             "ip -d link shows what its driver takes (minmtu, maxmtu)"
         }
         (Step::SetUp(..) | Step::SetWireguard(..), Some(Errno::EADDRINUSE)) => {
             "in the namespace where a tunnel was born, each needs a port of its own; without a \
              ListenPort the kernel chooses one"
         }
-        (Step::SetMac(..), _) => "not every driver can change its address, or only while down",
         (Step::AddAddress(_, address), _) if address.ip().is_ipv6() => {
             "the link takes no IPv6: its mtu is below 1280, or IPv6 is switched off"
         }

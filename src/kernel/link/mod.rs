@@ -23,7 +23,7 @@ use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns};
 use crate::name::Altname;
 use crate::os_error::OsError;
 
-type Message = LinkMessageBuilder<LinkUnspec>;
+pub(super) type Message = LinkMessageBuilder<LinkUnspec>;
 
 impl Kernel {
     /// Change something of a link that is there.
@@ -96,12 +96,11 @@ impl Kernel {
     /// The link's name, and what is given at once. It is placed, if need be, from `home`.
     fn described(&mut self, link: &Link, home: &Netns) -> Result<Message, OsError> {
         let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
-        if let Some(mtu) = &link.mtu {
-            message = message.mtu(mtu.value);
-        }
-        if let Some(mac) = &link.mac {
-            message = message.address(mac.value.0.to_vec());
-        }
+        let said = link
+            .attributes
+            .iter()
+            .map(|(option, value)| (*option, value.value));
+        message = options::attributes(said).fold(message, Message::append_extra_attribute);
         if link.netns != *home {
             message = message.setns_by_fd(self.socket(&link.netns)?.netns.as_raw_fd());
         }
@@ -114,7 +113,7 @@ impl Kernel {
             (Some(parent), Lower::UnderlayNetns) => Some(self.index(&parent)?),
             _ => None,
         };
-        let bytes = options::encode(spec, parent);
+        let bytes = options::encode_type(spec, parent);
         Ok((!bytes.is_empty()).then_some(InfoData::Other(bytes)))
     }
 

@@ -1,55 +1,83 @@
-//! What is special to a type of link, as the kernel's attributes (IFLA_INFO_DATA), and back. How
-//! each option is put is said beside it, in `definitions`. Pure.
+//! Options of links as the kernel's attributes, and back: of a link itself, of its type
+//! (IFLA_INFO_DATA) and of a port of a bridge. How each one is put is said beside it, in
+//! `definitions`. Pure.
 
 use std::net::IpAddr;
 
-use rtnetlink::packet_core::{DefaultNla, Emitable};
+use rtnetlink::packet_core::{DefaultNla, Nla};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 
+use crate::definitions::links::ATTRIBUTES;
 use crate::definitions::option::{Encoding, Opt, ValueKind};
 use crate::kernel::netlink::attr;
-use crate::model::LinkSpec;
 use crate::model::link::option_value::OptionValue;
+use crate::model::link::options::Options;
+use crate::model::{LinkSpec, Mac};
 use crate::source::Sourced;
 
 /// GRE_KEY, most significant byte first.
 const GRE_KEY: [u8; 2] = [0x20, 0];
 
-/// The attributes of what is said, and of the link below (by its index) where that is one
-/// of them.
-pub fn encode(spec: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
-    let mut attributes: Vec<DefaultNla> = Vec::new();
-    let mut put = |kind: u16, bytes: &[u8]| attributes.push(DefaultNla::new(kind, bytes.to_vec()));
+/// What is special to a type: what is said, and the link below (by its index) where that is
+/// an attribute too.
+pub fn encode_type(spec: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
+    let mut all = Vec::new();
     if let (Some(kind), Some(index)) = (spec.of.sent_by, parent) {
-        put(kind, &index.to_ne_bytes());
+        all.push(DefaultNla::new(kind, index.to_ne_bytes().to_vec()));
     }
     for kind in spec.of.zeros {
-        let said = |(option, _): &(&Opt, _)| option.attribute.0 == *kind;
-        if !spec.options.iter().any(said) {
-            put(*kind, &[0]);
+        let mut said = spec.options.iter();
+        if !said.any(|(option, _)| option.attribute.0 == *kind) {
+            all.push(DefaultNla::new(*kind, vec![0]));
         }
     }
-    for (option, value) in &spec.options {
-        let (kind, encoding) = option.attribute;
-        let number = number(option, value.value);
-        match (encoding, value.value) {
-            (Encoding::Ip(_), OptionValue::Ip(IpAddr::V4(ip))) => put(kind, &ip.octets()),
-            (Encoding::Ip(kind), OptionValue::Ip(IpAddr::V6(ip))) => put(kind, &ip.octets()),
-            (Encoding::Ip(_), _) => {}
-            (Encoding::U8, _) => put(kind, &(number as u8).to_ne_bytes()),
-            (Encoding::U16, _) => put(kind, &(number as u16).to_ne_bytes()),
-            (Encoding::U32, _) => put(kind, &number.to_ne_bytes()),
-            (Encoding::Be16, _) => put(kind, &(number as u16).to_be_bytes()),
-            (Encoding::GreKey, _) => {
-                put(kind, &GRE_KEY);
-                put(kind + 1, &GRE_KEY);
-                put(kind + 2, &number.to_be_bytes());
-                put(kind + 3, &number.to_be_bytes());
-            }
+    all.extend(said(&spec.options));
+    attr::bytes(&all)
+}
+
+/// What is said, as attributes in a row.
+pub fn encode(options: &Options) -> Vec<u8> {
+    let all: Vec<DefaultNla> = said(options).collect();
+    attr::bytes(&all)
+}
+
+/// What is said of a link itself, as attributes of its message.
+pub fn attributes(
+    said: impl IntoIterator<Item = (&'static Opt, OptionValue)>,
+) -> impl Iterator<Item = LinkAttribute> {
+    let all = said.into_iter();
+    let all = all.flat_map(|(option, value)| attributes_of(option, value));
+    all.map(LinkAttribute::Other)
+}
+
+fn said(options: &Options) -> impl Iterator<Item = DefaultNla> {
+    let said = options.iter();
+    said.flat_map(|(option, value)| attributes_of(option, value.value))
+}
+
+/// The attributes that say one option.
+fn attributes_of(option: &Opt, value: OptionValue) -> Vec<DefaultNla> {
+    let (kind, encoding) = option.attribute;
+    let number = number(option, value);
+    let one = |kind, bytes: &[u8]| vec![DefaultNla::new(kind, bytes.to_vec())];
+    match (encoding, value) {
+        (Encoding::Ip(_), OptionValue::Ip(IpAddr::V4(ip))) => one(kind, &ip.octets()),
+        (Encoding::Ip(kind), OptionValue::Ip(IpAddr::V6(ip))) => one(kind, &ip.octets()),
+        (Encoding::Mac, OptionValue::Mac(mac)) => one(kind, &mac.0),
+        (Encoding::Ip(_) | Encoding::Mac, _) => Vec::new(),
+        (Encoding::U8, _) => one(kind, &(number as u8).to_ne_bytes()),
+        (Encoding::U16, _) => one(kind, &(number as u16).to_ne_bytes()),
+        (Encoding::U32, _) => one(kind, &number.to_ne_bytes()),
+        (Encoding::Be16, _) => one(kind, &(number as u16).to_be_bytes()),
+        (Encoding::GreKey, _) => {
+            let key = number.to_be_bytes();
+            let all: [&[u8]; 4] = [&GRE_KEY, &GRE_KEY, &key, &key];
+            (kind..)
+                .zip(all)
+                .flat_map(|(kind, bytes)| one(kind, bytes))
+                .collect()
         }
     }
-    let mut bytes = vec![0; attributes.as_slice().buffer_len()];
-    attributes.as_slice().emit(&mut bytes);
-    bytes
 }
 
 /// The kernel's number for a value that is not an address.
@@ -64,24 +92,47 @@ fn number(option: &Opt, value: OptionValue) -> u32 {
     }
 }
 
-/// All of the type's options that the attributes say, into `made`, and the index of the
-/// link below where that is one of them.
-pub fn decode(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
-    let find = |kind| attr::find(bytes, 0, kind).map(<[u8]>::to_vec);
-    for option in spec.of.options {
-        if let Some(value) = value(option, &find) {
-            spec.set(option, Sourced::without_origin(value));
-        }
-    }
-    let index = find(spec.of.sent_by?)?;
+/// All of a type's options that the attributes say, and the index of the link below where
+/// that is one of them.
+pub fn decode_type(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
+    spec.options = decode(spec.of.options, bytes);
+    let index = attr::find(bytes, 0, spec.of.sent_by?)?;
     let index = u32::from_ne_bytes(index.try_into().ok()?);
     (index != 0).then_some(index)
+}
+
+/// All options of a table that these attributes say.
+pub fn decode(table: &'static [Opt], bytes: &[u8]) -> Options {
+    decode_by(table, &|kind| {
+        attr::find(bytes, 0, kind).map(<[u8]>::to_vec)
+    })
+}
+
+/// What a link's message says of the link itself.
+pub fn decode_attributes(message: &LinkMessage) -> Options {
+    decode_by(ATTRIBUTES, &|kind| {
+        let found = message.attributes.iter().find(|one| one.kind() == kind)?;
+        let mut bytes = vec![0; found.value_len()];
+        found.emit_value(&mut bytes);
+        Some(bytes)
+    })
+}
+
+fn decode_by(table: &'static [Opt], find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Options {
+    let mut options = Options::of(table);
+    for option in table {
+        if let Some(value) = value(option, find) {
+            options.set(option, Sourced::without_origin(value));
+        }
+    }
+    options
 }
 
 fn value(option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionValue> {
     let (kind, encoding) = option.attribute;
     let number = match encoding {
         Encoding::Ip(other) => return ip(option, find(kind).or_else(|| find(other))?),
+        Encoding::Mac => return Some(OptionValue::Mac(Mac(find(kind)?.try_into().ok()?))),
         Encoding::U8 => u32::from(*find(kind)?.first()?),
         Encoding::U16 => u16::from_ne_bytes(find(kind)?.try_into().ok()?).into(),
         Encoding::U32 => u32::from_ne_bytes(find(kind)?.try_into().ok()?),
@@ -122,32 +173,48 @@ mod tests {
     use crate::model::Netns;
     use crate::model::names::Names;
 
-    /// A value for an option, as a setting would say it.
-    fn example(option: &Opt) -> &'static str {
-        match option.form {
-            ValueKind::Number(..) | ValueKind::Table | ValueKind::User | ValueKind::UserGroup => {
-                "7"
-            }
+    /// One option with a value.
+    fn example(table: &'static [Opt], option: &'static Opt) -> Options {
+        let text = match option.form {
+            ValueKind::Number(first, _) => &first.max(7).to_string(),
+            ValueKind::Table | ValueKind::User | ValueKind::UserGroup => "7",
             ValueKind::Switch => "on",
             ValueKind::Words(words) => words[words.len() - 1].0,
             ValueKind::Station | ValueKind::Station4 => "192.0.2.1",
             ValueKind::Group => "239.1.1.1",
-        }
+            ValueKind::Mac => "52:54:00:12:34:56",
+        };
+        let value = option.form.read(text, &Names::default()).unwrap();
+        let mut options = Options::of(table);
+        options.set(option, Sourced::without_origin(value));
+        options
     }
 
     #[test]
-    fn every_option_of_every_type_has_an_attribute_and_comes_back() {
-        for of in TYPES.iter().chain([&PORT]) {
+    fn every_option_comes_back_from_its_attribute() {
+        for of in TYPES {
             for option in of.options {
-                let mut spec = LinkSpec::new(of, Netns::This);
-                let value = option.form.read(example(option), &Names::default());
-                spec.set(option, Sourced::without_origin(value.unwrap()));
+                let options = example(of.options, option);
+                let spec = LinkSpec {
+                    options,
+                    ..LinkSpec::new(of, Netns::This)
+                };
                 let mut back = LinkSpec::new(of, Netns::This);
-                let bytes = encode(&spec, Some(9));
-                let parent = decode(&mut back, &bytes);
+                let parent = decode_type(&mut back, &encode_type(&spec, Some(9)));
                 assert_eq!(back, spec, "{} {}", of.word, option.word);
                 assert_eq!(parent.is_some(), of.sent_by.is_some(), "{}", of.word);
             }
+        }
+        for option in PORT {
+            let port = example(PORT, option);
+            assert_eq!(decode(PORT, &encode(&port)), port);
+        }
+        for option in ATTRIBUTES {
+            let said = example(ATTRIBUTES, option);
+            let mut message = LinkMessage::default();
+            let all = said.iter().map(|(option, value)| (*option, value.value));
+            message.attributes = attributes(all).collect();
+            assert_eq!(decode_attributes(&message), said);
         }
     }
 }

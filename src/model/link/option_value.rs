@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use crate::definitions::option::{Mutability, Opt, ValueKind};
+use crate::model::Mac;
 use crate::model::names::Names;
 
 /// The value of an option, printed as ip-link(8) takes it.
@@ -15,6 +16,8 @@ pub enum OptionValue {
     Word(&'static str),
     /// An address.
     Ip(IpAddr),
+    /// A hardware address.
+    Mac(Mac),
 }
 
 impl fmt::Display for OptionValue {
@@ -23,6 +26,7 @@ impl fmt::Display for OptionValue {
             OptionValue::Number(number) => number.fmt(f),
             OptionValue::Word(word) => f.write_str(word),
             OptionValue::Ip(ip) => ip.fmt(f),
+            OptionValue::Mac(mac) => mac.fmt(f),
         }
     }
 }
@@ -61,6 +65,7 @@ impl ValueKind {
             ValueKind::Station => ip(&|ip| !ip.is_multicast()),
             ValueKind::Group => ip(&IpAddr::is_multicast),
             ValueKind::Station4 => ip(&|ip| ip.is_ipv4() && !ip.is_multicast()),
+            ValueKind::Mac => text.parse().ok().map(OptionValue::Mac),
             ValueKind::Table => named(&names.tables)
                 .filter(|n| *n != 0)
                 .map(OptionValue::Number),
@@ -91,6 +96,7 @@ impl ValueKind {
             ValueKind::Station => "expected an address, such as 192.0.2.1".into(),
             ValueKind::Station4 => "expected an IPv4 address, such as 192.0.2.1".into(),
             ValueKind::Group => "expected a multicast address, such as 239.1.1.1".into(),
+            ValueKind::Mac => "expected stable, or an address such as 52:54:00:12:34:56".into(),
             ValueKind::Table => {
                 "expected the number of a routing table, such as 10, or its name".into()
             }
@@ -101,6 +107,24 @@ impl ValueKind {
 }
 
 impl Opt {
+    /// Reads a value of a setting of a link of this type.
+    ///
+    /// # Errors
+    /// What is wrong with it, to stand after the setting's text; and what was expected.
+    pub fn read(
+        &self,
+        text: &str,
+        names: &Names,
+        of: &str,
+    ) -> Result<OptionValue, (String, String)> {
+        let wrong = || match self.form {
+            ValueKind::Mac => text.parse::<Mac>().err().unwrap_or_default(),
+            _ => format!("cannot be the {} of a {of}", self.key),
+        };
+        let problem = |expected| (wrong(), format!("{expected}: {}", self.doc));
+        self.form.read(text, names).map_err(problem)
+    }
+
     /// What the kernel makes of it where nothing is said.
     pub fn kernels_own(&self) -> Option<OptionValue> {
         self.form.read(self.default, &Names::default()).ok()
@@ -123,21 +147,20 @@ impl Opt {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::definitions::links::{PORT, TYPES};
+    use crate::definitions::links::{ATTRIBUTES, PORT, TYPES};
 
     #[test]
     fn each_default_is_a_value_and_no_key_or_word_is_there_twice() {
-        for of in TYPES.iter().chain([&PORT]) {
-            for (n, option) in of.options.iter().enumerate() {
+        let of_types = TYPES.iter().map(|of| of.options);
+        for table in of_types.chain([ATTRIBUTES, PORT]) {
+            for (n, option) in table.iter().enumerate() {
                 let (key, default) = (option.key, option.default);
-                let is_value = default.is_empty() || option.kernels_own().is_some();
-                assert!(is_value, "{} {key}={default}", of.word);
-                let other = |o: &&Opt| o.key == key || o.word == option.word;
                 assert!(
-                    !of.options[..n].iter().any(|o| other(&o)),
-                    "{} {key}",
-                    of.word
+                    default.is_empty() || option.kernels_own().is_some(),
+                    "{option:?}"
                 );
+                let other = |o: &Opt| o.key == key || o.word == option.word;
+                assert!(!table[..n].iter().any(other), "{option:?}");
             }
         }
     }

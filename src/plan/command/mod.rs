@@ -22,16 +22,16 @@ impl Change {
             Step::AddOther(other) => format!("ip netns add {other}"),
             Step::DelOther(other) => format!("ip netns delete {other}"),
             Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
-            Step::SetOptions(link, made) | Step::SetPort(link, made) => {
-                format!("{} {made}", set(netns, link))
-            }
+            Step::SetOptions(link, made) => format!("{} {made}", set(netns, link)),
+            Step::SetPort(link, port) => format!("{} type bridge_slave{port}", set(netns, link)),
             Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.netns), &link.name),
             Step::MoveLink(link, to) => programs::move_link(netns, link, to),
             Step::MovePhy(phy, ways) => programs::move_phy(netns, phy, ways),
             Step::AddAltname(link, name) => programs::altname(netns, link, "add", name),
             Step::DelAltname(link, name) => programs::altname(netns, link, "del", name),
-            Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
-            Step::SetMac(link, mac) => format!("{} address {mac}", set(netns, link)),
+            Step::SetAttribute(link, option, value) => {
+                format!("{} {} {value}", set(netns, link), option.word)
+            }
             Step::SetMaster(link, Some(master)) => {
                 format!("{} master {}", set(netns, link), programs::quoted(master))
             }
@@ -149,12 +149,5 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
 
 /// The name of a link that is made, with what is given at once.
 fn described(link: &Link) -> String {
-    let mut text = format!("name {}", &link.name.value);
-    if let Some(mtu) = &link.mtu {
-        text += &format!(" mtu {mtu}");
-    }
-    if let Some(mac) = &link.mac {
-        text += &format!(" address {mac}");
-    }
-    text
+    format!("name {}{}", link.name, link.attributes)
 }

@@ -2,8 +2,9 @@
 
 use super::Journal;
 use crate::definitions::links::PORT;
+use crate::model::LinkRef;
 use crate::model::link::bridge_port::{Vlan, Vlans};
-use crate::model::{LinkRef, LinkSpec, Netns};
+use crate::model::link::options::Options;
 use crate::name::LinkName;
 use crate::plan::link::bridge_port::is_bridge;
 use crate::source::Sourced;
@@ -20,27 +21,29 @@ impl Journal {
 
     /// What a port is going to be told. What goes back to the kernel's own is until then
     /// what it was.
-    pub(super) fn note_port(&mut self, link: &LinkRef, change: &LinkSpec) {
-        let new = || LinkSpec::new(&PORT, Netns::This);
-        for (option, value) in &change.options {
+    pub(super) fn note_port(&mut self, link: &LinkRef, change: &Options) {
+        for (option, value) in change {
             if option.kernels_own() != Some(value.value) {
-                let port = self.own_link(link).port.get_or_insert_with(new);
+                let port = self
+                    .own_link(link)
+                    .port
+                    .get_or_insert_with(|| Options::of(PORT));
                 port.set(option, value.clone());
             }
         }
     }
 
     /// It has been told: what the kernel has by itself is nothing of ours.
-    pub(super) fn port_done(&mut self, link: &LinkRef, change: &LinkSpec) {
+    pub(super) fn port_done(&mut self, link: &LinkRef, change: &Options) {
         self.note_port(link, change);
         let port = &mut self.own_link(link).port;
         if let Some(told) = port {
-            told.options.retain(|(option, _)| {
+            told.retain(|option, _| {
                 let given = change.get(option.word);
                 given.is_none_or(|given| option.kernels_own() != Some(given))
             });
         }
-        port.take_if(|port| port.options.is_empty());
+        port.take_if(|port| port.is_empty());
     }
 
     pub(super) fn note_vlans(&mut self, link: &LinkRef, row: &Vlans) {

@@ -72,8 +72,7 @@ impl Journal {
             step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_wireguard(step),
             step @ (Step::MoveLink(..) | Step::MovePhy(..)) => self.note_moves(&step.ways(), have),
             // What goes back to the host as it was is not ours there
-            Step::SetMtu(link, _)
-            | Step::SetMac(link, _)
+            Step::SetAttribute(link, ..)
             | Step::SetMaster(link, _)
             | Step::SetPort(link, _)
             | Step::AddAltname(link, _)
@@ -82,11 +81,9 @@ impl Journal {
             Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
             Step::TrimRoute(left) => self.note_trimmed_route(left, have),
             step if self.only_returns(step, have) => {}
-            Step::SetMtu(link, mtu) => {
-                self.own_link(link).mtu = Some(Sourced::without_origin(*mtu))
-            }
-            Step::SetMac(link, mac) => {
-                self.own_link(link).mac = Some(Sourced::without_origin(*mac))
+            Step::SetAttribute(link, option, value) => {
+                let attributes = &mut self.own_link(link).attributes;
+                attributes.set(option, Sourced::without_origin(*value));
             }
             Step::SetMaster(link, master) => {
                 self.own_link(link).master = master.clone().map(Sourced::without_origin);
@@ -139,13 +136,9 @@ impl Journal {
                 back.for_each(|(link, _)| self.forget_link(link));
             }
             Step::SetOptions(link, change) => self.options_done(link, change),
-            Step::SetMtu(link, _)
-            | Step::SetMac(link, _)
-            | Step::SetMaster(link, _)
-            | Step::SetPort(link, _)
+            Step::SetAttribute(link, ..) | Step::SetMaster(link, _) | Step::SetPort(link, _)
                 if self.is_return(&link.netns, Some(&link.name)) => {}
-            Step::SetMtu(link, mtu) => self.forget_returned(link, mtu, |link| &mut link.mtu),
-            Step::SetMac(link, mac) => self.forget_returned(link, mac, |link| &mut link.mac),
+            Step::SetAttribute(link, option, value) => self.forget_returned(link, option, *value),
             Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
             Step::SetPort(link, port) => self.port_done(link, port),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),

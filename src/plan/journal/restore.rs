@@ -3,69 +3,49 @@
 
 use super::Journal;
 use crate::definitions::links::Lower;
-use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns, State};
+use crate::definitions::option::Opt;
+use crate::model::link::option_value::OptionValue;
+use crate::model::{Kind, Link, LinkRef, LinkSpec, State};
 use crate::plan::Step;
-use crate::source::Sourced;
 
 impl Journal {
     /// Whether a change gives something of ours up, and nothing else.
     pub(super) fn only_returns(&self, step: &Step, have: &State) -> bool {
         match step {
-            Step::SetMtu(link, mtu) => {
+            Step::SetAttribute(link, option, value) => {
                 let ours = self.ours.link(&link.netns, &link.name);
-                let mtu_of = |link: &LinkRef| have.link(&link.netns, &link.name)?.mtu.clone();
-                let without = self.mtu_without_us(link, mtu_of);
-                ours.is_some_and(|ours| ours.mtu.is_some())
-                    && without.is_some_and(|without| without.value == *mtu)
-            }
-            Step::SetMac(link, mac) => {
-                let ours = self.ours.link(&link.netns, &link.name);
-                let before = self.before.inside(&link.name);
-                let before = before.and_then(|before| before.mac.as_ref());
-                link.netns == Netns::This
-                    && ours.is_some_and(|ours| ours.mac.is_some())
-                    && before.is_some_and(|before| before.value == *mac)
+                let now = |link: &LinkRef| have.link(&link.netns, &link.name);
+                ours.is_some_and(|ours| ours.attributes.get(option.word).is_some())
+                    && self.attribute_without_us(link, option, now) == Some(*value)
             }
             Step::SetMaster(_, None) => true,
             _ => false,
         }
     }
 
-    /// What a link has been given, and was not noted before, is not ours any more. `of` is
-    /// where that stands.
-    pub(super) fn forget_returned<T: PartialEq>(
-        &mut self,
-        link: &LinkRef,
-        given: &T,
-        of: fn(&mut Link) -> &mut Option<Sourced<T>>,
-    ) {
+    /// What a link has been given, and was not noted before, is not ours any more.
+    pub(super) fn forget_returned(&mut self, link: &LinkRef, given: &Opt, value: OptionValue) {
         let mut links = self.ours.links.iter_mut();
-        if let Some(ours) = links.find(|ours| ours.link_at() == *link).map(of)
-            && ours.as_ref().is_some_and(|ours| ours.value != *given)
-        {
-            *ours = None;
+        if let Some(ours) = links.find(|ours| ours.link_at() == *link) {
+            ours.attributes
+                .retain(|option, ours| option.word != given.word || ours == value);
         }
     }
 
-    /// The MTU that a link of ours has where none is asked for: of one we made, 1500, or as
-    /// the link below. `mtu_of` tells that of other links.
-    pub(in crate::plan) fn mtu_without_us(
+    /// What a link of ours has where nothing is asked for. `now` tells of other links.
+    pub(in crate::plan) fn attribute_without_us<'a>(
         &self,
         link: &LinkRef,
-        mtu_of: impl Fn(&LinkRef) -> Option<Sourced<u32>>,
-    ) -> Option<Sourced<u32>> {
+        option: &Opt,
+        now: impl Fn(&LinkRef) -> Option<&'a Link>,
+    ) -> Option<OptionValue> {
         let ours = self.ours.link(&link.netns, &link.name)?;
         match (&ours.kind, self.before.inside(&link.name)) {
-            (kind, Some(before)) if kind.is_moved() => before.mtu.clone(),
-            (Kind::Veth { .. }, _) => Some(Sourced::without_origin(1500)),
-            (Kind::Virtual(made), _) => match made.of.below {
-                Lower::Nothing => Some(Sourced::without_origin(1500)),
-                Lower::Link => mtu_of(&made.below()?),
-                // 1500 without the most that a packet of its own takes (wireguard(4))
-                Lower::UnderlayNetns => {
-                    (made.of.word == "wireguard").then_some(Sourced::without_origin(1420))
-                }
-            },
+            (kind, Some(before)) if kind.is_moved() => before.attributes.get(option.word),
+            (Kind::Veth { .. } | Kind::Virtual(_), _) if option.word == "mtu" => {
+                mtu_as_made(&ours.kind, now)
+            }
+            (Kind::Veth { .. } | Kind::Virtual(_), _) => option.kernels_own(),
             _ => None,
         }
     }
@@ -75,8 +55,10 @@ impl Journal {
     pub(super) fn note_options(&mut self, link: &LinkRef, change: &LinkSpec) {
         if let Kind::Virtual(spec) = &mut self.own_link(link).kind {
             for (option, value) in &change.options {
-                if option.kernels_own() != Some(value.value) || spec.get(option.word).is_none() {
-                    spec.set(option, value.clone());
+                if option.kernels_own() != Some(value.value)
+                    || spec.options.get(option.word).is_none()
+                {
+                    spec.options.set(option, value.clone());
                 }
             }
         }
@@ -86,8 +68,20 @@ impl Journal {
     pub(super) fn options_done(&mut self, link: &LinkRef, change: &LinkSpec) {
         if let Kind::Virtual(spec) = &mut self.own_link(link).kind {
             for (option, value) in &change.options {
-                spec.set(option, value.clone());
+                spec.options.set(option, value.clone());
             }
+        }
+    }
+}
+
+/// The MTU of a link that we made: 1500, or as the link below.
+fn mtu_as_made<'a>(kind: &Kind, now: impl Fn(&LinkRef) -> Option<&'a Link>) -> Option<OptionValue> {
+    match kind.spec().map(|spec| (spec.of.below, spec)) {
+        None | Some((Lower::Nothing, _)) => Some(OptionValue::Number(1500)),
+        Some((Lower::Link, spec)) => now(&spec.below()?)?.attributes.get("mtu"),
+        // 1500 without the most that a packet of its own takes (wireguard(4))
+        Some((Lower::UnderlayNetns, spec)) => {
+            (spec.of.word == "wireguard").then_some(OptionValue::Number(1420))
         }
     }
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use super::options::options_that_go;
 use crate::definitions::links::PORT;
 use crate::model::link::bridge_port::{Vlan, Vlans};
-use crate::model::{Link, LinkRef, LinkSpec, Netns};
+use crate::model::link::options::Options;
+use crate::model::{Link, LinkRef};
 use crate::plan::{Extras, Plan, Step};
 use crate::source::Sourced;
 
@@ -47,7 +48,7 @@ impl Plan<'_> {
             let returns = self.journal.is_return(&there.netns, Some(&there.name));
             let joined = now.port.is_none();
             let now = now.port.clone().unwrap_or_else(as_joined);
-            let mut change = LinkSpec::new(&PORT, Netns::This);
+            let mut change = Options::of(PORT);
             for option in options_that_go(ours, link.port.as_ref(), &now) {
                 if let Some(value) = option.kernels_own() {
                     change.set(option, Sourced::without_origin(value));
@@ -60,18 +61,15 @@ impl Plan<'_> {
                     change.set(option, value.clone());
                 }
             }
-            let asked = change
-                .options
-                .iter()
-                .find_map(|(_, value)| value.origin.clone());
-            if !change.options.is_empty() {
+            if !change.is_empty() {
+                let asked = change.origin();
                 self.change(Step::SetPort(there, Box::new(change)), asked);
             }
         }
     }
 
     /// What we said of the port, where what is no longer asked for goes.
-    fn port_spec(&self, link: &Link) -> Option<&LinkSpec> {
+    fn port_spec(&self, link: &Link) -> Option<&Options> {
         let ours = self.journal.ours.link(&link.netns, &link.name.value)?;
         ours.port.as_ref().filter(|_| self.rest == Extras::Remove)
     }
@@ -122,14 +120,8 @@ pub(crate) fn begins(bridge: bool) -> Vec<Sourced<Vlan>> {
 }
 
 /// A port as the kernel has it when it has joined.
-pub(crate) fn as_joined() -> LinkSpec {
-    let mut port = LinkSpec::new(&PORT, Netns::This);
-    for option in PORT.options {
-        if let Some(value) = option.kernels_own() {
-            port.set(option, Sourced::without_origin(value));
-        }
-    }
-    port
+pub(crate) fn as_joined() -> Options {
+    Options::kernels_own(PORT)
 }
 
 pub(crate) fn is_bridge(link: &Link) -> bool {

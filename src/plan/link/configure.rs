@@ -1,43 +1,45 @@
-//! What a link is given once it is where it belongs: size and hardware address while it
-//! is down, its master, its admin state.
+//! What a link is given once it is where it belongs: its attributes while it is
+//! down, its master, its admin state.
 
-use crate::model::{Link, LinkRef, Mac};
+use crate::definitions::option::Opt;
+use crate::model::link::option_value::OptionValue;
+use crate::model::{Link, LinkRef};
 use crate::plan::{Extras, Plan, Step};
 use crate::source::Sourced;
 
 impl Plan<'_> {
-    pub(crate) fn sizes_and_macs(&mut self) {
+    pub(crate) fn attributes(&mut self) {
         let want = self.want;
         for link in &want.links {
             let there = link.link_at();
             let Some(now) = self.now(&there).cloned() else {
                 continue;
             };
-            let mtu = link.mtu.clone().or_else(|| self.mtu_as_before(&now));
-            if let Some(mtu) = mtu.filter(|mtu| now.mtu.as_ref() != Some(mtu)) {
-                self.change(Step::SetMtu(there.clone(), mtu.value), mtu.origin);
-            }
-            let mac = link.mac.clone().or_else(|| self.mac_as_before(&now));
-            if let Some(mac) = mac.filter(|mac| now.mac.as_ref() != Some(mac)) {
-                self.change(Step::SetMac(there.clone(), mac.value), mac.origin);
+            for option in link.attributes.table {
+                let (said, is) = (
+                    link.attributes.said(option.word),
+                    now.attributes.get(option.word),
+                );
+                let back = || self.as_before(&now, option).map(Sourced::without_origin);
+                if let Some(value) = said.cloned().or_else(back)
+                    && is != Some(value.value)
+                {
+                    let step = Step::SetAttribute(there.clone(), option, value.value);
+                    self.change(step, value.origin);
+                }
             }
         }
     }
 
     /// What is no longer asked for is as it would be without us.
-    fn mtu_as_before(&self, now: &Link) -> Option<Sourced<u32>> {
-        let link = now.link_at();
+    fn as_before(&self, now: &Link, option: &Opt) -> Option<OptionValue> {
+        let (link, is) = (now.link_at(), now.attributes.get(option.word)?);
         let ours = self.journal.ours.link(&link.netns, &link.name)?;
-        let goes = self.rest == Extras::Remove && ours.mtu.is_some() && ours.mtu == now.mtu;
-        let mtu_of = |link: &LinkRef| self.now(link)?.mtu.clone();
-        self.journal.mtu_without_us(&link, mtu_of).filter(|_| goes)
-    }
-
-    fn mac_as_before(&self, now: &Link) -> Option<Sourced<Mac>> {
-        let ours = self.journal.ours.link(&now.netns, &now.name.value)?;
-        let goes = self.rest == Extras::Remove && ours.mac.is_some() && ours.mac == now.mac;
-        let before = self.journal.before.inside(&now.name.value)?;
-        before.mac.clone().filter(|_| goes && ours.kind.is_moved())
+        let goes = self.rest == Extras::Remove && ours.attributes.get(option.word) == Some(is);
+        let before = self
+            .journal
+            .attribute_without_us(&link, option, |link| self.now(link));
+        before.filter(|_| goes)
     }
 
     pub(crate) fn masters(&mut self) {

@@ -2,7 +2,7 @@
 //! link that is there. Where it does not, `link` makes the link anew.
 
 use crate::definitions::option::Opt;
-use crate::model::link::option_value::OptionValue;
+use crate::model::link::options::{Options, Said};
 use crate::model::{LinkRef, LinkSpec};
 use crate::plan::{Extras, Plan, Step};
 use crate::source::Sourced;
@@ -17,7 +17,7 @@ impl Plan<'_> {
                 continue;
             };
             let gone = self.options_that_go(&there, wanted, &now);
-            let differing: Vec<_> = wanted.differing(&now).cloned().collect();
+            let differing: Vec<_> = wanted.options.differing(&now.options).cloned().collect();
             if gone.is_empty() && differing.is_empty() {
                 continue;
             }
@@ -26,19 +26,17 @@ impl Plan<'_> {
                 .and_then(|(_, value)| value.origin.clone());
             let options = match now.of.is_said_whole {
                 true => now.options.clone(),
-                false => Vec::new(),
+                false => Options::of(now.of.options),
             };
             let mut change = LinkSpec { options, ..now };
             for option in gone {
                 match option.kernels_own() {
-                    Some(value) => change.set(option, Sourced::without_origin(value)),
-                    None => change
-                        .options
-                        .retain(|(other, _)| other.word != option.word),
+                    Some(value) => change.options.set(option, Sourced::without_origin(value)),
+                    None => change.options.retain(|other, _| other.word != option.word),
                 }
             }
             for (option, value) in differing {
-                change.set(option, value);
+                change.options.set(option, value);
             }
             self.change(Step::SetOptions(there, Box::new(change)), asked);
         }
@@ -57,26 +55,26 @@ impl Plan<'_> {
     /// What we set, and is no longer asked for.
     fn options_that_go(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> Vec<&'static Opt> {
         let ours = self.journal.ours.link(&at.netns, &at.name);
-        let ours = ours.and_then(|ours| ours.kind.spec());
+        let ours = ours.and_then(|ours| Some(&ours.kind.spec()?.options));
         options_that_go(
             ours.filter(|_| self.rest == Extras::Remove),
-            Some(want),
-            now,
+            Some(&want.options),
+            &now.options,
         )
     }
 }
 
 /// What is as we set it, and is no longer asked for.
 pub(crate) fn options_that_go(
-    ours: Option<&LinkSpec>,
-    want: Option<&LinkSpec>,
-    now: &LinkSpec,
+    ours: Option<&Options>,
+    want: Option<&Options>,
+    now: &Options,
 ) -> Vec<&'static Opt> {
-    let goes = |(option, value): &&(&'static Opt, Sourced<OptionValue>)| {
+    let goes = |(option, value): &&Said| {
         want.is_none_or(|want| want.get(option.word).is_none())
             && now.get(option.word) == Some(value.value)
             && option.kernels_own() != Some(value.value)
     };
-    let gone = ours.into_iter().flat_map(|ours| &ours.options).filter(goes);
+    let gone = ours.into_iter().flatten().filter(goes);
     gone.map(|(option, _)| *option).collect()
 }

@@ -5,8 +5,10 @@ use ini::Properties;
 
 use super::section_writer::SectionWriter;
 use super::wireguard;
-use crate::definitions::links::{PORT, Type};
+use crate::definitions::links::{ATTRIBUTES, PORT, Type};
+use crate::definitions::option::Opt;
 use crate::model::link::bridge_port::Vlans;
+use crate::model::link::options::Options;
 use crate::model::names::Names;
 use crate::model::{Address, Kind, Link, LinkRef, LinkSpec, Netns, Phy};
 use crate::name::LinkName;
@@ -42,15 +44,16 @@ pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
                 text.append("link", parent.as_str());
             }
             for (option, value) in &spec.options {
-                text.append(option.word, value.value.to_string());
+                text.append(option.word, value);
             }
         }
         _ => {}
     }
+    for (option, value) in &link.attributes {
+        text.append(option.key, value);
+    }
     let up = link.up.map(|up| if up { "yes" } else { "no" });
     let optional = [
-        ("mtu", link.mtu.as_ref().map(ToString::to_string)),
-        ("mac", link.mac.as_ref().map(ToString::to_string)),
         ("master", link.master.as_ref().map(ToString::to_string)),
         ("inside", link.other.as_ref().map(ToString::to_string)),
         ("card", link.device.as_ref().map(ToString::to_string)),
@@ -65,7 +68,7 @@ pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
     for altname in &link.altnames {
         text.append("altname", altname.value.as_str());
     }
-    for (option, value) in link.port.iter().flat_map(|port| &port.options) {
+    for (option, value) in link.port.iter().flatten() {
         text.append("port", format!("{} {value}", option.word));
     }
     for row in Vlans::rows(link.vlans.iter().map(|vlan| vlan.value)) {
@@ -101,8 +104,7 @@ pub(super) fn read_link(name: &str, at: Netns, section: &Properties) -> Result<L
         Sourced::without_origin(name.parse()?),
         read_kind(section)?,
     );
-    link.mtu = value(section, "mtu")?;
-    link.mac = value(section, "mac")?;
+    link.attributes = read_options(ATTRIBUTES, |option| section.get(option.key))?;
     // One of the host's can have any name
     let master = section.get("master").map(|text| {
         LinkName::of_kernel(text).ok_or_else(|| format!("master={text} is no name of a link"))
@@ -158,26 +160,35 @@ fn read_spec(of: &'static Type, section: &Properties) -> Result<LinkSpec, String
     let mut spec = LinkSpec::new(of, born);
     spec.birth = section.get("birth").map(String::from);
     spec.parent = section.get("link").map(str::parse).transpose()?;
-    for option in of.options {
-        if let Some(text) = section.get(option.word) {
-            let value = option.form.read(text, &Names::default())?;
-            spec.set(option, Sourced::without_origin(value));
-        }
-    }
+    spec.options = read_options(of.options, |option| section.get(option.word))?;
     Ok(spec)
 }
 
 /// Of each option a word and its value.
-fn read_port(section: &Properties) -> Result<Option<LinkSpec>, String> {
-    let mut port = LinkSpec::new(&PORT, Netns::This);
-    for text in section.get_all("port") {
-        let (word, value) = text.split_once(' ').unwrap_or((text, ""));
-        let option = PORT.option(word);
-        let option = option.ok_or_else(|| format!("an option {word:?} of a port"))?;
-        let value = option.form.read(value, &Names::default())?;
-        port.set(option, Sourced::without_origin(value));
+fn read_port(section: &Properties) -> Result<Option<Options>, String> {
+    let port = read_options(PORT, |option| {
+        let mut said = section
+            .get_all("port")
+            .filter_map(|text| text.split_once(' '));
+        said.find(|(word, _)| *word == option.word)
+            .map(|(_, value)| value)
+    })?;
+    Ok(Some(port).filter(|port| !port.is_empty()))
+}
+
+/// Those options of a table of which the section has a text.
+fn read_options<'a>(
+    table: &'static [Opt],
+    text_of: impl Fn(&Opt) -> Option<&'a str>,
+) -> Result<Options, String> {
+    let mut options = Options::of(table);
+    for option in table {
+        if let Some(text) = text_of(option) {
+            let value = option.form.read(text, &Names::default())?;
+            options.set(option, Sourced::without_origin(value));
+        }
     }
-    Ok(Some(port).filter(|port| !port.options.is_empty()))
+    Ok(options)
 }
 
 fn value<T>(section: &Properties, key: &str) -> Result<Option<Sourced<T>>, String>

@@ -58,7 +58,7 @@ impl Maker<'_> {
         let mut whole = true;
         for option in of.options {
             match self.option(of, option, listed) {
-                Ok(Some(value)) => spec.set(option, value),
+                Ok(Some(value)) => spec.options.set(option, value),
                 Ok(None) => {}
                 Err(()) => whole = false,
             }
@@ -86,14 +86,9 @@ impl Maker<'_> {
             return Ok(default.filter(|_| fixed).map(Sourced::without_origin));
         };
         let word = setting.whole();
-        match option.form.read(word.text, names) {
-            Ok(value) => Ok(Some(word.at(value))),
-            Err(expected) => {
-                let wrong = format!("is not a {} of a {}", option.key, of.word);
-                self.problems.push(word.problem(wrong, expected));
-                Err(())
-            }
-        }
+        let read = option.read(word.text, names, of.word);
+        let refuse = |(wrong, remedy)| self.problems.push(word.problem(wrong, remedy));
+        read.map(|value| Some(word.at(value))).map_err(refuse)
     }
 
     /// Where a link is made from: the namespace, and the link below it.

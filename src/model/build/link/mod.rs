@@ -17,7 +17,10 @@ use super::link::derived::stable_mac;
 use super::link::master::inside;
 use super::{dhcp, problem};
 use crate::conf::{Listed, Piece, Setting, Settings};
-use crate::model::{Context, DeviceId, Kind, Link, LinkRef, Mac, Netns};
+use crate::definitions::option::ValueKind;
+use crate::model::link::option_value::OptionValue;
+use crate::model::link::options::Options;
+use crate::model::{Context, DeviceId, Kind, Link, LinkRef, Netns};
 use crate::name::{Altname, LinkName, NetnsName};
 use crate::source::{Problem, Sourced};
 
@@ -70,8 +73,7 @@ impl Maker<'_> {
         link.up = Some(true);
         link.device = listed.get("match").and_then(|s| self.card(s));
         link.altnames = self.altnames(listed);
-        link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
-        link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
+        self.attributes(listed, &mut link.attributes);
         let before = self.problems.len();
         let is_tunnel = link.kind.word() == "wireguard";
         link.addresses = addresses(listed.get("config"), is_tunnel, self.problems);
@@ -98,7 +100,8 @@ impl Maker<'_> {
         let this = Some(link.link_at());
         let mut other = Link::new(peer.netns, name, Kind::Veth { peer: this });
         other.up = Some(true);
-        other.mtu = link.mtu.clone();
+        other.attributes = link.attributes.clone();
+        other.attributes.retain(|option, _| option.word == "mtu");
         other.addresses = addresses(listed.get("peer_config"), false, self.problems);
         if let Some(word) = auto(listed.get("peer_config")) {
             let remedy = "expected addresses; what the other end takes is its namespace's to say";
@@ -160,43 +163,31 @@ impl Maker<'_> {
         altnames
     }
 
-    fn mtu(&mut self, setting: &Setting) -> Option<Sourced<u32>> {
-        let word = setting.whole();
-        match word.text.parse() {
-            Ok(mtu) if (68..=65535).contains(&mtu) => Some(word.at(mtu)),
-            _ => {
-                let expected = "expected a number of bytes from 68 to 65535";
-                self.problems.push(word.problem("is not an MTU", expected));
-                None
+    fn attributes(&mut self, listed: &Listed, attributes: &mut Options) {
+        for option in attributes.table {
+            let Some(setting) = listed.get(option.key) else {
+                continue;
+            };
+            let word = setting.whole();
+            let read = match word.text {
+                "stable" if option.form == ValueKind::Mac => self.stable_mac(listed),
+                text => option.read(text, &self.context.names, "link"),
+            };
+            match read {
+                Ok(value) => attributes.set(option, word.at(value)),
+                Err((wrong, remedy)) => self.problems.push(word.problem(wrong, remedy)),
             }
         }
     }
 
-    fn mac(&mut self, setting: &Setting, listed: &Listed) -> Option<Sourced<Mac>> {
-        let word = setting.whole();
-        if word.text == "stable" {
-            return match (self.context.seed)() {
-                Ok(seed) => {
-                    let mac = stable_mac(&seed, &self.settings.name, &listed.name.value);
-                    Some(word.at(mac))
-                }
-                Err(e) => {
-                    let wrong = format!("needs what tells this machine from others: {e}");
-                    let expected = "expected that root can read it; or write the address itself";
-                    self.problems.push(word.problem(wrong, expected));
-                    None
-                }
-            };
-        }
-        match word.text.parse() {
-            Ok(mac) => Some(word.at(mac)),
-            Err(wrong) => {
-                let expected = "expected stable, or an address such as 52:54:00:12:34:56";
-                let wrong: String = wrong;
-                self.problems.push(word.problem(wrong, expected));
-                None
-            }
-        }
+    fn stable_mac(&self, listed: &Listed) -> Result<OptionValue, (String, String)> {
+        let seed = (self.context.seed)().map_err(|e| {
+            let wrong = format!("needs what tells this machine from others: {e}");
+            let expected = "expected that root can read it; or write the address itself";
+            (wrong, expected.into())
+        })?;
+        let mac = stable_mac(&seed, &self.settings.name, &listed.name.value);
+        Ok(OptionValue::Mac(mac))
     }
 
     fn card(&mut self, setting: &Setting) -> Option<Sourced<DeviceId>> {
