@@ -174,6 +174,8 @@ pub const TYPES: &[Type] = &[
         opt("stp", "stp_state", Switch, (5, U32), "whether a bridge speaks the spanning tree protocol").default("off"),
         opt("forward_delay", "forward_delay", Number(0, 3000), (1, U32), "a bridge's forward delay, in hundredths of a second")
             .default("1500"),
+        opt("ageing_time", "ageing_time", Number(0, 100_000_000), (4, U32), "how long a bridge knows where an address is, in hundredths of a second")
+            .default("30000"),
         opt("vlan_filtering", "vlan_filtering", Switch, (7, U8), "whether a bridge heeds VLAN tags").default("off"),
     ]).with_mac(),
     of("dummy", Lower::Nothing, &[]).with_mac(),
