@@ -27,6 +27,9 @@ pub struct Type {
     pub is_said_whole: bool,
     /// Attributes of one byte, 0, that ip-link(8) sends where nothing is said.
     pub zeros: &'static [u16],
+    /// Of options of every link, by their key, what a new one has where that is not the row's
+    /// default; empty: what it has is the kernel's to reckon.
+    pub made_with: &'static [(&'static str, &'static str)],
     /// What can be said of it, in the order of a command.
     pub options: &'static [Opt],
 }
@@ -44,10 +47,11 @@ pub enum Lower {
 }
 
 /// What every link has, whatever its type: attributes of a link itself, IFLA_… of
-/// linux/if_link.h. Of a link that is made they are said at once.
+/// linux/if_link.h. Of a link that is made they are said at once. The defaults are what a new link
+/// has; one that is moved in keeps its own.
 #[rustfmt::skip]
 pub const ATTRIBUTES: &[Opt] = &[
-    opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes"),
+    opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes").default("1500"),
     opt("mac", "address", Mac, (1, Encoding::Mac), "its hardware address"),
 ];
 
@@ -78,6 +82,10 @@ impl Type {
         }
     }
 
+    const fn made_with(self, made_with: &'static [(&'static str, &'static str)]) -> Self {
+        Type { made_with, ..self }
+    }
+
     const fn said_whole(self, zeros: &'static [u16]) -> Self {
         Type {
             is_said_whole: true,
@@ -96,6 +104,7 @@ const fn of(word: &'static str, below: Lower, options: &'static [Opt]) -> Type {
         is_opened: false,
         is_said_whole: false,
         zeros: &[],
+        made_with: &[],
         options,
     }
 }
@@ -166,6 +175,12 @@ const OPENERS: &[Opt] = &[
         .default("off").keeps(Recreated),
 ];
 
+/// That of the link by which it sends, without what a packet of its own takes.
+const MTU_OF_TUNNEL: &[(&str, &str)] = &[("mtu", "")];
+
+/// 1500 without the most that a packet of its own takes (wireguard(4)).
+const MTU_OF_WIREGUARD: &[(&str, &str)] = &[("mtu", "1420")];
+
 /// Every type of link that is made by one request, and alone. The attributes are of
 /// linux/if_link.h, IFLA_TYPE_NAME, but where another header is named.
 #[rustfmt::skip]
@@ -197,7 +212,7 @@ pub const TYPES: &[Type] = &[
         opt("vxlan_remote", "remote", Station, (2, Ip(16)), "the other end's address").keeps(SameFamily),
         opt("vxlan_group", "group", Group, (2, Ip(16)), "the multicast group").keeps(SameFamily),
         opt("vxlan_port", "dstport", Number(1, 65535), (15, Be16), "the VXLAN's UDP port").default("4789").keeps(Recreated),
-    ]).with_mac().sent_by(3),
+    ]).with_mac().sent_by(3).made_with(MTU_OF_TUNNEL),
     of("bond", Lower::Nothing, &[
         opt("mode", "mode", BOND_MODES, (1, U8), "the mode of a bond").default("balance-rr").keeps(Recreated),
         opt("miimon", "miimon", Number(0, 0x7fff_ffff), (3, U32), "how often a bond looks at its links, in milliseconds; 0: never")
@@ -210,11 +225,11 @@ pub const TYPES: &[Type] = &[
         local(6), remote(7), ttl(8),
         // From IFLA_GRE_IFLAGS to IFLA_GRE_OKEY
         opt("key", "key", Number(0, u32::MAX), (2, GreKey), "the key of a GRE tunnel, a number"),
-    ]).sent_by(1).said_whole(&[]),
-    of("ipip", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS),
-    of("sit", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS),
+    ]).sent_by(1).said_whole(&[]).made_with(MTU_OF_TUNNEL),
+    of("ipip", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS).made_with(MTU_OF_TUNNEL),
+    of("sit", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS).made_with(MTU_OF_TUNNEL),
     // What it is told is `wireguard`'s
-    of("wireguard", Lower::UnderlayNetns, &[]),
+    of("wireguard", Lower::UnderlayNetns, &[]).made_with(MTU_OF_WIREGUARD),
     of("tap", Lower::Nothing, OPENERS).opened().with_mac(),
     of("tun", Lower::Nothing, OPENERS).opened(),
 ];

@@ -104,9 +104,17 @@ fn of_links() -> impl Iterator<Item = Var> {
         of.options.iter().filter(move |option| !is_known(option))
     });
     let options = options.map(|option| Var::of_option(option, Types::WithOption));
-    let attributes = ATTRIBUTES.iter().map(|option| match option.form {
-        ValueKind::Mac => Var::of_option(option, Types::WithMac),
-        _ => Var::of_option(option, Types::All),
+    let attributes = ATTRIBUTES.iter().map(|option| {
+        let types = match option.form {
+            ValueKind::Mac => Types::WithMac,
+            _ => Types::All,
+        };
+        // It is as it is
+        let default = "";
+        Var {
+            default,
+            ..Var::of_option(option, types)
+        }
     });
     LINK.iter().copied().chain(attributes).chain(options)
 }

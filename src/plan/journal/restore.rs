@@ -42,10 +42,11 @@ impl Journal {
         let ours = self.ours.link(&link.netns, &link.name)?;
         match (&ours.kind, self.before.inside(&link.name)) {
             (kind, Some(before)) if kind.is_moved() => before.attributes.get(option.word),
-            (Kind::Veth { .. } | Kind::Virtual(_), _) if option.word == "mtu" => {
-                mtu_as_made(&ours.kind, now)
-            }
-            (Kind::Veth { .. } | Kind::Virtual(_), _) => option.kernels_own(),
+            (Kind::Veth { .. }, _) => option.kernels_own(),
+            (Kind::Virtual(spec), _) => match spec.of.below {
+                Lower::Link if option.word == "mtu" => now(&spec.below()?)?.attributes.get("mtu"),
+                _ => option.kernels_own_of(spec.of),
+            },
             _ => None,
         }
     }
@@ -70,18 +71,6 @@ impl Journal {
             for (option, value) in &change.options {
                 spec.options.set(option, value.clone());
             }
-        }
-    }
-}
-
-/// The MTU of a link that we made: 1500, or as the link below.
-fn mtu_as_made<'a>(kind: &Kind, now: impl Fn(&LinkRef) -> Option<&'a Link>) -> Option<OptionValue> {
-    match kind.spec().map(|spec| (spec.of.below, spec)) {
-        None | Some((Lower::Nothing, _)) => Some(OptionValue::Number(1500)),
-        Some((Lower::Link, spec)) => now(&spec.below()?)?.attributes.get("mtu"),
-        // 1500 without the most that a packet of its own takes (wireguard(4))
-        Some((Lower::UnderlayNetns, spec)) => {
-            (spec.of.word == "wireguard").then_some(OptionValue::Number(1420))
         }
     }
 }
