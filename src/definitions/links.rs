@@ -53,6 +53,7 @@ pub enum Lower {
 pub const ATTRIBUTES: &[Opt] = &[
     opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes").default("1500"),
     opt("mac", "address", Mac, (1, Encoding::Mac), "its hardware address"),
+    opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "how many packets wait to be sent by it").default("1000"),
 ];
 
 impl Type {
@@ -231,7 +232,7 @@ pub const TYPES: &[Type] = &[
     // What it is told is `wireguard`'s
     of("wireguard", Lower::UnderlayNetns, &[]).made_with(MTU_OF_WIREGUARD),
     of("tap", Lower::Nothing, OPENERS).opened().with_mac(),
-    of("tun", Lower::Nothing, OPENERS).opened(),
+    of("tun", Lower::Nothing, OPENERS).opened().made_with(&[("txqueuelen", "500")]),
 ];
 
 /// What a port of a bridge can be told, `bridge_slave` of ip-link(8). Not among the types: no
