@@ -143,6 +143,7 @@ pub const NAMESPACE: &[Var] = &[
     netns("netns_links", "", "the links of the namespace, in the order they are made; lo is always there"),
     netns("netns_dns", "", "name servers, written to /etc/netns/NAME/resolv.conf"),
     netns("netns_dns_search", "", "domains in which short names are looked up"),
+    netns("netns_dns_options", "", "how name servers are asked: options of resolv.conf(5), such as timeout:2 rotate"),
     netns("netns_etc", "bind", "how /etc/netns/NAME reaches /etc: bind (file by file) or overlay (as a whole)"),
     netns("netns_rules", "", "policy rules, one a line, as ip-rule(8) takes them"),
     netns("netns_sysctl", "", "kernel settings, key=value, one a line, set inside"),
