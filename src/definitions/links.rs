@@ -1,6 +1,8 @@
 //! What can be said of a link, in tables: of every link, of each type that can be made, and of
 //! a port of a bridge. A new option is a row here.
 
+use std::fmt;
+
 use super::option::Encoding::{Be16, GreKey, Ip, U8, U16, U32};
 use super::option::Mutability::{ExceptWord, Recreated, SameFamily};
 use super::option::ValueKind::{
@@ -9,7 +11,6 @@ use super::option::ValueKind::{
 use super::option::{Encoding, Opt, ValueKind, opt};
 
 /// A type of link.
-#[derive(Debug)]
 pub struct Type {
     /// The word of `type_IF` and of ip-link(8).
     pub word: &'static str,
@@ -32,6 +33,13 @@ pub struct Type {
     pub made_with: &'static [(&'static str, &'static str)],
     /// What can be said of it, in the order of a command.
     pub options: &'static [Opt],
+}
+
+/// By its word alone, as options are.
+impl fmt::Debug for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word)
+    }
 }
 
 /// What a link is made from. It may be in another namespace than the link itself.

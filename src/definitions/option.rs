@@ -1,8 +1,10 @@
 //! What an option of a link is: how it is said, what its value looks like, and how the kernel
 //! takes it. The options themselves are `links`'s.
 
+use std::fmt;
+
 /// Something that can be said of a link.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub struct Opt {
     /// The key of the setting.
     pub key: &'static str,
@@ -96,6 +98,13 @@ pub(super) const fn opt(
         keeps: Mutability::InPlace,
         attribute,
         doc,
+    }
+}
+
+/// By its word alone: an option is in many states, and these are logged.
+impl fmt::Debug for Opt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word)
     }
 }
 

@@ -66,9 +66,8 @@ impl Kernel {
             Step::MovePhy(_, ways) => self.move_phy(ways),
             Step::AddAltname(link, name) => self.add_altname(link, name),
             Step::DelAltname(link, name) => self.del_altname(link, name),
-            Step::SetAttribute(link, option, value) => self.set(link, |message| {
-                options::attributes([(*option, *value)])
-                    .fold(message, Message::append_extra_attribute)
+            Step::SetAttribute(link, said) => self.set(link, |message| {
+                options::attributes(said).fold(message, Message::append_extra_attribute)
             }),
             Step::SetMaster(link, Some(master)) => {
                 let master = LinkRef {

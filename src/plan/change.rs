@@ -3,9 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::definitions::option::Opt;
 use crate::model::link::bridge_port::Vlans;
-use crate::model::link::option_value::OptionValue;
 use crate::model::link::options::Options;
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
@@ -64,7 +62,7 @@ pub enum Step {
     /// Equivalent to `ip link property del dev LINK altname NAME`.
     DelAltname(LinkRef, Altname),
     /// Equivalent to `ip link set LINK OPTION VALUE`: what every link has, such as its MTU.
-    SetAttribute(LinkRef, &'static Opt, OptionValue),
+    SetAttribute(LinkRef, Box<Options>),
     /// Equivalent to `ip link set LINK master MASTER` or `ip link set LINK nomaster`.
     SetMaster(LinkRef, Option<LinkName>),
     /// Equivalent to `ip link set LINK type bridge_slave OPTION VALUE …`.

@@ -5,6 +5,7 @@ use super::link::bridge_port::is_bridge;
 use super::link::fits;
 use super::{Change, Step};
 use crate::model::link::bridge_port::Vlans;
+use crate::model::link::options::Options;
 use crate::model::wireguard::Difference;
 use crate::model::{Kind, Link, LinkRef, Netns, State};
 
@@ -109,10 +110,13 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
         let step = Step::AddAltname(at.clone(), altname.value.clone());
         hold(step, altname.origin.clone());
     }
-    for (option, value) in &link.attributes {
-        if found.attributes.get(option.word) == Some(value.value) {
-            let step = Step::SetAttribute(at.clone(), option, value.value);
-            hold(step, value.origin.clone());
+    for said in &link.attributes {
+        if found.attributes.get(said.0.word) == Some(said.1.value) {
+            let one = Options::one(link.attributes.table, said);
+            hold(
+                Step::SetAttribute(at.clone(), Box::new(one)),
+                said.1.origin.clone(),
+            );
         }
     }
     if let Some(master) = link.master.as_ref().filter(|_| link.master == found.master) {

@@ -183,7 +183,7 @@ fn hint(step: &Step, refusal: &OsError) -> &'static str {
         (Step::MoveLink(..) | Step::MovePhy(..), Some(Errno::EEXIST)) => {
             "there is a link of this name already; rename one of them with ip link set"
         }
-        (Step::SetAttribute(_, option, _), _) if option.word == "address" => {
+        (Step::SetAttribute(_, said), _) if said.get("address").is_some() => {
             "not every driver can change its address, or only while down"
         }
         (Step::SetAttribute(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {

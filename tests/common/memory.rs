@@ -60,10 +60,7 @@ impl Memory {
             Step::DelAltname(link, name) => {
                 Ok(self.link(link)?.altnames.retain(|a| a.value != *name))
             }
-            Step::SetAttribute(link, option, value) => {
-                let attributes = &mut self.link(link)?.attributes;
-                Ok(attributes.set(option, Sourced::without_origin(*value)))
-            }
+            Step::SetAttribute(link, said) => Ok(self.link(link)?.attributes.extend(said.iter())),
             Step::SetMaster(link, master) => {
                 if let Some(master) = master {
                     self.link(&LinkRef {
@@ -87,8 +84,7 @@ impl Memory {
             }
             Step::SetPort(link, change) => {
                 let port = self.link(link)?.port.as_mut().ok_or("no port")?;
-                let options = change.iter().cloned();
-                Ok(options.for_each(|(option, value)| port.set(option, value)))
+                Ok(port.extend(change.iter()))
             }
             Step::AddVlans(link, row, _) => {
                 let vlans = &mut self.link(link)?.vlans;

@@ -96,11 +96,8 @@ impl Kernel {
     /// The link's name, and what is given at once. It is placed, if need be, from `home`.
     fn described(&mut self, link: &Link, home: &Netns) -> Result<Message, OsError> {
         let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
-        let said = link
-            .attributes
-            .iter()
-            .map(|(option, value)| (*option, value.value));
-        message = options::attributes(said).fold(message, Message::append_extra_attribute);
+        message =
+            options::attributes(&link.attributes).fold(message, Message::append_extra_attribute);
         if link.netns != *home {
             message = message.setns_by_fd(self.socket(&link.netns)?.netns.as_raw_fd());
         }

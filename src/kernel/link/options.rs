@@ -42,12 +42,8 @@ pub fn encode(options: &Options) -> Vec<u8> {
 }
 
 /// What is said of a link itself, as attributes of its message.
-pub fn attributes(
-    said: impl IntoIterator<Item = (&'static Opt, OptionValue)>,
-) -> impl Iterator<Item = LinkAttribute> {
-    let all = said.into_iter();
-    let all = all.flat_map(|(option, value)| attributes_of(option, value));
-    all.map(LinkAttribute::Other)
+pub fn attributes(options: &Options) -> impl Iterator<Item = LinkAttribute> {
+    said(options).map(LinkAttribute::Other)
 }
 
 fn said(options: &Options) -> impl Iterator<Item = DefaultNla> {
@@ -212,8 +208,7 @@ mod tests {
         for option in ATTRIBUTES {
             let said = example(ATTRIBUTES, option);
             let mut message = LinkMessage::default();
-            let all = said.iter().map(|(option, value)| (*option, value.value));
-            message.attributes = attributes(all).collect();
+            message.attributes = attributes(&said).collect();
             assert_eq!(decode_attributes(&message), said);
         }
     }

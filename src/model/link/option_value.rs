@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use crate::definitions::links::Type;
 use crate::definitions::option::{Mutability, Opt, ValueKind};
 use crate::model::Mac;
 use crate::model::names::Names;
@@ -129,15 +128,6 @@ impl Opt {
     /// What the kernel makes of it where nothing is said.
     pub fn kernels_own(&self) -> Option<OptionValue> {
         self.form.read(self.default, &Names::default()).ok()
-    }
-
-    /// The same of an option of every link, of a new one of this type.
-    pub fn kernels_own_of(&self, of: &Type) -> Option<OptionValue> {
-        let mut others = of.made_with.iter();
-        match others.find(|(key, _)| *key == self.key) {
-            Some((_, text)) => self.form.read(text, &Names::default()).ok(),
-            None => self.kernels_own(),
-        }
     }
 
     /// A link that is there can be given another value.

@@ -5,14 +5,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::option_value::OptionValue;
+use crate::definitions::links::{ATTRIBUTES, Type};
 use crate::definitions::option::Opt;
+use crate::model::names::Names;
 use crate::source::{Origin, Sourced};
 
 /// An option and what is said of it.
 pub type Said = (&'static Opt, Sourced<OptionValue>);
 
 /// What is said of options: each once, in the order of their table.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// All that can be said.
     pub table: &'static [Opt],
@@ -35,6 +37,72 @@ impl Options {
             }
         }
         options
+    }
+
+    /// What every link has, of a new one of this type.
+    pub fn kernels_own_of(of: &Type) -> Self {
+        let mut options = Options::kernels_own(ATTRIBUTES);
+        for option in ATTRIBUTES {
+            let mut others = of.made_with.iter();
+            let Some((_, text)) = others.find(|(key, _)| *key == option.key) else {
+                continue;
+            };
+            match option.form.read(text, &Names::default()) {
+                Ok(value) => options.set(option, Sourced::without_origin(value)),
+                Err(_) => options.retain(|other, _| other.word != option.word),
+            }
+        }
+        options
+    }
+
+    /// One is said, of a table.
+    pub fn one(table: &'static [Opt], said: &Said) -> Self {
+        let said = vec![said.clone()];
+        Options { table, said }
+    }
+
+    /// What is to be said where `now` is there, so that it is as `want` says. What is as we
+    /// said it (`ours`) and wanted no more becomes what it is `without` us, if that is known.
+    pub fn change(
+        want: &Options,
+        ours: Option<&Options>,
+        now: &Options,
+        without: &Options,
+    ) -> Self {
+        let mut change = Options::of(now.table);
+        for option in Options::that_go(want, ours, now) {
+            if let Some(value) = without.said(option.word)
+                && now.get(option.word) != Some(value.value)
+            {
+                change.set(option, value.clone());
+            }
+        }
+        change.extend(want.differing(now));
+        change
+    }
+
+    /// What is as we said it, and is wanted no more.
+    pub fn that_go<'a>(
+        want: &'a Options,
+        ours: Option<&'a Options>,
+        now: &'a Options,
+    ) -> impl Iterator<Item = &'static Opt> + 'a {
+        let goes = |(option, value): &&Said| {
+            want.get(option.word).is_none() && now.get(option.word) == Some(value.value)
+        };
+        let ours = ours.into_iter().flatten();
+        ours.filter(goes).map(|(option, _)| *option)
+    }
+
+    /// Notes as ours what is going to be said. What becomes what it is `without` us is until
+    /// then what it was.
+    pub fn note(&mut self, change: &Options, without: &Options) {
+        self.extend(change.differing(without));
+    }
+
+    /// It has been said: what was not noted before is not ours any more.
+    pub fn forget_returned(&mut self, change: &Options) {
+        self.retain(|option, ours| change.get(option.word).is_none_or(|said| said == ours));
     }
 
     /// All that is said.
@@ -83,6 +151,13 @@ impl Options {
         }
     }
 
+    /// Says these, in the place of what was said of them.
+    pub fn extend<'a>(&mut self, said: impl IntoIterator<Item = &'a Said>) {
+        for (option, value) in said {
+            self.set(option, value.clone());
+        }
+    }
+
     /// Keeps what is said of those options alone.
     pub fn retain(&mut self, keep: impl Fn(&Opt, OptionValue) -> bool) {
         self.said
@@ -114,6 +189,13 @@ impl PartialEq for Options {
 }
 
 impl Eq for Options {}
+
+/// What is said, and not all that can be.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.said.fmt(f)
+    }
+}
 
 /// ` OPTION VALUE …`, as it stands in a command behind something else.
 impl fmt::Display for Options {

@@ -29,9 +29,7 @@ impl Change {
             Step::MovePhy(phy, ways) => programs::move_phy(netns, phy, ways),
             Step::AddAltname(link, name) => programs::altname(netns, link, "add", name),
             Step::DelAltname(link, name) => programs::altname(netns, link, "del", name),
-            Step::SetAttribute(link, option, value) => {
-                format!("{} {} {value}", set(netns, link), option.word)
-            }
+            Step::SetAttribute(link, said) => format!("{}{said}", set(netns, link)),
             Step::SetMaster(link, Some(master)) => {
                 format!("{} master {}", set(netns, link), programs::quoted(master))
             }

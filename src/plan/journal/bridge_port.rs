@@ -19,30 +19,19 @@ impl Journal {
         }
     }
 
-    /// What a port is going to be told. What goes back to the kernel's own is until then
-    /// what it was.
     pub(super) fn note_port(&mut self, link: &LinkRef, change: &Options) {
-        for (option, value) in change {
-            if option.kernels_own() != Some(value.value) {
-                let port = self
-                    .own_link(link)
-                    .port
-                    .get_or_insert_with(|| Options::of(PORT));
-                port.set(option, value.clone());
-            }
-        }
+        let port = &mut self.own_link(link).port;
+        let ours = port.get_or_insert_with(|| Options::of(PORT));
+        ours.note(change, &Options::kernels_own(PORT));
+        port.take_if(|port| port.is_empty());
     }
 
-    /// It has been told: what the kernel has by itself is nothing of ours.
+    /// Noted once more: its note may have gone as the port joined the bridge meanwhile.
     pub(super) fn port_done(&mut self, link: &LinkRef, change: &Options) {
         self.note_port(link, change);
         let port = &mut self.own_link(link).port;
-        if let Some(told) = port {
-            told.retain(|option, _| {
-                let given = change.get(option.word);
-                given.is_none_or(|given| option.kernels_own() != Some(given))
-            });
-        }
+        port.iter_mut()
+            .for_each(|ours| ours.forget_returned(change));
         port.take_if(|port| port.is_empty());
     }
 

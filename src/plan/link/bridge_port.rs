@@ -3,12 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::options::options_that_go;
 use crate::definitions::links::PORT;
 use crate::model::link::bridge_port::{Vlan, Vlans};
 use crate::model::link::options::Options;
 use crate::model::{Link, LinkRef};
-use crate::plan::{Extras, Plan, Step};
+use crate::plan::{Plan, Step};
 use crate::source::Sourced;
 
 impl Plan<'_> {
@@ -29,37 +28,29 @@ impl Plan<'_> {
         let Some(now) = self.now(&link.link_at()).and_then(|now| now.port.as_ref()) else {
             return false;
         };
-        let gone = options_that_go(self.port_spec(link), link.port.as_ref(), now);
-        gone.into_iter()
-            .any(|option| option.kernels_own().is_none())
+        let ours = self.port_that_goes(&link.link_at());
+        let want = link.port.clone().unwrap_or(Options::of(PORT));
+        Options::that_go(&want, ours, now).any(|option| option.kernels_own().is_none())
     }
 
     pub(crate) fn ports(&mut self) {
         let want = self.want;
         for link in &want.links {
             let there = link.link_at();
-            let ours = self.port_spec(link);
+            let ours = self.port_that_goes(&there);
             if ours.is_none() && link.port.is_none() {
                 continue;
             }
             let Some(now) = self.now(&there).filter(|now| now.master == link.master) else {
                 continue;
             };
-            let returns = self.journal.is_return(&there.netns, Some(&there.name));
-            let joined = now.port.is_none();
-            let now = now.port.clone().unwrap_or_else(as_joined);
-            let mut change = Options::of(PORT);
-            for option in options_that_go(ours, link.port.as_ref(), &now) {
-                if let Some(value) = option.kernels_own() {
-                    change.set(option, Sourced::without_origin(value));
-                }
-            }
-            let wanted = link.port.iter().flat_map(|port| port.differing(&now));
-            for (option, value) in wanted {
-                // What the kernel chose before it chooses again
-                if !(joined && returns && option.kernels_own().is_none()) {
-                    change.set(option, value.clone());
-                }
+            let (joined, without) = (now.port.is_none(), Options::kernels_own(PORT));
+            let now = now.port.as_ref().unwrap_or(&without);
+            let want = link.port.clone().unwrap_or(Options::of(PORT));
+            let mut change = Options::change(&want, ours, now, &without);
+            // What the kernel chose before it chooses again
+            if joined && self.journal.is_return(&there.netns, Some(&there.name)) {
+                change.retain(|option, _| option.kernels_own().is_some());
             }
             if !change.is_empty() {
                 let asked = change.origin();
@@ -68,10 +59,8 @@ impl Plan<'_> {
         }
     }
 
-    /// What we said of the port, where what is no longer asked for goes.
-    fn port_spec(&self, link: &Link) -> Option<&Options> {
-        let ours = self.journal.ours.link(&link.netns, &link.name.value)?;
-        ours.port.as_ref().filter(|_| self.rest == Extras::Remove)
+    fn port_that_goes(&self, at: &LinkRef) -> Option<&Options> {
+        self.ours_that_goes(at)?.port.as_ref()
     }
 
     /// What is asked for is all of it: the VLAN that the kernel puts every port in goes,
@@ -83,9 +72,8 @@ impl Plan<'_> {
             let Some(now) = self.now(&there).cloned() else {
                 continue;
             };
-            let ours = self.journal.ours.link(&there.netns, &there.name);
-            let mut ours = ours.map(|made| made.vlans.clone()).unwrap_or_default();
-            ours.retain(|_| self.rest == Extras::Remove);
+            let ours = self.ours_that_goes(&there);
+            let ours = ours.map(|made| made.vlans.clone()).unwrap_or_default();
             let wanted = match link.vlans.is_empty() {
                 // They went with the bridge
                 true if now.vlans.is_empty() => continue,
@@ -117,11 +105,6 @@ impl Plan<'_> {
 pub(crate) fn begins(bridge: bool) -> Vec<Sourced<Vlan>> {
     let vlans = bridge.then_some(Sourced::without_origin(Vlan::DEFAULT));
     vlans.into_iter().collect()
-}
-
-/// A port as the kernel has it when it has joined.
-pub(crate) fn as_joined() -> Options {
-    Options::kernels_own(PORT)
 }
 
 pub(crate) fn is_bridge(link: &Link) -> bool {

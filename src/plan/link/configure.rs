@@ -1,11 +1,9 @@
 //! What a link is given once it is where it belongs: its attributes while it is
 //! down, its master, its admin state.
 
-use crate::definitions::option::Opt;
-use crate::model::link::option_value::OptionValue;
-use crate::model::{Link, LinkRef};
-use crate::plan::{Extras, Plan, Step};
-use crate::source::Sourced;
+use crate::model::LinkRef;
+use crate::model::link::options::Options;
+use crate::plan::{Plan, Step};
 
 impl Plan<'_> {
     pub(crate) fn attributes(&mut self) {
@@ -15,31 +13,17 @@ impl Plan<'_> {
             let Some(now) = self.now(&there).cloned() else {
                 continue;
             };
-            for option in link.attributes.table {
-                let (said, is) = (
-                    link.attributes.said(option.word),
-                    now.attributes.get(option.word),
-                );
-                let back = || self.as_before(&now, option).map(Sourced::without_origin);
-                if let Some(value) = said.cloned().or_else(back)
-                    && is != Some(value.value)
-                {
-                    let step = Step::SetAttribute(there.clone(), option, value.value);
-                    self.change(step, value.origin);
-                }
+            let ours = self.ours_that_goes(&there).map(|ours| &ours.attributes);
+            let without = self
+                .journal
+                .attributes_without_us(&there, |at| self.now(at));
+            let change = Options::change(&link.attributes, ours, &now.attributes, &without);
+            for said in &change {
+                let step =
+                    Step::SetAttribute(there.clone(), Box::new(Options::one(change.table, said)));
+                self.change(step, said.1.origin.clone());
             }
         }
-    }
-
-    /// What is no longer asked for is as it would be without us.
-    fn as_before(&self, now: &Link, option: &Opt) -> Option<OptionValue> {
-        let (link, is) = (now.link_at(), now.attributes.get(option.word)?);
-        let ours = self.journal.ours.link(&link.netns, &link.name)?;
-        let goes = self.rest == Extras::Remove && ours.attributes.get(option.word) == Some(is);
-        let before = self
-            .journal
-            .attribute_without_us(&link, option, |link| self.now(link));
-        before.filter(|_| goes)
     }
 
     pub(crate) fn masters(&mut self) {
