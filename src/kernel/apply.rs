@@ -70,10 +70,7 @@ impl Kernel {
                 options::attributes(said).fold(message, Message::append_extra_attribute)
             }),
             Step::SetMaster(link, Some(master)) => {
-                let master = LinkRef {
-                    netns: link.netns.clone(),
-                    name: master.clone(),
-                };
+                let master = link.netns.link(master);
                 let master = self.index(&master)?;
                 self.set(link, |message| message.controller(master))
             }

@@ -21,6 +21,12 @@ pub struct Change {
     pub origin: Option<Arc<Origin>>,
 }
 
+impl Change {
+    pub(super) fn new(step: Step, origin: Option<Arc<Origin>>) -> Self {
+        Change { step, origin }
+    }
+}
+
 /// What is done. Each is one request to the kernel, or one file written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {

@@ -155,8 +155,5 @@ fn below(message: &LinkMessage, others: &OtherNetns) -> Option<LinkRef> {
     let index = attribute!(message, LinkAttribute::Link(index) => *index)?;
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (at, names) = others.get(&netns)?;
-    Some(LinkRef {
-        netns: (*at).clone(),
-        name: names.get(&index)?.clone(),
-    })
+    Some(at.link(names.get(&index)?))
 }

@@ -168,9 +168,6 @@ impl Link {
 
     /// Where it is and its name.
     pub fn link_at(&self) -> LinkRef {
-        LinkRef {
-            netns: self.netns.clone(),
-            name: self.name.value.clone(),
-        }
+        self.netns.link(&self.name.value)
     }
 }

@@ -55,10 +55,20 @@ impl Options {
         options
     }
 
-    /// One is said, of a table.
-    pub fn one(table: &'static [Opt], said: &Said) -> Self {
-        let said = vec![said.clone()];
-        Options { table, said }
+    /// Each that is said, alone.
+    pub fn each(&self) -> impl Iterator<Item = Options> {
+        let table = self.table;
+        self.iter().map(move |said| {
+            let said = vec![said.clone()];
+            Options { table, said }
+        })
+    }
+
+    /// What of it is there.
+    pub fn held(&self, there: &Options) -> Self {
+        let mut held = self.clone();
+        held.retain(|option, value| there.get(option.word) == Some(value));
+        held
     }
 
     /// What is to be said where `now` is there, so that it is as `want` says. What is as we

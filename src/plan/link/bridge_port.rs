@@ -14,8 +14,7 @@ impl Plan<'_> {
     /// Note that a link has a master from now on, or none.
     pub(crate) fn joins(&mut self, there: &LinkRef, master: &LinkRef) {
         let bridge = self.now(master).is_some_and(is_bridge);
-        let mut links = self.now.iter_mut();
-        if let Some(now) = links.find(|l| l.link_at() == *there) {
+        if let Some(now) = self.now_mut(there) {
             now.master = Some(Sourced::without_origin(master.name.clone()));
             now.port = None;
             now.vlans = begins(bridge);

@@ -1,7 +1,6 @@
 //! What a link is given once it is where it belongs: its attributes while it is
 //! down, its master, its admin state.
 
-use crate::model::LinkRef;
 use crate::model::link::options::Options;
 use crate::plan::{Plan, Step};
 
@@ -18,10 +17,9 @@ impl Plan<'_> {
                 .journal
                 .attributes_without_us(&there, |at| self.now(at));
             let change = Options::change(&link.attributes, ours, &now.attributes, &without);
-            for said in &change {
-                let step =
-                    Step::SetAttribute(there.clone(), Box::new(Options::one(change.table, said)));
-                self.change(step, said.1.origin.clone());
+            for one in change.each() {
+                let asked = one.origin();
+                self.change(Step::SetAttribute(there.clone(), Box::new(one)), asked);
             }
         }
     }
@@ -39,10 +37,7 @@ impl Plan<'_> {
             if anew && !self.must_join_anew(link) {
                 continue;
             }
-            let bridge = LinkRef {
-                netns: link.netns.clone(),
-                name: master.value.clone(),
-            };
+            let bridge = link.netns.link(&master.value);
             let gone = self.now(&bridge).is_none();
             if gone && self.journal.is_return(&link.netns, Some(&link.name.value)) {
                 // What it belonged to on the host is no more: it goes back all the same
