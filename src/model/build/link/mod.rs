@@ -15,7 +15,7 @@ use std::ptr;
 use super::address::{addresses, auto};
 use super::link::derived::stable_mac;
 use super::link::master::inside;
-use super::{dhcp, problem};
+use super::{dhcp, keep, problem};
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::definitions::option::ValueKind;
 use crate::model::link::option_value::OptionValue;
@@ -173,9 +173,8 @@ impl Maker<'_> {
                 "stable" if option.form == ValueKind::Mac => self.stable_mac(listed),
                 text => option.read(text, &self.context.names, "link"),
             };
-            match read {
-                Ok(value) => attributes.set(option, word.at(value)),
-                Err((wrong, remedy)) => self.problems.push(word.problem(wrong, remedy)),
+            if let Some(value) = keep(&word, read, self.problems) {
+                attributes.set(option, value);
             }
         }
     }
@@ -192,16 +191,10 @@ impl Maker<'_> {
 
     fn card(&mut self, setting: &Setting) -> Option<Sourced<DeviceId>> {
         let word = setting.whole();
-        match word.text.parse() {
-            Ok(card) => Some(word.at(card)),
-            Err(wrong) => {
-                let expected = "expected mac and its permanent address, or bus and its place, \
-                                such as bus 0000:02:00.0";
-                let wrong: String = wrong;
-                self.problems.push(word.problem(wrong, expected));
-                None
-            }
-        }
+        let expected = "expected mac and its permanent address, or bus and its place, such as bus \
+                        0000:02:00.0";
+        let card = word.text.parse().map_err(|wrong: String| (wrong, expected));
+        keep(&word, card, self.problems)
     }
 
     /// Two links cannot have one name in one namespace.
@@ -248,13 +241,12 @@ impl Maker<'_> {
     }
 
     pub(super) fn link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
-        let name: Result<LinkName, String> = word.text.parse();
-        let refuse = |wrong| {
+        let refuse = |wrong: String| {
             let wrong = format!("is not a name for a link: {wrong}");
-            self.problems
-                .push(word.problem(wrong, "expected the name of a link"));
+            (wrong, "expected the name of a link")
         };
-        name.map_err(refuse).ok()
+        let name = keep(word, word.text.parse().map_err(refuse), self.problems);
+        name.map(|name| name.value)
     }
 
     /// The namespace that the setting names; the host, if it is not set.
@@ -262,16 +254,17 @@ impl Maker<'_> {
         let Some(word) = setting.map(Setting::whole) else {
             return Some(Netns::Host);
         };
-        let name: Result<NetnsName, String> = word.text.parse();
-        match name {
-            Ok(name) if name == self.settings.name => Some(Netns::This),
-            Ok(name) => Some(Netns::Named(name)),
-            Err(wrong) => {
-                let wrong = format!("is not a name for a namespace: {wrong}");
-                let remedy = "expected a name such as mgmt, or nothing for the host";
-                self.problems.push(word.problem(wrong, remedy));
-                None
-            }
+        let refuse = |wrong: String| {
+            let wrong = format!("is not a name for a namespace: {wrong}");
+            (
+                wrong,
+                "expected a name such as mgmt, or nothing for the host",
+            )
+        };
+        let name = word.text.parse::<NetnsName>().map_err(refuse);
+        match keep(&word, name, self.problems)?.value {
+            name if name == self.settings.name => Some(Netns::This),
+            name => Some(Netns::Named(name)),
         }
     }
 }
