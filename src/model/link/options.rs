@@ -181,6 +181,29 @@ impl Options {
     }
 }
 
+#[cfg(test)]
+impl Options {
+    /// Each of a table with some value.
+    pub fn examples(table: &'static [Opt]) -> Self {
+        use crate::definitions::option::ValueKind;
+        let mut options = Options::of(table);
+        for option in table {
+            let text = match option.form {
+                ValueKind::Number(first, _) => &first.max(7).to_string(),
+                ValueKind::Table | ValueKind::User | ValueKind::UserGroup => "7",
+                ValueKind::Switch => "on",
+                ValueKind::Words(words) => words[words.len() - 1].0,
+                ValueKind::Station | ValueKind::Station4 => "192.0.2.1",
+                ValueKind::Group => "239.1.1.1",
+                ValueKind::Mac => "52:54:00:12:34:56",
+            };
+            let value = option.form.read(text, &Names::default()).unwrap();
+            options.set(option, Sourced::without_origin(value));
+        }
+        options
+    }
+}
+
 impl<'a> IntoIterator for &'a Options {
     type Item = &'a Said;
     type IntoIter = std::slice::Iter<'a, Said>;

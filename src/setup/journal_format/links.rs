@@ -31,6 +31,36 @@ pub(super) fn where_of(text: &str) -> Result<Netns, String> {
     }
 }
 
+/// What is one line of a link: its key, what it says, and that read again.
+type Field = (
+    &'static str,
+    fn(&Link) -> Option<String>,
+    fn(&mut Link, &str) -> Option<()>,
+);
+
+#[rustfmt::skip]
+const FIELDS: [Field; 6] = [
+    // One of the host's can have any name
+    ("master", |link| text(&link.master), |link, name| set(&mut link.master, LinkName::of_kernel(name).map(Sourced::without_origin))),
+    ("inside", |link| text(&link.other), |link, name| set(&mut link.other, name.parse().ok())),
+    ("card", |link| text(&link.device), |link, card| set(&mut link.device, card.parse().ok().map(Sourced::without_origin))),
+    ("phy", |link| Some(link.phy.as_ref()?.name.clone()), |link, name| {
+        let (name, links) = (name.into(), Vec::new());
+        set(&mut link.phy, Some(Phy { name, links }))
+    }),
+    ("up", |link| link.up.map(|up| if up { "yes" } else { "no" }.into()), |link, up| set(&mut link.up, Some(up == "yes"))),
+    ("index", |link| text(&link.index), |link, index| set(&mut link.index, index.parse().ok())),
+];
+
+fn text(value: &Option<impl ToString>) -> Option<String> {
+    value.as_ref().map(ToString::to_string)
+}
+
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
+    *place = value;
+    place.is_some().then_some(())
+}
+
 pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
     text.append("type", link.kind.word());
     match &link.kind {
@@ -52,17 +82,10 @@ pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
     for (option, value) in &link.attributes {
         text.append(option.key, value);
     }
-    let up = link.up.map(|up| if up { "yes" } else { "no" });
-    let optional = [
-        ("master", link.master.as_ref().map(ToString::to_string)),
-        ("inside", link.other.as_ref().map(ToString::to_string)),
-        ("card", link.device.as_ref().map(ToString::to_string)),
-        ("phy", link.phy.as_ref().map(|phy| phy.name.clone())),
-        ("up", up.map(String::from)),
-        ("index", link.index.map(|index| index.to_string())),
-    ];
-    for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
-        text.append(key, value.unwrap_or_default());
+    for (key, said, _) in FIELDS {
+        if let Some(value) = said(link) {
+            text.append(key, value);
+        }
     }
     wireguard::write(text, link);
     for altname in &link.altnames {
@@ -105,20 +128,11 @@ pub(super) fn read_link(name: &str, at: Netns, section: &Properties) -> Result<L
         read_kind(section)?,
     );
     link.attributes = read_options(ATTRIBUTES, |option| section.get(option.key))?;
-    // One of the host's can have any name
-    let master = section.get("master").map(|text| {
-        LinkName::of_kernel(text).ok_or_else(|| format!("master={text} is no name of a link"))
-    });
-    link.master = master.transpose()?.map(Sourced::without_origin);
-    link.up = section.get("up").map(|up| up == "yes");
-    link.other = section.get("inside").map(str::parse).transpose()?;
-    link.device = value(section, "card")?;
-    link.phy = section.get("phy").map(|name| Phy {
-        name: name.into(),
-        links: Vec::new(),
-    });
-    let index = section.get("index").map(str::parse).transpose();
-    link.index = index.map_err(|e| format!("index: {e}"))?;
+    for (key, _, read) in FIELDS {
+        if let Some(value) = section.get(key) {
+            read(&mut link, value).ok_or_else(|| format!("{key}={value} is not possible"))?;
+        }
+    }
     link.wireguard = wireguard::read(section)?.map(Sourced::without_origin);
     for altname in section.get_all("altname") {
         link.altnames
@@ -191,17 +205,33 @@ fn read_options<'a>(
     Ok(options)
 }
 
-fn value<T>(section: &Properties, key: &str) -> Result<Option<Sourced<T>>, String>
-where
-    T: std::str::FromStr<Err: ToString>,
-{
-    let parse = |text: &str| {
-        text.parse()
-            .map_err(|e: T::Err| format!("{key}={text}: {}", e.to_string()))
-    };
-    Ok(section
-        .get(key)
-        .map(parse)
-        .transpose()?
-        .map(Sourced::without_origin))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definitions::links::TYPES;
+    use crate::plan::Journal;
+    use crate::setup::journal_format;
+
+    /// No key is two things' either.
+    #[test]
+    fn each_option_of_a_link_comes_back() {
+        for of in TYPES {
+            let mut spec = LinkSpec::new(of, Netns::This);
+            spec.options = Options::examples(of.options);
+            let name = Sourced::without_origin("x0".parse().unwrap());
+            let mut link = Link::new(Netns::This, name, Kind::Virtual(spec));
+            link.attributes = Options::examples(ATTRIBUTES);
+            link.port = Some(Options::examples(PORT));
+            link.master = Some(Sourced::without_origin("br0".parse().unwrap()));
+            (link.up, link.index) = (Some(true), Some(7));
+            link.other = Some("y0".parse().unwrap());
+            link.device = Some(Sourced::without_origin(
+                "mac 52:54:00:00:00:01".parse().unwrap(),
+            ));
+            let mut journal = Journal::default();
+            journal.ours.links.push(link);
+            let text = journal_format::write(&journal, None);
+            assert_eq!(journal_format::read(&text), Ok((journal, None)), "{text}");
+        }
+    }
 }
