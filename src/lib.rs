@@ -6,7 +6,7 @@
 //!
 //! ARCHITECTURE.md has the picture. Who may use what, as tests/source.rs holds it:
 //!
-//! - nothing of the system: `name`, `state_dir`, `exit`, `os_error`, `allocator`, `source`, `model`, `plan`
+//! - nothing of the system: `name`, `state_dir`, `exit`, `os_error`, `allocator`, `source`, `definitions`, `model`, `plan`
 //! - netlink: `kernel`
 //! - files: `conf`, `kernel`, `system`, `exec`, `setup`
 //! - an async runtime: `kernel`, `system`, `setup`
@@ -36,6 +36,10 @@ pub mod source;
 // An error of the kernel or of a program.
 #[cfg(feature = "setup")]
 pub mod os_error;
+
+// Each setting, type of link and option of one.
+#[cfg(feature = "setup")]
+pub mod definitions;
 
 // conf.d text in, settings out.
 #[cfg(feature = "setup")]

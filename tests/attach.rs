@@ -215,7 +215,7 @@ fn a_container_that_was_started_again_is_taken_by_reload() {
     sandbox.write("/run/pid", &format!("{second}\n"));
     end(&sandbox, first);
     let says = format!(
-        "box still is the name of the namespace that /proc/{first}/ns/net was, and docker:web is another namespace now\n"
+        "box still refers to the earlier namespace of /proc/{first}/ns/net; docker:web is another namespace now\n"
     );
     let run = setup(&sandbox, "up box").code(111);
     assert!(run.stderr.contains(&says), "{run}");
@@ -289,7 +289,7 @@ fn what_is_no_namespace_of_its_own_is_not_attached() {
             "path:/etc/passwd",
             "/etc/passwd is not a network namespace\n",
         ),
-        ("path:/nowhere", "there is no /nowhere, or no more\n"),
+        ("path:/nowhere", "/nowhere does not exist (any more)\n"),
         ("pid:4000000", "the process of pid:4000000 is gone\n"),
         ("podman:web", "there is no program podman\n"),
     ] {
@@ -371,7 +371,7 @@ fn a_users_own_namespace_is_not_attached_and_one_of_roots_container_is() {
         let run = setup(&sandbox, "up box").code(111);
         let line = format!(
             "netns-setup: /etc/conf.d/netns.box:1: netns_attach: {to} is in a network namespace \
-             of the user with the number 1234\n"
+             that belongs to user 1234\n"
         );
         assert!(run.stderr.starts_with(&line), "{run}");
         setup(&sandbox, "plan box").code(111);

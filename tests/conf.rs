@@ -14,7 +14,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use netns_services::conf::{self, Settings, setting_table};
+use netns_services::conf::{self, Settings};
+use netns_services::definitions::settings;
 use netns_services::model::build::{Ready, build};
 use netns_services::model::link::bridge_port::Vlans;
 use netns_services::model::names::Names;
@@ -166,11 +167,11 @@ proptest! {
     #[test]
     fn no_text_makes_it_fall_over(
         bytes in prop::collection::vec(any::<u8>(), 0..80),
-        lines in prop::collection::vec((0..setting_table::ALL.len(), "[a-z0-9.:/ ;\n\"'$\\\\]{0,30}"), 0..6),
+        lines in prop::collection::vec((0..settings::all().count(), "[a-z0-9.:/ ;\n\"'$\\\\]{0,30}"), 0..6),
     ) {
         let mut text = String::from("netns_links='IF lo'\n");
         for (n, value) in lines {
-            text.push_str(&format!("{}=\"{value}\"\n", setting_table::ALL[n].pattern()));
+            text.push_str(&format!("{}=\"{value}\"\n", settings::all().nth(n).unwrap().pattern()));
         }
         for text in [&bytes[..], text.as_bytes()] {
             let settings = Settings::of(&mgmt(), vec![("netns", b""), ("netns.mgmt", text)]);
@@ -354,9 +355,7 @@ fn dump_link(out: &mut String, link: &Link) {
             } else if made.born != Netns::This {
                 write!(out, " born {:?}", made.born).unwrap();
             }
-            for (option, value) in &made.options {
-                write!(out, " {} {value}", option.word).unwrap();
-            }
+            write!(out, "{}", made.options).unwrap();
         }
         _ => {}
     }
@@ -367,17 +366,14 @@ fn dump_link(out: &mut String, link: &Link) {
         let line = altname.origin.as_ref().unwrap().place.line;
         write!(out, " altname {altname} (line {line})").unwrap();
     }
-    if let Some(mtu) = &link.mtu {
-        write!(out, " mtu {mtu}").unwrap();
-    }
-    if let Some(mac) = &link.mac {
-        write!(out, " mac {mac}").unwrap();
+    for (option, value) in &link.attributes {
+        write!(out, " {} {value}", option.key).unwrap();
     }
     if let Some(master) = &link.master {
         write!(out, " master {master}").unwrap();
     }
     if let Some(port) = &link.port {
-        write!(out, " {port}").unwrap();
+        write!(out, " type bridge_slave{port}").unwrap();
     }
     let vlans = link.vlans.iter().map(|vlan| vlan.value);
     for row in Vlans::rows(vlans) {

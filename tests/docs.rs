@@ -9,7 +9,9 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-use netns_services::conf::setting_table::{ALL, Scope, TYPES};
+use netns_services::definitions::links;
+use netns_services::definitions::option::ValueKind;
+use netns_services::definitions::settings::{Scope, all};
 use tree::text;
 
 const SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");
@@ -64,7 +66,7 @@ fn the_page_lists_every_setting_with_its_default_and_no_other() {
             .iter()
             .map(|(head, said)| (head.clone(), default_in_page(said)))
             .collect();
-        let code = ALL.iter().filter(|var| var.of == of);
+        let code = all().filter(|var| var.of == of);
         let code: Vec<_> = code.map(|var| (var.pattern(), var.default)).collect();
         assert_eq!(BTreeMap::from_iter(page), BTreeMap::from_iter(code));
     }
@@ -89,10 +91,41 @@ fn the_settings_file_shows_every_setting_with_its_default_and_no_other() {
             });
             link.unwrap_or((name.into(), value.into()))
         });
-    let code = ALL
-        .iter()
-        .map(|var| (var.pattern(), format!("\"{}\"", var.default)));
+    let code = all().map(|var| (var.pattern(), format!("\"{}\"", var.default)));
     assert_eq!(BTreeMap::from_iter(shown), BTreeMap::from_iter(code));
+}
+
+/// Each word that a value can be, and the bounds of a number that has some of its own.
+#[test]
+fn the_page_says_what_the_value_of_each_option_can_be() {
+    let section = section("man/netns.5", "SETTINGS OF A LINK");
+    let page = BTreeMap::from_iter(items(&section, "Va"));
+    let options = links::TYPES.iter().flat_map(|of| of.options);
+    let options = options.chain(links::ATTRIBUTES);
+    let of_types = options.map(|option| (option, format!("{}_IF", option.key)));
+    let of_ports = links::PORT.iter();
+    let of_ports = of_ports.map(|option| (option, String::from("port_IF")));
+    let mut faults = Vec::new();
+    for (option, item) in of_types.chain(of_ports) {
+        let said = &page[&item];
+        let has = |word: &str| {
+            let mut words = said.split([' ', ',', '\n']);
+            words.any(|said| said.trim_end_matches('.') == word)
+        };
+        let mut words = vec![option.word.to_string()];
+        words.retain(|_| item == "port_IF");
+        match option.form {
+            ValueKind::Words(known) => words.extend(known.iter().map(|(word, _)| word.to_string())),
+            ValueKind::Switch => words.extend(["on", "off"].map(String::from)),
+            ValueKind::Number(first @ 1.., last) => {
+                words.extend([first, last].map(|n| n.to_string()));
+            }
+            _ => {}
+        }
+        let unsaid = words.into_iter().filter(|word| !has(word));
+        faults.extend(unsaid.map(|word| format!("{item} does not say {word}")));
+    }
+    tree::none(faults);
 }
 
 #[test]
@@ -106,11 +139,11 @@ fn the_types_of_links_are_told_of() {
         .into_iter()
         .map(|(word, _)| word)
         .collect();
-    assert_eq!(page, TYPES.iter().map(ToString::to_string).collect());
+    assert_eq!(page, links::words().map(String::from).collect());
     let file = text("conf.d/netns");
     let (before, _) = file.split_once("\n#type_").unwrap();
     let said = before.rsplit("\n\n").next().unwrap();
-    for word in TYPES {
+    for word in links::words() {
         assert!(said.contains(&format!("\"{word}\"")), "{word}: {said}");
     }
 }

@@ -81,8 +81,8 @@ fn a_finding_is_two_lines_and_the_code_is_1() {
     let sandbox = healthy();
     setup(&sandbox, "down mgmt").ok();
     setup(&sandbox, "doctor mgmt").code(1).stdout(
-        "mgmt: there is no /etc/netns/mgmt/resolv.conf: the host's name servers are asked\n  \
-         write netns_dns=\"ADDRESS\" into the settings of mgmt, or that file\n\
+        "mgmt: there is no /etc/netns/mgmt/resolv.conf: the host's name servers are used\n  \
+         write netns_dns=\"ADDRESS\" in the settings of mgmt, or make that file\n\
          mgmt: there is no such namespace\n  run netns-setup up mgmt\n",
     );
     write(&sandbox, "netns_links=nowhere/");
@@ -115,7 +115,7 @@ fn binds_that_a_running_process_has_lost() {
     sandbox
         .sh("echo 'nameserver 192.0.2.9' >/etc/new && mv /etc/new /etc/resolv.conf")
         .ok();
-    let what = format!("the host's /etc/resolv.conf is seen by {pid} (sleep)");
+    let what = format!("the host's /etc/resolv.conf is visible to {pid} (sleep)");
     finds(&sandbox, "lost-bind", &what, "netns-exec --heal mgmt");
     sandbox.run(&[NETNS_EXEC, "--heal", "mgmt"]).ok();
     is_healthy(&sandbox);

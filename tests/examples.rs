@@ -9,7 +9,7 @@ mod tree;
 
 use std::os::unix::fs::PermissionsExt;
 
-use netns_services::conf::setting_table::{ALL, Scope};
+use netns_services::definitions::settings::{Scope, all};
 use tree::{examples, none, text};
 
 #[test]
@@ -101,7 +101,7 @@ fn what_replaces_the_lines_of_other_tools_are_settings() {
     let names: Vec<_> = names.filter(|name| *name != "netns").collect();
     assert!(names.len() > 20, "{names:?}");
     let is_setting = |name: &str| {
-        ALL.iter().any(|var| match var.of {
+        all().any(|var| match var.of {
             Scope::Namespace => var.name == name,
             Scope::Link => name.starts_with(&format!("{}_", var.name)),
         })

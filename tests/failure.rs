@@ -267,8 +267,8 @@ fn from_inside_a_namespace_of_others_nothing_is_changed() {
         for inside in ["ip netns exec theirs", &format!("{NETNS_EXEC} theirs")] {
             let call = format!("{inside} {NETNS_SETUP} {verb} mgmt");
             sandbox.sh(&call).code(100).stdout("").stderr(&format!(
-                "netns-setup: it was called from inside a namespace, and works from the host \
-                 alone: netns-setup did not set up that namespace\n\
+                "netns-setup: must be run from the host, not inside a namespace: \
+                 netns-setup did not set up that namespace\n\
                  netns-setup: log in on the host, or type netns-exec --host -- netns-setup {verb} mgmt\n"
             ));
             let from_host = format!("{inside} {NETNS_EXEC} --host -- {NETNS_SETUP} plan mgmt");

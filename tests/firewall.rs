@@ -517,7 +517,7 @@ fn an_ordinary_user_is_told_that_rules_were_not_tried_out() {
         common::NETNS_SETUP
     );
     sandbox.sh(&call).ok().stderr(
-        "netns-setup: mgmt: its rule files were read, and not tried out: only root can load rules\n\
+        "netns-setup: mgmt: its rule files were read but not loaded: only root can load rules\n\
          netns-setup: type netns-setup check mgmt as root, on the host\n",
     );
     // Where there are none, there is nothing to say
@@ -828,7 +828,7 @@ fn rules_that_hold_a_link_by_its_index_are_loaded_again_when_it_is_made_anew() {
         if run.stdout.contains(" up\n") {
             assert!(after.contains(" up\n"), "{how}: {run}");
         }
-        assert!(run.stderr.contains("was made anew, and"), "{how}: {run}");
+        assert!(run.stderr.contains("was recreated, and"), "{how}: {run}");
         setup(sandbox, "reload mgmt").ok().stdout("").stderr("");
         setup(sandbox, "status mgmt").ok();
         // What hung on it is there, and what others banned

@@ -133,7 +133,7 @@ fn where_the_others_fail_it_is_said_and_nothing_is_undone() {
     let run = setup(&sandbox, "up mgmt").code(111);
     assert_eq!(
         run.stderr,
-        "netns-setup: mgmt: the command of netns_post_up was ended by signal 9\n\
+        "netns-setup: mgmt: the command of netns_post_up was killed by signal 9\n\
          netns-setup: asked for by netns_post_up at /etc/conf.d/netns.mgmt:3; its output is above\n\
          netns-setup: mgmt: the namespace is ready and stays ready; the next up or reload runs the command again\n"
     );
@@ -352,7 +352,7 @@ fn forced_down_waits_for_none() {
     setup(&sandbox, "up mgmt").ok();
     let run = setup(&sandbox, "down --force mgmt").ok();
     for hook in ["pre_down", "post_down"] {
-        let said = format!("mgmt: the command of netns_{hook} took more than 3 s and was ended\n");
+        let said = format!("mgmt: the command of netns_{hook} took more than 3 s and was killed\n");
         assert!(run.stderr.contains(&said), "{run}");
     }
     sandbox.sh("! grep -qs sleep /proc/[0-9]*/comm").ok();

@@ -150,7 +150,7 @@ fn no_two_files_need_each_other() {
     let needs = needs();
     // That it reads imports at all
     let of = |path: &str| -> Module { path.split("::").map(String::from).collect() };
-    assert!(needs[&of("model::link")].contains(&of("model::mac")));
+    assert!(needs[&of("model::link")].contains(&of("model::device")));
     assert!(needs[&of("setup::converge")].contains(&of("setup::apply")));
     assert!(needs[&of("kernel::apply")].contains(&of("system::dhcp")));
     let mut left = needs;

@@ -141,7 +141,7 @@ fn kill_ends_only_who_lives_inside() {
     let (mut hosts, hosts_pid) = lives(&sandbox, "exec python3 /run/thread.py");
     setup(&sandbox, "down --kill mgmt").ok().stderr(&format!(
         "netns-setup: mgmt: left behind in it, without links: 1 process: {hosts_pid} (python3)\n\
-         netns-setup: mgmt: lives on without a name, held by 1 process: {pid} (bash) open as \
+         netns-setup: mgmt: exists without a name, held by 1 process: {pid} (bash) open as \
          descriptor 9\n"
     ));
     assert!(wait_until(LIMIT, || {

@@ -393,11 +393,11 @@ fn a_port_that_is_taken_is_said_and_nothing_is_touched() {
     let (before, links) = (host(&sandbox), dump(&sandbox, ""));
     for (text, line) in [
         (
-            "tcp/8080:80: a program on the host has tcp port 8080 already",
+            "tcp/8080:80: a program on the host already uses tcp port 8080",
             "ss -tlnp sport = :8080",
         ),
         (
-            "udp/53: a program on the host has udp port 53 already",
+            "udp/53: a program on the host already uses udp port 53",
             "ss -ulnp sport = :53",
         ),
     ] {
@@ -429,7 +429,7 @@ fn a_port_that_is_taken_is_said_and_nothing_is_touched() {
     // Nor does another namespace get it
     write_lan(&sandbox, "netns_publish=tcp/192.0.2.7:8080:80\n");
     let run = setup(&sandbox, "up lan").code(100).stdout("");
-    assert!(run.stderr.contains("netns_publish: \"tcp/192.0.2.7:8080:80\" is the namespace mgmt's already, by its tcp/8080:80\n"), "{run}");
+    assert!(run.stderr.contains("netns_publish: \"tcp/192.0.2.7:8080:80\" is already published by the namespace mgmt (tcp/8080:80)\n"), "{run}");
     setup(&sandbox, "down mgmt").ok();
     setup(&sandbox, "up lan").ok();
 }
@@ -950,7 +950,7 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
     let run = setup(&sandbox, "reload mgmt").code(111);
     assert!(
         run.stderr
-            .contains("tcp/9000-9010: a program on the host has tcp port 9003 already"),
+            .contains("tcp/9000-9010: a program on the host already uses tcp port 9003"),
         "{run}"
     );
     drop(held);

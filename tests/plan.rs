@@ -92,10 +92,9 @@ fn essence(state: &State) -> BTreeSet<String> {
     for link in &state.links {
         let at = format!("{:?} {}", link.netns, link.name);
         lines.insert(format!(
-            "{at} {:?} {:?} {:?} {:?} {:?}",
+            "{at} {:?}{} {:?} {:?}",
             link.kind,
-            link.mtu.as_ref().map(|m| m.value),
-            link.mac.as_ref().map(|m| m.value),
+            link.attributes,
             link.master.as_ref().map(|m| &m.value),
             link.up
         ));
@@ -115,7 +114,7 @@ fn essence(state: &State) -> BTreeSet<String> {
                 format!("{at} {peer:?} {preshared:?}")
             }));
         }
-        lines.extend(link.port.iter().map(|port| format!("{at} {port}")));
+        lines.extend(link.port.iter().map(|port| format!("{at}{port}")));
         let vlans = link.vlans.iter().map(|v| format!("{at} {:?}", v.value));
         lines.extend(vlans);
         lines.extend(link.addresses.iter().map(|a| format!("{at} {a}")));
@@ -141,14 +140,8 @@ fn holds(want: &State, have: &State) {
         let found = have
             .link(&link.netns, &link.name.value)
             .expect("a link that is wanted");
-        assert!(
-            link.mtu.is_none() || link.mtu == found.mtu,
-            "{link:?}\n{found:?}"
-        );
-        assert!(
-            link.mac.is_none() || link.mac == found.mac,
-            "{link:?}\n{found:?}"
-        );
+        let mut others = link.attributes.differing(&found.attributes);
+        assert!(others.next().is_none(), "{link:?}\n{found:?}");
         assert!(
             link.master.is_none() || link.master == found.master,
             "{link:?}\n{found:?}"

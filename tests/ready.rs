@@ -100,7 +100,7 @@ fn what_does_not_hold_in_time_is_said_and_all_stays_as_it_is() {
     setup(&sandbox, "up mgmt").code(111).stderr(
         "netns-setup: mgmt: not ready after 1 s: carrier eth1, ping 192.0.2.1 does not hold\n\
          netns-setup: asked for by netns_ready at /etc/conf.d/netns.mgmt:7; netns_timeout sets how long to wait\n\
-         netns-setup: mgmt: all else is up, and stays so; netns-setup up mgmt waits again\n",
+         netns-setup: mgmt: everything else is up and stays up; netns-setup up mgmt waits again\n",
     );
     is_up_and_not_ready(&sandbox);
     let status = setup(&sandbox, "status mgmt").code(1).stdout;

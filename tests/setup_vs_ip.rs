@@ -7,8 +7,13 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
-use common::wait_until;
-use far::{MGMT, dump, same, sandbox, setup};
+use std::collections::BTreeSet;
+
+use common::{Sandbox, wait_until};
+use far::{MGMT, blur, dump, same, sandbox, setup, write};
+use netns_services::definitions::links::{ATTRIBUTES, Lower, PORT, TYPES, Type};
+use netns_services::definitions::option::{Mutability, Opt, ValueKind};
+use serde_json::Value;
 
 /// Both ways, and what `ip` says of the namespaces afterwards.
 fn compare(settings: &str, prepare: &str, namespaces: &[&str]) {
@@ -166,4 +171,131 @@ mtu_m0=1300
         same(&dump(&ours, netns), &dump(&theirs, netns));
     }
     setup(&theirs, "plan mgmt").ok().stdout("").stderr("");
+}
+
+/// The types of links that every kernel these tests run on has, and what one takes to be made.
+/// Others are in tests/vm/every_type_of_link.sh.
+const HERE: [(&str, &str); 5] = [
+    ("bridge", "mac_x0=52:54:00:00:00:07\n"),
+    ("macvlan", "mac_x0=52:54:00:00:00:07\nlink_x0=eth1\n"),
+    (
+        "vxlan",
+        "mac_x0=52:54:00:00:00:07\nlink_x0=eth1\nvxlan_id_x0=7\n",
+    ),
+    ("tap", "mac_x0=52:54:00:00:00:07\n"),
+    ("tun", ""),
+];
+
+/// Not every such kernel is built with it.
+const NOT_HERE: &str = "vlan_filtering";
+
+/// Another value than what holds where nothing is said.
+fn another(option: &Opt) -> String {
+    match option.form {
+        ValueKind::Number(first, last) => 400.clamp(first, last).to_string(),
+        ValueKind::Switch => if option.default == "on" { "off" } else { "on" }.into(),
+        ValueKind::Words(words) => {
+            let mut words = words.iter().map(|(word, _)| *word);
+            words.find(|word| *word != option.default).unwrap().into()
+        }
+        ValueKind::Station | ValueKind::Station4 => "192.0.2.9".into(),
+        ValueKind::Group => "239.1.1.1".into(),
+        ValueKind::Mac => "52:54:00:12:34:56".into(),
+        ValueKind::Table | ValueKind::User | ValueKind::UserGroup => "1000".into(),
+    }
+}
+
+/// Settings with `line` in the place of what is said there of the same.
+fn with(settings: &str, line: &str) -> String {
+    let key = line.split_once('=').unwrap().0;
+    let lines = settings.lines().filter(|other| !other.starts_with(key));
+    lines
+        .chain([line])
+        .map(|line| format!("{line}\n"))
+        .collect()
+}
+
+/// What ip says of x0, and the number of the link.
+fn described(sandbox: &Sandbox) -> (Value, Value) {
+    let mut link = sandbox.ip_json("-n mgmt -d link show dev x0")[0].take();
+    let index = link["ifindex"].take();
+    blur(&mut link);
+    // ip takes the number of a link of another namespace for one of this
+    link["linkinfo"]["info_data"]["link"].take();
+    (link, index)
+}
+
+/// On one host by a reload from `base` and back, on the other by the real ip(8) from the plan.
+fn reloaded([ours, theirs]: &[Sandbox; 2], base: &str, said: &str, option: &Opt) {
+    let told = format!("{} {base}{said}", option.word);
+    let (before, number) = described(ours);
+    write(theirs, &with(base, said));
+    let script = setup(theirs, "plan --script mgmt").ok().stdout;
+    theirs.write("/run/plan", &script);
+    theirs.sh("sh /run/plan").ok();
+    write(ours, &with(base, said));
+    setup(ours, "reload mgmt").ok();
+    wait_until(common::LIMIT, || described(ours).0 == described(theirs).0);
+    let (now, made) = described(ours);
+    assert_eq!(now, described(theirs).0, "{told}");
+    assert_ne!(now, before, "ip says nothing of {told}");
+    setup(theirs, "plan mgmt").ok().stdout("").stderr("");
+    write(ours, base);
+    setup(ours, "reload mgmt").ok();
+    setup(ours, "plan mgmt").ok().stdout("").stderr("");
+    wait_until(common::LIMIT, || described(ours).0 == before);
+    let (back, again) = described(ours);
+    assert_eq!(back, before, "{told}");
+    match option.keeps {
+        Mutability::InPlace if !option.default.is_empty() => {
+            assert_eq!([&number, &number], [&made, &again], "made anew for {told}");
+        }
+        Mutability::Recreated => assert!(number != made && made != again, "{told}"),
+        _ => {}
+    }
+    theirs
+        .sh("ip -n mgmt link delete x0; ip netns delete mgmt; rm -rf /run/netns-services")
+        .ok();
+}
+
+#[test]
+fn each_option_of_a_link_is_what_ip_makes_of_it_and_can_be_taken_back() {
+    let hosts = [sandbox(""), sandbox("")];
+    for (word, more) in HERE {
+        let of = Type::named(word).unwrap();
+        let base = format!("netns_links=x0\ntype_x0={word}\n{more}");
+        write(&hosts[0], &base);
+        setup(&hosts[0], "up mgmt").ok();
+        let of_every = ATTRIBUTES.iter();
+        let of_every = of_every.filter(|o| o.form != ValueKind::Mac || of.has_mac);
+        // The MTU of a tunnel is not known once it has had another
+        let of_every = of_every.filter(|o| o.word != "mtu" || of.below != Lower::UnderlayNetns);
+        let of_type = of.options.iter().filter(|o| o.key != NOT_HERE);
+        for option in of_type.chain(of_every) {
+            let said = format!("{}_x0={}", option.key, another(option));
+            reloaded(&hosts, &base, &said, option);
+        }
+        setup(&hosts[0], "down mgmt").ok();
+    }
+    let base = "netns_links=\"br0 x0\"\ntype_br0=bridge\nbridge_br0=x0\nmac_br0=52:54:00:00:00:08\n\
+        type_x0=veth\npeer_x0=x0-host\nmac_x0=52:54:00:00:00:07\n";
+    write(&hosts[0], base);
+    setup(&hosts[0], "up mgmt").ok();
+    for option in PORT {
+        let said = format!("port_x0=\"{} {}\"", option.word, another(option));
+        reloaded(&hosts, base, &said, option);
+    }
+}
+
+#[test]
+fn each_option_of_a_type_that_takes_a_virtual_machine_is_changed_there() {
+    let script = include_str!("vm/every_type_of_link.sh");
+    let here: BTreeSet<&str> = HERE.iter().map(|(word, _)| *word).collect();
+    for of in TYPES {
+        let is_here = |o: &&Opt| here.contains(of.word) && o.key != NOT_HERE;
+        for option in of.options.iter().filter(|o| !is_here(o)) {
+            let key = format!("{}_", option.key);
+            assert!(script.contains(&key), "{} {}", of.word, option.key);
+        }
+    }
 }

@@ -96,6 +96,7 @@ fn no_stage_knows_a_later_one() {
         "source",
         "state_dir",
         "os_error",
+        "definitions",
         "conf",
         "model",
         "plan",

@@ -397,8 +397,8 @@ fn what_another_asks_for_is_not_waited_for_and_that_is_said() {
     setup(&sandbox, "up b").code(111);
     setup(&sandbox, "down a").ok();
     let run = setup(&sandbox, "up a").ok();
-    let said = "netns-setup: a: is up; b, which has links to it, is up too, but not ready yet\n\
-                netns-setup: its netns_ready is waited for by its own watch, or by netns-setup up b\n";
+    let said = "netns-setup: a: is up; b, which has links to it, is also up, but not ready yet\n\
+                netns-setup: its own watch waits for its netns_ready, as does netns-setup up b\n";
     assert!(run.stderr.contains(said), "{run}");
     assert!(!is_ready(&sandbox, "b"));
 }

@@ -100,7 +100,7 @@ fn what_is_not_confirmed_is_undone_exactly() {
         "{run}"
     );
     assert!(
-        run.stderr.ends_with("netns-setup: mgmt: undone in 1 s, unless you type\nnetns-setup: netns-setup confirm mgmt\n"),
+        run.stderr.ends_with("netns-setup: mgmt: rolled back in 1 s unless you type\nnetns-setup: netns-setup confirm mgmt\n"),
         "{run}"
     );
     undone(&sandbox);

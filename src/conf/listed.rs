@@ -1,7 +1,7 @@
 //! A link that `netns_links` lists, with what is set for it.
 
-use super::setting_table::Var;
 use super::value::Setting;
+use crate::definitions::settings::Var;
 use crate::name::LinkName;
 use crate::source::Sourced;
 
@@ -10,7 +10,7 @@ use crate::source::Sourced;
 pub struct Listed {
     /// Its name; nobody asked for `lo`.
     pub name: Sourced<LinkName>,
-    pub(super) settings: Vec<(&'static Var, Setting)>,
+    pub(super) settings: Vec<(Var, Setting)>,
 }
 
 impl Listed {
@@ -25,22 +25,18 @@ impl Listed {
     }
 
     /// All that is set for it and not empty.
-    pub fn settings(&self) -> impl Iterator<Item = &(&'static Var, Setting)> {
+    pub fn settings(&self) -> impl Iterator<Item = &(Var, Setting)> {
         let settings = self.settings.iter();
         settings.filter(|(_, setting)| !setting.is_empty())
     }
 }
 
-pub(super) fn get<'a>(settings: &'a [(&'static Var, Setting)], name: &str) -> Option<&'a Setting> {
+pub(super) fn get<'a>(settings: &'a [(Var, Setting)], name: &str) -> Option<&'a Setting> {
     let found = settings.iter().find(|(var, _)| var.name == name);
     found.map(|(_, setting)| setting).filter(|s| !s.is_empty())
 }
 
-pub(super) fn add(
-    settings: &mut Vec<(&'static Var, Setting)>,
-    var: &'static Var,
-    setting: Setting,
-) {
+pub(super) fn add(settings: &mut Vec<(Var, Setting)>, var: Var, setting: Setting) {
     if get(settings, var.name).is_none() {
         settings.retain(|(other, _)| other.name != var.name);
         settings.push((var, setting));

@@ -6,7 +6,6 @@ pub mod files;
 pub mod iproute2;
 mod listed;
 mod reserved;
-pub mod setting_table;
 mod settings;
 pub mod sh;
 mod suggest;

@@ -5,11 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::listed::{Listed, add, get};
-use super::setting_table::{self, Var};
 use super::sh;
 use super::suggest::nearest;
 use super::unknown::{key_of_any_link, said_twice, unknown_of_link, unknown_of_namespace};
 use super::value::{Piece, Setting};
+use crate::definitions::settings::{self, Var};
 use crate::name::{LinkName, NetnsName};
 use crate::source::{Problem, Sourced};
 
@@ -24,7 +24,7 @@ pub struct Settings {
     pub problems: Vec<Problem>,
     /// All of the text could be read. Where it could not, a missing value says nothing.
     pub complete: bool,
-    namespace: Vec<(&'static Var, Setting)>,
+    namespace: Vec<(Var, Setting)>,
     /// Which of `links` has this suffix.
     by_suffix: BTreeMap<String, usize>,
 }
@@ -79,9 +79,9 @@ impl Settings {
     /// Adds a setting that another file stands for, of a link or of the namespace, where the
     /// settings say nothing themselves.
     pub fn add(&mut self, link: &LinkName, name: &str, setting: Setting) {
-        if let Some(var) = setting_table::of_namespace(name) {
+        if let Some(var) = settings::of_namespace(name) {
             add(&mut self.namespace, var, setting);
-        } else if let Some(var) = setting_table::of_link(name)
+        } else if let Some(var) = settings::of_link(name)
             && let Some(&link) = self.by_suffix.get(&link.suffix())
         {
             add(&mut self.links[link].settings, var, setting);
@@ -151,7 +151,7 @@ impl Settings {
     fn tell_apart(&mut self, setting: Setting, links_known: bool) -> bool {
         let name = setting.name.as_str();
         let of_links = self.readings(name);
-        let of_namespace = setting_table::of_namespace(name);
+        let of_namespace = settings::of_namespace(name);
         let mut known = of_links.iter().filter_map(|r| Some((r.0, r.2?)));
         match (of_namespace, known.next(), known.next()) {
             (None, Some(_), Some(_)) | (Some(_), Some(_), _) => {
@@ -177,7 +177,7 @@ impl Settings {
                 let slip = match of_links.first() {
                     Some((link, key, _)) => unknown_of_link(&setting, key, &self.links[*link]),
                     None => match key_of_any_link(name).filter(|_| links_known) {
-                        Some((var, suffix)) => self.not_listed(&setting, var, suffix),
+                        Some((var, suffix)) => self.not_listed(&setting, &var, suffix),
                         None => return false,
                     },
                 };
@@ -189,14 +189,14 @@ impl Settings {
 
     /// Every way in which the name is a key and the suffix of a listed link. What is
     /// not listed but always there, `lo`, has only keys that are known.
-    fn readings<'n>(&self, name: &'n str) -> Vec<(usize, &'n str, Option<&'static Var>)> {
+    fn readings<'n>(&self, name: &'n str) -> Vec<(usize, &'n str, Option<Var>)> {
         let mut found = Vec::new();
         for (at, _) in name.match_indices('_') {
             let (key, suffix) = (&name[..at], &name[at + 1..]);
             let Some(&n) = self.by_suffix.get(suffix) else {
                 continue;
             };
-            let var = setting_table::of_link(key);
+            let var = settings::of_link(key);
             if var.is_some() || (self.links[n].name.origin.is_some() && !key.is_empty()) {
                 found.push((n, key, var));
             }
@@ -205,16 +205,12 @@ impl Settings {
         found
     }
 
-    fn ambiguous(
-        &self,
-        setting: &Setting,
-        readings: &[(usize, &str, Option<&'static Var>)],
-    ) -> Problem {
+    fn ambiguous(&self, setting: &Setting, readings: &[(usize, &str, Option<Var>)]) -> Problem {
         let known = readings.iter().filter(|(_, _, var)| var.is_some());
         let mut ways: Vec<String> = known
             .map(|(link, key, _)| format!("{key} of {}", self.links[*link].name))
             .collect();
-        if setting_table::of_namespace(&setting.name).is_some() {
+        if settings::of_namespace(&setting.name).is_some() {
             ways.push("a setting of the namespace".into());
         }
         setting.problem(

@@ -1,16 +1,14 @@
 //! Names that are no setting, or are one twice, in; what was probably meant out.
 
 use super::listed::Listed;
-use super::setting_table::{self, Scope, Var};
 use super::suggest::nearest;
 use super::value::{Setting, visible};
+use crate::definitions::settings::{self, Scope, Var};
 use crate::source::Problem;
 
 /// The longest key that the name begins with, and the rest.
-pub(super) fn key_of_any_link(name: &str) -> Option<(&'static Var, &str)> {
-    let keys = setting_table::ALL
-        .iter()
-        .filter(|var| var.of == Scope::Link);
+pub(super) fn key_of_any_link(name: &str) -> Option<(Var, &str)> {
+    let keys = settings::all().filter(|var| var.of == Scope::Link);
     let found = keys.filter_map(|var| {
         let rest = name.strip_prefix(var.name)?.strip_prefix('_')?;
         (!rest.is_empty()).then_some((var, rest))
@@ -20,9 +18,7 @@ pub(super) fn key_of_any_link(name: &str) -> Option<(&'static Var, &str)> {
 
 /// A name that begins as those of a namespace do.
 pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
-    let names = setting_table::ALL
-        .iter()
-        .filter(|var| var.of == Scope::Namespace);
+    let names = settings::all().filter(|var| var.of == Scope::Namespace);
     let remedy = match nearest(&setting.name, names.map(|var| var.name)) {
         Some(best) => format!("did you mean {best}? netns(5) lists them all"),
         None => "take the line away; netns(5) lists all settings".into(),
@@ -32,9 +28,7 @@ pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
 
 /// A name that ends as those of a listed link do.
 pub(super) fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Problem {
-    let keys = setting_table::ALL
-        .iter()
-        .filter(|var| var.of == Scope::Link);
+    let keys = settings::all().filter(|var| var.of == Scope::Link);
     let remedy = match nearest(key, keys.map(|var| var.name)) {
         Some(best) => {
             let suffix = link.name.value.suffix();

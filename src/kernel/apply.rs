@@ -12,6 +12,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Kernel;
+use super::link::{Message, options};
 use super::netlink::query::index_of;
 use super::netlink::socket::RequestKind;
 use crate::model::route::Preference;
@@ -65,13 +66,11 @@ impl Kernel {
             Step::MovePhy(_, ways) => self.move_phy(ways),
             Step::AddAltname(link, name) => self.add_altname(link, name),
             Step::DelAltname(link, name) => self.del_altname(link, name),
-            Step::SetMtu(link, mtu) => self.set(link, |message| message.mtu(*mtu)),
-            Step::SetMac(link, mac) => self.set(link, |message| message.address(mac.0.to_vec())),
+            Step::SetAttribute(link, said) => self.set(link, |message| {
+                options::attributes(said).fold(message, Message::append_extra_attribute)
+            }),
             Step::SetMaster(link, Some(master)) => {
-                let master = LinkRef {
-                    netns: link.netns.clone(),
-                    name: master.clone(),
-                };
+                let master = link.netns.link(master);
                 let master = self.index(&master)?;
                 self.set(link, |message| message.controller(master))
             }

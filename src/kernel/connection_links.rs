@@ -178,12 +178,7 @@ impl Kernel {
         }
         let names = there.iter().filter_map(decode::name);
         let names = names.filter(|(index, _)| links.contains(index));
-        Ok(names
-            .map(|(_, name)| LinkRef {
-                netns: at.clone(),
-                name,
-            })
-            .collect())
+        Ok(names.map(|(_, name)| at.link(&name)).collect())
     }
 }
 

@@ -61,6 +61,14 @@ pub struct LinkRef {
     pub name: LinkName,
 }
 
+impl Netns {
+    /// A link of it.
+    pub fn link(&self, name: &LinkName) -> LinkRef {
+        let (netns, name) = (self.clone(), name.clone());
+        LinkRef { netns, name }
+    }
+}
+
 /// What a namespace is, or is to be, with what belongs to it on the host.
 ///
 /// As what is wanted, it holds only what was asked for, and `None` is "as it is". As

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use crate::model::link::bridge_port::Vlans;
+use crate::model::link::options::Options;
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{
-    Address, DhcpClient, Link, LinkRef, LinkSpec, Mac, Route, Rule, Ruleset, Sysctl, Table,
-    Verbatim,
+    Address, DhcpClient, Link, LinkRef, LinkSpec, Route, Rule, Ruleset, Sysctl, Table, Verbatim,
 };
 use crate::name::{Altname, LinkName, NetnsName};
 use crate::source::Origin;
@@ -19,6 +19,12 @@ pub struct Change {
     pub step: Step,
     /// `None` where no one setting did: the namespace itself, an undo.
     pub origin: Option<Arc<Origin>>,
+}
+
+impl Change {
+    pub(super) fn new(step: Step, origin: Option<Arc<Origin>>) -> Self {
+        Change { step, origin }
+    }
 }
 
 /// What is done. Each is one request to the kernel, or one file written.
@@ -41,7 +47,7 @@ pub enum Step {
     DelOther(NetnsName),
     /// Equivalent to `ip link add LINK … type KIND …`, in the namespace where it is to be.
     AddLink {
-        /// With its mtu and mac; what else it has comes in changes of its own.
+        /// With its attributes; what else it has comes in changes of its own.
         link: Box<Link>,
         /// Of a veth, the other end.
         peer: Option<Box<Link>>,
@@ -61,14 +67,12 @@ pub enum Step {
     AddAltname(LinkRef, Altname),
     /// Equivalent to `ip link property del dev LINK altname NAME`.
     DelAltname(LinkRef, Altname),
-    /// Equivalent to `ip link set LINK mtu MTU`.
-    SetMtu(LinkRef, u32),
-    /// Equivalent to `ip link set LINK address MAC`.
-    SetMac(LinkRef, Mac),
+    /// Equivalent to `ip link set LINK OPTION VALUE`: what every link has, such as its MTU.
+    SetAttribute(LinkRef, Box<Options>),
     /// Equivalent to `ip link set LINK master MASTER` or `ip link set LINK nomaster`.
     SetMaster(LinkRef, Option<LinkName>),
     /// Equivalent to `ip link set LINK type bridge_slave OPTION VALUE …`.
-    SetPort(LinkRef, Box<LinkSpec>),
+    SetPort(LinkRef, Box<Options>),
     /// Equivalent to `bridge vlan add dev LINK vid VLANS`, and `self` for a bridge.
     AddVlans(LinkRef, Vlans, bool),
     /// Equivalent to `bridge vlan del dev LINK vid VLANS`, and `self` for a bridge.

@@ -110,10 +110,7 @@ impl Journal {
                 netns: Netns::Named(other.clone()),
                 name: peer.name.clone(),
             };
-            let inside = LinkRef {
-                netns: Netns::This,
-                name: link.name.value.clone(),
-            };
+            let inside = Netns::This.link(&link.name.value);
             let own = theirs.ours.link(&peer.netns, &peer.name);
             let end = |at: &LinkRef, peer: &LinkRef, known: Option<&Link>| {
                 let peer = Some(peer.clone());

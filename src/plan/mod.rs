@@ -117,7 +117,7 @@ pub fn plan_what_can_be(
     plan.links();
     plan.altnames();
     plan.options();
-    plan.sizes_and_macs();
+    plan.attributes();
     plan.sysctls_of_links();
     plan.masters();
     plan.ports();
@@ -160,10 +160,7 @@ struct Plan<'a> {
 
 impl Plan<'_> {
     fn change(&mut self, step: Step, asked: Option<Arc<Origin>>) {
-        self.changes.push(Change {
-            step,
-            origin: asked,
-        });
+        self.changes.push(Change::new(step, asked));
     }
 
     fn obstacle(&mut self, asked: &Option<Arc<Origin>>, wrong: String, remedy: &str) {
@@ -185,6 +182,12 @@ impl Plan<'_> {
             .find(|l| l.netns == link.netns && l.name.value == link.name)
     }
 
+    fn now_mut(&mut self, link: &LinkRef) -> Option<&mut Link> {
+        self.now
+            .iter_mut()
+            .find(|l| l.netns == link.netns && l.name.value == link.name)
+    }
+
     /// Note that a link is gone, with all that hangs on it.
     fn gone(&mut self, link: &LinkRef) {
         self.now.retain(|l| l.link_at() != *link);
@@ -195,8 +198,7 @@ impl Plan<'_> {
     /// addresses.
     fn is_down(&mut self, link: &LinkRef) {
         self.lost.insert(link.clone());
-        let mut links = self.now.iter_mut();
-        if let Some(now) = links.find(|l| l.link_at() == *link) {
+        if let Some(now) = self.now_mut(link) {
             now.up = Some(false);
             now.addresses.retain(|address| address.value.ip().is_ipv4());
         }

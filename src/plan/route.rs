@@ -86,10 +86,7 @@ pub fn replaced_default<'a>(
 }
 
 fn links_of(route: &Route) -> impl Iterator<Item = LinkRef> {
-    route.links().map(|name| LinkRef {
-        netns: route.netns.clone(),
-        name: name.clone(),
-    })
+    route.links().map(|name| route.netns.link(name))
 }
 
 /// The kernel refuses a gateway that it cannot reach yet: what lies on a link first,

@@ -6,21 +6,16 @@ use super::link::fits;
 use super::{Change, Step};
 use crate::model::link::bridge_port::Vlans;
 use crate::model::wireguard::Difference;
-use crate::model::{Kind, Link, LinkRef, Netns, State};
+use crate::model::{Kind, Link, Netns, State};
+use crate::source::Sourced;
 
 /// What of `want` stands in `have`, in the order in which a plan would make it.
 pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
     let mut held = Vec::new();
     if want.exists && have.exists {
         held.push(match &want.attached {
-            Some(from) => Change {
-                step: Step::Attach(from.value.clone()),
-                origin: from.origin.clone(),
-            },
-            None => Change {
-                step: Step::AddNetns,
-                origin: None,
-            },
+            Some(from) => Change::new(Step::Attach(from.value.clone()), from.origin.clone()),
+            None => Change::new(Step::AddNetns, None),
         });
     }
     for link in &want.links {
@@ -29,64 +24,36 @@ pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
             held.extend(of_link(want, link, found));
         }
     }
-    for sysctl in &want.sysctls {
-        if have.sysctls.contains(sysctl) {
-            held.push(Change {
-                step: Step::SetSysctl(sysctl.value.clone()),
-                origin: sysctl.origin.clone(),
-            });
-        }
-    }
-    for route in want
-        .routes
-        .iter()
-        .filter(|route| have.routes.contains(route))
-    {
-        held.push(Change {
-            step: Step::AddRoute(route.value.clone()),
-            origin: route.origin.clone(),
-        });
-    }
-    for rule in want.rules.iter().filter(|r| have.rules.contains(r)) {
-        held.push(Change {
-            step: Step::AddRule(rule.value.clone()),
-            origin: rule.origin.clone(),
-        });
-    }
-    if let Some(text) = want
-        .resolv_conf
-        .as_ref()
-        .filter(|t| have.resolv_conf.as_ref() == Some(t))
-    {
-        let step = Step::WriteResolvConf(text.value.clone());
-        held.push(Change {
-            step,
-            origin: text.origin.clone(),
-        });
-    }
+    held.extend(each(&want.sysctls, &have.sysctls, Step::SetSysctl));
+    held.extend(each(&want.routes, &have.routes, Step::AddRoute));
+    held.extend(each(&want.rules, &have.rules, Step::AddRule));
+    let (text, there) = (want.resolv_conf.as_slice(), have.resolv_conf.as_slice());
+    held.extend(each(text, there, Step::WriteResolvConf));
     held
+}
+
+/// Those that are there, as the step that makes one.
+fn each<T: Clone + PartialEq>(
+    want: &[Sourced<T>],
+    have: &[Sourced<T>],
+    step: impl Fn(T) -> Step,
+) -> Vec<Change> {
+    let held = want.iter().filter(|one| have.contains(one));
+    held.map(|one| Change::new(step(one.value.clone()), one.origin.clone()))
+        .collect()
 }
 
 fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
     let at = link.link_at();
+    let own = |step| Change::new(step, link.name.origin.clone());
     let mut held = Vec::new();
-    let mut hold = |step, asked| {
-        held.push(Change {
-            step,
-            origin: asked,
-        })
-    };
     match &link.kind {
         kind if kind.is_moved() && link.netns == Netns::This => {
-            let from = LinkRef {
-                netns: Netns::Host,
-                name: link.other_name().clone(),
-            };
-            let step = match &found.phy {
+            let from = Netns::Host.link(link.other_name());
+            held.push(own(match &found.phy {
                 Some(phy) => Step::MovePhy(phy.name.clone(), vec![(from, at.clone())]),
                 None => Step::MoveLink(from, at.clone()),
-            };
-            hold(step, link.name.origin.clone());
+            }));
         }
         Kind::Physical | Kind::Wireless | Kind::Loopback => {}
         Kind::Veth { .. } if link.netns != Netns::This => {}
@@ -95,66 +62,55 @@ fn of_link(want: &State, link: &Link, found: &Link) -> Vec<Change> {
                 Kind::Veth { peer: Some(peer) } => want.link(&peer.netns, &peer.name),
                 _ => None,
             };
-            let peer = peer.cloned().map(Box::new);
-            hold(
-                Step::AddLink {
-                    link: Box::new(link.clone()),
-                    peer,
-                },
-                link.name.origin.clone(),
-            );
+            let (link, peer) = (Box::new(link.clone()), peer.cloned().map(Box::new));
+            held.push(own(Step::AddLink { link, peer }));
         }
     }
-    for altname in link.altnames.iter().filter(|a| found.altnames.contains(a)) {
-        let step = Step::AddAltname(at.clone(), altname.value.clone());
-        hold(step, altname.origin.clone());
+    let altname = |name| Step::AddAltname(at.clone(), name);
+    held.extend(each(&link.altnames, &found.altnames, altname));
+    for one in link.attributes.held(&found.attributes).each() {
+        let asked = one.origin();
+        held.push(Change::new(
+            Step::SetAttribute(at.clone(), Box::new(one)),
+            asked,
+        ));
     }
-    if let Some(mtu) = link.mtu.as_ref().filter(|_| link.mtu == found.mtu) {
-        hold(Step::SetMtu(at.clone(), mtu.value), mtu.origin.clone());
-    }
-    if let Some(mac) = link.mac.as_ref().filter(|_| link.mac == found.mac) {
-        hold(Step::SetMac(at.clone(), mac.value), mac.origin.clone());
-    }
-    if let Some(master) = link.master.as_ref().filter(|_| link.master == found.master) {
-        hold(
-            Step::SetMaster(at.clone(), Some(master.value.clone())),
-            master.origin.clone(),
-        );
-    }
+    let master = |master| Step::SetMaster(at.clone(), Some(master));
+    held.extend(each(
+        link.master.as_slice(),
+        found.master.as_slice(),
+        master,
+    ));
     if let (Some(port), Some(there)) = (&link.port, &found.port) {
-        let mut held = port.clone();
-        held.options
-            .retain(|(o, value)| there.get(o.word) == Some(value.value));
-        if let Some((_, value)) = held.options.first() {
-            let asked = value.origin.clone();
-            hold(Step::SetPort(at.clone(), Box::new(held)), asked);
+        let port = port.held(there);
+        if !port.is_empty() {
+            let asked = port.origin();
+            held.push(Change::new(
+                Step::SetPort(at.clone(), Box::new(port)),
+                asked,
+            ));
         }
     }
     let vlans = link.vlans.iter().filter(|v| found.vlans.contains(v));
     for row in Vlans::rows(vlans.map(|vlan| vlan.value)) {
         let asked = link.vlans.iter().find(|vlan| vlan.value == row.first);
         let step = Step::AddVlans(at.clone(), row, is_bridge(link));
-        hold(step, asked.and_then(|vlan| vlan.origin.clone()));
+        held.push(Change::new(
+            step,
+            asked.and_then(|vlan| vlan.origin.clone()),
+        ));
     }
     if let (Some(want), Some(have)) = (&link.wireguard, &found.wireguard) {
         let difference = Difference::between(&want.value, &have.value, None, false);
         if difference.is_nothing() {
             let step = Step::SetWireguard(at.clone(), Box::new(difference));
-            hold(step, want.origin.clone());
+            held.push(Change::new(step, want.origin.clone()));
         }
     }
     if let Some(up) = link.up.filter(|_| link.up == found.up) {
-        hold(Step::SetUp(at.clone(), up), link.name.origin.clone());
+        held.push(own(Step::SetUp(at.clone(), up)));
     }
-    for address in link
-        .addresses
-        .iter()
-        .filter(|a| found.addresses.contains(a))
-    {
-        hold(
-            Step::AddAddress(at.clone(), address.value),
-            address.origin.clone(),
-        );
-    }
+    let address = |address| Step::AddAddress(at.clone(), address);
+    held.extend(each(&link.addresses, &found.addresses, address));
     held
 }

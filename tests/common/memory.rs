@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::unit_arg, clippy::panic)]
 
 use ipnet::IpNet;
-use netns_services::model::link::bridge_port::{PORT, Vlan};
+use netns_services::definitions::links::{ATTRIBUTES, PORT};
+use netns_services::model::link::bridge_port::Vlan;
+use netns_services::model::link::option_value::OptionValue;
+use netns_services::model::link::options::Options;
 use netns_services::model::link::spec::LinkSpec;
-use netns_services::model::link::type_table::OptionValue;
-use netns_services::model::names::Names;
 use netns_services::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, Wireguard,
 };
@@ -59,12 +60,7 @@ impl Memory {
             Step::DelAltname(link, name) => {
                 Ok(self.link(link)?.altnames.retain(|a| a.value != *name))
             }
-            Step::SetMtu(link, mtu) => {
-                Ok(self.link(link)?.mtu = Some(Sourced::without_origin(*mtu)))
-            }
-            Step::SetMac(link, mac) => {
-                Ok(self.link(link)?.mac = Some(Sourced::without_origin(*mac)))
-            }
+            Step::SetAttribute(link, said) => Ok(self.link(link)?.attributes.extend(said.iter())),
             Step::SetMaster(link, master) => {
                 if let Some(master) = master {
                     self.link(&LinkRef {
@@ -88,8 +84,7 @@ impl Memory {
             }
             Step::SetPort(link, change) => {
                 let port = self.link(link)?.port.as_mut().ok_or("no port")?;
-                let options = change.options.iter().cloned();
-                Ok(options.for_each(|(option, value)| port.set(option, value)))
+                Ok(port.extend(change.iter()))
             }
             Step::AddVlans(link, row, _) => {
                 let vlans = &mut self.link(link)?.vlans;
@@ -216,7 +211,7 @@ impl Memory {
     pub fn add_theirs(&mut self) -> Vec<String> {
         let mut link = link(Netns::This, "theirs", Kind::Other("ifb".into()));
         link.up = Some(true);
-        link.mtu = Some(Sourced::without_origin(1500));
+        link.attributes = with_mtu(1500);
         link.addresses
             .push(Sourced::without_origin("172.31.0.1/24".parse().unwrap()));
         let route = route("172.30.0.0/16", "theirs", Some("172.31.0.2"), 7);
@@ -283,7 +278,7 @@ impl Memory {
         self.state.exists = true;
         let mut lo = link(Netns::This, "lo", Kind::Loopback);
         lo.up = Some(false);
-        lo.mtu = Some(Sourced::without_origin(65536));
+        lo.attributes = with_mtu(65536);
         self.state.links.push(lo);
         for rule in ["priority 32766 table main", "priority 32767 table default"] {
             self.state
@@ -338,18 +333,20 @@ impl Memory {
         }
         for end in std::iter::once(link).chain(peer) {
             let below = match end.kind.parent() {
-                Some(parent) => self.link(&parent)?.mtu.clone(),
-                None if end.kind.word() == "wireguard" => Some(Sourced::without_origin(1420)),
-                None => Some(Sourced::without_origin(1500)),
+                Some(parent) => self.link(&parent)?.attributes.number("mtu").unwrap(),
+                None if end.kind.word() == "wireguard" => 1420,
+                None => 1500,
             };
-            let mtu = end.mtu.clone().or(below);
+            let mut attributes = with_mtu(below);
+            for (option, value) in &end.attributes {
+                attributes.set(option, value.clone());
+            }
             let bare = Link::new(end.netns.clone(), end.name.clone(), as_made(&end.kind));
             let bridge = end.kind.word() == "bridge" && end.netns == Netns::This;
             let vlans = bridge.then_some(Sourced::without_origin(Vlan::DEFAULT));
             self.state.links.push(Link {
                 vlans: vlans.into_iter().collect(),
-                mtu,
-                mac: end.mac.clone(),
+                attributes,
                 up: Some(false),
                 wireguard: (end.kind.word() == "wireguard")
                     .then_some(Sourced::without_origin(Wireguard::default())),
@@ -366,10 +363,10 @@ impl Memory {
         };
         for (option, value) in &change.options {
             let passthru = |value| value == Some(OptionValue::Word("passthru"));
-            if passthru(made.get(option.word)) != passthru(Some(value.value)) {
+            if passthru(made.options.get(option.word)) != passthru(Some(value.value)) {
                 return Err("passthru stays".into());
             }
-            made.set(option, value.clone());
+            made.options.set(option, value.clone());
         }
         Ok(())
     }
@@ -534,23 +531,27 @@ impl Memory {
 }
 
 /// A port as the kernel has it by itself.
-pub fn as_joined() -> LinkSpec {
-    match as_made(&Kind::Virtual(LinkSpec::new(&PORT, Netns::This))) {
-        Kind::Virtual(port) => port,
-        other => panic!("{other:?}"),
-    }
+pub fn as_joined() -> Options {
+    Options::kernels_own(PORT)
+}
+
+/// What a link has of itself, with this MTU.
+pub fn with_mtu(mtu: u32) -> Options {
+    let mut attributes = Options::kernels_own(ATTRIBUTES);
+    let option = ATTRIBUTES.iter().find(|o| o.word == "mtu").unwrap();
+    attributes.set(option, Sourced::without_origin(OptionValue::Number(mtu)));
+    attributes
 }
 
 /// What is not said is as the kernel has it by itself.
 fn as_made(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
     if let Kind::Virtual(made) = &mut kind {
-        for option in made.of.options {
-            let default = option.form.read(option.default, &Names::default());
-            if let (None, Ok(default)) = (made.get(option.word), default) {
-                made.set(option, Sourced::without_origin(default));
-            }
+        let mut options = Options::kernels_own(made.of.options);
+        for (option, value) in &made.options {
+            options.set(option, value.clone());
         }
+        made.options = options;
     }
     kind
 }

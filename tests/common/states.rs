@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used)]
 
-use netns_services::model::link::bridge_port::{PORT, Vlans};
-use netns_services::model::link::type_table::Type;
+use netns_services::definitions::links::{ATTRIBUTES, PORT, Type};
+use netns_services::definitions::option::{Opt, ValueKind};
+use netns_services::model::link::bridge_port::Vlans;
+use netns_services::model::link::options::Options;
 use netns_services::model::names::Names;
 use netns_services::model::wireguard::{Peer, PublicKey, Secret};
 use netns_services::model::{
-    Address, Kind, Link, LinkRef, LinkSpec, Mac, Netns, Route, RouteKind, Ruleset, State, Sysctl,
+    Address, Kind, Link, LinkRef, LinkSpec, Netns, Route, RouteKind, Ruleset, State, Sysctl,
     SysctlKey, Table, Tool, Wireguard,
 };
 use netns_services::name::LinkName;
@@ -107,15 +109,9 @@ pub fn host() -> impl Strategy<Value = State> {
         let more = (dress(Netns::Host, name), any::<bool>(), any::<bool>());
         more.prop_map(move |((addresses, routes), up, port)| {
             let mut link = link(Netns::Host, name, Kind::Physical);
-            link.mtu = Some(Sourced::without_origin(if port { 1500 } else { 9000 }));
-            link.mac = Some(Sourced::without_origin(Mac([
-                0x52,
-                0x54,
-                0,
-                0,
-                0,
-                net(name),
-            ])));
+            link.attributes = super::memory::with_mtu(if port { 1500 } else { 9000 });
+            let mac = format!("52:54:00:00:00:{:02x}", net(name));
+            say(&mut link.attributes, "address", &mac);
             link.master = port.then(|| Sourced::without_origin(BRIDGE.parse().unwrap()));
             link.port = port.then(super::memory::as_joined);
             link.up = Some(up);
@@ -138,7 +134,7 @@ pub fn host() -> impl Strategy<Value = State> {
         }
         let mut bridge = link(Netns::Host, BRIDGE, made("bridge", Netns::Host));
         bridge.up = Some(true);
-        bridge.mtu = Some(Sourced::without_origin(1500));
+        bridge.attributes = super::memory::with_mtu(1500);
         state.links.push(bridge);
         for (link, routes) in [cards.0, cards.1, cards.2] {
             state.links.push(link);
@@ -157,8 +153,8 @@ pub fn settings() -> impl Strategy<Value = State> {
     let each: Vec<_> = names
         .iter()
         .map(|name| {
-            let mtu = proptest::option::of(prop_oneof![Just(1400u32), Just(1420)]);
-            let mac = proptest::option::of(Just(Mac([2, 0, 0, 0, 1, net(name)])));
+            let attributes = ATTRIBUTES.iter().map(|option| attribute(option, name));
+            let attributes: Vec<_> = attributes.collect();
             let altname = proptest::sample::subsequence(vec!["one", "two"], 0..=2);
             let said = (
                 any::<bool>(),
@@ -167,7 +163,7 @@ pub fn settings() -> impl Strategy<Value = State> {
                 altname,
                 as_port(),
             );
-            (dress(Netns::This, name), mtu, mac, said)
+            (dress(Netns::This, name), attributes, said)
         })
         .collect();
     let rules = proptest::option::of(prop_oneof![Just("one"), Just("two")]);
@@ -244,7 +240,7 @@ pub fn settings() -> impl Strategy<Value = State> {
             state.links.push(lo);
             for (
                 name,
-                ((addresses, routes), mtu, mac, (port, options, told, altnames, (said, vlans))),
+                ((addresses, routes), attributes, (port, options, told, altnames, (said, vlans))),
             ) in names.iter().zip(each)
             {
                 if !chosen.contains(name) {
@@ -253,17 +249,21 @@ pub fn settings() -> impl Strategy<Value = State> {
                 let mut wanted = link(Netns::This, name, kind(name));
                 if let Kind::Virtual(made) = &mut wanted.kind {
                     for (word, text) in options {
-                        let option = made.of.option(word).unwrap();
-                        let value = option.form.read(text, &Names::default()).unwrap();
-                        made.set(option, Sourced::without_origin(value));
+                        say(&mut made.options, word, text);
                     }
                 }
                 wanted.up = Some(true);
                 wanted.wireguard = (*name == "w0").then(|| Sourced::without_origin(told));
-                wanted.mtu = mtu.map(Sourced::without_origin);
+                for (option, text) in ATTRIBUTES.iter().zip(attributes) {
+                    if let Some(text) = text {
+                        say(&mut wanted.attributes, option.word, &text);
+                    }
+                }
                 // Of a link that is made, the address it had before cannot be known
                 let card = wanted.kind == Kind::Physical;
-                wanted.mac = mac.filter(|_| card).map(Sourced::without_origin);
+                wanted
+                    .attributes
+                    .retain(|option, _| card || option.word != "address");
                 wanted.altnames = altnames
                     .iter()
                     .map(|altname| {
@@ -275,11 +275,9 @@ pub fn settings() -> impl Strategy<Value = State> {
                     port && chosen.contains(&"brin") && !matches!(*name, "brin" | "m0" | "w0");
                 wanted.master = bridge.then(|| Sourced::without_origin("brin".parse().unwrap()));
                 if bridge && !said.is_empty() {
-                    let mut told = LinkSpec::new(&PORT, Netns::This);
+                    let mut told = Options::of(PORT);
                     for (word, text) in said {
-                        let option = PORT.option(word).unwrap();
-                        let value = option.form.read(text, &Names::default()).unwrap();
-                        told.set(option, Sourced::without_origin(value));
+                        say(&mut told, word, text);
                     }
                     wanted.port = Some(told);
                 }
@@ -313,6 +311,24 @@ pub fn settings() -> impl Strategy<Value = State> {
             state
         },
     )
+}
+
+/// Says an option as a setting would.
+fn say(options: &mut Options, word: &str, text: &str) {
+    let option = options.table.iter().find(|o| o.word == word).unwrap();
+    let value = option.form.read(text, &Names::default()).unwrap();
+    options.set(option, Sourced::without_origin(value));
+}
+
+/// What is said of every link's option, if it is.
+fn attribute(option: &Opt, name: &str) -> impl Strategy<Value = Option<String>> + use<> {
+    let values = match option.form {
+        ValueKind::Number(..) if option.word == "mtu" => vec!["1400".into(), "1420".into()],
+        ValueKind::Number(first, last) => vec![first.to_string(), last.to_string()],
+        ValueKind::Mac => vec![format!("02:00:00:00:01:{:02x}", net(name))],
+        form => panic!("no example of {form:?}"),
+    };
+    proptest::option::of(proptest::sample::select(values))
 }
 
 /// What can be said of a link beside its type.

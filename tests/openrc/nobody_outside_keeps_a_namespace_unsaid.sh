@@ -65,7 +65,7 @@ let_go
 as_somebody /run/locks
 eventually "somebody has locked it" test -e /tmp/locked
 run 0 timeout 30 rc-service netns.mgmt stop
-says "mgmt: /run/netns is locked, and is not waited for any more: by 1 process: "
+says "mgmt: /run/netns is locked by 1 process: "
 says "(sleep)"
 [ ! -e /run/netns/mgmt ] || fail "it is there"
 run 0 timeout 30 rc-service sshd start

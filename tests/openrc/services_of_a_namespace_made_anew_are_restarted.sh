@@ -60,4 +60,4 @@ is_started() { rc-service "$1" status >/dev/null 2>&1; }
 for service in sshd once other after netns.mgmt; do
 	eventually "$service is started" is_started "$service"
 done
-grep 'mgmt: is whole, and .*sshd is started again' /run/messages || fail "that is not said"
+grep 'mgmt: is complete; starting .*sshd again' /run/messages || fail "that is not said"

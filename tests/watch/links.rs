@@ -105,7 +105,7 @@ fn a_link_that_is_made_again_is_filtered_before_it_is_up() {
         assert_eq!(ping(), 1, "{said}");
     }
     assert!(
-        watch.err().contains("v0 was made anew, and"),
+        watch.err().contains("v0 was recreated, and"),
         "{}",
         watch.err()
     );

@@ -50,7 +50,7 @@ fn down_by_hand_means_down_until_it_is_brought_up_again() {
         watch
             .err()
             // Or, if it looks half way, that it is not ready any more
-            .contains("; it stays so until netns-setup up mgmt, or a HUP\n")
+            .contains("; it stays that way until you run netns-setup up mgmt or send HUP\n")
     });
     watch.is_quiet();
     is_again(&sandbox, "", &before);

@@ -7,9 +7,9 @@ use rtnetlink::packet_route::link::{
 
 use super::link_data::data;
 use super::{LinkNames, OtherNetns};
+use crate::definitions::links::{Lower, PORT, Type};
 use crate::kernel::link::{options, tap};
-use crate::model::link::bridge_port::PORT;
-use crate::model::link::type_table::{Lower, Type};
+use crate::model::link::options::Options;
 use crate::model::{Kind, Link, LinkRef, LinkSpec, Mac, Netns};
 use crate::name::{Altname, LinkName};
 use crate::source::Sourced;
@@ -60,14 +60,9 @@ pub fn link(
     others: &OtherNetns,
 ) -> Option<Link> {
     let (_, name) = self::name(message)?;
-    let mac = attribute!(message, LinkAttribute::Address(bytes) => bytes.clone());
-    let mac = mac
-        .and_then(|bytes| <[u8; 6]>::try_from(bytes).ok())
-        .map(Mac);
     let master = master(message).and_then(|index| names.get(&index)).cloned();
     Some(Link {
-        mtu: attribute!(message, LinkAttribute::Mtu(mtu) => Sourced::without_origin(*mtu)),
-        mac: mac.map(Sourced::without_origin),
+        attributes: options::decode_attributes(message),
         master: master.map(Sourced::without_origin),
         altnames: altnames(message),
         port: port(message),
@@ -95,7 +90,7 @@ fn altnames(message: &LinkMessage) -> Vec<Sourced<Altname>> {
 }
 
 /// What it is as a port of a bridge.
-fn port(message: &LinkMessage) -> Option<LinkSpec> {
+fn port(message: &LinkMessage) -> Option<Options> {
     let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice())?;
     infos
         .contains(&LinkInfo::PortKind(InfoPortKind::Bridge))
@@ -106,9 +101,7 @@ fn port(message: &LinkMessage) -> Option<LinkSpec> {
     })?;
     let mut bytes = vec![0; data.value_len()];
     data.emit_value(&mut bytes);
-    let mut port = LinkSpec::new(&PORT, Netns::This);
-    options::decode(&mut port, &bytes);
-    Some(port)
+    Some(options::decode(PORT, &bytes))
 }
 
 fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
@@ -145,7 +138,7 @@ fn spec(
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (born, names) = others.get(&netns)?;
     let mut spec = LinkSpec::new(of, (*born).clone());
-    let index = options::decode(&mut spec, &data(infos));
+    let index = options::decode_type(&mut spec, &data(infos));
     let link = || attribute!(message, LinkAttribute::Link(index) => *index);
     let parent = match of.below {
         Lower::Nothing => None,
@@ -162,8 +155,5 @@ fn below(message: &LinkMessage, others: &OtherNetns) -> Option<LinkRef> {
     let index = attribute!(message, LinkAttribute::Link(index) => *index)?;
     let netns = attribute!(message, LinkAttribute::LinkNetNsId(id) => *id);
     let (at, names) = others.get(&netns)?;
-    Some(LinkRef {
-        netns: (*at).clone(),
-        name: names.get(&index)?.clone(),
-    })
+    Some(at.link(names.get(&index)?))
 }

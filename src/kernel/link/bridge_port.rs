@@ -13,15 +13,16 @@ use rtnetlink::packet_route::link::{
 use super::options;
 use crate::kernel::Kernel;
 use crate::kernel::netlink::socket::{RequestKind, Requests};
+use crate::model::LinkRef;
 use crate::model::link::bridge_port::{Vlan, Vlans};
-use crate::model::{LinkRef, LinkSpec};
+use crate::model::link::options::Options;
 use crate::os_error::OsError;
 use crate::source::Sourced;
 
 impl Kernel {
     /// Tell a port what is said, and nothing else of it.
-    pub(crate) fn set_port(&mut self, link: &LinkRef, port: &LinkSpec) -> Result<(), OsError> {
-        let data = InfoPortData::Other(options::encode(port, None));
+    pub(crate) fn set_port(&mut self, link: &LinkRef, port: &Options) -> Result<(), OsError> {
+        let data = InfoPortData::Other(options::encode(port));
         let infos = vec![
             LinkInfo::PortKind(InfoPortKind::Bridge),
             LinkInfo::PortData(data),

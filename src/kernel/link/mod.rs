@@ -18,12 +18,12 @@ use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 use super::Kernel;
 use super::netlink::query::{self, link_named};
 use super::netlink::socket::RequestKind;
-use crate::model::link::type_table::Lower;
+use crate::definitions::links::Lower;
 use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns};
 use crate::name::Altname;
 use crate::os_error::OsError;
 
-type Message = LinkMessageBuilder<LinkUnspec>;
+pub(super) type Message = LinkMessageBuilder<LinkUnspec>;
 
 impl Kernel {
     /// Change something of a link that is there.
@@ -56,7 +56,7 @@ impl Kernel {
                 let message = self.described(peer, &peer.netns)?;
                 (&peer.netns, typed(message, InfoKind::Veth, Some(data)))
             }
-            (Kind::Virtual(spec), _) if spec.of.is_opened() => return self.add_tap(link, spec),
+            (Kind::Virtual(spec), _) if spec.of.is_opened => return self.add_tap(link, spec),
             (Kind::Virtual(spec), _) => {
                 let (home, message) = self.made_from(link, spec)?;
                 let data = self.data(spec)?;
@@ -79,7 +79,7 @@ impl Kernel {
         link: &'a Link,
         spec: &'a LinkSpec,
     ) -> Result<(&'a Netns, Message), OsError> {
-        if spec.born != link.netns && spec.is_said_whole() {
+        if spec.born != link.netns && spec.of.is_said_whole {
             let born = self.socket(&spec.born)?.netns.as_raw_fd();
             let number = query::make_nsid(self.requests(&link.netns)?, born)?;
             let message = self.described(link, &link.netns)?;
@@ -96,12 +96,8 @@ impl Kernel {
     /// The link's name, and what is given at once. It is placed, if need be, from `home`.
     fn described(&mut self, link: &Link, home: &Netns) -> Result<Message, OsError> {
         let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
-        if let Some(mtu) = &link.mtu {
-            message = message.mtu(mtu.value);
-        }
-        if let Some(mac) = &link.mac {
-            message = message.address(mac.value.0.to_vec());
-        }
+        message =
+            options::attributes(&link.attributes).fold(message, Message::append_extra_attribute);
         if link.netns != *home {
             message = message.setns_by_fd(self.socket(&link.netns)?.netns.as_raw_fd());
         }
@@ -114,7 +110,7 @@ impl Kernel {
             (Some(parent), Lower::UnderlayNetns) => Some(self.index(&parent)?),
             _ => None,
         };
-        let bytes = options::encode(spec, parent);
+        let bytes = options::encode_type(spec, parent);
         Ok((!bytes.is_empty()).then_some(InfoData::Other(bytes)))
     }
 

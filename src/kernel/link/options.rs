@@ -1,132 +1,79 @@
-//! What is special to a type of link, as the kernel's attributes (IFLA_INFO_DATA,
-//! linux/if_link.h and linux/if_tunnel.h), and back. One table says how each option of
-//! `model::link::type_table` is put. Pure.
+//! Options of links as the kernel's attributes, and back: of a link itself, of its type
+//! (IFLA_INFO_DATA) and of a port of a bridge. How each one is put is said beside it, in
+//! `definitions`. Pure.
 
 use std::net::IpAddr;
 
-use rtnetlink::packet_core::{DefaultNla, Emitable};
+use rtnetlink::packet_core::{DefaultNla, Nla};
+use rtnetlink::packet_route::link::{LinkAttribute, LinkMessage};
 
+use crate::definitions::links::ATTRIBUTES;
+use crate::definitions::option::{Encoding, Opt, ValueKind};
 use crate::kernel::netlink::attr;
-use crate::model::LinkSpec;
-use crate::model::link::type_table::{Opt, OptionValue, Type, ValueKind};
+use crate::model::link::option_value::OptionValue;
+use crate::model::link::options::Options;
+use crate::model::{LinkSpec, Mac};
 use crate::source::Sourced;
-
-/// How the kernel writes a value.
-#[derive(Clone, Copy)]
-enum Code {
-    U8,
-    U16,
-    U32,
-    /// Most significant byte first.
-    Be16,
-    /// An IPv4 address under the attribute itself, an IPv6 one under this.
-    Ip(u16),
-    /// A GRE key of both directions: flags and key of each, four attributes in a row.
-    GreKey,
-}
-
-/// The attribute of an option, by its type's word and its own.
-fn attribute(of: &str, word: &str) -> Option<(u16, Code)> {
-    Some(match (of, word) {
-        // linux/if_link.h, IFLA_BRPORT_…
-        ("bridge_slave", "priority") => (2, Code::U16),
-        ("bridge_slave", "cost") => (3, Code::U32),
-        ("bridge_slave", "hairpin") => (4, Code::U8),
-        ("bridge_slave", "guard") => (5, Code::U8),
-        ("bridge_slave", "root_block") => (6, Code::U8),
-        ("bridge_slave", "fastleave") => (7, Code::U8),
-        ("bridge_slave", "learning") => (8, Code::U8),
-        ("bridge_slave", "flood") => (9, Code::U8),
-        ("bridge_slave", "proxy_arp") => (10, Code::U8),
-        ("bridge_slave", "mcast_flood") => (27, Code::U8),
-        ("bridge_slave", "mcast_to_unicast") => (28, Code::U8),
-        ("bridge_slave", "bcast_flood") => (30, Code::U8),
-        ("bridge_slave", "neigh_suppress") => (32, Code::U8),
-        ("bridge_slave", "isolated") => (33, Code::U8),
-        ("bridge", "forward_delay") => (1, Code::U32),
-        ("bridge", "stp_state") => (5, Code::U32),
-        ("bridge", "vlan_filtering") => (7, Code::U8),
-        ("vlan", "id") => (1, Code::U16),
-        ("vlan", "protocol") => (5, Code::Be16),
-        ("macvlan", "mode") => (1, Code::U32),
-        ("ipvlan", "mode") => (1, Code::U16),
-        ("vxlan", "id") => (1, Code::U32),
-        ("vxlan", "remote" | "group") => (2, Code::Ip(16)),
-        ("vxlan", "local") => (4, Code::Ip(17)),
-        ("vxlan", "dstport") => (15, Code::Be16),
-        ("bond", "mode") => (1, Code::U8),
-        ("bond", "miimon") => (3, Code::U32),
-        ("vrf", "table") => (1, Code::U32),
-        ("gre", "key") => (2, Code::GreKey),
-        ("gre", "local") => (6, Code::Ip(6)),
-        ("gre", "remote") => (7, Code::Ip(7)),
-        ("gre", "ttl") => (8, Code::U8),
-        ("ipip" | "sit", "local") => (2, Code::Ip(2)),
-        ("ipip" | "sit", "remote") => (3, Code::Ip(3)),
-        ("ipip" | "sit", "ttl") => (4, Code::U8),
-        ("tap" | "tun", "user") => (1, Code::U32),
-        ("tap" | "tun", "group") => (2, Code::U32),
-        ("tap" | "tun", "multi_queue") => (7, Code::U8),
-        _ => return None,
-    })
-}
-
-/// The attribute that names the link below a tunnel.
-fn below(of: &str) -> Option<u16> {
-    match of {
-        "vxlan" => Some(3),
-        "gre" | "ipip" | "sit" => Some(1),
-        _ => None,
-    }
-}
-
-/// IFLA_IPTUN_PROTO and IFLA_IPTUN_TTL.
-const IPTUN_PROTO: u16 = 9;
-const IPTUN_TTL: u16 = 4;
 
 /// GRE_KEY, most significant byte first.
 const GRE_KEY: [u8; 2] = [0x20, 0];
 
-/// The attributes of what is said, and of the link below (by its index) where that is one
-/// of them.
-pub fn encode(spec: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
-    let mut attributes: Vec<DefaultNla> = Vec::new();
-    let mut put = |kind: u16, bytes: &[u8]| attributes.push(DefaultNla::new(kind, bytes.to_vec()));
-    if let (Some(kind), Some(index)) = (below(spec.of.word), parent) {
-        put(kind, &index.to_ne_bytes());
+/// What is special to a type: what is said, and the link below (by its index) where that is
+/// an attribute too.
+pub fn encode_type(spec: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
+    let mut all = Vec::new();
+    if let (Some(kind), Some(index)) = (spec.of.sent_by, parent) {
+        all.push(DefaultNla::new(kind, index.to_ne_bytes().to_vec()));
     }
-    if matches!(spec.of.word, "ipip" | "sit") {
-        // What ip-link(8) says where nothing is said: all that can be carried, and the TTL
-        // of what is carried
-        put(IPTUN_PROTO, &[0]);
-        if spec.get("ttl").is_none() {
-            put(IPTUN_TTL, &[0]);
+    for kind in spec.of.zeros {
+        let mut said = spec.options.iter();
+        if !said.any(|(option, _)| option.attribute.0 == *kind) {
+            all.push(DefaultNla::new(*kind, vec![0]));
         }
     }
-    for (option, value) in &spec.options {
-        let Some((kind, code)) = attribute(spec.of.word, option.word) else {
-            continue;
-        };
-        let number = number(option, value.value);
-        match (code, value.value) {
-            (Code::Ip(_), OptionValue::Ip(IpAddr::V4(ip))) => put(kind, &ip.octets()),
-            (Code::Ip(kind), OptionValue::Ip(IpAddr::V6(ip))) => put(kind, &ip.octets()),
-            (Code::Ip(_), _) => {}
-            (Code::U8, _) => put(kind, &(number as u8).to_ne_bytes()),
-            (Code::U16, _) => put(kind, &(number as u16).to_ne_bytes()),
-            (Code::U32, _) => put(kind, &number.to_ne_bytes()),
-            (Code::Be16, _) => put(kind, &(number as u16).to_be_bytes()),
-            (Code::GreKey, _) => {
-                put(kind, &GRE_KEY);
-                put(kind + 1, &GRE_KEY);
-                put(kind + 2, &number.to_be_bytes());
-                put(kind + 3, &number.to_be_bytes());
-            }
+    all.extend(said(&spec.options));
+    attr::bytes(&all)
+}
+
+/// What is said, as attributes in a row.
+pub fn encode(options: &Options) -> Vec<u8> {
+    let all: Vec<DefaultNla> = said(options).collect();
+    attr::bytes(&all)
+}
+
+/// What is said of a link itself, as attributes of its message.
+pub fn attributes(options: &Options) -> impl Iterator<Item = LinkAttribute> {
+    said(options).map(LinkAttribute::Other)
+}
+
+fn said(options: &Options) -> impl Iterator<Item = DefaultNla> {
+    let said = options.iter();
+    said.flat_map(|(option, value)| attributes_of(option, value.value))
+}
+
+/// The attributes that say one option.
+fn attributes_of(option: &Opt, value: OptionValue) -> Vec<DefaultNla> {
+    let (kind, encoding) = option.attribute;
+    let number = number(option, value);
+    let one = |kind, bytes: &[u8]| vec![DefaultNla::new(kind, bytes.to_vec())];
+    match (encoding, value) {
+        (Encoding::Ip(_), OptionValue::Ip(IpAddr::V4(ip))) => one(kind, &ip.octets()),
+        (Encoding::Ip(kind), OptionValue::Ip(IpAddr::V6(ip))) => one(kind, &ip.octets()),
+        (Encoding::Mac, OptionValue::Mac(mac)) => one(kind, &mac.0),
+        (Encoding::Ip(_) | Encoding::Mac, _) => Vec::new(),
+        (Encoding::U8, _) => one(kind, &(number as u8).to_ne_bytes()),
+        (Encoding::U16, _) => one(kind, &(number as u16).to_ne_bytes()),
+        (Encoding::U32, _) => one(kind, &number.to_ne_bytes()),
+        (Encoding::Be16, _) => one(kind, &(number as u16).to_be_bytes()),
+        (Encoding::GreKey, _) => {
+            let key = number.to_be_bytes();
+            let all: [&[u8]; 4] = [&GRE_KEY, &GRE_KEY, &key, &key];
+            (kind..)
+                .zip(all)
+                .flat_map(|(kind, bytes)| one(kind, bytes))
+                .collect()
         }
     }
-    let mut bytes = vec![0; attributes.as_slice().buffer_len()];
-    attributes.as_slice().emit(&mut bytes);
-    bytes
 }
 
 /// The kernel's number for a value that is not an address.
@@ -141,29 +88,52 @@ fn number(option: &Opt, value: OptionValue) -> u32 {
     }
 }
 
-/// All of the type's options that the attributes say, into `made`, and the index of the
-/// link below where that is one of them.
-pub fn decode(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
-    let find = |kind| attr::find(bytes, 0, kind).map(<[u8]>::to_vec);
-    for option in spec.of.options {
-        if let Some(value) = value(spec.of, option, &find) {
-            spec.set(option, Sourced::without_origin(value));
-        }
-    }
-    let index = find(below(spec.of.word)?)?;
+/// All of a type's options that the attributes say, and the index of the link below where
+/// that is one of them.
+pub fn decode_type(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
+    spec.options = decode(spec.of.options, bytes);
+    let index = attr::find(bytes, 0, spec.of.sent_by?)?;
     let index = u32::from_ne_bytes(index.try_into().ok()?);
     (index != 0).then_some(index)
 }
 
-fn value(of: &Type, option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionValue> {
-    let (kind, code) = attribute(of.word, option.word)?;
-    let number = match code {
-        Code::Ip(other) => return ip(option, find(kind).or_else(|| find(other))?),
-        Code::U8 => u32::from(*find(kind)?.first()?),
-        Code::U16 => u16::from_ne_bytes(find(kind)?.try_into().ok()?).into(),
-        Code::U32 => u32::from_ne_bytes(find(kind)?.try_into().ok()?),
-        Code::Be16 => u16::from_be_bytes(find(kind)?.try_into().ok()?).into(),
-        Code::GreKey => {
+/// All options of a table that these attributes say.
+pub fn decode(table: &'static [Opt], bytes: &[u8]) -> Options {
+    decode_by(table, &|kind| {
+        attr::find(bytes, 0, kind).map(<[u8]>::to_vec)
+    })
+}
+
+/// What a link's message says of the link itself.
+pub fn decode_attributes(message: &LinkMessage) -> Options {
+    decode_by(ATTRIBUTES, &|kind| {
+        let found = message.attributes.iter().find(|one| one.kind() == kind)?;
+        let mut bytes = vec![0; found.value_len()];
+        found.emit_value(&mut bytes);
+        Some(bytes)
+    })
+}
+
+fn decode_by(table: &'static [Opt], find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Options {
+    let mut options = Options::of(table);
+    for option in table {
+        if let Some(value) = value(option, find) {
+            options.set(option, Sourced::without_origin(value));
+        }
+    }
+    options
+}
+
+fn value(option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionValue> {
+    let (kind, encoding) = option.attribute;
+    let number = match encoding {
+        Encoding::Ip(other) => return ip(option, find(kind).or_else(|| find(other))?),
+        Encoding::Mac => return Some(OptionValue::Mac(Mac(find(kind)?.try_into().ok()?))),
+        Encoding::U8 => u32::from(*find(kind)?.first()?),
+        Encoding::U16 => u16::from_ne_bytes(find(kind)?.try_into().ok()?).into(),
+        Encoding::U32 => u32::from_ne_bytes(find(kind)?.try_into().ok()?),
+        Encoding::Be16 => u16::from_be_bytes(find(kind)?.try_into().ok()?).into(),
+        Encoding::GreKey => {
             let said = find(kind)? == GRE_KEY;
             u32::from_be_bytes(find(kind + 2).filter(|_| said)?.try_into().ok()?)
         }
@@ -195,37 +165,29 @@ fn ip(option: &Opt, bytes: Vec<u8>) -> Option<OptionValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definitions::links::{PORT, TYPES};
     use crate::model::Netns;
-    use crate::model::link::bridge_port::PORT;
-    use crate::model::link::type_table::TYPES;
-    use crate::model::names::Names;
-
-    /// A value for an option, as a setting would say it.
-    fn example(option: &Opt) -> &'static str {
-        match option.form {
-            ValueKind::Number(..) | ValueKind::Table | ValueKind::User | ValueKind::UserGroup => {
-                "7"
-            }
-            ValueKind::Switch => "on",
-            ValueKind::Words(words) => words[words.len() - 1].0,
-            ValueKind::Ip | ValueKind::Station | ValueKind::Station4 => "192.0.2.1",
-            ValueKind::Group => "239.1.1.1",
-        }
-    }
 
     #[test]
-    fn every_option_of_every_type_has_an_attribute_and_comes_back() {
-        for of in TYPES.iter().chain([&PORT]) {
-            for option in of.options {
-                let mut spec = LinkSpec::new(of, Netns::This);
-                let value = option.form.read(example(option), &Names::default());
-                spec.set(option, Sourced::without_origin(value.unwrap()));
+    fn every_option_comes_back_from_its_attribute() {
+        for of in TYPES {
+            // Two options can share an attribute
+            for options in Options::examples(of.options).each() {
+                let spec = LinkSpec {
+                    options,
+                    ..LinkSpec::new(of, Netns::This)
+                };
                 let mut back = LinkSpec::new(of, Netns::This);
-                let bytes = encode(&spec, Some(9));
-                let parent = decode(&mut back, &bytes);
-                assert_eq!(back, spec, "{} {}", of.word, option.word);
-                assert_eq!(parent.is_some(), below(of.word).is_some(), "{}", of.word);
+                let parent = decode_type(&mut back, &encode_type(&spec, Some(9)));
+                assert_eq!(back, spec);
+                assert_eq!(parent.is_some(), of.sent_by.is_some(), "{}", of.word);
             }
         }
+        let port = Options::examples(PORT);
+        assert_eq!(decode(PORT, &encode(&port)), port);
+        let said = Options::examples(ATTRIBUTES);
+        let mut message = LinkMessage::default();
+        message.attributes = attributes(&said).collect();
+        assert_eq!(decode_attributes(&message), said);
     }
 }

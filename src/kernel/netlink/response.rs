@@ -11,6 +11,7 @@ use rtnetlink::packet_core::{
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
 use super::attr;
+use crate::definitions::links::ATTRIBUTES;
 use crate::os_error::OsError;
 
 /// linux/netlink.h
@@ -190,7 +191,8 @@ fn without_the_rest(message: &[u8]) -> Cow<'_, [u8]> {
         let (length, kind) = (u16::from_ne_bytes([*a, *b]), u16::from_ne_bytes([*c, *d]));
         let length = usize::from(length).max(4).next_multiple_of(4);
         let (attribute, behind) = rest.split_at(length.min(rest.len()));
-        if READ.contains(&(kind & NLA_TYPE_MASK)) {
+        let kind = kind & NLA_TYPE_MASK;
+        if READ.contains(&kind) || ATTRIBUTES.iter().any(|row| row.attribute.0 == kind) {
             kept.extend_from_slice(attribute);
         }
         rest = behind;
@@ -353,16 +355,16 @@ mod tests {
     #[test]
     fn of_a_link_what_is_asked_about_is_read_and_the_rest_is_not() {
         let body = [0; 16];
-        let (name, queue, mtu) = (
+        let (name, state, mtu) = (
             [6, 0, 3, 0, b'e', 0, 0, 0],
-            [8, 0, 13, 0, 1, 0, 0, 0],
+            [8, 0, 16, 0, 1, 0, 0, 0],
             [8, 0, 4, 0, 1, 2, 0, 0],
         );
         let all = message(
             NEW_LINK,
             0,
             OURS,
-            &[&body[..], &name, &queue, &mtu].concat(),
+            &[&body[..], &name, &state, &mtu].concat(),
         );
         let read = message(NEW_LINK, 0, OURS, &[&body[..], &name, &mtu].concat());
         assert_eq!(without_the_rest(&all), read);

@@ -183,10 +183,7 @@ impl Kernel {
             body.extend(number(RTA_EXPIRES, u32::try_from(left).unwrap_or(u32::MAX)));
         }
         for (at, name) in &kept.links {
-            let link = LinkRef {
-                netns: crate::model::Netns::Host,
-                name: name.clone(),
-            };
+            let link = crate::model::Netns::Host.link(name);
             let index = self.index(&link)?;
             if let Some(place) = body.get_mut(*at..at + 4) {
                 place.copy_from_slice(&index.to_ne_bytes());

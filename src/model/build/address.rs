@@ -278,7 +278,8 @@ fn on_two<'a>(
 }
 
 fn too_small_for_ipv6(link: &Link, problems: &mut Vec<Problem>) {
-    let Some(mtu) = link.mtu.as_ref().filter(|mtu| mtu.value < 1280) else {
+    let is_small = link.attributes.number("mtu").is_some_and(|mtu| mtu < 1280);
+    let Some(mtu) = link.attributes.said("mtu").filter(|_| is_small) else {
         return;
     };
     let mut v6 = link.addresses.iter().filter(|a| a.value.ip().is_ipv6());

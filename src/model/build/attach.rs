@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::keep;
 use crate::conf::{Setting, Settings};
 use crate::source::{Problem, Sourced};
 
@@ -24,13 +25,7 @@ pub enum Attach {
 
 pub(super) fn attach(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Sourced<Attach>> {
     let word = settings.get("netns_attach").map(Setting::whole)?;
-    match read(word.text) {
-        Ok(attach) => Some(word.at(attach)),
-        Err((wrong, remedy)) => {
-            problems.push(word.problem(wrong, remedy));
-            None
-        }
-    }
+    keep(&word, read(word.text), problems)
 }
 
 fn read(text: &str) -> Result<Attach, (&'static str, &'static str)> {

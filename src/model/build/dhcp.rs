@@ -1,7 +1,7 @@
 //! `config_IF="dhcp"`, and what is said of that, in; the DHCP client that is to run for the
 //! link out.
 
-use super::place;
+use super::{keep, place};
 use crate::conf::{Listed, Piece, Setting, Settings};
 use crate::model::dhcp::{DhcpClient, Program, Run, Wishes};
 use crate::source::{Problem, Sourced};
@@ -136,14 +136,10 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
 /// `metric_IF`, which routes of the settings take as well.
 pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<Sourced<u32>> {
     let word: Piece<'_> = listed.get("metric")?.whole();
-    match word.text.parse() {
-        Ok(metric) if metric > 0 && !word.text.starts_with('+') => Some(word.at(metric)),
-        _ => {
-            let expected = "expected a number, 1 or more: the lower, the better";
-            problems.push(word.problem("is not a metric", expected));
-            None
-        }
-    }
+    let metric = word.text.parse().ok();
+    let metric = metric.filter(|metric| *metric > 0 && !word.text.starts_with('+'));
+    let expected = "expected a number, 1 or more: the lower, the better";
+    keep(&word, metric.ok_or(("is not a metric", expected)), problems)
 }
 
 /// The kernel holds one default route of a metric: the second lease would take the first's.

@@ -1,4 +1,4 @@
-//! `netns_dns` and `netns_dns_search` in, the text of the namespace's resolv.conf out.
+//! `netns_dns`, `netns_dns_search` and `netns_dns_options` in, the text of the namespace's resolv.conf out.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -13,13 +13,19 @@ pub(super) fn resolv_conf(
     settings: &Settings,
     problems: &mut Vec<Problem>,
 ) -> Option<Sourced<String>> {
-    let search = settings.get("netns_dns_search");
+    let (search, options) = (
+        settings.get("netns_dns_search"),
+        settings.get("netns_dns_options"),
+    );
     let Some(dns) = settings.get("netns_dns") else {
-        if let Some(search) = search.filter(|_| settings.complete) {
-            problems.push(search.whole().problem(
-                "says where to look, but netns_dns says no server to ask",
-                "write netns_dns=\"ADDRESS\" as well, or take the line away",
-            ));
+        let alone = [(search, "where to look"), (options, "how to ask")];
+        for (setting, what) in alone.into_iter().filter(|_| settings.complete) {
+            problems.extend(setting.map(|setting| {
+                setting.whole().problem(
+                    format!("says {what}, but netns_dns says no server to ask"),
+                    "write netns_dns=\"ADDRESS\" as well, or take the line away",
+                )
+            }));
         }
         return None;
     };
@@ -28,11 +34,12 @@ pub(super) fn resolv_conf(
     for server in servers(dns, settings, problems) {
         text.push_str(&format!("nameserver {server}\n"));
     }
-    let domains = search
-        .map(|search| domains(search, problems))
-        .unwrap_or_default();
-    if !domains.is_empty() {
-        text.push_str(&format!("search {}\n", domains.join(" ")));
+    let rows = [
+        search.map(|search| ("search", domains(search, problems))),
+        options.map(|said| ("options", self::options(said, problems))),
+    ];
+    for (word, words) in rows.into_iter().flatten() {
+        text.push_str(&format!("{word} {}\n", words.join(" ")));
     }
     Some(Sourced::from_setting(text, asked))
 }
@@ -77,6 +84,39 @@ fn domains<'a>(search: &'a Setting, problems: &mut Vec<Problem>) -> Vec<&'a str>
                 "is not a domain",
                 "expected domains with blanks between them, such as example.org",
             ));
+        }
+    }
+    words.iter().map(|word| word.text).collect()
+}
+
+/// What resolv.conf(5) has, of glibc and musl. A C library passes over what it does not know.
+const OPTIONS: [&str; 13] = [
+    "ndots:",
+    "timeout:",
+    "attempts:",
+    "rotate",
+    "edns0",
+    "trust-ad",
+    "use-vc",
+    "no-aaaa",
+    "single-request",
+    "single-request-reopen",
+    "no-tld-query",
+    "no-reload",
+    "debug",
+];
+
+fn options<'a>(options: &'a Setting, problems: &mut Vec<Problem>) -> Vec<&'a str> {
+    let words = options.words();
+    for word in &words {
+        let is_one = |known: &&str| match word.text.strip_prefix(*known) {
+            Some(rest) if known.ends_with(':') => rest.parse::<u8>().is_ok(),
+            rest => rest == Some(""),
+        };
+        if !OPTIONS.iter().any(is_one) {
+            let known = OPTIONS.map(|known| known.replace(':', ":NUMBER"));
+            let expected = format!("expected {}", known.join(", "));
+            problems.push(word.problem("is not an option of resolv.conf(5)", expected));
         }
     }
     words.iter().map(|word| word.text).collect()

@@ -63,8 +63,9 @@ fn leads_to(link: &LinkRef, want: &Want, near: &LinkRef) -> bool {
 
 /// Both ends have one MTU.
 fn sizes(want: &Want, other: &Want, near: &LinkRef, theirs: &Link) -> Option<Problem> {
-    let ours = want.state.link(&near.netns, &near.name)?.mtu.as_ref()?;
-    let theirs = theirs.mtu.as_ref().filter(|mtu| *mtu != ours)?;
+    let ours = want.state.link(&near.netns, &near.name)?;
+    let ours = ours.attributes.said("mtu")?;
+    let theirs = theirs.attributes.said("mtu").filter(|mtu| *mtu != ours)?;
     let wrong = format!(
         "but {} gives the end in {} {theirs}",
         said(theirs),

@@ -23,7 +23,7 @@ use std::io;
 use super::State;
 use super::names::Names;
 use super::nat::Nat;
-use crate::conf::Settings;
+use crate::conf::{Piece, Settings};
 use crate::name::NetnsName;
 use crate::source::{Position, Problem, Sourced};
 use link::{master, wireguard};
@@ -173,6 +173,16 @@ fn is_second(
         problems.push(word.problem("is not known", format!("expected {second} or {first}")));
     }
     word.text == words[1]
+}
+
+/// What was read of a word, or its problem: what is wrong, and what was expected.
+fn keep<T>(
+    word: &Piece<'_>,
+    read: Result<T, (impl AsRef<str>, impl Into<String>)>,
+    problems: &mut Vec<Problem>,
+) -> Option<Sourced<T>> {
+    let refuse = |(wrong, expected)| problems.push(word.problem(wrong, expected));
+    read.map(|value| word.at(value)).map_err(refuse).ok()
 }
 
 /// Files in the order in which they are read, then lines, then columns. Each problem

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::link::home::at_host;
-use super::{dhcp, is_second};
+use super::{dhcp, is_second, keep};
 use crate::conf::{Setting, Settings};
 use crate::model::{Condition, DhcpClient, Link, Netns, TextError};
 use crate::source::{Problem, Sourced};
@@ -118,16 +118,11 @@ fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<C
 fn timeout(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Duration> {
     let word = settings.get("netns_timeout").map(Setting::whole)?;
     let plain = word.text.bytes().all(|b| b.is_ascii_digit());
-    match word.text.parse::<u64>() {
-        Ok(seconds) if plain && (1..=LONGEST).contains(&seconds) => {
-            Some(Duration::from_secs(seconds))
-        }
-        _ => {
-            let remedy = format!("expected whole seconds, from 1 to {LONGEST}, such as 30");
-            problems.push(word.problem("is not possible", remedy));
-            None
-        }
-    }
+    let seconds = word.text.parse().ok();
+    let seconds = seconds.filter(|seconds| plain && (1..=LONGEST).contains(seconds));
+    let remedy = format!("expected whole seconds, from 1 to {LONGEST}, such as 30");
+    let seconds = keep(&word, seconds.ok_or(("is not possible", remedy)), problems);
+    seconds.map(|seconds| Duration::from_secs(seconds.value))
 }
 
 fn hold(settings: &Settings, problems: &mut Vec<Problem>) -> HoldServices {

@@ -1,33 +1,7 @@
-//! What a link is as a port of a bridge: its options, in a table as those of the types of
-//! links have, and its VLANs. No I/O.
+//! The VLANs of a port of a bridge. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
-
-use super::type_table::{Lower, Type, ValueKind, of, opt};
-
-/// `bridge_slave` of ip-link(8). Not among the types: no link is made as one.
-#[rustfmt::skip]
-pub static PORT: Type = of("bridge_slave", Lower::Nothing, &[
-    opt("isolated", "isolated", SWITCH).default("off"),
-    opt("hairpin", "hairpin", SWITCH).default("off"),
-    // The kernel's goes by the speed of the link
-    opt("cost", "cost", ValueKind::Number(1, 65535)),
-    opt("priority", "priority", ValueKind::Number(0, 63)).default("32"),
-    opt("guard", "guard", SWITCH).default("off"),
-    opt("root_block", "root_block", SWITCH).default("off"),
-    opt("fastleave", "fastleave", SWITCH).default("off"),
-    opt("learning", "learning", SWITCH).default("on"),
-    opt("flood", "flood", SWITCH).default("on"),
-    opt("mcast_flood", "mcast_flood", SWITCH).default("on"),
-    opt("bcast_flood", "bcast_flood", SWITCH).default("on"),
-    opt("mcast_to_unicast", "mcast_to_unicast", SWITCH).default("off"),
-    opt("neigh_suppress", "neigh_suppress", SWITCH).default("off"),
-    opt("proxy_arp", "proxy_arp", SWITCH).default("off"),
-]);
-
-/// ip-link(8) takes no other words for these.
-const SWITCH: ValueKind = ValueKind::Words(&[("off", 0), ("on", 1)]);
 
 /// A VLAN that a port, or the bridge itself, is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,11 +1,14 @@
 //! A link and what it is, as ip-link(8) writes it. No I/O.
 
 pub mod bridge_port;
+pub mod option_value;
+pub mod options;
 pub mod spec;
-pub mod type_table;
 
 use super::link::bridge_port::Vlan;
-use super::{Address, DeviceId, LinkRef, LinkSpec, Mac, Netns, Phy, Wireguard};
+use super::link::options::Options;
+use super::{Address, DeviceId, LinkRef, LinkSpec, Netns, Phy, Wireguard};
+use crate::definitions::links::ATTRIBUTES;
 use crate::name::{Altname, LinkName};
 use crate::source::Sourced;
 
@@ -27,14 +30,12 @@ pub struct Link {
     /// Of a card, its name on the other side where that is another one: on the host of one
     /// that is inside, inside of one that is on the host.
     pub other: Option<LinkName>,
-    /// In bytes.
-    pub mtu: Option<Sourced<u32>>,
-    /// Its hardware address.
-    pub mac: Option<Sourced<Mac>>,
+    /// What every link has: its MTU, its hardware address.
+    pub attributes: Options,
     /// The bridge, bond or vrf, in its own namespace, that it belongs to.
     pub master: Option<Sourced<LinkName>>,
     /// What it is told as a port of its bridge.
-    pub port: Option<LinkSpec>,
+    pub port: Option<Options>,
     /// The VLANs of a port or a bridge, by their numbers.
     pub vlans: Vec<Sourced<Vlan>>,
     /// Its admin state. What is wanted inside is always up.
@@ -114,8 +115,7 @@ impl Link {
             device: None,
             phy: None,
             other: None,
-            mtu: None,
-            mac: None,
+            attributes: Options::of(ATTRIBUTES),
             master: None,
             port: None,
             vlans: Vec::new(),
@@ -168,9 +168,6 @@ impl Link {
 
     /// Where it is and its name.
     pub fn link_at(&self) -> LinkRef {
-        LinkRef {
-            netns: self.netns.clone(),
-            name: self.name.value.clone(),
-        }
+        self.netns.link(&self.name.value)
     }
 }

@@ -7,7 +7,7 @@ mod wireguard;
 
 use self::netns::{ip, name_of, set};
 use super::{Change, Step};
-use crate::model::link::type_table::Lower;
+use crate::definitions::links::Lower;
 use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Table};
 use crate::name::NetnsName;
 
@@ -22,16 +22,14 @@ impl Change {
             Step::AddOther(other) => format!("ip netns add {other}"),
             Step::DelOther(other) => format!("ip netns delete {other}"),
             Step::AddLink { link, peer } => add_link(netns, link, peer.as_deref()),
-            Step::SetOptions(link, made) | Step::SetPort(link, made) => {
-                format!("{} {made}", set(netns, link))
-            }
+            Step::SetOptions(link, made) => format!("{} {made}", set(netns, link)),
+            Step::SetPort(link, port) => format!("{} type bridge_slave{port}", set(netns, link)),
             Step::DelLink(link) => format!("{} link delete {}", ip(netns, &link.netns), &link.name),
             Step::MoveLink(link, to) => programs::move_link(netns, link, to),
             Step::MovePhy(phy, ways) => programs::move_phy(netns, phy, ways),
             Step::AddAltname(link, name) => programs::altname(netns, link, "add", name),
             Step::DelAltname(link, name) => programs::altname(netns, link, "del", name),
-            Step::SetMtu(link, mtu) => format!("{} mtu {mtu}", set(netns, link)),
-            Step::SetMac(link, mac) => format!("{} address {mac}", set(netns, link)),
+            Step::SetAttribute(link, said) => format!("{}{said}", set(netns, link)),
             Step::SetMaster(link, Some(master)) => {
                 format!("{} master {}", set(netns, link), programs::quoted(master))
             }
@@ -111,7 +109,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             described(link),
             home(&link.netns, &peer.netns)
         ),
-        (Kind::Virtual(spec), _) if spec.born != link.netns && spec.is_said_whole() => format!(
+        (Kind::Virtual(spec), _) if spec.born != link.netns && spec.of.is_said_whole => format!(
             // Made where it is to be, it would be born there
             "{} link add {} {spec} && {}",
             ip(netns, &spec.born),
@@ -123,7 +121,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
                 name_of(netns, &link.netns)
             )
         ),
-        (Kind::Virtual(spec), _) if spec.of.is_opened() => programs::add_tap(netns, link, spec),
+        (Kind::Virtual(spec), _) if spec.of.is_opened => programs::add_tap(netns, link, spec),
         (Kind::Virtual(spec), _) => {
             let parent = match (&spec.parent, spec.of.below) {
                 (Some(parent), Lower::Link) => format!(" link {parent}"),
@@ -149,12 +147,5 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
 
 /// The name of a link that is made, with what is given at once.
 fn described(link: &Link) -> String {
-    let mut text = format!("name {}", &link.name.value);
-    if let Some(mtu) = &link.mtu {
-        text += &format!(" mtu {mtu}");
-    }
-    if let Some(mac) = &link.mac {
-        text += &format!(" address {mac}");
-    }
-    text
+    format!("name {}{}", link.name, link.attributes)
 }

@@ -2,8 +2,9 @@
 //! of it, or what it has beside links, addresses and routes.
 
 use super::netns::{ip, name_of, set};
+use crate::definitions::option::ValueKind;
 use crate::model::link::bridge_port::Vlans;
-use crate::model::link::type_table::{OptionValue, ValueKind};
+use crate::model::link::option_value::OptionValue;
 use crate::model::nat::{one_line, replies};
 use crate::model::{Link, LinkRef, LinkSpec, Netns, Rule, Ruleset, Sysctl, Tool};
 use crate::name::{Altname, LinkName, NetnsName};

@@ -1,11 +1,12 @@
 //! The journal of ports: what they were told, until they leave their bridge.
 
 use super::Journal;
-use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
-use crate::model::{LinkRef, LinkSpec, Netns};
+use crate::definitions::links::PORT;
+use crate::model::LinkRef;
+use crate::model::link::bridge_port::{Vlan, Vlans};
+use crate::model::link::options::Options;
 use crate::name::LinkName;
 use crate::plan::link::bridge_port::is_bridge;
-use crate::plan::link::options::default;
 use crate::source::Sourced;
 
 impl Journal {
@@ -18,29 +19,20 @@ impl Journal {
         }
     }
 
-    /// What a port is going to be told. What goes back to the kernel's own is until then
-    /// what it was.
-    pub(super) fn note_port(&mut self, link: &LinkRef, change: &LinkSpec) {
-        let new = || LinkSpec::new(&PORT, Netns::This);
-        for (option, value) in &change.options {
-            if default(option) != Some(value.value) {
-                let port = self.own_link(link).port.get_or_insert_with(new);
-                port.set(option, value.clone());
-            }
-        }
+    pub(super) fn note_port(&mut self, link: &LinkRef, change: &Options) {
+        let port = &mut self.own_link(link).port;
+        let ours = port.get_or_insert_with(|| Options::of(PORT));
+        ours.note(change, &Options::kernels_own(PORT));
+        port.take_if(|port| port.is_empty());
     }
 
-    /// It has been told: what the kernel has by itself is nothing of ours.
-    pub(super) fn port_done(&mut self, link: &LinkRef, change: &LinkSpec) {
+    /// Noted once more: its note may have gone as the port joined the bridge meanwhile.
+    pub(super) fn port_done(&mut self, link: &LinkRef, change: &Options) {
         self.note_port(link, change);
         let port = &mut self.own_link(link).port;
-        if let Some(told) = port {
-            told.options.retain(|(option, _)| {
-                let given = change.get(option.word);
-                given.is_none_or(|given| default(option) != Some(given))
-            });
-        }
-        port.take_if(|port| port.options.is_empty());
+        port.iter_mut()
+            .for_each(|ours| ours.forget_returned(change));
+        port.take_if(|port| port.is_empty());
     }
 
     pub(super) fn note_vlans(&mut self, link: &LinkRef, row: &Vlans) {

@@ -13,6 +13,7 @@ mod restore;
 pub use firewall::Loading;
 
 use super::{Change, Step};
+use crate::model::link::options::Options;
 use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Rule, State, Sysctl, SysctlKey};
 use crate::name::LinkName;
 use crate::source::Sourced;
@@ -68,12 +69,16 @@ impl Journal {
                     self.ours.links.push(bare);
                 }
             }
-            Step::SetOptions(link, change) => self.note_options(link, change),
+            Step::SetOptions(link, change) => {
+                let without = Options::kernels_own(change.of.options);
+                if let Kind::Virtual(ours) = &mut self.own_link(link).kind {
+                    ours.options.note(&change.options, &without);
+                }
+            }
             step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_wireguard(step),
             step @ (Step::MoveLink(..) | Step::MovePhy(..)) => self.note_moves(&step.ways(), have),
             // What goes back to the host as it was is not ours there
-            Step::SetMtu(link, _)
-            | Step::SetMac(link, _)
+            Step::SetAttribute(link, _)
             | Step::SetMaster(link, _)
             | Step::SetPort(link, _)
             | Step::AddAltname(link, _)
@@ -81,17 +86,15 @@ impl Journal {
                 if self.is_return(&link.netns, Some(&link.name)) => {}
             Step::AddRoute(route) | Step::ReplaceRoute(route) if self.is_hosts(route) => {}
             Step::TrimRoute(left) => self.note_trimmed_route(left, have),
-            step if self.only_returns(step, have) => {}
-            Step::SetMtu(link, mtu) => {
-                self.own_link(link).mtu = Some(Sourced::without_origin(*mtu))
-            }
-            Step::SetMac(link, mac) => {
-                self.own_link(link).mac = Some(Sourced::without_origin(*mac))
+            Step::SetMaster(_, None) => {}
+            Step::SetAttribute(link, said) => {
+                let without = self.attributes_without_us(link, |at| have.link(&at.netns, &at.name));
+                self.own_link(link).attributes.note(said, &without);
             }
             Step::SetMaster(link, master) => {
                 self.own_link(link).master = master.clone().map(Sourced::without_origin);
             }
-            Step::SetPort(link, port) => self.note_port(link, port),
+            Step::SetPort(link, change) => self.note_port(link, change),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::AddAltname(link, name) => {
                 let altnames = &mut self.own_link(link).altnames;
@@ -138,16 +141,16 @@ impl Journal {
                     .filter(|(_, to)| to.netns == Netns::Host);
                 back.for_each(|(link, _)| self.forget_link(link));
             }
-            Step::SetOptions(link, change) => self.options_done(link, change),
-            Step::SetMtu(link, _)
-            | Step::SetMac(link, _)
-            | Step::SetMaster(link, _)
-            | Step::SetPort(link, _)
+            Step::SetOptions(link, change) => {
+                if let Kind::Virtual(ours) = &mut self.own_link(link).kind {
+                    ours.options.forget_returned(&change.options);
+                }
+            }
+            Step::SetAttribute(link, _) | Step::SetMaster(link, _) | Step::SetPort(link, _)
                 if self.is_return(&link.netns, Some(&link.name)) => {}
-            Step::SetMtu(link, mtu) => self.forget_returned(link, mtu, |link| &mut link.mtu),
-            Step::SetMac(link, mac) => self.forget_returned(link, mac, |link| &mut link.mac),
+            Step::SetAttribute(link, said) => self.own_link(link).attributes.forget_returned(said),
             Step::SetMaster(link, master) => self.note_master(link, master.as_ref()),
-            Step::SetPort(link, port) => self.port_done(link, port),
+            Step::SetPort(link, change) => self.port_done(link, change),
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::LoadFirewall { new, .. } => self.note_rules(new),
             Step::DelAddress(link, address) => {

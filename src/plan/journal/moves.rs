@@ -21,8 +21,7 @@ impl Step {
     pub fn is_return(&self) -> bool {
         let at = match self {
             Step::AddRoute(route) | Step::ReplaceRoute(route) => &route.netns,
-            Step::SetMtu(link, _)
-            | Step::SetMac(link, _)
+            Step::SetAttribute(link, _)
             | Step::SetMaster(link, Some(_))
             | Step::SetPort(link, _)
             | Step::AddAltname(link, _)

@@ -31,8 +31,7 @@ impl Plan<'_> {
                 }
                 let step = Step::AddAltname(there.clone(), altname.value.clone());
                 self.change(step, altname.origin.clone());
-                let mut links = self.now.iter_mut();
-                if let Some(now) = links.find(|l| l.link_at() == there) {
+                if let Some(now) = self.now_mut(&there) {
                     now.altnames.push(altname.clone());
                 }
             }
@@ -44,8 +43,7 @@ impl Plan<'_> {
         let made = self.journal.ours.link(&at.netns, &at.name);
         let ours = made.map(|made| made.altnames.clone()).unwrap_or_default();
         for altname in ours {
-            let mut links = self.now.iter_mut();
-            let Some(now) = links.find(|l| l.link_at() == *at) else {
+            let Some(now) = self.now_mut(at) else {
                 return;
             };
             if now.altnames.contains(&altname) && !want.altnames.contains(&altname) {

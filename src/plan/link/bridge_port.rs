@@ -3,18 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use super::options::{default, options_that_go};
-use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
-use crate::model::{Link, LinkRef, LinkSpec, Netns};
-use crate::plan::{Extras, Plan, Step};
+use crate::definitions::links::PORT;
+use crate::model::link::bridge_port::{Vlan, Vlans};
+use crate::model::link::options::Options;
+use crate::model::{Link, LinkRef};
+use crate::plan::{Plan, Step};
 use crate::source::Sourced;
 
 impl Plan<'_> {
     /// Note that a link has a master from now on, or none.
     pub(crate) fn joins(&mut self, there: &LinkRef, master: &LinkRef) {
         let bridge = self.now(master).is_some_and(is_bridge);
-        let mut links = self.now.iter_mut();
-        if let Some(now) = links.find(|l| l.link_at() == *there) {
+        if let Some(now) = self.now_mut(there) {
             now.master = Some(Sourced::without_origin(master.name.clone()));
             now.port = None;
             now.vlans = begins(bridge);
@@ -27,51 +27,39 @@ impl Plan<'_> {
         let Some(now) = self.now(&link.link_at()).and_then(|now| now.port.as_ref()) else {
             return false;
         };
-        let gone = options_that_go(self.port_spec(link), link.port.as_ref(), now);
-        gone.into_iter().any(|option| default(option).is_none())
+        let ours = self.port_that_goes(&link.link_at());
+        let want = link.port.clone().unwrap_or(Options::of(PORT));
+        Options::that_go(&want, ours, now).any(|option| option.kernels_own().is_none())
     }
 
     pub(crate) fn ports(&mut self) {
         let want = self.want;
         for link in &want.links {
             let there = link.link_at();
-            let ours = self.port_spec(link);
+            let ours = self.port_that_goes(&there);
             if ours.is_none() && link.port.is_none() {
                 continue;
             }
             let Some(now) = self.now(&there).filter(|now| now.master == link.master) else {
                 continue;
             };
-            let returns = self.journal.is_return(&there.netns, Some(&there.name));
-            let joined = now.port.is_none();
-            let now = now.port.clone().unwrap_or_else(as_joined);
-            let mut change = LinkSpec::new(&PORT, Netns::This);
-            for option in options_that_go(ours, link.port.as_ref(), &now) {
-                if let Some(value) = default(option) {
-                    change.set(option, Sourced::without_origin(value));
-                }
+            let (joined, without) = (now.port.is_none(), Options::kernels_own(PORT));
+            let now = now.port.as_ref().unwrap_or(&without);
+            let want = link.port.clone().unwrap_or(Options::of(PORT));
+            let mut change = Options::change(&want, ours, now, &without);
+            // What the kernel chose before it chooses again
+            if joined && self.journal.is_return(&there.netns, Some(&there.name)) {
+                change.retain(|option, _| option.kernels_own().is_some());
             }
-            let wanted = link.port.iter().flat_map(|port| port.differing(&now));
-            for (option, value) in wanted {
-                // What the kernel chose before it chooses again
-                if !(joined && returns && default(option).is_none()) {
-                    change.set(option, value.clone());
-                }
-            }
-            let asked = change
-                .options
-                .iter()
-                .find_map(|(_, value)| value.origin.clone());
-            if !change.options.is_empty() {
+            if !change.is_empty() {
+                let asked = change.origin();
                 self.change(Step::SetPort(there, Box::new(change)), asked);
             }
         }
     }
 
-    /// What we said of the port, where what is no longer asked for goes.
-    fn port_spec(&self, link: &Link) -> Option<&LinkSpec> {
-        let ours = self.journal.ours.link(&link.netns, &link.name.value)?;
-        ours.port.as_ref().filter(|_| self.rest == Extras::Remove)
+    fn port_that_goes(&self, at: &LinkRef) -> Option<&Options> {
+        self.ours_that_goes(at)?.port.as_ref()
     }
 
     /// What is asked for is all of it: the VLAN that the kernel puts every port in goes,
@@ -83,9 +71,8 @@ impl Plan<'_> {
             let Some(now) = self.now(&there).cloned() else {
                 continue;
             };
-            let ours = self.journal.ours.link(&there.netns, &there.name);
-            let mut ours = ours.map(|made| made.vlans.clone()).unwrap_or_default();
-            ours.retain(|_| self.rest == Extras::Remove);
+            let ours = self.ours_that_goes(&there);
+            let ours = ours.map(|made| made.vlans.clone()).unwrap_or_default();
             let wanted = match link.vlans.is_empty() {
                 // They went with the bridge
                 true if now.vlans.is_empty() => continue,
@@ -117,17 +104,6 @@ impl Plan<'_> {
 pub(crate) fn begins(bridge: bool) -> Vec<Sourced<Vlan>> {
     let vlans = bridge.then_some(Sourced::without_origin(Vlan::DEFAULT));
     vlans.into_iter().collect()
-}
-
-/// A port as the kernel has it when it has joined.
-pub(crate) fn as_joined() -> LinkSpec {
-    let mut port = LinkSpec::new(&PORT, Netns::This);
-    for option in PORT.options {
-        if let Some(value) = default(option) {
-            port.set(option, Sourced::without_origin(value));
-        }
-    }
-    port
 }
 
 pub(crate) fn is_bridge(link: &Link) -> bool {

@@ -1,43 +1,27 @@
-//! What a link is given once it is where it belongs: size and hardware address while it
-//! is down, its master, its admin state.
+//! What a link is given once it is where it belongs: its attributes while it is
+//! down, its master, its admin state.
 
-use crate::model::{Link, LinkRef, Mac};
-use crate::plan::{Extras, Plan, Step};
-use crate::source::Sourced;
+use crate::model::link::options::Options;
+use crate::plan::{Plan, Step};
 
 impl Plan<'_> {
-    pub(crate) fn sizes_and_macs(&mut self) {
+    pub(crate) fn attributes(&mut self) {
         let want = self.want;
         for link in &want.links {
             let there = link.link_at();
             let Some(now) = self.now(&there).cloned() else {
                 continue;
             };
-            let mtu = link.mtu.clone().or_else(|| self.mtu_as_before(&now));
-            if let Some(mtu) = mtu.filter(|mtu| now.mtu.as_ref() != Some(mtu)) {
-                self.change(Step::SetMtu(there.clone(), mtu.value), mtu.origin);
-            }
-            let mac = link.mac.clone().or_else(|| self.mac_as_before(&now));
-            if let Some(mac) = mac.filter(|mac| now.mac.as_ref() != Some(mac)) {
-                self.change(Step::SetMac(there.clone(), mac.value), mac.origin);
+            let ours = self.ours_that_goes(&there).map(|ours| &ours.attributes);
+            let without = self
+                .journal
+                .attributes_without_us(&there, |at| self.now(at));
+            let change = Options::change(&link.attributes, ours, &now.attributes, &without);
+            for one in change.each() {
+                let asked = one.origin();
+                self.change(Step::SetAttribute(there.clone(), Box::new(one)), asked);
             }
         }
-    }
-
-    /// What is no longer asked for is as it would be without us.
-    fn mtu_as_before(&self, now: &Link) -> Option<Sourced<u32>> {
-        let link = now.link_at();
-        let ours = self.journal.ours.link(&link.netns, &link.name)?;
-        let goes = self.rest == Extras::Remove && ours.mtu.is_some() && ours.mtu == now.mtu;
-        let mtu_of = |link: &LinkRef| self.now(link)?.mtu.clone();
-        self.journal.mtu_without_us(&link, mtu_of).filter(|_| goes)
-    }
-
-    fn mac_as_before(&self, now: &Link) -> Option<Sourced<Mac>> {
-        let ours = self.journal.ours.link(&now.netns, &now.name.value)?;
-        let goes = self.rest == Extras::Remove && ours.mac.is_some() && ours.mac == now.mac;
-        let before = self.journal.before.inside(&now.name.value)?;
-        before.mac.clone().filter(|_| goes && ours.kind.is_moved())
     }
 
     pub(crate) fn masters(&mut self) {
@@ -53,10 +37,7 @@ impl Plan<'_> {
             if anew && !self.must_join_anew(link) {
                 continue;
             }
-            let bridge = LinkRef {
-                netns: link.netns.clone(),
-                name: master.value.clone(),
-            };
+            let bridge = link.netns.link(&master.value);
             let gone = self.now(&bridge).is_none();
             if gone && self.journal.is_return(&link.netns, Some(&link.name.value)) {
                 // What it belonged to on the host is no more: it goes back all the same

@@ -196,7 +196,7 @@ fn origin_of(link: &Link) -> Option<std::sync::Arc<crate::source::Origin>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Kind, LinkRef};
+    use crate::model::Kind;
     use crate::plan::{Change, Extras, Step, plan};
 
     fn card(at: Netns, name: &str, card: &str) -> Link {
@@ -245,10 +245,7 @@ mod tests {
     /// A journal in which `link` of the host has become lan0.
     fn moved(link: &Link) -> Journal {
         let mut journal = Journal::default();
-        let to = LinkRef {
-            netns: Netns::This,
-            name: "lan0".parse().unwrap(),
-        };
+        let to = Netns::This.link(&"lan0".parse().unwrap());
         let change = Change {
             step: Step::MoveLink(link.link_at(), to),
             origin: None,

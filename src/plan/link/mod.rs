@@ -144,14 +144,13 @@ impl Plan<'_> {
 
 /// What of a link can be said when it is made.
 fn said_at_creation(link: &Link) -> Link {
-    let opened = link.kind.spec().is_some_and(|spec| spec.of.is_opened());
+    let opened = link.kind.spec().is_some_and(|spec| spec.of.is_opened);
+    let bridge = is_bridge(link);
+    let mut made = link.clone();
     // A bridge takes the size of its ports, unless it is set when the bridge is there
-    let sized = !opened && !is_bridge(link);
-    Link {
-        mtu: link.mtu.clone().filter(|_| sized),
-        mac: link.mac.clone().filter(|_| !opened),
-        ..link.clone()
-    }
+    made.attributes
+        .retain(|option, _| !(opened || bridge && option.word == "mtu"));
+    made
 }
 
 /// A link that is there is the one that is wanted, or can be made it without making it

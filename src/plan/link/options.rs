@@ -1,11 +1,9 @@
 //! What is said of a link that is there already: changed where the kernel takes it of a
 //! link that is there. Where it does not, `link` makes the link anew.
 
-use crate::model::link::type_table::{Opt, OptionValue};
-use crate::model::names::Names;
-use crate::model::{LinkRef, LinkSpec};
+use crate::model::link::options::Options;
+use crate::model::{Link, LinkRef, LinkSpec};
 use crate::plan::{Extras, Plan, Step};
-use crate::source::Sourced;
 
 impl Plan<'_> {
     pub(crate) fn options(&mut self) {
@@ -13,72 +11,41 @@ impl Plan<'_> {
         for link in &want.links {
             let there = link.link_at();
             let now = self.now(&there).and_then(|now| now.kind.spec()).cloned();
-            let (Some(wanted), Some(now)) = (link.kind.spec(), now) else {
+            let (Some(want), Some(now)) = (link.kind.spec(), now) else {
                 continue;
             };
-            let gone = self.options_that_go(&there, wanted, &now);
-            let differing: Vec<_> = wanted.differing(&now).cloned().collect();
-            if gone.is_empty() && differing.is_empty() {
-                continue;
+            let ours = self.spec_that_goes(&there);
+            let without = Options::kernels_own(now.of.options);
+            let change = Options::change(&want.options, ours, &now.options, &without);
+            let mut whole = now.options.clone();
+            for option in Options::that_go(&want.options, ours, &now.options) {
+                whole.retain(|other, _| other.word != option.word);
             }
-            let asked = differing
-                .first()
-                .and_then(|(_, value)| value.origin.clone());
-            let options = match now.is_said_whole() {
-                true => now.options.clone(),
-                false => Vec::new(),
-            };
-            let mut change = LinkSpec { options, ..now };
-            for option in gone {
-                match default(option) {
-                    Some(value) => change.set(option, Sourced::without_origin(value)),
-                    None => change
-                        .options
-                        .retain(|(other, _)| other.word != option.word),
-                }
+            whole.extend(&change);
+            let asked = change.origin();
+            let options = if now.of.is_said_whole { whole } else { change };
+            if !options.is_empty() && options != now.options {
+                let spec = LinkSpec { options, ..now };
+                self.change(Step::SetOptions(there, Box::new(spec)), asked);
             }
-            for (option, value) in differing {
-                change.set(option, value);
-            }
-            self.change(Step::SetOptions(there, Box::new(change)), asked);
         }
     }
 
     /// The kernel has no way to take an option back that we set and that is no longer
     /// asked for.
     pub(crate) fn keeps_an_option(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> bool {
-        let gone = self.options_that_go(at, want, now);
-        !want.is_said_whole() && gone.into_iter().any(|option| default(option).is_none())
+        let ours = self.spec_that_goes(at);
+        let mut gone = Options::that_go(&want.options, ours, &now.options);
+        !want.of.is_said_whole && gone.any(|option| option.kernels_own().is_none())
     }
 
-    /// What we set, and is no longer asked for.
-    fn options_that_go(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> Vec<&'static Opt> {
+    fn spec_that_goes(&self, at: &LinkRef) -> Option<&Options> {
+        Some(&self.ours_that_goes(at)?.kind.spec()?.options)
+    }
+
+    /// What we said of a link, where what is no longer asked for goes.
+    pub(crate) fn ours_that_goes(&self, at: &LinkRef) -> Option<&Link> {
         let ours = self.journal.ours.link(&at.netns, &at.name);
-        let ours = ours.and_then(|ours| ours.kind.spec());
-        options_that_go(
-            ours.filter(|_| self.rest == Extras::Remove),
-            Some(want),
-            now,
-        )
+        ours.filter(|_| self.rest == Extras::Remove)
     }
-}
-
-/// What is as we set it, and is no longer asked for.
-pub(crate) fn options_that_go(
-    ours: Option<&LinkSpec>,
-    want: Option<&LinkSpec>,
-    now: &LinkSpec,
-) -> Vec<&'static Opt> {
-    let goes = |(option, value): &&(&'static Opt, Sourced<OptionValue>)| {
-        want.is_none_or(|want| want.get(option.word).is_none())
-            && now.get(option.word) == Some(value.value)
-            && default(option) != Some(value.value)
-    };
-    let gone = ours.into_iter().flat_map(|ours| &ours.options).filter(goes);
-    gone.map(|(option, _)| *option).collect()
-}
-
-/// What the kernel makes of it where nothing is said.
-pub(crate) fn default(option: &Opt) -> Option<OptionValue> {
-    option.form.read(option.default, &Names::default()).ok()
 }

@@ -5,8 +5,10 @@ use ini::Properties;
 
 use super::section_writer::SectionWriter;
 use super::wireguard;
-use crate::model::link::bridge_port::{PORT, Vlans};
-use crate::model::link::type_table::Type;
+use crate::definitions::links::{ATTRIBUTES, PORT, Type};
+use crate::definitions::option::Opt;
+use crate::model::link::bridge_port::Vlans;
+use crate::model::link::options::Options;
 use crate::model::names::Names;
 use crate::model::{Address, Kind, Link, LinkRef, LinkSpec, Netns, Phy};
 use crate::name::LinkName;
@@ -29,6 +31,36 @@ pub(super) fn where_of(text: &str) -> Result<Netns, String> {
     }
 }
 
+/// What is one line of a link: its key, what it says, and that read again.
+type Field = (
+    &'static str,
+    fn(&Link) -> Option<String>,
+    fn(&mut Link, &str) -> Option<()>,
+);
+
+#[rustfmt::skip]
+const FIELDS: [Field; 6] = [
+    // One of the host's can have any name
+    ("master", |link| text(&link.master), |link, name| set(&mut link.master, LinkName::of_kernel(name).map(Sourced::without_origin))),
+    ("inside", |link| text(&link.other), |link, name| set(&mut link.other, name.parse().ok())),
+    ("card", |link| text(&link.device), |link, card| set(&mut link.device, card.parse().ok().map(Sourced::without_origin))),
+    ("phy", |link| Some(link.phy.as_ref()?.name.clone()), |link, name| {
+        let (name, links) = (name.into(), Vec::new());
+        set(&mut link.phy, Some(Phy { name, links }))
+    }),
+    ("up", |link| link.up.map(|up| if up { "yes" } else { "no" }.into()), |link, up| set(&mut link.up, Some(up == "yes"))),
+    ("index", |link| text(&link.index), |link, index| set(&mut link.index, index.parse().ok())),
+];
+
+fn text(value: &Option<impl ToString>) -> Option<String> {
+    value.as_ref().map(ToString::to_string)
+}
+
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
+    *place = value;
+    place.is_some().then_some(())
+}
+
 pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
     text.append("type", link.kind.word());
     match &link.kind {
@@ -42,30 +74,24 @@ pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
                 text.append("link", parent.as_str());
             }
             for (option, value) in &spec.options {
-                text.append(option.word, value.value.to_string());
+                text.append(option.word, value);
             }
         }
         _ => {}
     }
-    let up = link.up.map(|up| if up { "yes" } else { "no" });
-    let optional = [
-        ("mtu", link.mtu.as_ref().map(ToString::to_string)),
-        ("mac", link.mac.as_ref().map(ToString::to_string)),
-        ("master", link.master.as_ref().map(ToString::to_string)),
-        ("inside", link.other.as_ref().map(ToString::to_string)),
-        ("card", link.device.as_ref().map(ToString::to_string)),
-        ("phy", link.phy.as_ref().map(|phy| phy.name.clone())),
-        ("up", up.map(String::from)),
-        ("index", link.index.map(|index| index.to_string())),
-    ];
-    for (key, value) in optional.into_iter().filter(|(_, value)| value.is_some()) {
-        text.append(key, value.unwrap_or_default());
+    for (option, value) in &link.attributes {
+        text.append(option.key, value);
+    }
+    for (key, said, _) in FIELDS {
+        if let Some(value) = said(link) {
+            text.append(key, value);
+        }
     }
     wireguard::write(text, link);
     for altname in &link.altnames {
         text.append("altname", altname.value.as_str());
     }
-    for (option, value) in link.port.iter().flat_map(|port| &port.options) {
+    for (option, value) in link.port.iter().flatten() {
         text.append("port", format!("{} {value}", option.word));
     }
     for row in Vlans::rows(link.vlans.iter().map(|vlan| vlan.value)) {
@@ -101,22 +127,12 @@ pub(super) fn read_link(name: &str, at: Netns, section: &Properties) -> Result<L
         Sourced::without_origin(name.parse()?),
         read_kind(section)?,
     );
-    link.mtu = value(section, "mtu")?;
-    link.mac = value(section, "mac")?;
-    // One of the host's can have any name
-    let master = section.get("master").map(|text| {
-        LinkName::of_kernel(text).ok_or_else(|| format!("master={text} is no name of a link"))
-    });
-    link.master = master.transpose()?.map(Sourced::without_origin);
-    link.up = section.get("up").map(|up| up == "yes");
-    link.other = section.get("inside").map(str::parse).transpose()?;
-    link.device = value(section, "card")?;
-    link.phy = section.get("phy").map(|name| Phy {
-        name: name.into(),
-        links: Vec::new(),
-    });
-    let index = section.get("index").map(str::parse).transpose();
-    link.index = index.map_err(|e| format!("index: {e}"))?;
+    link.attributes = read_options(ATTRIBUTES, |option| section.get(option.key))?;
+    for (key, _, read) in FIELDS {
+        if let Some(value) = section.get(key) {
+            read(&mut link, value).ok_or_else(|| format!("{key}={value} is not possible"))?;
+        }
+    }
     link.wireguard = wireguard::read(section)?.map(Sourced::without_origin);
     for altname in section.get_all("altname") {
         link.altnames
@@ -158,39 +174,64 @@ fn read_spec(of: &'static Type, section: &Properties) -> Result<LinkSpec, String
     let mut spec = LinkSpec::new(of, born);
     spec.birth = section.get("birth").map(String::from);
     spec.parent = section.get("link").map(str::parse).transpose()?;
-    for option in of.options {
-        if let Some(text) = section.get(option.word) {
-            let value = option.form.read(text, &Names::default())?;
-            spec.set(option, Sourced::without_origin(value));
-        }
-    }
+    spec.options = read_options(of.options, |option| section.get(option.word))?;
     Ok(spec)
 }
 
 /// Of each option a word and its value.
-fn read_port(section: &Properties) -> Result<Option<LinkSpec>, String> {
-    let mut port = LinkSpec::new(&PORT, Netns::This);
-    for text in section.get_all("port") {
-        let (word, value) = text.split_once(' ').unwrap_or((text, ""));
-        let option = PORT.options.iter().find(|option| option.word == word);
-        let option = option.ok_or_else(|| format!("an option {word:?} of a port"))?;
-        let value = option.form.read(value, &Names::default())?;
-        port.set(option, Sourced::without_origin(value));
-    }
-    Ok(Some(port).filter(|port| !port.options.is_empty()))
+fn read_port(section: &Properties) -> Result<Option<Options>, String> {
+    let port = read_options(PORT, |option| {
+        let mut said = section
+            .get_all("port")
+            .filter_map(|text| text.split_once(' '));
+        said.find(|(word, _)| *word == option.word)
+            .map(|(_, value)| value)
+    })?;
+    Ok(Some(port).filter(|port| !port.is_empty()))
 }
 
-fn value<T>(section: &Properties, key: &str) -> Result<Option<Sourced<T>>, String>
-where
-    T: std::str::FromStr<Err: ToString>,
-{
-    let parse = |text: &str| {
-        text.parse()
-            .map_err(|e: T::Err| format!("{key}={text}: {}", e.to_string()))
-    };
-    Ok(section
-        .get(key)
-        .map(parse)
-        .transpose()?
-        .map(Sourced::without_origin))
+/// Those options of a table of which the section has a text.
+fn read_options<'a>(
+    table: &'static [Opt],
+    text_of: impl Fn(&Opt) -> Option<&'a str>,
+) -> Result<Options, String> {
+    let mut options = Options::of(table);
+    for option in table {
+        if let Some(text) = text_of(option) {
+            let value = option.form.read(text, &Names::default())?;
+            options.set(option, Sourced::without_origin(value));
+        }
+    }
+    Ok(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::definitions::links::TYPES;
+    use crate::plan::Journal;
+    use crate::setup::journal_format;
+
+    /// No key is two things' either.
+    #[test]
+    fn each_option_of_a_link_comes_back() {
+        for of in TYPES {
+            let mut spec = LinkSpec::new(of, Netns::This);
+            spec.options = Options::examples(of.options);
+            let name = Sourced::without_origin("x0".parse().unwrap());
+            let mut link = Link::new(Netns::This, name, Kind::Virtual(spec));
+            link.attributes = Options::examples(ATTRIBUTES);
+            link.port = Some(Options::examples(PORT));
+            link.master = Some(Sourced::without_origin("br0".parse().unwrap()));
+            (link.up, link.index) = (Some(true), Some(7));
+            link.other = Some("y0".parse().unwrap());
+            link.device = Some(Sourced::without_origin(
+                "mac 52:54:00:00:00:01".parse().unwrap(),
+            ));
+            let mut journal = Journal::default();
+            journal.ours.links.push(link);
+            let text = journal_format::write(&journal, None);
+            assert_eq!(journal_format::read(&text), Ok((journal, None)), "{text}");
+        }
+    }
 }

@@ -183,14 +183,14 @@ fn hint(step: &Step, refusal: &OsError) -> &'static str {
         (Step::MoveLink(..) | Step::MovePhy(..), Some(Errno::EEXIST)) => {
             "a link of this name already exists; rename one of them with ip link set"
         }
-        (Step::SetMtu(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
+        (Step::SetAttribute(_, said), _) if said.get("address").is_some() => {
+            "not every driver can change the address, and some only while the link is down"
+        }
+        (Step::SetAttribute(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
             "ip -d link shows what its driver accepts (minmtu, maxmtu)"
         }
         (Step::SetUp(..) | Step::SetWireguard(..), Some(Errno::EADDRINUSE)) => {
             "each tunnel needs a port of its own in the namespace of its UDP socket; without a ListenPort the kernel chooses one"
-        }
-        (Step::SetMac(..), _) => {
-            "not every driver can change the address, and some only while the link is down"
         }
         (Step::AddAddress(_, address), _) if address.ip().is_ipv6() => {
             "the link does not accept IPv6: its MTU is below 1280, or IPv6 is disabled"

@@ -18,7 +18,6 @@ use rtnetlink::packet_route::link::{InfoKind, LinkInfo};
 use crate::kernel::Kernel;
 use crate::kernel::decode::link_data::data;
 use crate::kernel::netlink::attr;
-use crate::model::link::type_table::OptionValue;
 use crate::model::{Link, LinkSpec};
 use crate::os_error::OsError;
 use crate::system::thread::in_netns;
@@ -61,10 +60,7 @@ impl Kernel {
 /// Make the link, and leave it there when the file is closed: that comes last, so that
 /// nothing stays behind of what did not come to be whole.
 fn attach(file: &File, name: &str, spec: &LinkSpec) -> io::Result<()> {
-    let number = |word| match spec.get(word) {
-        Some(OptionValue::Number(number)) => Some(c_ulong::from(number)),
-        _ => None,
-    };
+    let number = |word| spec.options.number(word).map(c_ulong::from);
     let mut flags = libc::IFF_NO_PI | libc::IFF_TUN_EXCL;
     flags |= match spec.of.word {
         "tap" => libc::IFF_TAP,

@@ -6,10 +6,12 @@ use std::collections::BTreeMap;
 use super::Maker;
 use super::master::LinksByName;
 use crate::conf::{Listed, Piece, Setting};
+use crate::definitions::links::PORT;
+use crate::definitions::option::Opt;
 use crate::model::build::{place, where_said};
-use crate::model::link::bridge_port::{PORT, Vlan, Vlans};
-use crate::model::link::type_table::Opt;
-use crate::model::{Kind, Link, LinkSpec, Netns};
+use crate::model::link::bridge_port::{Vlan, Vlans};
+use crate::model::link::options::Options;
+use crate::model::{Kind, Link, Netns};
 use crate::source::Sourced;
 
 impl Maker<'_> {
@@ -63,8 +65,8 @@ impl Maker<'_> {
         let heeds = bridge
             .kind
             .spec()
-            .and_then(|spec| spec.get("vlan_filtering"));
-        if heeds.is_none_or(|heeds| heeds.to_string() == "0") {
+            .and_then(|spec| spec.options.number("vlan_filtering"));
+        if heeds.is_none_or(|heeds| heeds == 0) {
             let wrong = format!(
                 "means nothing while {} does not heed VLAN tags",
                 bridge.name
@@ -76,8 +78,8 @@ impl Maker<'_> {
     }
 
     /// Options and their values, in pairs.
-    fn port(&mut self, setting: &Setting) -> Option<LinkSpec> {
-        let mut port = LinkSpec::new(&PORT, Netns::This);
+    fn port(&mut self, setting: &Setting) -> Option<Options> {
+        let mut port = Options::of(PORT);
         let words = setting.words();
         for (n, pair) in words.chunks(2).enumerate() {
             if words
@@ -88,7 +90,7 @@ impl Maker<'_> {
                 let problem = pair[0].problem("is said twice", "keep one of the two");
                 self.problems.push(problem);
             }
-            let option = PORT.options.iter().find(|o| o.word == pair[0].text);
+            let option = PORT.iter().find(|o| o.word == pair[0].text);
             match (option, pair.get(1)) {
                 (Some(option), Some(value)) => self.port_option(&mut port, option, value),
                 (Some(_), None) => self.problems.push(pair[0].problem(
@@ -96,7 +98,7 @@ impl Maker<'_> {
                     "expected options of a port, each with its value, such as isolated on",
                 )),
                 (None, _) => {
-                    let known: Vec<&str> = PORT.options.iter().map(|o| o.word).collect();
+                    let known: Vec<&str> = PORT.iter().map(|o| o.word).collect();
                     let remedy = format!("expected one of {}", known.join(", "));
                     let wrong = "is not an option of a port";
                     self.problems.push(pair[0].problem(wrong, remedy));
@@ -108,7 +110,7 @@ impl Maker<'_> {
         Some(port)
     }
 
-    fn port_option(&mut self, port: &mut LinkSpec, option: &'static Opt, value: &Piece<'_>) {
+    fn port_option(&mut self, port: &mut Options, option: &'static Opt, value: &Piece<'_>) {
         match option.form.read(value.text, &self.context.names) {
             Ok(read) => port.set(option, value.at(read)),
             Err(expected) => {

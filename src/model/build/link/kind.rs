@@ -3,10 +3,12 @@
 use super::Maker;
 use super::derived::default_peer;
 use super::home::at_host;
-use crate::conf::{Listed, Piece, Setting, setting_table};
+use crate::conf::{Listed, Piece, Setting};
+use crate::definitions::links::{self, Lower, Type};
+use crate::definitions::option::{Mutability, Opt, ValueKind};
 use crate::model::build::problem;
+use crate::model::link::option_value::OptionValue;
 use crate::model::link::spec::LinkSpec;
-use crate::model::link::type_table::{Lower, Mutability, Opt, OptionValue, Type, ValueKind};
 use crate::model::{Kind, LinkRef, Netns};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
@@ -26,7 +28,8 @@ impl Maker<'_> {
             ("veth", _) => self.veth(listed),
             (_, Some(of)) => self.spec(of, listed),
             (_, None) => {
-                let expected = format!("expected one of {}", setting_table::TYPES.join(", "));
+                let words: Vec<&str> = links::words().collect();
+                let expected = format!("expected one of {}", words.join(", "));
                 let problem = word?.problem("is not a type of link", expected);
                 self.problems.push(problem);
                 None
@@ -55,7 +58,7 @@ impl Maker<'_> {
         let mut whole = true;
         for option in of.options {
             match self.option(of, option, listed) {
-                Ok(Some(value)) => spec.set(option, value),
+                Ok(Some(value)) => spec.options.set(option, value),
                 Ok(None) => {}
                 Err(()) => whole = false,
             }
@@ -79,18 +82,13 @@ impl Maker<'_> {
                 return Err(());
             }
             let fixed = option.keeps != Mutability::InPlace;
-            let default = option.form.read(option.default, names).ok();
+            let default = option.kernels_own();
             return Ok(default.filter(|_| fixed).map(Sourced::without_origin));
         };
         let word = setting.whole();
-        match option.form.read(word.text, names) {
-            Ok(value) => Ok(Some(word.at(value))),
-            Err(expected) => {
-                let wrong = format!("is not a {} of a {}", option.key, of.word);
-                self.problems.push(word.problem(wrong, expected));
-                Err(())
-            }
-        }
+        let read = option.read(word.text, names, of.word);
+        let refuse = |(wrong, remedy)| self.problems.push(word.problem(wrong, remedy));
+        read.map(|value| Some(word.at(value))).map_err(refuse)
     }
 
     /// Where a link is made from: the namespace, and the link below it.

@@ -127,10 +127,7 @@ pub(crate) fn places(links: &[Link]) -> Places<'_> {
 /// own addresses nothing reaches; else itself.
 pub(crate) fn holder<'a>(link: &'a Link, places: &Places<'a>) -> &'a Link {
     let master = link.master.as_ref().and_then(|master| {
-        let master = LinkRef {
-            netns: link.netns.clone(),
-            name: master.value.clone(),
-        };
+        let master = link.netns.link(&master.value);
         places.get(&master).copied()
     });
     match master {
@@ -144,10 +141,7 @@ pub(crate) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Prob
     let places = places(links);
     for listed in &settings.links {
         let name = &listed.name.value;
-        let inside = LinkRef {
-            netns: Netns::This,
-            name: name.clone(),
-        };
+        let inside = Netns::This.link(name);
         let Some(link) = places.get(&inside).copied() else {
             continue;
         };

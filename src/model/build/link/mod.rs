@@ -15,9 +15,12 @@ use std::ptr;
 use super::address::{addresses, auto};
 use super::link::derived::stable_mac;
 use super::link::master::inside;
-use super::{dhcp, problem};
+use super::{dhcp, keep, problem};
 use crate::conf::{Listed, Piece, Setting, Settings};
-use crate::model::{Context, DeviceId, Kind, Link, LinkRef, Mac, Netns};
+use crate::definitions::option::ValueKind;
+use crate::model::link::option_value::OptionValue;
+use crate::model::link::options::Options;
+use crate::model::{Context, DeviceId, Kind, Link, LinkRef, Netns};
 use crate::name::{Altname, LinkName, NetnsName};
 use crate::source::{Problem, Sourced};
 
@@ -70,8 +73,7 @@ impl Maker<'_> {
         link.up = Some(true);
         link.device = listed.get("match").and_then(|s| self.card(s));
         link.altnames = self.altnames(listed);
-        link.mtu = listed.get("mtu").and_then(|s| self.mtu(s));
-        link.mac = listed.get("mac").and_then(|s| self.mac(s, listed));
+        self.attributes(listed, &mut link.attributes);
         let before = self.problems.len();
         let is_tunnel = link.kind.word() == "wireguard";
         link.addresses = addresses(listed.get("config"), is_tunnel, self.problems);
@@ -98,7 +100,8 @@ impl Maker<'_> {
         let this = Some(link.link_at());
         let mut other = Link::new(peer.netns, name, Kind::Veth { peer: this });
         other.up = Some(true);
-        other.mtu = link.mtu.clone();
+        other.attributes = link.attributes.clone();
+        other.attributes.retain(|option, _| option.word == "mtu");
         other.addresses = addresses(listed.get("peer_config"), false, self.problems);
         if let Some(word) = auto(listed.get("peer_config")) {
             let remedy = "expected addresses; what the other end takes is its namespace's to say";
@@ -118,7 +121,7 @@ impl Maker<'_> {
             let lo = matches!(kind, Kind::Loopback);
             let taken = match lo {
                 true => matches!(var.name, "config" | "routes"),
-                false => var.types.is_empty() || var.types.contains(&kind.word()),
+                false => var.types().is_empty() || var.types().contains(&kind.word()),
             };
             if taken {
                 continue;
@@ -126,13 +129,13 @@ impl Maker<'_> {
             let (name, suffix) = (&listed.name, listed.name.value.suffix());
             let remedy = match lo {
                 true => "expected config_lo and routes_lo alone; take the line away".into(),
-                false => match var.types {
+                false => match &var.types()[..] {
                     [one] => {
                         format!("write type_{suffix}=\"{one}\" as well, or take the line away")
                     }
                     _ => format!(
                         "it is for {}: write type_{suffix} as well, or take the line away",
-                        var.types.join(", ")
+                        var.types().join(", ")
                     ),
                 },
             };
@@ -160,57 +163,38 @@ impl Maker<'_> {
         altnames
     }
 
-    fn mtu(&mut self, setting: &Setting) -> Option<Sourced<u32>> {
-        let word = setting.whole();
-        match word.text.parse() {
-            Ok(mtu) if (68..=65535).contains(&mtu) => Some(word.at(mtu)),
-            _ => {
-                let expected = "expected a number of bytes from 68 to 65535";
-                self.problems.push(word.problem("is not an MTU", expected));
-                None
+    fn attributes(&mut self, listed: &Listed, attributes: &mut Options) {
+        for option in attributes.table {
+            let Some(setting) = listed.get(option.key) else {
+                continue;
+            };
+            let word = setting.whole();
+            let read = match word.text {
+                "stable" if option.form == ValueKind::Mac => self.stable_mac(listed),
+                text => option.read(text, &self.context.names, "link"),
+            };
+            if let Some(value) = keep(&word, read, self.problems) {
+                attributes.set(option, value);
             }
         }
     }
 
-    fn mac(&mut self, setting: &Setting, listed: &Listed) -> Option<Sourced<Mac>> {
-        let word = setting.whole();
-        if word.text == "stable" {
-            return match (self.context.seed)() {
-                Ok(seed) => {
-                    let mac = stable_mac(&seed, &self.settings.name, &listed.name.value);
-                    Some(word.at(mac))
-                }
-                Err(e) => {
-                    let wrong = format!("needs what tells this machine from others: {e}");
-                    let expected = "expected that root can read it; or write the address itself";
-                    self.problems.push(word.problem(wrong, expected));
-                    None
-                }
-            };
-        }
-        match word.text.parse() {
-            Ok(mac) => Some(word.at(mac)),
-            Err(wrong) => {
-                let expected = "expected stable, or an address such as 52:54:00:12:34:56";
-                let wrong: String = wrong;
-                self.problems.push(word.problem(wrong, expected));
-                None
-            }
-        }
+    fn stable_mac(&self, listed: &Listed) -> Result<OptionValue, (String, String)> {
+        let seed = (self.context.seed)().map_err(|e| {
+            let wrong = format!("needs what tells this machine from others: {e}");
+            let expected = "expected that root can read it; or write the address itself";
+            (wrong, expected.into())
+        })?;
+        let mac = stable_mac(&seed, &self.settings.name, &listed.name.value);
+        Ok(OptionValue::Mac(mac))
     }
 
     fn card(&mut self, setting: &Setting) -> Option<Sourced<DeviceId>> {
         let word = setting.whole();
-        match word.text.parse() {
-            Ok(card) => Some(word.at(card)),
-            Err(wrong) => {
-                let expected = "expected mac and its permanent address, or bus and its place, \
-                                such as bus 0000:02:00.0";
-                let wrong: String = wrong;
-                self.problems.push(word.problem(wrong, expected));
-                None
-            }
-        }
+        let expected = "expected mac and its permanent address, or bus and its place, such as bus \
+                        0000:02:00.0";
+        let card = word.text.parse().map_err(|wrong: String| (wrong, expected));
+        keep(&word, card, self.problems)
     }
 
     /// Two links cannot have one name in one namespace.
@@ -257,13 +241,12 @@ impl Maker<'_> {
     }
 
     pub(super) fn link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
-        let name: Result<LinkName, String> = word.text.parse();
-        let refuse = |wrong| {
+        let refuse = |wrong: String| {
             let wrong = format!("is not a name for a link: {wrong}");
-            self.problems
-                .push(word.problem(wrong, "expected the name of a link"));
+            (wrong, "expected the name of a link")
         };
-        name.map_err(refuse).ok()
+        let name = keep(word, word.text.parse().map_err(refuse), self.problems);
+        name.map(|name| name.value)
     }
 
     /// The namespace that the setting names; the host, if it is not set.
@@ -271,16 +254,17 @@ impl Maker<'_> {
         let Some(word) = setting.map(Setting::whole) else {
             return Some(Netns::Host);
         };
-        let name: Result<NetnsName, String> = word.text.parse();
-        match name {
-            Ok(name) if name == self.settings.name => Some(Netns::This),
-            Ok(name) => Some(Netns::Named(name)),
-            Err(wrong) => {
-                let wrong = format!("is not a name for a namespace: {wrong}");
-                let remedy = "expected a name such as mgmt, or nothing for the host";
-                self.problems.push(word.problem(wrong, remedy));
-                None
-            }
+        let refuse = |wrong: String| {
+            let wrong = format!("is not a name for a namespace: {wrong}");
+            (
+                wrong,
+                "expected a name such as mgmt, or nothing for the host",
+            )
+        };
+        let name = word.text.parse::<NetnsName>().map_err(refuse);
+        match keep(&word, name, self.problems)?.value {
+            name if name == self.settings.name => Some(Netns::This),
+            name => Some(Netns::Named(name)),
         }
     }
 }

@@ -96,10 +96,7 @@ impl Waiting {
 /// The links that must be there before this one is made; of a veth's other end that is
 /// the end inside, since one message makes both.
 fn needs(link: &Link) -> Vec<LinkRef> {
-    let inside = |name| LinkRef {
-        netns: Netns::This,
-        name,
-    };
+    let inside = |name| Netns::This.link(&name);
     let mut needs = Vec::new();
     if link.netns != Netns::This {
         needs.extend(link.needed());

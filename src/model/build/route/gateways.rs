@@ -9,7 +9,6 @@ use ipnet::IpNet;
 use super::RouteSetting;
 use crate::model::build::networks::Networks;
 use crate::model::build::where_said;
-use crate::model::link::type_table::OptionValue;
 use crate::model::{Address, Link, Netns, Route, RouteKind};
 use crate::name::LinkName;
 use crate::source::{Position, Problem, Sourced};
@@ -206,10 +205,8 @@ fn table_of(link: &Link, links: &BTreeMap<&LinkName, &Link>) -> u32 {
         .master
         .as_ref()
         .and_then(|master| links.get(&master.value));
-    match master.and_then(|master| master.kind.spec()?.get("table")) {
-        Some(OptionValue::Number(table)) => table,
-        _ => Route::MAIN,
-    }
+    let table = master.and_then(|master| master.kind.spec()?.options.number("table"));
+    table.unwrap_or(Route::MAIN)
 }
 
 fn is_broadcast(address: &Address, ip: IpAddr) -> bool {

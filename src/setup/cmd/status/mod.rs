@@ -262,8 +262,8 @@ fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStat
         on_host: link.netns == Netns::Host,
         r#type: link.kind.word().to_string(),
         up: link.up == Some(true),
-        mtu: link.mtu.as_ref().map(|mtu| mtu.value),
-        mac: link.mac.as_ref().map(ToString::to_string),
+        mtu: link.attributes.number("mtu"),
+        mac: link.attributes.said("address").map(ToString::to_string),
         master: link.master.as_ref().map(ToString::to_string),
         by: MadeBy::of(
             made.is_some() || wanted.is_some(),

@@ -1,0 +1,272 @@
+//! What can be said of a link, in tables: of every link, of each type that can be made, and of
+//! a port of a bridge. A new option is a row here.
+
+use std::fmt;
+
+use super::option::Encoding::{Be16, GreKey, Ip, U8, U16, U32};
+use super::option::Mutability::{ExceptWord, Recreated, SameFamily};
+use super::option::ValueKind::{
+    Group, Mac, Number, Station, Station4, Switch, Table, User, UserGroup, Words,
+};
+use super::option::{Encoding, Opt, ValueKind, opt};
+
+/// A type of link.
+pub struct Type {
+    /// The word of `type_IF` and of ip-link(8).
+    pub word: &'static str,
+    /// What it is made from.
+    pub below: Lower,
+    /// It has a hardware address that can be chosen.
+    pub has_mac: bool,
+    /// Of a tunnel, the attribute that names the link it sends by.
+    pub sent_by: Option<u16>,
+    /// It is made by opening a file (ip-tuntap(8)), and not by a request: neither can its
+    /// size or hardware address be said at once, nor anything be changed that was said.
+    pub is_opened: bool,
+    /// The kernel takes all that is not said again for not said at all (ip_tunnel(4)'s
+    /// changes): the whole has to be said to change a part.
+    pub is_said_whole: bool,
+    /// Attributes of one byte, 0, that ip-link(8) sends where nothing is said.
+    pub zeros: &'static [u16],
+    /// Of options of every link, by their key, what a new one has where that is not the row's
+    /// default; empty: what it has is the kernel's to reckon.
+    pub made_with: &'static [(&'static str, &'static str)],
+    /// What can be said of it, in the order of a command.
+    pub options: &'static [Opt],
+}
+
+/// By its word alone, as options are.
+impl fmt::Debug for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word)
+    }
+}
+
+/// What a link is made from. It may be in another namespace than the link itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lower {
+    /// Nothing.
+    Nothing,
+    /// Another link.
+    Link,
+    /// A namespace, whose network carries what goes through the link; and perhaps one
+    /// link of that.
+    UnderlayNetns,
+}
+
+/// What every link has, whatever its type: attributes of a link itself, IFLA_… of
+/// linux/if_link.h. Of a link that is made they are said at once. The defaults are what a new link
+/// has; one that is moved in keeps its own.
+#[rustfmt::skip]
+pub const ATTRIBUTES: &[Opt] = &[
+    opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes").default("1500"),
+    opt("mac", "address", Mac, (1, Encoding::Mac), "its hardware address"),
+    opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "how many packets wait to be sent by it").default("1000"),
+];
+
+impl Type {
+    /// The type of this word.
+    pub fn named(word: &str) -> Option<&'static Type> {
+        TYPES.iter().find(|known| known.word == word)
+    }
+
+    const fn with_mac(self) -> Self {
+        Type {
+            has_mac: true,
+            ..self
+        }
+    }
+
+    const fn opened(self) -> Self {
+        Type {
+            is_opened: true,
+            ..self
+        }
+    }
+
+    const fn sent_by(self, attribute: u16) -> Self {
+        Type {
+            sent_by: Some(attribute),
+            ..self
+        }
+    }
+
+    const fn made_with(self, made_with: &'static [(&'static str, &'static str)]) -> Self {
+        Type { made_with, ..self }
+    }
+
+    const fn said_whole(self, zeros: &'static [u16]) -> Self {
+        Type {
+            is_said_whole: true,
+            zeros,
+            ..self
+        }
+    }
+}
+
+const fn of(word: &'static str, below: Lower, options: &'static [Opt]) -> Type {
+    Type {
+        word,
+        below,
+        has_mac: false,
+        sent_by: None,
+        is_opened: false,
+        is_said_whole: false,
+        zeros: &[],
+        made_with: &[],
+        options,
+    }
+}
+
+/// The words of `type_IF`: first the types that have no row, for they are not made alone.
+pub fn words() -> impl Iterator<Item = &'static str> {
+    let made = TYPES.iter().map(|of| of.word);
+    ["physical", "wireless", "veth"].into_iter().chain(made)
+}
+
+const MACVLAN_MODES: ValueKind =
+    Words(&[("private", 1), ("vepa", 2), ("bridge", 4), ("passthru", 8)]);
+
+const IPVLAN_MODES: ValueKind = Words(&[("l2", 0), ("l3", 1), ("l3s", 2)]);
+
+const BOND_MODES: ValueKind = Words(&[
+    ("balance-rr", 0),
+    ("active-backup", 1),
+    ("balance-xor", 2),
+    ("broadcast", 3),
+    ("802.3ad", 4),
+    ("balance-tlb", 5),
+    ("balance-alb", 6),
+]);
+
+const VLAN_PROTOCOLS: ValueKind = Words(&[("802.1Q", 0x8100), ("802.1ad", 0x88a8)]);
+
+const fn local(attribute: u16) -> Opt {
+    let at = (attribute, Ip(attribute));
+    opt(
+        "local",
+        "local",
+        Station4,
+        at,
+        "this end's address of a tunnel",
+    )
+}
+
+const fn remote(attribute: u16) -> Opt {
+    let at = (attribute, Ip(attribute));
+    opt(
+        "remote",
+        "remote",
+        Station4,
+        at,
+        "the other end's address of a tunnel",
+    )
+}
+
+const fn ttl(attribute: u16) -> Opt {
+    let doc = "the TTL of a tunnel's packets; that of what they carry where none is said";
+    opt("ttl", "ttl", Number(1, 255), (attribute, U8), doc)
+}
+
+/// IFLA_IPTUN_…, linux/if_tunnel.h.
+const IPTUN: &[Opt] = &[local(2), remote(3), ttl(4)];
+
+/// All that can be carried (IFLA_IPTUN_PROTO), and the TTL of what is carried.
+const IPTUN_ZEROS: &[u16] = &[9, 4];
+
+/// Who may open a link, IFLA_TUN_… of linux/if_link.h. What else an opener may choose (vnet_hdr,
+/// pi) is the opener's.
+#[rustfmt::skip]
+const OPENERS: &[Opt] = &[
+    opt("owner", "user", User, (1, U32), "who may open the link").keeps(Recreated),
+    opt("group", "group", UserGroup, (2, U32), "the group that may open the link").keeps(Recreated),
+    opt("multi_queue", "multi_queue", Switch, (7, U8), "whether the link may be opened several times at once, a queue each")
+        .default("off").keeps(Recreated),
+];
+
+/// That of the link by which it sends, without what a packet of its own takes.
+const MTU_OF_TUNNEL: &[(&str, &str)] = &[("mtu", "")];
+
+/// 1500 without the most that a packet of its own takes (wireguard(4)).
+const MTU_OF_WIREGUARD: &[(&str, &str)] = &[("mtu", "1420")];
+
+/// Every type of link that is made by one request, and alone. The attributes are of
+/// linux/if_link.h, IFLA_TYPE_NAME, but where another header is named.
+#[rustfmt::skip]
+pub const TYPES: &[Type] = &[
+    of("bridge", Lower::Nothing, &[ // IFLA_BR_…
+        opt("stp", "stp_state", Switch, (5, U32), "whether a bridge speaks the spanning tree protocol").default("off"),
+        opt("forward_delay", "forward_delay", Number(0, 3000), (1, U32), "a bridge's forward delay, in hundredths of a second")
+            .default("1500"),
+        opt("ageing_time", "ageing_time", Number(0, 100_000_000), (4, U32), "how long a bridge knows where an address is, in hundredths of a second")
+            .default("30000"),
+        opt("vlan_filtering", "vlan_filtering", Switch, (7, U8), "whether a bridge heeds VLAN tags").default("off"),
+    ]).with_mac(),
+    of("dummy", Lower::Nothing, &[]).with_mac(),
+    of("vlan", Lower::Link, &[
+        opt("vlan_protocol", "protocol", VLAN_PROTOCOLS, (5, Be16), "the VLAN's protocol").default("802.1Q").keeps(Recreated),
+        opt("vlan_id", "id", Number(1, 4094), (1, U16), "the number of the VLAN").needed().keeps(Recreated),
+    ]).with_mac(),
+    of("macvlan", Lower::Link, &[
+        opt("mode", "mode", MACVLAN_MODES, (1, U32), "the mode of a macvlan")
+            .default("bridge").keeps(ExceptWord("passthru")),
+    ]).with_mac(),
+    of("ipvlan", Lower::Link, &[
+        opt("mode", "mode", IPVLAN_MODES, (1, U16), "the mode of an ipvlan").default("l3"),
+    ]),
+    of("vxlan", Lower::UnderlayNetns, &[
+        opt("vxlan_id", "id", Number(1, 0x00ff_ffff), (1, U32), "the number of the VXLAN").needed().keeps(Recreated),
+        // IFLA_VXLAN_LOCAL and _LOCAL6, _GROUP and _GROUP6
+        opt("vxlan_local", "local", Station, (4, Ip(17)), "this end's address").keeps(SameFamily),
+        opt("vxlan_remote", "remote", Station, (2, Ip(16)), "the other end's address").keeps(SameFamily),
+        opt("vxlan_group", "group", Group, (2, Ip(16)), "the multicast group").keeps(SameFamily),
+        opt("vxlan_port", "dstport", Number(1, 65535), (15, Be16), "the VXLAN's UDP port").default("4789").keeps(Recreated),
+    ]).with_mac().sent_by(3).made_with(MTU_OF_TUNNEL),
+    of("bond", Lower::Nothing, &[
+        opt("mode", "mode", BOND_MODES, (1, U8), "the mode of a bond").default("balance-rr").keeps(Recreated),
+        opt("miimon", "miimon", Number(0, 0x7fff_ffff), (3, U32), "how often a bond looks at its links, in milliseconds; 0: never")
+            .default("0"),
+    ]).with_mac(),
+    of("vrf", Lower::Nothing, &[
+        opt("table", "table", Table, (1, U32), "the routing table of a VRF").needed().keeps(Recreated),
+    ]).with_mac(),
+    of("gre", Lower::UnderlayNetns, &[ // linux/if_tunnel.h
+        local(6), remote(7), ttl(8),
+        // From IFLA_GRE_IFLAGS to IFLA_GRE_OKEY
+        opt("key", "key", Number(0, u32::MAX), (2, GreKey), "the key of a GRE tunnel, a number"),
+    ]).sent_by(1).said_whole(&[]).made_with(MTU_OF_TUNNEL),
+    of("ipip", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS).made_with(MTU_OF_TUNNEL),
+    of("sit", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS).made_with(MTU_OF_TUNNEL),
+    // What it is told is `wireguard`'s
+    of("wireguard", Lower::UnderlayNetns, &[]).made_with(MTU_OF_WIREGUARD),
+    of("tap", Lower::Nothing, OPENERS).opened().with_mac(),
+    of("tun", Lower::Nothing, OPENERS).opened().made_with(&[("txqueuelen", "500")]),
+];
+
+/// What a port of a bridge can be told, `bridge_slave` of ip-link(8). Not among the types: no
+/// link is made as one. IFLA_BRPORT_… of linux/if_link.h.
+#[rustfmt::skip]
+pub const PORT: &[Opt] = &[
+    port("isolated", ON_OFF, (33, U8)).default("off"),
+    port("hairpin", ON_OFF, (4, U8)).default("off"),
+    // The kernel's goes by the speed of the link
+    port("cost", Number(1, 65535), (3, U32)),
+    port("priority", Number(0, 63), (2, U16)).default("32"),
+    port("guard", ON_OFF, (5, U8)).default("off"),
+    port("root_block", ON_OFF, (6, U8)).default("off"),
+    port("fastleave", ON_OFF, (7, U8)).default("off"),
+    port("learning", ON_OFF, (8, U8)).default("on"),
+    port("flood", ON_OFF, (9, U8)).default("on"),
+    port("mcast_flood", ON_OFF, (27, U8)).default("on"),
+    port("bcast_flood", ON_OFF, (30, U8)).default("on"),
+    port("mcast_to_unicast", ON_OFF, (28, U8)).default("off"),
+    port("neigh_suppress", ON_OFF, (32, U8)).default("off"),
+    port("proxy_arp", ON_OFF, (10, U8)).default("off"),
+];
+
+const fn port(word: &'static str, form: ValueKind, attribute: (u16, Encoding)) -> Opt {
+    opt(word, word, form, attribute, "as ip-link(8) has it")
+}
+
+/// ip-link(8) takes no other words for these.
+const ON_OFF: ValueKind = Words(&[("off", 0), ("on", 1)]);

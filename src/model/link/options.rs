@@ -1,0 +1,239 @@
+//! What is said of a link: options of one table, each with its value and who asked for it.
+//! Nothing here knows one option from another.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::option_value::OptionValue;
+use crate::definitions::links::{ATTRIBUTES, Type};
+use crate::definitions::option::Opt;
+use crate::model::names::Names;
+use crate::source::{Origin, Sourced};
+
+/// An option and what is said of it.
+pub type Said = (&'static Opt, Sourced<OptionValue>);
+
+/// What is said of options: each once, in the order of their table.
+#[derive(Clone)]
+pub struct Options {
+    /// All that can be said.
+    pub table: &'static [Opt],
+    said: Vec<Said>,
+}
+
+impl Options {
+    /// Nothing is said yet.
+    pub fn of(table: &'static [Opt]) -> Self {
+        let said = Vec::new();
+        Options { table, said }
+    }
+
+    /// What the kernel makes of them where nothing is said.
+    pub fn kernels_own(table: &'static [Opt]) -> Self {
+        let mut options = Options::of(table);
+        for option in table {
+            if let Some(value) = option.kernels_own() {
+                options.set(option, Sourced::without_origin(value));
+            }
+        }
+        options
+    }
+
+    /// What every link has, of a new one of this type.
+    pub fn kernels_own_of(of: &Type) -> Self {
+        let mut options = Options::kernels_own(ATTRIBUTES);
+        for option in ATTRIBUTES {
+            let mut others = of.made_with.iter();
+            let Some((_, text)) = others.find(|(key, _)| *key == option.key) else {
+                continue;
+            };
+            match option.form.read(text, &Names::default()) {
+                Ok(value) => options.set(option, Sourced::without_origin(value)),
+                Err(_) => options.retain(|other, _| other.word != option.word),
+            }
+        }
+        options
+    }
+
+    /// Each that is said, alone.
+    pub fn each(&self) -> impl Iterator<Item = Options> {
+        let table = self.table;
+        self.iter().map(move |said| {
+            let said = vec![said.clone()];
+            Options { table, said }
+        })
+    }
+
+    /// What of it is there.
+    pub fn held(&self, there: &Options) -> Self {
+        let mut held = self.clone();
+        held.retain(|option, value| there.get(option.word) == Some(value));
+        held
+    }
+
+    /// What is to be said where `now` is there, so that it is as `want` says. What is as we
+    /// said it (`ours`) and wanted no more becomes what it is `without` us, if that is known.
+    pub fn change(
+        want: &Options,
+        ours: Option<&Options>,
+        now: &Options,
+        without: &Options,
+    ) -> Self {
+        let mut change = Options::of(now.table);
+        for option in Options::that_go(want, ours, now) {
+            if let Some(value) = without.said(option.word)
+                && now.get(option.word) != Some(value.value)
+            {
+                change.set(option, value.clone());
+            }
+        }
+        change.extend(want.differing(now));
+        change
+    }
+
+    /// What is as we said it, and is wanted no more.
+    pub fn that_go<'a>(
+        want: &'a Options,
+        ours: Option<&'a Options>,
+        now: &'a Options,
+    ) -> impl Iterator<Item = &'static Opt> + 'a {
+        let goes = |(option, value): &&Said| {
+            want.get(option.word).is_none() && now.get(option.word) == Some(value.value)
+        };
+        let ours = ours.into_iter().flatten();
+        ours.filter(goes).map(|(option, _)| *option)
+    }
+
+    /// Notes as ours what is going to be said. What becomes what it is `without` us is until
+    /// then what it was.
+    pub fn note(&mut self, change: &Options, without: &Options) {
+        self.extend(change.differing(without));
+    }
+
+    /// It has been said: what was not noted before is not ours any more.
+    pub fn forget_returned(&mut self, change: &Options) {
+        self.retain(|option, ours| change.get(option.word).is_none_or(|said| said == ours));
+    }
+
+    /// All that is said.
+    pub fn iter(&self) -> std::slice::Iter<'_, Said> {
+        self.said.iter()
+    }
+
+    /// The first that asked for one of them.
+    pub fn origin(&self) -> Option<Arc<Origin>> {
+        self.iter().find_map(|(_, value)| value.origin.clone())
+    }
+
+    /// Nothing is said.
+    pub fn is_empty(&self) -> bool {
+        self.said.is_empty()
+    }
+
+    /// What is said of the option of this word of ip-link(8).
+    pub fn said(&self, word: &str) -> Option<&Sourced<OptionValue>> {
+        let found = self.iter().find(|(option, _)| option.word == word);
+        found.map(|(_, value)| value)
+    }
+
+    /// The value of the option of this word, if one is said.
+    pub fn get(&self, word: &str) -> Option<OptionValue> {
+        self.said(word).map(|value| value.value)
+    }
+
+    /// The same of one that is a number.
+    pub fn number(&self, word: &str) -> Option<u32> {
+        match self.get(word) {
+            Some(OptionValue::Number(number)) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// Says an option, in the place of what was said of it.
+    pub fn set(&mut self, option: &'static Opt, value: Sourced<OptionValue>) {
+        let place = |word| self.table.iter().position(|o| o.word == word);
+        let at = place(option.word);
+        let after = |(other, _): &Said| place(other.word) < at;
+        let after = self.said.partition_point(after);
+        match self.said.get_mut(after) {
+            Some(said) if said.0.word == option.word => said.1 = value,
+            _ => self.said.insert(after, (option, value)),
+        }
+    }
+
+    /// Says these, in the place of what was said of them.
+    pub fn extend<'a>(&mut self, said: impl IntoIterator<Item = &'a Said>) {
+        for (option, value) in said {
+            self.set(option, value.clone());
+        }
+    }
+
+    /// Keeps what is said of those options alone.
+    pub fn retain(&mut self, keep: impl Fn(&Opt, OptionValue) -> bool) {
+        self.said
+            .retain(|(option, value)| keep(option, value.value));
+    }
+
+    /// What is said otherwise than in what is there, or is not said there.
+    pub fn differing<'a>(&'a self, have: &'a Options) -> impl Iterator<Item = &'a Said> {
+        self.iter()
+            .filter(|(option, value)| have.get(option.word) != Some(value.value))
+    }
+}
+
+#[cfg(test)]
+impl Options {
+    /// Each of a table with some value.
+    pub fn examples(table: &'static [Opt]) -> Self {
+        use crate::definitions::option::ValueKind;
+        let mut options = Options::of(table);
+        for option in table {
+            let text = match option.form {
+                ValueKind::Number(first, _) => &first.max(7).to_string(),
+                ValueKind::Table | ValueKind::User | ValueKind::UserGroup => "7",
+                ValueKind::Switch => "on",
+                ValueKind::Words(words) => words[words.len() - 1].0,
+                ValueKind::Station | ValueKind::Station4 => "192.0.2.1",
+                ValueKind::Group => "239.1.1.1",
+                ValueKind::Mac => "52:54:00:12:34:56",
+            };
+            let value = option.form.read(text, &Names::default()).unwrap();
+            options.set(option, Sourced::without_origin(value));
+        }
+        options
+    }
+}
+
+impl<'a> IntoIterator for &'a Options {
+    type Item = &'a Said;
+    type IntoIter = std::slice::Iter<'a, Said>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// Whoever asked for it.
+impl PartialEq for Options {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |(option, value): &Said| (option.word, value.value);
+        self.iter().map(said).eq(other.iter().map(said))
+    }
+}
+
+impl Eq for Options {}
+
+/// What is said, and not all that can be.
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.said.fmt(f)
+    }
+}
+
+/// ` OPTION VALUE …`, as it stands in a command behind something else.
+impl fmt::Display for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.iter();
+        said.try_for_each(|(option, value)| write!(f, " {} {value}", option.word))
+    }
+}
