@@ -12,7 +12,7 @@ use rtnetlink::packet_route::route::{
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Kernel;
-use super::netlink::query::index_of;
+use super::netlink::query::link_named;
 use super::netlink::socket::RequestKind;
 use crate::model::route::Preference;
 use crate::model::{Address, LinkRef, Netns, Route, RouteKind};
@@ -142,8 +142,9 @@ impl Kernel {
         if let Some(index) = self.indexes.get(link) {
             return Ok(*index);
         }
-        let found = index_of(self.requests(&link.netns)?, &link.name)?;
-        let index = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        let found = link_named(self.requests(&link.netns)?, &link.name)?;
+        let found = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        let index = found.header.index;
         self.indexes.insert(link.clone(), index);
         Ok(index)
     }

@@ -3,6 +3,7 @@
 
 pub mod attr;
 pub mod generic;
+pub mod message;
 pub mod query;
 pub mod response;
 pub mod socket;
