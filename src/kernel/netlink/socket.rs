@@ -133,8 +133,9 @@ impl Requests {
         Err(io::Error::from(Errno::EAGAIN).into())
     }
 
-    /// Until the last answer has come. The kernel answers a change before it takes the next
-    /// request: where an answer was lost, ours is there already or it was that one.
+    /// Until the last answer has come. Once there was no room for one, the kernel leaves all
+    /// others away, too, until what is there was read; and it has answered a request before it
+    /// is sent: what is not there by then does not come.
     fn read<M: Message>(&mut self, mut answers: Answers<M>) -> Result<Outcome<M>, OsError> {
         let mut flags = 0;
         loop {
@@ -215,9 +216,11 @@ mod tests {
         let no = full().tell(lo(), RequestKind::Change).unwrap_err();
         assert_eq!(no.errno.raw_os_error(), Some(Errno::ENOBUFS as i32));
         assert!(no.to_string().contains("whether it was done is not known"));
-        // The answer to another request was lost, not the one to this
+        // With room again, it goes on
         let mut requests = full();
-        let _ = requests.get(lo()).unwrap();
+        requests.socket.set_rx_buf_sz(1u32 << 16).unwrap();
+        let lost = requests.tell(lo(), RequestKind::Change);
+        assert!(lost.is_err());
         requests.tell(lo(), RequestKind::Change).unwrap();
     }
 }
