@@ -6,7 +6,7 @@
 //!
 //! ARCHITECTURE.md has the picture. Who may use what, as tests/source.rs holds it:
 //!
-//! - nothing of the system: `name`, `state_dir`, `exit`, `os_error`, `allocator`, `source`, `model`, `plan`
+//! - nothing of the system: `name`, `state_dir`, `exit`, `printable`, `os_error`, `allocator`, `source`, `model`, `plan`
 //! - netlink: `kernel`
 //! - files: `conf`, `kernel`, `system`, `exec`, `setup`
 //! - an async runtime: `kernel`, `system`, `setup`
@@ -24,6 +24,9 @@ pub mod state_dir;
 
 // How a program ends.
 pub mod exit;
+
+// What a terminal may be shown.
+pub mod printable;
 
 // The memory allocator of netns-setup.
 #[cfg(feature = "setup")]
