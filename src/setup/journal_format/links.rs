@@ -1,10 +1,9 @@
 //! A link of the journal, and where it is, as text and back. The sections, and all that is
 //! no link, are the file's above.
 
-use ini::Properties;
-
 use super::section_writer::SectionWriter;
 use super::wireguard;
+use crate::ini::Properties;
 use crate::model::link::bridge_port::{PORT, Vlans};
 use crate::model::link::type_table::Type;
 use crate::model::names::Names;
