@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
@@ -222,6 +223,38 @@ impl Listener {
             }
         }
         heard.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// A socket in one namespace that hears of changes of some kinds, whatever they are of.
+pub(super) struct Changes(TokioSocket);
+
+impl Changes {
+    /// From now on, of these groups of rtnetlink. Within a tokio runtime.
+    pub(super) fn open(netns: &File, groups: &[u32]) -> io::Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        in_netns(netns, || {
+            let _inside = runtime.enter();
+            Ok(Changes(listening(NETLINK_ROUTE, groups)?))
+        })
+    }
+
+    /// Until something is told. All that has come by then is one change.
+    pub(super) async fn next(&self) {
+        let anything = |context: &mut Context| {
+            let mut heard = Poll::Pending;
+            let mut message = Vec::with_capacity(LONGEST);
+            for _ in 0..AT_ONCE {
+                message.clear();
+                // More than there was room for (ENOBUFS) is a change, too
+                match self.0.poll_recv(context, &mut message) {
+                    Poll::Pending => return heard,
+                    Poll::Ready(_) => heard = Poll::Ready(()),
+                }
+            }
+            heard
+        };
+        poll_fn(anything).await;
     }
 }
 
