@@ -57,7 +57,8 @@ help:
 	'make bench      how long it takes, beside ip(8); root' \
 	'make install    put it on this machine, or into DESTDIR=, as root; builds nothing' \
 	'make uninstall  take that away again' \
-	'make lint       format, clippy, a check for 32-bit and the pages of the code'
+	'make lint       format, clippy, a check for 32-bit and the pages of the code' \
+	'make deny       licences, sources and double versions of the crates'
 
 # No root, no packages, and no network once the crates are there (cargo fetch --locked). It runs
 # `make fmt`, `make clippy` and the tests in src/ and of the programs of tests/ that
@@ -99,6 +100,10 @@ bench: all
 lint: fmt clippy
 	tests/check-32-bit
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+deny:
+	tests/get-tools deny
+	"$${TESTBED_CACHE:-/var/cache/netns-services}/cargo-deny/bin/cargo-deny" --locked --offline check licenses bans sources
 
 fmt:
 	$(CARGO) fmt --check
@@ -191,4 +196,4 @@ uninstall:
 		rmdir "$$DESTDIR$$folder" 2>/dev/null || :; \
 	done
 
-.PHONY: all help demo check fmt clippy test test-all fuzz bench install uninstall lint
+.PHONY: all help demo check deny fmt clippy test test-all fuzz bench install uninstall lint
