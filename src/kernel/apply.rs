@@ -57,9 +57,12 @@ impl Kernel {
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => {
                 let netns = self.socket(&to.netns)?.netns.as_raw_fd();
-                self.set(link, |message| match to.name == link.name {
-                    true => message.setns_by_fd(netns),
-                    false => message.setns_by_fd(netns).name(to.name.to_string()),
+                self.set(link, |message| {
+                    if to.name == link.name {
+                        message.setns_by_fd(netns)
+                    } else {
+                        message.setns_by_fd(netns).name(to.name.to_string())
+                    }
                 })
             }
             Step::MovePhy(_, ways) => self.move_phy(ways),
