@@ -25,6 +25,10 @@ HOST   = $(shell rustc -vV | sed -n 's/^host: //p')
 MUSL   = $(subst -gnu,-musl,$(HOST))
 TARGET = $(if $(wildcard $(shell rustc --print sysroot)/lib/rustlib/$(MUSL)/lib/libstd-*),$(MUSL),$(HOST))
 
+# What netns-setup is built with. A packager who wants no allocator with unsafe code takes
+# `make FEATURES=setup`.
+FEATURES = setup,allocator
+
 # One build for each program: built together, netns-exec would be linked with the features
 # of netns-setup, which carries an async runtime.
 # The paths of this machine do not belong into it.
@@ -40,7 +44,7 @@ export EXEC_FLAGS = -C relocation-model=static -C link-arg=-Wl,-z,noseparate-cod
 
 all:
 	@target='$(TARGET)'; set -x; \
-	$(BUILD) --bin netns-setup -- $(EXEC_FLAGS) && \
+	$(BUILD) --no-default-features --features '$(FEATURES)' --bin netns-setup -- $(EXEC_FLAGS) && \
 	$(BUILD) --no-default-features --bin netns-exec -- $(EXEC_FLAGS) && \
 	mkdir -p $(STATIC) && \
 	install -m 755 "target/$$target/release/netns-setup" \

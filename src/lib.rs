@@ -29,7 +29,7 @@ pub mod exit;
 pub mod printable;
 
 // The memory allocator of netns-setup.
-#[cfg(feature = "setup")]
+#[cfg(feature = "allocator")]
 pub mod allocator;
 
 // The text of an ini file in, its sections out.

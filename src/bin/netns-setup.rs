@@ -16,7 +16,7 @@ use netns_services::exit;
 use netns_services::name::NetnsName;
 use netns_services::setup::{self, Call, Occupants, Trial, Verb, complain, enter_host};
 
-#[cfg(target_env = "musl")]
+#[cfg(all(target_env = "musl", feature = "allocator"))]
 #[global_allocator]
 static MEMORY: netns_services::allocator::Memory = netns_services::allocator::Memory::new();
 
