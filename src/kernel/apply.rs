@@ -157,7 +157,7 @@ impl Kernel {
         let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
         match self.requests(&link.netns)?.tell(message, RequestKind::Add) {
             // The kernel has put it there itself in the meantime
-            Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
+            Err(no) if no.is(Errno::EEXIST) => Ok(()),
             answer => answer,
         }
     }
@@ -170,7 +170,7 @@ impl Kernel {
             .requests(&link.netns)?
             .tell(message, RequestKind::Change)
         {
-            Err(no) if no.errno.raw_os_error() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(()),
+            Err(no) if no.is(Errno::EADDRNOTAVAIL) => Ok(()),
             answer => answer,
         }
     }
@@ -192,7 +192,7 @@ impl Kernel {
             .requests(&route.netns)?
             .tell(message, RequestKind::Change)
         {
-            Err(no) if no.errno.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
+            Err(no) if no.is(Errno::ESRCH) => Ok(()),
             answer => answer,
         }
     }

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::libc;
 use rtnetlink::packet_route::address::{AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkFlags;
@@ -148,9 +149,7 @@ impl Kernel {
         let (at, name) = (Netns::This, link.clone());
         match self.wireguard(&LinkRef { netns: at, name }) {
             Ok(seen) => Ok(!seen.handshakes.is_empty()),
-            Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {
-                Ok(false)
-            }
+            Err(no) if no.is(Errno::ENODEV) => Ok(false),
             Err(no) => Err(no),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) fn unless_gone(
     answers: Result<Vec<RouteNetlinkMessage>, OsError>,
 ) -> Result<Vec<RouteNetlinkMessage>, OsError> {
     match answers {
-        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(Vec::new()),
+        Err(no) if no.is(Errno::ENODEV) => Ok(Vec::new()),
         answers => answers,
     }
 }
@@ -76,7 +76,7 @@ fn uncounted() -> LinkMessage {
 
 fn the_link(requests: &mut Requests, which: LinkMessage) -> Result<Option<LinkMessage>, OsError> {
     match requests.get(RouteNetlinkMessage::GetLink(which)) {
-        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(None),
+        Err(no) if no.is(Errno::ENODEV) => Ok(None),
         answer => Ok(answer?.and_then(link)),
     }
 }

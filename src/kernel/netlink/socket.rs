@@ -143,13 +143,13 @@ impl Requests {
                 Ok(came) => answers.read(came),
                 Err(e) => Err(e.into()),
             };
-            let errno = then.as_ref().err().and_then(|no| no.errno.raw_os_error());
-            match errno.map(Errno::from_raw) {
-                Some(Errno::ENOBUFS) => flags = libc::MSG_DONTWAIT,
-                Some(Errno::EAGAIN) if flags != 0 => return Ok(Outcome::Lost),
-                _ if then? == Then::More => {}
-                _ if answers.is_torn => return Ok(Outcome::Torn),
-                _ => return Ok(Outcome::Answered(answers.came)),
+            match then {
+                Err(no) if no.is(Errno::ENOBUFS) => flags = libc::MSG_DONTWAIT,
+                Err(no) if no.is(Errno::EAGAIN) && flags != 0 => return Ok(Outcome::Lost),
+                Err(no) => return Err(no),
+                Ok(Then::More) => {}
+                Ok(Then::Done) if answers.is_torn => return Ok(Outcome::Torn),
+                Ok(Then::Done) => return Ok(Outcome::Answered(answers.came)),
             }
         }
     }
@@ -214,7 +214,7 @@ mod tests {
         let all = full().dump(RouteNetlinkMessage::GetLink(LinkMessage::default()));
         assert!(!all.unwrap().is_empty());
         let no = full().tell(lo(), RequestKind::Change).unwrap_err();
-        assert_eq!(no.errno.raw_os_error(), Some(Errno::ENOBUFS as i32));
+        assert!(no.is(Errno::ENOBUFS));
         assert!(no.to_string().contains("whether it was done is not known"));
         // With room again, it goes on
         let mut requests = full();

@@ -15,7 +15,9 @@ use crate::os_error::OsError;
 use crate::source::Sourced;
 use crate::system::dns;
 
-pub use self::message::WireguardState;
+pub use nix::errno::Errno;
+
+use self::message::WireguardState;
 
 /// The family of generic netlink.
 const FAMILY: &str = "wireguard";
@@ -42,7 +44,7 @@ impl Kernel {
             match self.wireguard(&link.link_at()) {
                 Ok(seen) => link.wireguard = Some(Sourced::without_origin(seen.wireguard)),
                 // Gone in the meantime
-                Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {}
+                Err(no) if no.is(Errno::ENODEV) => {}
                 Err(no) => return Err(no),
             }
         }

@@ -20,7 +20,7 @@ impl Kernel {
         port: Option<u16>,
         no: OsError,
     ) -> OsError {
-        if no.errno.raw_os_error() != Some(Errno::EADDRINUSE as i32) || no.message.is_some() {
+        if !no.is(Errno::EADDRINUSE) || no.message.is_some() {
             return no;
         }
         let port = port.or_else(|| self.wireguard(link).ok()?.wireguard.listen_port);
