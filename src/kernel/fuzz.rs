@@ -159,6 +159,9 @@ fn answers_of_other_families() {
         attribute(9, &attribute(0, &net)),
     ]
     .concat();
+    // Of which the library would take the first byte
+    let empty = attribute(9, &attribute(0, &attribute(3, &[])));
+    let empty = attribute(8, &attribute(0, &empty));
     let told = [
         attribute(3, &[9; 32]),
         attribute(6, &51820u16.to_ne_bytes()),
@@ -182,7 +185,7 @@ fn answers_of_other_families() {
         attribute(18, &[0, 1]),
     ]
     .concat();
-    let corpus = [told.as_slice(), &flow, &attribute(46, &[0; 8])];
+    let corpus = [told.as_slice(), &empty, &flow, &attribute(46, &[0; 8])];
     fuzz("netlink of others", &corpus, &[], |bytes| {
         let seen = message::decode(&[bytes.to_vec(), bytes.to_vec()]);
         let peers = "peer ".repeat(seen.wireguard.peers.len().min(3));

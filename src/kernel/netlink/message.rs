@@ -117,7 +117,11 @@ mod tests {
         let mut bridges = all.clone();
         bridges[HEADER] = 7;
         assert_eq!(read(&bridges), bridges);
-        // And of what is no link, such as the families of generic netlink, which have its number
+        // And of what is no link
+        let mut address = all.clone();
+        address[4..6].copy_from_slice(&libc::RTM_NEWADDR.to_ne_bytes());
+        assert_eq!(read(&address), address);
+        // nor of rtnetlink, such as the families of generic netlink, which have its number
         assert_eq!(*Raw::to_read(&all), all);
         // The room behind the last attribute is not there
         let cut = message(&[&name[..6]]);
