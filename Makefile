@@ -26,6 +26,10 @@ HOST   = $(shell rustc -vV | sed -n 's/^host: //p')
 MUSL   = $(subst -gnu,-musl,$(HOST))
 TARGET = $(if $(wildcard $(shell rustc --print sysroot)/lib/rustlib/$(MUSL)/lib/libstd-*),$(MUSL),$(HOST))
 
+# The features of netns-setup. For a build without the allocator and its unsafe code, type
+# `make FEATURES=setup`.
+FEATURES = setup,allocator
+
 # One build for each program. Built together, netns-exec would be linked with the features
 # of netns-setup, which needs an async runtime. The options remove this machine's paths.
 BUILD = RUSTFLAGS="$$RUSTFLAGS -C target-feature=+crt-static \
@@ -40,7 +44,7 @@ export EXEC_FLAGS = -C relocation-model=static -C link-arg=-Wl,-z,noseparate-cod
 
 all:
 	@target='$(TARGET)'; set -x; \
-	$(BUILD) --bin netns-setup -- $(EXEC_FLAGS) && \
+	$(BUILD) --no-default-features --features '$(FEATURES)' --bin netns-setup -- $(EXEC_FLAGS) && \
 	$(BUILD) --no-default-features --bin netns-exec -- $(EXEC_FLAGS) && \
 	mkdir -p $(STATIC) && \
 	install -m 755 "target/$$target/release/netns-setup" \
@@ -57,7 +61,8 @@ help:
 	'make bench      measure the time it takes, compared with ip(8); as root' \
 	'make install    install what make built, or into DESTDIR=; as root' \
 	'make uninstall  remove what make install installed' \
-	'make lint       format, clippy, a check for 32-bit and the code documentation'
+	'make lint       format, clippy, a check for 32-bit and the code documentation' \
+	'make deny       licences, sources and duplicate versions of the crates'
 
 # Needs no root, no packages and, once the crates are there (cargo fetch --locked), no network.
 # Runs `make fmt`, `make clippy`, the tests in src/, the tests that tests/run-all lists as
@@ -98,6 +103,10 @@ bench: all
 lint: fmt clippy
 	tests/check-32-bit
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --locked --no-deps --document-private-items
+
+deny:
+	tests/get-tools deny
+	"$${TESTBED_CACHE:-/var/cache/netns-services}/cargo-deny/bin/cargo-deny" --locked --offline check licenses bans sources
 
 fmt:
 	$(CARGO) fmt --check
@@ -194,4 +203,4 @@ uninstall:
 		rmdir "$$DESTDIR$$directory" 2>/dev/null || :; \
 	done
 
-.PHONY: all help demo check fmt clippy test test-all fuzz bench install uninstall lint
+.PHONY: all help demo check deny fmt clippy test test-all fuzz bench install uninstall lint

@@ -6,7 +6,8 @@
 //!
 //! ARCHITECTURE.md has the picture. Who may use what, as tests/source.rs holds it:
 //!
-//! - nothing of the system: `name`, `state_dir`, `exit`, `os_error`, `allocator`, `source`, `definitions`, `model`, `plan`
+//! - nothing of the system: `name`, `state_dir`, `exit`, `printable`, `ini`, `os_error`, `allocator`, `source`,
+//!   `definitions`, `model`, `plan`
 //! - netlink: `kernel`
 //! - files: `conf`, `kernel`, `system`, `exec`, `setup`
 //! - an async runtime: `kernel`, `system`, `setup`
@@ -25,9 +26,16 @@ pub mod state_dir;
 // How a program ends.
 pub mod exit;
 
+// What a terminal may be shown.
+pub mod printable;
+
 // The memory allocator of netns-setup.
-#[cfg(feature = "setup")]
+#[cfg(feature = "allocator")]
 pub mod allocator;
+
+// The text of an ini file in, its sections out.
+#[cfg(feature = "setup")]
+pub mod ini;
 
 // Which line of which file a value comes from, and what is wrong with it.
 #[cfg(feature = "setup")]

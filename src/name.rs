@@ -15,7 +15,8 @@ pub struct NetnsName(String);
 /// digits and `_-.@+,=`, not `.` or `..`. The kernel would take more; what it takes
 /// beyond that is special to sh, to ip(8) or to the kernel (`eth%d`).
 ///
-/// It is kept in place, for it is copied all the time.
+/// It is kept in place, for it is copied all the time: with memory of its own, an `up` takes
+/// a tenth more instructions (1.02 million for 0.92).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkName {
     /// Behind it, zeros.

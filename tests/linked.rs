@@ -27,7 +27,7 @@ fn netns_exec_is_made_of_little() {
     ]);
     let names = told.lines().filter_map(|line| line.split(' ').next());
     let crates: BTreeSet<_> = names.collect();
-    for never in ["tokio", "rtnetlink", "netlink-proto", "rust-ini"] {
+    for never in ["tokio", "rtnetlink", "netlink-proto", "light-ini"] {
         assert!(!crates.contains(never), "{never}\n{told}");
     }
     assert_eq!(crates, BTreeSet::from(NETNS_EXEC_IS_MADE_OF), "{told}");

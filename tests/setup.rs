@@ -143,10 +143,7 @@ fn each_verb_that_changes_prints_what_it_does_as_json() {
         let wrong = json(&sandbox, &format!("{verb} --json mgmt"), 100);
         assert_eq!(wrong[0]["outcome"], "wrong");
         let text = wrong[0]["errors"][0].as_str().unwrap();
-        assert!(
-            text.contains("netns.mgmt:2: mtu_eth1=\"5\" "),
-            "{text}"
-        );
+        assert!(text.contains("netns.mgmt:2: mtu_eth1=\"5\" "), "{text}");
     }
 }
 

@@ -2,8 +2,9 @@
 
 use super::listed::Listed;
 use super::suggest::nearest;
-use super::value::{Setting, visible};
+use super::value::Setting;
 use crate::definitions::settings::{self, Scope, Var};
+use crate::printable::printable;
 use crate::source::Problem;
 
 /// The longest key that the name begins with, and the rest.
@@ -50,7 +51,7 @@ pub(super) fn said_twice(first: &Setting, second: &Setting) -> Problem {
     second.problem(
         format!(
             "is set a second time; line {line} set it to \"{}\"",
-            visible(to.text)
+            printable(to.text)
         ),
         "expected each setting once in a file; keep one of the two lines",
     )

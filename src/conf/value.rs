@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::printable::printable;
 use crate::source::{Origin, Position, Problem, Sourced};
 
 /// The text of a variable. Every byte of it knows its line and column.
@@ -211,20 +212,12 @@ impl Piece<'_> {
 
     fn quote(&self) -> String {
         let between = if self.alone { "=" } else { ": " };
-        format!("{}{between}\"{}\"", self.origin.setting, visible(self.text))
+        format!(
+            "{}{between}\"{}\"",
+            self.origin.setting,
+            printable(self.text)
+        )
     }
-}
-
-/// The text with its control characters made visible.
-pub(super) fn visible(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        match c.is_control() {
-            true => out.extend(c.escape_default()),
-            false => out.push(c),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

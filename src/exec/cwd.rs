@@ -33,9 +33,10 @@ fn far() -> Result<(), ExecError> {
 fn enter_if_covered(buffer: &mut [u8]) -> Result<Result<(), ExecError>, Errno> {
     let folder = syscall::working_folder(buffer)?;
     let is_covered = |covered: &&[u8]| is_in(folder.to_bytes(), covered);
-    Ok(match COVERED.iter().any(is_covered) {
-        true => enter(folder),
-        false => Ok(()),
+    Ok(if COVERED.iter().any(is_covered) {
+        enter(folder)
+    } else {
+        Ok(())
     })
 }
 

@@ -7,6 +7,7 @@ use std::io::Write;
 use nix::errno::Errno;
 
 use crate::exit;
+use crate::printable::printable;
 
 /// Why the command was not started, or not healed. It prints as two lines; whoever prints
 /// them puts the program's name before each.
@@ -87,16 +88,4 @@ pub fn reason(why: Errno) -> String {
 /// A word as it was written, with what a terminal would not show escaped.
 pub fn shown(word: &CStr) -> String {
     printable(&word.to_string_lossy())
-}
-
-/// As [`shown`], for text.
-pub fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown
 }

@@ -38,9 +38,10 @@ pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness
     match open {
         Ok(ready) => {
             let same = namespace.map_or(Ok(false), |namespace| speaks_of(&ready, namespace));
-            return match same.map_err(|why| hidden(name, why))? {
-                true => Ok(Readiness::Whole),
-                false => Ok(Readiness::Another),
+            return if same.map_err(|why| hidden(name, why))? {
+                Ok(Readiness::Whole)
+            } else {
+                Ok(Readiness::Another)
             };
         }
         Err(Errno::ENOENT) => (),

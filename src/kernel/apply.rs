@@ -13,7 +13,7 @@ use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Kernel;
 use super::link::{Message, options};
-use super::netlink::query::index_of;
+use super::netlink::query::link_named;
 use super::netlink::socket::RequestKind;
 use crate::model::route::Preference;
 use crate::model::{Address, LinkRef, Netns, Route, RouteKind};
@@ -58,9 +58,12 @@ impl Kernel {
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => {
                 let netns = self.socket(&to.netns)?.netns.as_raw_fd();
-                self.set(link, |message| match to.name == link.name {
-                    true => message.setns_by_fd(netns),
-                    false => message.setns_by_fd(netns).name(to.name.to_string()),
+                self.set(link, |message| {
+                    if to.name == link.name {
+                        message.setns_by_fd(netns)
+                    } else {
+                        message.setns_by_fd(netns).name(to.name.to_string())
+                    }
                 })
             }
             Step::MovePhy(_, ways) => self.move_phy(ways),
@@ -141,8 +144,9 @@ impl Kernel {
         if let Some(index) = self.indexes.get(link) {
             return Ok(*index);
         }
-        let found = index_of(self.requests(&link.netns)?, &link.name)?;
-        let index = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        let found = link_named(self.requests(&link.netns)?, &link.name)?;
+        let found = found.ok_or_else(|| std::io::Error::from(Errno::ENODEV))?;
+        let index = found.header.index;
         self.indexes.insert(link.clone(), index);
         Ok(index)
     }
@@ -152,7 +156,7 @@ impl Kernel {
         let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
         match self.requests(&link.netns)?.tell(message, RequestKind::Add) {
             // The kernel has put it there itself in the meantime
-            Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => Ok(()),
+            Err(no) if no.is(Errno::EEXIST) => Ok(()),
             answer => answer,
         }
     }
@@ -165,7 +169,7 @@ impl Kernel {
             .requests(&link.netns)?
             .tell(message, RequestKind::Change)
         {
-            Err(no) if no.errno.raw_os_error() == Some(Errno::EADDRNOTAVAIL as i32) => Ok(()),
+            Err(no) if no.is(Errno::EADDRNOTAVAIL) => Ok(()),
             answer => answer,
         }
     }
@@ -187,7 +191,7 @@ impl Kernel {
             .requests(&route.netns)?
             .tell(message, RequestKind::Change)
         {
-            Err(no) if no.errno.raw_os_error() == Some(Errno::ESRCH as i32) => Ok(()),
+            Err(no) if no.is(Errno::ESRCH) => Ok(()),
             answer => answer,
         }
     }

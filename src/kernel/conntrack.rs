@@ -3,33 +3,30 @@
 //! and told as conntrack(8) does it (linux/netfilter/nfnetlink_conntrack.h).
 
 use std::collections::BTreeSet;
-use std::io;
 use std::net::IpAddr;
 
+use nix::libc;
 use rtnetlink::sys::protocols::NETLINK_NETFILTER;
-use rtnetlink::sys::{Socket, SocketAddr};
 
 use super::Kernel;
 use super::netlink::attr::{each, find};
+use super::netlink::message::Raw;
+use super::netlink::socket::{RequestKind, Requests};
 use super::uplinks::addresses;
 use crate::model::Netns;
 use crate::model::nat::{Proto, Publish};
 use crate::os_error::OsError;
 use crate::system::thread::in_netns;
 
-const GET: u16 = 0x0101;
-const DELETE: u16 = 0x0102;
-const REQUEST: u16 = 1;
-const ACK: u16 = 4;
-const DUMP: u16 = 0x300;
-const ERROR: u16 = 2;
-const DONE: u16 = 3;
-/// Of a message, before its attributes: nlmsghdr and nfgenmsg.
-const HEADER: usize = 16 + 4;
+const CONNTRACK: u16 = (libc::NFNL_SUBSYS_CTNETLINK << 8) as u16;
+const GET: u16 = CONNTRACK | 1;
+const DELETE: u16 = CONNTRACK | 2;
+/// struct nfgenmsg, before the attributes.
+const HEADER: usize = 4;
 const TUPLE_ORIG: u16 = 1;
 const ZONE: u16 = 18;
-const UDP: u8 = 17;
-const FAMILIES: [u8; 2] = [2, 10];
+const UDP: u8 = libc::IPPROTO_UDP as u8;
+const FAMILIES: [u8; 2] = [libc::AF_INET as u8, libc::AF_INET6 as u8];
 
 /// A flow, as it is named in a request.
 pub(super) struct Flow {
@@ -57,61 +54,39 @@ impl Kernel {
                 .any(|p| p.ports().contains(&flow.port))
         };
         let host = self.open(&Netns::Host)?;
-        Ok(in_netns(&host, || {
-            let mut socket = Socket::new(NETLINK_NETFILTER)?;
-            socket.bind_auto()?;
-            for flow in flows(&socket)?.iter().filter(|flow| led(flow)) {
-                send(&socket, DELETE, REQUEST | ACK, flow.family, &flow.name)?;
+        let mut requests = in_netns(&host, || Requests::open_to(NETLINK_NETFILTER))?;
+        for flow in flows(&mut requests)?.iter().filter(|flow| led(flow)) {
+            let order = message(DELETE, flow.family, &flow.name);
+            if let Err(no) = requests.tell(order, RequestKind::Change) {
                 // Gone in the meantime is forgotten
-                socket.recv_from_full()?;
+                log::debug!("a UDP flow is not forgotten: {no}");
             }
-            Ok(())
-        })?)
+        }
+        Ok(())
     }
 }
 
 /// All UDP flows that are remembered.
-fn flows(socket: &Socket) -> io::Result<Vec<Flow>> {
+fn flows(requests: &mut Requests) -> Result<Vec<Flow>, OsError> {
     let mut found = Vec::new();
     for family in FAMILIES {
-        send(socket, GET, REQUEST | DUMP, family, &[])?;
-        let mut done = false;
-        while !done {
-            let (bytes, _) = socket.recv_from_full()?;
-            let mut rest = &bytes[..];
-            while let Some(length) = rest.first_chunk().map(|b| u32::from_ne_bytes(*b) as usize) {
-                let Some(message) = rest.get(..length).filter(|m| m.len() >= 16) else {
-                    break;
-                };
-                match u16::from_ne_bytes([message[4], message[5]]) {
-                    DONE | ERROR => done = true,
-                    _ => found.extend(flow(family, message)),
-                }
-                rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-            }
-        }
+        let all = requests.dump(message(GET, family, &[]))?;
+        found.extend(all.iter().filter_map(|told| flow(family, &told.body)));
     }
     Ok(found)
 }
 
-fn send(socket: &Socket, kind: u16, flags: u16, family: u8, name: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(HEADER + name.len()).unwrap_or(u32::MAX);
-    let mut message = length.to_ne_bytes().to_vec();
-    message.extend(kind.to_ne_bytes());
-    message.extend(flags.to_ne_bytes());
-    message.extend([0; 8]);
-    message.extend([family, 0, 0, 0]);
-    message.extend(name);
-    socket.send_to(&message, &SocketAddr::new(0, 0), 0)?;
-    Ok(())
+fn message(kind: u16, family: u8, name: &[u8]) -> Raw {
+    let body = [&[family, 0, 0, 0], name].concat();
+    Raw { kind, body }
 }
 
 /// A flow of UDP; its name is what the kernel called it by.
-pub(super) fn flow(family: u8, message: &[u8]) -> Option<Flow> {
+pub(super) fn flow(family: u8, body: &[u8]) -> Option<Flow> {
     let mut name = Vec::new();
     let mut to = None;
     let mut port = None;
-    for attribute in each(message.get(HEADER..)?) {
+    for attribute in each(body.get(HEADER..)?) {
         match attribute.kind() {
             TUPLE_ORIG => {
                 let [ip, proto] = [1, 2].map(|kind| find(attribute.value(), 0, kind));

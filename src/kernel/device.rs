@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use nix::libc;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 
 use super::netlink::attr;
@@ -45,10 +46,9 @@ impl Devices {
 
     /// A message of a link (`ifinfomsg` and what follows) may be of one of them.
     pub fn has(&self, name: Option<&str>, message: &[u8]) -> bool {
-        const IFLA_PERM_ADDRESS: u16 = 54;
         // All of it is new, as of what has just come (rtnetlink(7): ifi_change)
         let new = message.get(12..16) == Some(&[0xff; 4]);
-        let mac = attr::find(message, 16, IFLA_PERM_ADDRESS);
+        let mac = attr::find(message, 16, libc::IFLA_PERM_ADDRESS);
         name.is_some_and(|name| self.names.contains(name))
             || mac.is_some_and(|mac| self.macs.contains(mac))
             || self.anywhere && new

@@ -35,6 +35,7 @@ use crate::source::Sourced;
 use crate::state_dir::NetnsId;
 use crate::system::thread::{at_once, in_netns};
 use crate::system::{dns, firewall, nat_table, netns};
+use netlink::generic::Generic;
 use netlink::socket::Requests;
 
 pub use sysctl::SysctlRef;
@@ -109,6 +110,11 @@ impl Kernel {
     /// What asks the kernel in a namespace.
     fn requests(&mut self, at: &Netns) -> io::Result<&mut Requests> {
         Ok(&mut self.socket(at)?.requests)
+    }
+
+    /// What asks a family of generic netlink in a namespace.
+    fn generic(&self, at: &Netns, family: &str) -> Result<Generic, OsError> {
+        in_netns(&self.open(at)?, || Ok(Generic::open(family)))?
     }
 
     /// The file of a namespace: the one that has been given the name, or that of the name.

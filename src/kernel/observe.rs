@@ -47,9 +47,10 @@ impl Kernel {
                 state.others.insert(other.clone());
             }
             let others = self.others(view, &views)?;
-            let mut addresses = match self.is_new(view) {
-                true => decode::Addresses::new(),
-                false => self.addresses(view)?,
+            let mut addresses = if self.is_new(view) {
+                decode::Addresses::new()
+            } else {
+                self.addresses(view)?
             };
             let mut vlans = self.vlans(view)?;
             for message in &view.links {

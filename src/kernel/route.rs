@@ -78,7 +78,7 @@ impl Kernel {
         }
         let all = RouteNetlinkMessage::GetRoute(RouteMessage::default());
         Ok(requests
-            .dump_with(all, sources)?
+            .dump_with(all, &sources)?
             .into_iter()
             .filter_map(route)
             .collect())

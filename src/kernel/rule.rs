@@ -50,7 +50,7 @@ impl Kernel {
             .requests(&Netns::This)?
             .tell(message, RequestKind::Change)
         {
-            Err(no) if no.errno.raw_os_error() == Some(Errno::ENOENT as i32) => Ok(()),
+            Err(no) if no.is(Errno::ENOENT) => Ok(()),
             answer => answer,
         }
     }

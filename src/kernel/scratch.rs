@@ -65,8 +65,8 @@ fn stand_in(requests: &mut Requests, name: &LinkName) -> Result<(), OsError> {
             RequestKind::Add,
         );
         match &answer {
-            Err(no) if no.errno.raw_os_error() == Some(Errno::EEXIST as i32) => return Ok(()),
-            Err(no) if no.errno.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}
+            Err(no) if no.is(Errno::EEXIST) => return Ok(()),
+            Err(no) if no.is(Errno::EOPNOTSUPP) => {}
             _ => break,
         }
     }

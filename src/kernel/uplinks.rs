@@ -69,7 +69,7 @@ impl Kernel {
     /// The host has a link of this name.
     pub fn host_has(&mut self, name: &LinkName) -> Result<bool, OsError> {
         let requests = self.requests(&Netns::Host)?;
-        Ok(query::index_of(requests, name)?.is_some())
+        Ok(query::link_named(requests, name)?.is_some())
     }
 }
 

@@ -80,15 +80,16 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
     let known = || process(netns, client).is_some();
     let leased = || client.run.program == Program::Udhcpc || has_lease(netns, &client.link);
     wait(LEASE, || known() && leased());
-    match known() {
-        true => Ok(()),
-        false => Err(OsError {
+    if known() {
+        Ok(())
+    } else {
+        Err(OsError {
             errno: io::Error::from(ErrorKind::Other),
             message: Some(format!(
                 "{} did not stay; the system's log may say why",
                 client.run.program.word()
             )),
-        }),
+        })
     }
 }
 

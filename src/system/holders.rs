@@ -60,9 +60,12 @@ pub fn holders(identity: NetnsInode, netns: &str) -> io::Result<Vec<Holder>> {
             Ok(of) if mounts.insert((of.dev(), of.ino())) => bind(pid, identity, netns),
             _ => None,
         };
-        let descriptor = || match process::is_inside(pid, identity) {
-            true => None,
-            false => descriptor(pid, identity),
+        let descriptor = || {
+            if process::is_inside(pid, identity) {
+                None
+            } else {
+                descriptor(pid, identity)
+            }
         };
         found.extend(bind.or_else(descriptor).map(|by| (pid, by)));
     }

@@ -4,6 +4,7 @@
 pub mod cgroup;
 pub mod dhcp;
 pub mod dns;
+pub mod file_lock;
 pub mod firewall;
 pub mod holders;
 pub mod init;

@@ -37,9 +37,10 @@ pub fn list(host: &File, netns: &NetnsName) -> Result<Option<String>, OsError> {
         Err(no) => {
             let all = nft(host, netns, &["list", "tables"], "")?;
             let line = format!("table {name}");
-            match all.lines().any(|listed| listed == line) {
-                true => Err(no),
-                false => Ok(None),
+            if all.lines().any(|listed| listed == line) {
+                Err(no)
+            } else {
+                Ok(None)
             }
         }
     }

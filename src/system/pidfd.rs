@@ -1,18 +1,17 @@
 //! Processes by descriptor, and the sockets in them: ids, which the kernel gives to others
-//! soon, in; descriptors, which stay whose they are, out. What nix has no calls for.
+//! soon, in; descriptors, which stay whose they are, out.
 //!
-//! The argument for the unsafe code: the calls get numbers and null pointers alone; a
-//! descriptor that one returns is new and owned by nobody else.
+//! The argument for the unsafe code: the ioctl takes nothing; the descriptor that it returns
+//! is new and owned by nobody else.
 
 #![allow(unsafe_code)]
 
 use std::fs::File;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::errno::Errno;
-use nix::libc::{self, c_int, c_long};
 use nix::sys::signal::Signal;
+use rustix::process::{self, Pid, PidfdFlags, PidfdGetfdFlags};
 
 mod ioctl {
     nix::ioctl_none_bad!(netns_of_socket, nix::libc::SIOCGSKNS);
@@ -20,38 +19,29 @@ mod ioctl {
 
 /// pidfd_open(2), Linux 5.3.
 pub fn open(pid: i32) -> io::Result<OwnedFd> {
-    // SAFETY: see the head of this file.
-    let opened = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as c_long, 0 as c_long) };
-    owned(opened)
+    let pid = Pid::from_raw(pid).ok_or(ErrorKind::InvalidInput)?;
+    Ok(process::pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 /// pidfd_send_signal(2), Linux 5.1.
 pub fn send(process: &OwnedFd, signal: Signal) -> io::Result<()> {
-    let number = signal as c_int as c_long;
-    let process = process.as_raw_fd() as c_long;
-    let none = 0 as c_long;
-    // SAFETY: see the head of this file; no siginfo is a null pointer.
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, process, number, none, none) };
-    Ok(Errno::result(sent).map(drop)?)
+    let signal = process::Signal::from_named_raw(signal as i32).ok_or(ErrorKind::InvalidInput)?;
+    Ok(process::pidfd_send_signal(process, signal)?)
 }
 
 /// A copy of what is behind a descriptor of a process: pidfd_getfd(2), Linux 5.6.
 pub fn copy(process: &OwnedFd, descriptor: RawFd) -> io::Result<OwnedFd> {
-    let (process, descriptor) = (process.as_raw_fd() as c_long, descriptor as c_long);
-    // SAFETY: see the head of this file.
-    owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, descriptor, 0 as c_long) })
+    Ok(process::pidfd_getfd(
+        process,
+        descriptor,
+        PidfdGetfdFlags::empty(),
+    )?)
 }
 
 /// The namespace that the socket behind a descriptor of a process is in: SIOCGSKNS.
 pub fn netns_of_socket(process: &OwnedFd, descriptor: RawFd) -> io::Result<File> {
     let copy = copy(process, descriptor)?;
-    // SAFETY: see the head of this file; the ioctl takes nothing.
-    let netns = unsafe { ioctl::netns_of_socket(copy.as_raw_fd()) }?;
-    Ok(owned(netns.into())?.into())
-}
-
-fn owned(descriptor: c_long) -> io::Result<OwnedFd> {
-    let descriptor = Errno::result(descriptor)? as RawFd;
     // SAFETY: see the head of this file.
-    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    let netns = unsafe { OwnedFd::from_raw_fd(ioctl::netns_of_socket(copy.as_raw_fd())?) };
+    Ok(netns.into())
 }

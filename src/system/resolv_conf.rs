@@ -99,9 +99,10 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 /// service starts has to be there. Without a name server, no name is found.
 pub fn make_for_dhcp(netns: &NetnsName, may: bool) -> io::Result<()> {
     let there = path(netns).symlink_metadata().is_ok();
-    match may && !there {
-        true => write(netns, &format!("{DHCP_MARK}\n")),
-        false => Ok(()),
+    if may && !there {
+        write(netns, &format!("{DHCP_MARK}\n"))
+    } else {
+        Ok(())
     }
 }
 
@@ -114,9 +115,10 @@ pub fn remove_of_dhcp(netns: &NetnsName) -> io::Result<()> {
             read => Ok(read?.starts_with(DHCP_MARK.as_bytes())),
         }
     };
-    match !path.is_symlink() && is_ours()? {
-        true => remove(netns),
-        false => Ok(()),
+    if !path.is_symlink() && is_ours()? {
+        remove(netns)
+    } else {
+        Ok(())
     }
 }
 

@@ -28,9 +28,10 @@ pub fn mortal(command: &mut Command) -> &mut Command {
     let bind = move || {
         set_pdeathsig(Signal::SIGKILL)?;
         // It may have ended before
-        match getppid() == parent {
-            true => Ok(()),
-            false => Err(Errno::ESRCH.into()),
+        if getppid() == parent {
+            Ok(())
+        } else {
+            Err(Errno::ESRCH.into())
         }
     };
     // SAFETY: as above; prctl(2) and getppid(2) are bare system calls.

@@ -19,7 +19,7 @@ use netns_services::setup::report::event::{Events, Printer};
 use netns_services::setup::{self, Call, enter_host};
 use print::{JsonOfChanges, JsonOfState, Script, Text};
 
-#[cfg(target_env = "musl")]
+#[cfg(all(target_env = "musl", feature = "allocator"))]
 #[global_allocator]
 static MEMORY: netns_services::allocator::Memory = netns_services::allocator::Memory::new();
 

@@ -2,7 +2,8 @@
 //! it, and what to write instead.
 
 use super::{Reader, Stop};
-use crate::conf::value::{Setting, visible};
+use crate::conf::value::Setting;
+use crate::printable::printable;
 use crate::source::{Position, Problem};
 
 /// Words after which the next lines belong together: nothing that could be said of them
@@ -81,7 +82,7 @@ impl Reader<'_> {
         exports: bool,
     ) -> Result<(), Stop> {
         let line = self.text[start..].lines().next().unwrap_or_default();
-        let line = visible(line.trim_ascii_end());
+        let line = printable(line.trim_ascii_end());
         let (word, _) = first_word(&line);
         let (wrong, remedy) = match self.assigned[first..].last() {
             Some(setting) => beside_a_value(setting, word),
@@ -112,7 +113,7 @@ fn first_word(line: &str) -> (&str, &str) {
 
 /// `a=1 word`: sh would run the word as a command, with the variable set for it alone.
 fn beside_a_value(setting: &Setting, word: &str) -> (String, String) {
-    let whole = format!("{} {word}", visible(setting.value.text()));
+    let whole = format!("{} {word}", printable(setting.value.text()));
     (
         format!("\"{word}\" stands outside of the value, as a command"),
         format!("quote the whole value: {}=\"{whole}\"", setting.name),

@@ -10,7 +10,8 @@ use clap::error::{ContextKind, ErrorKind};
 use super::{ExecCall, Request, To};
 use crate::exec::args;
 use crate::exec::argv::Words;
-use crate::exec::error::{ExecError, printable, shown};
+use crate::exec::error::{ExecError, shown};
+use crate::printable::printable;
 
 /// What to say to a wrong call.
 pub const USAGE: &str =

@@ -22,9 +22,10 @@ use super::mark::MARK;
 use super::mountinfo::{self, OWN};
 use super::{bind_etc, is_at, resolvconf};
 use crate::exec::args::To;
-use crate::exec::error::{ExecError, printable, reason, shown};
+use crate::exec::error::{ExecError, reason, shown};
 use crate::exec::path_buf::StackPath;
 use crate::exec::{join, syscall};
+use crate::printable::printable;
 use crate::state_dir;
 
 /// The processes of one mount namespace, and what they had lost.

@@ -23,9 +23,8 @@ pub struct Marked {
 pub fn marked(name: &CStr) -> Result<Vec<Marked>, ExecError> {
     let mut found = Vec::new();
     each_marked(name, |processes, first, mark, files| {
-        let lost = visit(first, mark, |overlay| match overlay {
-            true => Ok(Vec::new()),
-            false => lost(files),
+        let lost = visit(first, mark, |overlay| {
+            if overlay { Ok(Vec::new()) } else { lost(files) }
         });
         // Who has ended meanwhile has lost nothing
         let lost = lost.unwrap_or_default();

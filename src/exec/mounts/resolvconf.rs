@@ -104,14 +104,15 @@ fn show(name: &CStr) -> Result<(), Errno> {
     let path = path(name)?;
     let mut is_shown = false;
     while access(path.as_c(), AccessFlags::F_OK).is_ok() != is_shown {
-        is_shown = match is_shown {
-            true => umount2(RESOLV_CONF, OFF).map(|()| false)?,
-            false => match source(name)? {
+        is_shown = if is_shown {
+            umount2(RESOLV_CONF, OFF).map(|()| false)?
+        } else {
+            match source(name)? {
                 Some(servers) => {
                     syscall::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true)?
                 }
                 None => false,
-            },
+            }
         };
     }
     Ok(())
@@ -135,9 +136,10 @@ pub fn is_shown(servers: &OwnedFd) -> Result<bool, Errno> {
 
 /// Shows them again, unless they are what is seen.
 pub fn show_again(servers: &OwnedFd) -> Result<bool, Errno> {
-    match is_shown(servers)? {
-        true => Ok(false),
-        false => syscall::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true),
+    if is_shown(servers)? {
+        Ok(false)
+    } else {
+        syscall::attach(servers.as_fd(), RESOLV_CONF, false).map(|()| true)
     }
 }
 

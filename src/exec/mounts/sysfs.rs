@@ -32,9 +32,10 @@ pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), ExecError> {
         Err(Errno::ENOENT) => return Ok(()),
         Err(why) => return Err(refused(c"/sys", why)),
     };
-    let kept = match covered {
-        true => below_views().map_err(|why| refused(c"/sys", why))?,
-        false => Vec::new(),
+    let kept = if covered {
+        below_views().map_err(|why| refused(c"/sys", why))?
+    } else {
+        Vec::new()
     };
     // All of it is below the one view, out of sight: were it taken away again, the kernel
     // would wait for every processor to have forgotten it, which takes longer than this.

@@ -11,12 +11,10 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 
 use crate::kernel::Kernel;
 use crate::kernel::netlink::attr;
-use crate::kernel::netlink::generic::Talk;
 use crate::kernel::netlink::socket::RequestKind;
 use crate::model::{LinkRef, Netns, Phy};
 use crate::name::LinkName;
 use crate::os_error::OsError;
-use crate::system::thread::in_netns;
 
 const FAMILY: &str = "nl80211";
 // NL80211_CMD_GET_INTERFACE and NL80211_CMD_SET_WIPHY_NETNS, then attributes
@@ -66,13 +64,12 @@ impl Kernel {
         let before = self.wireless(&first.netns)?;
         let index = self.index(first)?;
         let netns = self.socket(&to.netns)?.netns.as_raw_fd();
-        self.speaks(&first.netns, |talk| {
-            let what = [
-                number(IFINDEX, index),
-                number(NETNS_FD, netns.cast_unsigned()),
-            ];
-            talk.tell(SET_NETNS, &attr::bytes(&what))
-        })?;
+        let what = [
+            number(IFINDEX, index),
+            number(NETNS_FD, netns.cast_unsigned()),
+        ];
+        let mut family = self.generic(&first.netns, FAMILY)?;
+        family.tell(SET_NETNS, &attr::bytes(&what))?;
         self.indexes.clear();
         let after = self.wireless(&to.netns)?;
         for (link, to) in ways {
@@ -90,19 +87,8 @@ impl Kernel {
 
     /// The wireless links of a namespace.
     fn wireless(&mut self, at: &Netns) -> Result<Vec<Wireless>, OsError> {
-        let answers = self.speaks(at, |talk| talk.dump(GET, &[]))?;
+        let answers = self.generic(at, FAMILY)?.dump(GET, &[])?;
         Ok(answers.iter().map(|answer| read(answer)).collect())
-    }
-
-    fn speaks<T: Send>(
-        &mut self,
-        at: &Netns,
-        say: impl FnOnce(&mut Talk) -> Result<T, OsError> + Send,
-    ) -> Result<T, OsError> {
-        let netns = self.open(at)?;
-        in_netns(&netns, || {
-            Ok(Talk::with(FAMILY).and_then(|mut talk| say(&mut talk)))
-        })?
     }
 }
 

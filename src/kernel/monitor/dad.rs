@@ -3,19 +3,18 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use rtnetlink::MulticastGroup;
+use nix::libc::RTNLGRP_IPV6_IFADDR;
 use rtnetlink::packet_route::address::AddressFlags;
 use rtnetlink::packet_route::link::LinkFlags;
 use tokio::runtime::Builder;
 
+use super::events::Changes;
 use crate::kernel::netlink::query::{addresses_of, link_named};
 use crate::kernel::netlink::socket::Requests;
 use crate::kernel::{Kernel, decode};
 use crate::model::{Address, Link, LinkRef, Netns, State};
 use crate::os_error::OsError;
 use crate::source::Sourced;
-use crate::system::thread::in_netns;
 
 /// How the addresses came out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,18 +37,12 @@ impl Kernel {
         let requests = self.requests(&Netns::This)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         // Told first, asked then: what changes in between is not missed
-        let (connection, _handle, mut events) = in_netns(&inside, || {
-            let _inside = runtime.enter();
-            rtnetlink::new_multicast_connection(&[MulticastGroup::Ipv6Ifaddr])
-        })?;
-        runtime.spawn(connection);
         runtime.block_on(async {
+            let changes = Changes::open(&inside, &[RTNLGRP_IPV6_IFADDR])?;
             let mut settled = look(requests, &links)?;
             let asking = async {
                 while settled.taken.is_empty() && !settled.waiting.is_empty() {
-                    if events.next().await.is_none() {
-                        return Err(std::io::Error::other("the kernel tells no more").into());
-                    }
+                    changes.next().await;
                     settled = look(requests, &links)?;
                 }
                 Ok::<_, OsError>(())

@@ -5,11 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::task::{Context, Poll};
 
+use nix::libc;
 use rtnetlink::sys::protocols::{NETLINK_NETFILTER, NETLINK_ROUTE};
 use rtnetlink::sys::{AsyncSocket, SocketAddr, TokioSocket};
 
@@ -20,31 +22,8 @@ use crate::plan::Journal;
 use crate::system::netns::identity::NetnsInode;
 use crate::system::thread::in_netns;
 
-// rtnetlink(7) and linux/rtnetlink.h: the groups to listen to,
-const LINKS: u32 = 1;
-const ADDRESSES: [u32; 2] = [5, 9];
-const ROUTES: [u32; 2] = [7, 11];
-const POLICY: [u32; 2] = [8, 19];
-/// linux/netfilter/nfnetlink.h: `NFNLGRP_NFTABLES`.
-const TABLES: u32 = 7;
-
-// the messages,
-const NEW_LINK: u16 = 16;
-const DEL_LINK: u16 = 17;
-const NEW_ADDRESS: u16 = 20;
-const DEL_ADDRESS: u16 = 21;
-const NEW_ROUTE: u16 = 24;
-const DEL_ROUTE: u16 = 25;
-const NEW_POLICY: u16 = 32;
-const DEL_POLICY: u16 = 33;
-/// `NFT_MSG_DELTABLE` of `NFNL_SUBSYS_NFTABLES`.
-const DEL_TABLE: u16 = 10 << 8 | 2;
-
-// and their attributes.
-const IFLA_IFNAME: u16 = 3;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const RTA_DST: u16 = 1;
+/// The messages of nftables, which the library does not know (linux/netfilter/nf_tables.h).
+const NFT_DELTABLE: u16 = (libc::NFNL_SUBSYS_NFTABLES << 8 | libc::NFT_MSG_DELTABLE) as u16;
 const NFTA_TABLE_NAME: u16 = 1;
 
 /// What comes at once is well below this.
@@ -159,9 +138,9 @@ impl Filter {
                 .to_string()
         };
         let matters = match kind {
-            NEW_LINK | DEL_LINK => {
-                let name = attr::find(body, 16, IFLA_IFNAME).map(text);
-                if kind == NEW_LINK && self.cards.has(name.as_deref(), body) {
+            libc::RTM_NEWLINK | libc::RTM_DELLINK => {
+                let name = attr::find(body, 16, libc::IFLA_IFNAME).map(text);
+                if kind == libc::RTM_NEWLINK && self.cards.has(name.as_deref(), body) {
                     return Some(Event::Device);
                 }
                 match (&self.links, name) {
@@ -169,26 +148,26 @@ impl Filter {
                     _ => true,
                 }
             }
-            NEW_ADDRESS | DEL_ADDRESS => {
+            libc::RTM_NEWADDR | libc::RTM_DELADDR => {
                 let of = |kind| attr::find(body, 8, kind).and_then(ip);
-                let address = of(IFA_LOCAL).or_else(|| of(IFA_ADDRESS));
+                let address = of(libc::IFA_LOCAL).or_else(|| of(libc::IFA_ADDRESS));
                 address.is_none_or(|ip| self.addresses.contains(&ip))
             }
-            NEW_ROUTE | DEL_ROUTE => {
+            libc::RTM_NEWROUTE | libc::RTM_DELROUTE => {
                 let (family, length) = (*body.first()?, *body.get(1)?);
                 let any = match i32::from(family) {
-                    nix::libc::AF_INET => IpAddr::from([0; 4]),
-                    nix::libc::AF_INET6 => IpAddr::from([0; 16]),
+                    libc::AF_INET => IpAddr::from([0; 4]),
+                    libc::AF_INET6 => IpAddr::from([0; 16]),
                     _ => return None,
                 };
-                let to = attr::find(body, 12, RTA_DST).and_then(ip);
+                let to = attr::find(body, 12, libc::RTA_DST).and_then(ip);
                 self.routes.contains(&(to.unwrap_or(any), length))
             }
-            DEL_TABLE => {
+            NFT_DELTABLE => {
                 let name = attr::find(body, 4, NFTA_TABLE_NAME).map(text);
                 name.is_none_or(|name| self.tables.contains(&name))
             }
-            NEW_POLICY | DEL_POLICY => self.policy,
+            libc::RTM_NEWRULE | libc::RTM_DELRULE => self.policy,
             _ => false,
         };
         matters.then_some(Event::Change)
@@ -198,15 +177,15 @@ impl Filter {
 impl Listener {
     /// Listen in a namespace, from now on. Within a tokio runtime.
     pub fn open(netns: &File, matter: Filter) -> io::Result<Listener> {
-        let mut groups = vec![LINKS];
+        let mut groups = vec![libc::RTNLGRP_LINK];
         if !matter.addresses.is_empty() {
-            groups.extend(ADDRESSES);
+            groups.extend([libc::RTNLGRP_IPV4_IFADDR, libc::RTNLGRP_IPV6_IFADDR]);
         }
         if !matter.routes.is_empty() {
-            groups.extend(ROUTES);
+            groups.extend([libc::RTNLGRP_IPV4_ROUTE, libc::RTNLGRP_IPV6_ROUTE]);
         }
         if matter.policy {
-            groups.extend(POLICY);
+            groups.extend([libc::RTNLGRP_IPV4_RULE, libc::RTNLGRP_IPV6_RULE]);
         }
         let tables = !matter.tables.is_empty();
         let runtime = tokio::runtime::Handle::current();
@@ -214,7 +193,10 @@ impl Listener {
             let _inside = runtime.enter();
             let mut sockets = vec![listening(NETLINK_ROUTE, &groups)?];
             if tables {
-                sockets.push(listening(NETLINK_NETFILTER, &[TABLES])?);
+                sockets.push(listening(
+                    NETLINK_NETFILTER,
+                    &[libc::NFNLGRP_NFTABLES as u32],
+                )?);
             }
             Ok(sockets)
         })?;
@@ -241,6 +223,38 @@ impl Listener {
             }
         }
         heard.map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+/// A socket in one namespace that hears of changes of some kinds, whatever they are of.
+pub(super) struct Changes(TokioSocket);
+
+impl Changes {
+    /// From now on, of these groups of rtnetlink. Within a tokio runtime.
+    pub(super) fn open(netns: &File, groups: &[u32]) -> io::Result<Self> {
+        let runtime = tokio::runtime::Handle::current();
+        in_netns(netns, || {
+            let _inside = runtime.enter();
+            Ok(Changes(listening(NETLINK_ROUTE, groups)?))
+        })
+    }
+
+    /// Until something is told. All that has come by then is one change.
+    pub(super) async fn next(&self) {
+        let anything = |context: &mut Context| {
+            let mut heard = Poll::Pending;
+            let mut message = Vec::with_capacity(LONGEST);
+            for _ in 0..AT_ONCE {
+                message.clear();
+                // More than there was room for (ENOBUFS) is a change, too
+                match self.0.poll_recv(context, &mut message) {
+                    Poll::Pending => return heard,
+                    Poll::Ready(_) => heard = Poll::Ready(()),
+                }
+            }
+            heard
+        };
+        poll_fn(anything).await;
     }
 }
 

@@ -6,16 +6,17 @@ use std::net::IpAddr;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use futures_channel::oneshot;
-use futures_util::StreamExt;
-use rtnetlink::MulticastGroup;
+use nix::errno::Errno;
+use nix::libc;
 use rtnetlink::packet_route::address::{AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::LinkFlags;
 use rtnetlink::packet_route::route::{RouteAddress, RouteAttribute, RouteMessage, RouteType};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 
+use super::events::Changes;
 use super::ping::Ping;
 use crate::kernel::netlink::query::{addresses_of, link_named};
 use crate::kernel::netlink::socket::Requests;
@@ -27,12 +28,12 @@ use crate::system::dhcp;
 use crate::system::thread::in_netns;
 
 /// What the kernel tells of by itself.
-const GROUPS: [MulticastGroup; 5] = [
-    MulticastGroup::Link,
-    MulticastGroup::Ipv4Ifaddr,
-    MulticastGroup::Ipv6Ifaddr,
-    MulticastGroup::Ipv4Route,
-    MulticastGroup::Ipv6Route,
+const GROUPS: [u32; 5] = [
+    libc::RTNLGRP_LINK,
+    libc::RTNLGRP_IPV4_IFADDR,
+    libc::RTNLGRP_IPV6_IFADDR,
+    libc::RTNLGRP_IPV4_ROUTE,
+    libc::RTNLGRP_IPV6_ROUTE,
 ];
 
 /// How often it is asked for what nobody tells of.
@@ -51,11 +52,7 @@ impl Kernel {
         let inside = self.open(&Netns::This)?;
         // Told first, asked then: what changes in between is not missed
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (connection, _handle, mut events) = in_netns(&inside, || {
-            let _inside = runtime.enter();
-            rtnetlink::new_multicast_connection(&GROUPS)
-        })?;
-        runtime.spawn(connection);
+        let changes = runtime.block_on(async { Changes::open(&inside, &GROUPS) })?;
         let addresses = conditions.iter().filter_map(|condition| match condition {
             Condition::Ping(address) => Some(*address),
             _ => None,
@@ -116,7 +113,7 @@ impl Kernel {
                     biased;
                     () = end => true,
                     () = answer => false,
-                    event = events.next() => event.is_none(),
+                    () = changes.next() => false,
                     () = moment => false,
                 }
             });
@@ -152,9 +149,7 @@ impl Kernel {
         let (at, name) = (Netns::This, link.clone());
         match self.wireguard(&LinkRef { netns: at, name }) {
             Ok(seen) => Ok(!seen.handshakes.is_empty()),
-            Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {
-                Ok(false)
-            }
+            Err(no) if no.is(Errno::ENODEV) => Ok(false),
             Err(no) => Err(no),
         }
     }

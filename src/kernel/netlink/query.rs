@@ -4,13 +4,11 @@
 use std::io::ErrorKind;
 
 use nix::errno::Errno;
-use rtnetlink::packet_core::DefaultNla;
 use rtnetlink::packet_route::RouteNetlinkMessage;
 use rtnetlink::packet_route::address::AddressMessage;
 use rtnetlink::packet_route::link::{LinkAttribute, LinkExtentMask, LinkMessage};
 use rtnetlink::packet_route::nsid::{NsidAttribute, NsidMessage};
 
-use super::attr;
 use super::socket::{RequestKind, Requests};
 use crate::name::LinkName;
 use crate::os_error::OsError;
@@ -20,7 +18,7 @@ pub(crate) fn unless_gone(
     answers: Result<Vec<RouteNetlinkMessage>, OsError>,
 ) -> Result<Vec<RouteNetlinkMessage>, OsError> {
     match answers {
-        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(Vec::new()),
+        Err(no) if no.is(Errno::ENODEV) => Ok(Vec::new()),
         answers => answers,
     }
 }
@@ -60,39 +58,6 @@ pub(crate) fn link_named(
     the_link(requests, message)
 }
 
-/// The number of a link by its name, if there is one. What else the kernel says of it is not
-/// read.
-pub(crate) fn index_of(requests: &mut Requests, name: &LinkName) -> Result<Option<u32>, OsError> {
-    match link_unread(requests, 0, Some(name)) {
-        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(None),
-        answer => {
-            let answer = answer?;
-            let index = answer.get(4..).and_then(|words| words.first_chunk());
-            Ok(index.map(|bytes| u32::from_ne_bytes(*bytes)))
-        }
-    }
-}
-
-/// What the kernel says of a link, as it says it (struct ifinfomsg and attributes,
-/// rtnetlink(7)): by its number or, if that is 0, by its name.
-pub(crate) fn link_unread(
-    requests: &mut Requests,
-    index: u32,
-    name: Option<&LinkName>,
-) -> Result<Vec<u8>, OsError> {
-    const RTM_GETLINK: u16 = 18;
-    const IFLA_IFNAME: u16 = 3;
-    const IFLA_EXT_MASK: u16 = 29;
-    const SKIP_STATS: u32 = 8;
-    let mut asked = [[0; 4], index.to_ne_bytes(), [0; 4], [0; 4]].concat();
-    let name = name.map(|name| [name.as_str().as_bytes(), b"\0"].concat());
-    let name = name.map(|name| DefaultNla::new(IFLA_IFNAME, name));
-    let without = DefaultNla::new(IFLA_EXT_MASK, SKIP_STATS.to_ne_bytes().to_vec());
-    let all: Vec<DefaultNla> = name.into_iter().chain([without]).collect();
-    asked.extend(attr::bytes(&all));
-    requests.bytes(RTM_GETLINK, &asked)
-}
-
 /// A link by its index, if there is one.
 pub(crate) fn link_at(requests: &mut Requests, index: u32) -> Result<Option<LinkMessage>, OsError> {
     let mut message = uncounted();
@@ -111,7 +76,7 @@ fn uncounted() -> LinkMessage {
 
 fn the_link(requests: &mut Requests, which: LinkMessage) -> Result<Option<LinkMessage>, OsError> {
     match requests.get(RouteNetlinkMessage::GetLink(which)) {
-        Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(None),
+        Err(no) if no.is(Errno::ENODEV) => Ok(None),
         answer => Ok(answer?.and_then(link)),
     }
 }

@@ -1,7 +1,9 @@
 //! A message of the kernel's made ready to be told again: without what it only tells, and
 //! with the links by name.
 
-use super::{ONLINK, RTA_MULTIPATH};
+use nix::libc::RTA_MULTIPATH;
+
+use super::ONLINK;
 use crate::kernel::decode::LinkNames;
 use crate::kernel::netlink::attr::each;
 use crate::model::{Verbatim, VerbatimKind};

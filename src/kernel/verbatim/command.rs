@@ -4,12 +4,13 @@
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{NEIGHBOUR, NEXTHOP, ROUTE, RTA_MULTIPATH, RTA_NH_ID};
+use nix::libc::{NTF_PROXY, RTA_MULTIPATH};
+
+use super::{NEIGHBOUR, NEXTHOP, ROUTE, RTA_NH_ID};
 use crate::kernel::netlink::attr::{each, find};
 use crate::model::{Verbatim, VerbatimKind};
 
 const INET6: u8 = 10;
-const NTF_PROXY: u8 = 8;
 const ONLINK: u8 = 4;
 /// RTN_*, linux/rtnetlink.h.
 const KINDS: [(u8, &str); 9] = [

@@ -5,30 +5,38 @@ mod body;
 pub mod command;
 
 use nix::errno::Errno;
+use nix::libc::{
+    self, NDA_CACHEINFO, NDA_IFINDEX, NDA_PROBES, NTF_PROXY, NUD_PERMANENT, RTA_CACHEINFO,
+    RTA_MULTIPATH, RTA_OIF,
+};
 use rtnetlink::packet_core::Parseable;
 use rtnetlink::packet_route::route::{RouteFlags, RouteMessage, RouteProtocol, RouteType};
 
 use super::Kernel;
 use super::decode::{self, LinkNames};
 use super::netlink::attr;
+use super::netlink::message::Raw;
+use super::netlink::socket::{RequestKind, Requests};
 use super::observe::seconds_since_boot;
 use crate::model::{LinkRef, Verbatim, VerbatimKind};
 use crate::os_error::OsError;
 use body::Body;
 
-/// linux/rtnetlink.h, linux/neighbour.h, linux/nexthop.h, linux/if_addr.h
-pub(super) const RTA_OIF: u16 = 4;
-pub(super) const RTA_MULTIPATH: u16 = 9;
-const RTA_CACHEINFO: u16 = 12;
+/// linux/rtnetlink.h, linux/nexthop.h: what the crate libc has not, or not for each C library.
 const RTA_EXPIRES: u16 = 23;
+const RTA_VIA: u16 = 18;
+const RTA_ENCAP_TYPE: u16 = 21;
+const RTA_ENCAP: u16 = 22;
 pub(super) const RTA_NH_ID: u16 = 30;
 /// What the kernel tells beside the number of a nexthop, and does not take with it.
-const RTA_OF_NEXTHOP: [u16; 6] = [RTA_OIF, 5, RTA_MULTIPATH, 18, 21, 22];
-const NDA_CACHEINFO: u16 = 3;
-const NDA_PROBES: u16 = 4;
-const NDA_IFINDEX: u16 = 8;
-const NUD_PERMANENT: u16 = 0x80;
-const NTF_PROXY: u8 = 8;
+const RTA_OF_NEXTHOP: [u16; 6] = [
+    RTA_OIF,
+    libc::RTA_GATEWAY,
+    RTA_MULTIPATH,
+    RTA_VIA,
+    RTA_ENCAP_TYPE,
+    RTA_ENCAP,
+];
 const NHA_ID: u16 = 1;
 const NHA_GROUP: u16 = 2;
 const NHA_OIF: u16 = 5;
@@ -45,12 +53,10 @@ pub(super) const NEXTHOP: usize = 8;
 
 const NEW: [(VerbatimKind, u16); 3] = [
     (VerbatimKind::Nexthop, 104),
-    (VerbatimKind::Route, 24),
-    (VerbatimKind::Neighbour, 28),
+    (VerbatimKind::Route, libc::RTM_NEWROUTE),
+    (VerbatimKind::Neighbour, libc::RTM_NEWNEIGH),
 ];
 const GET_NEXTHOP: u16 = 106;
-const GET_ROUTE: u16 = 26;
-const GET_NEIGHBOUR: u16 = 30;
 
 impl Kernel {
     /// What goes with this link of the host, which has this number.
@@ -72,7 +78,7 @@ impl Kernel {
     fn nexthops(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let requests = self.requests(&link.netns)?;
         let of_link = [&[0; NEXTHOP][..], &number(NHA_OIF, index)].concat();
-        let Ok(own) = requests.dump_bytes(GET_NEXTHOP, &of_link) else {
+        let Ok(own) = dump(requests, GET_NEXTHOP, of_link) else {
             return Ok(Vec::new());
         };
         let ids: Vec<&[u8]> = own
@@ -90,7 +96,7 @@ impl Kernel {
                     .chunks(8)
                     .any(|entry| ids.iter().any(|id| entry.starts_with(id)))
             };
-            let groups = requests.dump_bytes(GET_NEXTHOP, &groups)?;
+            let groups = dump(requests, GET_NEXTHOP, groups)?;
             all.extend(groups.into_iter().filter(has));
         }
         let nexthop = |body: Vec<u8>| {
@@ -112,7 +118,7 @@ impl Kernel {
     /// not make by itself.
     fn strange_routes(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let of_link = [&[0; ROUTE][..], &number(RTA_OIF, index)].concat();
-        let all = self.requests(&link.netns)?.dump_bytes(GET_ROUTE, &of_link);
+        let all = dump(self.requests(&link.netns)?, libc::RTM_GETROUTE, of_link);
         let mut found = Vec::new();
         for body in all.or_else(none_if_gone)? {
             let Ok(message) = RouteMessage::parse(&body) else {
@@ -153,11 +159,7 @@ impl Kernel {
             of_link[10] = flags;
             of_link.extend(number(NDA_IFINDEX, index));
             let requests = self.requests(&link.netns)?;
-            all.extend(
-                requests
-                    .dump_bytes(GET_NEIGHBOUR, &of_link)
-                    .or_else(none_if_gone)?,
-            );
+            all.extend(dump(requests, libc::RTM_GETNEIGH, of_link).or_else(none_if_gone)?);
         }
         let names = LinkNames::from([(index, link.name.clone())]);
         let neighbour = |body: Vec<u8>| {
@@ -192,7 +194,7 @@ impl Kernel {
         let new = NEW.iter().find(|(kind, _)| *kind == kept.kind);
         let new = new.map_or(0, |(_, number)| *number);
         let requests = self.requests(&crate::model::Netns::Host)?;
-        requests.tell_bytes(new, &body)
+        requests.tell(Raw { kind: new, body }, RequestKind::Replace)
     }
 }
 
@@ -210,6 +212,12 @@ fn is_kernels(route: &RouteMessage) -> bool {
 fn number(kind: u16, value: u32) -> Vec<u8> {
     let nla = rtnetlink::packet_core::DefaultNla::new(kind, value.to_ne_bytes().to_vec());
     attr::bytes(&[nla])
+}
+
+/// All that the kernel says to a question of this type, as it says it.
+fn dump(requests: &mut Requests, kind: u16, body: Vec<u8>) -> Result<Vec<Vec<u8>>, OsError> {
+    let answers = requests.dump(Raw { kind, body })?;
+    Ok(answers.into_iter().map(|answer| answer.body).collect())
 }
 
 fn none_if_gone(no: OsError) -> Result<Vec<Vec<u8>>, OsError> {

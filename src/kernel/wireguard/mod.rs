@@ -6,9 +6,7 @@ mod port;
 
 use std::net::SocketAddr;
 
-use self::message::{GET, SET};
 use super::Kernel;
-use super::netlink::generic::Talk;
 use crate::model::wireguard::{
     Difference, Endpoint, Fate, NamedEndpoint, PeerDifference, PublicKey,
 };
@@ -16,9 +14,10 @@ use crate::model::{LinkRef, Netns, State};
 use crate::os_error::OsError;
 use crate::source::Sourced;
 use crate::system::dns;
-use crate::system::thread::in_netns;
 
-pub use self::message::WireguardState;
+pub use nix::errno::Errno;
+
+use self::message::WireguardState;
 
 /// The family of generic netlink.
 const FAMILY: &str = "wireguard";
@@ -26,14 +25,11 @@ const FAMILY: &str = "wireguard";
 impl Kernel {
     /// What a link knows, its secrets among it.
     pub fn wireguard(&mut self, link: &LinkRef) -> Result<WireguardState, OsError> {
-        let netns = self.open(&link.netns)?;
-        let answer = in_netns(&netns, || {
-            Ok(Talk::with(FAMILY).and_then(|mut talk| {
-                let asked = message::of_link(link.name.as_str());
-                talk.dump(GET, &asked)
-            }))
-        })?;
-        Ok(message::decode(&answer?))
+        let asked = message::of_link(link.name.as_str());
+        let answer = self
+            .generic(&link.netns, FAMILY)?
+            .dump(message::get(), &asked)?;
+        Ok(message::decode(&answer))
     }
 
     /// What the WireGuard links inside, and those of the host that are asked about, know, into what is there.
@@ -48,7 +44,7 @@ impl Kernel {
             match self.wireguard(&link.link_at()) {
                 Ok(seen) => link.wireguard = Some(Sourced::without_origin(seen.wireguard)),
                 // Gone in the meantime
-                Err(no) if no.errno.raw_os_error() == Some(nix::errno::Errno::ENODEV as i32) => {}
+                Err(no) if no.is(Errno::ENODEV) => {}
                 Err(no) => return Err(no),
             }
         }
@@ -61,16 +57,11 @@ impl Kernel {
         link: &LinkRef,
         difference: &Difference,
     ) -> Result<(), OsError> {
-        let netns = self.open(&link.netns)?;
-        in_netns(&netns, || {
-            Ok(Talk::with(FAMILY).and_then(|mut talk| {
-                // More than one message holds goes into several, as wg(8) does it
-                for part in message::encode(link.name.as_str(), difference) {
-                    talk.tell(SET, &part)?;
-                }
-                Ok(())
-            }))
-        })?
+        let mut family = self.generic(&link.netns, FAMILY)?;
+        // More than one message holds goes into several, as wg(8) does it
+        let parts = message::encode(link.name.as_str(), difference);
+        let mut parts = parts.iter();
+        parts.try_for_each(|part| family.tell(message::set(), part))
     }
 
     /// Look the name up where the link was born, and tell the link the address.

@@ -20,7 +20,7 @@ impl Kernel {
         port: Option<u16>,
         no: OsError,
     ) -> OsError {
-        if no.errno.raw_os_error() != Some(Errno::EADDRINUSE as i32) || no.message.is_some() {
+        if !no.is(Errno::EADDRINUSE) || no.message.is_some() {
             return no;
         }
         let port = port.or_else(|| self.wireguard(link).ok()?.wireguard.listen_port);
@@ -28,9 +28,10 @@ impl Kernel {
             return no;
         };
         let others = self.listening(link, port);
-        let by = match others.is_empty() {
-            true => "a program that is no WireGuard link".to_string(),
-            false => others.join(", "),
+        let by = if others.is_empty() {
+            "a program that is no WireGuard link".to_string()
+        } else {
+            others.join(", ")
         };
         OsError {
             message: Some(format!("its ListenPort {port} is in use by {by}")),
@@ -44,9 +45,10 @@ impl Kernel {
         let names = netns::names().filter_map(|name| name.parse::<NetnsName>().ok());
         let named = names.map(|name| {
             let place = format!("in {name}");
-            match name == self.netns {
-                true => (Netns::This, place),
-                false => (Netns::Named(name), place),
+            if name == self.netns {
+                (Netns::This, place)
+            } else {
+                (Netns::Named(name), place)
             }
         });
         let places = named.chain([(Netns::Host, "of the host".to_string())]);

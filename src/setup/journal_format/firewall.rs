@@ -1,8 +1,7 @@
 //! The journal's part about the rules of firewalls, as text.
 
-use ini::Properties;
-
 use super::section_writer::SectionWriter;
+use crate::ini::Properties;
 use crate::model::{Ruleset, Tool};
 use crate::plan::{Journal, Loading};
 use crate::source::Sourced;

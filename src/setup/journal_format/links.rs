@@ -1,12 +1,11 @@
 //! A link of the journal, and where it is, as text and back. The sections, and all that is
 //! no link, are the file's above.
 
-use ini::Properties;
-
 use super::section_writer::SectionWriter;
 use super::wireguard;
 use crate::definitions::links::{ATTRIBUTES, PORT, Type};
 use crate::definitions::option::Opt;
+use crate::ini::Properties;
 use crate::model::link::bridge_port::Vlans;
 use crate::model::link::options::Options;
 use crate::model::names::Names;

@@ -6,8 +6,7 @@ mod links;
 mod section_writer;
 mod wireguard;
 
-use ini::{Ini, ParseOption, Properties};
-
+use crate::ini::{Properties, sections};
 use crate::model::dhcp::DhcpClient;
 use crate::model::{Route, State, Sysctl, Table, TextError};
 use crate::plan::Journal;
@@ -82,16 +81,12 @@ pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
 /// The inverse of [`write()`], but for the namespace's birth, which stays text. A text that
 /// is not a journal is an error in words.
 pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
-    let plain = ParseOption {
-        enabled_escape: false,
-        enabled_quote: false,
-        ..Default::default()
-    };
-    let ini = Ini::load_from_str_opt(text, plain).map_err(|e| e.to_string())?;
     let mut journal = Journal::default();
     let mut netns = None;
-    for (section, properties) in ini.iter() {
-        let words: Vec<&str> = section.unwrap_or_default().split(' ').collect();
+    for section in &sections(text)? {
+        let properties = &section.properties;
+        let name = section.name.as_deref().unwrap_or_default();
+        let words: Vec<&str> = name.split(' ').collect();
         let state = match words.first() {
             Some(&"rules") => {
                 firewall::read(&mut journal, &words, properties)?;

@@ -1,5 +1,5 @@
 //! Sections and their lines in, the text of an ini file out. What they say is for others;
-//! reading is the crate ini's.
+//! reading is `ini`'s.
 
 use std::fmt::{Display, Write};
 

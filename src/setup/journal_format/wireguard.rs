@@ -1,9 +1,8 @@
 //! What a WireGuard link was told that is no secret, in its section: its file, its peers,
 //! and where they were said to be.
 
-use ini::Properties;
-
 use super::section_writer::SectionWriter;
+use crate::ini::Properties;
 use crate::model::{Link, Wireguard};
 
 /// Into the section of a link.

@@ -5,14 +5,12 @@ pub mod follow;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 
 use super::LOCK;
 use super::store::{self, Store};
@@ -22,6 +20,7 @@ use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
 use crate::state_dir;
+use crate::system::file_lock::lock_until;
 use crate::system::netns;
 
 /// Held while links between namespaces, or sysctls of the host, are made or set; whoever wants a namespace's
@@ -38,17 +37,9 @@ impl LinksLock {
         let path = Path::new(state_dir::STATE).join(state_dir::TIES);
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
-        let mut file = options.open(path)?;
         let until = Instant::now() + LOCK;
-        loop {
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => return Ok(LinksLock(lock)),
-                Err((back, Errno::EWOULDBLOCK)) if Instant::now() < until => file = back,
-                Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
-                Err((_, errno)) => return Err(errno.into()),
-            }
-            sleep(Duration::from_millis(5));
-        }
+        let lock = lock_until(options.open(path)?, until, || false)?;
+        Ok(LinksLock(lock))
     }
 }
 

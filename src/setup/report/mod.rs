@@ -10,6 +10,7 @@ use crate::model::Route;
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle, Step};
+pub use crate::printable::printable;
 use crate::state_dir;
 use crate::system::holders::Holder;
 use crate::system::occupants::Process;
@@ -282,11 +283,4 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
 /// `1 process`, `2 processes`
 pub fn counted(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
-}
-
-/// A process chooses its own name: no control characters of it reach a terminal.
-pub fn printable(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }

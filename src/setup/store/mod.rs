@@ -10,10 +10,8 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use self::returned_links::ReturnedLinks;
@@ -22,6 +20,7 @@ use crate::model::Tool;
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state_dir::{self, NetnsId};
+use crate::system::file_lock::lock_until;
 use crate::system::netns;
 use crate::system::resolv_conf::forget_clients;
 use files::{NEW, discard, remove, remove_hooks};
@@ -158,17 +157,9 @@ impl Store {
                 // A folder alone would say that a namespace of somebody else's is ours
                 file => file.inspect_err(|_| drop(fs::remove_dir(&folder)))?,
             };
-            match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) if is_at(&lock, &path) => return Ok(Store::with_lock(name, lock)),
-                Ok(_) | Err((_, Errno::EINTR)) => {}
-                Err((_, Errno::EWOULDBLOCK)) if signals::end_has_come() => {
-                    return Err(ErrorKind::Interrupted.into());
-                }
-                Err((_, Errno::EWOULDBLOCK)) if Instant::now() < until => {
-                    sleep(Duration::from_millis(10));
-                }
-                Err((_, Errno::EWOULDBLOCK)) => return Err(ErrorKind::TimedOut.into()),
-                Err((_, errno)) => return Err(errno.into()),
+            let lock = lock_until(file, until, signals::end_has_come)?;
+            if is_at(&lock, &path) {
+                return Ok(Store::with_lock(name, lock));
             }
         }
     }

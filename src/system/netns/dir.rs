@@ -5,15 +5,15 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
+use nix::fcntl::Flock;
 use nix::mount::{MsFlags, mount};
 
 use super::NO_PATH;
 use crate::state_dir;
+use crate::system::file_lock::lock_until;
 use crate::system::{process, procfs};
 
 /// How long the lock is waited for.
@@ -63,16 +63,10 @@ pub(crate) fn prepare() -> io::Result<Option<Flock<File>>> {
 
 /// The lock of the folder of all names; `None` if it is not to be had in this time.
 fn lock_within(limit: Duration) -> io::Result<Option<Flock<File>>> {
-    let mut folder = File::open(state_dir::NAMESPACES)?;
-    let until = Instant::now() + limit;
-    loop {
-        match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(Some(lock)),
-            Err((_, Errno::EWOULDBLOCK)) if Instant::now() >= until => return Ok(None),
-            Err((back, Errno::EWOULDBLOCK | Errno::EINTR)) => folder = back,
-            Err((_, errno)) => return Err(errno.into()),
-        }
-        sleep(Duration::from_millis(10));
+    let folder = File::open(state_dir::NAMESPACES)?;
+    match lock_until(folder, Instant::now() + limit, || false) {
+        Err(e) if e.kind() == ErrorKind::TimedOut => Ok(None),
+        lock => lock.map(Some),
     }
 }
 

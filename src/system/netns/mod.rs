@@ -57,9 +57,10 @@ pub fn open(name: &str) -> io::Result<File> {
         .read(true)
         .custom_flags(flags)
         .open(path(name))?;
-    match fstatfs(&file)?.filesystem_type() == NSFS {
-        true => Ok(file),
-        false => Err(ErrorKind::InvalidData.into()),
+    if fstatfs(&file)?.filesystem_type() == NSFS {
+        Ok(file)
+    } else {
+        Err(ErrorKind::InvalidData.into())
     }
 }
 
@@ -146,9 +147,10 @@ pub fn open_path(path: &str) -> io::Result<File> {
         .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(path)?;
     let is_one = fstatfs(&file)?.filesystem_type() == NSFS && in_netns(&file, || Ok(())).is_ok();
-    match is_one {
-        true => Ok(file),
-        false => Err(ErrorKind::InvalidData.into()),
+    if is_one {
+        Ok(file)
+    } else {
+        Err(ErrorKind::InvalidData.into())
     }
 }
 

@@ -8,9 +8,8 @@ mod values;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ini::{Ini, ParseOption, Properties};
-
 use super::{Quick, Wireguard};
+use crate::ini::{self, sections};
 use crate::source::{Position, Problem};
 
 /// The keys of a link that wg(8) reads.
@@ -96,26 +95,18 @@ impl Section {
 impl Parser {
     fn wireguard(&mut self, text: &str) -> Option<Wireguard> {
         let (cleaned, lines) = self.cleaned(text);
-        let plain = ParseOption {
-            enabled_escape: false,
-            enabled_quote: false,
-            ..ParseOption::default()
-        };
         // Every line is of a form that it takes
-        let ini = Ini::load_from_str_opt(&cleaned, plain).ok()?;
+        let sections = sections(&cleaned).ok()?;
         let mut lines = lines.into_iter();
         let mut wireguard = Wireguard {
             file: self.file.to_string(),
             ..Wireguard::default()
         };
         let (mut of_the_link, mut of_peers) = (None, Vec::new());
-        let said = |(name, properties): &(Option<&str>, &Properties)| {
-            name.is_some() || !properties.is_empty()
-        };
-        for (name, properties) in ini.iter().filter(said) {
+        for ini::Section { name, properties } in &sections {
             // A [section] takes a line, and each of its keys another
-            let line = name.map_or(Some(1), |_| lines.next())?;
-            let name = name.unwrap_or_default();
+            let line = name.as_ref().map_or(Some(1), |_| lines.next())?;
+            let name = name.as_deref().unwrap_or_default();
             let section = format!("[{name}]");
             let is = |word: &str| section.eq_ignore_ascii_case(word);
             let keys = match () {
@@ -158,8 +149,7 @@ impl Parser {
     }
 
     /// The text without blanks and comments, which are wg(8)'s and not ini's, and the
-    /// numbers of the lines that are left. ini would read on over a line without `=`, or
-    /// after a backslash, and would take `:` for one.
+    /// numbers of the lines that are left. A backslash is in no value of wg(8)'s.
     fn cleaned(&mut self, text: &str) -> (String, Vec<u32>) {
         let (mut cleaned, mut lines) = (String::new(), Vec::new());
         for (number, line) in (1..).zip(text.lines()) {

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use futures_channel::oneshot::{self, Receiver, Sender};
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::oneshot::{self, Receiver, Sender};
 
 use crate::kernel::Kernel;
 use crate::model::build::Want;
@@ -97,7 +98,7 @@ fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Wh
             return Ok(true);
         }
         // Nobody waits any more
-        if !matches!(end.try_recv(), Ok(None)) {
+        if end.try_recv() != Err(TryRecvError::Empty) {
             return Ok(false);
         }
         let late = ready::late(want, &held, "the watch goes on waiting");

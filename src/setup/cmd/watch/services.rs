@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use futures_channel::oneshot::{self, Receiver};
+use tokio::sync::oneshot::{self, Receiver};
 
 use crate::model::build::{HoldServices, Want};
 use crate::setup::{Call, declared_services, store};
