@@ -14,7 +14,6 @@ pub mod nat_table;
 pub mod netns;
 pub mod occupants;
 pub mod pidfd;
-pub mod port;
 pub mod process;
 pub mod procfs;
 pub mod program;

@@ -1,5 +1,5 @@
-//! TCP connections of this machine: the sockets of a process in, or the whole machine's
-//! tables; the two ends of each that stands out.
+//! Sockets of this machine. TCP connections: the sockets of a process in, or the whole
+//! machine's tables; the two ends of each that stands out. And whether a port of the host is free.
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -8,9 +8,10 @@ use std::{fs, io};
 
 use log::debug;
 use nix::errno::Errno;
-use socket2::{Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{netns, pidfd, process, procfs};
+use crate::model::nat::{Proto, Publish};
 use crate::system::thread::in_netns;
 
 /// A TCP connection, as this machine sees it.
@@ -167,6 +168,30 @@ fn end(text: &str) -> Option<(IpAddr, u16)> {
         Err(_) => IpAddr::from(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?)),
     };
     Some((ip.to_canonical(), port))
+}
+
+/// The port of these that somebody on the host listens on already. It is tried, for there is
+/// no other way to know; nothing is left of that.
+pub fn taken_port(publish: &Publish, mut ports: impl Iterator<Item = u16>) -> Option<u16> {
+    let taken = |address: &SocketAddr| {
+        let bound = bind(*address, publish.proto);
+        bound.is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse)
+    };
+    ports.find(|port| publish.sockets(*port).iter().any(taken))
+}
+
+fn bind(address: SocketAddr, proto: Proto) -> io::Result<()> {
+    let (kind, protocol) = match proto {
+        Proto::Tcp => (Type::STREAM, Protocol::TCP),
+        Proto::Udp => (Type::DGRAM, Protocol::UDP),
+    };
+    let socket = Socket::new(Domain::for_address(address), kind, Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // What is left of connections that have ended is in nobody's way
+    socket.set_reuse_address(proto == Proto::Tcp)?;
+    socket.bind(&address.into())
 }
 
 #[cfg(test)]

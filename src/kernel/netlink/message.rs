@@ -10,7 +10,8 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
-use super::response::HEADER;
+/// Of a message that says how long it is (struct nlmsghdr).
+pub(crate) const HEADER: usize = 16;
 
 /// The messages of a family of netlink.
 pub(crate) trait Message: NetlinkSerializable + NetlinkDeserializable {

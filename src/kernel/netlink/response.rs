@@ -10,11 +10,8 @@ use rtnetlink::packet_core::{
 };
 
 use super::attr;
-use super::message::Message;
+use super::message::{HEADER, Message};
 use crate::os_error::OsError;
-
-/// Of a message that says how long it is (struct nlmsghdr).
-pub(crate) const HEADER: usize = 16;
 
 /// The attribute of a refusal with the kernel's own words (netlink(7)).
 const NLMSGERR_ATTR_MSG: u16 = 1;

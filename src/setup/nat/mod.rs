@@ -15,7 +15,7 @@ use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::{Journal, Obstacle};
 use crate::source::{Problem, Sourced};
-use crate::system::port;
+use crate::system::sockets::taken_port;
 
 pub use others::HeldSysctls;
 
@@ -209,7 +209,7 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
             let mut held = held.iter().filter(|held| held.meets(&publish.value));
             !held.any(|held| held.ports().contains(port))
         };
-        if let Some(port) = port::taken(&publish.value, publish.value.ports().filter(is_new)) {
+        if let Some(port) = taken_port(&publish.value, publish.value.ports().filter(is_new)) {
             let proto = publish.value.proto;
             let letter = &proto.to_string()[..1];
             found.push(Obstacle {
