@@ -6,8 +6,7 @@
 //!
 //! ARCHITECTURE.md has the picture. Who may use what, as tests/source.rs holds it:
 //!
-//! - nothing of the system: `name`, `state_dir`, `exit`, `printable`, `ini`, `os_error`, `allocator`, `source`,
-//!   `definitions`, `model`, `plan`
+//! - nothing of the system: `name`, `state_dir`, `exit`, `printable`, `ini`, `os_error`, `allocator`, `source`, `definitions`, `model`, `plan`
 //! - netlink: `kernel`
 //! - files: `conf`, `kernel`, `system`, `exec`, `setup`
 //! - an async runtime: `kernel`, `system`, `setup`

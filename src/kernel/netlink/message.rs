@@ -10,6 +10,8 @@ use rtnetlink::packet_core::{
 };
 use rtnetlink::packet_route::RouteNetlinkMessage;
 
+use crate::definitions::links::ATTRIBUTES;
+
 /// Of a message that says how long it is (struct nlmsghdr).
 pub(crate) const HEADER: usize = 16;
 
@@ -82,7 +84,8 @@ impl Message for RouteNetlinkMessage {
             let (length, kind) = (u16::from_ne_bytes([*a, *b]), u16::from_ne_bytes([*c, *d]));
             let length = usize::from(length).max(4).next_multiple_of(4);
             let (attribute, behind) = rest.split_at(length.min(rest.len()));
-            if READ.contains(&(kind & NLA_TYPE_MASK)) {
+            let kind = kind & NLA_TYPE_MASK;
+            if READ.contains(&kind) || ATTRIBUTES.iter().any(|row| row.attribute.0 == kind) {
                 kept.extend_from_slice(attribute);
             }
             rest = behind;
@@ -110,7 +113,7 @@ mod tests {
         };
         let read = |message: &[u8]| RouteNetlinkMessage::to_read(message).into_owned();
         let name = [6, 0, 3, 0, b'e', 0, 0, 0];
-        let queue = [8, 0, 13, 0, 1, 0, 0, 0];
+        let queue = [8, 0, 16, 0, 1, 0, 0, 0];
         let mtu = [8, 0, 4, 0, 1, 2, 0, 0];
         let all = message(&[&name, &queue, &mtu]);
         assert_eq!(read(&all), message(&[&name, &mtu]));
