@@ -1,6 +1,6 @@
 //! A link that `netns_links` lists, with what is set for it.
 
-use super::value::Setting;
+use super::value::{Piece, Setting};
 use crate::definitions::settings::Var;
 use crate::name::LinkName;
 use crate::source::Sourced;
@@ -22,6 +22,16 @@ impl Listed {
     /// The setting of this link with this key, unless it is empty.
     pub fn get(&self, key: &str) -> Option<&Setting> {
         get(&self.settings, key)
+    }
+
+    /// The words of that setting.
+    pub fn words(&self, key: &str) -> Vec<Piece<'_>> {
+        self.get(key).map(Setting::words).unwrap_or_default()
+    }
+
+    /// Its lines.
+    pub fn lines(&self, key: &str) -> Vec<Piece<'_>> {
+        self.get(key).map(Setting::lines).unwrap_or_default()
     }
 
     /// All that is set for it and not empty.

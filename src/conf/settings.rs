@@ -76,6 +76,16 @@ impl Settings {
         get(&self.namespace, name)
     }
 
+    /// The words of that setting.
+    pub fn words(&self, name: &str) -> Vec<Piece<'_>> {
+        self.get(name).map(Setting::words).unwrap_or_default()
+    }
+
+    /// Its lines.
+    pub fn lines(&self, name: &str) -> Vec<Piece<'_>> {
+        self.get(name).map(Setting::lines).unwrap_or_default()
+    }
+
     /// Adds a setting that another file stands for, of a link or of the namespace, where the
     /// settings say nothing themselves.
     pub fn add(&mut self, link: &LinkName, name: &str, setting: Setting) {

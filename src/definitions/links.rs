@@ -64,44 +64,18 @@ pub const ATTRIBUTES: &[Opt] = &[
     opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "how many packets wait to be sent by it").default("1000"),
 ];
 
+#[rustfmt::skip]
 impl Type {
     /// The type of this word.
     pub fn named(word: &str) -> Option<&'static Type> {
         TYPES.iter().find(|known| known.word == word)
     }
 
-    const fn with_mac(self) -> Self {
-        Type {
-            has_mac: true,
-            ..self
-        }
-    }
-
-    const fn opened(self) -> Self {
-        Type {
-            is_opened: true,
-            ..self
-        }
-    }
-
-    const fn sent_by(self, attribute: u16) -> Self {
-        Type {
-            sent_by: Some(attribute),
-            ..self
-        }
-    }
-
-    const fn made_with(self, made_with: &'static [(&'static str, &'static str)]) -> Self {
-        Type { made_with, ..self }
-    }
-
-    const fn said_whole(self, zeros: &'static [u16]) -> Self {
-        Type {
-            is_said_whole: true,
-            zeros,
-            ..self
-        }
-    }
+    const fn with_mac(self) -> Self { Type { has_mac: true, ..self } }
+    const fn opened(self) -> Self { Type { is_opened: true, ..self } }
+    const fn sent_by(self, attribute: u16) -> Self { Type { sent_by: Some(attribute), ..self } }
+    const fn said_whole(self, zeros: &'static [u16]) -> Self { Type { is_said_whole: true, zeros, ..self } }
+    const fn made_with(self, made_with: &'static [(&'static str, &'static str)]) -> Self { Type { made_with, ..self } }
 }
 
 const fn of(word: &'static str, below: Lower, options: &'static [Opt]) -> Type {
@@ -142,25 +116,16 @@ const BOND_MODES: ValueKind = Words(&[
 const VLAN_PROTOCOLS: ValueKind = Words(&[("802.1Q", 0x8100), ("802.1ad", 0x88a8)]);
 
 const fn local(attribute: u16) -> Opt {
-    let at = (attribute, Ip(attribute));
-    opt(
-        "local",
-        "local",
-        Station4,
-        at,
-        "this end's address of a tunnel",
-    )
+    let (at, doc) = ((attribute, Ip(attribute)), "this end's address of a tunnel");
+    opt("local", "local", Station4, at, doc)
 }
 
 const fn remote(attribute: u16) -> Opt {
-    let at = (attribute, Ip(attribute));
-    opt(
-        "remote",
-        "remote",
-        Station4,
-        at,
+    let (at, doc) = (
+        (attribute, Ip(attribute)),
         "the other end's address of a tunnel",
-    )
+    );
+    opt("remote", "remote", Station4, at, doc)
 }
 
 const fn ttl(attribute: u16) -> Opt {

@@ -108,19 +108,9 @@ impl fmt::Debug for Opt {
     }
 }
 
+#[rustfmt::skip]
 impl Opt {
-    pub(super) const fn default(self, default: &'static str) -> Self {
-        Opt { default, ..self }
-    }
-
-    pub(super) const fn needed(self) -> Self {
-        Opt {
-            needed: true,
-            ..self
-        }
-    }
-
-    pub(super) const fn keeps(self, keeps: Mutability) -> Self {
-        Opt { keeps, ..self }
-    }
+    pub(super) const fn default(self, default: &'static str) -> Self { Opt { default, ..self } }
+    pub(super) const fn needed(self) -> Self { Opt { needed: true, ..self } }
+    pub(super) const fn keeps(self, keeps: Mutability) -> Self { Opt { keeps, ..self } }
 }

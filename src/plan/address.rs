@@ -145,8 +145,7 @@ impl Plan<'_> {
     }
 
     fn has_address(&mut self, link: &LinkRef, address: &Sourced<Address>) {
-        let mut links = self.now.iter_mut();
-        if let Some(now) = links.find(|now| now.link_at() == *link) {
+        if let Some(now) = self.now_mut(link) {
             now.addresses.push(address.clone());
         }
     }

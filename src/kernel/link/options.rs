@@ -13,7 +13,6 @@ use crate::kernel::netlink::attr;
 use crate::model::link::option_value::OptionValue;
 use crate::model::link::options::Options;
 use crate::model::{LinkSpec, Mac};
-use crate::source::Sourced;
 
 /// GRE_KEY, most significant byte first.
 const GRE_KEY: [u8; 2] = [0x20, 0];
@@ -99,29 +98,19 @@ pub fn decode_type(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
 
 /// All options of a table that these attributes say.
 pub fn decode(table: &'static [Opt], bytes: &[u8]) -> Options {
-    decode_by(table, &|kind| {
-        attr::find(bytes, 0, kind).map(<[u8]>::to_vec)
-    })
+    let find = |kind| attr::find(bytes, 0, kind).map(<[u8]>::to_vec);
+    Options::with(table, |option| value(option, &find))
 }
 
 /// What a link's message says of the link itself.
 pub fn decode_attributes(message: &LinkMessage) -> Options {
-    decode_by(ATTRIBUTES, &|kind| {
+    let find = |kind| {
         let found = message.attributes.iter().find(|one| one.kind() == kind)?;
         let mut bytes = vec![0; found.value_len()];
         found.emit_value(&mut bytes);
         Some(bytes)
-    })
-}
-
-fn decode_by(table: &'static [Opt], find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Options {
-    let mut options = Options::of(table);
-    for option in table {
-        if let Some(value) = value(option, find) {
-            options.set(option, Sourced::without_origin(value));
-        }
-    }
-    options
+    };
+    Options::with(ATTRIBUTES, |option| value(option, &find))
 }
 
 fn value(option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionValue> {

@@ -2,7 +2,7 @@
 //! link out.
 
 use super::{keep, place};
-use crate::conf::{Listed, Piece, Setting, Settings};
+use crate::conf::{Listed, Piece, Settings};
 use crate::model::dhcp::{DhcpClient, Program, Run, Wishes};
 use crate::source::{Problem, Sourced};
 
@@ -41,11 +41,8 @@ pub(super) fn clients(
 
 /// A client is to run for this link.
 pub(super) fn is_asked_for(listed: &Listed) -> bool {
-    let words = listed.get("config").map(Setting::words);
-    words
-        .unwrap_or_default()
-        .iter()
-        .any(|word| word.text == WORD)
+    let words = listed.words("config");
+    words.iter().any(|word| word.text == WORD)
 }
 
 fn client(
@@ -94,8 +91,7 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
         metric: metric(listed, problems).map(|metric| metric.value),
         ..Wishes::default()
     };
-    let words = listed.get("dhcp").map(|setting| setting.words());
-    for word in words.unwrap_or_default() {
+    for word in listed.words("dhcp") {
         match word.text {
             "nogateway" => wishes.no_gateway = true,
             "nodns" => wishes.no_dns = true,

@@ -5,13 +5,12 @@ use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::address::auto;
 use super::where_said;
-use crate::conf::{Piece, Setting, Settings};
+use crate::conf::{Piece, Settings};
 use crate::model::{Netns, Sysctl, SysctlKey, TextError};
 use crate::source::{Problem, Sourced};
 
 pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Sysctl>> {
-    let setting = settings.get("netns_sysctl");
-    let lines = setting.map(Setting::lines).unwrap_or_default();
+    let lines = settings.lines("netns_sysctl");
     let mut found = Vec::new();
     // The first of each key
     let mut said = BTreeMap::new();

@@ -28,31 +28,29 @@ impl Options {
         Options { table, said }
     }
 
+    /// What `value` says of each; nobody asked for it.
+    pub fn with(table: &'static [Opt], value: impl Fn(&Opt) -> Option<OptionValue>) -> Self {
+        let said = table.iter().filter_map(|option| {
+            let value = value(option)?;
+            Some((option, Sourced::without_origin(value)))
+        });
+        let said = said.collect();
+        Options { table, said }
+    }
+
     /// What the kernel makes of them where nothing is said.
     pub fn kernels_own(table: &'static [Opt]) -> Self {
-        let mut options = Options::of(table);
-        for option in table {
-            if let Some(value) = option.kernels_own() {
-                options.set(option, Sourced::without_origin(value));
-            }
-        }
-        options
+        Options::with(table, Opt::kernels_own)
     }
 
     /// What every link has, of a new one of this type.
     pub fn kernels_own_of(of: &Type) -> Self {
-        let mut options = Options::kernels_own(ATTRIBUTES);
-        for option in ATTRIBUTES {
+        Options::with(ATTRIBUTES, |option| {
             let mut others = of.made_with.iter();
-            let Some((_, text)) = others.find(|(key, _)| *key == option.key) else {
-                continue;
-            };
-            match option.form.read(text, &Names::default()) {
-                Ok(value) => options.set(option, Sourced::without_origin(value)),
-                Err(_) => options.retain(|other, _| other.word != option.word),
-            }
-        }
-        options
+            let other = others.find(|(key, _)| *key == option.key);
+            let text = other.map_or(option.default, |(_, text)| text);
+            option.form.read(text, &Names::default()).ok()
+        })
     }
 
     /// Each that is said, alone.
@@ -186,8 +184,7 @@ impl Options {
     /// Each of a table with some value.
     pub fn examples(table: &'static [Opt]) -> Self {
         use crate::definitions::option::ValueKind;
-        let mut options = Options::of(table);
-        for option in table {
+        Options::with(table, |option| {
             let text = match option.form {
                 ValueKind::Number(first, _) => &first.max(7).to_string(),
                 ValueKind::Table | ValueKind::User | ValueKind::UserGroup => "7",
@@ -197,10 +194,8 @@ impl Options {
                 ValueKind::Group => "239.1.1.1",
                 ValueKind::Mac => "52:54:00:12:34:56",
             };
-            let value = option.form.read(text, &Names::default()).unwrap();
-            options.set(option, Sourced::without_origin(value));
-        }
-        options
+            Some(option.form.read(text, &Names::default()).unwrap())
+        })
     }
 }
 

@@ -75,17 +75,7 @@ impl Journal {
     /// Note that all is as it is wanted: what was given back to the host is not ours to
     /// give back once more. Whether there was any.
     pub fn forget_given_back(&mut self, want: &State) -> bool {
-        let count = |before: &State| {
-            let State {
-                links,
-                routes,
-                verbatim: kept,
-                sysctls,
-                ..
-            } = before;
-            [links.len(), routes.len(), kept.len(), sysctls.len()]
-        };
-        let noted = count(&self.before);
+        let noted = how_many(&self.before);
         let ours = &self.ours.sysctls;
         let State {
             links,
@@ -104,7 +94,7 @@ impl Journal {
                 ours.any(|m| m.key == value.key || m.key.of_all().as_ref() == Some(&value.key));
             value.netns != Netns::Host || set || value.key.link().is_some_and(inside)
         });
-        count(&self.before) != noted
+        how_many(&self.before) != noted
     }
 
     /// A route of the host's that is its own, as it was or what is left of it.
@@ -199,6 +189,11 @@ impl Journal {
             }
         }
     }
+}
+
+/// Things of the host.
+fn how_many(before: &State) -> usize {
+    before.links.len() + before.routes.len() + before.verbatim.len() + before.sysctls.len()
 }
 
 /// Without what a manager puts on it. It is up if it was: one that was away so briefly that

@@ -33,7 +33,7 @@ impl Plan<'_> {
     }
 
     pub(crate) fn ports(&mut self) {
-        let want = self.want;
+        let (want, without) = (self.want, Options::kernels_own(PORT));
         for link in &want.links {
             let there = link.link_at();
             let ours = self.port_that_goes(&there);
@@ -43,7 +43,7 @@ impl Plan<'_> {
             let Some(now) = self.now(&there).filter(|now| now.master == link.master) else {
                 continue;
             };
-            let (joined, without) = (now.port.is_none(), Options::kernels_own(PORT));
+            let joined = now.port.is_none();
             let now = now.port.as_ref().unwrap_or(&without);
             let want = link.port.clone().unwrap_or(Options::of(PORT));
             let mut change = Options::change(&want, ours, now, &without);

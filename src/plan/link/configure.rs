@@ -13,9 +13,12 @@ impl Plan<'_> {
                 continue;
             };
             let ours = self.ours_that_goes(&there).map(|ours| &ours.attributes);
-            let without = self
-                .journal
-                .attributes_without_us(&there, |at| self.now(at));
+            let without = match ours {
+                Some(_) => self
+                    .journal
+                    .attributes_without_us(&there, |at| self.now(at)),
+                None => Options::of(now.attributes.table),
+            };
             let change = Options::change(&link.attributes, ours, &now.attributes, &without);
             for one in change.each() {
                 let asked = one.origin();

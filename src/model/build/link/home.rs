@@ -1,7 +1,7 @@
 //! `home_IF` in, where a link is to be out: this namespace, or the host.
 
 use super::Maker;
-use crate::conf::{Listed, Setting};
+use crate::conf::Listed;
 use crate::model::Netns;
 use crate::model::build::dhcp;
 
@@ -24,7 +24,7 @@ impl Maker<'_> {
                 self.problems.push(setting.whole().problem(wrong, remedy));
             }
         }
-        let words = listed.get("config").map(Setting::words).unwrap_or_default();
+        let words = listed.words("config");
         let leased = words
             .iter()
             .find(|word| matches!(word.text, "auto" | dhcp::WORD));

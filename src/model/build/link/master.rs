@@ -146,7 +146,7 @@ pub(crate) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Prob
             continue;
         };
         let master = holder(link, &places);
-        let words = listed.get("config").map(Setting::words).unwrap_or_default();
+        let words = listed.words("config");
         let Some(word) = words.iter().find(|word| word.text != "null") else {
             continue;
         };

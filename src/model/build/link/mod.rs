@@ -146,8 +146,7 @@ impl Maker<'_> {
 
     fn altnames(&mut self, listed: &Listed) -> Vec<Sourced<Altname>> {
         let mut altnames: Vec<Sourced<Altname>> = Vec::new();
-        let words = listed.get("altname").map(Setting::words);
-        for word in words.unwrap_or_default() {
+        for word in listed.words("altname") {
             let read: Result<Altname, String> = word.text.parse();
             let wrong = match read {
                 Ok(name) if altnames.iter().any(|a| a.value == name) => "is said twice".into(),

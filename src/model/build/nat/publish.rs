@@ -11,8 +11,7 @@ use crate::model::nat::{IpVersion, Publish};
 use crate::source::{Problem, Sourced};
 
 pub(crate) fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Publish>> {
-    let words = settings.get("netns_publish").map(|setting| setting.words());
-    let words = words.unwrap_or_default();
+    let words = settings.words("netns_publish");
     let mut rest = words.iter().peekable();
     let mut all = Vec::new();
     while let Some(word) = rest.next() {

@@ -7,7 +7,7 @@ use std::ptr;
 
 use super::dhcp;
 use super::link::home::at_host;
-use crate::conf::{Listed, Piece, Setting, Settings};
+use crate::conf::{Listed, Piece, Settings};
 use crate::model::names::Names;
 use crate::model::{Context, Netns, Route, RouteKind};
 use crate::name::LinkName;
@@ -27,7 +27,7 @@ pub(super) fn routes<'a>(
     let mut found = Vec::new();
     let names = with_vrfs(settings, context);
     for listed in &settings.links {
-        let lines = listed.get("routes").map(Setting::lines).unwrap_or_default();
+        let lines = listed.lines("routes");
         let metric = dhcp::metric(listed, problems);
         for piece in lines {
             match route(&piece, &listed.name.value, settings, &names) {
