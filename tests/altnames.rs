@@ -70,16 +70,16 @@ fn a_name_that_is_taken_is_said_before_anything_is_done() {
         .ok();
     let before = dump(&sandbox, "");
     setup(&sandbox, "up mgmt").code(111).stderr(
-        "netns-setup: /etc/conf.d/netns.mgmt:2: altname_eth1: uplink is a name of br9 already\n\
-         netns-setup: choose another name, or take it from that link by ip link property del\n\
+        "netns-setup: /etc/conf.d/netns.mgmt:2: altname_eth1: uplink is already a name of br9\n\
+         netns-setup: choose another name, or remove it from that link with ip link property del\n\
          netns-setup: mgmt: nothing was changed\n",
     );
     // A name that the card has already is in the way of a link inside, too
     sandbox.sh("ip link property add dev eth1 altname br9").ok();
     write(&sandbox, "netns_links=eth1\n");
     setup(&sandbox, "up mgmt").code(111).stderr(
-        "netns-setup: /etc/conf.d/netns.mgmt:1: netns_links: eth1 cannot come in: br9 is a name of br9 already\n\
-         netns-setup: choose another name, or take it from one of the two by ip link property del\n\
+        "netns-setup: /etc/conf.d/netns.mgmt:1: netns_links: eth1 cannot come in: br9 is already a name of br9\n\
+         netns-setup: choose another name, or remove it from one of the two with ip link property del\n\
          netns-setup: mgmt: nothing was changed\n",
     );
     sandbox.sh("ip link property del dev eth1 altname br9").ok();
@@ -94,7 +94,7 @@ fn a_card_stays_where_it_is_as_long_as_its_name_is_another_link_s() {
         .sh("ip link add other type bridge; ip link property add dev other altname eth1")
         .ok();
     let run = setup(&sandbox, "down mgmt").code(111);
-    let said = "eth1 cannot go there: eth1 is a name of other on the host already";
+    let said = "eth1 cannot go there: eth1 is already a name of other on the host";
     assert!(run.stderr.contains(said), "{run}");
     setup(&sandbox, "up mgmt").ok().stdout("");
     sandbox.sh("ip link delete other").ok();

@@ -245,7 +245,7 @@ fn what_stands_in_the_way_is_its_owners_and_stays() {
     let own = inside(&sandbox, pid);
     for verb in ["plan box", "up box"] {
         let run = setup(&sandbox, verb).code(111).stdout("");
-        let says = "there is another link own, which is not ours to delete\n";
+        let says = "there is another link own, which netns-setup did not make\n";
         assert!(run.stderr.contains(says), "{run}");
     }
     attach(
@@ -255,7 +255,7 @@ fn what_stands_in_the_way_is_its_owners_and_stays() {
     );
     let run = setup(&sandbox, "up box").code(111);
     let says =
-        "there is another route to 0.0.0.0/0 with this metric, which is not ours to replace\n";
+        "another program made a route to 0.0.0.0/0 with this metric\n";
     assert!(run.stderr.contains(says), "{run}");
     same(&inside(&sandbox, pid), &own);
     nothing_is_left(&sandbox);
@@ -395,7 +395,7 @@ fn a_name_of_the_hosts_own_namespace_is_neither_joined_nor_set_up() {
     sandbox.sh("ip netns attach box 1").ok();
     let before = dump(&sandbox, "");
     let run = sandbox.run(&[NETNS_EXEC, "box", "true"]).code(111);
-    let line = "netns-exec: box is a name of the host's own namespace\n";
+    let line = "netns-exec: box refers to the host's own namespace\n";
     assert!(run.stderr.starts_with(line), "{run}");
     for verb in ["plan", "up", "reload"] {
         let run = setup(&sandbox, &format!("{verb} box")).code(111);

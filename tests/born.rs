@@ -185,13 +185,13 @@ fn where_the_other_has_no_settings_the_setting_is_named() {
     for (kind, more, below) in KINDS {
         let sandbox = with(kind, more);
         let (line, what) = match below {
-            Below::Birthplace => (3, "where x0 is to be born"),
-            Below::Parent => (3, "where up0 is to be, which x0 lies on"),
+            Below::Birthplace => (3, "where the UDP socket of x0 should be"),
+            Below::Parent => (3, "where up0, the parent of x0, should be"),
         };
         let refused = format!(
             "netns-setup: /etc/conf.d/netns.two:{line}: link_netns_x0: there is no namespace \
              low, {what}\n\
-             netns-setup: type netns-setup up low if it has settings, else ip netns add low; or \
+             netns-setup: type netns-setup up low if it has settings, otherwise ip netns add low; or \
              correct link_netns_x0\n\
              netns-setup: two: nothing was changed\n"
         );
@@ -327,7 +327,7 @@ fn a_link_whose_home_is_the_host_follows_where_it_was_born() {
     sandbox.sh("ip link add x0 type bridge").ok();
     sandbox.sh(card).ok();
     let run = setup(&sandbox, "up mgmt").code(111);
-    let wrong = "there is another link x0 on the host, which is not ours to delete";
+    let wrong = "there is another link x0 on the host, which netns-setup did not make";
     assert!(run.stderr.contains(wrong), "{run}");
     setup(&sandbox, "down mgmt").ok();
     sandbox.sh("ip link show x0").ok();

@@ -74,7 +74,7 @@ fn a_missing_file_is_told_with_what_to_make() {
     fs::remove_file(own(&dir)).unwrap();
     let expected = "DIR/netns.mgmt: there is no such file\n\
         expected the settings of the namespace; write them there, for example \
-        netns_links=\"eth1\", or make an empty one: touch DIR/netns.mgmt\n";
+        netns_links=\"eth1\", or make an empty file: touch DIR/netns.mgmt\n";
     assert_eq!(said(&dir), expected);
     let nowhere = dir.path().join("not-there");
     assert!(conf::read(&nowhere, &mgmt(), checked::own()).is_err());
@@ -89,7 +89,7 @@ fn what_another_can_write_to_is_not_trusted() {
     ] {
         let dir = folder();
         chmod(&own(&dir), mode);
-        let remedy = "expected root alone, since root acts on it at boot; run chmod 644";
+        let remedy = "expected only root, because root acts on it at boot; run chmod 644";
         let expected = format!("DIR/netns.mgmt: {who}\n{remedy} DIR/netns.mgmt\n");
         assert_eq!(said(&dir), expected);
     }
@@ -104,7 +104,7 @@ fn somebody_else() -> Trust {
 fn what_belongs_to_another_is_not_trusted() {
     let (dir, user) = (folder(), geteuid());
     let why = format!("belongs to user {user}, not to root");
-    let remedy = "expected root alone, since root acts on it at boot; run chown root";
+    let remedy = "expected only root, because root acts on it at boot; run chown root";
     let expected = format!("DIR: {why}\n{remedy} DIR\n");
     assert_eq!(said_to(somebody_else(), &dir), expected.repeat(2));
     assert!(conf::names(dir.path(), somebody_else()).is_err());
@@ -142,7 +142,7 @@ fn a_folder_that_another_can_write_to_is_not_trusted() {
         let dir = folder();
         chmod(dir.path(), mode);
         let text = said(&dir);
-        let remedy = "expected root alone, since root acts on it at boot; run chmod 755 DIR\n";
+        let remedy = "expected only root, because root acts on it at boot; run chmod 755 DIR\n";
         assert!(text.starts_with("DIR: ") && text.contains(remedy), "{text}");
         assert!(conf::names(dir.path(), checked::own()).is_err());
     }

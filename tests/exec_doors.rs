@@ -47,7 +47,7 @@ fn a_process_and_a_file_lead_into_their_namespace() {
     run(["--pid", "x"]).code(100);
     run(["--pid", "4194305"]).code(111).stderr(
         "netns-exec: there is no process 4194305\n\
-         netns-exec: expected the number of a process that runs; ps lists them\n",
+         netns-exec: expected the pid of a running process; ps lists them\n",
     );
     run(["--path", "/etc/resolv.conf"]).code(111).stderr(
         "netns-exec: /etc/resolv.conf is not a network namespace\n\
@@ -81,8 +81,8 @@ fn host_is_the_way_out() {
         .run(&[NETNS_EXEC, "blue", "sh", "-c", &out])
         .code(111)
         .stderr(
-            "netns-exec: cannot stay in the working folder /mnt/own: No such file or directory\n\
-         netns-exec: expected a folder that is there as well; run cd / first\n",
+            "netns-exec: cannot stay in the working directory /mnt/own: No such file or directory\n\
+         netns-exec: expected a directory that exists there as well; run cd / first\n",
         );
 }
 

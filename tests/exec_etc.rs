@@ -176,12 +176,12 @@ fn an_entry_that_is_a_symlink_is_what_it_leads_to() {
     sandbox.sh("chmod 777 /etc/vpn").ok();
     sandbox.run(&reads).code(111).stderr(
         "netns-exec: group or others may write /etc/vpn (mode 0777)\n\
-         netns-exec: expected root alone; run chmod go-w /etc/vpn\n",
+         netns-exec: expected only root; run chmod go-w /etc/vpn\n",
     );
     sandbox.sh("rm -r /etc/vpn").ok();
     sandbox.run(&reads).code(111).stderr(
-        "netns-exec: cannot bind /etc/netns/blue/resolv.conf over its twin: No such file or directory\n\
-         netns-exec: expected it to be there; a symlink must lead somewhere\n",
+        "netns-exec: cannot bind /etc/netns/blue/resolv.conf over the same name in /etc: No such file or directory\n\
+         netns-exec: expected it to exist; a symlink must have a target\n",
     );
 }
 
@@ -255,7 +255,7 @@ fn name_servers_that_are_asked_for_and_gone_are_not_the_hosts() {
         sandbox.sh(gone).ok();
         let run = shown().code(111);
         let expected = "netns-exec: /etc/netns/blue/resolv.conf is gone, and netns_dns asks for it\n\
-                        netns-exec: have it written again: netns-setup up blue\n";
+                        netns-exec: to write it again, run netns-setup up blue\n";
         assert_eq!(run.stderr, expected, "{gone}");
         setup("up").ok();
     }

@@ -69,14 +69,14 @@ fn waiting_ends_and_says_what_is_missing() {
     let sandbox = Sandbox::new();
     let wait = [NETNS_EXEC, "--wait", "0.2", "blue", "echo", "ran"];
     let foreign = "netns-exec: blue is not ready after 0.2 s\n\
-                   netns-exec: netns-setup has not begun with it: rc-service netns.blue start, or on runit: sv up netns-blue\n";
+                   netns-exec: nothing has started it: rc-service netns.blue start, or on runit: sv up netns-blue\n";
     sandbox.run(&wait).code(111).stdout("").stderr(foreign);
     sandbox.sh("ip netns add blue").ok();
     sandbox.run(&wait).code(111).stdout("").stderr(foreign);
     sandbox.write(&format!("{FOLDER}/journal"), "");
     sandbox.run(&wait).code(111).stdout("").stderr(
         "netns-exec: blue is not ready after 0.2 s\n\
-         netns-exec: see what is missing: netns-setup status blue\n",
+         netns-exec: to see what is missing, run netns-setup status blue\n",
     );
     sandbox.ready("blue");
     sandbox.run(&wait).ok().stdout("ran\n");

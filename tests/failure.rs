@@ -123,7 +123,7 @@ fn a_link_that_is_not_there_is_said_and_nothing_is_touched() {
     let before = dump(&sandbox, "");
     setup(&sandbox, "up mgmt").code(111).stdout("").stderr(
         "netns-setup: /etc/conf.d/netns.mgmt:1: netns_links: the host has no link eth7\n\
-         netns-setup: plug it in or load its driver, or correct the name; ip link lists those there are\n\
+         netns-setup: plug it in or load its driver, or correct the name; ip link lists the links\n\
          netns-setup: mgmt: nothing was changed\n",
     );
     same(&dump(&sandbox, ""), &before);
@@ -138,7 +138,7 @@ fn a_link_of_the_hosts_is_never_deleted_to_make_room() {
     let run = setup(&sandbox, "up mgmt").code(111);
     assert!(
         run.stderr
-            .contains("there is another link taken on the host, which is not ours to delete"),
+            .contains("there is another link taken on the host, which netns-setup did not make"),
         "{run}"
     );
     same(&dump(&sandbox, ""), &before);

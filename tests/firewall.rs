@@ -635,7 +635,7 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
     ] {
         sandbox.sh(spoil).ok();
         let run = setup(&sandbox, "reload mgmt").code(100);
-        assert!(run.stderr.contains("expected root alone"), "{spoil}: {run}");
+        assert!(run.stderr.contains("expected only root"), "{spoil}: {run}");
         sandbox.sh(mend).ok();
     }
     // What netns-exec cannot bind, and so shows to nobody

@@ -500,8 +500,8 @@ fn a_namespace_that_was_made_anew_by_others_is_not_ours_to_delete() {
             .code(111)
             .stdout("")
             .stderr(
-                "netns-exec: mgmt is not the namespace that was set up, but another of its name\n\
-             netns-exec: set this one up: netns-setup up mgmt\n",
+                "netns-exec: mgmt was replaced by another namespace of the same name\n\
+             netns-exec: to set this one up, run netns-setup up mgmt\n",
             );
         setup(&sandbox, "status mgmt").code(1);
         setup(&sandbox, "down mgmt").ok();
@@ -593,7 +593,7 @@ fn a_link_of_others_is_refused_and_not_deleted_and_all_of_ours_is_taken_back() {
         .sh("ip netns add mgmt; ip -n mgmt link add v0 type bridge")
         .ok();
     let run = setup(&sandbox, "up mgmt").code(111);
-    let said = "there is another link v0, which is not ours to delete\nnetns-setup: choose \
+    let said = "there is another link v0, which netns-setup did not make\nnetns-setup: choose \
                 another name, or delete it: ip -n NAME link delete v0\n";
     assert!(run.stderr.contains(said), "{run}");
     assert_eq!(names(&sandbox.ip_json("-n mgmt link")), ["lo", "v0"]);
@@ -654,7 +654,7 @@ fn a_link_that_others_made_anew_is_theirs() {
         let run = setup(&sandbox, &format!("{verb} mgmt")).code(111);
         assert!(
             run.stderr
-                .contains("there is another link x0, which is not ours to delete")
+                .contains("there is another link x0, which netns-setup did not make")
                 && run.stderr.contains("ip -n NAME link delete x0"),
             "{run}"
         );

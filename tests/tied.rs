@@ -283,7 +283,7 @@ fn tenants_of_a_switch() {
     let run = setup(&sandbox, "up t1").code(111);
     assert!(
         run.stderr
-            .contains("there is no link br0 in sw, which port1 is to belong to"),
+            .contains("there is no link br0 in sw, which port1 would belong to"),
         "{run}"
     );
     // The switch comes before them, whatever their names
@@ -361,7 +361,7 @@ fn settings_that_contradict_each_other_are_told_with_both_places() {
     };
     b("peer_left=eth0", "peer_left=x");
     says(
-        "4: peer_eth0: \"left\" in b is to be the other end of eth0 in a, \
+        "4: peer_eth0: \"left\" in b would be the other end of eth0 in a, \
          but peer_left at /etc/conf.d/netns.b:4 makes it that of x in a",
     );
     b(
@@ -369,7 +369,7 @@ fn settings_that_contradict_each_other_are_told_with_both_places() {
         "type_left=bridge\n",
     );
     says(
-        "4: peer_eth0: \"left\" in b is to be the other end of eth0 in a, \
+        "4: peer_eth0: \"left\" in b would be the other end of eth0 in a, \
          but netns_links at /etc/conf.d/netns.b:1 makes it a bridge link",
     );
     sandbox.write(
@@ -377,7 +377,7 @@ fn settings_that_contradict_each_other_are_told_with_both_places() {
         "netns_links=up\ntype_up=veth\npeer_netns_up=a\npeer_up=eth0\n",
     );
     says(
-        "4: peer_eth0: \"left\" in b is to be the other end of eth0 in a, \
+        "4: peer_eth0: \"left\" in b would be the other end of eth0 in a, \
          but peer_up at /etc/conf.d/netns.b:4 makes that up",
     );
     sandbox.write("/etc/conf.d/netns.a", &(A.to_string() + "mtu_eth0=1400\n"));

@@ -94,7 +94,7 @@ _netns_must_have_a_service()
 _netns_must_be_whole()
 {
 	_netns_is_whole || _netns_refuse ": the namespace exists, but is not ready" \
-		"see what is missing: netns-setup status $_netns"
+		"to see what is missing, run netns-setup status $_netns"
 }
 
 # The same check as in netns-exec: without a state directory the namespace is not ours.
@@ -286,7 +286,7 @@ _netns_become_inside()
 	case $_netns_verb in
 	stop | status) ;;
 	*) _netns_refuse ": there is no such namespace, or it is not ready" \
-		"see what is missing: netns-setup status $_netns" ;;
+		"to see what is missing, run netns-setup status $_netns" ;;
 	esac
 	export RC_NETNS_GONE=yes
 	exec unshare -n "$0" "$RC_SERVICE" "$_netns_verb"

@@ -87,8 +87,8 @@ fn read_up_to(path: &Path, mib: u64, trust: Trust) -> Result<Option<Vec<u8>>, Pr
     if is_of_the_kernel(&file) {
         return Err(problem(
             path,
-            "is made by the kernel as it is read, and need not end",
-            "expected a file on a disk; copy what is meant into one".into(),
+            "is made by the kernel while it is read, and may not end",
+            "expected a file on a disk; copy its content into one".into(),
         ));
     }
     let largest = mib * MIB;
@@ -102,7 +102,7 @@ fn read_up_to(path: &Path, mib: u64, trust: Trust) -> Result<Option<Vec<u8>>, Pr
         return Err(problem(
             path,
             &format!("is larger than {mib} MiB"),
-            "expected less of it; see what it is and move it away".into(),
+            "expected less; see what it is and move it away".into(),
         ));
     }
     Ok(Some(bytes))
@@ -122,9 +122,9 @@ fn check_its_folder(link: &Path, trust: Trust) -> Result<(), Problem> {
 pub fn others_may_read(path: &Path) -> Option<Problem> {
     // Only root could have put another file in its place
     let mode = fs::metadata(path).map_or(0, |file| file.mode() & 0o7777);
-    let wrong = format!("others may read this file (mode {mode:04o}), and there are keys in it");
+    let wrong = format!("others may read this file (mode {mode:04o}), and it has keys in it");
     let remedy = format!(
-        "expected root alone; run chmod 600 {}, and make new keys if others have been here",
+        "expected only root; run chmod 600 {}, and make new keys if others could log in here",
         path.display()
     );
     (mode & 0o007 != 0).then(|| problem(path, &wrong, remedy))
@@ -205,7 +205,7 @@ fn check_owner(path: &Path, looked_at: &Metadata, trust: Trust) -> Result<(), Pr
         true => ("folder", "755"),
         false => ("file", "644"),
     };
-    let why = "expected root alone, since root acts on it at boot; run ";
+    let why = "expected only root, because root acts on it at boot; run ";
     let path_text = path.display();
     if uid != trust.owner {
         let wrong = format!("belongs to user {uid}, not to root");
@@ -232,7 +232,7 @@ fn only_regular(path: &Path, looked_at: &Metadata) -> Result<(), Problem> {
         false => Err(problem(
             path,
             "is not a regular file",
-            "expected a file of settings, such as root could write with an editor".into(),
+            "expected a regular file with settings".into(),
         )),
     }
 }

@@ -81,7 +81,7 @@ fn missing(path: &Path) -> Problem {
         place: None,
         wrong: format!("{}: there is no such file", path.display()),
         remedy: format!(
-            "expected the settings of the namespace; write them there, for example netns_links=\"eth1\", or make an empty one: touch {}",
+            "expected the settings of the namespace; write them there, for example netns_links=\"eth1\", or make an empty file: touch {}",
             path.display()
         ),
     }

@@ -118,7 +118,7 @@ impl Settings {
                 )),
                 Ok(name) if matches!(name.as_str(), "all" | "default") => {
                     self.problems.push(word.problem(
-                        "is not a name for a link: in the kernel it stands for every link",
+                        "is not a name for a link: the kernel uses it for all links",
                         "choose another name",
                     ));
                 }
@@ -136,12 +136,12 @@ impl Settings {
             }
             Some(other) if other.name.value == name => self.problems.push(word.problem(
                 "is listed twice",
-                "expected each link once; take one of the two away",
+                "expected each link once; remove one of the two",
             )),
             Some(other) => {
                 let suffix = name.suffix();
                 let wrong = format!(
-                    "and {} are both set by names that end with _{suffix}",
+                    "and {} are both set by names that end in _{suffix}",
                     other.name
                 );
                 let remedy =
@@ -176,7 +176,7 @@ impl Settings {
             (None, None, _) if matches!(name, "netns" | "netns_mode") => {
                 self.problems.push(setting.problem(
                     "is for the services that run in a namespace, not for the namespace itself",
-                    "take it away, or write it into the conf.d file of the service",
+                    "remove it, or write it in the conf.d file of the service",
                 ))
             }
             (None, None, _) if name.starts_with("netns_") => {
@@ -224,7 +224,7 @@ impl Settings {
             ways.push("a setting of the namespace".into());
         }
         setting.problem(
-            format!("can be read in two ways: {}", ways.join(", or ")),
+            format!("has two meanings: {}", ways.join(", or ")),
             "rename one of the links",
         )
     }
@@ -233,7 +233,7 @@ impl Settings {
         let suffixes: Vec<String> = self.links.iter().map(|l| l.name.value.suffix()).collect();
         let remedy = match nearest(suffix, suffixes.iter().map(String::as_str)) {
             Some(best) => format!("did you mean {}_{best}?", var.name),
-            None => format!("add {suffix} to netns_links, or take the line away"),
+            None => format!("add {suffix} to netns_links, or remove the line"),
         };
         let wrong = format!("is set, but netns_links does not list {suffix}");
         setting.problem(wrong, remedy)

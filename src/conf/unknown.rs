@@ -22,7 +22,7 @@ pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
     let names = settings::all().filter(|var| var.of == Scope::Namespace);
     let remedy = match nearest(&setting.name, names.map(|var| var.name)) {
         Some(best) => format!("did you mean {best}? netns(5) lists them all"),
-        None => "take the line away; netns(5) lists all settings".into(),
+        None => "remove the line; netns(5) lists all settings".into(),
     };
     setting.problem("is not a setting", remedy)
 }
@@ -35,7 +35,7 @@ pub(super) fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Pr
             let suffix = link.name.value.suffix();
             format!("did you mean {best}_{suffix}? netns(5) lists them all")
         }
-        None => "take the line away; netns(5) lists all settings".into(),
+        None => "remove the line; netns(5) lists all settings".into(),
     };
     let wrong = format!(
         "is not a setting, though it ends as those of {} do",

@@ -55,12 +55,12 @@ pub fn enter(folder: &CStr) -> Result<(), ExecError> {
     chdir(folder).map_err(|why: Errno| {
         let folder = shown(folder);
         let wrong = format!(
-            "cannot stay in the working folder {folder}: {}",
+            "cannot stay in the working directory {folder}: {}",
             reason(why)
         );
         ExecError::kernel(
             wrong,
-            "expected a folder that is there as well; run cd / first",
+            "expected a directory that exists there as well; run cd / first",
         )
     })
 }

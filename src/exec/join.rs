@@ -91,7 +91,7 @@ pub fn refused(to: To, why: Errno) -> ExecError {
         (To::Name(name), why) => refused_name(&shown(name), name, why),
         (To::Pid(pid), Errno::ENOENT | Errno::ESRCH) => ExecError::kernel(
             format!("there is no process {}", shown(pid)),
-            "expected the number of a process that runs; ps lists them",
+            "expected the pid of a running process; ps lists them",
         ),
         (To::Path(path), Errno::EINVAL) => ExecError::kernel(
             format!("{} is not a network namespace", shown(path)),
@@ -99,7 +99,7 @@ pub fn refused(to: To, why: Errno) -> ExecError {
         ),
         (to, why) => ExecError::kernel(
             format!("cannot join {to}: {}", reason(why)),
-            remedy(why).unwrap_or("expected a network namespace that is there"),
+            remedy(why).unwrap_or("expected an existing network namespace"),
         ),
     }
 }
@@ -116,7 +116,7 @@ fn refused_name(name: &str, raw: &CStr, why: Errno) -> ExecError {
         Errno::ELOOP => ExecError::kernel(
             format!("{folder}/{name} is a symlink that leads out of {folder}"),
             format!(
-                "expected the namespace itself; join it by --path {folder}/{name}, or bind it there"
+                "expected the namespace itself; join it with --path {folder}/{name}, or bind it there"
             ),
         ),
         Errno::EINVAL => ExecError::kernel(
@@ -158,9 +158,9 @@ fn remedy(why: Errno) -> Option<&'static str> {
 fn the_hosts(name: &CStr) -> ExecError {
     let name = shown(name);
     ExecError::kernel(
-        format!("{name} is a name of the host's own namespace"),
+        format!("{name} refers to the host's own namespace"),
         format!(
-            "take the name away: ip netns delete {name}; or if that is meant: netns-exec --host"
+            "remove the name: ip netns delete {name}; or, if you mean the host: netns-exec --host"
         ),
     )
 }

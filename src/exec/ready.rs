@@ -75,8 +75,10 @@ fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
 pub fn not_ready(name: &CStr) -> ExecError {
     let name = shown(name);
     ExecError::kernel(
-        format!("{name} is not ready: it is not set up whole"),
-        format!("see what is missing: netns-setup status {name}; or wait for it: --wait 10"),
+        format!("{name} is not ready: setup is incomplete"),
+        format!(
+            "to see what is missing, run netns-setup status {name}; to wait for it, add --wait 10"
+        ),
     )
 }
 
@@ -85,8 +87,8 @@ pub fn not_ready(name: &CStr) -> ExecError {
 pub fn another(name: &CStr) -> ExecError {
     let name = shown(name);
     ExecError::kernel(
-        format!("{name} is not the namespace that was set up, but another of its name"),
-        format!("set this one up: netns-setup up {name}"),
+        format!("{name} was replaced by another namespace of the same name"),
+        format!("to set this one up, run netns-setup up {name}"),
     )
 }
 

@@ -31,7 +31,7 @@ pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), ExecError> {
         let wrong = format!("cannot wait for {}: {}", shown(name), reason(why));
         ExecError::kernel(
             wrong,
-            "expected a kernel with CONFIG_DNOTIFY or CONFIG_INOTIFY_USER; or do without --wait",
+            "expected a kernel with CONFIG_DNOTIFY or CONFIG_INOTIFY_USER; or omit --wait",
         )
     };
     let mut woken_by = SigSet::empty();
@@ -124,10 +124,10 @@ fn too_late(name: &CStr, limit: Duration, now: &Readiness) -> ExecError {
     let remedy = match now {
         Readiness::Foreign => {
             format!(
-                "netns-setup has not begun with it: rc-service netns.{name} start, or on runit: sv up netns-{name}"
+                "nothing has started it: rc-service netns.{name} start, or on runit: sv up netns-{name}"
             )
         }
-        _ => format!("see what is missing: netns-setup status {name}"),
+        _ => format!("to see what is missing, run netns-setup status {name}"),
     };
     ExecError::kernel(
         format!("{name} is not ready after {} s", limit.as_secs_f64()),

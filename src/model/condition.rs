@@ -102,7 +102,7 @@ fn route(value: &str) -> Result<Option<IpNet>, TextError> {
     match network.addr() == network.network() {
         true => Ok(Some(network)),
         false => wrong(
-            "has bits set behind its prefix",
+            "has bits set after its prefix",
             format!("write route {}", network.trunc()),
         ),
     }

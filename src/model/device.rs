@@ -77,7 +77,7 @@ impl FromStr for DeviceId {
                 _ => return Err(format!("has {word:?}, which is neither mac nor bus")),
             };
             if again {
-                return Err(format!("says {word} twice"));
+                return Err(format!("has {word} twice"));
             }
         }
         match card.is_unknown() || card.path.as_deref() == Some("") {

@@ -25,10 +25,10 @@ impl FromStr for Mac {
             return Err("has more than six bytes".into());
         }
         if bytes[0] & 1 == 1 {
-            return Err("is a group's address, the lowest bit of its first byte is set".into());
+            return Err("is a multicast address: the lowest bit of its first byte is set".into());
         }
         if bytes == [0; 6] {
-            return Err("is no address at all".into());
+            return Err("is the zero address".into());
         }
         Ok(Mac(bytes))
     }

@@ -76,7 +76,7 @@ pub(in crate::model) fn once<T>(
 ) -> Result<(), TextError> {
     match field.replace(value) {
         None => Ok(()),
-        Some(_) => wrong(format!(" says {word} twice"), "keep one of the two"),
+        Some(_) => wrong(format!(" has {word} twice"), "keep one of the two"),
     }
 }
 

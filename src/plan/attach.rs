@@ -20,10 +20,10 @@ impl Plan<'_> {
             self.obstacle(
                 &route.origin,
                 format!(
-                    "there is another route to {} with this metric, which is not ours to replace",
+                    "another program made a route to {} with this metric",
                     route.value.dst
                 ),
-                "give this one another metric, or leave it out",
+                "use a different metric, or remove this route",
             );
         }
         may

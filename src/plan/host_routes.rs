@@ -40,10 +40,10 @@ impl Plan<'_> {
         self.obstacle(
             &moved.name.origin,
             format!(
-                "a route of the host's leads over {} and other links, and would go with it: ip {}",
+                "a route of the host uses {} and other links, and would be lost with it: ip {}",
                 moved.name, route.command
             ),
-            "make it without that link first: ip route replace",
+            "replace it by one without that link first: ip route replace",
         );
         false
     }

@@ -34,15 +34,14 @@ impl Plan<'_> {
         let there = self.have.others.contains(other) || self.want.others.contains(other);
         if !there {
             let what = match &spec.parent {
-                Some(parent) => format!("where {parent} is to be, which {} lies on", link.name),
-                None => format!("where {} is to be born", link.name),
+                Some(parent) => format!("where {parent}, the parent of {}, should be", link.name),
+                None => format!("where the UDP socket of {} should be", link.name),
             };
             self.obstacle(
                 &spec.origin,
                 format!("there is no namespace {other}, {what}"),
                 &format!(
-                    "type netns-setup up {other} if it has settings, else ip netns add {other}; or \
-                     correct link_netns_{}",
+                    "type netns-setup up {other} if it has settings, otherwise ip netns add {other}; or correct link_netns_{}",
                     link.name.value.suffix()
                 ),
             );
@@ -59,8 +58,11 @@ impl Plan<'_> {
         if !there {
             self.obstacle(
                 &end.name.origin,
-                format!("there is no namespace {other}, where {} is to be", end.name),
-                "start what makes it first, or correct peer_netns_IF",
+                format!(
+                    "there is no namespace {other}, where {} should be",
+                    end.name
+                ),
+                "start first what makes it, or correct peer_netns_IF",
             );
         }
         there

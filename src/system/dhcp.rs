@@ -70,7 +70,7 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
         return Err(OsError {
             errno: io::Error::from(ErrorKind::Other),
             message: Some(format!(
-                "{} ended with {status}; the system's log may say why",
+                "{} ended with {status}; the system log may say why",
                 client.run.program.word()
             )),
         });
@@ -86,7 +86,7 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
         Err(OsError {
             errno: io::Error::from(ErrorKind::Other),
             message: Some(format!(
-                "{} did not stay; the system's log may say why",
+                "{} did not keep running; the system log may say why",
                 client.run.program.word()
             )),
         })
@@ -266,8 +266,7 @@ fn hook() -> Result<PathBuf, OsError> {
     exec::installed("dhcp-hook").ok_or_else(|| OsError {
         errno: Errno::ENOENT.into(),
         message: Some(
-            "there is no /usr/libexec/netns-services/dhcp-hook: netns-services is not installed \
-             whole"
+            "there is no /usr/libexec/netns-services/dhcp-hook: netns-services is not completely installed"
                 .into(),
         ),
     })

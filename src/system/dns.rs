@@ -51,7 +51,7 @@ pub(crate) fn address_of(
     *patience = patience.saturating_sub(begun.elapsed());
     found.map_err(|errno| OsError {
         message: Some(match errno.kind() {
-            ErrorKind::NotFound => "there is no program getent to look it up with".into(),
+            ErrorKind::NotFound => "there is no program getent to resolve it".into(),
             ErrorKind::TimedOut => format!("no name server has answered for {name}"),
             ErrorKind::AddrNotAvailable => format!("{name} has no address"),
             _ => format!("cannot look up {name}: {errno}"),
@@ -75,7 +75,7 @@ fn lay_over(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
         let bound = mount(Some(own), twin, NO_PATH, MsFlags::MS_BIND, NO_PATH);
         bound.map_err(|e| {
             let (own, twin) = (own.display(), twin.display());
-            io::Error::other(format!("{own} cannot be laid over {twin}: {}", e.desc()))
+            io::Error::other(format!("cannot bind {own} over {twin}: {}", e.desc()))
         })?;
     }
     Ok(())

@@ -40,7 +40,7 @@ pub(crate) fn at_once<T>(act: impl FnOnce() -> T) -> T {
 pub(crate) fn on_a_thread<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, act)?;
-        let ended = |_| io::Error::other("the thread in the namespace ended badly");
+        let ended = |_| io::Error::other("the thread in the namespace panicked");
         thread.join().map_err(ended)?
     })
 }

@@ -12,7 +12,7 @@ END
 
 run 111 netns-exec --wait 0.3 blue echo ran
 says 'blue is not ready after 0.3 s'
-says 'netns-setup has not begun with it'
+says 'nothing has started it'
 says_not CONFIG
 
 # It waits where there is nothing at all, and where there is a namespace and no more

@@ -101,4 +101,4 @@ rc-update -u
 run 0 rc-service netns.two ineed
 says_not netns.low
 refused rc-service netns.two start
-says "there is no link br0 in low, which port1 is to belong to"
+says "there is no link br0 in low, which port1 would belong to"

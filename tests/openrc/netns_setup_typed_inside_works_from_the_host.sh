@@ -180,7 +180,7 @@ outcome()
 	"$code_on_host:$said_on_host") echo "as on the host" ;;
 	100:*"must be run from the host, not inside a namespace: "*"or type netns-exec --host -- netns-setup "*) echo refused ;;
 	100:*"only root can change namespaces"*) echo refused ;;
-	111:*"the mounts here are not the host's"*"or type netns-exec --host -- before the"*) echo refused ;;
+	111:*"this process has mounts of its own"*"or type netns-exec --host -- before the"*) echo refused ;;
 	*) echo "not refused" ;;
 	esac
 }

@@ -88,7 +88,7 @@ hotplug add nic7 virtio-net-pci 52:54:00:00:00:07
 eventually "a stranger is there" is_there 07
 is "the stranger's name" "$(name_of 07)" "$one"
 run 111 netns-setup up mgmt
-says "$one on the host is another card than the one that was in this namespace"
+says "$one on the host is not the device that was in this namespace"
 run 0 $judge link show dev "$one"
 hotplug add nic1 virtio-net-pci 52:54:00:00:00:01
 eventually "the card is there again" is_there 01

@@ -55,7 +55,7 @@ settings <<-'END'
 	type_eth1="wireless"
 END
 run 111 netns-setup up mgmt
-says "eth1 on the host is no wireless link"
+says "eth1 on the host is not a wireless link"
 is "the phys of the host" "$(phys env)" "$all"
 
 # Up, again, changed, down
@@ -152,7 +152,7 @@ settings <<-'END'
 	type_wlan0="wireless"
 END
 run 111 netns-setup up mgmt
-says "wlan0 cannot be moved without all of $phy, and wlan9 of that is no wireless link of this namespace"
+says "wlan0 cannot be moved without all of $phy, and wlan9 of that is not a wireless link of this namespace"
 is "the phys of the host" "$(phys env)" "$all"
 settings <<-'END'
 	netns_links="wlan0 wlan9"

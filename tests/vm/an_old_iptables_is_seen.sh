@@ -32,7 +32,7 @@ eventually "it reaches the world" reaches
 run 0 iptables-legacy -P FORWARD DROP
 ! reaches || fail "it passes"
 run 0 netns-setup status web
-says "the host's table filter of iptables-legacy can drop what it forwards, whatever ours lets through"
+says "the host's table filter of iptables-legacy may drop forwarded packets, whatever our table accepts"
 sed -n 's/.*does not yet: //p' /tmp/said >/tmp/typed
 run 0 sh -e /tmp/typed
 eventually "it reaches the world again" reaches

@@ -53,7 +53,7 @@ three_ways()
 		else
 			# Nobody can see where a tunnel of others was born
 			run 111 netns-setup plan "$netns"
-			says "there is another link wg0, which is not ours to delete"
+			says "there is another link wg0, which netns-setup did not make"
 		fi
 		$judge netns delete "$netns"
 		rm -rf "/etc/netns/$netns"

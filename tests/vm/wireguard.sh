@@ -57,7 +57,7 @@ run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
 $judge -n mgmt link delete wg0
 $judge -n mgmt link add wg0 type wireguard
 run 111 netns-setup up mgmt
-says "there is another link wg0, which is not ours to delete"
+says "there is another link wg0, which netns-setup did not make"
 run 1 netns-setup status mgmt
 $judge -n mgmt link delete wg0
 run 0 netns-setup up mgmt

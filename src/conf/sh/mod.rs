@@ -80,12 +80,12 @@ impl<'a> Reader<'a> {
             (Some(at), _) if bytes[at] == b'\r' => (
                 at,
                 "the line ends with a carriage return, as on Windows",
-                "take them away with: sed -i 's/\\r$//' FILE",
+                "remove them with: sed -i 's/\\r$//' FILE",
             ),
             (Some(at), _) => (
                 at,
-                "a control character stands here",
-                "take it away; shells do not agree on what it means",
+                "there is a control character here",
+                "remove it; shells do not agree on what it means",
             ),
         };
         let before = &bytes[..offset];
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
             return self.refuse_command(start, place, first, exports);
         }
         if is_reserved(name) {
-            let wrong = format!("{name} means something to the shell itself");
+            let wrong = format!("{name} is a variable of the shell itself");
             self.refuse_at(&place, &wrong, "choose another name");
             return Ok(());
         }

@@ -92,12 +92,12 @@ impl Reader<'_> {
                 self.take(value);
             }
             Some(_) => self.refuse(
-                "\\ stands before a character that needs none",
+                "\\ is before a character that needs none",
                 "put the whole value in \"…\", without the \\",
             ),
             None => self.refuse(
                 "the file ends with \\",
-                "take the \\ away; it would join the line with the next one",
+                "remove the \\; it would join the line with the next one",
             ),
         }
     }
@@ -123,7 +123,7 @@ impl Reader<'_> {
             return self.refuse_at(&dollar, &wrong, &format!("write ${{{name}}}"));
         }
         if export.is_some() && !quoted {
-            let wrong = format!("${name} outside of quotes is divided at blanks by some shells");
+            let wrong = format!("some shells split ${name} at blanks outside of quotes");
             return self.refuse_at(&dollar, &wrong, &format!("write \"${name}\""));
         }
         if export.is_some_and(|first| self.assigned[first..].iter().any(|s| s.name == name)) {
@@ -132,7 +132,7 @@ impl Reader<'_> {
         }
         match self.variables.get(name) {
             Some(text) if self.expanded + text.len() > MOST => {
-                let wrong = format!("what ${name} and others before it stand for is too long");
+                let wrong = format!("the values of ${name} and others before it are too long");
                 let remedy =
                     "expected 1 MiB at most in a file; is a value doubled again and again?";
                 self.refuse_at(&dollar, &wrong, remedy);
@@ -143,7 +143,7 @@ impl Reader<'_> {
             }
             None if self.unread.contains(name) => self.refused = true,
             None if is_reserved(name) => {
-                let wrong = format!("${name} is something of the shell's own");
+                let wrong = format!("${name} is a special parameter of the shell");
                 self.refuse_at(&dollar, &wrong, "write its value out");
             }
             None => {

@@ -30,15 +30,15 @@ impl Reader<'_> {
 
     /// A quote that is open at the end of the file.
     pub(super) fn unclosed<T>(&mut self, open: &Position, quote: &str) -> Result<T, Stop> {
-        let wrong = format!("the {quote} here is never closed");
-        self.refuse_at(open, &wrong, &format!("write the other {quote}"));
+        let wrong = format!("this {quote} is not closed");
+        self.refuse_at(open, &wrong, &format!("write the closing {quote}"));
         Err(Stop)
     }
 
     /// `` `command` ``, which is passed over up to its end on this line.
     pub(super) fn refuse_substitution(&mut self) {
         self.refuse(
-            "` runs a command, and settings only assign",
+            "` runs a command; settings only assign",
             "write what the command would print; for the character itself write \\`",
         );
         self.next();
@@ -50,7 +50,7 @@ impl Reader<'_> {
     pub(super) fn refuse_dollar(&mut self, dollar: &Position) {
         let (wrong, remedy) = match self.peek() {
             Some('(') => (
-                "$( runs a command, and settings only assign",
+                "$( runs a command; settings only assign",
                 "write what the command would print; for the characters themselves write \\$(",
             ),
             Some('{') => (
@@ -115,7 +115,7 @@ fn first_word(line: &str) -> (&str, &str) {
 fn beside_a_value(setting: &Setting, word: &str) -> (String, String) {
     let whole = format!("{} {word}", printable(setting.value.text()));
     (
-        format!("\"{word}\" stands outside of the value, as a command"),
+        format!("\"{word}\" is outside of the value, as a command"),
         format!("quote the whole value: {}=\"{whole}\"", setting.name),
     )
 }
@@ -123,8 +123,8 @@ fn beside_a_value(setting: &Setting, word: &str) -> (String, String) {
 /// `export word`
 fn not_exported(word: &str) -> (String, String) {
     let wrong = match word {
-        "" => "export alone prints, and settings only assign".into(),
-        _ => format!("\"{word}\" is nothing that can be exported"),
+        "" => "export alone prints; settings only assign".into(),
+        _ => format!("\"{word}\" cannot be exported"),
     };
     (wrong, "write export NAME=\"value\"".into())
 }
@@ -144,14 +144,14 @@ fn not_an_assignment(line: &str) -> (String, String) {
     // NAME+=value
     if rest.starts_with("+=") {
         return (
-            format!("{name}+= is known to bash alone"),
-            format!("write {name}=\"${name}…\", with what is to be added"),
+            format!("{name}+= works in bash only"),
+            format!("write {name}=\"${name}…\" with the text to add"),
         );
     }
     // NAME[0]=value
     if rest.starts_with('[') {
         return (
-            format!("{name}[ is a list, known to bash alone"),
+            format!("{name}[ is an array, which works in bash only"),
             format!("write {name}=\"…\", with blanks between the parts"),
         );
     }
@@ -168,12 +168,10 @@ fn not_an_assignment(line: &str) -> (String, String) {
             format!("\"{line}\" reads another file"),
             "write the settings here, or for all namespaces into conf.d/netns",
         ),
-        _ if line.starts_with(';') => {
-            ("there is no setting before the ;".into(), "take the ; away")
-        }
+        _ if line.starts_with(';') => ("there is no setting before the ;".into(), "remove the ;"),
         _ => (
             format!("\"{line}\" is a command"),
-            "settings only assign: write NAME=\"value\", or take the line away",
+            "settings only assign: write NAME=\"value\", or remove the line",
         ),
     };
     (wrong, remedy.into())

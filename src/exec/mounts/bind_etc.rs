@@ -24,7 +24,7 @@ pub fn mount(name: &CStr, mark: &CStr) -> Result<(), ExecError> {
                 "{}/resolv.conf is gone, and netns_dns asks for it",
                 path(name.to_bytes())
             ),
-            format!("have it written again: netns-setup up {}", shown(name)),
+            format!("to write it again, run netns-setup up {}", shown(name)),
         ));
     }
     let Some(folder) = folder else {

@@ -69,6 +69,6 @@ fn unread(name: &CStr, why: String) -> ExecError {
     let name = shown(name);
     ExecError::kernel(
         format!("{}/{name}/{}: {why}", state_dir::STATE, state_dir::ETC_MODE),
-        format!("write it anew: netns-setup up {name}"),
+        format!("to write it again, run netns-setup up {name}"),
     )
 }

@@ -38,7 +38,7 @@ impl<'a> Folder<'a> {
             let wrong = format!("cannot open {path}: {}", reason(why));
             ExecError::kernel(
                 wrong,
-                format!("expected a folder, not a symlink; look at {path}"),
+                format!("expected a directory, not a symlink; look at {path}"),
             )
         };
         let path_of_name =
@@ -122,14 +122,14 @@ impl<'a> Folder<'a> {
 
     pub fn refused(&self, entry: &CStr, why: Errno) -> ExecError {
         let wrong = format!(
-            "cannot bind {} over its twin: {}",
+            "cannot bind {} over the same name in /etc: {}",
             self.path(entry),
             reason(why)
         );
         let remedy = match why {
             Errno::ENOSYS => "expected Linux 5.12 or newer",
-            Errno::ENOENT => "expected it to be there; a symlink must lead somewhere",
-            _ => "expected a file for a file and a folder for a folder",
+            Errno::ENOENT => "expected it to exist; a symlink must have a target",
+            _ => "expected a file over a file and a directory over a directory",
         };
         ExecError::kernel(wrong, remedy)
     }
@@ -152,12 +152,12 @@ pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
 pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(), ExecError> {
     let file = file.map_err(|why| {
         let wrong = format!("cannot look at {}: {}", path(), reason(why));
-        ExecError::kernel(wrong, "expected it to be there")
+        ExecError::kernel(wrong, "expected it to exist")
     })?;
     if file.st_uid != 0 {
         return Err(ExecError::kernel(
             format!("{} belongs to user {}", path(), file.st_uid),
-            format!("expected root alone; run chown root {}", path()),
+            format!("expected only root; run chown root {}", path()),
         ));
     }
     if file.st_mode & 0o022 != 0 {
@@ -167,7 +167,7 @@ pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result
                 path(),
                 file.st_mode & 0o7777
             ),
-            format!("expected root alone; run chmod go-w {}", path()),
+            format!("expected only root; run chmod go-w {}", path()),
         ));
     }
     Ok(())

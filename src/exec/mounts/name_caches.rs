@@ -29,7 +29,7 @@ pub fn hide(mark: &CStr) -> Result<(), ExecError> {
                 let wrong = format!("cannot hide {}: {}", folder.to_string_lossy(), reason(why));
                 ExecError::kernel(
                     wrong,
-                    "expected a folder of the host's resolver; --net-only leaves it",
+                    "expected a directory of the host's resolver; --net-only leaves it as it is",
                 )
             })?,
         }

@@ -134,13 +134,12 @@ fn not_copied(why: io::Error) -> ExecError {
 fn refused(why: Errno) -> ExecError {
     let remedy = match why {
         Errno::ENODEV => {
-            "the kernel has no overlayfs: modprobe overlay, or see that resolv.conf, hosts and \
-             nsswitch.conf are in the host's /etc"
+            "the kernel has no overlayfs: run modprobe overlay, or make resolv.conf, hosts and nsswitch.conf in the host's /etc"
         }
-        _ => "expected Linux 5.12 or newer, and a folder that can be copied",
+        _ => "expected Linux 5.12 or newer, and a directory that can be copied",
     };
     ExecError::kernel(
-        format!("cannot lay an overlay over /etc: {}", reason(why)),
+        format!("cannot mount an overlay over /etc: {}", reason(why)),
         remedy,
     )
 }

@@ -39,8 +39,8 @@ const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 pub fn mount(name: &CStr) -> Result<(), ExecError> {
     let refused = |why| {
         ExecError::kernel(
-            format!("cannot keep the host's resolvconf apart: {}", reason(why)),
-            "expected /run/resolvconf to be a folder; --net-only leaves it",
+            format!("cannot hide the host's resolvconf: {}", reason(why)),
+            "expected /run/resolvconf to be a directory; --net-only leaves it as it is",
         )
     };
     match syscall::clone_read_only(AT_FDCWD, DATABASE) {

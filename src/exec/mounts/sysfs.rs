@@ -124,9 +124,9 @@ fn refused(to: To, what: &str, why: Errno) -> ExecError {
     let remedy = match why {
         Errno::ENOSYS => "expected Linux 5.12 or newer",
         Errno::EPERM => {
-            "a sysfs for it belongs to the user namespace that made it; --net-only does without"
+            "only the user namespace that made it can mount a sysfs for it; --net-only needs none"
         }
-        _ => "expected a /sys that sysfs can be mounted over; --net-only does without",
+        _ => "expected a /sys that sysfs can be mounted over; --net-only needs none",
     };
     ExecError::kernel(
         format!("{to}: cannot mount {what}: {}", reason(why)),

@@ -29,7 +29,7 @@ impl Kernel {
         };
         let others = self.listening(link, port);
         let by = if others.is_empty() {
-            "a program that is no WireGuard link".to_string()
+            "a program that is not a WireGuard link".to_string()
         } else {
             others.join(", ")
         };

@@ -171,7 +171,7 @@ impl FromStr for Address {
                 word => return Err(format!("has {word:?} in it")),
             };
             if twice {
-                return Err(format!("says {word} twice"));
+                return Err(format!("has {word} twice"));
             }
         }
         let mut address = with_peer(first, peer)?;
@@ -209,7 +209,7 @@ fn with_peer(text: &str, peer: Option<&str>) -> Result<Address, String> {
 fn broadcast(text: &str, address: &Address) -> Result<Ipv4Addr, String> {
     match (text, address.network()) {
         ("+", IpNet::V4(net)) if net.prefix_len() < 31 => Ok(net.broadcast()),
-        ("+", _) => Err("is in no network that has a broadcast address".into()),
+        ("+", _) => Err("is in a network without broadcast address".into()),
         _ => text.parse().map_err(|_| "has no address after brd".into()),
     }
 }

@@ -40,8 +40,8 @@ pub(super) fn addresses(
         match word.text {
             "null" if words.len() == 1 => {}
             "null" => problems.push(word.problem(
-                "stands beside something else",
-                "expected null alone, for no address, or addresses",
+                "is combined with something else",
+                "expected null by itself, for no address, or addresses",
             )),
             "auto" if text == "auto" => {}
             "ra" | "slaac" => problems.push(word.problem(
@@ -55,7 +55,7 @@ pub(super) fn addresses(
                 "expected addresses, such as 192.0.2.10/24",
             )),
             "dhcpv6" => problems.push(word.problem(
-                "is not built yet",
+                "is not supported yet",
                 "expected addresses, such as 192.0.2.10/24, auto, dhcp or null",
             )),
             _ => match text.parse::<Address>() {
@@ -99,17 +99,17 @@ fn fault(address: &Address) -> Option<(String, String)> {
     ];
     if let Some((word, _)) = of_ipv4.iter().find(|(_, said)| *said && ip.is_ipv6()) {
         return Some((
-            format!("says {word}, which IPv6 does not have"),
-            format!("take {word} away"),
+            format!("has {word}, which IPv6 does not have"),
+            format!("remove {word}"),
         ));
     }
     if address.nodad && ip.is_ipv4() {
-        let wrong = "says nodad, which is about IPv6: IPv4 asks nobody";
-        return Some((wrong.into(), "take nodad away".into()));
+        let wrong = "has nodad, which is for IPv6: IPv4 has no duplicate address detection";
+        return Some((wrong.into(), "remove nodad".into()));
     }
     if ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255; 4]) {
-        let remedy = "expected the address of one station".into();
-        return Some(("is no address that a link can have".into(), remedy));
+        let remedy = "expected a unicast address".into();
+        return Some(("is not an address that a link can have".into(), remedy));
     }
     let last = net.max_prefix_len() - net.prefix_len();
     if address.peer.is_some() {
@@ -175,7 +175,7 @@ fn not_taken(words: &[Piece<'_>]) -> Option<Problem> {
         None => "192.0.2.10/24".into(),
     };
     let expected =
-        "expected ADDRESS/PREFIX, with peer, brd, scope, noprefixroute or nodad behind it";
+        "expected ADDRESS/PREFIX, with peer, brd, scope, noprefixroute or nodad after it";
     Some(words[at].problem("is not an address", format!("{expected}, such as {whole}")))
 }
 
@@ -206,7 +206,7 @@ fn twice_on_one(link: &Link, problems: &mut Vec<Problem>) {
             problems.push(problem(
                 address,
                 format!("gives {} this address a second time", link.name),
-                "expected each address once; take one of the two away".into(),
+                "expected each address once; remove one of the two".into(),
             ));
         }
     }
@@ -267,7 +267,7 @@ fn on_two<'a>(
         if !ptr::eq(one, link) && !of_the_link(address) {
             problems.push(problem(
                 address,
-                format!("is an address of {} already", one.name),
+                format!("is already an address of {}", one.name),
                 format!(
                     "expected another one than that of {}",
                     where_said(other, place(address))

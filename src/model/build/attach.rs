@@ -64,7 +64,7 @@ fn read(text: &str) -> Result<Attach, (&'static str, &'static str)> {
         Some(("docker", name)) => container("docker", name),
         Some(("podman", name)) => container("podman", name),
         _ => Err((
-            "does not say whose namespace",
+            "does not name a namespace",
             "expected pid:812, path:/proc/812/ns/net, docker:NAME or podman:NAME",
         )),
     }

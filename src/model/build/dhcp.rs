@@ -54,13 +54,10 @@ fn client(
     let mut said = words.iter().filter(|word| word.text == WORD);
     let word = said.next()?;
     if let Some(again) = said.next() {
-        problems.push(again.problem("is said twice", "expected dhcp once"));
+        problems.push(again.problem("is given twice", "expected dhcp once"));
     }
     if listed.name.value.as_str() == "lo" {
-        problems.push(word.problem(
-            "is for a link to a network",
-            "take it away: lo leads nowhere",
-        ));
+        problems.push(word.problem("is for a link to a network", "remove it: lo leads nowhere"));
         return None;
     }
     Some(word.at(DhcpClient {
@@ -78,10 +75,10 @@ fn client(
 fn without_a_client(listed: &Listed, problems: &mut Vec<Problem>) {
     for setting in SETTINGS.iter().filter_map(|key| listed.get(key)) {
         let remedy = format!(
-            "write dhcp in config_{}, or take the line away",
+            "write dhcp in config_{}, or remove the line",
             listed.name.value.suffix()
         );
-        let wrong = format!("means nothing where {} has no DHCP client", listed.name);
+        let wrong = format!("has no effect: {} has no DHCP client", listed.name);
         problems.push(setting.whole().problem(wrong, remedy));
     }
 }
@@ -112,7 +109,7 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
     };
     read(
         "dhcp_hostname",
-        "expected letters, digits, - and . alone, such as web.example.org",
+        "expected only letters, digits, - and ., such as web.example.org",
         &mut |text| {
             wishes.hostname = Some(text.parse()?);
             Ok(())
@@ -134,7 +131,7 @@ pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<Sou
     let word: Piece<'_> = listed.get("metric")?.whole();
     let metric = word.text.parse().ok();
     let metric = metric.filter(|metric| *metric > 0 && !word.text.starts_with('+'));
-    let expected = "expected a number, 1 or more: the lower, the better";
+    let expected = "expected a number from 1 on; the lowest metric is preferred";
     keep(&word, metric.ok_or(("is not a metric", expected)), problems)
 }
 

@@ -23,7 +23,7 @@ pub(super) fn resolv_conf(
             problems.extend(setting.map(|setting| {
                 setting.whole().problem(
                     format!("says {what}, but netns_dns says no server to ask"),
-                    "write netns_dns=\"ADDRESS\" as well, or take the line away",
+                    "write netns_dns=\"ADDRESS\" as well, or remove the line",
                 )
             }));
         }
@@ -49,7 +49,7 @@ fn servers<'a>(dns: &'a Setting, settings: &Settings, problems: &mut Vec<Problem
     if let Some(fourth) = words.get(3) {
         problems.push(fourth.problem(
             "is the fourth name server",
-            "expected three at most: no C library asks more (resolv.conf(5))",
+            "expected three at most: C libraries use no more (resolv.conf(5))",
         ));
     }
     for word in &words {
@@ -62,7 +62,7 @@ fn servers<'a>(dns: &'a Setting, settings: &Settings, problems: &mut Vec<Problem
                 if settings.complete && !known {
                     problems.push(word.problem(
                         format!("names {link}, which netns_links does not list"),
-                        "expected a link of this namespace behind the %",
+                        "expected a link of this namespace after the %",
                     ));
                 }
             }

@@ -57,7 +57,7 @@ pub(super) fn hooks(settings: &Settings, problems: &mut Vec<Problem>) -> Hooks {
         ),
         given_back: of_links(
             "post_down",
-            "is for a card that goes back to the host",
+            "is for a device that goes back to the host",
             "netns_post_down",
         ),
     }

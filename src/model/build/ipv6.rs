@@ -33,10 +33,10 @@ pub(super) fn check(links: &[Link], sysctls: &[Sourced<Sysctl>], problems: &mut 
             problems.push(problem(
                 address,
                 format!(
-                    "is of IPv6, which is switched off by {}",
+                    "is for IPv6, which {} disables",
                     where_said(off, place(address))
                 ),
-                format!("take one of the two away, or add {key}=0 to netns_sysctl"),
+                format!("remove one of the two, or add {key}=0 to netns_sysctl"),
             ));
         }
     }

@@ -7,7 +7,7 @@ use crate::name::NetnsName;
 use crate::source::{Problem, Sourced};
 
 /// What to do about all of them.
-const REMEDY: &str = "expected the two to agree on the pair between them; correct one of them";
+const REMEDY: &str = "expected the two to agree on the veth pair between them; correct one of them";
 
 /// Where these settings and another namespace's do not agree on the pairs between them.
 /// The problems stand where these settings say it, and name the place in the others'.
@@ -24,7 +24,7 @@ pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
 /// `far` is the end in the other namespace, `near` the one in this.
 fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Option<Problem> {
     let ends = format!(
-        "in {} is to be the other end of {} in {}",
+        "in {} would be the other end of {} in {}",
         other.name, near.name, want.name
     );
     let wrong = |said: &str, is: String| {

@@ -92,13 +92,13 @@ fn conditions(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<C
                     "expected a link of this namespace",
                 )),
                 (Some(listed), _) if at_host(listed) => problems.push(piece.problem(
-                    format!(": {link} is the host's, and is not waited for"),
+                    format!(": {link} is the host's, and cannot be waited for"),
                     "expected a link that is inside",
                 )),
                 (_, Condition::Handshake(_)) if kind != Some("wireguard") => {
                     problems.push(piece.problem(
                         format!(": {link} is not a wireguard"),
-                        "expected a link of that type, for no other has handshakes",
+                        "expected a link of that type: no other has handshakes",
                     ));
                 }
                 (Some(listed), Condition::Lease(_)) if !dhcp::is_asked_for(listed) => {

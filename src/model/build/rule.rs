@@ -46,16 +46,16 @@ fn rule(piece: &Piece<'_>, context: &Context, lowest: &mut [u32; 2]) -> Result<R
     let priority = rule.priority.unwrap_or(*lowest - 1);
     if priority == 0 {
         return Err(piece.problem(
-            " would come before the first rule, since others have priority 1",
-            "write priority NUMBER behind it",
+            " would come before the first rule, because another rule has priority 1",
+            "add priority NUMBER",
         ));
     }
     *lowest = priority.min(*lowest);
     rule.priority = Some(priority);
     match rule.action {
         Action::Goto(target) if target <= priority => Err(piece.problem(
-            format!(": goto {target} leads back, since it has priority {priority} itself"),
-            "write a lower priority behind it",
+            format!(": goto {target} goes back: the rule itself has priority {priority}"),
+            "add a lower priority",
         )),
         _ => Ok(rule),
     }
@@ -63,7 +63,7 @@ fn rule(piece: &Piece<'_>, context: &Context, lowest: &mut [u32; 2]) -> Result<R
 
 fn twice(piece: &Piece<'_>, other: &Sourced<Rule>) -> Problem {
     piece.problem(
-        "is said a second time",
+        "is given a second time",
         format!(
             "expected each rule once; keep this or {}",
             where_said(other, Some(&piece.origin.place))

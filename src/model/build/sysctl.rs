@@ -32,7 +32,7 @@ pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<S
             continue;
         };
         if listed.name.value.as_str() == "lo" {
-            problems.push(word.problem("means nothing for lo", "take auto away"));
+            problems.push(word.problem("has no effect for lo", "remove auto"));
         }
         // Also where the namespace forwards, which a router announces to nobody else
         for (key, value) in [("accept_ra", "2"), ("autoconf", "1")] {
@@ -56,7 +56,7 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
     let key: SysctlKey = key.parse()?;
     if key.is_of_the_host() {
         return wrong(
-            "is the host's own: a namespace can read it, and not set it".into(),
+            "is a key of the host: a namespace can read it but not set it".into(),
             format!("set it on the host, for all namespaces: {key} in /etc/sysctl.conf"),
         );
     }
@@ -75,8 +75,7 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
     {
         return wrong(
             format!(": {link} is not in netns_links"),
-            "expected a link of this namespace, all or default; put - before the key if \
-             others bring the link"
+            "expected a link of this namespace, all or default; write - before the key if another program makes the link"
                 .into(),
         );
     }

@@ -85,7 +85,7 @@ impl FromStr for Hostname {
         };
         match text.len() <= 253 && text.split('.').all(is_label) {
             true => Ok(Hostname(text.into())),
-            false => Err("is no name of a host".into()),
+            false => Err("is not a host name".into()),
         }
     }
 }
@@ -116,7 +116,7 @@ impl FromStr for ClientId {
         let printable = text.bytes().all(|b| b.is_ascii_graphic());
         match printable && (2..=255).contains(&bytes.len()) {
             true => Ok(ClientId(bytes)),
-            false => Err("is no identifier of a DHCP client".into()),
+            false => Err("is not a DHCP client identifier".into()),
         }
     }
 }

@@ -78,7 +78,7 @@ impl FromStr for Vlans {
         let (first, last) = ids.split_once('-').unwrap_or((ids, ids));
         let number = |text: &str| {
             let number = text.parse().ok().filter(|id| (1..=4094).contains(id));
-            number.ok_or(format!("has {text:?}, which is no VLAN"))
+            number.ok_or(format!("has {text:?}, which is not a VLAN"))
         };
         let (first, last) = (number(first)?, number(last)?);
         if last < first {

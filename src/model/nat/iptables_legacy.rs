@@ -28,16 +28,16 @@ impl Legacy {
             IpVersion::V6 => "ip6tables-legacy",
         };
         let wrong = match rules {
-            Some(_) => "can drop what it forwards",
-            None => "can drop what it forwards: its rules cannot be read",
+            Some(_) => "may drop forwarded packets",
+            None => "may drop forwarded packets: its rules cannot be read",
         };
         let typed = nat.ends.iter().flat_map(|end| {
             ["-i", "-o"].map(|way| format!("{program} -I FORWARD {way} {end} -j ACCEPT"))
         });
         Some((
-            format!("the host's table filter of {program} {wrong}, whatever ours lets through"),
+            format!("the host's table filter of {program} {wrong}, whatever our table accepts"),
             format!(
-                "let it pass there too, if it does not yet: {}",
+                "accept it there too, if it is not yet accepted: {}",
                 typed.collect::<Vec<_>>().join("; ")
             ),
         ))

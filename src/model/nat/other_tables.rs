@@ -68,15 +68,15 @@ pub fn in_the_way(ruleset: &str, netns: &NetnsName, nat: &Nat) -> Vec<(String, S
             continue;
         };
         let how = match chain.policy.as_str() {
-            "drop" => "drops what its own rules do not accept",
-            _ => "refuses what its own rules do not accept",
+            "drop" => "drops what its rules do not accept",
+            _ => "rejects what its rules do not accept",
         };
         told.push((
             format!(
-                "the host's table {}, chain {}, {how}, whatever ours lets through",
+                "the host's table {}, chain {}, {how}, whatever our table accepts",
                 chain.table, chain.name
             ),
-            format!("let it pass there too, if it does not yet: {typed}"),
+            format!("accept it there too, if it is not yet accepted: {typed}"),
         ));
     }
     told

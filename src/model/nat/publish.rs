@@ -122,7 +122,7 @@ impl FromStr for Publish {
             None => first,
             Some(_) if last > first => {
                 return Err(format!(
-                    "has a port inside after several: each leads to its own; take :{} away",
+                    "has a port inside after several: each leads to its own; remove :{}",
                     inside.unwrap_or_default()
                 ));
             }
@@ -158,7 +158,7 @@ fn source(text: &str) -> Result<IpNet, String> {
     let net = text.parse::<IpNet>().or_else(|_| one());
     let net = net.map_err(|_| match text {
         "" => "has nothing after from".to_string(),
-        _ => format!("has {text:?} after from, which is no network"),
+        _ => format!("has {text:?} after from, which is not a network"),
     })?;
     match net.trunc() == net {
         true => Ok(net),
@@ -194,7 +194,7 @@ fn address(text: &str) -> Result<(Option<IpAddr>, &str), String> {
 fn port(text: &str) -> Result<u16, String> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     let number = text.parse().ok().filter(|n| digits && *n != 0);
-    number.ok_or_else(|| format!("has {text:?} in the place of a port, a number from 1 to 65535"))
+    number.ok_or_else(|| format!("has {text:?} instead of a port, a number from 1 to 65535"))
 }
 
 impl fmt::Display for Publish {

@@ -109,7 +109,7 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<RouteWords, TextError>
             _ if NOT_BUILT.contains(&word) => return not_built(word),
             _ => {
                 return wrong(
-                    format!(": \"{word}\" is nothing that can be said of a route"),
+                    format!(": \"{word}\" is not an option of a route"),
                     "expected via, dev, src, metric, table, scope, proto, mtu or onlink, see ip-route(8)",
                 );
             }
@@ -139,8 +139,8 @@ fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<RouteWords>, TextErr
             "onlink" => hop.onlink = true,
             _ => {
                 return wrong(
-                    format!(": \"{word}\" is nothing that can be said of a nexthop"),
-                    "expected via, dev, weight and onlink behind nexthop, and all else before it",
+                    format!(": \"{word}\" is not an option of a nexthop"),
+                    "expected via, dev, weight and onlink after nexthop, and everything else before it",
                 );
             }
         }
@@ -166,8 +166,8 @@ fn assemble(
     }
     if said.via.is_some() || said.dev.is_some() || said.onlink {
         return wrong(
-            " says via, dev or onlink beside nexthop",
-            "expected them behind each nexthop",
+            " has via, dev or onlink outside of nexthop",
+            "expected them after each nexthop",
         );
     }
     let mut hops = std::mem::take(&mut said.hops).into_iter();
@@ -190,7 +190,7 @@ fn assemble(
     if !(reaches || names.as_kept) {
         return wrong(
             " has a nexthop without a gateway",
-            "expected via ADDRESS behind each nexthop",
+            "expected via ADDRESS after each nexthop",
         );
     }
     Ok(route)
@@ -201,14 +201,14 @@ fn one_way(kind: RouteKind, dst: IpNet, said: RouteWords) -> Result<Route, TextE
     let v4 = is_v4(&dst);
     if kind != RouteKind::Unicast && (said.via.is_some() || said.dev.is_some()) {
         return wrong(
-            format!(" leads nowhere, as {} says", kind.word()),
-            "take via and dev away",
+            format!(" discards packets, as {} says", kind.word()),
+            "remove via and dev",
         );
     }
     if said.onlink && said.via.is_none() {
         return wrong(
-            " says onlink of no gateway",
-            "add via ADDRESS, or take onlink away",
+            " has onlink but no gateway",
+            "add via ADDRESS, or remove onlink",
         );
     }
     if let Some((family, via)) = said.via {
@@ -222,13 +222,13 @@ fn one_way(kind: RouteKind, dst: IpNet, said: RouteWords) -> Result<Route, TextE
         }
         if !v4 && via.is_ipv4() {
             return wrong(
-                format!(": {via} is IPv4, which leads no IPv6 packets"),
+                format!(": {via} is an IPv4 address, and the route is for IPv6"),
                 "an IPv6 route needs an IPv6 gateway",
             );
         }
         if via.is_unspecified() || via.is_multicast() {
             return wrong(
-                format!(": {via} is no gateway"),
+                format!(": {via} is not a gateway"),
                 "expected the address of a router",
             );
         }
@@ -238,14 +238,14 @@ fn one_way(kind: RouteKind, dst: IpNet, said: RouteWords) -> Result<Route, TextE
     if let Some(src) = said.src.filter(|src| src.is_ipv4() != v4) {
         return wrong(
             format!(": {src} is of the other family"),
-            "expected an own address of the destination's family after src",
+            "expected an address of this namespace, of the destination's family, after src",
         );
     }
     if let Some(scope) = said.scope.filter(|_| v4) {
         if route.via.is_some() && scope >= Route::LINK {
             return wrong(
                 " has a gateway, which scope link and scope host exclude",
-                "take via away, or scope",
+                "remove via or scope",
             );
         }
         route.scope = scope;
@@ -263,8 +263,8 @@ fn one_way(kind: RouteKind, dst: IpNet, said: RouteWords) -> Result<Route, TextE
     (route.advmss, route.initcwnd, route.initrwnd) = (said.advmss, said.initcwnd, said.initrwnd);
     if (v4 || kind != RouteKind::Unicast) && said.pref.is_some() {
         return wrong(
-            " says pref, which is for gateways of IPv6",
-            "say metric, or take pref away",
+            " has pref, which is for IPv6 gateways",
+            "use metric, or remove pref",
         );
     }
     route.pref = said.pref.unwrap_or_default();

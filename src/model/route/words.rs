@@ -97,13 +97,13 @@ pub(super) fn destination(text: &str) -> Result<Option<IpNet>, TextError> {
     match text.parse::<IpNet>() {
         Ok(net) if net.trunc() == net => Ok(Some(net)),
         Ok(net) => wrong(
-            format!(": {text} has bits set behind the prefix"),
+            format!(": {text} has bits set after the prefix"),
             format!("{expected}; write {}", net.trunc()),
         ),
         Err(_) if NOT_BUILT.contains(&text) => not_built(text),
         Err(_) => match completed(text) {
             Some(net) => wrong(
-                format!(": {text} is not a whole network"),
+                format!(": {text} is not a complete network"),
                 format!("{expected}; write {net}"),
             ),
             None => wrong(
@@ -164,7 +164,7 @@ pub(super) fn address(word: &str, text: &str) -> Result<IpAddr, TextError> {
 
 pub(super) fn not_built<T>(word: &str) -> Result<T, TextError> {
     wrong(
-        format!(": {word} is not built yet"),
+        format!(": {word} is not supported yet"),
         "this version knows via, dev, src, metric, table, vrf, scope, proto, mtu, advmss, initcwnd, initrwnd, pref, onlink and nexthop",
     )
 }
@@ -175,7 +175,7 @@ pub(super) fn vrf(words: &mut Words<'_>, names: &Names) -> Result<u32, TextError
     match names.vrfs.iter().find(|(vrf, _)| vrf == name) {
         Some((_, table)) => Ok(*table),
         None => wrong(
-            format!(": {name} is no vrf of this namespace"),
+            format!(": {name} is not a vrf of this namespace"),
             "expected a link with type_IF=vrf and table_IF after vrf",
         ),
     }

@@ -125,7 +125,7 @@ fn selector(
             once(word, &mut said.suppress_prefixlength, length)
         }
         _ if NOT_BUILT.contains(&word) => wrong(
-            format!(": {word} is not built yet"),
+            format!(": {word} is not supported yet"),
             "this version knows from, to, tos, fwmark, iif, oif, uidrange, ipproto, sport, dport, \
              not, priority, table, goto, l3mdev, blackhole, unreachable, prohibit and \
              suppress_prefixlength",
@@ -133,7 +133,7 @@ fn selector(
         _ => match ACTIONS.iter().find(|(name, _)| *name == word) {
             Some((_, what)) => action(said, *what),
             None => wrong(
-                format!(": \"{word}\" is nothing that can be said of a rule"),
+                format!(": \"{word}\" is not an option of a rule"),
                 "expected such as from 192.0.2.0/24 table 10 priority 100, see ip-rule(8)",
             ),
         },
@@ -144,7 +144,7 @@ fn action(said: &mut RuleWords, action: Action) -> Result<(), TextError> {
     match said.action.replace(action) {
         None => Ok(()),
         Some(_) => wrong(
-            " says two things that are to become of a packet",
+            " has two actions",
             "expected one of table, goto, l3mdev, blackhole, unreachable and prohibit",
         ),
     }
@@ -161,7 +161,7 @@ fn assemble(said: RuleWords) -> Result<Rule, TextError> {
     let v6 = said.v6.or(first).unwrap_or(false);
     if first.into_iter().chain(families).any(|other| other != v6) {
         return wrong(
-            " speaks of both IPv4 and IPv6",
+            " has both IPv4 and IPv6",
             "expected one family; write one rule for each",
         );
     }
@@ -175,9 +175,9 @@ fn assemble(said: RuleWords) -> Result<Rule, TextError> {
     if let Some(tos) = said.tos.filter(|tos| !v6 && tos & 0xe0 != 0) {
         return wrong(
             format!(
-                ": tos {tos:#04x} is not possible with IPv4, whose routes look at bits 2 to 4 alone"
+                ": tos {tos:#04x} is not possible with IPv4, whose routes use only bits 2 to 4"
             ),
-            "expected 0x04 to 0x1c; others take a mark, and fwmark",
+            "expected 0x04 to 0x1c; for others set a mark and use fwmark",
         );
     }
     let action = said.action.unwrap_or(Action::Table(254));
@@ -185,7 +185,7 @@ fn assemble(said: RuleWords) -> Result<Rule, TextError> {
         && target <= priority
     {
         return wrong(
-            format!(": goto {target} leads back"),
+            format!(": goto {target} goes back"),
             format!("expected a priority above {priority} after goto"),
         );
     }
@@ -216,7 +216,7 @@ fn network(word: &str, words: &mut Words<'_>) -> Result<Option<IpNet>, TextError
     match address.or_else(|_| text.parse::<IpNet>()) {
         Ok(net) if net.trunc() == net => Ok(Some(net).filter(|net| net.prefix_len() > 0)),
         Ok(net) => wrong(
-            format!(": {text} has bits set behind the prefix"),
+            format!(": {text} has bits set after the prefix"),
             format!(
                 "expected a network or an address; write {word} {}",
                 net.trunc()

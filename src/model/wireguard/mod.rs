@@ -150,7 +150,7 @@ impl FromStr for Endpoint {
         if let Ok(address) = text.parse::<SocketAddr>() {
             return match (address.port(), address.ip().is_unspecified()) {
                 (0, _) => Err("has the port 0"),
-                (_, true) => Err("is no address of a host"),
+                (_, true) => Err("is not the address of a host"),
                 _ => Ok(Endpoint::Address(address)),
             };
         }

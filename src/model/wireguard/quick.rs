@@ -104,8 +104,8 @@ impl Quick {
         let saves = self.saves.map(|line| {
             self.problem(
                 line,
-                "SaveConfig is not done: netns-setup never writes to this file".into(),
-                "take the line away".into(),
+                "SaveConfig has no effect: netns-setup never writes to this file".into(),
+                "remove the line".into(),
             )
         });
         let commands = self.commands.first().map(|(line, first)| {
@@ -114,8 +114,8 @@ impl Quick {
             let keys = keys.join(", ");
             self.problem(
                 *line,
-                format!("commands are not run ({keys}); a kill switch is not needed where the only way out is {link}"),
-                format!("take the lines away; another command is written as {}=\"COMMAND\"", hook(first)),
+                format!("commands are not run ({keys}); a kill switch is not needed when {link} is the only way out"),
+                format!("remove the lines; another command is written as {}=\"COMMAND\"", hook(first)),
             )
         });
         commands.into_iter().chain(saves).collect()
@@ -127,9 +127,9 @@ impl Quick {
         let servers: Vec<_> = self.servers.iter().map(|(_, s)| s.as_str()).collect();
         Some(self.problem(
             *line,
-            format!("DNS is not taken, for {other} names servers, too"),
+            format!("DNS has no effect: {other} sets name servers, too"),
             format!(
-                "write those that are to be asked, such as netns_dns=\"{}\"",
+                "write the servers to use, such as netns_dns=\"{}\"",
                 servers.join(" ")
             ),
         ))

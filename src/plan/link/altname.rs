@@ -23,9 +23,8 @@ impl Plan<'_> {
                     continue;
                 }
                 if let Some(other) = self.called(&there, altname.value.as_str()) {
-                    let wrong = format!("{altname} is a name of {other} already");
-                    let remedy = "choose another name, or take it from that link by \
-                                  ip link property del";
+                    let wrong = format!("{altname} is already a name of {other}");
+                    let remedy = "choose another name, or remove it from that link with ip link property del";
                     self.obstacle(&altname.origin, wrong, remedy);
                     continue;
                 }
@@ -67,10 +66,11 @@ impl Plan<'_> {
             _ => "go there",
         };
         let wrong = format!(
-            "{} cannot {way}: {name} is a name of {other} already",
+            "{} cannot {way}: {name} is already a name of {other}",
             link.name
         );
-        let remedy = "choose another name, or take it from one of the two by ip link property del";
+        let remedy =
+            "choose another name, or remove it from one of the two with ip link property del";
         self.obstacle(&link.name.origin, wrong, remedy);
         false
     }

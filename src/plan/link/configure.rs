@@ -50,10 +50,10 @@ impl Plan<'_> {
                 self.obstacle(
                     &master.origin,
                     format!(
-                        "there is no link {bridge}, which {} is to belong to",
+                        "there is no link {bridge}, which {} would belong to",
                         link.name
                     ),
-                    "start what makes it first, or correct its name",
+                    "start first what makes it, or correct its name",
                 );
                 continue;
             }

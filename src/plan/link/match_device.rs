@@ -83,8 +83,8 @@ fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
     match can_tell && !wanted.value.is(&known) {
         false => Ok(()),
         true => Err((
-            format!("{} in this namespace is another card: {known}", link.name),
-            "run netns-setup down, which hands it back, and then up".into(),
+            format!("{} in this namespace is another device: {known}", link.name),
+            "run netns-setup down, which gives it back, and then up".into(),
         )),
     }
 }
@@ -112,15 +112,14 @@ fn matching<'a>(
             Err(match inside {
                 Some(before) => (
                     format!(
-                        "that card is in this namespace already, as {}",
+                        "that device is already in this namespace, as {}",
                         before.other_name()
                     ),
-                    "a reload does not rename a card: run netns-setup down, and then up".into(),
+                    "reload does not rename a device: run netns-setup down and then up".into(),
                 ),
                 None => (
-                    format!("the host has no such card to be called {}", link.name),
-                    "plug it in or load its driver, or correct the setting; ip -d link shows \
-                     permaddr and parentdev of those there are"
+                    format!("no device on the host matches {}", link.name),
+                    "plug it in or load its driver, or correct the setting; ip -d link shows the permaddr and parentdev of each device"
                         .into(),
                 ),
             })
@@ -129,11 +128,11 @@ fn matching<'a>(
             let names: Vec<&str> = several.iter().map(|l| l.name.value.as_str()).collect();
             Err((
                 format!(
-                    "the host has {} such cards: {}",
+                    "{} devices on the host match: {}",
                     names.len(),
                     names.join(", ")
                 ),
-                "say more of the one that is meant, such as both mac and bus".into(),
+                "be more specific: give both mac and bus".into(),
             ))
         }
     }
@@ -162,13 +161,11 @@ fn again<'a>(link: &Link, before: &'a Link, host: &[&'a Link]) -> Result<&'a Lin
             };
             Err((
                 format!(
-                    "{} on the host is another card than the one that was in this namespace: \
-                     {other} and not {was}",
+                    "{} on the host is not the device that was in this namespace: {other}, not {was}",
                     before.name
                 ),
                 format!(
-                    "plug that one in again; to take this one in its place, run netns-setup down \
-                     and then up, or say which it is to be by match_{}",
+                    "plug that one in again; to use this one instead, run netns-setup down and then up, or select one with match_{}",
                     link.name.value.suffix()
                 ),
             ))

@@ -93,10 +93,10 @@ impl Plan<'_> {
             let suffix = link.name.value.suffix();
             let remedy = match &parent.netns {
                 Netns::Named(other) => format!(
-                    "type netns-setup up {other} first, if it is to make {}, or correct link_{suffix}",
+                    "type netns-setup up {other} first if that makes {}, or correct link_{suffix}",
                     parent.name
                 ),
-                _ => format!("start what makes it first, or correct link_{suffix}"),
+                _ => format!("start first what makes it, or correct link_{suffix}"),
             };
             self.obstacle(
                 &asked,
@@ -127,7 +127,7 @@ impl Plan<'_> {
             };
             return self.obstacle(
                 &link.name.origin,
-                format!("there is another link {there}, which is not ours to delete"),
+                format!("there is another link {there}, which netns-setup did not make"),
                 &format!(
                     "choose another name, or delete it: {ip} link delete {}",
                     there.name

@@ -56,7 +56,7 @@ impl Plan<'_> {
                 self.obstacle(
                     &link.name.origin,
                     format!(
-                        "{} on the host is another card than the one that is meant",
+                        "{} on the host is not the device that the settings mean",
                         found.name
                     ),
                     "plug that one in, or correct the settings; ip -d link shows permaddr",
@@ -77,7 +77,7 @@ impl Plan<'_> {
                 self.obstacle(
                     &link.name.origin,
                     format!("the host has no link {}", from.name),
-                    "plug it in or load its driver, or correct the name; ip link lists those there are",
+                    "plug it in or load its driver, or correct the name; ip link lists the links",
                 );
                 None
             }
@@ -89,8 +89,8 @@ impl Plan<'_> {
         let (name, suffix) = (&found.name, link.name.value.suffix());
         let (wrong, remedy) = match (&link.kind, &found.phy) {
             (Kind::Wireless, None) => (
-                format!("{name} on the host is no wireless link"),
-                format!("take type_{suffix} away, for it is moved as other cards are"),
+                format!("{name} on the host is not a wireless link"),
+                format!("remove type_{suffix}: it is moved like any other device"),
             ),
             (Kind::Physical, Some(phy)) => (
                 format!(
@@ -153,7 +153,9 @@ impl Plan<'_> {
         let alone = format!("{moved} cannot be moved without all of {}", phy.name);
         let (wrong, remedy) = match link.netns {
             Netns::This => (
-                format!("{alone}, and {other} of that is no wireless link of this namespace"),
+                format!(
+                    "{alone}, and {other}, one of them, is not a wireless link of this namespace"
+                ),
                 format!(
                     "add {other} to netns_links, with type_{}=\"wireless\", or delete it: iw dev \
                      {other} del",
@@ -161,8 +163,8 @@ impl Plan<'_> {
                 ),
             ),
             _ => (
-                format!("{alone}, and {other} of that is to stay in this namespace"),
-                format!("keep {moved} in netns_links, or take {other} away from it as well"),
+                format!("{alone}, and {other}, one of them, stays in this namespace"),
+                format!("keep {moved} in netns_links, or remove {other} from it as well"),
             ),
         };
         self.obstacle(&link.name.origin, wrong, &remedy);
@@ -248,8 +250,7 @@ mod tests {
         let alone = state(vec![host("wlan0")]);
         for have in [&have, &alone] {
             let said = told(&wanted(&["wlan0"]), have, &journal);
-            let wrong = "wlan0 cannot be moved without all of phy0, and wlan1 of that is no \
-                         wireless link of this namespace";
+            let wrong = "wlan0 cannot be moved without all of phy0, and wlan1 of that is not a wireless link of this namespace";
             assert_eq!(said, [wrong]);
         }
     }
@@ -291,7 +292,7 @@ mod tests {
         let physical = state(vec![link(Netns::This, "wlan0", Kind::Physical)]);
         let wrong = "wlan0 is a wireless link, and cannot be moved without phy0";
         assert_eq!(told(&physical, &have, &journal), [wrong]);
-        let wrong = "eth1 on the host is no wireless link";
+        let wrong = "eth1 on the host is not a wireless link";
         assert_eq!(told(&wanted(&["eth1"]), &have, &journal), [wrong]);
     }
 }

@@ -229,7 +229,7 @@ fn is_seen_by_host() -> io::Result<()> {
     match (group_of_folder("self"), group_of_folder("1")) {
         (Some(own), Some(first)) if own == first => Ok(()),
         _ => Err(io::Error::other(
-            "the mounts here are not the host's, which would not see it",
+            "this process has mounts of its own: the host would not see the namespace",
         )),
     }
 }

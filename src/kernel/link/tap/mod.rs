@@ -47,7 +47,7 @@ impl Kernel {
         added.map_err(|no| match no.kind() {
             ErrorKind::NotFound => OsError {
                 message: Some(format!(
-                    "there is no {}, and the kernel has no module tun for it",
+                    "there is no {}, and the kernel has no module tun",
                     file::FILE
                 )),
                 errno: no,

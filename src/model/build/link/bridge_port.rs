@@ -46,7 +46,7 @@ impl Maker<'_> {
         if let Some(setting) = listed.get("port")
             && (bridge.is_none() || is_bridge(link))
         {
-            let wrong = format!("means nothing for {}, which is no port", link.name);
+            let wrong = format!("has no effect for {}, which is not a port", link.name);
             let remedy = format!("write master_{suffix} as well: a bridge of this namespace");
             self.problems.push(setting.whole().problem(wrong, remedy));
         }
@@ -56,7 +56,7 @@ impl Maker<'_> {
         let whole = setting.whole();
         let Some(bridge) = bridge else {
             let wrong = format!(
-                "means nothing for {}, which is neither a bridge nor a port of one",
+                "has no effect for {}, which is neither a bridge nor a port of one",
                 link.name
             );
             let remedy = format!("write master_{suffix} as well: a bridge of this namespace");
@@ -67,10 +67,7 @@ impl Maker<'_> {
             .spec()
             .and_then(|spec| spec.options.number("vlan_filtering"));
         if heeds.is_none_or(|heeds| heeds == 0) {
-            let wrong = format!(
-                "means nothing while {} does not heed VLAN tags",
-                bridge.name
-            );
+            let wrong = format!("has no effect while {} does not filter VLANs", bridge.name);
             let suffix = bridge.name.value.suffix();
             let remedy = format!("write vlan_filtering_{suffix}=\"on\" as well");
             self.problems.push(whole.problem(wrong, remedy));
@@ -87,7 +84,7 @@ impl Maker<'_> {
                 .take(n)
                 .any(|before| before[0].text == pair[0].text)
             {
-                let problem = pair[0].problem("is said twice", "keep one of the two");
+                let problem = pair[0].problem("is given twice", "keep one of the two");
                 self.problems.push(problem);
             }
             let option = PORT.iter().find(|o| o.word == pair[0].text);
@@ -141,7 +138,7 @@ impl Maker<'_> {
             if let Some(other) = found.iter().find(clash) {
                 let wrong = match row.first.pvid && other.value.pvid {
                     true => "is the second that is pvid",
-                    false => "has a VLAN that is said already",
+                    false => "has a VLAN that is already given",
                 };
                 let mine = line.at(());
                 let said = where_said(other, place(&mine));

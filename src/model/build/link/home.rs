@@ -19,8 +19,8 @@ impl Maker<'_> {
         }
         for key in ["master", "port", "vlans", "rules"] {
             if let Some(setting) = listed.get(key) {
-                let wrong = format!("means nothing for {}, which is the host's", listed.name);
-                let remedy = format!("take the line away, or home_{}", listed.name.value.suffix());
+                let wrong = format!("has no effect for {}, which is the host's", listed.name);
+                let remedy = format!("remove the line, or home_{}", listed.name.value.suffix());
                 self.problems.push(setting.whole().problem(wrong, remedy));
             }
         }
@@ -29,7 +29,7 @@ impl Maker<'_> {
             .iter()
             .find(|word| matches!(word.text, "auto" | dhcp::WORD));
         if let Some(word) = leased {
-            let wrong = format!("cannot be had for {}, which is the host's", listed.name);
+            let wrong = format!("is not possible for {}, which is the host's", listed.name);
             self.problems
                 .push(word.problem(wrong, "expected addresses, such as 192.0.2.10/24"));
         }

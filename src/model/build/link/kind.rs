@@ -107,9 +107,7 @@ impl Maker<'_> {
                 self.problems.push(problem(
                     &listed.name,
                     format!("is a {word} without a parent"),
-                    format!(
-                        "expected a link of the host to put it on; write link_{suffix}=\"eth0\""
-                    ),
+                    format!("expected a link of the host as parent; write link_{suffix}=\"eth0\""),
                 ));
                 return None;
             }
@@ -122,7 +120,9 @@ impl Maker<'_> {
         if self.settings.complete && at == Netns::This && here.is_none() {
             self.problems.push(parent.problem(
                 "is not in netns_links",
-                format!("add {name} to netns_links, or take link_netns away for one of the host's"),
+                format!(
+                    "add {name} to netns_links, or remove link_netns if the link is the host's"
+                ),
             ));
         }
         // A card that is moved in is not on the host then, and what is the host's is
@@ -146,7 +146,7 @@ impl Maker<'_> {
         if word.text == "lo" {
             let remedy = "expected the name of another link";
             self.problems
-                .push(word.problem("is in every namespace already", remedy));
+                .push(word.problem("is in every namespace", remedy));
             return None;
         }
         self.link_name(word)
@@ -163,7 +163,7 @@ fn lacks(of: &Type, option: &Opt, listed: &Listed) -> Problem {
         name,
         format!("is a {} without {}_{suffix}", of.word, option.key),
         format!(
-            "write {}_{suffix}=\"{example}\", or whatever it is to be",
+            "write {}_{suffix}=\"{example}\", or another value",
             option.key
         ),
     )

@@ -69,7 +69,7 @@ impl Maker<'_> {
             if self.settings.complete && found.is_none() {
                 let listed = self.settings.listed(name.as_str());
                 let (wrong, remedy) = match listed.is_some_and(at_host) {
-                    true => ("is the host's", format!("take home_{} away", name.suffix())),
+                    true => ("is the host's", format!("remove home_{}", name.suffix())),
                     false => (
                         "is not in netns_links",
                         format!("add {name} to netns_links"),
@@ -86,7 +86,7 @@ impl Maker<'_> {
         let refused = match (of_port.word(), of_master.word()) {
             // What could not be read has its own problem
             ("", _) | (_, "") => return,
-            ("loopback", _) => "makes lo a port, which no link takes",
+            ("loopback", _) => "makes lo a port, which the kernel does not allow",
             ("bridge", "bridge") => "makes a bridge the port of a bridge",
             ("bond", "bond") => "makes a bond the slave of a bond",
             ("vrf", _) => "gives a vrf a master",
@@ -103,7 +103,7 @@ impl Maker<'_> {
                 let line = where_said(other, Some(&word.origin.place));
                 self.problems.push(word.problem(
                     format!("gives {port} a second master, after {other}"),
-                    format!("expected one master; the other is said at {line}"),
+                    format!("expected one master; the other is at {line}"),
                 ));
             }
             Some(_) => {}
@@ -164,7 +164,7 @@ pub(crate) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Prob
                     master.name
                 ),
                 format!(
-                    "write config_{}=\"{}\", and take config_{} away",
+                    "write config_{}=\"{}\", and remove config_{}",
                     master.name.value.suffix(),
                     both.join(" "),
                     name.suffix()

@@ -104,9 +104,10 @@ impl Maker<'_> {
         other.attributes.retain(|option, _| option.word == "mtu");
         other.addresses = addresses(listed.get("peer_config"), false, self.problems);
         if let Some(word) = auto(listed.get("peer_config")) {
-            let remedy = "expected addresses; what the other end takes is its namespace's to say";
+            let remedy =
+                "expected addresses; the settings of its namespace say what the other end accepts";
             self.problems
-                .push(word.problem("is for this end alone", remedy));
+                .push(word.problem("is for this end only", remedy));
         }
         if let Some(setting) = listed.get("peer_master") {
             let word = setting.whole();
@@ -128,18 +129,18 @@ impl Maker<'_> {
             }
             let (name, suffix) = (&listed.name, listed.name.value.suffix());
             let remedy = match lo {
-                true => "expected config_lo and routes_lo alone; take the line away".into(),
+                true => "expected only config_lo and routes_lo; remove the line".into(),
                 false => match &var.types()[..] {
                     [one] => {
-                        format!("write type_{suffix}=\"{one}\" as well, or take the line away")
+                        format!("write type_{suffix}=\"{one}\" as well, or remove the line")
                     }
                     _ => format!(
-                        "it is for {}: write type_{suffix} as well, or take the line away",
+                        "it is for {}: write type_{suffix} as well, or remove the line",
                         var.types().join(", ")
                     ),
                 },
             };
-            let article = format!("means nothing for {name}, which is {}", what(kind));
+            let article = format!("has no effect for {name}, which is {}", what(kind));
             self.problems.push(setting.whole().problem(article, remedy));
         }
     }
@@ -149,7 +150,7 @@ impl Maker<'_> {
         for word in listed.words("altname") {
             let read: Result<Altname, String> = word.text.parse();
             let wrong = match read {
-                Ok(name) if altnames.iter().any(|a| a.value == name) => "is said twice".into(),
+                Ok(name) if altnames.iter().any(|a| a.value == name) => "is given twice".into(),
                 Ok(name) => {
                     altnames.push(word.at(name));
                     continue;
@@ -180,8 +181,8 @@ impl Maker<'_> {
 
     fn stable_mac(&self, listed: &Listed) -> Result<OptionValue, (String, String)> {
         let seed = (self.context.seed)().map_err(|e| {
-            let wrong = format!("needs what tells this machine from others: {e}");
-            let expected = "expected that root can read it; or write the address itself";
+            let wrong = format!("needs an identifier of this machine: {e}");
+            let expected = "expected a file that root can read; or write an address";
             (wrong, expected.into())
         })?;
         let mac = stable_mac(&seed, &self.settings.name, &listed.name.value);
@@ -190,8 +191,8 @@ impl Maker<'_> {
 
     fn card(&mut self, setting: &Setting) -> Option<Sourced<DeviceId>> {
         let word = setting.whole();
-        let expected = "expected mac and its permanent address, or bus and its place, such as bus \
-                        0000:02:00.0";
+        let expected =
+            "expected mac and its permanent address, or bus and its path, such as bus 0000:02:00.0";
         let card = word.text.parse().map_err(|wrong: String| (wrong, expected));
         keep(&word, card, self.problems)
     }
@@ -232,7 +233,7 @@ impl Maker<'_> {
                 };
                 self.problems.push(problem(
                     altname,
-                    "is the name of a link of this namespace already".into(),
+                    "is already the name of a link of this namespace".into(),
                     format!("expected another name than the one of {line}"),
                 ));
             }

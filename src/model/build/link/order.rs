@@ -27,8 +27,8 @@ pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
     if let Some(link) = left.peek() {
         problems.push(problem(
             &link.name,
-            "cannot be made, since parents and masters lead in a circle".into(),
-            "expected a link that needs no other at the end of them".into(),
+            "cannot be made: parents and masters form a circle".into(),
+            "expected a link without parent and master at the end".into(),
         ));
     }
     ordered.extend(left);

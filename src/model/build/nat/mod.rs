@@ -122,10 +122,10 @@ fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Sourced<U
     for word in &words {
         match word.text.parse() {
             Ok(_) if matches!(word.text, "yes" | "no") => {
-                problems.push(word.problem("stands beside something else", expected));
+                problems.push(word.problem("is combined with something else", expected));
             }
             Ok(name) if named.contains(&name) => {
-                problems.push(word.problem("is said twice", "expected each link once"));
+                problems.push(word.problem("is given twice", "expected each link once"));
             }
             Ok(_) if word.text == "lo" => {
                 problems.push(word.problem("leads nowhere but to the host itself", expected));
@@ -162,7 +162,7 @@ fn lead(
             [one, other, ..] => faults.push((
                 format!("could lead to {} and to {}", one.value.ip(), other.value.ip()),
                 format!(
-                    "expected one {family} address inside on the veths to the host; take one away ({}), or say which family with an address before the port",
+                    "expected one {family} address inside on the veths to the host; remove one ({}), or say which family with an address before the port",
                     where_said(other, super::place(&*publish))
                 ),
             )),
@@ -206,7 +206,7 @@ fn no_way(links: &[Link], asked: &Sourced<()>) -> Problem {
     let (wrong, remedy) = match port.and_then(|port| port.master.as_ref().map(|m| (port, m))) {
         Some((port, bridge)) => (
             format!("{setting}: {} belongs to the bridge {bridge}, whose way to the world is its own", port.name),
-            format!("expected a veth with an end on the host that is no port; take peer_master_… away, or {setting}"),
+            format!("expected a veth with an end on the host that is no port; remove peer_master_… or {setting}"),
         ),
         None => (
             format!("{setting}: no link of the namespace leads to the host"),

@@ -56,16 +56,16 @@ fn fault(publish: Publish) -> Result<Publish, String> {
         _ if publish.from.is_some_and(of_other) => {
             Err("takes packets from the other family than its address's".into())
         }
-        Some(IpAddr::V6(ip)) if ip.is_loopback() => {
-            Err("cannot be: the kernel lets nothing that is sent to ::1 leave lo (IPv6 has no route_localnet)".into())
-        }
+        Some(IpAddr::V6(ip)) if ip.is_loopback() => Err(
+            "is not possible: packets to ::1 do not leave lo (IPv6 has no route_localnet)".into(),
+        ),
         Some(IpAddr::V6(ip)) if ip.is_unicast_link_local() => {
             Err("is a link-local address, of which every link has its own".into())
         }
         Some(ip) if ip.is_unspecified() => {
-            Err("names no address; for all addresses of the host, leave it away".into())
+            Err("names no address; for all addresses of the host, omit it".into())
         }
-        Some(ip) if ip.is_multicast() => Err("is the address of a group".into()),
+        Some(ip) if ip.is_multicast() => Err("is a multicast address".into()),
         _ => Ok(publish),
     }
 }

@@ -108,9 +108,9 @@ fn gateway(said: &RouteSetting<'_>, route: &Route, index: &Index<'_>) -> Option<
     let dev = *index.links.get(route.dev.as_ref()?)?;
     if let Some(own) = index.addresses.get(&via) {
         return Some(said.piece.problem(
-            format!(": {via} is an own address of this namespace"),
+            format!(": {via} is an address of this namespace itself"),
             format!(
-                "expected the router's address; {via} is said in {}",
+                "expected the router's address; {via} is set in {}",
                 where_said(own, Some(&said.piece.origin.place))
             ),
         ));
@@ -135,7 +135,7 @@ fn gateway(said: &RouteSetting<'_>, route: &Route, index: &Index<'_>) -> Option<
         let (name, suffix) = (&link.name, link.name.value.suffix());
         return Some(said.piece.problem(
             format!(": {via} is in a network of {name}, not of {}", dev.name),
-            format!("say so under routes_{suffix}, or write dev {name} here"),
+            format!("move the route to routes_{suffix}, or write dev {name} here"),
         ));
     }
     Some(said.piece.problem(
@@ -162,11 +162,11 @@ fn networks_of(dev: &Link, v4: bool, from: &Position) -> String {
         let (name, suffix) = (&dev.name, dev.name.value.suffix());
         let family = if v4 { "IPv4" } else { "IPv6" };
         return format!(
-            "{name} has no {family} address; give it one in config_{suffix}, or say onlink"
+            "{name} has no {family} address; give it one in config_{suffix}, or add onlink"
         );
     }
     format!(
-        "expected an address in {}; correct one of the two, or say onlink",
+        "expected an address in {}; correct one of the two, or add onlink",
         networks.join(" or ")
     )
 }
@@ -178,7 +178,7 @@ fn source(said: &RouteSetting<'_>, index: &Index<'_>) -> Option<Problem> {
     }
     Some(said.piece.problem(
         format!(": {src} is not an address of this namespace"),
-        "expected one of its own addresses after src; add it to config, or take src away",
+        "expected one of its own addresses after src; add it to config, or remove src",
     ))
 }
 
@@ -193,7 +193,7 @@ fn made_by_the_kernel(said: &RouteSetting<'_>, index: &Index<'_>) -> Option<Prob
     Some(said.piece.problem(
         format!(": the kernel makes this route itself, for {address}"),
         format!(
-            "take the line away ({}), or give it a metric",
+            "remove the line ({}), or give it a metric",
             where_said(address, Some(&said.piece.origin.place))
         ),
     ))

@@ -115,7 +115,7 @@ fn route(
         return Err(piece.problem(
             format!(": {hosts} is the host's, and this route does not lead over it alone"),
             format!(
-                "expected a route over {hosts}, said in routes_{}",
+                "expected a route over {hosts}, in routes_{}",
                 hosts.suffix()
             ),
         ));
@@ -151,7 +151,7 @@ fn clashes(routes: &[RouteSetting<'_>], problems: &mut Vec<Problem>) {
             problems.push(said.piece.problem(
                 " leads to the same place as another route, with the same metric",
                 format!(
-                    "expected another metric than in {}, or one route alone",
+                    "expected another metric than in {}, or only one route",
                     super::where_said(&other.route, Some(&said.piece.origin.place))
                 ),
             ));

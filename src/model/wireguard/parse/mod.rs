@@ -121,7 +121,7 @@ impl Parser {
             if is("[Interface]") && of_the_link.is_some() {
                 self.problem(
                     line,
-                    "[Interface] stands here a second time",
+                    "[Interface] is here a second time",
                     "expected it once",
                 );
             }
@@ -164,7 +164,7 @@ impl Parser {
                 lines.push(number);
             } else if !said.is_empty() && (!(section || letters) || said.contains('\\')) {
                 let expected = "expected [Interface], [Peer], or a line such as ListenPort = 51820";
-                self.problem(number, "this line is none of wg(8)'s", expected);
+                self.problem(number, "this is not a line of wg(8)", expected);
                 self.lines_are_missing = true;
             } else if !said.is_empty() {
                 cleaned += &(said + "\n");
@@ -179,12 +179,12 @@ impl Parser {
             "" if self.lines_are_missing => (),
             "" => self.problem(
                 first.unwrap_or(line),
-                "this line stands before [Interface] and [Peer]",
+                "this line is before [Interface] and [Peer]",
                 "write the line [Interface] or [Peer] above it",
             ),
             name => self.problem(
                 line,
-                format!("[{}] is no section of wg(8)'s", shown(name)),
+                format!("[{}] is not a section of wg(8)", shown(name)),
                 "expected [Interface] or [Peer]",
             ),
         }
@@ -196,12 +196,12 @@ impl Parser {
         if let Some(known) = keys.iter().find(is) {
             let before = section.said.entry(known).or_default();
             if let Some((first, _)) = before.first().filter(|_| !LISTS.contains(known)) {
-                let wrong = format!("{known} is said a second time; the first is in line {first}");
+                let wrong = format!("{known} is given a second time; the first is in line {first}");
                 return self.problem(line, wrong, "keep one of the two lines");
             }
             if value.is_empty() && *known != "AllowedIPs" {
                 let wrong = format!("{known} has no value");
-                return self.problem(line, wrong, "write one behind the =, or take the line away");
+                return self.problem(line, wrong, "write one after the =, or remove the line");
             }
             return before.push((line, value.into()));
         }
@@ -209,17 +209,17 @@ impl Parser {
         match elsewhere {
             Some(known) if PEER.contains(known) => self.problem(
                 line,
-                format!("{known} is of a peer, and stands in [Interface]"),
+                format!("{known} belongs to a peer and is in [Interface]"),
                 "write the line [Peer] above it",
             ),
             Some(known) => self.problem(
                 line,
-                format!("{known} is not of a peer, and stands in [Peer]"),
+                format!("{known} does not belong to a peer and is in [Peer]"),
                 "move the line to [Interface]",
             ),
             None => self.problem(
                 line,
-                format!("{} is no key of wg(8)'s", shown(key)),
+                format!("{} is not a key of wg(8)", shown(key)),
                 format!("expected one of {}", keys.join(", ")),
             ),
         }

@@ -20,7 +20,7 @@ impl Parser {
             }
             return self.problem(
                 1,
-                "there is no [Interface] in it",
+                "it has no [Interface]",
                 "write [Interface], and below it the link's PrivateKey",
             );
         };
@@ -34,7 +34,7 @@ impl Parser {
                 "make one with wg genkey",
             );
         }
-        let port = "expected a port from 0 to 65535; 0: one of the kernel's choice";
+        let port = "expected a port from 0 to 65535; with 0 the kernel chooses one";
         let port: Option<u16> = self.value(section, "ListenPort", port);
         wireguard.listen_port = port.filter(|port| *port != 0);
         self.quick.listen_port = section.line_of("ListenPort");
@@ -55,7 +55,7 @@ impl Parser {
         let is_server = |(_, word): &(u32, String)| word.parse::<IpAddr>().is_ok();
         (self.quick.servers, self.quick.domains) = all.into_iter().partition(is_server);
         if let ([], Some((line, _))) = (&self.quick.servers[..], self.quick.domains.first()) {
-            let wrong = "DNS names a domain to look in, and no name server";
+            let wrong = "DNS has a search domain but no name server";
             self.problem(*line, wrong, "write the address of a name server before it");
         }
         let mtu = "expected a number of bytes, such as 1420";
@@ -106,7 +106,7 @@ impl Parser {
             self.problem(
                 line,
                 "this [Peer] has no PublicKey",
-                "write the one of the peer",
+                "write the public key of the peer",
             );
         }
         let endpoint = "expected such as 192.0.2.1:51820, [2001:db8::1]:51820 or \
@@ -129,7 +129,7 @@ impl Parser {
                     }
                     None => self.problem(
                         *line,
-                        "AllowedIPs has what is no network",
+                        "AllowedIPs has a value that is not a network",
                         "expected networks with commas between them, such as 10.0.0.0/24, ::/0",
                     ),
                 }
@@ -152,11 +152,11 @@ impl Parser {
             let (line, allowed) = (section.line, &peer.allowed_ips);
             for (other, first) in &before {
                 if other.public_key == peer.public_key {
-                    let wrong = format!("this [Peer] is the one of line {first} again");
+                    let wrong = format!("this [Peer] is the same as that of line {first}");
                     self.problem(line, wrong, "keep one of the two");
                 } else if let Some(net) = allowed.iter().find(|n| other.allowed_ips.contains(*n)) {
-                    let wrong = format!("{net} goes to the [Peer] of line {first} already");
-                    let remedy = "take it away from AllowedIPs of one of the two";
+                    let wrong = format!("{net} already goes to the [Peer] of line {first}");
+                    let remedy = "remove it from AllowedIPs of one of the two";
                     self.problem(line, wrong, remedy);
                 }
             }
