@@ -119,7 +119,7 @@ impl Opt {
     ) -> Result<OptionValue, (String, String)> {
         let wrong = || match self.form {
             ValueKind::Mac => text.parse::<Mac>().err().unwrap_or_default(),
-            _ => format!("cannot be the {} of a {of}", self.key),
+            _ => format!("is not a valid {} of a {of}", self.key),
         };
         let problem = |expected| (wrong(), format!("{expected}: {}", self.doc));
         self.form.read(text, names).map_err(problem)
