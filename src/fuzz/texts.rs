@@ -1,5 +1,5 @@
-//! Texts that people and programs write: settings, wg(8)'s files, routes and the like, and
-//! what nft(8) prints.
+//! Texts that people and programs write: settings, files of wg(8), routes and the like, and the
+//! output of nft(8).
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -137,7 +137,7 @@ fn settings() {
             Err(problems) => {
                 assert!(!problems.is_empty());
                 let lines = conf::describe(&name, &problems);
-                // Two lines each, and one of what was done
+                // Two lines for each problem, and one that says what was done
                 assert_eq!(lines.len(), 2 * problems.len() + 1, "{lines:?}");
                 problems
                     .iter()
@@ -184,7 +184,7 @@ fn wireguard() {
     });
 }
 
-/// What a type reads it prints, and reads as the same.
+/// Print a parsed value and parse it again: the value must be the same.
 fn comes_back<T: FromStr + Display>(text: &str) -> &'static str {
     let Ok(read) = text.parse::<T>() else {
         return "no";

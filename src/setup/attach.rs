@@ -1,5 +1,5 @@
-//! A namespace that is there already and is given a name: whose it is at the moment, and
-//! whether the name is on it, on an earlier one, or on something else.
+//! Attaching to a namespace that exists already (`netns_attach`): finding the namespace, and
+//! checking whether the name refers to it, to an earlier one, or to something else.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -20,17 +20,17 @@ use crate::setup::query::build_query;
 use crate::source::Sourced;
 use crate::system::netns::{self, owner};
 
-/// What the name is on.
+/// What the name refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameState {
-    /// The namespace that is wanted, or nothing yet.
+    /// The wanted namespace, or nothing yet.
     Right,
-    /// One that we gave it, and that is not the one that is wanted any more.
+    /// An earlier namespace that netns-setup gave this name. The settings now mean another one.
     Earlier,
 }
 
-/// Have the kernel look at the namespace that is to get the name, if there is to be one;
-/// the state is told where it is.
+/// Find the namespace to attach, if the settings ask for one, and hand it to the kernel side. Sets
+/// the path in `state`.
 pub fn prepare(
     want: &Want,
     state: &mut State,
@@ -53,7 +53,7 @@ pub fn prepare(
     Ok(name)
 }
 
-/// As [`prepare`], whatever has the name now.
+/// As [`prepare`], but ignores what the name refers to now.
 pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<(), Failure> {
     if let Some(attach) = &want.attach {
         let (path, file) = source(attach)?;
@@ -63,7 +63,8 @@ pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<
     Ok(())
 }
 
-/// As [`prepare`], and what has the name from an earlier time gives it up if `may`.
+/// As [`prepare`]. If the name refers to an earlier namespace and `may` is true, that one is taken
+/// down first.
 pub fn take_over(
     call: &Call,
     want: &Want,
@@ -95,7 +96,7 @@ pub fn take_over(
     prepare(want, state, journal, kernel).map(drop)
 }
 
-/// What `status` says where the name is on an earlier one.
+/// What `status` reports if the name refers to an earlier namespace.
 pub fn earlier(want: &Want, journal: &Journal) -> Vec<String> {
     let text = has_earlier(want, journal).to_string();
     text.lines().map(String::from).collect()
@@ -123,7 +124,7 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
     }
 }
 
-/// What has the name, if anything has, is not the host's own namespace.
+/// Check that the name does not refer to the host's own namespace.
 fn is_apart(name: &NetnsName) -> Result<(), Failure> {
     match netns::open(name.as_str()) {
         Ok(there) if netns::is_hosts(&there) => Err(no(
@@ -135,7 +136,7 @@ fn is_apart(name: &NetnsName) -> Result<(), Failure> {
     }
 }
 
-/// Where it is, and the namespace.
+/// The path of the namespace to attach, and the open file.
 fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
     let of = |pid: u32| format!("/proc/{pid}/ns/net");
     let path = match &attach.value {
@@ -175,7 +176,7 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
     }
 }
 
-/// The container's first process, as the program that runs it says.
+/// The pid of the container's first process, as the container's program prints it.
 fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, Failure> {
     let wrong = |wrong: String, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
     let told = Command::new(program)
@@ -216,18 +217,17 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
     }
 }
 
-/// The number that a container's program has printed; or what it has printed, of which not
-/// every byte could be shown.
+/// Parse the pid that the container's program printed. The error is the text, made printable.
 pub(super) fn pid_in(printed: &[u8]) -> Result<u32, String> {
     let text = String::from_utf8_lossy(printed);
     let text = text.trim();
     let number = text.parse().ok();
-    // No sign, and no zeros before it
+    // Reject a sign and leading zeros
     let number = number.filter(|number: &u32| number.to_string() == text);
     number.ok_or_else(|| report::printable(text))
 }
 
-/// What the name is on; what is not ours is said.
+/// Compare the name with the wanted namespace. A namespace that is not ours is an error.
 fn has(
     attach: &Sourced<Attach>,
     name: &NetnsName,

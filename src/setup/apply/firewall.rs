@@ -1,5 +1,5 @@
-//! Loading the rules of a firewall, so that whoever is killed half way can be followed by
-//! another: what may be there is written down before, what is there afterwards.
+//! Loading the rules of a firewall. The journal records the tables that may appear before the load,
+//! and those that did appear after it, so that the next run can continue if this one is killed.
 
 use super::Work;
 use crate::model::firewall::references::by_index;
@@ -9,8 +9,8 @@ use crate::os_error::OsError;
 use crate::plan::Change;
 
 impl Work<'_> {
-    /// Which tables are made is known only by looking before and after, with nft; the older
-    /// iptables makes none that it knows of, and does without it.
+    /// Compare the tables before and after the load: only this shows which of them are new. nft
+    /// lists them; iptables-legacy makes none that nft lists, and works without nft.
     pub(super) fn load(
         &mut self,
         change: &Change,
@@ -45,7 +45,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The same rules were loaded again for a link: say what that takes away.
+    /// Warn that the same rules were loaded again because a link was recreated, and of what that
+    /// loses.
     fn tell_of_anew(&self, new: &Ruleset, old: Option<&Ruleset>, held: &[(LinkName, u32)]) {
         let Some(old) = old.filter(|old| *old == new && !held.is_empty()) else {
             return;

@@ -1,5 +1,5 @@
-//! Putting right what others have broken: as much as can be, where `up` makes all of it or
-//! nothing.
+//! Repairing what others have changed. In contrast to `up`, which is all or nothing, this makes as
+//! many changes as possible.
 
 use super::{PASSES, Work};
 use crate::model::State;
@@ -8,26 +8,26 @@ use crate::plan::{Change, Extras, Obstacle, Step, plan_what_can_be, replaced_def
 use crate::setup::failure::Why;
 use crate::setup::report;
 
-/// What came of mending.
+/// The result of a repair.
 #[derive(Debug, Default)]
 pub struct Mended {
-    /// How many changes have been made.
+    /// Number of changes made.
     pub done: usize,
-    /// What the kernel refused,
+    /// The changes that failed, with their errors.
     pub refused: Vec<(Change, OsError)>,
-    /// and what cannot be now.
+    /// The changes that are not possible now.
     pub obstacles: Vec<Obstacle>,
 }
 
 impl Mended {
-    /// It is all as it is wanted.
+    /// The namespace matches its settings.
     pub fn is_whole(&self) -> bool {
-        // A tunnel that waits for a name server is whole
+        // A tunnel that still waits for a name server counts as complete
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
         steps.all(|step| matches!(step, Step::SetEndpoint(..))) && self.obstacles.is_empty()
     }
 
-    /// It stands open: its firewall could not be loaded.
+    /// The namespace is not protected: its firewall could not be loaded.
     pub fn is_open(&self) -> bool {
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
         steps.any(|step| matches!(step, Step::LoadFirewall { .. }))
@@ -35,8 +35,8 @@ impl Mended {
 }
 
 impl Work<'_> {
-    /// Make as much of it as can be made, and undo nothing: what is there has been broken
-    /// by others, and is no state to go back to. Where rules cannot be loaded it ends,
+    /// Make as many of the changes as possible, and undo none: the state before was broken by
+    /// others, and is no state to go back to. If rules cannot be loaded, the repair stops there,
     /// before anything comes up without them.
     pub fn mend(&mut self, want: &State) -> Result<Mended, Why> {
         let mut mended = Mended::default();
@@ -50,7 +50,7 @@ impl Work<'_> {
             if changes.is_empty() {
                 break;
             }
-            // What a new namespace has taken over from the host is known once it is there
+            // What a new namespace inherits from the host is known only once it exists
             if changes[0].step == Step::AddNetns {
                 changes.truncate(1);
             }
@@ -82,8 +82,8 @@ impl Work<'_> {
         Ok(mended)
     }
 
-    /// What is to be said when these changes have been made: that others' default routes are
-    /// gone by them.
+    /// The warnings to report once these changes have been made: which default routes of other
+    /// programs they replace.
     pub(super) fn replaced(&self, changes: &[Change], have: &State) -> Vec<String> {
         let name = self.store.name();
         let replaced = changes.iter().filter_map(|change| {

@@ -1,4 +1,4 @@
-//! What is wrong with a command line, in two lines: what, and what to type.
+//! The error for a wrong command line, in two lines: what is wrong, and what to type.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use super::{is_said, taken_by};
 use crate::setup::args::verb::{SHARED, TAKES};
 use crate::setup::error::{Error, Result};
 
-/// Words of other tools, and our verb for each.
+/// Verbs of other tools, and our verb for each.
 const OTHER_VERBS: [(&str, &str); 14] = [
     ("start", "up"),
     ("create", "up"),
@@ -28,7 +28,7 @@ const OTHER_VERBS: [(&str, &str); 14] = [
     ("ls", "list"),
 ];
 
-/// The verb takes all that was said of it.
+/// Check that the verb takes all arguments of the command line.
 pub(super) fn fits(verb: &str, said: &ArgMatches) -> Result {
     let takes = taken_by(verb);
     let names: Vec<&String> = said.get_many("names").unwrap_or_default().collect();
@@ -64,7 +64,7 @@ pub(super) fn fits(verb: &str, said: &ArgMatches) -> Result {
     Ok(())
 }
 
-/// What clap finds wrong, in our words.
+/// The error that clap found, in our words.
 pub(super) fn error(error: &clap::Error, words: &[OsString]) -> Error {
     let words: Vec<String> = words
         .iter()
@@ -120,7 +120,8 @@ pub(super) fn error(error: &clap::Error, words: &[OsString]) -> Error {
     }
 }
 
-/// Somebody has typed another tool's word, mistyped one of ours, or named the namespace first.
+/// The first word is no verb: it is another tool's verb, a typing mistake, or a name before the
+/// verb.
 fn no_verb(words: &[String], meant: &str) -> Error {
     let word = words.first().map_or("", String::as_str);
     let names = |names: &[String]| match names {
