@@ -1,5 +1,5 @@
-//! `down`: giving back what was moved, taking away what was made, and the name last. It
-//! needs no settings: what there is to do stands in the journal.
+//! `down`: gives back what was moved, removes what was made, and removes the name last. It needs no
+//! settings: the journal lists what to do.
 
 use std::io;
 use std::thread::sleep;
@@ -29,16 +29,16 @@ use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
 use crate::system::{dhcp, resolv_conf};
 
-/// How long a process has to end by itself.
+/// Time for a process to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long one that has been told to end may take before it counts as one that stays,
+/// Time for a process that is ending before it counts as one that stays.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// and how often it is looked for.
+/// Interval at which processes are checked.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Take it down. Nothing there is success.
+/// Take the namespace down. It is no error if it does not exist.
 pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
     if let Ok(false) = store::folder(name).try_exists() {
         return nothing(call, name);
@@ -63,7 +63,7 @@ pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
     })
 }
 
-/// Report who keeps all others from making and deleting namespaces: it is done all the same.
+/// Report the processes that lock the directory of namespaces. `down` goes on without that lock.
 pub fn warn_of_lock(call: &Call, name: &NetnsName) {
     let Some(pids) = dir::locked_by() else {
         return;
@@ -79,15 +79,14 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
     call.events.warning(name, lines);
 }
 
-/// Whether it may be taken down, asked before anything is done at all, by what is going to
-/// call for `down`.
+/// Check whether `down` would be refused, before the caller stops anything.
 pub fn may_go(call: &Call, name: &NetnsName) -> Result {
     ssh_guard::would_take_down(call, name)?;
     has_no_holders(name)
 }
 
-/// Asked before anything is stopped that is inside: would somebody outside keep the
-/// namespace then? A service of the host's may be stopped for it, too.
+/// Check whether a process outside would keep the namespace alive once those inside are stopped.
+/// Services on the host do not count: the caller may stop them, too.
 fn has_no_holders(name: &NetnsName) -> Result {
     let journal = store::journal(name).map_err(|e| fails(name, Why::Unread(e)))?;
     let until = Instant::now() + ENDING;
@@ -107,16 +106,17 @@ fn has_no_holders(name: &NetnsName) -> Result {
     }
 }
 
-/// Nobody knows what of it is ours, so all of it stays, and cannot be joined until it is set
-/// up again.
+/// Rename an unreadable journal. Nothing shows what is ours in the namespace, so all of it stays.
+/// It cannot be joined until it is set up again.
 fn set_journal_aside(name: &NetnsName) -> Result {
     let aside = Store::open(name, LOCK).and_then(|store| store.set_journal_aside());
     aside.map_err(|e| broken(name, "cannot set the journal aside", e))?;
     Err(left(name))
 }
 
-/// What an unreadable journal told of is there still, and nothing else is ours: without the
-/// state folder the namespace would be somebody else's, and be joined.
+/// The namespace is left over from an unreadable journal, and the new journal is empty. Its state
+/// directory must stay: without it, the namespace would count as somebody else's, and could be
+/// joined.
 fn is_left(name: &NetnsName) -> bool {
     store::folder(name).join(state_dir::UNREADABLE).exists()
         && !store::is_ready(name)
@@ -138,7 +138,7 @@ fn left(name: &NetnsName) -> Error {
     ])
 }
 
-/// There is nothing of ours; say so where the name can only be a mistake.
+/// Nothing to take down: an error if neither a namespace nor settings have this name.
 fn nothing(call: &Call, name: &NetnsName) -> Result {
     let file = call.conf_dir.join(format!("netns.{name}"));
     if file.exists() || netns::open(name.as_str()).is_ok() {
@@ -181,7 +181,7 @@ fn take_down(
     let asked = build_query(&want, &journal);
     let begun = Work::begin(&store, &mut kernel, journal, asked, changes);
     let done = begun.and_then(|mut work| {
-        // Its own first: as long as that cannot be, nothing has been changed
+        // First mark it as not ready: if this fails, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
         let parted = linked_netns::part(name, &losing).map_err(|e| Failure {
@@ -211,8 +211,8 @@ fn take_down(
     })
 }
 
-/// What was refused, but for what the host cannot have back any more: that is reported, and
-/// holds up nothing else.
+/// Remove the changes that restore something on the host from the errors: they are only reported,
+/// and do not stop the rest.
 fn without_returns(
     call: &Call,
     name: &NetnsName,
@@ -239,8 +239,8 @@ fn fails(name: &NetnsName, why: Why) -> Error {
     Error::failure(name, &why.into())
 }
 
-/// Who stays, when those that are ending have had their moment: not all that stop a
-/// service wait for its end, and a program that was killed is there for a while.
+/// The processes that stay, after a short time for those that are ending: service managers may not
+/// wait for the end of a service, and a killed process exists until it is reaped.
 fn who_stays(
     name: &NetnsName,
     journal: &Journal,
@@ -259,7 +259,8 @@ fn who_stays(
     }
 }
 
-/// A DHCP client is ours, with its helpers (of its session), and ended with the rest.
+/// Remove the DHCP clients of ours and their helpers, which are in the client's session: `down`
+/// ends them.
 fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
     for client in &journal.ours.clients {
         if let Some(pid) = dhcp::process(kernel.name(), &client.value) {
@@ -270,8 +271,8 @@ fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Ve
     left
 }
 
-/// The processes that stay inside, and who holds it from outside, of a namespace that is
-/// ours to take away.
+/// The processes inside, and those that hold the namespace from outside. None if the namespace is
+/// not ours to delete.
 fn leave_or_end(
     name: &NetnsName,
     journal: &Journal,

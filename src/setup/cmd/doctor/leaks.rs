@@ -1,5 +1,5 @@
-//! Looking for processes that are not where they belong, or see what they should not: by
-//! the marks that netns-exec leaves, and by what OpenRC notes of its daemons.
+//! Finding processes in the wrong namespace, and processes that see files or sockets of the host.
+//! It uses the marks that netns-exec leaves, and what OpenRC records of its daemons.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -20,8 +20,8 @@ use crate::system::netns::identity::NetnsInode;
 use crate::system::occupants::{self, Process};
 use crate::system::process::netns_of;
 
-/// The sockets of name services, below `/run`, and the word of nsswitch.conf(5) by which
-/// they are asked; nscd is asked before that file is looked at.
+/// Sockets of name services below `/run`, and the word of nsswitch.conf(5) that enables each. nscd
+/// is used without such a word.
 const NAME_SERVICES: [(&str, &str); 4] = [
     ("nscd/socket", ""),
     ("systemd/resolve/io.systemd.Resolve", "resolve"),
@@ -29,7 +29,7 @@ const NAME_SERVICES: [(&str, &str); 4] = [
     ("avahi-daemon/socket", "mdns"),
 ];
 
-/// All of them.
+/// Observe all leaks.
 pub fn look(
     call: &Call,
     name: &NetnsName,
@@ -48,7 +48,7 @@ pub fn look(
     Ok(())
 }
 
-/// What netns-exec has let in.
+/// Observe the processes that netns-exec started.
 fn marked(
     name: &NetnsName,
     identity: Option<NetnsInode>,
@@ -61,7 +61,7 @@ fn marked(
     for of in marked {
         let elsewhere = |pid: &&i32| netns_of(**pid).is_some_and(|at| Some(at) != identity);
         let gone: Vec<_> = of.processes.iter().filter(elsewhere).map(told).collect();
-        // Who is elsewhere altogether is to be started anew, and has its files again then
+        // A process in another namespace must be restarted anyway, which also restores its files
         let stays = gone.len() < of.processes.len();
         seen.elsewhere.extend(gone);
         if stays && !of.lost.is_empty() {
@@ -73,7 +73,7 @@ fn marked(
     Ok(())
 }
 
-/// The services that are to be inside, and are not.
+/// The services that should run inside and run on the host.
 fn on_host(
     call: &Call,
     name: &NetnsName,
@@ -108,7 +108,7 @@ fn on_host(
     found
 }
 
-/// The services that are inside, and are to be on the host.
+/// The services that run inside and should run on the host.
 fn inside(call: &Call, identity: NetnsInode, services: &ServiceDaemons) -> Vec<(String, Process)> {
     let is_inside = |(pid, _): &(i32, &str)| netns_of(*pid) == Some(identity);
     let started = services.started().filter(is_inside);
@@ -117,7 +117,7 @@ fn inside(call: &Call, identity: NetnsInode, services: &ServiceDaemons) -> Vec<(
     told.collect()
 }
 
-/// What processes inside can ask, of each mount namespace once.
+/// The name services that processes inside can reach. Each mount namespace is examined once.
 fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
     let mut mounts = BTreeSet::new();
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
-//! `status`: what there is of a namespace, what of it is not ours, and how it differs
-//! from its settings. For people as lines, for programs as JSON; the kernel is asked, not
-//! our memory.
+//! `status`: reports the state of a namespace, what in it is not ours, and how it differs from its
+//! settings. As lines for people, as JSON for programs. The state is read from the kernel, not from
+//! the journal.
 
 mod foreign;
 mod made_by;
@@ -28,33 +28,33 @@ use made_by::MadeBy;
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
     name: String,
-    /// There is a namespace of this name.
+    /// A namespace of this name exists.
     pub exists: bool,
     /// netns-setup made it.
     pub ours: bool,
-    /// It was set up whole, and nothing has been said against it since.
+    /// The namespace is ready.
     pub ready: bool,
     pub links: Vec<LinkStatus>,
     routes: Vec<RouteStatus>,
     /// Policy rules.
     rules: Vec<RuleStatus>,
     pub processes: usize,
-    /// What `netns_ready` asks for.
+    /// The conditions of `netns_ready`.
     conditions: Vec<ConditionStatus>,
-    /// The commands that would make it what its settings say; none if they are wrong.
+    /// The commands that make the namespace match its settings. `None` if the settings are wrong.
     pub differences: Option<Vec<String>>,
-    /// What keeps those commands from being given.
+    /// What prevents those commands.
     pub obstacles: Vec<String>,
-    /// Why its last start or reload failed, if it did.
+    /// Why its last start or reload failed. Empty if it succeeded.
     pub failure: Vec<String>,
-    /// What can keep it from working although it is there.
+    /// What can keep it from working although it exists.
     pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct LinkStatus {
     pub name: String,
-    /// It is a link of the host's.
+    /// The link is in the host's namespace.
     on_host: bool,
     pub r#type: String,
     up: bool,
@@ -74,7 +74,7 @@ pub(crate) struct AddressStatus {
 #[derive(Debug, Serialize)]
 struct ConditionStatus {
     condition: String,
-    /// Now; one that is ready stays so.
+    /// The condition holds now. A namespace that is ready stays ready if it no longer holds.
     holds: bool,
 }
 
@@ -90,7 +90,7 @@ struct RuleStatus {
     by: MadeBy,
 }
 
-/// Report what there is.
+/// Report the state of a namespace.
 pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
     let looked = look(call, name);
     let seen = looked.map_err(|failure| Error::failure(name, &failure))?;
@@ -101,15 +101,15 @@ pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
     Ok(seen.outcome)
 }
 
-/// What there is, and how it is.
+/// The state of a namespace, and the outcome of the verb.
 pub(crate) struct Seen {
     pub status: Status,
     pub outcome: Outcome,
-    /// What is wrong with the settings.
+    /// The error, if the settings are wrong.
     pub wrong: Option<Error>,
 }
 
-/// Look at a namespace.
+/// Read the state of a namespace.
 pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
     let (mut journal, mut kernel) = look_on(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
@@ -188,7 +188,7 @@ impl ConditionStatus {
 }
 
 impl Status {
-    /// netns-setup has made it, or brought something into it.
+    /// netns-setup made the namespace, or moved a link into it.
     pub fn is_set_up(&self) -> bool {
         let ours = |link: &LinkStatus| link.by == MadeBy::Us;
         self.ours || self.links.iter().any(ours)

@@ -1,8 +1,8 @@
-//! `try` and `confirm`: settings that are taken back unless they are confirmed in time. A
-//! process of its own does all of it, from before the first change: it hangs on no terminal
-//! and no connection, and whoever called may be killed. It holds the namespace's lock all
-//! the time. Only the file `trial` is spoken through: who takes it away first has decided.
-//! Services can be tried with it ([`services`]).
+//! `try` and `confirm`: settings that are rolled back unless they are confirmed in time. A separate
+//! process runs the trial, from before the first change. It depends on no terminal and no
+//! connection, and the caller may be killed. It holds the lock of the namespace all the time. The
+//! processes communicate only by the file `trial`: whoever removes it first has decided. Services
+//! can take part in a trial ([`services`]).
 
 mod service;
 mod services;
@@ -34,16 +34,16 @@ use crate::setup::{Call, checked, outcome, ready, signals, ssh_guard, store, wit
 use crate::system::cgroup;
 use services::Services;
 
-/// How often it is looked whether it has been confirmed.
+/// Interval at which the trial's process checks for the confirmation.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long the way of a line may take, from here out by the link that is going to move.
+/// Time for a line of output to reach the caller over the link that is going to move.
 const SENT: Duration = Duration::from_millis(300);
 
-/// How long who confirms waits until all is done that was put off until then.
+/// How long `confirm` waits for what the trial does after the confirmation.
 const KEEPS: Duration = Duration::from_secs(60);
 
-/// Start the process that does it, and pass on what it says until all is made.
+/// Start the trial's process, and pass on its output until the changes are made.
 pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
     let wants = match checked(call) {
         Ok(wants) => wants,
@@ -69,7 +69,7 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
     }
 }
 
-/// Who is cut off by it reads here what to type, for what is said later comes too late.
+/// Tell a caller whose connection will be cut what to type. Later output may not arrive.
 fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
     if !ssh_guard::would_cut(want) {
         return;
@@ -106,7 +106,7 @@ fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    // It has the other end
+    // Close our copy of the child's end of the socket
     drop(command);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
@@ -121,7 +121,7 @@ fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
     Ok(told.copied().unwrap_or(Outcome::Refused))
 }
 
-/// What that process tells is the place of its outcome here.
+/// The trial's process sends an index into this list.
 const OUTCOMES: [Outcome; 4] = [
     Outcome::Done,
     Outcome::Differs,
@@ -129,7 +129,7 @@ const OUTCOMES: [Outcome; 4] = [
     Outcome::Refused,
 ];
 
-/// What that process does.
+/// The trial's process.
 pub fn keep(call: &Call, trial: &Trial) -> Outcome {
     detach();
     let outcome = with_settings(call, |want| {
@@ -139,27 +139,27 @@ pub fn keep(call: &Call, trial: &Trial) -> Outcome {
         let then = |work: &mut Work| wait(call, work, want, services, trial.within());
         let changed = converge_then(call, want, Extras::Remove, then)?;
         follow(call, name, changed);
-        // Of what holds services, only that which can be told at once is tried
+        // The trial itself waits for the conditions of `netns_ready` only if it starts services
         ready::wait(want)
     });
     tell(outcome);
     outcome
 }
 
-/// From whoever called, and whatever may happen to him.
+/// Detach from the caller's session, terminal and control group.
 fn detach() {
     let _ = setsid();
-    // It may be that of a service which is going to be restarted
+    // The control group may be that of a service which the trial restarts
     cgroup::leave();
     let _ = SigSet::all().thread_block();
     let _ = fs::write("/proc/self/comm", "netns-setup");
-    // A terminal that nobody reads from must not hold it up
+    // A terminal that is not read must not block the process
     for descriptor in [io::stdout().as_fd(), io::stderr().as_fd()] {
         let _ = fcntl(descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
     }
 }
 
-/// What came of it, to the one who called; nothing more is printed.
+/// Send the outcome to the caller, and print nothing from here on.
 fn tell(outcome: Outcome) {
     let _ = io::stdout().flush();
     let place = OUTCOMES.iter().position(|of| *of == outcome);
@@ -171,7 +171,7 @@ fn tell(outcome: Outcome) {
     }
 }
 
-/// All is made: have the services start, and wait until it is confirmed, or undo it.
+/// The changes are made: start the services, then wait for the confirmation, or roll back.
 fn wait(
     call: &Call,
     work: &mut Work,
@@ -219,7 +219,7 @@ fn wait(
     }
 }
 
-/// The services start inside, where what they wait for holds.
+/// Start the services inside, once the conditions that they wait for hold.
 fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), Why> {
     if !services.is_empty() && ready::is_awaited(want) {
         ready::wait_under_lock(want)?;
@@ -229,7 +229,7 @@ fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), 
     services.move_in().map_err(Why::Trial)
 }
 
-/// All of it is undone, in the order in which nobody is left without a place.
+/// Roll back, in the order in which a service always has a namespace to run in.
 fn undone(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -> Failure {
     let _ = trial_file::decide_to_undo(name);
     services.leave();
@@ -238,7 +238,7 @@ fn undone(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -
     failure
 }
 
-/// What is tried stays.
+/// Confirm the trial: the new settings stay.
 pub fn confirm(call: &Call, name: &NetnsName) -> Result {
     let tried = trial_file::living_trial(name);
     let confirmed = match &tried {
@@ -268,12 +268,12 @@ pub fn confirm(call: &Call, name: &NetnsName) -> Result {
     Err(Error::wrong(lines))
 }
 
-/// Nobody tries it, and nobody was ended while he did.
+/// No trial is running, and none was interrupted.
 fn is_as_it_was_left(name: &NetnsName) -> bool {
     store::is_ready(name) && !file(name).exists()
 }
 
-/// It has been confirmed: wait for the services that were put off until then.
+/// The trial is confirmed: wait for the services that are moved only now.
 fn is_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> Result {
     let until = Instant::now() + KEEPS;
     while tried.lives() && !tried.services.is_empty() && Instant::now() < until {

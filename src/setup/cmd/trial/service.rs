@@ -1,5 +1,5 @@
-//! One service that is tried with a namespace: where it was, having it start inside, and
-//! whether it stays there.
+//! A service that takes part in a trial: where it ran before, starting it inside, and checking that
+//! it stays there.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,42 +14,44 @@ use crate::system::init::service::{Init, InitCommand, Second, Service, ServiceSt
 use crate::system::netns::identity::NetnsInode;
 use crate::system::{netns, process};
 
-/// How long a service may take to have its processes inside, once it is started,
+/// Time for a service to have its processes inside, after it was started.
 const ARRIVES: Duration = Duration::from_secs(10);
 
-/// and how long they then have to be the same: who finds his settings wrong ends by then.
+/// Time for which its processes must stay the same after that: a daemon with wrong settings ends
+/// within it.
 const STAYS: Duration = Duration::from_millis(1500);
 
-/// How often it is looked.
+/// Interval at which the processes are checked.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// A service that is tried with a namespace.
+/// A service that takes part in a trial.
 pub struct TrialService {
-    /// It.
+    /// The service.
     pub service: Service,
-    /// Where it was before.
+    /// Where it ran before the trial.
     pub was: StateBefore,
-    /// Its init has done what it was told.
+    /// The init system has started it as requested.
     was_told: bool,
-    /// It has not.
+    /// The init system failed to start it.
     pub has_failed: bool,
-    /// What is tried in its place.
+    /// The second process of a runit service that keeps running on the host.
     pub second: Option<Second>,
 }
 
-/// Where a service was before.
+/// Where a service ran before the trial.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum StateBefore {
     /// It was not started.
     Stopped,
-    /// On the host.
+    /// It ran on the host.
     OnHost,
-    /// In the namespace already.
+    /// It ran in the namespace already.
     Inside,
 }
 
 impl TrialService {
-    /// The service of this name, before anything is done; or why it cannot be tried.
+    /// Find the service of this name, before anything is changed. The error lines say why it cannot
+    /// take part.
     pub fn find(netns: &NetnsName, conf_dir: &Path, name: &String) -> Result<Self, Vec<String>> {
         let is_word = !name.starts_with(['-', '.']) && !name.contains('/') && !name.is_empty();
         let found = is_word.then(|| Service::find(name)).flatten();
@@ -87,7 +89,7 @@ impl TrialService {
         })
     }
 
-    /// Have it start inside, by its own settings.
+    /// Start it inside, according to its own settings.
     pub fn start_inside(&mut self, call: &Call, netns: &NetnsName) -> Result<(), String> {
         call.events.notice(netns, format!("+ {}", self.command()));
         let ended = match (&self.service.init, self.was) {
@@ -120,7 +122,7 @@ impl TrialService {
         }
     }
 
-    /// What starts it inside, as it would be typed.
+    /// The command that starts it inside, as a person would type it.
     fn command(&self) -> String {
         match (&self.service.init, self.was) {
             (Init::OpenRc, _) => format!("rc-service {} {}", self.service.name, self.verb()),
@@ -131,7 +133,8 @@ impl TrialService {
         }
     }
 
-    /// Its processes are inside, and stay the same for a while.
+    /// Wait until its processes are inside and stay the same for a while. Returns false if they do
+    /// not.
     pub fn stays(&mut self, inside: NetnsInode) -> bool {
         let mut until = Instant::now() + ARRIVES;
         let mut seen = Vec::new();
@@ -156,7 +159,7 @@ impl TrialService {
                     seen = pids;
                     until = Instant::now() + STAYS;
                 }
-                // One that was there and is not any more has ended
+                // A process that was inside and is gone has ended
                 (false, _) if !runs || !seen.is_empty() || Instant::now() > until => return false,
                 (false, _) => {}
             }
@@ -164,7 +167,8 @@ impl TrialService {
         }
     }
 
-    /// Have it stop. What has ended already, dpkg's start-stop-daemon fails to stop.
+    /// Stop it. dpkg's start-stop-daemon fails to stop a daemon that has ended, so the service is
+    /// zapped then.
     pub fn stop(&self) -> io::Result<InitCommand> {
         let has_ended = matches!(self.service.place(), ServiceState::In(all) if all.is_empty());
         if has_ended && self.service.init == Init::OpenRc {
@@ -174,7 +178,7 @@ impl TrialService {
         }
     }
 
-    /// It is inside, and was not before.
+    /// It runs inside now, and did not before the trial.
     pub fn has_come_in(&self, inside: Option<NetnsInode>) -> bool {
         let is_there = match self.service.place() {
             ServiceState::Stopped => false,
@@ -185,13 +189,13 @@ impl TrialService {
         is_there && self.was != StateBefore::Inside
     }
 
-    /// What a second process of it has said.
+    /// The output of its second process.
     pub fn text(&mut self) -> String {
         self.second.as_mut().map(Second::text).unwrap_or_default()
     }
 }
 
-/// All services of these names run in the namespace.
+/// Check that all services of these names run in the namespace.
 pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<String>> {
     for name in names {
         let place = Service::find(name).map(|service| service.place());
@@ -209,7 +213,7 @@ pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<Str
     Ok(())
 }
 
-/// The settings of the service say that it is to be inside.
+/// Check that the settings of the service put it inside.
 fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(), Vec<String>> {
     let name = &service.name;
     let (asked, file, remedy) = match &service.init {
@@ -238,7 +242,7 @@ fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(),
     }
 }
 
-/// Which namespace has this name now, if one has.
+/// The identity of the namespace that has this name now.
 pub fn identity(netns: &NetnsName) -> Option<NetnsInode> {
     netns::identity(netns.as_str()).ok().flatten()
 }

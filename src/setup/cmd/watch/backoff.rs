@@ -1,54 +1,55 @@
-//! When to look: what happened and what came of it in, a moment out. The first event acts
-//! at once, those after it wait a little, longer where there is no end of them; what was
-//! refused is tried again. No clock of its own, and no moment while there is nothing to do.
+//! When to check a namespace: events and outcomes in, the time of the next check out. The first
+//! event leads to a check at once, later ones after a pause, which grows while events keep coming.
+//! A failed change is retried. It has no clock of its own, and no time is set while there is
+//! nothing to do.
 
 use std::time::{Duration, Instant};
 
-/// How long it is after one look before the next: most changes come in swarms, our own
-/// echoes among them.
+/// Time from one check to the next: most changes come in bursts, and our own changes cause events,
+/// too.
 pub const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long it is after a look that found nothing to do: the next event may be one. It
-/// grows up to [`PAUSE`] where one such look follows the other.
+/// Time from a check that found nothing to do to the next one. It doubles up to [`PAUSE`] while
+/// such checks follow each other.
 const SHORT: Duration = Duration::from_millis(25);
 
-/// The longest pause, where what is mended does not stay so.
+/// The longest pause, used while repairs do not last.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// How long after a refusal it is tried again, the first time and at most.
+/// Time until a failed change is retried: the first time, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// What a look came to.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RepairOutcome {
-    /// All was as it is wanted.
+    /// The namespace matched its settings.
     AsWanted,
-    /// It was mended.
+    /// A difference was repaired.
     Repaired,
-    /// Something was refused that can be agreed to without any event.
+    /// A change failed that may succeed later without any event.
     Refused,
 }
 
-/// When to look.
+/// The times of the next checks.
 #[derive(Debug)]
 pub struct Pace {
-    /// Something happened that has not been looked at: from when on it may be.
+    /// The earliest time to handle an event that is not handled yet.
     due: Option<Instant>,
-    /// There is a pause until then.
+    /// The end of the current pause.
     rests: Option<Instant>,
     pause: Duration,
-    /// As `pause`, where there was nothing to do.
+    /// As `pause`, after a check that found nothing to do.
     calm: Duration,
-    /// It was looked at then,
+    /// The time of the last check.
     looked: Option<Instant>,
-    /// and mended then.
+    /// The time of the last repair.
     mended: Option<Instant>,
-    /// It is tried again then, after so long a wait.
+    /// The time of the next retry, and the wait before it.
     retry: Option<(Instant, Duration)>,
 }
 
 impl Pace {
-    /// Nothing has happened yet.
+    /// No event has happened yet.
     pub fn new() -> Self {
         Pace {
             due: None,
@@ -61,19 +62,19 @@ impl Pace {
         }
     }
 
-    /// Something happened, which may be looked at from this moment on.
+    /// An event happened, and can be handled from this time on.
     pub fn happened(&mut self, from: Instant) {
         self.due = Some(self.due.map_or(from, |due| due.min(from)));
     }
 
-    /// The moment to look, if there is one.
+    /// The time of the next check, if there is one.
     pub fn moment(&self) -> Option<Instant> {
         let due = self.due.map(|due| self.rests.map_or(due, |r| r.max(due)));
         let retry = self.retry.map(|(then, _)| then);
         [due, retry].into_iter().flatten().min()
     }
 
-    /// It was looked at.
+    /// Record a check and its result.
     pub fn came(&mut self, now: Instant, came: RepairOutcome) {
         self.due = None;
         if came == RepairOutcome::Repaired {

@@ -1,5 +1,5 @@
-//! Where things happen that matter to a namespace: the folders to watch, and what an entry
-//! of them means. Paths and names only.
+//! The directories in which events matter to a namespace, and what an event on an entry means. Only
+//! paths and names.
 
 use std::path::{Path, PathBuf};
 
@@ -8,19 +8,20 @@ use crate::name::NetnsName;
 use crate::state_dir;
 use crate::system::inotify::Touched;
 
-/// The host's folder whose files are bound over.
+/// The host's directory over whose files others are bound.
 const ETC: &str = "/etc";
 
-/// What an entry means.
+/// What an event means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Meaning {
-    /// The namespace, what it depends on or what is kept of it: look at all of it.
+    /// Check the complete state: the event concerns the namespace, one that it depends on, or its
+    /// state directory.
     pub state: bool,
-    /// What is bound over files of /etc may be lost.
+    /// Check the bind mounts over files of /etc.
     pub etc: bool,
 }
 
-/// The folders to watch for a namespace; of one that is down, only where it would appear.
+/// The directories to watch for a namespace. While it is down, only those in which it would appear.
 pub fn folders(name: &NetnsName, down: bool) -> Vec<PathBuf> {
     let of_name = |folder: &str| Path::new(folder).join(name.as_str());
     let mut folders = vec![PathBuf::from(state_dir::STATE), of_name(state_dir::STATE)];
@@ -32,7 +33,7 @@ pub fn folders(name: &NetnsName, down: bool) -> Vec<PathBuf> {
     folders
 }
 
-/// What something that was touched means to a namespace that has to do with these links.
+/// What an event on a file means to a namespace that concerns these links.
 pub fn meaning<'a>(
     touched: &Touched,
     name: &NetnsName,

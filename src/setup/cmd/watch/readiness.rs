@@ -1,5 +1,5 @@
-//! Waiting for what `netns_ready` asks for beside the watch, which goes on meanwhile: a
-//! thread that asks the kernel, and ends when it holds, or when nobody waits any more.
+//! Waiting for the conditions of `netns_ready`, in a thread beside the watch. The thread ends when
+//! the conditions hold, or when nothing waits for it any more.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,21 +14,21 @@ use crate::setup::failure::Why;
 use crate::setup::report::event::Events;
 use crate::setup::{ready, report, store};
 
-/// How long after a refusal the kernel is asked again.
+/// Time until the kernel is queried again after an error.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// What is waited for of one namespace.
+/// The wait for the conditions of one namespace.
 pub struct Waits {
-    /// Which namespace of its name it is.
+    /// The identity of the namespace.
     of: Option<String>,
-    /// The thread has an end of each: when one is dropped, the other knows.
+    /// The channel ends that this side has of the thread. Dropping them ends the thread.
     running: Option<(Sender<()>, Receiver<bool>)>,
-    /// All of it held, at one time.
+    /// All conditions held at one time.
     held: bool,
 }
 
 impl Waits {
-    /// Begin to wait. It ends when this is dropped.
+    /// Begin to wait. Dropping the value ends the wait.
     pub fn begin(want: &Want, events: &Events) -> Self {
         let mut waits = Waits {
             of: store::birth(&want.name),
@@ -39,17 +39,17 @@ impl Waits {
         waits
     }
 
-    /// It is for the namespace that there is now.
+    /// The wait is for the namespace that has the name now.
     pub fn is_for(&self, want: &Want) -> bool {
         self.of.is_some() && self.of == store::birth(&want.name)
     }
 
-    /// All of it held.
+    /// All conditions held.
     pub fn is_over(&self) -> bool {
         self.held
     }
 
-    /// Where it came to nothing, begin again.
+    /// Begin again, if the last wait failed.
     pub fn go_on(&mut self, want: &Want, events: &Events) {
         if self.held || self.running.is_some() {
             return;
@@ -70,7 +70,7 @@ impl Waits {
         }
     }
 
-    /// Ready when it is over, or came to nothing.
+    /// Ready when the wait is over or has failed.
     pub fn poll_end(&mut self, context: &mut Context) -> Poll<()> {
         let Some((_, told)) = &mut self.running else {
             return Poll::Pending;
@@ -86,7 +86,8 @@ impl Waits {
     }
 }
 
-/// For as long as it takes. What does not hold when an `up` would give up is said.
+/// Wait without a limit. After the time at which an `up` would give up, report the conditions that
+/// do not hold.
 fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Why> {
     let mut kernel = Kernel::new(want.name.clone());
     let conditions = ready::conditions(want);
@@ -96,7 +97,7 @@ fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Wh
         if held.iter().all(|held| *held) {
             return Ok(true);
         }
-        // Nobody waits any more
+        // Nothing waits for it any more
         if !matches!(end.try_recv(), Ok(None)) {
             return Ok(false);
         }

@@ -1,5 +1,5 @@
-//! Putting right what differs of a namespace that is kept, and saying it: under the lock
-//! that all netns-setups heed, and never against what another of them has just done.
+//! Repairing differences of a watched namespace, and reporting them. It holds the lock, and does
+//! not revert what another netns-setup has just done.
 
 use std::ffi::CString;
 use std::io::{self, ErrorKind};
@@ -25,15 +25,15 @@ use crate::setup::store::{self, Store};
 use crate::setup::{Call, attach, nat, ready, report};
 use crate::{exec, state_dir};
 
-/// How long a fault must hold before it is spoken of: links come and go one after the
-/// other, and what one change needs may be gone for just that long.
+/// How long a problem must last before it is reported. Links come and go one after the other, so
+/// what a change needs may be missing for a moment.
 const DOUBT: Duration = Duration::from_millis(500);
 
-/// How soon it is tried again where another netns-setup is at work.
+/// Time until the next attempt while another netns-setup has the lock.
 const BUSY: Duration = Duration::from_millis(20);
 
 impl WatchedNetns {
-    /// What is bound over files of /etc, in all processes inside.
+    /// Restore the bind mounts over files of /etc, for all processes inside.
     pub(super) fn bind_again(&mut self, call: &Call) -> RepairOutcome {
         let Ok(name) = CString::new(self.want.name.as_str()) else {
             return RepairOutcome::AsWanted;
@@ -67,26 +67,26 @@ impl WatchedNetns {
     }
 
     pub(super) fn look_and_mend(&mut self, call: &Call) {
-        // Who waits in a namespace that has lost its name keeps it, and its cards, alive
+        // A thread that waits in a namespace without a name would keep it, and its NICs, alive
         self.waits.take_if(|waits| !waits.is_for(&self.want));
         let name = &self.want.name;
         let known = store::was_ready(name) || self.unready && store::folder(name).exists();
         if !known || store::is_ready(name) {
             self.repair_under_lock(call);
-            // Those that have failed before wait for an up or a reload
+            // Hooks that have failed before wait for an up or a reload
             if std::mem::take(&mut self.hooks_are_due) {
                 self.run_hooks(call);
             }
             return;
         }
-        // It has come up, but for what is waited for
+        // It is up, except for the conditions that are waited for
         if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
             if self.repair_under_lock(call) {
                 self.run_hooks(call);
             }
             return;
         }
-        // What was deleted and is made anew comes up like any other
+        // A namespace that was deleted comes up like a new one
         let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
         let up = hooks::around_each_up(&want, &mut prepared, || {
             tried = true;
@@ -105,7 +105,7 @@ impl WatchedNetns {
         }
     }
 
-    /// Whether it is whole.
+    /// Repair with the lock held. Returns true if the namespace is complete.
     fn repair_under_lock(&mut self, call: &Call) -> bool {
         let ties = match self.tied().then(LinksLock::hold).transpose() {
             Ok(ties) => ties,
@@ -149,7 +149,7 @@ impl WatchedNetns {
         tied || self.want.nat.is_some() || self.journal.ours.table.is_some()
     }
 
-    /// The lock, of a namespace that netns-setup has not taken down, and is not about to.
+    /// Take the lock. `None` if another netns-setup has taken the namespace down, or is about to.
     fn lock(&self) -> io::Result<Option<Store>> {
         let name = &self.want.name;
         match Store::open_if_there(name) {
@@ -160,7 +160,7 @@ impl WatchedNetns {
         }
     }
 
-    /// Down by hand means down.
+    /// Another netns-setup has taken the namespace down: leave it down.
     fn stays_down(&mut self, call: &Call) {
         self.look = Pace::new();
         self.etc = Pace::new();
@@ -181,12 +181,12 @@ impl WatchedNetns {
         }
     }
 
-    /// Somebody else has met the settings as they are now.
+    /// Another netns-setup has made it match its settings: read them again.
     pub(super) fn read_again(&mut self, call: &Call) {
         match settings(call, &self.want.name, &context()) {
             Ok(want) => {
                 self.want = want;
-                // It may be something else that is waited for
+                // The conditions may be different now
                 self.waits = None;
             }
             Err(problems) => {
@@ -206,7 +206,7 @@ impl WatchedNetns {
         let missing = resolve_devices(&mut state, &journal, &mut kernel)?;
         let hooks = self.want.hooks.clone();
         let changes = Changes::of(call, &name).with_hooks(&hooks).by_watch();
-        // The namespace of this name is another one than the one that was whole
+        // The namespace of this name is not the one that was ready
         if !store::is_ready(&name) {
             self.not_ready(store)?;
         }
@@ -241,7 +241,7 @@ impl WatchedNetns {
         Ok(mended)
     }
 
-    /// What `netns_ready` asks for holds. If not, that is waited for.
+    /// The conditions of `netns_ready` hold. Otherwise a wait for them begins.
     fn holds(&mut self, call: &Call) -> bool {
         if !ready::is_awaited(&self.want) {
             return true;
@@ -259,7 +259,7 @@ impl WatchedNetns {
         store.set_unready().map_err(unwritten)
     }
 
-    /// Say what is new of it, and be ready for what comes. Whether it is whole.
+    /// Report what is new, and schedule the next check. Returns true if the namespace is complete.
     fn done(&mut self, call: &Call, mended: &Result<Mended, Why>) -> bool {
         let name = &self.want.name;
         self.lacking = !mended.as_ref().is_ok_and(Mended::is_whole);

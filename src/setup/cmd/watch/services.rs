@@ -1,6 +1,5 @@
-//! What the init system is told of a namespace that is kept: that its services may start,
-//! or are to stop. What it takes to be so is read from it each time, and it is told beside
-//! the watch, which goes on meanwhile.
+//! Telling the init system to start or stop the services of a watched namespace. What it has done
+//! is read from it each time. The commands run in a thread beside the watch.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,58 +12,59 @@ use crate::model::build::{HoldServices, Want};
 use crate::setup::{Call, declared_services, store};
 use crate::system::init::{self, ServiceStatus};
 
-/// How long after it was told in vain it is told again, the first time and at most.
+/// Time until a command that had no effect is repeated: the first time, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// What it is told.
+/// A command to the init system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The namespace is whole: its services may start.
+    /// The namespace is complete: let its services start.
     Start,
-    /// It has not been whole for too long: they are stopped, and held.
+    /// The namespace has been incomplete for too long: stop its services, and keep them from
+    /// starting.
     Stop,
-    /// It was made anew: those that are left in the one before are stopped,
+    /// The namespace was recreated: stop the services that are in the earlier one.
     Leave,
-    /// and start in it when it is whole.
+    /// The recreated namespace is complete: start those services again.
     Back,
 }
 
-/// What is known of the services of one namespace.
+/// The state of the services of one namespace.
 #[derive(Default)]
 pub struct ServiceControl {
-    /// It is being told.
+    /// The running command. It sends the services that it stopped.
     telling: Option<Receiver<Vec<String>>>,
-    /// The namespace has not been whole since then.
+    /// Since when the namespace has not been complete.
     away: Option<Instant>,
-    /// They were stopped for that.
+    /// The services were stopped because of that.
     stopped: bool,
-    /// It was made anew, and they are in the one before.
+    /// The namespace was recreated, and services are in the earlier one.
     left: bool,
-    /// They have been stopped for that.
+    /// The services that were stopped because of that.
     behind: Vec<String>,
-    /// It was told, and so long is waited before it is told again.
+    /// The time of the last command, and the wait until it is repeated.
     told: Option<(Instant, Duration)>,
-    /// When to see again.
+    /// The time of the next check.
     next: Option<Instant>,
 }
 
 impl ServiceControl {
-    /// Nothing is known.
+    /// The initial state.
     pub fn new() -> Self {
         ServiceControl::default()
     }
 
-    /// The namespace was made anew, and whoever is in the one before does not notice.
+    /// The namespace was recreated, which the processes in the earlier one do not notice.
     pub fn are_left_behind(&mut self) {
         self.left = true;
     }
 
-    /// The next moment to see, if there is one.
+    /// The time of the next check, if there is one.
     pub fn moment(&self) -> Option<Instant> {
         self.next.filter(|_| self.telling.is_none())
     }
 
-    /// Ready when it has been told.
+    /// Ready when the running command has ended.
     pub fn poll_end(&mut self, context: &mut Context) -> Poll<()> {
         let Some(telling) = &mut self.telling else {
             return Poll::Pending;
@@ -75,8 +75,8 @@ impl ServiceControl {
         })
     }
 
-    /// What it is to be told now, of a namespace that is `whole`, or is not. Who has taken
-    /// it `down` by hand has told it already.
+    /// The command to run now. `whole`: the namespace is complete. `down`: a person took it down,
+    /// and the init system knows.
     pub fn due(&mut self, want: &Want, whole: bool, down: bool) -> Option<Order> {
         if self.telling.is_some() {
             return None;
@@ -99,7 +99,7 @@ impl ServiceControl {
         Some(told)
     }
 
-    /// What it does not know, and when it is to be told.
+    /// The command that the init system needs, and the time at which to run it.
     fn differs(
         &mut self,
         want: &Want,
@@ -126,7 +126,7 @@ impl ServiceControl {
         (stops && started).then_some((Order::Stop, away + want.ready.timeout))
     }
 
-    /// Tell it.
+    /// Run the command.
     pub fn tell(&mut self, call: &Call, want: &Want, told: Order) {
         self.stopped = told == Order::Stop;
         self.left &= told != Order::Leave;

@@ -1,5 +1,5 @@
-//! A namespace that cannot be brought up yet, with `netns_wait`: what it lacks is waited
-//! for, and it comes up whole or not at all. Once it is up, it is `repair`'s.
+//! A namespace with `netns_wait` that cannot be brought up yet: watch waits for what it lacks, and
+//! brings it up completely or not at all. `repair` handles it once it is up.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::setup::store::{self, Store};
 use crate::setup::{Call, report};
 
 impl WatchedNetns {
-    /// Bring it up, or wait for that: an error, if it is to be neither.
+    /// Bring the namespace up, or wait until that is possible. An error if neither can be done.
     pub fn begin(call: &Call, want: Want) -> Result<Self> {
         let error = match up::begin_up(call, &want, &mut false) {
             Ok(()) => return Ok(WatchedNetns::new(want, false, &call.events)),
@@ -26,8 +26,8 @@ impl WatchedNetns {
         let planned = planned(&want, Extras::Keep);
         let waits = match coming {
             true => want.ready.hold != HoldServices::No,
-            // It is ready, and what comes after an up has failed; or it is so by other
-            // settings, and these, which were refused, must not take anything from it
+            // It is ready, but a step after the up failed; or it is ready by earlier settings, and
+            // the new ones, which were rejected, must not remove anything
             false => planned.is_ok(),
         };
         if !waits {
@@ -48,8 +48,8 @@ impl WatchedNetns {
         Ok(kept)
     }
 
-    /// See whether it can come up now. Looked at first: what its settings have run before
-    /// an up, and what a refused one says, is not for every card that comes by.
+    /// Check whether it can come up now. A dry run comes first, so that not every new NIC runs
+    /// `netns_pre_up` and prints the errors of an up.
     pub(super) fn come_up(&mut self, call: &Call) {
         if store::is_ready(&self.want.name) {
             self.read_again(call);
@@ -91,7 +91,7 @@ impl WatchedNetns {
         self.look.happened(Instant::now());
     }
 
-    /// Nobody is let in any more until it is whole: whether that could be done.
+    /// Mark the namespace as not ready, so that nothing can join it. Returns false if that failed.
     pub(super) fn close(&mut self) -> bool {
         let store = Store::open_if_there(&self.want.name);
         store.is_ok_and(|store| self.not_ready(&store).is_ok())

@@ -1,5 +1,5 @@
-//! One namespace that is kept as its settings say: what happened to it in, what differs
-//! is then put right (by `repair`). Nothing is remembered of what there is: each time it is looked at.
+//! A namespace that is kept as its settings say: events in, repairs out (`repair`). It stores
+//! nothing of the present state, which is read for each check.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -25,54 +25,55 @@ use crate::system::inotify::Touched;
 use crate::system::netns::NameEntry;
 use crate::{kernel, state_dir};
 
-/// How long it is from one lookup of the names of peers to the next.
+/// Interval at which the names of peers are resolved.
 const LOOKUPS: Duration = Duration::from_secs(60);
 
-/// How long what gives cards their names has for that.
+/// Time for udev or mdev to rename a new NIC.
 const NAMING: Duration = Duration::from_millis(300);
 
-/// A namespace that is kept.
+/// A watched namespace.
 pub struct WatchedNetns {
     pub(super) want: Want,
-    /// The links of other namespaces that have to do with it.
+    /// The links in other namespaces that concern it.
     pub(super) asked: BTreeSet<LinkRef>,
     pub(super) journal: Journal,
-    /// When the settings were met, as we know it: if it is another, somebody else was at work.
+    /// The stamp of the file that is replaced when the settings have been met. Another stamp means
+    /// that another netns-setup was at work.
     pub(super) met: Option<(u64, i64, i64)>,
     ears: Vec<(Netns, Listener)>,
-    /// When to look at it,
+    /// When to check the namespace.
     pub(super) look: Pace,
-    /// and when at what is bound over /etc.
+    /// When to check the bind mounts over /etc.
     pub(super) etc: Pace,
-    /// When to ask again where the names of WireGuard's peers lead, if there are any.
+    /// When to resolve the names of WireGuard peers, if there are any.
     pub(super) names: Option<Instant>,
-    /// It could not be brought up yet,
+    /// It could not be brought up yet.
     pub(super) coming: bool,
-    /// and what comes before that has been done.
+    /// `netns_pre_up` has been run, and the namespace is not up yet.
     pub(super) prepared: bool,
-    /// netns-setup has taken it down: it stays down until somebody brings it up.
+    /// Another netns-setup has taken it down: it stays down until somebody brings it up.
     pub(super) down: bool,
-    /// We have said that it is not ready.
+    /// We have marked it as not ready.
     pub(super) unready: bool,
     /// A link that has a hook has been made or moved in.
     pub(super) hooks_are_due: bool,
-    /// What `netns_ready` asks for is waited for.
+    /// The wait for the conditions of `netns_ready`.
     pub(super) waits: Option<Waits>,
-    /// Something of it is missing.
+    /// The namespace is not complete.
     pub(super) lacking: bool,
-    /// What its services are told.
+    /// The state of its services.
     pub(super) services: ServiceControl,
-    /// What was complained of: it is said once.
+    /// The problems reported last, so that each is reported once.
     pub(super) said: Vec<String>,
-    /// What is complained of if it still is so in a moment.
+    /// The problems to report if they last.
     pub(super) doubt: Vec<String>,
-    /// What was complained of what is bound.
+    /// The problems with bind mounts reported last.
     pub(super) said_of_etc: Vec<String>,
 }
 
 impl WatchedNetns {
-    /// A namespace that has just been brought up, or is `coming`: it is looked at once more
-    /// when it is listened to, for something may have happened in between.
+    /// A namespace that is up, or is `coming`. It is checked once more when its listeners are open,
+    /// because something may have happened before.
     pub(super) fn new(want: Want, coming: bool, events: &Events) -> Self {
         let mut kept = WatchedNetns {
             coming,
@@ -103,24 +104,24 @@ impl WatchedNetns {
         kept
     }
 
-    /// It has this name.
+    /// The namespace has this name.
     pub fn is(&self, name: &NetnsName) -> bool {
         self.want.name == *name
     }
 
-    /// The folders where something can happen to it.
+    /// The directories to watch.
     pub fn folders(&self) -> Vec<PathBuf> {
         paths::folders(&self.want.name, self.down)
     }
 
-    /// Something may have happened in a folder before it was watched.
+    /// The watch on the directories is new: something may have happened before.
     pub fn folders_are_new(&mut self) {
         let now = Instant::now();
         self.look.happened(now);
         self.etc.happened(now);
     }
 
-    /// Listen in all namespaces it has to do with that are there, and in no other.
+    /// Open a listener in each namespace that concerns it and exists, and close the others.
     pub fn listen(&mut self) {
         let mut places: BTreeSet<Netns> =
             self.asked.iter().map(|link| link.netns.clone()).collect();
@@ -150,8 +151,7 @@ impl WatchedNetns {
         }
     }
 
-    /// The next moment to do something, if there is one. Whatever else is to be done at a
-    /// time of its own has its place here.
+    /// The time of the next action, if there is one. All times of this namespace are listed here.
     pub fn moment(&self) -> Option<Instant> {
         let moments = [
             self.look.moment(),
@@ -162,7 +162,7 @@ impl WatchedNetns {
         moments.into_iter().flatten().min()
     }
 
-    /// Whether something that was touched matters.
+    /// Record an event on a file. Returns true if it matters.
     pub fn was_touched(&mut self, touched: &Touched) -> bool {
         let Meaning { state, etc } = paths::meaning(touched, &self.want.name, &self.asked);
         let now = Instant::now();
@@ -175,7 +175,7 @@ impl WatchedNetns {
         state || etc
     }
 
-    /// Ready when something happened that matters.
+    /// Ready when an event happened that matters.
     pub fn poll_heard(&mut self, context: &mut Context) -> Poll<()> {
         let mut happened = Poll::Pending;
         let waits = self.waits.as_mut();
@@ -200,7 +200,7 @@ impl WatchedNetns {
         happened
     }
 
-    /// Do what it is time for.
+    /// Do what is due.
     pub fn act(&mut self, call: &Call, now: Instant) {
         let blocked = block_signals();
         let is_time = |pace: &Pace| pace.moment().is_some_and(|moment| moment <= now);
@@ -223,7 +223,7 @@ impl WatchedNetns {
         let _ = blocked.thread_unblock();
     }
 
-    /// The init system is told what it does not know of the namespace.
+    /// Run the command that the init system needs.
     fn tell_services(&mut self, call: &Call) {
         let whole = !self.coming && !self.lacking;
         let Some(told) = self.services.due(&self.want, whole, self.down) else {
@@ -234,7 +234,7 @@ impl WatchedNetns {
         }
     }
 
-    /// HUP: the settings as they are now. If they are refused, those before stay in force.
+    /// HUP: reload with the new settings. If they are rejected, the earlier ones stay in force.
     pub fn reload(&mut self, call: &Call, want: Want) -> Result {
         let mut done = Ok(());
         if self.coming {
@@ -253,15 +253,15 @@ impl WatchedNetns {
         done
     }
 
-    /// Run the hooks that are due. Those that fail are reported.
+    /// Run the pending hooks. Errors are reported.
     pub(super) fn run_hooks(&self, call: &Call) {
         if let Err(error) = hooks::run_due(&self.want) {
             call.events.failed(Some(&self.want.name), &error);
         }
     }
 
-    /// A namespace that it has to do with has its file, and is not bound over it: so it is
-    /// for a moment in `ip netns add`, and no event tells of the end of that.
+    /// A namespace that concerns it has a file without a mount. `ip netns add` causes this state
+    /// for a moment, and no event reports its end.
     pub(super) fn is_being_named(&self) -> bool {
         let others = self.asked.iter().filter_map(|link| match &link.netns {
             Netns::Named(other) => Some(other),
@@ -276,7 +276,7 @@ impl WatchedNetns {
         })
     }
 
-    /// It is up, but perhaps for what `netns_ready` asks for.
+    /// The namespace is up, except perhaps for the conditions of `netns_ready`.
     pub(super) fn is_up(&mut self, events: &Events) {
         self.coming = false;
         self.down = false;
@@ -285,7 +285,7 @@ impl WatchedNetns {
         self.know();
     }
 
-    /// What is known of it without looking at it.
+    /// Read what is known from files, without a check of the state.
     pub(super) fn know(&mut self) {
         self.journal = store::journal(&self.want.name).unwrap_or_default();
         self.met = store::stamp(&self.want.name, state_dir::MET);
