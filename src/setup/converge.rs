@@ -1,5 +1,5 @@
-//! One namespace made what its settings say, under its lock. What is done before and after,
-//! and for others, is the caller's.
+//! Making one namespace match its settings, under its lock. The caller does what comes before and
+//! after, and handles other namespaces.
 
 use std::fs;
 
@@ -23,7 +23,8 @@ use crate::source::Sourced;
 use crate::state_dir;
 use crate::system::dhcp;
 
-/// The files of the state folder that the journal does not know of, beside those of cards' hooks.
+/// The files in the state directory that the journal does not list, without those of the hooks of
+/// NICs.
 const FILES: [&str; 4] = [
     state_dir::READY,
     state_dir::ETC_MODE,
@@ -31,15 +32,15 @@ const FILES: [&str; 4] = [
     state_dir::POST_DOWN,
 ];
 
-/// The commands could not be written into the state folder.
+/// The error when the hooks' commands cannot be written to the state directory.
 const NOT_KEPT: &str = "cannot keep its hooks";
 
-/// Whether anything was changed.
+/// Make the namespace match its settings. Returns true if anything was changed.
 pub fn converge(call: &Call, want: &Want, rest: Extras) -> Result<bool> {
     converge_then(call, want, rest, |_| Ok(()))
 }
 
-/// As [`converge`], and when it is ready something is done before the lock is given back.
+/// As [`converge`], and calls `then` when the namespace is up, before the lock is released.
 pub fn converge_then(
     call: &Call,
     want: &Want,
@@ -86,7 +87,7 @@ fn in_lock(
     let changes = Changes::of(call, name).with_hooks(&want.hooks);
     let asked = build_query(&state, &journal);
     let files = save_files(want);
-    // What is ours if not even a look is possible
+    // What is ours, should not even the present state be readable
     let (mut ours, mut changed) = (journal.clone(), false);
     let done = Work::begin(&store, &mut kernel, journal, asked, changes).and_then(|mut work| {
         let done = make(call, want, &state, rest, &mut work)
@@ -129,7 +130,8 @@ fn make(
     work.make(state, rest)
 }
 
-/// What has been made can be used, and is then said to be ready.
+/// Report addresses and leases that are still missing, store the hooks, and mark the namespace as
+/// ready.
 fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
     let unresolved = wireguard::unresolved(&want.name, &work.unresolved);
     call.events.warning(&want.name, unresolved);
@@ -147,7 +149,7 @@ fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
     let kept = hooks::remember(&want.name, &want.hooks)
         .and_then(|()| post_down_link::forget_others(&want.name, &want.hooks));
     kept.map_err(|e| work.fail(Why::Broken(NOT_KEPT, e)))?;
-    // Otherwise it is said when what `netns_ready` asks for holds
+    // Otherwise it is marked once the conditions of `netns_ready` hold
     if ready::is_awaited(want) {
         return Ok(());
     }
@@ -155,8 +157,8 @@ fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
     ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
 }
 
-/// The link has another address, or was ready before: it is of use without. What is waited
-/// for is spoken of when the time is up.
+/// Warn of links without a DHCP lease. If the lease is a condition of `netns_ready`, the wait for
+/// that reports it.
 fn warn_of_missing_leases(call: &Call, want: &Want) {
     let awaited = ready::is_awaited(want);
     for client in &want.state.clients {
@@ -176,14 +178,14 @@ fn warn_of_missing_leases(call: &Call, want: &Want) {
     }
 }
 
-/// Report what holds already.
+/// Report what is satisfied already.
 pub fn report_satisfied(call: &Call, name: &NetnsName, state: &State, have: &State) {
     for held in satisfied(state, have) {
         call.events.satisfied(name, &held);
     }
 }
 
-/// Each file, and what is in it, if it is there.
+/// The files and their content. `None` if the file does not exist.
 type SavedFiles = Vec<(String, Option<Vec<u8>>)>;
 
 fn save_files(want: &Want) -> SavedFiles {
@@ -204,12 +206,13 @@ fn put_back(name: &NetnsName, files: &SavedFiles) {
     }
 }
 
-/// What was is there again, unless some of it could not be undone.
+/// Make the error. The state is as it was before, unless some changes could not be undone.
 fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> Error {
     if failure.left.as_ref().is_none_or(|left| !left.is_empty()) {
         let _ = store.set_unready();
     }
-    // Where nothing is ours, a namespace of somebody else's is to be joined still
+    // If nothing is ours, remove the state directory: with it, another program's namespace could
+    // not be joined
     if journal.is_empty() {
         let _ = store.remove();
     }

@@ -1,4 +1,4 @@
-//! What would be done, and nothing done: what is wanted of a namespace in, the changes out.
+//! A dry run: the wanted state of a namespace in, the changes out. Nothing is changed.
 
 use super::failure::{Failure, Why};
 use super::observe::look;
@@ -11,7 +11,7 @@ use crate::plan::{Change, Extras, Journal, plan};
 use crate::setup::lock::look_on;
 use crate::setup::query::build_query;
 
-/// What is wanted, what is there, and the changes between them.
+/// Plan the changes. Returns the wanted state, the present state, and the changes between them.
 pub fn planned(want: &Want, rest: Extras) -> Result<(State, State, Vec<Change>), Failure> {
     let (mut journal, mut kernel) = look_on(&want.name)?;
     let mut state = nat::whole(want, &journal, &mut kernel)?.state;
@@ -30,7 +30,8 @@ pub fn planned(want: &Want, rest: Extras) -> Result<(State, State, Vec<Change>),
     Ok((state, have, changes))
 }
 
-/// What the name was on is given up, and another takes its place.
+/// Plan for a name that refers to an earlier namespace: take that one down, then attach the wanted
+/// one.
 fn planned_anew(
     want: &Want,
     journal: &Journal,
@@ -45,7 +46,7 @@ fn planned_anew(
     attach::look_past(want, &mut state, &mut kernel)?;
     let mut have = look(&mut kernel, &build_query(&state, &forgotten), &forgotten)?;
     have.exists = false;
-    // What was made on the host is gone then, and what goes back to it is there
+    // After the first part, links made on the host are gone, and moved links are back
     have.links.retain(|link| {
         let ours = journal.ours.link(&link.netns, &link.name.value);
         link.netns == Netns::This || ours.is_none_or(|ours| ours.kind.is_moved())

@@ -1,5 +1,5 @@
-//! Beginning a piece of work: a name in, all that it takes to change the namespace, or to
-//! look at it, out. Nothing is changed here but the state folder, which is made.
+//! Starting work on a namespace: a name in, everything that is needed to change the namespace or to
+//! read its state out. Only the state directory is created.
 
 use std::io::{self, ErrorKind};
 
@@ -12,8 +12,9 @@ use crate::kernel::Kernel;
 use crate::name::NetnsName;
 use crate::plan::Journal;
 
-/// Everything to change a namespace with; nobody else changes it while the store is held,
-/// nor links between namespaces while the ties are, which are `None` where it has none.
+/// Everything that is needed to change a namespace. No other process changes it while `store` is
+/// held, nor links between namespaces while the first field is held. That is `None` for a namespace
+/// without such links.
 pub struct LockedNetns {
     pub ties: Option<LinksLock>,
     pub store: Store,
@@ -21,8 +22,7 @@ pub struct LockedNetns {
     pub kernel: Kernel,
 }
 
-/// `tied` if links into other namespaces, or what namespaces share of the host, will come
-/// or go.
+/// Lock a namespace. `tied`: links into other namespaces, or sysctls of the host, may change.
 pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
     let locked_out = |error| locked_out(name, &error);
     trial_file::refuse(name)?;
@@ -31,7 +31,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
     let (journal, kernel) = match look_on(name) {
         Ok(found) => found,
         Err(failure) => {
-            // Where nothing is ours, there is no folder of ours either
+            // If nothing is ours, there must be no state directory
             if store::journal(name).is_ok_and(|journal| journal.is_empty()) {
                 let _ = store.remove();
             }
@@ -51,7 +51,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
     })
 }
 
-/// Everything to look at a namespace with.
+/// Everything that is needed to read the state of a namespace.
 pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     let unread = |e| Why::Broken("cannot read the other journals", e);
     let mut journal = store::journal(name).map_err(Why::Unread)?;

@@ -1,5 +1,5 @@
-//! What is there, in one look: the kernel is asked for all that it can tell, and the
-//! journal for the rest. Nothing is changed here, and nothing decided.
+//! Reading the present state of a namespace: from the kernel as far as possible, and from the
+//! journal for the rest. Nothing is changed or decided.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -13,13 +13,13 @@ use crate::os_error::OsError;
 use crate::plan::Journal;
 use crate::system::dhcp;
 
-/// What is there. Of the firewall's rules, that is what we loaded, as long as its tables
-/// stand: what the namespace makes of them is its own affair.
+/// Read the present state. For firewall rules, it is what we loaded, as long as the tables exist:
+/// changes inside the tables are not examined.
 pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<State, Why> {
     let have = kernel.look(asked);
     let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
     let mut rules = journal.ours.firewall.clone();
-    // With the namespace, they are gone
+    // Rules are gone with the namespace
     rules.retain(|_| have.exists);
     let indexes = kernel.indexes_inside();
     let mut listed = None;
@@ -33,7 +33,7 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
         if let Some(loading) = journal.loading.as_ref().filter(|l| l.tool == rules.tool) {
             if rules.tool != Tool::Ipset {
                 let mut there = match there() {
-                    // Without nft there are none; nor, perhaps, beside the older iptables
+                    // Without nft there are no tables, possibly not with iptables-legacy either
                     Err(no) if may_lack(rules.tool, &no) => BTreeSet::new(),
                     there => there.map_err(|no| broken("cannot read its tables", no))?,
                 };
@@ -42,7 +42,7 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
             }
             continue;
         }
-        // Where there is no nft to ask any more, nobody can have taken them away by it
+        // Without nft, nobody can have deleted the tables by it
         let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
         if !rules.tables.is_empty() && there().is_ok_and(gone) {
             rules.text.clear();
@@ -69,7 +69,7 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
     Ok(have)
 }
 
-/// Where these rules are, there may be no nft that could be asked.
+/// These rules can exist on a machine without nft.
 fn may_lack(tool: Tool, no: &OsError) -> bool {
     !matches!(tool, Tool::Nftables | Tool::Replies) || no.errno.kind() == ErrorKind::NotFound
 }

@@ -1,5 +1,5 @@
-//! What is wanted and what is ours in, what the kernel is asked about out. The host may
-//! have thousands of links and a router's tables: they are not read through.
+//! Building the query to the kernel from the wanted state and the journal. The host may have
+//! thousands of links and routes, so only those that matter are requested.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::model::{Kind, Link, LinkRef, Netns, State, SysctlKey};
 use crate::plan::Journal;
 use crate::source::Sourced;
 
-/// The links of other namespaces, and the sysctls, that have to do with this one.
+/// The links outside the namespace, and the sysctls, that concern it.
 pub fn build_query(want: &State, journal: &Journal) -> Query {
     let (mut asked, mut moved) = (BTreeSet::new(), BTreeSet::new());
     let ours = journal.ours.links.iter().chain(&journal.before.links);
@@ -23,7 +23,8 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
                 asked.insert(host.clone());
                 moved.insert(host);
             }
-            // Where it was born, its own name is asked about if it lies on nothing
+            // In the namespace where it was created, request its lower link, or a link of its own
+            // name if it has none
             Kind::Virtual(made) => drop(asked.insert(LinkRef {
                 netns: made.born.clone(),
                 name: made.parent.clone().unwrap_or(link.name.value.clone()),
@@ -37,11 +38,11 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
             });
         }
     }
-    // The other ways of the host's routes that are to be whole again
+    // The other nexthops of multipath routes of the host that are to be restored
     let ways = ways(journal);
     asked.extend(ways.clone());
     asked.retain(|link| link.netns != Netns::This);
-    // What is moved takes its routes along; of others only a route of ours matters
+    // A moved link takes its routes along; on other links, only routes of ours matter
     moved.extend(journal.before.links.iter().map(Link::link_at));
     let mut routed = moved.clone();
     routed.extend(ways);
@@ -79,7 +80,7 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     }
 }
 
-/// Addresses of ours on this link may go, and others of their network with them.
+/// Addresses of ours on this link may be deleted, and with a primary address its secondaries.
 fn changes_addresses(made: &Link, want: &State) -> bool {
     let text = |link: &Link| -> Vec<String> {
         let addresses = link.addresses.iter().filter(|a| a.value.ip().is_ipv4());
@@ -90,7 +91,7 @@ fn changes_addresses(made: &Link, want: &State) -> bool {
     !made_text.is_empty() && wanted != Some(made_text)
 }
 
-/// The links that the host's routes lead over which are to be whole again.
+/// The links of the host's multipath routes that are to be restored.
 pub fn ways(journal: &Journal) -> BTreeSet<LinkRef> {
     let whole = journal.before.routes.iter();
     let ways = whole.flat_map(|Sourced { value, .. }| {

@@ -1,5 +1,5 @@
-//! What `netns_ready` asks for: waiting until it holds, saying what does not, and saying
-//! then that the namespace is ready. No lock is held while it is waited for.
+//! The conditions of `netns_ready`: waiting for them, reporting those that do not hold, and marking
+//! the namespace as ready. No lock is held during the wait.
 
 use std::io;
 use std::time::Duration;
@@ -19,15 +19,15 @@ use crate::setup::signals::block_signals;
 use crate::source::Sourced;
 use crate::state_dir;
 
-/// How long a ping's answer is waited for where nobody waits for a namespace.
+/// Time for a ping to be answered if only the present state is asked for.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// It has been brought up, and there are conditions that have not been waited for.
+/// The namespace has conditions, and is not ready yet.
 pub fn is_awaited(want: &Want) -> bool {
     !want.ready.conditions.is_empty() && !store::is_ready(&want.name)
 }
 
-/// Wait until the conditions hold, and say that the namespace is ready.
+/// Wait until the conditions hold, and mark the namespace as ready.
 pub fn wait(want: &Want) -> Result {
     if !is_awaited(want) {
         return Ok(());
@@ -44,8 +44,8 @@ pub fn wait(want: &Want) -> Result {
     Err(Error::refused(late(want, &held, &next)))
 }
 
-/// Wait until the conditions hold, for one who holds the lock and says himself that the
-/// namespace is ready.
+/// Wait until the conditions hold, for a caller that holds the lock and marks the namespace as
+/// ready.
 pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
     let held = which_hold(want, want.ready.timeout)?;
     if held.iter().all(|held| *held) {
@@ -57,14 +57,14 @@ pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
     }
 }
 
-/// Which of the conditions hold within a time.
+/// The results of the conditions after at most `limit`, in their order.
 fn which_hold(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
     let mut kernel = Kernel::new(want.name.clone());
     let held = kernel.until_hold(&conditions(want), Some(limit), None);
     held.map_err(unseen)
 }
 
-/// It cannot be told what holds.
+/// The error when the conditions cannot be checked.
 pub fn unseen(no: OsError) -> Why {
     broken("cannot see what netns_ready asks for", no)
 }
@@ -83,13 +83,13 @@ pub fn now(want: &Want) -> Result<Vec<(&Sourced<Condition>, bool)>, Why> {
     Ok(all.iter().zip(held).collect())
 }
 
-/// The conditions, for the kernel.
+/// The conditions, without their origin.
 pub fn conditions(want: &Want) -> Vec<&Condition> {
     let all = want.ready.conditions.iter();
     all.map(|condition| &condition.value).collect()
 }
 
-/// What does not hold when the time was up, and what comes `next`.
+/// The lines for conditions that do not hold when the time is up. `next` says what happens then.
 pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
     let (name, seconds) = (&want.name, want.ready.timeout.as_secs());
     let all = want.ready.conditions.iter().zip(held);
@@ -108,7 +108,8 @@ pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
     ]
 }
 
-/// The conditions hold: say that it is ready, unless somebody has been at work meanwhile.
+/// The conditions hold: mark the namespace as ready, unless another netns-setup has changed it
+/// meanwhile.
 fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> Result {
     let name = &want.name;
     if store::is_ready(name) {
@@ -131,7 +132,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> Result {
     done
 }
 
-/// Which journal there is: another one, if somebody has been at work.
+/// The stamp of the journal. It changes when another netns-setup changes the namespace.
 fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
     store::stamp(name, state_dir::JOURNAL)
 }
@@ -149,7 +150,7 @@ fn changed(want: &Want) -> Error {
     Error::refused(lines)
 }
 
-/// Say that the namespace is ready. Its hook is to be run, unless it was ready before.
+/// Mark the namespace as ready. If it was not ready before, `netns_post_up` becomes pending.
 pub fn mark(store: &Store, want: &Want) -> io::Result<()> {
     store.set_etc_mode(want.overlay, want.state.resolv_conf.is_some())?;
     run_log::forget(&want.name);

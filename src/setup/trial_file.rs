@@ -1,5 +1,5 @@
-//! What is tried now, for others to see: the file `trial` of the state folder, and what the
-//! last trial became. Who moves that file has decided.
+//! The record of a trial, for other processes: the file `trial` in the state directory, and the
+//! result of the last trial. Whoever removes or renames that file has decided the trial.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -17,15 +17,15 @@ use crate::name::NetnsName;
 use crate::state_dir;
 use crate::system::process;
 
-/// What is tried.
+/// A trial.
 #[derive(Default)]
 pub struct TrialRecord {
-    /// The process that tries it, and when that started.
+    /// The process that runs the trial, and the start time of that process.
     pid: u32,
     started: u64,
-    /// When it is undone, in seconds since 1970.
+    /// When it is rolled back, in seconds since 1970.
     until: u64,
-    /// The services that are tried with it.
+    /// The services that take part.
     pub services: Vec<String>,
 }
 
@@ -45,13 +45,13 @@ impl fmt::Display for TrialRecord {
 }
 
 impl TrialRecord {
-    /// The process that tries it has not ended.
+    /// The process that runs the trial has not ended.
     pub fn lives(&self) -> bool {
         process::started(self.pid) == Some(self.started)
     }
 
-    /// It is above the caller, or they are of one session, which lasts as long as somebody is
-    /// in it: OpenRC leaves some of what it does to processes of nobody's.
+    /// The trial started this process: it is a parent process, or in the same session. The session
+    /// matters because OpenRC leaves some work to processes whose parent has ended.
     fn began_us(&self) -> bool {
         let is_another = process::started(self.pid).is_some_and(|at| at != self.started);
         let is_session = |sid: Pid| sid.as_raw().cast_unsigned() == self.pid;
@@ -64,7 +64,7 @@ impl TrialRecord {
     }
 }
 
-/// While something is tried, nobody else changes the namespace.
+/// While a trial is running, no other process changes the namespace.
 pub fn refuse(name: &NetnsName) -> Result {
     let Some(running) = describe(name) else {
         return Ok(());
@@ -75,7 +75,7 @@ pub fn refuse(name: &NetnsName) -> Result {
     ]))
 }
 
-/// That something is tried, in a line.
+/// The running trial, as a line of text.
 pub fn describe(name: &NetnsName) -> Option<String> {
     let seconds = report::counted(running(name)?.try_into().ok()?, "second", "seconds");
     Some(format!(
@@ -83,11 +83,11 @@ pub fn describe(name: &NetnsName) -> Option<String> {
     ))
 }
 
-/// How many processes above the caller are asked for.
+/// Number of parent processes that are examined.
 const GENERATIONS: usize = 64;
 
-/// What it comes to, if the caller was started by the very process that tries these settings, or
-/// that undoes them: what it asks for is being done already, or is not to be done any more.
+/// The result, if a trial or its rollback has started this call: the trial does the same itself, or
+/// the call is no longer wanted. `None` for other calls.
 pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
     let brings_up = match verb {
         Verb::Up(_) | Verb::MayCome(_) => true,
@@ -111,12 +111,12 @@ pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
     ])))
 }
 
-/// The last trial of this namespace was undone, and nothing has been made of it since.
+/// The last trial of this namespace was rolled back, and the namespace has not changed since.
 pub fn was_undone(name: &NetnsName) -> bool {
     undone(name).exists()
 }
 
-/// Decide that it is undone: `NotFound` if it has been confirmed.
+/// Decide to roll back. `NotFound` if the trial was confirmed.
 pub fn decide_to_undo(name: &NetnsName) -> io::Result<()> {
     let undone = undone(name);
     if let Some(folder) = undone.parent() {
@@ -126,7 +126,7 @@ pub fn decide_to_undo(name: &NetnsName) -> io::Result<()> {
     give_back(name, &[])
 }
 
-/// Which services are to be started on the host now, by whom has undone the trial.
+/// Record the services that the rollback is starting on the host now.
 pub fn give_back(name: &NetnsName, services: &[String]) -> io::Result<()> {
     let path = undone(name);
     let mut trial = read(&path).ok_or(ErrorKind::NotFound)?;
@@ -136,7 +136,7 @@ pub fn give_back(name: &NetnsName, services: &[String]) -> io::Result<()> {
     fs::rename(new, path)
 }
 
-/// Something has been made of the namespace since.
+/// Remove the record of the last rollback: the namespace has changed since.
 pub fn forget_undone(name: &NetnsName) {
     let _ = fs::remove_file(undone(name));
 }
@@ -147,12 +147,12 @@ fn undone(name: &NetnsName) -> PathBuf {
         .join(name.as_str())
 }
 
-/// It is there while something is tried.
+/// The path of the file that exists during a trial.
 pub fn file(name: &NetnsName) -> PathBuf {
     store::folder(name).join(state_dir::TRIAL)
 }
 
-/// Who tries it, until when, and with which services.
+/// Record a trial: its process, when it ends, and its services.
 pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io::Result<()> {
     let started = process::started(by).ok_or(ErrorKind::NotFound)?;
     let trial = TrialRecord {
@@ -164,28 +164,29 @@ pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io
     store::replace(name, state_dir::TRIAL, trial.to_string())
 }
 
-/// The time counts from now on. It is not made again where it has been confirmed already.
+/// Start the time of the trial again. Does not create the file, because it may have been confirmed
+/// already.
 pub fn renew(name: &NetnsName, within: Duration) {
     let Some(mut trial) = read(&file(name)) else {
         return;
     };
     trial.until = now() + within.as_secs();
-    // As long as it was: seconds since 1970 have ten digits until 2286
+    // The length stays the same: seconds since 1970 have ten digits until 2286
     let there = OpenOptions::new().write(true).open(file(name));
     let _ = there.and_then(|mut there| there.write_all(trial.to_string().as_bytes()));
 }
 
-/// How many seconds are left.
+/// The seconds until the trial ends, if one is running.
 pub fn running(name: &NetnsName) -> Option<u64> {
     Some(living(&file(name))?.until.saturating_sub(now()))
 }
 
-/// What is tried now.
+/// The running trial.
 pub fn living_trial(name: &NetnsName) -> Option<TrialRecord> {
     living(&file(name))
 }
 
-/// What this file tells of, if the process that wrote it lives.
+/// The trial in this file, if its process still exists.
 fn living(file: &Path) -> Option<TrialRecord> {
     read(file).filter(TrialRecord::lives)
 }

@@ -1,6 +1,5 @@
-//! The files that a file of nft's rules includes, as a program inside sees them: their text
-//! in the place of the words that include them, so that all of it is trusted, compared and
-//! loaded as one.
+//! The files that a rule file of nft includes, as a program inside sees them. Their text replaces
+//! the include statements, so that all of it is checked, compared and loaded as one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,20 +13,20 @@ use crate::name::NetnsName;
 use crate::source::{Position, Problem};
 use crate::{exec, state_dir};
 
-/// As nft(8): one that includes itself ends here.
+/// The maximal depth of includes, as in nft(8).
 const DEEPEST: usize = 16;
 
-/// The view of /etc that a namespace has.
+/// The files in /etc as a namespace sees them.
 pub struct EtcView<'a> {
     /// The namespace.
     pub netns: &'a NetnsName,
-    /// Its folder is laid over /etc whole (`netns_etc`).
+    /// The directory /etc/netns/NAME is an overlay over /etc (`netns_etc`).
     pub overlay: bool,
-    /// Whose the files must be.
+    /// The owner that the files must have.
     pub trust: Trust,
 }
 
-/// The text of a file with all that it includes.
+/// The text of a file, with all files that it includes.
 pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Problem>> {
     let mut reading = Reading {
         view,
@@ -45,7 +44,7 @@ pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Probl
 
 struct Reading<'a> {
     view: &'a EtcView<'a>,
-    /// Of the file that includes all others.
+    /// The directory of the file that includes all others.
     folder: &'a Path,
     text: String,
     problems: Vec<Problem>,
@@ -108,7 +107,7 @@ impl Reading<'_> {
                     &format!("there is no file {name}"),
                     "write the rules there, or remove the line",
                 )),
-                // Of two lines, the first names the file already
+                // The first of its two lines names the file already
                 Err(problem) => self.problems.push(problem),
             }
             if !self.problems.is_empty() {
@@ -117,7 +116,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The files that a pattern stands for, sorted; or what is wrong with it, and what to do.
+    /// The files that match a pattern, sorted. The error is what is wrong with the pattern, and a
+    /// hint.
     fn found(&self, pattern: &str) -> Result<Vec<PathBuf>, (String, String)> {
         let (path, trust) = (Path::new(pattern), self.view.trust);
         let upward = path.components().any(|part| part.as_os_str() == "..");
@@ -130,7 +130,7 @@ impl Reading<'_> {
         if path.is_absolute() {
             return all(self.view.roots(path)?, pattern, trust);
         }
-        // As nft looks for it: in its own folder, then where the first file is
+        // As nft does: look in its default directory, then beside the first file
         let of_etc = Path::new("/etc").join(path);
         let beside = vec![self.folder.join(path)];
         let seen = match self.view.roots(&of_etc) {
@@ -146,8 +146,8 @@ impl Reading<'_> {
 }
 
 impl EtcView<'_> {
-    /// Where a path of /etc is to be looked for, the first before the others: as netns-exec
-    /// binds each entry of `/etc/netns/NAME` over its twin.
+    /// The paths at which a file of /etc can be, in the order of preference: netns-exec binds each
+    /// entry of `/etc/netns/NAME` over the entry of the same name in /etc.
     fn roots(&self, path: &Path) -> Result<Vec<PathBuf>, (String, String)> {
         let host = vec![path.to_path_buf()];
         let Ok(below) = path.strip_prefix("/etc") else {
@@ -180,8 +180,8 @@ impl EtcView<'_> {
     }
 }
 
-/// The files of all these patterns, in the order of their names; of one name, the first. What
-/// is no pattern is taken whether it is there or not.
+/// The files that match any of these patterns, sorted by name. Of files with the same name, the
+/// first is taken. A path without wildcards is returned even if it does not exist.
 fn all(roots: Vec<PathBuf>, pattern: &str, trust: Trust) -> Result<Vec<PathBuf>, (String, String)> {
     if !is_pattern(pattern) {
         let there = roots.iter().find(|path| may_be_there(path));
@@ -193,7 +193,7 @@ fn all(roots: Vec<PathBuf>, pattern: &str, trust: Trust) -> Result<Vec<PathBuf>,
     if let [root] = &roots[..] {
         return expanded(root, trust);
     }
-    // What they have below /etc, and its twin
+    // The part below /etc has the same length for all roots
     let below = shortest - Path::new("/etc").iter().count();
     let mut found = BTreeMap::new();
     for root in roots {
@@ -222,7 +222,7 @@ fn expanded(pattern: &Path, trust: Trust) -> Result<Vec<PathBuf>, (String, Strin
         }
         found = more;
     }
-    // A symlink that leads nowhere is one, and is told
+    // Keep dangling symlinks, so that they are reported
     found.retain(|path| path.symlink_metadata().is_ok());
     found.sort();
     Ok(found)

@@ -1,5 +1,5 @@
-//! The rule files that settings name: read with the same trust as the settings themselves,
-//! for root runs what they say; and tried out before anything depends on them.
+//! The rule files that settings name. They are checked like the settings, because root runs them,
+//! and tested before anything depends on them.
 
 mod include;
 mod sets;
@@ -22,7 +22,7 @@ use crate::os_error::OsError;
 use crate::plan::Step;
 use crate::source::{Problem, Sourced};
 
-/// The rules. A file that no setting names need not be there.
+/// Read the rules. A file in the default place, which no setting names, need not exist.
 pub fn read(want: &Want, trust: Trust) -> Result<Vec<Sourced<Ruleset>>, Vec<Problem>> {
     let view = EtcView {
         netns: &want.name,
@@ -79,8 +79,8 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
     Ok(Some(rules(file.tool, path, text)))
 }
 
-/// Of the names that a file can have, the one that is there; the first, if none is. Which of
-/// two is meant nobody knows.
+/// The one of the possible files that exists, or the first if none does. If two exist, it is an
+/// error, because one of them would be ignored.
 fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
     let names = [&file.path.value].into_iter().chain(&file.others);
     let (there, untold): (Vec<_>, Vec<_>) = names
@@ -110,8 +110,8 @@ fn rules(tool: Tool, path: &str, text: String) -> Ruleset {
     }
 }
 
-/// Whether a new namespace would take the rules: they are loaded in a scratch one. What cannot
-/// be tried is reported, and counts as right.
+/// Test whether a new namespace would accept the rules, by loading them into a scratch namespace.
+/// If that is not possible, it is reported and is no error.
 pub fn test(call: &Call, want: &Want) -> Result {
     let of_files = |rules: &&Sourced<Ruleset>| rules.value.tool.has_file();
     let of_files: Vec<_> = want.state.firewall.iter().filter(of_files).collect();
@@ -144,7 +144,7 @@ pub fn test(call: &Call, want: &Want) -> Result {
     }
 }
 
-/// A namespace to load them in, or why there is none.
+/// A scratch namespace to load the rules into. The error says why there is none.
 fn scratch(want: &Want) -> Result<Kernel, String> {
     if !geteuid().is_root() {
         return Err("only root can load rules".into());
@@ -154,8 +154,8 @@ fn scratch(want: &Want) -> Result<Kernel, String> {
         .map_err(|no| format!("cannot make a scratch namespace ({no})"))
 }
 
-/// The links that rules can name: those that the settings ask for, and in the namespace of
-/// somebody else's those that are there.
+/// The links that rules can name: those that the settings ask for and, in an attached namespace,
+/// those that exist.
 fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
     let inside = want
         .state

@@ -1,5 +1,5 @@
-//! The host's part of a namespace's way out and in: what the settings ask for and how the
-//! host is now in, what is wanted of it out; and what other namespaces hold of it too.
+//! Masquerading and port forwarding on the host: the settings and the present state of the host in,
+//! the wanted state out. Also separates what other namespaces have changed on the host.
 
 mod others;
 
@@ -19,15 +19,15 @@ use crate::system::port;
 
 pub use others::HeldSysctls;
 
-/// What is wanted, the host's part in it, and what its owner is to be told of that.
+/// The wanted state with its part on the host, and warnings.
 pub struct WithHost {
-    /// What is wanted.
+    /// The wanted state.
     pub state: State,
-    /// Two lines each, of what can keep it from working.
+    /// What can keep it from working, each with a hint.
     pub warnings: Vec<Obstacle>,
 }
 
-/// What is wanted, with the host's part in it. Nothing is touched.
+/// Add the part on the host to the wanted state. Nothing is changed.
 pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<WithHost, Failure> {
     let mut state = journal.with_returns(want.state.clone());
     let Some(nat) = &want.nat else {
@@ -35,7 +35,7 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
         return Ok(WithHost { state, warnings });
     };
     let unread = |e| Why::Broken("cannot read the journals", e);
-    // The journals before the values: what is set back is so before its journal goes
+    // Read the journals before the values: a value is restored before its journal is removed
     let others = HeldSysctls::of(&want.name).map_err(unread)?;
     let ruleset = kernel.host_ruleset().map_err(|no| no_nft(nat, no))?;
     let mut host = kernel.host(nat).map_err(unseen)?;
@@ -68,8 +68,8 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
     Ok(WithHost { state, warnings })
 }
 
-/// As [`whole`], for a namespace that is kept: where the host's part cannot be what it
-/// should be, it stays what it is, and what is in the way is given back.
+/// As [`whole`], for a watched namespace: if the wanted part on the host is not possible, it stays
+/// as it is, and the obstacles are returned.
 pub fn with_host_or_obstacle(
     want: &Want,
     journal: &Journal,
@@ -85,7 +85,7 @@ pub fn with_host_or_obstacle(
             state.table = journal.ours.table.clone();
             let host = |sysctl: &&Sourced<Sysctl>| sysctl.value.netns == Netns::Host;
             let ours = journal.ours.sysctls.iter().filter(host).cloned();
-            // Those of a link that is not there now are gone with it
+            // A sysctl of a link that does not exist now is gone with the link
             state.sysctls.extend(ours.map(|mut sysctl| {
                 sysctl.value.optional = true;
                 sysctl
@@ -96,8 +96,7 @@ pub fn with_host_or_obstacle(
     }
 }
 
-/// The table of ours that is on the host: of what is not as it was loaded, nothing is said
-/// but that it is there.
+/// Our table on the host, if it exists. Its text is empty if it is not as we loaded it.
 pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<Sourced<Table>>, OsError> {
     let Some(mut table) = journal.ours.table.clone() else {
         return Ok(None);
@@ -111,8 +110,8 @@ pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<Sourced<Ta
     Ok(Some(table))
 }
 
-/// Clients of what led inside, or leads there now, are led anew. What is not forgotten now
-/// is so by itself when they have been silent for some minutes: that is no failure.
+/// Delete the conntrack entries of published UDP ports, so that clients follow the new rules. An
+/// error is only logged: the entries expire after some minutes.
 pub fn forget_flows(kernel: &mut Kernel, journals: [&Journal; 2]) {
     let tables = journals
         .iter()
@@ -123,8 +122,8 @@ pub fn forget_flows(kernel: &mut Kernel, journals: [&Journal; 2]) {
     }
 }
 
-/// What is ours and what is there, without what other namespaces hold: for who changes
-/// nothing.
+/// Remove what other namespaces have changed on the host from the present state and from the
+/// journal. For verbs that change nothing.
 pub fn apart(
     name: &NetnsName,
     want: &State,
@@ -138,7 +137,7 @@ pub fn apart(
     Ok(())
 }
 
-/// Ports that a namespace that is up leads inside already.
+/// The ports that another namespace publishes already.
 pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
     let Some(nat) = want.nat.as_ref().filter(|nat| !nat.publish.is_empty()) else {
         return Ok(Vec::new());
@@ -160,7 +159,7 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// What the owner of the host has made of a sysctl, whatever we have made of it since.
+/// Remove from `host` what we have changed, so that it has the settings of its owner.
 fn without_us(host: &mut Host, before: &Sysctl) {
     let parts: Vec<&str> = before.key.path().split('/').collect();
     let (family, link) = match parts[..] {
@@ -180,7 +179,7 @@ fn without_us(host: &mut Host, before: &Sysctl) {
     }
 }
 
-/// What stands in the way before anything is done.
+/// What prevents the changes.
 fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Obstacle>, Failure> {
     let mut found = Vec::new();
     if let Some(Sourced {

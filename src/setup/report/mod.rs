@@ -1,6 +1,5 @@
-//! What came of it, in words: lines out, nothing done. The first line says what is
-//! wrong, the second what was expected and what to type, a third only in what state
-//! things are now.
+//! Messages as text: lines out, nothing done. The first line says what is wrong, the second what
+//! was expected and what to type. A third line only says what state things are in.
 
 pub mod event;
 pub mod run_log;
@@ -14,7 +13,7 @@ use crate::state_dir;
 use crate::system::holders::Holder;
 use crate::system::occupants::Process;
 
-/// The lines that tell of a failure, without the program's name before them.
+/// The lines for a failure, without the program's name.
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
     let mut lines = why(netns, &failure.why);
     let Failure {
@@ -44,7 +43,7 @@ pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
     lines
 }
 
-/// The lines that tell why it came to nothing.
+/// The lines for the cause of a failure.
 pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
     match why {
         Why::Obstacles(all) => obstacles(netns, all),
@@ -80,7 +79,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
     }
 }
 
-/// What is wanted and cannot be.
+/// The lines for obstacles to the wanted state.
 pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
     let text = |obstacle: &Obstacle| match obstacle.origin {
         Some(_) => obstacle.to_string(),
@@ -90,7 +89,7 @@ pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
     text.join("\n").lines().map(String::from).collect()
 }
 
-/// A change that the kernel refused.
+/// The lines for a change that failed.
 pub fn refused(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
     let command = change.command(netns);
     let hint = hint(&change.step, refusal);
@@ -100,7 +99,7 @@ pub fn refused(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<Str
     ]
 }
 
-/// Something that the host had before a link was moved in, and cannot have back.
+/// The lines for something on the host that could not be restored after a link went back.
 pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
     let command = change.command(netns);
     let hint = match &change.step {
@@ -117,7 +116,7 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Ve
     ]
 }
 
-/// A default route that others have made is gone by this change.
+/// The warning that a change has replaced a default route of another program.
 pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2] {
     let hint = "if a VPN client made it, traffic now bypasses its tunnel; let it add routes beside this one, as OpenVPN does with redirect-gateway def1";
     [
@@ -126,7 +125,7 @@ pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2
     ]
 }
 
-/// Who asked for it, and what can be done.
+/// The setting that asked for something, and a hint.
 pub fn asked_for_by(origin: Option<&crate::source::Origin>, hint: &str) -> String {
     match origin {
         Some(origin) => format!("asked for by {origin}; {hint}"),
@@ -134,7 +133,7 @@ pub fn asked_for_by(origin: Option<&crate::source::Origin>, hint: &str) -> Strin
     }
 }
 
-/// What most likely has to be so for the kernel to agree.
+/// The hint for the most likely cause of an error.
 fn hint(step: &Step, refusal: &OsError) -> &'static str {
     use nix::errno::Errno;
     let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
@@ -199,7 +198,8 @@ fn hint(step: &Step, refusal: &OsError) -> &'static str {
     }
 }
 
-/// Who keeps a namespace from going: the processes inside, and who holds it from outside.
+/// The lines for what keeps a namespace from being deleted: processes inside, and processes that
+/// hold it from outside.
 pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> Vec<String> {
     let mut lines = Vec::new();
     if !inside.is_empty() {
@@ -221,7 +221,7 @@ pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> 
     lines
 }
 
-/// Who is left, where the namespace goes in spite of them.
+/// The warning for processes that are left when the namespace is taken down nevertheless.
 pub fn left_behind(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> Vec<String> {
     let mut lines = Vec::new();
     if !inside.is_empty() {
@@ -265,7 +265,7 @@ pub fn process(process: &Process) -> String {
     format!("{pid} ({})", printable(&told))
 }
 
-/// The cells of each row, one under the other.
+/// The rows as lines, with the cells in columns.
 pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| rows.iter().map(|row: &[String; N]| row[column].len()).max();
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
@@ -284,7 +284,7 @@ pub fn counted(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 
-/// A process chooses its own name: no control characters of it reach a terminal.
+/// Replace control characters, for example in the name of a process: none reaches the terminal.
 pub fn printable(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_control() { '?' } else { c })

@@ -1,4 +1,4 @@
-//! What is said to who would be cut off: two lines.
+//! The message for a caller who would be disconnected: two lines.
 
 use super::{Carries, Cut, LinkFate};
 use crate::name::NetnsName;

@@ -1,7 +1,6 @@
-//! The guard: whether changes that are going to be made take away the link by which the
-//! caller is connected. Nobody is stopped where nobody is logged in above the call, as at
-//! boot. What runit starts and ends it does itself, for whom is not known: there it is
-//! whoever is logged in.
+//! The guard: checks whether changes remove the link that carries the caller's connection. It stops
+//! no call without a login among its parent processes, as at boot. runit's own processes start and
+//! stop services for unknown callers: there it considers everybody who is logged in.
 
 mod message;
 mod new_routes;
@@ -27,28 +26,27 @@ use crate::system::sockets::Connection;
 use message::lines;
 use new_routes::{leads, over};
 
-/// So long a machine may take to start: a namespace is not kept down because somebody, or
-/// a program, has logged in by then.
+/// Time in which a machine starts. A login in this time does not keep a namespace down.
 const BOOT: Duration = Duration::from_secs(300);
 
-/// A link that carries the caller, and is going to be moved.
+/// A link that carries the caller's connection and is going to be moved.
 struct Cut {
     link: LinkRef,
     carries: Carries,
     asked: Option<std::sync::Arc<Origin>>,
     how: LinkFate,
-    /// Not the caller's, but of somebody who is logged in.
+    /// The connection is not the caller's, but of somebody who is logged in.
     anybodys: bool,
 }
 
-/// What becomes of the link, or over it.
+/// What happens to the link.
 #[derive(PartialEq, Eq)]
 enum LinkFate {
     /// It is moved in.
     Comes,
-    /// It is taken away.
+    /// It is removed.
     Goes,
-    /// A new way of the host leads over it.
+    /// A new route of the host uses it.
     Leads,
 }
 
@@ -57,8 +55,7 @@ enum Carries {
     DefaultRoute,
 }
 
-/// As `with_settings`, but nothing is done with the first while one of them would move
-/// the caller's own connection.
+/// As `setup::with_settings`, but stops if a change would move the caller's own connection.
 pub fn with_settings<T: Into<Outcome>>(
     call: &Call,
     rest: Extras,
@@ -67,7 +64,7 @@ pub fn with_settings<T: Into<Outcome>>(
     with_checked(call, |wants| stops(call, wants, rest), act)
 }
 
-/// What it comes to, if one of them is not to be done, which is reported.
+/// The outcome, if one of the namespaces must not be changed. The error is reported.
 fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     let could = |want: &&Want| !want.moves_my_connection && could_take(want);
     let wants: Vec<&Want> = wants.iter().filter(could).collect();
@@ -80,7 +77,7 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     }
     let mut stopped = None;
     for want in wants {
-        // Why it cannot be planned is said when it is tried
+        // An error of the plan is reported when the change is made
         let Ok((_, _, changes)) = planned(want, rest) else {
             continue;
         };
@@ -93,8 +90,8 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     stopped
 }
 
-/// A namespace that is not there yet, and of which nothing is ours, takes away only what is
-/// moved into it, or what a link of the host's that is made from it takes over.
+/// A namespace that does not exist and has no state directory can only remove links that are moved
+/// into it, and those that become a port or lower link of a new link on the host.
 fn could_take(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
         && matches!(store::folder(&want.name).try_exists(), Ok(false));
@@ -103,18 +100,18 @@ fn could_take(want: &Want) -> bool {
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }
 
-/// An error, if it is not to be taken down.
+/// An error, if the namespace must not be taken down.
 pub fn may_take_down(call: &Call, name: &NetnsName) -> Result {
     may_take(call, name, &callers())
 }
 
-/// The same, asked before anything is done at all.
+/// The same, before anything is stopped.
 pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
     may_take(call, name, &concerned(Happens::WhenAsked))
 }
 
-/// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
-/// asked before anything is stopped that it would have to start again.
+/// Check whether `up` would fail because of the settings, the rule files, this machine or the
+/// guard, before the caller stops anything.
 pub fn may_come(call: &Call) -> Outcome {
     with_settings(call, Extras::Keep, |want| {
         firewall::test(call, want)?;
@@ -136,14 +133,14 @@ fn may_take(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
     }
 }
 
-/// Whether it is done at boot too, without anybody asking.
+/// When the verb is called.
 #[derive(PartialEq, Eq)]
 enum Happens {
     AtBootToo,
     WhenAsked,
 }
 
-/// Who is above the call, or, where runit is, everybody.
+/// The callers to consider: the login above this process or, under runit, everybody.
 fn concerned(happens: Happens) -> Callers {
     let callers = callers();
     let boots = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
@@ -154,7 +151,7 @@ fn concerned(happens: Happens) -> Callers {
     }
 }
 
-/// What is said of a plan, if who asks for it would be stopped.
+/// Warn of a plan that the guard would stop.
 pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
     let callers = callers();
     if call.moves_my_connection || want.moves_my_connection || !callers.logged_in {
@@ -166,7 +163,7 @@ pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
     }
 }
 
-/// Whether a reload takes away the link that carries the caller.
+/// A reload would remove the link that carries the caller's connection.
 pub fn would_cut(want: &Want) -> bool {
     let callers = callers();
     let planned = callers.logged_in.then(|| planned(want, Extras::Remove));
@@ -180,7 +177,7 @@ fn would_be_cut(call: &Call, name: &NetnsName, cut: &Cut) -> Error {
     Error::wrong(lines)
 }
 
-/// `down` needs no settings, and heeds this one where it can be read.
+/// `down` needs no settings, but respects this one if it can be read.
 fn is_allowed(call: &Call, name: &NetnsName) -> bool {
     let Ok(settings) = conf::read(&call.conf_dir, name, call.trust) else {
         return false;
@@ -196,7 +193,7 @@ fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
     plan(&nothing, &have, &journal, Extras::Remove).ok()
 }
 
-/// The first of the changes that takes away a link that carries the caller.
+/// The first change that removes a link that carries a connection.
 fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     if !changes.iter().any(is_taking) {
         return None;
@@ -240,7 +237,7 @@ fn is_taking(change: &Change) -> bool {
     takes || !step.ways().is_empty() || leads(change).is_some()
 }
 
-/// Which of these links the step takes from where it is.
+/// The one of these links that the step removes from its namespace.
 fn taken(step: &Step, links: &BTreeSet<LinkRef>) -> Option<LinkRef> {
     match step {
         Step::DelLink(link) => links.get(link).cloned(),

@@ -1,5 +1,5 @@
-//! New ways of the host that settings ask for: whether one of them takes over what carries
-//! the caller.
+//! New routes of the host in the settings: checking whether one of them takes over the caller's
+//! connection.
 
 use std::collections::BTreeSet;
 
@@ -10,8 +10,8 @@ use crate::kernel::Kernel;
 use crate::model::{LinkRef, Netns};
 use crate::plan::{Change, Step};
 
-/// The new way of the host that settings ask for: over which link, to where, and its metric.
-/// What the host has back was its own.
+/// The new route of the host that a change adds: its link, destination and metric. `None` for a
+/// route that is restored.
 pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
     change.origin.as_ref()?;
     match &change.step {
@@ -26,7 +26,7 @@ pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
     }
 }
 
-/// The link over which the change leads what is carried.
+/// The link, if the new route takes over the connection.
 pub(super) fn over(
     change: &Change,
     links: &BTreeSet<LinkRef>,
