@@ -97,7 +97,7 @@ fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Wh
         if held.iter().all(|held| *held) {
             return Ok(true);
         }
-        // Nothing waits for it any more
+        // Nobody waits any more
         if !matches!(end.try_recv(), Ok(None)) {
             return Ok(false);
         }
