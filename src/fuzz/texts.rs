@@ -218,7 +218,7 @@ fn routes_and_other_values() {
     let corpus = corpus.map(str::as_bytes);
     fuzz("routes", &corpus, WORDS, |bytes| {
         let text = String::from_utf8_lossy(bytes);
-        let said = match Route::parse(&text, &Names::default()) {
+        let outcome = match Route::parse(&text, &Names::default()) {
             Ok(_) => "good".into(),
             Err(error) => error.wrong,
         };
@@ -237,7 +237,7 @@ fn routes_and_other_values() {
             comes_back::<Condition>(&text),
             comes_back::<Verbatim>(&text),
         ];
-        format!("{} {said}", read.join(" "))
+        format!("{} {outcome}", read.join(" "))
     });
 }
 
@@ -268,24 +268,24 @@ fn rules_and_what_nft_prints() {
         let mut marked = text.to_string();
         include::mark(&mut marked, "/etc/a", 7);
         let _ = include::origin(&marked, "/etc/main", bytes.len());
-        let held = references::elements("inet filter", &text).lines().count();
+        let elements = references::elements("inet filter", &text).lines().count();
         let by_index = references::by_index(&text).len();
         let left = sets::left(&text).len();
         let (beside, made) = sets::beside(&text, &sets::left(&text).into_iter().collect());
         let (one, other) = text.split_once('\n').unwrap_or((&text, ""));
         let is = pattern::matches(one, other) && pattern::is_pattern(one);
-        let told = in_the_way(&text, &name, &nat).len();
+        let blocking = in_the_way(&text, &name, &nat).len();
         let family = IpVersion::V4;
         let rules = Some(text.to_string());
         let legacy = Legacy { family, rules }.in_the_way(&nat).is_some();
         let counts = [
             parts,
-            held,
+            elements,
             by_index,
             left,
             beside.lines().count(),
             made.len(),
-            told,
+            blocking,
         ];
         let few = counts.map(|count| ["no", "one", "two", "more"][count.min(3)]);
         format!("{} {is} {legacy}", few.join(" "))

@@ -46,7 +46,7 @@ pub fn prepare(
     };
     let (path, file) = source(attach)?;
     state.attached = Some(attach.with(path));
-    let name = has(attach, &want.name, journal, &file)?;
+    let name = name_state(attach, &want.name, journal, &file)?;
     if name == NameState::Right {
         kernel.attach(file);
     }
@@ -63,20 +63,20 @@ pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<
     Ok(())
 }
 
-/// As [`prepare`]. If the name refers to an earlier namespace and `may` is true, that one is taken
-/// down first.
+/// As [`prepare`]. If the name refers to an earlier namespace, that one is taken down first, or it
+/// is an error unless `may_replace`.
 pub fn take_over(
     call: &Call,
     want: &Want,
     state: &mut State,
-    begun: (&Store, &mut Journal, &mut Kernel),
-    may: bool,
+    locked: (&Store, &mut Journal, &mut Kernel),
+    may_replace: bool,
 ) -> Result<(), Failure> {
-    let (store, journal, kernel) = begun;
+    let (store, journal, kernel) = locked;
     if prepare(want, state, journal, kernel)? == NameState::Right {
         return Ok(());
     }
-    if !may {
+    if !may_replace {
         return Err(Why::Obstacles(vec![has_earlier(want, journal)]).into());
     }
     let nothing = journal.with_returns(State::default());
@@ -88,8 +88,8 @@ pub fn take_over(
         *journal = work.journal;
         refused
     };
-    if let Some((change, refusal)) = refused.into_iter().next() {
-        return Err(Why::Refused(Box::new(change), refusal).into());
+    if let Some((change, error)) = refused.into_iter().next() {
+        return Err(Why::Refused(Box::new(change), error).into());
     }
     *kernel = Kernel::new(want.name.clone());
     *state = journal.with_returns(want.state.clone());
@@ -110,12 +110,12 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
         Some(attach) => format!("{attach} is another namespace now"),
         None => "the settings ask for a namespace of its own now".into(),
     };
-    let asked = want
+    let origin = want
         .attach
         .as_ref()
         .and_then(|attach| attach.origin.clone());
     Obstacle {
-        origin: asked,
+        origin,
         wrong: format!("{name} still refers to the earlier namespace of {was}; {now}"),
         remedy: format!(
             "run netns-setup reload {name}: what was set up there is removed, and the name \
@@ -127,7 +127,7 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
 /// Check that the name does not refer to the host's own namespace.
 fn is_apart(name: &NetnsName) -> Result<(), Failure> {
     match netns::open(name.as_str()) {
-        Ok(there) if netns::is_hosts(&there) => Err(no(
+        Ok(there) if netns::is_hosts(&there) => Err(obstacle(
             &None,
             "the name refers to the host's own namespace".into(),
             &format!("run ip netns delete {name}, which removes only the name"),
@@ -144,7 +144,7 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
         Attach::Path(path) => path.clone(),
         Attach::Container { program, name } => of(inspect(attach, program, name)?),
     };
-    let wrong = |wrong, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
+    let wrong = |wrong, remedy| Err(obstacle(&Some(attach.clone()), wrong, remedy));
     match netns::open_path(&path) {
         Ok(file) if netns::is_hosts(&file) => wrong(
             format!("{attach} is in the host's own namespace"),
@@ -178,8 +178,8 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
 
 /// The pid of the container's first process, as the container's program prints it.
 fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, Failure> {
-    let wrong = |wrong: String, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
-    let told = Command::new(program)
+    let wrong = |wrong: String, remedy| Err(obstacle(&Some(attach.clone()), wrong, remedy));
+    let output = Command::new(program)
         .args(["inspect", "--type", "container"])
         .args(["--format", "{{.State.Pid}}", name])
         .env_clear()
@@ -187,7 +187,7 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
         .current_dir("/")
         .stdin(Stdio::null())
         .output();
-    let told = match told {
+    let output = match output {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             return wrong(
                 format!("there is no program {program}"),
@@ -195,16 +195,16 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
             );
         }
         Err(e) => return wrong(format!("cannot run {program}: {e}"), "it takes root"),
-        Ok(told) => told,
+        Ok(output) => output,
     };
-    if !told.status.success() {
-        let said = report::printable(String::from_utf8_lossy(&told.stderr).trim());
+    if !output.status.success() {
+        let stderr = report::printable(String::from_utf8_lossy(&output.stderr).trim());
         return wrong(
-            format!("{program} inspect {name} failed: {said}"),
+            format!("{program} inspect {name} failed: {stderr}"),
             "start the container, or correct its name",
         );
     }
-    match pid_in(&told.stdout) {
+    match pid_in(&output.stdout) {
         Ok(0) => wrong(
             format!("{attach} is not running"),
             "start the container first",
@@ -228,7 +228,7 @@ pub(super) fn pid_in(printed: &[u8]) -> Result<u32, String> {
 }
 
 /// Compare the name with the wanted namespace. A namespace that is not ours is an error.
-fn has(
+fn name_state(
     attach: &Sourced<Attach>,
     name: &NetnsName,
     journal: &Journal,
@@ -239,7 +239,7 @@ fn has(
         Err(_) => Ok(NameState::Right),
         Ok(there) if netns::is_same(&there, wanted) => Ok(NameState::Right),
         Ok(_) if journal.ours.attached.is_some() => Ok(NameState::Earlier),
-        Ok(_) => Err(no(
+        Ok(_) => Err(obstacle(
             &Some(attach.clone()),
             if journal.ours.exists {
                 format!("there is a namespace {name}, which netns-setup has made")
@@ -251,10 +251,10 @@ fn has(
     }
 }
 
-fn no(attach: &Option<Sourced<Attach>>, wrong: String, remedy: &str) -> Failure {
-    let asked = attach.as_ref().and_then(|attach| attach.origin.clone());
+fn obstacle(attach: &Option<Sourced<Attach>>, wrong: String, remedy: &str) -> Failure {
+    let origin = attach.as_ref().and_then(|attach| attach.origin.clone());
     Why::Obstacles(vec![Obstacle {
-        origin: asked,
+        origin,
         wrong,
         remedy: remedy.into(),
     }])

@@ -22,7 +22,7 @@ pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
     for file in fs::read_dir(conf_dir).into_iter().flatten().flatten() {
         let service = file.file_name().to_string_lossy().into_owned();
         let text = read_plain(&file.path());
-        if let Some(line) = said(&text, name) {
+        if let Some(line) = netns_line(&text, name) {
             found.push((service, format!("{}:{line}", file.path().display())));
         }
     }
@@ -37,7 +37,7 @@ pub fn names_program(text: &str) -> bool {
 
 /// The line that sets `netns=NAME`, if no later line sets it differently. The settings belong to
 /// other programs, and may contain any shell code.
-fn said(text: &str, name: &NetnsName) -> Option<usize> {
+fn netns_line(text: &str, name: &NetnsName) -> Option<usize> {
     let value = |line: &str| {
         let line = line.trim_start();
         let line = line.strip_prefix("export ").unwrap_or(line);
@@ -47,16 +47,17 @@ fn said(text: &str, name: &NetnsName) -> Option<usize> {
         Some(value.trim_matches(['"', '\'']).to_string())
     };
     let lines = text.lines().enumerate();
-    let said = lines.filter_map(|(number, line)| Some((number + 1, value(line)?)));
-    said.last()
+    let settings = lines.filter_map(|(number, line)| Some((number + 1, value(line)?)));
+    settings
+        .last()
         .filter(|(_, value)| value == name.as_str())
         .map(|(number, _)| number)
 }
 
 /// The position in a runit service's `run` file that runs the daemon inside: `exec netns-exec
 /// NAME`, possibly with other commands in between.
-pub fn inside_by_runit(folder: &Path, name: &NetnsName) -> Option<String> {
-    let file = folder.join("run");
+pub fn inside_by_runit(dir: &Path, name: &NetnsName) -> Option<String> {
+    let file = dir.join("run");
     let line = becomes(&read_plain(&file), name)?;
     Some(format!("{}:{line}", file.display()))
 }
@@ -102,8 +103,8 @@ pub fn on_host(conf_dir: &Path, service: &str) -> bool {
     !names_netns(&script) && texts.into_iter().all(|text| is_silent(&text))
 }
 
-fn files(folder: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+fn files(dir: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let all = fs::read_dir(dir).into_iter().flatten().flatten();
     let taken = all.filter(|file| file.file_name().to_str().is_some_and(&take));
     taken.map(|file| file.path()).collect()
 }
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn the_last_line_that_says_netns_counts() {
-        let of = |text| said(text, &"mgmt".parse().unwrap());
+        let of = |text| netns_line(text, &"mgmt".parse().unwrap());
         assert_eq!(of("a=1\nnetns=\"mgmt\" # inside\n"), Some(2));
         assert_eq!(of("export netns='mgmt'; b=2\n"), Some(1));
         assert_eq!(of("netns=mgmt\nnetns=\n"), None);

@@ -35,7 +35,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     if !geteuid().is_root() {
         return Ok(stays("only root can leave it"));
     }
-    if !has_root_of_first() {
+    if !has_hosts_root() {
         return Ok(stays(
             "this process has a root directory of its own (chroot)",
         ));
@@ -43,10 +43,10 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     if !is_ours() {
         return Ok(stays("netns-setup did not set up that namespace"));
     }
-    let folder = getcwd().ok();
+    let dir = getcwd().ok();
     let named = conf_dir.and_then(|conf_dir| identity(conf_dir).ok());
-    if let Err(refusal) = exec::go_to_host() {
-        let lines: Vec<String> = refusal.to_string().lines().map(String::from).collect();
+    if let Err(error) = exec::go_to_host() {
+        let lines: Vec<String> = error.to_string().lines().map(String::from).collect();
         return if is_inside() {
             Ok(stays(&lines[0]))
         } else {
@@ -54,7 +54,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
         };
     }
     // Ignore an error: only the directory of the settings depends on it, and that is checked
-    let _ = folder.is_some_and(|folder| chdir(&folder).is_ok());
+    let _ = dir.is_some_and(|dir| chdir(&dir).is_ok());
     match conf_dir {
         Some(conf_dir) if identity(conf_dir).ok() != named => {
             let wrong = format!(
@@ -76,7 +76,7 @@ fn is_inside() -> bool {
     matches!((identity("self"), identity("1")), (Ok(this), Ok(first)) if this != first)
 }
 
-fn has_root_of_first() -> bool {
+fn has_hosts_root() -> bool {
     matches!((identity(Path::new("/")), identity(Path::new("/proc/1/root"))), (Ok(own), Ok(first)) if own == first)
 }
 

@@ -51,6 +51,6 @@ impl From<Why> for Failure {
 }
 
 /// A cause from an error of the kernel or a program.
-pub fn broken(what: &'static str, no: OsError) -> Why {
-    Why::Broken(what, io::Error::other(no.to_string()))
+pub fn broken(what: &'static str, e: OsError) -> Why {
+    Why::Broken(what, io::Error::other(e.to_string()))
 }

@@ -33,32 +33,35 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
         return Err(problems);
     }
     choose_clients(&mut want);
-    fits_its_neighbours(call, &mut want, context)?;
+    check_linked_namespaces(call, &mut want, context)?;
     if matches!(resolv_conf::look(name), Ok(resolv_conf::ResolvConf::Theirs)) {
-        leaves_their_resolv_conf(&mut want)?;
+        respect_their_resolv_conf(&mut want)?;
     }
     Ok(want)
 }
 
 /// The owner's resolv.conf is never overwritten. It has priority over DNS in the file of a
 /// WireGuard link. Together with `netns_dns`, it is an error.
-fn leaves_their_resolv_conf(want: &mut Want) -> Result<(), Vec<Problem>> {
+fn respect_their_resolv_conf(want: &mut Want) -> Result<(), Vec<Problem>> {
     let text = want.state.resolv_conf.as_ref();
-    let Some(asked) = text.and_then(|text| text.origin.as_deref()) else {
+    let Some(origin) = text.and_then(|text| text.origin.as_deref()) else {
         return Ok(());
     };
-    if asked.setting == wireguard::DNS {
+    if origin.setting == wireguard::DNS {
         want.state.resolv_conf = None;
         return Ok(());
     }
     Err(vec![Problem {
-        place: Some(asked.place.clone()),
+        place: Some(origin.place.clone()),
         wrong: format!(
             "{} would overwrite {}",
-            asked.setting,
+            origin.setting,
             resolv_conf::path(&want.name).display()
         ),
-        remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
+        remedy: format!(
+            "that file is yours; remove it, or remove {}",
+            origin.setting
+        ),
     }])
 }
 
@@ -74,7 +77,7 @@ fn asked_for(
     match build(&settings, context) {
         Ok(mut want) => {
             let mut wrong = wrong;
-            wrong.extend(files.tell(&mut want));
+            wrong.extend(files.add_to(&mut want));
             Ok((want, wrong))
         }
         Err(mut problems) => {
@@ -97,7 +100,7 @@ fn choose_clients(want: &mut Want) {
 
 /// Check the settings against those of the linked namespaces. Problems in the settings of the
 /// others are reported by their own verbs.
-fn fits_its_neighbours(
+fn check_linked_namespaces(
     call: &Call,
     want: &mut Want,
     context: &Context,

@@ -12,23 +12,26 @@ use crate::kernel::Kernel;
 use crate::name::NetnsName;
 use crate::plan::Journal;
 
-/// Everything that is needed to change a namespace. No other process changes it while `store` is
-/// held, nor links between namespaces while the first field is held. That is `None` for a namespace
-/// without such links.
+/// Everything that is needed to change a namespace. No other process changes the namespace while
+/// `store` is held, nor links between namespaces while `links_lock` is held.
 pub struct LockedNetns {
-    pub ties: Option<LinksLock>,
+    /// `None` for a namespace without links into others.
+    pub links_lock: Option<LinksLock>,
     pub store: Store,
     pub journal: Journal,
     pub kernel: Kernel,
 }
 
-/// Lock a namespace. `tied`: links into other namespaces, or sysctls of the host, may change.
-pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
+/// Lock a namespace. `linked`: links into other namespaces, or sysctls of the host, may change.
+pub fn take(name: &NetnsName, linked: bool) -> Result<LockedNetns> {
     let locked_out = |error| locked_out(name, &error);
     trial_file::refuse(name)?;
-    let ties = tied.then(LinksLock::hold).transpose().map_err(locked_out)?;
+    let links_lock = linked
+        .then(LinksLock::hold)
+        .transpose()
+        .map_err(locked_out)?;
     let store = Store::open(name, LOCK).map_err(locked_out)?;
-    let (journal, kernel) = match look_on(name) {
+    let (journal, kernel) = match without_lock(name) {
         Ok(found) => found,
         Err(failure) => {
             // If nothing is ours, there must be no state directory
@@ -39,12 +42,12 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
         }
     };
     let shares = !journal.ours.neighbours().is_empty() || journal.ours.table.is_some();
-    if ties.is_none() && shares {
+    if links_lock.is_none() && shares {
         drop(store);
         return take(name, true);
     }
     Ok(LockedNetns {
-        ties,
+        links_lock,
         store,
         journal,
         kernel,
@@ -52,7 +55,7 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
 }
 
 /// Everything that is needed to read the state of a namespace.
-pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
+pub fn without_lock(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     let unread = |e| Why::Broken("cannot read the other journals", e);
     let mut journal = store::journal(name).map_err(Why::Unread)?;
     journal.ours.others = linked_netns::bare_namespaces(name, &journal).map_err(unread)?;
@@ -71,10 +74,7 @@ fn locked_out(name: &NetnsName, error: &io::Error) -> Error {
             "nothing was changed".into(),
         ],
         _ => [
-            format!(
-                "{name}: cannot use {}: {error}",
-                store::folder(name).display()
-            ),
+            format!("{name}: cannot use {}: {error}", store::dir(name).display()),
             "it must be a directory owned by root on a writable file system".into(),
         ],
     };

@@ -15,9 +15,9 @@ use crate::system::dhcp;
 
 /// Read the present state. For firewall rules, it is what we loaded, as long as the tables exist:
 /// changes inside the tables are not examined.
-pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<State, Why> {
-    let have = kernel.look(asked);
-    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
+pub fn observe(kernel: &mut Kernel, query: &Query, journal: &Journal) -> Result<State, Why> {
+    let have = kernel.look(query);
+    let have = have.map_err(|e| broken("cannot read the state of the network", e))?;
     let mut rules = journal.ours.firewall.clone();
     // Rules are gone with the namespace
     rules.retain(|_| have.exists);
@@ -34,8 +34,8 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
             if rules.tool != Tool::Ipset {
                 let mut there = match there() {
                     // Without nft there are no tables, possibly not with iptables-legacy either
-                    Err(no) if may_lack(rules.tool, &no) => BTreeSet::new(),
-                    there => there.map_err(|no| broken("cannot read its tables", no))?,
+                    Err(e) if may_lack(rules.tool, &e) => BTreeSet::new(),
+                    there => there.map_err(|e| broken("cannot read its tables", e))?,
                 };
                 there.retain(|table| !loading.others.contains(table));
                 rules.tables = there.into_iter().collect();
@@ -47,14 +47,14 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
         if !rules.tables.is_empty() && there().is_ok_and(gone) {
             rules.text.clear();
         }
-        let anew = |held: &(LinkName, u32)| {
-            let now = indexes.iter().find(|(link, _)| *link == held.0);
-            now.is_some_and(|now| now != held)
+        let is_recreated = |noted: &(LinkName, u32)| {
+            let now = indexes.iter().find(|(link, _)| *link == noted.0);
+            now.is_some_and(|now| now != noted)
         };
-        rules.outlived = rules.links_by_index.iter().any(anew);
+        rules.outlived = rules.links_by_index.iter().any(is_recreated);
     }
     let table = nat::table(kernel, journal);
-    let table = table.map_err(|no| broken("cannot read our table on the host", no))?;
+    let table = table.map_err(|e| broken("cannot read our table on the host", e))?;
     let mut clients = journal.ours.clients.clone();
     clients.retain(|client| dhcp::process(kernel.name(), &client.value).is_some());
     let mut have = State {
@@ -70,6 +70,6 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
 }
 
 /// These rules can exist on a machine without nft.
-fn may_lack(tool: Tool, no: &OsError) -> bool {
-    !matches!(tool, Tool::Nftables | Tool::Replies) || no.errno.kind() == ErrorKind::NotFound
+fn may_lack(tool: Tool, e: &OsError) -> bool {
+    !matches!(tool, Tool::Nftables | Tool::Replies) || e.errno.kind() == ErrorKind::NotFound
 }

@@ -10,29 +10,29 @@ use crate::source::Sourced;
 
 /// The links outside the namespace, and the sysctls, that concern it.
 pub fn build_query(want: &State, journal: &Journal) -> Query {
-    let (mut asked, mut moved) = (BTreeSet::new(), BTreeSet::new());
+    let (mut links, mut moved) = (BTreeSet::new(), BTreeSet::new());
     let ours = journal.ours.links.iter().chain(&journal.before.links);
     for link in want.links.iter().chain(ours) {
-        asked.insert(link.link_at());
+        links.insert(link.link_at());
         match &link.kind {
             kind if kind.is_moved() && link.netns == Netns::This => {
                 let host = LinkRef {
                     netns: Netns::Host,
                     name: link.other_name().clone(),
                 };
-                asked.insert(host.clone());
+                links.insert(host.clone());
                 moved.insert(host);
             }
             // In the namespace where it was created, request its lower link, or a link of its own
             // name if it has none
-            Kind::Virtual(made) => drop(asked.insert(LinkRef {
+            Kind::Virtual(made) => drop(links.insert(LinkRef {
                 netns: made.born.clone(),
                 name: made.parent.clone().unwrap_or(link.name.value.clone()),
             })),
             _ => {}
         }
         if let Some(master) = &link.master {
-            asked.insert(LinkRef {
+            links.insert(LinkRef {
                 netns: link.netns.clone(),
                 name: master.value.clone(),
             });
@@ -40,8 +40,8 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     }
     // The other nexthops of multipath routes of the host that are to be restored
     let ways = ways(journal);
-    asked.extend(ways.clone());
-    asked.retain(|link| link.netns != Netns::This);
+    links.extend(ways.clone());
+    links.retain(|link| link.netns != Netns::This);
     // A moved link takes its routes along; on other links, only routes of ours matter
     moved.extend(journal.before.links.iter().map(Link::link_at));
     let mut routed = moved.clone();
@@ -72,7 +72,7 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
         keys.map(|key| (made.netns.clone(), key))
     }));
     Query {
-        links: asked,
+        links,
         routed,
         moved,
         sysctls,
@@ -93,8 +93,8 @@ fn changes_addresses(made: &Link, want: &State) -> bool {
 
 /// The links of the host's multipath routes that are to be restored.
 pub fn ways(journal: &Journal) -> BTreeSet<LinkRef> {
-    let whole = journal.before.routes.iter();
-    let ways = whole.flat_map(|Sourced { value, .. }| {
+    let routes = journal.before.routes.iter();
+    let ways = routes.flat_map(|Sourced { value, .. }| {
         value.links().map(|name| LinkRef {
             netns: value.netns.clone(),
             name: name.clone(),

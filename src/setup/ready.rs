@@ -32,41 +32,41 @@ pub fn wait(want: &Want) -> Result {
     if !is_awaited(want) {
         return Ok(());
     }
-    let begun = stamp(&want.name);
-    let held = which_hold(want, want.ready.timeout).map_err(|why| Error::why(&want.name, &why))?;
-    if held.iter().all(|held| *held) {
-        return now_ready(want, begun);
+    let stamp_before = stamp(&want.name);
+    let results = check(want, want.ready.timeout).map_err(|why| Error::why(&want.name, &why))?;
+    if results.iter().all(|holds| *holds) {
+        return mark_unless_changed(want, stamp_before);
     }
-    if stamp(&want.name) != begun {
+    if stamp(&want.name) != stamp_before {
         return Err(changed(want));
     }
     let next = format!("netns-setup up {} waits again", want.name);
-    Err(Error::refused(late(want, &held, &next)))
+    Err(Error::refused(late(want, &results, &next)))
 }
 
 /// Wait until the conditions hold, for a caller that holds the lock and marks the namespace as
 /// ready.
 pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
-    let held = which_hold(want, want.ready.timeout)?;
-    if held.iter().all(|held| *held) {
+    let results = check(want, want.ready.timeout)?;
+    if results.iter().all(|holds| *holds) {
         Ok(())
     } else {
-        let mut lines = late(want, &held, "");
+        let mut lines = late(want, &results, "");
         lines.truncate(2);
         Err(Why::Trial(lines))
     }
 }
 
 /// The results of the conditions after at most `limit`, in their order.
-fn which_hold(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
+fn check(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
     let mut kernel = Kernel::new(want.name.clone());
-    let held = kernel.until_hold(&conditions(want), Some(limit), None);
-    held.map_err(unseen)
+    let results = kernel.until_hold(&conditions(want), Some(limit), None);
+    results.map_err(unseen)
 }
 
 /// The error when the conditions cannot be checked.
-pub fn unseen(no: OsError) -> Why {
-    broken("cannot see what netns_ready asks for", no)
+pub fn unseen(e: OsError) -> Why {
+    broken("cannot see what netns_ready asks for", e)
 }
 
 /// Each condition, and whether it holds now.
@@ -75,12 +75,12 @@ pub fn now(want: &Want) -> Result<Vec<(&Sourced<Condition>, bool)>, Why> {
     if all.is_empty() {
         return Ok(Vec::new());
     }
-    let asked = all
+    let has_ping = all
         .iter()
         .any(|one| matches!(one.value, Condition::Ping(_)));
-    let limit = if asked { GLANCE } else { Duration::ZERO };
-    let held = which_hold(want, limit)?;
-    Ok(all.iter().zip(held).collect())
+    let limit = if has_ping { GLANCE } else { Duration::ZERO };
+    let results = check(want, limit)?;
+    Ok(all.iter().zip(results).collect())
 }
 
 /// The conditions, without their origin.
@@ -90,32 +90,32 @@ pub fn conditions(want: &Want) -> Vec<&Condition> {
 }
 
 /// The lines for conditions that do not hold when the time is up. `next` says what happens then.
-pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
+pub fn late(want: &Want, results: &[bool], next: &str) -> Vec<String> {
     let (name, seconds) = (&want.name, want.ready.timeout.as_secs());
-    let all = want.ready.conditions.iter().zip(held);
+    let all = want.ready.conditions.iter().zip(results);
     let missing: Vec<_> = all
-        .filter(|(_, held)| !**held)
+        .filter(|(_, holds)| !**holds)
         .map(|(one, _)| one)
         .collect();
     let names: Vec<_> = missing.iter().map(|one| one.value.to_string()).collect();
     let names = names.join(", ");
-    let asked = missing.first().and_then(|one| one.origin.as_deref());
+    let origin = missing.first().and_then(|one| one.origin.as_deref());
     let hint = "netns_timeout sets how long to wait";
     vec![
         format!("{name}: not ready after {seconds} s: {names} does not hold"),
-        report::asked_for_by(asked, hint),
+        report::asked_for_by(origin, hint),
         format!("{name}: everything else is up and stays up; {next}"),
     ]
 }
 
 /// The conditions hold: mark the namespace as ready, unless another netns-setup has changed it
 /// meanwhile.
-fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> Result {
+fn mark_unless_changed(want: &Want, stamp_before: Option<(u64, i64, i64)>) -> Result {
     let name = &want.name;
     if store::is_ready(name) {
         return Ok(());
     }
-    if begun.is_none() || stamp(name) != begun {
+    if stamp_before.is_none() || stamp(name) != stamp_before {
         return Err(changed(want));
     }
     let blocked = block_signals();
@@ -125,7 +125,7 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> Result {
             let _ = store.remove();
             Err(changed(want))
         }
-        Ok(_) if stamp(name) != begun => Err(changed(want)),
+        Ok(_) if stamp(name) != stamp_before => Err(changed(want)),
         Ok(store) => mark(&store, want).map_err(|e| failed(want, "cannot write ready", e)),
     };
     let _ = blocked.thread_unblock();

@@ -17,7 +17,7 @@ pub fn resolve_devices(
         return Ok(Vec::new());
     }
     let there = kernel.cards();
-    let there = there.map_err(|no| broken("cannot read the links of the host", no))?;
+    let there = there.map_err(|e| broken("cannot read the links of the host", e))?;
     Ok(name_devices(want, &there, journal))
 }
 

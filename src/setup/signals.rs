@@ -21,8 +21,8 @@ pub fn ends() -> nix::Result<SignalFd> {
 
 /// One of these signals has arrived.
 pub fn has_come(ends: &nix::Result<SignalFd>) -> bool {
-    let come = ends.as_ref().map(SignalFd::read_signal);
-    matches!(come, Ok(Ok(Some(_))))
+    let signal = ends.as_ref().map(SignalFd::read_signal);
+    matches!(signal, Ok(Ok(Some(_))))
 }
 
 /// TERM or INT has arrived by now.

@@ -119,8 +119,8 @@ pub fn was_undone(name: &NetnsName) -> bool {
 /// Decide to roll back. `NotFound` if the trial was confirmed.
 pub fn decide_to_undo(name: &NetnsName) -> io::Result<()> {
     let undone = undone(name);
-    if let Some(folder) = undone.parent() {
-        fs::create_dir_all(folder)?;
+    if let Some(dir) = undone.parent() {
+        fs::create_dir_all(dir)?;
     }
     fs::rename(file(name), undone)?;
     give_back(name, &[])
@@ -149,7 +149,7 @@ fn undone(name: &NetnsName) -> PathBuf {
 
 /// The path of the file that exists during a trial.
 pub fn file(name: &NetnsName) -> PathBuf {
-    store::folder(name).join(state_dir::TRIAL)
+    store::dir(name).join(state_dir::TRIAL)
 }
 
 /// Record a trial: its process, when it ends, and its services.

@@ -80,21 +80,15 @@ impl WireguardFiles {
                 None if quick.servers.is_empty() || file.at_host => {}
                 None => dns = Some(quick.file.clone()),
             }
-            let asked = file.path.origin.clone();
+            let origin = file.path.origin.clone();
             let value = wireguard;
-            files.links.push((
-                file.link,
-                Sourced {
-                    value,
-                    origin: asked,
-                },
-            ));
+            files.links.push((file.link, Sourced { value, origin }));
         }
         files
     }
 
     /// Add the content of the files to the wanted state. Returns conflicts between files.
-    pub fn tell(self, want: &mut Want) -> Vec<Problem> {
+    pub fn add_to(self, want: &mut Want) -> Vec<Problem> {
         for (name, wireguard) in self.links {
             let mut links = want.state.links.iter_mut();
             if let Some(link) = links.find(|l| l.name.value == name && l.kind.word() == "wireguard")
@@ -139,7 +133,7 @@ fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
 fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, Vec<Problem>) {
     let path = file.path.value.as_str();
     let problem = |wrong: &str, remedy: &str| Problem {
-        place: file.path.origin.as_ref().map(|asked| asked.place.clone()),
+        place: file.path.origin.as_ref().map(|origin| origin.place.clone()),
         wrong: format!("wireguard_{}=\"{path}\": {wrong}", file.link.suffix()),
         remedy: remedy.into(),
     };
@@ -183,13 +177,13 @@ pub fn complete(have: &mut State, journal: &Journal) {
 /// name server may be reachable only after the tunnel.
 pub fn unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) -> Vec<String> {
     let mut lines = Vec::new();
-    for (change, no) in unresolved {
+    for (change, e) in unresolved {
         let Step::SetEndpoint(link, named) = &change.step else {
             continue;
         };
         lines.extend([
             format!(
-                "{name}: {} has no endpoint for the peer {} yet: {no}",
+                "{name}: {} has no endpoint for the peer {} yet: {e}",
                 link.name, named.peer
             ),
             report::asked_for_by(
@@ -205,8 +199,8 @@ pub fn unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) -> Vec<Str
 
 /// A peer has a host name, whose address may change: [`reresolve`] should be called once a minute.
 pub fn has_names(want: &State) -> bool {
-    let mut told = want.links.iter().filter_map(|link| link.wireguard.as_ref());
-    told.any(|wireguard| wireguard.value.named().next().is_some())
+    let mut links = want.links.iter().filter_map(|link| link.wireguard.as_ref());
+    links.any(|wireguard| wireguard.value.named().next().is_some())
 }
 
 /// Resolve the names of peers without a handshake for more than two minutes, in the namespace of
@@ -215,7 +209,7 @@ pub fn has_names(want: &State) -> bool {
 pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result<Vec<Change>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_err(io::Error::other)?.as_secs();
-    let mut told = Vec::new();
+    let mut changes = Vec::new();
     for link in &want.links {
         let (Some(wireguard), Some(spec)) = (&link.wireguard, link.kind.spec()) else {
             continue;
@@ -226,7 +220,7 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
         let at = link.link_at();
         let seen = kernel
             .wireguard(&at)
-            .map_err(|no| io::Error::other(no.to_string()))?;
+            .map_err(|e| io::Error::other(e.to_string()))?;
         for (peer, endpoint) in wireguard.value.named() {
             let key = peer.public_key;
             let heard = seen.handshakes.get(&key).copied().unwrap_or(0);
@@ -249,12 +243,12 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
                 continue;
             };
             if kernel.tell_endpoint(&at, &key, found).is_ok() {
-                told.push(Change {
+                changes.push(Change {
                     step: Step::SetEndpoint(at.clone(), Box::new(named)),
                     origin: wireguard.origin.clone(),
                 });
             }
         }
     }
-    Ok(told)
+    Ok(changes)
 }

@@ -64,7 +64,7 @@ impl Printer for Text {
 /// The commands of a plan, for a shell that stops at the first error.
 #[derive(Default)]
 pub struct Script {
-    begun: Mutex<bool>,
+    started: Mutex<bool>,
 }
 
 impl Printer for Script {
@@ -72,7 +72,7 @@ impl Printer for Script {
         let Event::Changed(change) = &event else {
             return print_errors(&event);
         };
-        if !std::mem::replace(&mut *lock(&self.begun), true) {
+        if !std::mem::replace(&mut *lock(&self.started), true) {
             out("set -e");
         }
         // In a list with &&, -e exits only if the last command fails

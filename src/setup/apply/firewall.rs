@@ -17,13 +17,13 @@ impl Work<'_> {
         new: &Ruleset,
         old: Option<&Ruleset>,
     ) -> Result<(), OsError> {
-        let there = match new.tool {
+        let tables = match new.tool {
             Tool::Ipset => None,
             Tool::Nftables | Tool::Replies => Some(self.kernel.nft_tables()?),
             Tool::Iptables | Tool::Ip6tables => self.kernel.nft_tables().ok(),
         };
-        let looked = there.is_some();
-        let mut others = there.unwrap_or_default();
+        let has_nft = tables.is_some();
+        let mut others = tables.unwrap_or_default();
         for table in old.iter().flat_map(|old| &old.tables) {
             others.remove(table);
         }
@@ -31,15 +31,15 @@ impl Work<'_> {
             .loading(new, old, others.iter().cloned().collect());
         self.store.write(&self.journal)?;
         self.kernel.make(&change.step)?;
-        if looked {
+        if has_nft {
             let made = &self.kernel.nft_tables()? - &others;
             let made = made.into_iter().collect();
-            let held = match new.tool {
+            let by_link = match new.tool {
                 Tool::Nftables => self.kernel.links_of(by_index(&new.text)),
                 _ => Vec::new(),
             };
-            self.tell_of_anew(new, old, &held);
-            self.journal.note_loaded(new.tool, made, held);
+            self.warn_of_reload(new, old, &by_link);
+            self.journal.note_loaded(new.tool, made, by_link);
         }
         self.journal.done(change);
         Ok(())
@@ -47,12 +47,14 @@ impl Work<'_> {
 
     /// Warn that the same rules were loaded again because a link was recreated, and of what that
     /// loses.
-    fn tell_of_anew(&self, new: &Ruleset, old: Option<&Ruleset>, held: &[(LinkName, u32)]) {
-        let Some(old) = old.filter(|old| *old == new && !held.is_empty()) else {
+    fn warn_of_reload(&self, new: &Ruleset, old: Option<&Ruleset>, by_link: &[(LinkName, u32)]) {
+        let Some(old) = old.filter(|old| *old == new && !by_link.is_empty()) else {
             return;
         };
-        let anew = held.iter().filter(|now| !old.links_by_index.contains(now));
-        let links: Vec<String> = anew.map(|(link, _)| link.to_string()).collect();
+        let recreated = by_link
+            .iter()
+            .filter(|now| !old.links_by_index.contains(now));
+        let links: Vec<String> = recreated.map(|(link, _)| link.to_string()).collect();
         let name = self.store.name();
         let lines = [
             format!(

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::failure::{Failure, Why, broken};
 use super::linked_netns;
 use super::nat::{self, HeldSysctls};
-use super::observe::look;
+use super::observe::observe;
 use super::report::run_log::Changes;
 use super::store::Store;
 use crate::kernel::{Kernel, Query};
@@ -28,7 +28,7 @@ const PASSES: usize = 3;
 /// How long to wait for duplicate address detection (IPv6).
 pub const SETTLE: Duration = Duration::from_secs(3);
 
-pub use repair::Mended;
+pub use repair::RepairResult;
 
 /// A namespace that is being changed.
 pub struct Work<'a> {
@@ -41,7 +41,7 @@ pub struct Work<'a> {
     /// The state and the journal before the first change.
     pub start: (State, Journal),
     /// The links and sysctls outside the namespace that concern it.
-    asked: Query,
+    query: Query,
     /// The host's sysctls that other namespaces have changed.
     others: HeldSysctls,
     /// The changes whose host names could not be resolved.
@@ -60,19 +60,19 @@ impl<'a> Work<'a> {
         store: &'a Store,
         kernel: &'a mut Kernel,
         journal: Journal,
-        asked: Query,
+        query: Query,
         changes: Changes<'a>,
     ) -> Result<Self, Failure> {
-        let others = HeldSysctls::to(store.name(), &asked)
+        let others = HeldSysctls::to(store.name(), &query)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
-        let mut have = look(kernel, &asked, &journal)?;
+        let mut have = observe(kernel, &query, &journal)?;
         others.as_before(&mut have, &journal);
         Ok(Work {
             store,
             kernel,
             start: (have, journal.clone()),
             journal,
-            asked,
+            query,
             others,
             unresolved: Vec::new(),
             changes,
@@ -94,7 +94,7 @@ impl<'a> Work<'a> {
         want: &State,
     ) -> Result<Vec<(LinkRef, Sourced<Address>)>, Failure> {
         match self.kernel.wait_for_dad(want, SETTLE) {
-            Err(no) => Err(self.fail(broken("cannot wait for the addresses", no))),
+            Err(e) => Err(self.fail(broken("cannot wait for the addresses", e))),
             Ok(settled) => match settled.taken.into_iter().next() {
                 Some(address) => Err(self.fail(Why::Taken(Box::new(address)))),
                 None => Ok(settled.waiting),
@@ -138,8 +138,8 @@ impl<'a> Work<'a> {
                 if change.step == Step::Detach && !refused.is_empty() {
                     continue;
                 }
-                if let Err(refusal) = self.step(&change, want) {
-                    refused.push((change, refusal));
+                if let Err(error) = self.step(&change, want) {
+                    refused.push((change, error));
                 }
             }
             if refused.is_empty() {
@@ -147,7 +147,7 @@ impl<'a> Work<'a> {
             }
             // The journal on disk then lists more than is left, which does no harm
             let _ = self.write();
-            now = self.look()?;
+            now = self.observe()?;
         }
         Ok(refused)
     }
@@ -158,9 +158,9 @@ impl<'a> Work<'a> {
             self.others.leave_to(&mut self.journal, want);
         }
         for _ in 0..=PASSES {
-            let mut changes = self.to_make(want, &now, rest)?;
+            let mut changes = self.remaining(want, &now, rest)?;
             if changes.is_empty() {
-                return self.come_to_its_end(want, rest);
+                return self.finish(want, rest);
             }
             // What a new namespace inherits from the host is known only once it exists
             if changes[0].step == Step::AddNetns {
@@ -169,19 +169,19 @@ impl<'a> Work<'a> {
             // Adding the namespace writes the journal with the new identity
             let more = changes.iter().any(|one| one.step != Step::AddNetns);
             self.make_all(changes, &now, want)?;
-            now = self.look()?;
+            now = self.observe()?;
             self.journal.identify(&now);
             self.write_if(more)?;
         }
-        let left = self.to_make(want, &now, rest)?;
+        let left = self.remaining(want, &now, rest)?;
         let gone = || OsError::from(io::Error::other("it was made, and is gone again"));
         match left.into_iter().next() {
             Some(change) => Err(Why::Refused(Box::new(change), gone())),
-            None => self.come_to_its_end(want, rest),
+            None => self.finish(want, rest),
         }
     }
 
-    fn come_to_its_end(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
+    fn finish(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
         let mut changed = self.journal.forget_given_back(want);
         let file = &mut self.journal.ours.resolv_conf;
         // The file is removed already. A run that was killed then has left its directory
@@ -194,9 +194,13 @@ impl<'a> Work<'a> {
     }
 
     /// The changes that are left to make, without those whose names could not be resolved.
-    fn to_make(&self, want: &State, now: &State, rest: Extras) -> Result<Vec<Change>, Why> {
+    fn remaining(&self, want: &State, now: &State, rest: Extras) -> Result<Vec<Change>, Why> {
         let mut changes = plan(want, now, &self.journal, rest).map_err(Why::Obstacles)?;
-        let unresolved: Vec<_> = self.unresolved.iter().map(|(no, _)| &no.step).collect();
+        let unresolved: Vec<_> = self
+            .unresolved
+            .iter()
+            .map(|(change, _)| &change.step)
+            .collect();
         changes.retain(|change| !unresolved.contains(&&change.step));
         Ok(changes)
     }
@@ -213,11 +217,11 @@ impl<'a> Work<'a> {
             match self.step(&change, want) {
                 Ok(()) => self.done += 1,
                 // Go on: the tunnel exists, and the peer can still reach it
-                Err(no) if matches!(change.step, Step::SetEndpoint(..)) => {
+                Err(e) if matches!(change.step, Step::SetEndpoint(..)) => {
                     self.journal.forget_endpoint(&change);
-                    self.unresolved.push((change, no));
+                    self.unresolved.push((change, e));
                 }
-                Err(no) => return Err(Why::Refused(Box::new(change), no)),
+                Err(e) => return Err(Why::Refused(Box::new(change), e)),
             }
         }
         self.changes.warning(replaced);
@@ -294,8 +298,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn look(&mut self) -> Result<State, Why> {
-        let mut have = look(self.kernel, &self.asked, &self.journal)?;
+    fn observe(&mut self) -> Result<State, Why> {
+        let mut have = observe(self.kernel, &self.query, &self.journal)?;
         self.others.as_before(&mut have, &self.journal);
         Ok(have)
     }

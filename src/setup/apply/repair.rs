@@ -10,7 +10,7 @@ use crate::setup::report;
 
 /// The result of a repair.
 #[derive(Debug, Default)]
-pub struct Mended {
+pub struct RepairResult {
     /// Number of changes made.
     pub done: usize,
     /// The changes that failed, with their errors.
@@ -19,9 +19,9 @@ pub struct Mended {
     pub obstacles: Vec<Obstacle>,
 }
 
-impl Mended {
+impl RepairResult {
     /// The namespace matches its settings.
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         // A tunnel that still waits for a name server counts as complete
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
         steps.all(|step| matches!(step, Step::SetEndpoint(..))) && self.obstacles.is_empty()
@@ -38,15 +38,15 @@ impl Work<'_> {
     /// Make as many of the changes as possible, and undo none: the state before was broken by
     /// others, and is no state to go back to. If rules cannot be loaded, the repair stops there,
     /// before anything comes up without them.
-    pub fn mend(&mut self, want: &State) -> Result<Mended, Why> {
-        let mut mended = Mended::default();
+    pub fn repair(&mut self, want: &State) -> Result<RepairResult, Why> {
+        let mut result = RepairResult::default();
         self.others.leave_to(&mut self.journal, want);
         let mut now = self.start.0.clone();
         for _ in 0..=PASSES {
             let (changes, obstacles) = plan_what_can_be(want, &now, &self.journal, Extras::Remove);
-            let refused = |c: &Change| mended.refused.iter().any(|(no, _)| no.step == c.step);
+            let refused = |c: &Change| result.refused.iter().any(|(r, _)| r.step == c.step);
             let mut changes: Vec<Change> = changes.into_iter().filter(|c| !refused(c)).collect();
-            mended.obstacles = obstacles;
+            result.obstacles = obstacles;
             if changes.is_empty() {
                 break;
             }
@@ -61,25 +61,25 @@ impl Work<'_> {
                 self.write()?;
                 match self.step(&change, want) {
                     Ok(()) => {
-                        mended.done += 1;
+                        result.done += 1;
                         self.changes.warning(replaced);
                     }
-                    Err(refusal) => {
-                        let closed = matches!(change.step, Step::LoadFirewall { .. });
+                    Err(error) => {
+                        let is_firewall = matches!(change.step, Step::LoadFirewall { .. });
                         self.journal = before;
-                        mended.refused.push((change, refusal));
-                        if closed {
+                        result.refused.push((change, error));
+                        if is_firewall {
                             self.write()?;
-                            return Ok(mended);
+                            return Ok(result);
                         }
                     }
                 }
             }
-            now = self.look()?;
+            now = self.observe()?;
             self.journal.identify(&now);
             self.write()?;
         }
-        Ok(mended)
+        Ok(result)
     }
 
     /// The warnings to report once these changes have been made: which default routes of other

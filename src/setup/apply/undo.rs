@@ -18,16 +18,16 @@ impl Work<'_> {
     pub(super) fn undo(&mut self) -> Option<Vec<Change>> {
         // Other namespaces may have come up or gone down since
         self.others =
-            HeldSysctls::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
+            HeldSysctls::to(self.store.name(), &self.query).unwrap_or(self.others.clone());
         let ways = ways(&self.journal);
-        self.asked.links.extend(ways.clone());
-        self.asked.routed.extend(ways);
+        self.query.links.extend(ways.clone());
+        self.query.routed.extend(ways);
         let mut want = as_it_was(&self.start.0, &self.journal);
         self.others.leave_as_it_is(&mut want);
         self.others.leave_to(&mut self.journal, &want);
         let mut left = None;
         for _ in 0..=PASSES {
-            let Ok(now) = self.look() else { continue };
+            let Ok(now) = self.observe() else { continue };
             self.journal.identify(&now);
             let start = &self.start.0;
             want.sysctls

@@ -157,7 +157,7 @@ fn other(error: &clap::Error, words: &[OsString]) -> Other {
 }
 
 /// The command line has this argument; it is not a default.
-fn is_said(matches: &ArgMatches, id: &str) -> bool {
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 

@@ -36,11 +36,11 @@ const GRACE: Duration = Duration::from_secs(5);
 const ENDING: Duration = Duration::from_secs(1);
 
 /// Interval at which processes are checked.
-const LOOK: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Take the namespace down. It is no error if it does not exist.
 pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
-    if let Ok(false) = store::folder(name).try_exists() {
+    if let Ok(false) = store::dir(name).try_exists() {
         return nothing(call, name);
     }
     if inside == Occupants::Leave && store::journal(name).is_err() {
@@ -71,9 +71,9 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
     let services = ServiceDaemons::look();
     let processes = pids.iter().map(|pid| Process::of(*pid, &services));
     let list = report::list(&processes.collect::<Vec<_>>());
-    let folder = state_dir::NAMESPACES;
+    let dir = state_dir::NAMESPACES;
     let lines = [
-        format!("{name}: {folder} is locked by {list}; going on without the lock"),
+        format!("{name}: {dir} is locked by {list}; going on without the lock"),
         "stop that process; only ip netns add and netns-setup lock it, and only briefly".into(),
     ];
     call.events.warning(name, lines);
@@ -102,7 +102,7 @@ fn has_no_holders(name: &NetnsName) -> Result {
             lines.push(format!("{name}: nothing was changed"));
             return Err(Error::refused(lines));
         }
-        sleep(LOOK);
+        sleep(INTERVAL);
     }
 }
 
@@ -118,18 +118,18 @@ fn set_journal_aside(name: &NetnsName) -> Result {
 /// directory must stay: without it, the namespace would count as somebody else's, and could be
 /// joined.
 fn is_left(name: &NetnsName) -> bool {
-    store::folder(name).join(state_dir::UNREADABLE).exists()
+    store::dir(name).join(state_dir::UNREADABLE).exists()
         && !store::is_ready(name)
         && store::journal(name).is_ok_and(|journal| journal.is_empty())
         && netns::open(name.as_str()).is_ok()
 }
 
 fn left(name: &NetnsName) -> Error {
-    let folder = store::folder(name);
+    let dir = store::dir(name);
     Error::refused([
         format!(
             "{name}: its journal could not be read and is kept as {}/{}",
-            folder.display(),
+            dir.display(),
             state_dir::UNREADABLE
         ),
         format!(
@@ -160,13 +160,13 @@ fn take_down(
     due: &mut Option<ReturnHooks>,
 ) -> Result {
     let LockedNetns {
-        ties: _held,
+        links_lock: _links_lock,
         store,
         mut journal,
         mut kernel,
     } = lock::take(name, true)?;
     *due = Some(ReturnHooks::begin(&store, None));
-    let (left, holders) = who_stays(name, &journal, &kernel, inside)
+    let (left, holders) = remaining_after_grace(name, &journal, &kernel, inside)
         .map_err(|e| broken(name, "cannot look for its processes", e))?;
     if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {
         return Err(Error::refused(report::still_used(name, &left, &holders)));
@@ -178,13 +178,13 @@ fn take_down(
     let wrote = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let changes = Changes::of(call, name);
-    let asked = build_query(&want, &journal);
-    let begun = Work::begin(&store, &mut kernel, journal, asked, changes);
-    let done = begun.and_then(|mut work| {
+    let query = build_query(&want, &journal);
+    let work = Work::begin(&store, &mut kernel, journal, query, changes);
+    let done = work.and_then(|mut work| {
         // First mark it as not ready: if this fails, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
-        let parted = linked_netns::part(name, &losing).map_err(|e| Failure {
+        let parted = linked_netns::mark_unready(name, &losing).map_err(|e| Failure {
             left: None,
             ..Why::Broken("cannot take ready from its neighbours", e).into()
         })?;
@@ -196,7 +196,7 @@ fn take_down(
     if !refused.is_empty() {
         let lines = refused
             .iter()
-            .flat_map(|(change, no)| report::refused(name, change, no));
+            .flat_map(|(change, e)| report::refused(name, change, e));
         return Err(Error::refused(
             lines.chain([again(name)]).collect::<Vec<_>>(),
         ));
@@ -222,7 +222,7 @@ fn without_returns(
         .into_iter()
         .partition(|(change, _)| change.step.is_return());
     let lines = lost.iter();
-    let lines = lines.flat_map(|(change, no)| report::not_put_back(name, change, no));
+    let lines = lines.flat_map(|(change, e)| report::not_put_back(name, change, e));
     call.events.warning(name, lines.collect::<Vec<_>>());
     refused
 }
@@ -241,7 +241,7 @@ fn fails(name: &NetnsName, why: Why) -> Error {
 
 /// The processes that stay, after a short time for those that are ending: service managers may not
 /// wait for the end of a service, and a killed process exists until it is reaped.
-fn who_stays(
+fn remaining_after_grace(
     name: &NetnsName,
     journal: &Journal,
     kernel: &Kernel,
@@ -255,7 +255,7 @@ fn who_stays(
         if nobody || inside != Occupants::Refuse || Instant::now() >= until {
             return Ok((left, holders));
         }
-        sleep(LOOK);
+        sleep(INTERVAL);
     }
 }
 

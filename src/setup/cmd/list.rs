@@ -72,7 +72,7 @@ impl Entry {
                 ..Entry::new(name, State::Foreign)
             };
         };
-        match status::look(call, &known) {
+        match status::observe(call, &known) {
             Ok(seen) => Entry::seen(name, seen),
             Err(failure) => Entry {
                 reason: report::why(&known, &failure.why).into_iter().next(),

@@ -1,6 +1,6 @@
 //! `reload`: as `up`, and also removes what the settings no longer list.
 
-use super::up::{bring_up, whole};
+use super::up::{bring_up, up_and_wait};
 use crate::model::build::Want;
 use crate::plan::Extras;
 use crate::setup::error::Result;
@@ -8,7 +8,7 @@ use crate::setup::{Call, hooks};
 
 /// Make the namespace match its settings, and remove what they no longer list.
 pub fn reload(call: &Call, want: &Want) -> Result {
-    whole(call, want, Extras::Remove)?;
+    up_and_wait(call, want, Extras::Remove)?;
     hooks::run_due(want)
 }
 

@@ -11,7 +11,7 @@ use crate::setup::{Call, hooks, ready};
 
 /// Make the namespace match its settings. What they do not list stays.
 pub fn up(call: &Call, want: &Want) -> Result {
-    hooks::around_up(want, || whole(call, want, Extras::Keep))
+    hooks::around_up(want, || up_and_wait(call, want, Extras::Keep))
 }
 
 /// As `up`, but does not wait for the conditions of `netns_ready`. `prepared` is true if this is a
@@ -21,7 +21,7 @@ pub fn begin_up(call: &Call, want: &Want, prepared: &mut bool) -> Result {
 }
 
 /// Bring the namespace up, and wait for the conditions of `netns_ready`.
-pub fn whole(call: &Call, want: &Want, rest: Extras) -> Result {
+pub fn up_and_wait(call: &Call, want: &Want, rest: Extras) -> Result {
     bring_up(call, want, rest)?;
     ready::wait(want)
 }

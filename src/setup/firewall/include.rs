@@ -27,10 +27,10 @@ pub struct EtcView<'a> {
 }
 
 /// The text of a file, with all files that it includes.
-pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Problem>> {
+pub fn expand(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Problem>> {
     let mut reading = Reading {
         view,
-        folder: Path::new(main).parent().unwrap_or(Path::new("/")),
+        dir: Path::new(main).parent().unwrap_or(Path::new("/")),
         text: String::with_capacity(text.len()),
         problems: Vec::new(),
     };
@@ -45,7 +45,7 @@ pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Probl
 struct Reading<'a> {
     view: &'a EtcView<'a>,
     /// The directory of the file that includes all others.
-    folder: &'a Path,
+    dir: &'a Path,
     text: String,
     problems: Vec<Problem>,
 }
@@ -132,7 +132,7 @@ impl Reading<'_> {
         }
         // As nft does: look in its default directory, then beside the first file
         let of_etc = Path::new("/etc").join(path);
-        let beside = vec![self.folder.join(path)];
+        let beside = vec![self.dir.join(path)];
         let seen = match self.view.roots(&of_etc) {
             Ok(roots) => all(roots, pattern, trust)?,
             Err(_) => Vec::new(),
@@ -153,27 +153,27 @@ impl EtcView<'_> {
         let Ok(below) = path.strip_prefix("/etc") else {
             return Ok(host);
         };
-        let folder = Path::new(state_dir::ETC).join(self.netns.as_str());
+        let dir = Path::new(state_dir::ETC).join(self.netns.as_str());
         let Some(entry) = below.iter().next().and_then(|entry| entry.to_str()) else {
             return Ok(host);
         };
         let is_bound = !exec::NOT_FOR_ETC.contains(&entry.as_bytes()) && entry != "netns";
         if is_pattern(entry) || (is_bound && self.overlay) {
-            return Ok(vec![folder.join(below), path.to_path_buf()]);
+            return Ok(vec![dir.join(below), path.to_path_buf()]);
         }
-        if !is_bound || !may_be_there(&folder.join(entry)) {
+        if !is_bound || !may_be_there(&dir.join(entry)) {
             return Ok(host);
         }
         match fs::symlink_metadata(Path::new("/etc").join(entry)) {
-            Ok(_) => Ok(vec![folder.join(below)]),
+            Ok(_) => Ok(vec![dir.join(below)]),
             Err(_) => Err((
                 format!(
                     "there is {}, and no /etc/{entry} that it could be bound over",
-                    folder.join(entry).display()
+                    dir.join(entry).display()
                 ),
                 format!(
                     "write include \"{}\", or make an empty /etc/{entry}",
-                    folder.join(below).display()
+                    dir.join(below).display()
                 ),
             )),
         }
@@ -215,10 +215,10 @@ fn expanded(pattern: &Path, trust: Trust) -> Result<Vec<PathBuf>, (String, Strin
             continue;
         }
         let mut more = Vec::new();
-        for folder in found.into_iter().filter(|folder| folder.is_dir()) {
-            let names = list_trusted(&folder, trust).map_err(|no| (no.wrong, no.remedy))?;
+        for dir in found.into_iter().filter(|dir| dir.is_dir()) {
+            let names = list_trusted(&dir, trust).map_err(|e| (e.wrong, e.remedy))?;
             let taken = names.into_iter().filter(|name| matches(&text, name));
-            more.extend(taken.map(|name| folder.join(name)));
+            more.extend(taken.map(|name| dir.join(name)));
         }
         found = more;
     }

@@ -44,7 +44,7 @@ pub fn read(want: &Want, trust: Trust) -> Result<Vec<Sourced<Ruleset>>, Vec<Prob
 }
 
 fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Problem>> {
-    let place = file.path.origin.as_ref().map(|asked| asked.place.clone());
+    let place = file.path.origin.as_ref().map(|origin| origin.place.clone());
     let problem = |wrong: String, remedy: String| {
         vec![Problem {
             place: place.clone(),
@@ -54,10 +54,10 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
     };
     let path = the_one(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
     if file.tool == Tool::Ipset && Path::new(path).is_dir() {
-        let text = sets::of_folder(Path::new(path), view.trust)?;
+        let text = sets::of_dir(Path::new(path), view.trust)?;
         return Ok(Some(rules(file.tool, path, text)));
     }
-    let Some(bytes) = read_rules(Path::new(path), view.trust).map_err(|no| vec![no])? else {
+    let Some(bytes) = read_rules(Path::new(path), view.trust).map_err(|e| vec![e])? else {
         return match place {
             None => Ok(None),
             Some(_) => Err(problem(
@@ -73,7 +73,7 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
         )
     })?;
     let text = match file.tool {
-        Tool::Nftables => include::whole(path, &text, view)?,
+        Tool::Nftables => include::expand(path, &text, view)?,
         _ => text,
     };
     Ok(Some(rules(file.tool, path, text)))
@@ -131,10 +131,10 @@ pub fn test(call: &Call, want: &Want) -> Result {
             new: Box::new(rules.value.clone()),
             old: None,
         };
-        if let Err(no) = kernel.make(&step) {
+        if let Err(e) = kernel.make(&step) {
             let remedy = format!("correct {}; nothing was changed", rules.value.file);
             let remedy = report::asked_for_by(rules.origin.as_deref(), &remedy);
-            lines.extend([report::printable(&no.to_string()), remedy]);
+            lines.extend([report::printable(&e.to_string()), remedy]);
         }
     }
     if lines.is_empty() {
@@ -151,7 +151,7 @@ fn scratch(want: &Want) -> Result<Kernel, String> {
     }
     let links = links(want).map_err(|_| "the namespace they are for does not exist")?;
     Kernel::scratch(want.name.clone(), &links)
-        .map_err(|no| format!("cannot make a scratch namespace ({no})"))
+        .map_err(|e| format!("cannot make a scratch namespace ({e})"))
 }
 
 /// The links that rules can name: those that the settings ask for and, in an attached namespace,

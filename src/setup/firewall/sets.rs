@@ -9,13 +9,13 @@ use crate::source::Problem;
 
 /// The sets, in the format of `ipset save`: the first line of a file creates the set, each further
 /// line adds an entry. Sets of sets come last, because they refer to others.
-pub fn of_folder(folder: &Path, trust: Trust) -> Result<String, Vec<Problem>> {
-    let mut names = list_trusted(folder, trust).map_err(|no| vec![no])?;
-    names.retain(|name| !name.starts_with('.') && folder.join(name).is_file());
+pub fn of_dir(dir: &Path, trust: Trust) -> Result<String, Vec<Problem>> {
+    let mut names = list_trusted(dir, trust).map_err(|e| vec![e])?;
+    names.retain(|name| !name.starts_with('.') && dir.join(name).is_file());
     names.sort();
     let (mut sets, mut lists, mut problems) = (String::new(), String::new(), Vec::new());
     for set in names {
-        let path = folder.join(&set);
+        let path = dir.join(&set);
         match read_rules(&path, trust) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();

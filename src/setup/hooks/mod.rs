@@ -33,18 +33,18 @@ const HURRIED: Duration = Duration::from_secs(3);
 /// A command, the setting it comes from, and its link.
 #[derive(Clone)]
 pub(super) struct Hook {
-    asked: String,
+    origin: String,
     command: String,
     /// The name of the link when the command is run.
     link: Option<LinkName>,
 }
 
 impl Hook {
-    pub(super) fn of(said: &Sourced<String>) -> Self {
-        let asked = said.origin.as_ref();
+    pub(super) fn of(setting: &Sourced<String>) -> Self {
+        let origin = setting.origin.as_ref();
         Hook {
-            asked: asked.map(ToString::to_string).unwrap_or_default(),
-            command: said.value.clone(),
+            origin: origin.map(ToString::to_string).unwrap_or_default(),
+            command: setting.value.clone(),
             link: None,
         }
     }
@@ -65,17 +65,17 @@ impl Hook {
     }
 
     fn error(&self, name: &NetnsName, how: &str, state: &str) -> Error {
-        let setting = self.asked.split(' ').next().unwrap_or_default();
+        let setting = self.origin.split(' ').next().unwrap_or_default();
         Error::refused([
             format!("{name}: the command of {setting} {how}"),
-            format!("asked for by {}; its output is above", self.asked),
+            format!("asked for by {}; its output is above", self.origin),
             format!("{name}: {state}"),
         ])
     }
 
     /// The text of its file in the state directory.
     pub(super) fn text(&self) -> String {
-        format!("# {}\n{}\n", self.asked, self.command)
+        format!("# {}\n{}\n", self.origin, self.command)
     }
 }
 
@@ -99,11 +99,11 @@ pub fn around_each_up<T>(
     {
         Hook::of(pre_up).run(name, None, "nothing was done")?;
     }
-    let came = up();
-    *prepared = !was_ready && came.is_err();
-    let came = came?;
+    let result = up();
+    *prepared = !was_ready && result.is_err();
+    let result = result?;
     run_due(want)?;
-    Ok(came)
+    Ok(result)
 }
 
 /// Run the pending hooks, first those of links, then the one of the namespace. Does nothing while
@@ -111,16 +111,19 @@ pub fn around_each_up<T>(
 /// the lines of all failed hooks.
 pub fn run_due(want: &Want) -> Result {
     let Want { name, hooks, .. } = want;
-    let links = hooks.links.iter().map(|(link, said)| (Some(link), said));
-    let all = links.chain(hooks.post_up.iter().map(|said| (None, said)));
+    let links = hooks
+        .links
+        .iter()
+        .map(|(link, setting)| (Some(link), setting));
+    let all = links.chain(hooks.post_up.iter().map(|setting| (None, setting)));
     let mut lines = Vec::new();
-    for (link, said) in all {
+    for (link, setting) in all {
         let Some(due) = pending::claim(name, link).filter(|_| store::is_ready(name)) else {
             continue;
         };
         let state =
             "the namespace is ready and stays ready; the next up or reload runs the command again";
-        let mut hook = Hook::of(said);
+        let mut hook = Hook::of(setting);
         if let Some(link) = link {
             hook = hook.of_link(link);
         }
@@ -169,8 +172,8 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     ];
     for (file, hook) in files {
         match hook.as_ref().map(Hook::of) {
-            Some(hook) => store::keep(name, file, &hook.text())?,
-            None => match fs::remove_file(store::folder(name).join(file)) {
+            Some(hook) => store::update(name, file, &hook.text())?,
+            None => match fs::remove_file(store::dir(name).join(file)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                 _ => {}
             },
@@ -180,11 +183,11 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
 }
 
 pub(super) fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
-    let path: PathBuf = store::folder(name).join(file);
+    let path: PathBuf = store::dir(name).join(file);
     let text = fs::read_to_string(path).ok()?;
-    let (asked, command) = text.split_once('\n')?;
+    let (origin, command) = text.split_once('\n')?;
     Some(Hook {
-        asked: asked.trim_start_matches("# ").into(),
+        origin: origin.trim_start_matches("# ").into(),
         command: command.into(),
         link: None,
     })

@@ -75,5 +75,5 @@ fn path(name: &NetnsName, link: Option<&LinkName>) -> PathBuf {
         Some(link) => format!("{}-{link}", state_dir::DUE),
         None => state_dir::DUE.into(),
     };
-    store::folder(name).join(file)
+    store::dir(name).join(file)
 }

@@ -28,13 +28,14 @@ impl ReturnHooks {
     /// those of the new settings, if any.
     pub fn begin(store: &Store, hooks: Option<&Hooks>) -> Self {
         let name = store.name();
-        let kept = links_with_hook(name).unwrap_or_default().into_iter();
-        let kept = kept.filter_map(|link| Some((link.clone(), remembered(name, &file(&link))?)));
-        let said = hooks.into_iter().flat_map(|hooks| &hooks.given_back);
-        let said = said.map(|(link, said)| (link.clone(), Hook::of(said)));
+        let stored = links_with_hook(name).unwrap_or_default().into_iter();
+        let stored =
+            stored.filter_map(|link| Some((link.clone(), remembered(name, &file(&link))?)));
+        let current = hooks.into_iter().flat_map(|hooks| &hooks.given_back);
+        let current = current.map(|(link, setting)| (link.clone(), Hook::of(setting)));
         ReturnHooks {
             name: name.clone(),
-            hooks: kept.chain(said).collect(),
+            hooks: stored.chain(current).collect(),
             returned: store.returned.clone(),
         }
     }
@@ -56,23 +57,23 @@ impl ReturnHooks {
 
 /// The files of the stored hooks, and of those in these settings.
 pub fn files(name: &NetnsName, hooks: &Hooks) -> BTreeSet<String> {
-    let kept = links_with_hook(name).unwrap_or_default();
-    let said = hooks.given_back.iter().map(|(link, _)| link);
-    kept.iter().chain(said).map(file).collect()
+    let stored = links_with_hook(name).unwrap_or_default();
+    let current = hooks.given_back.iter().map(|(link, _)| link);
+    stored.iter().chain(current).map(file).collect()
 }
 
 /// Store the hooks of these settings, before a NIC is moved in. Other stored hooks stay until
 /// [`forget_others`].
 pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     let mut all = hooks.given_back.iter();
-    all.try_for_each(|(link, said)| store::keep(name, file(link), &Hook::of(said).text()))
+    all.try_for_each(|(link, setting)| store::update(name, file(link), &Hook::of(setting).text()))
 }
 
 /// Remove the stored hooks that these settings, which are now in force, do not have.
 pub fn forget_others(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     for link in links_with_hook(name)? {
-        if !hooks.given_back.iter().any(|(said, _)| *said == link) {
-            fs::remove_file(store::folder(name).join(file(&link)))?;
+        if !hooks.given_back.iter().any(|(setting, _)| *setting == link) {
+            fs::remove_file(store::dir(name).join(file(&link)))?;
         }
     }
     Ok(())
@@ -80,14 +81,14 @@ pub fn forget_others(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
 
 /// The links whose hooks are stored.
 fn links_with_hook(name: &NetnsName) -> io::Result<Vec<LinkName>> {
-    let mut kept = Vec::new();
-    for file in fs::read_dir(store::folder(name))? {
+    let mut stored = Vec::new();
+    for file in fs::read_dir(store::dir(name))? {
         let file = file?.file_name().to_string_lossy().into_owned();
         let link = file.strip_prefix(state_dir::POST_DOWN);
         let link = link.and_then(|link| link.strip_prefix('-')?.parse().ok());
-        kept.extend(link);
+        stored.extend(link);
     }
-    Ok(kept)
+    Ok(stored)
 }
 
 fn file(link: &LinkName) -> String {

@@ -31,8 +31,8 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
         }
         for (other, _) in linked_namespaces {
             let file = call.conf_dir.join(format!("netns.{other}"));
-            let whole = !changed && store::is_ready(&other);
-            if whole || !may_be_there(&file) || !done.insert(other.clone()) {
+            let is_complete = !changed && store::is_ready(&other);
+            if is_complete || !may_be_there(&file) || !done.insert(other.clone()) {
                 continue;
             }
             match up(call, &other) {

@@ -115,7 +115,7 @@ pub fn make_bare_namespace(
     name: &NetnsName,
     add: impl FnOnce(&Store, &Journal) -> Result<(), OsError>,
 ) -> Result<(), OsError> {
-    let known = store::folder(name).exists();
+    let known = store::dir(name).exists();
     let store = Store::open(name, LOCK)?;
     if netns::there(name.as_str())? == netns::NameEntry::Netns {
         // Another process made it. Without this, the state directory would mark it as ours
@@ -187,7 +187,7 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
 }
 
 /// Mark the namespaces that lose a link as not ready. Returns the warning for the person.
-pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<String>> {
+pub fn mark_unready(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<String>> {
     for other in losing {
         Store::open(other, LOCK)?.set_unready()?;
     }

@@ -28,7 +28,7 @@ pub struct WithHost {
 }
 
 /// Add the part on the host to the wanted state. Nothing is changed.
-pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<WithHost, Failure> {
+pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<WithHost, Failure> {
     let mut state = journal.with_returns(want.state.clone());
     let Some(nat) = &want.nat else {
         let warnings = Vec::new();
@@ -37,7 +37,7 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
     let unread = |e| Why::Broken("cannot read the journals", e);
     // Read the journals before the values: a value is restored before its journal is removed
     let others = HeldSysctls::of(&want.name).map_err(unread)?;
-    let ruleset = kernel.host_ruleset().map_err(|no| no_nft(nat, no))?;
+    let ruleset = kernel.host_ruleset().map_err(|e| no_nft(nat, e))?;
     let mut host = kernel.host(nat).map_err(unseen)?;
     let obstacles = obstacles(nat, journal, kernel)?;
     if !obstacles.is_empty() {
@@ -68,15 +68,15 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
     Ok(WithHost { state, warnings })
 }
 
-/// As [`whole`], for a watched namespace: if the wanted part on the host is not possible, it stays
-/// as it is, and the obstacles are returned.
+/// As [`with_host`], for a watched namespace: if the wanted part on the host is not possible, it
+/// stays as it is, and the obstacles are returned.
 pub fn with_host_or_obstacle(
     want: &Want,
     journal: &Journal,
     kernel: &mut Kernel,
 ) -> Result<(State, Vec<Obstacle>), Why> {
-    match whole(want, journal, kernel) {
-        Ok(whole) => Ok((whole.state, Vec::new())),
+    match with_host(want, journal, kernel) {
+        Ok(with_host) => Ok((with_host.state, Vec::new())),
         Err(Failure {
             why: Why::Obstacles(obstacles),
             ..
@@ -117,21 +117,21 @@ pub fn forget_flows(kernel: &mut Kernel, journals: [&Journal; 2]) {
         .iter()
         .filter_map(|journal| journal.ours.table.as_ref());
     let ports: Vec<&Publish> = tables.flat_map(|table| &table.value.publish).collect();
-    if let Err(no) = kernel.forget_flows(&ports) {
-        log::debug!("UDP flows are not forgotten: {no}");
+    if let Err(e) = kernel.forget_flows(&ports) {
+        log::debug!("UDP flows are not forgotten: {e}");
     }
 }
 
 /// Remove what other namespaces have changed on the host from the present state and from the
 /// journal. For verbs that change nothing.
-pub fn apart(
+pub fn without_others(
     name: &NetnsName,
     want: &State,
-    asked: &Query,
+    query: &Query,
     (journal, have): (&mut Journal, &mut State),
 ) -> Result<(), Failure> {
     let unread = |e| Why::Broken("cannot read the journals", e);
-    let others = HeldSysctls::to(name, asked).map_err(unread)?;
+    let others = HeldSysctls::to(name, query).map_err(unread)?;
     others.as_before(have, journal);
     others.leave_to(journal, want);
     Ok(())
@@ -149,7 +149,7 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
         for ours in &nat.publish {
             if let Some(theirs) = theirs.iter().find(|theirs| theirs.meets(&ours.value)) {
                 problems.push(Problem {
-                    place: ours.origin.as_ref().map(|asked| asked.place.clone()),
+                    place: ours.origin.as_ref().map(|origin| origin.place.clone()),
                     wrong: format!("netns_publish: \"{ours}\" is already published by the namespace {other} ({theirs})"),
                     remedy: format!("use another port or address of the host, or run netns-setup down {other} first"),
                 });
@@ -184,13 +184,13 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
     let mut found = Vec::new();
     if let Some(Sourced {
         value: Uplinks::Named(named),
-        origin: asked,
+        origin,
     }) = &nat.uplinks
     {
         for link in named {
             if !kernel.host_has(link).map_err(unseen)? {
                 found.push(Obstacle {
-                    origin: asked.clone(),
+                    origin: origin.clone(),
                     wrong: format!("the host has no link {link}"),
                     remedy:
                         "start first what makes it, or correct its name; ip link lists the links"
@@ -200,13 +200,15 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
         }
     }
     let table = journal.ours.table.as_ref();
-    let held = table
+    let published = table
         .map(|table| table.value.publish.as_slice())
         .unwrap_or_default();
     for publish in &nat.publish {
         let is_new = |port: &u16| {
-            let mut held = held.iter().filter(|held| held.meets(&publish.value));
-            !held.any(|held| held.ports().contains(port))
+            let mut published = published
+                .iter()
+                .filter(|published| published.meets(&publish.value));
+            !published.any(|published| published.ports().contains(port))
         };
         if let Some(port) = port::taken(&publish.value, publish.value.ports().filter(is_new)) {
             let proto = publish.value.proto;
@@ -229,16 +231,16 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
             "list the uplinks in netns_masquerade, or run netns-setup reload once there is a default route".into(),
         ));
     }
-    let told = all.into_iter().map(|(wrong, remedy)| Obstacle {
+    let obstacles = all.into_iter().map(|(wrong, remedy)| Obstacle {
         origin: nat.origin(),
         wrong,
         remedy,
     });
-    told.collect()
+    obstacles.collect()
 }
 
-fn no_nft(nat: &Nat, no: OsError) -> Failure {
-    let missing = no.errno.kind() == io::ErrorKind::NotFound;
+fn no_nft(nat: &Nat, e: OsError) -> Failure {
+    let missing = e.errno.kind() == io::ErrorKind::NotFound;
     let remedy = if missing {
         "install the package nftables; iptables alone is not enough"
     } else {
@@ -247,7 +249,7 @@ fn no_nft(nat: &Nat, no: OsError) -> Failure {
     let wrong = if missing {
         "there is no program nft on the host".to_string()
     } else {
-        no.to_string()
+        e.to_string()
     };
     Why::Obstacles(vec![Obstacle {
         origin: nat.origin(),
@@ -257,7 +259,7 @@ fn no_nft(nat: &Nat, no: OsError) -> Failure {
     .into()
 }
 
-fn unseen(no: OsError) -> Failure {
-    let error = io::Error::other(no.to_string());
+fn unseen(e: OsError) -> Failure {
+    let error = io::Error::other(e.to_string());
     Why::Broken("cannot read the state of the host", error).into()
 }

@@ -47,7 +47,7 @@ pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
 pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
     match why {
         Why::Obstacles(all) => obstacles(netns, all),
-        Why::Refused(change, refusal) => refused(netns, change, refusal),
+        Why::Refused(change, error) => refused(netns, change, error),
         Why::Taken(taken) => {
             let (link, address) = &**taken;
             vec![
@@ -90,17 +90,17 @@ pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
 }
 
 /// The lines for a change that failed.
-pub fn refused(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
+pub fn refused(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<String> {
     let command = change.command(netns);
-    let hint = hint(&change.step, refusal);
+    let hint = hint(&change.step, error);
     vec![
-        format!("{netns}: cannot run \"{command}\": {refusal}"),
+        format!("{netns}: cannot run \"{command}\": {error}"),
         asked_for_by(change.origin.as_deref(), hint),
     ]
 }
 
 /// The lines for something on the host that could not be restored after a link went back.
-pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
+pub fn not_put_back(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<String> {
     let command = change.command(netns);
     let hint = match &change.step {
         Step::AddRoute(route) | Step::ReplaceRoute(route) if route.via.is_some() => {
@@ -110,7 +110,7 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Ve
     };
     vec![
         format!(
-            "{netns}: the host did not get back all that it had: cannot run \"{command}\": {refusal}"
+            "{netns}: the host did not get back all that it had: cannot run \"{command}\": {error}"
         ),
         hint.into(),
     ]
@@ -134,9 +134,9 @@ pub fn asked_for_by(origin: Option<&crate::source::Origin>, hint: &str) -> Strin
 }
 
 /// The hint for the most likely cause of an error.
-fn hint(step: &Step, refusal: &OsError) -> &'static str {
+fn hint(step: &Step, error: &OsError) -> &'static str {
     use nix::errno::Errno;
-    let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
+    let errno = error.errno.raw_os_error().map(Errno::from_raw);
     match (step, errno) {
         (Step::AddAddress(_, address), Some(Errno::EACCES)) if address.ip().is_ipv6() => {
             "IPv6 is disabled on this link (disable_ipv6)"
@@ -229,8 +229,8 @@ pub fn left_behind(netns: &NetnsName, inside: &[Process], holders: &[Holder]) ->
         lines.push(format!("{netns}: left behind in it, without links: {list}"));
     }
     if !holders.is_empty() {
-        let held = list_holders(holders);
-        lines.push(format!("{netns}: exists without a name, held by {held}"));
+        let list = list_holders(holders);
+        lines.push(format!("{netns}: exists without a name, held by {list}"));
     }
     lines
 }
@@ -261,8 +261,8 @@ pub fn process(process: &Process) -> String {
     let service = service
         .as_ref()
         .map(|service| format!(", service {service}"));
-    let told = format!("{name}{}", service.unwrap_or_default());
-    format!("{pid} ({})", printable(&told))
+    let label = format!("{name}{}", service.unwrap_or_default());
+    format!("{pid} ({})", printable(&label))
 }
 
 /// The rows as lines, with the cells in columns.

@@ -36,7 +36,7 @@ pub fn all(attempt: Attempt, call: &Call, begin: impl FnOnce() -> Outcome) -> Ou
     if outcome != Outcome::Done && !left.is_empty() {
         call.names
             .iter()
-            .for_each(|name| keep(name, attempt, &left));
+            .for_each(|name| record(name, attempt, &left));
     }
     outcome
 }
@@ -55,7 +55,7 @@ pub fn of(
     let lines = call.events.take_errors();
     // A namespace that waits has not started either, although that is no error
     if !lines.is_empty() && (done.is_err() || !store::is_ready(name)) {
-        keep(name, attempt, &lines);
+        record(name, attempt, &lines);
     }
     match done {
         Ok(()) => Ok(Outcome::Done),
@@ -63,7 +63,7 @@ pub fn of(
     }
 }
 
-fn keep(name: &NetnsName, attempt: Attempt, lines: &[String]) {
+fn record(name: &NetnsName, attempt: Attempt, lines: &[String]) {
     let _ = syslog::send(Urgency::Error, lines);
     let head = match attempt {
         Attempt::Start => "its last start failed:",
@@ -182,11 +182,8 @@ fn beside(name: &NetnsName, what: &str) -> PathBuf {
 }
 
 fn write(file: &Path, lines: &[String]) -> io::Result<()> {
-    let mut folder = DirBuilder::new();
-    folder
-        .recursive(true)
-        .mode(0o755)
-        .create(state_dir::STATE)?;
+    let mut dir = DirBuilder::new();
+    dir.recursive(true).mode(0o755).create(state_dir::STATE)?;
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true).mode(0o600);
     let text = lines.join("\n") + "\n";

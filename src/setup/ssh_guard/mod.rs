@@ -17,7 +17,7 @@ use crate::model::build::Want;
 use crate::model::{Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Step, plan};
-use crate::setup::lock::look_on;
+use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
 use crate::source::Origin;
 use crate::system::login::{Callers, callers, everybody, uptime};
@@ -33,10 +33,10 @@ const BOOT: Duration = Duration::from_secs(300);
 struct Cut {
     link: LinkRef,
     carries: Carries,
-    asked: Option<std::sync::Arc<Origin>>,
-    how: LinkFate,
+    origin: Option<std::sync::Arc<Origin>>,
+    fate: LinkFate,
     /// The connection is not the caller's, but of somebody who is logged in.
-    anybodys: bool,
+    is_others: bool,
 }
 
 /// What happens to the link.
@@ -66,12 +66,12 @@ pub fn with_settings<T: Into<Outcome>>(
 
 /// The outcome, if one of the namespaces must not be changed. The error is reported.
 fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
-    let could = |want: &&Want| !want.moves_my_connection && could_take(want);
-    let wants: Vec<&Want> = wants.iter().filter(could).collect();
+    let can_cut = |want: &&Want| !want.moves_my_connection && can_remove_links(want);
+    let wants: Vec<&Want> = wants.iter().filter(can_cut).collect();
     if call.moves_my_connection || wants.is_empty() {
         return None;
     }
-    let callers = concerned(Happens::AtBootToo);
+    let callers = callers_to_consider(Happens::AtBootToo);
     if !callers.logged_in {
         return None;
     }
@@ -92,9 +92,9 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
 
 /// A namespace that does not exist and has no state directory can only remove links that are moved
 /// into it, and those that become a port or lower link of a new link on the host.
-fn could_take(want: &Want) -> bool {
+fn can_remove_links(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
-        && matches!(store::folder(&want.name).try_exists(), Ok(false));
+        && matches!(store::dir(&want.name).try_exists(), Ok(false));
     let on_host = |link: &Link| link.netns == Netns::Host && link.kind.spec().is_some();
     let mut links = want.state.links.iter();
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
@@ -107,7 +107,7 @@ pub fn may_take_down(call: &Call, name: &NetnsName) -> Result {
 
 /// The same, before anything is stopped.
 pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
-    may_take(call, name, &concerned(Happens::WhenAsked))
+    may_take(call, name, &callers_to_consider(Happens::WhenAsked))
 }
 
 /// Check whether `up` would fail because of the settings, the rule files, this machine or the
@@ -141,7 +141,7 @@ enum Happens {
 }
 
 /// The callers to consider: the login above this process or, under runit, everybody.
-fn concerned(happens: Happens) -> Callers {
+fn callers_to_consider(happens: Happens) -> Callers {
     let callers = callers();
     let boots = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
     if callers.runsv && !callers.logged_in && !boots() {
@@ -187,9 +187,9 @@ fn is_allowed(call: &Call, name: &NetnsName) -> bool {
 }
 
 fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
-    let (journal, mut kernel) = look_on(name).ok()?;
+    let (journal, mut kernel) = without_lock(name).ok()?;
     let nothing = journal.with_returns(State::default());
-    let have = observe::look(&mut kernel, &build_query(&nothing, &journal), &journal).ok()?;
+    let have = observe::observe(&mut kernel, &build_query(&nothing, &journal), &journal).ok()?;
     plan(&nothing, &have, &journal, Extras::Remove).ok()
 }
 
@@ -211,7 +211,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     for (links, carries) in carried {
         for change in changes {
             let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.netns == Netns::This);
-            let (link, how) = match (taken(&change.step, &links), comes(&change.step)) {
+            let (link, fate) = match (taken(&change.step, &links), comes(&change.step)) {
                 (Some(link), true) => (link, LinkFate::Comes),
                 (Some(link), false) => (link, LinkFate::Goes),
                 (None, _) => match over(change, &links, &carries, &mut kernel) {
@@ -222,9 +222,9 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
             return Some(Cut {
                 link,
                 carries,
-                asked: change.origin.clone(),
-                how,
-                anybodys: callers.anybody,
+                origin: change.origin.clone(),
+                fate,
+                is_others: callers.anybody,
             });
         }
     }
@@ -261,10 +261,10 @@ mod tests {
         };
         let way = |name| (link(Netns::Host, name), link(Netns::This, name));
         let step = Step::MovePhy("phy0".into(), vec![way("wlan0"), way("wlan1")]);
-        let asked = None;
+        let origin = None;
         let change = Change {
             step: step.clone(),
-            origin: asked,
+            origin,
         };
         assert!(is_taking(&change));
         let carrying = BTreeSet::from([link(Netns::Host, "wlan1")]);

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::folder;
+use super::dir;
 use crate::name::NetnsName;
 use crate::state_dir;
 
@@ -18,9 +18,9 @@ const PUBLIC: [&str; 3] = [state_dir::READY, state_dir::ETC_MODE, state_dir::MET
 /// Write a file of the state directory atomically. All but [`PUBLIC`] are readable only by root:
 /// they have copies of settings and rules, which may be secret.
 pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>) -> io::Result<()> {
-    let file = folder(name).join(file);
+    let file = dir(name).join(file);
     let is_public = PUBLIC.iter().any(|public| file.ends_with(public));
-    let new = folder(name).join(NEW);
+    let new = dir(name).join(NEW);
     // A file that an interrupted run has left may have another mode
     remove(&new)?;
     let mut options = OpenOptions::new();
@@ -32,31 +32,36 @@ pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>)
 
 /// As [`replace`], but writes nothing if the file has this text already, and so needs no free
 /// space.
-pub fn keep(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-    if says(name, &file, text) {
+pub fn update(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
+    if has_text(name, &file, text) {
         Ok(())
     } else {
         replace(name, file, text)
     }
 }
 
-/// As [`keep`], for a text whose result is in another file. That file is removed first, so that an
-/// interrupted run does not leave two that do not match.
-pub fn keep_new(name: &NetnsName, file: &Path, text: &str, came_of_it: &Path) -> io::Result<()> {
-    if !says(name, file, text) {
-        remove(came_of_it)?;
+/// As [`update`], for a text whose result is in another file. That file is removed first, so that
+/// an interrupted run does not leave two that do not match.
+pub fn update_source(
+    name: &NetnsName,
+    file: &Path,
+    text: &str,
+    result_file: &Path,
+) -> io::Result<()> {
+    if !has_text(name, file, text) {
+        remove(result_file)?;
     }
-    keep(name, file, text)
+    update(name, file, text)
 }
 
-fn says(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> bool {
-    fs::read_to_string(folder(name).join(file)).is_ok_and(|there| there == text)
+fn has_text(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> bool {
+    fs::read_to_string(dir(name).join(file)).is_ok_and(|there| there == text)
 }
 
 /// Remove the files of pending hooks, and the hooks of NICs.
-pub fn remove_hooks(folder: &Path) -> io::Result<()> {
+pub fn remove_hooks(dir: &Path) -> io::Result<()> {
     let of_links = [state_dir::DUE, state_dir::POST_DOWN].map(|file| format!("{file}-"));
-    for file in fs::read_dir(folder)? {
+    for file in fs::read_dir(dir)? {
         let file = file?;
         let name = file.file_name();
         let name = name.to_string_lossy();

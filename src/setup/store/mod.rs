@@ -26,13 +26,13 @@ use crate::system::netns;
 use crate::system::resolv_conf::forget_clients;
 use files::{NEW, discard, remove, remove_hooks};
 
-pub use files::{keep, replace};
+pub use files::{replace, update};
 pub use others::{all, each_other, others, unreadable};
 
 /// The state directory, locked.
 pub struct Store {
     name: NetnsName,
-    folder: PathBuf,
+    dir: PathBuf,
     /// The journal as it was last written.
     written: Mutex<String>,
     /// The NICs that have gone back to the host while the lock is held.
@@ -41,30 +41,30 @@ pub struct Store {
 }
 
 /// The path of a namespace's state directory.
-pub fn folder(name: &NetnsName) -> PathBuf {
+pub fn dir(name: &NetnsName) -> PathBuf {
     PathBuf::from(state_dir::STATE).join(name.as_str())
 }
 
 /// The file with the text of loaded rules. They are loaded again if later rules fail.
 fn rules_file(name: &NetnsName, tool: Tool) -> PathBuf {
-    folder(name).join(format!("rules-{tool}"))
+    dir(name).join(format!("rules-{tool}"))
 }
 
 /// The files of the table on the host: the input of nft, and what it listed afterwards.
 fn table_files(name: &NetnsName) -> [PathBuf; 2] {
-    ["table", "table-listed"].map(|file| folder(name).join(file))
+    ["table", "table-listed"].map(|file| dir(name).join(file))
 }
 
 /// The namespace is ready, and is the same one that was marked as ready.
 pub fn is_ready(name: &NetnsName) -> bool {
-    let whole = fs::read_to_string(folder(name).join(state_dir::READY)).ok();
-    whole.is_some() && whole == ready(name).ok()
+    let text = fs::read_to_string(dir(name).join(state_dir::READY)).ok();
+    text.is_some() && text == ready(name).ok()
 }
 
 /// A namespace of this name was marked as ready and `down` has not started since. The namespace
 /// itself may be gone.
 pub fn was_ready(name: &NetnsName) -> bool {
-    folder(name).join(state_dir::READY).exists()
+    dir(name).join(state_dir::READY).exists()
 }
 
 /// The identity of the namespace that has this name now.
@@ -81,7 +81,7 @@ fn ready(name: &NetnsName) -> io::Result<String> {
 /// Read the journal, without what belongs to a namespace that is gone. Changing the namespace
 /// requires the lock.
 pub fn journal(name: &NetnsName) -> io::Result<Journal> {
-    match fs::read_to_string(folder(name).join(state_dir::JOURNAL)) {
+    match fs::read_to_string(dir(name).join(state_dir::JOURNAL)) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(Journal::default()),
         Err(e) => Err(e),
         Ok(text) => {
@@ -115,7 +115,7 @@ fn text_of(path: &Path) -> io::Result<String> {
 /// Identifies a file of the state directory: the stamp changes when the file is replaced. `None` if
 /// it does not exist.
 pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
-    let found = fs::metadata(folder(name).join(file)).ok()?;
+    let found = fs::metadata(dir(name).join(file)).ok()?;
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
@@ -131,7 +131,7 @@ impl Store {
     /// Lock the state directory if it exists. `NotFound` if it does not, `WouldBlock` if another
     /// process has the lock.
     pub fn open_if_there(name: &NetnsName) -> io::Result<Self> {
-        let path = folder(name).join(state_dir::LOCK);
+        let path = dir(name).join(state_dir::LOCK);
         let file = OpenOptions::new().write(true).open(&path)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) if is_at(&lock, &path) => Ok(Store::with_lock(name, lock)),
@@ -143,21 +143,18 @@ impl Store {
     /// Create the state directory, and lock it. `TimedOut` if another process has the lock for
     /// longer than `limit`, `Interrupted` on TERM or INT.
     pub fn open(name: &NetnsName, limit: Duration) -> io::Result<Self> {
-        let folder = folder(name);
+        let dir = dir(name);
         let until = Instant::now() + limit;
         loop {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(&folder)?;
-            let path = folder.join(state_dir::LOCK);
+            DirBuilder::new().recursive(true).mode(0o755).create(&dir)?;
+            let path = dir.join(state_dir::LOCK);
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true).mode(0o600);
             let file = match options.open(&path) {
                 // The process that had the lock has just removed the directory
                 Err(e) if e.kind() == ErrorKind::NotFound => continue,
                 // A directory without a journal would mark another program's namespace as ours
-                file => file.inspect_err(|_| drop(fs::remove_dir(&folder)))?,
+                file => file.inspect_err(|_| drop(fs::remove_dir(&dir)))?,
             };
             match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
                 Ok(lock) if is_at(&lock, &path) => return Ok(Store::with_lock(name, lock)),
@@ -177,7 +174,7 @@ impl Store {
     fn with_lock(name: &NetnsName, lock: Flock<File>) -> Self {
         Store {
             name: name.clone(),
-            folder: folder(name),
+            dir: dir(name),
             written: Mutex::default(),
             returned: Arc::default(),
             _lock: lock,
@@ -197,23 +194,23 @@ impl Store {
     /// As [`Store::write`], with the identity of a namespace that has no name yet.
     pub fn write_of(&self, journal: &Journal, netns: Option<NetnsId>) -> io::Result<()> {
         for rules in &journal.ours.firewall {
-            self.keep(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
+            self.update(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
         }
         if !journal.ours.neighbours().is_empty() {
             fs::write(Path::new(state_dir::STATE).join(state_dir::TIED), "")?;
         }
         if let Some(table) = &journal.ours.table {
             let [text, listed] = table_files(&self.name);
-            files::keep_new(&self.name, &text, &table.value.text, &listed)?;
+            files::update_source(&self.name, &text, &table.value.text, &listed)?;
             match &table.value.listed {
-                Some(table) => self.keep(listed, table)?,
+                Some(table) => self.update(listed, table)?,
                 None => remove(&listed)?,
             }
         }
         let text = text::write(journal, netns);
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if *written != text {
-            self.keep(state_dir::JOURNAL, &text)?;
+            self.update(state_dir::JOURNAL, &text)?;
             *written = text;
         }
         Ok(())
@@ -221,7 +218,7 @@ impl Store {
 
     /// Record how files are placed over `/etc`, and which of them must exist.
     pub fn set_etc_mode(&self, overlay: bool, dns: bool) -> io::Result<()> {
-        self.keep(state_dir::ETC_MODE, &state_dir::etc_mode(overlay, dns))
+        self.update(state_dir::ETC_MODE, &state_dir::etc_mode(overlay, dns))
     }
 
     /// Mark the namespace as ready. The mode of `/etc` is written before.
@@ -237,14 +234,14 @@ impl Store {
 
     /// Mark the namespace as not ready.
     pub fn set_unready(&self) -> io::Result<()> {
-        remove(&self.folder.join(state_dir::READY))
+        remove(&self.dir.join(state_dir::READY))
     }
 
     /// Start with an empty journal, and keep the earlier one beside it.
     pub fn set_journal_aside(&self) -> io::Result<()> {
         self.set_unready()?;
         let [journal, aside] =
-            [state_dir::JOURNAL, state_dir::UNREADABLE].map(|file| self.folder.join(file));
+            [state_dir::JOURNAL, state_dir::UNREADABLE].map(|file| self.dir.join(file));
         discard(&aside)?;
         fs::rename(journal, aside)?;
         self.write(&Journal::default())
@@ -253,7 +250,7 @@ impl Store {
     /// Remove the state directory, the lock last. Nothing in the namespace may be ours.
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
-        discard(&self.folder.join(state_dir::UNREADABLE))?;
+        discard(&self.dir.join(state_dir::UNREADABLE))?;
         forget_clients(&self.name)?;
         let files = [
             state_dir::READY,
@@ -266,12 +263,12 @@ impl Store {
             state_dir::JOURNAL,
             state_dir::LOCK,
         ];
-        let files = files.map(|file| self.folder.join(file));
+        let files = files.map(|file| self.dir.join(file));
         for file in rules.iter().chain(&table_files(&self.name)).chain(&files) {
             remove(file)?;
         }
-        remove_hooks(&self.folder)?;
-        match fs::remove_dir(&self.folder) {
+        remove_hooks(&self.dir)?;
+        match fs::remove_dir(&self.dir) {
             // The lock is gone, so another process may have locked the directory
             Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
             removed => removed,
@@ -282,8 +279,8 @@ impl Store {
         replace(&self.name, file, text)
     }
 
-    fn keep(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-        keep(&self.name, file, text)
+    fn update(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
+        update(&self.name, file, text)
     }
 }
 

@@ -214,8 +214,8 @@ fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     for (kind, lines) in [("obstacle", &seen.obstacles), ("warning", &seen.warnings)] {
         // Each pair is what is wrong, and the hint
         for pair in lines.chunks(2) {
-            let (what, told) = (pair[0].clone(), pair.get(1));
-            all.add(kind, what, told.unwrap_or(&remedy).clone());
+            let (what, hint) = (pair[0].clone(), pair.get(1));
+            all.add(kind, what, hint.unwrap_or(&remedy).clone());
         }
     }
     if !seen.ready && seen.differences.is_empty() && seen.obstacles.is_empty() {

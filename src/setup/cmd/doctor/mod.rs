@@ -24,8 +24,8 @@ struct Report {
 
 /// Report what is wrong with a namespace.
 pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
-    let looked = observe::look(call, name);
-    let (seen, outcome) = looked.map_err(|failure| Error::failure(name, &failure))?;
+    let observed = observe::observe(call, name);
+    let (seen, outcome) = observed.map_err(|failure| Error::failure(name, &failure))?;
     let findings = faults(name, &seen);
     let found = if findings.is_empty() {
         Outcome::Done

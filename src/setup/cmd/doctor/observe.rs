@@ -17,19 +17,19 @@ use crate::setup::cmd::status;
 use crate::setup::error::Outcome;
 use crate::setup::failure::{Failure, Why};
 use crate::setup::load::{context, settings};
-use crate::setup::lock::look_on;
+use crate::setup::lock::without_lock;
 use crate::setup::{Call, store};
 use crate::system::netns;
 use crate::{exec, state_dir};
 
 /// Observe everything. The outcome is [`Outcome::Wrong`] if the settings are wrong.
-pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failure> {
-    let looked = status::look(call, name)?;
-    if let Some(wrong) = &looked.wrong {
+pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failure> {
+    let observed = status::observe(call, name)?;
+    if let Some(wrong) = &observed.wrong {
         call.events.failed(Some(name), wrong);
     }
-    let (status, outcome) = (looked.status, looked.outcome);
-    let (journal, mut kernel) = look_on(name)?;
+    let (status, outcome) = (observed.status, observed.outcome);
+    let (journal, mut kernel) = without_lock(name)?;
     let mut seen = Observed {
         exists: status.exists,
         ready: status.ready,
@@ -39,7 +39,7 @@ pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failur
     };
     let broken = |e| Why::Broken("cannot look for its processes", e);
     let identity = netns::identity(name.as_str()).map_err(broken)?;
-    leaks::look(call, name, identity, &mut seen).map_err(broken)?;
+    leaks::observe(call, name, identity, &mut seen).map_err(broken)?;
     if status.exists {
         let want = settings(call, name, &context()).ok();
         let want = want.map_or_else(State::default, |want| want.state);
@@ -71,7 +71,7 @@ fn is_leased(link: &str, want: &State, journal: &Journal) -> bool {
 
 /// The forwarding sysctls that are on and that no setting asks for.
 fn forwarding(kernel: &mut Kernel, want: &State) -> Vec<String> {
-    let asked = |family: &str| {
+    let is_asked_for = |family: &str| {
         let mut inside = want.sysctls.iter().map(|sysctl| &sysctl.value);
         inside.any(|sysctl| {
             let path = sysctl.key.path();
@@ -95,7 +95,7 @@ fn forwarding(kernel: &mut Kernel, want: &State) -> Vec<String> {
     };
     let found = keys
         .into_iter()
-        .filter(|(family, key)| !asked(family) && on(key));
+        .filter(|(family, key)| !is_asked_for(family) && on(key));
     found.map(|(_, key)| key.to_string()).collect()
 }
 
@@ -165,7 +165,7 @@ fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
 
 /// The entries that netns-exec skips because /etc has no file to bind them over.
 fn unseen(name: &NetnsName) -> Vec<String> {
-    let mode = fs::read_to_string(store::folder(name).join(state_dir::ETC_MODE));
+    let mode = fs::read_to_string(store::dir(name).join(state_dir::ETC_MODE));
     if mode.is_ok_and(|mode| mode.starts_with(state_dir::ETC_OVERLAY)) {
         return Vec::new();
     }
@@ -185,10 +185,10 @@ mod tests {
     #[test]
     fn listeners_are_read() {
         let line = "  12: 3500007F:0035 00000000:0000 07 00000000:00000000";
-        let told = at_port_53(line).unwrap();
+        let address = at_port_53(line).unwrap();
         let little = cfg!(target_endian = "little");
         assert_eq!(
-            told.to_string(),
+            address.to_string(),
             if little { "127.0.0.53" } else { "53.0.0.127" }
         );
         assert_eq!(at_port_53(&line.replace("0035", "0036")), None);

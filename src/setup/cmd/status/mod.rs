@@ -15,7 +15,7 @@ use crate::plan::{Change, Extras, Journal, plan};
 use crate::setup::error::{Error, Outcome, Result};
 use crate::setup::failure::Failure;
 use crate::setup::load::{context, settings, wrong};
-use crate::setup::lock::look_on;
+use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
 use crate::setup::report::run_log;
 use crate::setup::resolve_devices::{self, resolve_devices};
@@ -92,8 +92,8 @@ struct RuleStatus {
 
 /// Report the state of a namespace.
 pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
-    let looked = look(call, name);
-    let seen = looked.map_err(|failure| Error::failure(name, &failure))?;
+    let observed = observe(call, name);
+    let seen = observed.map_err(|failure| Error::failure(name, &failure))?;
     if let Some(wrong) = &seen.wrong {
         call.events.failed(Some(name), wrong);
     }
@@ -110,19 +110,19 @@ pub(crate) struct Seen {
 }
 
 /// Read the state of a namespace.
-pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
-    let (mut journal, mut kernel) = look_on(name)?;
+pub(crate) fn observe(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
+    let (mut journal, mut kernel) = without_lock(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
     let settings = settings(call, name, &context());
     let (mut want, wrong) = match &settings {
-        Ok(want) => match nat::whole(want, &journal, &mut kernel) {
-            Ok(whole) => {
-                warnings = report::obstacles(name, &whole.warnings);
-                let mut state = whole.state;
+        Ok(want) => match nat::with_host(want, &journal, &mut kernel) {
+            Ok(with_host) => {
+                warnings = report::obstacles(name, &with_host.warnings);
+                let mut state = with_host.state;
                 obstacles = match attach::prepare(want, &mut state, &journal, &mut kernel) {
                     Ok(attach::NameState::Right) => Vec::new(),
                     Ok(attach::NameState::Earlier) => attach::earlier(want, &journal),
-                    Err(no) => report::why(name, &no.why),
+                    Err(e) => report::why(name, &e.why),
                 };
                 (Some(state), None)
             }
@@ -139,12 +139,12 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
     }
     let nothing = State::default();
     let wanted = want.as_ref().unwrap_or(&nothing);
-    let asked = Query {
+    let query = Query {
         rules: true,
         ..build_query(wanted, &journal)
     };
-    let mut have = observe::look(&mut kernel, &asked, &journal)?;
-    nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
+    let mut have = observe::observe(&mut kernel, &query, &journal)?;
+    nat::without_others(name, wanted, &query, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
     if let Some(want) = &want {
         let (changes, others) = match plan(want, &have, &journal, Extras::Remove) {
@@ -212,20 +212,20 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
         Netns::Host => ours(link),
         Netns::Named(_) => false,
     });
-    let asked = |route: &Route| {
+    let is_asked_for = |route: &Route| {
         let is = |r: &Sourced<Route>| r.value == *route;
         journal.ours.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
     };
     let routes = have.routes.iter().filter(|r| r.value.netns == Netns::This);
     let routes = routes.map(|r| RouteStatus {
         route: r.value.to_string(),
-        by: MadeBy::of(asked(&r.value), r.value.is_kernels()),
+        by: MadeBy::of(is_asked_for(&r.value), r.value.is_kernels()),
     });
-    let asked =
+    let is_asked_for =
         |rule| journal.ours.rules.contains(rule) || want.is_some_and(|w| w.rules.contains(rule));
     let rules = have.rules.iter().map(|rule| RuleStatus {
         rule: rule.value.to_string(),
-        by: MadeBy::of(asked(rule), rule.value.is_kernels()),
+        by: MadeBy::of(is_asked_for(rule), rule.value.is_kernels()),
     });
     let identity = netns::identity(name.as_str()).ok().flatten();
     let inside_it = identity.and_then(|identity| occupants::inside(identity).ok());

@@ -32,7 +32,7 @@ impl Document for Status {
 }
 
 fn headline(status: &Status) -> String {
-    let whole = match (status.exists, status.ready) {
+    let state = match (status.exists, status.ready) {
         (false, _) => return "there is no such namespace".into(),
         (true, true) => "ready",
         (true, false) if status.ours => "not ready",
@@ -40,12 +40,12 @@ fn headline(status: &Status) -> String {
     };
     let processes = report::counted(status.processes, "process", "processes");
     match &status.differences {
-        Some(none) if none.is_empty() => format!("{whole}, as its settings say, {processes}"),
+        Some(none) if none.is_empty() => format!("{state}, as its settings say, {processes}"),
         Some(some) => {
             let changes = report::counted(some.len(), "change", "changes");
-            format!("{whole}, {changes} away from its settings, {processes}")
+            format!("{state}, {changes} away from its settings, {processes}")
         }
-        None => format!("{whole}, {processes}"),
+        None => format!("{state}, {processes}"),
     }
 }
 
@@ -84,9 +84,9 @@ fn theirs(by: MadeBy) -> &'static str {
 
 /// The policy rules, without those that every namespace has.
 fn rules(status: &Status) -> Vec<String> {
-    let told = status.rules.iter().filter(|rule| rule.by != MadeBy::Kernel);
+    let rules = status.rules.iter().filter(|rule| rule.by != MadeBy::Kernel);
     let line = |rule: &RuleStatus| format!("rule {}{}", rule.rule, theirs(rule.by));
-    told.map(line).collect()
+    rules.map(line).collect()
 }
 
 /// The conditions of `netns_ready`, and whether each holds.

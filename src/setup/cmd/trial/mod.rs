@@ -35,7 +35,7 @@ use crate::system::cgroup;
 use services::Services;
 
 /// Interval at which the trial's process checks for the confirmation.
-const LOOK: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// Time for a line of output to reach the caller over the link that is going to move.
 const SENT: Duration = Duration::from_millis(300);
@@ -56,7 +56,7 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
         }
         warn_of_cut(call, want, trial);
     }
-    match started(call, trial) {
+    match start_process(call, trial) {
         Ok(outcome) => outcome,
         Err(e) => {
             let error = Error::refused([
@@ -86,7 +86,7 @@ fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
     sleep(SENT);
 }
 
-fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
+fn start_process(call: &Call, trial: &Trial) -> io::Result<Outcome> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("netns-setup").current_dir("/");
@@ -114,11 +114,11 @@ fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
         scope.spawn(|| stderr.map(|mut from| io::copy(&mut from, &mut io::stderr())));
     });
     let mut outcome = [0];
-    let told = ours.read(&mut outcome).is_ok_and(|read| read == 1);
-    let told = told
+    let received = ours.read(&mut outcome).is_ok_and(|read| read == 1);
+    let received = received
         .then(|| OUTCOMES.get(usize::from(outcome[0])))
         .flatten();
-    Ok(told.copied().unwrap_or(Outcome::Refused))
+    Ok(received.copied().unwrap_or(Outcome::Refused))
 }
 
 /// The trial's process sends an index into this list.
@@ -142,7 +142,7 @@ pub fn keep(call: &Call, trial: &Trial) -> Outcome {
         // The trial itself waits for the conditions of `netns_ready` only if it starts services
         ready::wait(want)
     });
-    tell(outcome);
+    send_outcome(outcome);
     outcome
 }
 
@@ -160,7 +160,7 @@ fn detach() {
 }
 
 /// Send the outcome to the caller, and print nothing from here on.
-fn tell(outcome: Outcome) {
+fn send_outcome(outcome: Outcome) {
     let _ = io::stdout().flush();
     let place = OUTCOMES.iter().position(|of| *of == outcome);
     let _ = write(io::stdin(), &[place.unwrap_or(OUTCOMES.len()) as u8]);
@@ -189,7 +189,7 @@ fn wait(
         return Err(work.fail(Why::Broken("cannot record the trial", e)));
     }
     if let Err(why) = move_in(work, want, &mut services) {
-        return Err(undone(work, name, services, why));
+        return Err(roll_back(work, name, services, why));
     }
     trial_file::renew(name, within);
     let until = Instant::now() + within;
@@ -201,10 +201,10 @@ fn wait(
         format!("netns-setup confirm {name}"),
     ];
     call.events.warning(name, lines);
-    tell(Outcome::Done);
+    send_outcome(Outcome::Done);
     let ends = signals::ends();
     while Instant::now() < until && !signals::has_come(&ends) && file(name).exists() {
-        sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+        sleep(INTERVAL.min(until.saturating_duration_since(Instant::now())));
     }
     match trial_file::decide_to_undo(name) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -214,7 +214,7 @@ fn wait(
         _ => {
             let late = io::Error::from(ErrorKind::TimedOut);
             let why = Why::Broken("it was not confirmed", late);
-            Err(undone(work, name, services, why))
+            Err(roll_back(work, name, services, why))
         }
     }
 }
@@ -230,7 +230,7 @@ fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), 
 }
 
 /// Roll back, in the order in which a service always has a namespace to run in.
-fn undone(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -> Failure {
+fn roll_back(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -> Failure {
     let _ = trial_file::decide_to_undo(name);
     services.leave();
     let failure = work.fail(why);
@@ -277,7 +277,7 @@ fn is_as_it_was_left(name: &NetnsName) -> bool {
 fn is_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> Result {
     let until = Instant::now() + KEEPS;
     while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
-        sleep(LOOK);
+        sleep(INTERVAL);
     }
     service::all_run_inside(name, &tried.services).map_err(Error::refused)
 }

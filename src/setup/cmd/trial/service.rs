@@ -22,7 +22,7 @@ const ARRIVES: Duration = Duration::from_secs(10);
 const STAYS: Duration = Duration::from_millis(1500);
 
 /// Interval at which the processes are checked.
-const LOOK: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(50);
 
 /// A service that takes part in a trial.
 pub struct TrialService {
@@ -31,9 +31,9 @@ pub struct TrialService {
     /// Where it ran before the trial.
     pub was: StateBefore,
     /// The init system has started it as requested.
-    was_told: bool,
+    start_succeeded: bool,
     /// The init system failed to start it.
-    pub has_failed: bool,
+    pub start_failed: bool,
     /// The second process of a runit service that keeps running on the host.
     pub second: Option<Second>,
 }
@@ -61,7 +61,7 @@ impl TrialService {
                 "list them with rc-service --list, or with sv status /var/service/*".into(),
             ]
         })?;
-        is_asked(&service, netns, conf_dir)?;
+        check_settings(&service, netns, conf_dir)?;
         let host = process::netns_of_caller();
         let is_host = |of: &BTreeSet<NetnsInode>| of.iter().all(|at| Some(*at) == host);
         let inside = identity(netns);
@@ -83,8 +83,8 @@ impl TrialService {
         Ok(TrialService {
             service,
             was,
-            was_told: false,
-            has_failed: false,
+            start_succeeded: false,
+            start_failed: false,
             second: None,
         })
     }
@@ -93,8 +93,8 @@ impl TrialService {
     pub fn start_inside(&mut self, call: &Call, netns: &NetnsName) -> Result<(), String> {
         call.events.notice(netns, format!("+ {}", self.command()));
         let ended = match (&self.service.init, self.was) {
-            (Init::Runit(folder), StateBefore::OnHost) => {
-                let second = Second::start(folder);
+            (Init::Runit(dir), StateBefore::OnHost) => {
+                let second = Second::start(dir);
                 self.second = Some(second.map_err(|e| format!("could not be started: {e}"))?);
                 return Ok(());
             }
@@ -104,8 +104,8 @@ impl TrialService {
             Err(e) => Err(format!("could not be started: {e}")),
             Ok(ended) => {
                 call.events.output(netns, ended.text.clone());
-                self.was_told = ended.is_done();
-                self.has_failed = !self.was_told;
+                self.start_succeeded = ended.is_done();
+                self.start_failed = !self.start_succeeded;
                 match ended.status {
                     Some(status) if status.success() => Ok(()),
                     Some(_) => Err("did not start inside".into()),
@@ -126,10 +126,10 @@ impl TrialService {
     fn command(&self) -> String {
         match (&self.service.init, self.was) {
             (Init::OpenRc, _) => format!("rc-service {} {}", self.service.name, self.verb()),
-            (Init::Runit(folder), StateBefore::OnHost) => {
-                format!("cd {} && ./run", folder.display())
+            (Init::Runit(dir), StateBefore::OnHost) => {
+                format!("cd {} && ./run", dir.display())
             }
-            (Init::Runit(folder), _) => format!("sv {} {}", self.verb(), folder.display()),
+            (Init::Runit(dir), _) => format!("sv {} {}", self.verb(), dir.display()),
         }
     }
 
@@ -163,7 +163,7 @@ impl TrialService {
                 (false, _) if !runs || !seen.is_empty() || Instant::now() > until => return false,
                 (false, _) => {}
             }
-            sleep(LOOK);
+            sleep(INTERVAL);
         }
     }
 
@@ -182,8 +182,8 @@ impl TrialService {
     pub fn has_come_in(&self, inside: Option<NetnsInode>) -> bool {
         let is_there = match self.service.place() {
             ServiceState::Stopped => false,
-            ServiceState::Unknown => self.was_told,
-            ServiceState::In(all) if all.is_empty() => self.was_told,
+            ServiceState::Unknown => self.start_succeeded,
+            ServiceState::In(all) if all.is_empty() => self.start_succeeded,
             ServiceState::In(all) => inside.is_some_and(|inside| all.contains(&inside)),
         };
         is_there && self.was != StateBefore::Inside
@@ -214,22 +214,26 @@ pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<Str
 }
 
 /// Check that the settings of the service put it inside.
-fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(), Vec<String>> {
+fn check_settings(
+    service: &Service,
+    netns: &NetnsName,
+    conf_dir: &Path,
+) -> Result<(), Vec<String>> {
     let name = &service.name;
-    let (asked, file, remedy) = match &service.init {
+    let (puts_inside, file, remedy) = match &service.init {
         Init::OpenRc => {
             let file = conf_dir.join(name);
             let remedy = format!("write netns=\"{netns}\" in {}", file.display());
             (!declared_services::on_host(conf_dir, name), file, remedy)
         }
-        Init::Runit(folder) => {
-            let file = folder.join("run");
+        Init::Runit(dir) => {
+            let file = dir.join("run");
             let text = read_plain(&file);
             let remedy = format!("write netns-exec {netns} -- before its command there");
             (declared_services::names_program(&text), file, remedy)
         }
     };
-    if asked {
+    if puts_inside {
         Ok(())
     } else {
         Err(vec![

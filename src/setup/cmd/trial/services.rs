@@ -45,7 +45,7 @@ impl<'a> Services<'a> {
             netns,
             all: names.iter().map(find).collect::<Result<_, _>>()?,
             before: init::started_in_order(),
-            watch: watch.filter(|folder| supervised(folder).is_none()),
+            watch: watch.filter(|dir| supervised(dir).is_none()),
         })
     }
 
@@ -104,7 +104,7 @@ impl<'a> Services<'a> {
 
     /// Roll back, first part: the services leave the namespace while it still exists.
     pub fn leave(&mut self) {
-        if self.all.iter().any(|tried| tried.has_failed) {
+        if self.all.iter().any(|tried| tried.start_failed) {
             process::until_alone(STRAYS);
         }
         let inside = identity(self.netns);

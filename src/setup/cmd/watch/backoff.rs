@@ -36,14 +36,14 @@ pub struct Pace {
     /// The earliest time to handle an event that is not handled yet.
     due: Option<Instant>,
     /// The end of the current pause.
-    rests: Option<Instant>,
+    pause_ends: Option<Instant>,
     pause: Duration,
     /// As `pause`, after a check that found nothing to do.
     calm: Duration,
     /// The time of the last check.
-    looked: Option<Instant>,
+    last_check: Option<Instant>,
     /// The time of the last repair.
-    mended: Option<Instant>,
+    last_repair: Option<Instant>,
     /// The time of the next retry, and the wait before it.
     retry: Option<(Instant, Duration)>,
 }
@@ -53,11 +53,11 @@ impl Pace {
     pub fn new() -> Self {
         Pace {
             due: None,
-            rests: None,
+            pause_ends: None,
             pause: PAUSE,
             calm: SHORT,
-            looked: None,
-            mended: None,
+            last_check: None,
+            last_repair: None,
             retry: None,
         }
     }
@@ -69,33 +69,35 @@ impl Pace {
 
     /// The time of the next check, if there is one.
     pub fn moment(&self) -> Option<Instant> {
-        let due = self.due.map(|due| self.rests.map_or(due, |r| r.max(due)));
+        let due = self
+            .due
+            .map(|due| self.pause_ends.map_or(due, |r| r.max(due)));
         let retry = self.retry.map(|(then, _)| then);
         [due, retry].into_iter().flatten().min()
     }
 
     /// Record a check and its result.
-    pub fn came(&mut self, now: Instant, came: RepairOutcome) {
+    pub fn record(&mut self, now: Instant, outcome: RepairOutcome) {
         self.due = None;
-        if came == RepairOutcome::Repaired {
+        if outcome == RepairOutcome::Repaired {
             let swarm = |then| now.duration_since(then) <= self.pause * 2;
-            self.pause = if self.mended.is_some_and(swarm) {
+            self.pause = if self.last_repair.is_some_and(swarm) {
                 (self.pause * 2).min(LONGEST_PAUSE)
             } else {
                 PAUSE
             };
-            self.mended = Some(now);
+            self.last_repair = Some(now);
         }
         let again = |then| now.duration_since(then) <= self.calm * 4;
-        self.calm = if self.looked.is_some_and(again) {
+        self.calm = if self.last_check.is_some_and(again) {
             (self.calm * 2).min(PAUSE)
         } else {
             SHORT
         };
-        self.looked = Some(now);
-        let calm = came == RepairOutcome::AsWanted;
-        self.rests = Some(now + if calm { self.calm } else { self.pause });
-        self.retry = (came == RepairOutcome::Refused).then(|| {
+        self.last_check = Some(now);
+        let calm = outcome == RepairOutcome::AsWanted;
+        self.pause_ends = Some(now + if calm { self.calm } else { self.pause });
+        self.retry = (outcome == RepairOutcome::Refused).then(|| {
             let wait = self.retry.map_or(RETRY.0, |(_, last)| last * 2);
             let wait = wait.min(RETRY.1);
             (now + wait, wait)
@@ -115,12 +117,12 @@ mod tests {
         assert_eq!(pace.moment(), None);
         pace.happened(start);
         assert_eq!(pace.moment(), Some(start));
-        pace.came(start, RepairOutcome::Repaired);
+        pace.record(start, RepairOutcome::Repaired);
         assert_eq!(pace.moment(), None);
         pace.happened(start + MS);
         pace.happened(start + 2 * MS);
         assert_eq!(pace.moment(), Some(start + PAUSE));
-        pace.came(start + PAUSE, RepairOutcome::AsWanted);
+        pace.record(start + PAUSE, RepairOutcome::AsWanted);
         assert_eq!(pace.moment(), None);
         let later = start + 10 * PAUSE;
         pace.happened(later);
@@ -135,14 +137,14 @@ mod tests {
         while now < end {
             pace.happened(now);
             now = pace.moment().unwrap();
-            pace.came(now, RepairOutcome::Repaired);
+            pace.record(now, RepairOutcome::Repaired);
             looks += 1;
         }
         assert!(looks < 20, "{looks} looks in a minute");
         now += Duration::from_secs(60);
         pace.happened(now);
         assert_eq!(pace.moment(), Some(now));
-        pace.came(now, RepairOutcome::Repaired);
+        pace.record(now, RepairOutcome::Repaired);
         pace.happened(now + MS);
         assert_eq!(pace.moment(), Some(now + PAUSE));
     }
@@ -150,14 +152,14 @@ mod tests {
     #[test]
     fn where_nothing_is_to_be_done_the_next_event_hardly_waits_unless_they_do_not_end() {
         let (mut pace, start) = (Pace::new(), Instant::now());
-        pace.came(start, RepairOutcome::AsWanted);
+        pace.record(start, RepairOutcome::AsWanted);
         pace.happened(start + MS);
         assert_eq!(pace.moment(), Some(start + SHORT));
         let (mut now, mut looks) = (start, 0);
         while now < start + Duration::from_secs(60) {
             pace.happened(now + MS);
             now = pace.moment().unwrap();
-            pace.came(now, RepairOutcome::AsWanted);
+            pace.record(now, RepairOutcome::AsWanted);
             looks += 1;
         }
         assert!(looks < 250, "{looks} looks in a minute");
@@ -169,13 +171,13 @@ mod tests {
         let mut now = start;
         let mut waits = Vec::new();
         for _ in 0..8 {
-            pace.came(now, RepairOutcome::Refused);
+            pace.record(now, RepairOutcome::Refused);
             let next = pace.moment().unwrap();
             waits.push((next - now).as_secs());
             now = next;
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        pace.came(now, RepairOutcome::AsWanted);
+        pace.record(now, RepairOutcome::AsWanted);
         assert_eq!(pace.moment(), None);
     }
 }

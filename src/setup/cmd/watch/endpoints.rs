@@ -9,14 +9,14 @@ use crate::setup::{Call, wireguard};
 impl WatchedNetns {
     /// Resolve the names of peers without a recent handshake. After an error, or if another process
     /// has the lock, the next interval tries again.
-    pub(super) fn look_names_up(&self, call: &Call) {
+    pub(super) fn resolve_endpoints(&self, call: &Call) {
         let name = &self.want.name;
         let (Ok(store), mut kernel) = (Store::open_if_there(name), Kernel::new(name.clone()))
         else {
             return;
         };
-        let told = wireguard::reresolve(&store, &mut kernel, &self.want.state);
-        for change in told.unwrap_or_default() {
+        let changes = wireguard::reresolve(&store, &mut kernel, &self.want.state);
+        for change in changes.unwrap_or_default() {
             call.events.changed(name, &change);
         }
     }

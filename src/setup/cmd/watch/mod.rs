@@ -28,7 +28,7 @@ use crate::system::inotify::Entries;
 use watched::WatchedNetns;
 
 /// Interval at which it checks whether a trial has been decided.
-const LOOK: Duration = Duration::from_millis(200);
+const INTERVAL: Duration = Duration::from_millis(200);
 
 /// The signals that are handled.
 struct Signals {
@@ -44,7 +44,7 @@ enum Woken {
     /// HUP arrived.
     ReadAgain,
     /// An event happened, or the time of a check has come.
-    Look,
+    Check,
 }
 
 /// Run until TERM or INT. If a namespace cannot be brought up, return that outcome.
@@ -79,12 +79,12 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
         return Outcome::Done;
     }
     let mut all = Vec::new();
-    let begun = logged(call, Attempt::Start, Extras::Keep, |want| {
+    let started = logged(call, Attempt::Start, Extras::Keep, |want| {
         all.push(WatchedNetns::begin(call, want.clone())?);
         Ok(())
     });
-    if begun != Outcome::Done {
-        return begun;
+    if started != Outcome::Done {
+        return started;
     }
     loop {
         listen(runtime, &mut entries, &mut all);
@@ -93,16 +93,16 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
             Woken::ReadAgain => {
                 // If the new settings are wrong, the error is reported and the old settings stay
                 logged(call, Attempt::Reload, Extras::Remove, |want| {
-                    let kept = all.iter_mut().find(|kept| kept.is(&want.name));
-                    kept.map_or(Ok(()), |kept| kept.reload(call, want.clone()))
+                    let watched = all.iter_mut().find(|watched| watched.is(&want.name));
+                    watched.map_or(Ok(()), |watched| watched.reload(call, want.clone()))
                 });
             }
-            Woken::Look => {
+            Woken::Check => {
                 // First close the sockets in namespaces that are gone: a socket keeps a namespace
                 // alive
                 listen(runtime, &mut entries, &mut all);
                 let now = Instant::now();
-                all.iter_mut().for_each(|kept| kept.act(call, now));
+                all.iter_mut().for_each(|watched| watched.act(call, now));
             }
         }
     }
@@ -112,18 +112,18 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
 /// decision the trial's process keeps the namespace. Returns false on TERM or INT.
 async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
     let running = |name| trial_file::describe(name).map(|line| (name, line));
-    let mut told: Vec<_> = call.names.iter().filter_map(running).collect();
-    for (name, line) in &told {
+    let mut trials: Vec<_> = call.names.iter().filter_map(running).collect();
+    for (name, line) in &trials {
         call.events.warning(name, [line.clone()]);
     }
-    while !told.is_empty() {
+    while !trials.is_empty() {
         tokio::select! {
             biased;
             _ = signals.term.recv() => return false,
             _ = signals.int.recv() => return false,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(INTERVAL) => {}
         }
-        told = call.names.iter().filter_map(running).collect();
+        trials = call.names.iter().filter_map(running).collect();
     }
     true
 }
@@ -131,9 +131,9 @@ async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
 /// Open listeners in all namespaces concerned.
 fn listen(runtime: &Runtime, entries: &mut Entries, all: &mut [WatchedNetns]) {
     let _inside = runtime.enter();
-    let folders: Vec<_> = all.iter().flat_map(WatchedNetns::folders).collect();
-    if entries.watch(&folders) {
-        all.iter_mut().for_each(WatchedNetns::folders_are_new);
+    let dirs: Vec<_> = all.iter().flat_map(WatchedNetns::dirs).collect();
+    if entries.watch(&dirs) {
+        all.iter_mut().for_each(WatchedNetns::dirs_are_new);
     }
     all.iter_mut().for_each(WatchedNetns::listen);
 }
@@ -151,8 +151,8 @@ async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [WatchedN
         _ = signals.term.recv() => Woken::End,
         _ = signals.int.recv() => Woken::End,
         _ = signals.hup.recv() => Woken::ReadAgain,
-        () = poll_fn(|context| poll_happened(context, entries, all)) => Woken::Look,
-        () = moment_comes => Woken::Look,
+        () = poll_fn(|context| poll_happened(context, entries, all)) => Woken::Check,
+        () = moment_comes => Woken::Check,
     }
 }
 
@@ -165,14 +165,14 @@ fn poll_happened(
     let mut happened = false;
     // Read until nothing is left: otherwise the next event would not wake us
     while let Poll::Ready(touched) = entries.poll_touched(context) {
-        for kept in all.iter_mut() {
+        for watched in all.iter_mut() {
             for touched in &touched {
-                happened |= kept.was_touched(touched);
+                happened |= watched.was_touched(touched);
             }
         }
     }
-    for kept in all.iter_mut() {
-        happened |= kept.poll_heard(context).is_ready();
+    for watched in all.iter_mut() {
+        happened |= watched.poll_heard(context).is_ready();
     }
     if happened {
         Poll::Ready(())

@@ -22,22 +22,22 @@ pub struct Meaning {
 }
 
 /// The directories to watch for a namespace. While it is down, only those in which it would appear.
-pub fn folders(name: &NetnsName, down: bool) -> Vec<PathBuf> {
-    let of_name = |folder: &str| Path::new(folder).join(name.as_str());
-    let mut folders = vec![PathBuf::from(state_dir::STATE), of_name(state_dir::STATE)];
+pub fn dirs(name: &NetnsName, down: bool) -> Vec<PathBuf> {
+    let of_name = |dir: &str| Path::new(dir).join(name.as_str());
+    let mut dirs = vec![PathBuf::from(state_dir::STATE), of_name(state_dir::STATE)];
     if !down {
         let more = [state_dir::NAMESPACES, ETC, state_dir::ETC].map(PathBuf::from);
-        folders.extend(more);
-        folders.push(of_name(state_dir::ETC));
+        dirs.extend(more);
+        dirs.push(of_name(state_dir::ETC));
     }
-    folders
+    dirs
 }
 
 /// What an event on a file means to a namespace that concerns these links.
 pub fn meaning<'a>(
     touched: &Touched,
     name: &NetnsName,
-    asked: impl IntoIterator<Item = &'a LinkRef>,
+    related: impl IntoIterator<Item = &'a LinkRef>,
 ) -> Meaning {
     let Touched::Entry(path) = touched else {
         return Meaning {
@@ -45,18 +45,18 @@ pub fn meaning<'a>(
             etc: true,
         };
     };
-    let (Some(folder), Some(entry)) = (path.parent(), path.file_name()) else {
+    let (Some(dir), Some(entry)) = (path.parent(), path.file_name()) else {
         return Meaning::default();
     };
-    let of_name = |folder: &str| Path::new(folder).join(name.as_str());
+    let of_name = |dir: &str| Path::new(dir).join(name.as_str());
     let other =
         |link: &LinkRef| matches!(&link.netns, Netns::Named(other) if entry == other.as_str());
     let etc = of_name(state_dir::ETC);
     let is_name = entry == name.as_str();
-    let is_ours = folder == etc || path == &etc;
+    let is_ours = dir == etc || path == &etc;
     Meaning {
-        state: (folder == Path::new(state_dir::NAMESPACES)
-            && (is_name || asked.into_iter().any(other)))
+        state: (dir == Path::new(state_dir::NAMESPACES)
+            && (is_name || related.into_iter().any(other)))
             || path == &of_name(state_dir::STATE)
             || [state_dir::READY, state_dir::MET]
                 .map(|file| of_name(state_dir::STATE).join(file))
@@ -64,6 +64,6 @@ pub fn meaning<'a>(
             || is_ours,
         etc: is_ours
             || path == Path::new(state_dir::ETC)
-            || (folder == Path::new(ETC) && etc.join(entry).symlink_metadata().is_ok()),
+            || (dir == Path::new(ETC) && etc.join(entry).symlink_metadata().is_ok()),
     }
 }

@@ -24,7 +24,7 @@ pub struct Waits {
     /// The channel ends that this side has of the thread. Dropping them ends the thread.
     running: Option<(Sender<()>, Receiver<bool>)>,
     /// All conditions held at one time.
-    held: bool,
+    all_hold: bool,
 }
 
 impl Waits {
@@ -33,7 +33,7 @@ impl Waits {
         let mut waits = Waits {
             of: store::birth(&want.name),
             running: None,
-            held: false,
+            all_hold: false,
         };
         waits.go_on(want, events);
         waits
@@ -46,39 +46,39 @@ impl Waits {
 
     /// All conditions held.
     pub fn is_over(&self) -> bool {
-        self.held
+        self.all_hold
     }
 
     /// Begin again, if the last wait failed.
     pub fn go_on(&mut self, want: &Want, events: &Events) {
-        if self.held || self.running.is_some() {
+        if self.all_hold || self.running.is_some() {
             return;
         }
         let (stay, mut end) = oneshot::channel();
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let (want, events) = (want.clone(), events.clone());
         let wait = move || {
-            let held = wait(&want, &events, &mut end).unwrap_or_else(|why| {
+            let all_hold = wait(&want, &events, &mut end).unwrap_or_else(|why| {
                 events.error(&want.name, report::why(&want.name, &why));
                 thread::sleep(AGAIN);
                 false
             });
-            let _ = tell.send(held);
+            let _ = sender.send(all_hold);
         };
         if thread::Builder::new().spawn(wait).is_ok() {
-            self.running = Some((stay, told));
+            self.running = Some((stay, receiver));
         }
     }
 
     /// Ready when the wait is over or has failed.
     pub fn poll_end(&mut self, context: &mut Context) -> Poll<()> {
-        let Some((_, told)) = &mut self.running else {
+        let Some((_, receiver)) = &mut self.running else {
             return Poll::Pending;
         };
-        match Future::poll(Pin::new(told), context) {
+        match Future::poll(Pin::new(receiver), context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(held) => {
-                self.held = held.unwrap_or(false);
+            Poll::Ready(all_hold) => {
+                self.all_hold = all_hold.unwrap_or(false);
                 self.running = None;
                 Poll::Ready(())
             }
@@ -92,16 +92,16 @@ fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Wh
     let mut kernel = Kernel::new(want.name.clone());
     let conditions = ready::conditions(want);
     for limit in [Some(want.ready.timeout), None] {
-        let held = kernel.until_hold(&conditions, limit, Some(end));
-        let held = held.map_err(ready::unseen)?;
-        if held.iter().all(|held| *held) {
+        let results = kernel.until_hold(&conditions, limit, Some(end));
+        let results = results.map_err(ready::unseen)?;
+        if results.iter().all(|holds| *holds) {
             return Ok(true);
         }
         // Nobody waits any more
         if !matches!(end.try_recv(), Ok(None)) {
             return Ok(false);
         }
-        let late = ready::late(want, &held, "the watch goes on waiting");
+        let late = ready::late(want, &results, "the watch goes on waiting");
         events.error(&want.name, late);
     }
     Ok(false)

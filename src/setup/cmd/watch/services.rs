@@ -33,17 +33,17 @@ pub enum Order {
 #[derive(Default)]
 pub struct ServiceControl {
     /// The running command. It sends the services that it stopped.
-    telling: Option<Receiver<Vec<String>>>,
+    running: Option<Receiver<Vec<String>>>,
     /// Since when the namespace has not been complete.
-    away: Option<Instant>,
+    incomplete_since: Option<Instant>,
     /// The services were stopped because of that.
     stopped: bool,
     /// The namespace was recreated, and services are in the earlier one.
-    left: bool,
+    left_behind: bool,
     /// The services that were stopped because of that.
-    behind: Vec<String>,
+    to_restart: Vec<String>,
     /// The time of the last command, and the wait until it is repeated.
-    told: Option<(Instant, Duration)>,
+    last_command: Option<(Instant, Duration)>,
     /// The time of the next check.
     next: Option<Instant>,
 }
@@ -56,86 +56,86 @@ impl ServiceControl {
 
     /// The namespace was recreated, which the processes in the earlier one do not notice.
     pub fn are_left_behind(&mut self) {
-        self.left = true;
+        self.left_behind = true;
     }
 
     /// The time of the next check, if there is one.
     pub fn moment(&self) -> Option<Instant> {
-        self.next.filter(|_| self.telling.is_none())
+        self.next.filter(|_| self.running.is_none())
     }
 
     /// Ready when the running command has ended.
     pub fn poll_end(&mut self, context: &mut Context) -> Poll<()> {
-        let Some(telling) = &mut self.telling else {
+        let Some(running) = &mut self.running else {
             return Poll::Pending;
         };
-        Future::poll(Pin::new(telling), context).map(|stopped| {
-            self.behind.extend(stopped.unwrap_or_default());
-            self.telling = None;
+        Future::poll(Pin::new(running), context).map(|stopped| {
+            self.to_restart.extend(stopped.unwrap_or_default());
+            self.running = None;
         })
     }
 
-    /// The command to run now. `whole`: the namespace is complete. `down`: a person took it down,
-    /// and the init system knows.
-    pub fn due(&mut self, want: &Want, whole: bool, down: bool) -> Option<Order> {
-        if self.telling.is_some() {
+    /// The command to run now. `complete`: the namespace is complete. `down`: a person took it
+    /// down, and the init system knows.
+    pub fn due(&mut self, want: &Want, complete: bool, down: bool) -> Option<Order> {
+        if self.running.is_some() {
             return None;
         }
         let now = Instant::now();
         self.next = None;
-        let Some((told, due)) = self.differs(want, whole, down, now) else {
-            self.told = None;
+        let Some((order, due)) = self.needed(want, complete, down, now) else {
+            self.last_command = None;
             return None;
         };
-        let again = self.told.map(|(at, wait)| at + wait);
+        let again = self.last_command.map(|(at, wait)| at + wait);
         let due = again.map_or(due, |again| again.max(due));
         if due > now {
             self.next = Some(due);
             return None;
         }
-        let wait = self.told.map_or(AGAIN.0, |(_, last)| last * 2);
-        self.told = Some((now, wait.min(AGAIN.1)));
+        let wait = self.last_command.map_or(AGAIN.0, |(_, last)| last * 2);
+        self.last_command = Some((now, wait.min(AGAIN.1)));
         self.next = Some(now + wait);
-        Some(told)
+        Some(order)
     }
 
     /// The command that the init system needs, and the time at which to run it.
-    fn differs(
+    fn needed(
         &mut self,
         want: &Want,
-        whole: bool,
+        complete: bool,
         down: bool,
         now: Instant,
     ) -> Option<(Order, Instant)> {
         let service = format!("netns.{}", want.name);
         let inactive = init::is(&service, ServiceStatus::Inactive);
-        if self.left && !down {
+        if self.left_behind && !down {
             return Some((Order::Leave, now));
         }
-        if whole && store::is_ready(&want.name) {
-            (self.away, self.stopped) = (None, false);
-            return match self.behind.is_empty() {
+        if complete && store::is_ready(&want.name) {
+            (self.incomplete_since, self.stopped) = (None, false);
+            return match self.to_restart.is_empty() {
                 _ if inactive => Some((Order::Start, now)),
                 false => Some((Order::Back, now)),
                 true => None,
             };
         }
-        let away = *self.away.get_or_insert(now);
+        let incomplete_since = *self.incomplete_since.get_or_insert(now);
         let stops = want.ready.hold == HoldServices::Stop && !down && !inactive;
         let started = !self.stopped || init::is(&service, ServiceStatus::Started);
-        (stops && started).then_some((Order::Stop, away + want.ready.timeout))
+        (stops && started).then_some((Order::Stop, incomplete_since + want.ready.timeout))
     }
 
     /// Run the command.
-    pub fn tell(&mut self, call: &Call, want: &Want, told: Order) {
-        self.stopped = told == Order::Stop;
-        self.left &= told != Order::Leave;
-        let back = match told {
-            Order::Back => std::mem::take(&mut self.behind),
+    pub fn run(&mut self, call: &Call, want: &Want, order: Order) {
+        self.stopped = order == Order::Stop;
+        self.left_behind &= order != Order::Leave;
+        let back = match order {
+            Order::Back => std::mem::take(&mut self.to_restart),
             _ => Vec::new(),
         };
         let (name, conf_dir) = (want.name.clone(), call.conf_dir.clone());
-        let line = match told {
+        let line = match order {
             Order::Start => format!("{name}: is complete; its services start"),
             Order::Stop => format!("{name}: is not complete; its services are stopped until it is"),
             Order::Leave => {
@@ -145,9 +145,9 @@ impl ServiceControl {
         };
         call.events.notice(&name, line);
         let events = call.events.clone();
-        let (tell, telling) = oneshot::channel();
-        let tell = move || {
-            let done = match told {
+        let (sender, running) = oneshot::channel();
+        let run = move || {
+            let done = match order {
                 Order::Start => init::start_services(&name).map(|()| Vec::new()),
                 Order::Stop => init::stop_services(&name).map(|()| Vec::new()),
                 Order::Leave => init::leave(&name, &declared_services::inside(&conf_dir, &name)),
@@ -158,10 +158,10 @@ impl ServiceControl {
                 events.error(&name, [line]);
                 Vec::new()
             });
-            let _ = tell.send(stopped);
+            let _ = sender.send(stopped);
         };
-        if thread::Builder::new().spawn(tell).is_ok() {
-            self.telling = Some(telling);
+        if thread::Builder::new().spawn(run).is_ok() {
+            self.running = Some(running);
         }
     }
 }

@@ -41,26 +41,26 @@ impl WatchedNetns {
             );
             call.events.warning(&want.name, [line]);
         }
-        let mut kept = WatchedNetns::new(want, coming, &call.events);
+        let mut watched = WatchedNetns::new(want, coming, &call.events);
         if let Err(failure) = planned {
-            kept.said = report::why(&kept.want.name, &failure.why);
+            watched.reported = report::why(&watched.want.name, &failure.why);
         }
-        Ok(kept)
+        Ok(watched)
     }
 
     /// Check whether it can come up now. A dry run comes first, so that not every new NIC runs
     /// `netns_pre_up` and prints the errors of an up.
     pub(super) fn come_up(&mut self, call: &Call) {
         if store::is_ready(&self.want.name) {
-            self.read_again(call);
-            return self.has_come(call);
+            self.reread_settings(call);
+            return self.report_up(call);
         }
-        let came = match planned(&self.want, Extras::Keep) {
+        let outcome = match planned(&self.want, Extras::Keep) {
             Err(failure) => {
                 let lines = report::why(&self.want.name, &failure.why);
-                if lines != self.said {
+                if lines != self.reported {
                     call.events.error(&self.want.name, lines.clone());
-                    self.said = lines;
+                    self.reported = lines;
                 }
                 match failure.why {
                     Why::Obstacles(_) => RepairOutcome::AsWanted,
@@ -68,9 +68,9 @@ impl WatchedNetns {
                 }
             }
             Ok(_) => {
-                self.read_again(call);
+                self.reread_settings(call);
                 match up::begin_up(call, &self.want, &mut self.prepared) {
-                    Ok(()) => return self.has_come(call),
+                    Ok(()) => return self.report_up(call),
                     Err(error) => {
                         call.events.failed(Some(&self.want.name), &error);
                         RepairOutcome::Refused
@@ -78,22 +78,22 @@ impl WatchedNetns {
                 }
             }
         };
-        self.know();
-        self.look.came(Instant::now(), came);
+        self.refresh();
+        self.pace.record(Instant::now(), outcome);
     }
 
-    fn has_come(&mut self, call: &Call) {
+    fn report_up(&mut self, call: &Call) {
         let name = &self.want.name;
         call.events.notice(name, format!("{name}: has come up"));
-        self.said.clear();
-        self.is_up(&call.events);
-        self.look.came(Instant::now(), RepairOutcome::Repaired);
-        self.look.happened(Instant::now());
+        self.reported.clear();
+        self.now_up(&call.events);
+        self.pace.record(Instant::now(), RepairOutcome::Repaired);
+        self.pace.happened(Instant::now());
     }
 
     /// Mark the namespace as not ready, so that nothing can join it. Returns false if that failed.
-    pub(super) fn close(&mut self) -> bool {
+    pub(super) fn mark_unready(&mut self) -> bool {
         let store = Store::open_if_there(&self.want.name);
-        store.is_ok_and(|store| self.not_ready(&store).is_ok())
+        store.is_ok_and(|store| self.set_unready(&store).is_ok())
     }
 }

@@ -35,18 +35,18 @@ const NAMING: Duration = Duration::from_millis(300);
 pub struct WatchedNetns {
     pub(super) want: Want,
     /// The links in other namespaces that concern it.
-    pub(super) asked: BTreeSet<LinkRef>,
+    pub(super) related: BTreeSet<LinkRef>,
     pub(super) journal: Journal,
     /// The stamp of the file that is replaced when the settings have been met. Another stamp means
     /// that another netns-setup was at work.
     pub(super) met: Option<(u64, i64, i64)>,
-    ears: Vec<(Netns, Listener)>,
+    listeners: Vec<(Netns, Listener)>,
     /// When to check the namespace.
-    pub(super) look: Pace,
+    pub(super) pace: Pace,
     /// When to check the bind mounts over /etc.
-    pub(super) etc: Pace,
+    pub(super) etc_pace: Pace,
     /// When to resolve the names of WireGuard peers, if there are any.
-    pub(super) names: Option<Instant>,
+    pub(super) resolve_at: Option<Instant>,
     /// It could not be brought up yet.
     pub(super) coming: bool,
     /// `netns_pre_up` has been run, and the namespace is not up yet.
@@ -60,48 +60,48 @@ pub struct WatchedNetns {
     /// The wait for the conditions of `netns_ready`.
     pub(super) waits: Option<Waits>,
     /// The namespace is not complete.
-    pub(super) lacking: bool,
+    pub(super) incomplete: bool,
     /// The state of its services.
     pub(super) services: ServiceControl,
     /// The problems reported last, so that each is reported once.
-    pub(super) said: Vec<String>,
+    pub(super) reported: Vec<String>,
     /// The problems to report if they last.
-    pub(super) doubt: Vec<String>,
+    pub(super) unconfirmed: Vec<String>,
     /// The problems with bind mounts reported last.
-    pub(super) said_of_etc: Vec<String>,
+    pub(super) reported_etc: Vec<String>,
 }
 
 impl WatchedNetns {
     /// A namespace that is up, or is `coming`. It is checked once more when its listeners are open,
     /// because something may have happened before.
     pub(super) fn new(want: Want, coming: bool, events: &Events) -> Self {
-        let mut kept = WatchedNetns {
+        let mut watched = WatchedNetns {
             coming,
             prepared: coming,
-            lacking: false,
+            incomplete: false,
             services: ServiceControl::new(),
-            asked: BTreeSet::new(),
+            related: BTreeSet::new(),
             journal: Journal::default(),
             met: None,
-            ears: Vec::new(),
-            look: Pace::new(),
-            etc: Pace::new(),
-            names: None,
+            listeners: Vec::new(),
+            pace: Pace::new(),
+            etc_pace: Pace::new(),
+            resolve_at: None,
             down: false,
             unready: false,
             hooks_are_due: false,
             waits: None,
-            said: Vec::new(),
-            doubt: Vec::new(),
-            said_of_etc: Vec::new(),
+            reported: Vec::new(),
+            unconfirmed: Vec::new(),
+            reported_etc: Vec::new(),
             want,
         };
         if coming {
-            kept.know()
+            watched.refresh()
         } else {
-            kept.is_up(events)
+            watched.now_up(events)
         }
-        kept
+        watched
     }
 
     /// The namespace has this name.
@@ -110,43 +110,43 @@ impl WatchedNetns {
     }
 
     /// The directories to watch.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        paths::folders(&self.want.name, self.down)
+    pub fn dirs(&self) -> Vec<PathBuf> {
+        paths::dirs(&self.want.name, self.down)
     }
 
     /// The watch on the directories is new: something may have happened before.
-    pub fn folders_are_new(&mut self) {
+    pub fn dirs_are_new(&mut self) {
         let now = Instant::now();
-        self.look.happened(now);
-        self.etc.happened(now);
+        self.pace.happened(now);
+        self.etc_pace.happened(now);
     }
 
     /// Open a listener in each namespace that concerns it and exists, and close the others.
     pub fn listen(&mut self) {
         let mut places: BTreeSet<Netns> =
-            self.asked.iter().map(|link| link.netns.clone()).collect();
+            self.related.iter().map(|link| link.netns.clone()).collect();
         places.insert(Netns::This);
         if self.down {
             places.clear();
         }
-        let mut ears = std::mem::take(&mut self.ears);
+        let mut listeners = std::mem::take(&mut self.listeners);
         for at in places {
             let Ok(netns) = kernel::open(&self.want.name, &at) else {
                 continue;
             };
-            let mut matter = Filter::of(&at, &self.want.state, &self.asked, &self.journal);
+            let mut filter = Filter::of(&at, &self.want.state, &self.related, &self.journal);
             if let (Netns::Host, Some(nat)) = (&at, &self.want.nat) {
                 let table = format!("netns_{}", self.want.name);
-                matter = matter.with_table(table, nat.needs_defaults());
+                filter = filter.with_table(table, nat.needs_defaults());
             }
-            let known = ears
+            let known = listeners
                 .iter()
-                .position(|(of, ear)| *of == at && ear.is_for(&netns, &matter));
+                .position(|(of, listener)| *of == at && listener.is_for(&netns, &filter));
             if let Some(known) = known {
-                self.ears.push(ears.swap_remove(known));
-            } else if let Ok(ear) = Listener::open(&netns, matter) {
-                self.ears.push((at, ear));
-                self.look.happened(Instant::now());
+                self.listeners.push(listeners.swap_remove(known));
+            } else if let Ok(listener) = Listener::open(&netns, filter) {
+                self.listeners.push((at, listener));
+                self.pace.happened(Instant::now());
             }
         }
     }
@@ -154,9 +154,9 @@ impl WatchedNetns {
     /// The time of the next action, if there is one. All times of this namespace are listed here.
     pub fn moment(&self) -> Option<Instant> {
         let moments = [
-            self.look.moment(),
-            self.etc.moment(),
-            self.names,
+            self.pace.moment(),
+            self.etc_pace.moment(),
+            self.resolve_at,
             self.services.moment(),
         ];
         moments.into_iter().flatten().min()
@@ -164,13 +164,13 @@ impl WatchedNetns {
 
     /// Record an event on a file. Returns true if it matters.
     pub fn was_touched(&mut self, touched: &Touched) -> bool {
-        let Meaning { state, etc } = paths::meaning(touched, &self.want.name, &self.asked);
+        let Meaning { state, etc } = paths::meaning(touched, &self.want.name, &self.related);
         let now = Instant::now();
         if state {
-            self.look.happened(now);
+            self.pace.happened(now);
         }
         if etc {
-            self.etc.happened(now);
+            self.etc_pace.happened(now);
         }
         state || etc
     }
@@ -180,20 +180,20 @@ impl WatchedNetns {
         let mut happened = Poll::Pending;
         let waits = self.waits.as_mut();
         if waits.is_some_and(|waits| waits.poll_end(context).is_ready()) {
-            self.look.happened(Instant::now());
+            self.pace.happened(Instant::now());
             happened = Poll::Ready(());
         }
         if self.services.poll_end(context).is_ready() {
             happened = Poll::Ready(());
         }
-        for (_, ear) in &mut self.ears {
-            if let Poll::Ready(heard) = ear.poll_heard(context) {
+        for (_, listener) in &mut self.listeners {
+            if let Poll::Ready(heard) = listener.poll_heard(context) {
                 let wait = if heard == Event::Device {
                     NAMING
                 } else {
                     Duration::ZERO
                 };
-                self.look.happened(Instant::now() + wait);
+                self.pace.happened(Instant::now() + wait);
                 happened = Poll::Ready(());
             }
         }
@@ -204,33 +204,33 @@ impl WatchedNetns {
     pub fn act(&mut self, call: &Call, now: Instant) {
         let blocked = block_signals();
         let is_time = |pace: &Pace| pace.moment().is_some_and(|moment| moment <= now);
-        if is_time(&self.etc) {
-            let came = self.bind_again(call);
-            self.etc.came(Instant::now(), came);
+        if is_time(&self.etc_pace) {
+            let outcome = self.restore_binds(call);
+            self.etc_pace.record(Instant::now(), outcome);
         }
-        if is_time(&self.look) {
+        if is_time(&self.pace) {
             if self.coming {
                 self.come_up(call)
             } else {
-                self.look_and_mend(call)
+                self.check_and_repair(call)
             }
         }
-        if self.names.is_some_and(|moment| moment <= now) {
-            self.look_names_up(call);
-            self.names = Some(Instant::now() + LOOKUPS);
+        if self.resolve_at.is_some_and(|moment| moment <= now) {
+            self.resolve_endpoints(call);
+            self.resolve_at = Some(Instant::now() + LOOKUPS);
         }
-        self.tell_services(call);
+        self.run_order(call);
         let _ = blocked.thread_unblock();
     }
 
     /// Run the command that the init system needs.
-    fn tell_services(&mut self, call: &Call) {
-        let whole = !self.coming && !self.lacking;
-        let Some(told) = self.services.due(&self.want, whole, self.down) else {
+    fn run_order(&mut self, call: &Call) {
+        let complete = !self.coming && !self.incomplete;
+        let Some(order) = self.services.due(&self.want, complete, self.down) else {
             return;
         };
-        if told != Order::Stop || self.close() {
-            self.services.tell(call, &self.want, told);
+        if order != Order::Stop || self.mark_unready() {
+            self.services.run(call, &self.want, order);
         }
     }
 
@@ -239,17 +239,17 @@ impl WatchedNetns {
         let mut done = Ok(());
         if self.coming {
             self.want = want;
-            self.look.happened(Instant::now());
+            self.pace.happened(Instant::now());
         } else {
             done = reload::begin_reload(call, &want);
             if done.is_ok() {
                 self.want = want;
-                self.is_up(&call.events);
+                self.now_up(&call.events);
                 self.run_hooks(call);
             }
         }
-        self.said.clear();
-        self.know();
+        self.reported.clear();
+        self.refresh();
         done
     }
 
@@ -263,7 +263,7 @@ impl WatchedNetns {
     /// A namespace that concerns it has a file without a mount. `ip netns add` causes this state
     /// for a moment, and no event reports its end.
     pub(super) fn is_being_named(&self) -> bool {
-        let others = self.asked.iter().filter_map(|link| match &link.netns {
+        let others = self.related.iter().filter_map(|link| match &link.netns {
             Netns::Named(other) => Some(other),
             _ => None,
         });
@@ -277,22 +277,22 @@ impl WatchedNetns {
     }
 
     /// The namespace is up, except perhaps for the conditions of `netns_ready`.
-    pub(super) fn is_up(&mut self, events: &Events) {
+    pub(super) fn now_up(&mut self, events: &Events) {
         self.coming = false;
         self.down = false;
         self.unready = ready::is_awaited(&self.want);
         self.waits = self.unready.then(|| Waits::begin(&self.want, events));
-        self.know();
+        self.refresh();
     }
 
     /// Read what is known from files, without a check of the state.
-    pub(super) fn know(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.journal = store::journal(&self.want.name).unwrap_or_default();
         self.met = store::stamp(&self.want.name, state_dir::MET);
         let state = self.journal.with_returns(self.want.state.clone());
-        self.asked = build_query(&state, &self.journal).links;
-        self.names = if wireguard::has_names(&self.want.state) {
-            self.names.or_else(|| Some(Instant::now() + LOOKUPS))
+        self.related = build_query(&state, &self.journal).links;
+        self.resolve_at = if wireguard::has_names(&self.want.state) {
+            self.resolve_at.or_else(|| Some(Instant::now() + LOOKUPS))
         } else {
             None
         };
