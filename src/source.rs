@@ -11,9 +11,9 @@ use std::sync::Arc;
 pub struct Position {
     /// The path of the file, as it was opened.
     pub file: Arc<str>,
-    /// Counted from 1.
+    /// The line number, counted from 1.
     pub line: u32,
-    /// In bytes, counted from 1.
+    /// The column in bytes, counted from 1.
     pub column: u32,
 }
 

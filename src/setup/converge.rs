@@ -206,7 +206,7 @@ fn restore_files(name: &NetnsName, files: &SavedFiles) {
     }
 }
 
-/// Make the error. The state is as it was before, unless some changes could not be undone.
+/// The error for a failure. Marks the namespace as not ready if some changes could not be undone.
 fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> Error {
     if failure.left.as_ref().is_none_or(|left| !left.is_empty()) {
         let _ = store.set_unready();

@@ -30,7 +30,7 @@ pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
     found
 }
 
-/// The script calls netns-exec.
+/// Returns true if the script calls netns-exec.
 pub fn names_program(text: &str) -> bool {
     code(text).any(|line| line.contains("netns-exec"))
 }
@@ -73,8 +73,8 @@ fn becomes(text: &str, name: &NetnsName) -> Option<usize> {
     lines.find_map(|(number, line)| becomes(line).then_some(number + 1))
 }
 
-/// No setting puts the service inside or lets it stay where it was started (`netns_from_inside`).
-/// If that cannot be decided by reading the settings, the result is false.
+/// Returns true if no setting puts the service inside or lets it stay where it was started
+/// (`netns_from_inside`), and false if that cannot be decided by reading the settings.
 pub fn on_host(conf_dir: &Path, service: &str) -> bool {
     // The services of the namespaces themselves, and of their firewalls
     let ours = [
@@ -109,7 +109,7 @@ fn files(dir: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
     taken.map(|file| file.path()).collect()
 }
 
-/// The settings do not mention netns, and source no other file that could.
+/// Returns true if the settings do not mention netns, and source no other file that could.
 fn is_silent(text: &str) -> bool {
     let takes_in = |line: &str| {
         let line = line.trim_start();
@@ -119,7 +119,8 @@ fn is_silent(text: &str) -> bool {
     !names_netns(text) && !code(text).any(|line| takes_in(line) || stays(line))
 }
 
-/// The text has `netns` as a word of its own, as in `netns=`, `${netns:-}` or `netns-exec`.
+/// Returns true if the text has `netns` as a word of its own, as in `netns=`, `${netns:-}` or
+/// `netns-exec`.
 fn names_netns(text: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     code(text).any(|line| line.split(|c| !part(c)).any(|word| word == "netns"))

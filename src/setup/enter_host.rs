@@ -68,7 +68,8 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     }
 }
 
-/// The process is in another network namespace than process 1. False if that cannot be read.
+/// Returns true if the process is in another network namespace than process 1, and false if that
+/// cannot be read.
 fn is_inside() -> bool {
     // The text of the link has the inode number, which is unique among existing namespaces
     // (namespaces(7))
@@ -80,8 +81,8 @@ fn has_hosts_root() -> bool {
     matches!((identity(Path::new("/")), identity(Path::new("/proc/1/root"))), (Ok(own), Ok(first)) if own == first)
 }
 
-/// The namespace has a name and a state directory of ours, or netns-exec joined it by a name that
-/// it has lost since.
+/// Returns true if the namespace has a name and a state directory of ours, or if netns-exec joined
+/// it by a name that it has lost since.
 fn is_ours() -> bool {
     let Some(own) = netns_of(getpid().as_raw()) else {
         return false;
@@ -106,7 +107,7 @@ fn stays(why: &str) -> CalledFrom {
     ])
 }
 
-/// The command line of this call, to be typed in the namespace of the host.
+/// The same command line, run in the host's namespace by netns-exec.
 fn typed_on_host() -> String {
     let words = fs::read("/proc/self/cmdline").unwrap_or_default();
     let words = String::from_utf8_lossy(&words);

@@ -67,7 +67,7 @@ pub struct Call {
     pub moves_my_connection: bool,
     /// The verb.
     pub verb: Verb,
-    /// The namespaces, in this order.
+    /// The namespaces, in the order in which they are handled.
     pub names: Vec<NetnsName>,
     /// Where the call came from.
     pub at: CalledFrom,

@@ -69,7 +69,7 @@ pub fn observe(kernel: &mut Kernel, query: &Query, journal: &Journal) -> Result<
     Ok(have)
 }
 
-/// These rules can exist on a machine without nft.
+/// Returns true if these rules can exist on a machine without nft.
 fn may_lack(tool: Tool, e: &OsError) -> bool {
     !matches!(tool, Tool::Nftables | Tool::Replies) || e.errno.kind() == ErrorKind::NotFound
 }

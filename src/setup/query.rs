@@ -80,7 +80,8 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     }
 }
 
-/// Addresses of ours on this link may be deleted, and with a primary address its secondaries.
+/// Returns true if addresses of ours on this link may be deleted, and with a primary address its
+/// secondaries.
 fn changes_addresses(made: &Link, want: &State) -> bool {
     let text = |link: &Link| -> Vec<String> {
         let addresses = link.addresses.iter().filter(|a| a.value.ip().is_ipv4());

@@ -22,7 +22,7 @@ use crate::state_dir;
 /// Time for a ping to be answered if only the present state is asked for.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// The namespace has conditions, and is not ready yet.
+/// Returns true if the namespace has conditions, and is not ready yet.
 pub fn is_awaited(want: &Want) -> bool {
     !want.ready.conditions.is_empty() && !store::is_ready(&want.name)
 }

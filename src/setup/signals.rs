@@ -19,13 +19,13 @@ pub fn ends() -> nix::Result<SignalFd> {
     SignalFd::with_flags(&ends, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
-/// One of these signals has arrived.
+/// Returns true if one of these signals has arrived.
 pub fn has_come(ends: &nix::Result<SignalFd>) -> bool {
     let signal = ends.as_ref().map(SignalFd::read_signal);
     matches!(signal, Ok(Ok(Some(_))))
 }
 
-/// TERM or INT has arrived by now.
+/// Returns true if TERM or INT has arrived by now.
 pub fn end_has_come() -> bool {
     has_come(&ends())
 }

@@ -45,13 +45,14 @@ impl fmt::Display for TrialRecord {
 }
 
 impl TrialRecord {
-    /// The process that runs the trial has not ended.
+    /// Returns true if the process that runs the trial has not ended.
     pub fn lives(&self) -> bool {
         process::started(self.pid) == Some(self.started)
     }
 
-    /// The trial started this process: it is a parent process, or in the same session. The session
-    /// matters because OpenRC leaves some work to processes whose parent has ended.
+    /// Returns true if the trial's process started this one: it is one of the parent processes, or
+    /// leads the session. The session matters because OpenRC leaves some work to processes whose
+    /// parent has ended.
     fn began_us(&self) -> bool {
         let is_another = process::started(self.pid).is_some_and(|at| at != self.started);
         let is_session = |sid: Pid| sid.as_raw().cast_unsigned() == self.pid;
@@ -64,7 +65,7 @@ impl TrialRecord {
     }
 }
 
-/// While a trial is running, no other process changes the namespace.
+/// An error while a trial is running: no other process may change the namespace then.
 pub fn refuse(name: &NetnsName) -> Result {
     let Some(running) = describe(name) else {
         return Ok(());
@@ -111,7 +112,8 @@ pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
     ])))
 }
 
-/// The last trial of this namespace was rolled back, and the namespace has not changed since.
+/// Returns true if the last trial of this namespace was rolled back, and the namespace has not
+/// changed since.
 pub fn was_undone(name: &NetnsName) -> bool {
     undone(name).exists()
 }

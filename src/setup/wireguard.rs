@@ -197,7 +197,8 @@ pub fn unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) -> Vec<Str
     lines
 }
 
-/// A peer has a host name, whose address may change: [`reresolve`] should be called once a minute.
+/// Returns true if a peer has a host name, whose address may change: [`reresolve`] should be called
+/// once a minute.
 pub fn has_names(want: &State) -> bool {
     let mut links = want.links.iter().filter_map(|link| link.wireguard.as_ref());
     links.any(|wireguard| wireguard.value.named().next().is_some())

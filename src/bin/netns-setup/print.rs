@@ -36,7 +36,7 @@ fn print_errors(event: &Event) {
     }
 }
 
-/// Text for a person.
+/// Prints text for a person.
 pub struct Text;
 
 impl Printer for Text {
@@ -61,7 +61,7 @@ impl Printer for Text {
     }
 }
 
-/// The commands of a plan, for a shell that stops at the first error.
+/// Prints the commands of a plan, for a shell that stops at the first error.
 #[derive(Default)]
 pub struct Script {
     started: Mutex<bool>,
@@ -85,7 +85,7 @@ impl Printer for Script {
     }
 }
 
-/// The state, for a program: one JSON array at the end.
+/// Prints the state, for a program: one JSON array at the end.
 #[derive(Default)]
 pub struct JsonOfState {
     found: Mutex<Vec<String>>,
@@ -111,8 +111,8 @@ impl Printer for JsonOfState {
     }
 }
 
-/// The changes made, or planned, for a program: one JSON array at the end, with an object for each
-/// namespace.
+/// Prints the changes made or planned, for a program: one JSON array at the end, with an object for
+/// each namespace.
 #[derive(Default)]
 pub struct JsonOfChanges {
     all: Mutex<Vec<Done>>,

@@ -102,7 +102,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// At least one change has been made.
+    /// Returns true if at least one change has been made.
     pub fn has_changed(&self) -> bool {
         self.done > 0
     }

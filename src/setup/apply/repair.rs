@@ -20,14 +20,14 @@ pub struct RepairResult {
 }
 
 impl RepairResult {
-    /// The namespace matches its settings.
+    /// Returns true if the namespace matches its settings now.
     pub fn is_complete(&self) -> bool {
         // A tunnel that still waits for a name server counts as complete
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
         steps.all(|step| matches!(step, Step::SetEndpoint(..))) && self.obstacles.is_empty()
     }
 
-    /// The namespace is not protected: its firewall could not be loaded.
+    /// Returns true if the firewall could not be loaded, so the namespace is not protected.
     pub fn is_open(&self) -> bool {
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
         steps.any(|step| matches!(step, Step::LoadFirewall { .. }))

@@ -156,7 +156,7 @@ fn other(error: &clap::Error, words: &[OsString]) -> Other {
     }
 }
 
-/// The command line has this argument; it is not a default.
+/// Returns true if the command line has this argument, and false for a default.
 fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }

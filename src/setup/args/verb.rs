@@ -175,7 +175,7 @@ pub enum Occupants {
 }
 
 impl Options {
-    /// The options with these names and all defaults.
+    /// The options with these names, and the defaults of all others.
     pub fn of(names: Vec<String>) -> Self {
         Options {
             names,
@@ -227,7 +227,7 @@ impl Verb {
         }
     }
 
-    /// The verb requires root, and must be run on the host.
+    /// Returns true if the verb requires root, and must be run on the host.
     pub fn is_for_root_on_the_host(&self) -> bool {
         !matches!(
             self,

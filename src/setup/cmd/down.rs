@@ -32,7 +32,7 @@ use crate::system::{dhcp, resolv_conf};
 /// Time for a process to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Time for a process that is ending before it counts as one that stays.
+/// How long to wait for a process that is ending. After that, it counts as one that stays.
 const ENDING: Duration = Duration::from_secs(1);
 
 /// Interval at which processes are checked.
@@ -114,9 +114,9 @@ fn set_journal_aside(name: &NetnsName) -> Result {
     Err(left(name))
 }
 
-/// The namespace is left over from an unreadable journal, and the new journal is empty. Its state
-/// directory must stay: without it, the namespace would count as somebody else's, and could be
-/// joined.
+/// Returns true if the namespace is left over from an unreadable journal, and the new journal is
+/// empty. Its state directory must stay: without it, the namespace would count as another
+/// program's, and could be joined.
 fn is_left(name: &NetnsName) -> bool {
     store::dir(name).join(state_dir::UNREADABLE).exists()
         && !store::is_ready(name)

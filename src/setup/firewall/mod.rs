@@ -79,8 +79,8 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
     Ok(Some(rules(file.tool, path, text)))
 }
 
-/// The one of the possible files that exists, or the first if none does. If two exist, it is an
-/// error, because one of them would be ignored.
+/// Choose the file that exists among the possible names, or the first name if none exists. Two
+/// files are an error, because one of them would be ignored.
 fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
     let names = [&file.path.value].into_iter().chain(&file.others);
     let (there, untold): (Vec<_>, Vec<_>) = names

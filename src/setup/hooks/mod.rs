@@ -49,7 +49,7 @@ impl Hook {
         }
     }
 
-    /// The same command, for a link.
+    /// Sets the link of the command.
     pub(super) fn of_link(mut self, link: &LinkName) -> Self {
         self.link = Some(link.clone());
         self

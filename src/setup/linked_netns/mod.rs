@@ -94,7 +94,7 @@ pub fn bare_namespaces(name: &NetnsName, journal: &Journal) -> io::Result<BTreeS
     Ok(bare)
 }
 
-/// No other namespace has a link into `other`, as far as the journals show.
+/// Returns true if no other namespace has a link into `other`, as far as the journals show.
 fn has_no_other(other: &NetnsName, of: &NetnsName) -> io::Result<bool> {
     Ok(linked_namespaces(other)?
         .iter()
@@ -102,8 +102,8 @@ fn has_no_other(other: &NetnsName, of: &NetnsName) -> io::Result<bool> {
         && !store::unreadable(other)?)
 }
 
-/// The namespace exists only because others have links into it: it was never set up by its own
-/// settings.
+/// Returns true if the namespace exists only because others have links into it: it was never set up
+/// by its own settings.
 fn is_bare_namespace(name: &NetnsName) -> io::Result<bool> {
     let mut bare = Journal::default();
     bare.ours.exists = true;

@@ -99,32 +99,32 @@ impl Events {
         }
     }
 
-    /// The verb has ended for these namespaces.
+    /// Report that the work on these namespaces has ended.
     pub fn finish(&self, names: &[NetnsName]) {
         self.printer.finish(names);
     }
 
-    /// A change has been made. In `plan`: it would be made.
+    /// Report a change that has been made or, in `plan`, would be made.
     pub fn changed(&self, name: &NetnsName, change: &Change) {
         self.send(name, Event::Changed(Command::of(name, change)));
     }
 
-    /// `watch` has made a change.
+    /// Report a change that `watch` has made.
     pub fn repaired(&self, name: &NetnsName, change: &Change) {
         self.send(name, Event::Repaired(Command::of(name, change)));
     }
 
-    /// This is satisfied already.
+    /// Report a change that is not needed, because it is satisfied already.
     pub fn satisfied(&self, name: &NetnsName, change: &Change) {
         self.send(name, Event::Satisfied(Command::of(name, change)));
     }
 
-    /// A line on what has happened to a namespace.
+    /// Report what has happened to a namespace, in one line.
     pub fn notice(&self, name: &NetnsName, line: impl Into<String>) {
         self.send(name, Event::Notice(line.into()));
     }
 
-    /// Something that the person should know. Does nothing without lines.
+    /// Report something that the person should know. Does nothing without lines.
     pub fn warning(&self, name: &NetnsName, lines: impl Into<Vec<String>>) {
         let lines = lines.into();
         if !lines.is_empty() {
@@ -132,7 +132,7 @@ impl Events {
         }
     }
 
-    /// Something has failed, and the work goes on. Does nothing without lines.
+    /// Report an error after which the work goes on. Does nothing without lines.
     pub fn error(&self, name: &NetnsName, lines: impl Into<Vec<String>>) {
         let lines = lines.into();
         self.keep(&lines);
@@ -141,17 +141,17 @@ impl Events {
         }
     }
 
-    /// The output of another program.
+    /// Report the output of another program.
     pub fn output(&self, name: &NetnsName, text: impl Into<String>) {
         self.send(name, Event::Output(text.into()));
     }
 
-    /// The result of a verb that only reads.
+    /// Report the result of a verb that only reads.
     pub fn found(&self, document: impl Document + 'static) {
         self.printer.print(None, Event::Found(Box::new(document)));
     }
 
-    /// The verb has failed, for one namespace or for all.
+    /// Report that the verb has failed, for one namespace or for all.
     pub fn failed(&self, name: Option<&NetnsName>, error: &Error) {
         self.keep(&error.lines);
         if !error.lines.is_empty() {

@@ -131,13 +131,13 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// The same, with the hooks of links.
+    /// Sets the hooks of links, which become pending when a change makes the link or moves it in.
     pub fn with_hooks(mut self, hooks: &'a Hooks) -> Self {
         self.hooks = Some(hooks);
         self
     }
 
-    /// The same, for changes made by `watch`.
+    /// Marks the changes as made by `watch`.
     pub fn by_watch(mut self) -> Self {
         self.by_watch = true;
         self

@@ -90,8 +90,8 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     stopped
 }
 
-/// A namespace that does not exist and has no state directory can only remove links that are moved
-/// into it, and those that become a port or lower link of a new link on the host.
+/// Returns false if an up cannot remove a link of the host: the namespace does not exist and has no
+/// state directory, no link is moved into it, and no new link is made on the host.
 fn can_remove_links(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
         && matches!(store::dir(&want.name).try_exists(), Ok(false));
@@ -100,12 +100,12 @@ fn can_remove_links(want: &Want) -> bool {
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }
 
-/// An error, if the namespace must not be taken down.
+/// Check that the guard lets the namespace be taken down.
 pub fn may_take_down(call: &Call, name: &NetnsName) -> Result {
     may_take(call, name, &callers())
 }
 
-/// The same, before anything is stopped.
+/// As [`may_take_down`], for a caller that has not stopped anything yet.
 pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
     may_take(call, name, &callers_to_consider(Happens::WhenAsked))
 }
@@ -163,7 +163,7 @@ pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
     }
 }
 
-/// A reload would remove the link that carries the caller's connection.
+/// Returns true if a reload would remove the link that carries the caller's connection.
 pub fn would_cut(want: &Want) -> bool {
     let callers = callers();
     let planned = callers.logged_in.then(|| planned(want, Extras::Remove));
@@ -177,7 +177,8 @@ fn would_be_cut(call: &Call, name: &NetnsName, cut: &Cut) -> Error {
     Error::wrong(lines)
 }
 
-/// `down` needs no settings, but respects this one if it can be read.
+/// Returns true if the settings allow it. `down` needs no settings: if they cannot be read, the
+/// result is false.
 fn is_allowed(call: &Call, name: &NetnsName) -> bool {
     let Ok(settings) = conf::read(&call.conf_dir, name, call.trust) else {
         return false;

@@ -26,7 +26,7 @@ pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
     }
 }
 
-/// The link, if the new route takes over the connection.
+/// The link of the new route, if that route takes over the connection.
 pub(super) fn over(
     change: &Change,
     links: &BTreeSet<LinkRef>,

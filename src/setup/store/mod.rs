@@ -55,14 +55,14 @@ fn table_files(name: &NetnsName) -> [PathBuf; 2] {
     ["table", "table-listed"].map(|file| dir(name).join(file))
 }
 
-/// The namespace is ready, and is the same one that was marked as ready.
+/// Returns true if the namespace is ready, and is the same one that was marked as ready.
 pub fn is_ready(name: &NetnsName) -> bool {
     let text = fs::read_to_string(dir(name).join(state_dir::READY)).ok();
     text.is_some() && text == ready(name).ok()
 }
 
-/// A namespace of this name was marked as ready and `down` has not started since. The namespace
-/// itself may be gone.
+/// Returns true if a namespace of this name was marked as ready, and `down` has not started since.
+/// The namespace itself may be gone.
 pub fn was_ready(name: &NetnsName) -> bool {
     dir(name).join(state_dir::READY).exists()
 }
@@ -119,7 +119,8 @@ pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
-/// A journal lists, or has listed, a link between two namespaces. True if that cannot be read.
+/// Returns true if a journal lists, or has listed, a link between two namespaces, or if that cannot
+/// be read.
 pub fn any_linked() -> bool {
     (Path::new(state_dir::STATE)
         .join(state_dir::TIED)
@@ -247,7 +248,8 @@ impl Store {
         self.write(&Journal::default())
     }
 
-    /// Remove the state directory, the lock last. Nothing in the namespace may be ours.
+    /// Remove the state directory, the lock last. The caller has removed everything of ours from
+    /// the namespace.
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
         discard(&self.dir.join(state_dir::UNREADABLE))?;
@@ -284,7 +286,7 @@ impl Store {
     }
 }
 
-/// The locked file is still the one that other processes find at this path.
+/// Returns true if the locked file is still the one that other processes find at this path.
 fn is_at(file: &File, path: &Path) -> bool {
     let identity = |found: fs::Metadata| (found.dev(), found.ino());
     match (file.metadata(), fs::metadata(path)) {

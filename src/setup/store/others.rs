@@ -37,8 +37,8 @@ pub fn each_other(
     Ok(others.map(|other| (other.clone(), journal(&other))))
 }
 
-/// The journal of a namespace other than `but` cannot be read, so links between namespaces may be
-/// unknown.
+/// Returns true if the journal of a namespace other than `but` cannot be read, so links between
+/// namespaces may be unknown.
 pub fn unreadable(but: &NetnsName) -> io::Result<bool> {
     Ok(each_other(but)?.any(|(_, journal)| journal.is_err()))
 }

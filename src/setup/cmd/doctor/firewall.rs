@@ -14,7 +14,7 @@ pub struct Filters {
     pub has_ipv6: bool,
 }
 
-/// IPv4 is filtered, and IPv6 is enabled but not filtered.
+/// Returns true if IPv4 is filtered, and IPv6 is enabled but not filtered.
 pub fn is_open_to_ipv6(filters: &Filters) -> bool {
     filters.ipv4 && filters.has_ipv6 && !filters.ipv6
 }
@@ -44,7 +44,7 @@ impl Filters {
     }
 }
 
-/// A line of a rule set that drops packets: a rule, or the policy of a chain.
+/// Returns true for a line that drops packets: a rule, or the policy of a chain.
 fn drops(line: &str) -> bool {
     let line = line.trim_start();
     let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());

@@ -60,7 +60,8 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
     Ok((seen, outcome))
 }
 
-/// The network assigns addresses to the link, by DHCP or autoconfiguration, as the settings ask.
+/// Returns true if the network assigns the addresses of the link, by DHCP or autoconfiguration, as
+/// the settings ask.
 fn is_leased(link: &str, want: &State, journal: &Journal) -> bool {
     let mut clients = journal.ours.clients.iter().chain(&want.clients);
     let auto = format!("net/ipv6/conf/{link}/autoconf");

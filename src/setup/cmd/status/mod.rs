@@ -188,7 +188,7 @@ impl ConditionStatus {
 }
 
 impl Status {
-    /// netns-setup made the namespace, or moved a link into it.
+    /// Returns true if netns-setup made the namespace, or moved a link into it.
     pub fn is_set_up(&self) -> bool {
         let ours = |link: &LinkStatus| link.by == MadeBy::Us;
         self.ours || self.links.iter().any(ours)

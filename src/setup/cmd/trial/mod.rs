@@ -129,7 +129,7 @@ const OUTCOMES: [Outcome; 4] = [
     Outcome::Refused,
 ];
 
-/// The trial's process.
+/// Run the trial, in the process that [`try_out`] starts.
 pub fn keep(call: &Call, trial: &Trial) -> Outcome {
     detach();
     let outcome = with_settings(call, |want| {
@@ -268,7 +268,7 @@ pub fn confirm(call: &Call, name: &NetnsName) -> Result {
     Err(Error::wrong(lines))
 }
 
-/// No trial is running, and none was interrupted.
+/// Returns true if no trial is running, and none was interrupted.
 fn is_as_it_was_left(name: &NetnsName) -> bool {
     store::is_ready(name) && !file(name).exists()
 }

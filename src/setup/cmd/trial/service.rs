@@ -178,7 +178,7 @@ impl TrialService {
         }
     }
 
-    /// It runs inside now, and did not before the trial.
+    /// Returns true if the service runs inside now, and did not before the trial.
     pub fn has_come_in(&self, inside: Option<NetnsInode>) -> bool {
         let is_there = match self.service.place() {
             ServiceState::Stopped => false,

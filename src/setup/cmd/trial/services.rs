@@ -55,12 +55,12 @@ impl<'a> Services<'a> {
         names.collect()
     }
 
-    /// No service takes part.
+    /// Returns true if no service takes part.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// All services run inside already.
+    /// Returns true if all services run inside already.
     pub fn are_inside(&self) -> bool {
         self.all
             .iter()

@@ -21,7 +21,7 @@ const AGAIN: Duration = Duration::from_secs(5);
 pub struct Waits {
     /// The identity of the namespace.
     of: Option<String>,
-    /// The channel ends that this side has of the thread. Dropping them ends the thread.
+    /// Our ends of the two channels to the thread. Dropping them ends the thread.
     running: Option<(Sender<()>, Receiver<bool>)>,
     /// All conditions held at one time.
     all_hold: bool,
@@ -39,12 +39,12 @@ impl Waits {
         waits
     }
 
-    /// The wait is for the namespace that has the name now.
+    /// Returns true if the wait is for the namespace that has the name now.
     pub fn is_for(&self, want: &Want) -> bool {
         self.of.is_some() && self.of == store::birth(&want.name)
     }
 
-    /// All conditions held.
+    /// Returns true if all conditions held at one time.
     pub fn is_over(&self) -> bool {
         self.all_hold
     }

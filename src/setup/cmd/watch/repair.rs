@@ -241,7 +241,7 @@ impl WatchedNetns {
         Ok(repaired)
     }
 
-    /// The conditions of `netns_ready` hold. Otherwise a wait for them begins.
+    /// Returns true if the conditions of `netns_ready` hold. Otherwise a wait for them begins.
     fn holds(&mut self, call: &Call) -> bool {
         if !ready::is_awaited(&self.want) {
             return true;

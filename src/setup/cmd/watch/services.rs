@@ -36,11 +36,11 @@ pub struct ServiceControl {
     running: Option<Receiver<Vec<String>>>,
     /// Since when the namespace has not been complete.
     incomplete_since: Option<Instant>,
-    /// The services were stopped because of that.
+    /// The services were stopped because the namespace was incomplete for too long.
     stopped: bool,
-    /// The namespace was recreated, and services are in the earlier one.
+    /// The namespace was recreated, and services still run in the earlier one.
     left_behind: bool,
-    /// The services that were stopped because of that.
+    /// The services that were stopped in the earlier namespace, to be started in the new one.
     to_restart: Vec<String>,
     /// The time of the last command, and the wait until it is repeated.
     last_command: Option<(Instant, Duration)>,
@@ -54,7 +54,8 @@ impl ServiceControl {
         ServiceControl::default()
     }
 
-    /// The namespace was recreated, which the processes in the earlier one do not notice.
+    /// Record that the namespace was recreated, which the processes in the earlier one do not
+    /// notice.
     pub fn are_left_behind(&mut self) {
         self.left_behind = true;
     }

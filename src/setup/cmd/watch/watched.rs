@@ -104,7 +104,7 @@ impl WatchedNetns {
         watched
     }
 
-    /// The namespace has this name.
+    /// Returns true if the namespace has this name.
     pub fn is(&self, name: &NetnsName) -> bool {
         self.want.name == *name
     }
@@ -114,7 +114,7 @@ impl WatchedNetns {
         paths::dirs(&self.want.name, self.down)
     }
 
-    /// The watch on the directories is new: something may have happened before.
+    /// Schedule checks, because something may have happened before the directories were watched.
     pub fn dirs_are_new(&mut self) {
         let now = Instant::now();
         self.pace.happened(now);
@@ -260,8 +260,8 @@ impl WatchedNetns {
         }
     }
 
-    /// A namespace that concerns it has a file without a mount. `ip netns add` causes this state
-    /// for a moment, and no event reports its end.
+    /// Returns true if this namespace, or one that it is linked to, has a file without a mount. `ip
+    /// netns add` causes this state for a moment, and no event reports its end.
     pub(super) fn is_being_named(&self) -> bool {
         let others = self.related.iter().filter_map(|link| match &link.netns {
             Netns::Named(other) => Some(other),
