@@ -28,7 +28,7 @@ pub mod exit;
 #[cfg(feature = "setup")]
 pub mod allocator;
 
-// The file and line that a value comes from, and problems in settings.
+// Which line of which file a value comes from, and what is wrong with it.
 #[cfg(feature = "setup")]
 pub mod source;
 

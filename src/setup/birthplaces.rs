@@ -1,18 +1,19 @@
-//! Completes the observed state with the namespace in which each tunnel was created: the namespace
-//! of its UDP socket. The kernel does not report it for all link types, so the journal has it. If
-//! that namespace is gone, the tunnel carries nothing and cannot be repaired: it is recreated.
+//! Completes the observed state with the namespace in which each link was created, where the kernel
+//! does not report it. A tunnel sends its own packets there; for WireGuard, it is the namespace of
+//! the UDP socket. If that namespace is gone, the tunnel carries nothing and cannot be repaired: it
+//! is recreated.
 
 use crate::model::{Kind, Link, LinkSpec, Netns, State};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state_dir::NetnsId;
 
-/// Set the namespace of the UDP socket for each link of ours, and whether it is gone. `birth`
+/// Set the namespace in which each link of ours was created, and whether it is gone. `birth`
 /// returns the identity of the namespace that has a name now.
 pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Netns) -> Option<NetnsId>) {
     for link in &mut have.links {
         let ours = journal.ours.link(&link.netns, &link.name.value);
-        // A link that others recreated has its socket where they created it
+        // A link that others recreated was created where they did so
         let ours = ours.filter(|_| journal.is_ours(link));
         if let Some(ours) = ours.and_then(|ours| ours.kind.spec()) {
             complete_one(link, ours, &birth);
@@ -39,7 +40,7 @@ fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Opt
     }
 }
 
-/// Two lines for each link whose UDP socket's namespace is gone.
+/// Two lines for each link whose namespace of creation is gone.
 pub fn warnings(name: &NetnsName, have: &State) -> Vec<String> {
     let outlived = have.links.iter().filter_map(|link| {
         let spec = link.kind.spec().filter(|spec| spec.outlived)?;
@@ -49,10 +50,10 @@ pub fn warnings(name: &NetnsName, have: &State) -> Vec<String> {
         };
         Some([
             format!(
-                "{name}: {} was born in a namespace {born} that is gone, and carries nothing",
+                "{name}: {} was created in the namespace {born}, which is gone, and carries nothing",
                 link.name
             ),
-            format!("netns-setup up {name} makes it anew"),
+            format!("netns-setup up {name} recreates it"),
         ])
     });
     outlived.flatten().collect()

@@ -284,7 +284,7 @@ pub fn counted(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 
-/// Replace control characters, for example in the name of a process: none reaches the terminal.
+/// A process chooses its own name: no control characters of it reach a terminal.
 pub fn printable(name: &str) -> String {
     name.chars()
         .map(|c| if c.is_control() { '?' } else { c })

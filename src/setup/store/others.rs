@@ -1,4 +1,4 @@
-//! The state folders of all namespaces: their names, and the journals of the others.
+//! The state directories of all namespaces: their names, and the journals of the others.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,7 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state_dir;
 
-/// The names of all namespaces that have a state folder.
+/// The names of all namespaces that have a state directory.
 pub fn all() -> io::Result<Vec<NetnsName>> {
     let entries = match fs::read_dir(state_dir::STATE) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
