@@ -49,7 +49,7 @@ pub const POST_DOWN: &str = "post_down";
 pub const DUE: &str = "due";
 
 /// In a namespace's state directory, during a trial: the process that runs it, and when it ends.
-/// Whoever removes the file has confirmed the trial.
+/// Removing the file confirms the trial.
 pub const TRIAL: &str = "trial";
 
 /// In [`STATE`]: a directory with a file for each namespace whose last trial was rolled back. The

@@ -1,5 +1,5 @@
 //! The record of a trial, for other processes: the file `trial` in the state directory, and the
-//! result of the last trial. Whoever removes or renames that file has decided the trial.
+//! result of the last trial. The process that removes or renames that file decides the trial.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};

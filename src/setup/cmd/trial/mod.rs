@@ -1,7 +1,7 @@
 //! `try` and `confirm`: settings that are rolled back unless they are confirmed in time. A separate
 //! process runs the trial, from before the first change. It depends on no terminal and no
 //! connection, and the caller may be killed. It holds the lock of the namespace all the time. The
-//! processes communicate only by the file `trial`: whoever removes it first has decided. Services
+//! processes communicate only by the file `trial`: the first one that removes it decides. Services
 //! can take part in a trial ([`services`]).
 
 mod service;
