@@ -40,7 +40,7 @@ fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Opt
     }
 }
 
-/// Two lines for each link whose namespace of creation is gone.
+/// Two lines for each link that was created in a namespace which is gone.
 pub fn warnings(name: &NetnsName, have: &State) -> Vec<String> {
     let outlived = have.links.iter().filter_map(|link| {
         let spec = link.kind.spec().filter(|spec| spec.outlived)?;

@@ -50,7 +50,7 @@ impl From<Why> for Failure {
     }
 }
 
-/// A cause from an error of the kernel or a program.
+/// Makes a cause from an error of the kernel or of a program.
 pub fn broken(what: &'static str, e: OsError) -> Why {
     Why::Broken(what, io::Error::other(e.to_string()))
 }

@@ -108,8 +108,8 @@ pub fn late(want: &Want, results: &[bool], next: &str) -> Vec<String> {
     ]
 }
 
-/// The conditions hold: mark the namespace as ready, unless another netns-setup has changed it
-/// meanwhile.
+/// Mark the namespace as ready, because the conditions hold, unless another netns-setup has changed
+/// it meanwhile.
 fn mark_unless_changed(want: &Want, stamp_before: Option<(u64, i64, i64)>) -> Result {
     let name = &want.name;
     if store::is_ready(name) {

@@ -211,8 +211,8 @@ fn take_down(
     })
 }
 
-/// Remove the changes that restore something on the host from the errors: they are only reported,
-/// and do not stop the rest.
+/// Filter the errors: those of changes that restore something on the host are only reported, and do
+/// not stop the rest.
 fn without_returns(
     call: &Call,
     name: &NetnsName,

@@ -64,7 +64,7 @@ pub fn claim(name: &NetnsName, link: Option<&LinkName>) -> Option<PendingHook> {
 }
 
 impl PendingHook {
-    /// The hook succeeded: it is no longer pending.
+    /// Remove the mark, because the hook succeeded.
     pub fn done(self) {
         let _ = fs::remove_file(&self.path);
     }

@@ -55,7 +55,7 @@ impl ReturnHooks {
     }
 }
 
-/// The files of the stored hooks, and of those in these settings.
+/// The files of the stored hooks, and of the hooks in `hooks`.
 pub fn files(name: &NetnsName, hooks: &Hooks) -> BTreeSet<String> {
     let stored = links_with_hook(name).unwrap_or_default();
     let current = hooks.given_back.iter().map(|(link, _)| link);

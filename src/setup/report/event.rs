@@ -70,7 +70,7 @@ pub trait Printer: Send + Sync {
     /// Print an event. `netns` is `None` if it concerns no single namespace.
     fn print(&self, netns: Option<&NetnsName>, event: Event);
 
-    /// The verb has ended for these namespaces: print what has been collected.
+    /// Print what has been collected, because the work on these namespaces has ended.
     fn finish(&self, names: &[NetnsName]) {
         let _ = names;
     }

@@ -72,7 +72,7 @@ fn record(name: &NetnsName, attempt: Attempt, lines: &[String]) {
     let _ = write(&failed(name), &[&[head.into()], lines].concat());
 }
 
-/// The namespace has started, or was taken down: remove the record.
+/// Remove the record, because the namespace has started or was taken down.
 pub fn forget(name: &NetnsName) {
     let _ = fs::remove_file(failed(name));
 }

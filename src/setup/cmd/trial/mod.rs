@@ -171,7 +171,7 @@ fn send_outcome(outcome: Outcome) {
     }
 }
 
-/// The changes are made: start the services, then wait for the confirmation, or roll back.
+/// Start the services after the changes, then wait for the confirmation, or roll back.
 fn wait(
     call: &Call,
     work: &mut Work,
@@ -273,7 +273,7 @@ fn is_as_it_was_left(name: &NetnsName) -> bool {
     store::is_ready(name) && !file(name).exists()
 }
 
-/// The trial is confirmed: wait for the services that are moved only now.
+/// Wait for the services that are moved only after the confirmation.
 fn is_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> Result {
     let until = Instant::now() + KEEPS;
     while tried.lives() && !tried.services.is_empty() && Instant::now() < until {

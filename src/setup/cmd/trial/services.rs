@@ -92,7 +92,7 @@ impl<'a> Services<'a> {
         Ok(())
     }
 
-    /// The trial is confirmed: restart the runit services whose second process took part.
+    /// Restart the runit services whose second process took part, because the trial is confirmed.
     pub fn keep(self) {
         for mut tried in self.all {
             if let Some(second) = tried.second.take() {

@@ -160,7 +160,7 @@ impl WatchedNetns {
         }
     }
 
-    /// Another netns-setup has taken the namespace down: leave it down.
+    /// Leave the namespace down, because another netns-setup has taken it down.
     fn stays_down(&mut self, call: &Call) {
         self.pace = Pace::new();
         self.etc_pace = Pace::new();
@@ -181,7 +181,7 @@ impl WatchedNetns {
         }
     }
 
-    /// Another netns-setup has made it match its settings: read them again.
+    /// Read the settings again, because another netns-setup has made the namespace match them.
     pub(super) fn reread_settings(&mut self, call: &Call) {
         match settings(call, &self.want.name, &context()) {
             Ok(want) => {

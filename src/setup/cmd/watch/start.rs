@@ -26,8 +26,8 @@ impl WatchedNetns {
         let planned = planned(&want, Extras::Keep);
         let waits = match coming {
             true => want.ready.hold != HoldServices::No,
-            // It is ready, but a step after the up failed; or it is ready by earlier settings, and
-            // the new ones, which were rejected, must not remove anything
+            // It is ready. If these settings can be planned, only a step after the up failed.
+            // Otherwise it is ready by earlier settings, and these must not remove anything
             false => planned.is_ok(),
         };
         if !waits {
