@@ -80,7 +80,8 @@ pub const ETC_BIND: &str = "bind";
 /// The complete directory is an overlay over `/etc`.
 pub const ETC_OVERLAY: &str = "overlay";
 
-/// Appended to either: the settings ask for name servers, so nothing is run without resolv.conf.
+/// Appended to [`ETC_BIND`] or [`ETC_OVERLAY`] if the settings ask for name servers: nothing is run
+/// without resolv.conf then.
 pub const ETC_DNS: &str = " dns";
 
 /// In a namespace's state directory: what processes inside see as `/etc/resolv.conf` while a client

@@ -46,7 +46,7 @@ fn plan_reattach(
     attach::look_past(want, &mut state, &mut kernel)?;
     let mut have = observe(&mut kernel, &build_query(&state, &forgotten), &forgotten)?;
     have.exists = false;
-    // After the first part, links made on the host are gone, and moved links are back
+    // Once that namespace is taken down, links made on the host are gone, and moved links are back
     have.links.retain(|link| {
         let ours = journal.ours.link(&link.netns, &link.name.value);
         link.netns == Netns::This || ours.is_none_or(|ours| ours.kind.is_moved())

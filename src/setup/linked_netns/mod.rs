@@ -171,7 +171,7 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
         let pair = |link: &Link| {
             matches!(link.kind, Kind::Veth { .. }) && link.namespaces().any(|other| other == there)
         };
-        // A link of theirs on top of a link that we moved or made, which goes away with it
+        // A link of theirs on top of a link of ours, which is deleted or moved together with ours
         let on_ours = |link: &Link| {
             let below = link.needed().filter(|below| below.netns == here);
             below.is_some_and(|below| journal.brought(&below.name))

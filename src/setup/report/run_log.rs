@@ -176,7 +176,8 @@ fn failed(name: &NetnsName) -> PathBuf {
     beside(name, state_dir::FAILED)
 }
 
-/// A file beside the state directory: no name of a namespace has a dot.
+/// The path of a file beside the state directory. No other file has it, because no name of a
+/// namespace has a dot.
 fn beside(name: &NetnsName, what: &str) -> PathBuf {
     Path::new(state_dir::STATE).join(format!("{name}.{what}"))
 }
