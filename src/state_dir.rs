@@ -88,7 +88,8 @@ pub const ETC_DNS: &str = " dns";
 /// inside has set name servers by resolvconf(8). libexec/resolvconf writes it.
 pub const SERVERS: &str = "resolv.conf";
 
-/// In a namespace's state directory: a directory with a file for each such client, of what it has
+/// In a namespace's state directory: a directory with a file for each client inside that has set
+/// name servers by resolvconf(8).
 /// set.
 pub const RECORDS: &str = "resolvconf";
 

@@ -33,7 +33,7 @@ pub struct WireguardFiles {
     links: Vec<(LinkName, Sourced<Wireguard>)>,
     /// The positions at which they set a port.
     ports: Vec<(LinkName, Position)>,
-    /// The problems in them.
+    /// The problems in the files.
     pub problems: Vec<Problem>,
     /// The entries that netns-setup does not implement.
     pub not_done: Vec<Problem>,

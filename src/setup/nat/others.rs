@@ -10,7 +10,7 @@ use crate::plan::Journal;
 use crate::setup::store;
 use crate::source::Sourced;
 
-/// The sysctls of the host that other namespaces have set, with the values before.
+/// The sysctls of the host that other namespaces have set, with their original values.
 #[derive(Clone, Debug, Default)]
 pub struct HeldSysctls {
     before: Vec<Sysctl>,
@@ -44,7 +44,7 @@ impl HeldSysctls {
         self.links.iter()
     }
 
-    /// The values before.
+    /// The original values.
     pub(super) fn before(&self) -> impl Iterator<Item = &Sysctl> {
         self.before.iter()
     }

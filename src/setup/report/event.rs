@@ -164,7 +164,7 @@ impl Events {
         *self.errors() = Some(Vec::new());
     }
 
-    /// The collected lines. The collection starts again, empty.
+    /// Return the collected lines, and go on collecting without them.
     pub fn take_errors(&self) -> Vec<String> {
         self.errors()
             .as_mut()
@@ -172,7 +172,7 @@ impl Events {
             .unwrap_or_default()
     }
 
-    /// The collected lines. The collection ends.
+    /// Return the collected lines, and stop collecting.
     pub fn stop_keeping_errors(&self) -> Vec<String> {
         self.errors().take().unwrap_or_default()
     }
