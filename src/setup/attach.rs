@@ -54,7 +54,11 @@ pub fn prepare(
 }
 
 /// As [`prepare`], but ignores what the name refers to now.
-pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<(), Failure> {
+pub fn prepare_ignoring_name(
+    want: &Want,
+    state: &mut State,
+    kernel: &mut Kernel,
+) -> Result<(), Failure> {
     if let Some(attach) = &want.attach {
         let (path, file) = source(attach)?;
         state.attached = Some(attach.with(path));
@@ -81,10 +85,10 @@ pub fn take_over(
     }
     let nothing = journal.with_returns(State::default());
     let changes = Changes::of(call, &want.name);
-    let about = build_query(&nothing, journal);
+    let query = build_query(&nothing, journal);
     let refused = {
-        let mut work = Work::begin(store, kernel, journal.clone(), about, changes)?;
-        let refused = work.make_what_can_be(&nothing)?;
+        let mut work = Work::begin(store, kernel, journal.clone(), query, changes)?;
+        let refused = work.make_possible(&nothing)?;
         *journal = work.journal;
         refused
     };

@@ -58,11 +58,11 @@ fn netns_line(text: &str, name: &NetnsName) -> Option<usize> {
 /// NAME`, possibly with other commands in between.
 pub fn inside_by_runit(dir: &Path, name: &NetnsName) -> Option<String> {
     let file = dir.join("run");
-    let line = becomes(&read_plain(&file), name)?;
+    let line = exec_line(&read_plain(&file), name)?;
     Some(format!("{}:{line}", file.display()))
 }
 
-fn becomes(text: &str, name: &NetnsName) -> Option<usize> {
+fn exec_line(text: &str, name: &NetnsName) -> Option<usize> {
     let becomes = |line: &str| {
         let mut words = line.split_whitespace();
         words.next() == Some("exec")
@@ -111,12 +111,12 @@ fn files(dir: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
 
 /// Returns true if the settings do not mention netns, and source no other file that could.
 fn is_silent(text: &str) -> bool {
-    let takes_in = |line: &str| {
+    let sources = |line: &str| {
         let line = line.trim_start();
         line.starts_with(". ") || line.starts_with("source ")
     };
     let stays = |line: &str| line.contains("netns_from_inside=") && line.contains("stay");
-    !names_netns(text) && !code(text).any(|line| takes_in(line) || stays(line))
+    !names_netns(text) && !code(text).any(|line| sources(line) || stays(line))
 }
 
 /// Returns true if the text has `netns` as a word of its own, as in `netns=`, `${netns:-}` or
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_run_file_that_becomes_its_daemon_inside_says_so() {
-        let of = |text| becomes(text, &"mgmt".parse().unwrap());
+        let of = |text| exec_line(text, &"mgmt".parse().unwrap());
         assert_eq!(of("#!/bin/sh\nexec netns-exec mgmt -- sshd -D\n"), Some(2));
         assert_eq!(
             of("exec env A=1 /usr/sbin/netns-exec --vrf=a mgmt -- x"),

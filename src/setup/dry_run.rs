@@ -43,7 +43,7 @@ fn plan_reattach(
     let mut kernel = Kernel::new(want.name.clone());
     let forgotten = Journal::default();
     let mut state = nat::with_host(want, &forgotten, &mut kernel)?.state;
-    attach::look_past(want, &mut state, &mut kernel)?;
+    attach::prepare_ignoring_name(want, &mut state, &mut kernel)?;
     let mut have = observe(&mut kernel, &build_query(&state, &forgotten), &forgotten)?;
     have.exists = false;
     // Once that namespace is taken down, links made on the host are gone, and moved links are back

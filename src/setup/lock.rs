@@ -25,7 +25,7 @@ pub struct LockedNetns {
 /// Lock a namespace. `linked`: links into other namespaces, or sysctls of the host, may change.
 pub fn take(name: &NetnsName, linked: bool) -> Result<LockedNetns> {
     let locked_out = |error| locked_out(name, &error);
-    trial_file::refuse(name)?;
+    trial_file::refuse_during_trial(name)?;
     let links_lock = linked
         .then(LinksLock::hold)
         .transpose()

@@ -139,7 +139,7 @@ fn logged(
 fn done_by_trial(call: &Call) -> Option<Outcome> {
     let all = call.names.iter();
     let done: Option<Vec<_>> = all
-        .map(|name| trial_file::is_by_us(name, &call.verb).map(|done| (name, done)))
+        .map(|name| trial_file::result_for_trial(name, &call.verb).map(|done| (name, done)))
         .collect();
     let done = done?.into_iter();
     done.map(|(name, done)| outcome(call, name, done)).max()

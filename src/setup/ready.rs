@@ -61,11 +61,11 @@ pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
 fn check(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
     let mut kernel = Kernel::new(want.name.clone());
     let results = kernel.until_hold(&conditions(want), Some(limit), None);
-    results.map_err(unseen)
+    results.map_err(query_error)
 }
 
 /// The error when the conditions cannot be checked.
-pub fn unseen(e: OsError) -> Why {
+pub fn query_error(e: OsError) -> Why {
     broken("cannot see what netns_ready asks for", e)
 }
 

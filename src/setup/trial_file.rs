@@ -46,14 +46,14 @@ impl fmt::Display for TrialRecord {
 
 impl TrialRecord {
     /// Returns true if the process that runs the trial has not ended.
-    pub fn lives(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         process::started(self.pid) == Some(self.started)
     }
 
     /// Returns true if the trial's process started this one: it is one of the parent processes, or
     /// leads the session. The session matters because OpenRC leaves some work to processes whose
     /// parent has ended.
-    fn began_us(&self) -> bool {
+    fn started_us(&self) -> bool {
         let is_another = process::started(self.pid).is_some_and(|at| at != self.started);
         let is_session = |sid: Pid| sid.as_raw().cast_unsigned() == self.pid;
         if getsid(None).is_ok_and(is_session) && !is_another {
@@ -61,12 +61,12 @@ impl TrialRecord {
         }
         let above = iter::successors(Some(parent_id()), |pid| process::parent(*pid));
         let mut above = above.take(GENERATIONS).take_while(|pid| *pid > 1);
-        self.lives() && above.any(|pid| pid == self.pid)
+        self.is_running() && above.any(|pid| pid == self.pid)
     }
 }
 
 /// An error while a trial is running: no other process may change the namespace then.
-pub fn refuse(name: &NetnsName) -> Result {
+pub fn refuse_during_trial(name: &NetnsName) -> Result {
     let Some(running) = describe(name) else {
         return Ok(());
     };
@@ -89,7 +89,7 @@ const GENERATIONS: usize = 64;
 
 /// The result, if a trial or its rollback has started this call: the trial does the same itself, or
 /// the call is no longer wanted. `None` for other calls.
-pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
+pub fn result_for_trial(name: &NetnsName, verb: &Verb) -> Option<Result> {
     let brings_up = match verb {
         Verb::Up(_) | Verb::MayCome(_) => true,
         Verb::Down { .. } | Verb::MayGo(_) => false,
@@ -99,7 +99,7 @@ pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
     if !all
         .iter()
         .filter_map(|file| read(file))
-        .any(|of| of.began_us())
+        .any(|of| of.started_us())
     {
         return None;
     }
@@ -180,17 +180,17 @@ pub fn renew(name: &NetnsName, within: Duration) {
 
 /// The seconds until the trial ends, if one is running.
 pub fn running(name: &NetnsName) -> Option<u64> {
-    Some(living(&file(name))?.until.saturating_sub(now()))
+    Some(if_running(&file(name))?.until.saturating_sub(now()))
 }
 
 /// The running trial.
-pub fn living_trial(name: &NetnsName) -> Option<TrialRecord> {
-    living(&file(name))
+pub fn running_trial(name: &NetnsName) -> Option<TrialRecord> {
+    if_running(&file(name))
 }
 
 /// The trial in this file, if its process still exists.
-fn living(file: &Path) -> Option<TrialRecord> {
-    read(file).filter(TrialRecord::lives)
+fn if_running(file: &Path) -> Option<TrialRecord> {
+    read(file).filter(TrialRecord::is_running)
 }
 
 fn read(file: &Path) -> Option<TrialRecord> {

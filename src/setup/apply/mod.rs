@@ -124,7 +124,7 @@ impl<'a> Work<'a> {
     /// Make as many of the changes as possible, and return the others with their errors. `down`
     /// uses this, where going on is better than going back. The caller marks the namespace as not
     /// ready first.
-    pub fn make_what_can_be(&mut self, want: &State) -> Result<Vec<(Change, OsError)>, Failure> {
+    pub fn make_possible(&mut self, want: &State) -> Result<Vec<(Change, OsError)>, Failure> {
         self.others.leave_to(&mut self.journal, want);
         let mut now = self.start.0.clone();
         let mut refused = Vec::new();

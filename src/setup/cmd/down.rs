@@ -41,13 +41,13 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Take the namespace down. It is no error if it does not exist.
 pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
     if let Ok(false) = store::dir(name).try_exists() {
-        return nothing(call, name);
+        return check_name(call, name);
     }
     if inside == Occupants::Leave && store::journal(name).is_err() {
         return set_journal_aside(name);
     }
-    if is_left(name) {
-        return Err(left(name));
+    if is_left_over(name) {
+        return Err(left_over(name));
     }
     ssh_guard::may_take_down(call, name)?;
     warn_of_lock(call, name);
@@ -111,20 +111,20 @@ fn has_no_holders(name: &NetnsName) -> Result {
 fn set_journal_aside(name: &NetnsName) -> Result {
     let aside = Store::open(name, LOCK).and_then(|store| store.set_journal_aside());
     aside.map_err(|e| broken(name, "cannot set the journal aside", e))?;
-    Err(left(name))
+    Err(left_over(name))
 }
 
 /// Returns true if the namespace is left over from an unreadable journal, and the new journal is
 /// empty. Its state directory must stay: without it, the namespace would count as another
 /// program's, and could be joined.
-fn is_left(name: &NetnsName) -> bool {
+fn is_left_over(name: &NetnsName) -> bool {
     store::dir(name).join(state_dir::UNREADABLE).exists()
         && !store::is_ready(name)
         && store::journal(name).is_ok_and(|journal| journal.is_empty())
         && netns::open(name.as_str()).is_ok()
 }
 
-fn left(name: &NetnsName) -> Error {
+fn left_over(name: &NetnsName) -> Error {
     let dir = store::dir(name);
     Error::refused([
         format!(
@@ -139,7 +139,7 @@ fn left(name: &NetnsName) -> Error {
 }
 
 /// Nothing to take down: an error if neither a namespace nor settings have this name.
-fn nothing(call: &Call, name: &NetnsName) -> Result {
+fn check_name(call: &Call, name: &NetnsName) -> Result {
     let file = call.conf_dir.join(format!("netns.{name}"));
     if file.exists() || netns::open(name.as_str()).is_ok() {
         return Ok(());
@@ -184,12 +184,12 @@ fn take_down(
         // First mark it as not ready: if this fails, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
-        let parted = linked_netns::mark_unready(name, &losing).map_err(|e| Failure {
+        let warning = linked_netns::mark_unready(name, &losing).map_err(|e| Failure {
             left: None,
             ..Why::Broken("cannot take ready from its neighbours", e).into()
         })?;
-        call.events.warning(name, parted);
-        work.make_what_can_be(&want)
+        call.events.warning(name, warning);
+        work.make_possible(&want)
     });
     let refused = done.map_err(|failure| Error::failure(name, &failure))?;
     let refused = without_returns(call, name, refused);
@@ -198,7 +198,7 @@ fn take_down(
             .iter()
             .flat_map(|(change, e)| report::refused(name, change, e));
         return Err(Error::refused(
-            lines.chain([again(name)]).collect::<Vec<_>>(),
+            lines.chain([retry_line(name)]).collect::<Vec<_>>(),
         ));
     }
     if wrote {
@@ -207,7 +207,7 @@ fn take_down(
     let removed = netns::clear(name.as_str()).and_then(|()| store.remove());
     removed.map_err(|e| {
         let line = format!("{name}: cannot remove its state directory: {e}");
-        Error::refused([line, again(name)])
+        Error::refused([line, retry_line(name)])
     })
 }
 
@@ -227,7 +227,7 @@ fn without_returns(
     refused
 }
 
-fn again(name: &NetnsName) -> String {
+fn retry_line(name: &NetnsName) -> String {
     format!("{name}: everything else is taken down; run netns-setup down {name} to try again")
 }
 
@@ -250,7 +250,7 @@ fn remaining_after_grace(
     let until = Instant::now() + ENDING;
     loop {
         let (left, holders) = leave_or_end(name, journal, inside)?;
-        let left = not_clients(left, journal, kernel);
+        let left = without_clients(left, journal, kernel);
         let nobody = left.is_empty() && holders.is_empty();
         if nobody || inside != Occupants::Refuse || Instant::now() >= until {
             return Ok((left, holders));
@@ -261,7 +261,7 @@ fn remaining_after_grace(
 
 /// Remove the DHCP clients of ours and their helpers, which are in the client's session: `down`
 /// ends them.
-fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
+fn without_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
     for client in &journal.ours.clients {
         if let Some(pid) = dhcp::process(kernel.name(), &client.value) {
             let session = |pid| getsid(Some(pid)).ok();

@@ -52,7 +52,7 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
             remedy,
         }]
     };
-    let path = the_one(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
+    let path = existing_file(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
     if file.tool == Tool::Ipset && Path::new(path).is_dir() {
         let text = sets::of_dir(Path::new(path), view.trust)?;
         return Ok(Some(rules(file.tool, path, text)));
@@ -81,7 +81,7 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
 
 /// Choose the file that exists among the possible names, or the first name if none exists. Two
 /// files are an error, because one of them would be ignored.
-fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
+fn existing_file(file: &RuleFile) -> Result<&str, (String, String)> {
     let names = [&file.path.value].into_iter().chain(&file.others);
     let (there, untold): (Vec<_>, Vec<_>) = names
         .filter(|path| may_be_there(Path::new(path)))

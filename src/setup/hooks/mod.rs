@@ -58,7 +58,7 @@ impl Hook {
     /// Run the command, and kill it after `limit`. On failure, the error ends with `state`, the
     /// state of the namespace.
     pub(super) fn run(&self, name: &NetnsName, limit: Option<Duration>, state: &str) -> Result {
-        match went_wrong(run(name, self, limit)) {
+        match failure_of(run(name, self, limit)) {
             None => Ok(()),
             Some(how) => Err(self.error(name, &how, state)),
         }
@@ -194,7 +194,7 @@ pub(super) fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
 }
 
 /// What went wrong with the command. `None` if it succeeded.
-fn went_wrong(ended: io::Result<HookEnd>) -> Option<String> {
+fn failure_of(ended: io::Result<HookEnd>) -> Option<String> {
     Some(match ended {
         Ok(HookEnd::By(status)) if status.success() => return None,
         Ok(HookEnd::By(status)) => match (status.code(), status.signal()) {

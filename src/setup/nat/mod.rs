@@ -37,8 +37,8 @@ pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<
     let unread = |e| Why::Broken("cannot read the journals", e);
     // Read the journals before the values: a value is restored before its journal is removed
     let others = HeldSysctls::of(&want.name).map_err(unread)?;
-    let ruleset = kernel.host_ruleset().map_err(|e| no_nft(nat, e))?;
-    let mut host = kernel.host(nat).map_err(unseen)?;
+    let ruleset = kernel.host_ruleset().map_err(|e| nft_error(nat, e))?;
+    let mut host = kernel.host(nat).map_err(query_error)?;
     let obstacles = obstacles(nat, journal, kernel)?;
     if !obstacles.is_empty() {
         return Err(Why::Obstacles(obstacles).into());
@@ -50,7 +50,7 @@ pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<
     host.of_namespaces = others.links().cloned().collect();
     let wanted = nat.on(&want.name, &host);
     let mut in_the_way = in_the_way(&ruleset, &want.name, nat);
-    let legacy = kernel.host_iptables_legacy().map_err(unseen)?;
+    let legacy = kernel.host_iptables_legacy().map_err(query_error)?;
     in_the_way.extend(legacy.iter().filter_map(|legacy| legacy.in_the_way(nat)));
     let warnings = warnings(nat, &wanted, in_the_way);
     for (key, value) in wanted.sysctls {
@@ -188,7 +188,7 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
     }) = &nat.uplinks
     {
         for link in named {
-            if !kernel.host_has(link).map_err(unseen)? {
+            if !kernel.host_has(link).map_err(query_error)? {
                 found.push(Obstacle {
                     origin: origin.clone(),
                     wrong: format!("the host has no link {link}"),
@@ -239,7 +239,7 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
     obstacles.collect()
 }
 
-fn no_nft(nat: &Nat, e: OsError) -> Failure {
+fn nft_error(nat: &Nat, e: OsError) -> Failure {
     let missing = e.errno.kind() == io::ErrorKind::NotFound;
     let remedy = if missing {
         "install the package nftables; iptables alone is not enough"
@@ -259,7 +259,7 @@ fn no_nft(nat: &Nat, e: OsError) -> Failure {
     .into()
 }
 
-fn unseen(e: OsError) -> Failure {
+fn query_error(e: OsError) -> Failure {
     let error = io::Error::other(e.to_string());
     Why::Broken("cannot read the state of the host", error).into()
 }

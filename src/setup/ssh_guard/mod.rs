@@ -24,7 +24,7 @@ use crate::system::login::{Callers, callers, everybody, uptime};
 use crate::system::netns::{self, NameEntry};
 use crate::system::sockets::Connection;
 use message::lines;
-use new_routes::{leads, over};
+use new_routes::{link_taken_over, new_route};
 
 /// Time in which a machine starts. A login in this time does not keep a namespace down.
 const BOOT: Duration = Duration::from_secs(300);
@@ -102,12 +102,12 @@ fn can_remove_links(want: &Want) -> bool {
 
 /// Check that the guard lets the namespace be taken down.
 pub fn may_take_down(call: &Call, name: &NetnsName) -> Result {
-    may_take(call, name, &callers())
+    check_take_down(call, name, &callers())
 }
 
 /// As [`may_take_down`], for a caller that has not stopped anything yet.
 pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
-    may_take(call, name, &callers_to_consider(Happens::WhenAsked))
+    check_take_down(call, name, &callers_to_consider(Happens::WhenAsked))
 }
 
 /// Check whether `up` would fail because of the settings, the rule files, this machine or the
@@ -122,7 +122,7 @@ pub fn may_come(call: &Call) -> Outcome {
     })
 }
 
-fn may_take(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
+fn check_take_down(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
     if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
         return Ok(());
     }
@@ -143,8 +143,8 @@ enum Happens {
 /// The callers to consider: the login above this process or, under runit, everybody.
 fn callers_to_consider(happens: Happens) -> Callers {
     let callers = callers();
-    let boots = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
-    if callers.runsv && !callers.logged_in && !boots() {
+    let is_booting = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
+    if callers.runsv && !callers.logged_in && !is_booting() {
         everybody()
     } else {
         callers
@@ -215,7 +215,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
             let (link, fate) = match (taken(&change.step, &links), comes(&change.step)) {
                 (Some(link), true) => (link, LinkFate::Comes),
                 (Some(link), false) => (link, LinkFate::Goes),
-                (None, _) => match over(change, &links, &carries, &mut kernel) {
+                (None, _) => match link_taken_over(change, &links, &carries, &mut kernel) {
                     Some(link) => (link, LinkFate::Leads),
                     None => continue,
                 },
@@ -235,7 +235,7 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
 fn is_taking(change: &Change) -> bool {
     let step = &change.step;
     let takes = matches!(step, Step::DelLink(_) | Step::DelNetns);
-    takes || !step.ways().is_empty() || leads(change).is_some()
+    takes || !step.ways().is_empty() || new_route(change).is_some()
 }
 
 /// The one of these links that the step removes from its namespace.

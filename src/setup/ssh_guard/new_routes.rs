@@ -12,7 +12,7 @@ use crate::plan::{Change, Step};
 
 /// The new route of the host that a change adds: its link, destination and metric. `None` for a
 /// route that is restored.
-pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
+pub(super) fn new_route(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
     change.origin.as_ref()?;
     match &change.step {
         Step::AddRoute(route) | Step::ReplaceRoute(route) if route.netns == Netns::Host => {
@@ -27,13 +27,13 @@ pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
 }
 
 /// The link of the new route, if that route takes over the connection.
-pub(super) fn over(
+pub(super) fn link_taken_over(
     change: &Change,
     links: &BTreeSet<LinkRef>,
     carries: &Carries,
     kernel: &mut Kernel,
 ) -> Option<LinkRef> {
-    let (link, dst, metric) = leads(change)?;
+    let (link, dst, metric) = new_route(change)?;
     let takes = match carries {
         Carries::Connection(connection) => kernel.would_take(connection, &dst, metric),
         Carries::DefaultRoute => Ok(dst.prefix_len() == 0 && !links.is_empty()),

@@ -106,11 +106,11 @@ fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         all.add("old-namespace", what, restart(of.service.as_ref()));
     }
     for (processes, entries) in &seen.lost {
-        let who: Vec<_> = processes.iter().map(process).collect();
+        let list: Vec<_> = processes.iter().map(process).collect();
         let what = format!(
             "the host's {} is visible to {}",
             entries.join(", "),
-            who.join(", ")
+            list.join(", ")
         );
         all.add("lost-bind", what, format!("run netns-exec --heal {name}"));
     }

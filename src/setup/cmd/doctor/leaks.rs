@@ -66,8 +66,8 @@ fn marked(
         seen.elsewhere.extend(gone);
         if stays && !of.lost.is_empty() {
             let lost = of.lost.iter().map(|entry| format!("/etc/{entry}"));
-            let who = of.processes.iter().map(process).collect();
-            seen.lost.push((who, lost.collect()));
+            let processes = of.processes.iter().map(process).collect();
+            seen.lost.push((processes, lost.collect()));
         }
     }
     Ok(())

@@ -234,13 +234,13 @@ fn roll_back(work: &mut Work, name: &NetnsName, mut services: Services, why: Why
     let _ = trial_file::decide_to_undo(name);
     services.leave();
     let failure = work.fail(why);
-    services.back();
+    services.restore();
     failure
 }
 
 /// Confirm the trial: the new settings stay.
 pub fn confirm(call: &Call, name: &NetnsName) -> Result {
-    let tried = trial_file::living_trial(name);
+    let tried = trial_file::running_trial(name);
     let confirmed = match &tried {
         Some(_) => fs::remove_file(file(name)),
         None => Err(ErrorKind::NotFound.into()),
@@ -276,7 +276,7 @@ fn is_as_it_was_left(name: &NetnsName) -> bool {
 /// Wait for the services that are moved only after the confirmation.
 fn is_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> Result {
     let until = Instant::now() + KEEPS;
-    while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
+    while tried.is_running() && !tried.services.is_empty() && Instant::now() < until {
         sleep(INTERVAL);
     }
     service::all_run_inside(name, &tried.services).map_err(Error::refused)

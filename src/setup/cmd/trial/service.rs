@@ -135,7 +135,7 @@ impl TrialService {
 
     /// Wait until its processes are inside and stay the same for a while. Returns false if they do
     /// not.
-    pub fn stays(&mut self, inside: NetnsInode) -> bool {
+    pub fn stays_inside(&mut self, inside: NetnsInode) -> bool {
         let mut until = Instant::now() + ARRIVES;
         let mut seen = Vec::new();
         loop {
@@ -179,7 +179,7 @@ impl TrialService {
     }
 
     /// Returns true if the service runs inside now, and did not before the trial.
-    pub fn has_come_in(&self, inside: Option<NetnsInode>) -> bool {
+    pub fn moved_in(&self, inside: Option<NetnsInode>) -> bool {
         let is_there = match self.service.place() {
             ServiceState::Stopped => false,
             ServiceState::Unknown => self.start_succeeded,

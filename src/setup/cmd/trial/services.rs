@@ -84,7 +84,7 @@ impl<'a> Services<'a> {
             };
             let started = tried.start_inside(self.call, self.netns);
             started.map_err(lines)?;
-            if !tried.stays(inside) {
+            if !tried.stays_inside(inside) {
                 self.call.events.output(self.netns, tried.text());
                 return Err(lines("was started inside but does not stay up".into()));
             }
@@ -111,7 +111,7 @@ impl<'a> Services<'a> {
         for tried in self.all.iter_mut().rev() {
             if let Some(second) = tried.second.take() {
                 second.end();
-            } else if tried.has_come_in(inside) {
+            } else if tried.moved_in(inside) {
                 done(self.call, self.netns, tried.stop());
             }
         }
@@ -129,7 +129,7 @@ impl<'a> Services<'a> {
     /// Roll back, last part: everything else is restored, and the services start again where they
     /// were, also those that were stopped because they depend on them. Each is started alone, so
     /// that OpenRC does not start the namespace with the new settings.
-    pub fn back(self) {
+    pub fn restore(self) {
         for tried in self
             .all
             .iter()

@@ -93,7 +93,7 @@ fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Wh
     let conditions = ready::conditions(want);
     for limit in [Some(want.ready.timeout), None] {
         let results = kernel.until_hold(&conditions, limit, Some(end));
-        let results = results.map_err(ready::unseen)?;
+        let results = results.map_err(ready::query_error)?;
         if results.iter().all(|holds| *holds) {
             return Ok(true);
         }

@@ -229,12 +229,12 @@ impl WatchedNetns {
         if repaired.is_complete() && self.unready {
             if made_netns {
                 let settled = work.kernel.wait_for_dad(&self.want.state, SETTLE);
-                settled.map_err(|e| without_dad_result(&e))?;
+                settled.map_err(|e| dad_error(&e))?;
             }
             if !self.holds(call) {
                 return Ok(repaired);
             }
-            ready::mark(store, &self.want).map_err(unwritten)?;
+            ready::mark(store, &self.want).map_err(write_error)?;
             self.unready = false;
             self.waits = None;
         }
@@ -256,7 +256,7 @@ impl WatchedNetns {
 
     pub(super) fn set_unready(&mut self, store: &Store) -> Result<(), Why> {
         self.unready = true;
-        store.set_unready().map_err(unwritten)
+        store.set_unready().map_err(write_error)
     }
 
     /// Report what is new, and schedule the next check. Returns true if the namespace is complete.
@@ -299,11 +299,11 @@ impl WatchedNetns {
     }
 }
 
-fn without_dad_result(e: &OsError) -> Why {
+fn dad_error(e: &OsError) -> Why {
     let e = io::Error::other(e.to_string());
     Why::Broken("cannot wait for the addresses", e)
 }
 
-fn unwritten(e: io::Error) -> Why {
+fn write_error(e: io::Error) -> Why {
     Why::Broken("cannot write ready", e)
 }
