@@ -1,15 +1,15 @@
-//! The exit codes, the same for both programs, and what a supervisor may make of them.
+//! The exit codes of both programs, and what a supervisor may conclude from them.
 
-/// Done, or already so.
+/// Done, or nothing had to be done.
 pub const DONE: u8 = 0;
 
-/// `status` found a difference.
+/// `status` or `doctor` found a difference.
 pub const DIFFERS: u8 = 1;
 
-/// Wrong call or wrong settings: trying again will not help.
+/// The call or the settings are wrong: trying again does not help.
 pub const WRONG: u8 = 100;
 
-/// The kernel refused, or the namespace is missing: trying again may help.
+/// The kernel reported an error, or the namespace is missing: trying again may help.
 pub const REFUSED: u8 = 111;
 
 /// `netns-exec` could not run the command.

@@ -1,10 +1,10 @@
 //! Run services inside named network namespaces.
 //!
-//! This page is the map: the stages in the order data passes them. Text becomes
-//! settings, settings become the state that is wanted, the difference to the state
-//! that is there becomes changes, changes are made, and what came of it is reported.
+//! This page is the map: the stages, in the order in which data passes them. Text becomes settings.
+//! Settings become the wanted state. The difference between the wanted and the present state
+//! becomes changes. The changes are made, and the outcome is reported.
 //!
-//! ARCHITECTURE.md has the picture. Who may use what, as tests/source.rs holds it:
+//! ARCHITECTURE.md has the picture. tests/source.rs checks which part may use what:
 //!
 //! - nothing of the system: `name`, `state_dir`, `exit`, `printable`, `ini`, `os_error`, `allocator`, `source`, `definitions`, `model`, `plan`
 //! - netlink: `kernel`
@@ -12,17 +12,16 @@
 //! - an async runtime: `kernel`, `system`, `setup`
 //! - the environment: `exec`, `fuzz`
 //!
-//! `system` is all of the machine that is not asked by netlink: processes, namespaces as
-//! files, the init system, the programs of others. Only `exec` joins a namespace to become
-//! a command, and it knows no settings.
+//! `system` is what netlink does not cover: processes, namespaces as files, the init system, other
+//! programs. Only `exec` joins a namespace to become a command, and it knows no settings.
 
-// A name, checked once.
+// The name of a namespace, checked once.
 pub mod name;
 
-// Where the state of a namespace is kept.
+// Where the state of a namespace is stored.
 pub mod state_dir;
 
-// How a program ends.
+// The exit codes.
 pub mod exit;
 
 // What a terminal may be shown.
@@ -40,7 +39,7 @@ pub mod ini;
 #[cfg(feature = "setup")]
 pub mod source;
 
-// An error of the kernel or of a program.
+// An error of the kernel or of another program.
 #[cfg(feature = "setup")]
 pub mod os_error;
 
@@ -52,11 +51,11 @@ pub mod definitions;
 #[cfg(feature = "setup")]
 pub mod conf;
 
-// Settings in, the state that is wanted out.
+// Settings in, the wanted state out.
 #[cfg(feature = "setup")]
 pub mod model;
 
-// What is wanted and what is there in, changes out.
+// The wanted and the present state in, changes out.
 #[cfg(feature = "setup")]
 pub mod plan;
 
@@ -64,17 +63,17 @@ pub mod plan;
 #[cfg(feature = "setup")]
 pub mod system;
 
-// The kernel by netlink and sysctl: what is there, and making a change.
+// The kernel by netlink and sysctl: reading the present state, making a change.
 #[cfg(feature = "setup")]
 pub mod kernel;
 
-// The verbs of netns-setup: the stages above in their order, and what came of them.
+// The verbs of netns-setup: they run the stages above and report the outcome.
 #[cfg(feature = "setup")]
 pub mod setup;
 
 // Becoming a command inside a namespace.
 pub mod exec;
 
-// Texts and messages of others, changed at random.
+// Random changes to texts and messages that other programs write, for the tests.
 #[cfg(all(test, feature = "setup"))]
 mod fuzz;

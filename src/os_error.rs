@@ -1,15 +1,14 @@
-//! What a call of the system says against what it was asked for: of the kernel, or of a
-//! program of the system's.
+//! The error of a system call or of another program.
 
 use std::{fmt, io};
 
-/// An error of the kernel or of a program of the system's.
+/// An error of the kernel or of another program.
 #[derive(Debug)]
 pub struct OsError {
-    /// Its errno.
+    /// The errno.
     pub errno: io::Error,
-    /// What it said beyond that: the kernel's extended acknowledgement (netlink(7)), or what
-    /// the program printed.
+    /// Further text: the kernel's extended acknowledgement (netlink(7)), or what the program
+    /// printed.
     pub message: Option<String>,
 }
 
@@ -22,7 +21,7 @@ impl From<io::Error> for OsError {
     }
 }
 
-/// The kernel's own words where there are any, else those of its errno.
+/// Prints the text if there is one, otherwise the text of the errno.
 impl fmt::Display for OsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(message) = &self.message {

@@ -1,47 +1,47 @@
-//! Where a value was said. Values carry this from the settings to the report, so that
-//! a refusal by the kernel names the line that asked for it. No I/O.
+//! Where a value was set. Values carry this from the settings to the report, so that an error from
+//! the kernel names the line that asked for the change. No I/O.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// A position in a settings file. It prints as `FILE:LINE`.
+/// A position in a settings file, printed as `FILE:LINE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
-    /// The file's path, as it was opened.
+    /// The path of the file, as it was opened.
     pub file: Arc<str>,
-    /// Counted from 1.
+    /// The line number, counted from 1.
     pub line: u32,
-    /// In bytes, counted from 1.
+    /// The column in bytes, counted from 1.
     pub column: u32,
 }
 
-/// The setting that asked for something. It prints as `SETTING at FILE:LINE`.
+/// The setting that asked for something, printed as `SETTING at FILE:LINE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
-    /// Its whole name, such as `routes_eth1`.
+    /// The full name, such as `routes_eth1`.
     pub setting: String,
-    /// Where: of a value over several lines, the line of this part of it.
+    /// The position. In a value of several lines, the line of the part in question.
     pub place: Position,
 }
 
-/// A value, and who asked for it: nobody, if it was read from the kernel. Comparing
-/// looks at the value alone, so that what is wanted and what is there can be compared.
+/// A value and the setting that asked for it. Comparisons use the value alone, so that the wanted
+/// and the present state can be compared.
 #[derive(Clone, Debug)]
 pub struct Sourced<T> {
     /// The value.
     pub value: T,
-    /// The setting it comes from.
+    /// The setting. `None` if the value was read from the kernel.
     pub origin: Option<Arc<Origin>>,
 }
 
-/// A fault in the settings. All of them are found before anything is touched.
+/// A problem in the settings. All problems are found before anything is changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: a place, a file alone, or nothing that has a place.
+    /// The position. `None` if the problem belongs to no file or line.
     pub place: Option<Position>,
-    /// The first line, after the place: what is wrong, the user's text quoted as written.
+    /// The first line, after the position: what is wrong. It quotes the user's text as written.
     pub wrong: String,
     /// The second line: what was expected, and what to type.
     pub remedy: String,
@@ -117,7 +117,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Two lines; whoever prints them puts the program's name before each.
+/// Prints two lines. The caller puts the program's name before each.
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = &self.place {

@@ -1,115 +1,118 @@
-//! Where the state of a namespace is kept, for both programs: names of files and folders,
-//! and how a namespace is told from another of its name. Who writes them is `netns-setup`;
-//! `netns-exec` reads. No I/O.
+//! Where the state of a namespace is stored: the names of files and directories that both programs
+//! use, and the identity that distinguishes a namespace from others of the same name. `netns-setup`
+//! writes them, `netns-exec` reads them. No I/O.
 
 use std::fmt;
 
-/// The folder of the namespaces: a file of nsfs for each, as iproute2 has it.
+/// The directory of the namespaces, with an nsfs file for each, as iproute2 has it.
 pub const NAMESPACES: &str = "/run/netns";
 
-/// The folder of the files that a namespace sees in `/etc`: a folder for each namespace.
+/// The directory of the files that a namespace sees in `/etc`: a subdirectory for each namespace.
 pub const ETC: &str = "/etc/netns";
 
-/// The folder of what netns-setup keeps: a folder for each namespace it made or changed.
-/// A namespace without one is somebody else's.
+/// The directory of what netns-setup stores: a state directory for each namespace that it made or
+/// changed. A namespace without one belongs to somebody else.
 pub const STATE: &str = "/run/netns-services";
 
-/// In a namespace's state folder: there only while the namespace is whole. In it the
+/// In a namespace's state directory. It exists only while the namespace is ready, and holds the
 /// namespace's [`NetnsId`] and a newline.
 pub const READY: &str = "ready";
 
-/// In a namespace's state folder: what was made or moved, and how to put it back.
+/// In a namespace's state directory: what was made or moved, and how to restore it.
 pub const JOURNAL: &str = "journal";
 
-/// In a namespace's state folder: a journal that could not be read, as it was. Nobody but a
-/// person reads it.
+/// In a namespace's state directory: a journal that could not be read, unchanged. It is there for a
+/// person; no program reads it.
 pub const UNREADABLE: &str = "journal.unreadable";
 
-/// In a namespace's state folder: held by who changes the namespace.
+/// In a namespace's state directory: locked by the process that changes the namespace.
 pub const LOCK: &str = "lock";
 
-/// In the folder of all: held while links between namespaces come and go. No name of a
-/// namespace has a dot.
+/// In [`STATE`]: locked while links between namespaces are made or deleted. The name starts with a
+/// dot because no name of a namespace has one.
 pub const TIES: &str = ".ties";
 
-/// In the folder of all: there once a journal has told of such a link, and from then on.
-/// Until then no namespace's journal has to be read for another's sake.
+/// In [`STATE`]: created when the first journal records a link between two namespaces, and never
+/// removed. While it is absent, no journal of another namespace has to be read.
 pub const TIED: &str = ".tied";
 
-/// In a namespace's state folder: a command that `down` runs first, for sh. Its first line
-/// is a comment and says who asked for it.
+/// In a namespace's state directory: a command for sh that `down` runs first. Its first line is a
+/// comment that names the setting.
 pub const PRE_DOWN: &str = "pre_down";
 
-/// As [`PRE_DOWN`], run last. `post_down-IF`, when the card that is the link IF has gone back
-/// to the host.
+/// As [`PRE_DOWN`], but run last. `post_down-IF` is run when the NIC of the link IF is back on the
+/// host.
 pub const POST_DOWN: &str = "post_down";
 
-/// In a namespace's state folder: there while `netns_post_up` is to be run. `due-IF`, while
-/// the hook of the link IF is.
+/// In a namespace's state directory: it exists while `netns_post_up` is pending. `due-IF` exists
+/// while the hook of the link IF is pending.
 pub const DUE: &str = "due";
 
-/// In a namespace's state folder, while settings are tried: by whom, and until when. Who
-/// takes it away has confirmed them.
+/// In a namespace's state directory, during a trial: the process that runs it, and when it ends.
+/// Removing the file confirms the trial.
 pub const TRIAL: &str = "trial";
 
-/// In the folder of all: a file for each namespace whose last trial was undone, by the name of
-/// the namespace. In it what [`TRIAL`] said, and below it, while that process still undoes it,
-/// the services that it starts on the host whatever their settings say, a line each.
+/// In [`STATE`]: a directory with a file for each namespace whose last trial was rolled back. The
+/// file has the name of the namespace and the content of [`TRIAL`]. While the rollback is running,
+/// further lines list the services that it starts on the host whatever their settings are.
 pub const UNDONE: &str = ".undone";
 
-/// In the folder of all, as `NAME.failed`: why the last start or reload of the
-/// namespace NAME failed, until one works. The first line says which of them.
+/// In [`STATE`], as `NAME.failed`: why the last start or reload of the namespace NAME failed, until
+/// one succeeds. The first line says which of the two it was.
 pub const FAILED: &str = "failed";
 
-/// In the folder of all, as `NAME.log`: what a start has changed that did not print it, while
-/// there was no other log.
+/// In [`STATE`], as `NAME.log`: the changes made by a start that did not print them, when no log
+/// daemon was running.
 pub const LOG: &str = "log";
 
-/// In a namespace's state folder: made anew each time the settings have been met, and what is
-/// tried has been confirmed. Who watches reads them again then.
+/// In a namespace's state directory: replaced each time the namespace has been made to match its
+/// settings, and any trial has been confirmed. `watch` then reads the settings again.
 pub const MET: &str = "met";
 
-/// In a namespace's state folder: how `/etc/netns/NAME` is laid over `/etc`, one word,
-/// [`ETC_BIND`] or [`ETC_OVERLAY`], perhaps [`ETC_DNS`], and a newline. Written before [`READY`].
+/// In a namespace's state directory: how `/etc/netns/NAME` is placed over `/etc`. It holds
+/// [`ETC_BIND`] or [`ETC_OVERLAY`], optionally [`ETC_DNS`], and a newline. Written before
+/// [`READY`].
 pub const ETC_MODE: &str = "etc";
 
-/// Each entry bound over its twin, which is what is done where nothing is said.
+/// Each entry is bound over the file of the same name. This is the default.
 pub const ETC_BIND: &str = "bind";
 
-/// The whole folder laid over `/etc`.
+/// The complete directory is an overlay over `/etc`.
 pub const ETC_OVERLAY: &str = "overlay";
 
-/// Behind either: settings ask for name servers, and without their file nothing is run.
+/// Appended to [`ETC_BIND`] or [`ETC_OVERLAY`] if the settings ask for name servers: nothing is run
+/// without resolv.conf then.
 pub const ETC_DNS: &str = " dns";
 
-/// In a namespace's state folder: what is seen inside as `/etc/resolv.conf` while a client
+/// In a namespace's state directory: what processes inside see as `/etc/resolv.conf` while a client
 /// inside has set name servers by resolvconf(8). libexec/resolvconf writes it.
 pub const SERVERS: &str = "resolv.conf";
 
-/// In a namespace's state folder: what each such client has set, a file each.
+/// In a namespace's state directory: a directory with a file for each client inside that has set
+/// name servers by resolvconf(8).
+/// set.
 pub const RECORDS: &str = "resolvconf";
 
-/// The text of [`ETC_MODE`].
+/// The content of [`ETC_MODE`].
 pub fn etc_mode(overlay: bool, dns: bool) -> String {
     let word = if overlay { ETC_OVERLAY } else { ETC_BIND };
     format!("{word}{}\n", if dns { ETC_DNS } else { "" })
 }
 
-/// Which namespace it is: the device and the inode of its file, and the time at which that
-/// inode was made, in seconds and nanoseconds. The kernel soon gives the number of a dead
-/// namespace to another; that time it never changes, for the file is immutable
-/// (fs/nsfs.c, from Linux 3.19 on).
+/// The identity of a namespace: the device and inode of its file, and the time at which the inode
+/// was created. The kernel soon reuses the inode number of a namespace that is gone. The time never
+/// changes, because the file is immutable (fs/nsfs.c, since Linux 3.19).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetnsId {
-    /// The device.
+    /// The device number.
     pub dev: u64,
-    /// The inode.
+    /// The inode number.
     pub ino: u64,
-    /// When it was made.
+    /// The creation time, in seconds and nanoseconds.
     pub time: (i64, i64),
 }
 
-/// As `stat -c %d:%i:%.9Y` prints it.
+/// Prints as `stat -c %d:%i:%.9Y` does.
 impl fmt::Display for NetnsId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seconds, nanoseconds) = self.time;

@@ -395,14 +395,64 @@ fn one_thing_has_one_word() {
             let quotes = path.ends_with(".md");
             let own: Vec<_> = line.split('"').step_by(1 + usize::from(quotes)).collect();
             let own = own.join(" ").replace("network card", "");
-            // A name of a test or a file is one word
-            let words = own.split(|c: char| !c.is_alphanumeric() && !"_./".contains(c));
-            let words = words.map(|word| word.trim_matches('.').to_lowercase());
-            for word in words {
-                let other = OTHER_WORDS.iter().find(|(other, _)| *other == word);
-                if let Some((_, ours)) = other {
-                    faults.push(format!("{path}:{number}: {word}: expected {ours}: {line}"));
-                }
+            for (word, ours) in other_words(&own, &OTHER_WORDS) {
+                faults.push(format!("{path}:{number}: {word}: expected {ours}: {line}"));
+            }
+        }
+    }
+    none(faults);
+}
+
+/// Those of `list` that stand in a line, each with the word that is used.
+fn other_words<'a>(line: &str, list: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    // A name of a test or a file is one word
+    let words = line.split(|c: char| !c.is_alphanumeric() && !"_./".contains(c));
+    let words: BTreeSet<String> = words
+        .map(|word| word.trim_matches('.').to_lowercase())
+        .collect();
+    let found = list.iter().filter(|(other, _)| words.contains(*other));
+    found.copied().collect()
+}
+
+/// Further words that comments do not use. Settings and messages may need them.
+const OTHER_WORDS_OF_COMMENTS: [(&str, &str); 7] = [
+    ("whole", "complete"),
+    ("anew", "again, or recreated"),
+    ("mend", "repair"),
+    ("mended", "repaired"),
+    ("twin", "the file of the same name"),
+    ("tied", "linked"),
+    ("whoever", "the process or the person that"),
+];
+
+/// The sources whose comments keep to these words.
+const WITH_PLAIN_COMMENTS: [&str; 8] = [
+    "src/setup/",
+    "src/bin/",
+    "src/fuzz/",
+    "src/lib.rs",
+    "src/source.rs",
+    "src/state_dir.rs",
+    "src/exit.rs",
+    "src/os_error.rs",
+];
+
+#[test]
+fn comments_use_the_words_of_the_documentation() {
+    let list = [&OTHER_WORDS[..], &OTHER_WORDS_OF_COMMENTS].concat();
+    let is_plain = |path: &str| {
+        WITH_PLAIN_COMMENTS
+            .iter()
+            .any(|part| path.starts_with(part))
+    };
+    let plain = files().into_iter().filter(|path| is_plain(path));
+    let mut faults = Vec::new();
+    for (path, text) in texts(plain.collect()) {
+        let comments = text.lines().enumerate();
+        let comments = comments.filter(|(_, line)| line.trim_start().starts_with("//"));
+        for (n, line) in comments {
+            for (word, ours) in other_words(line, &list) {
+                faults.push(format!("{path}:{}: {word}: expected {ours}: {line}", n + 1));
             }
         }
     }

@@ -1,7 +1,7 @@
-//! netns-exec: from what it was called with to becoming the command.
+//! netns-exec: joins a namespace and becomes the command.
 //!
-//! Without Rust's own start: that would leave SIGPIPE ignored in the command, open
-//! /dev/null where descriptors were closed, and take as long as a third of the rest.
+//! It does not use Rust's runtime start, which would leave SIGPIPE ignored in the command, open
+//! /dev/null where descriptors were closed, and add a third to the run time.
 
 #![no_main]
 
@@ -10,11 +10,11 @@ use std::ffi::{c_char, c_int};
 use netns_services::exec;
 use netns_services::exec::argv::Words;
 
-/// Where the C library starts the program.
+/// The C library calls this.
 ///
 /// # Safety
 ///
-/// For the C library alone, with what it got from the kernel.
+/// Only the C library may call this, with the arguments that the kernel passed.
 #[allow(unsafe_code)]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn main(count: c_int, words: *const *const c_char) -> c_int {

@@ -1,6 +1,6 @@
-//! Texts and messages of others, changed at random and read: no reader may panic, or find
-//! something else in what it has written itself. The same at every run, for a seed; a few
-//! seconds of `make test`, and as long as one likes by `make fuzz`.
+//! Fuzzing of readers: texts and messages of other programs are changed at random and read. No
+//! reader may panic or misread what it has written itself. A seed gives the same inputs on every
+//! run. `make test` runs it for a few seconds, `make fuzz` for as long as you like.
 
 #![allow(clippy::print_stderr, clippy::unwrap_used, clippy::panic)]
 
@@ -9,13 +9,13 @@ mod texts;
 use std::collections::BTreeSet;
 use std::env;
 
-/// How often each reader is called, if nothing else is said.
+/// Calls of each reader, by default.
 const RUNS: u64 = 4000;
 
-/// How many inputs are kept that were read as none before.
+/// Limit of the inputs that are added to the corpus because they had a new outcome.
 const KEPT: usize = 4000;
 
-/// How many bytes an input grows to, at most.
+/// Maximal length of an input, in bytes.
 const LONGEST: usize = 4096;
 
 /// Xorshift, from a seed that is not 0.
@@ -30,7 +30,7 @@ impl Random {
     }
 }
 
-/// Says what was read, when the reader has panicked.
+/// Prints the input if the reader has panicked.
 struct Witness<'a> {
     reader: &'a str,
     seed: u64,
@@ -47,8 +47,8 @@ impl Drop for Witness<'_> {
     }
 }
 
-/// Call a reader with what becomes of `corpus`, and of `words` put into it. It returns what
-/// came of it in a few words: an input of which something new came is changed further.
+/// Call a reader with changed inputs: each starts as one of `corpus`, and may get some of `words`.
+/// The reader returns its outcome in a few words. An input with a new outcome joins the corpus.
 pub(crate) fn fuzz(
     reader: &str,
     corpus: &[&[u8]],
@@ -63,7 +63,7 @@ pub(crate) fn fuzz(
     let mut inputs: Vec<Vec<u8>> = corpus.iter().map(|input| input.to_vec()).collect();
     let mut outcomes = BTreeSet::new();
     for run in 0..runs {
-        // First each as it is
+        // First each input of the corpus, unchanged
         let at = usize::try_from(run).unwrap_or(usize::MAX);
         let input = match inputs.get(at).filter(|_| at < corpus.len()) {
             Some(input) => input.clone(),
@@ -84,7 +84,8 @@ pub(crate) fn fuzz(
     eprintln!("fuzz {reader}: seed {seed}, {runs} runs, {outcomes} outcomes told apart");
 }
 
-/// Words alone, without names and numbers: else nothing is like anything before.
+/// The lower-case words of an outcome. Without this, names and numbers would make each outcome a
+/// new one.
 fn bare(outcome: &str) -> String {
     let mut words: Vec<&str> = outcome.split_ascii_whitespace().collect();
     words.retain(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b','));

@@ -1,5 +1,5 @@
-//! Texts that people and programs write: settings, wg(8)'s files, routes and the like, and
-//! what nft(8) prints.
+//! Texts that people and programs write: settings, files of wg(8), routes and the like, and the
+//! output of nft(8).
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -137,7 +137,7 @@ fn settings() {
             Err(problems) => {
                 assert!(!problems.is_empty());
                 let lines = conf::describe(&name, &problems);
-                // Two lines each, and one of what was done
+                // Two lines for each problem, and one that says what was done
                 assert_eq!(lines.len(), 2 * problems.len() + 1, "{lines:?}");
                 problems
                     .iter()
@@ -184,7 +184,7 @@ fn wireguard() {
     });
 }
 
-/// What a type reads it prints, and reads as the same.
+/// Print a parsed value and parse it again: the value must be the same.
 fn comes_back<T: FromStr + Display>(text: &str) -> &'static str {
     let Ok(read) = text.parse::<T>() else {
         return "no";
@@ -218,7 +218,7 @@ fn routes_and_other_values() {
     let corpus = corpus.map(str::as_bytes);
     fuzz("routes", &corpus, WORDS, |bytes| {
         let text = String::from_utf8_lossy(bytes);
-        let said = match Route::parse(&text, &Names::default()) {
+        let outcome = match Route::parse(&text, &Names::default()) {
             Ok(_) => "good".into(),
             Err(error) => error.wrong,
         };
@@ -237,7 +237,7 @@ fn routes_and_other_values() {
             comes_back::<Condition>(&text),
             comes_back::<Verbatim>(&text),
         ];
-        format!("{} {said}", read.join(" "))
+        format!("{} {outcome}", read.join(" "))
     });
 }
 
@@ -268,24 +268,24 @@ fn rules_and_what_nft_prints() {
         let mut marked = text.to_string();
         include::mark(&mut marked, "/etc/a", 7);
         let _ = include::origin(&marked, "/etc/main", bytes.len());
-        let held = references::elements("inet filter", &text).lines().count();
+        let elements = references::elements("inet filter", &text).lines().count();
         let by_index = references::by_index(&text).len();
         let left = sets::left(&text).len();
         let (beside, made) = sets::beside(&text, &sets::left(&text).into_iter().collect());
         let (one, other) = text.split_once('\n').unwrap_or((&text, ""));
         let is = pattern::matches(one, other) && pattern::is_pattern(one);
-        let told = in_the_way(&text, &name, &nat).len();
+        let blocking = in_the_way(&text, &name, &nat).len();
         let family = IpVersion::V4;
         let rules = Some(text.to_string());
         let legacy = Legacy { family, rules }.in_the_way(&nat).is_some();
         let counts = [
             parts,
-            held,
+            elements,
             by_index,
             left,
             beside.lines().count(),
             made.len(),
-            told,
+            blocking,
         ];
         let few = counts.map(|count| ["no", "one", "two", "more"][count.min(3)]);
         format!("{} {is} {legacy}", few.join(" "))

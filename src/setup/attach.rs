@@ -1,5 +1,5 @@
-//! A namespace that is there already and is given a name: whose it is at the moment, and
-//! whether the name is on it, on an earlier one, or on something else.
+//! Attaching to a namespace that exists already (`netns_attach`): finding the namespace, and
+//! checking whether the name refers to it, to an earlier one, or to something else.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -20,17 +20,17 @@ use crate::setup::query::build_query;
 use crate::source::Sourced;
 use crate::system::netns::{self, owner};
 
-/// What the name is on.
+/// What the name refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameState {
-    /// The namespace that is wanted, or nothing yet.
+    /// The wanted namespace, or nothing yet.
     Right,
-    /// One that we gave it, and that is not the one that is wanted any more.
+    /// An earlier namespace that netns-setup gave this name. The settings now mean another one.
     Earlier,
 }
 
-/// Have the kernel look at the namespace that is to get the name, if there is to be one;
-/// the state is told where it is.
+/// Find the namespace to attach, if the settings ask for one, and hand it to the kernel side. Sets
+/// the path in `state`.
 pub fn prepare(
     want: &Want,
     state: &mut State,
@@ -46,15 +46,19 @@ pub fn prepare(
     };
     let (path, file) = source(attach)?;
     state.attached = Some(attach.with(path));
-    let name = has(attach, &want.name, journal, &file)?;
+    let name = name_state(attach, &want.name, journal, &file)?;
     if name == NameState::Right {
         kernel.attach(file);
     }
     Ok(name)
 }
 
-/// As [`prepare`], whatever has the name now.
-pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<(), Failure> {
+/// As [`prepare`], but ignores what the name refers to now.
+pub fn prepare_ignoring_name(
+    want: &Want,
+    state: &mut State,
+    kernel: &mut Kernel,
+) -> Result<(), Failure> {
     if let Some(attach) = &want.attach {
         let (path, file) = source(attach)?;
         state.attached = Some(attach.with(path));
@@ -63,39 +67,40 @@ pub fn look_past(want: &Want, state: &mut State, kernel: &mut Kernel) -> Result<
     Ok(())
 }
 
-/// As [`prepare`], and what has the name from an earlier time gives it up if `may`.
+/// As [`prepare`]. If the name refers to an earlier namespace, that one is taken down first, or it
+/// is an error unless `may_replace`.
 pub fn take_over(
     call: &Call,
     want: &Want,
     state: &mut State,
-    begun: (&Store, &mut Journal, &mut Kernel),
-    may: bool,
+    locked: (&Store, &mut Journal, &mut Kernel),
+    may_replace: bool,
 ) -> Result<(), Failure> {
-    let (store, journal, kernel) = begun;
+    let (store, journal, kernel) = locked;
     if prepare(want, state, journal, kernel)? == NameState::Right {
         return Ok(());
     }
-    if !may {
+    if !may_replace {
         return Err(Why::Obstacles(vec![has_earlier(want, journal)]).into());
     }
     let nothing = journal.with_returns(State::default());
     let changes = Changes::of(call, &want.name);
-    let about = build_query(&nothing, journal);
+    let query = build_query(&nothing, journal);
     let refused = {
-        let mut work = Work::begin(store, kernel, journal.clone(), about, changes)?;
-        let refused = work.make_what_can_be(&nothing)?;
+        let mut work = Work::begin(store, kernel, journal.clone(), query, changes)?;
+        let refused = work.make_possible(&nothing)?;
         *journal = work.journal;
         refused
     };
-    if let Some((change, refusal)) = refused.into_iter().next() {
-        return Err(Why::Refused(Box::new(change), refusal).into());
+    if let Some((change, error)) = refused.into_iter().next() {
+        return Err(Why::Refused(Box::new(change), error).into());
     }
     *kernel = Kernel::new(want.name.clone());
     *state = journal.with_returns(want.state.clone());
     prepare(want, state, journal, kernel).map(drop)
 }
 
-/// What `status` says where the name is on an earlier one.
+/// What `status` reports if the name refers to an earlier namespace.
 pub fn earlier(want: &Want, journal: &Journal) -> Vec<String> {
     let text = has_earlier(want, journal).to_string();
     text.lines().map(String::from).collect()
@@ -109,12 +114,12 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
         Some(attach) => format!("{attach} is another namespace now"),
         None => "the settings ask for a namespace of its own now".into(),
     };
-    let asked = want
+    let origin = want
         .attach
         .as_ref()
         .and_then(|attach| attach.origin.clone());
     Obstacle {
-        origin: asked,
+        origin,
         wrong: format!("{name} still refers to the earlier namespace of {was}; {now}"),
         remedy: format!(
             "run netns-setup reload {name}: what was set up there is removed, and the name \
@@ -123,10 +128,10 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
     }
 }
 
-/// What has the name, if anything has, is not the host's own namespace.
+/// Check that the name does not refer to the host's own namespace.
 fn is_apart(name: &NetnsName) -> Result<(), Failure> {
     match netns::open(name.as_str()) {
-        Ok(there) if netns::is_hosts(&there) => Err(no(
+        Ok(there) if netns::is_hosts(&there) => Err(obstacle(
             &None,
             "the name refers to the host's own namespace".into(),
             &format!("run ip netns delete {name}, which removes only the name"),
@@ -135,7 +140,7 @@ fn is_apart(name: &NetnsName) -> Result<(), Failure> {
     }
 }
 
-/// Where it is, and the namespace.
+/// The path of the namespace to attach, and the open file.
 fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
     let of = |pid: u32| format!("/proc/{pid}/ns/net");
     let path = match &attach.value {
@@ -143,7 +148,7 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
         Attach::Path(path) => path.clone(),
         Attach::Container { program, name } => of(inspect(attach, program, name)?),
     };
-    let wrong = |wrong, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
+    let wrong = |wrong, remedy| Err(obstacle(&Some(attach.clone()), wrong, remedy));
     match netns::open_path(&path) {
         Ok(file) if netns::is_hosts(&file) => wrong(
             format!("{attach} is in the host's own namespace"),
@@ -175,10 +180,10 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
     }
 }
 
-/// The container's first process, as the program that runs it says.
+/// The pid of the container's first process, as the container's program prints it.
 fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, Failure> {
-    let wrong = |wrong: String, remedy| Err(no(&Some(attach.clone()), wrong, remedy));
-    let told = Command::new(program)
+    let wrong = |wrong: String, remedy| Err(obstacle(&Some(attach.clone()), wrong, remedy));
+    let output = Command::new(program)
         .args(["inspect", "--type", "container"])
         .args(["--format", "{{.State.Pid}}", name])
         .env_clear()
@@ -186,7 +191,7 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
         .current_dir("/")
         .stdin(Stdio::null())
         .output();
-    let told = match told {
+    let output = match output {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             return wrong(
                 format!("there is no program {program}"),
@@ -194,16 +199,16 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
             );
         }
         Err(e) => return wrong(format!("cannot run {program}: {e}"), "it takes root"),
-        Ok(told) => told,
+        Ok(output) => output,
     };
-    if !told.status.success() {
-        let said = report::printable(String::from_utf8_lossy(&told.stderr).trim());
+    if !output.status.success() {
+        let stderr = report::printable(String::from_utf8_lossy(&output.stderr).trim());
         return wrong(
-            format!("{program} inspect {name} failed: {said}"),
+            format!("{program} inspect {name} failed: {stderr}"),
             "start the container, or correct its name",
         );
     }
-    match pid_in(&told.stdout) {
+    match pid_in(&output.stdout) {
         Ok(0) => wrong(
             format!("{attach} is not running"),
             "start the container first",
@@ -216,19 +221,18 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
     }
 }
 
-/// The number that a container's program has printed; or what it has printed, of which not
-/// every byte could be shown.
+/// Parse the pid that the container's program printed. The error is the text, made printable.
 pub(super) fn pid_in(printed: &[u8]) -> Result<u32, String> {
     let text = String::from_utf8_lossy(printed);
     let text = text.trim();
     let number = text.parse().ok();
-    // No sign, and no zeros before it
+    // Reject a sign and leading zeros
     let number = number.filter(|number: &u32| number.to_string() == text);
     number.ok_or_else(|| report::printable(text))
 }
 
-/// What the name is on; what is not ours is said.
-fn has(
+/// Compare the name with the wanted namespace. A namespace that is not ours is an error.
+fn name_state(
     attach: &Sourced<Attach>,
     name: &NetnsName,
     journal: &Journal,
@@ -239,7 +243,7 @@ fn has(
         Err(_) => Ok(NameState::Right),
         Ok(there) if netns::is_same(&there, wanted) => Ok(NameState::Right),
         Ok(_) if journal.ours.attached.is_some() => Ok(NameState::Earlier),
-        Ok(_) => Err(no(
+        Ok(_) => Err(obstacle(
             &Some(attach.clone()),
             if journal.ours.exists {
                 format!("there is a namespace {name}, which netns-setup has made")
@@ -251,10 +255,10 @@ fn has(
     }
 }
 
-fn no(attach: &Option<Sourced<Attach>>, wrong: String, remedy: &str) -> Failure {
-    let asked = attach.as_ref().and_then(|attach| attach.origin.clone());
+fn obstacle(attach: &Option<Sourced<Attach>>, wrong: String, remedy: &str) -> Failure {
+    let origin = attach.as_ref().and_then(|attach| attach.origin.clone());
     Why::Obstacles(vec![Obstacle {
-        origin: asked,
+        origin,
         wrong,
         remedy: remedy.into(),
     }])

@@ -1,18 +1,19 @@
-//! Where links were born, which the kernel does not tell of all of them: what is there and
-//! what we noted in, what is there with each link's birthplace out. A tunnel whose
-//! birthplace is gone stays, carries nothing and cannot be mended: it is made anew.
+//! Completes the observed state with the namespace in which each link was created, where the kernel
+//! does not report it. A tunnel sends its own packets there; for WireGuard, it is the namespace of
+//! the UDP socket. If that namespace is gone, the tunnel carries nothing and cannot be repaired: it
+//! is recreated.
 
 use crate::model::{Kind, Link, LinkSpec, Netns, State};
 use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state_dir::NetnsId;
 
-/// The birthplace of each link of ours, and whether that is still the namespace which has
-/// the name; `birth` tells which one has it.
+/// Set the namespace in which each link of ours was created, and whether it is gone. `birth`
+/// returns the identity of the namespace that has a name now.
 pub fn complete(have: &mut State, journal: &Journal, birth: impl Fn(&Netns) -> Option<NetnsId>) {
     for link in &mut have.links {
         let ours = journal.ours.link(&link.netns, &link.name.value);
-        // One that others made anew was born where they made it
+        // A link that others recreated was created where they did so
         let ours = ours.filter(|_| journal.is_ours(link));
         if let Some(ours) = ours.and_then(|ours| ours.kind.spec()) {
             complete_one(link, ours, &birth);
@@ -28,7 +29,7 @@ fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Opt
             let now = birth(&ours.born).map(|birth| birth.to_string());
             made.outlived = elsewhere && (now.is_none() || now != ours.birth);
         }
-        // Of others the kernel tells, and this one was born in none of those that have a name
+        // For other types, the kernel reports the namespace if it has a name. Here it reported none
         Kind::Other(word) if elsewhere && *word == ours.of.word => {
             link.kind = Kind::Virtual(LinkSpec {
                 outlived: true,
@@ -39,7 +40,7 @@ fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Opt
     }
 }
 
-/// What is said of the links whose birthplace is gone: two lines each.
+/// Two lines for each link that was created in a namespace which is gone.
 pub fn warnings(name: &NetnsName, have: &State) -> Vec<String> {
     let outlived = have.links.iter().filter_map(|link| {
         let spec = link.kind.spec().filter(|spec| spec.outlived)?;
@@ -49,10 +50,10 @@ pub fn warnings(name: &NetnsName, have: &State) -> Vec<String> {
         };
         Some([
             format!(
-                "{name}: {} was born in a namespace {born} that is gone, and carries nothing",
+                "{name}: {} was created in the namespace {born}, which is gone, and carries nothing",
                 link.name
             ),
-            format!("netns-setup up {name} makes it anew"),
+            format!("netns-setup up {name} recreates it"),
         ])
     });
     outlived.flatten().collect()

@@ -1,5 +1,5 @@
-//! One namespace made what its settings say, under its lock. What is done before and after,
-//! and for others, is the caller's.
+//! Making one namespace match its settings, under its lock. The caller does what comes before and
+//! after, and handles other namespaces.
 
 use std::fs;
 
@@ -23,7 +23,8 @@ use crate::source::Sourced;
 use crate::state_dir;
 use crate::system::dhcp;
 
-/// The files of the state folder that the journal does not know of, beside those of cards' hooks.
+/// The files in the state directory that the journal does not list, without those of the hooks of
+/// NICs.
 const FILES: [&str; 4] = [
     state_dir::READY,
     state_dir::ETC_MODE,
@@ -31,15 +32,15 @@ const FILES: [&str; 4] = [
     state_dir::POST_DOWN,
 ];
 
-/// The commands could not be written into the state folder.
-const NOT_KEPT: &str = "cannot keep its hooks";
+/// The error when the hooks' commands cannot be written to the state directory.
+const NOT_STORED: &str = "cannot keep its hooks";
 
-/// Whether anything was changed.
+/// Make the namespace match its settings. Returns true if anything was changed.
 pub fn converge(call: &Call, want: &Want, rest: Extras) -> Result<bool> {
     converge_then(call, want, rest, |_| Ok(()))
 }
 
-/// As [`converge`], and when it is ready something is done before the lock is given back.
+/// As [`converge`], and calls `then` when the namespace is up, before the lock is released.
 pub fn converge_then(
     call: &Call,
     want: &Want,
@@ -47,12 +48,12 @@ pub fn converge_then(
     then: impl FnOnce(&mut Work) -> Result<(), Failure>,
 ) -> Result<bool> {
     let mut due = None;
-    let came = in_lock(call, want, rest, then, &mut due);
+    let result = converge_locked(call, want, rest, then, &mut due);
     due.into_iter().for_each(|due| due.run(call, None));
-    came
+    result
 }
 
-fn in_lock(
+fn converge_locked(
     call: &Call,
     want: &Want,
     rest: Extras,
@@ -60,37 +61,37 @@ fn in_lock(
     due: &mut Option<ReturnHooks>,
 ) -> Result<bool> {
     let name = &want.name;
-    let tied = !want.state.neighbours().is_empty() || want.nat.is_some();
+    let linked = !want.state.neighbours().is_empty() || want.nat.is_some();
     let LockedNetns {
-        ties,
+        links_lock,
         store,
         mut journal,
         mut kernel,
-    } = lock::take(name, tied)?;
+    } = lock::take(name, linked)?;
     *due = Some(ReturnHooks::begin(&store, Some(&want.hooks)));
     let WithHost {
         mut state,
         warnings,
-    } = match nat::whole(want, &journal, &mut kernel) {
-        Ok(whole) => whole,
+    } = match nat::with_host(want, &journal, &mut kernel) {
+        Ok(with_host) => with_host,
         Err(failure) => return Err(failed(name, store, &journal, &failure)),
     };
-    let begun = (&store, &mut journal, &mut kernel);
-    let may = rest == Extras::Remove;
-    if let Err(failure) = attach::take_over(call, want, &mut state, begun, may) {
+    let locked = (&store, &mut journal, &mut kernel);
+    let may_replace = rest == Extras::Remove;
+    if let Err(failure) = attach::take_over(call, want, &mut state, locked, may_replace) {
         return Err(failed(name, store, &journal, &failure));
     }
     if let Err(why) = resolve_all_devices(&mut state, &journal, &mut kernel) {
         return Err(failed(name, store, &journal, &why.into()));
     }
     let changes = Changes::of(call, name).with_hooks(&want.hooks);
-    let asked = build_query(&state, &journal);
+    let query = build_query(&state, &journal);
     let files = save_files(want);
-    // What is ours if not even a look is possible
+    // What is ours, should not even the present state be readable
     let (mut ours, mut changed) = (journal.clone(), false);
-    let done = Work::begin(&store, &mut kernel, journal, asked, changes).and_then(|mut work| {
+    let done = Work::begin(&store, &mut kernel, journal, query, changes).and_then(|mut work| {
         let done = make(call, want, &state, rest, &mut work)
-            .inspect(|()| drop(ties))
+            .inspect(|()| drop(links_lock))
             .and_then(|()| finish(call, want, &mut work))
             .and_then(|()| then(&mut work))
             .inspect(|()| store.set_met())
@@ -106,7 +107,7 @@ fn in_lock(
             Ok(changed)
         }
         Err(failure) => {
-            put_back(name, &files);
+            restore_files(name, &files);
             Err(failed(name, store, &ours, &failure))
         }
     }
@@ -124,12 +125,13 @@ fn make(
     }
     let adopted = linked_netns::adopt_wanted(&want.name, state, &mut work.journal);
     adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
-    let kept = post_down_link::remember(&want.name, &want.hooks);
-    kept.map_err(|e| work.fail(Why::Broken(NOT_KEPT, e)))?;
+    let stored = post_down_link::remember(&want.name, &want.hooks);
+    stored.map_err(|e| work.fail(Why::Broken(NOT_STORED, e)))?;
     work.make(state, rest)
 }
 
-/// What has been made can be used, and is then said to be ready.
+/// Report addresses and leases that are still missing, store the hooks, and mark the namespace as
+/// ready.
 fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
     let unresolved = wireguard::unresolved(&want.name, &work.unresolved);
     call.events.warning(&want.name, unresolved);
@@ -144,10 +146,10 @@ fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
         call.events.warning(&want.name, lines);
     }
     warn_of_missing_leases(call, want);
-    let kept = hooks::remember(&want.name, &want.hooks)
+    let stored = hooks::remember(&want.name, &want.hooks)
         .and_then(|()| post_down_link::forget_others(&want.name, &want.hooks));
-    kept.map_err(|e| work.fail(Why::Broken(NOT_KEPT, e)))?;
-    // Otherwise it is said when what `netns_ready` asks for holds
+    stored.map_err(|e| work.fail(Why::Broken(NOT_STORED, e)))?;
+    // Otherwise it is marked once the conditions of `netns_ready` hold
     if ready::is_awaited(want) {
         return Ok(());
     }
@@ -155,8 +157,8 @@ fn finish(call: &Call, want: &Want, work: &mut Work) -> Result<(), Failure> {
     ready.map_err(|e| work.fail(Why::Broken("cannot write ready", e)))
 }
 
-/// The link has another address, or was ready before: it is of use without. What is waited
-/// for is spoken of when the time is up.
+/// Warn of links without a DHCP lease. If the lease is a condition of `netns_ready`, the wait for
+/// that reports it.
 fn warn_of_missing_leases(call: &Call, want: &Want) {
     let awaited = ready::is_awaited(want);
     for client in &want.state.clients {
@@ -176,40 +178,41 @@ fn warn_of_missing_leases(call: &Call, want: &Want) {
     }
 }
 
-/// Report what holds already.
+/// Report what is satisfied already.
 pub fn report_satisfied(call: &Call, name: &NetnsName, state: &State, have: &State) {
-    for held in satisfied(state, have) {
-        call.events.satisfied(name, &held);
+    for change in satisfied(state, have) {
+        call.events.satisfied(name, &change);
     }
 }
 
-/// Each file, and what is in it, if it is there.
+/// The files and their content. `None` if the file does not exist.
 type SavedFiles = Vec<(String, Option<Vec<u8>>)>;
 
 fn save_files(want: &Want) -> SavedFiles {
     let hooks = post_down_link::files(&want.name, &want.hooks);
     let names = FILES.map(String::from).into_iter().chain(hooks);
-    let folder = store::folder(&want.name);
+    let dir = store::dir(&want.name);
     names
-        .map(|file| (file.clone(), fs::read(folder.join(file)).ok()))
+        .map(|file| (file.clone(), fs::read(dir.join(file)).ok()))
         .collect()
 }
 
-fn put_back(name: &NetnsName, files: &SavedFiles) {
+fn restore_files(name: &NetnsName, files: &SavedFiles) {
     for (file, text) in files {
         let _ = match text {
             Some(text) => store::replace(name, file, text),
-            None => fs::remove_file(store::folder(name).join(file)),
+            None => fs::remove_file(store::dir(name).join(file)),
         };
     }
 }
 
-/// What was is there again, unless some of it could not be undone.
+/// The error for a failure. Marks the namespace as not ready if some changes could not be undone.
 fn failed(name: &NetnsName, store: Store, journal: &Journal, failure: &Failure) -> Error {
     if failure.left.as_ref().is_none_or(|left| !left.is_empty()) {
         let _ = store.set_unready();
     }
-    // Where nothing is ours, a namespace of somebody else's is to be joined still
+    // If nothing is ours, remove the state directory: with it, another program's namespace could
+    // not be joined
     if journal.is_empty() {
         let _ = store.remove();
     }

@@ -1,5 +1,6 @@
-//! Where the services of OpenRC are to be, by their settings: a folder of settings in; services
-//! that are to be inside, and where they say so, out, or whether one is to be on the host.
+//! The services that settings of OpenRC and runit put inside a namespace. The settings are only
+//! read: a service runs inside because of `netns=` in conf.d, or because its `run` file calls
+//! netns-exec.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,21 +8,21 @@ use std::path::{Path, PathBuf};
 use crate::conf::files::read_plain;
 use crate::name::NetnsName;
 
-/// Where OpenRC has its scripts, and what all services are told.
+/// The scripts of OpenRC, and the settings for all services.
 const SCRIPTS: &str = "/etc/init.d";
 const RC_CONF: &str = "/etc/rc.conf";
 const RC_CONF_DIR: &str = "/etc/rc.conf.d";
 
-/// In [`RC_CONF_DIR`], of which OpenRC reads `*.conf`, what makes `netns=` work.
+/// The file in [`RC_CONF_DIR`] that makes `netns=` work. OpenRC reads `*.conf` there.
 const OWN_HOOK: &str = "netns.conf";
 
-/// Each service that says `netns=NAME`, and the place, in the order of their names.
+/// The services with `netns=NAME`, sorted by name, each with the position of the setting.
 pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for file in fs::read_dir(conf_dir).into_iter().flatten().flatten() {
         let service = file.file_name().to_string_lossy().into_owned();
         let text = read_plain(&file.path());
-        if let Some(line) = said(&text, name) {
+        if let Some(line) = netns_line(&text, name) {
             found.push((service, format!("{}:{line}", file.path().display())));
         }
     }
@@ -29,14 +30,14 @@ pub fn inside(conf_dir: &Path, name: &NetnsName) -> Vec<(String, String)> {
     found
 }
 
-/// A script that calls netns-exec.
+/// Returns true if the script calls netns-exec.
 pub fn names_program(text: &str) -> bool {
     code(text).any(|line| line.contains("netns-exec"))
 }
 
-/// The line that says `netns=NAME`, the last one to say anything of it. These are other
-/// programs' settings, and may be any shell.
-fn said(text: &str, name: &NetnsName) -> Option<usize> {
+/// The line that sets `netns=NAME`, if no later line sets it differently. The settings belong to
+/// other programs, and may contain any shell code.
+fn netns_line(text: &str, name: &NetnsName) -> Option<usize> {
     let value = |line: &str| {
         let line = line.trim_start();
         let line = line.strip_prefix("export ").unwrap_or(line);
@@ -46,21 +47,22 @@ fn said(text: &str, name: &NetnsName) -> Option<usize> {
         Some(value.trim_matches(['"', '\'']).to_string())
     };
     let lines = text.lines().enumerate();
-    let said = lines.filter_map(|(number, line)| Some((number + 1, value(line)?)));
-    said.last()
+    let settings = lines.filter_map(|(number, line)| Some((number + 1, value(line)?)));
+    settings
+        .last()
         .filter(|(_, value)| value == name.as_str())
         .map(|(number, _)| number)
 }
 
-/// The line of a service of runit's that becomes its daemon inside: `exec netns-exec NAME`,
-/// with whatever else becomes the command in between.
-pub fn inside_by_runit(folder: &Path, name: &NetnsName) -> Option<String> {
-    let file = folder.join("run");
-    let line = becomes(&read_plain(&file), name)?;
+/// The position in a runit service's `run` file that runs the daemon inside: `exec netns-exec
+/// NAME`, possibly with other commands in between.
+pub fn inside_by_runit(dir: &Path, name: &NetnsName) -> Option<String> {
+    let file = dir.join("run");
+    let line = exec_line(&read_plain(&file), name)?;
     Some(format!("{}:{line}", file.display()))
 }
 
-fn becomes(text: &str, name: &NetnsName) -> Option<usize> {
+fn exec_line(text: &str, name: &NetnsName) -> Option<usize> {
     let becomes = |line: &str| {
         let mut words = line.split_whitespace();
         words.next() == Some("exec")
@@ -71,10 +73,10 @@ fn becomes(text: &str, name: &NetnsName) -> Option<usize> {
     lines.find_map(|(number, line)| becomes(line).then_some(number + 1))
 }
 
-/// Nothing says that a service is to be inside, or that it may be wherever it was started
-/// (`netns_from_inside`). What cannot be told by reading is not on the host.
+/// Returns true if no setting puts the service inside or lets it stay where it was started
+/// (`netns_from_inside`), and false if that cannot be decided by reading the settings.
 pub fn on_host(conf_dir: &Path, service: &str) -> bool {
-    // The namespaces themselves, and their firewalls
+    // The services of the namespaces themselves, and of their firewalls
     let ours = [
         "netns.",
         "netns-ipset.",
@@ -88,7 +90,7 @@ pub fn on_host(conf_dir: &Path, service: &str) -> bool {
     let mut settings = Vec::from([RC_CONF.into()]);
     let is_read = |file: &str| file.ends_with(".conf") && file != OWN_HOOK;
     settings.extend(files(Path::new(RC_CONF_DIR), is_read));
-    // The variants of runlevels, and of a service like net.eth0 those of net
+    // The settings for runlevels, and those of `net` for a service like net.eth0
     let base = service.split('.').next().unwrap_or_default();
     let is_of = |file: &str| {
         [service, base].iter().any(|of| {
@@ -101,23 +103,24 @@ pub fn on_host(conf_dir: &Path, service: &str) -> bool {
     !names_netns(&script) && texts.into_iter().all(|text| is_silent(&text))
 }
 
-fn files(folder: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
-    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+fn files(dir: &Path, take: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let all = fs::read_dir(dir).into_iter().flatten().flatten();
     let taken = all.filter(|file| file.file_name().to_str().is_some_and(&take));
     taken.map(|file| file.path()).collect()
 }
 
-/// Settings that say nothing of netns, and take in no other file that could.
+/// Returns true if the settings do not mention netns, and source no other file that could.
 fn is_silent(text: &str) -> bool {
-    let takes_in = |line: &str| {
+    let sources = |line: &str| {
         let line = line.trim_start();
         line.starts_with(". ") || line.starts_with("source ")
     };
     let stays = |line: &str| line.contains("netns_from_inside=") && line.contains("stay");
-    !names_netns(text) && !code(text).any(|line| takes_in(line) || stays(line))
+    !names_netns(text) && !code(text).any(|line| sources(line) || stays(line))
 }
 
-/// The word itself, as of `netns=`, `${netns:-}` or `netns-exec`; not as a part of another.
+/// Returns true if the text has `netns` as a word of its own, as in `netns=`, `${netns:-}` or
+/// `netns-exec`.
 fn names_netns(text: &str) -> bool {
     let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
     code(text).any(|line| line.split(|c| !part(c)).any(|word| word == "netns"))
@@ -159,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_run_file_that_becomes_its_daemon_inside_says_so() {
-        let of = |text| becomes(text, &"mgmt".parse().unwrap());
+        let of = |text| exec_line(text, &"mgmt".parse().unwrap());
         assert_eq!(of("#!/bin/sh\nexec netns-exec mgmt -- sshd -D\n"), Some(2));
         assert_eq!(
             of("exec env A=1 /usr/sbin/netns-exec --vrf=a mgmt -- x"),
@@ -177,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_last_line_that_says_netns_counts() {
-        let of = |text| said(text, &"mgmt".parse().unwrap());
+        let of = |text| netns_line(text, &"mgmt".parse().unwrap());
         assert_eq!(of("a=1\nnetns=\"mgmt\" # inside\n"), Some(2));
         assert_eq!(of("export netns='mgmt'; b=2\n"), Some(1));
         assert_eq!(of("netns=mgmt\nnetns=\n"), None);

@@ -1,7 +1,7 @@
-//! Going to the host. netns-setup works from there alone: seen from inside a namespace, "the
-//! host" would be that namespace. Who is logged in there types it all the same; so, where the
-//! namespace is one of ours, this process leaves it first, and with it the mounts that
-//! netns-exec made. It is done before there is any thread, which could not follow.
+//! Entering the host's namespace. netns-setup works only from there: inside a namespace, "the host"
+//! would be that namespace. A person who is logged in inside may call it nevertheless. If that
+//! namespace is ours, this process leaves it first, together with the mounts that netns-exec made.
+//! This happens before any thread exists, because other threads would stay inside.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -16,18 +16,18 @@ use crate::system::netns;
 use crate::system::netns::identity::NetnsInode;
 use crate::system::process::netns_of;
 
-/// Where a call works.
+/// Where the call came from.
 #[derive(Debug)]
 pub enum CalledFrom {
-    /// On the host, as it is meant to.
+    /// The host's namespace, or a namespace of ours that the process has left.
     Host,
-    /// Inside a namespace, and why it stays there: two lines.
+    /// A namespace that the process cannot leave, with two lines that say why.
     Inside(Vec<String>),
 }
 
-/// Go to the host, if this is inside a namespace that we have set up. The working folder is
-/// kept where the host has it. A `conf_dir` that somebody named must be the same folder there;
-/// else that is an error.
+/// Enter the host's namespace, if the caller is in a namespace that we have set up. The working
+/// directory stays the same if the host has it. If `conf_dir` was given, it must be the same
+/// directory on the host; otherwise this is an error.
 pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     if !is_inside() {
         return Ok(CalledFrom::Host);
@@ -35,7 +35,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     if !geteuid().is_root() {
         return Ok(stays("only root can leave it"));
     }
-    if !has_root_of_first() {
+    if !has_hosts_root() {
         return Ok(stays(
             "this process has a root directory of its own (chroot)",
         ));
@@ -43,18 +43,18 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     if !is_ours() {
         return Ok(stays("netns-setup did not set up that namespace"));
     }
-    let folder = getcwd().ok();
+    let dir = getcwd().ok();
     let named = conf_dir.and_then(|conf_dir| identity(conf_dir).ok());
-    if let Err(refusal) = exec::go_to_host() {
-        let lines: Vec<String> = refusal.to_string().lines().map(String::from).collect();
+    if let Err(error) = exec::go_to_host() {
+        let lines: Vec<String> = error.to_string().lines().map(String::from).collect();
         return if is_inside() {
             Ok(stays(&lines[0]))
         } else {
             Err(Error::refused(lines))
         };
     }
-    // Nothing but the folder of the settings depends on it, and that is looked at
-    let _ = folder.is_some_and(|folder| chdir(&folder).is_ok());
+    // Ignore an error: only the directory of the settings depends on it, and that is checked
+    let _ = dir.is_some_and(|dir| chdir(&dir).is_ok());
     match conf_dir {
         Some(conf_dir) if identity(conf_dir).ok() != named => {
             let wrong = format!(
@@ -68,19 +68,21 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     }
 }
 
-/// In another network namespace than process 1. Where that cannot be seen, nowhere else.
+/// Returns true if the process is in another network namespace than process 1, and false if that
+/// cannot be read.
 fn is_inside() -> bool {
-    // The text has its number, which no other one has at the same time (namespaces(7))
+    // The text of the link has the inode number, which is unique among existing namespaces
+    // (namespaces(7))
     let identity = |pid| fs::read_link(format!("/proc/{pid}/ns/net"));
     matches!((identity("self"), identity("1")), (Ok(this), Ok(first)) if this != first)
 }
 
-fn has_root_of_first() -> bool {
+fn has_hosts_root() -> bool {
     matches!((identity(Path::new("/")), identity(Path::new("/proc/1/root"))), (Ok(own), Ok(first)) if own == first)
 }
 
-/// It has a name and a state folder of ours; or it has lost its name, and netns-exec joined it
-/// by one.
+/// Returns true if the namespace has a name and a state directory of ours, or if netns-exec joined
+/// it by a name that it has lost since.
 fn is_ours() -> bool {
     let Some(own) = netns_of(getpid().as_raw()) else {
         return false;
@@ -105,7 +107,7 @@ fn stays(why: &str) -> CalledFrom {
     ])
 }
 
-/// The same call, from the host.
+/// The same command line, run in the host's namespace by netns-exec.
 fn typed_on_host() -> String {
     let words = fs::read("/proc/self/cmdline").unwrap_or_default();
     let words = String::from_utf8_lossy(&words);

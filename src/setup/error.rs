@@ -1,19 +1,19 @@
-//! How a verb ends: what came of it, or the error that it came to nothing by.
+//! The result of a verb: its outcome, or an error.
 
 use super::failure::{Failure, Why};
 use super::report;
 use crate::name::NetnsName;
 
-/// How a verb ended: of several namespaces, the last of these counts.
+/// The outcome of a verb. For several namespaces, the greatest one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// Done, or already so.
+    /// Done, or nothing had to be done.
     Done,
     /// `status` or `doctor` found a difference.
     Differs,
     /// Wrong call or wrong settings: trying again does not help.
     Wrong,
-    /// The kernel refused, or the namespace is missing: trying again may help.
+    /// The kernel reported an error, or the namespace is missing: trying again may help.
     Refused,
 }
 
@@ -23,43 +23,43 @@ impl From<()> for Outcome {
     }
 }
 
-/// Why a verb came to nothing, in words.
+/// The error of a verb, as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// [`Outcome::Wrong`] or [`Outcome::Refused`].
     pub outcome: Outcome,
-    /// What is wrong, what to type, in what state things are. None, where that has been
-    /// reported already.
+    /// What is wrong, what to type, and the resulting state. Empty if the error has been reported
+    /// already.
     pub lines: Vec<String>,
 }
 
-/// What a verb, or a step of it, came to.
+/// The result of a verb, or of a step of it.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Wrong call or wrong settings.
+    /// The call or the settings are wrong.
     pub fn wrong(lines: impl Into<Vec<String>>) -> Self {
         let (outcome, lines) = (Outcome::Wrong, lines.into());
         Error { outcome, lines }
     }
 
-    /// Trying again may help.
+    /// An error for which trying again may help.
     pub fn refused(lines: impl Into<Vec<String>>) -> Self {
         let (outcome, lines) = (Outcome::Refused, lines.into());
         Error { outcome, lines }
     }
 
-    /// The same, of work on a namespace.
+    /// The error of work on a namespace, with the state it is in now.
     pub fn failure(name: &NetnsName, failure: &Failure) -> Self {
         Error::refused(report::failure(name, failure))
     }
 
-    /// The same, where nothing is said of the state things are in.
+    /// The error of work on a namespace, without its state.
     pub fn why(name: &NetnsName, why: &Why) -> Self {
         Error::refused(report::why(name, why))
     }
 
-    /// It has been reported already.
+    /// An error that has been reported already.
     pub fn reported(outcome: Outcome) -> Self {
         let lines = Vec::new();
         Error { outcome, lines }

@@ -1,5 +1,4 @@
-//! What is told of work that came to nothing, while it can still be undone or tried again:
-//! data, and no words for it.
+//! A failure as data, without text, while the work can still be undone or tried again.
 
 use std::io;
 
@@ -8,38 +7,39 @@ use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle};
 use crate::source::Sourced;
 
-/// Why it came to nothing, and in what state things are now.
+/// The cause of a failure, and the resulting state.
 #[derive(Debug)]
 pub struct Failure {
-    /// Why.
+    /// The cause.
     pub why: Why,
-    /// How many changes had been made,
+    /// Number of changes made.
     pub done: usize,
-    /// of how many.
+    /// Number of changes planned, including those made.
     pub of: usize,
-    /// What could not be undone: the changes that would do it, if they are known.
+    /// The changes that would complete the undo. Empty if all was undone, `None` if they are not
+    /// known.
     pub left: Option<Vec<Change>>,
 }
 
-/// Why it came to nothing.
+/// The cause of a failure.
 #[derive(Debug)]
 pub enum Why {
-    /// What is wanted cannot be.
+    /// The wanted state is not possible.
     Obstacles(Vec<Obstacle>),
-    /// The kernel refused a change.
+    /// A change failed.
     Refused(Box<Change>, OsError),
-    /// Another host has an address that was asked for.
+    /// Another host uses an address that was asked for.
     Taken(Box<(LinkRef, Sourced<Address>)>),
-    /// The journal is there, and nobody can read it.
+    /// The journal exists, and cannot be read.
     Unread(io::Error),
-    /// Something failed that is none of the changes: what, and how.
+    /// Something other than a change failed: what, and the error.
     Broken(&'static str, io::Error),
-    /// What is tried with it did not go well: the lines say what.
+    /// A service of a trial failed. The lines are the message.
     Trial(Vec<String>),
 }
 
 impl From<Why> for Failure {
-    /// Before anything was done.
+    /// A failure before any change was made.
     fn from(why: Why) -> Self {
         Failure {
             why,
@@ -50,7 +50,7 @@ impl From<Why> for Failure {
     }
 }
 
-/// It cannot be told.
-pub fn broken(what: &'static str, no: OsError) -> Why {
-    Why::Broken(what, io::Error::other(no.to_string()))
+/// Makes a cause from an error of the kernel or of a program.
+pub fn broken(what: &'static str, e: OsError) -> Why {
+    Why::Broken(what, io::Error::other(e.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Journals, and what `inspect` of a container's program prints, changed at random and read.
+//! Fuzzing of the journal's reader, and of the output of a container program's `inspect`.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! What is wanted of a namespace: its settings, its rule files and this machine in, a
-//! `Want` or all that is wrong with them out.
+//! Loading the wanted state of a namespace: its settings, its rule files and facts of this machine
+//! in, a `Want` or all problems out.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -15,16 +15,16 @@ use crate::name::NetnsName;
 use crate::source::Problem;
 use crate::system::{dhcp, resolv_conf};
 
-/// All that is wrong with a namespace's settings.
+/// The error for problems in a namespace's settings.
 pub fn wrong(name: &NetnsName, problems: &[Problem]) -> Error {
     Error::wrong(conf::describe(name, problems))
 }
 
-/// What the settings of a namespace ask for.
+/// Load what the settings of a namespace ask for.
 pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
     let (mut want, mut problems) = asked_for(call, name, context)?;
     match firewall::read(&want, call.trust) {
-        // The table of ours comes behind them
+        // The rules of the owner come first, our own table after them
         Ok(rules) => drop(want.state.firewall.splice(..0, rules)),
         Err(found) => problems.extend(found),
     }
@@ -33,37 +33,39 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
         return Err(problems);
     }
     choose_clients(&mut want);
-    fits_its_neighbours(call, &mut want, context)?;
+    check_linked_namespaces(call, &mut want, context)?;
     if matches!(resolv_conf::look(name), Ok(resolv_conf::ResolvConf::Theirs)) {
-        leaves_their_resolv_conf(&mut want)?;
+        respect_their_resolv_conf(&mut want)?;
     }
     Ok(want)
 }
 
-/// A resolv.conf of the owner's is never overwritten. It is stronger than what the file of
-/// a WireGuard link says; beside netns_dns it contradicts.
-fn leaves_their_resolv_conf(want: &mut Want) -> Result<(), Vec<Problem>> {
+/// The owner's resolv.conf is never overwritten. It has priority over DNS in the file of a
+/// WireGuard link. Together with `netns_dns`, it is an error.
+fn respect_their_resolv_conf(want: &mut Want) -> Result<(), Vec<Problem>> {
     let text = want.state.resolv_conf.as_ref();
-    let Some(asked) = text.and_then(|text| text.origin.as_deref()) else {
+    let Some(origin) = text.and_then(|text| text.origin.as_deref()) else {
         return Ok(());
     };
-    if asked.setting == wireguard::DNS {
+    if origin.setting == wireguard::DNS {
         want.state.resolv_conf = None;
         return Ok(());
     }
     Err(vec![Problem {
-        place: Some(asked.place.clone()),
+        place: Some(origin.place.clone()),
         wrong: format!(
             "{} would overwrite {}",
-            asked.setting,
+            origin.setting,
             resolv_conf::path(&want.name).display()
         ),
-        remedy: format!("that file is yours; remove it, or remove {}", asked.setting),
+        remedy: format!(
+            "that file is yours; remove it, or remove {}",
+            origin.setting
+        ),
     }])
 }
 
-/// What the settings ask for, and what is wrong with the files of WireGuard links that they
-/// name.
+/// Build the wanted state, and the problems in the files of WireGuard links.
 fn asked_for(
     call: &Call,
     name: &NetnsName,
@@ -75,7 +77,7 @@ fn asked_for(
     match build(&settings, context) {
         Ok(mut want) => {
             let mut wrong = wrong;
-            wrong.extend(files.tell(&mut want));
+            wrong.extend(files.add_to(&mut want));
             Ok((want, wrong))
         }
         Err(mut problems) => {
@@ -85,7 +87,7 @@ fn asked_for(
     }
 }
 
-/// The DHCP client that this machine has; where it has none, starting it is refused.
+/// Set the DHCP client that is installed here. If none is, starting it fails later.
 fn choose_clients(want: &mut Want) {
     if want.state.clients.is_empty() {
         return;
@@ -96,9 +98,9 @@ fn choose_clients(want: &mut Want) {
     }
 }
 
-/// Where the other namespaces that links lead into have settings, the two must agree. What
-/// is wrong in the others' own is theirs to say.
-fn fits_its_neighbours(
+/// Check the settings against those of the linked namespaces. Problems in the settings of the
+/// others are reported by their own verbs.
+fn check_linked_namespaces(
     call: &Call,
     want: &mut Want,
     context: &Context,
@@ -116,7 +118,7 @@ fn fits_its_neighbours(
             continue;
         }
         let at = Netns::Named(other.clone());
-        // What a link is to lie on there is not made with the namespace
+        // A tunnel on top of a link there cannot be made together with the namespace
         let born = |link: &Link| {
             let spec = link.kind.spec();
             spec.is_some_and(|spec| spec.born == at && spec.parent.is_none())
@@ -133,21 +135,21 @@ fn fits_its_neighbours(
     }
 }
 
-/// What the settings do not say, of this machine.
+/// Facts of this machine.
 pub fn context() -> Context {
     let names = conf::iproute2::names(Path::new("/"));
     Context { seed, names }
 }
 
-/// What tells a machine from others: the first that there is.
+/// The files that identify a machine, in the order of preference.
 const SEEDS: [&str; 3] = [
     "/etc/machine-id",
     "/var/lib/dbus/machine-id",
     "/etc/hostname",
 ];
 
-/// What makes this machine's `mac_IF="stable"` another one than its neighbour's. One that
-/// is there and cannot be read is not passed over: it would be another one then.
+/// The seed for `mac_IF="stable"`, which differs between machines. A file that exists and cannot be
+/// read is an error, because the next file would give another address.
 fn seed() -> io::Result<String> {
     for file in SEEDS {
         match read_regular(Path::new(file)) {

@@ -1,5 +1,5 @@
-//! Beginning a piece of work: a name in, all that it takes to change the namespace, or to
-//! look at it, out. Nothing is changed here but the state folder, which is made.
+//! Starting work on a namespace: a name in, everything that is needed to change the namespace or to
+//! read its state out. Only the state directory is created.
 
 use std::io::{self, ErrorKind};
 
@@ -12,26 +12,29 @@ use crate::kernel::Kernel;
 use crate::name::NetnsName;
 use crate::plan::Journal;
 
-/// Everything to change a namespace with; nobody else changes it while the store is held,
-/// nor links between namespaces while the ties are, which are `None` where it has none.
+/// Everything that is needed to change a namespace. No other process changes the namespace while
+/// `store` is held, nor links between namespaces while `links_lock` is held.
 pub struct LockedNetns {
-    pub ties: Option<LinksLock>,
+    /// `None` for a namespace without links into others.
+    pub links_lock: Option<LinksLock>,
     pub store: Store,
     pub journal: Journal,
     pub kernel: Kernel,
 }
 
-/// `tied` if links into other namespaces, or what namespaces share of the host, will come
-/// or go.
-pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
+/// Lock a namespace. `linked`: links into other namespaces, or sysctls of the host, may change.
+pub fn take(name: &NetnsName, linked: bool) -> Result<LockedNetns> {
     let locked_out = |error| locked_out(name, &error);
-    trial_file::refuse(name)?;
-    let ties = tied.then(LinksLock::hold).transpose().map_err(locked_out)?;
+    trial_file::refuse_during_trial(name)?;
+    let links_lock = linked
+        .then(LinksLock::hold)
+        .transpose()
+        .map_err(locked_out)?;
     let store = Store::open(name, LOCK).map_err(locked_out)?;
-    let (journal, kernel) = match look_on(name) {
+    let (journal, kernel) = match without_lock(name) {
         Ok(found) => found,
         Err(failure) => {
-            // Where nothing is ours, there is no folder of ours either
+            // If nothing is ours, there must be no state directory
             if store::journal(name).is_ok_and(|journal| journal.is_empty()) {
                 let _ = store.remove();
             }
@@ -39,20 +42,20 @@ pub fn take(name: &NetnsName, tied: bool) -> Result<LockedNetns> {
         }
     };
     let shares = !journal.ours.neighbours().is_empty() || journal.ours.table.is_some();
-    if ties.is_none() && shares {
+    if links_lock.is_none() && shares {
         drop(store);
         return take(name, true);
     }
     Ok(LockedNetns {
-        ties,
+        links_lock,
         store,
         journal,
         kernel,
     })
 }
 
-/// Everything to look at a namespace with.
-pub fn look_on(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
+/// Everything that is needed to read the state of a namespace.
+pub fn without_lock(name: &NetnsName) -> Result<(Journal, Kernel), Failure> {
     let unread = |e| Why::Broken("cannot read the other journals", e);
     let mut journal = store::journal(name).map_err(Why::Unread)?;
     journal.ours.others = linked_netns::bare_namespaces(name, &journal).map_err(unread)?;
@@ -71,10 +74,7 @@ fn locked_out(name: &NetnsName, error: &io::Error) -> Error {
             "nothing was changed".into(),
         ],
         _ => [
-            format!(
-                "{name}: cannot use {}: {error}",
-                store::folder(name).display()
-            ),
+            format!("{name}: cannot use {}: {error}", store::dir(name).display()),
             "it must be a directory owned by root on a writable file system".into(),
         ],
     };

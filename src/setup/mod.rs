@@ -1,5 +1,5 @@
-//! What netns-setup does: a call in, what came of it out. Each verb runs the stages in their
-//! order and reports events; nothing here prints.
+//! What netns-setup does: a call in, its outcome out. Each verb runs the stages in order and
+//! reports events. Nothing here prints.
 
 pub mod apply;
 pub mod args;
@@ -51,35 +51,36 @@ use crate::name::NetnsName;
 use crate::plan::Extras;
 use crate::source::Problem;
 
-/// How long another netns-setup on the same namespace is waited for.
+/// How long to wait for another netns-setup that has the lock.
 const LOCK: Duration = Duration::from_secs(15);
 
 /// A call of netns-setup.
 #[derive(Debug)]
 pub struct Call {
-    /// Where the settings are.
+    /// The directory of the settings.
     pub conf_dir: PathBuf,
-    /// Report also what already held.
+    /// Also report what is satisfied already.
     pub verbose: bool,
-    /// What is changed is logged, and not reported.
+    /// Log the changes instead of reporting them.
     pub quiet: bool,
-    /// The caller's own connection may be moved.
+    /// The caller's own connection may be moved (`--yes-move-my-connection`).
     pub moves_my_connection: bool,
-    /// What to do.
+    /// The verb.
     pub verb: Verb,
-    /// With which namespaces, in this order.
+    /// The namespaces, in the order in which they are handled.
     pub names: Vec<NetnsName>,
-    /// Where it works.
+    /// Where the call came from.
     pub at: CalledFrom,
-    /// Whose settings it reads.
+    /// The owner that the settings must have.
     pub trust: Trust,
-    /// Who prints what it reports.
+    /// The receiver of all reports.
     pub events: Events,
 }
 
-/// Do it; what went wrong has been reported.
+/// Run the verb. Errors are reported as events.
 pub fn run(call: &Call) -> Outcome {
-    // Not the caller's: users' services read what is made here, and root runs some of it
+    // Independent of the caller's umask: services of users read some of these files, and root runs
+    // others
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
     if call.verb.is_for_root_on_the_host()
         && let Err(error) = is_root_on_the_host(&call.at)
@@ -119,7 +120,7 @@ pub fn run(call: &Call) -> Outcome {
     }
 }
 
-/// Do it with each, and log why one of them fails, unless the guard stops it.
+/// Run `act` for each namespace, and log why it fails, unless the guard stops the call.
 fn logged(
     call: &Call,
     attempt: Attempt,
@@ -133,18 +134,18 @@ fn logged(
     })
 }
 
-/// What it came to, if all that is asked for is what a trial does itself: a service that is
-/// tried with its namespace asks for that, too.
+/// The outcome, if the trial that started this call does all of it already. This happens if a
+/// service in the trial brings up its namespace.
 fn done_by_trial(call: &Call) -> Option<Outcome> {
     let all = call.names.iter();
     let done: Option<Vec<_>> = all
-        .map(|name| trial_file::is_by_us(name, &call.verb).map(|done| (name, done)))
+        .map(|name| trial_file::result_for_trial(name, &call.verb).map(|done| (name, done)))
         .collect();
     let done = done?.into_iter();
     done.map(|(name, done)| outcome(call, name, done)).max()
 }
 
-/// The names of all namespaces that have settings or a state folder, for `--all`.
+/// The names of all namespaces that have settings or a state directory, for `--all`.
 pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>> {
     let lines = |problem: &Problem| -> Vec<String> {
         problem.to_string().lines().map(String::from).collect()
@@ -157,14 +158,14 @@ pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>> {
     Ok(names.into_iter().collect())
 }
 
-/// What it came to with all of them; errors are reported.
+/// Run `act` for each namespace, and report errors.
 fn each<T: Into<Outcome>>(call: &Call, mut act: impl FnMut(&NetnsName) -> Result<T>) -> Outcome {
     let all = call.names.iter();
     let outcomes = all.map(|name| outcome(call, name, act(name)));
     outcomes.max().unwrap_or(Outcome::Done)
 }
 
-/// What it came to with one of them; an error is reported.
+/// Convert the result for one namespace to an outcome, and report an error.
 fn outcome<T: Into<Outcome>>(call: &Call, name: &NetnsName, done: Result<T>) -> Outcome {
     match done {
         Ok(done) => done.into(),
@@ -175,12 +176,12 @@ fn outcome<T: Into<Outcome>>(call: &Call, name: &NetnsName, done: Result<T>) -> 
     }
 }
 
-/// The settings of all names are right before anything is done with the first.
+/// Check the settings of all namespaces before anything is done with the first.
 fn with_settings<T: Into<Outcome>>(call: &Call, act: impl FnMut(&Want) -> Result<T>) -> Outcome {
     with_checked(call, |_| None, act)
 }
 
-/// As [`with_settings`], unless something `stops` it before.
+/// As [`with_settings`], unless `stops` returns an outcome.
 fn with_checked<T: Into<Outcome>>(
     call: &Call,
     stops: impl FnOnce(&[Want]) -> Option<Outcome>,
@@ -199,7 +200,7 @@ fn with_checked<T: Into<Outcome>>(
     outcomes.max().unwrap_or(Outcome::Done)
 }
 
-/// What is wanted of each. What is wrong with any of them is reported.
+/// Load the settings of all namespaces, and report all problems.
 fn checked(call: &Call) -> Result<Vec<Want>, Outcome> {
     let (mut wants, mut wrong) = (Vec::new(), None);
     let context = context();
@@ -224,7 +225,7 @@ fn checked(call: &Call) -> Result<Vec<Want>, Outcome> {
     }
 }
 
-/// What a file asks for and nobody does is no fault: it is reported, except at boot.
+/// Warn of entries in a file that netns-setup does not implement. Not at boot.
 fn warn_of_not_done(call: &Call, want: &Want) {
     for problem in want.not_done.iter().filter(|_| !call.quiet) {
         let lines = problem.to_string();
@@ -233,7 +234,7 @@ fn warn_of_not_done(call: &Call, want: &Want) {
     }
 }
 
-/// Only root changes namespaces, and only from the host.
+/// Check that root calls, and from the host.
 fn is_root_on_the_host(at: &CalledFrom) -> Result {
     if !geteuid().is_root() {
         return Err(Error::wrong([

@@ -1,5 +1,5 @@
-//! What is there, in one look: the kernel is asked for all that it can tell, and the
-//! journal for the rest. Nothing is changed here, and nothing decided.
+//! Reading the present state of a namespace: from the kernel as far as possible, and from the
+//! journal for the rest. Nothing is changed or decided.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -13,13 +13,13 @@ use crate::os_error::OsError;
 use crate::plan::Journal;
 use crate::system::dhcp;
 
-/// What is there. Of the firewall's rules, that is what we loaded, as long as its tables
-/// stand: what the namespace makes of them is its own affair.
-pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<State, Why> {
-    let have = kernel.look(asked);
-    let have = have.map_err(|no| broken("cannot read the state of the network", no))?;
+/// Read the present state. For firewall rules, it is what we loaded, as long as the tables exist:
+/// changes inside the tables are not examined.
+pub fn observe(kernel: &mut Kernel, query: &Query, journal: &Journal) -> Result<State, Why> {
+    let have = kernel.look(query);
+    let have = have.map_err(|e| broken("cannot read the state of the network", e))?;
     let mut rules = journal.ours.firewall.clone();
-    // With the namespace, they are gone
+    // Rules are gone with the namespace
     rules.retain(|_| have.exists);
     let indexes = kernel.indexes_inside();
     let mut listed = None;
@@ -33,28 +33,28 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
         if let Some(loading) = journal.loading.as_ref().filter(|l| l.tool == rules.tool) {
             if rules.tool != Tool::Ipset {
                 let mut there = match there() {
-                    // Without nft there are none; nor, perhaps, beside the older iptables
-                    Err(no) if may_lack(rules.tool, &no) => BTreeSet::new(),
-                    there => there.map_err(|no| broken("cannot read its tables", no))?,
+                    // Without nft there are no tables, possibly not with iptables-legacy either
+                    Err(e) if may_lack(rules.tool, &e) => BTreeSet::new(),
+                    there => there.map_err(|e| broken("cannot read its tables", e))?,
                 };
                 there.retain(|table| !loading.others.contains(table));
                 rules.tables = there.into_iter().collect();
             }
             continue;
         }
-        // Where there is no nft to ask any more, nobody can have taken them away by it
+        // Without nft, nobody can have deleted the tables by it
         let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
         if !rules.tables.is_empty() && there().is_ok_and(gone) {
             rules.text.clear();
         }
-        let anew = |held: &(LinkName, u32)| {
-            let now = indexes.iter().find(|(link, _)| *link == held.0);
-            now.is_some_and(|now| now != held)
+        let is_recreated = |noted: &(LinkName, u32)| {
+            let now = indexes.iter().find(|(link, _)| *link == noted.0);
+            now.is_some_and(|now| now != noted)
         };
-        rules.outlived = rules.links_by_index.iter().any(anew);
+        rules.outlived = rules.links_by_index.iter().any(is_recreated);
     }
     let table = nat::table(kernel, journal);
-    let table = table.map_err(|no| broken("cannot read our table on the host", no))?;
+    let table = table.map_err(|e| broken("cannot read our table on the host", e))?;
     let mut clients = journal.ours.clients.clone();
     clients.retain(|client| dhcp::process(kernel.name(), &client.value).is_some());
     let mut have = State {
@@ -69,7 +69,7 @@ pub fn look(kernel: &mut Kernel, asked: &Query, journal: &Journal) -> Result<Sta
     Ok(have)
 }
 
-/// Where these rules are, there may be no nft that could be asked.
-fn may_lack(tool: Tool, no: &OsError) -> bool {
-    !matches!(tool, Tool::Nftables | Tool::Replies) || no.errno.kind() == ErrorKind::NotFound
+/// Returns true if these rules can exist on a machine without nft.
+fn may_lack(tool: Tool, e: &OsError) -> bool {
+    !matches!(tool, Tool::Nftables | Tool::Replies) || e.errno.kind() == ErrorKind::NotFound
 }

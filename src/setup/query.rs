@@ -1,5 +1,5 @@
-//! What is wanted and what is ours in, what the kernel is asked about out. The host may
-//! have thousands of links and a router's tables: they are not read through.
+//! Building the query to the kernel from the wanted state and the journal. The host may have
+//! thousands of links and routes, so only those that matter are requested.
 
 use std::collections::BTreeSet;
 
@@ -8,40 +8,41 @@ use crate::model::{Kind, Link, LinkRef, Netns, State, SysctlKey};
 use crate::plan::Journal;
 use crate::source::Sourced;
 
-/// The links of other namespaces, and the sysctls, that have to do with this one.
+/// The links outside the namespace, and the sysctls, that concern it.
 pub fn build_query(want: &State, journal: &Journal) -> Query {
-    let (mut asked, mut moved) = (BTreeSet::new(), BTreeSet::new());
+    let (mut links, mut moved) = (BTreeSet::new(), BTreeSet::new());
     let ours = journal.ours.links.iter().chain(&journal.before.links);
     for link in want.links.iter().chain(ours) {
-        asked.insert(link.link_at());
+        links.insert(link.link_at());
         match &link.kind {
             kind if kind.is_moved() && link.netns == Netns::This => {
                 let host = LinkRef {
                     netns: Netns::Host,
                     name: link.other_name().clone(),
                 };
-                asked.insert(host.clone());
+                links.insert(host.clone());
                 moved.insert(host);
             }
-            // Where it was born, its own name is asked about if it lies on nothing
-            Kind::Virtual(made) => drop(asked.insert(LinkRef {
+            // In the namespace where it was created, request its lower link, or a link of its own
+            // name if it has none
+            Kind::Virtual(made) => drop(links.insert(LinkRef {
                 netns: made.born.clone(),
                 name: made.parent.clone().unwrap_or(link.name.value.clone()),
             })),
             _ => {}
         }
         if let Some(master) = &link.master {
-            asked.insert(LinkRef {
+            links.insert(LinkRef {
                 netns: link.netns.clone(),
                 name: master.value.clone(),
             });
         }
     }
-    // The other ways of the host's routes that are to be whole again
+    // The other nexthops of multipath routes of the host that are to be restored
     let ways = ways(journal);
-    asked.extend(ways.clone());
-    asked.retain(|link| link.netns != Netns::This);
-    // What is moved takes its routes along; of others only a route of ours matters
+    links.extend(ways.clone());
+    links.retain(|link| link.netns != Netns::This);
+    // A moved link takes its routes along; on other links, only routes of ours matter
     moved.extend(journal.before.links.iter().map(Link::link_at));
     let mut routed = moved.clone();
     routed.extend(ways);
@@ -71,7 +72,7 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
         keys.map(|key| (made.netns.clone(), key))
     }));
     Query {
-        links: asked,
+        links,
         routed,
         moved,
         sysctls,
@@ -79,7 +80,8 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     }
 }
 
-/// Addresses of ours on this link may go, and others of their network with them.
+/// Returns true if addresses of ours on this link may be deleted, and with a primary address its
+/// secondaries.
 fn changes_addresses(made: &Link, want: &State) -> bool {
     let text = |link: &Link| -> Vec<String> {
         let addresses = link.addresses.iter().filter(|a| a.value.ip().is_ipv4());
@@ -90,10 +92,10 @@ fn changes_addresses(made: &Link, want: &State) -> bool {
     !made_text.is_empty() && wanted != Some(made_text)
 }
 
-/// The links that the host's routes lead over which are to be whole again.
+/// The links of the host's multipath routes that are to be restored.
 pub fn ways(journal: &Journal) -> BTreeSet<LinkRef> {
-    let whole = journal.before.routes.iter();
-    let ways = whole.flat_map(|Sourced { value, .. }| {
+    let routes = journal.before.routes.iter();
+    let ways = routes.flat_map(|Sourced { value, .. }| {
         value.links().map(|name| LinkRef {
             netns: value.netns.clone(),
             name: name.clone(),

@@ -1,5 +1,5 @@
-//! What `netns_ready` asks for: waiting until it holds, saying what does not, and saying
-//! then that the namespace is ready. No lock is held while it is waited for.
+//! The conditions of `netns_ready`: waiting for them, reporting those that do not hold, and marking
+//! the namespace as ready. No lock is held during the wait.
 
 use std::io;
 use std::time::Duration;
@@ -19,54 +19,54 @@ use crate::setup::signals::block_signals;
 use crate::source::Sourced;
 use crate::state_dir;
 
-/// How long a ping's answer is waited for where nobody waits for a namespace.
+/// Time for a ping to be answered if only the present state is asked for.
 const GLANCE: Duration = Duration::from_secs(1);
 
-/// It has been brought up, and there are conditions that have not been waited for.
+/// Returns true if the namespace has conditions, and is not ready yet.
 pub fn is_awaited(want: &Want) -> bool {
     !want.ready.conditions.is_empty() && !store::is_ready(&want.name)
 }
 
-/// Wait until the conditions hold, and say that the namespace is ready.
+/// Wait until the conditions hold, and mark the namespace as ready.
 pub fn wait(want: &Want) -> Result {
     if !is_awaited(want) {
         return Ok(());
     }
-    let begun = stamp(&want.name);
-    let held = which_hold(want, want.ready.timeout).map_err(|why| Error::why(&want.name, &why))?;
-    if held.iter().all(|held| *held) {
-        return now_ready(want, begun);
+    let stamp_before = stamp(&want.name);
+    let results = check(want, want.ready.timeout).map_err(|why| Error::why(&want.name, &why))?;
+    if results.iter().all(|holds| *holds) {
+        return mark_unless_changed(want, stamp_before);
     }
-    if stamp(&want.name) != begun {
+    if stamp(&want.name) != stamp_before {
         return Err(changed(want));
     }
     let next = format!("netns-setup up {} waits again", want.name);
-    Err(Error::refused(late(want, &held, &next)))
+    Err(Error::refused(late(want, &results, &next)))
 }
 
-/// Wait until the conditions hold, for one who holds the lock and says himself that the
-/// namespace is ready.
+/// Wait until the conditions hold, for a caller that holds the lock and marks the namespace as
+/// ready.
 pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
-    let held = which_hold(want, want.ready.timeout)?;
-    if held.iter().all(|held| *held) {
+    let results = check(want, want.ready.timeout)?;
+    if results.iter().all(|holds| *holds) {
         Ok(())
     } else {
-        let mut lines = late(want, &held, "");
+        let mut lines = late(want, &results, "");
         lines.truncate(2);
         Err(Why::Trial(lines))
     }
 }
 
-/// Which of the conditions hold within a time.
-fn which_hold(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
+/// The results of the conditions after at most `limit`, in their order.
+fn check(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
     let mut kernel = Kernel::new(want.name.clone());
-    let held = kernel.until_hold(&conditions(want), Some(limit), None);
-    held.map_err(unseen)
+    let results = kernel.until_hold(&conditions(want), Some(limit), None);
+    results.map_err(query_error)
 }
 
-/// It cannot be told what holds.
-pub fn unseen(no: OsError) -> Why {
-    broken("cannot see what netns_ready asks for", no)
+/// The error when the conditions cannot be checked.
+pub fn query_error(e: OsError) -> Why {
+    broken("cannot see what netns_ready asks for", e)
 }
 
 /// Each condition, and whether it holds now.
@@ -75,46 +75,47 @@ pub fn now(want: &Want) -> Result<Vec<(&Sourced<Condition>, bool)>, Why> {
     if all.is_empty() {
         return Ok(Vec::new());
     }
-    let asked = all
+    let has_ping = all
         .iter()
         .any(|one| matches!(one.value, Condition::Ping(_)));
-    let limit = if asked { GLANCE } else { Duration::ZERO };
-    let held = which_hold(want, limit)?;
-    Ok(all.iter().zip(held).collect())
+    let limit = if has_ping { GLANCE } else { Duration::ZERO };
+    let results = check(want, limit)?;
+    Ok(all.iter().zip(results).collect())
 }
 
-/// The conditions, for the kernel.
+/// The conditions, without their origin.
 pub fn conditions(want: &Want) -> Vec<&Condition> {
     let all = want.ready.conditions.iter();
     all.map(|condition| &condition.value).collect()
 }
 
-/// What does not hold when the time was up, and what comes `next`.
-pub fn late(want: &Want, held: &[bool], next: &str) -> Vec<String> {
+/// The lines for conditions that do not hold when the time is up. `next` says what happens then.
+pub fn late(want: &Want, results: &[bool], next: &str) -> Vec<String> {
     let (name, seconds) = (&want.name, want.ready.timeout.as_secs());
-    let all = want.ready.conditions.iter().zip(held);
+    let all = want.ready.conditions.iter().zip(results);
     let missing: Vec<_> = all
-        .filter(|(_, held)| !**held)
+        .filter(|(_, holds)| !**holds)
         .map(|(one, _)| one)
         .collect();
     let names: Vec<_> = missing.iter().map(|one| one.value.to_string()).collect();
     let names = names.join(", ");
-    let asked = missing.first().and_then(|one| one.origin.as_deref());
+    let origin = missing.first().and_then(|one| one.origin.as_deref());
     let hint = "netns_timeout sets how long to wait";
     vec![
         format!("{name}: not ready after {seconds} s: {names} does not hold"),
-        report::asked_for_by(asked, hint),
+        report::asked_for_by(origin, hint),
         format!("{name}: everything else is up and stays up; {next}"),
     ]
 }
 
-/// The conditions hold: say that it is ready, unless somebody has been at work meanwhile.
-fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> Result {
+/// Mark the namespace as ready, because the conditions hold, unless another netns-setup has changed
+/// it meanwhile.
+fn mark_unless_changed(want: &Want, stamp_before: Option<(u64, i64, i64)>) -> Result {
     let name = &want.name;
     if store::is_ready(name) {
         return Ok(());
     }
-    if begun.is_none() || stamp(name) != begun {
+    if stamp_before.is_none() || stamp(name) != stamp_before {
         return Err(changed(want));
     }
     let blocked = block_signals();
@@ -124,14 +125,14 @@ fn now_ready(want: &Want, begun: Option<(u64, i64, i64)>) -> Result {
             let _ = store.remove();
             Err(changed(want))
         }
-        Ok(_) if stamp(name) != begun => Err(changed(want)),
+        Ok(_) if stamp(name) != stamp_before => Err(changed(want)),
         Ok(store) => mark(&store, want).map_err(|e| failed(want, "cannot write ready", e)),
     };
     let _ = blocked.thread_unblock();
     done
 }
 
-/// Which journal there is: another one, if somebody has been at work.
+/// The stamp of the journal. It changes when another netns-setup changes the namespace.
 fn stamp(name: &NetnsName) -> Option<(u64, i64, i64)> {
     store::stamp(name, state_dir::JOURNAL)
 }
@@ -149,7 +150,7 @@ fn changed(want: &Want) -> Error {
     Error::refused(lines)
 }
 
-/// Say that the namespace is ready. Its hook is to be run, unless it was ready before.
+/// Mark the namespace as ready. If it was not ready before, `netns_post_up` becomes pending.
 pub fn mark(store: &Store, want: &Want) -> io::Result<()> {
     store.set_etc_mode(want.overlay, want.state.resolv_conf.is_some())?;
     run_log::forget(&want.name);

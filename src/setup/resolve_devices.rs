@@ -1,13 +1,13 @@
-//! Settings say of a card what it is called inside, and perhaps how it is found; what is
-//! meant by that on this host, now, comes out.
+//! Resolving devices: settings give a NIC its name inside, and optionally a MAC or bus address to
+//! find it by. The result is the NIC's name on this host.
 
 use super::failure::{Why, broken};
 use crate::kernel::Kernel;
 use crate::model::State;
 use crate::plan::{Journal, Obstacle, name_devices, needs_devices};
 
-/// Finds the cards that are meant. Why some of them are not to be had is returned; nothing
-/// else is taken for them then.
+/// Find the devices of the wanted state. Returns the reasons why some are missing. Another device
+/// is never used instead.
 pub fn resolve_devices(
     want: &mut State,
     journal: &Journal,
@@ -17,11 +17,11 @@ pub fn resolve_devices(
         return Ok(Vec::new());
     }
     let there = kernel.cards();
-    let there = there.map_err(|no| broken("cannot read the links of the host", no))?;
+    let there = there.map_err(|e| broken("cannot read the links of the host", e))?;
     Ok(name_devices(want, &there, journal))
 }
 
-/// As [`resolve_devices`], where nothing is done unless all of it can be.
+/// As [`resolve_devices`], but fails if a device is missing.
 pub fn resolve_all_devices(
     want: &mut State,
     journal: &Journal,
@@ -33,7 +33,7 @@ pub fn resolve_all_devices(
     }
 }
 
-/// All that stands in the way: of what is missing, why, and not only that it is.
+/// Combine the obstacles. Where a missing device is known to be the cause, only that is reported.
 pub fn obstacles(mut missing: Vec<Obstacle>, others: Vec<Obstacle>) -> Vec<Obstacle> {
     let known = |other: &Obstacle| missing.iter().any(|one| one.origin == other.origin);
     let others: Vec<_> = others.into_iter().filter(|other| !known(other)).collect();

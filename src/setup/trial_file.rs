@@ -1,5 +1,5 @@
-//! What is tried now, for others to see: the file `trial` of the state folder, and what the
-//! last trial became. Who moves that file has decided.
+//! The record of a trial, for other processes: the file `trial` in the state directory, and the
+//! result of the last trial. The process that removes or renames that file decides the trial.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -17,15 +17,15 @@ use crate::name::NetnsName;
 use crate::state_dir;
 use crate::system::process;
 
-/// What is tried.
+/// A trial.
 #[derive(Default)]
 pub struct TrialRecord {
-    /// The process that tries it, and when that started.
+    /// The process that runs the trial, and the start time of that process.
     pid: u32,
     started: u64,
-    /// When it is undone, in seconds since 1970.
+    /// When it is rolled back, in seconds since 1970.
     until: u64,
-    /// The services that are tried with it.
+    /// The services that take part.
     pub services: Vec<String>,
 }
 
@@ -45,14 +45,15 @@ impl fmt::Display for TrialRecord {
 }
 
 impl TrialRecord {
-    /// The process that tries it has not ended.
-    pub fn lives(&self) -> bool {
+    /// Returns true if the process that runs the trial has not ended.
+    pub fn is_running(&self) -> bool {
         process::started(self.pid) == Some(self.started)
     }
 
-    /// It is above the caller, or they are of one session, which lasts as long as somebody is
-    /// in it: OpenRC leaves some of what it does to processes of nobody's.
-    fn began_us(&self) -> bool {
+    /// Returns true if the trial's process started this one: it is one of the parent processes, or
+    /// leads the session. The session matters because OpenRC leaves some work to processes whose
+    /// parent has ended.
+    fn started_us(&self) -> bool {
         let is_another = process::started(self.pid).is_some_and(|at| at != self.started);
         let is_session = |sid: Pid| sid.as_raw().cast_unsigned() == self.pid;
         if getsid(None).is_ok_and(is_session) && !is_another {
@@ -60,12 +61,12 @@ impl TrialRecord {
         }
         let above = iter::successors(Some(parent_id()), |pid| process::parent(*pid));
         let mut above = above.take(GENERATIONS).take_while(|pid| *pid > 1);
-        self.lives() && above.any(|pid| pid == self.pid)
+        self.is_running() && above.any(|pid| pid == self.pid)
     }
 }
 
-/// While something is tried, nobody else changes the namespace.
-pub fn refuse(name: &NetnsName) -> Result {
+/// An error while a trial is running: no other process may change the namespace then.
+pub fn refuse_during_trial(name: &NetnsName) -> Result {
     let Some(running) = describe(name) else {
         return Ok(());
     };
@@ -75,7 +76,7 @@ pub fn refuse(name: &NetnsName) -> Result {
     ]))
 }
 
-/// That something is tried, in a line.
+/// The running trial, as a line of text.
 pub fn describe(name: &NetnsName) -> Option<String> {
     let seconds = report::counted(running(name)?.try_into().ok()?, "second", "seconds");
     Some(format!(
@@ -83,12 +84,12 @@ pub fn describe(name: &NetnsName) -> Option<String> {
     ))
 }
 
-/// How many processes above the caller are asked for.
+/// Number of parent processes that are examined.
 const GENERATIONS: usize = 64;
 
-/// What it comes to, if the caller was started by the very process that tries these settings, or
-/// that undoes them: what it asks for is being done already, or is not to be done any more.
-pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
+/// The result, if a trial or its rollback has started this call: the trial does the same itself, or
+/// the call is no longer wanted. `None` for other calls.
+pub fn result_for_trial(name: &NetnsName, verb: &Verb) -> Option<Result> {
     let brings_up = match verb {
         Verb::Up(_) | Verb::MayCome(_) => true,
         Verb::Down { .. } | Verb::MayGo(_) => false,
@@ -98,7 +99,7 @@ pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
     if !all
         .iter()
         .filter_map(|file| read(file))
-        .any(|of| of.began_us())
+        .any(|of| of.started_us())
     {
         return None;
     }
@@ -111,22 +112,23 @@ pub fn is_by_us(name: &NetnsName, verb: &Verb) -> Option<Result> {
     ])))
 }
 
-/// The last trial of this namespace was undone, and nothing has been made of it since.
+/// Returns true if the last trial of this namespace was rolled back, and the namespace has not
+/// changed since.
 pub fn was_undone(name: &NetnsName) -> bool {
     undone(name).exists()
 }
 
-/// Decide that it is undone: `NotFound` if it has been confirmed.
+/// Decide to roll back. `NotFound` if the trial was confirmed.
 pub fn decide_to_undo(name: &NetnsName) -> io::Result<()> {
     let undone = undone(name);
-    if let Some(folder) = undone.parent() {
-        fs::create_dir_all(folder)?;
+    if let Some(dir) = undone.parent() {
+        fs::create_dir_all(dir)?;
     }
     fs::rename(file(name), undone)?;
     give_back(name, &[])
 }
 
-/// Which services are to be started on the host now, by whom has undone the trial.
+/// Record the services that the rollback is starting on the host now.
 pub fn give_back(name: &NetnsName, services: &[String]) -> io::Result<()> {
     let path = undone(name);
     let mut trial = read(&path).ok_or(ErrorKind::NotFound)?;
@@ -136,7 +138,7 @@ pub fn give_back(name: &NetnsName, services: &[String]) -> io::Result<()> {
     fs::rename(new, path)
 }
 
-/// Something has been made of the namespace since.
+/// Remove the record of the last rollback: the namespace has changed since.
 pub fn forget_undone(name: &NetnsName) {
     let _ = fs::remove_file(undone(name));
 }
@@ -147,12 +149,12 @@ fn undone(name: &NetnsName) -> PathBuf {
         .join(name.as_str())
 }
 
-/// It is there while something is tried.
+/// The path of the file that exists during a trial.
 pub fn file(name: &NetnsName) -> PathBuf {
-    store::folder(name).join(state_dir::TRIAL)
+    store::dir(name).join(state_dir::TRIAL)
 }
 
-/// Who tries it, until when, and with which services.
+/// Record a trial: its process, when it ends, and its services.
 pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io::Result<()> {
     let started = process::started(by).ok_or(ErrorKind::NotFound)?;
     let trial = TrialRecord {
@@ -164,30 +166,31 @@ pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io
     store::replace(name, state_dir::TRIAL, trial.to_string())
 }
 
-/// The time counts from now on. It is not made again where it has been confirmed already.
+/// Start the time of the trial again. Does not create the file, because it may have been confirmed
+/// already.
 pub fn renew(name: &NetnsName, within: Duration) {
     let Some(mut trial) = read(&file(name)) else {
         return;
     };
     trial.until = now() + within.as_secs();
-    // As long as it was: seconds since 1970 have ten digits until 2286
+    // The length stays the same: seconds since 1970 have ten digits until 2286
     let there = OpenOptions::new().write(true).open(file(name));
     let _ = there.and_then(|mut there| there.write_all(trial.to_string().as_bytes()));
 }
 
-/// How many seconds are left.
+/// The seconds until the trial ends, if one is running.
 pub fn running(name: &NetnsName) -> Option<u64> {
-    Some(living(&file(name))?.until.saturating_sub(now()))
+    Some(if_running(&file(name))?.until.saturating_sub(now()))
 }
 
-/// What is tried now.
-pub fn living_trial(name: &NetnsName) -> Option<TrialRecord> {
-    living(&file(name))
+/// The running trial.
+pub fn running_trial(name: &NetnsName) -> Option<TrialRecord> {
+    if_running(&file(name))
 }
 
-/// What this file tells of, if the process that wrote it lives.
-fn living(file: &Path) -> Option<TrialRecord> {
-    read(file).filter(TrialRecord::lives)
+/// The trial in this file, if its process still exists.
+fn if_running(file: &Path) -> Option<TrialRecord> {
+    read(file).filter(TrialRecord::is_running)
 }
 
 fn read(file: &Path) -> Option<TrialRecord> {

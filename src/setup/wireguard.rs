@@ -1,6 +1,6 @@
-//! WireGuard's part of the verbs: reading the files that settings name, saying which
-//! names could not be looked up, and looking up again those of peers that are not heard
-//! of. What a file says is `model::wireguard`'s.
+//! WireGuard in the verbs: reading the files that settings name, reporting host names that could
+//! not be resolved, and resolving those of silent peers again. `model::wireguard` has the content
+//! of a file.
 
 use std::io;
 use std::path::Path;
@@ -20,28 +20,28 @@ use crate::os_error::OsError;
 use crate::plan::{Change, Journal, Step};
 use crate::source::{Position, Problem, Sourced};
 
-/// After this long without a handshake, a peer that has traffic is not where it was: they
-/// are made anew every two minutes (WireGuard's whitepaper, 6.1).
+/// After this time without a handshake, a peer with traffic has probably moved: handshakes are
+/// repeated every two minutes (WireGuard's whitepaper, 6.1).
 const SILENT: Duration = Duration::from_secs(135);
 
-/// wg-quick(8)'s key for name servers.
+/// The key for name servers in wg-quick(8).
 pub const DNS: &str = "DNS";
 
-/// What the files of the WireGuard links say.
+/// The content of the WireGuard links' files.
 #[derive(Default)]
 pub struct WireguardFiles {
     links: Vec<(LinkName, Sourced<Wireguard>)>,
-    /// Where they name a port.
+    /// The positions at which they set a port.
     ports: Vec<(LinkName, Position)>,
-    /// What is wrong with them.
+    /// The problems in the files.
     pub problems: Vec<Problem>,
-    /// What they ask for and nobody does.
+    /// The entries that netns-setup does not implement.
     pub not_done: Vec<Problem>,
 }
 
 impl WireguardFiles {
-    /// Reads the files that the settings name, and adds to the settings what wg-quick(8)'s
-    /// keys stand for, unless they say it themselves.
+    /// Read the files that the settings name. Adds the settings that keys of wg-quick(8) stand for,
+    /// unless the settings have them already.
     pub fn read(settings: &mut Settings, trust: Trust) -> WireguardFiles {
         let mut files = WireguardFiles::default();
         let mut dns: Option<Arc<str>> = settings.get("netns_dns").map(|dns| dns.file.clone());
@@ -58,7 +58,7 @@ impl WireguardFiles {
                 lines,
             } in quick.settings()
             {
-                // Name servers of the host are the host's business
+                // DNS of a tunnel on the host is not for the namespace
                 let is_taken = key != DNS || (dns.is_none() && !file.at_host);
                 if is_taken {
                     let derived = Setting::of_another_file(&quick.file, key, &lines);
@@ -80,21 +80,15 @@ impl WireguardFiles {
                 None if quick.servers.is_empty() || file.at_host => {}
                 None => dns = Some(quick.file.clone()),
             }
-            let asked = file.path.origin.clone();
+            let origin = file.path.origin.clone();
             let value = wireguard;
-            files.links.push((
-                file.link,
-                Sourced {
-                    value,
-                    origin: asked,
-                },
-            ));
+            files.links.push((file.link, Sourced { value, origin }));
         }
         files
     }
 
-    /// Puts what the files say into what is wanted. What cannot be together is returned.
-    pub fn tell(self, want: &mut Want) -> Vec<Problem> {
+    /// Add the content of the files to the wanted state. Returns conflicts between files.
+    pub fn add_to(self, want: &mut Want) -> Vec<Problem> {
         for (name, wireguard) in self.links {
             let mut links = want.state.links.iter_mut();
             if let Some(link) = links.find(|l| l.name.value == name && l.kind.word() == "wireguard")
@@ -107,7 +101,7 @@ impl WireguardFiles {
     }
 }
 
-/// The ports that two tunnels want in one namespace, that where they are born.
+/// The ports that two tunnels use in the same namespace, which is that of their UDP sockets.
 fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
     let wanted = |(name, place): &'_ (LinkName, Position)| {
         let mut links = want.state.links.iter();
@@ -135,11 +129,11 @@ fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
     problems
 }
 
-/// What a file says, if it can be trusted and understood, and all that is wrong with it.
+/// Read one file. Returns its content, if it can be trusted and parsed, and all problems.
 fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, Vec<Problem>) {
     let path = file.path.value.as_str();
     let problem = |wrong: &str, remedy: &str| Problem {
-        place: file.path.origin.as_ref().map(|asked| asked.place.clone()),
+        place: file.path.origin.as_ref().map(|origin| origin.place.clone()),
         wrong: format!("wireguard_{}=\"{path}\": {wrong}", file.link.suffix()),
         remedy: remedy.into(),
     };
@@ -166,8 +160,8 @@ fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, 
     }
 }
 
-/// What the kernel does not tell of a WireGuard link, from what we noted when we made it:
-/// by which file it was told what it knows.
+/// Complete the observed state with the file that each WireGuard link was configured from, which
+/// only the journal has.
 pub fn complete(have: &mut State, journal: &Journal) {
     for link in &mut have.links {
         let ours = journal.ours.link(&link.netns, &link.name.value);
@@ -179,17 +173,17 @@ pub fn complete(have: &mut State, journal: &Journal) {
     }
 }
 
-/// Which names could not be looked up, in lines. Their peers are there all the same: at boot,
-/// the way to a name server may come later than the tunnel.
+/// The lines for host names that could not be resolved. The peers exist nevertheless: at boot, a
+/// name server may be reachable only after the tunnel.
 pub fn unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) -> Vec<String> {
     let mut lines = Vec::new();
-    for (change, no) in unresolved {
+    for (change, e) in unresolved {
         let Step::SetEndpoint(link, named) = &change.step else {
             continue;
         };
         lines.extend([
             format!(
-                "{name}: {} has no endpoint for the peer {} yet: {no}",
+                "{name}: {} has no endpoint for the peer {} yet: {e}",
                 link.name, named.peer
             ),
             report::asked_for_by(
@@ -203,21 +197,20 @@ pub fn unresolved(name: &NetnsName, unresolved: &[(Change, OsError)]) -> Vec<Str
     lines
 }
 
-/// There is a peer whose name can lead somewhere else one day: [`reresolve`] is to be
-/// asked once a minute.
+/// Returns true if a peer has a host name, whose address may change: [`reresolve`] should be called
+/// once a minute.
 pub fn has_names(want: &State) -> bool {
-    let mut told = want.links.iter().filter_map(|link| link.wireguard.as_ref());
-    told.any(|wireguard| wireguard.value.named().next().is_some())
+    let mut links = want.links.iter().filter_map(|link| link.wireguard.as_ref());
+    links.any(|wireguard| wireguard.value.named().next().is_some())
 }
 
-/// Look up again the names of the peers that have not been heard of for more than two
-/// minutes, where the link was born, and tell the link where they lead if that is
-/// elsewhere now. What was told is returned; what a name server would not say is tried
-/// again the next time.
+/// Resolve the names of peers without a handshake for more than two minutes, in the namespace of
+/// the UDP socket. Sets the new endpoint if it has changed. Returns these changes. After an error,
+/// the next call tries again.
 pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result<Vec<Change>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_err(io::Error::other)?.as_secs();
-    let mut told = Vec::new();
+    let mut changes = Vec::new();
     for link in &want.links {
         let (Some(wireguard), Some(spec)) = (&link.wireguard, link.kind.spec()) else {
             continue;
@@ -228,7 +221,7 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
         let at = link.link_at();
         let seen = kernel
             .wireguard(&at)
-            .map_err(|no| io::Error::other(no.to_string()))?;
+            .map_err(|e| io::Error::other(e.to_string()))?;
         for (peer, endpoint) in wireguard.value.named() {
             let key = peer.public_key;
             let heard = seen.handshakes.get(&key).copied().unwrap_or(0);
@@ -251,12 +244,12 @@ pub fn reresolve(_held: &Store, kernel: &mut Kernel, want: &State) -> io::Result
                 continue;
             };
             if kernel.tell_endpoint(&at, &key, found).is_ok() {
-                told.push(Change {
+                changes.push(Change {
                     step: Step::SetEndpoint(at.clone(), Box::new(named)),
                     origin: wireguard.origin.clone(),
                 });
             }
         }
     }
-    Ok(told)
+    Ok(changes)
 }

@@ -90,9 +90,9 @@ fates()
 	run 111 netns-exec two -- true
 	run 1 netns-setup status two
 	if [ "$type" = wireguard ]; then
-		says "x0 was born in a namespace low that is gone, and carries nothing"
+		says "x0 was created in the namespace low, which is gone, and carries nothing"
 		run 1 netns-setup doctor two
-		says "x0 was born in a namespace low that is gone, and carries nothing"
+		says "x0 was created in the namespace low, which is gone, and carries nothing"
 	fi
 	run 0 netns-setup up low
 	whole

@@ -88,14 +88,14 @@ eventually "the card is on the host" $judge link show eth0
 is_dead()
 {
 	run 1 netns-setup status far
-	says "wg0 was born in a namespace other that is gone, and carries nothing"
+	says "wg0 was created in the namespace other, which is gone, and carries nothing"
 	refused netns-exec mgmt -- ping -c 1 -W 1 10.9.0.2
 }
 is_dead
 run 0 $judge netns add other
 is_dead
 run 1 netns-setup doctor far
-says "wg0 was born in a namespace other that is gone, and carries nothing"
+says "wg0 was created in the namespace other, which is gone, and carries nothing"
 $judge link set eth0 netns other
 $judge -n other addr add 192.0.2.1/24 dev eth0
 $judge -n other link set eth0 up

@@ -1,5 +1,5 @@
-//! The command line of netns-setup in, its exit code out. What a verb does is `setup`'s, and
-//! what is printed of that is `print`'s.
+//! The command line of netns-setup in, its exit code out. `setup` runs the verb, `print` prints
+//! what it reports.
 
 mod print;
 

@@ -1,4 +1,4 @@
-//! Events as a person reads them, as commands for sh, and as JSON.
+//! Printing events: as text for a person, as commands for sh, and as JSON.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use netns_services::name::NetnsName;
 use netns_services::setup::error::Outcome;
 use netns_services::setup::report::event::{Command, Event, Printer};
 
-/// A line on standard output. Nobody reading is no reason to stop half way.
+/// Print a line on standard output. A write error is ignored: a closed pipe must not stop the work.
 fn out(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// Lines on standard error, each with the program's name and in one piece, for others write
-/// there too.
+/// Print lines on standard error, each with the program's name. Each line is one write, because
+/// other processes write there too.
 pub fn err(lines: &[String]) {
     for line in lines {
         let line = format!("netns-setup: {line}\n");
@@ -23,12 +23,12 @@ pub fn err(lines: &[String]) {
     }
 }
 
-/// What goes to standard error in every form.
+/// Print the events that go to standard error in every form.
 fn print_errors(event: &Event) {
     match event {
         Event::Warning(lines) | Event::Error(lines) => err(lines),
         Event::Failed(error) => err(&error.lines),
-        // In its own words
+        // Output of another program is printed unchanged
         Event::Output(text) => {
             let _ = io::stderr().write_all(text.as_bytes());
         }
@@ -36,7 +36,7 @@ fn print_errors(event: &Event) {
     }
 }
 
-/// For a person.
+/// Prints text for a person.
 pub struct Text;
 
 impl Printer for Text {
@@ -44,7 +44,7 @@ impl Printer for Text {
         match &event {
             Event::Changed(change) => out(&format!("+ {}", change.command)),
             Event::Repaired(change) => match &change.origin {
-                // As sh would pass over it
+                // As a comment of sh
                 Some(origin) => out(&format!("+ {} # {origin}", change.command)),
                 None => out(&format!("+ {}", change.command)),
             },
@@ -61,10 +61,10 @@ impl Printer for Text {
     }
 }
 
-/// The bare commands of a plan, for a shell that ends with the first that fails.
+/// Prints the commands of a plan, for a shell that stops at the first error.
 #[derive(Default)]
 pub struct Script {
-    begun: Mutex<bool>,
+    started: Mutex<bool>,
 }
 
 impl Printer for Script {
@@ -72,10 +72,10 @@ impl Printer for Script {
         let Event::Changed(change) = &event else {
             return print_errors(&event);
         };
-        if !std::mem::replace(&mut *lock(&self.begun), true) {
+        if !std::mem::replace(&mut *lock(&self.started), true) {
             out("set -e");
         }
-        // Of several, -e heeds the last alone
+        // In a list with &&, -e exits only if the last command fails
         let ends = if change.command.contains(" && ") {
             " || exit"
         } else {
@@ -85,7 +85,7 @@ impl Printer for Script {
     }
 }
 
-/// What there is, for a program: one array at the end.
+/// Prints the state, for a program: one JSON array at the end.
 #[derive(Default)]
 pub struct JsonOfState {
     found: Mutex<Vec<String>>,
@@ -111,8 +111,8 @@ impl Printer for JsonOfState {
     }
 }
 
-/// What was done, or would be, for a program: one array at the end, with an object for each
-/// namespace.
+/// Prints the changes made or planned, for a program: one JSON array at the end, with an object for
+/// each namespace.
 #[derive(Default)]
 pub struct JsonOfChanges {
     all: Mutex<Vec<Done>>,
@@ -124,7 +124,7 @@ struct Done {
     /// `done`, `wrong` or `refused`.
     outcome: &'static str,
     changes: Vec<Change>,
-    /// With `--verbose`, what held already.
+    /// With `--verbose`: what was satisfied already.
     satisfied: Vec<Change>,
     notices: Vec<String>,
     warnings: Vec<String>,
@@ -134,7 +134,7 @@ struct Done {
 #[derive(Serialize)]
 struct Change {
     command: String,
-    /// What asked for it.
+    /// The setting that asked for it.
     origin: Option<Origin>,
 }
 
@@ -159,7 +159,7 @@ impl Change {
 }
 
 impl Done {
-    /// That of a namespace, which begins as done.
+    /// The entry of a namespace. A new entry starts as `done`.
     fn of<'a>(all: &'a mut Vec<Done>, name: &NetnsName) -> &'a mut Self {
         let known = all.iter().position(|done| done.name == name.as_str());
         let place = known.unwrap_or(all.len());

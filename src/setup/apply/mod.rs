@@ -1,5 +1,5 @@
-//! Changes in, outcomes out: made one after the other, noted in the journal before, and
-//! looked at afterwards. Where it comes to a stop half way, all of it is undone.
+//! Making changes, one after the other. Each is recorded in the journal first, and the state is
+//! read again afterwards. If a change fails, all of them are undone.
 
 mod firewall;
 mod repair;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::failure::{Failure, Why, broken};
 use super::linked_netns;
 use super::nat::{self, HeldSysctls};
-use super::observe::look;
+use super::observe::observe;
 use super::report::run_log::Changes;
 use super::store::Store;
 use crate::kernel::{Kernel, Query};
@@ -21,58 +21,58 @@ use crate::plan::{Change, Extras, Journal, Step, plan};
 use crate::source::Sourced;
 use crate::system::resolv_conf;
 
-/// How often what was made is looked at again. One change can take another's effect
-/// away: with an address, the kernel takes its routes.
+/// How often the state is read again after changes. One change can take another's effect away: with
+/// an address, the kernel deletes its routes.
 const PASSES: usize = 3;
 
-/// How long IPv6 addresses are waited for.
+/// How long to wait for duplicate address detection (IPv6).
 pub const SETTLE: Duration = Duration::from_secs(3);
 
-pub use repair::Mended;
+pub use repair::RepairResult;
 
 /// A namespace that is being changed.
 pub struct Work<'a> {
-    /// Its state folder.
+    /// The state directory, locked.
     pub store: &'a Store,
-    /// Its kernel side.
+    /// The kernel side of the namespace.
     pub kernel: &'a mut Kernel,
-    /// What is ours of it.
+    /// The current journal.
     pub journal: Journal,
-    /// What was there, and what was ours, before the first change.
+    /// The state and the journal before the first change.
     pub start: (State, Journal),
-    /// What else it has to do with.
-    asked: Query,
-    /// What other namespaces hold of the host.
+    /// The links and sysctls outside the namespace that concern it.
+    query: Query,
+    /// The host's sysctls that other namespaces have changed.
     others: HeldSysctls,
-    /// The names that could not be looked up.
+    /// The changes whose host names could not be resolved.
     pub unresolved: Vec<(Change, OsError)>,
-    /// The changes that have been made.
+    /// The changes made so far, for the report.
     pub changes: Changes<'a>,
-    /// How many changes have been made so far,
+    /// Number of changes made.
     done: usize,
-    /// of how many that were planned.
+    /// Number of changes planned, including those made.
     of: usize,
 }
 
 impl<'a> Work<'a> {
-    /// Look at what is there, before the first change.
+    /// Read the present state, before the first change.
     pub fn begin(
         store: &'a Store,
         kernel: &'a mut Kernel,
         journal: Journal,
-        asked: Query,
+        query: Query,
         changes: Changes<'a>,
     ) -> Result<Self, Failure> {
-        let others = HeldSysctls::to(store.name(), &asked)
+        let others = HeldSysctls::to(store.name(), &query)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
-        let mut have = look(kernel, &asked, &journal)?;
+        let mut have = observe(kernel, &query, &journal)?;
         others.as_before(&mut have, &journal);
         Ok(Work {
             store,
             kernel,
             start: (have, journal.clone()),
             journal,
-            asked,
+            query,
             others,
             unresolved: Vec::new(),
             changes,
@@ -81,19 +81,20 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Make it what is wanted, or leave it as it was.
+    /// Make all changes that lead to `want`, or undo those that were made.
     pub fn make(&mut self, want: &State, rest: Extras) -> Result<(), Failure> {
         let done = self.make_all_of(want, rest);
         done.map_err(|why| self.fail(why))
     }
 
-    /// Wait for the IPv6 addresses that were asked for. What is returned is still in doubt.
+    /// Wait for duplicate address detection on the wanted IPv6 addresses. Returns the addresses for
+    /// which it still runs when the time is up.
     pub fn wait_for_dad(
         &mut self,
         want: &State,
     ) -> Result<Vec<(LinkRef, Sourced<Address>)>, Failure> {
         match self.kernel.wait_for_dad(want, SETTLE) {
-            Err(no) => Err(self.fail(broken("cannot wait for the addresses", no))),
+            Err(e) => Err(self.fail(broken("cannot wait for the addresses", e))),
             Ok(settled) => match settled.taken.into_iter().next() {
                 Some(address) => Err(self.fail(Why::Taken(Box::new(address)))),
                 None => Ok(settled.waiting),
@@ -101,12 +102,12 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A change has been made.
+    /// Returns true if at least one change has been made.
     pub fn has_changed(&self) -> bool {
         self.done > 0
     }
 
-    /// Come to a stop: undo what has been made.
+    /// Stop with an error: undo the changes that were made.
     pub fn fail(&mut self, why: Why) -> Failure {
         let left = match self.of {
             0 => self.forget_way_back().then(Vec::new),
@@ -120,9 +121,10 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Make as much of it as can be made: for taking down, where going on is better than
-    /// going back. It is not ready any more before. What is refused at last.
-    pub fn make_what_can_be(&mut self, want: &State) -> Result<Vec<(Change, OsError)>, Failure> {
+    /// Make as many of the changes as possible, and return the others with their errors. `down`
+    /// uses this, where going on is better than going back. The caller marks the namespace as not
+    /// ready first.
+    pub fn make_possible(&mut self, want: &State) -> Result<Vec<(Change, OsError)>, Failure> {
         self.others.leave_to(&mut self.journal, want);
         let mut now = self.start.0.clone();
         let mut refused = Vec::new();
@@ -131,20 +133,21 @@ impl<'a> Work<'a> {
                 plan(want, &now, &self.journal, Extras::Remove).map_err(Why::Obstacles)?;
             refused.clear();
             for change in changes {
-                // What is left in a namespace of others is not reached without its name
+                // After an error, keep the name: what is left in an attached namespace is reached
+                // by it
                 if change.step == Step::Detach && !refused.is_empty() {
                     continue;
                 }
-                if let Err(refusal) = self.step(&change, want) {
-                    refused.push((change, refusal));
+                if let Err(error) = self.step(&change, want) {
+                    refused.push((change, error));
                 }
             }
             if refused.is_empty() {
                 break;
             }
-            // The journal that is there knows of more than is left, which does no harm
+            // The journal on disk then lists more than is left, which does no harm
             let _ = self.write();
-            now = self.look()?;
+            now = self.observe()?;
         }
         Ok(refused)
     }
@@ -155,33 +158,33 @@ impl<'a> Work<'a> {
             self.others.leave_to(&mut self.journal, want);
         }
         for _ in 0..=PASSES {
-            let mut changes = self.to_make(want, &now, rest)?;
+            let mut changes = self.remaining(want, &now, rest)?;
             if changes.is_empty() {
-                return self.come_to_its_end(want, rest);
+                return self.finish(want, rest);
             }
-            // What a new namespace has taken over from the host is known once it is there
+            // What a new namespace inherits from the host is known only once it exists
             if changes[0].step == Step::AddNetns {
                 changes.truncate(1);
             }
-            // Who makes the namespace writes that down himself, with which one it is
+            // Adding the namespace writes the journal with the new identity
             let more = changes.iter().any(|one| one.step != Step::AddNetns);
             self.make_all(changes, &now, want)?;
-            now = self.look()?;
+            now = self.observe()?;
             self.journal.identify(&now);
             self.write_if(more)?;
         }
-        let left = self.to_make(want, &now, rest)?;
+        let left = self.remaining(want, &now, rest)?;
         let gone = || OsError::from(io::Error::other("it was made, and is gone again"));
         match left.into_iter().next() {
             Some(change) => Err(Why::Refused(Box::new(change), gone())),
-            None => self.come_to_its_end(want, rest),
+            None => self.finish(want, rest),
         }
     }
 
-    fn come_to_its_end(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
+    fn finish(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
         let mut changed = self.journal.forget_given_back(want);
         let file = &mut self.journal.ours.resolv_conf;
-        // It has gone; who was killed then has left its folder
+        // The file is removed already. A run that was killed then has left its directory
         if rest == Extras::Remove && want.resolv_conf.is_none() && file.take().is_some() {
             resolv_conf::clear(self.store.name());
             changed = true;
@@ -190,10 +193,14 @@ impl<'a> Work<'a> {
         self.write_if(is_new || changed && self.done > 0)
     }
 
-    /// The changes that are left to make, but for those that cannot be made for now.
-    fn to_make(&self, want: &State, now: &State, rest: Extras) -> Result<Vec<Change>, Why> {
+    /// The changes that are left to make, without those whose names could not be resolved.
+    fn remaining(&self, want: &State, now: &State, rest: Extras) -> Result<Vec<Change>, Why> {
         let mut changes = plan(want, now, &self.journal, rest).map_err(Why::Obstacles)?;
-        let unresolved: Vec<_> = self.unresolved.iter().map(|(no, _)| &no.step).collect();
+        let unresolved: Vec<_> = self
+            .unresolved
+            .iter()
+            .map(|(change, _)| &change.step)
+            .collect();
         changes.retain(|change| !unresolved.contains(&&change.step));
         Ok(changes)
     }
@@ -203,18 +210,18 @@ impl<'a> Work<'a> {
         self.journal.note_way_back(want);
         let replaced = self.replaced(&changes, have);
         (changes.iter()).for_each(|change| self.journal.note(change, have));
-        // Who makes the namespace writes that down himself, with which one it is
+        // Adding the namespace writes the journal with the new identity
         let more = changes.iter().any(|one| one.step != Step::AddNetns);
         self.write_if(more)?;
         for change in changes {
             match self.step(&change, want) {
                 Ok(()) => self.done += 1,
-                // The tunnel is there, and its peer may find it
-                Err(no) if matches!(change.step, Step::SetEndpoint(..)) => {
+                // Go on: the tunnel exists, and the peer can still reach it
+                Err(e) if matches!(change.step, Step::SetEndpoint(..)) => {
                     self.journal.forget_endpoint(&change);
-                    self.unresolved.push((change, no));
+                    self.unresolved.push((change, e));
                 }
-                Err(no) => return Err(Why::Refused(Box::new(change), no)),
+                Err(e) => return Err(Why::Refused(Box::new(change), e)),
             }
         }
         self.changes.warning(replaced);
@@ -222,7 +229,7 @@ impl<'a> Work<'a> {
     }
 
     fn step(&mut self, change: &Change, want: &State) -> Result<(), OsError> {
-        // The kernel takes a source address only once it knows that it is free
+        // The kernel accepts a source address only once duplicate address detection has finished
         if let Step::AddRoute(route) | Step::ReplaceRoute(route) = &change.step
             && route.src.is_some_and(|src| src.is_ipv6())
         {
@@ -234,11 +241,12 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Whether anything was changed by it.
+    /// Make one change. Returns false if there was nothing to change.
     fn make_one(&mut self, change: &Change) -> Result<bool, OsError> {
         let mut changed = true;
         match &change.step {
-            // Who comes after us, if we are killed here, must know that it is ours
+            // The journal is written in between, so that the next run knows the namespace is ours
+            // if this one is killed here
             Step::AddNetns | Step::Attach(_) => {
                 let (store, journal) = (self.store, &self.journal);
                 let note = |birth| store.write_of(journal, Some(birth));
@@ -249,7 +257,7 @@ impl<'a> Work<'a> {
             }
             Step::LoadNatTable(_) | Step::DropNatTable => {
                 self.kernel.make(&change.step)?;
-                // What is not known is loaded once more
+                // If nft does not list the table now, the next run loads it again
                 self.journal
                     .note_listed(self.kernel.nat_table().ok().flatten());
                 nat::forget_flows(self.kernel, [&self.start.1, &self.journal]);
@@ -281,7 +289,7 @@ impl<'a> Work<'a> {
         Ok(changed)
     }
 
-    /// The kernel does not tell later where it was born.
+    /// Record the namespace of a tunnel's UDP socket, which the kernel does not report later.
     fn note_birth(&mut self, link: &Link) {
         if let Some(spec) = link.kind.spec().filter(|spec| spec.born != link.netns) {
             let birth = self.kernel.birth_of_spoken_to(&spec.born);
@@ -290,8 +298,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn look(&mut self) -> Result<State, Why> {
-        let mut have = look(self.kernel, &self.asked, &self.journal)?;
+    fn observe(&mut self) -> Result<State, Why> {
+        let mut have = observe(self.kernel, &self.query, &self.journal)?;
         self.others.as_before(&mut have, &self.journal);
         Ok(have)
     }

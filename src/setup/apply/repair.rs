@@ -1,5 +1,5 @@
-//! Putting right what others have broken: as much as can be, where `up` makes all of it or
-//! nothing.
+//! Repairing what others have changed. In contrast to `up`, which is all or nothing, this makes as
+//! many changes as possible.
 
 use super::{PASSES, Work};
 use crate::model::State;
@@ -8,26 +8,26 @@ use crate::plan::{Change, Extras, Obstacle, Step, plan_what_can_be, replaced_def
 use crate::setup::failure::Why;
 use crate::setup::report;
 
-/// What came of mending.
+/// The result of a repair.
 #[derive(Debug, Default)]
-pub struct Mended {
-    /// How many changes have been made.
+pub struct RepairResult {
+    /// Number of changes made.
     pub done: usize,
-    /// What the kernel refused,
+    /// The changes that failed, with their errors.
     pub refused: Vec<(Change, OsError)>,
-    /// and what cannot be now.
+    /// The changes that are not possible now.
     pub obstacles: Vec<Obstacle>,
 }
 
-impl Mended {
-    /// It is all as it is wanted.
-    pub fn is_whole(&self) -> bool {
-        // A tunnel that waits for a name server is whole
+impl RepairResult {
+    /// Returns true if the namespace matches its settings now.
+    pub fn is_complete(&self) -> bool {
+        // A tunnel that still waits for a name server counts as complete
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
         steps.all(|step| matches!(step, Step::SetEndpoint(..))) && self.obstacles.is_empty()
     }
 
-    /// It stands open: its firewall could not be loaded.
+    /// Returns true if the firewall could not be loaded, so the namespace is not protected.
     pub fn is_open(&self) -> bool {
         let mut steps = self.refused.iter().map(|(change, _)| &change.step);
         steps.any(|step| matches!(step, Step::LoadFirewall { .. }))
@@ -35,22 +35,22 @@ impl Mended {
 }
 
 impl Work<'_> {
-    /// Make as much of it as can be made, and undo nothing: what is there has been broken
-    /// by others, and is no state to go back to. Where rules cannot be loaded it ends,
+    /// Make as many of the changes as possible, and undo none: the state before was broken by
+    /// others, and is no state to go back to. If rules cannot be loaded, the repair stops there,
     /// before anything comes up without them.
-    pub fn mend(&mut self, want: &State) -> Result<Mended, Why> {
-        let mut mended = Mended::default();
+    pub fn repair(&mut self, want: &State) -> Result<RepairResult, Why> {
+        let mut result = RepairResult::default();
         self.others.leave_to(&mut self.journal, want);
         let mut now = self.start.0.clone();
         for _ in 0..=PASSES {
             let (changes, obstacles) = plan_what_can_be(want, &now, &self.journal, Extras::Remove);
-            let refused = |c: &Change| mended.refused.iter().any(|(no, _)| no.step == c.step);
+            let refused = |c: &Change| result.refused.iter().any(|(r, _)| r.step == c.step);
             let mut changes: Vec<Change> = changes.into_iter().filter(|c| !refused(c)).collect();
-            mended.obstacles = obstacles;
+            result.obstacles = obstacles;
             if changes.is_empty() {
                 break;
             }
-            // What a new namespace has taken over from the host is known once it is there
+            // What a new namespace inherits from the host is known only once it exists
             if changes[0].step == Step::AddNetns {
                 changes.truncate(1);
             }
@@ -61,29 +61,29 @@ impl Work<'_> {
                 self.write()?;
                 match self.step(&change, want) {
                     Ok(()) => {
-                        mended.done += 1;
+                        result.done += 1;
                         self.changes.warning(replaced);
                     }
-                    Err(refusal) => {
-                        let closed = matches!(change.step, Step::LoadFirewall { .. });
+                    Err(error) => {
+                        let is_firewall = matches!(change.step, Step::LoadFirewall { .. });
                         self.journal = before;
-                        mended.refused.push((change, refusal));
-                        if closed {
+                        result.refused.push((change, error));
+                        if is_firewall {
                             self.write()?;
-                            return Ok(mended);
+                            return Ok(result);
                         }
                     }
                 }
             }
-            now = self.look()?;
+            now = self.observe()?;
             self.journal.identify(&now);
             self.write()?;
         }
-        Ok(mended)
+        Ok(result)
     }
 
-    /// What is to be said when these changes have been made: that others' default routes are
-    /// gone by them.
+    /// The warnings to report once these changes have been made: which default routes of other
+    /// programs they replace.
     pub(super) fn replaced(&self, changes: &[Change], have: &State) -> Vec<String> {
         let name = self.store.name();
         let replaced = changes.iter().filter_map(|change| {

@@ -1,4 +1,4 @@
-//! Undoing: what was there before the first change is made again, as far as it can be.
+//! Undoing changes: restoring the state before the first one, as far as possible.
 
 use super::{PASSES, Work};
 use crate::plan::{Change, Extras, as_it_was, plan_what_can_be};
@@ -6,26 +6,28 @@ use crate::setup::nat::HeldSysctls;
 use crate::setup::query::ways;
 
 impl Work<'_> {
-    /// What the settings say of cards is not said any more. Whether that could be noted.
+    /// Restore the journal's record of how NICs go back to the host. Returns false if the journal
+    /// could not be written.
     pub(super) fn forget_way_back(&mut self) -> bool {
         let is_new = self.journal.note_way_back(&self.start.1.ours);
         self.write_if(is_new).is_ok()
     }
 
-    /// Make it what it was. What is left of that is returned; nothing, if that is not known.
+    /// Restore the state before the first change. Returns the changes that are left to make, or
+    /// `None` if they are not known.
     pub(super) fn undo(&mut self) -> Option<Vec<Change>> {
-        // They can have come and gone since
+        // Other namespaces may have come up or gone down since
         self.others =
-            HeldSysctls::to(self.store.name(), &self.asked).unwrap_or(self.others.clone());
+            HeldSysctls::to(self.store.name(), &self.query).unwrap_or(self.others.clone());
         let ways = ways(&self.journal);
-        self.asked.links.extend(ways.clone());
-        self.asked.routed.extend(ways);
+        self.query.links.extend(ways.clone());
+        self.query.routed.extend(ways);
         let mut want = as_it_was(&self.start.0, &self.journal);
         self.others.leave_as_it_is(&mut want);
         self.others.leave_to(&mut self.journal, &want);
         let mut left = None;
         for _ in 0..=PASSES {
-            let Ok(now) = self.look() else { continue };
+            let Ok(now) = self.observe() else { continue };
             self.journal.identify(&now);
             let start = &self.start.0;
             want.sysctls

@@ -1,5 +1,5 @@
-//! The command line of netns-setup: words in, a verb with its options out; or a text that was
-//! asked for, or an error.
+//! The command line of netns-setup: arguments in, a verb with its options out; or the help text, or
+//! an error.
 
 mod usage;
 pub mod verb;
@@ -30,21 +30,21 @@ struct Cli {
     verb: Verb,
 }
 
-/// What a command line is that is not to be done.
+/// A command line that runs no verb.
 #[derive(Debug)]
 pub enum Other {
-    /// Its text was asked for.
+    /// A help text or the version was requested.
     Help(String),
-    /// There is no verb: this is the help.
+    /// There is no verb. The text is the help.
     Nothing(String),
-    /// It is wrong.
+    /// The command line is wrong.
     Wrong(Error),
 }
 
-/// Read the words of a command line, the program's name first.
+/// Read a command line, the program's name first.
 ///
 /// # Errors
-/// What it is instead of a verb.
+/// [`Other`], if no verb is to be run.
 pub fn read(words: Vec<OsString>) -> Result<Verb, Other> {
     match plain(&words) {
         Some(verb) => Ok(verb),
@@ -80,8 +80,8 @@ fn taken_by(verb: &str) -> &'static [&'static str] {
         .map_or(&[], |(_, takes)| takes)
 }
 
-/// What init scripts call: a verb, and names behind it. clap would read the same out of it
-/// (a test holds the two together), and take a quarter of all the instructions of an `up`.
+/// Read what init scripts call: a verb, then names. clap gives the same result (a test compares
+/// them), but takes a quarter of all instructions of an `up`.
 fn plain(words: &[OsString]) -> Option<Verb> {
     let words = words.iter().skip(1).map(|word| word.to_str());
     let words: Vec<&str> = words.collect::<Option<_>>()?;
@@ -117,7 +117,7 @@ fn plain(words: &[OsString]) -> Option<Verb> {
     })
 }
 
-/// The options that stand before the verb, behind it.
+/// Move options that stand before the verb behind it.
 fn verb_first(mut words: Vec<OsString>) -> Vec<OsString> {
     let mut place = 1;
     while let Some(word) = words.get(place).and_then(|word| word.to_str()) {
@@ -134,8 +134,7 @@ fn verb_first(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// What clap has built is left to the end of the process: to take it to pieces would be
-/// a good part of all its work.
+/// clap's structures are never freed: freeing them would take a good part of all its time.
 fn read_by_clap(words: Vec<OsString>) -> Result<Verb, Other> {
     let mut command = ManuallyDrop::new(command());
     let matches = command.try_get_matches_from_mut(&words);
@@ -157,8 +156,8 @@ fn other(error: &clap::Error, words: &[OsString]) -> Other {
     }
 }
 
-/// It was said in this call.
-fn is_said(matches: &ArgMatches, id: &str) -> bool {
+/// Returns true if the command line has this argument, and false for a default.
+fn is_given(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::CommandLine)
 }
 
@@ -229,7 +228,7 @@ mod tests {
         }
     }
 
-    /// Every verb takes what the table says, and refuses the rest in two lines.
+    /// Every verb accepts the options in the table, and rejects the others with two lines.
     #[test]
     fn a_verb_takes_its_own_options_alone() {
         let words = [

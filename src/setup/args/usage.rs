@@ -1,4 +1,4 @@
-//! What is wrong with a command line, in two lines: what, and what to type.
+//! The error for a wrong command line, in two lines: what is wrong, and what to type.
 
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -6,11 +6,11 @@ use std::ffi::OsString;
 use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use super::{is_said, taken_by};
+use super::{is_given, taken_by};
 use crate::setup::args::verb::{SHARED, TAKES};
 use crate::setup::error::{Error, Result};
 
-/// Words of other tools, and our verb for each.
+/// Verbs of other tools, and our verb for each.
 const OTHER_VERBS: [(&str, &str); 14] = [
     ("start", "up"),
     ("create", "up"),
@@ -28,13 +28,13 @@ const OTHER_VERBS: [(&str, &str); 14] = [
     ("ls", "list"),
 ];
 
-/// The verb takes all that was said of it.
-pub(super) fn fits(verb: &str, said: &ArgMatches) -> Result {
+/// Check that the verb takes all arguments of the command line.
+pub(super) fn fits(verb: &str, matches: &ArgMatches) -> Result {
     let takes = taken_by(verb);
-    let names: Vec<&String> = said.get_many("names").unwrap_or_default().collect();
+    let names: Vec<&String> = matches.get_many("names").unwrap_or_default().collect();
     if let Some(id) = SHARED
         .iter()
-        .find(|id| is_said(said, id) && !takes.contains(id))
+        .find(|id| is_given(matches, id) && !takes.contains(id))
     {
         return Err(match (*id, names.first()) {
             ("names", Some(name)) => wrong(
@@ -51,7 +51,7 @@ pub(super) fn fits(verb: &str, said: &ArgMatches) -> Result {
             format!("type netns-setup {verb} NAME"),
         ));
     }
-    if takes.contains(&"names") && names.is_empty() && !said.get_flag("all") {
+    if takes.contains(&"names") && names.is_empty() && !matches.get_flag("all") {
         let all = match takes.contains(&"all") {
             true => format!(", or netns-setup {verb} --all"),
             false => String::new(),
@@ -64,7 +64,7 @@ pub(super) fn fits(verb: &str, said: &ArgMatches) -> Result {
     Ok(())
 }
 
-/// What clap finds wrong, in our words.
+/// The error that clap found, in our words.
 pub(super) fn error(error: &clap::Error, words: &[OsString]) -> Error {
     let words: Vec<String> = words
         .iter()
@@ -81,8 +81,12 @@ pub(super) fn error(error: &clap::Error, words: &[OsString]) -> Error {
             no_verb(&words, &context(error, ContextKind::SuggestedSubcommand))
         }
         ErrorKind::UnknownArgument => {
-            let meant = context(error, ContextKind::SuggestedArg);
-            takes_no(verb, option, Some(meant).filter(|meant| !meant.is_empty()))
+            let suggestion = context(error, ContextKind::SuggestedArg);
+            takes_no(
+                verb,
+                option,
+                Some(suggestion).filter(|suggestion| !suggestion.is_empty()),
+            )
         }
         ErrorKind::ArgumentConflict
             if [option, &context(error, ContextKind::PriorArg)]
@@ -120,8 +124,9 @@ pub(super) fn error(error: &clap::Error, words: &[OsString]) -> Error {
     }
 }
 
-/// Somebody has typed another tool's word, mistyped one of ours, or named the namespace first.
-fn no_verb(words: &[String], meant: &str) -> Error {
+/// The first word is no verb: it is another tool's verb, a typing mistake, or a name before the
+/// verb.
+fn no_verb(words: &[String], suggestion: &str) -> Error {
     let word = words.first().map_or("", String::as_str);
     let names = |names: &[String]| match names {
         [] => "NAME".into(),
@@ -136,7 +141,7 @@ fn no_verb(words: &[String], meant: &str) -> Error {
         );
     }
     let other = OTHER_VERBS.iter().find(|(other, _)| *other == word);
-    let verb = other.map_or(meant, |(_, verb)| verb);
+    let verb = other.map_or(suggestion, |(_, verb)| verb);
     let hint = match verb {
         "" => "netns-setup --help lists all verbs".into(),
         "list" => "type netns-setup list".into(),
@@ -145,13 +150,13 @@ fn no_verb(words: &[String], meant: &str) -> Error {
     wrong(format!("there is no verb {word}"), hint)
 }
 
-fn takes_no(verb: &str, option: &str, meant: Option<String>) -> Error {
-    let meant = meant
-        .map(|meant| format!("did you mean {meant}? "))
+fn takes_no(verb: &str, option: &str, suggestion: Option<String>) -> Error {
+    let suggestion = suggestion
+        .map(|suggestion| format!("did you mean {suggestion}? "))
         .unwrap_or_default();
     wrong(
         format!("{verb} takes no {option}"),
-        format!("{meant}netns-setup {verb} --help lists its options"),
+        format!("{suggestion}netns-setup {verb} --help lists its options"),
     )
 }
 

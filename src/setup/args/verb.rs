@@ -1,15 +1,15 @@
-//! The verbs of netns-setup: each with its name, its help, the options that it takes, and what it
-//! needs. What one does is in `cmd`, by [`crate::setup::run`].
+//! The verbs of netns-setup: the name, help and options of each, and what it requires. `cmd` has
+//! what a verb does, called by [`crate::setup::run`].
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-/// The directory of the settings, if no other is given.
+/// The default directory of the settings.
 pub const CONF_DIR: &str = "/etc/conf.d";
 
-/// What to do.
+/// The verb, with its options.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Verb {
     /// Create the namespace and bring in its links, addresses and routes
@@ -60,7 +60,7 @@ pub enum Verb {
     Watch(Options),
 }
 
-/// The options that several verbs take. [`TAKES`] has those of each.
+/// The options that several verbs share. [`TAKES`] lists those of each verb.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The namespaces, in this order
@@ -150,32 +150,32 @@ pub(super) const TAKES: [(&str, &[&str]); 14] = {
     ]
 };
 
-/// The form in which what a verb reports is printed.
+/// The form in which the report is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Lines, for a person.
     Text,
     /// Bare commands, for sh.
     Script,
-    /// What there is, as JSON.
+    /// The state, as JSON.
     JsonOfState,
-    /// What was done, or would be, as JSON.
+    /// The changes made or planned, as JSON.
     JsonOfChanges,
 }
 
-/// What to do with the processes that are inside when a namespace goes.
+/// What `down` does with the processes inside the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occupants {
-    /// Do nothing, and report who they are.
+    /// Stop, and report the processes.
     Refuse,
-    /// Leave them where they are, without links.
+    /// Go on, and leave them inside without links.
     Leave,
-    /// End them.
+    /// Kill them.
     Kill,
 }
 
 impl Options {
-    /// These namespaces, and nothing else that could be said.
+    /// The options with these names, and the defaults of all others.
     pub fn of(names: Vec<String>) -> Self {
         Options {
             names,
@@ -190,14 +190,14 @@ impl Options {
 }
 
 impl Trial {
-    /// How long it is waited for, from when all is made.
+    /// How long to wait for `confirm`, after the changes are made.
     pub fn within(&self) -> Duration {
         Duration::from_secs(self.within)
     }
 }
 
 impl Verb {
-    /// What is said of it beside its own options.
+    /// The shared options of the verb.
     pub fn options(&self) -> &Options {
         match self {
             Verb::Up(options)
@@ -217,7 +217,7 @@ impl Verb {
         }
     }
 
-    /// The form in which what it reports is printed.
+    /// The form in which the report is printed.
     pub fn form(&self) -> Form {
         match self {
             Verb::Plan { script: true, .. } => Form::Script,
@@ -227,7 +227,7 @@ impl Verb {
         }
     }
 
-    /// Only root can do it, and only from the host.
+    /// Returns true if the verb requires root, and must be run on the host.
     pub fn is_for_root_on_the_host(&self) -> bool {
         !matches!(
             self,

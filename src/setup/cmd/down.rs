@@ -1,5 +1,5 @@
-//! `down`: giving back what was moved, taking away what was made, and the name last. It
-//! needs no settings: what there is to do stands in the journal.
+//! `down`: gives back what was moved, removes what was made, and removes the name last. It needs no
+//! settings: the journal lists what to do.
 
 use std::io;
 use std::thread::sleep;
@@ -29,25 +29,25 @@ use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
 use crate::system::{dhcp, resolv_conf};
 
-/// How long a process has to end by itself.
+/// Time for a process to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// How long one that has been told to end may take before it counts as one that stays,
+/// How long to wait for a process that is ending. After that, it counts as one that stays.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// and how often it is looked for.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval at which processes are checked.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// Take it down. Nothing there is success.
+/// Take the namespace down. It is no error if it does not exist.
 pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
-    if let Ok(false) = store::folder(name).try_exists() {
-        return nothing(call, name);
+    if let Ok(false) = store::dir(name).try_exists() {
+        return check_name(call, name);
     }
     if inside == Occupants::Leave && store::journal(name).is_err() {
         return set_journal_aside(name);
     }
-    if is_left(name) {
-        return Err(left(name));
+    if is_left_over(name) {
+        return Err(left_over(name));
     }
     ssh_guard::may_take_down(call, name)?;
     warn_of_lock(call, name);
@@ -63,7 +63,7 @@ pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
     })
 }
 
-/// Report who keeps all others from making and deleting namespaces: it is done all the same.
+/// Report the processes that lock the directory of namespaces. `down` goes on without that lock.
 pub fn warn_of_lock(call: &Call, name: &NetnsName) {
     let Some(pids) = dir::locked_by() else {
         return;
@@ -71,23 +71,22 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
     let services = ServiceDaemons::look();
     let processes = pids.iter().map(|pid| Process::of(*pid, &services));
     let list = report::list(&processes.collect::<Vec<_>>());
-    let folder = state_dir::NAMESPACES;
+    let dir = state_dir::NAMESPACES;
     let lines = [
-        format!("{name}: {folder} is locked by {list}; going on without the lock"),
+        format!("{name}: {dir} is locked by {list}; going on without the lock"),
         "stop that process; only ip netns add and netns-setup lock it, and only briefly".into(),
     ];
     call.events.warning(name, lines);
 }
 
-/// Whether it may be taken down, asked before anything is done at all, by what is going to
-/// call for `down`.
+/// Check whether `down` would be refused, before the caller stops anything.
 pub fn may_go(call: &Call, name: &NetnsName) -> Result {
     ssh_guard::would_take_down(call, name)?;
     has_no_holders(name)
 }
 
-/// Asked before anything is stopped that is inside: would somebody outside keep the
-/// namespace then? A service of the host's may be stopped for it, too.
+/// Check whether a process outside would keep the namespace alive once those inside are stopped.
+/// Services on the host do not count: the caller may stop them, too.
 fn has_no_holders(name: &NetnsName) -> Result {
     let journal = store::journal(name).map_err(|e| fails(name, Why::Unread(e)))?;
     let until = Instant::now() + ENDING;
@@ -103,33 +102,34 @@ fn has_no_holders(name: &NetnsName) -> Result {
             lines.push(format!("{name}: nothing was changed"));
             return Err(Error::refused(lines));
         }
-        sleep(LOOK);
+        sleep(INTERVAL);
     }
 }
 
-/// Nobody knows what of it is ours, so all of it stays, and cannot be joined until it is set
-/// up again.
+/// Rename an unreadable journal. Nothing shows what is ours in the namespace, so all of it stays.
+/// It cannot be joined until it is set up again.
 fn set_journal_aside(name: &NetnsName) -> Result {
     let aside = Store::open(name, LOCK).and_then(|store| store.set_journal_aside());
     aside.map_err(|e| broken(name, "cannot set the journal aside", e))?;
-    Err(left(name))
+    Err(left_over(name))
 }
 
-/// What an unreadable journal told of is there still, and nothing else is ours: without the
-/// state folder the namespace would be somebody else's, and be joined.
-fn is_left(name: &NetnsName) -> bool {
-    store::folder(name).join(state_dir::UNREADABLE).exists()
+/// Returns true if the namespace is left over from an unreadable journal, and the new journal is
+/// empty. Its state directory must stay: without it, the namespace would count as another
+/// program's, and could be joined.
+fn is_left_over(name: &NetnsName) -> bool {
+    store::dir(name).join(state_dir::UNREADABLE).exists()
         && !store::is_ready(name)
         && store::journal(name).is_ok_and(|journal| journal.is_empty())
         && netns::open(name.as_str()).is_ok()
 }
 
-fn left(name: &NetnsName) -> Error {
-    let folder = store::folder(name);
+fn left_over(name: &NetnsName) -> Error {
+    let dir = store::dir(name);
     Error::refused([
         format!(
             "{name}: its journal could not be read and is kept as {}/{}",
-            folder.display(),
+            dir.display(),
             state_dir::UNREADABLE
         ),
         format!(
@@ -138,8 +138,8 @@ fn left(name: &NetnsName) -> Error {
     ])
 }
 
-/// There is nothing of ours; say so where the name can only be a mistake.
-fn nothing(call: &Call, name: &NetnsName) -> Result {
+/// Nothing to take down: an error if neither a namespace nor settings have this name.
+fn check_name(call: &Call, name: &NetnsName) -> Result {
     let file = call.conf_dir.join(format!("netns.{name}"));
     if file.exists() || netns::open(name.as_str()).is_ok() {
         return Ok(());
@@ -160,13 +160,13 @@ fn take_down(
     due: &mut Option<ReturnHooks>,
 ) -> Result {
     let LockedNetns {
-        ties: _held,
+        links_lock: _links_lock,
         store,
         mut journal,
         mut kernel,
     } = lock::take(name, true)?;
     *due = Some(ReturnHooks::begin(&store, None));
-    let (left, holders) = who_stays(name, &journal, &kernel, inside)
+    let (left, holders) = remaining_after_grace(name, &journal, &kernel, inside)
         .map_err(|e| broken(name, "cannot look for its processes", e))?;
     if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {
         return Err(Error::refused(report::still_used(name, &left, &holders)));
@@ -178,27 +178,27 @@ fn take_down(
     let wrote = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let changes = Changes::of(call, name);
-    let asked = build_query(&want, &journal);
-    let begun = Work::begin(&store, &mut kernel, journal, asked, changes);
-    let done = begun.and_then(|mut work| {
-        // Its own first: as long as that cannot be, nothing has been changed
+    let query = build_query(&want, &journal);
+    let work = Work::begin(&store, &mut kernel, journal, query, changes);
+    let done = work.and_then(|mut work| {
+        // First mark it as not ready: if this fails, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
-        let parted = linked_netns::part(name, &losing).map_err(|e| Failure {
+        let warning = linked_netns::mark_unready(name, &losing).map_err(|e| Failure {
             left: None,
             ..Why::Broken("cannot take ready from its neighbours", e).into()
         })?;
-        call.events.warning(name, parted);
-        work.make_what_can_be(&want)
+        call.events.warning(name, warning);
+        work.make_possible(&want)
     });
     let refused = done.map_err(|failure| Error::failure(name, &failure))?;
     let refused = without_returns(call, name, refused);
     if !refused.is_empty() {
         let lines = refused
             .iter()
-            .flat_map(|(change, no)| report::refused(name, change, no));
+            .flat_map(|(change, e)| report::refused(name, change, e));
         return Err(Error::refused(
-            lines.chain([again(name)]).collect::<Vec<_>>(),
+            lines.chain([retry_line(name)]).collect::<Vec<_>>(),
         ));
     }
     if wrote {
@@ -207,12 +207,12 @@ fn take_down(
     let removed = netns::clear(name.as_str()).and_then(|()| store.remove());
     removed.map_err(|e| {
         let line = format!("{name}: cannot remove its state directory: {e}");
-        Error::refused([line, again(name)])
+        Error::refused([line, retry_line(name)])
     })
 }
 
-/// What was refused, but for what the host cannot have back any more: that is reported, and
-/// holds up nothing else.
+/// Filter the errors: those of changes that restore something on the host are only reported, and do
+/// not stop the rest.
 fn without_returns(
     call: &Call,
     name: &NetnsName,
@@ -222,12 +222,12 @@ fn without_returns(
         .into_iter()
         .partition(|(change, _)| change.step.is_return());
     let lines = lost.iter();
-    let lines = lines.flat_map(|(change, no)| report::not_put_back(name, change, no));
+    let lines = lines.flat_map(|(change, e)| report::not_put_back(name, change, e));
     call.events.warning(name, lines.collect::<Vec<_>>());
     refused
 }
 
-fn again(name: &NetnsName) -> String {
+fn retry_line(name: &NetnsName) -> String {
     format!("{name}: everything else is taken down; run netns-setup down {name} to try again")
 }
 
@@ -239,9 +239,9 @@ fn fails(name: &NetnsName, why: Why) -> Error {
     Error::failure(name, &why.into())
 }
 
-/// Who stays, when those that are ending have had their moment: not all that stop a
-/// service wait for its end, and a program that was killed is there for a while.
-fn who_stays(
+/// The processes that stay, after a short time for those that are ending: service managers may not
+/// wait for the end of a service, and a killed process exists until it is reaped.
+fn remaining_after_grace(
     name: &NetnsName,
     journal: &Journal,
     kernel: &Kernel,
@@ -250,17 +250,18 @@ fn who_stays(
     let until = Instant::now() + ENDING;
     loop {
         let (left, holders) = leave_or_end(name, journal, inside)?;
-        let left = not_clients(left, journal, kernel);
+        let left = without_clients(left, journal, kernel);
         let nobody = left.is_empty() && holders.is_empty();
         if nobody || inside != Occupants::Refuse || Instant::now() >= until {
             return Ok((left, holders));
         }
-        sleep(LOOK);
+        sleep(INTERVAL);
     }
 }
 
-/// A DHCP client is ours, with its helpers (of its session), and ended with the rest.
-fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
+/// Remove the DHCP clients of ours and their helpers, which are in the client's session: `down`
+/// ends them.
+fn without_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
     for client in &journal.ours.clients {
         if let Some(pid) = dhcp::process(kernel.name(), &client.value) {
             let session = |pid| getsid(Some(pid)).ok();
@@ -270,8 +271,8 @@ fn not_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Ve
     left
 }
 
-/// The processes that stay inside, and who holds it from outside, of a namespace that is
-/// ours to take away.
+/// The processes inside, and those that hold the namespace from outside. None if the namespace is
+/// not ours to delete.
 fn leave_or_end(
     name: &NetnsName,
     journal: &Journal,

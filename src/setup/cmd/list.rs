@@ -1,4 +1,4 @@
-//! `list`: all namespaces that have a name, settings or a state directory, a line each.
+//! `list`: prints a line for each namespace that has a name, settings or a state directory.
 
 use std::collections::BTreeSet;
 
@@ -17,27 +17,27 @@ use crate::system::{netns, occupants};
 struct Entry {
     name: String,
     state: State,
-    /// How many changes it is away from its settings, if that is known.
+    /// Number of changes to match its settings, if known.
     changes: Option<usize>,
     links: Vec<Link>,
     processes: usize,
-    /// Why it is so: what is wrong with its settings, or why the last start failed.
+    /// The reason of this state: an error in the settings, or why the last start failed.
     reason: Option<String>,
 }
 
-/// What a namespace is.
+/// The state of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
-    /// Services may start inside.
+    /// It is ready: services can start inside.
     Ready,
-    /// netns-setup has made it, and it is not complete.
+    /// netns-setup made it, and it is not complete.
     NotReady,
-    /// It has settings, and is not there.
+    /// It has settings, and does not exist.
     Down,
-    /// Others have made it.
+    /// Another program made it.
     Foreign,
-    /// It cannot be seen.
+    /// Its state cannot be read.
     Unknown,
 }
 
@@ -48,7 +48,8 @@ struct Link {
     addresses: Vec<String>,
 }
 
-/// Report all of them. What is wrong with one is in its line, and is no error of the list.
+/// Report all namespaces. An error with one of them is in its line, and does not make the list
+/// fail.
 pub fn list(call: &Call) -> Outcome {
     let named = call.names.iter().map(ToString::to_string);
     let names: BTreeSet<String> = named.chain(netns::names()).collect();
@@ -63,7 +64,7 @@ pub fn list(call: &Call) -> Outcome {
 impl Entry {
     fn of(call: &Call, name: String) -> Self {
         let Ok(known) = name.parse::<NetnsName>() else {
-            // No name that settings could have
+            // The name is not valid in settings, so it is another program's
             let inside = netns::identity(&name).ok().flatten();
             let inside = inside.and_then(|identity| occupants::inside(identity).ok());
             return Entry {
@@ -71,7 +72,7 @@ impl Entry {
                 ..Entry::new(name, State::Foreign)
             };
         };
-        match status::look(call, &known) {
+        match status::observe(call, &known) {
             Ok(seen) => Entry::seen(name, seen),
             Err(failure) => Entry {
                 reason: report::why(&known, &failure.why).into_iter().next(),
@@ -111,7 +112,7 @@ impl Entry {
         }
     }
 
-    /// Its name, its state, its links, who is inside.
+    /// The columns: name, state, links, processes inside.
     fn cells(&self) -> [String; 4] {
         let state = match (self.state, self.changes) {
             (State::Ready, Some(0) | None) => "ready".into(),
@@ -138,7 +139,7 @@ impl Link {
         Link {
             name: link.name.clone(),
             r#type: link.r#type.clone(),
-            // Those that every link has say nothing of this one
+            // Link-local addresses are omitted: every link has one
             addresses: addresses
                 .filter(|one| !one.starts_with("fe80:"))
                 .cloned()

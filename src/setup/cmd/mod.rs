@@ -1,4 +1,4 @@
-//! The verbs, a file or folder each.
+//! The verbs: a file or directory for each.
 
 pub mod check;
 pub mod doctor;

@@ -1,4 +1,4 @@
-//! `plan`: what `reload` would do, and nothing done.
+//! `plan`: reports what `reload` would do, and changes nothing.
 
 use crate::model::build::Want;
 use crate::model::{Netns, State};
@@ -24,7 +24,8 @@ pub fn plan(call: &Call, want: &Want) -> Result {
     Ok(())
 }
 
-/// No command shows how the cards that are moved in are going to come back.
+/// The commands do not show that NICs will go back to the host without addresses, so a comment
+/// does.
 fn report_what_comes_back_bare(call: &Call, want: &Want, state: &State, changes: &[Change]) {
     let ways = changes.iter().flat_map(|change| change.step.ways());
     let moved = ways.filter(|(_, to)| to.netns == Netns::This && state.bare == Some(true));

@@ -1,18 +1,18 @@
-//! `reload`: as `up`, and what the settings no longer list goes.
+//! `reload`: as `up`, and also removes what the settings no longer list.
 
-use super::up::{bring_up, whole};
+use super::up::{bring_up, up_and_wait};
 use crate::model::build::Want;
 use crate::plan::Extras;
 use crate::setup::error::Result;
 use crate::setup::{Call, hooks};
 
-/// Make it so, and take away what is no longer asked for.
+/// Make the namespace match its settings, and remove what they no longer list.
 pub fn reload(call: &Call, want: &Want) -> Result {
-    whole(call, want, Extras::Remove)?;
+    up_and_wait(call, want, Extras::Remove)?;
     hooks::run_due(want)
 }
 
-/// As `reload`, but what `netns_ready` asks for is not waited for.
+/// As `reload`, but does not wait for the conditions of `netns_ready`.
 pub fn begin_reload(call: &Call, want: &Want) -> Result {
     bring_up(call, want, Extras::Remove)
 }

@@ -1,4 +1,4 @@
-//! `up`: making a namespace what its settings say.
+//! `up`: makes a namespace match its settings.
 
 use super::down::warn_of_lock;
 use crate::model::build::Want;
@@ -9,24 +9,25 @@ use crate::setup::linked_netns::follow::follow;
 use crate::setup::signals::block_signals;
 use crate::setup::{Call, hooks, ready};
 
-/// Make it so, and leave the rest as it is.
+/// Make the namespace match its settings. What they do not list stays.
 pub fn up(call: &Call, want: &Want) -> Result {
-    hooks::around_up(want, || whole(call, want, Extras::Keep))
+    hooks::around_up(want, || up_and_wait(call, want, Extras::Keep))
 }
 
-/// As `up`, but what `netns_ready` asks for is not waited for; and where it is tried
-/// again, what comes before has been done (`prepared`).
+/// As `up`, but does not wait for the conditions of `netns_ready`. `prepared` is true if this is a
+/// retry, and `netns_pre_up` has been run.
 pub fn begin_up(call: &Call, want: &Want, prepared: &mut bool) -> Result {
     hooks::around_each_up(want, prepared, || bring_up(call, want, Extras::Keep))
 }
 
-/// All of it: brought up, and what `netns_ready` asks for has been waited for.
-pub fn whole(call: &Call, want: &Want, rest: Extras) -> Result {
+/// Bring the namespace up, and wait for the conditions of `netns_ready`.
+pub fn up_and_wait(call: &Call, want: &Want, rest: Extras) -> Result {
     bring_up(call, want, rest)?;
     ready::wait(want)
 }
 
-/// Make it so, and what is tied to it; what `netns_ready` asks for is not waited for.
+/// Bring up the namespace and those that are linked to it, without waiting for the conditions of
+/// `netns_ready`.
 pub fn bring_up(call: &Call, want: &Want, rest: Extras) -> Result {
     warn_of_lock(call, &want.name);
     let blocked = block_signals();

@@ -1,6 +1,5 @@
-//! The files that a file of nft's rules includes, as a program inside sees them: their text
-//! in the place of the words that include them, so that all of it is trusted, compared and
-//! loaded as one.
+//! The files that a rule file of nft includes, as a program inside sees them. Their text replaces
+//! the include statements, so that all of it is checked, compared and loaded as one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,24 +13,24 @@ use crate::name::NetnsName;
 use crate::source::{Position, Problem};
 use crate::{exec, state_dir};
 
-/// As nft(8): one that includes itself ends here.
+/// The maximal depth of includes, as in nft(8).
 const DEEPEST: usize = 16;
 
-/// The view of /etc that a namespace has.
+/// The files in /etc as a namespace sees them.
 pub struct EtcView<'a> {
     /// The namespace.
     pub netns: &'a NetnsName,
-    /// Its folder is laid over /etc whole (`netns_etc`).
+    /// The directory /etc/netns/NAME is an overlay over /etc (`netns_etc`).
     pub overlay: bool,
-    /// Whose the files must be.
+    /// The owner that the files must have.
     pub trust: Trust,
 }
 
-/// The text of a file with all that it includes.
-pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Problem>> {
+/// The text of a file, with all files that it includes.
+pub fn expand(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Problem>> {
     let mut reading = Reading {
         view,
-        folder: Path::new(main).parent().unwrap_or(Path::new("/")),
+        dir: Path::new(main).parent().unwrap_or(Path::new("/")),
         text: String::with_capacity(text.len()),
         problems: Vec::new(),
     };
@@ -45,8 +44,8 @@ pub fn whole(main: &str, text: &str, view: &EtcView) -> Result<String, Vec<Probl
 
 struct Reading<'a> {
     view: &'a EtcView<'a>,
-    /// Of the file that includes all others.
-    folder: &'a Path,
+    /// The directory of the file that includes all others.
+    dir: &'a Path,
     text: String,
     problems: Vec<Problem>,
 }
@@ -108,7 +107,7 @@ impl Reading<'_> {
                     &format!("there is no file {name}"),
                     "write the rules there, or remove the line",
                 )),
-                // Of two lines, the first names the file already
+                // The first of its two lines names the file already
                 Err(problem) => self.problems.push(problem),
             }
             if !self.problems.is_empty() {
@@ -117,7 +116,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The files that a pattern stands for, sorted; or what is wrong with it, and what to do.
+    /// The files that match a pattern, sorted. The error is what is wrong with the pattern, and a
+    /// hint.
     fn found(&self, pattern: &str) -> Result<Vec<PathBuf>, (String, String)> {
         let (path, trust) = (Path::new(pattern), self.view.trust);
         let upward = path.components().any(|part| part.as_os_str() == "..");
@@ -130,9 +130,9 @@ impl Reading<'_> {
         if path.is_absolute() {
             return all(self.view.roots(path)?, pattern, trust);
         }
-        // As nft looks for it: in its own folder, then where the first file is
+        // As nft does: look in its default directory, then beside the first file
         let of_etc = Path::new("/etc").join(path);
-        let beside = vec![self.folder.join(path)];
+        let beside = vec![self.dir.join(path)];
         let seen = match self.view.roots(&of_etc) {
             Ok(roots) => all(roots, pattern, trust)?,
             Err(_) => Vec::new(),
@@ -146,42 +146,42 @@ impl Reading<'_> {
 }
 
 impl EtcView<'_> {
-    /// Where a path of /etc is to be looked for, the first before the others: as netns-exec
-    /// binds each entry of `/etc/netns/NAME` over its twin.
+    /// The paths at which a file of /etc can be, in the order of preference: netns-exec binds each
+    /// entry of `/etc/netns/NAME` over the entry of the same name in /etc.
     fn roots(&self, path: &Path) -> Result<Vec<PathBuf>, (String, String)> {
         let host = vec![path.to_path_buf()];
         let Ok(below) = path.strip_prefix("/etc") else {
             return Ok(host);
         };
-        let folder = Path::new(state_dir::ETC).join(self.netns.as_str());
+        let dir = Path::new(state_dir::ETC).join(self.netns.as_str());
         let Some(entry) = below.iter().next().and_then(|entry| entry.to_str()) else {
             return Ok(host);
         };
         let is_bound = !exec::NOT_FOR_ETC.contains(&entry.as_bytes()) && entry != "netns";
         if is_pattern(entry) || (is_bound && self.overlay) {
-            return Ok(vec![folder.join(below), path.to_path_buf()]);
+            return Ok(vec![dir.join(below), path.to_path_buf()]);
         }
-        if !is_bound || !may_be_there(&folder.join(entry)) {
+        if !is_bound || !may_be_there(&dir.join(entry)) {
             return Ok(host);
         }
         match fs::symlink_metadata(Path::new("/etc").join(entry)) {
-            Ok(_) => Ok(vec![folder.join(below)]),
+            Ok(_) => Ok(vec![dir.join(below)]),
             Err(_) => Err((
                 format!(
                     "there is {}, and no /etc/{entry} that it could be bound over",
-                    folder.join(entry).display()
+                    dir.join(entry).display()
                 ),
                 format!(
                     "write include \"{}\", or make an empty /etc/{entry}",
-                    folder.join(below).display()
+                    dir.join(below).display()
                 ),
             )),
         }
     }
 }
 
-/// The files of all these patterns, in the order of their names; of one name, the first. What
-/// is no pattern is taken whether it is there or not.
+/// The files that match any of these patterns, sorted by name. Of files with the same name, the
+/// first is taken. A path without wildcards is returned even if it does not exist.
 fn all(roots: Vec<PathBuf>, pattern: &str, trust: Trust) -> Result<Vec<PathBuf>, (String, String)> {
     if !is_pattern(pattern) {
         let there = roots.iter().find(|path| may_be_there(path));
@@ -193,7 +193,7 @@ fn all(roots: Vec<PathBuf>, pattern: &str, trust: Trust) -> Result<Vec<PathBuf>,
     if let [root] = &roots[..] {
         return expanded(root, trust);
     }
-    // What they have below /etc, and its twin
+    // The part below /etc has the same length for all roots
     let below = shortest - Path::new("/etc").iter().count();
     let mut found = BTreeMap::new();
     for root in roots {
@@ -215,14 +215,14 @@ fn expanded(pattern: &Path, trust: Trust) -> Result<Vec<PathBuf>, (String, Strin
             continue;
         }
         let mut more = Vec::new();
-        for folder in found.into_iter().filter(|folder| folder.is_dir()) {
-            let names = list_trusted(&folder, trust).map_err(|no| (no.wrong, no.remedy))?;
+        for dir in found.into_iter().filter(|dir| dir.is_dir()) {
+            let names = list_trusted(&dir, trust).map_err(|e| (e.wrong, e.remedy))?;
             let taken = names.into_iter().filter(|name| matches(&text, name));
-            more.extend(taken.map(|name| folder.join(name)));
+            more.extend(taken.map(|name| dir.join(name)));
         }
         found = more;
     }
-    // A symlink that leads nowhere is one, and is told
+    // Keep dangling symlinks, so that they are reported
     found.retain(|path| path.symlink_metadata().is_ok());
     found.sort();
     Ok(found)

@@ -1,5 +1,5 @@
-//! The rule files that settings name: read with the same trust as the settings themselves,
-//! for root runs what they say; and tried out before anything depends on them.
+//! The rule files that settings name. They are checked like the settings, because root runs them,
+//! and tested before anything depends on them.
 
 mod include;
 mod sets;
@@ -22,7 +22,7 @@ use crate::os_error::OsError;
 use crate::plan::Step;
 use crate::source::{Problem, Sourced};
 
-/// The rules. A file that no setting names need not be there.
+/// Read the rules. A file in the default place, which no setting names, need not exist.
 pub fn read(want: &Want, trust: Trust) -> Result<Vec<Sourced<Ruleset>>, Vec<Problem>> {
     let view = EtcView {
         netns: &want.name,
@@ -44,7 +44,7 @@ pub fn read(want: &Want, trust: Trust) -> Result<Vec<Sourced<Ruleset>>, Vec<Prob
 }
 
 fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Problem>> {
-    let place = file.path.origin.as_ref().map(|asked| asked.place.clone());
+    let place = file.path.origin.as_ref().map(|origin| origin.place.clone());
     let problem = |wrong: String, remedy: String| {
         vec![Problem {
             place: place.clone(),
@@ -52,12 +52,12 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
             remedy,
         }]
     };
-    let path = the_one(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
+    let path = existing_file(file).map_err(|(wrong, remedy)| problem(wrong, remedy))?;
     if file.tool == Tool::Ipset && Path::new(path).is_dir() {
-        let text = sets::of_folder(Path::new(path), view.trust)?;
+        let text = sets::of_dir(Path::new(path), view.trust)?;
         return Ok(Some(rules(file.tool, path, text)));
     }
-    let Some(bytes) = read_rules(Path::new(path), view.trust).map_err(|no| vec![no])? else {
+    let Some(bytes) = read_rules(Path::new(path), view.trust).map_err(|e| vec![e])? else {
         return match place {
             None => Ok(None),
             Some(_) => Err(problem(
@@ -73,15 +73,15 @@ fn read_one(file: &RuleFile, view: &EtcView) -> Result<Option<Ruleset>, Vec<Prob
         )
     })?;
     let text = match file.tool {
-        Tool::Nftables => include::whole(path, &text, view)?,
+        Tool::Nftables => include::expand(path, &text, view)?,
         _ => text,
     };
     Ok(Some(rules(file.tool, path, text)))
 }
 
-/// Of the names that a file can have, the one that is there; the first, if none is. Which of
-/// two is meant nobody knows.
-fn the_one(file: &RuleFile) -> Result<&str, (String, String)> {
+/// Choose the file that exists among the possible names, or the first name if none exists. Two
+/// files are an error, because one of them would be ignored.
+fn existing_file(file: &RuleFile) -> Result<&str, (String, String)> {
     let names = [&file.path.value].into_iter().chain(&file.others);
     let (there, untold): (Vec<_>, Vec<_>) = names
         .filter(|path| may_be_there(Path::new(path)))
@@ -110,8 +110,8 @@ fn rules(tool: Tool, path: &str, text: String) -> Ruleset {
     }
 }
 
-/// Whether a new namespace would take the rules: they are loaded in a scratch one. What cannot
-/// be tried is reported, and counts as right.
+/// Test whether a new namespace would accept the rules, by loading them into a scratch namespace.
+/// If that is not possible, it is reported and is no error.
 pub fn test(call: &Call, want: &Want) -> Result {
     let of_files = |rules: &&Sourced<Ruleset>| rules.value.tool.has_file();
     let of_files: Vec<_> = want.state.firewall.iter().filter(of_files).collect();
@@ -131,10 +131,10 @@ pub fn test(call: &Call, want: &Want) -> Result {
             new: Box::new(rules.value.clone()),
             old: None,
         };
-        if let Err(no) = kernel.make(&step) {
+        if let Err(e) = kernel.make(&step) {
             let remedy = format!("correct {}; nothing was changed", rules.value.file);
             let remedy = report::asked_for_by(rules.origin.as_deref(), &remedy);
-            lines.extend([report::printable(&no.to_string()), remedy]);
+            lines.extend([report::printable(&e.to_string()), remedy]);
         }
     }
     if lines.is_empty() {
@@ -144,18 +144,18 @@ pub fn test(call: &Call, want: &Want) -> Result {
     }
 }
 
-/// A namespace to load them in, or why there is none.
+/// A scratch namespace to load the rules into. The error says why there is none.
 fn scratch(want: &Want) -> Result<Kernel, String> {
     if !geteuid().is_root() {
         return Err("only root can load rules".into());
     }
     let links = links(want).map_err(|_| "the namespace they are for does not exist")?;
     Kernel::scratch(want.name.clone(), &links)
-        .map_err(|no| format!("cannot make a scratch namespace ({no})"))
+        .map_err(|e| format!("cannot make a scratch namespace ({e})"))
 }
 
-/// The links that rules can name: those that the settings ask for, and in the namespace of
-/// somebody else's those that are there.
+/// The links that rules can name: those that the settings ask for and, in an attached namespace,
+/// those that exist.
 fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
     let inside = want
         .state

@@ -1,5 +1,5 @@
-//! A folder of sets for ipset, as the distributions' scripts have it in /etc/ipset.d: each
-//! file is one set, and is called as that.
+//! A directory of ipset sets, as the scripts of distributions have it in /etc/ipset.d: each file is
+//! one set of the same name.
 
 use std::path::Path;
 
@@ -7,15 +7,15 @@ use crate::conf::Trust;
 use crate::conf::files::{list_trusted, read_rules};
 use crate::source::Problem;
 
-/// All of them, as `ipset save` prints sets: the first line of a file makes it, each further
-/// one adds an entry. Sets of sets come last, for they name others.
-pub fn of_folder(folder: &Path, trust: Trust) -> Result<String, Vec<Problem>> {
-    let mut names = list_trusted(folder, trust).map_err(|no| vec![no])?;
-    names.retain(|name| !name.starts_with('.') && folder.join(name).is_file());
+/// The sets, in the format of `ipset save`: the first line of a file creates the set, each further
+/// line adds an entry. Sets of sets come last, because they refer to others.
+pub fn of_dir(dir: &Path, trust: Trust) -> Result<String, Vec<Problem>> {
+    let mut names = list_trusted(dir, trust).map_err(|e| vec![e])?;
+    names.retain(|name| !name.starts_with('.') && dir.join(name).is_file());
     names.sort();
     let (mut sets, mut lists, mut problems) = (String::new(), String::new(), Vec::new());
     for set in names {
-        let path = folder.join(&set);
+        let path = dir.join(&set);
         match read_rules(&path, trust) {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();

@@ -1,6 +1,5 @@
-//! The commands that settings hang on the coming and going of a namespace: when they are
-//! run, and the error where one fails. None is run under a lock, so that it may call
-//! netns-setup and netns-exec itself.
+//! The hooks: commands in the settings that are run when a namespace comes up or goes down. None is
+//! run while a lock is held, so that it can call netns-setup and netns-exec.
 
 pub mod pending;
 pub mod post_down_link;
@@ -25,68 +24,68 @@ use crate::source::Sourced;
 use crate::system::spawn::unheld;
 use crate::{exec, state_dir};
 
-/// The only PATH there is for them, and for other programs of the owner's.
+/// The PATH for hooks, and for other programs that the settings name.
 pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How long a hook may take where nobody can wait: `down --force`, as at shutdown.
+/// The time limit of a hook in `down --force`, as at shutdown.
 const HURRIED: Duration = Duration::from_secs(3);
 
-/// A command, who asked for it, and for which link.
+/// A command, the setting it comes from, and its link.
 #[derive(Clone)]
 pub(super) struct Hook {
-    asked: String,
+    origin: String,
     command: String,
-    /// As it is called when the command is run.
+    /// The name of the link when the command is run.
     link: Option<LinkName>,
 }
 
 impl Hook {
-    pub(super) fn of(said: &Sourced<String>) -> Self {
-        let asked = said.origin.as_ref();
+    pub(super) fn of(setting: &Sourced<String>) -> Self {
+        let origin = setting.origin.as_ref();
         Hook {
-            asked: asked.map(ToString::to_string).unwrap_or_default(),
-            command: said.value.clone(),
+            origin: origin.map(ToString::to_string).unwrap_or_default(),
+            command: setting.value.clone(),
             link: None,
         }
     }
 
-    /// The same, for a link.
+    /// Sets the link of the command.
     pub(super) fn of_link(mut self, link: &LinkName) -> Self {
         self.link = Some(link.clone());
         self
     }
 
-    /// Run it; where it takes longer than a `limit`, it is ended. Where it does not go well, the
-    /// error says in what state things are.
+    /// Run the command, and kill it after `limit`. On failure, the error ends with `state`, the
+    /// state of the namespace.
     pub(super) fn run(&self, name: &NetnsName, limit: Option<Duration>, state: &str) -> Result {
-        match went_wrong(run(name, self, limit)) {
+        match failure_of(run(name, self, limit)) {
             None => Ok(()),
             Some(how) => Err(self.error(name, &how, state)),
         }
     }
 
     fn error(&self, name: &NetnsName, how: &str, state: &str) -> Error {
-        let setting = self.asked.split(' ').next().unwrap_or_default();
+        let setting = self.origin.split(' ').next().unwrap_or_default();
         Error::refused([
             format!("{name}: the command of {setting} {how}"),
-            format!("asked for by {}; its output is above", self.asked),
+            format!("asked for by {}; its output is above", self.origin),
             format!("{name}: {state}"),
         ])
     }
 
-    /// What is kept of it in the state folder.
+    /// The text of its file in the state directory.
     pub(super) fn text(&self) -> String {
-        format!("# {}\n{}\n", self.asked, self.command)
+        format!("# {}\n{}\n", self.origin, self.command)
     }
 }
 
-/// Bring a namespace up by `up`, with what is hung on that, if it is not ready already.
+/// Run `up` with the hooks for it. `netns_pre_up` is not run if the namespace is ready already.
 pub fn around_up<T>(want: &Want, up: impl FnOnce() -> Result<T>) -> Result<T> {
     around_each_up(want, &mut false, up)
 }
 
-/// As [`around_up`], where it may take several: what comes before has been done
-/// (`prepared`), and is not done again until it has come up.
+/// As [`around_up`], for an up that may take several attempts. `prepared` records that
+/// `netns_pre_up` was run: it is run again only after the namespace has come up.
 pub fn around_each_up<T>(
     want: &Want,
     prepared: &mut bool,
@@ -100,28 +99,31 @@ pub fn around_each_up<T>(
     {
         Hook::of(pre_up).run(name, None, "nothing was done")?;
     }
-    let came = up();
-    *prepared = !was_ready && came.is_err();
-    let came = came?;
+    let result = up();
+    *prepared = !was_ready && result.is_err();
+    let result = result?;
     run_due(want)?;
-    Ok(came)
+    Ok(result)
 }
 
-/// Run those that are due, of the links and then the namespace's, if it is ready: what
-/// `netns_ready` asks for may be waited for yet. The error has the lines of all that did not
-/// go well.
+/// Run the pending hooks, first those of links, then the one of the namespace. Does nothing while
+/// the namespace is not ready, because conditions of `netns_ready` may be pending. The error has
+/// the lines of all failed hooks.
 pub fn run_due(want: &Want) -> Result {
     let Want { name, hooks, .. } = want;
-    let links = hooks.links.iter().map(|(link, said)| (Some(link), said));
-    let all = links.chain(hooks.post_up.iter().map(|said| (None, said)));
+    let links = hooks
+        .links
+        .iter()
+        .map(|(link, setting)| (Some(link), setting));
+    let all = links.chain(hooks.post_up.iter().map(|setting| (None, setting)));
     let mut lines = Vec::new();
-    for (link, said) in all {
+    for (link, setting) in all {
         let Some(due) = pending::claim(name, link).filter(|_| store::is_ready(name)) else {
             continue;
         };
         let state =
             "the namespace is ready and stays ready; the next up or reload runs the command again";
-        let mut hook = Hook::of(said);
+        let mut hook = Hook::of(setting);
         if let Some(link) = link {
             hook = hook.of_link(link);
         }
@@ -137,8 +139,8 @@ pub fn run_due(want: &Want) -> Result {
     }
 }
 
-/// Take a namespace down by `down`, with what the last `up` has hung on that. `hurry`
-/// ends a hook that takes long; `down` is told how long that is.
+/// Run `down` with the hooks that the last up stored. `hurry` limits their time. `down` gets that
+/// limit.
 pub fn around_down(
     call: &Call,
     name: &NetnsName,
@@ -146,7 +148,7 @@ pub fn around_down(
     down: impl FnOnce(Option<Duration>) -> Result,
 ) -> Result {
     let limit = hurry.then_some(HURRIED);
-    // Read now: the last one's file goes with all the others
+    // Read both now: `down` removes the files
     let [pre_down, post_down] =
         [state_dir::PRE_DOWN, state_dir::POST_DOWN].map(|f| remembered(name, f));
     let state = "the namespace is taken down nevertheless";
@@ -161,8 +163,8 @@ pub fn around_down(
     Ok(())
 }
 
-/// Keep in the state folder what `down` will run, for it needs no settings. Whoever calls
-/// this holds the namespace's lock.
+/// Store the hooks for `down` in the state directory, because `down` needs no settings. The caller
+/// holds the lock of the namespace.
 pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     let files = [
         (state_dir::PRE_DOWN, &hooks.pre_down),
@@ -170,8 +172,8 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     ];
     for (file, hook) in files {
         match hook.as_ref().map(Hook::of) {
-            Some(hook) => store::keep(name, file, &hook.text())?,
-            None => match fs::remove_file(store::folder(name).join(file)) {
+            Some(hook) => store::update(name, file, &hook.text())?,
+            None => match fs::remove_file(store::dir(name).join(file)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
                 _ => {}
             },
@@ -181,18 +183,18 @@ pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
 }
 
 pub(super) fn remembered(name: &NetnsName, file: &str) -> Option<Hook> {
-    let path: PathBuf = store::folder(name).join(file);
+    let path: PathBuf = store::dir(name).join(file);
     let text = fs::read_to_string(path).ok()?;
-    let (asked, command) = text.split_once('\n')?;
+    let (origin, command) = text.split_once('\n')?;
     Some(Hook {
-        asked: asked.trim_start_matches("# ").into(),
+        origin: origin.trim_start_matches("# ").into(),
         command: command.into(),
         link: None,
     })
 }
 
-/// What went wrong with it, if something did.
-fn went_wrong(ended: io::Result<HookEnd>) -> Option<String> {
+/// What went wrong with the command. `None` if it succeeded.
+fn failure_of(ended: io::Result<HookEnd>) -> Option<String> {
     Some(match ended {
         Ok(HookEnd::By(status)) if status.success() => return None,
         Ok(HookEnd::By(status)) => match (status.code(), status.signal()) {
@@ -206,12 +208,12 @@ fn went_wrong(ended: io::Result<HookEnd>) -> Option<String> {
 
 enum HookEnd {
     By(ExitStatus),
-    /// It was not through when the time was up.
+    /// It was killed at the time limit.
     Late,
 }
 
-/// On the host, with nothing of ours but standard error. What it prints goes there: our
-/// standard output is for changes.
+/// Run the command on the host, with no descriptor of ours except standard error. Its output goes
+/// there: our standard output is for changes.
 fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<HookEnd> {
     exec::hand_down_nothing()?;
     let stderr = io::stderr().as_fd().try_clone_to_owned();
@@ -228,7 +230,7 @@ fn run(name: &NetnsName, hook: &Hook, limit: Option<Duration>) -> io::Result<Hoo
     unheld(&mut command);
     match limit {
         None => command.status().map(HookEnd::By),
-        // With all that it has started
+        // A process group, so that its children are killed with it
         Some(limit) => within(command.process_group(0).spawn()?, limit),
     }
 }

@@ -1,6 +1,6 @@
-//! The hooks that are to be run when the namespace is ready, or that have failed: an empty
-//! file of the state folder for each, until it has gone well. Who runs it holds a lock on
-//! it, so that it may call netns-setup itself, and nobody waits for it.
+//! The hooks that are pending: they are to be run when the namespace is ready, or have failed. Each
+//! has an empty file in the state directory until it has succeeded. The process that runs a hook
+//! locks that file. The hook can call netns-setup, and no process waits for it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -16,20 +16,20 @@ use crate::plan::{Change, Step};
 use crate::setup::store;
 use crate::state_dir;
 
-/// A hook that is due, and that nobody else is running.
+/// A pending hook, locked by this process.
 pub struct PendingHook {
     path: PathBuf,
     _lock: Flock<File>,
 }
 
-/// The hook of a link is to be run; or `netns_post_up`, of no link.
+/// Mark the hook of a link as pending; without a link, `netns_post_up`.
 pub fn add(name: &NetnsName, link: Option<&LinkName>) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);
     options.open(path(name, link)).map(drop)
 }
 
-/// A link that has a hook has been made or moved in: whether it was.
+/// Mark the hooks of the links that a change has made or moved in. Returns true if there were any.
 pub fn note(name: &NetnsName, hooks: &Hooks, change: &Change) -> bool {
     let ends = match &change.step {
         Step::AddLink { link, peer } => {
@@ -54,17 +54,17 @@ pub fn note(name: &NetnsName, hooks: &Hooks, change: &Change) -> bool {
     noted
 }
 
-/// The hook, if it is due.
+/// Lock the hook, if it is pending.
 pub fn claim(name: &NetnsName, link: Option<&LinkName>) -> Option<PendingHook> {
     let path = path(name, link);
     let file = OpenOptions::new().write(true).open(&path).ok()?;
     let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).ok()?;
-    // It has just gone well for somebody else
+    // Another process may just have run it
     path.exists().then_some(PendingHook { path, _lock: lock })
 }
 
 impl PendingHook {
-    /// It has gone well.
+    /// Remove the mark, because the hook succeeded.
     pub fn done(self) {
         let _ = fs::remove_file(&self.path);
     }
@@ -75,5 +75,5 @@ fn path(name: &NetnsName, link: Option<&LinkName>) -> PathBuf {
         Some(link) => format!("{}-{link}", state_dir::DUE),
         None => state_dir::DUE.into(),
     };
-    store::folder(name).join(file)
+    store::dir(name).join(file)
 }

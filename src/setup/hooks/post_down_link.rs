@@ -1,7 +1,7 @@
-//! The hooks of cards that go back to the host (`post_down_IF`). Which card has gone is noted
-//! while the namespace is locked; its command is run when it is not locked any more, and the
-//! card has stayed there. `down` needs no settings, so the commands are kept in the state folder,
-//! from before the card is moved in on.
+//! The hooks of NICs that go back to the host (`post_down_IF`). The NICs are recorded while the
+//! namespace is locked. The hooks are run after the lock is released, for the NICs that stayed on
+//! the host. `down` needs no settings, so the commands are stored in the state directory before the
+//! NIC is moved in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::setup::store::returned_links::ReturnedLinks;
 use crate::setup::store::{self, Store};
 use crate::state_dir;
 
-/// What is to be run for a card that goes back, and which have gone.
+/// The hooks of NICs, and the NICs that have gone back to the host.
 pub struct ReturnHooks {
     name: NetnsName,
     hooks: BTreeMap<LinkName, Hook>,
@@ -24,22 +24,23 @@ pub struct ReturnHooks {
 }
 
 impl ReturnHooks {
-    /// Before anything is changed: what the last `up` or `reload` said, and what these settings
-    /// say, if there are any.
+    /// Read the hooks before anything is changed: those that the last `up` or `reload` stored, and
+    /// those of the new settings, if any.
     pub fn begin(store: &Store, hooks: Option<&Hooks>) -> Self {
         let name = store.name();
-        let kept = links_with_hook(name).unwrap_or_default().into_iter();
-        let kept = kept.filter_map(|link| Some((link.clone(), remembered(name, &file(&link))?)));
-        let said = hooks.into_iter().flat_map(|hooks| &hooks.given_back);
-        let said = said.map(|(link, said)| (link.clone(), Hook::of(said)));
+        let stored = links_with_hook(name).unwrap_or_default().into_iter();
+        let stored =
+            stored.filter_map(|link| Some((link.clone(), remembered(name, &file(&link))?)));
+        let current = hooks.into_iter().flat_map(|hooks| &hooks.given_back);
+        let current = current.map(|(link, setting)| (link.clone(), Hook::of(setting)));
         ReturnHooks {
             name: name.clone(),
-            hooks: kept.chain(said).collect(),
+            hooks: stored.chain(current).collect(),
             returned: store.returned.clone(),
         }
     }
 
-    /// Run those of the cards that have gone back. Nothing is locked any more.
+    /// Run the hooks of the NICs that have gone back. The caller holds no lock.
     pub fn run(self, call: &Call, limit: Option<Duration>) {
         for (link, on_host) in &*self.returned.lock() {
             let Some(hook) = self.hooks.get(link) else {
@@ -54,40 +55,40 @@ impl ReturnHooks {
     }
 }
 
-/// The files of the commands that are kept, and of those that these settings say.
+/// The files of the stored hooks, and of the hooks in `hooks`.
 pub fn files(name: &NetnsName, hooks: &Hooks) -> BTreeSet<String> {
-    let kept = links_with_hook(name).unwrap_or_default();
-    let said = hooks.given_back.iter().map(|(link, _)| link);
-    kept.iter().chain(said).map(file).collect()
+    let stored = links_with_hook(name).unwrap_or_default();
+    let current = hooks.given_back.iter().map(|(link, _)| link);
+    stored.iter().chain(current).map(file).collect()
 }
 
-/// Keep the commands of these settings, before a card is moved in. Others that are kept stay
-/// until [`forget_others`].
+/// Store the hooks of these settings, before a NIC is moved in. Other stored hooks stay until
+/// [`forget_others`].
 pub fn remember(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     let mut all = hooks.given_back.iter();
-    all.try_for_each(|(link, said)| store::keep(name, file(link), &Hook::of(said).text()))
+    all.try_for_each(|(link, setting)| store::update(name, file(link), &Hook::of(setting).text()))
 }
 
-/// These settings are in force: those that they do not say are not to be run any more.
+/// Remove the stored hooks that these settings, which are now in force, do not have.
 pub fn forget_others(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     for link in links_with_hook(name)? {
-        if !hooks.given_back.iter().any(|(said, _)| *said == link) {
-            fs::remove_file(store::folder(name).join(file(&link)))?;
+        if !hooks.given_back.iter().any(|(setting, _)| *setting == link) {
+            fs::remove_file(store::dir(name).join(file(&link)))?;
         }
     }
     Ok(())
 }
 
-/// The links whose commands are kept.
+/// The links whose hooks are stored.
 fn links_with_hook(name: &NetnsName) -> io::Result<Vec<LinkName>> {
-    let mut kept = Vec::new();
-    for file in fs::read_dir(store::folder(name))? {
+    let mut stored = Vec::new();
+    for file in fs::read_dir(store::dir(name))? {
         let file = file?.file_name().to_string_lossy().into_owned();
         let link = file.strip_prefix(state_dir::POST_DOWN);
         let link = link.and_then(|link| link.strip_prefix('-')?.parse().ok());
-        kept.extend(link);
+        stored.extend(link);
     }
-    Ok(kept)
+    Ok(stored)
 }
 
 fn file(link: &LinkName) -> String {

@@ -1,4 +1,4 @@
-//! What a namespace that has come up owes to those that are tied to it.
+//! Bringing up the namespaces that are linked to one that has come up.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use crate::setup::error::Result;
 use crate::setup::load::{context, settings, wrong};
 use crate::setup::{Call, hooks, ready, store};
 
-/// What came up has made links into other namespaces, or has made them anew: those that
-/// netns-setup has set up get an `up` of their own.
+/// Run an `up` for each namespace that netns-setup has set up and that has links into this one,
+/// because links may have been made or recreated.
 pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
     let mut done = BTreeSet::from([name.clone()]);
     let mut waiting = vec![(name.clone(), changed)];
@@ -31,8 +31,8 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
         }
         for (other, _) in linked_namespaces {
             let file = call.conf_dir.join(format!("netns.{other}"));
-            let whole = !changed && store::is_ready(&other);
-            if whole || !may_be_there(&file) || !done.insert(other.clone()) {
+            let is_complete = !changed && store::is_ready(&other);
+            if is_complete || !may_be_there(&file) || !done.insert(other.clone()) {
                 continue;
             }
             match up(call, &other) {
@@ -52,14 +52,14 @@ pub fn follow(call: &Call, name: &NetnsName, changed: bool) {
     }
 }
 
-/// What it wants, and whether anything was changed.
+/// Bring a namespace up. Returns the wanted state, and true if anything was changed.
 fn up(call: &Call, other: &NetnsName) -> Result<(Want, bool)> {
     let want = settings(call, other, &context()).map_err(|problems| wrong(other, &problems))?;
     let changed = hooks::around_up(&want, || converge(call, &want, Extras::Keep))?;
     Ok((want, changed))
 }
 
-/// Who brings up one namespace does not wait for what another one asks for.
+/// The lines for a linked namespace whose `netns_ready` is not waited for.
 fn not_waited_for(name: &NetnsName, other: &Want) -> Vec<String> {
     if !ready::is_awaited(other) {
         return Vec::new();

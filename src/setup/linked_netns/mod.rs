@@ -1,5 +1,5 @@
-//! Namespaces that are tied to each other by a link from one into the other: who is, the
-//! lock under which such links come and go, and what one of them owes to the others.
+//! Namespaces with links into each other: which those are, the lock for such links, and what a
+//! change of one namespace requires in the others.
 
 pub mod follow;
 
@@ -23,12 +23,12 @@ use crate::state_dir;
 use crate::system::file_lock::lock_until;
 use crate::system::netns;
 
-/// Held while links between namespaces, or sysctls of the host, are made or set; whoever wants a namespace's
-/// own lock as well takes this one first, so that no two wait for each other.
+/// The lock for links between namespaces and for sysctls of the host. It is taken before the lock
+/// of a namespace, so that no two processes wait for each other.
 pub struct LinksLock(#[allow(dead_code)] Flock<File>);
 
 impl LinksLock {
-    /// Wait for it: `TimedOut` if another has it for too long.
+    /// Wait for the lock. `TimedOut` if another process holds it too long.
     pub fn hold() -> io::Result<Self> {
         DirBuilder::new()
             .recursive(true)
@@ -43,16 +43,17 @@ impl LinksLock {
     }
 }
 
-/// The namespaces that netns-setup has set up with links into another one, each with its
+/// The namespaces that netns-setup has set up and that have links into another one, each with its
 /// journal.
 type Tied = Vec<(NetnsName, Journal)>;
 
-/// Those with links into this one.
+/// The namespaces with links into this one.
 pub fn linked_namespaces(name: &NetnsName) -> io::Result<Tied> {
     Ok(linked_or_unread(name)?.0)
 }
 
-/// As [`linked_namespaces`]; and why a journal could not be read, for it may tell of such a link, too.
+/// As [`linked_namespaces`], and the error if a journal could not be read: it may list such a link,
+/// too.
 pub fn linked_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>)> {
     let (mut linked_namespaces, mut unread) = (Vec::new(), None);
     if !store::any_linked() {
@@ -73,7 +74,7 @@ pub fn linked_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>
     Ok((linked_namespaces, unread))
 }
 
-/// The other namespaces that are there for the sake of this one alone.
+/// The other namespaces that exist only because this one has links into them.
 pub fn bare_namespaces(name: &NetnsName, journal: &Journal) -> io::Result<BTreeSet<NetnsName>> {
     let mut bare = BTreeSet::new();
     for other in journal.ours.neighbours() {
@@ -84,7 +85,7 @@ pub fn bare_namespaces(name: &NetnsName, journal: &Journal) -> io::Result<BTreeS
     Ok(bare)
 }
 
-/// Nobody but this one has a link into a place, for all that can be told.
+/// Returns true if no other namespace has a link into `other`, as far as the journals show.
 fn has_no_other(other: &NetnsName, of: &NetnsName) -> io::Result<bool> {
     Ok(linked_namespaces(other)?
         .iter()
@@ -92,22 +93,23 @@ fn has_no_other(other: &NetnsName, of: &NetnsName) -> io::Result<bool> {
         && !store::unreadable(other)?)
 }
 
-/// A namespace is there for others' links alone: its own settings have not been met.
+/// Returns true if the namespace exists only because others have links into it: it was never set up
+/// by its own settings.
 fn is_bare_namespace(name: &NetnsName) -> io::Result<bool> {
     let mut bare = Journal::default();
     bare.ours.exists = true;
     Ok(!store::is_ready(name) && store::journal(name).is_ok_and(|journal| journal == bare))
 }
 
-/// Make another namespace for a link into it: marked as ours and as not ready.
+/// Make another namespace for a link into it: it is ours, and not ready.
 pub fn make_bare_namespace(
     name: &NetnsName,
     add: impl FnOnce(&Store, &Journal) -> Result<(), OsError>,
 ) -> Result<(), OsError> {
-    let known = store::folder(name).exists();
+    let known = store::dir(name).exists();
     let store = Store::open(name, LOCK)?;
     if netns::there(name.as_str())? == netns::NameEntry::Netns {
-        // Somebody was quicker. A folder would say that it is ours
+        // Another process made it. Without this, the state directory would mark it as ours
         if !known {
             store.remove()?;
         }
@@ -122,7 +124,7 @@ pub fn make_bare_namespace(
     added
 }
 
-/// Take such a namespace away, unless its own settings have been met meanwhile.
+/// Delete such a namespace, unless it has been set up by its own settings meanwhile.
 pub fn delete_bare_namespace(
     name: &NetnsName,
     of: &NetnsName,
@@ -136,7 +138,7 @@ pub fn delete_bare_namespace(
     Ok(())
 }
 
-/// Take the pairs that others have made, and that are wanted, for ours too.
+/// Add to the journal the wanted veth pairs that another namespace has made.
 pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io::Result<()> {
     for (other, theirs) in linked_namespaces(name)? {
         journal.adopt(name, &other, &theirs, |link| {
@@ -147,9 +149,9 @@ pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io
     Ok(())
 }
 
-/// Before a namespace goes: the pairs into it are deleted by name, for the kernel takes
-/// its time with what goes by itself. Who loses a link by that, or has a tunnel that was
-/// born in it, is returned.
+/// Find the namespaces that lose a link, or the UDP socket of a tunnel, when this one is deleted.
+/// The veth pairs into it are added to the journal, so that they are deleted by name: the kernel
+/// deletes them later by itself.
 pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsName>> {
     let mut losing = Vec::new();
     for (other, theirs) in linked_namespaces(name)? {
@@ -160,7 +162,7 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
         let pair = |link: &Link| {
             matches!(link.kind, Kind::Veth { .. }) && link.namespaces().any(|other| other == there)
         };
-        // What they have on a link of ours, where only our links go
+        // A link of theirs on top of a link of ours, which is deleted or moved together with ours
         let on_ours = |link: &Link| {
             let below = link.needed().filter(|below| below.netns == here);
             below.is_some_and(|below| journal.brought(&below.name))
@@ -175,8 +177,8 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
     Ok(losing)
 }
 
-/// Who loses a link is not whole any more. What the person should know of that.
-pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<String>> {
+/// Mark the namespaces that lose a link as not ready. Returns the warning for the person.
+pub fn mark_unready(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<String>> {
     for other in losing {
         Store::open(other, LOCK)?.set_unready()?;
     }
@@ -192,10 +194,11 @@ pub fn part(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<String>> {
     })
 }
 
-/// In an order in which each comes after those that it needs and that do not need it.
+/// Sort namespaces so that each comes after those that it depends on, unless they depend on each
+/// other.
 pub fn in_order(wants: Vec<Want>) -> Vec<Want> {
     let names = |want: &Want| want.state.neighbours();
-    // Nearly always the first is taken, and the others stay where they are
+    // Usually the first one is taken, and the order stays
     let mut wants = VecDeque::from(wants);
     let mut ordered = Vec::new();
     while !wants.is_empty() {

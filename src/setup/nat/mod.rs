@@ -1,5 +1,5 @@
-//! The host's part of a namespace's way out and in: what the settings ask for and how the
-//! host is now in, what is wanted of it out; and what other namespaces hold of it too.
+//! Masquerading and port forwarding on the host: the settings and the present state of the host in,
+//! the wanted state out. Also separates what other namespaces have changed on the host.
 
 mod others;
 
@@ -19,26 +19,26 @@ use crate::system::sockets::taken_port;
 
 pub use others::HeldSysctls;
 
-/// What is wanted, the host's part in it, and what its owner is to be told of that.
+/// The wanted state with its part on the host, and warnings.
 pub struct WithHost {
-    /// What is wanted.
+    /// The wanted state.
     pub state: State,
-    /// Two lines each, of what can keep it from working.
+    /// What can keep it from working, each with a hint.
     pub warnings: Vec<Obstacle>,
 }
 
-/// What is wanted, with the host's part in it. Nothing is touched.
-pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<WithHost, Failure> {
+/// Add the part on the host to the wanted state. Nothing is changed.
+pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<WithHost, Failure> {
     let mut state = journal.with_returns(want.state.clone());
     let Some(nat) = &want.nat else {
         let warnings = Vec::new();
         return Ok(WithHost { state, warnings });
     };
     let unread = |e| Why::Broken("cannot read the journals", e);
-    // The journals before the values: what is set back is so before its journal goes
+    // Read the journals before the values: a value is restored before its journal is removed
     let others = HeldSysctls::of(&want.name).map_err(unread)?;
-    let ruleset = kernel.host_ruleset().map_err(|no| no_nft(nat, no))?;
-    let mut host = kernel.host(nat).map_err(unseen)?;
+    let ruleset = kernel.host_ruleset().map_err(|e| nft_error(nat, e))?;
+    let mut host = kernel.host(nat).map_err(query_error)?;
     let obstacles = obstacles(nat, journal, kernel)?;
     if !obstacles.is_empty() {
         return Err(Why::Obstacles(obstacles).into());
@@ -50,7 +50,7 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
     host.of_namespaces = others.links().cloned().collect();
     let wanted = nat.on(&want.name, &host);
     let mut in_the_way = in_the_way(&ruleset, &want.name, nat);
-    let legacy = kernel.host_iptables_legacy().map_err(unseen)?;
+    let legacy = kernel.host_iptables_legacy().map_err(query_error)?;
     in_the_way.extend(legacy.iter().filter_map(|legacy| legacy.in_the_way(nat)));
     let warnings = warnings(nat, &wanted, in_the_way);
     for (key, value) in wanted.sysctls {
@@ -68,15 +68,15 @@ pub fn whole(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<With
     Ok(WithHost { state, warnings })
 }
 
-/// As [`whole`], for a namespace that is kept: where the host's part cannot be what it
-/// should be, it stays what it is, and what is in the way is given back.
+/// As [`with_host`], for a watched namespace: if the wanted part on the host is not possible, it
+/// stays as it is, and the obstacles are returned.
 pub fn with_host_or_obstacle(
     want: &Want,
     journal: &Journal,
     kernel: &mut Kernel,
 ) -> Result<(State, Vec<Obstacle>), Why> {
-    match whole(want, journal, kernel) {
-        Ok(whole) => Ok((whole.state, Vec::new())),
+    match with_host(want, journal, kernel) {
+        Ok(with_host) => Ok((with_host.state, Vec::new())),
         Err(Failure {
             why: Why::Obstacles(obstacles),
             ..
@@ -85,7 +85,7 @@ pub fn with_host_or_obstacle(
             state.table = journal.ours.table.clone();
             let host = |sysctl: &&Sourced<Sysctl>| sysctl.value.netns == Netns::Host;
             let ours = journal.ours.sysctls.iter().filter(host).cloned();
-            // Those of a link that is not there now are gone with it
+            // A sysctl of a link that does not exist now is gone with the link
             state.sysctls.extend(ours.map(|mut sysctl| {
                 sysctl.value.optional = true;
                 sysctl
@@ -96,8 +96,7 @@ pub fn with_host_or_obstacle(
     }
 }
 
-/// The table of ours that is on the host: of what is not as it was loaded, nothing is said
-/// but that it is there.
+/// Our table on the host, if it exists. Its text is empty if it is not as we loaded it.
 pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<Sourced<Table>>, OsError> {
     let Some(mut table) = journal.ours.table.clone() else {
         return Ok(None);
@@ -111,34 +110,34 @@ pub fn table(kernel: &mut Kernel, journal: &Journal) -> Result<Option<Sourced<Ta
     Ok(Some(table))
 }
 
-/// Clients of what led inside, or leads there now, are led anew. What is not forgotten now
-/// is so by itself when they have been silent for some minutes: that is no failure.
+/// Delete the conntrack entries of published UDP ports, so that clients follow the new rules. An
+/// error is only logged: the entries expire after some minutes.
 pub fn forget_flows(kernel: &mut Kernel, journals: [&Journal; 2]) {
     let tables = journals
         .iter()
         .filter_map(|journal| journal.ours.table.as_ref());
     let ports: Vec<&Publish> = tables.flat_map(|table| &table.value.publish).collect();
-    if let Err(no) = kernel.forget_flows(&ports) {
-        log::debug!("UDP flows are not forgotten: {no}");
+    if let Err(e) = kernel.forget_flows(&ports) {
+        log::debug!("UDP flows are not forgotten: {e}");
     }
 }
 
-/// What is ours and what is there, without what other namespaces hold: for who changes
-/// nothing.
-pub fn apart(
+/// Remove what other namespaces have changed on the host from the present state and from the
+/// journal. For verbs that change nothing.
+pub fn without_others(
     name: &NetnsName,
     want: &State,
-    asked: &Query,
+    query: &Query,
     (journal, have): (&mut Journal, &mut State),
 ) -> Result<(), Failure> {
     let unread = |e| Why::Broken("cannot read the journals", e);
-    let others = HeldSysctls::to(name, asked).map_err(unread)?;
+    let others = HeldSysctls::to(name, query).map_err(unread)?;
     others.as_before(have, journal);
     others.leave_to(journal, want);
     Ok(())
 }
 
-/// Ports that a namespace that is up leads inside already.
+/// The ports that another namespace publishes already.
 pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
     let Some(nat) = want.nat.as_ref().filter(|nat| !nat.publish.is_empty()) else {
         return Ok(Vec::new());
@@ -150,7 +149,7 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
         for ours in &nat.publish {
             if let Some(theirs) = theirs.iter().find(|theirs| theirs.meets(&ours.value)) {
                 problems.push(Problem {
-                    place: ours.origin.as_ref().map(|asked| asked.place.clone()),
+                    place: ours.origin.as_ref().map(|origin| origin.place.clone()),
                     wrong: format!("netns_publish: \"{ours}\" is already published by the namespace {other} ({theirs})"),
                     remedy: format!("use another port or address of the host, or run netns-setup down {other} first"),
                 });
@@ -160,7 +159,7 @@ pub fn published_twice(want: &Want) -> io::Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// What the owner of the host has made of a sysctl, whatever we have made of it since.
+/// Remove from `host` what we have changed, so that it has the settings of its owner.
 fn without_us(host: &mut Host, before: &Sysctl) {
     let parts: Vec<&str> = before.key.path().split('/').collect();
     let (family, link) = match parts[..] {
@@ -180,18 +179,18 @@ fn without_us(host: &mut Host, before: &Sysctl) {
     }
 }
 
-/// What stands in the way before anything is done.
+/// What prevents the changes.
 fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Obstacle>, Failure> {
     let mut found = Vec::new();
     if let Some(Sourced {
         value: Uplinks::Named(named),
-        origin: asked,
+        origin,
     }) = &nat.uplinks
     {
         for link in named {
-            if !kernel.host_has(link).map_err(unseen)? {
+            if !kernel.host_has(link).map_err(query_error)? {
                 found.push(Obstacle {
-                    origin: asked.clone(),
+                    origin: origin.clone(),
                     wrong: format!("the host has no link {link}"),
                     remedy:
                         "start first what makes it, or correct its name; ip link lists the links"
@@ -201,13 +200,15 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
         }
     }
     let table = journal.ours.table.as_ref();
-    let held = table
+    let published = table
         .map(|table| table.value.publish.as_slice())
         .unwrap_or_default();
     for publish in &nat.publish {
         let is_new = |port: &u16| {
-            let mut held = held.iter().filter(|held| held.meets(&publish.value));
-            !held.any(|held| held.ports().contains(port))
+            let mut published = published
+                .iter()
+                .filter(|published| published.meets(&publish.value));
+            !published.any(|published| published.ports().contains(port))
         };
         if let Some(port) = taken_port(&publish.value, publish.value.ports().filter(is_new)) {
             let proto = publish.value.proto;
@@ -230,16 +231,16 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
             "list the uplinks in netns_masquerade, or run netns-setup reload once there is a default route".into(),
         ));
     }
-    let told = all.into_iter().map(|(wrong, remedy)| Obstacle {
+    let obstacles = all.into_iter().map(|(wrong, remedy)| Obstacle {
         origin: nat.origin(),
         wrong,
         remedy,
     });
-    told.collect()
+    obstacles.collect()
 }
 
-fn no_nft(nat: &Nat, no: OsError) -> Failure {
-    let missing = no.errno.kind() == io::ErrorKind::NotFound;
+fn nft_error(nat: &Nat, e: OsError) -> Failure {
+    let missing = e.errno.kind() == io::ErrorKind::NotFound;
     let remedy = if missing {
         "install the package nftables; iptables alone is not enough"
     } else {
@@ -248,7 +249,7 @@ fn no_nft(nat: &Nat, no: OsError) -> Failure {
     let wrong = if missing {
         "there is no program nft on the host".to_string()
     } else {
-        no.to_string()
+        e.to_string()
     };
     Why::Obstacles(vec![Obstacle {
         origin: nat.origin(),
@@ -258,7 +259,7 @@ fn no_nft(nat: &Nat, no: OsError) -> Failure {
     .into()
 }
 
-fn unseen(no: OsError) -> Failure {
-    let error = io::Error::other(no.to_string());
+fn query_error(e: OsError) -> Failure {
+    let error = io::Error::other(e.to_string());
     Why::Broken("cannot read the state of the host", error).into()
 }

@@ -1,5 +1,5 @@
-//! What other namespaces hold of the host: a sysctl that several need is set by the first
-//! and set back by the last, whichever that is.
+//! Sysctls of the host that several namespaces need: the first namespace sets a value, and the last
+//! one restores it.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::plan::Journal;
 use crate::setup::store;
 use crate::source::Sourced;
 
-/// The host's sysctls that other namespaces hold, as they were before the first of those.
+/// The sysctls of the host that other namespaces have set, with their original values.
 #[derive(Clone, Debug, Default)]
 pub struct HeldSysctls {
     before: Vec<Sysctl>,
@@ -18,9 +18,9 @@ pub struct HeldSysctls {
 }
 
 impl HeldSysctls {
-    /// Of all namespaces but this one, if what is asked about has to do with the host.
-    pub fn to(name: &NetnsName, asked: &Query) -> io::Result<Self> {
-        if asked.sysctls.iter().any(|(at, _)| *at == Netns::Host) {
+    /// Read them, for all namespaces but this one. Empty if the query has no sysctl of the host.
+    pub fn to(name: &NetnsName, query: &Query) -> io::Result<Self> {
+        if query.sysctls.iter().any(|(at, _)| *at == Netns::Host) {
             HeldSysctls::of(name)
         } else {
             Ok(HeldSysctls::default())
@@ -39,12 +39,12 @@ impl HeldSysctls {
         Ok(HeldSysctls { before, links })
     }
 
-    /// The links on the host that they made.
+    /// The links that they made on the host.
     pub(super) fn links(&self) -> impl Iterator<Item = &LinkName> {
         self.links.iter()
     }
 
-    /// The values before.
+    /// The original values.
     pub(super) fn before(&self) -> impl Iterator<Item = &Sysctl> {
         self.before.iter()
     }
@@ -54,8 +54,8 @@ impl HeldSysctls {
         before.find(|held| (&held.netns, &held.key) == (&sysctl.netns, &sysctl.key))
     }
 
-    /// What others hold and we do not is, to us, as it was before them: it is set by us
-    /// too, and what it was before is known to us.
+    /// If others have set a sysctl and we have not, use the value before theirs as the present one:
+    /// then we set it, too, and record the original value.
     pub fn as_before(&self, have: &mut State, journal: &Journal) {
         for found in have.sysctls.iter_mut().map(|found| &mut found.value) {
             let ours = journal.ours.sysctl(&found.netns, &found.key).is_some();
@@ -65,7 +65,8 @@ impl HeldSysctls {
         }
     }
 
-    /// What others hold is theirs to put back once we no longer want it.
+    /// Remove from the journal the sysctls that others still need and we no longer want: the others
+    /// restore them.
     pub fn leave_to(&self, journal: &mut Journal, want: &State) {
         let ours = |sysctl: &Sourced<Sysctl>| {
             let Sysctl { netns: at, key, .. } = &sysctl.value;
@@ -75,7 +76,7 @@ impl HeldSysctls {
         journal.before.sysctls.retain(ours);
     }
 
-    /// What was there before is not to be had again where others hold it.
+    /// Do not restore the sysctls that others still need.
     pub fn leave_as_it_is(&self, want: &mut State) {
         let held = |sysctl: &Sourced<Sysctl>| self.value_before(&sysctl.value).is_some();
         want.sysctls.retain(|sysctl| !held(sysctl));

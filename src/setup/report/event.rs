@@ -1,5 +1,5 @@
-//! What a verb reports while it works, as data: who called it prints that, as text or as JSON.
-//! What a verb comes to is its `Result`.
+//! What a verb reports while it works, as data. The caller prints it as text or JSON. The outcome
+//! of the verb is in its `Result`.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,10 +9,10 @@ use crate::plan::Change;
 use crate::setup::error::Error;
 use crate::source::Origin;
 
-/// A change, as the command that does the same, and what asked for it.
+/// The command that makes the same change, and the setting that asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// As it can be typed.
+    /// The command, as a person would type it.
     pub command: String,
     /// The setting, with its file and line.
     pub origin: Option<Arc<Origin>>,
@@ -28,59 +28,59 @@ impl Command {
     }
 }
 
-/// Something that happens while a verb works on a namespace.
+/// An event during the work on a namespace.
 #[derive(Debug)]
 pub enum Event {
-    /// This change has been made; by `plan`, it would be.
+    /// This change has been made. In `plan`: it would be made.
     Changed(Command),
     /// `watch` has made this change.
     Repaired(Command),
-    /// This held already.
+    /// This is satisfied already.
     Satisfied(Command),
-    /// What has become of the namespace, or is going to be done: a line.
+    /// A line on what has happened or is going to happen.
     Notice(String),
-    /// Something that the person should know: lines, of which the second says what to type.
+    /// Something that the person should know: what it is, then what to type.
     Warning(Vec<String>),
-    /// Something has failed, and the work goes on: lines as those of a warning.
+    /// Something has failed, and the work goes on. Lines as in a warning.
     Error(Vec<String>),
-    /// What was asked for came to nothing.
+    /// The verb has failed for this namespace.
     Failed(Error),
-    /// What another program printed.
+    /// The output of another program.
     Output(String),
-    /// What a verb found.
+    /// The result of a verb that only reads.
     Found(Box<dyn Document>),
 }
 
-/// What a verb found, for a person and for a program.
+/// The result of a verb that only reads, for a person and for a program.
 pub trait Document: fmt::Debug + Send {
-    /// For a person.
+    /// The lines for standard output.
     fn lines(&self) -> Vec<String>;
 
-    /// For a person, what is wrong with it.
+    /// The lines for standard error.
     fn errors(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// The elements of an array of JSON: an object for each namespace.
+    /// The elements of a JSON array: an object for each namespace.
     fn json(&self) -> serde_json::Result<String>;
 }
 
-/// Who prints events.
+/// Prints events.
 pub trait Printer: Send + Sync {
-    /// Print an event; of a namespace, if it is of one.
+    /// Print an event. `netns` is `None` if it concerns no single namespace.
     fn print(&self, netns: Option<&NetnsName>, event: Event);
 
-    /// All is done with these namespaces: print what was kept until then.
+    /// Print what has been collected, because the work on these namespaces has ended.
     fn finish(&self, names: &[NetnsName]) {
         let _ = names;
     }
 }
 
-/// Where the events of a call go.
+/// The receiver of the events of a call.
 #[derive(Clone)]
 pub struct Events {
     printer: Arc<dyn Printer>,
-    /// The lines of all errors since somebody began to keep them.
+    /// The lines of all errors, while they are collected.
     errors: Arc<Mutex<Option<Vec<String>>>>,
 }
 
@@ -91,7 +91,7 @@ impl fmt::Debug for Events {
 }
 
 impl Events {
-    /// Events that are printed by `printer`.
+    /// Send events to `printer`.
     pub fn to(printer: Arc<dyn Printer>) -> Self {
         Events {
             printer,
@@ -99,32 +99,32 @@ impl Events {
         }
     }
 
-    /// All is done with these namespaces.
+    /// Report that the work on these namespaces has ended.
     pub fn finish(&self, names: &[NetnsName]) {
         self.printer.finish(names);
     }
 
-    /// A change has been made, or by `plan` would be.
+    /// Report a change that has been made or, in `plan`, would be made.
     pub fn changed(&self, name: &NetnsName, change: &Change) {
         self.send(name, Event::Changed(Command::of(name, change)));
     }
 
-    /// `watch` has made a change.
+    /// Report a change that `watch` has made.
     pub fn repaired(&self, name: &NetnsName, change: &Change) {
         self.send(name, Event::Repaired(Command::of(name, change)));
     }
 
-    /// This held already.
+    /// Report a change that is not needed, because it is satisfied already.
     pub fn satisfied(&self, name: &NetnsName, change: &Change) {
         self.send(name, Event::Satisfied(Command::of(name, change)));
     }
 
-    /// A line of what has become of a namespace.
+    /// Report what has happened to a namespace, in one line.
     pub fn notice(&self, name: &NetnsName, line: impl Into<String>) {
         self.send(name, Event::Notice(line.into()));
     }
 
-    /// What the person should know, if there are lines.
+    /// Report something that the person should know. Does nothing without lines.
     pub fn warning(&self, name: &NetnsName, lines: impl Into<Vec<String>>) {
         let lines = lines.into();
         if !lines.is_empty() {
@@ -132,7 +132,7 @@ impl Events {
         }
     }
 
-    /// What has failed, while the work goes on, if there are lines.
+    /// Report an error after which the work goes on. Does nothing without lines.
     pub fn error(&self, name: &NetnsName, lines: impl Into<Vec<String>>) {
         let lines = lines.into();
         self.keep(&lines);
@@ -141,17 +141,17 @@ impl Events {
         }
     }
 
-    /// What another program printed.
+    /// Report the output of another program.
     pub fn output(&self, name: &NetnsName, text: impl Into<String>) {
         self.send(name, Event::Output(text.into()));
     }
 
-    /// What a verb found.
+    /// Report the result of a verb that only reads.
     pub fn found(&self, document: impl Document + 'static) {
         self.printer.print(None, Event::Found(Box::new(document)));
     }
 
-    /// What a verb came to nothing by; of a namespace, if it is of one.
+    /// Report that the verb has failed, for one namespace or for all.
     pub fn failed(&self, name: Option<&NetnsName>, error: &Error) {
         self.keep(&error.lines);
         if !error.lines.is_empty() {
@@ -159,12 +159,12 @@ impl Events {
         }
     }
 
-    /// Keep the lines of errors from now on.
+    /// Start to collect the lines of errors.
     pub fn keep_errors(&self) {
         *self.errors() = Some(Vec::new());
     }
 
-    /// The lines that were kept; the next ones are kept again.
+    /// Return the collected lines, and go on collecting without them.
     pub fn take_errors(&self) -> Vec<String> {
         self.errors()
             .as_mut()
@@ -172,7 +172,7 @@ impl Events {
             .unwrap_or_default()
     }
 
-    /// The lines that were kept; no more are kept.
+    /// Return the collected lines, and stop collecting.
     pub fn stop_keeping_errors(&self) -> Vec<String> {
         self.errors().take().unwrap_or_default()
     }

@@ -1,6 +1,5 @@
-//! What came of it, in words: lines out, nothing done. The first line says what is
-//! wrong, the second what was expected and what to type, a third only in what state
-//! things are now.
+//! Messages as text: lines out, nothing done. The first line says what is wrong, the second what
+//! was expected and what to type. A third line only says what state things are in.
 
 pub mod event;
 pub mod run_log;
@@ -15,7 +14,7 @@ use crate::state_dir;
 use crate::system::holders::Holder;
 use crate::system::occupants::Process;
 
-/// The lines that tell of a failure, without the program's name before them.
+/// The lines for a failure, without the program's name.
 pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
     let mut lines = why(netns, &failure.why);
     let Failure {
@@ -45,11 +44,11 @@ pub fn failure(netns: &NetnsName, failure: &Failure) -> Vec<String> {
     lines
 }
 
-/// The lines that tell why it came to nothing.
+/// The lines for the cause of a failure.
 pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
     match why {
         Why::Obstacles(all) => obstacles(netns, all),
-        Why::Refused(change, refusal) => refused(netns, change, refusal),
+        Why::Refused(change, error) => refused(netns, change, error),
         Why::Taken(taken) => {
             let (link, address) = &**taken;
             vec![
@@ -81,7 +80,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
     }
 }
 
-/// What is wanted and cannot be.
+/// The lines for obstacles to the wanted state.
 pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
     let text = |obstacle: &Obstacle| match obstacle.origin {
         Some(_) => obstacle.to_string(),
@@ -91,18 +90,18 @@ pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
     text.join("\n").lines().map(String::from).collect()
 }
 
-/// A change that the kernel refused.
-pub fn refused(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
+/// The lines for a change that failed.
+pub fn refused(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<String> {
     let command = change.command(netns);
-    let hint = hint(&change.step, refusal);
+    let hint = hint(&change.step, error);
     vec![
-        format!("{netns}: cannot run \"{command}\": {refusal}"),
+        format!("{netns}: cannot run \"{command}\": {error}"),
         asked_for_by(change.origin.as_deref(), hint),
     ]
 }
 
-/// Something that the host had before a link was moved in, and cannot have back.
-pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Vec<String> {
+/// The lines for something on the host that could not be restored after a link went back.
+pub fn not_put_back(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<String> {
     let command = change.command(netns);
     let hint = match &change.step {
         Step::AddRoute(route) | Step::ReplaceRoute(route) if route.via.is_some() => {
@@ -112,13 +111,13 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, refusal: &OsError) -> Ve
     };
     vec![
         format!(
-            "{netns}: the host did not get back all that it had: cannot run \"{command}\": {refusal}"
+            "{netns}: the host did not get back all that it had: cannot run \"{command}\": {error}"
         ),
         hint.into(),
     ]
 }
 
-/// A default route that others have made is gone by this change.
+/// The warning that a change has replaced a default route of another program.
 pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2] {
     let hint = "if a VPN client made it, traffic now bypasses its tunnel; let it add routes beside this one, as OpenVPN does with redirect-gateway def1";
     [
@@ -127,7 +126,7 @@ pub fn replaced(netns: &NetnsName, change: &Change, route: &Route) -> [String; 2
     ]
 }
 
-/// Who asked for it, and what can be done.
+/// The setting that asked for something, and a hint.
 pub fn asked_for_by(origin: Option<&crate::source::Origin>, hint: &str) -> String {
     match origin {
         Some(origin) => format!("asked for by {origin}; {hint}"),
@@ -135,10 +134,10 @@ pub fn asked_for_by(origin: Option<&crate::source::Origin>, hint: &str) -> Strin
     }
 }
 
-/// What most likely has to be so for the kernel to agree.
-fn hint(step: &Step, refusal: &OsError) -> &'static str {
+/// The hint for the most likely cause of an error.
+fn hint(step: &Step, error: &OsError) -> &'static str {
     use nix::errno::Errno;
-    let errno = refusal.errno.raw_os_error().map(Errno::from_raw);
+    let errno = error.errno.raw_os_error().map(Errno::from_raw);
     match (step, errno) {
         (Step::AddAddress(_, address), Some(Errno::EACCES)) if address.ip().is_ipv6() => {
             "IPv6 is disabled on this link (disable_ipv6)"
@@ -200,7 +199,8 @@ fn hint(step: &Step, refusal: &OsError) -> &'static str {
     }
 }
 
-/// Who keeps a namespace from going: the processes inside, and who holds it from outside.
+/// The lines for what keeps a namespace from being deleted: processes inside, and processes that
+/// hold it from outside.
 pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> Vec<String> {
     let mut lines = Vec::new();
     if !inside.is_empty() {
@@ -222,7 +222,7 @@ pub fn still_used(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> 
     lines
 }
 
-/// Who is left, where the namespace goes in spite of them.
+/// The warning for processes that are left when the namespace is taken down nevertheless.
 pub fn left_behind(netns: &NetnsName, inside: &[Process], holders: &[Holder]) -> Vec<String> {
     let mut lines = Vec::new();
     if !inside.is_empty() {
@@ -230,8 +230,8 @@ pub fn left_behind(netns: &NetnsName, inside: &[Process], holders: &[Holder]) ->
         lines.push(format!("{netns}: left behind in it, without links: {list}"));
     }
     if !holders.is_empty() {
-        let held = list_holders(holders);
-        lines.push(format!("{netns}: exists without a name, held by {held}"));
+        let list = list_holders(holders);
+        lines.push(format!("{netns}: exists without a name, held by {list}"));
     }
     lines
 }
@@ -262,11 +262,11 @@ pub fn process(process: &Process) -> String {
     let service = service
         .as_ref()
         .map(|service| format!(", service {service}"));
-    let told = format!("{name}{}", service.unwrap_or_default());
-    format!("{pid} ({})", printable(&told))
+    let label = format!("{name}{}", service.unwrap_or_default());
+    format!("{pid} ({})", printable(&label))
 }
 
-/// The cells of each row, one under the other.
+/// The rows as lines, with the cells in columns.
 pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let width = |column: usize| rows.iter().map(|row: &[String; N]| row[column].len()).max();
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));

@@ -1,7 +1,7 @@
-//! What a start or a reload has said, for whoever was not there to read it: why it failed,
-//! and, where it does not print them, the changes it made. Both go to the system's log and into files
-//! beside the state folder: a namespace starts before the log does, and a folder alone
-//! would say that somebody else's namespace is ours.
+//! A record of a start or reload for later readers: why it failed and, if the changes were not
+//! printed, which were made. Both go to the system's log, and to files beside the state directory,
+//! because a namespace starts before the log daemon. They are not in the state directory, because
+//! that alone would mark another program's namespace as ours.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
@@ -18,17 +18,17 @@ use crate::setup::{Call, report, store};
 use crate::state_dir;
 use crate::system::syslog::{self, Urgency};
 
-/// What a failure is told of.
+/// What was attempted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attempt {
-    /// `up`, or the first of `watch`.
+    /// `up`, or the start of `watch`.
     Start,
-    /// `reload`, or `watch` by HUP.
+    /// `reload`, or HUP to `watch`.
     Reload,
 }
 
-/// Start or reload the namespaces of a call by `begin`, which does each by [`of`], if it
-/// comes that far. Where it does not, all of them have failed, and for that reason.
+/// Start or reload the namespaces of a call. `begin` runs [`of`] for each. If it fails before that,
+/// the error is recorded for all namespaces.
 pub fn all(attempt: Attempt, call: &Call, begin: impl FnOnce() -> Outcome) -> Outcome {
     call.events.keep_errors();
     let outcome = begin();
@@ -36,12 +36,12 @@ pub fn all(attempt: Attempt, call: &Call, begin: impl FnOnce() -> Outcome) -> Ou
     if outcome != Outcome::Done && !left.is_empty() {
         call.names
             .iter()
-            .for_each(|name| keep(name, attempt, &left));
+            .for_each(|name| record(name, attempt, &left));
     }
     outcome
 }
 
-/// Start or reload one of them, and report the error.
+/// Start or reload one namespace, and report the error.
 pub fn of(
     attempt: Attempt,
     call: &Call,
@@ -53,9 +53,9 @@ pub fn of(
         call.events.failed(Some(name), error);
     }
     let lines = call.events.take_errors();
-    // One that is waited for has not started either, though that is no failure
+    // A namespace that waits has not started either, although that is no error
     if !lines.is_empty() && (done.is_err() || !store::is_ready(name)) {
-        keep(name, attempt, &lines);
+        record(name, attempt, &lines);
     }
     match done {
         Ok(()) => Ok(Outcome::Done),
@@ -63,7 +63,7 @@ pub fn of(
     }
 }
 
-fn keep(name: &NetnsName, attempt: Attempt, lines: &[String]) {
+fn record(name: &NetnsName, attempt: Attempt, lines: &[String]) {
     let _ = syslog::send(Urgency::Error, lines);
     let head = match attempt {
         Attempt::Start => "its last start failed:",
@@ -72,12 +72,12 @@ fn keep(name: &NetnsName, attempt: Attempt, lines: &[String]) {
     let _ = write(&failed(name), &[&[head.into()], lines].concat());
 }
 
-/// It has started, or been taken down.
+/// Remove the record, because the namespace has started or was taken down.
 pub fn forget(name: &NetnsName) {
     let _ = fs::remove_file(failed(name));
 }
 
-/// Why the last start or reload failed, and how long ago that was; nothing if it did not.
+/// Why the last start or reload failed, and how long ago. Empty if it succeeded.
 pub fn why_failed(name: &NetnsName) -> Vec<String> {
     let file = failed(name);
     let Ok(text) = fs::read_to_string(&file) else {
@@ -99,25 +99,25 @@ pub fn why_failed(name: &NetnsName) -> Vec<String> {
     lines
 }
 
-/// The changes that are made of a namespace, in their order: reported one by one, or logged
-/// where nobody is to see them.
+/// The changes of a namespace, in their order. They are reported one by one, or collected for the
+/// log if they are not printed.
 pub struct Changes<'a> {
     call: &'a Call,
     name: &'a NetnsName,
-    /// The hooks of links that are made or moved in.
+    /// The hooks of links, which become pending when a link is made or moved in.
     hooks: Option<&'a Hooks>,
     by_watch: bool,
     logged: Vec<String>,
-    /// There has been one.
+    /// At least one change was made.
     pub any: bool,
-    /// The hook of a link is to be run.
+    /// The hook of a link is pending.
     pub hooks_are_due: bool,
-    /// The namespace has been made.
+    /// The namespace itself was made.
     pub made_netns: bool,
 }
 
 impl<'a> Changes<'a> {
-    /// None yet.
+    /// No changes yet.
     pub fn of(call: &'a Call, name: &'a NetnsName) -> Self {
         Changes {
             call,
@@ -131,19 +131,19 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// The same, where links have hooks, which are noted as due.
+    /// Sets the hooks of links, which become pending when a change makes the link or moves it in.
     pub fn with_hooks(mut self, hooks: &'a Hooks) -> Self {
         self.hooks = Some(hooks);
         self
     }
 
-    /// The same, made by a `watch`.
+    /// Marks the changes as made by `watch`.
     pub fn by_watch(mut self) -> Self {
         self.by_watch = true;
         self
     }
 
-    /// This one has been made.
+    /// Report a change that was made.
     pub fn made(&mut self, change: &Change) {
         self.any = true;
         self.made_netns |= change.step == Step::AddNetns;
@@ -158,7 +158,7 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// What the person should know of them.
+    /// Report a warning about the changes.
     pub fn warning(&self, lines: Vec<String>) {
         self.call.events.warning(self.name, lines);
     }
@@ -176,17 +176,15 @@ fn failed(name: &NetnsName) -> PathBuf {
     beside(name, state_dir::FAILED)
 }
 
-/// No name of a namespace has a dot.
+/// The path of a file beside the state directory. No other file has it, because no name of a
+/// namespace has a dot.
 fn beside(name: &NetnsName, what: &str) -> PathBuf {
     Path::new(state_dir::STATE).join(format!("{name}.{what}"))
 }
 
 fn write(file: &Path, lines: &[String]) -> io::Result<()> {
-    let mut folder = DirBuilder::new();
-    folder
-        .recursive(true)
-        .mode(0o755)
-        .create(state_dir::STATE)?;
+    let mut dir = DirBuilder::new();
+    dir.recursive(true).mode(0o755).create(state_dir::STATE)?;
     let mut options = OpenOptions::new();
     options.create(true).truncate(true).write(true).mode(0o600);
     let text = lines.join("\n") + "\n";

@@ -1,4 +1,4 @@
-//! What is said to who would be cut off: two lines.
+//! The message for a caller who would be disconnected: two lines.
 
 use super::{Carries, Cut, LinkFate};
 use crate::name::NetnsName;
@@ -10,28 +10,28 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     let Cut {
         link,
         carries,
-        asked,
-        how,
-        anybodys,
+        origin,
+        fate,
+        is_others,
     } = cut;
-    let does = match how {
+    let verb = match fate {
         LinkFate::Leads => "leads the host's packets over",
         _ => "moves",
     };
-    let who = match asked {
-        Some(asked) => format!("{}: {} {does}", asked.place, asked.setting),
+    let subject = match origin {
+        Some(origin) => format!("{}: {} {verb}", origin.place, origin.setting),
         None => format!("{name}: it would take away"),
     };
     let link = &link.name;
     let wrong = match carries {
-        Carries::Connection(Connection { local, peer, port }) if *how == LinkFate::Leads => {
+        Carries::Connection(Connection { local, peer, port }) if *fate == LinkFate::Leads => {
             format!("{link}, and so your own connection from {peer} port {port} to {local}")
         }
-        Carries::DefaultRoute if *how == LinkFate::Leads => {
+        Carries::DefaultRoute if *fate == LinkFate::Leads => {
             format!("{link}, and you are logged in, by what connection cannot be told")
         }
         Carries::Connection(Connection { local, peer, port }) => {
-            let whose = if *anybodys {
+            let whose = if *is_others {
                 "the connection of somebody who is logged in,"
             } else {
                 "your own connection"
@@ -43,7 +43,7 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
              what connection cannot be told"
         ),
     };
-    let allow = if *anybodys || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {
+    let allow = if *is_others || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {
         let file = call.conf_dir.join(format!("netns.{name}"));
         format!(
             "write netns_move_my_connection=\"yes\" in {}",
@@ -52,12 +52,12 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     } else {
         "add --yes-move-my-connection".into()
     };
-    let remedy = match how {
+    let remedy = match fate {
         LinkFate::Comes | LinkFate::Leads => format!(
             "type netns-setup try {name} --within 60 (--with sshd, if that belongs inside), which \
              undoes it unless you confirm it; or {allow}"
         ),
         LinkFate::Goes => format!("log in another way, or {allow}"),
     };
-    vec![report::printable(&format!("{who} {wrong}")), remedy]
+    vec![report::printable(&format!("{subject} {wrong}")), remedy]
 }

@@ -1,7 +1,6 @@
-//! The guard: whether changes that are going to be made take away the link by which the
-//! caller is connected. Nobody is stopped where nobody is logged in above the call, as at
-//! boot. What runit starts and ends it does itself, for whom is not known: there it is
-//! whoever is logged in.
+//! The guard: checks whether changes remove the link that carries the caller's connection. It stops
+//! no call without a login among its parent processes, as at boot. runit's own processes start and
+//! stop services for unknown callers: there it considers everybody who is logged in.
 
 mod message;
 mod new_routes;
@@ -18,37 +17,36 @@ use crate::model::build::Want;
 use crate::model::{Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Step, plan};
-use crate::setup::lock::look_on;
+use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
 use crate::source::Origin;
 use crate::system::login::{Callers, callers, everybody, uptime};
 use crate::system::netns::{self, NameEntry};
 use crate::system::sockets::Connection;
 use message::lines;
-use new_routes::{leads, over};
+use new_routes::{link_taken_over, new_route};
 
-/// So long a machine may take to start: a namespace is not kept down because somebody, or
-/// a program, has logged in by then.
+/// Time in which a machine starts. A login in this time does not keep a namespace down.
 const BOOT: Duration = Duration::from_secs(300);
 
-/// A link that carries the caller, and is going to be moved.
+/// A link that carries the caller's connection and is going to be moved.
 struct Cut {
     link: LinkRef,
     carries: Carries,
-    asked: Option<std::sync::Arc<Origin>>,
-    how: LinkFate,
-    /// Not the caller's, but of somebody who is logged in.
-    anybodys: bool,
+    origin: Option<std::sync::Arc<Origin>>,
+    fate: LinkFate,
+    /// The connection is not the caller's, but of somebody who is logged in.
+    is_others: bool,
 }
 
-/// What becomes of the link, or over it.
+/// What happens to the link.
 #[derive(PartialEq, Eq)]
 enum LinkFate {
     /// It is moved in.
     Comes,
-    /// It is taken away.
+    /// It is removed.
     Goes,
-    /// A new way of the host leads over it.
+    /// A new route of the host uses it.
     Leads,
 }
 
@@ -57,8 +55,7 @@ enum Carries {
     DefaultRoute,
 }
 
-/// As `with_settings`, but nothing is done with the first while one of them would move
-/// the caller's own connection.
+/// As `setup::with_settings`, but stops if a change would move the caller's own connection.
 pub fn with_settings<T: Into<Outcome>>(
     call: &Call,
     rest: Extras,
@@ -67,20 +64,20 @@ pub fn with_settings<T: Into<Outcome>>(
     with_checked(call, |wants| stops(call, wants, rest), act)
 }
 
-/// What it comes to, if one of them is not to be done, which is reported.
+/// The outcome, if one of the namespaces must not be changed. The error is reported.
 fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
-    let could = |want: &&Want| !want.moves_my_connection && could_take(want);
-    let wants: Vec<&Want> = wants.iter().filter(could).collect();
+    let can_cut = |want: &&Want| !want.moves_my_connection && can_remove_links(want);
+    let wants: Vec<&Want> = wants.iter().filter(can_cut).collect();
     if call.moves_my_connection || wants.is_empty() {
         return None;
     }
-    let callers = concerned(Happens::AtBootToo);
+    let callers = callers_to_consider(Happens::AtBootToo);
     if !callers.logged_in {
         return None;
     }
     let mut stopped = None;
     for want in wants {
-        // Why it cannot be planned is said when it is tried
+        // An error of the plan is reported when the change is made
         let Ok((_, _, changes)) = planned(want, rest) else {
             continue;
         };
@@ -93,28 +90,28 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     stopped
 }
 
-/// A namespace that is not there yet, and of which nothing is ours, takes away only what is
-/// moved into it, or what a link of the host's that is made from it takes over.
-fn could_take(want: &Want) -> bool {
+/// Returns false if an up cannot remove a link of the host: the namespace does not exist and has no
+/// state directory, no link is moved into it, and no new link is made on the host.
+fn can_remove_links(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
-        && matches!(store::folder(&want.name).try_exists(), Ok(false));
+        && matches!(store::dir(&want.name).try_exists(), Ok(false));
     let on_host = |link: &Link| link.netns == Netns::Host && link.kind.spec().is_some();
     let mut links = want.state.links.iter();
     !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
 }
 
-/// An error, if it is not to be taken down.
+/// Check that the guard lets the namespace be taken down.
 pub fn may_take_down(call: &Call, name: &NetnsName) -> Result {
-    may_take(call, name, &callers())
+    check_take_down(call, name, &callers())
 }
 
-/// The same, asked before anything is done at all.
+/// As [`may_take_down`], for a caller that has not stopped anything yet.
 pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
-    may_take(call, name, &concerned(Happens::WhenAsked))
+    check_take_down(call, name, &callers_to_consider(Happens::WhenAsked))
 }
 
-/// Whether `up` would be refused, by the settings, the rule files, this machine or the guard:
-/// asked before anything is stopped that it would have to start again.
+/// Check whether `up` would fail because of the settings, the rule files, this machine or the
+/// guard, before the caller stops anything.
 pub fn may_come(call: &Call) -> Outcome {
     with_settings(call, Extras::Keep, |want| {
         firewall::test(call, want)?;
@@ -125,7 +122,7 @@ pub fn may_come(call: &Call) -> Outcome {
     })
 }
 
-fn may_take(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
+fn check_take_down(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
     if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
         return Ok(());
     }
@@ -136,25 +133,25 @@ fn may_take(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
     }
 }
 
-/// Whether it is done at boot too, without anybody asking.
+/// When the verb is called.
 #[derive(PartialEq, Eq)]
 enum Happens {
     AtBootToo,
     WhenAsked,
 }
 
-/// Who is above the call, or, where runit is, everybody.
-fn concerned(happens: Happens) -> Callers {
+/// The callers to consider: the login above this process or, under runit, everybody.
+fn callers_to_consider(happens: Happens) -> Callers {
     let callers = callers();
-    let boots = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
-    if callers.runsv && !callers.logged_in && !boots() {
+    let is_booting = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
+    if callers.runsv && !callers.logged_in && !is_booting() {
         everybody()
     } else {
         callers
     }
 }
 
-/// What is said of a plan, if who asks for it would be stopped.
+/// Warn of a plan that the guard would stop.
 pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
     let callers = callers();
     if call.moves_my_connection || want.moves_my_connection || !callers.logged_in {
@@ -166,7 +163,7 @@ pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
     }
 }
 
-/// Whether a reload takes away the link that carries the caller.
+/// Returns true if a reload would remove the link that carries the caller's connection.
 pub fn would_cut(want: &Want) -> bool {
     let callers = callers();
     let planned = callers.logged_in.then(|| planned(want, Extras::Remove));
@@ -180,7 +177,8 @@ fn would_be_cut(call: &Call, name: &NetnsName, cut: &Cut) -> Error {
     Error::wrong(lines)
 }
 
-/// `down` needs no settings, and heeds this one where it can be read.
+/// Returns true if the settings allow it. `down` needs no settings: if they cannot be read, the
+/// result is false.
 fn is_allowed(call: &Call, name: &NetnsName) -> bool {
     let Ok(settings) = conf::read(&call.conf_dir, name, call.trust) else {
         return false;
@@ -190,13 +188,13 @@ fn is_allowed(call: &Call, name: &NetnsName) -> bool {
 }
 
 fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
-    let (journal, mut kernel) = look_on(name).ok()?;
+    let (journal, mut kernel) = without_lock(name).ok()?;
     let nothing = journal.with_returns(State::default());
-    let have = observe::look(&mut kernel, &build_query(&nothing, &journal), &journal).ok()?;
+    let have = observe::observe(&mut kernel, &build_query(&nothing, &journal), &journal).ok()?;
     plan(&nothing, &have, &journal, Extras::Remove).ok()
 }
 
-/// The first of the changes that takes away a link that carries the caller.
+/// The first change that removes a link that carries a connection.
 fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     if !changes.iter().any(is_taking) {
         return None;
@@ -214,10 +212,10 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
     for (links, carries) in carried {
         for change in changes {
             let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.netns == Netns::This);
-            let (link, how) = match (taken(&change.step, &links), comes(&change.step)) {
+            let (link, fate) = match (taken(&change.step, &links), comes(&change.step)) {
                 (Some(link), true) => (link, LinkFate::Comes),
                 (Some(link), false) => (link, LinkFate::Goes),
-                (None, _) => match over(change, &links, &carries, &mut kernel) {
+                (None, _) => match link_taken_over(change, &links, &carries, &mut kernel) {
                     Some(link) => (link, LinkFate::Leads),
                     None => continue,
                 },
@@ -225,9 +223,9 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
             return Some(Cut {
                 link,
                 carries,
-                asked: change.origin.clone(),
-                how,
-                anybodys: callers.anybody,
+                origin: change.origin.clone(),
+                fate,
+                is_others: callers.anybody,
             });
         }
     }
@@ -237,10 +235,10 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
 fn is_taking(change: &Change) -> bool {
     let step = &change.step;
     let takes = matches!(step, Step::DelLink(_) | Step::DelNetns);
-    takes || !step.ways().is_empty() || leads(change).is_some()
+    takes || !step.ways().is_empty() || new_route(change).is_some()
 }
 
-/// Which of these links the step takes from where it is.
+/// The one of these links that the step removes from its namespace.
 fn taken(step: &Step, links: &BTreeSet<LinkRef>) -> Option<LinkRef> {
     match step {
         Step::DelLink(link) => links.get(link).cloned(),
@@ -264,10 +262,10 @@ mod tests {
         };
         let way = |name| (link(Netns::Host, name), link(Netns::This, name));
         let step = Step::MovePhy("phy0".into(), vec![way("wlan0"), way("wlan1")]);
-        let asked = None;
+        let origin = None;
         let change = Change {
             step: step.clone(),
-            origin: asked,
+            origin,
         };
         assert!(is_taking(&change));
         let carrying = BTreeSet::from([link(Netns::Host, "wlan1")]);

@@ -1,5 +1,5 @@
-//! New ways of the host that settings ask for: whether one of them takes over what carries
-//! the caller.
+//! New routes of the host in the settings: checking whether one of them takes over the caller's
+//! connection.
 
 use std::collections::BTreeSet;
 
@@ -10,9 +10,9 @@ use crate::kernel::Kernel;
 use crate::model::{LinkRef, Netns};
 use crate::plan::{Change, Step};
 
-/// The new way of the host that settings ask for: over which link, to where, and its metric.
-/// What the host has back was its own.
-pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
+/// The new route of the host that a change adds: its link, destination and metric. `None` for a
+/// route that is restored.
+pub(super) fn new_route(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
     change.origin.as_ref()?;
     match &change.step {
         Step::AddRoute(route) | Step::ReplaceRoute(route) if route.netns == Netns::Host => {
@@ -26,14 +26,14 @@ pub(super) fn leads(change: &Change) -> Option<(LinkRef, IpNet, u32)> {
     }
 }
 
-/// The link over which the change leads what is carried.
-pub(super) fn over(
+/// The link of the new route, if that route takes over the connection.
+pub(super) fn link_taken_over(
     change: &Change,
     links: &BTreeSet<LinkRef>,
     carries: &Carries,
     kernel: &mut Kernel,
 ) -> Option<LinkRef> {
-    let (link, dst, metric) = leads(change)?;
+    let (link, dst, metric) = new_route(change)?;
     let takes = match carries {
         Carries::Connection(connection) => kernel.would_take(connection, &dst, metric),
         Carries::DefaultRoute => Ok(dst.prefix_len() == 0 && !links.is_empty()),

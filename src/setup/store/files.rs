@@ -1,27 +1,27 @@
-//! Writing and removing a file of a state folder: whole or not at all, with its own mode.
+//! Writing and removing files of a state directory, atomically and with the right mode.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::folder;
+use super::dir;
 use crate::name::NetnsName;
 use crate::state_dir;
 
-/// A file that is being written, before it has its name.
+/// The name of a file while it is written.
 pub const NEW: &str = "new";
 
-/// Files that services of users may read.
+/// Files that the services of users can read.
 const PUBLIC: [&str; 3] = [state_dir::READY, state_dir::ETC_MODE, state_dir::MET];
 
-/// Write a file of the state folder, in one piece. All but [`PUBLIC`] are for root alone:
+/// Write a file of the state directory atomically. All but [`PUBLIC`] are readable only by root:
 /// they have copies of settings and rules, which may be secret.
 pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>) -> io::Result<()> {
-    let file = folder(name).join(file);
+    let file = dir(name).join(file);
     let is_public = PUBLIC.iter().any(|public| file.ends_with(public));
-    let new = folder(name).join(NEW);
-    // One that is there has the mode of whoever was stopped while writing it
+    let new = dir(name).join(NEW);
+    // A file that an interrupted run has left may have another mode
     remove(&new)?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -30,33 +30,38 @@ pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>)
     fs::rename(new, file)
 }
 
-/// As [`replace`], of a file that may say so already: then nothing is written, and no room is
-/// needed for it.
-pub fn keep(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-    if says(name, &file, text) {
+/// As [`replace`], but writes nothing if the file has this text already, and so needs no free
+/// space.
+pub fn update(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
+    if has_text(name, &file, text) {
         Ok(())
     } else {
         replace(name, file, text)
     }
 }
 
-/// As [`keep`], where another file tells what came of the text: that of the one before goes
-/// first, or who is killed in between leaves two that do not belong together.
-pub fn keep_new(name: &NetnsName, file: &Path, text: &str, came_of_it: &Path) -> io::Result<()> {
-    if !says(name, file, text) {
-        remove(came_of_it)?;
+/// As [`update`], for a text whose result is in another file. That file is removed first, so that
+/// an interrupted run does not leave two that do not match.
+pub fn update_source(
+    name: &NetnsName,
+    file: &Path,
+    text: &str,
+    result_file: &Path,
+) -> io::Result<()> {
+    if !has_text(name, file, text) {
+        remove(result_file)?;
     }
-    keep(name, file, text)
+    update(name, file, text)
 }
 
-fn says(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> bool {
-    fs::read_to_string(folder(name).join(file)).is_ok_and(|there| there == text)
+fn has_text(name: &NetnsName, file: impl AsRef<Path>, text: &str) -> bool {
+    fs::read_to_string(dir(name).join(file)).is_ok_and(|there| there == text)
 }
 
-/// Remove what says of hooks that they are due, and the hooks of cards.
-pub fn remove_hooks(folder: &Path) -> io::Result<()> {
+/// Remove the files of pending hooks, and the hooks of NICs.
+pub fn remove_hooks(dir: &Path) -> io::Result<()> {
     let of_links = [state_dir::DUE, state_dir::POST_DOWN].map(|file| format!("{file}-"));
-    for file in fs::read_dir(folder)? {
+    for file in fs::read_dir(dir)? {
         let file = file?;
         let name = file.file_name();
         let name = name.to_string_lossy();
@@ -67,7 +72,7 @@ pub fn remove_hooks(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Gone already is removed.
+/// Remove a file. It is no error if it does not exist.
 pub fn remove(file: &Path) -> io::Result<()> {
     match fs::remove_file(file) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
@@ -75,7 +80,7 @@ pub fn remove(file: &Path) -> io::Result<()> {
     }
 }
 
-/// A journal that was set aside may be anything, a directory, too.
+/// Remove a journal that was set aside. It may be anything, also a directory.
 pub fn discard(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),

@@ -1,5 +1,5 @@
-//! The state folder of a namespace, `/run/netns-services/NAME`: its lock, its journal,
-//! and `ready`. Whoever holds a [`Store`] is the only one to change the namespace.
+//! The state directory of a namespace, `/run/netns-services/NAME`, with its lock, its journal and
+//! `ready`. Only the process that holds a [`Store`] changes the namespace.
 
 mod files;
 mod others;
@@ -25,61 +25,62 @@ use crate::system::netns;
 use crate::system::resolv_conf::forget_clients;
 use files::{NEW, discard, remove, remove_hooks};
 
-pub use files::{keep, replace};
+pub use files::{replace, update};
 pub use others::{all, each_other, others, unreadable};
 
-/// The state folder, locked.
+/// The state directory, locked.
 pub struct Store {
     name: NetnsName,
-    folder: PathBuf,
+    dir: PathBuf,
     /// The journal as it was last written.
     written: Mutex<String>,
-    /// What it has given back to the host since it was locked.
+    /// The NICs that have gone back to the host while the lock is held.
     pub returned: Arc<ReturnedLinks>,
     _lock: Flock<File>,
 }
 
-/// A namespace's state folder.
-pub fn folder(name: &NetnsName) -> PathBuf {
+/// The path of a namespace's state directory.
+pub fn dir(name: &NetnsName) -> PathBuf {
     PathBuf::from(state_dir::STATE).join(name.as_str())
 }
 
-/// The text of rules as they were loaded: to be put back when those after them fail.
+/// The file with the text of loaded rules. They are loaded again if later rules fail.
 fn rules_file(name: &NetnsName, tool: Tool) -> PathBuf {
-    folder(name).join(format!("rules-{tool}"))
+    dir(name).join(format!("rules-{tool}"))
 }
 
-/// Of the table on the host: what nft was given, and what it listed then.
+/// The files of the table on the host: the input of nft, and what it listed afterwards.
 fn table_files(name: &NetnsName) -> [PathBuf; 2] {
-    ["table", "table-listed"].map(|file| folder(name).join(file))
+    ["table", "table-listed"].map(|file| dir(name).join(file))
 }
 
-/// The namespace is whole, and no other one of its name.
+/// Returns true if the namespace is ready, and is the same one that was marked as ready.
 pub fn is_ready(name: &NetnsName) -> bool {
-    let whole = fs::read_to_string(folder(name).join(state_dir::READY)).ok();
-    whole.is_some() && whole == ready(name).ok()
+    let text = fs::read_to_string(dir(name).join(state_dir::READY)).ok();
+    text.is_some() && text == ready(name).ok()
 }
 
-/// It was whole once, and `down` has not begun with it since; nor need it be there any more.
+/// Returns true if a namespace of this name was marked as ready, and `down` has not started since.
+/// The namespace itself may be gone.
 pub fn was_ready(name: &NetnsName) -> bool {
-    folder(name).join(state_dir::READY).exists()
+    dir(name).join(state_dir::READY).exists()
 }
 
-/// Which namespace has this name now, if one has.
+/// The identity of the namespace that has this name now.
 pub fn birth(name: &NetnsName) -> Option<String> {
     ready(name).ok()
 }
 
-/// What `ready` says of a namespace that is whole.
+/// The content of `ready` for the namespace that has this name now.
 fn ready(name: &NetnsName) -> io::Result<String> {
     let birth = netns::birth(name.as_str())?.ok_or(ErrorKind::NotFound)?;
     Ok(format!("{birth}\n"))
 }
 
-/// The journal, without what belongs to a namespace that is gone. To change the
-/// namespace by it takes the lock.
+/// Read the journal, without what belongs to a namespace that is gone. Changing the namespace
+/// requires the lock.
 pub fn journal(name: &NetnsName) -> io::Result<Journal> {
-    match fs::read_to_string(folder(name).join(state_dir::JOURNAL)) {
+    match fs::read_to_string(dir(name).join(state_dir::JOURNAL)) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(Journal::default()),
         Err(e) => Err(e),
         Ok(text) => {
@@ -101,8 +102,8 @@ pub fn journal(name: &NetnsName) -> io::Result<Journal> {
     }
 }
 
-/// A text that stands beside the journal. Who was stopped while the folder goes has taken
-/// it away already, and what it says with it.
+/// Read a text beside the journal. It is empty if a run that removed the state directory was
+/// interrupted.
 fn text_of(path: &Path) -> io::Result<String> {
     match fs::read_to_string(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(String::new()),
@@ -110,14 +111,15 @@ fn text_of(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Which file of a state folder there is: another one, if somebody has replaced it since.
-/// `None` if there is none.
+/// Identifies a file of the state directory: the stamp changes when the file is replaced. `None` if
+/// it does not exist.
 pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
-    let found = fs::metadata(folder(name).join(file)).ok()?;
+    let found = fs::metadata(dir(name).join(file)).ok()?;
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
-/// Some journal tells, or has told, of a link between two namespaces; or nobody knows.
+/// Returns true if a journal lists, or has listed, a link between two namespaces, or if that cannot
+/// be read.
 pub fn any_linked() -> bool {
     (Path::new(state_dir::STATE)
         .join(state_dir::TIED)
@@ -126,10 +128,10 @@ pub fn any_linked() -> bool {
 }
 
 impl Store {
-    /// Lock the folder of a namespace that has one: `NotFound` if it has none, `WouldBlock`
-    /// if another has it.
+    /// Lock the state directory if it exists. `NotFound` if it does not, `WouldBlock` if another
+    /// process has the lock.
     pub fn open_if_there(name: &NetnsName) -> io::Result<Self> {
-        let path = folder(name).join(state_dir::LOCK);
+        let path = dir(name).join(state_dir::LOCK);
         let file = OpenOptions::new().write(true).open(&path)?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) if is_at(&lock, &path) => Ok(Store::with_lock(name, lock)),
@@ -138,24 +140,21 @@ impl Store {
         }
     }
 
-    /// Make the folder, and lock it: `TimedOut` if another has it for longer than `limit`,
-    /// `Interrupted` if the caller is told to end.
+    /// Create the state directory, and lock it. `TimedOut` if another process has the lock for
+    /// longer than `limit`, `Interrupted` on TERM or INT.
     pub fn open(name: &NetnsName, limit: Duration) -> io::Result<Self> {
-        let folder = folder(name);
+        let dir = dir(name);
         let until = Instant::now() + limit;
         loop {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(&folder)?;
-            let path = folder.join(state_dir::LOCK);
+            DirBuilder::new().recursive(true).mode(0o755).create(&dir)?;
+            let path = dir.join(state_dir::LOCK);
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true).mode(0o600);
             let file = match options.open(&path) {
-                // The one before us has just removed the folder
+                // The process that had the lock has just removed the directory
                 Err(e) if e.kind() == ErrorKind::NotFound => continue,
-                // A folder alone would say that a namespace of somebody else's is ours
-                file => file.inspect_err(|_| drop(fs::remove_dir(&folder)))?,
+                // A directory without a journal would mark another program's namespace as ours
+                file => file.inspect_err(|_| drop(fs::remove_dir(&dir)))?,
             };
             let lock = lock_until(file, until, signals::end_has_come)?;
             if is_at(&lock, &path) {
@@ -167,83 +166,84 @@ impl Store {
     fn with_lock(name: &NetnsName, lock: Flock<File>) -> Self {
         Store {
             name: name.clone(),
-            folder: folder(name),
+            dir: dir(name),
             written: Mutex::default(),
             returned: Arc::default(),
             _lock: lock,
         }
     }
 
-    /// Whose it is.
+    /// The name of the namespace.
     pub fn name(&self) -> &NetnsName {
         &self.name
     }
 
-    /// Write the journal down, before what it says is done.
+    /// Write the journal, before a change is made.
     pub fn write(&self, journal: &Journal) -> io::Result<()> {
         self.write_of(journal, netns::birth(self.name.as_str())?)
     }
 
-    /// As [`Store::write`], of a namespace that has no name yet.
+    /// As [`Store::write`], with the identity of a namespace that has no name yet.
     pub fn write_of(&self, journal: &Journal, netns: Option<NetnsId>) -> io::Result<()> {
         for rules in &journal.ours.firewall {
-            self.keep(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
+            self.update(rules_file(&self.name, rules.value.tool), &rules.value.text)?;
         }
         if !journal.ours.neighbours().is_empty() {
             fs::write(Path::new(state_dir::STATE).join(state_dir::TIED), "")?;
         }
         if let Some(table) = &journal.ours.table {
             let [text, listed] = table_files(&self.name);
-            files::keep_new(&self.name, &text, &table.value.text, &listed)?;
+            files::update_source(&self.name, &text, &table.value.text, &listed)?;
             match &table.value.listed {
-                Some(table) => self.keep(listed, table)?,
+                Some(table) => self.update(listed, table)?,
                 None => remove(&listed)?,
             }
         }
         let text = text::write(journal, netns);
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         if *written != text {
-            self.keep(state_dir::JOURNAL, &text)?;
+            self.update(state_dir::JOURNAL, &text)?;
             *written = text;
         }
         Ok(())
     }
 
-    /// Say how the namespace's files are laid over `/etc`, and which of them must be there.
+    /// Record how files are placed over `/etc`, and which of them must exist.
     pub fn set_etc_mode(&self, overlay: bool, dns: bool) -> io::Result<()> {
-        self.keep(state_dir::ETC_MODE, &state_dir::etc_mode(overlay, dns))
+        self.update(state_dir::ETC_MODE, &state_dir::etc_mode(overlay, dns))
     }
 
-    /// Say that the namespace is whole. Its mode of `/etc` is written before.
+    /// Mark the namespace as ready. The mode of `/etc` is written before.
     pub fn set_ready(&self) -> io::Result<()> {
         self.replace(state_dir::READY, &ready(&self.name)?)
     }
 
-    /// Say that the settings as they are now have been met. Who watches and cannot be told
-    /// goes on by those before.
+    /// Record that the settings have been met, for `watch`. An error is ignored: `watch` then
+    /// continues with the earlier settings.
     pub fn set_met(&self) {
         let _ = self.replace(state_dir::MET, "");
     }
 
-    /// Say that it is not.
+    /// Mark the namespace as not ready.
     pub fn set_unready(&self) -> io::Result<()> {
-        remove(&self.folder.join(state_dir::READY))
+        remove(&self.dir.join(state_dir::READY))
     }
 
-    /// Begin with a journal in which nothing is ours; the one before is kept beside it.
+    /// Start with an empty journal, and keep the earlier one beside it.
     pub fn set_journal_aside(&self) -> io::Result<()> {
         self.set_unready()?;
         let [journal, aside] =
-            [state_dir::JOURNAL, state_dir::UNREADABLE].map(|file| self.folder.join(file));
+            [state_dir::JOURNAL, state_dir::UNREADABLE].map(|file| self.dir.join(file));
         discard(&aside)?;
         fs::rename(journal, aside)?;
         self.write(&Journal::default())
     }
 
-    /// Nothing of ours is left: the folder goes, its lock last.
+    /// Remove the state directory, the lock last. The caller has removed everything of ours from
+    /// the namespace.
     pub fn remove(self) -> io::Result<()> {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
-        discard(&self.folder.join(state_dir::UNREADABLE))?;
+        discard(&self.dir.join(state_dir::UNREADABLE))?;
         forget_clients(&self.name)?;
         let files = [
             state_dir::READY,
@@ -256,13 +256,13 @@ impl Store {
             state_dir::JOURNAL,
             state_dir::LOCK,
         ];
-        let files = files.map(|file| self.folder.join(file));
+        let files = files.map(|file| self.dir.join(file));
         for file in rules.iter().chain(&table_files(&self.name)).chain(&files) {
             remove(file)?;
         }
-        remove_hooks(&self.folder)?;
-        match fs::remove_dir(&self.folder) {
-            // Since the lock is gone, it can be another's
+        remove_hooks(&self.dir)?;
+        match fs::remove_dir(&self.dir) {
+            // The lock is gone, so another process may have locked the directory
             Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
             removed => removed,
         }
@@ -272,12 +272,12 @@ impl Store {
         replace(&self.name, file, text)
     }
 
-    fn keep(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
-        keep(&self.name, file, text)
+    fn update(&self, file: impl AsRef<Path>, text: &str) -> io::Result<()> {
+        update(&self.name, file, text)
     }
 }
 
-/// The file that is locked still is the one that others will find.
+/// Returns true if the locked file is still the one that other processes find at this path.
 fn is_at(file: &File, path: &Path) -> bool {
     let identity = |found: fs::Metadata| (found.dev(), found.ino());
     match (file.metadata(), fs::metadata(path)) {

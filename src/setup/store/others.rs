@@ -1,4 +1,4 @@
-//! The state folders of all namespaces: their names, and the journals of the others.
+//! The state directories of all namespaces: their names, and the journals of the others.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,7 @@ use crate::name::NetnsName;
 use crate::plan::Journal;
 use crate::state_dir;
 
-/// The names of all namespaces that have a state folder.
+/// The names of all namespaces that have a state directory.
 pub fn all() -> io::Result<Vec<NetnsName>> {
     let entries = match fs::read_dir(state_dir::STATE) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -22,14 +22,14 @@ pub fn all() -> io::Result<Vec<NetnsName>> {
     Ok(names)
 }
 
-/// The journals of all namespaces but this one. One that cannot be read keeps no other
-/// namespace from anything: it is passed over, and [`unreadable`] tells.
+/// The journals of all other namespaces. One that cannot be read is skipped, so that it does not
+/// block other namespaces; [`unreadable`] reports it.
 pub fn others(name: &NetnsName) -> io::Result<Vec<(NetnsName, Journal)>> {
     let read = each_other(name)?.filter_map(|(other, journal)| Some((other, journal.ok()?)));
     Ok(read.collect())
 }
 
-/// All namespaces but this one, with what came of reading their journals.
+/// All other namespaces, each with the result of reading its journal.
 pub fn each_other(
     name: &NetnsName,
 ) -> io::Result<impl Iterator<Item = (NetnsName, io::Result<Journal>)>> {
@@ -37,7 +37,8 @@ pub fn each_other(
     Ok(others.map(|other| (other.clone(), journal(&other))))
 }
 
-/// Some journal but this one's cannot be read: nobody knows what else hangs on a namespace.
+/// Returns true if the journal of a namespace other than `but` cannot be read, so links between
+/// namespaces may be unknown.
 pub fn unreadable(but: &NetnsName) -> io::Result<bool> {
     Ok(each_other(but)?.any(|(_, journal)| journal.is_err()))
 }

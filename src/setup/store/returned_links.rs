@@ -1,4 +1,4 @@
-//! The cards that have gone back to the host while a namespace is locked.
+//! The NICs that have gone back to the host while a namespace is locked.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,13 +7,12 @@ use crate::model::Netns;
 use crate::name::LinkName;
 use crate::plan::Step;
 
-/// The cards that have gone back to the host: as which link each was listed, and what it is
-/// called there.
+/// The NICs that have gone back to the host: the name inside, and the name on the host.
 #[derive(Debug, Default)]
 pub struct ReturnedLinks(Mutex<BTreeMap<LinkName, LinkName>>);
 
 impl ReturnedLinks {
-    /// A change has been made.
+    /// Record a change that was made.
     pub fn note(&self, step: &Step) {
         for (from, to) in step.ways() {
             match (&from.netns, &to.netns) {
@@ -26,7 +25,7 @@ impl ReturnedLinks {
         }
     }
 
-    /// Each as which link it was listed, and what it is called there.
+    /// The names inside, each with the name on the host.
     pub fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkName, LinkName>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

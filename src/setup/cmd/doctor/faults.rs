@@ -1,5 +1,5 @@
-//! What was seen of a namespace in, what of it is a fault out, each with its remedy. Pure:
-//! no kernel, no files.
+//! Finding faults: the observed state of a namespace in, faults with a hint each out. Pure: no
+//! kernel, no files.
 
 use std::net::IpAddr;
 
@@ -14,51 +14,53 @@ use crate::system::occupants::Process;
 /// A fault.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The word by which programs know its kind.
+    /// Identifies the kind of fault, for programs.
     pub kind: &'static str,
-    /// What is so, in one line.
+    /// What is wrong, in one line.
     pub what: String,
     /// What to do, in one line.
     pub remedy: String,
 }
 
-/// All that is looked at of a namespace.
+/// Everything that `doctor` observes of a namespace.
 #[derive(Clone, Debug, Default)]
 pub struct Observed {
-    /// There is one of this name.
+    /// A namespace of this name exists.
     pub exists: bool,
-    /// As `status` has it: differences, obstacles and warnings.
+    /// Differences, obstacles and warnings, as `status` reports them.
     pub differences: Vec<String>,
     pub obstacles: Vec<String>,
     pub warnings: Vec<String>,
-    /// It was whole, and is.
+    /// The namespace is marked as ready.
     pub ready: bool,
-    /// Links, addresses and routes that neither we nor the kernel made, of a namespace of ours.
+    /// Links, addresses and routes in a namespace of ours that neither netns-setup nor the kernel
+    /// made.
     pub foreign: Vec<String>,
-    /// Who was let in by netns-exec, and is in another namespace than that of the name.
+    /// Processes that netns-exec started in a namespace of this name and that are now in another
+    /// one.
     pub elsewhere: Vec<Process>,
-    /// Entries of /etc that are bound no longer, and in which processes.
+    /// Entries of /etc whose bind mount is gone, each list with the processes concerned.
     pub lost: Vec<(Vec<Process>, Vec<String>)>,
     pub holders: Vec<Holder>,
-    /// The servers that its own resolv.conf names; `None`: it has none of its own.
+    /// The name servers in its own resolv.conf. `None` if it has no resolv.conf of its own.
     pub servers: Option<Vec<IpAddr>>,
-    /// Where somebody inside listens on UDP port 53.
+    /// Addresses inside on which a program listens on UDP port 53.
     pub listening: Vec<IpAddr>,
     /// Sockets of the host's name services that processes inside can reach.
     pub name_services: Vec<(Process, String)>,
-    /// The sysctls that make it a router, and are on though no setting asks for that.
+    /// Forwarding sysctls that are on although no setting asks for them.
     pub forwarding: Vec<String>,
     pub filters: Filters,
-    /// Services whose settings say that they are to be inside, and that are on the host:
-    /// the service, where what is said, its process.
+    /// Services that run on the host although their settings put them inside: the service, the
+    /// position of the setting, the process.
     pub on_host: Vec<(String, String, Process)>,
-    /// Services that are inside, though no setting says so: the service, its process.
+    /// Services that run inside although no setting puts them there: the service, the process.
     pub inside: Vec<(String, Process)>,
-    /// Entries of `/etc/netns/NAME` that have no twin in /etc.
+    /// Entries of `/etc/netns/NAME` for which /etc has no file of the same name.
     pub unseen: Vec<String>,
 }
 
-/// All faults, the worst kinds first.
+/// All faults, the most serious kinds first.
 pub fn faults(name: &NetnsName, seen: &Observed) -> Vec<Finding> {
     let mut all = Findings(Vec::new());
     leaks(name, seen, &mut all);
@@ -76,7 +78,7 @@ impl Findings {
     }
 }
 
-/// Who is not where it belongs.
+/// Processes in the wrong namespace, and processes that keep it from being deleted.
 fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     for (service, place, of) in &seen.on_host {
         let what = format!(
@@ -104,11 +106,11 @@ fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         all.add("old-namespace", what, restart(of.service.as_ref()));
     }
     for (processes, entries) in &seen.lost {
-        let who: Vec<_> = processes.iter().map(process).collect();
+        let list: Vec<_> = processes.iter().map(process).collect();
         let what = format!(
             "the host's {} is visible to {}",
             entries.join(", "),
-            who.join(", ")
+            list.join(", ")
         );
         all.add("lost-bind", what, format!("run netns-exec --heal {name}"));
     }
@@ -126,7 +128,7 @@ fn restart(service: Option<&String>) -> String {
     }
 }
 
-/// How names are looked up inside.
+/// Faults of name resolution inside.
 fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     let file = format!("/etc/netns/{name}/resolv.conf");
     match &seen.servers {
@@ -177,7 +179,7 @@ fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     }
 }
 
-/// What passes through it, and gets in.
+/// Faults of forwarding and filtering.
 fn network(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     for key in &seen.forwarding {
         let what = format!(
@@ -197,7 +199,7 @@ fn network(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     }
 }
 
-/// How it differs from its settings.
+/// Differences from the settings.
 fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     if !seen.exists {
         let what = "there is no such namespace".into();
@@ -210,10 +212,10 @@ fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     }
     let remedy = format!("run netns-setup reload {name} when that is fixed");
     for (kind, lines) in [("obstacle", &seen.obstacles), ("warning", &seen.warnings)] {
-        // What, and what to do
+        // Each pair is what is wrong, and the hint
         for pair in lines.chunks(2) {
-            let (what, told) = (pair[0].clone(), pair.get(1));
-            all.add(kind, what, told.unwrap_or(&remedy).clone());
+            let (what, hint) = (pair[0].clone(), pair.get(1));
+            all.add(kind, what, hint.unwrap_or(&remedy).clone());
         }
     }
     if !seen.ready && seen.differences.is_empty() && seen.obstacles.is_empty() {

@@ -1,26 +1,26 @@
-//! Which families a firewall filters, read from what nft(8) lists and from the rules that
-//! were loaded. Pure: text in, an answer out.
+//! Which IP versions a firewall filters, according to the output of nft(8) and the loaded rules.
+//! Pure: text in, an answer out.
 
 use crate::model::{Ruleset, Tool};
 
-/// What filters.
+/// The IP versions that are filtered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Filters {
-    /// Something of IPv4 is dropped.
+    /// Some rule drops or rejects IPv4 packets.
     pub ipv4: bool,
-    /// Something of IPv6 is.
+    /// Some rule drops or rejects IPv6 packets.
     pub ipv6: bool,
-    /// There is IPv6 in the namespace.
+    /// IPv6 is enabled in the namespace.
     pub has_ipv6: bool,
 }
 
-/// IPv4 is filtered, and IPv6 is there and is not.
+/// Returns true if IPv4 is filtered, and IPv6 is enabled but not filtered.
 pub fn is_open_to_ipv6(filters: &Filters) -> bool {
     filters.ipv4 && filters.has_ipv6 && !filters.ipv6
 }
 
 impl Filters {
-    /// From what `nft list ruleset` prints.
+    /// Add what `nft list ruleset` prints.
     pub fn listed(&mut self, ruleset: &str) {
         let mut family = "";
         for line in ruleset.lines() {
@@ -33,7 +33,7 @@ impl Filters {
         }
     }
 
-    /// From rules of iptables and ip6tables, whose older kernel part nft(8) does not list.
+    /// Add rules of iptables and ip6tables: nft(8) does not list those of iptables-legacy.
     pub fn loaded(&mut self, rules: &Ruleset) {
         let drops = rules.text.lines().any(drops);
         match rules.tool {
@@ -44,7 +44,7 @@ impl Filters {
     }
 }
 
-/// A line of rules that lets something not through: a rule, or a chain's policy.
+/// Returns true for a line that drops packets: a rule, or the policy of a chain.
 fn drops(line: &str) -> bool {
     let line = line.trim_start();
     let mut words = line.split(|c: char| !c.is_ascii_alphanumeric());

@@ -1,5 +1,5 @@
-//! Looking for processes that are not where they belong, or see what they should not: by
-//! the marks that netns-exec leaves, and by what OpenRC notes of its daemons.
+//! Finding processes in the wrong namespace, and processes that see files or sockets of the host.
+//! It uses the marks that netns-exec leaves, and what OpenRC records of its daemons.
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
@@ -20,8 +20,8 @@ use crate::system::netns::identity::NetnsInode;
 use crate::system::occupants::{self, Process};
 use crate::system::process::netns_of;
 
-/// The sockets of name services, below `/run`, and the word of nsswitch.conf(5) by which
-/// they are asked; nscd is asked before that file is looked at.
+/// Sockets of name services below `/run`, and the word of nsswitch.conf(5) that enables each. nscd
+/// is used without such a word.
 const NAME_SERVICES: [(&str, &str); 4] = [
     ("nscd/socket", ""),
     ("systemd/resolve/io.systemd.Resolve", "resolve"),
@@ -29,8 +29,8 @@ const NAME_SERVICES: [(&str, &str); 4] = [
     ("avahi-daemon/socket", "mdns"),
 ];
 
-/// All of them.
-pub fn look(
+/// Observe all leaks.
+pub fn observe(
     call: &Call,
     name: &NetnsName,
     identity: Option<NetnsInode>,
@@ -48,32 +48,32 @@ pub fn look(
     Ok(())
 }
 
-/// What netns-exec has let in.
+/// Observe the processes that netns-exec started.
 fn marked(
     name: &NetnsName,
     identity: Option<NetnsInode>,
     services: &ServiceDaemons,
     seen: &mut Observed,
 ) -> io::Result<()> {
-    let told = |pid: &i32| Process::of(*pid, services);
+    let process = |pid: &i32| Process::of(*pid, services);
     let c_name = CString::new(name.as_str())?;
-    let marked = exec::marked(&c_name).map_err(|no| io::Error::other(no.to_string()))?;
+    let marked = exec::marked(&c_name).map_err(|e| io::Error::other(e.to_string()))?;
     for of in marked {
         let elsewhere = |pid: &&i32| netns_of(**pid).is_some_and(|at| Some(at) != identity);
-        let gone: Vec<_> = of.processes.iter().filter(elsewhere).map(told).collect();
-        // Who is elsewhere altogether is to be started anew, and has its files again then
+        let gone: Vec<_> = of.processes.iter().filter(elsewhere).map(process).collect();
+        // A process in another namespace must be restarted anyway, which also restores its files
         let stays = gone.len() < of.processes.len();
         seen.elsewhere.extend(gone);
         if stays && !of.lost.is_empty() {
             let lost = of.lost.iter().map(|entry| format!("/etc/{entry}"));
-            let who = of.processes.iter().map(told).collect();
-            seen.lost.push((who, lost.collect()));
+            let processes = of.processes.iter().map(process).collect();
+            seen.lost.push((processes, lost.collect()));
         }
     }
     Ok(())
 }
 
-/// The services that are to be inside, and are not.
+/// The services that should run inside and run on the host.
 fn on_host(
     call: &Call,
     name: &NetnsName,
@@ -93,10 +93,10 @@ fn on_host(
             }
         }
     }
-    for (folder, pid) in run_by_runit() {
-        let place = declared_services::inside_by_runit(&folder, name);
+    for (dir, pid) in run_by_runit() {
+        let place = declared_services::inside_by_runit(&dir, name);
         if let Some(place) = place.filter(|_| host.is_some() && netns_of(pid) == host) {
-            let service = folder.file_name().unwrap_or_default().to_string_lossy();
+            let service = dir.file_name().unwrap_or_default().to_string_lossy();
             let process = Process::of(pid, services);
             found.push((
                 service.into(),
@@ -108,16 +108,16 @@ fn on_host(
     found
 }
 
-/// The services that are inside, and are to be on the host.
+/// The services that run inside and should run on the host.
 fn inside(call: &Call, identity: NetnsInode, services: &ServiceDaemons) -> Vec<(String, Process)> {
     let is_inside = |(pid, _): &(i32, &str)| netns_of(*pid) == Some(identity);
     let started = services.started().filter(is_inside);
     let astray = started.filter(|(_, service)| declared_services::on_host(&call.conf_dir, service));
-    let told = astray.map(|(pid, service)| (service.to_string(), Process::of(pid, services)));
-    told.collect()
+    let processes = astray.map(|(pid, service)| (service.to_string(), Process::of(pid, services)));
+    processes.collect()
 }
 
-/// What processes inside can ask, of each mount namespace once.
+/// The name services that processes inside can reach. Each mount namespace is examined once.
 fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
     let mut mounts = BTreeSet::new();
     let mut found = Vec::new();
@@ -132,7 +132,7 @@ fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
         let switch = read_plain(Path::new(&format!("{root}/etc/nsswitch.conf")));
         let hosts = switch.lines().find_map(|line| line.strip_prefix("hosts:"));
         for (socket, word) in NAME_SERVICES {
-            let asked = match word {
+            let is_used = match word {
                 "" => !exec::is_musl(),
                 word => hosts.is_some_and(|hosts| hosts.contains(word)),
             };
@@ -140,7 +140,7 @@ fn name_services(inside: Vec<Process>) -> Vec<(Process, String)> {
             if bus && !fs::exists("/run/systemd/resolve").unwrap_or(false) {
                 continue;
             }
-            if asked && fs::symlink_metadata(format!("{root}/run/{socket}")).is_ok() {
+            if is_used && fs::symlink_metadata(format!("{root}/run/{socket}")).is_ok() {
                 found.push((process.clone(), format!("/run/{socket}")));
             }
         }

@@ -1,6 +1,6 @@
-//! `doctor`: every leak and drift that is found of a namespace, and what to do against it.
-//! What there is is looked up in `observe` and `leaks`; what of it is a fault `faults` says,
-//! which knows no kernel. Nothing is changed.
+//! `doctor`: reports every leak and difference of a namespace, with a hint for each. `observe` and
+//! `leaks` read the state, `faults` decides what is a fault, without the kernel. Nothing is
+//! changed.
 
 mod faults;
 mod firewall;
@@ -24,8 +24,8 @@ struct Report {
 
 /// Report what is wrong with a namespace.
 pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
-    let looked = observe::look(call, name);
-    let (seen, outcome) = looked.map_err(|failure| Error::failure(name, &failure))?;
+    let observed = observe::observe(call, name);
+    let (seen, outcome) = observed.map_err(|failure| Error::failure(name, &failure))?;
     let findings = faults(name, &seen);
     let found = if findings.is_empty() {
         Outcome::Done
@@ -41,7 +41,7 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
 }
 
 impl Document for Report {
-    /// Two lines for each finding: what, and the remedy.
+    /// Two lines for each finding: what is wrong, and the hint.
     fn lines(&self) -> Vec<String> {
         let lines = |found: &Finding| {
             let what = format!("{}: {}", self.name, report::printable(&found.what));

@@ -1,5 +1,5 @@
-//! Looking at a namespace for `doctor`: what `status` knows of it, its firewall, its
-//! sysctls and its files. Who is where he should not be is in `leaks`.
+//! Observing a namespace for `doctor`: the result of `status`, the firewall, the sysctls and the
+//! files. `leaks` observes the processes.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,19 +17,19 @@ use crate::setup::cmd::status;
 use crate::setup::error::Outcome;
 use crate::setup::failure::{Failure, Why};
 use crate::setup::load::{context, settings};
-use crate::setup::lock::look_on;
+use crate::setup::lock::without_lock;
 use crate::setup::{Call, store};
 use crate::system::netns;
 use crate::{exec, state_dir};
 
-/// What there is, and whether the settings are wrong.
-pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failure> {
-    let looked = status::look(call, name)?;
-    if let Some(wrong) = &looked.wrong {
+/// Observe everything. The outcome is [`Outcome::Wrong`] if the settings are wrong.
+pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failure> {
+    let observed = status::observe(call, name)?;
+    if let Some(wrong) = &observed.wrong {
         call.events.failed(Some(name), wrong);
     }
-    let (status, outcome) = (looked.status, looked.outcome);
-    let (journal, mut kernel) = look_on(name)?;
+    let (status, outcome) = (observed.status, observed.outcome);
+    let (journal, mut kernel) = without_lock(name)?;
     let mut seen = Observed {
         exists: status.exists,
         ready: status.ready,
@@ -39,7 +39,7 @@ pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failur
     };
     let broken = |e| Why::Broken("cannot look for its processes", e);
     let identity = netns::identity(name.as_str()).map_err(broken)?;
-    leaks::look(call, name, identity, &mut seen).map_err(broken)?;
+    leaks::observe(call, name, identity, &mut seen).map_err(broken)?;
     if status.exists {
         let want = settings(call, name, &context()).ok();
         let want = want.map_or_else(State::default, |want| want.state);
@@ -60,7 +60,8 @@ pub fn look(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Failur
     Ok((seen, outcome))
 }
 
-/// The network gives the link its addresses, as the settings ask it to.
+/// Returns true if the network assigns the addresses of the link, by DHCP or autoconfiguration, as
+/// the settings ask.
 fn is_leased(link: &str, want: &State, journal: &Journal) -> bool {
     let mut clients = journal.ours.clients.iter().chain(&want.clients);
     let auto = format!("net/ipv6/conf/{link}/autoconf");
@@ -69,9 +70,9 @@ fn is_leased(link: &str, want: &State, journal: &Journal) -> bool {
         || sysctls.any(|sysctl| sysctl.value.key.path() == auto)
 }
 
-/// What makes it a router, but for what the settings ask for.
+/// The forwarding sysctls that are on and that no setting asks for.
 fn forwarding(kernel: &mut Kernel, want: &State) -> Vec<String> {
-    let asked = |family: &str| {
+    let is_asked_for = |family: &str| {
         let mut inside = want.sysctls.iter().map(|sysctl| &sysctl.value);
         inside.any(|sysctl| {
             let path = sysctl.key.path();
@@ -95,7 +96,7 @@ fn forwarding(kernel: &mut Kernel, want: &State) -> Vec<String> {
     };
     let found = keys
         .into_iter()
-        .filter(|(family, key)| !asked(family) && on(key));
+        .filter(|(family, key)| !is_asked_for(family) && on(key));
     found.map(|(_, key)| key.to_string()).collect()
 }
 
@@ -112,7 +113,7 @@ fn filters(kernel: &mut Kernel, journal: &Journal) -> Filters {
     filters
 }
 
-/// Where somebody listens on UDP port 53.
+/// The addresses on which a program inside listens on UDP port 53.
 fn listening(kernel: &mut Kernel) -> Vec<IpAddr> {
     let files = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"];
     let texts = files.map(|file| kernel.read_inside(file).unwrap_or_default());
@@ -120,7 +121,8 @@ fn listening(kernel: &mut Kernel) -> Vec<IpAddr> {
     lines.filter_map(at_port_53).collect()
 }
 
-/// proc_net_udp(5): words of 32 bits in the machine's own order, as hexadecimal numbers.
+/// Parses a line of /proc/net/udp: proc_net_udp(5) has addresses as hexadecimal words of 32 bits in
+/// host byte order.
 fn at_port_53(line: &str) -> Option<IpAddr> {
     let local = line.split_whitespace().nth(1)?;
     let hex = local.strip_suffix(":0035")?;
@@ -138,7 +140,8 @@ fn at_port_53(line: &str) -> Option<IpAddr> {
     }
 }
 
-/// resolv.conf(5): without any server, the one on loopback is asked.
+/// The name servers of the namespace. Without any, the resolver uses the loopback address
+/// (resolv.conf(5)).
 fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
     let file = Path::new(state_dir::ETC)
         .join(name.as_str())
@@ -161,9 +164,9 @@ fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
     )
 }
 
-/// What netns-exec passes over, for there is nothing in /etc to bind it on.
+/// The entries that netns-exec skips because /etc has no file to bind them over.
 fn unseen(name: &NetnsName) -> Vec<String> {
-    let mode = fs::read_to_string(store::folder(name).join(state_dir::ETC_MODE));
+    let mode = fs::read_to_string(store::dir(name).join(state_dir::ETC_MODE));
     if mode.is_ok_and(|mode| mode.starts_with(state_dir::ETC_OVERLAY)) {
         return Vec::new();
     }
@@ -183,10 +186,10 @@ mod tests {
     #[test]
     fn listeners_are_read() {
         let line = "  12: 3500007F:0035 00000000:0000 07 00000000:00000000";
-        let told = at_port_53(line).unwrap();
+        let address = at_port_53(line).unwrap();
         let little = cfg!(target_endian = "little");
         assert_eq!(
-            told.to_string(),
+            address.to_string(),
             if little { "127.0.0.53" } else { "53.0.0.127" }
         );
         assert_eq!(at_port_53(&line.replace("0035", "0036")), None);

@@ -1,11 +1,11 @@
-//! What `status` knows to be neither ours nor the kernel's, in words.
+//! What `status` found that neither netns-setup nor the kernel made, as text.
 
 use super::Status;
 use crate::setup::cmd::status::made_by::MadeBy;
 
 impl Status {
-    /// Links, addresses, routes and policy rules of others. Of a link that is `leased`, the network says
-    /// what its addresses and routes are.
+    /// Links, addresses, routes and policy rules of others. Addresses and routes of a `leased` link
+    /// are left out: the network assigns them.
     pub fn foreign(&self, leased: impl Fn(&str) -> bool) -> Vec<String> {
         let mut found = Vec::new();
         for link in &self.links {

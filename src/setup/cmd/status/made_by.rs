@@ -1,8 +1,8 @@
-//! Who made what there is.
+//! The origin of an object: netns-setup, the kernel or others.
 
 use serde::Serialize;
 
-/// Who made it, or moved it here.
+/// What made an object, or moved it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum MadeBy {

@@ -1,6 +1,6 @@
-//! `status`: what there is of a namespace, what of it is not ours, and how it differs
-//! from its settings. For people as lines, for programs as JSON; the kernel is asked, not
-//! our memory.
+//! `status`: reports the state of a namespace, what in it is not ours, and how it differs from its
+//! settings. As lines for people, as JSON for programs. The state is read from the kernel, not from
+//! the journal.
 
 mod foreign;
 mod made_by;
@@ -15,7 +15,7 @@ use crate::plan::{Change, Extras, Journal, plan};
 use crate::setup::error::{Error, Outcome, Result};
 use crate::setup::failure::Failure;
 use crate::setup::load::{context, settings, wrong};
-use crate::setup::lock::look_on;
+use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
 use crate::setup::report::run_log;
 use crate::setup::resolve_devices::{self, resolve_devices};
@@ -28,33 +28,33 @@ use made_by::MadeBy;
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
     name: String,
-    /// There is a namespace of this name.
+    /// A namespace of this name exists.
     pub exists: bool,
     /// netns-setup made it.
     pub ours: bool,
-    /// It was set up whole, and nothing has been said against it since.
+    /// The namespace is ready.
     pub ready: bool,
     pub links: Vec<LinkStatus>,
     routes: Vec<RouteStatus>,
     /// Policy rules.
     rules: Vec<RuleStatus>,
     pub processes: usize,
-    /// What `netns_ready` asks for.
+    /// The conditions of `netns_ready`.
     conditions: Vec<ConditionStatus>,
-    /// The commands that would make it what its settings say; none if they are wrong.
+    /// The commands that make the namespace match its settings. `None` if the settings are wrong.
     pub differences: Option<Vec<String>>,
-    /// What keeps those commands from being given.
+    /// What prevents those commands.
     pub obstacles: Vec<String>,
-    /// Why its last start or reload failed, if it did.
+    /// Why its last start or reload failed. Empty if it succeeded.
     pub failure: Vec<String>,
-    /// What can keep it from working although it is there.
+    /// What can keep it from working although it exists.
     pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
 pub(crate) struct LinkStatus {
     pub name: String,
-    /// It is a link of the host's.
+    /// The link is in the host's namespace.
     on_host: bool,
     pub r#type: String,
     up: bool,
@@ -74,7 +74,7 @@ pub(crate) struct AddressStatus {
 #[derive(Debug, Serialize)]
 struct ConditionStatus {
     condition: String,
-    /// Now; one that is ready stays so.
+    /// The condition holds now. A namespace that is ready stays ready if it no longer holds.
     holds: bool,
 }
 
@@ -90,10 +90,10 @@ struct RuleStatus {
     by: MadeBy,
 }
 
-/// Report what there is.
+/// Report the state of a namespace.
 pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
-    let looked = look(call, name);
-    let seen = looked.map_err(|failure| Error::failure(name, &failure))?;
+    let observed = observe(call, name);
+    let seen = observed.map_err(|failure| Error::failure(name, &failure))?;
     if let Some(wrong) = &seen.wrong {
         call.events.failed(Some(name), wrong);
     }
@@ -101,28 +101,28 @@ pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
     Ok(seen.outcome)
 }
 
-/// What there is, and how it is.
+/// The state of a namespace, and the outcome of the verb.
 pub(crate) struct Seen {
     pub status: Status,
     pub outcome: Outcome,
-    /// What is wrong with the settings.
+    /// The error, if the settings are wrong.
     pub wrong: Option<Error>,
 }
 
-/// Look at a namespace.
-pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
-    let (mut journal, mut kernel) = look_on(name)?;
+/// Read the state of a namespace.
+pub(crate) fn observe(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
+    let (mut journal, mut kernel) = without_lock(name)?;
     let (mut obstacles, mut warnings) = (Vec::new(), Vec::new());
     let settings = settings(call, name, &context());
     let (mut want, wrong) = match &settings {
-        Ok(want) => match nat::whole(want, &journal, &mut kernel) {
-            Ok(whole) => {
-                warnings = report::obstacles(name, &whole.warnings);
-                let mut state = whole.state;
+        Ok(want) => match nat::with_host(want, &journal, &mut kernel) {
+            Ok(with_host) => {
+                warnings = report::obstacles(name, &with_host.warnings);
+                let mut state = with_host.state;
                 obstacles = match attach::prepare(want, &mut state, &journal, &mut kernel) {
                     Ok(attach::NameState::Right) => Vec::new(),
                     Ok(attach::NameState::Earlier) => attach::earlier(want, &journal),
-                    Err(no) => report::why(name, &no.why),
+                    Err(e) => report::why(name, &e.why),
                 };
                 (Some(state), None)
             }
@@ -139,12 +139,12 @@ pub(crate) fn look(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
     }
     let nothing = State::default();
     let wanted = want.as_ref().unwrap_or(&nothing);
-    let asked = Query {
+    let query = Query {
         rules: true,
         ..build_query(wanted, &journal)
     };
-    let mut have = observe::look(&mut kernel, &asked, &journal)?;
-    nat::apart(name, wanted, &asked, (&mut journal, &mut have))?;
+    let mut have = observe::observe(&mut kernel, &query, &journal)?;
+    nat::without_others(name, wanted, &query, (&mut journal, &mut have))?;
     let mut status = of(name, &journal, want.as_ref(), &have);
     if let Some(want) = &want {
         let (changes, others) = match plan(want, &have, &journal, Extras::Remove) {
@@ -188,7 +188,7 @@ impl ConditionStatus {
 }
 
 impl Status {
-    /// netns-setup has made it, or brought something into it.
+    /// Returns true if netns-setup made the namespace, or moved a link into it.
     pub fn is_set_up(&self) -> bool {
         let ours = |link: &LinkStatus| link.by == MadeBy::Us;
         self.ours || self.links.iter().any(ours)
@@ -212,20 +212,20 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
         Netns::Host => ours(link),
         Netns::Named(_) => false,
     });
-    let asked = |route: &Route| {
+    let is_asked_for = |route: &Route| {
         let is = |r: &Sourced<Route>| r.value == *route;
         journal.ours.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
     };
     let routes = have.routes.iter().filter(|r| r.value.netns == Netns::This);
     let routes = routes.map(|r| RouteStatus {
         route: r.value.to_string(),
-        by: MadeBy::of(asked(&r.value), r.value.is_kernels()),
+        by: MadeBy::of(is_asked_for(&r.value), r.value.is_kernels()),
     });
-    let asked =
+    let is_asked_for =
         |rule| journal.ours.rules.contains(rule) || want.is_some_and(|w| w.rules.contains(rule));
     let rules = have.rules.iter().map(|rule| RuleStatus {
         rule: rule.value.to_string(),
-        by: MadeBy::of(asked(rule), rule.value.is_kernels()),
+        by: MadeBy::of(is_asked_for(rule), rule.value.is_kernels()),
     });
     let identity = netns::identity(name.as_str()).ok().flatten();
     let inside_it = identity.and_then(|identity| occupants::inside(identity).ok());

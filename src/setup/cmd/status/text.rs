@@ -1,4 +1,4 @@
-//! A status in words, for a person: lines out. What there is, the status says.
+//! A status as lines of text, for a person.
 
 use super::{RuleStatus, Status};
 use crate::setup::cmd::status::made_by::MadeBy;
@@ -32,7 +32,7 @@ impl Document for Status {
 }
 
 fn headline(status: &Status) -> String {
-    let whole = match (status.exists, status.ready) {
+    let state = match (status.exists, status.ready) {
         (false, _) => return "there is no such namespace".into(),
         (true, true) => "ready",
         (true, false) if status.ours => "not ready",
@@ -40,12 +40,12 @@ fn headline(status: &Status) -> String {
     };
     let processes = report::counted(status.processes, "process", "processes");
     match &status.differences {
-        Some(none) if none.is_empty() => format!("{whole}, as its settings say, {processes}"),
+        Some(none) if none.is_empty() => format!("{state}, as its settings say, {processes}"),
         Some(some) => {
             let changes = report::counted(some.len(), "change", "changes");
-            format!("{whole}, {changes} away from its settings, {processes}")
+            format!("{state}, {changes} away from its settings, {processes}")
         }
-        None => format!("{whole}, {processes}"),
+        None => format!("{state}, {processes}"),
     }
 }
 
@@ -68,12 +68,12 @@ fn table(status: &Status) -> Vec<String> {
     report::columns(&rows)
 }
 
-/// Behind a link that is not inside.
+/// The suffix of a link that is not inside.
 fn place(on_host: bool) -> &'static str {
     if on_host { " on the host" } else { "" }
 }
 
-/// Behind what somebody else made.
+/// The suffix of an object that others made.
 fn theirs(by: MadeBy) -> &'static str {
     if by == MadeBy::Others {
         " (not ours)"
@@ -82,14 +82,14 @@ fn theirs(by: MadeBy) -> &'static str {
     }
 }
 
-/// The policy rules, but for those that every namespace has.
+/// The policy rules, without those that every namespace has.
 fn rules(status: &Status) -> Vec<String> {
-    let told = status.rules.iter().filter(|rule| rule.by != MadeBy::Kernel);
+    let rules = status.rules.iter().filter(|rule| rule.by != MadeBy::Kernel);
     let line = |rule: &RuleStatus| format!("rule {}{}", rule.rule, theirs(rule.by));
-    told.map(line).collect()
+    rules.map(line).collect()
 }
 
-/// What `netns_ready` asks for, each with whether it holds.
+/// The conditions of `netns_ready`, and whether each holds.
 fn conditions(status: &Status) -> Vec<String> {
     let all = status.conditions.iter().map(|one| {
         let holds = if one.holds { "holds" } else { "does not hold" };

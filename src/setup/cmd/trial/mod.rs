@@ -1,8 +1,8 @@
-//! `try` and `confirm`: settings that are taken back unless they are confirmed in time. A
-//! process of its own does all of it, from before the first change: it hangs on no terminal
-//! and no connection, and whoever called may be killed. It holds the namespace's lock all
-//! the time. Only the file `trial` is spoken through: who takes it away first has decided.
-//! Services can be tried with it ([`services`]).
+//! `try` and `confirm`: settings that are rolled back unless they are confirmed in time. A separate
+//! process runs the trial, from before the first change. It depends on no terminal and no
+//! connection, and the caller may be killed. It holds the lock of the namespace all the time. The
+//! processes communicate only by the file `trial`: the first one that removes it decides. Services
+//! can take part in a trial ([`services`]).
 
 mod service;
 mod services;
@@ -34,16 +34,16 @@ use crate::setup::{Call, checked, outcome, ready, signals, ssh_guard, store, wit
 use crate::system::cgroup;
 use services::Services;
 
-/// How often it is looked whether it has been confirmed.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval at which the trial's process checks for the confirmation.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long the way of a line may take, from here out by the link that is going to move.
+/// Time for a line of output to reach the caller over the link that is going to move.
 const SENT: Duration = Duration::from_millis(300);
 
-/// How long who confirms waits until all is done that was put off until then.
+/// How long `confirm` waits for what the trial does after the confirmation.
 const KEEPS: Duration = Duration::from_secs(60);
 
-/// Start the process that does it, and pass on what it says until all is made.
+/// Start the trial's process, and pass on its output until the changes are made.
 pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
     let wants = match checked(call) {
         Ok(wants) => wants,
@@ -56,7 +56,7 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
         }
         warn_of_cut(call, want, trial);
     }
-    match started(call, trial) {
+    match start_process(call, trial) {
         Ok(outcome) => outcome,
         Err(e) => {
             let error = Error::refused([
@@ -69,7 +69,7 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
     }
 }
 
-/// Who is cut off by it reads here what to type, for what is said later comes too late.
+/// Tell a caller whose connection will be cut what to type. Later output may not arrive.
 fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
     if !ssh_guard::would_cut(want) {
         return;
@@ -86,7 +86,7 @@ fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
     sleep(SENT);
 }
 
-fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
+fn start_process(call: &Call, trial: &Trial) -> io::Result<Outcome> {
     let (mut ours, theirs) = UnixStream::pair()?;
     let mut command = Command::new("/proc/self/exe");
     command.arg0("netns-setup").current_dir("/");
@@ -106,7 +106,7 @@ fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    // It has the other end
+    // Close our copy of the child's end of the socket
     drop(command);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
@@ -114,14 +114,14 @@ fn started(call: &Call, trial: &Trial) -> io::Result<Outcome> {
         scope.spawn(|| stderr.map(|mut from| io::copy(&mut from, &mut io::stderr())));
     });
     let mut outcome = [0];
-    let told = ours.read(&mut outcome).is_ok_and(|read| read == 1);
-    let told = told
+    let received = ours.read(&mut outcome).is_ok_and(|read| read == 1);
+    let received = received
         .then(|| OUTCOMES.get(usize::from(outcome[0])))
         .flatten();
-    Ok(told.copied().unwrap_or(Outcome::Refused))
+    Ok(received.copied().unwrap_or(Outcome::Refused))
 }
 
-/// What that process tells is the place of its outcome here.
+/// The trial's process sends an index into this list.
 const OUTCOMES: [Outcome; 4] = [
     Outcome::Done,
     Outcome::Differs,
@@ -129,7 +129,7 @@ const OUTCOMES: [Outcome; 4] = [
     Outcome::Refused,
 ];
 
-/// What that process does.
+/// Run the trial, in the process that [`try_out`] starts.
 pub fn keep(call: &Call, trial: &Trial) -> Outcome {
     detach();
     let outcome = with_settings(call, |want| {
@@ -139,28 +139,28 @@ pub fn keep(call: &Call, trial: &Trial) -> Outcome {
         let then = |work: &mut Work| wait(call, work, want, services, trial.within());
         let changed = converge_then(call, want, Extras::Remove, then)?;
         follow(call, name, changed);
-        // Of what holds services, only that which can be told at once is tried
+        // The trial itself waits for the conditions of `netns_ready` only if it starts services
         ready::wait(want)
     });
-    tell(outcome);
+    send_outcome(outcome);
     outcome
 }
 
-/// From whoever called, and whatever may happen to him.
+/// Detach from the caller's session, terminal and control group.
 fn detach() {
     let _ = setsid();
-    // It may be that of a service which is going to be restarted
+    // The control group may be that of a service which the trial restarts
     cgroup::leave();
     let _ = SigSet::all().thread_block();
     let _ = fs::write("/proc/self/comm", "netns-setup");
-    // A terminal that nobody reads from must not hold it up
+    // A terminal that is not read must not block the process
     for descriptor in [io::stdout().as_fd(), io::stderr().as_fd()] {
         let _ = fcntl(descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
     }
 }
 
-/// What came of it, to the one who called; nothing more is printed.
-fn tell(outcome: Outcome) {
+/// Send the outcome to the caller, and print nothing from here on.
+fn send_outcome(outcome: Outcome) {
     let _ = io::stdout().flush();
     let place = OUTCOMES.iter().position(|of| *of == outcome);
     let _ = write(io::stdin(), &[place.unwrap_or(OUTCOMES.len()) as u8]);
@@ -171,7 +171,7 @@ fn tell(outcome: Outcome) {
     }
 }
 
-/// All is made: have the services start, and wait until it is confirmed, or undo it.
+/// Start the services after the changes, then wait for the confirmation, or roll back.
 fn wait(
     call: &Call,
     work: &mut Work,
@@ -189,7 +189,7 @@ fn wait(
         return Err(work.fail(Why::Broken("cannot record the trial", e)));
     }
     if let Err(why) = move_in(work, want, &mut services) {
-        return Err(undone(work, name, services, why));
+        return Err(roll_back(work, name, services, why));
     }
     trial_file::renew(name, within);
     let until = Instant::now() + within;
@@ -201,10 +201,10 @@ fn wait(
         format!("netns-setup confirm {name}"),
     ];
     call.events.warning(name, lines);
-    tell(Outcome::Done);
+    send_outcome(Outcome::Done);
     let ends = signals::ends();
     while Instant::now() < until && !signals::has_come(&ends) && file(name).exists() {
-        sleep(LOOK.min(until.saturating_duration_since(Instant::now())));
+        sleep(INTERVAL.min(until.saturating_duration_since(Instant::now())));
     }
     match trial_file::decide_to_undo(name) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
@@ -214,12 +214,12 @@ fn wait(
         _ => {
             let late = io::Error::from(ErrorKind::TimedOut);
             let why = Why::Broken("it was not confirmed", late);
-            Err(undone(work, name, services, why))
+            Err(roll_back(work, name, services, why))
         }
     }
 }
 
-/// The services start inside, where what they wait for holds.
+/// Start the services inside, once the conditions that they wait for hold.
 fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), Why> {
     if !services.is_empty() && ready::is_awaited(want) {
         ready::wait_under_lock(want)?;
@@ -229,18 +229,18 @@ fn move_in(work: &mut Work, want: &Want, services: &mut Services) -> Result<(), 
     services.move_in().map_err(Why::Trial)
 }
 
-/// All of it is undone, in the order in which nobody is left without a place.
-fn undone(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -> Failure {
+/// Roll back, in the order in which a service always has a namespace to run in.
+fn roll_back(work: &mut Work, name: &NetnsName, mut services: Services, why: Why) -> Failure {
     let _ = trial_file::decide_to_undo(name);
     services.leave();
     let failure = work.fail(why);
-    services.back();
+    services.restore();
     failure
 }
 
-/// What is tried stays.
+/// Confirm the trial: the new settings stay.
 pub fn confirm(call: &Call, name: &NetnsName) -> Result {
-    let tried = trial_file::living_trial(name);
+    let tried = trial_file::running_trial(name);
     let confirmed = match &tried {
         Some(_) => fs::remove_file(file(name)),
         None => Err(ErrorKind::NotFound.into()),
@@ -268,16 +268,16 @@ pub fn confirm(call: &Call, name: &NetnsName) -> Result {
     Err(Error::wrong(lines))
 }
 
-/// Nobody tries it, and nobody was ended while he did.
+/// Returns true if no trial is running, and none was interrupted.
 fn is_as_it_was_left(name: &NetnsName) -> bool {
     store::is_ready(name) && !file(name).exists()
 }
 
-/// It has been confirmed: wait for the services that were put off until then.
+/// Wait for the services that are moved only after the confirmation.
 fn is_confirmed(name: &NetnsName, tried: &trial_file::TrialRecord) -> Result {
     let until = Instant::now() + KEEPS;
-    while tried.lives() && !tried.services.is_empty() && Instant::now() < until {
-        sleep(LOOK);
+    while tried.is_running() && !tried.services.is_empty() && Instant::now() < until {
+        sleep(INTERVAL);
     }
     service::all_run_inside(name, &tried.services).map_err(Error::refused)
 }

@@ -1,5 +1,5 @@
-//! One service that is tried with a namespace: where it was, having it start inside, and
-//! whether it stays there.
+//! A service that takes part in a trial: where it ran before, starting it inside, and checking that
+//! it stays there.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,42 +14,44 @@ use crate::system::init::service::{Init, InitCommand, Second, Service, ServiceSt
 use crate::system::netns::identity::NetnsInode;
 use crate::system::{netns, process};
 
-/// How long a service may take to have its processes inside, once it is started,
+/// Time for a service to have its processes inside, after it was started.
 const ARRIVES: Duration = Duration::from_secs(10);
 
-/// and how long they then have to be the same: who finds his settings wrong ends by then.
+/// Time for which its processes must stay the same after that: a daemon with wrong settings ends
+/// within it.
 const STAYS: Duration = Duration::from_millis(1500);
 
-/// How often it is looked.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval at which the processes are checked.
+const INTERVAL: Duration = Duration::from_millis(50);
 
-/// A service that is tried with a namespace.
+/// A service that takes part in a trial.
 pub struct TrialService {
-    /// It.
+    /// The service.
     pub service: Service,
-    /// Where it was before.
+    /// Where it ran before the trial.
     pub was: StateBefore,
-    /// Its init has done what it was told.
-    was_told: bool,
-    /// It has not.
-    pub has_failed: bool,
-    /// What is tried in its place.
+    /// The init system has started it as requested.
+    start_succeeded: bool,
+    /// The init system failed to start it.
+    pub start_failed: bool,
+    /// The second process of a runit service that keeps running on the host.
     pub second: Option<Second>,
 }
 
-/// Where a service was before.
+/// Where a service ran before the trial.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum StateBefore {
     /// It was not started.
     Stopped,
-    /// On the host.
+    /// It ran on the host.
     OnHost,
-    /// In the namespace already.
+    /// It ran in the namespace already.
     Inside,
 }
 
 impl TrialService {
-    /// The service of this name, before anything is done; or why it cannot be tried.
+    /// Find the service of this name, before anything is changed. The error lines say why it cannot
+    /// take part.
     pub fn find(netns: &NetnsName, conf_dir: &Path, name: &String) -> Result<Self, Vec<String>> {
         let is_word = !name.starts_with(['-', '.']) && !name.contains('/') && !name.is_empty();
         let found = is_word.then(|| Service::find(name)).flatten();
@@ -59,7 +61,7 @@ impl TrialService {
                 "list them with rc-service --list, or with sv status /var/service/*".into(),
             ]
         })?;
-        is_asked(&service, netns, conf_dir)?;
+        check_settings(&service, netns, conf_dir)?;
         let host = process::netns_of_caller();
         let is_host = |of: &BTreeSet<NetnsInode>| of.iter().all(|at| Some(*at) == host);
         let inside = identity(netns);
@@ -81,18 +83,18 @@ impl TrialService {
         Ok(TrialService {
             service,
             was,
-            was_told: false,
-            has_failed: false,
+            start_succeeded: false,
+            start_failed: false,
             second: None,
         })
     }
 
-    /// Have it start inside, by its own settings.
+    /// Start it inside, according to its own settings.
     pub fn start_inside(&mut self, call: &Call, netns: &NetnsName) -> Result<(), String> {
         call.events.notice(netns, format!("+ {}", self.command()));
         let ended = match (&self.service.init, self.was) {
-            (Init::Runit(folder), StateBefore::OnHost) => {
-                let second = Second::start(folder);
+            (Init::Runit(dir), StateBefore::OnHost) => {
+                let second = Second::start(dir);
                 self.second = Some(second.map_err(|e| format!("could not be started: {e}"))?);
                 return Ok(());
             }
@@ -102,8 +104,8 @@ impl TrialService {
             Err(e) => Err(format!("could not be started: {e}")),
             Ok(ended) => {
                 call.events.output(netns, ended.text.clone());
-                self.was_told = ended.is_done();
-                self.has_failed = !self.was_told;
+                self.start_succeeded = ended.is_done();
+                self.start_failed = !self.start_succeeded;
                 match ended.status {
                     Some(status) if status.success() => Ok(()),
                     Some(_) => Err("did not start inside".into()),
@@ -120,19 +122,20 @@ impl TrialService {
         }
     }
 
-    /// What starts it inside, as it would be typed.
+    /// The command that starts it inside, as a person would type it.
     fn command(&self) -> String {
         match (&self.service.init, self.was) {
             (Init::OpenRc, _) => format!("rc-service {} {}", self.service.name, self.verb()),
-            (Init::Runit(folder), StateBefore::OnHost) => {
-                format!("cd {} && ./run", folder.display())
+            (Init::Runit(dir), StateBefore::OnHost) => {
+                format!("cd {} && ./run", dir.display())
             }
-            (Init::Runit(folder), _) => format!("sv {} {}", self.verb(), folder.display()),
+            (Init::Runit(dir), _) => format!("sv {} {}", self.verb(), dir.display()),
         }
     }
 
-    /// Its processes are inside, and stay the same for a while.
-    pub fn stays(&mut self, inside: NetnsInode) -> bool {
+    /// Wait until its processes are inside and stay the same for a while. Returns false if they do
+    /// not.
+    pub fn stays_inside(&mut self, inside: NetnsInode) -> bool {
         let mut until = Instant::now() + ARRIVES;
         let mut seen = Vec::new();
         loop {
@@ -156,15 +159,16 @@ impl TrialService {
                     seen = pids;
                     until = Instant::now() + STAYS;
                 }
-                // One that was there and is not any more has ended
+                // A process that was inside and is gone has ended
                 (false, _) if !runs || !seen.is_empty() || Instant::now() > until => return false,
                 (false, _) => {}
             }
-            sleep(LOOK);
+            sleep(INTERVAL);
         }
     }
 
-    /// Have it stop. What has ended already, dpkg's start-stop-daemon fails to stop.
+    /// Stop it. dpkg's start-stop-daemon fails to stop a daemon that has ended, so the service is
+    /// zapped then.
     pub fn stop(&self) -> io::Result<InitCommand> {
         let has_ended = matches!(self.service.place(), ServiceState::In(all) if all.is_empty());
         if has_ended && self.service.init == Init::OpenRc {
@@ -174,24 +178,24 @@ impl TrialService {
         }
     }
 
-    /// It is inside, and was not before.
-    pub fn has_come_in(&self, inside: Option<NetnsInode>) -> bool {
+    /// Returns true if the service runs inside now, and did not before the trial.
+    pub fn moved_in(&self, inside: Option<NetnsInode>) -> bool {
         let is_there = match self.service.place() {
             ServiceState::Stopped => false,
-            ServiceState::Unknown => self.was_told,
-            ServiceState::In(all) if all.is_empty() => self.was_told,
+            ServiceState::Unknown => self.start_succeeded,
+            ServiceState::In(all) if all.is_empty() => self.start_succeeded,
             ServiceState::In(all) => inside.is_some_and(|inside| all.contains(&inside)),
         };
         is_there && self.was != StateBefore::Inside
     }
 
-    /// What a second process of it has said.
+    /// The output of its second process.
     pub fn text(&mut self) -> String {
         self.second.as_mut().map(Second::text).unwrap_or_default()
     }
 }
 
-/// All services of these names run in the namespace.
+/// Check that all services of these names run in the namespace.
 pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<String>> {
     for name in names {
         let place = Service::find(name).map(|service| service.place());
@@ -209,23 +213,27 @@ pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<Str
     Ok(())
 }
 
-/// The settings of the service say that it is to be inside.
-fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(), Vec<String>> {
+/// Check that the settings of the service put it inside.
+fn check_settings(
+    service: &Service,
+    netns: &NetnsName,
+    conf_dir: &Path,
+) -> Result<(), Vec<String>> {
     let name = &service.name;
-    let (asked, file, remedy) = match &service.init {
+    let (puts_inside, file, remedy) = match &service.init {
         Init::OpenRc => {
             let file = conf_dir.join(name);
             let remedy = format!("write netns=\"{netns}\" in {}", file.display());
             (!declared_services::on_host(conf_dir, name), file, remedy)
         }
-        Init::Runit(folder) => {
-            let file = folder.join("run");
+        Init::Runit(dir) => {
+            let file = dir.join("run");
             let text = read_plain(&file);
             let remedy = format!("write netns-exec {netns} -- before its command there");
             (declared_services::names_program(&text), file, remedy)
         }
     };
-    if asked {
+    if puts_inside {
         Ok(())
     } else {
         Err(vec![
@@ -238,7 +246,7 @@ fn is_asked(service: &Service, netns: &NetnsName, conf_dir: &Path) -> Result<(),
     }
 }
 
-/// Which namespace has this name now, if one has.
+/// The identity of the namespace that has this name now.
 pub fn identity(netns: &NetnsName) -> Option<NetnsInode> {
     netns::identity(netns.as_str()).ok().flatten()
 }

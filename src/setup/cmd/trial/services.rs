@@ -1,7 +1,7 @@
-//! What `try --with` does with services: it has them start inside, and start again where they
-//! were if that is not confirmed. OpenRC's are really restarted. What runit runs on the host
-//! goes on there until it is confirmed, for its `run` knows no other place than the one that
-//! is tried: a second process of it is what is tried.
+//! The services of `try --with`: they are started inside, and go back to where they were if the
+//! trial is not confirmed. OpenRC's services are restarted. A runit service on the host keeps
+//! running until the confirmation, because its `run` file has only the settings that are tried: a
+//! second process of it takes part in the trial.
 
 use std::io;
 use std::path::PathBuf;
@@ -15,24 +15,24 @@ use crate::system::init::service::{Init, Service, kill_supervised};
 use crate::system::init::service_of_process::{runsv_of, supervised};
 use crate::system::{init, process};
 
-/// How long OpenRC may take to start again what it has stopped for a restart that failed,
-/// for which its rc-service does not wait.
+/// Time for OpenRC to start again what it stopped for a restart that failed. rc-service does not
+/// wait for that.
 const STRAYS: Duration = Duration::from_secs(5);
 
-/// The services that are tried with a namespace.
+/// The services that take part in a trial.
 pub struct Services<'a> {
     call: &'a Call,
     netns: &'a NetnsName,
     all: Vec<TrialService>,
-    /// What OpenRC had started before, in this order.
+    /// The services that OpenRC had started before, in the order of their start.
     before: Vec<String>,
-    /// Where runit runs the namespace itself, if it did not before.
+    /// The service directory of the namespace itself under runit, if runit did not run it before.
     watch: Option<PathBuf>,
 }
 
 impl<'a> Services<'a> {
-    /// The services of these names, before anything is done; or why one of them cannot be
-    /// tried.
+    /// Find the services of these names, before anything is changed. The error lines say why one of
+    /// them cannot take part.
     pub fn find(
         call: &'a Call,
         netns: &'a NetnsName,
@@ -45,29 +45,30 @@ impl<'a> Services<'a> {
             netns,
             all: names.iter().map(find).collect::<Result<_, _>>()?,
             before: init::started_in_order(),
-            watch: watch.filter(|folder| supervised(folder).is_none()),
+            watch: watch.filter(|dir| supervised(dir).is_none()),
         })
     }
 
-    /// Their names.
+    /// The names of the services.
     pub fn names(&self) -> Vec<String> {
         let names = self.all.iter().map(|tried| tried.service.name.clone());
         names.collect()
     }
 
-    /// There are none.
+    /// Returns true if no service takes part.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Nothing has to be done with any of them.
+    /// Returns true if all services run inside already.
     pub fn are_inside(&self) -> bool {
         self.all
             .iter()
             .all(|tried| tried.was == StateBefore::Inside)
     }
 
-    /// Start them inside. The namespace is whole. The lines say why one of them is not there.
+    /// Start the services inside; the namespace is complete. The error lines say which one does not
+    /// run there.
     pub fn move_in(&mut self) -> Result<(), Vec<String>> {
         let inside = identity(self.netns).ok_or_else(|| {
             vec![
@@ -83,7 +84,7 @@ impl<'a> Services<'a> {
             };
             let started = tried.start_inside(self.call, self.netns);
             started.map_err(lines)?;
-            if !tried.stays(inside) {
+            if !tried.stays_inside(inside) {
                 self.call.events.output(self.netns, tried.text());
                 return Err(lines("was started inside but does not stay up".into()));
             }
@@ -91,7 +92,7 @@ impl<'a> Services<'a> {
         Ok(())
     }
 
-    /// It is confirmed: what is only tried beside is now done.
+    /// Restart the runit services whose second process took part, because the trial is confirmed.
     pub fn keep(self) {
         for mut tried in self.all {
             if let Some(second) = tried.second.take() {
@@ -101,16 +102,16 @@ impl<'a> Services<'a> {
         }
     }
 
-    /// It is undone: first, while the namespace is there still, they leave it.
+    /// Roll back, first part: the services leave the namespace while it still exists.
     pub fn leave(&mut self) {
-        if self.all.iter().any(|tried| tried.has_failed) {
+        if self.all.iter().any(|tried| tried.start_failed) {
             process::until_alone(STRAYS);
         }
         let inside = identity(self.netns);
         for tried in self.all.iter_mut().rev() {
             if let Some(second) = tried.second.take() {
                 second.end();
-            } else if tried.has_come_in(inside) {
+            } else if tried.moved_in(inside) {
                 done(self.call, self.netns, tried.stop());
             }
         }
@@ -119,16 +120,16 @@ impl<'a> Services<'a> {
             let (name, init) = (own, Init::OpenRc);
             done(self.call, self.netns, Service { name, init }.stop_alone());
         }
-        // By its finish, what was there before would be taken down
+        // Kill it: its finish script would take down what existed before the trial
         if let Some(watch) = self.watch.as_deref().filter(|of| supervised(of).is_some()) {
             let _ = kill_supervised(watch);
         }
     }
 
-    /// At last, all else is as it was: they start again where they were, and with them what
-    /// was stopped because it needs them. Each alone, for what the namespace's settings say
-    /// is not to be done.
-    pub fn back(self) {
+    /// Roll back, last part: everything else is restored, and the services start again where they
+    /// were, also those that were stopped because they depend on them. Each is started alone, so
+    /// that OpenRC does not start the namespace with the new settings.
+    pub fn restore(self) {
         for tried in self
             .all
             .iter()
@@ -139,7 +140,7 @@ impl<'a> Services<'a> {
         let now = init::started();
         let gone = self.before.into_iter().filter(|of| !now.contains(of));
         let gone: Vec<String> = gone.collect();
-        // What says netns= and is none of those that were inside was on the host
+        // A service with netns= that was not inside before was on the host
         let host = gone.iter().filter(|of| {
             let mut all = self.all.iter();
             all.all(|tried| tried.service.name != **of || tried.was == StateBefore::OnHost)
@@ -156,7 +157,7 @@ impl<'a> Services<'a> {
     }
 }
 
-/// What cannot be done is reported, and does not hold up the rest.
+/// Report an error of the init system, and go on.
 fn done(call: &Call, netns: &NetnsName, ended: io::Result<InitCommand>) {
     match ended {
         Ok(ended) if ended.is_done() => {}

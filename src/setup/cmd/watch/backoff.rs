@@ -1,100 +1,103 @@
-//! When to look: what happened and what came of it in, a moment out. The first event acts
-//! at once, those after it wait a little, longer where there is no end of them; what was
-//! refused is tried again. No clock of its own, and no moment while there is nothing to do.
+//! When to check a namespace: events and outcomes in, the time of the next check out. The first
+//! event leads to a check at once, later ones after a pause, which grows while events keep coming.
+//! A failed change is retried. It has no clock of its own, and no time is set while there is
+//! nothing to do.
 
 use std::time::{Duration, Instant};
 
-/// How long it is after one look before the next: most changes come in swarms, our own
-/// echoes among them.
+/// Time from one check to the next: most changes come in bursts, and our own changes cause events,
+/// too.
 pub const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long it is after a look that found nothing to do: the next event may be one. It
-/// grows up to [`PAUSE`] where one such look follows the other.
+/// Time from a check that found nothing to do to the next one. It doubles up to [`PAUSE`] while
+/// such checks follow each other.
 const SHORT: Duration = Duration::from_millis(25);
 
-/// The longest pause, where what is mended does not stay so.
+/// The longest pause, used while repairs do not last.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// How long after a refusal it is tried again, the first time and at most.
+/// Time until a failed change is retried: the first time, and at most.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// What a look came to.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RepairOutcome {
-    /// All was as it is wanted.
+    /// The namespace matched its settings.
     AsWanted,
-    /// It was mended.
+    /// A difference was repaired.
     Repaired,
-    /// Something was refused that can be agreed to without any event.
+    /// A change failed that may succeed later without any event.
     Refused,
 }
 
-/// When to look.
+/// The times of the next checks.
 #[derive(Debug)]
 pub struct Pace {
-    /// Something happened that has not been looked at: from when on it may be.
+    /// The earliest time to handle an event that is not handled yet.
     due: Option<Instant>,
-    /// There is a pause until then.
-    rests: Option<Instant>,
+    /// The end of the current pause.
+    pause_ends: Option<Instant>,
     pause: Duration,
-    /// As `pause`, where there was nothing to do.
+    /// As `pause`, after a check that found nothing to do.
     calm: Duration,
-    /// It was looked at then,
-    looked: Option<Instant>,
-    /// and mended then.
-    mended: Option<Instant>,
-    /// It is tried again then, after so long a wait.
+    /// The time of the last check.
+    last_check: Option<Instant>,
+    /// The time of the last repair.
+    last_repair: Option<Instant>,
+    /// The time of the next retry, and the wait before it.
     retry: Option<(Instant, Duration)>,
 }
 
 impl Pace {
-    /// Nothing has happened yet.
+    /// No event has happened yet.
     pub fn new() -> Self {
         Pace {
             due: None,
-            rests: None,
+            pause_ends: None,
             pause: PAUSE,
             calm: SHORT,
-            looked: None,
-            mended: None,
+            last_check: None,
+            last_repair: None,
             retry: None,
         }
     }
 
-    /// Something happened, which may be looked at from this moment on.
+    /// An event happened, and can be handled from this time on.
     pub fn happened(&mut self, from: Instant) {
         self.due = Some(self.due.map_or(from, |due| due.min(from)));
     }
 
-    /// The moment to look, if there is one.
+    /// The time of the next check, if there is one.
     pub fn moment(&self) -> Option<Instant> {
-        let due = self.due.map(|due| self.rests.map_or(due, |r| r.max(due)));
+        let due = self
+            .due
+            .map(|due| self.pause_ends.map_or(due, |r| r.max(due)));
         let retry = self.retry.map(|(then, _)| then);
         [due, retry].into_iter().flatten().min()
     }
 
-    /// It was looked at.
-    pub fn came(&mut self, now: Instant, came: RepairOutcome) {
+    /// Record a check and its result.
+    pub fn record(&mut self, now: Instant, outcome: RepairOutcome) {
         self.due = None;
-        if came == RepairOutcome::Repaired {
+        if outcome == RepairOutcome::Repaired {
             let swarm = |then| now.duration_since(then) <= self.pause * 2;
-            self.pause = if self.mended.is_some_and(swarm) {
+            self.pause = if self.last_repair.is_some_and(swarm) {
                 (self.pause * 2).min(LONGEST_PAUSE)
             } else {
                 PAUSE
             };
-            self.mended = Some(now);
+            self.last_repair = Some(now);
         }
         let again = |then| now.duration_since(then) <= self.calm * 4;
-        self.calm = if self.looked.is_some_and(again) {
+        self.calm = if self.last_check.is_some_and(again) {
             (self.calm * 2).min(PAUSE)
         } else {
             SHORT
         };
-        self.looked = Some(now);
-        let calm = came == RepairOutcome::AsWanted;
-        self.rests = Some(now + if calm { self.calm } else { self.pause });
-        self.retry = (came == RepairOutcome::Refused).then(|| {
+        self.last_check = Some(now);
+        let calm = outcome == RepairOutcome::AsWanted;
+        self.pause_ends = Some(now + if calm { self.calm } else { self.pause });
+        self.retry = (outcome == RepairOutcome::Refused).then(|| {
             let wait = self.retry.map_or(RETRY.0, |(_, last)| last * 2);
             let wait = wait.min(RETRY.1);
             (now + wait, wait)
@@ -114,12 +117,12 @@ mod tests {
         assert_eq!(pace.moment(), None);
         pace.happened(start);
         assert_eq!(pace.moment(), Some(start));
-        pace.came(start, RepairOutcome::Repaired);
+        pace.record(start, RepairOutcome::Repaired);
         assert_eq!(pace.moment(), None);
         pace.happened(start + MS);
         pace.happened(start + 2 * MS);
         assert_eq!(pace.moment(), Some(start + PAUSE));
-        pace.came(start + PAUSE, RepairOutcome::AsWanted);
+        pace.record(start + PAUSE, RepairOutcome::AsWanted);
         assert_eq!(pace.moment(), None);
         let later = start + 10 * PAUSE;
         pace.happened(later);
@@ -134,14 +137,14 @@ mod tests {
         while now < end {
             pace.happened(now);
             now = pace.moment().unwrap();
-            pace.came(now, RepairOutcome::Repaired);
+            pace.record(now, RepairOutcome::Repaired);
             looks += 1;
         }
         assert!(looks < 20, "{looks} looks in a minute");
         now += Duration::from_secs(60);
         pace.happened(now);
         assert_eq!(pace.moment(), Some(now));
-        pace.came(now, RepairOutcome::Repaired);
+        pace.record(now, RepairOutcome::Repaired);
         pace.happened(now + MS);
         assert_eq!(pace.moment(), Some(now + PAUSE));
     }
@@ -149,14 +152,14 @@ mod tests {
     #[test]
     fn where_nothing_is_to_be_done_the_next_event_hardly_waits_unless_they_do_not_end() {
         let (mut pace, start) = (Pace::new(), Instant::now());
-        pace.came(start, RepairOutcome::AsWanted);
+        pace.record(start, RepairOutcome::AsWanted);
         pace.happened(start + MS);
         assert_eq!(pace.moment(), Some(start + SHORT));
         let (mut now, mut looks) = (start, 0);
         while now < start + Duration::from_secs(60) {
             pace.happened(now + MS);
             now = pace.moment().unwrap();
-            pace.came(now, RepairOutcome::AsWanted);
+            pace.record(now, RepairOutcome::AsWanted);
             looks += 1;
         }
         assert!(looks < 250, "{looks} looks in a minute");
@@ -168,13 +171,13 @@ mod tests {
         let mut now = start;
         let mut waits = Vec::new();
         for _ in 0..8 {
-            pace.came(now, RepairOutcome::Refused);
+            pace.record(now, RepairOutcome::Refused);
             let next = pace.moment().unwrap();
             waits.push((next - now).as_secs());
             now = next;
         }
         assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60]);
-        pace.came(now, RepairOutcome::AsWanted);
+        pace.record(now, RepairOutcome::AsWanted);
         assert_eq!(pace.moment(), None);
     }
 }

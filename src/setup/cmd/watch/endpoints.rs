@@ -1,5 +1,5 @@
-//! Peers of WireGuard that are given by a name and have moved: nobody tells, and so they are
-//! asked about now and then. Where there is no such peer, there is no such moment.
+//! Resolving the endpoints of WireGuard peers again. No event reports that a name has a new
+//! address, so names are resolved at intervals, but only if there are any.
 
 use super::watched::WatchedNetns;
 use crate::kernel::Kernel;
@@ -7,16 +7,16 @@ use crate::setup::store::Store;
 use crate::setup::{Call, wireguard};
 
 impl WatchedNetns {
-    /// Look up again the names of peers that have not been heard of. What fails, or finds
-    /// somebody else at work, is tried the next time.
-    pub(super) fn look_names_up(&self, call: &Call) {
+    /// Resolve the names of peers without a recent handshake. After an error, or if another process
+    /// has the lock, the next interval tries again.
+    pub(super) fn resolve_endpoints(&self, call: &Call) {
         let name = &self.want.name;
         let (Ok(store), mut kernel) = (Store::open_if_there(name), Kernel::new(name.clone()))
         else {
             return;
         };
-        let told = wireguard::reresolve(&store, &mut kernel, &self.want.state);
-        for change in told.unwrap_or_default() {
+        let changes = wireguard::reresolve(&store, &mut kernel, &self.want.state);
+        for change in changes.unwrap_or_default() {
             call.events.changed(name, &change);
         }
     }

@@ -1,7 +1,6 @@
-//! `watch`: up, then stay and keep it so. Told by the kernel of what happens, never asking
-//! without cause: while nothing happens, nothing is done. TERM ends it and leaves all as
-//! it is; HUP reads the settings again and reloads. Here is the waiting; what is done with
-//! one namespace is `watched`'s, and when, `backoff`'s.
+//! `watch`: brings namespaces up and keeps them that way. It waits for events of the kernel and
+//! does not poll. TERM ends it and changes nothing. HUP reads the settings again and reloads. This
+//! file waits for events; `watched` handles them for one namespace, and `backoff` decides when.
 
 mod backoff;
 mod endpoints;
@@ -28,10 +27,10 @@ use crate::setup::{Call, logged, trial_file};
 use crate::system::inotify::Entries;
 use watched::WatchedNetns;
 
-/// How often it is looked whether what is tried is decided.
-const LOOK: Duration = Duration::from_millis(200);
+/// Interval at which it checks whether a trial has been decided.
+const INTERVAL: Duration = Duration::from_millis(200);
 
-/// The signals that mean something to it.
+/// The signals that are handled.
 struct Signals {
     term: Signal,
     int: Signal,
@@ -40,15 +39,15 @@ struct Signals {
 
 /// What ended the waiting.
 enum Woken {
-    /// TERM or INT.
+    /// TERM or INT arrived.
     End,
-    /// HUP.
+    /// HUP arrived.
     ReadAgain,
-    /// Something happened, or a moment has come.
-    Look,
+    /// An event happened, or the time of a check has come.
+    Check,
 }
 
-/// Stay until TERM or INT. If it cannot be brought up, that is what it comes to.
+/// Run until TERM or INT. If a namespace cannot be brought up, return that outcome.
 pub fn watch(call: &Call) -> Outcome {
     match begin() {
         Ok((runtime, signals, entries)) => stay(call, &runtime, signals, entries),
@@ -60,7 +59,8 @@ pub fn watch(call: &Call) -> Outcome {
     }
 }
 
-/// Before anything else: a HUP while it comes up is a reload, and not the end.
+/// Set up the signal handlers before anything else: a HUP during the start is a reload, and must
+/// not end the process.
 fn begin() -> io::Result<(Runtime, Signals, Entries)> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let inside = runtime.enter();
@@ -79,60 +79,61 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
         return Outcome::Done;
     }
     let mut all = Vec::new();
-    let begun = logged(call, Attempt::Start, Extras::Keep, |want| {
+    let started = logged(call, Attempt::Start, Extras::Keep, |want| {
         all.push(WatchedNetns::begin(call, want.clone())?);
         Ok(())
     });
-    if begun != Outcome::Done {
-        return begun;
+    if started != Outcome::Done {
+        return started;
     }
     loop {
         listen(runtime, &mut entries, &mut all);
         match runtime.block_on(woken(&mut signals, &mut entries, &mut all)) {
             Woken::End => return Outcome::Done,
             Woken::ReadAgain => {
-                // Wrong settings are reported, and what was stays
+                // If the new settings are wrong, the error is reported and the old settings stay
                 logged(call, Attempt::Reload, Extras::Remove, |want| {
-                    let kept = all.iter_mut().find(|kept| kept.is(&want.name));
-                    kept.map_or(Ok(()), |kept| kept.reload(call, want.clone()))
+                    let watched = all.iter_mut().find(|watched| watched.is(&want.name));
+                    watched.map_or(Ok(()), |watched| watched.reload(call, want.clone()))
                 });
             }
-            Woken::Look => {
-                // What is gone is let go first: a socket keeps a namespace alive
+            Woken::Check => {
+                // First close the sockets in namespaces that are gone: a socket keeps a namespace
+                // alive
                 listen(runtime, &mut entries, &mut all);
                 let now = Instant::now();
-                all.iter_mut().for_each(|kept| kept.act(call, now));
+                all.iter_mut().for_each(|watched| watched.act(call, now));
             }
         }
     }
 }
 
-/// Who tries a namespace with a service has this begin too, where runit runs it: it is the
-/// one that tries which keeps the namespace until it is decided. False by TERM or INT.
+/// Wait until no trial is running: under runit, `try --with` can start this process, and until the
+/// decision the trial's process keeps the namespace. Returns false on TERM or INT.
 async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
     let running = |name| trial_file::describe(name).map(|line| (name, line));
-    let mut told: Vec<_> = call.names.iter().filter_map(running).collect();
-    for (name, line) in &told {
+    let mut trials: Vec<_> = call.names.iter().filter_map(running).collect();
+    for (name, line) in &trials {
         call.events.warning(name, [line.clone()]);
     }
-    while !told.is_empty() {
+    while !trials.is_empty() {
         tokio::select! {
             biased;
             _ = signals.term.recv() => return false,
             _ = signals.int.recv() => return false,
-            () = tokio::time::sleep(LOOK) => {}
+            () = tokio::time::sleep(INTERVAL) => {}
         }
-        told = call.names.iter().filter_map(running).collect();
+        trials = call.names.iter().filter_map(running).collect();
     }
     true
 }
 
-/// Listen wherever there is something to hear.
+/// Open listeners in all namespaces concerned.
 fn listen(runtime: &Runtime, entries: &mut Entries, all: &mut [WatchedNetns]) {
     let _inside = runtime.enter();
-    let folders: Vec<_> = all.iter().flat_map(WatchedNetns::folders).collect();
-    if entries.watch(&folders) {
-        all.iter_mut().for_each(WatchedNetns::folders_are_new);
+    let dirs: Vec<_> = all.iter().flat_map(WatchedNetns::dirs).collect();
+    if entries.watch(&dirs) {
+        all.iter_mut().for_each(WatchedNetns::dirs_are_new);
     }
     all.iter_mut().for_each(WatchedNetns::listen);
 }
@@ -150,28 +151,28 @@ async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [WatchedN
         _ = signals.term.recv() => Woken::End,
         _ = signals.int.recv() => Woken::End,
         _ = signals.hup.recv() => Woken::ReadAgain,
-        () = poll_fn(|context| poll_happened(context, entries, all)) => Woken::Look,
-        () = moment_comes => Woken::Look,
+        () = poll_fn(|context| poll_happened(context, entries, all)) => Woken::Check,
+        () = moment_comes => Woken::Check,
     }
 }
 
-/// Ready when something happened to one of them, which then knows of it.
+/// Ready when an event happened for one of the namespaces, which has recorded it.
 fn poll_happened(
     context: &mut Context,
     entries: &mut Entries,
     all: &mut [WatchedNetns],
 ) -> Poll<()> {
     let mut happened = false;
-    // To the end of what can be read: before, nothing wakes us for what comes
+    // Read until nothing is left: otherwise the next event would not wake us
     while let Poll::Ready(touched) = entries.poll_touched(context) {
-        for kept in all.iter_mut() {
+        for watched in all.iter_mut() {
             for touched in &touched {
-                happened |= kept.was_touched(touched);
+                happened |= watched.was_touched(touched);
             }
         }
     }
-    for kept in all.iter_mut() {
-        happened |= kept.poll_heard(context).is_ready();
+    for watched in all.iter_mut() {
+        happened |= watched.poll_heard(context).is_ready();
     }
     if happened {
         Poll::Ready(())

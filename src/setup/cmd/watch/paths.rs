@@ -1,5 +1,5 @@
-//! Where things happen that matter to a namespace: the folders to watch, and what an entry
-//! of them means. Paths and names only.
+//! The directories in which events matter to a namespace, and what an event on an entry means. Only
+//! paths and names.
 
 use std::path::{Path, PathBuf};
 
@@ -8,35 +8,36 @@ use crate::name::NetnsName;
 use crate::state_dir;
 use crate::system::inotify::Touched;
 
-/// The host's folder whose files are bound over.
+/// The host's directory over whose files others are bound.
 const ETC: &str = "/etc";
 
-/// What an entry means.
+/// What an event means.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Meaning {
-    /// The namespace, what it depends on or what is kept of it: look at all of it.
+    /// Check the complete state: the event concerns the namespace, one that it depends on, or its
+    /// state directory.
     pub state: bool,
-    /// What is bound over files of /etc may be lost.
+    /// Check the bind mounts over files of /etc.
     pub etc: bool,
 }
 
-/// The folders to watch for a namespace; of one that is down, only where it would appear.
-pub fn folders(name: &NetnsName, down: bool) -> Vec<PathBuf> {
-    let of_name = |folder: &str| Path::new(folder).join(name.as_str());
-    let mut folders = vec![PathBuf::from(state_dir::STATE), of_name(state_dir::STATE)];
+/// The directories to watch for a namespace. While it is down, only those in which it would appear.
+pub fn dirs(name: &NetnsName, down: bool) -> Vec<PathBuf> {
+    let of_name = |dir: &str| Path::new(dir).join(name.as_str());
+    let mut dirs = vec![PathBuf::from(state_dir::STATE), of_name(state_dir::STATE)];
     if !down {
         let more = [state_dir::NAMESPACES, ETC, state_dir::ETC].map(PathBuf::from);
-        folders.extend(more);
-        folders.push(of_name(state_dir::ETC));
+        dirs.extend(more);
+        dirs.push(of_name(state_dir::ETC));
     }
-    folders
+    dirs
 }
 
-/// What something that was touched means to a namespace that has to do with these links.
+/// What an event on a file means to a namespace that concerns these links.
 pub fn meaning<'a>(
     touched: &Touched,
     name: &NetnsName,
-    asked: impl IntoIterator<Item = &'a LinkRef>,
+    related: impl IntoIterator<Item = &'a LinkRef>,
 ) -> Meaning {
     let Touched::Entry(path) = touched else {
         return Meaning {
@@ -44,18 +45,18 @@ pub fn meaning<'a>(
             etc: true,
         };
     };
-    let (Some(folder), Some(entry)) = (path.parent(), path.file_name()) else {
+    let (Some(dir), Some(entry)) = (path.parent(), path.file_name()) else {
         return Meaning::default();
     };
-    let of_name = |folder: &str| Path::new(folder).join(name.as_str());
+    let of_name = |dir: &str| Path::new(dir).join(name.as_str());
     let other =
         |link: &LinkRef| matches!(&link.netns, Netns::Named(other) if entry == other.as_str());
     let etc = of_name(state_dir::ETC);
     let is_name = entry == name.as_str();
-    let is_ours = folder == etc || path == &etc;
+    let is_ours = dir == etc || path == &etc;
     Meaning {
-        state: (folder == Path::new(state_dir::NAMESPACES)
-            && (is_name || asked.into_iter().any(other)))
+        state: (dir == Path::new(state_dir::NAMESPACES)
+            && (is_name || related.into_iter().any(other)))
             || path == &of_name(state_dir::STATE)
             || [state_dir::READY, state_dir::MET]
                 .map(|file| of_name(state_dir::STATE).join(file))
@@ -63,6 +64,6 @@ pub fn meaning<'a>(
             || is_ours,
         etc: is_ours
             || path == Path::new(state_dir::ETC)
-            || (folder == Path::new(ETC) && etc.join(entry).symlink_metadata().is_ok()),
+            || (dir == Path::new(ETC) && etc.join(entry).symlink_metadata().is_ok()),
     }
 }

@@ -1,5 +1,5 @@
-//! Waiting for what `netns_ready` asks for beside the watch, which goes on meanwhile: a
-//! thread that asks the kernel, and ends when it holds, or when nobody waits any more.
+//! Waiting for the conditions of `netns_ready`, in a thread beside the watch. The thread ends when
+//! the conditions hold, or when nothing waits for it any more.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -15,71 +15,71 @@ use crate::setup::failure::Why;
 use crate::setup::report::event::Events;
 use crate::setup::{ready, report, store};
 
-/// How long after a refusal the kernel is asked again.
+/// Time until the kernel is queried again after an error.
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// What is waited for of one namespace.
+/// The wait for the conditions of one namespace.
 pub struct Waits {
-    /// Which namespace of its name it is.
+    /// The identity of the namespace.
     of: Option<String>,
-    /// The thread has an end of each: when one is dropped, the other knows.
+    /// Our ends of the two channels to the thread. Dropping them ends the thread.
     running: Option<(Sender<()>, Receiver<bool>)>,
-    /// All of it held, at one time.
-    held: bool,
+    /// All conditions held at one time.
+    all_hold: bool,
 }
 
 impl Waits {
-    /// Begin to wait. It ends when this is dropped.
+    /// Begin to wait. Dropping the value ends the wait.
     pub fn begin(want: &Want, events: &Events) -> Self {
         let mut waits = Waits {
             of: store::birth(&want.name),
             running: None,
-            held: false,
+            all_hold: false,
         };
         waits.go_on(want, events);
         waits
     }
 
-    /// It is for the namespace that there is now.
+    /// Returns true if the wait is for the namespace that has the name now.
     pub fn is_for(&self, want: &Want) -> bool {
         self.of.is_some() && self.of == store::birth(&want.name)
     }
 
-    /// All of it held.
+    /// Returns true if all conditions held at one time.
     pub fn is_over(&self) -> bool {
-        self.held
+        self.all_hold
     }
 
-    /// Where it came to nothing, begin again.
+    /// Begin again, if the last wait failed.
     pub fn go_on(&mut self, want: &Want, events: &Events) {
-        if self.held || self.running.is_some() {
+        if self.all_hold || self.running.is_some() {
             return;
         }
         let (stay, mut end) = oneshot::channel();
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let (want, events) = (want.clone(), events.clone());
         let wait = move || {
-            let held = wait(&want, &events, &mut end).unwrap_or_else(|why| {
+            let all_hold = wait(&want, &events, &mut end).unwrap_or_else(|why| {
                 events.error(&want.name, report::why(&want.name, &why));
                 thread::sleep(AGAIN);
                 false
             });
-            let _ = tell.send(held);
+            let _ = sender.send(all_hold);
         };
         if thread::Builder::new().spawn(wait).is_ok() {
-            self.running = Some((stay, told));
+            self.running = Some((stay, receiver));
         }
     }
 
-    /// Ready when it is over, or came to nothing.
+    /// Ready when the wait is over or has failed.
     pub fn poll_end(&mut self, context: &mut Context) -> Poll<()> {
-        let Some((_, told)) = &mut self.running else {
+        let Some((_, receiver)) = &mut self.running else {
             return Poll::Pending;
         };
-        match Future::poll(Pin::new(told), context) {
+        match Future::poll(Pin::new(receiver), context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(held) => {
-                self.held = held.unwrap_or(false);
+            Poll::Ready(all_hold) => {
+                self.all_hold = all_hold.unwrap_or(false);
                 self.running = None;
                 Poll::Ready(())
             }
@@ -87,21 +87,22 @@ impl Waits {
     }
 }
 
-/// For as long as it takes. What does not hold when an `up` would give up is said.
+/// Wait without a limit. After the time at which an `up` would give up, report the conditions that
+/// do not hold.
 fn wait(want: &Want, events: &Events, end: &mut Receiver<()>) -> Result<bool, Why> {
     let mut kernel = Kernel::new(want.name.clone());
     let conditions = ready::conditions(want);
     for limit in [Some(want.ready.timeout), None] {
-        let held = kernel.until_hold(&conditions, limit, Some(end));
-        let held = held.map_err(ready::unseen)?;
-        if held.iter().all(|held| *held) {
+        let results = kernel.until_hold(&conditions, limit, Some(end));
+        let results = results.map_err(ready::query_error)?;
+        if results.iter().all(|holds| *holds) {
             return Ok(true);
         }
         // Nobody waits any more
         if end.try_recv() != Err(TryRecvError::Empty) {
             return Ok(false);
         }
-        let late = ready::late(want, &held, "the watch goes on waiting");
+        let late = ready::late(want, &results, "the watch goes on waiting");
         events.error(&want.name, late);
     }
     Ok(false)

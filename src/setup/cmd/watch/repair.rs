@@ -1,5 +1,5 @@
-//! Putting right what differs of a namespace that is kept, and saying it: under the lock
-//! that all netns-setups heed, and never against what another of them has just done.
+//! Repairing differences of a watched namespace, and reporting them. It holds the lock, and does
+//! not revert what another netns-setup has just done.
 
 use std::ffi::CString;
 use std::io::{self, ErrorKind};
@@ -9,7 +9,7 @@ use super::backoff::{Pace, RepairOutcome};
 use super::readiness::Waits;
 use super::watched::WatchedNetns;
 use crate::os_error::OsError;
-use crate::setup::apply::{Mended, SETTLE, Work};
+use crate::setup::apply::{RepairResult, SETTLE, Work};
 use crate::setup::error::{Error, Outcome};
 use crate::setup::failure::Why;
 use crate::setup::hooks;
@@ -17,7 +17,7 @@ use crate::setup::hooks::post_down_link::ReturnHooks;
 use crate::setup::linked_netns::follow::follow;
 use crate::setup::linked_netns::{self, LinksLock};
 use crate::setup::load::{context, settings, wrong};
-use crate::setup::lock::look_on;
+use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
 use crate::setup::report::run_log::Changes;
 use crate::setup::resolve_devices::{obstacles, resolve_devices};
@@ -25,68 +25,68 @@ use crate::setup::store::{self, Store};
 use crate::setup::{Call, attach, nat, ready, report};
 use crate::{exec, state_dir};
 
-/// How long a fault must hold before it is spoken of: links come and go one after the
-/// other, and what one change needs may be gone for just that long.
+/// How long a problem must last before it is reported. Links come and go one after the other, so
+/// what a change needs may be missing for a moment.
 const DOUBT: Duration = Duration::from_millis(500);
 
-/// How soon it is tried again where another netns-setup is at work.
+/// Time until the next attempt while another netns-setup has the lock.
 const BUSY: Duration = Duration::from_millis(20);
 
 impl WatchedNetns {
-    /// What is bound over files of /etc, in all processes inside.
-    pub(super) fn bind_again(&mut self, call: &Call) -> RepairOutcome {
+    /// Restore the bind mounts over files of /etc, for all processes inside.
+    pub(super) fn restore_binds(&mut self, call: &Call) -> RepairOutcome {
         let Ok(name) = CString::new(self.want.name.as_str()) else {
             return RepairOutcome::AsWanted;
         };
-        let (mut came, mut lines) = (RepairOutcome::AsWanted, Vec::new());
+        let (mut outcome, mut lines) = (RepairOutcome::AsWanted, Vec::new());
         let healed = exec::heal(&name);
-        let told = match &healed {
+        let results = match &healed {
             Ok(healed) => healed
                 .iter()
-                .map(|healed| healed.describe(&name).map_err(|no| no.to_string()))
+                .map(|healed| healed.describe(&name).map_err(|e| e.to_string()))
                 .collect(),
-            Err(refusal) => vec![Err(refusal.to_string())],
+            Err(error) => vec![Err(error.to_string())],
         };
-        for told in told {
-            match told {
+        for result in results {
+            match result {
                 Ok(line) => {
                     call.events.notice(&self.want.name, line);
-                    came = came.max(RepairOutcome::Repaired);
+                    outcome = outcome.max(RepairOutcome::Repaired);
                 }
-                Err(no) => {
-                    lines.extend(no.lines().map(String::from));
-                    came = RepairOutcome::Refused;
+                Err(e) => {
+                    lines.extend(e.lines().map(String::from));
+                    outcome = RepairOutcome::Refused;
                 }
             }
         }
-        if lines != self.said_of_etc {
+        if lines != self.reported_etc {
             call.events.error(&self.want.name, lines.clone());
-            self.said_of_etc = lines;
+            self.reported_etc = lines;
         }
-        came
+        outcome
     }
 
-    pub(super) fn look_and_mend(&mut self, call: &Call) {
-        // Who waits in a namespace that has lost its name keeps it, and its cards, alive
+    pub(super) fn check_and_repair(&mut self, call: &Call) {
+        // A thread that waits in a namespace without a name would keep it, and its NICs, alive
         self.waits.take_if(|waits| !waits.is_for(&self.want));
         let name = &self.want.name;
-        let known = store::was_ready(name) || self.unready && store::folder(name).exists();
+        let known = store::was_ready(name) || self.unready && store::dir(name).exists();
         if !known || store::is_ready(name) {
             self.repair_under_lock(call);
-            // Those that have failed before wait for an up or a reload
+            // Hooks that have failed before wait for an up or a reload
             if std::mem::take(&mut self.hooks_are_due) {
                 self.run_hooks(call);
             }
             return;
         }
-        // It has come up, but for what is waited for
+        // It is up, except for the conditions that are waited for
         if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
             if self.repair_under_lock(call) {
                 self.run_hooks(call);
             }
             return;
         }
-        // What was deleted and is made anew comes up like any other
+        // A namespace that was deleted comes up like a new one
         let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
         let up = hooks::around_each_up(&want, &mut prepared, || {
             tried = true;
@@ -101,14 +101,14 @@ impl WatchedNetns {
         }
         self.prepared = prepared;
         if !tried {
-            self.look.came(Instant::now(), RepairOutcome::Refused);
+            self.pace.record(Instant::now(), RepairOutcome::Refused);
         }
     }
 
-    /// Whether it is whole.
+    /// Repair with the lock held. Returns true if the namespace is complete.
     fn repair_under_lock(&mut self, call: &Call) -> bool {
-        let ties = match self.tied().then(LinksLock::hold).transpose() {
-            Ok(ties) => ties,
+        let links_lock = match self.is_linked().then(LinksLock::hold).transpose() {
+            Ok(links_lock) => links_lock,
             Err(e) => return self.done(call, &Err(Why::Broken("cannot lock it", e))),
         };
         let store = match self.lock() {
@@ -118,7 +118,7 @@ impl WatchedNetns {
                 return false;
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                self.look.happened(Instant::now() + BUSY);
+                self.pace.happened(Instant::now() + BUSY);
                 return false;
             }
             Err(e) => return self.done(call, &Err(Why::Broken("cannot lock it", e))),
@@ -129,27 +129,27 @@ impl WatchedNetns {
             self.down = false;
         }
         if store::stamp(&self.want.name, state_dir::MET) != self.met {
-            self.read_again(call);
+            self.reread_settings(call);
         }
         let due = ReturnHooks::begin(&store, Some(&self.want.hooks));
-        let mended = self.mend(call, &store);
-        drop((store, ties));
+        let repaired = self.repair(call, &store);
+        drop((store, links_lock));
         due.run(call, None);
-        self.know();
-        let whole = self.done(call, &mended);
-        if whole && mended.is_ok_and(|mended| mended.done > 0) {
+        self.refresh();
+        let complete = self.done(call, &repaired);
+        if complete && repaired.is_ok_and(|repaired| repaired.done > 0) {
             follow(call, &self.want.name, true);
         }
-        whole
+        complete
     }
 
-    fn tied(&self) -> bool {
+    fn is_linked(&self) -> bool {
         let ours = [&self.want.state, &self.journal.ours];
-        let tied = ours.iter().any(|state| !state.neighbours().is_empty());
-        tied || self.want.nat.is_some() || self.journal.ours.table.is_some()
+        let linked = ours.iter().any(|state| !state.neighbours().is_empty());
+        linked || self.want.nat.is_some() || self.journal.ours.table.is_some()
     }
 
-    /// The lock, of a namespace that netns-setup has not taken down, and is not about to.
+    /// Take the lock. `None` if another netns-setup has taken the namespace down, or is about to.
     fn lock(&self) -> io::Result<Option<Store>> {
         let name = &self.want.name;
         match Store::open_if_there(name) {
@@ -160,15 +160,15 @@ impl WatchedNetns {
         }
     }
 
-    /// Down by hand means down.
+    /// Leave the namespace down, because another netns-setup has taken it down.
     fn stays_down(&mut self, call: &Call) {
-        self.look = Pace::new();
-        self.etc = Pace::new();
+        self.pace = Pace::new();
+        self.etc_pace = Pace::new();
         self.waits = None;
-        self.said.clear();
+        self.reported.clear();
         if !self.down {
             let name = &self.want.name;
-            let was = if store::folder(name).exists() {
+            let was = if store::dir(name).exists() {
                 "was marked as not ready by another netns-setup"
             } else {
                 "was taken down"
@@ -181,12 +181,12 @@ impl WatchedNetns {
         }
     }
 
-    /// Somebody else has met the settings as they are now.
-    pub(super) fn read_again(&mut self, call: &Call) {
+    /// Read the settings again, because another netns-setup has made the namespace match them.
+    pub(super) fn reread_settings(&mut self, call: &Call) {
         match settings(call, &self.want.name, &context()) {
             Ok(want) => {
                 self.want = want;
-                // It may be something else that is waited for
+                // The conditions may be different now
                 self.waits = None;
             }
             Err(problems) => {
@@ -196,52 +196,52 @@ impl WatchedNetns {
         }
     }
 
-    fn mend(&mut self, call: &Call, store: &Store) -> Result<Mended, Why> {
+    fn repair(&mut self, call: &Call, store: &Store) -> Result<RepairResult, Why> {
         let name = self.want.name.clone();
-        let (mut journal, mut kernel) = look_on(&name).map_err(|no| no.why)?;
+        let (mut journal, mut kernel) = without_lock(&name).map_err(|e| e.why)?;
         let (mut state, in_the_way) =
             nat::with_host_or_obstacle(&self.want, &journal, &mut kernel)?;
-        let begun = (store, &mut journal, &mut kernel);
-        attach::take_over(call, &self.want, &mut state, begun, true).map_err(|no| no.why)?;
+        let locked = (store, &mut journal, &mut kernel);
+        attach::take_over(call, &self.want, &mut state, locked, true).map_err(|e| e.why)?;
         let missing = resolve_devices(&mut state, &journal, &mut kernel)?;
         let hooks = self.want.hooks.clone();
         let changes = Changes::of(call, &name).with_hooks(&hooks).by_watch();
-        // The namespace of this name is another one than the one that was whole
+        // The namespace of this name is not the one that was ready
         if !store::is_ready(&name) {
-            self.not_ready(store)?;
+            self.set_unready(store)?;
         }
-        let asked = build_query(&state, &journal);
-        let begun = Work::begin(store, &mut kernel, journal, asked, changes);
-        let mut work = begun.map_err(|no| no.why)?;
+        let query = build_query(&state, &journal);
+        let work = Work::begin(store, &mut kernel, journal, query, changes);
+        let mut work = work.map_err(|e| e.why)?;
         linked_netns::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
-        let mut mended = work.mend(&state)?;
+        let mut repaired = work.repair(&state)?;
         self.hooks_are_due |= work.changes.hooks_are_due;
         let made_netns = work.changes.made_netns;
         if made_netns && self.want.restarts_services {
             self.services.are_left_behind();
         }
-        mended.obstacles = obstacles(missing, mended.obstacles);
-        mended.obstacles.extend(in_the_way);
-        if mended.is_open() {
-            self.not_ready(store)?;
+        repaired.obstacles = obstacles(missing, repaired.obstacles);
+        repaired.obstacles.extend(in_the_way);
+        if repaired.is_open() {
+            self.set_unready(store)?;
         }
-        if mended.is_whole() && self.unready {
+        if repaired.is_complete() && self.unready {
             if made_netns {
                 let settled = work.kernel.wait_for_dad(&self.want.state, SETTLE);
-                settled.map_err(|no| without_dad_result(&no))?;
+                settled.map_err(|e| dad_error(&e))?;
             }
             if !self.holds(call) {
-                return Ok(mended);
+                return Ok(repaired);
             }
-            ready::mark(store, &self.want).map_err(unwritten)?;
+            ready::mark(store, &self.want).map_err(write_error)?;
             self.unready = false;
             self.waits = None;
         }
-        Ok(mended)
+        Ok(repaired)
     }
 
-    /// What `netns_ready` asks for holds. If not, that is waited for.
+    /// Returns true if the conditions of `netns_ready` hold. Otherwise a wait for them begins.
     fn holds(&mut self, call: &Call) -> bool {
         if !ready::is_awaited(&self.want) {
             return true;
@@ -254,56 +254,56 @@ impl WatchedNetns {
         over
     }
 
-    pub(super) fn not_ready(&mut self, store: &Store) -> Result<(), Why> {
+    pub(super) fn set_unready(&mut self, store: &Store) -> Result<(), Why> {
         self.unready = true;
-        store.set_unready().map_err(unwritten)
+        store.set_unready().map_err(write_error)
     }
 
-    /// Say what is new of it, and be ready for what comes. Whether it is whole.
-    fn done(&mut self, call: &Call, mended: &Result<Mended, Why>) -> bool {
+    /// Report what is new, and schedule the next check. Returns true if the namespace is complete.
+    fn done(&mut self, call: &Call, repaired: &Result<RepairResult, Why>) -> bool {
         let name = &self.want.name;
-        self.lacking = !mended.as_ref().is_ok_and(Mended::is_whole);
-        let (lines, came): (Vec<String>, _) = match mended {
-            Ok(mended) => {
-                let refused = mended.refused.iter();
-                let refused = refused.flat_map(|(change, no)| report::refused(name, change, no));
-                let obstacles = report::obstacles(name, &mended.obstacles);
-                let came = match (mended.refused.is_empty(), mended.done) {
+        self.incomplete = !repaired.as_ref().is_ok_and(RepairResult::is_complete);
+        let (lines, outcome): (Vec<String>, _) = match repaired {
+            Ok(repaired) => {
+                let refused = repaired.refused.iter();
+                let refused = refused.flat_map(|(change, e)| report::refused(name, change, e));
+                let obstacles = report::obstacles(name, &repaired.obstacles);
+                let outcome = match (repaired.refused.is_empty(), repaired.done) {
                     (false, _) => RepairOutcome::Refused,
-                    (true, 0) if self.lacking && self.is_being_named() => RepairOutcome::Refused,
+                    (true, 0) if self.incomplete && self.is_being_named() => RepairOutcome::Refused,
                     (true, 0) => RepairOutcome::AsWanted,
                     (true, _) => RepairOutcome::Repaired,
                 };
-                (refused.chain(obstacles).collect(), came)
+                (refused.chain(obstacles).collect(), outcome)
             }
             Err(why) => (report::why(name, why), RepairOutcome::Refused),
         };
-        if !lines.is_empty() && lines != self.said && lines != self.doubt {
-            self.doubt = lines;
-            self.look
-                .came(Instant::now(), came.min(RepairOutcome::Repaired));
-            self.look.happened(Instant::now() + DOUBT);
+        if !lines.is_empty() && lines != self.reported && lines != self.unconfirmed {
+            self.unconfirmed = lines;
+            self.pace
+                .record(Instant::now(), outcome.min(RepairOutcome::Repaired));
+            self.pace.happened(Instant::now() + DOUBT);
             return false;
         }
-        self.doubt.clear();
-        if lines.is_empty() && !self.said.is_empty() {
+        self.unconfirmed.clear();
+        if lines.is_empty() && !self.reported.is_empty() {
             let line = format!("{name}: matches its settings again");
             call.events.notice(name, line);
         }
-        if lines != self.said {
+        if lines != self.reported {
             call.events.error(name, lines.clone());
-            self.said = lines;
+            self.reported = lines;
         }
-        self.look.came(Instant::now(), came);
-        self.said.is_empty()
+        self.pace.record(Instant::now(), outcome);
+        self.reported.is_empty()
     }
 }
 
-fn without_dad_result(no: &OsError) -> Why {
-    let no = io::Error::other(no.to_string());
-    Why::Broken("cannot wait for the addresses", no)
+fn dad_error(e: &OsError) -> Why {
+    let e = io::Error::other(e.to_string());
+    Why::Broken("cannot wait for the addresses", e)
 }
 
-fn unwritten(e: io::Error) -> Why {
+fn write_error(e: io::Error) -> Why {
     Why::Broken("cannot write ready", e)
 }

@@ -1,6 +1,5 @@
-//! What the init system is told of a namespace that is kept: that its services may start,
-//! or are to stop. What it takes to be so is read from it each time, and it is told beside
-//! the watch, which goes on meanwhile.
+//! Telling the init system to start or stop the services of a watched namespace. What it has done
+//! is read from it each time. The commands run in a thread beside the watch.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,129 +12,131 @@ use crate::model::build::{HoldServices, Want};
 use crate::setup::{Call, declared_services, store};
 use crate::system::init::{self, ServiceStatus};
 
-/// How long after it was told in vain it is told again, the first time and at most.
+/// Time until a command that had no effect is repeated: the first time, and at most.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// What it is told.
+/// A command to the init system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// The namespace is whole: its services may start.
+    /// The namespace is complete: let its services start.
     Start,
-    /// It has not been whole for too long: they are stopped, and held.
+    /// The namespace has been incomplete for too long: stop its services, and keep them from
+    /// starting.
     Stop,
-    /// It was made anew: those that are left in the one before are stopped,
+    /// The namespace was recreated: stop the services that are in the earlier one.
     Leave,
-    /// and start in it when it is whole.
+    /// The recreated namespace is complete: start those services again.
     Back,
 }
 
-/// What is known of the services of one namespace.
+/// The state of the services of one namespace.
 #[derive(Default)]
 pub struct ServiceControl {
-    /// It is being told.
-    telling: Option<Receiver<Vec<String>>>,
-    /// The namespace has not been whole since then.
-    away: Option<Instant>,
-    /// They were stopped for that.
+    /// The running command. It sends the services that it stopped.
+    running: Option<Receiver<Vec<String>>>,
+    /// Since when the namespace has not been complete.
+    incomplete_since: Option<Instant>,
+    /// The services were stopped because the namespace was incomplete for too long.
     stopped: bool,
-    /// It was made anew, and they are in the one before.
-    left: bool,
-    /// They have been stopped for that.
-    behind: Vec<String>,
-    /// It was told, and so long is waited before it is told again.
-    told: Option<(Instant, Duration)>,
-    /// When to see again.
+    /// The namespace was recreated, and services still run in the earlier one.
+    left_behind: bool,
+    /// The services that were stopped in the earlier namespace, to be started in the new one.
+    to_restart: Vec<String>,
+    /// The time of the last command, and the wait until it is repeated.
+    last_command: Option<(Instant, Duration)>,
+    /// The time of the next check.
     next: Option<Instant>,
 }
 
 impl ServiceControl {
-    /// Nothing is known.
+    /// The initial state.
     pub fn new() -> Self {
         ServiceControl::default()
     }
 
-    /// The namespace was made anew, and whoever is in the one before does not notice.
+    /// Record that the namespace was recreated, which the processes in the earlier one do not
+    /// notice.
     pub fn are_left_behind(&mut self) {
-        self.left = true;
+        self.left_behind = true;
     }
 
-    /// The next moment to see, if there is one.
+    /// The time of the next check, if there is one.
     pub fn moment(&self) -> Option<Instant> {
-        self.next.filter(|_| self.telling.is_none())
+        self.next.filter(|_| self.running.is_none())
     }
 
-    /// Ready when it has been told.
+    /// Ready when the running command has ended.
     pub fn poll_end(&mut self, context: &mut Context) -> Poll<()> {
-        let Some(telling) = &mut self.telling else {
+        let Some(running) = &mut self.running else {
             return Poll::Pending;
         };
-        Future::poll(Pin::new(telling), context).map(|stopped| {
-            self.behind.extend(stopped.unwrap_or_default());
-            self.telling = None;
+        Future::poll(Pin::new(running), context).map(|stopped| {
+            self.to_restart.extend(stopped.unwrap_or_default());
+            self.running = None;
         })
     }
 
-    /// What it is to be told now, of a namespace that is `whole`, or is not. Who has taken
-    /// it `down` by hand has told it already.
-    pub fn due(&mut self, want: &Want, whole: bool, down: bool) -> Option<Order> {
-        if self.telling.is_some() {
+    /// The command to run now. `complete`: the namespace is complete. `down`: a person took it
+    /// down, and the init system knows.
+    pub fn due(&mut self, want: &Want, complete: bool, down: bool) -> Option<Order> {
+        if self.running.is_some() {
             return None;
         }
         let now = Instant::now();
         self.next = None;
-        let Some((told, due)) = self.differs(want, whole, down, now) else {
-            self.told = None;
+        let Some((order, due)) = self.needed(want, complete, down, now) else {
+            self.last_command = None;
             return None;
         };
-        let again = self.told.map(|(at, wait)| at + wait);
+        let again = self.last_command.map(|(at, wait)| at + wait);
         let due = again.map_or(due, |again| again.max(due));
         if due > now {
             self.next = Some(due);
             return None;
         }
-        let wait = self.told.map_or(AGAIN.0, |(_, last)| last * 2);
-        self.told = Some((now, wait.min(AGAIN.1)));
+        let wait = self.last_command.map_or(AGAIN.0, |(_, last)| last * 2);
+        self.last_command = Some((now, wait.min(AGAIN.1)));
         self.next = Some(now + wait);
-        Some(told)
+        Some(order)
     }
 
-    /// What it does not know, and when it is to be told.
-    fn differs(
+    /// The command that the init system needs, and the time at which to run it.
+    fn needed(
         &mut self,
         want: &Want,
-        whole: bool,
+        complete: bool,
         down: bool,
         now: Instant,
     ) -> Option<(Order, Instant)> {
         let service = format!("netns.{}", want.name);
         let inactive = init::is(&service, ServiceStatus::Inactive);
-        if self.left && !down {
+        if self.left_behind && !down {
             return Some((Order::Leave, now));
         }
-        if whole && store::is_ready(&want.name) {
-            (self.away, self.stopped) = (None, false);
-            return match self.behind.is_empty() {
+        if complete && store::is_ready(&want.name) {
+            (self.incomplete_since, self.stopped) = (None, false);
+            return match self.to_restart.is_empty() {
                 _ if inactive => Some((Order::Start, now)),
                 false => Some((Order::Back, now)),
                 true => None,
             };
         }
-        let away = *self.away.get_or_insert(now);
+        let incomplete_since = *self.incomplete_since.get_or_insert(now);
         let stops = want.ready.hold == HoldServices::Stop && !down && !inactive;
         let started = !self.stopped || init::is(&service, ServiceStatus::Started);
-        (stops && started).then_some((Order::Stop, away + want.ready.timeout))
+        (stops && started).then_some((Order::Stop, incomplete_since + want.ready.timeout))
     }
 
-    /// Tell it.
-    pub fn tell(&mut self, call: &Call, want: &Want, told: Order) {
-        self.stopped = told == Order::Stop;
-        self.left &= told != Order::Leave;
-        let back = match told {
-            Order::Back => std::mem::take(&mut self.behind),
+    /// Run the command.
+    pub fn run(&mut self, call: &Call, want: &Want, order: Order) {
+        self.stopped = order == Order::Stop;
+        self.left_behind &= order != Order::Leave;
+        let back = match order {
+            Order::Back => std::mem::take(&mut self.to_restart),
             _ => Vec::new(),
         };
         let (name, conf_dir) = (want.name.clone(), call.conf_dir.clone());
-        let line = match told {
+        let line = match order {
             Order::Start => format!("{name}: is complete; its services start"),
             Order::Stop => format!("{name}: is not complete; its services are stopped until it is"),
             Order::Leave => {
@@ -145,9 +146,9 @@ impl ServiceControl {
         };
         call.events.notice(&name, line);
         let events = call.events.clone();
-        let (tell, telling) = oneshot::channel();
-        let tell = move || {
-            let done = match told {
+        let (sender, running) = oneshot::channel();
+        let run = move || {
+            let done = match order {
                 Order::Start => init::start_services(&name).map(|()| Vec::new()),
                 Order::Stop => init::stop_services(&name).map(|()| Vec::new()),
                 Order::Leave => init::leave(&name, &declared_services::inside(&conf_dir, &name)),
@@ -158,10 +159,10 @@ impl ServiceControl {
                 events.error(&name, [line]);
                 Vec::new()
             });
-            let _ = tell.send(stopped);
+            let _ = sender.send(stopped);
         };
-        if thread::Builder::new().spawn(tell).is_ok() {
-            self.telling = Some(telling);
+        if thread::Builder::new().spawn(run).is_ok() {
+            self.running = Some(running);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A namespace that cannot be brought up yet, with `netns_wait`: what it lacks is waited
-//! for, and it comes up whole or not at all. Once it is up, it is `repair`'s.
+//! A namespace with `netns_wait` that cannot be brought up yet: watch waits for what it lacks, and
+//! brings it up completely or not at all. `repair` handles it once it is up.
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::setup::store::{self, Store};
 use crate::setup::{Call, report};
 
 impl WatchedNetns {
-    /// Bring it up, or wait for that: an error, if it is to be neither.
+    /// Bring the namespace up, or wait until that is possible. An error if neither can be done.
     pub fn begin(call: &Call, want: Want) -> Result<Self> {
         let error = match up::begin_up(call, &want, &mut false) {
             Ok(()) => return Ok(WatchedNetns::new(want, false, &call.events)),
@@ -26,8 +26,8 @@ impl WatchedNetns {
         let planned = planned(&want, Extras::Keep);
         let waits = match coming {
             true => want.ready.hold != HoldServices::No,
-            // It is ready, and what comes after an up has failed; or it is so by other
-            // settings, and these, which were refused, must not take anything from it
+            // It is ready. If these settings can be planned, only a step after the up failed.
+            // Otherwise it is ready by earlier settings, and these must not remove anything
             false => planned.is_ok(),
         };
         if !waits {
@@ -41,26 +41,26 @@ impl WatchedNetns {
             );
             call.events.warning(&want.name, [line]);
         }
-        let mut kept = WatchedNetns::new(want, coming, &call.events);
+        let mut watched = WatchedNetns::new(want, coming, &call.events);
         if let Err(failure) = planned {
-            kept.said = report::why(&kept.want.name, &failure.why);
+            watched.reported = report::why(&watched.want.name, &failure.why);
         }
-        Ok(kept)
+        Ok(watched)
     }
 
-    /// See whether it can come up now. Looked at first: what its settings have run before
-    /// an up, and what a refused one says, is not for every card that comes by.
+    /// Check whether it can come up now. A dry run comes first, so that not every new NIC runs
+    /// `netns_pre_up` and prints the errors of an up.
     pub(super) fn come_up(&mut self, call: &Call) {
         if store::is_ready(&self.want.name) {
-            self.read_again(call);
-            return self.has_come(call);
+            self.reread_settings(call);
+            return self.report_up(call);
         }
-        let came = match planned(&self.want, Extras::Keep) {
+        let outcome = match planned(&self.want, Extras::Keep) {
             Err(failure) => {
                 let lines = report::why(&self.want.name, &failure.why);
-                if lines != self.said {
+                if lines != self.reported {
                     call.events.error(&self.want.name, lines.clone());
-                    self.said = lines;
+                    self.reported = lines;
                 }
                 match failure.why {
                     Why::Obstacles(_) => RepairOutcome::AsWanted,
@@ -68,9 +68,9 @@ impl WatchedNetns {
                 }
             }
             Ok(_) => {
-                self.read_again(call);
+                self.reread_settings(call);
                 match up::begin_up(call, &self.want, &mut self.prepared) {
-                    Ok(()) => return self.has_come(call),
+                    Ok(()) => return self.report_up(call),
                     Err(error) => {
                         call.events.failed(Some(&self.want.name), &error);
                         RepairOutcome::Refused
@@ -78,22 +78,22 @@ impl WatchedNetns {
                 }
             }
         };
-        self.know();
-        self.look.came(Instant::now(), came);
+        self.refresh();
+        self.pace.record(Instant::now(), outcome);
     }
 
-    fn has_come(&mut self, call: &Call) {
+    fn report_up(&mut self, call: &Call) {
         let name = &self.want.name;
         call.events.notice(name, format!("{name}: has come up"));
-        self.said.clear();
-        self.is_up(&call.events);
-        self.look.came(Instant::now(), RepairOutcome::Repaired);
-        self.look.happened(Instant::now());
+        self.reported.clear();
+        self.now_up(&call.events);
+        self.pace.record(Instant::now(), RepairOutcome::Repaired);
+        self.pace.happened(Instant::now());
     }
 
-    /// Nobody is let in any more until it is whole: whether that could be done.
-    pub(super) fn close(&mut self) -> bool {
+    /// Mark the namespace as not ready, so that nothing can join it. Returns false if that failed.
+    pub(super) fn mark_unready(&mut self) -> bool {
         let store = Store::open_if_there(&self.want.name);
-        store.is_ok_and(|store| self.not_ready(&store).is_ok())
+        store.is_ok_and(|store| self.set_unready(&store).is_ok())
     }
 }

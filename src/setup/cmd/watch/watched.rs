@@ -1,5 +1,5 @@
-//! One namespace that is kept as its settings say: what happened to it in, what differs
-//! is then put right (by `repair`). Nothing is remembered of what there is: each time it is looked at.
+//! A namespace that is kept as its settings say: events in, repairs out (`repair`). It stores
+//! nothing of the present state, which is read for each check.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -25,245 +25,245 @@ use crate::system::inotify::Touched;
 use crate::system::netns::NameEntry;
 use crate::{kernel, state_dir};
 
-/// How long it is from one lookup of the names of peers to the next.
+/// Interval at which the names of peers are resolved.
 const LOOKUPS: Duration = Duration::from_secs(60);
 
-/// How long what gives cards their names has for that.
+/// Time for udev or mdev to rename a new NIC.
 const NAMING: Duration = Duration::from_millis(300);
 
-/// A namespace that is kept.
+/// A watched namespace.
 pub struct WatchedNetns {
     pub(super) want: Want,
-    /// The links of other namespaces that have to do with it.
-    pub(super) asked: BTreeSet<LinkRef>,
+    /// The links in other namespaces that concern it.
+    pub(super) related: BTreeSet<LinkRef>,
     pub(super) journal: Journal,
-    /// When the settings were met, as we know it: if it is another, somebody else was at work.
+    /// The stamp of the file that is replaced when the settings have been met. Another stamp means
+    /// that another netns-setup was at work.
     pub(super) met: Option<(u64, i64, i64)>,
-    ears: Vec<(Netns, Listener)>,
-    /// When to look at it,
-    pub(super) look: Pace,
-    /// and when at what is bound over /etc.
-    pub(super) etc: Pace,
-    /// When to ask again where the names of WireGuard's peers lead, if there are any.
-    pub(super) names: Option<Instant>,
-    /// It could not be brought up yet,
+    listeners: Vec<(Netns, Listener)>,
+    /// When to check the namespace.
+    pub(super) pace: Pace,
+    /// When to check the bind mounts over /etc.
+    pub(super) etc_pace: Pace,
+    /// When to resolve the names of WireGuard peers, if there are any.
+    pub(super) resolve_at: Option<Instant>,
+    /// It could not be brought up yet.
     pub(super) coming: bool,
-    /// and what comes before that has been done.
+    /// `netns_pre_up` has been run, and the namespace is not up yet.
     pub(super) prepared: bool,
-    /// netns-setup has taken it down: it stays down until somebody brings it up.
+    /// Another netns-setup has taken it down: it stays down until somebody brings it up.
     pub(super) down: bool,
-    /// We have said that it is not ready.
+    /// We have marked it as not ready.
     pub(super) unready: bool,
     /// A link that has a hook has been made or moved in.
     pub(super) hooks_are_due: bool,
-    /// What `netns_ready` asks for is waited for.
+    /// The wait for the conditions of `netns_ready`.
     pub(super) waits: Option<Waits>,
-    /// Something of it is missing.
-    pub(super) lacking: bool,
-    /// What its services are told.
+    /// The namespace is not complete.
+    pub(super) incomplete: bool,
+    /// The state of its services.
     pub(super) services: ServiceControl,
-    /// What was complained of: it is said once.
-    pub(super) said: Vec<String>,
-    /// What is complained of if it still is so in a moment.
-    pub(super) doubt: Vec<String>,
-    /// What was complained of what is bound.
-    pub(super) said_of_etc: Vec<String>,
+    /// The problems reported last, so that each is reported once.
+    pub(super) reported: Vec<String>,
+    /// The problems to report if they last.
+    pub(super) unconfirmed: Vec<String>,
+    /// The problems with bind mounts reported last.
+    pub(super) reported_etc: Vec<String>,
 }
 
 impl WatchedNetns {
-    /// A namespace that has just been brought up, or is `coming`: it is looked at once more
-    /// when it is listened to, for something may have happened in between.
+    /// A namespace that is up, or is `coming`. It is checked once more when its listeners are open,
+    /// because something may have happened before.
     pub(super) fn new(want: Want, coming: bool, events: &Events) -> Self {
-        let mut kept = WatchedNetns {
+        let mut watched = WatchedNetns {
             coming,
             prepared: coming,
-            lacking: false,
+            incomplete: false,
             services: ServiceControl::new(),
-            asked: BTreeSet::new(),
+            related: BTreeSet::new(),
             journal: Journal::default(),
             met: None,
-            ears: Vec::new(),
-            look: Pace::new(),
-            etc: Pace::new(),
-            names: None,
+            listeners: Vec::new(),
+            pace: Pace::new(),
+            etc_pace: Pace::new(),
+            resolve_at: None,
             down: false,
             unready: false,
             hooks_are_due: false,
             waits: None,
-            said: Vec::new(),
-            doubt: Vec::new(),
-            said_of_etc: Vec::new(),
+            reported: Vec::new(),
+            unconfirmed: Vec::new(),
+            reported_etc: Vec::new(),
             want,
         };
         if coming {
-            kept.know()
+            watched.refresh()
         } else {
-            kept.is_up(events)
+            watched.now_up(events)
         }
-        kept
+        watched
     }
 
-    /// It has this name.
+    /// Returns true if the namespace has this name.
     pub fn is(&self, name: &NetnsName) -> bool {
         self.want.name == *name
     }
 
-    /// The folders where something can happen to it.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        paths::folders(&self.want.name, self.down)
+    /// The directories to watch.
+    pub fn dirs(&self) -> Vec<PathBuf> {
+        paths::dirs(&self.want.name, self.down)
     }
 
-    /// Something may have happened in a folder before it was watched.
-    pub fn folders_are_new(&mut self) {
+    /// Schedule checks, because something may have happened before the directories were watched.
+    pub fn dirs_are_new(&mut self) {
         let now = Instant::now();
-        self.look.happened(now);
-        self.etc.happened(now);
+        self.pace.happened(now);
+        self.etc_pace.happened(now);
     }
 
-    /// Listen in all namespaces it has to do with that are there, and in no other.
+    /// Open a listener in each namespace that concerns it and exists, and close the others.
     pub fn listen(&mut self) {
         let mut places: BTreeSet<Netns> =
-            self.asked.iter().map(|link| link.netns.clone()).collect();
+            self.related.iter().map(|link| link.netns.clone()).collect();
         places.insert(Netns::This);
         if self.down {
             places.clear();
         }
-        let mut ears = std::mem::take(&mut self.ears);
+        let mut listeners = std::mem::take(&mut self.listeners);
         for at in places {
             let Ok(netns) = kernel::open(&self.want.name, &at) else {
                 continue;
             };
-            let mut matter = Filter::of(&at, &self.want.state, &self.asked, &self.journal);
+            let mut filter = Filter::of(&at, &self.want.state, &self.related, &self.journal);
             if let (Netns::Host, Some(nat)) = (&at, &self.want.nat) {
                 let table = format!("netns_{}", self.want.name);
-                matter = matter.with_table(table, nat.needs_defaults());
+                filter = filter.with_table(table, nat.needs_defaults());
             }
-            let known = ears
+            let known = listeners
                 .iter()
-                .position(|(of, ear)| *of == at && ear.is_for(&netns, &matter));
+                .position(|(of, listener)| *of == at && listener.is_for(&netns, &filter));
             if let Some(known) = known {
-                self.ears.push(ears.swap_remove(known));
-            } else if let Ok(ear) = Listener::open(&netns, matter) {
-                self.ears.push((at, ear));
-                self.look.happened(Instant::now());
+                self.listeners.push(listeners.swap_remove(known));
+            } else if let Ok(listener) = Listener::open(&netns, filter) {
+                self.listeners.push((at, listener));
+                self.pace.happened(Instant::now());
             }
         }
     }
 
-    /// The next moment to do something, if there is one. Whatever else is to be done at a
-    /// time of its own has its place here.
+    /// The time of the next action, if there is one. All times of this namespace are listed here.
     pub fn moment(&self) -> Option<Instant> {
         let moments = [
-            self.look.moment(),
-            self.etc.moment(),
-            self.names,
+            self.pace.moment(),
+            self.etc_pace.moment(),
+            self.resolve_at,
             self.services.moment(),
         ];
         moments.into_iter().flatten().min()
     }
 
-    /// Whether something that was touched matters.
+    /// Record an event on a file. Returns true if it matters.
     pub fn was_touched(&mut self, touched: &Touched) -> bool {
-        let Meaning { state, etc } = paths::meaning(touched, &self.want.name, &self.asked);
+        let Meaning { state, etc } = paths::meaning(touched, &self.want.name, &self.related);
         let now = Instant::now();
         if state {
-            self.look.happened(now);
+            self.pace.happened(now);
         }
         if etc {
-            self.etc.happened(now);
+            self.etc_pace.happened(now);
         }
         state || etc
     }
 
-    /// Ready when something happened that matters.
+    /// Ready when an event happened that matters.
     pub fn poll_heard(&mut self, context: &mut Context) -> Poll<()> {
         let mut happened = Poll::Pending;
         let waits = self.waits.as_mut();
         if waits.is_some_and(|waits| waits.poll_end(context).is_ready()) {
-            self.look.happened(Instant::now());
+            self.pace.happened(Instant::now());
             happened = Poll::Ready(());
         }
         if self.services.poll_end(context).is_ready() {
             happened = Poll::Ready(());
         }
-        for (_, ear) in &mut self.ears {
-            if let Poll::Ready(heard) = ear.poll_heard(context) {
+        for (_, listener) in &mut self.listeners {
+            if let Poll::Ready(heard) = listener.poll_heard(context) {
                 let wait = if heard == Event::Device {
                     NAMING
                 } else {
                     Duration::ZERO
                 };
-                self.look.happened(Instant::now() + wait);
+                self.pace.happened(Instant::now() + wait);
                 happened = Poll::Ready(());
             }
         }
         happened
     }
 
-    /// Do what it is time for.
+    /// Do what is due.
     pub fn act(&mut self, call: &Call, now: Instant) {
         let blocked = block_signals();
         let is_time = |pace: &Pace| pace.moment().is_some_and(|moment| moment <= now);
-        if is_time(&self.etc) {
-            let came = self.bind_again(call);
-            self.etc.came(Instant::now(), came);
+        if is_time(&self.etc_pace) {
+            let outcome = self.restore_binds(call);
+            self.etc_pace.record(Instant::now(), outcome);
         }
-        if is_time(&self.look) {
+        if is_time(&self.pace) {
             if self.coming {
                 self.come_up(call)
             } else {
-                self.look_and_mend(call)
+                self.check_and_repair(call)
             }
         }
-        if self.names.is_some_and(|moment| moment <= now) {
-            self.look_names_up(call);
-            self.names = Some(Instant::now() + LOOKUPS);
+        if self.resolve_at.is_some_and(|moment| moment <= now) {
+            self.resolve_endpoints(call);
+            self.resolve_at = Some(Instant::now() + LOOKUPS);
         }
-        self.tell_services(call);
+        self.run_order(call);
         let _ = blocked.thread_unblock();
     }
 
-    /// The init system is told what it does not know of the namespace.
-    fn tell_services(&mut self, call: &Call) {
-        let whole = !self.coming && !self.lacking;
-        let Some(told) = self.services.due(&self.want, whole, self.down) else {
+    /// Run the command that the init system needs.
+    fn run_order(&mut self, call: &Call) {
+        let complete = !self.coming && !self.incomplete;
+        let Some(order) = self.services.due(&self.want, complete, self.down) else {
             return;
         };
-        if told != Order::Stop || self.close() {
-            self.services.tell(call, &self.want, told);
+        if order != Order::Stop || self.mark_unready() {
+            self.services.run(call, &self.want, order);
         }
     }
 
-    /// HUP: the settings as they are now. If they are refused, those before stay in force.
+    /// HUP: reload with the new settings. If they are rejected, the earlier ones stay in force.
     pub fn reload(&mut self, call: &Call, want: Want) -> Result {
         let mut done = Ok(());
         if self.coming {
             self.want = want;
-            self.look.happened(Instant::now());
+            self.pace.happened(Instant::now());
         } else {
             done = reload::begin_reload(call, &want);
             if done.is_ok() {
                 self.want = want;
-                self.is_up(&call.events);
+                self.now_up(&call.events);
                 self.run_hooks(call);
             }
         }
-        self.said.clear();
-        self.know();
+        self.reported.clear();
+        self.refresh();
         done
     }
 
-    /// Run the hooks that are due. Those that fail are reported.
+    /// Run the pending hooks. Errors are reported.
     pub(super) fn run_hooks(&self, call: &Call) {
         if let Err(error) = hooks::run_due(&self.want) {
             call.events.failed(Some(&self.want.name), &error);
         }
     }
 
-    /// A namespace that it has to do with has its file, and is not bound over it: so it is
-    /// for a moment in `ip netns add`, and no event tells of the end of that.
+    /// Returns true if this namespace, or one that it is linked to, has a file without a mount. `ip
+    /// netns add` causes this state for a moment, and no event reports its end.
     pub(super) fn is_being_named(&self) -> bool {
-        let others = self.asked.iter().filter_map(|link| match &link.netns {
+        let others = self.related.iter().filter_map(|link| match &link.netns {
             Netns::Named(other) => Some(other),
             _ => None,
         });
@@ -276,23 +276,23 @@ impl WatchedNetns {
         })
     }
 
-    /// It is up, but perhaps for what `netns_ready` asks for.
-    pub(super) fn is_up(&mut self, events: &Events) {
+    /// The namespace is up, except perhaps for the conditions of `netns_ready`.
+    pub(super) fn now_up(&mut self, events: &Events) {
         self.coming = false;
         self.down = false;
         self.unready = ready::is_awaited(&self.want);
         self.waits = self.unready.then(|| Waits::begin(&self.want, events));
-        self.know();
+        self.refresh();
     }
 
-    /// What is known of it without looking at it.
-    pub(super) fn know(&mut self) {
+    /// Read what is known from files, without a check of the state.
+    pub(super) fn refresh(&mut self) {
         self.journal = store::journal(&self.want.name).unwrap_or_default();
         self.met = store::stamp(&self.want.name, state_dir::MET);
         let state = self.journal.with_returns(self.want.state.clone());
-        self.asked = build_query(&state, &self.journal).links;
-        self.names = if wireguard::has_names(&self.want.state) {
-            self.names.or_else(|| Some(Instant::now() + LOOKUPS))
+        self.related = build_query(&state, &self.journal).links;
+        self.resolve_at = if wireguard::has_names(&self.want.state) {
+            self.resolve_at.or_else(|| Some(Instant::now() + LOOKUPS))
         } else {
             None
         };
