@@ -75,14 +75,13 @@ impl Options {
         want: &Options,
         ours: Option<&Options>,
         now: &Options,
-        without: &Options,
+        without: impl Fn(&Opt) -> Option<OptionValue>,
     ) -> Self {
         let mut change = Options::of(now.table);
         for option in Options::that_go(want, ours, now) {
-            if let Some(value) = without.said(option.word)
-                && now.get(option.word) != Some(value.value)
-            {
-                change.set(option, value.clone());
+            let back = without(option).filter(|back| now.get(option.word) != Some(*back));
+            if let Some(back) = back {
+                change.set(option, Sourced::without_origin(back));
             }
         }
         change.extend(want.differing(now));
@@ -104,8 +103,9 @@ impl Options {
 
     /// Notes as ours what is going to be said. What becomes what it is `without` us is until
     /// then what it was.
-    pub fn note(&mut self, change: &Options, without: &Options) {
-        self.extend(change.differing(without));
+    pub fn note(&mut self, change: &Options, without: impl Fn(&Opt) -> Option<OptionValue>) {
+        let stays = |(option, value): &&Said| without(option) != Some(value.value);
+        self.extend(change.iter().filter(stays));
     }
 
     /// It has been said: what was not noted before is not ours any more.

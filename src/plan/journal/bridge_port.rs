@@ -2,6 +2,7 @@
 
 use super::Journal;
 use crate::definitions::links::PORT;
+use crate::definitions::option::Opt;
 use crate::model::LinkRef;
 use crate::model::link::bridge_port::{Vlan, Vlans};
 use crate::model::link::options::Options;
@@ -22,7 +23,7 @@ impl Journal {
     pub(super) fn note_port(&mut self, link: &LinkRef, change: &Options) {
         let port = &mut self.own_link(link).port;
         let ours = port.get_or_insert_with(|| Options::of(PORT));
-        ours.note(change, &Options::kernels_own(PORT));
+        ours.note(change, Opt::kernels_own);
         port.take_if(|port| port.is_empty());
     }
 

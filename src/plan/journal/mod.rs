@@ -13,7 +13,7 @@ mod restore;
 pub use firewall::Loading;
 
 use super::{Change, Step};
-use crate::model::link::options::Options;
+use crate::definitions::option::Opt;
 use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Rule, State, Sysctl, SysctlKey};
 use crate::name::LinkName;
 use crate::source::Sourced;
@@ -70,9 +70,8 @@ impl Journal {
                 }
             }
             Step::SetOptions(link, change) => {
-                let without = Options::kernels_own(change.of.options);
                 if let Kind::Virtual(ours) = &mut self.own_link(link).kind {
-                    ours.options.note(&change.options, &without);
+                    ours.options.note(&change.options, Opt::kernels_own);
                 }
             }
             step @ (Step::SetWireguard(..) | Step::SetEndpoint(..)) => self.note_wireguard(step),
@@ -89,7 +88,8 @@ impl Journal {
             Step::SetMaster(_, None) => {}
             Step::SetAttribute(link, said) => {
                 let without = self.attributes_without_us(link, |at| have.link(&at.netns, &at.name));
-                self.own_link(link).attributes.note(said, &without);
+                let without = |option: &Opt| without.get(option.word);
+                self.own_link(link).attributes.note(said, without);
             }
             Step::SetMaster(link, master) => {
                 self.own_link(link).master = master.clone().map(Sourced::without_origin);

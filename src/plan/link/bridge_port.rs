@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::definitions::links::PORT;
+use crate::definitions::option::Opt;
 use crate::model::link::bridge_port::{Vlan, Vlans};
 use crate::model::link::options::Options;
 use crate::model::{Link, LinkRef};
@@ -33,7 +34,7 @@ impl Plan<'_> {
     }
 
     pub(crate) fn ports(&mut self) {
-        let (want, without) = (self.want, Options::kernels_own(PORT));
+        let (want, as_joined) = (self.want, Options::kernels_own(PORT));
         for link in &want.links {
             let there = link.link_at();
             let ours = self.port_that_goes(&there);
@@ -44,9 +45,9 @@ impl Plan<'_> {
                 continue;
             };
             let joined = now.port.is_none();
-            let now = now.port.as_ref().unwrap_or(&without);
+            let now = now.port.as_ref().unwrap_or(&as_joined);
             let want = link.port.clone().unwrap_or(Options::of(PORT));
-            let mut change = Options::change(&want, ours, now, &without);
+            let mut change = Options::change(&want, ours, now, Opt::kernels_own);
             // What the kernel chose before it chooses again
             if joined && self.journal.is_return(&there.netns, Some(&there.name)) {
                 change.retain(|option, _| option.kernels_own().is_some());

@@ -1,6 +1,7 @@
 //! What a link is given once it is where it belongs: its attributes while it is
 //! down, its master, its admin state.
 
+use crate::definitions::option::Opt;
 use crate::model::link::options::Options;
 use crate::plan::{Plan, Step};
 
@@ -13,13 +14,13 @@ impl Plan<'_> {
                 continue;
             };
             let ours = self.ours_that_goes(&there).map(|ours| &ours.attributes);
-            let without = match ours {
-                Some(_) => self
+            let without = |option: &Opt| {
+                let all = self
                     .journal
-                    .attributes_without_us(&there, |at| self.now(at)),
-                None => Options::of(now.attributes.table),
+                    .attributes_without_us(&there, |at| self.now(at));
+                all.get(option.word)
             };
-            let change = Options::change(&link.attributes, ours, &now.attributes, &without);
+            let change = Options::change(&link.attributes, ours, &now.attributes, without);
             for one in change.each() {
                 let asked = one.origin();
                 self.change(Step::SetAttribute(there.clone(), Box::new(one)), asked);

@@ -1,6 +1,7 @@
 //! What is said of a link that is there already: changed where the kernel takes it of a
 //! link that is there. Where it does not, `link` makes the link anew.
 
+use crate::definitions::option::Opt;
 use crate::model::link::options::Options;
 use crate::model::{Link, LinkRef, LinkSpec};
 use crate::plan::{Extras, Plan, Step};
@@ -15,8 +16,7 @@ impl Plan<'_> {
                 continue;
             };
             let ours = self.spec_that_goes(&there);
-            let without = Options::kernels_own(now.of.options);
-            let change = Options::change(&want.options, ours, &now.options, &without);
+            let change = Options::change(&want.options, ours, &now.options, Opt::kernels_own);
             let mut whole = now.options.clone();
             for option in Options::that_go(&want.options, ours, &now.options) {
                 whole.retain(|other, _| other.word != option.word);
