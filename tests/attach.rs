@@ -254,8 +254,7 @@ fn what_stands_in_the_way_is_its_owners_and_stays() {
         "netns_links=own\nconfig_own=10.3.0.1/24\nroutes_own='default via 10.3.0.8'\n",
     );
     let run = setup(&sandbox, "up box").code(111);
-    let says =
-        "another program made a route to 0.0.0.0/0 with this metric\n";
+    let says = "another program made a route to 0.0.0.0/0 with this metric\n";
     assert!(run.stderr.contains(says), "{run}");
     same(&inside(&sandbox, pid), &own);
     nothing_is_left(&sandbox);
