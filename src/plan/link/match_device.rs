@@ -264,9 +264,9 @@ mod tests {
         assert_eq!(meant("", &there, &none), Ok(plain.clone()));
         assert_eq!(meant("mac 52:54:00:00:00:0b", &there, &none), Ok(plain));
         let two = meant("bus pci0", &there, &none).unwrap_err();
-        assert_eq!(two, "the host has 2 such cards: enp4, lan0");
+        assert_eq!(two, "2 devices on the host match: enp4, lan0");
         let nothing = meant("mac 52:54:00:00:00:0c", &there, &none).unwrap_err();
-        assert_eq!(nothing, "the host has no such card to be called lan0");
+        assert_eq!(nothing, "no device on the host matches lan0");
     }
 
     #[test]
@@ -281,7 +281,7 @@ mod tests {
         assert_eq!(meant("", &again, &journal), Ok(taken.clone()));
         let other = meant("", &[host("enp4", B)], &journal).unwrap_err();
         assert!(
-            other.contains("enp4 on the host is another card"),
+            other.contains("enp4 on the host is not the device"),
             "{other}"
         );
         let software = meant("", &[host("enp4", "")], &journal).unwrap_err();
@@ -312,7 +312,7 @@ mod tests {
         assert!(meant(A, std::slice::from_ref(&inside), &journal).is_ok());
         let swap = meant(B, &[inside], &journal).unwrap_err();
         assert!(
-            swap.contains("is another card: mac 52:54:00:00:00:0a"),
+            swap.contains("is another device: mac 52:54:00:00:00:0a"),
             "{swap}"
         );
     }

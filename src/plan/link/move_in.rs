@@ -250,7 +250,7 @@ mod tests {
         let alone = state(vec![host("wlan0")]);
         for have in [&have, &alone] {
             let said = told(&wanted(&["wlan0"]), have, &journal);
-            let wrong = "wlan0 cannot be moved without all of phy0, and wlan1 of that is not a wireless link of this namespace";
+            let wrong = "wlan0 cannot be moved without all of phy0, and wlan1, one of them, is not a wireless link of this namespace";
             assert_eq!(said, [wrong]);
         }
     }
@@ -277,7 +277,7 @@ mod tests {
             ]
         );
         let one = journal.with_returns(wanted(&["wlan0"]));
-        let wrong = "wlan1 cannot be moved without all of phy0, and wlan0 of that is to stay in \
+        let wrong = "wlan1 cannot be moved without all of phy0, and wlan0, one of them, stays in \
                      this namespace";
         assert_eq!(told(&one, &have, &journal), [wrong]);
     }
