@@ -327,7 +327,7 @@ fn a_namespace_of_its_own_takes_over_where_nothing_is_attached_any_more() {
     let run = setup(&sandbox, "up box").code(111);
     assert!(
         run.stderr
-            .contains("and the settings ask for a namespace of its own now\n"),
+            .contains("the settings ask for a namespace of its own now\n"),
         "{run}"
     );
     setup(&sandbox, "reload box").ok();

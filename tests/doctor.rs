@@ -96,7 +96,7 @@ fn processes_in_an_old_namespace_of_its_name() {
     is_healthy(&sandbox);
     setup(&sandbox, "down --force mgmt").ok();
     setup(&sandbox, "up mgmt").ok();
-    let what = format!("{pid} (sleep) is not in it");
+    let what = format!("{pid} (sleep) runs in an earlier namespace");
     finds(
         &sandbox,
         "old-namespace",
@@ -169,7 +169,7 @@ fn name_services_of_the_host_in_view() {
         finds(
             &sandbox,
             "name-service",
-            &format!("(sleep) can ask /run/{socket}"),
+            &format!("(sleep) can reach /run/{socket}"),
             "netns",
         );
         // One that is started now does not

@@ -459,7 +459,7 @@ fn a_drop_of_others_is_told_with_what_to_type() {
     // What it says can be typed as it stands, and then nothing is said any more
     let typed = told
         .lines()
-        .filter_map(|line| line.split_once("does not yet: "));
+        .filter_map(|line| line.split_once("it is not yet accepted: "));
     for (_, command) in typed {
         sandbox
             .sh(&format!(

@@ -191,7 +191,7 @@ cat >/etc/conf.d/netns.mgmt <<-'END'
 END
 run 111 netns-setup up mgmt
 says "mgmt: not ready after 1 s: lease eth1 does not hold"
-says "asked for by config_eth1 at /etc/conf.d/netns.mgmt:2; netns_timeout says"
+says "asked for by config_eth1 at /etc/conf.d/netns.mgmt:2; netns_timeout sets"
 is "the name servers without a lease" "$(grep -c nameserver /etc/netns/mgmt/resolv.conf)" 0
 run 111 netns-exec mgmt true
 ln -s netns /etc/init.d/netns.mgmt

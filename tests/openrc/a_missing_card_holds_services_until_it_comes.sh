@@ -55,7 +55,7 @@ is "who is not held" "$(status_of other)" started
 all_is_held
 run 16 rc-service netns.mgmt status
 says 'eth1'
-eventually "that it waits is said" is_said 'netns-setup: mgmt: is waited for'
+eventually "that it waits is said" is_said 'netns-setup: mgmt: is not complete yet; it comes up'
 [ ! -e /run/netns/mgmt ] || fail "there is a namespace"
 # nobody comes in meanwhile, and a start is held
 refused netns-exec mgmt -- true

@@ -143,12 +143,12 @@ run 0 rc-service netns.mgmt stop
 [ ! -e /etc/netns/mgmt/resolv.conf ] || fail "the file is there still"
 good
 
-# Where /etc can only be read, netns_dns has nowhere to write to: it is said what to type.
+# Where /etc is read-only, netns_dns has nowhere to write to: it is said what to type.
 mkdir -p /etc/netns
 mount --rbind /etc /etc
 mount -o remount,bind,ro /etc
 refused rc-service netns.mgmt start
-says "asked for by netns_dns at /etc/conf.d/netns.mgmt:6; /etc can only be read"
+says "asked for by netns_dns at /etc/conf.d/netns.mgmt:6; /etc is read-only"
 remedy=$(grep -o 'mount -t tmpfs.*' /tmp/said)
 run 0 sh -c "$remedy"
 run 0 rc-service netns.mgmt start

@@ -22,7 +22,7 @@ netns_publish="tcp/8080:80"
 END
 run 0 netns-setup up web
 says "the host's table ip filter, chain FORWARD, drops what its rules do not accept"
-sed -n 's/.*does not yet: //p' /tmp/said >/tmp/typed
+sed -n 's/.*it is not yet accepted: //p' /tmp/said >/tmp/typed
 netns-exec web -- sh -c 'while :; do echo inside | nc -l -p 80; done' >/dev/null 2>&1 &
 
 reaches_the_world()

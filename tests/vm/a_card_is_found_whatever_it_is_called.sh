@@ -48,7 +48,7 @@ run 0 netns-setup status mgmt
 # Another card is wanted under its name: that is no reload
 sed -i 's/00:01"/00:00"/' /etc/conf.d/netns.mgmt
 run 111 netns-setup reload mgmt
-says "lan0 in this namespace is another card"
+says "lan0 in this namespace is another device"
 run 0 $judge -n mgmt link show dev lan0 up
 sed -i 's/00:00"/00:01"/' /etc/conf.d/netns.mgmt
 
@@ -66,10 +66,10 @@ says "+ ip link set $one netns mgmt name lan0"
 run 0 netns-setup down mgmt
 sed -i 's/^match.*/match_lan0="bus pci0000:00"/' /etc/conf.d/netns.mgmt
 run 111 netns-setup up mgmt
-says "such cards: eth"
+says "devices on the host match: eth"
 sed -i 's/^match.*/match_lan0="mac 52:54:00:00:00:77"/' /etc/conf.d/netns.mgmt
 run 111 netns-setup up mgmt
-says "the host has no such card to be called lan0"
+says "no device on the host matches lan0"
 run 0 $judge netns list
 says_not mgmt
 

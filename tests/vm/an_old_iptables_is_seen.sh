@@ -33,7 +33,7 @@ run 0 iptables-legacy -P FORWARD DROP
 ! reaches || fail "it passes"
 run 0 netns-setup status web
 says "the host's table filter of iptables-legacy may drop forwarded packets, whatever our table accepts"
-sed -n 's/.*does not yet: //p' /tmp/said >/tmp/typed
+sed -n 's/.*it is not yet accepted: //p' /tmp/said >/tmp/typed
 run 0 sh -e /tmp/typed
 eventually "it reaches the world again" reaches
 run 0 netns-setup status web
