@@ -28,7 +28,7 @@ watcher()
 is_watched() { watcher >/tmp/watcher; }
 is_not_watched() { ! watcher >/dev/null; }
 is_said() { grep -q "netns.mgmt: $1" /run/messages; }
-times_said() { grep -c 'mgmt: is waited for' /run/messages; }
+times_said() { grep -c 'mgmt: is not complete yet; it comes up' /run/messages; }
 is_said_again() { [ "$(times_said)" -gt "$said" ]; }
 is_started() { rc-service "$1" status >/dev/null 2>&1; }
 # status_of SERVICE - OpenRC's own word for it
