@@ -216,7 +216,7 @@ fn who_is_logged_in_otherwise_keeps_the_only_default_route() {
     let call = format!("exec -a -sh bash -c '{NETNS_SETUP} up mgmt; exit $?'");
     let run = sandbox.run(&["bash", "-c", &call]).code(100);
     assert!(
-        run.stderr.contains("netns_links moves eth1, which all default routes of the host go out by, and you are logged in"),
+        run.stderr.contains("netns_links moves eth1, which all default routes of the host use, and you are logged in"),
         "{run}"
     );
     sandbox

@@ -193,7 +193,7 @@ fn is_said(
     let (state, what) = match traced.code {
         None => return fault("a signal ended it"),
         // Who is tied to it is told of
-        Some(0) if traced.said.contains("is not whole") => return Ok(None),
+        Some(0) if traced.said.contains("is not complete") => return Ok(None),
         Some(0) => (then, "it says that it is done"),
         Some(_) if traced.said.contains("is ready and stays ready") => {
             (then, "it says that it stays")
@@ -203,7 +203,7 @@ fn is_said(
         }
         // It says that it is not
         Some(_) if traced.said.contains("not all could be undone") => return Ok(None),
-        Some(_) if traced.said.contains("is not ready any more") => return Ok(None),
+        Some(_) if traced.said.contains("is no longer ready") => return Ok(None),
         Some(_) if traced.said.contains("everything else is taken down") => return Ok(None),
         // Who could not lock the folder cannot take it away either
         Some(_)

@@ -48,12 +48,12 @@ fn nothing_is_touched_and_there_is_a_way_out() {
             let run = setup(&sandbox, &format!("{verb} mgmt")).code(111);
             let line = format!("netns-setup: mgmt: cannot read its journal, {JOURNAL}: ");
             assert!(run.stderr.starts_with(&line), "{run}");
-            let remedy = "run netns-setup down --force mgmt: it is set aside";
+            let remedy = "run netns-setup down --force mgmt: the journal is renamed";
             assert!(run.stderr.contains(remedy), "{run}");
         }
         // The others come and go, and what they share with each other does
         let run = setup(&sandbox, "up web").ok();
-        let line = "who has links to it, and is not whole without them, cannot be seen: the journal of mgmt: ";
+        let line = "is up, but cannot tell which other namespaces have links to it: the journal of mgmt: ";
         assert!(run.stderr.contains(line), "{run}");
         setup(&sandbox, "up place").ok();
         setup(&sandbox, "reload web").ok();

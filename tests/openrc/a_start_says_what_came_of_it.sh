@@ -148,7 +148,7 @@ mkdir -p /etc/netns
 mount --rbind /etc /etc
 mount -o remount,bind,ro /etc
 refused rc-service netns.mgmt start
-says "asked for by netns_dns at /etc/conf.d/netns.mgmt:6; /etc can only be read"
+says "asked for by netns_dns at /etc/conf.d/netns.mgmt:6; /etc is read-only"
 remedy=$(grep -o 'mount -t tmpfs.*' /tmp/said)
 run 0 sh -c "$remedy"
 run 0 rc-service netns.mgmt start
