@@ -28,7 +28,7 @@ watcher()
 is_watched() { watcher >/tmp/watcher; }
 is_not_watched() { ! watcher >/dev/null; }
 is_said() { grep -q "netns.mgmt: $1" /run/messages; }
-times_said() { grep -c 'mgmt: is not complete yet; it comes up' /run/messages; }
+times_said() { grep -c 'mgmt: is not complete yet' /run/messages; }
 is_said_again() { [ "$(times_said)" -gt "$said" ]; }
 is_started() { rc-service "$1" status >/dev/null 2>&1; }
 # status_of SERVICE - OpenRC's own word for it
@@ -55,7 +55,7 @@ is "who is not held" "$(status_of other)" started
 all_is_held
 run 16 rc-service netns.mgmt status
 says 'eth1'
-eventually "that it waits is said" is_said 'netns-setup: mgmt: is not complete yet; it comes up'
+eventually "that it waits is said" is_said 'netns-setup: mgmt: is not complete yet'
 [ ! -e /run/netns/mgmt ] || fail "there is a namespace"
 # nobody comes in meanwhile, and a start is held
 refused netns-exec mgmt -- true

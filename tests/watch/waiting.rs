@@ -50,7 +50,7 @@ fn settings_that_are_refused_take_nothing_from_what_is_ready() {
 fn with_it_what_is_missing_is_said_once_and_waited_for_without_a_move() {
     let sandbox = sandbox(&format!("{}{WAITS}", MGMT.replace("eth1", "eth7")));
     let mut watch = begin(&sandbox);
-    watch.soon("it waits", || watch.err().contains("is not complete yet; it comes up"));
+    watch.soon("it waits", || watch.err().contains("is not complete yet"));
     watch.is_quiet();
     assert_eq!(count(&watch, "the host has no link eth7"), 1);
     // What comes by is not it; and whoever says down has nothing to take down
@@ -89,7 +89,7 @@ fn an_up_by_hand_ends_the_waiting() {
     let waits = format!("{}netns_wait=yes\n", MGMT.replace("eth1", "eth7"));
     let sandbox = sandbox(&waits);
     let watch = begin(&sandbox);
-    watch.soon("it waits", || watch.err().contains("is not complete yet; it comes up"));
+    watch.soon("it waits", || watch.err().contains("is not complete yet"));
     write(&sandbox, MGMT);
     setup(&sandbox, "up mgmt").ok();
     watch.soon("it knows", || watch.out().contains("mgmt: has come up\n"));
