@@ -53,7 +53,8 @@ fn nothing_is_touched_and_there_is_a_way_out() {
         }
         // The others come and go, and what they share with each other does
         let run = setup(&sandbox, "up web").ok();
-        let line = "is up, but cannot tell which other namespaces have links to it: the journal of mgmt: ";
+        let line =
+            "is up, but cannot tell which other namespaces have links to it: the journal of mgmt: ";
         assert!(run.stderr.contains(line), "{run}");
         setup(&sandbox, "up place").ok();
         setup(&sandbox, "reload web").ok();
