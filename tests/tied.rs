@@ -311,7 +311,7 @@ fn a_namespace_of_others_is_neither_made_nor_taken_away() {
     let sandbox = with(&[("t1", &tenant(1).replace("peer_master_eth0=br0\n", ""))]);
     let run = setup(&sandbox, "up t1").code(111);
     assert!(
-        run.stderr.starts_with("netns-setup: /etc/conf.d/netns.t1:4: peer_eth0: there is no namespace sw, where port1 is to be\n"),
+        run.stderr.starts_with("netns-setup: /etc/conf.d/netns.t1:4: peer_eth0: there is no namespace sw, where port1 should be\n"),
         "{run}"
     );
     nothing_is_left(&sandbox);

@@ -250,9 +250,7 @@ fn a_parent_in_a_namespace_that_others_make_again_is_found_there() {
         !sandbox.sh("ip -br link").stdout.contains("alive")
     });
     watch.soon("it is said", || {
-        watch
-            .err()
-            .contains("there is no namespace low, where up0 is to be")
+        watch.err().contains("there is no namespace low, where up0")
     });
     // What `ip netns add` does, slowly: the file is there for a while before the namespace is
     // bound over it, which no event tells of
