@@ -60,7 +60,7 @@ pub enum Verb {
     Watch(Options),
 }
 
-/// The options that several verbs share. [`TAKES`] lists those of each verb.
+/// The options that several verbs share. `TAKES` lists those of each verb.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// The namespaces, in this order
