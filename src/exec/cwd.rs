@@ -28,8 +28,9 @@ fn far() -> Result<(), ExecError> {
     enter_if_covered(&mut [0; 4096]).unwrap_or(Ok(()))
 }
 
-/// Enter the working directory if it is below a covered directory. An error of getcwd(2) means that
-/// the directory was removed or has no path from here. No mount covers it then.
+/// Enter the working directory again if it is one of the covered directories or below one. An error
+/// of getcwd(2) means that the directory was removed or has no path from here. No mount covers it
+/// then.
 fn enter_if_covered(buffer: &mut [u8]) -> Result<Result<(), ExecError>, Errno> {
     let folder = syscall::working_folder(buffer)?;
     let is_covered = |covered: &&[u8]| is_in(folder.to_bytes(), covered);

@@ -41,7 +41,7 @@ impl ExecError {
     /// Print the lines to standard error. Returns the exit code.
     pub fn print(&self) -> i32 {
         let text = format!("netns-exec: {}\nnetns-exec: {}\n", self.wrong, self.remedy);
-        // An error while it prints the error cannot be reported
+        // If printing fails, there is nowhere to report that
         let _ = std::io::stderr().write_all(text.as_bytes());
         self.code.into()
     }

@@ -39,8 +39,8 @@ pub fn open(to: To) -> Result<OwnedFd, ExecError> {
     Ok(namespace)
 }
 
-/// Check that the name, which netns-setup does not manage, does not refer to the host's own
-/// namespace.
+/// Return an error if the name refers to the host's own namespace. It is called for a namespace
+/// that netns-setup does not manage.
 fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), ExecError> {
     let hosts = stat(c"/proc/1/ns/net").and_then(|hosts| Ok((hosts, fstat(namespace)?)));
     match hosts {

@@ -1,8 +1,8 @@
 //! netns-exec: joins a namespace and becomes a command. On success the process is the command, so
-//! only a failure, `--help` or `--heal` returns an exit code.
+//! an exit code is returned only on failure, or for an option such as `--help` or `--heal`.
 //!
-//! It reads no settings, starts no threads, and on the common path uses no heap. It fails closed:
-//! an error at any step ends the call before the command starts.
+//! To become a command, it reads no settings, starts no threads, and on the common path uses no
+//! heap. It fails closed: an error at any step ends the call before the command starts.
 
 mod args;
 pub mod argv;

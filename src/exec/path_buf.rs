@@ -42,7 +42,7 @@ pub fn up_to_nul(bytes: &[u8]) -> Option<&CStr> {
     CStr::from_bytes_until_nul(bytes).ok()
 }
 
-/// Whether `path` is `folder` or below it.
+/// Whether the path is the directory or below it.
 pub fn is_in(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder)
         .is_some_and(|rest| matches!(rest, [] | [b'/', ..]))

@@ -19,7 +19,7 @@ impl Plan<'_> {
             let in_the_way = self.addresses_in_the_way(link, &now);
             self.delete_addresses(&there, in_the_way);
             for address in &link.addresses {
-                // For an address that the host had with a lifetime, its remaining lifetime
+                // An address that the host had with a lifetime gets what remains of it
                 let left = address.value.at(self.have.clock);
                 let now = self.now(&there);
                 let stands = now.is_some_and(|now| now.addresses.contains(address));

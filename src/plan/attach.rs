@@ -1,5 +1,5 @@
-//! A namespace of another program that gets a name (`netns_attach`). The name is ours, and what we
-//! add to the namespace. Nothing that belongs to its owner is ever deleted or replaced.
+//! A namespace of another program that gets a name (`netns_attach`). The name, and what we add to
+//! the namespace, are ours. Nothing that belongs to its owner is ever deleted or replaced.
 
 use super::Plan;
 use crate::model::{Netns, Route};

@@ -13,7 +13,7 @@ impl Plan<'_> {
         let ours = (!have.exists || self.journal.ours.exists) && !self.is_attached();
         let open = || have.sysctls.iter().any(|found| found.value.value != "0");
         let closed = (want.exists && ours && have.is_bare() && open()).then(Sysctl::closed);
-        // Only if the kernel has another value
+        // A sysctl is closed only if the kernel reports another value
         let differs = |closed: &Sysctl| {
             let found = have.sysctl(&closed.netns, &closed.key);
             want.sysctl(&closed.netns, &closed.key).is_none() && found.is_some_and(|f| f != closed)
@@ -84,7 +84,8 @@ impl Plan<'_> {
             let goes = match (link, found) {
                 (KeyChange::Gone, _) => false,
                 (KeyChange::AsFound, Some(found)) => set || *found != value,
-                // The kernel does not have this key
+                // The kernel does not have this key. The step is planned and will fail, unless the
+                // key is optional
                 (KeyChange::AsFound, None) if self.knows(&value.netns) => !value.optional,
                 _ => true,
             };

@@ -19,10 +19,10 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     // recreated in the one that has the name now
     want.links
         .retain(|link| !link.kind.spec().is_some_and(|spec| spec.outlived));
-    // They come from the journal, for the links that were moved
+    // `with_returns` adds the entries of the links that were moved, from the journal
     want.verbatim.clear();
     want.rules.retain(|rule| !rule.value.is_kernels());
-    // Without the sysctls that were assumed for a namespace that did not exist
+    // The sysctls of a namespace that did not exist are only those that a new one would have had
     let there = |at: &Netns| before.exists || *at != Netns::This;
     want.sysctls.retain(|sysctl| there(&sysctl.value.netns));
     for link in &mut want.links {

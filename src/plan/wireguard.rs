@@ -53,7 +53,7 @@ impl Plan<'_> {
     }
 }
 
-/// Notes in the journal what is set, without the secrets.
+/// The journal's entries for WireGuard links: what has been set, without the secrets.
 impl Journal {
     pub(super) fn note_wireguard(&mut self, step: &Step) {
         match step {

@@ -62,8 +62,8 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
 }
 
 /// Whether nothing inside sees this entry, because /etc has no file of the same name to bind it
-/// over. This does not apply to the files for name lookup: if /etc has none, the directory is
-/// mounted over /etc as an overlay.
+/// over. Always false for the entries that netns-setup reads. Also false for the files for name
+/// lookup: if /etc lacks one of them, the directory is mounted over /etc as an overlay.
 pub fn is_passed_over(entry: &str) -> bool {
     let known = NOT_FOR_ETC.iter().chain(&NAMES).chain(&ALSO_READ);
     let missing = |path: Result<StackPath, Errno>| {

@@ -137,7 +137,7 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// Whether the entry is the same file as the one of its name in /etc.
+/// Whether the entry is the same file as the one with the same name in /etc.
 pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
     let entry_path = StackPath::of(&[state_dir::ETC.as_bytes(), b"/", name, b"/", entry]);
     let twin = StackPath::of(&[b"/etc/", entry]);

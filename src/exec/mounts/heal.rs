@@ -234,7 +234,8 @@ fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Er
     if is_at(twin.as_c(), mount)? == Some(true) {
         return Ok(false);
     }
-    // An editor that renames leaves the bind mount of the old file, which is removed first
+    // An editor that replaces the entry by rename leaves the bind mount of the old file, which is
+    // removed first
     match umount2(
         twin.as_c(),
         MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW,

@@ -19,8 +19,8 @@ pub struct Marked {
     pub lost: Vec<String>,
 }
 
-/// The processes that netns-exec has started in the namespace of this name, or in an earlier
-/// namespace of this name.
+/// The processes that netns-exec has put into the namespace of this name, or into an earlier
+/// namespace of this name, by mount namespace.
 pub fn marked(name: &CStr) -> Result<Vec<Marked>, ExecError> {
     let mut found = Vec::new();
     each_marked(name, |processes, first, mark, files| {

@@ -36,8 +36,9 @@ pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), ExecError> {
     } else {
         Vec::new()
     };
-    // The new sysfs stays mounted below the view of /sys/class, where it is hidden. To unmount it
-    // would take longer than all this, because the kernel would wait for every processor to drop it
+    // The new sysfs stays mounted below the view of /sys/class, where it is hidden. Unmounting it
+    // would take longer than everything here, because the kernel would wait for every processor
+    // to release it
     let flags = mount_flags(old);
     match new_sysfs(CLASS, mark, flags) {
         // /sys is empty, as in a chroot: mount a sysfs there first, which stays visible

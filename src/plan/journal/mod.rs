@@ -230,7 +230,7 @@ impl Journal {
             self.before
                 .sysctls
                 .extend(before.map(Sourced::without_origin));
-            // If it was on for all links before, it has not been turned on since
+            // If it was on for all links already, it must not count as turned on since
             let all = key.of_all().filter(|_| *at == Netns::Host);
             let on = all
                 .and_then(|all| have.sysctl(at, &all))

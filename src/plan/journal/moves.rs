@@ -116,8 +116,7 @@ impl Journal {
         }
     }
 
-    /// Set the name on the host and the phy of the NICs inside, which the kernel does not report
-    /// there.
+    /// Set, for the NICs inside, their name on the host and their phy, as the journal has them.
     pub fn recall(&self, have: &mut State) {
         for link in have.links.iter_mut().filter(|l| l.netns == Netns::This) {
             let before = self.before.inside(&link.name.value);
@@ -135,8 +134,8 @@ impl Journal {
         }
     }
 
-    /// Note the state of a NIC before it is moved in. If another name on the host was noted for it,
-    /// that entry is removed: the NIC was unplugged and plugged in again.
+    /// Note the state of a NIC before it is moved in. If it was noted under another name on the
+    /// host, that entry is removed: the NIC was unplugged and plugged in again.
     fn note_move(&mut self, link: &LinkRef, to: &LinkRef, have: &State) {
         let Some(was) = have.link(&link.netns, &link.name) else {
             return;

@@ -48,7 +48,7 @@ impl Plan<'_> {
             let now = now.port.as_ref().unwrap_or(&as_joined);
             let want = link.port.clone().unwrap_or(Options::of(PORT));
             let mut change = Options::change(&want, ours, now, Opt::kernels_own);
-            // The kernel chooses these values itself again
+            // The other options get their values from the kernel, which chooses them again
             if joined && self.journal.is_return(&there.netns, Some(&there.name)) {
                 change.retain(|option, _| option.kernels_own().is_some());
             }

@@ -107,15 +107,15 @@ impl Plan<'_> {
         there
     }
 
-    /// Delete a link that has this link's name and is not this link, if it is ours. Reports an
-    /// obstacle if it is not.
+    /// Delete another link that has the name of this one, if it is ours. Reports an obstacle if it
+    /// is not.
     fn clear(&mut self, link: &Link) {
         let there = link.link_at();
         let Some(other) = self.now(&there).cloned() else {
             return;
         };
-        // A link of ours on the host may have gone with its namespace. Its name may be another
-        // link's now
+        // A link of ours on the host disappears with its namespace, and another link may have its
+        // name now
         let is_it = |ours: &Link| {
             let on_host = there.netns == Netns::Host && ours.kind.spec().is_some();
             !on_host || ours.kind.word() == other.kind.word()
@@ -144,7 +144,7 @@ impl Plan<'_> {
     }
 }
 
-/// The link with the attributes that can be set at its creation.
+/// The link with only the attributes that can be set at its creation.
 fn said_at_creation(link: &Link) -> Link {
     let opened = link.kind.spec().is_some_and(|spec| spec.of.is_opened);
     let bridge = is_bridge(link);
