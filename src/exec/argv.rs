@@ -1,6 +1,6 @@
 //! The arguments and environment that the program is started with, in the form that the kernel
-//! uses: nothing is copied between `main` and execve(2). Beside `syscall` the one module with
-//! unsafe code; each use states its argument.
+//! uses: nothing is copied between `main` and execve(2). This module has unsafe code, and each use
+//! states its argument.
 
 #![allow(unsafe_code)]
 

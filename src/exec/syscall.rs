@@ -1,6 +1,6 @@
-//! System calls that nix does not have, or has only with heap allocation. With `argv` and `bpf` the
-//! one module with unsafe code. The functions take numbers and references and return results; what
-//! they are used for does not belong here.
+//! System calls that nix does not have, or has only with heap allocation. This module, `argv` and
+//! `bpf` are the only ones of `exec` with unsafe code. The functions take numbers and references
+//! and return results; what they are used for does not belong here.
 //!
 //! The safety argument, for all of them: every pointer passed to the kernel comes from a reference
 //! that lives until the call returns, or is null where the call's man page allows that. A length is

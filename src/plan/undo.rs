@@ -27,7 +27,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     want.sysctls.retain(|sysctl| there(&sysctl.value.netns));
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());
-        // A link that we cannot create has not been deleted but moved
+        // We cannot have created such a link, so it was not deleted but moved
         if matches!(link.kind, Kind::Veth { peer: None } | Kind::Other(_)) {
             link.kind = Kind::Physical;
         }

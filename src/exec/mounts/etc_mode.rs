@@ -33,7 +33,7 @@ impl Mode {
             b"/",
             state_dir::ETC_MODE.as_bytes(),
         ]);
-        // For the modes without an overlay, the length of the file is enough, and it need not be
+        // For the modes without an overlay, the length of the file is enough, so the file is not
         // opened
         let length = path
             .as_ref()
