@@ -1,6 +1,7 @@
-//! Becoming the command: words in; what comes back is only why that failed. The search in
-//! PATH is our own: those of the C libraries differ, in what they do with a script
-//! without `#!` too.
+//! Becomes the command. Returns only if that fails.
+//!
+//! PATH is searched here, because the C libraries search it differently. They also differ in what
+//! they do with a script without `#!`.
 
 use std::ffi::{CStr, CString};
 
@@ -10,11 +11,10 @@ use super::argv::{self, Words};
 use super::error::{self, ExecError};
 use super::path_buf::StackPath;
 
-/// Where a command is looked for when PATH is not set, as glibc and ip(8) do it.
+/// The directories to search if PATH is not set, as in glibc and ip(8).
 const DEFAULT_PATH: &CStr = c"/bin:/usr/bin";
 
-/// Becomes the command of these words, as execvp(3) does. The whole path of a command
-/// that stands without a `/` comes from PATH.
+/// Become this command, as execvp(3) does. A command without a `/` is searched for in PATH.
 pub fn become_command(words: Words) -> Errno {
     let name = words.get(0).unwrap_or(c"");
     if name.to_bytes().is_empty() {
@@ -40,8 +40,8 @@ pub fn become_command(words: Words) -> Errno {
     denied.unwrap_or(Errno::ENOENT)
 }
 
-/// Becomes a login shell, the caller's own or else sh. It knows what it is by its first word,
-/// which begins with `-` (login(1)).
+/// Become a login shell: the caller's own shell, or sh. A login shell is started with a first
+/// argument that begins with `-` (login(1)).
 #[cold]
 #[inline(never)]
 pub fn become_shell() -> ExecError {
@@ -56,7 +56,7 @@ pub fn become_shell() -> ExecError {
     error::not_run(shell, why)
 }
 
-/// As [`run`], for a path that is longer than paths are.
+/// As [`run`], for a path that is too long for the buffer on the stack.
 #[cold]
 #[inline(never)]
 fn run_far(folder: &[u8], name: &CStr, words: Words) -> Errno {
@@ -64,7 +64,7 @@ fn run_far(folder: &[u8], name: &CStr, words: Words) -> Errno {
     path.map_or(Errno::ENOENT, |program| run(&program, words))
 }
 
-/// A script without `#!` is one for sh, POSIX says.
+/// Execute the program. POSIX says that a script without `#!` is run by sh.
 fn run(program: &CStr, words: Words) -> Errno {
     match argv::execve(program, words) {
         Errno::ENOEXEC => {

@@ -1,5 +1,5 @@
-//! The working folder: it is kept by its path, for a process that stands in a folder which
-//! is mounted over would stay in the old one, and see the host there.
+//! Keeps the working directory by its path. If a mount covers the working directory, a process that
+//! does not enter it again stays in the old directory, and sees the host's files there.
 
 use std::ffi::{CStr, CString};
 
@@ -10,10 +10,10 @@ use super::error::{ExecError, reason, shown};
 use super::path_buf::is_in;
 use super::syscall;
 
-/// Where something may have been mounted over.
+/// Directories that may be covered by a mount.
 const COVERED: [&[u8]; 4] = [b"/sys", b"/etc", b"/run", b"/var/run"];
 
-/// Enters the working folder again, if it may be mounted over.
+/// Enter the working directory again, if a mount may cover it.
 pub fn enter_again() -> Result<(), ExecError> {
     match enter_if_covered(&mut [0; 256]) {
         Err(Errno::ERANGE) => far(),
@@ -28,8 +28,9 @@ fn far() -> Result<(), ExecError> {
     enter_if_covered(&mut [0; 4096]).unwrap_or(Ok(()))
 }
 
-/// An error says that a folder is gone, or has no path from here: then it is not mounted
-/// over.
+/// Enter the working directory again if it is one of the covered directories or below one. An error
+/// of getcwd(2) means that the directory was removed or has no path from here. No mount covers it
+/// then.
 fn enter_if_covered(buffer: &mut [u8]) -> Result<Result<(), ExecError>, Errno> {
     let folder = syscall::working_folder(buffer)?;
     let is_covered = |covered: &&[u8]| is_in(folder.to_bytes(), covered);
@@ -40,7 +41,7 @@ fn enter_if_covered(buffer: &mut [u8]) -> Result<Result<(), ExecError>, Errno> {
     })
 }
 
-/// The working folder's path, if it has one.
+/// The path of the working directory, if it has one.
 pub fn path() -> Option<CString> {
     let mut buffer = [0; 4096];
     let folder = syscall::working_folder(&mut buffer).ok()?;
@@ -50,7 +51,7 @@ pub fn path() -> Option<CString> {
         .then(|| folder.to_owned())
 }
 
-/// Enters a folder.
+/// Enter a directory.
 pub fn enter(folder: &CStr) -> Result<(), ExecError> {
     chdir(folder).map_err(|why: Errno| {
         let folder = shown(folder);

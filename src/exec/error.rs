@@ -1,5 +1,5 @@
-//! Why the command was not started: two lines and an exit code. Nothing here is on the
-//! common path, so it may allocate.
+//! The error of a call: two lines and an exit code. Nothing here is on the common path, so it may
+//! allocate.
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use crate::exit;
 use crate::printable::printable;
 
-/// Why the command was not started, or not healed. It prints as two lines; whoever prints
-/// them puts the program's name before each.
+/// Why the command was not started, or why `--heal` failed. It has two lines. The caller prints the
+/// program's name before each.
 #[derive(Debug)]
 pub struct ExecError {
     code: u8,
@@ -19,12 +19,13 @@ pub struct ExecError {
 }
 
 impl ExecError {
-    /// A wrong call: what is wrong, and what was expected.
+    /// The error for a wrong call: what is wrong, and what was expected.
     pub fn call(wrong: impl Into<String>, remedy: impl Into<String>) -> ExecError {
         ExecError::new(exit::WRONG, wrong, remedy)
     }
 
-    /// A no of the kernel, or of what is there: what is wrong, and what to do.
+    /// The error if the kernel or the state of the system does not allow the call: what is wrong,
+    /// and what to do.
     pub fn kernel(wrong: impl Into<String>, remedy: impl Into<String>) -> ExecError {
         ExecError::new(exit::REFUSED, wrong, remedy)
     }
@@ -37,10 +38,10 @@ impl ExecError {
         }
     }
 
-    /// Prints the lines to standard error; gives back the exit code.
+    /// Print the lines to standard error. Returns the exit code.
     pub fn print(&self) -> i32 {
         let text = format!("netns-exec: {}\nnetns-exec: {}\n", self.wrong, self.remedy);
-        // There is nobody left to tell that telling failed.
+        // If printing fails, there is nowhere to report that
         let _ = std::io::stderr().write_all(text.as_bytes());
         self.code.into()
     }
@@ -52,7 +53,7 @@ impl std::fmt::Display for ExecError {
     }
 }
 
-/// The command could not be run.
+/// The error if the command could not be executed.
 #[cold]
 #[inline(never)]
 pub fn not_run(command: &CStr, why: Errno) -> ExecError {
@@ -76,7 +77,7 @@ pub fn not_run(command: &CStr, why: Errno) -> ExecError {
     }
 }
 
-/// The C library's text for an error. (nix has texts of its own, some of them odd.)
+/// The C library's text for an error. nix has its own texts, and some of them are unusual.
 pub fn reason(why: Errno) -> String {
     let text = std::io::Error::from_raw_os_error(why as i32).to_string();
     match text.split_once(" (os error") {
@@ -85,7 +86,7 @@ pub fn reason(why: Errno) -> String {
     }
 }
 
-/// A word as it was written, with what a terminal would not show escaped.
+/// A word for a message, with unprintable characters escaped.
 pub fn shown(word: &CStr) -> String {
     printable(&word.to_string_lossy())
 }

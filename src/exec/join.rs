@@ -1,5 +1,5 @@
-//! Finding a namespace: what was asked for in, an open namespace or the reason why not
-//! out. Joining it is one setns(2), which also says whether it is one.
+//! Opens the namespace that the call names, or says why it cannot be joined. The process then joins
+//! it with a single setns(2), which also checks that the file is a network namespace.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,8 +15,7 @@ use super::ready::{Readiness, another, not_ready, readiness};
 use super::syscall;
 use crate::state_dir;
 
-/// Opens the namespace, and refuses one that netns-setup has in its hands and that is not
-/// whole.
+/// Open the namespace. Returns an error if netns-setup manages it and it is not ready.
 pub fn open(to: To) -> Result<OwnedFd, ExecError> {
     let refused = |why| refused(to, why);
     let namespace = match to {
@@ -28,7 +27,7 @@ pub fn open(to: To) -> Result<OwnedFd, ExecError> {
         To::Path(path) => open_file(path, OFlag::empty()).map_err(refused)?,
         To::Host => open_file(c"/proc/1/ns/net", OFlag::empty()).map_err(refused)?,
     };
-    // Only now: were it asked before, a new namespace could take the old one's place.
+    // Checked after the file is open: before that, a new namespace could replace the old one.
     if let To::Name(name) = to {
         match readiness(name, Some(namespace.as_fd()))? {
             Readiness::Whole => (),
@@ -40,7 +39,8 @@ pub fn open(to: To) -> Result<OwnedFd, ExecError> {
     Ok(namespace)
 }
 
-/// A name that somebody else has made is not one of the host's own namespace.
+/// Return an error if the name refers to the host's own namespace. It is called for a namespace
+/// that netns-setup does not manage.
 fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), ExecError> {
     let hosts = stat(c"/proc/1/ns/net").and_then(|hosts| Ok((hosts, fstat(namespace)?)));
     match hosts {
@@ -48,14 +48,15 @@ fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), ExecError> {
             Ok(())
         }
         Ok(_) => Err(the_hosts(name)),
-        // An ordinary user may not see it, and may not leave for it either (setns(2))
+        // An ordinary user may not read the host's namespace, but may not join the named one either
+        // (setns(2))
         Err(Errno::EACCES) => Ok(()),
         Err(why) => Err(refused(To::Host, why)),
     }
 }
 
-/// Opens the namespace's file in the folder, and follows a symlink only to another entry
-/// of that folder.
+/// Open the namespace's file in /run/netns. A symlink is followed only to another entry of that
+/// directory.
 pub fn named(name: &CStr) -> Result<OwnedFd, Errno> {
     let path = |name: &[u8]| StackPath::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name]);
     let path_of_name = path(name.to_bytes())?;
@@ -78,12 +79,12 @@ pub fn named(name: &CStr) -> Result<OwnedFd, Errno> {
 }
 
 fn open_file(path: &CStr, more: OFlag) -> Result<OwnedFd, Errno> {
-    // A pipe that stands there must not keep us waiting.
+    // If the file is a FIFO, open(2) must not block
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | more;
     syscall::open_file(AT_FDCWD, path, flags.bits())
 }
 
-/// Why the namespace cannot be joined.
+/// The error if the namespace cannot be joined.
 #[cold]
 #[inline(never)]
 pub fn refused(to: To, why: Errno) -> ExecError {
@@ -133,7 +134,8 @@ fn refused_name(name: &str, raw: &CStr, why: Errno) -> ExecError {
     }
 }
 
-/// What ip(8) leaves when it is killed half-way.
+/// A note for the message if the file is empty. ip(8) leaves an empty file if it is killed while it
+/// creates the namespace.
 fn leftover(name: &CStr) -> &'static str {
     let path = StackPath::of(&[state_dir::NAMESPACES.as_bytes(), b"/", name.to_bytes()]);
     let file = path.and_then(|path| lstat(path.as_c()));
@@ -165,7 +167,7 @@ fn the_hosts(name: &CStr) -> ExecError {
     )
 }
 
-/// As it stands in messages.
+/// As the namespace appears in messages.
 impl std::fmt::Display for To {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -1,8 +1,8 @@
-//! Becoming a command inside a namespace: what the program was called with goes in; what
-//! comes out, if anything, is an exit code, for on success the process is the command.
+//! netns-exec: joins a namespace and becomes a command. On success the process is the command, so
+//! an exit code is returned only on failure, or for an option such as `--help` or `--heal`.
 //!
-//! No settings, no threads, and on the common path no heap. Everything here fails closed:
-//! whatever cannot be done ends the call before the command starts.
+//! To become a command, it reads no settings, starts no threads, and on the common path uses no
+//! heap. It fails closed: an error at any step ends the call before the command starts.
 
 mod args;
 pub mod argv;
@@ -40,8 +40,7 @@ pub use mounts::name_caches::is_musl;
 pub use mounts::resolvconf::installed;
 pub use syscall::hand_down_nothing;
 
-/// Does what the program was asked for. It returns the exit code if the process has not
-/// become the command.
+/// Do what the arguments ask for. Returns the exit code if the process has not become the command.
 pub fn run(words: Words<'static>) -> i32 {
     match args::read(words) {
         Ok(Request::Command(call)) => become_command(&call).print(),
@@ -53,7 +52,7 @@ pub fn run(words: Words<'static>) -> i32 {
     }
 }
 
-/// Returns only what is in the way.
+/// Become the command. Returns only on failure, with the error.
 fn become_command(call: &ExecCall) -> ExecError {
     match enter(call) {
         Ok(()) => match call.command {
@@ -92,7 +91,7 @@ fn join(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     setns(namespace, CloneFlags::CLONE_NEWNET).map_err(|why| join::refused(to, why))
 }
 
-/// Joins the namespace, and sees what belongs to it.
+/// Join the namespace, and mount its view of /sys and /etc.
 fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     let refused = |why| no_mounts("look at what is mounted", why);
     let mark = mark::mark(to).map_err(refused)?;
@@ -103,7 +102,7 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     }
     join(to, namespace)?;
     unshare(CloneFlags::CLONE_NEWNS).map_err(|why| no_mounts("unshare", why))?;
-    // A slave sees what the host mounts later, and nothing of ours gets out.
+    // A slave receives what the host mounts later, and propagates none of our mounts to the host
     let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;
     mount(None::<&str>, c"/", None::<&str>, slave, None::<&str>)
         .map_err(|why| no_mounts("make / a slave", why))?;
@@ -124,9 +123,9 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
     cwd::enter_again()
 }
 
-/// Takes this process, which has no other thread, back to the host: to its network, and, where
-/// netns-exec has made the mounts, to its mounts and the folder `/`. An error after the first
-/// of the two leaves it between them.
+/// Take this process, which has only one thread, back to the host's network namespace. If
+/// netns-exec made its mounts, also to the host's mount namespace and the directory `/`. An error
+/// between the two leaves the process in the host's network with its old mounts.
 pub fn go_to_host() -> Result<(), ExecError> {
     let refused = |why| join::refused(To::Host, why);
     let marked = mark::marked_for().map_err(refused)?;
@@ -138,14 +137,14 @@ pub fn go_to_host() -> Result<(), ExecError> {
     }
 }
 
-/// Whether this process is where netns-exec let it in by a namespace's name: it sees the
-/// mounts, and the network is the one that they were made for.
+/// Whether netns-exec has put this process into a namespace by its name: its mounts carry the mark
+/// of a name, and its network namespace is the one that they were made for.
 pub fn joined_by_name() -> bool {
     matches!(mark::marked_for(), Ok(Some(mark)) if !mark.to_bytes().contains(&b'/'))
         && sysfs::is_of_this_network()
 }
 
-/// Back to the network and the mounts of the first process: what moving in changes.
+/// Go back to the network and mount namespaces of process 1, and keep the working directory.
 #[cold]
 fn go_back(namespace: &OwnedFd) -> Result<(), ExecError> {
     let stood_in = cwd::path();
@@ -156,7 +155,7 @@ fn go_back(namespace: &OwnedFd) -> Result<(), ExecError> {
     }
 }
 
-/// As [`go_back`], and to the folder `/`.
+/// As [`go_back`], but to the directory `/`.
 #[cold]
 fn leave(namespace: &OwnedFd) -> Result<(), ExecError> {
     let refused = |why| join::refused(To::Host, why);

@@ -1,19 +1,19 @@
-//! Paths put together on the stack: parts in, a NUL-ended text out. The stack is kept
-//! small on the common path: each page of it that is touched first costs a page fault,
-//! as much as two system calls.
+//! Paths that are built on the stack as NUL-terminated strings. The common path uses little stack,
+//! because the first access to each of its pages costs a page fault, as much as two system calls.
 
 use std::ffi::CStr;
 
 use nix::errno::Errno;
 
-/// A text of at most 511 bytes: names, each of 255 at most, and a fixed folder or two.
+/// A path of at most 511 bytes. That is enough for the fixed directories and one or two names of at
+/// most 255 bytes.
 pub struct StackPath {
     bytes: [u8; 512],
 }
 
 impl StackPath {
-    /// The parts one after the other. Longer than possible, or with a NUL in it, is
-    /// `ENAMETOOLONG`, as the kernel would say.
+    /// The concatenated parts. Returns `ENAMETOOLONG`, as the kernel would, if the path is too long
+    /// or contains a NUL.
     pub fn of(parts: &[&[u8]]) -> Result<StackPath, Errno> {
         let mut bytes = [0; 512];
         let mut end = 0;
@@ -29,20 +29,20 @@ impl StackPath {
         }
     }
 
-    /// The text.
+    /// The path.
     pub fn as_c(&self) -> &CStr {
         up_to_nul(&self.bytes).unwrap_or(c"")
     }
 }
 
-/// The bytes before the first NUL, if there is one. One function for all, beside the rest
-/// of what runs, for code far away costs a page fault too.
+/// The bytes before the first NUL, if there is one. It is one function, not inlined, near the other
+/// code that runs, because distant code also costs a page fault.
 #[inline(never)]
 pub fn up_to_nul(bytes: &[u8]) -> Option<&CStr> {
     CStr::from_bytes_until_nul(bytes).ok()
 }
 
-/// Whether `path` is `folder` or lies below it.
+/// Whether the path is the directory or below it.
 pub fn is_in(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder)
         .is_some_and(|rest| matches!(rest, [] | [b'/', ..]))

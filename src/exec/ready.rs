@@ -1,5 +1,5 @@
-//! Whether a namespace is ready: what netns-setup says of it in its state folder, and what is
-//! said where it is not.
+//! Whether a namespace is ready, according to netns-setup's state directory, and the errors if it
+//! is not.
 
 use std::ffi::CStr;
 use std::io::Write;
@@ -15,19 +15,19 @@ use super::path_buf::StackPath;
 use super::syscall;
 use crate::state_dir::{self, NetnsId};
 
-/// What netns-setup says of a namespace.
+/// The state of a namespace according to netns-setup.
 pub enum Readiness {
-    /// It is whole.
+    /// It is ready.
     Whole,
-    /// It is not, or no more.
+    /// It is not ready: it is not complete yet, or no longer.
     Broken,
-    /// Another one of this name was.
+    /// Another namespace of this name was ready.
     Another,
-    /// netns-setup does not know it.
+    /// netns-setup does not manage it.
     Foreign,
 }
 
-/// Reads what netns-setup says of the namespace of this name, if there is one.
+/// Read the state of the namespace of this name. `namespace` is the open namespace, if it exists.
 pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness, ExecError> {
     let path = |file: &[u8]| {
         let folder = state_dir::STATE.as_bytes();
@@ -54,7 +54,7 @@ pub fn readiness(name: &CStr, namespace: Option<BorrowedFd>) -> Result<Readiness
     }
 }
 
-/// Whether `ready` was written of this namespace.
+/// Whether the file `ready` was written for this namespace.
 fn speaks_of(ready: &OwnedFd, namespace: BorrowedFd) -> Result<bool, Errno> {
     let found = fstat(namespace)?;
     let birth = NetnsId {

@@ -1,6 +1,6 @@
-//! Binding the process's sockets to a VRF, as `ip vrf exec` does: by a cgroup of its own
-//! below the one it is in, with a program that sees each new socket. A VRF's name in, and
-//! the process has moved. The folders' names are ip(8)'s, so `ip vrf pids` knows them.
+//! Binds the process's sockets to a VRF, as `ip vrf exec` does: it moves the process to a cgroup
+//! below its current one, with a BPF program that binds each new socket. The cgroups have the names
+//! that ip(8) uses, so `ip vrf pids` finds the processes.
 
 use std::ffi::CStr;
 use std::fs::{self, DirBuilder};
@@ -19,10 +19,10 @@ use super::error::{ExecError, reason, shown};
 use super::mounts::mountinfo::{self, OWN};
 use super::{bpf, syscall};
 
-/// Leaves the VRF that the caller is in: it is one of another namespace, and sockets
-/// bound to it could reach nothing in this one.
+/// Leave the caller's VRF. It belongs to another namespace, and sockets bound to it could reach
+/// nothing in the new one.
 pub fn leave() -> Result<(), ExecError> {
-    // The module is there, loaded or built in, wherever there can be a VRF.
+    // This directory exists if the module is loaded or built in, and without it there is no VRF
     if access(c"/sys/module/vrf", AccessFlags::F_OK).is_err() {
         return Ok(());
     }
@@ -42,12 +42,12 @@ fn leave_old() -> Result<(), ExecError> {
             let root = root().map_err(refused)?;
             move_to(&format!("{}{}", root.path, without_namespace(above))).map_err(refused)
         }
-        // Bound by somebody else, and not ours to undo.
+        // Something other than a VRF cgroup has bound the sockets, and it is not undone here
         None => Ok(()),
     }
 }
 
-/// Joins the VRF, which is one of the namespace that the process is in.
+/// Join the VRF, which belongs to the namespace that the process is in.
 #[cold]
 #[inline(never)]
 pub fn enter(to: To, vrf: &CStr) -> Result<(), ExecError> {
@@ -61,7 +61,7 @@ pub fn enter(to: To, vrf: &CStr) -> Result<(), ExecError> {
     let root = root().map_err(refused)?;
     let own = own_cgroup().map_err(refused)?;
     let base = own.trim_end_matches('/');
-    // A process that has been through here before stays below the same cgroup.
+    // A process in a VRF cgroup gets its new cgroup below the same parent, not below the old one
     let base = match base.rsplit_once("/vrf/") {
         Some((above, _)) => without_namespace(above),
         None => base,
@@ -80,7 +80,7 @@ pub fn enter(to: To, vrf: &CStr) -> Result<(), ExecError> {
     done.and_then(|()| move_to(&path)).map_err(refused)
 }
 
-/// The cgroup above that of a namespace, which has its name and `-ns`.
+/// The parent of a namespace's cgroup, whose name ends in `-ns`, or else the cgroup itself.
 fn without_namespace(cgroup: &str) -> &str {
     match cgroup.rsplit_once('/') {
         Some((above, last)) if last.ends_with("-ns") => above,
@@ -88,19 +88,19 @@ fn without_namespace(cgroup: &str) -> &str {
     }
 }
 
-/// Has the kernel bind each socket that is made in the cgroup to this link.
+/// Make the kernel bind each socket that is created in the cgroup to this link.
 fn bind(cgroup: &str, link: u32) -> Result<(), Errno> {
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let cgroup = open(cgroup, flags, Mode::empty())?;
-    // struct bpf_insn: code, registers (source << 4 | destination), offset, number.
+    // struct bpf_insn: code, registers (source << 4 | destination), offset, immediate
     let instruction = |code: u8, registers: u8, number: u32| {
         let [a, b, c, d] = number.to_ne_bytes();
         u64::from_ne_bytes([code, registers, 0, 0, a, b, c, d])
     };
     let program = [
         instruction(0xb7, 0x03, link), // r3 = link
-        instruction(0x63, 0x31, 0),    // the socket's bound_dev_if, its first field, = r3
-        instruction(0xb7, 0x00, 1),    // r0 = 1: let it be made
+        instruction(0x63, 0x31, 0),    // bound_dev_if, the first field of struct bpf_sock, = r3
+        instruction(0xb7, 0x00, 1),    // r0 = 1: allow the socket
         instruction(0x95, 0x00, 0),    // return r0
     ];
     let program = bpf::load(&program, c"GPL")?;
@@ -111,17 +111,17 @@ fn move_to(cgroup: &str) -> Result<(), Errno> {
     fs::write(format!("{cgroup}/cgroup.procs"), "0").map_err(errno)
 }
 
-/// The process's cgroup in the unified hierarchy, `/` at its root.
+/// The process's cgroup in the unified hierarchy. It is `/` at the root.
 fn own_cgroup() -> Result<String, Errno> {
     let text = fs::read_to_string("/proc/thread-self/cgroup").map_err(errno)?;
     let own = text.lines().find_map(|line| line.strip_prefix("0::"));
     own.map(String::from).ok_or(Errno::ENODEV)
 }
 
-/// Where the unified hierarchy is mounted.
+/// The path at which the unified hierarchy is mounted.
 struct Root {
     path: String,
-    /// What the path is by, where nobody has mounted it.
+    /// Keeps the mount behind the path open, if this process has created it.
     _open: Option<OwnedFd>,
 }
 
@@ -137,7 +137,7 @@ fn root() -> Result<Root, Errno> {
         let path = String::from_utf8(point).map_err(|_| Errno::EILSEQ)?;
         return Ok(Root { path, _open: None });
     }
-    // Only where there is none: a second mount would change the first one's options.
+    // A mount is created only if there is none: a second one would change the options of the first
     let mounted = syscall::new_mount(c"cgroup2", &[(c"source", c"none")], 0)?;
     let path = format!("/proc/thread-self/fd/{}", mounted.as_raw_fd());
     Ok(Root {
@@ -146,14 +146,14 @@ fn root() -> Result<Root, Errno> {
     })
 }
 
-/// The number and the kind of a link of this name.
+/// The interface index and the kind of the link of this name.
 fn find(link: &CStr) -> Result<Option<(u32, Vec<u8>)>, Errno> {
     let name = link.to_bytes_with_nul();
     if name.len() > 16 {
         return Ok(None);
     }
     let mut netlink = fs::File::from(syscall::socket(libc::AF_NETLINK, libc::SOCK_RAW)?);
-    // nlmsghdr (RTM_GETLINK, NLM_F_REQUEST), an empty ifinfomsg, and IFLA_IFNAME.
+    // nlmsghdr (RTM_GETLINK, NLM_F_REQUEST), an empty ifinfomsg, and IFLA_IFNAME
     let mut asked = vec![0; 36 + name.len().next_multiple_of(4)];
     let length = asked.len() as u32;
     asked[0..4].copy_from_slice(&length.to_ne_bytes());
@@ -181,12 +181,12 @@ fn find(link: &CStr) -> Result<Option<(u32, Vec<u8>)>, Errno> {
     }
 }
 
-/// What is in the attribute of this type, in a row of attributes of netlink.
+/// The value of the attribute of this type, in a sequence of netlink attributes.
 fn attribute(mut row: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
         let length = usize::from(u16_at(row, 0)?);
         let inside = row.get(4..length)?;
-        // The two highest bits are flags.
+        // The two highest bits are flags
         if u16_at(row, 2)? & 0x3fff == wanted {
             return Some(inside);
         }

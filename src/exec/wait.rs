@@ -1,9 +1,9 @@
-//! Waiting until netns-setup has set a namespace up whole: a name and a limit in, when it
-//! is, out. The kernel wakes us; nothing is asked in between.
+//! Waits until netns-setup has made a namespace ready, up to a time limit. The kernel wakes this
+//! process; it does not poll.
 //!
-//! By dnotify (`F_NOTIFY`), for the end of an inotify takes 10 to 30 ms: the kernel waits
-//! there for all who may still look at its watches, and the command would wait with it.
-//! By inotify where the kernel has no dnotify, as Alpine's for virtual machines.
+//! It uses dnotify (`F_NOTIFY`), because closing an inotify descriptor takes 10 to 30 ms: the
+//! kernel waits there for every task that may still use its watches, and would delay the command.
+//! If the kernel has no dnotify, like Alpine's for virtual machines, it uses inotify.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -23,7 +23,7 @@ use super::ready::{Readiness, readiness};
 use super::syscall;
 use crate::state_dir;
 
-/// Returns when the namespace is ready. The signals are as before then.
+/// Wait until the namespace is ready. The signal mask is restored before the return.
 #[cold]
 #[inline(never)]
 pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), ExecError> {
@@ -40,7 +40,7 @@ pub fn until_ready(name: &CStr, limit: Duration) -> Result<(), ExecError> {
         .thread_swap_mask(SigmaskHow::SIG_BLOCK)
         .map_err(refused)?;
     let ready = until(name, limit, &woken_by, refused);
-    // The folders are closed: what has been sent by now is all.
+    // The directories are closed, so no more signals follow those that are pending now
     while syscall::await_signal(&woken_by, Duration::ZERO).is_ok() {}
     before.thread_set_mask().map_err(refused)?;
     ready
@@ -54,7 +54,7 @@ fn until(
 ) -> Result<(), ExecError> {
     let end = Instant::now() + limit;
     loop {
-        // Look after the watches are set: what came before them wakes nobody.
+        // Read the state after the watches are set: an earlier change sends no signal
         let _watched = watch(name).map_err(&refused)?;
         let namespace = named(name).ok();
         let now = readiness(name, namespace.as_ref().map(AsFd::as_fd))?;
@@ -72,20 +72,21 @@ fn until(
     }
 }
 
-/// Watches the namespace's state folder and those above it, those first: what is missing
-/// when it is to be watched appears in one that is watched already.
+/// Watch the namespace's state directory and the directories above it. The directories above are
+/// watched first, so that a directory that does not exist yet appears in one that is watched
+/// already.
 fn watch(name: &CStr) -> Result<Vec<OwnedFd>, Errno> {
     let of_name = StackPath::of(&[state_dir::STATE.as_bytes(), b"/", name.to_bytes()])?;
     let of_all = StackPath::of(&[state_dir::STATE.as_bytes()])?;
     let folders = [c"/run", of_all.as_c(), of_name.as_c()];
     match by_dnotify(&folders) {
-        // It is not built in, or turned off (fs.dir-notify-enable)
+        // dnotify is not built in, or is turned off (fs.dir-notify-enable)
         Err(Errno::EINVAL) => by_inotify(&folders),
         watched => watched,
     }
 }
 
-/// SIGIO says, once for each folder, that an entry has appeared.
+/// Watch with dnotify. The kernel sends SIGIO once for each directory, when an entry is created.
 fn by_dnotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
     const DN_CREATE: i32 = 4;
     let mut watched = Vec::new();
@@ -103,7 +104,7 @@ fn by_dnotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
     Ok(watched)
 }
 
-/// The same signal says of the same entries.
+/// Watch with inotify. The kernel sends SIGIO for the same entries.
 #[cold]
 fn by_inotify(folders: &[&CStr]) -> Result<Vec<OwnedFd>, Errno> {
     let inotify = Inotify::init(InitFlags::IN_CLOEXEC)?;

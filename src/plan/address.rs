@@ -1,7 +1,8 @@
-//! Addresses: added when the links are up, and taken away when what takes their place is
-//! there. With the first address of an IPv4 network the kernel takes its others, unless
-//! `promote_secondaries` is on; with a link's last one, its IPv4 routes; with any, the
-//! routes that have it as their source.
+//! Addresses: added when the links are up, and deleted when their replacements are there.
+//!
+//! The kernel deletes more than the address itself: with the first address of an IPv4 network the
+//! other addresses of that network, unless `promote_secondaries` is on; with the last IPv4 address
+//! of a link its IPv4 routes; with any address the routes that have it as their source.
 
 use super::{Extras, Plan, Step};
 use crate::model::{Address, Link, LinkRef, Netns, Sysctl, SysctlKey};
@@ -18,7 +19,7 @@ impl Plan<'_> {
             let in_the_way = self.addresses_in_the_way(link, &now);
             self.delete_addresses(&there, in_the_way);
             for address in &link.addresses {
-                // Of one that the host had for a time, what is left of that
+                // An address that the host had with a lifetime gets what remains of it
                 let left = address.value.at(self.have.clock);
                 let now = self.now(&there);
                 let stands = now.is_some_and(|now| now.addresses.contains(address));
@@ -31,7 +32,8 @@ impl Plan<'_> {
         }
     }
 
-    /// What is no longer asked for, where it has not been in the way of what is.
+    /// Delete the addresses that the settings no longer list and that have not been deleted because
+    /// they were in the way.
     pub(super) fn take_addresses(&mut self) {
         let links = self.journal.ours.links.iter();
         let links: Vec<LinkRef> = links.map(Link::link_at).collect();
@@ -41,15 +43,15 @@ impl Plan<'_> {
         }
     }
 
-    /// Those that must go before the wanted ones can be added.
+    /// The addresses that must be deleted before the wanted ones can be added.
     fn addresses_in_the_way(&self, link: &Link, now: &Link) -> Vec<Sourced<Address>> {
         let ours = self.journal.ours.link(&link.netns, &link.name.value);
         let ours = ours.map_or(&[][..], |ours| &ours.addresses);
         let mut found = Vec::new();
         for address in &link.addresses {
             let said_at_creation = ours.iter().find(|a| *a == address).map(|a| &a.value);
-            // IPv6 knows an address once a link, whatever its prefix; IPv4 takes no two
-            // scopes in one network
+            // A link has an IPv6 address only once, whatever its prefix length. The IPv4 addresses
+            // of one network have the same scope
             let is_in_the_way = |there: &&Sourced<Address>| match there.value == address.value {
                 true => address.value.differs(&there.value, said_at_creation),
                 false => address.value.ip().is_ipv6() && there.value.ip() == address.value.ip(),
@@ -62,7 +64,8 @@ impl Plan<'_> {
         }
         let going = self.addresses_that_go(&link.link_at());
         let stays = |a: &Sourced<Address>| a.value.ip().is_ipv4() && !going.contains(a);
-        // With the last one go the routes, and those that are wanted come after this
+        // If the last address goes, the routes go with it. That happens here, because the wanted
+        // routes are added later
         let last = !link.addresses.iter().chain(&now.addresses).any(stays);
         found.extend(going.into_iter().filter(|goes| {
             let other_scope = |a: &Sourced<Address>| {
@@ -73,7 +76,7 @@ impl Plan<'_> {
         found
     }
 
-    /// Those of ours that are there and are not asked for.
+    /// The addresses that are ours, still exist, and are no longer wanted.
     fn addresses_that_go(&self, link: &LinkRef) -> Vec<Sourced<Address>> {
         let dies = self.dies() && link.netns == Netns::This;
         let ours = self.journal.ours.link(&link.netns, &link.name);
@@ -95,7 +98,7 @@ impl Plan<'_> {
         ours.addresses.iter().filter(goes).cloned().collect()
     }
 
-    /// In the order in which each is still there when its turn comes.
+    /// Delete these addresses, the last one first, so that each still exists when its turn comes.
     fn delete_addresses(&mut self, link: &LinkRef, goes: Vec<Sourced<Address>>) {
         let Some(now) = self.now(link).cloned() else {
             return;
@@ -122,8 +125,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Have the kernel keep the others of a network, and return what undoes that. Nothing,
-    /// where it keeps them anyway, or where that is not known.
+    /// Turn on promote_secondaries, so that the kernel keeps the other addresses of a network.
+    /// Returns the sysctl that restores the old value, or `None` if it is on already or not known.
     fn promote_secondaries(&mut self, link: &LinkRef) -> Option<Sysctl> {
         let [all, own] = SysctlKey::of_secondaries(&link.name);
         let value = |key: &SysctlKey| self.sysctl_by_now(&link.netns, key);
@@ -134,7 +137,7 @@ impl Plan<'_> {
         Some(own)
     }
 
-    /// As the changes so far have made it.
+    /// The value of a sysctl after the changes so far.
     fn sysctl_by_now(&self, at: &Netns, key: &SysctlKey) -> Option<Sysctl> {
         let mut steps = self.changes.iter().rev().map(|change| &change.step);
         let set = steps.find_map(|step| match step {
@@ -165,7 +168,7 @@ impl Plan<'_> {
     }
 }
 
-/// The first of them has the other as a secondary one.
+/// Whether both are IPv4 addresses of the same network. The second one is then a secondary address.
 fn is_of_one_network(one: &Address, other: &Address) -> bool {
     one.ip().is_ipv4() && one.network() == other.network()
 }

@@ -1,16 +1,16 @@
-//! A namespace that is somebody else's and is given a name: the name is ours, and what we
-//! bring; nothing of its owner's is ever deleted or replaced.
+//! A namespace of another program that gets a name (`netns_attach`). The name, and what we add to
+//! the namespace, are ours. Nothing that belongs to its owner is ever deleted or replaced.
 
 use super::Plan;
 use crate::model::{Netns, Route};
 
 impl Plan<'_> {
-    /// The namespace is another's, who lives in it.
+    /// Whether the namespace belongs to another program.
     pub(super) fn is_attached(&self) -> bool {
         self.want.attached.is_some() || self.journal.ours.attached.is_some()
     }
 
-    /// Another route of the same key may be replaced; if not, it is said.
+    /// Whether another route with the same key may be replaced. Reports an obstacle if not.
     pub(super) fn may_replace(&mut self, route: &crate::source::Sourced<Route>) -> bool {
         let key = route.value.key();
         let ours = |made: &crate::source::Sourced<Route>| made.value.key() == key;

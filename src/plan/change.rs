@@ -1,5 +1,4 @@
-//! One change. Nothing here makes it; `command` spells it as the command that would do the
-//! same.
+//! One change, as data. `command` returns the equivalent command. Nothing here applies the change.
 
 use std::sync::Arc;
 
@@ -15,9 +14,9 @@ use crate::source::Origin;
 /// A step, and the setting that asked for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What is done.
+    /// The step.
     pub step: Step,
-    /// `None` where no one setting did: the namespace itself, an undo.
+    /// The setting. `None` if there is no single one: for the namespace itself, or in an undo.
     pub origin: Option<Arc<Origin>>,
 }
 
@@ -27,55 +26,56 @@ impl Change {
     }
 }
 
-/// What is done. Each is one request to the kernel, or one file written.
+/// One step of a plan: one request to the kernel, or one file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Equivalent to `ip netns add NAME`.
     AddNetns,
     /// Equivalent to `ip netns delete NAME`.
     DelNetns,
-    /// Equivalent to `ip netns attach NAME PID`: the namespace that this file stands for,
-    /// `/proc/PID/ns/net`, is given the name.
+    /// Equivalent to `ip netns attach NAME PID`: give the name to the namespace of this file,
+    /// `/proc/PID/ns/net`.
     Attach(String),
-    /// Equivalent to `ip netns delete NAME`: only the name goes.
+    /// Equivalent to `ip netns delete NAME`: only the name is removed.
     Detach,
-    /// Equivalent to `ip netns add OTHER`: another namespace, which nobody may use until
-    /// its own settings have been met. It does not take over from the host what would
-    /// open it ([`crate::model::Sysctl::closed`]).
+    /// Equivalent to `ip netns add OTHER`: create another namespace. It is not ready until its own
+    /// settings have been applied. It does not inherit the host's values of the sysctls that
+    /// [`crate::model::Sysctl::closed`] lists.
     AddOther(NetnsName),
-    /// Equivalent to `ip netns delete OTHER`, of one that nobody else has use for.
+    /// Equivalent to `ip netns delete OTHER`, if nothing else uses that namespace.
     DelOther(NetnsName),
-    /// Equivalent to `ip link add LINK … type KIND …`, in the namespace where it is to be.
+    /// Equivalent to `ip link add LINK … type KIND …`, in the link's namespace.
     AddLink {
-        /// With its attributes; what else it has comes in changes of its own.
+        /// The link with its attributes. Everything else about it comes in separate changes.
         link: Box<Link>,
-        /// Of a veth, the other end.
+        /// The other end, for a veth.
         peer: Option<Box<Link>>,
     },
-    /// Equivalent to `ip link set LINK type KIND OPTION VALUE …`: these options of a link
-    /// that is there, and nothing else of it.
+    /// Equivalent to `ip link set LINK type KIND OPTION VALUE …`: change these options of an
+    /// existing link, and no others.
     SetOptions(LinkRef, Box<LinkSpec>),
     /// Equivalent to `ip link delete LINK`.
     DelLink(LinkRef),
-    /// Equivalent to `ip link set LINK netns NAME name LINK`. The kernel takes it down, and its
-    /// addresses, routes and master away.
+    /// Equivalent to `ip link set LINK netns NAME name LINK`. The kernel takes the link down, and
+    /// removes its addresses, routes and master.
     MoveLink(LinkRef, LinkRef),
-    /// Equivalent to `iw phy PHY set netns name NAME`: these links, all that are known of
-    /// the phy, are moved as by [`Step::MoveLink`], in one request.
+    /// Equivalent to `iw phy PHY set netns name NAME`: move these links, which are all known links
+    /// of the phy, in one request. The effect on each is as in [`Step::MoveLink`].
     MovePhy(String, Vec<(LinkRef, LinkRef)>),
     /// Equivalent to `ip link property add dev LINK altname NAME`.
     AddAltname(LinkRef, Altname),
     /// Equivalent to `ip link property del dev LINK altname NAME`.
     DelAltname(LinkRef, Altname),
-    /// Equivalent to `ip link set LINK OPTION VALUE`: what every link has, such as its MTU.
+    /// Equivalent to `ip link set LINK OPTION VALUE`: set an attribute that every link has, such as
+    /// its MTU.
     SetAttribute(LinkRef, Box<Options>),
     /// Equivalent to `ip link set LINK master MASTER` or `ip link set LINK nomaster`.
     SetMaster(LinkRef, Option<LinkName>),
     /// Equivalent to `ip link set LINK type bridge_slave OPTION VALUE …`.
     SetPort(LinkRef, Box<Options>),
-    /// Equivalent to `bridge vlan add dev LINK vid VLANS`, and `self` for a bridge.
+    /// Equivalent to `bridge vlan add dev LINK vid VLANS`, with `self` for a bridge.
     AddVlans(LinkRef, Vlans, bool),
-    /// Equivalent to `bridge vlan del dev LINK vid VLANS`, and `self` for a bridge.
+    /// Equivalent to `bridge vlan del dev LINK vid VLANS`, with `self` for a bridge.
     DelVlans(LinkRef, Vlans, bool),
     /// Equivalent to `ip link set LINK up` or `ip link set LINK down`.
     SetUp(LinkRef, bool),
@@ -87,10 +87,11 @@ pub enum Step {
     AddRoute(Route),
     /// Equivalent to `ip route replace ROUTE`.
     ReplaceRoute(Route),
-    /// Equivalent to `ip route replace ROUTE`: of a route of the host's, what is left of it
+    /// Equivalent to `ip route replace ROUTE`: replace a route of the host by what remains of it
     /// without a link that is about to be moved in.
     TrimRoute(Route),
-    /// Equivalent to `ip nexthop`, `ip route` or `ip neighbour`: what a link had on the host.
+    /// Equivalent to `ip nexthop`, `ip route` or `ip neighbour`: restore an entry that a link had
+    /// on the host.
     RestoreVerbatim(Box<Verbatim>),
     /// Equivalent to `ip route delete ROUTE`.
     DelRoute(Route),
@@ -100,30 +101,32 @@ pub enum Step {
     DelRule(Rule),
     /// Equivalent to `ip netns exec NAME sysctl -w KEY=VALUE`.
     SetSysctl(Sysctl),
-    /// As `ip netns exec NAME wg syncconf LINK FILE`; what others told or it learnt stays.
+    /// As `ip netns exec NAME wg syncconf LINK FILE`, but keeps what other programs have set and
+    /// the endpoints that the link has learned.
     SetWireguard(LinkRef, Box<Difference>),
-    /// As `… wg set LINK peer KEY endpoint NAME:PORT`, but for where that is looked up.
+    /// As `ip netns exec NAME wg set LINK peer KEY endpoint NAME:PORT`, but the endpoint's name is
+    /// looked up in the namespace of the tunnel's UDP socket.
     SetEndpoint(LinkRef, Box<NamedEndpoint>),
-    /// Equivalent to `ip netns exec NAME nft -f FILE`, or to what ipset, iptables-restore
-    /// or ip6tables-restore do; all or nothing.
+    /// Equivalent to `ip netns exec NAME nft -f FILE`, or to the restore command of ipset, iptables
+    /// or ip6tables. Loads either all rules or none.
     LoadFirewall {
         /// The new rules.
         new: Box<Ruleset>,
-        /// Those of ours that they replace.
+        /// The rules of ours that they replace.
         old: Option<Box<Ruleset>>,
     },
-    /// Takes the rules away that we loaded.
+    /// Remove the firewall rules that we loaded.
     UnloadFirewall(Box<Ruleset>),
-    /// Equivalent to `nft TEXT` on the host, where TEXT makes the table `inet netns_NAME`.
+    /// Equivalent to `nft TEXT` on the host, where TEXT creates the table `inet netns_NAME`.
     LoadNatTable(Box<Table>),
     /// Equivalent to `nft delete table inet netns_NAME` on the host.
     DropNatTable,
-    /// Runs a DHCP client in the namespace.
+    /// Start a DHCP client in the namespace.
     StartDhcp(DhcpClient),
-    /// Ends it; it gives its lease back.
+    /// Stop a DHCP client. It releases its lease.
     StopDhcp(DhcpClient),
-    /// Writes `/etc/netns/NAME/resolv.conf` in place.
+    /// Write `/etc/netns/NAME/resolv.conf` in place.
     WriteResolvConf(String),
-    /// Removes it.
+    /// Remove `/etc/netns/NAME/resolv.conf`.
     RemoveResolvConf,
 }

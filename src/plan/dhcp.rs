@@ -1,4 +1,4 @@
-//! DHCP clients: started when all else is there, ended before anything is taken away.
+//! DHCP clients: started after everything else is set up, and stopped before anything is removed.
 
 use super::{Extras, Journal, Plan, Step};
 use crate::model::DhcpClient;
@@ -17,7 +17,7 @@ impl Plan<'_> {
 
     pub(super) fn take_clients(&mut self) {
         let (want, have, journal) = (self.want, self.have, self.journal);
-        // One link has one client: where something else is said of it, that is another
+        // A link has only one client. A client with other settings replaces it
         let anew = |link| want.clients.iter().any(|other| other.value.link == link);
         for client in &journal.ours.clients {
             let goes = self.rest == Extras::Remove || anew(client.value.link.clone());

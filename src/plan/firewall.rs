@@ -1,4 +1,4 @@
-//! The firewall: loaded when all links are there, and before any of them is up.
+//! Firewall rules: loaded when all links exist, and before any of them is up.
 
 use super::{Plan, Step};
 use crate::model::{LinkRef, Netns, Ruleset, Tool};
@@ -22,8 +22,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether a link comes to be there by the changes so far: its index is another then, and
-    /// what hung on the one before is gone.
+    /// Whether the changes so far create this link or move it in. Its index is new then, and rules
+    /// that refer to the old index no longer apply.
     fn makes_anew(&self, name: &LinkName) -> bool {
         let is_it = |link: &LinkRef| link.netns == Netns::This && link.name == *name;
         self.changes.iter().any(|change| match &change.step {
@@ -35,7 +35,8 @@ impl Plan<'_> {
         })
     }
 
-    /// The owner's file may begin with `flush ruleset`.
+    /// Whether the changes so far load the settings' nftables file, which may begin with `flush
+    /// ruleset`.
     fn loads_nftables(&self) -> bool {
         let mut steps = self.changes.iter().map(|change| &change.step);
         steps.any(
@@ -43,7 +44,7 @@ impl Plan<'_> {
         )
     }
 
-    /// Rules before sets, which they may name.
+    /// Unload the firewall rules. Rules are unloaded before the sets that they may refer to.
     pub(super) fn take_rules(&mut self) {
         let (want, have) = (self.want, self.have);
         for old in have.firewall.iter().rev() {

@@ -1,6 +1,6 @@
-//! The host's routes that lie on a link which is moved in, but not on that alone: the kernel
-//! drops a route of several ways with the first of their links, and one whose source address
-//! goes. They are kept without that, and are whole again when the link is back.
+//! Routes of the host that use a link which is moved in, and something else too. The kernel deletes
+//! a multipath route with the first of its links, and a route with its source address. Such a route
+//! is replaced by one without that part, and is complete again when the link is back.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::model::{Link, Netns, Route, Verbatim, VerbatimKind};
 use crate::name::LinkName;
 
 impl Plan<'_> {
-    /// Before this link of the host is moved in.
+    /// Trim the host's routes before this link of the host is moved in.
     pub(super) fn keep_routes(&mut self, moved: &Link) {
         let gone = |name: &LinkName| {
             let mut lost = self.lost.iter().filter(|link| link.netns == Netns::Host);
@@ -27,7 +27,8 @@ impl Plan<'_> {
         }
     }
 
-    /// What the model has no words for cannot be kept in part.
+    /// Whether the host's routes can be kept while this link is moved in. A route that the model
+    /// cannot represent cannot be kept in part: reports an obstacle if one also uses other links.
     pub(super) fn keeps_routes(&mut self, moved: &Link) -> bool {
         let have = self.have;
         let others = |kept: &&Verbatim| {
@@ -48,8 +49,7 @@ impl Plan<'_> {
         false
     }
 
-    /// A route of the host's is what it was, as far as its links are there. What its owner
-    /// has made of it since stays.
+    /// Restore a route of the host, as far as its links exist. Later changes by its owner stay.
     pub(super) fn put_back(&mut self, whole: &Route) {
         let have = self.have;
         let is_there = |name: &LinkName| self.is_on_host(name);
@@ -61,14 +61,14 @@ impl Plan<'_> {
         let mut there = have.routes.iter().map(|have| &have.value).filter(same);
         let step = match there.next() {
             Some(left) if !left.is_left_of(whole) || *left == back => return,
-            // Of several ways, the kernel keeps those whose links it still has
+            // The kernel may have kept a multipath route with the next hops whose links still exist
             None if back.more.is_empty() => Step::AddRoute(back),
             _ => Step::ReplaceRoute(back),
         };
         self.change(step, None);
     }
 
-    /// What else a link had on the host.
+    /// Restore the other entries of these kinds that a link had on the host.
     pub(super) fn restore_verbatim(&mut self, kinds: &[VerbatimKind]) {
         let (want, have) = (self.want, self.have);
         for kept in want
@@ -88,7 +88,7 @@ impl Plan<'_> {
         now.any(|link| link.name.value == *name)
     }
 
-    /// An address that is, or was, on one of these links of the host alone.
+    /// Whether this address is, or was, on the host, and only on links for which `these` is true.
     fn is_of(&self, src: IpAddr, these: impl Fn(&LinkName) -> bool) -> bool {
         let links = self.have.links.iter().chain(&self.journal.before.links);
         let links = links.filter(|link| link.netns == Netns::Host);

@@ -1,6 +1,7 @@
-//! Two namespaces and the pair between them, or the link of one that is born in the other:
-//! the other namespace is made, bare, where it is not there yet, and whoever comes second
-//! takes the pair for its own too.
+//! Connected namespaces: two namespaces with a veth pair between them, or with a link in one whose
+//! parent link or UDP socket is in the other. If the other namespace does not exist yet, it is
+//! created without its settings. The namespace that is set up second also lists the pair as its
+//! own.
 
 use super::{Journal, Plan, Step};
 use crate::model::{Kind, Link, LinkRef, Netns};
@@ -8,7 +9,7 @@ use crate::name::{LinkName, NetnsName};
 use crate::source::Sourced;
 
 impl Plan<'_> {
-    /// The other namespaces that links lead into.
+    /// Create the other namespaces that links lead into.
     pub(super) fn others(&mut self) {
         let (want, have) = (self.want, self.have);
         for other in want.others.difference(&have.others) {
@@ -23,7 +24,8 @@ impl Plan<'_> {
         }
     }
 
-    /// The namespace that a link is to be born in is there, or will be.
+    /// Whether the namespace of the link's parent link or UDP socket exists, or will exist. Reports
+    /// an obstacle if not.
     pub(super) fn has_birthplace(&mut self, link: &Link) -> bool {
         let Some(spec) = link.kind.spec() else {
             return true;
@@ -49,7 +51,8 @@ impl Plan<'_> {
         there
     }
 
-    /// The namespace that this end of a pair is to be in is there, or will be.
+    /// Whether the namespace of this end of a veth pair exists, or will exist. Reports an obstacle
+    /// if not.
     pub(super) fn has_home(&mut self, end: &Link) -> bool {
         let Netns::Named(other) = &end.netns else {
             return true;
@@ -68,7 +71,7 @@ impl Plan<'_> {
         there
     }
 
-    /// Those that were made for this one, and that nobody else has use for.
+    /// Delete the other namespaces that were created for this one and that nothing else uses.
     pub(super) fn take_others(&mut self) {
         let (want, have, ours) = (self.want, self.have, &self.journal.ours);
         for other in ours.others.difference(&want.others) {
@@ -80,22 +83,22 @@ impl Plan<'_> {
 }
 
 impl Journal {
-    /// A link inside that was made or moved there by us.
+    /// Whether this link inside was created or moved in by us.
     pub fn brought(&self, name: &LinkName) -> bool {
         let ours = self.ours.link(&Netns::This, name);
         let ours = ours.is_some_and(|link| !(link.kind.is_moved() || link.kind == Kind::Loopback));
         ours || self.before.inside(name).is_some()
     }
 
-    /// Note which namespace a link was born in that has just been made.
+    /// Note the identity of the namespace that a new link was created in.
     pub fn note_birth(&mut self, link: &LinkRef, birth: Option<String>) {
         if let Kind::Virtual(spec) = &mut self.own_link(link).kind {
             spec.birth = birth;
         }
     }
 
-    /// Of the pairs between this namespace and another that the other's journal says it
-    /// made, those whose end here `ours` is true of are ours as well.
+    /// Add the veth pairs to this namespace that are listed in the other namespace's journal, and
+    /// for whose end here `ours` is true.
     pub fn adopt(
         &mut self,
         this: &NetnsName,
@@ -130,8 +133,8 @@ impl Journal {
             if peer.netns == Netns::This && ours(&ends[0]) {
                 for end in ends {
                     let made = self.own_link(&end.link_at());
-                    // Whoever of the two made the pair anew knows its numbers, the other
-                    // does not yet; who that was cannot be told
+                    // The namespace that recreated the pair knows its new indexes, and the other
+                    // one does not yet. If they differ, it is unknown which are right
                     let differs = made.index.zip(end.index).is_some_and(|(a, b)| a != b);
                     let known = made.index.or(end.index);
                     (made.kind, made.index) = (end.kind, known.filter(|_| !differs));

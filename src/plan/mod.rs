@@ -1,10 +1,10 @@
-//! What is wanted and what is there in, the changes between them out. Pure: no kernel,
-//! no files, and no memory but the journal it is given.
+//! The changes between the current state and the wanted state. Pure: this module reads neither the
+//! kernel nor files, and keeps no state but the journal that it is given.
 //!
-//! The order is the one in which the kernel accepts it, and in which nothing is open to
-//! the network before it is whole: the namespace, its sysctls, each link made or moved,
-//! masters, the firewall, then up (`lo` first), addresses, routes, policy rules; what is no longer asked for goes
-//! last, so that traffic over what stays is not cut.
+//! The changes come in the order that the kernel accepts, and in which nothing is reachable from
+//! the network before it is complete: the namespace, its sysctls, the links that are created or
+//! moved, masters, firewall rules, then link up (`lo` first), addresses, routes, policy rules. What
+//! the settings no longer list is removed last, so that traffic over the rest is not interrupted.
 
 mod address;
 mod attach;
@@ -41,18 +41,18 @@ pub use route::replaced_default;
 pub use satisfied::satisfied;
 pub use undo::as_it_was;
 
-/// What stands in the way of what is wanted: trying again may help (exit code 111).
+/// Why a setting cannot be applied now. Trying again later may help (exit code 111).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Obstacle {
-    /// The setting that cannot be met.
+    /// The setting that cannot be applied.
     pub origin: Option<Arc<Origin>>,
-    /// What is in the way.
+    /// What prevents it.
     pub wrong: String,
-    /// What can be done about it.
+    /// A hint how to solve it.
     pub remedy: String,
 }
 
-/// Two lines, as [`crate::source::Problem`] has them.
+/// Two lines, as for [`crate::source::Problem`].
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(asked) = &self.origin {
@@ -62,18 +62,17 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Whether what is no longer asked for goes.
+/// What happens to things that the settings do not list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extras {
-    /// It stays: `up`.
+    /// They stay: `up`.
     Keep,
-    /// What the journal says we made goes: `reload`, `down`, an undo.
+    /// Those that the journal lists as ours are removed: `reload`, `down`, an undo.
     Remove,
 }
 
-/// The changes that make `have` what is wanted. Whatever `journal` does not know of is
-/// somebody else's, and is touched only where it stands in the way of a setting.
-/// `plan(x, x, …)` is empty.
+/// The changes that turn `have` into `want`. Whatever `journal` does not list belongs to others,
+/// and is changed only if it conflicts with a setting. `plan(x, x, …)` is empty.
 pub fn plan(
     want: &State,
     have: &State,
@@ -86,8 +85,8 @@ pub fn plan(
     }
 }
 
-/// As [`plan`], for an undo: what stands in the way of one thing is no reason to leave
-/// the others.
+/// As [`plan`], for an undo: returns the changes that are possible even if there are obstacles to
+/// others.
 pub fn plan_what_can_be(
     want: &State,
     have: &State,
@@ -139,7 +138,7 @@ pub fn plan_what_can_be(
     (plan.changes, plan.obstacles)
 }
 
-/// A plan in the making.
+/// A plan under construction.
 struct Plan<'a> {
     want: &'a State,
     have: &'a State,
@@ -147,12 +146,11 @@ struct Plan<'a> {
     rest: Extras,
     /// The links as they will be after the changes so far.
     now: Vec<Link>,
-    /// The links whose addresses and routes the changes so far take away.
+    /// The links whose addresses and routes are removed by the changes so far.
     lost: BTreeSet<LinkRef>,
-    /// Those that have lost their last IPv4 address, and with it their IPv4 routes.
+    /// The links that have lost their last IPv4 address, and with it their IPv4 routes.
     bare: BTreeSet<LinkRef>,
-    /// The addresses that a namespace has lost, and with them the routes that have them as
-    /// their source.
+    /// The addresses that a namespace has lost. The routes with such a source address are lost too.
     lost_sources: BTreeSet<(Netns, IpAddr)>,
     changes: Vec<Change>,
     obstacles: Vec<Obstacle>,
@@ -170,7 +168,7 @@ impl Plan<'_> {
             wrong,
             remedy,
         };
-        // Of links that are moved together, each is asked about
+        // Links that are moved together are checked one by one, and may report the same obstacle
         if !self.obstacles.contains(&obstacle) {
             self.obstacles.push(obstacle);
         }
@@ -188,14 +186,13 @@ impl Plan<'_> {
             .find(|l| l.netns == link.netns && l.name.value == link.name)
     }
 
-    /// Note that a link is gone, with all that hangs on it.
+    /// Note that a link is gone, with its addresses and routes.
     fn gone(&mut self, link: &LinkRef) {
         self.now.retain(|l| l.link_at() != *link);
         self.lost.insert(link.clone());
     }
 
-    /// Note that a link is down, for which the kernel takes its routes and its IPv6
-    /// addresses.
+    /// Note that a link is down. The kernel then removes its routes and its IPv6 addresses.
     fn is_down(&mut self, link: &LinkRef) {
         self.lost.insert(link.clone());
         if let Some(now) = self.now_mut(link) {
@@ -204,7 +201,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Note that a link is there as the kernel makes it, or leaves it after a move.
+    /// Note that a link exists as the kernel creates it, or leaves it after a move.
     fn fresh(&mut self, link: &Link, at: Netns) {
         let bare = Link {
             netns: at,

@@ -1,5 +1,5 @@
-//! The table of the namespace on the host: loaded before its links come up, and taken
-//! away when they are gone, for it keeps closed what they need open.
+//! The namespace's nftables table on the host: loaded before the links come up, and deleted after
+//! they are gone, because it blocks what they would open.
 
 use super::{Journal, Plan, Step};
 use crate::model::Table;
@@ -24,14 +24,15 @@ impl Plan<'_> {
 }
 
 impl Journal {
-    /// Note what nft lists of the table that has been loaded on the host.
+    /// Note the listing of the table by nft, after the table has been loaded on the host.
     pub fn note_listed(&mut self, listed: Option<String>) {
         if let Some(table) = &mut self.ours.table {
             table.value.listed = listed;
         }
     }
 
-    /// Its ports are ours from now on, and those of the one before until it is loaded.
+    /// Note a table before it is loaded. Its ports are ours from now on. Those of the table before
+    /// it stay ours until it has been loaded.
     pub(super) fn note_table(&mut self, new: &Table) {
         self.ours.table = Some(Sourced::without_origin(Table {
             listed: None,

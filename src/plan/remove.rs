@@ -1,12 +1,12 @@
-//! What is no longer asked for: only what the journal says we made, and only what is
-//! still there.
+//! Removal of what the settings no longer list: only what the journal lists as ours, and only what
+//! still exists.
 
 use super::link::fits;
 use super::{Plan, Step};
 use crate::model::{Kind, Link, LinkRef, Netns};
 
 impl Plan<'_> {
-    /// Policy rules and routes first, then addresses, ports and links, the namespace last.
+    /// Remove policy rules and routes first, then addresses, masters and links, the namespace last.
     pub(super) fn take_away(&mut self) {
         self.mark_links();
         self.take_policy();
@@ -27,8 +27,8 @@ impl Plan<'_> {
         self.take_table();
     }
 
-    /// Before anything goes back to the host: what is on a link of ours there may be in its
-    /// way.
+    /// Delete our links on the host before anything is moved back there. Their addresses and routes
+    /// may be in its way.
     pub(super) fn take_links_of_host(&mut self) {
         for link in self.our_links_that_go() {
             let now = self.now(&link).is_some_and(|now| now.kind.spec().is_some());
@@ -39,12 +39,12 @@ impl Plan<'_> {
         }
     }
 
-    /// The namespace is ours, and is to go.
+    /// Whether the namespace is ours and is to be deleted.
     pub(super) fn dies(&self) -> bool {
         !self.want.exists && self.have.exists && self.journal.ours.exists
     }
 
-    /// What is on a link that goes needs no change of its own.
+    /// Mark the links that go as lost. Their addresses and routes need no changes of their own.
     fn mark_links(&mut self) {
         for link in self.our_links_that_go() {
             self.lost.insert(link);
@@ -53,8 +53,8 @@ impl Plan<'_> {
 
     fn our_links_that_go(&self) -> Vec<LinkRef> {
         let made = &self.journal.ours.links;
-        // The other end of a veth can be in a namespace that has lost its name, and a link can
-        // be born there
+        // The other end of a veth may be in a namespace that has lost its name. A link may also
+        // have been created in such a namespace
         let is_it = |ours: &Kind, now: &Kind| {
             let veth = matches!(ours, Kind::Veth { .. });
             fits(ours, now)
@@ -101,7 +101,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Of a veth, deleting one end deletes both.
+    /// Delete our links. Deleting one end of a veth deletes both.
     fn take_links(&mut self) {
         for link in self.our_links_that_go() {
             let Some(now) = self.now(&link).cloned() else {

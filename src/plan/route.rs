@@ -1,5 +1,5 @@
-//! Routes: added when all links are up and have their addresses, in the order in which
-//! the kernel can follow them.
+//! Routes: added when all links are up and have their addresses, in an order in which the kernel
+//! can reach the gateways.
 
 use super::{Change, Journal, Plan, Step};
 use crate::model::{LinkRef, Netns, Route, State};
@@ -28,8 +28,8 @@ impl Plan<'_> {
             if other && !self.may_replace(route) {
                 continue;
             }
-            // Of several ways, the kernel keeps those whose links it still has; of a route of
-            // IPv6 that has lost its source, all else
+            // The kernel keeps a multipath route with the next hops whose links still exist, and an
+            // IPv6 route that has lost its source without that source
             let left = !route.value.more.is_empty() || self.has_lost_source(&route.value);
             let step = match other || left {
                 true => Step::ReplaceRoute(route.value.clone()),
@@ -39,12 +39,12 @@ impl Plan<'_> {
         }
     }
 
-    /// This very route is there, and stays.
+    /// Whether this route exists, and stays.
     fn stands(&self, route: &Route) -> bool {
         self.have.routes.iter().any(|have| have.value == *route) && !self.is_lost(route)
     }
 
-    /// The kernel has taken the route away, or will, with its link or an address.
+    /// Whether the kernel has deleted the route, or will delete it, with its link or an address.
     pub(super) fn is_lost(&self, route: &Route) -> bool {
         let bare = |link: &LinkRef| route.dst.addr().is_ipv4() && self.bare.contains(link);
         links_of(route).any(|link| self.lost.contains(&link) || bare(&link))
@@ -56,15 +56,16 @@ impl Plan<'_> {
         src.is_some_and(|src| self.lost_sources.contains(&src))
     }
 
-    /// The link of the route is not there: of a NIC that was pulled out, there is
-    /// nothing to give back to the host.
+    /// Whether a link of the route does not exist. If a NIC was unplugged, its routes cannot be
+    /// restored on the host.
     fn want_lost(&self, route: &Route) -> bool {
         links_of(route).any(|link| self.now(&link).is_none())
     }
 }
 
-/// A default route of the namespace that this change replaces, and that others have made: a
-/// VPN client, most likely. Not by what a router announces, which replaces it again by itself.
+/// The default route of the namespace that this change replaces, if another program has added it: a
+/// VPN client, most likely. A route from a router advertisement does not count, because the router
+/// announces it again.
 pub fn replaced_default<'a>(
     change: &Change,
     have: &'a State,
@@ -89,8 +90,8 @@ fn links_of(route: &Route) -> impl Iterator<Item = LinkRef> {
     route.links().map(|name| route.netns.link(name))
 }
 
-/// The kernel refuses a gateway that it cannot reach yet: what lies on a link first,
-/// the default routes last.
+/// The position of a route in the order of additions. The kernel rejects a gateway that it cannot
+/// reach yet, so routes without a gateway come first, and default routes last.
 fn needs(route: &Route) -> u8 {
     match (route.via, route.dst.prefix_len()) {
         (None, _) => 0,

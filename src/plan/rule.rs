@@ -1,5 +1,5 @@
-//! Policy rules: made when the tables they lead to have their routes, and taken away
-//! before those go. The rules of a firewall are `firewall`'s.
+//! Policy rules: added when their tables have routes, and deleted before those routes. The rules of
+//! a firewall are in `firewall`.
 
 use super::{Plan, Step};
 use crate::source::Sourced;

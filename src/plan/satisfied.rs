@@ -1,5 +1,5 @@
-//! What already held: what is wanted and is there, as the changes that would have made
-//! it. It is what `netns-setup -v` prints beside the changes.
+//! What the settings list and what exists already, as the changes that would create it.
+//! `netns-setup -v` prints it beside the changes.
 
 use super::link::bridge_port::is_bridge;
 use super::link::fits;
@@ -9,7 +9,7 @@ use crate::model::wireguard::Difference;
 use crate::model::{Kind, Link, Netns, State};
 use crate::source::Sourced;
 
-/// What of `want` stands in `have`, in the order in which a plan would make it.
+/// The parts of `want` that `have` contains, in the order of a plan.
 pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
     let mut held = Vec::new();
     if want.exists && have.exists {
@@ -32,7 +32,7 @@ pub fn satisfied(want: &State, have: &State) -> Vec<Change> {
     held
 }
 
-/// Those that are there, as the step that makes one.
+/// The elements of `want` that `have` contains, each as the step that creates it.
 fn each<T: Clone + PartialEq>(
     want: &[Sourced<T>],
     have: &[Sourced<T>],

@@ -1,18 +1,19 @@
-//! Sysctls: what all links share, and what new ones begin with, before a link is made or
-//! moved in; a link's own when it is there, and before it is up.
+//! Sysctls: those for all links, and the defaults for new links, are set before a link is created
+//! or moved in. Those of a link are set when it exists, and before it is up.
 
 use super::{Plan, Step};
 use crate::model::{LinkRef, Netns, Sysctl};
 use crate::source::Sourced;
 
 impl Plan<'_> {
-    /// With what keeps a namespace that we make from being what the host is.
+    /// Set the sysctls that belong to no single link. A namespace that we create also gets the
+    /// values that keep it from inheriting those of the host.
     pub(super) fn sysctls(&mut self) {
         let (want, have) = (self.want, self.have);
         let ours = (!have.exists || self.journal.ours.exists) && !self.is_attached();
         let open = || have.sysctls.iter().any(|found| found.value.value != "0");
         let closed = (want.exists && ours && have.is_bare() && open()).then(Sysctl::closed);
-        // Only what the kernel is known to have otherwise
+        // A sysctl is closed only if the kernel reports another value
         let differs = |closed: &Sysctl| {
             let found = have.sysctl(&closed.netns, &closed.key);
             want.sysctl(&closed.netns, &closed.key).is_none() && found.is_some_and(|f| f != closed)
@@ -25,7 +26,7 @@ impl Plan<'_> {
         let mut wanted: Vec<Sourced<Sysctl>> = want.sysctls.clone();
         wanted.retain(|sysctl| sysctl.value.key.link().is_none());
         wanted.extend(closed);
-        // Closing forwarding would open this one
+        // Turning off forwarding would turn accept_redirects on
         let kept = have.sysctl(&Netns::This, &Sysctl::accept_redirects());
         let kept = kept.filter(|kept| want.sysctl(&kept.netns, &kept.key).is_none());
         let sets = |sysctl: &Sourced<Sysctl>| {
@@ -44,7 +45,7 @@ impl Plan<'_> {
         self.set(wanted);
     }
 
-    /// What we set and is no longer asked for is what it was before.
+    /// Restore the sysctls that we set and that the settings no longer list.
     pub(super) fn take_sysctls(&mut self) {
         let (want, have, journal) = (self.want, self.have, self.journal);
         let mut back = Vec::new();
@@ -54,7 +55,7 @@ impl Plan<'_> {
             if have.turned_on_since(ours, &journal.before) {
                 continue;
             }
-            // What others have written since is theirs
+            // A value that others have written since then stays
             if asked || self.dies() && *at == Netns::This || have.sysctl(at, key) != Some(ours) {
                 continue;
             }
@@ -83,7 +84,8 @@ impl Plan<'_> {
             let goes = match (link, found) {
                 (KeyChange::Gone, _) => false,
                 (KeyChange::AsFound, Some(found)) => set || *found != value,
-                // The kernel does not have it
+                // The kernel does not have this key. The step is planned and will fail, unless the
+                // key is optional
                 (KeyChange::AsFound, None) if self.knows(&value.netns) => !value.optional,
                 _ => true,
             };
@@ -93,12 +95,12 @@ impl Plan<'_> {
         }
     }
 
-    /// It has been asked for its sysctls.
+    /// Whether the sysctls of this namespace have been read.
     fn knows(&self, at: &Netns) -> bool {
         *at != Netns::This || self.have.exists
     }
 
-    /// What the changes so far have made of a link that has a sysctl.
+    /// What the changes so far do to the link of a sysctl.
     fn link_of(&self, at: &Netns, name: &str) -> KeyChange {
         let is = |link: &LinkRef| link.netns == *at && link.name.as_str() == name;
         let lost = self.lost.iter().any(is);
@@ -107,22 +109,22 @@ impl Plan<'_> {
         match (lost, now, found) {
             (false, _, true) => KeyChange::AsFound,
             (_, true, _) => KeyChange::New,
-            // Of the host's links, not all have been asked about
+            // Not all links of the host have been queried
             (false, false, false) if *at != Netns::This => KeyChange::AsFound,
             _ => KeyChange::Gone,
         }
     }
 }
 
-/// Whether a key is as it was found.
+/// What the changes so far do to a key.
 enum KeyChange {
     AsFound,
-    /// The link is made, or moved in.
+    /// The link is created or moved in.
     New,
     Gone,
 }
 
-/// A change makes another value of the key.
+/// Whether the step changes the value of this key, directly or through another key.
 fn sets(step: &Step, sysctl: &Sysctl) -> bool {
     matches!(step, Step::SetSysctl(s) if s.netns == sysctl.netns && s.key.sets(&sysctl.key))
 }

@@ -1,11 +1,11 @@
-//! Undoing: what was there before becomes what is wanted, so that an undo is a plan like
-//! any other, and cannot know less of the order of things than the plan that failed.
+//! An undo: the state before becomes the wanted state. So an undo is a plan like any other, with
+//! the same order of changes as the plan that failed.
 
 use super::Journal;
 use crate::model::{Kind, Netns, State};
 use crate::name::LinkName;
 
-/// What was there as what is wanted. What the kernel makes by itself it makes again.
+/// The earlier state as a wanted state, without what the kernel creates by itself.
 pub fn as_it_was(before: &State, journal: &Journal) -> State {
     let mut want = before.clone();
     let moved = |name: &LinkName| journal.before.link(&Netns::Host, name).is_some();
@@ -15,18 +15,19 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
         let kept = journal.is_hosts(&route.value) || route.value.links().any(moved);
         !(route.value.is_kernels() || route.value.netns == Netns::Host && kept)
     });
-    // It was dead, and is not to be born where the name leads now
+    // The namespace that such a link was created in has lost its name. The link must not be
+    // recreated in the one that has the name now
     want.links
         .retain(|link| !link.kind.spec().is_some_and(|spec| spec.outlived));
-    // They come from the journal, as far as they are of what was moved
+    // `with_returns` adds the entries of the links that were moved, from the journal
     want.verbatim.clear();
     want.rules.retain(|rule| !rule.value.is_kernels());
-    // What a namespace would have had that was not there
+    // The sysctls of a namespace that did not exist are only those that a new one would have had
     let there = |at: &Netns| before.exists || *at != Netns::This;
     want.sysctls.retain(|sysctl| there(&sysctl.value.netns));
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());
-        // What we cannot have made has not been deleted but moved
+        // We cannot have created such a link, so it was not deleted but moved
         if matches!(link.kind, Kind::Veth { peer: None } | Kind::Other(_)) {
             link.kind = Kind::Physical;
         }

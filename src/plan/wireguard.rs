@@ -1,5 +1,5 @@
-//! What WireGuard links are told: before they come up all of it but the endpoints with a
-//! name, which can be looked up only where there is a way to a name server.
+//! The settings of WireGuard links. They are set before the links come up, except for the endpoints
+//! with a host name, because a name can be looked up only when there is a route to a name server.
 
 use super::{Change, Extras, Journal, Plan, Step};
 use crate::model::wireguard::{Difference, Wireguard};
@@ -31,7 +31,7 @@ impl Plan<'_> {
         }
     }
 
-    /// The links that are there by now, with what they are to be told and what they know.
+    /// The links that exist after the changes so far, with their wanted and their current settings.
     fn wireguard_links(&self) -> Vec<(LinkRef, Sourced<Wireguard>, Wireguard)> {
         let of = |link: &Link| {
             let want = link.wireguard.clone()?;
@@ -46,14 +46,14 @@ impl Plan<'_> {
         Some(self.now(link)?.kind.spec()?.born.clone())
     }
 
-    /// What we have told the link so far.
+    /// What we have set on the link so far, according to the journal.
     fn said(&self, link: &LinkRef) -> Option<&Wireguard> {
         let ours = self.journal.ours.link(&link.netns, &link.name)?;
         ours.wireguard.as_ref().map(|said| &said.value)
     }
 }
 
-/// What was told is noted, but for the secrets.
+/// The journal's entries for WireGuard links: what has been set, without the secrets.
 impl Journal {
     pub(super) fn note_wireguard(&mut self, step: &Step) {
         match step {
@@ -77,7 +77,7 @@ impl Journal {
         }
     }
 
-    /// Note that an endpoint could not be told after all: it is to be tried again.
+    /// Note that an endpoint could not be set after all, so that it is tried again.
     pub fn forget_endpoint(&mut self, change: &Change) {
         if let Step::SetEndpoint(link, named) = &change.step {
             let peers = self.own_wireguard(link).peers.iter_mut();
@@ -87,7 +87,7 @@ impl Journal {
         }
     }
 
-    /// What a WireGuard link has been told by us.
+    /// Our entry for what we have set on a WireGuard link.
     pub(super) fn own_wireguard(&mut self, link: &LinkRef) -> &mut Wireguard {
         let told = &mut self.own_link(link).wireguard;
         let nothing = || Sourced::without_origin(Wireguard::default());

@@ -1,6 +1,5 @@
-//! What the program was called with: words in, what was asked for out. The plain form is
-//! read here by hand; whatever begins with an option is clap's, which costs more time than
-//! all the rest of the program.
+//! Parses the command line. The plain form is parsed here. A command line that begins with an
+//! option is parsed by clap, which takes more time than all the rest of the program.
 
 pub mod options;
 
@@ -12,46 +11,46 @@ use super::argv::Words;
 use super::error::{ExecError, shown};
 use super::syscall;
 
-/// What was asked for.
+/// What the command line asks for.
 pub enum Request {
-    /// This text on standard output.
+    /// Print this text to standard output.
     Text(String),
-    /// To bind again, where it is lost, what the namespace of this name has for /etc.
+    /// Restore the lost bind mounts of the namespace of this name.
     Heal(&'static CStr),
-    /// A command.
+    /// Run a command.
     Command(ExecCall),
 }
 
-/// A command, and where and how it is to run.
+/// A command, and where and how to run it.
 pub struct ExecCall {
-    /// The namespace.
+    /// The namespace to join.
     pub to: To,
-    /// The command and its arguments, at least one word; none is a login shell.
+    /// The command and its arguments, at least one word. `None` is a login shell.
     pub command: Option<Words<'static>>,
-    /// Leave the mounts as they are.
+    /// Leave the mounts unchanged.
     pub net_only: bool,
-    /// Tell the command the namespace's name in `NETNS_NAME`.
+    /// Set `NETNS_NAME` to the namespace's name for the command.
     pub env: bool,
-    /// The VRF, inside, that the command's sockets are to be bound to.
+    /// The VRF in the namespace to bind the command's sockets to.
     pub vrf: Option<&'static CStr>,
-    /// Wait for the namespace to be ready, for this long.
+    /// How long to wait for the namespace to be ready.
     pub wait: Option<Duration>,
 }
 
-/// Which namespace.
+/// A namespace to join.
 #[derive(Clone, Copy)]
 pub enum To {
-    /// The one of this name, which [`check_name`] has seen.
+    /// The namespace of this name, which [`check_name`] has checked.
     Name(&'static CStr),
-    /// That of the process with this number, as text.
+    /// The namespace of the process with this PID, as text.
     Pid(&'static CStr),
-    /// The one that this file is.
+    /// The namespace that this file refers to.
     Path(&'static CStr),
-    /// That of the first process, and its mounts.
+    /// The namespace of process 1, with its mounts.
     Host,
 }
 
-/// Reads the words, the program's own name first.
+/// Parse the words. The first is the program's own name.
 pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
     if syscall::is_secure() {
         return Err(ExecError::call(
@@ -66,7 +65,7 @@ pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
     }
 }
 
-/// `NAME [[--] COMMAND [ARGUMENT...]]`, the end of all the words.
+/// Parse `NAME [[--] COMMAND [ARGUMENT...]]`, which is the end of `all`.
 fn plain(all: Words<'static>, words: Words<'static>) -> Result<Request, ExecError> {
     let Some(name) = words.get(0) else {
         return Err(ExecError::call("no namespace is named", options::USAGE));
@@ -82,7 +81,7 @@ fn plain(all: Words<'static>, words: Words<'static>) -> Result<Request, ExecErro
     }))
 }
 
-/// The command of `[[--] COMMAND [ARGUMENT...]]`, the end of all the words.
+/// The command of `[[--] COMMAND [ARGUMENT...]]`, which is the end of `all`.
 pub fn command(
     all: Words<'static>,
     words: Words<'static>,
@@ -98,8 +97,8 @@ pub fn command(
     }
 }
 
-/// Whether a call without a command is a person's, who wants a shell. A script's is not: in
-/// `exec netns-exec mgmt -- $DAEMON` a variable is empty that should not be.
+/// Whether a person made this call without a command, to get a shell. In a script it is an error:
+/// in `exec netns-exec mgmt -- $DAEMON` the variable may be empty by mistake.
 #[cold]
 #[inline(never)]
 fn is_typed(all: Words) -> bool {
@@ -107,8 +106,8 @@ fn is_typed(all: Words) -> bool {
     words.all(|word| word != c"--") && stdin().is_terminal()
 }
 
-/// Other tools allow more in a name than netns-setup does. Whatever is one entry of a
-/// folder, is no option and can be printed will do.
+/// Check a name. Other tools allow more in a name than netns-setup does, so this accepts every name
+/// that can be an entry of a directory, is not an option and is printable.
 pub fn check_name(name: &CStr) -> Result<(), ExecError> {
     let bytes = name.to_bytes();
     let wrong = match bytes {

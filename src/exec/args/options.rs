@@ -1,4 +1,4 @@
-//! The options: words in, what was asked for out, by clap.
+//! Parses a command line with options, with clap.
 
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -13,7 +13,7 @@ use crate::exec::argv::Words;
 use crate::exec::error::{ExecError, shown};
 use crate::printable::printable;
 
-/// What to say to a wrong call.
+/// The hint for a wrong call.
 pub const USAGE: &str =
     "expected netns-exec [OPTIONS] NAME [--] COMMAND [ARGUMENT...]; netns-exec --help says more";
 
@@ -67,7 +67,7 @@ struct Options {
     words: Vec<OsString>,
 }
 
-/// Reads the words, the program's own name first.
+/// Parse the words. The first is the program's own name.
 #[cold]
 #[inline(never)]
 pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
@@ -88,7 +88,7 @@ pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
         args::check_name(name)?;
         return Ok(Request::Heal(name));
     }
-    // What clap left is the end of what there was.
+    // The words that clap left are the last of the command line
     let rest = words.from(words.count() - options.words.len());
     let (to, command) = match (options.pid, options.path, options.host) {
         (Some(pid), ..) => (To::Pid(number(pid)?), rest),
@@ -112,7 +112,7 @@ pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
     }))
 }
 
-/// The word, for as long as the process is there.
+/// The word, with a lifetime until the process ends.
 fn leak(word: OsString) -> Result<&'static CStr, ExecError> {
     let word = CString::new(word.into_vec());
     let word = word.map_err(|_| ExecError::call("a word has a NUL in it", USAGE))?;
@@ -146,7 +146,7 @@ fn seconds(word: &str) -> Result<Duration, ExecError> {
     }
 }
 
-/// clap's message in our form: one line, and what was expected.
+/// Convert clap's message to our form: one line, and what was expected.
 fn wrong(error: &clap::Error) -> ExecError {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The namespace's own view of /etc: each entry of `/etc/netns/NAME`, read-only over its
-//! twin in /etc. Nothing is ever created on the host.
+//! The namespace's own view of /etc: each entry of `/etc/netns/NAME` is bound, read-only, over the
+//! file of the same name in /etc. Nothing is ever created on the host.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,7 +14,7 @@ use crate::exec::error::{ExecError, shown};
 use crate::exec::path_buf::StackPath;
 use crate::exec::syscall;
 
-/// Lays all entries over /etc, in a mount namespace of our own.
+/// Bind all entries over /etc, in a mount namespace of our own.
 pub fn mount(name: &CStr, mark: &CStr) -> Result<(), ExecError> {
     let folder = Folder::open(name)?;
     let mode = Mode::read(name)?;
@@ -44,14 +44,15 @@ pub fn mount(name: &CStr, mark: &CStr) -> Result<(), ExecError> {
         Ok(())
     })?;
     match twin_is_missing {
-        // Opened anew, for it is read to its end.
+        // Opened again, because the first descriptor has been read to its end
         true => Folder::open(name)?.map_or(Ok(()), |folder| overlay::mount(&folder, mark)),
         false => Ok(()),
     }
 }
 
-/// Attaches the entry's mount over its twin. A file goes over a symlink itself: what that
-/// leads to may then be replaced at will.
+/// Attach the entry's mount over the file of the same name in /etc. If that is a symlink, a file
+/// covers the symlink itself, so that its target may be replaced later. A directory covers the
+/// target.
 pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errno> {
     let twin = StackPath::of(&[b"/etc/", entry.to_bytes()])?;
     match syscall::attach(mount.as_fd(), twin.as_c(), false) {
@@ -60,8 +61,9 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
     }
 }
 
-/// An entry that is for /etc, and that nothing there can be bound on: nobody sees it. Without
-/// the twins that names are looked up by, the whole folder is laid over /etc.
+/// Whether nothing inside sees this entry, because /etc has no file of the same name to bind it
+/// over. Always false for the entries that netns-setup reads. Also false for the files for name
+/// lookup: if /etc lacks one of them, the directory is mounted over /etc as an overlay.
 pub fn is_passed_over(entry: &str) -> bool {
     let known = NOT_FOR_ETC.iter().chain(&NAMES).chain(&ALSO_READ);
     let missing = |path: Result<StackPath, Errno>| {

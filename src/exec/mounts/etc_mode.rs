@@ -1,4 +1,4 @@
-//! How the namespace's files are laid over /etc, as netns-setup has written it down.
+//! How the namespace's files are mounted over /etc, according to the file that netns-setup writes.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -16,14 +16,15 @@ use crate::state_dir;
 /// What the settings say.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Mode {
-    /// The whole folder is laid over /etc.
+    /// All of the directory is mounted over /etc, as an overlay.
     pub overlay: bool,
-    /// The name servers that the settings ask for must be there.
+    /// The settings list name servers, so there must be a resolv.conf.
     pub dns: bool,
 }
 
 impl Mode {
-    /// Nothing at all, for a namespace of others, means bind.
+    /// Read the mode. A missing file, as for a namespace that netns-setup does not manage, means
+    /// bind.
     pub fn read(name: &CStr) -> Result<Mode, ExecError> {
         let path = StackPath::of(&[
             state_dir::STATE.as_bytes(),
@@ -32,7 +33,8 @@ impl Mode {
             b"/",
             state_dir::ETC_MODE.as_bytes(),
         ]);
-        // The length tells it without opening the file: of those without an overlay
+        // For the modes without an overlay, the length of the file is enough, so the file is not
+        // opened
         let length = path
             .as_ref()
             .map_err(|why| *why)

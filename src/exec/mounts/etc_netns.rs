@@ -1,5 +1,5 @@
-//! The folder of what a namespace has for /etc, `/etc/netns/NAME`: its entries, as mounts
-//! that are attached nowhere, if none but root could have written them.
+//! The directory `/etc/netns/NAME`, with the files of a namespace for /etc. Its entries are opened
+//! as detached mounts, if only root could have written them.
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -15,23 +15,23 @@ use crate::exec::path_buf::{StackPath, up_to_nul};
 use crate::exec::syscall;
 use crate::state_dir;
 
-/// Entries that netns-setup reads, which are for no program inside.
+/// Entries that netns-setup reads, and that no program inside needs.
 pub const NOT_FOR_ETC: [&[u8]; 3] = [b"ipset.conf", b"iptables", b"nftables.nft"];
 
-/// Entries that netns-setup reads, and that programs inside may know by these names as well.
+/// Entries that netns-setup reads, and that programs inside may also read under these names.
 pub const ALSO_READ: [&[u8]; 2] = [b"ipset.d", b"nftables.conf"];
 
-/// Entries without which names would be looked up as the host does it.
+/// Entries that control name lookup. Without them, names would be looked up as on the host.
 pub const NAMES: [&[u8]; 3] = [b"resolv.conf", b"hosts", b"nsswitch.conf"];
 
-/// The folder of what a namespace has for /etc, open; nobody but root may write to it.
+/// The open directory `/etc/netns/NAME`, which only root may write to.
 pub struct Folder<'a> {
     name: &'a CStr,
     folder: OwnedFd,
 }
 
 impl<'a> Folder<'a> {
-    /// Opens `/etc/netns/NAME`; there may be none.
+    /// Open `/etc/netns/NAME`. Returns `None` if it does not exist.
     pub fn open(name: &'a CStr) -> Result<Option<Folder<'a>>, ExecError> {
         let refused = |why| {
             let path = path(name.to_bytes());
@@ -56,13 +56,14 @@ impl<'a> Folder<'a> {
         Ok(Some(Folder { name, folder }))
     }
 
-    /// Names are looked up by a file of its own. Of an empty one, they would be by nobody's.
+    /// Whether the namespace has its own resolv.conf. An empty file does not count, because it
+    /// lists no name server.
     pub fn has_resolv_conf(&self) -> bool {
         let file = fstatat(self.folder.as_fd(), c"resolv.conf", AtFlags::empty());
         file.is_ok_and(|file| file.st_size > 0)
     }
 
-    /// Shows `see` each entry that is for /etc.
+    /// Call `see` for each entry that is for /etc.
     pub fn each(
         &self,
         mut see: impl FnMut(&CStr) -> Result<(), ExecError>,
@@ -82,7 +83,7 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// A read-only copy of the entry's mount, attached nowhere, and whether it is a folder.
+    /// A detached, read-only copy of the entry's mount, and whether the entry is a directory.
     pub fn source(&self, entry: &CStr) -> Result<(OwnedFd, bool), ExecError> {
         let refused = |why| self.refused(entry, why);
         let mut mount = syscall::clone_read_only(self.folder.as_fd(), entry).map_err(refused)?;
@@ -97,7 +98,8 @@ impl<'a> Folder<'a> {
         Ok((mount, is_folder))
     }
 
-    /// Opens what a symlink leads to; none but root may write to the folder it is in.
+    /// Open the target of a symlink. Only root may have write permission for the directory of the
+    /// target.
     #[cold]
     #[inline(never)]
     pub fn follow(&self, entry: &CStr) -> Result<OwnedFd, ExecError> {
@@ -110,7 +112,7 @@ impl<'a> Folder<'a> {
         Ok(target)
     }
 
-    /// The namespace.
+    /// The name of the namespace.
     pub fn name(&self) -> &'a CStr {
         self.name
     }
@@ -135,7 +137,7 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// Whether the entry's twin is the same file as the entry.
+/// Whether the entry is the same file as the one with the same name in /etc.
 pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
     let entry_path = StackPath::of(&[state_dir::ETC.as_bytes(), b"/", name, b"/", entry]);
     let twin = StackPath::of(&[b"/etc/", entry]);
@@ -147,8 +149,8 @@ pub fn same_file(name: &[u8], entry: &[u8]) -> bool {
     }
 }
 
-/// Refuses what others than root may write to, for whoever can write there chooses what
-/// programs inside believe.
+/// Return an error if users other than root may write to the file. They could choose what programs
+/// inside read.
 pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result<(), ExecError> {
     let file = file.map_err(|why| {
         let wrong = format!("cannot look at {}: {}", path(), reason(why));
@@ -182,9 +184,9 @@ pub fn path(name: &[u8]) -> String {
     format!("{}/{}", state_dir::ETC, OsStr::from_bytes(name).display())
 }
 
-/// The names in what getdents64(2) gave, without `.` and `..`.
+/// The names in the result of getdents64(2), without `.` and `..`.
 fn names(mut entries: &[u8]) -> impl Iterator<Item = &CStr> {
-    // struct linux_dirent64: inode 8, offset 8, length 2, type 1, then the name.
+    // struct linux_dirent64: inode 8, offset 8, length 2, type 1, then the name
     std::iter::from_fn(move || {
         loop {
             let length = u16::from_ne_bytes(entries.get(16..18)?.try_into().ok()?);

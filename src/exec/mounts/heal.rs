@@ -1,9 +1,9 @@
-//! Binding again what the host took away: when a plain file of /etc is replaced by rename,
-//! the kernel takes off every bind on it, in all mount namespaces. A namespace's name in;
-//! out comes which processes had lost what, and that they have it again.
+//! Restores the bind mounts that the host has removed. If a regular file of /etc is replaced by
+//! rename, the kernel removes every bind mount on it, in all mount namespaces. The result lists the
+//! processes that had lost mounts, and the restored mounts.
 //!
-//! Only mount namespaces that carry our mark are entered, of our own user namespace, each
-//! by a thread of its own that ends there. What is bound was opened on the host before.
+//! Only mount namespaces with our mark and in our own user namespace are entered. Each is entered
+//! by a separate thread, which then ends. The files to bind are opened on the host before that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, CString, OsStr};
@@ -28,37 +28,37 @@ use crate::exec::{join, syscall};
 use crate::printable::printable;
 use crate::state_dir;
 
-/// The processes of one mount namespace, and what they had lost.
+/// The processes of one mount namespace, and what has been restored for them.
 pub struct Healed {
-    /// Their numbers and names. Those that ended meanwhile are left out.
+    /// The PIDs and names. Processes that have ended in the meantime are omitted.
     pub processes: Vec<(i32, String)>,
     /// The entries of /etc that are bound again.
     pub entries: Vec<String>,
-    /// Why not all are.
+    /// The error if the entries could not be bound again.
     pub failed: Option<String>,
 }
 
-/// Processes, by their mount namespace.
+/// The PIDs of processes, by mount namespace.
 type Mounts = BTreeMap<(u64, u64), Vec<i32>>;
 
-/// What is bound in one mount namespace: copies of mounts, attached nowhere.
+/// The files to bind in a mount namespace of a command, as detached copies of mounts.
 #[derive(Default)]
 pub(crate) struct BoundFiles {
-    /// Each entry of `/etc/netns/NAME`, and whether it is a folder.
+    /// Each entry of `/etc/netns/NAME`, and whether it is a directory.
     pub entries: Vec<(CString, OwnedFd, bool)>,
     /// The name servers that a client inside has set, if there are any.
     pub servers: Option<OwnedFd>,
 }
 
-/// Binds again, in each mount namespace that netns-exec made for the namespace of this
-/// name, what is lost of `/etc/netns/NAME`. Those that had lost nothing are not told of.
+/// Restore the lost bind mounts of `/etc/netns/NAME`, in each mount namespace that netns-exec has
+/// created for the namespace of this name. The result omits those that had lost nothing.
 pub fn heal(name: &CStr) -> Result<Vec<Healed>, ExecError> {
     let mut healed = Vec::new();
     each_marked(name, |processes, first, mark, files| {
         let told = visit(first, mark, |overlay| bind_all_again(name, files, overlay));
         let (entries, failed) = match told {
             Ok(entries) => (entries, None),
-            // It ended meanwhile, and lost nothing by that.
+            // The process has ended in the meantime, so it has lost nothing
             Err(Errno::ESRCH) => return,
             Err(why) => (Vec::new(), Some(reason(why))),
         };
@@ -77,8 +77,8 @@ pub fn heal(name: &CStr) -> Result<Vec<Healed>, ExecError> {
     Ok(healed)
 }
 
-/// Shows `see` each mount namespace that netns-exec made for the namespace of this name: its
-/// processes, the mount namespace of the first of them, the mark, and what is to be bound there.
+/// Call `see` for each mount namespace that netns-exec has created for the namespace of this name.
+/// Its arguments are the processes, the pidfd of one of them, the mark, and the files to bind.
 pub(crate) fn each_marked(
     name: &CStr,
     mut see: impl FnMut(Vec<i32>, OwnedFd, &CStr, &BoundFiles),
@@ -93,7 +93,7 @@ pub(crate) fn each_marked(
     Ok(())
 }
 
-/// The mark of the namespace of this name, and all that can carry it.
+/// The mark of the namespace of this name, and all processes that may carry it.
 fn mark_and_mounts(name: &CStr) -> Result<(StackPath, Mounts), ExecError> {
     let refused = |why| {
         let wrong = format!(
@@ -107,7 +107,7 @@ fn mark_and_mounts(name: &CStr) -> Result<(StackPath, Mounts), ExecError> {
     Ok((mark, by_mounts().map_err(refused)?))
 }
 
-/// All processes, by mount namespace, of our user namespace and not of our own mounts.
+/// All processes of our user namespace that are in other mount namespaces than this process.
 fn by_mounts() -> Result<Mounts, Errno> {
     let id = |pid: &str, kind| {
         fs::metadata(format!("/proc/{pid}/ns/{kind}")).map(|of| (of.dev(), of.ino()))
@@ -131,16 +131,17 @@ fn by_mounts() -> Result<Mounts, Errno> {
     Ok(found)
 }
 
-/// The process, held, if its mounts carry the mark.
+/// The pidfd of the process, if its mounts carry the mark.
 fn open_if_marked(pid: i32, mark: &CStr) -> Option<OwnedFd> {
     let process = syscall::open_process(pid).ok()?;
     let file = CString::new(format!("/proc/{pid}/mountinfo")).ok()?;
-    // Only if it is still there was it that process's.
+    // The file belonged to this process only if the process still exists; otherwise the PID may
+    // have been reused
     let yes = kind_of_mounts(&file, mark).ok()?.is_some() && syscall::is_there(process.as_fd());
     yes.then_some(process)
 }
 
-/// Whether they carry the mark; and then, whether they overlay rather than bind.
+/// `None` if the mounts do not carry the mark, otherwise whether they include an overlay over /etc.
 fn kind_of_mounts(mountinfo: &CStr, mark: &CStr) -> Result<Option<bool>, Errno> {
     let (mut seen, mut overlay) = (false, false);
     mountinfo::each(mountinfo, |mount| {
@@ -156,7 +157,7 @@ fn kind_of_mounts(mountinfo: &CStr, mark: &CStr) -> Result<Option<bool>, Errno> 
 }
 
 impl BoundFiles {
-    /// Opens them, on the host.
+    /// Open the files on the host.
     pub fn open(name: &CStr) -> Result<BoundFiles, ExecError> {
         let servers = resolvconf::source(name).map_err(|why| {
             let wrong = format!("{}/{}: {}", state_dir::STATE, shown(name), reason(why));
@@ -176,35 +177,38 @@ impl BoundFiles {
         Ok(files)
     }
 
-    /// What is seen of the entry is what a client inside has set.
+    /// Whether /etc shows, instead of this entry, the name servers that a client inside has set.
     pub fn is_of_client(&self, entry: &CStr) -> Result<bool, Errno> {
         Ok(entry == c"resolv.conf" && self.client_is_seen()?)
     }
 
-    /// A client inside has set name servers, and they are seen.
+    /// Whether a client inside has set name servers and they are what /etc/resolv.conf shows.
     pub fn client_is_seen(&self) -> Result<bool, Errno> {
         let servers = self.servers.as_ref();
         servers.map_or(Ok(false), resolvconf::is_shown)
     }
 }
 
-/// Does `work` in the process's mount namespace. `work` gets whether /etc is an overlay there.
+/// Call `work` in the mount namespace of the process. Its argument is whether /etc is an overlay
+/// there.
 pub(crate) fn visit<T: Send>(
     process: OwnedFd,
     mark: &CStr,
     work: impl FnOnce(bool) -> Result<T, Errno> + Send,
 ) -> Result<T, Errno> {
     let inside = || {
-        // A thread that shares its working folder with others may not change mounts.
+        // A thread that shares its working directory with others may not join a mount namespace
+        // (setns(2))
         unshare(CloneFlags::CLONE_FS)?;
         setns(&process, CloneFlags::CLONE_NEWNS)?;
-        // It may have gone elsewhere since it was looked at.
+        // The process may have changed its mount namespace since it was checked
         work(kind_of_mounts(OWN, mark)?.ok_or(Errno::ESRCH)?)
     };
     thread::scope(|scope| scope.spawn(inside).join()).unwrap_or(Err(Errno::ECHILD))
 }
 
-/// Binds again what is lost, and shows what a client inside has set, or no longer does.
+/// Restore all lost bind mounts, and show or remove the name servers of a client inside. Returns
+/// the names of the entries that changed.
 fn bind_all_again(name: &CStr, files: &BoundFiles, overlay: bool) -> Result<Vec<String>, Errno> {
     let mut bound = BTreeSet::new();
     if !files.client_is_seen()? && resolvconf::take_off(name)? {
@@ -224,13 +228,14 @@ fn bind_all_again(name: &CStr, files: &BoundFiles, overlay: bool) -> Result<Vec<
     Ok(bound.into_iter().collect())
 }
 
-/// Binds an entry, unless it is there.
+/// Bind an entry, unless it is still bound. Returns whether it was bound.
 fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Errno> {
     let twin = StackPath::of(&[b"/etc/", entry.to_bytes()])?;
     if is_at(twin.as_c(), mount)? == Some(true) {
         return Ok(false);
     }
-    // An editor that renames leaves the bind of the old file: that goes first.
+    // An editor that replaces the entry by rename leaves the bind mount of the old file, which is
+    // removed first
     match umount2(
         twin.as_c(),
         MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW,
@@ -240,13 +245,13 @@ fn bind_again(entry: &CStr, mount: &OwnedFd, is_folder: bool) -> Result<bool, Er
     }
     match bind_etc::attach(mount, entry, is_folder) {
         Ok(()) => Ok(true),
-        // A twin that never was: nothing is lost.
+        // /etc has never had a file of this name, so nothing is lost
         Err(Errno::ENOENT) => Ok(false),
         Err(why) => Err(why),
     }
 }
 
-/// A process with its name, or nothing when it has ended since it was found.
+/// The process with its name, or `None` if it has ended since it was found.
 fn called(pid: i32) -> Option<(i32, String)> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     Some((pid, printable(name.trim_end())))
@@ -256,7 +261,7 @@ fn errno(why: std::io::Error) -> Errno {
     Errno::from_raw(why.raw_os_error().unwrap_or(0))
 }
 
-/// `netns-exec --heal NAME`: one line for each mount namespace that had lost something.
+/// `netns-exec --heal NAME`: print one line for each mount namespace that had lost something.
 /// Returns the exit code.
 #[cold]
 #[inline(never)]
@@ -281,8 +286,8 @@ pub fn run(name: &'static CStr) -> i32 {
 }
 
 impl Healed {
-    /// In words: what is bound again for whom in the namespace of this name, or what could
-    /// not be.
+    /// A message that says which entries are bound again for which processes, or an error that says
+    /// why they could not be bound.
     pub fn describe(&self, name: &CStr) -> Result<String, ExecError> {
         let who = self.processes.iter();
         let who: Vec<_> = who.map(|(pid, name)| format!("{pid} ({name})")).collect();

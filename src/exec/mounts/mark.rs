@@ -1,6 +1,6 @@
-//! How a mount namespace of ours is known: by mounts whose source is `netns-exec:` and
-//! the namespace, one of them at /sys/class. A mount namespace in, whose it is out; and
-//! taking off what another call has put on.
+//! The mark by which a mount namespace of ours is recognized: mounts with the source `netns-exec:`
+//! and the name of the namespace, one of them at /sys/class. Also removes the mounts of another
+//! call.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::BorrowedFd;
@@ -15,24 +15,24 @@ use crate::exec::args::To;
 use crate::exec::path_buf::{StackPath, is_in};
 use crate::exec::syscall;
 
-/// What every mark begins with; what was joined follows.
+/// The prefix of every mark. The name or path of the joined namespace follows.
 pub const MARK: &[u8] = b"netns-exec:";
 
-/// What is mounted where the call begins.
+/// What is mounted before the call mounts anything.
 pub enum Before {
-    /// Nothing of ours. Below /sys/class and /sys/devices nothing is mounted, unless
-    /// `covered`.
+    /// No mount of ours.
     Host {
-        /// Whether something is mounted there, or may be.
+        /// Whether something is, or may be, mounted below /sys/class or /sys/devices.
         covered: bool,
     },
-    /// All that the call would mount: the same network namespace, and marked for it.
+    /// All mounts of this call: they are marked for the same network namespace, and the process is
+    /// in it.
     Inside,
-    /// What another call has mounted for this network namespace.
+    /// The mounts of another call, with their mark.
     Other(CString),
 }
 
-/// The mark of what the call joins.
+/// The mark of the namespace that the call joins.
 pub fn mark(to: To) -> Result<StackPath, Errno> {
     match to {
         To::Name(name) => StackPath::of(&[MARK, name.to_bytes()]),
@@ -42,9 +42,9 @@ pub fn mark(to: To) -> Result<StackPath, Errno> {
     }
 }
 
-/// Looks at what is there, before anything is joined. It takes three system calls where
-/// nothing is mounted below /sys, and one more for each such mount; mountinfo would take
-/// a hundred times as long as one of them.
+/// Determine what is mounted, before anything is joined. It takes three system calls if nothing is
+/// mounted below /sys, and one more for each such mount. Reading mountinfo would take a hundred
+/// times as long as one of them.
 pub fn look(mark: &CStr, namespace: BorrowedFd) -> Result<Before, Errno> {
     let (is_root, number) = match syscall::mount_of(c"/sys/class") {
         Ok(told) => told,
@@ -63,7 +63,8 @@ pub fn look(mark: &CStr, namespace: BorrowedFd) -> Result<Before, Errno> {
     Ok(Before::Host { covered })
 }
 
-/// Whether anything is mounted below /sys/class or /sys/devices, /sys being this mount.
+/// Whether anything is mounted at or below /sys/class or /sys/devices. `sys` is the ID of the mount
+/// of /sys.
 fn below_views(sys: u64) -> Result<bool, Errno> {
     let mut numbers = [0; 64];
     let count = syscall::mounts_below(sys, &mut numbers)?;
@@ -80,7 +81,7 @@ fn below_views(sys: u64) -> Result<bool, Errno> {
     Ok(false)
 }
 
-/// The mark of the mount that is seen at /sys/class, if it has one.
+/// The mark of the mount that is visible at /sys/class, if it has one.
 #[cold]
 #[inline(never)]
 pub fn marked_for() -> Result<Option<CString>, Errno> {
@@ -100,8 +101,8 @@ fn same_network(namespace: BorrowedFd) -> Result<bool, Errno> {
     Ok((own.st_dev, own.st_ino) == (asked.st_dev, asked.st_ino))
 }
 
-/// Takes off, in a mount namespace of our own, all that another call has mounted: what is
-/// marked, and what it bound over /etc.
+/// Remove all mounts of another call, in a mount namespace of our own: those with a mark, and those
+/// over the files of /etc.
 #[cold]
 #[inline(never)]
 pub fn take_off(mark: &CStr) -> Result<(), Errno> {
@@ -119,7 +120,7 @@ pub fn take_off(mark: &CStr) -> Result<(), Errno> {
             point.as_c_str(),
             MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW,
         ) {
-            // It went with the one it was mounted on.
+            // It was removed together with the mount below it
             Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => (),
             Err(why) => return Err(why),
         }
@@ -127,8 +128,8 @@ pub fn take_off(mark: &CStr) -> Result<(), Errno> {
     Ok(())
 }
 
-/// Whether this is an entry of `/etc/netns/NAME`, or a client's name servers, bound over its
-/// twin.
+/// Whether this mount is an entry of `/etc/netns/NAME`, or the name servers of a client, bound over
+/// the file of the same name in /etc.
 fn is_bound(name: &[u8], mount: &Mount) -> bool {
     let Some(entry) = mount.point.strip_prefix(b"/etc/") else {
         return false;
@@ -139,7 +140,8 @@ fn is_bound(name: &[u8], mount: &Mount) -> bool {
     if resolvconf::is_of_client(name, mount.root) {
         return true;
     }
-    // It shows as it was called when it was bound, gone or not; or it was a symlink.
+    // The root shows the path at the time of the bind, even if the file is deleted. If the entry
+    // was a symlink, the root is the path of its target, and the files are compared.
     let root = mount.root.strip_suffix(b"//deleted").unwrap_or(mount.root);
     let twin = [b"/netns/", name, b"/", entry].concat();
     root.ends_with(&twin) || etc_netns::same_file(name, &mountinfo::unescaped(entry))

@@ -1,4 +1,4 @@
-//! The private mount namespace of a command: what it sees of /etc, /sys and /run.
+//! The private mount namespace of a command, with its view of /etc, /sys and /run.
 
 pub mod bind_etc;
 pub mod etc_mode;
@@ -18,7 +18,7 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::sys::stat::{fstat, lstat};
 
-/// Whether an open file is what is seen at a path; nothing, if nothing can be seen there.
+/// Whether an open file is the file at this path. `None` if the path cannot be read.
 pub fn is_at(path: &CStr, file: &OwnedFd) -> Result<Option<bool>, Errno> {
     let (file, seen) = (fstat(file)?, lstat(path));
     let same = seen.map(|seen| (seen.st_dev, seen.st_ino) == (file.st_dev, file.st_ino));

@@ -1,5 +1,5 @@
-//! proc_pid_mountinfo(5): text in, mounts out, nothing kept and nothing allocated. It is
-//! slow, 50 to 100 microseconds, and not for the common path.
+//! Parses proc_pid_mountinfo(5) without allocation. Reading it takes 50 to 100 microseconds, which
+//! is too slow for the common path.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -9,22 +9,22 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::read;
 
-/// The caller's own mounts.
+/// The mounts of the calling thread.
 pub static OWN: &CStr = c"/proc/thread-self/mountinfo";
 
-/// One mount. All are as the kernel writes them, see [`unescaped`].
+/// One mount. The fields are as the kernel writes them, see [`unescaped`].
 pub struct Mount<'a> {
-    /// What of its file system is mounted.
+    /// The root of the mount in its file system.
     pub root: &'a [u8],
-    /// Where.
+    /// The mount point.
     pub point: &'a [u8],
-    /// The kind of file system.
+    /// The file system type.
     pub kind: &'a [u8],
-    /// What it was mounted from.
+    /// The mount source.
     pub source: &'a [u8],
 }
 
-/// Shows `see` each mount, those below another one after that.
+/// Call `see` for each mount. A mount comes after the one that it is mounted on.
 #[cold]
 #[inline(never)]
 pub fn each<E: From<Errno>>(
@@ -70,8 +70,8 @@ fn parse(line: &[u8]) -> Option<Mount<'_>> {
     })
 }
 
-/// The text as it is: the kernel writes a blank, tab, newline, backslash or # as a
-/// backslash and three octal digits.
+/// The text without escapes. The kernel writes a blank, tab, newline, backslash or # as a backslash
+/// and three octal digits.
 pub fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -1,5 +1,5 @@
-//! What would answer questions about names from the host's network, hidden: the sockets
-//! of nscd, systemd-resolved and avahi are files, and files know no network namespace.
+//! Hides the sockets of nscd, systemd-resolved and avahi, which would answer name lookups from the
+//! host's network. These sockets are files, and files do not depend on the network namespace.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -12,14 +12,14 @@ use nix::unistd::{AccessFlags, access, faccessat};
 use crate::exec::error::{ExecError, reason};
 use crate::exec::syscall;
 
-/// Their folders, for a socket may be made anew.
+/// The directories of the sockets. A socket itself may be recreated.
 const FOLDERS: [&CStr; 3] = [
     c"/var/run/nscd",
     c"/run/systemd/resolve",
     c"/run/avahi-daemon",
 ];
 
-/// Hides those that are there, in a mount namespace of our own.
+/// Hide the directories that exist, in a mount namespace of our own.
 pub fn hide(mark: &CStr) -> Result<(), ExecError> {
     for folder in FOLDERS {
         match access(folder, AccessFlags::F_OK) {
@@ -47,7 +47,8 @@ fn cover(folder: &CStr, mark: &CStr) -> Result<(), Errno> {
     syscall::attach(empty.as_fd(), folder, true)
 }
 
-/// musl asks none of them about hosts, and only a daemon like nscd about users.
+/// Whether the system uses musl. musl asks none of these daemons about hosts, and asks only a
+/// daemon like nscd about users.
 pub fn is_musl() -> bool {
     let arch = std::env::consts::ARCH;
     let loader = format!("/lib/ld-musl-{arch}.so.1");

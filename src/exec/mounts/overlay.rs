@@ -1,6 +1,6 @@
-//! /etc as a whole: a copy of `/etc/netns/NAME` in memory as the upper layer, the host's
-//! /etc below it. It holds where a twin is missing, and whatever the host renames; the
-//! price is that the host's later changes may not be seen.
+//! An overlay over all of /etc: the upper layer is a copy of `/etc/netns/NAME` in memory, the lower
+//! layer the host's /etc. It works where /etc has no file of the same name, and it survives a
+//! rename on the host. Later changes of the host may not be visible.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -20,7 +20,7 @@ use crate::exec::path_buf::{StackPath, is_in};
 use crate::exec::syscall;
 use crate::state_dir;
 
-/// Lays it over /etc, in a mount namespace of our own.
+/// Mount the overlay over /etc, in a mount namespace of our own.
 #[cold]
 #[inline(never)]
 pub fn mount(folder: &Folder, mark: &CStr) -> Result<(), ExecError> {
@@ -29,11 +29,12 @@ pub fn mount(folder: &Folder, mark: &CStr) -> Result<(), ExecError> {
         entries.push(entry.to_owned());
         Ok(())
     })?;
-    // Taken before anything hides them.
+    // Copied before the overlay hides them
     let of_netns = copy(&CString::from(c"/etc/netns")).map_err(refused)?;
     let kept = below_etc(&entries).map_err(refused)?;
 
-    // The layers need a place while the overlay is made; the folder's own is at hand.
+    // The layers need a path while the overlay is created. /etc/netns/NAME exists, so they are put
+    // there
     let place = StackPath::of(&[state_dir::ETC.as_bytes(), b"/", folder.name().to_bytes()])
         .map_err(refused)?;
     let settings = [(c"source", mark), (c"mode", c"0755")];
@@ -65,8 +66,8 @@ pub fn mount(folder: &Folder, mark: &CStr) -> Result<(), ExecError> {
     Ok(())
 }
 
-/// What the host has mounted below /etc, which an overlay does not show, but for what the
-/// namespace has its own of.
+/// Copies of the host's mounts below /etc, which an overlay does not show. Mounts at entries that
+/// the namespace has itself are omitted.
 fn below_etc(entries: &[CString]) -> Result<Vec<(OwnedFd, CString)>, Errno> {
     let mut kept: Vec<(OwnedFd, CString)> = Vec::new();
     mountinfo::each(OWN, |mount| {

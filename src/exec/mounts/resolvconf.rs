@@ -1,8 +1,9 @@
-//! resolvconf(8) inside: what a VPN client calls to set name servers would set the host's, for
-//! its database is a directory, and files know no network namespace. Inside, that directory is
-//! read-only, and the program is ours (libexec/resolvconf): it keeps the client's name servers
-//! in the namespace's state folder, where [`crate::state_dir::SERVERS`] is what is seen as
-//! /etc/resolv.conf, over whatever else is seen there, while a client has any.
+//! resolvconf(8) inside a namespace. A VPN client calls it to set name servers, and would set those
+//! of the host, because its database is a directory, and directories do not depend on the network
+//! namespace. Inside, that directory is read-only, and our own program (libexec/resolvconf) covers
+//! the host's. It keeps the client's name servers in the namespace's state directory, in the file
+//! [`crate::state_dir::SERVERS`]. While a client has set any, that file is mounted over
+//! /etc/resolv.conf, above all other mounts there.
 
 use std::ffi::{CStr, CString};
 use std::fs;
@@ -25,7 +26,7 @@ use crate::state_dir;
 /// The database of Debian's resolvconf and of openresolv.
 const DATABASE: &CStr = c"/run/resolvconf/.";
 
-/// Where the program is; two of these may be one file.
+/// The possible paths of the program. Two of them may be the same file.
 const PROGRAMS: [&CStr; 3] = [
     c"/sbin/resolvconf",
     c"/usr/sbin/resolvconf",
@@ -34,8 +35,9 @@ const PROGRAMS: [&CStr; 3] = [
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 
-/// Keeps the host's resolvconf from what runs inside, and shows what a client inside has set,
-/// in a mount namespace of our own. Where there is none, it takes five system calls.
+/// Protect the host's resolvconf from programs inside, and show the name servers that a client
+/// inside has set, in a mount namespace of our own. Without a resolvconf on the host, it takes five
+/// system calls.
 pub fn mount(name: &CStr) -> Result<(), ExecError> {
     let refused = |why| {
         ExecError::kernel(
@@ -67,7 +69,7 @@ pub fn mount(name: &CStr) -> Result<(), ExecError> {
     })
 }
 
-/// Lays our program over the host's.
+/// Mount our program over the host's.
 #[cold]
 #[inline(never)]
 fn cover(program: &CStr) -> Result<(), Errno> {
@@ -82,8 +84,8 @@ fn cover(program: &CStr) -> Result<(), Errno> {
     }
 }
 
-/// A file of ours that is no program of the user's: it is installed beside the programs, in
-/// `PREFIX/libexec/netns-services`.
+/// The path of a file of ours that is not a program for users. It is in `libexec/netns-services`,
+/// in the prefix of the programs.
 #[cold]
 pub fn installed(file: &str) -> Option<PathBuf> {
     let program = fs::read_link("/proc/self/exe").ok()?;
@@ -97,9 +99,9 @@ pub fn installed(file: &str) -> Option<PathBuf> {
     there.next()
 }
 
-/// Shows the client's name servers if there are any. They may come and go meanwhile: whoever
-/// changes that enters all mount namespaces with our mark, as this one has, and so one look
-/// after the last mount is enough.
+/// Show the client's name servers, if there are any. A client may set or remove them at the same
+/// time. It then enters all mount namespaces with our mark, and this one has the mark already. So
+/// it is enough to check once more after the last mount.
 fn show(name: &CStr) -> Result<(), Errno> {
     let path = path(name)?;
     let mut is_shown = false;
@@ -120,7 +122,7 @@ fn show(name: &CStr) -> Result<(), Errno> {
 
 const OFF: MntFlags = MntFlags::MNT_DETACH.union(MntFlags::UMOUNT_NOFOLLOW);
 
-/// A copy of the mount of the client's name servers, attached nowhere, if there are any.
+/// A detached copy of the mount of the client's name servers, if there are any.
 pub fn source(name: &CStr) -> Result<Option<OwnedFd>, Errno> {
     match syscall::clone_read_only(AT_FDCWD, path(name)?.as_c()) {
         Ok(servers) => Ok(Some(servers)),
@@ -129,12 +131,12 @@ pub fn source(name: &CStr) -> Result<Option<OwnedFd>, Errno> {
     }
 }
 
-/// They are what is seen.
+/// Whether /etc/resolv.conf shows these name servers.
 pub fn is_shown(servers: &OwnedFd) -> Result<bool, Errno> {
     Ok(is_at(RESOLV_CONF, servers)? == Some(true))
 }
 
-/// Shows them again, unless they are what is seen.
+/// Mount these name servers, unless /etc/resolv.conf shows them. Returns whether they were mounted.
 pub fn show_again(servers: &OwnedFd) -> Result<bool, Errno> {
     if is_shown(servers)? {
         Ok(false)
@@ -143,8 +145,8 @@ pub fn show_again(servers: &OwnedFd) -> Result<bool, Errno> {
     }
 }
 
-/// Takes off those that a client has set before, and all that lies over them. Returns whether
-/// there were any.
+/// Unmount the name servers that a client had set, and all mounts over them. Returns whether there
+/// were any.
 pub fn take_off(name: &CStr) -> Result<bool, Errno> {
     let mut points = 0;
     let mut lowest = None;
@@ -166,7 +168,7 @@ pub fn take_off(name: &CStr) -> Result<bool, Errno> {
     Ok(true)
 }
 
-/// Whether the root of a mount is the file of a client's name servers, gone or not.
+/// Whether the root of a mount is the file of a client's name servers, even if it is deleted.
 pub fn is_of_client(name: &[u8], root: &[u8]) -> bool {
     let root = root.strip_suffix(b"//deleted").unwrap_or(root);
     let file = [

@@ -1,7 +1,6 @@
-//! The namespace's own view of /sys. Only below /sys/class and /sys/devices does sysfs
-//! show each network namespace something else, so a new sysfs is laid over these two, and
-//! all the rest stays: the cgroups, debugfs, bpf, what is mounted there and how. The new
-//! mounts carry the mark.
+//! The namespace's own view of /sys. In sysfs, only /sys/class and /sys/devices differ between
+//! network namespaces. So a new sysfs is mounted over these two, and everything else stays: the
+//! cgroups, debugfs, bpf, and other mounts with their options. The new mounts carry the mark.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -22,9 +21,9 @@ use crate::exec::syscall;
 const CLASS: &CStr = c"/sys/class";
 const TREE: &CStr = c"/sys/devices";
 
-/// Lays the new sysfs over the old one, in a mount namespace of our own and for the
-/// network namespace that the process has joined. Where something is mounted below the
-/// two (`covered`), it is put back. Without a /sys there is nothing to do.
+/// Mount the new sysfs over the old one, in a mount namespace of our own, for the network namespace
+/// that the process has joined. With `covered`, mounts below the two directories are mounted again.
+/// Without a /sys there is nothing to do.
 pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), ExecError> {
     let refused = |what: &CStr, why| refused(to, &what.to_string_lossy(), why);
     let old = match statfs(c"/sys") {
@@ -37,11 +36,12 @@ pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), ExecError> {
     } else {
         Vec::new()
     };
-    // All of it is below the one view, out of sight: were it taken away again, the kernel
-    // would wait for every processor to have forgotten it, which takes longer than this.
+    // The new sysfs stays mounted below the view of /sys/class, where it is hidden. Unmounting it
+    // would take longer than everything here, because the kernel would wait for every processor
+    // to release it
     let flags = mount_flags(old);
     match new_sysfs(CLASS, mark, flags) {
-        // An empty /sys, as in a chroot: there it is to be seen.
+        // /sys is empty, as in a chroot: mount a sysfs there first, which stays visible
         Err(Errno::ENOENT) => {
             new_sysfs(c"/sys", mark, flags).and_then(|()| new_sysfs(CLASS, mark, flags))
         }
@@ -53,7 +53,7 @@ pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), ExecError> {
     }
     for (mount, point) in kept {
         match syscall::attach(mount.as_fd(), &point, false) {
-            // What belongs to a link that this namespace does not have has no place here.
+            // A mount that belongs to a link which this namespace does not have is omitted
             Ok(()) | Err(Errno::ENOENT) => (),
             Err(why) => return Err(refused(&point, why)),
         }
@@ -61,8 +61,8 @@ pub fn lay_over(to: To, mark: &CStr, covered: bool) -> Result<(), ExecError> {
     Ok(())
 }
 
-/// Whether the sysfs at /sys/class shows the network that this process is in: of each network
-/// there is but one, however often it is mounted.
+/// Whether the sysfs at /sys/class shows the network namespace that this process is in. A network
+/// namespace has only one sysfs, so its device number is the same for each mount of it.
 #[cold]
 pub fn is_of_this_network() -> bool {
     let seen = stat(CLASS).map(|seen| seen.st_dev);
@@ -84,8 +84,8 @@ fn view(part: &CStr, over: &CStr, read_only: bool) -> Result<(), Errno> {
     syscall::attach(view.as_fd(), over, false).map(|()| syscall::leave_open(view))
 }
 
-/// Copies of what is mounted below the two, as containers do it (lxcfs). A sysfs there,
-/// which containers have too, would show links of the host.
+/// Copies of the mounts below the two directories, which containers have (lxcfs). A sysfs there,
+/// which containers have too, is omitted, because it would show links of the host.
 fn below_views() -> Result<Vec<(OwnedFd, CString)>, Errno> {
     let mut kept: Vec<(OwnedFd, CString)> = Vec::new();
     mountinfo::each(OWN, |mount| {
@@ -106,8 +106,8 @@ fn below_views() -> Result<Vec<(OwnedFd, CString)>, Errno> {
     Ok(kept)
 }
 
-/// The flags of the old mount for the new one; but for read-only, which mount(2) would
-/// make of all the namespace's sysfs, wherever it is mounted.
+/// The flags of the old mount for the new one, except read-only: mount(2) would set that for all
+/// mounts of the namespace's sysfs.
 fn mount_flags(of: FsFlags) -> MsFlags {
     let pairs = [
         (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),

@@ -1,5 +1,5 @@
-//! The spelling of a change as the command that would do the same. It serves the plan, the
-//! report, the errors and a test against the real ip(8).
+//! The equivalent command of a change. The plan, the reports, the errors and a test against the
+//! real ip(8) use it.
 
 mod netns;
 mod programs;
@@ -12,7 +12,7 @@ use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Table};
 use crate::name::NetnsName;
 
 impl Change {
-    /// The command that does the same, for sh and iproute2, run on the host.
+    /// The equivalent command, for sh and iproute2, to be run on the host.
     pub fn command(&self, netns: &NetnsName) -> String {
         match &self.step {
             Step::AddNetns => format!("ip netns add {netns}"),
@@ -82,7 +82,7 @@ fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
     } else {
         ""
     };
-    // Without a metric, the kernel deletes the first route of IPv6 that fits otherwise
+    // Without a metric, the kernel deletes the first IPv6 route that matches otherwise
     let unsaid = !family.is_empty() && route.metric == 1024 && route.ways().len() == 1;
     let metric = match unsaid && verb == "delete" {
         true => " metric 1024",
@@ -94,8 +94,8 @@ fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
     )
 }
 
-/// A veth is made where its peer is to be, so that both ends are placed by one message;
-/// a macvlan where its parent is.
+/// The command that creates a link. A veth is created in the namespace of its peer, so that one
+/// request places both ends. A macvlan is created in the namespace of its parent link.
 fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
     let home = |at: &Netns, from: &Netns| match at == from {
         true => String::new(),
@@ -110,7 +110,8 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
             home(&link.netns, &peer.netns)
         ),
         (Kind::Virtual(spec), _) if spec.born != link.netns && spec.of.is_said_whole => format!(
-            // Made where it is to be, it would be born there
+            // If it were created in its final namespace, its packets would be sent from that
+            // namespace
             "{} link add {} {spec} && {}",
             ip(netns, &spec.born),
             described(link),
@@ -145,7 +146,7 @@ fn add_link(netns: &NetnsName, link: &Link, peer: Option<&Link>) -> String {
     }
 }
 
-/// The name of a link that is made, with what is given at once.
+/// The name of a link to create, with the attributes that are set at its creation.
 fn described(link: &Link) -> String {
     format!("name {}{}", link.name, link.attributes)
 }

@@ -1,9 +1,9 @@
-//! How a command is made to act on a namespace.
+//! The part of a command that selects a namespace.
 
 use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 
-/// `ip`, made to act on a namespace.
+/// The `ip` command for a namespace.
 pub fn ip(netns: &NetnsName, at: &Netns) -> String {
     match at {
         Netns::This => format!("ip -n {netns}"),
@@ -12,8 +12,7 @@ pub fn ip(netns: &NetnsName, at: &Netns) -> String {
     }
 }
 
-/// What stands behind `netns`. The host's namespace has no name; it is the one of the
-/// first process.
+/// The argument of `netns`. The host's namespace has no name, so it is that of process 1.
 pub fn name_of(netns: &NetnsName, at: &Netns) -> String {
     match at {
         Netns::This => netns.to_string(),

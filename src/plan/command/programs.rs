@@ -1,5 +1,5 @@
-//! The spelling of those changes that take other programs than ip(8), more than one command
-//! of it, or what it has beside links, addresses and routes.
+//! The equivalent commands of changes that need a program other than ip(8), several commands, or a
+//! subcommand of ip(8) for something other than links, addresses and routes.
 
 use super::netns::{ip, name_of, set};
 use crate::definitions::option::ValueKind;
@@ -9,7 +9,7 @@ use crate::model::nat::{one_line, replies};
 use crate::model::{Link, LinkRef, LinkSpec, Netns, Rule, Ruleset, Sysctl, Tool};
 use crate::name::{Altname, LinkName, NetnsName};
 
-/// ip(8) takes a process alone.
+/// `ip netns attach` takes only a PID.
 pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
     let pid = path.strip_prefix("/proc/");
     let pid = pid.and_then(|rest| rest.strip_suffix("/ns/net"));
@@ -21,7 +21,7 @@ pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
     }
 }
 
-/// A link that others made can have any name.
+/// A link that others created can have any name.
 pub(super) fn quoted(name: &LinkName) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-.@+,=".contains(c);
     match name.as_str() {
@@ -39,7 +39,7 @@ pub(super) fn move_link(netns: &NetnsName, link: &LinkRef, to: &LinkRef) -> Stri
     format!("{} netns {to}{name}", set(netns, link))
 }
 
-/// `ip tuntap` has words of its own, and takes a switch for its name alone.
+/// `ip tuntap` has its own words, and takes a switch as the name of the option only.
 pub(super) fn add_tap(netns: &NetnsName, link: &Link, spec: &LinkSpec) -> String {
     let (name, mode) = (&link.name.value, spec.of.word);
     let mut text = format!(
@@ -56,7 +56,7 @@ pub(super) fn add_tap(netns: &NetnsName, link: &Link, spec: &LinkSpec) -> String
     text
 }
 
-/// iw(8) keeps the names of the links, and takes a namespace that has no name by a process.
+/// iw(8) does not rename the links, and takes a namespace without a name as a PID.
 pub(super) fn move_phy(netns: &NetnsName, phy: &str, ways: &[(LinkRef, LinkRef)]) -> String {
     let (mut inside, mut to) = (String::new(), "1".to_string());
     let mut renamed = String::new();
@@ -123,7 +123,7 @@ pub(super) fn unload(netns: &NetnsName, rules: &Ruleset) -> String {
     }
 }
 
-/// A file with these lines, in the place of the one that is there.
+/// The command that writes a file with these lines. It replaces the current file.
 pub fn write_resolv_conf(netns: &NetnsName, text: &str) -> String {
     let lines: Vec<_> = text
         .lines()
@@ -133,7 +133,7 @@ pub fn write_resolv_conf(netns: &NetnsName, text: &str) -> String {
     format!("mkdir -p /etc/netns/{netns} && printf '%s\\n'{lines} >/etc/netns/{netns}/resolv.conf")
 }
 
-/// What need not be there is passed over by sysctl(8) too.
+/// sysctl(8) with `-e` ignores a key that does not exist.
 pub(super) fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
     let inside = match &sysctl.netns {
         Netns::Host => String::new(),

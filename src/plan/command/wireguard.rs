@@ -1,10 +1,10 @@
-//! What a WireGuard link is told, as commands of wg(8).
+//! The settings of a WireGuard link as commands of wg(8).
 
 use crate::model::wireguard::{Difference, NamedEndpoint};
 use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 
-/// What is told, as a command.
+/// The command that sets these settings.
 pub fn set(netns: &NetnsName, link: &LinkRef, difference: &Difference) -> String {
     let (file, name) = (&difference.file, &link.name);
     let exec = exec(netns, &link.netns);
@@ -14,11 +14,11 @@ pub fn set(netns: &NetnsName, link: &LinkRef, difference: &Difference) -> String
     }
 }
 
-/// What `wg-quick strip` does, which not every machine with wg(8) has.
+/// Does what `wg-quick strip` does. Not every machine with wg(8) has wg-quick.
 const STRIP: &str =
     "grep -viE '^[[:space:]]*(Address|DNS|MTU|Table|(Pre|Post)(Up|Down)|SaveConfig)[[:space:]]*='";
 
-/// An endpoint, as a command.
+/// The command that sets an endpoint.
 pub fn set_endpoint(netns: &NetnsName, link: &LinkRef, named: &NamedEndpoint) -> String {
     let NamedEndpoint { peer, endpoint, .. } = named;
     let exec = exec(netns, &link.netns);
@@ -28,7 +28,7 @@ pub fn set_endpoint(netns: &NetnsName, link: &LinkRef, named: &NamedEndpoint) ->
     )
 }
 
-/// What stands before a program that is to be run in a namespace.
+/// The prefix that runs a program in a namespace.
 fn exec(netns: &NetnsName, at: &Netns) -> String {
     match at {
         Netns::This => format!("ip netns exec {netns} "),

@@ -1,4 +1,4 @@
-//! The journal of ports: what they were told, until they leave their bridge.
+//! The journal's entries for bridge ports. They last until the port leaves its bridge.
 
 use super::Journal;
 use crate::definitions::links::PORT;
@@ -27,7 +27,8 @@ impl Journal {
         port.take_if(|port| port.is_empty());
     }
 
-    /// Noted once more: its note may have gone as the port joined the bridge meanwhile.
+    /// Note the options again: when the port joined its bridge in the meantime, the entry was
+    /// removed.
     pub(super) fn port_done(&mut self, link: &LinkRef, change: &Options) {
         self.note_port(link, change);
         let port = &mut self.own_link(link).port;

@@ -1,23 +1,23 @@
-//! The journal's part about the rules of firewalls: what is known of them before they are
-//! loaded, while they are, and afterwards. Data and its bookkeeping.
+//! The journal's entries for firewall rules: before, during and after loading. Data only; nothing
+//! is loaded here.
 
 use super::Journal;
 use crate::model::{Ruleset, Tool};
 use crate::name::LinkName;
 use crate::source::Sourced;
 
-/// Rules that are being loaded.
+/// Firewall rules that are being loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loading {
-    /// By whom.
+    /// The tool that loads them.
     pub tool: Tool,
-    /// The tables of nftables that were there before and are not ours, as `FAMILY NAME`.
+    /// The nftables tables that existed before and are not ours, as `FAMILY NAME`.
     pub others: Vec<String>,
 }
 
 impl Journal {
-    /// Note that rules are about to be loaded, in the place of `old`, and which tables are
-    /// there that are not ours. Until that is done, they may be there, in part or not at all.
+    /// Note that rules are about to be loaded in place of `old`, and which existing tables are not
+    /// ours. Until loading has finished, the rules may exist completely, in part or not at all.
     pub fn loading(&mut self, new: &Ruleset, old: Option<&Ruleset>, others: Vec<String>) {
         let text = old.map(|old| old.text.as_str()).unwrap_or_default();
         let both = Ruleset {
@@ -31,7 +31,8 @@ impl Journal {
         });
     }
 
-    /// Note which tables of nftables loading the rules has made, and which links they hold.
+    /// Note the nftables tables that loading the rules has created, and the links that they refer
+    /// to by index.
     pub fn note_loaded(&mut self, tool: Tool, tables: Vec<String>, held: Vec<(LinkName, u32)>) {
         let mut rules = self.ours.firewall.iter_mut().map(|rules| &mut rules.value);
         if let Some(rules) = rules.find(|rules| rules.tool == tool) {
@@ -40,7 +41,8 @@ impl Journal {
         }
     }
 
-    /// The tables of the rules before these are there until these have been loaded.
+    /// Note new rules. The entry keeps the tables of the old rules, because these exist until the
+    /// new rules have been loaded.
     pub(super) fn note_rules(&mut self, new: &Ruleset) {
         self.loading = None;
         let rules = &mut self.ours.firewall;

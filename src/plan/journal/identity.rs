@@ -1,12 +1,13 @@
-//! Which links are those that we made: by their numbers, which a namespace does not give again.
-//! A link that others have made anew is theirs, whatever it is called.
+//! Identifies the links that we created by their interface index, which the kernel does not use
+//! again in a namespace. A link that others have recreated belongs to them, even if it has the same
+//! name.
 
 use super::Journal;
 use crate::model::{Link, State};
 
 impl Journal {
-    /// Note the number of each link that was made, as it is `there`, by which it is known
-    /// again. Whether there was one to note.
+    /// Note the interface index of each link that we created and that has none in the journal, as
+    /// it is in `there`. Returns whether any was noted.
     pub fn identify(&mut self, there: &State) -> bool {
         let ours = self.ours.links.iter_mut();
         let ours = ours.filter(|link| link.index.is_none() && !link.kind.is_moved());
@@ -19,7 +20,7 @@ impl Journal {
         noted
     }
 
-    /// The links that are there are known by these numbers: some have been made anew.
+    /// Take over the interface indexes from `other`, because some links have been recreated.
     pub fn identify_as(&mut self, other: &Journal) {
         for link in &mut self.ours.links {
             let known = other.ours.link(&link.netns, &link.name.value);
@@ -27,8 +28,8 @@ impl Journal {
         }
     }
 
-    /// The link is the one that we made, as far as can be told, and none of others that has
-    /// its name by now.
+    /// Whether the link is the one that we created, and not another one with the same name. If an
+    /// index is unknown, the name decides.
     pub fn is_ours(&self, found: &Link) -> bool {
         let ours = self.ours.link(&found.netns, &found.name.value);
         ours.is_some_and(|ours| {

@@ -1,6 +1,6 @@
-//! What we made, and what was there before: the one thing about a namespace that cannot
-//! be read back from the kernel. Data and its bookkeeping; its text form is the stage
-//! above's.
+//! What we created, and what was there before: the only facts about a namespace that cannot be read
+//! from the kernel. This module holds the data and updates it. Its text form is in
+//! `setup::journal_format`.
 
 use std::collections::BTreeSet;
 
@@ -18,22 +18,25 @@ use crate::model::{Address, Kind, Link, LinkRef, Netns, Route, Rule, State, Sysc
 use crate::name::LinkName;
 use crate::source::Sourced;
 
-/// What belongs to us of a namespace.
+/// What we have created and changed for a namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Journal {
-    /// What we made, set or moved; in each link only what we set.
+    /// What we created, set or moved. A link has only the attributes that we set.
     pub ours: State,
-    /// Of the host: each link that we moved, and its routes, as they were.
+    /// The links of the host that we moved, and their routes, as they were before. Also the earlier
+    /// values of sysctls that we set.
     pub before: State,
-    /// Noted as to be made, where a link of that name is still to be deleted: its note is
-    /// of the new one by now.
+    /// The links that are noted as to be created while an old link of that name is still to be
+    /// deleted. Their entries in `ours` already describe the new link.
     anew: BTreeSet<LinkRef>,
-    /// The rules that are being loaded: those made are not known to be there.
+    /// The rules that are being loaded. Until that has finished, their entry in `ours` may not
+    /// match the kernel.
     pub loading: Option<Loading>,
 }
 
 impl Journal {
-    /// Note how the settings say that cards are given back. Whether that is new.
+    /// Note how the settings say that NICs are given back. Returns whether that differs from
+    /// before.
     pub fn note_way_back(&mut self, want: &State) -> bool {
         let said = want.bare.filter(|bare| *bare);
         let is_new = self.ours.bare != said;
@@ -41,8 +44,8 @@ impl Journal {
         is_new
     }
 
-    /// Note what a change is going to make, before it is made. `have` is what was there
-    /// before the change.
+    /// Note what a change is going to create, before it is applied. `have` is the state before the
+    /// change.
     pub fn note(&mut self, change: &Change, have: &State) {
         match &change.step {
             Step::AddNetns => self.ours.exists = true,
@@ -114,7 +117,7 @@ impl Journal {
         }
     }
 
-    /// Note that a change has been made: what it took away is nobody's any more.
+    /// Note that a change has been applied. What it has removed is no longer ours.
     pub fn done(&mut self, change: &Change) {
         match &change.step {
             Step::AddLink { link, peer } => {
@@ -154,7 +157,7 @@ impl Journal {
             Step::AddVlans(link, row, _) => self.note_vlans(link, row),
             Step::LoadFirewall { new, .. } => self.note_rules(new),
             Step::DelAddress(link, address) => {
-                // It may have been made anew with something else behind it
+                // The address may have been added again with other attributes
                 let text = address.to_string();
                 self.own_link(link)
                     .addresses
@@ -178,12 +181,13 @@ impl Journal {
         }
     }
 
-    /// There is nothing of ours.
+    /// Whether the journal lists nothing.
     pub fn is_empty(&self) -> bool {
         *self == Journal::default()
     }
 
-    /// What is on the host under this name belongs there, and was there before.
+    /// Whether the host had a link of this name before, so that what it gets there is a
+    /// restoration.
     pub(super) fn is_return(&self, at: &Netns, name: Option<&LinkName>) -> bool {
         name.is_some_and(|name| *at == Netns::Host && self.before.link(at, name).is_some())
     }
@@ -208,12 +212,13 @@ impl Journal {
         }
     }
 
-    /// What is set to what it was before, or would be without us, is nothing of ours.
+    /// Note a sysctl before it is set. A value that the key had before, or would have without us,
+    /// is not ours.
     fn note_sysctl(&mut self, sysctl: &Sysctl, have: &State) {
         let (at, key) = (&sysctl.netns, &sysctl.key);
         let known = self.before.sysctl(at, key).map(|s| s.value.clone());
         let before = known.clone().or_else(|| {
-            // A link that is not there yet begins with what is said of new ones
+            // A link that does not exist yet starts with the default for new links
             let of_new_links = || self.without_us(at, &key.of_new_links()?, have);
             self.without_us(at, key, have).or_else(of_new_links)
         });
@@ -225,7 +230,7 @@ impl Journal {
             self.before
                 .sysctls
                 .extend(before.map(Sourced::without_origin));
-            // What all links did before, it was not turned on since
+            // If it was on for all links already, it must not count as turned on since
             let all = key.of_all().filter(|_| *at == Netns::Host);
             let on = all
                 .and_then(|all| have.sysctl(at, &all))
@@ -240,7 +245,7 @@ impl Journal {
             .push(Sourced::without_origin(sysctl.clone()));
     }
 
-    /// What a key is if we are not asked to set it.
+    /// The value that a key has if the settings do not list it.
     fn without_us(&self, at: &Netns, key: &SysctlKey, have: &State) -> Option<String> {
         let owned = self.ours.attached.is_none();
         let new =
@@ -250,7 +255,7 @@ impl Journal {
         found.map(|sysctl| sysctl.value)
     }
 
-    /// It is what it was before again.
+    /// Note that a sysctl has been set. If it has its earlier value again, it is no longer ours.
     fn sysctl_done(&mut self, sysctl: &Sysctl) {
         if self.before.sysctl(&sysctl.netns, &sysctl.key) == Some(sysctl) {
             self.forget_sysctls(|s| s.netns != sysctl.netns || s.key != sysctl.key, true);
@@ -264,7 +269,8 @@ impl Journal {
         }
     }
 
-    /// Our entry of a link. One that we did not make is `physical`: never deleted.
+    /// Our entry for a link. A link that we did not create is `physical`, so that it is never
+    /// deleted.
     pub(super) fn own_link(&mut self, link: &LinkRef) -> &mut Link {
         let links = &mut self.ours.links;
         let known = links.iter().position(|l| l.link_at() == *link);
@@ -276,8 +282,8 @@ impl Journal {
         &mut links[index]
     }
 
-    /// The namespace that the journal speaks of is gone, whatever has its name now, and
-    /// with it all that was in it.
+    /// Note that the namespace of the journal is gone, with everything in it, even if another
+    /// namespace has its name now.
     pub fn forget_netns(&mut self) {
         self.ours.links.retain(|link| link.netns != Netns::This);
         self.ours
@@ -297,7 +303,7 @@ impl Journal {
         }
     }
 
-    /// A link is gone, and with it what we had put on it.
+    /// Note that a link is gone, with everything that we had set on it.
     fn forget_link(&mut self, link: &LinkRef) {
         self.ours.links.retain(|l| l.link_at() != *link);
         let on = |r: &Route| r.netns == link.netns && r.links().any(|name| *name == link.name);

@@ -1,5 +1,5 @@
-//! The journal of the cards that were moved in: what they were on the host, and how they
-//! go back there.
+//! The journal's entries for NICs that were moved in: their state on the host, and how it is
+//! restored.
 
 use crate::model::{Address, Kind, Link, LinkRef, Netns, Phy, Route, State, Sysctl, SysctlKey};
 use crate::name::LinkName;
@@ -7,7 +7,8 @@ use crate::plan::{Journal, Step};
 use crate::source::Sourced;
 
 impl Step {
-    /// The links that it moves from a namespace to another, and as what they come there.
+    /// The links that the step moves to another namespace, as pairs of the old and the new place
+    /// and name.
     pub fn ways(&self) -> Vec<(&LinkRef, &LinkRef)> {
         match self {
             Step::MoveLink(link, to) => vec![(link, to)],
@@ -16,8 +17,7 @@ impl Step {
         }
     }
 
-    /// It gives the host back something that it had beside the link itself, if it is done
-    /// by `down`.
+    /// Whether the step, in `down`, restores something on the host beside the link itself.
     pub fn is_return(&self) -> bool {
         let at = match self {
             Step::AddRoute(route) | Step::ReplaceRoute(route) => &route.netns,
@@ -36,8 +36,8 @@ impl Step {
 }
 
 impl Journal {
-    /// What was moved away from the host and is not wanted inside goes back as it was, or
-    /// bare.
+    /// `want`, and in addition the links that were moved away from the host and are not wanted
+    /// inside. They go back as they were, or bare (without addresses, routes and master).
     pub fn with_returns(&self, mut want: State) -> State {
         let is_bare = want.bare.or(self.ours.bare).unwrap_or(false);
         for link in &self.before.links {
@@ -72,8 +72,8 @@ impl Journal {
         want
     }
 
-    /// Note that all is as it is wanted: what was given back to the host is not ours to
-    /// give back once more. Whether there was any.
+    /// Note that the state is as wanted. Forgets what has been given back to the host, so that it
+    /// is not given back again. Returns whether there was anything to forget.
     pub fn forget_given_back(&mut self, want: &State) -> bool {
         let noted = how_many(&self.before);
         let ours = &self.ours.sysctls;
@@ -97,7 +97,7 @@ impl Journal {
         how_many(&self.before) != noted
     }
 
-    /// A route of the host's that is its own, as it was or what is left of it.
+    /// Whether a route of the host belongs to the host itself, unchanged or trimmed.
     pub(crate) fn is_hosts(&self, route: &Route) -> bool {
         let of_ours = |name: &LinkName| {
             let made = self.ours.link(&route.netns, name);
@@ -107,7 +107,7 @@ impl Journal {
         known.any(|before| before.value.key() == route.key()) && !route.links().any(of_ours)
     }
 
-    /// As it was before what is left of it takes its place.
+    /// Note the original of a route of the host before a trimmed one replaces it.
     pub(crate) fn note_trimmed_route(&mut self, left: &Route, have: &State) {
         let mut there = have.routes.iter();
         let whole = there.find(|r| left.key() == r.value.key() && left.is_left_of(&r.value));
@@ -116,8 +116,7 @@ impl Journal {
         }
     }
 
-    /// Says of the cards that are inside what they are called on the host, and what moves
-    /// them.
+    /// Set, for the NICs inside, their name on the host and their phy, as the journal has them.
     pub fn recall(&self, have: &mut State) {
         for link in have.links.iter_mut().filter(|l| l.netns == Netns::This) {
             let before = self.before.inside(&link.name.value);
@@ -135,8 +134,8 @@ impl Journal {
         }
     }
 
-    /// What was known of a card under another name on the host is of no use any more: it
-    /// was unplugged, and is plugged in again.
+    /// Note the state of a NIC before it is moved in. If it was noted under another name on the
+    /// host, that entry is removed: the NIC was unplugged and plugged in again.
     fn note_move(&mut self, link: &LinkRef, to: &LinkRef, have: &State) {
         let Some(was) = have.link(&link.netns, &link.name) else {
             return;
@@ -191,13 +190,13 @@ impl Journal {
     }
 }
 
-/// Things of the host.
+/// The number of entries about the host.
 fn how_many(before: &State) -> usize {
     before.links.len() + before.routes.len() + before.verbatim.len() + before.sysctls.len()
 }
 
-/// Without what a manager puts on it. It is up if it was: one that was away so briefly that
-/// its manager has not seen it go is not brought up by that.
+/// The link without what a network manager configures on it. It is up if it was up before: a
+/// manager that did not notice its short absence would not bring it up.
 fn bare(link: &Link) -> Link {
     Link {
         addresses: Vec::new(),
@@ -208,8 +207,8 @@ fn bare(link: &Link) -> Link {
     }
 }
 
-/// The order in which the kernel has to be given addresses to tell them in this one: of
-/// IPv6, it puts each before those that are there.
+/// The order in which addresses must be added to get this order in the kernel, which puts each new
+/// IPv6 address before the others.
 fn in_order(told: &[Sourced<Address>]) -> Vec<Sourced<Address>> {
     let (mut all, v6): (Vec<_>, Vec<_>) =
         told.iter().cloned().partition(|a| a.value.ip().is_ipv4());

@@ -1,4 +1,5 @@
-//! What a link of ours would have without us, to which it goes back.
+//! The attributes that a link of ours would have without us. They are restored when the settings no
+//! longer list them.
 
 use super::Journal;
 use crate::definitions::links::{ATTRIBUTES, Lower};
@@ -6,8 +7,8 @@ use crate::model::link::options::Options;
 use crate::model::{Kind, Link, LinkRef};
 
 impl Journal {
-    /// The attributes that a link of ours has where nothing is asked for. `now` tells of other
-    /// links.
+    /// The attributes that a link of ours has if the settings list none. `now` returns the current
+    /// state of other links.
     pub(in crate::plan) fn attributes_without_us<'a>(
         &self,
         link: &LinkRef,

@@ -1,12 +1,13 @@
-//! The other names of links. A link takes them along where it is moved, so that those that
-//! we gave it go before it does; and no two links of a namespace share one.
+//! Alternative names of links. A link keeps them when it is moved, so those that we added are
+//! removed before that. Two links of a namespace cannot share a name.
 
 use crate::model::{Link, LinkRef, Netns};
 use crate::name::Altname;
 use crate::plan::{Extras, Plan, Step};
 
 impl Plan<'_> {
-    /// Those that are no longer asked for first: another link may be to have them.
+    /// Add the alternative names. Those that the settings no longer list are removed first, because
+    /// another link may get them.
     pub(crate) fn altnames(&mut self) {
         let want = self.want;
         let goes = self.rest == Extras::Remove;
@@ -37,7 +38,7 @@ impl Plan<'_> {
         }
     }
 
-    /// What we called a link, and is not to be called any more.
+    /// Remove the names that we gave to a link and that are no longer wanted.
     pub(crate) fn take_altnames(&mut self, at: &LinkRef, want: &Link) {
         let made = self.journal.ours.link(&at.netns, &at.name);
         let ours = made.map(|made| made.altnames.clone()).unwrap_or_default();
@@ -52,7 +53,7 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether a link can come to its place under its names; what is in the way is said.
+    /// Whether the names of a link are free in its namespace. Reports an obstacle if not.
     pub(crate) fn has_names(&mut self, link: &Link, altnames: &[Altname]) -> bool {
         let there = link.link_at();
         let names = altnames.iter().map(Altname::as_str);
@@ -75,7 +76,7 @@ impl Plan<'_> {
         false
     }
 
-    /// Another link of the namespace than this one that has this name.
+    /// Another link of the namespace that has this name.
     fn called(&self, there: &LinkRef, name: &str) -> Option<LinkRef> {
         let mut others = self
             .now

@@ -1,5 +1,5 @@
-//! What a link is given as a port of a bridge, and the VLANs of ports and bridges. With
-//! its master, a port loses all of it, and begins anew as the kernel has it.
+//! The options of a link as a bridge port, and the VLANs of ports and bridges. A port that leaves
+//! its bridge loses all of them, and starts again with the kernel's defaults.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::plan::{Plan, Step};
 use crate::source::Sourced;
 
 impl Plan<'_> {
-    /// Note that a link has a master from now on, or none.
+    /// Note that a link has this master from now on.
     pub(crate) fn joins(&mut self, there: &LinkRef, master: &LinkRef) {
         let bridge = self.now(master).is_some_and(is_bridge);
         if let Some(now) = self.now_mut(there) {
@@ -22,8 +22,8 @@ impl Plan<'_> {
         }
     }
 
-    /// The kernel has no way to take an option back that we set and that is no longer
-    /// asked for, but for the port to join the bridge anew.
+    /// Whether the port must leave its bridge and join it again. That is the only way to reset an
+    /// option that has no default value, after the settings no longer list it.
     pub(crate) fn must_join_anew(&self, link: &Link) -> bool {
         let Some(now) = self.now(&link.link_at()).and_then(|now| now.port.as_ref()) else {
             return false;
@@ -48,7 +48,7 @@ impl Plan<'_> {
             let now = now.port.as_ref().unwrap_or(&as_joined);
             let want = link.port.clone().unwrap_or(Options::of(PORT));
             let mut change = Options::change(&want, ours, now, Opt::kernels_own);
-            // What the kernel chose before it chooses again
+            // The other options get their values from the kernel, which chooses them again
             if joined && self.journal.is_return(&there.netns, Some(&there.name)) {
                 change.retain(|option, _| option.kernels_own().is_some());
             }
@@ -63,8 +63,8 @@ impl Plan<'_> {
         self.ours_that_goes(at)?.port.as_ref()
     }
 
-    /// What is asked for is all of it: the VLAN that the kernel puts every port in goes,
-    /// unless it is asked for too.
+    /// Set the VLANs. The settings list all of them: the VLAN that the kernel adds to every port is
+    /// deleted, unless the settings list it too.
     pub(crate) fn vlans(&mut self) {
         let want = self.want;
         for link in &want.links {
@@ -75,7 +75,7 @@ impl Plan<'_> {
             let ours = self.ours_that_goes(&there);
             let ours = ours.map(|made| made.vlans.clone()).unwrap_or_default();
             let wanted = match link.vlans.is_empty() {
-                // They went with the bridge
+                // They were removed with the bridge
                 true if now.vlans.is_empty() => continue,
                 true if ours.is_empty() => continue,
                 true => vec![Sourced::without_origin(Vlan::DEFAULT)],
@@ -101,7 +101,7 @@ impl Plan<'_> {
     }
 }
 
-/// The VLANs that a port, or a bridge, begins with.
+/// The VLANs that the kernel gives to a new bridge, or to a new port of one.
 pub(crate) fn begins(bridge: bool) -> Vec<Sourced<Vlan>> {
     let vlans = bridge.then_some(Sourced::without_origin(Vlan::DEFAULT));
     vlans.into_iter().collect()

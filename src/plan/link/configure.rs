@@ -1,5 +1,5 @@
-//! What a link is given once it is where it belongs: its attributes while it is
-//! down, its master, its admin state.
+//! Configures the links in their namespaces: the attributes while they are down, the master, the
+//! administrative state.
 
 use crate::definitions::option::Opt;
 use crate::model::link::options::Options;
@@ -44,7 +44,7 @@ impl Plan<'_> {
             let bridge = link.netns.link(&master.value);
             let gone = self.now(&bridge).is_none();
             if gone && self.journal.is_return(&link.netns, Some(&link.name.value)) {
-                // What it belonged to on the host is no more: it goes back all the same
+                // Its former master on the host no longer exists. The link goes back without it
                 continue;
             }
             if gone {
@@ -58,7 +58,7 @@ impl Plan<'_> {
                 );
                 continue;
             }
-            // A bond takes no slave that is up
+            // A bond accepts only a link that is down
             let bond = self.now(&bridge).is_some_and(|l| l.kind.word() == "bond");
             if bond && self.now(&there).is_some_and(|now| now.up == Some(true)) {
                 self.change(Step::SetUp(there.clone(), false), master.origin.clone());

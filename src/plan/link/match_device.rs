@@ -1,21 +1,20 @@
-//! Which card of the host is meant: what is wanted, the links that are there and the
-//! journal in, what is wanted with each card's name on the host out. A card that was
-//! moved in and has been unplugged is known again by what the journal has of it; another
-//! one that has its name by now is not taken for it, for it may be anything.
+//! Finds the NIC of the host that each wanted link means, and sets its name on the host. A NIC that
+//! was moved in and then unplugged is recognized by its entry in the journal. Another NIC that has
+//! its name now is never used instead.
 
 use crate::model::{DeviceId, Link, Netns, State};
 use crate::name::LinkName;
 use crate::plan::{Journal, Obstacle};
 use crate::source::Sourced;
 
-/// Whether all that is there has to be looked at to know which cards are meant.
+/// Whether all devices must be queried to find the NICs that are meant.
 pub fn needs_devices(want: &State, journal: &Journal) -> bool {
     cards(want).any(|link| link.device.is_some() || moved(journal, link).is_some())
 }
 
-/// Gives each card that is wanted inside its name on the host, and says which are not to
-/// be had. `there` are the links of the host and of the namespace, with what tells them
-/// from others.
+/// Set the name on the host of each NIC that is wanted inside. Returns an obstacle for each NIC
+/// that cannot be found. `there` are the links of the host and of the namespace, with the
+/// properties that identify them.
 pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<Obstacle> {
     let mut obstacles = Vec::new();
     for link in want.links.iter_mut().filter(|link| is_card(link)) {
@@ -23,7 +22,7 @@ pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<
             Ok(name) => link.other = name,
             Err((wrong, remedy)) => {
                 let asked = origin_of(link);
-                // Nor is one to be had that only has the name
+                // A NIC that merely has the right name must not be used either
                 link.device = Some(Sourced {
                     value: DeviceId::NONE,
                     origin: asked.clone(),
@@ -39,7 +38,7 @@ pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<
     obstacles
 }
 
-/// Whether a card that is on the host is the one that is meant, as far as can be told.
+/// Whether a NIC on the host is the one that is meant, as far as its properties are known.
 pub(crate) fn is_meant(link: &Link, found: &Link, journal: &Journal) -> bool {
     let known = found.known().unwrap_or_default();
     match (&link.device, journal.before.inside(&link.name.value)) {
@@ -53,7 +52,7 @@ pub(crate) fn is_meant(link: &Link, found: &Link, journal: &Journal) -> bool {
 
 type Wrong = (String, String);
 
-/// The name on the host of one card, where it is another than its name inside.
+/// The name of a NIC on the host, if it differs from its name inside.
 fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkName>, Wrong> {
     let before = journal.before.inside(&link.name.value);
     let mut inside = there.iter().filter(|l| l.netns == Netns::This);
@@ -70,7 +69,7 @@ fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkNam
     Ok(found.differs(&link.name.value))
 }
 
-/// A card that has the name inside already must be the one that is asked for.
+/// Check that a NIC that has the name inside already is the wanted one.
 fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
     let Some(wanted) = &link.device else {
         return Ok(());
@@ -89,7 +88,7 @@ fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
     }
 }
 
-/// The one card of the host that is as it must be.
+/// The only NIC of the host that matches.
 fn matching<'a>(
     link: &Link,
     wanted: &DeviceId,
@@ -138,7 +137,7 @@ fn matching<'a>(
     }
 }
 
-/// The card that was moved in before, and is on the host again.
+/// The NIC that was moved in before and is on the host again.
 fn again<'a>(link: &Link, before: &'a Link, host: &[&'a Link]) -> Result<&'a Link, Wrong> {
     let Some(was) = before.known() else {
         return Ok(before);
@@ -147,7 +146,7 @@ fn again<'a>(link: &Link, before: &'a Link, host: &[&'a Link]) -> Result<&'a Lin
     let mut found = host.iter().filter(same);
     match (found.next(), found.next()) {
         (Some(one), None) => return Ok(one),
-        // Several have one address: the name decides, as it did before
+        // Several have the same address. The name decides, as before
         (Some(_), Some(_)) => return Ok(before),
         (None, _) => {}
     }
@@ -220,13 +219,13 @@ mod tests {
     const A: &str = "mac 52:54:00:00:00:0a bus pci0/0000:00:04.0/virtio1";
     const B: &str = "mac 52:54:00:00:00:0b bus pci0/0000:00:05.0/virtio2";
 
-    /// What comes of these links, and a wish for one called lan0 found by `wanted`.
+    /// The result for these links, if the settings want a NIC called lan0 that matches `wanted`.
     fn meant(wanted: &str, there: &[Link], journal: &Journal) -> Result<Option<String>, String> {
         let mut want = state(&[card(Netns::This, "lan0", wanted)]);
         let missing = name_devices(&mut want, there, journal);
         let changes = plan(&want, &state(there), journal, Extras::Keep);
         match missing.first() {
-            // What could not be found is not taken by its name either
+            // A NIC that was not found is not taken by its name either
             Some(missing) => {
                 let inside = there.iter().any(|link| link.netns == Netns::This);
                 assert!(inside || changes.is_err(), "{changes:?}");
@@ -239,7 +238,7 @@ mod tests {
         }
     }
 
-    /// A journal in which `link` of the host has become lan0.
+    /// A journal in which the host's `link` has become lan0.
     fn moved(link: &Link) -> Journal {
         let mut journal = Journal::default();
         let to = Netns::This.link(&"lan0".parse().unwrap());
@@ -289,7 +288,7 @@ mod tests {
             software.contains("one without permanent address"),
             "{software}"
         );
-        // What it was called is of no use once it is called otherwise
+        // The old name is forgotten once the NIC has a new one
         let mut later = journal.clone();
         let mut wanted = state(&[card(Netns::This, "lan0", "")]);
         name_devices(&mut wanted, &again, &journal);

@@ -1,5 +1,5 @@
-//! Bringing in the links: `lo` is there, a card is moved (`move_in`), all others are made where
-//! they are to be. What they then are given is `configure`'s.
+//! Creates the links or moves them in. `lo` exists already, a NIC is moved (`move_in`), and all
+//! others are created in their namespace. `configure` then sets their attributes.
 
 pub mod altname;
 pub mod bridge_port;
@@ -19,7 +19,7 @@ impl Plan<'_> {
             match &link.kind {
                 Kind::Loopback => self.loopback(link),
                 Kind::Physical | Kind::Wireless => self.brought(link),
-                // Its inside end makes both
+                // The end inside creates both
                 Kind::Veth { .. } if link.netns != Netns::This => {}
                 _ => self.create(link),
             }
@@ -32,7 +32,7 @@ impl Plan<'_> {
         }
     }
 
-    /// A link that we make where it is to be.
+    /// Create a link in its namespace, unless it exists and can stay.
     fn create(&mut self, link: &Link) {
         let peer = self.peer(link).cloned();
         let ends: Vec<&Link> = std::iter::once(link).chain(&peer).collect();
@@ -68,7 +68,7 @@ impl Plan<'_> {
         }
     }
 
-    /// The other end of a veth that is wanted.
+    /// The other end of a wanted veth.
     fn peer(&self, link: &Link) -> Option<&Link> {
         match &link.kind {
             Kind::Veth { peer: Some(peer) } => self.want.link(&peer.netns, &peer.name),
@@ -107,13 +107,15 @@ impl Plan<'_> {
         there
     }
 
-    /// Take away what has a link's name and is not that link, where we may.
+    /// Delete another link that has the name of this one, if it is ours. Reports an obstacle if it
+    /// is not.
     fn clear(&mut self, link: &Link) {
         let there = link.link_at();
         let Some(other) = self.now(&there).cloned() else {
             return;
         };
-        // On the host, one of ours went with its namespace, and its name is anybody's
+        // A link of ours on the host disappears with its namespace, and another link may have its
+        // name now
         let is_it = |ours: &Link| {
             let on_host = there.netns == Netns::Host && ours.kind.spec().is_some();
             !on_host || ours.kind.word() == other.kind.word()
@@ -142,19 +144,18 @@ impl Plan<'_> {
     }
 }
 
-/// What of a link can be said when it is made.
+/// The link with only the attributes that can be set at its creation.
 fn said_at_creation(link: &Link) -> Link {
     let opened = link.kind.spec().is_some_and(|spec| spec.of.is_opened);
     let bridge = is_bridge(link);
     let mut made = link.clone();
-    // A bridge takes the size of its ports, unless it is set when the bridge is there
+    // A bridge takes its MTU from its ports, unless the MTU is set after the creation
     made.attributes
         .retain(|option, _| !(opened || bridge && option.word == "mtu"));
     made
 }
 
-/// A link that is there is the one that is wanted, or can be made it without making it
-/// anew.
+/// Whether an existing link is the wanted one, or can be changed to it without recreating it.
 pub(super) fn fits(want: &Kind, have: &Kind) -> bool {
     match (want, have) {
         (Kind::Virtual(want), Kind::Virtual(have)) => want.fits(have),

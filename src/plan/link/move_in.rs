@@ -1,5 +1,5 @@
-//! Moving in the links that are never made, and back: a card by itself, a wireless one with
-//! its phy, which takes all of its links along.
+//! Moves links that are never created, in both directions: a NIC alone, a wireless link with its
+//! phy, which takes all of its links along.
 
 use super::match_device::is_meant;
 use crate::model::{Kind, Link, LinkRef, Netns, Phy};
@@ -7,7 +7,7 @@ use crate::name::LinkName;
 use crate::plan::{Plan, Step};
 
 impl Plan<'_> {
-    /// A link that is brought from the other side.
+    /// Move a link from the other namespace to its place.
     pub(crate) fn brought(&mut self, link: &Link) {
         let Some((from, moved)) = self.comes(link) else {
             return;
@@ -23,8 +23,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Where a link comes from that is not in its place yet, and as what; what is in the way
-    /// is said.
+    /// The place that a link comes from, and its state there. `None` if there is nothing to move.
+    /// Also `None`, with an obstacle reported, if the link cannot be moved.
     fn comes(&mut self, link: &Link) -> Option<(LinkRef, Link)> {
         let there = link.link_at();
         let other = if link.netns == Netns::Host {
@@ -36,7 +36,7 @@ impl Plan<'_> {
             netns: other,
             name: link.other_name().clone(),
         };
-        // On its way back, the name on the host can be somebody else's by now
+        // On the way back, another link may have its name on the host
         let is_there = self.now(&there).is_some();
         match self.now(&from).cloned() {
             _ if is_there && link.netns == Netns::This => None,
@@ -51,7 +51,7 @@ impl Plan<'_> {
                 );
                 None
             }
-            // Never anything else that has its name by now
+            // Another device that has the name now is never moved
             Some(found) if link.netns == Netns::This && !is_meant(link, &found, self.journal) => {
                 self.obstacle(
                     &link.name.origin,
@@ -84,7 +84,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether a link of the host is wireless where that is asked for, and only there.
+    /// Whether a link of the host is wireless if, and only if, the settings say so. Reports an
+    /// obstacle if not.
     fn is_of_its_type(&mut self, link: &Link, found: &Link) -> bool {
         let (name, suffix) = (&found.name, link.name.value.suffix());
         let (wrong, remedy) = match (&link.kind, &found.phy) {
@@ -105,7 +106,7 @@ impl Plan<'_> {
         false
     }
 
-    /// With its phy a link takes all others of that along: they must be wanted there too.
+    /// Move a phy with all of its links. All of them must be wanted in the same namespace.
     fn phy(&mut self, link: &Link, from: &LinkRef, phy: &Phy) {
         let want = self.want;
         let mut all = Vec::new();
@@ -132,7 +133,7 @@ impl Plan<'_> {
         }
     }
 
-    /// All links of a phy, as far as they are known where it is.
+    /// All known links of a phy in the namespace that it is in.
     fn links_of(&self, phy: &Phy, from: &LinkRef) -> Vec<LinkName> {
         let of_it = |l: &&Link| l.phy.as_ref().is_some_and(|other| other.name == phy.name);
         let here = self
@@ -170,7 +171,7 @@ impl Plan<'_> {
         self.obstacle(&link.name.origin, wrong, &remedy);
     }
 
-    /// What is done on the host before a link of it is moved in.
+    /// Prepare the host for the departure of one of its links.
     fn leaves(&mut self, moved: &Link) {
         if moved.netns == Netns::Host {
             self.keep_routes(moved);
@@ -228,7 +229,7 @@ mod tests {
         state(names.iter().map(wanted).collect())
     }
 
-    /// The commands, or what is in the way.
+    /// The commands of the plan, or the obstacles.
     fn told(want: &State, have: &State, journal: &Journal) -> Vec<String> {
         let netns = "mgmt".parse().unwrap();
         match plan(want, have, journal, Extras::Remove) {
@@ -246,7 +247,7 @@ mod tests {
         let said = told(&wanted(&both), &have, &journal);
         assert_eq!(said[0], "iw phy phy0 set netns name mgmt");
         assert_eq!(said.iter().filter(|s| s.starts_with("iw")).count(), 1);
-        // The other one is not even asked about
+        // The result is the same if the state does not contain wlan1
         let alone = state(vec![host("wlan0")]);
         for have in [&have, &alone] {
             let said = told(&wanted(&["wlan0"]), have, &journal);

@@ -1,5 +1,5 @@
-//! What is said of a link that is there already: changed where the kernel takes it of a
-//! link that is there. Where it does not, `link` makes the link anew.
+//! Changes the options of links that exist already, if the kernel can change them. If it cannot,
+//! `link` recreates the link.
 
 use crate::definitions::option::Opt;
 use crate::model::link::options::Options;
@@ -31,8 +31,8 @@ impl Plan<'_> {
         }
     }
 
-    /// The kernel has no way to take an option back that we set and that is no longer
-    /// asked for.
+    /// Whether an option that we set would stay although the settings no longer list it, because
+    /// the kernel has no default value to reset it to.
     pub(crate) fn keeps_an_option(&self, at: &LinkRef, want: &LinkSpec, now: &LinkSpec) -> bool {
         let ours = self.spec_that_goes(at);
         let mut gone = Options::that_go(&want.options, ours, &now.options);
@@ -43,7 +43,7 @@ impl Plan<'_> {
         Some(&self.ours_that_goes(at)?.kind.spec()?.options)
     }
 
-    /// What we said of a link, where what is no longer asked for goes.
+    /// What we have set on a link, if things that the settings no longer list are to be removed.
     pub(crate) fn ours_that_goes(&self, at: &LinkRef) -> Option<&Link> {
         let ours = self.journal.ours.link(&at.netns, &at.name);
         ours.filter(|_| self.rest == Extras::Remove)

@@ -1,4 +1,4 @@
-//! The journal's part about the rules of firewalls, as text.
+//! The journal's entries for firewall rules, as text.
 
 use super::section_writer::SectionWriter;
 use crate::ini::Properties;
@@ -6,7 +6,7 @@ use crate::model::{Ruleset, Tool};
 use crate::plan::{Journal, Loading};
 use crate::source::Sourced;
 
-/// A section for each tool.
+/// Write a section for each tool.
 pub fn write(text: &mut SectionWriter, journal: &Journal) {
     for rules in &journal.ours.firewall {
         let rules = &rules.value;
@@ -25,7 +25,7 @@ pub fn write(text: &mut SectionWriter, journal: &Journal) {
     }
 }
 
-/// The inverse of [`write()`], of one section.
+/// Read one section. The inverse of [`write()`].
 pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> Result<(), String> {
     let rules = read_rules(words, properties)?;
     if properties.get("loading") == Some("yes") {
@@ -38,7 +38,7 @@ pub fn read(journal: &mut Journal, words: &[&str], properties: &Properties) -> R
     Ok(())
 }
 
-/// All but their text, which has a file of its own beside the journal.
+/// The rules without their text, which is in a separate file beside the journal.
 fn read_rules(words: &[&str], section: &Properties) -> Result<Ruleset, String> {
     let word = words.get(1).copied().unwrap_or_default();
     let tool = Tool::ALL.into_iter().find(|tool| tool.word() == word);

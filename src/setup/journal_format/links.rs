@@ -1,5 +1,5 @@
-//! A link of the journal, and where it is, as text and back. The sections, and all that is
-//! no link, are the file's above.
+//! A link of the journal and its namespace, as text and back. Sections and everything else are in
+//! the parent module.
 
 use super::section_writer::SectionWriter;
 use super::wireguard;
@@ -30,7 +30,7 @@ pub(super) fn where_of(text: &str) -> Result<Netns, String> {
     }
 }
 
-/// What is one line of a link: its key, what it says, and that read again.
+/// A property of a link that is one line: its key, its text, and the function that parses it.
 type Field = (
     &'static str,
     fn(&Link) -> Option<String>,
@@ -39,7 +39,7 @@ type Field = (
 
 #[rustfmt::skip]
 const FIELDS: [Field; 6] = [
-    // One of the host's can have any name
+    // A master on the host can have any name
     ("master", |link| text(&link.master), |link, name| set(&mut link.master, LinkName::of_kernel(name).map(Sourced::without_origin))),
     ("inside", |link| text(&link.other), |link, name| set(&mut link.other, name.parse().ok())),
     ("card", |link| text(&link.device), |link, card| set(&mut link.device, card.parse().ok().map(Sourced::without_origin))),
@@ -96,7 +96,7 @@ pub(super) fn write_link(text: &mut SectionWriter, link: &Link) {
     for row in Vlans::rows(link.vlans.iter().map(|vlan| vlan.value)) {
         text.append("vlans", row.to_string());
     }
-    // What is left of their lives is said as of then
+    // The remaining lifetimes of addresses are relative to this time
     let mut lives = link.addresses.iter().filter_map(|a| a.value.lifetime);
     if let Some(lifetime) = lives.next() {
         text.append("seen", lifetime.seen);
@@ -177,7 +177,7 @@ fn read_spec(of: &'static Type, section: &Properties) -> Result<LinkSpec, String
     Ok(spec)
 }
 
-/// Of each option a word and its value.
+/// Read the options of a bridge port. Each line is a word and its value.
 fn read_port(section: &Properties) -> Result<Option<Options>, String> {
     let port = read_options(PORT, |option| {
         let mut said = section
@@ -189,7 +189,7 @@ fn read_port(section: &Properties) -> Result<Option<Options>, String> {
     Ok(Some(port).filter(|port| !port.is_empty()))
 }
 
-/// Those options of a table of which the section has a text.
+/// The options of a table for which the section has a text.
 fn read_options<'a>(
     table: &'static [Opt],
     text_of: impl Fn(&Opt) -> Option<&'a str>,
@@ -211,7 +211,7 @@ mod tests {
     use crate::plan::Journal;
     use crate::setup::journal_format;
 
-    /// No key is two things' either.
+    /// Every option can be read back. This also shows that no two options share a key.
     #[test]
     fn each_option_of_a_link_comes_back() {
         for of in TYPES {

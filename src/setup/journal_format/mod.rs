@@ -1,5 +1,5 @@
-//! The journal as text (ini), for `/run/netns-services/NAME/journal`. A person can read
-//! it, and can put things back by it. No files here, only the text.
+//! The journal as text (INI), for `/run/netns-services/NAME/journal`. A person can read it and
+//! restore things by hand with it. This module handles only the text, no files.
 
 mod firewall;
 mod links;
@@ -15,11 +15,11 @@ use crate::state_dir::NetnsId;
 use links::{read_link, where_of, where_text, write_link};
 use section_writer::SectionWriter;
 
-/// What stands above the first section.
+/// The text above the first section.
 const HEADER: &str = "# What netns-setup made, and what was there before, to be put back by it\n";
 
-/// A journal, and which namespace it speaks of: of another one of the same name, nothing
-/// is ours.
+/// The text of a journal. `netns` identifies its namespace: if another namespace has the same name,
+/// nothing in that is ours.
 pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
     let mut text = SectionWriter::below(HEADER);
     text.section("namespace");
@@ -39,7 +39,7 @@ pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
     firewall::write(&mut text, journal);
     if let Some(table) = &journal.ours.table {
         text.section("table");
-        // It is there without a port that leads inside too
+        // So that the section exists even without a published port
         text.append("made", "yes");
         let publish = table.value.publish.iter();
         publish.for_each(|publish| text.append("publish", publish));
@@ -78,8 +78,8 @@ pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
     text.end()
 }
 
-/// The inverse of [`write()`], but for the namespace's birth, which stays text. A text that
-/// is not a journal is an error in words.
+/// Read a journal. The inverse of [`write()`], except that the identity of the namespace stays
+/// text. Returns an error message if the text is not a journal.
 pub fn read(text: &str) -> Result<(Journal, Option<String>), String> {
     let mut journal = Journal::default();
     let mut netns = None;
@@ -175,7 +175,7 @@ fn read_sysctls(state: &mut State, section: &Properties) -> Result<(), String> {
     Ok(())
 }
 
-/// All but what nft was given and listed, which have files of their own.
+/// The table without the text for nft and its listing, which are in separate files.
 fn read_table(section: &Properties) -> Result<Table, String> {
     let publish = section.get_all("publish").map(str::parse);
     Ok(Table {

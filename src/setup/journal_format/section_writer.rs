@@ -1,17 +1,16 @@
-//! Sections and their lines in, the text of an ini file out. What they say is for others;
-//! reading is `ini`'s.
+//! Writes the sections and lines of an INI file. `ini` reads them.
 
 use std::fmt::{Display, Write};
 
 /// A text that grows. Writing to memory does not fail.
 pub struct SectionWriter {
     text: String,
-    /// Of the last section, until something is in it.
+    /// The header of the last section, until the section has a line.
     head: String,
 }
 
 impl SectionWriter {
-    /// One that begins with comments.
+    /// A text that begins with these comments.
     pub fn below(header: &str) -> Self {
         SectionWriter {
             text: header.into(),
@@ -19,20 +18,20 @@ impl SectionWriter {
         }
     }
 
-    /// What is appended from now on belongs to this section. Empty ones are left out.
+    /// Begin a section. A section without lines is omitted.
     pub fn section(&mut self, name: impl Display) {
         self.head.clear();
         let _ = writeln!(self.head, "[{name}]");
     }
 
-    /// A line. A key may be there several times.
+    /// Append a line to the section. A key may occur several times.
     pub fn append(&mut self, key: impl Display, value: impl Display) {
         self.text.push_str(&self.head);
         self.head.clear();
         let _ = writeln!(self.text, "{key}={value}");
     }
 
-    /// All of it.
+    /// The complete text.
     pub fn end(self) -> String {
         self.text
     }

@@ -1,11 +1,11 @@
-//! What a WireGuard link was told that is no secret, in its section: its file, its peers,
-//! and where they were said to be.
+//! What was set on a WireGuard link, without secrets, in the link's section: its file, its peers,
+//! and their endpoints.
 
 use super::section_writer::SectionWriter;
 use crate::ini::Properties;
 use crate::model::{Link, Wireguard};
 
-/// Into the section of a link.
+/// Write the lines to the section of a link.
 pub fn write(text: &mut SectionWriter, link: &Link) {
     if let Some(told) = link.wireguard.as_ref().map(|told| &told.value) {
         text.append("wireguard", &told.file);
@@ -17,7 +17,7 @@ pub fn write(text: &mut SectionWriter, link: &Link) {
     }
 }
 
-/// The inverse of [`write()`].
+/// Read them from the section. The inverse of [`write()`].
 pub fn read(section: &Properties) -> Result<Option<Wireguard>, String> {
     let Some(file) = section.get("wireguard") else {
         return Ok(None);
