@@ -19,11 +19,10 @@ pub const USAGE: &str =
 
 /// Run a command inside a network namespace.
 ///
-/// The process joins the namespace and becomes the command: same process id, no child, no
-/// parent that stays. Inside, /sys shows the namespace's links, and what is in
-/// /etc/netns/NAME stands in for its twin in /etc. What cannot be done ends the call: the
-/// command never runs elsewhere. Without a command, and with a terminal, it is a login
-/// shell.
+/// The process joins the namespace and becomes the command: same process ID, no child, no
+/// parent that stays. Inside, /sys shows the namespace's links, and the files in
+/// /etc/netns/NAME cover those of the same name in /etc. An error ends the call: the
+/// command never runs elsewhere. Without a command, on a terminal, it is a login shell.
 #[derive(Parser)]
 #[command(
     name = "netns-exec",
@@ -31,14 +30,14 @@ pub const USAGE: &str =
     override_usage = "netns-exec [OPTIONS] NAME [[--] COMMAND [ARGUMENT...]]\n       \
                       netns-exec [OPTIONS] --pid PID|--path FILE|--host [[--] COMMAND [ARGUMENT...]]\n       \
                       netns-exec --heal NAME",
-    after_help = "Exit codes: 100 wrong call; 111 the namespace is missing, not ready, or the kernel\n\
-                  refused; 126 the command cannot be run; 127 there is none; else the command's own."
+    after_help = "Exit codes: 100 wrong call; 111 the namespace is missing or not ready, or the kernel\n\
+                  rejects it; 126 the command cannot run; 127 command not found; otherwise the command's own."
 )]
 struct Options {
     /// Join the namespace that this process is in
     #[arg(long, value_name = "PID", group = "to")]
     pid: Option<OsString>,
-    /// Join the namespace that this file is
+    /// Join the namespace that FILE refers to
     #[arg(long, value_name = "FILE", group = "to")]
     path: Option<OsString>,
     /// Go back to the network and the mounts of process 1
@@ -50,13 +49,13 @@ struct Options {
     /// Bind the command's sockets to this VRF of the namespace, as ip vrf exec does
     #[arg(long, value_name = "VRF")]
     vrf: Option<OsString>,
-    /// Tell the command the namespace's name, in NETNS_NAME
+    /// Set NETNS_NAME to the namespace's name for the command
     #[arg(long, conflicts_with = "to")]
     env: bool,
-    /// Wait this long for netns-setup to have set the namespace up whole
+    /// Wait this long for the namespace to be ready
     #[arg(long, value_name = "SECONDS", conflicts_with = "to")]
     wait: Option<String>,
-    /// Bind again, in all that runs inside, what is in /etc/netns/NAME
+    /// Restore the files of /etc/netns/NAME for all processes inside
     #[arg(long, value_name = "NAME", exclusive = true)]
     heal: Option<OsString>,
     /// The namespace, the command and the command's arguments
