@@ -66,13 +66,13 @@ unsafe impl GlobalAlloc for Memory {
     }
 
     unsafe fn dealloc(&self, piece: *mut u8, _: Layout) {
-        // SAFETY: the caller got this piece from this allocator.
+        // SAFETY: the caller got `piece` from this allocator.
         self.with(|heap| unsafe { heap.c_free(piece) });
     }
 
     unsafe fn realloc(&self, piece: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         let (had, align) = (layout.size(), layout.align());
-        // SAFETY: the caller got this piece from this allocator, with this layout.
+        // SAFETY: the caller got `piece` from this allocator, with this layout.
         self.with(|heap| unsafe { heap.realloc(piece, had, align, size) })
     }
 }

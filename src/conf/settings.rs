@@ -1,5 +1,5 @@
-//! Sorts the assignments of the files into the settings of one namespace: settings of the
-//! namespace, settings of a listed link, mistakes, and variables of OpenRC, which are ignored.
+//! Turns the assignments of the files into the settings of one namespace. Each name is a setting of
+//! the namespace, a setting of a listed link, a mistake, or a variable of OpenRC, which is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +21,11 @@ pub struct Settings {
     pub links: Vec<Listed>,
     /// The problems found so far.
     pub problems: Vec<Problem>,
-    /// All of the text could be read. If not, a missing setting means nothing.
+    /// All of the text could be read. If not, a setting that seems to be missing may be in the
+    /// rest.
     pub complete: bool,
     namespace: Vec<(Var, Setting)>,
-    /// The index in `links`, by suffix.
+    /// The index in `links` of the link with a suffix.
     by_suffix: BTreeMap<String, usize>,
 }
 
@@ -158,7 +159,7 @@ impl Settings {
     }
 
     /// Add the setting to the namespace or to its link, or report a problem with it. Returns false
-    /// if it is not a setting of this program.
+    /// if it is no setting of this program.
     fn tell_apart(&mut self, setting: Setting, links_known: bool) -> bool {
         let name = setting.name.as_str();
         let of_links = self.readings(name);

@@ -7,7 +7,7 @@ use crate::definitions::settings::{self, Scope, Var};
 use crate::printable::printable;
 use crate::source::Problem;
 
-/// The longest key of a link that the name begins with, and the text after its `_`.
+/// The longest key of a link with which the name begins, and the suffix that follows it.
 pub(super) fn key_of_any_link(name: &str) -> Option<(Var, &str)> {
     let keys = settings::all().filter(|var| var.of == Scope::Link);
     let found = keys.filter_map(|var| {

@@ -35,7 +35,7 @@ pub struct Type {
     pub options: &'static [Opt],
 }
 
-/// As its word only, like options.
+/// Prints only the word, as for options.
 impl fmt::Debug for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word)

@@ -102,7 +102,7 @@ pub(super) const fn opt(
     }
 }
 
-/// As its word only: many states contain options, and they are logged.
+/// Prints only the word, because many states contain options, and they are logged.
 impl fmt::Debug for Opt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word)

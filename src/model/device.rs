@@ -87,7 +87,7 @@ impl FromStr for DeviceId {
     }
 }
 
-/// As in `match_IF`.
+/// Printed as in `match_IF`.
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mac = self.mac.map(|mac| format!("mac {mac}"));

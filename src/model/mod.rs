@@ -111,7 +111,7 @@ pub struct State {
 }
 
 impl State {
-    /// The device of the host that has or had this name inside, as it is on the host.
+    /// The link on the host of the device that has or had this name inside.
     pub fn inside(&self, name: &LinkName) -> Option<&Link> {
         let mut links = self.links.iter().filter(|link| link.netns == Netns::Host);
         links.find(|link| link.kind.is_moved() && link.other_name() == name)

@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
-/// The names for numbers in the text of a route or policy rule, in addition to those that are the
-/// same everywhere. The first entry of a name counts.
+/// The names for numbers in the text of a route, policy rule or option, in addition to those that
+/// are the same everywhere. The first entry of a name counts.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
     /// The names of routing tables.
@@ -14,7 +14,7 @@ pub struct Names {
     pub protos: Numbers,
     /// The VRFs of the namespace, with their tables.
     pub vrfs: Vec<(String, u32)>,
-    /// The table of a route that has none, if that is not `main`.
+    /// The table of a route whose text has none, if that is not `main`.
     pub unsaid_table: Option<u32>,
     /// The names of users.
     pub users: Numbers,

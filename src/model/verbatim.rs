@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use crate::name::LinkName;
 
-/// One such object. Comparisons ignore its lifetime and the command.
+/// One such nexthop, route or neighbour. Comparisons ignore its lifetime and the command.
 #[derive(Clone, Debug)]
 pub struct Verbatim {
     /// Its kind.
@@ -15,7 +15,7 @@ pub struct Verbatim {
     pub link: LinkName,
     /// The kernel's message (rtnetlink(7)) without its header. Each interface index in it is 0.
     pub body: Vec<u8>,
-    /// The links for the interface indexes, with their offsets in `body`.
+    /// The links whose interface index belongs into the message, with their offsets in `body`.
     pub links: Vec<(usize, LinkName)>,
     /// For a route with a lifetime, its end in seconds since boot.
     pub until: Option<u64>,

@@ -63,7 +63,7 @@ impl Address {
         peer.unwrap_or(self.net).trunc()
     }
 
-    /// The scope. The default if it is not set.
+    /// The scope, or the kernel's default if it is not set.
     pub fn scope(&self) -> u8 {
         self.scope.unwrap_or(self.unsaid_scope())
     }
@@ -76,8 +76,9 @@ impl Address {
         }
     }
 
-    /// Whether the existing address `there` has to be recreated to match this one. An attribute
-    /// that is not set here only matters if it was set before, in `made`.
+    /// Whether an existing address (`there`) has to be recreated to match this one. If this one
+    /// lacks an attribute, the attribute only matters if netns-setup itself has set it, as in
+    /// `made`.
     pub fn differs(&self, there: &Address, made: Option<&Address>) -> bool {
         let made = made.copied().unwrap_or(*self);
         fn one<T: PartialEq>(want: Option<T>, there: Option<T>, made: Option<T>) -> bool {

@@ -21,7 +21,7 @@ const WORDS: [(&str, bool); 6] = [
 ];
 
 /// The addresses that the setting lists, with their attributes. None for `null` or without a
-/// setting. If an address lacks a prefix length, the hint suggests that of a single host if
+/// setting. If an address lacks a prefix length, the hint suggests one: that of a single host if
 /// `one_host` is set, as for tunnels.
 pub(super) fn addresses(
     setting: Option<&Setting>,
@@ -244,7 +244,7 @@ fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
     None
 }
 
-/// The addresses in each namespace and VRF, each with the first link that has it.
+/// The first link that has an address, for each namespace, VRF and address.
 type FirstOf<'a> =
     BTreeMap<(&'a Netns, Option<&'a LinkName>, IpAddr), (&'a Link, &'a Sourced<Address>)>;
 

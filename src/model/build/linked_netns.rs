@@ -21,7 +21,7 @@ pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
     found.collect()
 }
 
-/// The contradiction about one pair. `far` is the end in the other namespace, `near` the end in
+/// The contradiction about one pair. `far` is the end in the other namespace, `near` is the end in
 /// this one.
 fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Option<Problem> {
     let ends = format!(

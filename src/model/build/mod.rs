@@ -67,14 +67,14 @@ pub struct Want {
     pub state: State,
     /// `/etc/netns/NAME` is mounted over `/etc` as an overlay, and not bound file by file.
     pub overlay: bool,
-    /// The rule files to load, in this order. Their content is added to the state once they have
+    /// The rule files to load, in this order. Their content is added to the state when they have
     /// been read.
     pub rule_files: Vec<RuleFile>,
     /// The existing namespace that is given the name. `None` if the namespace is to be created.
     pub attach: Option<Sourced<Attach>>,
     /// The hooks.
     pub hooks: Hooks,
-    /// Masquerading and port forwarding. They are added to the state once the host has been
+    /// Masquerading and port forwarding. Both are added to the state when the host has been
     /// queried.
     pub nat: Option<Nat>,
     /// The conditions for the namespace to count as ready.
@@ -197,7 +197,7 @@ fn in_file_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-/// A problem with a value, if its setting is not at hand. `wrong` continues a line that begins with
+/// A problem with a value whose setting is not at hand. `wrong` continues a line that begins with
 /// the setting and the value.
 fn problem<T: std::fmt::Display>(value: &Sourced<T>, wrong: String, remedy: String) -> Problem {
     let setting = value.origin.as_ref().map_or("", |asked| &asked.setting);

@@ -1,4 +1,4 @@
-//! Finds the networks that an address is in. Many lookups are fast.
+//! Finds the networks that contain an address. This is efficient for many lookups.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -13,7 +13,7 @@ use crate::source::{Problem, Sourced};
 /// The timeout if the settings have none.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest possible timeout in seconds: the longest that a boot waits.
+/// The longest possible timeout in seconds, so that a boot never waits longer.
 const LONGEST: u64 = 3600;
 
 /// The conditions of readiness, and how to wait for them.

@@ -69,7 +69,8 @@ impl fmt::Display for DhcpClient {
     }
 }
 
-/// As in `udhcpc 500 yes nogateway hostname web`.
+/// The program, the metric, whether it may write resolv.conf, and the options, as in `udhcpc 500
+/// yes nogateway hostname web`.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let may = if self.resolv_conf { "yes" } else { "no" };

@@ -27,7 +27,7 @@ pub struct Hostname(String);
 pub struct ClientId(Vec<u8>);
 
 impl Wishes {
-    /// Parse the words of the text form.
+    /// Parse the text form, split into words.
     pub(super) fn of<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut wishes = Wishes::default();
         while let Some(word) = words.next() {
@@ -48,7 +48,7 @@ impl Wishes {
     }
 }
 
-/// Each word has a blank before it.
+/// The text form. Each word has a blank before it.
 impl fmt::Display for Wishes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(metric) = self.metric {

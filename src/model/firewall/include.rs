@@ -16,7 +16,7 @@ pub enum Part<'a> {
 /// The beginning of a comment that names the file and line of the next line.
 const MARK: &str = "# from ";
 
-/// The word of nft.
+/// The word of nft(8) that includes a file.
 const INCLUDE: &str = "include";
 
 /// The parts of a text, in order. An include that nft would not accept remains part of the rules.

@@ -20,7 +20,7 @@ fn fits(pattern: &[char], name: &[char]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,
         (None, Some(_)) => false,
-        // Several `*` are equal to one, and one is tried with each length
+        // Several `*` match the same as one. One is tried with every number of characters
         (Some(('*', rest)), _) if rest.first() == Some(&'*') => fits(rest, name),
         (Some(('*', rest)), _) => (0..=name.len()).any(|taken| fits(rest, &name[taken..])),
         (Some(_), None) => false,

@@ -48,8 +48,8 @@ fn follow<'a>(sets: &mut Vec<&'a str>, line: &Line<'a>) {
     }
 }
 
-/// A text that fills new sets in the place of those that exist (`there`), and then swaps each pair.
-/// Also the names of the new sets. Rules that use a set never see it half filled.
+/// A text that fills new sets instead of those that exist (`there`), and then swaps each pair. It
+/// is returned with the names of the new sets. Rules that use a set never see it half filled.
 pub fn beside(text: &str, there: &BTreeSet<&str>) -> (String, Vec<String>) {
     let lines = text.lines().filter_map(of_line);
     let created =

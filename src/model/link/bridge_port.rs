@@ -100,7 +100,7 @@ impl FromStr for Vlans {
     }
 }
 
-/// As in `vlans_IF` and bridge(8).
+/// Printed as in `vlans_IF` and bridge(8).
 impl fmt::Display for Vlans {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.first.id)?;

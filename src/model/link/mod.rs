@@ -129,7 +129,8 @@ impl Link {
         }
     }
 
-    /// The namespaces of the link: its own, and that of its peer or that it was created on.
+    /// The namespaces of the link: its own, and the one of its peer or the one that it was created
+    /// on.
     pub fn namespaces(&self) -> impl Iterator<Item = Netns> + use<> {
         let other = match &self.kind {
             Kind::Veth { peer: Some(peer) } => Some(peer.netns.clone()),

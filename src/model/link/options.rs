@@ -22,7 +22,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// No options of this table.
+    /// Options of this table, none of them set.
     pub fn of(table: &'static [Opt]) -> Self {
         let said = Vec::new();
         Options { table, said }
@@ -70,8 +70,8 @@ impl Options {
     }
 
     /// The changes after which a link with the options `now` matches `want`. An option that is no
-    /// longer wanted and still has the value that this program has set (`ours`) gets the value it
-    /// has `without` that, if it is known.
+    /// longer wanted, and still has the value that netns-setup has set (`ours`), gets the value
+    /// that `without` returns for it, if any.
     pub fn change(
         want: &Options,
         ours: Option<&Options>,
@@ -89,7 +89,7 @@ impl Options {
         change
     }
 
-    /// The options that are no longer wanted and still have the value that this program has set
+    /// The options that are no longer wanted and still have the value that netns-setup has set
     /// (`ours`).
     pub fn that_go<'a>(
         want: &'a Options,
@@ -103,15 +103,15 @@ impl Options {
         ours.filter(goes).map(|(option, _)| *option)
     }
 
-    /// Record a change that is about to be made as ours. An option that returns to the value it has
-    /// `without` us keeps its record until then.
+    /// Record as ours the changes that are about to be made. An option that gets the value of
+    /// `without` again keeps its record until that has happened.
     pub fn note(&mut self, change: &Options, without: impl Fn(&Opt) -> Option<OptionValue>) {
         let stays = |(option, value): &&Said| without(option) != Some(value.value);
         self.extend(change.iter().filter(stays));
     }
 
-    /// Forget the options that the change has returned to another value than the recorded one. Call
-    /// this when the change has been made.
+    /// Forget the options that the change has set to another value than the recorded one. This is
+    /// called when the change has been made.
     pub fn forget_returned(&mut self, change: &Options) {
         self.retain(|option, ours| change.get(option.word).is_none_or(|said| said == ours));
     }
@@ -221,7 +221,7 @@ impl PartialEq for Options {
 
 impl Eq for Options {}
 
-/// Only the options with values, without the table.
+/// Prints only the options with values, without the table.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.said.fmt(f)

@@ -16,8 +16,8 @@ use crate::source::Origin;
 pub struct LinkSpec {
     /// Its type.
     pub of: &'static Type,
-    /// The namespace that it is created on: the one of its parent link, or of the tunnel's UDP
-    /// socket or underlay network. For other links, their own.
+    /// The namespace that it is created on: that of its parent link, of the tunnel's UDP socket, or
+    /// of the underlay network. For other links, their own namespace.
     pub born: Netns,
     /// The parent link, in the namespace `born`.
     pub parent: Option<LinkName>,

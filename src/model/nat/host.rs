@@ -54,6 +54,7 @@ pub(super) struct Links {
     /// The other links that have an address with a forwarded port.
     pub reached: BTreeSet<LinkName>,
     /// The links of both groups that did not forward before, and forward for this program only.
+    /// `None` means all links of the family.
     pub guarded: BTreeSet<(IpVersion, Option<LinkName>)>,
 }
 

@@ -171,7 +171,7 @@ fn leading(publish: &Publish) -> Vec<String> {
         let from = from.unwrap_or_default();
         let (proto, port, last) = (publish.proto, publish.port, publish.last);
         match last > port {
-            // Each packet keeps its port
+            // Each packet keeps its destination port
             true => format!("{host} {from}{proto} dport {port}-{last} dnat {word} to {to}"),
             false => {
                 let to = std::net::SocketAddr::new(*to, publish.inside);

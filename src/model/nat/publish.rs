@@ -69,7 +69,7 @@ impl Publish {
     }
 
     /// Whether packets to this address of the host are forwarded if the setting has no address.
-    /// Packets that only the host itself can send are not.
+    /// Loopback and link-local IPv6 addresses are excluded.
     pub fn is_reached_at(&self, address: IpAddr) -> bool {
         let is_near = match address {
             IpAddr::V4(ip) => ip.is_loopback(),

@@ -1,5 +1,5 @@
 //! Computes what to change on an existing WireGuard link. Unchanged properties are not sent, so
-//! that a change for one peer does not lose the handshake with another. Pure.
+//! that a change for one peer does not lose the handshake with another. No I/O.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -111,7 +111,7 @@ impl Difference {
 }
 
 impl PeerDifference {
-    /// A difference without changes of properties.
+    /// A difference for a peer without new properties.
     pub fn new(public_key: PublicKey, fate: Fate) -> Self {
         PeerDifference {
             public_key,
@@ -174,7 +174,7 @@ impl Wireguard {
 }
 
 /// Whether to set the endpoint: if there is none, or if it differs from the one that was set
-/// before. The endpoint of a peer that has moved since is still right.
+/// before. If a peer has moved since, its endpoint is not wrong.
 fn is_to_be_told(want: &Peer, now: &Peer, said: Option<&Peer>) -> bool {
     let told = said.and_then(|said| said.endpoint.as_ref());
     match (&want.endpoint, &now.endpoint) {

@@ -37,7 +37,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// In base64, as in wg(8).
+/// Printed in base64, as by wg(8).
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for three in self.0.chunks(3) {
@@ -54,7 +54,7 @@ impl fmt::Display for PublicKey {
 }
 
 impl FromStr for PublicKey {
-    /// Without a text: the input may be a secret in the wrong place.
+    /// Has no text, because the input may be a secret in the wrong place.
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {

@@ -57,7 +57,7 @@ pub struct Peer {
 pub enum Endpoint {
     /// An address and a port. An existing endpoint always has this form.
     Address(SocketAddr),
-    /// A name and a port, or an address with a scope of a link after a `%`. It is resolved in the
+    /// A name and a port, or an address with the name of a link after a `%`. It is resolved in the
     /// namespace of the tunnel's UDP socket.
     Name(String, u16),
 }
@@ -99,8 +99,8 @@ impl Wireguard {
         }
     }
 
-    /// Record what the difference has changed. An endpoint is only recorded once it is set.
-    /// Otherwise the existing one would look as if the peer had moved since.
+    /// Record what the difference has changed. An endpoint is recorded only after it was set.
+    /// Otherwise the previous endpoint would look like one that the peer has moved to since.
     pub fn noted(&mut self, difference: &Difference) {
         for peer in &difference.peers {
             if peer.fate != Fate::Removed {
@@ -129,7 +129,7 @@ impl Peer {
     }
 }
 
-/// As in wg(8).
+/// Printed as by wg(8).
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,7 +170,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// `fe80::1%eth0` of `[fe80::1%eth0]`: an address with the scope of a link (RFC 4007, 11).
+/// `fe80::1%eth0` of `[fe80::1%eth0]`: an address that is valid on one link (RFC 4007, 11).
 fn scoped(text: &str) -> Option<&str> {
     let scoped = text.strip_prefix('[')?.strip_suffix(']')?;
     let (address, link) = scoped.split_once('%')?;

@@ -46,7 +46,7 @@ pub struct Derived {
 }
 
 impl Quick {
-    /// Nothing was read from this file yet.
+    /// An empty list of keys for this file.
     pub fn new(file: &str) -> Quick {
         Quick {
             file: file.into(),

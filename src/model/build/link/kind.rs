@@ -67,8 +67,9 @@ impl Maker<'_> {
         whole.then_some(Kind::Virtual(spec))
     }
 
-    /// The value of an option. If it is not set, the kernel's default if it cannot be changed
-    /// later, else `None`: the kernel chooses. An error has been reported.
+    /// The value of an option. If the setting is missing, this is the kernel's default for options
+    /// that cannot be changed later. For other options it is `None`, and the kernel chooses. Errors
+    /// have been reported.
     fn option(
         &mut self,
         of: &Type,
@@ -141,7 +142,7 @@ impl Maker<'_> {
         Some((at, Some(name)))
     }
 
-    /// As `link_name`, for a link that is created or is a parent. `lo` is neither.
+    /// As `link_name`, for a link that is created or is a parent. That cannot be `lo`.
     fn created_link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
         if word.text == "lo" {
             let remedy = "expected the name of another link";

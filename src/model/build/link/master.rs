@@ -57,7 +57,8 @@ impl Maker<'_> {
         }
     }
 
-    /// Make `master` the master of `port`, as `word` requests. `found` has the indexes of both.
+    /// Make `master` the master of `port`, as `word` requests. `found` has the indexes of `port`
+    /// and `master`.
     fn join(
         &mut self,
         links: &mut [Link],

@@ -35,7 +35,8 @@ pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
     ordered
 }
 
-/// The links that are not in the order yet, by index.
+/// The links that are not in the order yet. They are identified by their index in the original
+/// order.
 struct Waiting {
     links: Vec<Option<Link>>,
     called: BTreeMap<LinkRef, Vec<usize>>,

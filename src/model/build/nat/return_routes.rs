@@ -52,7 +52,7 @@ fn forwards(sysctls: &[Sourced<Sysctl>], family: IpVersion) -> bool {
     keys.map(|(key, _)| *key).any(on)
 }
 
-/// The networks that are reached through the namespace only, without those of the veth pairs to the
+/// The networks that are reached only through the namespace, without those of the veth pairs to the
 /// host.
 fn networks(links: &[Link], routes: &[RouteSetting<'_>], ways: &[Way<'_>]) -> Vec<Sourced<IpNet>> {
     let places = places(links);

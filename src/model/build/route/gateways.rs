@@ -57,8 +57,8 @@ struct Index<'a> {
     all_networks: Networks<Own<'a>>,
     /// The networks to which the kernel itself creates a route, by table.
     made: BTreeMap<(u32, IpNet), &'a Sourced<Address>>,
-    /// The destinations of routes without a gateway, by link and table: first those of scope link
-    /// or narrower, then the others.
+    /// The destinations of routes without a gateway, by link and table. The first entry has the
+    /// routes of scope link or narrower, the second one has the others.
     on_link: BTreeMap<(Option<&'a LinkName>, u32), [Networks<()>; 2]>,
 }
 

@@ -73,7 +73,7 @@ struct Parser {
 }
 
 /// A section: its line, and its keys with their lines and values. The keys are spelled as in the
-/// tables above.
+/// constants of this file.
 struct Section {
     line: u32,
     said: BTreeMap<&'static str, Vec<(u32, String)>>,

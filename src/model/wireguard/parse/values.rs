@@ -143,7 +143,8 @@ impl Parser {
         })
     }
 
-    /// Report peers with the same key or the same network: the kernel allows each only once.
+    /// Report peers with the same key or the same network. To the kernel, a key identifies a peer,
+    /// and a network belongs to one peer.
     pub(super) fn apart(&mut self, peers: &[(Option<Peer>, &Section)]) {
         let mut before: Vec<(&Peer, u32)> = Vec::new();
         for (peer, section) in peers {
