@@ -154,7 +154,7 @@ const OPENERS: &[Opt] = &[
 /// computes it.
 const MTU_OF_TUNNEL: &[(&str, &str)] = &[("mtu", "")];
 
-/// 1500 minus the largest overhead of a packet (wireguard(4)).
+/// 1500 minus the largest overhead that the tunnel adds to a packet (wireguard(4)).
 const MTU_OF_WIREGUARD: &[(&str, &str)] = &[("mtu", "1420")];
 
 /// All types of link that one request creates alone. The attributes are IFLA_TYPE_NAME of

@@ -127,9 +127,9 @@ impl SysctlKey {
         (&self.0[..at], &self.0[(at + 1).min(self.0.len())..])
     }
 
-    /// The key that must not be 0 for this key to matter in a new namespace. For the first two keys
-    /// that is the initial value of a link's own key, because a link needs both. The last one only
-    /// changes if ip_forward has to be disabled.
+    /// The key that must not be 0 for this key to matter in a new namespace. The first two keys of
+    /// `all` only affect a link if the link's own key is set as well, and that starts with the
+    /// value returned here. The last key only changes if ip_forward has to be disabled.
     pub fn matters_with(&self) -> Option<&'static str> {
         match self.path() {
             "net/ipv4/conf/all/bootp_relay" => Some("net/ipv4/conf/default/bootp_relay"),

@@ -93,8 +93,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// The veth pairs to the host whose end there has no master. Packets through a port of a bridge are
-/// left to the bridge.
+/// The veth pairs to the host whose end there has no master. If that end is a port of a bridge,
+/// packets to the outside are left to that bridge.
 pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
     let way = |end: &'_ Link| -> bool { end.netns == Netns::Host && end.master.is_none() };
     let places = super::link::master::places(links);

@@ -1,6 +1,6 @@
-//! Adds the routes, policy rules, sysctls and the nftables table that answers to `netns_publish`
-//! need in the namespace. With them, an answer leaves through the veth through which the request
-//! came in.
+//! Adds what the namespace needs to answer requests through a port of `netns_publish`: routes,
+//! policy rules, sysctls and an nftables table. With them, an answer leaves through the veth
+//! through which the request came in.
 
 use std::net::IpAddr;
 
