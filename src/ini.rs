@@ -1,15 +1,14 @@
-//! The text of an ini file in; its sections out, each with its lines, in their order. What
-//! they say is for others. The crate light-ini tells the lines apart: a section, and a key of
-//! a section, may be there several times.
+//! Parses an ini file into sections and lines, in their order. Nothing is interpreted here. The
+//! crate light-ini splits the lines. A section, and a key of a section, may occur several times.
 
 use std::convert::Infallible;
 
 use light_ini::{IniHandler, IniParser};
 
-/// A section, or the lines above the first one.
+/// A section, or the lines before the first section.
 #[derive(Debug, Default)]
 pub struct Section {
-    /// What stands in its brackets; `None` above the first one.
+    /// The text in its brackets. `None` for the lines before the first section.
     pub name: Option<String>,
     /// Its lines.
     pub properties: Properties,
@@ -20,7 +19,7 @@ pub struct Section {
 pub struct Properties(Vec<(String, String)>);
 
 impl Properties {
-    /// All of them.
+    /// All keys and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (&**key, &**value))
     }
@@ -60,8 +59,8 @@ impl IniHandler for Sections {
     }
 }
 
-/// All sections. A line that is neither a section, nor a key and a value, nor a comment
-/// behind `#` is an error in words.
+/// All sections. A line that is neither a section, nor a key and a value, nor a comment after `#`
+/// is an error.
 pub fn sections(text: &str) -> Result<Vec<Section>, String> {
     let mut sections = Sections(Vec::new());
     let mut parser = IniParser::with_start_comment(&mut sections, '#');

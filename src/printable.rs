@@ -1,6 +1,6 @@
-//! Texts of others made fit for a terminal.
+//! Makes foreign text safe for a terminal.
 
-/// With what a terminal would not show, or would obey, escaped.
+/// The text, with control characters escaped.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,5 +1,5 @@
-//! A settings file's path in, its bytes out, if none but root could have written them.
-//! It opens and reads, and knows nothing of what is in a file.
+//! Reads a settings file, if only root could have written it. Nothing here interprets the content
+//! of a file.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind, Read};
@@ -13,11 +13,11 @@ use crate::source::{Position, Problem};
 
 const MIB: u64 = 1024 * 1024;
 
-/// How much of a file that decides nothing about trust is read.
+/// How many MiB of a file that needs no trust are read at most.
 const PLAIN_MIB: u64 = 16;
 
-/// The file systems whose regular files are made by the kernel as they are read: some wait
-/// for what comes next, and never end.
+/// The file systems whose regular files the kernel generates while they are read. Some of these
+/// files wait for new data and never end.
 const OF_THE_KERNEL: [FsType; 4] = [
     PROC_SUPER_MAGIC,
     SYSFS_MAGIC,
@@ -26,35 +26,34 @@ const OF_THE_KERNEL: [FsType; 4] = [
     FsType(0x6462_6720),
 ];
 
-/// Who may own and write the files that are read as settings.
+/// The user that must own the settings files, and that alone may write to them.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust {
     owner: u32,
 }
 
 impl Trust {
-    /// Root alone: what the programs trust, whatever they are told.
+    /// Root only. The programs use nothing else, and no option changes that.
     pub const ROOT: Trust = Trust { owner: 0 };
 
-    /// This user in the place of root, so that tests need not run as root. Nothing in the
-    /// programs calls it (tests/source.rs).
+    /// This user in the place of root, so that tests need not run as root. The programs never call
+    /// it (checked in tests/source.rs).
     pub const fn for_tests(owner: u32) -> Trust {
         Trust { owner }
     }
 }
 
-/// Reads a settings file that is trusted: it, as opened, and the folder it is in belong to
-/// the trusted user, and none but that user may write to them. `None` if there is no such
-/// file. More than one MiB is no settings file, whatever it is.
+/// Read a settings file that is trusted: the trusted user owns the opened file and its directory,
+/// and only that user may write to them. `None` if there is no such file. A file of more than one
+/// MiB is an error.
 pub fn read_trusted(path: &Path, trust: Trust) -> Result<Option<Vec<u8>>, Problem> {
     read_up_to(path, 1, trust)
 }
 
-/// How many MiB of rules there may be: the longest lists of addresses to be blocked have a
-/// few.
+/// The size limit for a rules file, in MiB. The longest blocklists have a few MiB.
 pub const RULES_MIB: usize = 16;
 
-/// As [`read_trusted`], of a file of rules.
+/// As [`read_trusted`], for a rules file: up to `RULES_MIB`.
 pub fn read_rules(path: &Path, trust: Trust) -> Result<Option<Vec<u8>>, Problem> {
     read_up_to(path, RULES_MIB as u64, trust)
 }
@@ -66,8 +65,8 @@ fn read_up_to(path: &Path, mib: u64, trust: Trust) -> Result<Option<Vec<u8>>, Pr
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unreadable(named_folder, &e)),
     }
-    // Looked at before it is opened, since opening a pipe would wait for its writer.
-    // From here on only root could put another file in its place.
+    // Check the type before opening the file, because opening a pipe waits for its writer. From
+    // here on, only root could replace the file.
     let (is_link, looked_at) = match fs::symlink_metadata(path) {
         Ok(link) if link.is_symlink() => (true, fs::metadata(path)),
         looked_at => (false, looked_at),
@@ -108,7 +107,8 @@ fn read_up_to(path: &Path, mib: u64, trust: Trust) -> Result<Option<Vec<u8>>, Pr
     Ok(Some(bytes))
 }
 
-/// A link may lead to a file in another folder, which must be trusted as well.
+/// Check the directory of a symbolic link's target. It may be another directory and must be trusted
+/// as well.
 fn check_its_folder(link: &Path, trust: Trust) -> Result<(), Problem> {
     let real = fs::canonicalize(link).map_err(|e| unreadable(link, &e))?;
     let Some(folder) = real.parent() else {
@@ -118,9 +118,9 @@ fn check_its_folder(link: &Path, trust: Trust) -> Result<(), Problem> {
     check_owner(folder, &there, trust)
 }
 
-/// What is wrong with a file of secrets that others than root may read.
+/// The problem with a file of secrets that users other than root may read.
 pub fn others_may_read(path: &Path) -> Option<Problem> {
-    // Only root could have put another file in its place
+    // Only root could have replaced the file
     let mode = fs::metadata(path).map_or(0, |file| file.mode() & 0o7777);
     let wrong = format!("others may read this file (mode {mode:04o}), and it has keys in it");
     let remedy = format!(
@@ -130,7 +130,7 @@ pub fn others_may_read(path: &Path) -> Option<Problem> {
     (mode & 0o007 != 0).then(|| problem(path, &wrong, remedy))
 }
 
-/// The names of the files in a folder that is trusted. A missing folder has none.
+/// The names of the files in a directory that is trusted. Empty if the directory does not exist.
 pub fn list_trusted(folder: &Path, trust: Trust) -> Result<Vec<String>, Problem> {
     match fs::metadata(folder) {
         Ok(there) => check_owner(folder, &there, trust)?,
@@ -146,22 +146,22 @@ pub fn list_trusted(folder: &Path, trust: Trust) -> Result<Vec<String>, Problem>
     Ok(names)
 }
 
-/// True if there is a file of this name, or if the kernel does not say: reading it then fails,
-/// and says why.
+/// Whether there may be a file at this path. Also true if that cannot be determined: reading the
+/// file then fails and reports why.
 pub fn may_be_there(path: &Path) -> bool {
     let there = path.try_exists();
     there.unwrap_or_else(|e| e.kind() != ErrorKind::NotADirectory)
 }
 
-/// The text of a file that anybody may read and that decides nothing about trust, such
-/// as the kernel's or iproute2's tables of names; empty if there is none.
+/// The text of a file that anybody may read and that needs no trust, such as a table of names of
+/// the kernel or iproute2. Empty if the file does not exist.
 pub fn read_plain(path: &Path) -> String {
     let bytes = read_regular(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The bytes of a regular file, 16 MiB at most. What is none, or is made by the kernel, is an
-/// error at once: reading a pipe, or a file that does not end, would wait for others.
+/// The bytes of a regular file, 16 MiB at most. Other files, and files that the kernel generates,
+/// are an error: reading a pipe or an endless file would block.
 pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     if !file.metadata()?.is_file() || is_of_the_kernel(&file) {
@@ -175,7 +175,7 @@ pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Open it without waiting for the other end of a pipe or for a device.
+/// Open the file without waiting for the other end of a pipe or for a device.
 fn open(path: &Path) -> io::Result<File> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     File::options()
@@ -188,7 +188,8 @@ fn is_of_the_kernel(file: &File) -> bool {
     fstatfs(file).is_ok_and(|there| OF_THE_KERNEL.contains(&there.filesystem_type()))
 }
 
-/// The files of a folder whose names end with `end`, sorted; none if there is no folder.
+/// The files of a directory whose names end with `end`, sorted. Empty if the directory does not
+/// exist.
 pub fn list_plain(folder: &Path, end: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
@@ -242,14 +243,14 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
     problem(path, &wrong, "expected a file that root can read".into())
 }
 
-/// The system's own words, without Rust's "(os error 13)".
+/// The error message of the system, without Rust's "(os error 13)".
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     text[..end].into()
 }
 
-/// A problem with a file as a whole has line 0, and prints as the file alone.
+/// A problem with the file itself. It has no line and begins with the path.
 fn problem(path: &Path, wrong: &str, remedy: String) -> Problem {
     Problem {
         place: None::<Position>,

@@ -1,15 +1,15 @@
-//! The machine's tables of names in, the numbers they stand for out, so that `table vpn`
-//! means in a route, and `user qemu` of a link, what it means to ip(8).
+//! Resolves the names in the system's tables to numbers, so that `table vpn` of a route and `user
+//! qemu` of a link mean the same as to ip(8).
 
 use std::path::Path;
 
 use super::files::{list_plain, read_plain};
 use crate::model::names::{Names, Numbers};
 
-/// The folders where iproute2 looks, the later the stronger.
+/// The directories of iproute2. A later one takes precedence.
 const FOLDERS: [&str; 3] = ["usr/lib/iproute2", "usr/share/iproute2", "etc/iproute2"];
 
-/// The names that ip(8) knows on the machine whose files begin at `root` (`/`). Missing
+/// The names that ip(8) knows on the system whose root directory is `root`, normally `/`. Missing
 /// files are no error: busybox's ip has none of them.
 pub fn names(root: &Path) -> Names {
     Names {
@@ -28,8 +28,8 @@ fn later(root: &Path, find: fn(&Path) -> Vec<(String, u32)>) -> Numbers {
     Numbers::by(move || find(&root))
 }
 
-/// `name:x:NUMBER:…`, as passwd(5) and group(5) have it. Neither the C library nor what it
-/// would ask is in a static program: names of a directory service are not known here.
+/// The entries `name:x:NUMBER:…` of passwd(5) or group(5). Names of a directory service are not
+/// found: a static program has neither the C library's name service nor its modules.
 fn accounts(root: &Path, file: &str) -> Vec<(String, u32)> {
     let account = |line: &str| {
         let mut parts = line.split(':');
@@ -52,12 +52,12 @@ fn entries(root: &Path, file: &str) -> Vec<(String, u32)> {
             found.extend(read_plain(&path).lines().filter_map(entry));
         }
     }
-    // The first that is found counts.
+    // The first match counts.
     found.reverse();
     found
 }
 
-/// `10 vpn` or `0xa vpn # comment`; as in iproute2, a line that is neither says nothing.
+/// Parse `10 vpn` or `0xa vpn # comment`. Other lines are ignored, as in iproute2.
 fn entry(line: &str) -> Option<(String, u32)> {
     let mut words = line.split('#').next()?.split_ascii_whitespace();
     let number = words.next()?;

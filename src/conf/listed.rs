@@ -1,14 +1,14 @@
-//! A link that `netns_links` lists, with what is set for it.
+//! A link that `netns_links` lists, with its settings.
 
 use super::value::{Piece, Setting};
 use crate::definitions::settings::Var;
 use crate::name::LinkName;
 use crate::source::Sourced;
 
-/// A link of the namespace and what is set for it.
+/// A link of the namespace, with its settings.
 #[derive(Debug)]
 pub struct Listed {
-    /// Its name; nobody asked for `lo`.
+    /// The name of the link. `lo` has no origin, unless `netns_links` lists it.
     pub name: Sourced<LinkName>,
     pub(super) settings: Vec<(Var, Setting)>,
 }
@@ -24,17 +24,17 @@ impl Listed {
         get(&self.settings, key)
     }
 
-    /// The words of that setting.
+    /// The words of the setting with this key. Empty if it is not set.
     pub fn words(&self, key: &str) -> Vec<Piece<'_>> {
         self.get(key).map(Setting::words).unwrap_or_default()
     }
 
-    /// Its lines.
+    /// The lines of the setting with this key. Empty if it is not set.
     pub fn lines(&self, key: &str) -> Vec<Piece<'_>> {
         self.get(key).map(Setting::lines).unwrap_or_default()
     }
 
-    /// All that is set for it and not empty.
+    /// All settings of this link that are not empty.
     pub fn settings(&self) -> impl Iterator<Item = &(Var, Setting)> {
         let settings = self.settings.iter();
         settings.filter(|(_, setting)| !setting.is_empty())

@@ -1,6 +1,6 @@
-//! The settings files of a namespace in, its settings out, every value with its place.
-//! Here the language is read, and each setting is told apart by its name; what a value
-//! means, and whether the values fit together, is `model::build`'s.
+//! Reads the settings files of a namespace. Every value keeps its file and line. This stage parses
+//! the language and assigns each setting by its name to the namespace or to a link. `model::build`
+//! interprets the values and checks whether they fit together.
 
 pub mod files;
 pub mod iproute2;
@@ -22,12 +22,12 @@ pub use listed::Listed;
 pub use settings::Settings;
 pub use value::{Piece, Setting};
 
-/// Reads `DIR/netns`, the defaults for all, which may be missing, and then
-/// `DIR/netns.NAME`, which must be there.
+/// Read `DIR/netns`, the defaults for all namespaces, which may be missing, and then
+/// `DIR/netns.NAME`, which must exist.
 ///
-/// An error is what keeps a file from being read at all. What is wrong inside of the
-/// files is kept in the settings, so that `model::build` can tell it together with what
-/// it finds itself: nothing else can be done with settings that have a problem.
+/// An error is returned only if a file cannot be read at all. Problems in the content are kept in
+/// the settings, so that `model::build` can report them together with its own. Settings that have a
+/// problem are used for nothing else.
 pub fn read(dir: &Path, name: &NetnsName, trust: Trust) -> Result<Settings, Vec<Problem>> {
     let paths = [dir.join("netns"), dir.join(format!("netns.{name}"))];
     let (mut texts, mut problems) = (Vec::new(), Vec::new());
@@ -52,8 +52,8 @@ pub fn read(dir: &Path, name: &NetnsName, trust: Trust) -> Result<Settings, Vec<
     Ok(Settings::of(name, files.collect()))
 }
 
-/// Every namespace that has settings in this folder, sorted. What is no name is passed
-/// over: a package manager's `netns.mgmt.apk-new`, an editor's `netns.mgmt~`.
+/// All namespaces that have settings in this directory, sorted. Files whose names are not valid are
+/// ignored, such as a package manager's `netns.mgmt.apk-new` and an editor's `netns.mgmt~`.
 pub fn names(dir: &Path, trust: Trust) -> Result<Vec<NetnsName>, Vec<Problem>> {
     let files = files::list_trusted(dir, trust).map_err(|problem| vec![problem])?;
     let names = files.iter().filter_map(|file| file.strip_prefix("netns."));
@@ -62,7 +62,7 @@ pub fn names(dir: &Path, trust: Trust) -> Result<Vec<NetnsName>, Vec<Problem>> {
     Ok(names)
 }
 
-/// The problems in lines, and at the end how many there were.
+/// The problems as lines of text, and a last line with their number.
 pub fn describe(name: &NetnsName, problems: &[Problem]) -> Vec<String> {
     let mut lines = Vec::new();
     for problem in problems {

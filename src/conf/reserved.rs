@@ -1,6 +1,5 @@
-//! The variables that a shell gives a meaning of its own: set in a settings file, they
-//! would not hold what was written, or would change how the rest is read, in at least
-//! one of dash, busybox ash and bash.
+//! The variables that have a meaning to a shell. In a settings file they would not hold what was
+//! written, or would change how the rest is read, in at least one of dash, busybox ash and bash.
 
 /// Whether `name` is such a variable.
 pub fn is_reserved(name: &str) -> bool {

@@ -1,6 +1,5 @@
-//! The assignments of the files in, the settings of one namespace out: which name is a
-//! setting of the namespace, which one of a link it lists, which is a slip, and which is
-//! OpenRC's and no business of ours.
+//! Turns the assignments of the files into the settings of one namespace. Each name is a setting of
+//! the namespace, a setting of a listed link, a mistake, or a variable of OpenRC, which is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,24 +12,26 @@ use crate::definitions::settings::{self, Var};
 use crate::name::{LinkName, NetnsName};
 use crate::source::{Problem, Sourced};
 
-/// What the files say about one namespace. Only `model::build` reads it.
+/// The settings of one namespace. Only `model::build` reads them.
 #[derive(Debug)]
 pub struct Settings {
-    /// The namespace.
+    /// The name of the namespace.
     pub name: NetnsName,
-    /// `lo` first, then what `netns_links` lists, in its order.
+    /// `lo`, then the links that `netns_links` lists, in its order.
     pub links: Vec<Listed>,
-    /// What is wrong so far.
+    /// The problems found so far.
     pub problems: Vec<Problem>,
-    /// All of the text could be read. Where it could not, a missing value says nothing.
+    /// All of the text could be read. If not, a setting that seems to be missing may be in the
+    /// rest.
     pub complete: bool,
     namespace: Vec<(Var, Setting)>,
-    /// Which of `links` has this suffix.
+    /// The index in `links` of the link with a suffix.
     by_suffix: BTreeMap<String, usize>,
 }
 
 impl Settings {
-    /// Of these files, the stronger after the weaker; the last is the namespace's own.
+    /// The settings in these files. A later file takes precedence. The last one is the file of the
+    /// namespace itself.
     pub fn of(name: &NetnsName, files: Vec<(&str, &[u8])>) -> Settings {
         let mut settings = Settings {
             name: name.clone(),
@@ -59,7 +60,7 @@ impl Settings {
         settings.list_links(said.get("netns_links"));
         let mut ours = BTreeSet::new();
         for (name, setting) in said {
-            // A default for a link that is not listed here is meant for others.
+            // A default for a link that is not listed here is meant for other namespaces.
             let links_known = settings.complete && setting.file.as_ref() == own;
             if settings.tell_apart(setting, links_known) {
                 ours.insert(name);
@@ -71,23 +72,23 @@ impl Settings {
         settings
     }
 
-    /// A setting of the namespace, unless it is empty.
+    /// The setting of the namespace with this name, unless it is empty.
     pub fn get(&self, name: &str) -> Option<&Setting> {
         get(&self.namespace, name)
     }
 
-    /// The words of that setting.
+    /// The words of the setting with this name. Empty if it is not set.
     pub fn words(&self, name: &str) -> Vec<Piece<'_>> {
         self.get(name).map(Setting::words).unwrap_or_default()
     }
 
-    /// Its lines.
+    /// The lines of the setting with this name. Empty if it is not set.
     pub fn lines(&self, name: &str) -> Vec<Piece<'_>> {
         self.get(name).map(Setting::lines).unwrap_or_default()
     }
 
-    /// Adds a setting that another file stands for, of a link or of the namespace, where the
-    /// settings say nothing themselves.
+    /// Add a setting that comes from another file, of `link` or of the namespace. Does nothing if
+    /// the settings files have a value for it.
     pub fn add(&mut self, link: &LinkName, name: &str, setting: Setting) {
         if let Some(var) = settings::of_namespace(name) {
             add(&mut self.namespace, var, setting);
@@ -98,7 +99,7 @@ impl Settings {
         }
     }
 
-    /// The link of this name, if it is listed.
+    /// The link with this name, if it is listed.
     pub fn listed(&self, name: &str) -> Option<&Listed> {
         let suffix = LinkName::of_kernel(name)?.suffix();
         let link = &self.links[*self.by_suffix.get(&suffix)?];
@@ -157,7 +158,8 @@ impl Settings {
         self.links.push(Listed::new(name));
     }
 
-    /// Puts the setting where it belongs, and says whether it is one of ours at all.
+    /// Add the setting to the namespace or to its link, or report a problem with it. Returns false
+    /// if it is no setting of this program.
     fn tell_apart(&mut self, setting: Setting, links_known: bool) -> bool {
         let name = setting.name.as_str();
         let of_links = self.readings(name);
@@ -197,8 +199,9 @@ impl Settings {
         true
     }
 
-    /// Every way in which the name is a key and the suffix of a listed link. What is
-    /// not listed but always there, `lo`, has only keys that are known.
+    /// Every way to split the name into a key and the suffix of a listed link: the index of the
+    /// link, the key, and its definition if it is known. For a `lo` that is not listed, only known
+    /// keys count.
     fn readings<'n>(&self, name: &'n str) -> Vec<(usize, &'n str, Option<Var>)> {
         let mut found = Vec::new();
         for (at, _) in name.match_indices('_') {

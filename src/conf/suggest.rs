@@ -1,7 +1,7 @@
-//! A name that is not known in, the known name that was most likely meant out.
+//! Suggests the known name that was most likely meant by an unknown one.
 
-/// The one of `known` that takes the fewest changes of a letter to become `name`, if
-/// they are few against its length.
+/// The entry of `known` with the smallest edit distance to `name`. `None` if the distance is large
+/// compared to the length of the name.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let rated = known.into_iter().map(|k| (distance(name, k), k));
     let (changes, best) = rated.min_by_key(|&(changes, _)| changes)?;
@@ -9,7 +9,8 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     (changes <= most && changes < name.len()).then_some(best)
 }
 
-/// How many letters must be put in, taken out, changed, or swapped with their neighbour.
+/// The number of letters to insert, delete, change or swap with their neighbour to get from `a` to
+/// `b`.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];

@@ -1,4 +1,4 @@
-//! Names that are no setting, or are one twice, in; what was probably meant out.
+//! The problems of names that are not a setting or are set twice, with a suggestion.
 
 use super::listed::Listed;
 use super::suggest::nearest;
@@ -7,7 +7,7 @@ use crate::definitions::settings::{self, Scope, Var};
 use crate::printable::printable;
 use crate::source::Problem;
 
-/// The longest key that the name begins with, and the rest.
+/// The longest key of a link with which the name begins, and the suffix that follows it.
 pub(super) fn key_of_any_link(name: &str) -> Option<(Var, &str)> {
     let keys = settings::all().filter(|var| var.of == Scope::Link);
     let found = keys.filter_map(|var| {
@@ -17,7 +17,7 @@ pub(super) fn key_of_any_link(name: &str) -> Option<(Var, &str)> {
     found.max_by_key(|(var, _)| var.name.len())
 }
 
-/// A name that begins as those of a namespace do.
+/// The problem of an unknown name that begins like the settings of a namespace.
 pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
     let names = settings::all().filter(|var| var.of == Scope::Namespace);
     let remedy = match nearest(&setting.name, names.map(|var| var.name)) {
@@ -27,7 +27,7 @@ pub(super) fn unknown_of_namespace(setting: &Setting) -> Problem {
     setting.problem("is not a setting", remedy)
 }
 
-/// A name that ends as those of a listed link do.
+/// The problem of an unknown name that ends like the settings of a listed link.
 pub(super) fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Problem {
     let keys = settings::all().filter(|var| var.of == Scope::Link);
     let remedy = match nearest(key, keys.map(|var| var.name)) {
@@ -44,7 +44,7 @@ pub(super) fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Pr
     setting.problem(wrong, remedy)
 }
 
-/// The second of two in one file.
+/// The problem of the second of two assignments in one file.
 pub(super) fn said_twice(first: &Setting, second: &Setting) -> Problem {
     let line = first.place.line;
     let to = first.whole();

@@ -1,59 +1,59 @@
-//! A value as sh would hold it, and where each part of it stands in the file. It is
-//! taken apart into words or lines here; what they mean is none of its business.
+//! A value as sh would hold it, with the position of each part in the file. Values are split into
+//! words or lines here, but not interpreted.
 
 use std::sync::Arc;
 
 use crate::printable::printable;
 use crate::source::{Origin, Position, Problem, Sourced};
 
-/// The text of a variable. Every byte of it knows its line and column.
+/// The text of a variable, with the line and column of each byte.
 #[derive(Clone, Debug, Default)]
 pub struct Value {
     text: String,
     marks: Vec<Mark>,
 }
 
-/// From `offset` on, up to the next mark, the text stands at this line and column.
+/// The text from `offset` up to the next mark begins at this line and column.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     offset: usize,
     line: u32,
     column: u32,
-    /// It comes from another variable: the place is the one of its `$NAME`.
+    /// The text comes from another variable, and its position is that of the `$NAME`.
     expanded: bool,
 }
 
-/// A setting as it stands in a file.
+/// A setting as it is written in a file.
 #[derive(Clone, Debug)]
 pub struct Setting {
-    /// Its whole name, such as `routes_eth1`.
+    /// The complete name, such as `routes_eth1`.
     pub name: String,
-    /// The file it is in.
+    /// The path of its file.
     pub file: Arc<str>,
-    /// Where its name stands.
+    /// The position of its name.
     pub place: Position,
-    /// What it is set to.
+    /// Its value.
     pub value: Value,
 }
 
-/// A word or a line of a setting's value, or all of it.
+/// A word or a line of a setting's value, or the complete value.
 #[derive(Clone, Debug)]
 pub struct Piece<'a> {
-    /// Without blanks around it.
+    /// The text, without blanks around it.
     pub text: &'a str,
-    /// The setting, and where this piece begins.
+    /// The setting, and the position of this piece.
     pub origin: Arc<Origin>,
-    /// The piece is all there is in the value.
+    /// The value has no other piece.
     alone: bool,
 }
 
 impl Value {
-    /// The text.
+    /// The complete text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Adds a character that stands at this line and column.
+    /// Add a character with its line and column.
     pub(super) fn push(&mut self, c: char, line: u32, column: u32) {
         let offset = self.text.len();
         let follows = self.marks.last().is_some_and(|mark| {
@@ -73,7 +73,7 @@ impl Value {
         self.text.push(c);
     }
 
-    /// Adds what a variable holds, asked for at this line and column.
+    /// Add the value of a variable that is used at this line and column.
     pub(super) fn push_expanded(&mut self, text: &str, line: u32, column: u32) {
         let (offset, expanded) = (self.text.len(), true);
         self.marks.push(Mark {
@@ -85,7 +85,7 @@ impl Value {
         self.text.push_str(text);
     }
 
-    /// Where the byte at `offset` stands, as line and column.
+    /// The line and column of the byte at `offset`.
     fn position(&self, offset: usize) -> Option<(u32, u32)> {
         let after = self.marks.partition_point(|mark| mark.offset <= offset);
         let mark = self.marks.get(after.checked_sub(1)?)?;
@@ -99,8 +99,8 @@ impl Value {
 }
 
 impl Setting {
-    /// A setting that another file stands for, by its own `key`: lines of a value, each
-    /// with the number of the line that says it. Problems with it name that file and key.
+    /// A setting that comes from another file and has the name `key` there. Each line of the value
+    /// has the number of its line in that file. Problems with it name that file and key.
     pub fn of_another_file(file: &Arc<str>, key: &str, lines: &[(u32, String)]) -> Setting {
         let mut value = Value::default();
         for (n, (line, text)) in lines.iter().enumerate() {
@@ -121,27 +121,27 @@ impl Setting {
         }
     }
 
-    /// Whether it is set to nothing but blanks, which is the same as not set.
+    /// Whether the value has only blanks, which is the same as not set.
     pub fn is_empty(&self) -> bool {
         self.value.text.trim_ascii().is_empty()
     }
 
-    /// The words, which blanks and line ends divide.
+    /// The words. Blanks and line ends separate them.
     pub fn words(&self) -> Vec<Piece<'_>> {
         self.pieces(|c| c.is_ascii_whitespace())
     }
 
-    /// The lines, which line ends and semicolons divide; empty ones are passed over.
+    /// The lines, without empty ones. Line ends and semicolons separate them.
     pub fn lines(&self) -> Vec<Piece<'_>> {
         self.pieces(|c| c == '\n' || c == ';')
     }
 
-    /// The parts, which commas, line ends and semicolons divide; empty ones are passed over.
+    /// The parts, without empty ones. Commas, line ends and semicolons separate them.
     pub fn parts(&self) -> Vec<Piece<'_>> {
         self.pieces(|c| matches!(c, ',' | '\n' | ';'))
     }
 
-    /// All of the value in one piece.
+    /// The complete value as one piece.
     pub fn whole(&self) -> Piece<'_> {
         let text = self.value.text.trim_ascii();
         self.piece(text, true)
@@ -156,7 +156,7 @@ impl Setting {
     }
 
     fn piece<'a>(&'a self, text: &'a str, alone: bool) -> Piece<'a> {
-        // Both pointers are into the same text: `text` was cut out of it.
+        // Both pointers are into the same text, because `text` is a slice of it.
         let offset = text.as_ptr() as usize - self.value.text.as_ptr() as usize;
         let mut place = self.place.clone();
         if let Some((line, column)) = self.value.position(offset) {
@@ -173,8 +173,8 @@ impl Setting {
         }
     }
 
-    /// A problem with the setting as such, said where its name stands. `wrong` goes on
-    /// after the name.
+    /// A problem with the setting itself, at the position of its name. `wrong` continues a line
+    /// that begins with the name.
     pub fn problem(&self, wrong: impl AsRef<str>, remedy: impl Into<String>) -> Problem {
         Problem {
             place: Some(self.place.clone()),
@@ -185,13 +185,13 @@ impl Setting {
 }
 
 impl Piece<'_> {
-    /// The piece's value, with who asked for it.
+    /// A value parsed from this piece, with its origin.
     pub fn at<T>(&self, value: T) -> Sourced<T> {
         Sourced::from_setting(value, Arc::clone(&self.origin))
     }
 
-    /// A problem with this piece. `wrong` goes on after the setting and its text; it
-    /// may begin with a colon.
+    /// A problem with this piece. `wrong` continues a line that begins with the setting and its
+    /// text. It may begin with a colon.
     pub fn problem(&self, wrong: impl AsRef<str>, remedy: impl Into<String>) -> Problem {
         let wrong = wrong.as_ref().trim_ascii_start();
         let blank = if wrong.starts_with(':') { "" } else { " " };
@@ -202,7 +202,7 @@ impl Piece<'_> {
         }
     }
 
-    /// The setting with another text in the place of this piece, as one would type it.
+    /// The hint to write another text in the place of this piece.
     pub fn instead(&self, text: &str) -> String {
         match self.alone {
             true => format!("write {}=\"{text}\"", self.origin.setting),
@@ -224,7 +224,7 @@ impl Piece<'_> {
 mod tests {
     use crate::conf::sh;
 
-    /// Each word of the last setting, with its line and column.
+    /// The words of the last setting, each with its line and column.
     fn words(text: &str) -> Vec<(String, u32, u32)> {
         let (read, problems) = sh::read("conf", text.as_bytes(), &mut sh::Variables::new());
         assert_eq!(problems, []);
@@ -252,7 +252,7 @@ mod tests {
             [word("b", 2, 4), word("cd", 3, 2), word("e", 4, 3)]
         );
         assert_eq!(words("a=\"\\\"b c\""), [word("\"b", 1, 5), word("c", 1, 8)]);
-        // What a variable holds stands where it is used.
+        // The value of a variable has the position where it is used.
         assert_eq!(
             words("x='b c'\na=\"a${x}d e\""),
             [word("ab", 2, 4), word("cd", 2, 5), word("e", 2, 11)]

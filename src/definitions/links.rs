@@ -1,5 +1,5 @@
-//! What can be said of a link, in tables: of every link, of each type that can be made, and of
-//! a port of a bridge. A new option is a row here.
+//! Tables of the options of links: of every link, of each type that can be created, and of a bridge
+//! port. A new option is a new row here.
 
 use std::fmt;
 
@@ -12,51 +12,51 @@ use super::option::{Encoding, Opt, ValueKind, opt};
 
 /// A type of link.
 pub struct Type {
-    /// The word of `type_IF` and of ip-link(8).
+    /// The word for it in `type_IF` and ip-link(8).
     pub word: &'static str,
-    /// What it is made from.
+    /// What a link of this type is created on.
     pub below: Lower,
-    /// It has a hardware address that can be chosen.
+    /// Its hardware address can be set.
     pub has_mac: bool,
-    /// Of a tunnel, the attribute that names the link it sends by.
+    /// For a tunnel, the netlink attribute of the link through which it sends.
     pub sent_by: Option<u16>,
-    /// It is made by opening a file (ip-tuntap(8)), and not by a request: neither can its
-    /// size or hardware address be said at once, nor anything be changed that was said.
+    /// It is created by opening a file (ip-tuntap(8)) and not by a netlink request. Its size and
+    /// hardware address cannot be set in the same step, and its options cannot be changed later.
     pub is_opened: bool,
-    /// The kernel takes all that is not said again for not said at all (ip_tunnel(4)'s
-    /// changes): the whole has to be said to change a part.
+    /// The kernel resets every option that a change does not repeat (ip_tunnel(4)). A change must
+    /// therefore send all options.
     pub is_said_whole: bool,
-    /// Attributes of one byte, 0, that ip-link(8) sends where nothing is said.
+    /// The attributes of one byte that ip-link(8) sends as 0 if they are not set.
     pub zeros: &'static [u16],
-    /// Of options of every link, by their key, what a new one has where that is not the row's
-    /// default; empty: what it has is the kernel's to reckon.
+    /// The values of a new link of this type for options of `ATTRIBUTES`, by key, where they differ
+    /// from the row's default. Empty: the kernel computes the value.
     pub made_with: &'static [(&'static str, &'static str)],
-    /// What can be said of it, in the order of a command.
+    /// Its options, in the order of a command.
     pub options: &'static [Opt],
 }
 
-/// By its word alone, as options are.
+/// Prints only the word, as for options.
 impl fmt::Debug for Type {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word)
     }
 }
 
-/// What a link is made from. It may be in another namespace than the link itself.
+/// What a link is created on. It may be in another namespace than the link itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lower {
     /// Nothing.
     Nothing,
-    /// Another link.
+    /// A parent link.
     Link,
-    /// A namespace, whose network carries what goes through the link; and perhaps one
-    /// link of that.
+    /// A namespace whose network carries the packets of the link, and optionally one link of that
+    /// namespace.
     UnderlayNetns,
 }
 
-/// What every link has, whatever its type: attributes of a link itself, IFLA_… of
-/// linux/if_link.h. Of a link that is made they are said at once. The defaults are what a new link
-/// has; one that is moved in keeps its own.
+/// The options of every link of any type: attributes of the link itself, IFLA_… of linux/if_link.h.
+/// For a link that is created, they are in the same request. The defaults are the values of a new
+/// link. A link that is moved in keeps its own values.
 #[rustfmt::skip]
 pub const ATTRIBUTES: &[Opt] = &[
     opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes").default("1500"),
@@ -66,7 +66,7 @@ pub const ATTRIBUTES: &[Opt] = &[
 
 #[rustfmt::skip]
 impl Type {
-    /// The type of this word.
+    /// The type with this word.
     pub fn named(word: &str) -> Option<&'static Type> {
         TYPES.iter().find(|known| known.word == word)
     }
@@ -92,7 +92,8 @@ const fn of(word: &'static str, below: Lower, options: &'static [Opt]) -> Type {
     }
 }
 
-/// The words of `type_IF`: first the types that have no row, for they are not made alone.
+/// The words of `type_IF`. The first three have no row in `TYPES`, because no single request
+/// creates such a link alone.
 pub fn words() -> impl Iterator<Item = &'static str> {
     let made = TYPES.iter().map(|of| of.word);
     ["physical", "wireless", "veth"].into_iter().chain(made)
@@ -136,11 +137,11 @@ const fn ttl(attribute: u16) -> Opt {
 /// IFLA_IPTUN_…, linux/if_tunnel.h.
 const IPTUN: &[Opt] = &[local(2), remote(3), ttl(4)];
 
-/// All that can be carried (IFLA_IPTUN_PROTO), and the TTL of what is carried.
+/// Any inner protocol (IFLA_IPTUN_PROTO), and the TTL of the inner packet.
 const IPTUN_ZEROS: &[u16] = &[9, 4];
 
-/// Who may open a link, IFLA_TUN_… of linux/if_link.h. What else an opener may choose (vnet_hdr,
-/// pi) is the opener's.
+/// The users that may open a link, IFLA_TUN_… of linux/if_link.h. Other options (vnet_hdr, pi) are
+/// left to the program that opens it.
 #[rustfmt::skip]
 const OPENERS: &[Opt] = &[
     opt("owner", "user", User, (1, U32), "who may open the link").keeps(Recreated),
@@ -149,14 +150,15 @@ const OPENERS: &[Opt] = &[
         .default("off").keeps(Recreated),
 ];
 
-/// That of the link by which it sends, without what a packet of its own takes.
+/// The MTU of the link through which it sends, minus the overhead of the tunnel. The kernel
+/// computes it.
 const MTU_OF_TUNNEL: &[(&str, &str)] = &[("mtu", "")];
 
-/// 1500 without the most that a packet of its own takes (wireguard(4)).
+/// 1500 minus the largest overhead that the tunnel adds to a packet (wireguard(4)).
 const MTU_OF_WIREGUARD: &[(&str, &str)] = &[("mtu", "1420")];
 
-/// Every type of link that is made by one request, and alone. The attributes are of
-/// linux/if_link.h, IFLA_TYPE_NAME, but where another header is named.
+/// All types of link that one request creates alone. The attributes are IFLA_TYPE_NAME of
+/// linux/if_link.h, unless another header is named.
 #[rustfmt::skip]
 pub const TYPES: &[Type] = &[
     of("bridge", Lower::Nothing, &[ // IFLA_BR_…
@@ -202,19 +204,19 @@ pub const TYPES: &[Type] = &[
     ]).sent_by(1).said_whole(&[]).made_with(MTU_OF_TUNNEL),
     of("ipip", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS).made_with(MTU_OF_TUNNEL),
     of("sit", Lower::UnderlayNetns, IPTUN).sent_by(1).said_whole(IPTUN_ZEROS).made_with(MTU_OF_TUNNEL),
-    // What it is told is `wireguard`'s
+    // Its configuration is in `wireguard`
     of("wireguard", Lower::UnderlayNetns, &[]).made_with(MTU_OF_WIREGUARD),
     of("tap", Lower::Nothing, OPENERS).opened().with_mac(),
     of("tun", Lower::Nothing, OPENERS).opened().made_with(&[("txqueuelen", "500")]),
 ];
 
-/// What a port of a bridge can be told, `bridge_slave` of ip-link(8). Not among the types: no
-/// link is made as one. IFLA_BRPORT_… of linux/if_link.h.
+/// The options of a bridge port, `bridge_slave` of ip-link(8), with IFLA_BRPORT_… of
+/// linux/if_link.h. They are not a row of `TYPES`, because no link is created as a port.
 #[rustfmt::skip]
 pub const PORT: &[Opt] = &[
     port("isolated", ON_OFF, (33, U8)).default("off"),
     port("hairpin", ON_OFF, (4, U8)).default("off"),
-    // The kernel's goes by the speed of the link
+    // The kernel's default depends on the speed of the link
     port("cost", Number(1, 65535), (3, U32)),
     port("priority", Number(0, 63), (2, U16)).default("32"),
     port("guard", ON_OFF, (5, U8)).default("off"),
@@ -233,5 +235,5 @@ const fn port(word: &'static str, form: ValueKind, attribute: (u16, Encoding)) -
     opt(word, word, form, attribute, "as ip-link(8) has it")
 }
 
-/// ip-link(8) takes no other words for these.
+/// ip-link(8) accepts no other words for these options.
 const ON_OFF: ValueKind = Words(&[("off", 0), ("on", 1)]);

@@ -1,7 +1,7 @@
-//! What can be said of a namespace and its links: each setting, each type of link and each
-//! option of one is a row here, with the kernel's attribute for it. The reader of the settings, the
-//! wanted state, the plan, its commands, the kernel's messages and the journal go by these rows,
-//! and tests/docs.rs holds the pages to them. Data alone.
+//! The definitions of all settings, types of link and options of links, with the kernel's
+//! attributes. The settings parser, the wanted state, the plan, its commands, the netlink messages
+//! and the journal all use these rows, and tests/docs.rs compares the man pages with them. There is
+//! only data here.
 
 pub mod links;
 pub mod option;

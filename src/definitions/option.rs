@@ -1,87 +1,88 @@
-//! What an option of a link is: how it is said, what its value looks like, and how the kernel
-//! takes it. The options themselves are `links`'s.
+//! The definition of an option of a link: its names, the form of its value, and its encoding in
+//! netlink. The options themselves are in `links`.
 
 use std::fmt;
 
-/// Something that can be said of a link.
+/// An option of a link.
 #[derive(PartialEq, Eq)]
 pub struct Opt {
     /// The key of the setting.
     pub key: &'static str,
-    /// ip-link(8)'s word.
+    /// The word in ip-link(8).
     pub word: &'static str,
-    /// What its value looks like.
+    /// The form of the value.
     pub form: ValueKind,
-    /// What it is where nothing is said, as a setting would say it; empty: nothing.
+    /// The value if it is not set, as a setting would write it. Empty: none.
     pub default: &'static str,
-    /// A link of the type cannot be made without it.
+    /// A link of the type cannot be created without it.
     pub needed: bool,
-    /// What the kernel takes of a link that is there. Else the link is made anew.
+    /// The changes that the kernel accepts on an existing link. For other changes the link is
+    /// recreated.
     pub keeps: Mutability,
-    /// The kernel's attribute, and how that has the value.
+    /// The kernel's attribute, and the encoding of the value in it.
     pub attribute: (u16, Encoding),
-    /// What it says, in one line.
+    /// A description in one line.
     pub doc: &'static str,
 }
 
-/// What a value looks like.
+/// The form of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ValueKind {
-    /// A number from the first to the last.
+    /// A number in this range, both ends included.
     Number(u32, u32),
     /// `on` or `off`.
     Switch,
-    /// One of these words; the kernel's numbers for them.
+    /// One of these words, each with the kernel's number for it.
     Words(&'static [(&'static str, u32)]),
-    /// An address of a station.
+    /// A unicast address.
     Station,
     /// A multicast address.
     Group,
-    /// An IPv4 address of a station.
+    /// A unicast IPv4 address.
     Station4,
-    /// A hardware address of six bytes, of a station.
+    /// A unicast hardware address of six bytes.
     Mac,
-    /// The number of a routing table, or its name.
+    /// The number or name of a routing table.
     Table,
-    /// A user's number, or a name of this host's.
+    /// The number or name of a user of the host.
     User,
-    /// A group of users: its number, or a name of this host's.
+    /// The number or name of a group of the host.
     UserGroup,
 }
 
-/// Whether the kernel takes another value for a link that is there.
+/// Whether the kernel accepts another value for an existing link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutability {
-    /// It does.
+    /// It accepts any value.
     InPlace,
-    /// It does not.
+    /// It accepts no change: the link is recreated.
     Recreated,
-    /// Another address of the same family only.
+    /// It accepts only another address of the same family.
     SameFamily,
-    /// Any but to and from this word.
+    /// It accepts any change except to or from this word.
     ExceptWord(&'static str),
 }
 
-/// How an attribute has a value.
+/// The encoding of a value in an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// A number of one byte.
     U8,
-    /// Of two bytes.
+    /// A number of two bytes in native byte order.
     U16,
-    /// Of four bytes.
+    /// A number of four bytes in native byte order.
     U32,
-    /// Of two bytes, the most significant one first.
+    /// A number of two bytes in big-endian order.
     Be16,
-    /// An IPv4 address under the attribute itself, an IPv6 one under this.
+    /// An IPv4 address in the option's own attribute, an IPv6 address in this one.
     Ip(u16),
     /// A hardware address.
     Mac,
-    /// A GRE key of both directions: flags and key of each, four attributes in a row.
+    /// A GRE key for both directions: flags and key of each, in four consecutive attributes.
     GreKey,
 }
 
-/// An option, the last words of which say what it is.
+/// An option. `doc` describes it in one line.
 pub(super) const fn opt(
     key: &'static str,
     word: &'static str,
@@ -101,7 +102,7 @@ pub(super) const fn opt(
     }
 }
 
-/// By its word alone: an option is in many states, and these are logged.
+/// Prints only the word, because many states contain options, and they are logged.
 impl fmt::Debug for Opt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word)

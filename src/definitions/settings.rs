@@ -1,31 +1,32 @@
-//! The settings: every name that conf.d/netns.NAME may set. Those that are one option of
-//! a link are `links`'s rows, all others stand here.
+//! The settings: every name that conf.d/netns.NAME may set. A setting that is one option of a link
+//! is a row of `links`. All others are here.
 
 use super::links::{ATTRIBUTES, Lower, TYPES, Type};
 use super::option::{Opt, ValueKind};
 
-/// A setting: of the whole namespace, or a key of each link.
+/// A setting of the namespace, or a key of each link.
 #[derive(Clone, Copy, Debug)]
 pub struct Var {
-    /// `netns_dns`; of a link's setting the key alone: `config` of `config_eth1`.
+    /// The name, such as `netns_dns`. For a setting of a link only the key: `config` of
+    /// `config_eth1`.
     pub name: &'static str,
-    /// Whose it is.
+    /// Whether it belongs to the namespace or to a link.
     pub of: Scope,
-    /// The types of link that take it.
+    /// The types of link that accept it.
     types: Types,
-    /// What holds when it is not set, as one would write it; empty: nothing. What differs by
-    /// the type of link is here as of the first of them.
+    /// The value if it is not set, as a setting would write it. Empty: none. If it depends on the
+    /// type of link, the value for the first such type.
     pub default: &'static str,
-    /// What it says, in one line.
+    /// A description in one line.
     pub doc: &'static str,
 }
 
 /// What a setting belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The namespace as a whole.
+    /// The namespace.
     Namespace,
-    /// One link; the setting's name is the key, `_`, and the link's suffix.
+    /// One link. The name of the setting is the key, `_`, and the suffix of the link.
     Link,
 }
 
@@ -34,18 +35,18 @@ pub enum Scope {
 enum Types {
     All,
     Only(&'static [&'static str]),
-    /// Those whose hardware address can be chosen.
+    /// The types whose hardware address can be set.
     WithMac,
-    /// Those that lie on a link, or can be told to send by one.
+    /// The types with a parent link, and tunnels that can be bound to a link.
     OnLink,
-    /// Those that are made from another namespace, or may be.
+    /// The types whose parent link or underlay network may be in another namespace.
     MadeFromNetns,
-    /// Those with an option of this key.
+    /// The types with an option of this key.
     WithOption,
 }
 
 impl Var {
-    /// The setting's name as documents write it: `netns_dns`, `config_IF`.
+    /// The name of the setting in documentation: `netns_dns`, `config_IF`.
     pub fn pattern(&self) -> String {
         match self.of {
             Scope::Namespace => self.name.into(),
@@ -53,7 +54,7 @@ impl Var {
         }
     }
 
-    /// The types of link that take it, in `type_IF`'s words; empty: all of them.
+    /// The types of link that accept it, as words of `type_IF`. Empty: all types.
     pub fn types(&self) -> Vec<&'static str> {
         let takes = |of: &&Type| match self.types {
             Types::All | Types::Only(_) => false,
@@ -80,12 +81,12 @@ impl Var {
     }
 }
 
-/// Every setting; of a key that several types have, the first one's.
+/// All settings. If several types have a key, that of the first type.
 pub fn all() -> impl Iterator<Item = Var> {
     NAMESPACE.iter().copied().chain(of_links())
 }
 
-/// The setting `name` of the namespace.
+/// The setting of the namespace with this name.
 pub fn of_namespace(name: &str) -> Option<Var> {
     NAMESPACE.iter().copied().find(|var| var.name == name)
 }
@@ -109,7 +110,7 @@ fn of_links() -> impl Iterator<Item = Var> {
             ValueKind::Mac => Types::WithMac,
             _ => Types::All,
         };
-        // It is as it is
+        // A link keeps its value if this is not set
         let default = "";
         Var {
             default,
@@ -137,7 +138,7 @@ const fn var(of: Scope, name: &'static str, default: &'static str, doc: &'static
     }
 }
 
-/// Those of the namespace, in the order of the manual.
+/// The settings of the namespace, in the order of the man page.
 #[rustfmt::skip]
 pub const NAMESPACE: &[Var] = &[
     netns("netns_links", "", "the links of the namespace, in the order they are made; lo is always there"),
@@ -167,7 +168,7 @@ pub const NAMESPACE: &[Var] = &[
     netns("netns_post_down", "", "a command run on the host when all is taken down"),
 ];
 
-/// Those of links that are no row of `links`.
+/// The settings of links that are not a row of `links`.
 #[rustfmt::skip]
 const LINK: &[Var] = &[
     link("type", "physical", "what the link is; physical: moved in from the host"),

@@ -1,5 +1,5 @@
-//! A condition of `netns_ready`: what must hold before a namespace counts as ready. Text
-//! in, text out; whether it holds is for the kernel to say. No I/O.
+//! A condition of `netns_ready`: what must hold before a namespace counts as ready. It is parsed
+//! and printed here, and tested elsewhere. No I/O.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,26 +11,26 @@ use super::TextError;
 use super::parse::{dev, wrong};
 use crate::name::LinkName;
 
-/// What must hold in the namespace. It prints as it is written in the settings.
+/// A condition that must hold in the namespace. It is printed as in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// The link is up, and its other side is there.
+    /// The link is up and has a carrier.
     Carrier(LinkName),
-    /// The link has an address that can be used, link-local ones aside.
+    /// The link has a usable address that is not link-local.
     Address(LinkName),
-    /// There is a route to exactly there that leads somewhere, in any table; `None` is
+    /// Any table has a route to exactly this network that does not discard packets. `None` is
     /// `default`, of IPv4 or IPv6.
     Route(Option<IpNet>),
-    /// A peer of the WireGuard link has been spoken to.
+    /// The WireGuard link has had a handshake with a peer.
     Handshake(LinkName),
-    /// The address has answered.
+    /// The address has answered a ping.
     Ping(IpAddr),
-    /// The link's DHCP client has been given a lease.
+    /// The link's DHCP client has a lease.
     Lease(LinkName),
 }
 
 impl Condition {
-    /// The link that it speaks of.
+    /// The link of the condition.
     pub fn link(&self) -> Option<&LinkName> {
         match self {
             Condition::Carrier(link)
@@ -41,7 +41,8 @@ impl Condition {
         }
     }
 
-    /// The kernel does not tell when it comes to hold: it must be asked.
+    /// Whether the condition must be polled, because the kernel does not report when it begins to
+    /// hold.
     pub fn is_asked_for(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! A card told from others, whatever it is called: by the address that its maker gave it,
-//! or by where it is plugged in; and of a wireless one its phy. No I/O.
+//! Identifies a network device independently of its name: by its permanent address or its bus path.
+//! A wireless device also has a phy. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,35 +7,35 @@ use std::str::FromStr;
 use super::Mac;
 use crate::name::LinkName;
 
-/// Of a card that is there, what is known of it; of one that is looked for, what it must
-/// be like.
+/// The identity of a device. For an existing device this is what is known of it, for a wanted
+/// device what it must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceId {
-    /// Its permanent address, which stays whatever address it is given.
+    /// The permanent hardware address. It stays the same if another address is set.
     pub mac: Option<Mac>,
-    /// Its place below `/sys/devices`, such as `pci0000:00/0000:00:04.0/virtio1`; of one
-    /// that is looked for, one or several parts of that in a row.
+    /// The path below `/sys/devices`, such as `pci0000:00/0000:00:04.0/virtio1`. For a wanted
+    /// device, one or several consecutive components of it.
     pub path: Option<String>,
 }
 
-/// The radio of a wireless card: links lie on it, and have no way to another namespace but
-/// with it.
+/// The phy of a wireless device. Its links can only move to another namespace together with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Phy {
-    /// Its name, such as `phy0`.
+    /// The name, such as `phy0`.
     pub name: String,
-    /// All of its links; of what was there before, or is inside, none is known.
+    /// All links of the phy. Empty if they are not known: for a previous state, and for a device
+    /// inside.
     pub links: Vec<LinkName>,
 }
 
 impl DeviceId {
-    /// What no card is.
+    /// An identity that no device has.
     pub const NONE: DeviceId = DeviceId {
         mac: Some(Mac([0; 6])),
         path: None,
     };
 
-    /// All that is said of this one, the other one is.
+    /// Whether `other` has everything that is set here.
     pub fn is(&self, other: &DeviceId) -> bool {
         let mac = self.mac.is_none() || self.mac == other.mac;
         let path = match (&self.path, &other.path) {
@@ -46,8 +46,8 @@ impl DeviceId {
         mac && path
     }
 
-    /// Whether two cards that were seen are one and the same; `None` where that cannot be
-    /// told. One that has a permanent address keeps it wherever it is plugged in.
+    /// Whether two existing devices are the same. `None` if that cannot be decided. A permanent
+    /// address stays with its device, wherever that is plugged in.
     pub fn same(&self, other: &DeviceId) -> Option<bool> {
         match (self.mac, other.mac) {
             (Some(one), Some(other)) => Some(one == other),
@@ -56,14 +56,14 @@ impl DeviceId {
         }
     }
 
-    /// Nothing is known of it, as of a link that is no card.
+    /// Whether nothing is known, as for a link that is not a device.
     pub fn is_unknown(&self) -> bool {
         *self == DeviceId::default()
     }
 }
 
 impl FromStr for DeviceId {
-    /// What is wrong with it, to stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -87,7 +87,7 @@ impl FromStr for DeviceId {
     }
 }
 
-/// As `match_IF` has it.
+/// Printed as in `match_IF`.
 impl fmt::Display for DeviceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mac = self.mac.map(|mac| format!("mac {mac}"));

@@ -1,4 +1,4 @@
-//! A hardware address of a link, as ip-link(8) writes it. No I/O.
+//! A hardware address of a link, in the syntax of ip-link(8). No I/O.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub struct Mac(pub [u8; 6]);
 
 impl FromStr for Mac {
-    /// What is wrong with it, to stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

@@ -1,6 +1,6 @@
-//! The state of a namespace, as plain data: the state that is wanted and the state
-//! that is there have this one type, so that the difference is a plain comparison.
-//! The words are ip(8)'s. No I/O, and nothing that only one of the two would need.
+//! The state of a namespace as plain data. The wanted state and the existing state have the same
+//! type, so that they can be compared directly. The terms are those of ip(8). There is no I/O here,
+//! and nothing that only one of the two needs.
 
 pub mod address;
 pub mod build;
@@ -41,7 +41,7 @@ pub use sysctl::{Sysctl, SysctlKey};
 pub use verbatim::{Verbatim, VerbatimKind};
 pub use wireguard::Wireguard;
 
-/// The namespace that something is in, as seen from the namespace that is set up.
+/// A namespace, relative to the one that is set up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Netns {
     /// The namespace that is set up.
@@ -52,65 +52,66 @@ pub enum Netns {
     Named(NetnsName),
 }
 
-/// A link that may be in another namespace than the one who speaks of it.
+/// A link that may be in another namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkRef {
     /// Its namespace.
     pub netns: Netns,
-    /// Its name there.
+    /// Its name in that namespace.
     pub name: LinkName,
 }
 
 impl Netns {
-    /// A link of it.
+    /// The link of this name in this namespace.
     pub fn link(&self, name: &LinkName) -> LinkRef {
         let (netns, name) = (self.clone(), name.clone());
         LinkRef { netns, name }
     }
 }
 
-/// What a namespace is, or is to be, with what belongs to it on the host.
+/// The state of a namespace, with everything that belongs to it on the host.
 ///
-/// As what is wanted, it holds only what was asked for, and `None` is "as it is". As
-/// what is there, it holds all of the namespace, and of the host (or of other
-/// namespaces) the links that were asked about.
+/// A wanted state has only what was requested, and `None` means "as it is". An existing state has
+/// everything in the namespace, and the links of the host and of other namespaces that were
+/// queried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
-    /// There is a namespace of this name.
+    /// A namespace of this name exists.
     pub exists: bool,
-    /// The file, such as `/proc/812/ns/net`, of the namespace that is somebody else's and
-    /// has the name only by us; of what is there, nothing.
+    /// The file of the namespace, such as `/proc/812/ns/net`, if it belongs to another program and
+    /// is only given a name. `None` in an existing state.
     pub attached: Option<Sourced<String>>,
-    /// Other namespaces: of what is wanted, those that links lead into and that may be
-    /// made for it; of what is there, those that were asked about.
+    /// Other namespaces. In a wanted state, those that links lead into and that may be created for
+    /// this one. In an existing state, those that were queried.
     pub others: BTreeSet<NetnsName>,
-    /// In the order in which they are made. What is wanted begins with `lo`.
+    /// The links, in the order of creation. In a wanted state, the first is `lo`.
     pub links: Vec<Link>,
-    /// Of all links and tables, the blackholes among them.
+    /// The routes of all links and tables, including those that discard packets.
     pub routes: Vec<Sourced<Route>>,
-    /// The rules that say in which table a route is looked for.
+    /// The policy rules.
     pub rules: Vec<Sourced<Rule>>,
-    /// The rules of its firewall: of what is there, those that we loaded.
+    /// The firewall rules. In an existing state, those that this program has loaded.
     pub firewall: Vec<Sourced<Ruleset>>,
-    /// Of what is there, those that were asked about and can be read.
+    /// The sysctls. In an existing state, those that were queried and can be read.
     pub sysctls: Vec<Sourced<Sysctl>>,
-    /// Its table in the firewall of the host.
+    /// The table of the namespace in the firewall of the host.
     pub table: Option<Sourced<Table>>,
-    /// The DHCP clients: of what is there, those of ours that run.
+    /// The DHCP clients. In an existing state, those of this program that run.
     pub clients: Vec<Sourced<DhcpClient>>,
-    /// The text of `/etc/netns/NAME/resolv.conf`, if it is ours.
+    /// The text of `/etc/netns/NAME/resolv.conf`, if this program has written it.
     pub resolv_conf: Option<Sourced<String>>,
-    /// Of the links of the host that are moved, what else goes with them.
+    /// What else moves together with links of the host, unchanged.
     pub verbatim: Vec<Verbatim>,
-    /// Cards are given back without addresses, routes and a master, not as they were taken.
-    /// Of what is wanted, nothing if no settings say it; of what is ours, what they said last.
+    /// Devices are returned to the host without addresses, routes and a master, and not as they
+    /// were taken. `None` in a wanted state without settings. In the state of the journal, what the
+    /// settings last requested.
     pub bare: Option<bool>,
-    /// Of what is there, when it was looked at: in seconds since the machine started.
+    /// For an existing state, when it was queried, in seconds since boot.
     pub clock: u64,
 }
 
 impl State {
-    /// The card of the host that is called so inside, or was, as it is on the host.
+    /// The link on the host of the device that has or had this name inside.
     pub fn inside(&self, name: &LinkName) -> Option<&Link> {
         let mut links = self.links.iter().filter(|link| link.netns == Netns::Host);
         links.find(|link| link.kind.is_moved() && link.other_name() == name)
@@ -123,7 +124,7 @@ impl State {
             .find(|link| link.netns == *at && link.name.value == *name)
     }
 
-    /// The other namespaces that its links are in, or lead into.
+    /// The other namespaces that its links are in or lead into.
     pub fn neighbours(&self) -> BTreeSet<NetnsName> {
         let places = self.links.iter().flat_map(Link::namespaces);
         let names = places.filter_map(|at| match at {
@@ -133,14 +134,14 @@ impl State {
         names.collect()
     }
 
-    /// What this key of this namespace is set to.
+    /// The sysctl with this key in this namespace.
     pub fn sysctl(&self, at: &Netns, key: &SysctlKey) -> Option<&Sysctl> {
         let mut all = self.sysctls.iter().map(|sysctl| &sysctl.value);
         all.find(|sysctl| sysctl.netns == *at && sysctl.key == *key)
     }
 
-    /// The owner of the host has turned this on for all links since we did for one: it
-    /// stays on.
+    /// Whether the administrator has enabled the sysctl for all links of the host since this
+    /// program enabled it for one. In that case it stays enabled.
     pub fn turned_on_since(&self, ours: &Sysctl, before: &State) -> bool {
         let all = ours.key.of_all().filter(|_| ours.netns == Netns::Host);
         all.is_some_and(|all| {
@@ -152,20 +153,20 @@ impl State {
         })
     }
 
-    /// Nothing has been made in the namespace yet: it is still to be made, or was left
-    /// just when it had been.
+    /// Whether nothing has been set up in the namespace yet: it does not exist, or setup stopped
+    /// right after its creation.
     pub fn is_bare(&self) -> bool {
         let up = |link: &Link| link.netns == Netns::This && link.up == Some(true);
         !self.links.iter().any(up)
     }
 }
 
-/// What is wrong with the text of a route, a rule or a sysctl.
+/// The problem of a text, such as a route, a policy rule or a sysctl.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TextError {
-    /// To stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     pub wrong: String,
-    /// What was expected, and what to type.
+    /// The hint: what was expected, and what to type.
     pub remedy: String,
 }
 

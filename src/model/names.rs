@@ -1,38 +1,37 @@
-//! Names that stand for numbers in settings: of routing tables, protocols, users.
+//! Names for numbers in settings: routing tables, protocols, users.
 
 use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, LazyLock};
 
-/// The names that stand for numbers in a route's text, beside those that every kernel
-/// has. The first entry of a name counts.
+/// The names for numbers in the text of a route, policy rule or option, in addition to those that
+/// are the same everywhere. The first entry of a name counts.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    /// Of routing tables.
+    /// The names of routing tables.
     pub tables: Numbers,
-    /// Of those who make routes.
+    /// The names of routing protocols.
     pub protos: Numbers,
-    /// Of the namespace's vrfs, with their tables.
+    /// The VRFs of the namespace, with their tables.
     pub vrfs: Vec<(String, u32)>,
-    /// The table of a route that names none, if that is not `main`.
+    /// The table of a route whose text has none, if that is not `main`.
     pub unsaid_table: Option<u32>,
-    /// Of users.
+    /// The names of users.
     pub users: Numbers,
-    /// Of groups of users.
+    /// The names of groups.
     pub groups: Numbers,
-    /// What the kernel takes is taken, and not only what a setting may say.
+    /// Accept all that the kernel accepts, and not only what a setting may contain.
     pub as_kept: bool,
 }
 
-/// Names and their numbers, found out when the first is asked for: hardly any settings use
-/// one.
+/// Names and their numbers. They are read at the first use, because few settings contain a name.
 #[derive(Clone, Default)]
 pub struct Numbers(Option<Arc<Found>>);
 
 type Found = LazyLock<Vec<(String, u32)>, Box<dyn FnOnce() -> Vec<(String, u32)> + Send>>;
 
 impl Numbers {
-    /// Those that `find` will find.
+    /// The names that `find` returns.
     pub fn by(find: impl FnOnce() -> Vec<(String, u32)> + Send + 'static) -> Self {
         Numbers(Some(Arc::new(LazyLock::new(Box::new(find)))))
     }

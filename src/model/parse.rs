@@ -1,16 +1,16 @@
-//! The words of a text as ip(8) takes it: numbers and names, each with what to say when
-//! it is none. Which words there are is a route's or a policy rule's own.
+//! Parses the words of a text in the syntax of ip(8): numbers and names, each with its errors. The
+//! words themselves belong to routes and policy rules.
 
 use super::TextError;
 use crate::name::LinkName;
 
-/// linux/rtnetlink.h; the kernel knows them by number alone.
+/// The tables of linux/rtnetlink.h. The kernel itself only knows the numbers.
 pub(in crate::model) const TABLES: [(&str, u32); 3] =
     [("default", 253), ("main", 254), ("local", 255)];
 
 pub(in crate::model) type Words<'a> = std::vec::IntoIter<&'a str>;
 
-/// The names that are the same everywhere, and those of this machine.
+/// The names that are the same everywhere, and those of the host.
 pub(in crate::model) type Known<'a> = (&'a [(&'a str, u32)], &'a [(String, u32)]);
 
 pub(in crate::model) fn dev(text: &str) -> Result<LinkName, TextError> {
@@ -22,7 +22,8 @@ pub(in crate::model) fn dev(text: &str) -> Result<LinkName, TextError> {
     })
 }
 
-/// A decimal number between these two: ip(8) would take `010` for 8.
+/// A decimal number from `least` to `most`. Leading zeros are an error: ip(8) would read `010` as
+/// 8.
 pub(in crate::model) fn number(
     word: &str,
     text: &str,
@@ -40,7 +41,7 @@ pub(in crate::model) fn number(
     }
 }
 
-/// A number between these two, or a name for one.
+/// A number in this range, or a name for one.
 pub(in crate::model) fn named(
     word: &str,
     text: &str,

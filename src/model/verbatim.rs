@@ -1,51 +1,48 @@
-//! What a link of the host has that no setting says and that goes with it: nexthops, routes
-//! of other kinds, neighbours. It is kept as the kernel tells it, and is told to the kernel
-//! again. No I/O.
+//! What moves together with a link of the host although no setting describes it: nexthops, routes
+//! of other types, neighbours. The kernel's messages are stored and sent back unchanged. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::name::LinkName;
 
-/// One of them. Comparing leaves out how long it stays, and the command.
+/// One such nexthop, route or neighbour. Comparisons ignore its lifetime and the command.
 #[derive(Clone, Debug)]
 pub struct Verbatim {
-    /// What it is.
+    /// Its kind.
     pub kind: VerbatimKind,
-    /// The link that it goes with.
+    /// The link that it moves with.
     pub link: LinkName,
-    /// The kernel's message (rtnetlink(7)) without its header; where the number of a link
-    /// stands, 0.
+    /// The kernel's message (rtnetlink(7)) without its header. Each interface index in it is 0.
     pub body: Vec<u8>,
-    /// Which links those are, by their places in it.
+    /// The links whose interface index belongs into the message, with their offsets in `body`.
     pub links: Vec<(usize, LinkName)>,
-    /// Of a route that is there for a time, when that ends: in seconds since the machine
-    /// started.
+    /// For a route with a lifetime, its end in seconds since boot.
     pub until: Option<u64>,
-    /// The words behind `ip` that make the same, as far as they are known here.
+    /// The arguments of the equivalent `ip` command, as far as they are known here.
     pub command: String,
 }
 
-/// In the order in which they can be made.
+/// The kinds, in the order in which they can be created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum VerbatimKind {
-    /// Of ip-nexthop(8).
+    /// A nexthop of ip-nexthop(8).
     Nexthop,
-    /// Of ip-route(8).
+    /// A route of ip-route(8).
     Route,
-    /// Of ip-neighbour(8).
+    /// A neighbour of ip-neighbour(8).
     Neighbour,
 }
 
 impl VerbatimKind {
-    /// All, in that order.
+    /// All kinds, in the order of creation.
     pub const ALL: [VerbatimKind; 3] = [
         VerbatimKind::Nexthop,
         VerbatimKind::Route,
         VerbatimKind::Neighbour,
     ];
 
-    /// Its word.
+    /// The word for the kind.
     pub fn word(self) -> &'static str {
         match self {
             VerbatimKind::Nexthop => "nexthop",
@@ -63,7 +60,8 @@ impl PartialEq for Verbatim {
 
 impl Eq for Verbatim {}
 
-/// As the journal has it: `route eth1 16:eth1 0a1b… ip route add …`
+/// As in the journal: kind, link, lifetime or `-`, links or `-`, message, command. For example
+/// `route eth1 - 16/eth1 0a1b… route add …`.
 impl fmt::Display for Verbatim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ", self.kind.word(), self.link)?;
@@ -83,7 +81,7 @@ impl fmt::Display for Verbatim {
 }
 
 impl FromStr for Verbatim {
-    /// What is wrong with it.
+    /// The problem.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

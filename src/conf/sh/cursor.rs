@@ -1,5 +1,5 @@
-//! Where the reader stands in the text, and moving on from there. Nothing is refused
-//! here, and nothing has a meaning.
+//! The position of the reader in the text, and how it advances. Nothing here reports problems or
+//! interprets the text.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::conf::value::Value;
 use crate::source::Position;
 
 impl<'a> Reader<'a> {
-    /// The name that begins here, which may be empty.
+    /// The name that begins here. It may be empty.
     pub(super) fn name(&mut self) -> &'a str {
         let rest = &self.text[self.at..];
         let valid = |(n, b): (usize, u8)| {
@@ -19,7 +19,7 @@ impl<'a> Reader<'a> {
         &rest[..len]
     }
 
-    /// Blanks, and line ends with a `\` before them.
+    /// Skip blanks, and line ends with a `\` before them.
     pub(super) fn skip_blanks(&mut self) {
         loop {
             match self.peek() {
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         (0..count).for_each(|_| self.next());
     }
 
-    /// The character that stands here belongs to the value as it is.
+    /// Append the character at this position to the value as it is.
     pub(super) fn take(&mut self, value: &mut Value) {
         if let Some(c) = self.peek() {
             let place = self.place();

@@ -1,7 +1,7 @@
-//! The text of a settings file in, its assignments out: the part of POSIX sh that
-//! assigns and does nothing else. What is read here dash, busybox ash and bash read the
-//! same, byte for byte; all else is refused, with its place and what to write instead.
-//! No command is ever run, and nothing is looked up but variables set before.
+//! Parses the text of a settings file into assignments. The language is the part of POSIX sh that
+//! assigns and does nothing else. dash, busybox ash and bash read every accepted file the same,
+//! byte for byte. All other text is reported as a problem, with its place and what to write
+//! instead. No command is ever run, and only variables that were set before are expanded.
 
 mod cursor;
 mod quotes;
@@ -14,12 +14,12 @@ use super::reserved::is_reserved;
 use super::value::Setting;
 use crate::source::Problem;
 
-/// What the variables hold that were set so far.
+/// The variables that were set so far, with their values.
 pub type Variables = BTreeMap<String, String>;
 
-/// Reads one file. `file` is its path; `variables` holds what the files before it set,
-/// and afterwards what this one set too. The assignments are in the order of the file,
-/// and complete only if there is no problem.
+/// Read one file. `file` is its path. `variables` holds the variables of earlier files, and those
+/// of this file are added to it. The assignments are in the order of the file, and complete only if
+/// there is no problem.
 pub fn read(file: &str, bytes: &[u8], variables: &mut Variables) -> (Vec<Setting>, Vec<Problem>) {
     let mut reader = Reader {
         file: file.into(),
@@ -50,20 +50,20 @@ struct Reader<'a> {
     variables: &'a mut Variables,
     assigned: Vec<Setting>,
     problems: Vec<Problem>,
-    /// Something of the present command was refused: one problem a command is enough,
-    /// what follows from it would only confuse.
+    /// A problem with the present command was reported. Later problems of the same command would
+    /// only confuse.
     refused: bool,
-    /// What was assigned, and refused: to use it is no second problem.
+    /// The variables whose assignment had a problem. Using one of them is no second problem.
     unread: BTreeSet<&'a str>,
-    /// The bytes that came from variables so far.
+    /// The number of bytes expanded from variables so far.
     expanded: usize,
 }
 
-/// What cannot be read on from; it is in `problems` already.
+/// Reading cannot continue. The reason is in `problems`.
 struct Stop;
 
 impl<'a> Reader<'a> {
-    /// The bytes as text, if they hold nothing that shells read in different ways.
+    /// The bytes as text, if all shells read them in the same way.
     fn as_text(&mut self, bytes: &'a [u8]) -> Option<&'a str> {
         let text = std::str::from_utf8(bytes);
         let until = text.as_ref().map_or_else(|e| e.valid_up_to(), |t| t.len());
@@ -122,7 +122,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One command, which has to be assignments, up to its `;` or the end of its line.
+    /// Read one command up to its `;` or the end of its line. It must consist of assignments.
     fn command(&mut self) -> Result<(), Stop> {
         let first = self.assigned.len();
         let exports = self.skip_export();
@@ -144,8 +144,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `NAME=value`, or `NAME` alone after `export`. The settings from `first` on were
-    /// made by the same command.
+    /// Read `NAME=value`, or `NAME` alone after `export`. The assignments from `first` on belong to
+    /// the same command.
     fn word(&mut self, exports: bool, first: usize) -> Result<(), Stop> {
         let place = self.place();
         let start = self.at;

@@ -1,16 +1,15 @@
-//! The value of an assignment: quotes, backslashes and variables, taken as every shell
-//! takes them.
+//! The value of an assignment. Quotes, backslashes and variables are read as in every shell.
 
 use super::{Reader, Stop};
 use crate::conf::reserved::is_reserved;
 use crate::conf::value::Value;
 
-/// How much the variables that are used in a file may hold in all, in bytes: a line can
-/// double it.
+/// The limit for all text expanded from variables in a file, in bytes. Without it, each line could
+/// double a value.
 const MOST: usize = 1 << 20;
 
 impl Reader<'_> {
-    /// What follows the `=`, up to the end of the word.
+    /// Read the value after the `=`, up to the end of the word.
     pub(super) fn value(&mut self, export: Option<usize>) -> Result<Value, Stop> {
         let mut value = Value::default();
         while let Some(c) = self.peek() {
@@ -83,7 +82,7 @@ impl Reader<'_> {
         self.unclosed(&open, "\"")
     }
 
-    /// `\` and what follows it: that character as it is, or nothing for a line end.
+    /// Read `\` and the next character: that character as it is, or nothing for a line end.
     fn escaped(&mut self, value: &mut Value) {
         match self.peek_second() {
             Some('\n') => self.skip(2),
@@ -102,7 +101,7 @@ impl Reader<'_> {
         }
     }
 
-    /// `$NAME` or `${NAME}`.
+    /// Read `$NAME` or `${NAME}`.
     fn expansion(&mut self, value: &mut Value, export: Option<usize>, quoted: bool) {
         let dollar = self.place();
         self.next();

@@ -1,22 +1,22 @@
-//! What the reader says to what it does not read: the place, what a shell would make of
-//! it, and what to write instead.
+//! The problems of text that the reader does not accept: the place, what it means to a shell, and
+//! what to write instead.
 
 use super::{Reader, Stop};
 use crate::conf::value::Setting;
 use crate::printable::printable;
 use crate::source::{Position, Problem};
 
-/// Words after which the next lines belong together: nothing that could be said of them
-/// one by one would help.
+/// Words that begin a block of several lines. Separate problems for the lines of a block would not
+/// help.
 const BLOCKS: [&str; 7] = ["if", "for", "while", "until", "case", "function", "{"];
 
 impl Reader<'_> {
-    /// Notes a problem at the present position.
+    /// Report a problem at the present position.
     pub(super) fn refuse(&mut self, wrong: &str, remedy: &str) {
         self.refuse_at(&self.place(), wrong, remedy);
     }
 
-    /// Notes a problem, if it is the first of its command.
+    /// Report a problem, if it is the first of its command.
     pub(super) fn refuse_at(&mut self, place: &Position, wrong: &str, remedy: &str) {
         if !self.refused {
             self.problems.push(Problem {
@@ -28,14 +28,14 @@ impl Reader<'_> {
         self.refused = true;
     }
 
-    /// A quote that is open at the end of the file.
+    /// Report a quote that is still open at the end of the file.
     pub(super) fn unclosed<T>(&mut self, open: &Position, quote: &str) -> Result<T, Stop> {
         let wrong = format!("this {quote} is not closed");
         self.refuse_at(open, &wrong, &format!("write the closing {quote}"));
         Err(Stop)
     }
 
-    /// `` `command` ``, which is passed over up to its end on this line.
+    /// Report `` `command` ``, and skip it up to its end on this line.
     pub(super) fn refuse_substitution(&mut self) {
         self.refuse(
             "` runs a command; settings only assign",
@@ -45,8 +45,8 @@ impl Reader<'_> {
         self.skip_through('`');
     }
 
-    /// A `$` that is not `$NAME` or `${NAME}`; what follows it stands at the present
-    /// position.
+    /// Report a `$` that begins neither `$NAME` nor `${NAME}`. The reader is at the text after the
+    /// `$`.
     pub(super) fn refuse_dollar(&mut self, dollar: &Position) {
         let (wrong, remedy) = match self.peek() {
             Some('(') => (
@@ -72,7 +72,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A word that is no assignment; `start` is where it begins, `first` the first
+    /// Report a word that is no assignment. It begins at `start`, and `first` is the first
     /// assignment of its command.
     pub(super) fn refuse_command(
         &mut self,
@@ -96,7 +96,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Passes over all up to the next `end`, if there is one on this line.
+    /// Skip the text through the next `end`, if there is one on this line.
     fn skip_through(&mut self, end: char) {
         let line = self.text[self.at..].lines().next().unwrap_or_default();
         if let Some(length) = line.find(end) {
@@ -105,13 +105,13 @@ impl Reader<'_> {
     }
 }
 
-/// The word that a line begins with, and what follows it and the blanks behind it.
+/// The first word of a line, and the rest without the blanks between them.
 fn first_word(line: &str) -> (&str, &str) {
     let (word, after) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     (word, after.trim_ascii_start())
 }
 
-/// `a=1 word`: sh would run the word as a command, with the variable set for it alone.
+/// The problem of `a=1 word`: sh would run the word as a command that has the variable set.
 fn beside_a_value(setting: &Setting, word: &str) -> (String, String) {
     let whole = format!("{} {word}", printable(setting.value.text()));
     (
@@ -120,7 +120,7 @@ fn beside_a_value(setting: &Setting, word: &str) -> (String, String) {
     )
 }
 
-/// `export word`
+/// The problem of `export word`.
 fn not_exported(word: &str) -> (String, String) {
     let wrong = match word {
         "" => "export alone prints; settings only assign".into(),
@@ -177,7 +177,7 @@ fn not_an_assignment(line: &str) -> (String, String) {
     (wrong, remedy.into())
 }
 
-/// The name with all that no name can have made `_`.
+/// The text as a valid name: each character that a name cannot have becomes `_`.
 fn as_name(text: &str) -> String {
     let letter = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
     let name: String = text.chars().map(letter).collect();

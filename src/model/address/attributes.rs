@@ -1,25 +1,25 @@
-//! What an address of the host can have that no setting says: it is kept while its link is
-//! inside, and comes back with it.
+//! The attributes of a host's address that no setting describes. They are stored while its link is
+//! in the namespace, and restored with it.
 
 use std::fmt;
 
 use super::Address;
 
-/// The name that an address gives its link: at most 15 bytes.
+/// The label of an address, at most 15 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label {
     bytes: [u8; 15],
     length: u8,
 }
 
-/// How long an address is of use.
+/// The lifetime of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// When it was looked at, in seconds since the machine started.
+    /// When the lifetime was read, in seconds since boot.
     pub seen: u64,
-    /// In seconds from then, or [`Lifetime::FOREVER`].
+    /// The remaining valid lifetime at that time in seconds, or [`Lifetime::FOREVER`].
     pub valid: u32,
-    /// The same of its use for new connections.
+    /// The remaining preferred lifetime, in the same form.
     pub preferred: u32,
 }
 
@@ -27,7 +27,7 @@ impl Lifetime {
     /// INFINITY_LIFE_TIME, linux/if_addr.h.
     pub const FOREVER: u32 = u32::MAX;
 
-    /// What is left of it at this second; nothing, if it is over.
+    /// The lifetime that is left at `now`, in seconds since boot. `None` if it has expired.
     fn at(self, now: u64) -> Option<Lifetime> {
         let passed = u32::try_from(now.saturating_sub(self.seen)).unwrap_or(u32::MAX);
         let left = |seconds: u32| match seconds {
@@ -44,7 +44,7 @@ impl Lifetime {
 }
 
 impl Label {
-    /// Nothing, if it is none.
+    /// The label with this text. `None` if it is not valid.
     pub fn new(text: &str) -> Option<Label> {
         let mut bytes = [0; 15];
         let strange = |c: char| c.is_whitespace() || c.is_control();
@@ -58,7 +58,7 @@ impl Label {
         Some(Label { bytes, length })
     }
 
-    /// As text.
+    /// The label as text.
     pub fn as_str(&self) -> &str {
         let bytes = &self.bytes[..usize::from(self.length)];
         std::str::from_utf8(bytes).unwrap_or_default()
@@ -66,7 +66,8 @@ impl Label {
 }
 
 impl Address {
-    /// The address with what is left of its life at this second; nothing, if that is over.
+    /// The address with the lifetime that is left at `now`, in seconds since boot. `None` if it has
+    /// expired.
     pub fn at(self, now: u64) -> Option<Address> {
         let lifetime = match self.lifetime {
             Some(lifetime) => Some(lifetime.at(now)?),
@@ -75,7 +76,8 @@ impl Address {
         Some(Address { lifetime, ..self })
     }
 
-    /// Reads an address of the host's as it was written down, at this second.
+    /// Parse an address of the host with its stored attributes. `seen` is the time of the
+    /// lifetimes, in seconds since boot.
     pub fn parse_with_attributes(text: &str, seen: u64) -> Result<Address, String> {
         let (mut plain, mut kept) = (Vec::new(), Address::from(ipnet::IpNet::default()));
         let mut lifetime = Lifetime {
@@ -179,7 +181,7 @@ mod tests {
                 .lifetime
                 .is_none()
         );
-        // No setting says it
+        // No setting has these attributes
         assert!("192.0.2.7/24 metric 5".parse::<Address>().is_err());
     }
 }

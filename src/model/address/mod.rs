@@ -1,6 +1,5 @@
-//! An address of a link, as ip-address(8) writes it. Its text form is the one of the
-//! settings, of the commands and of the journal: `text.parse()` and `to_string()` are
-//! each other's inverse. No I/O.
+//! An address of a link, in the syntax of ip-address(8). Settings, commands and the journal use the
+//! same text form: `text.parse()` and `to_string()` are inverse to each other. No I/O.
 
 mod attributes;
 
@@ -18,46 +17,45 @@ pub use attributes::{Label, Lifetime};
 const HOST: u8 = 254;
 const SCOPES: [(&str, u8); 4] = [("global", 0), ("site", 200), ("link", 253), ("host", HOST)];
 
-/// An address with the length of its network's prefix, and what was given with it.
-/// Comparing looks at the address, its prefix and its peer alone: the kernel keeps no
-/// second one that differs in the rest.
+/// An address with its prefix length and attributes. Comparisons only consider the address, the
+/// prefix and the peer, because the kernel accepts no second address that differs only in the rest.
 #[derive(Clone, Copy, Debug)]
 pub struct Address {
-    /// The bits behind the prefix stand: `192.0.2.10/24` is not `192.0.2.0/24`.
+    /// The address and prefix length. The host bits are kept: `192.0.2.10/24` is not
+    /// `192.0.2.0/24`.
     pub net: IpNet,
-    /// The address at the other end, whose network the prefix then is.
+    /// The peer address. If there is one, the prefix belongs to it.
     pub peer: Option<IpAddr>,
-    /// Where packets for all go to; none unless asked for, as in ip-address(8).
+    /// The broadcast address. None unless it is set, as in ip-address(8).
     pub broadcast: Option<Ipv4Addr>,
-    /// How far it is of use, RT_SCOPE_* (IPv4); where nothing is said, that is `global`, or
-    /// `host` for 127.0.0.0/8.
+    /// The scope, RT_SCOPE_* (IPv4). `None` means `global`, or `host` for 127.0.0.0/8.
     pub scope: Option<u8>,
-    /// The kernel makes no route to its network.
+    /// The kernel creates no route to the network of the address.
     pub noprefixroute: bool,
-    /// The network is not asked whether another host has it (IPv6).
+    /// No duplicate address detection (IPv6).
     pub nodad: bool,
-    /// Its other name of the link (IPv4), such as `eth1:0`. Of what is there, as all that
-    /// follows.
+    /// The label of the address (IPv4), such as `eth1:0`. This field and the following ones are
+    /// only set for addresses read from the kernel or the journal.
     pub label: Option<Label>,
-    /// Of the route to its network; 0 for IPv4, 256 for IPv6, where nothing is said.
+    /// The metric of the route to its network. `None` means 0 for IPv4 and 256 for IPv6.
     pub metric: Option<u32>,
-    /// How long it is of use, where that is not for ever.
+    /// The lifetime. `None` means forever.
     pub lifetime: Option<Lifetime>,
-    /// Who gave it, IFAPROT_*; nothing, where nobody says.
+    /// The origin of the address, IFAPROT_*. `None` if it is not known.
     pub proto: Option<u8>,
     /// It is the home address of a mobile node (IPv6).
     pub home: bool,
-    /// Temporary addresses are made of it (IPv6).
+    /// The kernel derives temporary addresses from it (IPv6).
     pub mngtmpaddr: bool,
 }
 
 impl Address {
-    /// The address without its prefix.
+    /// The address without its prefix length.
     pub fn ip(&self) -> IpAddr {
         self.net.addr()
     }
 
-    /// The network it is in: that of its peer, if it has one.
+    /// The network of the address, or of its peer if it has one.
     pub fn network(&self) -> IpNet {
         let peer = self
             .peer
@@ -65,12 +63,12 @@ impl Address {
         peer.unwrap_or(self.net).trunc()
     }
 
-    /// Its scope, said or not.
+    /// The scope, or the kernel's default if it is not set.
     pub fn scope(&self) -> u8 {
         self.scope.unwrap_or(self.unsaid_scope())
     }
 
-    /// What the kernel makes of an address of which no scope is said.
+    /// The scope that the kernel uses for this address if none is set.
     pub fn unsaid_scope(&self) -> u8 {
         match self.ip() {
             IpAddr::V4(ip) if ip.is_loopback() => HOST,
@@ -78,8 +76,9 @@ impl Address {
         }
     }
 
-    /// An address that is there would have to be made anew to be this one. Of what is not
-    /// said of this one, nothing matters but what was said before (`made`).
+    /// Whether an existing address (`there`) has to be recreated to match this one. If this one
+    /// lacks an attribute, the attribute only matters if netns-setup itself has set it, as in
+    /// `made`.
     pub fn differs(&self, there: &Address, made: Option<&Address>) -> bool {
         let made = made.copied().unwrap_or(*self);
         fn one<T: PartialEq>(want: Option<T>, there: Option<T>, made: Option<T>) -> bool {
@@ -95,7 +94,7 @@ impl Address {
             )
     }
 
-    /// The kernel makes it again when its link is back: a loopback or a link-local
+    /// Whether the kernel recreates the address when its link is back: a loopback or link-local
     /// address.
     pub fn is_kernels(&self) -> bool {
         match self.ip() {
@@ -151,7 +150,7 @@ impl Hash for Address {
 }
 
 impl FromStr for Address {
-    /// What is wrong with it, to stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     type Err = String;
 
     // "192.0.2.10/24", "192.0.2.10 peer 192.0.2.1/32", "192.0.2.10/24 brd 192.0.2.255"
@@ -183,7 +182,8 @@ impl FromStr for Address {
     }
 }
 
-/// With a peer, the prefix is said behind that; behind the address it may say the same.
+/// Parse an address and its peer. The prefix length is written after the peer. After the address it
+/// may be repeated.
 fn with_peer(text: &str, peer: Option<&str>) -> Result<Address, String> {
     let Some(peer) = peer else {
         return Ok(net(text)?.into());
@@ -205,7 +205,7 @@ fn with_peer(text: &str, peer: Option<&str>) -> Result<Address, String> {
     })
 }
 
-/// An address, or `+`: the last one of the network.
+/// A broadcast address, or `+` for the last address of the network.
 fn broadcast(text: &str, address: &Address) -> Result<Ipv4Addr, String> {
     match (text, address.network()) {
         ("+", IpNet::V4(net)) if net.prefix_len() < 31 => Ok(net.broadcast()),

@@ -1,4 +1,4 @@
-//! `config_IF` in, addresses out, and what must hold between all addresses.
+//! Parses `config_IF` into addresses, and checks the addresses of all links against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -10,7 +10,7 @@ use crate::model::{Address, Kind, Link, Netns};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
 
-/// The words that stand behind an address, and whether they say something more.
+/// The words that may follow an address, and whether each takes a value.
 const WORDS: [(&str, bool); 6] = [
     ("peer", true),
     ("brd", true),
@@ -20,9 +20,9 @@ const WORDS: [(&str, bool); 6] = [
     ("nodad", false),
 ];
 
-/// The addresses that the setting lists, each with what is said behind it; none for
-/// `null`, or without a setting. Where an address has no prefix, `one_host` proposes that of
-/// one host, as tunnels have it.
+/// The addresses that the setting lists, with their attributes. None for `null` or without a
+/// setting. If an address lacks a prefix length, the hint suggests one: that of a single host if
+/// `one_host` is set, as for tunnels.
 pub(super) fn addresses(
     setting: Option<&Setting>,
     one_host: bool,
@@ -48,7 +48,7 @@ pub(super) fn addresses(
                 "is not an address",
                 "write auto for the addresses that a router announces",
             )),
-            // A client is run for it (clients.rs)
+            // A DHCP client runs for it (`clients` of dhcp.rs)
             dhcp::WORD if word.origin.setting.starts_with("config_") => {}
             "dhcp" => problems.push(word.problem(
                 "is for the end inside",
@@ -70,7 +70,7 @@ pub(super) fn addresses(
     found
 }
 
-/// `auto`, where it is said.
+/// The word `auto`, if the setting has it.
 pub(super) fn auto(setting: Option<&Setting>) -> Option<Piece<'_>> {
     let words = setting.map(Setting::words).unwrap_or_default();
     words.into_iter().find(|word| word.text == "auto")
@@ -90,7 +90,7 @@ fn with_what_follows(word: &Piece<'_>, rest: &mut std::slice::Iter<'_, Piece<'_>
     text
 }
 
-/// Why no link should have this address, although it is one.
+/// Why no link should have this valid address, and a hint. `None` if it is fine.
 fn fault(address: &Address) -> Option<(String, String)> {
     let (ip, net) = (address.ip(), address.net);
     let of_ipv4 = [
@@ -131,7 +131,7 @@ fn fault(address: &Address) -> Option<(String, String)> {
     None
 }
 
-/// What was probably meant.
+/// A hint with the address that was probably meant.
 fn better(word: &Piece<'_>, one_host: bool) -> String {
     let expected = "expected ADDRESS/PREFIX";
     if let Ok(ip) = word.text.parse::<IpAddr>() {
@@ -152,8 +152,8 @@ fn better(word: &Piece<'_>, one_host: bool) -> String {
     format!("{expected}, such as 192.0.2.10/24 or 2001:db8::10/64, or null")
 }
 
-/// What ip-address(8) and ifconfig(8) know beside the address, and this version does
-/// not: one problem for all the words that belong to it.
+/// The problem for words of ip-address(8) and ifconfig(8) that are not supported. It is one problem
+/// for the address and all of its words.
 fn not_taken(words: &[Piece<'_>]) -> Option<Problem> {
     let more = [
         "netmask",
@@ -179,10 +179,10 @@ fn not_taken(words: &[Piece<'_>]) -> Option<Problem> {
     Some(words[at].problem("is not an address", format!("{expected}, such as {whole}")))
 }
 
-/// The first link of each name, in each namespace.
+/// The first link with each name, in each namespace.
 type ByName<'a> = BTreeMap<(&'a Netns, &'a LinkName), &'a Link>;
 
-/// What must hold between addresses, and between addresses and MTUs.
+/// Check the addresses of all links against each other and against the MTUs.
 pub(super) fn check(links: &[Link], problems: &mut Vec<Problem>) {
     let mut by_name = ByName::new();
     for link in links {
@@ -212,7 +212,7 @@ fn twice_on_one(link: &Link, problems: &mut Vec<Problem>) {
     }
 }
 
-/// All addresses of a link in one network have one scope.
+/// All addresses of a link in one network must have the same scope.
 fn scopes(link: &Link, problems: &mut Vec<Problem>) {
     let scope = |a: &Address| a.scope.unwrap_or(a.unsaid_scope());
     let mut first = BTreeMap::new();
@@ -228,12 +228,12 @@ fn scopes(link: &Link, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The vrf that a link belongs to, by itself or with its masters: each has addresses of its
+/// The VRF that a link belongs to, directly or through its masters. Each VRF has addresses of its
 /// own.
 fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
     let mut link = link;
-    // No chain is longer than the port of a bond of a bridge of a vrf. (Who is its own
-    // master is told elsewhere.)
+    // The longest possible chain is a port of a bond of a bridge of a VRF. A link that is its own
+    // master is reported elsewhere.
     for _ in 0..4 {
         if matches!(&link.kind, Kind::Virtual(spec) if spec.of.word == "vrf") {
             return Some(&link.name.value);
@@ -244,12 +244,12 @@ fn vrf<'a>(link: &'a Link, by_name: &ByName<'a>) -> Option<&'a LinkName> {
     None
 }
 
-/// Each address in its namespace and VRF, with the link that has it first.
+/// The first link that has an address, for each namespace, VRF and address.
 type FirstOf<'a> =
     BTreeMap<(&'a Netns, Option<&'a LinkName>, IpAddr), (&'a Link, &'a Sourced<Address>)>;
 
-/// An address may be on several links if it stands alone, as on links without a network
-/// of their own, or is of the link alone.
+/// Several links may have the same address only if its prefix is that of a single host, or if it is
+/// link-local.
 fn on_two<'a>(
     link: &'a Link,
     vrf: Option<&'a LinkName>,

@@ -1,5 +1,4 @@
-//! `netns_attach` in, whose namespace is to be given the name out. Who that is at the
-//! moment is not known here.
+//! Parses `netns_attach`: the existing namespace that is given the name. It is not resolved here.
 
 use std::fmt;
 
@@ -7,18 +6,18 @@ use super::keep;
 use crate::conf::{Setting, Settings};
 use crate::source::{Problem, Sourced};
 
-/// Whose namespace it is. It prints as it is written in the settings.
+/// The namespace to attach. It is printed as in the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attach {
-    /// That of a process.
+    /// The namespace of a process.
     Pid(u32),
-    /// The one that a file of nsfs stands for: an absolute path.
+    /// The namespace of an nsfs file, with an absolute path.
     Path(String),
-    /// That of a container, by the name that the program knows it by.
+    /// The namespace of a container.
     Container {
         /// `docker` or `podman`.
         program: &'static str,
-        /// A name, or the beginning of an id.
+        /// The container's name, or the beginning of its id.
         name: String,
     },
 }

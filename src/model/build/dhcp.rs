@@ -1,5 +1,4 @@
-//! `config_IF="dhcp"`, and what is said of that, in; the DHCP client that is to run for the
-//! link out.
+//! Parses `config_IF="dhcp"` and the related settings into the DHCP client that runs for the link.
 
 use super::{keep, place};
 use crate::conf::{Listed, Piece, Settings};
@@ -9,14 +8,15 @@ use crate::source::{Problem, Sourced};
 /// The word of `config_IF`.
 pub(super) const WORD: &str = "dhcp";
 
-/// The metric of what the first is given; any that the settings ask for are better.
+/// The metric of the routes of the first DHCP client. Routes of the settings have a lower metric by
+/// default, and take precedence.
 const METRIC: u32 = 500;
 
-/// The settings that say something of the client.
+/// The settings of the DHCP client.
 const SETTINGS: [&str; 3] = ["dhcp", "dhcp_hostname", "dhcp_client_id"];
 
-/// The clients, in the order of the links. Which program there is on this machine is not
-/// known here.
+/// The DHCP clients, in the order of the links. Which client program is installed is not known
+/// here.
 pub(super) fn clients(
     settings: &Settings,
     problems: &mut Vec<Problem>,
@@ -39,7 +39,7 @@ pub(super) fn clients(
     clients
 }
 
-/// A client is to run for this link.
+/// Whether a DHCP client has to run for this link.
 pub(super) fn is_asked_for(listed: &Listed) -> bool {
     let words = listed.words("config");
     words.iter().any(|word| word.text == WORD)
@@ -71,7 +71,7 @@ fn client(
     }))
 }
 
-/// What is said of a client that is not asked for.
+/// Report settings of a DHCP client for a link that has none.
 fn without_a_client(listed: &Listed, problems: &mut Vec<Problem>) {
     for setting in SETTINGS.iter().filter_map(|key| listed.get(key)) {
         let remedy = format!(
@@ -92,7 +92,7 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
         match word.text {
             "nogateway" => wishes.no_gateway = true,
             "nodns" => wishes.no_dns = true,
-            // netifrc's words for what is never done here, or always
+            // netifrc's words for things that are never or always done here
             "nontp" | "nonis" | "nosendhost" | "release" => {}
             _ => problems.push(word.problem(
                 "is not known",
@@ -126,7 +126,7 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
     wishes
 }
 
-/// `metric_IF`, which routes of the settings take as well.
+/// `metric_IF`, which also applies to the routes of the settings.
 pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<Sourced<u32>> {
     let word: Piece<'_> = listed.get("metric")?.whole();
     let metric = word.text.parse().ok();
@@ -135,7 +135,8 @@ pub(super) fn metric(listed: &Listed, problems: &mut Vec<Problem>) -> Option<Sou
     keep(&word, metric.ok_or(("is not a metric", expected)), problems)
 }
 
-/// The kernel holds one default route of a metric: the second lease would take the first's.
+/// Report two clients with the same metric. The kernel keeps one default route of a metric, so the
+/// second lease would replace the route of the first.
 fn same_metric(clients: &[Sourced<DhcpClient>], problems: &mut Vec<Problem>) {
     let gives = |client: &&Sourced<DhcpClient>| !client.value.run.wishes.no_gateway;
     let all: Vec<_> = clients.iter().filter(gives).collect();

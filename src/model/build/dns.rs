@@ -1,12 +1,13 @@
-//! `netns_dns`, `netns_dns_search` and `netns_dns_options` in, the text of the namespace's resolv.conf out.
+//! Builds the text of the namespace's resolv.conf from `netns_dns`, `netns_dns_search` and
+//! `netns_dns_options`.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::conf::{Setting, Settings};
 use crate::source::{Problem, Sourced};
 
-/// What the first line of every resolv.conf of ours begins with. A file that begins
-/// otherwise is its owner's.
+/// The beginning of the first line of every resolv.conf that this program writes. A file that
+/// begins differently belongs to the administrator.
 pub const RESOLV_CONF_MARK: &str = "# written by netns-setup";
 
 pub(super) fn resolv_conf(
@@ -89,7 +90,8 @@ fn domains<'a>(search: &'a Setting, problems: &mut Vec<Problem>) -> Vec<&'a str>
     words.iter().map(|word| word.text).collect()
 }
 
-/// What resolv.conf(5) has, of glibc and musl. A C library passes over what it does not know.
+/// The options in resolv.conf(5) of glibc and musl. A C library ignores those that it does not
+/// know.
 const OPTIONS: [&str; 13] = [
     "ndots:",
     "timeout:",

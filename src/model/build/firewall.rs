@@ -1,5 +1,5 @@
-//! `netns_ipset`, `netns_nftables`, `netns_iptables` and `netns_ip6tables` in, the files
-//! to load out. Reading them is not this stage's.
+//! Parses `netns_ipset`, `netns_nftables`, `netns_iptables` and `netns_ip6tables` into the rule
+//! files to load. The files are not read here.
 
 use crate::conf::Settings;
 use crate::model::firewall::Tool;
@@ -7,14 +7,14 @@ use crate::name::NetnsName;
 use crate::source::{Problem, Sourced};
 use crate::state_dir;
 
-/// A rule file that is to be loaded.
+/// A rule file to load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleFile {
-    /// By whom.
+    /// The program that loads it.
     pub tool: Tool,
-    /// Its path. If no setting asked for it, it is loaded if it is there.
+    /// Its path. Without an origin, the file is loaded only if it exists.
     pub path: Sourced<String>,
-    /// Where else it may be, if no setting asked for it.
+    /// Alternative paths, if no setting names the file.
     pub others: Vec<String>,
 }
 

@@ -1,24 +1,25 @@
-//! `netns_pre_up` and its sisters in, the commands that the coming and going of the
-//! namespace runs out. What sh makes of them is not looked at.
+//! Parses `netns_pre_up` and the other hooks into commands. The commands themselves are not
+//! checked.
 
 use crate::conf::{Setting, Settings};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
 
-/// Commands for `sh -c`, on the host.
+/// Commands for `sh -c` on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hooks {
-    /// Before anything is done; if it fails, nothing is.
+    /// Runs before anything is done. If it fails, nothing is done.
     pub pre_up: Option<Sourced<String>>,
-    /// When the namespace is ready.
+    /// Runs when the namespace is ready.
     pub post_up: Option<Sourced<String>>,
-    /// Before anything is taken down.
+    /// Runs before anything is taken down.
     pub pre_down: Option<Sourced<String>>,
-    /// When all is taken down.
+    /// Runs when everything is taken down.
     pub post_down: Option<Sourced<String>>,
-    /// When a link has been made or moved in, and the namespace is ready.
+    /// `post_up_IF` of each link. Runs when the link was created or moved in, and the namespace is
+    /// ready.
     pub links: Vec<(LinkName, Sourced<String>)>,
-    /// When a card has gone back to the host.
+    /// `post_down_IF` of each link. Runs when the device has returned to the host.
     pub given_back: Vec<(LinkName, Sourced<String>)>,
 }
 

@@ -1,4 +1,4 @@
-//! What must hold between IPv6 addresses and the sysctls that switch IPv6 off.
+//! Checks IPv6 addresses against the sysctls that disable IPv6.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::{place, problem, where_said};
 use crate::model::{Link, Netns, Sysctl};
 use crate::source::{Problem, Sourced};
 
-/// The kernel takes no IPv6 address on a link for which IPv6 is switched off.
+/// Report IPv6 addresses on a link for which a sysctl disables IPv6: the kernel accepts none there.
 pub(super) fn check(links: &[Link], sysctls: &[Sourced<Sysctl>], problems: &mut Vec<Problem>) {
     let mut by_path = BTreeMap::new();
     for sysctl in sysctls {

@@ -1,16 +1,16 @@
-//! What two namespaces want of each other in, where their settings contradict each other
-//! out. Either may keep silent about the pair between them.
+//! Finds contradictions between the settings of two namespaces about the veth pairs between them.
+//! Settings that do not mention such a pair contradict nothing.
 
 use super::{Want, problem};
 use crate::model::{Kind, Link, LinkRef, Netns};
 use crate::name::NetnsName;
 use crate::source::{Problem, Sourced};
 
-/// What to do about all of them.
+/// The hint for all contradictions.
 const REMEDY: &str = "expected the two to agree on the veth pair between them; correct one of them";
 
-/// Where these settings and another namespace's do not agree on the pairs between them.
-/// The problems stand where these settings say it, and name the place in the others'.
+/// The contradictions between the settings of two namespaces about the veth pairs between them.
+/// Each problem has its place in the settings of `want`, and names the place in those of `other`.
 pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
     let there = Netns::Named(other.name.clone());
     let far = want.state.links.iter().filter(|end| end.netns == there);
@@ -21,7 +21,8 @@ pub fn contradictions(want: &Want, other: &Want) -> Vec<Problem> {
     found.collect()
 }
 
-/// `far` is the end in the other namespace, `near` the one in this.
+/// The contradiction about one pair. `far` is the end in the other namespace, `near` is the end in
+/// this one.
 fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Option<Problem> {
     let ends = format!(
         "in {} would be the other end of {} in {}",
@@ -44,7 +45,7 @@ fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Optio
             kind => wrong(&said(&theirs.name), format!("a {} link", kind.word())),
         };
     }
-    // They do not list that end, but may claim ours for another one
+    // The other namespace does not list that end, but may use our end for another pair
     let claims = |link: &&Link| leads_to(&link.link_at(), want, near);
     let claim = other.state.links.iter().find(claims)?;
     match &claim.kind {
@@ -56,12 +57,12 @@ fn contradiction(want: &Want, other: &Want, far: &Link, near: &LinkRef) -> Optio
     }
 }
 
-/// As another namespace sees it, that is the link `near` of this one.
+/// Whether `link` of another namespace's settings is the link `near` of this namespace.
 fn leads_to(link: &LinkRef, want: &Want, near: &LinkRef) -> bool {
     link.netns == Netns::Named(want.name.clone()) && link.name == near.name
 }
 
-/// Both ends have one MTU.
+/// Report two different MTUs for the ends of a pair.
 fn sizes(want: &Want, other: &Want, near: &LinkRef, theirs: &Link) -> Option<Problem> {
     let ours = want.state.link(&near.netns, &near.name)?;
     let ours = ours.attributes.said("mtu")?;
@@ -74,7 +75,7 @@ fn sizes(want: &Want, other: &Want, near: &LinkRef, theirs: &Link) -> Option<Pro
     Some(problem(ours, wrong, REMEDY.into()))
 }
 
-/// The setting that said it, and where.
+/// The setting of the value, with its file and line.
 fn said<T>(value: &Sourced<T>) -> String {
     let asked = value.origin.as_ref();
     asked.map_or_else(|| "its settings".into(), ToString::to_string)

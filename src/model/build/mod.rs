@@ -1,6 +1,5 @@
-//! Settings in, the state that is wanted out, or every problem found. Here is what a
-//! value means, and what must hold between several of them. No I/O: every rule can be
-//! tested by calling it.
+//! Builds the wanted state from the settings, or returns every problem. The values are interpreted
+//! and checked against each other here. No I/O: every rule can be tested by a call.
 
 mod address;
 mod attach;
@@ -38,18 +37,18 @@ pub use link::wireguard::{WireguardFile, wireguard_files};
 pub use linked_netns::contradictions;
 pub use ready::{HoldServices, Ready};
 
-/// What the settings do not say but their meaning depends on.
+/// Facts about the host on which the meaning of the settings depends.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// Gives something that differs from machine to machine and stays the same, such as the
-    /// text of /etc/machine-id: two hosts with the same settings on one LAN must not
-    /// derive the same hardware addresses. Asked only where one is to be derived.
+    /// Read a text that differs between hosts and stays the same, such as /etc/machine-id: two
+    /// hosts with the same settings in one LAN must not derive the same hardware addresses. Called
+    /// only if an address has to be derived.
     pub seed: fn() -> io::Result<String>,
-    /// The names of routing tables and such that ip(8) knows on this machine.
+    /// The names of routing tables and other numbers that ip(8) knows on this host.
     pub names: Names,
 }
 
-/// Of a machine of which nothing is known.
+/// A host of which nothing is known.
 impl Default for Context {
     fn default() -> Self {
         Context {
@@ -59,35 +58,37 @@ impl Default for Context {
     }
 }
 
-/// What is wanted of a namespace.
+/// The wanted state of a namespace, and everything else its settings request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Want {
-    /// The namespace.
+    /// The name of the namespace.
     pub name: NetnsName,
-    /// What it is to be.
+    /// The wanted state.
     pub state: State,
-    /// `/etc/netns/NAME` is laid over `/etc` as a whole, not bound file by file.
+    /// `/etc/netns/NAME` is mounted over `/etc` as an overlay, and not bound file by file.
     pub overlay: bool,
-    /// The rules to load, in their order; the state gets them when they have been read.
+    /// The rule files to load, in this order. Their content is added to the state when they have
+    /// been read.
     pub rule_files: Vec<RuleFile>,
-    /// Whose namespace is to be given the name, if it is not to be made.
+    /// The existing namespace that is given the name. `None` if the namespace is to be created.
     pub attach: Option<Sourced<Attach>>,
-    /// What is run when it comes and goes.
+    /// The hooks.
     pub hooks: Hooks,
-    /// The way out and in; the state gets it when the host has been looked at.
+    /// Masquerading and port forwarding. Both are added to the state when the host has been
+    /// queried.
     pub nat: Option<Nat>,
-    /// What is waited for before it counts as ready.
+    /// The conditions for the namespace to count as ready.
     pub ready: Ready,
-    /// The services inside are restarted where the namespace had to be made anew.
+    /// The services inside are restarted if the namespace had to be recreated.
     pub restarts_services: bool,
-    /// What files that were read ask for and nobody does, to be said once.
+    /// Requests in files that this program does not fulfil. They are reported once.
     pub not_done: Vec<Problem>,
     /// The link that carries the caller's own connection may be moved.
     pub moves_my_connection: bool,
 }
 
-/// Makes of the settings what they ask for. The problems are in the order of the files,
-/// those that the reader found among them.
+/// Build the wanted state. The problems, including those of the parser, are sorted by file and
+/// line.
 pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem>> {
     let mut problems = settings.problems.clone();
     let (links, unread) = link::links(settings, context, &mut problems);
@@ -112,7 +113,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     wireguard::check(settings, &links, &mut problems);
     let hooks = hooks::hooks(settings, &mut problems);
     if settings.complete {
-        // What a line says that could not be read is missing here, and would be missed.
+        // Lines that could not be read would be missing here, and cause false problems.
         address::check(&links, &mut problems);
         master::check(settings, &links, &mut problems);
         ipv6::check(&links, &sysctls, &mut problems);
@@ -157,7 +158,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     })
 }
 
-/// Which of two words a setting says: the first, if it is not set.
+/// Whether a setting has the second of two words. False if it is not set.
 fn is_second(
     settings: &Settings,
     name: &str,
@@ -175,7 +176,7 @@ fn is_second(
     word.text == words[1]
 }
 
-/// What was read of a word, or its problem: what is wrong, and what was expected.
+/// The value that was read from a word. Otherwise its problem and hint are reported.
 fn keep<T>(
     word: &Piece<'_>,
     read: Result<T, (impl AsRef<str>, impl Into<String>)>,
@@ -185,8 +186,8 @@ fn keep<T>(
     read.map(|value| word.at(value)).map_err(refuse).ok()
 }
 
-/// Files in the order in which they are read, then lines, then columns. Each problem
-/// once, however many checks came upon it.
+/// The problems, sorted by file, line and column. `DIR/netns` sorts before `DIR/netns.NAME`, which
+/// is the order of reading. A problem that several checks have found is kept once.
 fn in_file_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems.sort_by_key(|problem| {
         let place = problem.place.as_ref();
@@ -196,8 +197,8 @@ fn in_file_order(mut problems: Vec<Problem>) -> Vec<Problem> {
     problems
 }
 
-/// A problem with a value of a setting, when the setting's own text is not at hand.
-/// `wrong` goes on after the value.
+/// A problem with a value whose setting is not at hand. `wrong` continues a line that begins with
+/// the setting and the value.
 fn problem<T: std::fmt::Display>(value: &Sourced<T>, wrong: String, remedy: String) -> Problem {
     let setting = value.origin.as_ref().map_or("", |asked| &asked.setting);
     Problem {
@@ -207,8 +208,8 @@ fn problem<T: std::fmt::Display>(value: &Sourced<T>, wrong: String, remedy: Stri
     }
 }
 
-/// Where another value was said, for the second line of a problem at `place`:
-/// `config_eth1, line 7`, or with the file if that is another one.
+/// The place of another value, for the second line of a problem at `place`: `config_eth1, line 7`,
+/// with the file if it is another one.
 fn where_said<T>(value: &Sourced<T>, place: Option<&Position>) -> String {
     let Some(asked) = &value.origin else {
         return "always there".into();

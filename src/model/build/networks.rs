@@ -1,11 +1,11 @@
-//! Which of many networks an address is in, asked many times.
+//! Finds the networks that contain an address. This is efficient for many lookups.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Networks, the first of its kind with something of it.
+/// Networks, each with the first value that was added for it.
 pub(super) struct Networks<T>(BTreeMap<u8, BTreeMap<IpNet, (usize, T)>>);
 
 impl<T> Default for Networks<T> {
@@ -15,7 +15,7 @@ impl<T> Default for Networks<T> {
 }
 
 impl<T> Networks<T> {
-    /// One more, unless it is there.
+    /// Add a network. Does nothing if it is there already.
     pub(super) fn add(&mut self, network: IpNet, of: T) {
         let network = network.trunc();
         let count = self.0.values().map(BTreeMap::len).sum();
@@ -23,7 +23,7 @@ impl<T> Networks<T> {
         same_length.entry(network).or_insert((count, of));
     }
 
-    /// Those that the address is in, in the order in which they were added.
+    /// The values of the networks that the address is in, in the order in which they were added.
     pub(super) fn with(&self, address: IpAddr) -> impl Iterator<Item = &T> {
         let found = self.0.iter().filter_map(|(length, networks)| {
             let network = IpNet::new(address, *length).ok()?.trunc();

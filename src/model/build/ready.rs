@@ -1,6 +1,6 @@
-//! `netns_ready`, `netns_timeout` and `netns_wait` in, what is waited for out: before the
-//! namespace counts as ready, and where it cannot be brought up at once. A link with nothing
-//! but DHCP is of no use without a lease, and that is waited for unasked.
+//! Parses `netns_ready`, `netns_timeout` and `netns_wait` into the conditions for a namespace to
+//! count as ready, and what happens to services meanwhile. A link with no addresses but those of
+//! DHCP is useless without a lease, so its lease is always a condition.
 
 use std::time::Duration;
 
@@ -10,32 +10,32 @@ use crate::conf::{Setting, Settings};
 use crate::model::{Condition, DhcpClient, Link, Netns, TextError};
 use crate::source::{Problem, Sourced};
 
-/// How long is waited where nothing is said.
+/// The timeout if the settings have none.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// No boot hangs longer than that.
+/// The longest possible timeout in seconds, so that a boot never waits longer.
 const LONGEST: u64 = 3600;
 
-/// What is waited for.
+/// The conditions of readiness, and how to wait for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// All of these, at one time, before it counts as ready.
+    /// The conditions that must hold at the same time.
     pub conditions: Vec<Sourced<Condition>>,
-    /// How long `up` waits for that.
+    /// How long `up` waits for the conditions.
     pub timeout: Duration,
-    /// What becomes of the services inside meanwhile.
+    /// What happens to the services inside while the namespace is incomplete.
     pub hold: HoldServices,
 }
 
-/// What becomes of the services of a namespace that is not whole.
+/// What happens to the services of a namespace that is incomplete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HoldServices {
-    /// What cannot be brought up is refused, and `watch` ends.
+    /// They are not held. `up` fails if the namespace cannot be brought up, and `watch` ends.
     #[default]
     No,
-    /// They are held until it is whole for the first time, for which `watch` waits.
+    /// They are held until the namespace is complete for the first time. `watch` waits for that.
     Start,
-    /// And stopped when it has not been whole for as long as is waited.
+    /// As `Start`, and they are stopped when the namespace has been incomplete for the timeout.
     Stop,
 }
 
@@ -44,7 +44,7 @@ pub(super) fn ready(
     (links, clients): (&[Link], &[Sourced<DhcpClient>]),
     problems: &mut Vec<Problem>,
 ) -> Ready {
-    // `watch` is OpenRC's to heed; that it is well written is ours to say
+    // OpenRC's service uses `netns_watch`, but errors in it are reported here
     yes(settings, "netns_watch", problems);
     let mut conditions = conditions(settings, problems);
     for client in clients {
@@ -140,7 +140,7 @@ fn hold(settings: &Settings, problems: &mut Vec<Problem>) -> HoldServices {
     }
 }
 
-/// Words that OpenRC's `yesno` understands in the same way.
+/// Whether a setting is `yes` and not `no`. OpenRC's `yesno` reads both words in the same way.
 pub(super) fn yes(settings: &Settings, name: &str, problems: &mut Vec<Problem>) -> bool {
     is_second(settings, name, ["no", "yes"], problems)
 }

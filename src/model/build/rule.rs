@@ -1,4 +1,4 @@
-//! `netns_rules` and `rules_IF` in, policy rules out, each with its own line.
+//! Parses `netns_rules` and `rules_IF` into policy rules, each with its own line.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 
@@ -8,7 +8,7 @@ use crate::model::rule::Action;
 use crate::model::{Context, Rule};
 use crate::source::{Problem, Sourced};
 
-/// First those of the namespace, then those of the links in their order.
+/// The policy rules: those of the namespace, then those of the links in their order.
 pub(super) fn policy(
     settings: &Settings,
     context: &Context,
@@ -19,7 +19,7 @@ pub(super) fn policy(
     let lines = all.flatten().flat_map(Setting::lines);
     let mut found = Vec::new();
     let mut said = BTreeMap::new();
-    // The lowest priority of each family so far
+    // The lowest priority so far, for IPv4 and for IPv6
     let mut lowest = [32766, 32766];
     for piece in lines {
         match rule(&piece, context, &mut lowest) {
@@ -37,8 +37,8 @@ pub(super) fn policy(
     found
 }
 
-/// Where no priority is said, it is the one that the kernel would give: one less than the
-/// lowest that there is.
+/// Parse a policy rule. Without a priority it gets the one that the kernel would choose: one less
+/// than the lowest so far.
 fn rule(piece: &Piece<'_>, context: &Context, lowest: &mut [u32; 2]) -> Result<Rule, Problem> {
     let rule = Rule::parse(piece.text, &context.names);
     let mut rule = rule.map_err(|error| piece.problem(error.wrong, error.remedy))?;

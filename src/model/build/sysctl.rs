@@ -1,5 +1,4 @@
-//! `netns_sysctl` in, and the word `auto` of `config_IF`, sysctls out, each with its own
-//! line.
+//! Parses `netns_sysctl`, and the word `auto` of `config_IF`, into sysctls, each with its own line.
 
 use std::collections::btree_map::{BTreeMap, Entry};
 
@@ -12,7 +11,7 @@ use crate::source::{Problem, Sourced};
 pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<Sourced<Sysctl>> {
     let lines = settings.lines("netns_sysctl");
     let mut found = Vec::new();
-    // The first of each key
+    // The first sysctl of each key
     let mut said = BTreeMap::new();
     for piece in lines {
         match sysctl(&piece, settings) {
@@ -34,7 +33,7 @@ pub(super) fn sysctls(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<S
         if listed.name.value.as_str() == "lo" {
             problems.push(word.problem("has no effect for lo", "remove auto"));
         }
-        // Also where the namespace forwards, which a router announces to nobody else
+        // With the value 2, router advertisements are also accepted if the namespace forwards
         for (key, value) in [("accept_ra", "2"), ("autoconf", "1")] {
             let key = format!("net/ipv6/conf/{}/{key}", listed.name).parse();
             let sysctl = key.map(|key| Sysctl::new(Netns::This, key, value));

@@ -1,5 +1,5 @@
-//! A DHCP client that runs for a link, as dhcpcd(8) or busybox's udhcpc. What it gives the
-//! link is the network's to say, and no part of the state. No I/O.
+//! A DHCP client that runs for a link: dhcpcd(8) or busybox's udhcpc. The addresses and routes of
+//! its lease are not part of the state. No I/O.
 
 mod options;
 
@@ -10,43 +10,43 @@ use crate::name::LinkName;
 
 pub use options::Wishes;
 
-/// A client. Comparing looks at the link and at what is said of it alone: whichever client
-/// keeps it is kept.
+/// A DHCP client. Comparisons only consider the link and its settings: a running client is kept,
+/// whichever program it is.
 #[derive(Clone, Debug)]
 pub struct DhcpClient {
-    /// The link, of the namespace itself.
+    /// The link. It is in the namespace itself.
     pub link: LinkName,
-    /// How it runs.
+    /// How the client runs.
     pub run: Run,
 }
 
-/// How a client runs. Its text is that of the journal.
+/// How a DHCP client runs. Its text form is that of the journal.
 #[derive(Clone, Debug)]
 pub struct Run {
     /// The program.
     pub program: Program,
-    /// The metric of its routes: of several links, the first one's are the best.
+    /// The metric of its routes. It increases with each link, so that the first link is preferred.
     pub metric: u32,
     /// It may write `/etc/netns/NAME/resolv.conf`.
     pub resolv_conf: bool,
-    /// What the settings say of it.
+    /// The options of the settings.
     pub wishes: Wishes,
 }
 
-/// The programs that can be it, the preferred first.
+/// The programs that can be the DHCP client, in order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// Roy Marples' dhcpcd, of Gentoo, Void and Debian.
+    /// Roy Marples' dhcpcd, in Gentoo, Void and Debian.
     Dhcpcd,
-    /// That of busybox, of Alpine.
+    /// busybox's udhcpc, in Alpine.
     Udhcpc,
 }
 
 impl Program {
-    /// All of them.
+    /// All programs.
     pub const ALL: [Program; 2] = [Program::Dhcpcd, Program::Udhcpc];
 
-    /// Its name.
+    /// The name of the program.
     pub fn word(self) -> &'static str {
         match self {
             Program::Dhcpcd => "dhcpcd",
@@ -69,7 +69,8 @@ impl fmt::Display for DhcpClient {
     }
 }
 
-/// `udhcpc 500 yes nogateway hostname web`
+/// The program, the metric, whether it may write resolv.conf, and the options, as in `udhcpc 500
+/// yes nogateway hostname web`.
 impl fmt::Display for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let may = if self.resolv_conf { "yes" } else { "no" };
@@ -110,7 +111,7 @@ mod tests {
             let run: Run = text.parse().unwrap();
             assert_eq!(run.to_string(), text);
         }
-        // As it was written before there was more to say
+        // The form of an older version, without the other words
         assert_eq!("udhcpc".parse::<Run>().unwrap().to_string(), "udhcpc 0 no");
         for bad in [
             "",

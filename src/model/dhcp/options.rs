@@ -1,16 +1,16 @@
-//! What the settings say of one DHCP client. No I/O.
+//! The options of the settings for one DHCP client. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// What is said of it; what is not said is as the client has it.
+/// The options for a DHCP client. The client's default applies to those that are not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// `metric_IF`
     pub metric: Option<u32>,
-    /// No default route is taken of the lease.
+    /// The default route of the lease is ignored.
     pub no_gateway: bool,
-    /// No name servers and no domains are.
+    /// The name servers and domains of the lease are ignored.
     pub no_dns: bool,
     /// `dhcp_hostname_IF`
     pub hostname: Option<Hostname>,
@@ -18,16 +18,16 @@ pub struct Wishes {
     pub client_id: Option<ClientId>,
 }
 
-/// A name of a host, that a server may be told.
+/// A host name that is sent to a DHCP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hostname(String);
 
-/// By what a server knows a client, RFC 2132: a type, and what is of it.
+/// A DHCP client identifier of RFC 2132: a type byte, then the identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientId(Vec<u8>);
 
 impl Wishes {
-    /// The inverse of their text.
+    /// Parse the text form, split into words.
     pub(super) fn of<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut wishes = Wishes::default();
         while let Some(word) = words.next() {
@@ -48,7 +48,7 @@ impl Wishes {
     }
 }
 
-/// With a blank before each word.
+/// The text form. Each word has a blank before it.
 impl fmt::Display for Wishes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(metric) = self.metric {
@@ -67,14 +67,14 @@ impl fmt::Display for Wishes {
 }
 
 impl Hostname {
-    /// Its text.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl FromStr for Hostname {
-    /// What is wrong with it, to stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -91,16 +91,16 @@ impl FromStr for Hostname {
 }
 
 impl ClientId {
-    /// Its bytes in hexadecimal, with this between two of them.
+    /// The bytes in hexadecimal, with `by` between them.
     pub fn separated(&self, by: &str) -> String {
         let bytes: Vec<String> = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
         bytes.join(by)
     }
 }
 
-/// Bytes with `:` between them, or a text, which is an identifier of the type 0.
+/// Bytes with `:` between them, or a text, which becomes an identifier of type 0.
 impl FromStr for ClientId {
-    /// What is wrong with it, to stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {

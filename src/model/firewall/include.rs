@@ -1,5 +1,5 @@
-//! What nft(8) includes in a file of rules: the text in, its parts out; and, of a text that
-//! was put together of several files, which line of which file one of its lines is. No I/O.
+//! Finds the includes in a rule file of nft(8), and maps the lines of a text that consists of
+//! several files back to these files. No I/O.
 
 use std::fmt::Write;
 
@@ -8,18 +8,18 @@ use std::fmt::Write;
 pub enum Part<'a> {
     /// Rules, comments and blanks.
     Rules(&'a str),
-    /// What `include "PATH"` names, which is a pattern of glob(7), and how many lines end
-    /// in these words.
+    /// The PATH of an `include "PATH"`, which is a glob(7) pattern, and the number of line ends in
+    /// the directive.
     Include(&'a str, usize),
 }
 
-/// What a line begins with that says of which file and line the next one is.
+/// The beginning of a comment that names the file and line of the next line.
 const MARK: &str = "# from ";
 
-/// The word of nft.
+/// The word of nft(8) that includes a file.
 const INCLUDE: &str = "include";
 
-/// The parts of a text, in its order. An include that nft would not take is left to it.
+/// The parts of a text, in order. An include that nft would not accept remains part of the rules.
 pub fn parts(text: &str) -> Vec<Part<'_>> {
     let (mut parts, mut begin, mut at) = (Vec::new(), 0, 0);
     while let Some(first) = text[at..].chars().next() {
@@ -51,7 +51,7 @@ fn is_of_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '/' | '\\' | '_' | '.' | '-' | '$' | '@')
 }
 
-/// The path behind the word, and how far it reaches. A line may go on behind a backslash.
+/// The path after the word, and its end in `rest`. A backslash continues the line.
 fn included(rest: &str) -> Option<(&str, usize)> {
     let mut path = rest;
     loop {
@@ -68,7 +68,7 @@ fn included(rest: &str) -> Option<(&str, usize)> {
     Some((&path[..end], length))
 }
 
-/// Say that what is added next begins at this line of this file.
+/// Add a comment that the following text begins at this line of this file.
 pub fn mark(text: &mut String, file: &str, line: usize) {
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
@@ -76,8 +76,8 @@ pub fn mark(text: &mut String, file: &str, line: usize) {
     let _ = writeln!(text, "{MARK}{file}:{line}");
 }
 
-/// Of a line of a text, counted from 1: its file and its line there. Without a mark it is
-/// the line of `main`.
+/// The file of a line and its number there. `line` counts from 1 in the text. Text before the first
+/// mark belongs to `main`.
 pub fn origin(text: &str, main: &str, line: usize) -> (String, usize) {
     let before: Vec<&str> = text.lines().take(line.saturating_sub(1)).collect();
     let marks = before.iter().enumerate().rev();

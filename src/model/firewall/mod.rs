@@ -1,5 +1,5 @@
-//! Rules for a namespace's firewall, as the text that a program loads. What the text says
-//! is that program's. No I/O.
+//! The firewall rules of a namespace, as the text that a program loads. The rules themselves are
+//! not interpreted. No I/O.
 
 pub mod include;
 pub mod pattern;
@@ -10,23 +10,24 @@ use std::fmt;
 
 use crate::name::LinkName;
 
-/// The text of a rule file, and who loads it.
+/// The text of a rule file, and the program that loads it.
 ///
-/// Comparing leaves out what loading it gave.
+/// Comparisons ignore the fields that are set after loading.
 #[derive(Clone, Debug)]
 pub struct Ruleset {
-    /// The program, and with it the language.
+    /// The program, which also determines the language.
     pub tool: Tool,
-    /// The file it was read from, for messages and commands.
+    /// The path of the file, for messages and commands.
     pub file: String,
-    /// The whole text.
+    /// The complete text.
     pub text: String,
-    /// Once loaded: the tables of nftables that were not there before, as `FAMILY NAME`.
-    /// iptables makes some, too, unless it is the older one.
+    /// Set after loading: the nftables tables that the text has created, as `FAMILY NAME`. iptables
+    /// creates some as well, unless it is the legacy variant.
     pub tables: Vec<String>,
-    /// Once loaded: the links that they hold by index, with the indexes of then.
+    /// Set after loading: the links that the rules refer to by index, with their indexes at that
+    /// time.
     pub links_by_index: Vec<(LinkName, u32)>,
-    /// Of what is there: one of those links has been made anew since.
+    /// Set for loaded rules: one of these links has been recreated since.
     pub outlived: bool,
 }
 
@@ -38,10 +39,10 @@ impl PartialEq for Ruleset {
 
 impl Eq for Ruleset {}
 
-/// The programs that load rules, in the order in which they do: rules name sets.
+/// The programs that load rules, in the order of loading: rules refer to sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tool {
-    /// ipset(8): sets, as `ipset save` prints them.
+    /// ipset(8), for sets as `ipset save` prints them.
     Ipset,
     /// nft(8).
     Nftables,
@@ -49,13 +50,13 @@ pub enum Tool {
     Iptables,
     /// ip6tables-restore(8).
     Ip6tables,
-    /// nft(8), for the table of ours that brings answers back over the veth. It comes last:
-    /// the rules before may begin with `flush ruleset`.
+    /// nft(8), for this program's own table, which returns answers through the veth. It comes last,
+    /// because other rules may begin with `flush ruleset`.
     Replies,
 }
 
 impl Tool {
-    /// All of them, in their order.
+    /// All programs, in the order of loading.
     pub const ALL: [Tool; 5] = [
         Tool::Ipset,
         Tool::Nftables,
@@ -64,8 +65,8 @@ impl Tool {
         Tool::Replies,
     ];
 
-    /// The word of the journal, and the end of the setting `netns_…` that names the file, if
-    /// it has one.
+    /// The word in the journal. If the program has a rule file, the setting `netns_…` with this
+    /// ending names it.
     pub fn word(self) -> &'static str {
         match self {
             Tool::Ipset => "ipset",
@@ -76,13 +77,13 @@ impl Tool {
         }
     }
 
-    /// It loads a file of the owner's.
+    /// Whether it loads a file of the administrator.
     pub fn has_file(self) -> bool {
         !self.default_files().is_empty()
     }
 
-    /// Where its file is if no setting says so, in `/etc/netns/NAME`: ours first, then as the
-    /// distributions have it in /etc. One of them may be there.
+    /// The default files in `/etc/netns/NAME`: first the one of this program, then the names that
+    /// distributions use in /etc. At most one of them may exist.
     pub fn default_files(self) -> &'static [&'static str] {
         match self {
             Tool::Ipset => &["ipset.conf", "ipset.d"],
@@ -109,7 +110,7 @@ impl fmt::Display for Tool {
 }
 
 impl Ruleset {
-    /// The names of the sets that a text of ipset's leaves.
+    /// The sets that exist after loading. Empty unless the program is ipset.
     pub fn sets(&self) -> Vec<&str> {
         match self.tool {
             Tool::Ipset => sets::left(&self.text),

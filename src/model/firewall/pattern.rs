@@ -1,12 +1,12 @@
-//! The patterns of glob(7), of one component of a path. No I/O.
+//! The patterns of glob(7) for one component of a path. No I/O.
 
-/// Whether it has to be compared with names, and is not one.
+/// Whether the text is a pattern and not a plain name.
 pub fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
-/// Whether a name is one of those that the pattern stands for. One that begins with a dot
-/// is asked for by a dot alone.
+/// Whether the pattern matches the name. A dot at the beginning of the name is only matched by a
+/// dot.
 pub fn matches(pattern: &str, name: &str) -> bool {
     if name.starts_with('.') && !pattern.starts_with('.') {
         return false;
@@ -20,7 +20,7 @@ fn fits(pattern: &[char], name: &[char]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,
         (None, Some(_)) => false,
-        // Several are as one, and one alone is tried at each place
+        // Several `*` match the same as one. One is tried with every number of characters
         (Some(('*', rest)), _) if rest.first() == Some(&'*') => fits(rest, name),
         (Some(('*', rest)), _) => (0..=name.len()).any(|taken| fits(rest, &name[taken..])),
         (Some(_), None) => false,
@@ -36,12 +36,12 @@ fn fits(pattern: &[char], name: &[char]) -> bool {
     }
 }
 
-/// Whether a character is in the set behind a bracket, and what comes after it; nothing, if
-/// it does not end.
+/// Whether a character is in the set after a `[`, and the text after its `]`. `None` if there is no
+/// `]`.
 fn bracket(set: &[char], c: char) -> Option<(bool, &[char])> {
     let inverse = matches!(set.first(), Some('!' | '^'));
     let set = &set[usize::from(inverse)..];
-    // A bracket that comes first is one of the set
+    // A `]` at the beginning is a member of the set
     let end = 1 + set.iter().skip(1).position(|c| *c == ']')?;
     let (mut at, mut is_in) = (0, false);
     while at < end {

@@ -1,10 +1,10 @@
-//! What nft's rules hold: links by their index, which a link that is made anew does not have
-//! any more, and elements of sets, which others may have added. Text in, text out.
+//! Finds what is lost when nft's rules are loaded again: links by index, which a recreated link no
+//! longer has, and elements of sets, which other programs may have added.
 
 use std::collections::BTreeSet;
 
-/// The words before a link, or a list of links, that is held by its index, or by a hook
-/// that goes with it.
+/// The words before a link or list of links that the rules refer to by index, or with a hook that
+/// is removed with the link.
 const BY_INDEX: [&str; 7] = [
     "iif",
     "oif",
@@ -15,11 +15,11 @@ const BY_INDEX: [&str; 7] = [
     "iface_index",
 ];
 
-/// The words before one that is held by its name.
+/// The words before a link that the rules refer to by name.
 const BY_NAME: [&str; 3] = ["iifname", "oifname", "sdifname"];
 
-/// The names that can be of a link which the rules hold by its index: through definitions,
-/// sets and maps they stand far from the word that says so.
+/// The words that may be names of links which the rules refer to by index. Definitions, sets and
+/// maps can separate a name from the word of `BY_INDEX`. Empty if there is no such word.
 pub fn by_index(text: &str) -> BTreeSet<&str> {
     let lines = text.lines();
     let code = lines.map(|line| line.split('#').next().unwrap_or_default());
@@ -39,8 +39,8 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
         .filter(|word| !word.is_empty())
 }
 
-/// What adds again the elements of the sets and maps of a table, as nft lists it; links that
-/// are elements by their index are none that are there.
+/// The commands that add the elements of a table's sets and maps again. `listed` is the table as
+/// nft lists it. Sets of interface indexes are omitted, because the indexes are no longer valid.
 pub fn elements(table: &str, listed: &str) -> String {
     let mut all = String::new();
     let mut set: Option<&str> = None;

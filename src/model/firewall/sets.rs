@@ -1,10 +1,10 @@
-//! The text that `ipset restore` takes: which sets it leaves, and the same text with other
-//! names, so that sets that are there can be filled beside themselves. No I/O.
+//! Parses the text for `ipset restore`: finds the sets that it creates, and renames sets so that
+//! existing ones can be replaced at once. No I/O.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// What a line does to sets.
+/// The command of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SetCommand {
     Create,
@@ -12,11 +12,11 @@ enum SetCommand {
     Flush,
     Swap,
     Rename,
-    /// Anything else, with one set.
+    /// Any other command, with one set.
     Other,
 }
 
-/// The words that ipset(8) has for it, behind those it takes for all of them.
+/// The words of ipset(8) for each command. They may follow options of `OPTIONS`.
 const VERBS: [(&[&str], SetCommand); 5] = [
     (&["create", "n", "-N", "--create"], SetCommand::Create),
     (&["destroy", "x", "-X", "--destroy"], SetCommand::Destroy),
@@ -26,7 +26,7 @@ const VERBS: [(&[&str], SetCommand); 5] = [
 ];
 const OPTIONS: [&str; 4] = ["-!", "-exist", "-q", "-quiet"];
 
-/// The sets that are there when the text has been loaded, in the order of their making.
+/// The sets that exist after the text has been loaded, in the order of creation.
 pub fn left(text: &str) -> Vec<&str> {
     let mut sets = Vec::new();
     let lines = text.lines().filter_map(of_line);
@@ -34,7 +34,7 @@ pub fn left(text: &str) -> Vec<&str> {
     sets
 }
 
-/// The sets that are there after one more line.
+/// Apply one more line to the sets that exist.
 fn follow<'a>(sets: &mut Vec<&'a str>, line: &Line<'a>) {
     match (line.verb, &line.names[..]) {
         (SetCommand::Create, [set, ..]) if !sets.contains(&set.0) => sets.push(set.0),
@@ -48,8 +48,8 @@ fn follow<'a>(sets: &mut Vec<&'a str>, line: &Line<'a>) {
     }
 }
 
-/// A text that fills those of its sets that are `there` under other names, and then has the
-/// two change places; and those other names. Who names a set never sees it half full.
+/// A text that fills new sets instead of those that exist (`there`), and then swaps each pair. It
+/// is returned with the names of the new sets. Rules that use a set never see it half filled.
 pub fn beside(text: &str, there: &BTreeSet<&str>) -> (String, Vec<String>) {
     let lines = text.lines().filter_map(of_line);
     let created =
@@ -70,7 +70,7 @@ pub fn beside(text: &str, there: &BTreeSet<&str>) -> (String, Vec<String>) {
     let mut sets: Vec<&str> = Vec::new();
     for line in text.lines() {
         let parsed = of_line(line);
-        // What is said of all sets is said of those of the text
+        // A command for all sets applies to the sets of the text only
         let of_all = parsed.as_ref().and_then(Line::of_all);
         match of_all {
             Some(verb) => sets
@@ -99,15 +99,15 @@ pub fn beside(text: &str, there: &BTreeSet<&str>) -> (String, Vec<String>) {
     (all, both.iter().filter_map(|set| other(set)).collect())
 }
 
-/// What a line does, and the names of the sets it does it to, with their places in it. What a
-/// set of sets holds is no such name: it is the one that has changed places that is meant.
+/// The command of a line, and the names of its sets with their positions. The members of a set of
+/// sets are not included: they mean the set after the swap.
 struct Line<'a> {
     verb: SetCommand,
     names: Vec<(&'a str, Range<usize>)>,
 }
 
 impl Line<'_> {
-    /// What it does to all sets.
+    /// The command, if it applies to all sets.
     fn of_all(&self) -> Option<&'static str> {
         match self.verb {
             SetCommand::Destroy if self.names.is_empty() => Some("destroy"),

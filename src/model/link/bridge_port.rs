@@ -1,37 +1,37 @@
-//! The VLANs of a port of a bridge. No I/O.
+//! The VLANs of a bridge port. No I/O.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A VLAN that a port, or the bridge itself, is in.
+/// A VLAN of a bridge port or of the bridge itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Vlan {
-    /// From 1 to 4094.
+    /// The VLAN ID, from 1 to 4094.
     pub id: u16,
-    /// What comes in without a tag belongs to it. One VLAN of a port can be so.
+    /// Untagged incoming packets belong to this VLAN. Only one VLAN of a port can have this.
     pub pvid: bool,
-    /// It goes out without a tag.
+    /// Packets leave without a tag.
     pub untagged: bool,
 }
 
-/// VLANs in a row, as bridge(8) takes them behind `vid`.
+/// Consecutive VLANs, as bridge(8) accepts them after `vid`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vlans {
-    /// The first; the others are like it.
+    /// The first VLAN. The others have the same flags.
     pub first: Vlan,
-    /// The number of the last.
+    /// The ID of the last VLAN.
     pub last: u16,
 }
 
 impl Vlan {
-    /// The one that the kernel puts every port and every bridge in.
+    /// The VLAN to which the kernel adds every port and every bridge.
     pub const DEFAULT: Vlan = Vlan {
         id: 1,
         pvid: true,
         untagged: true,
     };
 
-    /// One of which only the number matters.
+    /// A VLAN without flags.
     pub fn plain(id: u16) -> Self {
         let (pvid, untagged) = (false, false);
         Vlan { id, pvid, untagged }
@@ -39,12 +39,12 @@ impl Vlan {
 }
 
 impl Vlans {
-    /// Each of them.
+    /// Each of the VLANs.
     pub fn each(self) -> impl Iterator<Item = Vlan> {
         (self.first.id..=self.last).map(move |id| Vlan { id, ..self.first })
     }
 
-    /// VLANs, in the order of their numbers, in as few rows as there are.
+    /// The fewest ranges for these VLANs, which must be sorted by ID.
     pub fn rows(vlans: impl IntoIterator<Item = Vlan>) -> Vec<Vlans> {
         let mut rows: Vec<Vlans> = Vec::new();
         for vlan in vlans {
@@ -69,7 +69,7 @@ impl Vlans {
 }
 
 impl FromStr for Vlans {
-    /// What is wrong with it, to stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -100,7 +100,7 @@ impl FromStr for Vlans {
     }
 }
 
-/// As `vlans_IF` has them, and bridge(8).
+/// Printed as in `vlans_IF` and bridge(8).
 impl fmt::Display for Vlans {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.first.id)?;

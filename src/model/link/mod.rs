@@ -1,4 +1,4 @@
-//! A link and what it is, as ip-link(8) writes it. No I/O.
+//! A link and its properties, as in ip-link(8). No I/O.
 
 pub mod bridge_port;
 pub mod option_value;
@@ -12,66 +12,69 @@ use crate::definitions::links::ATTRIBUTES;
 use crate::name::{Altname, LinkName};
 use crate::source::Sourced;
 
-/// A link. As what is wanted, `None` leaves a thing as it is.
+/// A link. In a wanted state, `None` leaves a property as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The namespace it is in, or is to be in.
+    /// The namespace that it is in, or is to be in.
     pub netns: Netns,
-    /// Its name there.
+    /// Its name in that namespace.
     pub name: Sourced<LinkName>,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Its other names: no link of its namespace has any of them as a name of its own.
+    /// Its alternative names. No link of the namespace has one of them as its own name.
     pub altnames: Vec<Sourced<Altname>>,
-    /// Of a card, what tells it from others; of one that is wanted, what it is found by.
+    /// For a device, its identity. For a wanted device, what it must match.
     pub device: Option<Sourced<DeviceId>>,
-    /// Of a wireless card, what moves it.
+    /// For a wireless device, the phy that is moved.
     pub phy: Option<Phy>,
-    /// Of a card, its name on the other side where that is another one: on the host of one
-    /// that is inside, inside of one that is on the host.
+    /// For a device, its name on the other side if that differs: its name on the host if it is
+    /// inside, and its name inside if it is on the host.
     pub other: Option<LinkName>,
-    /// What every link has: its MTU, its hardware address.
+    /// The options of every link, such as MTU and hardware address.
     pub attributes: Options,
-    /// The bridge, bond or vrf, in its own namespace, that it belongs to.
+    /// The bridge, bond or VRF in its own namespace that it belongs to.
     pub master: Option<Sourced<LinkName>>,
-    /// What it is told as a port of its bridge.
+    /// Its options as a port of its bridge.
     pub port: Option<Options>,
-    /// The VLANs of a port or a bridge, by their numbers.
+    /// The VLANs of a port or bridge, sorted by ID.
     pub vlans: Vec<Sourced<Vlan>>,
-    /// Its admin state. What is wanted inside is always up.
+    /// Its admin state. Wanted links inside are always up.
     pub up: Option<bool>,
-    /// In the order in which they are added: the first of a network is its primary.
+    /// The addresses, in the order in which they are added. The first address of a network is its
+    /// primary address.
     pub addresses: Vec<Sourced<Address>>,
-    /// What it is told, if it is a WireGuard link.
+    /// The configuration of a WireGuard link.
     pub wireguard: Option<Sourced<Wireguard>>,
-    /// Of what is there, its number in its namespace: what has its name after it has another.
+    /// For an existing link, its interface index. A later link with the same name has another
+    /// index.
     pub index: Option<u32>,
 }
 
-/// What a link is, with what can only be said when it is made.
+/// The kind of a link, with the properties that are set when it is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Whatever is there under this name and can be moved; most of all a card. It is
-    /// never made and never deleted, only moved.
+    /// Any existing link with this name that can be moved, in most cases a physical device. It is
+    /// never created or deleted, only moved.
     Physical,
-    /// The same of a wireless card: its phy is moved, with all links of that. What is there
-    /// is told by its phy, and is [`Kind::Physical`].
+    /// A wireless device. Its phy is moved with all of its links. An existing one is
+    /// [`Kind::Physical`] and has a phy.
     Wireless,
-    /// `lo`, which is there with the namespace.
+    /// `lo`, which every namespace has.
     Loopback,
-    /// One end of a pair. Both ends are links of the state; they are made by one message.
+    /// One end of a veth pair. Both ends are links of the state. One request creates them.
     Veth {
-        /// The other end; `None` in what is there, where its namespace was not asked about.
+        /// The other end. `None` for an existing link, if the namespace of the other end was not
+        /// queried.
         peer: Option<LinkRef>,
     },
-    /// A link of one of the types that are made by a request of their own.
+    /// A link of a type that a separate request creates.
     Virtual(LinkSpec),
-    /// Of what is there alone: a kind that cannot be asked for, by the kernel's name.
+    /// Only for an existing link: another kind, with the kernel's name. Settings cannot request it.
     Other(String),
 }
 
 impl Kind {
-    /// The word of `type_IF` and of ip-link(8).
+    /// The word in `type_IF` and ip-link(8).
     pub fn word(&self) -> &str {
         match self {
             Kind::Physical => "physical",
@@ -85,12 +88,12 @@ impl Kind {
 }
 
 impl Kind {
-    /// It is never made, but moved in from the host.
+    /// Whether it is never created, but moved in from the host.
     pub fn is_moved(&self) -> bool {
         matches!(self, Kind::Physical | Kind::Wireless)
     }
 
-    /// What it is, if it is of a type that we make.
+    /// The type and options, if this program can create such a link.
     pub fn spec(&self) -> Option<&LinkSpec> {
         match self {
             Kind::Virtual(spec) => Some(spec),
@@ -98,14 +101,14 @@ impl Kind {
         }
     }
 
-    /// The link below it, if it lies on one.
+    /// The parent link, if there is one.
     pub fn parent(&self) -> Option<LinkRef> {
         self.spec().and_then(LinkSpec::below)
     }
 }
 
 impl Link {
-    /// A link of which only where, what and its name are known.
+    /// A link of which only the namespace, name and kind are known.
     pub fn new(at: Netns, name: Sourced<LinkName>, kind: Kind) -> Self {
         Link {
             netns: at,
@@ -126,8 +129,8 @@ impl Link {
         }
     }
 
-    /// The namespaces that it has to do with: its own, and its peer's or the one it was born
-    /// in.
+    /// The namespaces of the link: its own, and the one of its peer or the one that it was created
+    /// on.
     pub fn namespaces(&self) -> impl Iterator<Item = Netns> + use<> {
         let other = match &self.kind {
             Kind::Veth { peer: Some(peer) } => Some(peer.netns.clone()),
@@ -136,7 +139,7 @@ impl Link {
         [Some(self.netns.clone()), other].into_iter().flatten()
     }
 
-    /// The other link that it cannot be without: its peer, or the link below it.
+    /// The link without which it cannot exist: its peer or its parent.
     pub fn needed(&self) -> Option<LinkRef> {
         match &self.kind {
             Kind::Veth { peer } => peer.clone(),
@@ -144,13 +147,13 @@ impl Link {
         }
     }
 
-    /// It is called so, by its name or by another one.
+    /// Whether it has this name or alternative name.
     pub fn is_called(&self, name: &str) -> bool {
         let mut altnames = self.altnames.iter();
         self.name.value.as_str() == name || altnames.any(|other| other.value.as_str() == name)
     }
 
-    /// What tells it from others.
+    /// The identity of the device, if it is one.
     pub fn known(&self) -> Option<DeviceId> {
         self.device.as_ref().map(|card| card.value.clone())
     }
@@ -160,13 +163,13 @@ impl Link {
         self.other.as_ref().unwrap_or(&self.name.value)
     }
 
-    /// Its name, for who does not call it so.
+    /// Its name, if that is not `from`.
     pub fn differs(&self, from: &LinkName) -> Option<LinkName> {
         let name = &self.name.value;
         (name != from).then(|| name.clone())
     }
 
-    /// Where it is and its name.
+    /// Its namespace and name.
     pub fn link_at(&self) -> LinkRef {
         self.netns.link(&self.name.value)
     }

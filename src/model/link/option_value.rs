@@ -1,4 +1,4 @@
-//! The value of an option of a link: read as settings have it, and printed as ip-link(8) takes it.
+//! The value of an option of a link: parsed as in settings, and printed as ip-link(8) accepts it.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,10 +7,10 @@ use crate::definitions::option::{Mutability, Opt, ValueKind};
 use crate::model::Mac;
 use crate::model::names::Names;
 
-/// The value of an option, printed as ip-link(8) takes it.
+/// The value of an option. It is printed as ip-link(8) accepts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionValue {
-    /// A number; of a switch 1 or 0.
+    /// A number. For a switch, 1 or 0.
     Number(u32),
     /// One of the option's words.
     Word(&'static str),
@@ -32,10 +32,9 @@ impl fmt::Display for OptionValue {
 }
 
 impl ValueKind {
-    /// Reads a value as settings have it, and as [`OptionValue`] prints it.
+    /// Parse a value, as in settings and as [`OptionValue`] prints it.
     ///
-    /// # Errors
-    /// What was expected.
+    /// # Errors What was expected.
     pub fn read(self, text: &str, names: &Names) -> Result<OptionValue, String> {
         let number = || text.parse::<u32>().ok();
         let named = |known: &[(String, u32)]| {
@@ -69,7 +68,7 @@ impl ValueKind {
             ValueKind::Table => named(&names.tables)
                 .filter(|n| *n != 0)
                 .map(OptionValue::Number),
-            // The highest number stands for nobody at all, chown(2)
+            // The highest number means no user, chown(2)
             ValueKind::User => named(&names.users)
                 .filter(|n| *n != u32::MAX)
                 .map(OptionValue::Number),
@@ -107,10 +106,9 @@ impl ValueKind {
 }
 
 impl Opt {
-    /// Reads a value of a setting of a link of this type.
+    /// Parse the value of a setting for a link of the type `of`.
     ///
-    /// # Errors
-    /// What is wrong with it, to stand after the setting's text; and what was expected.
+    /// # Errors The problem, to be printed after the setting's text, and what was expected.
     pub fn read(
         &self,
         text: &str,
@@ -125,12 +123,12 @@ impl Opt {
         self.form.read(text, names).map_err(problem)
     }
 
-    /// What the kernel makes of it where nothing is said.
+    /// The kernel's default, if the option has one.
     pub fn kernels_own(&self) -> Option<OptionValue> {
         self.form.read(self.default, &Names::default()).ok()
     }
 
-    /// A link that is there can be given another value.
+    /// Whether an existing link can be changed from the value `now` to the value `then`.
     pub fn can_become(&self, now: OptionValue, then: OptionValue) -> bool {
         match self.keeps {
             Mutability::InPlace => true,

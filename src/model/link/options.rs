@@ -1,5 +1,5 @@
-//! What is said of a link: options of one table, each with its value and who asked for it.
-//! Nothing here knows one option from another.
+//! Options of a link, all of one table, each with its value and origin. The code here treats all
+//! options alike.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,25 +10,25 @@ use crate::definitions::option::Opt;
 use crate::model::names::Names;
 use crate::source::{Origin, Sourced};
 
-/// An option and what is said of it.
+/// An option, with its value.
 pub type Said = (&'static Opt, Sourced<OptionValue>);
 
-/// What is said of options: each once, in the order of their table.
+/// Options with values: each once, in the order of their table.
 #[derive(Clone)]
 pub struct Options {
-    /// All that can be said.
+    /// The options that can be set.
     pub table: &'static [Opt],
     said: Vec<Said>,
 }
 
 impl Options {
-    /// Nothing is said yet.
+    /// Options of this table, none of them set.
     pub fn of(table: &'static [Opt]) -> Self {
         let said = Vec::new();
         Options { table, said }
     }
 
-    /// What `value` says of each; nobody asked for it.
+    /// Each option with the value that `value` returns for it, without an origin.
     pub fn with(table: &'static [Opt], value: impl Fn(&Opt) -> Option<OptionValue>) -> Self {
         let said = table.iter().filter_map(|option| {
             let value = value(option)?;
@@ -38,12 +38,12 @@ impl Options {
         Options { table, said }
     }
 
-    /// What the kernel makes of them where nothing is said.
+    /// Each option with the kernel's default.
     pub fn kernels_own(table: &'static [Opt]) -> Self {
         Options::with(table, Opt::kernels_own)
     }
 
-    /// What every link has, of a new one of this type.
+    /// The options of every link, as a new link of this type has them.
     pub fn kernels_own_of(of: &Type) -> Self {
         Options::with(ATTRIBUTES, |option| {
             let mut others = of.made_with.iter();
@@ -53,7 +53,7 @@ impl Options {
         })
     }
 
-    /// Each that is said, alone.
+    /// Each option on its own.
     pub fn each(&self) -> impl Iterator<Item = Options> {
         let table = self.table;
         self.iter().map(move |said| {
@@ -62,15 +62,16 @@ impl Options {
         })
     }
 
-    /// What of it is there.
+    /// The options that have the same value in `there`.
     pub fn held(&self, there: &Options) -> Self {
         let mut held = self.clone();
         held.retain(|option, value| there.get(option.word) == Some(value));
         held
     }
 
-    /// What is to be said where `now` is there, so that it is as `want` says. What is as we
-    /// said it (`ours`) and wanted no more becomes what it is `without` us, if that is known.
+    /// The changes after which a link with the options `now` matches `want`. An option that is no
+    /// longer wanted, and still has the value that netns-setup has set (`ours`), gets the value
+    /// that `without` returns for it, if any.
     pub fn change(
         want: &Options,
         ours: Option<&Options>,
@@ -88,7 +89,8 @@ impl Options {
         change
     }
 
-    /// What is as we said it, and is wanted no more.
+    /// The options that are no longer wanted and still have the value that netns-setup has set
+    /// (`ours`).
     pub fn that_go<'a>(
         want: &'a Options,
         ours: Option<&'a Options>,
@@ -101,45 +103,46 @@ impl Options {
         ours.filter(goes).map(|(option, _)| *option)
     }
 
-    /// Notes as ours what is going to be said. What becomes what it is `without` us is until
-    /// then what it was.
+    /// Record as ours the changes that are about to be made. An option that gets the value of
+    /// `without` again keeps its record until that has happened.
     pub fn note(&mut self, change: &Options, without: impl Fn(&Opt) -> Option<OptionValue>) {
         let stays = |(option, value): &&Said| without(option) != Some(value.value);
         self.extend(change.iter().filter(stays));
     }
 
-    /// It has been said: what was not noted before is not ours any more.
+    /// Forget the options that the change has set to another value than the recorded one. This is
+    /// called when the change has been made.
     pub fn forget_returned(&mut self, change: &Options) {
         self.retain(|option, ours| change.get(option.word).is_none_or(|said| said == ours));
     }
 
-    /// All that is said.
+    /// All options, with their values.
     pub fn iter(&self) -> std::slice::Iter<'_, Said> {
         self.said.iter()
     }
 
-    /// The first that asked for one of them.
+    /// The first origin of an option.
     pub fn origin(&self) -> Option<Arc<Origin>> {
         self.iter().find_map(|(_, value)| value.origin.clone())
     }
 
-    /// Nothing is said.
+    /// Whether no option is set.
     pub fn is_empty(&self) -> bool {
         self.said.is_empty()
     }
 
-    /// What is said of the option of this word of ip-link(8).
+    /// The value and origin of the option with this word of ip-link(8).
     pub fn said(&self, word: &str) -> Option<&Sourced<OptionValue>> {
         let found = self.iter().find(|(option, _)| option.word == word);
         found.map(|(_, value)| value)
     }
 
-    /// The value of the option of this word, if one is said.
+    /// The value of the option with this word.
     pub fn get(&self, word: &str) -> Option<OptionValue> {
         self.said(word).map(|value| value.value)
     }
 
-    /// The same of one that is a number.
+    /// The value of the option with this word, if it is a number.
     pub fn number(&self, word: &str) -> Option<u32> {
         match self.get(word) {
             Some(OptionValue::Number(number)) => Some(number),
@@ -147,7 +150,7 @@ impl Options {
         }
     }
 
-    /// Says an option, in the place of what was said of it.
+    /// Set an option, and replace its value if it has one.
     pub fn set(&mut self, option: &'static Opt, value: Sourced<OptionValue>) {
         let place = |word| self.table.iter().position(|o| o.word == word);
         let at = place(option.word);
@@ -159,20 +162,20 @@ impl Options {
         }
     }
 
-    /// Says these, in the place of what was said of them.
+    /// Set several options, and replace the values that they have.
     pub fn extend<'a>(&mut self, said: impl IntoIterator<Item = &'a Said>) {
         for (option, value) in said {
             self.set(option, value.clone());
         }
     }
 
-    /// Keeps what is said of those options alone.
+    /// Keep only the options for which `keep` returns true.
     pub fn retain(&mut self, keep: impl Fn(&Opt, OptionValue) -> bool) {
         self.said
             .retain(|(option, value)| keep(option, value.value));
     }
 
-    /// What is said otherwise than in what is there, or is not said there.
+    /// The options that `have` lacks or has with another value.
     pub fn differing<'a>(&'a self, have: &'a Options) -> impl Iterator<Item = &'a Said> {
         self.iter()
             .filter(|(option, value)| have.get(option.word) != Some(value.value))
@@ -181,7 +184,7 @@ impl Options {
 
 #[cfg(test)]
 impl Options {
-    /// Each of a table with some value.
+    /// Each option of a table with some value.
     pub fn examples(table: &'static [Opt]) -> Self {
         use crate::definitions::option::ValueKind;
         Options::with(table, |option| {
@@ -208,7 +211,7 @@ impl<'a> IntoIterator for &'a Options {
     }
 }
 
-/// Whoever asked for it.
+/// Comparisons ignore the origins.
 impl PartialEq for Options {
     fn eq(&self, other: &Self) -> bool {
         let said = |(option, value): &Said| (option.word, value.value);
@@ -218,14 +221,14 @@ impl PartialEq for Options {
 
 impl Eq for Options {}
 
-/// What is said, and not all that can be.
+/// Prints only the options with values, without the table.
 impl fmt::Debug for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.said.fmt(f)
     }
 }
 
-/// ` OPTION VALUE …`, as it stands in a command behind something else.
+/// ` OPTION VALUE …`, to be appended to a command.
 impl fmt::Display for Options {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut said = self.iter();

@@ -1,5 +1,5 @@
-//! A link that we make, with all that can be said of one of its type. What can be said is
-//! `definitions`' table; nothing here knows one type from another.
+//! A link of a type that this program can create, with its options. The types and options are
+//! defined in `definitions`. The code here treats all types alike.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,29 +11,29 @@ use crate::model::{LinkRef, Netns};
 use crate::name::LinkName;
 use crate::source::Origin;
 
-/// A link of a type that can be made.
+/// A link of a type that this program can create.
 #[derive(Clone, Debug)]
 pub struct LinkSpec {
     /// Its type.
     pub of: &'static Type,
-    /// The namespace it is made from: where its parent is, or where what goes through it
-    /// comes out. Of others, its own.
+    /// The namespace that it is created on: that of its parent link, of the tunnel's UDP socket, or
+    /// of the underlay network. For other links, their own namespace.
     pub born: Netns,
-    /// The link below it, in the namespace where it was born.
+    /// The parent link, in the namespace `born`.
     pub parent: Option<LinkName>,
-    /// What is said of it.
+    /// Its options.
     pub options: Options,
-    /// Of what is wanted, what said where it is made from.
+    /// For a wanted link, the setting that determines what it is created on.
     pub origin: Option<Arc<Origin>>,
-    /// Of what is ours, which namespace it was born in.
+    /// For a link in the journal, the identity of the namespace that it was created on.
     pub birth: Option<String>,
-    /// Of what is there: the namespace that it was born in has lost its name. It has to be
-    /// made anew in the one that has the name now.
+    /// For an existing link: the namespace that it was created on has lost its name. The link has
+    /// to be recreated on the namespace that has the name now.
     pub outlived: bool,
 }
 
 impl LinkSpec {
-    /// A link of a type of which nothing is said, for `at`.
+    /// A link of a type without options, created on `at`.
     pub fn new(of: &'static Type, at: Netns) -> Self {
         LinkSpec {
             of,
@@ -46,19 +46,19 @@ impl LinkSpec {
         }
     }
 
-    /// The link below it.
+    /// The parent link.
     pub fn below(&self) -> Option<LinkRef> {
         let at = self.born.clone();
         self.parent.clone().map(|name| LinkRef { netns: at, name })
     }
 
-    /// A link that is there is this one, or can be made this one without making it anew.
+    /// Whether the existing link `have` matches, or can be changed to match without recreating it.
     pub fn fits(&self, have: &LinkSpec) -> bool {
         let can_be = |(option, value): &Said| match have.options.get(option.word) {
             None => option.keeps == Mutability::InPlace || option.keeps == Mutability::SameFamily,
             Some(now) => now == value.value || option.can_become(now, value.value),
         };
-        // Of a bridge that others made, it does not matter from where
+        // A link without a parent, such as a bridge, may have been created from anywhere
         let born = self.of.below == Lower::Nothing
             || (&self.born, &self.parent) == (&have.born, &have.parent);
         let alive = !have.outlived;
@@ -66,7 +66,7 @@ impl LinkSpec {
     }
 }
 
-/// As the kernel tells them apart.
+/// Comparisons consider what the kernel distinguishes, and ignore `origin` and `birth`.
 impl PartialEq for LinkSpec {
     fn eq(&self, other: &Self) -> bool {
         let born = |spec: &LinkSpec| (spec.born.clone(), spec.parent.clone(), spec.outlived);
@@ -76,8 +76,8 @@ impl PartialEq for LinkSpec {
 
 impl Eq for LinkSpec {}
 
-/// `type KIND OPTION VALUE …`, as it stands in a command behind the link's name; a link
-/// below a tunnel is one of its options there.
+/// `type KIND OPTION VALUE …`, to be appended to a command that ends with the link's name. The link
+/// through which a tunnel sends is one of its options there.
 impl fmt::Display for LinkSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "type {}{}", self.of.word, self.options)?;

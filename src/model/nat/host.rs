@@ -1,6 +1,5 @@
-//! What was asked for and how the host is in, what is wanted of the host out: a table of
-//! its firewall, and its kernel's settings for the links concerned. Nothing is turned on
-//! that lets packets of others through.
+//! Builds what the host has to do for masquerading and port forwarding: a table for its firewall,
+//! and sysctls for the links involved. Nothing is enabled that would let packets of others through.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +8,7 @@ use std::net::IpAddr;
 use super::{Nat, Table, Uplinks};
 use crate::name::{LinkName, NetnsName};
 
-/// A family of addresses.
+/// An address family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IpVersion {
     /// IPv4.
@@ -18,46 +17,49 @@ pub enum IpVersion {
     V6,
 }
 
-/// How the host is, as far as its part depends on that.
+/// The state of the host, as far as masquerading and port forwarding depend on it.
 #[derive(Clone, Debug, Default)]
 pub struct Host {
     /// The links of its default routes.
     pub default_links: Vec<(IpVersion, LinkName)>,
     /// Its addresses, each with its link.
     pub addresses: Vec<(IpAddr, LinkName)>,
-    /// Its links that other namespaces made: their ways to it.
+    /// The links on the host that other namespaces have created as their connection to it.
     pub of_namespaces: BTreeSet<LinkName>,
-    /// Its kernel forwards IPv6 link by link (`force_forwarding`, Linux 6.17).
+    /// The kernel can forward IPv6 for a single link (`force_forwarding`, Linux 6.17).
     pub force_forwarding: bool,
-    /// What it forwards by its owner's will: all links of a family (`None`), or one.
+    /// Where the administrator has enabled forwarding: on all links of a family (`None`) or on one
+    /// link.
     pub forwards: BTreeSet<(IpVersion, Option<LinkName>)>,
-    /// The links that take what routers advertise, unless they forward IPv6.
+    /// The links that accept router advertisements only while they do not forward IPv6.
     pub takes_advertisements: BTreeSet<LinkName>,
 }
 
-/// What is wanted of the host.
+/// What the host has to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnHost {
-    /// Its table.
+    /// The table for its firewall.
     pub table: Table,
-    /// Kernel settings: below `/proc/sys`, with their values, in their order.
+    /// The sysctls as paths below `/proc/sys`, with their values, in the order in which they are
+    /// set.
     pub sysctls: Vec<(String, String)>,
-    /// There is no link to the world now, although one is needed.
+    /// The host has no link to the outside at the moment, although one is needed.
     pub no_uplink: bool,
 }
 
-/// The links that are concerned, by what they are for.
+/// The links involved, by purpose.
 pub(super) struct Links {
-    /// Over which the namespace reaches the world.
+    /// The links through which the namespace reaches the outside.
     pub up: BTreeSet<LinkName>,
-    /// Those that have an address on which a port is published.
+    /// The other links that have an address with a forwarded port.
     pub reached: BTreeSet<LinkName>,
-    /// Those of both that did not forward before, and are to forward for us alone.
+    /// The links of both groups that did not forward before, and forward for this program only.
+    /// `None` means all links of the family.
     pub guarded: BTreeSet<(IpVersion, Option<LinkName>)>,
 }
 
 impl Nat {
-    /// What is wanted of a host that is like this.
+    /// What a host in this state has to do.
     pub fn on(&self, netns: &NetnsName, host: &Host) -> OnHost {
         let links = self.links(host);
         OnHost {
@@ -71,8 +73,9 @@ impl Nat {
         }
     }
 
-    /// Those named, or those of the host's default routes; and those that have an address on
-    /// which a port is published, each of them where none is said.
+    /// The links through which the namespace reaches the outside are those that the settings name,
+    /// or those of the default routes. Links with an address of a forwarded port are added. Without
+    /// an address in the setting, these are all links that could receive such packets.
     fn links(&self, host: &Host) -> Links {
         let mut up = BTreeSet::new();
         match self.uplinks.as_ref().map(|uplinks| &uplinks.value) {
@@ -129,7 +132,7 @@ impl Nat {
             }
         }
         if self.families.contains(&IpVersion::V6) && !host.force_forwarding {
-            // A link that forwards does not listen to routers any more, unless this is 2
+            // A link that forwards ignores router advertisements unless this is 2
             let listens = |link: &&LinkName| host.takes_advertisements.contains(*link);
             for link in links.up.iter().chain(&links.reached).filter(listens) {
                 set(format!("net/ipv6/conf/{link}/accept_ra"), "2");
@@ -154,7 +157,7 @@ impl IpVersion {
         }
     }
 
-    /// nft's word for it.
+    /// nft's word for the family.
     pub(super) fn word(self) -> &'static str {
         match self {
             IpVersion::V4 => "ip",

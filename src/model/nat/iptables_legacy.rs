@@ -1,19 +1,20 @@
-//! What of the old iptables can drop what a namespace's table lets through: nft(8) does not
-//! list it. What `iptables-legacy-save` prints in, words for the host's owner out.
+//! Finds rules of legacy iptables that can drop the packets which a namespace's table accepts:
+//! nft(8) does not list them. The output of `iptables-legacy-save` is turned into messages for the
+//! administrator.
 
 use super::{IpVersion, Nat};
 
-/// The table `filter` of the old iptables or ip6tables, where the host has one.
+/// The table `filter` of legacy iptables or ip6tables, if the host has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Legacy {
-    /// Whose packets it filters.
+    /// The family whose packets it filters.
     pub family: IpVersion,
-    /// Its chains and rules; nothing, where no program is there that prints them.
+    /// Its chains and rules. `None` if no program is installed that prints them.
     pub rules: Option<String>,
 }
 
 impl Legacy {
-    /// What it does, and what to type.
+    /// The problem and the hint, if the table may drop packets of the namespace.
     pub fn in_the_way(&self, nat: &Nat) -> Option<(String, String)> {
         let rules = self.rules.as_deref();
         let named = |rules: &str| {
@@ -44,7 +45,7 @@ impl Legacy {
     }
 }
 
-/// Something that is forwarded may not be accepted, there or in a chain that is jumped to.
+/// Whether FORWARD may not accept a packet, itself or in a chain that it jumps to.
 fn drops(rules: &str) -> bool {
     rules
         .lines()

@@ -1,4 +1,4 @@
-//! Links as nft(8) writes a set of them.
+//! A set of links in the syntax of nft(8).
 
 use crate::name::LinkName;
 

@@ -1,6 +1,5 @@
-//! The way out of a namespace and in: masquerading, and ports of the host that lead
-//! inside. What of it was asked for, and the table and the kernel settings of the host
-//! that make it so. No I/O.
+//! Masquerading and port forwarding: what the settings request, and the table and sysctls of the
+//! host for it. No I/O.
 
 mod host;
 mod iptables_legacy;
@@ -20,38 +19,41 @@ pub use publish::{Proto, Publish};
 use crate::name::{LinkName, NetnsName};
 use crate::source::{Origin, Sourced};
 
-/// What the settings ask for.
+/// What the settings request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nat {
-    /// The ends on the host of the namespace's veths: its only way there.
+    /// The ends on the host of the namespace's veth pairs, which are its only connections to the
+    /// host.
     pub ends: Vec<LinkName>,
-    /// The families of which it has addresses on the other ends.
+    /// The families in which the namespace has addresses on these veth pairs.
     pub families: Vec<IpVersion>,
-    /// Which links of the host it reaches the world over; none if it does not.
+    /// The links of the host through which the namespace reaches the outside. `None` without
+    /// masquerading.
     pub uplinks: Option<Sourced<Uplinks>>,
-    /// The ports of the host that lead inside.
+    /// The ports of the host that are forwarded.
     pub publish: Vec<Sourced<Publish>>,
 }
 
-/// Links of the host that lead to the world.
+/// The links of the host to the outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Uplinks {
-    /// Those of its default routes, as they are when the table is made.
+    /// The links of its default routes, as they are when the table is built.
     Any,
-    /// These.
+    /// These links.
     Named(Vec<LinkName>),
 }
 
-/// A table of the host's, as nft(8) reads it.
+/// A table of the host's firewall, for nft(8).
 ///
-/// Comparing leaves out what loading it gave.
+/// Comparisons ignore the fields that are set after loading.
 #[derive(Clone, Debug)]
 pub struct Table {
-    /// What nft is given: one transaction, whatever was there before.
+    /// The text for nft: one transaction that works whether or not the table exists.
     pub text: String,
-    /// The ports that it leads inside.
+    /// The ports that it forwards.
     pub publish: Vec<Publish>,
-    /// What nft listed when it had been loaded: it says otherwise when others change it.
+    /// nft's listing after the table was loaded. A different listing means that another program has
+    /// changed the table.
     pub listed: Option<String>,
 }
 
@@ -64,13 +66,13 @@ impl PartialEq for Table {
 impl Eq for Table {}
 
 impl Nat {
-    /// The links to the world are those of the host's default routes.
+    /// Whether the links to the outside are those of the host's default routes.
     pub fn needs_defaults(&self) -> bool {
         let uplinks = self.uplinks.as_ref().map(|uplinks| &uplinks.value);
         !matches!(uplinks, Some(Uplinks::Named(_)))
     }
 
-    /// The setting that asked for it, or the first of them.
+    /// The origin of the request, or of the first forwarded port.
     pub fn origin(&self) -> Option<Arc<Origin>> {
         let uplinks = self
             .uplinks
@@ -80,25 +82,25 @@ impl Nat {
     }
 }
 
-/// A text for nft(8), each line of which ends a statement, as one line for sh.
+/// A text for nft(8) as one line for sh. Each line of the text must end a statement.
 pub fn one_line(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.join(" ")
 }
 
 impl Table {
-    /// What nft is given as one line, for sh.
+    /// The command that loads the table, as one line for sh.
     pub fn command(&self) -> String {
         format!("nft '{}'", one_line(&self.text))
     }
 
-    /// The name of a namespace's table. What a namespace may be called, nft takes as it
-    /// is: two never share a table.
+    /// The name of a namespace's table. Every valid name of a namespace can be used in it
+    /// unchanged, so two namespaces never share a table.
     pub fn name(netns: &NetnsName) -> String {
         format!("inet netns_{netns}")
     }
 
-    /// What takes it away, be it there or not.
+    /// The statements that remove the table, whether or not it exists.
     pub fn removal(netns: &NetnsName) -> String {
         let name = Table::name(netns);
         format!("add table {name}; delete table {name};")

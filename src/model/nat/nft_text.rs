@@ -1,5 +1,5 @@
-//! The text of a namespace's table on the host, for nft(8). Every line ends a statement,
-//! so that it can be written as one line as well.
+//! The text of a namespace's table on the host, for nft(8). Every line ends a statement, so that
+//! the text can also be written as one line.
 
 use super::host::{IpVersion, Links};
 use super::link_set::set;
@@ -12,7 +12,7 @@ impl Nat {
         let mut text = Table::removal(netns) + "\n";
         text += &format!("table {} {{\n", Table::name(netns));
         for (name, kind, rules) in [
-            // Before connection tracking, which turns the replies of ours into such
+            // Before connection tracking, which translates replies of ours to such addresses
             (
                 "loopback",
                 "filter hook prerouting priority -300",
@@ -57,28 +57,29 @@ impl Nat {
         text + "}\n"
     }
 
-    /// The kernel routes 127/8 from and to our ends, for the host's sake alone.
+    /// Drop 127.0.0.0/8 from and to our ends. The kernel routes it there for the host only.
     fn loopback(&self) -> Vec<String> {
         let ends = set(&self.ends);
         let drop = |side: &str| format!("iifname {ends} ip {side} 127.0.0.0/8 drop");
         vec![drop("saddr"), drop("daddr")]
     }
 
-    /// From outside.
+    /// The rules for packets from outside.
     fn arriving(&self) -> Vec<String> {
         let outside = |publish: &&Publish| !publish.host.is_some_and(|host| host.is_loopback());
         let publish = self.publish.iter().map(|publish| &publish.value);
         publish.filter(outside).flat_map(leading).collect()
     }
 
-    /// From the host itself.
+    /// The rules for packets from the host itself.
     fn leading_in(&self) -> Vec<String> {
         let publish = self.publish.iter().map(|publish| &publish.value);
         publish.flat_map(leading).collect()
     }
 
-    /// What comes from a namespace with a table of ours is no concern of the others' guards,
-    /// which see it before it is translated. The mark is there on the way through alone.
+    /// Mark the packets from our ends while they are forwarded. The guards in the tables of other
+    /// namespaces see them before the translation, and must let them pass. `after_guards` removes
+    /// the mark.
     fn before_guards(&self) -> Vec<String> {
         let ends = set(&self.ends);
         vec![format!(
@@ -93,8 +94,8 @@ impl Nat {
         )]
     }
 
-    /// Between our ends and the world alone; and through links that forward only for us,
-    /// nothing but what is translated: that is ours, or that of others like us.
+    /// Accept packets between our ends and the outside only. Through links that forward only for
+    /// us, accept only translated packets: ours, or those of other namespaces of this program.
     fn forward(&self, links: &Links) -> Vec<String> {
         let ends = set(&self.ends);
         let mut rules = vec![
@@ -131,7 +132,8 @@ impl Nat {
         rules
     }
 
-    /// What the host itself sends inside comes from an address that is reached there.
+    /// Masquerade. Forwarded packets from the host itself get a source address that the namespace
+    /// can reach.
     fn leaving(&self, links: &Links) -> Vec<String> {
         let ends = set(&self.ends);
         let mut rules = Vec::new();
@@ -151,15 +153,15 @@ impl Nat {
     }
 }
 
-/// One rule a family.
+/// The rules of a forwarded port, one for each family.
 fn leading(publish: &Publish) -> Vec<String> {
     let rule = |to: &std::net::IpAddr| {
         let family = IpVersion::of(*to);
         let word = family.word();
         let host = match publish.host {
             Some(host) => format!("{word} daddr {host}"),
-            // ::1 leads nowhere but to lo, and what is sent to an address of a link is not
-            // forwarded to another one
+            // Packets to ::1 only reach lo, and packets to a link-local address are not forwarded
+            // to another link
             None if family == IpVersion::V6 => {
                 "ip6 daddr != { ::1, fe80::/10 } fib daddr type local".into()
             }
@@ -169,7 +171,7 @@ fn leading(publish: &Publish) -> Vec<String> {
         let from = from.unwrap_or_default();
         let (proto, port, last) = (publish.proto, publish.port, publish.last);
         match last > port {
-            // Each to the port that it was sent to
+            // Each packet keeps its destination port
             true => format!("{host} {from}{proto} dport {port}-{last} dnat {word} to {to}"),
             false => {
                 let to = std::net::SocketAddr::new(*to, publish.inside);

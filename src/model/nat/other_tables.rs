@@ -1,13 +1,13 @@
-//! What of the host's own firewall can drop what a namespace's table lets through: a drop
-//! in one table is not taken back by another. What `nft -j -t list ruleset` prints in,
-//! words for the host's owner out.
+//! Finds chains of the host's own firewall that can drop the packets which a namespace's table
+//! accepts: one table cannot overrule a drop in another. The output of `nft -j -t list ruleset` is
+//! turned into messages for the administrator.
 
 use serde_json::Value;
 
 use super::{IpVersion, Nat, Table};
 use crate::name::NetnsName;
 
-/// Of each table that can be in the way: what it does, and what to type.
+/// For each table that may drop the packets, the problem and the hint.
 pub fn in_the_way(ruleset: &str, netns: &NetnsName, nat: &Nat) -> Vec<(String, String)> {
     let json: Value = serde_json::from_str(ruleset).unwrap_or_default();
     let objects = json["nftables"].as_array().cloned().unwrap_or_default();
@@ -15,7 +15,7 @@ pub fn in_the_way(ruleset: &str, netns: &NetnsName, nat: &Nat) -> Vec<(String, S
     let ours = Table::name(netns);
     let ends: Vec<_> = nat.ends.iter().map(ToString::to_string).collect();
     let has = |table: &str, name: &str| chains.iter().any(|c| c.table == table && c.name == name);
-    // What names our links there has been thought of
+    // The administrator has already adapted a table that names our links
     let named = |table: &str| {
         let rules = objects.iter().filter_map(|object| object.get("rule"));
         let text = |rule: &Value| rule["expr"].to_string();
@@ -82,7 +82,7 @@ pub fn in_the_way(ruleset: &str, netns: &NetnsName, nat: &Nat) -> Vec<(String, S
     told
 }
 
-/// What makes firewalld let packets from one zone to another.
+/// The commands with which firewalld accepts packets from one zone to another.
 fn policy(name: &str, from: &str, to: &str) -> String {
     let set = format!("firewall-cmd --permanent --policy={name}");
     format!(
@@ -96,17 +96,17 @@ fn each(ends: &[String], command: impl Fn(&String) -> String) -> String {
     all.join("; ")
 }
 
-/// Of a chain or a rule, `FAMILY NAME` of its table.
+/// The table of a chain or rule, as `FAMILY NAME`.
 fn table_of(object: &Value) -> String {
     let word = |key: &str| object[key].as_str().unwrap_or_default();
     format!("{} {}", word("family"), word("table"))
 }
 
 struct Chain {
-    /// `FAMILY NAME`
+    /// The table, as `FAMILY NAME`.
     table: String,
     name: String,
-    /// Empty, if it is no base chain.
+    /// The hook. Empty if it is not a base chain.
     hook: String,
     policy: String,
 }

@@ -1,4 +1,4 @@
-//! A port of the host that leads inside, as `netns_publish` and the journal have it. No I/O.
+//! A forwarded port of the host, as in `netns_publish` and the journal. No I/O.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -9,23 +9,25 @@ use ipnet::IpNet;
 
 use super::IpVersion;
 
-/// A port of the host that leads inside, or several in a row. It is printed and read as in
-/// `netns_publish`, `udp/53`, `tcp/192.0.2.7:8080:80` or `tcp/80 from 192.0.2.0/24`; where it leads to is not part of that.
+/// A forwarded port of the host, or a range of them. The text form is that of `netns_publish`:
+/// `udp/53`, `tcp/192.0.2.7:8080:80` or `tcp/80 from 192.0.2.0/24`. It does not include the
+/// destination addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Publish {
-    /// Of which protocol.
+    /// The protocol.
     pub proto: Proto,
-    /// The address of the host; any of it, if none is said.
+    /// The address of the host. `None` means all of its addresses.
     pub host: Option<IpAddr>,
-    /// The port of the host; of several, the first.
+    /// The port of the host, or the first of a range.
     pub port: u16,
-    /// The last of them.
+    /// The last port of the range. Equal to `port` for a single port.
     pub last: u16,
-    /// The port inside; of several, each leads to its own.
+    /// The port inside. In a range, each port leads to the same port inside.
     pub inside: u16,
-    /// Whose packets alone are led there; everybody's, if nothing is said.
+    /// The network from which packets are accepted. `None` means any.
     pub from: Option<IpNet>,
-    /// The addresses inside, one a family; empty while only the text was read.
+    /// The destination addresses inside, at most one for each family. Empty if only the text was
+    /// parsed.
     pub to: Vec<IpAddr>,
 }
 
@@ -39,18 +41,18 @@ pub enum Proto {
 }
 
 impl Publish {
-    /// Its ports on the host.
+    /// The range of its ports on the host.
     pub fn ports(&self) -> RangeInclusive<u16> {
         self.port..=self.last
     }
 
-    /// The family that its addresses say, if they say one.
+    /// The family of its addresses, if it has any.
     pub fn family(&self) -> Option<IpVersion> {
         let said = self.host.or(self.from.map(|from| from.addr()));
         said.map(IpVersion::of)
     }
 
-    /// Both take packets from the same address to the same port of the same address.
+    /// Whether both accept the same packets: their sources, addresses and ports overlap.
     pub fn meets(&self, other: &Publish) -> bool {
         let address = match (self.host, other.host) {
             (Some(one), Some(other)) => one == other,
@@ -66,7 +68,8 @@ impl Publish {
         self.proto == other.proto && ports && from && address
     }
 
-    /// Where no address is said: what other machines send to this one is led inside.
+    /// Whether packets to this address of the host are forwarded if the setting has no address.
+    /// Loopback and link-local IPv6 addresses are excluded.
     pub fn is_reached_at(&self, address: IpAddr) -> bool {
         let is_near = match address {
             IpAddr::V4(ip) => ip.is_loopback(),
@@ -75,13 +78,12 @@ impl Publish {
         !is_near && self.has_family(address)
     }
 
-    /// It leads to an address of this one's family, or to nobody knows what.
+    /// Whether it has a destination of this address's family, or no known destination yet.
     fn has_family(&self, of: IpAddr) -> bool {
         self.to.is_empty() || self.to.iter().any(|to| to.is_ipv4() == of.is_ipv4())
     }
 
-    /// The addresses of the host to be listened on to know whether somebody does already at
-    /// this port of it.
+    /// The sockets to listen on, to find out whether a program already uses this port of the host.
     pub fn sockets(&self, port: u16) -> Vec<SocketAddr> {
         let any = |to: &IpAddr| match to {
             IpAddr::V4(_) => IpAddr::from([0; 4]),
@@ -96,7 +98,7 @@ impl Publish {
 }
 
 impl FromStr for Publish {
-    /// What is wrong with it, to stand after the setting's text.
+    /// The problem, to be printed after the setting's text.
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -141,7 +143,7 @@ impl FromStr for Publish {
     }
 }
 
-/// One port, or the first and the last of several.
+/// Parse one port, or the first and last of a range.
 fn row(text: &str) -> Result<(u16, u16), String> {
     let Some((first, last)) = text.split_once('-') else {
         return port(text).map(|port| (port, port));
@@ -152,7 +154,7 @@ fn row(text: &str) -> Result<(u16, u16), String> {
     }
 }
 
-/// Those whose packets are led inside: a network, or one address.
+/// Parse the network, or single address, after `from`.
 fn source(text: &str) -> Result<IpNet, String> {
     let one = || text.parse::<IpAddr>().map(IpNet::from);
     let net = text.parse::<IpNet>().or_else(|_| one());

@@ -1,7 +1,8 @@
-//! The answers to who came in by a published port: they leave by the veth that the question
-//! came in by, whatever routes the namespace has. nftables marks them, by what connection
-//! tracking knows alone, and a policy rule gives what is marked a table of routes of its
-//! own. Nothing that the namespace begins itself is ever marked, whatever it is bound to.
+//! The answers to requests through a forwarded port. They leave through the veth through which the
+//! request came in, whatever routes the namespace has. nftables marks them based on connection
+//! tracking alone, and a policy rule selects a separate routing table for marked packets.
+//! Connections that the namespace itself begins are never marked, whatever their sockets are bound
+//! to.
 
 use super::link_set::set;
 use crate::name::LinkName;
@@ -9,22 +10,23 @@ use crate::name::LinkName;
 /// The table of nftables in the namespace.
 pub const TABLE: &str = "inet netns_replies";
 
-/// The bit of a packet's and of a connection's mark: the others are the owner's.
+/// The bit of the packet mark and the connection mark. The other bits are left to the
+/// administrator.
 pub const MARK: u32 = 0x4000_0000;
 
-/// The table of their routes, "ns" in ASCII.
+/// The routing table for the answers, "ns" in ASCII.
 pub const ROUTES: u32 = 0x6e73;
 
-/// The priority of the policy rule: before those that programs make (wg-quick, Tailscale),
-/// and before the kernel's own for vrfs.
+/// The priority of the policy rule: before those of other programs (wg-quick, Tailscale), and
+/// before the kernel's own for VRFs.
 pub const PRIORITY: u32 = 900;
 
-/// What nft(8) is given: one transaction, whatever was there before.
+/// The text for nft(8): one transaction that works whether or not the table exists.
 ///
-/// What comes in is marked too, as far as it is for the namespace itself: a strict
-/// `rp_filter` looks its way back up by that (`src_valid_mark`), and a socket of TCP's takes
-/// its mark from it (`tcp_fwmark_accept`), so that it answers where there is no other route.
-/// The chain of what comes in stands behind the translation of addresses, which may lead it on.
+/// Incoming packets for the namespace itself are marked as well. A strict `rp_filter` uses the mark
+/// to look up the return path (`src_valid_mark`), and a TCP socket takes over the mark
+/// (`tcp_fwmark_accept`), so that it can answer if there is no other route. The chain for incoming
+/// packets comes after destination NAT, which may forward a packet elsewhere.
 pub fn ruleset(links: &[&LinkName]) -> String {
     let links = set(links.iter().copied());
     let mark = format!("{MARK:#x}");

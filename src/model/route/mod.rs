@@ -1,6 +1,6 @@
-//! A route, as ip-route(8) writes it. Its text form is the one of the settings, of the
-//! commands and of the journal: `text.parse()` and `to_string()` are each other's
-//! inverse, for a route of the namespace itself (`at` is not in the text). No I/O.
+//! A route, in the syntax of ip-route(8). Settings, commands and the journal use the same text
+//! form: `text.parse()` and `to_string()` are inverse to each other for a route of the namespace
+//! itself (`netns` is not in the text). No I/O.
 
 mod multipath;
 mod parse;
@@ -15,77 +15,79 @@ use super::names::Names;
 use super::{Address, Link, Netns, TextError};
 use crate::name::LinkName;
 
-/// A route, as the kernel holds it: nothing is left open. What a text does not say is
-/// what ip-route(8) and the kernel make of that.
+/// A route as the kernel has it. Every property has a value: what a text omits gets the default of
+/// ip-route(8) and the kernel.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Route {
-    /// The namespace it is in.
+    /// The namespace that it is in.
     pub netns: Netns,
-    /// What becomes of a packet.
+    /// What happens to a packet.
     pub kind: RouteKind,
-    /// Where to; `0.0.0.0/0` and `::/0` are `default`. No bits stand behind the prefix.
+    /// The destination, without host bits. `0.0.0.0/0` and `::/0` are `default`.
     pub dst: IpNet,
-    /// The link; none for what goes nowhere, although the kernel's dump of an IPv6 route
-    /// of that kind says `lo`.
+    /// The link. `None` for a route that discards packets, although the kernel's dump of such an
+    /// IPv6 route has `lo`.
     pub dev: Option<LinkName>,
-    /// The gateway, which may be an IPv6 address for an IPv4 route (`via inet6`).
+    /// The gateway. It may be an IPv6 address for an IPv4 route (`via inet6`).
     pub via: Option<IpAddr>,
-    /// The address that own packets take.
+    /// The source address for packets of the namespace itself.
     pub src: Option<IpAddr>,
-    /// The lower, the better. Unsaid: 0 for IPv4, 1024 for IPv6, where 0 is unsaid too.
+    /// The metric. Lower is better. Default: 0 for IPv4, 1024 for IPv6, where 0 also means the
+    /// default.
     pub metric: u32,
-    /// Unsaid: 254, `main`. Never 0, which the kernel takes for `main`.
+    /// The table. Default: 254, `main`. Never 0, which means `main` to the kernel.
     pub table: u32,
-    /// The kernel's RT_SCOPE_*. Unsaid: for IPv4 `link` (253) where there is no
-    /// gateway and the kind is unicast, else `global` (0); for IPv6 always `global`.
+    /// The scope, RT_SCOPE_*. Default: for a unicast IPv4 route without a gateway `link` (253),
+    /// otherwise `global` (0). IPv6 routes always have `global`.
     pub scope: u8,
-    /// Who made it, RTPROT_*. Unsaid: 3, `boot`, as ip-route(8) has it.
+    /// The protocol, RTPROT_*: the program that created the route. Default: 3, `boot`, as in
+    /// ip-route(8).
     pub proto: u8,
-    /// With [`Route::more`], how much of the packets this way gets. From 1 to 256.
+    /// The weight of this path compared to those in [`Route::more`], from 1 to 256.
     pub weight: u16,
-    /// The other ways that packets take, each as far as it has weight.
+    /// The other paths of a multipath route.
     pub more: Vec<Hop>,
-    /// The largest segment that is announced to the other side, in bytes.
+    /// The maximum segment size that is announced to the peer, in bytes.
     pub advmss: Option<u32>,
-    /// How many segments are sent before the first answer, and
+    /// The initial congestion window, in segments.
     pub initcwnd: Option<u32>,
-    /// how many are taken.
+    /// The initial receive window, in segments.
     pub initrwnd: Option<u32>,
-    /// Which of two announced routers is better (IPv6). Unsaid: medium.
+    /// The preference among routers (IPv6). Default: medium.
     pub pref: Preference,
-    /// In bytes; of this route alone. At most 65520: the kernel cuts off what is more.
+    /// The MTU of this route in bytes. At most 65520: the kernel truncates larger values.
     pub mtu: Option<u32>,
-    /// The gateway need not be in a network of the link. Never without a gateway.
+    /// The gateway need not be in a network of the link. Always false without a gateway.
     pub onlink: bool,
 }
 
-/// One more way that packets take.
+/// A further path of a multipath route.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hop {
     /// The link.
     pub dev: Option<LinkName>,
     /// The gateway.
     pub via: Option<IpAddr>,
-    /// From 1 to 256.
+    /// The weight, from 1 to 256.
     pub weight: u16,
-    /// As of the route.
+    /// The gateway need not be in a network of the link.
     pub onlink: bool,
 }
 
-/// How good a router is, RFC 4191.
+/// The preference of a router, RFC 4191.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Preference {
-    /// 3
+    /// 3 in netlink.
     Low,
-    /// 0
+    /// 0 in netlink.
     #[default]
     Medium,
-    /// 1
+    /// 1 in netlink.
     High,
 }
 
 impl Preference {
-    /// ip-route(8)'s words.
+    /// The words of ip-route(8).
     pub const WORDS: [(&'static str, Preference); 3] = [
         ("low", Preference::Low),
         ("medium", Preference::Medium),
@@ -93,34 +95,33 @@ impl Preference {
     ];
 }
 
-/// What becomes of a packet that takes a route.
+/// What happens to a packet that uses a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteKind {
-    /// It is sent on.
+    /// It is forwarded.
     #[default]
     Unicast,
-    /// It is dropped without a word.
+    /// It is discarded silently.
     Blackhole,
-    /// It is dropped; the sender is told "host unreachable".
+    /// It is discarded, and the sender gets "host unreachable".
     Unreachable,
-    /// It is dropped; the sender is told "administratively prohibited".
+    /// It is discarded, and the sender gets "administratively prohibited".
     Prohibit,
 }
 
 impl Route {
-    /// `main`, where routes go if nothing is said.
+    /// `main`, the default table of routes.
     pub const MAIN: u32 = 254;
-    /// RT_SCOPE_LINK: a destination that is on the link itself.
+    /// RT_SCOPE_LINK: a destination on the link itself.
     pub const LINK: u8 = 253;
     /// RTPROT_KERNEL.
     pub const KERNEL: u8 = 2;
     /// RTPROT_RA.
     pub const RA: u8 = 9;
-    /// RTPROT_BOOT, which ip-route(8) puts on what it makes.
+    /// RTPROT_BOOT, which ip-route(8) sets by default.
     pub const BOOT: u8 = 3;
 
-    /// A route to `dst` of which nothing else is said: as ip-route(8) and the kernel
-    /// fill it in.
+    /// A route to `dst` with the defaults of ip-route(8) and the kernel.
     pub fn to(dst: IpNet, kind: RouteKind) -> Route {
         Route {
             netns: Netns::This,
@@ -148,13 +149,14 @@ impl Route {
         }
     }
 
-    /// The kernel makes it again when its address or its router is back
-    /// (RTPROT_KERNEL, RTPROT_RA).
+    /// Whether the kernel recreates the route when its address or router is back (RTPROT_KERNEL,
+    /// RTPROT_RA).
     pub fn is_kernels(&self) -> bool {
         [Route::KERNEL, Route::RA].contains(&self.proto)
     }
 
-    /// The kernel makes it by itself when this link has its addresses again. Other programs write proto kernel too, of a network whose address has noprefixroute.
+    /// Whether the kernel creates the route itself when the link has its addresses again. Other
+    /// programs also write proto kernel, for the network of an address with noprefixroute.
     pub fn comes_with(&self, link: &Link) -> bool {
         let makes = |address: &Address| {
             let metric = address.metric.unwrap_or(match self.dst {
@@ -176,7 +178,7 @@ impl Route {
         }
     }
 
-    /// All ways, its own first.
+    /// All paths, beginning with the route's own.
     pub fn ways(&self) -> Vec<Hop> {
         let own = Hop {
             dev: self.dev.clone(),
@@ -187,25 +189,25 @@ impl Route {
         [own].into_iter().chain(self.more.iter().cloned()).collect()
     }
 
-    /// The links it leads over.
+    /// The links of all paths.
     pub fn links(&self) -> impl Iterator<Item = &LinkName> {
         let more = self.more.iter().filter_map(|hop| hop.dev.as_ref());
         self.dev.iter().chain(more)
     }
 
-    /// What the kernel tells routes apart by: of two with one key, the second replaces
-    /// the first.
+    /// The properties that distinguish routes for the kernel. A route replaces another one with the
+    /// same key.
     pub fn key(&self) -> (&Netns, IpNet, u32, u32) {
         (&self.netns, self.dst, self.metric, self.table)
     }
 
-    /// Reads a route as ip-route(8) takes it after `ip route add`, with the names of
-    /// this machine beside those that are the same everywhere.
+    /// Parse a route in the syntax of `ip route add`, with the names of the host in addition to
+    /// those that are the same everywhere.
     pub fn parse(text: &str, names: &Names) -> Result<Route, TextError> {
         parse::parse(text, names)
     }
 
-    /// Reads a route of the host's as it was written down.
+    /// Parse a route of the host from its stored text.
     pub fn parse_from_kernel(text: &str) -> Result<Route, TextError> {
         let names = Names {
             as_kept: true,
@@ -216,7 +218,7 @@ impl Route {
 }
 
 impl RouteKind {
-    /// All of them, in ip-route(8)'s words.
+    /// All kinds, with the words of ip-route(8).
     pub const WORDS: [(&'static str, RouteKind); 4] = [
         ("unicast", RouteKind::Unicast),
         ("blackhole", RouteKind::Blackhole),
@@ -224,7 +226,7 @@ impl RouteKind {
         ("prohibit", RouteKind::Prohibit),
     ];
 
-    /// ip-route(8)'s word for it.
+    /// The word of ip-route(8).
     pub fn word(self) -> &'static str {
         match self {
             RouteKind::Unicast => "unicast",

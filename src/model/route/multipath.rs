@@ -1,5 +1,6 @@
-//! What is left of a route when some of its links go: the kernel drops a route of several
-//! ways whole with the first of their links, and one with a source address with that.
+//! Computes what remains of a route when some of its links are removed. The kernel removes a
+//! multipath route completely with the first of its links, and a route with a source address
+//! together with that address.
 
 use std::net::IpAddr;
 
@@ -8,14 +9,14 @@ use crate::model::Link;
 use crate::name::LinkName;
 
 impl Route {
-    /// It goes, whole or in part, when this link does.
+    /// Whether the route is removed or changed when this link is removed.
     pub fn needs(&self, link: &Link) -> bool {
         let own = |src| link.addresses.iter().any(|a| a.value.ip() == src);
         self.links().any(|name| *name == link.name.value) || self.src.is_some_and(own)
     }
 
-    /// The route by those of its ways whose links stay, and without a source address that
-    /// goes; nothing, if no way is left.
+    /// The route with only those paths whose links remain, and without a source address that is
+    /// removed. `None` if no path remains.
     pub fn without(
         &self,
         stays: impl Fn(&LinkName) -> bool,
@@ -34,7 +35,7 @@ impl Route {
         Some(Route {
             dev,
             via,
-            // Of a single way, the kernel keeps none
+            // The kernel stores no weight for a single path
             weight: if several { weight } else { 1 },
             onlink,
             more: ways.collect(),
@@ -43,7 +44,7 @@ impl Route {
         })
     }
 
-    /// It is what was left of that one, and nobody has made another of it since.
+    /// Whether this route is what remained of the route `whole`, and nobody has changed it since.
     pub fn is_left_of(&self, whole: &Route) -> bool {
         let all = whole.ways();
         let way = |way: &Hop| all.iter().any(|w| (&w.dev, w.via) == (&way.dev, way.via));
@@ -61,7 +62,7 @@ impl Route {
             && bare(self) == bare(whole)
     }
 
-    /// Its text says all of it: who reads that has this very route.
+    /// Whether the text form is complete: parsing it results in the same route.
     pub fn is_said_whole(&self) -> bool {
         let read = Route::parse_from_kernel(&self.to_string());
         read.is_ok_and(|read| {

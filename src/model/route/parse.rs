@@ -1,4 +1,4 @@
-//! The text of a route in, the route as the kernel would hold it out.
+//! Parses the text of a route into the route that the kernel would have.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ use crate::model::names::Names;
 use crate::model::parse::{TABLES, Words, dev, named, number, once, value, wrong};
 use crate::name::LinkName;
 
-/// What the words say, before the family is known.
+/// The properties in the text, before the family is known.
 #[derive(Default)]
 struct RouteWords {
     via: Option<(Option<Family>, IpAddr)>,
@@ -104,7 +104,7 @@ fn options(mut words: Words<'_>, names: &Names) -> Result<RouteWords, TextError>
             }
             "pref" => once(word, &mut said.pref, preference(&mut words)?)?,
             "onlink" => said.onlink = true,
-            // The rest of the line is ways
+            // The rest of the line consists of paths
             "nexthop" => said.hops = hops(&mut words, names)?,
             _ if NOT_BUILT.contains(&word) => return not_built(word),
             _ => {
@@ -123,7 +123,7 @@ fn link(text: &str, names: &Names) -> Result<LinkName, TextError> {
     kept.map_or_else(|| dev(text), Ok)
 }
 
-/// `via 192.0.2.1 dev eth1 weight 2 nexthop via …`
+/// Parse `via 192.0.2.1 dev eth1 weight 2 nexthop via …`.
 fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<RouteWords>, TextError> {
     let mut hops = vec![RouteWords::default()];
     while let Some(word) = words.next() {
@@ -154,7 +154,7 @@ fn hops(words: &mut Words<'_>, names: &Names) -> Result<Vec<RouteWords>, TextErr
     }
 }
 
-/// The first way is the route's own, the others are added to it.
+/// Build the route. The first path is stored in the route itself, the others are added.
 fn assemble(
     kind: RouteKind,
     dst: IpNet,
@@ -271,7 +271,7 @@ fn one_way(kind: RouteKind, dst: IpNet, said: RouteWords) -> Result<Route, TextE
     Ok(route)
 }
 
-/// ip(8) takes the family of `default` from the first address that it finds.
+/// The destination `default`. As in ip(8), the first address in the text determines its family.
 fn default_of(said: &RouteWords) -> IpNet {
     let first = said.hops.first();
     let via = said
@@ -287,7 +287,7 @@ fn default_of(said: &RouteWords) -> IpNet {
 impl FromStr for Route {
     type Err = TextError;
 
-    /// With the names that are the same everywhere.
+    /// Only names that are the same everywhere are known.
     fn from_str(text: &str) -> Result<Self, TextError> {
         parse(text, &Names::default())
     }

@@ -1,12 +1,12 @@
-//! A route in, its text out.
+//! Prints a route.
 
 use std::fmt;
 
 use super::words::{PROTOS, SCOPES};
 use super::{Hop, Preference, Route, RouteKind, is_v4};
 
-/// What stands after `ip route add`, as short as possible: only what ip(8) and the
-/// kernel would not fill in the same way.
+/// The arguments of `ip route add`. Properties that have the default of ip(8) and the kernel are
+/// omitted.
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unsaid = Route::to(self.dst, self.kind);
@@ -15,7 +15,7 @@ impl fmt::Display for Route {
             write!(f, "{} ", self.kind.word())?;
         }
         match (self.dst.prefix_len(), self.via) {
-            // ip(8) takes `default` for the family of the gateway, or else for IPv4.
+            // To ip(8), `default` has the family of the gateway, or is IPv4 without one.
             (0, None) if v4 => f.write_str("default")?,
             (0, Some(via)) if via.is_ipv4() == v4 => f.write_str("default")?,
             _ => write!(f, "{}", self.dst)?,
@@ -84,7 +84,7 @@ impl Hop {
     }
 }
 
-/// The name, if it is one that ip(8) knows without any file, or else the number.
+/// The name, if ip(8) knows it without any file, otherwise the number.
 fn name_of(names: &[(&str, u32)], number: u8) -> String {
     let found = names.iter().find(|(_, n)| *n == u32::from(number));
     found.map_or(number.to_string(), |(name, _)| (*name).into())

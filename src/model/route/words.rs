@@ -1,5 +1,4 @@
-//! The words of a route's text: addresses, numbers and names, each with what to say when
-//! it is none.
+//! Parses the words of a route: addresses, numbers and names, each with its errors.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +9,7 @@ use crate::model::TextError;
 use crate::model::names::Names;
 use crate::model::parse::{Words, value, wrong};
 
-/// Words of ip-route(8) that this version does not know what to do with.
+/// Words of ip-route(8) that are not supported.
 pub(super) const NOT_BUILT: [&str; 27] = [
     "anycast",
     "as",
@@ -41,7 +40,7 @@ pub(super) const NOT_BUILT: [&str; 27] = [
     "window",
 ];
 
-/// linux/rtnetlink.h; the kernel knows them by number alone.
+/// The scopes of linux/rtnetlink.h. The kernel itself only knows the numbers.
 pub(super) const SCOPES: [(&str, u32); 4] =
     [("global", 0), ("site", 200), ("link", 253), ("host", 254)];
 pub(super) const PROTOS: [(&str, u32); 21] = [
@@ -74,12 +73,12 @@ pub(super) enum Family {
     V6,
 }
 
-/// Words of which something must stand before: a destination.
+/// The words that can only follow a destination.
 const OPTIONS: [&str; 9] = [
     "via", "dev", "src", "metric", "table", "scope", "mtu", "onlink", "nexthop",
 ];
 
-/// A prefix, or an address, which is a prefix of full length; `None` for `default`.
+/// A network, or an address, which is a network with a full-length prefix. `None` for `default`.
 pub(super) fn destination(text: &str) -> Result<Option<IpNet>, TextError> {
     let expected = "expected the network";
     if text == "default" {
@@ -114,7 +113,7 @@ pub(super) fn destination(text: &str) -> Result<Option<IpNet>, TextError> {
     }
 }
 
-/// `10/8`, which ip(8) takes for `10.0.0.0/8`.
+/// Complete `10/8`, which ip(8) reads as `10.0.0.0/8`.
 fn completed(text: &str) -> Option<IpNet> {
     let (address, prefix) = text.split_once('/')?;
     let missing = 3usize.checked_sub(address.matches('.').count())?;
@@ -132,7 +131,7 @@ pub(super) fn family_of(address: &IpAddr) -> Family {
     }
 }
 
-/// `ADDRESS`, `inet ADDRESS` or `inet6 ADDRESS`.
+/// Parse `ADDRESS`, `inet ADDRESS` or `inet6 ADDRESS`.
 pub(super) fn via(words: &mut Words<'_>) -> Result<(Option<Family>, IpAddr), TextError> {
     let word = value("via", words)?;
     let family = match word {
@@ -169,7 +168,7 @@ pub(super) fn not_built<T>(word: &str) -> Result<T, TextError> {
     )
 }
 
-/// The table of a vrf of the namespace.
+/// The table of a VRF of the namespace.
 pub(super) fn vrf(words: &mut Words<'_>, names: &Names) -> Result<u32, TextError> {
     let name = value("vrf", words)?;
     match names.vrfs.iter().find(|(vrf, _)| vrf == name) {

@@ -1,7 +1,6 @@
-//! A policy rule, which says in which table a packet's route is looked for, as ip-rule(8)
-//! writes it. Its text form is the one of the settings, of the commands and of the
-//! journal: `text.parse()` and `to_string()` are each other's inverse. The rules of a
-//! firewall are `firewall`'s. No I/O.
+//! A policy rule, in the syntax of ip-rule(8). Settings, commands and the journal use the same text
+//! form: `text.parse()` and `to_string()` are inverse to each other. Firewall rules are in
+//! `firewall`. No I/O.
 
 mod parse;
 
@@ -14,73 +13,73 @@ use super::TextError;
 use super::names::Names;
 use crate::name::LinkName;
 
-/// A policy rule of the namespace, as the kernel holds it.
+/// A policy rule of the namespace, as the kernel has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rule {
-    /// The lower, the sooner it is asked. None only in a text that leaves it open.
+    /// The priority. Rules with a lower one come first. `None` only in a text without a priority.
     pub priority: Option<u32>,
-    /// It is one for IPv6. Each family has rules of its own.
+    /// It is for IPv6. Each family has its own rules.
     pub v6: bool,
-    /// What packets it is for; one for which none of it is said is for all.
+    /// The packets that it matches. It matches all packets if nothing is set.
     pub packets: Packets,
-    /// It is for all others.
+    /// It matches all other packets instead.
     pub not: bool,
-    /// What becomes of them.
+    /// What happens to matching packets.
     pub action: Action,
-    /// A route to a network with so many bits or less is as good as none.
+    /// Routes with a prefix of this length or shorter are ignored.
     pub suppress_prefixlength: Option<u32>,
 }
 
-/// What packets a rule is for: those of which all of it is true.
+/// The packets that a rule matches. All conditions must be true.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Packets {
-    /// The network they come from. No bits stand behind the prefix.
+    /// The source network, without host bits.
     pub from: Option<IpNet>,
-    /// The network they go to.
+    /// The destination network.
     pub to: Option<IpNet>,
-    /// The type of service, without the two lowest bits; 0: any.
+    /// The type of service, without the two lowest bits. 0 means any.
     pub tos: u8,
-    /// A mark, and which bits of it count.
+    /// The packet mark, and the mask of the bits that count.
     pub mark: Option<(u32, u32)>,
-    /// The link they came in by; `lo` for this namespace's own. It need not be there.
+    /// The incoming link, or `lo` for packets of the namespace itself. It need not exist.
     pub iif: Option<LinkName>,
-    /// The link that their socket is bound to.
+    /// The link that the socket is bound to.
     pub oif: Option<LinkName>,
-    /// The first and the last user, by number.
+    /// The first and last user ID.
     pub users: Option<(u32, u32)>,
-    /// The protocol's number; 0: any.
+    /// The protocol number. 0 means any.
     pub protocol: u8,
-    /// The first and the last port they come from.
+    /// The first and last source port.
     pub sport: Option<(u16, u16)>,
-    /// The first and the last port they go to.
+    /// The first and last destination port.
     pub dport: Option<(u16, u16)>,
 }
 
-/// What becomes of packets.
+/// What happens to packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// Their route is looked for in this table.
+    /// The route is looked up in this table.
     Table(u32),
-    /// Their route is looked for in the table of the vrf they belong to.
+    /// The route is looked up in the table of the VRF that the packet belongs to.
     Vrf,
-    /// They go on with the rule of this priority.
+    /// Evaluation continues with the rule of this priority.
     Goto(u32),
-    /// They are dropped without a word.
+    /// The packet is discarded silently.
     Blackhole,
-    /// They are dropped; the sender is told "network unreachable".
+    /// The packet is discarded, and the sender gets "network unreachable".
     Unreachable,
-    /// They are dropped; the sender is told "administratively prohibited".
+    /// The packet is discarded, and the sender gets "administratively prohibited".
     Prohibit,
 }
 
 impl Rule {
-    /// Reads a rule as ip-rule(8) takes it after `ip rule add`, with the names of this
-    /// machine beside those that are the same everywhere. `-6` may stand before it.
+    /// Parse a rule in the syntax of `ip rule add`, with the names of the host in addition to those
+    /// that are the same everywhere. It may begin with `-6`.
     pub fn parse(text: &str, names: &Names) -> Result<Rule, TextError> {
         parse::parse(text, names)
     }
 
-    /// The kernel makes it with the namespace, or with a vrf.
+    /// Whether the kernel creates the rule with every namespace or with a VRF.
     pub fn is_kernels(&self) -> bool {
         let made = match self.priority {
             Some(0) => Action::Table(255),
@@ -92,7 +91,7 @@ impl Rule {
         self.action == made && self.packets == Packets::default() && !self.not
     }
 
-    /// What stands behind `ip rule add`, or behind `ip -6 rule add`.
+    /// The arguments of `ip rule add` or `ip -6 rule add`.
     pub fn words(&self) -> String {
         let mut words = Vec::new();
         words.extend(self.priority.map(|priority| format!("priority {priority}")));
@@ -144,7 +143,7 @@ impl Packets {
 impl FromStr for Rule {
     type Err = TextError;
 
-    /// With the names that are the same everywhere.
+    /// Only names that are the same everywhere are known.
     fn from_str(text: &str) -> Result<Self, TextError> {
         parse::parse(text, &Names::default())
     }

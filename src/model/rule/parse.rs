@@ -1,4 +1,4 @@
-//! The text of a policy rule in, the rule as the kernel would hold it out.
+//! Parses the text of a policy rule into the rule that the kernel would have.
 
 use ipnet::IpNet;
 
@@ -7,7 +7,7 @@ use crate::model::TextError;
 use crate::model::names::Names;
 use crate::model::parse::{TABLES, Words, dev, named, number, once, value, wrong};
 
-/// Words of ip-rule(8) that this version does not know what to do with.
+/// Words of ip-rule(8) that are not supported.
 const NOT_BUILT: [&str; 9] = [
     "map-to",
     "nat",
@@ -20,7 +20,7 @@ const NOT_BUILT: [&str; 9] = [
     "type",
 ];
 
-/// Those of /etc/protocols that one would name in a rule.
+/// The protocols of /etc/protocols that are likely in a rule.
 const PROTOCOLS: [(&str, u32); 13] = [
     ("icmp", 1),
     ("igmp", 2),
@@ -43,10 +43,10 @@ const ACTIONS: [(&str, Action); 3] = [
     ("prohibit", Action::Prohibit),
 ];
 
-/// What the words say, before the family is known.
+/// The properties in the text, before the family is known.
 #[derive(Default)]
 struct RuleWords {
-    /// Said by a word of its own.
+    /// The family, if a word states it.
     v6: Option<bool>,
     priority: Option<u32>,
     from: Option<Option<IpNet>>,
@@ -206,7 +206,7 @@ fn assemble(said: RuleWords) -> Result<Rule, TextError> {
     })
 }
 
-/// A network, an address, or `all`, which is nothing.
+/// A network or an address. `None` for `all`.
 fn network(word: &str, words: &mut Words<'_>) -> Result<Option<IpNet>, TextError> {
     let text = value(word, words)?;
     if matches!(text, "all" | "any" | "default") {
@@ -229,7 +229,7 @@ fn network(word: &str, words: &mut Words<'_>) -> Result<Option<IpNet>, TextError
     }
 }
 
-/// In hexadecimal, as ip(8) reads it with and without 0x.
+/// A number that is always hexadecimal, as in ip(8): the `0x` is optional.
 fn tos(word: &str, words: &mut Words<'_>) -> Result<u8, TextError> {
     let text = value(word, words)?;
     let hex = text.strip_prefix("0x").unwrap_or(text);
@@ -244,7 +244,7 @@ fn tos(word: &str, words: &mut Words<'_>) -> Result<u8, TextError> {
     }
 }
 
-/// `1`, `0x1`, `0x1/0xff`.
+/// Parse `1`, `0x1` or `0x1/0xff`.
 fn mark(word: &str, words: &mut Words<'_>) -> Result<(u32, u32), TextError> {
     let text = value(word, words)?;
     let one = |text: &str| match text.strip_prefix("0x") {
@@ -268,7 +268,7 @@ fn mark(word: &str, words: &mut Words<'_>) -> Result<(u32, u32), TextError> {
     }
 }
 
-/// `443` or `1000-2000`.
+/// Parse `443` or `1000-2000`.
 fn ports(word: &str, words: &mut Words<'_>) -> Result<(u16, u16), TextError> {
     let text = value(word, words)?;
     let (first, last) = text.split_once('-').unwrap_or((text, text));

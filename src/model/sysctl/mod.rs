@@ -1,6 +1,5 @@
-//! A sysctl of a namespace: a key below `/proc/sys/net` and what it is set to, as
-//! sysctl(8) writes it. `text.parse()` and `to_string()` of a key are each other's
-//! inverse. No I/O.
+//! A sysctl of a namespace: a key below `/proc/sys/net` and its value, in the syntax of sysctl(8).
+//! `text.parse()` and `to_string()` of a key are inverse to each other. No I/O.
 
 mod promote_secondaries;
 
@@ -10,31 +9,31 @@ use std::str::FromStr;
 
 use super::{Netns, TextError};
 
-/// A key of a namespace, and what it is set to.
+/// A key of a namespace, and its value.
 ///
-/// Comparing leaves out whether the key may be missing.
+/// Comparisons ignore `optional`.
 #[derive(Clone, Debug)]
 pub struct Sysctl {
-    /// The namespace it is in.
+    /// The namespace that it is in.
     pub netns: Netns,
-    /// Which one.
+    /// The key.
     pub key: SysctlKey,
-    /// With one blank between its parts, where the kernel prints tabs.
+    /// The value. Its parts are separated by one blank, although the kernel prints tabs.
     pub value: String,
-    /// Where the kernel does not have the key, that is no fault (`-KEY=VALUE`).
+    /// A missing key is no error (`-KEY=VALUE`).
     pub optional: bool,
 }
 
-/// A key below `/proc/sys/net`. `net.ipv4.conf.all.forwarding` is `net.ipv4.ip_forward`
-/// by another name, and is read as that.
+/// A key below `/proc/sys/net`. `net.ipv4.conf.all.forwarding` is another name of
+/// `net.ipv4.ip_forward`, and is read as that.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SysctlKey(Cow<'static, str>);
 
-/// What a namespace that we make starts with, whatever the host has: a new namespace
-/// takes IPv4's `all` and `default` over from the first namespace of the machine
-/// (devconf_inherit_init_net), so that each one on a router would route. These are the
-/// kernel's own defaults, and all are 0. Where the host is stricter than the kernel
-/// (rp_filter, accept_redirects, …), the namespace stays so.
+/// The sysctls that are set to 0 in a namespace that this program creates, whatever they are on the
+/// host. A new namespace inherits IPv4's `all` and `default` from the first namespace
+/// (devconf_inherit_init_net), so every namespace on a router would forward. These are the kernel's
+/// own defaults. Where the host is stricter than the kernel (rp_filter, accept_redirects, …), the
+/// namespace stays as strict.
 const CLOSED: [&str; 23] = [
     Sysctl::FORWARD,
     "net/ipv6/conf/all/forwarding",
@@ -65,7 +64,7 @@ impl Sysctl {
     /// The path of IPv4's ip_forward.
     pub const FORWARD: &str = "net/ipv4/ip_forward";
 
-    /// A sysctl that must be there.
+    /// A sysctl that must exist.
     pub fn new(at: Netns, key: SysctlKey, value: &str) -> Self {
         let mut words = value.split_ascii_whitespace();
         let mut value = String::from(words.next().unwrap_or_default());
@@ -81,12 +80,13 @@ impl Sysctl {
         }
     }
 
-    /// What ip_forward sets when it is closed, although a strict host had closed it too.
+    /// `accept_redirects` of all links. The kernel enables it when ip_forward is disabled, even if
+    /// a strict host has disabled it.
     pub fn accept_redirects() -> SysctlKey {
         SysctlKey("net/ipv4/conf/all/accept_redirects".into())
     }
 
-    /// The keys that a new namespace is asked for.
+    /// The keys to query in a new namespace.
     pub fn of_a_new_one() -> impl Iterator<Item = SysctlKey> {
         CLOSED
             .iter()
@@ -94,7 +94,8 @@ impl Sysctl {
             .chain([Sysctl::accept_redirects()])
     }
 
-    /// What a namespace that we make starts with, in an order in which each stands.
+    /// The initial sysctls of a namespace that this program creates. They are in an order in which
+    /// no later one changes an earlier one.
     pub fn closed() -> impl Iterator<Item = Sysctl> {
         CLOSED
             .iter()
@@ -111,24 +112,24 @@ impl PartialEq for Sysctl {
 impl Eq for Sysctl {}
 
 impl SysctlKey {
-    /// Below `/proc/sys/`.
+    /// The path below `/proc/sys/`.
     pub fn path(&self) -> &str {
         &self.0
     }
 
-    /// The folder below `/proc/sys/` that it is in, with all of its family or kind, and the
-    /// way from there.
+    /// The directory below `/proc/sys/` with all keys of the same family or kind, and the rest of
+    /// the path.
     pub fn family(&self) -> (&str, &str) {
         let mut ends = self.0.match_indices('/').map(|(at, _)| at);
-        // `net/KEY` has none
+        // `net/KEY` has no such directory
         let first = ends.next().unwrap_or_default();
         let at = ends.next().unwrap_or(first);
         (&self.0[..at], &self.0[(at + 1).min(self.0.len())..])
     }
 
-    /// The key that must not be 0 for this one of a new namespace to matter: a link heeds
-    /// these two of `all` only where its own says so as well, which it begins with; and
-    /// what closing ip_forward opens is of no interest where that is closed.
+    /// The key that must not be 0 for this key to matter in a new namespace. The first two keys of
+    /// `all` only affect a link if the link's own key is set as well, and that starts with the
+    /// value returned here. The last key only changes if ip_forward has to be disabled.
     pub fn matters_with(&self) -> Option<&'static str> {
         match self.path() {
             "net/ipv4/conf/all/bootp_relay" => Some("net/ipv4/conf/default/bootp_relay"),
@@ -140,20 +141,21 @@ impl SysctlKey {
         }
     }
 
-    /// The link it is of; `all` and `default` are none.
+    /// The link of the key. `None` for `all` and `default`.
     pub fn link(&self) -> Option<&str> {
         let link = self.of_link()?.1;
         Some(link).filter(|link| !matches!(*link, "all" | "default"))
     }
 
-    /// Of a link's key, the one that says what links begin with.
+    /// For a key of a link, the key with the initial value of new links.
     pub fn of_new_links(&self) -> Option<SysctlKey> {
         let (before, _, last) = self.of_link()?;
         self.link()?;
         Some(SysctlKey(format!("{before}/default/{last}").into()))
     }
 
-    /// Of a key that makes a link forward, the one that makes all links of the host do so.
+    /// For a key that enables forwarding on a link, the key that enables it on all links of the
+    /// host.
     pub fn of_all(&self) -> Option<SysctlKey> {
         let (before, _, last) = self.of_link()?;
         self.link()?;
@@ -166,8 +168,8 @@ impl SysctlKey {
         }
     }
 
-    /// Writing it makes the kernel write this other key too (inet_forward_change and
-    /// addrconf_fixup_forwarding in the kernel's net/).
+    /// Whether the kernel also changes the other key when this key is written (inet_forward_change
+    /// and addrconf_fixup_forwarding in the kernel's net/).
     pub fn sets(&self, other: &SysctlKey) -> bool {
         let family = match self.path() {
             Sysctl::FORWARD => "net/ipv4/conf/",
@@ -184,8 +186,8 @@ impl SysctlKey {
         redirects || self != other && other.path().starts_with(family) && last(other.path()) == same
     }
 
-    /// The kernel's order: what sets others first, then what all links share, then what
-    /// new ones begin with, each link's own last.
+    /// The order of writing, as the kernel requires it: first the keys that change others, then
+    /// those that all links share, then those of new links, and last those of a link.
     pub fn rank(&self) -> u8 {
         match (self.path(), self.of_link()) {
             (Sysctl::FORWARD, _) => 0,
@@ -197,7 +199,7 @@ impl SysctlKey {
         }
     }
 
-    /// `net/ipv4/conf`, the link, and the rest.
+    /// `net/ipv4/conf`, the link, and the rest of the path.
     fn of_link(&self) -> Option<(&str, &str, &str)> {
         let parts: Vec<&str> = self.0.splitn(4, '/').collect();
         let ["net", "ipv4" | "ipv6", "conf" | "neigh", rest] = parts[..] else {
@@ -210,7 +212,8 @@ impl SysctlKey {
 }
 
 impl SysctlKey {
-    /// All namespaces see it, and the host alone can set it (nf_conntrack_standalone.c).
+    /// Whether all namespaces see the key, but only the host can set it
+    /// (nf_conntrack_standalone.c).
     pub fn is_of_the_host(&self) -> bool {
         let names = [
             "nf_conntrack_max",
@@ -221,8 +224,8 @@ impl SysctlKey {
         name.is_some_and(|name| names.contains(&name))
     }
 
-    /// It comes with the module that tracks connections, which a firewall has the kernel load
-    /// when it first asks for it.
+    /// Whether the key belongs to connection tracking. The kernel loads that module when a firewall
+    /// first needs it.
     pub fn is_of_conntrack(&self) -> bool {
         self.path().starts_with("net/netfilter/nf_conntrack_")
     }
@@ -231,7 +234,7 @@ impl SysctlKey {
 impl FromStr for SysctlKey {
     type Err = TextError;
 
-    // Which of . and / comes first divides the parts, and the other stands for it in them
+    // The first of . and / is the separator. The other one stands for it within a part.
     fn from_str(text: &str) -> Result<Self, TextError> {
         let dotted = text
             .find(['.', '/'])
@@ -281,7 +284,7 @@ impl FromStr for SysctlKey {
     }
 }
 
-/// As sysctl(8) takes it: with dots, unless a part has one in it.
+/// As in sysctl(8): with dots, unless a part contains one.
 impl fmt::Display for SysctlKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.contains('.') {
@@ -291,7 +294,7 @@ impl fmt::Display for SysctlKey {
     }
 }
 
-/// What stands behind `sysctl -w`.
+/// The argument of `sysctl -w`.
 impl fmt::Display for Sysctl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={}", self.key, self.value)

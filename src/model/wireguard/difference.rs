@@ -1,5 +1,5 @@
-//! What has to be told to a WireGuard link that is there: only what differs, so that a
-//! handshake with one peer is not lost by a change of another. Pure.
+//! Computes what to change on an existing WireGuard link. Unchanged properties are not sent, so
+//! that a change for one peer does not lose the handshake with another. No I/O.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -9,66 +9,66 @@ use ipnet::IpNet;
 use super::{Endpoint, Peer, PublicKey, Secret, Wireguard};
 use crate::model::Netns;
 
-/// What is to be told; `None` stays as it is.
+/// The changes for a link. `None` leaves a property as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// The file that says so.
+    /// The file with the configuration.
     pub file: String,
-    /// It has keys of wg-quick(8), which wg(8) refuses.
+    /// The file has keys of wg-quick(8), which wg(8) does not accept.
     pub is_quick: bool,
-    /// Another private key, or none any more.
+    /// The new private key. `Some(None)` removes it.
     pub private_key: Option<Option<Secret>>,
-    /// Another port.
+    /// The new port.
     pub listen_port: Option<u16>,
-    /// Another mark; 0: none any more.
+    /// The new packet mark. 0 removes it.
     pub fwmark: Option<u32>,
-    /// Those that go first, then in the order of the file.
+    /// The changes for peers: first those to remove, then in the order of the file.
     pub peers: Vec<PeerDifference>,
 }
 
-/// What becomes of a peer.
+/// What happens to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is new.
+    /// The peer is added.
     Added,
-    /// It stays, with its handshake.
+    /// The peer stays, with its handshake.
     Changed,
-    /// It goes.
+    /// The peer is removed.
     Removed,
 }
 
-/// What is to be told of a peer; `None` stays as it is.
+/// The changes for a peer. `None` leaves a property as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerDifference {
-    /// Who it is.
+    /// The key that identifies the peer.
     pub public_key: PublicKey,
-    /// What becomes of it.
+    /// What happens to the peer.
     pub fate: Fate,
-    /// Another preshared key, or none any more.
+    /// The new preshared key. `Some(None)` removes it.
     pub preshared_key: Option<Option<Secret>>,
-    /// Another endpoint. Those with a name are steps of their own.
+    /// The new endpoint. An endpoint with a name is a separate step.
     pub endpoint: Option<SocketAddr>,
-    /// Another interval; 0: none any more.
+    /// The new keepalive interval in seconds. 0 disables it.
     pub keepalive: Option<u16>,
-    /// In the place of those that it has.
+    /// The networks that replace those of the peer.
     pub allowed_ips: Option<BTreeSet<IpNet>>,
 }
 
-/// An endpoint with a name, to be looked up and told.
+/// An endpoint with a name, to be resolved and set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedEndpoint {
-    /// The peer that is found there.
+    /// The peer of the endpoint.
     pub peer: PublicKey,
-    /// Its name and port.
+    /// The name and port.
     pub endpoint: Endpoint,
-    /// Where the link was born, which is where the name is looked up.
+    /// The namespace of the tunnel's UDP socket, in which the name is resolved.
     pub born: Netns,
 }
 
 impl Difference {
-    /// Between what is wanted and what is there. `said` is what we have told the link
-    /// before: an endpoint that was told stays as the kernel has learnt it since. Of the
-    /// peers in it, those that are no longer wanted go, if `goes`.
+    /// The difference between what is wanted and what exists. `said` is what this program has set
+    /// before. An endpoint that was set before stays as the kernel has learnt it since. With
+    /// `goes`, peers that were set before and are no longer wanted are removed.
     pub fn between(
         want: &Wireguard,
         have: &Wireguard,
@@ -99,7 +99,7 @@ impl Difference {
         }
     }
 
-    /// There is nothing to tell.
+    /// Whether there is nothing to change.
     pub fn is_nothing(&self) -> bool {
         let nothing = Difference {
             file: self.file.clone(),
@@ -111,7 +111,7 @@ impl Difference {
 }
 
 impl PeerDifference {
-    /// Nothing but what becomes of it.
+    /// A difference for a peer without new properties.
     pub fn new(public_key: PublicKey, fate: Fate) -> Self {
         PeerDifference {
             public_key,
@@ -149,7 +149,7 @@ impl PeerDifference {
 }
 
 impl Wireguard {
-    /// The endpoints with a name that are to be looked up and told, as in
+    /// The endpoints with a name that have to be resolved and set, by the rules of
     /// [`Difference::between`].
     pub fn names_to_tell(
         &self,
@@ -173,8 +173,8 @@ impl Wireguard {
     }
 }
 
-/// An endpoint is told when there is none, or when it is another than the one that was
-/// told: a peer that has moved since has not become wrong.
+/// Whether to set the endpoint: if there is none, or if it differs from the one that was set
+/// before. If a peer has moved since, its endpoint is not wrong.
 fn is_to_be_told(want: &Peer, now: &Peer, said: Option<&Peer>) -> bool {
     let told = said.and_then(|said| said.endpoint.as_ref());
     match (&want.endpoint, &now.endpoint) {

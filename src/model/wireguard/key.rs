@@ -1,21 +1,21 @@
-//! Keys: 32 bytes, in base64 where people see them. A secret prints as nothing.
+//! Keys of 32 bytes, in base64 for people. A secret is never printed.
 
 use std::fmt;
 use std::str::FromStr;
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// A peer's key, which anybody may know.
+/// The public key of a peer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey(pub [u8; 32]);
 
-/// A private or a preshared key. It can be compared and sent to the kernel, and has no
-/// text: whatever prints what it is part of cannot give it away.
+/// A private or preshared key. It can be compared and sent to the kernel, but has no text form.
+/// Therefore no output of a type that contains it can reveal it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret(pub [u8; 32]);
 
 impl Secret {
-    /// A private key as the kernel keeps it, which settles five of its bits (RFC 7748, 5).
+    /// The private key as the kernel stores it, with five bits fixed (RFC 7748, 5).
     #[must_use]
     pub fn clamped(self) -> Self {
         let mut bytes = self.0;
@@ -37,7 +37,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// In base64, as wg(8) prints it.
+/// Printed in base64, as by wg(8).
 impl fmt::Display for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for three in self.0.chunks(3) {
@@ -54,7 +54,7 @@ impl fmt::Display for PublicKey {
 }
 
 impl FromStr for PublicKey {
-    /// Nothing is said of it: it may be a secret in the wrong place.
+    /// Has no text, because the input may be a secret in the wrong place.
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
@@ -70,7 +70,7 @@ impl FromStr for Secret {
     }
 }
 
-/// The bytes of a key: 43 letters of base64 and a `=`. 32 zeros are no key.
+/// The bytes of a key: 43 characters of base64 and a `=`. 32 zero bytes are not a valid key.
 fn bytes(text: &str) -> Option<[u8; 32]> {
     let letters = text.strip_suffix('=').filter(|text| text.len() == 43)?;
     let (mut bits, mut count, mut found) = (0u32, 0, Vec::with_capacity(32));
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_key_is_base64_of_32_bytes_and_comes_back() {
-        // base64(1) is the judge: printf of the bytes 0, 9, 18, …
+        // The expected text is from base64(1), with the bytes 0, 9, 18, …
         let text = "AAkSGyQtNj9IUVpjbHV+h5CZoqu0vcbP2OHq8/wFDhc=";
         let key: PublicKey = text.parse().unwrap();
         let expected: Vec<u8> = (0..32u8).map(|n| n.wrapping_mul(9)).collect();

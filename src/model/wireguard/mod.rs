@@ -1,6 +1,5 @@
-//! What a WireGuard link is told, in the words of wg(8): its keys, its port, its peers.
-//! What is wanted and what is there have this one type. No I/O, and nothing here ever
-//! prints a secret.
+//! The configuration of a WireGuard link, in the terms of wg(8): keys, port, peers. The wanted and
+//! the existing configuration have the same type. There is no I/O, and no secret is ever printed.
 
 mod difference;
 mod key;
@@ -20,56 +19,56 @@ pub use quick::{Derived, Quick};
 
 use crate::name::LinkName;
 
-/// What a WireGuard link is told. As what is wanted, `None` of a port or an endpoint
-/// leaves it as it is, for the kernel chooses the one and learns the other.
+/// The configuration of a WireGuard link. In a wanted configuration, `None` leaves the port or an
+/// endpoint as it is, because the kernel chooses the port and learns endpoints.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wireguard {
-    /// The file that says so, for commands; empty where none does.
+    /// The file with the configuration, for commands. Empty if there is none.
     pub file: String,
-    /// It has keys of wg-quick(8), which wg(8) refuses.
+    /// The file has keys of wg-quick(8), which wg(8) does not accept.
     pub is_quick: bool,
-    /// Without one, the link speaks to nobody.
+    /// The private key. Without one, the link sends and receives nothing.
     pub private_key: Option<Secret>,
-    /// The UDP port, in the namespace where the link was born.
+    /// The UDP port, in the namespace of the tunnel's UDP socket.
     pub listen_port: Option<u16>,
-    /// The mark of its own packets; 0: none.
+    /// The mark of the tunnel's own packets. 0 means none.
     pub fwmark: u32,
-    /// In the order of the file, each once.
+    /// The peers in the order of the file, each once.
     pub peers: Vec<Peer>,
 }
 
-/// Another end.
+/// A peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
-    /// Who it is.
+    /// The key that identifies the peer.
     pub public_key: PublicKey,
-    /// A secret that both have beside their keys.
+    /// A secret that both sides share in addition to their keys.
     pub preshared_key: Option<Secret>,
-    /// Where it is found. Once it has been heard, the kernel knows better.
+    /// The endpoint. The kernel updates it when it receives packets of the peer.
     pub endpoint: Option<Endpoint>,
-    /// How often a packet is sent to keep the way open, in seconds; 0: never.
+    /// The keepalive interval in seconds. 0 means none.
     pub keepalive: u16,
-    /// What goes to it, and may come from it.
+    /// The networks to which packets go through the peer, and from which it may send.
     pub allowed_ips: BTreeSet<IpNet>,
 }
 
-/// Where a peer is found.
+/// The endpoint of a peer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
-    /// At an address. What is there always has one.
+    /// An address and a port. An existing endpoint always has this form.
     Address(SocketAddr),
-    /// At a name and a port, or at an address with the name of a link behind a `%`; looked
-    /// up where the link was born.
+    /// A name and a port, or an address with the name of a link after a `%`. It is resolved in the
+    /// namespace of the tunnel's UDP socket.
     Name(String, u16),
 }
 
 impl Wireguard {
-    /// The peer of this key.
+    /// The peer with this key.
     pub fn peer(&self, key: &PublicKey) -> Option<&Peer> {
         self.peers.iter().find(|peer| peer.public_key == *key)
     }
 
-    /// The peers that have a name for an endpoint, and that name.
+    /// The peers whose endpoints are names, with these endpoints.
     pub fn named(&self) -> impl Iterator<Item = (&Peer, &Endpoint)> {
         let named = self.peers.iter().map(|peer| (peer, peer.endpoint.as_ref()));
         named.filter_map(|(peer, endpoint)| match endpoint {
@@ -78,9 +77,8 @@ impl Wireguard {
         })
     }
 
-    /// Takes over what a difference is going to make of it, as far as that is no secret:
-    /// for the journal. What it takes away, and where peers are, is noted by
-    /// [`Wireguard::noted`] when it has been made.
+    /// Record for the journal what the difference is about to add, without secrets. Removed peers
+    /// and endpoints are recorded by [`Wireguard::noted`], after the change.
     pub fn note(&mut self, difference: &Difference) {
         self.file.clone_from(&difference.file);
         for peer in &difference.peers {
@@ -90,7 +88,7 @@ impl Wireguard {
         }
     }
 
-    /// Notes the endpoint that a peer is given; of `None`, that there is such a peer.
+    /// Record the endpoint that a peer is given. `None` only records that the peer exists.
     pub fn note_endpoint(&mut self, key: &PublicKey, endpoint: Option<Endpoint>) {
         match self.peers.iter_mut().find(|peer| peer.public_key == *key) {
             Some(peer) => peer.endpoint = endpoint.or(peer.endpoint.take()),
@@ -101,8 +99,8 @@ impl Wireguard {
         }
     }
 
-    /// Takes over what a difference has made of it: an endpoint that was not told must not
-    /// seem to be one that the peer has left since.
+    /// Record what the difference has changed. An endpoint is recorded only after it was set.
+    /// Otherwise the previous endpoint would look like one that the peer has moved to since.
     pub fn noted(&mut self, difference: &Difference) {
         for peer in &difference.peers {
             if peer.fate != Fate::Removed {
@@ -131,7 +129,7 @@ impl Peer {
     }
 }
 
-/// As wg(8) writes it.
+/// Printed as by wg(8).
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -143,7 +141,7 @@ impl fmt::Display for Endpoint {
 }
 
 impl FromStr for Endpoint {
-    /// What is wrong with it.
+    /// The problem.
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -162,7 +160,7 @@ impl FromStr for Endpoint {
         }
         let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         let fits = (1..=253).contains(&name.len()) && name.chars().all(letter);
-        // What ends in a number is an address, and this is none (RFC 1123, 2.1)
+        // A name that ends with a number is an address, and this is not a valid one (RFC 1123, 2.1)
         let last = name.trim_end_matches('.').rsplit('.').next();
         let number = last.is_none_or(|last| last.bytes().all(|b| b.is_ascii_digit()));
         match fits && !name.starts_with('-') && !number {
@@ -172,7 +170,7 @@ impl FromStr for Endpoint {
     }
 }
 
-/// `fe80::1%eth0` of `[fe80::1%eth0]`: an address of one link (RFC 4007, 11).
+/// `fe80::1%eth0` of `[fe80::1%eth0]`: an address that is valid on one link (RFC 4007, 11).
 fn scoped(text: &str) -> Option<&str> {
     let scoped = text.strip_prefix('[')?.strip_suffix(']')?;
     let (address, link) = scoped.split_once('%')?;

@@ -1,5 +1,5 @@
-//! What wg-quick(8) reads of a file in, the settings it stands for out: a file of a
-//! provider is as good as the settings that one would write for it. No I/O.
+//! Converts the keys that only wg-quick(8) reads into settings. The file of a VPN provider then has
+//! the same effect as settings written for it. No I/O.
 
 use std::sync::Arc;
 
@@ -8,44 +8,45 @@ use ipnet::IpNet;
 use crate::name::LinkName;
 use crate::source::{Position, Problem};
 
-/// What wg-quick(8) reads of a file, each with its line.
+/// The keys of a file that wg-quick(8) reads, each with its line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quick {
-    /// The file, for problems.
+    /// The path of the file, for problems.
     pub file: Arc<str>,
     /// The addresses of the link.
     pub addresses: Vec<(u32, IpNet)>,
     /// The addresses of name servers.
     pub servers: Vec<(u32, String)>,
-    /// The domains in which short names are looked up.
+    /// The search domains.
     pub domains: Vec<(u32, String)>,
-    /// The largest packet of the link, in bytes.
+    /// The MTU of the link in bytes.
     pub mtu: Option<(u32, u32)>,
-    /// `off`, `auto`, or the routing table in which the routes are made.
+    /// `off`, `auto`, or the routing table for the routes.
     pub table: Option<(u32, String)>,
     /// The networks of all peers, in the order of the file.
     pub allowed_ips: Vec<(u32, IpNet)>,
-    /// The keys that hold a command.
+    /// The keys that contain a command.
     pub commands: Vec<(u32, &'static str)>,
-    /// The line that asks for the file to be written.
+    /// The line that requests to save the file.
     pub saves: Option<u32>,
-    /// The line of the `ListenPort`, which is wg(8)'s as well.
+    /// The line of the `ListenPort`, which wg(8) reads as well.
     pub listen_port: Option<u32>,
 }
 
-/// A setting that a key of wg-quick(8) stands for.
+/// A setting that a key of wg-quick(8) is converted into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Derived {
-    /// The setting: `netns_dns`, or of a link the key alone, such as `config`.
+    /// The name of the setting, such as `netns_dns`. For a setting of a link only the key, such as
+    /// `config`.
     pub setting: &'static str,
-    /// The key that stands in the file.
+    /// The key in the file.
     pub key: &'static str,
-    /// The lines of its value, each with the line of the file that says it.
+    /// The lines of the value, each with its line in the file.
     pub lines: Vec<(u32, String)>,
 }
 
 impl Quick {
-    /// Nothing, of this file.
+    /// An empty list of keys for this file.
     pub fn new(file: &str) -> Quick {
         Quick {
             file: file.into(),
@@ -53,8 +54,8 @@ impl Quick {
         }
     }
 
-    /// The settings that the file stands for. A file with no Address is one of wg(8)'s: it
-    /// makes no routes.
+    /// The settings for the keys of the file. A file without Address is meant for wg(8), and
+    /// results in no routes.
     pub fn settings(&self) -> Vec<Derived> {
         let derived = |setting, key, lines| Derived {
             setting,
@@ -75,8 +76,9 @@ impl Quick {
         all
     }
 
-    /// A route to each network of a peer's, as wg-quick(8) makes them: the longest prefix
-    /// first, and none to a network to which the link's addresses lead already.
+    /// A route to each network of a peer, as wg-quick(8) creates them: the longest prefix first.
+    /// With the table `auto`, a network that is part of a network of the link's addresses is
+    /// omitted.
     fn routes(&self) -> Vec<(u32, String)> {
         let table = self.table.as_ref().map_or("auto", |(_, table)| table);
         if self.addresses.is_empty() || table == "off" {
@@ -99,7 +101,7 @@ impl Quick {
         nets.map(route).collect()
     }
 
-    /// What the file asks for and nobody does, with what to write instead.
+    /// The requests in the file that this program does not fulfil, with what to write instead.
     pub fn not_done(&self, link: &LinkName) -> Vec<Problem> {
         let saves = self.saves.map(|line| {
             self.problem(
@@ -121,7 +123,8 @@ impl Quick {
         commands.into_iter().chain(saves).collect()
     }
 
-    /// Its name servers are not taken, for those of another file are.
+    /// The problem that the name servers of this file are not used, because the file `other` has
+    /// some as well.
     pub fn dns_of_another(&self, other: &str) -> Option<Problem> {
         let (line, _) = self.servers.first()?;
         let servers: Vec<_> = self.servers.iter().map(|(_, s)| s.as_str()).collect();
@@ -149,7 +152,7 @@ impl Quick {
     }
 }
 
-/// The setting that runs a command when wg-quick(8) would run the one of this key.
+/// The setting whose command runs when wg-quick(8) would run the one of this key.
 fn hook(key: &str) -> &'static str {
     match key {
         "PreUp" => "netns_pre_up",

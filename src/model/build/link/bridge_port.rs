@@ -1,5 +1,5 @@
-//! `port_IF` and `vlans_IF` in, what each link is as a port of its bridge out. Both are
-//! for bridges of this namespace, which is known once each link has its master.
+//! Parses `port_IF` and `vlans_IF`, the options of each link as a bridge port. Both need a bridge
+//! of this namespace, so this runs when the master of each link is known.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,8 @@ impl Maker<'_> {
         }
     }
 
-    /// What is said of a port is for a port, and VLANs are for a bridge that heeds them.
+    /// Report `port_IF` of a link that is not a port, and `vlans_IF` without a bridge that filters
+    /// VLANs.
     fn belongs(&mut self, listed: &Listed, link: &Link, bridge: Option<&Link>) {
         let suffix = listed.name.value.suffix();
         if let Some(setting) = listed.get("port")
@@ -74,7 +75,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Options and their values, in pairs.
+    /// Parse options of a bridge port and their values, in pairs.
     fn port(&mut self, setting: &Setting) -> Option<Options> {
         let mut port = Options::of(PORT);
         let words = setting.words();
@@ -99,7 +100,7 @@ impl Maker<'_> {
                     let remedy = format!("expected one of {}", known.join(", "));
                     let wrong = "is not an option of a port";
                     self.problems.push(pair[0].problem(wrong, remedy));
-                    // What follows may be out of step
+                    // The rest may be shifted by one word
                     return None;
                 }
             }
@@ -117,7 +118,7 @@ impl Maker<'_> {
         }
     }
 
-    /// Each VLAN, in the order of the numbers.
+    /// The VLANs, sorted by number.
     fn vlans(&mut self, setting: &Setting) -> Vec<Sourced<Vlan>> {
         let mut found: Vec<Sourced<Vlan>> = Vec::new();
         for line in setting.lines() {

@@ -1,11 +1,12 @@
-//! What is made up where the settings leave it to us, the same at every boot: the name of
+//! Names and addresses that the settings leave to this program, the same at every boot: the name of
 //! a veth's other end, and stable hardware addresses.
 
 use crate::model::Mac;
 use crate::name::{LinkName, NetnsName};
 
-/// `mgmt-eth0`, or, where that is too long for the kernel or could be read in two ways
-/// (`a-b-c`), `mgmt-` (six bytes of the name at most) and eight digits of a hash.
+/// The default name of a veth's other end, such as `mgmt-eth0`. If that is too long for the kernel
+/// or could be read in two ways (`a-b-c`): up to six bytes of the namespace's name, `-`, and eight
+/// digits of a hash.
 pub(crate) fn default_peer(netns: &NetnsName, link: &LinkName) -> Option<LinkName> {
     let (netns, link) = (netns.as_str(), link.as_str());
     let plain = format!("{netns}-{link}");
@@ -19,15 +20,15 @@ pub(crate) fn default_peer(netns: &NetnsName, link: &LinkName) -> Option<LinkNam
         .ok()
 }
 
-/// Locally administered, of one station, and the same at every boot.
+/// A hardware address that is locally administered, unicast, and the same at every boot.
 pub(crate) fn stable_mac(seed: &str, netns: &NetnsName, link: &LinkName) -> Mac {
     let hash = fnv1a(&["mac", seed.trim_ascii(), netns.as_str(), link.as_str()]);
     let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
-    // The bytes of FNV-1a are not equally well mixed: none is dropped.
+    // The bytes of FNV-1a are not equally well mixed. Therefore all of them are used.
     Mac([(a ^ g) & 0xfc | 0x02, b ^ h, c, d, e, f])
 }
 
-/// FNV-1a with 64 bits, over the texts with a zero byte behind each.
+/// The 64-bit FNV-1a hash of the texts, with a zero byte after each.
 fn fnv1a(texts: &[&str]) -> u64 {
     let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
     for text in texts {

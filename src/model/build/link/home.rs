@@ -1,4 +1,4 @@
-//! `home_IF` in, where a link is to be out: this namespace, or the host.
+//! Parses `home_IF`, the final namespace of a link: this namespace or the host.
 
 use super::Maker;
 use crate::conf::Listed;
@@ -6,7 +6,7 @@ use crate::model::Netns;
 use crate::model::build::dhcp;
 
 impl Maker<'_> {
-    /// Where it is to be. What the host has no part in cannot be said of a link there.
+    /// The final namespace of the link. Reports settings that a link of the host cannot have.
     pub(crate) fn home(&mut self, listed: &Listed) -> Netns {
         let Some(setting) = listed.get("home") else {
             return Netns::This;
@@ -37,7 +37,7 @@ impl Maker<'_> {
     }
 }
 
-/// It is a link of the host's, and is made from this namespace.
+/// Whether the link is created from this namespace and belongs to the host.
 pub(crate) fn at_host(listed: &Listed) -> bool {
     let home = listed.get("home");
     home.is_some_and(|home| home.whole().text == "host")

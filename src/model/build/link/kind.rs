@@ -1,4 +1,4 @@
-//! `type_IF` and the settings that only some types have in, what the link is out.
+//! Parses `type_IF` and the settings that only some types have into the kind of the link.
 
 use super::Maker;
 use super::derived::default_peer;
@@ -14,7 +14,7 @@ use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
 
 impl Maker<'_> {
-    /// `None` if a problem was found with it.
+    /// The kind of the link. `None` if it has a problem.
     pub(crate) fn kind(&mut self, listed: &Listed) -> Option<Kind> {
         let setting = listed.get("type");
         if listed.name.value.as_str() == "lo" {
@@ -67,8 +67,9 @@ impl Maker<'_> {
         whole.then_some(Kind::Virtual(spec))
     }
 
-    /// What is said of an option, or what holds where nothing is; what the kernel would
-    /// take by itself is left to it, unless it could not be changed later.
+    /// The value of an option. If the setting is missing, this is the kernel's default for options
+    /// that cannot be changed later. For other options it is `None`, and the kernel chooses. Errors
+    /// have been reported.
     fn option(
         &mut self,
         of: &Type,
@@ -91,12 +92,12 @@ impl Maker<'_> {
         read.map(|value| Some(word.at(value))).map_err(refuse)
     }
 
-    /// Where a link is made from: the namespace, and the link below it.
+    /// What a link is created on: the namespace, and the parent link if there is one.
     fn below(&mut self, of: &Type, listed: &Listed) -> Option<(Netns, Option<LinkName>)> {
         if of.below == Lower::Nothing {
             return Some((Netns::This, None));
         }
-        // What is the host's is made from here
+        // A link of the host is created from this namespace
         let at = match (listed.get("link_netns"), at_host(listed)) {
             (None, true) => Some(Netns::This),
             (said, _) => self.netns(said),
@@ -125,7 +126,7 @@ impl Maker<'_> {
                 ),
             ));
         }
-        // A card that is moved in is not on the host then, and what is the host's is
+        // A device that was moved in is no longer on the host, but a link with `home_IF="host"` is
         let at = match here.is_some_and(at_host) {
             true => Netns::Host,
             false => at,
@@ -141,7 +142,7 @@ impl Maker<'_> {
         Some((at, Some(name)))
     }
 
-    /// As `link_name`, of a link that is made or built upon, as `lo` never is.
+    /// As `link_name`, for a link that is created or is a parent. That cannot be `lo`.
     fn created_link_name(&mut self, word: &Piece<'_>) -> Option<LinkName> {
         if word.text == "lo" {
             let remedy = "expected the name of another link";

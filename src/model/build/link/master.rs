@@ -1,5 +1,5 @@
-//! `master_IF` of the ports, `bridge_IF` of the bridges and `slaves_IF` of the bonds,
-//! which say the same from two sides and must agree, in; the master of each link out.
+//! Assigns masters to links. `master_IF` of the ports, `bridge_IF` of the bridges and `slaves_IF`
+//! of the bonds describe the same from two sides, and must agree.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::model::{Kind, Link, LinkRef, Netns};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
 
-/// The number of each link of this namespace: of several with one name, the first's.
+/// The index of each link of this namespace. If several have one name, that of the first.
 pub(crate) type LinksByName = BTreeMap<LinkName, usize>;
 
-/// Of all links.
+/// The indexes of those of `links` that are in this namespace.
 pub(crate) fn inside(links: &[Link]) -> LinksByName {
     let mut inside = LinksByName::new();
     for (n, link) in links.iter().enumerate() {
@@ -57,7 +57,8 @@ impl Maker<'_> {
         }
     }
 
-    /// Makes `master` the master of `port`; `word` asked for it.
+    /// Make `master` the master of `port`, as `word` requests. `found` has the indexes of `port`
+    /// and `master`.
     fn join(
         &mut self,
         links: &mut [Link],
@@ -84,7 +85,7 @@ impl Maker<'_> {
         };
         let (of_port, of_master) = (&links[found].kind, &links[*of_master].kind);
         let refused = match (of_port.word(), of_master.word()) {
-            // What could not be read has its own problem
+            // A link that could not be read has its own problem
             ("", _) | (_, "") => return,
             ("loopback", _) => "makes lo a port, which the kernel does not allow",
             ("bridge", "bridge") => "makes a bridge the port of a bridge",
@@ -116,15 +117,15 @@ fn kind_of<'a>(links: &'a [Link], found: Option<&usize>) -> Option<&'a Kind> {
     found.map(|n| &links[*n].kind)
 }
 
-/// The links by where they are and what they are called.
+/// The links by namespace and name.
 pub(crate) type Places<'a> = BTreeMap<LinkRef, &'a Link>;
 
 pub(crate) fn places(links: &[Link]) -> Places<'_> {
     links.iter().map(|link| (link.link_at(), link)).collect()
 }
 
-/// What has the addresses of a link on it: its bridge or bond, if it is a port of one, whose
-/// own addresses nothing reaches; else itself.
+/// The link that has the addresses: the bridge or bond if `link` is a port of one, because
+/// addresses on a port are unreachable. Otherwise `link` itself.
 pub(crate) fn holder<'a>(link: &'a Link, places: &Places<'a>) -> &'a Link {
     let master = link.master.as_ref().and_then(|master| {
         let master = link.netns.link(&master.value);
@@ -136,7 +137,7 @@ pub(crate) fn holder<'a>(link: &'a Link, places: &Places<'a>) -> &'a Link {
     }
 }
 
-/// A port of a bridge or a bond has no addresses of its own.
+/// Report addresses on a port of a bridge or bond.
 pub(crate) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Problem>) {
     let places = places(links);
     for listed in &settings.links {

@@ -1,5 +1,5 @@
-//! The listed links with their settings in, the links that are wanted out: `lo` first,
-//! then in the order of `netns_links`, but none before its master or its parent.
+//! Builds the wanted links from the settings: `lo` first, then in the order of `netns_links`, but
+//! none before its master or parent.
 
 pub mod bridge_port;
 pub mod derived;
@@ -24,7 +24,8 @@ use crate::model::{Context, DeviceId, Kind, Link, LinkRef, Netns};
 use crate::name::{Altname, LinkName, NetnsName};
 use crate::source::{Problem, Sourced};
 
-/// The links, and those of them whose addresses could not all be read.
+/// The links, and the names of those whose addresses are not all known because of DHCP or a
+/// problem.
 pub(super) fn links(
     settings: &Settings,
     context: &Context,
@@ -58,7 +59,7 @@ pub(super) struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// The link; after it the other end, if it is a veth.
+    /// The link. If it is a veth, its other end follows.
     fn link(&mut self, listed: &Listed) -> Vec<Link> {
         let kind = self.kind(listed);
         match &kind {
@@ -67,7 +68,7 @@ impl Maker<'_> {
                 addresses(listed.get("peer_config"), false, self.problems);
             }
         }
-        // What has a problem goes on under no known kind, for the sake of the others'.
+        // A link with a problem gets an unknown kind, so that the other links can still be checked.
         let kind = kind.unwrap_or(Kind::Other(String::new()));
         let mut link = Link::new(self.home(listed), listed.name.clone(), kind);
         link.up = Some(true);
@@ -87,8 +88,8 @@ impl Maker<'_> {
         vec![link, other]
     }
 
-    /// The other end has what is said of it, and the MTU of this end: packets that one
-    /// end may send and the other not take are lost without a word.
+    /// The other end of a veth. It has its own settings and the MTU of this end: packets that are
+    /// too large for the receiving end would be lost silently.
     fn other_end(&mut self, listed: &Listed, peer: LinkRef, link: &Link) -> Link {
         let name = match listed.get("peer") {
             Some(setting) => setting.whole().at(peer.name),
@@ -116,7 +117,7 @@ impl Maker<'_> {
         other
     }
 
-    /// What is set for the link although its type does not take it.
+    /// Report settings that the type of the link does not accept.
     fn not_taken(&mut self, listed: &Listed, kind: &Kind) {
         for (var, setting) in listed.settings() {
             let lo = matches!(kind, Kind::Loopback);
@@ -197,7 +198,7 @@ impl Maker<'_> {
         keep(&word, card, self.problems)
     }
 
-    /// Two links cannot have one name in one namespace.
+    /// Report two links with the same name in one namespace.
     fn clashes(&mut self, links: &[Link]) {
         let mut names: BTreeMap<(&Netns, &str), &Link> = BTreeMap::new();
         for link in links {
@@ -249,7 +250,7 @@ impl Maker<'_> {
         name.map(|name| name.value)
     }
 
-    /// The namespace that the setting names; the host, if it is not set.
+    /// The namespace that the setting names. The host if it is not set.
     pub(super) fn netns(&mut self, setting: Option<&Setting>) -> Option<Netns> {
         let Some(word) = setting.map(Setting::whole) else {
             return Some(Netns::Host);

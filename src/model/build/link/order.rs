@@ -1,5 +1,5 @@
-//! Links in, the same links in an order in which they can be made out: each behind its
-//! master and behind its parent, and otherwise as they were listed.
+//! Sorts links so that they can be created in this order: each after its master and parent, and
+//! otherwise as listed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
             _ => None,
         };
         ordered.push(link);
-        // The ends of a pair are made together, and stay together.
+        // One request creates both ends of a pair, so they stay together.
         let other = other.and_then(|other| waiting.first_called(&other));
         ordered.extend(other.and_then(|n| waiting.take(n)));
     }
@@ -35,15 +35,16 @@ pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
     ordered
 }
 
-/// The links that have no place in the order yet, by their number.
+/// The links that are not in the order yet. They are identified by their index in the original
+/// order.
 struct Waiting {
     links: Vec<Option<Link>>,
     called: BTreeMap<LinkRef, Vec<usize>>,
-    /// How many links have to be made before each,
+    /// For each link, how many links must be created before it.
     missing: Vec<usize>,
-    /// which wait for each,
+    /// For each link, the links that must wait for it.
     needed_by: Vec<Vec<usize>>,
-    /// and which wait for none.
+    /// The links that need not wait.
     ready: BTreeSet<usize>,
 }
 
@@ -93,8 +94,8 @@ impl Waiting {
     }
 }
 
-/// The links that must be there before this one is made; of a veth's other end that is
-/// the end inside, since one message makes both.
+/// The links that must exist before this one is created. For the other end of a veth that is the
+/// end inside, because one request creates both.
 fn needs(link: &Link) -> Vec<LinkRef> {
     let inside = |name| Netns::This.link(&name);
     let mut needs = Vec::new();

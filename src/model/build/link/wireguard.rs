@@ -1,4 +1,4 @@
-//! `wireguard_IF` in, the files to read out. Reading them is not this stage's.
+//! Parses `wireguard_IF` into the files to read. The files are not read here.
 
 use super::home::at_host;
 use crate::conf::{Listed, Settings};
@@ -7,18 +7,18 @@ use crate::model::build::problem;
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
 
-/// The file of wg(8) or wg-quick(8) of a link.
+/// The file of a link for wg(8) or wg-quick(8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireguardFile {
-    /// The link.
+    /// The name of the link.
     pub link: LinkName,
-    /// Its path.
+    /// The path of the file.
     pub path: Sourced<String>,
-    /// The link is the host's.
+    /// The link belongs to the host.
     pub at_host: bool,
 }
 
-/// The files that are to be read before the settings are built: they stand for settings.
+/// The files to read before the settings are built, because they contain settings.
 pub fn wireguard_files(settings: &Settings) -> Vec<WireguardFile> {
     let is_one = |listed: &&Listed| {
         let kind = listed.get("type");
@@ -36,7 +36,7 @@ pub fn wireguard_files(settings: &Settings) -> Vec<WireguardFile> {
     links.filter_map(file).collect()
 }
 
-/// Each of the links that are there to be told has a file.
+/// Check that every WireGuard link has a file.
 pub(crate) fn check(settings: &Settings, links: &[Link], problems: &mut Vec<Problem>) {
     let is_one = |listed: &&Listed| {
         let link = links

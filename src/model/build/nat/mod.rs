@@ -1,5 +1,5 @@
-//! `netns_masquerade` and `netns_publish` in, what is asked of the host out; and what must
-//! hold for it between the links.
+//! Parses `netns_masquerade` and `netns_publish` into what the host has to do, and checks both
+//! against the links.
 
 pub mod publish;
 pub mod replies;
@@ -13,7 +13,8 @@ use crate::model::{Address, Kind, Link, Netns};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
 
-/// What the two settings ask for. `unread` are the links whose addresses are not known.
+/// The masquerading and port forwarding of the two settings. `unread` are the links whose addresses
+/// are not known.
 pub(super) fn nat(
     settings: &Settings,
     links: &[Link],
@@ -66,25 +67,25 @@ pub(super) fn nat(
     })
 }
 
-/// A veth between the namespace and the host.
+/// A veth pair between the namespace and the host.
 #[derive(Clone, Copy)]
 pub(super) struct Way<'a> {
-    /// What has the namespace's addresses on it: its end inside, or the bridge or bond that
-    /// this is a port of.
+    /// The link that has the addresses inside: the end of the pair, or the bridge or bond of which
+    /// this end is a port.
     pub holder: &'a Link,
-    /// Its end on the host.
+    /// The end on the host.
     pub end: &'a Link,
 }
 
 impl<'a> Way<'a> {
-    /// Those inside that more than the other end can speak to.
+    /// The addresses inside, without those that only the other end can reach.
     pub fn addresses(&self) -> impl Iterator<Item = &'a Sourced<Address>> + use<'a> {
         let all = self.holder.addresses.iter();
         all.filter(|a| !a.value.is_kernels())
     }
 
-    /// Those of the other end, where others than the namespace, such as virtual machines on
-    /// its bridge, are in their networks.
+    /// The addresses of the other end, if the link inside is a bridge: others than the namespace,
+    /// such as virtual machines on the bridge, are in their networks.
     fn behind(&self) -> impl Iterator<Item = &'a Sourced<Address>> + use<'a> {
         let bridged = self.holder.kind.word() == "bridge";
         let all = self.end.addresses.iter().filter(move |_| bridged);
@@ -92,7 +93,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// What comes over a port of a bridge comes from the bridge, and is its own affair.
+/// The veth pairs to the host whose end there has no master. If that end is a port of a bridge,
+/// packets to the outside are left to that bridge.
 pub(super) fn ways(links: &[Link]) -> Vec<Way<'_>> {
     let way = |end: &'_ Link| -> bool { end.netns == Netns::Host && end.master.is_none() };
     let places = super::link::master::places(links);
@@ -140,7 +142,7 @@ fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Sourced<U
     Some(whole.at(Uplinks::Named(named)))
 }
 
-/// Where a port leads: to the one address a family inside.
+/// Set the destination of a forwarded port: the only address of each family inside.
 fn lead(
     publish: &mut Sourced<Publish>,
     ways: &[Way<'_>],

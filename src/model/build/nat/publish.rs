@@ -1,5 +1,5 @@
-//! `netns_publish` in, the ports of the host that are to lead inside out; where they lead to is
-//! not known here.
+//! Parses `netns_publish` into the ports of the host to forward. Their destinations are not known
+//! here.
 
 use std::iter::Peekable;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ pub(crate) fn publish(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<S
     all
 }
 
-/// A port, and `from NETWORK` where that stands behind it.
+/// A port, with `from NETWORK` if that follows it.
 fn with_source<'a>(
     word: &Piece<'_>,
     rest: &mut Peekable<impl Iterator<Item = &'a Piece<'a>>>,
@@ -46,7 +46,7 @@ fn with_source<'a>(
     )
 }
 
-/// Why a port of this address cannot lead inside.
+/// Check whether this port can be forwarded.
 fn fault(publish: Publish) -> Result<Publish, String> {
     let of_other = |from: IpNet| {
         let host = publish.host.map(IpVersion::of);

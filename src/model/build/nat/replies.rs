@@ -1,6 +1,6 @@
-//! `netns_publish` in, out what is wanted in the namespace for its answers: routes, a policy
-//! rule, sysctls and a table of nftables, by which they leave by the veth that the question
-//! came in by.
+//! Adds what the namespace needs to answer requests through a port of `netns_publish`: routes,
+//! policy rules, sysctls and an nftables table. With them, an answer leaves through the veth
+//! through which the request came in.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use crate::model::rule::{Action, Packets};
 use crate::model::{Address, Link, Netns, Route, Rule, Ruleset, State, Sysctl, Tool};
 use crate::source::Sourced;
 
-/// The way back of a published address.
+/// The return path for a published address.
 struct Back<'a> {
     way: Way<'a>,
     family: IpVersion,
@@ -20,7 +20,7 @@ struct Back<'a> {
     via: IpAddr,
 }
 
-/// Have the answers leave by the veth that the question came in by.
+/// Add what makes answers leave through the veth through which the request came in.
 pub(crate) fn bring_back(state: &mut State, nat: &Nat) {
     let backs = backs(&state.links, nat);
     let Some(asked) = nat.publish.first().filter(|_| !backs.is_empty()) else {
@@ -28,7 +28,7 @@ pub(crate) fn bring_back(state: &mut State, nat: &Nat) {
     };
     let routes = backs.iter().flat_map(routes);
     let policy = backs.iter().map(|back| rule(back.family));
-    // What the owner says of a sysctl holds
+    // A sysctl of the settings takes precedence
     let mut sysctls = sysctls(&backs);
     sysctls.retain(|sysctl| state.sysctl(&sysctl.netns, &sysctl.key).is_none());
     let rules = rules(&backs);
@@ -39,7 +39,8 @@ pub(crate) fn bring_back(state: &mut State, nat: &Nat) {
     state.firewall.push(asked.with(rules));
 }
 
-/// One a family. In a vrf the routes are the vrf's own, and those of others lead nothing away.
+/// The return paths, one for each family. Links in a VRF are skipped: their answers use the VRF's
+/// own routes, and no route outside of it diverts them.
 fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
     let mut ways = ways(links);
     ways.retain(|way| way.holder.master.is_none());
@@ -65,7 +66,8 @@ fn backs<'a>(links: &'a [Link], nat: &Nat) -> Vec<Back<'a>> {
     backs
 }
 
-/// To everywhere; and to nowhere, where the veth is down: what is marked never takes another way.
+/// A default route, and an unreachable route for when the veth is down: marked packets never take
+/// another path.
 fn routes(back: &Back<'_>) -> Vec<Route> {
     let Back { way, via, family } = back;
     let is_near = |a: &Sourced<Address>| a.value.network().contains(via);

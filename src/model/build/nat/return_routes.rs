@@ -1,6 +1,6 @@
-//! What the host must know of the networks behind a namespace that forwards: a route to each,
-//! over the veth that is its way out. Without one, what comes back for a machine there is
-//! sent to the host's own router.
+//! Builds the routes of the host to the networks behind a namespace that forwards, through the veth
+//! pair between the two. Without such a route, the host would send answers for a machine behind the
+//! namespace to its own router.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use crate::model::{Kind, Link, Netns, Route, RouteKind, Sysctl};
 use crate::name::LinkName;
 use crate::source::Sourced;
 
-/// The kernel settings by which a namespace forwards.
+/// The sysctls that enable forwarding in a namespace.
 const FORWARDS: [(&str, IpVersion); 3] = [
     ("net/ipv4/ip_forward", IpVersion::V4),
     ("net/ipv4/conf/all/forwarding", IpVersion::V4),
     ("net/ipv6/conf/all/forwarding", IpVersion::V6),
 ];
 
-/// The routes of the host, each asked for by what says the network.
+/// The routes of the host, each with the origin of its network.
 pub(crate) fn returns(
     links: &[Link],
     routes: &[RouteSetting<'_>],
@@ -52,7 +52,8 @@ fn forwards(sysctls: &[Sourced<Sysctl>], family: IpVersion) -> bool {
     keys.map(|(key, _)| *key).any(on)
 }
 
-/// The networks that are reached through the namespace alone, those of its ways out left out.
+/// The networks that are reached only through the namespace, without those of the veth pairs to the
+/// host.
 fn networks(links: &[Link], routes: &[RouteSetting<'_>], ways: &[Way<'_>]) -> Vec<Sourced<IpNet>> {
     let places = places(links);
     let is_behind = |link: &&Link| is_behind(link, links, &places);
@@ -80,9 +81,9 @@ fn networks(links: &[Link], routes: &[RouteSetting<'_>], ways: &[Way<'_>]) -> Ve
     own.chain(farther).filter(|net| !is_way(net)).collect()
 }
 
-/// Only the namespace leads to what is on it. A card, and what lies on one, is in a network
-/// that the host may be in, too; so is the other end of a veth to the host. A tunnel leads
-/// to others' networks, or to half the world (`0.0.0.0/1`): the host is not to be drawn in.
+/// Whether only the namespace leads to the network of the link. The host may be in the network of a
+/// physical device, of a link on one, or of a veth to the host. A tunnel leads to networks of
+/// others or to half the world (`0.0.0.0/1`), and the host must not use it.
 fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
     let here = link.netns == Netns::This;
     here && holder(link, places).name == link.name
@@ -104,7 +105,7 @@ fn is_behind(link: &Link, links: &[Link], places: &Places<'_>) -> bool {
         }
 }
 
-/// A port of a bridge by which nobody is reached who is on a network of the host's.
+/// Whether a bridge port leads to nothing that is in a network of the host.
 fn is_of_its_own(port: &Link) -> bool {
     match &port.kind {
         Kind::Veth { peer } => peer.as_ref().is_some_and(|peer| peer.netns != Netns::Host),
@@ -113,7 +114,7 @@ fn is_of_its_own(port: &Link) -> bool {
     }
 }
 
-/// By the address inside that the host reaches over this way.
+/// The route of the host to `net`, via the address inside that it reaches through this veth pair.
 fn back(way: &Way<'_>, net: &Sourced<IpNet>) -> Option<Sourced<Route>> {
     let is_near = |ip| {
         way.end

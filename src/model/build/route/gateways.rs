@@ -1,5 +1,5 @@
-//! Whether the kernel could take the routes: each gateway in a network of its link,
-//! each own address one that is there.
+//! Checks whether the kernel would accept the routes: each gateway must be in a network of its
+//! link, and each source address must exist.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,11 +13,11 @@ use crate::model::{Address, Link, Netns, Route, RouteKind};
 use crate::name::LinkName;
 use crate::source::{Position, Problem, Sourced};
 
-/// How many networks of a link a message lists: a link may have thousands.
+/// How many networks of a link a message lists. A link may have thousands.
 const LISTED: usize = 4;
 
-/// `unread` are the links whose addresses could not all be read: what may be theirs is
-/// left alone, since it has its problem already.
+/// Report routes that the kernel would not accept. `unread` are the links whose addresses are not
+/// all known: routes that may need these addresses are not reported.
 pub(crate) fn check(
     links: &[Link],
     unread: &[LinkName],
@@ -25,7 +25,7 @@ pub(crate) fn check(
     problems: &mut Vec<Problem>,
 ) {
     let index = Index::of(links, routes);
-    // What the host has, it knows alone
+    // Only the host knows its own addresses and routes
     let inside_routes = |said: &&RouteSetting<'_>| said.route.value.netns == Netns::This;
     for said in routes.iter().filter(inside_routes) {
         let known = !said.route.value.links().any(|dev| unread.contains(dev));
@@ -44,20 +44,21 @@ pub(crate) fn check(
     }
 }
 
-/// An address, and the link that it is on.
+/// An address, and the link that has it.
 type Own<'a> = (&'a Link, &'a Sourced<Address>);
 
-/// What is inside, by what is asked of it for each route.
+/// The links and addresses inside, indexed for the checks of each route.
 #[derive(Default)]
 struct Index<'a> {
     links: BTreeMap<&'a LinkName, &'a Link>,
     addresses: BTreeMap<IpAddr, &'a Sourced<Address>>,
-    /// Netns a gateway may be: of one link, and of all.
+    /// The networks of each link, where a gateway may be.
     networks: BTreeMap<&'a LinkName, Networks<Own<'a>>>,
     all_networks: Networks<Own<'a>>,
-    /// The networks that the kernel makes a route to, in each table.
+    /// The networks to which the kernel itself creates a route, by table.
     made: BTreeMap<(u32, IpNet), &'a Sourced<Address>>,
-    /// Netns routes without a gateway lead, by their link and table.
+    /// The destinations of routes without a gateway, by link and table. The first entry has the
+    /// routes of scope link or narrower, the second one has the others.
     on_link: BTreeMap<(Option<&'a LinkName>, u32), [Networks<()>; 2]>,
 }
 
@@ -89,9 +90,9 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Another route without a gateway leads to it, over the same link: the kernel looks in
-    /// the table of the route, then in all, and takes no gateway that is farther than the
-    /// link.
+    /// Whether another route without a gateway leads to the gateway over the same link. The kernel
+    /// looks in the table of the route, then in the main table. For IPv4 it only accepts a gateway
+    /// that is directly on the link.
     fn is_on_link(&self, route: &Route, via: IpAddr) -> bool {
         [route.table, Route::MAIN].iter().any(|table| {
             let there = self.on_link.get(&(route.dev.as_ref(), *table));
@@ -144,7 +145,7 @@ fn gateway(said: &RouteSetting<'_>, route: &Route, index: &Index<'_>) -> Option<
     ))
 }
 
-/// Where a gateway of this family could be.
+/// The hint with the networks in which a gateway of this family could be.
 fn networks_of(dev: &Link, v4: bool, from: &Position) -> String {
     let addresses = dev
         .addresses
@@ -182,8 +183,8 @@ fn source(said: &RouteSetting<'_>, index: &Index<'_>) -> Option<Problem> {
     ))
 }
 
-/// With an address the kernel makes a route to its network, and takes no second one
-/// that is just like it. (For IPv6 the two differ in their metric.)
+/// Report a route that the kernel creates itself with an address: it accepts no second one that is
+/// equal. (IPv6 routes differ in their metric.)
 fn made_by_the_kernel(said: &RouteSetting<'_>, index: &Index<'_>) -> Option<Problem> {
     let route = &said.route.value;
     if route.metric != 0 || route.dst.prefix_len() == 32 {
@@ -199,7 +200,7 @@ fn made_by_the_kernel(said: &RouteSetting<'_>, index: &Index<'_>) -> Option<Prob
     ))
 }
 
-/// The table that the kernel puts a link's own routes into.
+/// The table for the routes that the kernel creates for a link.
 fn table_of(link: &Link, links: &BTreeMap<&LinkName, &Link>) -> u32 {
     let master = link
         .master

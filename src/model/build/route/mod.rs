@@ -1,4 +1,4 @@
-//! `routes_IF` in, routes out, each with its own line.
+//! Parses `routes_IF` into routes, each with its own line.
 
 pub mod gateways;
 
@@ -13,7 +13,7 @@ use crate::model::{Context, Netns, Route, RouteKind};
 use crate::name::LinkName;
 use crate::source::{Problem, Sourced};
 
-/// A route with its text, for what is still to be checked.
+/// A route with its text, for further checks.
 pub(super) struct RouteSetting<'a> {
     pub route: Sourced<Route>,
     pub piece: Piece<'a>,
@@ -45,7 +45,7 @@ pub(super) fn routes<'a>(
     found
 }
 
-/// A route takes the metric of its link where it says none.
+/// The route, with the metric of its link if it has none of its own.
 fn with_metric(route: Route, text: &str, metric: Option<&Sourced<u32>>) -> Route {
     let says = |word: &str| matches!(word, "metric" | "preference" | "priority");
     match metric {
@@ -59,7 +59,7 @@ fn with_metric(route: Route, text: &str, metric: Option<&Sourced<u32>>) -> Route
     }
 }
 
-/// The names of this machine, and the tables of this namespace's vrfs.
+/// The names of the host, and the tables of this namespace's VRFs.
 fn with_vrfs(settings: &Settings, context: &Context) -> Names {
     let table = |listed: &Listed| {
         listed
@@ -76,7 +76,7 @@ fn with_vrfs(settings: &Settings, context: &Context) -> Names {
     }
 }
 
-/// The table of the vrf that a link belongs to, in which alone a route over it is found.
+/// The table of the VRF that a link belongs to. A route over the link is only found in this table.
 fn vrf_of(link: &LinkName, settings: &Settings, names: &Names) -> Option<u32> {
     let listed = settings.listed(link.as_str())?;
     let master = listed.get("master")?.whole().text;
@@ -97,7 +97,7 @@ fn route(
         };
         Route::parse(piece.text, &names)
     };
-    // It may be over another one
+    // The route may be over another link than the one of the setting
     let over = |route: &Route| route.links().find(|dev| *dev != link).cloned();
     let route = parse(link).and_then(|route| over(&route).map_or(Ok(route), |dev| parse(&dev)));
     let mut route = route.map_err(|error| piece.problem(error.wrong, error.remedy))?;
@@ -138,7 +138,7 @@ fn route(
     Ok(route)
 }
 
-/// The kernel holds one route for a destination, metric and table.
+/// Report two routes with the same destination, metric and table: the kernel keeps only one.
 fn clashes(routes: &[RouteSetting<'_>], problems: &mut Vec<Problem>) {
     let key = |said: &RouteSetting<'_>| {
         let route = &said.route.value;

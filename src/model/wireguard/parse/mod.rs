@@ -1,7 +1,6 @@
-//! A file of wg(8) or wg-quick(8) in, what it says out, or all that is wrong with it, each
-//! with its line. Blanks, comments and the case of keys are read as these programs read
-//! them. No message quotes a value, which may be a secret, or what may be one in the wrong
-//! place.
+//! Parses a file of wg(8) or wg-quick(8), or finds all of its problems, each with its line. Blanks,
+//! comments and the case of keys are read as these programs read them. No message quotes a value,
+//! because it may be a secret or contain one by mistake.
 
 mod values;
 
@@ -14,7 +13,7 @@ use crate::source::{Position, Problem};
 
 /// The keys of a link that wg(8) reads.
 const LINK: [&str; 3] = ["PrivateKey", "ListenPort", "FwMark"];
-/// Those that wg-quick(8) reads beside them.
+/// The keys of a link that only wg-quick(8) reads.
 const QUICK: [&str; 9] = [
     "Address",
     "DNS",
@@ -26,9 +25,9 @@ const QUICK: [&str; 9] = [
     "PostDown",
     "SaveConfig",
 ];
-/// Those of them that hold a command, which may have any character.
+/// The keys of wg-quick(8) that contain a command. It may have any character.
 const COMMANDS: [&str; 4] = ["PreUp", "PostUp", "PreDown", "PostDown"];
-/// What may be said in several lines.
+/// The keys that may have several lines.
 const LISTS: [&str; 7] = [
     "AllowedIPs",
     "Address",
@@ -46,10 +45,9 @@ const PEER: [&str; 5] = [
     "PersistentKeepalive",
 ];
 
-/// Reads the text of a file: what wg(8) reads of it, and what wg-quick(8) reads beside that.
+/// Parse the text of a file: the configuration for wg(8), and what only wg-quick(8) reads.
 ///
-/// # Errors
-/// All that is wrong with it, in the order of the lines.
+/// # Errors All problems, in the order of the lines.
 pub fn read(file: &str, text: &str) -> Result<(Wireguard, Quick), Vec<Problem>> {
     let mut reader = Parser {
         file: file.into(),
@@ -70,18 +68,19 @@ struct Parser {
     file: Arc<str>,
     quick: Quick,
     problems: Vec<Problem>,
-    /// A line could not be read: what seems not to be said may stand there.
+    /// A line could not be read. Keys that seem to be missing may be in it.
     lines_are_missing: bool,
 }
 
-/// A section: its line, and each key as the table has it with its lines and values.
+/// A section: its line, and its keys with their lines and values. The keys are spelled as in the
+/// constants of this file.
 struct Section {
     line: u32,
     said: BTreeMap<&'static str, Vec<(u32, String)>>,
 }
 
 impl Section {
-    /// The lines in which a key stands.
+    /// The lines that set a key.
     fn lines(&self, key: &str) -> impl Iterator<Item = u32> {
         let said = self.said.get(key).into_iter().flatten();
         said.map(|(line, _)| *line)
@@ -95,7 +94,7 @@ impl Section {
 impl Parser {
     fn wireguard(&mut self, text: &str) -> Option<Wireguard> {
         let (cleaned, lines) = self.cleaned(text);
-        // Every line is of a form that it takes
+        // `cleaned` has only lines that this parser accepts
         let sections = sections(&cleaned).ok()?;
         let mut lines = lines.into_iter();
         let mut wireguard = Wireguard {
@@ -104,7 +103,7 @@ impl Parser {
         };
         let (mut of_the_link, mut of_peers) = (None, Vec::new());
         for ini::Section { name, properties } in &sections {
-            // A [section] takes a line, and each of its keys another
+            // A [section] takes one line, and each of its keys takes one
             let line = name.as_ref().map_or(Some(1), |_| lines.next())?;
             let name = name.as_deref().unwrap_or_default();
             let section = format!("[{name}]");
@@ -148,8 +147,8 @@ impl Parser {
         Some(wireguard)
     }
 
-    /// The text without blanks and comments, which are wg(8)'s and not ini's, and the
-    /// numbers of the lines that are left. A backslash is in no value of wg(8)'s.
+    /// The text without blanks and comments, because those of wg(8) differ from those of ini files,
+    /// and the numbers of the remaining lines. No value of wg(8) contains a backslash.
     fn cleaned(&mut self, text: &str) -> (String, Vec<u32>) {
         let (mut cleaned, mut lines) = (String::new(), Vec::new());
         for (number, line) in (1..).zip(text.lines()) {
@@ -239,7 +238,7 @@ impl Parser {
     }
 }
 
-/// A name that is quoted: a longer one may be a key that slipped out of its place.
+/// The name, to be quoted in a message. A long one may be a secret in the wrong place.
 fn shown(name: &str) -> &str {
     match name.len() <= 20 && name.bytes().all(|b| b.is_ascii_alphanumeric()) {
         true => name,

@@ -1,4 +1,4 @@
-//! The keys of a section and their values in, what they say out.
+//! Parses the keys and values of a section.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use crate::model::wireguard::{Endpoint, Peer, PublicKey, Secret, Wireguard};
 const A_KEY: &str = "expected 44 characters of base64, as wg genkey and wg pubkey print them";
 
 impl Parser {
-    /// What the link itself is told.
+    /// Parse the properties of the link itself.
     pub(super) fn link(&mut self, wireguard: &mut Wireguard, section: Option<&Section>) {
         let Some(section) = section else {
             if self.lines_are_missing {
@@ -44,8 +44,7 @@ impl Parser {
         wireguard.is_quick = self.quick(section);
     }
 
-    /// What wg-quick(8) reads of the link, and wg(8) does not.
-    /// Whether there is any of it.
+    /// Parse the keys of the link that only wg-quick(8) reads. Returns whether there are any.
     fn quick(&mut self, section: &Section) -> bool {
         let address = "expected addresses with commas between them, such as 10.2.0.2/32";
         self.quick.addresses = self.list(section, "Address", address, address_with_prefix);
@@ -78,7 +77,7 @@ impl Parser {
         section.said.keys().any(|key| super::QUICK.contains(key))
     }
 
-    /// The values of a list, in the order of the file, each with its line.
+    /// The values of a list in the order of the file, each with its line.
     fn list<T>(
         &mut self,
         section: &Section,
@@ -98,7 +97,7 @@ impl Parser {
         values
     }
 
-    /// A peer; `None` without a key.
+    /// Parse a peer. `None` without a public key.
     pub(super) fn peer(&mut self, section: &Section) -> Option<Peer> {
         let key: Option<PublicKey> = self.value(section, "PublicKey", A_KEY);
         if !section.said.contains_key("PublicKey") && !self.lines_are_missing {
@@ -144,7 +143,8 @@ impl Parser {
         })
     }
 
-    /// The kernel knows a peer by its key, and a network by one peer.
+    /// Report peers with the same key or the same network. To the kernel, a key identifies a peer,
+    /// and a network belongs to one peer.
     pub(super) fn apart(&mut self, peers: &[(Option<Peer>, &Section)]) {
         let mut before: Vec<(&Peer, u32)> = Vec::new();
         for (peer, section) in peers {
@@ -184,7 +184,7 @@ impl Parser {
     }
 }
 
-/// An address with the length of its prefix; alone it is one host's, as ip(8) takes it.
+/// An address with its prefix length. Without one it is that of a single host, as in ip(8).
 fn address_with_prefix(text: &str) -> Option<IpNet> {
     let alone = || Some(IpNet::from(text.parse::<IpAddr>().ok()?));
     text.parse().ok().or_else(alone)
@@ -195,13 +195,13 @@ fn name_server_or_domain(text: &str) -> Option<String> {
     (text.parse::<IpAddr>().is_ok() || is_domain).then(|| text.to_owned())
 }
 
-/// What may be a name. A key is none: it ends with `=`.
+/// Whether the text may be a name. A WireGuard key is none, because it ends with `=`.
 fn is_word(text: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (1..=253).contains(&text.len()) && text.chars().all(letter)
 }
 
-/// A number, in hexadecimal behind 0x, or the word that stands for 0.
+/// A number, which is hexadecimal after 0x, or the word for 0.
 fn number(text: &str, zero: &str) -> Option<u32> {
     match text.strip_prefix("0x") {
         _ if text.eq_ignore_ascii_case(zero) => Some(0),
