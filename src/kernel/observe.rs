@@ -28,7 +28,7 @@ pub(super) struct NetnsLinks {
 }
 
 impl Kernel {
-    /// Query the current state: the namespace, and what `about` asks for. If no link of the
+    /// Query the current state: the namespace, and what is in `about`. If no link of the
     /// namespace is up, this includes the sysctls that it may have inherited from the host.
     pub fn look(&mut self, about: &Query) -> Result<State, OsError> {
         let netns = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;
