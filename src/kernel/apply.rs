@@ -156,13 +156,14 @@ impl Kernel {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
         match self.requests(&link.netns)?.tell(message, RequestKind::Add) {
-            // The kernel has added it itself in the meantime
+            // The kernel has added the address itself in the meantime
             Err(no) if no.is(Errno::EEXIST) => Ok(()),
             answer => answer,
         }
     }
 
-    /// An address that is gone already is no error: another program may have deleted it.
+    /// Delete an address. One that is gone already is no error: another program may have deleted
+    /// it.
     fn del_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
@@ -185,8 +186,8 @@ impl Kernel {
         self.requests(&route.netns)?.tell(message, how)
     }
 
-    /// A route that is gone already is no error: the kernel deletes the routes of an address or a
-    /// link together with it.
+    /// Delete a route. One that is gone already is no error: the kernel deletes the routes of an
+    /// address or a link together with it.
     fn del_route(&mut self, route: &Route) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRoute(self.route_message(route)?);
         match self

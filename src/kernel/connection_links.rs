@@ -202,7 +202,7 @@ fn is_default(route: &RouteMessage) -> bool {
         && header.kind == RouteType::Unicast
 }
 
-/// The interface indexes of the links that a route uses, those of all nexthops.
+/// The interface indexes of all links that a route uses. A multipath route has several.
 pub(super) fn links_of(route: &RouteMessage) -> Vec<u32> {
     let mut links = Vec::new();
     for attribute in &route.attributes {

@@ -59,7 +59,7 @@ impl Kernel {
         for flow in flows(&mut requests)?.iter().filter(|flow| led(flow)) {
             let order = message(DELETE, flow.family, &flow.name);
             if let Err(no) = requests.tell(order, RequestKind::Change) {
-                // Most likely it has expired in the meantime
+                // Most likely the flow has expired in the meantime
                 log::debug!("a UDP flow is not forgotten: {no}");
             }
         }

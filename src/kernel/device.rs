@@ -56,8 +56,8 @@ impl Devices {
 }
 
 impl Kernel {
-    /// All links of the host and of the namespace, each with its name and the identity of its
-    /// device only.
+    /// All links of the host and of the namespace, with only their names and the identities of
+    /// their devices.
     pub fn cards(&mut self) -> Result<Vec<Link>, OsError> {
         let mut found = Vec::new();
         let named = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;

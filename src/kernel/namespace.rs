@@ -80,7 +80,7 @@ impl Kernel {
         self.source = Some(source);
     }
 
-    /// Give the name to the namespace of `attach`. `note` gets its identity first.
+    /// Give the name to the namespace that `attach` has set. `note` gets its identity first.
     pub fn give_name(
         &mut self,
         note: impl FnOnce(NetnsId) -> io::Result<()>,

@@ -58,7 +58,8 @@ impl Kernel {
     }
 
     /// The IPv4 routes whose preferred source address is on one of these links. They use other
-    /// links, but the kernel deletes them together with that address. It has no request for them.
+    /// links, but the kernel deletes them together with that address. The kernel cannot dump these
+    /// alone, so all routes are dumped and filtered.
     fn routes_from(
         &mut self,
         view: &NetnsLinks,

@@ -20,7 +20,7 @@ use crate::source::Sourced;
 impl Kernel {
     /// The policy rules of the namespace. Rules that no setting can express are left out.
     pub(super) fn policy(&mut self) -> Result<Vec<Sourced<Rule>>, OsError> {
-        // Rules of all families, in one dump
+        // A request without a family dumps the rules of all families
         let all = RouteNetlinkMessage::GetRule(RuleMessage::default());
         let found = self.requests(&Netns::This)?.dump(all)?;
         let of_ip = |message: RouteNetlinkMessage| match message {
@@ -43,7 +43,7 @@ impl Kernel {
         self.requests(&Netns::This)?.tell(message, RequestKind::Add)
     }
 
-    /// A rule that is gone already is no error.
+    /// Delete a policy rule. One that is gone already is no error.
     pub(super) fn del_policy(&mut self, rule: &Rule) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRule(message(rule));
         match self

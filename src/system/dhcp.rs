@@ -54,7 +54,7 @@ pub fn installed() -> Option<Program> {
 pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError> {
     resolv_conf::make_for_dhcp(netns, client.run.resolv_conf)?;
     let hook = hook()?;
-    // The mount namespace of the thread is also that of the program
+    // The program runs in the mount namespace of this thread
     let started = in_netns(inside, || {
         if client.run.program == Program::Dhcpcd {
             own_run(netns)?;
@@ -75,8 +75,8 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
             )),
         });
     }
-    // In the background it has another process id, which it writes to a file when it is ready.
-    // udhcpc has waited for its lease before that
+    // In the background, the client has another process id, which it writes to a file when it is
+    // ready. udhcpc has waited for its lease before that
     let known = || process(netns, client).is_some();
     let leased = || client.run.program == Program::Udhcpc || has_lease(netns, &client.link);
     wait(LEASE, || known() && leased());
@@ -93,10 +93,10 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
     }
 }
 
-/// End a client, which then releases its lease. A client that has ended already is no error.
+/// End a client, which releases its lease first. A client that has ended already is no error.
 pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError> {
     if let Some(pid) = process(netns, client) {
-        // An error is ignored, because the client may be about to end
+        // An error is ignored, because the client may have ended by now
         let _ = kill(pid, Signal::SIGTERM);
         wait(GRACE, || process(netns, client).is_none());
         if process(netns, client).is_some() {
@@ -111,7 +111,8 @@ pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError
         fs::remove_file(lease.with_extension("lease.kept")),
         fs::remove_file(lease.with_extension("lease.new")),
     ];
-    // The files of other clients stay
+    // These belong to all clients of the namespace, and stay as long as another client has a pid
+    // file
     if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {
         gone.push(resolv_conf::remove_of_dhcp(netns));
         gone.push(fs::remove_dir_all(folder.join("dhcpcd")));

@@ -66,7 +66,8 @@ fn files_of(netns: &str) -> Vec<(PathBuf, PathBuf)> {
     pairs.into_iter().filter(|(own, _)| own.exists()).collect()
 }
 
-/// Bind each file over its counterpart. Only the calling thread sees this, and should end soon.
+/// Bind each file over its counterpart in /etc, in a new mount namespace of the calling thread. No
+/// other thread sees this.
 fn lay_over(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;

@@ -11,8 +11,8 @@ use nix::fcntl::{Flock, FlockArg};
 /// The interval between two attempts to get a lock.
 const ASK: Duration = Duration::from_millis(5);
 
-/// Lock a file. The error is `TimedOut` if another process has the lock until then, and
-/// `Interrupted` if `must_stop` returns true.
+/// Lock a file exclusively. The error is `TimedOut` if another process still has the lock at
+/// `until`, and `Interrupted` if `must_stop` returns true.
 pub fn lock_until(
     mut file: File,
     until: Instant,

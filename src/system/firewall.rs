@@ -32,7 +32,7 @@ pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), Os
             let load = |text: &str| nft(netns, &new.file, text);
             let loaded = match kept.is_empty() {
                 true => load(&text),
-                // An old element may be incompatible with the new rules
+                // An old element may be incompatible with the new rules: then load these alone
                 false => load(&format!("{text}\n{kept}")).or_else(|_| load(&text)),
             };
             loaded.map_err(|no| in_its_file(no, new))

@@ -117,9 +117,9 @@ fn descriptor(pid: i32, netns: NetnsInode) -> Option<HeldBy> {
     None
 }
 
-/// Whether the descriptor can be that of the namespace, so that it is worth a stat(2). That call
-/// blocks if the file is on a server that does not answer. The kernel reports the inode by itself
-/// (Linux 5.14).
+/// Whether the descriptor can be that of the namespace, so that a stat(2) is worthwhile. stat(2)
+/// blocks if the file is on a server that does not answer. The kernel reports the inode number
+/// without it (Linux 5.14).
 fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): NetnsInode) -> bool {
     if !target.starts_with('/') {
         return target == format!("net:[{inode}]");

@@ -28,7 +28,7 @@ pub enum Touched {
 }
 
 impl Entries {
-    /// Watch no directory yet. Must be called within a tokio runtime.
+    /// Start without watching any directory. Must be called within a tokio runtime.
     pub fn new() -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         let readable = inotify.as_fd().try_clone_to_owned()?;

@@ -15,7 +15,7 @@ use super::{pidfd, procfs};
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its process id, in the pid namespace of this process.
+    /// The process id, in the pid namespace of netns-setup.
     pub pid: i32,
     /// The name of its program, as ps(1) shows it: at most 15 bytes.
     pub name: String,
@@ -35,7 +35,8 @@ impl Process {
     }
 }
 
-/// The processes that have a thread in the namespace, by process id. This process never has one.
+/// The processes that have a thread in the namespace, by process id. The calling process is never
+/// among them.
 pub fn inside(netns: NetnsInode) -> io::Result<Vec<Process>> {
     let inside = all()?.into_iter().filter(|pid| is_inside(*pid, netns));
     let inside: Vec<i32> = inside.collect();

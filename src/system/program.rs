@@ -63,7 +63,7 @@ fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String
         .stderr(end)
         .current_dir("/");
     let mut child = mortal(&mut command).spawn()?;
-    // The command has the other end of the pipe open
+    // The command has the write end of the pipe open: without this, the read below would not end
     drop(command);
     // The program can fail and print an error before it has read all of its input
     let written = match child.stdin.take() {

@@ -17,7 +17,7 @@ const NEW: &str = ".resolv.conf.new";
 /// The first line of what the hook of a DHCP client writes. The hook contains the same line.
 const DHCP_MARK: &str = "# written by the DHCP client that netns-setup runs";
 
-/// What has the name of the file.
+/// What exists at the path of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolvConf {
     /// Nothing.
@@ -35,7 +35,7 @@ pub fn path(netns: &NetnsName) -> PathBuf {
         .join("resolv.conf")
 }
 
-/// What has the name of the file.
+/// What exists at the path of the file.
 ///
 /// A symlink's target belongs to someone else. An empty file belongs to nobody: the machine crashed
 /// while it was being written.
@@ -44,7 +44,7 @@ pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
         return Ok(ResolvConf::Theirs);
     }
     match read_regular(&path(netns)) {
-        // This is not a file of ours, or it cannot be read completely
+        // Not a regular file, so it is not ours, and reading it might never end
         Err(e) if e.kind() == ErrorKind::InvalidData => Ok(ResolvConf::Theirs),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(ResolvConf::Nothing)

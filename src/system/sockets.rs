@@ -113,7 +113,7 @@ fn sockets_held_by(pid: &str) -> Vec<HeldSocket> {
     descriptors.flatten().filter_map(socket).collect()
 }
 
-/// Copies of the sockets.
+/// Copies of these sockets, in this process. A socket that has been closed is left out.
 fn copies(pid: &str, held: &[HeldSocket]) -> io::Result<Vec<Socket>> {
     let process = pidfd::open(pid.parse().map_err(io::Error::other)?)?;
     let mut found = Vec::new();

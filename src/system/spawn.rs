@@ -1,6 +1,6 @@
 //! Prepares the programs that netns-setup runs: what they must not inherit from it, and when they
-//! must end. Nothing else belongs here, because outside of netns-exec this is the only code that
-//! runs between fork and exec.
+//! must end. Nothing else belongs here, because this is the only code of netns-setup that runs
+//! between fork and exec.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;

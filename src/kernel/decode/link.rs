@@ -129,8 +129,8 @@ fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
     }
 }
 
-/// The type and the options of a virtual link. `None` if the namespace of its parent link or of its
-/// tunnel's socket is unknown, or if its parent link is.
+/// The type and the options of a virtual link. `None` if its parent link is unknown, or if the
+/// namespace of that link or of its tunnel's UDP socket is.
 fn spec(
     of: &'static Type,
     infos: &[LinkInfo],

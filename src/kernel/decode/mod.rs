@@ -26,7 +26,8 @@ pub type LinkNames = BTreeMap<u32, LinkName>;
 /// The addresses of links by interface index.
 pub type Addresses = BTreeMap<u32, Vec<Sourced<Address>>>;
 
-/// The queried namespaces by the id (nsid) that each has in one of them. `None` is that one itself.
+/// The queried namespaces, as seen from one of them: by the id (nsid) that each has there. The key
+/// of that one itself is `None`.
 pub type OtherNetns<'a> = BTreeMap<Option<i32>, (&'a Netns, &'a LinkNames)>;
 
 /// The value of the first attribute that matches the pattern.
@@ -97,7 +98,7 @@ pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
 }
 
 /// Whether this is the link-local address that the kernel gives to each link. Kernels before Linux
-/// 5.18 do not report that, so it is false there.
+/// 5.18 do not report that, so the result is false there.
 fn is_of_link(message: &AddressMessage, ip: Ipv6Addr) -> bool {
     let proto = attribute!(message, AddressAttribute::Protocol(proto) => *proto);
     ip.is_unicast_link_local() && proto == Some(AddressProtocol::LinkLocal)

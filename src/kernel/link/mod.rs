@@ -75,7 +75,7 @@ impl Kernel {
     /// The namespace that the request for a new link is sent from, and the message so far. Before
     /// Linux 6.15, an IPv4 tunnel always belongs to the namespace in which it is created. So the
     /// request is sent from the final namespace of the tunnel: it makes the kernel create the
-    /// tunnel in `born` and move it. This is a single request, too.
+    /// tunnel in `spec.born` and move it. This is a single request, too.
     fn made_from<'a>(
         &mut self,
         link: &'a Link,
@@ -136,7 +136,8 @@ impl Kernel {
         Ok(message)
     }
 
-    /// A link that is gone already is no error: a veth disappears together with its peer.
+    /// Delete a link. One that is gone already is no error: a veth disappears together with its
+    /// peer.
     pub(super) fn del_link(&mut self, link: &LinkRef) -> Result<(), OsError> {
         let requests = self.requests(&link.netns)?;
         let Some(found) = link_named(requests, &link.name)? else {
@@ -145,7 +146,8 @@ impl Kernel {
         let mut message = LinkMessage::default();
         message.header.index = found.header.index;
         match requests.tell(RouteNetlinkMessage::DelLink(message), RequestKind::Change) {
-            // The kernel deletes the links of a deleted namespace with a delay
+            // The kernel deletes the links of a deleted namespace with a delay: this may just have
+            // happened
             Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(()),
             answer => answer,
         }

@@ -64,9 +64,10 @@ pub struct Listener {
 }
 
 impl Filter {
-    /// What matters of the state `want` in the namespace `at`. Outside the namespace that is set
-    /// up, only the links in `asked` matter, with their addresses and routes. `journal` has the
-    /// firewall rules that are loaded, and the NICs that have been moved into the namespace.
+    /// The filter for the namespace `at`: what matters there for the state `want`. Outside the
+    /// namespace that is set up, only the links in `asked` matter, with their addresses and routes.
+    /// `journal` has the firewall rules that are loaded, and the NICs that have been moved into the
+    /// namespace.
     pub fn of(at: &Netns, want: &State, asked: &BTreeSet<LinkRef>, journal: &Journal) -> Self {
         let loaded = &journal.ours.firewall;
         let here = |link: &&LinkRef| link.netns == *at;
@@ -97,8 +98,8 @@ impl Filter {
         }
     }
 
-    /// On the host, the nftables table of this name matters too. With `defaults`, so do the default
-    /// routes, because their links are the uplinks.
+    /// The same filter for the host, where the nftables table of this name matters too. With
+    /// `defaults`, the uplinks are the links of the default routes, so these routes matter too.
     pub fn with_table(mut self, name: String, defaults: bool) -> Self {
         self.tables.insert(name);
         if defaults {

@@ -41,7 +41,7 @@ pub(crate) enum Then {
 }
 
 impl<'a, M: Message> Answers<'a, M> {
-    /// No answers yet, for the request with this sequence number.
+    /// Expect the answers to the request with this sequence number. None has arrived yet.
     pub(crate) fn to(number: u32, is_told: bool, with: &'a [Vec<u8>]) -> Self {
         Answers {
             number,

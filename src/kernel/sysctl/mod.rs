@@ -127,7 +127,8 @@ pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<Sourced<Sysctl>> {
     found
 }
 
-/// Load a kernel module, as loading firewall rules does. If this fails, its keys remain missing.
+/// Load a kernel module, as the kernel itself does for firewall rules. If this fails, the keys of
+/// the module remain missing.
 fn load_module(module: &str) {
     let mut modprobe = Command::new("modprobe");
     let modprobe = modprobe.args(["-q", module]).env("PATH", PATH);

@@ -1,5 +1,6 @@
-//! Saves what depends on a link of the host and that no setting can express, as messages of the
-//! kernel, and sends them back later. `route` and `observe` query what the model can express.
+//! Saves what depends on a link of the host and cannot be expressed by settings. It is saved as the
+//! kernel's own messages, which are sent back later. `route` and `observe` query what the model can
+//! express.
 
 mod body;
 pub mod command;

@@ -134,7 +134,8 @@ pub fn started() -> BTreeSet<String> {
         .collect()
 }
 
-/// The processes that have joined a namespace of this name, and are not in the one that has it now.
+/// The ids of the processes that have joined a namespace of this name, and are not in the one that
+/// has it now.
 fn left_behind(name: &NetnsName) -> io::Result<Vec<i32>> {
     let now = netns::identity(name.as_str())?;
     let mark = CString::new(name.as_str())?;

@@ -1,5 +1,5 @@
 //! A service of OpenRC or runit: finds its processes, and starts, restarts and stops it with the
-//! commands that its owner would type. The callers know what for.
+//! commands that its owner would type. The callers decide when.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -125,7 +125,7 @@ impl Service {
         self.tell_alone("stop")
     }
 
-    /// runit has no dependencies between services.
+    /// Start or stop the service without its dependencies. runit has no dependencies.
     fn tell_alone(&self, verb: &str) -> io::Result<InitCommand> {
         match self.init {
             Init::OpenRc => end(&["rc-service", "--nodeps", &self.name, verb]),

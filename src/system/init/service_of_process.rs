@@ -13,8 +13,8 @@ use crate::system::process;
 const DAEMONS: &str = "/run/openrc/daemons";
 
 /// Where openrc-run records values that the script of a started service sets: a directory for each
-/// service, with a file for each value. If start-stop-daemon is dpkg's (Debian until 12), only this
-/// records the daemon.
+/// service, with a file for each value. If start-stop-daemon is dpkg's (Debian until 12), the
+/// daemon is recorded only here.
 const OPTIONS: &str = "/run/openrc/options";
 
 /// Where OpenRC has a link for each service that is started.

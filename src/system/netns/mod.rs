@@ -27,7 +27,7 @@ const NSFS: FsType = FsType(0x6e73_6673);
 
 pub(crate) const NO_PATH: Option<&Path> = None;
 
-/// What has the name of a namespace.
+/// What exists under a name in `/run/netns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameEntry {
     /// Nothing.
@@ -65,7 +65,7 @@ pub fn open(name: &str) -> io::Result<File> {
     }
 }
 
-/// What has this name.
+/// What exists under this name in `/run/netns`.
 pub fn there(name: &str) -> io::Result<NameEntry> {
     match open(name) {
         Ok(_) => Ok(NameEntry::Netns),
@@ -228,7 +228,7 @@ fn is_seen_by_host() -> io::Result<()> {
         (Ok(own), Ok(first)) if own != first => {}
         _ => return Ok(()),
     }
-    // A mount in one mount of a peer group propagates to the entire group
+    // Mounts propagate between all members of a peer group
     match (group_of_folder("self"), group_of_folder("1")) {
         (Some(own), Some(first)) if own == first => Ok(()),
         _ => Err(io::Error::other(

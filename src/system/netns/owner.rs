@@ -27,7 +27,7 @@ mod ioctl {
 /// own, or through one above it. `None` if only root has.
 pub fn user_of(netns: &File) -> io::Result<Option<u32>> {
     let own = File::open("/proc/self/ns/user")?;
-    // SAFETY: it takes no argument.
+    // SAFETY: the ioctl takes no argument.
     let mut owning = opened(unsafe { ioctl::user_namespace(netns.as_raw_fd()) })?;
     while !is_same(&owning, &own) {
         let mut user = 0;
@@ -36,7 +36,7 @@ pub fn user_of(netns: &File) -> io::Result<Option<u32>> {
         if user != 0 {
             return Ok(Some(user));
         }
-        // SAFETY: it takes no argument.
+        // SAFETY: the ioctl takes no argument.
         owning = opened(unsafe { ioctl::parent(owning.as_raw_fd()) })?;
     }
     Ok(None)
