@@ -28,7 +28,7 @@ pub enum ResolvConf {
     Theirs,
 }
 
-/// The path of the file of a namespace.
+/// The path of the `resolv.conf` of a namespace.
 pub fn path(netns: &NetnsName) -> PathBuf {
     PathBuf::from(state_dir::ETC)
         .join(netns.as_str())

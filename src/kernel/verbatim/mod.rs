@@ -181,7 +181,7 @@ impl Kernel {
         Ok(all.into_iter().filter_map(neighbour).collect())
     }
 
-    /// Send the message with the current interface indexes of its links.
+    /// Send a saved message again, with the current interface indexes of its links.
     pub(super) fn put_back(&mut self, kept: &Verbatim) -> Result<(), OsError> {
         let mut body = kept.body.clone();
         if let Some(until) = kept.until {
