@@ -1,4 +1,4 @@
-//! Making a change: one step in, one request to the kernel out.
+//! Applies a change: each step of a plan becomes a request to the kernel, or a call of a program.
 
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -23,7 +23,8 @@ use crate::plan::Step;
 use crate::system::{dhcp, firewall, nat_table, netns, resolv_conf};
 
 impl Kernel {
-    /// Make one change.
+    /// Apply one step. Forgets the cached interface indexes if the step deletes or moves links or
+    /// namespaces.
     pub fn make(&mut self, step: &Step) -> Result<(), OsError> {
         log::debug!("make {step:?}");
         self.new_ones = None;
@@ -115,7 +116,7 @@ impl Kernel {
         }
     }
 
-    /// The links of the namespace with their indexes, as they were looked at last.
+    /// The links of the namespace with their interface indexes, as of the last query.
     pub fn indexes_inside(&self) -> Vec<(LinkName, u32)> {
         let inside = self
             .indexes
@@ -126,7 +127,7 @@ impl Kernel {
             .collect()
     }
 
-    /// Of these words, those that are links of the namespace, with their indexes.
+    /// Those of `words` that name links of the namespace, with their interface indexes.
     pub fn links_of<'a>(
         &mut self,
         words: impl IntoIterator<Item = &'a str>,
@@ -155,13 +156,14 @@ impl Kernel {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::NewAddress(address_message(index, address));
         match self.requests(&link.netns)?.tell(message, RequestKind::Add) {
-            // The kernel has put it there itself in the meantime
+            // The kernel has added the address itself in the meantime
             Err(no) if no.is(Errno::EEXIST) => Ok(()),
             answer => answer,
         }
     }
 
-    /// Gone already is deleted: others may have been at work.
+    /// Delete an address. One that is gone already is no error: another program may have deleted
+    /// it.
     fn del_address(&mut self, link: &LinkRef, address: &Address) -> Result<(), OsError> {
         let index = self.index(link)?;
         let message = RouteNetlinkMessage::DelAddress(address_message(index, address));
@@ -184,7 +186,8 @@ impl Kernel {
         self.requests(&route.netns)?.tell(message, how)
     }
 
-    /// Gone already is deleted: with an address or a link go its routes.
+    /// Delete a route. One that is gone already is no error: the kernel deletes the routes of an
+    /// address or a link together with it.
     fn del_route(&mut self, route: &Route) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRoute(self.route_message(route)?);
         match self
@@ -267,7 +270,8 @@ fn metrics(route: &Route) -> Vec<RouteMetric> {
     all.into_iter().flatten().collect()
 }
 
-/// Without a broadcast address, unless it was given one: as ip-address(8) does.
+/// The message for an address. It has no broadcast address unless the settings give one, as in
+/// ip-address(8).
 fn address_message(index: u32, address: &Address) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = match address.ip() {

@@ -1,5 +1,5 @@
-//! What a connection goes through: its addresses in, the links it would not outlive out,
-//! with those below them. The kernel's own routing says it (RTM_GETROUTE).
+//! Finds the links that a connection depends on: takes its addresses, and returns the links whose
+//! loss would end it, with all links below them. Uses the kernel's own routing (RTM_GETROUTE).
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -20,10 +20,11 @@ use crate::os_error::OsError;
 use crate::system::sockets::Connection;
 
 impl Kernel {
-    /// The links that a connection goes through, in the namespace and on the host: the one
-    /// that has its address, the one by which the peer is reached, and all below those:
-    /// ports, slaves and parents. One that ends elsewhere on this machine is looked for by
-    /// the way to its peer.
+    /// The links that a connection uses, in the namespace and on the host: the link that has its
+    /// local address, the link on the route to the peer, and all links below those (bridge ports,
+    /// slaves and parent links). If neither the namespace nor the host has the local address, the
+    /// connection ends elsewhere on this machine: its links are those on the host's route to the
+    /// peer.
     pub fn carriers(&mut self, connection: &Connection) -> Result<BTreeSet<LinkRef>, OsError> {
         let Connection { local, peer, .. } = *connection;
         let (mut found, mut ends_here) = (BTreeSet::new(), false);
@@ -36,7 +37,7 @@ impl Kernel {
                 continue;
             }
             ends_here = true;
-            // The address alone says nothing of where one of a single link is
+            // A link-local address does not say on which link the peer is
             if !is_of_one_link(peer) {
                 links.extend(self.link_to(&at, peer, Some(local))?);
             }
@@ -49,8 +50,9 @@ impl Kernel {
         Ok(found)
     }
 
-    /// Whether the packets of a connection that ends on the host would take a new way there to
-    /// these destinations: it is as exact as the one that they take now, or more.
+    /// Whether the packets of a connection that ends on the host would take a new route to `dst`
+    /// there: the peer is in `dst`, and the new route is more specific than the current one, or as
+    /// specific and its `metric` is not higher.
     pub fn would_take(
         &mut self,
         connection: &Connection,
@@ -80,8 +82,8 @@ impl Kernel {
         Ok(dst.prefix_len() > exact || as_exact)
     }
 
-    /// The one link of the host that all its default routes go out by, and those below it;
-    /// nothing, if there are several.
+    /// The link that all default routes of the host use, with all links below it. Empty if they use
+    /// several links.
     pub fn carriers_of_default(&mut self) -> Result<BTreeSet<LinkRef>, OsError> {
         let requests = self.requests(&Netns::Host)?;
         let mut links = BTreeSet::new();
@@ -112,7 +114,8 @@ impl Kernel {
         Ok(with.map(|message| message.header.index).collect())
     }
 
-    /// By which link a packet to `peer` goes out; nothing, if there is no way.
+    /// The interface index of the link by which a packet to `peer` leaves. Empty if there is no
+    /// route.
     fn link_to(
         &mut self,
         at: &Netns,
@@ -123,7 +126,7 @@ impl Kernel {
         Ok(way.iter().flat_map(links_of).collect())
     }
 
-    /// The way that a packet to `peer` takes, if there is one.
+    /// The route that a packet to `peer` takes, if there is one.
     fn way(
         &mut self,
         at: &Netns,
@@ -182,7 +185,7 @@ impl Kernel {
     }
 }
 
-/// The link below, in the same namespace.
+/// The interface index of the parent link. Valid only if that is in the same namespace.
 fn parent(link: &LinkMessage) -> Option<u32> {
     link.attributes
         .iter()
@@ -199,7 +202,7 @@ fn is_default(route: &RouteMessage) -> bool {
         && header.kind == RouteType::Unicast
 }
 
-/// The links that a route leads over.
+/// The interface indexes of all links that a route uses. A multipath route has several.
 pub(super) fn links_of(route: &RouteMessage) -> Vec<u32> {
     let mut links = Vec::new();
     for attribute in &route.attributes {
@@ -214,7 +217,7 @@ pub(super) fn links_of(route: &RouteMessage) -> Vec<u32> {
     links
 }
 
-/// It means something on its link alone.
+/// Whether the address is link-local: valid on its own link only.
 fn is_of_one_link(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),

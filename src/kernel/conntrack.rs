@@ -1,6 +1,6 @@
-//! What the host's connection tracking remembers of UDP: a client that goes on sending is
-//! led where it was led before, whatever the rules say now, until that is forgotten. Asked
-//! and told as conntrack(8) does it (linux/netfilter/nfnetlink_conntrack.h).
+//! Deletes UDP flows from the host's connection tracking. As long as a flow is tracked, a client
+//! that goes on sending reaches the same destination as before, whatever the rules say now. Uses
+//! the same netlink messages as conntrack(8) (linux/netfilter/nfnetlink_conntrack.h).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -21,14 +21,14 @@ use crate::system::thread::in_netns;
 const CONNTRACK: u16 = (libc::NFNL_SUBSYS_CTNETLINK << 8) as u16;
 const GET: u16 = CONNTRACK | 1;
 const DELETE: u16 = CONNTRACK | 2;
-/// struct nfgenmsg, before the attributes.
+/// The length of struct nfgenmsg, which precedes the attributes.
 const HEADER: usize = 4;
 const TUPLE_ORIG: u16 = 1;
 const ZONE: u16 = 18;
 const UDP: u8 = libc::IPPROTO_UDP as u8;
 const FAMILIES: [u8; 2] = [libc::AF_INET as u8, libc::AF_INET6 as u8];
 
-/// A flow, as it is named in a request.
+/// A tracked flow, with the attributes that identify it in a request (`name`).
 pub(super) struct Flow {
     family: u8,
     name: Vec<u8>,
@@ -37,7 +37,8 @@ pub(super) struct Flow {
 }
 
 impl Kernel {
-    /// Forget the UDP flows to these ports of the host.
+    /// Delete the tracked UDP flows to these published ports of the host. A flow that cannot be
+    /// deleted is no error.
     pub fn forget_flows(&mut self, ports: &[&Publish]) -> Result<(), OsError> {
         let udp = |publish: &&&Publish| publish.proto == Proto::Udp;
         let ports: Vec<_> = ports.iter().filter(udp).collect();
@@ -58,7 +59,7 @@ impl Kernel {
         for flow in flows(&mut requests)?.iter().filter(|flow| led(flow)) {
             let order = message(DELETE, flow.family, &flow.name);
             if let Err(no) = requests.tell(order, RequestKind::Change) {
-                // Gone in the meantime is forgotten
+                // Most likely the flow has expired in the meantime
                 log::debug!("a UDP flow is not forgotten: {no}");
             }
         }
@@ -66,7 +67,7 @@ impl Kernel {
     }
 }
 
-/// All UDP flows that are remembered.
+/// All tracked UDP flows.
 fn flows(requests: &mut Requests) -> Result<Vec<Flow>, OsError> {
     let mut found = Vec::new();
     for family in FAMILIES {
@@ -81,7 +82,8 @@ fn message(kind: u16, family: u8, name: &[u8]) -> Raw {
     Raw { kind, body }
 }
 
-/// A flow of UDP; its name is what the kernel called it by.
+/// Parse a flow. `None` if it is not UDP. Its `name` is a copy of the attributes by which the
+/// kernel identifies it: the original tuple and the zone.
 pub(super) fn flow(family: u8, body: &[u8]) -> Option<Flow> {
     let mut name = Vec::new();
     let mut to = None;

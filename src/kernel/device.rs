@@ -1,5 +1,5 @@
-//! What tells cards from others: their permanent address, which the kernel says of a link
-//! in any namespace, and where they are plugged in, which /sys shows of the host's alone.
+//! Identifies NICs: by their permanent address, which the kernel reports for a link in any
+//! namespace, and by their device path, which /sys shows only for the links of the host.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,18 +18,18 @@ use crate::plan::Journal;
 use crate::source::Sourced;
 use crate::system::netns;
 
-/// The cards that belong inside, as events on the host tell of them.
+/// The NICs that belong in the namespace, to be recognized in link events on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Devices {
     names: BTreeSet<String>,
-    /// Permanent addresses, whatever the card is called.
+    /// Their permanent MAC addresses, whatever the links are called.
     macs: BTreeSet<Vec<u8>>,
-    /// There are some of which only the place is known, which no message says.
+    /// Whether some of them are known only by their device path, which no message contains.
     anywhere: bool,
 }
 
 impl Devices {
-    /// Those that are wanted inside, by all that is known of them.
+    /// The NICs that `want` has in the namespace. The journal adds the MAC addresses that it knows.
     pub fn of(want: &State, journal: &Journal) -> Self {
         let mut cards = Devices::default();
         let inside = |link: &&Link| link.netns == Netns::This && link.kind.is_moved();
@@ -44,9 +44,9 @@ impl Devices {
         cards
     }
 
-    /// A message of a link (`ifinfomsg` and what follows) may be of one of them.
+    /// Whether a link message (`ifinfomsg` and its attributes) may concern one of these NICs.
     pub fn has(&self, name: Option<&str>, message: &[u8]) -> bool {
-        // All of it is new, as of what has just come (rtnetlink(7): ifi_change)
+        // ifi_change has all bits set if the link has just appeared (rtnetlink(7))
         let new = message.get(12..16) == Some(&[0xff; 4]);
         let mac = attr::find(message, 16, libc::IFLA_PERM_ADDRESS);
         name.is_some_and(|name| self.names.contains(name))
@@ -56,8 +56,8 @@ impl Devices {
 }
 
 impl Kernel {
-    /// All links of the host and of the namespace, with what tells them from others and
-    /// nothing else of them.
+    /// All links of the host and of the namespace, with only their names and the identities of
+    /// their devices.
     pub fn cards(&mut self) -> Result<Vec<Link>, OsError> {
         let mut found = Vec::new();
         let named = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;
@@ -80,7 +80,8 @@ impl Kernel {
     }
 }
 
-/// What tells a link from others, if anything does.
+/// The identity of a link's device. `None` if it has neither a permanent MAC address nor a device
+/// path.
 pub(super) fn card(
     message: &LinkMessage,
     at: &Netns,
@@ -102,12 +103,12 @@ fn is_veth(message: &LinkMessage) -> bool {
     )
 }
 
-/// Where it is plugged in, below `/sys/devices`. What is made by software is nowhere.
+/// The device path of a link below `/sys/devices`. `None` if the link is created by software.
 fn path(name: &LinkName) -> Option<String> {
     let link = Path::new("/sys/class/net").join(name.as_str());
     let found = fs::canonicalize(link.join("device")).ok()?;
     let path = found.strip_prefix("/sys/devices").ok()?;
-    // What has a blank in it could not be said by a setting
+    // A setting cannot contain a path with blanks
     let path = path
         .to_str()
         .filter(|path| !path.contains(char::is_whitespace));

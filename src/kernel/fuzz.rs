@@ -1,4 +1,4 @@
-//! The kernel's answers, changed at random and read.
+//! Fuzz tests: answers of the kernel are changed at random and parsed.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,7 @@ use super::{conntrack, decode};
 use crate::fuzz::fuzz;
 use crate::model::Netns;
 
-/// nlmsghdr, in the order of this machine.
+/// struct nlmsghdr, in the byte order of this machine.
 fn head(length: usize, kind: u16, flags: u16) -> Vec<u8> {
     let mut bytes = u32::try_from(length).unwrap().to_ne_bytes().to_vec();
     bytes.extend(kind.to_ne_bytes());
@@ -124,7 +124,7 @@ fn answers() {
                     RouteNetlinkMessage::NewRoute(route) => {
                         let read = decode::route(route, &Netns::This, &names);
                         let _ = decode::expires(route);
-                        // What is printed of it is read again, or it is none that could be said
+                        // A route that no setting can express does not count as a route
                         let text = read.map(|route| route.to_string());
                         let again =
                             text.map(|text| crate::model::Route::parse_from_kernel(&text).is_ok());
@@ -159,7 +159,7 @@ fn answers_of_other_families() {
         attribute(9, &attribute(0, &net)),
     ]
     .concat();
-    // Of which the library would take the first byte
+    // A network with an empty mask: the library would read its first byte
     let empty = attribute(9, &attribute(0, &attribute(3, &[])));
     let empty = attribute(8, &attribute(0, &empty));
     let told = [

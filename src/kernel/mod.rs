@@ -1,9 +1,8 @@
-//! The kernel: what is there, and making a change. The only folder that speaks netlink,
-//! and the only one that knows namespaces as files. It decides nothing: what to make is
-//! `plan`'s to say.
+//! The kernel: queries the current state and applies changes. This is the only directory that
+//! speaks netlink. It decides nothing: `plan` decides which changes are needed.
 //!
-//! Nothing here ever joins a namespace and joins back. A thread joins, opens its socket
-//! and ends; the socket stays in the namespace where it was opened (netlink(7)).
+//! No thread joins a namespace and then goes back. A thread joins the namespace, opens a socket and
+//! ends. The socket stays in the namespace in which it was opened (netlink(7)).
 
 mod apply;
 mod connection_links;
@@ -40,34 +39,36 @@ use netlink::socket::Requests;
 
 pub use sysctl::SysctlRef;
 
-/// What is asked about beside the namespace itself.
+/// What is queried besides the namespace itself.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// The links of other namespaces.
+    /// The links of other namespaces and of the host.
     pub links: BTreeSet<LinkRef>,
-    /// Those of them whose routes are asked about too: the kernel goes through all routes
-    /// of a namespace to find those of a link.
+    /// The subset of `links` whose routes are queried too. This costs time: to find the routes of a
+    /// link, the kernel goes through all routes of its namespace.
     pub routed: BTreeSet<LinkRef>,
-    /// Those of the host that are moved: all that goes with them is asked about.
+    /// The links of the host that are moved. Everything that such a move would lose is queried.
     pub moved: BTreeSet<LinkRef>,
-    /// The sysctls.
+    /// The sysctls to read.
     pub sysctls: BTreeSet<SysctlRef>,
-    /// Whether the policy rules of the namespace are asked about.
+    /// Whether the policy rules of the namespace are queried.
     pub rules: bool,
 }
 
-/// The namespaces that one namespace's settings have to do with, open for requests.
+/// The namespaces that the settings of one namespace concern, with their netlink sockets.
 pub struct Kernel {
     netns: NetnsName,
-    /// The namespace that has been given the name, or is to be.
+    /// An existing namespace that is used in place of the one that has the name: one that is
+    /// attached, or a scratch namespace.
     source: Option<File>,
     sockets: BTreeMap<Netns, Socket>,
-    /// The sysctls of the namespace that was made, as long as nothing else was: it has no
-    /// addresses then, and no routes.
+    /// The initial sysctls of a namespace that has just been created. Set until something in it is
+    /// changed: until then it has no addresses and no routes.
     new_ones: Option<Vec<Sourced<Sysctl>>>,
-    /// The numbers of links, as far as they have been looked at and cannot have changed.
+    /// The interface indexes of links that have been looked up. Cleared when an index may have
+    /// changed.
     indexes: BTreeMap<LinkRef, u32>,
-    /// How long names may still be looked up.
+    /// How much time is left for resolving names.
     patience: std::time::Duration,
 }
 
@@ -78,8 +79,8 @@ struct Socket {
 }
 
 impl Kernel {
-    /// For the namespace of this name, which need not exist. The namespace of this
-    /// process is taken for the host's.
+    /// Access to the namespace of this name, which need not exist, and to the host. The namespace
+    /// of this process counts as the host's.
     pub fn new(netns: NetnsName) -> Self {
         Kernel {
             netns,
@@ -91,12 +92,12 @@ impl Kernel {
         }
     }
 
-    /// The socket in a namespace, opened if need be.
+    /// The socket in a namespace. It is opened on first use.
     fn socket(&mut self, at: &Netns) -> io::Result<&mut Socket> {
         if !self.sockets.contains_key(at) {
             let netns = self.open(at)?;
             let requests = match at {
-                // Where this thread is: it need not send another one there
+                // This thread is in that namespace already
                 Netns::Host => Requests::open()?,
                 _ => at_once(|| in_netns(&netns, Requests::open))?,
             };
@@ -107,17 +108,18 @@ impl Kernel {
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// What asks the kernel in a namespace.
+    /// The netlink requests in a namespace.
     fn requests(&mut self, at: &Netns) -> io::Result<&mut Requests> {
         Ok(&mut self.socket(at)?.requests)
     }
 
-    /// What asks a family of generic netlink in a namespace.
+    /// A generic netlink family in a namespace.
     fn generic(&self, at: &Netns, family: &str) -> Result<Generic, OsError> {
         in_netns(&self.open(at)?, || Ok(Generic::open(family)))?
     }
 
-    /// The file of a namespace: the one that has been given the name, or that of the name.
+    /// Open a namespace. `Netns::This` is the attached namespace if there is one, and otherwise the
+    /// namespace that has the name.
     pub fn open(&self, at: &Netns) -> io::Result<File> {
         match &self.source {
             Some(source) if *at == Netns::This => source.try_clone(),
@@ -125,49 +127,51 @@ impl Kernel {
         }
     }
 
-    /// The namespace's name.
+    /// The name of the namespace.
     pub fn name(&self) -> &NetnsName {
         &self.netns
     }
 
-    /// The tables that nftables has inside, as `FAMILY NAME`.
+    /// The nftables tables in the namespace, as `FAMILY NAME`.
     pub fn nft_tables(&self) -> Result<BTreeSet<String>, OsError> {
         firewall::list_tables(&self.open(&Netns::This)?)
     }
 
-    /// All that nftables has inside, as nft(8) lists it.
+    /// The nftables ruleset in the namespace, as nft(8) lists it.
     pub fn nft_ruleset(&self) -> Result<String, OsError> {
         firewall::list_ruleset(&self.open(&Netns::This)?)
     }
 
-    /// All tables of the host, as nft prints them for programs, without what is in sets.
+    /// The nftables ruleset of the host as JSON (`nft -j`), without the elements of sets.
     pub fn host_ruleset(&self) -> Result<String, OsError> {
         nat_table::list_ruleset(&self.open(&Netns::Host)?, &self.netns)
     }
 
-    /// The tables of the old iptables on the host, which nft does not list; those there are.
+    /// The `filter` tables of iptables-legacy on the host, which nft does not list.
     pub fn host_iptables_legacy(&self) -> Result<Vec<Legacy>, OsError> {
         nat_table::iptables_legacy(&self.open(&Netns::Host)?)
     }
 
-    /// The namespace's table on the host as nft lists it; nothing if it is not there, or if
-    /// there is no nft to ask.
+    /// The nftables table of the namespace on the host, as nft lists it. `None` if there is no such
+    /// table, or if nft is not installed.
     pub fn nat_table(&self) -> Result<Option<String>, OsError> {
         nat_table::list(&self.open(&Netns::Host)?, &self.netns)
     }
 
-    /// Which namespace has the name now that is meant.
+    /// The identity of the namespace that has this name now. `None` if it cannot be opened.
     pub fn birth(&self, at: &Netns) -> Option<NetnsId> {
         netns::birth_of(&self.open(at).ok()?).ok()
     }
 
-    /// Which namespace is spoken to by that name: another one may have it by now.
+    /// The identity of the namespace that the netlink socket is in. Another namespace may have the
+    /// name by now.
     pub fn birth_of_spoken_to(&mut self, at: &Netns) -> Option<NetnsId> {
         netns::birth_of(&self.socket(at).ok()?.netns).ok()
     }
 }
 
-/// Open the namespace that is meant, seen from the one of this name.
+/// Open a namespace, as seen from the settings of `netns`. `Netns::Host` is the namespace of this
+/// process.
 pub fn open(netns: &NetnsName, at: &Netns) -> io::Result<File> {
     match at {
         Netns::This => netns::open(netns.as_str()),

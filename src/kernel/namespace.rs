@@ -1,5 +1,5 @@
-//! Making the namespace; another one, so that a link can lead into it; and giving the name
-//! to one that is there already.
+//! Creates the namespace and other namespaces that a link leads into, and gives the name to an
+//! existing namespace.
 
 use std::fs::File;
 use std::io;
@@ -15,8 +15,8 @@ use crate::state_dir::NetnsId;
 use crate::system::{netns, resolv_conf};
 
 impl Kernel {
-    /// Make the namespace. `note` is told which it is before it has its name. The thread
-    /// that is in it anyhow opens the socket, and looks what the namespace begins with.
+    /// Create the namespace. `note` gets its identity before it has its name. The thread that is in
+    /// the new namespace anyway also opens the socket and reads the initial sysctls.
     pub fn add_netns(
         &mut self,
         note: impl FnOnce(NetnsId) -> io::Result<()> + Send,
@@ -34,10 +34,11 @@ impl Kernel {
         Ok(())
     }
 
-    /// Another one, so that a link can lead into it.
+    /// Create another namespace, so that a link can lead into it.
     ///
-    /// Closed from the start, for what its links begin with is settled when they are made.
-    /// `note` is told which namespace it is before it has its name.
+    /// Sets the sysctls of `Sysctl::closed` to 0 before there is a link, because links copy their
+    /// initial values when they are created. `note` gets the identity of the namespace before it
+    /// has its name.
     pub fn add_other(
         &mut self,
         other: &NetnsName,
@@ -74,12 +75,12 @@ impl Kernel {
         }
     }
 
-    /// This namespace is what the name is to stand for.
+    /// Use `source` as the namespace that has, or is to get, the name.
     pub fn attach(&mut self, source: File) {
         self.source = Some(source);
     }
 
-    /// Give it the name. `note` is told which namespace it is before.
+    /// Give the name to the namespace that `attach` has set. `note` gets its identity first.
     pub fn give_name(
         &mut self,
         note: impl FnOnce(NetnsId) -> io::Result<()>,
@@ -89,7 +90,7 @@ impl Kernel {
         Ok(netns::attach(self.netns.as_str(), source, note)?)
     }
 
-    /// Its name goes, as by `ip netns delete`.
+    /// Delete the name of another namespace, as `ip netns delete` does.
     pub(super) fn del_other(&mut self, other: &NetnsName) -> Result<(), OsError> {
         self.sockets.remove(&Netns::Named(other.clone()));
         Ok(netns::delete(other.as_str())?)

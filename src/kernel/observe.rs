@@ -1,6 +1,6 @@
-//! What is there: the kernel's dumps in, a [`State`] out. Of the namespace all of it; of
-//! the host, and of other namespaces, only the links that are asked about, since a
-//! router's tables are not ours to read through.
+//! Queries the current state: takes the kernel's dumps, and returns a [`State`]. The namespace is
+//! queried completely. On the host and in other namespaces, only the requested links are queried,
+//! because the complete tables of a router do not concern netns-setup.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -19,17 +19,17 @@ use crate::os_error::OsError;
 use crate::source::Sourced;
 use crate::system::{netns, resolv_conf};
 
-/// The links that were asked about in one namespace.
+/// The requested links of one namespace.
 pub(super) struct NetnsLinks {
     pub(super) at: Netns,
     links: Vec<LinkMessage>,
-    /// Of those, and of their masters.
+    /// The names of these links and of their masters.
     pub(super) names: LinkNames,
 }
 
 impl Kernel {
-    /// What is there: the namespace, and what else is asked about. A namespace without a
-    /// link that is up is asked for what it may have taken over from the host, too.
+    /// Query the current state: the namespace, and what is in `about`. If no link of the
+    /// namespace is up, this includes the sysctls that it may have inherited from the host.
     pub fn look(&mut self, about: &Query) -> Result<State, OsError> {
         let netns = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;
         let mut state = State {
@@ -87,7 +87,7 @@ impl Kernel {
         let mut sysctls = about.sysctls.clone();
         sysctls.retain(|(at, _)| netns || *at != Netns::This);
         if netns && state.is_bare() {
-            // Read when the namespace was made, and nothing has been changed since
+            // They were read when the namespace was created, and nothing has been changed since
             if let Some(new_ones) = self.new_ones.take() {
                 state.sysctls.extend(new_ones);
                 sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
@@ -102,7 +102,7 @@ impl Kernel {
         Ok(state)
     }
 
-    /// Nothing has been changed in it since it was made.
+    /// Whether nothing has been changed in the namespace since it was created.
     fn is_new(&self, view: &NetnsLinks) -> bool {
         view.at == Netns::This && self.new_ones.is_some()
     }
@@ -138,7 +138,7 @@ impl Kernel {
         Ok(views)
     }
 
-    /// All links of a namespace, or those of these names that are there.
+    /// All links of a namespace, or those that have one of the requested names.
     fn view(&mut self, at: &Netns, asked: Option<Vec<&LinkName>>) -> Result<NetnsLinks, OsError> {
         let mut links = Vec::new();
         match asked {
@@ -155,7 +155,7 @@ impl Kernel {
             (LinkRef { netns: at, name }, *index)
         });
         self.indexes.extend(indexes);
-        // What a link belongs to has to do with it too: it may have to go back there
+        // The masters are needed too: a link may have to be given back to its master
         let masters: Vec<u32> = links.iter().filter_map(decode::master).collect();
         for master in masters {
             if !names.contains_key(&master) {
@@ -171,7 +171,8 @@ impl Kernel {
         })
     }
 
-    /// The other views, by the number that the kernel gives their namespaces in this one.
+    /// The other views, by the id (nsid) that their namespace has in this one. `None` is this
+    /// namespace itself.
     fn others<'a>(
         &mut self,
         view: &NetnsLinks,
@@ -191,7 +192,7 @@ impl Kernel {
         Ok(others)
     }
 
-    /// By the index of their link, in the kernel's order.
+    /// The addresses by interface index, in the kernel's order.
     fn addresses(&mut self, view: &NetnsLinks) -> Result<decode::Addresses, OsError> {
         let inside = view.at == Netns::This;
         let requests = self.requests(&view.at)?;
@@ -210,7 +211,8 @@ impl Kernel {
         Ok(found)
     }
 
-    /// By the index of their link; of the namespace alone.
+    /// The VLANs of bridges and their ports by interface index. Empty for any namespace but the one
+    /// that is set up.
     fn vlans(&mut self, view: &NetnsLinks) -> Result<BTreeMap<u32, Vec<Sourced<Vlan>>>, OsError> {
         if view.at != Netns::This || !view.links.iter().any(decode::is_bridge) {
             return Ok(BTreeMap::new());
@@ -219,7 +221,7 @@ impl Kernel {
     }
 }
 
-/// As addresses have it that last for a time.
+/// The seconds since boot, the time base for the lifetimes of addresses and routes.
 pub fn seconds_since_boot() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     u64::try_from(time.tv_sec).unwrap_or_default()

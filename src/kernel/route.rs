@@ -1,5 +1,5 @@
-//! The routes that are there: of the namespace all, of the host those that a link's move
-//! would change.
+//! Queries routes: all routes of the namespace, and the routes of the host that would change if a
+//! link were moved.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,7 +25,8 @@ use crate::source::Sourced;
 const RTA_PREFSRC: u16 = 7;
 
 impl Kernel {
-    /// All of the namespace, elsewhere those of these links.
+    /// All routes of the namespace. On the host and in other namespaces, only the routes of these
+    /// links.
     pub(super) fn routes(
         &mut self,
         view: &NetnsLinks,
@@ -50,14 +51,15 @@ impl Kernel {
         let mut found: Vec<Sourced<crate::model::Route>> = Vec::new();
         for message in &messages {
             let route = decode::route(message, &view.at, &names).map(Sourced::without_origin);
-            // One of several ways is found by each of its links
+            // A multipath route is found once for each of its links
             found.extend(route.filter(|route| inside || !found.contains(route)));
         }
         Ok(found)
     }
 
-    /// The IPv4 routes whose source address is one of these links': they lead over others,
-    /// and go with that address. The kernel has no question for them.
+    /// The IPv4 routes whose preferred source address is on one of these links. They use other
+    /// links, but the kernel deletes them together with that address. The kernel cannot dump these
+    /// alone, so all routes are dumped and filtered.
     fn routes_from(
         &mut self,
         view: &NetnsLinks,
@@ -84,7 +86,7 @@ impl Kernel {
             .collect())
     }
 
-    /// The names of the links that these routes lead over, too.
+    /// Add the names of all links that these routes use.
     pub(super) fn name_all(
         &mut self,
         names: &mut LinkNames,
@@ -101,7 +103,7 @@ impl Kernel {
     }
 }
 
-/// The routes that lead over a link, of all links if that is 0, and of all families.
+/// The routes of all families that use the link with this interface index. All routes if that is 0.
 fn routes_of(requests: &mut Requests, index: u32) -> Result<Vec<RouteMessage>, OsError> {
     let mut request = RouteMessage::default();
     if index != 0 {
@@ -121,7 +123,7 @@ fn route(message: RouteNetlinkMessage) -> Option<RouteMessage> {
     }
 }
 
-/// The attribute of a route with this source address, as the kernel lays it out.
+/// The attribute RTA_PREFSRC for this address, with the same bytes that the kernel sends.
 fn source(ip: IpAddr) -> Vec<u8> {
     let ip = match ip {
         IpAddr::V4(ip) => ip.octets().to_vec(),

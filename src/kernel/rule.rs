@@ -1,5 +1,5 @@
-//! Policy rules of the namespace: read, made and deleted (rtnetlink(7), fib_rules in the
-//! kernel's net/core).
+//! The policy rules of the namespace: queries, adds and deletes them (rtnetlink(7), fib_rules in
+//! the kernel's net/core).
 
 use ipnet::IpNet;
 use nix::errno::Errno;
@@ -18,9 +18,9 @@ use crate::os_error::OsError;
 use crate::source::Sourced;
 
 impl Kernel {
-    /// Those that there are; one of a kind that cannot be asked for is left out.
+    /// The policy rules of the namespace. Rules that no setting can express are left out.
     pub(super) fn policy(&mut self) -> Result<Vec<Sourced<Rule>>, OsError> {
-        // Of all families at once
+        // A request without a family dumps the rules of all families
         let all = RouteNetlinkMessage::GetRule(RuleMessage::default());
         let found = self.requests(&Netns::This)?.dump(all)?;
         let of_ip = |message: RouteNetlinkMessage| match message {
@@ -43,7 +43,7 @@ impl Kernel {
         self.requests(&Netns::This)?.tell(message, RequestKind::Add)
     }
 
-    /// Gone already is deleted.
+    /// Delete a policy rule. One that is gone already is no error.
     pub(super) fn del_policy(&mut self, rule: &Rule) -> Result<(), OsError> {
         let message = RouteNetlinkMessage::DelRule(message(rule));
         match self
@@ -124,7 +124,8 @@ fn message(rule: &Rule) -> RuleMessage {
     message
 }
 
-/// The mask of a port of which all bits count (FRA_SPORT_MASK, FRA_DPORT_MASK, Linux 6.15).
+/// Whether the attribute is a port mask with all bits set, which means a single port
+/// (FRA_SPORT_MASK, FRA_DPORT_MASK, Linux 6.15).
 fn says_one_port(attribute: &DefaultNla) -> bool {
     let mut value = [0; 2];
     if attribute.value_len() == value.len() {
@@ -179,7 +180,7 @@ fn read(message: &RuleMessage) -> Option<Rule> {
             RuleAction::Prohibit => Action::Prohibit,
             _ => return None,
         },
-        // -1: none
+        // -1 means none
         suppress_prefixlength: suppress.filter(|length| *length != u32::MAX),
     })
 }

@@ -1,5 +1,5 @@
-//! A network namespace without a name, in which something is tried out: it is gone with
-//! who holds it, and nothing of the machine's own is touched by what is done there.
+//! A network namespace without a name, for trying something out. It goes away with the process that
+//! has it open, and nothing that is done in it affects the rest of the machine.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -18,12 +18,13 @@ use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::system::thread::on_a_thread;
 
-/// What stands in for a link: the first that this kernel has.
+/// The types of links that can stand in for another link. The first that the kernel supports is
+/// used.
 const STAND_INS: [&str; 3] = ["dummy", "bridge", "veth"];
 
 impl Kernel {
-    /// A scratch namespace in the place of the one of this name, with stand-ins for these
-    /// links: rules that name a link are refused where there is none.
+    /// A scratch namespace in place of the namespace `netns`. It gets a stand-in for each of these
+    /// links, because rules that name a missing link are rejected.
     pub fn scratch(netns: NetnsName, links: &BTreeSet<LinkName>) -> Result<Self, OsError> {
         let (new, mut requests) = on_a_thread(|| {
             unshare(CloneFlags::CLONE_NEWNET)?;
@@ -42,7 +43,7 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// The names of all links that are inside.
+    /// The names of all links in the namespace.
     pub fn links_inside(&mut self) -> Result<BTreeSet<LinkName>, OsError> {
         let links = all_links(self.requests(&Netns::This)?)?;
         Ok(links
@@ -53,8 +54,8 @@ impl Kernel {
     }
 }
 
-/// Which type it is says nothing to a firewall. One that is there, `lo` among them, stands
-/// for itself.
+/// Create a stand-in for a link. Its type does not matter to firewall rules. A link that exists
+/// already, `lo` for example, needs none.
 fn stand_in(requests: &mut Requests, name: &LinkName) -> Result<(), OsError> {
     let mut answer = Ok(());
     for kind in STAND_INS {

@@ -1,5 +1,5 @@
-//! What the host's part of a namespace's way out and in depends on: which of its links lead
-//! to the world, their addresses, and which of them forward.
+//! What masquerading and port forwarding on the host depend on: its uplinks, their addresses, and
+//! which links forward.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::name::LinkName;
 use crate::os_error::OsError;
 
 impl Kernel {
-    /// How the host is, as far as its part depends on that.
+    /// The state of the host, as far as its part of `nat` depends on it.
     pub fn host(&mut self, nat: &Nat) -> Result<Host, OsError> {
         let requests = self.requests(&Netns::Host)?;
         let mut host = Host {
@@ -66,7 +66,7 @@ impl Kernel {
         Ok(host)
     }
 
-    /// The host has a link of this name.
+    /// Whether the host has a link of this name.
     pub fn host_has(&mut self, name: &LinkName) -> Result<bool, OsError> {
         let requests = self.requests(&Netns::Host)?;
         Ok(query::link_named(requests, name)?.is_some())
@@ -83,7 +83,7 @@ fn default_links(requests: &mut Requests) -> Result<Vec<(IpVersion, LinkName)>, 
         let mut request = RouteMessage::default();
         request.header.address_family = family;
         request.attributes.push(RouteAttribute::Table(MAIN));
-        // Without a table of this family, the kernel says that there is none
+        // The kernel answers with an error if there is no routing table of this family
         let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
         let mut links = BTreeSet::new();
         for message in routes.unwrap_or_default() {
@@ -104,7 +104,7 @@ fn default_links(requests: &mut Requests) -> Result<Vec<(IpVersion, LinkName)>, 
     Ok(found)
 }
 
-/// The addresses of a namespace, each with its link.
+/// The addresses in a namespace, each with the name of its link.
 pub(super) fn addresses(requests: &mut Requests) -> Result<Vec<(IpAddr, LinkName)>, OsError> {
     let mut found = Vec::new();
     let all = RouteNetlinkMessage::GetAddress(AddressMessage::default());

@@ -1,10 +1,12 @@
-//! Control groups: leaving that of a service, in which a process is by having been called in
-//! a session of its. With it, it would be ended (OpenRC's rc_cgroup_cleanup).
+//! Control groups. A process that was called in a session of a service leaves the cgroup of that
+//! service. If it stayed, it would be ended together with the service (rc_cgroup_cleanup in
+//! OpenRC).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Go to the root of every hierarchy that services are told apart by, where it can be done.
+/// Move this process to the root of each hierarchy that assigns processes to services. Errors are
+/// ignored.
 pub fn leave() {
     let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     for root in mounts.lines().filter_map(root) {
@@ -12,8 +14,8 @@ pub fn leave() {
     }
 }
 
-/// proc_pid_mountinfo(5): where a hierarchy of the second version, or OpenRC's own of the
-/// first, is mounted.
+/// The mount point in a line of proc_pid_mountinfo(5), if this mounts cgroup v2 or OpenRC's own
+/// hierarchy of cgroup v1.
 fn root(line: &str) -> Option<PathBuf> {
     let (mount, of) = line.split_once(" - ")?;
     let mut of = of.split(' ');

@@ -1,6 +1,6 @@
-//! DHCP clients: programs of the system's that stay, in the namespace, and keep a link's
-//! address. What they are told by the network, the hook beside this project's programs
-//! writes down; it is the same for all of them.
+//! DHCP clients: programs of the system that keep running in the namespace and maintain the address
+//! of a link. All of them use the same hook, which is installed beside the programs of this project
+//! and stores what the network sends.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
@@ -25,23 +25,23 @@ use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::{exec, state_dir};
 
-/// Where dhcpcd has its pid files and sockets, named after links: those of two namespaces
-/// with an `eth0` each would be one.
+/// Where dhcpcd has its pid files and sockets. They are named after links, so two namespaces with
+/// an `eth0` each would use the same files.
 const DHCPCD_RUN: &str = "/run/dhcpcd";
 
-/// The DHCP option that a client is known by, RFC 2132.
+/// The DHCP option that identifies a client (RFC 2132).
 const CLIENT_ID: &str = "0x3d";
 
-/// How long a lease is waited for; after that the client goes on in the background.
+/// How long to wait for a lease. After that, the client continues in the background.
 const LEASE: Duration = Duration::from_secs(3);
 
-/// How long a client has to give its lease back and end.
+/// How long a client may take to release its lease and end.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How long between two looks at what only a file can tell.
+/// The interval for checking what only a file shows.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The client that this machine has; the preferred one, where it has several.
+/// The DHCP client that is installed on this machine. The preferred one if there are several.
 pub fn installed() -> Option<Program> {
     let is_there = |program: &Program| {
         let mut folders = PATH.split(':');
@@ -50,11 +50,11 @@ pub fn installed() -> Option<Program> {
     Program::ALL.into_iter().find(is_there)
 }
 
-/// Start a client, and wait for its lease a moment.
+/// Start a client, and wait up to 3 seconds for its lease. A missing lease is no error.
 pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError> {
     resolv_conf::make_for_dhcp(netns, client.run.resolv_conf)?;
     let hook = hook()?;
-    // The thread's own view of the files, and so the program's
+    // The program runs in the mount namespace of this thread
     let started = in_netns(inside, || {
         if client.run.program == Program::Dhcpcd {
             own_run(netns)?;
@@ -75,8 +75,8 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
             )),
         });
     }
-    // In the background it has another number, which it writes down when it is there;
-    // udhcpc has waited for its lease before
+    // In the background, the client has another process id, which it writes to a file when it is
+    // ready. udhcpc has waited for its lease before that
     let known = || process(netns, client).is_some();
     let leased = || client.run.program == Program::Udhcpc || has_lease(netns, &client.link);
     wait(LEASE, || known() && leased());
@@ -93,10 +93,10 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
     }
 }
 
-/// End a client, which gives its lease back. Gone already is ended.
+/// End a client, which releases its lease first. A client that has ended already is no error.
 pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError> {
     if let Some(pid) = process(netns, client) {
-        // It may be the last thing that it does
+        // An error is ignored, because the client may have ended by now
         let _ = kill(pid, Signal::SIGTERM);
         wait(GRACE, || process(netns, client).is_none());
         if process(netns, client).is_some() {
@@ -111,7 +111,8 @@ pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError
         fs::remove_file(lease.with_extension("lease.kept")),
         fs::remove_file(lease.with_extension("lease.new")),
     ];
-    // What is there of others is theirs
+    // These belong to all clients of the namespace, and stay as long as another client has a pid
+    // file
     if !has_pid_file(&folder) && !has_pid_file(&folder.join("dhcpcd")) {
         gone.push(resolv_conf::remove_of_dhcp(netns));
         gone.push(fs::remove_dir_all(folder.join("dhcpcd")));
@@ -125,12 +126,12 @@ pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError
     Ok(())
 }
 
-/// The client of this link has been given a lease, which stands.
+/// Whether the client of this link has a valid lease.
 pub fn has_lease(netns: &NetnsName, link: &LinkName) -> bool {
     lease(netns, link).exists()
 }
 
-/// The process of a client that runs in the namespace.
+/// The process id of a client that runs in the namespace.
 pub fn process(netns: &NetnsName, client: &DhcpClient) -> Option<Pid> {
     let text = fs::read_to_string(pid_file(netns, client)).ok()?;
     let pid: i32 = text.trim().parse().ok()?;
@@ -161,7 +162,8 @@ fn command(netns: &NetnsName, client: &DhcpClient, hook: &Path) -> Command {
     ];
     match client.run.program {
         Program::Udhcpc => {
-            // Three tries, a second each, then on in the background; R gives the lease back
+            // Three tries of a second each, then in the background. -R releases the lease at the
+            // end
             command.args([
                 "-b", "-R", "-S", "-t", "3", "-T", "1", "-A", "10", "-i", link,
             ]);
@@ -213,7 +215,7 @@ fn command(netns: &NetnsName, client: &DhcpClient, hook: &Path) -> Command {
     command
 }
 
-/// Give this thread a folder of the namespace's own in the place of dhcpcd's.
+/// Give this thread a directory of the namespace in place of dhcpcd's, in a new mount namespace.
 fn own_run(netns: &NetnsName) -> io::Result<()> {
     let own = folder(netns).join("dhcpcd");
     for folder in [Path::new(DHCPCD_RUN), &own] {
@@ -228,7 +230,7 @@ fn own_run(netns: &NetnsName) -> io::Result<()> {
     Ok(mount(Some(&own), DHCPCD_RUN, none, MsFlags::MS_BIND, none)?)
 }
 
-/// Wait until it holds, for a time at most.
+/// Wait until a condition holds, at most `limit`.
 fn wait(limit: Duration, holds: impl Fn() -> bool) {
     let until = Instant::now() + limit;
     while !holds() && Instant::now() < until {
@@ -240,7 +242,7 @@ fn folder(netns: &NetnsName) -> PathBuf {
     Path::new(state_dir::STATE).join(netns.as_str())
 }
 
-/// Some client has its number there.
+/// Whether there is a pid file of any client in this directory.
 fn has_pid_file(folder: &Path) -> bool {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
@@ -256,12 +258,12 @@ fn pid_file(netns: &NetnsName, client: &DhcpClient) -> PathBuf {
     }
 }
 
-/// What the hook writes down while there is a lease.
+/// The file that the hook writes while there is a lease.
 fn lease(netns: &NetnsName, link: &LinkName) -> PathBuf {
     folder(netns).join(format!("dhcp-{link}.lease"))
 }
 
-/// The hook is installed beside the programs: `PREFIX/libexec/netns-services`.
+/// The path of the hook, which is installed beside the programs: `PREFIX/libexec/netns-services`.
 fn hook() -> Result<PathBuf, OsError> {
     exec::installed("dhcp-hook").ok_or_else(|| OsError {
         errno: Errno::ENOENT.into(),

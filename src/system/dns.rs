@@ -1,6 +1,6 @@
-//! Looking up the address of a name as a namespace sees it: by its network, and by the
-//! files of `/etc/netns/NAME`. getent(1) is asked, for it knows all of the system's ways,
-//! which a program that is linked statically does not, and it can be stopped.
+//! Resolves a name in a namespace: through its network, and with the files of `/etc/netns/NAME`.
+//! This runs getent(1), which can be stopped, and which knows all ways of the system to resolve a
+//! name. A statically linked program does not know these.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -18,17 +18,17 @@ use super::thread::in_netns;
 use crate::os_error::OsError;
 use crate::state_dir;
 
-/// How long the lookups of one run may take in all: at boot, the way out may come late.
+/// How long all lookups of one run may take together. At boot, the network may come up late.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The files that say how names are looked up.
+/// The files that configure how names are resolved.
 const FILES: [&str; 3] = ["resolv.conf", "hosts", "nsswitch.conf"];
 
 const NO_PATH: Option<&Path> = None;
 
-/// The first address of a name in the namespace `inside`, in the order that the system
-/// prefers, with the files of `/etc/netns/NAME` where it has a name. What the lookup takes is
-/// taken off `patience`.
+/// The first address of a name in the namespace `inside`, in the system's order of preference. If
+/// that namespace has the name `netns`, the files of `/etc/netns/NAME` are used. The duration of
+/// the lookup is subtracted from `patience`.
 pub(crate) fn address_of(
     inside: &File,
     netns: Option<&str>,
@@ -42,7 +42,7 @@ pub(crate) fn address_of(
         if !files.is_empty() {
             lay_over(&files)?;
         }
-        // musl's ahosts leaves out the families that lo has no address of
+        // ahosts of musl leaves out the address families that lo has no address of
         match getent("ahosts", name, until) {
             Err(e) if e.kind() == ErrorKind::AddrNotAvailable => getent("hosts", name, until),
             found => found,
@@ -66,7 +66,8 @@ fn files_of(netns: &str) -> Vec<(PathBuf, PathBuf)> {
     pairs.into_iter().filter(|(own, _)| own.exists()).collect()
 }
 
-/// On a thread that ends soon: nobody else sees it.
+/// Bind each file over its counterpart in /etc, in a new mount namespace of the calling thread. No
+/// other thread sees this.
 fn lay_over(files: &[(PathBuf, PathBuf)]) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;

@@ -1,4 +1,4 @@
-//! Locks of files and folders (flock(2)) that are waited for, but not for ever.
+//! Locks of files and directories (flock(2)) with a time limit.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
-/// How often it is asked whether a lock is to be had by now.
+/// The interval between two attempts to get a lock.
 const ASK: Duration = Duration::from_millis(5);
 
-/// Lock it: `TimedOut` if another has it until then, `Interrupted` if the caller is to stop.
+/// Lock a file exclusively. The error is `TimedOut` if another process still has the lock at
+/// `until`, and `Interrupted` if `must_stop` returns true.
 pub fn lock_until(
     mut file: File,
     until: Instant,

@@ -1,5 +1,5 @@
-//! Loading a firewall's rules in a namespace, by the programs that know their languages:
-//! ipset(8), nft(8), iptables-restore(8). Each load is all or nothing.
+//! Loads firewall rules in a namespace, with the programs for their languages: ipset(8), nft(8),
+//! iptables-restore(8). Each load is all or nothing.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -9,7 +9,7 @@ use crate::model::firewall::{include, references, sets};
 use crate::model::{Ruleset, Tool};
 use crate::os_error::OsError;
 
-/// The chains that every table of iptables has.
+/// The built-in chains of each table of iptables.
 const CHAINS: [(&str, &[&str]); 5] = [
     ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
     ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
@@ -21,7 +21,7 @@ const CHAINS: [(&str, &[&str]); 5] = [
     ("security", &["INPUT", "FORWARD", "OUTPUT"]),
 ];
 
-/// Load rules, in the place of `old`.
+/// Load rules, which replace `old`.
 pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), OsError> {
     match new.tool {
         Tool::Ipset => load_sets(netns, new, old),
@@ -32,7 +32,7 @@ pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), Os
             let load = |text: &str| nft(netns, &new.file, text);
             let loaded = match kept.is_empty() {
                 true => load(&text),
-                // One of them may not go with the others any more
+                // An old element may be incompatible with the new rules: then load these alone
                 false => load(&format!("{text}\n{kept}")).or_else(|_| load(&text)),
             };
             loaded.map_err(|no| in_its_file(no, new))
@@ -46,7 +46,7 @@ pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), Os
     }
 }
 
-/// Take away the rules that were loaded.
+/// Remove the rules that were loaded.
 pub fn unload(netns: &File, old: &Ruleset) -> Result<(), OsError> {
     match old.tool {
         Tool::Ipset => {
@@ -66,12 +66,12 @@ pub fn unload(netns: &File, old: &Ruleset) -> Result<(), OsError> {
     }
 }
 
-/// All that nftables has there, as nft(8) lists it.
+/// The complete nftables ruleset in the namespace, as nft(8) lists it.
 pub fn list_ruleset(netns: &File) -> Result<String, OsError> {
     run(netns, "nft", &["list", "ruleset"], "nft list ruleset", "")
 }
 
-/// The tables of nftables that there are, as `FAMILY NAME`.
+/// The nftables tables in the namespace, as `FAMILY NAME`.
 pub fn list_tables(netns: &File) -> Result<BTreeSet<String>, OsError> {
     let listed = run(netns, "nft", &["list", "tables"], "nft list tables", "")?;
     let names = listed
@@ -79,8 +79,8 @@ pub fn list_tables(netns: &File) -> Result<BTreeSet<String>, OsError> {
         .filter_map(|line| line.strip_prefix("table "));
     Ok(names.map(str::to_string).collect())
 }
-/// A set that is there is filled beside itself, and the two change places: rules that
-/// name it never see it half full.
+/// Load sets. A set that exists is filled under another name, and the two are then swapped, so that
+/// rules never see it half full.
 fn load_sets(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), OsError> {
     let there = run(netns, "ipset", &["list", "-name"], &new.file, "")?;
     let (text, beside) = sets::beside(&new.text, &there.lines().collect());
@@ -91,7 +91,7 @@ fn load_sets(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), O
             let _ = ipset(&destroy(vec![other]));
         }
     }
-    // A set that rules still name cannot go
+    // A set that is still used by rules cannot be destroyed
     let gone = old.map(Ruleset::sets).unwrap_or_default();
     for set in gone
         .into_iter()
@@ -106,16 +106,16 @@ fn destroy(sets: Vec<&str>) -> String {
     sets.iter().map(|set| format!("destroy {set}\n")).collect()
 }
 
-/// The first line of nft's input, which takes the old tables away in the same transaction.
+/// The first line of nft's input, which deletes the old tables in the same transaction.
 fn delete_tables(old: Option<&Ruleset>) -> String {
     let tables = old.map(|old| old.tables.as_slice()).unwrap_or_default();
-    // Named before it is deleted, for it may be gone already
+    // The table is added before it is deleted, because it may be gone already
     let delete = |table| format!("table {table}; delete table {table}; ");
     tables.iter().map(delete).collect::<String>() + "\n"
 }
 
-/// What adds again the elements that the sets of these rules have now, for programs that ban
-/// addresses add them.
+/// The nft commands that add the current elements of the sets of these rules again. Programs that
+/// ban addresses have added them.
 fn elements(netns: &File, rules: &Ruleset) -> String {
     let of_table = |table: &String| {
         let words: Vec<&str> = ["list", "table"]
@@ -128,8 +128,8 @@ fn elements(netns: &File, rules: &Ruleset) -> String {
     rules.tables.iter().map(of_table).collect()
 }
 
-/// What nft says of a line of its input, behind the first one, is of the file that the line
-/// was read from.
+/// Correct the position in nft's error message: a line of nft's input, after the first one, becomes
+/// the file and the line that it was read from.
 fn in_its_file(no: OsError, rules: &Ruleset) -> OsError {
     let message = no.message.map(|said| {
         let rest = said.strip_prefix(&format!("{}:", rules.file));
@@ -145,7 +145,7 @@ fn in_its_file(no: OsError, rules: &Ruleset) -> OsError {
     OsError { message, ..no }
 }
 
-/// What empties those tables of the old rules that the new ones do not have.
+/// The input that empties those tables of the old rules that the new rules do not have.
 fn cleared(new: &Ruleset, old: Option<&Ruleset>) -> String {
     let tables = |rules: &Ruleset| -> BTreeSet<String> {
         let names = rules.text.lines().filter_map(|line| line.strip_prefix('*'));

@@ -1,6 +1,6 @@
-//! Who keeps a namespace alive without being in it: open files of it, binds of it in any
-//! mount namespace, sockets that were opened in it. It looks at every descriptor of every
-//! process, and is for when there is a reason to.
+//! Finds what keeps a namespace alive without being in it: open files of the namespace, bind mounts
+//! of it in any mount namespace, and sockets that were opened in it. This checks every file
+//! descriptor of every process, and is used only when there is a reason.
 
 use std::collections::BTreeSet;
 use std::os::fd::RawFd;
@@ -17,20 +17,20 @@ use crate::state_dir;
 /// A process that keeps a namespace alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Who: of a bind, one of those that see it.
+    /// The process. For a bind mount, one of the processes that see it.
     pub process: Process,
-    /// By what.
+    /// How the process keeps the namespace alive.
     pub by: HeldBy,
 }
 
-/// What it keeps it alive by.
+/// How a process keeps a namespace alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeldBy {
-    /// The namespace's file is open.
+    /// This file descriptor refers to the namespace.
     Descriptor(RawFd),
-    /// A socket was opened inside.
+    /// This file descriptor is a socket that was opened in the namespace.
     Socket(RawFd),
-    /// It is bound over this file, in the mounts of the process.
+    /// The namespace is bound over this file, in the mount namespace of the process.
     Bind(String),
 }
 
@@ -44,15 +44,16 @@ impl fmt::Display for HeldBy {
     }
 }
 
-/// All of them, one thing a process each and one process a mount namespace. The name that
-/// `netns` gives it in `/run/netns` is none, wherever that is seen: it goes with its file.
-/// Neither is another netns-setup: `watch` lets go of what is taken down.
+/// All holders: at most one entry for each process, and one process for each mount namespace. The
+/// name `netns` in `/run/netns` is not a holder in any mount namespace, because it disappears when
+/// its file is removed. Other netns-setup processes are not holders either: `watch` closes a
+/// namespace that is taken down.
 pub fn holders(identity: NetnsInode, netns: &str) -> io::Result<Vec<Holder>> {
     let mut found = Vec::new();
     let mut mounts = BTreeSet::new();
     let own = program("self");
     for pid in process::all()? {
-        // This program, this one or another
+        // This process, or another one of this program
         if own.is_some() && program(pid) == own {
             continue;
         }
@@ -80,7 +81,7 @@ pub fn holders(identity: NetnsInode, netns: &str) -> io::Result<Vec<Holder>> {
     Ok(told.collect())
 }
 
-/// The name of a process's program, also where that was installed anew since.
+/// The file name of a process's program, even if the program has been reinstalled since.
 fn program(pid: impl fmt::Display) -> Option<String> {
     let path = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
     let path = path.to_string_lossy();
@@ -116,8 +117,9 @@ fn descriptor(pid: i32, netns: NetnsInode) -> Option<HeldBy> {
     None
 }
 
-/// Whether it is worth a stat(2), which waits for a server where a file is one's that does
-/// not answer: the number of the inode is the kernel's own to tell (Linux 5.14).
+/// Whether the descriptor can be that of the namespace, so that a stat(2) is worthwhile. stat(2)
+/// blocks if the file is on a server that does not answer. The kernel reports the inode number
+/// without it (Linux 5.14).
 fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): NetnsInode) -> bool {
     if !target.starts_with('/') {
         return target == format!("net:[{inode}]");
@@ -127,7 +129,7 @@ fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): NetnsInode) -> bool
     told.is_none_or(|told| told.trim() == inode.to_string())
 }
 
-/// Where the namespace is bound, but for its name.
+/// Where the namespace is bound, except over its name.
 fn bind(pid: i32, (_, inode): NetnsInode, netns: &str) -> Option<HeldBy> {
     let mounts = procfs::bytes(&format!("/proc/{pid}/mountinfo")).ok()?;
     let mounts = String::from_utf8_lossy(&mounts);
@@ -140,7 +142,8 @@ fn bind(pid: i32, (_, inode): NetnsInode, netns: &str) -> Option<HeldBy> {
     Some(HeldBy::Bind(other.to_string()))
 }
 
-/// It lies over the file of that name in the folder of all names, in whatever root.
+/// Whether the mount point is the file of that name in `/run/netns`, whatever the root directory of
+/// the process is.
 fn is_name(pid: i32, point: &str, netns: &str) -> bool {
     let folder = |path: &str| fs::metadata(path).map(|of| (of.dev(), of.ino())).ok();
     let point = point.trim_end_matches("//deleted");

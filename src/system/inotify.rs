@@ -1,5 +1,5 @@
-//! Being told of entries of folders that come, go and are replaced (inotify(7)): folders
-//! in, the paths of what was touched out.
+//! Watches directories for entries that appear, disappear or are replaced (inotify(7)): takes
+//! directories, and returns the paths that have changed.
 
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -9,26 +9,26 @@ use std::task::{Context, Poll, ready};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 use tokio::net::unix::pipe::Receiver;
 
-/// The folders that are watched.
+/// The directories that are watched.
 pub struct Entries {
     inotify: Inotify,
-    /// The same descriptor once more, for tokio to wait for: it knows no inotify, but takes
-    /// whatever can be read.
+    /// A copy of the descriptor for tokio to wait for. tokio has no type for inotify, but its
+    /// receiver of a pipe accepts anything that can be read.
     readable: Receiver,
     folders: Vec<(WatchDescriptor, PathBuf)>,
 }
 
-/// What was touched.
+/// What has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
-    /// An entry: made, removed, renamed, or written and closed.
+    /// This entry has been created, removed, renamed, or written and closed.
     Entry(PathBuf),
-    /// There was no room to say what.
+    /// Anything may have changed, because events were lost.
     Anything,
 }
 
 impl Entries {
-    /// Of no folder yet. Within a tokio runtime.
+    /// Start without watching any directory. Must be called within a tokio runtime.
     pub fn new() -> io::Result<Self> {
         let inotify = Inotify::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
         let readable = inotify.as_fd().try_clone_to_owned()?;
@@ -39,8 +39,8 @@ impl Entries {
         })
     }
 
-    /// Watch exactly these folders, as far as they are there. One that was made anew under
-    /// its name is another one. Whether one was not watched before.
+    /// Watch exactly these directories, as far as they exist. Returns whether one of them was not
+    /// watched before. A directory that was recreated is a different one.
     pub fn watch(&mut self, folders: &[PathBuf]) -> bool {
         let mut now = Vec::new();
         for folder in folders {
@@ -58,7 +58,7 @@ impl Entries {
         new
     }
 
-    /// Ready when entries were touched: to be asked until it is not.
+    /// Ready when entries have changed. Must be polled until it is pending.
     pub fn poll_touched(&mut self, context: &mut Context) -> Poll<Vec<Touched>> {
         loop {
             if ready!(self.readable.poll_read_ready(context)).is_err() {

@@ -1,8 +1,8 @@
-//! Who called us, read from `/proc`: the processes above this one, whether somebody is
-//! logged in above it, and the connections that they hold. OpenRC and runit empty the
-//! environment, so that of the processes above counts too, as long as what it tells of
-//! stands. Below runit's supervisor, which does not tell who asked, who is logged in at all
-//! can be found. Nothing is decided here.
+//! Finds out who has called netns-setup, from `/proc`: the ancestors of this process, whether
+//! somebody is logged in through them, and the connections that they have. OpenRC and runit empty
+//! the environment, so the environments of the ancestors count too, as far as the connections in
+//! them still exist. A process that runit supervises has no caller among its ancestors, so there is
+//! also a function that finds everybody who is logged in. Nothing is decided here.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
@@ -16,7 +16,7 @@ use log::debug;
 use super::sockets::{self, Connection};
 use super::{process, procfs};
 
-/// The programs through which one logs in, as ps(1) shows them.
+/// The programs through which a user logs in, as ps(1) shows them.
 const LOGINS: [&str; 12] = [
     "sshd",
     "sshd-session",
@@ -32,33 +32,34 @@ const LOGINS: [&str; 12] = [
     "sulogin",
 ];
 
-/// Those to which one comes back: who is connected to them is not above what runs in them.
+/// The programs to which a user can return. The user's current connection does not belong to an
+/// ancestor of what runs in them.
 const KEPT: [&str; 2] = ["tmux: server", "screen"];
 
-/// The one that goes on when the connection it was started by has ended, by UDP.
+/// The program that continues over UDP when the connection by which it was started has ended.
 const MOSH: &str = "mosh-server";
 
-/// More processes than this are not above one another.
+/// The maximum number of ancestors that are checked.
 const DEEPEST: usize = 1000;
 
-/// What is above this process.
+/// What the ancestors of this process show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Callers {
-    /// Somebody is logged in.
+    /// Whether somebody is logged in.
     pub logged_in: bool,
-    /// Each once, none of them within this machine.
+    /// The connections, each once, without those within this machine.
     pub connections: Vec<Connection>,
-    /// A runsv(8) that a runsvdir(8) looks after. At a shutdown none does any more.
+    /// Whether there is a runsv(8) that a runsvdir(8) supervises. At a shutdown there is none.
     pub runsv: bool,
-    /// They are whoever is logged in, and not who calls.
+    /// Whether this is everybody who is logged in, instead of the caller.
     pub anybody: bool,
 }
 
-/// Look at the processes above this one, up to the first one of this pid namespace, which
-/// is nobody's.
+/// Check the ancestors of this process, up to but not including the first process of this pid
+/// namespace, which belongs to no user.
 pub fn callers() -> Callers {
     let mut callers = Callers::default();
-    // What their environment says, which may have ended long ago
+    // The connections in their environments, which may have ended long ago
     let mut said = ssh_connections("self");
     let (mut kept_of, mut roaming) = (BTreeSet::new(), Vec::new());
     let mut process = parent("self");
@@ -99,8 +100,8 @@ pub fn callers() -> Callers {
     callers
 }
 
-/// All who are logged in on this machine, wherever from: who has something running below
-/// a program through which one logs in, so not who is just knocking.
+/// Everybody who is logged in on this machine, from anywhere: a login program counts if something
+/// runs below it, so a client that has only connected does not count.
 pub fn everybody() -> Callers {
     let mut everybody = Callers {
         anybody: true,
@@ -114,9 +115,9 @@ pub fn everybody() -> Callers {
     everybody
 }
 
-/// The programs through which somebody is logged in, with something running below them whose
-/// owner `counts`. Everybody can call a program of his own sshd: it is root's, or was
-/// started by root's for the user of the session.
+/// The login programs below which something runs whose owner `counts`. Everybody can name a program
+/// sshd, so a login program must be root's, or a process of root's must have started it for the
+/// user of the session.
 fn logins(counts: impl Fn(u32) -> bool) -> Vec<i32> {
     let pids = process::all().unwrap_or_default();
     let above = |pid: i32| Some((pid, parent(&pid.to_string())?));
@@ -131,7 +132,7 @@ fn logins(counts: impl Fn(u32) -> bool) -> Vec<i32> {
     let mut below: Vec<i32> = above.keys().copied().collect();
     below.retain(|pid| !left.contains(pid) && owner(&pid.to_string()).is_some_and(&counts));
     let mut found = Vec::new();
-    // One that started another holds the same connection
+    // A login program that has started another one holds the same connection, and is found too
     while let Some(pid) = below.pop() {
         if let Some(login) = above.get(&pid).and_then(|login| left.take(login)) {
             found.push(login);
@@ -141,7 +142,7 @@ fn logins(counts: impl Fn(u32) -> bool) -> Vec<i32> {
     found
 }
 
-/// How long the machine has been up; none if that cannot be read.
+/// How long the machine has been up, in full seconds. `None` if that cannot be read.
 pub fn uptime() -> Option<Duration> {
     let text = procfs::text("/proc/uptime").ok()?;
     let seconds = text.split('.').next()?;
@@ -149,7 +150,8 @@ pub fn uptime() -> Option<Duration> {
 }
 
 impl Callers {
-    /// The other end of mosh may be anywhere by now, its own is where its socket is.
+    /// Add the connections of mosh. Its other end may have moved anywhere, so the address of its
+    /// own socket is used for both ends.
     fn roams(&mut self, sockets: &[SocketAddr]) {
         for socket in sockets {
             let local = socket.ip().to_canonical();
@@ -176,14 +178,15 @@ impl Callers {
     }
 }
 
-/// A program of that name, or a shell that was started by one: `-sh` (login(1)).
+/// Whether the process is a login program, or a shell that one has started: `-sh` (login(1)).
 fn is_login(pid: &str) -> bool {
     let is_named = LOGINS.contains(&name(pid).as_str()) && !is_script(pid);
     is_named || words(pid).starts_with(b"-")
 }
 
-/// A script has its own name, and not its interpreter's: OpenRC's is sshd where the service
-/// is. The interpreter is called with the path of the script behind its own.
+/// Whether the process is a script. A script has its own name and not that of its interpreter: the
+/// OpenRC script of the service sshd is named sshd, too. The interpreter is called with the path of
+/// the script after its own.
 fn is_script(pid: &str) -> bool {
     let words = words(pid);
     let mut words = words.split(|byte| *byte == 0).map(String::from_utf8_lossy);
@@ -193,7 +196,7 @@ fn is_script(pid: &str) -> bool {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
     };
-    // The kernel keeps 15 bytes of it
+    // The kernel keeps 15 bytes of the name
     let is_named =
         |word: &str| file(word).is_some_and(|file| file.bytes().take(15).eq(named.bytes()));
     let first = words.next().unwrap_or_default();
@@ -208,12 +211,12 @@ fn words(pid: &str) -> Vec<u8> {
     procfs::bytes(&format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
-/// The user that a process runs as.
+/// The id of the user that a process runs as.
 fn owner(pid: &str) -> Option<u32> {
     Some(fs::metadata(format!("/proc/{pid}")).ok()?.uid())
 }
 
-/// The connections that its environment tells of.
+/// The connections in the environment of a process.
 fn ssh_connections(pid: &str) -> Vec<Connection> {
     let environment = procfs::bytes(&format!("/proc/{pid}/environ")).unwrap_or_default();
     let variables = environment.split(|byte| *byte == 0);
@@ -227,14 +230,15 @@ fn name(pid: &str) -> String {
     name.trim_end().into()
 }
 
-/// The fourth field of `/proc/PID/stat`; the second may hold blanks and brackets.
+/// The parent process id, the fourth field of `/proc/PID/stat`. The second field can contain blanks
+/// and parentheses.
 fn parent(pid: &str) -> Option<i32> {
     let stat = procfs::text(&format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(1)?.parse().ok()
 }
 
-/// `PEER PORT LOCAL PORT`, as ssh(1) says it.
+/// Parse `PEER PORT LOCAL PORT`, the value of SSH_CONNECTION in ssh(1).
 fn ssh_connection(text: &str) -> Option<Connection> {
     let mut words = text.split(' ');
     let mut word = || words.next();
@@ -246,7 +250,7 @@ fn ssh_connection(text: &str) -> Option<Connection> {
     })
 }
 
-/// An address, of one link (`fe80::1%eth0`) too.
+/// Parse an address. The link of a link-local address (`fe80::1%eth0`) is ignored.
 fn ip(text: &str) -> Option<IpAddr> {
     let text = text.split_once('%').map_or(text, |(address, _)| address);
     text.parse().ok().map(|ip: IpAddr| ip.to_canonical())

@@ -1,5 +1,5 @@
-//! The system around the kernel: namespaces as files, processes, logins, the init system,
-//! and the programs of others that netns-setup runs. No netlink here.
+//! The system around the kernel: namespaces as files, processes, logins, the init system, and the
+//! other programs that netns-setup runs. Nothing here uses netlink.
 
 pub mod cgroup;
 pub mod dhcp;

@@ -1,5 +1,5 @@
-//! The processes in a namespace: who is inside, and ending them. Who keeps it alive from
-//! outside is `holders`'s.
+//! The processes in a namespace: lists them, and ends them. `holders` finds processes that keep it
+//! alive from outside.
 
 use std::io;
 use std::thread::sleep;
@@ -15,16 +15,16 @@ use super::{pidfd, procfs};
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its id, in our own pid namespace.
+    /// The process id, in the pid namespace of netns-setup.
     pub pid: i32,
     /// The name of its program, as ps(1) shows it: at most 15 bytes.
     pub name: String,
-    /// Of OpenRC or runit, if one of those has started it.
+    /// The service of OpenRC or runit that has started it, if any.
     pub service: Option<String>,
 }
 
 impl Process {
-    /// What is to be said of a process, which may have ended.
+    /// A process by its id. Its name is empty if it has ended.
     pub fn of(pid: i32, services: &ServiceDaemons) -> Self {
         let name = procfs::text(&format!("/proc/{pid}/comm")).unwrap_or_default();
         Process {
@@ -35,7 +35,8 @@ impl Process {
     }
 }
 
-/// The processes with a thread in a namespace, by their ids. Ourselves we never are.
+/// The processes that have a thread in the namespace, by process id. The calling process is never
+/// among them.
 pub fn inside(netns: NetnsInode) -> io::Result<Vec<Process>> {
     let inside = all()?.into_iter().filter(|pid| is_inside(*pid, netns));
     let inside: Vec<i32> = inside.collect();
@@ -47,8 +48,8 @@ pub fn inside(netns: NetnsInode) -> io::Result<Vec<Process>> {
     Ok(told.collect())
 }
 
-/// End those that live there: by TERM, and those that live on after `grace` by KILL. A
-/// process of the host's that has but a thread inside is not ended.
+/// End the processes that live in the namespace: with TERM, and with KILL if they still live after
+/// `grace`. A process of the host that only has a thread inside is not ended.
 pub fn end(netns: NetnsInode, grace: Duration) -> io::Result<()> {
     for (signal, patience) in [
         (Signal::SIGTERM, grace),
@@ -73,7 +74,7 @@ fn living(netns: NetnsInode) -> io::Result<Vec<i32>> {
     Ok(living.collect())
 }
 
-/// The process is looked at once more, and held meanwhile: its id can be another's by now.
+/// Checks the process again while its descriptor is open: its id may be another process's by now.
 fn send(pid: i32, netns: NetnsInode, signal: Signal) {
     let Ok(held) = pidfd::open(pid) else {
         return;
@@ -83,7 +84,7 @@ fn send(pid: i32, netns: NetnsInode, signal: Signal) {
     }
 }
 
-/// Its first thread is there, or has ended and another is.
+/// Whether the first thread is in the namespace, or has ended and another thread is in it.
 fn lives_in(pid: i32, netns: NetnsInode) -> bool {
     match netns_of(pid) {
         Some(found) => found == netns,

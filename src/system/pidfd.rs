@@ -1,8 +1,8 @@
-//! Processes by descriptor, and the sockets in them: ids, which the kernel gives to others
-//! soon, in; descriptors, which stay whose they are, out.
+//! Processes by descriptor, and their sockets. The kernel soon reuses the id of a process that has
+//! ended, but a descriptor always refers to the same process.
 //!
-//! The argument for the unsafe code: the ioctl takes nothing; the descriptor that it returns
-//! is new and owned by nobody else.
+//! The unsafe code is sound for this reason: the ioctl takes no argument. The descriptor that it
+//! returns is new, and nothing else owns it.
 
 #![allow(unsafe_code)]
 
@@ -17,19 +17,19 @@ mod ioctl {
     nix::ioctl_none_bad!(netns_of_socket, nix::libc::SIOCGSKNS);
 }
 
-/// pidfd_open(2), Linux 5.3.
+/// Open a process: pidfd_open(2), Linux 5.3.
 pub fn open(pid: i32) -> io::Result<OwnedFd> {
     let pid = Pid::from_raw(pid).ok_or(ErrorKind::InvalidInput)?;
     Ok(process::pidfd_open(pid, PidfdFlags::empty())?)
 }
 
-/// pidfd_send_signal(2), Linux 5.1.
+/// Send a signal to a process: pidfd_send_signal(2), Linux 5.1.
 pub fn send(process: &OwnedFd, signal: Signal) -> io::Result<()> {
     let signal = process::Signal::from_named_raw(signal as i32).ok_or(ErrorKind::InvalidInput)?;
     Ok(process::pidfd_send_signal(process, signal)?)
 }
 
-/// A copy of what is behind a descriptor of a process: pidfd_getfd(2), Linux 5.6.
+/// Copy a file descriptor of a process: pidfd_getfd(2), Linux 5.6.
 pub fn copy(process: &OwnedFd, descriptor: RawFd) -> io::Result<OwnedFd> {
     Ok(process::pidfd_getfd(
         process,
@@ -38,7 +38,7 @@ pub fn copy(process: &OwnedFd, descriptor: RawFd) -> io::Result<OwnedFd> {
     )?)
 }
 
-/// The namespace that the socket behind a descriptor of a process is in: SIOCGSKNS.
+/// The network namespace of a socket, which is a file descriptor of a process: SIOCGSKNS.
 pub fn netns_of_socket(process: &OwnedFd, descriptor: RawFd) -> io::Result<File> {
     let copy = copy(process, descriptor)?;
     // SAFETY: see the head of this file.

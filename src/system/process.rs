@@ -1,4 +1,4 @@
-//! Processes, as `/proc` has them: when one started, its parent, its network namespace.
+//! Processes in `/proc`: their start times, parents and network namespaces.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::{fs, io};
 use super::netns::identity::NetnsInode;
 use super::procfs;
 
-/// All process ids, in their order.
+/// All process ids, in ascending order.
 pub(crate) fn all() -> io::Result<Vec<i32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -20,17 +20,17 @@ pub(crate) fn all() -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
-/// When a process started, in ticks since the machine did: its id and this are no other's.
+/// When a process started, in ticks since boot. No other process has the same id and start time.
 pub fn started(pid: u32) -> Option<u64> {
     field(pid, 22)
 }
 
-/// The process above another: 0 above the first of a pid namespace.
+/// The parent of a process: 0 for the first process of a pid namespace.
 pub fn parent(pid: u32) -> Option<u32> {
     field(pid, 4)
 }
 
-/// Wait until nobody else is in the session of the caller, for at most so long.
+/// Wait until no other process is in the session that this process leads, at most `limit`.
 pub fn until_alone(limit: Duration) {
     let us = std::process::id();
     let until = Instant::now() + limit;
@@ -43,26 +43,26 @@ pub fn until_alone(limit: Duration) {
     }
 }
 
-/// A field of proc_pid_stat(5), by its number there: the third or a later one.
+/// A field of proc_pid_stat(5), by its number there, which is 3 or higher.
 fn field<T: FromStr>(pid: u32, number: usize) -> Option<T> {
     let stat = procfs::text(&format!("/proc/{pid}/stat")).ok()?;
-    // The second may hold blanks and brackets
+    // The second field can contain blanks and parentheses
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(number - 3)?.parse().ok()
 }
 
-/// The network namespace of a process's first thread, as long as it lives.
+/// The network namespace of a process's first thread. `None` if that has ended.
 pub fn netns_of(pid: i32) -> Option<NetnsInode> {
     let found = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
     Some((found.dev(), found.ino()))
 }
 
-/// The network namespace of the caller.
+/// The network namespace of this process.
 pub fn netns_of_caller() -> Option<NetnsInode> {
     netns_of(std::process::id().cast_signed())
 }
 
-/// One of its threads is there.
+/// Whether a thread of the process is in the namespace.
 pub(crate) fn is_inside(pid: i32, netns: NetnsInode) -> bool {
     let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
         return false;

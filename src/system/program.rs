@@ -1,5 +1,5 @@
-//! Running a program of the system's inside a namespace, with a text as its input: what it
-//! prints, or what it says against the text.
+//! Runs a program of the system in a namespace, with a text as its input. Returns what it prints,
+//! or its error message about the text.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,10 +9,10 @@ use super::spawn::mortal;
 use super::thread::in_netns;
 use crate::os_error::OsError;
 
-/// Where the programs are looked for: they are the system's.
+/// Where to find the programs of the system.
 pub(crate) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The program's own words, and the file's name in the place of the input's.
+/// The program's error message, with the name of the file in place of that of the input.
 fn said(file: &str, words: &str) -> String {
     let lines = words.lines().map(str::trim).filter(|line| !line.is_empty());
     let lines: Vec<&str> = lines
@@ -25,8 +25,8 @@ fn said(file: &str, words: &str) -> String {
     }
 }
 
-/// Run a program inside with this input, and return what it prints. What it says against
-/// the input, whose name is `file`, is the refusal.
+/// Run a program in the namespace with this input, and return what it prints. If it fails, this is
+/// the message of the error, in which the input has the name `file`.
 pub(crate) fn run(
     netns: &File,
     program: &str,
@@ -49,8 +49,8 @@ pub(crate) fn run(
     }
 }
 
-/// Whether it succeeds, and what it prints on both of its outputs, by one pipe: std reads
-/// two at once only by calls that end the program where the kernel refuses them.
+/// Whether the program succeeds, and what it prints on both of its outputs. These share a pipe: std
+/// reads two pipes at once only with calls that end this program if the kernel refuses them.
 fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String)> {
     let (mut said, end) = io::pipe()?;
     let mut command = Command::new(program);
@@ -63,9 +63,9 @@ fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String
         .stderr(end)
         .current_dir("/");
     let mut child = mortal(&mut command).spawn()?;
-    // It holds the pipe's other end open
+    // The command has the write end of the pipe open: without this, the read below would not end
     drop(command);
-    // It can end, and say why, before it has read all
+    // The program can fail and print an error before it has read all of its input
     let written = match child.stdin.take() {
         Some(mut stdin) => stdin.write_all(input.as_bytes()),
         None => Ok(()),
@@ -74,7 +74,7 @@ fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String
     let read = said.read_to_end(&mut bytes);
     let status = child.wait()?;
     read?;
-    // Half of the rules, or none, are no fault to who loads them
+    // A program that has received only a part of the rules may succeed with that
     if status.success() {
         written?;
     }
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn who_has_not_got_all_of_its_input_has_not_loaded_it() {
-        // More than a pipe holds
+        // More than fits into a pipe
         let input = "x".repeat(1 << 20);
         let run = |script: &str| output("sh", &["-c", script], &input).map_err(|e| e.kind());
         assert_eq!(run("exec <&-; sleep 0.1"), Err(ErrorKind::BrokenPipe));

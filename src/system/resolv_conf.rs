@@ -1,5 +1,5 @@
-//! The one file that netns-setup writes for a namespace: `/etc/netns/NAME/resolv.conf`.
-//! It is ours while its first line says so; else it is its owner's and never written.
+//! The one file that netns-setup writes for a namespace: `/etc/netns/NAME/resolv.conf`. It is ours
+//! as long as its first line says so. Otherwise it belongs to someone else, and is never written.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -11,40 +11,40 @@ use crate::model::build::RESOLV_CONF_MARK;
 use crate::name::NetnsName;
 use crate::state_dir;
 
-/// The file while it is written, before it has its name.
+/// The name of the file while it is being written.
 const NEW: &str = ".resolv.conf.new";
 
-/// The first line of what the hook of a DHCP client writes; the hook knows it too.
+/// The first line of what the hook of a DHCP client writes. The hook contains the same line.
 const DHCP_MARK: &str = "# written by the DHCP client that netns-setup runs";
 
-/// What is there.
+/// What exists at the path of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResolvConf {
     /// Nothing.
     Nothing,
     /// A file of ours, with this text.
     Ours(String),
-    /// A file of somebody else's.
+    /// A file that belongs to someone else.
     Theirs,
 }
 
-/// Where a namespace's file is.
+/// The path of the `resolv.conf` of a namespace.
 pub fn path(netns: &NetnsName) -> PathBuf {
     PathBuf::from(state_dir::ETC)
         .join(netns.as_str())
         .join("resolv.conf")
 }
 
-/// What is there.
+/// What exists at the path of the file.
 ///
-/// What a symlink leads to is its owner's, and an empty file is nobody's: the machine went
-/// down while it was written.
+/// A symlink's target belongs to someone else. An empty file belongs to nobody: the machine crashed
+/// while it was being written.
 pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
     if path(netns).is_symlink() {
         return Ok(ResolvConf::Theirs);
     }
     match read_regular(&path(netns)) {
-        // Neither a file of ours, nor one that could be read to its end
+        // Not a regular file, so it is not ours, and reading it might never end
         Err(e) if e.kind() == ErrorKind::InvalidData => Ok(ResolvConf::Theirs),
         Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(ResolvConf::Nothing)
@@ -53,17 +53,18 @@ pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
         Ok(text) if text.is_empty() => Ok(ResolvConf::Nothing),
         Ok(text) => match String::from_utf8(text) {
             Ok(text) if text.starts_with(RESOLV_CONF_MARK) => Ok(ResolvConf::Ours(text)),
-            // Whoever has something better to write may
+            // The content that the DHCP client has set may be replaced
             Ok(text) if text.starts_with(DHCP_MARK) => Ok(ResolvConf::Nothing),
             _ => Ok(ResolvConf::Theirs),
         },
     }
 }
 
-/// Write the file. One that is there is written in place: a new file under the old name
-/// would not be seen where the old one is bound over `/etc/resolv.conf`. At no time it is
-/// without its first line, for who is killed half way must know it again; and a machine that
-/// goes down finds the old text or the new one. Nothing is written through a symlink.
+/// Write the file. An existing file is written in place, because a new file with the old name would
+/// not be visible where the old one is bound over `/etc/resolv.conf`. The first line is in place at
+/// any time, so that the file can be recognized if this process is killed. If the machine crashes,
+/// the file contains the old text or the new one. Nothing is written through a symlink: the error
+/// is `AlreadyExists`.
 pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
     let path = path(netns);
     if path.is_symlink() {
@@ -86,7 +87,7 @@ pub fn write(netns: &NetnsName, text: &str) -> io::Result<()> {
     written.inspect_err(|_| remove_empty(&path))
 }
 
-/// It has its name only when its text is on the disk.
+/// The file gets its name only when its text is on the disk.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let new = path.with_file_name(NEW);
     let mut file = File::create(&new)?;
@@ -95,8 +96,9 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(new, path)
 }
 
-/// Make a file that a DHCP client's hook may write, if there is none: what is bound when a
-/// service starts has to be there. Without a name server, no name is found.
+/// If there is no file and `may` is true, create one that the hook of a DHCP client may write. It
+/// has to exist when a service starts, because it is bound then. As long as it contains no name
+/// server, no name is resolved.
 pub fn make_for_dhcp(netns: &NetnsName, may: bool) -> io::Result<()> {
     let there = path(netns).symlink_metadata().is_ok();
     if may && !there {
@@ -106,7 +108,7 @@ pub fn make_for_dhcp(netns: &NetnsName, may: bool) -> io::Result<()> {
     }
 }
 
-/// Remove what that hook has written.
+/// Remove the file if the hook of a DHCP client has written it.
 pub fn remove_of_dhcp(netns: &NetnsName) -> io::Result<()> {
     let path = path(netns);
     let is_ours = || -> io::Result<bool> {
@@ -122,7 +124,7 @@ pub fn remove_of_dhcp(netns: &NetnsName) -> io::Result<()> {
     }
 }
 
-/// Forget what clients inside have set by resolvconf(8), in a namespace that is gone.
+/// Forget what clients have set with resolvconf(8) in a namespace that no longer exists.
 pub fn forget_clients(netns: &NetnsName) -> io::Result<()> {
     let folder = Path::new(state_dir::STATE).join(netns.as_str());
     let gone = [
@@ -134,7 +136,7 @@ pub fn forget_clients(netns: &NetnsName) -> io::Result<()> {
     failed.next().map_or(Ok(()), Err)
 }
 
-/// Remove the file, and its folder if it is empty then.
+/// Remove the file, and its directory if that is empty then.
 pub fn remove(netns: &NetnsName) -> io::Result<()> {
     let path = path(netns);
     fs::remove_file(&path)?;
@@ -142,12 +144,12 @@ pub fn remove(netns: &NetnsName) -> io::Result<()> {
     Ok(())
 }
 
-/// Remove what is left of writing the file, if that came to nothing.
+/// Remove what an unfinished attempt to write the file has left.
 pub fn clear(netns: &NetnsName) {
     remove_empty(&path(netns));
 }
 
-/// The folder that a file is no longer in, if nothing else is.
+/// Remove the unfinished file, and the directory if it is empty.
 fn remove_empty(path: &Path) {
     let _ = fs::remove_file(path.with_file_name(NEW));
     if let Some(folder) = path.parent() {

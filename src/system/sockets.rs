@@ -1,5 +1,5 @@
-//! Sockets of this machine. TCP connections: the sockets of a process in, or the whole
-//! machine's tables; the two ends of each that stands out. And whether a port of the host is free.
+//! Sockets of this machine: finds the established TCP connections of a process, or of all network
+//! namespaces, and checks whether a port of the host is free.
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -14,22 +14,22 @@ use super::{netns, pidfd, process, procfs};
 use crate::model::nat::{Proto, Publish};
 use crate::system::thread::in_netns;
 
-/// A TCP connection, as this machine sees it.
+/// A TCP connection, as seen from this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connection {
-    /// The address of this machine.
+    /// The address on this machine.
     pub local: IpAddr,
-    /// The other end's address,
+    /// The address of the other end.
     pub peer: IpAddr,
-    /// and its port.
+    /// The port of the other end.
     pub port: u16,
 }
 
 /// The connections of a process.
 ///
-/// A session that was accepted in a namespace and is out of it has a socket that no
-/// table of its own namespace shows: each socket is asked itself. Where the kernel does
-/// not let us (a container without CAP_SYS_PTRACE), the table has to do.
+/// Each socket is queried itself. A session that was accepted in one namespace and is in another
+/// has a socket that the tables of its own namespace do not contain. Where the kernel does not
+/// permit the query (a container without CAP_SYS_PTRACE), the tables are used.
 pub(crate) fn of(pid: &str) -> Vec<Connection> {
     let held = sockets_held_by(pid);
     if held.is_empty() {
@@ -45,7 +45,7 @@ pub(crate) fn of(pid: &str) -> Vec<Connection> {
     )
 }
 
-/// The ends of its UDP sockets on this machine.
+/// The local addresses and ports of a process's UDP sockets.
 pub(crate) fn udp_of(pid: &str) -> Vec<SocketAddr> {
     let copies = copies(pid, &sockets_held_by(pid)).unwrap_or_default();
     let udp = |socket: &&Socket| socket.r#type().is_ok_and(|is| is == Type::DGRAM);
@@ -53,8 +53,8 @@ pub(crate) fn udp_of(pid: &str) -> Vec<SocketAddr> {
     copies.iter().filter(udp).filter_map(end).collect()
 }
 
-/// Whether a connection stands, in any network namespace of this machine: that of a
-/// process, or one that has a name.
+/// Whether a connection is established, in any network namespace of this machine that has a process
+/// or a name.
 pub(crate) fn stands(connection: &Connection) -> bool {
     let is_in = |text: &str| {
         let mut all = text.lines().skip(1).filter_map(established);
@@ -76,7 +76,7 @@ pub(crate) fn stands(connection: &Connection) -> bool {
     })
 }
 
-/// All TCP sockets of the namespace that a process is in, as text.
+/// The tables of all TCP sockets in the network namespace of a process, as text.
 fn tables(pid: &str) -> impl Iterator<Item = String> {
     let tables = ["tcp", "tcp6"].map(|table| procfs::text(&format!("/proc/{pid}/net/{table}")));
     tables.into_iter().flatten()
@@ -92,7 +92,7 @@ fn in_tables(pid: &str, held: &[HeldSocket]) -> Vec<Connection> {
     tables(pid).flat_map(ours).collect()
 }
 
-/// A socket that a process holds.
+/// A socket that a process has open.
 struct HeldSocket {
     descriptor: RawFd,
     inode: u64,
@@ -113,14 +113,14 @@ fn sockets_held_by(pid: &str) -> Vec<HeldSocket> {
     descriptors.flatten().filter_map(socket).collect()
 }
 
-/// The sockets themselves.
+/// Copies of these sockets, in this process. A socket that has been closed is left out.
 fn copies(pid: &str, held: &[HeldSocket]) -> io::Result<Vec<Socket>> {
     let process = pidfd::open(pid.parse().map_err(io::Error::other)?)?;
     let mut found = Vec::new();
     for socket in held {
         match pidfd::copy(&process, socket.descriptor) {
             Ok(copy) => found.push(Socket::from(copy)),
-            // closed meanwhile
+            // It has been closed in the meantime
             Err(e) if e.raw_os_error() == Some(Errno::EBADF as i32) => {}
             Err(e) => return Err(e),
         }
@@ -141,8 +141,8 @@ fn connection(socket: &Socket) -> Option<Connection> {
     })
 }
 
-/// A line of `/proc/net/tcp` or `tcp6` (proc_pid_net(5)): the socket's inode and the
-/// connection, if it stands.
+/// Parse a line of `/proc/net/tcp` or `tcp6` (proc_pid_net(5)): the inode of the socket, and the
+/// connection if it is established.
 fn established(line: &str) -> Option<(u64, Connection)> {
     const ESTABLISHED: &str = "01";
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -154,7 +154,7 @@ fn established(line: &str) -> Option<(u64, Connection)> {
     Some((inode.parse().ok()?, Connection { local, peer, port }))
 }
 
-/// `ADDRESS:PORT` in hexadecimal, the address as words of this machine's byte order.
+/// Parse `ADDRESS:PORT` in hexadecimal. The address consists of words in this machine's byte order.
 fn end(text: &str) -> Option<(IpAddr, u16)> {
     let (address, port) = text.split_once(':')?;
     let mut bytes = Vec::new();
@@ -170,8 +170,8 @@ fn end(text: &str) -> Option<(IpAddr, u16)> {
     Some((ip.to_canonical(), port))
 }
 
-/// The port of these that somebody on the host listens on already. It is tried, for there is
-/// no other way to know; nothing is left of that.
+/// The first of these ports that another process uses on the host. The only way to know is to bind
+/// the port. Nothing remains of that.
 pub fn taken_port(publish: &Publish, mut ports: impl Iterator<Item = u16>) -> Option<u16> {
     let taken = |address: &SocketAddr| {
         let bound = bind(*address, publish.proto);
@@ -189,7 +189,7 @@ fn bind(address: SocketAddr, proto: Proto) -> io::Result<()> {
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    // What is left of connections that have ended is in nobody's way
+    // The remains of connections that have ended do not matter
     socket.set_reuse_address(proto == Proto::Tcp)?;
     socket.bind(&address.into())
 }

@@ -1,5 +1,5 @@
-//! Programs that netns-setup runs: what of it they must not inherit, and when they must
-//! end. Nothing else belongs here: it is the one place of the kernel side where code runs
+//! Prepares the programs that netns-setup runs: what they must not inherit from it, and when they
+//! must end. Nothing else belongs here, because this is the only code of netns-setup that runs
 //! between fork and exec.
 
 use std::os::unix::process::CommandExt;
@@ -10,24 +10,24 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{getpid, getppid};
 
-/// Run with no signal held: what a thread blocks, its programs inherit, and one that stays
-/// could not be ended by TERM then (sigprocmask(2)).
+/// Unblock all signals for the program. It inherits those that the calling thread blocks, and a
+/// program that stays could then not be ended with TERM (sigprocmask(2)).
 #[allow(unsafe_code)]
 pub fn unheld(command: &mut Command) -> &mut Command {
     let release = || Ok(SigSet::empty().thread_set_mask()?);
-    // SAFETY: between fork and exec only what is safe in a signal handler may be called, and
-    // sigprocmask(2) is (signal-safety(7)); nothing is allocated.
+    // SAFETY: between fork and exec, only functions that are safe in a signal handler may be
+    // called. sigprocmask(2) is (signal-safety(7)), and nothing is allocated.
     unsafe { command.pre_exec(release) }
 }
 
-/// Killed as soon as the thread that waits for it ends: rules that are still being loaded
-/// when netns-setup was killed must not come after those of the next call.
+/// Kill the program as soon as the thread that waits for it ends. Rules that are still being loaded
+/// when netns-setup is killed must not come after those of the next call.
 #[allow(unsafe_code)]
 pub fn mortal(command: &mut Command) -> &mut Command {
     let parent = getpid();
     let bind = move || {
         set_pdeathsig(Signal::SIGKILL)?;
-        // It may have ended before
+        // The parent may have ended before that
         if getppid() == parent {
             Ok(())
         } else {

@@ -1,21 +1,21 @@
-//! The system's log: lines in, sent to it where there is one.
+//! Sends lines to the system log, if there is one.
 
 use std::os::unix::net::UnixDatagram;
 use std::{io, process};
 
-/// Where a log listens, of whatever make.
+/// The socket of the log, whichever program provides it.
 const SOCKET: &str = "/dev/log";
 
-/// How urgent a line is, as syslog(3) has it, of the facility daemon.
+/// The priority of a line as in syslog(3), with the facility daemon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Urgency {
-    /// Something came to nothing.
+    /// Something has failed.
     Error = 3 << 3 | 3,
-    /// What was done.
+    /// Something has been done.
     Info = 3 << 3 | 6,
 }
 
-/// Send lines. A log that does not read must not hold anything up.
+/// Send lines. This does not block if the log does not read.
 pub fn send(urgency: Urgency, lines: &[String]) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;

@@ -1,6 +1,6 @@
-//! Threads that do something in a namespace. Nothing ever joins a namespace and joins back:
-//! a thread joins, opens its socket or its file there, and ends; a socket stays in the
-//! namespace where it was opened (netlink(7)).
+//! Threads that do something in a namespace. No thread joins a namespace and then goes back: a
+//! thread joins the namespace, opens a socket or a file there, and ends. A socket stays in the
+//! namespace in which it was opened (netlink(7)).
 
 use std::fs::File;
 use std::{io, thread};
@@ -8,7 +8,7 @@ use std::{io, thread};
 use nix::sched::{CloneFlags, CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity, setns};
 use nix::unistd::Pid;
 
-/// Do something in a namespace, on a thread that lives no longer than that.
+/// Run `act` in a namespace, on a new thread that ends after that.
 pub(crate) fn in_netns<T: Send>(
     netns: &File,
     act: impl FnOnce() -> io::Result<T> + Send,
@@ -19,9 +19,9 @@ pub(crate) fn in_netns<T: Send>(
     })
 }
 
-/// Do something short by a thread that is waited for, on the processor that this one is on:
-/// to wake another takes longer than all that it would do. What is begun there stays
-/// there, and so it is for nothing that begins a process.
+/// Run `act`, which waits for a thread that does something short, on the current processor only.
+/// Waking another processor would take longer than all that the thread does. A process that is
+/// started in `act` would keep this restriction, so `act` must not start any.
 pub(crate) fn at_once<T>(act: impl FnOnce() -> T) -> T {
     let this = Pid::from_raw(0);
     let (Ok(before), Ok(processor)) = (sched_getaffinity(this), sched_getcpu()) else {
@@ -36,7 +36,7 @@ pub(crate) fn at_once<T>(act: impl FnOnce() -> T) -> T {
     done
 }
 
-/// Do something on a thread of its own, which may go where the process must not.
+/// Run `act` on a new thread, which may join namespaces that the process must not be in.
 pub(crate) fn on_a_thread<T: Send>(act: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new().spawn_scoped(scope, act)?;

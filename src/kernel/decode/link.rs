@@ -1,4 +1,5 @@
-//! The kernel's message of a link in, the model's link out, without its addresses. Pure.
+//! Decodes the kernel's message about a link into the link of the model, without its addresses.
+//! Pure.
 
 use rtnetlink::packet_core::Nla;
 use rtnetlink::packet_route::link::{
@@ -14,45 +15,45 @@ use crate::model::{Kind, Link, LinkRef, LinkSpec, Mac, Netns};
 use crate::name::{Altname, LinkName};
 use crate::source::Sourced;
 
-/// A link's index and name.
+/// The interface index and the name of a link. `None` if the name cannot be printed.
 pub fn name(message: &LinkMessage) -> Option<(u32, LinkName)> {
     let name = attribute!(message, LinkAttribute::IfName(name) => name)?;
     Some((message.header.index, LinkName::of_kernel(name)?))
 }
 
-/// It asks nobody for addresses.
+/// Whether the link works without ARP (IFF_NOARP).
 pub fn is_without_arp(message: &LinkMessage) -> bool {
     message.header.flags.contains(LinkFlags::Noarp)
 }
 
-/// It has this name.
+/// Whether the link has this name.
 pub fn is_named(message: &LinkMessage, name: &LinkName) -> bool {
     self::name(message).is_some_and(|(_, found)| found == *name)
 }
 
-/// The index of a link's master.
+/// The interface index of the link's master.
 pub fn master(message: &LinkMessage) -> Option<u32> {
     attribute!(message, LinkAttribute::Controller(index) => *index)
 }
 
-/// The address that its maker gave it.
+/// The permanent MAC address of the link. `None` if it has none, or one of another length.
 pub fn permanent_mac(message: &LinkMessage) -> Option<Mac> {
     let bytes = attribute!(message, LinkAttribute::PermAddress(bytes) => bytes.clone())?;
     <[u8; 6]>::try_from(bytes).ok().map(Mac)
 }
 
-/// The link's peer or parent is in another namespace.
+/// Whether the link's peer or parent link is in another namespace.
 pub fn is_elsewhere(message: &LinkMessage) -> bool {
     attribute!(message, LinkAttribute::LinkNetNsId(_) => ()).is_some()
 }
 
-/// It is a bridge.
+/// Whether the link is a bridge.
 pub fn is_bridge(message: &LinkMessage) -> bool {
     let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());
     infos.is_some_and(|infos| infos.contains(&LinkInfo::Kind(InfoKind::Bridge)))
 }
 
-/// A link, without its addresses.
+/// The link, without its addresses. `None` if its name cannot be printed.
 pub fn link(
     message: &LinkMessage,
     at: &Netns,
@@ -76,7 +77,7 @@ pub fn link(
     })
 }
 
-/// One that no setting could say is nobody's of ours.
+/// The alternative names, without those that no setting can express: they belong to other programs.
 fn altnames(message: &LinkMessage) -> Vec<Sourced<Altname>> {
     let all = attribute!(message, LinkAttribute::PropList(all) => all.as_slice());
     let names = all
@@ -89,7 +90,7 @@ fn altnames(message: &LinkMessage) -> Vec<Sourced<Altname>> {
     names.map(Sourced::without_origin).collect()
 }
 
-/// What it is as a port of a bridge.
+/// The options of a bridge port. `None` if the link is not one.
 fn port(message: &LinkMessage) -> Option<Options> {
     let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice())?;
     infos
@@ -128,7 +129,8 @@ fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
     }
 }
 
-/// `None` where it was born is not known, or where its parent is not.
+/// The type and the options of a virtual link. `None` if its parent link is unknown, or if the
+/// namespace of that link or of its tunnel's UDP socket is.
 fn spec(
     of: &'static Type,
     infos: &[LinkInfo],

@@ -1,9 +1,9 @@
-//! What is special to a link's type (IFLA_INFO_DATA), as bytes.
+//! The data of a link that is specific to its type (IFLA_INFO_DATA), as bytes.
 
 use rtnetlink::packet_core::Nla;
 use rtnetlink::packet_route::link::LinkInfo;
 
-/// What is special to a link's type, as the kernel wrote it.
+/// The data that is specific to the link's type, as the kernel sent it. Empty if there is none.
 pub fn data(infos: &[LinkInfo]) -> Vec<u8> {
     let data = infos.iter().find_map(|info| match info {
         LinkInfo::Data(data) => Some(data),

@@ -1,5 +1,5 @@
-//! The kernel's messages in, the model's links, addresses and routes out. What the model
-//! has no words for is `None`: it is somebody else's. Pure.
+//! Decodes the kernel's messages into the links, addresses and routes of the model. What the model
+//! cannot express becomes `None`: it belongs to another program. Pure.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,16 +20,17 @@ use crate::model::{Address, Netns, Route, RouteKind};
 use crate::name::LinkName;
 use crate::source::Sourced;
 
-/// Links by their index.
+/// The names of links by interface index.
 pub type LinkNames = BTreeMap<u32, LinkName>;
 
-/// Addresses by the index of their link.
+/// The addresses of links by interface index.
 pub type Addresses = BTreeMap<u32, Vec<Sourced<Address>>>;
 
-/// The namespaces that were asked about, by their number in another; none is itself.
+/// The queried namespaces, as seen from one of them: by the id (nsid) that each has there. The key
+/// of that one itself is `None`.
 pub type OtherNetns<'a> = BTreeMap<Option<i32>, (&'a Netns, &'a LinkNames)>;
 
-/// Find the first attribute of a kind.
+/// The value of the first attribute that matches the pattern.
 macro_rules! attribute {
     ($message:expr, $pattern:pat => $value:expr) => {
         $message
@@ -49,7 +50,9 @@ pub use link::{
     is_bridge, is_elsewhere, is_named, is_without_arp, link, master, name, permanent_mac,
 };
 
-/// An address of a link, looked at in this second, with all that comes back with it.
+/// An address with everything that is restored together with it, such as its label and lifetime.
+/// `link` is the name of its link, and `seen` the time of the query in seconds since boot. For
+/// `lasting`, see `address`.
 pub fn whole_address(
     message: &AddressMessage,
     lasting: bool,
@@ -69,8 +72,8 @@ pub fn whole_address(
     })
 }
 
-/// An address. What comes back by itself, a link-local address or, where only
-/// `lasting` is asked for, one that the kernel made of what a router said, is left out there.
+/// An address. With `lasting`, it is `None` if the kernel recreates the address by itself: if it is
+/// an IPv6 link-local address or comes from a router advertisement.
 pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     let far = attribute!(message, AddressAttribute::Address(ip) => *ip);
     let ip = attribute!(message, AddressAttribute::Local(ip) => *ip).or(far)?;
@@ -89,18 +92,20 @@ pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
         nodad: flags.contains(AddressFlags::Nodad),
         ..IpNet::new(ip, message.header.prefix_len).ok()?.into()
     };
-    // IPv6 makes a scope of the address itself
+    // IPv6 derives the scope from the address itself
     address.scope = Some(scope).filter(|scope| ip.is_ipv4() && *scope != address.unsaid_scope());
     Some(address)
 }
 
-/// The kernel gives it to each link; before Linux 5.18 it does not say so of any.
+/// Whether this is the link-local address that the kernel gives to each link. Kernels before Linux
+/// 5.18 do not report that, so the result is false there.
 fn is_of_link(message: &AddressMessage, ip: Ipv6Addr) -> bool {
     let proto = attribute!(message, AddressAttribute::Protocol(proto) => *proto);
     ip.is_unicast_link_local() && proto == Some(AddressProtocol::LinkLocal)
 }
 
-/// The kernel gave it by what a router said, or made it of such a one.
+/// Whether the kernel made the address from a router advertisement, or derived it from such an
+/// address.
 fn is_of_router(message: &AddressMessage, flags: AddressFlags) -> bool {
     let proto = attribute!(message, AddressAttribute::Protocol(proto) => *proto);
     let made = AddressFlags::Managetempaddr | AddressFlags::Secondary;
@@ -119,7 +124,7 @@ fn lifetime(message: &AddressMessage, seen: u64) -> Option<Lifetime> {
     })
 }
 
-/// An address's flags, of which the header has room for the first eight alone.
+/// The flags of an address. The header of the message has room only for the first eight.
 pub fn flags(message: &AddressMessage) -> AddressFlags {
     let flags = attribute!(message, AddressAttribute::Flags(flags) => *flags);
     flags.unwrap_or(AddressFlags::from_bits_retain(
@@ -127,8 +132,8 @@ pub fn flags(message: &AddressMessage) -> AddressFlags {
     ))
 }
 
-/// A route that packets of others can take: not one to this host itself, nor one that
-/// the kernel only remembers.
+/// A route. `None` if the model cannot express it, if its destination is this host itself, or if it
+/// is only a cached route.
 pub fn route(message: &RouteMessage, at: &Netns, names: &LinkNames) -> Option<Route> {
     const LOCAL: u32 = 255;
     let header = &message.header;
@@ -183,7 +188,7 @@ pub fn route(message: &RouteMessage, at: &Netns, names: &LinkNames) -> Option<Ro
         netns: at.clone(),
         kind,
         dst: IpNet::new(dst, header.destination_prefix_length).ok()?,
-        // IPv6 hangs what goes nowhere on lo
+        // IPv6 reports lo for a route that rejects its packets
         dev: own.dev.filter(|_| kind == RouteKind::Unicast),
         via: own.via,
         src: attribute!(message, RouteAttribute::PrefSource(from) => ip(from)?),
@@ -218,7 +223,8 @@ pub fn route(message: &RouteMessage, at: &Netns, names: &LinkNames) -> Option<Ro
     })
 }
 
-/// Of a route of the host's, what would be lost if it were made anew by its words.
+/// Whether a route of the host has properties that would be lost if it were deleted and then
+/// recreated from the model.
 fn says_more(message: &RouteMessage) -> bool {
     let known = |metric: &RouteMetric| {
         use RouteMetric as M;
@@ -233,7 +239,7 @@ fn says_more(message: &RouteMessage) -> bool {
     realm.is_some() || expires(message).is_some() || !metrics.unwrap_or_default().iter().all(known)
 }
 
-/// How many seconds a route is still there, if that is not for ever.
+/// The remaining lifetime of a route in seconds. `None` if it does not expire.
 pub fn expires(message: &RouteMessage) -> Option<u64> {
     // USER_HZ
     const TICKS: u64 = 100;
@@ -241,7 +247,7 @@ pub fn expires(message: &RouteMessage) -> Option<u64> {
     Some(u64::from(left) / TICKS).filter(|_| left != 0)
 }
 
-/// The gateway, if there is one; `None` for one of a kind that the model has no words for.
+/// The gateway: `Some(None)` if there is none, and `None` if the model cannot express it.
 fn via(attributes: &[RouteAttribute]) -> Option<Option<IpAddr>> {
     for attribute in attributes {
         match attribute {

@@ -1,5 +1,5 @@
-//! Ports of bridges: what they are told, and the VLANs of ports and of bridges, which the
-//! kernel tells in messages of their own (AF_BRIDGE, linux/if_bridge.h).
+//! The options of bridge ports, and the VLANs of ports and of bridges, for which the kernel has
+//! messages of their own (AF_BRIDGE, linux/if_bridge.h).
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::os_error::OsError;
 use crate::source::Sourced;
 
 impl Kernel {
-    /// Tell a port what is said, and nothing else of it.
+    /// Set these options of a port, and no others.
     pub(crate) fn set_port(&mut self, link: &LinkRef, port: &Options) -> Result<(), OsError> {
         let data = InfoPortData::Other(options::encode(port));
         let infos = vec![
@@ -32,7 +32,8 @@ impl Kernel {
         })
     }
 
-    /// As `bridge vlan add`; of a bridge itself, with `self`.
+    /// Equivalent to `bridge vlan add`. With `bridge`, the VLANs are added to a bridge itself
+    /// (`self`).
     pub(crate) fn add_vlans(
         &mut self,
         link: &LinkRef,
@@ -42,7 +43,7 @@ impl Kernel {
         self.tell_vlans(RouteNetlinkMessage::SetLink, link, row, bridge)
     }
 
-    /// As `bridge vlan del`. What is gone already is deleted.
+    /// Equivalent to `bridge vlan del`. VLANs that are gone already are no error.
     pub(crate) fn del_vlans(
         &mut self,
         link: &LinkRef,
@@ -82,7 +83,7 @@ fn vlan_message(index: u32, row: &Vlans, bridge: bool) -> LinkMessage {
     message.build()
 }
 
-/// Of each port and each bridge of a namespace, by its index.
+/// The VLANs of each bridge and each bridge port of a namespace, by interface index.
 pub(crate) fn all_vlans(
     requests: &mut Requests,
 ) -> Result<BTreeMap<u32, Vec<Sourced<Vlan>>>, OsError> {

@@ -1,5 +1,5 @@
-//! Making, changing and deleting links: one step in, one request to the kernel out. What
-//! is special to a type is `options`'s.
+//! Creates, changes and deletes links: takes a step, and sends a request to the kernel. `options`
+//! encodes what is specific to a type of links.
 
 pub mod bridge_port;
 pub mod options;
@@ -26,7 +26,7 @@ use crate::os_error::OsError;
 pub(super) type Message = LinkMessageBuilder<LinkUnspec>;
 
 impl Kernel {
-    /// Change something of a link that is there.
+    /// Change properties of an existing link.
     pub(super) fn set(
         &mut self,
         link: &LinkRef,
@@ -38,7 +38,7 @@ impl Kernel {
             .tell(message, RequestKind::Change)
     }
 
-    /// Change what is special to its type.
+    /// Change the options that are specific to the type of the link.
     pub(super) fn set_options(&mut self, link: &LinkRef, spec: &LinkSpec) -> Result<(), OsError> {
         let data = self.data(spec)?;
         self.set(link, |message| {
@@ -46,8 +46,9 @@ impl Kernel {
         })
     }
 
-    /// Made where it is to be: creating a link on the host and moving it would cost some
-    /// 20 ms, and would let udev, mdev and dhcpcd see it there.
+    /// Create a link, and its peer if it is a veth. The link is created in the namespace in which
+    /// it stays. Creating it on the host and moving it would take about 20 ms, and udev, mdev and
+    /// dhcpcd would see it there.
     pub(super) fn add_link(&mut self, link: &Link, peer: Option<&Link>) -> Result<(), OsError> {
         let (home, message) = match (&link.kind, peer) {
             (Kind::Veth { .. }, Some(peer)) => {
@@ -71,9 +72,10 @@ impl Kernel {
         self.requests(home)?.tell(message, RequestKind::Add)
     }
 
-    /// Where a link is made from, and its message so far. Tunnels of IPv4 belong to the
-    /// namespace in which they are made, whoever asks, before Linux 6.15: the kernel is
-    /// asked from inside to make it there and to bring it in, which is one request too.
+    /// The namespace that the request for a new link is sent from, and the message so far. Before
+    /// Linux 6.15, an IPv4 tunnel always belongs to the namespace in which it is created. So the
+    /// request is sent from the final namespace of the tunnel: it makes the kernel create the
+    /// tunnel in `spec.born` and move it. This is a single request, too.
     fn made_from<'a>(
         &mut self,
         link: &'a Link,
@@ -93,7 +95,8 @@ impl Kernel {
         })
     }
 
-    /// The link's name, and what is given at once. It is placed, if need be, from `home`.
+    /// The message with the link's name and attributes, and with its namespace if that is not
+    /// `home`.
     fn described(&mut self, link: &Link, home: &Netns) -> Result<Message, OsError> {
         let mut message = LinkUnspec::new_with_name(link.name.value.as_str());
         message =
@@ -104,7 +107,7 @@ impl Kernel {
         Ok(message)
     }
 
-    /// What is special to a type, as the kernel takes it.
+    /// The options that are specific to the type, encoded for the kernel.
     fn data(&mut self, spec: &LinkSpec) -> Result<Option<InfoData>, OsError> {
         let parent = match (spec.below(), spec.of.below) {
             (Some(parent), Lower::UnderlayNetns) => Some(self.index(&parent)?),
@@ -133,7 +136,8 @@ impl Kernel {
         Ok(message)
     }
 
-    /// Gone already is deleted: of a veth, the other end can have taken it along.
+    /// Delete a link. One that is gone already is no error: a veth disappears together with its
+    /// peer.
     pub(super) fn del_link(&mut self, link: &LinkRef) -> Result<(), OsError> {
         let requests = self.requests(&link.netns)?;
         let Some(found) = link_named(requests, &link.name)? else {
@@ -142,7 +146,8 @@ impl Kernel {
         let mut message = LinkMessage::default();
         message.header.index = found.header.index;
         match requests.tell(RouteNetlinkMessage::DelLink(message), RequestKind::Change) {
-            // The kernel takes its time with what goes with another namespace
+            // The kernel deletes the links of a deleted namespace with a delay: this may just have
+            // happened
             Err(no) if no.errno.raw_os_error() == Some(Errno::ENODEV as i32) => Ok(()),
             answer => answer,
         }

@@ -1,6 +1,6 @@
-//! Options of links as the kernel's attributes, and back: of a link itself, of its type
-//! (IFLA_INFO_DATA) and of a port of a bridge. How each one is put is said beside it, in
-//! `definitions`. Pure.
+//! Encodes options of links as the kernel's attributes, and decodes them: the options of a link
+//! itself, of its type (IFLA_INFO_DATA) and of a bridge port. `definitions` lists the encoding of
+//! each option. Pure.
 
 use std::net::IpAddr;
 
@@ -14,11 +14,11 @@ use crate::model::link::option_value::OptionValue;
 use crate::model::link::options::Options;
 use crate::model::{LinkSpec, Mac};
 
-/// GRE_KEY, most significant byte first.
+/// The flag GRE_KEY, most significant byte first.
 const GRE_KEY: [u8; 2] = [0x20, 0];
 
-/// What is special to a type: what is said, and the link below (by its index) where that is
-/// an attribute too.
+/// The options of a type as attributes. `parent` is the interface index of the link below: it is
+/// included if the type has an attribute for it.
 pub fn encode_type(spec: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
     let mut all = Vec::new();
     if let (Some(kind), Some(index)) = (spec.of.sent_by, parent) {
@@ -34,13 +34,13 @@ pub fn encode_type(spec: &LinkSpec, parent: Option<u32>) -> Vec<u8> {
     attr::bytes(&all)
 }
 
-/// What is said, as attributes in a row.
+/// The options as consecutive attributes.
 pub fn encode(options: &Options) -> Vec<u8> {
     let all: Vec<DefaultNla> = said(options).collect();
     attr::bytes(&all)
 }
 
-/// What is said of a link itself, as attributes of its message.
+/// The options of a link itself, as attributes of its message.
 pub fn attributes(options: &Options) -> impl Iterator<Item = LinkAttribute> {
     said(options).map(LinkAttribute::Other)
 }
@@ -50,7 +50,7 @@ fn said(options: &Options) -> impl Iterator<Item = DefaultNla> {
     said.flat_map(|(option, value)| attributes_of(option, value.value))
 }
 
-/// The attributes that say one option.
+/// The attributes that encode one option.
 fn attributes_of(option: &Opt, value: OptionValue) -> Vec<DefaultNla> {
     let (kind, encoding) = option.attribute;
     let number = number(option, value);
@@ -87,8 +87,8 @@ fn number(option: &Opt, value: OptionValue) -> u32 {
     }
 }
 
-/// All of a type's options that the attributes say, and the index of the link below where
-/// that is one of them.
+/// Decode all options of a type into `spec`, and return the interface index of the link below if
+/// the type has an attribute for it.
 pub fn decode_type(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
     spec.options = decode(spec.of.options, bytes);
     let index = attr::find(bytes, 0, spec.of.sent_by?)?;
@@ -96,13 +96,13 @@ pub fn decode_type(spec: &mut LinkSpec, bytes: &[u8]) -> Option<u32> {
     (index != 0).then_some(index)
 }
 
-/// All options of a table that these attributes say.
+/// All options in `table` that have a value in these attributes.
 pub fn decode(table: &'static [Opt], bytes: &[u8]) -> Options {
     let find = |kind| attr::find(bytes, 0, kind).map(<[u8]>::to_vec);
     Options::with(table, |option| value(option, &find))
 }
 
-/// What a link's message says of the link itself.
+/// The options of a link itself that its message contains.
 pub fn decode_attributes(message: &LinkMessage) -> Options {
     let find = |kind| {
         let found = message.attributes.iter().find(|one| one.kind() == kind)?;
@@ -132,13 +132,14 @@ fn value(option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionVa
             let known = words.iter().find(|(_, known)| *known == number);
             known.map(|(word, _)| OptionValue::Word(word))
         }
-        // 0 is how the kernel says that nothing is said
+        // The kernel sends 0 for an option that is not set
         ValueKind::Number(1.., _) if number == 0 => None,
         _ => Some(OptionValue::Number(number)),
     }
 }
 
-/// A station's and a group's address share an attribute.
+/// The address, if it fits the option: an attribute can hold the address of a host for one option,
+/// and a multicast group for another.
 fn ip(option: &Opt, bytes: Vec<u8>) -> Option<OptionValue> {
     let ip = match <[u8; 4]>::try_from(bytes) {
         Ok(bytes) => IpAddr::from(bytes),

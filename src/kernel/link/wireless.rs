@@ -1,5 +1,5 @@
-//! Wireless links and their phys: which phy a link of the host lies on, as /sys shows it, and
-//! moving one (nl80211, linux/nl80211.h). It carries all of its links along.
+//! Wireless links and their phys: finds the phy of a link of the host in /sys, and moves a phy with
+//! all its links (nl80211, linux/nl80211.h).
 
 use std::fs;
 use std::os::fd::AsRawFd;
@@ -27,8 +27,7 @@ const NETNS_FD: u16 = 219;
 
 const LINKS: &str = "/sys/class/net";
 
-/// A link of a phy; its number is the same wherever the phy is, and whatever the link is
-/// called there.
+/// A link of a phy. Its number stays the same when the phy is moved, and when the link is renamed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wireless {
     number: Vec<u8>,
@@ -36,7 +35,7 @@ pub(crate) struct Wireless {
     index: u32,
 }
 
-/// The phy of a link of the host, if it is a wireless one.
+/// The phy of a link of the host, if the link is wireless.
 pub(crate) fn phy(name: &LinkName) -> Option<Phy> {
     let folder = folder(name.as_str())?;
     let same = |other: &LinkName| self::folder(other.as_str()).as_ref() == Some(&folder);
@@ -45,7 +44,7 @@ pub(crate) fn phy(name: &LinkName) -> Option<Phy> {
     let mut links: Vec<LinkName> = names.filter(same).collect();
     links.sort();
     let name = folder.file_name()?.to_str()?;
-    // It is printed, and written a line
+    // The name is printed, and stored on a line of a file
     let name = name.replace(|c: char| !c.is_ascii_graphic(), "?");
     Some(Phy { name, links })
 }
@@ -55,8 +54,8 @@ fn folder(link: &str) -> Option<PathBuf> {
 }
 
 impl Kernel {
-    /// Move a phy, by one of its links. A link whose name was taken where it goes has one of
-    /// the kernel's choice until it is given its own.
+    /// Move the phy of these links, and rename the links if necessary: where a name is taken
+    /// already, the kernel chooses another.
     pub(crate) fn move_phy(&mut self, ways: &[(LinkRef, LinkRef)]) -> Result<(), OsError> {
         let [(first, to), ..] = ways else {
             return Ok(());

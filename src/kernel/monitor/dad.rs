@@ -1,5 +1,5 @@
-//! Waiting until the IPv6 addresses that were asked for can be bound: the kernel first
-//! asks the network whether they are taken (RFC 4862, 5.4), about a second long.
+//! Waits until IPv6 addresses can be bound. Before that, the kernel asks on the network for about a
+//! second whether another host has them (duplicate address detection, RFC 4862, 5.4).
 
 use std::time::Duration;
 
@@ -16,18 +16,19 @@ use crate::model::{Address, Link, LinkRef, Netns, State};
 use crate::os_error::OsError;
 use crate::source::Sourced;
 
-/// How the addresses came out.
+/// The result of duplicate address detection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DadResult {
-    /// Another host has them: they will not work.
+    /// The addresses that another host has. They will not work.
     pub taken: Vec<(LinkRef, Sourced<Address>)>,
-    /// Not known yet when the time was up.
+    /// The addresses that were still being checked when the time was up.
     pub waiting: Vec<(LinkRef, Sourced<Address>)>,
 }
 
 impl Kernel {
-    /// Wait, `limit` at most, for the IPv6 addresses of the links inside, as far as those
-    /// have carrier: without it, the kernel waits for ever.
+    /// Wait at most `limit` for the IPv6 addresses of the links in the namespace, or until one
+    /// turns out to be taken. Links without carrier are left out, because the kernel never finishes
+    /// there.
     pub fn wait_for_dad(&mut self, want: &State, limit: Duration) -> Result<DadResult, OsError> {
         let links: Vec<_> = want.links.iter().filter(waits).collect();
         if links.is_empty() {
@@ -36,7 +37,7 @@ impl Kernel {
         let inside = self.open(&Netns::This)?;
         let requests = self.requests(&Netns::This)?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        // Told first, asked then: what changes in between is not missed
+        // Listen before the query, so that no change in between is missed
         runtime.block_on(async {
             let changes = Changes::open(&inside, &[RTNLGRP_IPV6_IFADDR])?;
             let mut settled = look(requests, &links)?;

@@ -1,7 +1,6 @@
-//! Being told by the kernel that something changed: what matters of a namespace in, a
-//! word that it was touched out. Nothing is asked here, and nothing remembered: what is
-//! there is for `observe` to say. Messages are read only as far as it takes to pass over
-//! those of a busy host.
+//! Listens for changes that the kernel reports. A filter selects what matters in a namespace, and
+//! an event says only that something has changed. Nothing is queried or remembered here: `observe`
+//! queries the state. Messages are parsed only as far as is necessary to skip those of a busy host.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -22,52 +21,53 @@ use crate::plan::Journal;
 use crate::system::netns::identity::NetnsInode;
 use crate::system::thread::in_netns;
 
-/// The messages of nftables, which the library does not know (linux/netfilter/nf_tables.h).
+/// The message for a deleted table of nftables, which the library does not know
+/// (linux/netfilter/nf_tables.h).
 const NFT_DELTABLE: u16 = (libc::NFNL_SUBSYS_NFTABLES << 8 | libc::NFT_MSG_DELTABLE) as u16;
 const NFTA_TABLE_NAME: u16 = 1;
 
-/// What comes at once is well below this.
+/// The size of the receive buffer in bytes. Datagrams are well below this.
 const LONGEST: usize = 32 * 1024;
 
-/// How many messages are read before others have their turn.
+/// How many messages are read before other tasks have their turn.
 const AT_ONCE: usize = 512;
 
-/// What matters in one namespace.
+/// The changes that matter in one namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// The names of the links; `None` is all of them.
+    /// The names of the links. `None` means all links.
     links: Option<BTreeSet<String>>,
-    /// Those that are cards which belong elsewhere.
+    /// The NICs on the host that belong in the namespace.
     cards: Devices,
     addresses: BTreeSet<IpAddr>,
     routes: BTreeSet<(IpAddr, u8)>,
-    /// Any rule of the policy does, for their order counts.
+    /// Whether policy rules matter. If so, any rule does, because their order is significant.
     policy: bool,
     tables: BTreeSet<String>,
 }
 
-/// That something was touched.
+/// A change that matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Event {
-    /// A card came to the host. What gives cards their names (udev, mdev) may be about to
-    /// give it another.
+    /// A NIC has appeared on the host. The device manager (udev, mdev) may be about to rename it.
     Device,
-    /// Anything else that matters.
+    /// Any other change that matters.
     Change,
 }
 
-/// Sockets in one namespace. They keep it alive: drop them when its name goes.
+/// Sockets in one namespace. They keep it alive: drop them when its name is deleted.
 pub struct Listener {
-    /// Which namespace it is.
+    /// The identity of the namespace.
     pub netns: NetnsInode,
     matter: Filter,
     sockets: Vec<TokioSocket>,
 }
 
 impl Filter {
-    /// What of a state matters in the namespace `at`; of other namespaces than the one
-    /// that is set up, only what has to do with the links that are asked about. `journal`
-    /// knows the rules that stand in it, and the cards that were moved in.
+    /// The filter for the namespace `at`: what matters there for the state `want`. Outside the
+    /// namespace that is set up, only the links in `asked` matter, with their addresses and routes.
+    /// `journal` has the firewall rules that are loaded, and the NICs that have been moved into the
+    /// namespace.
     pub fn of(at: &Netns, want: &State, asked: &BTreeSet<LinkRef>, journal: &Journal) -> Self {
         let loaded = &journal.ours.firewall;
         let here = |link: &&LinkRef| link.netns == *at;
@@ -98,8 +98,8 @@ impl Filter {
         }
     }
 
-    /// On the host, the table of this name matters too, and, if the links of the default
-    /// routes are those to the world, these routes.
+    /// The same filter for the host, where the nftables table of this name matters too. With
+    /// `defaults`, the uplinks are the links of the default routes, so these routes matter too.
     pub fn with_table(mut self, name: String, defaults: bool) -> Self {
         self.tables.insert(name);
         if defaults {
@@ -109,7 +109,7 @@ impl Filter {
         self
     }
 
-    /// What all messages of a datagram mean: nftables tells of a transaction in one.
+    /// The event for all messages of a datagram: nftables reports a transaction in one datagram.
     fn heard_in(&self, mut datagram: &[u8]) -> Option<Event> {
         let mut heard = None;
         while let Some(length) = datagram
@@ -127,7 +127,7 @@ impl Filter {
         heard
     }
 
-    /// What a message means.
+    /// The event for a message. `None` if it does not matter.
     fn heard(&self, message: &[u8]) -> Option<Event> {
         const HEADER: usize = 16;
         let kind = u16::from_ne_bytes(message.get(4..6)?.try_into().ok()?);
@@ -175,7 +175,7 @@ impl Filter {
 }
 
 impl Listener {
-    /// Listen in a namespace, from now on. Within a tokio runtime.
+    /// Listen in a namespace from now on. Must be called within a tokio runtime.
     pub fn open(netns: &File, matter: Filter) -> io::Result<Listener> {
         let mut groups = vec![libc::RTNLGRP_LINK];
         if !matter.addresses.is_empty() {
@@ -208,13 +208,13 @@ impl Listener {
         })
     }
 
-    /// It listens for this, in this namespace.
+    /// Whether this listens in the namespace `netns` with the filter `matter`.
     pub fn is_for(&self, netns: &File, matter: &Filter) -> bool {
         let same = |found: std::fs::Metadata| (found.dev(), found.ino()) == self.netns;
         netns.metadata().is_ok_and(same) && self.matter == *matter
     }
 
-    /// Ready when something that matters was touched.
+    /// Ready when something that matters has changed.
     pub fn poll_heard(&mut self, context: &mut Context) -> Poll<Event> {
         let mut heard = None;
         for socket in &self.sockets {
@@ -226,11 +226,11 @@ impl Listener {
     }
 }
 
-/// A socket in one namespace that hears of changes of some kinds, whatever they are of.
+/// A socket in one namespace that reports any change of certain kinds.
 pub(super) struct Changes(TokioSocket);
 
 impl Changes {
-    /// From now on, of these groups of rtnetlink. Within a tokio runtime.
+    /// Listen to these groups of rtnetlink from now on. Must be called within a tokio runtime.
     pub(super) fn open(netns: &File, groups: &[u32]) -> io::Result<Self> {
         let runtime = tokio::runtime::Handle::current();
         in_netns(netns, || {
@@ -239,14 +239,14 @@ impl Changes {
         })
     }
 
-    /// Until something is told. All that has come by then is one change.
+    /// Wait for a change. All messages that have arrived by then count as one change.
     pub(super) async fn next(&self) {
         let anything = |context: &mut Context| {
             let mut heard = Poll::Pending;
             let mut message = Vec::with_capacity(LONGEST);
             for _ in 0..AT_ONCE {
                 message.clear();
-                // More than there was room for (ENOBUFS) is a change, too
+                // An overflow of the buffer (ENOBUFS) is a change, too
                 match self.0.poll_recv(context, &mut message) {
                     Poll::Pending => return heard,
                     Poll::Ready(_) => heard = Poll::Ready(()),
@@ -276,7 +276,7 @@ fn poll_socket(socket: &TokioSocket, matter: &Filter, context: &mut Context) -> 
         match socket.poll_recv(context, &mut message) {
             Poll::Pending => return heard.map_or(Poll::Pending, Poll::Ready),
             Poll::Ready(Ok(())) => heard = heard.max(matter.heard_in(&message)),
-            // ENOBUFS: more came than there was room for. What it was is lost, so look
+            // ENOBUFS: the buffer has overflowed. Anything may have been lost, so report a change
             Poll::Ready(Err(_)) => heard = Some(Event::Change),
         }
     }

@@ -1,4 +1,4 @@
-//! Being told by the kernel of what happens, and waiting until something holds.
+//! Listens for changes that the kernel reports, and waits for conditions.
 
 pub mod dad;
 pub mod events;

@@ -1,6 +1,6 @@
-//! Asking a host for a sign of life: an ICMP echo request out, its answer in (RFC 792,
-//! RFC 4443). A raw socket, for the one that needs no privilege is switched off in a new
-//! namespace (net.ipv4.ping_group_range).
+//! Pings a host: sends ICMP echo requests, and receives the answers (RFC 792, RFC 4443). It uses a
+//! raw socket, because the ICMP socket that needs no privilege is disabled in a new namespace
+//! (net.ipv4.ping_group_range).
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,21 +11,21 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::ReadBuf;
 use tokio::net::UdpSocket;
 
-/// The types of requests and answers.
+/// The ICMP types of requests and answers.
 const V4: (u8, u8) = (8, 0);
 const V6: (u8, u8) = (128, 129);
 
-/// A host that is asked.
+/// A host that is pinged.
 pub struct Ping {
     address: IpAddr,
-    /// Raw, whatever its type says: it only sends and receives.
+    /// A raw socket. The type `UdpSocket` is used only to send and receive.
     socket: UdpSocket,
     sequence: u16,
     answered: bool,
 }
 
 impl Ping {
-    /// A socket in the namespace of the thread that opens it.
+    /// Open a socket for pinging `address`, in the namespace of the calling thread.
     pub fn socket(address: IpAddr) -> io::Result<Socket> {
         let (domain, protocol) = match address {
             IpAddr::V4(_) => (Domain::IPV4, Protocol::ICMPV4),
@@ -36,7 +36,7 @@ impl Ping {
         Ok(socket)
     }
 
-    /// To ask this host over this socket. Within a tokio runtime.
+    /// Ping this host over this socket. Must be called within a tokio runtime.
     pub fn new(address: IpAddr, socket: Socket) -> io::Result<Self> {
         Ok(Ping {
             address,
@@ -46,12 +46,13 @@ impl Ping {
         })
     }
 
-    /// Whether it is this host's, and that has answered.
+    /// Whether this is the ping of `address` and has been answered.
     pub fn has_answered(&self, address: IpAddr) -> bool {
         self.address == address && self.answered
     }
 
-    /// Ask, if it has not answered yet. That there is no way there is no answer either.
+    /// Send a request, unless the host has answered. Errors are ignored: without a route there is
+    /// no answer either.
     pub async fn send(&mut self) {
         if self.answered {
             return;
@@ -60,7 +61,7 @@ impl Ping {
         let kind = if self.address.is_ipv4() { V4.0 } else { V6.0 };
         let mut packet = [&[kind, 0, 0, 0][..], &ours(), &self.sequence.to_be_bytes()].concat();
         if self.address.is_ipv4() {
-            // Of ICMPv6 the kernel does it
+            // The kernel computes the checksum of ICMPv6
             let sum = checksum(&packet).to_be_bytes();
             packet[2..4].copy_from_slice(&sum);
         }
@@ -68,7 +69,7 @@ impl Ping {
         let _ = self.socket.send_to(&packet, to).await;
     }
 
-    /// Ready when it has answered, once.
+    /// Ready once, when the host has answered.
     pub fn poll_answer(&mut self, context: &mut Context) -> Poll<()> {
         let mut room = [0; 256];
         while !self.answered {
@@ -76,7 +77,7 @@ impl Ping {
             let Poll::Ready(from) = self.socket.poll_recv_from(context, &mut buffer) else {
                 return Poll::Pending;
             };
-            // What comes as an error (no such host, no such network) is no answer
+            // An error (no such host, no such network) is not an answer
             let from = from.is_ok_and(|from| from.ip() == self.address);
             if from && self.is_answer(buffer.filled()) {
                 self.answered = true;
@@ -86,7 +87,8 @@ impl Ping {
         Poll::Pending
     }
 
-    /// To one of our requests. A raw socket of IPv4 hears the header of IP, too.
+    /// Whether the packet answers one of our requests. A raw IPv4 socket also receives the IP
+    /// header.
     fn is_answer(&self, packet: &[u8]) -> bool {
         let (kind, skip) = match self.address {
             IpAddr::V4(_) => (V4.1, packet.first().map_or(0, |b| usize::from(b & 15) * 4)),
@@ -97,13 +99,13 @@ impl Ping {
     }
 }
 
-/// What tells our answers from those to others.
+/// The ICMP identifier, which distinguishes answers to this process from others.
 fn ours() -> [u8; 2] {
     let [_, _, high, low] = std::process::id().to_be_bytes();
     [high, low]
 }
 
-/// RFC 1071, of an even number of bytes.
+/// The checksum of RFC 1071, for an even number of bytes.
 fn checksum(packet: &[u8]) -> u16 {
     let words = packet.chunks_exact(2);
     let sum: u32 = words

@@ -1,6 +1,6 @@
-//! Whether conditions hold in a namespace, and waiting until they do: told by the kernel
-//! of links, addresses and routes; handshakes, answers to pings and leases are asked for
-//! once a second, for nobody tells of them. What it means that they hold is not known here.
+//! Checks conditions in a namespace, and waits until they hold. The kernel reports changes of
+//! links, addresses and routes. Handshakes, answers to pings and leases are checked once a second,
+//! because nothing reports them. The caller knows what follows from the conditions.
 
 use std::net::IpAddr;
 use std::task::Poll;
@@ -27,7 +27,7 @@ use crate::os_error::OsError;
 use crate::system::dhcp;
 use crate::system::thread::in_netns;
 
-/// What the kernel tells of by itself.
+/// The groups of changes that the kernel reports.
 const GROUPS: [u32; 5] = [
     libc::RTNLGRP_LINK,
     libc::RTNLGRP_IPV4_IFADDR,
@@ -36,12 +36,13 @@ const GROUPS: [u32; 5] = [
     libc::RTNLGRP_IPV6_ROUTE,
 ];
 
-/// How often it is asked for what nobody tells of.
+/// The interval for checking what nothing reports.
 const ASK: Duration = Duration::from_secs(1);
 
 impl Kernel {
-    /// Which of the conditions hold, in their order, as soon as all do, when the limit is
-    /// up, or when the other end of `end` is dropped. An answer to a ping is one from then on.
+    /// Wait until all conditions hold, `limit` has passed, or the sender of `end` is dropped.
+    /// Returns whether each condition holds, in their order. Only answers to pings that this call
+    /// sends count.
     pub fn until_hold(
         &mut self,
         conditions: &[&Condition],
@@ -50,7 +51,7 @@ impl Kernel {
     ) -> Result<Vec<bool>, OsError> {
         let until = limit.map(|limit| Instant::now() + limit);
         let inside = self.open(&Netns::This)?;
-        // Told first, asked then: what changes in between is not missed
+        // Listen before the query, so that no change in between is missed
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let changes = runtime.block_on(async { Changes::open(&inside, &GROUPS) })?;
         let addresses = conditions.iter().filter_map(|condition| match condition {
@@ -97,7 +98,7 @@ impl Kernel {
                 };
                 let answer = std::future::poll_fn(|context| {
                     let mut answers = pings.iter_mut().map(|ping| ping.poll_answer(context));
-                    // Each is polled, that it may wake us
+                    // Each is polled, so that each can wake this task
                     match answers.by_ref().filter(Poll::is_ready).count() {
                         0 => Poll::Pending,
                         _ => Poll::Ready(()),
@@ -177,7 +178,8 @@ fn has_address(requests: &mut Requests, link: &LinkName) -> Result<bool, OsError
     Ok(addresses.iter().any(usable))
 }
 
-/// To exactly there; `None` is a default route of either family.
+/// Whether there is a route to exactly this destination. `None` means a default route of either
+/// family.
 fn has_route(requests: &mut Requests, to: Option<(IpAddr, u8)>) -> Result<bool, OsError> {
     let mut found = false;
     for family in [AddressFamily::Inet, AddressFamily::Inet6] {

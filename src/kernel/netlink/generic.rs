@@ -1,5 +1,5 @@
-//! The families of generic netlink: their numbers, which differ from one kernel to the next,
-//! and their messages. Nothing of those is logged, for keys can be in them.
+//! The families of generic netlink: their ids, which differ from one kernel to the next, and their
+//! messages. Messages are not logged, because they can contain keys.
 
 use std::io::ErrorKind;
 
@@ -12,7 +12,7 @@ use super::message::Raw;
 use super::socket::{RequestKind, Requests};
 use crate::os_error::OsError;
 
-/// struct genlmsghdr (linux/genetlink.h)
+/// The length of struct genlmsghdr (linux/genetlink.h).
 const HEADER: usize = 4;
 
 /// A family, in the namespace of the thread that opened it.
@@ -22,7 +22,7 @@ pub(crate) struct Generic {
 }
 
 impl Generic {
-    /// The family of this name, in the namespace of the thread that calls this.
+    /// Look up a family by name, in the namespace of the calling thread.
     pub(crate) fn open(family: &str) -> Result<Self, OsError> {
         let mut control = Generic {
             requests: Requests::open_to(NETLINK_GENERIC)?,
@@ -40,13 +40,13 @@ impl Generic {
         Ok(Generic { number, ..control })
     }
 
-    /// Have something done.
+    /// Send a command that changes something, and wait for the acknowledgement.
     pub(crate) fn tell(&mut self, command: u8, attributes: &[u8]) -> Result<(), OsError> {
         let order = self.message(command, attributes);
         self.requests.tell(order, RequestKind::Change)
     }
 
-    /// All there is: the attributes of each message of the answer.
+    /// Send a command that dumps, and return the attributes of each message of the answer.
     pub(crate) fn dump(&mut self, command: u8, attributes: &[u8]) -> Result<Vec<Vec<u8>>, OsError> {
         let asked = self.message(command, attributes);
         let answers = self.requests.dump(asked)?.into_iter();

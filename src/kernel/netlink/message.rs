@@ -1,5 +1,4 @@
-//! What requests and answers are made of: the messages of a family as a library has them, or
-//! as bytes.
+//! The messages of requests and answers: the types that the library has for a family, or raw bytes.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -12,18 +11,18 @@ use rtnetlink::packet_route::RouteNetlinkMessage;
 
 use crate::definitions::links::ATTRIBUTES;
 
-/// Of a message that says how long it is (struct nlmsghdr).
+/// The length of struct nlmsghdr, the header of each message.
 pub(crate) const HEADER: usize = 16;
 
-/// The messages of a family of netlink.
+/// A message of a netlink family.
 pub(crate) trait Message: NetlinkSerializable + NetlinkDeserializable {
-    /// Of a message that came, what of it is read.
+    /// The part of a received message that is parsed. By default, this is the entire message.
     fn to_read(message: &[u8]) -> Cow<'_, [u8]> {
         message.into()
     }
 }
 
-/// A message as it is sent or came, of any family: its type, and all behind its header.
+/// A message of any family, as it is sent or received: its type, and the bytes after its header.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Raw {
     pub(crate) kind: u16,
@@ -57,9 +56,9 @@ impl NetlinkDeserializable for Raw {
     }
 }
 
-/// Of a link, those of its attributes alone are read that are asked about here. The others,
-/// some forty, take 2.2 of the 2.9 microseconds that a link takes to read; and one that the
-/// library cannot read takes the whole link away.
+/// Only those attributes of a link are parsed that are used here. The other attributes, about
+/// forty, take 2.2 of the 2.9 microseconds that it takes to parse a link. Also, the library rejects
+/// the entire link if it cannot parse one of them.
 impl Message for RouteNetlinkMessage {
     fn to_read(message: &[u8]) -> Cow<'_, [u8]> {
         const READ: [u16; 9] = [
@@ -75,7 +74,8 @@ impl Message for RouteNetlinkMessage {
         ];
         let is_link = message.get(4..6) == Some(&libc::RTM_NEWLINK.to_ne_bytes());
         let (head, mut rest) = match message.split_at_checked(HEADER + size_of::<LinkHeader>()) {
-            // Of a bridge, what is specific to the family is read: its VLANs
+            // AF_BRIDGE messages are parsed completely: the VLANs are in a family-specific
+            // attribute
             Some(parts) if is_link && i32::from(message[HEADER]) != libc::AF_BRIDGE => parts,
             _ => return message.into(),
         };
@@ -117,17 +117,18 @@ mod tests {
         let mtu = [8, 0, 4, 0, 1, 2, 0, 0];
         let all = message(&[&name, &queue, &mtu]);
         assert_eq!(read(&all), message(&[&name, &mtu]));
-        // All of what a bridge says of its VLANs
+        // Everything that a bridge reports about its VLANs is parsed
         let mut bridges = all.clone();
         bridges[HEADER] = 7;
         assert_eq!(read(&bridges), bridges);
-        // And of what is no link
+        // A message that is not about a link is parsed completely
         let mut address = all.clone();
         address[4..6].copy_from_slice(&libc::RTM_NEWADDR.to_ne_bytes());
         assert_eq!(read(&address), address);
-        // nor of rtnetlink, such as the families of generic netlink, which have its number
+        // So is a message of another protocol: ids of generic netlink families can equal
+        // RTM_NEWLINK
         assert_eq!(*Raw::to_read(&all), all);
-        // The room behind the last attribute is not there
+        // The last attribute may come without padding
         let cut = message(&[&name[..6]]);
         assert_eq!(read(&cut), cut);
     }

@@ -1,5 +1,4 @@
-//! Talking netlink (netlink(7)): sockets, requests and answers. What the messages mean is
-//! for others.
+//! Netlink (netlink(7)): sockets, requests and answers. The callers know what the messages mean.
 
 pub mod attr;
 pub mod generic;
@@ -13,7 +12,7 @@ use nix::errno::Errno;
 use crate::os_error::OsError;
 
 impl OsError {
-    /// It is this error of the kernel's.
+    /// Whether this is the kernel's error `errno`.
     pub(crate) fn is(&self, errno: Errno) -> bool {
         self.errno.raw_os_error() == Some(errno as i32)
     }

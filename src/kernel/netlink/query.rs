@@ -1,5 +1,5 @@
-//! Questions: what is asked of the kernel by one request, in the words of its messages.
-//! What to make of the answers is for others.
+//! Queries that take one request each, and return the kernel's messages. The callers interpret
+//! them.
 
 use std::io::ErrorKind;
 
@@ -13,7 +13,7 @@ use super::socket::{RequestKind, Requests};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 
-/// Of a link that has gone while it was looked at, there is nothing.
+/// The answers. Empty if the link has disappeared in the meantime (ENODEV).
 pub(crate) fn unless_gone(
     answers: Result<Vec<RouteNetlinkMessage>, OsError>,
 ) -> Result<Vec<RouteNetlinkMessage>, OsError> {
@@ -23,7 +23,7 @@ pub(crate) fn unless_gone(
     }
 }
 
-/// The addresses of a link by its index, of all links if that is 0.
+/// The addresses of the link with this interface index. All addresses if that is 0.
 pub(crate) fn addresses_of(
     requests: &mut Requests,
     index: u32,
@@ -46,7 +46,7 @@ pub(crate) fn all_links(requests: &mut Requests) -> Result<Vec<LinkMessage>, OsE
     Ok(answers.into_iter().filter_map(link).collect())
 }
 
-/// A link by its name, if there is one.
+/// The link that has this name, if there is one.
 pub(crate) fn link_named(
     requests: &mut Requests,
     name: &LinkName,
@@ -58,15 +58,15 @@ pub(crate) fn link_named(
     the_link(requests, message)
 }
 
-/// A link by its index, if there is one.
+/// The link that has this interface index, if there is one.
 pub(crate) fn link_at(requests: &mut Requests, index: u32) -> Result<Option<LinkMessage>, OsError> {
     let mut message = uncounted();
     message.header.index = index;
     the_link(requests, message)
 }
 
-/// A question about links that leaves out what they have counted: the kernel would add it
-/// up over all processors.
+/// A request for links without their statistics, because the kernel would have to add these up over
+/// all processors.
 fn uncounted() -> LinkMessage {
     let mut message = LinkMessage::default();
     let without = vec![LinkExtentMask::SkipStats];
@@ -88,14 +88,14 @@ fn link(answer: RouteNetlinkMessage) -> Option<LinkMessage> {
     }
 }
 
-/// The number that a namespace has in another, which is given one if it has none there
-/// (RTM_NEWNSID).
+/// The id (nsid) of a namespace in the namespace of the socket. It is assigned if there is none yet
+/// (RTM_NEWNSID). `netns` is a file descriptor.
 pub(crate) fn make_nsid(requests: &mut Requests, netns: i32) -> Result<i32, OsError> {
     if let Some(number) = nsid(requests, netns)? {
         return Ok(number);
     }
     let mut message = NsidMessage::default();
-    // -1: whatever is free
+    // -1: any free id
     message.attributes = vec![
         NsidAttribute::Fd(netns.cast_unsigned()),
         NsidAttribute::Id(-1),
@@ -105,7 +105,8 @@ pub(crate) fn make_nsid(requests: &mut Requests, netns: i32) -> Result<i32, OsEr
     number.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound).into())
 }
 
-/// The number that a namespace has in another (RTM_GETNSID), if it has one there.
+/// The id (nsid) of a namespace in the namespace of the socket, if it has one there (RTM_GETNSID).
+/// `netns` is a file descriptor.
 pub(crate) fn nsid(requests: &mut Requests, netns: i32) -> Result<Option<i32>, OsError> {
     let mut message = NsidMessage::default();
     message.attributes = vec![NsidAttribute::Fd(netns.cast_unsigned())];

@@ -1,5 +1,5 @@
-//! What the kernel answers to one request, of whatever family of netlink: its datagrams in, as
-//! they come, and messages out. Pure: who asks, and reads, is `socket`.
+//! The kernel's answers to one request, of any netlink family: takes datagrams as they arrive, and
+//! returns messages. Pure: `socket` sends the request and receives the datagrams.
 
 use std::io;
 
@@ -13,26 +13,27 @@ use super::attr;
 use super::message::{HEADER, Message};
 use crate::os_error::OsError;
 
-/// The attribute of a refusal with the kernel's own words (netlink(7)).
+/// The attribute of an error message that contains the kernel's explanation (netlink(7)).
 const NLMSGERR_ATTR_MSG: u16 = 1;
 
-/// The answers to a request, as far as they have come.
+/// The answers to one request that have arrived so far.
 #[derive(Debug)]
 pub(crate) struct Answers<'a, M> {
-    /// The request's: they bear it.
+    /// The sequence number of the request. The answers have the same number.
     number: u32,
-    /// It is to be told whether it was done.
+    /// Whether the request asks for an acknowledgement, which comes after any answer.
     is_told: bool,
-    /// Of many, those are read that have one of these attributes; all, if there are none.
+    /// Filters a dump: only messages that contain one of these attributes are parsed. If it is
+    /// empty, all are.
     with: &'a [Vec<u8>],
-    /// In the kernel's order.
+    /// The answers, in the kernel's order.
     pub(crate) came: Vec<M>,
-    /// What there is was changed while it was told: some of it may be missing
+    /// Whether the state changed during the dump, so that some of it may be missing
     /// (NLM_F_DUMP_INTR, netlink(7)).
     pub(crate) is_torn: bool,
 }
 
-/// Whether answers are still to come.
+/// Whether more answers are expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     More,
@@ -40,7 +41,7 @@ pub(crate) enum Then {
 }
 
 impl<'a, M: Message> Answers<'a, M> {
-    /// None has come yet.
+    /// Expect the answers to the request with this sequence number. None has arrived yet.
     pub(crate) fn to(number: u32, is_told: bool, with: &'a [Vec<u8>]) -> Self {
         Answers {
             number,
@@ -51,11 +52,11 @@ impl<'a, M: Message> Answers<'a, M> {
         }
     }
 
-    /// Read what came at once.
+    /// Parse one datagram.
     pub(crate) fn read(&mut self, mut rest: &[u8]) -> Result<Then, OsError> {
         while let Some((message, behind)) = split(rest) {
             rest = behind;
-            // What is left of a request that was given up
+            // Other numbers belong to a request that was given up
             if number(message) == self.number && self.take(message)? == Then::Done {
                 return Ok(Then::Done);
             }
@@ -73,7 +74,7 @@ impl<'a, M: Message> Answers<'a, M> {
         }
         let message = match NetlinkMessage::<M>::deserialize(&M::to_read(message)) {
             Ok(message) => message,
-            // Of a kind that cannot be asked for
+            // No setting can express an object of this kind
             Err(e) if is_one_of_many => {
                 log::warn!("an answer of the kernel's is passed over: {e}");
                 return Ok(Then::More);
@@ -97,8 +98,8 @@ impl<'a, M: Message> Answers<'a, M> {
     }
 }
 
-/// The end of the answers: with a refusal, if its number is below 0, and what the kernel says
-/// of that in attributes.
+/// The result of the message that ends the answers: an error if `code` is negative. The kernel's
+/// explanation is in `attributes`.
 fn ended(code: i32, attributes: &[u8]) -> Result<Then, OsError> {
     if code >= 0 {
         return Ok(Then::Done);
@@ -110,14 +111,14 @@ fn ended(code: i32, attributes: &[u8]) -> Result<Then, OsError> {
     })
 }
 
-/// The attributes of a refusal: they stand behind the header of the request that is refused,
-/// which is all of it that comes back (NETLINK_CAP_ACK). netlink-packet-core keeps them, but
-/// does not read them.
+/// The attributes of an error message. They follow the header of the failed request, which is the
+/// only part of it that the kernel sends back (NETLINK_CAP_ACK). netlink-packet-core keeps these
+/// bytes, but does not parse them.
 fn refused_with(refusal: &ErrorMessage) -> &[u8] {
     refusal.header.get(HEADER..).unwrap_or_default()
 }
 
-/// The first message, and those behind it.
+/// The first message, and the bytes after it.
 fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let length = u32::from_ne_bytes(*bytes.first_chunk()?) as usize;
     let message = bytes.get(..length).filter(|m| m.len() >= HEADER)?;
@@ -125,13 +126,14 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((message, behind))
 }
 
-/// These bytes are in it, where an attribute can begin.
+/// Whether the message contains these bytes at a position where an attribute can begin.
 fn has(message: &[u8], attribute: &[u8]) -> bool {
     let mut begins = (HEADER..message.len()).step_by(4);
     begins.any(|at| message[at..].starts_with(attribute))
 }
 
-/// It says something of what was asked about, not of the request (linux/netlink.h).
+/// Whether the message is part of the requested data, and not an error or the end of a dump
+/// (linux/netlink.h).
 fn is_answer(message: &[u8]) -> bool {
     let kind = u16::from_ne_bytes([message[4], message[5]]);
     i32::from(kind) >= libc::NLMSG_MIN_TYPE
@@ -156,7 +158,7 @@ mod tests {
     const DONE: u16 = 3;
     const OURS: u32 = 7;
 
-    /// A message as the kernel lays it out, with room behind it up to the next one.
+    /// A message as the kernel encodes it, with padding up to the next message.
     fn message(kind: u16, flags: u16, number: u32, body: &[u8]) -> Vec<u8> {
         let length = u32::try_from(HEADER + body.len()).unwrap();
         let mut bytes = length.to_ne_bytes().to_vec();
@@ -169,7 +171,7 @@ mod tests {
         bytes
     }
 
-    /// A link of this number. Its name is of a length that leaves room behind it.
+    /// A link with this interface index. The length of its name requires padding.
     fn link(flags: u16, number: u32, index: u8) -> Vec<u8> {
         let mut body = [0; 16];
         body[4] = index;
@@ -182,7 +184,8 @@ mod tests {
         message(kind, NLM_F_MULTIPART, number, &body)
     }
 
-    /// What becomes of these datagrams, and the links that are in them.
+    /// The outcome of these datagrams, the indexes of the links in them, and whether the state
+    /// changed during the dump.
     fn read(is_told: bool, datagrams: &[Vec<u8>]) -> (Result<Then, OsError>, Vec<u32>, bool) {
         let mut answers = Answers::<RouteNetlinkMessage>::to(OURS, is_told, &[]);
         let mut then = Ok(Then::More);
@@ -208,7 +211,7 @@ mod tests {
         let (then, links, is_torn) = read(false, &datagrams);
         assert_eq!(then.unwrap(), Then::Done);
         assert_eq!((links, is_torn), (vec![1, 2, 3], false));
-        // And the single answer to a question
+        // A request that does not dump has a single answer
         let (then, links, _) = read(false, &[link(0, OURS, 4)]);
         assert_eq!((then.unwrap(), links), (Then::Done, vec![4]));
     }
@@ -229,7 +232,7 @@ mod tests {
             let (then, ..) = read(false, &[both]);
             assert_eq!(then.unwrap_err().errno.raw_os_error(), Some(16));
         }
-        // With the kernel's own words, which stand in another place in each
+        // The kernel's explanation is at a different position in the two types of messages
         let said = [&[17, 0, 1, 0][..], b"not like this.", &[0; 3]].concat();
         let no = (-22i32).to_ne_bytes();
         for (kind, body) in [
@@ -239,7 +242,7 @@ mod tests {
             let (then, ..) = read(false, &[message(kind, NLM_F_MULTIPART, OURS, &body)]);
             assert_eq!(then.unwrap_err().to_string(), "not like this");
         }
-        // What is told is done when the kernel says so, and not before
+        // A change is complete when the kernel acknowledges it, and not before
         let (then, ..) = read(true, &[link(0, OURS, 1)]);
         assert_eq!(then.unwrap(), Then::More);
     }

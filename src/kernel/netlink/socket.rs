@@ -1,6 +1,7 @@
-//! Requests to the kernel, of whatever family of netlink: a message in, its answers out. Each
-//! waits for its answers, which takes two system calls; a runtime takes five. What the kernel
-//! tells of itself, without having been asked, is not for here: see `events` and `dad`.
+//! Requests to the kernel, of any netlink family: sends a message, and returns its answers. A
+//! request blocks until its answers have arrived. This takes two system calls, and with an async
+//! runtime it would take five. Notifications, which the kernel sends without a request, are handled
+//! in `events` and `dad`.
 
 use std::io::{self, ErrorKind};
 
@@ -17,51 +18,52 @@ use super::message::Message;
 use super::response::{Answers, Then};
 use crate::os_error::OsError;
 
-/// More than the kernel sends at once (32 KiB, `netlink_recvmsg` in its net/netlink).
+/// The size of the receive buffer in bytes. The kernel sends at most 32 KiB at once
+/// (`netlink_recvmsg` in its net/netlink).
 const LONGEST: usize = 64 * 1024;
 
-/// How often what changes all the time is asked for, or what has no answer.
+/// How often a request is sent at most, if the state changes during the dump or the answer is lost.
 const TRIES: usize = 10;
 
-/// What is to come of a message that is told.
+/// What a request does to the object in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// Something new, or a refusal.
+    /// Create it. It is an error if it exists.
     Add,
-    /// Something new, or in the place of what there is.
+    /// Create it, or replace it if it exists.
     Replace,
-    /// A change to what there is, or its end.
+    /// Change it or delete it.
     Change,
 }
 
-/// A socket that asks. It stays in the namespace where it was opened (netlink(7)).
+/// A socket for requests. It stays in the namespace in which it was opened (netlink(7)).
 pub(crate) struct Requests {
     socket: Socket,
-    /// The number of the last request: answers bear it.
+    /// The sequence number of the last request. Its answers have the same number.
     number: u32,
-    /// What came last.
+    /// The last datagram that was received.
     came: Vec<u8>,
 }
 
-/// What has come of a request.
+/// The outcome of sending a request once.
 enum Outcome<M> {
     Answered(Vec<M>),
-    /// What there is was changed while it was told.
+    /// The state changed during the dump.
     Torn,
-    /// The kernel had no room for the answer (ENOBUFS, netlink(7)).
+    /// There was no room for the answer in the socket's buffer (ENOBUFS, netlink(7)).
     Lost,
 }
 
 impl Requests {
-    /// Of rtnetlink, in the namespace of the thread that calls this.
+    /// Open a socket for rtnetlink, in the namespace of the calling thread.
     pub(crate) fn open() -> io::Result<Self> {
         Requests::open_to(NETLINK_ROUTE)
     }
 
-    /// Of a netlink protocol, in the namespace of the thread that calls this.
+    /// Open a socket for a netlink protocol, in the namespace of the calling thread.
     pub(crate) fn open_to(protocol: isize) -> io::Result<Self> {
         let socket = Socket::new(protocol)?;
-        // Answers come from the kernel alone then
+        // Only the kernel can send to a connected socket
         socket.connect(&SocketAddr::new(0, 0))?;
         socket.set_ext_ack(true)?;
         socket.set_cap_ack(true)?;
@@ -73,7 +75,8 @@ impl Requests {
         })
     }
 
-    /// Have something done.
+    /// Send a request that changes something, and wait for the acknowledgement. If that is lost,
+    /// the error is ENOBUFS, and the change may have been made.
     pub(crate) fn tell<M: Message>(&mut self, message: M, how: RequestKind) -> Result<(), OsError> {
         let how = match how {
             RequestKind::Add => NLM_F_CREATE | NLM_F_EXCL,
@@ -83,18 +86,18 @@ impl Requests {
         self.ask(message, NLM_F_ACK | how, &[]).map(drop)
     }
 
-    /// The one thing that is meant.
+    /// Send a request that has one answer, and return the answer.
     pub(crate) fn get<M: Message>(&mut self, message: M) -> Result<Option<M>, OsError> {
         Ok(self.ask(message, 0, &[])?.into_iter().next())
     }
 
-    /// All that there is of a kind, as it is at one time.
+    /// Dump all objects of a kind, as they are at one point in time.
     pub(crate) fn dump<M: Message>(&mut self, message: M) -> Result<Vec<M>, OsError> {
         self.dump_with(message, &[])
     }
 
-    /// Of all that there is of a kind, what has one of these attributes in it: the others,
-    /// of which a router has a million, are not read.
+    /// Dump the objects that have one of these attributes (encoded). The other messages, of which
+    /// there are a million on a router, are not parsed.
     pub(crate) fn dump_with<M: Message>(
         &mut self,
         message: M,
@@ -103,8 +106,8 @@ impl Requests {
         self.ask(message, NLM_F_DUMP, with)
     }
 
-    /// Ask again for what was changed while it was told, and for what had no answer. A change
-    /// is told once: it may have been made.
+    /// Repeats a dump during which the state changed, and a request whose answer was lost. A
+    /// request that changes something is sent only once, because the change may have been made.
     fn ask<M: Message>(
         &mut self,
         message: M,
@@ -133,9 +136,10 @@ impl Requests {
         Err(io::Error::from(Errno::EAGAIN).into())
     }
 
-    /// Until the last answer has come. Once there was no room for one, the kernel leaves all
-    /// others away, too, until what is there was read; and it has answered a request before it
-    /// is sent: what is not there by then does not come.
+    /// Read until the last answer has arrived. After ENOBUFS, the kernel drops all further messages
+    /// until the buffer has been emptied. The kernel has answered a request before send(2) returns,
+    /// so an answer that is not in the buffer by then never arrives: the rest is read without
+    /// blocking.
     fn read<M: Message>(&mut self, mut answers: Answers<M>) -> Result<Outcome<M>, OsError> {
         let mut flags = 0;
         loop {
@@ -154,11 +158,11 @@ impl Requests {
         }
     }
 
-    /// What comes at once.
+    /// Receive one datagram.
     fn receive(&mut self, flags: i32) -> io::Result<&[u8]> {
         self.came.clear();
         let length = loop {
-            // How long an answer is, even if it does not fit
+            // With MSG_TRUNC, recv(2) returns the full length even if the datagram does not fit
             match self.socket.recv(&mut self.came, flags | libc::MSG_TRUNC) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 length => break length?,
@@ -178,7 +182,7 @@ fn lost() -> OsError {
     }
 }
 
-/// A real kernel, asked for what anybody may know.
+/// These tests send requests that need no privileges to the real kernel.
 #[cfg(test)]
 mod tests {
     use rtnetlink::packet_route::RouteNetlinkMessage;
@@ -192,7 +196,7 @@ mod tests {
         RouteNetlinkMessage::GetLink(message)
     }
 
-    /// A socket for which the kernel has had no room any more.
+    /// A socket whose buffer has overflowed.
     fn full() -> Requests {
         let mut requests = Requests::open().unwrap();
         requests.socket.set_rx_buf_sz(0u32).unwrap();
@@ -216,7 +220,7 @@ mod tests {
         let no = full().tell(lo(), RequestKind::Change).unwrap_err();
         assert!(no.is(Errno::ENOBUFS));
         assert!(no.to_string().contains("whether it was done is not known"));
-        // With room again, it goes on
+        // With a larger buffer, the socket works again
         let mut requests = full();
         requests.socket.set_rx_buf_sz(1u32 << 16).unwrap();
         let lost = requests.tell(lo(), RequestKind::Change);

@@ -1,9 +1,11 @@
-//! What a new namespace has of the keys below `net/ipv4/conf` and `net/ipv6/conf`, as far as
-//! netlink tells it: three answers in the place of a file for each key, which the kernel has
-//! to make first. An `up` of a veth and a bridge takes 3.4 ms with it and 3.8 ms without, 347 and
-//! 399 system calls. What links begin with (`default`) is what `lo` began with, and that says all
-//! of it; of what holds for all of them the kernel says a part (RTM_GETNETCONF, netlink(7)).
-//! Where it says nothing of a key, the file is read: which, is `sysctl`'s to know.
+//! The initial values of a new namespace's keys below `net/ipv4/conf` and `net/ipv6/conf`, as far
+//! as netlink reports them. Three answers replace one file per key, which the kernel would have to
+//! create first: an `up` of a veth and a bridge takes 3.4 ms and 347 system calls this way, and 3.8
+//! ms and 399 system calls with the files.
+//!
+//! In a new namespace, the values of `lo` are those of `default`, and netlink reports all values of
+//! `lo`. It reports only some values of `all` (RTM_GETNETCONF, netlink(7)). `sysctl` reads the
+//! files of the keys that are not reported.
 
 use nix::libc;
 use rtnetlink::packet_core::DefaultNla;
@@ -16,14 +18,14 @@ use crate::model::Sysctl;
 /// linux/netconf.h
 const NETCONFA_IFINDEX: u16 = 1;
 const ALL: i32 = -1;
-/// Which link `lo` is in each namespace.
+/// The interface index of `lo` in each namespace.
 const LO: u32 = 1;
 
 const INET: u8 = libc::AF_INET as u8;
 const INET6: u8 = libc::AF_INET6 as u8;
 
-/// Of `default`: the family, the attribute within it, the place in that (linux/ip.h counts
-/// from 1, linux/ipv6.h from 0), and the key.
+/// The keys of `default`: the address family, the attribute in it, the position in the attribute
+/// (linux/ip.h counts from 1, linux/ipv6.h from 0), and the key.
 const OF_LO: [(u8, u16, usize, &str); 11] = [
     (INET, 1, 0, "net/ipv4/conf/default/forwarding"),
     (INET, 1, 2, "net/ipv4/conf/default/proxy_arp"),
@@ -38,7 +40,7 @@ const OF_LO: [(u8, u16, usize, &str); 11] = [
     (INET6, 2, 24, "net/ipv6/conf/default/accept_source_route"),
 ];
 
-/// Of `all`: the family, the attribute, and the key.
+/// The keys of `all`: the address family, the attribute, and the key.
 const OF_ALL: [(u8, u16, &str); 5] = [
     (INET, 2, Sysctl::FORWARD),
     (INET, 5, "net/ipv4/conf/all/proxy_arp"),
@@ -47,8 +49,8 @@ const OF_ALL: [(u8, u16, &str); 5] = [
     (INET6, 5, "net/ipv6/conf/all/proxy_ndp"),
 ];
 
-/// The keys that are told, below `/proc/sys`, and what they are. The namespace of the
-/// socket is one in which nothing has been changed yet: `lo` is as it began.
+/// The reported keys, as paths below `/proc/sys`, with their values. Nothing may have been changed
+/// yet in the namespace of the socket, because the values of `lo` are used for `default`.
 pub(crate) fn of_a_new_one(requests: &mut Requests) -> Vec<(&'static str, i32)> {
     let mut told = Vec::new();
     for family in [INET, INET6] {

@@ -1,5 +1,5 @@
-//! Sysctls: `/proc/sys/net` shows those of the namespace of the thread that opens a file
-//! in it, so each is read and written by a thread that is in the namespace.
+//! Sysctls. `/proc/sys/net` shows the sysctls of the namespace of the thread that opens a file in
+//! it, so a thread in the namespace reads and writes each sysctl.
 
 pub mod devconf;
 pub mod procfs;
@@ -25,8 +25,8 @@ use crate::system::thread::{at_once, in_netns, on_a_thread};
 
 const FOLDER: &str = "/proc/sys";
 
-/// Of a link, what the kernel sets by the link's own MTU, and by who routes multicasts; and
-/// what is another key in a coarser unit.
+/// The keys of a link that are not restored. The kernel sets `mtu` by the link's own MTU and
+/// `mc_forwarding` by the multicast router. The others repeat another key in a coarser unit.
 const NOT_GIVEN: [&str; 5] = [
     "mtu",
     "mc_forwarding",
@@ -35,18 +35,19 @@ const NOT_GIVEN: [&str; 5] = [
     "base_reachable_time",
 ];
 
-/// A key, and the namespace that it is of.
+/// A namespace, and a sysctl in it.
 pub type SysctlRef = (Netns, SysctlKey);
 
 impl Kernel {
-    /// The text of a file of `/proc` that differs from namespace to namespace, such as one of
-    /// `/proc/sys/net` or `/proc/thread-self/net`.
+    /// The text of a file of `/proc` whose content depends on the namespace, as it is in the
+    /// namespace: a file of `/proc/sys/net` or `/proc/thread-self/net`, for example.
     pub fn read_inside(&self, file: &str) -> io::Result<String> {
         let netns = self.open(&Netns::This)?;
         in_netns(&netns, || fs::read_to_string(file))
     }
 
-    /// Set a sysctl. A key that is not there is no fault where it may be missing: false.
+    /// Set a sysctl. Returns false if the key does not exist and `optional` is set. Loads the
+    /// module nf_conntrack if a key of it does not exist.
     pub fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<bool, OsError> {
         self.new_ones = None;
         let netns = self.open(&sysctl.netns)?;
@@ -62,7 +63,7 @@ impl Kernel {
         }
     }
 
-    /// What these keys are set to, as far as they are there and can be read.
+    /// The values of these keys. Keys that do not exist or cannot be read are left out.
     pub(super) fn sysctls(
         &mut self,
         asked: &BTreeSet<SysctlRef>,
@@ -83,8 +84,8 @@ impl Kernel {
         Ok(found)
     }
 
-    /// What these keys would be in a namespace that were made now, by making one without
-    /// a name and letting it go; nothing, where that is not possible.
+    /// The values that these keys of the namespace would have if it were created now: those in a
+    /// namespace without a name, which is created for this. Empty if that fails.
     pub fn sysctls_of_a_new_one(asked: &BTreeSet<SysctlRef>) -> Vec<Sourced<Sysctl>> {
         let mut inside = asked.clone();
         inside.retain(|(at, _)| *at == Netns::This);
@@ -99,7 +100,7 @@ impl Kernel {
     }
 }
 
-/// What a namespace begins with, by a thread that is in it, and a socket of that.
+/// The initial sysctls of a namespace. The calling thread must be in it, and so must the socket.
 pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<Sourced<Sysctl>> {
     let told = devconf::of_a_new_one(requests);
     let value = |path: &str| {
@@ -126,7 +127,8 @@ pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<Sourced<Sysctl>> {
     found
 }
 
-/// As a firewall's rules have the kernel do it. Where it cannot be, the key stays away.
+/// Load a kernel module, as the kernel itself does for firewall rules. If this fails, the keys of
+/// the module remain missing.
 fn load_module(module: &str) {
     let mut modprobe = Command::new("modprobe");
     let modprobe = modprobe.args(["-q", module]).env("PATH", PATH);
@@ -134,8 +136,8 @@ fn load_module(module: &str) {
     let _ = quiet.stdin(Stdio::null()).status();
 }
 
-/// The sysctls of a link of the host that are not what new links begin with: a link that is
-/// moved back is new there.
+/// The sysctls of a link of the host that differ from those of a new link. When the link is moved
+/// back to the host, it is a new link there.
 pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<Sourced<Sysctl>> {
     let mut found = Vec::new();
     for family in [
@@ -150,16 +152,16 @@ pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<Sourced<Sysctl>
             .flatten()
             .filter_map(|file| file.ok()?.file_name().into_string().ok())
             .collect();
-        // stable_secret sets addr_gen_mode
+        // In descending order: writing stable_secret sets addr_gen_mode, which has to come later
         keys.sort_by(|one, other| other.cmp(one));
         for key in keys {
             let value = |link: &str| fs::read_to_string(folder.join(link).join(&key)).ok();
-            // In a namespace other than the first, neighbours have no `default`
+            // Only the initial namespace has a `default` for neighbours
             let of_new = value("default").or_else(|| value("lo"));
             let Some(own) = value(link.as_str()) else {
                 continue;
             };
-            // Which a new link without ARP does not begin with
+            // A new link without ARP does not begin with the accept_dad of `default`
             let dad = without_arp && key == "accept_dad";
             let differs = of_new.as_ref() != Some(&own) || dad;
             let given = differs && !NOT_GIVEN.contains(&key.as_str());
@@ -181,8 +183,9 @@ fn path(key: &SysctlKey) -> PathBuf {
     Path::new(FOLDER).join(key.path())
 }
 
-/// Each from the folder of its family, `net/ipv4`, which is opened once: the kernel looks
-/// for that among those of all namespaces. `procfs` is where, if not where everybody does.
+/// Read these keys. The directory of a family, such as `net/ipv4`, is opened only once, because the
+/// kernel searches it among those of all namespaces. `tables` is the directory `sys` of another
+/// procfs, `None` is `/proc/sys`.
 fn read<'a>(
     tables: Option<File>,
     asked: impl Iterator<Item = &'a SysctlRef>,
@@ -208,8 +211,8 @@ fn read<'a>(
     asked.filter_map(value).collect()
 }
 
-/// Read at once, and nearly all fit: of a long one, the kernel gives the start, and then no
-/// more. It is read anew into more room.
+/// The text of a file. Nearly all texts fit into the first buffer. The kernel returns only the
+/// beginning of a longer text, and then nothing, so it is read again into a larger buffer.
 fn value_of(folder: &File, path: &str) -> io::Result<String> {
     let file = procfs::open(folder, path)?;
     let mut bytes = vec![0; 128];
@@ -224,7 +227,7 @@ fn value_of(folder: &File, path: &str) -> io::Result<String> {
 }
 
 fn write(sysctl: &Sysctl) -> io::Result<()> {
-    // Neither made nor cut off: that would be another error than the key's own
+    // Without creating or truncating the file, which would cause another error than the key's own
     let mut file = OpenOptions::new().write(true).open(path(&sysctl.key))?;
     file.write_all(format!("{}\n", sysctl.value).as_bytes())
 }

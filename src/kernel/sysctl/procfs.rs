@@ -1,8 +1,8 @@
-//! `/proc/sys` for who looks at many new namespaces, one after the other. The kernel keeps,
-//! in each procfs that is mounted, an entry for every namespace whose tables were looked at
-//! there, all under one name, and goes through them to find one (proc_sys_compare): with a
-//! thousand, that takes a fifth of all the time of an `up`. So a procfs is given up for a new
-//! one, which is mounted nowhere, after a few.
+//! A `/proc/sys` for reading the sysctls of many new namespaces, one after the other. In each
+//! mounted procfs, the kernel keeps an entry for every namespace whose sysctls were read there, all
+//! under the same name, and searches them one by one (proc_sys_compare). With a thousand
+//! namespaces, this takes a fifth of the time of an `up`. So a procfs is replaced by a new one,
+//! which is mounted nowhere, after a few namespaces.
 
 use std::fs::File;
 use std::io;
@@ -13,15 +13,15 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen};
 
-/// So many namespaces are looked at through one procfs.
+/// How many namespaces are read through one procfs.
 const FEW: usize = 32;
 
-/// How many namespaces this process has looked at, and the procfs of its own that it has for
-/// that, from when there are more than a few.
+/// How many namespaces this process has read, and the procfs of its own that it uses when these are
+/// more than a few.
 static LOOKED_AT: Mutex<(usize, Option<OwnedFd>)> = Mutex::new((0, None));
 
-/// Where the tables of the next new namespace are to be looked at; `None` for where everybody
-/// does, as long as there are few, or where another procfs is refused.
+/// The directory `sys` in which to read the next new namespace. `None` is `/proc/sys`: it is used
+/// as long as there are few namespaces, or if the kernel refuses another procfs.
 pub(crate) fn of_the_next() -> Option<File> {
     let mut looked_at = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
     let (count, own) = &mut *looked_at;
@@ -32,13 +32,13 @@ pub(crate) fn of_the_next() -> Option<File> {
     own.as_ref().and_then(|own| open(own, "sys").ok())
 }
 
-/// A file below them, or a folder.
+/// Open a file or a directory below `tables`.
 pub(crate) fn open(tables: impl AsFd, path: &str) -> io::Result<File> {
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     Ok(openat(tables, path, flags, Mode::empty())?.into())
 }
 
-/// Linux 5.2.
+/// A new procfs that is mounted nowhere (Linux 5.2).
 fn procfs() -> io::Result<OwnedFd> {
     let kind = fsopen("proc", FsOpenFlags::FSOPEN_CLOEXEC)?;
     fsconfig_create(&kind)?;

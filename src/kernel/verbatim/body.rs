@@ -1,5 +1,5 @@
-//! A message of the kernel's made ready to be told again: without what it only tells, and
-//! with the links by name.
+//! Prepares a message of the kernel for sending it back later: removes what the kernel does not
+//! accept in a request, and stores links by name.
 
 use nix::libc::RTA_MULTIPATH;
 
@@ -9,16 +9,17 @@ use crate::kernel::netlink::attr::each;
 use crate::model::{Verbatim, VerbatimKind};
 use crate::name::LinkName;
 
-/// A message's body in the making.
+/// The body of a message that is being prepared.
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
     fixed: usize,
-    /// Where the numbers of links stand.
+    /// The positions of the interface indexes.
     pub(super) places: Vec<usize>,
 }
 
 impl Body {
-    /// With those attributes alone that are taken.
+    /// The body with only those attributes that `takes` accepts. They follow a fixed part of
+    /// `fixed` bytes.
     pub(super) fn of(body: &[u8], fixed: usize, takes: impl Fn(u16) -> bool) -> Option<Body> {
         let mut bytes = body.get(..fixed)?.to_vec();
         for attribute in each(&body[fixed..]) {
@@ -35,7 +36,7 @@ impl Body {
         })
     }
 
-    /// Of the flags at this place.
+    /// Clear the flags at this position that cannot be set in a request.
     pub(super) fn keep_flags(&mut self, at: usize) {
         if let Some(place) = self.bytes.get_mut(at..at + 4) {
             let mut flags = [0; 4];
@@ -44,7 +45,7 @@ impl Body {
         }
     }
 
-    /// Where the value of an attribute begins, and how long it is.
+    /// The position and the length of the value of an attribute.
     fn value(&self, kind: u16) -> Option<(usize, usize)> {
         let mut at = self.fixed;
         for attribute in each(&self.bytes[self.fixed..]) {
@@ -61,7 +62,7 @@ impl Body {
         self.places.extend(self.value(kind).map(|(at, _)| at));
     }
 
-    /// Of several ways, each has its link (struct rtnexthop).
+    /// Take the interface index of each nexthop of a multipath route (struct rtnexthop).
     pub(super) fn take_ways(&mut self) {
         let Some((mut at, length)) = self.value(RTA_MULTIPATH) else {
             return;
@@ -79,7 +80,7 @@ impl Body {
         }
     }
 
-    /// Nothing, if one of the links has no name that can be kept.
+    /// The prepared message. `None` if one of its links has no name that can be stored.
     pub(super) fn with(
         mut self,
         kind: VerbatimKind,

@@ -1,5 +1,5 @@
-//! What is kept of a link as the command that makes it: as far as that can be said in the
-//! words of ip(8).
+//! Formats a saved message as the ip(8) command with the same effect, as far as ip(8) can express
+//! it.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,7 +25,7 @@ const KINDS: [(u8, &str); 9] = [
     (10, "nat"),
 ];
 
-/// The words behind `ip`.
+/// The arguments of `ip`.
 pub(crate) fn command(kept: &Verbatim) -> String {
     match kept.kind {
         VerbatimKind::Nexthop => nexthop(kept),

@@ -1,5 +1,6 @@
-//! What goes with a link of the host and that no setting says, as the kernel tells it, and
-//! told to the kernel again: what the model has words for is `route`'s and `observe`'s.
+//! Saves what depends on a link of the host and cannot be expressed by settings. It is saved as the
+//! kernel's own messages, which are sent back later. `route` and `observe` query what the model can
+//! express.
 
 mod body;
 pub mod command;
@@ -22,13 +23,15 @@ use crate::model::{LinkRef, Verbatim, VerbatimKind};
 use crate::os_error::OsError;
 use body::Body;
 
-/// linux/rtnetlink.h, linux/nexthop.h: what the crate libc has not, or not for each C library.
+/// From linux/rtnetlink.h and linux/nexthop.h: the crate libc does not have these for each C
+/// library.
 const RTA_EXPIRES: u16 = 23;
 const RTA_VIA: u16 = 18;
 const RTA_ENCAP_TYPE: u16 = 21;
 const RTA_ENCAP: u16 = 22;
 pub(super) const RTA_NH_ID: u16 = 30;
-/// What the kernel tells beside the number of a nexthop, and does not take with it.
+/// The attributes that the kernel reports beside a nexthop id, but does not accept together with
+/// it.
 const RTA_OF_NEXTHOP: [u16; 6] = [
     RTA_OIF,
     libc::RTA_GATEWAY,
@@ -40,13 +43,13 @@ const RTA_OF_NEXTHOP: [u16; 6] = [
 const NHA_ID: u16 = 1;
 const NHA_GROUP: u16 = 2;
 const NHA_OIF: u16 = 5;
-/// The last one that a request may have.
+/// The last attribute that a request may contain.
 const NHA_FDB: u16 = 11;
 const NHA_GROUPS: u16 = 9;
-/// RTNH_F_ONLINK; the other flags say how it is.
+/// RTNH_F_ONLINK. The other flags describe a state and cannot be set.
 const ONLINK: u32 = 4;
 
-/// The lengths of their fixed parts.
+/// The lengths of the fixed parts of the messages.
 pub(super) const ROUTE: usize = 12;
 pub(super) const NEIGHBOUR: usize = 12;
 pub(super) const NEXTHOP: usize = 8;
@@ -59,7 +62,7 @@ const NEW: [(VerbatimKind, u16); 3] = [
 const GET_NEXTHOP: u16 = 106;
 
 impl Kernel {
-    /// What goes with this link of the host, which has this number.
+    /// What depends on this link of the host. `index` is the interface index of the link.
     pub(super) fn verbatim_of(
         &mut self,
         link: &LinkRef,
@@ -74,7 +77,8 @@ impl Kernel {
         Ok(found)
     }
 
-    /// Those of the link, and the groups that they are in. An old kernel has none.
+    /// The nexthops of the link, and the groups that contain them. Empty if the kernel is too old
+    /// for nexthops.
     fn nexthops(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let requests = self.requests(&link.netns)?;
         let of_link = [&[0; NEXTHOP][..], &number(NHA_OIF, index)].concat();
@@ -101,7 +105,7 @@ impl Kernel {
         }
         let nexthop = |body: Vec<u8>| {
             let mut kept = Body::of(&body, NEXTHOP, |kind| kind <= NHA_FDB)?;
-            // The kernel finds its scope out
+            // The kernel determines the scope
             kept.bytes[1] = 0;
             kept.keep_flags(4);
             kept.take_number(NHA_OIF);
@@ -114,8 +118,8 @@ impl Kernel {
         Ok(all.into_iter().filter_map(nexthop).collect())
     }
 
-    /// The routes over the link that the model has no words for, and that the kernel does
-    /// not make by itself.
+    /// The routes of the link that the model cannot express, except those that the kernel creates
+    /// by itself.
     fn strange_routes(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let of_link = [&[0; ROUTE][..], &number(RTA_OIF, index)].concat();
         let all = dump(self.requests(&link.netns)?, libc::RTM_GETROUTE, of_link);
@@ -151,7 +155,7 @@ impl Kernel {
         Ok(found)
     }
 
-    /// The permanent neighbours, and those that are answered for.
+    /// The permanent neighbours and the proxy neighbours.
     fn neighbours(&mut self, link: &LinkRef, index: u32) -> Result<Vec<Verbatim>, OsError> {
         let mut all = Vec::new();
         for flags in [0, NTF_PROXY] {
@@ -166,7 +170,7 @@ impl Kernel {
             let is_ip = [2, 10].contains(body.first()?);
             let state = u16::from_ne_bytes(*body.get(8..)?.first_chunk()?);
             let stays = state & NUD_PERMANENT != 0 || body.get(10)? & NTF_PROXY != 0;
-            // The kernel dumps the answers for all links
+            // The kernel dumps the proxy neighbours of all links
             let of_link = body.get(4..8)? == index.to_ne_bytes();
             let takes = |kind| ![NDA_CACHEINFO, NDA_PROBES].contains(&kind);
             let mut kept = Body::of(&body, NEIGHBOUR, takes)?;
@@ -177,7 +181,7 @@ impl Kernel {
         Ok(all.into_iter().filter_map(neighbour).collect())
     }
 
-    /// Tell it again, with the numbers that its links have now.
+    /// Send a saved message again, with the current interface indexes of its links.
     pub(super) fn put_back(&mut self, kept: &Verbatim) -> Result<(), OsError> {
         let mut body = kept.body.clone();
         if let Some(until) = kept.until {
@@ -198,8 +202,8 @@ impl Kernel {
     }
 }
 
-/// Made by the kernel when the link has its addresses, or remembered by it, or known by a
-/// router's word.
+/// Whether the kernel creates the route by itself: with the addresses of the link, as a cached
+/// route, or from a router advertisement.
 fn is_kernels(route: &RouteMessage) -> bool {
     use RouteType as T;
     let header = &route.header;
@@ -214,7 +218,7 @@ fn number(kind: u16, value: u32) -> Vec<u8> {
     attr::bytes(&[nla])
 }
 
-/// All that the kernel says to a question of this type, as it says it.
+/// The bodies of all messages that the kernel sends in answer to a dump request.
 fn dump(requests: &mut Requests, kind: u16, body: Vec<u8>) -> Result<Vec<Vec<u8>>, OsError> {
     let answers = requests.dump(Raw { kind, body })?;
     Ok(answers.into_iter().map(|answer| answer.body).collect())

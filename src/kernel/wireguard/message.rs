@@ -1,5 +1,5 @@
-//! What a WireGuard link knows and is told, as the attributes of linux/wireguard.h, and
-//! back. Pure.
+//! Encodes what a WireGuard link is set to, and decodes what it reports, with the attributes of
+//! linux/wireguard.h. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -17,34 +17,34 @@ use crate::model::wireguard::{
     Difference, Endpoint, Fate, Peer, PeerDifference, PublicKey, Secret,
 };
 
-/// How much of peers goes into a message, in bytes: the length of an attribute is a
-/// number of 16 bits.
+/// The maximum size of the peers in a message, in bytes. The length of an attribute is a number of
+/// 16 bits.
 const LARGEST: usize = 16 * 1024;
 
-/// How many networks of a peer go into a part of it.
+/// The maximum number of networks in one part of a peer.
 const NETWORKS: usize = 256;
 
-/// What a link knows, and what it has learnt.
+/// The configuration and the state of a WireGuard link.
 #[derive(Debug, Default)]
 pub struct WireguardState {
-    /// What it was told.
+    /// The configuration.
     pub wireguard: Wireguard,
-    /// When each peer was last spoken to, in seconds of the clock; those that never were
-    /// are missing.
+    /// The time of each peer's last handshake, in seconds since the epoch. Peers without a
+    /// handshake are missing.
     pub handshakes: BTreeMap<PublicKey, u64>,
 }
 
-/// The command that asks a link.
+/// The command that queries a link.
 pub fn get() -> u8 {
     WireguardCmd::GetDevice.into()
 }
 
-/// The command that tells it.
+/// The command that configures a link.
 pub fn set() -> u8 {
     WireguardCmd::SetDevice.into()
 }
 
-/// The attribute that says which link.
+/// The attribute that names the link.
 pub fn of_link(name: &str) -> Vec<u8> {
     bytes(&[WireguardAttribute::IfName(name.into())])
 }
@@ -55,7 +55,7 @@ fn bytes(attributes: &[WireguardAttribute]) -> Vec<u8> {
     bytes
 }
 
-/// A difference, as the attributes of one order or more.
+/// Encode a difference as the attributes of one or more messages.
 pub fn encode(name: &str, difference: &Difference) -> Vec<Vec<u8>> {
     let named = || vec![WireguardAttribute::IfName(name.into())];
     let key = difference.private_key.map(or_none);
@@ -80,12 +80,12 @@ pub fn encode(name: &str, difference: &Difference) -> Vec<Vec<u8>> {
     parts.into_iter().map(whole).collect()
 }
 
-/// 32 zeros take a key away.
+/// A key of 32 zeros removes the key.
 fn or_none(key: Option<Secret>) -> [u8; 32] {
     key.map_or([0; 32], |key| key.0)
 }
 
-/// A peer, in parts if it has many networks.
+/// A peer, in several parts if it has many networks.
 fn peer(peer: &PeerDifference) -> Vec<WireguardPeer> {
     use WireguardPeerAttribute as A;
     use WireguardPeerFlags as F;
@@ -122,7 +122,7 @@ fn network(net: &IpNet) -> WireguardAllowedIp {
     ])
 }
 
-/// What a link knows. A peer with many networks comes in several parts.
+/// Decode the messages of a dump. A peer with many networks comes in several parts.
 pub fn decode(messages: &[Vec<u8>]) -> WireguardState {
     use WireguardAttribute as A;
     let mut seen = WireguardState::default();
@@ -141,8 +141,8 @@ pub fn decode(messages: &[Vec<u8>]) -> WireguardState {
     seen
 }
 
-/// Of an attribute that may be peers, none has a network whose mask is empty: the library
-/// takes its first byte without looking whether there is one.
+/// Whether each network in an attribute has a mask that is not empty, if the attribute is a list of
+/// peers. The library reads the first byte of a mask without checking that there is one.
 fn has_every_mask(peers: &[u8]) -> bool {
     let networks = WireguardPeerAttribute::AllowedIps(Vec::new()).kind() & NLA_TYPE_MASK;
     let mask = WireguardAllowedIpAttr::Cidr(0).kind();
@@ -166,7 +166,7 @@ fn decode_peer(seen: &mut WireguardState, attributes: &[WireguardPeerAttribute])
     for attribute in attributes {
         match attribute {
             A::PresharedKey(key) => peer.preshared_key = some(*key),
-            // Without the scope, which no setting says
+            // Without the scope id, which no setting contains
             A::Endpoint(at) => {
                 let at = SocketAddr::new(at.ip(), at.port());
                 peer.endpoint = Some(Endpoint::Address(at));
@@ -203,7 +203,7 @@ fn decode_networks(networks: &[WireguardAllowedIp]) -> BTreeSet<IpNet> {
     networks.iter().filter_map(network).collect()
 }
 
-/// 32 zeros are none.
+/// A key of 32 zeros means that there is none.
 fn some(key: [u8; 32]) -> Option<Secret> {
     (key != [0; 32]).then_some(Secret(key))
 }

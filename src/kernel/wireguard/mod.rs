@@ -1,5 +1,5 @@
-//! Asking a WireGuard link what it knows, and telling it: generic netlink, spoken from
-//! inside the namespace where the link is. What the bytes are is `message`'s.
+//! Queries and configures WireGuard links by generic netlink, from inside the namespace of the
+//! link. `message` encodes and decodes the attributes.
 
 pub(super) mod message;
 mod port;
@@ -19,11 +19,11 @@ pub use nix::errno::Errno;
 
 use self::message::WireguardState;
 
-/// The family of generic netlink.
+/// The name of the generic netlink family.
 const FAMILY: &str = "wireguard";
 
 impl Kernel {
-    /// What a link knows, its secrets among it.
+    /// The configuration and the state of a link, including its secrets.
     pub fn wireguard(&mut self, link: &LinkRef) -> Result<WireguardState, OsError> {
         let asked = message::of_link(link.name.as_str());
         let answer = self
@@ -32,7 +32,8 @@ impl Kernel {
         Ok(message::decode(&answer))
     }
 
-    /// What the WireGuard links inside, and those of the host that are asked about, know, into what is there.
+    /// Query the WireGuard links of the namespace and the requested ones of the host, and add their
+    /// configuration to `state`.
     pub(super) fn wireguards(&mut self, state: &mut State) -> Result<(), OsError> {
         for link in &mut state.links {
             let spec = link.kind.spec();
@@ -43,7 +44,7 @@ impl Kernel {
             }
             match self.wireguard(&link.link_at()) {
                 Ok(seen) => link.wireguard = Some(Sourced::without_origin(seen.wireguard)),
-                // Gone in the meantime
+                // It has disappeared in the meantime
                 Err(no) if no.is(Errno::ENODEV) => {}
                 Err(no) => return Err(no),
             }
@@ -51,20 +52,21 @@ impl Kernel {
         Ok(())
     }
 
-    /// Tell a link what differs.
+    /// Apply a difference to a link.
     pub(super) fn set_wireguard(
         &mut self,
         link: &LinkRef,
         difference: &Difference,
     ) -> Result<(), OsError> {
         let mut family = self.generic(&link.netns, FAMILY)?;
-        // More than one message holds goes into several, as wg(8) does it
+        // A difference that does not fit into one message is sent in several, as wg(8) does
         let parts = message::encode(link.name.as_str(), difference);
         let mut parts = parts.iter();
         parts.try_for_each(|part| family.tell(message::set(), part))
     }
 
-    /// Look the name up where the link was born, and tell the link the address.
+    /// Resolve the name in the namespace of the tunnel's UDP socket, and set the endpoint of the
+    /// peer.
     pub(super) fn set_endpoint(
         &mut self,
         link: &LinkRef,
@@ -74,7 +76,8 @@ impl Kernel {
         self.tell_endpoint(link, &named.peer, found)
     }
 
-    /// Where the name leads now.
+    /// The endpoint with its name resolved, in the namespace of the tunnel's UDP socket. The time
+    /// that this takes is limited for all lookups together.
     pub fn lookup(&mut self, named: &NamedEndpoint) -> Result<SocketAddr, OsError> {
         match &named.endpoint {
             Endpoint::Address(address) => Ok(*address),
@@ -91,7 +94,7 @@ impl Kernel {
         }
     }
 
-    /// Tell a link where a peer of it is found, and nothing else.
+    /// Set the endpoint of a peer of this link, and nothing else.
     pub fn tell_endpoint(
         &mut self,
         link: &LinkRef,

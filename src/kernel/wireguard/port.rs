@@ -1,4 +1,4 @@
-//! Who has the port that a tunnel is to listen on: the kernel says only that it is in use.
+//! Finds out what uses the port of a tunnel: the kernel reports only that the port is in use.
 
 use nix::errno::Errno;
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkMessage};
@@ -12,8 +12,8 @@ use crate::os_error::OsError;
 use crate::system::netns;
 
 impl Kernel {
-    /// A refusal to open a tunnel's port, with the port and the tunnels that have one of that
-    /// number open. Where a tunnel was born, and so has its socket, the kernel does not tell.
+    /// Add the port to an EADDRINUSE error, and the WireGuard links that are open on this port in
+    /// any namespace. The kernel does not report in which namespace the UDP socket of a tunnel is.
     pub(in crate::kernel) fn with_port(
         &mut self,
         link: &LinkRef,
@@ -39,8 +39,8 @@ impl Kernel {
         }
     }
 
-    /// The WireGuard links that are up and have this port, but for one: `wg1 of the host`,
-    /// `wg0 in other`.
+    /// The WireGuard links that are up and have this port, except `but`: `wg1 of the host`, `wg0 in
+    /// other`.
     fn listening(&mut self, but: &LinkRef, port: u16) -> Vec<String> {
         let names = netns::names().filter_map(|name| name.parse::<NetnsName>().ok());
         let named = names.map(|name| {
@@ -67,7 +67,7 @@ impl Kernel {
                     found.push(format!("{} {place}", link.name));
                 }
             }
-            // It would keep a namespace of others alive
+            // An open socket would keep a namespace of another program alive
             if !was_open {
                 self.sockets.remove(&at);
             }
@@ -76,7 +76,7 @@ impl Kernel {
     }
 }
 
-/// The name of a WireGuard link that is up.
+/// The name of the link if it is a WireGuard link that is up.
 fn open_tunnel(message: &LinkMessage) -> Option<LinkName> {
     let is_one = message.attributes.iter().any(|attribute| match attribute {
         LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(InfoKind::Wireguard)),

@@ -1,5 +1,5 @@
-//! What OpenRC and runit are told of services, by their own programs: that those of a
-//! namespace may start, that they are held. When it is time for that is not known here.
+//! Controls services of OpenRC and runit with their own programs: services of a namespace may
+//! start, or are held back. The callers decide when.
 
 pub mod service;
 pub mod service_of_process;
@@ -18,24 +18,24 @@ use super::{netns, occupants, process};
 use crate::exec;
 use crate::name::NetnsName;
 
-/// Where OpenRC keeps what its services are: a folder for each state.
+/// Where OpenRC keeps the states of its services: a directory for each state.
 const STATES: &str = "/run/openrc";
 
-/// What OpenRC says of a service.
+/// The state of a service in OpenRC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceStatus {
-    /// It waits, and all that need it wait with it.
+    /// It waits, and all services that need it wait with it.
     Inactive,
-    /// It is up.
+    /// It is started.
     Started,
 }
 
-/// OpenRC has started this machine.
+/// Whether OpenRC has booted this machine.
 pub fn runs_openrc() -> bool {
     Path::new(STATES).join("softlevel").exists()
 }
 
-/// OpenRC says so of a service. Where there is no OpenRC, it says nothing.
+/// Whether a service is in this state in OpenRC. False where there is no OpenRC.
 pub fn is(service: &str, state: ServiceStatus) -> bool {
     let folder = match state {
         ServiceStatus::Inactive => "inactive",
@@ -45,14 +45,14 @@ pub fn is(service: &str, state: ServiceStatus) -> bool {
     fs::symlink_metadata(entry).is_ok()
 }
 
-/// The namespace's service goes from inactive to started, and with it start those that
-/// wait for it. What runit runs asks for itself.
+/// Change the state of the namespace's service from inactive to started. This starts the services
+/// that wait for it. Services of runit check for the namespace themselves.
 pub fn start_services(name: &NetnsName) -> io::Result<()> {
     in_background(name, "start")
 }
 
-/// The services that need the namespace stop, and start when it is whole again. Those of
-/// runit end, and their run files ask for it.
+/// Stop the services that need the namespace. They start when it is complete again. Services of
+/// runit get TERM, and their run files then wait for the namespace.
 pub fn stop_services(name: &NetnsName) -> io::Result<()> {
     if is(&format!("netns.{name}"), ServiceStatus::Started) {
         in_background(name, "stop")?;
@@ -73,11 +73,15 @@ pub fn stop_services(name: &NetnsName) -> io::Result<()> {
     Ok(())
 }
 
-/// The services that are left in a namespace that had this name before are stopped: by
-/// OpenRC those of rules of the namespace, which went with it, and those that are `settled`
-/// to be inside, unless they are in the new one already. Which have stopped by that, those
-/// that need them among them, comes out, in the order in which they are to start. Those of
-/// runit whose own process is there end, and their run files ask for the namespace.
+/// Stop the services that are left in an earlier namespace of this name.
+///
+/// With OpenRC, these are the services of the namespace's firewall rules, which went with it, and
+/// the `settled` services, whose settings put them in the namespace. A service is not stopped if
+/// its daemons are in the new namespace already. Returns the services that have stopped, including
+/// those that need them, in the order in which they have to be started.
+///
+/// With runit, a service gets TERM if its own process was left behind. Its run file then waits for
+/// the namespace.
 pub fn leave(name: &NetnsName, settled: &[(String, String)]) -> io::Result<Vec<String>> {
     let behind = left_behind(name)?;
     let (noted, before) = (ServiceDaemons::look(), started());
@@ -104,7 +108,7 @@ pub fn leave(name: &NetnsName, settled: &[(String, String)]) -> io::Result<Vec<S
     Ok(stopped)
 }
 
-/// OpenRC starts these services, each unless it has been started since.
+/// Start these services of OpenRC, except those that have been started since.
 pub fn start(services: &[String]) -> io::Result<()> {
     for service in services.iter().filter(|of| !is(of, ServiceStatus::Started)) {
         run(&["rc-service", service, "start"].map(OsStr::new), false)?;
@@ -112,7 +116,7 @@ pub fn start(services: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// What OpenRC has started, in the order in which it did.
+/// The services that OpenRC has started, in the order in which it did.
 pub fn started_in_order() -> Vec<String> {
     let folder = Path::new(STATES).join("started");
     let when = |name: &String| fs::symlink_metadata(folder.join(name)).and_then(|at| at.modified());
@@ -121,7 +125,7 @@ pub fn started_in_order() -> Vec<String> {
     all
 }
 
-/// What OpenRC has started.
+/// The services that OpenRC has started.
 pub fn started() -> BTreeSet<String> {
     let entries = fs::read_dir(Path::new(STATES).join("started"));
     let names = entries.into_iter().flatten().flatten();
@@ -130,7 +134,8 @@ pub fn started() -> BTreeSet<String> {
         .collect()
 }
 
-/// Who was let into a namespace of this name, and is not in the one that has it now.
+/// The ids of the processes that have joined a namespace of this name, and are not in the one that
+/// has it now.
 fn left_behind(name: &NetnsName) -> io::Result<Vec<i32>> {
     let now = netns::identity(name.as_str())?;
     let mark = CString::new(name.as_str())?;
@@ -140,15 +145,15 @@ fn left_behind(name: &NetnsName) -> io::Result<Vec<i32>> {
     Ok(all.filter(elsewhere).collect())
 }
 
-/// OpenRC's word for a call that is a service's own: it ends inactive where another would
-/// end stopped, and starts what is inactive.
+/// Run the verb with IN_BACKGROUND, which OpenRC provides for calls by a service itself: a stop
+/// makes the service inactive instead of stopped, and a start works if it is inactive.
 fn in_background(name: &NetnsName, verb: &str) -> io::Result<()> {
     let service = format!("netns.{name}");
     run(&["rc-service", &service, verb].map(OsStr::new), true)
 }
 
-/// Run it to its end, as at boot: with nothing of ours but what its output goes to. What
-/// it says of a refusal is said there.
+/// Run a command to its end, as at boot. It inherits nothing but standard output and standard
+/// error, where it reports its errors. Its exit status is ignored.
 fn run(words: &[&OsStr], in_background: bool) -> io::Result<()> {
     exec::hand_down_nothing()?;
     let mut command = Command::new(words[0]);

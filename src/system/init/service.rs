@@ -1,5 +1,5 @@
-//! One service of OpenRC or of runit: where its processes are, and starting, restarting and
-//! stopping it as its owner would type it. What for is not known here.
+//! A service of OpenRC or runit: finds its processes, and starts, restarts and stops it with the
+//! commands that its owner would type. The callers decide when.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -27,30 +27,30 @@ use crate::system::spawn::unheld;
 /// Where OpenRC has its scripts.
 const SCRIPTS: &str = "/etc/init.d";
 
-/// How long `sv` waits for what it was told to do, in seconds.
+/// How long `sv` waits for the result of a command, in seconds.
 const SV_WAITS: &str = "15";
 
-/// How long a start, a restart or a stop may take. One that takes longer is ended.
+/// How long a start, a restart or a stop may take. A command that takes longer is killed.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether a process has ended.
+/// The interval for checking whether a process has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Who runs a service.
+/// The init system of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Init {
     /// OpenRC.
     OpenRc,
-    /// runit, with this directory of the service.
+    /// runit, with the directory of the service.
     Runit(PathBuf),
 }
 
-/// A service that its init knows.
+/// A service that an init system knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// Who runs it.
+    /// The init system that runs it.
     pub init: Init,
 }
 
@@ -59,26 +59,26 @@ pub struct Service {
 pub enum ServiceState {
     /// It is not started.
     Stopped,
-    /// It is started, and its init knows of no process of it.
+    /// It is started, but its init system knows no process of it.
     Unknown,
-    /// Its processes are in these network namespaces: in none if they have ended, and
-    /// OpenRC has not noticed.
+    /// The network namespaces of its processes. Empty if they have ended and OpenRC has not
+    /// noticed.
     In(BTreeSet<NetnsInode>),
 }
 
-/// A command of an init that has ended.
+/// The result of a command of an init system.
 #[derive(Debug)]
 pub struct InitCommand {
-    /// As it would be typed.
+    /// The command, as a person would type it.
     pub command: String,
-    /// How it ended; `None` if it took too long and was killed.
+    /// How it ended. `None` if it took too long and was killed.
     pub status: Option<ExitStatus>,
-    /// What it said.
+    /// Its output.
     pub text: String,
 }
 
 impl InitCommand {
-    /// It did what it was told.
+    /// Whether the command succeeded.
     pub fn is_done(&self) -> bool {
         self.status.is_some_and(|status| status.success())
     }
@@ -96,7 +96,7 @@ impl Service {
         Some(Service { name, init })
     }
 
-    /// Where it is now.
+    /// Where the service is now.
     pub fn place(&self) -> ServiceState {
         let pids = self.processes();
         match &self.init {
@@ -107,7 +107,7 @@ impl Service {
         }
     }
 
-    /// Its processes, as far as its init knows them.
+    /// The process ids of the service that its init system knows.
     pub fn processes(&self) -> Vec<i32> {
         match &self.init {
             Init::OpenRc => ServiceDaemons::look().daemons_of(&self.name),
@@ -115,17 +115,17 @@ impl Service {
         }
     }
 
-    /// Start it alone: what it needs is not started for it.
+    /// Start the service without the services that it needs.
     pub fn start_alone(&self) -> io::Result<InitCommand> {
         self.tell_alone("start")
     }
 
-    /// Stop it alone: what needs it goes on.
+    /// Stop the service without the services that need it.
     pub fn stop_alone(&self) -> io::Result<InitCommand> {
         self.tell_alone("stop")
     }
 
-    /// runit knows no needs.
+    /// Start or stop the service without its dependencies. runit has no dependencies.
     fn tell_alone(&self, verb: &str) -> io::Result<InitCommand> {
         match self.init {
             Init::OpenRc => end(&["rc-service", "--nodeps", &self.name, verb]),
@@ -133,8 +133,8 @@ impl Service {
         }
     }
 
-    /// Have its init do this with it, and with what it needs or what needs it: start, restart
-    /// or stop.
+    /// Start, restart or stop the service, together with the services that it needs or that need
+    /// it.
     pub fn tell(&self, verb: &str) -> io::Result<InitCommand> {
         match &self.init {
             Init::OpenRc => end(&["rc-service", &self.name, verb]),
@@ -146,8 +146,8 @@ impl Service {
     }
 }
 
-/// End the process of a service of runit at once, and leave it stopped. For its `finish` it
-/// was killed, and was not told to end.
+/// Kill the process of a runit service at once, and leave the service stopped. Its `finish` script
+/// sees a process that was killed, and not one that was asked to end.
 pub fn kill_supervised(folder: &Path) -> io::Result<()> {
     for verb in ["once", "kill"] {
         end(&[OsStr::new("sv"), OsStr::new(verb), folder.as_os_str()])?;
@@ -155,8 +155,8 @@ pub fn kill_supervised(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Run a command of an init to its end, as at boot: with nothing of ours. What it says is
-/// kept in memory, for a daemon may have what it writes to for as long as it lives.
+/// Run a command of an init system to its end, as at boot: it inherits nothing. Its output is kept
+/// in memory, because a daemon may have the output open as long as it lives.
 fn end<T: AsRef<OsStr>>(words: &[T]) -> io::Result<InitCommand> {
     exec::hand_down_nothing()?;
     let mut said = said()?;
@@ -181,7 +181,7 @@ fn end<T: AsRef<OsStr>>(words: &[T]) -> io::Result<InitCommand> {
     })
 }
 
-/// How it has ended, if within this time.
+/// How the process has ended. `None` if it is still running after `limit`.
 fn within(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
     let until = Instant::now() + limit;
     loop {
@@ -192,7 +192,7 @@ fn within(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> 
     }
 }
 
-/// A file in memory, which is gone when nobody has it any more.
+/// A file in memory, which disappears when it is closed everywhere.
 fn said() -> io::Result<File> {
     Ok(File::from(memfd_create(c"said", MFdFlags::MFD_CLOEXEC)?))
 }
@@ -204,8 +204,8 @@ fn text_of(said: &mut File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// A second process of a service of runit, beside the one that runsv supervises: its `./run`
-/// once more, with the environment that runsv has.
+/// A second process of a runit service, beside the one that runsv supervises. It runs `./run`
+/// again, with the environment of runsv.
 #[derive(Debug)]
 pub struct Second {
     child: Child,
@@ -213,13 +213,13 @@ pub struct Second {
 }
 
 impl Second {
-    /// How much of what it says is kept, in bytes.
+    /// The maximum size of the output that is kept, in bytes.
     const MOST: u64 = 1 << 20;
 
-    /// How long it may take to end when it is told to.
+    /// How long it may take to end after TERM.
     const GRACE: Duration = Duration::from_secs(7);
 
-    /// Run it.
+    /// Start `./run` in this directory.
     pub fn start(folder: &Path) -> io::Result<Self> {
         exec::hand_down_nothing()?;
         let said = said()?;
@@ -231,14 +231,14 @@ impl Second {
         Ok(Second { child, said })
     }
 
-    /// Its process.
+    /// Its process id.
     pub fn pid(&self) -> i32 {
         self.child.id().cast_signed()
     }
 
-    /// It has not ended.
+    /// Whether it is still running. Discards the output so far if that is too long.
     pub fn runs(&mut self) -> bool {
-        // Of one that is looked at for as long as a day, not all that it says is kept
+        // It may run for as long as a day, so not all of its output is kept
         if self
             .said
             .metadata()
@@ -249,13 +249,13 @@ impl Second {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// What it has said.
+    /// Its output since output was last discarded.
     pub fn text(&mut self) -> String {
         let text = text_of(&mut self.said).unwrap_or_default();
         text.trim_start_matches('\0').into()
     }
 
-    /// End it, and not what has left it, as the sessions of an sshd have.
+    /// End the process, but not processes that have left it, such as the sessions of an sshd.
     pub fn end(mut self) {
         let pid = Pid::from_raw(self.pid());
         for (signal, grace) in [
@@ -270,7 +270,7 @@ impl Second {
     }
 }
 
-/// What runsv(8) gives to the service of this directory.
+/// The environment that runsv(8) gives to the service of this directory.
 fn environment(folder: &Path) -> Vec<(OsString, OsString)> {
     use std::os::unix::ffi::OsStringExt;
     let runsv = service_of_process::runsv_in(folder).map(|pid| format!("/proc/{pid}/environ"));

@@ -1,5 +1,5 @@
-//! Which service a process belongs to: what OpenRC and runit leave behind of the services
-//! they start, read. A process in, a service's name out, or nothing.
+//! Finds the service that a process belongs to, in the files that OpenRC and runit keep about the
+//! services that they start. Takes a process id, and returns the name of a service, if any.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,28 +8,29 @@ use std::path::{Path, PathBuf};
 use crate::conf::files::read_plain;
 use crate::system::process;
 
-/// Where OpenRC notes what start-stop-daemon and supervise-daemon have started: a folder
-/// for each service, and in it files of `KEY=VALUE`.
+/// Where OpenRC records what start-stop-daemon and supervise-daemon have started: a directory for
+/// each service, with files of `KEY=VALUE`.
 const DAEMONS: &str = "/run/openrc/daemons";
 
-/// Where openrc-run notes what the script of a started service says, a file each; the same
-/// folders. Where start-stop-daemon is dpkg's (Debian until 12), it is noted here alone.
+/// Where openrc-run records values that the script of a started service sets: a directory for each
+/// service, with a file for each value. If start-stop-daemon is dpkg's (Debian until 12), the
+/// daemon is recorded only here.
 const OPTIONS: &str = "/run/openrc/options";
 
 /// Where OpenRC has a link for each service that is started.
 const STARTED: &str = "/run/openrc/started";
 
-/// How many ancestors are asked for.
+/// How many ancestors of a process are checked.
 const GENERATIONS: usize = 64;
 
-/// The daemons that OpenRC has noted, by their process ids.
+/// The daemons that OpenRC has recorded, by process id.
 #[derive(Debug, Default)]
 pub struct ServiceDaemons {
     daemons: BTreeMap<i32, String>,
 }
 
 impl ServiceDaemons {
-    /// As they are noted now. Where there is no OpenRC, there are none.
+    /// The daemons that are recorded now. Empty where there is no OpenRC.
     pub fn look() -> Self {
         let mut daemons = BTreeMap::new();
         for (service, folder) in services_in(OPTIONS) {
@@ -45,28 +46,28 @@ impl ServiceDaemons {
         ServiceDaemons { daemons }
     }
 
-    /// The daemons of a service, as far as they live.
+    /// The process ids of the daemons of a service that are alive.
     pub fn daemons_of(&self, service: &str) -> Vec<i32> {
         let alive = |pid: &i32| Path::new(&format!("/proc/{pid}")).exists();
         let of = self.daemons.iter().filter(|(_, name)| *name == service);
         of.map(|(pid, _)| *pid).filter(alive).collect()
     }
 
-    /// OpenRC has noted that this service is a daemon's, whether that lives or not.
+    /// Whether OpenRC has recorded a daemon of this service, alive or not.
     pub fn is_daemon(service: &str) -> bool {
         let noted = fs::read_dir(Path::new(DAEMONS).join(service));
         noted.is_ok_and(|mut noted| noted.next().is_some())
             || Path::new(OPTIONS).join(service).join("pidfile").exists()
     }
 
-    /// The daemons of the services that OpenRC notes as started, as far as they live.
+    /// The recorded daemons of the services that OpenRC has recorded as started.
     pub fn started(&self) -> impl Iterator<Item = (i32, &str)> {
         let all = self.daemons.iter().map(|(pid, name)| (*pid, name.as_str()));
-        // A note can outlive its daemon, and its process id be another's by now
+        // A record can outlive its daemon, and the process id may be another process's by now
         all.filter(|(_, name)| Path::new(STARTED).join(name).exists())
     }
 
-    /// The service of a process: its own or an ancestor's.
+    /// The service of a process: its own or that of an ancestor.
     pub fn of(&self, pid: i32) -> Option<String> {
         let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
         if let Some(service) = in_cgroups(&cgroups) {
@@ -88,23 +89,24 @@ impl ServiceDaemons {
     }
 }
 
-/// The folder of the service that runit runs as this very process.
+/// The directory of the runit service whose process this is. `None` if runsv has not started this
+/// very process.
 pub fn run_by(pid: i32) -> Option<PathBuf> {
     let parent = parent(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
     of_runsv(&fs::read(format!("/proc/{parent}/cmdline")).ok()?)?;
     fs::read_link(format!("/proc/{parent}/cwd")).ok()
 }
 
-/// A runsv(8) that runs: its process, and the directory of its service.
+/// A running runsv(8), with the directory of its service.
 #[derive(Debug)]
 pub struct Runsv {
-    /// Its process.
+    /// Its process id.
     pub pid: i32,
-    /// Where it works.
+    /// The directory of its service.
     pub folder: PathBuf,
 }
 
-/// The runsv of the service of this name.
+/// The runsv of the service with this name.
 pub fn runsv_of(name: &str) -> Option<Runsv> {
     all_runsv()
         .find(|(of, _)| of == name)
@@ -126,14 +128,14 @@ fn all_runsv() -> impl Iterator<Item = (String, Runsv)> {
     })
 }
 
-/// runsv(8): the process that it supervises, if there is one.
+/// The id of the process that runsv(8) supervises in this directory, if there is one.
 pub fn supervised(folder: &Path) -> Option<i32> {
     let pid = fs::read_to_string(folder.join("supervise/pid")).ok()?;
     pid.trim().parse().ok()
 }
 
-/// The services that runit runs now: the folder of each, and the process that it watches.
-/// That of a service's log is another.
+/// The services that runit runs now: the directory of each, and the id of the process that runsv
+/// supervises there. The log process of a service is not included.
 pub fn run_by_runit() -> Vec<(PathBuf, i32)> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -144,7 +146,7 @@ pub fn run_by_runit() -> Vec<(PathBuf, i32)> {
     pids.filter_map(of).collect()
 }
 
-/// The services that have a folder in this one, and those.
+/// The services that have a subdirectory in this directory, and these subdirectories.
 fn services_in(folder: &str) -> impl Iterator<Item = (String, PathBuf)> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| {
@@ -153,7 +155,7 @@ fn services_in(folder: &str) -> impl Iterator<Item = (String, PathBuf)> {
     })
 }
 
-/// The process id in the pid file that a note of OpenRC's names.
+/// The process id in the pid file that a record of OpenRC names.
 fn pid_of(note: &str) -> Option<i32> {
     let mut lines = note.lines();
     pid_in(lines.find_map(|line| line.strip_prefix("pidfile="))?)
@@ -164,8 +166,8 @@ fn pid_in(file: &str) -> Option<i32> {
     text.split_whitespace().next()?.parse().ok()
 }
 
-/// cgroups(7), `/proc/PID/cgroup`: OpenRC makes `openrc.SVC` or `openrc/SVC` of the second
-/// version, and of the first `/SVC` in a hierarchy of its own.
+/// The service in a file `/proc/PID/cgroup` (cgroups(7)). OpenRC creates `openrc.SVC` or
+/// `openrc/SVC` in cgroup v2, and `/SVC` in a hierarchy of its own in cgroup v1.
 fn in_cgroups(text: &str) -> Option<String> {
     let found = text.lines().find_map(in_cgroup);
     found.filter(|name| !name.is_empty()).map(String::from)
@@ -184,7 +186,8 @@ fn in_cgroup(line: &str) -> Option<&str> {
         .find_map(|folder| folder.strip_prefix("openrc."))
 }
 
-/// runsv(8) is called with the folder of its service.
+/// The service in a command line, if this is one of runsv(8), whose argument is the directory of
+/// the service.
 fn of_runsv(command: &[u8]) -> Option<String> {
     let mut words = command.split(|byte| *byte == 0);
     let program = words.next()?.rsplit(|byte| *byte == b'/').next()?;
@@ -194,7 +197,8 @@ fn of_runsv(command: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(name).into_owned())
 }
 
-/// proc_pid_stat(5): the fourth word; the second is a name in brackets, with any bytes.
+/// The parent process id, the fourth field of proc_pid_stat(5). The second field is a name in
+/// parentheses, which can contain any bytes.
 fn parent(stat: &str) -> Option<i32> {
     let behind = stat.rsplit_once(')')?.1;
     behind.split_whitespace().nth(1)?.parse().ok()

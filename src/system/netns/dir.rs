@@ -1,5 +1,5 @@
-//! The folder of all names of namespaces, `/run/netns`: made as iproute2 makes it, and
-//! locked against it while a name comes or goes.
+//! The directory of all names of namespaces, `/run/netns`. It is created as iproute2 creates it,
+//! and is locked against iproute2 while a name is added or deleted.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
@@ -16,15 +16,16 @@ use crate::state_dir;
 use crate::system::file_lock::lock_until;
 use crate::system::{process, procfs};
 
-/// How long the lock is waited for.
+/// How long to wait for the lock.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The folder, made ready as iproute2 does, and locked against it: a mount point of its
-/// own that passes mounts on, so that namespaces made here are seen in mount namespaces
-/// made before. The lock goes with the returned file.
+/// Create and lock the directory as iproute2 does. It becomes a mount point of its own that
+/// propagates mounts, so that new namespaces are visible in mount namespaces that exist already.
+/// The lock is released when the returned file is closed.
 ///
-/// Everybody can lock it, and would have the owner wait for ever. iproute2 has it for as long
-/// as the mount takes: where that stands, and the lock is not to be had, it is done without.
+/// Every user can lock the directory, and could make its owner wait for ever. iproute2 holds the
+/// lock only while it makes the directory a mount point. So if it is a mount point already, and the
+/// lock is not available, the work continues without the lock.
 pub(crate) fn prepare() -> io::Result<Option<Flock<File>>> {
     let folder = Path::new(state_dir::NAMESPACES);
     DirBuilder::new()
@@ -32,10 +33,10 @@ pub(crate) fn prepare() -> io::Result<Option<Flock<File>>> {
         .mode(0o755)
         .create(folder)?;
     let lock = lock_within(PATIENCE)?;
-    // Of the folder alone: what is in it are files, on which nothing is mounted, and to go
-    // through them takes the longer the more there are.
-    // EINVAL: not a mount point yet. Where / is private, as OpenRC and runit leave it,
-    // that is the first time
+    // Not recursively: the mounts in the directory are on files, so there are no mounts below them,
+    // and going through them takes longer the more there are.
+    // EINVAL: the directory is not a mount point yet. Where / is private, as OpenRC and runit leave
+    // it, this happens the first time
     let share = |more| mount(NO_PATH, folder, NO_PATH, MsFlags::MS_SHARED | more, NO_PATH);
     if share(MsFlags::empty()) == Err(Errno::EINVAL) {
         if lock.is_none() {
@@ -61,7 +62,7 @@ pub(crate) fn prepare() -> io::Result<Option<Flock<File>>> {
     Ok(lock)
 }
 
-/// The lock of the folder of all names; `None` if it is not to be had in this time.
+/// Lock the directory of all names. `None` if the lock is not available within `limit`.
 fn lock_within(limit: Duration) -> io::Result<Option<Flock<File>>> {
     let folder = File::open(state_dir::NAMESPACES)?;
     match lock_until(folder, Instant::now() + limit, || false) {
@@ -70,7 +71,7 @@ fn lock_within(limit: Duration) -> io::Result<Option<Flock<File>>> {
     }
 }
 
-/// Who has the lock and does not give it back, as process ids; `None` if it is to be had.
+/// The ids of the processes that have the lock and do not release it. `None` if it is available.
 pub fn locked_by() -> Option<Vec<i32>> {
     match lock_within(PATIENCE) {
         Ok(None) => {}
@@ -81,8 +82,8 @@ pub fn locked_by() -> Option<Vec<i32>> {
     Some(pids)
 }
 
-/// Who took it may have ended, and left it to a process that he started: an open file tells
-/// of its lock (proc_pid_fdinfo(5)).
+/// Whether the process has the lock, which is shown for an open file (proc_pid_fdinfo(5)). It may
+/// have inherited the lock from a process that has ended.
 fn has_lock(pid: i32) -> bool {
     let open = fs::read_dir(format!("/proc/{pid}/fd"))
         .into_iter()

@@ -1,4 +1,4 @@
-//! Which network namespace it is, to tell it from others that live now.
+//! Identifies a network namespace among those that exist now.
 
-/// Which namespace it is, as long as it lives (device and inode).
+/// The device and the inode of a namespace, which are its own as long as it exists.
 pub type NetnsInode = (u64, u64);

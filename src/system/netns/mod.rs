@@ -1,5 +1,5 @@
-//! Namespaces as files in `/run/netns`, as iproute2 keeps them: made, opened, told
-//! apart from what only has their name, and removed.
+//! Namespaces as files in `/run/netns`, as iproute2 keeps them: creates, opens and deletes them,
+//! and distinguishes them from other files there.
 
 pub mod dir;
 pub mod identity;
@@ -27,16 +27,17 @@ const NSFS: FsType = FsType(0x6e73_6673);
 
 pub(crate) const NO_PATH: Option<&Path> = None;
 
-/// What has a namespace's name.
+/// What exists under a name in `/run/netns`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameEntry {
     /// Nothing.
     Nothing,
     /// A namespace.
     Netns,
-    /// An empty file: somebody was killed between making it and making the namespace.
+    /// An empty file: a process was killed after it had created the file, and before it had created
+    /// the namespace.
     Stale,
-    /// Something else, which is not ours to touch.
+    /// Something else, which belongs to another program.
     Other,
 }
 
@@ -44,13 +45,13 @@ fn path(name: &str) -> PathBuf {
     Path::new(state_dir::NAMESPACES).join(name)
 }
 
-/// All names that namespaces have; none where there is no folder of them.
+/// All names in `/run/netns`. Empty if that directory does not exist.
 pub fn names() -> impl Iterator<Item = String> {
     let entries = fs::read_dir(state_dir::NAMESPACES).into_iter().flatten();
     entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok())
 }
 
-/// Open a namespace by its name. What is not a namespace is `InvalidData`.
+/// Open a namespace by its name. The error is `InvalidData` if the name is not that of a namespace.
 pub fn open(name: &str) -> io::Result<File> {
     let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
     let file = OpenOptions::new()
@@ -64,7 +65,7 @@ pub fn open(name: &str) -> io::Result<File> {
     }
 }
 
-/// What has this name.
+/// What exists under this name in `/run/netns`.
 pub fn there(name: &str) -> io::Result<NameEntry> {
     match open(name) {
         Ok(_) => Ok(NameEntry::Netns),
@@ -82,18 +83,19 @@ pub fn there(name: &str) -> io::Result<NameEntry> {
     }
 }
 
-/// Opening it failed because it is no namespace: a file, a symlink, a socket.
+/// Whether opening failed because this is not a namespace, but a file, a symlink or a socket.
 fn is_something_else(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
     error.kind() == ErrorKind::InvalidData || matches!(errno, Some(Errno::ELOOP | Errno::ENXIO))
 }
 
-/// Which namespace has this name, if there is one.
+/// The identity of the namespace that has this name, if there is one.
 pub fn identity(name: &str) -> io::Result<Option<NetnsInode>> {
     Ok(birth(name)?.map(|birth| (birth.dev, birth.ino)))
 }
 
-/// Which namespace has this name, if there is one, for as long as the machine runs.
+/// The identity of the namespace that has this name, if there is one. It is unique until the
+/// machine is rebooted.
 pub fn birth(name: &str) -> io::Result<Option<NetnsId>> {
     match open(name) {
         Ok(file) => Ok(Some(birth_of(&file)?)),
@@ -111,9 +113,9 @@ pub(crate) fn birth_of(namespace: &File) -> io::Result<NetnsId> {
     })
 }
 
-/// Make a namespace, as `ip netns add` does. A stale file of the name is taken away.
-/// `act` is done by the thread that is in it, and told which it is, before it has its name:
-/// who is killed in between must know it again.
+/// Create a namespace, as `ip netns add` does. A stale file of the name is removed. Before the
+/// namespace has its name, the thread that is in it calls `act` with its identity: if the process
+/// is killed after that, the namespace can be recognized.
 pub fn add<T: Send>(
     name: &str,
     act: impl FnOnce(NetnsId) -> io::Result<T> + Send,
@@ -121,7 +123,7 @@ pub fn add<T: Send>(
     add_by(name, |path| at_once(|| on_a_thread(|| bind_new(path, act))))
 }
 
-/// `bind` binds a namespace over the new file.
+/// Create the file of the name, over which `bind` then binds a namespace.
 fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let _lock = dir::prepare()?;
     is_seen_by_host()?;
@@ -139,8 +141,8 @@ fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Resul
     })
 }
 
-/// Open the network namespace that a file of nsfs stands for. What is none, or is one of
-/// another kind, is `InvalidData`.
+/// Open the network namespace of a file of nsfs. The error is `InvalidData` if the file is
+/// something else, or a namespace of another kind.
 pub fn open_path(path: &str) -> io::Result<File> {
     let file = OpenOptions::new()
         .read(true)
@@ -154,18 +156,18 @@ pub fn open_path(path: &str) -> io::Result<File> {
     }
 }
 
-/// The two files stand for one namespace.
+/// Whether the two files are the same namespace.
 pub fn is_same(one: &File, other: &File) -> bool {
     let identity = |file: &File| file.metadata().map(|found| (found.dev(), found.ino()));
     matches!((identity(one), identity(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// The namespace is the one that this process is in.
+/// Whether the namespace is the one that this process is in.
 pub fn is_hosts(namespace: &File) -> bool {
     File::open("/proc/self/ns/net").is_ok_and(|own| is_same(&own, namespace))
 }
 
-/// Give a namespace a name, as `ip netns attach` does. `note` is told which it is before.
+/// Give a namespace a name, as `ip netns attach` does. `note` gets its identity first.
 pub fn attach(
     name: &str,
     namespace: &File,
@@ -180,10 +182,10 @@ pub fn attach(
     add_by(name, bind)
 }
 
-/// On a thread of its own, which stays in the new namespace.
+/// Create a namespace and bind it. The calling thread stays in the new namespace, and has to end.
 fn bind_new<T>(path: &Path, act: impl FnOnce(NetnsId) -> io::Result<T>) -> io::Result<T> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    // While it is open, its inode is this one
+    // While it is open, no other namespace has this inode
     let new = File::open("/proc/thread-self/ns/net")?;
     let done = act(birth_of(&new)?)?;
     let this = Some(Path::new("/proc/thread-self/fd").join(new.as_raw_fd().to_string()));
@@ -191,7 +193,7 @@ fn bind_new<T>(path: &Path, act: impl FnOnce(NetnsId) -> io::Result<T>) -> io::R
     Ok(done)
 }
 
-/// Take away what is left of making a namespace of this name, if that is all there is.
+/// Remove the stale file that an unfinished creation of a namespace has left, if there is one.
 pub fn clear(name: &str) -> io::Result<()> {
     match there(name)? {
         NameEntry::Stale => delete(name),
@@ -199,33 +201,34 @@ pub fn clear(name: &str) -> io::Result<()> {
     }
 }
 
-/// Take a namespace's name away, as `ip netns delete` does. It lives on while a process,
-/// a socket or an open file of it does. Nothing there is success.
+/// Delete the name of a namespace, as `ip netns delete` does. The namespace exists until no
+/// process, socket or open file uses it any more. A missing name is no error.
 pub fn delete(name: &str) -> io::Result<()> {
     let _lock = dir::prepare()?;
     let path = path(name);
     match umount2(&path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
-        // EINVAL: a file that is not mounted on
+        // EINVAL: nothing is mounted on the file
         Ok(()) | Err(Errno::EINVAL | Errno::ENOENT) => {}
         Err(errno) => return Err(errno.into()),
     }
-    // It also takes the name away from other mount namespaces: with the mount alone gone,
-    // those would keep the namespace alive
+    // This also removes the name from other mount namespaces, where the mount would otherwise keep
+    // the namespace alive
     match fs::remove_file(&path) {
         Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
         _ => Ok(()),
     }
 }
 
-/// Where the caller has mounts of his own (unshare(1)), from which the host gets nothing, a
-/// namespace would go with them, and leave the host a name without one.
+/// Return an error if the host would not see a new namespace. This is so if the caller has a mount
+/// namespace of its own (unshare(1)) whose mounts do not propagate to the host. The namespace would
+/// end with that, and leave a name without a namespace on the host.
 fn is_seen_by_host() -> io::Result<()> {
     let mounts = |pid| fs::read_link(format!("/proc/{pid}/ns/mnt"));
     match (mounts("self"), mounts("1")) {
         (Ok(own), Ok(first)) if own != first => {}
         _ => return Ok(()),
     }
-    // What is mounted in one of a group is mounted in all of it
+    // Mounts propagate between all members of a peer group
     match (group_of_folder("self"), group_of_folder("1")) {
         (Some(own), Some(first)) if own == first => Ok(()),
         _ => Err(io::Error::other(
@@ -234,7 +237,8 @@ fn is_seen_by_host() -> io::Result<()> {
     }
 }
 
-/// The peer group of the folder's mount, in the mounts of a process (proc_pid_mountinfo(5)).
+/// The peer group of the mount of `/run/netns`, in the mount namespace of a process
+/// (proc_pid_mountinfo(5)).
 fn group_of_folder(pid: &str) -> Option<String> {
     let text = procfs::text(&format!("/proc/{pid}/mountinfo")).ok()?;
     let of_folder = |line: &&str| line.split(' ').nth(4) == Some(state_dir::NAMESPACES);

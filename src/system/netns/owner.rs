@@ -1,9 +1,9 @@
-//! Whose a network namespace is: root's, or a user's who made it with a user namespace of his
-//! own. He has every right over all that is in it, whoever configured it.
+//! The owner of a network namespace: root, or a user who created it in a user namespace of their
+//! own. Such a user has all rights over what is in it, even if another user has configured it.
 //!
-//! The argument for the unsafe code: each ioctl gets nothing, or the address of a number that
-//! lives until the call returns; a descriptor that one returns is new and owned by nobody
-//! else (ioctl_ns(2)).
+//! The unsafe code is sound for this reason: each ioctl gets no argument, or the address of a
+//! number that lives until the call returns. A descriptor that one returns is new, and nothing else
+//! owns it (ioctl_ns(2)).
 
 #![allow(unsafe_code)]
 
@@ -23,11 +23,11 @@ mod ioctl {
     nix::ioctl_read_bad!(owner, nix::request_code_none!(0xb7, 4), uid_t);
 }
 
-/// The user who has rights over a network namespace by a user namespace of his own, or of
-/// one above it; `None` where they are all root's.
+/// The id of the user that has rights over a network namespace through a user namespace of their
+/// own, or through one above it. `None` if only root has.
 pub fn user_of(netns: &File) -> io::Result<Option<u32>> {
     let own = File::open("/proc/self/ns/user")?;
-    // SAFETY: it takes no argument.
+    // SAFETY: the ioctl takes no argument.
     let mut owning = opened(unsafe { ioctl::user_namespace(netns.as_raw_fd()) })?;
     while !is_same(&owning, &own) {
         let mut user = 0;
@@ -36,13 +36,13 @@ pub fn user_of(netns: &File) -> io::Result<Option<u32>> {
         if user != 0 {
             return Ok(Some(user));
         }
-        // SAFETY: it takes no argument.
+        // SAFETY: the ioctl takes no argument.
         owning = opened(unsafe { ioctl::parent(owning.as_raw_fd()) })?;
     }
     Ok(None)
 }
 
 fn opened(descriptor: nix::Result<c_int>) -> io::Result<File> {
-    // SAFETY: the ioctl has just made it.
+    // SAFETY: the ioctl has just created the descriptor.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor?) }.into())
 }

@@ -1,4 +1,4 @@
-//! The file `/dev/net/tun`, which is there only when the kernel's module for it is.
+//! The device file `/dev/net/tun`, which exists only after its kernel module has been loaded.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,15 +8,16 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
-/// The file that makes a link for whoever opens it, in the opener's namespace.
+/// The device file. Opening it creates a link in the namespace of the process that opens it.
 pub const FILE: &str = "/dev/net/tun";
 
-/// Its number, linux/major.h and linux/miscdevice.h: the kernel loads the module that has it
-/// when the file is opened.
+/// Its device number (linux/major.h and linux/miscdevice.h). When the file is opened, the kernel
+/// loads the module that has this number.
 const NUMBER: (u64, u64) = (10, 200);
 
-/// Open the file. Where the module has not been loaded yet, nothing has made the file: it is
-/// made as udev makes it from what depmod(8) lists, and the kernel loads the module.
+/// Open the file. If the module has not been loaded yet, the file does not exist. It is then
+/// created as udev creates it from the list of depmod(8), and opening it makes the kernel load the
+/// module. The error is `NotFound` if there is no such module.
 pub fn open() -> io::Result<File> {
     let open = || File::options().read(true).write(true).open(FILE);
     match open() {
@@ -32,12 +33,12 @@ pub fn open() -> io::Result<File> {
         makedev(NUMBER.0, NUMBER.1),
     );
     match made {
-        // Somebody else has loaded it meanwhile
+        // Another process has loaded the module in the meantime
         Err(Errno::EEXIST) => return open(),
         made => made?,
     }
     match open() {
-        // Everybody may open it, as udev has it: the kernel asks who may do what
+        // Everybody may open it, as with udev: the kernel checks what the process may do with it
         Ok(file) => fs::set_permissions(FILE, Permissions::from_mode(0o666)).map(|()| file),
         Err(_) => {
             fs::remove_file(FILE)?;

@@ -1,9 +1,9 @@
-//! Links that are made by opening `/dev/net/tun`: tap and tun. Opening is all there is to
-//! them; what they are otherwise is read and changed as of any link.
+//! Tap and tun links, which are created by opening `/dev/net/tun`. Only their creation is special:
+//! they are queried and changed like any other link.
 //!
-//! The argument for the unsafe code: each ioctl gets a number, or the address of an
-//! `ifreq` that lives until the call returns; the kernel reads and writes no more than
-//! that, and keeps nothing of it (tuntap.rst in the kernel's documentation).
+//! The unsafe code is sound for this reason: each ioctl gets a number, or the address of an `ifreq`
+//! that lives until the call returns. The kernel reads and writes no more than that, and keeps no
+//! reference to it (tuntap.rst in the kernel's documentation).
 
 #![allow(unsafe_code)]
 
@@ -57,8 +57,8 @@ impl Kernel {
     }
 }
 
-/// Make the link, and leave it there when the file is closed: that comes last, so that
-/// nothing stays behind of what did not come to be whole.
+/// Create the link, and make it stay after the file is closed. Making it stay comes last, so that
+/// nothing is left behind if another call fails.
 fn attach(file: &File, name: &str, spec: &LinkSpec) -> io::Result<()> {
     let number = |word| spec.options.number(word).map(c_ulong::from);
     let mut flags = libc::IFF_NO_PI | libc::IFF_TUN_EXCL;
@@ -86,7 +86,7 @@ fn attach(file: &File, name: &str, spec: &LinkSpec) -> io::Result<()> {
     Ok(())
 }
 
-/// A link's name, which is shorter than the room for it, and its flags.
+/// A link's name and its flags. The field is longer than any name.
 fn request(name: &str, flags: c_int) -> ifreq {
     // SAFETY: an ifreq is numbers and unions of them, which may all be zero.
     let mut request: ifreq = unsafe { std::mem::zeroed() };
@@ -97,7 +97,7 @@ fn request(name: &str, flags: c_int) -> ifreq {
     request
 }
 
-/// Which of the two a link is: to the kernel, both are of the kind "tun".
+/// Whether a link is a tap or a tun: the kernel reports the kind "tun" for both.
 pub(crate) fn word(infos: &[LinkInfo]) -> Option<&'static str> {
     const IFLA_TUN_TYPE: u16 = 3;
     if !infos.contains(&LinkInfo::Kind(InfoKind::Tun)) {
