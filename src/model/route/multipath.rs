@@ -44,9 +44,9 @@ impl Route {
         })
     }
 
-    /// Whether this route is what remained of the route `whole`, and nobody has changed it since.
-    pub fn is_left_of(&self, whole: &Route) -> bool {
-        let all = whole.ways();
+    /// Whether this route is what remained of `before`, and nobody has changed it since.
+    pub fn is_left_of(&self, before: &Route) -> bool {
+        let all = before.ways();
         let way = |way: &Hop| all.iter().any(|w| (&w.dev, w.via) == (&way.dev, way.via));
         let bare = |route: &Route| Route {
             dev: None,
@@ -58,8 +58,8 @@ impl Route {
             ..route.clone()
         };
         self.ways().iter().all(way)
-            && (self.src.is_none() || self.src == whole.src)
-            && bare(self) == bare(whole)
+            && (self.src.is_none() || self.src == before.src)
+            && bare(self) == bare(before)
     }
 
     /// Whether the text form is complete: parsing it results in the same route.
