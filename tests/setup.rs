@@ -132,7 +132,18 @@ fn each_verb_that_changes_prints_what_it_does_as_json() {
         wrong.starts_with("mgmt: still used by 1 process"),
         "{used:#}"
     );
+    // A hook that fails does not make it fail
+    sandbox.write(
+        "/run/netns-services/mgmt/pre_down",
+        "# netns_pre_down\nexit 3\n",
+    );
     let down = json(&sandbox, "down --kill --json mgmt", 0);
+    assert_eq!(down[0]["outcome"], "done", "{down:#}");
+    let hook = down[0]["errors"][0].as_str().unwrap();
+    assert!(
+        hook.contains("netns_pre_down ended with exit code 3"),
+        "{hook}"
+    );
     assert!(
         commands(&down).contains("+ ip netns delete mgmt\n"),
         "{down:#}"

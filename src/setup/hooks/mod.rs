@@ -154,7 +154,7 @@ pub fn around_down(
     let state = "the namespace is taken down nevertheless";
     let run = |hook: Option<Hook>| {
         if let Some(Err(error)) = hook.map(|hook| hook.run(name, limit, state)) {
-            call.events.failed(Some(name), &error);
+            call.events.error(name, error.lines);
         }
     };
     run(pre_down);

@@ -49,7 +49,7 @@ impl ReturnHooks {
             let state = format!("{on_host} is back on the host nevertheless");
             let hook = hook.clone().of_link(on_host);
             if let Err(error) = hook.run(&self.name, limit, &state) {
-                call.events.failed(Some(&self.name), &error);
+                call.events.error(&self.name, error.lines);
             }
         }
     }
