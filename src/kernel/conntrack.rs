@@ -72,7 +72,7 @@ fn flows(requests: &mut Requests) -> Result<Vec<Flow>, OsError> {
     let mut found = Vec::new();
     for family in FAMILIES {
         let all = requests.dump(message(GET, family, &[]))?;
-        found.extend(all.iter().filter_map(|told| flow(family, &told.body)));
+        found.extend(all.iter().filter_map(|answer| flow(family, &answer.body)));
     }
     Ok(found)
 }

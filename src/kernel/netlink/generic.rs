@@ -30,10 +30,10 @@ impl Generic {
         };
         let name = [family.as_bytes(), b"\0"].concat();
         let name = DefaultNla::new(libc::CTRL_ATTR_FAMILY_NAME as u16, name);
-        let asked = control.message(libc::CTRL_CMD_GETFAMILY as u8, &attr::bytes(&[name]));
-        let answer = control.requests.get(asked)?;
-        let number = answer.as_ref().and_then(|told| {
-            let number = attr::find(&told.body, HEADER, libc::CTRL_ATTR_FAMILY_ID as u16)?;
+        let request = control.message(libc::CTRL_CMD_GETFAMILY as u8, &attr::bytes(&[name]));
+        let answer = control.requests.get(request)?;
+        let number = answer.as_ref().and_then(|answer| {
+            let number = attr::find(&answer.body, HEADER, libc::CTRL_ATTR_FAMILY_ID as u16)?;
             Some(u16::from_ne_bytes(number.try_into().ok()?))
         });
         let number = number.ok_or_else(|| std::io::Error::from(ErrorKind::InvalidData))?;
@@ -48,10 +48,10 @@ impl Generic {
 
     /// Send a command that dumps, and return the attributes of each message of the answer.
     pub(crate) fn dump(&mut self, command: u8, attributes: &[u8]) -> Result<Vec<Vec<u8>>, OsError> {
-        let asked = self.message(command, attributes);
-        let answers = self.requests.dump(asked)?.into_iter();
+        let request = self.message(command, attributes);
+        let answers = self.requests.dump(request)?.into_iter();
         Ok(answers
-            .map(|mut told| told.body.split_off(HEADER.min(told.body.len())))
+            .map(|mut answer| answer.body.split_off(HEADER.min(answer.body.len())))
             .collect())
     }
 
