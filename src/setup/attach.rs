@@ -102,8 +102,7 @@ pub fn take_over(
 
 /// What `status` reports if the name refers to an earlier namespace.
 pub fn earlier(want: &Want, journal: &Journal) -> Vec<String> {
-    let text = has_earlier(want, journal).to_string();
-    text.lines().map(String::from).collect()
+    report::lines(&has_earlier(want, journal))
 }
 
 fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {

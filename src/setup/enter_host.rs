@@ -46,7 +46,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     let dir = getcwd().ok();
     let named = conf_dir.and_then(|conf_dir| identity(conf_dir).ok());
     if let Err(error) = exec::go_to_host() {
-        let lines: Vec<String> = error.to_string().lines().map(String::from).collect();
+        let lines = report::lines(&error);
         return if is_inside() {
             Ok(stays(&lines[0]))
         } else {

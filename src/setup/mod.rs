@@ -49,7 +49,6 @@ use crate::conf::{self, Trust};
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Extras;
-use crate::source::Problem;
 
 /// How long to wait for another netns-setup that has the lock.
 const LOCK: Duration = Duration::from_secs(15);
@@ -85,8 +84,7 @@ pub fn run(call: &Call) -> Outcome {
     if call.verb.is_for_root_on_the_host()
         && let Err(error) = is_root_on_the_host(&call.at)
     {
-        call.events.failed(None, &error);
-        return error.outcome;
+        return call.events.failed(None, &error);
     }
     if let Some(outcome) = done_by_trial(call) {
         return outcome;
@@ -147,11 +145,10 @@ fn done_by_trial(call: &Call) -> Option<Outcome> {
 
 /// The names of all namespaces that have settings or a state directory, for `--all`.
 pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>> {
-    let lines = |problem: &Problem| -> Vec<String> {
-        problem.to_string().lines().map(String::from).collect()
-    };
-    let named = conf::names(conf_dir, Trust::ROOT)
-        .map_err(|problems| Error::wrong(problems.iter().flat_map(lines).collect::<Vec<_>>()))?;
+    let named = conf::names(conf_dir, Trust::ROOT).map_err(|problems| {
+        let lines = problems.iter().flat_map(report::lines);
+        Error::wrong(lines.collect::<Vec<_>>())
+    })?;
     let there = store::all()
         .map_err(|e| Error::wrong([format!("cannot read {}: {e}", crate::state_dir::STATE)]))?;
     let names: BTreeSet<_> = named.into_iter().chain(there).collect();
@@ -169,10 +166,7 @@ fn each<T: Into<Outcome>>(call: &Call, mut act: impl FnMut(&NetnsName) -> Result
 fn outcome<T: Into<Outcome>>(call: &Call, name: &NetnsName, done: Result<T>) -> Outcome {
     match done {
         Ok(done) => done.into(),
-        Err(error) => {
-            call.events.failed(Some(name), &error);
-            error.outcome
-        }
+        Err(error) => call.events.failed(Some(name), &error),
     }
 }
 
@@ -211,11 +205,8 @@ fn checked(call: &Call) -> Result<Vec<Want>, Outcome> {
                 wants.push(want);
             }
             Err(problems) => {
-                wrong = Some(outcome(
-                    call,
-                    name,
-                    Err::<(), _>(load::wrong(name, &problems)),
-                ))
+                let error = load::wrong(name, &problems);
+                wrong = Some(call.events.failed(Some(name), &error));
             }
         }
     }
@@ -228,9 +219,7 @@ fn checked(call: &Call) -> Result<Vec<Want>, Outcome> {
 /// Warn of entries in a file that netns-setup does not implement. Not at boot.
 fn warn_of_not_done(call: &Call, want: &Want) {
     for problem in want.not_done.iter().filter(|_| !call.quiet) {
-        let lines = problem.to_string();
-        let lines: Vec<_> = lines.lines().map(String::from).collect();
-        call.events.warning(&want.name, lines);
+        call.events.warning(&want.name, report::lines(problem));
     }
 }
 

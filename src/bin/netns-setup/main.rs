@@ -61,10 +61,7 @@ fn run(verb: Verb) -> u8 {
             events.finish(&call.names);
             code(outcome)
         }
-        Err(error) => {
-            events.failed(None, &error);
-            code(error.outcome)
-        }
+        Err(error) => code(events.failed(None, &error)),
     }
 }
 

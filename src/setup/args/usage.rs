@@ -52,9 +52,10 @@ pub(super) fn fits(verb: &str, matches: &ArgMatches) -> Result {
         ));
     }
     if takes.contains(&"names") && names.is_empty() && !matches.get_flag("all") {
-        let all = match takes.contains(&"all") {
-            true => format!(", or netns-setup {verb} --all"),
-            false => String::new(),
+        let all = if takes.contains(&"all") {
+            format!(", or netns-setup {verb} --all")
+        } else {
+            String::new()
         };
         return Err(wrong(
             format!("{verb} takes the name of a namespace"),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::name::NetnsName;
 use crate::plan::Change;
-use crate::setup::error::Error;
+use crate::setup::error::{Error, Outcome};
 use crate::source::Origin;
 
 /// The command that makes the same change, and the setting that asked for it.
@@ -151,12 +151,13 @@ impl Events {
         self.printer.print(None, Event::Found(Box::new(document)));
     }
 
-    /// Report that the verb has failed, for one namespace or for all.
-    pub fn failed(&self, name: Option<&NetnsName>, error: &Error) {
+    /// Report that the verb has failed, for one namespace or for all, and return its outcome.
+    pub fn failed(&self, name: Option<&NetnsName>, error: &Error) -> Outcome {
         self.keep(&error.lines);
         if !error.lines.is_empty() {
             self.printer.print(name, Event::Failed(error.clone()));
         }
+        error.outcome
     }
 
     /// Start to collect the lines of errors.

@@ -86,8 +86,8 @@ pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
         Some(_) => obstacle.to_string(),
         None => format!("{netns}: {obstacle}"),
     };
-    let text: Vec<_> = obstacles.iter().map(text).collect();
-    text.join("\n").lines().map(String::from).collect()
+    let all = obstacles.iter().flat_map(|one| lines(&text(one)));
+    all.collect()
 }
 
 /// The lines for a change that failed.
@@ -278,6 +278,11 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         cells.join("  ").trim_end().to_string()
     };
     rows.iter().map(line).collect()
+}
+
+/// The lines of a text.
+pub fn lines(text: &impl ToString) -> Vec<String> {
+    text.to_string().lines().map(String::from).collect()
 }
 
 /// `1 process`, `2 processes`

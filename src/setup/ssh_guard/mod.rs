@@ -83,8 +83,7 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
         };
         if let Some(cut) = cut(&want.name, &changes, &callers) {
             let error = would_be_cut(call, &want.name, &cut);
-            call.events.failed(Some(&want.name), &error);
-            stopped = Some(error.outcome);
+            stopped = Some(call.events.failed(Some(&want.name), &error));
         }
     }
     stopped

@@ -154,8 +154,7 @@ pub(crate) fn observe(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
         let commands = |changes: Vec<Change>| changes.iter().map(|c| c.command(name)).collect();
         status.differences = changes.map(commands);
         for obstacle in resolve_devices::obstacles(missing, others) {
-            let lines = obstacle.to_string();
-            status.obstacles.extend(lines.lines().map(String::from));
+            status.obstacles.extend(report::lines(&obstacle));
         }
     }
     status.obstacles.splice(0..0, obstacles);

@@ -30,7 +30,7 @@ use crate::setup::error::{Error, Outcome, Result};
 use crate::setup::failure::{Failure, Why};
 use crate::setup::linked_netns::follow::follow;
 use crate::setup::trial_file::{self, begin, file};
-use crate::setup::{Call, checked, outcome, ready, signals, ssh_guard, store, with_settings};
+use crate::setup::{Call, checked, ready, signals, ssh_guard, store, with_settings};
 use crate::system::cgroup;
 use services::Services;
 
@@ -52,7 +52,7 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
     for want in &wants {
         let found = Services::find(call, &want.name, &trial.with);
         if let Err(lines) = found.map(drop) {
-            return outcome(call, &want.name, Err::<(), _>(Error::wrong(lines)));
+            return call.events.failed(Some(&want.name), &Error::wrong(lines));
         }
         warn_of_cut(call, want, trial);
     }
@@ -63,8 +63,7 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
                 format!("cannot start the process that would roll it back: {e}"),
                 "/proc is required; nothing was changed".into(),
             ]);
-            call.events.failed(None, &error);
-            error.outcome
+            call.events.failed(None, &error)
         }
     }
 }

@@ -53,8 +53,7 @@ pub fn watch(call: &Call) -> Outcome {
         Ok((runtime, signals, entries)) => stay(call, &runtime, signals, entries),
         Err(e) => {
             let error = Error::refused([format!("cannot wait for signals: {e}")]);
-            call.events.failed(None, &error);
-            error.outcome
+            call.events.failed(None, &error)
         }
     }
 }
