@@ -23,6 +23,17 @@ cat >/tmp/udhcpd.conf <<-'END'
 	opt domain example.org
 	opt lease 3600
 END
+# server_ends PID - before the next one begins, whose pid file the one that ends would delete
+server_ends()
+{
+	kill "$1"
+	eventually "the server has ended" has_ended "$1"
+}
+has_ended()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
 : >/tmp/leases
 far /judge/busybox udhcpd -f /tmp/udhcpd.conf >/dev/null 2>&1 &
 
@@ -154,10 +165,10 @@ is "what eth2 has" "$($judge -n mgmt -o -4 addr show dev eth2 | grep -o 'inet [^
 $judge -n mgmt -4 route show 203.0.113.0/24 | grep -q eth2 || fail "the route of the settings is gone"
 run 0 netns-setup down mgmt
 [ ! -e /etc/netns/mgmt ] || fail "its resolv.conf is still there"
-kill "$(cat /tmp/udhcpd2.pid)"
+server_ends "$(cat /tmp/udhcpd2.pid)"
 
 # A lease of the very address that the settings say: what they say stays when it ends
-kill "$(cat /tmp/udhcpd.pid)"
+server_ends "$(cat /tmp/udhcpd.pid)"
 sed -i 's/^\(.*end 192.0.2\).*/\1.100/' /tmp/udhcpd.conf
 : >/tmp/leases
 far /judge/busybox udhcpd -f /tmp/udhcpd.conf >/dev/null 2>&1 &
@@ -183,7 +194,7 @@ run 0 netns-setup down mgmt
 
 # Without a server it does not count as ready, for up, the service and watch; the client
 # stays, and a lease makes it ready. Beside another address it is a warning
-kill "$(cat /tmp/udhcpd.pid)"
+server_ends "$(cat /tmp/udhcpd.pid)"
 cat >/etc/conf.d/netns.mgmt <<-'END'
 	netns_links="eth1"
 	config_eth1="dhcp"
@@ -216,7 +227,7 @@ wait "$watch"
 run 0 netns-setup up mgmt
 is "what up says of it then" "$(cat /tmp/said)" ""
 run 0 netns-setup down mgmt
-kill "$(cat /tmp/udhcpd.pid)"
+server_ends "$(cat /tmp/udhcpd.pid)"
 sed -i 's/"dhcp"/"dhcp 192.0.2.10\/24"/' /etc/conf.d/netns.mgmt
 run 0 netns-setup up mgmt
 says "mgmt: eth1 has no DHCP lease: no server has answered yet"
