@@ -109,6 +109,75 @@ fn what_holds_it_from_outside_is_told() {
     }
 }
 
+/// Links of each way to end: one whose end is awaited, those that nobody outside notices, and
+/// those that are deleted one by one.
+const LINKS: &str = "netns_links='p0 br0 t0 m0 vx0 vx1'\n\
+    type_p0=veth\npeer_p0=p0h\nmaster_p0=br0\n\
+    type_br0=bridge\nconfig_br0=192.0.2.1/24\n\
+    type_t0=tap\n\
+    type_m0=macvlan\nlink_m0=base\nmac_m0=02:00:00:00:00:07\n\
+    type_vx0=vxlan\nvxlan_id_vx0=7\n\
+    type_vx1=vxlan\nvxlan_id_vx1=7\nlink_netns_vx1=mgmt\n";
+
+fn with_links() -> Sandbox {
+    let sandbox = sandbox(LINKS);
+    sandbox
+        .sh("ip link add base type veth peer name base-peer")
+        .ok();
+    sandbox
+}
+
+#[test]
+fn what_proc_does_not_show_keeps_no_link() {
+    let sandbox = with_links();
+    setup(&sandbox, "up mgmt").ok();
+    // A socket in a message that nobody has read yet
+    let socket = "import os, socket, ctypes, fcntl\n\
+         libc = ctypes.CDLL(None, use_errno=True)\n\
+         host = os.open('/proc/self/ns/net', os.O_RDONLY)\n\
+         there = os.open('/run/netns/mgmt', os.O_RDONLY)\n\
+         assert libc.setns(there, 0x40000000) == 0\n\
+         held = socket.socket()\n\
+         assert libc.setns(host, 0x40000000) == 0\n\
+         one, other = socket.socketpair()\n\
+         socket.send_fds(one, [b'x'], [held.fileno()])\n\
+         os.close(there); held.close()\n\
+         print(os.getpid(), flush=True)\n\
+         input()\n\
+         _, [back], _, _ = socket.recv_fds(other, 1, 1)\n\
+         netns = os.fdopen(fcntl.ioctl(back, 0x894c))\n\
+         assert libc.setns(netns.fileno(), 0x40000000) == 0\n\
+         print(os.listdir('/proc/self/net/dev_snmp6'), flush=True)\n\
+         input()\n";
+    sandbox.write("/run/sends.py", socket);
+    let (mut process, _) = lives(&sandbox, "exec python3 /run/sends.py");
+    setup(&sandbox, "down mgmt").ok().stderr(
+        "netns-setup: mgmt: its links are deleted, but something still uses the namespace, for example a socket of a process outside\n\
+         netns-setup: the kernel ends it when nothing uses it any more; it has no name, and nothing can join it\n",
+    );
+    sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+    process.say("\n");
+    assert_eq!(process.line(), "['lo']");
+    // Nothing of it is in the way of the next one
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "down mgmt").ok().stderr("");
+}
+
+#[test]
+fn nothing_is_in_the_way_of_the_next_up() {
+    let sandbox = with_links();
+    for _ in 0..10 {
+        setup(&sandbox, "up mgmt").ok();
+        setup(&sandbox, "down mgmt").ok().stderr("");
+        let left = sandbox
+            .sh("ip -o link; ls /run/netns /run/netns-services")
+            .ok();
+        for name in ["p0h", "m0", "mgmt"] {
+            assert!(!left.stdout.contains(name), "{}", left.stdout);
+        }
+    }
+}
+
 #[test]
 fn a_mount_namespace_that_only_sees_the_name_holds_nothing() {
     let sandbox = sandbox(SETTINGS);

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
-use super::apply::Work;
+use super::apply::{Alone, Work};
 use super::failure::{Failure, Why};
 use super::hooks::PATH;
 use super::report::run_log::Changes;
@@ -88,9 +88,9 @@ pub fn take_over(
     let query = build_query(&nothing, journal);
     let refused = {
         let mut work = Work::begin(store, kernel, journal.clone(), query, changes)?;
-        let refused = work.make_possible(&nothing)?;
+        let removal = work.remove(&nothing, Alone::No)?;
         *journal = work.journal;
-        refused
+        removal.refused
     };
     if let Some((change, error)) = refused.into_iter().next() {
         return Err(Why::Refused(Box::new(change), error).into());

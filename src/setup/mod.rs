@@ -102,7 +102,7 @@ pub fn run(call: &Call) -> Outcome {
                 (true, false) => Occupants::Leave,
                 (false, false) => Occupants::Refuse,
             };
-            each(call, |name| down::down(call, name, inside))
+            down::down(call, inside)
         }
         Verb::Plan { .. } => with_settings(call, |want| plan::plan(call, want)),
         Verb::Check(_) => with_settings(call, |want| check::check(call, want)),

@@ -2,6 +2,7 @@
 //! read again afterwards. If a change fails, all of them are undone.
 
 mod firewall;
+mod removal;
 mod repair;
 mod undo;
 
@@ -28,6 +29,7 @@ const PASSES: usize = 3;
 /// How long to wait for duplicate address detection (IPv6).
 pub const SETTLE: Duration = Duration::from_secs(3);
 
+pub use removal::{Alone, Removal};
 pub use repair::RepairResult;
 
 /// A namespace that is being changed.
@@ -119,37 +121,6 @@ impl<'a> Work<'a> {
             of: self.of,
             left,
         }
-    }
-
-    /// Make as many of the changes as possible, and return the others with their errors. `down`
-    /// uses this, where going on is better than going back. The caller marks the namespace as not
-    /// ready first.
-    pub fn make_possible(&mut self, want: &State) -> Result<Vec<(Change, OsError)>, Failure> {
-        self.others.leave_to(&mut self.journal, want);
-        let mut now = self.start.0.clone();
-        let mut refused = Vec::new();
-        for _ in 0..PASSES {
-            let changes =
-                plan(want, &now, &self.journal, Extras::Remove).map_err(Why::Obstacles)?;
-            refused.clear();
-            for change in changes {
-                // After an error, keep the name: what is left in an attached namespace is reached
-                // by it
-                if change.step == Step::Detach && !refused.is_empty() {
-                    continue;
-                }
-                if let Err(error) = self.step(&change, want) {
-                    refused.push((change, error));
-                }
-            }
-            if refused.is_empty() {
-                break;
-            }
-            // The journal on disk then lists more than is left, which does no harm
-            let _ = self.write();
-            now = self.observe()?;
-        }
-        Ok(refused)
     }
 
     fn make_all_of(&mut self, want: &State, rest: Extras) -> Result<(), Why> {

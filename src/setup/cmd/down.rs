@@ -2,32 +2,33 @@
 //! settings: the journal lists what to do.
 
 use std::io;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Pid, getsid};
 
 use crate::kernel::Kernel;
+use crate::kernel::monitor::end::{Dying, End, Ends};
 use crate::model::State;
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::{Change, Journal};
-use crate::setup::apply::Work;
-use crate::setup::error::{Error, Result};
+use crate::setup::apply::{Alone, Work};
+use crate::setup::error::{Error, Outcome, Result};
 use crate::setup::failure::{Failure, Why};
+use crate::setup::hooks::DownHooks;
 use crate::setup::hooks::post_down_link::ReturnHooks;
 use crate::setup::lock::{self, LockedNetns};
 use crate::setup::query::build_query;
 use crate::setup::report::run_log::{self, Changes};
 use crate::setup::signals::block_signals;
 use crate::setup::store::{self, Store};
-use crate::setup::{Call, LOCK, Occupants, hooks, linked_netns, report, ssh_guard};
+use crate::setup::{Call, LOCK, Occupants, each, hooks, linked_netns, outcome, report, ssh_guard};
 use crate::state_dir;
 use crate::system::holders::{Holder, holders};
 use crate::system::init::service_of_process::ServiceDaemons;
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
-use crate::system::{dhcp, resolv_conf};
+use crate::system::{dhcp, pidfd, resolv_conf};
 
 /// Time for a process to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -35,32 +36,128 @@ const GRACE: Duration = Duration::from_secs(5);
 /// How long to wait for a process that is ending. After that, it counts as one that stays.
 const ENDING: Duration = Duration::from_secs(1);
 
-/// Interval at which processes are checked.
-const INTERVAL: Duration = Duration::from_millis(50);
+/// Interval at which processes are checked if none of them ends.
+const INTERVAL: Duration = Duration::from_millis(200);
 
-/// Take the namespace down. It is no error if it does not exist.
-pub fn down(call: &Call, name: &NetnsName, inside: Occupants) -> Result {
+/// Take the namespaces down. It is no error if one does not exist.
+///
+/// The kernel ends many namespaces in little more time than one. So their end is awaited after the
+/// last of them has lost its name.
+pub fn down(call: &Call, inside: Occupants) -> Outcome {
+    let mut ending = Vec::new();
+    let mut ends = None;
+    let begun = each(call, |name| {
+        if hooks::has_any(name) {
+            end_all(call, &mut ending, &mut ends);
+        }
+        let Some(this) = begin(call, name, inside, &mut ends)? else {
+            return Ok(());
+        };
+        if this.is_awaited_alone {
+            return this.end(call, &mut ends);
+        }
+        ending.push(this);
+        Ok(())
+    });
+    begun.max(end_all(call, &mut ending, &mut ends))
+}
+
+/// Wait for the end of all these namespaces.
+fn end_all(call: &Call, ending: &mut Vec<Ending>, ends: &mut Option<Ends>) -> Outcome {
+    let all = ending.drain(..).map(|this| {
+        let name = this.store.name().clone();
+        outcome(call, &name, this.end(call, ends))
+    });
+    all.max().unwrap_or(Outcome::Done)
+}
+
+/// A namespace that has been taken down, except for what the kernel and the hooks still do. It is
+/// locked.
+struct Ending {
+    store: Store,
+    /// The namespace, if the kernel ends it with its links.
+    dying: Option<Dying>,
+    /// Its resolv.conf was ours.
+    wrote_resolv_conf: bool,
+    return_hooks: ReturnHooks,
+    down_hooks: DownHooks,
+    /// Other namespaces are not taken down meanwhile. Its hooks may call netns-setup for another
+    /// namespace, or links lead into another one, and the work on that needs the lock of this one.
+    is_awaited_alone: bool,
+}
+
+/// Make all changes, and wait for nothing. Returns `None` if there was nothing to take down.
+fn begin(
+    call: &Call,
+    name: &NetnsName,
+    inside: Occupants,
+    ends: &mut Option<Ends>,
+) -> Result<Option<Ending>> {
     if let Ok(false) = store::dir(name).try_exists() {
-        return check_name(call, name);
+        return check_name(call, name).map(|()| None);
     }
     if inside == Occupants::Leave && store::journal(name).is_err() {
-        return set_journal_aside(name);
+        return set_journal_aside(name).map(|()| None);
     }
     if is_left_over(name) {
         return Err(left_over(name));
     }
     ssh_guard::may_take_down(call, name)?;
     warn_of_lock(call, name);
-    hooks::around_down(call, name, inside == Occupants::Leave, |limit| {
-        let mut due = None;
+    let hooks = DownHooks::read(name, inside == Occupants::Leave);
+    hooks.run_pre_down(call);
+    let blocked = block_signals();
+    let ending = take_down(call, name, inside, hooks, ends);
+    let _ = blocked.thread_unblock();
+    ending.map(Some)
+}
+
+impl Ending {
+    /// Wait for the end, and run the hooks.
+    fn end(self, call: &Call, ends: &mut Option<Ends>) -> Result {
+        let name = self.store.name().clone();
         let blocked = block_signals();
-        let done = take_down(call, name, inside, &mut due);
+        let ended = wait(call, &name, self.dying, ends).and_then(|()| {
+            if self.wrote_resolv_conf {
+                resolv_conf::clear(&name);
+            }
+            let removed = netns::clear(name.as_str()).and_then(|()| self.store.remove());
+            removed.map_err(|e| {
+                let line = format!("{name}: cannot remove its state directory: {e}");
+                Error::refused([line, retry_line(&name)])
+            })
+        });
         let _ = blocked.thread_unblock();
-        due.into_iter().for_each(|due| due.run(call, limit));
-        done?;
-        run_log::forget(name);
+        self.return_hooks.run(call, self.down_hooks.limit);
+        ended?;
+        run_log::forget(&name);
+        self.down_hooks.run_post_down(call);
         Ok(())
-    })
+    }
+}
+
+/// Wait until the kernel has ended the namespace.
+fn wait(call: &Call, name: &NetnsName, dying: Option<Dying>, ends: &mut Option<Ends>) -> Result {
+    let (Some(dying), Some(ends)) = (dying, ends) else {
+        return Ok(());
+    };
+    match ends.wait(&dying) {
+        Ok(End::Complete) => {}
+        Ok(End::StillUsed) => call.events.warning(
+            name,
+            [
+                format!(
+                    "{name}: its links are deleted, but something still uses the namespace, for example a socket of a process outside"
+                ),
+                "the kernel ends it when nothing uses it any more; it has no name, and nothing can join it".into(),
+            ],
+        ),
+        Err(e) => {
+            let line = format!("{name}: its links are not gone: {e}");
+            return Err(Error::refused([line, retry_line(name)]));
+        }
+    }
+    Ok(())
 }
 
 /// Report the processes that lock the directory of namespaces. `down` goes on without that lock.
@@ -102,7 +199,8 @@ fn has_no_holders(name: &NetnsName) -> Result {
             lines.push(format!("{name}: nothing was changed"));
             return Err(Error::refused(lines));
         }
-        sleep(INTERVAL);
+        wait_for_end(holders.iter().map(|holder| &holder.process))
+            .map_err(|e| broken(name, "cannot wait for its processes", e))?;
     }
 }
 
@@ -153,29 +251,71 @@ fn check_name(call: &Call, name: &NetnsName) -> Result {
     ]))
 }
 
+/// Make the changes. If that fails, the hooks of the NICs that have gone back are run nevertheless.
 fn take_down(
     call: &Call,
     name: &NetnsName,
     inside: Occupants,
-    due: &mut Option<ReturnHooks>,
-) -> Result {
+    down_hooks: DownHooks,
+    ends: &mut Option<Ends>,
+) -> Result<Ending> {
+    let locked = lock::take(name, true)?;
+    let return_hooks = ReturnHooks::begin(&locked.store, None);
+    match make_changes(call, name, inside, locked, ends) {
+        Ok(done) => Ok(Ending {
+            is_awaited_alone: done.is_linked || hooks::has_any(name),
+            store: done.store,
+            dying: done.dying,
+            wrote_resolv_conf: done.wrote_resolv_conf,
+            return_hooks,
+            down_hooks,
+        }),
+        Err(error) => {
+            return_hooks.run(call, down_hooks.limit);
+            Err(error)
+        }
+    }
+}
+
+/// The changes that were made.
+struct Done {
+    store: Store,
+    dying: Option<Dying>,
+    wrote_resolv_conf: bool,
+    /// Links lead from it into other namespaces, or from these into it.
+    is_linked: bool,
+}
+
+fn make_changes(
+    call: &Call,
+    name: &NetnsName,
+    inside: Occupants,
+    locked: LockedNetns,
+    ends: &mut Option<Ends>,
+) -> Result<Done> {
     let LockedNetns {
         links_lock: _links_lock,
         store,
         mut journal,
         mut kernel,
-    } = lock::take(name, true)?;
-    *due = Some(ReturnHooks::begin(&store, None));
+    } = locked;
     let (left, holders) = remaining_after_grace(name, &journal, &kernel, inside)
         .map_err(|e| broken(name, "cannot look for its processes", e))?;
     if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {
         return Err(Error::refused(report::still_used(name, &left, &holders)));
     }
+    // The kernel's reports must not be missed, so this listens before the name is deleted
+    let alone = match left.is_empty() && holders.is_empty() && listen(ends) {
+        true => Alone::Yes,
+        false => Alone::No,
+    };
     let left_behind = report::left_behind(name, &left, &holders);
     call.events.warning(name, left_behind);
+    let is_linked = linked_netns::is_linked(name, &journal)
+        .map_err(|e| broken(name, "cannot see who has links to it", e))?;
     let losing = linked_netns::losing(name, &mut journal)
         .map_err(|e| broken(name, "cannot see who has links to it", e))?;
-    let wrote = journal.ours.resolv_conf.is_some();
+    let wrote_resolv_conf = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let changes = Changes::of(call, name);
     let query = build_query(&want, &journal);
@@ -189,10 +329,10 @@ fn take_down(
             ..Why::Broken("cannot take ready from its neighbours", e).into()
         })?;
         call.events.warning(name, warning);
-        work.make_possible(&want)
+        work.remove(&want, alone)
     });
-    let refused = done.map_err(|failure| Error::failure(name, &failure))?;
-    let refused = without_returns(call, name, refused);
+    let removal = done.map_err(|failure| Error::failure(name, &failure))?;
+    let refused = without_returns(call, name, removal.refused);
     if !refused.is_empty() {
         let lines = refused
             .iter()
@@ -201,14 +341,23 @@ fn take_down(
             lines.chain([retry_line(name)]).collect::<Vec<_>>(),
         ));
     }
-    if wrote {
-        resolv_conf::clear(name);
-    }
-    let removed = netns::clear(name.as_str()).and_then(|()| store.remove());
-    removed.map_err(|e| {
-        let line = format!("{name}: cannot remove its state directory: {e}");
-        Error::refused([line, retry_line(name)])
+    Ok(Done {
+        store,
+        dying: removal.dying,
+        wrote_resolv_conf,
+        is_linked,
     })
+}
+
+/// Listen for the end of namespaces. Returns false if that is impossible.
+fn listen(ends: &mut Option<Ends>) -> bool {
+    if ends.is_none() {
+        match Ends::listen() {
+            Ok(listening) => *ends = Some(listening),
+            Err(e) => log::info!("cannot listen for the end of namespaces: {e}"),
+        }
+    }
+    ends.is_some()
 }
 
 /// Filter the errors: those of changes that restore something on the host are only reported, and do
@@ -255,8 +404,14 @@ fn remaining_after_grace(
         if nobody || inside != Occupants::Refuse || Instant::now() >= until {
             return Ok((left, holders));
         }
-        sleep(INTERVAL);
+        let holding = holders.iter().map(|holder| &holder.process);
+        wait_for_end(left.iter().chain(holding))?;
     }
+}
+
+/// Wait until one of the processes has ended, but not long: another one may close what it has open.
+fn wait_for_end<'a>(processes: impl Iterator<Item = &'a Process>) -> io::Result<()> {
+    pidfd::wait_for_any(processes.map(|process| process.pid), INTERVAL)
 }
 
 /// Remove the DHCP clients of ours and their helpers, which are in the client's session: `down`

@@ -139,28 +139,48 @@ pub fn run_due(want: &Want) -> Result {
     }
 }
 
-/// Run `down` with the hooks that the last up stored. `hurry` limits their time. `down` gets that
-/// limit.
-pub fn around_down(
-    call: &Call,
-    name: &NetnsName,
-    hurry: bool,
-    down: impl FnOnce(Option<Duration>) -> Result,
-) -> Result {
-    let limit = hurry.then_some(HURRIED);
-    // Read both now: `down` removes the files
-    let [pre_down, post_down] =
-        [state_dir::PRE_DOWN, state_dir::POST_DOWN].map(|f| remembered(name, f));
-    let state = "the namespace is taken down nevertheless";
-    let run = |hook: Option<Hook>| {
-        if let Some(Err(error)) = hook.map(|hook| hook.run(name, limit, state)) {
-            call.events.error(name, error.lines);
+/// Whether the last up stored a hook for `down` or for a NIC that goes back to the host.
+pub fn has_any(name: &NetnsName) -> bool {
+    let stored = [state_dir::PRE_DOWN, state_dir::POST_DOWN].map(|f| remembered(name, f));
+    stored.iter().any(Option::is_some) || post_down_link::is_stored(name)
+}
+
+/// The hooks for `down` that the last up stored. They are read before `down` removes the files.
+pub struct DownHooks {
+    name: NetnsName,
+    pre_down: Option<Hook>,
+    post_down: Option<Hook>,
+    /// The time limit of each.
+    pub limit: Option<Duration>,
+}
+
+impl DownHooks {
+    /// Read them. `hurry` limits their time.
+    pub fn read(name: &NetnsName, hurry: bool) -> Self {
+        DownHooks {
+            name: name.clone(),
+            pre_down: remembered(name, state_dir::PRE_DOWN),
+            post_down: remembered(name, state_dir::POST_DOWN),
+            limit: hurry.then_some(HURRIED),
         }
-    };
-    run(pre_down);
-    down(limit)?;
-    run(post_down);
-    Ok(())
+    }
+
+    /// Run the hook that comes before.
+    pub fn run_pre_down(&self, call: &Call) {
+        self.run(call, self.pre_down.as_ref());
+    }
+
+    /// Run the hook that comes after.
+    pub fn run_post_down(&self, call: &Call) {
+        self.run(call, self.post_down.as_ref());
+    }
+
+    fn run(&self, call: &Call, hook: Option<&Hook>) {
+        let state = "the namespace is taken down nevertheless";
+        if let Some(Err(error)) = hook.map(|hook| hook.run(&self.name, self.limit, state)) {
+            call.events.error(&self.name, error.lines);
+        }
+    }
 }
 
 /// Store the hooks for `down` in the state directory, because `down` needs no settings. The caller

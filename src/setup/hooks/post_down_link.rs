@@ -79,6 +79,11 @@ pub fn forget_others(name: &NetnsName, hooks: &Hooks) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether a hook is stored.
+pub(super) fn is_stored(name: &NetnsName) -> bool {
+    links_with_hook(name).is_ok_and(|links| !links.is_empty())
+}
+
 /// The links whose hooks are stored.
 fn links_with_hook(name: &NetnsName) -> io::Result<Vec<LinkName>> {
     let mut stored = Vec::new();

@@ -149,6 +149,11 @@ pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io
     Ok(())
 }
 
+/// Whether links lead from the namespace into another one, or from another one into it.
+pub fn is_linked(name: &NetnsName, journal: &Journal) -> io::Result<bool> {
+    Ok(!journal.ours.neighbours().is_empty() || !linked_namespaces(name)?.is_empty())
+}
+
 /// Find the namespaces that lose a link, or the UDP socket of a tunnel, when this one is deleted.
 /// The veth pairs into it are added to the journal, so that they are deleted by name: the kernel
 /// deletes them later by itself.
