@@ -6,10 +6,13 @@
 mod common;
 #[path = "common/far.rs"]
 mod far;
+#[path = "common/talk.rs"]
+mod talk;
 
 use common::{Background, LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
 use far::{MGMT, sandbox, setup, write};
 use serde_json::Value;
+use talk::serve;
 
 /// Up, and nothing wrong with it.
 fn healthy() -> Sandbox {
@@ -80,11 +83,9 @@ fn is_sleep(sandbox: &Sandbox, pid: &str) {
 fn a_finding_is_two_lines_and_the_code_is_1() {
     let sandbox = healthy();
     setup(&sandbox, "down mgmt").ok();
-    setup(&sandbox, "doctor mgmt").code(1).stdout(
-        "mgmt: there is no /etc/netns/mgmt/resolv.conf: the host's name servers are used\n  \
-         write netns_dns=\"ADDRESS\" in the settings of mgmt, or make that file\n\
-         mgmt: there is no such namespace\n  run netns-setup up mgmt\n",
-    );
+    setup(&sandbox, "doctor mgmt")
+        .code(1)
+        .stdout("mgmt: there is no such namespace\n  run netns-setup up mgmt\n");
     write(&sandbox, "netns_links=nowhere/");
     setup(&sandbox, "doctor mgmt").code(100);
 }
@@ -348,6 +349,134 @@ fn foreign_objects_and_differences() {
     let command = "ip -n mgmt link set eth1 mtu 1400";
     finds(&sandbox, "difference", command, "netns-setup reload mgmt");
     setup(&sandbox, "reload mgmt").ok();
+    is_healthy(&sandbox);
+}
+
+#[test]
+fn of_a_namespace_that_failed_to_start_the_reason_comes_first() {
+    let sandbox = sandbox(&MGMT.replace("netns_links=\"eth1\"", "netns_links=\"eth1 eth7\""));
+    setup(&sandbox, "up mgmt").code(111);
+    let all = found(&sandbox);
+    let (kind, what, remedy) = &all[0];
+    assert_eq!(kind, "missing", "{all:#?}");
+    assert!(what.contains("its last start failed, less than a minute ago: /etc/conf.d/netns.mgmt:1: netns_links: the host has no link eth7"), "{what}");
+    assert!(remedy.contains("plug it in"), "{remedy}");
+    // Nothing is said of files that nobody inside reads
+    assert!(all.iter().all(|(kind, ..)| kind != "no-resolv-conf"));
+}
+
+/// A device that another namespace has is named with that namespace, by every verb.
+#[test]
+fn a_device_that_another_namespace_has() {
+    let sandbox = sandbox(MGMT);
+    sandbox.write("/etc/conf.d/netns.web", "netns_links=\"eth1\"\n");
+    setup(&sandbox, "up web").ok();
+    let both = setup(&sandbox, "check mgmt web").ok();
+    assert_eq!(
+        both.stderr,
+        "netns-setup: /etc/conf.d/netns.web:1: netns_links: \"eth1\" is a device that mgmt also takes, by netns_links at /etc/conf.d/netns.mgmt:1\n\
+         netns-setup: only one of the two can be up; correct one of them if both are to be\n"
+    );
+    for verb in ["up", "plan", "status"] {
+        let run = setup(&sandbox, &format!("{verb} mgmt"));
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(
+            said.contains("netns_links: eth1 is in the namespace web\n"),
+            "{said}"
+        );
+        assert!(
+            said.contains("run netns-setup down web, which gives it back"),
+            "{said}"
+        );
+    }
+    setup(&sandbox, "down web").ok();
+    setup(&sandbox, "up mgmt").ok();
+}
+
+#[test]
+fn a_published_port_without_a_listener() {
+    let pair = "netns_links=p0\ntype_p0=veth\nconfig_p0=10.8.0.2/24\npeer_config_p0=10.8.0.1/24\nnetns_dns=192.0.2.53\n";
+    let sandbox = sandbox(&format!(
+        "{pair}netns_publish=\"tcp/8080:80 udp/5353:80\"\n"
+    ));
+    setup(&sandbox, "up mgmt").ok();
+    let all = found(&sandbox);
+    let kinds: Vec<_> = all
+        .iter()
+        .map(|(kind, what, _)| {
+            (
+                kind.as_str(),
+                what.contains("/8080:80") || what.contains("/5353:80"),
+            )
+        })
+        .collect();
+    assert_eq!(kinds, [("silent-port", true); 2], "{all:#?}");
+    serve(&sandbox, "mgmt", 80, "mgmt");
+    is_healthy(&sandbox);
+}
+
+#[test]
+fn a_device_that_the_host_sets_up_too_and_a_finding_that_is_meant() {
+    let sandbox = healthy();
+    sandbox.write("/etc/network/interfaces", "auto lo\niface eth1 inet dhcp\n");
+    is_healthy(&sandbox);
+    sandbox.write(
+        "/etc/network/interfaces",
+        "auto lo\nallow-hotplug eth0 eth1\niface eth1 inet dhcp\n",
+    );
+    finds(
+        &sandbox,
+        "host-config",
+        "eth1 is also set up on the host, by /etc/network/interfaces:2",
+        "remove it there",
+    );
+    write(
+        &sandbox,
+        &format!("{MGMT}netns_doctor_accept=\"forwarding host-config\"\n"),
+    );
+    is_healthy(&sandbox);
+    sandbox.write("/etc/network/interfaces", "");
+    sandbox
+        .sh("mkdir -p /etc/runlevels/default; ln -s /etc/init.d/net.eth1 /etc/runlevels/default/")
+        .ok();
+    write(&sandbox, MGMT);
+    finds(
+        &sandbox,
+        "host-config",
+        "by /etc/runlevels/default/net.eth1",
+        "remove it there",
+    );
+    write(
+        &sandbox,
+        &format!("{MGMT}netns_doctor_accept=\"difference\"\n"),
+    );
+    let no = setup(&sandbox, "check mgmt").code(100);
+    assert!(
+        no.stderr
+            .contains("\"difference\" is not a finding of doctor that can be accepted"),
+        "{}",
+        no.stderr
+    );
+}
+
+/// What another program holds its own namespace by is not to be stopped.
+#[test]
+fn a_namespace_of_another_program() {
+    let sandbox = sandbox("");
+    let (_container, pid) = {
+        let mut process = sandbox.spawn(&[
+            "unshare",
+            "-n",
+            "bash",
+            "-c",
+            "ip link set lo up; echo $$; read -r x",
+        ]);
+        let pid = process.line();
+        (process, pid)
+    };
+    sandbox.sh(&format!("mkdir -p /run/docker/netns; touch /run/docker/netns/1; mount --bind /proc/{pid}/ns/net /run/docker/netns/1")).ok();
+    write(&sandbox, &format!("netns_attach=pid:{pid}\nnetns_links=\n"));
+    setup(&sandbox, "up mgmt").ok();
     is_healthy(&sandbox);
 }
 

@@ -3,6 +3,7 @@
 //! and the journal all use these rows, and tests/docs.rs compares the man pages with them. There is
 //! only data here.
 
+pub mod findings;
 pub mod links;
 pub mod option;
 pub mod settings;

@@ -162,6 +162,7 @@ pub const NAMESPACE: &[Var] = &[
     netns("netns_restart_services", "no", "restart services when the namespace had to be made anew: yes or no"),
     netns("netns_move_my_connection", "no", "allow moving the link that carries your own connection"),
     netns("netns_give_back", "whole", "how cards go back to the host: whole (as they were taken) or bare (without addresses and routes)"),
+    netns("netns_doctor_accept", "", "findings of netns-setup doctor that are meant, such as forwarding"),
     netns("netns_pre_up", "", "a command run on the host before anything is done"),
     netns("netns_post_up", "", "a command run on the host when the namespace is ready"),
     netns("netns_pre_down", "", "a command run on the host before anything is taken down"),

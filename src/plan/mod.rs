@@ -30,7 +30,8 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{Link, LinkRef, Netns, State, VerbatimKind};
+use crate::model::{DeviceId, Link, LinkRef, Netns, State, VerbatimKind};
+use crate::name::LinkName;
 use crate::source::Origin;
 use link::bridge_port;
 
@@ -50,6 +51,17 @@ pub struct Obstacle {
     pub wrong: String,
     /// A hint how to solve it.
     pub remedy: String,
+    /// The device that is not on the host, if that is the obstacle.
+    pub missing: Option<MissingDevice>,
+}
+
+/// A device that is not on the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MissingDevice {
+    /// By its name on the host.
+    Named(LinkName),
+    /// By the properties that the settings give.
+    Known(DeviceId),
 }
 
 /// Two lines, as for [`crate::source::Problem`].
@@ -163,11 +175,15 @@ impl Plan<'_> {
 
     fn obstacle(&mut self, asked: &Option<Arc<Origin>>, wrong: String, remedy: &str) {
         let (asked, remedy) = (asked.clone(), remedy.to_string());
-        let obstacle = Obstacle {
+        self.add_obstacle(Obstacle {
             origin: asked,
             wrong,
             remedy,
-        };
+            missing: None,
+        });
+    }
+
+    fn add_obstacle(&mut self, obstacle: Obstacle) {
         // Links that are moved together are checked one by one, and may report the same obstacle
         if !self.obstacles.contains(&obstacle) {
             self.obstacles.push(obstacle);

@@ -124,6 +124,7 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
             "run netns-setup reload {name}: what was set up there is removed, and the name \
              goes over"
         ),
+        missing: None,
     }
 }
 
@@ -260,6 +261,7 @@ fn obstacle(attach: &Option<Sourced<Attach>>, wrong: String, remedy: &str) -> Fa
         origin,
         wrong,
         remedy: remedy.into(),
+        missing: None,
     }])
     .into()
 }

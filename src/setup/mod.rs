@@ -28,6 +28,7 @@ mod signals;
 mod ssh_guard;
 mod store;
 mod trial_file;
+mod whereabouts;
 pub mod wireguard;
 
 use std::collections::BTreeSet;
@@ -105,7 +106,14 @@ pub fn run(call: &Call) -> Outcome {
             down::down(call, inside)
         }
         Verb::Plan { .. } => with_settings(call, |want| plan::plan(call, want)),
-        Verb::Check(_) => with_settings(call, |want| check::check(call, want)),
+        Verb::Check(_) => with_checked(
+            call,
+            |wants| {
+                check::warn_of_claims(call, wants);
+                None
+            },
+            |want| check::check(call, want),
+        ),
         Verb::List(_) => list::list(call),
         Verb::Status(_) => each(call, |name| status::status(call, name)),
         Verb::Doctor(_) => each(call, |name| doctor::doctor(call, name)),

@@ -9,11 +9,8 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::process::{self, Pid, PidfdFlags, PidfdGetfdFlags};
 
 mod ioctl {
@@ -30,23 +27,6 @@ pub fn open(pid: i32) -> io::Result<OwnedFd> {
 pub fn send(process: &OwnedFd, signal: Signal) -> io::Result<()> {
     let signal = process::Signal::from_named_raw(signal as i32).ok_or(ErrorKind::InvalidInput)?;
     Ok(process::pidfd_send_signal(process, signal)?)
-}
-
-/// Wait until one of the processes has ended, or until the time is up. Returns at once if one of them
-/// cannot be opened, because it has ended by then.
-pub fn wait_for_any(pids: impl Iterator<Item = i32>, limit: Duration) -> io::Result<()> {
-    let Ok(processes) = pids.map(open).collect::<io::Result<Vec<_>>>() else {
-        return Ok(());
-    };
-    let mut ends: Vec<_> = processes
-        .iter()
-        .map(|process| PollFd::new(process, PollFlags::IN))
-        .collect();
-    let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
-    match poll(&mut ends, Some(&limit)) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
 }
 
 /// Copy a file descriptor of a process: pidfd_getfd(2), Linux 5.6.

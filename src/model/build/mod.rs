@@ -3,6 +3,7 @@
 
 mod address;
 mod attach;
+mod claims;
 mod dhcp;
 mod dns;
 mod firewall;
@@ -22,7 +23,8 @@ use std::io;
 use super::State;
 use super::names::Names;
 use super::nat::Nat;
-use crate::conf::{Piece, Settings};
+use crate::conf::{Piece, Setting, Settings};
+use crate::definitions::findings::ACCEPTABLE;
 use crate::name::NetnsName;
 use crate::source::{Position, Problem, Sourced};
 use link::{master, wireguard};
@@ -30,6 +32,7 @@ use nat::{replies, return_routes};
 use route::gateways;
 
 pub use attach::Attach;
+pub use claims::claimed_twice;
 pub use dns::RESOLV_CONF_MARK;
 pub use firewall::RuleFile;
 pub use hooks::Hooks;
@@ -85,6 +88,8 @@ pub struct Want {
     pub not_done: Vec<Problem>,
     /// The link that carries the caller's own connection may be moved.
     pub moves_my_connection: bool,
+    /// The kinds of findings that `doctor` does not report (`definitions::findings`).
+    pub accepted_findings: Vec<String>,
 }
 
 /// Build the wanted state. The problems, including those of the parser, are sorted by file and
@@ -110,6 +115,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
     let nat = nat::nat(settings, &links, &unread, &mut problems);
     let ready = ready::ready(settings, (&links, &clients), &mut problems);
     let restarts_services = ready::yes(settings, "netns_restart_services", &mut problems);
+    let accepted_findings = accepted_findings(settings, &mut problems);
     wireguard::check(settings, &links, &mut problems);
     let hooks = hooks::hooks(settings, &mut problems);
     if settings.complete {
@@ -155,6 +161,7 @@ pub fn build(settings: &Settings, context: &Context) -> Result<Want, Vec<Problem
         restarts_services,
         not_done: Vec::new(),
         moves_my_connection,
+        accepted_findings,
     })
 }
 
@@ -223,4 +230,22 @@ fn where_said<T>(value: &Sourced<T>, place: Option<&Position>) -> String {
 /// The place of a value, if it has one.
 fn place<T>(value: &Sourced<T>) -> Option<&Position> {
     value.origin.as_ref().map(|asked| &asked.place)
+}
+
+/// The kinds of findings that `doctor` does not report.
+fn accepted_findings(settings: &Settings, problems: &mut Vec<Problem>) -> Vec<String> {
+    let words = settings.get("netns_doctor_accept").map(Setting::words);
+    let mut accepted = Vec::new();
+    for word in words.into_iter().flatten() {
+        if ACCEPTABLE.iter().any(|(kind, _)| *kind == word.text) {
+            accepted.push(word.text.to_string());
+        } else {
+            let kinds: Vec<&str> = ACCEPTABLE.iter().map(|(kind, _)| *kind).collect();
+            problems.push(word.problem(
+                "is not a finding of doctor that can be accepted",
+                format!("expected one or several of {}", kinds.join(", ")),
+            ));
+        }
+    }
+    accepted
 }

@@ -4,7 +4,7 @@
 
 use crate::model::{DeviceId, Link, Netns, State};
 use crate::name::LinkName;
-use crate::plan::{Journal, Obstacle};
+use crate::plan::{Journal, MissingDevice, Obstacle};
 use crate::source::Sourced;
 
 /// Whether all devices must be queried to find the NICs that are meant.
@@ -22,6 +22,10 @@ pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<
             Ok(name) => link.other = name,
             Err((wrong, remedy)) => {
                 let asked = origin_of(link);
+                let missing = link
+                    .device
+                    .as_ref()
+                    .map(|of| MissingDevice::Known(of.value.clone()));
                 // A NIC that merely has the right name must not be used either
                 link.device = Some(Sourced {
                     value: DeviceId::NONE,
@@ -31,6 +35,7 @@ pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<
                     origin: asked,
                     wrong,
                     remedy,
+                    missing,
                 });
             }
         }

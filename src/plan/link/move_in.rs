@@ -4,7 +4,7 @@
 use super::match_device::is_meant;
 use crate::model::{Kind, Link, LinkRef, Netns, Phy};
 use crate::name::LinkName;
-use crate::plan::{Plan, Step};
+use crate::plan::{MissingDevice, Obstacle, Plan, Step};
 
 impl Plan<'_> {
     /// Move a link from the other namespace to its place.
@@ -74,11 +74,12 @@ impl Plan<'_> {
             }
             None if is_there || link.netns == Netns::Host => None,
             None => {
-                self.obstacle(
-                    &link.name.origin,
-                    format!("the host has no link {}", from.name),
-                    "plug it in or load its driver, or correct the name; ip link lists the links",
-                );
+                self.add_obstacle(Obstacle {
+                    origin: link.name.origin.clone(),
+                    wrong: format!("the host has no link {}", from.name),
+                    remedy: "plug it in or load its driver, or correct the name; ip link lists the links".into(),
+                    missing: Some(MissingDevice::Named(from.name)),
+                });
                 None
             }
         }

@@ -28,7 +28,7 @@ use crate::system::holders::{Holder, holders};
 use crate::system::init::service_of_process::ServiceDaemons;
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
-use crate::system::{dhcp, pidfd, resolv_conf};
+use crate::system::{dhcp, process, resolv_conf};
 
 /// Time for a process to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -411,7 +411,7 @@ fn remaining_after_grace(
 
 /// Wait until one of the processes has ended, but not long: another one may close what it has open.
 fn wait_for_end<'a>(processes: impl Iterator<Item = &'a Process>) -> io::Result<()> {
-    pidfd::wait_for_any(processes.map(|process| process.pid), INTERVAL)
+    process::wait_for_any(processes.map(|process| process.pid), INTERVAL)
 }
 
 /// Remove the DHCP clients of ours and their helpers, which are in the client's session: `down`

@@ -13,7 +13,7 @@ use crate::model::nat::{Host, IpVersion, Nat, OnHost, Publish, Uplinks, in_the_w
 use crate::model::{Netns, State, Sysctl, Table};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
-use crate::plan::{Journal, Obstacle};
+use crate::plan::{Journal, MissingDevice, Obstacle};
 use crate::source::{Problem, Sourced};
 use crate::system::sockets::taken_port;
 
@@ -195,6 +195,7 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
                     remedy:
                         "start first what makes it, or correct its name; ip link lists the links"
                             .into(),
+                    missing: Some(MissingDevice::Named(link.clone())),
                 });
             }
         }
@@ -217,7 +218,8 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
                 origin: publish.origin.clone(),
                 wrong: format!("{publish}: a program on the host already uses {proto} port {port}"),
                 remedy: format!("use another port, or stop that program; ss -{letter}lnp sport = :{port} shows which it is"),
-            });
+missing: None,
+});
         }
     }
     Ok(found)
@@ -235,6 +237,7 @@ fn warnings(nat: &Nat, wanted: &OnHost, in_the_way: Vec<(String, String)>) -> Ve
         origin: nat.origin(),
         wrong,
         remedy,
+        missing: None,
     });
     obstacles.collect()
 }
@@ -255,6 +258,7 @@ fn nft_error(nat: &Nat, e: OsError) -> Failure {
         origin: nat.origin(),
         wrong,
         remedy: remedy.into(),
+        missing: None,
     }])
     .into()
 }

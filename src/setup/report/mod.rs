@@ -5,6 +5,7 @@ pub mod event;
 pub mod run_log;
 
 use super::failure::{Failure, Why};
+use super::whereabouts;
 use crate::model::Route;
 use crate::name::NetnsName;
 use crate::os_error::OsError;
@@ -82,12 +83,27 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
 
 /// The lines for obstacles to the wanted state.
 pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
-    let text = |obstacle: &Obstacle| match obstacle.origin {
-        Some(_) => obstacle.to_string(),
-        None => format!("{netns}: {obstacle}"),
-    };
-    let all = obstacles.iter().flat_map(|one| lines(&text(one)));
+    let all = obstacles.iter().flat_map(|obstacle| {
+        let mut lines = obstacle_lines(obstacle);
+        if obstacle.origin.is_none() {
+            lines[0].insert_str(0, &format!("{netns}: "));
+        }
+        lines
+    });
     all.collect()
+}
+
+/// The two lines for an obstacle. If a device is missing that is in another namespace, they name
+/// that namespace.
+pub fn obstacle_lines(obstacle: &Obstacle) -> Vec<String> {
+    match obstacle.missing.as_ref().and_then(whereabouts::find) {
+        None => lines(obstacle),
+        Some((wrong, remedy)) => lines(&Obstacle {
+            wrong,
+            remedy,
+            ..obstacle.clone()
+        }),
+    }
 }
 
 /// The lines for a change that failed.

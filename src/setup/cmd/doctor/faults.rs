@@ -58,16 +58,54 @@ pub struct Observed {
     pub inside: Vec<(String, Process)>,
     /// Entries of `/etc/netns/NAME` for which /etc has no file of the same name.
     pub unseen: Vec<String>,
+    /// The namespace belongs to another program, such as docker, and only has the name from us.
+    pub attached: bool,
+    /// Why the last start or reload failed. Empty if it succeeded.
+    pub why_failed: Vec<String>,
+    /// Published ports that lead to an address inside on which nothing listens.
+    pub silent_ports: Vec<String>,
+    /// Devices that a file of the host also sets up: the device, the place in that file.
+    pub set_up_on_host: Vec<(String, String)>,
+    /// The kinds of findings that `netns_doctor_accept` lists.
+    pub accepted: Vec<String>,
 }
 
-/// All faults, the most serious kinds first.
+/// All faults that are not accepted, the most serious kinds first. Of a namespace that does not
+/// exist, only why it does not, and where its processes are.
 pub fn faults(name: &NetnsName, seen: &Observed) -> Vec<Finding> {
     let mut all = Findings(Vec::new());
+    if !seen.exists {
+        missing(name, seen, &mut all);
+    }
     leaks(name, seen, &mut all);
-    names(name, seen, &mut all);
-    network(name, seen, &mut all);
+    if seen.exists {
+        names(name, seen, &mut all);
+        network(name, seen, &mut all);
+    }
+    host(seen, &mut all);
     drift(name, seen, &mut all);
     all.0
+        .retain(|found| !seen.accepted.iter().any(|kind| kind == found.kind));
+    all.0
+}
+
+/// The reason why there is no namespace, if it is known.
+fn missing(name: &NetnsName, seen: &Observed, all: &mut Findings) {
+    // The head line, then what is wrong and the hint
+    let (what, remedy) = match &seen.why_failed[..] {
+        [head, what, hint, ..] => {
+            let what = what.trim_start_matches(&format!("{name}: "));
+            (
+                format!("there is no such namespace; {head} {what}"),
+                hint.clone(),
+            )
+        }
+        _ => (
+            "there is no such namespace".into(),
+            format!("run netns-setup up {name}"),
+        ),
+    };
+    all.add("missing", what, remedy);
 }
 
 struct Findings(Vec<Finding>);
@@ -114,7 +152,8 @@ fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         );
         all.add("lost-bind", what, format!("run netns-exec --heal {name}"));
     }
-    for of in &seen.holders {
+    // What holds another program's namespace is that program
+    for of in seen.holders.iter().filter(|_| !seen.attached) {
         let what = format!("held from outside by {}", holder(of));
         let remedy = format!("stop or unmount it before netns-setup down {name}");
         all.add("held", what, remedy);
@@ -132,6 +171,8 @@ fn restart(service: Option<&String>) -> String {
 fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     let file = format!("/etc/netns/{name}/resolv.conf");
     match &seen.servers {
+        // The processes of another program's namespace have its files
+        None if seen.attached => {}
         None => all.add(
             "no-resolv-conf",
             format!("there is no {file}: the host's name servers are used"),
@@ -199,11 +240,23 @@ fn network(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     }
 }
 
+/// Published ports, and devices that are also set up on the host.
+fn host(seen: &Observed, all: &mut Findings) {
+    for port in &seen.silent_ports {
+        let what = format!("nothing listens inside where the published port {port} leads");
+        let remedy = "start the service that is to answer, or correct netns_publish".into();
+        all.add("silent-port", what, remedy);
+    }
+    for (device, place) in &seen.set_up_on_host {
+        let what = format!("{device} is also set up on the host, by {place}");
+        let remedy = "remove it there: whichever starts later finds it changed or gone".into();
+        all.add("host-config", what, remedy);
+    }
+}
+
 /// Differences from the settings.
 fn drift(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     if !seen.exists {
-        let what = "there is no such namespace".into();
-        all.add("missing", what, format!("run netns-setup up {name}"));
         return;
     }
     for command in &seen.differences {

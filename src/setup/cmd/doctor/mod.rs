@@ -1,9 +1,10 @@
-//! `doctor`: reports every leak and difference of a namespace, with a hint for each. `observe` and
-//! `leaks` read the state, `faults` decides what is a fault, without the kernel. Nothing is
+//! `doctor`: reports every leak and difference of a namespace, with a hint for each. `observe`,
+//! `host` and `leaks` read the state, `faults` decides what is a fault, without the kernel. Nothing is
 //! changed.
 
 mod faults;
 mod firewall;
+mod host;
 mod leaks;
 mod observe;
 

@@ -2,14 +2,15 @@
 //! files. `leaks` observes the processes.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use super::faults::Observed;
 use super::firewall::Filters;
-use super::leaks;
+use super::{host, leaks};
 use crate::conf::files::read_regular;
 use crate::kernel::Kernel;
+use crate::model::nat::Proto;
 use crate::model::{Netns, State};
 use crate::name::NetnsName;
 use crate::plan::Journal;
@@ -18,6 +19,7 @@ use crate::setup::error::Outcome;
 use crate::setup::failure::{Failure, Why};
 use crate::setup::load::{context, settings};
 use crate::setup::lock::without_lock;
+use crate::setup::report::run_log;
 use crate::setup::{Call, store};
 use crate::system::netns;
 use crate::{exec, state_dir};
@@ -35,13 +37,22 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
         ready: status.ready,
         unseen: unseen(name),
         servers: servers(name),
+        attached: journal.ours.attached.is_some(),
+        why_failed: run_log::why_failed(name),
         ..Observed::default()
     };
     let broken = |e| Why::Broken("cannot look for its processes", e);
     let identity = netns::identity(name.as_str()).map_err(broken)?;
     leaks::observe(call, name, identity, &mut seen).map_err(broken)?;
+    let want = settings(call, name, &context()).ok();
+    if let Some(want) = &want {
+        seen.accepted = want.accepted_findings.clone();
+        seen.set_up_on_host = host::set_up(Path::new("/etc"), &want.state);
+    }
     if status.exists {
-        let want = settings(call, name, &context()).ok();
+        if let Some(want) = &want {
+            seen.silent_ports = host::silent_ports(want, &mut kernel);
+        }
         let want = want.map_or_else(State::default, |want| want.state);
         if journal.ours.exists {
             seen.foreign = status.foreign(|link| is_leased(link, &want, &journal));
@@ -115,29 +126,8 @@ fn filters(kernel: &mut Kernel, journal: &Journal) -> Filters {
 
 /// The addresses on which a program inside listens on UDP port 53.
 fn listening(kernel: &mut Kernel) -> Vec<IpAddr> {
-    let files = ["/proc/thread-self/net/udp", "/proc/thread-self/net/udp6"];
-    let texts = files.map(|file| kernel.read_inside(file).unwrap_or_default());
-    let lines = texts.iter().flat_map(|text| text.lines());
-    lines.filter_map(at_port_53).collect()
-}
-
-/// Parses a line of /proc/net/udp: proc_net_udp(5) has addresses as hexadecimal words of 32 bits in
-/// host byte order.
-fn at_port_53(line: &str) -> Option<IpAddr> {
-    let local = line.split_whitespace().nth(1)?;
-    let hex = local.strip_suffix(":0035")?;
-    let word = |at: usize| u32::from_str_radix(hex.get(at * 8..at * 8 + 8)?, 16).ok();
-    match hex.len() {
-        8 => Some(Ipv4Addr::from(word(0)?.to_ne_bytes()).into()),
-        32 => {
-            let mut bytes = [0; 16];
-            for (at, part) in bytes.chunks_exact_mut(4).enumerate() {
-                part.copy_from_slice(&word(at)?.to_ne_bytes());
-            }
-            Some(Ipv6Addr::from(bytes).into())
-        }
-        _ => None,
-    }
+    let all = host::listening(kernel, Proto::Udp).into_iter();
+    all.filter(|at| at.port() == 53).map(|at| at.ip()).collect()
 }
 
 /// The name servers of the namespace. Without any, the resolver uses the loopback address
@@ -176,24 +166,4 @@ fn unseen(name: &NetnsName) -> Vec<String> {
     let mut unseen: Vec<String> = names.filter(|entry| exec::is_passed_over(entry)).collect();
     unseen.sort();
     unseen
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn listeners_are_read() {
-        let line = "  12: 3500007F:0035 00000000:0000 07 00000000:00000000";
-        let address = at_port_53(line).unwrap();
-        let little = cfg!(target_endian = "little");
-        assert_eq!(
-            address.to_string(),
-            if little { "127.0.0.53" } else { "53.0.0.127" }
-        );
-        assert_eq!(at_port_53(&line.replace("0035", "0036")), None);
-        let six = "1: 00000000000000000000000001000000:0035 0:0 07";
-        assert_eq!(at_port_53(six).unwrap().is_loopback(), little);
-    }
 }

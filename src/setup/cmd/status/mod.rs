@@ -154,7 +154,7 @@ pub(crate) fn observe(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
         let commands = |changes: Vec<Change>| changes.iter().map(|c| c.command(name)).collect();
         status.differences = changes.map(commands);
         for obstacle in resolve_devices::obstacles(missing, others) {
-            status.obstacles.extend(report::lines(&obstacle));
+            status.obstacles.extend(report::obstacle_lines(&obstacle));
         }
     }
     status.obstacles.splice(0..0, obstacles);
