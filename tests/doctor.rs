@@ -357,7 +357,7 @@ fn an_entry_without_a_twin_and_a_holder_outside() {
     sandbox.write("/etc/netns/mgmt/motd-of-mgmt", "x\n");
     finds(
         &sandbox,
-        "no-twin",
+        "no-effect",
         "/etc/netns/mgmt/motd-of-mgmt",
         "/etc/motd-of-mgmt",
     );

@@ -122,7 +122,7 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
         wrong: format!("{name} still refers to the earlier namespace of {was}; {now}"),
         remedy: format!(
             "run netns-setup reload {name}: what was set up there is removed, and the name \
-             goes over"
+             is given to the new one"
         ),
     }
 }

@@ -148,7 +148,10 @@ fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, 
     };
     let mut problems: Vec<_> = others_may_read(Path::new(path)).into_iter().collect();
     let Ok(words) = String::from_utf8(bytes) else {
-        problems.push(problem("is not text in UTF-8", "expected wg(8)'s own file"));
+        problems.push(problem(
+            "is not text in UTF-8",
+            "expected a file as wg(8) writes it",
+        ));
         return (None, problems);
     };
     match parse::read(path, &words) {

@@ -152,7 +152,7 @@ settings <<-'END'
 	type_wlan0="wireless"
 END
 run 111 netns-setup up mgmt
-says "wlan0 cannot be moved without all of $phy, and wlan9, one of them, is not a wireless link of this namespace"
+says "wlan0 cannot be moved without all links of $phy, and its link wlan9 is not a wireless link of this namespace"
 is "the phys of the host" "$(phys env)" "$all"
 settings <<-'END'
 	netns_links="wlan0 wlan9"
@@ -166,7 +166,7 @@ is "the links inside" "$(links inside)" "wlan0 wlan9"
 run 0 netns-setup status mgmt
 sed -i 's/ wlan9//; /wlan9/d' /etc/conf.d/netns.mgmt
 run 111 netns-setup reload mgmt
-says "wlan9 cannot be moved without all of $phy, and wlan0, one of them, stays in this namespace"
+says "wlan9 cannot be moved without all links of $phy, and its link wlan0 stays in this namespace"
 is "the links inside" "$(links inside)" "wlan0 wlan9"
 run 0 netns-setup down mgmt
 is "the links of the host" "$(links env)" "wlan0 wlan1 wlan9"

@@ -162,7 +162,7 @@ fn lead(
             [] => {}
             [one] => publish.value.to.push(one.value.ip()),
             [one, other, ..] => faults.push((
-                format!("could lead to {} and to {}", one.value.ip(), other.value.ip()),
+                format!("could be forwarded to {} and to {}", one.value.ip(), other.value.ip()),
                 format!(
                     "expected one {family} address inside on the veths to the host; remove one ({}), or say which family with an address before the port",
                     where_said(other, super::place(&*publish))
@@ -174,11 +174,11 @@ fn lead(
         let family = publish.value.family().map(|said| format!("{said} "));
         faults.push((
             format!(
-                "has nowhere to lead: {inside} has no {}address",
+                "cannot be forwarded: {inside} has no {}address",
                 family.unwrap_or_default()
             ),
             format!(
-                "expected one, of the network that its other end is in; write it in config_{}",
+                "write an address of the network of its other end in config_{}",
                 inside.value.suffix()
             ),
         ));
