@@ -80,7 +80,7 @@ _netns_is_ours()
 	[ "$RC_SERVICE" -ef "${RC_SERVICE%/*}/$1" ]
 }
 
-# netns = "mgmt" with spaces, and settings that cannot be read
+# End with an error for netns = "mgmt" with spaces, and for settings that cannot be read
 _netns_refuse_doubt()
 {
 	for _netns_at in $_netns_doubt; do

@@ -69,7 +69,7 @@ fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkNam
     Ok(found.differs(&link.name.value))
 }
 
-/// Check that a NIC that has the name inside already is the wanted one.
+/// Check that the NIC that already has this name inside is the wanted one.
 fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
     let Some(wanted) = &link.device else {
         return Ok(());

@@ -259,8 +259,8 @@ fn remaining_after_grace(
     }
 }
 
-/// Remove the DHCP clients of ours and their helpers, which are in the client's session: `down`
-/// ends them.
+/// Remove our DHCP clients and their helper processes from the list, because `down` stops them.
+/// Helper processes are in the session of their client.
 fn without_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
     for client in &journal.ours.clients {
         if let Some(pid) = dhcp::process(kernel.name(), &client.value) {
