@@ -105,8 +105,8 @@ fn goes_and_comes(sandbox: &Sandbox, order: &str, fate: Fate, watched: bool) {
     is_whole(sandbox, &case);
     match fate {
         Fate::Down => {
-            let said = "netns-setup: low: two is not ready without their links to it, until it \
-                        is up again\n";
+            let said = "netns-setup: low: two is not ready until low is up again, because of the \
+                        links between them\n";
             setup(sandbox, "down low").ok().stderr(said);
             assert!(!lets_in(sandbox), "{case}");
             setup(sandbox, "status two").code(1);

@@ -147,7 +147,7 @@ fn without_a_command_it_is_a_login_shell_for_who_sits_at_a_terminal() {
             let (code, read) = typed(&sandbox, inside, "-u SHELL", &format!("{words} {empty}"));
             let (expected, said) = match empty {
                 "--" => (100, "no command is given"),
-                _ => (127, "cannot run : it is in no folder of PATH"),
+                _ => (127, "cannot run : it is in no directory of PATH"),
             };
             assert!(
                 code == expected && read.contains(said),
@@ -337,7 +337,7 @@ fn a_vrf_that_is_not_there_or_is_none_is_refused() {
     };
     let remedy = "netns-exec: expected a VRF of this namespace; ip vrf lists those of the namespace it runs in\n";
     run("red").stderr(&format!(
-        "netns-exec: blue: the VRF red is not there\n{remedy}"
+        "netns-exec: blue: the VRF red does not exist\n{remedy}"
     ));
     run("inside").stderr(&format!(
         "netns-exec: blue: the VRF inside is no VRF\n{remedy}"

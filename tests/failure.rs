@@ -318,7 +318,7 @@ fn from_inside_paths_mean_what_they_mean_there_or_are_refused() {
         let run = inside(&script).code(code);
         let refused = run
             .stderr
-            .contains("is another directory on the host than here, or none\n");
+            .contains("the host has another directory of this name, or none\n");
         assert_eq!(refused, code != 0, "{run}");
     }
 }

@@ -154,7 +154,7 @@ fn down_and_up_of_any_of_them_mends_the_others() {
         assert_eq!(
             run.stderr,
             format!(
-                "netns-setup: {name}: {are} not ready without their links to it, until it is up again\n"
+                "netns-setup: {name}: {are} not ready until {name} is up again, because of the links between them\n"
             )
         );
         for other in others {

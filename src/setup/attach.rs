@@ -175,7 +175,7 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
             },
             "start it, and correct the setting if its number has changed",
         ),
-        Err(e) => wrong(format!("cannot open {path}: {e}"), "it takes root"),
+        Err(e) => wrong(format!("cannot open {path}: {e}"), "run it as root"),
     }
 }
 
@@ -197,7 +197,7 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
                 "install it, or use pid: or path:",
             );
         }
-        Err(e) => return wrong(format!("cannot run {program}: {e}"), "it takes root"),
+        Err(e) => return wrong(format!("cannot run {program}: {e}"), "run it as root"),
         Ok(output) => output,
     };
     if !output.status.success() {

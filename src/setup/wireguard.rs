@@ -121,7 +121,7 @@ fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
                     "the ListenPort {port} of {name} is that of {other} too, at {there}"
                 ),
                 remedy: "both have their UDP socket in one namespace, where each needs a port of its own; \
-                         write another, or take a line away: the kernel chooses one then"
+                         write another, or remove one of the two lines: the kernel then chooses a port"
                     .into(),
             });
         }

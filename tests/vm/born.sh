@@ -86,7 +86,7 @@ is_whole()
 fates()
 {
 	run 0 netns-setup down low
-	says "low: two is not ready without their links to it, until it is up again"
+	says "low: two is not ready until low is up again, because of the links between them"
 	run 111 netns-exec two -- true
 	run 1 netns-setup status two
 	if [ "$type" = wireguard ]; then

@@ -92,7 +92,7 @@ fn has_no_holders(name: &NetnsName) -> Result {
     let until = Instant::now() + ENDING;
     loop {
         let (_, mut holders) = leave_or_end(name, &journal, Occupants::Refuse)
-            .map_err(|e| broken(name, "cannot look for who holds it", e))?;
+            .map_err(|e| broken(name, "cannot look for what holds it", e))?;
         holders.retain(|holder| holder.process.service.is_none());
         if holders.is_empty() {
             return Ok(());
@@ -174,7 +174,7 @@ fn take_down(
     let left_behind = report::left_behind(name, &left, &holders);
     call.events.warning(name, left_behind);
     let losing = linked_netns::losing(name, &mut journal)
-        .map_err(|e| broken(name, "cannot see who has links to it", e))?;
+        .map_err(|e| broken(name, "cannot see which namespaces have links to it", e))?;
     let wrote = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let changes = Changes::of(call, name);
@@ -186,7 +186,7 @@ fn take_down(
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
         let warning = linked_netns::mark_unready(name, &losing).map_err(|e| Failure {
             left: None,
-            ..Why::Broken("cannot take ready from its neighbours", e).into()
+            ..Why::Broken("cannot mark the linked namespaces as not ready", e).into()
         })?;
         call.events.warning(name, warning);
         work.make_possible(&want)

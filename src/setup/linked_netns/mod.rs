@@ -188,7 +188,7 @@ pub fn mark_unready(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<St
         Vec::new()
     } else {
         vec![format!(
-            "{name}: {} {are} not ready without their links to it, until it is up again",
+            "{name}: {} {are} not ready until {name} is up again, because of the links between them",
             names.join(", ")
         )]
     })
