@@ -1,5 +1,6 @@
-//! What stands behind an address in config_IF, and `auto`: made by netns-setup, read back
-//! by ip(8); the router that announces a network is a real one as far as the kernel knows.
+//! What an address in config_IF can be followed by, and `auto`. netns-setup sets the
+//! addresses and ip(8) reads them back. The router that announces a network is real to
+//! the kernel.
 
 #![allow(clippy::unwrap_used)]
 

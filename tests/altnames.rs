@@ -1,4 +1,5 @@
-//! Other names of links: given, taken away, in the way of each other. `ip` is the judge.
+//! Alternative names of links: added, removed, and in conflict with each other. Judged by
+//! `ip`.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,6 +1,6 @@
-//! A namespace that is somebody else's is given a name: real processes that have left for
-//! a network of their own stand for containers. docker(1) cannot run here: a program of
-//! its name stands for what it prints.
+//! `netns_attach`: a namespace of another program gets a name. Real processes in network
+//! namespaces of their own stand for containers. docker(1) cannot run here: a program of
+//! the same name prints what docker would print.
 
 #![allow(clippy::unwrap_used)]
 

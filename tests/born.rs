@@ -1,6 +1,7 @@
-//! Links that lie on a link of another namespace, or were born in one: whatever becomes of
-//! that, they are told of it and are made anew in the one that has its name. `ip` is the
-//! judge. The types that this machine's kernel lacks are tests/vm/born.sh's.
+//! Links with a parent in another namespace, and tunnels created in another namespace. If
+//! that namespace is taken down or deleted, the links are recreated in the namespace that
+//! gets its name. Judged by `ip`. tests/vm/born.sh has the types that this machine's
+//! kernel lacks.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,9 +1,9 @@
-//! From settings to other settings, both ways: by `netns-setup reload` on one host, by sh and
-//! the real ip(8) from netns-setup's own plan on another. What is planned is what happens:
-//! reload says the plan line for line, and the two hosts are alike to the last line.
+//! Changes from one set of settings to another and back: by `netns-setup reload` on one host,
+//! and by sh and the real ip(8) from the plan of netns-setup on another. reload prints the same
+//! lines as the plan, and both hosts end with the same state.
 //!
-//! The settings are chosen by a seed, the same at each run. `NETNS_TESTS_SEED=N` takes
-//! another, `NETNS_TESTS_PAIRS=N` more of them.
+//! The settings are chosen by a seed, the same one at each run. `NETNS_TESTS_SEED=N` uses
+//! another seed, `NETNS_TESTS_PAIRS=N` more pairs of settings.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 

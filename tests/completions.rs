@@ -1,5 +1,5 @@
-//! The completions of netns-setup are made from the table that clap reads, and bash completes by
-//! them. `UPDATE_GOLDEN=1` writes them.
+//! The completions of netns-setup are generated from the table that clap reads, and bash
+//! completes with them. `UPDATE_GOLDEN=1` writes them.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

@@ -1,9 +1,8 @@
-//! Golden cases: one settings file in, one text out. `tests/conf/NAME.conf` is read as
-//! the settings of the namespace `mgmt`; `NAME.defaults`, if there is one, as
-//! conf.d/netns. `NAME.stderr` holds the problems as netns-setup prints them, or
-//! `NAME.want` the state that is wanted. That the program says the same is tried in
-//! tests/setup.rs.
-//! `UPDATE_GOLDEN=1` writes both anew.
+//! Golden tests: each settings file has an expected text. `tests/conf/NAME.conf` is read
+//! as the settings of the namespace `mgmt`; `NAME.defaults`, if it exists, as
+//! conf.d/netns. `NAME.stderr` has the problems as netns-setup prints them, or
+//! `NAME.want` the wanted state. tests/setup.rs checks that the program prints the same.
+//! `UPDATE_GOLDEN=1` writes both kinds of file again.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 

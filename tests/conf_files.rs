@@ -1,5 +1,5 @@
-//! Which files are read as settings, and which are not trusted, under which words. Here the
-//! one who is trusted is whoever runs the tests; the program trusts root alone.
+//! Which files are read as settings, which are not trusted, and the message for each. In
+//! these tests the trusted user is the one who runs them; the program trusts only root.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 

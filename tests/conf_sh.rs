@@ -1,6 +1,7 @@
-//! The reader of settings against real shells: of many generated texts, plausible and
-//! nasty, each is either refused, or dash, busybox ash and bash hold the same values
-//! afterwards, byte for byte, in the order in which OpenRC reads the two files.
+//! The parser of settings compared with real shells. For each of many generated texts,
+//! plausible or malicious, either the parser reports an error, or dash, busybox ash and
+//! bash have the same values afterwards, byte for byte. The two files are read in
+//! OpenRC's order.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

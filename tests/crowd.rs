@@ -1,6 +1,6 @@
-//! Many at once: processes that bring four namespaces up, change them, take them down and
-//! run commands in them, all on each other's heels. No call hangs, nothing is left behind,
-//! and no command ever runs on the host.
+//! Many processes at the same time bring up four namespaces, change them, take them down,
+//! and run commands in them. No call hangs, nothing is left behind, and no command ever
+//! runs on the host.
 
 #![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 

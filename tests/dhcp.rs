@@ -1,7 +1,8 @@
-//! What the hook of a DHCP client makes of what the network says: routes and addresses of
-//! the lease and no others, a metric for each link, name servers of all leases that stand;
-//! and that text of strangers, and a file of its owner's, stay what they are. `ip` is the
-//! judge. That real clients call it is under test in tests/openrc.
+//! What the hook of a DHCP client does with the values of a lease: it sets the routes and
+//! addresses of the lease and no others, a metric for each link, and the name servers of
+//! all current leases. It does not interpret text from the network, and does not change a
+//! file that belongs to the owner. Judged by `ip`. tests/openrc checks that real clients
+//! call the hook.
 
 #![allow(clippy::unwrap_used)]
 

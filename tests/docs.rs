@@ -1,6 +1,6 @@
-//! What the project says of itself, held to what it is: pages, settings files and README
-//! against the table of settings, the programs' --help and the Makefile. Examples are in
-//! tests/examples.rs; how the pages are written is mandoc's business, in tests/scripts.rs.
+//! The documentation matches the project: the pages, the settings files and README are
+//! compared with the table of settings, the programs' --help and the Makefile.
+//! tests/examples.rs has the examples; tests/scripts.rs runs mandoc on the pages.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 

@@ -1,5 +1,6 @@
-//! `netns-setup doctor` against real faults: each is made as the world makes it, named with
-//! a remedy, and gone when that is followed. A healthy namespace has none.
+//! `netns-setup doctor` and real faults: each fault is made in the usual way, doctor
+//! finds it and prints a hint, and after following the hint the fault is gone. A healthy
+//! namespace has none.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

@@ -1,9 +1,10 @@
-//! Every way to start a service, from every place, under every OpenRC: a daemon is where
-//! the settings of its service say, or its start is refused, and never anywhere else. In
-//! come the cells of tests/entries/cells.rs, out go tables of what came of them. A cell is
-//! an init, an entry way, the place of the caller and a service, and is named so:
-//! `ENTRIES=alpine/restart/mgmt/plain` tries it alone, and `*` stands for any part.
-//! Judged is where the daemon is by /proc, what the exit status was, and what was said.
+//! Every way to start a service, from every place, under every OpenRC: a daemon runs
+//! where the settings of its service say, or its start is an error, and it never runs
+//! anywhere else. tests/entries/cells.rs lists the cells; the result is printed as
+//! tables. A cell is an init system, a way to start a service, the place of the caller,
+//! and a service, and is named like this: `ENTRIES=alpine/restart/mgmt/plain` runs only
+//! that one, and `*` stands for any part. The test judges where the daemon is according
+//! to /proc, the exit status, and the messages.
 
 #![allow(clippy::expect_used)]
 

@@ -1,5 +1,5 @@
-//! What pages, README and settings files show is tried: examples are right, and messages
-//! are those that the program prints.
+//! What the pages, README and settings files show is run: the examples work, and the
+//! messages are those that the program prints.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 

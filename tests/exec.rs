@@ -1,6 +1,6 @@
-//! The contract of netns-exec, in one table. Each row is a script, run once with `$EXEC`
-//! being netns-exec and once with it being `ip netns exec`; where the two differ, the row
-//! says why ours is right. What has no counterpart in ip(8) is in the other tests/exec_*.
+//! The contract of netns-exec, as one table. Each row is a script that runs once with
+//! netns-exec as `$EXEC` and once with `ip netns exec`. Where the results differ, the row
+//! gives the reason. The other tests/exec_* have what ip(8) cannot do.
 
 #![allow(clippy::unwrap_used)]
 

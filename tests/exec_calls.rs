@@ -1,6 +1,6 @@
-//! Which system calls netns-exec makes on its common path: each is time that every start
-//! of a service takes, and none asks for memory or makes a thread. As strace(1) sees the
-//! program that `make` built.
+//! Which system calls netns-exec makes in the common case: each one adds to the start
+//! time of every service, and none may allocate memory or create a thread. strace(1)
+//! traces the program that `make` built.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! The other ways in and out: by process, by file, back to the host; what is asked for by
-//! options; wrong calls, in full.
+//! netns-exec with --pid, --path and --host, its other options, and wrong calls with
+//! their complete messages.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,6 @@
-//! What netns-exec shows of /etc, and that it holds: symlinks replaced while a service
-//! runs, files renamed over and healed, overlays, and who may write.
+//! What netns-exec shows of /etc, and that it stays: symlinks that are replaced while a
+//! service runs, files that are replaced by renaming and bound again, overlays, and who
+//! may write.
 
 #![allow(clippy::unwrap_used)]
 

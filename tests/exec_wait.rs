@@ -1,4 +1,4 @@
-//! Waiting for a namespace. A file of its own, for it measures time.
+//! Waiting for a namespace. This is a separate file because it measures time.
 
 #![allow(clippy::unwrap_used)]
 

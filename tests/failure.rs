@@ -1,4 +1,5 @@
-//! When it goes wrong: what is said, what is undone, and what is never touched.
+//! What happens if a change fails: the message, what is undone, and what is never
+//! touched.
 
 #![allow(clippy::unwrap_used)]
 

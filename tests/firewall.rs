@@ -1,5 +1,5 @@
-//! The firewall that netns-setup loads: before the first packet, all or nothing, and in
-//! the place of the one before. nft, iptables-save and ipset are the judges.
+//! The firewall rules that netns-setup loads: before the first packet, all or nothing,
+//! and in place of the earlier rules. Judged by nft, iptables-save and ipset.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,6 +1,6 @@
-//! A card is given back as it was taken: states that the host can have of it, times the ways
-//! on which it comes back. In come the commands that make the state, out goes one table.
-//! `ip` and /proc/sys are the judges.
+//! A NIC is given back as it was taken: each state that a NIC can have on the host, combined
+//! with each way in which it is given back. The commands that make the states are listed here;
+//! the result is one table. Judged by `ip` and /proc/sys.
 
 #![cfg(target_arch = "x86_64")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

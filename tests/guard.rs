@@ -1,5 +1,5 @@
-//! The guard: nobody moves the link that carries his own connection unawares. Real
-//! connections over a real link; sessions of a real sshd are tests/openrc's.
+//! The guard: nobody moves the link of their own connection by accident. Real connections
+//! over a real link; sessions of a real sshd are in tests/openrc.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,4 +1,5 @@
-//! The commands that settings hang on the coming and going of a namespace, run for real.
+//! The hooks, which are commands that the settings run when a namespace is set up or
+//! taken down, run for real.
 
 #![allow(clippy::unwrap_used)]
 

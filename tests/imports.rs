@@ -1,5 +1,5 @@
-//! The shape of src/, read from its `use` lines and paths: no two files need each other, and
-//! no folder has more files than one takes in. Who may use what is tests/source.rs's.
+//! The structure of src/, read from its `use` lines and paths: no two files depend on each
+//! other, and no directory has too many files. tests/source.rs checks which part may use what.
 
 mod tree;
 

@@ -1,5 +1,6 @@
-//! Who keeps a namespace from going: real processes inside, of services as OpenRC and runit
-//! leave their traces, and real holders outside, none of which `ip netns pids` sees all of.
+//! What keeps a namespace from being taken down: real processes inside, of services as
+//! OpenRC and runit record them, and real processes outside that hold it, of which `ip
+//! netns pids` lists only some.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,6 @@
-//! `make install` and `make uninstall`, into a folder of their own: which files come, and
-//! that all of them go. What is in the files is the business of other tests.
+//! `make install` and `make uninstall` with a directory of their own: which files are
+//! installed, and that all of them are removed. Other tests check the contents of the
+//! files.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 

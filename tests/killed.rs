@@ -1,6 +1,6 @@
-//! netns-setup is killed, or refused, at each of its system calls in turn: whatever it
-//! leaves behind, `up` makes whole and `down` takes away, and the card is never lost.
-//! The calls are counted on x86-64, by ptrace(2).
+//! netns-setup is killed, or one of its system calls fails, at each system call in turn.
+//! Whatever state results, `up` completes it and `down` removes it, and the NIC is never
+//! lost. The calls are counted on x86-64, by ptrace(2).
 
 #![cfg(target_arch = "x86_64")]
 #![allow(

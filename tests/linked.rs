@@ -1,5 +1,5 @@
-//! What the programs are linked with, netns-exec most of all: every service of a
-//! namespace starts through it, so what it carries is start-up time, and code that runs as
+//! What the programs are linked with, above all netns-exec: every service of a namespace
+//! starts through it, so each library adds to start-up time and to code that runs as
 //! root.
 
 #![allow(clippy::expect_used)]

@@ -1,5 +1,5 @@
-//! `netns-setup list`: every namespace has its line, whoever made it and whatever is wrong with
-//! its settings.
+//! `netns-setup list` prints a line for each namespace, no matter who made it and what is wrong
+//! with its settings.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Logging in over a card that is in a namespace, and being on the host: with OpenSSH and
-//! dropbear, as Debian packages them, and OpenSSH's client on another machine.
+//! Logging in over a NIC that is in a namespace, with the session on the host: with
+//! OpenSSH and dropbear as Debian packages them, and OpenSSH's client on another machine.
 
 mod testbed;
 

@@ -1,8 +1,8 @@
-//! Real daemons under real inits, on the host and in a namespace: every verb of every
-//! service of tests/matrix under Alpine's OpenRC 0.63, Debian's 0.56 and 0.45.2, and
-//! runit. In come the cells that the runner of each init prints, out goes one table.
-//! A cell in the namespace must be what the host's is, exit codes too. How a cell is
-//! judged is tests/matrix/lib.sh's business.
+//! Real daemons under real init systems, on the host and in a namespace: every verb of
+//! every service of tests/matrix under Alpine's OpenRC 0.63, Debian's 0.56 and 0.45.2,
+//! and runit. The script of each init system prints its cells; the result is one table. A
+//! cell in the namespace must have the same result as on the host, exit codes included.
+//! tests/matrix/lib.sh judges a cell.
 
 #![allow(clippy::expect_used)]
 

@@ -1,5 +1,5 @@
-//! What the files of netns-setup may be read and written by, whatever umask its caller has:
-//! the same for each, and by nobody more than the settings that they were copied from.
+//! The modes of the files that netns-setup writes, whatever the caller's umask is: always
+//! the same, and no file can be read by more users than the settings it was copied from.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! The way out of a namespace and in, with real sockets between three: `far`, outside; the
-//! host; and the namespace. nft and /proc/sys are the judges of what is left.
+//! Masquerading and port forwarding, with real sockets in three places: `far`, which is
+//! outside; the host; and the namespace. nft and /proc/sys show what is left afterwards.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,6 +1,7 @@
 //! The scenarios of tests/openrc under real OpenRCs: Alpine's 0.63 with its own patches
-//! and no iproute2, Debian's 0.56 and 0.45.2 (with dpkg's start-stop-daemon), and by
-//! `make test-all` Debian's newest. The hook also under the other shells that are sh.
+//! and without iproute2, Debian's 0.56 and 0.45.2 (with dpkg's start-stop-daemon), and
+//! with `make test-all` Debian's newest. The hook is also run by the other shells that
+//! can be /bin/sh.
 
 mod testbed;
 

@@ -1,7 +1,7 @@
-//! The scenarios of tests/others: programs of others that a namespace has to do with, as
-//! Debian 13 packages them. A container's engine tells whose namespace is to be named, a
-//! firewall of the host does what our advice says to type, and who looks after a card of the
-//! host's carries on when it comes back.
+//! The scenarios of tests/others: other programs that work with a namespace, as Debian 13
+//! packages them. A container engine tells which namespace gets a name, a firewall of the host
+//! follows the advice that we print, and a network manager of the host continues when its NIC
+//! comes back.
 
 #![allow(clippy::expect_used)]
 

@@ -1,7 +1,7 @@
-//! Properties of the plan, on a kernel held in memory that refuses what the real one
-//! refuses and takes away what the real one takes away. The rules of that kernel are
-//! written down here a second time, from rtnetlink(7) and tests/setup.rs; nothing of the
-//! plan's own bookkeeping is used.
+//! Properties of the plan, tested on a model of the kernel in memory that rejects what
+//! the real kernel rejects and deletes what the real kernel deletes. The rules of the
+//! model are written here a second time, from rtnetlink(7) and tests/setup.rs; it uses
+//! nothing of the plan's own bookkeeping.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

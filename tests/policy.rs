@@ -1,6 +1,7 @@
-//! Policy rules against real ip(8): what is read here ip takes too, and the kernel holds
-//! the same after ip was given the text, after ip was given our own text of it, and after
-//! netns-setup made it. Texts of no meaning are golden cases, in tests/conf.rs.
+//! Policy rules compared with the real ip(8): ip accepts each rule that the parser
+//! accepts. The kernel has the same rule after ip was given the original text, after ip
+//! was given the text that we print, and after netns-setup added it. tests/conf.rs has
+//! the invalid texts.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Ports of bridges: what they are told. `ip` is the judge. Their VLANs take a kernel that
-//! has them: tests/vm/vlans.sh.
+//! The options of bridge ports. Judged by `ip`. tests/vm/vlans.sh has their VLANs, which
+//! need another kernel.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! `netns_ready`: a namespace is ready when what it asks for holds, and not before. The
-//! kernel is real, and `ip` says what is there; the card is a veth to a router of its own.
+//! `netns_ready`: a namespace is ready when all conditions hold, and not before. The
+//! kernel is real, and `ip` shows the state; the NIC is a veth to a router of its own.
 
 #![allow(clippy::unwrap_used)]
 

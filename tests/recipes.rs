@@ -1,6 +1,6 @@
-//! What people do by hand today, in a few lines of settings: made by netns-setup, made by
-//! sh and the real ip(8) and nft(8) from its plan, and made by the commands that people
-//! type. The three hosts are alike. What README shows is README's own text.
+//! What people do by hand, in a few lines of settings: done by netns-setup, by sh and the
+//! real ip(8) and nft(8) from its plan, and by the commands that people type. The three
+//! hosts end with the same state. Recipes of README are read from README.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,6 +1,6 @@
-//! A published port of a namespace whose way out is not the veth, such as a tunnel's: what
-//! comes in by the veth is answered there, and nothing else leaves by it. Counters of nft
-//! on the way out and outside are the judges.
+//! A forwarded port of a namespace whose default route is not the veth but, for example,
+//! a tunnel: answers to requests through the veth leave through the veth, and nothing
+//! else does. Judged by counters of nft at both places.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

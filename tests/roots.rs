@@ -1,5 +1,5 @@
-//! The test-bed's roots: the same wherever they are built, and what broke off while it was
-//! built or removed is never one. What is in them is the business of the tests that use
+//! The test-bed's root directories: they are the same wherever they are built, and one
+//! whose build or removal was interrupted is never used. Other tests check what is in
 //! them.
 
 #![allow(clippy::unwrap_used, clippy::panic)]

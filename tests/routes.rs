@@ -1,7 +1,7 @@
-//! The text of a route against real ip(8): what is read here ip takes too, the kernel
-//! then holds exactly what was read, and our own text of it makes the same route. The
-//! kernel is asked through `ip -j`. Texts of no meaning are golden cases, in
-//! tests/conf.rs.
+//! The text of a route compared with the real ip(8): ip accepts each text that the parser
+//! accepts, the kernel then has exactly what was parsed, and the text that we print makes
+//! the same route. The kernel is queried with `ip -j`. tests/conf.rs has the invalid
+//! texts.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 

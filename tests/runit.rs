@@ -1,6 +1,5 @@
 //! The scenarios of tests/runit under real runits: 2.1.2 (Debian 12), 2.2.0 (Debian 13;
-//! on Alpine's own kernel interface, shell and tools too), and by `make test-all` the
-//! newest.
+//! also with Alpine's shell and tools), and with `make test-all` the newest.
 
 mod testbed;
 

@@ -1,5 +1,4 @@
-//! netns-setup on a real kernel. What became of it is read back by `ip`, never by our
-//! own reader.
+//! netns-setup on a real kernel. The result is read back by `ip`, never by our own code.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,6 @@
-//! The same settings twice: made by netns-setup in one sandbox, and by sh and the real
-//! ip(8) from netns-setup's own plan in another. The two hosts are alike to the last line.
+//! The same settings, applied twice: by netns-setup in one sandbox, and by sh and the
+//! real ip(8) from the plan of netns-setup in another. Both hosts end with the same
+//! state.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,6 +1,6 @@
-//! House rules that a compiler does not know, held by reading the source: who may use
-//! what, how long a file may be, what netns-exec may know. What the programs do is the
-//! business of other tests.
+//! House rules that a compiler cannot check, checked by reading the source: which module
+//! may use what, how long a file may be, what netns-exec may use. Other tests check what
+//! the programs do.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

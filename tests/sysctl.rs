@@ -1,5 +1,5 @@
-//! `netns_sysctl`, and what a namespace starts with: made by netns-setup, read back by
-//! sysctl(8).
+//! `netns_sysctl`, and the initial values of a namespace: set by netns-setup, read back
+//! by sysctl(8).
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Links that programs open: tap and tun. What stands for a virtual machine is a program
-//! that opens a tap and answers on it, as QEMU's `-netdev tap,ifname=…` does.
+//! Links that programs open: tap and tun. A program that opens a tap and answers on it,
+//! as QEMU's `-netdev tap,ifname=…` does, stands for a virtual machine.
 
 #![allow(clippy::unwrap_used)]
 

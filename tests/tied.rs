@@ -1,5 +1,5 @@
-//! Namespaces that are tied to each other by a pair, each with settings of its own:
-//! started in any order, and taken down in any. `ip` and ping are the judges.
+//! Namespaces that are linked to each other by a veth pair, each with settings of its
+//! own: started and taken down in any order. Judged by `ip` and ping.
 
 #![allow(clippy::unwrap_used)]
 

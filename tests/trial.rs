@@ -1,5 +1,5 @@
-//! `try` and `confirm`: what is not confirmed is undone exactly, whoever is killed and
-//! whatever hangs up meanwhile.
+//! `try` and `confirm`: without a confirmation everything is undone exactly, even if a
+//! process is killed or a terminal hangs up meanwhile.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,6 +1,6 @@
-//! What cannot be read. A journal: what it told of is touched by no verb, there is a way out,
-//! and no other namespace is kept from anything by it. A pipe, a device, or a file that does
-//! not end, in the place of a file: it is refused, and nobody waits for it.
+//! What cannot be read. With an unreadable journal, no verb touches what it lists, there is a
+//! way to continue, and no other namespace is affected. A pipe, a device, or a file without an
+//! end in place of a file is an error, and no process waits for it.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! The scenarios of tests/vm on virtual machines: what takes a real network card, or
-//! links that the kernel of the machine that tests does not have, or an older kernel.
+//! The scenarios of tests/vm on virtual machines: tests that need a real NIC, types of
+//! link that this machine's kernel lacks, or an older kernel.
 
 mod testbed;
 

@@ -1,6 +1,5 @@
-//! `netns-setup watch`: what happens to a namespace, by hand, by the host, by the kernel,
-//! and that it is soon again what its settings say; and that while nothing happens nothing
-//! is done. The kernel is real, and `ip` is the judge.
+//! `netns-setup watch`: changes by hand, by the host and by the kernel are repaired soon,
+//! and while nothing changes, watch does nothing. The kernel is real. Judged by `ip`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,6 +1,6 @@
-//! What wg(8)'s file may say. `tests/wireguard/NAME.conf` is such a file, and `NAME.stderr`
-//! what `netns-setup check` says of it; that the program itself says so is tried in
-//! tests/setup.rs. What comes of such files takes a kernel with WireGuard: tests/wireguard.rs.
+//! What wg(8)'s file may contain. `tests/wireguard/NAME.conf` is such a file, and `NAME.stderr`
+//! is what `netns-setup check` prints about it; tests/setup.rs checks that the program prints
+//! the same. The effect of such files needs a kernel with WireGuard: tests/wireguard.rs.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! `netns-setup check`, asked in this process about settings that are this user's, so that
-//! it need not be root's. The program itself trusts root alone (tests/conf_files.rs).
+//! `netns-setup check` in this process, for settings that belong to the user who runs the
+//! tests. The program itself trusts only root (tests/conf_files.rs).
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::unwrap_used)]

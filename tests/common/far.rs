@@ -1,6 +1,6 @@
 //! A network for the host of a sandbox: a namespace `far` with a router in it, and a link
-//! `eth1` to there that stands for a card (a real one takes a virtual machine). `ip` is
-//! the judge of what became of it.
+//! `eth1` to it that stands for a NIC (a real one needs a virtual machine). Functions
+//! compare the state of `eth1` before and after, as `ip` prints it.
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]

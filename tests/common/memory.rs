@@ -1,5 +1,5 @@
-//! A kernel held in memory, for the properties of the plan: it refuses what the real one
-//! refuses, and takes away what the real one takes away.
+//! A model of the kernel in memory, for the property tests of the plan: it rejects what
+//! the real kernel rejects, and deletes what the real kernel deletes as a side effect.
 
 #![allow(clippy::unwrap_used, clippy::unit_arg, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! Texts that may or may not be policy rules, by chance.
+//! Random texts that may or may not be policy rules.
 
 use crate::random::Random;
 

@@ -1,5 +1,5 @@
-//! Chance that is the same at every run: a seed in, numbers out. What is chosen by them is
-//! the test's own.
+//! Random numbers that are the same at every run, because they come from a seed. Each
+//! test chooses what it does with them.
 
 /// Xorshift, from a seed that is not 0.
 pub struct Random(pub u64);

@@ -1,4 +1,4 @@
-//! What a command in a sandbox did, or does still.
+//! The result of a command in a sandbox, and a command that still runs.
 
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -1,5 +1,5 @@
-//! States for the kernel held in memory: hosts as found, and settings as `conf` would
-//! read them.
+//! States for the model of the kernel in memory: hosts as they are found, and settings as
+//! `conf` would read them.
 
 #![allow(clippy::unwrap_used)]
 

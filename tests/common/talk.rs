@@ -1,4 +1,5 @@
-//! Real sockets in the namespaces of a sandbox: a server that says whom it heard, and clients.
+//! Real sockets in the namespaces of a sandbox: a server that prints who has connected, and
+//! clients.
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]

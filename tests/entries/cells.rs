@@ -1,7 +1,7 @@
-//! What a cell of the matrix is, and what is right: in comes a combination of an init, an
-//! entry way, a place of the caller and a service; out goes what must come of it, or why
-//! there is no such cell. What the ways and the services are in shell is run.sh's and
-//! services.sh's business.
+//! The cells of the matrix and their expected results: for each combination of an init
+//! system, a way to start a service, a place of the caller and a service, what must
+//! happen, or why there is no such cell. run.sh and services.sh implement the ways and
+//! the services in shell.
 
 /// An OpenRC: what it is called, the suite whose root it runs in, the shell that runs its
 /// scripts.

@@ -1,5 +1,5 @@
-//! The cells of one init, tried in a host of its own by run.sh: in come the cells, out goes
-//! what was seen of each.
+//! Runs the cells of one init system in a host of their own, with run.sh, and returns
+//! what was observed for each.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;

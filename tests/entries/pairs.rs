@@ -1,6 +1,5 @@
-//! Few cells of many: in come the cells that there are, out goes a choice in which every
-//! two parts that stand together in one of them stand together in one at least. It is the
-//! same choice each time.
+//! Chooses few of many cells, so that each two parts that occur together in any cell
+//! occur together in a chosen one. The choice is the same each time.
 
 use std::collections::BTreeSet;
 

@@ -1,14 +1,14 @@
 #!/bin/sh
-# run.sh SHELL USERS - try the cells in the file /cells, in this host: of each its number, the
-# way, the place of the caller, the service, and "yes" if a daemon is to be waited for.
-# What is printed, with tabs between:
-#   said NUMBER LINE                     what the command said, each line
+# run.sh SHELL USERS - run the cells in the file /cells, in this host. A line of it has the
+# number of the cell, the way, the place of the caller, the service, and "yes" if a daemon is to
+# be waited for. Output, separated by tabs:
+#   said NUMBER LINE                     each line that the command printed
 #   cell NUMBER STATUS STATE WITNESS DAEMON...
-# STATE is what OpenRC takes the service for, started or stopped; WITNESS what became of a
-# service that is in no runlevel, runs or gone; a DAEMON is NAMESPACE/NAMESERVER. What should
-# have come of it is for others to say.
-# If SHELL is bash, it runs OpenRC's scripts, as Gentoo builds it. USERS says whether this
-# OpenRC has services of ordinary users, yes or no.
+# STATE is the state of the service according to OpenRC, started or stopped; WITNESS is the
+# state of a service in no runlevel, runs or gone; a DAEMON is NAMESPACE/NAMESERVER. The caller
+# judges the result.
+# If SHELL is bash, bash runs OpenRC's scripts, as on Gentoo. USERS says whether this OpenRC has
+# services of ordinary users, yes or no.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 # shellcheck source=tests/entries/services.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2154  # the scripts' own words
 # Sourced by run.sh: the services of the matrix, one for each kind of settings, and the
-# namespaces. The daemon of each is "/bin/sleep NUMBER" with a number of its own, which
-# stands in /run/cells/SERVICE.
+# namespaces. The daemon of each is "/bin/sleep NUMBER" with a number of its own, which is
+# in the file /run/cells/SERVICE.
 
 # service NAME - an init script, its text from the standard input, with @ for the number
 service()

@@ -1,4 +1,4 @@
-//! What came of all cells, for people.
+//! Prints the results of all cells as tables for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

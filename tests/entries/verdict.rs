@@ -1,5 +1,5 @@
-//! What is thought of a cell: in comes what was seen of it, out goes whether that is right.
-//! What is right is the business of cells.rs.
+//! Compares what was observed for a cell with the expected result, which cells.rs
+//! defines.
 
 use super::cells::{Cell, Nothing, Right};
 use super::host::Seen;

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What the machine that tests has no kernel for: OpenRC's cgroups, which are the machine's
-# own here, and VRFs. The services are Alpine's kind; its own code calls "ip netns exec".
+# This needs a kernel of its own: OpenRC's cgroups, here those of the whole machine, and
+# VRFs. The services are written as Alpine's are; top-level code in them calls "ip netns
+# exec".
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

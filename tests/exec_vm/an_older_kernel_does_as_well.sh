@@ -1,5 +1,5 @@
 #!/bin/sh
-# Linux 6.1 has no listmount(2), and makes file systems the older way.
+# Linux 6.1 has no listmount(2), and creates file systems by the older system calls.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

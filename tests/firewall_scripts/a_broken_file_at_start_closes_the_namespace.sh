@@ -1,6 +1,6 @@
 #!/bin/sh
-# Where the links are up already: nothing new passes until a start succeeds, and a
-# connection that was there goes on.
+# A start with a broken file while the links are already up: no new connection passes
+# until a start succeeds, and existing connections continue.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The namespace is gone: what a stop takes away and saves is neither the host's nor the
-# rule file.
+# The namespace is deleted: a stop neither removes nor saves the host's rules, and does
+# not overwrite the rule file.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets are filled beside themselves and swapped, under rules that name them.
+# Sets are loaded under other names and swapped, while rules refer to them.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft ipset iptables

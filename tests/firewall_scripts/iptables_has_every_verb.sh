@@ -1,5 +1,5 @@
 #!/bin/sh
-# Both families by one service, and Alpine's variables; nothing is half loaded.
+# One service for both families, with Alpine's variables. Nothing is loaded in part.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore

@@ -1,6 +1,7 @@
 # shellcheck shell=sh
-# Sourced by every scenario of the firewall's scripts: a namespace that another machine
-# sends to, and the judges. nft, iptables and ipset of /judge are installed, as packages.
+# Sourced by every scenario of the firewall scripts: a namespace that another machine
+# sends packets to, and functions that judge the rules. The nft, iptables and ipset of
+# /judge are installed, as packages would do.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

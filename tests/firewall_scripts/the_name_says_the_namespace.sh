@@ -1,6 +1,6 @@
 #!/bin/sh
-# netns-nftables.mgmt is for mgmt and nothing else: it needs netns.mgmt, and its rules
-# stand until that is gone.
+# netns-nftables.mgmt is for mgmt only: it needs netns.mgmt, and its rules stay until
+# netns.mgmt is stopped.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft

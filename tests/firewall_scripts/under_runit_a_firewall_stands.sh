@@ -1,5 +1,6 @@
 #!/bin/sh
-# The model of a firewall's service, and the rule files of the namespace's own service.
+# runit/firewall, the template of a firewall service, together with the rule files of the
+# service of the namespace.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft

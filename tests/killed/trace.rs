@@ -1,8 +1,10 @@
-//! Running a program by ptrace(2), and doing something to it at one of its system calls:
-//! a call in, how it ended out. What is run, and what ought to come of it, is the test's.
+//! Runs a program under ptrace(2), and kills it or makes a call fail at one of its system
+//! calls. Returns how the program ended. The test chooses the program and judges the
+//! result.
 //!
-//! Calls are counted over all of its threads, from the first after execve(2) on. Programs
-//! that it starts are not followed: they live on when it is killed, as they would do.
+//! The calls of all threads are counted, from the first one after execve(2). Programs
+//! that it starts are not traced: they continue when it is killed, as they would without
+//! ptrace.
 
 // The child is waited for by its number.
 #![allow(clippy::expect_used, clippy::panic, clippy::zombie_processes)]

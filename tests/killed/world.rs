@@ -1,5 +1,5 @@
-//! A host with a card, the settings of a namespace that wants it, and what `ip`, `nft` and
-//! `ls` say of both: what is looked at before and after a fault.
+//! A host with a NIC, the settings of a namespace that moves it in, and the state of both
+//! as `ip`, `nft` and `ls` print it, to be compared before and after a fault.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,8 +1,8 @@
 # shellcheck shell=sh disable=SC2154,SC2034  # the runner of each init sets and uses them
-# Sourced by the runner of each init: what a service of the matrix is, and how a cell is
-# judged. A cell is a verb of a service in a place, "host" or "netns". For each, one line goes
-# out: cell, service, place, verb, what came of it (between tabs): "ok" and the exit
-# codes, or "n/a: REASON", or "FAILED: REASON" with the log of the cell after it.
+# Sourced by the script of each init system: what a service of the matrix is, and how a cell is
+# judged. A cell is a verb of a service in a place, "host" or "netns". Prints one line for each:
+# cell, service, place, verb and result, separated by tabs. The result is "ok" and the exit
+# codes, or "n/a: REASON", or "FAILED: REASON" followed by the log of the cell.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The cells of OpenRC: SERVICE on the host is the script SERVICE; in the namespace, it is
-# a link to it, with one line in conf.d.
+# The cells of OpenRC: on the host, SERVICE is the script SERVICE; in the namespace, it is
+# a link to that script, with one line in conf.d.
 # shellcheck source=tests/matrix/lib.sh
 . /t/lib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The cells of runit: SERVICE on the host is the run file of sv/SERVICE; in the namespace
-# it has the two lines more that runit/daemon/run shows.
+# The cells of runit: on the host, SERVICE has the run file sv/SERVICE; in the namespace,
+# the run file has the two additional lines that runit/daemon/run shows.
 # shellcheck source=tests/matrix/lib.sh
 . /t/lib.sh
 

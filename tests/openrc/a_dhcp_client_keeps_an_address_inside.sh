@@ -1,7 +1,8 @@
 #!/bin/sh
 # The distribution's own DHCP client, udhcpc on Alpine and dhcpcd on Debian, runs in the
-# namespace; what it is told goes to the namespace's own resolv.conf, and nothing to the
-# host's. It is no process in the way of down, and nothing is left of it.
+# namespace. The name servers that it gets are written to the namespace's own resolv.conf,
+# and nothing to the host's. The client does not prevent a `down`, and nothing is left of
+# it.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 # (Alpine's test root has both)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The four scripts of a firewall as a distribution has them, as BASE.mgmt with netns="mgmt",
-# by each of their verbs: what is done, is done inside and to the namespace's own files,
-# beside the host's own service of the same name, started or not. A table is printed.
+# The four firewall scripts of a distribution, as BASE.mgmt with netns="mgmt", with each
+# of their verbs. All that they do happens inside and in the namespace's own files, while
+# the host's service of the same name is started or stopped. Prints a table.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 # shellcheck source=tests/openrc/distributions.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The first day of somebody who has read README: logged in over eth1, by the sshd of the
-# host, all that he types he types in sessions. Nothing is lost, nothing is in the wrong
-# place, and what is said is true.
+# The first day of a person who has read README. The person is logged in over eth1,
+# through the sshd of the host, and types every command in a session. Nothing is lost,
+# nothing runs in the wrong place, and the messages are true.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Where an SSH server cannot be told what to start for each connection, a listener in the
-# namespace starts it on the host: dropbear on Alpine, OpenSSH before 9.8 on Debian 12.
+# Some SSH servers cannot be configured to start another program for each connection:
+# dropbear on Alpine, OpenSSH before 9.8 on Debian 12. For these, a listener in the
+# namespace starts the server on the host.
 # shellcheck source=tests/openrc/login.sh
 . /t/login.sh
 card

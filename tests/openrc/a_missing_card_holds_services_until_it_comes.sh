@@ -1,7 +1,8 @@
 #!/bin/sh
-# With netns_wait a card that is not there at boot fails neither the service nor the boot:
-# the service is inactive, what needs it is held, and when the card comes all of it comes
-# up by itself; by "stop" it is held again when the card has gone for good.
+# With netns_wait, a NIC that is missing at boot makes neither the service nor the boot
+# fail: the service is inactive and the services that need it wait. When the NIC appears,
+# all of them start. With "stop", they are stopped again when the NIC has disappeared for
+# good.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 mgmt

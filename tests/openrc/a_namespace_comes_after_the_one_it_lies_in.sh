@@ -1,6 +1,7 @@
 #!/bin/sh
-# A namespace whose link lies in another one, or is born there, needs that one's service:
-# started by itself, or by the boot, whatever the order.
+# A namespace has a link whose parent is in another namespace, or that is created there.
+# Its service needs the service of that namespace: when it is started alone and at boot,
+# in any order.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 for name in two low; do

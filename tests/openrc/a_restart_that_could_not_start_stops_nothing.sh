@@ -1,7 +1,7 @@
 #!/bin/sh
-# A restart stops a service, and those that need it, before it starts it again. Where the
-# start would be refused, for what its netns= asks for, nothing is stopped: not the sshd that
-# its owner is logged in by, nor what OpenRC stops before it.
+# A restart stops a service and the services that need it, before it starts them again. If its
+# netns= would make the start fail, nothing is stopped: neither the sshd through which its owner
+# is logged in, nor what OpenRC stops before it.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Restarting a namespace stops the services in it first. With a slip in its settings that
-# would be where it ends: with the daemon that its owner logged in by down.
+# Restarting a namespace first stops the services in it. With an error in the settings of
+# the namespace, the restart would end there, and the sshd through which its owner is
+# logged in would stay stopped.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

@@ -1,6 +1,6 @@
 #!/bin/sh
-# conf.d/SVC.RUNLEVEL replaces conf.d/SVC: where it has no netns=, the daemon would
-# quietly start on the host.
+# OpenRC reads conf.d/SVC.RUNLEVEL instead of conf.d/SVC. If that has no netns=, the
+# daemon would silently start on the host.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 # dropbear does not end if it is told to before it listens

@@ -1,7 +1,8 @@
 #!/bin/sh
-# A script written for the host speaks of itself by its own name, and of other services. As
-# BASE.mgmt, whole inside, the one is itself and the others are the host's, whatever
-# commands it uses, in a namespace of ours and in one that others have made.
+# A script written for the host uses its own name and the names of other services. As
+# BASE.mgmt, run inside completely, its own name means itself and the other names mean
+# services of the host, with every command that uses names. In a namespace of ours and in
+# one of another program.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 

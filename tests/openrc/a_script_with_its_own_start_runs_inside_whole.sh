@@ -1,6 +1,7 @@
 #!/bin/sh
-# Script mode, chosen by itself: every verb of the whole script is inside, with its own
-# name and settings, by a link and one line, whatever tricks it knows about namespaces.
+# Script mode, chosen automatically: every verb of the complete script runs inside, with
+# the script's own name and settings, with a link and one line, even if the script handles
+# namespaces itself.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The hook is read for every service. One without netns= gets no process more for it, is
-# where it always was, and its script's start-stop-daemon and ip are the real ones.
+# The hook is read for every service. A service without netns= gets no additional process,
+# runs where it always ran, and its script uses the real start-stop-daemon and ip.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 script plain <<'END'

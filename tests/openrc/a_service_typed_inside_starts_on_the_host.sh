@@ -1,7 +1,7 @@
 #!/bin/sh
-# Logged in by the sshd that runs in mgmt, a person restarts services as on the host: one
-# without netns= runs on the host, as if it had been typed there, one with netns= in its
-# namespace, and a whole runlevel is refused.
+# A person who is logged in through the sshd in mgmt restarts services as on the host: a
+# service without netns= runs on the host, one with netns= in its namespace, and a
+# complete runlevel is an error.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh

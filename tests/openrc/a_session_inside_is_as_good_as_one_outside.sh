@@ -1,6 +1,7 @@
 #!/bin/sh
-# Who is logged in by the sshd that runs in a namespace types what one types on the host, and it
-# works: netns-setup goes there by itself. What would cut the session is refused all the same.
+# A person who is logged in through the sshd in a namespace types the same commands as on the
+# host, and they work: netns-setup goes to the host by itself. Commands that would cut the
+# session are still errors.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

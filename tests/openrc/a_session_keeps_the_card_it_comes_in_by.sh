@@ -1,6 +1,7 @@
 #!/bin/sh
-# Who is logged in over a card is not cut off by the service that would take it: in a
-# session of a real sshd, through OpenRC, which empties the environment, and through su.
+# A person who is logged in over a NIC is not cut off by the service that would move it:
+# in a session of a real sshd, through OpenRC, which empties the environment, and through
+# su.
 # shellcheck disable=SC2016,SC2209
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A stop of a namespace stops the services in it first, and the sshd by which its owner is
-# logged in is one of those: it is refused before any of them is stopped, in whatever way
-# it was typed. At shutdown never.
+# Stopping a namespace first stops the services in it, including the sshd through which
+# its owner is logged in. That is an error before any of them is stopped, whichever
+# command was typed, except at shutdown.
 # shellcheck disable=SC2016,SC2209
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh

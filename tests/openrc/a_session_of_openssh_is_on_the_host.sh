@@ -1,7 +1,7 @@
 #!/bin/sh
-# Who logs in by an OpenSSH in a namespace is on the host, by one line of sshd_config: the
-# session's processes are, and what PAM does for it, and what scp and sftp do. sshd itself
-# still counts who knocks.
+# With one line of sshd_config, a person who logs in through an OpenSSH in a namespace is
+# on the host: the processes of the session are, and so is what PAM, scp and sftp do. sshd
+# itself still limits unauthenticated connections.
 # shellcheck source=tests/openrc/login.sh
 . /t/login.sh
 card

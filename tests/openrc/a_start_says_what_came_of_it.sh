@@ -1,6 +1,7 @@
 #!/bin/sh
-# What a boot tells: a good start is one line, and what it did is in the log; why a start
-# failed is told again by status, and by the log where there is one, until a start works.
+# Messages at boot: a successful start prints one line and writes its changes to the log.
+# The reason for a failed start is printed again by status, and is in the log if there is
+# one, until a start succeeds.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Most of Debian's services are no OpenRC scripts: Debian's OpenRC hands the verb to them
-# when it changes the runlevel, and rc-service and a person run them without any of OpenRC.
-# netns= holds all the same, with the dependency; without it they run on the host.
+# Most of Debian's services are not OpenRC scripts. Debian's OpenRC passes the verb to
+# them when the runlevel changes, and rc-service or a person runs them without OpenRC.
+# netns= works nevertheless, with the dependency. Without netns= they run on the host.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh

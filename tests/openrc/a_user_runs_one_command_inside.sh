@@ -1,6 +1,6 @@
 #!/bin/sh
-# The recipe of netns-exec(8): a user who is not root runs one command in a namespace, by
-# doas and by sudo, as himself; and nothing else.
+# The recipe of netns-exec(8): an ordinary user runs one command in a namespace through
+# doas or sudo, with that user's own id, and nothing else.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh

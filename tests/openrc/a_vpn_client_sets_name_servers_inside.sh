@@ -1,8 +1,8 @@
 #!/bin/sh
-# A VPN client in a namespace sets name servers by resolvconf, as openvpn's update-resolv-conf
-# and wg-quick do. All that runs inside sees them, whenever it came in, and what was there
-# before is there again when the client has taken them away, or was killed and the namespace
-# goes. The host, with Debian's resolvconf or with openresolv, keeps each byte of its own.
+# A VPN client in a namespace sets name servers with resolvconf, as openvpn's update-resolv-conf
+# and wg-quick do. All processes inside see them, whenever they joined. The earlier servers are
+# back when the client removes its own, or when it was killed and the namespace is taken down.
+# The host, with Debian's resolvconf or with openresolv, keeps every byte of its own.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 

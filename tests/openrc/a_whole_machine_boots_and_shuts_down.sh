@@ -1,6 +1,6 @@
 #!/bin/sh
-# By runlevels alone: the card is in its namespace before the network is set up, and at
-# the shutdown a process that stays behind holds nothing up.
+# With runlevels alone: the NIC is in its namespace before the network is set up, and at
+# shutdown a process that is left inside does not delay anything.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Scripts built as Alpine's own for iptables, ipset and nftables are, with all that they
-# do about namespaces by themselves, run inside by a link and one line. Their rules, sets
-# and sysctls are inside, and nothing of it is on the host.
+# Scripts written as Alpine's for iptables, ipset and nftables, including their own code
+# for namespaces, run inside with a link and one line. Their rules, sets and sysctls are
+# inside, and none of them on the host.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 export PATH="$PATH:/judge"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The namespace has its own of a daemon's settings: what tests them before a start, in a
-# restart and by itself reads the same file as the daemon, for each of OpenRC's ways.
+# The namespace has its own settings files for a daemon. A check of the settings before a
+# start, in a restart, or as a command of its own reads the same file as the daemon, in
+# each of OpenRC's ways to start a daemon.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Sourced by scenarios: init scripts and settings as a distribution's packages install them
-# for iptables, ip6tables, ipset and nftables. They are built as Alpine's are: by which of
-# its names the script goes, which verbs there are, how it asks for itself and stops itself,
-# where it keeps its rules and in which way it writes them.
+# Sourced by scenarios: init scripts and settings as a distribution's packages install
+# them for iptables, ip6tables, ipset and nftables. They are written as Alpine's are: how
+# the script uses its name, which verbs there are, how it queries and stops itself, and
+# where and how it saves its rules.
 
 # distributions - install them, and the tools
 distributions()

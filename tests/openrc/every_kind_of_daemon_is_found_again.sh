@@ -1,6 +1,6 @@
 #!/bin/sh
-# Started inside, found for status and stop, whoever supervises it and however it keeps
-# its pid.
+# Daemons are started inside, and found for status and stop, with every supervisor and
+# every way to keep the process id.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt

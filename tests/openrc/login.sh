@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# Sourced by the scenarios of sessions: those who log in over eth1 in mgmt, by OpenSSH's
-# own client on the other machine, and where they then are.
+# Sourced by the scenarios with sessions: people log in over eth1 to mgmt, with OpenSSH's
+# own client on the other machine. Functions tell where their processes are.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 

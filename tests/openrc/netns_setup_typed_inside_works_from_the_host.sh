@@ -1,8 +1,8 @@
 #!/bin/sh
-# Each verb of netns-setup, typed in each place that a person can be in, does and says what it
-# does when it is typed on the host, or is refused and does nothing: a table of both, in which
-# nothing may be wrong. (Who is logged in there, and what that is refused: see
-# a_session_inside_is_as_good_as_one_outside.sh.)
+# Each verb of netns-setup, typed in each place where a person can be, does and prints the same
+# as on the host, or ends with an error and changes nothing. Prints a table of both, in which
+# nothing may be wrong. (a_session_inside_is_as_good_as_one_outside.sh tests a person who is
+# logged in there, and which commands are errors then.)
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Wrong settings, missing settings, a missing namespace, a name that is none: the daemon
-# is started nowhere, nothing of the host is touched, and the message says where to look.
+# Wrong settings, missing settings, a missing namespace, an invalid name: the daemon
+# starts nowhere, nothing of the host changes, and the message says where to look.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Others delete the namespace under its services: the watch makes it anew, and with
-# netns_restart_services the services that are left in the old one are restarted, so that
-# the card comes free, too. What is on the host is not.
+# Another program deletes the namespace while its services run. The watch recreates it.
+# With netns_restart_services, the services left in the old namespace are restarted, so
+# that the NIC is released too. Services on the host are not restarted.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The hook depends on how OpenRC's shell script is written, and on its shell. Where that is
-# otherwise than it expects, what asks for a namespace is refused, and not started on the
-# host; all else starts.
+# The hook depends on how OpenRC's shell script is written, and on its shell. If one of
+# them is not as expected, a service with netns= is not started at all, not even on the
+# host; all others start.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 wrapper=$(find /usr/libexec/rc /usr/lib/rc /lib/rc -name openrc-run.sh 2>/dev/null | head -n 1)

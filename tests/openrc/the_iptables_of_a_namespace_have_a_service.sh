@@ -1,7 +1,7 @@
 #!/bin/sh
-# netns-iptables.mgmt: Alpine's verbs and settings for IPv4 and IPv6 in one, inside, its
-# files checked before they replace anything, and a namespace that is closed where they
-# cannot be loaded.
+# netns-iptables.mgmt: Alpine's verbs and settings for IPv4 and IPv6 in one service,
+# inside. Its files are checked before they replace any rules, and the namespace is closed
+# if they cannot be loaded.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do

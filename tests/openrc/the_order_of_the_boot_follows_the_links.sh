@@ -1,6 +1,6 @@
 #!/bin/sh
-# A network card goes into its namespace before anything sets it up on the host; rc_need
-# turns that round; a namespace without a card does not hold up the network.
+# A NIC is moved into its namespace before the host's network service sets it up. rc_need
+# reverses that. A namespace without a NIC does not delay the network.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 mgmt

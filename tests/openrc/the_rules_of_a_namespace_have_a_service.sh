@@ -1,6 +1,6 @@
 #!/bin/sh
-# netns-nftables.mgmt: Alpine's verbs and settings, inside, its rule file checked before
-# it replaces anything, and a namespace that is closed where it cannot be loaded.
+# netns-nftables.mgmt: Alpine's verbs and settings, inside. Its rule file is checked
+# before it replaces any rules, and the namespace is closed if it cannot be loaded.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 [ -e /usr/sbin/nft ] || ln -s /judge/nft /usr/sbin/nft

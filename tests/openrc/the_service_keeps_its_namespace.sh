@@ -1,6 +1,6 @@
 #!/bin/sh
-# With netns_watch="yes" the service keeps its namespace as the settings say, while it is
-# started and no longer, and what it does stands in the system's log.
+# With netns_watch="yes" the service keeps its namespace as the settings say, only while
+# it is started. Its repairs are in the system log.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

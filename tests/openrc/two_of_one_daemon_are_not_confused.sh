@@ -1,6 +1,6 @@
 #!/bin/sh
-# Who looks for a process does so in every namespace. Where that can find another's, the
-# user is told at the start, and which line to write.
+# Programs that look for a process look in every namespace. If they could find the process
+# of another service, the start prints a warning with the line to write.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The commands that README and the pages show, typed as they stand there: each ends with 0,
-# and what README shows as printed is printed.
+# The commands that README and the pages show are typed as printed there: each ends with
+# 0, and prints what README shows as its output.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A provider forwards a port by NAT-PMP, as miniupnpd does it: the port is open inside, the
-# daemon is told, and who is on the internet reaches it; under OpenRC and under runit.
+# A provider forwards a port by NAT-PMP, as miniupnpd does: the port is open inside, the
+# daemon gets its number, and hosts on the internet reach it. Under OpenRC and under
+# runit.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

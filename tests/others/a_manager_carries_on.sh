@@ -1,9 +1,9 @@
 #!/bin/sh
-# a_manager_carries_on.sh MANAGER whole|bare down|try|up... - a card that a manager of the host's
-# looks after is moved in, comes back (by down, by try's undo, by that of an up that failed), and
-# the manager carries on each time: lease, default route and name server are there, the DHCP
-# server has been asked since, and the manager's own tool agrees. With a real udev, which tells
-# a manager of a card only after the kernel has; ifupdown_CLIENT has none, and nobody but a hook
+# a_manager_carries_on.sh MANAGER whole|bare down|try|up... - a NIC that a network manager of
+# the host configures is moved in and given back (by down, by the undo of try, or by that of a
+# failed up), and the manager continues each time: lease, default route and name server exist,
+# the DHCP server has been asked since, and the manager's own tool agrees. A real udev tells the
+# manager of the NIC, only after the kernel has. ifupdown_CLIENT has no udev, so only a hook
 # tells it.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A real ufw drops what it forwards. What the warning says is typed as it stands: the way
-# out and in works, after a reload of ufw too, and nothing more is said.
+# A real ufw drops forwarded packets. The commands that the warning prints are typed as
+# printed: masquerading and port forwarding work, also after a reload of ufw, and the
+# warning is gone.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 card

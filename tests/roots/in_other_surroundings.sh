@@ -1,9 +1,9 @@
 #!/bin/sh
-# in_other_surroundings.sh TESTBED FOLDER - make the suite's root twice: on a machine that
-# has little but the tools for it, after builds that were killed; and on one that has all
-# that the root has, but something else there. Umask, language, environment, working folder
-# and the modes of the checkout differ, too. Ends well if the two roots do not.
-# FOLDER is where they are made.
+# in_other_surroundings.sh TESTBED FOLDER - build the suite's root directory twice in
+# FOLDER: on a machine that has little more than the tools for it, after builds that were
+# killed; and on a machine that has all the files of the root with other contents. Umask,
+# language, environment, working directory and the modes of the checkout differ, too.
+# Exits with an error if the two roots differ.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 set -eu
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin

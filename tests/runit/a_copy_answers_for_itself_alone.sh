@@ -1,6 +1,7 @@
 #!/bin/sh
-# The service of a namespace is a copy of the model, in the folders of any distribution. What
-# sv is told of one is never done with another, whatever was linked and copied.
+# The service of a namespace is a copy of the template, in the directories of any distribution.
+# A command that sv gives to one copy is never executed by another, whatever was linked or
+# copied.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 model=/usr/share/netns-services/runit/netns

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What keeps the namespace crashes, or is stopped while services are inside: the
-# namespace and they stay, and the next one goes on with it.
+# The process that keeps the namespace crashes, or is stopped while services are inside:
+# the namespace and the services stay, and the next process continues with them.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card

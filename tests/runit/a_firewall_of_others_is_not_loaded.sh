@@ -1,6 +1,6 @@
 #!/bin/sh
-# The model of a firewall's service: its rules stand in the namespace while it is up, and those
-# that others than root may write to, or point elsewhere, are never loaded.
+# The template of a firewall service: its rules are loaded in the namespace while it is up. Rule
+# files that users other than root may write to, or that point elsewhere, are never loaded.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The card is not there yet: what makes the namespace tries again or waits for it, the
-# daemon's run file asks again and again, nothing runs on the host meanwhile, and when the
-# card comes both come up by themselves.
+# The NIC is missing: the service of the namespace tries again or waits for it, the run
+# file of the daemon asks again and again, and nothing runs on the host meanwhile. When
+# the NIC appears, both come up by themselves.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 settings

@@ -1,7 +1,7 @@
 #!/bin/sh
-# sv only leaves word with runsv, and nobody is above what that does: so it is anybody's
-# session that is kept. What is refused is told in runit's log, and all stays up; sv exit,
-# and a shutdown, always may.
+# sv only leaves a command with runsv, and no person is among the ancestors of what runsv
+# runs. So the sessions of all logged-in users are protected. The error is in runit's log,
+# and everything stays up. sv exit and a shutdown are always possible.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 # stays - somebody is logged in, and does nothing

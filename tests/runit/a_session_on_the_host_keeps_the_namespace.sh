@@ -1,6 +1,7 @@
 #!/bin/sh
-# Whose SSH server a listener in the namespace has started on the host is no process of the
-# namespace, and no table of the host's knows the connection: it is kept all the same.
+# A listener in the namespace has started an SSH server on the host. The server is no
+# process of the namespace, and no table of the host lists its connection. The connection
+# is protected nevertheless.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card

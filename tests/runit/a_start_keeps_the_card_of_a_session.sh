@@ -1,6 +1,6 @@
 #!/bin/sh
-# What is linked into runit's folder starts by itself. The card by which somebody is logged
-# in is not taken by it, but while the machine boots.
+# A service that is linked into runit's directory starts automatically. It does not move
+# the NIC over which somebody is logged in, except while the machine boots.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card

@@ -1,6 +1,7 @@
 #!/bin/sh
-# netns-setup try --with sshd, typed in a session of that sshd over the card that moves:
-# confirmed or not, by whoever is there still, broken or out of reach.
+# netns-setup try --with sshd, typed in a session of that sshd over the NIC that is moved:
+# confirmed or not, from the old or a new session, with a service that breaks or cannot be
+# reached.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 # shellcheck source=tests/testbed/trial.sh

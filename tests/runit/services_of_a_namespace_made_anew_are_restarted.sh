@@ -1,7 +1,7 @@
 #!/bin/sh
-# Others delete the namespace under its services: it is made anew, and with
-# netns_restart_services what runit runs in the old one ends, and starts in the new one.
-# What runs on the host, and what is no service, stays.
+# Another program deletes the namespace while its services run. It is recreated. With
+# netns_restart_services, the services that runit runs in the old namespace end, and start
+# in the new one. Services on the host, and processes that are no service, stay.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card

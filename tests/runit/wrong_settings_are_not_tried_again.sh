@@ -1,6 +1,6 @@
 #!/bin/sh
-# 100 means that only a person can mend it: runit does not try for ever, the daemon is
-# started nowhere, and when the settings are right again all of it comes up.
+# Exit code 100 means that only a person can correct it: runit does not try forever, the
+# daemon starts nowhere, and when the settings are correct again everything comes up.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card

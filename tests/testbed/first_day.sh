@@ -1,7 +1,8 @@
 # shellcheck shell=sh
-# Sourced by the first days of OpenRC and of runit: the steps that are the same. Each says
+# Sourced by the first days of OpenRC and of runit: the steps that both have in common.
+# Each script defines
 #   sshd_pid, web_pid   the processes of the two services
-# and web is to stay on the host.
+# The service web must stay on the host.
 
 # type_at ADDRESS COMMAND - in a session, and it goes well
 type_at()

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034
-# Sourced by every scenario: what is expected, how it is judged, and the host that most
-# of them begin with, whatever its init is. A scenario ends at the first thing that is not as it should be.
-# Judged by real iproute2 in /judge; of our own, nothing is asked.
+# Sourced by every scenario: how results are compared, and the host that most of them begin
+# with, whatever its init system is. A scenario ends at the first result that is wrong. Results
+# are read by the real iproute2 in /judge, never by our own programs.
 set -u
 
 judge=/judge/ip

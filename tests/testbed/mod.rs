@@ -1,7 +1,6 @@
-//! Scenarios in a throw-away host with a real init: what goes in is the name of a
-//! scenario (a script in tests/openrc or tests/runit) and of a suite, what comes out is
-//! a panic with all that was said, if it did not end well. What is expected is the
-//! scenario's business.
+//! Scenarios in a throw-away host with a real init system: runs the scenario of this name
+//! (a script in tests/openrc or tests/runit) in this suite, and panics with its complete
+//! output if it fails. The scenario itself checks the results.
 
 // Each test file uses a part of this.
 #![allow(dead_code, unused_macros, unused_imports)]

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# Sourced by the scenarios of try --with: somebody is logged in over eth1 by the host's
-# sshd, and has that moved into mgmt, over the very card. Each init says how it runs sshd:
+# Sourced by the scenarios of try --with: somebody is logged in over eth1 through the
+# host's sshd, and moves that sshd into mgmt, over the same NIC. The script of each init
+# system defines how sshd runs:
 #   asks_for_mgmt    its settings say that it is to be inside
 #   sshd_pid         its process
-#   all_started      the services that the init runs, sorted
+#   all_started      the services that the init system runs, sorted
 
 # over_the_card - the address that the host has there is mgmt's, too
 over_the_card()

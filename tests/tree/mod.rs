@@ -1,5 +1,5 @@
-//! The project's own files, as tests that read them want them: what comes out are paths
-//! and texts. What is built and what git keeps is not among them.
+//! The project's own files, for the tests that read them: functions return paths and
+//! texts. Built files and git's own files are left out.
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::expect_used, clippy::panic)]

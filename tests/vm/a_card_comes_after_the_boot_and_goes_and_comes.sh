@@ -1,8 +1,8 @@
 #!/bin/sh
-# A machine that OpenRC has booted (tests/vm/boot) without the card of its namespace: the
-# service is inactive, and the daemon inside is held. The card is plugged in, and all of it
-# comes up by itself; then it is pulled out and plugged in twenty times, while the daemon
-# runs, and each time it is soon back, with its addresses, its routes and traffic.
+# A machine that OpenRC has booted (tests/vm/boot) without the NIC of its namespace: the
+# service is inactive, and the daemon inside waits. The NIC is plugged in, and everything
+# comes up by itself. Then it is pulled out and plugged in twenty times while the daemon
+# runs. Each time it is soon back, with its addresses, its routes and traffic.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 PATH=/usr/local/sbin:$PATH

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A real card: the kernel itself gives it back when its namespace dies, down and bare, and
-# no other link is like that. And links that are made on Alpine's own kernel.
+# A real NIC: the kernel itself gives it back when its namespace is deleted, down and
+# without addresses. No other type of link behaves like this. Also tests links on Alpine's
+# own kernel.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

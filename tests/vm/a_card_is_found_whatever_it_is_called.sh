@@ -1,6 +1,7 @@
 #!/bin/sh
-# Cards found by permanent address and by place, and known again when they were unplugged
-# and come back under another name. Real cards: only they have permanent addresses.
+# NICs are found by permanent address and by bus path, and are recognized when they were
+# unplugged and come back under another name. Real NICs: only these have permanent
+# addresses.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

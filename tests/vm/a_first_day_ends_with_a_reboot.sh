@@ -1,8 +1,8 @@
 #!/bin/sh
-# The end of a first day, on a machine with real cards that OpenRC has booted (run-vm -o -r):
-# logged in over eth1, by the host's sshd, somebody sets up mgmt, moves that sshd into it,
-# has it so at every boot, and types reboot. When the machine is there again he logs in over
-# the card that moved. This script is run after each of the two boots.
+# The end of a first day, on a machine with real NICs that OpenRC has booted (run-vm -o -r). A
+# person who is logged in over eth1, through the host's sshd, sets up mgmt, moves that sshd into
+# it, makes this permanent, and types reboot. After the reboot the person logs in over the NIC
+# that moved. This script is run after each of the two boots.
 # shellcheck disable=SC2016
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh

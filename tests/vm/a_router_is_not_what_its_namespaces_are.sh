@@ -1,6 +1,7 @@
 #!/bin/sh
-# The kernel hands what the first namespace of the machine has opened to each new one: only
-# here is the host that namespace. A namespace of ours starts closed all the same.
+# The kernel copies settings of the machine's first namespace to each new namespace, and
+# only in a virtual machine is the host that first namespace. A namespace of ours does not
+# forward nevertheless.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

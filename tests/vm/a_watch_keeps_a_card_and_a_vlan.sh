@@ -1,7 +1,7 @@
 #!/bin/sh
-# A real card that is pulled out and plugged in again, and a VLAN whose parent goes and
-# comes back: watch has them in the namespace again, as they were, and what of its firewall
-# hangs on the card, a flowtable and a hook.
+# A real NIC that is pulled out and plugged in again, and a VLAN whose parent disappears
+# and comes back: watch restores them in the namespace as they were, together with the
+# parts of the firewall rules that refer to the NIC, a flowtable and a hook.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A wireless card goes in with its phy and comes back as it was, whoever takes the namespace
-# away. The radios are the kernel's own (mac80211_hwsim); judged by iw(8) and ip(8).
+# A wireless NIC is moved in with its phy and comes back as it was, no matter who deletes
+# the namespace. The radios are the kernel's own (mac80211_hwsim); judged by iw(8) and
+# ip(8).
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A drop of the old iptables, which nft does not list, is told, and what it says to type
-# lets the packets through.
+# iptables-legacy, which nft does not list, drops packets: a warning says so, and the
+# command that it prints lets the packets through.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 run 0 modprobe iptable_filter

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Before Linux 6.17, IPv6 is forwarded between all links or none: the way out turns it on,
-# goes on listening to routers, and turns it off again.
+# Before Linux 6.17, IPv6 is forwarded between all links or none. Masquerading turns it
+# on, keeps accepting router advertisements, and turns it off again.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Links of every type that is made from another namespace: what becomes of that, they are
-# told of, and are made anew in the one that has its name. Tunnels are judged by what passes
-# through, the others by where the kernel says that they come from.
+# Links of every type that are created from another namespace. When that namespace is
+# deleted or recreated, the links are recreated in the namespace that has its name now.
+# Tunnels are judged by the packets that pass, the others by the parent that the kernel
+# reports.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A table of link types: each is made by up, which again changes nothing; by real ip from
-# the plan, to the same; each of its settings is changed by reload, in place where the
-# kernel takes it of a link that is there, with its addresses and routes untouched then;
-# and down leaves nothing. The judge is ip's own description of the link.
+# A table of link types. Each is created by up, and a second up changes nothing; created
+# by the real ip from the plan, with the same result; each of its settings is changed by
+# reload, in place if the kernel can change an existing link, without touching its
+# addresses and routes; and down removes it. Judged by ip's own description of the link.
 # ($a is an address of sed(1): the last line)
 # shellcheck disable=SC2016
 # shellcheck source=tests/testbed/lib.sh

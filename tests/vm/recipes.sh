@@ -1,6 +1,6 @@
 #!/bin/sh
-# What people do by hand with links that take a kernel of its own: README's daemon that
-# knows no way but the tunnel, and a VLAN whose hardware address stays. Each is made by
+# What people do by hand with links that need a kernel of their own: README's daemon whose
+# only route is the tunnel, and a VLAN whose MAC address stays. Each is made by
 # netns-setup, by the real ip from its plan, and by the commands that people type.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh

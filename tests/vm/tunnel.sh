@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034
-# Sourced by the scenarios of WireGuard: a tunnel between mgmt, born on the host, and far,
-# born in the namespace "other", which stands for another machine on the LAN.
+# Sourced by the scenarios of WireGuard: a tunnel between mgmt, created on the host, and
+# far, created in the namespace "other", which stands for another machine on the LAN.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

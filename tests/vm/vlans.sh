@@ -1,6 +1,6 @@
 #!/bin/sh
-# VLANs of bridges and of their ports, on a kernel that has them: by up, by the hands of real
-# ip and bridge, changed in place, taken back. The judge is bridge's own list.
+# VLANs of bridges and of their ports, on a kernel that supports them: set by up, set by hand
+# with the real ip and bridge, changed in place, removed. Judged by the output of bridge.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,7 +1,8 @@
 #!/bin/sh
-# The day of a daemon that knows no way but a provider's tunnel, with a web page for the
-# LAN: a table of what reaches whom, whatever becomes of the tunnel. Of all packets that
-# leave the namespace by its veth, those that answer nobody are counted: there must be none.
+# A day of a daemon whose only route is a provider's tunnel, with a web page for the LAN.
+# Prints a table of which place can reach which, for each state of the tunnel. Counted are
+# the packets that leave the namespace through its veth and answer no request: there must
+# be none.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# WireGuard: two ends in namespaces of their own, each born where its network is. Nothing
-# leaves beside the tunnel, and nobody is told its keys.
+# WireGuard: two ends in namespaces of their own, each created where its network is.
+# Nothing leaves beside the tunnel, and no process can see its keys.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# WireGuard: each change of wg(8)'s file is taken over, and nothing else is touched. wg(8)
-# is the judge: what it makes of a file is what netns-setup has to make of it.
+# WireGuard: each change of wg(8)'s file is applied, and nothing else is touched. Judged
+# by wg(8): netns-setup must make the same of a file as wg.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A peer that is given by a name has moved: watch looks the name up once a minute, and tells
-# the tunnel, but only if the peer has not been heard of for more than two minutes. They pass
-# here by the machine's clock, which is put forward.
+# A peer that is given by a host name has a new address: watch resolves the name once a minute,
+# and updates the tunnel only if the peer has not been heard of for more than two minutes. The
+# test sets the machine's clock forward to make these minutes pass.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 

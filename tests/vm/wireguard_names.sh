@@ -1,5 +1,5 @@
 #!/bin/sh
-# Endpoints by name: looked up where the tunnel was born, late if need be.
+# Endpoints given by host name: resolved where the tunnel was created, later if necessary.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Files as providers and routers hand them out: what netns-setup makes of each is what the
-# real wg-quick makes of it, in a namespace of its own. wg-quick needs no resolvconf for
-# that, and runs no commands: DNS and the commands are taken out of its copy.
+# Files as providers and routers hand them out: netns-setup makes the same of each as the
+# real wg-quick does, in a namespace of its own. wg-quick needs no resolvconf here, and
+# runs no commands: DNS and the commands are removed from its copy.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # netns_ready="handshake wg0": a namespace is ready when the other end of its tunnel has
-# answered, and who waits for it goes on then.
+# answered, and a process that waits for it continues then.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 

@@ -1,4 +1,4 @@
-//! How much happens: more than can be told, or nothing.
+//! How many events there are: more than the kernel can report, or none.
 
 use std::time::Duration;
 

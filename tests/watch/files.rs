@@ -1,4 +1,4 @@
-//! Rules of a firewall, and files of /etc that are bound for services.
+//! Firewall rules, and files of /etc that are bound for services.
 
 use crate::common::NETNS_EXEC;
 use crate::far::{MGMT, sandbox};

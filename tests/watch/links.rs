@@ -1,4 +1,4 @@
-//! What the namespace has, and what others take of it: links, cards, addresses, routes.
+//! What others remove from a namespace: links, NICs, addresses, routes.
 
 use crate::far::{MGMT, dump, is_again, sandbox, setup};
 use crate::{PAIR, has_default, since, watch};

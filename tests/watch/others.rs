@@ -1,5 +1,5 @@
-//! What people and other programs do with the whole of it: a watch works beside them, and
-//! does as it is told.
+//! What people and other programs do with the complete namespace: a watch works beside
+//! them, and follows the commands that it is given.
 
 use std::time::Duration;
 

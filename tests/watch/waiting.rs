@@ -1,4 +1,4 @@
-//! Waiting for a card that is not there, with `netns_wait` and without.
+//! Waiting for a NIC that is missing, with and without `netns_wait`.
 
 use nix::sys::signal::Signal;
 
