@@ -13,7 +13,7 @@ use std::process::Command;
 use clap::{Arg, Command as Clap};
 use netns_services::setup::args::command;
 
-/// The verbs, but for `help` and those that nobody types.
+/// The verbs, except `help` and those for programs.
 fn verbs() -> Vec<Clap> {
     let all = command();
     let typed = all.get_subcommands().filter(|verb| !verb.is_hide_set());
@@ -222,7 +222,7 @@ fn they_are_made_from_the_options() {
     }
 }
 
-/// What bash would offer for the last word.
+/// What bash offers for the last word.
 fn completed(words: &[&str]) -> Vec<String> {
     let script = format!(
         "source completions/netns-setup.bash; COMP_WORDS=(netns-setup {}); COMP_CWORD={}; \

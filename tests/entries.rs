@@ -59,7 +59,7 @@ fn every_service_is_where_its_settings_say_in_every_combination() {
     try_all(&all_cells());
 }
 
-/// Whether the cell is one of those named `pattern`; parts that are left out are any.
+/// Whether the cell matches `pattern`; parts that are left out match any.
 fn is_called(cell: Cell, pattern: &str) -> bool {
     let name = cell.name();
     let parts = pattern.split('/').zip(name.split('/'));
@@ -68,8 +68,7 @@ fn is_called(cell: Cell, pattern: &str) -> bool {
         .all(|(wanted, part)| wanted == "*" || wanted == part)
 }
 
-/// Try the cells in a host for each init, print what came of them, and fail if one is
-/// not as it should be.
+/// Run the cells in a host for each init system, print the results, and fail if one is wrong.
 fn try_all(cells: &[Cell]) {
     assert!(!cells.is_empty(), "there is no such cell");
     let runs = INITS.each_ref().map(|init| {
@@ -84,7 +83,7 @@ fn try_all(cells: &[Cell]) {
         .iter()
         .map(|&cell| (cell, verdict::judge(cell, seen.get(&cell))))
         .collect();
-    // Not by print!, which the test runner keeps for a test that failed.
+    // Not with print!, whose output the test runner shows only for a failed test.
     std::io::stdout()
         .write_all(table::tables(&verdicts).as_bytes())
         .expect("there is a standard output");
@@ -99,14 +98,14 @@ fn try_all(cells: &[Cell]) {
     assert!(faults.is_empty() && broken.is_empty(), "\n{faults}{broken}");
 }
 
-/// Every combination that there is.
+/// Every combination that exists.
 fn all_cells() -> Vec<Cell> {
     Cell::all()
         .filter(|cell| cell.lacking().is_none())
         .collect()
 }
 
-/// A cell that is wrong, and its log.
+/// The fault of a cell, and its log.
 fn fault(cell: Cell, verdict: &Verdict, seen: &Seen) -> Option<String> {
     let Verdict::Wrong(why) = verdict else {
         return None;

@@ -8,7 +8,7 @@ mod common;
 
 use common::{NETNS_EXEC, Run, Sandbox};
 
-/// What a script must print, a `!` and the exit code at the end.
+/// What a script must print, with `!` and the exit code at the end.
 struct Row {
     /// What holds, as a sentence.
     that: &'static str,
@@ -20,7 +20,7 @@ struct Row {
 enum Ip {
     /// ip(8) does the same.
     Same,
-    /// ip(8) prints this; and why that is wrong.
+    /// ip(8) prints this; and the reason why ours is right.
     Differs(&'static str, &'static str),
 }
 use Ip::{Differs, Same};

@@ -14,13 +14,13 @@ use netns_services::setup::report::event::{Event, Events, Printer};
 use netns_services::setup::{self, Call, enter_host::CalledFrom};
 use netns_services::source::Problem;
 
-/// Whoever runs the tests.
+/// The user who runs the tests.
 pub fn own() -> Trust {
     Trust::for_tests(nix::unistd::geteuid().as_raw())
 }
 
-/// The exit status, and what is said of a namespace's settings. Rule files are read, and not
-/// tried out.
+/// The exit status, and the messages about the settings of a namespace. Rule files are read but
+/// not loaded.
 pub fn check(conf_dir: &Path, name: &str) -> (i32, String) {
     let name = name.parse().unwrap();
     let call = Call {

@@ -5,7 +5,7 @@
 pub struct Random(pub u64);
 
 impl Random {
-    /// A number from 0 to `end` less 1.
+    /// A number from 0 to `end` - 1.
     pub fn below(&mut self, end: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
