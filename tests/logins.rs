@@ -3,7 +3,7 @@
 
 mod testbed;
 
-/// socat also on Alpine, whose own packages are not to be had here.
+/// Also socat on Alpine, whose own packages are not available here.
 const PACKAGES: &str = "openssh-server openssh-client openssh-sftp-server socat";
 
 #[track_caller]

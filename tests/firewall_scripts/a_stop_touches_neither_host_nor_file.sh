@@ -21,7 +21,7 @@ for tool in nftables ipset iptables; do
 	run 0 rc-service "netns-$tool.mgmt" start
 done
 is "both firewalls" "$(inside /judge/nft list tables | xargs)" "table inet fw table ip filter"
-# Neither takes the other's away.
+# Neither removes the other's rules.
 run 0 rc-service netns-nftables.mgmt reload
 is "both firewalls" "$(inside /judge/nft list tables | sort | xargs)" "table inet fw table ip filter"
 hosts_as_before
