@@ -21,7 +21,7 @@ fn a_firewall_of_others_is_not_loaded() {
     testbed::run("trixie", testbed::Shell::Busybox, "runit", scenario);
 }
 
-/// The layouts of three distributions, in one root.
+/// The directory layouts of three distributions, in one root directory.
 #[test]
 fn a_copy_answers_for_itself_alone() {
     for suite in ["alpine", "bookworm"] {

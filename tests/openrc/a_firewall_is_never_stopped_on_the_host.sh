@@ -45,7 +45,7 @@ run 3 rc-service fw.mgmt status
 refused rc-service fw.mgmt start
 untouched
 
-# The same while netns-setup has not finished it.
+# The same while netns-setup has not completed the namespace.
 $judge netns add mgmt
 run 0 rc-service fw.mgmt start
 mkdir -p /run/netns-services/mgmt

@@ -35,7 +35,8 @@ run 0 rc-service netns.low ineed
 says_not netns.two
 run 0 rc-service netns.two start
 whole
-# It goes before what it lies in, and comes again after: OpenRC does not wait for that
+# The namespace is stopped before the one with the parent, and started after it: OpenRC
+# does not wait for that
 run 0 rc-service netns.low restart
 eventually "netns.two is started again" rc-service --quiet netns.two status
 whole
@@ -54,7 +55,7 @@ run 0 rc-service netns.low stop
 rc-update delete netns.two default
 rc-update delete netns.low default
 
-# A tenant of a switch, and not the switch of its tenant
+# A tenant needs its switch, and the switch does not need its tenant
 later
 cat >/etc/conf.d/netns.two <<-'END'
 	netns_links="eth0"
@@ -70,7 +71,7 @@ run 0 rc-service netns.two start
 whole
 run 0 rc-service netns.low stop
 
-# Two that are born in each other wait for nobody
+# Two namespaces with links that are created in each other do not wait for each other
 later
 for name in two low; do
 	[ "$name" = two ] && other=low || other=two
@@ -88,7 +89,7 @@ whole
 run 0 rc-service netns.two stop
 run 0 rc-service netns.low stop
 
-# What has no service has to be there
+# A namespace without a service must exist already
 later
 cat >/etc/conf.d/netns.two <<-'END'
 	netns_links="eth0"

@@ -16,7 +16,7 @@ start_pre()
 END
 rc-update -u
 
-# processes VERB - how many are made for it: the kernel counts them
+# processes VERB - print how many processes it creates, as the kernel counts them
 processes()
 {
 	read -r _ _ _ _ before </proc/loadavg

@@ -28,7 +28,7 @@ run 0 session 192.0.2.10 'netns-setup down blue'
 ! $judge netns | grep -q blue || fail "blue is there"
 run 0 session 192.0.2.10 'netns-setup doctor mgmt'
 
-# What would cut it, by whatever way it was typed
+# Commands that would cut the session, in every form
 for command in "netns-setup down mgmt" "netns-setup down --force mgmt" "netns-setup down --kill mgmt" \
 	"netns-exec --host -- netns-setup down mgmt" "netns-exec --host sh -c 'netns-setup down mgmt; exit \$?'" \
 	"netns-exec --host --net-only netns-setup down mgmt" "unshare -m netns-setup down mgmt"; do
@@ -51,7 +51,7 @@ says "netns-exec: no command is given"
 run 0 rc-service -q sshd status
 run 0 rc-service -q netns.mgmt status
 
-# Started inside, and meant for the host: doctor says so, and no more once it is there
+# Started inside, but belongs on the host: doctor reports it, until it is there
 script web <<-'END'
 	command=/bin/sleep
 	command_args=600

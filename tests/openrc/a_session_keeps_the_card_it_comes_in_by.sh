@@ -14,7 +14,7 @@ dropbear -F -E -R -p 22 >/tmp/dropbear 2>&1 &
 eventually "sshd answers the other machine" greets far nc -w 2 203.0.113.7 22
 
 run 0 session 203.0.113.7 true
-# Debian's su takes a PAM that is not in this root
+# Debian's su needs PAM, which is not in this root directory
 su=sh
 [ ! -e /etc/alpine-release ] || su='su root'
 for command in 'netns-setup up mgmt' 'rc-service netns.mgmt start' \
@@ -29,7 +29,7 @@ if [ -e /run/netns/mgmt ] || [ -e /run/netns-services/mgmt ]; then
 	fail "something was made"
 fi
 
-# Elsewhere logged in, and at boot, nobody is stopped
+# A person who is logged in over another link, or a boot, is not stopped
 run 0 rc-service netns.mgmt start
 run 0 rc-service netns.mgmt stop
 

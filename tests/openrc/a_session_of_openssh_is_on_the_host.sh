@@ -22,7 +22,7 @@ is "the listener" "$(netns_of "$(cat /run/listener)")" "$(netns_named mgmt)"
 all_are_on_the_host
 is "where PAM opened sessions" "$(sort -u /run/pam)" "$host"
 
-# All that belongs to a session, with and without privileges
+# All processes of a session, with and without privileges
 stays tester
 is "sessions" "$(pidof sshd-session | wc -w)" 2
 for pid in $(pidof sshd-session); do
@@ -30,7 +30,7 @@ for pid in $(pidof sshd-session); do
 done
 end_sessions
 
-# MaxStartups counts: three knock, the fourth is sent away
+# MaxStartups counts: of four unauthenticated connections, the fourth is closed
 knock 3
 eventually "the fourth is turned away" is_turned_away
 knock_off

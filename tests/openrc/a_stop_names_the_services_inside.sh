@@ -7,7 +7,7 @@ card
 mgmt
 sshd
 
-# Supervised: what runs inside is the child of what OpenRC has noted.
+# Supervised: the process inside is the child of the one that OpenRC has recorded.
 script supervised <<'END'
 supervisor=supervise-daemon
 command=/bin/sleep

@@ -40,7 +40,8 @@ says "Taking down"
 eventually "the daemon was stopped first" is_gone sleep
 [ ! -e /run/netns/mgmt ] || fail "the namespace is still there"
 
-# By hand, and by what packages call: rc-service, the path, a path of the current directory
+# By hand, and as packages do: by rc-service, by its path, by a path in the current
+# directory
 old_is_inside()
 {
 	is "the daemon's namespace" "$(netns_of "$(cat /run/old.pid)")" "$(netns_named mgmt)"
@@ -58,7 +59,7 @@ for command in 'rc-service old' /etc/init.d/old 'cd /etc/init.d && ./old' 'sh /e
 	is "where it was stopped" "$(cat /run/old.stop)" "$(netns_named mgmt)"
 	eventually "it has stopped" is_gone sleep
 done
-# Who starts it by hand starts the namespace
+# Starting it by hand starts the namespace
 run 0 rc-service netns.mgmt stop
 run 0 /etc/init.d/old start
 says "Making namespace mgmt"

@@ -8,7 +8,7 @@ card
 mgmt
 run 0 netns-setup up mgmt
 
-# (No maintainer script has run, which would have made the settings of PAM)
+# (No maintainer script has run, which would have created the settings of PAM)
 mkdir -p /etc/pam.d
 for name in doas sudo su; do
 	printf '%s required pam_permit.so\n' auth account session >/etc/pam.d/$name

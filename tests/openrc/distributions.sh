@@ -12,7 +12,7 @@ distributions()
 	done
 	mkdir -p /etc/iptables /etc/ipset.d
 
-	# One script for both families, by SVCNAME; saved in place
+	# One script for both families, which uses SVCNAME; it saves in place
 	script iptables <<-'END'
 		extra_commands="save panic"
 		extra_started_commands="reload"
@@ -79,7 +79,7 @@ distributions()
 			"$2" "$3" >"/etc/conf.d/$1"
 	done
 
-	# Its folder is written in the script; errors of what it writes are lost in a pipe
+	# Its directory is written in the script; errors of its output are lost in a pipe
 	script ipset <<-'END'
 		extra_started_commands="save reload"
 		DIR=/etc/ipset.d
@@ -118,7 +118,8 @@ distributions()
 		}
 	END
 
-	# Goes by RC_SVCNAME; saved beside the file and renamed, with the status of another step
+	# It uses RC_SVCNAME; it saves to another file and renames that, with the status
+	# of another step
 	script nftables <<-'END'
 		extra_commands="list panic save check"
 		extra_started_commands="reload"

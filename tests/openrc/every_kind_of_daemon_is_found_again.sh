@@ -5,13 +5,13 @@
 . /t/lib.sh
 $judge netns add mgmt
 
-# a daemon that goes to the background by itself, and writes its own pid file
+# a daemon that goes into the background by itself, and writes its own pid file
 script forking <<'END'
 command=/usr/sbin/dropbear
 command_args="-R -p 22 -P /run/forking.pid"
 pidfile=/run/forking.pid
 END
-# one that does neither, with another user's rights and arguments that need quoting
+# one that does neither, runs as another user, and has arguments that need quotes
 script background <<'END'
 command=/bin/sleep
 command_args="'600'"

@@ -10,7 +10,7 @@ sshd
 run 0 rc-service sshd start
 pid=$(cat /run/sshd.pid)
 
-# as_somebody COMMAND... - an ordinary user, until let_go
+# as_somebody COMMAND... - run it as an ordinary user, until let_go
 as_somebody()
 {
 	if [ -e /usr/bin/setpriv ]; then

@@ -5,7 +5,7 @@
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# What podman takes of a host: cgroups, a policy, and a file system that is no overlay
+# What podman needs from a host: cgroups, a policy, and a file system that is no overlay
 mount -t cgroup2 none /sys/fs/cgroup
 mkdir -p /var/lib/containers
 mount -t tmpfs containers /var/lib/containers

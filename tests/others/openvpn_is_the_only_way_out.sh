@@ -72,7 +72,7 @@ page()
 }
 
 printf '%-34s %-5s %-4s %s\n' OpenVPN own LAN beside >/tmp/table
-# row OWN WHAT - own traffic, and the page from the LAN
+# row OWN WHAT - test its own traffic, and the page from the LAN
 row()
 {
 	[ "$1" = no ] || eventually "the tunnel speaks" inside ping -c 1 -W 1 $internet >/dev/null

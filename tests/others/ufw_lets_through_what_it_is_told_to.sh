@@ -8,7 +8,7 @@ card
 $judge addr add 192.0.2.7/24 dev eth1
 $judge route add default via 192.0.2.1
 far sh -c 'while :; do echo world | nc -l -p 80; done' >/dev/null 2>&1 &
-# As its package's script would have
+# As the script of its package would do
 cp /usr/share/ufw/ufw.conf /usr/share/ufw/iptables/*.rules /etc/ufw/
 run 0 ufw --force enable
 

@@ -8,13 +8,13 @@
 set -eu
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
-# What a root is made with
+# The programs that building a root directory needs
 TOOLS="apt-get|awk|basename|bash|cat|chmod|chown|chroot|cp|dash|dirname|dpkg|dpkg-deb|env|find|flock|\
 gawk|gpgv|grep|gzip|head|id|ln|mawk|mkdir|mount|mv|python3|python3.[0-9]+|readlink|rm|sed|\
 sh|sha256sum|sort|sqv|sync|tar|timeout|touch|umount|uname|unshare|xargs|xz|zstd"
 
-# paths_of ROOT - where it has programs, and where its absolute links lead to, as far as
-# a machine that makes roots does without what it has there itself
+# paths_of ROOT - print where it has programs and where its absolute links point to,
+# except for what a machine that builds root directories needs itself
 paths_of()
 {
 	{
@@ -25,7 +25,7 @@ paths_of()
 		grep -vE "/($TOOLS)$"
 }
 
-# inside bare|full COMMAND... - in a mount namespace of its own
+# inside bare|full COMMAND... - run it in a mount namespace of its own
 inside()
 {
 	machine=$1
@@ -53,13 +53,13 @@ testbed=$1
 folder=$2
 cache=${TESTBED_CACHE:-/var/cache/netns-services}
 
-# made_by MACHINE - by the checkout there; print its path
+# made_by MACHINE - build with the checkout there; print the path
 made_by()
 {
 	TESTBED_CACHE=$folder/$1 unshare --mount "$script" --inside "$1" "$folder/$1/testbed/make-root"
 }
 
-# killed_after SECONDS MACHINE - and all its processes with it
+# killed_after SECONDS MACHINE - build, and kill it with all its processes
 killed_after()
 {
 	status=0
@@ -92,7 +92,7 @@ umask 002
 made_by full >"$folder/full/made"
 wait $!
 
-# manifest MACHINE - names, types, modes, owners, links and contents; times aside
+# manifest MACHINE - print names, types, modes, owners, links and contents, without times
 manifest()
 (
 	unset POSIXLY_CORRECT

@@ -4,7 +4,7 @@
 # and everything stays up. sv exit and a shutdown are always possible.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
-# stays - somebody is logged in, and does nothing
+# stays - log somebody in who types nothing
 stays()
 {
 	eventually "it answers" greets far nc -w 2 192.0.2.10 22
@@ -48,7 +48,7 @@ eventually "it stays up" is_kept
 
 kill "$(pidof dbclient)"
 eventually "nobody is logged in" is_gone dbclient
-# Who is only knocking is not logged in
+# A client that has only connected is not logged in
 far nc 192.0.2.10 22 </dev/zero >/dev/null 2>&1 &
 run 0 sv restart netns-mgmt
 is_another() { [ "$(pid_of netns-mgmt)" != "$watch" ]; }

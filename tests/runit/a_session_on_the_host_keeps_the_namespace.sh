@@ -33,7 +33,7 @@ eventually "it is not ended" told
 eventually "it stays up" is_kept
 run 0 sv start netns-mgmt
 
-# Who is only knocking is not logged in
+# A client that has only connected is not logged in
 far nc 192.0.2.10 22 </dev/zero >/dev/null 2>&1 &
 run 0 sv restart netns-mgmt
 is_another() { [ "$(pid_of netns-mgmt)" != "$watch" ]; }
