@@ -68,7 +68,8 @@ eventually "that is said" grep -q 'there is no link up0 on the host' /tmp/watch
 run 0 parent
 eventually "the VLAN is there again" is_whole
 
-# The name is deleted by others: the kernel gives the card back, bare, and watch takes it
+# Another program deletes the name: the kernel gives the NIC back, bare, and watch moves
+# it in again
 run 0 $judge netns delete mgmt
 eventually "all is made anew" is_whole
 run 0 netns-exec --wait 20 mgmt -- true

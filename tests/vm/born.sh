@@ -29,7 +29,7 @@ cat >/etc/conf.d/netns.low <<-'END'
 	peer_config_up0="10.1.0.1/24"
 END
 
-# far TYPE - the other end of a tunnel, on the host
+# far TYPE - create the other end of a tunnel, on the host
 far()
 {
 	case $1 in
@@ -45,7 +45,7 @@ far()
 	$judge link set far0 up
 }
 
-# settings TYPE - of two, whose link is x0
+# settings TYPE - write the settings of two, whose link is x0
 settings()
 {
 	case $1 in
@@ -70,7 +70,7 @@ comes_from_low()
 	esac
 }
 
-# whole - both are as their settings say, and x0 is of use
+# whole - whether both are as their settings say, and x0 works
 whole()
 {
 	run 0 netns-setup status low two
@@ -83,7 +83,7 @@ is_whole()
 	netns-setup status low two >/dev/null 2>&1 && comes_from_low
 }
 
-# fates [WATCHED] - what becomes of low
+# fates [WATCHED] - what happens to low
 fates()
 {
 	run 0 netns-setup down low
@@ -100,7 +100,7 @@ fates()
 	$judge netns delete low
 	[ "${1-}" = watched ] || run 0 netns-setup up low
 	eventually "$type is whole again" is_whole
-	# A namespace of others that has the name by now
+	# The name belongs to a namespace of another program now
 	$judge netns delete low
 	$judge netns add low 2>/dev/null
 	[ "${1-}" = watched ] || run 0 netns-setup up low
@@ -115,7 +115,7 @@ for type in wireguard vxlan gre ipip sit vlan macvlan ipvlan; do
 	vlan | macvlan | ipvlan) run 111 netns-setup up two ;;
 	*)
 		far "$type"
-		# Nothing has to be there before
+		# Nothing has to exist before
 		run 0 netns-setup up two
 		;;
 	esac
