@@ -18,7 +18,7 @@ trusted()
 		others=$(find -L "$real" "${real%/*}/" "${file%/*}/" -prune \
 			\( ! -user 0 -o -perm -020 -o -perm -002 \) | head -n 1)
 		[ -n "$others" ] || continue
-		eerror "$RC_SVCNAME: $file: others than root may write to $others"
+		eerror "$RC_SVCNAME: $file: users other than root may write to $others"
 		eerror "$RC_SVCNAME: expected only root; run chown root $others; chmod go-w $others"
 		return 1
 	done

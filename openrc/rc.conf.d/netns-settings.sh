@@ -34,8 +34,8 @@ _netns_read()
 	fi
 }
 
-# netns-setup try NAME --with SERVICE was rolled back. Its process, which is above this one
-# and still the same, starts the service on the host again, where it was.
+# Was netns-setup try NAME --with SERVICE rolled back? Its process, an ancestor of this one,
+# then starts the service on the host again, where it was.
 _netns_is_given_back()
 {
 	[ -e "/run/netns-services/.undone/$netns" ] || return

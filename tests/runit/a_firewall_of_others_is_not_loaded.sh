@@ -14,7 +14,7 @@ runit
 
 tables() { netns-exec mgmt -- nft list tables 2>/dev/null; }
 has() { [ "$(tables)" = "$1" ]; }
-told() { grep -qF "firewall-mgmt: $rules: others than root may write to $1" /tmp/log; }
+told() { grep -qF "firewall-mgmt: $rules: users other than root may write to $1" /tmp/log; }
 
 run 0 sv start netns-mgmt
 run 0 sv up firewall-mgmt

@@ -225,7 +225,7 @@ mod tests {
         let missing = name_devices(&mut want, there, journal);
         let changes = plan(&want, &state(there), journal, Extras::Keep);
         match missing.first() {
-            // A NIC that was not found is not taken by its name either
+            // If no NIC matches, the NIC with that name is not moved in instead
             Some(missing) => {
                 let inside = there.iter().any(|link| link.netns == Netns::This);
                 assert!(inside || changes.is_err(), "{changes:?}");
