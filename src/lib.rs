@@ -24,14 +24,14 @@ pub mod state_dir;
 // The exit codes.
 pub mod exit;
 
-// What a terminal may be shown.
+// Replaces characters that must not reach a terminal.
 pub mod printable;
 
 // The memory allocator of netns-setup.
 #[cfg(feature = "allocator")]
 pub mod allocator;
 
-// The text of an ini file in, its sections out.
+// Parses the text of an ini file into sections.
 #[cfg(feature = "setup")]
 pub mod ini;
 
@@ -47,15 +47,15 @@ pub mod os_error;
 #[cfg(feature = "setup")]
 pub mod definitions;
 
-// conf.d text in, settings out.
+// Parses the text of conf.d files into settings.
 #[cfg(feature = "setup")]
 pub mod conf;
 
-// Settings in, the wanted state out.
+// Turns settings into the wanted state.
 #[cfg(feature = "setup")]
 pub mod model;
 
-// The wanted and the present state in, changes out.
+// Turns the wanted and the present state into changes.
 #[cfg(feature = "setup")]
 pub mod plan;
 

@@ -133,7 +133,7 @@ fn of_a_link(text: &str, limit: usize) -> Result<(), String> {
         return Err(format!("{c:?} is not possible in it"));
     }
     if text == "." || text == ".." {
-        return Err("it names a folder".into());
+        return Err("it is the name of a directory".into());
     }
     if text.starts_with('-') {
         return Err("it begins with -, as an option does".into());

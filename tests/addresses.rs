@@ -1,5 +1,6 @@
-//! What stands behind an address in config_IF, and `auto`: made by netns-setup, read back
-//! by ip(8); the router that announces a network is a real one as far as the kernel knows.
+//! What an address in config_IF can be followed by, and `auto`. netns-setup sets the
+//! addresses and ip(8) reads them back. The router that announces a network is real to
+//! the kernel.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +12,8 @@ use common::{LIMIT, Sandbox, wait_until};
 use far::{sandbox, setup, write};
 use serde_json::Value;
 
-/// A router on far1: each second it announces 2001:db8:77::/64, and itself as the way out.
+/// A router on far1: every second it announces 2001:db8:77::/64, and itself as the default
+/// gateway.
 const ROUTER: &str = r#"
 import socket, struct, time
 link = socket.if_nametoindex("far1")
@@ -30,7 +32,7 @@ while True:
     time.sleep(0.3)
 "#;
 
-/// The addresses of eth1 inside, but for fe80::.
+/// The addresses of eth1 inside, except fe80::.
 fn addresses(sandbox: &Sandbox) -> Vec<Value> {
     let links = sandbox.ip_json("-n mgmt address show dev eth1");
     let found = links[0]["addr_info"].as_array().unwrap().iter();
@@ -56,13 +58,13 @@ fn a_router_gives_addresses_which_are_never_ours() {
     let routes = host.ip_json("-n mgmt -6 route show default");
     assert_eq!(routes[0]["protocol"], "ra", "{routes}");
 
-    // There is nothing to do, and nothing to take away
+    // There is nothing to add or to remove
     setup(&host, "up mgmt").ok().stdout("").stderr("");
     setup(&host, "reload mgmt").ok().stdout("").stderr("");
     let status = setup(&host, "status mgmt").ok().stdout;
     assert!(status.contains("2001:db8:77:"), "{status}");
 
-    // Nor when it is asked for no more: then the kernel does as it would without us
+    // Nor if the settings no longer list auto: then the kernel does what it does by default
     write(&host, "netns_links=eth1\nconfig_eth1=2001:db8:10::11/64\n");
     setup(&host, "reload mgmt").ok().stdout(
         "+ ip -n mgmt address add 2001:db8:10::11/64 dev eth1
@@ -72,7 +74,7 @@ fn a_router_gives_addresses_which_are_never_ours() {
     );
     assert!(given());
 
-    // It holds where the namespace forwards, which ends accept_ra=1
+    // It also works in a namespace that forwards, although forwarding turns accept_ra=1 off
     write(
         &host,
         "netns_links=eth1\nconfig_eth1=auto\nnetns_sysctl=net.ipv6.conf.all.forwarding=1\n",
@@ -97,7 +99,7 @@ fn what_stands_behind_an_address_is_changed_by_reload() {
         (&found[1]["address"], &found[1]["prefixlen"]),
         (&"203.0.113.1".into(), &32.into())
     );
-    // Others say more of it: that is not ours to take away
+    // Another program adds attributes to the address: netns-setup does not remove them
     host.sh("ip -n mgmt address delete 192.0.2.11/24 dev eth1; ip -n mgmt address add 192.0.2.11/24 brd + dev eth1").ok();
     setup(&host, "reload mgmt").ok().stdout("");
 
@@ -148,7 +150,7 @@ fn an_address_of_the_link_alone_can_be_on_several() {
             .stdout;
         assert!(shown.contains("inet6 fe80::1/64"), "{shown}");
     }
-    // One of them goes, and the others stay
+    // One of them is removed, and the others stay
     write(
         &sandbox,
         "netns_links=\"br0 br1 eth1\"\ntype_br0=bridge\ntype_br1=bridge\nconfig_br1=\"fe80::1/64 169.254.0.1/16\"\n",

@@ -1,4 +1,5 @@
-//! Other names of links: given, taken away, in the way of each other. `ip` is the judge.
+//! Alternative names of links: added, removed, and in conflict with each other. Judged by
+//! `ip`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +17,7 @@ type_br0=bridge
 altname_br0="lan"
 "#;
 
-/// The other names of a link; none at all is null.
+/// The alternative names of a link; null if there are none.
 fn altnames(sandbox: &Sandbox, netns: &str, link: &str) -> Value {
     sandbox.ip_json(&format!("{netns} link show dev {link}"))[0]["altnames"].clone()
 }
@@ -42,7 +43,7 @@ fn links_are_called_what_is_asked_for_and_a_card_comes_back_under_its_own_names(
     assert_eq!(altnames(&sandbox, "-n mgmt", "br0"), json!(["lan"]));
     setup(&sandbox, "reload mgmt").ok().stdout("").stderr("");
 
-    // One name goes from one link to the other; what others gave stays
+    // A name moves from one link to the other; names that others added stay
     write(
         &sandbox,
         "netns_links=\"eth1 br0\"\ntype_br0=bridge\naltname_br0=\"uplink\"\n",
@@ -74,7 +75,7 @@ fn a_name_that_is_taken_is_said_before_anything_is_done() {
          netns-setup: choose another name, or remove it from that link with ip link property del\n\
          netns-setup: mgmt: nothing was changed\n",
     );
-    // A name that the card has already is in the way of a link inside, too
+    // A name that the NIC already has also conflicts with the name of a link inside
     sandbox.sh("ip link property add dev eth1 altname br9").ok();
     write(&sandbox, "netns_links=eth1\n");
     setup(&sandbox, "up mgmt").code(111).stderr(

@@ -1,6 +1,6 @@
-//! A namespace that is somebody else's is given a name: real processes that have left for
-//! a network of their own stand for containers. docker(1) cannot run here: a program of
-//! its name stands for what it prints.
+//! `netns_attach`: a namespace of another program gets a name. Real processes in network
+//! namespaces of their own stand for containers. docker(1) cannot run here: a program of
+//! the same name prints what docker would print.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use common::{LIMIT, NETNS_EXEC, Sandbox, wait_until};
 use far::{dump, is_again, same, setup};
 use serde_json::Value;
 
-/// What the container makes for itself.
+/// The links that the container makes for itself.
 const OWN: &str = "
     ip link set lo up
     ip link add own type bridge
@@ -31,7 +31,7 @@ config_own="10.3.0.2/24"
 config_eth1="192.0.2.10/24"
 "#;
 
-/// A process in a network of its own; its number inside the sandbox.
+/// Start a process in a network namespace of its own; return its pid inside the sandbox.
 fn container(sandbox: &Sandbox) -> u32 {
     let script = format!("{OWN}\necho >/run/made-$$; exec sleep 1000");
     let start = format!("unshare -n sh -ec '{script}' </dev/null >/dev/null 2>&1 & echo $!");
@@ -57,7 +57,7 @@ fn attach(sandbox: &Sandbox, to: &str, settings: &str) {
     sandbox.write("/etc/conf.d/netns.box", &text);
 }
 
-/// A sandbox with a card, and a container that is to be `box`.
+/// A sandbox with a NIC, and a container whose namespace gets the name `box`.
 fn with_container(settings: &str) -> (Sandbox, u32) {
     let sandbox = far::sandbox("");
     let pid = container(&sandbox);
@@ -65,7 +65,7 @@ fn with_container(settings: &str) -> (Sandbox, u32) {
     (sandbox, pid)
 }
 
-/// What is in the container, by another name.
+/// What is in the container's namespace, read without its name.
 fn inside(sandbox: &Sandbox, pid: u32) -> Value {
     sandbox.sh(&format!("ip netns attach peek {pid}")).ok();
     let all = dump(sandbox, "-n peek");
@@ -86,7 +86,7 @@ fn it_has_the_name_and_what_it_is_given_and_nothing_of_that_stays() {
     let (host, own) = (dump(&sandbox, ""), inside(&sandbox, pid));
     let planned = setup(&sandbox, "plan box").ok().stdout.clone();
     let run = setup(&sandbox, "up box").ok().stderr("");
-    // Each link is made once, as it was planned
+    // Each link is created once, as planned
     assert_eq!(run.stdout, planned);
     let first = format!("+ ip netns attach box {pid}\n+ ip link add name box9 type veth");
     assert!(run.stdout.starts_with(&first), "{run}");
@@ -311,7 +311,7 @@ fn a_name_that_is_anothers_is_not_taken() {
         "{run}"
     );
     sandbox.sh("ip netns delete box").ok();
-    // By somebody else's hand it has the name already: it stays
+    // Another program has already given it the name: it stays
     sandbox.sh(&format!("ip netns attach box {pid}")).ok();
     setup(&sandbox, "up box").ok();
     setup(&sandbox, "down box").ok().stdout("");

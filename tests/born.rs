@@ -1,6 +1,7 @@
-//! Links that lie on a link of another namespace, or were born in one: whatever becomes of
-//! that, they are told of it and are made anew in the one that has its name. `ip` is the
-//! judge. The types that this machine's kernel lacks are tests/vm/born.sh's.
+//! Links with a parent in another namespace, and tunnels created in another namespace. If
+//! that namespace is taken down or deleted, the links are recreated in the namespace that
+//! gets its name. Judged by `ip`. tests/vm/born.sh has the types that this machine's
+//! kernel lacks.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +15,7 @@ use far::setup;
 /// The other namespace, with a link to the host.
 const LOW: &str = "netns_links=up0\ntype_up0=veth\npeer_up0=up1\nconfig_up0=10.1.0.2/24\n";
 
-/// What is made from it, and whether a link of it has to be there before.
+/// What is created from it, and whether one of its links must exist before.
 const KINDS: [(&str, &str, Below); 3] = [
     (
         "vxlan",
@@ -50,8 +51,8 @@ fn lets_in(sandbox: &Sandbox) -> bool {
     sandbox.run(&[NETNS_EXEC, "two", "true"]).exit_code() == 0
 }
 
-/// The namespace that x0 comes from has the name low, by what the kernel says; and x0 is as
-/// it is to be.
+/// Whether x0 comes from the namespace that has the name low, according to the kernel, and x0
+/// is as its settings say.
 fn is_from_low(sandbox: &Sandbox) -> bool {
     let from = "set -e
         n=$(ip -n two -j link show x0 | sed -n 's/.*\"link_netnsid\":\\([0-9]*\\).*/\\1/p')
@@ -68,30 +69,30 @@ fn is_whole(sandbox: &Sandbox, case: &str) {
     assert!(lets_in(sandbox), "{case}");
 }
 
-/// What becomes of the other namespace.
+/// What happens to the other namespace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Fate {
-    /// By netns-setup, and it is brought up again.
+    /// netns-setup takes it down, and it is brought up again.
     Down,
-    /// Its name is taken away by others.
+    /// Another program deletes its name.
     Deleted,
-    /// By others, who give the name to another one.
+    /// Another program deletes it and gives the name to a new one.
     Remade,
 }
 
 const FATES: [Fate; 3] = [Fate::Down, Fate::Deleted, Fate::Remade];
 
-/// Each comma stands between two calls.
+/// Commas separate calls.
 fn orders(below: Below) -> &'static [&'static str] {
     match below {
         Below::Birthplace => &["two low", "low two", "low, two", "--all", "two, low"],
-        // Where a link has to be there first, two alone cannot come up
+        // If a link must exist before, the two alone cannot come up
         Below::Parent => &["two low", "low two", "low, two", "--all"],
     }
 }
 
-/// They come up in this order, the other one goes by this fate, and both are whole again: by
-/// the `watch` that keeps them, or when the other one is brought up.
+/// Both namespaces come up in this order, this happens to the other one, and both are complete
+/// again: through the `watch` that keeps them, or when the other one is brought up.
 #[track_caller]
 fn goes_and_comes(sandbox: &Sandbox, order: &str, fate: Fate, watched: bool) {
     let case = format!("{order}, {fate:?}, watched {watched}");
@@ -105,8 +106,8 @@ fn goes_and_comes(sandbox: &Sandbox, order: &str, fate: Fate, watched: bool) {
     is_whole(sandbox, &case);
     match fate {
         Fate::Down => {
-            let said = "netns-setup: low: two is not ready without their links to it, until it \
-                        is up again\n";
+            let said = "netns-setup: low: two is not ready until low is up again, because of the \
+                        links between them\n";
             setup(sandbox, "down low").ok().stderr(said);
             assert!(!lets_in(sandbox), "{case}");
             setup(sandbox, "status two").code(1);
@@ -132,7 +133,7 @@ fn goes_and_comes(sandbox: &Sandbox, order: &str, fate: Fate, watched: bool) {
     nothing_is_left(sandbox);
 }
 
-/// A `watch`, when what it keeps is up.
+/// Start a `watch`, and wait until its namespaces are up.
 #[track_caller]
 fn watch(sandbox: &Sandbox, names: &str) -> Background {
     let kept: Vec<&str> = names.split(' ').collect();
@@ -201,7 +202,7 @@ fn where_the_other_has_no_settings_the_setting_is_named() {
         sandbox.sh("rm /etc/conf.d/netns.low").ok();
         setup(&sandbox, "up two").code(111).stderr(&refused);
         nothing_is_left(&sandbox);
-        // One of others is never made, and never taken away
+        // A link of another program is neither created nor removed
         sandbox
             .sh("ip netns add low; ip -n low link add up0 type veth peer name up1")
             .ok();
@@ -220,20 +221,20 @@ fn what_lies_on_a_link_of_others_namespace_is_told_when_that_link_goes() {
         sandbox.sh("ip netns add low").ok();
         setup(&sandbox, "up low two").ok();
         let told = setup(&sandbox, "down low").ok().stderr;
-        // A tunnel goes on: its birthplace is there still
+        // A tunnel continues: the namespace it was created in still exists
         let told_of = told.contains("two is not ready");
         assert_eq!(told_of, below == Below::Parent, "{kind}: {told}");
         assert_eq!(lets_in(&sandbox), below == Below::Birthplace, "{kind}");
     }
 }
 
-/// The card is inside, the tunnel's link is the host's.
+/// The NIC is inside, and the link of the tunnel on the host.
 const HOME: &str = "netns_links=\"eth1 x0\"\nconfig_eth1=192.0.2.10/24\n\
     routes_eth1=\"default via 192.0.2.1\"\ntype_x0=vxlan\nvxlan_id_x0=7\nhome_x0=host\n\
     vxlan_remote_x0=192.0.2.1\nmtu_x0=1400\nconfig_x0=\"10.7.0.1/24 2001:db8:7::1/64\"\n\
     routes_x0=\"default via 10.7.0.2\n10.8.0.0/16 via 10.7.0.2 metric 5\"\n";
 
-/// With a default route over the card, and the tunnel's other end.
+/// With a default route over the NIC, and the other end of the tunnel.
 fn with_home() -> Sandbox {
     let sandbox = far::sandbox(HOME);
     sandbox
@@ -245,7 +246,7 @@ fn with_home() -> Sandbox {
     sandbox
 }
 
-/// All of the tunnel: its packets go by the card, and the host's go by it alone.
+/// The complete tunnel: its packets use the NIC, and the host's packets use only the tunnel.
 #[track_caller]
 fn the_host_goes_by_the_tunnel(sandbox: &Sandbox) {
     setup(sandbox, "status mgmt").ok();
@@ -272,7 +273,7 @@ fn a_link_whose_home_is_the_host_is_made_from_the_namespace_and_goes_with_it() {
         far::is_again(&sandbox, "", &before);
         nothing_is_left_of(&sandbox, "mgmt");
     }
-    // What is no longer asked for, and what others took away or changed
+    // What the settings no longer list, and what others removed or changed
     setup(&sandbox, "up mgmt").ok();
     for break_it in [
         "ip link delete x0",
@@ -311,7 +312,7 @@ fn a_link_whose_home_is_the_host_follows_where_it_was_born() {
     let is_up = || setup(&sandbox, "status mgmt").exit_code() == 0;
     assert!(wait_until(LIMIT, is_up));
     the_host_goes_by_the_tunnel(&sandbox);
-    // With the namespace, its veth that stands for a card goes, too
+    // The veth that stands for a NIC is deleted with the namespace
     sandbox.sh("ip netns delete mgmt").ok();
     let gone = "! ip -n far link show far1";
     assert!(wait_until(LIMIT, || sandbox.sh(gone).exit_code() == 0));
@@ -320,7 +321,7 @@ fn a_link_whose_home_is_the_host_follows_where_it_was_born() {
     the_host_goes_by_the_tunnel(&sandbox);
     assert_eq!(watched.child.try_wait().unwrap(), None);
     drop(watched);
-    // Not what others have called so since
+    // But not a link with this name that others have created since
     sandbox.sh("ip netns delete mgmt").ok();
     let gone = "! ip -n far link show far1 && ! ip link show x0";
     assert!(wait_until(LIMIT, || sandbox.sh(gone).exit_code() == 0));
@@ -336,7 +337,7 @@ fn a_link_whose_home_is_the_host_follows_where_it_was_born() {
 #[test]
 fn what_the_host_has_is_not_replaced_for_a_link_of_ours() {
     let sandbox = with_home();
-    // By another way than the card that goes inside
+    // Over another link than the NIC that is moved inside
     sandbox
         .sh("ip link add eth2 type veth peer name far2 && ip link set eth2 up && ip link set far2 up
             ip address add 198.51.100.7/24 dev eth2; ip route add 10.8.0.0/16 via 198.51.100.1 metric 5")

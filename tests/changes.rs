@@ -1,9 +1,9 @@
-//! From settings to other settings, both ways: by `netns-setup reload` on one host, by sh and
-//! the real ip(8) from netns-setup's own plan on another. What is planned is what happens:
-//! reload says the plan line for line, and the two hosts are alike to the last line.
+//! Changes from one set of settings to another and back: by `netns-setup reload` on one host,
+//! and by sh and the real ip(8) from the plan of netns-setup on another. reload prints the same
+//! lines as the plan, and both hosts end with the same state.
 //!
-//! The settings are chosen by a seed, the same at each run. `NETNS_TESTS_SEED=N` takes
-//! another, `NETNS_TESTS_PAIRS=N` more of them.
+//! The settings are chosen by a seed, the same one at each run. `NETNS_TESTS_SEED=N` uses
+//! another seed, `NETNS_TESTS_PAIRS=N` more pairs of settings.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -19,10 +19,10 @@ use common::{LIMIT, Sandbox, wait_until};
 use far::{dump, same, sandbox, setup, write};
 use random::Random;
 
-/// Pairs of settings where nobody asks for more.
+/// The number of pairs of settings, unless the environment asks for more.
 const PAIRS: usize = 6;
 
-/// What a new host has, and these are left with after each pair.
+/// Resets a host to what a new one has, after each pair.
 const RESET: &str = "ip -all netns delete; rm -rf /run/netns-services /etc/netns
     for link in eth1 v0-host p0-host; do ip link delete $link 2>/dev/null; done
     nft flush ruleset";
@@ -41,7 +41,7 @@ fn what_is_planned_is_what_happens() {
     }
 }
 
-/// Each of them says what it takes, and all that it takes.
+/// Each setting lists the types that take it, and lists them all.
 #[test]
 fn renumbering() {
     let hosts = [sandbox(""), sandbox("")];
@@ -63,8 +63,8 @@ fn renumbering() {
     }
 }
 
-/// One host by reload, the other by the script. Whether the other addresses of a network are
-/// `promoted` when its first goes, others have said.
+/// One host by reload, the other by the script. `promoted` says whether others have turned on
+/// promote_secondaries, which keeps the other addresses of a network when its first is deleted.
 #[track_caller]
 fn change([ours, theirs]: &[Sandbox; 2], first: &str, second: &str, promoted: bool) {
     let key = "net.ipv4.conf.all.promote_secondaries";
@@ -96,8 +96,8 @@ fn change([ours, theirs]: &[Sandbox; 2], first: &str, second: &str, promoted: bo
     let rest = "ip netns exec mgmt sysctl -a 2>/dev/null | grep -e promote_sec -e rp_filter
         nft list ruleset; ip netns exec mgmt nft list ruleset; cat /etc/netns/mgmt/resolv.conf";
     assert_eq!(ours.sh(rest).stdout, theirs.sh(rest).stdout);
-    // And sh's work is, to netns-setup, what it would have done itself, but for the table, of
-    // which its journal does not tell
+    // To netns-setup, the result of sh is what it would have done itself, except for the table,
+    // which is not in the journal then
     let left = setup(theirs, "plan mgmt").ok().stderr("").stdout;
     assert!(
         left.lines().all(|line| line.starts_with("+ nft ")),
@@ -105,8 +105,8 @@ fn change([ours, theirs]: &[Sandbox; 2], first: &str, second: &str, promoted: bo
     );
 }
 
-/// All that `ip` says, but for the hardware address that the kernel chooses, and for what a
-/// bridge makes of its ports in time.
+/// Everything that `ip` prints, except the hardware address that the kernel chooses, and what a
+/// bridge changes on its ports after a while.
 fn whole(host: &Sandbox, netns: &str) -> Value {
     const IN_TIME: [&str; 5] = [
         "state",
@@ -135,7 +135,7 @@ fn whole(host: &Sandbox, netns: &str) -> Value {
     dump
 }
 
-/// Settings of a namespace; any two of them can follow each other.
+/// Settings of a namespace; each can follow any other.
 fn settings(random: &mut Random) -> String {
     let mut text = String::new();
     let mut links = Vec::new();
@@ -203,7 +203,7 @@ fn settings(random: &mut Random) -> String {
     format!("netns_links=\"{}\"\n{text}", links.join(" "))
 }
 
-/// The addresses and routes of eth1, and what else it is given.
+/// The addresses and routes of eth1, and its other settings.
 fn card(random: &mut Random, maybe: &mut impl FnMut(&mut Random, usize, &str)) {
     let scope = ["", " scope link"][random.below(2)];
     let (brd, prefix) = (["", " brd +"][random.below(2)], [24, 25][random.below(2)]);
@@ -247,7 +247,7 @@ fn card(random: &mut Random, maybe: &mut impl FnMut(&mut Random, usize, &str)) {
         routes.push(format!("default via 2001:db8:10::1{}", metric()));
     }
     routes.retain(|_| random.below(3) > 0);
-    // The order is part of what is wanted
+    // The order is part of the wanted state
     if random.below(2) == 0 {
         addresses.reverse();
     }

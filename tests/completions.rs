@@ -1,5 +1,5 @@
-//! The completions of netns-setup are made from the table that clap reads, and bash completes by
-//! them. `UPDATE_GOLDEN=1` writes them.
+//! The completions of netns-setup are generated from the table that clap reads, and bash
+//! completes with them. `UPDATE_GOLDEN=1` writes them.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use std::process::Command;
 use clap::{Arg, Command as Clap};
 use netns_services::setup::args::command;
 
-/// The verbs, but for `help` and those that nobody types.
+/// The verbs, except `help` and those for programs.
 fn verbs() -> Vec<Clap> {
     let all = command();
     let typed = all.get_subcommands().filter(|verb| !verb.is_hide_set());
@@ -222,7 +222,7 @@ fn they_are_made_from_the_options() {
     }
 }
 
-/// What bash would offer for the last word.
+/// What bash offers for the last word.
 fn completed(words: &[&str]) -> Vec<String> {
     let script = format!(
         "source completions/netns-setup.bash; COMP_WORDS=(netns-setup {}); COMP_CWORD={}; \

@@ -1,9 +1,8 @@
-//! Golden cases: one settings file in, one text out. `tests/conf/NAME.conf` is read as
-//! the settings of the namespace `mgmt`; `NAME.defaults`, if there is one, as
-//! conf.d/netns. `NAME.stderr` holds the problems as netns-setup prints them, or
-//! `NAME.want` the state that is wanted. That the program says the same is tried in
-//! tests/setup.rs.
-//! `UPDATE_GOLDEN=1` writes both anew.
+//! Golden tests: each settings file has an expected text. `tests/conf/NAME.conf` is read
+//! as the settings of the namespace `mgmt`; `NAME.defaults`, if it exists, as
+//! conf.d/netns. `NAME.stderr` has the problems as netns-setup prints them, or
+//! `NAME.want` the wanted state. tests/setup.rs checks that the program prints the same.
+//! `UPDATE_GOLDEN=1` writes both kinds of file again.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
@@ -48,7 +47,7 @@ fn every_case_gives_its_exact_text() {
     assert!(good >= 5, "{good} cases of good settings");
 }
 
-/// Settings of `count` things each, which are right, but for the `wrong` ones.
+/// Settings with `count` elements each, which are valid except for the `wrong` ones.
 fn large(count: usize) -> Vec<(&'static str, String)> {
     let all = |line: &dyn Fn(usize) -> String| (0..count).map(line).collect::<String>();
     let links = all(&|n| format!("d{n} "));
@@ -129,14 +128,14 @@ fn large(count: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What this thread has used of a processor, in nanoseconds.
+/// The processor time that this thread has used, in nanoseconds.
 fn used() -> u64 {
     std::thread::yield_now(); // the kernel counts when a thread is asked
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Sixteen times as much takes sixteen times as long, or a little more, and not 256 times.
+/// Sixteen times the input takes about sixteen times as long, not 256 times.
 #[test]
 fn a_check_takes_as_long_as_the_settings_are() {
     let cost = |kind: &str, text: &str| {
@@ -147,7 +146,7 @@ fn a_check_takes_as_long_as_the_settings_are() {
         used() - before
     };
     for ((kind, small), (_, large)) in large(250).iter().zip(large(4000)) {
-        // Once would do, but for what else the machine is at
+        // Several rounds, because other programs run on the machine too
         let mut tried = Vec::new();
         let in_proportion = (0..5).any(|_| {
             tried.push((cost(kind, small), cost(kind, &large)));
@@ -163,7 +162,7 @@ fn a_check_takes_as_long_as_the_settings_are() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Anything at all may stand in a file: it is read or refused.
+    /// A file with any content is either read or reported as wrong.
     #[test]
     fn no_text_makes_it_fall_over(
         bytes in prop::collection::vec(any::<u8>(), 0..80),
@@ -184,7 +183,7 @@ proptest! {
     }
 }
 
-/// What differs, if anything does.
+/// The difference, if there is one.
 fn compare(case: &Path, ending: &str, text: &str) -> Option<String> {
     let path = case.with_extension(ending);
     let other = case.with_extension(if ending == "want" { "stderr" } else { "want" });
@@ -219,7 +218,7 @@ fn want_of(case: &Path) -> Result<Want, Vec<Problem>> {
     })
 }
 
-/// The case in a folder that only its owner can write to, as /etc/conf.d is.
+/// The case in a directory that only its owner can write to, as /etc/conf.d is.
 fn folder_of(case: &Path) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let copy = |from: &Path, to: &str| {
@@ -233,7 +232,7 @@ fn folder_of(case: &Path) -> TempDir {
     dir
 }
 
-/// The folder's name is not in the golden texts.
+/// The golden texts do not contain the name of the directory.
 fn hide(dir: &Path, text: &str) -> String {
     text.replace(dir.to_str().unwrap(), "/etc/conf.d")
 }
@@ -251,7 +250,7 @@ fn mgmt() -> NetnsName {
     "mgmt".parse().unwrap()
 }
 
-/// All of what is wanted, with the line that asked for each thing.
+/// The complete wanted state, with the line that asked for each part.
 fn dump(want: &Want) -> String {
     let mut out = format!("namespace {}, overlay {}\n", want.name, want.overlay);
     if let Some(attach) = &want.attach {

@@ -1,5 +1,5 @@
-//! Which files are read as settings, and which are not trusted, under which words. Here the
-//! one who is trusted is whoever runs the tests; the program trusts root alone.
+//! Which files are read as settings, which are not trusted, and the message for each. In
+//! these tests the trusted user is the one who runs them; the program trusts only root.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ use netns_services::name::NetnsName;
 use nix::unistd::geteuid;
 use tempfile::TempDir;
 
-/// A folder with settings of mgmt that are in order.
+/// A directory with valid settings of mgmt.
 fn folder() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     chmod(dir.path(), 0o755);
@@ -39,12 +39,12 @@ fn mgmt() -> NetnsName {
     "mgmt".parse().unwrap()
 }
 
-/// What is said of the folder, its name made `DIR`.
+/// The messages about the directory, with `DIR` for its name.
 fn said(dir: &TempDir) -> String {
     said_to(checked::own(), dir)
 }
 
-/// As [`said`], where these files are to be another's.
+/// As [`said`], with another trusted user.
 fn said_to(trust: Trust, dir: &TempDir) -> String {
     match conf::read(dir.path(), &mgmt(), trust) {
         Ok(_) => "read\n".into(),
@@ -95,7 +95,7 @@ fn what_another_can_write_to_is_not_trusted() {
     }
 }
 
-/// A user who is nobody here, so that files of this one are another's.
+/// A user who owns no files here, so the files of the tests belong to somebody else.
 fn somebody_else() -> Trust {
     Trust::for_tests(geteuid().as_raw() + 1)
 }
@@ -110,8 +110,7 @@ fn what_belongs_to_another_is_not_trusted() {
     assert!(conf::names(dir.path(), somebody_else()).is_err());
 }
 
-/// The program has no ear for whom else to trust: not by its options, and not by its
-/// environment.
+/// No option and no environment variable changes which user the program trusts.
 #[test]
 fn the_program_trusts_root_alone() {
     let dir = folder();
@@ -220,7 +219,7 @@ fn the_names_are_those_of_files_that_can_be_meant() {
     assert_eq!(conf::names(&nowhere, checked::own()).unwrap(), []);
 }
 
-/// The settings that a package installs and the ones it shows must be good ones.
+/// The settings that a package installs, and its examples, must be valid.
 #[test]
 fn the_files_that_are_shipped_are_good() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
-//! The reader of settings against real shells: of many generated texts, plausible and
-//! nasty, each is either refused, or dash, busybox ash and bash hold the same values
-//! afterwards, byte for byte, in the order in which OpenRC reads the two files.
+//! The parser of settings compared with real shells. For each of many generated texts,
+//! plausible or malicious, either the parser reports an error, or dash, busybox ash and
+//! bash have the same values afterwards, byte for byte. The two files are read in
+//! OpenRC's order.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -29,7 +30,7 @@ const SHELLS: [(&str, &[&str], &str); 5] = [
     ("bash", &["--posix"], "C.UTF-8"),
 ];
 
-/// The names that texts are made with; each is looked at after each text.
+/// The names that the texts are made with; each is compared after each text.
 const NAMES: [&str; 9] = [
     "a",
     "b",
@@ -45,7 +46,7 @@ const NAMES: [&str; 9] = [
 /// One or two files, the defaults first.
 struct Case {
     files: Vec<String>,
-    /// What the reader made of them, if it took all of it.
+    /// The values that the parser read, if there was no error.
     read: Option<sh::Variables>,
 }
 
@@ -71,7 +72,7 @@ fn what_is_read_every_shell_reads_the_same() {
     agree(&read);
 }
 
-/// These were found by hand or by the generator, and must be read, not refused.
+/// These were found by hand or by the generator, and must be accepted.
 #[test]
 fn what_people_write_is_read() {
     let cases = [
@@ -135,13 +136,13 @@ impl Case {
         Case { files, read }
     }
 
-    /// The names to look at: those of the generator and those that were read.
+    /// The names to compare: those of the generator and those that were read.
     fn names(&self) -> BTreeSet<&str> {
         let read = self.read.iter().flat_map(|read| read.keys());
         NAMES.into_iter().chain(read.map(String::as_str)).collect()
     }
 
-    /// What a shell prints for it that agrees: the status, then each name's value.
+    /// What a shell with the same result prints: the status, then the value of each name.
     fn expected(&self) -> Vec<Vec<u8>> {
         let read = self.read.as_ref().unwrap();
         let values = self.names().into_iter().map(|name| match read.get(name) {
@@ -152,7 +153,7 @@ impl Case {
     }
 }
 
-/// Every shell must hold after each case what was read.
+/// After each case, every shell must have the values that were read.
 fn agree(cases: &[&Case]) {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("script"), script(cases, dir.path())).unwrap();
@@ -161,7 +162,7 @@ fn agree(cases: &[&Case]) {
     }
 }
 
-/// Runs all cases in one process of the shell, which forks for none of them.
+/// Runs all cases in one process of the shell, which does not fork for any of them.
 fn agrees(cases: &[&Case], dir: &Path, (program, arguments, locale): (&str, &[&str], &str)) {
     let output = Command::new(program)
         .args(arguments)
@@ -203,11 +204,12 @@ fn script(cases: &[&Case], dir: &Path) -> String {
             fs::write(dir.join(format!("{n}.{m}")), text).unwrap();
             writeln!(script, ". ./{n}.{m}").unwrap();
         }
-        // `=` and the value of what is set, nothing for what is not.
+        // `=` and the value if the variable is set, otherwise nothing.
         let values = names.iter().map(|name| format!("\"${{{name}+=${name}}}\""));
         let values: Vec<String> = values.collect();
         writeln!(script, "printf '%s\\0' $? {}", values.join(" ")).unwrap();
-        // Afterwards, since what is special to a shell is so until it is unset.
+        // Afterwards, because variables that are special to a shell stay special until they are
+        // unset.
         let names: Vec<&str> = names.into_iter().collect();
         writeln!(script, "unset {}", names.join(" ")).unwrap();
     }
@@ -218,9 +220,9 @@ fn script(cases: &[&Case], dir: &Path) -> String {
 #[derive(Clone, Copy, PartialEq)]
 enum Wild {
     No,
-    /// Variables are used before they are set, and where shells divide them.
+    /// Variables are used before they are set, and at places where shells differ.
     Careless,
-    /// It holds whatever a shell may take in its own way, or was damaged.
+    /// It contains what shells interpret differently, or was damaged.
     Very,
 }
 
@@ -266,7 +268,7 @@ fn command(text: &mut String, random: &mut Random, wild: Wild, known: &mut Vec<&
         }
         text.push_str(name);
         text.push('=');
-        // What the same export sets cannot be used by it.
+        // A variable that the same export sets cannot be used by it.
         let usable = if export && wild == Wild::No {
             before
         } else {
@@ -327,14 +329,14 @@ fn expansion(text: &mut String, random: &mut Random, wild: Wild, known: &[&str])
         true => random.of(&NAMES),
         false => random.of(known),
     };
-    // A careful person takes care that no letter follows.
+    // A careful person makes sure that no letter follows.
     match wild == Wild::No || random.one_in(2) {
         true => write!(text, "${{{name}}}").unwrap(),
         false => write!(text, "${name}").unwrap(),
     }
 }
 
-/// A text with a few characters taken out, put in, doubled, or moved.
+/// A text with a few characters removed, inserted, doubled, or moved.
 fn damaged(text: String, random: &mut Random) -> String {
     let mut chars: Vec<char> = text.chars().collect();
     for _ in 0..1 + random.below(3) {

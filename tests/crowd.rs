@@ -1,6 +1,6 @@
-//! Many at once: processes that bring four namespaces up, change them, take them down and
-//! run commands in them, all on each other's heels. No call hangs, nothing is left behind,
-//! and no command ever runs on the host.
+//! Many processes at the same time bring up four namespaces, change them, take them down,
+//! and run commands in them. No call hangs, nothing is left behind, and no command ever
+//! runs on the host.
 
 #![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used)]
 
@@ -18,13 +18,14 @@ use random::Random;
 
 const NAMES: [&str; 4] = ["one", "two", "three", "four"];
 
-/// How many are at work at any time.
+/// The number of processes that run at any time.
 const CROWD: u64 = 32;
 
-/// The lock of links between namespaces, the namespace's own, and the work itself.
+/// The time for the lock of links between namespaces, for the lock of the namespace, and for
+/// the work itself.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Two tied ones, one with a link, a table and sysctls of the host, one with rules and files.
+/// Two linked ones; one with a link, a table and sysctls of the host; one with rules and files.
 fn settings(name: &str, version: u8) -> String {
     match name {
         "one" => format!(
@@ -47,7 +48,7 @@ fn settings(name: &str, version: u8) -> String {
     }
 }
 
-/// All of the host that could be left behind on it.
+/// Everything that could be left behind on the host.
 const LEFT: &str = "
     ip -o link | cut -d: -f2
     ip -o address | sed 's/valid_lft.*//'
@@ -66,13 +67,13 @@ const LEFT: &str = "
     done
 ";
 
-/// What one did, and what came of it.
+/// What one process did, and the result.
 struct Done {
     run: Run,
     took: Duration,
 }
 
-/// One call, of whatever kind chance says.
+/// One call, chosen at random.
 fn call(sandbox: &Sandbox, random: &mut Random) -> Run {
     let name = NAMES[random.below(4)];
     let folder = ["/etc/conf.d", "/etc/conf.e"][random.below(2)];
@@ -105,7 +106,7 @@ fn crowd(duration: Duration) {
             sandbox.write(&file, &settings(name, version as u8));
         }
     }
-    // What stays for good is there before
+    // What stays permanently exists before
     for verb in ["up", "down"] {
         for name in NAMES {
             sandbox.run(&[NETNS_SETUP, verb, name]).ok();
@@ -138,7 +139,8 @@ fn crowd(duration: Duration) {
     assert_eq!(after.stdout, before.stdout);
 }
 
-/// Each call for itself, and that all kinds have succeeded and been refused.
+/// Each call is judged alone; and each kind of call has both succeeded and failed at least
+/// once.
 fn judge(done: &[Done], host: &str) {
     let mut codes = BTreeMap::<(&str, i32), usize>::new();
     for Done { run, took } in done {
@@ -156,7 +158,7 @@ fn judge(done: &[Done], host: &str) {
             let lines: Vec<_> = run.stdout.lines().collect();
             assert!(lines.iter().all(|line| *line == lines[0]), "{run}");
         } else {
-            // Only who is inside is a reason to refuse
+            // Only a process inside is a reason to fail
             let used = ["still used by", "held from outside by"];
             let in_use = used.iter().any(|used| run.stderr.contains(used));
             assert!(code == 0 || code == 111 && in_use, "{run}");

@@ -1,7 +1,8 @@
-//! What the hook of a DHCP client makes of what the network says: routes and addresses of
-//! the lease and no others, a metric for each link, name servers of all leases that stand;
-//! and that text of strangers, and a file of its owner's, stay what they are. `ip` is the
-//! judge. That real clients call it is under test in tests/openrc.
+//! What the hook of a DHCP client does with the values of a lease: it sets the routes and
+//! addresses of the lease and no others, a metric for each link, and the name servers of
+//! all current leases. It does not interpret text from the network, and does not change a
+//! file that belongs to the owner. Judged by `ip`. tests/openrc checks that real clients
+//! call the hook.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,7 +21,7 @@ const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/libexec/dhcp-hook");
 const RESOLV: &str = "/etc/netns/mgmt/resolv.conf";
 const MARK: &str = "# written by the DHCP client that netns-setup runs\n";
 
-/// Two links to networks, as the hook is called for them.
+/// Two links to networks, for which the hook is called.
 fn sandbox() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox
@@ -33,7 +34,7 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// An event of udhcpc, with what it says of it.
+/// An event of udhcpc, with its variables.
 #[track_caller]
 fn event(sandbox: &Sandbox, link: u32, event: &str, said: &[(&str, &str)]) {
     let call = format!(
@@ -103,7 +104,7 @@ fn two_leases_stand_side_by_side_and_one_ends_alone() {
     event(&sandbox, 2, "deconfig", &[]);
     assert_eq!(routes(&sandbox), first);
     resolv("search example.org\nnameserver 192.0.2.53\n");
-    // dhcpcd sees to the rest itself
+    // dhcpcd does the rest itself
     let dhcpcd = [
         ("reason", "BOUND"),
         ("new_domain_name_servers", "2001:db8::53"),
@@ -118,12 +119,12 @@ fn two_leases_stand_side_by_side_and_one_ends_alone() {
     assert_eq!(inode(), before);
 }
 
-// Who waits for a lease looks up names next.
+// A process that waits for a lease looks up names next.
 #[test]
 fn a_lease_stands_when_its_name_servers_are_written() {
     let sandbox = sandbox();
     let lease = "/run/netns-services/mgmt/dhcp-up1.lease";
-    // Who writes it waits for ever
+    // Writing to this file blocks forever
     sandbox
         .sh(&format!("mkdir -p /etc/netns/mgmt && mkfifo {RESOLV}"))
         .ok();
@@ -152,7 +153,7 @@ fn a_lease_of_one_address_has_a_way_to_its_router() {
     let expected =
         "default via 10.9.9.1 dev up1 metric 500\n10.9.9.1 dev up1 scope link metric 500\n";
     assert_eq!(routes(&sandbox), expected);
-    // Another router, other routes
+    // Another router and other routes
     let other = [
         ("ip", "10.0.0.5"),
         ("mask", "32"),
@@ -193,7 +194,7 @@ fn what_the_settings_say_is_not_taken_by_a_lease() {
             assert_eq!(routes(&sandbox), owners, "{address} {events:?}");
         }
     }
-    // A lease that was there first is the first of its network
+    // A lease that exists before the other is the first of its network
     sandbox.sh("ip address flush dev up1").ok();
     event(&sandbox, 1, "bound", &of("192.0.2.100"));
     sandbox.sh("ip address add 192.0.2.10/24 dev up1").ok();
@@ -206,7 +207,7 @@ fn what_the_settings_say_is_not_taken_by_a_lease() {
     assert_eq!(kept, "0\n");
 }
 
-/// Panics, unless resolv.conf is what a DHCP server may say.
+/// Panics unless resolv.conf contains only what a DHCP server may set.
 #[track_caller]
 fn holds_names_and_addresses(sandbox: &Sandbox, said: &str) {
     let resolv = sandbox.read(RESOLV).unwrap_or(MARK.into());
@@ -304,7 +305,7 @@ fn a_file_of_its_owners_is_not_written_and_not_written_through() {
         assert_eq!(sandbox.read("/etc/elsewhere").unwrap(), MARK);
         assert!(sandbox.read("/etc/none").is_none());
     }
-    // One that a crash has left empty is nobody's
+    // An empty file, left by a crash, belongs to nobody
     sandbox
         .sh(&format!(
             "rm -rf /etc/netns; mkdir -p /etc/netns/mgmt; : >{RESOLV}"
@@ -332,7 +333,7 @@ fn what_the_settings_leave_out_of_a_lease_is_not_taken() {
     assert_eq!(routes(&sandbox), "");
     assert!(has(&sandbox, "192.0.2.100/24"));
     assert!(resolv().contains("nameserver 192.0.2.53\n"));
-    // As the lease says it (RFC 3442), the others are
+    // As the lease lists it (RFC 3442); so are the others
     let mut said = LEASE.to_vec();
     said.push((
         "staticroutes",
@@ -343,7 +344,7 @@ fn what_the_settings_leave_out_of_a_lease_is_not_taken() {
         routes(&sandbox),
         "203.0.113.0/24 via 192.0.2.9 dev up1 metric 500\n"
     );
-    // Nor are they in the file when another link's lease is written there
+    // Nor are they in the file when the lease of another link is written
     with("dns", &LEASE);
     event(&sandbox, 2, "bound", &OTHER);
     assert_eq!(
@@ -359,8 +360,8 @@ fn what_the_settings_leave_out_of_a_lease_is_not_taken() {
     );
 }
 
-/// Events in any order, of both clients, with what becomes by chance of what servers say.
-/// The same at every run; `make fuzz` says how many.
+/// Events of both clients in any order, with random values from servers. The same at every run;
+/// `make fuzz` sets their number.
 #[test]
 fn fuzz_of_the_hook() {
     const KEYS: [&str; 12] = [
@@ -439,7 +440,7 @@ fn fuzz_of_the_hook() {
         };
         let mut said: Vec<(&str, String)> = KEYS.iter().map(|key| (*key, text(4))).collect();
         let honest = random.below(8);
-        // Else hardly any lease would come to be
+        // Otherwise hardly any lease would be valid
         for (key, value) in LEASE.iter().filter(|_| honest > 1) {
             if random.below(4) > 0 {
                 said.retain(|(other, _)| other != key);
@@ -447,7 +448,7 @@ fn fuzz_of_the_hook() {
             }
         }
         said.retain(|_| random.below(6) > 0);
-        // A link has one client at a time
+        // A link has only one client at a time
         let dhcpcd = run / 16 % 3 == 2;
         if run % 16 == 0 {
             event(&sandbox, 1, "deconfig", &[]);

@@ -1,6 +1,6 @@
-//! What the project says of itself, held to what it is: pages, settings files and README
-//! against the table of settings, the programs' --help and the Makefile. Examples are in
-//! tests/examples.rs; how the pages are written is mandoc's business, in tests/scripts.rs.
+//! The documentation matches the project: the pages, the settings files and README are
+//! compared with the table of settings, the programs' --help and the Makefile.
+//! tests/examples.rs has the examples; tests/scripts.rs runs mandoc on the pages.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -27,8 +27,8 @@ fn section(page: &str, name: &str) -> String {
     rest.split("\n.Sh ").next().unwrap_or("").to_string()
 }
 
-/// The items of a list, `.It MACRO HEAD`, each with what is said of it; those of inner
-/// lists belong to the outer item.
+/// The items of a list, `.It MACRO HEAD`, each with its text; the items of inner lists belong
+/// to the outer item.
 fn items(section: &str, macro_: &str) -> Vec<(String, String)> {
     let start = format!(".It {macro_} ");
     let mut items: Vec<(String, String)> = Vec::new();
@@ -43,7 +43,7 @@ fn items(section: &str, macro_: &str) -> Vec<(String, String)> {
     items
 }
 
-/// What the page of the settings says holds when nothing is said.
+/// The default of a setting, as its page says it.
 fn default_in_page(said: &str) -> &str {
     let (_, default) = said.split_once("Default:").unwrap_or(("", "not said"));
     let default = default.trim_start();
@@ -95,7 +95,7 @@ fn the_settings_file_shows_every_setting_with_its_default_and_no_other() {
     assert_eq!(BTreeMap::from_iter(shown), BTreeMap::from_iter(code));
 }
 
-/// Each word that a value can be, and the bounds of a number that has some of its own.
+/// Each word that a value can be, and the limits of a number that has its own.
 #[test]
 fn the_page_says_what_the_value_of_each_option_can_be() {
     let section = section("man/netns.5", "SETTINGS OF A LINK");
@@ -240,7 +240,7 @@ fn the_pages_have_one_table_of_exit_codes() {
     assert_eq!(codes("man/netns-exec.8"), [100, 111, 126, 127]);
 }
 
-/// What the project says to who changes it.
+/// The pages for developers.
 fn pages_for_developers() -> Vec<String> {
     let of_docs = |path: &String| path.starts_with("docs/");
     let mut pages: Vec<String> = tree::files().into_iter().filter(of_docs).collect();
@@ -257,7 +257,7 @@ fn is_there(path: &str) -> bool {
     std::path::Path::new(tree::ROOT).join(path).exists()
 }
 
-/// The paths of the project that a text names, as far as they are no pattern.
+/// The paths of the project that a text names, without patterns.
 fn paths(text: &str) -> BTreeSet<String> {
     let folders: BTreeSet<String> = tree::files()
         .iter()
@@ -319,7 +319,7 @@ fn traps(page: &str) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// The name is one of the file: in Rust, it is defined there.
+/// Whether the file has the name: in Rust, it is defined there.
 fn has(file: &str, name: &str) -> bool {
     let said = text(file);
     let kinds = ["fn", "const", "static", "struct", "enum"];
@@ -334,7 +334,7 @@ fn has(file: &str, name: &str) -> bool {
     }
 }
 
-/// What is wrong with a line of files, each with names that are to be in it, or with texts.
+/// The faults of a line of files, each with names or texts that must be in it.
 fn not_in_their_files(line: &str) -> Vec<String> {
     let (mut faults, mut file) = (Vec::new(), None);
     for name in spans(line, '`') {
@@ -354,7 +354,8 @@ fn not_in_their_files(line: &str) -> Vec<String> {
     faults
 }
 
-/// The names in a line of tests are those of tests, and its scenarios are run by one of `tests`.
+/// The names in a line of tests are names of tests, and its scenarios are run by one of
+/// `tests`.
 fn not_run(line: &str, tests: &[(String, String)]) -> Vec<String> {
     let (mut faults, mut file) = (Vec::new(), "");
     for name in spans(line, '`') {
@@ -374,7 +375,7 @@ fn not_run(line: &str, tests: &[(String, String)]) -> Vec<String> {
     faults
 }
 
-/// What is wrong with the last lines of a trap.
+/// The faults in the last lines of a trap.
 fn wrong_of_trap(said: &str, tests: &[(String, String)]) -> Vec<String> {
     let of = |head: &str| -> Vec<&str> {
         let lines = said.lines();
@@ -435,7 +436,7 @@ fn the_picture_of_the_code_has_all_of_it() {
 
 #[test]
 fn the_picture_of_the_state_directory_has_all_of_it() {
-    // What is in one of them, and no name of a file
+    // Words that are in one of the files, and are not the name of a file
     let words = ["bind", "overlay", " dns"];
     let page = text("ARCHITECTURE.md");
     let rows: Vec<&str> = page

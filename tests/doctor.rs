@@ -1,5 +1,6 @@
-//! `netns-setup doctor` against real faults: each is made as the world makes it, named with
-//! a remedy, and gone when that is followed. A healthy namespace has none.
+//! `netns-setup doctor` and real faults: each fault is made in the usual way, doctor
+//! finds it and prints a hint, and after following the hint the fault is gone. A healthy
+//! namespace has none.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -14,7 +15,7 @@ use far::{MGMT, sandbox, setup, write};
 use serde_json::Value;
 use talk::serve;
 
-/// Up, and nothing wrong with it.
+/// A namespace that is up, without any fault.
 fn healthy() -> Sandbox {
     let sandbox = sandbox(MGMT);
     setup(&sandbox, "up mgmt").ok();
@@ -27,7 +28,7 @@ fn is_healthy(sandbox: &Sandbox) {
     setup(sandbox, "doctor mgmt").code(0).stdout("").stderr("");
 }
 
-/// What it finds: kinds, and what is said of each.
+/// What doctor finds: the kinds, and the text for each.
 #[track_caller]
 fn found(sandbox: &Sandbox) -> Vec<(String, String, String)> {
     let run = setup(sandbox, "doctor --json mgmt").code(1);
@@ -46,7 +47,7 @@ fn found(sandbox: &Sandbox) -> Vec<(String, String, String)> {
     told
 }
 
-/// It finds this, and nothing else.
+/// Doctor finds this, and nothing else.
 #[track_caller]
 fn finds(sandbox: &Sandbox, kind: &str, what: &str, remedy: &str) {
     let found = found(sandbox);
@@ -58,7 +59,7 @@ fn finds(sandbox: &Sandbox, kind: &str, what: &str, remedy: &str) {
     assert!(c.contains(remedy), "{found:#?}\n{remedy}");
 }
 
-/// A process that netns-exec has let in, and its id in the sandbox.
+/// A process that runs inside through netns-exec, and its id in the sandbox.
 fn lives(sandbox: &Sandbox) -> (Background, String) {
     let words = [
         NETNS_EXEC,
@@ -166,14 +167,14 @@ fn name_services_of_the_host_in_view() {
         );
         let mut service = sandbox.spawn(&["python3", "-c", &listen]);
         assert_eq!(service.line(), "1");
-        // It came up after the process, which sees it
+        // It appeared after the process, which sees it
         finds(
             &sandbox,
             "name-service",
             &format!("(sleep) can reach /run/{socket}"),
             "netns",
         );
-        // One that is started now does not
+        // A process that starts now does not
         let (process, _) = lives(&sandbox);
         assert_eq!(found(&sandbox).len(), 1);
         drop(process);
@@ -293,7 +294,7 @@ fn a_service_that_is_inside_and_should_not_be() {
     sandbox.sh("rm /run/openrc/started/web").ok();
     is_healthy(&sandbox);
     note("web");
-    // What says where it is to be, or may; and what cannot be told by reading
+    // Files that say where the service belongs, or may; and some that cannot be interpreted
     for (file, text) in [
         ("/etc/conf.d/web", "netns=mgmt\n"),
         ("/etc/conf.d/web", "\t: ${netns:=mgmt}\n"),
@@ -486,7 +487,7 @@ fn an_entry_without_a_twin_and_a_holder_outside() {
     sandbox.write("/etc/netns/mgmt/motd-of-mgmt", "x\n");
     finds(
         &sandbox,
-        "no-twin",
+        "no-effect",
         "/etc/netns/mgmt/motd-of-mgmt",
         "/etc/motd-of-mgmt",
     );
@@ -498,7 +499,7 @@ fn an_entry_without_a_twin_and_a_holder_outside() {
     let what = format!("{pid} (bash) open as descriptor 9");
     finds(&sandbox, "held", &what, "before netns-setup down mgmt");
     drop(holder);
-    // One that keeps it is none
+    // The process of a watch is no fault
     let mut watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
     let watching = "grep -lz '^watch' /proc/[0-9]*/cmdline";
     assert!(wait_until(LIMIT, || sandbox.sh(watching).exit_code() == 0));

@@ -1,9 +1,10 @@
-//! Every way to start a service, from every place, under every OpenRC: a daemon is where
-//! the settings of its service say, or its start is refused, and never anywhere else. In
-//! come the cells of tests/entries/cells.rs, out go tables of what came of them. A cell is
-//! an init, an entry way, the place of the caller and a service, and is named so:
-//! `ENTRIES=alpine/restart/mgmt/plain` tries it alone, and `*` stands for any part.
-//! Judged is where the daemon is by /proc, what the exit status was, and what was said.
+//! Every way to start a service, from every place, under every OpenRC: a daemon runs
+//! where the settings of its service say, or its start is an error, and it never runs
+//! anywhere else. tests/entries/cells.rs lists the cells; the result is printed as
+//! tables. A cell is an init system, a way to start a service, the place of the caller,
+//! and a service, and is named like this: `ENTRIES=alpine/restart/mgmt/plain` runs only
+//! that one, and `*` stands for any part. The test judges where the daemon is according
+//! to /proc, the exit status, and the messages.
 
 #![allow(clippy::expect_used)]
 
@@ -58,7 +59,7 @@ fn every_service_is_where_its_settings_say_in_every_combination() {
     try_all(&all_cells());
 }
 
-/// Whether the cell is one of those named `pattern`; parts that are left out are any.
+/// Whether the cell matches `pattern`; parts that are left out match any.
 fn is_called(cell: Cell, pattern: &str) -> bool {
     let name = cell.name();
     let parts = pattern.split('/').zip(name.split('/'));
@@ -67,8 +68,7 @@ fn is_called(cell: Cell, pattern: &str) -> bool {
         .all(|(wanted, part)| wanted == "*" || wanted == part)
 }
 
-/// Try the cells in a host for each init, print what came of them, and fail if one is
-/// not as it should be.
+/// Run the cells in a host for each init system, print the results, and fail if one is wrong.
 fn try_all(cells: &[Cell]) {
     assert!(!cells.is_empty(), "there is no such cell");
     let runs = INITS.each_ref().map(|init| {
@@ -83,7 +83,7 @@ fn try_all(cells: &[Cell]) {
         .iter()
         .map(|&cell| (cell, verdict::judge(cell, seen.get(&cell))))
         .collect();
-    // Not by print!, which the test runner keeps for a test that failed.
+    // Not with print!, whose output the test runner shows only for a failed test.
     std::io::stdout()
         .write_all(table::tables(&verdicts).as_bytes())
         .expect("there is a standard output");
@@ -98,14 +98,14 @@ fn try_all(cells: &[Cell]) {
     assert!(faults.is_empty() && broken.is_empty(), "\n{faults}{broken}");
 }
 
-/// Every combination that there is.
+/// Every combination that exists.
 fn all_cells() -> Vec<Cell> {
     Cell::all()
         .filter(|cell| cell.lacking().is_none())
         .collect()
 }
 
-/// A cell that is wrong, and its log.
+/// The fault of a cell, and its log.
 fn fault(cell: Cell, verdict: &Verdict, seen: &Seen) -> Option<String> {
     let Verdict::Wrong(why) = verdict else {
         return None;

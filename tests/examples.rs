@@ -1,5 +1,5 @@
-//! What pages, README and settings files show is tried: examples are right, and messages
-//! are those that the program prints.
+//! What the pages, README and settings files show is run: the examples work, and the
+//! messages are those that the program prints.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
@@ -28,7 +28,7 @@ fn the_settings_file_says_nothing_and_would_be_right_uncommented() {
             .collect(),
     );
     let uncomment = |line: &str| match line.strip_prefix('#') {
-        // NAME stands for the namespace's name, and no file is called so.
+        // NAME stands for the name of a namespace; no file has this name.
         Some(set) if set.contains("=\"") && !set.starts_with(' ') && !set.contains("NAME/") => {
             format!("{set}\n")
         }
@@ -39,10 +39,10 @@ fn the_settings_file_says_nothing_and_would_be_right_uncommented() {
     assert_eq!(said, (0, String::new()));
 }
 
-/// What `check` says of these settings, its folder named as the real one.
+/// What `check` prints about these settings, with the real path of their directory.
 fn check(files: &[(&str, &str)], name: &str) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
-    // Keys that are nobody's, in a file such as an example names
+    // Unused keys, in a file such as an example names
     let keys = folder.path().join("wg0.conf");
     std::fs::write(&keys, text("tests/wireguard/good.conf")).unwrap();
     std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -73,7 +73,7 @@ fn every_example_is_right() {
         .split_inclusive('\n')
         .skip_while(|l| l.starts_with(['#', '\n']))
         .collect();
-    // Each is made beside what people type, or its day is lived
+    // Each recipe is compared with what people type, or a scenario runs it
     let recipes = [
         "tests/openrc/what_is_shown_can_be_typed.sh",
         "tests/recipes.rs",
@@ -88,7 +88,7 @@ fn every_example_is_right() {
     assert!(page.contains(&("mgmt".to_string(), example)));
 }
 
-/// What netns(5) says to write in the place of another tool's lines are settings.
+/// What netns(5) says to write instead of another tool's lines are valid settings.
 #[test]
 fn what_replaces_the_lines_of_other_tools_are_settings() {
     let page = text("man/netns.5");

@@ -1,6 +1,6 @@
-//! The contract of netns-exec, in one table. Each row is a script, run once with `$EXEC`
-//! being netns-exec and once with it being `ip netns exec`; where the two differ, the row
-//! says why ours is right. What has no counterpart in ip(8) is in the other tests/exec_*.
+//! The contract of netns-exec, as one table. Each row is a script that runs once with
+//! netns-exec as `$EXEC` and once with `ip netns exec`. Where the results differ, the row
+//! gives the reason. The other tests/exec_* have what ip(8) cannot do.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ mod common;
 
 use common::{NETNS_EXEC, Run, Sandbox};
 
-/// What a script must print, a `!` and the exit code at the end.
+/// What a script must print, with `!` and the exit code at the end.
 struct Row {
     /// What holds, as a sentence.
     that: &'static str,
@@ -20,7 +20,7 @@ struct Row {
 enum Ip {
     /// ip(8) does the same.
     Same,
-    /// ip(8) prints this; and why that is wrong.
+    /// ip(8) prints this; and the reason why ours is right.
     Differs(&'static str, &'static str),
 }
 use Ip::{Differs, Same};

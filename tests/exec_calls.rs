@@ -1,6 +1,6 @@
-//! Which system calls netns-exec makes on its common path: each is time that every start
-//! of a service takes, and none asks for memory or makes a thread. As strace(1) sees the
-//! program that `make` built.
+//! Which system calls netns-exec makes in the common case: each one adds to the start
+//! time of every service, and none may allocate memory or create a thread. strace(1)
+//! traces the program that `make` built.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ mod common;
 
 use common::Sandbox;
 
-/// In their order, without those of the C library's own start, from Linux 6.15 on.
+/// In order, without those of the C library's own start, from Linux 6.15 on.
 const CALLS: &str = "\
     openat openat stat read close access statx listmount statmount setns \
     unshare mount statfs mount open_tree move_mount open_tree move_mount \
@@ -32,16 +32,16 @@ fn the_common_path_makes_these_system_calls_and_no_other() {
         .run(&["strace", "-o", "/run/calls", program, "blue", "/bin/true"])
         .ok();
     let told = sandbox.read("/run/calls").unwrap();
-    // An older strace knows these two by number only.
+    // An older strace prints only the number of these.
     let told = told
         .replace("syscall_0x1c9(", "statmount(")
         .replace("syscall_0x1ca(", "listmount(")
         .replace("syscall_0x1d3(", "open_tree_attr(");
-    // Each C library has its own for these.
+    // Each C library uses its own variant of these.
     let told = told
         .replace("newfstatat(", "stat(")
         .replace("fstat(", "stat(");
-    // From the namespace's file to the command.
+    // From opening the namespace's file to the command.
     let lines = told
         .lines()
         .skip_while(|line| !line.contains("\"/run/netns/blue"));
@@ -54,7 +54,7 @@ fn the_common_path_makes_these_system_calls_and_no_other() {
     for never in ["brk", "mmap", "clone", "futex"] {
         assert!(!names.contains(&never), "{told}");
     }
-    // An older kernel lacks the last three of them, and takes more calls for the same.
+    // An older kernel lacks the last three of them, and needs more calls for the same.
     if told.contains("ENOSYS") {
         return;
     }

@@ -1,5 +1,5 @@
-//! The other ways in and out: by process, by file, back to the host; what is asked for by
-//! options; wrong calls, in full.
+//! netns-exec with --pid, --path and --host, its other options, and wrong calls with
+//! their complete messages.
 
 #![allow(clippy::unwrap_used)]
 
@@ -74,7 +74,7 @@ fn host_is_the_way_out() {
         .run(&[NETNS_EXEC, "blue", "sh", "-c", &out])
         .ok()
         .stdout("nameserver 192.0.2.53\n");
-    // A folder that only the namespace has.
+    // A directory that only the namespace has.
     let out =
         format!("mount -t tmpfs t /mnt; mkdir /mnt/own; cd /mnt/own; {NETNS_EXEC} --host pwd");
     sandbox
@@ -99,17 +99,17 @@ fn host_with_net_only_leaves_the_mounts() {
     told.stdout(&format!("{mounts}\n{mounts}\n{net}/sys/class\n"));
 }
 
-/// What a login shell is asked: what it is called, and where it is.
+/// What the login shell prints: its name, and where it is.
 const WHERE: &str = "echo [$0] [$(readlink /proc/self/ns/net)] [$(cat /etc/resolv.conf)]; exit 7";
 
-/// Typed at a terminal in the namespace blue, or on the host, and `WHERE` typed behind it: the
-/// exit code, and what is read there.
+/// Types `words` at a terminal in the namespace blue or on the host, and then `WHERE`. Returns
+/// the exit code and the output.
 fn typed(sandbox: &Sandbox, inside: bool, shell: &str, words: &str) -> (i32, String) {
     let from = if inside { NETNS_EXEC } else { "env" };
     let name = if inside { "blue" } else { "" };
     let call = format!("{from} {name} env {shell} {NETNS_EXEC} {words}");
     let mut terminal = sandbox.spawn(&["script", "-qec", &call, "/dev/null"]);
-    // Kept open: script(1) takes a second over the end of what is typed
+    // Kept open: script(1) takes a second to notice the end of its input
     let mut keys = terminal.child.stdin.take().unwrap();
     writeln!(keys, "{WHERE}").unwrap();
     let mut read = String::new();
@@ -142,12 +142,12 @@ fn without_a_command_it_is_a_login_shell_for_who_sits_at_a_terminal() {
         let (code, read) = typed(&sandbox, inside, "-u SHELL", words);
         let told = format!("[-sh] [{netns}] [{resolv}]");
         assert!(code == 7 && read.contains(&told), "{words}: {told}\n{read}");
-        // A command in a variable that is empty
+        // A command in an empty variable
         for empty in ["--", "-- ''"] {
             let (code, read) = typed(&sandbox, inside, "-u SHELL", &format!("{words} {empty}"));
             let (expected, said) = match empty {
                 "--" => (100, "no command is given"),
-                _ => (127, "cannot run : it is in no folder of PATH"),
+                _ => (127, "cannot run : it is in no directory of PATH"),
             };
             assert!(
                 code == expected && read.contains(said),
@@ -337,7 +337,7 @@ fn a_vrf_that_is_not_there_or_is_none_is_refused() {
     };
     let remedy = "netns-exec: expected a VRF of this namespace; ip vrf lists those of the namespace it runs in\n";
     run("red").stderr(&format!(
-        "netns-exec: blue: the VRF red is not there\n{remedy}"
+        "netns-exec: blue: the VRF red does not exist\n{remedy}"
     ));
     run("inside").stderr(&format!(
         "netns-exec: blue: the VRF inside is no VRF\n{remedy}"
@@ -353,7 +353,7 @@ fn what_a_container_mounts_below_sys_devices_stays() {
         .run(&[NETNS_EXEC, "blue", "sh", "-c", reads])
         .ok()
         .stdout("0-1\ninside\nlo\n");
-    // And once more, from the inside of another.
+    // And once more, from inside another namespace.
     sandbox.sh("ip netns add red").ok();
     sandbox
         .run(&[NETNS_EXEC, "blue", NETNS_EXEC, "red", "sh", "-c", reads])

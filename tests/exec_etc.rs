@@ -1,5 +1,6 @@
-//! What netns-exec shows of /etc, and that it holds: symlinks replaced while a service
-//! runs, files renamed over and healed, overlays, and who may write.
+//! What netns-exec shows of /etc, and that it stays: symlinks that are replaced while a
+//! service runs, files that are replaced by renaming and bound again, overlays, and who
+//! may write.
 
 #![allow(clippy::unwrap_used)]
 
@@ -7,7 +8,7 @@ mod common;
 
 use common::{Background, NETNS_EXEC, Sandbox};
 
-/// A host with a namespace that has a nameserver of its own.
+/// A host with a namespace that has a name server of its own.
 fn host() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.sh("ip netns add blue").ok();
@@ -15,8 +16,8 @@ fn host() -> Sandbox {
     sandbox
 }
 
-/// A service in the namespace that prints a file's first line for every line it reads. It is
-/// one process: a child that has not ended yet would be among those that are healed.
+/// A service in the namespace that prints the first line of a file for every line it reads. It
+/// is one process: a child that has not ended yet would be counted among the healed processes.
 fn service(sandbox: &Sandbox) -> Background {
     let script = "while read -r file; do line=; read -r line <\"$file\"; echo \"$line\"; done";
     let mut service = sandbox.spawn(&[NETNS_EXEC, "blue", "sh", "-c", script]);
@@ -59,7 +60,7 @@ fn a_plain_resolv_conf_that_is_renamed_over_is_lost_and_healed() {
     let mut other = sandbox.spawn(&[NETNS_EXEC, "blue", "cat"]);
     other.say("up\n");
     assert_eq!(other.line(), "up");
-    // What every DHCP client does at every lease, and what it does to a bind.
+    // What every DHCP client does at every lease, and what that does to a bind mount.
     sandbox
         .sh("echo 'nameserver host' >/etc/new; mv /etc/new /etc/resolv.conf")
         .ok();
@@ -100,7 +101,8 @@ fn healing_enters_only_what_netns_exec_made_for_that_name() {
     sandbox
         .sh("ip netns add red; mkdir /etc/netns/red; echo red >/etc/netns/red/resolv.conf")
         .ok();
-    // Another tool's, in the same network; another name's; and one in a container.
+    // A process of another tool in the same network, one of a namespace of another name, and
+    // one in a container.
     let reads = "echo up; read -r x; cat /etc/resolv.conf";
     let mut others: Vec<_> = [
         vec!["ip", "netns", "exec", "blue", "sh", "-c", reads],
@@ -154,7 +156,7 @@ fn in_an_overlay_what_the_host_renames_takes_nothing_away() {
         assert_eq!(asked(&mut service, file), line, "{file}");
     }
     sandbox.run(&[NETNS_EXEC, "--heal", "blue"]).ok().stdout("");
-    // What a program writes to /etc stays inside, but for /etc/netns, where hooks write.
+    // What a program writes to /etc stays inside, except in /etc/netns, where hooks write.
     let writes = "stat -c %a /etc/ssl/ours; echo x >/etc/private; echo x >/etc/netns/blue/for-all";
     sandbox
         .run(&[NETNS_EXEC, "blue", "sh", "-c", writes])
@@ -268,7 +270,7 @@ fn name_servers_that_are_asked_for_and_gone_are_not_the_hosts() {
     shown().ok();
     sandbox.sh("rm /etc/netns/blue/resolv.conf").ok();
     shown().code(111);
-    // No longer asked for, it is the host's
+    // The settings no longer ask for it: it is the host's again
     sandbox.write("/etc/conf.d/netns.blue", "netns_links=d0\ntype_d0=bridge\n");
     setup("reload").ok();
     assert!(shown().ok().stdout.contains("192.0.2.53"));

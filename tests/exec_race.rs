@@ -1,4 +1,4 @@
-//! Namespaces that go, and come anew, while they are joined.
+//! Namespaces that are deleted and recreated while netns-exec joins them.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! netns-exec on virtual machines: what takes cgroups of the machine's own, VRFs, or an
-//! older kernel.
+//! netns-exec on virtual machines: tests that need cgroups of the machine's own, VRFs, or
+//! an older kernel.
 
 mod testbed;
 

@@ -1,4 +1,4 @@
-//! Waiting for a namespace. A file of its own, for it measures time.
+//! Waiting for a namespace. This is a separate file because it measures time.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
 
-/// Whether a process waits for something, which the kernel says of it.
+/// Whether a process sleeps, according to the kernel.
 fn sleeps(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
     stat.is_ok_and(|place| place.contains("sigtimedwait"))
@@ -24,19 +24,19 @@ fn a_waiting_call_is_woken_within_10_ms_of_readiness() {
     let sandbox = Sandbox::new();
     let mut took = Vec::new();
     for round in 0..9 {
-        // Ahead of whatever else the machine does: what is measured is how it is woken.
+        // With a higher priority than everything else: the test measures how soon it is woken.
         let wait = [NETNS_EXEC, "--wait", "20", "blue", "date", "+%s%N"];
         let wait = [&["chrt", "--fifo", "1"], &wait[..]].concat();
         let mut waiting = sandbox.spawn(&wait);
-        // It waits where there is nothing at all, where there is a namespace only, and
-        // where all is there but for the word that it is whole.
+        // It waits if nothing exists, if only the namespace exists, and if everything exists
+        // except the mark that it is ready.
         assert!(wait_until(LIMIT, || sleeps(waiting.pid())));
         sandbox.sh("ip netns add blue").ok();
         sandbox.write(&format!("{FOLDER}/journal"), "");
         if round % 2 == 0 {
             assert!(wait_until(LIMIT, || sleeps(waiting.pid())));
         }
-        // Where the name was taken by another namespace in the meantime, it waits on.
+        // If another namespace has got the name meanwhile, it continues to wait.
         if round % 3 == 0 {
             sandbox.write(&format!("{FOLDER}/ready"), "4:5:6.7\n");
             assert!(wait_until(LIMIT, || sleeps(waiting.pid())));
@@ -58,8 +58,8 @@ fn a_waiting_call_is_woken_within_10_ms_of_readiness() {
             sandbox.sh("rmdir /run/netns-services").ok();
         }
     }
-    // Not the median: a busy machine takes its time to start the command. A loop of sleeps
-    // as long as that would hardly be so quick in a third of all cases.
+    // Not the median: a busy machine takes its time to start the command. A loop that sleeps
+    // that long would hardly be this fast in a third of all cases.
     took.sort();
     assert!(took[took.len() / 3] < Duration::from_millis(10), "{took:?}");
 }

@@ -1,4 +1,5 @@
-//! When it goes wrong: what is said, what is undone, and what is never touched.
+//! What happens if a change fails: the message, what is undone, and what is never
+//! touched.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 use common::{NETNS_EXEC, NETNS_SETUP};
 use far::{MGMT, dump, is_again, same, sandbox, setup, write};
 
-/// As the example, and a link that the kernel refuses when the card is already inside:
-/// what it lies on takes no packets of this size.
+/// The example, and a link that the kernel rejects when the NIC is already inside: its parent
+/// does not carry packets of this size.
 const REFUSED: &str = r#"netns_links="eth1 m0"
 config_eth1="192.0.2.10/24 2001:db8:10::10/64"
 routes_eth1="default via 192.0.2.1"
@@ -195,7 +196,7 @@ fn the_card_goes_back_though_its_bridge_is_no_more() {
 
 #[test]
 fn who_is_killed_half_way_can_be_taken_up_or_down_again() {
-    // Without IPv6, whose addresses take a second each time
+    // Without IPv6, whose addresses need a second each time
     let settings = MGMT.replace(" 2001:db8:10::10/64", "");
     let sandbox = sandbox(&settings);
     sandbox
@@ -203,7 +204,7 @@ fn who_is_killed_half_way_can_be_taken_up_or_down_again() {
         .ok();
     let before = dump(&sandbox, "");
     for (n, verb) in ["up", "down"].into_iter().cycle().enumerate().take(12) {
-        // Somewhere in its first milliseconds
+        // At some moment in its first milliseconds
         let delay = n * 400;
         sandbox.sh(&format!("{NETNS_SETUP} {verb} --all >/dev/null 2>&1 & pid=$!; usleep {delay} 2>/dev/null || sleep 0.00{n}; kill -9 $pid; wait $pid; true"));
         setup(&sandbox, "up mgmt").ok();
@@ -278,7 +279,7 @@ fn from_inside_a_namespace_of_others_nothing_is_changed() {
     same(&dump(&sandbox, "-n mgmt"), &before);
 }
 
-/// Where the path of the settings leads elsewhere on the host, they are not the ones meant.
+/// If the path of the settings is another directory on the host, its settings are not used.
 #[test]
 fn from_inside_paths_mean_what_they_mean_there_or_are_refused() {
     let sandbox = sandbox(MGMT);
@@ -309,7 +310,7 @@ fn from_inside_paths_mean_what_they_mean_there_or_are_refused() {
             format!("{own}; {NETNS_SETUP} --conf-dir /mnt/kept check mgmt"),
             100,
         ),
-        // /etc/netns/mgmt/conf.d stands for /etc/conf.d inside, and is not the host's
+        // /etc/netns/mgmt/conf.d covers /etc/conf.d inside, and is not the host's
         (
             format!("! test -e /etc/conf.d/netns.mgmt; {NETNS_SETUP} check mgmt"),
             0,
@@ -318,7 +319,7 @@ fn from_inside_paths_mean_what_they_mean_there_or_are_refused() {
         let run = inside(&script).code(code);
         let refused = run
             .stderr
-            .contains("is another directory on the host than here, or none\n");
+            .contains("the host has another directory of this name, or none\n");
         assert_eq!(refused, code != 0, "{run}");
     }
 }
@@ -413,7 +414,7 @@ fn a_wrong_call_says_what_to_type() {
 fn what_is_changed_while_the_kernel_tells_of_it_is_asked_for_again() {
     let sandbox = sandbox("");
     setup(&sandbox, "up mgmt").ok();
-    // More than it tells at once
+    // More addresses than one message prints
     sandbox
         .sh("for n in $(seq 150); do echo link add d$n type bridge; done | ip -n mgmt -batch -")
         .ok();
@@ -423,7 +424,8 @@ fn what_is_changed_while_the_kernel_tells_of_it_is_asked_for_again() {
         let command = format!("{slow} {NETNS_SETUP} status mgmt & {meanwhile}\nwait $!");
         sandbox.sh(&command).ok();
         let calls = sandbox.read("/run/calls").unwrap();
-        // It has names for the messages of the namespace that it is in itself, else numbers
+        // It knows the names of message types only for its own namespace, otherwise it prints
+        // numbers
         let asked = |line: &&str| {
             ["RTM_GETLINK", "type=0x12 "]
                 .iter()

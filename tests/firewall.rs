@@ -1,5 +1,5 @@
-//! The firewall that netns-setup loads: before the first packet, all or nothing, and in
-//! the place of the one before. nft, iptables-save and ipset are the judges.
+//! The firewall rules that netns-setup loads: before the first packet, all or nothing,
+//! and in place of the earlier rules. Judged by nft, iptables-save and ipset.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,10 +15,10 @@ use nix::unistd::Pid;
 use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use far::{dump, is_again, same, sandbox, setup, write};
 
-/// Without IPv6, whose addresses take a second each time.
+/// Without IPv6, whose addresses need a second each time.
 const SETTINGS: &str = "netns_links=eth1\nconfig_eth1=192.0.2.10/24\n";
 
-/// Drops all that comes in, and counts it. There is no `flush ruleset` in it.
+/// Drops and counts all incoming packets. It contains no `flush ruleset`.
 const DROP: &str = "table inet fw {
 	chain input {
 		type filter hook input priority filter; policy drop;
@@ -40,7 +40,7 @@ fn inside(sandbox: &Sandbox, command: &str) -> String {
         .stdout
 }
 
-/// The packets that UDP itself got to see, whatever it did with them.
+/// The packets that reached UDP itself, no matter what it did with them.
 fn accepted(sandbox: &Sandbox) -> u64 {
     let snmp = inside(sandbox, "cat /proc/net/snmp");
     let mut lines = snmp.lines().filter(|line| line.starts_with("Udp: "));
@@ -57,9 +57,9 @@ fn dropped(sandbox: &Sandbox) -> u64 {
     rest.split(' ').next().unwrap().parse().unwrap()
 }
 
-/// Sends UDP to the namespace's address, and to whoever is there, with an address or
-/// without, as fast as it can and for two minutes at most. The frames go past the queue,
-/// which the kernel opens only some time after the other end is up.
+/// Sends UDP to the address of the namespace, with and without a known MAC address, as fast as
+/// possible and for at most two minutes. The frames bypass the queue, which the kernel opens
+/// some time after the other end is up.
 const FLOOD: &str = r#"
 import socket, struct, time
 def packet(to):
@@ -84,8 +84,8 @@ while time.monotonic() < limit:
             pass  # the other end is down
 "#;
 
-/// Set it up and take it down again and again under a flood from outside: how many
-/// packets were let in, and how many were not.
+/// Set it up and take it down repeatedly during a flood from outside; return the number of
+/// packets that were let in, and that were not.
 fn flooded(sandbox: &Sandbox, rounds: usize, count: impl Fn(&Sandbox) -> (u64, u64)) -> (u64, u64) {
     let mut flood = sandbox.spawn(&["ip", "netns", "exec", "far", "python3", "-c", FLOOD]);
     flood.line();
@@ -194,7 +194,7 @@ fn a_broken_file_at_reload_leaves_the_old_rules_standing() {
         "*filter\n:INPUT DROP [0:0]\n-A INPUT -i lo -j ACCEPT\nCOMMIT\n",
     );
     setup(&sandbox, "up mgmt").ok();
-    // In whatever order the tables are now
+    // In any order of the tables
     let rules = |sandbox| {
         let listed = inside(sandbox, "nft -s list ruleset");
         let mut tables: Vec<_> = listed.split("table ").map(String::from).collect();
@@ -209,7 +209,7 @@ fn a_broken_file_at_reload_leaves_the_old_rules_standing() {
         "{run}"
     );
     assert_eq!(rules(&sandbox), before);
-    // One that is right, followed by one that is not: the first is put back
+    // A valid file, followed by an invalid one: the first is restored
     sandbox.write(NFT, &DROP.replace("fw", "other"));
     sandbox.write(
         V4,
@@ -281,7 +281,7 @@ fn a_flush_takes_the_rules_of_iptables_too_and_that_is_noticed() {
         before.contains(&":INPUT DROP [0:0]".to_string()),
         "{before:?}"
     );
-    // What others do in a table is their affair
+    // netns-setup ignores what others change inside a table
     inside(&sandbox, "iptables -A INPUT -p icmp -j ACCEPT");
     setup(&sandbox, "status mgmt").ok();
     inside(&sandbox, "nft flush ruleset");
@@ -294,18 +294,19 @@ fn a_flush_takes_the_rules_of_iptables_too_and_that_is_noticed() {
     );
     assert_eq!(saved(&sandbox), before);
     setup(&sandbox, "reload mgmt").ok().stdout("");
-    // One family alone, and no other is loaded again
+    // Only one family is loaded again, the other is not
     inside(&sandbox, "nft delete table ip6 filter");
     setup(&sandbox, "reload mgmt")
         .ok()
         .stdout("+ ip netns exec mgmt ip6tables-restore -w 5 /etc/netns/mgmt/iptables/rules.v6\n");
 }
 
-/// Its rules lie where no `nft` sees them, and name links: they stand, whatever becomes of a link.
+/// Its rules are where `nft` does not list them, and name links: they stay, whatever happens to
+/// a link.
 #[test]
 fn rules_of_iptables_legacy_stand_and_are_replaced_like_others() {
     let sandbox = sandbox(TWO);
-    // As update-alternatives would have it
+    // As update-alternatives would do it
     sandbox
         .sh(
             "for tool in iptables ip6tables; do for part in '' -save -restore; do
@@ -347,7 +348,8 @@ fn rules_of_iptables_legacy_stand_and_are_replaced_like_others() {
         stand(&sandbox, how, 1);
         setup(&sandbox, "status mgmt").ok();
     }
-    // Refused rules leave those that stand, others take their place, none take them away
+    // Invalid rules leave the loaded ones; other rules replace them; without rules they are
+    // removed
     sandbox.write(V4, &rules(V4).replace("icmp", "nonsense"));
     setup(&sandbox, "reload mgmt").code(111);
     stand(&sandbox, "a reload that was refused", 1);
@@ -360,7 +362,7 @@ fn rules_of_iptables_legacy_stand_and_are_replaced_like_others() {
     sandbox.write(V4, &rules(V4));
     sandbox.write(V6, &rules(V6));
     setup(&sandbox, "down mgmt").ok();
-    // The kernel takes the pair that others made away with the namespace, when it gets to it
+    // The kernel deletes the pair that others created in the namespace some time later
     let gone = || sandbox.sh("! ip link show p0h").exit_code() == 0;
     assert!(wait_until(LIMIT, gone));
     let _watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
@@ -391,8 +393,8 @@ fn sets_and_iptables_in_both_families() {
     assert!(inside(&sandbox, "iptables-save").contains("--match-set good src -j ACCEPT"));
     assert!(inside(&sandbox, "ip6tables-save").contains(":FORWARD DROP"));
     inside(&sandbox, "ipset test good 192.0.2.9 2>&1");
-    // A set is swapped under the rules that name it; a table that is no longer there is
-    // emptied; the host has seen nothing of all this
+    // A set is swapped while rules refer to it; a table that the file no longer has is emptied;
+    // the host's rules never change
     sandbox.write(
         SETS,
         "create good hash:net family inet\nadd good 198.51.100.0/24\n",
@@ -428,11 +430,11 @@ fn a_file_that_a_setting_names_must_be_there_and_be_roots_alone() {
     assert_eq!(inside(&sandbox, "nft list tables"), "table inet fw\n");
 }
 
-/// Rules still on their way must not come after those of the next call.
+/// Rules that are still being loaded must not arrive after those of the next call.
 #[test]
 fn what_loads_the_rules_ends_with_who_is_killed() {
     let sandbox = sandbox(SETTINGS);
-    // Long enough to be met on its way
+    // Long enough to be interrupted while loading
     let element = |n: u32| format!("10.{}.{}.{},", n >> 16, n >> 8 & 255, n & 255);
     let elements: String = (0..100_000).map(element).collect();
     let set = format!("set s {{ type ipv4_addr; elements = {{ {elements} }}; }}");
@@ -442,7 +444,7 @@ fn what_loads_the_rules_ends_with_who_is_killed() {
         let found = sandbox.sh("grep -lx nft /proc/[0-9]*/comm").stdout;
         found.split('/').nth(2).map(str::to_string)
     };
-    // By itself, it never ends from here on
+    // From here on it does not end by itself
     let stop = |pid| sandbox.sh(&format!("kill -STOP {pid}")).exit_code() == 0;
     assert!(common::wait_until(common::LIMIT, || loader().is_some_and(stop)));
     kill(Pid::from_raw(up.pid()), Signal::SIGKILL).unwrap();
@@ -451,7 +453,7 @@ fn what_loads_the_rules_ends_with_who_is_killed() {
     setup(&sandbox, "down mgmt").ok();
 }
 
-/// Rules of every tool that name each other and a link.
+/// Rules for every tool that refer to each other and to a link.
 const GOOD: [(&str, &str); 4] = [
     (SETS, "create hosts hash:ip\nadd hosts 192.0.2.1\n"),
     (
@@ -520,12 +522,12 @@ fn an_ordinary_user_is_told_that_rules_were_not_tried_out() {
         "netns-setup: mgmt: its rule files were read but not loaded: only root can load rules\n\
          netns-setup: type netns-setup check mgmt as root, on the host\n",
     );
-    // Where there are none, there is nothing to say
+    // Without rule files, there is nothing to report
     sandbox.sh(&format!("rm {NFT}")).ok();
     sandbox.sh(&call).ok().stderr("");
 }
 
-/// A file that is included, and who may write it.
+/// An included file, and who may write to it.
 const BLOCK: &str = "chain block {\n\tip saddr 198.51.100.1 drop\n}\n";
 
 #[test]
@@ -549,13 +551,13 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
     }
     assert!(!listed.contains("hosts"), "{listed}");
     setup(&sandbox, "status mgmt").ok();
-    // netns-exec shows the same
+    // netns-exec shows the same files
     let typed = format!(
         "{} mgmt nft -I /etc/netns/mgmt -c -f {NFT}",
         common::NETNS_EXEC
     );
     sandbox.sh(&typed).ok();
-    // An edit of each of them is seen, and a file that is new
+    // An edit of each file is noticed, and a new file too
     for (file, text, rule) in [
         (
             "/srv/deep.nft",
@@ -577,7 +579,7 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
         setup(&sandbox, "status mgmt").ok();
     }
     let before = inside(&sandbox, "nft list ruleset");
-    // A fault is told of the file and the line that it is in, at whatever depth
+    // An error names the file and line that contain it, at any depth
     for (file, text, expected) in [
         (
             "/srv/deep.nft",
@@ -638,7 +640,7 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
         assert!(run.stderr.contains("expected only root"), "{spoil}: {run}");
         sandbox.sh(mend).ok();
     }
-    // What netns-exec cannot bind, and so shows to nobody
+    // What netns-exec cannot bind, and so does not show
     sandbox.sh("rm -r /etc/nftables.d").ok();
     let run = setup(&sandbox, "reload mgmt").code(100);
     assert!(
@@ -705,7 +707,7 @@ fn files_under_the_names_of_distributions_are_loaded() {
         setup(&sandbox, "up mgmt").ok();
         let listed = inside(&sandbox, list);
         assert!(listed.contains(expected), "{theirs}: {listed}");
-        // Two are one too many
+        // Two files are an error
         sandbox.write(&format!("{etc}/{ours}"), text);
         let run = setup(&sandbox, "reload mgmt").code(100);
         assert!(
@@ -753,14 +755,14 @@ fn sets_are_read_however_they_are_written_again_and_again() {
             "{text}: {saved}"
         );
         assert_eq!(inside(&sandbox, "ipset list -name"), "bad\n", "{text}");
-        // A slip at its end changes nothing, and all is as ready as it was
+        // An error at its end changes nothing, and the namespace stays ready
         sandbox.write(
             SETS,
             &(text.replace("192.0.2.N", "192.0.2.99") + "add nonsense 1\n"),
         );
         let run = setup(&sandbox, "reload mgmt").code(111);
         assert!(run.stderr.contains("nothing was changed"), "{run}");
-        // But for the number that the kernel draws
+        // Except for the number that the kernel chooses
         let of_now = |saved: &str| {
             saved
                 .split(" initval ")
@@ -776,7 +778,7 @@ fn sets_are_read_however_they_are_written_again_and_again() {
     }
 }
 
-/// Links that are held by index, and by hooks; with an ingress hook for each.
+/// Rules that refer to links by index and by hooks; each with an ingress hook.
 const BY_INDEX: &str = "define outer = eth1
 table inet fw {
 	set bad {
@@ -831,7 +833,8 @@ fn rules_that_hold_a_link_by_its_index_are_loaded_again_when_it_is_made_anew() {
         assert!(run.stderr.contains("was recreated, and"), "{how}: {run}");
         setup(sandbox, "reload mgmt").ok().stdout("").stderr("");
         setup(sandbox, "status mgmt").ok();
-        // What hung on it is there, and what others banned
+        // What referred to it is restored, including the addresses that other programs have
+        // banned
         sandbox
             .sh("python3 -c 'import socket; socket.socket(2, 2).sendto(b\"x\", (\"10.0.0.2\", 9))'")
             .ok();
@@ -850,7 +853,7 @@ fn rules_that_hold_a_link_by_its_index_are_loaded_again_when_it_is_made_anew() {
     };
     for how in [
         "ip link del p0h",
-        // As a card that is pulled out and plugged in
+        // As if a NIC is pulled out and plugged in
         "ip -n mgmt link set eth1 netns 1",
         // Others make it again
         "ip link del p0h; ip link add p0h type veth peer p0 netns mgmt; ip -n mgmt link set p0 up",
@@ -858,7 +861,7 @@ fn rules_that_hold_a_link_by_its_index_are_loaded_again_when_it_is_made_anew() {
     ] {
         again(&sandbox, how);
     }
-    // By names, nothing has to be loaded again
+    // Rules that refer to links by name need not be loaded again
     sandbox.write(NFT, &DROP.replace("iif lo", "iifname p0"));
     setup(&sandbox, "reload mgmt").ok();
     sandbox.sh("ip link del p0h").ok();

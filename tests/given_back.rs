@@ -1,6 +1,6 @@
-//! A card is given back as it was taken: states that the host can have of it, times the ways
-//! on which it comes back. In come the commands that make the state, out goes one table.
-//! `ip` and /proc/sys are the judges.
+//! A NIC is given back as it was taken: each state that a NIC can have on the host, combined
+//! with each way in which it is given back. The commands that make the states are listed here;
+//! the result is one table. Judged by `ip` and /proc/sys.
 
 #![cfg(target_arch = "x86_64")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -27,17 +27,17 @@ use trace::{Fault, run};
 
 const SETTINGS: &str = "netns_links=eth1\nconfig_eth1=198.51.100.10/24\n";
 
-/// The kernel refuses a change of it, once the card is inside.
+/// The kernel rejects one change, when the NIC is already inside.
 const REFUSED: &str = "netns_links=eth1\nconfig_eth1=198.51.100.10/24\n\
     netns_sysctl=\"net.ipv4.conf.eth1.rp_filter=none\"\n";
 
-/// Beside eth1, all of them have a second card.
+/// All states have a second NIC besides eth1.
 const SECOND: &str = "ip link add eth0 type veth peer name far0 netns far
     ip -n far address add 10.0.0.1/24 dev far0; ip -n far link set far0 up
     ip link set eth0 up; ip address add 10.0.0.2/24 dev eth0
     ip -6 address add 2001:db8:20::2/64 dev eth0 nodad\n";
 
-/// The states, on top of two addresses and two routes of eth1.
+/// The states, in addition to two addresses and two routes of eth1.
 #[rustfmt::skip]
 const STATES: [(&str, &str); 58] = [
     ("as it is", "true"),
@@ -100,7 +100,7 @@ const STATES: [(&str, &str); 58] = [
     ("in a bridge of any name", "for b in 'lan#1' 'lan~br' 'br\u{fc}'; do ip link add \"$b\" type bridge; done; ip link set eth1 master 'lan~br'"),
 ];
 
-/// Addresses of IPv6 and carriers take their time.
+/// The time limit for IPv6 addresses and carriers.
 const SETTLED: Duration = Duration::from_secs(3);
 
 /// The ways back.
@@ -123,14 +123,14 @@ fn whole(sandbox: &Sandbox) -> Value {
     all.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    // Which of the two it is when it is down says whether it was ever up
+    // Which of the two it is on a link that is down depends on whether it was ever up
     let text = all.to_string().replace("\"noop\"", "\"noqueue\"");
     serde_json::from_str(&text).unwrap()
 }
 
 fn lines(sandbox: &Sandbox, script: &str) -> Value {
     let said = sandbox.sh(script).stdout;
-    // An address of a link, and how long it is still there, are so a moment later
+    // An address of a link and its lifetime are right a moment later
     let of_links = |line: &str| {
         line.contains("local fe80:") && !line.contains("fe80::77")
             || line.contains("fe80::/64") && line.contains("metric 256")
@@ -200,7 +200,7 @@ fn goes_and_comes(sandbox: &Sandbox, way: &str, point: usize, more: &str) -> Str
     }
 }
 
-/// What is wrong after each of these ways, in one sandbox.
+/// The faults after each of these ways, in one sandbox.
 fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
     let (name, script) = STATES[which];
     let sandbox = sandbox(SETTINGS);
@@ -228,7 +228,7 @@ fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
     of_it.collect()
 }
 
-/// Of [`STATES`], what a card has that is given back bare, and what it keeps.
+/// Of [`STATES`], those in which a NIC that is given back bare differs, and what it keeps.
 const BARE: [&str; 7] = [
     "as it is",
     "down",
@@ -239,7 +239,7 @@ const BARE: [&str; 7] = [
     "in a bridge",
 ];
 
-/// What is wrong with a bare card that comes back on this way, on top of one of these states.
+/// The fault of a bare NIC that is given back in this way, in addition to one of these states.
 fn is_bare(name: &str, way: &str) -> Option<String> {
     let (_, script) = STATES.iter().find(|(state, _)| *state == name).unwrap();
     let kept = "cd /sys/class/net/eth1; cat mtu address; echo $(($(cat flags) & 1))
@@ -276,7 +276,7 @@ fn a_card_comes_back_as_the_settings_said_last() {
     let addresses = || sandbox.sh("ip -o address show dev eth1 scope global").ok();
     let had = addresses().stdout;
     assert!(!had.is_empty());
-    // Said by up, and by a reload which changes nothing or gives the card back
+    // Set at up, and by a reload that changes nothing or gives the NIC back
     for (up, reload, is_bare) in [
         ("", "", false),
         (BARE, BARE, true),
@@ -304,7 +304,7 @@ fn a_card_comes_back_as_the_settings_said_last() {
     }
 }
 
-/// Which ways a state is tried on.
+/// The ways in which a state is tested.
 type Ways = fn(usize) -> Vec<usize>;
 
 #[test]
@@ -344,7 +344,7 @@ fn table(ways: Ways) {
         });
         table += &format!("{:36}{}\n", STATES[*which].0, cells.collect::<String>());
     }
-    // Not by print!, which the test runner keeps for a test that failed
+    // Not with print!, whose output the test runner shows only for a failed test
     std::io::stdout().write_all(table.as_bytes()).unwrap();
     let wrong = rows.into_iter().flat_map(|(_, cells)| cells);
     let wrong: Vec<String> = wrong.filter_map(Result::err).collect();

@@ -1,5 +1,5 @@
-//! The guard: nobody moves the link that carries his own connection unawares. Real
-//! connections over a real link; sessions of a real sshd are tests/openrc's.
+//! The guard: nobody moves the link of their own connection by accident. Real connections
+//! over a real link; sessions of a real sshd are in tests/openrc.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -15,13 +15,13 @@ use socket2::{Domain, Socket, Type};
 use common::{LIMIT, NETNS_SETUP, Run, Sandbox};
 use far::{MGMT, dump, in_netns, same, sandbox, setup, write};
 
-/// Listens at the other end for as long as it is kept.
+/// Listens at the other end until it is dropped.
 fn server(sandbox: &Sandbox, netns: &str, address: &str) -> TcpListener {
     in_netns(sandbox, netns, || TcpListener::bind(address).unwrap())
 }
 
-/// Calls netns-setup below a shell that holds a connection to there, and below another
-/// one of which nothing can be seen.
+/// Calls netns-setup below a shell that holds a connection to this address, and below another
+/// shell of which nothing can be read.
 fn connected(sandbox: &Sandbox, to: &str, words: &str) -> Run {
     let script = format!(
         "exec 3<>/dev/tcp/{to} && env -i sh -c 'exec 3>&-; PATH={}; {NETNS_SETUP} {words}; exit $?'; exit $?",
@@ -30,13 +30,13 @@ fn connected(sandbox: &Sandbox, to: &str, words: &str) -> Run {
     sandbox.run(&["bash", "-c", &script])
 }
 
-/// Calls it in a session of which the environment tells, while its connection stands.
+/// Calls it in a session whose environment names the connection, while the connection exists.
 fn in_session(sandbox: &Sandbox, connection: &str, words: &str) -> Run {
     let _stands = connection_of(sandbox, connection);
     in_said_session(sandbox, connection, words)
 }
 
-/// The same, whether there is such a connection or not.
+/// The same, whether or not the connection exists.
 fn in_said_session(sandbox: &Sandbox, connection: &str, words: &str) -> Run {
     let script = format!("env -i {NETNS_SETUP} {words}; exit $?");
     sandbox.run_with(&["sh", "-c", &script], |command| {
@@ -44,8 +44,8 @@ fn in_said_session(sandbox: &Sandbox, connection: &str, words: &str) -> Run {
     })
 }
 
-/// `PEER PORT LOCAL PORT`, from the namespace that has the one address to the one that has
-/// the other; for as long as both ends are kept.
+/// `PEER PORT LOCAL PORT`, from the namespace that has one address to the namespace that has
+/// the other; it exists until both ends are dropped.
 fn connection_of(sandbox: &Sandbox, said: &str) -> (TcpListener, Socket) {
     let words: Vec<&str> = said.split(' ').collect();
     let end = |at: usize| {
@@ -74,7 +74,7 @@ fn connection_of(sandbox: &Sandbox, said: &str) -> (TcpListener, Socket) {
     let bound = |address: SocketAddr| {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
         socket.set_reuse_address(true).unwrap();
-        // It may be one and the same a moment later
+        // The same ports may be used again a moment later
         socket.set_linger(Some(Duration::ZERO)).unwrap();
         socket.bind(&address.into()).ok().map(|()| socket)
     };
@@ -132,12 +132,12 @@ fn the_environment_of_the_session_tells_of_it_too() {
         "up mgmt",
     )
     .code(100);
-    // It comes by way of a router, and has the address of another link
+    // It comes through a router, and has the address of another link
     sandbox
         .sh("ip -n far address add 203.0.113.5/32 dev lo")
         .ok();
     in_session(&sandbox, "203.0.113.5 50022 192.0.2.7 22", "up mgmt").code(100);
-    // It ends in some other namespace, and its peer is reached by this link
+    // It ends in another namespace, and its peer is reached through this link
     sandbox
         .sh(
             "set -e; ip netns add other; ip link add o type veth peer name o1 netns other
@@ -156,7 +156,7 @@ fn the_environment_of_the_session_tells_of_it_too() {
         )
         .ok();
     in_session(&sandbox, "10.7.0.9 50022 10.7.0.1 22", "up mgmt").ok();
-    // It is inside already: nothing moves
+    // The NIC is inside already: nothing moves
     in_session(&sandbox, "10.7.0.9 50023 10.7.0.1 22", "up mgmt")
         .ok()
         .stderr("");
@@ -188,7 +188,7 @@ fn a_connection_that_comes_in_through_the_namespace_keeps_its_link_there() {
     write(&sandbox, "netns_links=\"\"\n");
     in_session(&sandbox, "192.0.2.1 50022 192.0.2.10 22", "reload mgmt").code(100);
     same(&dump(&sandbox, "-n mgmt"), &inside);
-    // From the host, or over another link, it may go
+    // From the host, or over another link, it may be taken down
     in_session(&sandbox, "127.0.0.1 50022 127.0.0.1 22", "down mgmt").ok();
 }
 
@@ -204,7 +204,7 @@ fn a_link_below_the_one_of_the_connection_is_kept_too() {
     let run = in_said_session(&sandbox, OVER_ETH1, "up mgmt").code(100);
     assert!(run.stderr.contains("netns_links moves eth1"), "{run}");
     sandbox.sh("ip link set eth1 nomaster").ok();
-    // It is the kernel's still, and goes nowhere
+    // The kernel has not deleted it yet, but it carries nothing
     in_said_session(&sandbox, OVER_ETH1, "up mgmt").ok();
 }
 
@@ -231,7 +231,7 @@ fn nobody_is_stopped_where_nobody_is_logged_in() {
     sandbox.sh("ip route add default via 192.0.2.1").ok();
     setup(&sandbox, "up mgmt").ok();
     setup(&sandbox, "down mgmt").ok();
-    // A terminal alone is no login: boot has one, too
+    // A terminal alone is no login: there is one at boot too
     let call = format!("{NETNS_SETUP} up mgmt; exit $?");
     sandbox.run(&["script", "-qec", &call, "/dev/null"]).code(0);
 }
@@ -246,8 +246,8 @@ fn a_connection_that_ends_in_another_namespace_than_its_process_is_known() {
         let bind = || TcpListener::bind((address, 22)).unwrap();
         in_netns(&sandbox, "far", bind)
     });
-    // A socket of mgmt's in a process of the host's, of a namespace without a name, and of
-    // one that has no /proc/PID/net of its own any more, for its thread has left
+    // A socket of mgmt in a process on the host, in one of a namespace without a name, and in
+    // one that has no /proc/PID/net any more because its thread has left
     for address in servers {
         for elsewhere in ["nsenter -t 1 -n -m", "unshare -n", "ip netns exec far"] {
             let script = format!(
@@ -269,14 +269,15 @@ fn a_connection_that_ends_in_another_namespace_than_its_process_is_known() {
 fn a_session_that_has_ended_counts_no_more() {
     let sandbox = sandbox(MGMT);
     sandbox.sh("ip route add default via 192.0.2.1").ok();
-    // What one leaves running when one logs out (nohup), or starts in a session long ago
+    // A process that continues after a logout (nohup), or that was started in a session long
+    // ago
     in_said_session(&sandbox, OVER_ETH1, "up mgmt").ok();
     let inside = "192.0.2.1 50022 192.0.2.10 22";
     in_session(&sandbox, inside, "down mgmt").code(100);
     in_said_session(&sandbox, inside, "down mgmt").ok();
 }
 
-/// A program of this name above the call. It is the shell's text, under another name.
+/// A program of this name among the ancestors of the call. It is the shell, under another name.
 fn below(sandbox: &Sandbox, name: &str, before: &str, words: &str) -> Run {
     let script = format!(
         "cp /bin/bash '/run/{name}' && SSH_CONNECTION='{OVER_ETH1}' \
@@ -288,7 +289,7 @@ fn below(sandbox: &Sandbox, name: &str, before: &str, words: &str) -> Run {
 #[test]
 fn mosh_goes_on_by_its_own_socket() {
     let sandbox = sandbox(MGMT);
-    // The name is all that this has of mosh; its socket and its environment are real
+    // Only the name is mosh's; its socket and its environment are real
     below(&sandbox, "mosh-server", "", "up mgmt").ok();
     setup(&sandbox, "down mgmt").ok();
     for unset in ["", "unset SSH_CONNECTION;"] {
@@ -319,10 +320,11 @@ fn a_script_is_not_the_program_of_its_name() {
     }
 }
 
-/// A session of a user's, of which nothing but the connection and its names is to be seen: a
-/// program called sshd that holds it, with something below. It came in over eth1 in mgmt.
+/// A session of a user, of which only the connection and the names can be seen: a program
+/// called sshd that holds the connection, with a process below it. It comes in over eth1 in
+/// mgmt.
 fn session(sandbox: &Sandbox, user: u32) -> common::Background {
-    // What is below says that it is there
+    // The process below prints that it runs
     let script = "exec 3<>/dev/tcp/192.0.2.1/22 && sh -c 'echo in; exec sleep 600'; exit";
     let user = user.to_string();
     let become_user = [
@@ -340,7 +342,8 @@ fn session(sandbox: &Sandbox, user: u32) -> common::Background {
     session
 }
 
-/// Whether the namespace may go, asked below runsv(8), which tells nothing of who asked.
+/// Whether the namespace may be taken down; called below runsv(8), which does not tell who
+/// asked.
 fn may_go(sandbox: &Sandbox) -> Run {
     let script = format!("/run/runsv -c '{NETNS_SETUP} may-go mgmt; exit $?'; exit $?");
     sandbox.run(&["/run/runsvdir", "-c", &script])
@@ -397,7 +400,7 @@ fn below_tmux_the_sessions_of_its_user_count() {
 
 #[test]
 fn a_new_way_of_the_host_does_not_take_over_ones_own_connection() {
-    // A link of the host's that is made from the namespace, and nothing that is moved
+    // A link of the host that is created from the namespace, and nothing that is moved
     let with = |more: &str| {
         format!(
             "netns_links=\"up0 x0\"\ntype_up0=veth\ntype_x0=vxlan\nvxlan_id_x0=7\nhome_x0=host\n{more}"
@@ -409,7 +412,7 @@ fn a_new_way_of_the_host_does_not_take_over_ones_own_connection() {
         .ok();
     let near = "192.0.2.1 50022 192.0.2.7 22";
     let routed = "203.0.113.5 50022 192.0.2.7 22";
-    // By which the peers are reached: 192.0.2.0/24, and 203.0.113.0/24 with metric 7
+    // The routes to the peers: 192.0.2.0/24, and 203.0.113.0/24 with metric 7
     for (more, carries) in [
         ("routes_x0=\"default dev x0\"\n", [false, false]),
         ("routes_x0=\"192.0.2.0/25 dev x0\"\n", [true, false]),
@@ -446,7 +449,7 @@ fn a_new_way_of_the_host_does_not_take_over_ones_own_connection() {
             setup(&sandbox, "down mgmt").ok();
         }
     }
-    // Nor by a reload, where there is the link already; and who says so has it
+    // Nor by a reload, if the link exists already; and the setting allows it
     write(&sandbox, &with(""));
     setup(&sandbox, "up mgmt").ok();
     write(&sandbox, &with("routes_x0=\"192.0.2.1/32 dev x0\"\n"));

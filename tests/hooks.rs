@@ -1,4 +1,5 @@
-//! The commands that settings hang on the coming and going of a namespace, run for real.
+//! The hooks, which are commands that the settings run when a namespace is set up or
+//! taken down, run for real.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +15,7 @@ use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Run, Sandbox, wait_until};
 use far::{setup, write};
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
-/// With these hooks, each of which may write to /run/said.
+/// A sandbox with these hooks, each of which may write to /run/said.
 fn sandbox(hooks: &str) -> Sandbox {
     let sandbox = Sandbox::new();
     write(
@@ -30,7 +31,7 @@ fn said(sandbox: &Sandbox) -> String {
     said
 }
 
-/// Each says its name, and whether the namespace is ready then.
+/// Each hook writes its name, and whether the namespace is ready then.
 fn each() -> String {
     let hook = |name: &str| {
         format!(
@@ -65,7 +66,7 @@ fn each_is_run_in_its_place_and_once() {
     assert_eq!(said(&sandbox), "");
 }
 
-/// The threads that netns-setup waits for have one only.
+/// The thread that netns-setup waits for is the only one.
 #[test]
 fn a_command_has_all_processors() {
     let allowed = "grep Cpus_allowed_list /proc/self/status";
@@ -167,7 +168,7 @@ fn what_has_failed_is_run_again_until_it_goes_well() {
         setup(&sandbox, &format!("{verb} mgmt")).ok();
         assert_eq!(said(&sandbox), "", "{verb}");
     }
-    // A link that is made anew has its hook run anew, and nothing else has
+    // For a link that is recreated, only its own hook runs again
     sandbox.sh("ip -n mgmt link delete d0").ok();
     setup(&sandbox, "up mgmt").ok();
     assert_eq!(said(&sandbox), "mgmt d0\n");
@@ -184,7 +185,7 @@ fn a_link_that_comes_back_has_its_hook_run_by_who_watches() {
     for _ in 0..3 {
         assert!(wait_until(LIMIT, || sandbox.read("/run/said").is_some()));
         assert_eq!(said(&sandbox), "eth1\n");
-        // As a card that is unplugged and plugged in again
+        // As if a NIC is unplugged and plugged in again
         sandbox.sh("ip -n mgmt link set eth1 netns 1").ok();
     }
     write(&sandbox, "netns_links=\npost_up_lo=true\n");
@@ -192,7 +193,7 @@ fn a_link_that_comes_back_has_its_hook_run_by_who_watches() {
     assert!(run.stderr.contains("post_up_lo"), "{run}");
 }
 
-/// A card, and what its `post_down_IF` says.
+/// A NIC, and the text that its `post_down_IF` writes.
 fn with_card(more: &str) -> String {
     format!(
         "netns_links=eth1\nconfig_eth1=192.0.2.10/24\n\
@@ -200,7 +201,7 @@ fn with_card(more: &str) -> String {
     )
 }
 
-/// It says the link, and where that is; no lock is held.
+/// It writes the link, and where the link is; no lock is held.
 fn says(what: &str) -> String {
     with_card(&format!(
         "post_down_eth1='{{ flock -n /run/netns-services/$NETNS_NAME/lock true || [ $? = 66 ] || echo locked
@@ -208,7 +209,7 @@ fn says(what: &str) -> String {
     ))
 }
 
-/// By whatever the card goes back, and only then.
+/// In whichever way the NIC is given back, and only then.
 #[test]
 fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     let sandbox = Sandbox::new();
@@ -223,31 +224,31 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
         one();
         setup(&sandbox, "up mgmt").ok();
     };
-    // An up that fails, before any has gone well
+    // An up that fails, before any has succeeded
     write(&sandbox, &(says("one") + wrong));
     setup(&sandbox, "up mgmt").code(111);
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
-    // A down that finds no settings any more
+    // A down after the settings were removed
     up();
     assert_eq!(said(&sandbox), "");
     write(&sandbox, "");
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\npost_down\n");
-    // A reload that fails leaves the card, and what is to be run for it, as they were
+    // A reload that fails leaves the NIC, and its hook, as they were
     up();
     for other in [says("two"), with_card(""), "netns_links=\n".into()] {
         write(&sandbox, &(other + wrong));
         setup(&sandbox, "reload mgmt").code(111);
         assert_eq!(said(&sandbox), "");
     }
-    // One that does not list it any more runs what was said when it did
+    // A reload that no longer lists the NIC runs the earlier hook
     write(&sandbox, "netns_links=\n");
     setup(&sandbox, "reload mgmt").ok();
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(said(&sandbox), "");
-    // What the last reload said, or not
+    // The hook of the last reload, or none
     for (settings, expected) in [
         (says("two"), "two mgmt eth1\neth1\npost_down\n"),
         (with_card(""), "post_down\n"),
@@ -258,7 +259,7 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
         setup(&sandbox, "down mgmt").ok();
         assert_eq!(said(&sandbox), expected);
     }
-    // A trial that moves it in is undone
+    // A trial that moves the NIC in is undone
     one();
     setup(&sandbox, "try mgmt --within 600").ok();
     assert_eq!(said(&sandbox), "");
@@ -272,7 +273,7 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     };
     assert!(wait_until(LIMIT, is_undone));
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
-    // Killed before it had moved the card, or after: the down that follows knows
+    // Killed before the NIC was moved, or afterwards: the next down knows
     up();
     sandbox.sh("rm /run/netns-services/mgmt/ready").ok();
     setup(&sandbox, "down mgmt").ok();
@@ -295,7 +296,7 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
         "{run}"
     );
     said(&sandbox);
-    // A card that is gone goes back nowhere
+    // A NIC that was unplugged is not given back
     up();
     sandbox.sh("ip link delete far1").ok();
     setup(&sandbox, "down mgmt").ok();
@@ -359,7 +360,7 @@ fn forced_down_waits_for_none() {
     sandbox.sh("[ ! -e /run/netns/mgmt ]").ok();
 }
 
-/// Nothing of ours gets into it.
+/// Nothing of netns-setup is inherited by a hook.
 #[test]
 fn its_world_is_the_same_however_netns_setup_was_called() {
     let sandbox = sandbox(
@@ -388,10 +389,10 @@ fn its_world_is_the_same_however_netns_setup_was_called() {
     // 0, 1, 2, and ls's own
     assert_eq!(rest.matches(" -> ").count(), 4, "{said}");
     assert!(rest.contains("SigBlk:\t0000000000000000"), "{said}");
-    // Those of the C library (32, 33) left out, and 13, which Rust programs ignore
+    // Without those of the C library (32, 33), and without 13, which Rust programs ignore
     let ignored = rest.split_once("SigIgn:\t").unwrap().1.trim();
     let ignored = u64::from_str_radix(ignored, 16).unwrap();
-    // What whoever called ignores, as nohup has it, is ignored still
+    // What the caller ignores, as with nohup, stays ignored
     let own = fs::read_to_string("/proc/self/status").unwrap();
     let own = own.split_once("SigIgn:\t").unwrap().1.lines().next();
     let own = u64::from_str_radix(own.unwrap(), 16).unwrap();
@@ -417,11 +418,11 @@ fn who_is_mended_by_another_comes_up_anew() {
     assert_eq!(said(&sandbox), "a\nb\n");
 }
 
-/// A daemon that a hook starts must hear TERM, also while netns-setup does not.
+/// A daemon that a hook starts must react to TERM, even if netns-setup ignores it at that time.
 #[test]
 fn no_signal_is_held_from_it_when_watch_runs_it() {
     let sandbox = sandbox("netns_post_up='grep SigBlk /proc/self/status >/run/said'\n");
-    // dash lets go of signals by itself, busybox and bash do not
+    // dash resets signals by itself, busybox and bash do not
     sandbox.sh("mount --bind /bin/bash /bin/sh").ok();
     let _watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
     let is_said = || {
@@ -434,7 +435,7 @@ fn no_signal_is_held_from_it_when_watch_runs_it() {
     for then in ["ip netns delete mgmt", "true"] {
         assert!(is_said());
         assert_eq!(said(&sandbox), "SigBlk:\t0000000000000000\n");
-        // It may be there again before ip has taken the file away
+        // It may exist again before ip has removed the file
         sandbox.sh(then);
     }
 }

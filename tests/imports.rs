@@ -1,5 +1,5 @@
-//! The shape of src/, read from its `use` lines and paths: no two files need each other, and
-//! no folder has more files than one takes in. Who may use what is tests/source.rs's.
+//! The structure of src/, read from its `use` lines and paths: no two files depend on each
+//! other, and no directory has too many files. tests/source.rs checks which part may use what.
 
 mod tree;
 
@@ -34,7 +34,7 @@ fn modules() -> BTreeMap<Module, String> {
         .collect()
 }
 
-/// The paths that a tree of a `use` stands for.
+/// The paths in a tree of `use`.
 fn leaves(prefix: &str, tree: &str, found: &mut Vec<String>) {
     let tree = tree.trim();
     let Some((head, rest)) = tree.split_once('{') else {
@@ -75,8 +75,8 @@ fn named(code: &str) -> (Vec<String>, Vec<String>) {
     )
 }
 
-/// The module that a path in `own` leads to, if it is one of the crate's, and what it names in
-/// that.
+/// The module that a path in `own` leads to, if it is a module of the crate, and the item in
+/// it.
 fn resolve(
     own: &Module,
     path: &str,
@@ -106,7 +106,8 @@ fn resolve(
     Some((module, None))
 }
 
-/// By module: what its `use` lines bring in, each with the module that it is defined in.
+/// For each module: the names that its `use` lines import, each with the module that defines
+/// it.
 type Imports = BTreeMap<Module, BTreeMap<String, Module>>;
 
 fn imports(all: &BTreeMap<Module, String>) -> Imports {
@@ -125,8 +126,8 @@ fn imports(all: &BTreeMap<Module, String>) -> Imports {
         .collect()
 }
 
-/// Which modules each needs. What is above it in the tree of modules is not counted: a
-/// folder's `mod.rs` holds what all files of the folder share.
+/// The modules that each module needs. Its parents in the tree of modules are not counted: the
+/// `mod.rs` of a directory has what all files of the directory share.
 fn needs() -> BTreeMap<Module, BTreeSet<Module>> {
     let all = modules();
     let imports = imports(&all);
@@ -148,13 +149,14 @@ fn needs() -> BTreeMap<Module, BTreeSet<Module>> {
 #[test]
 fn no_two_files_need_each_other() {
     let needs = needs();
-    // That it reads imports at all
+    // It reads imports at all
     let of = |path: &str| -> Module { path.split("::").map(String::from).collect() };
     assert!(needs[&of("model::link")].contains(&of("model::device")));
     assert!(needs[&of("setup::converge")].contains(&of("setup::apply")));
     assert!(needs[&of("kernel::apply")].contains(&of("system::dhcp")));
     let mut left = needs;
-    // One after the other, those go that need none of the others, or that none of them needs
+    // Remove, one after the other, those that need none of the others or that none of them
+    // needs
     loop {
         let is_free = |(own, needed): &(&Module, &BTreeSet<Module>)| {
             !needed.iter().any(|other| left.contains_key(other))

@@ -1,5 +1,6 @@
-//! Who keeps a namespace from going: real processes inside, of services as OpenRC and runit
-//! leave their traces, and real holders outside, none of which `ip netns pids` sees all of.
+//! What keeps a namespace from being taken down: real processes inside, of services as
+//! OpenRC and runit record them, and real processes outside that hold it, of which `ip
+//! netns pids` lists only some.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,7 +13,7 @@ use far::{sandbox, setup};
 
 const SETTINGS: &str = "netns_links=\n";
 
-/// A process of the sandbox that says when it is where it should be, and its id there.
+/// A process of the sandbox that reports when it is in place, and its id there.
 fn lives(sandbox: &Sandbox, script: &str) -> (Background, String) {
     let mut process = sandbox.spawn(&["bash", "-c", script]);
     let pid = process.line();
@@ -26,7 +27,7 @@ fn refused(sandbox: &Sandbox) -> Run {
     run
 }
 
-/// Down by force, and nothing left of it but who was told of.
+/// Down by force: nothing is left except the processes that were listed.
 #[track_caller]
 fn forced(sandbox: &Sandbox, told: &str) {
     setup(sandbox, "down --force mgmt").ok().stderr(told);
@@ -44,7 +45,7 @@ fn the_service_of_a_process_is_told() {
         "/run/openrc/daemons/dns/001",
         "exec=/bin/sleep\npidfile=/run/dns.pid\n",
     );
-    // A child of runsv, whose name alone is a stand-in's
+    // A child of runsv; only its name is not real
     sandbox.write(
         "/run/sv/web",
         "nsenter --net=/run/netns/mgmt sh -c 'echo $$; exec sleep 99'\n:\n",
@@ -196,7 +197,7 @@ fn kill_ends_only_who_lives_inside() {
         "exec nsenter --net=/run/netns/mgmt sh -c 'echo $$; exec sleep 99'",
     );
     let (mut holder, pid) = lives(&sandbox, "exec 9</run/netns/mgmt; echo $$; read -r x");
-    // A process of the host's, one thread of which is inside
+    // A process of the host, one thread of which is inside
     let thread = "import os, ctypes, threading, time\n\
          libc = ctypes.CDLL(None, use_errno=True)\n\
          def inside():\n\
@@ -220,7 +221,7 @@ fn kill_ends_only_who_lives_inside() {
     assert!(hosts.child.try_wait().unwrap().is_none());
 }
 
-/// Not all that stop a service wait for its end, as dpkg's start-stop-daemon.
+/// Not all programs that stop a service wait for its end; dpkg's start-stop-daemon does not.
 #[test]
 fn who_is_ending_keeps_nothing() {
     let sandbox = sandbox(SETTINGS);

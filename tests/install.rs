@@ -1,5 +1,6 @@
-//! `make install` and `make uninstall`, into a folder of their own: which files come, and
-//! that all of them go. What is in the files is the business of other tests.
+//! `make install` and `make uninstall` with a directory of their own: which files are
+//! installed, and that all of them are removed. Other tests check the contents of the
+//! files.
 
 #![allow(clippy::expect_used, clippy::unwrap_used)]
 
@@ -10,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// MODE and path of all that is installed, where nobody says otherwise.
+/// MODE and path of all files that are installed by default.
 const FILES: [&str; 50] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
@@ -64,7 +65,7 @@ const FILES: [&str; 50] = [
     "644 usr/share/zsh/site-functions/_netns-setup",
 ];
 
-/// What `make WORDS DESTDIR=folder` says; the programs are those that the test was built
+/// The output of `make WORDS DESTDIR=folder`; the programs are those that the test was built
 /// with.
 fn make(words: &[&str], folder: &Path) -> String {
     let programs = Path::new(env!("CARGO_BIN_EXE_netns-exec"))
@@ -86,7 +87,7 @@ fn make(words: &[&str], folder: &Path) -> String {
     String::from_utf8(out.stdout).unwrap()
 }
 
-/// MODE and path of all files below `folder`, and the paths of folders, which end with /.
+/// MODE and path of all files below `folder`, and the paths of directories, which end with /.
 fn found(folder: &Path) -> (Vec<String>, Vec<String>) {
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     let mut below = vec![folder.to_path_buf()];
@@ -115,7 +116,7 @@ fn found(folder: &Path) -> (Vec<String>, Vec<String>) {
 #[test]
 fn install_puts_these_files_there_and_uninstall_takes_them_away() {
     let top = tempfile::tempdir().unwrap();
-    // A packager's folder may have a blank in its name.
+    // The directory of a packager may have a blank in its name.
     let folder = top.path().join("de st");
     make(&["install"], &folder);
     let (files, _) = found(&folder);

@@ -1,6 +1,6 @@
-//! netns-setup is killed, or refused, at each of its system calls in turn: whatever it
-//! leaves behind, `up` makes whole and `down` takes away, and the card is never lost.
-//! The calls are counted on x86-64, by ptrace(2).
+//! netns-setup is killed, or one of its system calls fails, at each system call in turn.
+//! Whatever state results, `up` completes it and `down` removes it, and the NIC is never
+//! lost. The calls are counted on x86-64, by ptrace(2).
 
 #![cfg(target_arch = "x86_64")]
 #![allow(
@@ -32,27 +32,27 @@ use nix::errno::Errno;
 use trace::{Call, Fault, Traced, never_fails, run};
 use world::{BOX, LEAST, Settings, State, TIED, WHOLE, World, words};
 
-/// The calls of netns-setup, what was before, and what is afterwards.
+/// The verbs of netns-setup, the state before, and the state afterwards.
 const VERBS: [(&str, State, State); 3] = [
     ("up", State::Nothing, State::First),
     ("reload", State::First, State::Second),
     ("down", State::Second, State::Nothing),
 ];
 
-/// The number of `reload` in [`VERBS`].
+/// The index of `reload` in [`VERBS`].
 const RELOAD: usize = 1;
 
-/// What a call is refused with.
+/// The errors that a call can fail with.
 const ERRNOS: [Errno; 4] = [Errno::EPERM, Errno::ENOMEM, Errno::EBUSY, Errno::EINTR];
 
-/// What went wrong at one point.
+/// The faults found at one point.
 type Faults = Vec<String>;
 
-/// A walk over the calls of all verbs.
+/// A walk over the system calls of all verbs.
 struct Walk {
     settings: &'static Settings,
     world: World,
-    /// What is up, as if nothing had happened to it.
+    /// The state that the namespace would have without a fault.
     state: State,
     /// Of each verb.
     calls: [Vec<Call>; 3],
@@ -84,8 +84,8 @@ impl Walk {
         }
     }
 
-    /// A fault at the call `point` of the verb of number `n`. After it comes the verb that
-    /// makes it whole, or `down`.
+    /// Cause a fault at the call `point` of the verb with index `n`. Then run the verb that
+    /// completes it, or `down`.
     fn at(&mut self, n: usize, point: usize, fault: Fault, ways: &[bool]) {
         let Some(number) = self.calls[n].get(point).map(|call| call.number) else {
             return;
@@ -112,7 +112,7 @@ impl Walk {
         self.begin(before)?;
         let world = &self.world;
         let kept = world.kept();
-        // reload and down find the second settings
+        // reload and down use the second settings
         let settings = if then == State::Nothing {
             State::Second
         } else {
@@ -122,7 +122,7 @@ impl Walk {
         let traced = run(&world.sandbox, &words(verb), fault);
         if let Fault::Fail(..) = fault {
             let came = is_said(world, &traced, before, then)?;
-            // What would come after it comes after no fault as well
+            // The test without a fault covers what would follow here
             if came == Some(before) && world.kept() == kept {
                 return Ok(());
             }
@@ -163,7 +163,7 @@ impl Walk {
     }
 }
 
-/// A call that nothing happens to.
+/// Run a call without a fault.
 fn done(world: &World, verb: &str) -> Result<(), String> {
     let run = world.setup(&format!("{verb} mgmt"));
     match run.exit_code() {
@@ -176,7 +176,7 @@ fn is(world: &World, state: State) -> Result<(), String> {
     world.differs(state).map_or(Ok(()), Err)
 }
 
-/// It is done, or it is undone, and what came of it is said: which of both, if it says so.
+/// It was completed or undone, and the message says which, if there is one.
 fn is_said(
     world: &World,
     traced: &Traced,
@@ -205,7 +205,7 @@ fn is_said(
         Some(_) if traced.said.contains("not all could be undone") => return Ok(None),
         Some(_) if traced.said.contains("is no longer ready") => return Ok(None),
         Some(_) if traced.said.contains("everything else is taken down") => return Ok(None),
-        // Who could not lock the folder cannot take it away either
+        // A call that could not lock the directory cannot remove it either
         Some(_)
             if traced.said.contains("cannot use /run/netns-services/mgmt") && world.has_lock() =>
         {
@@ -219,7 +219,7 @@ fn is_said(
     }
 }
 
-/// So many points, evenly spread over the longest verb, not the same for every walk.
+/// `count` points, evenly distributed over the longest verb, and different for each walk.
 fn spread(walk: &Walk, count: usize, offset: usize) -> Vec<usize> {
     let most = walk.calls.iter().map(Vec::len).max().unwrap();
     (0..count)
@@ -227,7 +227,7 @@ fn spread(walk: &Walk, count: usize, offset: usize) -> Vec<usize> {
         .collect()
 }
 
-/// Made whole by the next call, or taken down.
+/// Completed by the next call, or taken down.
 const BOTH: [bool; 2] = [true, false];
 
 fn killed(settings: &'static Settings, count: usize, offset: usize) {
@@ -250,8 +250,8 @@ fn refused(settings: &'static Settings, count: usize, offset: usize) {
     walk.end(count);
 }
 
-/// Where `reload` writes down the table on the host: its text and what nft lists of it are two
-/// files, and whatever of both is there, it must be known whether that table is loaded.
+/// The calls with which `reload` records the table on the host. Its text and nft's listing are
+/// two files, and whatever exists of them, it must be known whether the table is loaded.
 fn of_table(walk: &Walk) -> Vec<usize> {
     let is_of_table = |call: &Call| {
         let file = call
@@ -267,18 +267,18 @@ fn of_table(walk: &Walk) -> Vec<usize> {
         .collect()
 }
 
-/// What is done at a call, and what comes after it.
+/// The fault at a call, and what follows it.
 type Done = (Fault, &'static [bool]);
 
-/// At which calls of a verb something is done, and what: a walk over every one.
+/// The calls of a verb that get a fault, and which: a walk over every one.
 struct Every {
     points: fn(&[Call]) -> Vec<usize>,
-    /// One after the other, and what comes after it.
+    /// The faults, one after the other, and what follows each.
     done: fn(usize) -> Vec<Done>,
 }
 
-/// Killed before a call, it leaves what it leaves before the call that comes next, but for
-/// what that call changes.
+/// A kill before a call leaves the same as a kill before the next call, except for what the
+/// call changes.
 const KILL: Every = Every {
     points: |calls| {
         let after = |point: usize| point == 0 || calls[point - 1].changes;
@@ -287,9 +287,9 @@ const KILL: Every = Every {
     done: |point| vec![(Fault::Kill(point), &BOTH)],
 };
 
-/// What was refused is done or undone: what comes after it need not be tried with each errno.
-/// Of the calls of one place in the program (as for each process that there is), the first and
-/// the last are.
+/// After a failed call, the verb is completed or undone: what follows need not be tested with
+/// each errno. Of the calls from one place in the program (as for each process that exists),
+/// the first and the last are tested.
 const REFUSE: Every = Every {
     points: |calls| {
         let alike = |from: &[Call], call: &Call| from.iter().any(|other| other.site == call.site);
@@ -309,7 +309,7 @@ const REFUSE: Every = Every {
     },
 };
 
-/// How many sandboxes are at work at once.
+/// The number of sandboxes that run at the same time.
 const WALKERS: usize = 4;
 
 /// All points of all verbs, in an order in which those of any time are spread over all of a
@@ -365,14 +365,14 @@ fn every(name: &str, settings: &'static Settings, every: Every) {
     walk.end(points.len());
 }
 
-/// The number of the verb and that of the call.
+/// The index of the verb and that of the call.
 type Point = (usize, usize);
 
 fn shown(n: usize, point: usize) -> String {
     format!("{}-{point}", VERBS[n].0)
 }
 
-/// A verb after the other, for each finds what was before the one before it.
+/// One verb after the other, because each needs the state that the one before it leaves.
 fn in_order(walk: &Walk, every: &Every) -> Vec<Point> {
     let of = |(n, calls): (usize, &Vec<Call>)| {
         let points = (every.points)(calls);
@@ -383,7 +383,7 @@ fn in_order(walk: &Walk, every: &Every) -> Vec<Point> {
     walk.calls.iter().enumerate().flat_map(of).collect()
 }
 
-/// The points that the environment asks for.
+/// The points that the environment selects.
 fn chosen(points: &[Point]) -> Vec<Point> {
     let number = |word: &str| word.parse::<usize>().expect("a number");
     if let Ok(only) = env::var("NETNS_TESTS_POINTS") {
@@ -402,7 +402,7 @@ fn chosen(points: &[Point]) -> Vec<Point> {
     rest.step_by(parts).copied().collect()
 }
 
-/// The points of one walk that earlier runs of the same program have done.
+/// The points of one walk that earlier runs of the same program have completed.
 struct Walked {
     file: Option<PathBuf>,
     points: HashSet<String>,
@@ -414,7 +414,7 @@ impl Walked {
             let points = HashSet::new();
             return Walked { file: None, points };
         };
-        // Another program makes other calls.
+        // Another build of the program makes other calls.
         let mut program = DefaultHasher::new();
         fs::read(NETNS_SETUP).unwrap().hash(&mut program);
         let file = format!("{name}.{:016x}", program.finish());
@@ -445,7 +445,7 @@ fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// A few points of each walk, and, for `make test-all`, every one.
+/// A few points of each walk, and, for `make test-all`, every point.
 macro_rules! walks {
     ($($name:ident: $settings:ident $offset:literal)*) => {$(
         mod $name {

@@ -1,5 +1,5 @@
-//! What the programs are linked with, netns-exec most of all: every service of a
-//! namespace starts through it, so what it carries is start-up time, and code that runs as
+//! What the programs are linked with, above all netns-exec: every service of a namespace
+//! starts through it, so each library adds to start-up time and to code that runs as
 //! root.
 
 #![allow(clippy::expect_used)]
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// All that netns-exec is linked with. A new name here is a decision.
+/// All crates that netns-exec is linked with. A new one needs a decision.
 #[rustfmt::skip]
 const NETNS_EXEC_IS_MADE_OF: [&str; 10] = [
     "anstyle", "bitflags", "cfg-if", "clap", "clap_builder", "clap_lex", "libc",
@@ -35,7 +35,7 @@ fn netns_exec_is_made_of_little() {
 
 #[test]
 fn the_program_netns_exec_holds_no_runtime() {
-    // A build of its own, with its symbols: cargo test builds both programs with all features.
+    // A separate build, with symbols: cargo test builds both programs with all features.
     let target = concat!(env!("CARGO_TARGET_TMPDIR"), "/netns-exec");
     cargo(&[
         "build",
@@ -53,12 +53,12 @@ fn the_program_netns_exec_holds_no_runtime() {
     assert!(holds(&program, ".symtab"), "{program} has no symbols");
     assert!(!holds(&program, "tokio"), "{program}");
     assert!(!holds(&program, "rtnetlink"), "{program}");
-    // The other program is known to have one: it would have been seen.
+    // The other program has one: so the search would have found it.
     assert!(holds(env!("CARGO_BIN_EXE_netns-setup"), "tokio"));
 }
 
-/// What cargo says, asked without a network. Not as root where make asked for root: what
-/// it builds is the caller's.
+/// The output of cargo, without a network. If make runs this as root, cargo runs as the caller,
+/// to whom the built files belong.
 fn cargo(words: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO"));
     command.args(words).args(["--locked", "--offline"]);

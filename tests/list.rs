@@ -1,5 +1,5 @@
-//! `netns-setup list`: every namespace has its line, whoever made it and whatever is wrong with
-//! its settings.
+//! `netns-setup list` prints a line for each namespace, no matter who made it and what is wrong
+//! with its settings.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -11,8 +11,8 @@ use common::{NETNS_EXEC, Sandbox};
 use far::{MGMT, sandbox, setup};
 use serde_json::Value;
 
-/// The lines without the padding of the columns, and without that of the second machine, which is
-/// a namespace, too. The exit code is 0: what is wrong with one namespace is no error of the list.
+/// The lines without the padding of the columns, and without the line of the second machine,
+/// which is a namespace, too. The exit code is 0: a fault of one namespace is no error of list.
 #[track_caller]
 fn list(sandbox: &Sandbox) -> Vec<String> {
     let run = setup(sandbox, "list").ok().stderr("");

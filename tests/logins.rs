@@ -1,9 +1,9 @@
-//! Logging in over a card that is in a namespace, and being on the host: with OpenSSH and
-//! dropbear, as Debian packages them, and OpenSSH's client on another machine.
+//! Logging in over a NIC that is in a namespace, with the session on the host: with
+//! OpenSSH and dropbear as Debian packages them, and OpenSSH's client on another machine.
 
 mod testbed;
 
-/// socat also on Alpine, whose own packages are not to be had here.
+/// Also socat on Alpine, whose own packages are not available here.
 const PACKAGES: &str = "openssh-server openssh-client openssh-sftp-server socat";
 
 #[track_caller]

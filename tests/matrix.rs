@@ -1,8 +1,8 @@
-//! Real daemons under real inits, on the host and in a namespace: every verb of every
-//! service of tests/matrix under Alpine's OpenRC 0.63, Debian's 0.56 and 0.45.2, and
-//! runit. In come the cells that the runner of each init prints, out goes one table.
-//! A cell in the namespace must be what the host's is, exit codes too. How a cell is
-//! judged is tests/matrix/lib.sh's business.
+//! Real daemons under real init systems, on the host and in a namespace: every verb of
+//! every service of tests/matrix under Alpine's OpenRC 0.63, Debian's 0.56 and 0.45.2,
+//! and runit. The script of each init system prints its cells; the result is one table. A
+//! cell in the namespace must have the same result as on the host, exit codes included.
+//! tests/matrix/lib.sh judges a cell.
 
 #![allow(clippy::expect_used)]
 
@@ -32,7 +32,8 @@ const VERBS: [&str; 7] = [
 ];
 const PLACES: [&str; 2] = ["host", "netns"];
 
-/// An init: what it is called in the table, the suite whose root it runs in, its runner.
+/// An init system: its name in the table, the suite whose root directory it runs in, and its
+/// script.
 const INITS: [(&str, &str, &str); 4] = [
     ("alpine 0.63", "alpine", "openrc"),
     ("debian 0.56", "trixie", "openrc"),
@@ -40,8 +41,8 @@ const INITS: [(&str, &str, &str); 4] = [
     ("runit", "trixie", "runit"),
 ];
 
-/// What came of each cell of one init: (service, place, verb) to "ok 0", "n/a: why" or
-/// "FAILED: why".
+/// The results of one init system: (service, place, verb) to "ok 0", "n/a: why" or "FAILED:
+/// why".
 type Cells = BTreeMap<(String, String, String), String>;
 
 #[test]
@@ -49,7 +50,7 @@ fn every_daemon_does_in_a_namespace_what_it_does_on_the_host() {
     let runs = INITS.map(|(_, suite, runner)| thread::spawn(move || cells(suite, runner)));
     let runs = runs.map(|run| run.join().expect("a run ends by itself"));
     let (cells, said): (Vec<Cells>, Vec<String>) = runs.into_iter().unzip();
-    // Not by print!, which the test runner keeps for a test that failed.
+    // Not with print!, whose output the test runner shows only for a failed test.
     let table = table(&cells);
     std::io::stdout()
         .write_all(table.as_bytes())
@@ -63,8 +64,8 @@ fn every_daemon_does_in_a_namespace_what_it_does_on_the_host() {
     );
 }
 
-/// The cells of the init in the suite's root, and all that its runner said where one
-/// failed.
+/// The cells of the init system in the suite's root directory, and the complete output of its
+/// script if a cell failed.
 fn cells(suite: &str, runner: &str) -> (Cells, String) {
     let mut command = testbed::host("enter-root", suite, "matrix");
     command.env("TESTBED_PACKAGES", testbed::DAEMONS);
@@ -94,7 +95,7 @@ fn cell<'a>(cells: &'a Cells, service: &str, place: &str, verb: &str) -> &'a str
         .map_or("FAILED: there is no such cell", String::as_str)
 }
 
-/// All that is not as it should be.
+/// All results that are wrong.
 fn faults(inits: &[Cells]) -> Vec<String> {
     let mut faults = Vec::new();
     for ((init, _, _), cells) in INITS.iter().zip(inits) {
@@ -106,7 +107,7 @@ fn faults(inits: &[Cells]) -> Vec<String> {
                         faults.push(format!("{init}, {service}, {place}, {verb}: {came}"));
                     }
                 }
-                // That a namespace is made anew is no matter of the host's.
+                // Recreating a namespace does not concern the host.
                 if verb != "rebuilt" && host != netns {
                     faults.push(format!(
                         "{init}, {service}, {verb}: \"{host}\" on the host, \"{netns}\" in the namespace"
@@ -118,7 +119,8 @@ fn faults(inits: &[Cells]) -> Vec<String> {
     faults
 }
 
-/// Everything, for people: a row a verb, two columns an init, and the reasons below.
+/// All results, for people: a row for each verb, two columns for each init system, and the
+/// reasons below.
 fn table(inits: &[Cells]) -> String {
     let mut table = format!("\n{:24}", "");
     for (init, _, _) in INITS {
@@ -148,7 +150,7 @@ fn table(inits: &[Cells]) -> String {
     table
 }
 
-/// What stands in the table for what came of a cell.
+/// The entry of the table for a result.
 fn short<'a>(came: &'a str, reasons: &mut Vec<&'a str>) -> String {
     match came.split_once(": ") {
         Some(("n/a", reason)) => {

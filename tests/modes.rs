@@ -1,5 +1,5 @@
-//! What the files of netns-setup may be read and written by, whatever umask its caller has:
-//! the same for each, and by nobody more than the settings that they were copied from.
+//! The modes of the files that netns-setup writes, whatever the caller's umask is: always
+//! the same, and no file can be read by more users than the settings it was copied from.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,8 @@ mod far;
 use common::{NETNS_SETUP, Sandbox};
 use far::setup;
 
-/// Of everything that leaves a file: hooks, rules, a table on the host, name servers, a tie.
+/// Settings with everything that leaves a file: hooks, rules, a table on the host, name
+/// servers, a link to another namespace.
 const SETTINGS: &str = r#"netns_links="eth1 eth0 v0"
 config_eth1="192.0.2.10/24"
 type_eth0="veth"
@@ -27,7 +28,7 @@ netns_post_down="true"
 post_down_eth1="true"
 "#;
 
-/// All that there may be, with its mode.
+/// All files that may exist, with their modes.
 const FILES: &str = "\
 /etc/netns 755
 /etc/netns/mgmt 755
@@ -79,7 +80,7 @@ fn every_file_has_its_own_mode_whatever_the_callers_umask() {
         far::write(&sandbox, &changed);
         sandbox.sh(&by("reload")).ok();
         assert_eq!(files(&sandbox), FILES, "reload, with umask {umask}");
-        // And as it was, where it comes to nothing
+        // And as it was, if it fails
         far::write(
             &sandbox,
             &changed.replace("10.9.0.2/24\"", "10.9.0.2/24\"\nmac_eth0=01:00:5e:00:00:01"),
@@ -94,7 +95,7 @@ fn every_file_has_its_own_mode_whatever_the_callers_umask() {
         let trial = "stat -c %a /run/netns-services/mgmt/trial";
         sandbox.sh(trial).ok().stdout("600\n");
         setup(&sandbox, "confirm mgmt").ok();
-        // The process that tried it lets go a moment later
+        // The process of the trial releases it a moment later
         let down = format!("until {NETNS_SETUP} down mgmt; do sleep 0.1; done");
         sandbox.sh(&down).ok();
         sandbox.sh("rm -rf /run/netns-services").ok();

@@ -1,5 +1,5 @@
-//! The way out of a namespace and in, with real sockets between three: `far`, outside; the
-//! host; and the namespace. nft and /proc/sys are the judges of what is left.
+//! Masquerading and port forwarding, with real sockets in three places: `far`, which is
+//! outside; the host; and the namespace. nft and /proc/sys show what is left afterwards.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,7 +17,7 @@ use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use far::{dump, is_again, same, setup};
 use talk::{ask, ask_at, ask_udp, hears, serve};
 
-/// A veth to the host, without a way out or in.
+/// A veth to the host, without masquerading or port forwarding.
 const VETH: &str = r#"netns_links="ve0"
 type_ve0="veth"
 peer_ve0="mgmt-ve0"
@@ -30,8 +30,8 @@ default via fd00:8::1"
 const FAR: [&str; 2] = ["192.0.2.1", "2001:db8:10::1"];
 const HOST: [&str; 2] = ["192.0.2.7", "2001:db8:10::7"];
 
-/// A sandbox with these settings of `mgmt` beside the veth. Its host asks nobody whether an
-/// address is taken, so as not to wait for the answer.
+/// A sandbox with these settings of `mgmt` in addition to the veth. Its host does not use
+/// duplicate address detection, so that nothing has to wait for it.
 #[track_caller]
 fn sandbox(settings: &str) -> Sandbox {
     let sandbox = far::sandbox(&format!("{VETH}{settings}"));
@@ -42,7 +42,7 @@ fn sandbox(settings: &str) -> Sandbox {
     sandbox
 }
 
-/// Writes what is set for `mgmt` beside the veth.
+/// Writes settings of `mgmt` in addition to the veth.
 fn write(sandbox: &Sandbox, settings: &str) {
     far::write(sandbox, &format!("{VETH}{settings}"));
 }
@@ -56,7 +56,7 @@ fn write_lan(sandbox: &Sandbox, settings: &str) {
     sandbox.write("/etc/conf.d/netns.lan", &format!("{veth}{settings}"));
 }
 
-/// All of the host's firewall, and its kernel's settings of links that are not ours.
+/// The complete firewall of the host, and its sysctls of links that are not ours.
 fn host(sandbox: &Sandbox) -> String {
     sandbox
         .sh("nft list ruleset
@@ -82,7 +82,7 @@ fn masquerading_reaches_the_world_as_the_host_in_both_families() {
     }
     setup(&sandbox, "status mgmt").ok();
     setup(&sandbox, "up mgmt").ok().stdout("");
-    // From outside there is no way in, whatever far knows of the namespace
+    // From outside nothing gets in, even if far has a route to the namespace
     serve(&sandbox, "mgmt", 80, "mgmt");
     sandbox
         .sh("ip -n far route add 10.8.0.0/24 via 192.0.2.7
@@ -123,7 +123,7 @@ fn any_uplink_is_a_link_of_the_default_routes_then() {
 #[test]
 fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
     let sandbox = sandbox("netns_publish=\"tcp/8080:80 udp/5353:80 tcp/192.0.2.7:81:80\"\n");
-    // The links of the default routes are those to the world
+    // The uplinks are the links of the default routes
     sandbox
         .sh("ip route add default via 192.0.2.1; ip route add default via 2001:db8:10::1")
         .ok();
@@ -138,7 +138,7 @@ fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
         );
         assert_eq!(ask(&sandbox, "", host, 8080), format!("mgmt {end}"));
         assert_eq!(ask_udp(&sandbox, "", 0, host, 5353), format!("mgmt {end}"));
-        // The namespace itself finds itself by the host's address as well
+        // The namespace itself also reaches itself by the host's address
         assert_eq!(ask(&sandbox, "mgmt", host, 8080), format!("mgmt {end}"));
     }
     assert_eq!(ask(&sandbox, "", "127.0.0.1", 8080), "mgmt 10.8.0.1");
@@ -154,7 +154,7 @@ fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
     assert_eq!(ask(&sandbox, "mgmt", FAR[0], 82), "");
 }
 
-/// Another network of the host's, and a machine in it: `behind`.
+/// Another network of the host, and a machine in it: `behind`.
 fn add_behind(sandbox: &Sandbox) {
     sandbox
         .sh("ip netns add behind
@@ -171,7 +171,7 @@ fn add_behind(sandbox: &Sandbox) {
 #[test]
 fn a_published_port_is_reached_by_each_link_of_the_host() {
     let sandbox = sandbox("netns_publish=tcp/8080:80\n");
-    // A router's: the default route is not the LAN's, and another namespace is there, too
+    // As on a router: the default route is not the LAN's, and there is another namespace
     add_behind(&sandbox);
     sandbox
         .sh("ip route add default via 192.0.2.1; ip route add default via 2001:db8:10::1")
@@ -190,7 +190,7 @@ fn a_published_port_is_reached_by_each_link_of_the_host() {
         {
             hears(&sandbox, "behind", to, 8080, &format!("mgmt {from}"));
             hears(&sandbox, "far", HOST[n], 8080, &format!("mgmt {}", FAR[n]));
-            // It is no way anywhere else, and the other namespace has its own
+            // Nothing else is forwarded, and the other namespace has its own forwarding
             assert_eq!(ask(&sandbox, "behind", FAR[n], 81), "");
             hears(&sandbox, "lan", FAR[n], 81, &format!("far {}", HOST[n]));
         }
@@ -204,7 +204,7 @@ fn a_published_port_is_reached_by_each_link_of_the_host() {
 #[test]
 fn nothing_else_is_forwarded_although_the_link_forwards() {
     let sandbox = sandbox("netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n");
-    // Another network of the host's, and somebody outside who takes the host for a router
+    // Another network of the host, and a machine outside that uses the host as a router
     add_behind(&sandbox);
     sandbox
         .sh("ip -n far route add 10.7.0.0/24 via 192.0.2.7
@@ -233,8 +233,8 @@ fn nothing_else_is_forwarded_although_the_link_forwards() {
     assert_eq!(ask(&sandbox, "far", "fd00:7::2", 80), "");
 }
 
-/// A packet to 127.0.0.1 from inside, and one that says to come from there: sent past the
-/// routing of the namespace, which would not let them out.
+/// A packet to 127.0.0.1 from inside, and one with the source 127.0.0.1: sent past the routing
+/// of the namespace, which would not let them out.
 const SPOOF: &str = r#"
 import socket, struct, sys
 def packet(source, to):
@@ -264,7 +264,7 @@ fn a_namespace_does_not_reach_what_listens_on_127_0_0_1() {
         .run(&["ip", "netns", "exec", "mgmt", "python3", "-c", SPOOF, &mac])
         .ok();
     socket.set_read_timeout(Some(LIMIT)).unwrap();
-    // Only the last, which is honest, arrives
+    // Only the last one, which is not forged, arrives
     let (_, from) = socket.recv_from(&mut [0; 16]).unwrap();
     assert_eq!(from.ip().to_string(), "10.8.0.2");
     socket
@@ -334,7 +334,7 @@ fn two_namespaces_share_a_link_and_go_in_any_order() {
             ask(&sandbox, "far", HOST[0], 8080),
             format!("lan {}", FAR[0])
         );
-        // What is published is so for the other too; what is not is not
+        // Forwarded ports are reachable for the other namespace too; other ports are not
         assert_eq!(ask(&sandbox, "mgmt", HOST[0], 8080), "lan 10.8.0.2");
         assert_eq!(ask(&sandbox, "mgmt", "10.9.0.2", 80), "");
         setup(&sandbox, &format!("down --force {}", order[0])).ok();
@@ -424,9 +424,9 @@ fn a_port_that_is_taken_is_said_and_nothing_is_touched() {
         drop(held);
     }
     setup(&sandbox, "up mgmt").ok();
-    // What is ours already is not asked for again
+    // A port that is ours already is not checked again
     setup(&sandbox, "reload mgmt").ok().stdout("");
-    // Nor does another namespace get it
+    // Nor can another namespace get it
     write_lan(&sandbox, "netns_publish=tcp/192.0.2.7:8080:80\n");
     let run = setup(&sandbox, "up lan").code(100).stdout("");
     assert!(run.stderr.contains("netns_publish: \"tcp/192.0.2.7:8080:80\" is already published by the namespace mgmt (tcp/8080:80)\n"), "{run}");
@@ -456,7 +456,7 @@ fn a_drop_of_others_is_told_with_what_to_type() {
     assert_eq!(ask(&sandbox, "mgmt", FAR[0], 80), "");
     let told = setup(&sandbox, "status mgmt").ok().stderr;
     assert_eq!(told, run.stderr);
-    // What it says can be typed as it stands, and then nothing is said any more
+    // The printed commands can be typed as they are, and then the warning is gone
     let typed = told
         .lines()
         .filter_map(|line| line.split_once("it is not yet accepted: "));
@@ -540,7 +540,7 @@ fn a_udp_client_that_goes_on_finds_the_new_target() {
     write(&sandbox, "netns_publish=udp/5353:81\n");
     setup(&sandbox, "reload mgmt").ok();
     assert!(ask().starts_with("new"));
-    // And what listens on the host itself, when it leads inside no more
+    // And what listens on the host itself gets the packets when the port is no longer forwarded
     write(&sandbox, "");
     setup(&sandbox, "reload mgmt").ok();
     serve(&sandbox, "", 5353, "host");
@@ -609,7 +609,7 @@ fn forwarding_that_the_owner_turns_on_meanwhile_stays_on() {
     setup(&sandbox, "reload mgmt").ok();
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(sysctl(&sandbox, uplink), "1");
-    // What did not forward although all others did, does not afterwards
+    // What did not forward although all others did does not forward afterwards
     sandbox.sh(&format!("sysctl -qw {uplink}=0")).ok();
     setup(&sandbox, "up mgmt").ok();
     assert_eq!(sysctl(&sandbox, uplink), "1");
@@ -617,19 +617,19 @@ fn forwarding_that_the_owner_turns_on_meanwhile_stays_on() {
     assert_eq!(sysctl(&sandbox, uplink), "0");
 }
 
-/// A namespace that the host's packets, and those of a machine behind it, may pass.
+/// A namespace that packets of the host, and those of a machine behind it, may pass through.
 struct Shape {
     name: &'static str,
     settings: &'static str,
-    /// Who sends: the namespace itself, or the machine behind it.
+    /// The sender: the namespace itself, or the machine behind it.
     sender: &'static str,
-    /// Their addresses: of the sender, of the namespace, and of the host's end.
+    /// The addresses of the sender, of the namespace, and of the host's end.
     sends: [&'static str; 2],
     own: [&'static str; 2],
     end: [&'static str; 2],
-    /// The links that a connection is seen to arrive at, each with where it comes from and
-    /// goes to by then: one that goes out, one from the LAN, one from the host, and one from
-    /// the sender to the host's port that leads inside.
+    /// The links at which a connection arrives, each with its source and destination at that
+    /// point: one to the outside, one from the LAN, one from the host, and one from the sender
+    /// to the forwarded port of the host.
     out: &'static str,
     lan: &'static str,
     host: &'static str,
@@ -649,7 +649,8 @@ const SHAPES: [Shape; 3] = [
         host: "mgmt ve0 END>OWN",
         itself: "host mgmt-ve0 SENDS>HOST, mgmt ve0 END>OWN",
     },
-    // Both ports are the bridge's: README's virtual machines, with one that has a kernel
+    // Both ports belong to the bridge: README's virtual machines, one of them with a kernel of
+    // its own
     Shape {
         name: "machines on a bridge",
         settings: r#"netns_links="br0 vm0 up0"
@@ -701,7 +702,7 @@ netns_sysctl="net.ipv4.ip_forward=1; net.ipv6.conf.all.forwarding=1; net.ipv6.co
     },
 ];
 
-/// Counts the beginnings of connections that arrive at each link there is now.
+/// Counts the new connections that arrive at each existing link.
 fn count(sandbox: &Sandbox, netns: &str) {
     let links = sandbox.ip_json(
         match netns {
@@ -739,7 +740,7 @@ fn count(sandbox: &Sandbox, netns: &str) {
     sandbox.sh(&format!("{exec}nft -f /run/seen")).ok();
 }
 
-/// What has been counted since the last time, as [`Shape`] writes it, sorted.
+/// The counts since the last call, as [`Shape`] writes them, sorted.
 fn counted(sandbox: &Sandbox) -> Vec<String> {
     let mut all = Vec::new();
     for netns in ["host", "far", "behind", "mgmt", "guest"] {
@@ -771,7 +772,7 @@ fn counted(sandbox: &Sandbox) -> Vec<String> {
 #[test]
 fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
     let sandbox = sandbox("");
-    // A network more, that nothing is to be seen of
+    // Another network, which must stay invisible
     sandbox
         .sh("ip netns add guest; ip netns add behind
              ip link add lan0 type veth peer name lan1 netns behind
@@ -816,7 +817,7 @@ fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
             count(&sandbox, netns);
         }
         serve(&sandbox, "mgmt", 80, "mgmt");
-        // A link asks for its neighbours by an address that nobody else has
+        // A link uses an address that no other link has to ask for its neighbours
         let tentative =
             "ip -6 address; for netns in mgmt guest far; do ip -n $netns -6 address; done";
         let ready = || !sandbox.sh(tentative).ok().stdout.contains("tentative");
@@ -877,7 +878,7 @@ fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
                 format!("mgmt {end}"),
                 shape.itself,
             );
-            // Whom nobody let in: what is behind it, and the network beside
+            // What is not forwarded: the machine behind it, and the network beside it
             assert_eq!(ask(&sandbox, "far", shape.own[n], 80), "");
         }
         setup(&sandbox, "down --force mgmt").ok();
@@ -909,7 +910,7 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
         ask(&sandbox, "far", HOST[0], 81),
         format!("mgmt {}", FAR[0])
     );
-    // The host is in that network, and comes from its own address
+    // The host is in that network, and sends from its own address
     assert_eq!(ask(&sandbox, "", HOST[0], 81), "mgmt 10.8.0.1");
     for (from, to) in [("", "127.0.0.1"), ("", HOST[1]), ("far", HOST[1])] {
         assert_eq!(ask(&sandbox, from, to, 81), "", "{from} to {to}");
@@ -919,7 +920,7 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
         format!("mgmt {}", FAR[1])
     );
     assert_eq!(ask_udp(&sandbox, "", 0, HOST[1], 5353), "");
-    // What the host listens on at an address of one link stays the host's
+    // A server of the host at the address of one link stays reachable
     let of_link = sandbox
         .sh("ip -o -6 address show dev eth1 scope link")
         .ok()
@@ -933,18 +934,19 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
         .unwrap();
     serve(&sandbox, "", 8080, "host");
     let to = SocketAddrV6::new(link_local, 8080, 0, u32::try_from(scope).unwrap());
-    // As soon as both ends may use theirs
+    // As soon as both ends may use their addresses
     let is_host = || ask_at(&sandbox, "far", to.into()).starts_with("host fe80::");
     assert!(wait_until(LIMIT, is_host));
     assert_eq!(
         ask(&sandbox, "far", HOST[1], 8080),
         format!("mgmt {}", FAR[1])
     );
-    // A source that is taken out is out
+    // A source that was removed is not forwarded
     write(&sandbox, "netns_publish=\"tcp/81:80 from 192.0.2.254\"\n");
     setup(&sandbox, "reload mgmt").ok();
     assert_eq!(ask(&sandbox, "far", HOST[0], 81), "");
-    // Of several ports, the one that is taken is named; those that are ours already are not
+    // Of several ports, the message names the one in use; those that are ours already are not
+    // in it
     let held = sandbox.inside(|| TcpListener::bind("0.0.0.0:9003").unwrap());
     write(&sandbox, "netns_publish=\"tcp/9000-9010\"\n");
     let run = setup(&sandbox, "reload mgmt").code(111);

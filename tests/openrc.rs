@@ -1,6 +1,7 @@
 //! The scenarios of tests/openrc under real OpenRCs: Alpine's 0.63 with its own patches
-//! and no iproute2, Debian's 0.56 and 0.45.2 (with dpkg's start-stop-daemon), and by
-//! `make test-all` Debian's newest. The hook also under the other shells that are sh.
+//! and without iproute2, Debian's 0.56 and 0.45.2 (with dpkg's start-stop-daemon), and
+//! with `make test-all` Debian's newest. The hook is also run by the other shells that
+//! can be /bin/sh.
 
 mod testbed;
 
@@ -47,7 +48,7 @@ testbed::scenarios! { "openrc":
     the_service_keeps_its_namespace
 }
 
-/// The commands of README and of the pages, and what README shows as their output.
+/// The commands of README and of the pages, and the output that README shows.
 #[track_caller]
 fn types_what_is_shown(suite: &str) {
     let mut host = host("enter-root", suite, "openrc");
@@ -68,7 +69,8 @@ fn what_is_shown_can_be_typed_on_debian() {
     types_what_is_shown("trixie");
 }
 
-// The scripts are Alpine's; elsewhere a minute each is for make test-all.
+// The scripts are Alpine's; under other suites they take a minute each, and only make test-all
+// runs them.
 mod firewalls {
     crate::testbed::scenarios! { alpine [] "openrc": a_distributions_firewall_scripts_do_all_inside }
     crate::testbed::scenarios! { trixie [#[ignore = "make test-all"]] "openrc": a_distributions_firewall_scripts_do_all_inside }
@@ -76,7 +78,7 @@ mod firewalls {
     crate::testbed::scenarios! { sid [#[ignore = "make test-all"]] "openrc": a_distributions_firewall_scripts_do_all_inside }
 }
 
-// The two programs that VPN clients call; Alpine's is openresolv.
+// The two programs that VPN clients call; Alpine has openresolv's.
 mod name_servers {
     use super::run_with_packages;
 
@@ -119,7 +121,7 @@ fn the_hook_is_understood_by_bash() {
     );
 }
 
-// As Gentoo builds OpenRC. bash expands no aliases then, unless it is told to.
+// As Gentoo builds OpenRC. bash expands no aliases then, unless the hook turns that on.
 #[test]
 fn the_hook_works_where_bash_runs_openrc() {
     for scenario in [
@@ -133,7 +135,7 @@ fn the_hook_works_where_bash_runs_openrc() {
     }
 }
 
-// What Alpine calls doas is the same program, built without PAM.
+// Alpine's doas is the same program, built without PAM.
 #[test]
 fn a_user_runs_one_command_inside() {
     let scenario = "a_user_runs_one_command_inside";

@@ -1,7 +1,7 @@
-//! The scenarios of tests/others: programs of others that a namespace has to do with, as
-//! Debian 13 packages them. A container's engine tells whose namespace is to be named, a
-//! firewall of the host does what our advice says to type, and who looks after a card of the
-//! host's carries on when it comes back.
+//! The scenarios of tests/others: other programs that work with a namespace, as Debian 13
+//! packages them. A container engine tells which namespace gets a name, a firewall of the host
+//! follows the advice that we print, and a network manager of the host continues when its NIC
+//! comes back.
 
 #![allow(clippy::expect_used)]
 
@@ -44,7 +44,7 @@ fn ufw_lets_through_what_it_is_told_to() {
     scenario("ufw_lets_through_what_it_is_told_to");
 }
 
-/// What `tests/others/a_manager_carries_on.sh` is called with.
+/// The arguments of `tests/others/a_manager_carries_on.sh`.
 fn carries_on(manager: &str, give_back: &str, ways: &[&str]) {
     let packages = match manager.starts_with("ifupdown_") {
         true => "ifupdown isc-dhcp-client udhcpc",
@@ -78,15 +78,15 @@ fn ifupdown_goes_on_with_a_card_that_is_back() {
     carries_on("ifupdown", "whole", &["try"]);
 }
 
-/// Nothing tells it of a card that comes: that is for a hook of ours.
+/// Nothing tells it of a NIC that appears: that needs one of our hooks.
 #[test]
 fn ifupdown_begins_anew_by_a_hook_where_nothing_else_tells_it() {
     carries_on("ifupdown_dhclient", "whole", &["try", "up"]);
     carries_on("ifupdown_udhcpc", "bare", &["down"]);
 }
 
-// ifupdown and an up that fails are missing: udev's rule runs its ifdown and its ifup side by
-// side then, and which of them comes last is chance.
+// The combination of ifupdown and a failed up is missing: udev's rule then runs ifdown and ifup
+// at the same time, and either may be last.
 #[test]
 #[ignore = "each manager on all ways takes a minute; make test-all has them"]
 fn a_manager_carries_on_whatever_way_its_card_comes_back() {

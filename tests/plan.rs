@@ -1,7 +1,7 @@
-//! Properties of the plan, on a kernel held in memory that refuses what the real one
-//! refuses and takes away what the real one takes away. The rules of that kernel are
-//! written down here a second time, from rtnetlink(7) and tests/setup.rs; nothing of the
-//! plan's own bookkeeping is used.
+//! Properties of the plan, tested on a model of the kernel in memory that rejects what
+//! the real kernel rejects and deletes what the real kernel deletes. The rules of the
+//! model are written here a second time, from rtnetlink(7) and tests/setup.rs; it uses
+//! nothing of the plan's own bookkeeping.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,7 +20,7 @@ use netns_services::plan::{Change, Extras, Journal, Step, as_it_was, plan};
 use netns_services::source::Sourced;
 use proptest::prelude::*;
 
-/// A namespace under way, as netns-setup has it.
+/// A namespace in the course of changes, as netns-setup sees it.
 #[derive(Clone)]
 struct Run {
     kernel: Memory,
@@ -38,8 +38,8 @@ impl Run {
         }
     }
 
-    /// What netns-setup does; it stops after `limit` changes, as if the next were refused.
-    /// Whether it came to its end.
+    /// Run netns-setup's loop; it stops after `limit` changes, as if the next one failed.
+    /// Returns whether it completed.
     fn make(&mut self, want: &State, rest: Extras, limit: usize) -> bool {
         let mut left = limit;
         for _ in 0..=3 {
@@ -65,7 +65,7 @@ impl Run {
         true
     }
 
-    /// What is in a namespace is known only when it is there.
+    /// The state of a namespace is known only when the namespace exists.
     fn plan(&self, want: &State, rest: Extras) -> Vec<Change> {
         let mut changes = plan(want, &self.kernel.state, &self.journal, rest).unwrap();
         if changes.first().is_some_and(|c| c.step == Step::AddNetns) {
@@ -86,7 +86,7 @@ impl Run {
     }
 }
 
-/// A state with its order and its origins left out.
+/// A state without its order and its origins.
 fn essence(state: &State) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     for link in &state.links {
@@ -134,7 +134,7 @@ fn essence(state: &State) -> BTreeSet<String> {
     lines
 }
 
-/// All that is wanted stands.
+/// Check that everything that is wanted exists.
 fn holds(want: &State, have: &State) {
     for link in &want.links {
         let found = have
@@ -207,7 +207,7 @@ proptest! {
         run.reload(&second, usize::MAX);
         other.reload(&second, usize::MAX);
         holds(&second, &run.kernel.state);
-        // A link keeps what it began with, and keys that set others leave no trace of them
+        // A link keeps its initial values, and keys that set others leave no trace of those
         run.kernel.state.sysctls.clear();
         other.kernel.state.sysctls.clear();
         prop_assert_eq!(essence(&run.kernel.state), essence(&other.kernel.state));
@@ -233,7 +233,7 @@ proptest! {
         if !run.reload(&second, cut) {
             run.undo(&before);
             prop_assert_eq!(essence(&run.kernel.state), essence(&before.kernel.state));
-            // It can be gone on with: nothing was forgotten that is ours
+            // The work can be continued: nothing of ours was forgotten
             run.reload(&State::default(), usize::MAX);
             prop_assert!(!run.kernel.state.exists);
         }
@@ -276,8 +276,8 @@ proptest! {
         prop_assert!(!changes[first..].iter().any(load));
     }
 
-    /// What lets packets through on the host comes when the table stands that keeps out
-    /// all but ours, and goes before it.
+    /// The changes that let packets through on the host come after the table that restricts
+    /// this to our packets, and are undone before it.
     #[test]
     fn the_host_forwards_only_under_the_table(host in host(), want in settings()) {
         let mut run = Run::on(host);

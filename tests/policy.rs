@@ -1,6 +1,7 @@
-//! Policy rules against real ip(8): what is read here ip takes too, and the kernel holds
-//! the same after ip was given the text, after ip was given our own text of it, and after
-//! netns-setup made it. Texts of no meaning are golden cases, in tests/conf.rs.
+//! Policy rules compared with the real ip(8): ip accepts each rule that the parser
+//! accepts. The kernel has the same rule after ip was given the original text, after ip
+//! was given the text that we print, and after netns-setup added it. tests/conf.rs has
+//! the invalid texts.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
@@ -52,7 +53,7 @@ fn a_rule_is_read_as_ip_reads_it_and_made_as_ip_makes_it() {
     as_printed.sh("sh -e /run/plan").ok();
     assert_eq!(rules(&as_printed), held);
 
-    // And away again, every one of them and no other
+    // And all of them are removed again, and no others
     write(&made, "");
     setup(&made, "reload mgmt").ok();
     assert_eq!(rules(&made).len(), 5);
@@ -69,7 +70,7 @@ fn reload_takes_only_the_difference_and_others_rules_stay() {
         table main suppress_prefixlength 0",
     );
     let said = setup(&host, "up mgmt").ok().stdout;
-    // As ip would number them, one after the other
+    // With the priorities that ip would give them, one after the other
     for line in [
         "+ ip -n mgmt rule add priority 32765 from 10.1.0.0/16 table 10\n",
         "+ ip -n mgmt rule add priority 100 from 10.2.0.0/16 table 20\n",
@@ -100,7 +101,7 @@ fn reload_takes_only_the_difference_and_others_rules_stay() {
         .map(|rule| rule["priority"].as_u64().unwrap())
         .collect();
     assert_eq!(left, [0, 7, 90, 32765, 32766, 32767, 0, 32766]);
-    // What the kernel refuses is undone with the rest
+    // A change that the kernel rejects is undone with the others
     host.sh("ip -n mgmt rule delete priority 90; ip -n mgmt rule add priority 50 table 9")
         .ok();
     let before = rules(&host);
@@ -160,7 +161,7 @@ fn add(v6: bool, text: &str) -> String {
     format!("ip -n mgmt {family} rule add {text} || echo '{text}' >&2\n")
 }
 
-/// All of them, of both families, in the order in which they are asked.
+/// All rules of both families, in the order in which the kernel tries them.
 fn rules(sandbox: &Sandbox) -> Vec<Value> {
     let family = |family| sandbox.ip_json(&format!("-n mgmt -N -d {family} rule"));
     let all = ["-4", "-6"].map(family);

@@ -1,5 +1,5 @@
-//! Ports of bridges: what they are told. `ip` is the judge. Their VLANs take a kernel that
-//! has them: tests/vm/vlans.sh.
+//! The options of bridge ports. Judged by `ip`. tests/vm/vlans.sh has their VLANs, which
+//! need another kernel.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use common::Sandbox;
 use far::{dump, is_again, sandbox, setup, write};
 use serde_json::{Value, json};
 
-/// Two ports, one of which is the card.
+/// Two ports, one of which is the NIC.
 const BRIDGE: &str = r#"netns_links="eth1 br0 v0"
 type_br0=bridge
 bridge_br0="eth1 v0"
@@ -34,7 +34,7 @@ const BY_HAND: &str = "
         mcast_to_unicast on neigh_suppress on proxy_arp on
 ";
 
-/// What a port is told, without what the kernel counts.
+/// The options of a port, without the kernel's counters.
 fn port(sandbox: &Sandbox, netns: &str, link: &str) -> Value {
     let found = sandbox.ip_json(&format!("{netns} -d link show dev {link}"));
     let mut port = found[0]["linkinfo"]["info_slave_data"].clone();
@@ -65,13 +65,13 @@ fn ports_are_told_what_ip_and_bridge_would_tell_them() {
     setup(&ours, "up mgmt").ok().stdout(&planned).stderr("");
     assert_eq!(together(&ours), together(&theirs));
     setup(&ours, "reload mgmt").ok().stdout("").stderr("");
-    // The commands that are printed make the same
+    // The printed commands have the same result
     let bare = sandbox(&format!("{BRIDGE}{PORTS}"));
     let script = setup(&bare, "plan --script mgmt").ok().stdout;
     bare.sh(&format!("set -e\n{script}")).ok();
     assert_eq!(together(&bare), together(&theirs));
 
-    // What others did to it is mended, each by its own command
+    // What others changed on it is repaired, each by its own command
     ours.sh("ip -n mgmt link set eth1 type bridge_slave isolated off")
         .ok();
     let mut run = setup(&ours, "reload mgmt").ok();
@@ -82,7 +82,7 @@ fn ports_are_told_what_ip_and_bridge_would_tell_them() {
     );
     assert_eq!(together(&ours), together(&theirs));
 
-    // One setting changed, in place
+    // One setting is changed, in place
     write(
         &ours,
         &format!("{BRIDGE}{PORTS}").replace("cost 10", "cost 11"),
@@ -91,7 +91,7 @@ fn ports_are_told_what_ip_and_bridge_would_tell_them() {
         .ok()
         .stdout("+ ip -n mgmt link set eth1 type bridge_slave cost 11\n");
 
-    // All of it back to what the kernel begins with
+    // All of it back to the kernel's initial values
     write(&ours, BRIDGE);
     setup(&ours, "reload mgmt").ok().stderr("");
     assert_eq!(together(&ours), untold);
@@ -126,7 +126,7 @@ fn what_the_kernel_refuses_is_undone() {
     setup(&sandbox, "up mgmt").ok();
     let before = together(&sandbox);
     let host = dump(&sandbox, "");
-    // Refused after the ports are told
+    // A change that is rejected after the options of the ports were set
     sandbox
         .sh("ip netns exec mgmt sysctl -qw net.ipv6.conf.br0.disable_ipv6=1")
         .ok();

@@ -1,5 +1,5 @@
-//! `netns_ready`: a namespace is ready when what it asks for holds, and not before. The
-//! kernel is real, and `ip` says what is there; the card is a veth to a router of its own.
+//! `netns_ready`: a namespace is ready when all conditions hold, and not before. The
+//! kernel is real, and `ip` shows the state; the NIC is a veth to a router of its own.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,18 +14,18 @@ use nix::unistd::Pid;
 
 const READY: &str = "/run/netns-services/mgmt/ready";
 
-/// All that needs no WireGuard.
+/// All conditions that need no WireGuard.
 const ALL: &str = "netns_ready=\"carrier eth1, address eth1, route default, route 198.51.100.0/24, ping 192.0.2.1, ping 2001:db8:10::1\"\n";
 
-/// Its hooks tell that they were run, and whether it was ready then.
+/// Its hooks record that they were run, and whether the namespace was ready then.
 const HOOKS: &str = "netns_pre_up='echo pre_up >>/run/said'\nnetns_post_up='echo post_up >>/run/said; test -e /run/netns-services/$NETNS_NAME/ready && echo ready >>/run/said'\n";
 
-/// The router at the other end is off.
+/// Turn off the router at the other end.
 fn off(sandbox: &Sandbox) {
     sandbox.sh("ip -n far link set far1 down").ok();
 }
 
-/// It is on; what it had of IPv6 it lost when it was switched off.
+/// Turn it on; its IPv6 addresses were lost when it was turned off.
 fn on(sandbox: &Sandbox) {
     sandbox
         .sh("ip -n far link set far1 up && ip -n far address replace 2001:db8:10::1/64 dev far1 nodad")
@@ -50,7 +50,7 @@ fn soon(sandbox: &Sandbox, what: &str, holds: impl FnMut() -> bool) {
     assert!(wait_until(LIMIT, holds), "{what}: not so\n{}", err(sandbox));
 }
 
-/// All is made, and what is asked for does not hold.
+/// Everything is made, and the conditions do not hold.
 #[track_caller]
 fn is_up_and_not_ready(sandbox: &Sandbox) {
     soon(sandbox, "it is up", || {
@@ -84,7 +84,8 @@ fn up_waits_until_all_of_it_holds() {
     ] {
         assert!(status.contains(line), "{status}");
     }
-    // It had to hold before it counted as ready: what comes later does not matter
+    // The condition had to hold only until the namespace counted as ready: later changes do not
+    // matter
     off(&sandbox);
     setup(&sandbox, "up mgmt").ok().stdout("").stderr("");
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
@@ -121,7 +122,7 @@ fn what_does_not_hold_in_time_is_said_and_all_stays_as_it_is() {
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
 }
 
-/// The text of `status`, in which each of these does not hold.
+/// Print `status`; each of these conditions does not hold in it.
 #[track_caller]
 fn holds_not(sandbox: &Sandbox, conditions: &[&str]) {
     let status = setup(sandbox, "status mgmt").code(1).stdout;
@@ -170,7 +171,7 @@ fn an_address_that_cannot_be_used_yet_or_is_the_links_own_is_none() {
     setup(&host, "up mgmt").code(111);
     let own = host.sh("ip -n mgmt address show dev eth1 scope link -tentative");
     assert!(own.stdout.contains("fe80::"), "{own}");
-    // Whether anybody has it is asked only when there is somebody to ask
+    // Duplicate address detection runs only if there is another host
     let host = sandbox(&settings("2001:db8:10::10/64"));
     off(&host);
     setup(&host, "up mgmt").code(111);
@@ -208,7 +209,7 @@ fn a_watch_waits_beside_its_work() {
     soon(&sandbox, "it is said", || {
         err(&sandbox).contains("the watch goes on waiting")
     });
-    // It keeps what it has, though it is not ready
+    // It keeps everything, although it is not ready
     sandbox.sh("ip -n mgmt route del default").ok();
     is_up_and_not_ready(&sandbox);
     on(&sandbox);
@@ -217,7 +218,8 @@ fn a_watch_waits_beside_its_work() {
     soon(&sandbox, "the hook was run", || {
         said() == "pre_up\npost_up\nready\n"
     });
-    // Made anew, it is waited for anew; a veth goes with its namespace, and is put back
+    // When it is recreated, it waits again; a veth is deleted with its namespace, and created
+    // again
     sandbox
         .sh("rm /run/said; ip netns delete mgmt; until ! ip -n far link show far1 2>/dev/null; do sleep 0.1; done
             ip link add eth1 address 52:54:00:00:00:01 type veth peer name far1 netns far
@@ -232,7 +234,7 @@ fn a_watch_waits_beside_its_work() {
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
     on(&sandbox);
     soon(&sandbox, "the hook was run again", || {
-        // Each time that it was tried, the one before was
+        // Each time, the earlier one was
         said().ends_with("pre_up\npost_up\nready\n")
     });
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
@@ -260,8 +262,8 @@ fn a_namespace_that_is_made_anew_while_a_watch_waits_is_waited_for_anew() {
     off(&sandbox);
     let mut watch = spawn(&sandbox, "watch");
     is_up_and_not_ready(&sandbox);
-    // The old one goes, for nobody waits in it any more. ip finds the name taken again where
-    // the watch is as quick as that
+    // The old namespace is deleted, because nothing waits in it any more. ip finds the name in
+    // use again if the watch is fast enough
     sandbox.sh("ip netns delete mgmt");
     soon(&sandbox, "the card is gone with it", || {
         sandbox.sh("ip -n far link show far1").exit_code() != 0

@@ -1,6 +1,6 @@
-//! What people do by hand today, in a few lines of settings: made by netns-setup, made by
-//! sh and the real ip(8) and nft(8) from its plan, and made by the commands that people
-//! type. The three hosts are alike. What README shows is README's own text.
+//! What people do by hand, in a few lines of settings: done by netns-setup, by sh and the
+//! real ip(8) and nft(8) from its plan, and by the commands that people type. The three
+//! hosts end with the same state. Recipes of README are read from README.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -20,22 +20,23 @@ use far::{dump, in_netns, same, setup};
 use serde_json::{Value, json};
 use tree::text;
 
-/// How many lines of settings a recipe may take.
+/// The maximum number of lines in the settings of a recipe.
 const LINES: usize = 12;
 
-/// What somebody does by hand today.
+/// Something that people do by hand.
 struct Recipe {
     netns: &'static str,
-    /// What the host is before, done by sh. Settings that say `pid:812` mean what it left in /run/pid.
+    /// The host before, prepared by sh. `pid:812` in the settings stands for the process id
+    /// that sh left in /run/pid.
     host: String,
     settings: String,
     by_hand: String,
-    /// Links whose hardware address the kernel draws by lot: `LINK`, or `NETNS/LINK`.
+    /// Links whose MAC address the kernel chooses at random: `LINK`, or `NETNS/LINK`.
     drawn: &'static [&'static str],
 }
 
-/// Three hosts: as netns-setup makes it, as its plan does by others' hands, and as the
-/// commands do that people type.
+/// Three hosts: set up by netns-setup, by sh from its plan, and by the commands that people
+/// type.
 struct Made {
     ours: Sandbox,
     planned: Sandbox,
@@ -43,7 +44,7 @@ struct Made {
 }
 
 impl Recipe {
-    /// Makes it in all three ways; the hosts and namespaces are alike then.
+    /// Sets it up in all three ways; afterwards the hosts and namespaces have the same state.
     #[track_caller]
     fn make(&self) -> Made {
         let is_setting = |line: &&str| !line.is_empty() && !line.starts_with('#');
@@ -85,7 +86,7 @@ impl Recipe {
         sandbox
     }
 
-    /// Gives the links whose address was drawn by lot the same on every host.
+    /// Gives links with a random address the same one on every host.
     fn draw(&self, sandbox: &Sandbox) {
         for (n, link) in self.drawn.iter().enumerate() {
             let (netns, link) = match link.split_once('/') {
@@ -103,7 +104,7 @@ impl Made {
         [&self.ours, &self.planned, &self.by_hand]
     }
 
-    /// To netns-setup, what was made by hand is what it would have made.
+    /// To netns-setup, the result by hand is what it would have made itself.
     #[track_caller]
     fn nothing_to_do(&self, netns: &str) {
         for sandbox in [&self.planned, &self.by_hand] {
@@ -113,12 +114,12 @@ impl Made {
     }
 }
 
-/// What `ip` says of links, addresses, routes and rules.
+/// The links, addresses, routes and rules that `ip` prints.
 #[track_caller]
 fn everything(sandbox: &Sandbox, netns: &str) -> Value {
     let mut all = dump(sandbox, netns);
     for link in all["link"].as_array_mut().into_iter().flatten() {
-        // A number of the host's, which ip takes for one of the namespace's
+        // An index of the host, which ip takes for one of the namespace
         if let Some(vxlan) = link.pointer_mut("/linkinfo/info_data") {
             vxlan.as_object_mut().unwrap().remove("link");
         }
@@ -128,7 +129,7 @@ fn everything(sandbox: &Sandbox, netns: &str) -> Value {
     all
 }
 
-/// The settings that README shows of a namespace.
+/// The settings of a namespace that README shows.
 #[track_caller]
 fn readme(netns: &str) -> String {
     let examples = tree::examples(&text("README.md"), "```");
@@ -149,7 +150,7 @@ fn serve(sandbox: &Sandbox, netns: &str, port: u16, who: &'static str) {
     });
 }
 
-/// What a server says to somebody who asks from there; nothing, if it is not reached.
+/// The answer of a server to a client in this place; empty if it cannot be reached.
 fn ask(sandbox: &Sandbox, netns: &str, to: &str) -> String {
     let to = to.parse().unwrap();
     in_netns(sandbox, netns, || {
@@ -193,8 +194,8 @@ fn a_card_with_several_addresses_routes_and_an_mtu() {
     }
 }
 
-/// A veth, the default route through it, and masquerading, as one types it.
-/// Here answers have one way; the table of their own is for namespaces with others.
+/// A veth, the default route through it, and masquerading, as people type it. Here there is
+/// only one route for answers; the table of their own is for namespaces with several.
 const WEB: &str = "
     ip netns add web
     ip -n web link set lo up
@@ -218,7 +219,7 @@ const WEB: &str = "
 fn a_veth_with_a_default_route_and_masquerading_and_a_port_that_leads_inside() {
     let recipe = Recipe {
         netns: "web",
-        // The links of the default routes are those to the world
+        // The uplinks are the links of the default routes
         host: "ip route add default via 192.0.2.1".into(),
         settings: readme("web"),
         by_hand: WEB.into(),
@@ -228,11 +229,12 @@ fn a_veth_with_a_default_route_and_masquerading_and_a_port_that_leads_inside() {
     for sandbox in made.all() {
         serve(sandbox, "far", 80, "far");
         serve(sandbox, "web", 80, "web");
-        // Outside, the host is seen, and not the namespace; inside, who asks
+        // Outside, the host's address is seen and not the namespace's; inside, the client's
         assert_eq!(ask(sandbox, "web", "192.0.2.1:80"), "far 192.0.2.7");
         assert_eq!(ask(sandbox, "far", "192.0.2.7:8080"), "web 192.0.2.1");
     }
-    // By hand the host has become a router, for whoever takes it for one. Not by us
+    // By hand, the host has become a router for every machine that uses it as one. Not with
+    // netns-setup
     for sandbox in made.all() {
         sandbox
             .sh("ip -n far route add 10.8.0.0/24 via 192.0.2.7")
@@ -244,7 +246,7 @@ fn a_veth_with_a_default_route_and_masquerading_and_a_port_that_leads_inside() {
     }
 }
 
-/// The script that README replaces, which has made what the settings ask for.
+/// The script that README replaces, which has the same result as the settings.
 #[test]
 fn a_script_of_ip_netns_commands() {
     let readme = text("README.md");
@@ -288,13 +290,13 @@ fn virtual_machines_on_a_bridge() {
     };
     let made = recipe.make();
     made.nothing_to_do("vms");
-    // All of it goes by one command
+    // One command deletes all of it
     let gone = |sandbox: &Sandbox| sandbox.run(&["ip", "link", "show", "vms-up0"]).code(1);
     setup(&made.ours, "down vms").ok();
     gone(&made.ours);
 }
 
-/// The first process of a container: in a network of its own, with nothing in it.
+/// The first process of a container: in a network namespace of its own, with no links in it.
 const CONTAINER: &str = "
     unshare -n sh -ec 'ip link set lo up; echo >/run/made; exec sleep 1000' </dev/null >/dev/null 2>&1 &
     echo $! >/run/pid
@@ -366,7 +368,7 @@ routes_lan0=\"default via 192.0.2.1\"
             .sh("ip netns exec mgmt ping -c 1 -W 5 192.0.2.1")
             .ok();
     }
-    // The same at every start, another one in another namespace, and of one station
+    // The same at each start, different in another namespace, and a unicast address
     setup(&made.ours, "down mgmt").ok();
     setup(&made.ours, "up mgmt").ok();
     assert_eq!(address(&made.ours, "mgmt", "lan0"), stable);
@@ -400,7 +402,7 @@ config_vx0=\"10.42.0.2/24\"
 routes_vx0=\"default via 10.42.0.1\"
 "
         .into(),
-        // Its own packets go on taking the way of where it was born
+        // Its own packets still use the routes of the namespace it was created in
         by_hand: "
             ip link add vx0 type vxlan id 42 remote 192.0.2.1 local 192.0.2.7 dev eth1 dstport 4789
             ip netns add mgmt
@@ -421,7 +423,7 @@ routes_vx0=\"default via 10.42.0.1\"
     }
 }
 
-/// Those that take a kernel with VLANs and WireGuard, on one with the README at hand.
+/// The recipes that need a kernel with VLANs and WireGuard; README is available there.
 #[test]
 fn a_daemon_that_knows_no_way_but_the_tunnel_and_a_vlan_whose_address_stays() {
     let mut command = testbed::host("run-vm", "alpine", "vm");

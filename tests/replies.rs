@@ -1,6 +1,6 @@
-//! A published port of a namespace whose way out is not the veth, such as a tunnel's: what
-//! comes in by the veth is answered there, and nothing else leaves by it. Counters of nft
-//! on the way out and outside are the judges.
+//! A forwarded port of a namespace whose default route is not the veth but, for example,
+//! a tunnel: answers to requests through the veth leave through the veth, and nothing
+//! else does. Judged by counters of nft at both places.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -19,7 +19,7 @@ use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use far::{dump, is_again, setup, write};
 use talk::{answer, ask, ask_udp, at, serve};
 
-/// A veth to the host, and the way out, which leads to the namespace `provider`.
+/// A veth to the host, and the uplink, which leads to the namespace `provider`.
 const SETTINGS: &str = r#"netns_links="ve0 up0"
 type_ve0="veth"
 peer_ve0="mgmt-ve0"
@@ -41,8 +41,8 @@ const FAR: [&str; 2] = ["192.0.2.1", "2001:db8:10::1"];
 const HOST: [&str; 2] = ["192.0.2.7", "2001:db8:10::7"];
 const INSIDE: [&str; 2] = ["10.8.0.2", "fd00:8::2"];
 
-/// With a default route of the host's, and a counter of what comes from the namespace: in
-/// `provider`, by the way out, and in `far`, all that answers nobody.
+/// With a default route of the host, and counters of the packets from the namespace that answer
+/// no request: in `provider`, through the uplink, and in `far`.
 #[track_caller]
 fn sandbox() -> Sandbox {
     let sandbox = far::sandbox(SETTINGS);
@@ -64,14 +64,14 @@ fn sandbox() -> Sandbox {
     sandbox
 }
 
-/// How many packets took the wrong way to this namespace.
+/// The number of packets that took the wrong route to this namespace.
 fn lost(sandbox: &Sandbox, netns: &str) -> u64 {
     let words = format!("ip netns exec {netns} nft -j list counter inet count lost");
     let json: serde_json::Value = serde_json::from_str(&sandbox.sh(&words).ok().stdout).unwrap();
     json["nftables"][1]["counter"]["packets"].as_u64().unwrap()
 }
 
-/// Each of both families by TCP, and by UDP where `udp`.
+/// Each test for both families by TCP, and by UDP if `udp`.
 #[track_caller]
 fn is_answered(sandbox: &Sandbox, udp: bool, case: &str) {
     for (far, host) in FAR.iter().zip(HOST) {
@@ -83,7 +83,7 @@ fn is_answered(sandbox: &Sandbox, udp: bool, case: &str) {
     }
 }
 
-/// A server of TCP, and one of UDP that answers from the address that it was asked at.
+/// A TCP server, and a UDP server that answers from the address that received the request.
 fn serve_both(sandbox: &Sandbox) {
     serve(sandbox, "mgmt", 80, "mgmt");
     for inside in INSIDE {
@@ -93,7 +93,7 @@ fn serve_both(sandbox: &Sandbox) {
     }
 }
 
-/// What the namespace begins, bound to the veth's address.
+/// Connections that the namespace opens, bound to the address of the veth.
 fn begin(sandbox: &Sandbox) {
     for (far, inside) in FAR.iter().zip(INSIDE) {
         let to = SocketAddr::new(far.parse().unwrap(), 99);
@@ -102,7 +102,7 @@ fn begin(sandbox: &Sandbox) {
             let domain = Domain::for_address(from);
             let tcp = Socket::new(domain, Type::STREAM, None).unwrap();
             tcp.bind(&from.into()).unwrap();
-            // Nobody answers there, or it is refused
+            // There is no answer, or it is refused
             let _ = tcp.connect_timeout(&to.into(), Duration::from_millis(20));
             let udp = UdpSocket::bind(from).unwrap();
             let _ = udp.send_to(b"out", to);
@@ -159,7 +159,7 @@ fn a_flush_of_the_namespaces_rules_is_mended() {
     setup(&sandbox, "reload mgmt").ok();
     is_answered(&sandbox, true, "reloaded");
 
-    // The owner's own rules begin with one, first and at every change
+    // The owner's own rules contain one, first and at every change
     for text in ["table inet own {}", "table inet own { chain c {}; }"] {
         let text = format!("flush ruleset\n{text}\n");
         sandbox.write("/etc/netns/mgmt/nftables.nft", &text);
@@ -188,7 +188,7 @@ fn a_flush_of_the_namespaces_rules_is_mended() {
     is_answered(&sandbox, true, "watched");
     drop(watch);
 
-    // What is asked for no longer is gone
+    // What the settings no longer list is removed
     write(
         &sandbox,
         &SETTINGS.replace("netns_publish", "#netns_publish"),

@@ -1,5 +1,5 @@
-//! The test-bed's roots: the same wherever they are built, and what broke off while it was
-//! built or removed is never one. What is in them is the business of the tests that use
+//! The test-bed's root directories: they are the same wherever they are built, and one
+//! whose build or removal was interrupted is never used. Other tests check what is in
 //! them.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -13,7 +13,7 @@ use std::process::{Command, Output};
 
 use tree::{ROOT, none};
 
-/// An empty folder of a test's own, away when the test has ended well.
+/// An empty directory for one test, deleted when the test succeeds.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -74,7 +74,7 @@ fn sids_root_is_the_same_wherever_it_is_built() {
     is_the_same_everywhere("sid");
 }
 
-/// What the scripts of the test-bed do, with a root that is quickly built.
+/// Replaces the build of the test-bed's scripts by a fast one.
 const SMALL: &str = r#"#!/bin/bash
 set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/common.sh"
@@ -90,8 +90,8 @@ build() {
 cached root-small build
 "#;
 
-/// A cache with what can be in it before: a root that nobody has asked for in a week, and
-/// what was left of two builds that broke off, by an earlier version of the scripts too.
+/// A cache with everything that can be in it before: a root directory that was not used for a
+/// week, and the rest of two interrupted builds, one by an earlier version of the scripts.
 struct Cache(Folder);
 
 impl Cache {
@@ -107,8 +107,9 @@ impl Cache {
     }
 
     fn run(&self, before: &[&str]) -> Output {
-        // By its name alone it is busy while another test's child has it open: what is written
-        // here is inherited by all that is started meanwhile (open(2), ETXTBSY)
+        // Under its own name the file can be busy while a child of another test has it open: a
+        // file that is open for writing here is inherited by every process that starts
+        // meanwhile (open(2), ETXTBSY)
         let program = self.0.0.join("make-small");
         let by_bash = ["bash"].into_iter().chain(program.to_str());
         let words: Vec<&str> = before.iter().copied().chain(by_bash).collect();
@@ -125,7 +126,7 @@ impl Cache {
         roots.filter(|path| path.is_dir()).collect()
     }
 
-    /// As it may be found, where `root` is what is going to be asked for.
+    /// Fill the cache; `root` is the path that the test asks for.
     fn fill(&self, root: &Path) {
         for old in self.roots() {
             fs::remove_dir_all(old).unwrap();

@@ -1,7 +1,7 @@
-//! The text of a route against real ip(8): what is read here ip takes too, the kernel
-//! then holds exactly what was read, and our own text of it makes the same route. The
-//! kernel is asked through `ip -j`. Texts of no meaning are golden cases, in
-//! tests/conf.rs.
+//! The text of a route compared with the real ip(8): ip accepts each text that the parser
+//! accepts, the kernel then has exactly what was parsed, and the text that we print makes
+//! the same route. The kernel is queried with `ip -j`. tests/conf.rs has the invalid
+//! texts.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
@@ -62,8 +62,8 @@ fn names_of_tables_are_those_of_the_machine() {
     assert!("default dev eth1 table vpn".parse::<Route>().is_err());
 }
 
-/// Routes of a link with 192.0.2.10/24, 10.9.9.1/32 and 2001:db8::10/64: where the last
-/// one needs what the others give, the kernel is asked whether they do.
+/// Routes of a link with 192.0.2.10/24, 10.9.9.1/32 and 2001:db8::10/64: if the last one needs
+/// what the others provide, the kernel decides whether they do.
 const GATEWAYS: [&[&str]; 24] = [
     &["default via 192.0.2.1"],
     &["default via 192.0.3.1"],
@@ -114,7 +114,7 @@ fn a_gateway_is_refused_where_the_kernel_would_refuse_it() {
     assert!(verdicts.iter().filter(|(_, kernel, _)| *kernel).count() > 8);
 }
 
-/// What is made of settings with these routes.
+/// The result of settings with these routes.
 fn built(routes: &[&str]) -> Result<Want, Vec<Problem>> {
     let dir = tempfile::tempdir().unwrap();
     let text = format!(
@@ -127,7 +127,8 @@ fn built(routes: &[&str]) -> Result<Want, Vec<Problem>> {
     build(&settings, &Context::default())
 }
 
-/// What a new namespace holds after `ip route add` of these, less what it makes itself.
+/// The routes of a new namespace after `ip route add` of these, without those that it has
+/// anyway.
 fn held_after(routes: impl Iterator<Item = String>) -> Vec<Route> {
     let sandbox = Sandbox::new();
     let adds: String = routes
@@ -141,7 +142,7 @@ fn held_after(routes: impl Iterator<Item = String>) -> Vec<Route> {
     held
 }
 
-/// A route of `ip -N -d -j`, if it is not one that the kernel made.
+/// A route of `ip -N -d -j`, unless the kernel created it.
 fn held(json: &Value) -> Option<Route> {
     let number = |key: &str| json[key].as_str().unwrap().parse::<u32>().unwrap();
     let address = |value: &Value| value.as_str().map(|text| text.parse().unwrap());
@@ -204,7 +205,7 @@ fn held(json: &Value) -> Option<Route> {
     })
 }
 
-/// A text that may or may not be a route; `n` keeps it from being another's route.
+/// A text that may or may not be a route; `n` makes it different from the other routes.
 fn text(n: usize, random: &mut Random) -> String {
     let kind = random.of(&[
         "",
@@ -293,7 +294,7 @@ fn text(n: usize, random: &mut Random) -> String {
                 "table 4294967295",
             ],
         ),
-        // The defaults would be in each other's way.
+        // The default routes would conflict with each other.
         false => parts.push(format!("table {}", 1000 + n)),
     }
     for at in 0..parts.len() {

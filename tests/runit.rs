@@ -1,6 +1,5 @@
 //! The scenarios of tests/runit under real runits: 2.1.2 (Debian 12), 2.2.0 (Debian 13;
-//! on Alpine's own kernel interface, shell and tools too), and by `make test-all` the
-//! newest.
+//! also with Alpine's shell and tools), and with `make test-all` the newest.
 
 mod testbed;
 
@@ -22,7 +21,7 @@ fn a_firewall_of_others_is_not_loaded() {
     testbed::run("trixie", testbed::Shell::Busybox, "runit", scenario);
 }
 
-/// The layouts of three distributions, in one root.
+/// The directory layouts of three distributions, in one root directory.
 #[test]
 fn a_copy_answers_for_itself_alone() {
     for suite in ["alpine", "bookworm"] {

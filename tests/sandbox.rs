@@ -1,4 +1,4 @@
-//! The sandbox is what the other tests believe it to be.
+//! The sandbox has the properties that the other tests rely on.
 
 #![allow(clippy::unwrap_used)]
 

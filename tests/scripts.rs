@@ -12,18 +12,18 @@ use std::path::Path;
 
 use tree::{files, is_asked, none, said, texts};
 
-/// Who runs a script, by its first line or by the folder that it is in.
+/// What runs a script, according to its first line or to the directory that it is in.
 #[derive(Clone, Copy, PartialEq)]
 enum Shell {
-    /// Any POSIX shell: dash and busybox stand for all.
+    /// Any POSIX shell; tested with dash and busybox.
     Posix,
     /// openrc-run, which is a POSIX shell with `local`.
     OpenRc,
-    /// A POSIX shell that sources it: settings, and nothing but them.
+    /// A POSIX shell that sources it: only settings.
     Sourced,
     /// Busybox's alone.
     Busybox,
-    /// bash; where the project's own machinery is, and nowhere else.
+    /// bash; only for the project's own tools.
     Bash,
 }
 
@@ -55,7 +55,7 @@ fn scripts() -> Vec<(String, Shell)> {
         .collect()
 }
 
-/// What `command`, with the path of each script of `shells` after it, has to say.
+/// The output of `command`, with the path of each script of `shells` after it.
 fn faults(shells: &[Shell], command: &[&str]) -> Vec<String> {
     let mut faults = Vec::new();
     if !is_asked(command[0]) {
@@ -81,13 +81,13 @@ fn asked_of_shellcheck() -> String {
     said(&["shellcheck", "--version"]).hash(&mut hash);
     let paths = scripts().into_iter().map(|(path, _)| path);
     texts(paths.collect()).hash(&mut hash);
-    // What it is asked, too, is part of the question
+    // A change of the check itself also makes it run again
     include_str!("scripts.rs").hash(&mut hash);
     format!("{:x}", hash.finish())
 }
 
-/// It takes half a minute of a processor. Where it had nothing to say, it is not asked again
-/// until a script is another.
+/// It takes half a minute of processor time. If it found nothing, it does not run again until a
+/// script changes.
 #[test]
 fn shellcheck_has_nothing_to_say() {
     use Shell::*;
@@ -101,12 +101,12 @@ fn shellcheck_has_nothing_to_say() {
     }
     let check = ["shellcheck", "-x", "-P", "SCRIPTDIR"];
     none(faults(&[Posix, Bash, Busybox], &check));
-    // Who reads a variable, or has set it, is not seen in a file that is sourced.
+    // In a file that is sourced, shellcheck cannot see what reads or sets a variable.
     let elsewhere = [&check[..], &["-s", "sh", "-e", "SC2034,SC2154"]].concat();
     none(faults(&[Sourced], &elsewhere));
     let with_local = [&check[..], &["-s", "sh", "-e", "SC2034,SC2154,SC3043"]].concat();
     none(faults(&[OpenRc], &with_local));
-    // Where it cannot be noted, it is asked again
+    // If this cannot be recorded, the check runs again
     let _ = fs::write(&stamp, asked);
 }
 
@@ -157,7 +157,7 @@ fn what_is_installed_for_inits_stays_short() {
 
 #[test]
 fn mandoc_has_nothing_to_say() {
-    // Whether the machine has the pages that ours refer to is not the page's fault.
+    // Whether the machine has the pages that ours refer to is no fault of the page.
     let of_the_machine = |line: &str| {
         line.contains("referenced manual not found") || line.contains("outdated mandoc.db")
     };

@@ -1,5 +1,4 @@
-//! netns-setup on a real kernel. What became of it is read back by `ip`, never by our
-//! own reader.
+//! netns-setup on a real kernel. The result is read back by `ip`, never by our own code.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +17,7 @@ use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
 use far::{MGMT, dump, in_netns, is_again, same, sandbox, setup, write};
 use serde_json::Value;
 
-/// What `up` of the example says that it did.
+/// The output of `up` for the example.
 const UP: &str = "\
 + ip netns add mgmt
 + ip link set eth1 netns mgmt
@@ -132,7 +131,7 @@ fn each_verb_that_changes_prints_what_it_does_as_json() {
         wrong.starts_with("mgmt: still used by 1 process"),
         "{used:#}"
     );
-    // A hook that fails does not make it fail
+    // A hook that fails does not make the call fail
     sandbox.write(
         "/run/netns-services/mgmt/pre_down",
         "# netns_pre_down\nexit 3\n",
@@ -483,7 +482,7 @@ fn a_stale_file_is_repaired_and_a_namespace_of_others_is_kept() {
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
 }
 
-/// As every service inside has, and where / is private, as OpenRC and runit leave it.
+/// As for every service inside, and with a private /, as OpenRC and runit leave it.
 #[test]
 fn a_new_name_is_seen_by_those_who_have_mounts_of_their_own() {
     let sandbox = Sandbox::new();
@@ -502,7 +501,7 @@ fn a_new_name_is_seen_by_those_who_have_mounts_of_their_own() {
 #[test]
 fn a_namespace_that_was_made_anew_by_others_is_not_ours_to_delete() {
     let sandbox = sandbox("netns_links=\n");
-    // Sooner or later it is given the number of the one before
+    // Sooner or later it gets the inode number of the earlier one
     for _ in 0..20 {
         setup(&sandbox, "up mgmt").ok();
         sandbox.sh("ip netns delete mgmt; ip netns add mgmt").ok();
@@ -557,7 +556,7 @@ fn a_hup_while_it_comes_up_is_not_the_end_of_watch() {
     assert!(wait_until(LIMIT, || {
         sandbox.read("/run/netns-services/mgmt/ready").is_some()
     }));
-    // It has read its settings once more by the time it hears of this
+    // It has read its settings once more by the time it handles this signal
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     assert_eq!(watch.ended(), Some(0));
 }
@@ -608,7 +607,7 @@ fn a_link_of_others_is_refused_and_not_deleted_and_all_of_ours_is_taken_back() {
                 another name, or delete it: ip -n NAME link delete v0\n";
     assert!(run.stderr.contains(said), "{run}");
     assert_eq!(names(&sandbox.ip_json("-n mgmt link")), ["lo", "v0"]);
-    // The other end of a veth may be where nobody sees it any more
+    // The other end of a veth may be in a namespace that cannot be seen any more
     sandbox.sh("ip -n mgmt link delete v0").ok();
     setup(&sandbox, "up mgmt").ok();
     sandbox.sh("ip -n mgmt link set v0 netns far").ok();
@@ -621,7 +620,7 @@ fn a_link_of_others_is_refused_and_not_deleted_and_all_of_ours_is_taken_back() {
 fn what_cannot_come_back_is_told_and_holds_up_nothing_else() {
     let sandbox = sandbox(MGMT);
     setup(&sandbox, "up mgmt").ok();
-    // Somebody has the network of the gateway by now
+    // Another host has taken the gateway's network by now
     sandbox
         .sh("ip -n mgmt address flush dev eth1; ip link add lan0 type bridge; ip address add 192.0.2.7/32 dev lan0
             sed -i s,192.0.2.7/24,192.0.2.7/32, /run/netns-services/mgmt/journal")
@@ -636,7 +635,8 @@ fn what_cannot_come_back_is_told_and_holds_up_nothing_else() {
     setup(&sandbox, "down mgmt").ok().stderr("");
 }
 
-/// It is others', whatever it is called; the kernel tells one from another by its number.
+/// A link of another program is never ours, whatever its name is; the kernel tells links apart
+/// by their index.
 #[test]
 fn a_link_that_others_made_anew_is_theirs() {
     let settings = |more: &str| {
@@ -648,7 +648,7 @@ fn a_link_that_others_made_anew_is_theirs() {
     let sandbox = sandbox(&settings("vxlan_id_x0=7\n"));
     setup(&sandbox, "up mgmt").ok();
     setup(&sandbox, "up mgmt").ok().stdout("");
-    // Undone, it is made again, and is ours still
+    // After the undo it is recreated, and is still ours
     let wrong = "vxlan_id_x0=8\nnetns_sysctl=net.ipv4.conf.x0.rp_filter=none\n";
     write(&sandbox, &settings(wrong));
     let run = setup(&sandbox, "reload mgmt").code(111);
@@ -675,7 +675,7 @@ fn a_link_that_others_made_anew_is_theirs() {
     sandbox.sh("ip -n mgmt link delete x0").ok();
     setup(&sandbox, "up mgmt").ok();
     setup(&sandbox, "status mgmt").ok();
-    // Theirs is not taken away where it is no longer asked for
+    // Theirs is not removed when the settings no longer list it
     write(&sandbox, "netns_links=\n");
     setup(&sandbox, "reload mgmt").ok();
     sandbox.sh("ip -n mgmt link show br0").ok();
@@ -683,8 +683,8 @@ fn a_link_that_others_made_anew_is_theirs() {
     setup(&sandbox, "down mgmt").ok();
 }
 
-/// All of tests/conf and tests/wireguard, whose texts the reader itself gives in tests/conf.rs
-/// and tests/wireguard_files.rs. However much is logged, nothing of it is in there: no key is.
+/// All cases of tests/conf and tests/wireguard; tests/conf.rs and tests/wireguard_files.rs
+/// check the parser's texts. Whatever the log level is, no key of WireGuard is in the log.
 #[test]
 fn check_says_of_each_golden_case_what_is_written_beside_it() {
     let sandbox = Sandbox::new();
@@ -712,7 +712,7 @@ fn check_says_of_each_golden_case_what_is_written_beside_it() {
         let told = fs::read_to_string(case.with_extension("stderr")).unwrap_or_default();
         let wrong = told.contains("nothing was changed");
         expected += &format!("{name} {}\n{told}", if wrong { 100 } else { 0 });
-        // One shell asks about all of them
+        // One shell checks all of them
         script += &format!("check {name} {} {etc}\n", dir.display());
     }
     let check = format!(
@@ -726,7 +726,7 @@ fn check_says_of_each_golden_case_what_is_written_beside_it() {
     same_text(&said, &expected);
 }
 
-/// The golden cases of a folder of tests/.
+/// The golden cases of a directory of tests/.
 fn cases(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests")
@@ -741,7 +741,7 @@ fn cases(folder: &str) -> Vec<PathBuf> {
     cases
 }
 
-/// Fails with the lines that differ, of many.
+/// If two long texts differ, fails with the lines that differ.
 #[track_caller]
 fn same_text(one: &str, other: &str) {
     let both = one.lines().zip(other.lines());

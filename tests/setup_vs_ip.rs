@@ -1,5 +1,6 @@
-//! The same settings twice: made by netns-setup in one sandbox, and by sh and the real
-//! ip(8) from netns-setup's own plan in another. The two hosts are alike to the last line.
+//! The same settings, applied twice: by netns-setup in one sandbox, and by sh and the
+//! real ip(8) from the plan of netns-setup in another. Both hosts end with the same
+//! state.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +16,7 @@ use netns_services::definitions::links::{ATTRIBUTES, Lower, PORT, TYPES, Type};
 use netns_services::definitions::option::{Mutability, Opt, ValueKind};
 use serde_json::Value;
 
-/// Both ways, and what `ip` says of the namespaces afterwards.
+/// Compares both ways: what `ip` prints about the namespaces afterwards.
 fn compare(settings: &str, prepare: &str, namespaces: &[&str]) {
     let (ours, theirs) = (sandbox(settings), sandbox(settings));
     for sandbox in [&ours, &theirs] {
@@ -33,7 +34,7 @@ fn compare(settings: &str, prepare: &str, namespaces: &[&str]) {
         ours.read("/etc/netns/mgmt/resolv.conf"),
         theirs.read("/etc/netns/mgmt/resolv.conf")
     );
-    // And ip's work is, to netns-setup, what it would have done itself
+    // And to netns-setup, the result of ip is what it would have done itself
     setup(&theirs, "plan mgmt").ok().stdout("").stderr("");
 }
 
@@ -118,7 +119,7 @@ prohibit 2001:db8:9::/48 table 1000
 default via 2001:db8:10::1 src 2001:db8:10::10
 "
 "#;
-    // The address is waited for before a route can have it as its source; ip does not wait
+    // netns-setup waits until the address can be the source of a route; ip does not wait
     let settings_without_src = settings.replace(" src 2001:db8:10::10", "");
     compare(&settings_without_src, ":", &["", "-n mgmt"]);
     let host = sandbox(settings);
@@ -162,7 +163,7 @@ mtu_m0=1300
     );
     setup(&ours, "up mgmt").ok();
     theirs.sh("sh /run/plan").ok();
-    // The peers' addresses are the kernel's choice: give both the same afterwards
+    // The kernel chooses the addresses of the peers: set the same on both hosts
     for sandbox in [&ours, &theirs] {
         sandbox.sh("ip link set v0-host address 52:54:00:00:02:00; ip link set v1-host address 52:54:00:00:02:01").ok();
     }
@@ -173,8 +174,8 @@ mtu_m0=1300
     setup(&theirs, "plan mgmt").ok().stdout("").stderr("");
 }
 
-/// The types of links that every kernel these tests run on has, and what one takes to be made.
-/// Others are in tests/vm/every_type_of_link.sh.
+/// The types of link that every kernel which these tests run on has, with the settings that
+/// each requires. tests/vm/every_type_of_link.sh has the others.
 const HERE: [(&str, &str); 5] = [
     ("bridge", "mac_x0=52:54:00:00:00:07\n"),
     ("macvlan", "mac_x0=52:54:00:00:00:07\nlink_x0=eth1\n"),
@@ -186,10 +187,10 @@ const HERE: [(&str, &str); 5] = [
     ("tun", ""),
 ];
 
-/// Not every such kernel is built with it.
+/// Not every such kernel supports it.
 const NOT_HERE: &str = "vlan_filtering";
 
-/// Another value than what holds where nothing is said.
+/// A value that differs from the default.
 fn another(option: &Opt) -> String {
     match option.form {
         ValueKind::Number(first, last) => 400.clamp(first, last).to_string(),
@@ -205,7 +206,7 @@ fn another(option: &Opt) -> String {
     }
 }
 
-/// Settings with `line` in the place of what is said there of the same.
+/// Settings with `line` in place of the line that sets the same.
 fn with(settings: &str, line: &str) -> String {
     let key = line.split_once('=').unwrap().0;
     let lines = settings.lines().filter(|other| !other.starts_with(key));
@@ -215,12 +216,12 @@ fn with(settings: &str, line: &str) -> String {
         .collect()
 }
 
-/// What ip says of x0, and the number of the link.
+/// What ip prints about x0, and the index of the link.
 fn described(sandbox: &Sandbox) -> (Value, Value) {
     let mut link = sandbox.ip_json("-n mgmt -d link show dev x0")[0].take();
     let index = link["ifindex"].take();
     blur(&mut link);
-    // ip takes the number of a link of another namespace for one of this
+    // ip takes the index of a link in another namespace for one in this namespace
     link["linkinfo"]["info_data"]["link"].take();
     (link, index)
 }
@@ -268,7 +269,7 @@ fn each_option_of_a_link_is_what_ip_makes_of_it_and_can_be_taken_back() {
         setup(&hosts[0], "up mgmt").ok();
         let of_every = ATTRIBUTES.iter();
         let of_every = of_every.filter(|o| o.form != ValueKind::Mac || of.has_mac);
-        // The MTU of a tunnel is not known once it has had another
+        // The MTU that a tunnel computes is unknown once another one was set
         let of_every = of_every.filter(|o| o.word != "mtu" || of.below != Lower::UnderlayNetns);
         let of_type = of.options.iter().filter(|o| o.key != NOT_HERE);
         for option in of_type.chain(of_every) {

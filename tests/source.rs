@@ -1,6 +1,6 @@
-//! House rules that a compiler does not know, held by reading the source: who may use
-//! what, how long a file may be, what netns-exec may know. What the programs do is the
-//! business of other tests.
+//! House rules that a compiler cannot check, checked by reading the source: which module
+//! may use what, how long a file may be, what netns-exec may use. Other tests check what
+//! the programs do.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 
 use tree::{files, none, text, texts};
 
-/// Who may use what outside itself. A module that is not named here for a word does
-/// without it: that is what lets the pure stages be tested without a kernel.
+/// What each module may use from outside. A module that is not listed for a word may not use
+/// it: so the stages without I/O can be tested without a kernel.
 #[rustfmt::skip]
 const MAY_USE: [(&str, &[&str]); 7] = [
     ("rtnetlink", &["src/kernel/"]),
@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 7] = [
     ("std::env", &["src/exec/", "src/bin/", "src/fuzz/"]),
 ];
 
-/// What the map in src/lib.rs calls some of these.
+/// The names that src/lib.rs has for some of these.
 const IN_THE_MAP: [(&str, &str); 4] = [
     ("netlink", "rtnetlink"),
     ("files", "std::fs"),
@@ -37,12 +37,12 @@ const IN_THE_MAP: [(&str, &str); 4] = [
     ("the environment", "std::env"),
 ];
 
-/// Names that say nothing of what is in a module.
+/// Names that do not say what a module contains.
 const EMPTY_NAMES: [&str; 9] = [
     "util", "utils", "helper", "helpers", "common", "core", "misc", "manager", "types",
 ];
 
-/// The Rust files of the programs, with their text; tests beside the code cut off.
+/// The Rust files of the programs, with their text, without the tests beside the code.
 fn sources() -> Vec<(String, String)> {
     let rust = files()
         .into_iter()
@@ -55,13 +55,13 @@ fn sources() -> Vec<(String, String)> {
     texts.map(|(path, text)| (path, code(text))).collect()
 }
 
-/// The lines of code, numbered, without those that are comment.
+/// The lines of code with their numbers, without comments.
 fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.lines().enumerate().map(|(n, line)| (n + 1, line));
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-/// Whether `word` stands in `line` as a path: `word::…`, `use word;`.
+/// Whether `line` uses `word` as a path: `word::…`, `use word;`.
 fn uses(line: &str, word: &str) -> bool {
     let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
@@ -90,7 +90,7 @@ fn each_stage_uses_only_what_is_its_own() {
 
 #[test]
 fn no_stage_knows_a_later_one() {
-    // In the order data passes them.
+    // In the order in which data passes them.
     let order = [
         "name",
         "source",
@@ -117,7 +117,7 @@ fn no_stage_knows_a_later_one() {
         for later in &order[own + 1..] {
             let word = format!("crate::{later}");
             let known = lines(&code).find(|(_, line)| uses(line, &word));
-            // Which numbers have names is read from files, and what it is for is model's.
+            // Files define the names of numbers, and the model interprets them.
             let names = path == "src/conf/iproute2.rs";
             if let Some((number, line)) = known.filter(|_| !names) {
                 faults.push(format!("{path}:{number}: {stage} knows {later}: {line}"));
@@ -176,7 +176,7 @@ fn the_map_names_every_part_and_who_may_use_what() {
     assert_eq!(said("nothing of the system"), &declared - &system);
 }
 
-/// Whose files are read as settings is root's business; only tests have another user's.
+/// Settings are read only from files of root; only tests use another user's.
 #[test]
 fn the_programs_trust_root_alone() {
     let mut said = Vec::new();
@@ -190,8 +190,8 @@ fn the_programs_trust_root_alone() {
     );
 }
 
-/// What a verb reports is data until it comes to the program. A hook is given standard error,
-/// and what the process of a trial printed is passed on.
+/// What a verb reports is data until the program prints it. Exceptions: a hook inherits
+/// standard error, and the output of a trial's process is passed on.
 #[test]
 fn only_the_programs_print() {
     let may = ["src/setup/hooks/mod.rs", "src/setup/cmd/trial/mod.rs"];
@@ -211,7 +211,7 @@ fn only_the_programs_print() {
 }
 
 /// Each program of tests/ that uses neither the sandbox nor the test-bed runs in `make check`,
-/// but for these, which take root or what `make` built.
+/// except these, which need root or what `make` built.
 #[test]
 fn make_check_runs_every_test_that_needs_no_root() {
     let others = ["linked", "roots"];
@@ -296,14 +296,14 @@ fn unsafe_code_is_in_few_small_files_and_where_the_c_library_enters() {
             "src/exec/syscall.rs" => 300,
             "src/exec/argv.rs" => 90,
             "src/exec/bpf.rs" => 60,
-            // ioctls of /dev/net/tun, which netlink has no way around
+            // ioctls of /dev/net/tun, for which netlink has no replacement
             "src/kernel/link/tap/mod.rs" => 130,
             "src/system/netns/owner.rs" => 60,
             "src/system/spawn.rs" => 50,
-            // an allocator is unsafe by its trait
+            // the trait of an allocator is unsafe
             "src/allocator.rs" => 90,
             // an ioctl of sockets
-            "src/system/pidfd.rs" => 50,
+            "src/system/netns/of_socket.rs" => 30,
             "src/bin/netns-exec.rs" => 30,
             _ => 0,
         };
@@ -316,7 +316,7 @@ fn unsafe_code_is_in_few_small_files_and_where_the_c_library_enters() {
 
 #[test]
 fn nothing_names_the_machine_it_was_written_on() {
-    // In parts, so as not to find themselves.
+    // In parts, so that this file does not match.
     let places = [
         concat!("/wo", "rk/"),
         concat!("/ro", "ot/"),
@@ -327,7 +327,7 @@ fn nothing_names_the_machine_it_was_written_on() {
     let mut faults = Vec::new();
     for (path, text) in texts(files()) {
         for (number, line) in text.lines().enumerate() {
-            // The root of a process is no machine's.
+            // A path such as /proc/1/root is on every machine.
             let words = line
                 .split([' ', '"'])
                 .filter(|word| !word.contains("/proc/"));
@@ -359,7 +359,7 @@ fn the_version_stands_in_one_place() {
     );
 }
 
-/// Words that are not used, each with the one that is.
+/// Words that are not used, each with the word to use.
 const OTHER_WORDS: [(&str, &str); 8] = [
     ("card", "NIC"),
     ("cards", "NICs"),
@@ -371,7 +371,7 @@ const OTHER_WORDS: [(&str, &str); 8] = [
     ("refusals", "errors"),
 ];
 
-/// What a person reads outside of the sources: documentation, settings, scripts.
+/// What a person reads besides the sources: documentation, settings, scripts.
 #[test]
 fn one_thing_has_one_word() {
     let is_read = |path: &String| {
@@ -391,7 +391,7 @@ fn one_thing_has_one_word() {
     let mut faults = Vec::new();
     for (path, text) in texts(files().into_iter().filter(is_read).collect()) {
         for (number, line) in lines(&text) {
-            // Pages quote commits and tests, and say what a NIC is
+            // Pages quote commits and tests, and explain what a NIC is
             let quotes = path.ends_with(".md");
             let own: Vec<_> = line.split('"').step_by(1 + usize::from(quotes)).collect();
             let own = own.join(" ").replace("network card", "");
@@ -403,9 +403,9 @@ fn one_thing_has_one_word() {
     none(faults);
 }
 
-/// Those of `list` that stand in a line, each with the word that is used.
+/// The words of `list` that a line contains, each with the word to use.
 fn other_words<'a>(line: &str, list: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    // A name of a test or a file is one word
+    // The name of a test or a file counts as one word
     let words = line.split(|c: char| !c.is_alphanumeric() && !"_./".contains(c));
     let words: BTreeSet<String> = words
         .map(|word| word.trim_matches('.').to_lowercase())

@@ -1,5 +1,5 @@
-//! `netns_sysctl`, and what a namespace starts with: made by netns-setup, read back by
-//! sysctl(8).
+//! `netns_sysctl`, and the initial values of a namespace: set by netns-setup, read back
+//! by sysctl(8).
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,9 +37,10 @@ net.ipv4.tcp_rmem=4096 100000 200000
         let found = said.lines().position(|line| line.ends_with(text));
         found.unwrap_or_else(|| panic!("{text} is not in\n{said}"))
     };
-    // What is passed over is no change
+    // A key that is skipped is no change
     assert!(!said.contains("no_such_key"), "{said}");
-    // The key that sets others first, default before links are made, a link's own last
+    // First the key that sets others, then default before links are created, and the keys of a
+    // link last
     let forward = at("ip netns exec mgmt sysctl -w net.ipv4.ip_forward=1");
     let default = at("sysctl -w net.ipv4.conf.default.rp_filter=1");
     let moved = at("link set eth1 netns mgmt");
@@ -56,7 +57,7 @@ net.ipv4.tcp_rmem=4096 100000 200000
     setup(&host, "up mgmt").ok().stdout("").stderr("");
     setup(&host, "reload mgmt").ok().stdout("").stderr("");
 
-    // Another value, and one of another's
+    // Another value, and one that another program set
     host.sh("ip netns exec mgmt sysctl -w net.ipv4.conf.default.rp_filter=2")
         .ok();
     setup(&host, "up mgmt")
@@ -69,7 +70,7 @@ net.ipv4.tcp_rmem=4096 100000 200000
     is(&host, "net.ipv4.ip_forward", "0");
     is(&host, "net.ipv4.conf.default.rp_filter", "0");
     is(&host, "net/ipv4/conf/v.5/rp_filter", "0");
-    // Others have written it since: it is theirs
+    // Another program has written it since: netns-setup leaves it
     is(&host, "net.ipv4.tcp_rmem", "4096 90000 200000");
     setup(&host, "reload mgmt").ok().stdout("").stderr("");
 }
@@ -85,7 +86,7 @@ netns-setup: 1 of 9 changes were made and have been undone
 ",
     );
     is_again(&host, "", &before);
-    // Of a namespace that is there, what was set is set back
+    // In a namespace that exists, the old values are restored
     write(&host, LINKS);
     setup(&host, "up mgmt").ok();
     write(
@@ -126,13 +127,13 @@ fn a_value_that_the_kernel_writes_otherwise_is_said_so() {
 fn a_namespace_left_when_it_had_just_been_made_opens_nothing_of_the_hosts() {
     let host = sandbox(LINKS);
     setup(&host, "up mgmt").ok();
-    // As a new one on a router is: the real thing takes a virtual machine
+    // As a new namespace on a router; the real case needs a virtual machine
     let open = "set -e
         for key in ipv4.ip_forward ipv4.conf.all.proxy_arp ipv4.conf.default.route_localnet ipv6.conf.all.forwarding ipv4.conf.default.rp_filter
         do ip netns exec mgmt sysctl -w net.$key=1
         done";
     host.sh(open).ok();
-    // Once it is in use, that is whose is in it
+    // Once a link is up, the values may belong to the programs inside, and stay
     setup(&host, "reload mgmt").ok().stdout("");
     is(&host, "net.ipv4.ip_forward", "1");
     host.sh("for link in lo v.5 eth1; do ip -n mgmt link set $link down; done")
@@ -147,7 +148,7 @@ fn a_namespace_left_when_it_had_just_been_made_opens_nothing_of_the_hosts() {
     is(&host, "net.ipv4.conf.all.proxy_arp", "0");
     is(&host, "net.ipv4.conf.default.route_localnet", "0");
     is(&host, "net.ipv6.conf.all.forwarding", "1");
-    // Stricter than the kernel's own: it stays, also what the kernel opens with another
+    // Stricter than the kernel's default: it stays, even if setting another key would reset it
     is(&host, "net.ipv4.conf.default.rp_filter", "1");
     is(&host, "net.ipv4.conf.all.accept_redirects", "0");
     setup(&host, "reload mgmt").ok().stdout("").stderr("");

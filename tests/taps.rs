@@ -1,5 +1,5 @@
-//! Links that programs open: tap and tun. What stands for a virtual machine is a program
-//! that opens a tap and answers on it, as QEMU's `-netdev tap,ifname=…` does.
+//! Links that programs open: tap and tun. A program that opens a tap and answers on it,
+//! as QEMU's `-netdev tap,ifname=…` does, stands for a virtual machine.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use common::{LIMIT, NETNS_EXEC, Sandbox, wait_until};
 use far::{dump, same, sandbox, setup, write};
 use serde_json::json;
 
-/// Two machines' bridge, and how the host reaches it.
+/// The bridge of two virtual machines, and the host's connection to it.
 const VMS: &str = r#"netns_links="br0 tap0 tap1 up0"
 type_br0=bridge
 bridge_br0="tap0 tap1 up0"
@@ -43,8 +43,8 @@ const BY_HAND: &str = "
     ip link set vms up
 ";
 
-/// A machine: LINK USER IP [FLAG]... It opens the tap as USER, says so, and answers ARP
-/// and ping for IP.
+/// A machine: LINK USER IP [FLAG]... It opens the tap as USER, prints that, and answers ARP and
+/// ping for IP.
 const MACHINE: &str = r#"
 import fcntl, os, pwd, struct, sys
 link, user, ip = sys.argv[1:4]
@@ -82,7 +82,7 @@ fn machine(sandbox: &Sandbox, words: &str) -> common::Background {
     sandbox.spawn(&command)
 }
 
-/// What `ip` says of a tap that only taps have.
+/// What `ip` prints only for a tap.
 fn of_tap(sandbox: &Sandbox, link: &str) -> serde_json::Value {
     let found = sandbox.ip_json(&format!("-n mgmt -d link show dev {link}"));
     found[0]["linkinfo"]["info_data"].clone()
@@ -93,7 +93,7 @@ fn machines_on_a_bridge_in_the_namespace_are_reached_from_the_host() {
     let (ours, theirs) = (sandbox(VMS), sandbox(VMS));
     setup(&ours, "up mgmt").ok();
     theirs.sh(&format!("set -e\n{BY_HAND}")).ok();
-    // The kernel draws the hardware addresses by lot: give both the same afterwards
+    // The kernel chooses the MAC addresses at random: set the same on both hosts
     for sandbox in [&ours, &theirs] {
         sandbox
             .sh("set -e
@@ -112,7 +112,7 @@ fn machines_on_a_bridge_in_the_namespace_are_reached_from_the_host() {
     setup(&theirs, "plan mgmt").ok().stdout("").stderr("");
 
     let one = machine(&ours, "tap0 nobody 10.9.0.11");
-    // What the opener alone chooses is not ours to put back
+    // netns-setup does not restore what only the opener chooses
     let two = machine(&ours, "tap1 nobody 10.9.0.12 vnet_hdr");
     for ip in ["10.9.0.11", "10.9.0.12"] {
         let answers = || ours.sh(&format!("ping -c 1 -W 1 {ip}")).exit_code() == 0;
@@ -193,7 +193,7 @@ fn what_was_said_of_a_tap_and_is_said_no_more_makes_it_anew() {
         (&json!(null), &json!(true))
     );
     assert_eq!(sandbox.ip_json("-n mgmt link show dev tun0"), tun);
-    // And a refusal half way undoes it all
+    // And an error halfway undoes everything
     let refused = first.to_string() + "mtu_tap0=65535\n";
     write(&sandbox, &refused.replace("nobody", "daemon"));
     setup(&sandbox, "up mgmt").code(111);
@@ -223,7 +223,7 @@ fn the_plan_of_a_tap_is_what_ip_would_do() {
 #[test]
 fn without_its_file_a_tap_gets_it_or_is_refused_and_nothing_is_left() {
     let sandbox = sandbox("netns_links=tap0\ntype_tap0=tap\n");
-    // Nobody may make a device there, as where the kernel has none
+    // No process may create a device there, as if the kernel had no driver
     sandbox.sh("mount -t tmpfs -o nodev none /dev/net").ok();
     let run = setup(&sandbox, "up mgmt").code(111);
     let expected = "there is no /dev/net/tun, and the kernel has no module tun";
@@ -232,7 +232,7 @@ fn without_its_file_a_tap_gets_it_or_is_refused_and_nothing_is_left() {
         .run(&["ip", "netns", "exec", "mgmt", "true"])
         .code(255);
     assert_eq!(sandbox.sh("ls /dev/net").ok().stdout, "");
-    // As on a machine where its module is not loaded yet
+    // As on a machine whose module is not loaded yet
     sandbox
         .sh("umount /dev/net; mount -t tmpfs none /dev/net")
         .ok();

@@ -1,6 +1,6 @@
-//! The text of each thing says all of it: what is printed is read again as the same. And no
-//! text makes a reader fall over. What ip(8) says of the same texts is tests/routes.rs and
-//! tests/policy.rs.
+//! The text form of each thing is complete: printed and parsed again, it is the same. And
+//! no text makes a parser panic. tests/routes.rs and tests/policy.rs compare the same
+//! texts with ip(8).
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,5 @@
-//! Namespaces that are tied to each other by a pair, each with settings of its own:
-//! started in any order, and taken down in any. `ip` and ping are the judges.
+//! Namespaces that are linked to each other by a veth pair, each with settings of its
+//! own: started and taken down in any order. Judged by `ip` and ping.
 
 #![allow(clippy::unwrap_used)]
 
@@ -54,7 +54,7 @@ fn is_ready(sandbox: &Sandbox, name: &str) -> bool {
     sandbox.run(&[NETNS_EXEC, name, "true"]).exit_code() == 0
 }
 
-/// The chain is whole: nothing is left to do, and a reaches c through b.
+/// Whether the chain is complete: there is nothing left to do, and a reaches c through b.
 #[track_caller]
 fn is_whole(sandbox: &Sandbox) {
     setup(sandbox, "status a b c").ok();
@@ -98,7 +98,7 @@ fn a_chain_is_whole_in_whatever_order_it_is_started_and_gone_in_whatever_order_i
             assert!(is_ready(&sandbox, name), "{name} after its up, of {up}");
         }
         is_whole(&sandbox);
-        // The hardware addresses are the kernel's choice
+        // The kernel chooses the MAC addresses
         let addresses = |name| sandbox.ip_json(&format!("-n {name} -4 route")).to_string();
         let now = ["a", "b", "c"].map(addresses);
         assert_eq!(*reference.get_or_insert(now.clone()), now, "{up}");
@@ -154,7 +154,7 @@ fn down_and_up_of_any_of_them_mends_the_others() {
         assert_eq!(
             run.stderr,
             format!(
-                "netns-setup: {name}: {are} not ready without their links to it, until it is up again\n"
+                "netns-setup: {name}: {are} not ready until {name} is up again, because of the links between them\n"
             )
         );
         for other in others {
@@ -175,7 +175,7 @@ fn a_down_of_the_one_and_an_up_of_the_other_comes_to_a_whole_end_too() {
     let sandbox = with(&[("a", A), ("b", b)]);
     setup(&sandbox, "up a b").ok();
     setup(&sandbox, "down b").ok();
-    // Its settings ask for the pair: b is there again, but nobody may use it
+    // Its settings list the pair: b exists again, but no process may join it
     setup(&sandbox, "up a").ok();
     assert!(is_ready(&sandbox, "a") && !is_ready(&sandbox, "b"));
     setup(&sandbox, "up b").ok();
@@ -267,7 +267,7 @@ fn the_printed_commands_do_the_same() {
     }
 }
 
-/// A switch that knows nothing of its tenants.
+/// A switch whose settings do not name its tenants.
 const SW: &str = "netns_links=br0\ntype_br0=bridge\nconfig_br0=10.9.0.1/24\n";
 
 fn tenant(number: u8) -> String {
@@ -286,7 +286,7 @@ fn tenants_of_a_switch() {
             .contains("there is no link br0 in sw, which port1 would belong to"),
         "{run}"
     );
-    // The switch comes before them, whatever their names
+    // The switch comes before them, whatever their names are
     setup(&sandbox, "up --all").ok();
     reaches(&sandbox, "t1", "10.9.0.12");
     reaches(&sandbox, "a2", "10.9.0.11");
@@ -384,7 +384,7 @@ fn settings_that_contradict_each_other_are_told_with_both_places() {
     sandbox.write("/etc/conf.d/netns.b", &(B.to_string() + "mtu_left=1300\n"));
     says("7: mtu_eth0: \"1400\" but mtu_left at /etc/conf.d/netns.b:10 gives the end in b 1300");
     nothing_is_left(&sandbox);
-    // What is wrong in b's own is b's to say
+    // Errors in b's own settings are reported for b
     sandbox.write("/etc/conf.d/netns.b", "netns_links=left\ntype_left=vethh\n");
     setup(&sandbox, "check a").ok();
 }

@@ -1,5 +1,5 @@
-//! `try` and `confirm`: what is not confirmed is undone exactly, whoever is killed and
-//! whatever hangs up meanwhile.
+//! `try` and `confirm`: without a confirmation everything is undone exactly, even if a
+//! process is killed or a terminal hangs up meanwhile.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
 use far::{MGMT, dump, is_again, sandbox, setup, write};
 
-/// Other addresses, routes, sizes, rules and name servers than the example's.
+/// Addresses, routes, MTUs, rules and name servers that differ from the example's.
 const TRIED: &str = r#"netns_links="eth1 v0"
 config_eth1="192.0.2.11/24"
 routes_eth1="default via 192.0.2.254"
@@ -27,7 +27,7 @@ netns_post_down="true"
 
 const RULES: &str = "table inet ours { chain input { type filter hook input priority 0; tcp dport 22 accept; }; }\n";
 
-/// All that is to be the same afterwards, but for what `dump` compares.
+/// What must be the same afterwards, in addition to what `dump` compares.
 fn files(sandbox: &Sandbox) -> Vec<String> {
     let nft = "ip netns exec mgmt nft -j list ruleset 2>/dev/null | sed 's/\"handle\": [0-9]*/H/g'";
     let said = [
@@ -42,7 +42,7 @@ fn files(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
-/// How a host and its namespace were.
+/// The state of a host and its namespace before.
 struct Before {
     host: Value,
     inside: Value,
@@ -70,7 +70,7 @@ fn is_tried(sandbox: &Sandbox) -> bool {
     sandbox.read("/run/netns-services/mgmt/trial").is_some()
 }
 
-/// What is tried has been undone, and the process that did it has ended.
+/// Wait until the trial was undone, and its process has ended.
 #[track_caller]
 fn undone(sandbox: &Sandbox) {
     assert!(wait_until(LIMIT, || !is_tried(sandbox)));
@@ -78,7 +78,7 @@ fn undone(sandbox: &Sandbox) {
     assert!(wait_until(LIMIT, || sandbox.sh(ended).exit_code() == 0));
 }
 
-/// End the process that would undo it, and wait until it has ended.
+/// Kill the process that would undo it, and wait until it has ended.
 #[track_caller]
 fn end_it(sandbox: &Sandbox, signal: &str) {
     sandbox
@@ -171,7 +171,7 @@ fn it_is_undone_though_who_called_is_killed_with_his_terminal() {
     setup(&sandbox, "up mgmt").ok();
     let before = Before::of(&sandbox);
     write(&sandbox, TRIED);
-    // Right after its last line; and all of its session, leader and all, with the terminal
+    // Right after its last line; and its complete session, with the leader and the terminal
     let killed = format!(
         "mkfifo /run/said; script -qefc 'stty tostop; echo $$ >/run/leader; {NETNS_SETUP} try mgmt --within 8' /run/log >/run/said </dev/null &
          while read -r line; do case $line in *confirm*) break ;; esac; done </run/said
@@ -257,7 +257,7 @@ fn a_watch_does_not_make_again_what_was_undone() {
     setup(&sandbox, "try mgmt --within 1").ok();
     assert!(wait_until(LIMIT, || !is_tried(&sandbox)));
     is_again(&sandbox, "-n mgmt", &inside);
-    // What it mends is what was
+    // It restores the earlier state
     sandbox
         .sh("ip -n mgmt address delete 192.0.2.10/24 dev eth1")
         .ok();

@@ -1,6 +1,6 @@
-//! What cannot be read. A journal: what it told of is touched by no verb, there is a way out,
-//! and no other namespace is kept from anything by it. A pipe, a device, or a file that does
-//! not end, in the place of a file: it is refused, and nobody waits for it.
+//! What cannot be read. With an unreadable journal, no verb touches what it lists, there is a
+//! way to continue, and no other namespace is affected. A pipe, a device, or a file without an
+//! end in place of a file is an error, and no process waits for it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,8 @@ mod far;
 use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
 use far::{MGMT, dump, same, sandbox, setup};
 
-/// Tied to each other, and with the host's forwarding: all that reads others' journals.
+/// Linked to each other, and with forwarding on the host: every feature that reads other
+/// journals.
 const TIED: &str = "netns_links=\"v0 w0\"\ntype_v0=veth\npeer_netns_v0=place\ntype_w0=veth\n\
     config_w0=10.8.0.2/24\npeer_config_w0=10.8.0.1/24\nroutes_w0=\"default via 10.8.0.1\"\n\
     netns_masquerade=yes\n";
@@ -51,7 +52,7 @@ fn nothing_is_touched_and_there_is_a_way_out() {
             let remedy = "run netns-setup down --force mgmt: the journal is renamed";
             assert!(run.stderr.contains(remedy), "{run}");
         }
-        // The others come and go, and what they share with each other does
+        // The others are taken down and up, and so is what they share with each other
         let run = setup(&sandbox, "up web").ok();
         let line =
             "is up, but cannot tell which other namespaces have links to it: the journal of mgmt: ";
@@ -67,11 +68,12 @@ fn nothing_is_touched_and_there_is_a_way_out() {
         }
         let run = sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
         assert!(run.stderr.contains("mgmt is not ready"), "{run}");
-        // Another `down` does not make it somebody else's, which would be joined
+        // A second `down` does not turn it into a namespace of another program, which could be
+        // joined
         let run = setup(&sandbox, "down mgmt").code(111).stdout("");
         assert!(run.stderr.contains("and is kept as "), "{run}");
         sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).code(111);
-        // As it was told: here, the kernel deletes what stands for a card
+        // As the message says: here, the kernel deletes the veth that stands for a NIC
         sandbox.sh("ip netns delete mgmt").ok();
         setup(&sandbox, "down mgmt").ok().stderr("");
         sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
@@ -84,7 +86,7 @@ fn nothing_is_touched_and_there_is_a_way_out() {
     }
 }
 
-/// Settings, and the file that they have read.
+/// Settings, and the file that they name.
 const READ: [(&str, &str); 6] = [
     ("netns_links=\n", "/etc/conf.d/netns.mgmt"),
     ("netns_links=\n", "/etc/netns/mgmt/nftables.nft"),
@@ -100,7 +102,7 @@ const READ: [(&str, &str); 6] = [
     ),
 ];
 
-/// What is made in the place of a file.
+/// What is created in place of a file.
 const NO_FILES: [&str; 5] = [
     "mkfifo FILE",
     "mkdir FILE",
@@ -137,7 +139,7 @@ fn what_does_not_end_is_refused_and_nobody_waits_for_it() {
             sandbox.sh(&format!("rm -rf {file}")).ok();
         }
     }
-    // What is its owner's, or says nothing of this namespace, is passed over
+    // A file that belongs to the owner, or does not mention this namespace, is skipped
     far::write(
         &sandbox,
         "netns_links=tap0\ntype_tap0=tap\nowner_tap0=nobody\n",
@@ -146,7 +148,7 @@ fn what_does_not_end_is_refused_and_nobody_waits_for_it() {
         .sh("mkfifo /etc/conf.d/web /etc/netns/mgmt/resolv.conf")
         .ok();
     for verb in ["up", "reload", "status", "doctor", "down"] {
-        // Doctor has something to say of the pipe
+        // Doctor reports the pipe
         let run = in_time(&sandbox, &format!("{verb} mgmt"));
         let most = i32::from(verb == "doctor");
         assert!((0..=most).contains(&run.exit_code()), "{verb}: {run}");

@@ -1,5 +1,5 @@
-//! The scenarios of tests/vm on virtual machines: what takes a real network card, or
-//! links that the kernel of the machine that tests does not have, or an older kernel.
+//! The scenarios of tests/vm on virtual machines: tests that need a real NIC, types of
+//! link that this machine's kernel lacks, or an older kernel.
 
 mod testbed;
 
@@ -42,7 +42,7 @@ fn a_watch_keeps_a_card_and_a_vlan() {
     testbed::run_vm("alpine", "vm", "a_watch_keeps_a_card_and_a_vlan");
 }
 
-// Alpine's kernel has none.
+// Alpine's kernel does not have it.
 #[test]
 fn an_old_iptables_is_seen() {
     testbed::run_vm("bookworm", "vm", "an_old_iptables_is_seen");
@@ -67,7 +67,7 @@ fn vlans() {
     testbed::run_vm("alpine", "vm", "vlans");
 }
 
-// That of a type each is in `born` and `wireguard`.
+// `born` and `wireguard` test one of each type.
 #[test]
 #[ignore = "every type, each with every fate: make test-all"]
 fn links_of_every_type_follow_where_they_come_from() {

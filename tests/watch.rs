@@ -1,6 +1,5 @@
-//! `netns-setup watch`: what happens to a namespace, by hand, by the host, by the kernel,
-//! and that it is soon again what its settings say; and that while nothing happens nothing
-//! is done. The kernel is real, and `ip` is the judge.
+//! `netns-setup watch`: changes by hand, by the host and by the kernel are repaired soon,
+//! and while nothing changes, watch does nothing. The kernel is real. Judged by `ip`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -24,7 +23,7 @@ use common::{Background, LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// A namespace without a card: a veth to the host and a bridge.
+/// A namespace without a NIC: a veth to the host and a bridge.
 const PAIR: &str = "netns_links=\"v0 br0\"\ntype_v0=veth\npeer_v0=v0h\npeer_config_v0=10.0.0.1/24\nconfig_v0=10.0.0.2/24\nroutes_v0=\"default via 10.0.0.1\"\ntype_br0=bridge\nconfig_br0=10.9.0.1/24\n";
 
 /// A watch that runs in a sandbox.
@@ -33,7 +32,7 @@ struct Watch<'a> {
     process: Background,
 }
 
-/// Start it, and wait until all is up and it listens.
+/// Start it, and wait until everything is up and it listens.
 #[track_caller]
 fn watch(sandbox: &Sandbox) -> Watch<'_> {
     let watch = begin(sandbox);
@@ -70,7 +69,7 @@ impl Watch<'_> {
         self.sandbox.read("/run/err").unwrap_or_default()
     }
 
-    /// Panics, and prints what was said, unless it is so soon.
+    /// Panics with the output unless the condition soon holds.
     #[track_caller]
     fn soon(&self, what: &str, holds: impl FnMut() -> bool) {
         let so = wait_until(LIMIT, holds);
@@ -82,7 +81,7 @@ impl Watch<'_> {
         );
     }
 
-    /// It waits for the kernel to tell it something, and has for a second.
+    /// Whether it waits for events, and has waited for a second.
     #[track_caller]
     fn is_quiet(&self) {
         let switches = || {
@@ -116,7 +115,7 @@ fn has_default(sandbox: &Sandbox) -> bool {
     !shown.is_empty()
 }
 
-/// The lines that stand in `after` and not in `before`, which it begins with.
+/// The lines that `after` has in addition to `before`, with which it begins.
 #[track_caller]
 fn since<'a>(before: &str, after: &'a str) -> &'a str {
     after.strip_prefix(before).unwrap()

@@ -1,5 +1,5 @@
-//! WireGuard on a kernel that has it, by the scenarios of tests/vm, where wg(8) is the judge.
-//! What wg(8)'s file may say is tests/wireguard_files.rs.
+//! WireGuard on a kernel that supports it, by the scenarios of tests/vm. Judged by wg(8).
+//! tests/wireguard_files.rs has what wg(8)'s file may contain.
 
 mod testbed;
 

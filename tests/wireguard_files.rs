@@ -1,6 +1,6 @@
-//! What wg(8)'s file may say. `tests/wireguard/NAME.conf` is such a file, and `NAME.stderr`
-//! what `netns-setup check` says of it; that the program itself says so is tried in
-//! tests/setup.rs. What comes of such files takes a kernel with WireGuard: tests/wireguard.rs.
+//! What wg(8)'s file may contain. `tests/wireguard/NAME.conf` is such a file, and `NAME.stderr`
+//! is what `netns-setup check` prints about it; tests/setup.rs checks that the program prints
+//! the same. The effect of such files needs a kernel with WireGuard: tests/wireguard.rs.
 #![cfg(feature = "setup")]
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wireguard");
 
-/// A folder that only its owner can write to, with settings that name wg(8)'s file in it.
+/// A directory that only its owner can write to, with settings that name wg(8)'s file in it.
 fn folder(text: &str, mode: u32) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("wg0.conf");
@@ -29,7 +29,7 @@ fn folder(text: &str, mode: u32) -> TempDir {
     dir
 }
 
-/// The exit status of `check`, and what it says, without the folder's name.
+/// The exit status of `check`, and its output, without the name of the directory.
 fn check(dir: &Path) -> (i32, String) {
     let (status, said) = checked::check(dir, "mgmt");
     (
@@ -38,7 +38,7 @@ fn check(dir: &Path) -> (i32, String) {
     )
 }
 
-/// `UPDATE_GOLDEN=1` writes what is said anew.
+/// `UPDATE_GOLDEN=1` writes the messages again.
 #[test]
 fn every_file_of_wgs_gives_its_exact_text() {
     let mut cases = 0;

@@ -122,7 +122,7 @@ _netns_refuse_itself()
 		# shellcheck disable=SC3013
 		[ "/proc/$_netns_pid/ns/net" -ef /proc/self/ns/net ] || continue
 		_netns_text=${_netns_text#*=}
-		eerror "$RC_SVCNAME: called by $_netns_text, which runs inside a namespace and means itself, not the host's service"
+		eerror "$RC_SVCNAME: called by $_netns_text, which runs inside a namespace: this would start, stop or change the host's service"
 		eerror "$RC_SVCNAME: write rc-service $_netns_text $_netns_verb in its script, as a plain command"
 		exit 1
 	done
@@ -245,7 +245,7 @@ _netns_may_restart()
 _netns_would_start()
 {
 	RC_NETNS_ASK=yes RC_SERVICE=$1 RC_SVCNAME=$2 "$0" "$1" describe >/dev/null || {
-		eerror "$RC_SVCNAME: not stopped: the restart of $2 would fail, because it could not be started again"
+		eerror "$RC_SVCNAME: not stopped: the restart of $2 would fail, because $2 could not be started again (see above)"
 		exit 1
 	}
 }

@@ -34,8 +34,8 @@ _netns_read()
 	fi
 }
 
-# netns-setup try NAME --with SERVICE was rolled back. Its process, which is above this one
-# and still the same, starts the service on the host again, where it was.
+# Was netns-setup try NAME --with SERVICE rolled back? Its process, an ancestor of this one,
+# then starts the service on the host again, where it was.
 _netns_is_given_back()
 {
 	[ -e "/run/netns-services/.undone/$netns" ] || return
@@ -80,7 +80,7 @@ _netns_is_ours()
 	[ "$RC_SERVICE" -ef "${RC_SERVICE%/*}/$1" ]
 }
 
-# netns = "mgmt" with spaces, and settings that cannot be read
+# End with an error for netns = "mgmt" with spaces, and for settings that cannot be read
 _netns_refuse_doubt()
 {
 	for _netns_at in $_netns_doubt; do

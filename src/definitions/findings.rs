@@ -10,7 +10,7 @@ pub const ACCEPTABLE: &[(&str, &str)] = &[
     ("no-resolv-conf", "that the host's name servers are used inside"),
     ("dead-resolver", "a name server on loopback where nothing listens"),
     ("name-service", "processes inside that can reach a name service of the host"),
-    ("no-twin", "files of /etc/netns/NAME that have no effect"),
+    ("no-effect", "files of /etc/netns/NAME that have no effect"),
     ("forwarding", "that the namespace forwards packets"),
     ("open-ipv6", "that IPv4 is filtered and IPv6 is not"),
     ("silent-port", "a published port on which nothing listens"),

@@ -61,7 +61,7 @@ pub enum Lower {
 pub const ATTRIBUTES: &[Opt] = &[
     opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes").default("1500"),
     opt("mac", "address", Mac, (1, Encoding::Mac), "its hardware address"),
-    opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "how many packets wait to be sent by it").default("1000"),
+    opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "how many packets wait to be sent at most").default("1000"),
 ];
 
 #[rustfmt::skip]
@@ -130,7 +130,7 @@ const fn remote(attribute: u16) -> Opt {
 }
 
 const fn ttl(attribute: u16) -> Opt {
-    let doc = "the TTL of a tunnel's packets; that of what they carry where none is said";
+    let doc = "the TTL of a tunnel's packets; not set: that of the packets inside";
     opt("ttl", "ttl", Number(1, 255), (attribute, U8), doc)
 }
 
@@ -162,12 +162,12 @@ const MTU_OF_WIREGUARD: &[(&str, &str)] = &[("mtu", "1420")];
 #[rustfmt::skip]
 pub const TYPES: &[Type] = &[
     of("bridge", Lower::Nothing, &[ // IFLA_BR_…
-        opt("stp", "stp_state", Switch, (5, U32), "whether a bridge speaks the spanning tree protocol").default("off"),
+        opt("stp", "stp_state", Switch, (5, U32), "whether a bridge uses the spanning tree protocol").default("off"),
         opt("forward_delay", "forward_delay", Number(0, 3000), (1, U32), "a bridge's forward delay, in hundredths of a second")
             .default("1500"),
-        opt("ageing_time", "ageing_time", Number(0, 100_000_000), (4, U32), "how long a bridge knows where an address is, in hundredths of a second")
+        opt("ageing_time", "ageing_time", Number(0, 100_000_000), (4, U32), "how long a bridge remembers the port of a MAC address, in hundredths of a second")
             .default("30000"),
-        opt("vlan_filtering", "vlan_filtering", Switch, (7, U8), "whether a bridge heeds VLAN tags").default("off"),
+        opt("vlan_filtering", "vlan_filtering", Switch, (7, U8), "whether a bridge filters packets by VLAN").default("off"),
     ]).with_mac(),
     of("dummy", Lower::Nothing, &[]).with_mac(),
     of("vlan", Lower::Link, &[

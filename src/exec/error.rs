@@ -61,13 +61,15 @@ pub fn not_run(command: &CStr, why: Errno) -> ExecError {
     match why {
         Errno::ENOENT if name.contains('/') => ExecError::new(
             exit::NOT_FOUND,
-            format!("cannot run {name}: it, or what it is to be run by, is not there"),
+            format!(
+                "cannot run {name}: it does not exist, or the interpreter that it names does not"
+            ),
             "expected the path of a program",
         ),
         Errno::ENOENT => ExecError::new(
             exit::NOT_FOUND,
-            format!("cannot run {name}: it is in no folder of PATH"),
-            "expected a program; install it, or write its whole path",
+            format!("cannot run {name}: it is in no directory of PATH"),
+            "expected a program; install it, or write its complete path",
         ),
         why => ExecError::new(
             exit::CANNOT_RUN,

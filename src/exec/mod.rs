@@ -108,7 +108,8 @@ fn move_in(to: To, namespace: &OwnedFd) -> Result<(), ExecError> {
         .map_err(|why| no_mounts("make / a slave", why))?;
     let covered = match before {
         Before::Other(others) => {
-            mark::take_off(&others).map_err(|why| no_mounts("take off another's", why))?;
+            mark::take_off(&others)
+                .map_err(|why| no_mounts("remove the mounts of another namespace", why))?;
             true
         }
         Before::Host { covered } => covered,

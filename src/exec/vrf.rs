@@ -35,7 +35,7 @@ pub fn leave() -> Result<(), ExecError> {
 #[cold]
 #[inline(never)]
 fn leave_old() -> Result<(), ExecError> {
-    let refused = |why| refused("cannot leave the VRF of before", why);
+    let refused = |why| refused("cannot leave the previous VRF", why);
     let own = own_cgroup().map_err(refused)?;
     match own.rsplit_once("/vrf/") {
         Some((above, _)) => {
@@ -56,7 +56,7 @@ pub fn enter(to: To, vrf: &CStr) -> Result<(), ExecError> {
     let number = match find(vrf).map_err(refused)? {
         Some((number, kind)) if kind == b"vrf" => number,
         Some(_) => return Err(no_vrf(to, vrf, "is no VRF")),
-        None => return Err(no_vrf(to, vrf, "is not there")),
+        None => return Err(no_vrf(to, vrf, "does not exist")),
     };
     let root = root().map_err(refused)?;
     let own = own_cgroup().map_err(refused)?;

@@ -60,7 +60,7 @@ impl Kernel {
             let order = message(DELETE, flow.family, &flow.name);
             if let Err(no) = requests.tell(order, RequestKind::Change) {
                 // Most likely the flow has expired in the meantime
-                log::debug!("a UDP flow is not forgotten: {no}");
+                log::debug!("cannot delete a tracked UDP flow: {no}");
             }
         }
         Ok(())

@@ -15,8 +15,9 @@ use crate::state_dir::NetnsId;
 use crate::system::{netns, resolv_conf};
 
 impl Kernel {
-    /// Create the namespace. `note` gets its identity before it has its name. The thread that is in
-    /// the new namespace anyway also opens the socket and reads the initial sysctls.
+    /// Create the namespace. `note` is called with the identity of the namespace, before the
+    /// namespace gets its name. The thread that creates it also opens the socket and reads the
+    /// initial sysctls.
     pub fn add_netns(
         &mut self,
         note: impl FnOnce(NetnsId) -> io::Result<()> + Send,

@@ -98,7 +98,7 @@ fn route(value: &str) -> Result<Option<IpNet>, TextError> {
     }
     let expected = "expected route default, or a network, such as route 198.51.100.0/24";
     let Ok(network) = value.parse::<IpNet>() else {
-        return wrong("does not say where to", expected);
+        return wrong("names no destination", expected);
     };
     match network.addr() == network.network() {
         true => Ok(Some(network)),

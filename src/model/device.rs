@@ -81,7 +81,7 @@ impl FromStr for DeviceId {
             }
         }
         match card.is_unknown() || card.path.as_deref() == Some("") {
-            true => Err("tells no card from another".into()),
+            true => Err("selects no device".into()),
             false => Ok(card),
         }
     }

@@ -86,10 +86,10 @@ impl FromStr for Verbatim {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut words = text.splitn(6, ' ');
-        let mut next = || words.next().ok_or(format!("{text:?} is cut off"));
+        let mut next = || words.next().ok_or(format!("{text:?} is truncated"));
         let (kind, link, until, links, body) = (next()?, next()?, next()?, next()?, next()?);
         let command = next()?.to_string();
-        let strange = || format!("{text:?} is nothing that was kept");
+        let strange = || format!("{text:?} is not a saved message");
         let name = |text: &str| LinkName::of_kernel(text).ok_or_else(strange);
         let place = |text: &str| {
             let (at, link) = text.split_once('/').ok_or_else(strange)?;

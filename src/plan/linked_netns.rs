@@ -97,8 +97,8 @@ impl Journal {
         }
     }
 
-    /// Add the veth pairs to this namespace that are listed in the other namespace's journal, and
-    /// for whose end here `ours` is true.
+    /// Add to this journal the veth pairs between the two namespaces that the other namespace's
+    /// journal lists, if `ours` is true for the end in this namespace.
     pub fn adopt(
         &mut self,
         this: &NetnsName,

@@ -122,7 +122,7 @@ fn has_earlier(want: &Want, journal: &Journal) -> Obstacle {
         wrong: format!("{name} still refers to the earlier namespace of {was}; {now}"),
         remedy: format!(
             "run netns-setup reload {name}: what was set up there is removed, and the name \
-             goes over"
+             is given to the new one"
         ),
         missing: None,
     }
@@ -176,7 +176,7 @@ fn source(attach: &Sourced<Attach>) -> Result<(String, File), Failure> {
             },
             "start it, and correct the setting if its number has changed",
         ),
-        Err(e) => wrong(format!("cannot open {path}: {e}"), "it takes root"),
+        Err(e) => wrong(format!("cannot open {path}: {e}"), "run it as root"),
     }
 }
 
@@ -198,7 +198,7 @@ fn inspect(attach: &Sourced<Attach>, program: &str, name: &str) -> Result<u32, F
                 "install it, or use pid: or path:",
             );
         }
-        Err(e) => return wrong(format!("cannot run {program}: {e}"), "it takes root"),
+        Err(e) => return wrong(format!("cannot run {program}: {e}"), "run it as root"),
         Ok(output) => output,
     };
     if !output.status.success() {

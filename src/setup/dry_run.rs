@@ -1,4 +1,4 @@
-//! A dry run: the wanted state of a namespace in, the changes out. Nothing is changed.
+//! A dry run: computes the changes to the wanted state of a namespace, and makes none of them.
 
 use super::failure::{Failure, Why};
 use super::observe::observe;

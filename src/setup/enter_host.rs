@@ -58,7 +58,7 @@ pub fn go(conf_dir: Option<&Path>) -> Result<CalledFrom> {
     match conf_dir {
         Some(conf_dir) if identity(conf_dir).ok() != named => {
             let wrong = format!(
-                "--conf-dir {} is another directory on the host than here, or none",
+                "--conf-dir {}: the host has another directory of this name, or none",
                 report::printable(&conf_dir.to_string_lossy())
             );
             let remedy = format!("give one that is on the host; {}", typed_on_host());

@@ -1,5 +1,5 @@
-//! Loading the wanted state of a namespace: its settings, its rule files and facts of this machine
-//! in, a `Want` or all problems out.
+//! Loading the wanted state of a namespace from its settings, its rule files and facts of this
+//! machine. Returns a `Want`, or all problems.
 
 use std::io::{self, ErrorKind};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Starting work on a namespace: a name in, everything that is needed to change the namespace or to
-//! read its state out. Only the state directory is created.
+//! Starting work on a namespace: takes its name, and returns what is needed to change the namespace
+//! or to read its state. Only the state directory is created.
 
 use std::io::{self, ErrorKind};
 

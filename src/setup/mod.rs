@@ -1,4 +1,4 @@
-//! What netns-setup does: a call in, its outcome out. Each verb runs the stages in order and
+//! What netns-setup does: `run` executes a call and returns its outcome. Each verb runs the stages in order and
 //! reports events. Nothing here prints.
 
 pub mod apply;

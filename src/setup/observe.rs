@@ -33,7 +33,7 @@ pub fn observe(kernel: &mut Kernel, query: &Query, journal: &Journal) -> Result<
         if let Some(loading) = journal.loading.as_ref().filter(|l| l.tool == rules.tool) {
             if rules.tool != Tool::Ipset {
                 let mut there = match there() {
-                    // Without nft there are no tables, possibly not with iptables-legacy either
+                    // Without nft there are no tables. iptables-legacy needs no nftables in the kernel
                     Err(e) if may_lack(rules.tool, &e) => BTreeSet::new(),
                     there => there.map_err(|e| broken("cannot read its tables", e))?,
                 };
@@ -42,7 +42,7 @@ pub fn observe(kernel: &mut Kernel, query: &Query, journal: &Journal) -> Result<
             }
             continue;
         }
-        // Without nft, nobody can have deleted the tables by it
+        // Without nft, no program can have deleted the tables with it
         let gone = |there: BTreeSet<_>| rules.tables.iter().any(|table| !there.contains(table));
         if !rules.tables.is_empty() && there().is_ok_and(gone) {
             rules.text.clear();

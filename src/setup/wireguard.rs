@@ -121,7 +121,7 @@ fn same_ports(want: &Want, ports: &[(LinkName, Position)]) -> Vec<Problem> {
                     "the ListenPort {port} of {name} is that of {other} too, at {there}"
                 ),
                 remedy: "both have their UDP socket in one namespace, where each needs a port of its own; \
-                         write another, or take a line away: the kernel chooses one then"
+                         write another, or remove one of the two lines: the kernel then chooses a port"
                     .into(),
             });
         }
@@ -148,7 +148,10 @@ fn read_one(file: &WireguardFile, trust: Trust) -> (Option<(Wireguard, Quick)>, 
     };
     let mut problems: Vec<_> = others_may_read(Path::new(path)).into_iter().collect();
     let Ok(words) = String::from_utf8(bytes) else {
-        problems.push(problem("is not text in UTF-8", "expected wg(8)'s own file"));
+        problems.push(problem(
+            "is not text in UTF-8",
+            "expected a file as wg(8) writes it",
+        ));
         return (None, problems);
     };
     match parse::read(path, &words) {

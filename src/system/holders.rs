@@ -10,6 +10,7 @@ use std::{fmt, fs, io};
 
 use super::init::service_of_process::ServiceDaemons;
 use super::netns::identity::NetnsInode;
+use super::netns::of_socket::netns_of_socket;
 use super::occupants::Process;
 use super::{pidfd, process, procfs};
 use crate::state_dir;
@@ -106,7 +107,7 @@ fn descriptor(pid: i32, netns: NetnsInode) -> Option<HeldBy> {
             let Some(Ok(process)) = &process else {
                 continue;
             };
-            let of = pidfd::netns_of_socket(process, number).and_then(|of| of.metadata());
+            let of = netns_of_socket(process, number).and_then(|of| of.metadata());
             if of.is_ok_and(|of| (of.dev(), of.ino()) == netns) {
                 return Some(HeldBy::Socket(number));
             }

@@ -115,9 +115,9 @@ pub fn everybody() -> Callers {
     everybody
 }
 
-/// The login programs below which something runs whose owner `counts`. Everybody can name a program
-/// sshd, so a login program must be root's, or a process of root's must have started it for the
-/// user of the session.
+/// The login programs that have a descendant whose owner `counts`. Every user can name a program
+/// `sshd`. So a login program counts only if it runs as root, or if a process of root started it for
+/// the user of the session.
 fn logins(counts: impl Fn(u32) -> bool) -> Vec<i32> {
     let pids = process::all().unwrap_or_default();
     let above = |pid: i32| Some((pid, parent(&pid.to_string())?));

@@ -1,21 +1,14 @@
-//! Processes by descriptor, and their sockets. The kernel soon reuses the id of a process that has
-//! ended, but a descriptor always refers to the same process.
-//!
-//! The unsafe code is sound for this reason: the ioctl takes no argument. The descriptor that it
-//! returns is new, and nothing else owns it.
+//! Processes by descriptor. The kernel soon reuses the id of a process that has ended, but a
+//! descriptor always refers to the same process.
 
-#![allow(unsafe_code)]
-
-use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{self, Pid, PidfdFlags, PidfdGetfdFlags};
-
-mod ioctl {
-    nix::ioctl_none_bad!(netns_of_socket, nix::libc::SIOCGSKNS);
-}
 
 /// Open a process: pidfd_open(2), Linux 5.3.
 pub fn open(pid: i32) -> io::Result<OwnedFd> {
@@ -38,10 +31,19 @@ pub fn copy(process: &OwnedFd, descriptor: RawFd) -> io::Result<OwnedFd> {
     )?)
 }
 
-/// The network namespace of a socket, which is a file descriptor of a process: SIOCGSKNS.
-pub fn netns_of_socket(process: &OwnedFd, descriptor: RawFd) -> io::Result<File> {
-    let copy = copy(process, descriptor)?;
-    // SAFETY: see the head of this file.
-    let netns = unsafe { OwnedFd::from_raw_fd(ioctl::netns_of_socket(copy.as_raw_fd())?) };
-    Ok(netns.into())
+/// Wait until one of the processes has ended, or until the time is up. Returns at once if one of them
+/// cannot be opened, because it has ended by then.
+pub fn wait_for_any(pids: impl Iterator<Item = i32>, limit: Duration) -> io::Result<()> {
+    let Ok(processes) = pids.map(open).collect::<io::Result<Vec<_>>>() else {
+        return Ok(());
+    };
+    let mut ends: Vec<_> = processes
+        .iter()
+        .map(|process| PollFd::new(process, PollFlags::IN))
+        .collect();
+    let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
+    match poll(&mut ends, Some(&limit)) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }

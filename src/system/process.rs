@@ -7,11 +7,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-
 use super::netns::identity::NetnsInode;
-use super::{pidfd, procfs};
+use super::procfs;
 
 /// All process ids, in ascending order.
 pub(crate) fn all() -> io::Result<Vec<i32>> {
@@ -77,21 +74,4 @@ pub(crate) fn is_inside(pid: i32, netns: NetnsInode) -> bool {
 
 pub(crate) fn is(file: &Path, netns: NetnsInode) -> bool {
     fs::metadata(file).is_ok_and(|found| (found.dev(), found.ino()) == netns)
-}
-
-/// Wait until one of the processes has ended, or until the time is up. Returns at once if one of them
-/// cannot be opened, because it has ended by then.
-pub fn wait_for_any(pids: impl Iterator<Item = i32>, limit: Duration) -> io::Result<()> {
-    let Ok(processes) = pids.map(pidfd::open).collect::<io::Result<Vec<_>>>() else {
-        return Ok(());
-    };
-    let mut ends: Vec<_> = processes
-        .iter()
-        .map(|process| PollFd::new(process, PollFlags::IN))
-        .collect();
-    let limit = Timespec::try_from(limit).map_err(io::Error::other)?;
-    match poll(&mut ends, Some(&limit)) {
-        Ok(_) | Err(Errno::INTR) => Ok(()),
-        Err(errno) => Err(errno.into()),
-    }
 }

@@ -38,7 +38,7 @@ pub(crate) fn of(pid: &str) -> Vec<Connection> {
     let copies = copies(pid, &held);
     copies.map_or_else(
         |why| {
-            debug!("the sockets of process {pid} are looked up, not asked: {why}");
+            debug!("the sockets of process {pid} are read from /proc/PID/net, not queried: {why}");
             in_tables(pid, &held)
         },
         |copies| copies.iter().filter_map(connection).collect(),

@@ -1,5 +1,5 @@
-//! `netns-setup check`, asked in this process about settings that are this user's, so that
-//! it need not be root's. The program itself trusts root alone (tests/conf_files.rs).
+//! `netns-setup check` in this process, for settings that belong to the user who runs the
+//! tests. The program itself trusts only root (tests/conf_files.rs).
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::unwrap_used)]
@@ -14,13 +14,13 @@ use netns_services::setup::report::event::{Event, Events, Printer};
 use netns_services::setup::{self, Call, enter_host::CalledFrom};
 use netns_services::source::Problem;
 
-/// Whoever runs the tests.
+/// The user who runs the tests.
 pub fn own() -> Trust {
     Trust::for_tests(nix::unistd::geteuid().as_raw())
 }
 
-/// The exit status, and what is said of a namespace's settings. Rule files are read, and not
-/// tried out.
+/// The exit status, and the messages about the settings of a namespace. Rule files are read but
+/// not loaded.
 pub fn check(conf_dir: &Path, name: &str) -> (i32, String) {
     let name = name.parse().unwrap();
     let call = Call {

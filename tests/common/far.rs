@@ -1,6 +1,6 @@
 //! A network for the host of a sandbox: a namespace `far` with a router in it, and a link
-//! `eth1` to there that stands for a card (a real one takes a virtual machine). `ip` is
-//! the judge of what became of it.
+//! `eth1` to it that stands for a NIC (a real one needs a virtual machine). Functions
+//! compare the state of `eth1` before and after, as `ip` prints it.
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::common::{LIMIT, NETNS_SETUP, Run, Sandbox, wait_until};
 
-/// As the sandbox's host finds its network: a card that is up, with addresses and routes.
+/// The network of the sandbox's host at the start: a NIC that is up, with addresses and routes.
 pub const NETWORK: &str = "
     set -e
     ip link set lo up
@@ -64,8 +64,8 @@ pub fn setup(sandbox: &Sandbox, words: &str) -> Run {
     sandbox.run(&words)
 }
 
-/// Whether each IPv6 address of the host and of its namespaces that is in use has its route:
-/// the kernel makes it a moment later, also where it does not ask the network (`nodad`).
+/// Whether each IPv6 address in use, on the host and in its namespaces, has its route: the
+/// kernel adds it a moment later, even without duplicate address detection (`nodad`).
 pub fn addresses_have_routes(sandbox: &Sandbox) -> bool {
     let script = "for of in '' $(ip netns | cut -d ' ' -f 1); do
             of=${of:+-n $of}
@@ -76,8 +76,8 @@ pub fn addresses_have_routes(sandbox: &Sandbox) -> bool {
     sandbox.sh(script).exit_code() == 0
 }
 
-/// All that `ip` says of the host (`""`) or of a namespace (`"-n mgmt"`), but for what
-/// the kernel numbers, counts or asks the network by itself.
+/// Everything that `ip` prints about the host (`""`) or a namespace (`"-n mgmt"`), except what
+/// the kernel numbers, counts or detects by itself.
 #[track_caller]
 pub fn dump(sandbox: &Sandbox, netns: &str) -> Value {
     let mut all = json!({
@@ -96,8 +96,7 @@ pub fn dump(sandbox: &Sandbox, netns: &str) -> Value {
     all
 }
 
-/// Take away what is another one each time. A link-local address comes a moment after its
-/// link is up.
+/// Remove what differs each time. A link-local address appears a moment after its link is up.
 pub fn blur(value: &mut Value) {
     const NUMBERED: [&str; 11] = [
         "ifindex",
@@ -126,7 +125,7 @@ pub fn blur(value: &mut Value) {
             list.retain(|item| {
                 let itself = [of(item, "local"), of(item, "dst")];
                 let link_local = |a: &String| a.starts_with("fe80::") || a.starts_with("ff00::");
-                // What is said of a link's carrier, of it and of its routes, is so a moment later
+                // The flags for the carrier of a link and of its routes appear a moment later
                 let carrier = ["NO-CARRIER", "LOWER_UP", "linkdown"]
                     .iter()
                     .any(|c| item == c);
@@ -138,7 +137,7 @@ pub fn blur(value: &mut Value) {
     }
 }
 
-/// Do something, with sockets for example, in a namespace of the sandbox.
+/// Run `work`, which may use sockets for example, in a namespace of the sandbox.
 pub fn in_netns<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> T + Send) -> T {
     sandbox.inside(|| {
         let netns = File::open(format!("/run/netns/{netns}")).expect("a namespace");
@@ -147,15 +146,15 @@ pub fn in_netns<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> 
     })
 }
 
-/// Panics, unless a dump is soon the same as one before: the network is asked again
-/// whether an IPv6 address is free, which takes a second or two.
+/// Panics unless a dump soon equals an earlier one: duplicate address detection runs again,
+/// which takes a second or two.
 #[track_caller]
 pub fn is_again(sandbox: &Sandbox, netns: &str, before: &Value) {
     wait_until(LIMIT, || dump(sandbox, netns) == *before);
     same(&dump(sandbox, netns), before);
 }
 
-/// Panics, and says what differs, unless the two dumps are the same.
+/// Panics with the differences unless the two dumps are equal.
 #[track_caller]
 pub fn same(got: &Value, expected: &Value) {
     let lines = |value: &Value| -> Vec<String> {

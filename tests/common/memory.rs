@@ -1,5 +1,5 @@
-//! A kernel held in memory, for the properties of the plan: it refuses what the real one
-//! refuses, and takes away what the real one takes away.
+//! A model of the kernel in memory, for the property tests of the plan: it rejects what
+//! the real kernel rejects, and deletes what the real kernel deletes as a side effect.
 
 #![allow(clippy::unwrap_used, clippy::unit_arg, clippy::panic)]
 
@@ -18,14 +18,14 @@ use netns_services::source::Sourced;
 
 use super::states::{link, route};
 
-/// The kernel: what is there, and nothing behind it.
+/// The kernel: what exists in it.
 #[derive(Clone)]
 pub struct Memory {
     pub state: State,
 }
 
 impl Memory {
-    /// Make one change, or say why not.
+    /// Make one change, or return why it fails.
     pub fn make(&mut self, step: &Step) -> Result<(), String> {
         match step {
             Step::AddNetns => self.add_netns(),
@@ -186,7 +186,7 @@ impl Memory {
                 (Fate::Changed, Some(_)) => {}
                 (fate, there) => return Err(format!("{fate:?} and {there:?}")),
             }
-            // A network goes to one peer, the last that asked for it
+            // A network belongs to one peer, the last one that claims it
             for net in told.allowed_ips.iter().flatten() {
                 known
                     .peers
@@ -207,7 +207,7 @@ impl Memory {
         Ok(self.link(link)?.wireguard = Some(Sourced::without_origin(known)))
     }
 
-    /// A link, an address and a route that nobody's settings know of.
+    /// Add a link, an address and a route that no settings list.
     pub fn add_theirs(&mut self) -> Vec<String> {
         let mut link = link(Netns::This, "theirs", Kind::Other("ifb".into()));
         link.up = Some(true);
@@ -228,7 +228,7 @@ impl Memory {
         found.ok_or_else(|| format!("there is no {at}"))
     }
 
-    /// A key of a link that is not there is not there; and some keys set others.
+    /// The keys of a link exist only with the link; and some keys set other keys.
     fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<(), String> {
         let (at, key) = (&sysctl.netns, &sysctl.key);
         if *at == Netns::This && !self.state.exists {
@@ -246,7 +246,7 @@ impl Memory {
         Ok(())
     }
 
-    /// What others have said of all links is what a link begins with.
+    /// A new link begins with the values that were set for all links.
     fn begin_sysctls(&mut self, at: &LinkRef) {
         self.end_sysctls(at);
         for key in ["forwarding", "rp_filter"] {
@@ -285,7 +285,7 @@ impl Memory {
                 .rules
                 .push(Sourced::without_origin(rule.parse().unwrap()));
         }
-        // As on a router, which hands on what it is
+        // As on a router, where a new namespace inherits forwarding
         for (key, value) in [
             ("net/ipv4/ip_forward", "1"),
             ("net/ipv4/conf/default/forwarding", "1"),
@@ -380,7 +380,7 @@ impl Memory {
         Ok(())
     }
 
-    /// A link goes, and with it its peer, what lies on it, and what is its port.
+    /// Delete a link, and with it its peer, the links on top of it, and its role as a master.
     fn lose(&mut self, at: &LinkRef) {
         let Ok(link) = self.link(at).cloned() else {
             return;
@@ -452,9 +452,9 @@ impl Memory {
         }
     }
 
-    /// With the first address of an IPv4 network go its others, unless they are promoted;
-    /// with the last of a link, the link's routes; with any, the routes that have it as their
-    /// source.
+    /// When the first address of an IPv4 network is deleted, its other addresses are too,
+    /// unless they are promoted; with the last address of a link, the routes of the link; with
+    /// any address, the routes that have it as their source.
     fn del_address(&mut self, at: &LinkRef, address: Address) -> Result<(), String> {
         let [all, own] = SysctlKey::of_secondaries(&at.name);
         let on = |key| {
@@ -523,19 +523,20 @@ impl Memory {
             .push(Sourced::without_origin(route.clone())))
     }
 
-    /// Gone along with an address, or deleted: both are no refusal (kernel/make.rs).
+    /// A route that was deleted with an address, or before: neither is an error
+    /// (kernel/apply.rs).
     fn del_route(&mut self, route: &Route) -> Result<(), String> {
         self.state.routes.retain(|r| r.value != *route);
         Ok(())
     }
 }
 
-/// A port as the kernel has it by itself.
+/// The options of a port as the kernel sets them.
 pub fn as_joined() -> Options {
     Options::kernels_own(PORT)
 }
 
-/// What a link has of itself, with this MTU.
+/// The options of a new link with this MTU.
 pub fn with_mtu(mtu: u32) -> Options {
     let mut attributes = Options::kernels_own(ATTRIBUTES);
     let option = ATTRIBUTES.iter().find(|o| o.word == "mtu").unwrap();
@@ -543,7 +544,7 @@ pub fn with_mtu(mtu: u32) -> Options {
     attributes
 }
 
-/// What is not said is as the kernel has it by itself.
+/// Options that are not set have the kernel's defaults.
 fn as_made(kind: &Kind) -> Kind {
     let mut kind = kind.clone();
     if let Kind::Virtual(made) = &mut kind {
@@ -556,7 +557,7 @@ fn as_made(kind: &Kind) -> Kind {
     kind
 }
 
-/// As a name server would say it.
+/// The address that a name server would return.
 fn address_of(endpoint: &Endpoint) -> std::net::SocketAddr {
     match endpoint {
         Endpoint::Address(address) => *address,

@@ -44,12 +44,12 @@ pub const NETNS_SETUP: &str = env!("CARGO_BIN_EXE_netns-setup");
 
 /// How long one command may take before it is ended and the test fails.
 pub const LIMIT: Duration = Duration::from_secs(30);
-/// The only PATH there is inside.
+/// The only PATH inside.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Run by the sandbox's first process, which then stays until its input ends. The first
-/// line it prints is its own process id as the machine sees it, for /proc is still the
-/// machine's; the second says that all is made.
+/// Run by the first process of the sandbox, which then stays until its input ends. The first
+/// line that it prints is its own process id as the machine sees it, because /proc is still the
+/// machine's; the second line means that everything is set up.
 const FIRST: &str = r#"
     set -e
     read -r pid rest </proc/self/stat
@@ -82,7 +82,7 @@ const FIRST: &str = r#"
 
 /// A throw-away host. See the head of this file.
 pub struct Sandbox {
-    /// How long one command may take: [`LIMIT`], if nobody says otherwise.
+    /// How long one command may take: [`LIMIT`], unless a test changes it.
     pub limit: Duration,
     first: Child,
     pid: i32,
@@ -91,7 +91,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Makes one. It needs root.
+    /// Create a sandbox. This needs root.
     #[track_caller]
     pub fn new() -> Sandbox {
         let mut first = Command::new("unshare")
@@ -125,7 +125,8 @@ impl Sandbox {
             stays_while_open,
             namespaces: namespaces.into(),
         };
-        // Who joins a mount namespace leaves a chroot: tests would work on the machine itself.
+        // Joining a mount namespace leaves a chroot: tests would then work on the machine
+        // itself.
         let joined = || std::path::Path::new("/etc/sandbox").exists();
         assert!(
             sandbox.inside(joined),
@@ -140,11 +141,12 @@ impl Sandbox {
         self.pid
     }
 
-    /// What `work` returns, done by a thread that is in the sandbox (but for the pid
-    /// namespace: only processes it starts are in that, so /proc/self is not there).
+    /// Returns what `work` returns, run by a thread that is in the sandbox (except for the pid
+    /// namespace, which only new processes are in, so /proc/self does not exist).
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let entered = || {
-            // A thread that shares its working folder with others may not change mounts.
+            // A thread that shares its working directory with other threads may not change
+            // mounts.
             unshare(CloneFlags::CLONE_FS).expect("unshare");
             for namespace in &self.namespaces {
                 setns(namespace, CloneFlags::empty()).expect("setns");
@@ -157,14 +159,14 @@ impl Sandbox {
         })
     }
 
-    /// Runs a command in the sandbox, without input, in `/`, for its limit at most.
+    /// Runs a command in the sandbox, without input, in `/`, for at most its time limit.
     #[track_caller]
     pub fn run<S: AsRef<OsStr> + Sync>(&self, command: &[S]) -> Run {
         self.run_with(command, |_| ())
     }
 
-    /// As [`Sandbox::run`], the command changed by `change` (its environment, its input)
-    /// just before it starts.
+    /// As [`Sandbox::run`]; `change` changes the command (its environment, its input) just
+    /// before it starts.
     #[track_caller]
     pub fn run_with<S: AsRef<OsStr> + Sync>(
         &self,
@@ -231,7 +233,7 @@ impl Sandbox {
         }
     }
 
-    /// Writes a file in the sandbox, and the folders above it.
+    /// Writes a file in the sandbox, and creates the directories above it.
     #[track_caller]
     pub fn write(&self, path: &str, text: &str) {
         self.inside(|| {
@@ -241,7 +243,7 @@ impl Sandbox {
         });
     }
 
-    /// Says that a namespace is whole, as netns-setup does.
+    /// Marks a namespace as ready, as netns-setup does.
     #[track_caller]
     pub fn ready(&self, netns: &str) {
         let folder = format!("/run/netns-services/{netns}");
@@ -252,7 +254,7 @@ impl Sandbox {
         .ok();
     }
 
-    /// Reads a file in the sandbox; nothing, if it is not there.
+    /// Reads a file in the sandbox; empty if it does not exist.
     #[track_caller]
     pub fn read(&self, path: &str) -> Option<String> {
         self.inside(|| std::fs::read_to_string(path).ok())
@@ -269,7 +271,7 @@ impl Drop for Sandbox {
     }
 }
 
-/// Whether `holds` came true before `limit` was over; asked every 2 ms.
+/// Whether `holds` became true before `limit` was over; it is called every 2 ms.
 pub fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;
     loop {

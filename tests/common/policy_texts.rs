@@ -1,8 +1,8 @@
-//! Texts that may or may not be policy rules, by chance.
+//! Random texts that may or may not be policy rules.
 
 use crate::random::Random;
 
-/// A text that may or may not be a rule; `n` keeps it from being another's.
+/// A text that may or may not be a rule; `n` makes it different from the others.
 pub fn text(n: usize, random: &mut Random) -> String {
     let v6 = random.below(3) == 0;
     let mut parts: Vec<String> = Vec::new();
@@ -81,7 +81,7 @@ pub fn text(n: usize, random: &mut Random) -> String {
     if random.below(2) == 0 {
         parts.push(format!("{priority} {}", 30000 - n * 7));
     }
-    // Each leads elsewhere, so that no two are one
+    // Each has its own destination, so that no two are the same
     match random.below(8) {
         0 => parts.push(format!("goto {}", 30001 + n)),
         1 => parts.push(format!("uidrange {n}-{n} blackhole")),

@@ -1,4 +1,4 @@
-//! What a command in a sandbox did, or does still.
+//! The result of a command in a sandbox, and a command that still runs.
 
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
@@ -19,15 +19,15 @@ pub struct Run {
     pub stderr: String,
 }
 
-/// A process in the background of a sandbox; killed when dropped. Drop it before the
-/// sandbox: the kernel ends no pid namespace while one of its processes is a zombie.
+/// A process in the background of a sandbox; killed when dropped. Drop it before the sandbox:
+/// the kernel does not end a pid namespace while one of its processes is a zombie.
 pub struct Background {
     /// The process. Its standard input, output and error are pipes.
     pub child: Child,
 }
 
 impl Run {
-    /// The exit code; 128 and the signal's number, if a signal ended it.
+    /// The exit code; 128 plus the number of the signal, if a signal ended it.
     pub fn exit_code(&self) -> i32 {
         let signal = || 128 + self.status.signal().unwrap_or(0);
         self.status.code().unwrap_or_else(signal)
@@ -82,8 +82,6 @@ impl std::fmt::Display for Run {
 
 impl Background {
     /// The next line of its standard output, without its end; empty at the end.
-    ///
-    /// It waits for the line: give the test a limit by what it starts.
     pub fn line(&mut self) -> String {
         let mut line = Vec::new();
         let mut byte = [0];
@@ -107,8 +105,8 @@ impl Background {
         self.child.id() as i32
     }
 
-    /// Waits until it has ended, [`LIMIT`] at most, and gives back its exit code; nothing,
-    /// if a signal ended it or it still runs.
+    /// Waits until it has ended, at most [`LIMIT`], and returns its exit code; `None` if a
+    /// signal ended it or it still runs.
     pub fn ended(&mut self) -> Option<i32> {
         drop(self.child.stdin.take());
         wait_until(LIMIT, || ended(&mut self.child));

@@ -1,5 +1,5 @@
-//! States for the kernel held in memory: hosts as found, and settings as `conf` would
-//! read them.
+//! States for the model of the kernel in memory: hosts as they are found, and settings as
+//! `conf` would read them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -34,14 +34,14 @@ pub fn route(dst: &str, dev: &str, via: Option<&str>, metric: u32) -> Route {
     }
 }
 
-/// The third byte of a link's networks, so that no two links share one.
+/// The third byte of the networks of a link, so that no two links share one.
 fn net(name: &str) -> u8 {
     name.bytes()
         .map(|b| b.wrapping_mul(31))
         .fold(7, u8::wrapping_add)
 }
 
-/// Addresses and routes of one link: the networks are its own, so any choice is valid.
+/// Addresses and routes of one link. The networks are its own, so any choice is valid.
 fn dress(at: Netns, name: &'static str) -> impl Strategy<Value = (Vec<Address>, Vec<Route>)> {
     let n = net(name);
     let addresses = proptest::sample::subsequence(vec![10u8, 11, 12], 0..=3);
@@ -89,7 +89,7 @@ fn dress(at: Netns, name: &'static str) -> impl Strategy<Value = (Vec<Address>, 
                     ..route
                 });
             }
-            // What is reached over another route needs that route
+            // A route over another route needs that route
             let near = made.iter().any(|r| r.dst.to_string().starts_with("10.3."));
             made.retain(|r| near || !r.dst.to_string().starts_with("10.4."));
             (addresses, made)
@@ -103,7 +103,7 @@ fn forwarding(of: &str) -> SysctlKey {
 
 const BRIDGE: &str = "br0";
 
-/// A host as found: three cards, in any state, and a bridge.
+/// A host as found: three NICs in any state, and a bridge.
 pub fn host() -> impl Strategy<Value = State> {
     let card = |name: &'static str| {
         let more = (dress(Netns::Host, name), any::<bool>(), any::<bool>());
@@ -146,7 +146,7 @@ pub fn host() -> impl Strategy<Value = State> {
     })
 }
 
-/// What settings can ask for, as `model::build` gives it.
+/// Any wanted state that `model::build` can make of settings.
 pub fn settings() -> impl Strategy<Value = State> {
     let names = ["eth1", "eth2", "brin", "v0", "d0", "m0", "w0"];
     let chosen = proptest::sample::subsequence(names.to_vec(), 0..=names.len());
@@ -167,7 +167,7 @@ pub fn settings() -> impl Strategy<Value = State> {
         })
         .collect();
     let rules = proptest::option::of(prop_oneof![Just("one"), Just("two")]);
-    // Keys of links that are there, and of one that is not, which may be missing
+    // Keys of links that exist, and of one that does not, which may be missing
     let keys = [
         ("net/ipv4/ip_forward", "1"),
         ("net/ipv4/conf/default/forwarding", "1"),
@@ -223,7 +223,7 @@ pub fn settings() -> impl Strategy<Value = State> {
                         .push(Sourced::without_origin(Sysctl { optional, ..sysctl }));
                 }
             }
-            // The way out over a card that stays where it is
+            // Masquerading through a NIC that stays on the host
             if let Some(text) = table.filter(|_| chosen.contains(&"v0")) {
                 for link in ["v0-host", "eth0"] {
                     let sysctl = Sysctl::new(Netns::Host, forwarding(link), "1");
@@ -259,7 +259,7 @@ pub fn settings() -> impl Strategy<Value = State> {
                         say(&mut wanted.attributes, option.word, &text);
                     }
                 }
-                // Of a link that is made, the address it had before cannot be known
+                // The earlier address of a link that is created is unknown
                 let card = wanted.kind == Kind::Physical;
                 wanted
                     .attributes
@@ -313,14 +313,14 @@ pub fn settings() -> impl Strategy<Value = State> {
     )
 }
 
-/// Says an option as a setting would.
+/// Add an option, as a setting would.
 fn say(options: &mut Options, word: &str, text: &str) {
     let option = options.table.iter().find(|o| o.word == word).unwrap();
     let value = option.form.read(text, &Names::default()).unwrap();
     options.set(option, Sourced::without_origin(value));
 }
 
-/// What is said of every link's option, if it is.
+/// An attribute that every link has, or none.
 fn attribute(option: &Opt, name: &str) -> impl Strategy<Value = Option<String>> + use<> {
     let values = match option.form {
         ValueKind::Number(..) if option.word == "mtu" => vec!["1400".into(), "1420".into()],
@@ -331,7 +331,7 @@ fn attribute(option: &Opt, name: &str) -> impl Strategy<Value = Option<String>> 
     proptest::option::of(proptest::sample::select(values))
 }
 
-/// What can be said of a link beside its type.
+/// The options that a link can have besides its type.
 fn options(name: &str) -> BoxedStrategy<Vec<(&'static str, &'static str)>> {
     let stp = proptest::option::of(prop_oneof![
         Just(("stp_state", "on")),
@@ -349,7 +349,7 @@ fn options(name: &str) -> BoxedStrategy<Vec<(&'static str, &'static str)>> {
     }
 }
 
-/// What a port is told, and VLANs.
+/// The options of a port, and VLANs.
 fn as_port() -> impl Strategy<Value = (Vec<(&'static str, &'static str)>, Vec<&'static str>)> {
     let said = [
         ("isolated", "on"),
@@ -368,8 +368,8 @@ fn as_port() -> impl Strategy<Value = (Vec<(&'static str, &'static str)>, Vec<&'
     (said, vlans)
 }
 
-/// What a file of wg(8)'s can say. Each peer has an endpoint, and the link a port: the
-/// kernel cannot forget them.
+/// What wg(8)'s file can contain. Each peer has an endpoint, and the link a port: the kernel
+/// cannot reset them.
 fn wireguard() -> impl Strategy<Value = Wireguard> {
     let key = |number: u8| [number; 32];
     let peers = proptest::sample::subsequence(vec![1u8, 2, 3], 0..=3);

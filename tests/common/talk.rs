@@ -1,4 +1,5 @@
-//! Real sockets in the namespaces of a sandbox: a server that says whom it heard, and clients.
+//! Real sockets in the namespaces of a sandbox: a server that prints who has connected, and
+//! clients.
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)]
@@ -11,7 +12,7 @@ use std::time::Duration;
 use crate::common::{LIMIT, Sandbox, wait_until};
 use crate::far::in_netns;
 
-/// What may be in a namespace, or on the host (`""`).
+/// Run `work` in a namespace, or on the host (`""`).
 pub fn at<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> T + Send) -> T {
     match netns {
         "" => sandbox.inside(work),
@@ -19,7 +20,7 @@ pub fn at<T: Send>(sandbox: &Sandbox, netns: &str, work: impl FnOnce() -> T + Se
     }
 }
 
-/// Answers every connection, and every datagram, with `who` and the address it came from.
+/// Answer every connection and every datagram with `who` and the address it came from.
 pub fn serve(sandbox: &Sandbox, netns: &str, port: u16, who: &'static str) {
     // One socket for both families
     let address = SocketAddr::new(IpAddr::from([0; 16]), port);
@@ -44,13 +45,13 @@ pub fn answer(socket: UdpSocket, who: &'static str) {
         let mut bytes = [0; 16];
         while let Ok((_, from)) = socket.recv_from(&mut bytes) {
             let text = format!("{who} {}", from.ip().to_canonical());
-            // Where there is no route, the next one may have one
+            // If this answer has no route, the next one may have one
             let _ = socket.send_to(text.as_bytes(), from);
         }
     });
 }
 
-/// What a TCP server there says; nothing, if none can be reached.
+/// The answer of a TCP server; empty if it cannot be reached.
 pub fn ask(sandbox: &Sandbox, netns: &str, to: &str, port: u16) -> String {
     ask_at(sandbox, netns, SocketAddr::new(to.parse().unwrap(), port))
 }
@@ -67,7 +68,7 @@ pub fn ask_at(sandbox: &Sandbox, netns: &str, address: SocketAddr) -> String {
     })
 }
 
-/// A TCP server there says that, if not at once: where a link has just come up, the first
+/// Checks the answer of a TCP server, with retries: if a link has just come up, the first
 /// packet may be lost.
 #[track_caller]
 pub fn hears(sandbox: &Sandbox, netns: &str, to: &str, port: u16, expected: &str) {
@@ -82,7 +83,7 @@ pub fn hears(sandbox: &Sandbox, netns: &str, to: &str, port: u16, expected: &str
     );
 }
 
-/// What a UDP server there says; nothing, if none can be reached.
+/// The answer of a UDP server; empty if it cannot be reached.
 pub fn ask_udp(sandbox: &Sandbox, netns: &str, from: u16, to: &str, port: u16) -> String {
     let to = SocketAddr::new(to.parse().unwrap(), port);
     let any: IpAddr = if to.is_ipv4() { "0.0.0.0" } else { "::" }.parse().unwrap();

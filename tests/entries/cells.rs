@@ -1,9 +1,9 @@
-//! What a cell of the matrix is, and what is right: in comes a combination of an init, an
-//! entry way, a place of the caller and a service; out goes what must come of it, or why
-//! there is no such cell. What the ways and the services are in shell is run.sh's and
-//! services.sh's business.
+//! The cells of the matrix and their expected results: for each combination of an init
+//! system, a way to start a service, a place of the caller and a service, what must
+//! happen, or why there is no such cell. run.sh and services.sh implement the ways and
+//! the services in shell.
 
-/// An OpenRC: what it is called, the suite whose root it runs in, the shell that runs its
+/// An OpenRC: its name, the suite whose root directory it runs in, and the shell that runs its
 /// scripts.
 pub struct Init {
     pub name: &'static str,
@@ -30,7 +30,7 @@ const fn init(
     }
 }
 
-/// As Gentoo builds it is the last, its files those of trixie.
+/// The last one is as Gentoo builds it, with the files of trixie.
 pub const INITS: [Init; 5] = [
     init("alpine", "0.63", "alpine", "sh", true),
     init("trixie", "0.56", "trixie", "sh", false),
@@ -39,7 +39,7 @@ pub const INITS: [Init; 5] = [
     init("bash", "0.56", "trixie", "bash", false),
 ];
 
-/// How a service is started; the words of each are in run.sh.
+/// How a service is started; run.sh has the commands.
 pub const WAYS: [&str; 25] = [
     "rc-service",
     "direct",
@@ -52,16 +52,16 @@ pub const WAYS: [&str; 25] = [
     "nodeps",
     // for another service, which needs it
     "needed",
-    // by another service, which is in blue, and by what that left running
+    // by another service, which is in blue, and by a process that it left running
     "nested",
     "cron",
-    // by its supervisor, after a crash; with its namespace made anew in between
+    // by its supervisor, after a crash; the second time after its namespace was recreated
     "respawn",
     "remade",
     "user",
     "hotplug",
     "restart",
-    // with words of the hook's in the environment
+    // with variables of the hook in the environment
     "stale-inside",
     "stale-gone",
     "stale-netns",
@@ -74,8 +74,8 @@ pub const WAYS: [&str; 25] = [
     "runlevel-stay",
 ];
 
-/// Where the caller is: its namespace, the name server that it sees, whether the
-/// namespace is one of ours, and whether its mounts are those that netns-exec made.
+/// Where the caller is: its namespace, the name server that it sees, whether netns-setup set
+/// the namespace up, and whether netns-exec made its mounts.
 #[derive(Clone, Copy)]
 pub struct Place {
     pub name: &'static str,
@@ -123,13 +123,13 @@ pub const PLACES: [Place; 8] = [
 pub enum Belongs {
     /// They name no namespace.
     Host,
-    /// They name none, and ask to stay where the caller is.
+    /// They name no namespace, and the service stays where the caller is.
     Caller,
     /// They name mgmt.
     Mgmt,
-    /// They ask for a namespace in a way that is no good: refused. One of these is said.
+    /// They ask for a namespace in a wrong way: an error. Its message has one of these texts.
     Nowhere(&'static [&'static str]),
-    /// They name mgmt in a way that may be too hard to heed: in mgmt, or refused.
+    /// They name mgmt in a way that may be too difficult to follow: in mgmt, or an error.
     MgmtOrNowhere(&'static [&'static str]),
 }
 
@@ -212,7 +212,7 @@ pub const SERVICES: [(&str, Belongs); 40] = [
     ("own-auto", Mgmt),
 ];
 
-/// Those whose daemon a supervisor starts again.
+/// The services whose daemon a supervisor restarts.
 const SUPERVISED: [&str; 4] = [
     "plain-supervised",
     "inside-supervised",
@@ -225,34 +225,36 @@ const SUPERVISED: [&str; 4] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell(pub [usize; 4]);
 
-/// Where a daemon is: its namespace, and the name server that it must see, where that is
-/// of interest.
+/// Where a daemon is: its namespace, and the name server that it must see, if that matters.
 #[derive(Clone, Copy)]
 pub struct Spot {
     pub net: &'static str,
     pub dns: Option<&'static str>,
 }
 
-/// How it may come that there is no daemon.
+/// Why there may be no daemon.
 pub enum Nothing {
     /// Whatever is said.
     AsAsked,
-    /// With an exit status that is not 0, if the way has one, and a line with one of these.
+    /// With an exit status other than 0, if the way has one, and a line with one of these
+    /// texts.
     Refused(Vec<&'static str>),
 }
 
-/// What must come of a cell: a daemon there, or none so, if both are given either.
+/// The right results of a cell: a daemon in this place, or none for this reason; either if both
+/// are given.
 pub struct Right {
     pub daemon: Option<Spot>,
     pub nothing: Option<Nothing>,
-    /// The namespace that one line must name, with the service, if a daemon runs.
+    /// The namespace that one line of the output must name, together with the service, if a
+    /// daemon runs.
     pub told: Option<&'static str>,
 }
 
 impl Cell {
     pub const SIZES: [usize; 4] = [INITS.len(), WAYS.len(), PLACES.len(), SERVICES.len()];
 
-    /// Every combination, also those that there cannot be.
+    /// Every combination, including those that cannot exist.
     pub fn all() -> impl Iterator<Item = Cell> {
         let [inits, ways, places, services] = Cell::SIZES;
         (0..inits * ways * places * services).map(move |n| {
@@ -285,13 +287,13 @@ impl Cell {
         SERVICES[self.0[3]].1
     }
 
-    /// As it is called in the table and by `ENTRIES`.
+    /// Its name in the table and in `ENTRIES`.
     pub fn name(&self) -> String {
         let (init, place) = (self.init().name, self.place().name);
         format!("{init}/{}/{place}/{}", self.way(), self.service())
     }
 
-    /// Why there is no such cell, if so.
+    /// Why there is no such cell, if there is none.
     pub fn lacking(&self) -> Option<&'static str> {
         match self.way() {
             "user" if !self.init().user_services => Some("this OpenRC has no user services"),
@@ -305,7 +307,7 @@ impl Cell {
         }
     }
 
-    /// Where the caller is in the end: a service in blue starts what is nested.
+    /// Where the caller is in the end: a service in blue starts the nested ones.
     fn caller(&self) -> Place {
         match self.way() {
             "nested" | "cron" => IN_BLUE,
@@ -313,7 +315,7 @@ impl Cell {
         }
     }
 
-    /// Whether the way, the place or the service say that nothing is to be moved.
+    /// Whether the way, the place or the service says that nothing is to be moved.
     fn stays(&self) -> bool {
         matches!(
             self.way(),
@@ -327,7 +329,7 @@ impl Cell {
         self.way() == "runlevel" && self.caller().ours
     }
 
-    /// Where a daemon is right whose settings name no namespace.
+    /// Where a daemon belongs if its settings name no namespace.
     fn outside(&self) -> Spot {
         let caller = self.caller();
         let (net, dns) = match (self.stays(), caller.marked) {
@@ -391,15 +393,15 @@ impl Cell {
         }
     }
 
-    /// Whether the service that makes a namespace is started where it cannot, and so does
-    /// not come to reading its settings.
+    /// Whether the service of a namespace is started where it cannot make one, and so does not
+    /// read its settings.
     fn cannot_make_a_namespace(&self) -> bool {
         let chroot = self.way().starts_with("chroot");
         let caller = self.caller();
         self.service() == "wrong" && caller.net != "host" && (chroot || !caller.ours)
     }
 
-    /// Ordinary users cannot enter a namespace, nor leave one.
+    /// The result for ordinary users, who can neither enter a namespace nor leave one.
     fn of_a_user(&self) -> Option<Right> {
         let says = match self.belongs() {
             _ if self.way() != "user" => return None,

@@ -1,5 +1,5 @@
-//! The cells of one init, tried in a host of its own by run.sh: in come the cells, out goes
-//! what was seen of each.
+//! Runs the cells of one init system in a host of their own, with run.sh, and returns
+//! what was observed for each.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -7,22 +7,22 @@ use std::process::Stdio;
 use super::cells::{Cell, Init};
 use super::testbed;
 
-/// What was seen of a cell.
+/// What was observed for a cell.
 pub struct Seen {
-    /// The exit status of what was typed.
+    /// The exit status of the command.
     pub status: String,
-    /// What OpenRC takes the service for: started, or stopped.
+    /// The state according to OpenRC: started, or stopped.
     pub state: String,
-    /// What became of a service that is in no runlevel: runs, or gone.
+    /// The state of a service in no runlevel: runs, or gone.
     pub witness: String,
     /// Each as NAMESPACE/NAMESERVER.
     pub daemons: Vec<String>,
-    /// What was said, line by line.
+    /// The output, line by line.
     pub said: Vec<String>,
 }
 
-/// What was seen of the cells of the init, and what else its host said if it did not end
-/// well.
+/// What was observed for the cells of an init system, and the other output of its host if that
+/// failed.
 pub fn seen(init: &Init, cells: &[Cell]) -> (BTreeMap<Cell, Seen>, String) {
     let mut found = BTreeMap::new();
     if cells.is_empty() {
@@ -34,7 +34,7 @@ pub fn seen(init: &Init, cells: &[Cell]) -> (BTreeMap<Cell, Seen>, String) {
     let mut command = testbed::host("enter-root", init.suite, "entries");
     command.arg("-b");
     command.arg(format!("{}:/cells", list.path().display()));
-    // A cell takes a tenth of a second, and a minute where something hangs.
+    // A cell takes a tenth of a second, and a minute if something hangs.
     let limit = 300 + cells.len();
     command.args(["-t", &limit.to_string(), "sh", "/t/run.sh"]);
     let users = match init.user_services {
@@ -77,7 +77,7 @@ pub fn seen(init: &Init, cells: &[Cell]) -> (BTreeMap<Cell, Seen>, String) {
     (found, broken)
 }
 
-/// A cell for run.sh, which the number is to come back from.
+/// A cell for run.sh, which prints its number with the result.
 fn line((number, cell): (usize, &Cell)) -> String {
     let (way, place, service) = (cell.way(), cell.place().name, cell.service());
     let waits = match cell.right().daemon {

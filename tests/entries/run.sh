@@ -1,14 +1,14 @@
 #!/bin/sh
-# run.sh SHELL USERS - try the cells in the file /cells, in this host: of each its number, the
-# way, the place of the caller, the service, and "yes" if a daemon is to be waited for.
-# What is printed, with tabs between:
-#   said NUMBER LINE                     what the command said, each line
+# run.sh SHELL USERS - run the cells in the file /cells, in this host. A line of it has the
+# number of the cell, the way, the place of the caller, the service, and "yes" if a daemon is to
+# be waited for. Output, separated by tabs:
+#   said NUMBER LINE                     each line that the command printed
 #   cell NUMBER STATUS STATE WITNESS DAEMON...
-# STATE is what OpenRC takes the service for, started or stopped; WITNESS what became of a
-# service that is in no runlevel, runs or gone; a DAEMON is NAMESPACE/NAMESERVER. What should
-# have come of it is for others to say.
-# If SHELL is bash, it runs OpenRC's scripts, as Gentoo builds it. USERS says whether this
-# OpenRC has services of ordinary users, yes or no.
+# STATE is the state of the service according to OpenRC, started or stopped; WITNESS is the
+# state of a service in no runlevel, runs or gone; a DAEMON is NAMESPACE/NAMESERVER. The caller
+# judges the result.
+# If SHELL is bash, bash runs OpenRC's scripts, as on Gentoo. USERS says whether this OpenRC has
+# services of ordinary users, yes or no.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 # shellcheck source=tests/entries/services.sh
@@ -37,8 +37,8 @@ prepare()
 	run 0 rc-service -N netns.blue start
 }
 
-# /etc/rc.conf, as the ways need it. All are older than the list of dependencies, which
-# is made anew for a younger one.
+# /etc/rc.conf, as the way needs it. All settings are older than the list of dependencies,
+# which OpenRC updates for a newer one.
 settings_of_openrc()
 {
 	echo 'rc_hotplug="*"' >>/etc/rc.conf
@@ -57,7 +57,7 @@ openrc_has()
 	has=$1
 }
 
-# Another file system, with all of this one below
+# Another file system, with everything of this one mounted below it
 a_root_to_change_to()
 {
 	mkdir /chroot
@@ -93,8 +93,8 @@ services_of_a_user()
 	fi
 }
 
-# as_tester COMMAND WORD... - logged in as an ordinary user. (Debian's su takes a PAM that
-# is not in this root.)
+# as_tester COMMAND WORD... - as an ordinary user who is logged in. (Debian's su needs
+# PAM, which is not in this root directory.)
 as_tester()
 {
 	if [ -e /etc/alpine-release ]; then
@@ -106,7 +106,7 @@ as_tester()
 	at "$@"
 }
 
-# at COMMAND... - typed in the place
+# at COMMAND... - run it in the place of the cell
 at()
 {
 	set -- timeout 60 "$@"
@@ -125,7 +125,7 @@ at()
 	esac
 }
 
-# entry - start the service by the way; the exit status is that of what was typed
+# entry - start the service in the way of the cell; return the exit status of that command
 entry()
 {
 	# shellcheck disable=SC2016  # for the inner shell
@@ -152,7 +152,7 @@ entry()
 	stale-inside) at env RC_NETNS_INSIDE=mgmt rc-service "$service" start ;;
 	stale-gone) at env RC_NETNS_INSIDE=mgmt RC_NETNS_GONE=yes rc-service "$service" start ;;
 	stale-netns) at env netns=mgmt rc-service "$service" start ;;
-	# (the number of the inner shell is that of OpenRC's own process)
+	# (the inner shell has the process id of OpenRC's own process)
 	stale-pid) at sh -c 'RC_NETNS_INSIDE="mgmt $$" exec rc-service "$1" start' sh "$service" ;;
 	chroot) at chroot /chroot rc-service "$service" start ;;
 	chroot-direct) at chroot /chroot "/etc/init.d/$service" start ;;
@@ -160,7 +160,7 @@ entry()
 	esac
 }
 
-# is_started - before, from the host and as usual
+# is_started - start the service before, from the host, in the usual way
 is_started()
 {
 	rc-service "$service" start && soon is_there
@@ -176,7 +176,7 @@ by_runlevel()
 	return "$1"
 }
 
-# by SERVICE - of the runner's own, which starts the service inside blue
+# by SERVICE - make a service of the test's own that starts the service inside blue
 by()
 {
 	rm -f /run/nested.*
@@ -189,7 +189,7 @@ by()
 	return "$inner"
 }
 
-# is_killed - the daemon; a new one may come
+# is_killed - kill the daemon; a new one may start
 is_killed()
 {
 	soon is_there || return
@@ -217,7 +217,7 @@ is_remade()
 	netns-setup down --force mgmt && netns-setup up mgmt
 } >/tmp/remade 2>&1
 
-# soon COMMAND... - within five seconds
+# soon COMMAND... - wait up to five seconds for it
 soon()
 {
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
@@ -231,8 +231,8 @@ soon()
 	return 1
 }
 
-# daemons - all of the service's, wherever they are. (Without a fork: the words of a
-# command line come without the NULs between them.)
+# daemons - print all daemons of the service, wherever they are. (Without a fork: the
+# words of a command line without the NULs between them.)
 daemons()
 {
 	pids=''
@@ -245,7 +245,7 @@ daemons()
 	done
 }
 
-# whereabouts - of the daemons: the namespace, and the name server, as they see it
+# whereabouts - print the namespace and the name server of the daemons, as they see them
 whereabouts()
 {
 	found=''
@@ -265,7 +265,7 @@ whereabouts()
 	done
 }
 
-# ended - the service, whatever it is
+# ended - end the service, whatever its state is
 ended()
 {
 	while :; do
@@ -291,7 +291,7 @@ ended()
 	rm -f /run/openrc/hotplugged/* "/run/$service.pid" "/run/user/1000/$service.pid"
 } >/tmp/ended 2>&1
 
-# is_waited_for - a daemon, that should be there or that must not come
+# is_waited_for - wait for a daemon that should exist, or that must not appear
 is_waited_for()
 {
 	case $status/$waits in
@@ -337,7 +337,7 @@ cell()
 	printf 'cell\t%s\t%s\t%s\t%s%s\n' "$cell" "$status" "$state" "$witness" "$found"
 }
 
-# nothing_is_left - of no cell, but the witness
+# nothing_is_left - whether nothing is left of any cell, except the witness
 nothing_is_left()
 {
 	for name in /run/cells/*; do

@@ -1,9 +1,9 @@
 # shellcheck shell=sh disable=SC2016,SC2034,SC2154  # the scripts' own words
 # Sourced by run.sh: the services of the matrix, one for each kind of settings, and the
-# namespaces. The daemon of each is "/bin/sleep NUMBER" with a number of its own, which
-# stands in /run/cells/SERVICE.
+# namespaces. The daemon of each is "/bin/sleep NUMBER" with a number of its own, which is
+# in the file /run/cells/SERVICE.
 
-# service NAME - an init script, its text from the standard input, with @ for the number
+# service NAME - write an init script, its text from standard input, with @ for the number
 service()
 {
 	count=$((${count-70000} + 1))
@@ -15,7 +15,7 @@ service()
 	chmod +x "/etc/init.d/$1"
 }
 
-# background NAME, supervised NAME, script NAME - how a daemon is started
+# background NAME, supervised NAME, script NAME - the ways to start a daemon
 background()
 {
 	service "$1" <<-'END'
@@ -67,7 +67,7 @@ own()
 	printf '%s\n' 'netns="mgmt"' 'netns_mode="daemon"' >"/etc/conf.d/$1"
 }
 
-# conf NAME LINE... - its settings
+# conf NAME LINE... - write its settings
 conf()
 {
 	name=$1
@@ -171,7 +171,7 @@ with_a_start_of_their_own()
 		}
 	END
 	cp /etc/conf.d/own-path /etc/conf.d/own-abbreviated
-	# by a file that others have written, as /lib/lsb/init-functions
+	# by a file that another program wrote, such as /lib/lsb/init-functions
 	cat >/opt/functions <<-'END'
 		start_daemon()
 		{
@@ -206,7 +206,7 @@ needing()
 	done
 }
 
-# those by which others are started, in /run/nested, and one that nothing may stop
+# those that start others, listed in /run/nested, and one that nothing may stop
 of_the_runner()
 {
 	script witness
@@ -241,7 +241,7 @@ namespaces()
 	for name in mgmt blue torn; do
 		ln -s netns "/etc/init.d/netns.$name"
 	done
-	# so that a change of the runlevel lets them be
+	# so that a change of the runlevel does not stop them
 	ln -s /etc/init.d/netns.mgmt /etc/init.d/netns.blue /etc/runlevels/boot/
 	mkdir -p /etc/netns/foreign
 	echo 'nameserver 192.0.2.55' >/etc/netns/foreign/resolv.conf

@@ -1,4 +1,4 @@
-//! What came of all cells, for people.
+//! Prints the results of all cells as tables for people.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,8 +6,7 @@ use std::fmt::Write as _;
 use super::cells::{Cell, INITS, PLACES, SERVICES, WAYS};
 use super::verdict::Verdict;
 
-/// How many cells of each part under each init, and why there are
-/// no others.
+/// The number of cells of each part under each init system, and why other cells do not exist.
 pub fn tables(verdicts: &BTreeMap<Cell, Verdict>) -> String {
     let mut text = String::from(
         "\nin each field: daemons where they should be + starts refused as they should be, ! wrong\n",
@@ -54,7 +53,7 @@ pub fn tables(verdicts: &BTreeMap<Cell, Verdict>) -> String {
     text
 }
 
-/// How many of the cells are right, refused and wrong.
+/// The number of cells that are right, refused and wrong.
 fn count(verdicts: &BTreeMap<Cell, Verdict>, of_these: impl Fn(&Cell) -> bool) -> [usize; 3] {
     let mut counts = [0; 3];
     for (_, verdict) in verdicts.iter().filter(|(cell, _)| of_these(cell)) {

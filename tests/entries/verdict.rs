@@ -1,19 +1,19 @@
-//! What is thought of a cell: in comes what was seen of it, out goes whether that is right.
-//! What is right is the business of cells.rs.
+//! Compares what was observed for a cell with the expected result, which cells.rs
+//! defines.
 
 use super::cells::{Cell, Nothing, Right};
 use super::host::Seen;
 
 /// What is thought of a cell.
 pub enum Verdict {
-    /// The daemon runs where it should, or nothing was asked for.
+    /// The daemon runs in the right place, or nothing was asked for.
     Right,
-    /// There is none, and that is right, and was said.
+    /// There is no daemon, that is right, and a message says so.
     Refused,
     Wrong(String),
 }
 
-/// What is thought of what was seen of the cell.
+/// Judge what was observed for the cell.
 pub fn judge(cell: Cell, seen: Option<&Seen>) -> Verdict {
     let Some(seen) = seen else {
         return Verdict::Wrong("it was not tried".into());
@@ -38,7 +38,7 @@ fn judge_nothing(cell: Cell, right: &Right, seen: &Seen) -> Verdict {
                 .said
                 .iter()
                 .any(|line| says.iter().any(|text| line.contains(text)));
-            // openrc(8) ends with 0, whatever becomes of the services.
+            // openrc(8) exits with 0, whatever happens to the services.
             if status == "0" && !cell.way().starts_with("runlevel") {
                 Verdict::Wrong("no daemon runs, but the exit status is 0".into())
             } else if seen.state == "started" {
@@ -87,7 +87,7 @@ fn judge_daemons(cell: Cell, right: &Right, seen: &Seen) -> Verdict {
     }
 }
 
-/// Whether a word of the line is this one, whatever stands around it.
+/// Whether the line contains this word, with any punctuation around it.
 fn has_word(line: &str, word: &str) -> bool {
     line.split_whitespace()
         .any(|part| part.trim_matches([':', ',', '.', '"']) == word)

@@ -15,7 +15,7 @@ says 'blue is not ready after 0.3 s'
 says 'nothing has started it'
 says_not CONFIG
 
-# It waits where there is nothing at all, and where there is a namespace and no more
+# It waits both if nothing exists, and if only the namespace exists
 sleeps()
 {
 	grep -q sigtimedwait "/proc/$1/wchan" 2>/dev/null

@@ -1,6 +1,7 @@
 #!/bin/sh
-# What the machine that tests has no kernel for: OpenRC's cgroups, which are the machine's
-# own here, and VRFs. The services are Alpine's kind; its own code calls "ip netns exec".
+# This needs a kernel of its own: OpenRC's cgroups, here those of the whole machine, and
+# VRFs. The services are written as Alpine's are; top-level code in them calls "ip netns
+# exec".
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -17,7 +18,7 @@ service()
 	END
 	case $1 in
 	*-own) cat >>"/etc/init.d/$1" <<-'END'
-		# Its own start, so that the whole script is inside
+		# A start() of its own, so that the complete script runs inside
 		start() { start-stop-daemon --start --background --make-pidfile --pidfile "$pidfile" --exec $command -- $command_args; }
 		stop() { start-stop-daemon --stop --retry TERM/30 --pidfile "$pidfile"; }
 	END
@@ -28,7 +29,7 @@ service()
 	printf '%s\n' "$@" >"$file"
 }
 
-# process NAME - the service's daemon
+# process NAME - print the process id of the service's daemon
 process()
 {
 	case $1 in
@@ -37,7 +38,7 @@ process()
 	esac | tr -d ' '
 }
 
-# group NAME - its cgroup, without its name
+# group NAME - print the parent of its cgroup
 group()
 {
 	sed "s/$1/SERVICE/" "/proc/$(process "$1")/cgroup"
@@ -60,12 +61,13 @@ for kind in '' -supervised -own; do
 	*SERVICE*) ;;
 	*) fail "a cgroup of no service: $(group "inside$kind")" ;;
 	esac
-	# And it is to be seen and used from inside.
+	# And it can be seen and used from inside.
 	path=$(sed -n "s/^0:://p" "/proc/$pid/cgroup")
 	run 0 nsenter -t "$pid" -m -n grep -x "$pid" "/sys/fs/cgroup$path/cgroup.procs"
 done
 
-# Who tries settings in a session of a service is not ended with that service's cgroup.
+# A person who tries settings in a session of a service is not killed with the cgroup of
+# that service.
 mkdir /sys/fs/cgroup/openrc.session
 printf 'netns_links=""\n' >/etc/conf.d/netns.tried
 # shellcheck disable=SC2016  # the inner shell's
@@ -74,7 +76,8 @@ read -r pid _ </run/netns-services/tried/trial
 is "the cgroup of who tries it" "$(sed -n 's/^0:://p' "/proc/$pid/cgroup")" /
 run 0 netns-setup confirm tried
 
-# The address is one of the VRF, in a table of its own: without it, there is no way there.
+# The address belongs to the VRF, which has a table of its own: without the VRF, there is
+# no route to it.
 $judge -n blue link set lo up
 $judge -n blue link add red type vrf table 10
 $judge -n blue link set red up
@@ -87,7 +90,8 @@ run 0 netns-exec --vrf red blue ping -c 1 -W 1 10.1.1.1
 run 111 netns-exec --vrf d0 blue true
 says 'blue: the VRF d0 is no VRF'
 
-# Alpine's chain: ip netns exec blue ip vrf exec red start-stop-daemon ...
+# The chain of commands on Alpine: ip netns exec blue ip vrf exec red start-stop-daemon
+# ...
 service bound 'netns="blue"' 'vrf="red"'
 run 0 rc-service bound start
 pid=$(cat /run/bound.pid)
@@ -102,7 +106,8 @@ run 0 netns-exec blue "$judge" vrf pids red
 says "$pid"
 run 0 rc-service bound stop
 
-# Who comes out of a VRF into another namespace has left it, or could reach nothing there.
+# A process that comes from a VRF into another namespace has left the VRF; otherwise it
+# could reach nothing there.
 $judge netns add green
 $judge -n green link set lo up
 $judge -n green addr add 10.2.2.2/32 dev lo

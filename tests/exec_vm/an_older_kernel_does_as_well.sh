@@ -1,5 +1,5 @@
 #!/bin/sh
-# Linux 6.1 has no listmount(2), and makes file systems the older way.
+# Linux 6.1 has no listmount(2), and creates file systems by the older system calls.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -16,7 +16,7 @@ says cgroup
 run 0 netns-exec blue netns-exec blue grep -c ' /sys/class ' /proc/self/mountinfo
 says 2
 
-# Renamed over, lost, healed
+# The file is replaced by renaming, its bind mount is lost and bound again
 mkfifo /tmp/go
 netns-exec blue sh -c 'read -r go; cat /etc/resolv.conf' </tmp/go >/tmp/got &
 service=$!

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Where the links are up already: nothing new passes until a start succeeds, and a
-# connection that was there goes on.
+# A start with a broken file while the links are already up: no new connection passes
+# until a start succeeds, and existing connections continue.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore
@@ -19,14 +19,15 @@ listens()
 	inside /judge/ss -Hltn 'sport = :7' | grep -q LISTEN
 }
 
-# A connection from the other machine, that says what it is given
+# A connection from the other machine that sends what it reads
 sleep 600 | inside nc -l -p 7 >/tmp/heard &
 eventually "it listens" listens
 mkfifo /tmp/words
 far nc 192.0.2.10 7 </tmp/words &
 exec 3>/tmp/words
 eventually "it is heard" hears one
-# breaks TOOL FILE WRONG RIGHT - the service of TOOL, with one text and then the other
+# breaks TOOL FILE WRONG RIGHT - run the service of TOOL with the wrong text and then with
+# the right one
 breaks()
 {
 	echo "$3" >"$2"
@@ -47,7 +48,7 @@ breaks iptables "$folder/iptables/rules.v4" '*nonsense' '*filter
 COMMIT'
 run 0 rc-service netns-iptables.mgmt stop
 
-# One service does not open what another has closed.
+# One service does not open a namespace that another one has closed.
 echo '*nonsense' >"$folder/iptables/rules.v4"
 refused rc-service netns-iptables.mgmt start
 run 0 rc-service netns-nftables.mgmt start
@@ -62,7 +63,8 @@ run 0 rc-service netns-iptables.mgmt stop
 run 0 rc-service netns-ipset.mgmt stop
 run 0 rc-service netns-nftables.mgmt stop
 
-# What others than root may write to is not loaded, and what does not end is not read
+# A file that users other than root may write to is not loaded, and a file without an end
+# is not read
 trusts()
 {
 	tool=$1 file=$2
@@ -72,7 +74,7 @@ trusts()
 		case $makes in ln* | mkfifo*) mv "$3" "$3.away" ;; esac
 		$makes
 		refused timeout 20 rc-service "netns-$tool.mgmt" check
-		# Of the namespace's folder, netns-exec says it
+		# For the directory of the namespace, netns-exec prints the error
 		says "${3%/*}"
 		case $makes in ln* | mkfifo*) mv "$3.away" "$3" ;; esac
 		chown 0 "$3" "${3%/*}"
@@ -92,12 +94,12 @@ trusts ipset "$folder/ipset.conf" "$folder/ipset.conf"
 rm -r "$folder/nftables.d"
 echo "table inet fw { }" >"$folder/nftables.nft"
 
-# A machine that has no nft
+# A machine without nft
 mv /usr/sbin/nft /usr/sbin/nft.away
 breaks iptables "$folder/iptables/rules.v4" '*nonsense' '*nat
 COMMIT'
 run 0 rc-service netns-iptables.mgmt stop
-# Which needs it, if OpenRC has noticed by then
+# It needs the other service, if OpenRC has noticed by then
 rc-service netns-ipset.mgmt stop || :
 breaks ipset "$folder/ipset.conf" 'create a hash:nonsense' 'create a hash:ip'
 run 0 rc-service netns-ipset.mgmt panic

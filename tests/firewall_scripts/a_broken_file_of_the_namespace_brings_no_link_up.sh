@@ -1,6 +1,6 @@
 #!/bin/sh
-# netns.mgmt loads the same files before its first link comes up: a broken one at start,
-# and at reload.
+# netns.mgmt loads the same files before its first link comes up. Tests a broken file at
+# start and at reload.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft

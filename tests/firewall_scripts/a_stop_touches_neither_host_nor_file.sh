@@ -1,6 +1,6 @@
 #!/bin/sh
-# The namespace is gone: what a stop takes away and saves is neither the host's nor the
-# rule file.
+# The namespace is deleted: a stop neither removes nor saves the host's rules, and does
+# not overwrite the rule file.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft ipset iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore
@@ -21,7 +21,7 @@ for tool in nftables ipset iptables; do
 	run 0 rc-service "netns-$tool.mgmt" start
 done
 is "both firewalls" "$(inside /judge/nft list tables | xargs)" "table inet fw table ip filter"
-# Neither takes the other's away.
+# Neither removes the other's rules.
 run 0 rc-service netns-nftables.mgmt reload
 is "both firewalls" "$(inside /judge/nft list tables | sort | xargs)" "table inet fw table ip filter"
 hosts_as_before

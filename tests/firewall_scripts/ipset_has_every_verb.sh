@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sets are filled beside themselves and swapped, under rules that name them.
+# Sets are loaded under other names and swapped, while rules refer to them.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft ipset iptables
@@ -22,7 +22,8 @@ run 0 rc-service netns-ipset.mgmt list
 says 192.0.2.128/25
 hosts_as_before
 
-# The set that the rule and the list name has other members; one more has come.
+# The set that the rule and the list refer to has other members, and there is one more
+# set.
 printf 'create more hash:ip\nadd more 192.0.2.3\n# a comment\ncreate good hash:net family inet\nadd good 198.51.100.0/24\n' >"$file"
 printf 'create all list:set\nadd all good\nadd all more\n' >>"$file"
 run 0 rc-service netns-ipset.mgmt reload
@@ -37,7 +38,7 @@ for verb in reload check restart; do
 	is "the members" "$(members good)" "198.51.100.0/24"
 done
 
-# However it is written, and as what updates lists writes it
+# With any spacing, and as programs that update lists write it
 printf '# today\n\tcreate  good\thash:net family inet\n-A good 203.0.113.0/24\n' >"$file"
 printf 'create all list:set\nadd all good\ncreate more hash:ip\ncreate tmp hash:ip\n' >>"$file"
 printf 'add tmp 192.0.2.5\nswap tmp more\ndestroy tmp\nadd all more\n' >>"$file"
@@ -54,7 +55,7 @@ is "the members" "$(members good) $(members all) $(members more)" "203.0.113.0/2
 saves netns-ipset.mgmt "$file"
 inside /judge/ipset save >/tmp/expected
 cmp "$file" /tmp/expected || fail "not what there is"
-# What rules name cannot go, and then nothing goes.
+# Sets that rules refer to cannot be destroyed, and then none is.
 refused rc-service netns-ipset.mgmt stop
 is "the sets" "$(names)" "all good more"
 run 0 rc-service netns-ipset.mgmt status
@@ -62,7 +63,7 @@ inside /judge/iptables -F
 run 0 rc-service netns-ipset.mgmt stop
 is "the sets" "$(names)" ""
 
-# Alpine's folder, a set a file
+# Alpine's directory, one file for each set
 mkdir "$folder/ipset.d"
 printf 'hash:ip\n192.0.2.6\n' >"$folder/ipset.d/six"
 mv "$file" /tmp/sets

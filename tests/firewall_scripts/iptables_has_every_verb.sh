@@ -1,5 +1,5 @@
 #!/bin/sh
-# Both families by one service, and Alpine's variables; nothing is half loaded.
+# One service for both families, with Alpine's variables. Nothing is loaded in part.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore
@@ -9,13 +9,13 @@ v4=$folder/iptables/rules.v4
 v6=$folder/iptables/rules.v6
 mkdir -p "$folder/iptables"
 
-# drops PORT - of UDP, by the rules of filter
+# drops PORT - print rules of the table filter that drop this UDP port
 drops()
 {
 	printf '*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:mine - [0:0]\n'
 	printf -- '-A INPUT -j mine\n-A mine -p udp -m udp --dport %s -j DROP\nCOMMIT\n' "$1"
 }
-# rules - all of them that name a port, or masquerade
+# rules - print all rules that name a port, or masquerade
 rules()
 {
 	{
@@ -46,8 +46,8 @@ drops 43 >"$v4"
 run 0 rc-service netns-iptables.mgmt reload
 is "the rules" "$(rules)" "43 64"
 
-# One that is wrong in its words, and one that the kernel alone refuses: of both files,
-# nothing is loaded.
+# A file with a syntax error, and one that only the kernel rejects: of both files, nothing
+# is loaded.
 drops 44 >"$v4"
 printf '*filter\n:INPUT DROP [0:0]\n-A INPUT --nonsense\nCOMMIT\n' >"$v6"
 for verb in reload check restart; do

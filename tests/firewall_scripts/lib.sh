@@ -1,12 +1,13 @@
 # shellcheck shell=sh
-# Sourced by every scenario of the firewall's scripts: a namespace that another machine
-# sends to, and the judges. nft, iptables and ipset of /judge are installed, as packages.
+# Sourced by every scenario of the firewall scripts: a namespace that another machine
+# sends packets to, and functions that judge the rules. The nft, iptables and ipset of
+# /judge are installed, as packages would do.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
 folder=/etc/netns/mgmt
 
-# tools NAME... - have them "installed" where they are not, as on Alpine
+# tools NAME... - "install" them where they are missing, as on Alpine
 tools()
 {
 	for tool; do
@@ -14,7 +15,7 @@ tools()
 	done
 }
 
-# services TOOL... - the namespace's
+# services TOOL... - install the services of the namespace
 services()
 {
 	for tool; do
@@ -27,7 +28,7 @@ inside()
 	nsenter --net=/run/netns/mgmt "$@"
 }
 
-# others - a namespace mgmt that somebody else has made, with a link that is up
+# others - make a namespace mgmt as another program would, with a link that is up
 others()
 {
 	card
@@ -41,7 +42,7 @@ others()
 	eventually "the other machine answers" inside ping -c 1 -W 1 192.0.2.1
 }
 
-# changes COUNT COMMAND... - the rules inside change so many times, each in one go
+# changes COUNT COMMAND... - whether the rules inside change this many times, atomically
 changes()
 {
 	count=$1
@@ -66,8 +67,8 @@ is_watched()
 	grep -q "delete table inet $1" /tmp/monitor
 }
 
-# saves SERVICE FILE... - the files become others, and nobody can see them half written:
-# what they were is still there under another name
+# saves SERVICE FILE... - whether the files change without being seen half written: the
+# old content still exists under another name
 saves()
 {
 	service=$1
@@ -85,7 +86,7 @@ saves()
 	done
 }
 
-# open, closed - does the namespace let a new packet of the other machine in?
+# open, closed - whether the namespace lets in a new packet of the other machine
 open()
 {
 	far ping -c 1 -W 1 192.0.2.10 >/dev/null 2>&1
@@ -105,7 +106,7 @@ closed()
 	echo "ok: closed"
 }
 
-# The host's firewall, by each who could know of it
+# Print the host's firewall, with every tool that can list a part of it
 hosts()
 {
 	/judge/nft -j list ruleset | sed 's/"metainfo": {[^}]*}//'
@@ -124,7 +125,7 @@ hosts_as_before()
 	echo "ok: the host's firewall is as it was"
 }
 
-# The host has a firewall of its own.
+# The host has firewall rules of its own.
 /judge/nft 'table inet own { set s { type ipv4_addr; }; chain c { type filter hook input priority 0; counter; }; }'
 /judge/iptables -A INPUT -p tcp --dport 4242 -j DROP
 /judge/ipset create own hash:ip

@@ -44,7 +44,7 @@ run 0 rc-service netns-nftables.mgmt reload
 has_replies
 is "the rules" "$(inside /judge/nft -s list ruleset | grep dport | xargs)" "udp dport 43 counter drop"
 
-# What it includes is the namespace's, by either path
+# An included file is the namespace's, by either path
 mkdir /etc/nftables.d "$folder/nftables.d"
 echo 'table inet hosts { }' >/etc/nftables.d/a.nft
 drops 44 >"$folder/nftables.d/a.nft"

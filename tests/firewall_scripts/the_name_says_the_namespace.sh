@@ -1,6 +1,6 @@
 #!/bin/sh
-# netns-nftables.mgmt is for mgmt and nothing else: it needs netns.mgmt, and its rules
-# stand until that is gone.
+# netns-nftables.mgmt is for mgmt only: it needs netns.mgmt, and its rules stay until
+# netns.mgmt is stopped.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft
@@ -24,7 +24,7 @@ run 0 rc-service netns.mgmt status
 run 0 rc-service netns.mgmt reload
 hosts_as_before
 
-# Of the two that load the same file, neither leaves anything of the other's behind.
+# Of the two services that load the same file, neither leaves rules of the other behind.
 sed -i 's/inet fw .*/inet mine { chain c { type filter hook input priority 0; udp dport 1 drop; }; }/' "$folder/nftables.nft"
 run 0 rc-service netns-nftables.mgmt reload
 sed -i 's/dport 1/dport 2/' "$folder/nftables.nft"
@@ -34,10 +34,11 @@ sed -i 's/inet mine .*/inet fw { chain c { type filter hook input priority 0; };
 run 0 rc-service netns.mgmt reload
 is "the tables" "$(inside /judge/nft list tables)" "table inet fw"
 
-# A restart changes the rules in one go.
+# A restart changes the rules atomically.
 changes 1 rc-service netns-nftables.mgmt restart
 
-# The firewall is stopped before the namespace, and its rules go with that, no sooner.
+# The firewall service is stopped before the namespace, and its rules disappear with the
+# namespace, not earlier.
 nsenter --net=/run/netns/mgmt sleep 600 &
 holds=$!
 eventually "it holds on" is_elsewhere "$holds"
@@ -49,7 +50,7 @@ eventually "it is gone" test ! -e "/proc/$holds"
 run 0 rc-service netns.mgmt stop
 hosts_as_before
 
-# Another namespace than the name's is an error, and no verb is on the host.
+# Another namespace than that of the name is an error, and no verb runs on the host.
 later
 printf '\nnetns="other"\n' >/etc/conf.d/netns-nftables.mgmt
 refused rc-service netns-nftables.mgmt start

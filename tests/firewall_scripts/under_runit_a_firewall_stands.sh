@@ -1,5 +1,6 @@
 #!/bin/sh
-# The model of a firewall's service, and the rule files of the namespace's own service.
+# runit/firewall, the template of a firewall service, together with the rule files of the
+# service of the namespace.
 # shellcheck source=tests/firewall_scripts/lib.sh
 . /t/lib.sh
 tools nft
@@ -30,7 +31,7 @@ run 0 sv start firewall-mgmt
 eventually "all rules are there" has "firewall fw"
 ! open || fail "a packet came in"
 
-# The rule files of the namespace: a reload by HUP; a broken one changes nothing.
+# The rule files of the namespace: HUP reloads them; an invalid one changes nothing.
 sed -i 's/drop/accept/' "$folder/nftables.nft"
 run 0 sv hup netns-mgmt
 eventually "the other machine is let in" open
@@ -40,7 +41,8 @@ run 0 sv hup netns-mgmt
 eventually "the log says the line" grep -qF "$folder/nftables.nft:3" /tmp/log
 is "the rules" "$(inside /judge/nft list table inet fw)" "$before"
 
-# The firewall's own: again in one go; a broken file leaves what there is.
+# The rules of the firewall service: also atomically; an invalid file leaves the loaded
+# rules.
 counts 43
 seen() { inside /judge/nft list table inet firewall | grep -q "dport $1"; }
 restarted()

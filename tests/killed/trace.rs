@@ -1,10 +1,12 @@
-//! Running a program by ptrace(2), and doing something to it at one of its system calls:
-//! a call in, how it ended out. What is run, and what ought to come of it, is the test's.
+//! Runs a program under ptrace(2), and kills it or makes a call fail at one of its system
+//! calls. Returns how the program ended. The test chooses the program and judges the
+//! result.
 //!
-//! Calls are counted over all of its threads, from the first after execve(2) on. Programs
-//! that it starts are not followed: they live on when it is killed, as they would do.
+//! The calls of all threads are counted, from the first one after execve(2). Programs
+//! that it starts are not traced: they continue when it is killed, as they would without
+//! ptrace.
 
-// The child is waited for by its number.
+// The child is waited for by its process id.
 #![allow(clippy::expect_used, clippy::panic, clippy::zombie_processes)]
 
 use std::fs::File;
@@ -28,14 +30,14 @@ use nix::unistd::Pid;
 
 use crate::common::{PATH, Sandbox};
 
-/// What is done at a system call.
+/// The fault at a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing.
     None,
     /// The program is killed before it makes the call of this number.
     Kill(usize),
-    /// The call of this number is not made, and fails.
+    /// The call with this index is not made, and fails.
     Fail(usize, Errno),
 }
 
@@ -44,12 +46,13 @@ pub enum Fault {
 pub struct Call {
     /// Its number (x86-64's).
     pub number: i64,
-    /// Something outside of the program may be another after it; who waits counts, for
-    /// others go on meanwhile.
+    /// Something outside of the program may differ after the call. A wait counts, because other
+    /// processes continue meanwhile.
     pub changes: bool,
-    /// From where in the program it was made, as a number; 0 where there is a fault.
+    /// The place in the program from which the call was made, as a number; 0 if there is a
+    /// fault.
     pub site: u64,
-    /// The file that it makes or removes by that name; nowhere where there is a fault.
+    /// The file that the call creates or removes by name; `None` if there is a fault.
     pub file: Option<String>,
 }
 
@@ -58,20 +61,20 @@ pub struct Call {
 pub struct Traced {
     /// The system calls, in their order.
     pub calls: Vec<Call>,
-    /// Its exit code; nothing if a signal ended it.
+    /// Its exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// It had to be ended, for it ran on.
+    /// It had to be killed, because it did not end.
     pub hung: bool,
     /// Its standard output and error.
     pub said: String,
 }
 
-/// How long it may take. Far more than it does, also where it runs when nobody else does.
+/// The time limit. Far more than it needs, even on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(300);
 
-/// How many functions above a call tell from where it was made: those of the libraries, and
-/// a good part of ours. The stack below holds words of functions that have ended, too, so
-/// that one place may count as several, hardly ever several as one.
+/// The number of calling functions that identify the place of a call: those of the libraries,
+/// and several of ours. The stack also contains words of functions that have returned, so one
+/// place may count as several, but hardly ever several as one.
 const DEPTH: usize = 24;
 
 /// Run it in the sandbox.
@@ -87,7 +90,7 @@ pub fn run(sandbox: &Sandbox, words: &[&str], fault: Fault) -> Traced {
         .stdin(Stdio::piped())
         .stdout(file())
         .stderr(file());
-    // A thread that has joined a pid namespace can start no other
+    // A thread that has joined a pid namespace can start no other thread
     let (tell, hear) = mpsc::channel();
     let watchdog = thread::spawn(move || {
         let pid = hear.recv().expect("it is told");
@@ -97,7 +100,7 @@ pub fn run(sandbox: &Sandbox, words: &[&str], fault: Fault) -> Traced {
         }
         hung
     });
-    // In the sandbox, processes have other numbers
+    // Processes have other ids in the sandbox
     let proc = File::open("/proc").expect("/proc");
     let (calls, status) = sandbox.inside(move || {
         let mut child = command.spawn().expect("sh");
@@ -126,8 +129,8 @@ pub fn run(sandbox: &Sandbox, words: &[&str], fault: Fault) -> Traced {
     }
 }
 
-/// From stop to stop, until the process has ended. The threads that are in a call are
-/// known by the order of stops: one when it begins, one when it ends.
+/// From stop to stop, until the process has ended. Whether a thread is in a call follows from
+/// the order of stops: one when a call begins, one when it ends.
 fn follow(pid: Pid, fault: Fault, proc: &File) -> (Vec<Call>, WaitStatus) {
     let (mut calls, mut in_call, mut failing) = (Vec::new(), Vec::new(), Vec::new());
     let mut begun = false;
@@ -188,12 +191,12 @@ fn follow(pid: Pid, fault: Fault, proc: &File) -> (Vec<Call>, WaitStatus) {
             }
             _ => continue,
         };
-        // ESRCH: it has been killed
+        // ESRCH: it was killed
         let _ = ptrace::syscall(thread, signal);
     }
 }
 
-/// The program as it lies in memory.
+/// The program in memory.
 struct Program {
     memory: File,
     /// Where its instructions are.
@@ -228,7 +231,7 @@ impl Program {
         String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
     }
 
-    /// The functions that a call was made from, by where they go on when it has ended.
+    /// The functions that a call was made from, as their return addresses.
     fn site(&self, number: i64, stack: u64) -> u64 {
         let mut bytes = vec![0; 16 << 10];
         let length = self.memory.read_at(&mut bytes, stack).unwrap_or(0);
@@ -272,8 +275,8 @@ fn call(thread: Pid, program: Option<&Program>) -> Call {
     }
 }
 
-/// Whether a call of this number reads, or changes nothing but the program itself. What it
-/// holds (open files, locks, sockets) goes when it is killed.
+/// Whether a call with this number only reads, or changes nothing outside the program. What the
+/// program holds (open files, locks, sockets) is released when it is killed.
 fn is_own(call: i64) -> bool {
     const OWN: [i64; 51] = [
         libc::SYS_access,
@@ -379,7 +382,7 @@ fn can_fail(thread: Pid, errno: Errno) -> bool {
     !never && (!waits || errno == Errno::EINTR)
 }
 
-/// The kernel knows no call of this number.
+/// Replace the number of the call by one that the kernel does not know.
 fn prevent(thread: Pid) {
     if let Ok(mut registers) = ptrace::getregs(thread) {
         registers.orig_rax = u64::MAX;

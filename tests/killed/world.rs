@@ -1,5 +1,5 @@
-//! A host with a card, the settings of a namespace that wants it, and what `ip`, `nft` and
-//! `ls` say of both: what is looked at before and after a fault.
+//! A host with a NIC, the settings of a namespace that moves it in, and the state of both
+//! as `ip`, `nft` and `ls` print it, to be compared before and after a fault.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::common::{LIMIT, NETNS_SETUP, Run, Sandbox, wait_until};
 use crate::{far, trace};
 
-/// Settings of `mgmt`, and those that `reload` finds afterwards; the rules of each; and, as
-/// sh, what is made of the host before.
+/// Settings of `mgmt`, and those that `reload` uses afterwards; the rules of each; and commands
+/// for sh that prepare the host.
 pub struct Settings {
     pub first: &'static str,
     pub second: &'static str,
@@ -17,7 +17,7 @@ pub struct Settings {
     pub host: &'static str,
 }
 
-/// A card with all that can be given to it, a veth, a bridge, rules, and a file in /etc.
+/// A NIC with all its possible settings, a veth, a bridge, rules, and a file in /etc.
 pub const WHOLE: Settings = Settings {
     first: r#"netns_links="eth1 v0 br0"
 config_eth1="192.0.2.10/24"
@@ -55,7 +55,7 @@ netns_nftables=/etc/rules.nft
     host: "",
 };
 
-/// The least there can be.
+/// The smallest settings.
 pub const LEAST: Settings = Settings {
     first: "netns_links=\n",
     second: "netns_links=lo\nconfig_lo=10.7.7.7/32\n",
@@ -63,7 +63,8 @@ pub const LEAST: Settings = Settings {
     host: "",
 };
 
-/// A pair with a namespace that is up and names this one; ways out and in; and hooks.
+/// A veth pair with a namespace that is up and names this one; masquerading and port
+/// forwarding; and hooks.
 pub const TIED: Settings = Settings {
     first: r#"netns_links="m0 ve0"
 type_m0=veth
@@ -116,7 +117,7 @@ netns_publish="tcp/8081:80 udp/53"
         "$NETNS_SETUP" up edge"#,
 };
 
-/// A namespace of somebody else's, which is given a name, and a card besides its own links.
+/// A namespace of another program, which gets a name, and a NIC in addition to its own links.
 pub const BOX: Settings = Settings {
     first: r#"netns_attach=path:/run/netns/boxed
 netns_links="eth1 own v0"
@@ -170,11 +171,12 @@ const LOOK: &str = "
     cut -d ' ' -f 5 /proc/self/mountinfo | grep /run
 ";
 
-/// The sandbox, and the states that it ought to be in.
+/// The sandbox, and the states that it may be in.
 pub struct World {
     pub sandbox: Sandbox,
     settings: &'static Settings,
-    /// Of the host alone, and with the namespace by the first and by the second settings.
+    /// The state of the host alone, and with the namespace of the first and of the second
+    /// settings.
     pub states: [Value; 3],
 }
 
@@ -191,7 +193,7 @@ impl World {
     pub fn new(settings: &'static Settings) -> World {
         let mut sandbox = far::sandbox(settings.first);
         sandbox.limit = trace::LIMIT;
-        // A bare host may not have these folders and files; they stay
+        // A bare host may not have these directories and files; they stay
         sandbox
             .sh("mkdir -p /run/netns-services /etc/netns /etc/conf.d && touch /run/netns-services/.ties")
             .ok();
@@ -205,7 +207,7 @@ impl World {
         world.write(State::First);
         world.setup("up mgmt").ok();
         world.setup("down mgmt").ok();
-        // The kernel asks the network whether the card's own addresses are free
+        // Duplicate address detection runs for the NIC's own addresses
         let script = "[ -z \"$(ip -6 address show tentative)\" ] && \
              ip -6 route show table local | grep -q 2001:db8:10::7";
         let settled = || world.sandbox.sh(script).exit_code() == 0;
@@ -224,7 +226,7 @@ impl World {
         world
     }
 
-    /// Write the settings down.
+    /// Write the settings.
     pub fn write(&self, which: State) {
         let (text, rules) = match which {
             State::Second => (self.settings.second, self.settings.rules[1]),
@@ -234,7 +236,7 @@ impl World {
         far::write(&self.sandbox, text);
     }
 
-    /// Call netns-setup, without any fault.
+    /// Call netns-setup, without a fault.
     pub fn setup(&self, words: &str) -> Run {
         far::setup(&self.sandbox, words)
     }
@@ -244,7 +246,7 @@ impl World {
         self.sandbox.read("/run/netns-services/mgmt/lock").is_some()
     }
 
-    /// How it differs, for longer than the kernel takes for what it does by itself.
+    /// The differences, if they last longer than what the kernel changes by itself.
     pub fn differs(&self, from: State) -> Option<String> {
         let expected = &self.states[from as usize];
         let mut now = Value::Null;
@@ -274,7 +276,7 @@ impl World {
         ))
     }
 
-    /// What netns-setup keeps of the namespace, and its settings do not say.
+    /// What netns-setup stores about the namespace, and its settings do not contain.
     pub fn kept(&self) -> String {
         let script = "cd /run/netns-services/mgmt && grep -r '' . | sort";
         self.sandbox.sh(script).stdout
@@ -287,7 +289,7 @@ impl World {
             let mut value: Value = serde_json::from_str(line).unwrap_or_else(|_| json!(line));
             far::blur(&mut value);
             if let Value::Array(items) = &mut value {
-                // What nobody asked for is made up anew each time
+                // Values that no setting gives are chosen again each time
                 for item in items.iter_mut().filter(|item| item["ifname"] == "v0h") {
                     item["address"] = Value::Null;
                 }

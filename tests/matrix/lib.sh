@@ -1,15 +1,15 @@
 # shellcheck shell=sh disable=SC2154,SC2034  # the runner of each init sets and uses them
-# Sourced by the runner of each init: what a service of the matrix is, and how a cell is
-# judged. A cell is a verb of a service in a place, "host" or "netns". For each, one line goes
-# out: cell, service, place, verb, what came of it (between tabs): "ok" and the exit
-# codes, or "n/a: REASON", or "FAILED: REASON" with the log of the cell after it.
+# Sourced by the script of each init system: what a service of the matrix is, and how a cell is
+# judged. A cell is a verb of a service in a place, "host" or "netns". Prints one line for each:
+# cell, service, place, verb and result, separated by tabs. The result is "ok" and the exit
+# codes, or "n/a: REASON", or "FAILED: REASON" followed by the log of the cell.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
 services="${MATRIX-sshd dnsmasq nginx chrony notify-fd notify-socket user capabilities healthcheck forking twins}"
 verbs="start status restart reload crash rebuilt stop"
 
-# what SERVICE - its program and port
+# what SERVICE - set its program and port
 what()
 {
 	program=/usr/sbin/dropbear protocol=tcp
@@ -28,7 +28,7 @@ what()
 	esac
 }
 
-# asks SERVICE - where it is called: does the service give its proper answer?
+# asks SERVICE - whether the service answers correctly, asked from here
 asks()
 {
 	case $1 in
@@ -39,7 +39,7 @@ asks()
 	esac
 }
 
-# at PLACE COMMAND... - it may be a function of ours
+# at PLACE COMMAND... - run it there; it may be a function
 at()
 {
 	case $1 in
@@ -71,7 +71,7 @@ other_place()
 	esac
 }
 
-# sockets - where it is called: what listens on the port of the service
+# sockets - print what listens on the port of the service, seen from here
 sockets()
 {
 	case $protocol in
@@ -80,13 +80,14 @@ sockets()
 	esac
 }
 
-# daemon PLACE - the pid of the service's daemon: who listens there, the first of them
+# daemon PLACE - print the pid of the service's daemon: the first process that listens
+# there
 daemon()
 {
 	at "$1" sockets | grep -o 'pid=[0-9]*' | cut -d = -f 2 | sort -nu | head -n 1
 }
 
-# processes - the pids of all processes of the service's program, in every place
+# processes - print the pids of all processes of the service's program, in every place
 processes()
 {
 	for process in /proc/[0-9]*; do
@@ -99,8 +100,8 @@ answers()
 	[ -n "$(daemon "$place")" ] && at "$place" asks "$service" 2>/dev/null
 }
 
-# is_in_place - the daemon is well: in its place it answers, and nothing of it is
-# anywhere else. Its pid is kept.
+# is_in_place - whether the daemon answers in its place, and none of its processes is
+# anywhere else. Records its pid.
 is_in_place()
 {
 	eventually "it answers in its place" answers
@@ -119,7 +120,7 @@ is_in_place()
 	echo "$pid" >/tmp/pid
 }
 
-# is_as_asked - what is particular to the service
+# is_as_asked - check what is particular to the service
 is_as_asked()
 {
 	case $service in
@@ -138,7 +139,7 @@ is_as_asked()
 	esac
 }
 
-# is_another, is_the_same - since the last look
+# is_another, is_the_same - whether the daemon has changed since it was last recorded
 is_another()
 {
 	now=$(daemon "$place")
@@ -156,16 +157,17 @@ has_twin()
 	[ -s /tmp/twin ]
 }
 
-# own_processes - all but the twin
+# own_processes - print all except those of the second instance
 own_processes()
 {
 	processes | grep -vx "$(cat /tmp/twin)"
 }
 
-# is_made_anew COMMAND... - the namespace, by this
+# is_made_anew COMMAND... - whether this command recreates the namespace
 is_made_anew()
 {
-	# (Its number alone can be another's soon; a descriptor of it would be in the way of down)
+	# (Its inode number alone can soon be another's, and an open descriptor of it
+	# would prevent a down)
 	was=$(cat /run/netns-services/mgmt/ready)
 	run 0 "$@"
 	[ "$(cat /run/netns-services/mgmt/ready)" != "$was" ] || fail "it is the same namespace"
@@ -176,7 +178,7 @@ nothing_is_left()
 	[ -z "$(own_processes)" ] && [ -z "$(at "$place" sockets)" ]
 }
 
-# said COMMAND... - its exit code is part of what came of the cell
+# said COMMAND... - run it; its exit code is part of the result of the cell
 said()
 {
 	printf '# %s\n' "$*"
@@ -186,14 +188,14 @@ said()
 	printf ' %s' "$code" >>/tmp/codes
 }
 
-# well COMMAND... - the same, and it must be 0
+# well COMMAND... - the same, and the exit code must be 0
 well()
 {
 	said "$@"
 	[ "$code" = 0 ] || fail "exit status $code of: $*"
 }
 
-# cell VERB - judge and print it
+# cell VERB - judge the cell and print it
 cell()
 {
 	: >/tmp/codes
@@ -216,7 +218,7 @@ cell()
 	esac
 }
 
-# matrix - all the cells of this init
+# matrix - run all cells of this init system
 matrix()
 {
 	for service in $services; do
@@ -235,7 +237,7 @@ matrix()
 	done
 }
 
-# network, and what the daemons need of the host
+# prepare - set up the network, and what the daemons need on the host
 prepare()
 {
 	cat >/etc/conf.d/netns.mgmt <<-'END'

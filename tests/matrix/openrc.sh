@@ -1,6 +1,6 @@
 #!/bin/sh
-# The cells of OpenRC: SERVICE on the host is the script SERVICE; in the namespace, it is
-# a link to it, with one line in conf.d.
+# The cells of OpenRC: on the host, SERVICE is the script SERVICE; in the namespace, it is
+# a link to that script, with one line in conf.d.
 # shellcheck source=tests/matrix/lib.sh
 . /t/lib.sh
 
@@ -10,7 +10,7 @@ functions=/usr/libexec/rc/sh
 ssd=${functions%sh}sbin/start-stop-daemon
 [ -x "$ssd" ] || ssd=start-stop-daemon
 
-# lacking VERB - why there is no such cell, if so
+# lacking VERB - print why there is no such cell, if there is none
 lacking()
 {
 	case $service in
@@ -66,7 +66,7 @@ unplace_service()
 status_is()
 {
 	said rc-service "$name" status
-	# OpenRC 0.56 was once seen to hang after its answer, on the host: ask again then
+	# On the host, OpenRC 0.56 once hung after its answer: ask again then
 	if grep -q 'caught SIGTERM, aborting' /tmp/said; then
 		sed 's/ [0-9]*$//' /tmp/codes >/tmp/codes.new && mv /tmp/codes.new /tmp/codes
 		said rc-service "$name" status
@@ -105,7 +105,7 @@ verb_reload()
 	status_is 0
 }
 
-# Under a supervisor it comes back by itself, else by a restart.
+# Under a supervisor it comes back by itself, otherwise by a restart.
 verb_crash()
 {
 	if [ "$service" = healthcheck ]; then
@@ -118,7 +118,8 @@ verb_crash()
 		eventually "it comes back" is_another
 	else
 		eventually "it is gone" is_dead
-		# OpenRC 0.63 fails to start it again (the descriptor is closed), and gives up
+		# OpenRC 0.63 fails to start it again (the descriptor is closed), and
+		# gives up
 		[ "$service" != notify-fd ] || eventually "it is given up" gives_up "$name"
 		said rc-service "$name" status
 		said rc-service "$name" restart
@@ -137,7 +138,7 @@ is_dead()
 	[ ! -d "/proc/$(cat /tmp/pid)" ]
 }
 
-# The namespace is made anew, first with the services inside, then under them.
+# The namespace is recreated, first with the services in it, then while they run.
 verb_rebuilt()
 {
 	is_made_anew rc-service netns.mgmt restart

@@ -1,10 +1,10 @@
 #!/bin/sh
-# The cells of runit: SERVICE on the host is the run file of sv/SERVICE; in the namespace
-# it has the two lines more that runit/daemon/run shows.
+# The cells of runit: on the host, SERVICE has the run file sv/SERVICE; in the namespace,
+# the run file has the two additional lines that runit/daemon/run shows.
 # shellcheck source=tests/matrix/lib.sh
 . /t/lib.sh
 
-# lacking VERB - why there is no such cell, if so
+# lacking VERB - print why there is no such cell, if there is none
 lacking()
 {
 	case $service/$place/$1 in
@@ -88,7 +88,7 @@ verb_crash()
 	status_is run
 }
 
-# The namespace was made anew while the daemon stayed in the old one.
+# The namespace was recreated while the daemon stayed in the old one.
 verb_rebuilt()
 {
 	is_made_anew sh -c 'sv stop netns-mgmt && netns-setup down --force mgmt && sv start netns-mgmt'
@@ -103,7 +103,7 @@ verb_stop()
 	status_is down
 }
 
-# sv_folder NAME - of a service that is down until it is told to start
+# sv_folder NAME - print the directory of a service that is down until it is told to start
 sv_folder()
 {
 	: >"/etc/sv/$1/down"

@@ -36,7 +36,8 @@ all_as_before
 run 3 rc-service sshd status
 run 3 rc-service netns.mgmt status
 
-# OpenRC compares times by whole seconds: what it has of dependencies can be older than netns=
+# OpenRC compares times in whole seconds: its list of dependencies can be older than
+# netns=
 : >/etc/conf.d/sshd
 rc-update -u
 echo 'netns="mgmt"' >/etc/conf.d/sshd

@@ -1,7 +1,8 @@
 #!/bin/sh
 # The distribution's own DHCP client, udhcpc on Alpine and dhcpcd on Debian, runs in the
-# namespace; what it is told goes to the namespace's own resolv.conf, and nothing to the
-# host's. It is no process in the way of down, and nothing is left of it.
+# namespace. The name servers that it gets are written to the namespace's own resolv.conf,
+# and nothing to the host's. The client does not prevent a `down`, and nothing is left of
+# it.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 # (Alpine's test root has both)
@@ -23,7 +24,7 @@ cat >/tmp/udhcpd.conf <<-'END'
 	opt domain example.org
 	opt lease 3600
 END
-# server_ends PID - before the next one begins, whose pid file the one that ends would delete
+# server_ends PID - wait until it has ended: it would delete the pid file of the next one
 server_ends()
 {
 	kill "$1"
@@ -43,7 +44,8 @@ cat >/etc/conf.d/netns.mgmt <<-'END'
 	config_eth1="dhcp 2001:db8:10::10/64"
 END
 
-# is_noted LINK - by the hook, after all else that a lease brings. netns-setup looks at this file
+# is_noted LINK - whether the hook has written the lease, after everything else.
+# netns-setup reads this file
 is_noted()
 {
 	[ -e "/run/netns-services/mgmt/dhcp-$1.lease" ]
@@ -69,7 +71,7 @@ run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 is "the host's resolv.conf" "$(cat /etc/resolv.conf)" "nameserver 203.0.113.53"
 
-# A client that others end is started again
+# A client that another program ends is started again
 kill "$(cat /run/netns-services/mgmt/dhcp-eth1.pid /run/netns-services/mgmt/dhcpcd/eth1-4.pid 2>/dev/null)"
 wants_client()
 {
@@ -80,7 +82,7 @@ run 0 netns-setup up mgmt
 says "$client eth1"
 eventually "there is a lease again" has_lease
 
-# No longer asked for: what it had goes with it
+# The settings no longer list dhcp: everything from the lease is removed
 sed -i 's/dhcp //' /etc/conf.d/netns.mgmt
 run 0 netns-setup reload mgmt
 gone()
@@ -98,8 +100,8 @@ rm /etc/conf.d/netns.mgmt
 all_as_before
 is "the host's resolv.conf" "$(cat /etc/resolv.conf)" "nameserver 203.0.113.53"
 
-# Two uplinks, the second with an address of the settings in the network of the lease: each
-# has its metric, and what the one was given stays when the other's server is no more
+# Two uplinks, the second with an address of the settings in the network of the lease:
+# each has its metric, and what one of them got stays when the server of the other is gone
 $judge link add eth2 type veth peer name far2
 $judge link set far2 netns "$far"
 far $judge addr add 198.51.100.1/24 dev far2
@@ -115,7 +117,7 @@ cat >/etc/conf.d/netns.mgmt <<-'END'
 	config_eth2="198.51.100.7/24 dhcp"
 	routes_eth2="203.0.113.0/24 via 198.51.100.1"
 END
-# What is said of one of them
+# The settings of one of them
 cp /etc/conf.d/netns.mgmt /tmp/two
 cat >>/etc/conf.d/netns.mgmt <<-'END'
 	metric_eth2=300
@@ -138,7 +140,7 @@ knows_name()
 	/judge/busybox dumpleases -f /tmp/leases2 | grep -q web-7
 }
 eventually "the server knows the name" knows_name
-# dhcpcd does not show what it was called with
+# dhcpcd does not show its arguments
 if [ "$client" = udhcpc ]; then
 	run 0 cat /proc/"$(cat /run/netns-services/mgmt/dhcp-eth2.pid)"/cmdline
 	says 0x3d:01020304050677
@@ -146,7 +148,7 @@ fi
 run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 
-# Said no more: the client is another one
+# The setting is removed: the client is replaced
 cp /tmp/two /etc/conf.d/netns.mgmt
 run 0 netns-setup up mgmt
 says "$client eth2"
@@ -174,7 +176,8 @@ run 0 netns-setup down mgmt
 [ ! -e /etc/netns/mgmt ] || fail "its resolv.conf is still there"
 server_ends "$(cat /tmp/udhcpd2.pid)"
 
-# A lease of the very address that the settings say: what they say stays when it ends
+# A lease of the same address that the settings have: the address of the settings stays
+# when the lease ends
 server_ends "$(cat /tmp/udhcpd.pid)"
 sed -i 's/^\(.*end 192.0.2\).*/\1.100/' /tmp/udhcpd.conf
 : >/tmp/leases
@@ -199,8 +202,9 @@ run 0 netns-setup reload mgmt
 is "what a second reload says" "$(cat /tmp/said)" ""
 run 0 netns-setup down mgmt
 
-# Without a server it does not count as ready, for up, the service and watch; the client
-# stays, and a lease makes it ready. Beside another address it is a warning
+# Without a server the namespace is not ready, for up, the service and watch; the client
+# stays, and a lease makes the namespace ready. If there is another address, it is a
+# warning
 server_ends "$(cat /tmp/udhcpd.pid)"
 cat >/etc/conf.d/netns.mgmt <<-'END'
 	netns_links="eth1"
@@ -225,7 +229,7 @@ waits()
 }
 eventually "the watch waits" waits
 far /judge/busybox udhcpd -f /tmp/udhcpd.conf >/dev/null 2>&1 &
-# udhcpc asks at once; dhcpcd, and a client that is just pausing, when their time comes
+# udhcpc asks at once; dhcpcd, and a client that is in a pause, ask later
 kill -USR1 "$(cat /run/netns-services/mgmt/dhcp-eth1.pid 2>/dev/null)" 2>/dev/null || :
 run 0 netns-exec --wait 60 mgmt -- true
 has_lease || fail "ready without a lease"

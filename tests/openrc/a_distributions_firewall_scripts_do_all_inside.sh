@@ -1,7 +1,7 @@
 #!/bin/sh
-# The four scripts of a firewall as a distribution has them, as BASE.mgmt with netns="mgmt",
-# by each of their verbs: what is done, is done inside and to the namespace's own files,
-# beside the host's own service of the same name, started or not. A table is printed.
+# The four firewall scripts of a distribution, as BASE.mgmt with netns="mgmt", with each
+# of their verbs. All that they do happens inside and in the namespace's own files, while
+# the host's service of the same name is started or stopped. Prints a table.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 # shellcheck source=tests/openrc/distributions.sh
@@ -12,7 +12,7 @@ rows=0
 inside() { nsenter --net=/run/netns/mgmt "$@"; }
 nft() { /judge/nft "$@"; }
 
-# rules PORT - a file of the script's, which says a port
+# rules PORT - write a file in the format of the script, with this port
 rules()
 {
 	case $base in
@@ -23,7 +23,7 @@ rules()
 	esac
 }
 
-# all_of FAMILY... - what there is of each, here or inside
+# all_of FAMILY... - print all rules of each, here or inside
 all_of()
 {
 	"$@" /judge/iptables-save | sed '/^#/d; s/\[.*\]//'
@@ -35,7 +35,7 @@ all_of()
 	"$@" /judge/nft list ruleset
 }
 
-# The host's rules, files, services
+# Print the rules, files and services of the host
 of_the_host()
 {
 	all_of env
@@ -46,7 +46,7 @@ of_the_host()
 	done 2>&1
 }
 
-# own - what the script's own tool shows inside
+# own - print what the script's own tool shows inside
 own()
 {
 	case $base in
@@ -56,7 +56,7 @@ own()
 	esac
 }
 
-# others - what the tools of the other family show inside: nothing
+# others - print what the tools of the other family show inside: nothing
 others()
 {
 	case $base in
@@ -74,7 +74,7 @@ add()
 	esac
 }
 
-# shows PORT - what there is inside is this port's rules and no other's
+# shows PORT - whether the rules inside are those with this port, and no others
 shows()
 {
 	own >/tmp/own
@@ -98,14 +98,15 @@ opens_all()
 	! grep -qE 'DROP|drop|dport|add ' /tmp/own || fail "something is left"
 }
 
-# is_saved PORT... - in the file of the namespace, whole, and nothing beside it
+# is_saved PORT... - whether the file of the namespace has these ports, complete, and no
+# other file exists
 is_saved()
 {
 	is "the ports saved" "$(grep -owE '1111|2222|3333' "$file" | sort -u | xargs)" "$*"
 	is "what is left beside it" "$(ls -d "$file".* 2>/dev/null)" ""
 }
 
-# row VERB [STATUS] - one verb; the host notices nothing
+# row VERB [STATUS] - run one verb; nothing on the host changes
 row()
 {
 	run "${2:-0}" rc-service "$base.mgmt" "$1"
@@ -118,7 +119,7 @@ row()
 	printf '| %-9s | %-7s | %-13s | %-18s | right |\n' "$base" "$1" "$state" "$whose" >>/tmp/table
 }
 
-# The cells of one script; what is inside and in the files is looked at after each verb.
+# The cells of one script; the rules inside and the files are checked after each verb.
 verbs()
 {
 	row start
@@ -163,7 +164,7 @@ verbs()
 	opens_all
 }
 
-# prepare - the services of the host and of the namespace, and the files
+# prepare - write the services of the host and of the namespace, and the files
 prepare()
 {
 	case $base in
@@ -217,7 +218,8 @@ for base in iptables ip6tables ipset nftables; do
 		done
 	done
 done
-# As on the host, rules that name sets come after them; and they are no firewall of the host
+# As on the host, rules that refer to sets are loaded after them; and they are no firewall
+# of the host
 later
 for base in iptables ip6tables ipset nftables; do
 	ln -sf $base /etc/init.d/$base.mgmt

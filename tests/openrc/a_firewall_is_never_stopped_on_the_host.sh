@@ -1,6 +1,6 @@
 #!/bin/sh
-# The namespace is gone, and the service of its firewall is stopped: what it flushes and
-# saves must be neither the host's rules nor the rule file.
+# The namespace is deleted, and its firewall service is stopped: it must neither flush nor
+# save the host's rules, and not overwrite the rule file.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 export PATH="$PATH:/judge"
@@ -45,7 +45,7 @@ run 3 rc-service fw.mgmt status
 refused rc-service fw.mgmt start
 untouched
 
-# The same while netns-setup has not finished it.
+# The same while netns-setup has not completed the namespace.
 $judge netns add mgmt
 run 0 rc-service fw.mgmt start
 mkdir -p /run/netns-services/mgmt

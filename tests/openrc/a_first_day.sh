@@ -1,7 +1,7 @@
 #!/bin/sh
-# The first day of somebody who has read README: logged in over eth1, by the sshd of the
-# host, all that he types he types in sessions. Nothing is lost, nothing is in the wrong
-# place, and what is said is true.
+# The first day of a person who has read README. The person is logged in over eth1,
+# through the sshd of the host, and types every command in a session. Nothing is lost,
+# nothing runs in the wrong place, and the messages are true.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -13,7 +13,7 @@
 sshd_pid() { cat /run/sshd.pid; }
 web_pid() { cat /run/web.pid; }
 
-# The host, as its owner has it
+# The host as its owner has set it up
 card
 far $judge addr add 203.0.113.1/24 dev far
 $judge route add default via 203.0.113.1
@@ -32,7 +32,7 @@ done
 run 0 openrc default
 eventually "it answers" greets far nc -w 2 203.0.113.7 22
 
-# He writes the settings, and looks before he leaps
+# The person writes the settings, and checks them first
 later
 type_at 203.0.113.7 'printf "netns_links=\"eth1\"\nconfig_eth1=\"203.0.113.7\"\nroutes_eth1=\"default via 203.0.113.1\"\nnetns_dns=\"203.0.113.1\"\n" >/etc/conf.d/netns.mgmt'
 type_at 203.0.113.7 'ln -s netns /etc/init.d/netns.mgmt'
@@ -45,13 +45,13 @@ says "netns-setup try mgmt --within 60"
 type_at 203.0.113.7 'echo "netns=\"mgmt\"" >>/etc/conf.d/sshd'
 all_is_on_the_host
 
-# The obvious is refused, and says what to type
+# The obvious command is an error, and says what to type
 refused session 203.0.113.7 'rc-service sshd restart'
 says "netns-setup try mgmt --within 60 (--with sshd, if that belongs inside)"
 all_is_on_the_host
 moves_by_try
 
-# What is the host's he restarts as before, and so do packages and cron
+# A service of the host is restarted as before; packages and cron do the same
 type_at 203.0.113.7 'rc-service web restart'
 says "web has no netns=, and was called inside the namespace mgmt: start on the host"
 all_is_in_its_place
@@ -64,7 +64,7 @@ mistypes_a_rule 'rc-service netns.mgmt reload' 'rc-service netns.mgmt restart' '
 pulls_the_cable
 type_at 203.0.113.8 'netns-setup doctor mgmt'
 
-# Off and on again, by the runlevel. (A shutdown would end this script, too.)
+# Stop and start by the runlevel. (A shutdown would end this script, too.)
 type_at 203.0.113.8 'rc-update add netns.mgmt default'
 run 0 rc-service netns.mgmt stop
 run 0 rc-service web stop

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Where an SSH server cannot be told what to start for each connection, a listener in the
-# namespace starts it on the host: dropbear on Alpine, OpenSSH before 9.8 on Debian 12.
+# Some SSH servers cannot be configured to start another program for each connection:
+# dropbear on Alpine, OpenSSH before 9.8 on Debian 12. For these, a listener in the
+# namespace starts the server on the host.
 # shellcheck source=tests/openrc/login.sh
 . /t/login.sh
 card
@@ -22,13 +23,13 @@ is "the listener" "$(netns_of "$(cat /run/listener)")" "$(netns_named mgmt)"
 all_are_on_the_host
 [ -e /etc/alpine-release ] || is "where PAM opened sessions" "$(sort -u /run/pam)" "$host"
 
-# No more than are allowed
+# No more than the limit
 knock 4
 eventually "the fifth waits" is_turned_away
 knock_off
 eventually "and is served when others have gone" is_served
 
-# The listener is started again when it was killed; who is logged in does not notice
+# The listener is restarted after it was killed; existing sessions continue
 logged_in tester@192.0.2.10 'touch /tmp/here; sleep 3; echo still here' >/tmp/stays 2>&1 </dev/null &
 eventually "somebody is logged in" test -e /tmp/here
 rm /tmp/here

@@ -1,7 +1,8 @@
 #!/bin/sh
-# With netns_wait a card that is not there at boot fails neither the service nor the boot:
-# the service is inactive, what needs it is held, and when the card comes all of it comes
-# up by itself; by "stop" it is held again when the card has gone for good.
+# With netns_wait, a NIC that is missing at boot makes neither the service nor the boot
+# fail: the service is inactive and the services that need it wait. When the NIC appears,
+# all of them start. With "stop", they are stopped again when the NIC has disappeared for
+# good.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 mgmt
@@ -10,7 +11,7 @@ cat >>/etc/conf.d/netns.mgmt <<-'END'
 	netns_pre_up="echo >>/run/pre_up"
 END
 sshd
-# one on the host that wants it, and is not held
+# a service on the host that uses the namespace, and is not held
 script other <<-'END'
 	depend() { want netns.mgmt; }
 	start() { :; }
@@ -31,7 +32,7 @@ is_said() { grep -q "netns.mgmt: $1" /run/messages; }
 times_said() { grep -c 'mgmt: is not complete yet' /run/messages; }
 is_said_again() { [ "$(times_said)" -gt "$said" ]; }
 is_started() { rc-service "$1" status >/dev/null 2>&1; }
-# status_of SERVICE - OpenRC's own word for it
+# status_of SERVICE - print its status according to OpenRC
 status_of() { rc-service "$1" status 2>&1 | sed -n 's/^.*status: *//p'; }
 all_is_up()
 {
@@ -48,7 +49,7 @@ all_is_held()
 	eventually "it is watched" is_watched
 }
 
-# The boot, without the card.
+# The boot, without the NIC.
 run 0 openrc default
 says 'the host has no link eth1'
 is "who is not held" "$(status_of other)" started
@@ -57,12 +58,12 @@ run 16 rc-service netns.mgmt status
 says 'eth1'
 eventually "that it waits is said" is_said 'netns-setup: mgmt: is not complete yet'
 [ ! -e /run/netns/mgmt ] || fail "there is a namespace"
-# nobody comes in meanwhile, and a start is held
+# nothing can join meanwhile, and a start waits
 refused netns-exec mgmt -- true
 refused rc-service sshd start
 is_gone dropbear || fail "the daemon runs"
 
-# A restart holds them still, and a stop ends the waiting.
+# A restart leaves them waiting, and a stop ends the wait.
 run 1 rc-service netns.mgmt restart
 all_is_held
 run 0 rc-service netns.mgmt stop
@@ -72,7 +73,7 @@ plug_in
 is_quiet() { sleep 2 && [ ! -e /run/netns/mgmt ]; }
 is_quiet || fail "it came up by itself after a stop"
 plug_out
-# Each time until the new watch has said that it waits
+# Each time, wait until the new watch has reported that it waits
 said=$(times_said)
 run 0 openrc default
 all_is_held
@@ -82,7 +83,7 @@ run 1 rc-service netns.mgmt restart
 all_is_held
 eventually "it waits" is_said_again
 
-# What comes by is not it, and nothing is run for that.
+# Another link that appears is not the NIC, and no hook is run for it.
 runs_of_pre_up() { wc -l </run/pre_up; }
 before=$(runs_of_pre_up)
 $judge link add eth7 type veth peer name eth8
@@ -92,10 +93,10 @@ is "how often pre_up was run" "$(runs_of_pre_up)" "$before"
 plug_in
 all_is_up
 is "how often pre_up was run" "$(runs_of_pre_up)" "$before"
-# It is not deaf to TERM by how it was started
+# The way it was started does not block TERM
 is "the signals it blocks" "$(grep ^SigBlk "/proc/$(cat /run/sshd.pid)/status" | tr -d '\t')" SigBlk:0000000000000000
 
-# Out and in again: nothing is stopped by "yes".
+# Out and in again: with "yes", nothing is stopped.
 pid=$(cat /run/sshd.pid)
 plug_out
 sleep 1
@@ -110,7 +111,7 @@ is "the namespace's service" "$(status_of netns.mgmt)" started
 run 0 rc-service netns.mgmt stop
 is_not_watched || fail "it is watched still"
 
-# By "stop": stopped and held when it has been gone for netns_timeout, and not before.
+# With "stop": stopped and held after it was missing for netns_timeout, and not before.
 later
 sed -i 's/netns_wait=.*/netns_wait="stop"\nnetns_timeout=2/' /etc/conf.d/netns.mgmt
 run 0 rc-service sshd start
@@ -134,13 +135,13 @@ all_is_up
 plug_out
 eventually "the daemon is stopped" is_gone dropbear
 eventually "it is inactive" test -L /run/openrc/inactive/netns.mgmt
-# A stop takes away what there is, and the shutdown too.
+# A stop removes everything, and so does the shutdown.
 run 0 rc-service netns.mgmt stop
 is_not_watched || fail "it is watched still"
 [ ! -e /run/netns/mgmt ] || fail "the namespace is there"
 run 0 openrc default
 all_is_held
-# (what would end this script)
+# (they would end this script)
 rm -f /etc/runlevels/shutdown/*
 echo 'no_umounts="/.*"' >>/etc/conf.d/localmount
 run 0 openrc shutdown

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A namespace whose link lies in another one, or is born there, needs that one's service:
-# started by itself, or by the boot, whatever the order.
+# A namespace has a link whose parent is in another namespace, or that is created there.
+# Its service needs the service of that namespace: when it is started alone and at boot,
+# in any order.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 for name in two low; do
@@ -34,7 +35,8 @@ run 0 rc-service netns.low ineed
 says_not netns.two
 run 0 rc-service netns.two start
 whole
-# It goes before what it lies in, and comes again after: OpenRC does not wait for that
+# The namespace is stopped before the one with the parent, and started after it: OpenRC
+# does not wait for that
 run 0 rc-service netns.low restart
 eventually "netns.two is started again" rc-service --quiet netns.two status
 whole
@@ -53,7 +55,7 @@ run 0 rc-service netns.low stop
 rc-update delete netns.two default
 rc-update delete netns.low default
 
-# A tenant of a switch, and not the switch of its tenant
+# A tenant needs its switch, and the switch does not need its tenant
 later
 cat >/etc/conf.d/netns.two <<-'END'
 	netns_links="eth0"
@@ -69,7 +71,7 @@ run 0 rc-service netns.two start
 whole
 run 0 rc-service netns.low stop
 
-# Two that are born in each other wait for nobody
+# Two namespaces with links that are created in each other do not wait for each other
 later
 for name in two low; do
 	[ "$name" = two ] && other=low || other=two
@@ -87,7 +89,7 @@ whole
 run 0 rc-service netns.two stop
 run 0 rc-service netns.low stop
 
-# What has no service has to be there
+# A namespace without a service must exist already
 later
 cat >/etc/conf.d/netns.two <<-'END'
 	netns_links="eth0"

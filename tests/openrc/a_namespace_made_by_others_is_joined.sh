@@ -1,5 +1,5 @@
 #!/bin/sh
-# netns= names a namespace that no service of ours makes: no dependency, and it works.
+# netns= names a namespace that no service of ours makes: it works, without a dependency.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 sshd

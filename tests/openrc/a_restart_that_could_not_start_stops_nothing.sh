@@ -1,7 +1,7 @@
 #!/bin/sh
-# A restart stops a service, and those that need it, before it starts it again. Where the
-# start would be refused, for what its netns= asks for, nothing is stopped: not the sshd that
-# its owner is logged in by, nor what OpenRC stops before it.
+# A restart stops a service and the services that need it, before it starts them again. If its
+# netns= would make the start fail, nothing is stopped: neither the sshd through which its owner
+# is logged in, nor what OpenRC stops before it.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -18,7 +18,7 @@ END
 cp /etc/conf.d/netns.mgmt /run/good
 printf 'table inet fw {\n\tchain input {\n\t\ttype filter hook input priority filter; policy accept;\n\t\tiif "eth1" accept\n\t}\n}\n' >/run/good.nft
 
-# all_is_good - of the namespace; what fails is written after it
+# all_is_good - restore a valid state of the namespace; each case then adds an error
 all_is_good()
 {
 	later
@@ -36,13 +36,13 @@ empty_value() { echo 'netns="$NOTHING"' >/etc/conf.d/sshd; }
 no_assignment() { echo 'netns = "mgmt"' >/etc/conf.d/sshd; }
 no_name() { echo 'netns="a b"' >/etc/conf.d/sshd; }
 
-# On the host, and netns= is newly written
+# On the host, and netns= is new
 echo >/etc/conf.d/sshd
 run 0 rc-service below start
 pid=$(cat /run/sshd.pid)
 is "where sshd is" "$(netns_of "$pid")" "$host"
 
-# all_stays NETNS - is everything still up?
+# all_stays NETNS - whether everything is still up
 all_stays()
 {
 	says "could not be started again"
@@ -67,7 +67,7 @@ for fault in broken_settings broken_rules missing_card no_namespace empty_value 
 	all_stays "$host"
 	[ ! -e /run/netns/mgmt ] || fail "there is a namespace"
 done
-# The card is that of one's own connection
+# The NIC carries the person's own connection
 all_is_good
 far $judge route add 203.0.113.0/24 dev far
 $judge route add 192.0.2.0/24 dev eth1
@@ -83,7 +83,8 @@ eventually "what needs it is up again" rc-service -q below status
 pid=$(cat /run/sshd.pid)
 is "where sshd is" "$(netns_of "$pid")" "$(netns_named mgmt)"
 
-# Inside: what is not whole, and what is restarted with its namespace
+# Inside: a namespace that is incomplete, and a service that is restarted with its
+# namespace
 run 0 mv /run/netns-services/mgmt/ready /run/ready
 refused rc-service sshd restart
 says 'is not ready'

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Restarting a namespace stops the services in it first. With a slip in its settings that
-# would be where it ends: with the daemon that its owner logged in by down.
+# Restarting a namespace first stops the services in it. With an error in the settings of
+# the namespace, the restart would end there, and the sshd through which its owner is
+# logged in would stay stopped.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
@@ -25,7 +26,7 @@ run 0 rc-service sshd status
 refused rc-service netns.mgmt status
 says 'ready'
 
-# A reload with good ones changes what is asked for, and stops nothing.
+# A reload with valid settings changes what differs, and stops nothing.
 sed 's,192.0.2.10/24,192.0.2.11/24,' /run/good >/etc/conf.d/netns.mgmt
 run 0 rc-service netns.mgmt check
 run 0 rc-service netns.mgmt plan
@@ -36,7 +37,7 @@ is "the daemon" "$(cat /run/sshd.pid) $(netns_of "$pid")" "$pid $inode"
 eventually "it answers at the new address" greets far nc -w 2 192.0.2.11 22
 ! greets far nc -w 2 192.0.2.10 22 || fail "it answers at the old one"
 
-# A restart with good ones makes the namespace anew, and the daemon is in the new one.
+# A restart with valid settings recreates the namespace, and the daemon is in the new one.
 cp /run/good /etc/conf.d/netns.mgmt
 run 0 rc-service netns.mgmt restart
 eventually "the daemon is up again" rc-service -q sshd status

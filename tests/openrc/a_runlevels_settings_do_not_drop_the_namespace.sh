@@ -1,9 +1,9 @@
 #!/bin/sh
-# conf.d/SVC.RUNLEVEL replaces conf.d/SVC: where it has no netns=, the daemon would
-# quietly start on the host.
+# OpenRC reads conf.d/SVC.RUNLEVEL instead of conf.d/SVC. If that has no netns=, the
+# daemon would silently start on the host.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
-# dropbear does not end if it is told to before it listens
+# dropbear ignores a TERM that arrives before it listens
 listens()
 {
 	grep -q ' 0A ' "/proc/$(cat /run/sshd.pid)/net/tcp"
@@ -24,7 +24,7 @@ is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named blue)"
 eventually "sshd listens" listens
 run 0 rc-service sshd stop
 
-# said in so many words, it is the owner's will
+# An explicit empty value is what the owner wants
 echo 'netns=""' >/etc/conf.d/sshd.default
 run 0 rc-service sshd start
 is "the namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$host"

@@ -1,11 +1,12 @@
 #!/bin/sh
-# A script written for the host speaks of itself by its own name, and of other services. As
-# BASE.mgmt, whole inside, the one is itself and the others are the host's, whatever
-# commands it uses, in a namespace of ours and in one that others have made.
+# A script written for the host uses its own name and the names of other services. As
+# BASE.mgmt, run inside completely, its own name means itself and the other names mean
+# services of the host, with every command that uses names. In a namespace of ours and in
+# one of another program.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 
-# say COMMAND - what the script does when it is asked to
+# say COMMAND - a verb that runs the command from within the script
 script talk <<'END'
 extra_commands="say"
 start() { readlink /proc/self/ns/net >"/run/$RC_SVCNAME.at"; }
@@ -16,7 +17,7 @@ script other <<'END'
 start() { readlink /proc/self/ns/net >/run/other.at; }
 stop() { rm /run/other.at; }
 END
-# A script that goes by its file's name, under a link of another
+# A script that uses the name of its file, under a link with another name
 ln -s talk /etc/init.d/talk.mgmt
 ln -s talk /etc/init.d/chatter
 for service in talk.mgmt chatter; do
@@ -25,8 +26,8 @@ done
 
 started() { [ -e "/run/$1.at" ]; }
 
-# says_and COMMAND - the script of $service says it. (It is read as part of a function, as
-# all that a script does is.)
+# says_and COMMAND - the script of $service runs it. (It is read as part of a function, as
+# all code of a script is.)
 speak()
 {
 	printf '%s\n' "$1" >/run/words
@@ -44,7 +45,7 @@ state()
 	done
 }
 
-# row COMMAND STATUS STARTED... - what it comes to, with the host's own service beside
+# row COMMAND STATUS STARTED... - compare the result, while the host's own service exists
 row()
 {
 	speak "$1"
@@ -90,8 +91,8 @@ for made in by-others ours; do
 			row 'service talk stop' 0 "${talk% }"
 			row "rc-service $service start" 0 "$talk$service"
 			if [ "$service" = talk.mgmt ]; then
-				# bash takes no path for an alias, and env no alias at all: then the
-				# host's is not called instead
+				# bash accepts no path as an alias, and env no alias at
+				# all: then the host's service is not called instead
 				if [ "$(readlink -f /bin/sh)" != "$(readlink -f /bin/bash)" ]; then
 					row '/etc/init.d/talk restart' 0 "$talk$service"
 				elif [ $own = started ]; then

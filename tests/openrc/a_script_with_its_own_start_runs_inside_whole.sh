@@ -1,14 +1,15 @@
 #!/bin/sh
-# Script mode, chosen by itself: every verb of the whole script is inside, with its own
-# name and settings, by a link and one line, whatever tricks it knows about namespaces.
+# Script mode, chosen automatically: every verb of the complete script runs inside, with
+# the script's own name and settings, with a link and one line, even if the script handles
+# namespaces itself.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt
 inside=$(netns_named mgmt)
 export inside
 
-# As Alpine's own firewall scripts are built: top-level code that makes the namespace,
-# and a program that is called by "ip netns exec" where $netns is set.
+# Written as Alpine's own firewall scripts: top-level code makes the namespace, and a
+# program is called through "ip netns exec" if $netns is set.
 script fw <<'END'
 extra_commands="check"
 extra_started_commands="reload"
@@ -29,7 +30,7 @@ ln -s fw /etc/init.d/fw.mgmt
 echo 'rules=one' >/etc/conf.d/fw
 printf 'netns="mgmt"\nrules="two words"\n' >/etc/conf.d/fw.mgmt
 
-# seen VERB... - by one call, all of them inside
+# seen VERB... - whether one call ran all of them inside
 seen()
 {
 	for verb; do
@@ -55,13 +56,14 @@ run 0 rc-service fw.mgmt describe
 run 0 rc-service fw.mgmt restart
 seen stop start_pre start
 
-# The same script on the host, beside it.
+# The same script also runs on the host.
 run 0 rc-service fw start
 grep -qF "fw start $host one" /run/seen || fail "the host's is not on the host"
 run 0 rc-service fw stop
 rm /run/seen
 
-# A daemon that a script starts by itself is inside, and stopped from there.
+# A daemon that a script starts without start-stop-daemon is inside, and is stopped from
+# there.
 script own <<'END'
 start() { start-stop-daemon --start --exec /bin/sleep --background --make-pidfile --pidfile /run/own.pid -- 600; }
 stop() { start-stop-daemon --stop --retry TERM/30 --pidfile /run/own.pid; }
@@ -73,7 +75,7 @@ is "the daemon's namespace" "$(netns_of "$(cat /run/own.pid)")" "$inside"
 run 0 rc-service own stop
 eventually "it is stopped" is_gone sleep
 
-# One mode or the other by the owner's word.
+# The owner chooses the mode.
 echo 'netns_mode="daemon"' >>/etc/conf.d/fw.mgmt
 run 0 rc-service fw.mgmt stop
 grep -qF "fw.mgmt stop $inside two words" /run/seen || fail "its own prefix is not kept"
@@ -84,7 +86,7 @@ says '/etc/conf.d/fw.mgmt:1'
 says 'netns_mode="both"'
 run 3 rc-service fw.mgmt status
 
-# What neither supervisor starts is not started.
+# A program that neither supervisor starts is not started.
 script other <<'END'
 supervisor=runit
 command=/bin/sleep
@@ -96,7 +98,7 @@ refused rc-service other start
 says '/etc/conf.d/other:1'
 is_gone sleep || fail "it runs"
 
-# The namespace is not made by the script, neither when it is stopped without one nor
+# The script does not create the namespace, neither when it is stopped without one nor
 # when it is read for its dependencies.
 later
 sed -i /netns_mode/d /etc/conf.d/fw.mgmt

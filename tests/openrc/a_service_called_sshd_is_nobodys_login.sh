@@ -1,7 +1,7 @@
 #!/bin/sh
-# A script has its own name as a process: OpenRC's of sshd is called sshd, and is no session
-# of anybody. Where nobody is logged in, it starts, and takes the card that all default
-# routes of the host go out by.
+# The process of an init script has the name of the script. OpenRC's script sshd is called
+# sshd, but is not a login session. If nobody is logged in, it starts, and its namespace
+# takes the NIC that all default routes of the host use.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card

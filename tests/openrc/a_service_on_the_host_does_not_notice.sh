@@ -1,6 +1,6 @@
 #!/bin/sh
-# The hook is read for every service. One without netns= gets no process more for it, is
-# where it always was, and its script's start-stop-daemon and ip are the real ones.
+# The hook is read for every service. A service without netns= gets no additional process,
+# runs where it always ran, and its script uses the real start-stop-daemon and ip.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 script plain <<'END'
@@ -16,7 +16,7 @@ start_pre()
 END
 rc-update -u
 
-# processes VERB - how many are made for it: the kernel counts them
+# processes VERB - print how many processes it creates, as the kernel counts them
 processes()
 {
 	read -r _ _ _ _ before </proc/loadavg

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Logged in by the sshd that runs in mgmt, a person restarts services as on the host: one
-# without netns= runs on the host, as if it had been typed there, one with netns= in its
-# namespace, and a whole runlevel is refused.
+# A person who is logged in through the sshd in mgmt restarts services as on the host: a
+# service without netns= runs on the host, one with netns= in its namespace, and a
+# complete runlevel is an error.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -40,7 +40,7 @@ rc-update -u
 run 0 rc-service sshd start
 eventually "it answers" greets far nc -w 2 192.0.2.10 22
 
-# is_on_the_host PID - in the host's network and mounts
+# is_on_the_host PID - whether it is in the host's network and mounts
 is_on_the_host()
 {
 	is "the network of process $1" "$(netns_of "$1")" "$host"
@@ -62,14 +62,14 @@ has_stopped() { [ ! -d "/proc/$pid" ]; }
 run 0 session 192.0.2.10 '/etc/init.d/web stop'
 eventually "web has stopped" has_stopped
 
-# What an ordinary command inside starts later: a cron job, a hook
+# A service that an ordinary command inside starts later: a cron job, a hook
 run 0 session 192.0.2.10 'setsid sh -c "sleep 0.2; exec env -i PATH=\$PATH rc-service web start" >/dev/null 2>&1 </dev/null &'
 is_started() { rc-service -q web status && [ -s /run/web.pid ]; }
 eventually "web is started" is_started
 is_on_the_host "$(cat /run/web.pid)"
 run 0 rc-service web stop
 
-# A supervisor and a whole script
+# A service with a supervisor, and a complete script
 run 0 session 192.0.2.10 'rc-service supervised start'
 pid_of_supervised() { pgrep -f '^/bin/sleep 700' >/tmp/pid && [ "$(cat /tmp/pid)" != "${was-}" ]; }
 eventually "it runs" pid_of_supervised
@@ -84,7 +84,7 @@ for verb in start reload stop; do
 	is "where the firewall did $verb" "$(cat /run/firewall.$verb)" "$host"
 done
 
-# A service of another namespace, and the namespaces' own
+# A service of another namespace, and the services of the namespaces
 run 0 session 192.0.2.10 'rc-service inside start'
 is "the namespace of the daemon" "$(netns_of "$(cat /run/inside.pid)")" "$(netns_named blue)"
 is "where the rest of its script ran" "$(cat /run/inside.pre)" "$host"
@@ -94,7 +94,7 @@ run 0 session 192.0.2.10 'rc-service sshd restart'
 eventually "it answers" greets far nc -w 2 192.0.2.10 22
 is "the namespace of sshd" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named mgmt)"
 
-# A runlevel. (openrc has ended then; what it had called may not have yet.)
+# A runlevel. (openrc has ended then, but programs that it called may not have.)
 runlevel=$(cat /run/openrc/softlevel)
 for parallel in NO YES; do
 	echo "rc_parallel=$parallel" >>/etc/rc.conf

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Who is logged in by the sshd that runs in a namespace types what one types on the host, and it
-# works: netns-setup goes there by itself. What would cut the session is refused all the same.
+# A person who is logged in through the sshd in a namespace types the same commands as on the
+# host, and they work: netns-setup goes to the host by itself. Commands that would cut the
+# session are still errors.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
@@ -27,7 +28,7 @@ run 0 session 192.0.2.10 'netns-setup down blue'
 ! $judge netns | grep -q blue || fail "blue is there"
 run 0 session 192.0.2.10 'netns-setup doctor mgmt'
 
-# What would cut it, by whatever way it was typed
+# Commands that would cut the session, in every form
 for command in "netns-setup down mgmt" "netns-setup down --force mgmt" "netns-setup down --kill mgmt" \
 	"netns-exec --host -- netns-setup down mgmt" "netns-exec --host sh -c 'netns-setup down mgmt; exit \$?'" \
 	"netns-exec --host --net-only netns-setup down mgmt" "unshare -m netns-setup down mgmt"; do
@@ -50,7 +51,7 @@ says "netns-exec: no command is given"
 run 0 rc-service -q sshd status
 run 0 rc-service -q netns.mgmt status
 
-# Started inside, and meant for the host: doctor says so, and no more once it is there
+# Started inside, but belongs on the host: doctor reports it, until it is there
 script web <<-'END'
 	command=/bin/sleep
 	command_args=600

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Who is logged in over a card is not cut off by the service that would take it: in a
-# session of a real sshd, through OpenRC, which empties the environment, and through su.
+# A person who is logged in over a NIC is not cut off by the service that would move it:
+# in a session of a real sshd, through OpenRC, which empties the environment, and through
+# su.
 # shellcheck disable=SC2016,SC2209
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -13,7 +14,7 @@ dropbear -F -E -R -p 22 >/tmp/dropbear 2>&1 &
 eventually "sshd answers the other machine" greets far nc -w 2 203.0.113.7 22
 
 run 0 session 203.0.113.7 true
-# Debian's su takes a PAM that is not in this root
+# Debian's su needs PAM, which is not in this root directory
 su=sh
 [ ! -e /etc/alpine-release ] || su='su root'
 for command in 'netns-setup up mgmt' 'rc-service netns.mgmt start' \
@@ -28,7 +29,7 @@ if [ -e /run/netns/mgmt ] || [ -e /run/netns-services/mgmt ]; then
 	fail "something was made"
 fi
 
-# Elsewhere logged in, and at boot, nobody is stopped
+# A person who is logged in over another link, or a boot, is not stopped
 run 0 rc-service netns.mgmt start
 run 0 rc-service netns.mgmt stop
 

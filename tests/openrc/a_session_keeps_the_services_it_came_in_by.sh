@@ -1,7 +1,7 @@
 #!/bin/sh
-# A stop of a namespace stops the services in it first, and the sshd by which its owner is
-# logged in is one of those: it is refused before any of them is stopped, in whatever way
-# it was typed. At shutdown never.
+# Stopping a namespace first stops the services in it, including the sshd through which
+# its owner is logged in. That is an error before any of them is stopped, whichever
+# command was typed, except at shutdown.
 # shellcheck disable=SC2016,SC2209
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -22,7 +22,7 @@ run 0 rc-service beside start
 eventually "it answers" greets far nc -w 2 192.0.2.10 22
 pid=$(cat /run/sshd.pid)
 
-# Debian's su takes a PAM that is not in this root
+# Debian's su needs PAM, which is not in this root directory
 su=sh
 [ ! -e /etc/alpine-release ] || su='su root'
 for verb in stop restart; do
@@ -39,7 +39,7 @@ for verb in stop restart; do
 	done
 done
 
-# Not a namespace, or by another way: nobody is kept from it
+# A service that is no namespace, or a session over another link, is not protected
 run 0 rc-service below stop
 run 0 session 192.0.2.10 "rc-service beside stop"
 run 0 session 192.0.2.10 "rc-service beside start"
@@ -47,7 +47,7 @@ run 0 rc-service netns.mgmt stop
 run 0 rc-service sshd start
 eventually "it answers" greets far nc -w 2 192.0.2.10 22
 
-# What is typed in the session, at shutdown: as OpenRC calls it then
+# Typed in the session, at shutdown: as OpenRC calls it then
 run 0 rc-service below start
 echo shutdown >/run/openrc/softlevel
 session 192.0.2.10 "rc-service netns.mgmt stop" >/tmp/said 2>&1 </dev/null

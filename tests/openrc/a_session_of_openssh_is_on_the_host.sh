@@ -1,7 +1,7 @@
 #!/bin/sh
-# Who logs in by an OpenSSH in a namespace is on the host, by one line of sshd_config: the
-# session's processes are, and what PAM does for it, and what scp and sftp do. sshd itself
-# still counts who knocks.
+# With one line of sshd_config, a person who logs in through an OpenSSH in a namespace is
+# on the host: the processes of the session are, and so is what PAM, scp and sftp do. sshd
+# itself still limits unauthenticated connections.
 # shellcheck source=tests/openrc/login.sh
 . /t/login.sh
 card
@@ -22,7 +22,7 @@ is "the listener" "$(netns_of "$(cat /run/listener)")" "$(netns_named mgmt)"
 all_are_on_the_host
 is "where PAM opened sessions" "$(sort -u /run/pam)" "$host"
 
-# All that belongs to a session, with and without privileges
+# All processes of a session, with and without privileges
 stays tester
 is "sessions" "$(pidof sshd-session | wc -w)" 2
 for pid in $(pidof sshd-session); do
@@ -30,7 +30,7 @@ for pid in $(pidof sshd-session); do
 done
 end_sessions
 
-# MaxStartups counts: three knock, the fourth is sent away
+# MaxStartups counts: of four unauthenticated connections, the fourth is closed
 knock 3
 eventually "the fourth is turned away" is_turned_away
 knock_off

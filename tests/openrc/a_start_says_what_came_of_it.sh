@@ -1,18 +1,20 @@
 #!/bin/sh
-# What a boot tells: a good start is one line, and what it did is in the log; why a start
-# failed is told again by status, and by the log where there is one, until a start works.
+# Messages at boot: a successful start prints one line and writes its changes to the log.
+# The reason for a failed start is printed again by status, and is in the log if there is
+# one, until a start succeeds.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
 mgmt
-# (Whether another has the address need not be asked for IPv4)
+# (Duplicate address detection is not needed for IPv4)
 good() { settings && sed -i 's, 2001:db8:10::10/64,,' /etc/conf.d/netns.mgmt; }
 good
 lists() { rc-service --list | grep netns | xargs; }
 is "what is listed as a service" "$(lists)" "netns netns-ipset netns-iptables netns-nftables netns.mgmt"
 rc-update -u >/dev/null
 
-# One line, before there is a log and after; the changes are kept in the one and the other.
+# One line, before a log daemon runs and afterwards; the changes are recorded in both
+# cases.
 is_one_line()
 {
 	is "what it said" "$(grep -v -e '^ok: ' -e 'Caching service' -e '^$' /tmp/said | sed 's/ *\[ ok \]//')" \
@@ -42,7 +44,7 @@ run 0 rc-service --verbose netns.mgmt start
 says "$changed"
 run 0 rc-service netns.mgmt stop
 
-# Why it failed: by the settings, by what is not there, by the kernel.
+# The reason of a failure: the settings, something that is missing, the kernel.
 fails()
 {
 	refused rc-service netns.mgmt start
@@ -80,7 +82,8 @@ fails "netns_pre_up at /etc/conf.d/netns.mgmt:7"
 good
 said_no_more
 
-# A reload that fails leaves the namespace as it was, and its reason, until one works.
+# A reload that fails leaves the namespace as it was, and its reason is kept until a
+# reload succeeds.
 reload_fails()
 {
 	refused rc-service netns.mgmt reload
@@ -109,7 +112,7 @@ run 0 netns-setup status mgmt
 says_not "failed"
 run 0 rc-service netns.mgmt stop
 
-# Who entered by nsenter(1), as lxc-attach does, has nobody above, which is told as 0.
+# A process that entered by nsenter(1), as lxc-attach does, has the parent 0.
 sshd
 later
 rc-update -u >/dev/null
@@ -120,7 +123,7 @@ eventually "somebody can enter" entered true
 # shellcheck disable=SC2016
 run 0 entered sh -c 'while read -r word number; do [ "$word" != PPid: ] || exit "$number"; done </proc/self/status'
 for verb in start restart stop; do
-	# (OpenRC starts what needs it beside)
+	# (OpenRC starts the services that need it at the same time)
 	[ "$verb" != stop ] || eventually "sshd is back" entered rc-service sshd status
 	wait_for_daemons
 	run 0 entered rc-service sshd $verb
@@ -130,7 +133,7 @@ for verb in start restart stop; do
 	says_not /proc/
 done
 
-# On a diskless Alpine, lbu commit may have kept the file of an earlier boot.
+# On a diskless Alpine, lbu commit may have saved the file of an earlier boot.
 run 0 rc-service netns.mgmt start
 cp /etc/netns/mgmt/resolv.conf /run/kept
 run 0 rc-service netns.mgmt stop
@@ -143,7 +146,7 @@ run 0 rc-service netns.mgmt stop
 [ ! -e /etc/netns/mgmt/resolv.conf ] || fail "the file is there still"
 good
 
-# Where /etc is read-only, netns_dns has nowhere to write to: it is said what to type.
+# If /etc is read-only, netns_dns cannot write its file: the message says what to type.
 mkdir -p /etc/netns
 mount --rbind /etc /etc
 mount -o remount,bind,ro /etc

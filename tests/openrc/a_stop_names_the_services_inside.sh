@@ -1,13 +1,13 @@
 #!/bin/sh
-# A namespace in use is not taken down by hand: who is inside is named, by the service that
-# started it, whatever started it, and whose child it is.
+# A stop by hand does not take down a namespace in use: it lists the processes inside with
+# the services that started them, for all supervisors and all child processes.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
 mgmt
 sshd
 
-# Supervised: what runs inside is the child of what OpenRC has noted.
+# Supervised: the process inside is the child of the one that OpenRC has recorded.
 script supervised <<'END'
 supervisor=supervise-daemon
 command=/bin/sleep

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What supervise-daemon starts again after a crash is in the namespace that has the name
-# by then, or nowhere.
+# After a crash, supervise-daemon restarts the process in the namespace that has the name
+# now, or not at all.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt

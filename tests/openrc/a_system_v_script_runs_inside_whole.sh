@@ -1,7 +1,7 @@
 #!/bin/sh
-# Most of Debian's services are no OpenRC scripts: Debian's OpenRC hands the verb to them
-# when it changes the runlevel, and rc-service and a person run them without any of OpenRC.
-# netns= holds all the same, with the dependency; without it they run on the host.
+# Most of Debian's services are not OpenRC scripts. Debian's OpenRC passes the verb to
+# them when the runlevel changes, and rc-service or a person runs them without OpenRC.
+# netns= works nevertheless, with the dependency. Without netns= they run on the host.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -40,7 +40,8 @@ says "Taking down"
 eventually "the daemon was stopped first" is_gone sleep
 [ ! -e /run/netns/mgmt ] || fail "the namespace is still there"
 
-# By hand, and by what packages call: rc-service, the path, a path of the current directory
+# By hand, and as packages do: by rc-service, by its path, by a path in the current
+# directory
 old_is_inside()
 {
 	is "the daemon's namespace" "$(netns_of "$(cat /run/old.pid)")" "$(netns_named mgmt)"
@@ -58,7 +59,7 @@ for command in 'rc-service old' /etc/init.d/old 'cd /etc/init.d && ./old' 'sh /e
 	is "where it was stopped" "$(cat /run/old.stop)" "$(netns_named mgmt)"
 	eventually "it has stopped" is_gone sleep
 done
-# Who starts it by hand starts the namespace
+# Starting it by hand starts the namespace
 run 0 rc-service netns.mgmt stop
 run 0 /etc/init.d/old start
 says "Making namespace mgmt"

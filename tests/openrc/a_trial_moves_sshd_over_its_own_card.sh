@@ -1,6 +1,7 @@
 #!/bin/sh
-# netns-setup try --with sshd, typed in a session of that sshd over the card that moves:
-# confirmed or not, by whoever is there still, broken or out of reach.
+# netns-setup try --with sshd, typed in a session of that sshd over the NIC that is moved:
+# confirmed or not, from the old or a new session, with a service that breaks or cannot be
+# reached.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 # shellcheck source=tests/testbed/trial.sh
@@ -17,7 +18,7 @@ dropbearkey -t ed25519 -f /etc/key >/dev/null 2>&1 || fail "no key"
 sshd
 sed -i 's,-R,-r /etc/key,' /etc/init.d/sshd
 cat >>/etc/init.d/sshd <<-'END'
-	# As Alpine's and Gentoo's: a restart looks first
+	# As in Alpine's and Gentoo's script: a restart checks first
 	stop_pre() { [ "$RC_CMD" != restart ] || [ ! -e /tmp/broken ]; }
 END
 : >/etc/conf.d/sshd
@@ -71,7 +72,7 @@ a_session_is_never_lost <<-'END'
 	rc-service netns.mgmt restart
 END
 
-# At the console, as netns-setup(8) has it for who is locked out
+# At the console, as netns-setup(8) says in "When you are locked out"
 sed -i s/eth9/eth1/ /etc/conf.d/netns.mgmt
 session 203.0.113.7 'sleep 100' >/dev/null 2>&1 </dev/null &
 run 0 netns-setup down --kill mgmt

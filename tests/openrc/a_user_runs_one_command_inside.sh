@@ -1,6 +1,6 @@
 #!/bin/sh
-# The recipe of netns-exec(8): a user who is not root runs one command in a namespace, by
-# doas and by sudo, as himself; and nothing else.
+# The recipe of netns-exec(8): an ordinary user runs one command in a namespace through
+# doas or sudo, with that user's own id, and nothing else.
 # shellcheck disable=SC2016
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -8,7 +8,7 @@ card
 mgmt
 run 0 netns-setup up mgmt
 
-# (No maintainer script has run, which would have made the settings of PAM)
+# (No maintainer script has run, which would have created the settings of PAM)
 mkdir -p /etc/pam.d
 for name in doas sudo su; do
 	printf '%s required pam_permit.so\n' auth account session >/etc/pam.d/$name

@@ -1,12 +1,13 @@
 #!/bin/sh
-# A VPN client in a namespace sets name servers by resolvconf, as openvpn's update-resolv-conf
-# and wg-quick do. All that runs inside sees them, whenever it came in, and what was there
-# before is there again when the client has taken them away, or was killed and the namespace
-# goes. The host, with Debian's resolvconf or with openresolv, keeps each byte of its own.
+# A VPN client in a namespace sets name servers with resolvconf, as openvpn's update-resolv-conf
+# and wg-quick do. All processes inside see them, whenever they joined. The earlier servers are
+# back when the client removes its own, or when it was killed and the namespace is taken down.
+# The host, with Debian's resolvconf or with openresolv, keeps every byte of its own.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 
-# The host as the package's maintainer scripts would have it, and what its DHCP client says
+# The host as the package's maintainer scripts would set it up, and the name servers of
+# its DHCP client
 host_has_resolvconf()
 {
 	command -v resolvconf >/dev/null || fail "no resolvconf is installed"
@@ -16,22 +17,23 @@ host_has_resolvconf()
 		ln -sf ../run/resolvconf/resolv.conf /etc/resolv.conf
 	fi
 	printf 'nameserver 203.0.113.53\nsearch host.example\n' | resolvconf -a eth0 2>/dev/null
-	# Alpine's root has the program alone
+	# Alpine's root directory has only the program
 	[ -d /usr/lib/resolvconf ] || echo 'nameserver 203.0.113.53' >/etc/resolv.conf
 	is "what the host sees" "$(sed -n 's/^nameserver //p' /etc/resolv.conf)" 203.0.113.53
 }
 
-# hosts - all that a resolvconf has on the host, as it is
+# hosts - print everything that resolvconf has stored on the host
 hosts()
 {
 	find /etc/resolv* /etc/netns /run/resolvconf ! -type d ! -path /etc/netns/vpn/resolv.conf \
 		-exec ls -l --full-time {} \; -exec md5sum {} \; | sort
 }
 
-# servers FILE - on one line
+# servers FILE - print them on one line
 servers() { sed -n 's/^nameserver //p' "$1" | tr '\n' ' '; }
 
-# sees SERVERS - all that is inside, and whoever comes now; the host has what it had
+# sees SERVERS - whether all processes inside, and new ones, see them, and the host has
+# its own
 sees()
 {
 	for pid in $early $late; do
@@ -42,7 +44,7 @@ sees()
 	[ "$(hosts)" = "$before" ] || fail "the host's files were $before, and are $(hosts)"
 }
 
-# let_in - a process that stays inside; its number in $let_in
+# let_in - start a process that stays inside; its pid is in $let_in
 let_in()
 {
 	netns-exec vpn -- sleep 1000 &
@@ -52,7 +54,7 @@ let_in()
 
 is_command() { [ "$(cat "/proc/$1/comm")" = "$2" ]; }
 
-# ended PID... - by KILL, and wholly gone
+# ended PID... - kill it with KILL, and wait until it is gone completely
 ended()
 {
 	kill -9 "$@"
@@ -106,7 +108,7 @@ for kind in file overlay asked none; do
 	early=$let_in
 	sees "$own"
 
-	# It comes, and ends as it should
+	# The client starts, and ends normally
 	run 0 rc-service client start
 	let_in
 	late=$let_in
@@ -114,7 +116,7 @@ for kind in file overlay asked none; do
 	is "what else is there" "$(grep -v nameserver "/proc/$late/root/etc/resolv.conf")" \
 		"# written by resolvconf in vpn, asked for by tun0.openvpn tun.wg0
 search a.example"
-	# The host's own file is replaced, which takes off what lies over it
+	# The host's own file is replaced, which removes what is mounted over it
 	cp -pP /etc/resolv.conf /etc/new && mv /etc/new /etc/resolv.conf
 	before=$(hosts)
 	run 0 netns-exec --heal vpn
@@ -132,7 +134,7 @@ search a.example"
 	run 0 netns-exec vpn -- resolvconf -d tun1
 	[ ! -e /run/netns-services/vpn/resolv.conf ] || fail "the client's file is left"
 
-	# It comes again, and is killed with all that is inside
+	# It starts again, and is killed with all processes inside
 	run 0 rc-service client start
 	sees "10.8.0.1 10.8.0.2"
 	ended "$(cat /run/client.pid)" "$early" "$late"
@@ -144,13 +146,14 @@ search a.example"
 	run 0 netns-setup up vpn
 	sees "$own"
 
-	# Nor can any other program write what is the host's
+	# No other program can write to the host's files either
 	! netns-exec vpn -- touch /run/resolvconf/new || fail "the host's folder can be written"
 	sees "$own"
 	run 0 netns-setup down vpn
 done
 
-# A namespace that others made has no place for them, and the host's is none
+# A namespace of another program has no directory for them, and they are not set on the
+# host
 $judge netns add other
 run 100 netns-exec other -- sh -c "echo 'nameserver 10.8.0.1' | resolvconf -a tun0"
 says "resolvconf: this is not a namespace of netns-setup"

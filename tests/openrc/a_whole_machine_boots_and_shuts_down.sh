@@ -1,6 +1,6 @@
 #!/bin/sh
-# By runlevels alone: the card is in its namespace before the network is set up, and at
-# the shutdown a process that stays behind holds nothing up.
+# With runlevels alone: the NIC is in its namespace before the network is set up, and at
+# shutdown a process that is left inside does not delay anything.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
@@ -15,7 +15,7 @@ is "the daemon's namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named 
 $judge netns exec mgmt sleep 601 &
 is_inside() { $judge netns pids mgmt | xargs -I PID cat /proc/PID/cmdline | grep -q 601; }
 eventually "a stranger is inside" is_inside
-# what would end this script, and the host
+# they would end this script, and the host
 rm -f /etc/runlevels/shutdown/*
 echo 'no_umounts="/.*"' >>/etc/conf.d/localmount
 begun=$(date +%s)

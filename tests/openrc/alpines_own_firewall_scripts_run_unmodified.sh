@@ -1,13 +1,14 @@
 #!/bin/sh
-# Scripts built as Alpine's own for iptables, ipset and nftables are, with all that they
-# do about namespaces by themselves, run inside by a link and one line. Their rules, sets
-# and sysctls are inside, and nothing of it is on the host.
+# Scripts written as Alpine's for iptables, ipset and nftables, including their own code
+# for namespaces, run inside with a link and one line. Their rules, sets and sysctls are
+# inside, and none of them on the host.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 export PATH="$PATH:/judge"
 $judge netns add mgmt
 
-# It prefixes itself, makes the namespace, and calls sysctl as if it were on the host
+# It prefixes its own commands, makes the namespace, and calls sysctl as if it were on the
+# host
 script iptables <<'EOF'
 extra_commands="save"
 iptables_name=${SVCNAME}
@@ -60,7 +61,8 @@ save() {
 }
 EOF
 
-# A shell function of the program's name, and code that runs when it is only read
+# A shell function with the name of the program, and code that runs while the script is
+# only read
 script ipset <<'EOF'
 extra_started_commands="save"
 IPSET=/judge/ipset
@@ -134,7 +136,7 @@ inside() { $judge netns exec mgmt "$@"; }
 echo 0 >/proc/sys/net/ipv4/ip_forward
 inside sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 
-# Nothing of the host's, whatever was done inside
+# Nothing on the host has changed, whatever was done inside
 host_is_bare()
 {
 	is "the host's tables" "$(nft -j list ruleset | sed 's/.*"metainfo": {[^}]*}}//')" "]}"
@@ -166,7 +168,7 @@ is "whether it forwards inside" "$(forwards inside)" 0
 grep -q 'table inet fw' /run/mgmt.nft || fail "what it saved is not what was inside"
 host_is_bare
 
-# Only read, they make nothing either
+# If the script is only read, it creates nothing either
 $judge netns del mgmt
 rc-update -u
 [ ! -e /run/netns/mgmt ] || fail "a namespace was made while the scripts were read"

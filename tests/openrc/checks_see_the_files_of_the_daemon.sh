@@ -1,13 +1,15 @@
 #!/bin/sh
-# The namespace has its own of a daemon's settings: what tests them before a start, in a
-# restart and by itself reads the same file as the daemon, for each of OpenRC's ways.
+# The namespace has its own settings files for a daemon. A check of the settings before a
+# start, in a restart, or as a command of its own reads the same file as the daemon, in
+# each of OpenRC's ways to start a daemon.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt
 mkdir -p /etc/app /etc/netns/mgmt/app
 
-# The daemon keeps open what it has read. A script may test it in start_pre, by a verb, and
-# before the stop of a restart, as Alpine's sshd and nginx do; or leave it to OpenRC.
+# The daemon keeps its settings file open. A script may check the file in start_pre, by a
+# verb, and before the stop of a restart, as Alpine's sshd and nginx do; or leave the
+# check to OpenRC.
 app()
 {
 	script "app-$1" <<-END
@@ -26,7 +28,7 @@ app()
 	echo 'netns="mgmt"' >"/etc/conf.d/app-$1"
 }
 
-# has HOST NAMESPACE - what is in the two files
+# has HOST NAMESPACE - write these texts to the two files
 has()
 {
 	echo "$1, the host's" >/etc/app/conf
@@ -84,7 +86,7 @@ for supervisor in start-stop-daemon supervise-daemon; do
 	done
 done
 
-# OpenRC's own test of folders
+# OpenRC's own check of directories
 later
 service=app-start-stop-daemon
 has good good
@@ -97,7 +99,7 @@ run 0 rc-service $service start
 says_not "netns_mode"
 run 0 rc-service $service stop
 
-# Daemon mode by the owner's word: it is said, and does as it says.
+# The owner sets daemon mode: a warning is printed, and the mode is used.
 echo 'netns_mode="daemon"' >>/etc/conf.d/$service
 mkdir /etc/app/more
 has good broken
@@ -105,7 +107,7 @@ run 0 rc-service $service start
 says "see the host's /etc; the daemon sees these files of /etc/netns/mgmt: app"
 run 0 rc-service $service stop
 
-# What only names are looked up by changes no mode, and neither do the rules of a firewall.
+# Files that are only for name lookup change no mode, and neither do firewall rules.
 rm -r /etc/netns/mgmt/app
 sed -i /netns_mode/d /etc/conf.d/$service
 mkdir /etc/netns/mgmt/iptables /etc/netns/mgmt/ipset.d

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Sourced by scenarios: init scripts and settings as a distribution's packages install them
-# for iptables, ip6tables, ipset and nftables. They are built as Alpine's are: by which of
-# its names the script goes, which verbs there are, how it asks for itself and stops itself,
-# where it keeps its rules and in which way it writes them.
+# Sourced by scenarios: init scripts and settings as a distribution's packages install
+# them for iptables, ip6tables, ipset and nftables. They are written as Alpine's are: how
+# the script uses its name, which verbs there are, how it queries and stops itself, and
+# where and how it saves its rules.
 
 # distributions - install them, and the tools
 distributions()
@@ -12,7 +12,7 @@ distributions()
 	done
 	mkdir -p /etc/iptables /etc/ipset.d
 
-	# One script for both families, by SVCNAME; saved in place
+	# One script for both families, which uses SVCNAME; it saves in place
 	script iptables <<-'END'
 		extra_commands="save panic"
 		extra_started_commands="reload"
@@ -79,7 +79,7 @@ distributions()
 			"$2" "$3" >"/etc/conf.d/$1"
 	done
 
-	# Its folder is written in the script; errors of what it writes are lost in a pipe
+	# Its directory is written in the script; errors of its output are lost in a pipe
 	script ipset <<-'END'
 		extra_started_commands="save reload"
 		DIR=/etc/ipset.d
@@ -118,7 +118,8 @@ distributions()
 		}
 	END
 
-	# Goes by RC_SVCNAME; saved beside the file and renamed, with the status of another step
+	# It uses RC_SVCNAME; it saves to another file and renames that, with the status
+	# of another step
 	script nftables <<-'END'
 		extra_commands="list panic save check"
 		extra_started_commands="reload"

@@ -1,17 +1,17 @@
 #!/bin/sh
-# Started inside, found for status and stop, whoever supervises it and however it keeps
-# its pid.
+# Daemons are started inside, and found for status and stop, with every supervisor and
+# every way to keep the process id.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt
 
-# a daemon that goes to the background by itself, and writes its own pid file
+# a daemon that goes into the background by itself, and writes its own pid file
 script forking <<'END'
 command=/usr/sbin/dropbear
 command_args="-R -p 22 -P /run/forking.pid"
 pidfile=/run/forking.pid
 END
-# one that does neither, with another user's rights and arguments that need quoting
+# one that does neither, runs as another user, and has arguments that need quotes
 script background <<'END'
 command=/bin/sleep
 command_args="'600'"

@@ -3,7 +3,7 @@
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# script NAME - an init script, its text from the standard input
+# script NAME - write an init script, its text from standard input
 script()
 {
 	{
@@ -21,13 +21,13 @@ sshd()
 		command_args="-F -E -R -p 22"
 		command_background=yes
 		pidfile=/run/sshd.pid
-		# dpkg's start-stop-daemon does not wait for the end of what it stops by itself
+		# dpkg's start-stop-daemon does not wait until the process has ended
 		retry=TERM/30
 	END
 	echo 'netns="mgmt"' >/etc/conf.d/sshd
 }
 
-# mgmt - the namespace's service
+# mgmt - write the service of the namespace
 mgmt()
 {
 	ln -s netns /etc/init.d/netns.mgmt

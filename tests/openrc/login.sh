@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# Sourced by the scenarios of sessions: those who log in over eth1 in mgmt, by OpenSSH's
-# own client on the other machine, and where they then are.
+# Sourced by the scenarios with sessions: people log in over eth1 to mgmt, with OpenSSH's
+# own client on the other machine. Functions tell where their processes are.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 
-# people - root and an unprivileged user, with a key of the other machine's
+# people - add root and an ordinary user, with a key of the other machine
 people()
 {
 	ssh-keygen -q -t ed25519 -N '' -f /tmp/key || fail "no key"
@@ -16,12 +16,13 @@ people()
 	chown -R tester:tester /home/tester
 	sed -i 's/^\(root\|tester\):[^:]*:/\1::/' /etc/passwd   # not locked
 	mkdir -p /run/sshd
-	# Who sits at a terminal and types nothing
+	# A person at a terminal who types nothing
 	mkfifo /tmp/silence
 	exec 9<>/tmp/silence
 }
 
-# openssh - its user, its host keys, and PAM, which notes where it opens a session
+# openssh - set up its user, its host keys, and PAM, which records where it opens a
+# session
 openssh()
 {
 	grep -q '^sshd:' /etc/passwd || echo 'sshd:x:990:65534:sshd:/run/sshd:/bin/false' >>/etc/passwd
@@ -54,10 +55,11 @@ logged_in()
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; $2"
 }
 
-# Where a session is, as it sees it itself
+# Print where a session is, as the session sees it
 where='readlink /proc/self/ns/net; readlink /proc/self/ns/mnt; cat /etc/resolv.conf; ls /sys/class/net; ls /mnt'
 
-# all_are_on_the_host - of both users, over both families, by ssh, scp and sftp
+# all_are_on_the_host - the sessions of both users, over both families, by ssh, scp and
+# sftp
 all_are_on_the_host()
 {
 	later
@@ -84,7 +86,7 @@ all_are_on_the_host()
 	umount /mnt
 }
 
-# run_far CLIENT WORD [WORD] - ssh, scp or sftp, on the other machine
+# run_far CLIENT WORD [WORD] - run ssh, scp or sftp on the other machine
 run_far()
 {
 	# shellcheck disable=SC2086  # lists of words
@@ -93,7 +95,7 @@ run_far()
 	far timeout 30 "$@" >/tmp/said 2>&1 || fail "$*: $(cat /tmp/said)"
 }
 
-# copies USER - there and back: to a mount that only the host has
+# copies USER - copy there and back: to a mount that only the host has
 copies()
 {
 	for way in scp 'scp -O' sftp; do
@@ -115,7 +117,8 @@ copies()
 	done
 }
 
-# knock COUNT, knock_off - so many connections of people who never say who they are
+# knock COUNT, knock_off - open so many connections that never authenticate, and close
+# them
 knock()
 {
 	for _ in $(seq "$1"); do
@@ -123,13 +126,13 @@ knock()
 	done
 }
 
-# is_served - within two seconds
+# is_served - whether the server answers within two seconds
 is_served()
 {
 	greets far timeout 2 nc 192.0.2.10 22
 }
 
-# is_turned_away - or one more knocks
+# is_turned_away - whether one more connection is closed
 is_turned_away()
 {
 	! is_served || { knock 1; false; }
@@ -142,7 +145,7 @@ knock_off()
 	done
 }
 
-# stays USER, end_sessions
+# stays USER, end_sessions - open a session that stays, and end all of them
 stays()
 {
 	logged_in "$1@192.0.2.10" 'touch /tmp/here; exec sleep 60' >/tmp/log 2>&1 </dev/null &
@@ -157,7 +160,8 @@ end_sessions()
 	done
 }
 
-# nobody_cuts_himself_off SERVER - in such a session, however little is left of its environment
+# nobody_cuts_himself_off SERVER - in such a session, however little is left of its
+# environment
 nobody_cuts_himself_off()
 {
 	pid=$(cat /run/listener)
@@ -172,7 +176,8 @@ nobody_cuts_himself_off()
 		done
 	done
 	rc-service -q netns.mgmt status || fail "it was stopped"
-	# From elsewhere it may; not while somebody is logged in, who is named
+	# From another place it may be stopped; but not while somebody is logged in, who
+	# is listed
 	stays tester
 	refused rc-service netns.mgmt stop
 	says "netns-setup: mgmt: held from outside by "

@@ -1,13 +1,13 @@
 #!/bin/sh
-# Each verb of netns-setup, typed in each place that a person can be in, does and says what it
-# does when it is typed on the host, or is refused and does nothing: a table of both, in which
-# nothing may be wrong. (Who is logged in there, and what that is refused: see
-# a_session_inside_is_as_good_as_one_outside.sh.)
+# Each verb of netns-setup, typed in each place where a person can be, does and prints the same
+# as on the host, or ends with an error and changes nothing. Prints a table of both, in which
+# nothing may be wrong. (a_session_inside_is_as_good_as_one_outside.sh tests a person who is
+# logged in there, and which commands are errors then.)
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 
-# Where it goes to the host by itself; where it does, and keeps the caller's own mounts, in
-# which it makes no namespace; and where it stays and refuses
+# Places where it goes to the host by itself; where it does so and keeps the caller's own
+# mounts, in which it creates no namespace; and where it stays and ends with an error
 free="exec net-only unshared old"
 kept="own ip"
 stays="old-net own-net theirs theirs-ip chroot user"
@@ -40,7 +40,7 @@ at()
 	exec "$@"
 }
 
-# type_at PLACE VERB - what it says goes to /tmp/said
+# type_at PLACE VERB - its output goes to /tmp/said
 type_at()
 {
 	case $2 in
@@ -85,8 +85,8 @@ restore()
 	netns-setup down blue >/tmp/prepared 2>&1 || fail "$(cat /tmp/prepared)"
 }
 
-# dump - what is where, on the host and in the namespaces (but for what the process of try
-# writes when it learns that it was confirmed)
+# dump - print the state of the host and of the namespaces (except what the process of try
+# writes when the trial was confirmed)
 dump()
 {
 	# shellcheck disable=SC2086  # an option and its word, or nothing
@@ -111,7 +111,7 @@ cat >/etc/conf.d/netns.blue <<-'END'
 	netns_dns="192.0.2.53"
 END
 
-# Two namespaces of ours that have lost their name
+# Two namespaces of ours that have lost their names
 run 0 netns-setup up mgmt
 netns-exec mgmt -- sleep 600 &
 old=$!
@@ -120,7 +120,7 @@ old_net=$!
 eventually "they are inside" is_elsewhere "$old"
 eventually "they are inside" is_elsewhere "$old_net"
 run 0 netns-setup down --force mgmt
-# The name is another one's by now
+# The name belongs to another namespace now
 run 0 netns-setup up mgmt
 $judge netns add theirs
 
@@ -132,7 +132,7 @@ mount --bind /etc /srv/tree/etc
 cp /usr/sbin/netns-setup /srv/tree/usr/sbin
 
 count=0 wrong=0
-# row PLACE VERB RESULT EXPECTED
+# row PLACE VERB RESULT EXPECTED - print it, and count it if it is wrong
 row()
 {
 	count=$((count + 1))
@@ -157,7 +157,7 @@ is_in()
 	return 1
 }
 
-# expectation PLACE VERB - said in $expected, and what is where then in /tmp/expected
+# expectation PLACE VERB - set $expected, and write the expected state to /tmp/expected
 expectation()
 {
 	expected=refused
@@ -166,13 +166,14 @@ expectation()
 		expected="as on the host"
 		cp /tmp/on-host /tmp/expected
 	elif is_in "$2" "$looks" confirm && [ "$2" != doctor ]; then
-		# It looks from where it is; and to confirm is to take a file away, by who may
+		# It queries from where it is; and to confirm is to delete a file, with
+		# permission
 		expected="not refused"
 		[ "$2" != confirm ] || cp /tmp/now /tmp/expected
 	fi
 }
 
-# outcome - what it was, in the same words
+# outcome - print the result in the same words
 outcome()
 {
 	said=$(cat /tmp/said)

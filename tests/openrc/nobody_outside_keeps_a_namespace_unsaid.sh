@@ -1,7 +1,7 @@
 #!/bin/sh
-# Everybody on the machine can lock /run/netns, and open a namespace's file there. What is
-# locked is not waited for without end; and who would keep the namespace from going is named
-# before the sshd in it has been stopped for that.
+# Every user of the machine can lock /run/netns, and open the file of a namespace there.
+# netns-setup does not wait for such a lock without limit. A process that would keep the
+# namespace alive is listed before the sshd in it has been stopped.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
@@ -10,7 +10,7 @@ sshd
 run 0 rc-service sshd start
 pid=$(cat /run/sshd.pid)
 
-# as_somebody COMMAND... - an ordinary user, until let_go
+# as_somebody COMMAND... - run it as an ordinary user, until let_go
 as_somebody()
 {
 	if [ -e /usr/bin/setpriv ]; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Wrong settings, missing settings, a missing namespace, a name that is none: the daemon
-# is started nowhere, nothing of the host is touched, and the message says where to look.
+# Wrong settings, missing settings, a missing namespace, an invalid name: the daemon
+# starts nowhere, nothing of the host changes, and the message says where to look.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
@@ -35,7 +35,7 @@ refused rc-service sshd start
 says '/etc/conf.d/sshd:2: netns="mgmt"'
 nowhere
 
-# What is given as a name must never be run, neither at the start nor when the
+# A text given as a name must never be executed, neither at the start nor when the
 # dependencies are read.
 later
 count=0
@@ -54,7 +54,7 @@ done
 [ ! -e /run/ran ] || fail "a name was run"
 nowhere
 
-# A namespace that netns-setup began to make, and did not finish.
+# A namespace that netns-setup began to make, and did not complete.
 $judge netns add mgmt
 mkdir -p /run/netns-services/mgmt
 echo 'netns="mgmt"' >/etc/conf.d/sshd

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Others delete the namespace under its services: the watch makes it anew, and with
-# netns_restart_services the services that are left in the old one are restarted, so that
-# the card comes free, too. What is on the host is not.
+# Another program deletes the namespace while its services run. The watch recreates it.
+# With netns_restart_services, the services left in the old namespace are restarted, so
+# that the NIC is released too. Services on the host are not restarted.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
 mgmt
 echo 'netns_restart_services="yes"' >>/etc/conf.d/netns.mgmt
 sshd
-# one that leaves no process; one on the host that needs the namespace; one that needs sshd
+# one without a process; one on the host that needs the namespace; one that needs sshd
 script once <<-'END'
 	start() { readlink /proc/self/ns/net >>/run/once; }
 	stop() { :; }
@@ -39,12 +39,12 @@ daemon=$(cat /run/sshd.pid)
 other=$(cat /run/other.pid)
 is "the daemon's namespace" "$(netns_of "$daemon")" "$old"
 
-# somebody's own, in a session of a service of the host
+# a person's own process, in a session of a service of the host
 netns-exec mgmt -- sleep 602 &
 run 0 $judge netns delete mgmt
 is_new() { [ -e /run/sshd.pid ] && [ "$(netns_of "$(cat /run/sshd.pid)")" = "$(netns_named mgmt)" ] && [ "$(netns_named mgmt)" != "$old" ]; }
 kill $!
-# Real cards go back to the host by that, a veth ends
+# That gives real NICs back to the host, and deletes a veth
 has_ended() { ! kill -0 "$daemon" 2>/dev/null; }
 eventually "the old daemon has ended" has_ended
 kill "$far"

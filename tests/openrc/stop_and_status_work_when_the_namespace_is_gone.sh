@@ -1,6 +1,6 @@
 #!/bin/sh
-# Somebody deletes the name, or empties /run/netns: what runs can still be seen and
-# stopped, and nothing new is started.
+# The name is deleted, or /run/netns is emptied: status and stop still work for running
+# services, and nothing new is started.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 sshd

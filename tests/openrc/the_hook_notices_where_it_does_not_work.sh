@@ -1,7 +1,7 @@
 #!/bin/sh
-# The hook depends on how OpenRC's shell script is written, and on its shell. Where that is
-# otherwise than it expects, what asks for a namespace is refused, and not started on the
-# host; all else starts.
+# The hook depends on how OpenRC's shell script is written, and on its shell. If one of
+# them is not as expected, a service with netns= is not started at all, not even on the
+# host; all others start.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 wrapper=$(find /usr/libexec/rc /usr/lib/rc /lib/rc -name openrc-run.sh 2>/dev/null | head -n 1)
@@ -21,7 +21,7 @@ echo '. /etc/conf.d/inside' >/etc/conf.d/included
 rc-update -u
 cp -R "$scripts" /tmp/scripts
 
-# as_it_was - OpenRC's scripts, newer than what was found out of others
+# as_it_was - restore OpenRC's scripts, newer than the recorded result for others
 as_it_was()
 {
 	cp /tmp/scripts/* "$scripts/"
@@ -55,12 +55,12 @@ refuses()
 }
 
 starts_inside
-# Another name for what the hook goes by
+# Another name for the function that the hook depends on
 sed -i 's/sourcex/readx/g' "$wrapper"
 refuses
 as_it_was
 starts_inside
-# A start that the hook does not see. (Alpine has a prefix of its own there.)
+# A start that does not pass through the hook. (Alpine has a prefix of its own there.)
 for supervisor in start-stop-daemon supervise-daemon; do
 	sed -i "s/eval \(.*\)$supervisor /eval \1env $supervisor /" "$scripts/$supervisor.sh"
 	grep -q "eval .*env $supervisor" "$scripts/$supervisor.sh" || fail "nothing was changed"
@@ -72,7 +72,8 @@ for supervisor in start-stop-daemon supervise-daemon; do
 	later
 done
 starts_inside
-# The hook's parts are gone, as half-way through an update: closed, and the host is not
+# The parts of the hook are missing, as halfway through an update: services with netns= do
+# not start, and others do
 umount /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
 rm /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
 refused rc-service inside start

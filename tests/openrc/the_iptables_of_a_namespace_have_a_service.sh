@@ -1,7 +1,7 @@
 #!/bin/sh
-# netns-iptables.mgmt: Alpine's verbs and settings for IPv4 and IPv6 in one, inside, its
-# files checked before they replace anything, and a namespace that is closed where they
-# cannot be loaded.
+# netns-iptables.mgmt: Alpine's verbs and settings for IPv4 and IPv6 in one service,
+# inside. Its files are checked before they replace any rules, and the namespace is closed
+# if they cannot be loaded.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 for tool in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
@@ -15,7 +15,7 @@ folder=/etc/netns/mgmt/iptables
 mkdir -p $folder
 /judge/iptables-save >/tmp/host
 
-# rules PORT - let nobody in but to PORT
+# rules PORT - accept new connections only to PORT
 rules()
 {
 	printf '%s\n' '*filter' ':INPUT DROP [0:0]' ':FORWARD ACCEPT [0:0]' ':OUTPUT ACCEPT [0:0]' \
@@ -63,7 +63,7 @@ grep -q 'dport 22' $folder/rules.v4 || fail "the rules are not saved"
 is "what a save leaves beside the files" "$(find $folder -name "*.v?.*")" ""
 eventually "it is reached" is_reached
 
-# A slip in one of the two: what was in force stays in both.
+# An error in one of the two files: the loaded rules of both families stay.
 inside iptables >/tmp/before.rules
 rules 25 >$folder/rules.v4
 echo 'oops' >>$folder/rules.v6
@@ -74,7 +74,8 @@ done
 is "the rules" "$(inside iptables | grep -c dport)" "$(grep -c dport /tmp/before.rules)"
 eventually "it is reached" is_reached
 
-# A start with it closes the namespace but for what is established: that goes on.
+# A start with it closes the namespace, except for established connections, which
+# continue.
 echo 'SAVE_ON_STOP=no' >/etc/conf.d/netns-iptables.mgmt
 far sh -c '{ until [ -e /run/go ]; do sleep 0.1; done; echo hello; sleep 30; } |
 	nc 192.0.2.10 22 >/tmp/held' &
@@ -87,7 +88,7 @@ says 'is closed'
 ! is_reached || fail "it is open"
 ! is_reached_by_ipv6 || fail "it is open by IPv6"
 touch /run/go
-# the SSH server hangs up on who does not speak its language
+# the SSH server closes a connection that does not speak its protocol
 is_answered() { ! $judge netns exec mgmt /judge/ss -Hnt state established 2>/dev/null | grep -q ':22 '; }
 eventually "what was established goes on" is_answered
 refused rc-service netns-iptables.mgmt save
@@ -102,7 +103,7 @@ eventually "it is reached by IPv6" is_reached_by_ipv6
 run 0 rc-service netns-iptables.mgmt panic
 ! is_reached || fail "it is reached"
 ! is_reached_by_ipv6 || fail "it is reached by IPv6"
-# (opened by files that have no table filter, too)
+# (it is opened by files without a table filter, too)
 printf '*mangle\nCOMMIT\n' >$folder/rules.v4
 rm $folder/rules.v6
 run 0 rc-service netns-iptables.mgmt start

@@ -1,6 +1,6 @@
 #!/bin/sh
-# A network card goes into its namespace before anything sets it up on the host; rc_need
-# turns that round; a namespace without a card does not hold up the network.
+# A NIC is moved into its namespace before the host's network service sets it up. rc_need
+# reverses that. A namespace without a NIC does not delay the network.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 mgmt
@@ -26,7 +26,7 @@ rc-update -u
 run 0 rc-service sshd ineed
 says netns.mgmt
 
-# The owner's own word on what a service needs does not drop the namespace.
+# A setting of the owner for what a service needs does not drop the namespace.
 later
 echo 'rc_sshd_need="localmount"' >>/etc/rc.conf
 echo 'rc_need="hostname"' >>/etc/conf.d/sshd
@@ -35,12 +35,12 @@ run 0 rc-service sshd ineed
 says netns.mgmt
 says localmount
 
-# What needs net has its namespace for that, also where the host's network has failed; where
-# its owner says net, it is the host's.
+# A service that needs net has its namespace for that, even if the host's network has
+# failed; if its owner sets net, the host's network is meant.
 rm /etc/conf.d/sshd
 sed -i '/rc_sshd_need/d' /etc/rc.conf
 later
-# (Alpine has networking there, which provides net)
+# (On Alpine, networking provides net)
 if [ -e /etc/init.d/net ]; then network=net provides=; else network=networking provides='provide net'; fi
 script $network <<-END
 	depend() { ${provides:-:}; }
@@ -83,7 +83,8 @@ later
 sed -i 's/need="hostname"/need="net hostname"/' /etc/rc.conf
 needs 1
 
-# In a container OpenRC takes a script with keyword -lxc out of what others need
+# In a container, OpenRC removes a script with the keyword -lxc from the dependencies of
+# others
 later
 sed -i '/rc_sshd_need/d' /etc/rc.conf
 echo 'rc_sys="lxc"' >>/etc/rc.conf

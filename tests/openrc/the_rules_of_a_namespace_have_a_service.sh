@@ -1,6 +1,6 @@
 #!/bin/sh
-# netns-nftables.mgmt: Alpine's verbs and settings, inside, its rule file checked before
-# it replaces anything, and a namespace that is closed where it cannot be loaded.
+# netns-nftables.mgmt: Alpine's verbs and settings, inside. Its rule file is checked
+# before it replaces any rules, and the namespace is closed if it cannot be loaded.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 [ -e /usr/sbin/nft ] || ln -s /judge/nft /usr/sbin/nft
@@ -13,7 +13,7 @@ mkdir -p /etc/netns/mgmt
 nft add table inet host
 nft list ruleset >/tmp/host
 
-# rules PORT - let nobody in but to PORT
+# rules PORT - accept new connections only to PORT
 rules()
 {
 	cat <<-END
@@ -38,7 +38,7 @@ is_reached()
 	greets far nc -w 1 192.0.2.10 22
 }
 
-# The service's name says the namespace, and that it is needed.
+# The name of the service contains the namespace, and the service needs it.
 rules 22 >$file
 run 0 rc-service netns-nftables.mgmt start
 says 'Making namespace mgmt'
@@ -61,7 +61,7 @@ grep -q 'tcp dport 22 accept' $file || fail "the rules are not saved"
 is "what a save leaves beside the file" "$(ls $file.* 2>/dev/null)" ""
 eventually "it is reached" is_reached
 
-# A slip: what was in force stays.
+# An error in the file: the loaded rules stay.
 echo 'table inet fw { chain input { oops } }' >>$file
 refused rc-service netns-nftables.mgmt check
 refused rc-service netns-nftables.mgmt reload
@@ -71,8 +71,8 @@ says "$file:"
 run 0 rc-service netns-nftables.mgmt status
 eventually "it is reached" is_reached
 
-# A start with it closes the namespace but for what is established: that goes on.
-# (What a stop saves would mend it.)
+# A start with it closes the namespace, except for established connections, which
+# continue. (A stop would save valid rules over the file.)
 echo 'save_on_stop=no' >/etc/conf.d/netns-nftables.mgmt
 far sh -c '{ until [ -e /run/go ]; do sleep 0.1; done; echo hello; sleep 30; } |
 	nc 192.0.2.10 22 >/tmp/held' &
@@ -85,7 +85,7 @@ says "$file:"
 says 'is closed'
 ! is_reached || fail "it is open"
 touch /run/go
-# the SSH server hangs up on who does not speak its language
+# the SSH server closes a connection that does not speak its protocol
 is_answered() { ! $judge netns exec mgmt /judge/ss -Hnt state established 2>/dev/null | grep -q ':22 '; }
 eventually "what was established goes on" is_answered
 refused rc-service netns-nftables.mgmt save

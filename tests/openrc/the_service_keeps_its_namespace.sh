@@ -1,6 +1,6 @@
 #!/bin/sh
-# With netns_watch="yes" the service keeps its namespace as the settings say, while it is
-# started and no longer, and what it does stands in the system's log.
+# With netns_watch="yes" the service keeps its namespace as the settings say, only while
+# it is started. Its repairs are in the system log.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 card
@@ -31,7 +31,7 @@ is_mended
 is_said() { grep -q 'netns.mgmt: + ip -n mgmt route add default' /run/messages; }
 eventually "it is said in the log" is_said
 
-# It is killed, and comes back; the namespace does not notice.
+# It is killed, and restarted; the namespace does not change.
 was=$(netns_named mgmt)
 kill -9 "$(cat /tmp/watcher)"
 is_another() { watcher >/tmp/another && ! cmp -s /tmp/another /tmp/watcher; }
@@ -44,7 +44,7 @@ run 0 rc-service netns.mgmt reload
 eventually "it is watched" is_watched
 is_mended
 
-# Somebody is inside: it is neither taken down nor let go.
+# A process is inside: the namespace is neither taken down nor left without a watch.
 netns-exec mgmt -- sleep 300 &
 inside=$!
 is_inside() { [ "$(netns_of $inside)" = "$(netns_named mgmt)" ]; }
@@ -59,7 +59,7 @@ run 0 rc-service netns.mgmt stop
 is_not_watched || fail "it is watched still"
 all_as_before
 
-# Without the setting nobody watches.
+# Without the setting, there is no watch.
 later
 settings
 run 0 rc-service netns.mgmt start

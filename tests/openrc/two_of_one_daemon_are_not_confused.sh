@@ -1,6 +1,6 @@
 #!/bin/sh
-# Who looks for a process does so in every namespace. Where that can find another's, the
-# user is told at the start, and which line to write.
+# Programs that look for a process look in every namespace. If they could find the process
+# of another service, the start prints a warning with the line to write.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 $judge netns add mgmt
@@ -10,7 +10,7 @@ listens_here()
 	[ "$(listeners)" = 2 ]
 }
 
-# It forks, and nobody is told its number.
+# A daemon that forks and writes no pid file.
 script nameless <<'END'
 command=/usr/sbin/dropbear
 command_args="-R -p 22"
@@ -20,12 +20,12 @@ echo 'netns="mgmt"' >/etc/conf.d/nameless.mgmt
 run 0 rc-service nameless.mgmt start
 says 'without pidfile='
 says 'pidfile="/run/nameless.mgmt.pid" in /etc/conf.d/nameless.mgmt'
-# By KILL: dropbear sleeps through a TERM that comes just before it first waits
+# With KILL: dropbear ignores a TERM that arrives just before it first waits
 kill -9 "$(pidof dropbear)"
 eventually "it is gone" is_gone dropbear
 run 0 rc-service nameless.mgmt zap
 
-# The line it said, and on the host nothing is said.
+# With the line that the warning printed; and on the host there is no warning.
 later
 cat >>/etc/conf.d/nameless.mgmt <<'END'
 pidfile="/run/nameless.mgmt.pid"
@@ -35,12 +35,12 @@ END
 sed -i 's/-R -p 22/-F &/' /etc/init.d/nameless
 run 0 rc-service nameless.mgmt start
 says_not 'pidfile='
-# In the background: on a busy machine it has not begun yet, nor written its number
+# In the background: on a busy machine it has not started yet, nor written its pid file
 eventually "it listens" has_listeners 2
 run 0 rc-service nameless.mgmt stop
 eventually "it is gone" is_gone dropbear
 
-# Both by one file: the one of the host is not taken for it in silence.
+# Both use one pid file: a warning says that the host's process could be taken for it.
 script shared <<'END'
 command=/usr/sbin/dropbear
 command_args="-F -R -p 22"

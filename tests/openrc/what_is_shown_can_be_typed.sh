@@ -1,10 +1,10 @@
 #!/bin/sh
-# The commands that README and the pages show, typed as they stand there: each ends with 0,
-# and what README shows as printed is printed.
+# The commands that README and the pages show are typed as printed there: each ends with
+# 0, and prints what README shows as its output.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 
-# below HEADING - the commands that README indents in this section, without comments
+# below HEADING - print the commands that README indents in this section, without comments
 below()
 {
 	awk -v heading="$1" '/^#+ / { shown = $0 == heading } shown && /^    / { print }' /README.md |
@@ -12,7 +12,8 @@ below()
 	[ -s /tmp/lines ] || fail "README shows no command below \"$1\""
 }
 
-# example PAGE TEXT [SECTION] - the commands that follow the line that begins with this TEXT
+# example PAGE TEXT [SECTION] - print the commands that follow the line that begins with
+# this TEXT
 example()
 {
 	awk -v text="$2" -v head=".Sh ${3:-EXAMPLES}" '/^\.Sh / { examples = $0 == head }
@@ -23,20 +24,21 @@ example()
 	[ -s /tmp/lines ] || fail "$1 shows no example \"$2\""
 }
 
-# one_line_examples PAGE - those of .Dl
+# one_line_examples PAGE - print those of .Dl
 one_line_examples()
 {
 	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/s/^\.Dl //p' "/man/$1" | sed 's/\\-/-/g'
 }
 
-# typed [COMMAND...] - the lines; a command that stays is ended when it has printed nothing more
+# typed [COMMAND...] - run the lines; a command that stays is ended when it prints nothing
+# more
 typed()
 {
 	while read -r line <&9; do
 		[ -n "$line" ] || continue
 		case $line in
 		"netns-setup watch mgmt") stays ;;
-		# A login shell takes a terminal
+		# A login shell needs a terminal
 		"netns-exec mgmt") run 0 netns-exec mgmt -- true ;;
 		"netns-exec --host") run 0 netns-exec mgmt -- netns-exec --host -- true ;;
 		*) run 0 sh -c "$line" ;;
@@ -54,14 +56,15 @@ stays()
 	wait "$watch" || fail "exit status $? of watch"
 }
 
-# sleeps PID - in a wait for events, as one that has nothing to do
+# sleeps PID - whether it waits for events, with nothing to do
 sleeps()
 {
 	grep -q '^State:.S' "/proc/$1/status" && [ "$(readlink "/proc/$1/exe")" = /usr/sbin/netns-setup ] &&
 		[ -z "$(netns-setup plan mgmt)" ]
 }
 
-# as_shown - the kernel draws the address of a veth by lot, and a veth is our NIC
+# as_shown - replace the MAC address of a veth, which the kernel chooses; a veth stands
+# for a NIC
 as_shown()
 {
 	sed 's/veth    /physical/; s/fe80::[0-9a-f:]*\/64 proto/fe80::5054:ff:fe12:3456\/64 proto/'
@@ -79,7 +82,7 @@ eventually "the NIC is ready" is_settled
 readme mgmt
 sed -i '1i # /etc/conf.d/netns.mgmt' /etc/conf.d/netns.mgmt
 
-# What README shows first is printed, letter by letter
+# The first output that README shows is printed exactly
 awk '/^```$/ { shown = 0 } shown { print } /^```console$/ { shown = 1 }' /README.md >/tmp/console
 while IFS= read -r line; do
 	case $line in

@@ -1,10 +1,11 @@
 #!/bin/sh
-# netns_attach with a real podman: its container gets a name and a link; where another one
-# has taken its place, that is said, and a reload goes over to it; a down leaves it running.
+# netns_attach with a real podman: the namespace of its container gets a name and a link.
+# If another container has taken its place, a message says so, and a reload moves the name
+# to it. A down leaves the container running.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# What podman takes of a host: cgroups, a policy, and a file system that is no overlay
+# What podman needs from a host: cgroups, a policy, and a file system that is no overlay
 mount -t cgroup2 none /sys/fs/cgroup
 mkdir -p /var/lib/containers
 mount -t tmpfs containers /var/lib/containers

@@ -1,10 +1,11 @@
 #!/bin/sh
-# A provider forwards a port by NAT-PMP, as miniupnpd does it: the port is open inside, the
-# daemon is told, and who is on the internet reaches it; under OpenRC and under runit.
+# A provider forwards a port by NAT-PMP, as miniupnpd does: the port is open inside, the
+# daemon gets its number, and hosts on the internet reach it. Under OpenRC and under
+# runit.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# natpmpc takes no address from a gateway that is for documentation.
+# natpmpc accepts no address from a gateway whose address is one for documentation.
 provider="$judge netns exec provider"
 internet="$judge netns exec internet"
 $judge netns add provider
@@ -64,7 +65,7 @@ run 0 netns-setup up vpn
 tables
 server
 
-# The daemon, and how it is told its port
+# The daemon, and the command that gets its port
 netns-exec vpn -- sh -c 'while :; do echo daemon | nc -l -p 51413; done' >/dev/null 2>&1 &
 daemon=$!
 cat >/usr/local/bin/tell <<-'TELL'
@@ -103,7 +104,7 @@ eventually "who is on the internet reaches the daemon" is_reached
 is "the open port" "$(forwarded)" 51413
 is "what the daemon was told" "$(cat /tmp/told)" "--port 51413"
 
-# The gateway is away, and comes back with nothing in mind
+# The gateway disappears, and comes back without any state
 kill "$server"
 wait "$server"
 $provider sh /etc/miniupnpd/nft_removeall.sh >/dev/null 2>&1
@@ -117,7 +118,7 @@ run 0 rc-service forwarded-port stop
 eventually "the port is closed" is_closed
 ! is_reached || fail "it is reached when it was given back"
 
-# A provider that hands it out by a command; what is no port is not taken
+# A provider that gives the port by a command; a text that is no port is not accepted
 printf 'netns="vpn"\nask="cat /tmp/port"\nset="inet firewall forwarded"\ntell="tell --other"\nrenew=1\n' \
 	>/etc/conf.d/forwarded-port
 later

@@ -1,24 +1,24 @@
 #!/bin/sh
-# a_manager_carries_on.sh MANAGER whole|bare down|try|up... - a card that a manager of the host's
-# looks after is moved in, comes back (by down, by try's undo, by that of an up that failed), and
-# the manager carries on each time: lease, default route and name server are there, the DHCP
-# server has been asked since, and the manager's own tool agrees. With a real udev, which tells
-# a manager of a card only after the kernel has; ifupdown_CLIENT has none, and nobody but a hook
+# a_manager_carries_on.sh MANAGER whole|bare down|try|up... - a NIC that a network manager of
+# the host configures is moved in and given back (by down, by the undo of try, or by that of a
+# failed up), and the manager continues each time: lease, default route and name server exist,
+# the DHCP server has been asked since, and the manager's own tool agrees. A real udev tells the
+# manager of the NIC, only after the kernel has. ifupdown_CLIENT has no udev, so only a hook
 # tells it.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 manager=$1 give_back=$2
 shift 2
 
-# account NAME NUMBER - what a package would have added
+# account NAME NUMBER - add the user that a package would have added
 account()
 {
 	grep -q "^$1:" /etc/passwd || echo "$1:x:$2:$2::/:/bin/false" >>/etc/passwd
 	grep -q "^$1:" /etc/group || echo "$1:x:$2:" >>/etc/group
 }
 
-# Of udev's rules those of network links alone: what else happens on this machine is no
-# business of this host's
+# Only udev's rules for network links: other events of this machine do not concern this
+# host
 start_udev()
 {
 	mkdir /tmp/rules
@@ -42,7 +42,7 @@ start_dbus()
 	dbus-daemon --system --fork 2>/dev/null
 }
 
-# A veth stands in for the card, which NetworkManager leaves alone unless it is told to manage it
+# A veth stands for the NIC; NetworkManager ignores it unless it is told to manage it
 start_NetworkManager()
 {
 	start_dbus
@@ -92,7 +92,7 @@ connman_agrees()
 		grep -q "IPv4 =.*Address=${address%/*}"
 }
 
-# udev calls its ifup, which prefers busybox's client, that has no script here
+# udev calls its ifup, which prefers busybox's client, and that has no script here
 start_ifupdown()
 {
 	rm -f "$(command -v udhcpc)"
@@ -109,20 +109,20 @@ ifupdown_agrees()
 	[ "$(ifquery --state eth1)" = eth1=eth1 ] && runs dhcpcd
 }
 
-# udev's rule does not wait for the ifdown of a card that goes before it calls the ifup of one
-# that comes
+# udev's rule calls the ifup for a NIC that appears without waiting for the ifdown of the
+# NIC that disappeared
 lets_go()
 {
 	[ "$manager" != ifupdown ] || [ -z "$(ifquery --state eth1)" ]
 }
 
-# once CLIENT - ifup is called once, and nothing tells it of the card later
+# once CLIENT - ifup is called once, and nothing tells it of the NIC later
 once()
 {
 	mkdir -p /run/network /var/lib/dhcp
 	printf '%s\n' 'auto lo' 'iface lo inet loopback' 'auto eth1' 'iface eth1 inet dhcp' \
 		>/etc/network/interfaces
-	# It takes the first of these that is there
+	# It uses the first of these that exists
 	for client in dhclient udhcpc dhcpcd; do
 		[ "$client" = "$1" ] || rm -f "$(command -v "$client")"
 	done
@@ -150,7 +150,8 @@ ifupdown_udhcpc_agrees()
 	[ "$(ifquery --state eth1)" = eth1=eth1 ] && runs udhcpc
 }
 
-# The lease and what comes with it; one address, not the one that came with the card beside it
+# The lease and its values; one address, and not additionally the one that the NIC came
+# back with
 has_lease()
 {
 	address=$($judge -o -4 addr show dev eth1 2>/dev/null | sed -n 's/.* inet \([^ ]*\) .*/\1/p')

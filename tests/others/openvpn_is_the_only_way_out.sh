@@ -1,8 +1,8 @@
 #!/bin/sh
-# A daemon behind a real OpenVPN, with a web page for the LAN. The namespace knows the way to
-# the VPN's server alone, so that nothing leaves beside it before the client is there, nor when
-# it was killed. Of what leaves by the veth, all that begins inside and is not for the server
-# is counted: there must be nothing.
+# A daemon behind a real OpenVPN, with a web page for the LAN. The namespace has a route to the
+# VPN's server only, so that nothing leaves beside the tunnel before the client runs, or after
+# it was killed. Counted are the packets that leave through the veth, were sent from inside on
+# their own account, and are not for the server: there must be none.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -72,7 +72,7 @@ page()
 }
 
 printf '%-34s %-5s %-4s %s\n' OpenVPN own LAN beside >/tmp/table
-# row OWN WHAT - own traffic, and the page from the LAN
+# row OWN WHAT - test its own traffic, and the page from the LAN
 row()
 {
 	[ "$1" = no ] || eventually "the tunnel speaks" inside ping -c 1 -W 1 $internet >/dev/null

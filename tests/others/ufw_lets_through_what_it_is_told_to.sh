@@ -1,13 +1,14 @@
 #!/bin/sh
-# A real ufw drops what it forwards. What the warning says is typed as it stands: the way
-# out and in works, after a reload of ufw too, and nothing more is said.
+# A real ufw drops forwarded packets. The commands that the warning prints are typed as
+# printed: masquerading and port forwarding work, also after a reload of ufw, and the
+# warning is gone.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 card
 $judge addr add 192.0.2.7/24 dev eth1
 $judge route add default via 192.0.2.1
 far sh -c 'while :; do echo world | nc -l -p 80; done' >/dev/null 2>&1 &
-# As its package's script would have
+# As the script of its package would do
 cp /usr/share/ufw/ufw.conf /usr/share/ufw/iptables/*.rules /etc/ufw/
 run 0 ufw --force enable
 

@@ -1,20 +1,20 @@
 #!/bin/sh
-# in_other_surroundings.sh TESTBED FOLDER - make the suite's root twice: on a machine that
-# has little but the tools for it, after builds that were killed; and on one that has all
-# that the root has, but something else there. Umask, language, environment, working folder
-# and the modes of the checkout differ, too. Ends well if the two roots do not.
-# FOLDER is where they are made.
+# in_other_surroundings.sh TESTBED FOLDER - build the suite's root directory twice in
+# FOLDER: on a machine that has little more than the tools for it, after builds that were
+# killed; and on a machine that has all the files of the root with other contents. Umask,
+# language, environment, working directory and the modes of the checkout differ, too.
+# Exits with an error if the two roots differ.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 set -eu
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
-# What a root is made with
+# The programs that building a root directory needs
 TOOLS="apt-get|awk|basename|bash|cat|chmod|chown|chroot|cp|dash|dirname|dpkg|dpkg-deb|env|find|flock|\
 gawk|gpgv|grep|gzip|head|id|ln|mawk|mkdir|mount|mv|python3|python3.[0-9]+|readlink|rm|sed|\
 sh|sha256sum|sort|sqv|sync|tar|timeout|touch|umount|uname|unshare|xargs|xz|zstd"
 
-# paths_of ROOT - where it has programs, and where its absolute links lead to, as far as
-# a machine that makes roots does without what it has there itself
+# paths_of ROOT - print where it has programs and where its absolute links point to,
+# except for what a machine that builds root directories needs itself
 paths_of()
 {
 	{
@@ -25,7 +25,7 @@ paths_of()
 		grep -vE "/($TOOLS)$"
 }
 
-# inside bare|full COMMAND... - in a mount namespace of its own
+# inside bare|full COMMAND... - run it in a mount namespace of its own
 inside()
 {
 	machine=$1
@@ -53,13 +53,13 @@ testbed=$1
 folder=$2
 cache=${TESTBED_CACHE:-/var/cache/netns-services}
 
-# made_by MACHINE - by the checkout there; print its path
+# made_by MACHINE - build with the checkout there; print the path
 made_by()
 {
 	TESTBED_CACHE=$folder/$1 unshare --mount "$script" --inside "$1" "$folder/$1/testbed/make-root"
 }
 
-# killed_after SECONDS MACHINE - and all its processes with it
+# killed_after SECONDS MACHINE - build, and kill it with all its processes
 killed_after()
 {
 	status=0
@@ -92,7 +92,7 @@ umask 002
 made_by full >"$folder/full/made"
 wait $!
 
-# manifest MACHINE - names, types, modes, owners, links and contents; times aside
+# manifest MACHINE - print names, types, modes, owners, links and contents, without times
 manifest()
 (
 	unset POSIXLY_CORRECT

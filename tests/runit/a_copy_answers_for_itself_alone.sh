@@ -1,11 +1,12 @@
 #!/bin/sh
-# The service of a namespace is a copy of the model, in the folders of any distribution. What
-# sv is told of one is never done with another, whatever was linked and copied.
+# The service of a namespace is a copy of the template, in the directories of any distribution.
+# A command that sv gives to one copy is never executed by another, whatever was linked or
+# copied.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 model=/usr/share/netns-services/runit/netns
 
-# named SUFFIX... - settings that make a namespace of each name
+# named SUFFIX... - write settings for a namespace of each name
 named()
 {
 	for name; do
@@ -13,14 +14,14 @@ named()
 	done
 }
 
-# instance NAME - as README says
+# instance NAME - make a copy as README says
 instance()
 {
 	cp -R $model "$folder/netns-$1"
 	ln -s "$folder/netns-$1" "$active/"
 }
 
-# layout ACTIVE FOLDER - a distribution's folders of running and of all services
+# layout ACTIVE FOLDER - make a distribution's directories of running and of all services
 layout()
 {
 	active=$1 folder=$2
@@ -50,11 +51,11 @@ is_away() { [ ! -e "/run/netns/$1" ]; }
 is_supervised() { [ -p "$active/$1/supervise/ok" ]; }
 told() { grep -qF -e "$1" /tmp/log; }
 named a b c
-# (A model that runsv can write to)
+# (A template that runsv can write to)
 mkdir /run/rw
 cp -R $model /run/rw/
 
-# Debian, Void and Artix: two of them, each for itself
+# Debian, Void and Artix: two copies, each independent of the other
 for of in debian void artix; do
 	printf '== %s\n' $of
 	case $of in
@@ -90,7 +91,7 @@ for of in debian void artix; do
 	[ "$of" = artix ] || end
 done
 
-# The model itself, linked: it is said what to type, and typed it works.
+# The template itself is linked: the message says what to type, and that works.
 eventually "it is told" told "netns: /run/rw/netns belongs to no namespace: its name is not netns-NAME"
 eventually "it is not tried again" is_in down netns-c
 is_away netns || fail "something was made"
@@ -101,8 +102,8 @@ run 0 sh -c "$remedy"
 eventually "c is made" is_there c
 run 0 sv -w 3 exit netns-c
 
-# A symlink supervise that was copied, as packages of Void have it: what is written to it
-# for b, a hears. Each word is sent, and nothing is done with a.
+# A copied symlink supervise, as in Void's packages: commands for b are read by a. Each
+# command is sent, and nothing happens to a.
 end
 printf '== a copied supervise\n'
 mkdir -p "$folder/netns-a" /run/runit
@@ -142,7 +143,7 @@ is "how often it is said" "$(grep -c 'sv cannot tell' /tmp/said)" 1
 stays
 : >/tmp/log
 sv exit netns-b
-# Whose runsv was first has the lock then; the one that ended took nothing down
+# The copy whose runsv was first has the lock then; the one that ended took nothing down
 eventually "one of the two runs again" told "/supervise also belongs to $folder/netns-"
 is_there a || fail "a is gone"
 is "a" "$(birth a)" "$before"

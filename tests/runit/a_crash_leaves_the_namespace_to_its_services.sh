@@ -1,6 +1,6 @@
 #!/bin/sh
-# What keeps the namespace crashes, or is stopped while services are inside: the
-# namespace and they stay, and the next one goes on with it.
+# The process that keeps the namespace crashes, or is stopped while services are inside:
+# the namespace and the services stay, and the next process continues with them.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card
@@ -10,7 +10,7 @@ sshd
 runit
 run 0 sv start netns-mgmt
 
-# While it is not whole, `sv start` of a service inside waits, and fails in the end.
+# While it is incomplete, `sv start` of a service inside waits, and fails in the end.
 mv /run/netns-services/mgmt/ready /run/away
 run 1 sv -w 1 check netns-mgmt
 mv /run/away /run/netns-services/mgmt/ready
@@ -23,7 +23,7 @@ crash()
 	eventually "it is kept again" is_another
 	is "the namespace" "$(netns_named mgmt)" "$inode"
 }
-# another process, which is through with what it does at first: it listens to HUP
+# another process, which has finished its start: it reacts to HUP
 is_another()
 {
 	pid=$(pid_of netns-mgmt)
@@ -54,7 +54,7 @@ lacks_address() { ! has_address "$1"; }
 eventually "the old address is gone" lacks_address 192.0.2.10
 same 192.0.2.11
 
-# `sv down` with a daemon inside: it is not cut off.
+# `sv down` with a daemon inside: the daemon is not cut off.
 run 0 sv stop netns-mgmt
 same 192.0.2.11
 run 0 sv start netns-mgmt

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job under runit, with the models of run files as they are.
+# The main job under runit, with the templates of run files unchanged.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The model of a firewall's service: its rules stand in the namespace while it is up, and those
-# that others than root may write to, or point elsewhere, are never loaded.
+# The template of a firewall service: its rules are loaded in the namespace while it is up. Rule
+# files that users other than root may write to, or that point elsewhere, are never loaded.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card
@@ -14,7 +14,7 @@ runit
 
 tables() { netns-exec mgmt -- nft list tables 2>/dev/null; }
 has() { [ "$(tables)" = "$1" ]; }
-told() { grep -qF "firewall-mgmt: $rules: others than root may write to $1" /tmp/log; }
+told() { grep -qF "firewall-mgmt: $rules: users other than root may write to $1" /tmp/log; }
 
 run 0 sv start netns-mgmt
 run 0 sv up firewall-mgmt

@@ -1,7 +1,7 @@
 #!/bin/sh
-# The first day of somebody who has read README: logged in over eth1, by the sshd of the
-# host, all that he types he types in sessions. Nothing is lost, nothing is in the wrong
-# place, and what is said is true.
+# The first day of a person who has read README. The person is logged in over eth1,
+# through the sshd of the host, and types every command in a session. Nothing is lost,
+# nothing runs in the wrong place, and the messages are true.
 # shellcheck disable=SC2016
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
@@ -13,10 +13,10 @@
 sshd_pid() { pid_of sshd; }
 web_pid() { pid_of web; }
 
-# is_inside - the one that is tried first, and then runit's
+# is_inside - the process of the trial, and then runit's
 is_inside() { has_listeners 2; }
 
-# The host, as its owner has it
+# The host as its owner has set it up
 card
 far $judge addr add 203.0.113.1/24 dev far
 $judge route add default via 203.0.113.1
@@ -31,7 +31,7 @@ may_log_in
 runit
 eventually "it answers" greets far nc -w 2 203.0.113.7 22
 
-# He writes the settings, and looks before he leaps
+# The person writes the settings, and checks them first
 type_at 203.0.113.7 'printf "netns_links=\"eth1\"\nconfig_eth1=\"203.0.113.7\"\nroutes_eth1=\"default via 203.0.113.1\"\nnetns_dns=\"203.0.113.1\"\n" >/etc/conf.d/netns.mgmt'
 refused session 203.0.113.7 'netns-setup check mgmt'
 says '/etc/conf.d/netns.mgmt:2: config_eth1="203.0.113.7" has no prefix length'
@@ -41,12 +41,12 @@ says "+ ip link set eth1 netns mgmt"
 says "netns-setup try mgmt --within 60"
 all_is_on_the_host
 
-# The obvious is refused, and says what to type
+# The obvious command is an error, and says what to type
 types 'cp -R /usr/share/netns-services/runit/netns /etc/sv/netns-mgmt; ln -s /etc/sv/netns-mgmt /etc/service/; read line'
 is_refused() { grep -qF "netns-setup try mgmt --within 60 (--with sshd, if that belongs inside)" /tmp/log; }
 eventually "he is told what to type" is_refused
 echo >&8
-# runsv lets a second pass before it heeds what finish has told it
+# runsv waits a second before it acts on the result of finish
 is_given_up() { sv status netns-mgmt | grep '^down: ' | grep -qv 'want up'; }
 sleep 2
 eventually "runit has given it up" is_given_up
@@ -54,7 +54,7 @@ type_at 203.0.113.7 'printf "#!/bin/sh\nexec 2>&1\nsv start netns-mgmt || exit 1
 all_is_on_the_host
 moves_by_try
 
-# What is the host's he restarts as before, and so do packages and cron
+# A service of the host is restarted as before; packages and cron do the same
 type_at 203.0.113.7 'sv restart web'
 all_is_in_its_place
 type_at 203.0.113.7 'env -i PATH=$PATH sh -c "for s in web sshd; do sv restart \$s; done"'

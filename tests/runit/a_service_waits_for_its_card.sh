@@ -1,7 +1,7 @@
 #!/bin/sh
-# The card is not there yet: what makes the namespace tries again or waits for it, the
-# daemon's run file asks again and again, nothing runs on the host meanwhile, and when the
-# card comes both come up by themselves.
+# The NIC is missing: the service of the namespace tries again or waits for it, the run
+# file of the daemon asks again and again, and nothing runs on the host meanwhile. When
+# the NIC appears, both come up by themselves.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 settings
@@ -9,7 +9,7 @@ service netns-mgmt netns
 sshd
 runit
 
-# (To runit, a run file that waits for the namespace runs)
+# (To runit, a run file that waits for the namespace is running)
 all_is_held()
 {
 	sv start sshd
@@ -25,7 +25,7 @@ all_is_up()
 	run 0 sv check netns-mgmt
 }
 
-# By default ./run is tried again.
+# By default, runit runs ./run again.
 all_is_held
 [ "$(grep -c 'the host has no link eth1' /tmp/log)" -gt 1 ] || fail "it was tried but once"
 plug_in
@@ -34,7 +34,7 @@ run 0 sv stop sshd
 run 0 sv stop netns-mgmt
 plug_out
 
-# With netns_wait it waits, and says so once.
+# With netns_wait it waits, and reports that once.
 printf 'netns_wait="stop"\nnetns_timeout=2\n' >>/etc/conf.d/netns.mgmt
 : >/tmp/log
 all_is_held
@@ -45,7 +45,7 @@ all_is_up
 is "what waited" "$(pid_of netns-mgmt)" "$watch"
 daemon=$(pid_of sshd)
 
-# Out and in; then out for good: the daemon ends, and waits like at first.
+# Out and in; then out permanently: the daemon ends, and waits as at first.
 plug_out
 sleep 0.5
 plug_in

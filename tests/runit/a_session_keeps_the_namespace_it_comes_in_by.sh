@@ -1,10 +1,10 @@
 #!/bin/sh
-# sv only leaves word with runsv, and nobody is above what that does: so it is anybody's
-# session that is kept. What is refused is told in runit's log, and all stays up; sv exit,
-# and a shutdown, always may.
+# sv only leaves a command with runsv, and no person is among the ancestors of what runsv
+# runs. So the sessions of all logged-in users are protected. The error is in runit's log,
+# and everything stays up. sv exit and a shutdown are always possible.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
-# stays - somebody is logged in, and does nothing
+# stays - log somebody in who types nothing
 stays()
 {
 	eventually "it answers" greets far nc -w 2 192.0.2.10 22
@@ -48,7 +48,7 @@ eventually "it stays up" is_kept
 
 kill "$(pidof dbclient)"
 eventually "nobody is logged in" is_gone dbclient
-# Who is only knocking is not logged in
+# A client that has only connected is not logged in
 far nc 192.0.2.10 22 </dev/zero >/dev/null 2>&1 &
 run 0 sv restart netns-mgmt
 is_another() { [ "$(pid_of netns-mgmt)" != "$watch" ]; }

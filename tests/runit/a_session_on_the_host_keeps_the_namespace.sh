@@ -1,6 +1,7 @@
 #!/bin/sh
-# Whose SSH server a listener in the namespace has started on the host is no process of the
-# namespace, and no table of the host's knows the connection: it is kept all the same.
+# A listener in the namespace has started an SSH server on the host. The server is no
+# process of the namespace, and no table of the host lists its connection. The connection
+# is protected nevertheless.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card
@@ -32,7 +33,7 @@ eventually "it is not ended" told
 eventually "it stays up" is_kept
 run 0 sv start netns-mgmt
 
-# Who is only knocking is not logged in
+# A client that has only connected is not logged in
 far nc 192.0.2.10 22 </dev/zero >/dev/null 2>&1 &
 run 0 sv restart netns-mgmt
 is_another() { [ "$(pid_of netns-mgmt)" != "$watch" ]; }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What is linked into runit's folder starts by itself. The card by which somebody is logged
-# in is not taken by it, but while the machine boots.
+# A service that is linked into runit's directory starts automatically. It does not move
+# the NIC over which somebody is logged in, except while the machine boots.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card
@@ -24,7 +24,7 @@ told()
 		grep -q 'type netns-setup try mgmt --within 60 (.*; or write netns_move_my_connection="yes" in /etc/conf.d/netns.mgmt$' /tmp/log
 }
 eventually "it is told" told
-# is_given_up - and not about to be started, which sv calls down, too
+# is_given_up - whether it is down and not about to be started, which sv calls down, too
 is_given_up()
 {
 	sv status netns-mgmt | grep '^down: ' | grep -qv 'want up'

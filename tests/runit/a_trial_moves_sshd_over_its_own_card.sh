@@ -1,6 +1,7 @@
 #!/bin/sh
-# netns-setup try --with sshd, typed in a session of that sshd over the card that moves:
-# confirmed or not, by whoever is there still, broken or out of reach.
+# netns-setup try --with sshd, typed in a session of that sshd over the NIC that is moved:
+# confirmed or not, from the old or a new session, with a service that breaks or cannot be
+# reached.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 # shellcheck source=tests/testbed/trial.sh
@@ -20,7 +21,7 @@ run_of_sshd()
 asks_for_mgmt() { run_of_sshd netns-exec mgmt --; }
 all_started() { (cd /etc/service && sv status ./* | grep -o '^run: [^:]*'); }
 
-# sshd_pid - while it is tried, it is not the one that runit supervises
+# sshd_pid - during the trial, it is not the one that runit supervises
 sshd_pid()
 {
 	for pid in $([ ! -e /run/netns/mgmt ] || pidof dropbear); do
@@ -72,7 +73,7 @@ a_session_is_never_lost <<-'END'
 	sv restart netns-mgmt
 END
 
-# At the console, as netns-setup(8) has it for who is locked out
+# At the console, as netns-setup(8) says in "When you are locked out"
 sed -i s/eth9/eth1/ /etc/conf.d/netns.mgmt
 run 0 netns-setup down --kill mgmt
 run 0 sv down netns-mgmt

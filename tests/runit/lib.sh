@@ -3,7 +3,7 @@
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# service NAME MODEL - from a model of ours; it is down until it is told to start
+# service NAME MODEL - copy one of our templates; it is down until it is told to start
 service()
 {
 	cp -R "/usr/share/netns-services/runit/$2" "/etc/sv/$1"
@@ -11,7 +11,7 @@ service()
 	ln -s "/etc/sv/$1" /etc/service/
 }
 
-# sshd - the daemon of most scenarios: the model with another command
+# sshd - the daemon of most scenarios: the template with another command
 sshd()
 {
 	service sshd daemon
@@ -28,7 +28,7 @@ runit()
 	done
 }
 
-# pid_of SERVICE - of what runit supervises
+# pid_of SERVICE - print the process id that runit supervises
 pid_of()
 {
 	cat "/etc/sv/$1/supervise/pid"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Others delete the namespace under its services: it is made anew, and with
-# netns_restart_services what runit runs in the old one ends, and starts in the new one.
-# What runs on the host, and what is no service, stays.
+# Another program deletes the namespace while its services run. It is recreated. With
+# netns_restart_services, the services that runit runs in the old namespace end, and start
+# in the new one. Services on the host, and processes that are no service, stay.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card
@@ -27,7 +27,7 @@ has_ended() { ! kill -0 "$daemon" 2>/dev/null; }
 eventually "the old daemon has ended" has_ended
 kill -0 $own || fail "what is no service has ended"
 kill $own
-# Real cards go back to the host by that, a veth ends
+# That gives real NICs back to the host, and deletes a veth
 kill "$far"
 plug_in
 is_new() { [ -e /run/netns/mgmt ] && [ "$(netns_of "$(pid_of sshd)")" = "$(netns_named mgmt)" ]; }
@@ -37,7 +37,8 @@ eventually "it answers the other machine" greets far nc -w 2 192.0.2.10 22
 is "what is on the host" "$(pid_of other) $(netns_of "$other")" "$other $host"
 run 0 sv check netns-mgmt
 
-# doctor knows who is on the host, and should be inside by what is to be run next.
+# doctor finds a service that is on the host, and whose run file starts it inside the next
+# time.
 netns-setup doctor mgmt >/tmp/said
 says_not "runs on the host"
 printf '#!/bin/sh\nexec chpst -e /etc netns-exec mgmt -- sleep 600\n' >/etc/sv/other/run

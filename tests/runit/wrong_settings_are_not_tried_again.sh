@@ -1,6 +1,6 @@
 #!/bin/sh
-# 100 means that only a person can mend it: runit does not try for ever, the daemon is
-# started nowhere, and when the settings are right again all of it comes up.
+# Exit code 100 means that only a person can correct it: runit does not try forever, the
+# daemon starts nowhere, and when the settings are correct again everything comes up.
 # shellcheck source=tests/runit/lib.sh
 . /t/lib.sh
 card
@@ -14,7 +14,7 @@ sed -i 's,192.0.2.10/24,192.0.2.10,' /etc/conf.d/netns.mgmt
 
 run 1 sv -w 3 start netns-mgmt
 eventually "it is down" is_in down netns-mgmt
-# Which sv check is content with, so that run files ask by sv start
+# sv check reports success for it, so run files use sv start
 run 0 sv -w 1 check netns-mgmt
 says "ok: down"
 grep '/etc/conf.d/netns.mgmt:2' /tmp/log || fail "the log does not say where"
@@ -25,8 +25,8 @@ netns-setup status mgmt >/tmp/said 2>/dev/null
 says "  its last start failed, less than a minute ago:"
 says "  /etc/conf.d/netns.mgmt:2: config_eth1: \"192.0.2.10\" has no prefix length"
 
-# The daemon's run file asks for the namespace, and waits for as long as sv does: seven
-# seconds. That it asked is seen in the log.
+# The run file of the daemon asks for the namespace, and waits as long as sv does: seven
+# seconds. The log shows that it asked.
 sv start sshd >/dev/null
 was_tried() { [ "$(tries)" = 2 ]; }
 eventually "the namespace was asked for" was_tried
@@ -44,7 +44,7 @@ says_not "its last start failed"
 run 0 sv start sshd
 eventually "it listens" has_listeners 2
 
-# Nor does a reload that failed change anything, and why it failed is kept.
+# A failed reload changes nothing either, and its reason is kept.
 is_told_of() { netns-setup status mgmt >/tmp/said 2>/dev/null; grep -qF -e "$1" /tmp/said; }
 is_told_no_more() { ! is_told_of "$1"; }
 cp /etc/conf.d/netns.mgmt /run/good
@@ -56,7 +56,8 @@ cp /run/good /etc/conf.d/netns.mgmt
 run 0 sv hup netns-mgmt
 eventually "it is told no more" is_told_no_more failed
 
-# What could not come up again is not taken down for a restart, nor what could not go.
+# What could not come up again is not taken down for a restart, and neither is what could
+# not be taken down.
 watch=$(pid_of netns-mgmt)
 cp /etc/conf.d/netns.mgmt /run/good
 is_kept() { [ "$(pid_of netns-mgmt)" = "$watch" ] && sv status netns-mgmt | grep '^run: ' | grep -qv want; }
@@ -84,7 +85,7 @@ run 0 is_kept
 kill $!
 has_listeners 2 || fail "the daemon has ended"
 
-# No settings at all, and no service that makes the namespace.
+# No settings, and no service that makes the namespace.
 run 0 sv stop sshd
 run 0 sv stop netns-mgmt
 rm /etc/conf.d/netns.mgmt

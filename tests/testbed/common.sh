@@ -13,8 +13,8 @@
 
 shopt -s inherit_errexit
 
-# What is made is the same whoever makes it: of the environment only what says where
-# things are kept and how the network is reached counts, and the umask never.
+# The result does not depend on the caller: of the environment, only the variables for
+# directories and the network are used, and never the umask.
 umask 022
 for variable in $(compgen -e); do
 	case $variable in
@@ -26,7 +26,7 @@ export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C TZ=UTC0
 
 TESTBED_CACHE=$(readlink -m "${TESTBED_CACHE:-/var/cache/netns-services}")
 TESTBED_SUITE=${TESTBED_SUITE:-trixie}
-# where packages come from: what Alpine lacks is Debian's
+# where packages come from: what Alpine lacks comes from Debian
 DEBIAN_SUITE=${TESTBED_SUITE/alpine/trixie}
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 # shellcheck disable=SC2034  # for the scripts that source this
@@ -34,7 +34,7 @@ HERE=$(dirname "$(readlink -f "$0")")
 
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 125; }
 
-# note TEXT... - say what takes time, to a person at a terminal
+# note TEXT... - tell a person at a terminal what takes time
 note() { [ ! -t 2 ] || printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 [ "$(id -u)" = 0 ] || die "must be root, to make mount and network namespaces"
@@ -44,10 +44,10 @@ for program in apt-get dpkg-deb flock unshare timeout tar sha256sum; do
 		die "no $program on this machine: the test-bed needs a Debian or a relative of it"
 done
 
-# cached NAME BUILDER INPUT... - print the path of the folder that BUILDER makes of
-# the INPUTs with these scripts, after it was made if it is not there yet. Whatever
-# other inputs have made stays beside it, for whoever runs in it, until it has not
-# been asked for in a week. Whole is what has a .made, which lists the packages in it.
+# cached NAME BUILDER INPUT... - print the path of the directory that BUILDER makes of the
+# INPUTs with these scripts, and make it first if it does not exist. The results of other
+# inputs stay beside it, for processes that run in them, until they have not been used for
+# a week. A complete directory has a file .made, which lists the packages in it.
 cached() {
 	local name=$1 builder=$2 hash dir; shift
 	hash=$({ cat "$HERE/common.sh" "$0"; printf '%s\n' "$@"; } | sha256sum)
@@ -67,8 +67,9 @@ cached() {
 	printf '%s\n' "$dir"
 }
 
-# remove_old NAME - what of NAME nobody has asked for in a week, and what is not whole
-# because a build or a removal broke off: while we hold its lock, nobody is at it.
+# remove_old NAME - remove the directories of NAME that were not used for a week, and
+# incomplete ones, whose build or removal was interrupted: while we hold the lock, no
+# other process uses them.
 remove_old() {
 	local dir
 	for dir in "$TESTBED_CACHE/$1"-*; do
@@ -77,13 +78,13 @@ remove_old() {
 	done
 }
 
-# remove DIR - the mark that it is whole first
+# remove DIR - remove the mark that it is complete first
 remove() {
 	rm -f "$1/.made"
 	rm -rf "$1"
 }
 
-# make_whole DIR BUILDER INPUT... - DIR is there only after all of it is on the disk
+# make_whole DIR BUILDER INPUT... - DIR appears only when all of it is on the disk
 make_whole() {
 	local dir=$1; shift
 	mkdir "$dir.new"
@@ -96,14 +97,14 @@ make_whole() {
 	mv -T "$BUILD" "$dir"
 }
 
-# is_there FILE - in a tree that is not this machine's: an absolute link in it leads
-# out of it, so whether there is something at the other end tells nothing.
+# is_there FILE - whether it exists in a tree for another root directory: an absolute link
+# in it points outside the tree, so its target does not count.
 is_there() {
 	[ -e "$1" ] || [ -L "$1" ]
 }
 
-# mirrors - the mirrors that may have Debian's suites: the one that the person named,
-# or those of this machine's own apt sources that have a suite named as Debian's are
+# mirrors - print the mirrors that may have Debian's suites: the one that the user named,
+# or those in this machine's own apt sources that have a suite of Debian
 mirrors() {
 	if [ -n "${TESTBED_MIRROR-}" ]; then
 		printf '%s\n' "$TESTBED_MIRROR"
@@ -114,7 +115,7 @@ mirrors() {
 		awk '!seen[$0]++'
 }
 
-# new_lists - read the suite's package lists, from the first mirror that has the suite
+# new_lists - download the suite's package lists from the first mirror that has the suite
 # with Debian's own signature
 new_lists() {
 	local dir=$TESTBED_CACHE/apt/$DEBIAN_SUITE mirror tried=
@@ -133,8 +134,8 @@ new_lists() {
 	die "cannot read the package lists of $DEBIAN_SUITE from:$tried"
 }
 
-# suite_apt PROGRAM ARG... - apt-get with a private state for the suite. Its dpkg
-# status is empty, so that a plan names all that PACKAGEs need.
+# suite_apt PROGRAM ARG... - run apt-get with a private state for the suite. Its dpkg
+# status is empty, so that a plan lists everything that PACKAGEs need.
 suite_apt() {
 	local program=$1 dir=$TESTBED_CACHE/apt/$DEBIAN_SUITE; shift
 	"$program" -qq \
@@ -151,9 +152,9 @@ suite_apt() {
 		"$@"
 }
 
-# fetch_debs PATTERN PACKAGE... - download PACKAGEs and all that they depend on, as
-# far as the names match PATTERN (awk's); print the files' paths. The package lists
-# are read anew only if there are none, or if they name what the mirror no longer has.
+# fetch_debs PATTERN PACKAGE... - download PACKAGEs and their dependencies whose names
+# match PATTERN (awk's); print the paths of the files. The package lists are downloaded
+# again only if they are missing or name packages that the mirror no longer has.
 fetch_debs() {
 	mkdir -p "$TESTBED_CACHE/apt"
 	(
@@ -184,7 +185,7 @@ fetch_debs_alone() {
 			return
 		fi
 		note "downloading ${#missing[@]} packages of $DEBIAN_SUITE"
-		# apt writes to the name that the file is to have
+		# apt writes directly to the final name
 		rm -rf "$dir/archives/new"
 		mkdir "$dir/archives/new"
 		if (cd "$dir/archives/new" && suite_apt apt-get download "${missing[@]}" >&2); then
@@ -196,8 +197,8 @@ fetch_debs_alone() {
 	die "cannot download $* ($DEBIAN_SUITE)"
 }
 
-# unpack_debs DEB... - unpack them over the current folder, which gets the merged
-# /usr layout, without documentation and the like.
+# unpack_debs DEB... - unpack them into the current directory, which gets the merged /usr
+# layout, without documentation and similar files.
 unpack_debs() {
 	local dir deb
 	for dir in bin sbin lib lib64; do
@@ -217,9 +218,9 @@ unpack_debs() {
 	done
 }
 
-# run_from TREE PROGRAM[:NAME] ARG... - run a program of an unpacked tree with the
-# tree's own libraries, on this machine's files; as NAME, for a program of many names
-# (the links to it can be absolute, and so point out of the tree).
+# run_from TREE PROGRAM[:NAME] ARG... - run a program of an unpacked tree with the tree's
+# own libraries, on this machine's files; under NAME, for a program with several names
+# (links to it can be absolute, and so point outside the tree).
 run_from() {
 	local tree=$1 program=${2%:*} name=${2#*:}; shift 2
 	"$tree/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --library-path "$tree/usr/lib/x86_64-linux-gnu" \

@@ -1,9 +1,10 @@
 # shellcheck shell=sh
-# Sourced by the first days of OpenRC and of runit: the steps that are the same. Each says
+# Sourced by the first days of OpenRC and of runit: the steps that both have in common.
+# Each script defines
 #   sshd_pid, web_pid   the processes of the two services
-# and web is to stay on the host.
+# The service web must stay on the host.
 
-# type_at ADDRESS COMMAND - in a session, and it goes well
+# type_at ADDRESS COMMAND - type it in a session; it must succeed
 type_at()
 {
 	run 0 session "$1" "$2"
@@ -21,13 +22,14 @@ all_is_in_its_place()
 	eventually "sshd is inside, and web on the host" are_in_their_places
 }
 
-# What runit restarts is not there for a moment
+# A service that runit restarts is missing for a moment
 are_in_their_places()
 {
 	[ "$(netns_of "$(sshd_pid)")" = "$(netns_named mgmt)" ] && [ "$(netns_of "$(web_pid)")" = "$host" ]
 } 2>/dev/null
 
-# One command moves the sshd that he is logged in by; he logs in again, and confirms it
+# One command moves the sshd of the person's own session; the person logs in again, and
+# confirms it
 moves_by_try()
 {
 	types "netns-setup try mgmt --with sshd --within $((patience * 4))"
@@ -40,7 +42,7 @@ moves_by_try()
 	says "mgmt: ready, as its settings say"
 }
 
-# edits_an_address RELOAD - he is logged in all the time
+# edits_an_address RELOAD - the session continues all the time
 edits_an_address()
 {
 	mkfifo /tmp/another
@@ -55,7 +57,7 @@ edits_an_address()
 	all_is_in_its_place
 }
 
-# mistypes_a_rule COMMAND... - each is refused, or goes well, and nobody is cut off
+# mistypes_a_rule COMMAND... - each command fails or succeeds, and no session is cut off
 mistypes_a_rule()
 {
 	was=$(sshd_pid)
@@ -72,7 +74,7 @@ mistypes_a_rule()
 	$judge netns exec mgmt /judge/nft list table inet fw >/dev/null || fail "no rules"
 }
 
-# The cable is out, and in again
+# The cable is pulled out, and plugged in again
 pulls_the_cable()
 {
 	far $judge link set far down
@@ -85,5 +87,5 @@ pulls_the_cable()
 
 cannot_connect() { ! greets far nc -w 1 203.0.113.8 22; }
 
-# On Alpine it is not among the programs
+# On Alpine it is not installed
 [ -e /usr/sbin/nft ] || ln -s /judge/nft /usr/sbin/nft

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034
-# Sourced by every scenario: what is expected, how it is judged, and the host that most
-# of them begin with, whatever its init is. A scenario ends at the first thing that is not as it should be.
-# Judged by real iproute2 in /judge; of our own, nothing is asked.
+# Sourced by every scenario: how results are compared, and the host that most of them begin
+# with, whatever its init system is. A scenario ends at the first result that is wrong. Results
+# are read by the real iproute2 in /judge, never by our own programs.
 set -u
 
 judge=/judge/ip
@@ -14,7 +14,7 @@ fail()
 	exit 1
 }
 
-# run STATUS COMMAND... - what it says goes to /tmp/said
+# run STATUS COMMAND... - check the exit status; the output goes to /tmp/said
 run()
 {
 	expected=$1
@@ -27,8 +27,9 @@ run()
 	[ "$1" != rc-service ] || wait_for_daemons
 }
 
-# wait_for_daemons - until what was started is the daemon: Debian's start-stop-daemon
-# --background returns before its child runs it, and --stop finds none until then
+# wait_for_daemons - wait until the started process has become the daemon: Debian's
+# start-stop-daemon --background returns before its child executes it, and --stop does not
+# find it until then
 wait_for_daemons()
 {
 	for _ in $(seq $((patience * 10))); do
@@ -38,7 +39,8 @@ wait_for_daemons()
 	fail "start-stop-daemon still runs"
 }
 
-# refused COMMAND... - with any status but 0, for OpenRC has statuses of its own
+# refused COMMAND... - the command fails, with any status, because OpenRC has statuses of
+# its own
 refused()
 {
 	printf '# %s\n' "$*"
@@ -46,7 +48,7 @@ refused()
 	cat /tmp/said
 }
 
-# says TEXT, says_not TEXT - did the last command that was run?
+# says TEXT, says_not TEXT - whether the output of the last command contains it
 says()
 {
 	grep -qF -e "$1" /tmp/said || fail "it did not say: $1"
@@ -64,7 +66,7 @@ is()
 	printf 'ok: %s is "%s"\n' "$1" "$3"
 }
 
-# eventually WHAT COMMAND... - within $patience seconds
+# eventually WHAT COMMAND... - wait until it succeeds, for $patience seconds at most
 eventually()
 {
 	what=$1
@@ -79,9 +81,10 @@ eventually()
 	fail "$what: not within $patience seconds"
 }
 
-# gives_up SERVICE - has supervise-daemon ended, after starting a program again and again?
-# It misses the end of a program that ends before it waits (OpenRC 0.45 to 0.63: SIGCHLD
-# between fork and open of its fifo), and then waits for ever. One more signal wakes it.
+# gives_up SERVICE - whether supervise-daemon has ended, after it restarted a program
+# repeatedly. It misses the end of a program that ends before it waits (OpenRC 0.45 to
+# 0.63: SIGCHLD between fork and open of its fifo), and then waits forever. One more
+# signal wakes it.
 gives_up()
 {
 	! rc-service "$1" status && return
@@ -89,7 +92,7 @@ gives_up()
 	false
 }
 
-# later - before settings are changed: OpenRC sees a change by whole seconds
+# later - to be called before settings are changed: OpenRC compares times in whole seconds
 later()
 {
 	now=$(date +%s)
@@ -101,7 +104,7 @@ is_past()
 	[ "$(date +%s)" -gt "$1" ]
 }
 
-# netns_of PID, netns_named NAME - both as /proc prints it
+# netns_of PID, netns_named NAME - print the namespace as /proc does
 netns_of()
 {
 	readlink "/proc/$1/ns/net"
@@ -112,7 +115,7 @@ netns_named()
 	printf 'net:[%s]' "$(stat -L -c %i "/run/netns/$1")"
 }
 
-# card - a "network card" eth1, up, with an address of the host's.
+# card - create a "network card" eth1 that is up, with an address of the host.
 card()
 {
 	plug_in
@@ -121,8 +124,8 @@ card()
 	eventually "the card is ready" is_settled
 }
 
-# plug_in - a "network card" eth1, as the kernel brings it. Its other end is on another
-# machine: far COMMAND... runs there.
+# plug_in - create a "network card" eth1, in the state in which the kernel creates one.
+# Its other end is on another machine: far COMMAND... runs there.
 plug_in()
 {
 	unshare -n sleep 600 &
@@ -135,7 +138,7 @@ plug_in()
 	far $judge addr add 2001:db8:10::1/64 dev far nodad
 }
 
-# plug_out - out of the host or out of mgmt, and the other machine with it
+# plug_out - delete it on the host or in mgmt, and the other machine with it
 plug_out()
 {
 	kill "$far"
@@ -163,7 +166,7 @@ far()
 	nsenter -t "$far" -n "$@"
 }
 
-# settings - the namespace of most scenarios
+# settings - write the settings of the namespace of most scenarios
 settings()
 {
 	cat >/etc/conf.d/netns.mgmt <<-'END'
@@ -176,7 +179,7 @@ settings()
 	END
 }
 
-# readme NETNS - the settings are README's own text
+# readme NETNS - write the settings that README has
 readme()
 {
 	awk -v head="# /etc/conf.d/netns.$1" '/^```$/ { shown = 0 } shown { print } $0 == head { shown = 1 }' \
@@ -184,13 +187,13 @@ readme()
 	[ -s "/etc/conf.d/netns.$1" ] || fail "README shows no $1"
 }
 
-# greets COMMAND... - is there an SSH server at the other end of it?
+# greets COMMAND... - whether the other end of the connection is an SSH server
 greets()
 {
 	"$@" </dev/null 2>/dev/null | grep -q '^SSH-2.0-'
 }
 
-# may_log_in - root, with a key of the other machine's
+# may_log_in - let root log in with a key of the other machine
 may_log_in()
 {
 	mkdir -p ~root/.ssh
@@ -199,29 +202,30 @@ may_log_in()
 	chmod 700 ~root ~root/.ssh
 }
 
-# session ADDRESS COMMAND - from the other machine, by the sshd there
+# session ADDRESS COMMAND - run it in a session from the other machine, through the sshd
+# there
 session()
 {
 	far timeout "$patience" dbclient -y -y -T -i /tmp/key "root@$1" \
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; $2"
 }
 
-# listeners - what listens on port 22, here or (netns exec NAME) there
+# listeners - print what listens on port 22, here or with "netns exec NAME" there
 listeners()
 {
 	"$@" /judge/ss -Hltn 'sport = :22' | wc -l
 }
 
-# has_listeners COUNT - on port 22 in mgmt
+# has_listeners COUNT - whether so many listen on port 22 in mgmt
 has_listeners()
 {
 	[ "$(listeners "$judge" netns exec mgmt 2>/dev/null)" = "$1" ]
 }
 
-# snapshot - all that a namespace could leave behind on this host, but what the kernel
-# numbers, times or learns by itself, but pid files, which dpkg's start-stop-daemon leaves,
-# and but the one lock that all namespaces share, what was logged, why a start
-# failed, that a trial was undone, and the shells of the scenario, which come and go
+# snapshot - print everything that a namespace could leave behind on this host, except:
+# what the kernel numbers, times or learns by itself; pid files, which dpkg's
+# start-stop-daemon leaves; the lock that all namespaces share; logs; why a start failed;
+# that a trial was undone; and the shells of the scenario
 snapshot()
 {
 	$judge -o link | sed 's/^[0-9]*: //; s/ link-netnsid [0-9]*//'
@@ -249,7 +253,7 @@ is_gone()
 	! runs "$1"
 }
 
-# remember, and later: all_as_before
+# remember, and later: all_as_before - compare the snapshots
 remember()
 {
 	snapshot >/tmp/before

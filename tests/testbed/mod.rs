@@ -1,7 +1,6 @@
-//! Scenarios in a throw-away host with a real init: what goes in is the name of a
-//! scenario (a script in tests/openrc or tests/runit) and of a suite, what comes out is
-//! a panic with all that was said, if it did not end well. What is expected is the
-//! scenario's business.
+//! Scenarios in a throw-away host with a real init system: runs the scenario of this name
+//! (a script in tests/openrc or tests/runit) in this suite, and panics with its complete
+//! output if it fails. The scenario itself checks the results.
 
 // Each test file uses a part of this.
 #![allow(dead_code, unused_macros, unused_imports)]
@@ -11,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
-/// What a suite's `sh` is; Alpine has busybox alone.
+/// The `sh` of a suite; Alpine has only busybox.
 #[derive(Clone, Copy)]
 pub enum Shell {
     /// busybox ash.
@@ -46,7 +45,7 @@ macro_rules! scenarios {
 }
 pub(crate) use scenarios;
 
-/// Debian's packages of daemons, and of what asks them.
+/// Debian's packages of daemons, and of their clients.
 pub const DAEMONS: &str = "openssh-server openssh-client dnsmasq-base nginx chrony";
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -64,7 +63,7 @@ pub fn run(suite: &str, shell: Shell, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same in a host with more of Debian's packages.
+/// The same in a host with additional packages of Debian.
 #[track_caller]
 pub fn run_with_packages(suite: &str, packages: &str, folder: &str, scenario: &str) {
     let mut command = host("enter-root", suite, folder);
@@ -72,7 +71,7 @@ pub fn run_with_packages(suite: &str, packages: &str, folder: &str, scenario: &s
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same where bash, and not sh, runs OpenRC's scripts, as Gentoo builds it.
+/// The same with bash as the shell that runs OpenRC's scripts, as on Gentoo.
 #[track_caller]
 pub fn run_by_bash(folder: &str, scenario: &str) {
     let mut command = host("enter-root", "trixie", folder);
@@ -83,8 +82,8 @@ pub fn run_by_bash(folder: &str, scenario: &str) {
     expect_end(command, "trixie, by bash", scenario);
 }
 
-/// The same on a virtual machine of its own, with the suite's kernel and two network
-/// cards on one LAN. It takes a quarter of a minute.
+/// The same on a virtual machine of its own, with the suite's kernel and two NICs on one LAN.
+/// It takes a quarter of a minute.
 #[track_caller]
 pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     let mut command = host("run-vm", suite, folder);
@@ -92,7 +91,7 @@ pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same where there is a bash, on Debian.
+/// The same on Debian, with bash installed.
 #[track_caller]
 pub fn run_vm_with_bash(folder: &str, scenario: &str) {
     let mut command = host("run-vm", "bookworm", folder);
@@ -100,8 +99,8 @@ pub fn run_vm_with_bash(folder: &str, scenario: &str) {
     expect_success(command, "bookworm", scenario, 600);
 }
 
-/// The same on a virtual machine with two cards that OpenRC boots: after each boot the
-/// scenario begins anew, with the /etc and /root that it left.
+/// The same on a virtual machine with two NICs that OpenRC boots: after each boot the scenario
+/// runs again, with the /etc and /root that it left.
 #[track_caller]
 pub fn run_rebooted_vm(suite: &str, folder: &str, scenario: &str) {
     let mut command = host("run-vm", suite, folder);
@@ -109,8 +108,8 @@ pub fn run_rebooted_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 600);
 }
 
-/// The same on a virtual machine with one card that OpenRC boots, with the services of
-/// `tests/FOLDER/boot` in its default runlevel, and a namespace's service for each of the
+/// The same on a virtual machine with one NIC that OpenRC boots, with the services of
+/// `tests/FOLDER/boot` in its default runlevel, and with a namespace's service for each of the
 /// settings there.
 #[track_caller]
 pub fn run_booted_vm(suite: &str, folder: &str, scenario: &str) {
@@ -138,7 +137,7 @@ pub fn run_booted_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 600);
 }
 
-/// The folders of OpenRC's files, and where `make install` puts what is in them.
+/// The directories of OpenRC's files, and where `make install` puts the files in them.
 const OPENRC: [(&str, &str); 4] = [
     ("openrc/init.d", "/etc/init.d"),
     ("openrc/init-functions.d", "/lib/lsb/init-functions.d"),
@@ -146,7 +145,7 @@ const OPENRC: [(&str, &str); 4] = [
     ("openrc/user", "/etc/user/rc.conf.d"),
 ];
 
-/// How to get to a host that has the project's programs and scripts where `make install`
+/// The command that enters a host with the project's programs and scripts where `make install`
 /// puts them.
 pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
     let bind = |from: PathBuf, to: &str| {
@@ -178,14 +177,14 @@ pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
     command
 }
 
-/// The scenario ends well, in a host of [`host`].
+/// Runs a scenario, which must succeed, in a host of [`host`].
 #[track_caller]
 pub fn expect_success(mut command: Command, suite: &str, scenario: &str, limit: u32) {
     command.args(["-t", &limit.to_string(), "sh", &format!("/t/{scenario}.sh")]);
     expect_end(command, suite, scenario);
 }
 
-/// The command ends well.
+/// Runs the command, which must succeed.
 #[track_caller]
 pub fn expect_end(mut command: Command, suite: &str, scenario: &str) {
     command.stdin(Stdio::null());
@@ -199,7 +198,7 @@ pub fn expect_end(mut command: Command, suite: &str, scenario: &str) {
     );
 }
 
-/// The path of a static program, as `make` built it from what the sources say now.
+/// The path of a static program, as `make` built it from the present sources.
 fn program(name: &str) -> PathBuf {
     let path = Path::new(ROOT).join("target/static").join(name);
     let built = path.metadata().and_then(|metadata| metadata.modified());
@@ -214,7 +213,7 @@ fn program(name: &str) -> PathBuf {
     path
 }
 
-/// When the file, or the newest file in the folder, was written.
+/// When the file, or the newest file in the directory, was written.
 fn newest(path: &Path) -> SystemTime {
     if path.is_dir() {
         let entries = path.read_dir().expect("a folder of the sources");

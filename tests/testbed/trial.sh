@@ -1,11 +1,12 @@
 # shellcheck shell=sh
-# Sourced by the scenarios of try --with: somebody is logged in over eth1 by the host's
-# sshd, and has that moved into mgmt, over the very card. Each init says how it runs sshd:
+# Sourced by the scenarios of try --with: somebody is logged in over eth1 through the
+# host's sshd, and moves that sshd into mgmt, over the same NIC. The script of each init
+# system defines how sshd runs:
 #   asks_for_mgmt    its settings say that it is to be inside
 #   sshd_pid         its process
-#   all_started      the services that the init runs, sorted
+#   all_started      the services that the init system runs, sorted
 
-# over_the_card - the address that the host has there is mgmt's, too
+# over_the_card - give the host's address on that link to mgmt, too
 over_the_card()
 {
 	cat >/etc/conf.d/netns.mgmt <<-'END'
@@ -17,11 +18,11 @@ over_the_card()
 	$judge route add default via 203.0.113.1
 }
 
-# A terminal that stays, and nothing is typed at it but by >&8
+# A terminal that stays; input comes only through >&8
 mkfifo /tmp/terminal
 exec 8<>/tmp/terminal
 
-# types COMMAND - in a session of its own, which may hang
+# types COMMAND - type it in a session of its own, which may hang
 types()
 {
 	session 203.0.113.7 "$1" >/tmp/typed 2>&1 </tmp/terminal &
@@ -36,7 +37,8 @@ is_inside()
 		has_listeners 2
 }
 
-# is_back - all as it was: the host's sshd answers by the card, and mgmt is gone
+# is_back - whether everything is as before: the host's sshd answers over the NIC, and
+# mgmt does not exist
 is_back()
 {
 	[ ! -e /run/netns/mgmt ] && pid=$(sshd_pid 2>/dev/null) && [ -n "$pid" ] && [ "$(netns_of "$pid")" = "$host" ] &&
@@ -44,7 +46,7 @@ is_back()
 		$judge route show default | grep -q 'via 203.0.113.1 dev eth1' && ends
 }
 
-# The process that tries it has ended
+# Wait until the process of the trial has ended
 ends()
 {
 	! grep -qsx netns-setup /proc/[0-9]*/comm
@@ -85,7 +87,7 @@ what_is_not_confirmed_is_undone()
 	says "mgmt: the trial was rolled back, because it was not confirmed in time"
 }
 
-# Whoever typed it is gone at once, with all that hangs on him
+# The session in which it was typed ends at once, with all its processes
 what_was_typed_by_who_is_gone_is_undone()
 {
 	types 'netns-setup try mgmt --with sshd --within 2'
@@ -110,7 +112,7 @@ what_nobody_can_reach_is_undone()
 	eventually "it is undone" is_back
 }
 
-# What the daemon reads inside is broken: said, and undone at once
+# What the daemon reads inside is invalid: this is reported, and undone at once
 what_does_not_start_is_undone()
 {
 	mkdir -p /etc/netns/mgmt
@@ -147,8 +149,8 @@ no_trial()
 
 can_log_in() { session 203.0.113.7 true >/dev/null 2>&1 </dev/null; }
 
-# a_session_is_never_lost - whatever is typed in one: afterwards there is another, at once
-# or when what was tried is undone
+# a_session_is_never_lost - after any command in a session, a new session is possible, at
+# once or when the trial was undone
 a_session_is_never_lost()
 {
 	while read -r command; do

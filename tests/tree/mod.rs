@@ -1,5 +1,5 @@
-//! The project's own files, as tests that read them want them: what comes out are paths
-//! and texts. What is built and what git keeps is not among them.
+//! The project's own files, for the tests that read them: functions return paths and
+//! texts. Built files and git's own files are left out.
 
 // Each test file uses a part of this.
 #![allow(dead_code, clippy::expect_used, clippy::panic)]
@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The folder of the project.
+/// The directory of the project.
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The text of a file, by its path in the project.
@@ -51,8 +51,8 @@ pub fn texts(files: Vec<String>) -> Vec<(String, String)> {
     files.into_iter().filter_map(read).collect()
 }
 
-/// The settings of namespaces among `text`: name and settings of each block that begins
-/// by saying which file it is.
+/// The settings of namespaces in `text`: name and settings of each block whose first line names
+/// the file.
 pub fn examples(text: &str, end: &str) -> Vec<(String, String)> {
     let blocks = text.split("\n# /etc/conf.d/netns.").skip(1).map(|rest| {
         let (name, rest) = rest.split_once('\n').expect("a line");
@@ -62,9 +62,9 @@ pub fn examples(text: &str, end: &str) -> Vec<(String, String)> {
     blocks.collect()
 }
 
-/// Whether what a program has to say is to be asked for. One that is not installed makes the
-/// test fail that calls it; but in `make check`, which installs nothing, it is left out, and
-/// that is printed at the end (tests/check).
+/// Whether to call this program. A missing program makes the test fail that calls it; but in
+/// `make check`, which installs nothing, it is left out, and that is printed at the end
+/// (tests/check).
 pub fn is_asked(program: &str) -> bool {
     let Some(left_out) = env::var_os("NETNS_TESTS_LEFT_OUT") else {
         return true;
@@ -79,8 +79,8 @@ pub fn is_asked(program: &str) -> bool {
     false
 }
 
-/// What a command in the project's folder says on both outputs, and whether it ended
-/// with 0. A program that is not there makes the test fail.
+/// The output of a command in the project's directory, both standard output and error, and
+/// whether it exited with 0. A missing program makes the test fail.
 #[track_caller]
 pub fn said(words: &[&str]) -> (bool, String) {
     let command = &mut Command::new(words[0]);
@@ -96,7 +96,7 @@ pub fn said(words: &[&str]) -> (bool, String) {
     (out.status.success(), said)
 }
 
-/// Fails the test with all of `faults`, one a line, if there is one.
+/// Fails the test with all of `faults`, one on each line, if there is any.
 #[track_caller]
 pub fn none(faults: Vec<String>) {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));

@@ -1,8 +1,8 @@
 #!/bin/sh
-# A machine that OpenRC has booted (tests/vm/boot) without the card of its namespace: the
-# service is inactive, and the daemon inside is held. The card is plugged in, and all of it
-# comes up by itself; then it is pulled out and plugged in twenty times, while the daemon
-# runs, and each time it is soon back, with its addresses, its routes and traffic.
+# A machine that OpenRC has booted (tests/vm/boot) without the NIC of its namespace: the
+# service is inactive, and the daemon inside waits. The NIC is plugged in, and everything
+# comes up by itself. Then it is pulled out and plugged in twenty times while the daemon
+# runs. Each time it is soon back, with its addresses, its routes and traffic.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 PATH=/usr/local/sbin:$PATH
@@ -10,7 +10,7 @@ times=20
 
 is_state() { [ -L "/run/openrc/$1/$2" ]; }
 
-# The other machine on the LAN is the other card, in a namespace of its own
+# The other machine on the LAN is the other NIC, in a namespace of its own
 $judge netns add other
 $judge link set eth0 netns other
 $judge -n other addr add 192.0.2.1/24 dev eth0
@@ -32,7 +32,7 @@ daemon=$(cat /run/sshd.pid)
 is "the daemon's namespace" "$(netns_of "$daemon")" "$(netns_named mgmt)"
 is "what listens on the host" "$(listeners)" 0
 
-# inside - what the card has, and the routes
+# inside - print the addresses of the NIC, and the routes
 inside()
 {
 	$judge -n mgmt -o addr show dev lan scope global | awk '{ print $4 }' | sort
@@ -45,7 +45,8 @@ is_out() { ! $judge -n mgmt link show lan >/dev/null 2>&1; }
 whole=$(inside)
 $judge -n mgmt -ts monitor route >>/tmp/routes 2>&1 &
 
-# seconds FILE PATTERN - when the first line that has it was told, since midnight
+# seconds FILE PATTERN - print when the first line with it was logged, in seconds since
+# midnight
 seconds()
 {
 	sed -n "s/^\[[^T]*T\([0-9:.]*\)\].*$2.*/\1/p" "$1" | head -n 1 | awk -F : '{ printf "%.6f\n", $1 * 3600 + $2 * 60 + $3 }'

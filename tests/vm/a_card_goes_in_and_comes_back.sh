@@ -1,10 +1,11 @@
 #!/bin/sh
-# A real card: the kernel itself gives it back when its namespace dies, down and bare, and
-# no other link is like that. And links that are made on Alpine's own kernel.
+# A real NIC: the kernel itself gives it back when its namespace is deleted, down and
+# without addresses. No other type of link behaves like this. Also tests links on Alpine's
+# own kernel.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# The other machine on the LAN is the other card, in a namespace of its own
+# The other machine on the LAN is the other NIC, in a namespace of its own
 $judge netns add other
 $judge link set eth0 netns other
 $judge -n other addr add 192.0.2.1/24 dev eth0
@@ -49,7 +50,7 @@ is "what a second up says" "$(cat /tmp/said)" ""
 run 0 netns-setup down mgmt
 is "the card on the host" "$(found)" "$before"
 
-# Others take the namespace away under us
+# Another program deletes the namespace
 run 0 netns-setup up mgmt
 $judge netns delete mgmt
 eventually "the kernel has given the card back" test -d /sys/class/net/eth1

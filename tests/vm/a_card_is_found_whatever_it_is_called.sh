@@ -1,10 +1,12 @@
 #!/bin/sh
-# Cards found by permanent address and by place, and known again when they were unplugged
-# and come back under another name. Real cards: only they have permanent addresses.
+# NICs are found by permanent address and by bus path, and are recognized when they were
+# unplugged and come back under another name. Real NICs: only these have permanent
+# addresses.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# name_of LAST - what the card with this last byte of its permanent address is called here
+# name_of LAST - print the name here of the NIC whose permanent address ends with this
+# byte
 name_of()
 {
 	for link in /sys/class/net/eth*; do
@@ -45,7 +47,7 @@ run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 run 0 netns-setup status mgmt
 
-# Another card is wanted under its name: that is no reload
+# Another NIC is wanted under its name: a reload does not do that
 sed -i 's/00:01"/00:00"/' /etc/conf.d/netns.mgmt
 run 111 netns-setup reload mgmt
 says "lan0 in this namespace is another device"
@@ -59,7 +61,7 @@ says 52:54:00:00:00:01
 says_not 52:54:00:00:00:aa
 run 0 $judge link show dev second up
 
-# By its place; and where that says too little, not at all
+# By its bus path; and if that matches several, it is an error
 sed -i "s/^match.*/match_lan0=\"bus $pci\"/" /etc/conf.d/netns.mgmt
 run 0 netns-setup up mgmt
 says "+ ip link set $one netns mgmt name lan0"
@@ -73,7 +75,7 @@ says "no device on the host matches lan0"
 run 0 $judge netns list
 says_not mgmt
 
-# Known again without a word in the settings
+# Recognized again without a setting for it
 later
 cat >/etc/conf.d/netns.mgmt <<-END
 	netns_links="$one"
@@ -83,7 +85,7 @@ run 0 netns-setup up mgmt
 hotplug del nic1
 run 111 netns-setup up mgmt
 says "the host has no link $one"
-# A stranger takes the name meanwhile
+# A different NIC gets the name meanwhile
 hotplug add nic7 virtio-net-pci 52:54:00:00:00:07
 eventually "a stranger is there" is_there 07
 is "the stranger's name" "$(name_of 07)" "$one"

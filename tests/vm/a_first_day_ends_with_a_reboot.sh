@@ -1,8 +1,8 @@
 #!/bin/sh
-# The end of a first day, on a machine with real cards that OpenRC has booted (run-vm -o -r):
-# logged in over eth1, by the host's sshd, somebody sets up mgmt, moves that sshd into it,
-# has it so at every boot, and types reboot. When the machine is there again he logs in over
-# the card that moved. This script is run after each of the two boots.
+# The end of a first day, on a machine with real NICs that OpenRC has booted (run-vm -o -r). A
+# person who is logged in over eth1, through the host's sshd, sets up mgmt, moves that sshd into
+# it, makes this permanent, and types reboot. After the reboot the person logs in over the NIC
+# that moved. This script is run after each of the two boots.
 # shellcheck disable=SC2016
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
@@ -15,7 +15,7 @@ patience=120   # the processor is emulated
 sshd_pid() { cat /run/sshd.pid; }
 web_pid() { cat /run/web.pid; }
 
-# The other machine on the LAN is the other card, in a namespace of its own
+# The other machine on the LAN is the other NIC, in a namespace of its own
 other_machine()
 {
 	unshare -n sleep 600 &
@@ -27,7 +27,7 @@ other_machine()
 	far $judge link set far up
 }
 
-# service NAME TEXT - in the runlevel default
+# service NAME TEXT - add it to the runlevel default
 service()
 {
 	printf '#!/sbin/openrc-run\n%s\n' "$2" >"/etc/init.d/$1"
@@ -35,7 +35,7 @@ service()
 	run 0 rc-update add "$1" default
 }
 
-# The machine, as its owner has it: eth1 is set up by networking
+# The machine as its owner has set it up: networking sets up eth1
 as_its_owner_has_it()
 {
 	sed -i /testbed-vm-run/d /etc/inittab   # each boot adds it
@@ -45,7 +45,7 @@ as_its_owner_has_it()
 	daemon='command_background=yes; pidfile=/run/$RC_SVCNAME.pid'
 	service sshd "command=/usr/sbin/dropbear; command_args='-F -E -R -p 22'; $daemon"
 	service web "command=/bin/sleep; command_args=4711; $daemon"
-	# What a shutdown leaves, when the others have been stopped
+	# Records what a shutdown leaves when the others have been stopped
 	service witness 'depend() { need localmount; before netns.mgmt sshd web; }
 		start() { :; }
 		stop() { ls /sys/class/net /run/netns /run/netns-services >~root/left 2>&1; return 0; }'
@@ -80,7 +80,7 @@ the_morning_after()
 	says "nameserver 203.0.113.1"
 	type_at 203.0.113.7 'rc-service web restart'
 	all_is_in_its_place
-	# The shutdown gave the card back, and left nothing
+	# The shutdown gave the NIC back, and left nothing
 	cat ~root/left
 	grep -qx eth1 ~root/left || fail "the shutdown did not give the card back"
 	! grep -qx mgmt ~root/left || fail "the shutdown left the namespace"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The kernel hands what the first namespace of the machine has opened to each new one: only
-# here is the host that namespace. A namespace of ours starts closed all the same.
+# The kernel copies settings of the machine's first namespace to each new namespace, and
+# only in a virtual machine is the host that first namespace. A namespace of ours does not
+# forward nevertheless.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -17,7 +18,7 @@ for where in all default; do
 	done
 done
 sysctl -qw net.ipv4.conf.all.accept_source_route=1
-# Without this, only IPv4's are handed on
+# Without this, only IPv4's are inherited
 sysctl -qw net.core.devconf_inherit_init_net=1
 sysctl -qw net.ipv4.conf.all.accept_redirects=0
 is_set()
@@ -25,7 +26,7 @@ is_set()
 	is "$1" "$($judge netns exec "$2" cat "/proc/sys/net/$1")" "$3"
 }
 
-# As others make them, it is a router
+# A namespace that another program makes is a router
 run 0 $judge netns add theirs
 is_set ipv4/ip_forward theirs 1
 is_set ipv4/conf/default/route_localnet theirs 1
@@ -51,16 +52,16 @@ done
 for key in ip_forward conf/lo/forwarding conf/all/accept_source_route; do
 	is_set "ipv4/$key" mgmt 0
 done
-# All of them, and accept_redirects, which closing ip_forward would open
+# All of them, and accept_redirects, which setting ip_forward to 0 would turn on
 is "what was set to 0" "$(grep -c 'sysctl -w .*=0$' /tmp/said)" 24
-# Stricter than the kernel's own: it stays
+# Stricter than the kernel's default: it stays
 is_set ipv4/conf/d0/rp_filter mgmt 1
 is_set ipv4/conf/all/accept_redirects mgmt 0
 run 0 netns-setup up mgmt
 is "what a second up says" "$(cat /tmp/said)" ""
 run 0 netns-setup down mgmt
 
-# So are the last of many, whose keys are looked for elsewhere
+# So are the last of many links, whose keys are looked up in another way
 many=
 for n in $(seq 40); do
 	: >"/etc/conf.d/netns.m$n"
@@ -76,7 +77,7 @@ done
 run 0 netns-setup down $many
 rm /etc/conf.d/netns.m*[0-9]
 
-# Each by itself: where it was looked for is where it is
+# Each one alone: the key is found where it was looked up
 for key in ip_forward conf.all.accept_source_route; do
 	one="$one net.ipv4.$key"
 done
@@ -109,7 +110,7 @@ is_set ipv4/conf/d0/route_localnet mgmt 0
 run 0 netns-setup down mgmt
 is "the host's" "$(sysctl -n net.ipv4.ip_forward)" 1
 
-# The place that is held for one that is to come is as closed
+# A namespace that is created for a link before its own up does not forward either
 for pair in 'mgmt right other left' 'other left mgmt right'; do
 	# shellcheck disable=SC2086  # its words
 	set -- $pair
@@ -122,7 +123,7 @@ for key in ip_forward conf/all/proxy_arp conf/all/accept_redirects; do
 done
 run 0 netns-setup down mgmt
 
-# Keys that come with a module are there before any firewall has it loaded
+# Keys that come with a module exist before any firewall has loaded it
 run 0 netns-setup down mgmt
 timeout=net.netfilter.nf_conntrack_udp_timeout
 ! sysctl -n $timeout 2>/dev/null || fail "the module is there already: this proves nothing"

@@ -1,7 +1,7 @@
 #!/bin/sh
-# A real card that is pulled out and plugged in again, and a VLAN whose parent goes and
-# comes back: watch has them in the namespace again, as they were, and what of its firewall
-# hangs on the card, a flowtable and a hook.
+# A real NIC that is pulled out and plugged in again, and a VLAN whose parent disappears
+# and comes back: watch restores them in the namespace as they were, together with the
+# parts of the firewall rules that refer to the NIC, a flowtable and a hook.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -68,7 +68,8 @@ eventually "that is said" grep -q 'there is no link up0 on the host' /tmp/watch
 run 0 parent
 eventually "the VLAN is there again" is_whole
 
-# The name is deleted by others: the kernel gives the card back, bare, and watch takes it
+# Another program deletes the name: the kernel gives the NIC back, bare, and watch moves
+# it in again
 run 0 $judge netns delete mgmt
 eventually "all is made anew" is_whole
 run 0 netns-exec --wait 20 mgmt -- true

@@ -1,6 +1,7 @@
 #!/bin/sh
-# A wireless card goes in with its phy and comes back as it was, whoever takes the namespace
-# away. The radios are the kernel's own (mac80211_hwsim); judged by iw(8) and ip(8).
+# A wireless NIC is moved in with its phy and comes back as it was, no matter who deletes
+# the namespace. The radios are the kernel's own (mac80211_hwsim); judged by iw(8) and
+# ip(8).
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -15,7 +16,7 @@ inside()
 	$judge netns exec mgmt "$@"
 }
 
-# phys COMMAND... - what iw finds there
+# phys COMMAND... - print what iw finds there
 phys()
 {
 	"$@" "$iw" phy | sed -n 's/^Wiphy //p' | sort | xargs
@@ -93,7 +94,7 @@ says "+ ip netns exec mgmt iw phy $phy set netns 1"
 is "the phys of the host" "$(phys env)" "$all"
 is "the card on the host" "$(found)" "$before"
 
-# What the plan prints does the same
+# The printed plan has the same result
 netns-setup plan --script mgmt >/tmp/script
 sed 's#^.*iw phy#/judge/iw phy#; s#^ip#/judge/ip#' /tmp/script >/tmp/judged
 run 0 sh -ex /tmp/judged
@@ -106,7 +107,7 @@ $judge link set wlan0 up
 $judge route add 198.51.100.0/24 via 203.0.113.1 metric 7 onlink dev wlan0
 is "the card on the host" "$(found)" "$before"
 
-# Others take the namespace away under us
+# Another program deletes the namespace
 run 0 netns-setup up mgmt
 $judge netns delete mgmt
 eventually "the kernel has given the card back" test -d /sys/class/net/wlan0
@@ -121,7 +122,7 @@ is "the phys inside" "$(phys inside)" "$phy"
 run 0 netns-setup down mgmt
 is "the card on the host" "$(found)" "$before"
 
-# A watch has it back by itself
+# A watch moves it in again by itself
 netns-setup watch mgmt >/tmp/watch 2>&1 &
 watch=$!
 run 0 netns-exec --wait 60 mgmt -- test -d /sys/class/net/wlan0
@@ -138,21 +139,21 @@ run 0 netns-setup status mgmt
 run 0 netns-setup down mgmt
 is "the card on the host" "$(found)" "$before"
 
-# What is refused after the phy was moved is undone
+# A change that fails after the phy was moved is undone
 echo 'mtu_wlan0=9000' >>/etc/conf.d/netns.mgmt
 run 111 netns-setup up mgmt
 says "+ iw phy $phy set netns name mgmt"
 says 'mtu 9000'
 is "the card on the host" "$(found)" "$before"
 
-# A phy has several links: all of them or none
+# A phy has several links: all of them are moved, or none
 $iw phy "$phy" interface add wlan9 type managed
 settings <<-'END'
 	netns_links="wlan0"
 	type_wlan0="wireless"
 END
 run 111 netns-setup up mgmt
-says "wlan0 cannot be moved without all of $phy, and wlan9, one of them, is not a wireless link of this namespace"
+says "wlan0 cannot be moved without all links of $phy, and its link wlan9 is not a wireless link of this namespace"
 is "the phys of the host" "$(phys env)" "$all"
 settings <<-'END'
 	netns_links="wlan0 wlan9"
@@ -166,14 +167,14 @@ is "the links inside" "$(links inside)" "wlan0 wlan9"
 run 0 netns-setup status mgmt
 sed -i 's/ wlan9//; /wlan9/d' /etc/conf.d/netns.mgmt
 run 111 netns-setup reload mgmt
-says "wlan9 cannot be moved without all of $phy, and wlan0, one of them, stays in this namespace"
+says "wlan9 cannot be moved without all links of $phy, and its link wlan0 stays in this namespace"
 is "the links inside" "$(links inside)" "wlan0 wlan9"
 run 0 netns-setup down mgmt
 is "the links of the host" "$(links env)" "wlan0 wlan1 wlan9"
 is "the card on the host" "$(found)" "$before"
 $iw dev wlan9 del
 
-# Found by its own address, called otherwise inside, where another link has its name
+# Found by its own address, with another name inside, where another link has its name
 settings <<-END
 	netns_links="wlan0 radio0"
 	type_wlan0="dummy"
@@ -184,7 +185,7 @@ END
 run 0 netns-setup up mgmt
 is "the links inside" "$(links inside)" radio0
 run 0 netns-setup status mgmt
-# A name on the host that is taken meanwhile is said, and the card waits for it
+# If its name on the host is in use meanwhile, a message says so, and the NIC stays inside
 $judge link add wlan0 type dummy
 run 111 netns-setup down mgmt
 says "cannot go back to the host: there is another wlan0"

@@ -1,11 +1,11 @@
 #!/bin/sh
-# A drop of the old iptables, which nft does not list, is told, and what it says to type
-# lets the packets through.
+# iptables-legacy, which nft does not list, drops packets: a warning says so, and the
+# command that it prints lets the packets through.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 run 0 modprobe iptable_filter
 run 0 modprobe nf_tables
-# Another machine than those of the LAN, whose packets we can see
+# Another machine than those of the LAN, whose packets the test can count
 $judge link set eth1 down
 $judge link set eth1 name lan1
 card

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Before Linux 6.17, IPv6 is forwarded between all links or none: the way out turns it on,
-# goes on listening to routers, and turns it off again.
+# Before Linux 6.17, IPv6 is forwarded between all links or none. Masquerading turns it
+# on, keeps accepting router advertisements, and turns it off again.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -31,12 +31,12 @@ run 0 netns-setup status mgmt
 reached() { netns-exec mgmt -- ping -c 1 -W 1 2001:db8:10::1 >/dev/null 2>&1; }
 eventually "far is reached" reached
 
-# Two of them do not close each other's way, whichever came first
+# Two namespaces do not block each other, whichever came first
 sed 's/fd00:8:/fd00:9:/g' /etc/conf.d/netns.mgmt >/etc/conf.d/netns.lan
 run 0 netns-setup up lan
 reached_by_both() { reached && netns-exec lan -- ping -c 1 -W 1 2001:db8:10::1 >/dev/null 2>&1; }
 eventually "far is reached by both" reached_by_both
-# and others' packets pass no more than before
+# and packets of others pass no more than before
 $judge netns add third
 $judge link add third0 type veth peer name up0 netns third
 $judge link set third0 up

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Links of every type that is made from another namespace: what becomes of that, they are
-# told of, and are made anew in the one that has its name. Tunnels are judged by what passes
-# through, the others by where the kernel says that they come from.
+# Links of every type that are created from another namespace. When that namespace is
+# deleted or recreated, the links are recreated in the namespace that has its name now.
+# Tunnels are judged by the packets that pass, the others by the parent that the kernel
+# reports.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -28,7 +29,7 @@ cat >/etc/conf.d/netns.low <<-'END'
 	peer_config_up0="10.1.0.1/24"
 END
 
-# far TYPE - the other end of a tunnel, on the host
+# far TYPE - create the other end of a tunnel, on the host
 far()
 {
 	case $1 in
@@ -44,7 +45,7 @@ far()
 	$judge link set far0 up
 }
 
-# settings TYPE - of two, whose link is x0
+# settings TYPE - write the settings of two, whose link is x0
 settings()
 {
 	case $1 in
@@ -69,7 +70,7 @@ comes_from_low()
 	esac
 }
 
-# whole - both are as their settings say, and x0 is of use
+# whole - whether both are as their settings say, and x0 works
 whole()
 {
 	run 0 netns-setup status low two
@@ -82,11 +83,11 @@ is_whole()
 	netns-setup status low two >/dev/null 2>&1 && comes_from_low
 }
 
-# fates [WATCHED] - what becomes of low
+# fates [WATCHED] - what happens to low
 fates()
 {
 	run 0 netns-setup down low
-	says "low: two is not ready without their links to it, until it is up again"
+	says "low: two is not ready until low is up again, because of the links between them"
 	run 111 netns-exec two -- true
 	run 1 netns-setup status two
 	if [ "$type" = wireguard ]; then
@@ -99,7 +100,7 @@ fates()
 	$judge netns delete low
 	[ "${1-}" = watched ] || run 0 netns-setup up low
 	eventually "$type is whole again" is_whole
-	# A namespace of others that has the name by now
+	# The name belongs to a namespace of another program now
 	$judge netns delete low
 	$judge netns add low 2>/dev/null
 	[ "${1-}" = watched ] || run 0 netns-setup up low
@@ -114,7 +115,7 @@ for type in wireguard vxlan gre ipip sit vlan macvlan ipvlan; do
 	vlan | macvlan | ipvlan) run 111 netns-setup up two ;;
 	*)
 		far "$type"
-		# Nothing has to be there before
+		# Nothing has to exist before
 		run 0 netns-setup up two
 		;;
 	esac

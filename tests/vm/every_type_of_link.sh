@@ -1,14 +1,15 @@
 #!/bin/sh
-# A table of link types: each is made by up, which again changes nothing; by real ip from
-# the plan, to the same; each of its settings is changed by reload, in place where the
-# kernel takes it of a link that is there, with its addresses and routes untouched then;
-# and down leaves nothing. The judge is ip's own description of the link.
+# A table of link types. Each is created by up, and a second up changes nothing; created
+# by the real ip from the plan, with the same result; each of its settings is changed by
+# reload, in place if the kernel can change an existing link, without touching its
+# addresses and routes; and down removes it. Judged by ip's own description of the link.
 # ($a is an address of sed(1): the last line)
 # shellcheck disable=SC2016
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# Loaded on demand, some of them leave a link of their own on the host, as dummy0 or gre0
+# When loaded on demand, some modules leave a link of their own on the host, such as
+# dummy0 or gre0
 for module in dummy bonding ip_gre ipip sit 8021q macvlan ipvlan vxlan vrf bridge; do
 	run 0 modprobe "$module"
 done
@@ -26,7 +27,8 @@ eventually "the cards are ready" both_are_ready
 mkdir -p /run/netns /run/netns-services
 left=$(ls /sys/class/net; ls /run/netns /run/netns-services)
 
-# described LINK - as ip has it, one word a line, but what the kernel numbers, counts or rolls
+# described LINK - print it as ip does, one word on each line, without what the kernel
+# numbers, counts or chooses
 described()
 {
 	$judge -n mgmt -d -j link show dev "$1" | tr -d ' \n' | tr ',' '\n' | grep -v \
@@ -40,7 +42,8 @@ index()
 	netns-exec mgmt -- cat "/sys/class/net/$link/ifindex"
 }
 
-# kind LINK SAID... <settings - up, again, by ip's own hands; ip says each SAID of the link
+# kind LINK SAID... <settings - run up, up again, and the plan with ip; ip prints each
+# SAID for the link
 kind()
 {
 	link=$1
@@ -75,7 +78,7 @@ is_same()
 	cmp -s /tmp/ours /tmp/ips || { diff /tmp/ours /tmp/ips; return 1; }
 }
 
-# is_said TEXT - in ip's description of the link
+# is_said TEXT - whether ip's description of the link contains it
 is_said()
 {
 	$judge -n mgmt -d -j link show dev "$link" | tr -d ' \n' >/tmp/description
@@ -83,8 +86,9 @@ is_said()
 	printf 'ok: ip says %s\n' "$1"
 }
 
-# changed keeps|cycles|anew SED SAID - the settings, by reload. A vrf takes a link's IPv6
-# addresses and routes as it takes the link in (cycles), and so does a bond with a slave's.
+# changed keeps|cycles|anew SED SAID - change the settings, and reload. A vrf removes the
+# IPv6 addresses and routes of a link that it gets (cycles), and so does a bond with those
+# of a slave.
 changed()
 {
 	before=$(index)
@@ -113,7 +117,7 @@ changed()
 gone()
 {
 	run 0 netns-setup down mgmt
-	# The whole host is compared elsewhere: here, every millisecond is emulated
+	# Another test compares the complete host: here, every millisecond is emulated
 	is "what is left" "$(ls /sys/class/net; ls /run/netns /run/netns-services)" "$left"
 }
 
@@ -231,7 +235,7 @@ master_d0=blue
 END
 run 0 $judge -n mgmt -d -j link show dev blue
 says '"table":10'
-# Where alone its routes are found by what is in the vrf
+# Without an address of its own: its routes are found through what is in the vrf
 is_found()
 {
 	run 0 $judge -n mgmt route get 10.8.0.1 vrf blue

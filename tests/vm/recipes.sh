@@ -1,11 +1,12 @@
 #!/bin/sh
-# What people do by hand with links that take a kernel of its own: README's daemon that
-# knows no way but the tunnel, and a VLAN whose hardware address stays. Each is made by
+# What people do by hand with links that need a kernel of their own: README's daemon whose
+# only route is the tunnel, and a VLAN whose MAC address stays. Each is made by
 # netns-setup, by the real ip from its plan, and by the commands that people type.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 
-# everything NETNS - all that ip says of it, but what the kernel numbers or learns
+# everything NETNS - print everything that ip does, without what the kernel numbers or
+# learns
 everything()
 {
 	for what in '-d link' address 'route show table all' '-6 route show table all' rule '-6 rule'; do
@@ -15,20 +16,21 @@ everything()
 		grep -v -e fe80: -e ff00:
 }
 
-# settled FILE - the namespace soon is as FILE says
+# settled FILE - whether the namespace is soon as FILE says
 settled()
 {
 	everything "$netns" >/tmp/now
 	cmp -s "$1" /tmp/now
 }
 
-# is_none TYPE - the kernel takes its time with the links of a namespace that goes
+# is_none TYPE - the kernel needs time to delete the links of a deleted namespace
 is_none()
 {
 	[ -z "$($judge -o link show type "$1")" ] && ! $judge netns | grep -qw "$netns"
 }
 
-# three_ways TYPE <commands - of the namespace $netns; TYPE is that of its link
+# three_ways TYPE <commands - set up the namespace $netns in three ways; TYPE is that of
+# its link
 three_ways()
 {
 	cat >/tmp/by-hand
@@ -51,7 +53,7 @@ three_ways()
 			run 0 netns-setup plan "$netns"
 			is "what is left to do after $way" "$(cat /tmp/said)" ""
 		else
-			# Nobody can see where a tunnel of others was born
+			# Where another program's tunnel was created cannot be seen
 			run 111 netns-setup plan "$netns"
 			says "there is another link wg0, which netns-setup did not make"
 		fi
@@ -71,7 +73,7 @@ eventually_is()
 	return 1
 }
 
-# A VLAN of a card: the switch, the lease and the licence know it by its address
+# A VLAN on a NIC: the switch, the DHCP lease and the licence depend on its MAC address
 netns=lan
 cat >/etc/conf.d/netns.lan <<-'END'
 	netns_links="lan0"
@@ -137,7 +139,7 @@ END
 run 0 netns-setup up far
 run 0 netns-exec tunnel -- ping -c 1 -W 5 10.9.0.2
 
-# What leaves by the host's card: the tunnel's own packets, and no other
+# What leaves through the host's NIC: the tunnel's own packets, and no others
 $nft -f - <<-'END'
 	table inet count {
 		counter tunnel { }
@@ -166,12 +168,12 @@ everywhere()
 	is "what comes back" "$(cat /tmp/said)" asked
 }
 
-# The other end is gone: the tunnel calls it, and nothing goes beside that
+# The other end is gone: the tunnel sends handshakes, and nothing leaves beside it
 $judge -n far link set wg0 down
 everywhere
 is "other packets" "$(count other)" 0
 
-# The tunnel is down, then is gone: nothing at all
+# The tunnel is down, then deleted: nothing leaves
 $judge -n tunnel link set wg0 down
 before=$(count tunnel)
 everywhere
@@ -180,15 +182,15 @@ everywhere
 is "packets of the tunnel" "$(count tunnel)" "$before"
 is "other packets" "$(count other)" 0
 
-# The namespace is gone: the daemon does not start elsewhere
+# The namespace is deleted: the daemon does not start elsewhere
 run 0 netns-setup down tunnel
 run 111 netns-exec tunnel -- ping -c 1 -W 1 192.0.2.1
 is "other packets" "$(count other)" 0
 run 0 ping -c 1 -W 5 192.0.2.1
 is "other packets, now the host's own" "$(count other)" 1
 
-# The host knows no way but the tunnel: as WireGuard's page does it by hand ("The New Namespace
-# Solution")
+# The host has no route but the tunnel: as WireGuard's page does it by hand ("The New
+# Namespace Solution")
 $nft flush ruleset
 $judge link set wg0 up 2>/dev/null
 run 0 netns-setup reload far
@@ -215,13 +217,13 @@ is "the way of the host to the world" "$($judge route get 198.51.100.1 | head -n
 run 0 netns-exec physical -- ping -c 1 -W 5 192.0.2.1
 refused ping -c 1 -W 1 192.0.2.1
 
-# The tunnel's link is deleted, and made anew
+# The tunnel's link is deleted, and recreated
 $judge link delete wg0
 run 1 netns-setup status physical
 run 0 netns-setup up physical
 run 0 ping -c 1 -W 5 10.9.0.2
 
-# It is gone with the namespace, and the card is as it was
+# It is deleted with the namespace, and the NIC is as it was
 run 0 netns-setup down physical
 refused $judge link show wg0
 is "the card" "$($judge -4 -o address show eth1 | sed 's/^[0-9]*: //')" "$(cat /tmp/eth1)"

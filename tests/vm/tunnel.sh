@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2034
-# Sourced by the scenarios of WireGuard: a tunnel between mgmt, born on the host, and far,
-# born in the namespace "other", which stands for another machine on the LAN.
+# Sourced by the scenarios of WireGuard: a tunnel between mgmt, created on the host, and
+# far, created in the namespace "other", which stands for another machine on the LAN.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -9,14 +9,14 @@ nft=/judge/nft
 mgmt="$judge netns exec mgmt"
 umask 077
 
-# key NAME - a private and a public one
+# key NAME - create a private and a public one
 key()
 {
 	$wg genkey >"/tmp/$1.key"
 	$wg pubkey <"/tmp/$1.key" >"/tmp/$1.pub"
 }
 
-# sections - wg's text, a section a line, all its words in order
+# sections - print wg's text with one section on each line, all its words sorted
 sections()
 {
 	awk 'BEGIN { RS = ""; }
@@ -32,7 +32,7 @@ sections()
 	}' | sort
 }
 
-# as_wg_does FILE - the link in mgmt knows what wg makes a new one know
+# as_wg_does FILE - whether the link in mgmt has the configuration that wg gives a new one
 as_wg_does()
 {
 	$judge link add ref0 type wireguard
@@ -44,7 +44,7 @@ as_wg_does()
 	printf 'ok: wg0 is what wg makes of %s\n' "$1"
 }
 
-# reloaded - the change is made, and then there is nothing more to do
+# reloaded - the change is made, and then there is nothing left to do
 reloaded()
 {
 	run 0 netns-setup reload mgmt
@@ -54,13 +54,13 @@ reloaded()
 	is "what a second reload says" "$(cat /tmp/said)" ""
 }
 
-# of_far WHAT - what wg shows of the peer: latest-handshakes, endpoints, …
+# of_far WHAT - print what wg shows of the peer: latest-handshakes, endpoints, …
 of_far()
 {
 	$mgmt $wg show wg0 "$1" | grep -F "$(cat /tmp/far.pub)" | cut -f 2
 }
 
-# Said once here, and changed piece by piece below
+# Set once here, and changed piece by piece below
 port=51820 mark='FwMark = 0xca6c' own=near shared="PresharedKey = $($wg genpsk)"
 far_nets='10.9.0.2/32, 2001:db8:9::2/128' far_at=192.0.2.1:51821
 third_nets='10.10.0.0/16,10.11.0.1' third_at='Endpoint = 192.0.2.9:7' third_more=
@@ -90,7 +90,7 @@ near()
 for who in near far third fourth; do key $who; done
 mkdir -p /etc/wireguard
 
-# The other machine on the LAN is the other card, in a namespace of its own
+# The other machine on the LAN is the other NIC, in a namespace of its own
 $judge netns add other
 $judge link set eth0 netns other
 $judge -n other addr add 192.0.2.1/24 dev eth0

@@ -1,19 +1,19 @@
 #!/bin/sh
-# VLANs of bridges and of their ports, on a kernel that has them: by up, by the hands of real
-# ip and bridge, changed in place, taken back. The judge is bridge's own list.
+# VLANs of bridges and of their ports, on a kernel that supports them: set by up, set by hand
+# with the real ip and bridge, changed in place, removed. Judged by the output of bridge.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
 bridge=/judge/bridge
 run 0 modprobe bridge
 
-# listed - the VLANs of all ports and bridges of mgmt
+# listed - print the VLANs of all ports and bridges of mgmt
 listed()
 {
 	$bridge -n mgmt -compressvlans vlan show | tr -s ' \t' ' '
 }
 
-# settings LINE... - of a bridge with two ports
+# settings LINE... - write those of a bridge with two ports
 settings()
 {
 	cat >/etc/conf.d/netns.mgmt <<-'END'
@@ -32,7 +32,7 @@ run 0 netns-setup up mgmt
 untold=$(listed)
 says_not "bridge -n mgmt vlan"
 
-# All at once, on what is there and on what is made anew
+# All at once, on existing links and on recreated ones
 for before in reload up; do
 	settings 'port_eth1="isolated on"' 'vlans_eth1="10 pvid untagged; 20; 30-40"' \
 		'vlans_v0="1 untagged; 10 pvid"' 'vlans_br0="20 pvid untagged"'
@@ -52,7 +52,7 @@ for before in reload up; do
 	[ "$before" = up ] || run 0 netns-setup down mgmt
 done
 
-# What others took away comes back, and nothing else is touched
+# What another program removed is restored, and nothing else is touched
 run 0 $bridge -n mgmt vlan del dev eth1 vid 35
 run 0 $bridge -n mgmt vlan add dev eth1 vid 99
 run 0 netns-setup reload mgmt
@@ -69,7 +69,7 @@ is "all of them, by hand" "$(listed)" "$told"
 run 0 netns-setup up mgmt
 is "what up says of it" "$(cat /tmp/said)" ""
 
-# Back to what the kernel begins with
+# Back to the kernel's initial values
 run 0 netns-setup down --force mgmt
 $judge netns delete mgmt 2>/dev/null
 eventually "the card is back" test -d /sys/class/net/eth1
@@ -81,7 +81,7 @@ is "all of them" "$(listed)" "$untold"
 run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 
-# What is refused afterwards undoes them
+# A later change that fails undoes them
 run 0 netns-exec mgmt -- sysctl -qw net.ipv6.conf.br0.disable_ipv6=1
 settings 'vlans_eth1="10 pvid untagged"' 'config_br0="2001:db8::1/64"'
 run 111 netns-setup reload mgmt

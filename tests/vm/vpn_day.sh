@@ -1,7 +1,8 @@
 #!/bin/sh
-# The day of a daemon that knows no way but a provider's tunnel, with a web page for the
-# LAN: a table of what reaches whom, whatever becomes of the tunnel. Of all packets that
-# leave the namespace by its veth, those that answer nobody are counted: there must be none.
+# A day of a daemon whose only route is a provider's tunnel, with a web page for the LAN.
+# Prints a table of which place can reach which, for each state of the tunnel. Counted are
+# the packets that leave the namespace through its veth and answer no request: there must
+# be none.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -24,7 +25,7 @@ inside()
 	netns-exec torrents -- "$@"
 }
 
-# The LAN, whose router leads to the provider, who is the internet, too
+# The LAN, whose router leads to the provider, which is also the internet
 $judge netns add lan
 $judge link set eth0 netns lan
 $judge -n lan addr add 192.0.2.1/24 dev eth0
@@ -51,7 +52,7 @@ $judge -n provider link add wg0 type wireguard
 $judge -n provider addr add 10.9.0.1/24 dev wg0
 $judge -n provider addr add fd00:9::1/64 dev wg0 nodad
 $judge -n provider link set wg0 up
-# as KEY PORT - the provider's end
+# as KEY PORT - set up the provider's end
 as()
 {
 	provider $wg set wg0 private-key "$1" listen-port "$2" \
@@ -62,7 +63,7 @@ provider dnsmasq --no-resolv --no-hosts --bind-interfaces --interface=wg0 --user
 	--conf-file=/dev/null --address=/day.example/$internet --address=/day.example/2001:db8:99::1 --pid-file=/tmp/dnsmasq.pid ||
 	fail "no name server"
 
-# What the person has: the provider's file, and README's lines
+# The person's files: the provider's file, and README's lines
 mkdir -p /etc/wireguard/netns
 {
 	echo '[Interface]'
@@ -78,7 +79,8 @@ chmod 600 /etc/wireguard/netns/wg0.conf
 echo '198.51.100.1 provider.example' >>/etc/hosts
 readme torrents
 
-# What leaves by the veth and begins there; neighbours and groups are the link's own
+# Counts what leaves through the veth and answers no request; neighbour discovery and
+# multicast belong to the link itself
 $nft -f - <<-'RULES' || fail "no counter"
 	table inet judge {
 		counter beside { }
@@ -95,7 +97,7 @@ beside()
 	$nft list counter inet judge beside | sed -n 's/.*packets \([0-9]*\).*/\1/p'
 }
 
-# page COMMAND... - it prints the page
+# page COMMAND... - whether it prints the page
 page()
 {
 	[ "$("$@" 2>/dev/null)" = page ] && echo yes || echo no
@@ -106,7 +108,7 @@ can()
 	"$@" >/dev/null 2>&1 && echo yes || echo no
 }
 
-# Bound to the veth's address, and to the veth
+# Bound to the address of the veth, and to the veth
 try_the_veth()
 {
 	for to in $internet 192.0.2.1; do
@@ -117,10 +119,11 @@ try_the_veth()
 
 table=/tmp/table
 printf '%-36s %-5s %-5s %-9s %-5s %-4s %-5s %s\n' 'the tunnel' own libc resolver host LAN LAN6 beside >$table
-# row EXPECTED WHAT - own traffic, names by libc and by a program's own resolver; the page
+# row EXPECTED WHAT - test its own traffic, names resolved by libc and by a program's own
+# resolver, and the page
 row()
 {
-	# The first packet begins a handshake
+	# The first packet starts a handshake
 	case $1 in
 	yes*) eventually "the tunnel speaks" inside ping -c 1 -W 1 $internet >/dev/null ;;
 	esac

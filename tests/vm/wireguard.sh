@@ -1,6 +1,6 @@
 #!/bin/sh
-# WireGuard: two ends in namespaces of their own, each born where its network is. Nothing
-# leaves beside the tunnel, and nobody is told its keys.
+# WireGuard: two ends in namespaces of their own, each created where its network is.
+# Nothing leaves beside the tunnel, and no process can see its keys.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 
@@ -14,7 +14,7 @@ is "what a second up says" "$(cat /tmp/said)" ""
 run 0 netns-setup status mgmt
 is "its mtu" "$($judge -n mgmt -j link show wg0 | sed 's/.*"mtu":\([0-9]*\).*/\1/')" 1420
 
-# Its own packets take the network of where it was born
+# Its own packets use the network of the namespace it was created in
 $nft -f - <<-'END'
 	table inet count {
 		counter tunnel { }
@@ -40,7 +40,7 @@ run 0 netns-exec mgmt -- ping -c 1 -W 5 2001:db8:9::2
 [ "$(count tunnel)" -ge 4 ] || fail "$(count tunnel) packets left by the host's card"
 is "packets as they are" "$(count plain)" 0
 
-# A tunnel that is down, or does not speak, lets nothing out
+# A tunnel that is down, or does not answer, lets nothing out
 $judge -n mgmt link set wg0 down
 before=$(count tunnel)
 for to in 10.9.0.2 192.0.2.1 198.51.100.1; do
@@ -53,7 +53,7 @@ refused netns-exec mgmt -- ping -c 1 -W 1 198.51.100.1
 is "packets as they are" "$(count plain)" 0
 run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
 
-# Made anew by hand it is not ours, and was born where it is of no use
+# Recreated by hand it is not ours, and was created in the wrong namespace
 $judge -n mgmt link delete wg0
 $judge -n mgmt link add wg0 type wireguard
 run 111 netns-setup up mgmt
@@ -81,8 +81,8 @@ for secret in $secrets; do
 done
 as_wg_does /etc/wireguard/near.conf
 
-# Where far was born is gone, and another one has its name: its link stays and carries
-# nothing, until it is made anew
+# The namespace in which far was created is deleted, and another one has its name: its
+# link stays and carries nothing, until it is recreated
 $judge netns delete other
 eventually "the card is on the host" $judge link show eth0
 is_dead()

@@ -1,6 +1,6 @@
 #!/bin/sh
-# WireGuard: each change of wg(8)'s file is taken over, and nothing else is touched. wg(8)
-# is the judge: what it makes of a file is what netns-setup has to make of it.
+# WireGuard: each change of wg(8)'s file is applied, and nothing else is touched. Judged
+# by wg(8): netns-setup must make the same of a file as wg.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 
@@ -8,7 +8,7 @@ run 0 netns-setup up mgmt far
 as_wg_does /etc/wireguard/near.conf
 run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
 
-# Whatever changes, the handshake with a peer that stays as it is stays
+# Whatever changes, the handshake with a peer whose configuration stays is kept
 shook=$(of_far latest-handshakes)
 [ "$shook" -gt 0 ] || fail "no handshake"
 third_nets='10.10.0.0/24, 10.12.0.0/16' third_at='Endpoint = [2001:db8::9]:8'
@@ -37,7 +37,7 @@ reloaded
 is "the handshake" "$(of_far latest-handshakes)" "$shook"
 run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
 
-# What others told it is theirs; a peer that has moved has not become wrong
+# What another program configured stays; a peer that has moved is not wrong
 $mgmt $wg set wg0 peer "$(cat /tmp/fourth.pub)" allowed-ips 10.15.0.0/16
 $mgmt $wg set wg0 peer "$(cat /tmp/far.pub)" endpoint 192.0.2.1:9
 run 0 netns-setup reload mgmt
@@ -49,7 +49,7 @@ $mgmt $wg set wg0 fwmark 7
 run 1 netns-setup status mgmt
 reloaded
 
-# A refusal leaves it as it was, keys and all
+# An error leaves it as it was, including the keys
 $mgmt $wg showconf wg0 | sections >/tmp/before
 cp /etc/wireguard/near.conf /tmp/near.conf
 cp /etc/conf.d/netns.mgmt /tmp/netns.mgmt
@@ -69,7 +69,8 @@ cat >>/etc/conf.d/netns.mgmt <<-'END'
 END
 run 100 netns-setup reload mgmt
 says "/etc/wireguard/wg1.conf:3: the ListenPort $port of wg1 is that of wg0 too, at /etc/wireguard/near.conf:3"
-# By another link's, in another namespace, and a socket born in this one's place of birth
+# By the link of another namespace, and by a socket in the namespace where this one was
+# created
 $judge link add hold type wireguard
 $wg set hold listen-port 51841
 $judge link set hold netns other up
@@ -84,7 +85,7 @@ diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"
 run 1 $judge -n mgmt link show wg1
 cp /tmp/netns.mgmt /etc/conf.d/netns.mgmt
 
-# One by the link itself, which is up and cannot have a port that is taken
+# One that the link itself reports: it is up and cannot use a port that is in use
 $judge link add hold type wireguard
 $wg set hold listen-port 51840
 $judge link set hold up
@@ -98,7 +99,7 @@ $mgmt $wg showconf wg0 | sections >/tmp/now
 diff -U 0 /tmp/before /tmp/now || fail "wg0 is not as it was"
 $judge link delete hold
 
-# The port, and then the key, which nobody at the other end knows
+# The port, and then the key, which is unknown at the other end
 port=51830 own=near shared=$psk far_nets='10.9.0.2/32, 2001:db8:9::2/128'
 near
 reloaded
@@ -111,7 +112,7 @@ cp /tmp/near.conf /etc/wireguard/near.conf
 reloaded
 run 0 netns-exec mgmt -- ping -c 1 -W 5 10.9.0.2
 
-# More peers and networks than a message holds
+# More peers and networks than fit into one message
 {
 	cat /tmp/near.conf
 	for n in $(seq 90); do

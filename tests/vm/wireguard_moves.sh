@@ -1,7 +1,7 @@
 #!/bin/sh
-# A peer that is given by a name has moved: watch looks the name up once a minute, and tells
-# the tunnel, but only if the peer has not been heard of for more than two minutes. They pass
-# here by the machine's clock, which is put forward.
+# A peer that is given by a host name has a new address: watch resolves the name once a minute,
+# and updates the tunnel only if the peer has not been heard of for more than two minutes. The
+# test sets the machine's clock forward to make these minutes pass.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 
@@ -10,7 +10,7 @@ echo '192.0.2.1 far.example.org' >>/etc/hosts
 far_at=far.example.org:51821
 near
 run 0 netns-setup up far
-# (a machine that has much to do may need more than one try to start what looks names up)
+# (a busy machine may need more than one try to start the program that resolves names)
 is_known()
 {
 	netns-setup up mgmt >/tmp/said 2>&1
@@ -20,7 +20,7 @@ eventually "it knows where the other end is" is_known
 netns-setup watch mgmt >/tmp/watch 2>&1 &
 watch=$!
 begun=$(cut -d . -f 1 /proc/uptime)
-# passed SECONDS - since the watch began, whatever the clock says
+# passed SECONDS - wait until the watch has run that long, measured by the uptime, not by the clock
 passed()
 {
 	[ "$(cut -d . -f 1 /proc/uptime)" -ge $((begun + $1)) ] || sleep $((begun + $1 - $(cut -d . -f 1 /proc/uptime)))
@@ -28,13 +28,13 @@ passed()
 run 0 netns-exec mgmt -- ping -c 1 -W 10 10.9.0.2
 is "the endpoint" "$(of_far endpoints)" 192.0.2.1:51821
 
-# The name leads elsewhere, but the peer is heard of
+# The name has another address, but the peer is heard of
 sed -i 's/^192.0.2.1 far/192.0.2.3 far/' /etc/hosts
 passed 66
 is "the endpoint after the first look" "$(of_far endpoints)" 192.0.2.1:51821
 [ "$(of_far latest-handshakes)" -gt 0 ] || fail "it is not heard of"
 
-# It answers where the name leads alone, and has been silent
+# It answers only at the new address of the name, and has been silent
 $judge -n other addr del 192.0.2.1/24 dev eth0
 $judge -n other addr add 192.0.2.3/24 dev eth0 2>/dev/null
 refused netns-exec mgmt -- ping -c 1 -W 2 10.9.0.2

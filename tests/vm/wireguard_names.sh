@@ -1,5 +1,5 @@
 #!/bin/sh
-# Endpoints by name: looked up where the tunnel was born, late if need be.
+# Endpoints given by host name: resolved where the tunnel was created, later if necessary.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
@@ -8,7 +8,7 @@ own=$($wg genkey)
 public=$($wg genkey | $wg pubkey)
 mkdir -p /etc/wireguard
 
-# settings_of NETNS - with an endpoint of this name
+# settings_of NETNS - with this name as the endpoint
 file()
 {
 	cat >"/etc/wireguard/$1.conf" <<-END
@@ -48,13 +48,13 @@ cmp -s /etc/netns/other/hosts /etc/hosts && fail "the host's own file has been l
 run 0 netns-setup up mgmt far
 is "what a second up says" "$(cat /tmp/said)" ""
 
-# The name leads elsewhere: that is watch's to find
+# The name has another address: only watch finds that
 sed -i 's/192.0.2.1 /192.0.2.2 /' /etc/hosts
 run 0 netns-setup reload mgmt
 is "what reload says" "$(cat /tmp/said)" ""
 run 0 netns-setup status mgmt
 
-# Another name; then one that nobody knows, which keeps nobody
+# Another name; then one that does not resolve, which delays nothing
 echo "192.0.2.3 other.example.org" >>/etc/hosts
 file mgmt other.example.org
 run 0 netns-setup reload mgmt

@@ -1,26 +1,26 @@
 #!/bin/sh
-# Files as providers and routers hand them out: what netns-setup makes of each is what the
-# real wg-quick makes of it, in a namespace of its own. wg-quick needs no resolvconf for
-# that, and runs no commands: DNS and the commands are taken out of its copy.
+# Files as providers and routers hand them out: netns-setup makes the same of each as the
+# real wg-quick does, in a namespace of its own. wg-quick needs no resolvconf here, and
+# runs no commands: DNS and the commands are removed from its copy.
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
 wg=/judge/wg
 umask 077
 mkdir -p /etc/wireguard /tmp/quick
-# As every machine has them; bash and the printed script ask for them
+# As on every machine; bash and the printed script need them
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 [ -e /dev/stdin ] || ln -s fd/0 /dev/stdin
 
-# link NAMESPACE LINK - its addresses and its mtu
+# link NAMESPACE LINK - print its addresses and its MTU
 link()
 {
 	$judge -n "$1" -o address show dev "$2" | sed -n 's/.* \(inet6\? [^ ]*\).*/\1/p' | grep -v ' fe80' | sort
 	$judge -n "$1" -j link show dev "$2" | sed 's/.*"mtu":\([0-9]*\).*/mtu \1/'
 }
 
-# routes NAMESPACE LINK - its routes of all tables; wg-quick has a table for its default
-# routes, for its link is born in the namespace itself
+# routes NAMESPACE LINK - print its routes of all tables; wg-quick uses a table for its
+# default routes, because its link is created in the namespace itself
 routes()
 {
 	for family in -4 -6; do
@@ -31,8 +31,8 @@ routes()
 	done | sort -u
 }
 
-# told NAMESPACE LINK - what the link was told, but for a port and a mark of its own; the
-# networks of a peer in order
+# told NAMESPACE LINK - print the configuration of the link, without a port and a mark
+# that wg-quick chooses; the networks of a peer are sorted
 told()
 {
 	$judge netns exec "$1" $wg showconf "$2" | grep -v -e ^ListenPort -e ^FwMark | tr , '\n' |
@@ -44,19 +44,19 @@ netns_links="wg0"
 type_wg0="wireguard"
 wireguard_wg0="/etc/wireguard/wg0.conf"
 END
-# wg_quick up|down - by the real one
+# wg_quick up|down - with the real one
 wg_quick()
 {
 	PATH=/judge:$PATH $judge netns exec quick bash /judge/wg-quick "$1" /tmp/quick/ref.conf >/tmp/quick/said 2>&1
 }
 
-# differs WHAT - noted, for the others are to be seen, too
+# differs WHAT - record it, so that the other results are printed, too
 differs()
 {
 	printf '%s\n' "$1" | tee -a /tmp/quick/differs
 }
 
-# A file takes some seconds in the machine: all of them by `make test-all`
+# A file takes some seconds in the machine: `make test-all` runs all of them
 # shellcheck disable=SC2154  # of wireguard_quick_all.sh
 case ${all-} in
 '') set -- /t/quick/[b-d]*.conf /t/quick/[hk]*.conf /t/quick/no-prefix.conf /t/quick/table-number.conf ;;
@@ -93,7 +93,7 @@ done
 is "files" $# "${all:-8}"
 [ ! -e /tmp/quick/differs ] || fail "$(cat /tmp/quick/differs)"
 
-# What plan --script prints gives the same
+# The output of plan --script has the same result
 cp /t/quick/kill-switch.conf /etc/wireguard/wg0.conf
 netns-setup plan --script vpn >/tmp/quick/script 2>/dev/null
 PATH=/judge:$PATH sh -e /tmp/quick/script || fail "$(cat /tmp/quick/script)"
@@ -101,7 +101,7 @@ is "its address" "$(link vpn wg0 | head -n 1)" "inet 10.64.0.3/32"
 is "its peer" "$($judge netns exec vpn $wg show wg0 endpoints | cut -f 2)" 192.0.2.11:51820
 $judge netns del vpn
 
-# The settings win; the owner's resolv.conf, too
+# The settings take precedence, and so does the owner's resolv.conf
 rm -f /etc/netns/vpn/resolv.conf
 cp /t/quick/both-families.conf /etc/wireguard/wg0.conf
 cat >>/etc/conf.d/netns.vpn <<'END'

@@ -1,10 +1,10 @@
 #!/bin/sh
 # netns_ready="handshake wg0": a namespace is ready when the other end of its tunnel has
-# answered, and who waits for it goes on then.
+# answered, and a process that waits for it continues then.
 # shellcheck source=tests/vm/tunnel.sh
 . /t/tunnel.sh
 
-# Nobody speaks first but by this
+# Only this makes an end send first
 third_more='PersistentKeepalive = 1'
 near
 cat >>/etc/conf.d/netns.mgmt <<-'END'
@@ -12,7 +12,7 @@ cat >>/etc/conf.d/netns.mgmt <<-'END'
 	netns_timeout="2"
 END
 
-# The other end is not there
+# The other end does not answer
 run 111 netns-setup up mgmt
 says 'mgmt: not ready after 2 s: handshake wg0 does not hold'
 says 'asked for by netns_ready at /etc/conf.d/netns.mgmt:6'
@@ -23,7 +23,7 @@ says 'mgmt is not ready'
 run 111 netns-exec --wait 0.5 mgmt -- true
 says 'mgmt is not ready after 0.5 s'
 
-# Nothing of it is made anew, and it comes when the other end does
+# Nothing of it is recreated, and it becomes ready when the other end answers
 sed -i 's/^netns_timeout.*/netns_timeout="120"/; s/^\tnetns_timeout.*/netns_timeout="120"/' /etc/conf.d/netns.mgmt
 netns-setup up mgmt >/tmp/up 2>&1 &
 up=$!

@@ -1,4 +1,4 @@
-//! How much happens: more than can be told, or nothing.
+//! How many events there are: more than the kernel can report, or none.
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ fn a_storm_of_events_ends_where_it_should() {
     watch.is_quiet();
     let lines = watch.out().lines().count();
     assert!(lines < 400, "{lines} lines are a flood");
-    // On a slow machine a look finds it down twice in a row, and says so
+    // On a slow machine a check finds it down twice in a row, and reports that
     let over = watch.out().contains("mgmt: matches its settings again");
     assert!(watch.err().is_empty() || over, "{}", watch.err());
     watch.ends();
 }
 
-/// While it cannot read, more happens than there is room for, none of which matters; then
-/// something that does. All that is told of it is that something was lost.
+/// While it cannot read, more events happen than the buffer holds, none of which matter; then
+/// one that matters. It only learns that something was lost.
 #[test]
 fn what_there_was_no_room_to_tell_of_is_found() {
     let sandbox = sandbox(MGMT);
@@ -72,7 +72,7 @@ fn what_there_was_no_room_to_tell_of_is_found() {
 fn while_nothing_happens_nothing_is_done() {
     let sandbox = sandbox(MGMT);
     let watch = watch(&sandbox);
-    // It has healed, so that whatever that leaves behind is there too
+    // It has repaired something, so that whatever a repair leaves behind exists too
     sandbox.sh("ip -n mgmt route del default").ok();
     watch.soon("it is kept", || has_default(&sandbox));
     watch.is_quiet();
@@ -93,12 +93,12 @@ fn while_nothing_happens_nothing_is_done() {
         String::from_utf8_lossy(&said.stdout).into_owned()
     };
     let said = calls(5, ":");
-    // The one it waits in is shown when strace comes and when it goes
+    // strace prints the call that it waits in when it attaches and when it detaches
     assert!(
         said.lines().count() <= 2 && said.contains("epoll_"),
         "{said}"
     );
-    // Another's link on a busy host wakes it, to read that and no more
+    // Another program's link on a busy host wakes it, only to read that
     let said = calls(
         3,
         "ip link add noise type veth peer name noise1; for i in 1 2 3 4; do ip link set noise up; ip link set noise down; done",

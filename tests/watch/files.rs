@@ -1,4 +1,4 @@
-//! Rules of a firewall, and files of /etc that are bound for services.
+//! Firewall rules, and files of /etc that are bound for services.
 
 use crate::common::NETNS_EXEC;
 use crate::far::{MGMT, sandbox};
@@ -65,7 +65,7 @@ fn a_resolv_conf_that_is_renamed_over_is_bound_again_in_every_service() {
         out.contains("mgmt: bound again /etc/resolv.conf for "),
         "{out}"
     );
-    // Others' files in /etc are no concern of ours
+    // Files of others in /etc are not watched
     watch.is_quiet();
     let out = watch.out();
     sandbox.sh("echo >/etc/new && mv /etc/new /etc/other").ok();

@@ -1,4 +1,4 @@
-//! What the namespace has, and what others take of it: links, cards, addresses, routes.
+//! What others remove from a namespace: links, NICs, addresses, routes.
 
 use crate::far::{MGMT, dump, is_again, sandbox, setup};
 use crate::{PAIR, has_default, since, watch};
@@ -11,7 +11,7 @@ fn a_link_that_was_down_has_its_routes_and_addresses_again() {
     sandbox.sh("ip -n mgmt link set eth1 down").ok();
     watch.soon("the default route is back", || has_default(&sandbox));
     is_again(&sandbox, "-n mgmt", &before);
-    // From the other side: no route is lost by that, and nothing is to be done
+    // From the other side: no route is lost, and there is nothing to do
     watch.is_quiet();
     let mended = watch.out();
     let said = since(&out, &mended);
@@ -76,7 +76,7 @@ fn what_others_delete_comes_back_and_what_they_add_stays() {
     setup(&sandbox, "status mgmt").ok();
 }
 
-/// Holds the link by its index, and by a hook.
+/// Rules that refer to the link by its index, and by a hook.
 const BY_INDEX: &str = "table inet fw {
 	chain input {
 		type filter hook input priority filter; policy accept;
@@ -162,7 +162,7 @@ fn a_card_that_is_pulled_out_is_said_and_comes_in_again_when_it_is_back() {
     watch.is_quiet();
     let said = watch.err();
     assert_eq!(said.lines().count(), 2, "{said}");
-    // What does not hang on the card is kept all the same
+    // What does not depend on the NIC is still repaired
     sandbox
         .sh("ip -n mgmt address del 10.9.0.1/24 dev br0")
         .ok();
@@ -172,7 +172,7 @@ fn a_card_that_is_pulled_out_is_said_and_comes_in_again_when_it_is_back() {
             .stdout
             .contains("10.9.0.1")
     });
-    // A card that comes under another name first, and is renamed by what gives names
+    // A NIC that appears under another name first, and is renamed by udev or mdev
     sandbox.sh("ip link add new0 mtu 1500 address 52:54:00:00:00:01 type veth peer name far1 address 52:54:00:00:00:02 netns far; ip -n far address add 192.0.2.1/24 dev far1; ip -n far address add 192.0.2.254/24 dev far1; ip -n far link set far1 up; ip link set new0 name eth1").ok();
     watch.soon("it is inside", || {
         sandbox.sh("ip -n mgmt -br link").stdout.contains("eth1")
@@ -241,7 +241,7 @@ fn a_parent_in_a_namespace_that_others_make_again_is_found_there() {
     let make = "ip netns add low && ip -n low link add up0 type veth peer name up1 && ip -n low link set up0 up";
     sandbox.sh(make).ok();
     let watch = watch(&sandbox);
-    // Something that dies only with the namespace: nothing of ours keeps it alive
+    // Something that exists as long as the namespace does: nothing of ours keeps it alive
     sandbox
         .sh("ip -n low link add dying type veth peer name alive netns 1")
         .ok();
@@ -252,8 +252,8 @@ fn a_parent_in_a_namespace_that_others_make_again_is_found_there() {
     watch.soon("it is said", || {
         watch.err().contains("there is no namespace low, where up0")
     });
-    // What `ip netns add` does, slowly: the file is there for a while before the namespace is
-    // bound over it, which no event tells of
+    // What `ip netns add` does, slowly: the file exists for a while before the namespace is
+    // bound over it, and no event reports that
     sandbox
         .sh("touch /run/netns/low; sleep 1.5; unshare --net=/run/netns/low true")
         .ok();

@@ -1,5 +1,5 @@
-//! What people and other programs do with the whole of it: a watch works beside them, and
-//! does as it is told.
+//! What people and other programs do with the complete namespace: a watch works beside
+//! them, and follows the commands that it is given.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ fn a_namespace_that_others_delete_is_made_again_and_the_old_one_dies() {
     watch.is_quiet();
     setup(&sandbox, "status mgmt").ok();
     assert_eq!(sandbox.read("/run/hooked").as_deref(), Some("mgmt\nmgmt\n"));
-    // What is there now is listened to
+    // It listens in the new namespace
     sandbox.sh("ip -n mgmt route del default").ok();
     watch.soon("it is kept", || has_default(&sandbox));
     assert_eq!(watch.err(), "");
@@ -49,7 +49,7 @@ fn down_by_hand_means_down_until_it_is_brought_up_again() {
     watch.soon("it is said", || {
         watch
             .err()
-            // Or, if it looks half way, that it is not ready any more
+            // Or, if it checks halfway, that it is no longer ready
             .contains("; it stays that way until you run netns-setup up mgmt or send HUP\n")
     });
     watch.is_quiet();
@@ -73,7 +73,7 @@ fn down_by_hand_means_down_until_it_is_brought_up_again() {
     });
     watch.is_quiet();
     delete_default();
-    // With nobody to keep it from, the end is the end
+    // Then the namespace is taken down, and the watch must end
     setup(&sandbox, "down mgmt").ok();
     watch.ends();
     is_again(&sandbox, "", &before);
@@ -107,7 +107,7 @@ fn a_reload_by_hand_that_changes_nothing_is_noticed_and_one_that_is_refused_is_n
     write(&sandbox, &hooked);
     setup(&sandbox, "reload mgmt").ok().stdout("");
     watch.is_quiet();
-    // What the kernel refuses when the links before it are made
+    // A change that the kernel rejects when the links before it are made
     let more = hooked.replace("10.0.0.2/24", "10.0.0.9/24");
     let refused = more.replace("v0 br0", "v0 br0 br1 m0")
         + "type_br1=bridge\ntype_m0=macvlan\nlink_m0=up0\nmtu_m0=1500\n";
@@ -177,7 +177,7 @@ fn a_hup_reads_the_settings_again_and_listens_to_what_they_name() {
 fn a_refusal_is_said_once_and_tried_again_until_it_is_none() {
     let sandbox = sandbox(PAIR);
     let watch = watch(&sandbox);
-    // IPv4 routes cannot be added while a link has no room for them
+    // IPv4 routes cannot be added while the MTU of the link is too small
     sandbox
         .sh("mkdir -p /run/hold && mv /etc/netns /run/hold/ 2>/dev/null; : >/etc/netns")
         .ok();
@@ -188,7 +188,7 @@ fn a_refusal_is_said_once_and_tried_again_until_it_is_none() {
         sandbox.read("/etc/netns/mgmt/resolv.conf").is_some()
     });
     watch.is_quiet();
-    // It would have made the folder again in between
+    // Otherwise it would create the directory again in between
     watch.signal(Signal::SIGSTOP);
     sandbox.sh("rm -r /etc/netns && : >/etc/netns").ok();
     watch.signal(Signal::SIGCONT);
@@ -255,7 +255,7 @@ fn a_default_route_of_a_vpn_client_is_not_replaced_in_silence() {
     for verb in ["up", "reload"] {
         sandbox.sh(takes_over).ok();
         setup(&sandbox, &format!("{verb} mgmt")).ok().stderr(said);
-        // What we made is ours to replace
+        // netns-setup replaces what it made itself
         let by = ["10.0.0.7", "10.0.0.1"];
         for gateway in by {
             write(
@@ -270,7 +270,7 @@ fn a_default_route_of_a_vpn_client_is_not_replaced_in_silence() {
     watch.soon("it is said", || watch.err() == said);
     let by_us = || sandbox.sh("ip -n mgmt route show default").ok().stdout;
     assert!(by_us().starts_with("default via 10.0.0.1 "), "{}", by_us());
-    // redirect-gateway def1: two routes that are better, and nobody's to replace
+    // redirect-gateway def1: two more specific routes, which netns-setup does not replace
     let beside = "for net in 0.0.0.0/1 128.0.0.0/1; do ip -n mgmt route add $net dev tun0; done";
     sandbox.sh(beside).ok();
     watch.is_quiet();

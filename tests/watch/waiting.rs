@@ -1,4 +1,4 @@
-//! Waiting for a card that is not there, with `netns_wait` and without.
+//! Waiting for a NIC that is missing, with and without `netns_wait`.
 
 use nix::sys::signal::Signal;
 
@@ -32,7 +32,8 @@ fn without_the_setting_it_ends() {
     assert!(sandbox.read("/run/netns-services/mgmt/journal").is_none());
 }
 
-/// A watch that is started again after a wrong edit: who is logged in over the card stays so.
+/// A watch that is restarted after a wrong edit: a person who is logged in over the NIC stays
+/// logged in.
 #[test]
 fn settings_that_are_refused_take_nothing_from_what_is_ready() {
     for wait in ["no", "yes", "stop"] {
@@ -53,7 +54,7 @@ fn with_it_what_is_missing_is_said_once_and_waited_for_without_a_move() {
     watch.soon("it waits", || watch.err().contains("is not complete yet"));
     watch.is_quiet();
     assert_eq!(count(&watch, "the host has no link eth7"), 1);
-    // What comes by is not it; and whoever says down has nothing to take down
+    // Another link is not the NIC; and a down has nothing to take down
     sandbox.sh("ip link add eth8 type bridge").ok();
     setup(&sandbox, "down mgmt").ok();
     watch.is_quiet();

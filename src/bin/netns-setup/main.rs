@@ -1,5 +1,5 @@
-//! The command line of netns-setup in, its exit code out. `setup` runs the verb, `print` prints
-//! what it reports.
+//! The program netns-setup: parses its command line, and ends with its exit code. `setup` runs the
+//! verb, `print` prints what the verb reports.
 
 mod print;
 

@@ -123,7 +123,7 @@ fn beside_a_value(setting: &Setting, word: &str) -> (String, String) {
 /// The problem of `export word`.
 fn not_exported(word: &str) -> (String, String) {
     let wrong = match word {
-        "" => "export alone prints; settings only assign".into(),
+        "" => "export without a name prints variables; settings only assign".into(),
         _ => format!("\"{word}\" cannot be exported"),
     };
     (wrong, "write export NAME=\"value\"".into())

@@ -112,7 +112,7 @@ pub fn check_name(name: &CStr) -> Result<(), ExecError> {
     let bytes = name.to_bytes();
     let wrong = match bytes {
         b"" => "it is empty",
-        b"." | b".." => "it is a folder's",
+        b"." | b".." => "it is the name of a directory",
         [b'-', ..] => "it begins with -, as an option does",
         _ if bytes.contains(&b'/') => "there is a / in it; --path takes the path of a namespace",
         _ if bytes.iter().any(u8::is_ascii_control) => "there is a control character in it",

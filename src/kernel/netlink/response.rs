@@ -76,7 +76,7 @@ impl<'a, M: Message> Answers<'a, M> {
             Ok(message) => message,
             // No setting can express an object of this kind
             Err(e) if is_one_of_many => {
-                log::warn!("an answer of the kernel's is passed over: {e}");
+                log::warn!("an answer of the kernel is skipped: {e}");
                 return Ok(Then::More);
             }
             Err(e) => return Err(io::Error::other(e.to_string()).into()),

@@ -130,7 +130,7 @@ impl Requests {
                 Outcome::Answered(answers) => return Ok(answers),
                 Outcome::Lost if is_told => return Err(lost()),
                 Outcome::Lost => log::debug!("the kernel had no room for its answer"),
-                Outcome::Torn => log::debug!("what there is was changed while the kernel told it"),
+                Outcome::Torn => log::debug!("the state changed while the kernel listed it"),
             }
         }
         Err(io::Error::from(Errno::EAGAIN).into())
@@ -178,7 +178,9 @@ impl Requests {
 fn lost() -> OsError {
     OsError {
         errno: Errno::ENOBUFS.into(),
-        message: Some("the kernel's answer was lost: whether it was done is not known".into()),
+        message: Some(
+            "the kernel's answer was lost: it is not known whether the change was made".into(),
+        ),
     }
 }
 
@@ -219,7 +221,10 @@ mod tests {
         assert!(!all.unwrap().is_empty());
         let no = full().tell(lo(), RequestKind::Change).unwrap_err();
         assert!(no.is(Errno::ENOBUFS));
-        assert!(no.to_string().contains("whether it was done is not known"));
+        assert!(
+            no.to_string()
+                .contains("it is not known whether the change was made")
+        );
         // With a larger buffer, the socket works again
         let mut requests = full();
         requests.socket.set_rx_buf_sz(1u32 << 16).unwrap();

@@ -57,7 +57,10 @@ fn client(
         problems.push(again.problem("is given twice", "expected dhcp once"));
     }
     if listed.name.value.as_str() == "lo" {
-        problems.push(word.problem("is for a link to a network", "remove it: lo leads nowhere"));
+        problems.push(word.problem(
+            "is for a link to a network",
+            "remove it: lo reaches no DHCP server",
+        ));
         return None;
     }
     Some(word.at(DhcpClient {

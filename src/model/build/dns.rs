@@ -19,11 +19,11 @@ pub(super) fn resolv_conf(
         settings.get("netns_dns_options"),
     );
     let Some(dns) = settings.get("netns_dns") else {
-        let alone = [(search, "where to look"), (options, "how to ask")];
+        let alone = [(search, "search domains"), (options, "options")];
         for (setting, what) in alone.into_iter().filter(|_| settings.complete) {
             problems.extend(setting.map(|setting| {
                 setting.whole().problem(
-                    format!("says {what}, but netns_dns says no server to ask"),
+                    format!("sets {what}, but netns_dns sets no name server"),
                     "write netns_dns=\"ADDRESS\" as well, or remove the line",
                 )
             }));

@@ -64,10 +64,7 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
         return wrong("has no value".into(), remedy);
     }
     if value.contains(char::is_control) {
-        return wrong(
-            "has a control character in it".into(),
-            "take it away".into(),
-        );
+        return wrong("has a control character in it".into(), "remove it".into());
     }
     if let Some(link) = key.link().filter(|_| settings.complete && !optional)
         && settings.listed(link).is_none()

@@ -53,7 +53,7 @@ impl Options {
         })
     }
 
-    /// Each option on its own.
+    /// The options, each as a set that has only this option.
     pub fn each(&self) -> impl Iterator<Item = Options> {
         let table = self.table;
         self.iter().map(move |said| {

@@ -124,7 +124,7 @@ impl FromStr for Publish {
             None => first,
             Some(_) if last > first => {
                 return Err(format!(
-                    "has a port inside after several: each leads to its own; remove :{}",
+                    "has a port inside after a range: each port is forwarded to the same port; remove :{}",
                     inside.unwrap_or_default()
                 ));
             }

@@ -73,8 +73,8 @@ pub enum Action {
 }
 
 impl Rule {
-    /// Parse a rule in the syntax of `ip rule add`, with the names of the host in addition to those
-    /// that are the same everywhere. It may begin with `-6`.
+    /// Parse a rule in the syntax of `ip rule add`. `names` are the host's own names for numbers, in
+    /// addition to ip(8)'s built-in names. The rule may begin with `-6`.
     pub fn parse(text: &str, names: &Names) -> Result<Rule, TextError> {
         parse::parse(text, names)
     }

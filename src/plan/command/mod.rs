@@ -82,7 +82,7 @@ fn route(netns: &NetnsName, verb: &str, route: &Route) -> String {
     } else {
         ""
     };
-    // Without a metric, the kernel deletes the first IPv6 route that matches otherwise
+    // Without a metric, the kernel deletes the first IPv6 route that is equal in everything else
     let unsaid = !family.is_empty() && route.metric == 1024 && route.ways().len() == 1;
     let metric = match unsaid && verb == "delete" {
         true => " metric 1024",

@@ -39,7 +39,7 @@ pub(super) fn move_link(netns: &NetnsName, link: &LinkRef, to: &LinkRef) -> Stri
     format!("{} netns {to}{name}", set(netns, link))
 }
 
-/// `ip tuntap` has its own words, and takes a switch as the name of the option only.
+/// `ip tuntap` has keywords of its own. An option that is on is written as its name alone.
 pub(super) fn add_tap(netns: &NetnsName, link: &Link, spec: &LinkSpec) -> String {
     let (name, mode) = (&link.name.value, spec.of.word);
     let mut text = format!(

@@ -74,7 +74,7 @@ fn name(link: &Link, there: &[Link], journal: &Journal) -> Result<Option<LinkNam
     Ok(found.differs(&link.name.value))
 }
 
-/// Check that a NIC that has the name inside already is the wanted one.
+/// Check that the NIC that already has this name inside is the wanted one.
 fn stays(link: &Link, is: &Link, before: Option<&Link>) -> Result<(), Wrong> {
     let Some(wanted) = &link.device else {
         return Ok(());
@@ -230,7 +230,7 @@ mod tests {
         let missing = name_devices(&mut want, there, journal);
         let changes = plan(&want, &state(there), journal, Extras::Keep);
         match missing.first() {
-            // A NIC that was not found is not taken by its name either
+            // If no NIC matches, the NIC with that name is not moved in instead
             Some(missing) => {
                 let inside = there.iter().any(|link| link.netns == Netns::This);
                 assert!(inside || changes.is_err(), "{changes:?}");

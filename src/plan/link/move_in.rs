@@ -152,12 +152,10 @@ impl Plan<'_> {
 
     fn stays_behind(&mut self, link: &Link, other: &LinkName, phy: &Phy) {
         let moved = link.other_name();
-        let alone = format!("{moved} cannot be moved without all of {}", phy.name);
+        let alone = format!("{moved} cannot be moved without all links of {}", phy.name);
         let (wrong, remedy) = match link.netns {
             Netns::This => (
-                format!(
-                    "{alone}, and {other}, one of them, is not a wireless link of this namespace"
-                ),
+                format!("{alone}, and its link {other} is not a wireless link of this namespace"),
                 format!(
                     "add {other} to netns_links, with type_{}=\"wireless\", or delete it: iw dev \
                      {other} del",
@@ -165,7 +163,7 @@ impl Plan<'_> {
                 ),
             ),
             _ => (
-                format!("{alone}, and {other}, one of them, stays in this namespace"),
+                format!("{alone}, and its link {other} stays in this namespace"),
                 format!("keep {moved} in netns_links, or remove {other} from it as well"),
             ),
         };
@@ -252,7 +250,7 @@ mod tests {
         let alone = state(vec![host("wlan0")]);
         for have in [&have, &alone] {
             let said = told(&wanted(&["wlan0"]), have, &journal);
-            let wrong = "wlan0 cannot be moved without all of phy0, and wlan1, one of them, is not a wireless link of this namespace";
+            let wrong = "wlan0 cannot be moved without all links of phy0, and its link wlan1 is not a wireless link of this namespace";
             assert_eq!(said, [wrong]);
         }
     }
@@ -279,7 +277,7 @@ mod tests {
             ]
         );
         let one = journal.with_returns(wanted(&["wlan0"]));
-        let wrong = "wlan1 cannot be moved without all of phy0, and wlan0, one of them, stays in \
+        let wrong = "wlan1 cannot be moved without all links of phy0, and its link wlan0 stays in \
                      this namespace";
         assert_eq!(told(&one, &have, &journal), [wrong]);
     }

@@ -1,5 +1,5 @@
-//! The command line of netns-setup: arguments in, a verb with its options out; or the help text, or
-//! an error.
+//! The command line of netns-setup: parses the arguments into a verb with its options. Returns the
+//! help text or an error instead, if the arguments ask for help or are wrong.
 
 mod usage;
 pub mod verb;
@@ -134,7 +134,8 @@ fn verb_first(mut words: Vec<OsString>) -> Vec<OsString> {
     words
 }
 
-/// clap's structures are never freed: freeing them would take a good part of all its time.
+/// clap's structures are never freed: freeing them would take a considerable part of clap's run
+/// time.
 fn read_by_clap(words: Vec<OsString>) -> Result<Verb, Other> {
     let mut command = ManuallyDrop::new(command());
     let matches = command.try_get_matches_from_mut(&words);

@@ -83,7 +83,7 @@ pub struct Options {
     #[arg(long)]
     pub yes_move_my_connection: bool,
 
-    /// Print also what already held, with = before it
+    /// Print also what was satisfied already, with = before it
     #[arg(short, long)]
     pub verbose: bool,
 

@@ -28,7 +28,7 @@ use crate::system::holders::{Holder, holders};
 use crate::system::init::service_of_process::ServiceDaemons;
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
-use crate::system::{dhcp, process, resolv_conf};
+use crate::system::{dhcp, pidfd, resolv_conf};
 
 /// Time for a process to end after SIGTERM.
 const GRACE: Duration = Duration::from_secs(5);
@@ -189,7 +189,7 @@ fn has_no_holders(name: &NetnsName) -> Result {
     let until = Instant::now() + ENDING;
     loop {
         let (_, mut holders) = leave_or_end(name, &journal, Occupants::Refuse)
-            .map_err(|e| broken(name, "cannot look for who holds it", e))?;
+            .map_err(|e| broken(name, "cannot look for what holds it", e))?;
         holders.retain(|holder| holder.process.service.is_none());
         if holders.is_empty() {
             return Ok(());
@@ -312,9 +312,9 @@ fn make_changes(
     let left_behind = report::left_behind(name, &left, &holders);
     call.events.warning(name, left_behind);
     let is_linked = linked_netns::is_linked(name, &journal)
-        .map_err(|e| broken(name, "cannot see who has links to it", e))?;
+        .map_err(|e| broken(name, "cannot see which namespaces have links to it", e))?;
     let losing = linked_netns::losing(name, &mut journal)
-        .map_err(|e| broken(name, "cannot see who has links to it", e))?;
+        .map_err(|e| broken(name, "cannot see which namespaces have links to it", e))?;
     let wrote_resolv_conf = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let changes = Changes::of(call, name);
@@ -326,7 +326,7 @@ fn make_changes(
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
         let warning = linked_netns::mark_unready(name, &losing).map_err(|e| Failure {
             left: None,
-            ..Why::Broken("cannot take ready from its neighbours", e).into()
+            ..Why::Broken("cannot mark the linked namespaces as not ready", e).into()
         })?;
         call.events.warning(name, warning);
         work.remove(&want, alone)
@@ -411,11 +411,11 @@ fn remaining_after_grace(
 
 /// Wait until one of the processes has ended, but not long: another one may close what it has open.
 fn wait_for_end<'a>(processes: impl Iterator<Item = &'a Process>) -> io::Result<()> {
-    process::wait_for_any(processes.map(|process| process.pid), INTERVAL)
+    pidfd::wait_for_any(processes.map(|process| process.pid), INTERVAL)
 }
 
-/// Remove the DHCP clients of ours and their helpers, which are in the client's session: `down`
-/// ends them.
+/// Remove our DHCP clients and their helper processes from the list, because `down` stops them.
+/// Helper processes are in the session of their client.
 fn without_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -> Vec<Process> {
     for client in &journal.ours.clients {
         if let Some(pid) = dhcp::process(kernel.name(), &client.value) {

@@ -81,9 +81,9 @@ impl Reading<'_> {
         };
         if depth == DEEPEST || self.text.len() > RULES_MIB * 1024 * 1024 {
             let wrong = format!(
-                "is the {DEEPEST}th inside another, or more than {RULES_MIB} MiB come together"
+                "is included {DEEPEST} levels deep, or the files have more than {RULES_MIB} MiB together"
             );
-            let remedy = "expected less of it; a file that includes itself has no end";
+            let remedy = "expected fewer levels and smaller files; does a file include itself?";
             return self.problems.push(problem(&wrong, remedy));
         }
         let found = match self.found(pattern) {

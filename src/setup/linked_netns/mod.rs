@@ -193,7 +193,7 @@ pub fn mark_unready(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<St
         Vec::new()
     } else {
         vec![format!(
-            "{name}: {} {are} not ready without their links to it, until it is up again",
+            "{name}: {} {are} not ready until {name} is up again, because of the links between them",
             names.join(", ")
         )]
     })
@@ -203,7 +203,7 @@ pub fn mark_unready(name: &NetnsName, losing: &[NetnsName]) -> io::Result<Vec<St
 /// other.
 pub fn in_order(wants: Vec<Want>) -> Vec<Want> {
     let names = |want: &Want| want.state.neighbours();
-    // Usually the first one is taken, and the order stays
+    // Usually the first namespace waits for no other, and the order stays
     let mut wants = VecDeque::from(wants);
     let mut ordered = Vec::new();
     while !wants.is_empty() {

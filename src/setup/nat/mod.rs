@@ -118,7 +118,7 @@ pub fn forget_flows(kernel: &mut Kernel, journals: [&Journal; 2]) {
         .filter_map(|journal| journal.ours.table.as_ref());
     let ports: Vec<&Publish> = tables.flat_map(|table| &table.value.publish).collect();
     if let Err(e) = kernel.forget_flows(&ports) {
-        log::debug!("UDP flows are not forgotten: {e}");
+        log::debug!("cannot delete the tracked UDP flows: {e}");
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
             format!("{link}, and so your own connection from {peer} port {port} to {local}")
         }
         Carries::DefaultRoute if *fate == LinkFate::Leads => {
-            format!("{link}, and you are logged in, by what connection cannot be told")
+            format!("{link}, and you are logged in through a connection that was not found")
         }
         Carries::Connection(Connection { local, peer, port }) => {
             let whose = if *is_others {
@@ -39,8 +39,8 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
             format!("{link}, which carries {whose} from {peer} port {port} to {local}")
         }
         Carries::DefaultRoute => format!(
-            "{link}, which all default routes of the host use, and you are logged in, by \
-             what connection cannot be told"
+            "{link}, which all default routes of the host use, and you are logged in through a \
+             connection that was not found"
         ),
     };
     let allow = if *is_others || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {

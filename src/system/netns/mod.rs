@@ -3,6 +3,7 @@
 
 pub mod dir;
 pub mod identity;
+pub mod of_socket;
 pub mod owner;
 
 use std::fs::{self, File, OpenOptions};

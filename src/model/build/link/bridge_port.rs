@@ -138,7 +138,7 @@ impl Maker<'_> {
             };
             if let Some(other) = found.iter().find(clash) {
                 let wrong = match row.first.pvid && other.value.pvid {
-                    true => "is the second that is pvid",
+                    true => "is the second VLAN with pvid",
                     false => "has a VLAN that is already given",
                 };
                 let mine = line.at(());

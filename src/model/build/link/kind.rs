@@ -68,8 +68,8 @@ impl Maker<'_> {
     }
 
     /// The value of an option. If the setting is missing, this is the kernel's default for options
-    /// that cannot be changed later. For other options it is `None`, and the kernel chooses. Errors
-    /// have been reported.
+    /// that cannot be changed later. For other options it is `None`, and the kernel chooses. `Err` means
+    /// that a problem was reported.
     fn option(
         &mut self,
         of: &Type,

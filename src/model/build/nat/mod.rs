@@ -130,7 +130,7 @@ fn uplinks(settings: &Settings, problems: &mut Vec<Problem>) -> Option<Sourced<U
                 problems.push(word.problem("is given twice", "expected each link once"));
             }
             Ok(_) if word.text == "lo" => {
-                problems.push(word.problem("leads nowhere but to the host itself", expected));
+                problems.push(word.problem("reaches only the host itself", expected));
             }
             Ok(name) => named.push(name),
             Err(wrong) => {
@@ -162,7 +162,7 @@ fn lead(
             [] => {}
             [one] => publish.value.to.push(one.value.ip()),
             [one, other, ..] => faults.push((
-                format!("could lead to {} and to {}", one.value.ip(), other.value.ip()),
+                format!("could be forwarded to {} and to {}", one.value.ip(), other.value.ip()),
                 format!(
                     "expected one {family} address inside on the veths to the host; remove one ({}), or say which family with an address before the port",
                     where_said(other, super::place(&*publish))
@@ -174,11 +174,11 @@ fn lead(
         let family = publish.value.family().map(|said| format!("{said} "));
         faults.push((
             format!(
-                "has nowhere to lead: {inside} has no {}address",
+                "cannot be forwarded: {inside} has no {}address",
                 family.unwrap_or_default()
             ),
             format!(
-                "expected one, of the network that its other end is in; write it in config_{}",
+                "write an address of the network of its other end in config_{}",
                 inside.value.suffix()
             ),
         ));
@@ -207,12 +207,12 @@ fn no_way(links: &[Link], asked: &Sourced<()>) -> Problem {
         .find(|link| link.netns == Netns::Host && link.master.is_some());
     let (wrong, remedy) = match port.and_then(|port| port.master.as_ref().map(|m| (port, m))) {
         Some((port, bridge)) => (
-            format!("{setting}: {} belongs to the bridge {bridge}, whose way to the world is its own", port.name),
+            format!("{setting}: {} is a port of the bridge {bridge}, which forwards its packets itself", port.name),
             format!("expected a veth with an end on the host that is no port; remove peer_master_… or {setting}"),
         ),
         None => (
-            format!("{setting}: no link of the namespace leads to the host"),
-            "expected a veth with its other end there; write netns_links=\"… ve0\", type_ve0=\"veth\", config_ve0=\"10.0.0.2/30\", peer_config_ve0=\"10.0.0.1/30\", routes_ve0=\"default via 10.0.0.1\"".into(),
+            format!("{setting}: no veth pair connects the namespace to the host"),
+            "expected a veth with its other end on the host; write netns_links=\"… ve0\", type_ve0=\"veth\", config_ve0=\"10.0.0.2/30\", peer_config_ve0=\"10.0.0.1/30\", routes_ve0=\"default via 10.0.0.1\"".into(),
         ),
     };
     Problem {
@@ -234,12 +234,10 @@ fn no_address(uplinks: &Sourced<Uplinks>, ways: &[Way<'_>]) -> Problem {
         ),
         remedy: match holder.kind.word() {
             "bridge" => format!(
-                "expected one, or one of {}, which is the router of who is on the bridge; write it in config_{suffix}, or in peer_config_… of that veth",
+                "write an address in config_{suffix}; or, if {} is the router of the machines on the bridge, in peer_config_… of that veth",
                 end.name
             ),
-            _ => format!(
-                "expected one, of the network that its other end is in; write it in config_{suffix}"
-            ),
+            _ => format!("write an address of the network of its other end in config_{suffix}"),
         },
     }
 }

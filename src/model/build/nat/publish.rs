@@ -54,7 +54,7 @@ fn fault(publish: Publish) -> Result<Publish, String> {
     };
     match publish.host {
         _ if publish.from.is_some_and(of_other) => {
-            Err("takes packets from the other family than its address's".into())
+            Err("has an address of one family and a network of the other after from".into())
         }
         Some(IpAddr::V6(ip)) if ip.is_loopback() => Err(
             "is not possible: packets to ::1 do not leave lo (IPv6 has no route_localnet)".into(),

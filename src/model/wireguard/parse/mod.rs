@@ -25,7 +25,7 @@ const QUICK: [&str; 9] = [
     "PostDown",
     "SaveConfig",
 ];
-/// The keys of wg-quick(8) that contain a command. It may have any character.
+/// The keys of wg-quick(8) that contain a command. A command may contain any character.
 const COMMANDS: [&str; 4] = ["PreUp", "PostUp", "PreDown", "PostDown"];
 /// The keys that may have several lines.
 const LISTS: [&str; 7] = [

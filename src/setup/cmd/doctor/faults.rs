@@ -1,5 +1,5 @@
-//! Finding faults: the observed state of a namespace in, faults with a hint each out. Pure: no
-//! kernel, no files.
+//! Finds the faults in the observed state of a namespace, and adds a hint to each. It uses neither
+//! the kernel nor files.
 
 use std::net::IpAddr;
 
@@ -216,7 +216,7 @@ fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         let what = format!("/etc/netns/{name}/{entry} has no effect: there is no /etc/{entry}");
         let remedy =
             format!("make an empty /etc/{entry}, or write netns_etc=\"overlay\", or remove it");
-        all.add("no-twin", what, remedy);
+        all.add("no-effect", what, remedy);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Which IP versions a firewall filters, according to the output of nft(8) and the loaded rules.
-//! Pure: text in, an answer out.
+//! It works on text alone, without the kernel.
 
 use crate::model::{Ruleset, Tool};
 

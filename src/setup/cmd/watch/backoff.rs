@@ -1,7 +1,7 @@
-//! When to check a namespace: events and outcomes in, the time of the next check out. The first
-//! event leads to a check at once, later ones after a pause, which grows while events keep coming.
-//! A failed change is retried. It has no clock of its own, and no time is set while there is
-//! nothing to do.
+//! When to check a namespace: computes the time of the next check from events and outcomes. The
+//! first event leads to a check at once, later ones after a pause, which grows while events keep
+//! coming. A failed change is retried. This module has no clock of its own, and sets no time while
+//! there is nothing to do.
 
 use std::time::{Duration, Instant};
 

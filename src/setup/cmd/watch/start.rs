@@ -26,8 +26,9 @@ impl WatchedNetns {
         let planned = planned(&want, Extras::Keep);
         let waits = match coming {
             true => want.ready.hold != HoldServices::No,
-            // It is ready. If these settings can be planned, only a step after the up failed.
-            // Otherwise it is ready by earlier settings, and these must not remove anything
+            // The namespace is ready. If these settings can be planned, `up` failed only after its
+            // changes. Otherwise earlier settings made it ready, and a watch with the new
+            // settings could remove parts of it
             false => planned.is_ok(),
         };
         if !waits {

@@ -1,5 +1,5 @@
-//! A namespace that is kept as its settings say: events in, repairs out (`repair`). It stores
-//! nothing of the present state, which is read for each check.
+//! A namespace that is kept as its settings say: events lead to checks and repairs (`repair`). The
+//! present state is not stored, but read for each check.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
