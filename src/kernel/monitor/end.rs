@@ -29,7 +29,10 @@ use crate::os_error::OsError;
 
 /// How long the namespace may exist without a name before its links are deleted one by one. On a
 /// busy machine, the kernel begins to end the last of 50 namespaces after some 50 milliseconds.
-const UNUSED: Duration = Duration::from_millis(250);
+const UNUSED: Duration = Duration::from_millis(500);
+
+/// How long it may exist after that before this is reported. A `watch` closes it as soon as it can.
+const CLOSED: Duration = Duration::from_secs(2);
 
 /// How long to wait for the links, once it is certain that they end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -106,7 +109,7 @@ impl Ends {
         let mut end = End::Complete;
         if !self.until(UNUSED, |ends| ends.is_ended(dying))? {
             log::info!("the namespace with the id {} is still used", dying.nsid);
-            if self.delete_links(dying)? {
+            if self.delete_links(dying)? && !self.until(CLOSED, |ends| ends.is_ended(dying))? {
                 end = End::StillUsed;
             }
         }
