@@ -50,7 +50,7 @@ complete -c netns-setup -n '__fish_seen_subcommand_from check' -l json -d 'Print
 complete -c netns-setup -n '__fish_seen_subcommand_from check' -l conf-dir -x -a '(__fish_complete_directories)' -d 'The directory of the settings, netns and netns.NAME'
 complete -c netns-setup -n '__fish_seen_subcommand_from check' -l quiet -d 'Print no changes: log them'
 complete -c netns-setup -n '__fish_seen_subcommand_from check' -a '(__netns_setup_names)'
-complete -c netns-setup -n __fish_use_subcommand -a list -d 'Print a line for each namespace'
+complete -c netns-setup -n __fish_use_subcommand -a list -d 'Print a line for each namespace, as status without a name does'
 complete -c netns-setup -n '__fish_seen_subcommand_from list' -l json -d 'Print JSON, for a program'
 complete -c netns-setup -n '__fish_seen_subcommand_from list' -l conf-dir -x -a '(__fish_complete_directories)' -d 'The directory of the settings, netns and netns.NAME'
 complete -c netns-setup -n __fish_use_subcommand -a status -d 'Print what is there, and how it differs from the settings (exit code 1)'

@@ -39,7 +39,7 @@ pub enum Verb {
     },
     /// Check the settings and, as root, the rule files
     Check(Options),
-    /// Print a line for each namespace
+    /// Print a line for each namespace, as status without a name does
     List(Options),
     /// Print what is there, and how it differs from the settings (exit code 1)
     Status(Options),
@@ -214,6 +214,16 @@ impl Verb {
             | Verb::Down { options, .. }
             | Verb::Try(Trial { options, .. })
             | Verb::KeepTrial(Trial { options, .. }) => options,
+        }
+    }
+
+    /// `status` without a name is `list`.
+    pub fn or_list(self) -> Self {
+        match self {
+            Verb::Status(options) if options.names.is_empty() && !options.all => {
+                Verb::List(options)
+            }
+            verb => verb,
         }
     }
 

@@ -51,10 +51,46 @@ pub enum Event {
     Found(Box<dyn Document>),
 }
 
+/// A line of a document. On a terminal, it has the color of its tone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The text.
+    pub text: String,
+    /// What it means to the person.
+    pub tone: Tone,
+}
+
+/// What a line means to a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing in particular.
+    #[default]
+    Plain,
+    /// All is as it should be.
+    Good,
+    /// Something is not as it should be.
+    Attention,
+    /// Something has failed.
+    Bad,
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Tone::Plain.line(text)
+    }
+}
+
+impl Tone {
+    /// A line of this tone.
+    pub fn line(self, text: String) -> Line {
+        Line { text, tone: self }
+    }
+}
+
 /// The result of a verb that only reads, for a person and for a program.
 pub trait Document: fmt::Debug + Send {
     /// The lines for standard output.
-    fn lines(&self) -> Vec<String>;
+    fn lines(&self) -> Vec<Line>;
 
     /// The lines for standard error.
     fn errors(&self) -> Vec<String> {

@@ -60,6 +60,12 @@ pub fn is_ready(name: &NetnsName) -> bool {
     text.is_some() && text == ready(name).ok()
 }
 
+/// When the namespace was marked as ready, in seconds since 1970.
+pub fn ready_since(name: &NetnsName) -> Option<u64> {
+    let found = fs::metadata(dir(name).join(state_dir::READY)).ok()?;
+    u64::try_from(found.mtime()).ok()
+}
+
 /// Returns true if a namespace of this name was marked as ready, and `down` has not started since.
 /// The namespace itself may be gone.
 pub fn was_ready(name: &NetnsName) -> bool {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::name::NetnsName;
 use crate::setup::error::{Error, Outcome, Result};
-use crate::setup::report::event::Document;
+use crate::setup::report::event::{Document, Line};
 use crate::setup::{Call, report};
 use faults::{Finding, faults};
 
@@ -42,12 +42,13 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
 
 impl Document for Report {
     /// Two lines for each finding: what is wrong, and the hint.
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<Line> {
         let lines = |found: &Finding| {
             let what = format!("{}: {}", self.name, report::printable(&found.what));
             [what, format!("  {}", report::printable(&found.remedy))]
         };
-        self.findings.iter().flat_map(lines).collect()
+        let lines = self.findings.iter().flat_map(lines);
+        lines.map(Line::from).collect()
     }
 
     fn json(&self) -> serde_json::Result<String> {
