@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use netns_services::name::NetnsName;
 use netns_services::setup::error::Outcome;
-use netns_services::setup::report::event::{Command, Event, Line, Printer, Tone};
+use netns_services::setup::report::event::{Command, Event, JSON_VERSION, Line, Printer, Tone};
 
 /// Print a line on standard output. A write error is ignored: a closed pipe must not stop the work.
 fn out(line: &str) {
@@ -145,8 +145,9 @@ pub struct JsonOfChanges {
 
 #[derive(Serialize)]
 struct Done {
+    version: u32,
     name: String,
-    /// `done`, `wrong` or `refused`.
+    /// `done`, `differs`, `wrong` or `refused`.
     outcome: &'static str,
     changes: Vec<Change>,
     /// With `--verbose`: what was satisfied already.
@@ -190,6 +191,7 @@ impl Done {
         let place = known.unwrap_or(all.len());
         if known.is_none() {
             all.push(Done {
+                version: JSON_VERSION,
                 name: name.to_string(),
                 outcome: word(Outcome::Done),
                 changes: Vec::new(),

@@ -117,7 +117,7 @@ mod tests {
         };
         let read = |message: &[u8]| RouteNetlinkMessage::to_read(message).into_owned();
         let name = [6, 0, 3, 0, b'e', 0, 0, 0];
-        let queue = [8, 0, 13, 0, 1, 0, 0, 0];
+        let queue = [8, 0, 6, 0, 1, 0, 0, 0];
         let mtu = [8, 0, 4, 0, 1, 2, 0, 0];
         let all = message(&[&name, &queue, &mtu]);
         assert_eq!(read(&all), message(&[&name, &mtu]));

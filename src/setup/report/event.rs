@@ -87,6 +87,11 @@ impl Tone {
     }
 }
 
+/// The version of the JSON that verbs print, which each object has as its first key. It changes when
+/// a key is removed, renamed or gets another meaning, and stays when a key is added.
+/// `man/netns-setup.schema.json` describes it.
+pub const JSON_VERSION: u32 = 1;
+
 /// The result of a verb that only reads, for a person and for a program.
 pub trait Document: fmt::Debug + Send {
     /// The lines for standard output.
@@ -97,8 +102,11 @@ pub trait Document: fmt::Debug + Send {
         Vec::new()
     }
 
-    /// The elements of a JSON array: an object for each namespace.
-    fn json(&self) -> serde_json::Result<String>;
+    /// The elements of a JSON array: an object for each namespace. Empty if its verb takes no
+    /// `--json`.
+    fn json(&self) -> serde_json::Result<String> {
+        Ok(String::new())
+    }
 }
 
 /// Prints events.

@@ -11,13 +11,14 @@ use serde::Serialize;
 
 use crate::name::NetnsName;
 use crate::setup::error::{Error, Outcome, Result};
-use crate::setup::report::event::{Document, Line};
+use crate::setup::report::event::{Document, JSON_VERSION, Line};
 use crate::setup::{Call, report};
 use faults::{Finding, faults};
 
 /// What `doctor --json` prints of each namespace.
 #[derive(Debug, Serialize)]
 struct Report {
+    version: u32,
     name: String,
     findings: Vec<Finding>,
 }
@@ -33,6 +34,7 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
         Outcome::Differs
     };
     let report = Report {
+        version: JSON_VERSION,
         name: name.to_string(),
         findings,
     };

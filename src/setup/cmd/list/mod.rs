@@ -12,12 +12,14 @@ use super::status::link::{LinkState, LinkStatus};
 use super::status::{self, Seen};
 use crate::name::NetnsName;
 use crate::setup::error::Outcome;
+use crate::setup::report::event::JSON_VERSION;
 use crate::setup::{Call, report};
 use crate::system::{cgroup, netns, occupants};
 
 /// What `list --json` prints: an object for each namespace.
 #[derive(Debug, Serialize)]
 struct Entry {
+    version: u32,
     name: String,
     state: State,
     /// When it became ready or failed, or when others made it, in seconds since 1970.
@@ -113,6 +115,7 @@ impl Entry {
 
     fn new(name: String, state: State) -> Self {
         Entry {
+            version: JSON_VERSION,
             name,
             state,
             since: None,

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::made_by::MadeBy;
+use super::routing::family;
 use crate::kernel::Kernel;
 use crate::kernel::live::{LiveLink, LivePeer};
 use crate::model::{Address, Kind, Link, Netns, State};
@@ -38,6 +39,10 @@ pub(crate) struct LinkStatus {
 #[derive(Debug, Serialize)]
 pub(crate) struct AddressStatus {
     pub address: String,
+    /// `inet` or `inet6`.
+    family: &'static str,
+    local: String,
+    prefixlen: u8,
     pub(super) by: MadeBy,
     /// Duplicate address detection is running: nothing can use it yet.
     pub(super) tentative: bool,
@@ -158,6 +163,9 @@ fn there(link: &Link, live: LiveLink, journal: &Journal, want: Option<&State>) -
         let is_among = |flagged: &[IpAddr]| flagged.contains(&address.value.ip());
         AddressStatus {
             address: address.to_string(),
+            family: family(address.value.ip()),
+            local: address.value.ip().to_string(),
+            prefixlen: address.value.net.prefix_len(),
             by: MadeBy::of(ours(address), address.value.is_kernels()),
             tentative: is_among(&live.tentative),
             dadfailed: is_among(&live.dadfailed),

@@ -5,6 +5,7 @@
 mod foreign;
 pub(crate) mod link;
 mod made_by;
+mod routing;
 mod services;
 mod text;
 
@@ -19,6 +20,7 @@ use crate::setup::failure::{Failure, broken};
 use crate::setup::load::{context, settings, wrong};
 use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
+use crate::setup::report::event::JSON_VERSION;
 use crate::setup::report::run_log;
 use crate::setup::resolve_devices::{self, resolve_devices};
 use crate::setup::{Call, attach, birthplaces, nat, observe, ready, report, store, trial_file};
@@ -26,11 +28,13 @@ use crate::source::Sourced;
 use crate::system::{netns, occupants, process};
 use link::LinkStatus;
 use made_by::MadeBy;
+use routing::{RouteStatus, RuleStatus};
 use services::{NameServers, OnHost, ProcessStatus, RuleFile};
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
+    version: u32,
     name: String,
     /// A namespace of this name exists.
     pub exists: bool,
@@ -73,18 +77,6 @@ struct ConditionStatus {
     condition: String,
     /// The condition holds now. A namespace that is ready stays ready if it no longer holds.
     holds: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct RouteStatus {
-    route: String,
-    by: MadeBy,
-}
-
-#[derive(Debug, Serialize)]
-struct RuleStatus {
-    rule: String,
-    by: MadeBy,
 }
 
 /// Report the state of a namespace.
@@ -216,21 +208,22 @@ fn of(
         journal.ours.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
     };
     let routes = have.routes.iter().filter(|r| r.value.netns == Netns::This);
-    let routes = routes.map(|r| RouteStatus {
-        route: r.value.to_string(),
-        by: MadeBy::of(is_asked_for(&r.value), r.value.is_kernels()),
+    let routes = routes.map(|r| {
+        let by = MadeBy::of(is_asked_for(&r.value), r.value.is_kernels());
+        RouteStatus::of(&r.value, by)
     });
     let is_asked_for =
         |rule| journal.ours.rules.contains(rule) || want.is_some_and(|w| w.rules.contains(rule));
-    let rules = have.rules.iter().map(|rule| RuleStatus {
-        rule: rule.value.to_string(),
-        by: MadeBy::of(is_asked_for(rule), rule.value.is_kernels()),
+    let rules = have.rules.iter().map(|rule| {
+        let by = MadeBy::of(is_asked_for(rule), rule.value.is_kernels());
+        RuleStatus::of(&rule.value, by)
     });
     let identity = netns::identity(name.as_str()).ok().flatten();
     let inside = identity.and_then(|identity| occupants::inside(identity).ok());
     let inside = inside.unwrap_or_default();
     let ready = store::is_ready(name);
     Status {
+        version: JSON_VERSION,
         name: name.to_string(),
         exists: have.exists,
         ours: journal.ours.exists,
