@@ -58,6 +58,8 @@ complete -c netns-setup -n '__fish_seen_subcommand_from status' -l all -d 'All t
 complete -c netns-setup -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON, for a program'
 complete -c netns-setup -n '__fish_seen_subcommand_from status' -l conf-dir -x -a '(__fish_complete_directories)' -d 'The directory of the settings, netns and netns.NAME'
 complete -c netns-setup -n '__fish_seen_subcommand_from status' -a '(__netns_setup_names)'
+complete -c netns-setup -n __fish_use_subcommand -a metrics -d 'Print numbers for Prometheus, in the format of node_exporter'\''s textfile collector'
+complete -c netns-setup -n '__fish_seen_subcommand_from metrics' -l conf-dir -x -a '(__fish_complete_directories)' -d 'The directory of the settings, netns and netns.NAME'
 complete -c netns-setup -n __fish_use_subcommand -a doctor -d 'Print leaks and drift, each with a hint (exit code 1)'
 complete -c netns-setup -n '__fish_seen_subcommand_from doctor' -l all -d 'All that have settings, or that netns-setup has set up'
 complete -c netns-setup -n '__fish_seen_subcommand_from doctor' -l json -d 'Print JSON, for a program'

@@ -38,7 +38,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
 use args::verb::{Occupants, Verb};
-use cmd::{check, doctor, down, list, plan, reload, status, trial, up, watch};
+use cmd::{check, doctor, down, list, metrics, plan, reload, status, trial, up, watch};
 use enter_host::CalledFrom;
 use error::{Error, Outcome, Result};
 pub use load::{context, settings};
@@ -107,6 +107,7 @@ pub fn run(call: &Call) -> Outcome {
         Verb::Plan { .. } => with_settings(call, |want| plan::plan(call, want)),
         Verb::Check(_) => with_settings(call, |want| check::check(call, want)),
         Verb::List(_) => list::list(call),
+        Verb::Metrics(_) => metrics::metrics(call),
         Verb::Status(_) => each(call, |name| status::status(call, name)),
         Verb::Doctor(_) => each(call, |name| doctor::doctor(call, name)),
         Verb::Try(trial) => trial::try_out(call, trial),

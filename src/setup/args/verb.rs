@@ -43,6 +43,8 @@ pub enum Verb {
     List(Options),
     /// Print what is there, and how it differs from the settings (exit code 1)
     Status(Options),
+    /// Print numbers for Prometheus, in the format of node_exporter's textfile collector
+    Metrics(Options),
     /// Print leaks and drift, each with a hint (exit code 1)
     Doctor(Options),
     /// Reload, then roll back unless confirmed in time
@@ -120,7 +122,7 @@ pub(super) const SHARED: [&str; 7] = [
 ];
 
 /// The shared options that each verb takes, by their names in [`Options`].
-pub(super) const TAKES: [(&str, &[&str]); 14] = {
+pub(super) const TAKES: [(&str, &[&str]); 15] = {
     const CONF: &str = "conf_dir";
     const GUARD: &str = "yes_move_my_connection";
     [
@@ -139,6 +141,7 @@ pub(super) const TAKES: [(&str, &[&str]); 14] = {
         ),
         ("check", &["names", "all", "json", CONF, "quiet"]),
         ("list", &["json", CONF]),
+        ("metrics", &[CONF]),
         ("status", &["names", "all", "json", CONF]),
         ("doctor", &["names", "all", "json", CONF]),
         ("try", &["names", CONF, "verbose"]),
@@ -204,6 +207,7 @@ impl Verb {
             | Verb::Reload(options)
             | Verb::Check(options)
             | Verb::List(options)
+            | Verb::Metrics(options)
             | Verb::Status(options)
             | Verb::Doctor(options)
             | Verb::Confirm(options)
@@ -241,7 +245,12 @@ impl Verb {
     pub fn is_for_root_on_the_host(&self) -> bool {
         !matches!(
             self,
-            Verb::Check(_) | Verb::Plan { .. } | Verb::List(_) | Verb::Status(_) | Verb::Confirm(_)
+            Verb::Check(_)
+                | Verb::Plan { .. }
+                | Verb::List(_)
+                | Verb::Metrics(_)
+                | Verb::Status(_)
+                | Verb::Confirm(_)
         )
     }
 }

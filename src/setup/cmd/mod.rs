@@ -4,6 +4,7 @@ pub mod check;
 pub mod doctor;
 pub mod down;
 pub mod list;
+pub mod metrics;
 pub mod plan;
 pub mod reload;
 pub mod status;

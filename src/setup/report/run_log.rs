@@ -165,6 +165,9 @@ impl<'a> Changes<'a> {
 
 impl Drop for Changes<'_> {
     fn drop(&mut self) {
+        if self.by_watch && self.any {
+            store::set_repaired(self.name);
+        }
         if !self.logged.is_empty() && syslog::send(Urgency::Info, &self.logged).is_err() {
             let _ = write(&beside(self.name, state_dir::LOG), &self.logged);
         }
