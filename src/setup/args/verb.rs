@@ -43,6 +43,18 @@ pub enum Verb {
     List(Options),
     /// Print what is there, and how it differs from the settings (exit code 1)
     Status(Options),
+    /// Print the namespaces, their links, and what these lead to
+    Graph {
+        /// The namespaces.
+        #[command(flatten)]
+        options: Options,
+        /// Print it for dot(1) of Graphviz
+        #[arg(long, conflicts_with = "mermaid")]
+        dot: bool,
+        /// Print it for Mermaid
+        #[arg(long)]
+        mermaid: bool,
+    },
     /// Print numbers for Prometheus, in the format of node_exporter's textfile collector
     Metrics(Options),
     /// Print leaks and drift, each with a hint (exit code 1)
@@ -122,7 +134,7 @@ pub(super) const SHARED: [&str; 7] = [
 ];
 
 /// The shared options that each verb takes, by their names in [`Options`].
-pub(super) const TAKES: [(&str, &[&str]); 15] = {
+pub(super) const TAKES: [(&str, &[&str]); 16] = {
     const CONF: &str = "conf_dir";
     const GUARD: &str = "yes_move_my_connection";
     [
@@ -141,6 +153,7 @@ pub(super) const TAKES: [(&str, &[&str]); 15] = {
         ),
         ("check", &["names", "all", "json", CONF, "quiet"]),
         ("list", &["json", CONF]),
+        ("graph", &[CONF]),
         ("metrics", &[CONF]),
         ("status", &["names", "all", "json", CONF]),
         ("doctor", &["names", "all", "json", CONF]),
@@ -215,6 +228,7 @@ impl Verb {
             | Verb::MayCome(options)
             | Verb::Watch(options)
             | Verb::Plan { options, .. }
+            | Verb::Graph { options, .. }
             | Verb::Down { options, .. }
             | Verb::Try(Trial { options, .. })
             | Verb::KeepTrial(Trial { options, .. }) => options,
@@ -248,6 +262,7 @@ impl Verb {
             Verb::Check(_)
                 | Verb::Plan { .. }
                 | Verb::List(_)
+                | Verb::Graph { .. }
                 | Verb::Metrics(_)
                 | Verb::Status(_)
                 | Verb::Confirm(_)

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod doctor;
 pub mod down;
+pub mod graph;
 pub mod list;
 pub mod metrics;
 pub mod plan;

@@ -8,7 +8,8 @@ use super::made_by::MadeBy;
 use super::routing::family;
 use crate::kernel::Kernel;
 use crate::kernel::live::{LiveLink, LivePeer};
-use crate::model::{Address, Kind, Link, Netns, State};
+use crate::model::{Address, Kind, Link, LinkRef, Netns, State};
+use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
 use crate::source::Sourced;
@@ -18,7 +19,7 @@ use crate::source::Sourced;
 pub(crate) struct LinkStatus {
     pub name: String,
     /// The link is in the host's namespace.
-    pub(super) on_host: bool,
+    pub on_host: bool,
     pub r#type: String,
     pub(super) up: bool,
     /// It has a carrier: a cable is plugged in, or its peer is up. `None` while it is down.
@@ -28,12 +29,27 @@ pub(crate) struct LinkStatus {
     gone: bool,
     pub(super) mtu: Option<u32>,
     mac: Option<String>,
-    pub(super) master: Option<String>,
+    pub master: Option<String>,
+    /// The other end of a veth pair, if netns-setup knows its namespace.
+    pub peer: Option<Place>,
+    /// The link below it, such as that of a VLAN.
+    pub parent: Option<Place>,
+    /// The namespace that it was created in, and sends its own packets through, if that is another
+    /// one.
+    pub created_in: Option<String>,
     pub(super) by: MadeBy,
     pub addresses: Vec<AddressStatus>,
     pub stats64: Option<Stats64>,
     /// The peers of a WireGuard link.
     pub peers: Vec<PeerStatus>,
+}
+
+/// A link in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct Place {
+    /// The name of the namespace. `None` for the host's.
+    pub netns: Option<String>,
+    pub name: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -123,6 +139,7 @@ impl AddressStatus {
 
 /// The links inside, those on the host that are ours, and the NICs that are gone.
 pub(super) fn links(
+    name: &NetnsName,
     (journal, want, have): (&Journal, Option<&State>, &State),
     kernel: &mut Kernel,
 ) -> Result<Vec<LinkStatus>, OsError> {
@@ -138,7 +155,7 @@ pub(super) fn links(
             Netns::Named(_) => false,
         };
         if is_shown && let Some(live) = kernel.live(&link.link_at())? {
-            links.push(there(link, live, journal, want));
+            links.push(there(name, link, live, (journal, want)));
         }
     }
     let wanted = want.filter(|_| have.exists).map(|want| &want.links[..]);
@@ -152,7 +169,12 @@ pub(super) fn links(
     Ok(links)
 }
 
-fn there(link: &Link, live: LiveLink, journal: &Journal, want: Option<&State>) -> LinkStatus {
+fn there(
+    name: &NetnsName,
+    link: &Link,
+    live: LiveLink,
+    (journal, want): (&Journal, Option<&State>),
+) -> LinkStatus {
     let made = journal.ours.link(&link.netns, &link.name.value);
     let wanted = want.and_then(|want| want.link(&link.netns, &link.name.value));
     let ours = |address: &Sourced<Address>| {
@@ -182,6 +204,15 @@ fn there(link: &Link, live: LiveLink, journal: &Journal, want: Option<&State>) -
         mtu: link.attributes.number("mtu"),
         mac: link.attributes.said("address").map(ToString::to_string),
         master: link.master.as_ref().map(ToString::to_string),
+        peer: match &link.kind {
+            Kind::Veth { peer } => peer.as_ref().map(|peer| Place::of(name, peer)),
+            _ => None,
+        },
+        parent: link.kind.parent().map(|parent| Place::of(name, &parent)),
+        created_in: link.kind.spec().and_then(|spec| {
+            let is_elsewhere = spec.born != link.netns && spec.parent.is_none();
+            is_elsewhere.then(|| netns_name(name, &spec.born).unwrap_or_else(|| "host".into()))
+        }),
         by: MadeBy::of(
             made.is_some() || wanted.is_some(),
             link.kind == Kind::Loopback,
@@ -211,10 +242,31 @@ fn gone_nic(link: &Link) -> LinkStatus {
         mtu: None,
         mac: None,
         master: None,
+        peer: None,
+        parent: None,
+        created_in: None,
         by: MadeBy::Us,
         addresses: Vec::new(),
         stats64: None,
         peers: Vec::new(),
+    }
+}
+
+impl Place {
+    fn of(netns: &NetnsName, at: &LinkRef) -> Self {
+        Place {
+            netns: netns_name(netns, &at.netns),
+            name: at.name.to_string(),
+        }
+    }
+}
+
+/// The name of a namespace, as seen from the settings of `this`. `None` for the host's.
+fn netns_name(this: &NetnsName, netns: &Netns) -> Option<String> {
+    match netns {
+        Netns::This => Some(this.to_string()),
+        Netns::Named(other) => Some(other.to_string()),
+        Netns::Host => None,
     }
 }
 

@@ -141,7 +141,7 @@ pub(crate) fn observe(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
     let mut have = observe::observe(&mut kernel, &query, &journal)?;
     nat::without_others(name, wanted, &query, (&mut journal, &mut have))?;
     let states = (&journal, want.as_ref(), &have);
-    let links = link::links(states, &mut kernel);
+    let links = link::links(name, states, &mut kernel);
     let links = links.map_err(|e| broken("cannot read the state of the links", e))?;
     let mut status = of(name, states, links);
     if let Some(want) = &want {
