@@ -73,6 +73,11 @@ impl Printer for Text {
             },
             Event::Satisfied(change) => out(&format!("= {}", change.command)),
             Event::Notice(line) => out(line),
+            Event::Progress(line) => {
+                if io::stdout().is_terminal() {
+                    out(line);
+                }
+            }
             Event::Found(document) => {
                 let colored = is_colored();
                 let lines = document.lines().into_iter();
@@ -217,7 +222,7 @@ impl Done {
                 self.errors.extend_from_slice(&error.lines);
                 self.outcome = word(error.outcome);
             }
-            Event::Output(_) | Event::Found(_) => {}
+            Event::Output(_) | Event::Found(_) | Event::Progress(_) => {}
         }
     }
 }

@@ -39,6 +39,8 @@ pub enum Event {
     Satisfied(Command),
     /// A line on what has happened or is going to happen.
     Notice(String),
+    /// A line for a person who watches, such as on what is waited for.
+    Progress(String),
     /// Something that the person should know: what it is, then what to type.
     Warning(Vec<String>),
     /// Something has failed, and the work goes on. Lines as in a warning.
@@ -166,6 +168,11 @@ impl Events {
     /// Report what has happened to a namespace, in one line.
     pub fn notice(&self, name: &NetnsName, line: impl Into<String>) {
         self.send(name, Event::Notice(line.into()));
+    }
+
+    /// Report something to a person who watches. Nobody else is told.
+    pub fn progress(&self, name: &NetnsName, line: impl Into<String>) {
+        self.send(name, Event::Progress(line.into()));
     }
 
     /// Report something that the person should know. Does nothing without lines.

@@ -157,6 +157,13 @@ impl<'a> Changes<'a> {
         }
     }
 
+    /// Tell a person who watches what is waited for.
+    pub fn progress(&self, line: String) {
+        if !self.call.quiet {
+            self.call.events.progress(self.name, line);
+        }
+    }
+
     /// Report a warning about the changes.
     pub fn warning(&self, lines: Vec<String>) {
         self.call.events.warning(self.name, lines);
