@@ -141,6 +141,7 @@ INSTALLED = \
 	$(foreach file,$(wildcard openrc/rc.conf.d/*),644:$(file):$(SYSCONFDIR)/rc.conf.d/$(notdir $(file))) \
 	644:openrc/user/netns.conf:$(SYSCONFDIR)/user/rc.conf.d/netns.conf \
 	644:openrc/init-functions.d/60-netns:$(LSBDIR)/60-netns \
+	644:man/netns-setup.schema.json:$(DATADIR)/netns-setup.schema.json \
 	755:runit/netns/run:$(DATADIR)/runit/netns/run \
 	755:runit/netns/check:$(DATADIR)/runit/netns/check \
 	755:runit/netns/finish:$(DATADIR)/runit/netns/finish \

@@ -14,7 +14,7 @@ _netns_setup()
 		esac
 	done
 	case $verb in
-	'') options='--help --version' names='up down reload plan check list status doctor try confirm may-go may-come watch' ;;
+	'') options='--help --version' names='up down reload plan check list status graph metrics doctor try confirm may-go may-come watch' ;;
 	up) options='--all --json --conf-dir --yes-move-my-connection --verbose --quiet --help' named=yes ;;
 	down) options='--all --json --conf-dir --yes-move-my-connection --quiet --force --kill --help' named=yes ;;
 	reload) options='--all --json --conf-dir --yes-move-my-connection --verbose --quiet --help' named=yes ;;
@@ -22,6 +22,8 @@ _netns_setup()
 	check) options='--all --json --conf-dir --quiet --help' named=yes ;;
 	list) options='--json --conf-dir --help' ;;
 	status) options='--all --json --conf-dir --help' named=yes ;;
+	graph) options='--conf-dir --dot --mermaid --help' ;;
+	metrics) options='--conf-dir --help' ;;
 	doctor) options='--all --json --conf-dir --help' named=yes ;;
 	try) options='--conf-dir --verbose --within --with --help' named=yes ;;
 	confirm) options='--help' named=yes ;;

@@ -69,6 +69,10 @@ pub const LOG: &str = "log";
 /// settings, and any trial has been confirmed. `watch` then reads the settings again.
 pub const MET: &str = "met";
 
+/// In a namespace's state directory: replaced each time `watch` has repaired something, for
+/// `metrics`.
+pub const REPAIRED: &str = "repaired";
+
 /// In a namespace's state directory: how `/etc/netns/NAME` is placed over `/etc`. It holds
 /// [`ETC_BIND`] or [`ETC_OVERLAY`], optionally [`ETC_DNS`], and a newline. Written before
 /// [`READY`].

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all files that are installed by default.
-const FILES: [&str; 50] = [
+const FILES: [&str; 51] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "755 etc/init.d/netns-ipset",
@@ -56,6 +56,7 @@ const FILES: [&str; 50] = [
     "644 usr/share/man/man5/netns.5",
     "644 usr/share/man/man8/netns-exec.8",
     "644 usr/share/man/man8/netns-setup.8",
+    "644 usr/share/netns-services/netns-setup.schema.json",
     "755 usr/share/netns-services/runit/netns/check",
     "755 usr/share/netns-services/runit/netns/control/t",
     "755 usr/share/netns-services/runit/netns/finish",

@@ -10,6 +10,7 @@ mod conntrack;
 mod decode;
 mod device;
 mod link;
+pub mod live;
 pub mod monitor;
 mod namespace;
 mod netlink;

@@ -66,6 +66,12 @@ impl Kernel {
         Ok(host)
     }
 
+    /// The links of the host's default routes.
+    pub fn default_links(&mut self) -> Result<BTreeSet<LinkName>, OsError> {
+        let links = default_links(self.requests(&Netns::Host)?)?;
+        Ok(links.into_iter().map(|(_, link)| link).collect())
+    }
+
     /// Whether the host has a link of this name.
     pub fn host_has(&mut self, name: &LinkName) -> Result<bool, OsError> {
         let requests = self.requests(&Netns::Host)?;

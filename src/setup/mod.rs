@@ -39,7 +39,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::geteuid;
 
 use args::verb::{Occupants, Verb};
-use cmd::{check, doctor, down, list, plan, reload, status, trial, up, watch};
+use cmd::{check, doctor, down, graph, list, metrics, plan, reload, status, trial, up, watch};
 use enter_host::CalledFrom;
 use error::{Error, Outcome, Result};
 pub use load::{context, settings};
@@ -115,6 +115,15 @@ pub fn run(call: &Call) -> Outcome {
             |want| check::check(call, want),
         ),
         Verb::List(_) => list::list(call),
+        Verb::Metrics(_) => metrics::metrics(call),
+        Verb::Graph { dot, mermaid, .. } => {
+            let language = match (dot, mermaid) {
+                (true, _) => graph::Language::Dot,
+                (_, true) => graph::Language::Mermaid,
+                _ => graph::Language::Text,
+            };
+            graph::graph(call, language)
+        }
         Verb::Status(_) => each(call, |name| status::status(call, name)),
         Verb::Doctor(_) => each(call, |name| doctor::doctor(call, name)),
         Verb::Try(trial) => trial::try_out(call, trial),

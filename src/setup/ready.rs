@@ -4,15 +4,16 @@
 use std::io;
 use std::time::Duration;
 
+use super::apply::MOMENT;
 use super::error::{Error, Result};
 use super::failure::{Why, broken};
 use super::hooks::pending;
 use super::report::run_log;
 use super::store::{self, Store};
-use super::{LOCK, report};
+use super::{Call, LOCK, report};
 use crate::kernel::Kernel;
-use crate::model::Condition;
 use crate::model::build::Want;
+use crate::model::{Condition, Netns};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::setup::signals::block_signals;
@@ -28,12 +29,12 @@ pub fn is_awaited(want: &Want) -> bool {
 }
 
 /// Wait until the conditions hold, and mark the namespace as ready.
-pub fn wait(want: &Want) -> Result {
+pub fn wait(call: &Call, want: &Want) -> Result {
     if !is_awaited(want) {
         return Ok(());
     }
     let stamp_before = stamp(&want.name);
-    let results = check(want, want.ready.timeout).map_err(|why| Error::why(&want.name, &why))?;
+    let results = check_and_tell(call, want).map_err(|why| Error::why(&want.name, &why))?;
     if results.iter().all(|holds| *holds) {
         return mark_unless_changed(want, stamp_before);
     }
@@ -42,6 +43,33 @@ pub fn wait(want: &Want) -> Result {
     }
     let next = format!("netns-setup up {} waits again", want.name);
     Err(Error::refused(late(want, &results, &next)))
+}
+
+/// The results of the conditions. A person who watches is told what is waited for, if they do not
+/// hold soon.
+fn check_and_tell(call: &Call, want: &Want) -> Result<Vec<bool>, Why> {
+    let limit = want.ready.timeout;
+    let mut kernel = Kernel::new(want.name.clone());
+    // Another netns-setup may take the name away meanwhile
+    let netns = kernel.open(&Netns::This);
+    kernel.attach(netns.map_err(|e| query_error(e.into()))?);
+    let results = check_by(&mut kernel, want, MOMENT.min(limit))?;
+    if results.iter().all(|holds| *holds) || limit <= MOMENT {
+        return Ok(results);
+    }
+    let all = want.ready.conditions.iter().zip(&results);
+    let missing = all.filter(|(_, holds)| !**holds);
+    let missing: Vec<_> = missing.map(|(one, _)| one.value.to_string()).collect();
+    if !call.quiet {
+        let line = format!(
+            "{}: waiting for {}, at most {} s",
+            want.name,
+            missing.join(", "),
+            limit.as_secs()
+        );
+        call.events.progress(&want.name, line);
+    }
+    check_by(&mut kernel, want, limit.saturating_sub(MOMENT))
 }
 
 /// Wait until the conditions hold, for a caller that holds the lock and marks the namespace as
@@ -59,7 +87,10 @@ pub fn wait_under_lock(want: &Want) -> Result<(), Why> {
 
 /// The results of the conditions after at most `limit`, in their order.
 fn check(want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
-    let mut kernel = Kernel::new(want.name.clone());
+    check_by(&mut Kernel::new(want.name.clone()), want, limit)
+}
+
+fn check_by(kernel: &mut Kernel, want: &Want, limit: Duration) -> Result<Vec<bool>, Why> {
     let results = kernel.until_hold(&conditions(want), Some(limit), None);
     results.map_err(query_error)
 }

@@ -15,7 +15,7 @@ use crate::state_dir;
 const NEW: &str = ".resolv.conf.new";
 
 /// The first line of what the hook of a DHCP client writes. The hook contains the same line.
-const DHCP_MARK: &str = "# written by the DHCP client that netns-setup runs";
+pub const DHCP_MARK: &str = "# written by the DHCP client that netns-setup runs";
 
 /// What exists at the path of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -63,11 +63,11 @@ sleeps()
 		[ -z "$(netns-setup plan mgmt)" ]
 }
 
-# as_shown - replace the MAC address of a veth, which the kernel chooses; a veth stands
-# for a NIC
+# as_shown - replace the MAC address of a veth, which the kernel chooses, and the time since
+# which the namespace is ready; a veth stands for a NIC
 as_shown()
 {
-	sed 's/veth    /physical/; s/fe80::[0-9a-f:]*\/64 proto/fe80::5054:ff:fe12:3456\/64 proto/'
+	sed 's/ready for .*/ready for less than a minute/; s/veth    /physical/; s/fe80::[0-9a-f:]*\/64 proto/fe80::5054:ff:fe12:3456\/64 proto/'
 }
 
 has_link_local()

@@ -12,6 +12,7 @@ as_wg_does /etc/wireguard/near.conf
 run 0 netns-setup up mgmt far
 is "what a second up says" "$(cat /tmp/said)" ""
 run 0 netns-setup status mgmt
+says "no handshake, 0 B received, "
 is "its mtu" "$($judge -n mgmt -j link show wg0 | sed 's/.*"mtu":\([0-9]*\).*/\1/')" 1420
 
 # Its own packets use the network of the namespace it was created in
@@ -39,6 +40,9 @@ run 0 netns-exec mgmt -- ping -c 3 -W 5 10.9.0.2
 run 0 netns-exec mgmt -- ping -c 1 -W 5 2001:db8:9::2
 [ "$(count tunnel)" -ge 4 ] || fail "$(count tunnel) packets left by the host's card"
 is "packets as they are" "$(count plain)" 0
+run 0 netns-setup status mgmt
+grep -q ' peer .* endpoint .*:[0-9]*, last handshake [0-9]* seconds* ago, .*B received, .*B sent' /tmp/said ||
+	fail "status does not show the peer: $(cat /tmp/said)"
 
 # A tunnel that is down, or does not answer, lets nothing out
 $judge -n mgmt link set wg0 down

@@ -1,13 +1,14 @@
 //! Printing events: as text for a person, as commands for sh, and as JSON.
 
-use std::io::{self, Write};
+use std::env;
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
 use netns_services::name::NetnsName;
 use netns_services::setup::error::Outcome;
-use netns_services::setup::report::event::{Command, Event, Printer};
+use netns_services::setup::report::event::{Command, Event, JSON_VERSION, Line, Printer, Tone};
 
 /// Print a line on standard output. A write error is ignored: a closed pipe must not stop the work.
 fn out(line: &str) {
@@ -36,6 +37,28 @@ fn print_errors(event: &Event) {
     }
 }
 
+/// Whether lines have colors: on a terminal that knows them, unless the person wants none
+/// (<https://no-color.org>).
+fn is_colored() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !is_set("NO_COLOR") && env::var_os("TERM") != Some("dumb".into())
+}
+
+/// The line as it is printed, with the color of its tone.
+fn shown(Line { text, tone }: Line, colored: bool) -> String {
+    let color = match tone {
+        Tone::Plain => return text,
+        Tone::Good => 32,
+        Tone::Attention => 33,
+        Tone::Bad => 31,
+    };
+    if colored {
+        format!("\x1b[{color}m{text}\x1b[0m")
+    } else {
+        text
+    }
+}
+
 /// Prints text for a person.
 pub struct Text;
 
@@ -50,8 +73,15 @@ impl Printer for Text {
             },
             Event::Satisfied(change) => out(&format!("= {}", change.command)),
             Event::Notice(line) => out(line),
+            Event::Progress(line) => {
+                if io::stdout().is_terminal() {
+                    out(line);
+                }
+            }
             Event::Found(document) => {
-                document.lines().iter().for_each(|line| out(line));
+                let colored = is_colored();
+                let lines = document.lines().into_iter();
+                lines.for_each(|line| out(&shown(line, colored)));
                 err(&document.errors());
             }
             Event::Warning(_) | Event::Error(_) | Event::Failed(_) | Event::Output(_) => {
@@ -120,8 +150,9 @@ pub struct JsonOfChanges {
 
 #[derive(Serialize)]
 struct Done {
+    version: u32,
     name: String,
-    /// `done`, `wrong` or `refused`.
+    /// `done`, `differs`, `wrong` or `refused`.
     outcome: &'static str,
     changes: Vec<Change>,
     /// With `--verbose`: what was satisfied already.
@@ -165,6 +196,7 @@ impl Done {
         let place = known.unwrap_or(all.len());
         if known.is_none() {
             all.push(Done {
+                version: JSON_VERSION,
                 name: name.to_string(),
                 outcome: word(Outcome::Done),
                 changes: Vec::new(),
@@ -190,7 +222,7 @@ impl Done {
                 self.errors.extend_from_slice(&error.lines);
                 self.outcome = word(error.outcome);
             }
-            Event::Output(_) | Event::Found(_) => {}
+            Event::Output(_) | Event::Found(_) | Event::Progress(_) => {}
         }
     }
 }

@@ -26,6 +26,11 @@ pub fn is_without_arp(message: &LinkMessage) -> bool {
     message.header.flags.contains(LinkFlags::Noarp)
 }
 
+/// Whether the link is set up (IFF_UP).
+pub fn is_up(message: &LinkMessage) -> bool {
+    message.header.flags.contains(LinkFlags::Up)
+}
+
 /// Whether the link has this name.
 pub fn is_named(message: &LinkMessage, name: &LinkName) -> bool {
     self::name(message).is_some_and(|(_, found)| found == *name)
@@ -67,7 +72,7 @@ pub fn link(
         master: master.map(Sourced::without_origin),
         altnames: altnames(message),
         port: port(message),
-        up: Some(message.header.flags.contains(LinkFlags::Up)),
+        up: Some(is_up(message)),
         index: Some(message.header.index),
         ..Link::new(
             at.clone(),

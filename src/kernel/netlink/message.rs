@@ -61,7 +61,7 @@ impl NetlinkDeserializable for Raw {
 /// the entire link if it cannot parse one of them.
 impl Message for RouteNetlinkMessage {
     fn to_read(message: &[u8]) -> Cow<'_, [u8]> {
-        const READ: [u16; 9] = [
+        const READ: [u16; 12] = [
             libc::IFLA_ADDRESS,
             libc::IFLA_IFNAME,
             libc::IFLA_MTU,
@@ -71,6 +71,10 @@ impl Message for RouteNetlinkMessage {
             libc::IFLA_LINK_NETNSID,
             libc::IFLA_PROP_LIST,
             libc::IFLA_PERM_ADDRESS,
+            libc::IFLA_CARRIER,
+            libc::IFLA_OPERSTATE,
+            // Only in the answer to a request that asks for them
+            libc::IFLA_STATS64,
         ];
         let is_link = message.get(4..6) == Some(&libc::RTM_NEWLINK.to_ne_bytes());
         let (head, mut rest) = match message.split_at_checked(HEADER + size_of::<LinkHeader>()) {
@@ -113,7 +117,7 @@ mod tests {
         };
         let read = |message: &[u8]| RouteNetlinkMessage::to_read(message).into_owned();
         let name = [6, 0, 3, 0, b'e', 0, 0, 0];
-        let queue = [8, 0, 16, 0, 1, 0, 0, 0];
+        let queue = [8, 0, 6, 0, 1, 0, 0, 0];
         let mtu = [8, 0, 4, 0, 1, 2, 0, 0];
         let all = message(&[&name, &queue, &mtu]);
         assert_eq!(read(&all), message(&[&name, &mtu]));

@@ -58,6 +58,16 @@ pub(crate) fn link_named(
     the_link(requests, message)
 }
 
+/// As [`link_named`], with the link's statistics.
+pub(crate) fn link_with_counters(
+    requests: &mut Requests,
+    name: &LinkName,
+) -> Result<Option<LinkMessage>, OsError> {
+    let mut message = LinkMessage::default();
+    message.attributes = vec![LinkAttribute::IfName(name.to_string())];
+    the_link(requests, message)
+}
+
 /// The link that has this interface index, if there is one.
 pub(crate) fn link_at(requests: &mut Requests, index: u32) -> Result<Option<LinkMessage>, OsError> {
     let mut message = uncounted();

@@ -32,6 +32,8 @@ pub struct WireguardState {
     /// The time of each peer's last handshake, in seconds since the epoch. Peers without a
     /// handshake are missing.
     pub handshakes: BTreeMap<PublicKey, u64>,
+    /// The bytes that were received from each peer, and sent to it.
+    pub transferred: BTreeMap<PublicKey, (u64, u64)>,
 }
 
 /// The command that queries a link.
@@ -173,6 +175,8 @@ fn decode_peer(seen: &mut WireguardState, attributes: &[WireguardPeerAttribute])
             }
             A::PersistentKeepalive(seconds) => peer.keepalive = *seconds,
             A::AllowedIps(networks) => peer.allowed_ips.extend(decode_networks(networks)),
+            A::RxBytes(bytes) => seen.transferred.entry(key).or_default().0 = *bytes,
+            A::TxBytes(bytes) => seen.transferred.entry(key).or_default().1 = *bytes,
             A::LastHandshake(at) => {
                 let seconds = u64::try_from(at.seconds).ok().filter(|at| *at != 0);
                 seen.handshakes.extend(seconds.map(|at| (key, at)));

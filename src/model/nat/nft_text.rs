@@ -7,6 +7,23 @@ use super::replies::MARK;
 use super::{Nat, Publish, Table};
 use crate::name::{LinkName, NetnsName};
 
+impl Table {
+    /// The links of the host for which its text masquerades what comes from the namespace.
+    pub fn uplinks(&self) -> Vec<String> {
+        let rules = self
+            .text
+            .lines()
+            .map(|line| line.trim().trim_end_matches(';'));
+        let links = rules.filter_map(|rule| {
+            let rule = rule.strip_prefix("iifname ")?.strip_suffix(" masquerade")?;
+            let (_, links) = rule.split_once(" oifname ")?;
+            (!links.contains(" ct ")).then_some(links)
+        });
+        let names = links.flat_map(|links| links.split('"').skip(1).step_by(2));
+        names.map(String::from).collect()
+    }
+}
+
 impl Nat {
     pub(super) fn ruleset(&self, netns: &NetnsName, links: &Links) -> String {
         let mut text = Table::removal(netns) + "\n";

@@ -70,6 +70,18 @@ impl fmt::Display for Route {
     }
 }
 
+impl Route {
+    /// The protocol as ip(8) calls it, or its number.
+    pub fn protocol(&self) -> String {
+        name_of(&PROTOS[..4], self.proto)
+    }
+
+    /// The scope as ip(8) calls it, or its number.
+    pub fn scope_word(&self) -> String {
+        name_of(&SCOPES, self.scope)
+    }
+}
+
 impl Hop {
     fn write(&self, f: &mut fmt::Formatter<'_>, v4: bool) -> fmt::Result {
         match self.via {

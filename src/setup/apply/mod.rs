@@ -15,6 +15,7 @@ use super::nat::{self, HeldSysctls};
 use super::observe::observe;
 use super::report::run_log::Changes;
 use super::store::Store;
+use crate::kernel::monitor::dad::DadResult;
 use crate::kernel::{Kernel, Query};
 use crate::model::{Address, Link, LinkRef, State};
 use crate::os_error::OsError;
@@ -28,6 +29,9 @@ const PASSES: usize = 3;
 
 /// How long to wait for duplicate address detection (IPv6).
 pub const SETTLE: Duration = Duration::from_secs(3);
+
+/// After this time, a person who watches is told what is waited for.
+pub const MOMENT: Duration = Duration::from_secs(1);
 
 pub use removal::{Alone, Removal};
 pub use repair::RepairResult;
@@ -95,13 +99,34 @@ impl<'a> Work<'a> {
         &mut self,
         want: &State,
     ) -> Result<Vec<(LinkRef, Sourced<Address>)>, Failure> {
-        match self.kernel.wait_for_dad(want, SETTLE) {
+        match self.settle(want) {
             Err(e) => Err(self.fail(broken("cannot wait for the addresses", e))),
             Ok(settled) => match settled.taken.into_iter().next() {
                 Some(address) => Err(self.fail(Why::Taken(Box::new(address)))),
                 None => Ok(settled.waiting),
             },
         }
+    }
+
+    /// Wait for duplicate address detection, and say so if it takes longer than a moment.
+    fn settle(&mut self, want: &State) -> Result<DadResult, OsError> {
+        let result = self.kernel.wait_for_dad(want, MOMENT)?;
+        if result.waiting.is_empty() || !result.taken.is_empty() {
+            return Ok(result);
+        }
+        let addresses = result
+            .waiting
+            .iter()
+            .map(|(_, one)| one.value.ip().to_string());
+        let addresses: Vec<_> = addresses.collect();
+        let line = format!(
+            "{}: waiting until no other host has {}",
+            self.store.name(),
+            addresses.join(", ")
+        );
+        self.changes.progress(line);
+        self.kernel
+            .wait_for_dad(want, SETTLE.saturating_sub(MOMENT))
     }
 
     /// Returns true if at least one change has been made.
@@ -204,7 +229,15 @@ impl<'a> Work<'a> {
         if let Step::AddRoute(route) | Step::ReplaceRoute(route) = &change.step
             && route.src.is_some_and(|src| src.is_ipv6())
         {
-            self.kernel.wait_for_dad(want, SETTLE)?;
+            self.settle(want)?;
+        }
+        if let Step::StartDhcp(client) = &change.step {
+            let line = format!(
+                "{}: waiting for a lease on {}",
+                self.store.name(),
+                client.link
+            );
+            self.changes.progress(line);
         }
         if self.make_one(change)? {
             self.changes.made(change);

@@ -61,6 +61,7 @@ pub fn command() -> Command {
         if takes.contains(&"names") {
             usage.push_str(match verb.get_name() {
                 "try" | "keep-trial" => " <NAME>",
+                "status" => " [NAME]...",
                 _ => " <NAME>...",
             });
         }
@@ -145,7 +146,7 @@ fn read_by_clap(words: Vec<OsString>) -> Result<Verb, Other> {
         usage::fits(verb, of).map_err(Other::Wrong)?;
     }
     let cli = Cli::from_arg_matches_mut(&mut matches);
-    cli.map(|cli| cli.verb)
+    cli.map(|cli| cli.verb.or_list())
         .map_err(|error| other(&error, &words))
 }
 

@@ -51,7 +51,9 @@ pub(super) fn fits(verb: &str, matches: &ArgMatches) -> Result {
             format!("type netns-setup {verb} NAME"),
         ));
     }
-    if takes.contains(&"names") && names.is_empty() && !matches.get_flag("all") {
+    // status without a name is list
+    let needs_name = takes.contains(&"names") && verb != "status";
+    if needs_name && names.is_empty() && !matches.get_flag("all") {
         let all = if takes.contains(&"all") {
             format!(", or netns-setup {verb} --all")
         } else {

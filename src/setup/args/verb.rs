@@ -39,10 +39,24 @@ pub enum Verb {
     },
     /// Check the settings and, as root, the rule files
     Check(Options),
-    /// Print a line for each namespace
+    /// Print a line for each namespace, as status without a name does
     List(Options),
     /// Print what is there, and how it differs from the settings (exit code 1)
     Status(Options),
+    /// Print the namespaces, their links, and what these lead to
+    Graph {
+        /// The namespaces.
+        #[command(flatten)]
+        options: Options,
+        /// Print it for dot(1) of Graphviz
+        #[arg(long, conflicts_with = "mermaid")]
+        dot: bool,
+        /// Print it for Mermaid
+        #[arg(long)]
+        mermaid: bool,
+    },
+    /// Print numbers for Prometheus, in the format of node_exporter's textfile collector
+    Metrics(Options),
     /// Print leaks and drift, each with a hint (exit code 1)
     Doctor(Options),
     /// Reload, then roll back unless confirmed in time
@@ -120,7 +134,7 @@ pub(super) const SHARED: [&str; 7] = [
 ];
 
 /// The shared options that each verb takes, by their names in [`Options`].
-pub(super) const TAKES: [(&str, &[&str]); 14] = {
+pub(super) const TAKES: [(&str, &[&str]); 16] = {
     const CONF: &str = "conf_dir";
     const GUARD: &str = "yes_move_my_connection";
     [
@@ -139,6 +153,8 @@ pub(super) const TAKES: [(&str, &[&str]); 14] = {
         ),
         ("check", &["names", "all", "json", CONF, "quiet"]),
         ("list", &["json", CONF]),
+        ("graph", &[CONF]),
+        ("metrics", &[CONF]),
         ("status", &["names", "all", "json", CONF]),
         ("doctor", &["names", "all", "json", CONF]),
         ("try", &["names", CONF, "verbose"]),
@@ -204,6 +220,7 @@ impl Verb {
             | Verb::Reload(options)
             | Verb::Check(options)
             | Verb::List(options)
+            | Verb::Metrics(options)
             | Verb::Status(options)
             | Verb::Doctor(options)
             | Verb::Confirm(options)
@@ -211,9 +228,20 @@ impl Verb {
             | Verb::MayCome(options)
             | Verb::Watch(options)
             | Verb::Plan { options, .. }
+            | Verb::Graph { options, .. }
             | Verb::Down { options, .. }
             | Verb::Try(Trial { options, .. })
             | Verb::KeepTrial(Trial { options, .. }) => options,
+        }
+    }
+
+    /// `status` without a name is `list`.
+    pub fn or_list(self) -> Self {
+        match self {
+            Verb::Status(options) if options.names.is_empty() && !options.all => {
+                Verb::List(options)
+            }
+            verb => verb,
         }
     }
 
@@ -231,7 +259,13 @@ impl Verb {
     pub fn is_for_root_on_the_host(&self) -> bool {
         !matches!(
             self,
-            Verb::Check(_) | Verb::Plan { .. } | Verb::List(_) | Verb::Status(_) | Verb::Confirm(_)
+            Verb::Check(_)
+                | Verb::Plan { .. }
+                | Verb::List(_)
+                | Verb::Graph { .. }
+                | Verb::Metrics(_)
+                | Verb::Status(_)
+                | Verb::Confirm(_)
         )
     }
 }

@@ -3,7 +3,9 @@
 pub mod check;
 pub mod doctor;
 pub mod down;
+pub mod graph;
 pub mod list;
+pub mod metrics;
 pub mod plan;
 pub mod reload;
 pub mod status;

@@ -1,5 +1,6 @@
 //! `plan`: reports what `reload` would do, and changes nothing.
 
+use super::up::nothing_to_do;
 use crate::model::build::Want;
 use crate::model::{Netns, State};
 use crate::plan::{Change, Extras};
@@ -18,6 +19,9 @@ pub fn plan(call: &Call, want: &Want) -> Result {
     }
     for change in &changes {
         call.events.changed(name, change);
+    }
+    if changes.is_empty() {
+        nothing_to_do(call, name);
     }
     report_what_comes_back_bare(call, want, &state, &changes);
     ssh_guard::warn(call, want, &changes);

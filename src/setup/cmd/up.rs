@@ -2,6 +2,7 @@
 
 use super::down::warn_of_lock;
 use crate::model::build::Want;
+use crate::name::NetnsName;
 use crate::plan::Extras;
 use crate::setup::converge::converge;
 use crate::setup::error::Result;
@@ -23,7 +24,7 @@ pub fn begin_up(call: &Call, want: &Want, prepared: &mut bool) -> Result {
 /// Bring the namespace up, and wait for the conditions of `netns_ready`.
 pub fn up_and_wait(call: &Call, want: &Want, rest: Extras) -> Result {
     bring_up(call, want, rest)?;
-    ready::wait(want)
+    ready::wait(call, want)
 }
 
 /// Bring up the namespace and those that are linked to it, without waiting for the conditions of
@@ -36,5 +37,15 @@ pub fn bring_up(call: &Call, want: &Want, rest: Extras) -> Result {
         follow(call, &want.name, *changed);
     }
     let _ = blocked.thread_unblock();
+    if let Ok(false) = &converged {
+        nothing_to_do(call, &want.name);
+    }
     converged.map(drop)
+}
+
+/// Tell a person who watches that the namespace matches its settings already.
+pub fn nothing_to_do(call: &Call, name: &NetnsName) {
+    if !call.quiet {
+        call.events.progress(name, format!("{name}: nothing to do"));
+    }
 }

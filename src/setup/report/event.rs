@@ -39,6 +39,8 @@ pub enum Event {
     Satisfied(Command),
     /// A line on what has happened or is going to happen.
     Notice(String),
+    /// A line for a person who watches, such as on what is waited for.
+    Progress(String),
     /// Something that the person should know: what it is, then what to type.
     Warning(Vec<String>),
     /// Something has failed, and the work goes on. Lines as in a warning.
@@ -51,18 +53,62 @@ pub enum Event {
     Found(Box<dyn Document>),
 }
 
+/// A line of a document. On a terminal, it has the color of its tone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The text.
+    pub text: String,
+    /// What it means to the person.
+    pub tone: Tone,
+}
+
+/// What a line means to a person.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing in particular.
+    #[default]
+    Plain,
+    /// All is as it should be.
+    Good,
+    /// Something is not as it should be.
+    Attention,
+    /// Something has failed.
+    Bad,
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Tone::Plain.line(text)
+    }
+}
+
+impl Tone {
+    /// A line of this tone.
+    pub fn line(self, text: String) -> Line {
+        Line { text, tone: self }
+    }
+}
+
+/// The version of the JSON that verbs print, which each object has as its first key. It changes when
+/// a key is removed, renamed or gets another meaning, and stays when a key is added.
+/// `man/netns-setup.schema.json` describes it.
+pub const JSON_VERSION: u32 = 1;
+
 /// The result of a verb that only reads, for a person and for a program.
 pub trait Document: fmt::Debug + Send {
     /// The lines for standard output.
-    fn lines(&self) -> Vec<String>;
+    fn lines(&self) -> Vec<Line>;
 
     /// The lines for standard error.
     fn errors(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// The elements of a JSON array: an object for each namespace.
-    fn json(&self) -> serde_json::Result<String>;
+    /// The elements of a JSON array: an object for each namespace. Empty if its verb takes no
+    /// `--json`.
+    fn json(&self) -> serde_json::Result<String> {
+        Ok(String::new())
+    }
 }
 
 /// Prints events.
@@ -122,6 +168,11 @@ impl Events {
     /// Report what has happened to a namespace, in one line.
     pub fn notice(&self, name: &NetnsName, line: impl Into<String>) {
         self.send(name, Event::Notice(line.into()));
+    }
+
+    /// Report something to a person who watches. Nobody else is told.
+    pub fn progress(&self, name: &NetnsName, line: impl Into<String>) {
+        self.send(name, Event::Progress(line.into()));
     }
 
     /// Report something that the person should know. Does nothing without lines.

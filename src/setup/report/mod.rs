@@ -4,6 +4,8 @@
 pub mod event;
 pub mod run_log;
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use super::failure::{Failure, Why};
 use super::whereabouts;
 use crate::model::Route;
@@ -284,7 +286,11 @@ pub fn process(process: &Process) -> String {
 
 /// The rows as lines, with the cells in columns.
 pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row: &[String; N]| row[column].len()).max();
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row: &[String; N]| row[column].chars().count())
+            .max()
+    };
     let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or(0));
     let line = |row: &[String; N]| {
         let cells = row.iter().zip(widths);
@@ -294,6 +300,24 @@ pub fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
         cells.join("  ").trim_end().to_string()
     };
     rows.iter().map(line).collect()
+}
+
+/// How long ago something was, or how long it takes: `5 minutes`, `3 days`.
+pub fn duration(time: Duration) -> String {
+    let minutes = usize::try_from(time.as_secs() / 60).unwrap_or(usize::MAX);
+    match minutes {
+        0 => "less than a minute".into(),
+        1..=119 => counted(minutes, "minute", "minutes"),
+        120..=2879 => counted(minutes / 60, "hour", "hours"),
+        _ => counted(minutes / 60 / 24, "day", "days"),
+    }
+}
+
+/// The time since a moment, which is in seconds since 1970.
+pub fn since(moment: u64) -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default()
+        .saturating_sub(Duration::from_secs(moment))
 }
 
 /// The lines of a text.

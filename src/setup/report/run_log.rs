@@ -7,7 +7,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use crate::model::build::Hooks;
 use crate::name::NetnsName;
@@ -77,20 +77,19 @@ pub fn forget(name: &NetnsName) {
     let _ = fs::remove_file(failed(name));
 }
 
+/// When the last start or reload failed, in seconds since 1970. `None` if it succeeded.
+pub fn failed_at(name: &NetnsName) -> Option<u64> {
+    let written = fs::metadata(failed(name)).ok()?.modified().ok()?;
+    Some(written.duration_since(UNIX_EPOCH).ok()?.as_secs())
+}
+
 /// Why the last start or reload failed, and how long ago. Empty if it succeeded.
 pub fn why_failed(name: &NetnsName) -> Vec<String> {
-    let file = failed(name);
-    let Ok(text) = fs::read_to_string(&file) else {
+    let Ok(text) = fs::read_to_string(failed(name)) else {
         return Vec::new();
     };
-    let written = fs::metadata(&file).and_then(|of| of.modified());
-    let since = written.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-    let ago = since.map_or(String::new(), |since| {
-        let minutes = usize::try_from(since.as_secs() / 60).unwrap_or(usize::MAX);
-        match minutes {
-            0 => ", less than a minute ago".into(),
-            _ => format!(", {} ago", report::counted(minutes, "minute", "minutes")),
-        }
+    let ago = failed_at(name).map_or(String::new(), |at| {
+        format!(", {} ago", report::duration(report::since(at)))
     });
     let mut lines: Vec<_> = text.lines().map(report::printable).collect();
     if let Some(head) = lines.first_mut() {
@@ -158,6 +157,13 @@ impl<'a> Changes<'a> {
         }
     }
 
+    /// Tell a person who watches what is waited for.
+    pub fn progress(&self, line: String) {
+        if !self.call.quiet {
+            self.call.events.progress(self.name, line);
+        }
+    }
+
     /// Report a warning about the changes.
     pub fn warning(&self, lines: Vec<String>) {
         self.call.events.warning(self.name, lines);
@@ -166,6 +172,9 @@ impl<'a> Changes<'a> {
 
 impl Drop for Changes<'_> {
     fn drop(&mut self) {
+        if self.by_watch && self.any {
+            store::set_repaired(self.name);
+        }
         if !self.logged.is_empty() && syslog::send(Urgency::Info, &self.logged).is_err() {
             let _ = write(&beside(self.name, state_dir::LOG), &self.logged);
         }

@@ -60,6 +60,26 @@ pub fn is_ready(name: &NetnsName) -> bool {
     text.is_some() && text == ready(name).ok()
 }
 
+/// When the namespace was marked as ready, in seconds since 1970.
+pub fn ready_since(name: &NetnsName) -> Option<u64> {
+    written_at(name, state_dir::READY)
+}
+
+/// When `watch` last repaired the namespace, in seconds since 1970.
+pub fn repaired_at(name: &NetnsName) -> Option<u64> {
+    written_at(name, state_dir::REPAIRED)
+}
+
+/// Record that `watch` has repaired the namespace. An error is ignored: nothing depends on it.
+pub fn set_repaired(name: &NetnsName) {
+    let _ = replace(name, state_dir::REPAIRED, "");
+}
+
+fn written_at(name: &NetnsName, file: &str) -> Option<u64> {
+    let found = fs::metadata(dir(name).join(file)).ok()?;
+    u64::try_from(found.mtime()).ok()
+}
+
 /// Returns true if a namespace of this name was marked as ready, and `down` has not started since.
 /// The namespace itself may be gone.
 pub fn was_ready(name: &NetnsName) -> bool {
@@ -252,6 +272,7 @@ impl Store {
             state_dir::POST_DOWN,
             state_dir::TRIAL,
             state_dir::MET,
+            state_dir::REPAIRED,
             NEW,
             state_dir::JOURNAL,
             state_dir::LOCK,

@@ -12,13 +12,14 @@ use serde::Serialize;
 
 use crate::name::NetnsName;
 use crate::setup::error::{Error, Outcome, Result};
-use crate::setup::report::event::Document;
+use crate::setup::report::event::{Document, JSON_VERSION, Line};
 use crate::setup::{Call, report};
 use faults::{Finding, faults};
 
 /// What `doctor --json` prints of each namespace.
 #[derive(Debug, Serialize)]
 struct Report {
+    version: u32,
     name: String,
     findings: Vec<Finding>,
 }
@@ -34,6 +35,7 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
         Outcome::Differs
     };
     let report = Report {
+        version: JSON_VERSION,
         name: name.to_string(),
         findings,
     };
@@ -43,12 +45,13 @@ pub fn doctor(call: &Call, name: &NetnsName) -> Result<Outcome> {
 
 impl Document for Report {
     /// Two lines for each finding: what is wrong, and the hint.
-    fn lines(&self) -> Vec<String> {
+    fn lines(&self) -> Vec<Line> {
         let lines = |found: &Finding| {
             let what = format!("{}: {}", self.name, report::printable(&found.what));
             [what, format!("  {}", report::printable(&found.remedy))]
         };
-        self.findings.iter().flat_map(lines).collect()
+        let lines = self.findings.iter().flat_map(lines);
+        lines.map(Line::from).collect()
     }
 
     fn json(&self) -> serde_json::Result<String> {

@@ -3,30 +3,38 @@
 //! the journal.
 
 mod foreign;
+pub(crate) mod link;
 mod made_by;
+mod routing;
+mod services;
 mod text;
 
 use serde::Serialize;
 
 use crate::kernel::Query;
-use crate::model::{Condition, Kind, Link, Netns, Route, State};
+use crate::model::{Condition, Netns, Route, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Journal, plan};
 use crate::setup::error::{Error, Outcome, Result};
-use crate::setup::failure::Failure;
+use crate::setup::failure::{Failure, broken};
 use crate::setup::load::{context, settings, wrong};
 use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
+use crate::setup::report::event::JSON_VERSION;
 use crate::setup::report::run_log;
 use crate::setup::resolve_devices::{self, resolve_devices};
 use crate::setup::{Call, attach, birthplaces, nat, observe, ready, report, store, trial_file};
 use crate::source::Sourced;
-use crate::system::{netns, occupants};
+use crate::system::{netns, occupants, process};
+use link::LinkStatus;
 use made_by::MadeBy;
+use routing::{RouteStatus, RuleStatus};
+use services::{NameServers, OnHost, ProcessStatus, RuleFile};
 
 /// What `status --json` prints of each namespace.
 #[derive(Debug, Serialize)]
 pub(crate) struct Status {
+    version: u32,
     name: String,
     /// A namespace of this name exists.
     pub exists: bool,
@@ -34,11 +42,24 @@ pub(crate) struct Status {
     pub ours: bool,
     /// The namespace is ready.
     pub ready: bool,
+    /// When it became ready or failed, or when others made it, in seconds since 1970.
+    pub since: Option<u64>,
+    /// It is not ready, and `watch` brings it up as soon as that is possible.
+    pub waits: bool,
+    /// A trial is running, and is rolled back after this many seconds.
+    pub trial: Option<u64>,
     pub links: Vec<LinkStatus>,
     routes: Vec<RouteStatus>,
     /// Policy rules.
     rules: Vec<RuleStatus>,
+    /// The name servers of the processes inside, if they are not the host's.
+    name_servers: Option<NameServers>,
+    /// The files with rules that are loaded inside.
+    firewall: Vec<RuleFile>,
+    /// What the host does for it.
+    on_host: Option<OnHost>,
     pub processes: usize,
+    pub inside: Vec<ProcessStatus>,
     /// The conditions of `netns_ready`.
     conditions: Vec<ConditionStatus>,
     /// The commands that make the namespace match its settings. `None` if the settings are wrong.
@@ -52,48 +73,22 @@ pub(crate) struct Status {
 }
 
 #[derive(Debug, Serialize)]
-pub(crate) struct LinkStatus {
-    pub name: String,
-    /// The link is in the host's namespace.
-    on_host: bool,
-    pub r#type: String,
-    up: bool,
-    mtu: Option<u32>,
-    mac: Option<String>,
-    master: Option<String>,
-    by: MadeBy,
-    pub addresses: Vec<AddressStatus>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct AddressStatus {
-    pub address: String,
-    by: MadeBy,
-}
-
-#[derive(Debug, Serialize)]
 struct ConditionStatus {
     condition: String,
     /// The condition holds now. A namespace that is ready stays ready if it no longer holds.
     holds: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct RouteStatus {
-    route: String,
-    by: MadeBy,
-}
-
-#[derive(Debug, Serialize)]
-struct RuleStatus {
-    rule: String,
-    by: MadeBy,
-}
-
 /// Report the state of a namespace.
 pub fn status(call: &Call, name: &NetnsName) -> Result<Outcome> {
     let observed = observe(call, name);
     let seen = observed.map_err(|failure| Error::failure(name, &failure))?;
+    // A namespace of others needs no settings
+    let has_settings = call.conf_dir.join(format!("netns.{name}")).exists();
+    if seen.status.exists && !seen.status.is_set_up() && !has_settings {
+        call.events.found(seen.status);
+        return Ok(Outcome::Done);
+    }
     if let Some(wrong) = &seen.wrong {
         call.events.failed(Some(name), wrong);
     }
@@ -145,7 +140,10 @@ pub(crate) fn observe(call: &Call, name: &NetnsName) -> Result<Seen, Failure> {
     };
     let mut have = observe::observe(&mut kernel, &query, &journal)?;
     nat::without_others(name, wanted, &query, (&mut journal, &mut have))?;
-    let mut status = of(name, &journal, want.as_ref(), &have);
+    let states = (&journal, want.as_ref(), &have);
+    let links = link::links(name, states, &mut kernel);
+    let links = links.map_err(|e| broken("cannot read the state of the links", e))?;
+    let mut status = of(name, states, links);
     if let Some(want) = &want {
         let (changes, others) = match plan(want, &have, &journal, Extras::Remove) {
             Ok(changes) => (Some(changes), Vec::new()),
@@ -200,43 +198,47 @@ impl Status {
     }
 }
 
-fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -> Status {
-    let ours = |link: &Link| {
-        let made = journal.ours.link(&link.netns, &link.name.value);
-        made.is_some_and(|made| made.kind.spec().is_some())
-    };
-    let links = have.links.iter();
-    let links = links.filter(|link| match link.netns {
-        Netns::This => true,
-        Netns::Host => ours(link),
-        Netns::Named(_) => false,
-    });
+fn of(
+    name: &NetnsName,
+    (journal, want, have): (&Journal, Option<&State>, &State),
+    links: Vec<LinkStatus>,
+) -> Status {
     let is_asked_for = |route: &Route| {
         let is = |r: &Sourced<Route>| r.value == *route;
         journal.ours.routes.iter().any(is) || want.is_some_and(|w| w.routes.iter().any(is))
     };
     let routes = have.routes.iter().filter(|r| r.value.netns == Netns::This);
-    let routes = routes.map(|r| RouteStatus {
-        route: r.value.to_string(),
-        by: MadeBy::of(is_asked_for(&r.value), r.value.is_kernels()),
+    let routes = routes.map(|r| {
+        let by = MadeBy::of(is_asked_for(&r.value), r.value.is_kernels());
+        RouteStatus::of(&r.value, by)
     });
     let is_asked_for =
         |rule| journal.ours.rules.contains(rule) || want.is_some_and(|w| w.rules.contains(rule));
-    let rules = have.rules.iter().map(|rule| RuleStatus {
-        rule: rule.value.to_string(),
-        by: MadeBy::of(is_asked_for(rule), rule.value.is_kernels()),
+    let rules = have.rules.iter().map(|rule| {
+        let by = MadeBy::of(is_asked_for(rule), rule.value.is_kernels());
+        RuleStatus::of(&rule.value, by)
     });
     let identity = netns::identity(name.as_str()).ok().flatten();
-    let inside_it = identity.and_then(|identity| occupants::inside(identity).ok());
+    let inside = identity.and_then(|identity| occupants::inside(identity).ok());
+    let inside = inside.unwrap_or_default();
+    let ready = store::is_ready(name);
     Status {
+        version: JSON_VERSION,
         name: name.to_string(),
         exists: have.exists,
         ours: journal.ours.exists,
-        ready: store::is_ready(name),
-        links: links.map(|link| link_status(link, journal, want)).collect(),
+        ready,
+        since: since(name, ready, have.exists && !journal.ours.exists),
+        waits: !ready && is_watched(name),
+        trial: trial_file::running(name),
+        links,
         routes: routes.collect(),
         rules: rules.collect(),
-        processes: inside_it.map_or(0, |inside| inside.len()),
+        name_servers: services::name_servers(name, journal).filter(|_| have.exists),
+        firewall: services::firewall(have),
+        on_host: services::on_host(journal, have),
+        processes: inside.len(),
+        inside: inside.iter().map(ProcessStatus::from).collect(),
         conditions: Vec::new(),
         differences: None,
         obstacles: Vec::new(),
@@ -245,29 +247,20 @@ fn of(name: &NetnsName, journal: &Journal, want: Option<&State>, have: &State) -
     }
 }
 
-fn link_status(link: &Link, journal: &Journal, want: Option<&State>) -> LinkStatus {
-    let made = journal.ours.link(&link.netns, &link.name.value);
-    let wanted = want.and_then(|want| want.link(&link.netns, &link.name.value));
-    let ours = |address| {
-        let has = |l: &Link| l.addresses.contains(address);
-        made.is_some_and(has) || wanted.is_some_and(has)
-    };
-    let addresses = link.addresses.iter().map(|address| AddressStatus {
-        address: address.to_string(),
-        by: MadeBy::of(ours(address), address.value.is_kernels()),
-    });
-    LinkStatus {
-        name: link.name.to_string(),
-        on_host: link.netns == Netns::Host,
-        r#type: link.kind.word().to_string(),
-        up: link.up == Some(true),
-        mtu: link.attributes.number("mtu"),
-        mac: link.attributes.said("address").map(ToString::to_string),
-        master: link.master.as_ref().map(ToString::to_string),
-        by: MadeBy::of(
-            made.is_some() || wanted.is_some(),
-            link.kind == Kind::Loopback,
-        ),
-        addresses: addresses.collect(),
+/// When the namespace became ready, when its last start failed, or when others made it.
+fn since(name: &NetnsName, ready: bool, is_foreign: bool) -> Option<u64> {
+    if ready {
+        return store::ready_since(name);
     }
+    let made = || netns::birth(name.as_str()).ok().flatten();
+    let made = || u64::try_from(made()?.time.0).ok();
+    run_log::failed_at(name).or_else(|| made().filter(|_| is_foreign))
+}
+
+/// Returns true if a `netns-setup watch` of this namespace is running.
+fn is_watched(name: &NetnsName) -> bool {
+    process::calls_of("netns-setup").iter().any(|call| {
+        let has = |word: &str| call.iter().any(|said| said == word);
+        has("watch") && (has(name.as_str()) || has("--all"))
+    })
 }

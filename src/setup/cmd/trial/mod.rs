@@ -114,10 +114,27 @@ fn start_process(call: &Call, trial: &Trial) -> io::Result<Outcome> {
     });
     let mut outcome = [0];
     let received = ours.read(&mut outcome).is_ok_and(|read| read == 1);
+    if received && outcome[0] == RUNS {
+        report_running(call, trial);
+        return Ok(Outcome::Done);
+    }
     let received = received
         .then(|| OUTCOMES.get(usize::from(outcome[0])))
         .flatten();
     Ok(received.copied().unwrap_or(Outcome::Refused))
+}
+
+/// Tell the person how to keep the changes. It comes after the changes, which have come by another
+/// pipe.
+fn report_running(call: &Call, trial: &Trial) {
+    for name in &call.names {
+        let seconds = trial.within().as_secs();
+        let lines = [
+            format!("{name}: rolled back in {seconds} s unless you type"),
+            format!("netns-setup confirm {name}"),
+        ];
+        call.events.warning(name, lines);
+    }
 }
 
 /// The trial's process sends an index into this list.
@@ -127,6 +144,9 @@ const OUTCOMES: [Outcome; 4] = [
     Outcome::Wrong,
     Outcome::Refused,
 ];
+
+/// The trial's process sends this when the changes are made, and it waits for the confirmation.
+const RUNS: u8 = OUTCOMES.len() as u8;
 
 /// Run the trial, in the process that [`try_out`] starts.
 pub fn keep(call: &Call, trial: &Trial) -> Outcome {
@@ -139,9 +159,10 @@ pub fn keep(call: &Call, trial: &Trial) -> Outcome {
         let changed = converge_then(call, want, Extras::Remove, then)?;
         follow(call, name, changed);
         // The trial itself waits for the conditions of `netns_ready` only if it starts services
-        ready::wait(want)
+        ready::wait(call, want)
     });
-    send_outcome(outcome);
+    let place = OUTCOMES.iter().position(|of| *of == outcome);
+    send(place.map_or(u8::MAX, |place| place as u8));
     outcome
 }
 
@@ -158,11 +179,10 @@ fn detach() {
     }
 }
 
-/// Send the outcome to the caller, and print nothing from here on.
-fn send_outcome(outcome: Outcome) {
+/// Send the outcome or [`RUNS`] to the caller, and print nothing from here on.
+fn send(outcome: u8) {
     let _ = io::stdout().flush();
-    let place = OUTCOMES.iter().position(|of| *of == outcome);
-    let _ = write(io::stdin(), &[place.unwrap_or(OUTCOMES.len()) as u8]);
+    let _ = write(io::stdin(), &[outcome]);
     if let Ok(nothing) = File::options().read(true).write(true).open("/dev/null") {
         let _ = dup2_stdin(&nothing);
         let _ = dup2_stdout(&nothing);
@@ -192,15 +212,7 @@ fn wait(
     }
     trial_file::renew(name, within);
     let until = Instant::now() + within;
-    let lines = [
-        format!(
-            "{name}: rolled back in {} s unless you type",
-            within.as_secs()
-        ),
-        format!("netns-setup confirm {name}"),
-    ];
-    call.events.warning(name, lines);
-    send_outcome(Outcome::Done);
+    send(RUNS);
     let ends = signals::ends();
     while Instant::now() < until && !signals::has_come(&ends) && file(name).exists() {
         sleep(INTERVAL.min(until.saturating_duration_since(Instant::now())));
