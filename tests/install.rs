@@ -18,6 +18,8 @@ const FILES: [&str; 50] = [
     "755 etc/init.d/netns-iptables",
     "755 etc/init.d/netns-nftables",
     "644 etc/rc.conf.d/netns-caller.sh",
+    "644 etc/rc.conf.d/netns-depends.sh",
+    "644 etc/rc.conf.d/netns-followed.sh",
     "644 etc/rc.conf.d/netns-inside.sh",
     "644 etc/rc.conf.d/netns-probe",
     "644 etc/rc.conf.d/netns-script.sh",

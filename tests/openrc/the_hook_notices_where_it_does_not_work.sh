@@ -73,8 +73,8 @@ for supervisor in start-stop-daemon supervise-daemon; do
 done
 starts_inside
 # The hook's parts are gone, as half-way through an update: closed, and the host is not
-umount /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
-rm /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
+umount /etc/rc.conf.d/netns-*.sh
+rm /etc/rc.conf.d/netns-*.sh
 refused rc-service inside start
 ! runs sleep || fail "it runs"
 starts_on_the_host
