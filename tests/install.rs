@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all that is installed, where nobody says otherwise.
-const FILES: [&str; 50] = [
+const FILES: [&str; 53] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "755 etc/init.d/netns-ipset",
@@ -30,6 +30,7 @@ const FILES: [&str; 50] = [
     "755 usr/libexec/netns-services/dhcp-hook",
     "755 usr/libexec/netns-services/forwarded-port",
     "644 usr/libexec/netns-services/name-servers.sh",
+    "644 usr/libexec/netns-services/openrc/netns-boot.sh",
     "644 usr/libexec/netns-services/openrc/netns-closed.sh",
     "644 usr/libexec/netns-services/openrc/netns-firewall.sh",
     "644 usr/libexec/netns-services/openrc/netns-trusted.sh",
