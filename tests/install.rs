@@ -12,13 +12,15 @@ use std::path::Path;
 use std::process::Command;
 
 /// MODE and path of all files that are installed by default.
-const FILES: [&str; 51] = [
+const FILES: [&str; 54] = [
     "644 etc/conf.d/netns",
     "755 etc/init.d/netns",
     "755 etc/init.d/netns-ipset",
     "755 etc/init.d/netns-iptables",
     "755 etc/init.d/netns-nftables",
     "644 etc/rc.conf.d/netns-caller.sh",
+    "644 etc/rc.conf.d/netns-depends.sh",
+    "644 etc/rc.conf.d/netns-followed.sh",
     "644 etc/rc.conf.d/netns-inside.sh",
     "644 etc/rc.conf.d/netns-probe",
     "644 etc/rc.conf.d/netns-script.sh",
@@ -29,6 +31,7 @@ const FILES: [&str; 51] = [
     "755 usr/libexec/netns-services/dhcp-hook",
     "755 usr/libexec/netns-services/forwarded-port",
     "644 usr/libexec/netns-services/name-servers.sh",
+    "644 usr/libexec/netns-services/openrc/netns-boot.sh",
     "644 usr/libexec/netns-services/openrc/netns-closed.sh",
     "644 usr/libexec/netns-services/openrc/netns-firewall.sh",
     "644 usr/libexec/netns-services/openrc/netns-trusted.sh",

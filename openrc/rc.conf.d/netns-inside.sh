@@ -6,6 +6,12 @@
 # reads; otherwise daemon.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
+# Only an error needs the rest of the part that says what is wrong with the settings.
+command -v _netns_where >/dev/null || {
+	_netns_where() { _netns_part settings && _netns_where; }
+	_netns_refuse() { _netns_part settings && _netns_refuse "$@"; }
+}
+
 # The settings have been read, the script not yet.
 _netns_begin()
 {
@@ -107,7 +113,10 @@ _netns_is_whole()
 # The script has been read too. Choose which part runs inside.
 _netns_choose_mode()
 {
-	[ "$netns" = "$_netns" ] || [ "$_netns_verb" != start ] || _netns_of_the_script
+	[ "$netns" = "$_netns" ] || [ "$_netns_verb" != start ] || {
+		_netns_part settings
+		_netns_of_the_script
+	}
 	case $supervisor in
 	'' | start-stop-daemon | supervise-daemon) ;;
 	*)
@@ -124,10 +133,10 @@ _netns_choose_mode()
 	case ${netns_mode:-auto} in
 	auto)
 		netns_mode=$_netns_own
-		[ "$netns_mode" = script ] || { _netns_is_followed && ! _netns_has_files; } || netns_mode=script
+		[ "$netns_mode" = script ] || { _netns_can_follow && ! _netns_has_files; } || netns_mode=script
 		;;
 	script) ;;
-	daemon) [ "$_netns_verb" != start ] || { _netns_is_followed && _netns_starts_something; } || _netns_refuse_unfollowed ;;
+	daemon) [ "$_netns_verb" != start ] || { _netns_part followed && _netns_must_follow; } ;;
 	*)
 		[ "$_netns_verb" != start ] ||
 			_netns_refuse " has the unknown netns_mode=\"$netns_mode\"" \
@@ -150,39 +159,15 @@ _netns_choose_mode()
 	esac
 }
 
-# Does the script start daemons only with start-stop-daemon and supervise-daemon as plain
-# commands, which the aliases follow? Not by a path or a variable, in quotes, or after env,
-# exec, setsid, sh -c... Set _netns_at to the line that does otherwise. A command that only
-# stops or signals need not be followed.
-_netns_is_followed()
+# A script without functions of its own for the start leaves it to OpenRC's, which the aliases
+# follow. For other verbs, its text counts.
+_netns_can_follow()
 {
-	_netns_at=$(awk '
-		{ logical = logical $0 }
-		!first { first = NR }
-		/\\$/ { sub(/\\$/, " ", logical); next }
-		{
-			rest = logical; line = first; before = ""; logical = ""; first = 0
-			sub(/^[ \t]*#.*/, "", rest)
-			sub(/[ \t]#.*/, "", rest)
-			while (match(rest, /(start-stop|supervise)-daemon/)) {
-				before = before substr(rest, 1, RSTART - 1)
-				word = substr(rest, RSTART, RLENGTH)
-				rest = substr(rest, RSTART + RLENGTH)
-				if (!is_followed()) { print line; exit }
-				before = before word
-			}
-		}
-		function is_followed() {
-			if (rest ~ /^[A-Za-z0-9_.)-]/) return 1   # another word, or a pattern of case
-			if (before ~ /supervisor:?=["\047]?$/ || before ~ /\[.*=[ \t]*["\047]?$/) return 1
-			if (before ~ /(command -[vV]|type|which|hash)[ \t]+["\047]?$/) return 1
-			if (rest ~ /--sto|--sig|[ \t]-K|[ \t]-s[ \t]/ && rest !~ /--sta|[ \t]-[A-Za-z]*S/) return 1
-			if (rest !~ /^([ \t;&|)]|$)/) return 0
-			sub(/([A-Za-z_][A-Za-z0-9_]*=[^ \t]*[ \t]+)+$/, "", before)
-			return before ~ /(^|[;&|({`!])[ \t]*$/ ||
-				before ~ /(^|[ \t;&|({])(then|do|else|elif|if|while|until|eval|!)[ \t]+$/
-		}' "$RC_SERVICE")
-	[ -z "$_netns_at" ]
+	case $_netns_verb in
+	start) ! command -v start_pre && ! command -v start_post && return ;;
+	esac >/dev/null
+	_netns_part followed
+	_netns_is_followed
 }
 
 # Does the namespace have files of its own for /etc, other than those for name lookups and
@@ -209,22 +194,6 @@ _netns_tell_files()
 	ewarn "$RC_SVCNAME: with netns_mode=\"daemon\", the checks of its settings see the host's /etc;" \
 		"the daemon sees these files of /etc/netns/$_netns: $_netns_text"
 	ewarn "$RC_SVCNAME: write netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME, if the checks need them"
-}
-
-# A start() that names none of these calls functions of another file.
-_netns_starts_something()
-{
-	[ "$_netns_own" = daemon ] ||
-		grep -qE 'start-stop-daemon|supervise-daemon|default_start|ssd_start|supervise_start' "$RC_SERVICE"
-}
-
-_netns_refuse_unfollowed()
-{
-	eerror "$RC_SVCNAME: $RC_SERVICE${_netns_at:+:$_netns_at}: netns_mode=\"daemon\" cannot follow what it starts" \
-		"into the namespace $_netns"
-	eerror "$RC_SVCNAME: write start-stop-daemon or supervise-daemon as a plain command, or" \
-		"netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME"
-	exit 1
 }
 
 # At the end of a start, check whether the daemon in the pid file is inside. The script may

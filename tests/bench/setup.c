@@ -1,8 +1,12 @@
 /* What netns-setup is measured against: a program that sends the same messages for the
  * namespace of the benchmark, in batches, on blocking sockets, and writes the same files.
- * up NAME..., or down NAME..., in, or -f and a file of names; the host's end of the veth has the namespace's name. It
- * reads no settings, looks at nothing, undoes nothing and says nothing but the number of
- * the line that failed, as its exit code: this is no program to use.
+ * up NAME..., or down NAME..., in, or -f and a file of names; the host's end of the veth has
+ * the namespace's name. It reads no settings, looks at nothing, undoes nothing and says nothing
+ * but the number of the line that failed, as its exit code: this is no program to use.
+ *
+ * Two other ways to take down, which show what the kernel needs at least: down-group deletes
+ * all links by one message, down-names only removes the names, and the kernel ends the
+ * namespaces. Both return when the links are gone, and gone only waits for that.
  *
  * With -DBARE it writes no files but the one that is the namespace's name.
  */
@@ -28,6 +32,8 @@
 #define DO(call) do { if ((call) < 0) _exit(__LINE__ % 100 + 1); } while (0)
 #define NAMES "/run/netns"
 #define STATE "/run/netns-services"
+/* No other link is in it. */
+#define GROUP 0x6e737263
 
 /* Messages that are not sent yet, and how many. */
 static char batch[2048] __attribute__((aligned(4)));
@@ -268,12 +274,63 @@ static void take_down(int host, const char *name)
 	close(state);
 }
 
+/* Until the kernel has ended the link of that name. */
+static void gone(int host, const char *name)
+{
+	struct ifreq request = { 0 };
+	strcpy(request.ifr_name, name);
+	while (ioctl(host, SIOCGIFINDEX, &request) == 0)
+		usleep(200);
+}
+
+static void remove_name(const char *name)
+{
+	DO(umount2(path(NAMES, name, ""), MNT_DETACH));
+	DO(unlink(path(NAMES, name, "")));
+	remove_state(name);
+}
+
+static void into_group(int host, const char *name)
+{
+	struct ifinfomsg link = { .ifi_index = index_of(host, name) };
+	int group = GROUP;
+	attribute(message(RTM_NEWLINK, 0, &link, sizeof(link)), IFLA_GROUP, &group, sizeof(group));
+	send_all(host);
+}
+
+static void delete_group(int host)
+{
+	struct ifinfomsg link = { 0 };
+	int group = GROUP;
+	attribute(message(RTM_DELLINK, 0, &link, sizeof(link)), IFLA_GROUP, &group, sizeof(group));
+	send_all(host);
+}
+
 static void do_it(int host, const char *verb, const char *name)
 {
 	if (strcmp(verb, "up") == 0)
 		make(host, name);
+	else if (strcmp(verb, "into-group") == 0)
+		into_group(host, name);
+	else if (strcmp(verb, "remove-name") == 0)
+		remove_name(name);
+	else if (strcmp(verb, "gone") == 0)
+		gone(host, name);
 	else
 		take_down(host, name);
+}
+
+static void do_all(int host, const char *verb, char **words)
+{
+	char name[64];
+	if (strcmp(words[0], "-f") != 0) {
+		for (; *words; words++)
+			do_it(host, verb, *words);
+		return;
+	}
+	FILE *names = fopen(words[1], "r");
+	while (names && fscanf(names, "%63s", name) == 1)
+		do_it(host, verb, name);
 }
 
 int main(int count, char **words)
@@ -281,14 +338,15 @@ int main(int count, char **words)
 	if (count < 3)
 		return 100;
 	int host = connected();
-	if (strcmp(words[2], "-f") != 0) {
-		for (int i = 2; i < count; i++)
-			do_it(host, words[1], words[i]);
-		return 0;
+	if (strcmp(words[1], "down-group") == 0) {
+		do_all(host, "into-group", words + 2);
+		delete_group(host);
+		do_all(host, "remove-name", words + 2);
+	} else if (strcmp(words[1], "down-names") == 0) {
+		do_all(host, "remove-name", words + 2);
+		do_all(host, "gone", words + 2);
+	} else {
+		do_all(host, words[1], words + 2);
 	}
-	char name[64];
-	FILE *names = fopen(words[3], "r");
-	while (names && fscanf(names, "%63s", name) == 1)
-		do_it(host, words[1], name);
 	return 0;
 }

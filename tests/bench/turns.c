@@ -80,12 +80,14 @@ int main(int count, char **words)
 		if (rounds > 2)
 			once(contestants[i]);
 	}
-	/* Each round begins with another one, so that none always follows the slowest. */
-	for (int round = 0; round < rounds; round++)
+	for (int round = 0; round < rounds; round++) {
+		int order[MOST];
+		shuffle(order, all);
 		for (int k = 0; k < all; k++) {
-			int i = (round + k) % all;
+			int i = order[k];
 			took[i][round] = once(contestants[i]);
 		}
+	}
 	for (int i = 0; i < all; i++)
 		sort(took[i], rounds);
 
@@ -100,7 +102,7 @@ int main(int count, char **words)
 		if (i > 0)
 			printf(" %8.2f", median / ours);
 		if (asked[i] > 0)
-			printf(" %8.2f%s", asked[i], median / ours < asked[i] ? "  not met" : "");
+			printf(" %8.2f  %s", asked[i], median / ours < asked[i] ? "not met" : "met");
 		printf("\n");
 		if (medians)
 			fprintf(medians, "%.0f\n", median);

@@ -51,3 +51,19 @@ static void sort(double *of, int count)
 {
 	qsort(of, count, sizeof *of, by_size);
 }
+
+/* The order of a round, anew for each: none runs always behind the same one, which may leave
+ * the processor's caches in a better or worse state than another. The same in each run.
+ */
+static void shuffle(int *order, int count)
+{
+	static unsigned seed = 1;
+	for (int i = 0; i < count; i++)
+		order[i] = i;
+	for (int i = count - 1; i > 0; i--) {
+		seed = seed * 1103515245 + 12345;
+		int other = (seed >> 16) % (i + 1), kept = order[i];
+		order[i] = order[other];
+		order[other] = kept;
+	}
+}

@@ -74,8 +74,8 @@ done
 starts_inside
 # The parts of the hook are missing, as halfway through an update: services with netns= do
 # not start, and others do
-umount /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
-rm /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
+umount /etc/rc.conf.d/netns-*.sh
+rm /etc/rc.conf.d/netns-*.sh
 refused rc-service inside start
 ! runs sleep || fail "it runs"
 starts_on_the_host

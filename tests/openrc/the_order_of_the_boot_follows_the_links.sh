@@ -11,9 +11,19 @@ printf 'netns_links="br-lan v0"\ntype_br_lan="bridge"\ntype_v0="veth"\n' >/etc/c
 printf 'rc_need="net"\nnetns_links="eth2"\n' >/etc/conf.d/netns.uplink
 sshd
 [ ! -e /etc/init.d/net ] || rc-update add net boot   # Alpine has networking there
+# A filesystem that can hold what the namespace needs is mounted first
+for line in '/dev/vda3 /var ext4 defaults 0 2' 'LABEL=keys /srv/keys ext4 nodev,ro'; do
+	printf '%s\n' '# device at type options' "$line" >/etc/fstab
+	rc-update -u
+	run 0 rc-service netns.mgmt ineed
+	says localmount
+done
+printf '%s\n' '/dev/vda2	/	ext4	rw	0 1' '/dev/vda1 /boot vfat rw' '/dev/vda3 swap swap defaults' \
+	'tmpfs /tmp tmpfs nosuid' '#/dev/vda4 /var ext4 rw' '' '/dev/usb /media/usb vfat noauto,ro' \
+	'proc /proc proc defaults' 'tmpfs /run/lock tmpfs nosuid' >/etc/fstab
 rc-update -u
 run 0 rc-service netns.mgmt ineed
-says localmount
+says_not localmount
 run 0 rc-service netns.mgmt ibefore
 says net
 run 0 rc-service netns.virtual ibefore

@@ -4,6 +4,7 @@
 
 mod backoff;
 mod endpoints;
+mod memory;
 mod paths;
 mod readiness;
 mod repair;
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::sleep_until;
+use tokio::time::{sleep_until, timeout};
 
 use crate::plan::Extras;
 use crate::setup::error::{Error, Outcome};
@@ -29,6 +30,9 @@ use watched::WatchedNetns;
 
 /// Interval at which it checks whether a trial has been decided.
 const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Time without an event after which the memory of the code is given back.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// The signals that are handled.
 struct Signals {
@@ -61,7 +65,9 @@ pub fn watch(call: &Call) -> Outcome {
 /// Set up the signal handlers before anything else: a HUP during the start is a reload, and must
 /// not end the process.
 fn begin() -> io::Result<(Runtime, Signals, Entries)> {
-    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let mut runtime = Builder::new_current_thread();
+    runtime.on_thread_park(memory::is_parked).enable_all();
+    let runtime = runtime.build()?;
     let inside = runtime.enter();
     let signals = Signals {
         term: signal(SignalKind::terminate())?,
@@ -87,7 +93,7 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
     }
     loop {
         listen(runtime, &mut entries, &mut all);
-        match runtime.block_on(woken(&mut signals, &mut entries, &mut all)) {
+        match runtime.block_on(woken_or_idle(&mut signals, &mut entries, &mut all)) {
             Woken::End => return Outcome::Done,
             Woken::ReadAgain => {
                 // If the new settings are wrong, the error is reported and the old settings stay
@@ -135,6 +141,20 @@ fn listen(runtime: &Runtime, entries: &mut Entries, all: &mut [WatchedNetns]) {
         all.iter_mut().for_each(WatchedNetns::dirs_are_new);
     }
     all.iter_mut().for_each(WatchedNetns::listen);
+}
+
+/// Wait. While nothing happens for long, the process has little of its code in memory.
+async fn woken_or_idle(
+    signals: &mut Signals,
+    entries: &mut Entries,
+    all: &mut [WatchedNetns],
+) -> Woken {
+    let soon = timeout(IDLE, woken(signals, entries, all)).await;
+    if let Ok(woken) = soon {
+        return woken;
+    }
+    memory::release_when_parked();
+    woken(signals, entries, all).await
 }
 
 async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [WatchedNetns]) -> Woken {
