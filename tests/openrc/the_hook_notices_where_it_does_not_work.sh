@@ -72,6 +72,18 @@ for supervisor in start-stop-daemon supervise-daemon; do
 	later
 done
 starts_inside
+# Its owner has switched it off: the same, whatever the caller's environment says
+echo 'netns_hook="no"' >>/etc/rc.conf
+later
+netns_hook=yes
+export netns_hook
+refuses
+unset netns_hook
+refused rc-service inside start
+says '/etc/conf.d/inside:1: netns= would have no effect: netns_hook="no" in /etc/rc.conf switches it off'
+sed -i '/^netns_hook/d' /etc/rc.conf
+later
+starts_inside
 # The hook's parts are gone, as half-way through an update: closed, and the host is not
 umount /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
 rm /etc/rc.conf.d/netns-inside.sh /etc/rc.conf.d/netns-settings.sh /etc/rc.conf.d/netns-caller.sh
