@@ -90,6 +90,7 @@ help:
 	'make install    install what make built, or into DESTDIR=; as root' \
 	'make uninstall  remove what make install installed' \
 	'make lint       format, clippy, a check for 32-bit and the code documentation' \
+	'make dist       tarballs of the source, of its crates and of what is installed' \
 	'make deny       licences, sources and duplicate versions of the crates'
 
 # Needs no root, no packages and, once the crates are there (cargo fetch --locked), no network.
@@ -135,6 +136,10 @@ lint: fmt clippy
 deny:
 	tests/get-tools deny
 	"$${TESTBED_CACHE:-/var/cache/netns-services}/cargo-deny/bin/cargo-deny" --locked --offline check licenses bans sources
+
+# What is released: target/dist. (The paths are those of the head of this file.)
+dist: all
+	CARGO='$(CARGO)' packaging/dist
 
 fmt:
 	$(CARGO) fmt --check
@@ -244,4 +249,4 @@ uninstall:
 		rmdir "$$DESTDIR$$directory" 2>/dev/null || :; \
 	done
 
-.PHONY: all help demo check deny fmt clippy test test-all fuzz bench install uninstall lint
+.PHONY: all help dist demo check deny fmt clippy test test-all fuzz bench install uninstall lint

@@ -65,6 +65,83 @@ fn alpine_does_the_job_with_a_packagers_paths() {
 }
 
 #[test]
+#[ignore = "make test-all"]
 fn debian_does_the_job_with_a_packagers_paths() {
     does_the_job_with_other_paths("trixie");
+}
+
+/// What `packaging/dist` makes of the project in `source`: the tarballs of these words.
+fn dist(source: &Path, folder: &Path, words: &[&str]) {
+    let mut command = Command::new("packaging/dist");
+    command.args(words).current_dir(source);
+    command
+        .env("DIST", folder)
+        .env("SOURCE_DATE_EPOCH", "1700000000");
+    let out = command.env_remove("MAKEFLAGS").output();
+    let out = out.expect("packaging/dist runs");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+}
+
+/// On each machine, a suite and its init, from the same tarball.
+fn do_the_job_from_the_tarball(machines: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    testbed::program("netns-setup");
+    dist(Path::new(tree::ROOT), folder.path(), &["programs"]);
+    let on = &|suite, init| {
+        let mut host = testbed::bare_host("enter-root", suite, "packages");
+        host.args(["-b", &format!("{}:/dist", folder.path().display())]);
+        host.args(["sh", "/t/tarball.sh", init]);
+        testbed::expect_end(host, suite, "tarball");
+    };
+    std::thread::scope(|scope| {
+        for &(suite, init) in machines {
+            scope.spawn(move || on(suite, init));
+        }
+    });
+}
+
+#[test]
+fn the_tarball_does_the_job_on_machines_without_a_compiler() {
+    do_the_job_from_the_tarball(&[("alpine", "openrc"), ("trixie", "runit")]);
+}
+
+#[test]
+#[ignore = "make test-all"]
+fn the_tarball_does_the_job_on_more_machines_without_a_compiler() {
+    do_the_job_from_the_tarball(&[
+        ("trixie", "openrc"),
+        ("bookworm", "openrc"),
+        ("bookworm", "runit"),
+        ("sid", "openrc"),
+    ]);
+}
+
+/// The sums of the tarballs, and their names.
+fn sums(folder: &Path) -> String {
+    fs::read_to_string(folder.join("SHA256SUMS")).unwrap()
+}
+
+/// Byte for byte, also where there is no git. (That the compiler makes the same of it takes minutes.)
+#[test]
+fn the_tarballs_are_the_same_from_another_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    dist(Path::new(tree::ROOT), &at("one"), &["source", "programs"]);
+    let version = env!("CARGO_PKG_VERSION");
+    let tarball = at("one").join(format!("netns-services-{version}.tar.gz"));
+    let unpack = ["tar", "-xzf", tarball.to_str().unwrap(), "-C"];
+    let (well, told) = tree::said(&[&unpack[..], &[folder.path().to_str().unwrap()]].concat());
+    assert!(well, "{told}");
+    let unpacked = at(&format!("netns-services-{version}"));
+    fs::create_dir_all(unpacked.join("target/static")).unwrap();
+    for file in ["netns-exec", "netns-setup", "libexecdir"] {
+        let file = format!("target/static/{file}");
+        fs::copy(Path::new(tree::ROOT).join(&file), unpacked.join(&file)).unwrap();
+    }
+    dist(&unpacked, &at("two"), &["source", "programs"]);
+    assert_eq!(sums(&at("one")), sums(&at("two")));
+    let notes = at("one").join(format!("netns-services-{version}.md"));
+    let notes = fs::read_to_string(notes).unwrap();
+    assert!(notes.trim_start().starts_with("### Added"), "{notes}");
 }

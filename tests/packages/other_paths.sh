@@ -17,6 +17,7 @@ mkdir -p /tmp/netns-services
 ln -s /tmp/dhcp-hook /tmp/netns-services/
 export NETNS_LIBEXECDIR=/tmp LIBEXECDIR=/tmp
 run 0 netns-setup up mgmt
+eventually "there is a lease" has_lease
 unset NETNS_LIBEXECDIR LIBEXECDIR
 openrc_does_the_job
 [ ! -e /tmp/called ] || fail "the environment names the hook"
