@@ -145,3 +145,55 @@ fn the_tarballs_are_the_same_from_another_directory() {
     let notes = fs::read_to_string(notes).unwrap();
     assert!(notes.trim_start().starts_with("### Added"), "{notes}");
 }
+
+/// The package of Debian, with the programs that `make` built, as this version, in `folder`.
+fn deb(top: &Path, version: &str, folder: &str) {
+    let source = top.join(format!("netns-services-{}", env!("CARGO_PKG_VERSION")));
+    let packaging = Path::new(tree::ROOT).join("packaging/debian");
+    let script = "rm -rf debian && cp -r \"$1\" debian && sed -i \"1s/(.*)/($2)/\" debian/changelog &&
+        make -f debian/rules binary LINK=static PACKED=none BUILT=\"$3\" && mkdir -p \"$4\" && mv ../*.deb \"$4\"";
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, "sh"])
+        .arg(packaging)
+        .arg(version);
+    command.arg(Path::new(tree::ROOT).join("target/static"));
+    command.arg(top.join(folder));
+    command.env_remove("MAKEFLAGS");
+    let out = command.current_dir(source).output().expect("sh runs");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+}
+
+fn the_deb_does_the_job(machines: &[(&str, &str)]) {
+    let folder = tempfile::tempdir().unwrap();
+    testbed::program("netns-setup");
+    dist(Path::new(tree::ROOT), folder.path(), &["source"]);
+    let unpack = "cd \"$1\" && tar -xzf netns-services-*.tar.gz";
+    let top = folder.path().to_str().unwrap();
+    let (well, told) = tree::said(&["sh", "-c", unpack, "sh", top]);
+    assert!(well, "{told}");
+    deb(folder.path(), "0.1.0-1", "old");
+    deb(folder.path(), "0.1.0-2", "new");
+    let on = &|suite, init| {
+        let mut host = testbed::bare_host("enter-root", suite, "packages");
+        host.args(["-b", &format!("{top}:/dist"), "sh", "/t/deb.sh", init]);
+        testbed::expect_end(host, suite, "deb");
+    };
+    std::thread::scope(|scope| {
+        for &(suite, init) in machines {
+            scope.spawn(move || on(suite, init));
+        }
+    });
+}
+
+#[test]
+fn the_deb_does_the_job_is_upgraded_and_purged() {
+    the_deb_does_the_job(&[("trixie", "openrc")]);
+}
+
+#[test]
+#[ignore = "make test-all"]
+fn the_deb_does_the_job_under_runit_and_on_an_older_debian() {
+    the_deb_does_the_job(&[("trixie", "runit"), ("bookworm", "openrc")]);
+}
