@@ -302,3 +302,96 @@ fn install_builds_nothing_and_says_what_is_missing() {
     );
     assert!(!empty.path().join("dest").exists());
 }
+
+/// What the functions of a recipe of `packaging/` install; those of split packages together.
+fn installed_by(recipe: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let (built, destination) = (folder.path().join("built"), folder.path().join("dest"));
+    fs::create_dir(&built).unwrap();
+    built_for("/nowhere", &built);
+    let recipe = format!("{}/packaging/{recipe}", tree::ROOT);
+    let mut command = Command::new("tests/packages/recipe.sh");
+    command.arg(recipe).arg(&destination).arg(&built);
+    let out = command
+        .current_dir(tree::ROOT)
+        .env_remove("MAKEFLAGS")
+        .output();
+    let out = out.expect("bash must be installed");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+    found(&destination).0
+}
+
+/// The files of `make install`, in other directories and without some, sorted.
+fn files(without: &[&str], directories: &[(&str, &str)], more: &[&str]) -> Vec<String> {
+    let kept = FILES
+        .into_iter()
+        .filter(|line| !without.iter().any(|part| line.contains(part)));
+    let moved = kept.map(|line| {
+        let renamed = directories.iter();
+        renamed.fold(line.to_string(), |line, (from, to)| line.replace(from, to))
+    });
+    let mut all: Vec<String> = moved
+        .chain(more.iter().map(|line| line.to_string()))
+        .collect();
+    all.sort_by_key(|line| line[4..].to_string());
+    all
+}
+
+#[test]
+fn the_recipes_of_packages_install_what_make_install_does() {
+    assert_eq!(
+        installed_by("alpine/APKBUILD"),
+        files(&["lib/lsb"], &[], &[])
+    );
+    let places = [("usr/sbin/", "usr/bin/"), ("usr/libexec/", "usr/lib/")];
+    assert_eq!(
+        installed_by("artix/PKGBUILD"),
+        files(
+            &["lib/lsb"],
+            &places,
+            &["644 usr/share/licenses/netns-services/LICENSE-MIT"]
+        )
+    );
+    let openrc = [
+        "etc/init.d",
+        "etc/rc.conf.d",
+        "etc/user",
+        "lib/lsb",
+        "doc/netns-services/openrc",
+        "netns-closed",
+        "netns-firewall",
+        "netns-watch",
+    ];
+    let licences = [
+        "644 usr/share/licenses/netns-services/LICENSE-APACHE",
+        "644 usr/share/licenses/netns-services/LICENSE-MIT",
+    ];
+    assert_eq!(
+        installed_by("void/template"),
+        files(&openrc, &places, &licences)
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        installed_by(&format!("gentoo/netns-services-{version}.ebuild")),
+        files(
+            &[],
+            &[("doc/netns-services/", "doc/netns-services-0-r1/")],
+            &[]
+        )
+    );
+}
+
+#[test]
+fn the_recipes_of_packages_have_the_version_of_cargo() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (recipe, line) in [
+        ("alpine/APKBUILD", "pkgver=V\n"),
+        ("artix/PKGBUILD", "pkgver=V\n"),
+        ("void/template", "version=V\n"),
+        ("debian/changelog", "netns-services (V-1) "),
+    ] {
+        let text = tree::text(&format!("packaging/{recipe}"));
+        assert!(text.contains(&line.replace('V', version)), "{recipe}");
+    }
+}
