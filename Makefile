@@ -20,7 +20,7 @@ LSBDIR     = /lib/lsb/init-functions.d
 export DESTDIR =
 
 ifneq ($(SYSCONFDIR),/etc)
-$(error SYSCONFDIR is $(SYSCONFDIR), and OpenRC reads /etc; to install into a folder, set DESTDIR)
+$(error SYSCONFDIR is $(SYSCONFDIR), and OpenRC reads /etc; to install into a directory, set DESTDIR)
 endif
 
 # What is installed: the programs with their pages, the services of OpenRC, the hook of OpenRC that

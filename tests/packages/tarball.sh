@@ -7,11 +7,11 @@
 for program in cc make git cargo; do
 	! command -v "$program" >/dev/null || fail "there is $program"
 done
-mkdir /root/new
-find / -xdev -type f ! -path '/root/*' ! -path '/tmp/*' 2>/dev/null | sort >/tmp/files.before
-run 0 tar -xzf "$(echo /dist/netns-services-*-x86_64.tar.gz)" -C /root/new
-run 0 /root/new/*/install
-installer=$(echo /root/new/*/install)
+mkdir /unpacked
+find / -xdev -type f ! -path '/unpacked/*' ! -path '/tmp/*' 2>/dev/null | sort >/tmp/files.before
+run 0 tar -xzf "$(echo /dist/netns-services-*-x86_64.tar.gz)" -C /unpacked
+run 0 /unpacked/*/install
+installer=$(echo /unpacked/*/install)
 run 0 netns-setup --version
 run 0 netns-exec --help
 refused "$installer" --unknown
@@ -59,7 +59,7 @@ is "the namespace of the daemon" "$(netns_of "$before")" "$netns"
 $judge -n mgmt -o -4 addr show dev eth1 | grep -q 'inet 192\.0\.2\.' || fail "the address is gone"
 
 # The owner's own files, and the state of the namespace, are all that is left
-find / -xdev -type f ! -path '/root/*' ! -path '/tmp/*' 2>/dev/null | sort >/tmp/files.after
+find / -xdev -type f ! -path '/unpacked/*' ! -path '/tmp/*' 2>/dev/null | sort >/tmp/files.after
 comm -13 /tmp/files.before /tmp/files.after |
 	grep -v -e '^/etc/conf.d/netns' -e '^/etc/conf.d/inside' -e '^/etc/init.d/inside' -e '^/etc/sv/' \
 		-e '^/etc/netns/mgmt/' -e '^/var/' >/tmp/left
