@@ -197,3 +197,10 @@ fn the_deb_does_the_job_is_upgraded_and_purged() {
 fn the_deb_does_the_job_under_runit_and_on_an_older_debian() {
     the_deb_does_the_job(&[("trixie", "runit"), ("bookworm", "openrc")]);
 }
+
+#[test]
+fn a_namespace_of_an_older_release_is_taken_over() {
+    let mut host = testbed::host("enter-root", "trixie", "packages");
+    host.args(["-t", "120", "sh", "/t/older_state.sh", "8182a22"]);
+    testbed::expect_end(host, "trixie", "older_state");
+}
