@@ -2,8 +2,10 @@
 # `make install` installs what `make` built. `make help` lists all targets.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# Where files are installed. A packager sets these, and DESTDIR. PREFIX is not /usr/local,
-# because OpenRC gives init scripts a PATH without it, so they would not find netns-exec.
+# Where files are installed. A packager sets these, and DESTDIR, for `make` and for `make install`:
+# the programs have LIBEXECDIR in them. PREFIX is not /usr/local, because OpenRC gives init scripts
+# a PATH without it, so they would not find netns-exec. SYSCONFDIR is where OpenRC and iproute2
+# read their files, and cannot be changed.
 PREFIX     = /usr
 SYSCONFDIR = /etc
 SBINDIR    = $(PREFIX)/sbin
@@ -17,14 +19,29 @@ DATADIR    = $(PREFIX)/share/netns-services
 LSBDIR     = /lib/lsb/init-functions.d
 export DESTDIR =
 
-# The programs are static, so that one build runs on Debian, on Alpine and in a minimal
-# virtual machine. Static programs with musl start faster; without the musl target, the
-# compiler's own C library is used. `make TARGET=...` sets another target.
-CARGO  = cargo
-STATIC = target/static
+ifneq ($(SYSCONFDIR),/etc)
+$(error SYSCONFDIR is $(SYSCONFDIR), and OpenRC reads /etc; to install into a directory, set DESTDIR)
+endif
+
+# What is installed: the programs with their pages, the services of OpenRC, the hook of OpenRC that
+# implements netns=, and the services of runit. Packages that are split set this.
+PARTS = programs openrc hook runit
+
+# LINK=static is the default: one build runs on Debian, on Alpine and in a minimal virtual machine,
+# and starts faster. LINK=dynamic is for packages of distributions that want it: position-independent
+# (PIE), with the C library of TARGET. STRIP=no keeps the symbols, for tools that split them off.
+# RUSTFLAGS and LDFLAGS of the environment apply to both. There is no C code for CFLAGS.
+LINK  = static
+STRIP = yes
+CARGO = cargo
+BUILT = target/$(LINK)
+
+# Static programs with musl start faster; without the musl target, the compiler's own C library is
+# used. `make TARGET=...` sets another target.
 HOST   = $(shell rustc -vV | sed -n 's/^host: //p')
 MUSL   = $(subst -gnu,-musl,$(HOST))
-TARGET = $(if $(wildcard $(shell rustc --print sysroot)/lib/rustlib/$(MUSL)/lib/libstd-*),$(MUSL),$(HOST))
+STATIC_TARGET = $(if $(wildcard $(shell rustc --print sysroot)/lib/rustlib/$(MUSL)/lib/libstd-*),$(MUSL),$(HOST))
+TARGET = $(if $(filter static,$(LINK)),$(STATIC_TARGET),$(HOST))
 
 # The features of netns-setup. For a build without the allocator and its unsafe code, type
 # `make FEATURES=setup`.
@@ -32,27 +49,38 @@ FEATURES = setup,allocator
 
 # One build for each program. Built together, netns-exec would be linked with the features
 # of netns-setup, which needs an async runtime. The options remove this machine's paths.
-BUILD = RUSTFLAGS="$$RUSTFLAGS -C target-feature=+crt-static \
+BUILD = RUSTFLAGS="$$RUSTFLAGS $(LINK_FLAGS) \
 	--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo \
 	--remap-path-prefix=$(CURDIR)=netns-services" \
-	$(CARGO) rustc --locked --release --target "$$target"
+	NETNS_LIBEXECDIR='$(LIBEXECDIR)' \
+	$(CARGO) rustc --locked --release --target "$$target" $(if $(filter no,$(STRIP)),--config profile.release.strip=false)
 
-# The programs are linked at a fixed address and with two segments instead of four. Each page
+# Static programs are linked at a fixed address and with two segments instead of four. Each page
 # that need not be relocated or mapped saves a page fault: together a tenth of the time of
 # netns-exec, and a twentieth of an up.
+ifeq ($(LINK),static)
+LINK_FLAGS = -C target-feature=+crt-static
 export EXEC_FLAGS = -C relocation-model=static -C link-arg=-Wl,-z,noseparate-code
+else ifeq ($(LINK),dynamic)
+LINK_FLAGS = -C target-feature=-crt-static
+export EXEC_FLAGS = -C relocation-model=pie
+else
+$(error LINK is $(LINK), and can be static or dynamic)
+endif
+LINKER_FLAGS = $(foreach word,$(LDFLAGS),-C link-arg=$(word))
 
 all:
 	@target='$(TARGET)'; set -x; \
-	$(BUILD) --no-default-features --features '$(FEATURES)' --bin netns-setup -- $(EXEC_FLAGS) && \
-	$(BUILD) --no-default-features --bin netns-exec -- $(EXEC_FLAGS) && \
-	mkdir -p $(STATIC) && \
+	$(BUILD) --no-default-features --features '$(FEATURES)' --bin netns-setup -- $(EXEC_FLAGS) $(LINKER_FLAGS) && \
+	$(BUILD) --no-default-features --bin netns-exec -- $(EXEC_FLAGS) $(LINKER_FLAGS) && \
+	mkdir -p $(BUILT) && \
 	install -m 755 "target/$$target/release/netns-setup" \
-		"target/$$target/release/netns-exec" $(STATIC)/
+		"target/$$target/release/netns-exec" $(BUILT)/ && \
+	printf '%s\n' '$(LIBEXECDIR)' >$(BUILT)/libexecdir
 
 help:
 	@printf '%s\n' \
-	'make            build both programs, static, into $(STATIC)' \
+	'make            build both programs, into $(BUILT); LINK=static or dynamic' \
 	'make demo       show sshd in a namespace, under a real OpenRC and a real runit; as root' \
 	'make check      format, clippy and the tests that need neither root nor a network' \
 	'make test       all tests, on real kernels, shells and init systems; as root' \
@@ -62,6 +90,7 @@ help:
 	'make install    install what make built, or into DESTDIR=; as root' \
 	'make uninstall  remove what make install installed' \
 	'make lint       format, clippy, a check for 32-bit and the code documentation' \
+	'make dist       tarballs of the source, of its crates and of what is installed' \
 	'make deny       licences, sources and duplicate versions of the crates'
 
 # Needs no root, no packages and, once the crates are there (cargo fetch --locked), no network.
@@ -108,6 +137,10 @@ deny:
 	tests/get-tools deny
 	"$${TESTBED_CACHE:-/var/cache/netns-services}/cargo-deny/bin/cargo-deny" --locked --offline check licenses bans sources
 
+# What is released: target/dist. (The paths are those of the head of this file.)
+dist: all
+	CARGO='$(CARGO)' packaging/dist
+
 fmt:
 	$(CARGO) fmt --check
 
@@ -117,9 +150,10 @@ clippy:
 
 # The installed files, as MODE:FILE:WHERE. conf.d/netns.example is documentation: in
 # /etc/conf.d it would be the settings of a namespace called example.
-INSTALLED = \
-	755:$(STATIC)/netns-exec:$(SBINDIR)/netns-exec \
-	755:$(STATIC)/netns-setup:$(SBINDIR)/netns-setup \
+OURS = netns-services
+programs = \
+	755:$(BUILT)/netns-exec:$(SBINDIR)/netns-exec \
+	755:$(BUILT)/netns-setup:$(SBINDIR)/netns-setup \
 	644:man/netns.5:$(MANDIR)/man5/netns.5 \
 	$(foreach page,$(wildcard man/*.8),644:$(page):$(MANDIR)/man8/$(notdir $(page))) \
 	644:completions/netns-exec.bash:$(BASHDIR)/netns-exec \
@@ -128,20 +162,31 @@ INSTALLED = \
 	644:completions/netns-setup.bash:$(BASHDIR)/netns-setup \
 	644:completions/_netns-setup:$(ZSHDIR)/_netns-setup \
 	644:completions/netns-setup.fish:$(FISHDIR)/netns-setup.fish \
-	755:libexec/dhcp-hook:$(LIBEXECDIR)/netns-services/dhcp-hook \
-	755:libexec/forwarded-port:$(LIBEXECDIR)/netns-services/forwarded-port \
-	644:libexec/name-servers.sh:$(LIBEXECDIR)/netns-services/name-servers.sh \
-	755:libexec/resolvconf:$(LIBEXECDIR)/netns-services/resolvconf \
-	755:libexec/sshd-session:$(LIBEXECDIR)/netns-services/sshd-session \
+	644:man/netns-setup.schema.json:$(DATADIR)/netns-setup.schema.json \
+	755:libexec/dhcp-hook:$(LIBEXECDIR)/$(OURS)/dhcp-hook \
+	755:libexec/forwarded-port:$(LIBEXECDIR)/$(OURS)/forwarded-port \
+	644:libexec/name-servers.sh:$(LIBEXECDIR)/$(OURS)/name-servers.sh \
+	755:libexec/resolvconf:$(LIBEXECDIR)/$(OURS)/resolvconf \
+	755:libexec/sshd-session:$(LIBEXECDIR)/$(OURS)/sshd-session \
+	644:libexec/openrc/netns-trusted.sh:$(LIBEXECDIR)/$(OURS)/openrc/netns-trusted.sh \
+	644:conf.d/netns.example:$(DOCDIR)/netns.example \
+	644:README.md:$(DOCDIR)/README.md \
+	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
+	644:LICENSE-APACHE:$(DOCDIR)/LICENSE-APACHE \
+	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
+openrc = \
 	755:openrc/init.d/netns:$(SYSCONFDIR)/init.d/netns \
 	755:openrc/init.d/netns-ipset:$(SYSCONFDIR)/init.d/netns-ipset \
 	755:openrc/init.d/netns-iptables:$(SYSCONFDIR)/init.d/netns-iptables \
 	755:openrc/init.d/netns-nftables:$(SYSCONFDIR)/init.d/netns-nftables \
-	$(foreach file,$(wildcard libexec/openrc/*),644:$(file):$(LIBEXECDIR)/netns-services/openrc/$(notdir $(file))) \
+	$(foreach file,$(filter-out %/netns-trusted.sh,$(wildcard libexec/openrc/*)),644:$(file):$(LIBEXECDIR)/$(OURS)/openrc/$(notdir $(file))) \
+	755:openrc/examples/forwarded-port:$(DOCDIR)/openrc/forwarded-port \
+	755:openrc/examples/sshd-listen:$(DOCDIR)/openrc/sshd-listen
+hook = \
 	$(foreach file,$(wildcard openrc/rc.conf.d/*),644:$(file):$(SYSCONFDIR)/rc.conf.d/$(notdir $(file))) \
 	644:openrc/user/netns.conf:$(SYSCONFDIR)/user/rc.conf.d/netns.conf \
-	644:openrc/init-functions.d/60-netns:$(LSBDIR)/60-netns \
-	644:man/netns-setup.schema.json:$(DATADIR)/netns-setup.schema.json \
+	644:openrc/init-functions.d/60-netns:$(LSBDIR)/60-netns
+runit = \
 	755:runit/netns/run:$(DATADIR)/runit/netns/run \
 	755:runit/netns/check:$(DATADIR)/runit/netns/check \
 	755:runit/netns/finish:$(DATADIR)/runit/netns/finish \
@@ -151,20 +196,15 @@ INSTALLED = \
 	755:runit/firewall/run:$(DOCDIR)/runit/firewall/run \
 	755:runit/firewall/finish:$(DOCDIR)/runit/firewall/finish \
 	755:runit/sshd-listen/run:$(DOCDIR)/runit/sshd-listen/run \
-	755:runit/forwarded-port/run:$(DOCDIR)/runit/forwarded-port/run \
-	755:openrc/examples/forwarded-port:$(DOCDIR)/openrc/forwarded-port \
-	755:openrc/examples/sshd-listen:$(DOCDIR)/openrc/sshd-listen \
-	644:conf.d/netns.example:$(DOCDIR)/netns.example \
-	644:README.md:$(DOCDIR)/README.md \
-	644:CHANGELOG.md:$(DOCDIR)/CHANGELOG.md \
-	644:LICENSE-APACHE:$(DOCDIR)/LICENSE-APACHE \
-	644:LICENSE-MIT:$(DOCDIR)/LICENSE-MIT
-# This file is kept if its owner has edited it.
-SETTINGS = $(SYSCONFDIR)/conf.d/netns
-DIRECTORIES = $(LIBEXECDIR)/netns-services/openrc $(LIBEXECDIR)/netns-services $(DOCDIR)/runit/firewall $(DOCDIR)/runit/forwarded-port $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
+	755:runit/forwarded-port/run:$(DOCDIR)/runit/forwarded-port/run
+INSTALLED = $(foreach part,$(PARTS),$($(part)))
+# This file is kept if its owner has edited it. It is one of the programs' part.
+SETTINGS = $(if $(filter programs,$(PARTS)),$(SYSCONFDIR)/conf.d/netns)
+DIRECTORIES = $(LIBEXECDIR)/$(OURS)/openrc $(LIBEXECDIR)/$(OURS) $(DOCDIR)/runit/firewall $(DOCDIR)/runit/forwarded-port $(DOCDIR)/runit/sshd-listen $(DOCDIR)/runit $(DOCDIR)/openrc $(DOCDIR) $(DATADIR)/runit/netns/control $(DATADIR)/runit/netns $(DATADIR)/runit $(DATADIR)
 
-# Installed scripts get the packager's paths.
-PATHS = -e 's,/usr/libexec/netns-services,$(LIBEXECDIR)/netns-services,g' \
+# The paths in all installed texts become the packager's.
+PATHS = -e 's,/usr/libexec/netns-services,$(LIBEXECDIR)/$(OURS),g' \
+	-e 's,/usr/share/doc/netns-services,$(DOCDIR),g' \
 	-e 's,/usr/share/netns-services,$(DATADIR),g'
 
 install:
@@ -176,12 +216,17 @@ install:
 			exit 1; \
 		}; \
 	done; \
+	[ "$$(cat $(BUILT)/libexecdir)" = '$(LIBEXECDIR)' ] || { \
+		printf '%s was built for other paths: type make LIBEXECDIR=%s\n' $(BUILT) '$(LIBEXECDIR)' >&2; \
+		exit 1; \
+	}; \
 	for entry in $(INSTALLED); do \
 		mode=$${entry%%:*}; file=$${entry#*:}; where=$$DESTDIR$${file#*:}; \
 		printf '%s\n' "$$where"; \
 		install -D -m "$$mode" "$${file%%:*}" "$$where"; \
-		case $$file in openrc/*|runit/*|libexec/*) sed -i $(PATHS) "$$where";; esac; \
+		case $$file in $(BUILT)/*) ;; *) sed -i $(PATHS) "$$where";; esac; \
 	done; \
+	[ "$(SETTINGS)" ] || exit 0; \
 	where=$$DESTDIR$(SETTINGS); \
 	if [ ! -e "$$where" ]; then \
 		printf '%s\n' "$$where"; \
@@ -195,7 +240,8 @@ uninstall:
 		rm -f "$$DESTDIR$${entry##*:}"; \
 	done; \
 	where=$$DESTDIR$(SETTINGS); \
-	if cmp -s conf.d/netns "$$where"; then \
+	if [ ! "$(SETTINGS)" ]; then :; \
+	elif cmp -s conf.d/netns "$$where"; then \
 		rm -f "$$where"; \
 	elif [ -e "$$where" ]; then \
 		printf '%s is kept, because it was edited\n' "$$where"; \
@@ -204,4 +250,4 @@ uninstall:
 		rmdir "$$DESTDIR$$directory" 2>/dev/null || :; \
 	done
 
-.PHONY: all help demo check deny fmt clippy test test-all fuzz bench install uninstall lint
+.PHONY: all help dist demo check deny fmt clippy test test-all fuzz bench install uninstall lint

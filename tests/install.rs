@@ -69,19 +69,35 @@ const FILES: [&str; 54] = [
     "644 usr/share/zsh/site-functions/_netns-setup",
 ];
 
+/// Set up `folder` as `make` does: the programs that the test was built with, and the directory of
+/// scripts that they use.
+fn built_for(libexec: &str, folder: &Path) {
+    for program in [
+        env!("CARGO_BIN_EXE_netns-exec"),
+        env!("CARGO_BIN_EXE_netns-setup"),
+    ] {
+        let name = Path::new(program).file_name().unwrap();
+        std::os::unix::fs::symlink(program, folder.join(name)).unwrap();
+    }
+    fs::write(folder.join("libexecdir"), format!("{libexec}\n")).unwrap();
+}
+
 /// The output of `make WORDS DESTDIR=folder`; the programs are those that the test was built
 /// with.
 fn make(words: &[&str], folder: &Path) -> String {
-    let programs = Path::new(env!("CARGO_BIN_EXE_netns-exec"))
-        .parent()
-        .unwrap();
+    let built = tempfile::tempdir().unwrap();
+    let libexec = words
+        .iter()
+        .rev()
+        .find_map(|word| word.strip_prefix("LIBEXECDIR="));
+    built_for(libexec.unwrap_or("/usr/libexec"), built.path());
     let mut command = Command::new("make");
     command
         .args(words)
         .current_dir(tree::ROOT)
         .env_remove("MAKEFLAGS");
     command.arg(format!("DESTDIR={}", folder.display()));
-    command.arg(format!("STATIC={}", programs.display()));
+    command.arg(format!("BUILT={}", built.path().display()));
     let out = command.output().expect("make must be installed");
     assert!(
         out.status.success(),
@@ -141,23 +157,118 @@ fn install_puts_these_files_there_and_uninstall_takes_them_away() {
 #[test]
 fn a_packager_says_where_things_go() {
     let folder = tempfile::tempdir().unwrap();
-    let say = ["install", "PREFIX=/opt/x", "SYSCONFDIR=/opt/etc"];
+    let say = [
+        "install",
+        "PREFIX=/opt/x",
+        "LIBEXECDIR=/opt/x/lib",
+        "DOCDIR=/opt/doc/x",
+    ];
     make(&say, folder.path());
     let moved = FILES.into_iter().map(|line| {
-        let line = line
+        line.replace(" usr/share/doc/netns-services/", " opt/doc/x/")
+            .replace(" usr/libexec/", " opt/x/lib/")
             .replace(" usr/s", " opt/x/s")
-            .replace(" usr/libexec/", " opt/x/libexec/");
-        line.replace(" etc/", " opt/etc/")
     });
     let mut moved: Vec<String> = moved.collect();
     moved.sort_by_key(|line| line[4..].to_string());
     assert_eq!(found(folder.path()).0, moved);
     for line in moved {
         let text = fs::read_to_string(folder.path().join(&line[4..])).unwrap_or_default();
-        let ours = ["usr/share/netns-services", "usr/libexec/netns-services"];
-        let script = text.starts_with("#!") || line.ends_with(".sh");
-        assert!(!script || ours.iter().all(|o| !text.contains(o)), "{line}");
+        let usual = [
+            "/usr/share/netns-services",
+            "/usr/share/doc/netns-services",
+            "/usr/libexec/netns-services",
+        ];
+        assert!(usual.iter().all(|usual| !text.contains(usual)), "{line}");
     }
+}
+
+/// What `make WORDS`, which fails, says.
+fn refused(words: &[&str], folder: &Path) -> String {
+    let mut command = Command::new("make");
+    command.args(words).current_dir(tree::ROOT);
+    command.env_remove("MAKEFLAGS");
+    command.arg(format!("DESTDIR={}/dest", folder.display()));
+    let out = command.output().expect("make must be installed");
+    assert_eq!(out.status.code(), Some(2));
+    assert!(!folder.join("dest").exists());
+    String::from_utf8(out.stderr).unwrap()
+}
+
+#[test]
+fn programs_that_were_built_for_other_paths_are_not_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    built_for("/usr/libexec", folder.path());
+    let built = format!("BUILT={}", folder.path().display());
+    let said = refused(&["install", &built, "LIBEXECDIR=/usr/lib"], folder.path());
+    assert!(said.contains("type make LIBEXECDIR=/usr/lib"), "{said}");
+    // OpenRC and iproute2 read /etc, and nothing else
+    let said = refused(&["install", &built, "SYSCONFDIR=/opt/etc"], folder.path());
+    assert!(said.contains("OpenRC reads /etc"), "{said}");
+}
+
+#[test]
+fn make_hands_the_path_of_the_scripts_to_the_compiler_and_no_other_line_has_it() {
+    let (well, told) = tree::said(&["make", "--dry-run", "all", "LIBEXECDIR=/usr/lib"]);
+    assert!(well, "{told}");
+    assert_eq!(
+        told.matches("NETNS_LIBEXECDIR='/usr/lib' ").count(),
+        2,
+        "{told}"
+    );
+    let (_, found) = tree::said(&[
+        "grep",
+        "-rnE",
+        "/usr/(lib|share|libexec)/netns|/usr/libexec\"",
+        "src",
+    ]);
+    assert_eq!(found.lines().count(), 1, "{found}");
+}
+
+#[test]
+fn each_part_is_installed_by_itself_and_all_of_them_are_all() {
+    let mut all = Vec::new();
+    for part in ["programs", "openrc", "hook", "runit"] {
+        let folder = tempfile::tempdir().unwrap();
+        make(&["install", &format!("PARTS={part}")], folder.path());
+        let files = found(folder.path()).0;
+        let of_hook = files.iter().any(|file| file.contains("rc.conf.d/"));
+        assert_eq!(of_hook, part == "hook", "{files:?}");
+        all.extend(files);
+        make(&["uninstall", &format!("PARTS={part}")], folder.path());
+        assert!(found(folder.path()).0.is_empty());
+    }
+    all.sort_by_key(|line| line[4..].to_string());
+    assert_eq!(all, FILES);
+}
+
+#[test]
+fn a_build_is_static_or_dynamic_and_has_the_flags_of_a_distribution() {
+    let plan = |words: &[&str]| tree::said(&[&["make", "--dry-run", "all"], words].concat());
+    let (well, told) = plan(&[]);
+    assert!(
+        well && told.contains("target-feature=+crt-static"),
+        "{told}"
+    );
+    assert!(told.contains("relocation-model=static"), "{told}");
+    let (well, told) = plan(&[
+        "LINK=dynamic",
+        "STRIP=no",
+        "LDFLAGS=-Wl,-z,relro -Wl,-z,now",
+    ]);
+    assert!(well, "{told}");
+    for flag in [
+        "RUSTFLAGS=\"$RUSTFLAGS ",
+        "target-feature=-crt-static",
+        "relocation-model=pie",
+        "-C link-arg=-Wl,-z,relro -C link-arg=-Wl,-z,now",
+        "profile.release.strip=false",
+        "mkdir -p target/dynamic",
+    ] {
+        assert!(told.contains(flag), "{flag}: {told}");
+    }
+    let (well, told) = plan(&["LINK=both"]);
+    assert!(!well && told.contains("static or dynamic"), "{told}");
 }
 
 #[test]
@@ -186,7 +297,7 @@ fn install_builds_nothing_and_says_what_is_missing() {
         .current_dir(tree::ROOT)
         .env_remove("MAKEFLAGS");
     command.arg(format!("DESTDIR={}/dest", empty.path().display()));
-    command.arg(format!("STATIC={}/static", empty.path().display()));
+    command.arg(format!("BUILT={}/static", empty.path().display()));
     let out = command.output().expect("make must be installed");
     assert_eq!(out.status.code(), Some(2));
     let said = String::from_utf8(out.stderr).unwrap();
@@ -195,4 +306,97 @@ fn install_builds_nothing_and_says_what_is_missing() {
         "{said}"
     );
     assert!(!empty.path().join("dest").exists());
+}
+
+/// What the functions of a recipe of `packaging/` install; those of split packages together.
+fn installed_by(recipe: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let (built, destination) = (folder.path().join("built"), folder.path().join("dest"));
+    fs::create_dir(&built).unwrap();
+    built_for("/nowhere", &built);
+    let recipe = format!("{}/packaging/{recipe}", tree::ROOT);
+    let mut command = Command::new("tests/packages/recipe.sh");
+    command.arg(recipe).arg(&destination).arg(&built);
+    let out = command
+        .current_dir(tree::ROOT)
+        .env_remove("MAKEFLAGS")
+        .output();
+    let out = out.expect("bash must be installed");
+    let errors = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success(), "{errors}");
+    found(&destination).0
+}
+
+/// The files of `make install`, in other directories and without some, sorted.
+fn files(without: &[&str], directories: &[(&str, &str)], more: &[&str]) -> Vec<String> {
+    let kept = FILES
+        .into_iter()
+        .filter(|line| !without.iter().any(|part| line.contains(part)));
+    let moved = kept.map(|line| {
+        let renamed = directories.iter();
+        renamed.fold(line.to_string(), |line, (from, to)| line.replace(from, to))
+    });
+    let mut all: Vec<String> = moved
+        .chain(more.iter().map(|line| line.to_string()))
+        .collect();
+    all.sort_by_key(|line| line[4..].to_string());
+    all
+}
+
+#[test]
+fn the_recipes_of_packages_install_what_make_install_does() {
+    assert_eq!(
+        installed_by("alpine/APKBUILD"),
+        files(&["lib/lsb"], &[], &[])
+    );
+    let places = [("usr/sbin/", "usr/bin/"), ("usr/libexec/", "usr/lib/")];
+    assert_eq!(
+        installed_by("artix/PKGBUILD"),
+        files(
+            &["lib/lsb"],
+            &places,
+            &["644 usr/share/licenses/netns-services/LICENSE-MIT"]
+        )
+    );
+    let openrc = [
+        "etc/init.d",
+        "etc/rc.conf.d",
+        "etc/user",
+        "lib/lsb",
+        "doc/netns-services/openrc",
+        "netns-closed",
+        "netns-firewall",
+        "netns-watch",
+    ];
+    let licences = [
+        "644 usr/share/licenses/netns-services/LICENSE-APACHE",
+        "644 usr/share/licenses/netns-services/LICENSE-MIT",
+    ];
+    assert_eq!(
+        installed_by("void/template"),
+        files(&openrc, &places, &licences)
+    );
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        installed_by(&format!("gentoo/netns-services-{version}.ebuild")),
+        files(
+            &[],
+            &[("doc/netns-services/", "doc/netns-services-0-r1/")],
+            &[]
+        )
+    );
+}
+
+#[test]
+fn the_recipes_of_packages_have_the_version_of_cargo() {
+    let version = env!("CARGO_PKG_VERSION");
+    for (recipe, line) in [
+        ("alpine/APKBUILD", "pkgver=V\n"),
+        ("artix/PKGBUILD", "pkgver=V\n"),
+        ("void/template", "version=V\n"),
+        ("debian/changelog", "netns-services (V-1) "),
+    ] {
+        let text = tree::text(&format!("packaging/{recipe}"));
+        assert!(text.contains(&line.replace('V', version)), "{recipe}");
+    }
 }

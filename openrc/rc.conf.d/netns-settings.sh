@@ -251,7 +251,7 @@ _netns_of_the_script()
 _netns_of_rc_conf()
 {
 	_netns_file=/etc/rc.conf
-	for _netns_text in netns netns_mode netns_from_inside; do
+	for _netns_text in netns netns_mode netns_from_inside netns_hook; do
 		_netns_is_in_the_environment "$_netns_text" || continue
 		unset "$_netns_text"
 		eval "$_netns_text=\$(_netns_in_rc_conf $_netns_text)"
@@ -303,22 +303,42 @@ _netns_probe()
 # The hook will not notice anything after this file: fail now if a namespace is asked for.
 _netns_refuse_unnoticed()
 {
+	_netns_asks_for_start || return 0
+	eerror "$RC_SVCNAME: $_netns_at: netns= would have no effect: $0 does not work as" \
+		"/etc/rc.conf.d/netns.conf expects"
+	eerror "$RC_SVCNAME: expected OpenRC 0.45 or newer, run by dash, busybox ash or bash;" \
+		"write netns-exec NAME -- before the command of your own script meanwhile"
+	exit 1
+}
+
+# The same, because the owner has switched the hook off
+_netns_refuse_switched_off()
+{
+	_netns_asks_for_start || return 0
+	eerror "$RC_SVCNAME: $_netns_at: netns= would have no effect: netns_hook=\"$netns_hook\"" \
+		"in /etc/rc.conf switches it off"
+	eerror "$RC_SVCNAME: remove that line; or remove netns= here, to run on the host"
+	exit 1
+}
+
+# Is this the start of a service whose settings ask for a namespace? Sets $_netns_at to their file.
+_netns_asks_for_start()
+{
 	_netns_verb=$(tr '\0' '\n' <"/proc/$$/cmdline" | tail -n 1)
-	[ "$_netns_verb" = start ] || return 0
+	[ "$_netns_verb" = start ] || return
 	for _netns_text in "${RC_SERVICE%/*}/../conf.d" /etc/conf.d; do
 		for _netns_at in "${RC_SVCNAME%%.*}" "$RC_SVCNAME"; do
 			_netns_file=$_netns_text/$_netns_at.$RC_RUNLEVEL
 			_netns_asks "$_netns_file" || _netns_file=$_netns_text/$_netns_at
 			_netns_asks "$_netns_file" || continue
 			_netns_where
-			eerror "$RC_SVCNAME: $_netns_at: netns= would have no effect: $0 does not work as" \
-				"/etc/rc.conf.d/netns.conf expects"
-			eerror "$RC_SVCNAME: expected OpenRC 0.45 or newer, run by dash, busybox ash or bash;" \
-				"write netns-exec NAME -- before the command of your own script meanwhile"
-			exit 1
+			return 0
 		done
 	done
-	return 0
+	# rc.conf has one for all services
+	_netns_file=/etc/rc.conf
+	[ -n "$netns" ] || return
+	_netns_where
 }
 
 # Exit with an error: line 1 says what is wrong with netns=, line 2 what to do.

@@ -1,6 +1,6 @@
 //! DHCP clients: programs of the system that keep running in the namespace and maintain the address
-//! of a link. All of them use the same hook, which is installed beside the programs of this project
-//! and stores what the network sends.
+//! of a link. All of them use the same hook, a script of this project that stores what the network
+//! sends.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, ErrorKind};
@@ -263,13 +263,17 @@ fn lease(netns: &NetnsName, link: &LinkName) -> PathBuf {
     folder(netns).join(format!("dhcp-{link}.lease"))
 }
 
-/// The path of the hook, which is installed beside the programs: `PREFIX/libexec/netns-services`.
+/// The path of the hook.
 fn hook() -> Result<PathBuf, OsError> {
-    exec::installed("dhcp-hook").ok_or_else(|| OsError {
+    let hook = exec::installed("dhcp-hook");
+    if hook.exists() {
+        return Ok(hook);
+    }
+    Err(OsError {
         errno: Errno::ENOENT.into(),
-        message: Some(
-            "there is no /usr/libexec/netns-services/dhcp-hook: netns-services is not completely installed"
-                .into(),
-        ),
+        message: Some(format!(
+            "there is no {}: netns-services is not completely installed",
+            hook.display()
+        )),
     })
 }

@@ -72,6 +72,18 @@ for supervisor in start-stop-daemon supervise-daemon; do
 	later
 done
 starts_inside
+# Root has switched the hook off: the same, whatever the caller's environment contains
+echo 'netns_hook="no"' >>/etc/rc.conf
+later
+netns_hook=yes
+export netns_hook
+refuses
+unset netns_hook
+refused rc-service inside start
+says '/etc/conf.d/inside:1: netns= would have no effect: netns_hook="no" in /etc/rc.conf switches it off'
+sed -i '/^netns_hook/d' /etc/rc.conf
+later
+starts_inside
 # The parts of the hook are missing, as halfway through an update: services with netns= do
 # not start, and others do
 umount /etc/rc.conf.d/netns-*.sh

@@ -145,24 +145,39 @@ const OPENRC: [(&str, &str); 4] = [
     ("openrc/user", "/etc/user/rc.conf.d"),
 ];
 
+fn project(path: &str) -> PathBuf {
+    Path::new(ROOT).join(path)
+}
+
+/// The argument of the tools' option `-b`.
+fn bind(from: PathBuf, to: &str) -> String {
+    assert!(from.exists(), "{}: no such file", from.display());
+    format!("{}:{to}", from.display())
+}
+
+/// The command that enters a host with nothing of the project but its scenarios.
+pub fn bare_host(tool: &str, suite: &str, folder: &str) -> Command {
+    let mut command = Command::new(project("tests/testbed").join(tool));
+    command.env("TESTBED_SUITE", suite);
+    for (from, to) in [
+        (project("tests/testbed"), "/testbed"),
+        (project(&format!("tests/{folder}")), "/t"),
+    ] {
+        command.arg("-b").arg(bind(from, to));
+    }
+    command
+}
+
 /// The command that enters a host with the project's programs and scripts where `make install`
 /// puts them.
 pub fn host(tool: &str, suite: &str, folder: &str) -> Command {
-    let bind = |from: PathBuf, to: &str| {
-        assert!(from.exists(), "{}: no such file", from.display());
-        format!("{}:{to}", from.display())
-    };
-    let project = |path: &str| Path::new(ROOT).join(path);
-    let mut command = Command::new(project("tests/testbed").join(tool));
-    command.env("TESTBED_SUITE", suite);
+    let mut command = bare_host(tool, suite, folder);
     for (from, to) in [
         (program("netns-exec"), "/usr/sbin/netns-exec"),
         (program("netns-setup"), "/usr/sbin/netns-setup"),
         (project("conf.d/netns"), "/etc/conf.d/netns"),
         (project("libexec"), "/usr/libexec/netns-services"),
         (project("runit"), "/usr/share/netns-services/runit"),
-        (project("tests/testbed"), "/testbed"),
-        (project(&format!("tests/{folder}")), "/t"),
     ] {
         command.arg("-b").arg(bind(from, to));
     }
@@ -199,7 +214,7 @@ pub fn expect_end(mut command: Command, suite: &str, scenario: &str) {
 }
 
 /// The path of a static program, as `make` built it from the present sources.
-fn program(name: &str) -> PathBuf {
+pub fn program(name: &str) -> PathBuf {
     let path = Path::new(ROOT).join("target/static").join(name);
     let built = path.metadata().and_then(|metadata| metadata.modified());
     let built = built.unwrap_or_else(|_| panic!("{}: not built, run make first", path.display()));

@@ -28,8 +28,8 @@ pub fn files() -> Vec<String> {
             let entry = entry.expect("an entry");
             let path = folder.join(entry.file_name());
             let kind = entry.file_type().expect("a type");
-            // (In a worktree of git, .git is a file.)
-            if [".git", "target"].contains(&path.to_str().expect("a name")) {
+            // (In a worktree of git, .git is a file. The crates of a release are in vendor.)
+            if [".git", "target", "vendor", ".cargo"].contains(&path.to_str().expect("a name")) {
                 continue;
             } else if kind.is_dir() {
                 folders.push(path);

@@ -6,7 +6,6 @@
 //! /etc/resolv.conf, above all other mounts there.
 
 use std::ffi::{CStr, CString};
-use std::fs;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -73,9 +72,10 @@ pub fn mount(name: &CStr) -> Result<(), ExecError> {
 #[cold]
 #[inline(never)]
 fn cover(program: &CStr) -> Result<(), Errno> {
-    let Some(ours) = installed("resolvconf") else {
+    let ours = installed("resolvconf");
+    if !ours.exists() {
         return Ok(());
-    };
+    }
     let ours = CString::new(ours.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
     let ours = syscall::clone_read_only(AT_FDCWD, &ours)?;
     match is_at(program, &ours)? {
@@ -84,19 +84,17 @@ fn cover(program: &CStr) -> Result<(), Errno> {
     }
 }
 
-/// The path of a file of ours that is not a program for users. It is in `libexec/netns-services`,
-/// in the prefix of the programs.
+/// Where `make` says that the files of ours go that are not programs for users. It is compiled in:
+/// nobody's environment can name another directory to a program that runs as root.
+const LIBEXECDIR: &str = match option_env!("NETNS_LIBEXECDIR") {
+    Some(directory) => directory,
+    None => "/usr/libexec",
+};
+
+/// The path of a file of ours that is not a program for users.
 #[cold]
-pub fn installed(file: &str) -> Option<PathBuf> {
-    let program = fs::read_link("/proc/self/exe").ok()?;
-    let prefix = program.parent().and_then(Path::parent);
-    let beside = prefix.map(|prefix| prefix.join("libexec/netns-services"));
-    let usual = PathBuf::from("/usr/libexec/netns-services");
-    let all = beside.into_iter().chain([usual]);
-    let mut there = all
-        .map(|folder| folder.join(file))
-        .filter(|path| path.exists());
-    there.next()
+pub fn installed(file: &str) -> PathBuf {
+    Path::new(LIBEXECDIR).join("netns-services").join(file)
 }
 
 /// Show the client's name servers, if there are any. A client may set or remove them at the same

@@ -1,0 +1,69 @@
+#!/bin/sh
+# The Debian package: installed by dpkg, the main job done, upgraded while a namespace is up, removed
+# and purged. $1 is the init.
+# shellcheck source=tests/packages/lib.sh
+. /t/lib.sh
+
+has_address()
+{
+	$judge -n mgmt -o -4 addr show dev eth1 | grep -q "inet $1/24"
+}
+has_lo()
+{
+	$judge -n watched link show lo | grep -q UP
+}
+
+old=$(echo /dist/old/*.deb) new=$(echo /dist/new/*.deb)
+: >>/var/lib/dpkg/status
+# dpkg wants to know of it, and the package has no library
+command -v ldconfig >/dev/null || ln -s /bin/true /usr/sbin/ldconfig
+run 0 dpkg -i "$old"
+plug_in
+echo 'netns_links="eth1"
+config_eth1="192.0.2.10/24"' >/etc/conf.d/netns.mgmt
+if [ "$1" = runit ]; then
+	runit_does_the_job /usr/share/netns-services/runit/netns
+else
+	openrc_does_the_job
+fi
+before=$daemon netns=$(netns_named mgmt)
+# A trial waits for its confirmation, and a watch runs, while the programs are replaced
+sed -i 's,10/24,10/24 192.0.2.11/24,' /etc/conf.d/netns.mgmt
+netns-setup try mgmt --within 600 >/tmp/trial 2>&1 &
+eventually "the trial waits" grep -q 'netns-setup confirm mgmt' /tmp/trial
+echo 'netns_links=""' >/etc/conf.d/netns.watched
+netns-setup watch watched >/tmp/watch 2>&1 &
+watch=$!
+eventually "the watch is at work" test -e /run/netns-services/watched/ready
+
+run 0 dpkg -i "$new"
+says "the namespace mgmt is up, and stays as it is"
+is "the namespace" "$(netns_named mgmt)" "$netns"
+is "the namespace of the daemon" "$(netns_of "$before")" "$netns"
+run 0 netns-setup confirm mgmt
+eventually "the address of the trial stays" has_address 192.0.2.11
+run 0 netns-setup reload mgmt
+is "what a reload by the new programs says" "$(cat /tmp/said)" ""
+$judge -n watched link set lo down
+eventually "the old watch repairs" has_lo
+kill "$watch"
+run 0 netns-setup down watched
+
+# Removed: the settings stay, with them the hook, and what has a netns= does not start on the host
+run 0 dpkg -r netns-services
+says "the namespace mgmt is up, and stays as it is"
+is "the namespace" "$(netns_named mgmt)" "$netns"
+is "the namespace of the daemon" "$(netns_of "$before")" "$netns"
+[ ! -e /usr/sbin/netns-exec ] || fail "netns-exec is still there"
+if [ "$1" != runit ]; then
+	openrc_service another
+	later
+	refused rc-service another start
+fi
+run 0 dpkg -P netns-services
+[ "$1" = runit ] || says "/etc/conf.d/another has a netns=: OpenRC now starts this service on the host"
+is "the namespace" "$(netns_named mgmt)" "$netns"
+find /etc /usr /lib/lsb -name '*netns*' ! -path '/usr/share/man/*' >/tmp/left
+grep -v -e /etc/conf.d/netns.mgmt -e /etc/conf.d/netns.watched -e /etc/init.d/netns.mgmt -e /etc/sv/netns-mgmt -e /etc/service/ -e '^/etc/netns' \
+	-e /usr/bin/lsns -e /usr/lib/modules /tmp/left >/tmp/ours || :
+is "what is left of it" "$(cat /tmp/ours)" ""
