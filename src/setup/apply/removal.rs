@@ -53,8 +53,8 @@ impl Work<'_> {
         Ok(removal)
     }
 
-    /// Make the changes of one pass. With the state `at_once`, the links in it that can end with
-    /// the namespace are left to the kernel.
+    /// Make the changes of one pass. `at_once` is the state before, if the kernel may delete links
+    /// together with the namespace: those that it can delete are then not deleted one by one.
     fn remove_once(
         &mut self,
         changes: Vec<Change>,
