@@ -460,7 +460,8 @@ fn a_device_that_the_host_sets_up_too_and_a_finding_that_is_meant() {
     );
 }
 
-/// What another program holds its own namespace by is not to be stopped.
+/// A namespace that another program made: doctor does not report the processes that keep it, and
+/// does not say to stop them.
 #[test]
 fn a_namespace_of_another_program() {
     let sandbox = sandbox("");

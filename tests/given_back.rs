@@ -228,7 +228,7 @@ fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
     of_it.collect()
 }
 
-/// Of [`STATES`], those in which a NIC that is given back bare differs, and what it keeps.
+/// The names of the rows of [`STATES`] that are tried with `netns_give_back="bare"`.
 const BARE: [&str; 7] = [
     "as it is",
     "down",

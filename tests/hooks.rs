@@ -209,7 +209,7 @@ fn says(what: &str) -> String {
     ))
 }
 
-/// In whichever way the NIC is given back, and only then.
+/// The hook runs in every case in which the NIC goes back to the host, and in no other case.
 #[test]
 fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     let sandbox = Sandbox::new();

@@ -934,7 +934,7 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
         .unwrap();
     serve(&sandbox, "", 8080, "host");
     let to = SocketAddrV6::new(link_local, 8080, 0, u32::try_from(scope).unwrap());
-    // As soon as both ends may use their addresses
+    // The host answers as soon as duplicate address detection has ended on both ends
     let is_host = || ask_at(&sandbox, "far", to.into()).starts_with("host fe80::");
     assert!(wait_until(LIMIT, is_host));
     assert_eq!(

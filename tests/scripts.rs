@@ -19,7 +19,7 @@ enum Shell {
     Posix,
     /// openrc-run, which is a POSIX shell with `local`.
     OpenRc,
-    /// A POSIX shell that sources it: only settings.
+    /// A POSIX shell that sources the script, which only has settings.
     Sourced,
     /// Busybox's alone.
     Busybox,

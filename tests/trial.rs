@@ -42,7 +42,7 @@ fn files(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
-/// The state of a host and its namespace before.
+/// The state of a host and its namespace before a trial.
 struct Before {
     host: Value,
     inside: Value,

@@ -144,9 +144,9 @@ _netns_refuse_empty()
 	exit 1
 }
 
-# Is the last netns= that $_netns_file executes a literal empty one? The trace of the shell
-# tells which line that is. dash's trace has no line numbers; there the last one in the file
-# counts.
+# Does the last netns= that $_netns_file executes assign a literal empty value? The trace of
+# the shell tells which line that is. dash's trace has no line numbers; there it is the last
+# netns= in the file.
 _netns_is_literal()
 {
 	[ -n "$_netns_file" ] && [ -f "$_netns_file" ] || return
