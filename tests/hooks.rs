@@ -248,7 +248,7 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(said(&sandbox), "");
-    // The hook of the last reload, or none
+    // After a reload, down runs the hook of the new settings, if they have one
     for (settings, expected) in [
         (says("two"), "two mgmt eth1\neth1\npost_down\n"),
         (with_card(""), "post_down\n"),
@@ -273,12 +273,12 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     };
     assert!(wait_until(LIMIT, is_undone));
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
-    // Killed before the NIC was moved, or afterwards: the next down knows
+    // As if the up was killed after it moved the NIC: the next down runs the hook
     up();
     sandbox.sh("rm /run/netns-services/mgmt/ready").ok();
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\npost_down\n");
-    // One that fails, and one that never ends
+    // A hook that fails, and a hook that never ends
     write(&sandbox, &with_card("post_down_eth1='exit 3'"));
     setup(&sandbox, "up mgmt").ok();
     let run = setup(&sandbox, "down mgmt").ok();

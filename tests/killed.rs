@@ -270,7 +270,7 @@ fn of_table(walk: &Walk) -> Vec<usize> {
 /// The fault at a call, and what follows it.
 type Done = (Fault, &'static [bool]);
 
-/// The calls of a verb that get a fault, and which: a walk over every one.
+/// A walk over the system calls of a verb: which calls get a fault, and which faults.
 struct Every {
     points: fn(&[Call]) -> Vec<usize>,
     /// The faults, one after the other, and what follows each.

@@ -80,7 +80,7 @@ fn every_file_has_its_own_mode_whatever_the_callers_umask() {
         far::write(&sandbox, &changed);
         sandbox.sh(&by("reload")).ok();
         assert_eq!(files(&sandbox), FILES, "reload, with umask {umask}");
-        // And as it was, if it fails
+        // A reload that fails changes no mode
         far::write(
             &sandbox,
             &changed.replace("10.9.0.2/24\"", "10.9.0.2/24\"\nmac_eth0=01:00:5e:00:00:01"),

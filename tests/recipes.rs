@@ -119,7 +119,7 @@ impl Made {
 fn everything(sandbox: &Sandbox, netns: &str) -> Value {
     let mut all = dump(sandbox, netns);
     for link in all["link"].as_array_mut().into_iter().flatten() {
-        // An index of the host, which ip takes for one of the namespace
+        // The index of a link of the host; ip would print the namespace's link of that index
         if let Some(vxlan) = link.pointer_mut("/linkinfo/info_data") {
             vxlan.as_object_mut().unwrap().remove("link");
         }

@@ -35,7 +35,8 @@ _netns_was_brought()
 		_netns_refuse_lost "the namespace ${RC_NETNS_INSIDE% *}"
 }
 
-# Calling netns-exec again would loop for ever.
+# netns-exec has run, and this process is still not where it should be. Calling netns-exec
+# again would loop for ever.
 _netns_refuse_lost()
 {
 	eerror "$RC_SVCNAME: netns-exec did not move this script to $1, or /proc and /run/netns do not show it"

@@ -4,9 +4,9 @@
 # distribution's iptables, ip6tables, ipset and nftables, which files of the namespace it uses.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# A script that was written for the host calls itself by that name: iptables.mgmt calls
-# service_started iptables and means itself. All other names are services of the host, and are
-# queried and started there.
+# A script that was written for the host uses the host's name for itself: in iptables.mgmt,
+# service_started iptables asks about iptables.mgmt. All other names are services of the host,
+# and are queried and started there.
 _netns_begin_script()
 {
 	_netns_find_base

@@ -109,7 +109,8 @@ static int routes(const char *link, int rounds)
 	return 0;
 }
 
-/* In the namespace: says when /etc/resolv.conf, lost, is its own again. */
+/* Runs in the namespace: for each byte that it reads, waits until the bind mount of
+   /etc/resolv.conf is restored, and writes the time. */
 static int service(void)
 {
 	struct pollfd mounts = {.fd = open("/proc/self/mountinfo", O_RDONLY), .events = POLLPRI};

@@ -95,7 +95,7 @@ run_far()
 	far timeout 30 "$@" >/tmp/said 2>&1 || fail "$*: $(cat /tmp/said)"
 }
 
-# copies USER - copy there and back: to a mount that only the host has
+# copies USER - copy a file to /mnt, a mount that only the host has, and back
 copies()
 {
 	for way in scp 'scp -O' sftp; do

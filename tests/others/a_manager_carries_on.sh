@@ -92,7 +92,7 @@ connman_agrees()
 		grep -q "IPv4 =.*Address=${address%/*}"
 }
 
-# udev calls its ifup, which prefers busybox's client, and that has no script here
+# udev's rule calls ifup, which prefers busybox's udhcpc. That has no script here, so remove it
 start_ifupdown()
 {
 	rm -f "$(command -v udhcpc)"

@@ -82,8 +82,8 @@ pub fn run_by_bash(folder: &str, scenario: &str) {
     expect_end(command, "trixie, by bash", scenario);
 }
 
-/// The same on a virtual machine of its own, with the suite's kernel and two NICs on one LAN.
-/// It takes a quarter of a minute.
+/// Run a scenario on a virtual machine of its own, with the suite's kernel and two NICs on one
+/// LAN. It takes a quarter of a minute.
 #[track_caller]
 pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     let mut command = host("run-vm", suite, folder);
@@ -91,7 +91,7 @@ pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same on Debian, with bash installed.
+/// Run a scenario on a virtual machine of Debian 12, with bash installed.
 #[track_caller]
 pub fn run_vm_with_bash(folder: &str, scenario: &str) {
     let mut command = host("run-vm", "bookworm", folder);

@@ -24,8 +24,8 @@ fn a_storm_of_events_ends_where_it_should() {
     watch.ends();
 }
 
-/// While it cannot read, more events happen than the buffer holds, none of which matter; then
-/// one that matters. It only learns that something was lost.
+/// While the watch is stopped, more events happen than the buffer holds, none of which matter;
+/// then one that matters. The watch only learns that something was lost.
 #[test]
 fn what_there_was_no_room_to_tell_of_is_found() {
     let sandbox = sandbox(MGMT);

@@ -49,7 +49,7 @@ fn down_by_hand_means_down_until_it_is_brought_up_again() {
     watch.soon("it is said", || {
         watch
             .err()
-            // Or, if it checks halfway, that it is no longer ready
+            // The message begins in another way if the watch checks in the middle of the down
             .contains("; it stays that way until you run netns-setup up mgmt or send HUP\n")
     });
     watch.is_quiet();
