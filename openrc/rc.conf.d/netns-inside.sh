@@ -211,7 +211,8 @@ _netns_tell_files()
 	ewarn "$RC_SVCNAME: write netns_mode=\"script\" in /etc/conf.d/$RC_SVCNAME, if the checks need them"
 }
 
-# A start() that names none of these calls functions of another file.
+# Does the script start something itself? A start() without any of these names calls functions
+# of another file.
 _netns_starts_something()
 {
 	[ "$_netns_own" = daemon ] ||

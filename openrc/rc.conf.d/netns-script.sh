@@ -177,8 +177,9 @@ _netns_settings_of_the_host()
 	)
 }
 
-# Called before the script is read, because its own variables may depend on these, and again
-# afterwards, because it may have set them itself.
+# Set the script's variables for its files. Called before the script is read, because other
+# variables of the script may depend on them, and again afterwards, because the script may have
+# set them itself.
 _netns_set_files()
 {
 	[ -n "$_netns_own_files" ] || return 0

@@ -279,8 +279,8 @@ _netns_try()
 	fi
 }
 
-# Inside that service: when _netns_choose_mode is called, the hook has noticed both files.
-# Then it must notice both ways in which OpenRC starts a daemon.
+# Run by the service netns-probe: when _netns_choose_mode is called, the hook has noticed that
+# conf.d and the script were read. Then it must notice both ways in which OpenRC starts a daemon.
 _netns_probe()
 {
 	_netns=probe
