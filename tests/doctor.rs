@@ -167,7 +167,7 @@ fn name_services_of_the_host_in_view() {
         );
         let mut service = sandbox.spawn(&["python3", "-c", &listen]);
         assert_eq!(service.line(), "1");
-        // It appeared after the process, which sees it
+        // The socket appeared after the process had started, so the process sees it
         finds(
             &sandbox,
             "name-service",

@@ -123,7 +123,8 @@ fn whole(sandbox: &Sandbox) -> Value {
     all.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    // Which of the two it is on a link that is down depends on whether it was ever up
+    // The qdisc of a link that is down is noop or noqueue: it depends on whether the link was ever
+    // up
     let text = all.to_string().replace("\"noop\"", "\"noqueue\"");
     serde_json::from_str(&text).unwrap()
 }

@@ -192,7 +192,7 @@ fn is_said(
     }
     let (state, what) = match traced.code {
         None => return fault("a signal ended it"),
-        // Who is tied to it is told of
+        // The message names a linked namespace that is not complete
         Some(0) if traced.said.contains("is not complete") => return Ok(None),
         Some(0) => (then, "it says that it is done"),
         Some(_) if traced.said.contains("is ready and stays ready") => {

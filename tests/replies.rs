@@ -159,7 +159,7 @@ fn a_flush_of_the_namespaces_rules_is_mended() {
     setup(&sandbox, "reload mgmt").ok();
     is_answered(&sandbox, true, "reloaded");
 
-    // The owner's own rules contain one, first and at every change
+    // Rules of the administrator begin with flush ruleset, when they are new and when they change
     for text in ["table inet own {}", "table inet own { chain c {}; }"] {
         let text = format!("flush ruleset\n{text}\n");
         sandbox.write("/etc/netns/mgmt/nftables.nft", &text);

@@ -80,7 +80,7 @@ int main(int count, char **words)
 		if (rounds > 2)
 			once(contestants[i]);
 	}
-	/* Each round begins with another one, so that none always follows the slowest. */
+	/* Each round begins with another program, so that none always follows the slowest. */
 	for (int round = 0; round < rounds; round++)
 		for (int k = 0; k < all; k++) {
 			int i = (round + k) % all;

@@ -15,7 +15,7 @@ is "the daemon's namespace" "$(netns_of "$(cat /run/sshd.pid)")" "$(netns_named 
 $judge netns exec mgmt sleep 601 &
 is_inside() { $judge netns pids mgmt | xargs -I PID cat /proc/PID/cmdline | grep -q 601; }
 eventually "a stranger is inside" is_inside
-# they would end this script, and the host
+# the services of the runlevel shutdown would end this script, and the host
 rm -f /etc/runlevels/shutdown/*
 echo 'no_umounts="/.*"' >>/etc/conf.d/localmount
 begun=$(date +%s)
