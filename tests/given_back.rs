@@ -8,7 +8,7 @@
 mod common;
 #[path = "common/far.rs"]
 mod far;
-// This uses a part of it
+// This test uses only a part of the module
 #[allow(dead_code)]
 #[path = "killed/trace.rs"]
 mod trace;

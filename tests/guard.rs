@@ -449,7 +449,8 @@ fn a_new_way_of_the_host_does_not_take_over_ones_own_connection() {
             setup(&sandbox, "down mgmt").ok();
         }
     }
-    // Nor by a reload, if the link exists already; and the setting allows it
+    // Such a route over a link that exists already is an error too;
+    // --yes-move-my-connection allows it
     write(&sandbox, &with(""));
     setup(&sandbox, "up mgmt").ok();
     write(&sandbox, &with("routes_x0=\"192.0.2.1/32 dev x0\"\n"));

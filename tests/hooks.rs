@@ -201,7 +201,7 @@ fn with_card(more: &str) -> String {
     )
 }
 
-/// It writes the link, and where the link is; no lock is held.
+/// Settings with a hook that writes the link and where the link is, and that no lock is held.
 fn says(what: &str) -> String {
     with_card(&format!(
         "post_down_eth1='{{ flock -n /run/netns-services/$NETNS_NAME/lock true || [ $? = 66 ] || echo locked
@@ -435,7 +435,7 @@ fn no_signal_is_held_from_it_when_watch_runs_it() {
     for then in ["ip netns delete mgmt", "true"] {
         assert!(is_said());
         assert_eq!(said(&sandbox), "SigBlk:\t0000000000000000\n");
-        // It may exist again before ip has removed the file
+        // The namespace may exist again before ip has removed the file
         sandbox.sh(then);
     }
 }

@@ -176,7 +176,8 @@ fn is(world: &World, state: State) -> Result<(), String> {
     world.differs(state).map_or(Ok(()), Err)
 }
 
-/// It was completed or undone, and the message says which, if there is one.
+/// Check that the verb was completed or undone, and that its message, if there is one, says
+/// which. Returns the state that it says.
 fn is_said(
     world: &World,
     traced: &Traced,
@@ -201,7 +202,7 @@ fn is_said(
         Some(_) if !traced.said.lines().any(|line| !line.starts_with("+ ")) => {
             return fault("it does not say why");
         }
-        // It says that it is not
+        // The message says that the verb was neither completed nor undone
         Some(_) if traced.said.contains("not all could be undone") => return Ok(None),
         Some(_) if traced.said.contains("is no longer ready") => return Ok(None),
         Some(_) if traced.said.contains("everything else is taken down") => return Ok(None),

@@ -149,7 +149,7 @@ fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
     );
     assert_eq!(ask(&sandbox, "", "127.0.0.1", 81), "");
     assert_eq!(ask(&sandbox, "far", HOST[0], 80), "");
-    // It is no way out
+    // Without masquerading, the namespace does not reach the outside
     serve(&sandbox, "far", 82, "far");
     assert_eq!(ask(&sandbox, "mgmt", FAR[0], 82), "");
 }

@@ -180,7 +180,7 @@ fn a_flush_of_the_namespaces_rules_is_mended() {
         let list = sandbox.sh("ip netns exec mgmt nft list tables").ok().stdout;
         list.contains("netns_replies")
     };
-    // It may not listen yet
+    // The watch may not listen yet
     assert!(wait_until(LIMIT, || {
         sandbox.sh("ip netns exec mgmt nft flush ruleset").ok();
         wait_until(Duration::from_secs(2), is_there)

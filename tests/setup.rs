@@ -556,7 +556,7 @@ fn a_hup_while_it_comes_up_is_not_the_end_of_watch() {
     assert!(wait_until(LIMIT, || {
         sandbox.read("/run/netns-services/mgmt/ready").is_some()
     }));
-    // It has read its settings once more by the time it handles this signal
+    // The watch has read its settings once more by the time it handles this signal
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     assert_eq!(watch.ended(), Some(0));
 }

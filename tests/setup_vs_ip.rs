@@ -34,7 +34,7 @@ fn compare(settings: &str, prepare: &str, namespaces: &[&str]) {
         ours.read("/etc/netns/mgmt/resolv.conf"),
         theirs.read("/etc/netns/mgmt/resolv.conf")
     );
-    // And to netns-setup, the result of ip is what it would have done itself
+    // netns-setup finds nothing to change in what ip made
     setup(&theirs, "plan mgmt").ok().stdout("").stderr("");
 }
 

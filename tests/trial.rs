@@ -107,7 +107,7 @@ fn what_is_not_confirmed_is_undone_exactly() {
     before.is_again(&sandbox);
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
     setup(&sandbox, "confirm mgmt").code(100);
-    // It is as if nothing had been
+    // After the rollback, a reload has nothing to do
     sandbox.sh("rm /etc/netns/mgmt/nftables.nft").ok();
     write(&sandbox, MGMT);
     setup(&sandbox, "reload mgmt").ok().stdout("");
@@ -257,7 +257,7 @@ fn a_watch_does_not_make_again_what_was_undone() {
     setup(&sandbox, "try mgmt --within 1").ok();
     assert!(wait_until(LIMIT, || !is_tried(&sandbox)));
     is_again(&sandbox, "-n mgmt", &inside);
-    // It restores the earlier state
+    // The watch restores the state before the trial, although the file has the tried settings
     sandbox
         .sh("ip -n mgmt address delete 192.0.2.10/24 dev eth1")
         .ok();

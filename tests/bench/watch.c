@@ -47,7 +47,7 @@ static void print(const char *what, int rounds)
 	       times[rounds - 1]);
 }
 
-/* Longer than a watch pauses after it has mended something and seen its own echo. */
+/* Wait longer than a watch pauses after a repair, whose own events it also receives. */
 static void rest(void)
 {
 	usleep(700000);

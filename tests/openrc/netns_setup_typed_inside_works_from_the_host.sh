@@ -166,8 +166,8 @@ expectation()
 		expected="as on the host"
 		cp /tmp/on-host /tmp/expected
 	elif is_in "$2" "$looks" confirm && [ "$2" != doctor ]; then
-		# It queries from where it is; and to confirm is to delete a file, with
-		# permission
+		# netns-setup queries from where it is; and confirm only deletes a file, for which
+		# it has permission
 		expected="not refused"
 		[ "$2" != confirm ] || cp /tmp/now /tmp/expected
 	fi

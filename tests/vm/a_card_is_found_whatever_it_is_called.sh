@@ -103,7 +103,7 @@ says 192.0.2.10/24
 run 0 netns-setup down mgmt
 is "its name on the host" "$(name_of 01)" "$again"
 
-# And watch does so by itself
+# A watch does the same by itself
 netns-setup watch mgmt >/tmp/watch 2>&1 &
 watch=$!
 eventually "the namespace is ready" test -e /run/netns-services/mgmt/ready

@@ -72,7 +72,7 @@ fn what_there_was_no_room_to_tell_of_is_found() {
 fn while_nothing_happens_nothing_is_done() {
     let sandbox = sandbox(MGMT);
     let watch = watch(&sandbox);
-    // It has repaired something, so that whatever a repair leaves behind exists too
+    // The watch repairs something first, so that whatever a repair leaves behind exists too
     sandbox.sh("ip -n mgmt route del default").ok();
     watch.soon("it is kept", || has_default(&sandbox));
     watch.is_quiet();

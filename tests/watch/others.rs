@@ -188,7 +188,7 @@ fn a_refusal_is_said_once_and_tried_again_until_it_is_none() {
         sandbox.read("/etc/netns/mgmt/resolv.conf").is_some()
     });
     watch.is_quiet();
-    // Otherwise it would create the directory again in between
+    // The watch is stopped, so that it does not create the directory again in between
     watch.signal(Signal::SIGSTOP);
     sandbox.sh("rm -r /etc/netns && : >/etc/netns").ok();
     watch.signal(Signal::SIGCONT);
