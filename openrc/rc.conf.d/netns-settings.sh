@@ -246,8 +246,8 @@ _netns_of_the_script()
 		"write netns=\"$netns\" in /etc/conf.d/$RC_SVCNAME; or netns=\"\" there, to run on the host"
 }
 
-# Our settings are set before any file of the service has been read: by rc.conf, for all
-# services, or by the caller's environment, which has no effect.
+# Settings of ours that exist before any file of the service has been read come from rc.conf,
+# for all services, or from the caller's environment, which has no effect.
 _netns_of_rc_conf()
 {
 	_netns_file=/etc/rc.conf

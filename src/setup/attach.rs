@@ -67,8 +67,8 @@ pub fn prepare_ignoring_name(
     Ok(())
 }
 
-/// As [`prepare`]. If the name refers to an earlier namespace, that one is taken down first, or it
-/// is an error unless `may_replace`.
+/// As [`prepare`]. If the name refers to an earlier namespace, that namespace is taken down first
+/// with `may_replace`, and is an error without it.
 pub fn take_over(
     call: &Call,
     want: &Want,
