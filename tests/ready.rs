@@ -218,8 +218,8 @@ fn a_watch_waits_beside_its_work() {
     soon(&sandbox, "the hook was run", || {
         said() == "pre_up\npost_up\nready\n"
     });
-    // When it is recreated, it waits again; a veth is deleted with its namespace, and created
-    // again
+    // When the namespace is recreated, the watch waits again; the veth is deleted with the
+    // namespace, and created again
     sandbox
         .sh("rm /run/said; ip netns delete mgmt; until ! ip -n far link show far1 2>/dev/null; do sleep 0.1; done
             ip link add eth1 address 52:54:00:00:00:01 type veth peer name far1 netns far

@@ -402,7 +402,7 @@ config_vx0=\"10.42.0.2/24\"
 routes_vx0=\"default via 10.42.0.1\"
 "
         .into(),
-        // Its own packets still use the routes of the namespace it was created in
+        // The packets of the tunnel itself still use the routes of the namespace it was created in
         by_hand: "
             ip link add vx0 type vxlan id 42 remote 192.0.2.1 local 192.0.2.7 dev eth1 dstport 4789
             ip netns add mgmt

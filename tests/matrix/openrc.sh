@@ -6,7 +6,7 @@
 
 functions=/usr/libexec/rc/sh
 [ -d "$functions" ] || functions=/lib/rc/sh
-# as rc-functions.sh looks for it
+# Look for start-stop-daemon as rc-functions.sh does
 ssd=${functions%sh}sbin/start-stop-daemon
 [ -x "$ssd" ] || ssd=start-stop-daemon
 

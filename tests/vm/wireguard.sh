@@ -14,7 +14,7 @@ is "what a second up says" "$(cat /tmp/said)" ""
 run 0 netns-setup status mgmt
 is "its mtu" "$($judge -n mgmt -j link show wg0 | sed 's/.*"mtu":\([0-9]*\).*/\1/')" 1420
 
-# Its own packets use the network of the namespace it was created in
+# The packets of the tunnel itself use the network of the namespace it was created in
 $nft -f - <<-'END'
 	table inet count {
 		counter tunnel { }
