@@ -29,8 +29,8 @@ pub enum NameState {
     Earlier,
 }
 
-/// Find the namespace to attach, if the settings ask for one, and hand it to the kernel side. Sets
-/// the path in `state`.
+/// Find the namespace to attach, if the settings ask for one. Sets its path in `state`, and its open
+/// file in `kernel` if the name refers to it.
 pub fn prepare(
     want: &Want,
     state: &mut State,

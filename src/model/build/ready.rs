@@ -33,7 +33,8 @@ pub enum HoldServices {
     /// Services are not held. `up` fails if the namespace cannot be brought up, and `watch` ends.
     #[default]
     No,
-    /// Services are held until the namespace is complete for the first time. `watch` waits for that.
+    /// Services are held until the namespace is complete for the first time. `watch` waits for
+    /// that.
     Start,
     /// As `Start`, and services are stopped when the namespace has been incomplete for the timeout.
     Stop,
