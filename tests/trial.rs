@@ -171,7 +171,8 @@ fn it_is_undone_though_who_called_is_killed_with_his_terminal() {
     setup(&sandbox, "up mgmt").ok();
     let before = Before::of(&sandbox);
     write(&sandbox, TRIED);
-    // Right after its last line; and its complete session, with the leader and the terminal
+    // The caller is killed right after try printed its last line, with its complete session and
+    // its terminal
     let killed = format!(
         "mkfifo /run/said; script -qefc 'stty tostop; echo $$ >/run/leader; {NETNS_SETUP} try mgmt --within 8' /run/log >/run/said </dev/null &
          while read -r line; do case $line in *confirm*) break ;; esac; done </run/said

@@ -47,7 +47,7 @@ run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 run 0 netns-setup status mgmt
 
-# Another NIC is wanted under its name: a reload does not do that
+# The settings want another NIC under the name of the present one: a reload does not do that
 sed -i 's/00:01"/00:00"/' /etc/conf.d/netns.mgmt
 run 111 netns-setup reload mgmt
 says "lan0 in this namespace is another device"
@@ -75,7 +75,7 @@ says "no device on the host matches lan0"
 run 0 $judge netns list
 says_not mgmt
 
-# Recognized again without a setting for it
+# A NIC is recognized again without match_IF
 later
 cat >/etc/conf.d/netns.mgmt <<-END
 	netns_links="$one"

@@ -18,7 +18,7 @@ fn a_storm_of_events_ends_where_it_should() {
     watch.is_quiet();
     let lines = watch.out().lines().count();
     assert!(lines < 400, "{lines} lines are a flood");
-    // On a slow machine a check finds it down twice in a row, and reports that
+    // On a slow machine a check finds the link down twice in a row, and reports that
     let over = watch.out().contains("mgmt: matches its settings again");
     assert!(watch.err().is_empty() || over, "{}", watch.err());
     watch.ends();
