@@ -86,7 +86,7 @@ const FATES: [Fate; 3] = [Fate::Down, Fate::Deleted, Fate::Remade];
 fn orders(below: Below) -> &'static [&'static str] {
     match below {
         Below::Birthplace => &["two low", "low two", "low, two", "--all", "two, low"],
-        // If a link must exist before, the two alone cannot come up
+        // Without two, low: the parent link must exist before two can come up
         Below::Parent => &["two low", "low two", "low, two", "--all"],
     }
 }

@@ -11,7 +11,7 @@ use crate::setup::failure::{Failure, Why};
 /// Whether anything but the name keeps the namespace alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alone {
-    /// No process or file that /proc shows. Without its name, the kernel ends it.
+    /// No process or file that /proc shows. The kernel ends the namespace when its name is deleted.
     Yes,
     /// A process is inside, or something holds it from outside.
     No,
