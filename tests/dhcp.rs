@@ -344,7 +344,8 @@ fn what_the_settings_leave_out_of_a_lease_is_not_taken() {
         routes(&sandbox),
         "203.0.113.0/24 via 192.0.2.9 dev up1 metric 500\n"
     );
-    // Nor are they in the file when the lease of another link is written
+    // With nodns, the name servers of a link are not in the file either when the lease of another
+    // link is written
     with("dns", &LEASE);
     event(&sandbox, 2, "bound", &OTHER);
     assert_eq!(

@@ -226,7 +226,8 @@ fn described(sandbox: &Sandbox) -> (Value, Value) {
     (link, index)
 }
 
-/// On one host by a reload from `base` and back, on the other by the real ip(8) from the plan.
+/// Set an option and unset it again: on one host by reloads, on the other by the real ip(8) from
+/// the plan.
 fn reloaded([ours, theirs]: &[Sandbox; 2], base: &str, said: &str, option: &Opt) {
     let told = format!("{} {base}{said}", option.word);
     let (before, number) = described(ours);

@@ -105,7 +105,7 @@ verb_reload()
 	status_is 0
 }
 
-# Under a supervisor it comes back by itself, otherwise by a restart.
+# Under a supervisor, the daemon is started again by itself, otherwise by a restart.
 verb_crash()
 {
 	if [ "$service" = healthcheck ]; then
