@@ -482,7 +482,8 @@ fn a_stale_file_is_repaired_and_a_namespace_of_others_is_kept() {
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
 }
 
-/// As for every service inside, and with a private /, as OpenRC and runit leave it.
+/// A process with mounts of its own, as every service inside has, sees a name that is made later,
+/// even with a private /, as OpenRC and runit leave it.
 #[test]
 fn a_new_name_is_seen_by_those_who_have_mounts_of_their_own() {
     let sandbox = Sandbox::new();

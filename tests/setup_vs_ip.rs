@@ -187,7 +187,7 @@ const HERE: [(&str, &str); 5] = [
     ("tun", ""),
 ];
 
-/// Not every such kernel supports it.
+/// The key of an option that some of these kernels do not support.
 const NOT_HERE: &str = "vlan_filtering";
 
 /// A value that differs from the default.

@@ -160,8 +160,8 @@ end_sessions()
 	done
 }
 
-# nobody_cuts_himself_off SERVER - in such a session, however little is left of its
-# environment
+# nobody_cuts_himself_off SERVER - check that commands that take the namespace down are errors
+# in a session of SERVER, however little is left of the environment of the session
 nobody_cuts_himself_off()
 {
 	pid=$(cat /run/listener)

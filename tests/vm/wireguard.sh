@@ -81,8 +81,8 @@ for secret in $secrets; do
 done
 as_wg_does /etc/wireguard/near.conf
 
-# The namespace in which far was created is deleted, and another one has its name: its
-# link stays and carries nothing, until it is recreated
+# The namespace in which far was created is deleted, and another one has its name: the link in
+# far stays and carries nothing, until it is recreated
 $judge netns delete other
 eventually "the card is on the host" $judge link show eth0
 is_dead()
