@@ -64,7 +64,8 @@ fn a_router_gives_addresses_which_are_never_ours() {
     let status = setup(&host, "status mgmt").ok().stdout;
     assert!(status.contains("2001:db8:77:"), "{status}");
 
-    // Nor if the settings no longer list auto: then the kernel does what it does by default
+    // Without auto in the settings, the address from the router stays, and the kernel continues
+    // by its default
     write(&host, "netns_links=eth1\nconfig_eth1=2001:db8:10::11/64\n");
     setup(&host, "reload mgmt").ok().stdout(
         "+ ip -n mgmt address add 2001:db8:10::11/64 dev eth1

@@ -135,7 +135,7 @@ fn the_printed_commands_do_the_same() {
         same(&dump(&ours, netns), &dump(&theirs, netns));
     }
     setup(&theirs, "plan box").ok().stdout("");
-    // By a path that is no process's
+    // Attached by a path that belongs to no process
     for (sandbox, pid) in [(&ours, a), (&theirs, b)] {
         sandbox
             .sh("rm -rf /run/netns-services; ip netns delete box; ip link delete box9")

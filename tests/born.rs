@@ -86,7 +86,7 @@ const FATES: [Fate; 3] = [Fate::Down, Fate::Deleted, Fate::Remade];
 fn orders(below: Below) -> &'static [&'static str] {
     match below {
         Below::Birthplace => &["two low", "low two", "low, two", "--all", "two, low"],
-        // If a link must exist before, the two alone cannot come up
+        // Without two, low: the parent link must exist before two can come up
         Below::Parent => &["two low", "low two", "low, two", "--all"],
     }
 }
@@ -321,7 +321,7 @@ fn a_link_whose_home_is_the_host_follows_where_it_was_born() {
     the_host_goes_by_the_tunnel(&sandbox);
     assert_eq!(watched.child.try_wait().unwrap(), None);
     drop(watched);
-    // But not a link with this name that others have created since
+    // A link with this name that others have created since is not replaced
     sandbox.sh("ip netns delete mgmt").ok();
     let gone = "! ip -n far link show far1 && ! ip link show x0";
     assert!(wait_until(LIMIT, || sandbox.sh(gone).exit_code() == 0));

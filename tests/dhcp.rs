@@ -115,7 +115,7 @@ fn two_leases_stand_side_by_side_and_one_ends_alone() {
     event(&sandbox, 1, "deconfig", &[]);
     resolv("");
     assert_eq!(routes(&sandbox), "");
-    // It is bound by this name
+    // The file keeps its inode, because it is bound over /etc/resolv.conf in services
     assert_eq!(inode(), before);
 }
 
@@ -344,7 +344,8 @@ fn what_the_settings_leave_out_of_a_lease_is_not_taken() {
         routes(&sandbox),
         "203.0.113.0/24 via 192.0.2.9 dev up1 metric 500\n"
     );
-    // Nor are they in the file when the lease of another link is written
+    // With nodns, the name servers of a link are not in the file either when the lease of another
+    // link is written
     with("dns", &LEASE);
     event(&sandbox, 2, "bound", &OTHER);
     assert_eq!(
@@ -440,7 +441,7 @@ fn fuzz_of_the_hook() {
         };
         let mut said: Vec<(&str, String)> = KEYS.iter().map(|key| (*key, text(4))).collect();
         let honest = random.below(8);
-        // Otherwise hardly any lease would be valid
+        // Most leases have values from LEASE, because hardly any random lease would be valid
         for (key, value) in LEASE.iter().filter(|_| honest > 1) {
             if random.below(4) > 0 {
                 said.retain(|(other, _)| other != key);

@@ -167,7 +167,7 @@ fn name_services_of_the_host_in_view() {
         );
         let mut service = sandbox.spawn(&["python3", "-c", &listen]);
         assert_eq!(service.line(), "1");
-        // It appeared after the process, which sees it
+        // The socket appeared after the process had started, so the process sees it
         finds(
             &sandbox,
             "name-service",
@@ -460,7 +460,8 @@ fn a_device_that_the_host_sets_up_too_and_a_finding_that_is_meant() {
     );
 }
 
-/// What another program holds its own namespace by is not to be stopped.
+/// A namespace that another program made: doctor does not report the processes that keep it, and
+/// does not say to stop them.
 #[test]
 fn a_namespace_of_another_program() {
     let sandbox = sandbox("");

@@ -42,7 +42,7 @@ fn the_settings_file_says_nothing_and_would_be_right_uncommented() {
 /// What `check` prints about these settings, with the real path of their directory.
 fn check(files: &[(&str, &str)], name: &str) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
-    // Unused keys, in a file such as an example names
+    // A WireGuard file as the examples name it, with keys that are used nowhere
     let keys = folder.path().join("wg0.conf");
     std::fs::write(&keys, text("tests/wireguard/good.conf")).unwrap();
     std::fs::set_permissions(&keys, std::fs::Permissions::from_mode(0o600)).unwrap();

@@ -353,7 +353,7 @@ fn what_a_container_mounts_below_sys_devices_stays() {
         .run(&[NETNS_EXEC, "blue", "sh", "-c", reads])
         .ok()
         .stdout("0-1\ninside\nlo\n");
-    // And once more, from inside another namespace.
+    // The same from inside another namespace.
     sandbox.sh("ip netns add red").ok();
     sandbox
         .run(&[NETNS_EXEC, "blue", NETNS_EXEC, "red", "sh", "-c", reads])

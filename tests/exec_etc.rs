@@ -270,7 +270,7 @@ fn name_servers_that_are_asked_for_and_gone_are_not_the_hosts() {
     shown().ok();
     sandbox.sh("rm /etc/netns/blue/resolv.conf").ok();
     shown().code(111);
-    // The settings no longer ask for it: it is the host's again
+    // The settings no longer ask for name servers: programs inside see the host's again
     sandbox.write("/etc/conf.d/netns.blue", "netns_links=d0\ntype_d0=bridge\n");
     setup("reload").ok();
     assert!(shown().ok().stdout.contains("192.0.2.53"));

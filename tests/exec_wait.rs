@@ -36,7 +36,7 @@ fn a_waiting_call_is_woken_within_10_ms_of_readiness() {
         if round % 2 == 0 {
             assert!(wait_until(LIMIT, || sleeps(waiting.pid())));
         }
-        // If another namespace has got the name meanwhile, it continues to wait.
+        // If another namespace has got the name meanwhile, netns-exec continues to wait.
         if round % 3 == 0 {
             sandbox.write(&format!("{FOLDER}/ready"), "4:5:6.7\n");
             assert!(wait_until(LIMIT, || sleeps(waiting.pid())));

@@ -204,7 +204,7 @@ fn who_is_killed_half_way_can_be_taken_up_or_down_again() {
         .ok();
     let before = dump(&sandbox, "");
     for (n, verb) in ["up", "down"].into_iter().cycle().enumerate().take(12) {
-        // At some moment in its first milliseconds
+        // Killed at some moment in the first milliseconds of the verb
         let delay = n * 400;
         sandbox.sh(&format!("{NETNS_SETUP} {verb} --all >/dev/null 2>&1 & pid=$!; usleep {delay} 2>/dev/null || sleep 0.00{n}; kill -9 $pid; wait $pid; true"));
         setup(&sandbox, "up mgmt").ok();
@@ -424,8 +424,8 @@ fn what_is_changed_while_the_kernel_tells_of_it_is_asked_for_again() {
         let command = format!("{slow} {NETNS_SETUP} status mgmt & {meanwhile}\nwait $!");
         sandbox.sh(&command).ok();
         let calls = sandbox.read("/run/calls").unwrap();
-        // It knows the names of message types only for its own namespace, otherwise it prints
-        // numbers
+        // strace knows the names of message types only for its own namespace, otherwise it
+        // prints numbers
         let asked = |line: &&str| {
             ["RTM_GETLINK", "type=0x12 "]
                 .iter()

@@ -301,8 +301,8 @@ fn a_flush_takes_the_rules_of_iptables_too_and_that_is_noticed() {
         .stdout("+ ip netns exec mgmt ip6tables-restore -w 5 /etc/netns/mgmt/iptables/rules.v6\n");
 }
 
-/// Its rules are where `nft` does not list them, and name links: they stay, whatever happens to
-/// a link.
+/// nft does not list the rules of iptables-legacy. These refer to links by name, so they stay,
+/// whatever happens to a link.
 #[test]
 fn rules_of_iptables_legacy_stand_and_are_replaced_like_others() {
     let sandbox = sandbox(TWO);
@@ -500,7 +500,7 @@ fn a_check_tries_the_rules_out_and_leaves_nothing() {
             );
             assert!(run.stderr.contains("nothing was changed"), "{wrong}: {run}");
         }
-        // It is what up says of them
+        // up reports the same error
         setup(&sandbox, "up mgmt").code(111);
         sandbox.write(file, text);
     }
@@ -625,7 +625,7 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
         sandbox.write(file, &right);
         assert_eq!(inside(&sandbox, "nft list ruleset"), before, "{text}");
     }
-    // Anybody's is not loaded
+    // A file that others can change is not loaded
     for (spoil, mend) in [
         ("chmod 666 /srv/deep.nft", "chmod 644 /srv/deep.nft"),
         ("chown 65534 /srv/deep.nft", "chown 0 /srv/deep.nft"),
@@ -640,7 +640,7 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
         assert!(run.stderr.contains("expected only root"), "{spoil}: {run}");
         sandbox.sh(mend).ok();
     }
-    // What netns-exec cannot bind, and so does not show
+    // Without a directory to bind over, programs inside would not see the included files
     sandbox.sh("rm -r /etc/nftables.d").ok();
     let run = setup(&sandbox, "reload mgmt").code(100);
     assert!(
@@ -762,7 +762,7 @@ fn sets_are_read_however_they_are_written_again_and_again() {
         );
         let run = setup(&sandbox, "reload mgmt").code(111);
         assert!(run.stderr.contains("nothing was changed"), "{run}");
-        // Except for the number that the kernel chooses
+        // Equal except for initval, which the kernel chooses
         let of_now = |saved: &str| {
             saved
                 .split(" initval ")
@@ -833,8 +833,8 @@ fn rules_that_hold_a_link_by_its_index_are_loaded_again_when_it_is_made_anew() {
         assert!(run.stderr.contains("was recreated, and"), "{how}: {run}");
         setup(sandbox, "reload mgmt").ok().stdout("").stderr("");
         setup(sandbox, "status mgmt").ok();
-        // What referred to it is restored, including the addresses that other programs have
-        // banned
+        // The rules that referred to the link are restored, including the addresses that other
+        // programs have banned
         sandbox
             .sh("python3 -c 'import socket; socket.socket(2, 2).sendto(b\"x\", (\"10.0.0.2\", 9))'")
             .ok();

@@ -1,5 +1,5 @@
 //! The scenarios of tests/firewall_scripts under real OpenRCs, and one under runit: netns-nftables,
-//! netns-iptables and netns-ipset, with real nft, iptables and ipset, a machine beside it
+//! netns-iptables and netns-ipset, with real nft, iptables and ipset, another machine
 //! that sends packets in, and the host's own rules, which must stay as they are.
 
 mod testbed;

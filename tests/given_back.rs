@@ -8,7 +8,7 @@
 mod common;
 #[path = "common/far.rs"]
 mod far;
-// This uses a part of it
+// This test uses only a part of the module
 #[allow(dead_code)]
 #[path = "killed/trace.rs"]
 mod trace;
@@ -123,7 +123,8 @@ fn whole(sandbox: &Sandbox) -> Value {
     all.as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    // Which of the two it is on a link that is down depends on whether it was ever up
+    // The qdisc of a link that is down is noop or noqueue: it depends on whether the link was ever
+    // up
     let text = all.to_string().replace("\"noop\"", "\"noqueue\"");
     serde_json::from_str(&text).unwrap()
 }
@@ -228,7 +229,7 @@ fn row(which: usize, ways: Ways) -> Vec<Result<(), String>> {
     of_it.collect()
 }
 
-/// Of [`STATES`], those in which a NIC that is given back bare differs, and what it keeps.
+/// The names of the rows of [`STATES`] that are tried with `netns_give_back="bare"`.
 const BARE: [&str; 7] = [
     "as it is",
     "down",

@@ -132,12 +132,12 @@ fn the_environment_of_the_session_tells_of_it_too() {
         "up mgmt",
     )
     .code(100);
-    // It comes through a router, and has the address of another link
+    // The connection comes through a router, and its local address is that of another link
     sandbox
         .sh("ip -n far address add 203.0.113.5/32 dev lo")
         .ok();
     in_session(&sandbox, "203.0.113.5 50022 192.0.2.7 22", "up mgmt").code(100);
-    // It ends in another namespace, and its peer is reached through this link
+    // The connection ends in another namespace, and its peer is reached through this link
     sandbox
         .sh(
             "set -e; ip netns add other; ip link add o type veth peer name o1 netns other
@@ -449,7 +449,8 @@ fn a_new_way_of_the_host_does_not_take_over_ones_own_connection() {
             setup(&sandbox, "down mgmt").ok();
         }
     }
-    // Nor by a reload, if the link exists already; and the setting allows it
+    // Such a route over a link that exists already is an error too;
+    // --yes-move-my-connection allows it
     write(&sandbox, &with(""));
     setup(&sandbox, "up mgmt").ok();
     write(&sandbox, &with("routes_x0=\"192.0.2.1/32 dev x0\"\n"));

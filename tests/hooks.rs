@@ -201,7 +201,7 @@ fn with_card(more: &str) -> String {
     )
 }
 
-/// It writes the link, and where the link is; no lock is held.
+/// Settings with a hook that writes the link and where the link is, and that no lock is held.
 fn says(what: &str) -> String {
     with_card(&format!(
         "post_down_eth1='{{ flock -n /run/netns-services/$NETNS_NAME/lock true || [ $? = 66 ] || echo locked
@@ -209,7 +209,7 @@ fn says(what: &str) -> String {
     ))
 }
 
-/// In whichever way the NIC is given back, and only then.
+/// The hook runs in every case in which the NIC goes back to the host, and in no other case.
 #[test]
 fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     let sandbox = Sandbox::new();
@@ -248,7 +248,7 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(said(&sandbox), "");
-    // The hook of the last reload, or none
+    // After a reload, down runs the hook of the new settings, if they have one
     for (settings, expected) in [
         (says("two"), "two mgmt eth1\neth1\npost_down\n"),
         (with_card(""), "post_down\n"),
@@ -273,12 +273,12 @@ fn a_card_that_goes_back_to_the_host_has_its_hook_run() {
     };
     assert!(wait_until(LIMIT, is_undone));
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\n");
-    // Killed before the NIC was moved, or afterwards: the next down knows
+    // As if the up was killed after it moved the NIC: the next down runs the hook
     up();
     sandbox.sh("rm /run/netns-services/mgmt/ready").ok();
     setup(&sandbox, "down mgmt").ok();
     assert_eq!(said(&sandbox), "one mgmt eth1\neth1\npost_down\n");
-    // One that fails, and one that never ends
+    // A hook that fails, and a hook that never ends
     write(&sandbox, &with_card("post_down_eth1='exit 3'"));
     setup(&sandbox, "up mgmt").ok();
     let run = setup(&sandbox, "down mgmt").ok();
@@ -435,7 +435,7 @@ fn no_signal_is_held_from_it_when_watch_runs_it() {
     for then in ["ip netns delete mgmt", "true"] {
         assert!(is_said());
         assert_eq!(said(&sandbox), "SigBlk:\t0000000000000000\n");
-        // It may exist again before ip has removed the file
+        // The namespace may exist again before ip has removed the file
         sandbox.sh(then);
     }
 }

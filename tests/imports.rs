@@ -149,7 +149,7 @@ fn needs() -> BTreeMap<Module, BTreeSet<Module>> {
 #[test]
 fn no_two_files_need_each_other() {
     let needs = needs();
-    // It reads imports at all
+    // needs() finds imports at all
     let of = |path: &str| -> Module { path.split("::").map(String::from).collect() };
     assert!(needs[&of("model::link")].contains(&of("model::device")));
     assert!(needs[&of("setup::converge")].contains(&of("setup::apply")));

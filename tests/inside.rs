@@ -159,7 +159,7 @@ fn what_proc_does_not_show_keeps_no_link() {
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
     process.say("\n");
     assert_eq!(process.line(), "['lo']");
-    // Nothing of it is in the way of the next one
+    // Nothing of the earlier namespace is in the way of the next one
     setup(&sandbox, "up mgmt").ok();
     setup(&sandbox, "down mgmt").ok().stderr("");
 }

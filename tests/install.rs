@@ -364,6 +364,7 @@ fn the_recipes_of_packages_install_what_make_install_does() {
         "etc/user",
         "lib/lsb",
         "doc/netns-services/openrc",
+        "netns-boot",
         "netns-closed",
         "netns-firewall",
         "netns-watch",

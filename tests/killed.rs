@@ -176,7 +176,8 @@ fn is(world: &World, state: State) -> Result<(), String> {
     world.differs(state).map_or(Ok(()), Err)
 }
 
-/// It was completed or undone, and the message says which, if there is one.
+/// Check that the verb was completed or undone, and that its message, if there is one, says
+/// which. Returns the state that it says.
 fn is_said(
     world: &World,
     traced: &Traced,
@@ -192,7 +193,7 @@ fn is_said(
     }
     let (state, what) = match traced.code {
         None => return fault("a signal ended it"),
-        // Who is tied to it is told of
+        // The message names a linked namespace that is not complete
         Some(0) if traced.said.contains("is not complete") => return Ok(None),
         Some(0) => (then, "it says that it is done"),
         Some(_) if traced.said.contains("is ready and stays ready") => {
@@ -201,7 +202,7 @@ fn is_said(
         Some(_) if !traced.said.lines().any(|line| !line.starts_with("+ ")) => {
             return fault("it does not say why");
         }
-        // It says that it is not
+        // The message says that the verb was neither completed nor undone
         Some(_) if traced.said.contains("not all could be undone") => return Ok(None),
         Some(_) if traced.said.contains("is no longer ready") => return Ok(None),
         Some(_) if traced.said.contains("everything else is taken down") => return Ok(None),
@@ -270,7 +271,7 @@ fn of_table(walk: &Walk) -> Vec<usize> {
 /// The fault at a call, and what follows it.
 type Done = (Fault, &'static [bool]);
 
-/// The calls of a verb that get a fault, and which: a walk over every one.
+/// A walk over the system calls of a verb: which calls get a fault, and which faults.
 struct Every {
     points: fn(&[Call]) -> Vec<usize>,
     /// The faults, one after the other, and what follows each.

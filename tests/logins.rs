@@ -3,7 +3,7 @@
 
 mod testbed;
 
-/// Also socat on Alpine, whose own packages are not available here.
+/// The packages are Debian's on Alpine too, whose own packages are not available here.
 const PACKAGES: &str = "openssh-server openssh-client openssh-sftp-server socat";
 
 #[track_caller]

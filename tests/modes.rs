@@ -80,7 +80,7 @@ fn every_file_has_its_own_mode_whatever_the_callers_umask() {
         far::write(&sandbox, &changed);
         sandbox.sh(&by("reload")).ok();
         assert_eq!(files(&sandbox), FILES, "reload, with umask {umask}");
-        // And as it was, if it fails
+        // A reload that fails changes no mode
         far::write(
             &sandbox,
             &changed.replace("10.9.0.2/24\"", "10.9.0.2/24\"\nmac_eth0=01:00:5e:00:00:01"),
@@ -95,7 +95,7 @@ fn every_file_has_its_own_mode_whatever_the_callers_umask() {
         let trial = "stat -c %a /run/netns-services/mgmt/trial";
         sandbox.sh(trial).ok().stdout("600\n");
         setup(&sandbox, "confirm mgmt").ok();
-        // The process of the trial releases it a moment later
+        // The process of the trial releases the lock a moment later
         let down = format!("until {NETNS_SETUP} down mgmt; do sleep 0.1; done");
         sandbox.sh(&down).ok();
         sandbox.sh("rm -rf /run/netns-services").ok();

@@ -149,7 +149,7 @@ fn a_published_port_is_reached_from_outside_from_the_host_and_from_127_0_0_1() {
     );
     assert_eq!(ask(&sandbox, "", "127.0.0.1", 81), "");
     assert_eq!(ask(&sandbox, "far", HOST[0], 80), "");
-    // It is no way out
+    // Without masquerading, the namespace does not reach the outside
     serve(&sandbox, "far", 82, "far");
     assert_eq!(ask(&sandbox, "mgmt", FAR[0], 82), "");
 }
@@ -934,7 +934,7 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
         .unwrap();
     serve(&sandbox, "", 8080, "host");
     let to = SocketAddrV6::new(link_local, 8080, 0, u32::try_from(scope).unwrap());
-    // As soon as both ends may use their addresses
+    // The host answers as soon as duplicate address detection has ended on both ends
     let is_host = || ask_at(&sandbox, "far", to.into()).starts_with("host fe80::");
     assert!(wait_until(LIMIT, is_host));
     assert_eq!(

@@ -135,7 +135,7 @@ fn the_hook_works_where_bash_runs_openrc() {
     }
 }
 
-// Alpine's doas is the same program, built without PAM.
+// Debian's doas (the package opendoas) is built with PAM, Alpine's without.
 #[test]
 fn a_user_runs_one_command_inside() {
     let scenario = "a_user_runs_one_command_inside";

@@ -17,7 +17,7 @@ const READY: &str = "/run/netns-services/mgmt/ready";
 /// All conditions that need no WireGuard.
 const ALL: &str = "netns_ready=\"carrier eth1, address eth1, route default, route 198.51.100.0/24, ping 192.0.2.1, ping 2001:db8:10::1\"\n";
 
-/// Its hooks record that they were run, and whether the namespace was ready then.
+/// Hooks that record that they were run, and whether the namespace was ready then.
 const HOOKS: &str = "netns_pre_up='echo pre_up >>/run/said'\nnetns_post_up='echo post_up >>/run/said; test -e /run/netns-services/$NETNS_NAME/ready && echo ready >>/run/said'\n";
 
 /// Turn off the router at the other end.
@@ -25,7 +25,7 @@ fn off(sandbox: &Sandbox) {
     sandbox.sh("ip -n far link set far1 down").ok();
 }
 
-/// Turn it on; its IPv6 addresses were lost when it was turned off.
+/// Turn the router on; its IPv6 addresses were lost when it was turned off.
 fn on(sandbox: &Sandbox) {
     sandbox
         .sh("ip -n far link set far1 up && ip -n far address replace 2001:db8:10::1/64 dev far1 nodad")
@@ -209,7 +209,7 @@ fn a_watch_waits_beside_its_work() {
     soon(&sandbox, "it is said", || {
         err(&sandbox).contains("the watch goes on waiting")
     });
-    // It keeps everything, although it is not ready
+    // The watch repairs the namespace, although it is not ready
     sandbox.sh("ip -n mgmt route del default").ok();
     is_up_and_not_ready(&sandbox);
     on(&sandbox);
@@ -218,8 +218,8 @@ fn a_watch_waits_beside_its_work() {
     soon(&sandbox, "the hook was run", || {
         said() == "pre_up\npost_up\nready\n"
     });
-    // When it is recreated, it waits again; a veth is deleted with its namespace, and created
-    // again
+    // When the namespace is recreated, the watch waits again; the veth is deleted with the
+    // namespace, and created again
     sandbox
         .sh("rm /run/said; ip netns delete mgmt; until ! ip -n far link show far1 2>/dev/null; do sleep 0.1; done
             ip link add eth1 address 52:54:00:00:00:01 type veth peer name far1 netns far

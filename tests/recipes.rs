@@ -119,7 +119,7 @@ impl Made {
 fn everything(sandbox: &Sandbox, netns: &str) -> Value {
     let mut all = dump(sandbox, netns);
     for link in all["link"].as_array_mut().into_iter().flatten() {
-        // An index of the host, which ip takes for one of the namespace
+        // The index of a link of the host; ip would print the namespace's link of that index
         if let Some(vxlan) = link.pointer_mut("/linkinfo/info_data") {
             vxlan.as_object_mut().unwrap().remove("link");
         }
@@ -402,7 +402,7 @@ config_vx0=\"10.42.0.2/24\"
 routes_vx0=\"default via 10.42.0.1\"
 "
         .into(),
-        // Its own packets still use the routes of the namespace it was created in
+        // The packets of the tunnel itself still use the routes of the namespace it was created in
         by_hand: "
             ip link add vx0 type vxlan id 42 remote 192.0.2.1 local 192.0.2.7 dev eth1 dstport 4789
             ip netns add mgmt

@@ -159,7 +159,7 @@ fn a_flush_of_the_namespaces_rules_is_mended() {
     setup(&sandbox, "reload mgmt").ok();
     is_answered(&sandbox, true, "reloaded");
 
-    // The owner's own rules contain one, first and at every change
+    // Rules of the administrator begin with flush ruleset, when they are new and when they change
     for text in ["table inet own {}", "table inet own { chain c {}; }"] {
         let text = format!("flush ruleset\n{text}\n");
         sandbox.write("/etc/netns/mgmt/nftables.nft", &text);
@@ -180,7 +180,7 @@ fn a_flush_of_the_namespaces_rules_is_mended() {
         let list = sandbox.sh("ip netns exec mgmt nft list tables").ok().stdout;
         list.contains("netns_replies")
     };
-    // It may not listen yet
+    // The watch may not listen yet
     assert!(wait_until(LIMIT, || {
         sandbox.sh("ip netns exec mgmt nft flush ruleset").ok();
         wait_until(Duration::from_secs(2), is_there)

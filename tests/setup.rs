@@ -482,7 +482,8 @@ fn a_stale_file_is_repaired_and_a_namespace_of_others_is_kept() {
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
 }
 
-/// As for every service inside, and with a private /, as OpenRC and runit leave it.
+/// A process with mounts of its own, as every service inside has, sees a name that is made later,
+/// even with a private /, as OpenRC and runit leave it.
 #[test]
 fn a_new_name_is_seen_by_those_who_have_mounts_of_their_own() {
     let sandbox = Sandbox::new();
@@ -556,7 +557,7 @@ fn a_hup_while_it_comes_up_is_not_the_end_of_watch() {
     assert!(wait_until(LIMIT, || {
         sandbox.read("/run/netns-services/mgmt/ready").is_some()
     }));
-    // It has read its settings once more by the time it handles this signal
+    // The watch has read its settings once more by the time it handles this signal
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
     assert_eq!(watch.ended(), Some(0));
 }

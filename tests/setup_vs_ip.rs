@@ -34,7 +34,7 @@ fn compare(settings: &str, prepare: &str, namespaces: &[&str]) {
         ours.read("/etc/netns/mgmt/resolv.conf"),
         theirs.read("/etc/netns/mgmt/resolv.conf")
     );
-    // And to netns-setup, the result of ip is what it would have done itself
+    // netns-setup finds nothing to change in what ip made
     setup(&theirs, "plan mgmt").ok().stdout("").stderr("");
 }
 
@@ -187,7 +187,7 @@ const HERE: [(&str, &str); 5] = [
     ("tun", ""),
 ];
 
-/// Not every such kernel supports it.
+/// The key of an option that some of these kernels do not support.
 const NOT_HERE: &str = "vlan_filtering";
 
 /// A value that differs from the default.
@@ -226,7 +226,8 @@ fn described(sandbox: &Sandbox) -> (Value, Value) {
     (link, index)
 }
 
-/// On one host by a reload from `base` and back, on the other by the real ip(8) from the plan.
+/// Set an option and unset it again: on one host by reloads, on the other by the real ip(8) from
+/// the plan.
 fn reloaded([ours, theirs]: &[Sandbox; 2], base: &str, said: &str, option: &Opt) {
     let told = format!("{} {base}{said}", option.word);
     let (before, number) = described(ours);

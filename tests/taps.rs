@@ -193,7 +193,7 @@ fn what_was_said_of_a_tap_and_is_said_no_more_makes_it_anew() {
         (&json!(null), &json!(true))
     );
     assert_eq!(sandbox.ip_json("-n mgmt link show dev tun0"), tun);
-    // And an error halfway undoes everything
+    // An error halfway undoes everything
     let refused = first.to_string() + "mtu_tap0=65535\n";
     write(&sandbox, &refused.replace("nobody", "daemon"));
     setup(&sandbox, "up mgmt").code(111);

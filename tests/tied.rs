@@ -175,7 +175,7 @@ fn a_down_of_the_one_and_an_up_of_the_other_comes_to_a_whole_end_too() {
     let sandbox = with(&[("a", A), ("b", b)]);
     setup(&sandbox, "up a b").ok();
     setup(&sandbox, "down b").ok();
-    // Its settings list the pair: b exists again, but no process may join it
+    // The settings of a list the pair: b exists again, but no process may join it
     setup(&sandbox, "up a").ok();
     assert!(is_ready(&sandbox, "a") && !is_ready(&sandbox, "b"));
     setup(&sandbox, "up b").ok();

@@ -42,7 +42,7 @@ fn files(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
-/// The state of a host and its namespace before.
+/// The state of a host and its namespace before a trial.
 struct Before {
     host: Value,
     inside: Value,
@@ -107,7 +107,7 @@ fn what_is_not_confirmed_is_undone_exactly() {
     before.is_again(&sandbox);
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
     setup(&sandbox, "confirm mgmt").code(100);
-    // It is as if nothing had been
+    // After the rollback, a reload has nothing to do
     sandbox.sh("rm /etc/netns/mgmt/nftables.nft").ok();
     write(&sandbox, MGMT);
     setup(&sandbox, "reload mgmt").ok().stdout("");
@@ -171,7 +171,8 @@ fn it_is_undone_though_who_called_is_killed_with_his_terminal() {
     setup(&sandbox, "up mgmt").ok();
     let before = Before::of(&sandbox);
     write(&sandbox, TRIED);
-    // Right after its last line; and its complete session, with the leader and the terminal
+    // The caller is killed right after try printed its last line, with its complete session and
+    // its terminal
     let killed = format!(
         "mkfifo /run/said; script -qefc 'stty tostop; echo $$ >/run/leader; {NETNS_SETUP} try mgmt --within 8' /run/log >/run/said </dev/null &
          while read -r line; do case $line in *confirm*) break ;; esac; done </run/said
@@ -257,7 +258,7 @@ fn a_watch_does_not_make_again_what_was_undone() {
     setup(&sandbox, "try mgmt --within 1").ok();
     assert!(wait_until(LIMIT, || !is_tried(&sandbox)));
     is_again(&sandbox, "-n mgmt", &inside);
-    // It restores the earlier state
+    // The watch restores the state before the trial, although the file has the tried settings
     sandbox
         .sh("ip -n mgmt address delete 192.0.2.10/24 dev eth1")
         .ok();

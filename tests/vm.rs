@@ -42,7 +42,7 @@ fn a_watch_keeps_a_card_and_a_vlan() {
     testbed::run_vm("alpine", "vm", "a_watch_keeps_a_card_and_a_vlan");
 }
 
-// Alpine's kernel does not have it.
+// Alpine's kernel does not have iptables-legacy.
 #[test]
 fn an_old_iptables_is_seen() {
     testbed::run_vm("bookworm", "vm", "an_old_iptables_is_seen");

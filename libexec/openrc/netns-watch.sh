@@ -44,7 +44,7 @@ keep_or_wait()
 	0) keep ;;
 	111)
 		waits || return 111
-		# In this order, because the watch calls start when the namespace is up
+		# Inactive before the watch runs, because the watch calls start when the namespace is up
 		mark_service_inactive
 		keep || { mark_service_stopped; return 1; }
 		;;

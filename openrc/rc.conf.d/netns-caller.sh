@@ -35,7 +35,8 @@ _netns_was_brought()
 		_netns_refuse_lost "the namespace ${RC_NETNS_INSIDE% *}"
 }
 
-# Calling netns-exec again would loop for ever.
+# netns-exec has run, and this process is still not where it should be. Calling netns-exec
+# again would loop for ever.
 _netns_refuse_lost()
 {
 	eerror "$RC_SVCNAME: netns-exec did not move this script to $1, or /proc and /run/netns do not show it"
@@ -147,7 +148,7 @@ _netns_refuse_runlevel()
 	eerror "openrc: a runlevel belongs to the host, and openrc was called inside the namespace $_netns_place"
 	eerror "openrc: write netns-exec --host -- openrc RUNLEVEL; or, to run all of it in" \
 		"$_netns_place, netns_from_inside=\"stay\" in /etc/rc.conf"
-	# openrc would continue with all others, and exit with 0
+	# Otherwise openrc would continue with all other services, and exit with 0
 	kill "$_netns_pid"
 	_netns_leave_state
 }
@@ -163,8 +164,8 @@ _netns_leave_state()
 	exit 1
 }
 
-# Set _netns_pid to the parent of the process _netns_pid, and _netns_comm to its name. False
-# at the top.
+# Set _netns_pid to the parent of the process _netns_pid, and _netns_comm to its name. Fails
+# if that parent is process 1.
 _netns_above()
 {
 	_netns_comm=

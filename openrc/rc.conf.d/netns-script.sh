@@ -4,9 +4,9 @@
 # distribution's iptables, ip6tables, ipset and nftables, which files of the namespace it uses.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
-# A script that was written for the host calls itself by that name: iptables.mgmt calls
-# service_started iptables and means itself. All other names are services of the host, and are
-# queried and started there.
+# A script that was written for the host uses the host's name for itself: in iptables.mgmt,
+# service_started iptables asks about iptables.mgmt. All other names are services of the host,
+# and are queried and started there.
 _netns_begin_script()
 {
 	_netns_find_base
@@ -177,8 +177,9 @@ _netns_settings_of_the_host()
 	)
 }
 
-# Called before the script is read, because its own variables may depend on these, and again
-# afterwards, because it may have set them itself.
+# Set the script's variables for its files. Called before the script is read, because other
+# variables of the script may depend on them, and again afterwards, because the script may have
+# set them itself.
 _netns_set_files()
 {
 	[ -n "$_netns_own_files" ] || return 0

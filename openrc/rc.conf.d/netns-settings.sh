@@ -144,9 +144,9 @@ _netns_refuse_empty()
 	exit 1
 }
 
-# Is the last netns= that $_netns_file executes a literal empty one? The trace of the shell
-# tells which line that is. dash's trace has no line numbers; there the last one in the file
-# counts.
+# Does the last netns= that $_netns_file executes assign a literal empty value? The trace of
+# the shell tells which line that is. dash's trace has no line numbers; there it is the last
+# netns= in the file.
 _netns_is_literal()
 {
 	[ -n "$_netns_file" ] && [ -f "$_netns_file" ] || return
@@ -246,8 +246,8 @@ _netns_of_the_script()
 		"write netns=\"$netns\" in /etc/conf.d/$RC_SVCNAME; or netns=\"\" there, to run on the host"
 }
 
-# Our settings are set before any file of the service has been read: by rc.conf, for all
-# services, or by the caller's environment, which has no effect.
+# Settings of ours that exist before any file of the service has been read come from rc.conf,
+# for all services, or from the caller's environment, which has no effect.
 _netns_of_rc_conf()
 {
 	_netns_file=/etc/rc.conf
@@ -279,8 +279,8 @@ _netns_try()
 	fi
 }
 
-# Inside that service: when _netns_choose_mode is called, the hook has noticed both files.
-# Then it must notice both ways in which OpenRC starts a daemon.
+# Run by the service netns-probe: when _netns_choose_mode is called, the hook has noticed that
+# conf.d and the script were read. Then it must notice both ways in which OpenRC starts a daemon.
 _netns_probe()
 {
 	_netns=probe

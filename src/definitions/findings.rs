@@ -1,6 +1,6 @@
-//! The kinds of findings of `netns-setup doctor` that can be meant that way, for
-//! `netns_doctor_accept`. The other kinds are always reported: they break what the settings or
-//! netns-exec promise.
+//! The kinds of findings of `netns-setup doctor` that an administrator can intend, for
+//! `netns_doctor_accept`. The other kinds are always reported: they contradict the settings, or
+//! what netns-exec guarantees.
 
 /// The words, with what each of them accepts.
 #[rustfmt::skip]

@@ -137,7 +137,8 @@ const fn ttl(attribute: u16) -> Opt {
 /// IFLA_IPTUN_…, linux/if_tunnel.h.
 const IPTUN: &[Opt] = &[local(2), remote(3), ttl(4)];
 
-/// Any inner protocol (IFLA_IPTUN_PROTO), and the TTL of the inner packet.
+/// IFLA_IPTUN_PROTO, where 0 is any inner protocol, and IFLA_IPTUN_TTL, where 0 is the TTL of the
+/// inner packet.
 const IPTUN_ZEROS: &[u16] = &[9, 4];
 
 /// The users that may open a link, IFLA_TUN_… of linux/if_link.h. Other options (vnet_hdr, pi) are

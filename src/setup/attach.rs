@@ -29,8 +29,8 @@ pub enum NameState {
     Earlier,
 }
 
-/// Find the namespace to attach, if the settings ask for one, and hand it to the kernel side. Sets
-/// the path in `state`.
+/// Find the namespace to attach, if the settings ask for one. Sets its path in `state`, and its open
+/// file in `kernel` if the name refers to it.
 pub fn prepare(
     want: &Want,
     state: &mut State,
@@ -67,8 +67,8 @@ pub fn prepare_ignoring_name(
     Ok(())
 }
 
-/// As [`prepare`]. If the name refers to an earlier namespace, that one is taken down first, or it
-/// is an error unless `may_replace`.
+/// As [`prepare`]. If the name refers to an earlier namespace, that namespace is taken down first
+/// with `may_replace`, and is an error without it.
 pub fn take_over(
     call: &Call,
     want: &Want,

@@ -87,7 +87,7 @@ fn converge_locked(
     let changes = Changes::of(call, name).with_hooks(&want.hooks);
     let query = build_query(&state, &journal);
     let files = save_files(want);
-    // What is ours, should not even the present state be readable
+    // The journal as it is, in case the present state cannot be read
     let (mut ours, mut changed) = (journal.clone(), false);
     let done = Work::begin(&store, &mut kernel, journal, query, changes).and_then(|mut work| {
         let done = make(call, want, &state, rest, &mut work)

@@ -46,7 +46,8 @@ fn plan_reattach(
     attach::prepare_ignoring_name(want, &mut state, &mut kernel)?;
     let mut have = observe(&mut kernel, &build_query(&state, &forgotten), &forgotten)?;
     have.exists = false;
-    // Once that namespace is taken down, links made on the host are gone, and moved links are back
+    // Once the earlier namespace is taken down, links made on the host are gone, and moved links
+    // are back
     have.links.retain(|link| {
         let ours = journal.ours.link(&link.netns, &link.name.value);
         link.netns == Netns::This || ours.is_none_or(|ours| ours.kind.is_moved())

@@ -118,7 +118,8 @@ fn check_linked_namespaces(
             continue;
         }
         let at = Netns::Named(other.clone());
-        // A tunnel on top of a link there cannot be made together with the namespace
+        // A tunnel on top of a link of the other namespace does not count: an empty namespace would
+        // not have that link
         let born = |link: &Link| {
             let spec = link.kind.spec();
             spec.is_some_and(|spec| spec.born == at && spec.parent.is_none())

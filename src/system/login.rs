@@ -59,7 +59,7 @@ pub struct Callers {
 /// namespace, which belongs to no user.
 pub fn callers() -> Callers {
     let mut callers = Callers::default();
-    // The connections in their environments, which may have ended long ago
+    // The connections that the environments of the processes name; these may have ended long ago
     let mut said = ssh_connections("self");
     let (mut kept_of, mut roaming) = (BTreeSet::new(), Vec::new());
     let mut process = parent("self");

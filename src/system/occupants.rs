@@ -74,7 +74,8 @@ fn living(netns: NetnsInode) -> io::Result<Vec<i32>> {
     Ok(living.collect())
 }
 
-/// Checks the process again while its descriptor is open: its id may be another process's by now.
+/// Send a signal to the process, if it is in the namespace. That is checked once more while its
+/// descriptor is open: its id may be another process's by now.
 fn send(pid: i32, netns: NetnsInode, signal: Signal) {
     let Ok(held) = pidfd::open(pid) else {
         return;

@@ -37,8 +37,8 @@ pub fn path(netns: &NetnsName) -> PathBuf {
 
 /// What exists at the path of the file.
 ///
-/// A symlink's target belongs to someone else. An empty file belongs to nobody: the machine crashed
-/// while it was being written.
+/// A symlink counts as a file that belongs to someone else. An empty file counts as nothing: the
+/// machine crashed while the file was being written.
 pub fn look(netns: &NetnsName) -> io::Result<ResolvConf> {
     if path(netns).is_symlink() {
         return Ok(ResolvConf::Theirs);

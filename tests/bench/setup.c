@@ -1,8 +1,8 @@
 /* What netns-setup is measured against: a program that sends the same messages for the
  * namespace of the benchmark, in batches, on blocking sockets, and writes the same files.
- * up NAME..., or down NAME..., in, or -f and a file of names; the host's end of the veth has
- * the namespace's name. It reads no settings, looks at nothing, undoes nothing and says nothing
- * but the number of the line that failed, as its exit code: this is no program to use.
+ * Its arguments are up or down, and names, or -f and a file of names. The host's end of the
+ * veth has the namespace's name. It reads no settings, looks at nothing and undoes nothing, and
+ * its exit code is the number of the line that failed: this is no program to use.
  *
  * Two other ways to take down, which show what the kernel needs at least: down-group deletes
  * all links by one message, down-names only removes the names, and the kernel ends the

@@ -47,7 +47,7 @@ static void print(const char *what, int rounds)
 	       times[rounds - 1]);
 }
 
-/* Longer than a watch pauses after it has mended something and seen its own echo. */
+/* Wait longer than a watch pauses after a repair, whose own events it also receives. */
 static void rest(void)
 {
 	usleep(700000);
@@ -109,7 +109,8 @@ static int routes(const char *link, int rounds)
 	return 0;
 }
 
-/* In the namespace: says when /etc/resolv.conf, lost, is its own again. */
+/* Runs in the namespace: for each byte that it reads, waits until the bind mount of
+   /etc/resolv.conf is restored, and writes the time. */
 static int service(void)
 {
 	struct pollfd mounts = {.fd = open("/proc/self/mountinfo", O_RDONLY), .events = POLLPRI};

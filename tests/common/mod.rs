@@ -1,6 +1,5 @@
-//! The sandbox that Rust tests run in: what it takes is a command or a closure, what
-//! comes out is what they did, seen from a throw-away host. No test's own knowledge
-//! belongs here.
+//! The sandbox that Rust tests run in, a throw-away host: runs a command or a closure, and
+//! returns the result. Nothing that only one test needs belongs here.
 //!
 //! ```no_run
 //! mod common;

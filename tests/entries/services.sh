@@ -241,7 +241,7 @@ namespaces()
 	for name in mgmt blue torn; do
 		ln -s netns "/etc/init.d/netns.$name"
 	done
-	# so that a change of the runlevel does not stop them
+	# In boot, so that a change of the runlevel does not stop them
 	ln -s /etc/init.d/netns.mgmt /etc/init.d/netns.blue /etc/runlevels/boot/
 	mkdir -p /etc/netns/foreign
 	echo 'nameserver 192.0.2.55' >/etc/netns/foreign/resolv.conf

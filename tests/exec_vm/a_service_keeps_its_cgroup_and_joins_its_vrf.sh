@@ -61,7 +61,7 @@ for kind in '' -supervised -own; do
 	*SERVICE*) ;;
 	*) fail "a cgroup of no service: $(group "inside$kind")" ;;
 	esac
-	# And it can be seen and used from inside.
+	# The cgroup can be seen and used from inside.
 	path=$(sed -n "s/^0:://p" "/proc/$pid/cgroup")
 	run 0 nsenter -t "$pid" -m -n grep -x "$pid" "/sys/fs/cgroup$path/cgroup.procs"
 done

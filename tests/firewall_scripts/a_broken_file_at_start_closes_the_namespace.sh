@@ -99,7 +99,7 @@ mv /usr/sbin/nft /usr/sbin/nft.away
 breaks iptables "$folder/iptables/rules.v4" '*nonsense' '*nat
 COMMIT'
 run 0 rc-service netns-iptables.mgmt stop
-# It needs the other service, if OpenRC has noticed by then
+# netns-iptables needs netns-ipset and has started it, if OpenRC has noticed that by then
 rc-service netns-ipset.mgmt stop || :
 breaks ipset "$folder/ipset.conf" 'create a hash:nonsense' 'create a hash:ip'
 run 0 rc-service netns-ipset.mgmt panic

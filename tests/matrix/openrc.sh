@@ -6,7 +6,7 @@
 
 functions=/usr/libexec/rc/sh
 [ -d "$functions" ] || functions=/lib/rc/sh
-# as rc-functions.sh looks for it
+# Look for start-stop-daemon as rc-functions.sh does
 ssd=${functions%sh}sbin/start-stop-daemon
 [ -x "$ssd" ] || ssd=start-stop-daemon
 
@@ -105,7 +105,7 @@ verb_reload()
 	status_is 0
 }
 
-# Under a supervisor it comes back by itself, otherwise by a restart.
+# Under a supervisor, the daemon is started again by itself, otherwise by a restart.
 verb_crash()
 {
 	if [ "$service" = healthcheck ]; then

@@ -117,7 +117,7 @@ cat >/etc/conf.d/netns.mgmt <<-'END'
 	config_eth2="198.51.100.7/24 dhcp"
 	routes_eth2="203.0.113.0/24 via 198.51.100.1"
 END
-# The settings of one of them
+# The second uplink gets settings of its own for DHCP
 cp /etc/conf.d/netns.mgmt /tmp/two
 cat >>/etc/conf.d/netns.mgmt <<-'END'
 	metric_eth2=300

@@ -26,7 +26,7 @@ is_named()
 	grep -qF "$1" /tmp/said
 }
 
-# Its supervisor starts it in the background
+# The supervisor of the service starts the process in the background
 eventually "it has begun" is_named '(sleep, service supervised)'
 run 111 netns-setup down mgmt
 says "$(cat /run/sshd.pid) (dropbear, service sshd)"

@@ -134,7 +134,7 @@ search a.example"
 	run 0 netns-exec vpn -- resolvconf -d tun1
 	[ ! -e /run/netns-services/vpn/resolv.conf ] || fail "the client's file is left"
 
-	# It starts again, and is killed with all processes inside
+	# The client starts again, and is killed with all processes inside
 	run 0 rc-service client start
 	sees "10.8.0.1 10.8.0.2"
 	ended "$(cat /run/client.pid)" "$early" "$late"

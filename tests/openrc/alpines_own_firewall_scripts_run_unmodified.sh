@@ -7,8 +7,8 @@
 export PATH="$PATH:/judge"
 $judge netns add mgmt
 
-# It prefixes its own commands, makes the namespace, and calls sysctl as if it were on the
-# host
+# The script puts a prefix before its commands, makes the namespace, and calls sysctl as if it
+# were on the host
 script iptables <<'EOF'
 extra_commands="save"
 iptables_name=${SVCNAME}

@@ -79,7 +79,7 @@ distributions()
 			"$2" "$3" >"/etc/conf.d/$1"
 	done
 
-	# Its directory is written in the script; errors of its output are lost in a pipe
+	# The directory is written in the script; errors of the program's output are lost in a pipe
 	script ipset <<-'END'
 		extra_started_commands="save reload"
 		DIR=/etc/ipset.d
@@ -118,7 +118,7 @@ distributions()
 		}
 	END
 
-	# It uses RC_SVCNAME; it saves to another file and renames that, with the status
+	# This script uses RC_SVCNAME; it saves to another file and renames that, with the status
 	# of another step
 	script nftables <<-'END'
 		extra_commands="list panic save check"

@@ -95,7 +95,7 @@ run_far()
 	far timeout 30 "$@" >/tmp/said 2>&1 || fail "$*: $(cat /tmp/said)"
 }
 
-# copies USER - copy there and back: to a mount that only the host has
+# copies USER - copy a file to /mnt, a mount that only the host has, and back
 copies()
 {
 	for way in scp 'scp -O' sftp; do
@@ -160,8 +160,8 @@ end_sessions()
 	done
 }
 
-# nobody_cuts_himself_off SERVER - in such a session, however little is left of its
-# environment
+# nobody_cuts_himself_off SERVER - check that commands that take the namespace down are errors
+# in a session of SERVER, however little is left of the environment of the session
 nobody_cuts_himself_off()
 {
 	pid=$(cat /run/listener)

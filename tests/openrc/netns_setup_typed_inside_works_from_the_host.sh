@@ -6,8 +6,8 @@
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 
-# Places where it goes to the host by itself; where it does so and keeps the caller's own
-# mounts, in which it creates no namespace; and where it stays and ends with an error
+# Places where netns-setup goes to the host by itself; where it goes there, keeps the caller's
+# own mounts and therefore creates no namespace; and where it stays and ends with an error
 free="exec net-only unshared old"
 kept="own ip"
 stays="old-net own-net theirs theirs-ip chroot user"
@@ -166,8 +166,8 @@ expectation()
 		expected="as on the host"
 		cp /tmp/on-host /tmp/expected
 	elif is_in "$2" "$looks" confirm && [ "$2" != doctor ]; then
-		# It queries from where it is; and to confirm is to delete a file, with
-		# permission
+		# netns-setup queries from where it is; and confirm only deletes a file, for which
+		# it has permission
 		expected="not refused"
 		[ "$2" != confirm ] || cp /tmp/now /tmp/expected
 	fi

@@ -44,7 +44,8 @@ netns-exec mgmt -- sleep 602 &
 run 0 $judge netns delete mgmt
 is_new() { [ -e /run/sshd.pid ] && [ "$(netns_of "$(cat /run/sshd.pid)")" = "$(netns_named mgmt)" ] && [ "$(netns_named mgmt)" != "$old" ]; }
 kill $!
-# That gives real NICs back to the host, and deletes a veth
+# Deleting the namespace gives real NICs back to the host, but deletes the veth that stands for
+# one here
 has_ended() { ! kill -0 "$daemon" 2>/dev/null; }
 eventually "the old daemon has ended" has_ended
 kill "$far"

@@ -103,7 +103,7 @@ eventually "it is reached by IPv6" is_reached_by_ipv6
 run 0 rc-service netns-iptables.mgmt panic
 ! is_reached || fail "it is reached"
 ! is_reached_by_ipv6 || fail "it is reached by IPv6"
-# (it is opened by files without a table filter, too)
+# Files without a table filter open the namespace too
 printf '*mangle\nCOMMIT\n' >$folder/rules.v4
 rm $folder/rules.v6
 run 0 rc-service netns-iptables.mgmt start

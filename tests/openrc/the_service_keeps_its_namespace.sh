@@ -31,7 +31,7 @@ is_mended
 is_said() { grep -q 'netns.mgmt: + ip -n mgmt route add default' /run/messages; }
 eventually "it is said in the log" is_said
 
-# It is killed, and restarted; the namespace does not change.
+# The watch is killed, and restarted; the namespace does not change.
 was=$(netns_named mgmt)
 kill -9 "$(cat /tmp/watcher)"
 is_another() { watcher >/tmp/another && ! cmp -s /tmp/another /tmp/watcher; }

@@ -92,7 +92,7 @@ connman_agrees()
 		grep -q "IPv4 =.*Address=${address%/*}"
 }
 
-# udev calls its ifup, which prefers busybox's client, and that has no script here
+# udev's rule calls ifup, which prefers busybox's udhcpc. That has no script here, so remove it
 start_ifupdown()
 {
 	rm -f "$(command -v udhcpc)"
@@ -122,7 +122,7 @@ once()
 	mkdir -p /run/network /var/lib/dhcp
 	printf '%s\n' 'auto lo' 'iface lo inet loopback' 'auto eth1' 'iface eth1 inet dhcp' \
 		>/etc/network/interfaces
-	# It uses the first of these that exists
+	# ifup uses the first of these clients that exists
 	for client in dhclient udhcpc dhcpcd; do
 		[ "$client" = "$1" ] || rm -f "$(command -v "$client")"
 	done

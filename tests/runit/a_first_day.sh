@@ -13,7 +13,7 @@
 sshd_pid() { pid_of sshd; }
 web_pid() { pid_of web; }
 
-# is_inside - the process of the trial, and then runit's
+# is_inside - whether sshd listens inside, started by the trial or later by runit
 is_inside() { has_listeners 2; }
 
 # The host as its owner has set it up

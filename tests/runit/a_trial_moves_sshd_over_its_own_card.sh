@@ -21,7 +21,8 @@ run_of_sshd()
 asks_for_mgmt() { run_of_sshd netns-exec mgmt --; }
 all_started() { (cd /etc/service && sv status ./* | grep -o '^run: [^:]*'); }
 
-# sshd_pid - during the trial, it is not the one that runit supervises
+# sshd_pid - print the pid of sshd; during the trial, it is not the process that runit
+# supervises
 sshd_pid()
 {
 	for pid in $([ ! -e /run/netns/mgmt ] || pidof dropbear); do

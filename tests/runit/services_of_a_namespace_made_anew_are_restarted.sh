@@ -27,7 +27,8 @@ has_ended() { ! kill -0 "$daemon" 2>/dev/null; }
 eventually "the old daemon has ended" has_ended
 kill -0 $own || fail "what is no service has ended"
 kill $own
-# That gives real NICs back to the host, and deletes a veth
+# Deleting the namespace gives real NICs back to the host, but deletes the veth that stands for
+# one here
 kill "$far"
 plug_in
 is_new() { [ -e /run/netns/mgmt ] && [ "$(netns_of "$(pid_of sshd)")" = "$(netns_named mgmt)" ]; }

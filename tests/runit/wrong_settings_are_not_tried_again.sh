@@ -56,8 +56,8 @@ cp /run/good /etc/conf.d/netns.mgmt
 run 0 sv hup netns-mgmt
 eventually "it is told no more" is_told_no_more failed
 
-# What could not come up again is not taken down for a restart, and neither is what could
-# not be taken down.
+# If the start after it would fail, sv restart does not take the namespace down. If the down
+# itself would fail, sv down ends nothing.
 watch=$(pid_of netns-mgmt)
 cp /etc/conf.d/netns.mgmt /run/good
 is_kept() { [ "$(pid_of netns-mgmt)" = "$watch" ] && sv status netns-mgmt | grep '^run: ' | grep -qv want; }

@@ -87,5 +87,5 @@ pulls_the_cable()
 
 cannot_connect() { ! greets far nc -w 1 203.0.113.8 22; }
 
-# On Alpine it is not installed
+# On Alpine nft is not installed
 [ -e /usr/sbin/nft ] || ln -s /judge/nft /usr/sbin/nft

@@ -138,7 +138,7 @@ plug_in()
 	far $judge addr add 2001:db8:10::1/64 dev far nodad
 }
 
-# plug_out - delete it on the host or in mgmt, and the other machine with it
+# plug_out - delete eth1 on the host or in mgmt, and the other machine with it
 plug_out()
 {
 	kill "$far"

@@ -63,7 +63,7 @@ pub fn run(suite: &str, shell: Shell, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same in a host with additional packages of Debian.
+/// Run a scenario in a host with additional packages of Debian.
 #[track_caller]
 pub fn run_with_packages(suite: &str, packages: &str, folder: &str, scenario: &str) {
     let mut command = host("enter-root", suite, folder);
@@ -71,7 +71,7 @@ pub fn run_with_packages(suite: &str, packages: &str, folder: &str, scenario: &s
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same with bash as the shell that runs OpenRC's scripts, as on Gentoo.
+/// Run a scenario with bash as the shell that runs OpenRC's scripts, as on Gentoo.
 #[track_caller]
 pub fn run_by_bash(folder: &str, scenario: &str) {
     let mut command = host("enter-root", "trixie", folder);
@@ -82,8 +82,8 @@ pub fn run_by_bash(folder: &str, scenario: &str) {
     expect_end(command, "trixie, by bash", scenario);
 }
 
-/// The same on a virtual machine of its own, with the suite's kernel and two NICs on one LAN.
-/// It takes a quarter of a minute.
+/// Run a scenario on a virtual machine of its own, with the suite's kernel and two NICs on one
+/// LAN. It takes a quarter of a minute.
 #[track_caller]
 pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     let mut command = host("run-vm", suite, folder);
@@ -91,7 +91,7 @@ pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
-/// The same on Debian, with bash installed.
+/// Run a scenario on a virtual machine of Debian 12, with bash installed.
 #[track_caller]
 pub fn run_vm_with_bash(folder: &str, scenario: &str) {
     let mut command = host("run-vm", "bookworm", folder);
@@ -99,8 +99,8 @@ pub fn run_vm_with_bash(folder: &str, scenario: &str) {
     expect_success(command, "bookworm", scenario, 600);
 }
 
-/// The same on a virtual machine with two NICs that OpenRC boots: after each boot the scenario
-/// runs again, with the /etc and /root that it left.
+/// Run a scenario on a virtual machine with two NICs that OpenRC boots. After each boot the
+/// scenario runs again, with the /etc and /root that it left.
 #[track_caller]
 pub fn run_rebooted_vm(suite: &str, folder: &str, scenario: &str) {
     let mut command = host("run-vm", suite, folder);
@@ -108,7 +108,7 @@ pub fn run_rebooted_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 600);
 }
 
-/// The same on a virtual machine with one NIC that OpenRC boots, with the services of
+/// Run a scenario on a virtual machine with one NIC that OpenRC boots, with the services of
 /// `tests/FOLDER/boot` in its default runlevel, and with a namespace's service for each of the
 /// settings there.
 #[track_caller]

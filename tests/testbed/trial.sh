@@ -6,7 +6,7 @@
 #   sshd_pid         its process
 #   all_started      the services that the init system runs, sorted
 
-# over_the_card - give the host's address on that link to mgmt, too
+# over_the_card - write settings with which mgmt takes eth1, and its address on the host, too
 over_the_card()
 {
 	cat >/etc/conf.d/netns.mgmt <<-'END'

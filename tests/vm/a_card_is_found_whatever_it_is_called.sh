@@ -47,7 +47,7 @@ run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 run 0 netns-setup status mgmt
 
-# Another NIC is wanted under its name: a reload does not do that
+# The settings want another NIC under the name of the present one: a reload does not do that
 sed -i 's/00:01"/00:00"/' /etc/conf.d/netns.mgmt
 run 111 netns-setup reload mgmt
 says "lan0 in this namespace is another device"
@@ -75,7 +75,7 @@ says "no device on the host matches lan0"
 run 0 $judge netns list
 says_not mgmt
 
-# Recognized again without a setting for it
+# A NIC is recognized again without match_IF
 later
 cat >/etc/conf.d/netns.mgmt <<-END
 	netns_links="$one"
@@ -103,7 +103,7 @@ says 192.0.2.10/24
 run 0 netns-setup down mgmt
 is "its name on the host" "$(name_of 01)" "$again"
 
-# And watch does so by itself
+# A watch does the same by itself
 netns-setup watch mgmt >/tmp/watch 2>&1 &
 watch=$!
 eventually "the namespace is ready" test -e /run/netns-services/mgmt/ready

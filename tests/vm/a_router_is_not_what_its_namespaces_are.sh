@@ -61,7 +61,7 @@ run 0 netns-setup up mgmt
 is "what a second up says" "$(cat /tmp/said)" ""
 run 0 netns-setup down mgmt
 
-# So are the last of many links, whose keys are looked up in another way
+# The keys are 0 in the last of many namespaces too, which are read in another way
 many=
 for n in $(seq 40); do
 	: >"/etc/conf.d/netns.m$n"

@@ -44,7 +44,7 @@ settings()
 	cat >/etc/conf.d/netns.mgmt
 }
 
-# No card for itself
+# A wireless NIC needs type_IF="wireless", and no other NIC may have it
 settings <<-'END'
 	netns_links="wlan0"
 END

@@ -5,7 +5,7 @@
 . /testbed/lib.sh
 run 0 modprobe iptable_filter
 run 0 modprobe nf_tables
-# Another machine than those of the LAN, whose packets the test can count
+# A machine of the test's own in place of those of the LAN, so that its packets can be counted
 $judge link set eth1 down
 $judge link set eth1 name lan1
 card

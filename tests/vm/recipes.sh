@@ -223,7 +223,7 @@ run 1 netns-setup status physical
 run 0 netns-setup up physical
 run 0 ping -c 1 -W 5 10.9.0.2
 
-# It is deleted with the namespace, and the NIC is as it was
+# The tunnel's link is deleted with the namespace, and the NIC is as it was
 run 0 netns-setup down physical
 refused $judge link show wg0
 is "the card" "$($judge -4 -o address show eth1 | sed 's/^[0-9]*: //')" "$(cat /tmp/eth1)"

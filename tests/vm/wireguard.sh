@@ -15,7 +15,7 @@ run 0 netns-setup status mgmt
 says "no handshake, 0 B received, "
 is "its mtu" "$($judge -n mgmt -j link show wg0 | sed 's/.*"mtu":\([0-9]*\).*/\1/')" 1420
 
-# Its own packets use the network of the namespace it was created in
+# The packets of the tunnel itself use the network of the namespace it was created in
 $nft -f - <<-'END'
 	table inet count {
 		counter tunnel { }
@@ -85,8 +85,8 @@ for secret in $secrets; do
 done
 as_wg_does /etc/wireguard/near.conf
 
-# The namespace in which far was created is deleted, and another one has its name: its
-# link stays and carries nothing, until it is recreated
+# The namespace in which far was created is deleted, and another one has its name: the link in
+# far stays and carries nothing, until it is recreated
 $judge netns delete other
 eventually "the card is on the host" $judge link show eth0
 is_dead()

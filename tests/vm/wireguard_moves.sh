@@ -34,7 +34,7 @@ passed 66
 is "the endpoint after the first look" "$(of_far endpoints)" 192.0.2.1:51821
 [ "$(of_far latest-handshakes)" -gt 0 ] || fail "it is not heard of"
 
-# It answers only at the new address of the name, and has been silent
+# The peer answers only at the new address of the name, and has been silent
 $judge -n other addr del 192.0.2.1/24 dev eth0
 $judge -n other addr add 192.0.2.3/24 dev eth0 2>/dev/null
 refused netns-exec mgmt -- ping -c 1 -W 2 10.9.0.2

@@ -8,7 +8,7 @@ own=$($wg genkey)
 public=$($wg genkey | $wg pubkey)
 mkdir -p /etc/wireguard
 
-# settings_of NETNS - with this name as the endpoint
+# file NETNS NAME - write the settings of a namespace whose peer has this name as its endpoint
 file()
 {
 	cat >"/etc/wireguard/$1.conf" <<-END

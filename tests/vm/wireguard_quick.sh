@@ -8,7 +8,7 @@
 wg=/judge/wg
 umask 077
 mkdir -p /etc/wireguard /tmp/quick
-# As on every machine; bash and the printed script need them
+# Every machine has these links; bash and the printed script need them
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 [ -e /dev/stdin ] || ln -s fd/0 /dev/stdin
 

@@ -23,7 +23,7 @@ says 'mgmt is not ready'
 run 111 netns-exec --wait 0.5 mgmt -- true
 says 'mgmt is not ready after 0.5 s'
 
-# Nothing of it is recreated, and it becomes ready when the other end answers
+# The next up recreates nothing, and the namespace becomes ready when the other end answers
 sed -i 's/^netns_timeout.*/netns_timeout="120"/; s/^\tnetns_timeout.*/netns_timeout="120"/' /etc/conf.d/netns.mgmt
 netns-setup up mgmt >/tmp/up 2>&1 &
 up=$!

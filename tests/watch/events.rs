@@ -18,14 +18,14 @@ fn a_storm_of_events_ends_where_it_should() {
     watch.is_quiet();
     let lines = watch.out().lines().count();
     assert!(lines < 400, "{lines} lines are a flood");
-    // On a slow machine a check finds it down twice in a row, and reports that
+    // On a slow machine a check finds the link down twice in a row, and reports that
     let over = watch.out().contains("mgmt: matches its settings again");
     assert!(watch.err().is_empty() || over, "{}", watch.err());
     watch.ends();
 }
 
-/// While it cannot read, more events happen than the buffer holds, none of which matter; then
-/// one that matters. It only learns that something was lost.
+/// While the watch is stopped, more events happen than the buffer holds, none of which matter;
+/// then one that matters. The watch only learns that something was lost.
 #[test]
 fn what_there_was_no_room_to_tell_of_is_found() {
     let sandbox = sandbox(MGMT);
@@ -72,7 +72,7 @@ fn what_there_was_no_room_to_tell_of_is_found() {
 fn while_nothing_happens_nothing_is_done() {
     let sandbox = sandbox(MGMT);
     let watch = watch(&sandbox);
-    // It has repaired something, so that whatever a repair leaves behind exists too
+    // The watch repairs something first, so that whatever a repair leaves behind exists too
     sandbox.sh("ip -n mgmt route del default").ok();
     watch.soon("it is kept", || has_default(&sandbox));
     watch.is_quiet();

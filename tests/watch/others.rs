@@ -49,7 +49,7 @@ fn down_by_hand_means_down_until_it_is_brought_up_again() {
     watch.soon("it is said", || {
         watch
             .err()
-            // Or, if it checks halfway, that it is no longer ready
+            // The message begins in another way if the watch checks in the middle of the down
             .contains("; it stays that way until you run netns-setup up mgmt or send HUP\n")
     });
     watch.is_quiet();
@@ -188,7 +188,7 @@ fn a_refusal_is_said_once_and_tried_again_until_it_is_none() {
         sandbox.read("/etc/netns/mgmt/resolv.conf").is_some()
     });
     watch.is_quiet();
-    // Otherwise it would create the directory again in between
+    // The watch is stopped, so that it does not create the directory again in between
     watch.signal(Signal::SIGSTOP);
     sandbox.sh("rm -r /etc/netns && : >/etc/netns").ok();
     watch.signal(Signal::SIGCONT);

@@ -115,7 +115,7 @@ fn what_comes_before_an_up_is_done_once_while_a_card_is_missing() {
     watch.soon("all is done", || {
         said(&sandbox) == "pre_up\npost_up\npre_up\npost_up\n"
     });
-    // And the next time again
+    // The hooks also run the next time
     sandbox.sh("ip netns delete mgmt").ok();
     watch.soon("it is done again", || {
         said(&sandbox).matches("pre_up").count() == 3

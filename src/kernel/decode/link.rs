@@ -134,8 +134,8 @@ fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
     }
 }
 
-/// The type and the options of a virtual link. `None` if its parent link is unknown, or if the
-/// namespace of that link or of its tunnel's UDP socket is.
+/// The type and the options of a virtual link. `None` if its parent link, the namespace of the
+/// parent link, or the namespace of the tunnel's UDP socket is unknown.
 fn spec(
     of: &'static Type,
     infos: &[LinkInfo],

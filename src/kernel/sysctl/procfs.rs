@@ -16,8 +16,8 @@ use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, 
 /// How many namespaces are read through one procfs.
 const FEW: usize = 32;
 
-/// How many namespaces this process has read, and the procfs of its own that it uses when these are
-/// more than a few.
+/// How many namespaces this process has read, and the procfs of its own that it opens after the
+/// first few.
 static LOOKED_AT: Mutex<(usize, Option<OwnedFd>)> = Mutex::new((0, None));
 
 /// The directory `sys` in which to read the next new namespace. `None` is `/proc/sys`: it is used

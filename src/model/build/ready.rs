@@ -30,12 +30,13 @@ pub struct Ready {
 /// What happens to the services of a namespace that is incomplete.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HoldServices {
-    /// They are not held. `up` fails if the namespace cannot be brought up, and `watch` ends.
+    /// Services are not held. `up` fails if the namespace cannot be brought up, and `watch` ends.
     #[default]
     No,
-    /// They are held until the namespace is complete for the first time. `watch` waits for that.
+    /// Services are held until the namespace is complete for the first time. `watch` waits for
+    /// that.
     Start,
-    /// As `Start`, and they are stopped when the namespace has been incomplete for the timeout.
+    /// As `Start`, and services are stopped when the namespace has been incomplete for the timeout.
     Stop,
 }
 

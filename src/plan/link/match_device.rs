@@ -7,7 +7,7 @@ use crate::name::LinkName;
 use crate::plan::{Journal, MissingDevice, Obstacle};
 use crate::source::Sourced;
 
-/// Whether all devices must be queried to find the NICs that are meant.
+/// Whether all devices must be queried to find the NICs that the settings describe.
 pub fn needs_devices(want: &State, journal: &Journal) -> bool {
     cards(want).any(|link| link.device.is_some() || moved(journal, link).is_some())
 }
@@ -26,7 +26,7 @@ pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<
                     .device
                     .as_ref()
                     .map(|of| MissingDevice::Known(of.value.clone()));
-                // A NIC that merely has the right name must not be used either
+                // Match no NIC at all: another NIC with this name must not be used
                 link.device = Some(Sourced {
                     value: DeviceId::NONE,
                     origin: asked.clone(),
@@ -43,7 +43,8 @@ pub fn name_devices(want: &mut State, there: &[Link], journal: &Journal) -> Vec<
     obstacles
 }
 
-/// Whether a NIC on the host is the one that is meant, as far as its properties are known.
+/// Whether a NIC on the host is the one that the settings describe, as far as its properties are
+/// known.
 pub(crate) fn is_meant(link: &Link, found: &Link, journal: &Journal) -> bool {
     let known = found.known().unwrap_or_default();
     match (&link.device, journal.before.inside(&link.name.value)) {

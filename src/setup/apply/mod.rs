@@ -40,7 +40,7 @@ pub use repair::RepairResult;
 pub struct Work<'a> {
     /// The state directory, locked.
     pub store: &'a Store,
-    /// The kernel side of the namespace.
+    /// Reads and changes the namespace in the kernel.
     pub kernel: &'a mut Kernel,
     /// The current journal.
     pub journal: Journal,

@@ -11,7 +11,7 @@ use crate::setup::failure::{Failure, Why};
 /// Whether anything but the name keeps the namespace alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alone {
-    /// No process or file that /proc shows. Without its name, the kernel ends it.
+    /// No process or file that /proc shows. The kernel ends the namespace when its name is deleted.
     Yes,
     /// A process is inside, or something holds it from outside.
     No,
@@ -53,8 +53,8 @@ impl Work<'_> {
         Ok(removal)
     }
 
-    /// Make the changes of one pass. With the state `at_once`, the links in it that can end with
-    /// the namespace are left to the kernel.
+    /// Make the changes of one pass. `at_once` is the state before, if the kernel may delete links
+    /// together with the namespace: those that it can delete are then not deleted one by one.
     fn remove_once(
         &mut self,
         changes: Vec<Change>,

@@ -81,8 +81,9 @@ struct Ending {
     wrote_resolv_conf: bool,
     return_hooks: ReturnHooks,
     down_hooks: DownHooks,
-    /// Other namespaces are not taken down meanwhile. Its hooks may call netns-setup for another
-    /// namespace, or links lead into another one, and the work on that needs the lock of this one.
+    /// Wait for the end of this namespace before the next one is taken down. True if its hooks may
+    /// call netns-setup for another namespace, or if links lead into another one: work on that
+    /// other namespace needs the lock of this one.
     is_awaited_alone: bool,
 }
 

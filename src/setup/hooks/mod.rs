@@ -155,7 +155,7 @@ pub struct DownHooks {
 }
 
 impl DownHooks {
-    /// Read them. `hurry` limits their time.
+    /// Read the hooks. With `hurry`, each gets the time limit of `down --force`.
     pub fn read(name: &NetnsName, hurry: bool) -> Self {
         DownHooks {
             name: name.clone(),

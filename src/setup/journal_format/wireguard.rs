@@ -17,7 +17,7 @@ pub fn write(text: &mut SectionWriter, link: &Link) {
     }
 }
 
-/// Read them from the section. The inverse of [`write()`].
+/// Read the lines from the section. The inverse of [`write()`].
 pub fn read(section: &Properties) -> Result<Option<Wireguard>, String> {
     let Some(file) = section.get("wireguard") else {
         return Ok(None);

@@ -1,5 +1,5 @@
-//! Masquerading and port forwarding on the host: the settings and the present state of the host in,
-//! the wanted state out. Also separates what other namespaces have changed on the host.
+//! Masquerading and port forwarding on the host: builds the wanted state of the host from the
+//! settings and its present state. Also separates what other namespaces have changed on the host.
 
 mod others;
 

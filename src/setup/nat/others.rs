@@ -18,7 +18,8 @@ pub struct HeldSysctls {
 }
 
 impl HeldSysctls {
-    /// Read them, for all namespaces but this one. Empty if the query has no sysctl of the host.
+    /// Read these sysctls for all namespaces but this one. Empty if the query has no sysctl of the
+    /// host.
     pub fn to(name: &NetnsName, query: &Query) -> io::Result<Self> {
         if query.sysctls.iter().any(|(at, _)| *at == Netns::Host) {
             HeldSysctls::of(name)

@@ -138,8 +138,8 @@ pub fn stamp(name: &NetnsName, file: &str) -> Option<(u64, i64, i64)> {
     Some((found.ino(), found.mtime(), found.mtime_nsec()))
 }
 
-/// Returns true if a journal lists, or has listed, a link between two namespaces, or if that cannot
-/// be read.
+/// Returns true if a journal lists, or has listed, a link between two namespaces, or if a journal
+/// cannot be read.
 pub fn any_linked() -> bool {
     (Path::new(state_dir::STATE)
         .join(state_dir::TIED)
@@ -233,7 +233,8 @@ impl Store {
         self.update(state_dir::ETC_MODE, &state_dir::etc_mode(overlay, dns))
     }
 
-    /// Mark the namespace as ready. The mode of `/etc` is written before.
+    /// Mark the namespace as ready. The caller has stored `netns_etc` before
+    /// ([`Store::set_etc_mode`]).
     pub fn set_ready(&self) -> io::Result<()> {
         self.replace(state_dir::READY, &ready(&self.name)?)
     }

@@ -84,8 +84,8 @@ impl<'a> Way<'a> {
         all.filter(|a| !a.value.is_kernels())
     }
 
-    /// The addresses of the other end, if the link inside is a bridge: others than the namespace,
-    /// such as virtual machines on the bridge, are in their networks.
+    /// The addresses of the other end, if the link inside is a bridge. Machines behind the bridge,
+    /// such as virtual machines, have addresses in these networks.
     fn behind(&self) -> impl Iterator<Item = &'a Sourced<Address>> + use<'a> {
         let bridged = self.holder.kind.word() == "bridge";
         let all = self.end.addresses.iter().filter(move |_| bridged);

@@ -152,7 +152,7 @@ fn leaks(name: &NetnsName, seen: &Observed, all: &mut Findings) {
         );
         all.add("lost-bind", what, format!("run netns-exec --heal {name}"));
     }
-    // What holds another program's namespace is that program
+    // An attached namespace is another program's, which holds it
     for of in seen.holders.iter().filter(|_| !seen.attached) {
         let what = format!("held from outside by {}", holder(of));
         let remedy = format!("stop or unmount it before netns-setup down {name}");

@@ -92,7 +92,8 @@ impl<'a> Services<'a> {
         Ok(())
     }
 
-    /// Restart the runit services whose second process took part, because the trial is confirmed.
+    /// The trial is confirmed: a runit service that was tried as a second process is restarted, and
+    /// the second process ends.
     pub fn keep(self) {
         for mut tried in self.all {
             if let Some(second) = tried.second.take() {
