@@ -376,7 +376,7 @@ fn a_device_that_another_namespace_has() {
     assert_eq!(
         both.stderr,
         "netns-setup: /etc/conf.d/netns.web:1: netns_links: \"eth1\" is a device that mgmt also takes, by netns_links at /etc/conf.d/netns.mgmt:1\n\
-         netns-setup: only one of the two can be up; correct one of them if both are to be\n"
+         netns-setup: only one of the two namespaces can be up; to have both up, choose another one in one of the two files\n"
     );
     for verb in ["up", "plan", "status"] {
         let run = setup(&sandbox, &format!("{verb} mgmt"));
@@ -429,7 +429,7 @@ fn a_device_that_the_host_sets_up_too_and_a_finding_that_is_meant() {
         &sandbox,
         "host-config",
         "eth1 is also set up on the host, by /etc/network/interfaces:2",
-        "remove it there",
+        "remove the device there",
     );
     write(
         &sandbox,
@@ -445,7 +445,7 @@ fn a_device_that_the_host_sets_up_too_and_a_finding_that_is_meant() {
         &sandbox,
         "host-config",
         "by /etc/runlevels/default/net.eth1",
-        "remove it there",
+        "remove the device there",
     );
     write(
         &sandbox,

@@ -303,7 +303,7 @@ fn it_refuses_to_be_setuid() {
         .ok();
     let user = "setpriv --reuid 65534 --regid 65534 --clear-groups /run/suid blue id -u";
     sandbox.sh(user).code(100).stdout("").stderr(
-        "netns-exec: it is installed setuid, or with file capabilities, and refuses to run so\n\
+        "netns-exec: it is installed setuid, or with file capabilities, and does not run that way\n\
          netns-exec: let doas or sudo run it; chmod u-s it, or setcap -r\n",
     );
 }

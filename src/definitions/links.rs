@@ -61,7 +61,7 @@ pub enum Lower {
 pub const ATTRIBUTES: &[Opt] = &[
     opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes").default("1500"),
     opt("mac", "address", Mac, (1, Encoding::Mac), "its hardware address"),
-    opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "how many packets wait to be sent at most").default("1000"),
+    opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "the length of its transmit queue, in packets").default("1000"),
 ];
 
 #[rustfmt::skip]
@@ -183,7 +183,7 @@ pub const TYPES: &[Type] = &[
         opt("mode", "mode", IPVLAN_MODES, (1, U16), "the mode of an ipvlan").default("l3"),
     ]),
     of("vxlan", Lower::UnderlayNetns, &[
-        opt("vxlan_id", "id", Number(1, 0x00ff_ffff), (1, U32), "the number of the VXLAN").needed().keeps(Recreated),
+        opt("vxlan_id", "id", Number(1, 0x00ff_ffff), (1, U32), "the VXLAN network identifier (VNI)").needed().keeps(Recreated),
         // IFLA_VXLAN_LOCAL and _LOCAL6, _GROUP and _GROUP6
         opt("vxlan_local", "local", Station, (4, Ip(17)), "this end's address").keeps(SameFamily),
         opt("vxlan_remote", "remote", Station, (2, Ip(16)), "the other end's address").keeps(SameFamily),

@@ -65,7 +65,7 @@ impl Plan<'_> {
                     "there is no namespace {other}, where {} should be",
                     end.name
                 ),
-                "start first what makes it, or correct peer_netns_IF",
+                "run netns-setup up for that namespace first, or correct peer_netns_IF",
             );
         }
         there

@@ -54,7 +54,7 @@ pub enum To {
 pub fn read(words: Words<'static>) -> Result<Request, ExecError> {
     if syscall::is_secure() {
         return Err(ExecError::call(
-            "it is installed setuid, or with file capabilities, and refuses to run so",
+            "it is installed setuid, or with file capabilities, and does not run that way",
             "let doas or sudo run it; chmod u-s it, or setcap -r",
         ));
     }

@@ -34,7 +34,7 @@ pub const USAGE: &str =
                   rejects it; 126 the command cannot run; 127 command not found; otherwise the command's own."
 )]
 struct Options {
-    /// Join the namespace that this process is in
+    /// Join the namespace that the process PID is in
     #[arg(long, value_name = "PID", group = "to")]
     pid: Option<OsString>,
     /// Join the namespace that FILE refers to

@@ -51,7 +51,7 @@ pub(super) fn addresses(
             // A DHCP client runs for it (`clients` of dhcp.rs)
             dhcp::WORD if word.origin.setting.starts_with("config_") => {}
             "dhcp" => problems.push(word.problem(
-                "is for the end inside",
+                "works only on the end inside the namespace",
                 "expected addresses, such as 192.0.2.10/24",
             )),
             "dhcpv6" => problems.push(word.problem(

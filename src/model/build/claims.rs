@@ -63,6 +63,6 @@ fn taken_twice(link: &Link, want: &Want, other: &Link) -> Problem {
     let by = other.name.origin.as_ref();
     let by = by.map_or_else(|| "its settings".into(), ToString::to_string);
     let wrong = format!("is {what} {} also takes, by {by}", want.name);
-    let remedy = "only one of the two can be up; correct one of them if both are to be";
+    let remedy = "only one of the two namespaces can be up; to have both up, choose another one in one of the two files";
     problem(&link.name, wrong, remedy.into())
 }

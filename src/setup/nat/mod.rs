@@ -193,7 +193,7 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
                     origin: origin.clone(),
                     wrong: format!("the host has no link {link}"),
                     remedy:
-                        "start first what makes it, or correct its name; ip link lists the links"
+                        "start the service that creates it first, or correct the name; ip link lists the links"
                             .into(),
                     missing: Some(MissingDevice::Named(link.clone())),
                 });

@@ -125,7 +125,9 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<
         Step::AddRoute(route) | Step::ReplaceRoute(route) if route.via.is_some() => {
             "everything else is given back; run that command when the host can reach the gateway"
         }
-        _ => "everything else is given back; run that command when the host has what it needs",
+        _ => {
+            "everything else is given back; run that command when the host has what the command needs"
+        }
     };
     vec![
         format!(

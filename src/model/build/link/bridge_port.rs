@@ -126,7 +126,7 @@ impl Maker<'_> {
                 Ok(row) => row,
                 Err(wrong) => {
                     let wrong: String = wrong;
-                    let remedy = "expected a VLAN's number from 1 to 4094, or two with - between \
+                    let remedy = "expected a VLAN ID from 1 to 4094, or two with - between \
                                   them, and perhaps pvid and untagged";
                     self.problems.push(line.problem(wrong, remedy));
                     continue;

@@ -28,7 +28,7 @@ pub(crate) fn in_order(links: Vec<Link>, problems: &mut Vec<Problem>) -> Vec<Lin
         problems.push(problem(
             &link.name,
             "cannot be made: parents and masters form a circle".into(),
-            "expected a link without parent and master at the end".into(),
+            "remove link_IF or master_IF of one of the links in the circle".into(),
         ));
     }
     ordered.extend(left);

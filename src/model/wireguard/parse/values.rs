@@ -108,8 +108,7 @@ impl Parser {
                 "write the public key of the peer",
             );
         }
-        let endpoint = "expected such as 192.0.2.1:51820, [2001:db8::1]:51820 or \
-                        vpn.example.org:51820";
+        let endpoint = "expected ADDRESS:PORT or NAME:PORT, such as 192.0.2.1:51820, [2001:db8::1]:51820 or vpn.example.org:51820";
         let keepalive = "expected off, or a number of seconds up to 65535";
         let preshared_key = self.value(section, "PresharedKey", A_KEY);
         let endpoint: Option<Endpoint> = self.value(section, "Endpoint", endpoint);

@@ -249,7 +249,8 @@ fn host(seen: &Observed, all: &mut Findings) {
     }
     for (device, place) in &seen.set_up_on_host {
         let what = format!("{device} is also set up on the host, by {place}");
-        let remedy = "remove it there: whichever starts later finds it changed or gone".into();
+        let remedy =
+            "remove the device there: the host and the namespace would both set it up".into();
         all.add("host-config", what, remedy);
     }
 }
