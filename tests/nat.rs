@@ -71,6 +71,27 @@ fn sysctl(sandbox: &Sandbox, key: &str) -> String {
     text.trim().to_string()
 }
 
+/// A NIC that moves into the namespace is no uplink of the host, also while it is still there.
+#[test]
+fn the_only_uplink_moves_into_the_namespace() {
+    for nat in ["netns_masquerade=yes", "netns_publish=tcp/8080:80"] {
+        let sandbox = far::sandbox("");
+        sandbox.sh("ip route add default via 192.0.2.1").ok();
+        let before = dump(&sandbox, "");
+        let links = VETH.replace("netns_links=\"ve0\"", "netns_links=\"eth1 ve0\"");
+        far::write(
+            &sandbox,
+            &format!("{links}{nat}\nconfig_eth1=192.0.2.10/24\n"),
+        );
+        for verb in ["up", "reload"] {
+            let run = setup(&sandbox, &format!("{verb} mgmt")).ok();
+            assert!(!run.stdout.contains("eth1.forwarding"), "{}", run.stdout);
+        }
+        setup(&sandbox, "down mgmt").ok();
+        is_again(&sandbox, "", &before);
+    }
+}
+
 #[test]
 fn masquerading_reaches_the_world_as_the_host_in_both_families() {
     let sandbox = sandbox("netns_masquerade=eth1\n");

@@ -11,7 +11,7 @@ use crate::kernel::{Kernel, Query};
 use crate::model::build::Want;
 use crate::model::nat::{Host, IpVersion, Nat, OnHost, Publish, Uplinks, in_the_way};
 use crate::model::{Netns, State, Sysctl, Table};
-use crate::name::NetnsName;
+use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::plan::{Journal, MissingDevice, Obstacle};
 use crate::source::{Problem, Sourced};
@@ -39,6 +39,7 @@ pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<
     let others = HeldSysctls::of(&want.name).map_err(unread)?;
     let ruleset = kernel.host_ruleset().map_err(|e| nft_error(nat, e))?;
     let mut host = kernel.host(nat).map_err(query_error)?;
+    without_moved(&mut host, &want.state);
     let obstacles = obstacles(nat, journal, kernel)?;
     if !obstacles.is_empty() {
         return Err(Why::Obstacles(obstacles).into());
@@ -66,6 +67,18 @@ pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<
         origin: nat.origin(),
     });
     Ok(WithHost { state, warnings })
+}
+
+/// Remove the NICs that move into the namespace: they are no uplinks of the host any more.
+fn without_moved(host: &mut Host, want: &State) {
+    let moves = |name: &LinkName| {
+        let mut links = want.links.iter();
+        links.any(|link| {
+            link.netns == Netns::This && link.kind.is_moved() && link.other_name() == name
+        })
+    };
+    host.default_links.retain(|(_, link)| !moves(link));
+    host.addresses.retain(|(_, link)| !moves(link));
 }
 
 /// As [`with_host`], for a watched namespace: if the wanted part on the host is not possible, it
