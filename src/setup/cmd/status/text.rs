@@ -35,9 +35,7 @@ impl Document for Status {
     }
 
     fn errors(&self) -> Vec<String> {
-        let obstacles = self.obstacles.iter();
-        let obstacles = obstacles.filter(|line| !self.failure.contains(line));
-        obstacles.chain(&self.warnings).cloned().collect()
+        [&self.obstacles[..], &self.warnings].concat()
     }
 
     fn json(&self) -> serde_json::Result<String> {
