@@ -2,7 +2,8 @@
 //!
 //! Deleting a link takes the kernel some 20 milliseconds, because the request waits for an RCU grace
 //! period. A namespace that nothing uses any more ends by itself with all of its links, and the
-//! kernel ends many at once. So the name is deleted first, and the end is awaited here.
+//! kernel ends many at once. So the names are deleted first, and their end is awaited here. (For one
+//! namespace, this saves nothing: our netlink socket in it is released after a grace period, too.)
 //!
 //! A socket that a process outside has opened in the namespace keeps it alive, and /proc does not
 //! show that. Then the links are deleted one by one. The namespace has no name by then, and a
