@@ -21,7 +21,8 @@ pub fn lock_until(
     loop {
         file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(lock) => return Ok(lock),
-            Err((file, Errno::EWOULDBLOCK)) => file,
+            // A signal that ends nothing may interrupt it
+            Err((file, Errno::EWOULDBLOCK | Errno::EINTR)) => file,
             Err((_, errno)) => return Err(errno.into()),
         };
         if must_stop() {
