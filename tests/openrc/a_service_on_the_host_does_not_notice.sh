@@ -22,6 +22,7 @@ processes()
 	read -r _ _ _ _ before </proc/loadavg
 	rc-service plain "$1" >/dev/null 2>&1
 	read -r _ _ _ _ after </proc/loadavg
+	wait_for_daemons
 	echo $((after - before))
 }
 
