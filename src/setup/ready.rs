@@ -45,8 +45,8 @@ pub fn wait(call: &Call, want: &Want) -> Result {
     Err(Error::refused(late(want, &results, &next)))
 }
 
-/// The results of the conditions. A person who watches is told what is waited for, if they do not
-/// hold soon.
+/// The results of the conditions. If they do not hold soon, what is waited for is printed at a
+/// terminal.
 fn check_and_tell(call: &Call, want: &Want) -> Result<Vec<bool>, Why> {
     let limit = want.ready.timeout;
     let mut kernel = Kernel::new(want.name.clone());

@@ -24,24 +24,24 @@ pub fn container_of(pid: i32) -> Option<String> {
 }
 
 fn container_in(cgroups: &str) -> Option<String> {
-    let folders = cgroups
+    let directories = cgroups
         .lines()
         .filter_map(|line| line.splitn(3, ':').nth(2));
-    let folders = folders.flat_map(|path| path.split('/').zip(path.split('/').skip(1)));
+    let directories = directories.flat_map(|path| path.split('/').zip(path.split('/').skip(1)));
     let id = |text: &str| {
         let id = text.get(..64).filter(|_| text.len() == 64)?;
         let is_hex = id.bytes().all(|b| b.is_ascii_hexdigit());
         is_hex.then(|| id[..12].to_string())
     };
-    let mut found = folders.filter_map(|(above, folder)| {
-        let folder = folder.trim_end_matches(".scope");
+    let mut found = directories.filter_map(|(above, directory)| {
+        let directory = directory.trim_end_matches(".scope");
         match (
-            folder.strip_prefix("docker-"),
-            folder.strip_prefix("libpod-"),
+            directory.strip_prefix("docker-"),
+            directory.strip_prefix("libpod-"),
         ) {
             (Some(docker), _) => Some(format!("docker:{}", id(docker)?)),
             (_, Some(podman)) => Some(format!("podman:{}", id(podman)?)),
-            _ if above == "docker" => Some(format!("docker:{}", id(folder)?)),
+            _ if above == "docker" => Some(format!("docker:{}", id(directory)?)),
             _ => None,
         }
     });

@@ -85,7 +85,7 @@ fn cover(program: &CStr) -> Result<(), Errno> {
 }
 
 /// Where `make` says that the files of ours go that are not programs for users. It is compiled in:
-/// nobody's environment can name another directory to a program that runs as root.
+/// no environment can name another directory to a program that runs as root.
 const LIBEXECDIR: &str = match option_env!("NETNS_LIBEXECDIR") {
     Some(directory) => directory,
     None => "/usr/libexec",

@@ -92,6 +92,16 @@ impl Kernel {
     }
 }
 
+impl Dying {
+    /// A message about a link in the namespace, sent from the host.
+    fn link(&self, index: u32) -> LinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes = vec![LinkAttribute::IfNetnsId(self.nsid)];
+        message
+    }
+}
+
 impl Ends {
     /// Listen from now on.
     pub fn listen() -> Result<Self, OsError> {
@@ -123,10 +133,7 @@ impl Ends {
     /// Delete the links in the namespace one by one. Returns false if it has ended meanwhile.
     fn delete_links(&mut self, dying: &Dying) -> Result<bool, OsError> {
         for index in &dying.inside {
-            let mut message = LinkMessage::default();
-            message.header.index = *index;
-            message.attributes = vec![LinkAttribute::IfNetnsId(dying.nsid)];
-            let message = RouteNetlinkMessage::DelLink(message);
+            let message = RouteNetlinkMessage::DelLink(dying.link(*index));
             match self.requests.tell(message, RequestKind::Change) {
                 // It was the other end of a link that is deleted already
                 Err(no) if no.is(Errno::ENODEV) => {}
@@ -140,10 +147,8 @@ impl Ends {
 
     /// Whether no namespace has the id any more. The kernel takes it away before it ends the links.
     fn is_ended(&mut self, dying: &Dying) -> Result<bool, OsError> {
-        let mut message = LinkMessage::default();
-        message.header.index = LO;
-        message.attributes = vec![LinkAttribute::IfNetnsId(dying.nsid)];
-        match self.requests.get(RouteNetlinkMessage::GetLink(message)) {
+        let message = RouteNetlinkMessage::GetLink(dying.link(LO));
+        match self.requests.get(message) {
             Err(no) if no.is(Errno::EINVAL) => Ok(true),
             answer => answer.map(|_| false),
         }

@@ -44,7 +44,7 @@ impl Route {
         })
     }
 
-    /// Whether this route is what remained of `before`, and nobody has changed it since.
+    /// Whether this route is what remained of `before`, and is unchanged since.
     pub fn is_left_of(&self, before: &Route) -> bool {
         let all = before.ways();
         let way = |way: &Hop| all.iter().any(|w| (&w.dev, w.via) == (&way.dev, way.via));

@@ -30,7 +30,7 @@ const PASSES: usize = 3;
 /// How long to wait for duplicate address detection (IPv6).
 pub const SETTLE: Duration = Duration::from_secs(3);
 
-/// After this time, a person who watches is told what is waited for.
+/// After this time, what is waited for is printed at a terminal.
 pub const MOMENT: Duration = Duration::from_secs(1);
 
 pub use removal::{Alone, Removal};

@@ -120,7 +120,7 @@ struct Ending {
 }
 
 impl Ending {
-    /// Take the change if it deletes a link whose end can be awaited, or is noticed by nobody
+    /// Take the change if it deletes a link whose end can be awaited, or has no effect
     /// outside. A tunnel has its port on the host until it ends, a VLAN its id on the parent: such
     /// links are deleted one by one, so that the next `up` does not find them.
     fn takes(&mut self, change: &Change, have: &State) -> bool {

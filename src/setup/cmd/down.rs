@@ -47,13 +47,15 @@ pub fn down(call: &Call, inside: Occupants) -> Outcome {
     let mut ending = Vec::new();
     let mut ends = None;
     let begun = each(call, |name| {
-        if hooks::has_any(name) {
+        // A hook may call netns-setup for another namespace, which must not be locked then
+        let has_hooks = hooks::has_any(name);
+        if has_hooks {
             end_all(call, &mut ending, &mut ends);
         }
         let Some(this) = begin(call, name, inside, &mut ends)? else {
             return Ok(());
         };
-        if this.is_awaited_alone {
+        if has_hooks || this.is_linked {
             return this.end(call, &mut ends);
         }
         ending.push(this);
@@ -81,10 +83,8 @@ struct Ending {
     wrote_resolv_conf: bool,
     return_hooks: ReturnHooks,
     down_hooks: DownHooks,
-    /// Wait for the end of this namespace before the next one is taken down. True if its hooks may
-    /// call netns-setup for another namespace, or if links lead into another one: work on that
-    /// other namespace needs the lock of this one.
-    is_awaited_alone: bool,
+    /// Links lead from it into other namespaces, or from these into it: work on those needs its lock.
+    is_linked: bool,
 }
 
 /// Make all changes, and wait for nothing. Returns `None` if there was nothing to take down.
@@ -264,7 +264,7 @@ fn take_down(
     let return_hooks = ReturnHooks::begin(&locked.store, None);
     match make_changes(call, name, inside, locked, ends) {
         Ok(done) => Ok(Ending {
-            is_awaited_alone: done.is_linked || hooks::has_any(name),
+            is_linked: done.is_linked,
             store: done.store,
             dying: done.dying,
             wrote_resolv_conf: done.wrote_resolv_conf,
@@ -312,10 +312,10 @@ fn make_changes(
     };
     let left_behind = report::left_behind(name, &left, &holders);
     call.events.warning(name, left_behind);
-    let is_linked = linked_netns::is_linked(name, &journal)
+    let linked = linked_netns::linked_namespaces(name)
         .map_err(|e| broken(name, "cannot see which namespaces have links to it", e))?;
-    let losing = linked_netns::losing(name, &mut journal)
-        .map_err(|e| broken(name, "cannot see which namespaces have links to it", e))?;
+    let is_linked = !linked.is_empty() || !journal.ours.neighbours().is_empty();
+    let losing = linked_netns::losing(name, linked, &mut journal);
     let wrote_resolv_conf = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let changes = Changes::of(call, name);

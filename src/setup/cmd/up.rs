@@ -43,7 +43,7 @@ pub fn bring_up(call: &Call, want: &Want, rest: Extras) -> Result {
     converged.map(drop)
 }
 
-/// Tell a person who watches that the namespace matches its settings already.
+/// Print at a terminal that the namespace matches its settings already.
 pub fn nothing_to_do(call: &Call, name: &NetnsName) {
     if !call.quiet {
         call.events.progress(name, format!("{name}: nothing to do"));

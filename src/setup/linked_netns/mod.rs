@@ -45,7 +45,7 @@ impl LinksLock {
 
 /// The namespaces that netns-setup has set up and that have links into another one, each with its
 /// journal.
-type Tied = Vec<(NetnsName, Journal)>;
+pub type Tied = Vec<(NetnsName, Journal)>;
 
 /// The namespaces with links into this one.
 pub fn linked_namespaces(name: &NetnsName) -> io::Result<Tied> {
@@ -149,17 +149,12 @@ pub fn adopt_wanted(name: &NetnsName, want: &State, journal: &mut Journal) -> io
     Ok(())
 }
 
-/// Whether links lead from the namespace into another one, or from another one into it.
-pub fn is_linked(name: &NetnsName, journal: &Journal) -> io::Result<bool> {
-    Ok(!journal.ours.neighbours().is_empty() || !linked_namespaces(name)?.is_empty())
-}
-
-/// Find the namespaces that lose a link, or the UDP socket of a tunnel, when this one is deleted.
-/// The veth pairs into it are added to the journal, so that they are deleted by name: the kernel
+/// Find those of the linked namespaces that lose a link, or the UDP socket of a tunnel, when this
+/// one is deleted. The veth pairs into it are added to the journal, so that they are deleted by name: the kernel
 /// deletes them later by itself.
-pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsName>> {
+pub fn losing(name: &NetnsName, linked: Tied, journal: &mut Journal) -> Vec<NetnsName> {
     let mut losing = Vec::new();
-    for (other, theirs) in linked_namespaces(name)? {
+    for (other, theirs) in linked {
         if journal.ours.exists {
             journal.adopt(name, &other, &theirs, |_| true);
         }
@@ -179,7 +174,7 @@ pub fn losing(name: &NetnsName, journal: &mut Journal) -> io::Result<Vec<NetnsNa
             losing.push(other);
         }
     }
-    Ok(losing)
+    losing
 }
 
 /// Mark the namespaces that lose a link as not ready. Returns the warning for the person.

@@ -39,7 +39,7 @@ pub enum Event {
     Satisfied(Command),
     /// A line on what has happened or is going to happen.
     Notice(String),
-    /// A line for a person who watches, such as on what is waited for.
+    /// A line that is printed only at a terminal, such as on what is waited for.
     Progress(String),
     /// Something that the person should know: what it is, then what to type.
     Warning(Vec<String>),
@@ -170,7 +170,7 @@ impl Events {
         self.send(name, Event::Notice(line.into()));
     }
 
-    /// Report something to a person who watches. Nobody else is told.
+    /// Print a line at a terminal, and nothing elsewhere.
     pub fn progress(&self, name: &NetnsName, line: impl Into<String>) {
         self.send(name, Event::Progress(line.into()));
     }

@@ -157,7 +157,7 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Tell a person who watches what is waited for.
+    /// Print what is waited for, at a terminal.
     pub fn progress(&self, line: String) {
         if !self.call.quiet {
             self.call.events.progress(self.name, line);

@@ -18,9 +18,15 @@ const LISTEN: [(Proto, &str); 2] = [(Proto::Tcp, "0A"), (Proto::Udp, "07")];
 /// silent if none of its ports is listened on. Ports that lead on, as to a virtual machine on a
 /// bridge inside, are skipped.
 pub fn silent_ports(want: &Want, kernel: &mut Kernel) -> Vec<String> {
-    let published = want.nat.iter().flat_map(|nat| &nat.publish);
+    let Some(nat) = &want.nat else {
+        return Vec::new();
+    };
+    let (tcp, udp) = (listening(kernel, Proto::Tcp), listening(kernel, Proto::Udp));
     let is_silent = |publish: &&Publish| {
-        let listening = listening(kernel, publish.proto);
+        let listening = match publish.proto {
+            Proto::Tcp => &tcp,
+            Proto::Udp => &udp,
+        };
         let last = publish.inside.saturating_add(publish.last - publish.port);
         let own = publish.to.iter().filter(|to| has_address(&want.state, to));
         let mut own = own.peekable();
@@ -32,7 +38,8 @@ pub fn silent_ports(want: &Want, kernel: &mut Kernel) -> Vec<String> {
                 listening.iter().any(answers)
             })
     };
-    let silent = published.map(|publish| &publish.value).filter(is_silent);
+    let published = nat.publish.iter().map(|publish| &publish.value);
+    let silent = published.filter(is_silent);
     silent.map(ToString::to_string).collect()
 }
 
