@@ -182,3 +182,22 @@ fn for_ten_seconds() {
 fn for_a_minute() {
     crowd(Duration::from_secs(60));
 }
+
+/// Eight shells bring one namespace up and take it down. A process finds a state directory that
+/// another one removes in the same moment, or removes one that another one has locked.
+#[test]
+fn a_state_directory_comes_and_goes() {
+    let sandbox = Sandbox::new();
+    sandbox.write("/etc/conf.d/netns.four", "netns_links=\n");
+    let script = format!(
+        "for shell in 1 2 3 4 5 6 7 8; do
+            (for turn in $(seq 400); do
+                {NETNS_SETUP} up four 2>&1 >/dev/null
+                {NETNS_SETUP} down four 2>&1 >/dev/null
+            done) &
+        done
+        wait"
+    );
+    let said = sandbox.sh(&script);
+    assert_eq!(said.stdout, "", "{said}");
+}

@@ -97,12 +97,17 @@ is_closed()
 {
 	[ -z "$(forwarded)" ]
 }
+# The port is opened before the daemon is told
+is_told()
+{
+	[ "$(tail -n "$1" /tmp/told | xargs)" = "$2" ]
+}
 ! is_reached || fail "it is reached before it is asked for"
 
 run 0 rc-service forwarded-port start
 eventually "who is on the internet reaches the daemon" is_reached
 is "the open port" "$(forwarded)" 51413
-is "what the daemon was told" "$(cat /tmp/told)" "--port 51413"
+eventually "the daemon is told" is_told 1 "--port 51413"
 
 # The gateway disappears, and comes back without any state
 kill "$server"
@@ -132,7 +137,7 @@ echo 40000 >/tmp/port
 eventually "the port is open" is_open 40000
 echo 40001 >/tmp/port
 eventually "another one is, and it alone" is_open 40001
-is "what the daemon was told" "$(tail -n 2 /tmp/told | xargs)" "--other 40000 --other 40001"
+eventually "the daemon is told" is_told 2 "--other 40000 --other 40001"
 run 0 rc-service forwarded-port stop
 
 # Under runit
@@ -146,7 +151,7 @@ chmod 755 /etc/sv/forwarded-port/run
 runsv /etc/sv/netns-vpn &
 runsv /etc/sv/forwarded-port >/tmp/log 2>&1 &
 eventually "who is on the internet reaches the daemon" is_reached
-is "what the daemon was told" "$(tail -n 1 /tmp/told)" "--runit 51413"
+eventually "the daemon is told" is_told 1 "--runit 51413"
 run 0 sv stop forwarded-port
 eventually "the port is closed" is_closed
 ! is_reached || fail "it is reached when it was given back"

@@ -165,8 +165,15 @@ impl Store {
     pub fn open(name: &NetnsName, limit: Duration) -> io::Result<Self> {
         let dir = dir(name);
         let until = Instant::now() + limit;
+        let mut builder = DirBuilder::new();
+        builder.mode(0o755);
         loop {
-            DirBuilder::new().recursive(true).mode(0o755).create(&dir)?;
+            builder.recursive(true).create(state_dir::STATE)?;
+            match builder.recursive(false).create(&dir) {
+                // Not with `recursive`, which fails if another process removes what it has found
+                Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
+                _ => {}
+            }
             let path = dir.join(state_dir::LOCK);
             let mut options = OpenOptions::new();
             options.create(true).truncate(false).write(true).mode(0o600);
@@ -266,6 +273,7 @@ impl Store {
         let rules = Tool::ALL.map(|tool| rules_file(&self.name, tool));
         discard(&self.dir.join(state_dir::UNREADABLE))?;
         forget_clients(&self.name)?;
+        remove_hooks(&self.dir)?;
         let files = [
             state_dir::READY,
             state_dir::ETC_MODE,
@@ -282,10 +290,11 @@ impl Store {
         for file in rules.iter().chain(&table_files(&self.name)).chain(&files) {
             remove(file)?;
         }
-        remove_hooks(&self.dir)?;
+        // Without its lock the directory can be another process's already, or removed by it
         match fs::remove_dir(&self.dir) {
-            // The lock is gone, so another process may have locked the directory
-            Err(e) if e.kind() == ErrorKind::DirectoryNotEmpty => Ok(()),
+            Err(e) if matches!(e.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::NotFound) => {
+                Ok(())
+            }
             removed => removed,
         }
     }
