@@ -100,6 +100,13 @@ fn flooded(sandbox: &Sandbox, rounds: usize, count: impl Fn(&Sandbox) -> (u64, u
     sums
 }
 
+/// The command that loads the nftables file in place of what it has created before.
+fn load_again(tables: &[&str]) -> String {
+    let delete = |table| format!("table {table}; delete table {table}; ");
+    let delete: String = tables.iter().map(delete).collect();
+    format!("ip netns exec mgmt nft '{delete}include \"/etc/netns/mgmt/nftables.nft\"'")
+}
+
 #[test]
 fn not_one_packet_passes_before_the_firewall_stands() {
     let sandbox = sandbox(SETTINGS);
@@ -138,7 +145,7 @@ fn the_plan_shows_it_before_the_first_link_comes_up() {
     let run = setup(&sandbox, "status mgmt").code(1);
     assert!(
         run.stdout
-            .ends_with("+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft\n"),
+            .ends_with(&format!("+ {}\n", load_again(&["inet fw"]))),
         "{run}"
     );
 }
@@ -253,7 +260,7 @@ fn a_flush_by_others_is_noticed_and_mended() {
     setup(&sandbox, "up mgmt").ok();
     for flush in ["nft flush ruleset", "nft delete table inet fw"] {
         inside(&sandbox, flush);
-        let command = "+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft\n";
+        let command = &format!("+ {}\n", load_again(&["inet fw", "ip second"]));
         let run = setup(&sandbox, "status mgmt").code(1);
         assert!(run.stdout.ends_with(command), "{run}");
         setup(&sandbox, "reload mgmt").ok().stdout(command);
@@ -812,7 +819,7 @@ fn rules_that_hold_a_link_by_its_index_are_loaded_again_when_it_is_made_anew() {
     let sandbox = sandbox(TWO);
     sandbox.write(NFT, BY_INDEX);
     setup(&sandbox, "up mgmt").ok();
-    let load = "+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft\n";
+    let load = &format!("+ {}\n", load_again(&["inet fw", "netdev hooks"]));
     let again = |sandbox: &Sandbox, how: &str| {
         sandbox.sh(how).ok();
         inside(

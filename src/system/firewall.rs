@@ -5,28 +5,17 @@ use std::collections::BTreeSet;
 use std::fs::File;
 
 use super::program::run;
+use crate::model::firewall::removal::{accept_all, delete_tables};
 use crate::model::firewall::{include, references, sets};
 use crate::model::{Ruleset, Tool};
 use crate::os_error::OsError;
-
-/// The built-in chains of each table of iptables.
-const CHAINS: [(&str, &[&str]); 5] = [
-    ("filter", &["INPUT", "FORWARD", "OUTPUT"]),
-    ("nat", &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"]),
-    (
-        "mangle",
-        &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
-    ),
-    ("raw", &["PREROUTING", "OUTPUT"]),
-    ("security", &["INPUT", "FORWARD", "OUTPUT"]),
-];
 
 /// Load rules, which replace `old`.
 pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), OsError> {
     match new.tool {
         Tool::Ipset => load_sets(netns, new, old),
         Tool::Nftables | Tool::Replies => {
-            let text = delete_tables(old) + &new.text;
+            let text = old.map(delete_tables).unwrap_or_default() + "\n" + &new.text;
             let kept = old.filter(|old| *old == new);
             let kept = kept.map(|old| elements(netns, old)).unwrap_or_default();
             let load = |text: &str| nft(netns, &new.file, text);
@@ -39,7 +28,11 @@ pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), Os
         }
         tool => {
             let program = format!("{tool}-restore");
-            let text = new.text.clone() + &cleared(new, old);
+            let text = new.text.clone()
+                + "\n"
+                + &old
+                    .map(|old| accept_all(old, Some(new)))
+                    .unwrap_or_default();
             feed(netns, &program, &["--test"], &new.file, &new.text)?;
             feed(netns, &program, &["-w", "5"], &new.file, &text)
         }
@@ -53,14 +46,10 @@ pub fn unload(netns: &File, old: &Ruleset) -> Result<(), OsError> {
             let text = destroy(old.sets());
             feed(netns, "ipset", &["-exist", "restore"], &old.file, &text)
         }
-        Tool::Nftables | Tool::Replies => nft(netns, &old.file, &delete_tables(Some(old))),
+        Tool::Nftables | Tool::Replies => nft(netns, &old.file, &delete_tables(old)),
         tool => {
-            let none = Ruleset {
-                text: String::new(),
-                ..old.clone()
-            };
             let program = format!("{tool}-restore");
-            let text = cleared(&none, Some(old));
+            let text = accept_all(old, None);
             feed(netns, &program, &["-w", "5"], &old.file, &text)
         }
     }
@@ -106,14 +95,6 @@ fn destroy(sets: Vec<&str>) -> String {
     sets.iter().map(|set| format!("destroy {set}\n")).collect()
 }
 
-/// The first line of nft's input, which deletes the old tables in the same transaction.
-fn delete_tables(old: Option<&Ruleset>) -> String {
-    let tables = old.map(|old| old.tables.as_slice()).unwrap_or_default();
-    // The table is added before it is deleted, because it may be gone already
-    let delete = |table| format!("table {table}; delete table {table}; ");
-    tables.iter().map(delete).collect::<String>() + "\n"
-}
-
 /// The nft commands that add the current elements of the sets of these rules again. Programs that
 /// ban addresses have added them.
 fn elements(netns: &File, rules: &Ruleset) -> String {
@@ -143,29 +124,6 @@ fn in_its_file(no: OsError, rules: &Ruleset) -> OsError {
         }
     });
     OsError { message, ..no }
-}
-
-/// The input that empties those tables of the old rules that the new rules do not have.
-fn cleared(new: &Ruleset, old: Option<&Ruleset>) -> String {
-    let tables = |rules: &Ruleset| -> BTreeSet<String> {
-        let names = rules.text.lines().filter_map(|line| line.strip_prefix('*'));
-        names.map(|name| name.trim().to_string()).collect()
-    };
-    let gone = old
-        .map(|old| &tables(old) - &tables(new))
-        .unwrap_or_default();
-    let clear = |table: &String| {
-        let chains = CHAINS
-            .iter()
-            .find(|(name, _)| name == table)
-            .map(|(_, chains)| *chains);
-        let chains = chains
-            .unwrap_or_default()
-            .iter()
-            .map(|chain| format!(":{chain} ACCEPT [0:0]\n"));
-        format!("\n*{table}\n{}COMMIT\n", chains.collect::<String>())
-    };
-    gone.iter().map(clear).collect()
 }
 
 fn nft(netns: &File, file: &str, text: &str) -> Result<(), OsError> {

@@ -4,6 +4,7 @@
 pub mod include;
 pub mod pattern;
 pub mod references;
+pub mod removal;
 pub mod sets;
 
 use std::fmt;

@@ -51,7 +51,7 @@ impl Change {
             Step::SetSysctl(sysctl) => programs::set_sysctl(netns, sysctl),
             Step::SetWireguard(link, difference) => wireguard::set(netns, link, difference),
             Step::SetEndpoint(link, named) => wireguard::set_endpoint(netns, link, named),
-            Step::LoadFirewall { new, .. } => programs::load(netns, new),
+            Step::LoadFirewall { new, old } => programs::load(netns, new, old.as_deref()),
             Step::UnloadFirewall(old) => programs::unload(netns, old),
             Step::LoadNatTable(table) => table.command(),
             Step::DropNatTable => format!("nft '{}'", Table::removal(netns)),

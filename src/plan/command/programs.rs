@@ -3,6 +3,7 @@
 
 use super::netns::{ip, name_of, set};
 use crate::definitions::option::ValueKind;
+use crate::model::firewall::removal::{accept_all, delete_tables};
 use crate::model::link::bridge_port::Vlans;
 use crate::model::link::option_value::OptionValue;
 use crate::model::nat::{one_line, replies};
@@ -100,37 +101,83 @@ pub(super) fn policy(netns: &NetnsName, verb: &str, rule: &Rule) -> String {
     format!("ip -n {netns}{family} rule {verb} {}", rule.words())
 }
 
-pub(super) fn load(netns: &NetnsName, rules: &Ruleset) -> String {
-    let file = &rules.file;
-    match rules.tool {
-        Tool::Ipset => format!("ip netns exec {netns} ipset -exist restore -file {file}"),
-        Tool::Nftables => format!("ip netns exec {netns} nft -f {file}"),
-        Tool::Replies => format!("ip netns exec {netns} nft '{}'", one_line(&rules.text)),
-        tool => format!("ip netns exec {netns} {tool}-restore -w 5 {file}"),
+/// The rules replace `old`, in one transaction, except those of ipset.
+pub(super) fn load(netns: &NetnsName, new: &Ruleset, old: Option<&Ruleset>) -> String {
+    let inside = format!("ip netns exec {netns}");
+    let file = word(&new.file);
+    match new.tool {
+        Tool::Ipset => {
+            let restore = format!("{inside} ipset -exist restore -file {file}");
+            let old = old.map(Ruleset::sets).unwrap_or_default();
+            let kept = |set: &&str| new.sets().contains(set);
+            let (kept, gone): (Vec<_>, Vec<_>) = old.into_iter().partition(kept);
+            let flush = kept.iter().map(|set| format!("{inside} ipset flush {set}"));
+            // Rules may still refer to a set
+            let destroy = gone
+                .iter()
+                .map(|set| format!("{{ {inside} ipset destroy {set} || :; }}"));
+            let all: Vec<_> = flush.chain([restore]).chain(destroy).collect();
+            all.join(" && ")
+        }
+        Tool::Nftables => match old.map(delete_tables).unwrap_or_default() {
+            none if none.is_empty() => format!("{inside} nft -f {file}"),
+            delete => {
+                let text = format!("{delete}include \"{}\"", new.file);
+                format!("{inside} nft {}", word(&text))
+            }
+        },
+        Tool::Replies => format!("{inside} nft {}", word(&one_line(&new.text))),
+        tool => match old
+            .map(|old| accept_all(old, Some(new)))
+            .unwrap_or_default()
+        {
+            none if none.is_empty() => format!("{inside} {tool}-restore -w 5 {file}"),
+            rest => format!(
+                "{{ cat {file}; {}; }} | {inside} {tool}-restore -w 5",
+                printf(&rest)
+            ),
+        },
     }
 }
 
 pub(super) fn unload(netns: &NetnsName, rules: &Ruleset) -> String {
+    let inside = format!("ip netns exec {netns}");
     match rules.tool {
         Tool::Ipset => {
-            let destroy = |set| format!("ip netns exec {netns} ipset destroy {set}");
+            let destroy = |set| format!("{inside} ipset destroy {set}");
             let each: Vec<_> = rules.sets().into_iter().map(destroy).collect();
             each.join(" && ")
         }
-        Tool::Nftables => format!("ip netns exec {netns} nft flush ruleset"),
-        Tool::Replies => format!("ip netns exec {netns} nft delete table {}", replies::TABLE),
-        tool => format!("ip netns exec {netns} {tool} -F"),
+        Tool::Nftables => format!("{inside} nft {}", word(delete_tables(rules).trim_end())),
+        Tool::Replies => format!("{inside} nft delete table {}", replies::TABLE),
+        tool => {
+            let text = printf(&accept_all(rules, None));
+            format!("{text} | {inside} {tool}-restore -w 5")
+        }
     }
+}
+
+/// A word for sh, in single quotes where it needs them.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._/=:-".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.into(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+/// The command that prints these lines.
+fn printf(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(|line| format!(" '{}'", line.replace('\'', r"'\''")));
+    format!("printf '%s\\n'{}", lines.collect::<String>())
 }
 
 /// The command that writes a file with these lines. It replaces the current file.
 pub fn write_resolv_conf(netns: &NetnsName, text: &str) -> String {
-    let lines: Vec<_> = text
-        .lines()
-        .map(|line| format!(" '{}'", line.replace('\'', r"'\''")))
-        .collect();
-    let lines = lines.concat();
-    format!("mkdir -p /etc/netns/{netns} && printf '%s\\n'{lines} >/etc/netns/{netns}/resolv.conf")
+    let lines = printf(text);
+    format!("mkdir -p /etc/netns/{netns} && {lines} >/etc/netns/{netns}/resolv.conf")
 }
 
 /// sysctl(8) with `-e` ignores a key that does not exist.
@@ -141,12 +188,5 @@ pub(super) fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
     };
     let missing = if sysctl.optional { " -e" } else { "" };
     let text = sysctl.to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._/=:-".contains(c);
-    match text.chars().all(plain) {
-        true => format!("{inside}sysctl{missing} -w {text}"),
-        false => format!(
-            "{inside}sysctl{missing} -w '{}'",
-            text.replace('\'', r"'\''")
-        ),
-    }
+    format!("{inside}sysctl{missing} -w {}", word(&text))
 }
