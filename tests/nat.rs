@@ -981,3 +981,31 @@ fn ports_in_a_row_lead_inside_and_only_for_whom_they_are() {
     write(&sandbox, "netns_publish=\"tcp/9000-9020\"\n");
     setup(&sandbox, "reload mgmt").ok();
 }
+
+/// A NIC that goes back to the host is an uplink of the host in the same run.
+#[test]
+fn the_only_uplink_goes_back_to_the_host() {
+    let sandbox = far::sandbox("");
+    sandbox.sh("ip route add default via 192.0.2.1").ok();
+    let before = dump(&sandbox, "");
+    let links = VETH.replace("netns_links=\"ve0\"", "netns_links=\"eth1 ve0\"");
+    for nat in [
+        "netns_masquerade=yes",
+        "netns_masquerade=eth1",
+        "netns_publish=tcp/8080:80",
+    ] {
+        far::write(&sandbox, &format!("{links}config_eth1=192.0.2.10/24\n"));
+        setup(&sandbox, "up mgmt").ok();
+        write(&sandbox, nat);
+        let planned = setup(&sandbox, "plan mgmt").ok().stdout;
+        assert!(
+            planned.contains("+ sysctl -w net.ipv4.conf.eth1.forwarding=1\n"),
+            "{planned}"
+        );
+        setup(&sandbox, "reload mgmt").ok().stdout(&planned);
+        setup(&sandbox, "reload mgmt").ok().stdout("");
+        setup(&sandbox, "down mgmt").ok();
+        is_again(&sandbox, "", &before);
+        assert_eq!(sysctl(&sandbox, "net/ipv4/conf/eth1/forwarding"), "0");
+    }
+}

@@ -13,14 +13,15 @@ use super::connection_links::links_of;
 use super::netlink::query;
 use super::netlink::socket::Requests;
 use super::{Kernel, decode};
-use crate::model::Netns;
 use crate::model::nat::{Host, IpVersion, Nat, Uplinks};
+use crate::model::{Netns, Route};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 
 impl Kernel {
-    /// The state of the host, as far as its part of `nat` depends on it.
-    pub fn host(&mut self, nat: &Nat) -> Result<Host, OsError> {
+    /// The state of the host, as far as its part of `nat` depends on it. `moves` changes its links to
+    /// those after the moves of NICs; a new one gets the kernel's defaults.
+    pub fn host(&mut self, nat: &Nat, moves: impl FnOnce(&mut Host)) -> Result<Host, OsError> {
         let requests = self.requests(&Netns::Host)?;
         let mut host = Host {
             force_forwarding: fs::exists("/proc/sys/net/ipv6/conf/all/force_forwarding")?,
@@ -36,12 +37,14 @@ impl Kernel {
         if !nat.publish.is_empty() {
             host.addresses = addresses(requests)?;
         }
+        moves(&mut host);
         let defaults = host.default_links.iter().map(|(_, link)| link);
         let links = defaults.chain(host.addresses.iter().map(|(_, link)| link));
         let links: BTreeSet<LinkName> = links.chain(&named).cloned().collect();
         let is = |key: &str, value: &str| {
             fs::read_to_string(format!("/proc/sys/net/{key}")).is_ok_and(|v| v.trim() == value)
         };
+        let new_links_accept_ra = is("ipv6/conf/default/accept_ra", "1");
         for (family, key) in [
             (IpVersion::V4, "ipv4/ip_forward"),
             (IpVersion::V6, "ipv6/conf/all/forwarding"),
@@ -59,7 +62,9 @@ impl Kernel {
                     host.forwards.insert((family, Some(link.clone())));
                 }
             }
-            if is(&format!("ipv6/conf/{link}/accept_ra"), "1") {
+            let accept_ra = format!("ipv6/conf/{link}/accept_ra");
+            let is_here = fs::exists(format!("/proc/sys/net/{accept_ra}"))?;
+            if is(&accept_ra, "1") || !is_here && new_links_accept_ra {
                 host.takes_advertisements.insert(link);
             }
         }
@@ -80,7 +85,6 @@ impl Kernel {
 }
 
 fn default_links(requests: &mut Requests) -> Result<Vec<(IpVersion, LinkName)>, OsError> {
-    const MAIN: u32 = 254;
     let mut found = Vec::new();
     for (family, of) in [
         (AddressFamily::Inet, IpVersion::V4),
@@ -88,7 +92,7 @@ fn default_links(requests: &mut Requests) -> Result<Vec<(IpVersion, LinkName)>, 
     ] {
         let mut request = RouteMessage::default();
         request.header.address_family = family;
-        request.attributes.push(RouteAttribute::Table(MAIN));
+        request.attributes.push(RouteAttribute::Table(Route::MAIN));
         // The kernel answers with an error if there is no routing table of this family
         let routes = requests.dump(RouteNetlinkMessage::GetRoute(request));
         let mut links = BTreeSet::new();

@@ -5,12 +5,14 @@ mod others;
 
 use std::io;
 
+use ipnet::IpNet;
+
 use super::failure::{Failure, Why};
 use super::store;
 use crate::kernel::{Kernel, Query};
 use crate::model::build::Want;
 use crate::model::nat::{Host, IpVersion, Nat, OnHost, Publish, Uplinks, in_the_way};
-use crate::model::{Netns, State, Sysctl, Table};
+use crate::model::{Link, Netns, Route, State, Sysctl, Table};
 use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
 use crate::plan::{Journal, MissingDevice, Obstacle};
@@ -38,9 +40,9 @@ pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<
     // Read the journals before the values: a value is restored before its journal is removed
     let others = HeldSysctls::of(&want.name).map_err(unread)?;
     let ruleset = kernel.host_ruleset().map_err(|e| nft_error(nat, e))?;
-    let mut host = kernel.host(nat).map_err(query_error)?;
-    without_moved(&mut host, &want.state);
-    let obstacles = obstacles(nat, journal, kernel)?;
+    let moves = |host: &mut Host| with_moves(host, &state);
+    let mut host = kernel.host(nat, moves).map_err(query_error)?;
+    let obstacles = obstacles(nat, &state, journal, kernel)?;
     if !obstacles.is_empty() {
         return Err(Why::Obstacles(obstacles).into());
     }
@@ -56,8 +58,13 @@ pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<
     let warnings = warnings(nat, &wanted, in_the_way);
     for (key, value) in wanted.sysctls {
         if let Ok(key) = key.parse() {
+            let sysctl = Sysctl::new(Netns::Host, key, &value);
+            // What a NIC that goes back had before the namespace took it
+            state.sysctls.retain(|earlier| {
+                (&earlier.value.netns, &earlier.value.key) != (&sysctl.netns, &sysctl.key)
+            });
             state.sysctls.push(Sourced {
-                value: Sysctl::new(Netns::Host, key, &value),
+                value: sysctl,
                 origin: nat.origin(),
             });
         }
@@ -69,16 +76,39 @@ pub fn with_host(want: &Want, journal: &Journal, kernel: &mut Kernel) -> Result<
     Ok(WithHost { state, warnings })
 }
 
-/// Remove the NICs that move into the namespace: they are no uplinks of the host any more.
-fn without_moved(host: &mut Host, want: &State) {
-    let moves = |name: &LinkName| {
-        let mut links = want.links.iter();
-        links.any(|link| {
-            link.netns == Netns::This && link.kind.is_moved() && link.other_name() == name
-        })
-    };
-    host.default_links.retain(|(_, link)| !moves(link));
-    host.addresses.retain(|(_, link)| !moves(link));
+/// The host as it is after the moves of NICs. One that moves into the namespace is no uplink of the
+/// host, also while it is still there; one that goes back is.
+fn with_moves(host: &mut Host, want: &State) {
+    host.default_links.retain(|(_, link)| !moves_in(link, want));
+    host.addresses.retain(|(_, link)| !moves_in(link, want));
+    for link in want.links.iter().filter(|link| goes_back(link)) {
+        let name = &link.name.value;
+        let addresses = link.addresses.iter().map(|address| address.value.ip());
+        host.addresses
+            .extend(addresses.map(|ip| (ip, name.clone())));
+        let routes = want.routes.iter().map(|route| &route.value);
+        let defaults = routes.filter(|route| {
+            route.netns == Netns::Host && route.table == Route::MAIN && route.dst.prefix_len() == 0
+        });
+        let over = defaults.filter(|route| route.links().any(|over| over == name));
+        host.default_links.extend(over.map(|route| {
+            let family = match route.dst {
+                IpNet::V4(_) => IpVersion::V4,
+                IpNet::V6(_) => IpVersion::V6,
+            };
+            (family, name.clone())
+        }));
+    }
+}
+
+fn moves_in(name: &LinkName, want: &State) -> bool {
+    let mut links = want.links.iter();
+    links.any(|link| link.netns == Netns::This && link.kind.is_moved() && link.other_name() == name)
+}
+
+/// Whether the wanted link is a NIC that is to be on the host.
+fn goes_back(link: &Link) -> bool {
+    link.netns == Netns::Host && link.kind.is_moved()
 }
 
 /// As [`with_host`], for a watched namespace: if the wanted part on the host is not possible, it
@@ -193,7 +223,16 @@ fn without_us(host: &mut Host, before: &Sysctl) {
 }
 
 /// What prevents the changes.
-fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Obstacle>, Failure> {
+fn obstacles(
+    nat: &Nat,
+    want: &State,
+    journal: &Journal,
+    kernel: &mut Kernel,
+) -> Result<Vec<Obstacle>, Failure> {
+    let back = |name: &LinkName| {
+        let mut links = want.links.iter().filter(|link| goes_back(link));
+        links.any(|link| link.name.value == *name)
+    };
     let mut found = Vec::new();
     if let Some(Sourced {
         value: Uplinks::Named(named),
@@ -201,7 +240,7 @@ fn obstacles(nat: &Nat, journal: &Journal, kernel: &mut Kernel) -> Result<Vec<Ob
     }) = &nat.uplinks
     {
         for link in named {
-            if !kernel.host_has(link).map_err(query_error)? {
+            if !back(link) && !kernel.host_has(link).map_err(query_error)? {
                 found.push(Obstacle {
                     origin: origin.clone(),
                     wrong: format!("the host has no link {link}"),
