@@ -27,6 +27,16 @@ const RESET: &str = "ip -all netns delete; rm -rf /run/netns-services /etc/netns
     for link in eth1 v0-host p0-host; do ip link delete $link 2>/dev/null; done
     nft flush ruleset";
 
+/// Firewall rules that settings name.
+const RULES: [&str; 2] = [
+    "table inet guard { chain in { type filter hook input priority 0; tcp dport 22 accept; }; }\n",
+    "table inet guard { chain in { type filter hook input priority 0; tcp dport 80 accept; }; }
+     table ip6 third { set these { type ipv6_addr; elements = { 2001:db8::1 }; }; }\n",
+];
+
+const SETS: &str = "create banned hash:net family inet hashsize 1024 maxelem 65536
+add banned 198.51.100.0/24\n";
+
 #[test]
 fn what_is_planned_is_what_happens() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().unwrap());
@@ -34,6 +44,12 @@ fn what_is_planned_is_what_happens() {
     let pairs = number("NETNS_TESTS_PAIRS").map_or(PAIRS, |pairs| pairs as usize);
     let mut random = Random(seed);
     let hosts = [sandbox(""), sandbox("")];
+    for host in &hosts {
+        for (n, rules) in RULES.iter().enumerate() {
+            host.write(&format!("/etc/rules-{n}.nft"), rules);
+        }
+        host.write("/etc/sets", SETS);
+    }
     for pair in 0..pairs {
         let (first, second) = (settings(&mut random), settings(&mut random));
         println!("seed {seed}, pair {pair}:\n{first}\nand then\n{second}");
@@ -94,13 +110,20 @@ fn change([ours, theirs]: &[Sandbox; 2], first: &str, second: &str, promoted: bo
         same(&whole(ours, netns), &whole(theirs, netns));
     }
     let rest = "ip netns exec mgmt sysctl -a 2>/dev/null | grep -e promote_sec -e rp_filter
-        nft list ruleset; ip netns exec mgmt nft list ruleset; cat /etc/netns/mgmt/resolv.conf";
+        nft list ruleset; ip netns exec mgmt nft list ruleset; cat /etc/netns/mgmt/resolv.conf
+        ip netns exec mgmt ipset save | sed 's, initval .*,,'; ip -n far -4 -br address | sed 's,@[^ ]*,,'";
     assert_eq!(ours.sh(rest).stdout, theirs.sh(rest).stdout);
-    // To netns-setup, the result of sh is what it would have done itself, except for the table,
-    // which is not in the journal then
+    // To netns-setup, the result of sh is what it would have done itself, except for what only
+    // the journal tells: which rules and sets are loaded
     let left = setup(theirs, "plan mgmt").ok().stderr("").stdout;
+    let rules = [
+        "+ nft ",
+        "+ ip netns exec mgmt nft ",
+        "+ ip netns exec mgmt ipset ",
+    ];
     assert!(
-        left.lines().all(|line| line.starts_with("+ nft ")),
+        left.lines()
+            .all(|line| rules.iter().any(|rules| line.starts_with(rules))),
         "{left}"
     );
 }
@@ -149,6 +172,7 @@ fn settings(random: &mut Random) -> String {
         links.push("eth1");
         card(random, &mut maybe);
     }
+    let mut publishes = false;
     if random.below(2) == 0 {
         links.push("v0");
         maybe(
@@ -172,6 +196,7 @@ fn settings(random: &mut Random) -> String {
             "routes_v0=\"10.9.0.0/16 via 10.8.0.1\n10.10.0.0/16 metric 3\"",
         );
         maybe(random, 3, "netns_masquerade=yes");
+        publishes = !address.contains(' ');
     }
     if random.below(2) == 0 {
         links.push("br0");
@@ -191,6 +216,11 @@ fn settings(random: &mut Random) -> String {
         }
         maybe(random, 2, "config_br0=\"10.7.0.1/24 10.7.0.2/24\"");
     }
+    // To one address, not to that of the bridge whose port leads to the host
+    if publishes && !links.contains(&"p0") {
+        maybe(random, 2, "netns_publish=\"tcp/8080:80 udp/53\"");
+    }
+    others(random, &mut links, &mut maybe);
     let dns = ["192.0.2.53", "192.0.2.54 2001:db8::53"][random.below(2)];
     maybe(random, 2, &format!("netns_dns=\"{dns}\""));
     let rule = [
@@ -201,6 +231,74 @@ fn settings(random: &mut Random) -> String {
     maybe(random, 2, &format!("netns_rules=\"{rule}\""));
     maybe(random, 3, "config_lo=\"10.99.0.1/32 10.99.0.2/32\"");
     format!("netns_links=\"{}\"\n{text}", links.join(" "))
+}
+
+/// Links of other types, on the links that there are; and rules, which name some of them.
+fn others(
+    random: &mut Random,
+    links: &mut Vec<&'static str>,
+    maybe: &mut impl FnMut(&mut Random, usize, &str),
+) {
+    if random.below(3) == 0 {
+        links.push("t0");
+        maybe(
+            random,
+            1,
+            "type_t0=veth\npeer_t0=t0-far\npeer_netns_t0=far\nmac_t0=52:54:00:00:01:03",
+        );
+        maybe(random, 2, "config_t0=\"10.6.0.2/24 10.6.0.3/24\"");
+        maybe(random, 2, "peer_config_t0=10.6.0.1/24");
+        maybe(random, 2, "mtu_t0=1380");
+        maybe(random, 2, "altname_t0=\"tenant upstream\"");
+    }
+    if random.below(3) == 0 {
+        links.push("vx0");
+        let number = 40 + random.below(2);
+        maybe(
+            random,
+            1,
+            &format!("type_vx0=vxlan\nvxlan_id_vx0={number}\nmac_vx0=52:54:00:00:01:05"),
+        );
+        let remote = ["198.51.100.9", "198.51.100.10"][random.below(2)];
+        maybe(random, 2, &format!("vxlan_remote_vx0={remote}"));
+        maybe(random, 2, "vxlan_port_vx0=8472");
+        maybe(random, 2, "config_vx0=10.12.0.1/24");
+        maybe(random, 2, "txqueuelen_vx0=500");
+    }
+    if random.below(3) == 0 {
+        // Below it: a link of this namespace
+        if let Some(below) = ["eth1", "br0", "v0"]
+            .into_iter()
+            .find(|l| links.contains(l))
+        {
+            links.push("mv0");
+            let below = format!("link_mv0={below}\nlink_netns_mv0=mgmt");
+            maybe(random, 1, "type_mv0=macvlan\nmac_mv0=52:54:00:00:01:04");
+            maybe(random, 1, &below);
+            let mode = ["private", "vepa", "bridge"][random.below(3)];
+            maybe(random, 2, &format!("mode_mv0={mode}"));
+            maybe(random, 2, "config_mv0=10.11.0.1/24");
+            maybe(random, 3, "mtu_mv0=1290");
+        }
+    }
+    if random.below(3) == 0 {
+        links.push("tap0");
+        maybe(random, 1, "type_tap0=tap\nmac_tap0=52:54:00:00:01:06");
+        maybe(random, 2, "owner_tap0=1000");
+        maybe(random, 2, "multi_queue_tap0=on");
+        if links.contains(&"br0") {
+            maybe(
+                random,
+                2,
+                "master_tap0=br0\nport_tap0=\"isolated on cost 10\"",
+            );
+        } else {
+            maybe(random, 2, "config_tap0=10.13.0.1/24");
+        }
+    }
+    let file = random.below(RULES.len());
+    maybe(random, 2, &format!("netns_nftables=/etc/rules-{file}.nft"));
+    maybe(random, 3, "netns_ipset=/etc/sets");
 }
 
 /// The addresses and routes of eth1, and its other settings.

@@ -605,7 +605,7 @@ fn a_link_of_others_is_refused_and_not_deleted_and_all_of_ours_is_taken_back() {
         .ok();
     let run = setup(&sandbox, "up mgmt").code(111);
     let said = "there is another link v0, which netns-setup did not make\nnetns-setup: choose \
-                another name, or delete it: ip -n NAME link delete v0\n";
+                another name, or delete it: ip -n mgmt link delete v0\n";
     assert!(run.stderr.contains(said), "{run}");
     assert_eq!(names(&sandbox.ip_json("-n mgmt link")), ["lo", "v0"]);
     // The other end of a veth may be in a namespace that cannot be seen any more
@@ -667,7 +667,7 @@ fn a_link_that_others_made_anew_is_theirs() {
         assert!(
             run.stderr
                 .contains("there is another link x0, which netns-setup did not make")
-                && run.stderr.contains("ip -n NAME link delete x0"),
+                && run.stderr.contains("ip -n mgmt link delete x0"),
             "{run}"
         );
     }
@@ -748,4 +748,77 @@ fn same_text(one: &str, other: &str) {
     let both = one.lines().zip(other.lines());
     let differing: Vec<_> = both.filter(|(one, other)| one != other).take(5).collect();
     assert!(one == other, "{differing:#?}");
+}
+
+/// The kernel deletes a link together with the one below it. One of ours is created again in the
+/// same run; one of others is an obstacle.
+#[test]
+fn a_link_with_another_one_on_top_is_deleted() {
+    let sandbox = far::sandbox("");
+    let write = |links: &str, queues: &str| {
+        let settings = match links {
+            "" => "netns_links=\n".to_string(),
+            _ => format!(
+                "netns_links=\"{links}\"\ntype_tap0=tap\nmac_tap0=02:00:00:00:00:07\n\
+                 multi_queue_tap0={queues}\ntype_mv0=macvlan\nlink_mv0=tap0\n\
+                 link_netns_mv0=mgmt\nmac_mv0=02:00:00:00:00:08\nconfig_mv0=10.1.0.1/24\n"
+            ),
+        };
+        far::write(&sandbox, &settings);
+    };
+    write("tap0 mv0", "off");
+    setup(&sandbox, "up mgmt").ok();
+    write("tap0 mv0", "on");
+    let planned = setup(&sandbox, "plan mgmt").ok().stdout;
+    setup(&sandbox, "reload mgmt").ok().stdout(&planned);
+    setup(&sandbox, "status mgmt").ok();
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+
+    let theirs = "ip -n mgmt link add theirs link mv0 type macvlan";
+    sandbox.sh(theirs).ok();
+    for links in ["tap0 mv0", ""] {
+        write(links, "off");
+        let run = setup(&sandbox, "reload mgmt").code(111);
+        let wrong = "theirs is on top of ";
+        assert!(run.stderr.contains(wrong), "{run}");
+        assert!(
+            run.stderr.contains("ip -n mgmt link delete theirs"),
+            "{run}"
+        );
+        sandbox.sh("ip -n mgmt link show theirs").ok();
+    }
+    sandbox.sh("ip -n mgmt link delete theirs").ok();
+    setup(&sandbox, "reload mgmt")
+        .ok()
+        .stdout("+ ip -n mgmt link delete mv0\n+ ip -n mgmt link delete tap0\n");
+}
+
+/// A link on top of another one has its MTU, also a large one, unless the settings say another.
+#[test]
+fn the_mtu_of_a_link_below() {
+    let sandbox = far::sandbox("");
+    let mtu = |link: &str| sandbox.ip_json(&format!("-n mgmt link show {link}"))[0]["mtu"].clone();
+    let links = "netns_links=\"eth1 br0 mv0 mv1\"\ntype_br0=bridge\n\
+        type_mv0=macvlan\nlink_mv0=br0\nlink_netns_mv0=mgmt\n\
+        type_mv1=macvlan\nlink_mv1=eth1\n";
+    for (said, expected) in [
+        ("", [1500, 1500]),
+        (
+            "mtu_br0=9000\nmtu_eth1=9000\nmtu_mv0=9000\nmtu_mv1=9000\n",
+            [9000, 9000],
+        ),
+        ("mtu_br0=9000\nmtu_eth1=9000\nmtu_mv0=1400\n", [1400, 9000]),
+        ("mtu_br0=9000\nmtu_eth1=1300\n", [9000, 1300]),
+        ("", [1500, 1500]),
+    ] {
+        far::write(&sandbox, &format!("{links}{said}"));
+        setup(&sandbox, "reload mgmt").ok();
+        assert_eq!([mtu("mv0"), mtu("mv1")], expected, "{said}");
+        setup(&sandbox, "reload mgmt").ok().stdout("");
+        if !said.is_empty() {
+            setup(&sandbox, "down mgmt").ok();
+            setup(&sandbox, "up mgmt").ok();
+            assert_eq!([mtu("mv0"), mtu("mv1")], expected, "{said}");
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub struct Type {
     pub has_mac: bool,
     /// For a tunnel, the netlink attribute of the link through which it sends.
     pub sent_by: Option<u16>,
+    /// The kernel deletes it together with its parent link.
+    pub goes_with_parent: bool,
     /// It is created by opening a file (ip-tuntap(8)) and not by a netlink request. Its size and
     /// hardware address cannot be set in the same step, and its options cannot be changed later.
     pub is_opened: bool,
@@ -74,6 +76,7 @@ impl Type {
     const fn with_mac(self) -> Self { Type { has_mac: true, ..self } }
     const fn opened(self) -> Self { Type { is_opened: true, ..self } }
     const fn sent_by(self, attribute: u16) -> Self { Type { sent_by: Some(attribute), ..self } }
+    const fn goes_with_parent(self) -> Self { Type { goes_with_parent: true, ..self } }
     const fn said_whole(self, zeros: &'static [u16]) -> Self { Type { is_said_whole: true, zeros, ..self } }
     const fn made_with(self, made_with: &'static [(&'static str, &'static str)]) -> Self { Type { made_with, ..self } }
 }
@@ -84,6 +87,7 @@ const fn of(word: &'static str, below: Lower, options: &'static [Opt]) -> Type {
         below,
         has_mac: false,
         sent_by: None,
+        goes_with_parent: matches!(below, Lower::Link),
         is_opened: false,
         is_said_whole: false,
         zeros: &[],
@@ -189,7 +193,7 @@ pub const TYPES: &[Type] = &[
         opt("vxlan_remote", "remote", Station, (2, Ip(16)), "the other end's address").keeps(SameFamily),
         opt("vxlan_group", "group", Group, (2, Ip(16)), "the multicast group").keeps(SameFamily),
         opt("vxlan_port", "dstport", Number(1, 65535), (15, Be16), "the VXLAN's UDP port").default("4789").keeps(Recreated),
-    ]).with_mac().sent_by(3).made_with(MTU_OF_TUNNEL),
+    ]).with_mac().sent_by(3).goes_with_parent().made_with(MTU_OF_TUNNEL),
     of("bond", Lower::Nothing, &[
         opt("mode", "mode", BOND_MODES, (1, U8), "the mode of a bond").default("balance-rr").keeps(Recreated),
         opt("miimon", "miimon", Number(0, 0x7fff_ffff), (3, U32), "how often a bond looks at its links, in milliseconds; 0: never")

@@ -30,7 +30,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{DeviceId, Link, LinkRef, Netns, State, VerbatimKind};
+use crate::model::{DeviceId, Kind, Link, LinkRef, LinkSpec, Netns, State, VerbatimKind};
 use crate::name::LinkName;
 use crate::source::Origin;
 use link::bridge_port;
@@ -206,6 +206,29 @@ impl Plan<'_> {
     fn gone(&mut self, link: &LinkRef) {
         self.now.retain(|l| l.link_at() != *link);
         self.lost.insert(link.clone());
+    }
+
+    /// Note that a link is deleted, and with it its peer and the links on top of it.
+    fn deleted(&mut self, link: &LinkRef) {
+        let peer = self.now(link).and_then(|now| match &now.kind {
+            Kind::Veth { peer } => peer.clone(),
+            _ => None,
+        });
+        let upper = self.upper(link);
+        self.gone(link);
+        let others = upper.iter().chain(&peer);
+        others.for_each(|other| self.gone(other));
+    }
+
+    /// The links that the kernel deletes together with this one, those on top first.
+    fn upper(&self, link: &LinkRef) -> Vec<LinkRef> {
+        let is_on = |now: &&Link| {
+            let spec = now.kind.spec().filter(|spec| spec.of.goes_with_parent);
+            spec.and_then(LinkSpec::below).as_ref() == Some(link)
+        };
+        let on = self.now.iter().filter(is_on).map(Link::link_at);
+        on.flat_map(|on| [self.upper(&on), vec![on]].concat())
+            .collect()
     }
 
     /// Note that a link is down. The kernel then removes its routes and its IPv6 addresses.

@@ -34,7 +34,7 @@ impl Plan<'_> {
             let now = self.now(&link).is_some_and(|now| now.kind.spec().is_some());
             if link.netns == Netns::Host && now {
                 self.change(Step::DelLink(link.clone()), None);
-                self.gone(&link);
+                self.deleted(&link);
             }
         }
     }
@@ -51,6 +51,8 @@ impl Plan<'_> {
         }
     }
 
+    /// Our links that the settings no longer list, the newest first: a link on top of another one is
+    /// newer.
     fn our_links_that_go(&self) -> Vec<LinkRef> {
         let made = &self.journal.ours.links;
         // The other end of a veth may be in a namespace that has lost its name. A link may also
@@ -68,7 +70,7 @@ impl Plan<'_> {
                     .now(&link.link_at())
                     .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.is_ours(now))
         };
-        made.iter().filter(goes).map(Link::link_at).collect()
+        made.iter().rev().filter(goes).map(Link::link_at).collect()
     }
 
     fn take_routes(&mut self) {
@@ -101,17 +103,15 @@ impl Plan<'_> {
         }
     }
 
-    /// Delete our links. Deleting one end of a veth deletes both.
+    /// Delete our links.
     fn take_links(&mut self) {
         for link in self.our_links_that_go() {
-            let Some(now) = self.now(&link).cloned() else {
+            let there = self.now(&link).is_some();
+            if !there || !self.dies() && self.carries_others(&link, &None) {
                 continue;
-            };
-            self.change(Step::DelLink(link.clone()), None);
-            self.gone(&link);
-            if let Kind::Veth { peer: Some(peer) } = now.kind {
-                self.gone(&peer);
             }
+            self.change(Step::DelLink(link.clone()), None);
+            self.deleted(&link);
         }
     }
 

@@ -60,7 +60,13 @@ impl Memory {
             Step::DelAltname(link, name) => {
                 Ok(self.link(link)?.altnames.retain(|a| a.value != *name))
             }
-            Step::SetAttribute(link, said) => Ok(self.link(link)?.attributes.extend(said.iter())),
+            Step::SetAttribute(link, said) => {
+                self.link(link)?.attributes.extend(said.iter());
+                Ok(said
+                    .number("mtu")
+                    .into_iter()
+                    .for_each(|mtu| self.shrink(link, mtu)))
+            }
             Step::SetMaster(link, master) => {
                 if let Some(master) = master {
                     self.link(&LinkRef {
@@ -378,6 +384,18 @@ impl Memory {
         }
         self.lose(at);
         Ok(())
+    }
+
+    /// The links on top of this one have at most its MTU.
+    fn shrink(&mut self, at: &LinkRef, mtu: u32) {
+        for link in &mut self.state.links {
+            let larger = link.attributes.number("mtu").is_some_and(|now| now > mtu);
+            if larger && link.kind.parent().as_ref() == Some(at) {
+                let small = with_mtu(mtu);
+                let small = small.iter().filter(|(option, _)| option.word == "mtu");
+                link.attributes.extend(small);
+            }
+        }
     }
 
     /// Delete a link, and with it its peer, the links on top of it, and its role as a master.

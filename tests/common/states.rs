@@ -148,7 +148,9 @@ pub fn host() -> impl Strategy<Value = State> {
 
 /// Any wanted state that `model::build` can make of settings.
 pub fn settings() -> impl Strategy<Value = State> {
-    let names = ["eth1", "eth2", "brin", "v0", "d0", "m0", "w0"];
+    let names = [
+        "eth1", "eth2", "brin", "v0", "d0", "m0", "w0", "t0", "mt", "mb",
+    ];
     let chosen = proptest::sample::subsequence(names.to_vec(), 0..=names.len());
     let each: Vec<_> = names
         .iter()
@@ -243,10 +245,13 @@ pub fn settings() -> impl Strategy<Value = State> {
                 ((addresses, routes), attributes, (port, options, told, altnames, (said, vlans))),
             ) in names.iter().zip(each)
             {
-                if !chosen.contains(name) {
+                let kind = kind(name);
+                let below = kind.parent().filter(|below| below.netns == Netns::This);
+                let lies = below.is_none_or(|below| chosen.contains(&below.name.as_str()));
+                if !(chosen.contains(name) && lies) {
                     continue;
                 }
-                let mut wanted = link(Netns::This, name, kind(name));
+                let mut wanted = link(Netns::This, name, kind);
                 if let Kind::Virtual(made) = &mut wanted.kind {
                     for (word, text) in options {
                         say(&mut made.options, word, text);
@@ -258,6 +263,12 @@ pub fn settings() -> impl Strategy<Value = State> {
                     if let Some(text) = text {
                         say(&mut wanted.attributes, option.word, &text);
                     }
+                }
+                let below = wanted.kind.parent();
+                let below = state.links.iter().find(|l| Some(l.link_at()) == below);
+                let mtu = below.and_then(|below| below.attributes.number("mtu"));
+                if let Some(mtu) = mtu.filter(|_| wanted.attributes.number("mtu").is_none()) {
+                    say(&mut wanted.attributes, "mtu", &mtu.to_string());
                 }
                 // The earlier address of a link that is created is unknown
                 let card = wanted.kind == Kind::Physical;
@@ -271,8 +282,9 @@ pub fn settings() -> impl Strategy<Value = State> {
                     })
                     .collect();
                 wanted.addresses = addresses.into_iter().map(Sourced::without_origin).collect();
-                let bridge =
-                    port && chosen.contains(&"brin") && !matches!(*name, "brin" | "m0" | "w0");
+                let bridge = port
+                    && chosen.contains(&"brin")
+                    && !matches!(*name, "brin" | "m0" | "w0" | "mb");
                 wanted.master = bridge.then(|| Sourced::without_origin("brin".parse().unwrap()));
                 if bridge && !said.is_empty() {
                     let mut told = Options::of(PORT);
@@ -342,7 +354,11 @@ fn options(name: &str) -> BoxedStrategy<Vec<(&'static str, &'static str)>> {
         "brin" => (stp, delay)
             .prop_map(|(stp, delay)| stp.into_iter().chain(delay).collect())
             .boxed(),
-        "m0" => proptest::sample::select(vec!["bridge", "vepa", "passthru"])
+        // Another value requires that the link is recreated
+        "t0" => proptest::sample::select(vec!["on", "off"])
+            .prop_map(|value| vec![("multi_queue", value)])
+            .boxed(),
+        "m0" | "mb" | "mt" => proptest::sample::select(vec!["bridge", "vepa", "passthru"])
             .prop_map(|mode| vec![("mode", mode)])
             .boxed(),
         _ => Just(Vec::new()).boxed(),
@@ -418,17 +434,22 @@ fn kind(name: &str) -> Kind {
         },
         "d0" => made("dummy", Netns::This),
         "w0" => made("wireguard", Netns::Host),
-        "m0" => match made("macvlan", Netns::Host) {
-            Kind::Virtual(made) => Kind::Virtual(LinkSpec {
-                parent: Some("eth0".parse().unwrap()),
-                ..made
-            }),
-            other => other,
-        },
+        "m0" => macvlan(Netns::Host, "eth0"),
+        "t0" => made("tap", Netns::This),
+        "mt" => macvlan(Netns::This, "t0"),
+        "mb" => macvlan(Netns::This, "brin"),
         _ => Kind::Physical,
     }
 }
 
 fn made(word: &str, born: Netns) -> Kind {
     Kind::Virtual(LinkSpec::new(Type::named(word).unwrap(), born))
+}
+
+fn macvlan(at: Netns, below: &str) -> Kind {
+    let spec = LinkSpec::new(Type::named("macvlan").unwrap(), at);
+    Kind::Virtual(LinkSpec {
+        parent: Some(below.parse().unwrap()),
+        ..spec
+    })
 }

@@ -90,7 +90,8 @@ impl Journal {
             Step::TrimRoute(left) => self.note_trimmed_route(left, have),
             Step::SetMaster(_, None) => {}
             Step::SetAttribute(link, said) => {
-                let without = self.attributes_without_us(link, |at| have.link(&at.netns, &at.name));
+                let without =
+                    self.attributes_without_us(link, &|at| have.link(&at.netns, &at.name));
                 let without = |option: &Opt| without.get(option.word);
                 self.own_link(link).attributes.note(said, without);
             }

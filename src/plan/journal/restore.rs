@@ -12,7 +12,7 @@ impl Journal {
     pub(in crate::plan) fn attributes_without_us<'a>(
         &self,
         link: &LinkRef,
-        now: impl Fn(&LinkRef) -> Option<&'a Link>,
+        now: &dyn Fn(&LinkRef) -> Option<&'a Link>,
     ) -> Options {
         let ours = self.ours.link(&link.netns, &link.name);
         match (ours.map(|ours| &ours.kind), self.before.inside(&link.name)) {
@@ -23,8 +23,14 @@ impl Journal {
                 let below = spec.below().filter(|_| spec.of.below == Lower::Link);
                 if let Some(below) = below {
                     all.retain(|option, _| option.word != "mtu");
-                    let below = now(&below).into_iter().flat_map(|below| &below.attributes);
-                    all.extend(below.filter(|(option, _)| option.word == "mtu"));
+                    let is_ours = (self.ours.link(&below.netns, &below.name))
+                        .is_some_and(|ours| ours.attributes.get("mtu").is_some());
+                    let parent = match is_ours {
+                        true => self.attributes_without_us(&below, now),
+                        false => now(&below)
+                            .map_or(Options::of(ATTRIBUTES), |below| below.attributes.clone()),
+                    };
+                    all.extend(parent.iter().filter(|(option, _)| option.word == "mtu"));
                 }
                 all
             }

@@ -17,7 +17,7 @@ impl Plan<'_> {
             let without = |option: &Opt| {
                 let all = self
                     .journal
-                    .attributes_without_us(&there, |at| self.now(at));
+                    .attributes_without_us(&there, &|at| self.now(at));
                 all.get(option.word)
             };
             let change = Options::change(&link.attributes, ours, &now.attributes, without);

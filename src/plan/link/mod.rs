@@ -8,9 +8,13 @@ pub mod match_device;
 pub mod move_in;
 pub mod options;
 
+use std::sync::Arc;
+
 use super::link::bridge_port::is_bridge;
 use super::{Plan, Step};
-use crate::model::{Kind, Link, Netns};
+use crate::model::link::options::Options;
+use crate::model::{Kind, Link, LinkRef, Netns};
+use crate::source::{Origin, Sourced};
 
 impl Plan<'_> {
     pub(super) fn links(&mut self) {
@@ -53,6 +57,7 @@ impl Plan<'_> {
                 return;
             }
         }
+        self.restore_mtu_of_parent(link);
         let made = said_at_creation(link);
         let step = Step::AddLink {
             link: Box::new(made.clone()),
@@ -66,6 +71,24 @@ impl Plan<'_> {
             };
             self.fresh(&bare, end.netns.clone());
         }
+    }
+
+    /// A new link gets the MTU of its parent. If the parent has it from earlier settings only, it
+    /// gets its own MTU back before.
+    fn restore_mtu_of_parent(&mut self, link: &Link) -> Option<()> {
+        let parent = link.kind.parent()?;
+        let want = &self.want.link(&parent.netns, &parent.name)?.attributes;
+        let ours = &self.ours_that_goes(&parent)?.attributes;
+        let now = &self.now(&parent)?.attributes;
+        let mtu = Options::that_go(want, Some(ours), now).find(|option| option.word == "mtu")?;
+        let before = self
+            .journal
+            .attributes_without_us(&parent, &|at| self.now(at));
+        let mut change = Options::of(before.table);
+        change.set(mtu, Sourced::without_origin(before.get(mtu.word)?));
+        self.now_mut(&parent)?.attributes.extend(change.iter());
+        self.change(Step::SetAttribute(parent, Box::new(change)), None);
+        Some(())
     }
 
     /// The other end of a wanted veth.
@@ -123,35 +146,63 @@ impl Plan<'_> {
         let ours = self.journal.ours.link(&there.netns, &there.name);
         let ours = ours.is_some_and(is_it) && self.journal.is_ours(&other);
         if other.kind.is_moved() || !ours {
-            let ip = match link.netns {
-                Netns::This => "ip -n NAME",
-                _ => "ip",
-            };
             return self.obstacle(
                 &link.name.origin,
                 format!("there is another link {there}, which netns-setup did not make"),
-                &format!(
-                    "choose another name, or delete it: {ip} link delete {}",
-                    there.name
-                ),
+                &format!("choose another name, or delete it: {}", deletion(&there)),
             );
         }
-        self.change(Step::DelLink(there.clone()), link.name.origin.clone());
-        self.gone(&there);
-        if let Kind::Veth { peer: Some(peer) } = other.kind {
-            self.gone(&peer);
+        if self.carries_others(&there, &link.name.origin) {
+            return;
         }
+        self.change(Step::DelLink(there.clone()), link.name.origin.clone());
+        self.deleted(&there);
     }
+}
+
+impl Plan<'_> {
+    /// Whether links that netns-setup did not create are on top of this one. The kernel would delete
+    /// them together with it, so each is an obstacle.
+    pub(super) fn carries_others(&mut self, link: &LinkRef, asked: &Option<Arc<Origin>>) -> bool {
+        let of_others = |upper: &LinkRef| {
+            self.now(upper)
+                .is_some_and(|now| !self.journal.is_ours(now))
+        };
+        let mut others = self.upper(link);
+        others.retain(of_others);
+        for other in &others {
+            self.obstacle(
+                asked,
+                format!("{other} is on top of {link}, and netns-setup did not make it"),
+                &format!("delete it: {}", deletion(other)),
+            );
+        }
+        !others.is_empty()
+    }
+}
+
+/// The command that deletes a link.
+fn deletion(link: &LinkRef) -> String {
+    let ip = match link.netns {
+        Netns::This => "ip -n NAME",
+        _ => "ip",
+    };
+    format!("{ip} link delete {}", link.name)
 }
 
 /// The link with only the attributes that can be set at its creation.
 fn said_at_creation(link: &Link) -> Link {
     let opened = link.kind.spec().is_some_and(|spec| spec.of.is_opened);
-    let bridge = is_bridge(link);
+    // A bridge takes its MTU from its ports, unless the MTU is set after the creation. A link on top
+    // of one of this namespace may have a larger MTU only when its parent has it
+    let below = link
+        .kind
+        .parent()
+        .filter(|parent| parent.netns == Netns::This);
+    let after = is_bridge(link) || below.is_some();
     let mut made = link.clone();
-    // A bridge takes its MTU from its ports, unless the MTU is set after the creation
     made.attributes
-        .retain(|option, _| !(opened || bridge && option.word == "mtu"));
+        .retain(|option, _| !(opened || after && option.word == "mtu"));
     made
 }
 

@@ -90,6 +90,10 @@ pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
         if obstacle.origin.is_none() {
             lines[0].insert_str(0, &format!("{netns}: "));
         }
+        // The plan does not know the name
+        if let Some(hint) = lines.last_mut() {
+            *hint = hint.replace("ip -n NAME ", &format!("ip -n {netns} "));
+        }
         lines
     });
     all.collect()

@@ -1,7 +1,9 @@
-//! Names and addresses that the settings leave to this program, the same at every boot: the name of
-//! a veth's other end, and stable hardware addresses.
+//! Values that the settings leave to this program: the name of a veth's other end and stable
+//! hardware addresses, the same at every boot, and the MTU of a link on top of another one.
 
-use crate::model::Mac;
+use crate::definitions::links::Lower;
+use crate::model::link::options::Said;
+use crate::model::{Link, Mac};
 use crate::name::{LinkName, NetnsName};
 
 /// The default name of a veth's other end, such as `mgmt-eth0`. If that is too long for the kernel
@@ -26,6 +28,27 @@ pub(crate) fn stable_mac(seed: &str, netns: &NetnsName, link: &LinkName) -> Mac 
     let [a, b, c, d, e, f, g, h] = hash.to_be_bytes();
     // The bytes of FNV-1a are not equally well mixed. Therefore all of them are used.
     Mac([(a ^ g) & 0xfc | 0x02, b ^ h, c, d, e, f])
+}
+
+/// Give a link on top of another one of the settings the MTU of that one, unless it has its own. The
+/// kernel does so when it creates the link; later it only makes the MTU smaller with the parent's.
+/// The links are in order: parents first.
+pub(crate) fn mtu_of_parents(links: &mut [Link]) {
+    for n in 0..links.len() {
+        let (before, rest) = links.split_at_mut(n);
+        let link = &mut rest[0];
+        let spec = link.kind.spec().filter(|spec| spec.of.below == Lower::Link);
+        let Some(below) = spec.and_then(|spec| spec.below()) else {
+            continue;
+        };
+        let parent = before.iter().find(|parent| parent.link_at() == below);
+        let is_mtu = |(option, _): &&Said| option.word == "mtu";
+        if let Some(mtu) = parent.and_then(|parent| parent.attributes.iter().find(is_mtu))
+            && link.attributes.get("mtu").is_none()
+        {
+            link.attributes.extend([mtu]);
+        }
+    }
 }
 
 /// The 64-bit FNV-1a hash of the texts, with a zero byte after each.

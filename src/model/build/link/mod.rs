@@ -13,7 +13,7 @@ use std::collections::btree_map::{BTreeMap, Entry};
 use std::ptr;
 
 use super::address::{addresses, auto};
-use super::link::derived::stable_mac;
+use super::link::derived::{mtu_of_parents, stable_mac};
 use super::link::master::inside;
 use super::{dhcp, keep, problem};
 use crate::conf::{Listed, Piece, Setting, Settings};
@@ -47,6 +47,7 @@ pub(super) fn links(
     if settings.complete {
         maker.clashes(&links);
         links = order::in_order(links, maker.problems);
+        mtu_of_parents(&mut links);
     }
     (links, maker.unread)
 }
