@@ -8,7 +8,7 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
-use common::{Background, LIMIT, Run, Sandbox, wait_until};
+use common::{Background, LIMIT, NETNS_SETUP, Run, Sandbox, wait_until};
 use far::{sandbox, setup};
 
 const SETTINGS: &str = "netns_links=\n";
@@ -126,6 +126,32 @@ fn with_links() -> Sandbox {
         .sh("ip link add base type veth peer name base-peer")
         .ok();
     sandbox
+}
+
+/// A socket in the namespace, and so in what a thread has joined, keeps it alive for longer.
+#[test]
+fn what_ends_with_the_namespace_is_looked_at_from_the_host() {
+    let sandbox = sandbox(
+        "netns_links='p0 br0'\n\
+         type_p0=veth\npeer_p0=p0h\npeer_config_p0=192.0.2.2/24\nmaster_p0=br0\n\
+         type_br0=bridge\nconfig_br0=192.0.2.1/24\nroutes_br0='default via 192.0.2.2'\n\
+         rules_br0='from 192.0.2.1 table 7'\nnetns_sysctl='net.ipv4.ip_forward=1'\n",
+    );
+    setup(&sandbox, "up mgmt").ok();
+    let traced = format!("strace -f -o /run/calls -e trace=setns {NETNS_SETUP} down mgmt");
+    let said = sandbox.sh(&traced).ok().stdout;
+    for link in ["p0", "br0"] {
+        assert!(said.contains(&format!("link delete {link}\n")), "{said}");
+    }
+    let calls = sandbox.read("/run/calls").unwrap();
+    assert!(!calls.contains("setns("), "{calls}");
+    let left = sandbox
+        .sh("ip -o link; ls /run/netns /run/netns-services")
+        .ok();
+    assert!(
+        !left.stdout.contains("p0h") && !left.stdout.contains("mgmt"),
+        "{left}"
+    );
 }
 
 #[test]

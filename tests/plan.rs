@@ -226,6 +226,23 @@ proptest! {
         prop_assert!(run.journal.ours.sysctls.is_empty() && run.journal.before.sysctls.is_empty());
     }
 
+    /// `down` does not query what ends with the namespace (`Query::ends`).
+    #[test]
+    fn how_a_namespace_ends_depends_only_on_its_links(host in host(), first in settings()) {
+        let mut run = Run::on(host);
+        run.reload(&first, usize::MAX);
+        let want = run.journal.with_returns(State::default());
+        let whole = run.plan(&want, Extras::Remove);
+        let state = &mut run.kernel.state;
+        state.routes.retain(|route| route.value.netns != Netns::This);
+        state.sysctls.retain(|sysctl| sysctl.value.netns != Netns::This);
+        state.rules.clear();
+        for link in state.links.iter_mut().filter(|link| link.netns == Netns::This) {
+            (link.wireguard, link.addresses, link.vlans) = Default::default();
+        }
+        prop_assert_eq!(run.plan(&want, Extras::Remove), whole);
+    }
+
     #[test]
     fn whatever_has_been_made_is_undone(host in host(), first in settings(), second in settings(), cut in 0usize..40) {
         let mut run = Run::on(host);

@@ -44,12 +44,12 @@ impl Kernel {
         match step {
             Step::AddNetns => self.add_netns(|_| Ok(())),
             Step::DelNetns => {
-                self.sockets.remove(&Netns::This);
+                self.opened.remove(&Netns::This);
                 Ok(netns::delete(self.netns.as_str())?)
             }
             Step::Attach(_) => self.give_name(|_| Ok(())),
             Step::Detach => {
-                self.sockets.remove(&Netns::This);
+                self.opened.remove(&Netns::This);
                 Ok(netns::delete(self.netns.as_str())?)
             }
             Step::AddOther(other) => self.add_other(other, |_| Ok(())),
@@ -58,7 +58,7 @@ impl Kernel {
             Step::SetOptions(link, made) => self.set_options(link, made),
             Step::DelLink(link) => self.del_link(link),
             Step::MoveLink(link, to) => {
-                let netns = self.socket(&to.netns)?.netns.as_raw_fd();
+                let netns = self.file(&to.netns)?.as_raw_fd();
                 self.set(link, |message| {
                     if to.name == link.name {
                         message.setns_by_fd(netns)

@@ -54,15 +54,18 @@ pub struct Query {
     pub sysctls: BTreeSet<SysctlRef>,
     /// Whether the policy rules of the namespace are queried.
     pub rules: bool,
+    /// The namespace is about to end with all that is in it. Then only the links in it are queried,
+    /// by the host's socket: a socket in it would keep it alive for an RCU grace period longer.
+    pub ends: bool,
 }
 
-/// The namespaces that the settings of one namespace concern, with their netlink sockets.
+/// The namespaces that the settings of one namespace concern, and netlink sockets in them.
 pub struct Kernel {
     netns: NetnsName,
     /// An existing namespace that is used in place of the one that has the name: one that is
     /// attached, or a scratch namespace.
     source: Option<File>,
-    sockets: BTreeMap<Netns, Socket>,
+    opened: BTreeMap<Netns, Opened>,
     /// The initial sysctls of a namespace that has just been created. Set until something in it is
     /// changed: until then it has no addresses and no routes.
     new_ones: Option<Vec<Sourced<Sysctl>>>,
@@ -73,10 +76,10 @@ pub struct Kernel {
     patience: std::time::Duration,
 }
 
-/// A namespace, and a netlink socket in it.
-struct Socket {
+/// A namespace, and the netlink socket in it once there is one.
+struct Opened {
     netns: File,
-    requests: Requests,
+    requests: Option<Requests>,
 }
 
 impl Kernel {
@@ -86,32 +89,40 @@ impl Kernel {
         Kernel {
             netns,
             source: None,
-            sockets: BTreeMap::new(),
+            opened: BTreeMap::new(),
             new_ones: None,
             indexes: BTreeMap::new(),
             patience: dns::PATIENCE,
         }
     }
 
-    /// The socket in a namespace. It is opened on first use.
-    fn socket(&mut self, at: &Netns) -> io::Result<&mut Socket> {
-        if !self.sockets.contains_key(at) {
-            let netns = self.open(at)?;
-            let requests = match at {
-                // This thread is in that namespace already
-                Netns::Host => Requests::open()?,
-                _ => at_once(|| in_netns(&netns, Requests::open))?,
-            };
-            self.sockets.insert(at.clone(), Socket { netns, requests });
+    /// A namespace. It is opened on first use.
+    fn opened(&mut self, at: &Netns) -> io::Result<&mut Opened> {
+        if !self.opened.contains_key(at) {
+            let (netns, requests) = (self.open(at)?, None);
+            self.opened.insert(at.clone(), Opened { netns, requests });
         }
-        self.sockets
+        self.opened
             .get_mut(at)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    /// The netlink requests in a namespace.
+    /// The file of a namespace, without a socket in it.
+    fn file(&mut self, at: &Netns) -> io::Result<&File> {
+        Ok(&self.opened(at)?.netns)
+    }
+
+    /// The netlink requests in a namespace. The socket is opened on first use.
     fn requests(&mut self, at: &Netns) -> io::Result<&mut Requests> {
-        Ok(&mut self.socket(at)?.requests)
+        let Opened { netns, requests } = self.opened(at)?;
+        match requests {
+            Some(requests) => Ok(requests),
+            none => Ok(none.insert(match at {
+                // This thread is in that namespace already
+                Netns::Host => Requests::open()?,
+                _ => at_once(|| in_netns(netns, Requests::open))?,
+            })),
+        }
     }
 
     /// A generic netlink family in a namespace.
@@ -164,10 +175,10 @@ impl Kernel {
         netns::birth_of(&self.open(at).ok()?).ok()
     }
 
-    /// The identity of the namespace that the netlink socket is in. Another namespace may have the
-    /// name by now.
+    /// The identity of the namespace that was opened first. Another namespace may have the name by
+    /// now.
     pub fn birth_of_spoken_to(&mut self, at: &Netns) -> Option<NetnsId> {
-        netns::birth_of(&self.socket(at).ok()?.netns).ok()
+        netns::birth_of(self.file(at).ok()?).ok()
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use nix::errno::Errno;
 
 use super::netlink::socket::Requests;
-use super::{Kernel, Socket, sysctl};
+use super::{Kernel, Opened, sysctl};
 use crate::model::{Netns, Sysctl, SysctlKey};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
@@ -31,7 +31,8 @@ impl Kernel {
         })?;
         self.new_ones = Some(new_ones);
         let netns = self.open(&Netns::This)?;
-        self.sockets.insert(Netns::This, Socket { netns, requests });
+        let requests = Some(requests);
+        self.opened.insert(Netns::This, Opened { netns, requests });
         Ok(())
     }
 
@@ -93,7 +94,7 @@ impl Kernel {
 
     /// Delete the name of another namespace, as `ip netns delete` does.
     pub(super) fn del_other(&mut self, other: &NetnsName) -> Result<(), OsError> {
-        self.sockets.remove(&Netns::Named(other.clone()));
+        self.opened.remove(&Netns::Named(other.clone()));
         Ok(netns::delete(other.as_str())?)
     }
 }

@@ -10,10 +10,12 @@ use rtnetlink::packet_route::link::LinkMessage;
 
 use super::decode::{self, LinkNames};
 use super::link::{bridge_port, wireless};
-use super::netlink::query::{addresses_of, all_links, link_at, link_named, nsid};
+use super::netlink::query::{
+    addresses_of, all_links, all_links_in, link_at, link_named, make_nsid, nsid,
+};
 use super::{Kernel, Query, device, sysctl};
 use crate::model::link::bridge_port::Vlan;
-use crate::model::{Kind, LinkRef, Netns, State, Sysctl};
+use crate::model::{Kind, Netns, State, Sysctl};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::source::Sourced;
@@ -25,6 +27,9 @@ pub(super) struct NetnsLinks {
     links: Vec<LinkMessage>,
     /// The names of these links and of their masters.
     pub(super) names: LinkNames,
+    /// The namespace of the socket: the ids of other namespaces (nsid) are those that it has for
+    /// them.
+    from: Netns,
 }
 
 impl Kernel {
@@ -41,18 +46,17 @@ impl Kernel {
             state.resolv_conf = Some(Sourced::without_origin(text));
         }
         self.indexes.clear();
-        let views = self.views(&about.links, state.exists || self.source.is_some())?;
+        let views = self.views(about, state.exists || self.source.is_some())?;
         for view in &views {
             if let Netns::Named(other) = &view.at {
                 state.others.insert(other.clone());
             }
             let others = self.others(view, &views)?;
-            let mut addresses = if self.is_new(view) {
-                decode::Addresses::new()
-            } else {
-                self.addresses(view)?
+            let only_links = view.at == Netns::This && (about.ends || self.new_ones.is_some());
+            let (mut addresses, mut vlans) = match only_links {
+                true => Default::default(),
+                false => (self.addresses(view)?, self.vlans(view)?),
             };
-            let mut vlans = self.vlans(view)?;
             for message in &view.links {
                 let Some(mut link) = decode::link(message, &view.at, &view.names, &others) else {
                     continue;
@@ -68,7 +72,7 @@ impl Kernel {
                 link.vlans = vlans.remove(&message.header.index).unwrap_or_default();
                 state.links.push(link);
             }
-            if !self.is_new(view) {
+            if !only_links {
                 state.routes.extend(self.routes(view, &about.routed)?);
             }
             for moved in about.moved.iter().filter(|moved| moved.netns == view.at) {
@@ -81,12 +85,13 @@ impl Kernel {
                 }
             }
         }
-        if netns && about.rules {
+        let inside = netns && !about.ends;
+        if inside && about.rules {
             state.rules = self.policy()?;
         }
         let mut sysctls = about.sysctls.clone();
-        sysctls.retain(|(at, _)| netns || *at != Netns::This);
-        if netns && state.is_bare() {
+        sysctls.retain(|(at, _)| inside || *at != Netns::This);
+        if inside && state.is_bare() {
             // They were read when the namespace was created, and nothing has been changed since
             if let Some(new_ones) = self.new_ones.take() {
                 state.sysctls.extend(new_ones);
@@ -97,23 +102,16 @@ impl Kernel {
         }
         sysctls.retain(|(at, key)| state.sysctl(at, key).is_none());
         state.sysctls.extend(self.sysctls(&sysctls)?);
-        self.wireguards(&mut state)?;
+        self.wireguards(&mut state, inside)?;
         log::debug!("there is {state:?}");
         Ok(state)
     }
 
-    /// Whether nothing has been changed in the namespace since it was created.
-    fn is_new(&self, view: &NetnsLinks) -> bool {
-        view.at == Netns::This && self.new_ones.is_some()
-    }
-
-    fn views(
-        &mut self,
-        asked: &BTreeSet<LinkRef>,
-        netns: bool,
-    ) -> Result<Vec<NetnsLinks>, OsError> {
-        let mut views = Vec::new();
-        if netns {
+    fn views(&mut self, about: &Query, netns: bool) -> Result<Vec<NetnsLinks>, OsError> {
+        let (asked, mut views) = (&about.links, Vec::new());
+        if netns && about.ends {
+            views.push(self.view_from_host()?);
+        } else if netns {
             views.push(self.view(&Netns::This, None)?);
         }
         let places: BTreeSet<&Netns> = asked.iter().map(|link| &link.netns).collect();
@@ -149,12 +147,7 @@ impl Kernel {
                 }
             }
         }
-        let mut names: LinkNames = links.iter().filter_map(decode::name).collect();
-        let indexes = names.iter().map(|(index, name)| {
-            let (at, name) = (at.clone(), name.clone());
-            (LinkRef { netns: at, name }, *index)
-        });
-        self.indexes.extend(indexes);
+        let mut names = self.names(at, &links);
         // The masters are needed too: a link may have to be given back to its master
         let masters: Vec<u32> = links.iter().filter_map(decode::master).collect();
         for master in masters {
@@ -168,11 +161,39 @@ impl Kernel {
             at: at.clone(),
             links,
             names,
+            from: at.clone(),
         })
     }
 
-    /// The other views, by the id (nsid) that their namespace has in this one. `None` is this
-    /// namespace itself.
+    /// All links of the namespace, by the host's socket.
+    fn view_from_host(&mut self) -> Result<NetnsLinks, OsError> {
+        let nsid = self.nsid_on_host()?;
+        let links = all_links_in(self.requests(&Netns::Host)?, nsid)?;
+        let names = self.names(&Netns::This, &links);
+        Ok(NetnsLinks {
+            at: Netns::This,
+            links,
+            names,
+            from: Netns::Host,
+        })
+    }
+
+    /// The id (nsid) that the namespace has on the host. It gets one if it has none.
+    pub(super) fn nsid_on_host(&mut self) -> Result<i32, OsError> {
+        let netns = self.open(&Netns::This)?;
+        make_nsid(self.requests(&Netns::Host)?, netns.as_raw_fd())
+    }
+
+    /// The names of the links by interface index. The index of each is known from now on.
+    fn names(&mut self, at: &Netns, links: &[LinkMessage]) -> LinkNames {
+        let names: LinkNames = links.iter().filter_map(decode::name).collect();
+        let indexes = names.iter().map(|(index, name)| (at.link(name), *index));
+        self.indexes.extend(indexes);
+        names
+    }
+
+    /// The other views, by the id (nsid) that their namespace has for the socket of this one. `None`
+    /// is this namespace itself.
     fn others<'a>(
         &mut self,
         view: &NetnsLinks,
@@ -185,8 +206,8 @@ impl Kernel {
             return Ok(others);
         }
         for other in views.iter().filter(|other| other.at != view.at) {
-            let fd = self.socket(&other.at)?.netns.as_raw_fd();
-            let number = nsid(self.requests(&view.at)?, fd)?;
+            let fd = self.file(&other.at)?.as_raw_fd();
+            let number = nsid(self.requests(&view.from)?, fd)?;
             others.extend(number.map(|n| (Some(n), (&other.at, &other.names))));
         }
         Ok(others)

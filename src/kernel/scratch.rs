@@ -12,7 +12,7 @@ use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo};
 
 use super::netlink::query::all_links;
 use super::netlink::socket::{RequestKind, Requests};
-use super::{Kernel, Socket, decode};
+use super::{Kernel, Opened, decode};
 use crate::model::Netns;
 use crate::name::{LinkName, NetnsName};
 use crate::os_error::OsError;
@@ -35,11 +35,11 @@ impl Kernel {
         }
         let mut kernel = Kernel::new(netns);
         kernel.source = Some(new.try_clone()?);
-        let socket = Socket {
+        let opened = Opened {
             netns: new,
-            requests,
+            requests: Some(requests),
         };
-        kernel.sockets.insert(Netns::This, socket);
+        kernel.opened.insert(Netns::This, opened);
         Ok(kernel)
     }
 

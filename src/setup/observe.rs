@@ -14,7 +14,7 @@ use crate::plan::Journal;
 use crate::system::dhcp;
 
 /// Read the present state. For firewall rules, it is what we loaded, as long as the tables exist:
-/// changes inside the tables are not examined.
+/// changes inside the tables are not examined. Rules that end with the namespace are not looked for.
 pub fn observe(kernel: &mut Kernel, query: &Query, journal: &Journal) -> Result<State, Why> {
     let have = kernel.look(query);
     let have = have.map_err(|e| broken("cannot read the state of the network", e))?;
@@ -29,7 +29,8 @@ pub fn observe(kernel: &mut Kernel, query: &Query, journal: &Journal) -> Result<
             .nft_tables()
             .inspect(|there| listed = Some(there.clone())),
     };
-    for rules in rules.iter_mut().map(|rules| &mut rules.value) {
+    let lasting = rules.iter_mut().filter(|_| !query.ends);
+    for rules in lasting.map(|rules| &mut rules.value) {
         if let Some(loading) = journal.loading.as_ref().filter(|l| l.tool == rules.tool) {
             if rules.tool != Tool::Ipset {
                 let mut there = match there() {

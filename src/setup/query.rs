@@ -77,6 +77,15 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
         moved,
         sysctls,
         rules: !(want.rules.is_empty() && journal.ours.rules.is_empty()),
+        ends: false,
+    }
+}
+
+/// The query of a `down`. If the namespace is ours, it ends with all that is in it.
+pub fn build_query_of_down(want: &State, journal: &Journal) -> Query {
+    Query {
+        ends: journal.ours.exists,
+        ..build_query(want, journal)
     }
 }
 

@@ -2,7 +2,8 @@
  * and ASKED:LABEL=COMMANDS in, a table out. COMMANDS are split at blanks, `;` stands
  * between two of them. What stands before `?` prepares, and what stands behind `!` takes
  * away again what was made: neither is timed. What was taken away ends in the kernel
- * some time later: PAUSE is how many milliseconds it is given.
+ * some time later, and a socket of what prepares is released some time later:
+ * PAUSE is how many milliseconds each is given.
  * The first contestant is ours, which the others are compared with: ASKED is how many
  * times as long as ours they are to take at least; with 0 nothing is asked. Where
  * MEDIANS is in the environment, the medians are appended to that file, in microseconds.
@@ -48,8 +49,10 @@ static double part(char **words)
 static double once(char **words)
 {
 	char **timed = behind(words, "?"), **last = behind(words, "!");
-	if (timed)
+	if (timed) {
 		part(words);
+		usleep(pause_ms * 1000);
+	}
 	double took = part(timed ? timed : words);
 	if (last)
 		part(last);

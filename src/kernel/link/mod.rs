@@ -82,7 +82,7 @@ impl Kernel {
         spec: &'a LinkSpec,
     ) -> Result<(&'a Netns, Message), OsError> {
         if spec.born != link.netns && spec.of.is_said_whole {
-            let born = self.socket(&spec.born)?.netns.as_raw_fd();
+            let born = self.file(&spec.born)?.as_raw_fd();
             let number = query::make_nsid(self.requests(&link.netns)?, born)?;
             let message = self.described(link, &link.netns)?;
             let from = LinkAttribute::LinkNetNsId(number);
@@ -102,7 +102,7 @@ impl Kernel {
         message =
             options::attributes(&link.attributes).fold(message, Message::append_extra_attribute);
         if link.netns != *home {
-            message = message.setns_by_fd(self.socket(&link.netns)?.netns.as_raw_fd());
+            message = message.setns_by_fd(self.file(&link.netns)?.as_raw_fd());
         }
         Ok(message)
     }

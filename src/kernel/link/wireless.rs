@@ -62,7 +62,7 @@ impl Kernel {
         };
         let before = self.wireless(&first.netns)?;
         let index = self.index(first)?;
-        let netns = self.socket(&to.netns)?.netns.as_raw_fd();
+        let netns = self.file(&to.netns)?.as_raw_fd();
         let what = [
             number(IFINDEX, index),
             number(NETNS_FD, netns.cast_unsigned()),

@@ -2,8 +2,9 @@
 //!
 //! Deleting a link takes the kernel some 20 milliseconds, because the request waits for an RCU grace
 //! period. A namespace that nothing uses any more ends by itself with all of its links, and the
-//! kernel ends many at once. So the names are deleted first, and their end is awaited here. (For one
-//! namespace, this saves nothing: our netlink socket in it is released after a grace period, too.)
+//! kernel ends many at once. So the names are deleted first, and their end is awaited here. A netlink
+//! socket in the namespace is released after a grace period, too: so `down` looks at its links by the
+//! host's socket (`Query::ends`).
 //!
 //! A socket that a process outside has opened in the namespace keeps it alive, and /proc does not
 //! show that. Then the links are deleted one by one. The namespace has no name by then, and a
@@ -11,7 +12,6 @@
 //! the namespace by it (`IFLA_TARGET_NETNSID`, Linux 4.16).
 
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -23,9 +23,9 @@ use rtnetlink::sys::{Socket, SocketAddr};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::kernel::Kernel;
-use crate::kernel::netlink::query::{link_at, make_nsid};
+use crate::kernel::netlink::query::link_at;
 use crate::kernel::netlink::socket::{RequestKind, Requests};
-use crate::model::{LinkRef, Netns};
+use crate::model::LinkRef;
 use crate::os_error::OsError;
 
 /// How long the namespace may exist without a name before its links are deleted one by one. On a
@@ -75,19 +75,14 @@ pub struct Ends {
 }
 
 impl Kernel {
-    /// Look up what is needed to wait for the end of the namespace with these links. `peers` are the
-    /// other ends of those links on the host.
-    pub fn dying(&mut self, inside: &[LinkRef], peers: &[LinkRef]) -> Result<Dying, OsError> {
-        let netns = self.socket(&Netns::This)?.netns.as_raw_fd();
-        let nsid = make_nsid(self.requests(&Netns::Host)?, netns)?;
-        let mut indexes = |links: &[LinkRef]| {
-            let all = links.iter().map(|link| self.index(link));
-            all.collect::<Result<Vec<_>, _>>()
-        };
+    /// What is needed to wait for the end of the namespace with these links (interface indexes).
+    /// `peers` are the other ends of those links on the host.
+    pub fn dying(&mut self, inside: Vec<u32>, peers: &[LinkRef]) -> Result<Dying, OsError> {
+        let peers = peers.iter().map(|link| self.index(link));
         Ok(Dying {
-            nsid,
-            inside: indexes(inside)?,
-            peers: indexes(peers)?,
+            peers: peers.collect::<Result<_, _>>()?,
+            nsid: self.nsid_on_host()?,
+            inside,
         })
     }
 }

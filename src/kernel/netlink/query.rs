@@ -46,6 +46,18 @@ pub(crate) fn all_links(requests: &mut Requests) -> Result<Vec<LinkMessage>, OsE
     Ok(answers.into_iter().filter_map(link).collect())
 }
 
+/// All links of the namespace that has this id (nsid) in the namespace of the socket. The ids of
+/// other namespaces in the answers are those in the namespace of the socket, too.
+pub(crate) fn all_links_in(
+    requests: &mut Requests,
+    nsid: i32,
+) -> Result<Vec<LinkMessage>, OsError> {
+    let mut message = uncounted();
+    message.attributes.push(LinkAttribute::IfNetnsId(nsid));
+    let answers = requests.dump(RouteNetlinkMessage::GetLink(message))?;
+    Ok(answers.into_iter().filter_map(link).collect())
+}
+
 /// The link that has this name, if there is one.
 pub(crate) fn link_named(
     requests: &mut Requests,

@@ -50,12 +50,11 @@ impl Kernel {
     /// module nf_conntrack if a key of it does not exist.
     pub fn set_sysctl(&mut self, sysctl: &Sysctl) -> Result<bool, OsError> {
         self.new_ones = None;
-        let netns = self.open(&sysctl.netns)?;
-        let mut written = at_once(|| in_netns(&netns, || write(sysctl)));
+        let mut written = self.in_proc_sys(&sysctl.netns, || write(sysctl));
         let is_missing = |e: &io::Error| e.kind() == ErrorKind::NotFound;
         if sysctl.key.is_of_conntrack() && written.as_ref().is_err_and(is_missing) {
             load_module("nf_conntrack");
-            written = at_once(|| in_netns(&netns, || write(sysctl)));
+            written = self.in_proc_sys(&sysctl.netns, || write(sysctl));
         }
         match written {
             Err(e) if sysctl.optional && e.kind() == ErrorKind::NotFound => Ok(false),
@@ -71,17 +70,32 @@ impl Kernel {
         let mut found = Vec::new();
         let places: BTreeSet<&Netns> = asked.iter().map(|(at, _)| at).collect();
         for at in places {
-            let netns = match self.open(at) {
-                Ok(netns) => netns,
+            match self.file(at) {
+                Ok(_) => {}
                 Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => {
                     continue;
                 }
                 Err(e) => return Err(e.into()),
-            };
+            }
             let keys = asked.iter().filter(|(other, _)| other == at);
-            found.extend(at_once(|| in_netns(&netns, || Ok(read(None, keys))))?);
+            found.extend(self.in_proc_sys(at, || Ok(read(None, keys)))?);
         }
         Ok(found)
+    }
+
+    /// Read or write files of `/proc/sys/net` in a namespace. This thread is on the host.
+    fn in_proc_sys<T: Send>(
+        &mut self,
+        at: &Netns,
+        act: impl FnOnce() -> io::Result<T> + Send,
+    ) -> io::Result<T> {
+        match at {
+            Netns::Host => act(),
+            _ => {
+                let netns = self.file(at)?;
+                at_once(|| in_netns(netns, act))
+            }
+        }
     }
 
     /// The values that these keys of the namespace would have if it were created now: those in a

@@ -32,12 +32,13 @@ impl Kernel {
         Ok(message::decode(&answer))
     }
 
-    /// Query the WireGuard links of the namespace and the requested ones of the host, and add their
-    /// configuration to `state`.
-    pub(super) fn wireguards(&mut self, state: &mut State) -> Result<(), OsError> {
+    /// Query the WireGuard links of the namespace if `inside`, and the requested ones of the host, and
+    /// add their configuration to `state`.
+    pub(super) fn wireguards(&mut self, state: &mut State, inside: bool) -> Result<(), OsError> {
         for link in &mut state.links {
             let spec = link.kind.spec();
             if matches!(link.netns, Netns::Named(_))
+                || link.netns == Netns::This && !inside
                 || spec.is_none_or(|spec| spec.of.word != "wireguard")
             {
                 continue;

@@ -54,7 +54,7 @@ impl Kernel {
         let places = named.chain([(Netns::Host, "of the host".to_string())]);
         let mut found = Vec::new();
         for (at, place) in places.collect::<Vec<_>>() {
-            let was_open = self.sockets.contains_key(&at);
+            let was_open = self.opened.contains_key(&at);
             let links = self.requests(&at).map_err(OsError::from);
             let links = links.and_then(query::all_links).unwrap_or_default();
             for name in links.iter().filter_map(open_tunnel) {
@@ -69,7 +69,7 @@ impl Kernel {
             }
             // An open socket would keep a namespace of another program alive
             if !was_open {
-                self.sockets.remove(&at);
+                self.opened.remove(&at);
             }
         }
         found

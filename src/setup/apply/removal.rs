@@ -98,7 +98,7 @@ impl Work<'_> {
         if ending.changes.is_empty() {
             return self.step(change, want).map(|()| None);
         }
-        let dying = self.kernel.dying(&ending.links, &ending.peers)?;
+        let dying = self.kernel.dying(ending.indexes.clone(), &ending.peers)?;
         self.make_one(change)?;
         for link in &ending.changes {
             self.journal.done(link);
@@ -114,7 +114,8 @@ impl Work<'_> {
 struct Ending {
     /// The changes that would delete them.
     changes: Vec<Change>,
-    links: Vec<LinkRef>,
+    /// The interface indexes of those links.
+    indexes: Vec<u32>,
     /// The other ends of veth pairs that are on the host.
     peers: Vec<LinkRef>,
 }
@@ -128,7 +129,8 @@ impl Ending {
             return false;
         };
         let now = have.link(&link.netns, &link.name);
-        let Some(now) = now.filter(|now| now.netns == Netns::This) else {
+        let now = now.filter(|now| now.netns == Netns::This);
+        let Some((now, index)) = now.and_then(|now| Some((now, now.index?))) else {
             return false;
         };
         match &now.kind {
@@ -142,7 +144,7 @@ impl Ending {
             Kind::Virtual(spec) if spec.born == Netns::This => {}
             _ => return false,
         }
-        self.links.push(link.clone());
+        self.indexes.push(index);
         self.changes.push(change.clone());
         true
     }

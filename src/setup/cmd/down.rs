@@ -18,7 +18,7 @@ use crate::setup::failure::{Failure, Why};
 use crate::setup::hooks::DownHooks;
 use crate::setup::hooks::post_down_link::ReturnHooks;
 use crate::setup::lock::{self, LockedNetns};
-use crate::setup::query::build_query;
+use crate::setup::query::build_query_of_down;
 use crate::setup::report::run_log::{self, Changes};
 use crate::setup::signals::block_signals;
 use crate::setup::store::{self, Store};
@@ -319,7 +319,7 @@ fn make_changes(
     let wrote_resolv_conf = journal.ours.resolv_conf.is_some();
     let want = journal.with_returns(State::default());
     let changes = Changes::of(call, name);
-    let query = build_query(&want, &journal);
+    let query = build_query_of_down(&want, &journal);
     let work = Work::begin(&store, &mut kernel, journal, query, changes);
     let done = work.and_then(|mut work| {
         // First mark it as not ready: if this fails, nothing has been changed

@@ -18,7 +18,7 @@ use crate::model::{Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Step, plan};
 use crate::setup::lock::without_lock;
-use crate::setup::query::build_query;
+use crate::setup::query::build_query_of_down;
 use crate::source::Origin;
 use crate::system::login::{Callers, callers, everybody, uptime};
 use crate::system::netns::{self, NameEntry};
@@ -189,7 +189,8 @@ fn is_allowed(call: &Call, name: &NetnsName) -> bool {
 fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
     let (journal, mut kernel) = without_lock(name).ok()?;
     let nothing = journal.with_returns(State::default());
-    let have = observe::observe(&mut kernel, &build_query(&nothing, &journal), &journal).ok()?;
+    let query = build_query_of_down(&nothing, &journal);
+    let have = observe::observe(&mut kernel, &query, &journal).ok()?;
     plan(&nothing, &have, &journal, Extras::Remove).ok()
 }
 

@@ -40,7 +40,7 @@ mod ioctl {
 impl Kernel {
     /// Equivalent to `ip tuntap add`.
     pub(crate) fn add_tap(&mut self, link: &Link, spec: &LinkSpec) -> Result<(), OsError> {
-        let netns = &self.socket(&link.netns)?.netns;
+        let netns = self.file(&link.netns)?;
         let added = in_netns(netns, || {
             attach(&file::open()?, link.name.value.as_str(), spec)
         });
