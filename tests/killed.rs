@@ -195,6 +195,7 @@ fn is_said(
         None => return fault("a signal ended it"),
         // The message names a linked namespace that is not complete
         Some(0) if traced.said.contains("is not complete") => return Ok(None),
+        Some(0) if traced.said.contains("cannot tell which other namespaces") => return Ok(None),
         Some(0) => (then, "it says that it is done"),
         Some(_) if traced.said.contains("is ready and stays ready") => {
             (then, "it says that it stays")

@@ -167,7 +167,8 @@ const LOOK: &str = "
         cd \"/run/netns-services/$name\" && ls | grep -e ready -e _down && cat etc *_down
         cat \"/etc/netns/$name/resolv.conf\"
     done
-    ls -Ad /run/netns/* /run/netns-services/* /run/netns-services/.t* /etc/netns/* | grep -v '[.]failed$'
+    ls -Ad /run/netns/* /run/netns-services/* /run/netns-services/.t* | grep -v '[.]failed$'
+    find /etc/netns -mindepth 1 -maxdepth 1 ! -empty
     cut -d ' ' -f 5 /proc/self/mountinfo | grep /run
 ";
 

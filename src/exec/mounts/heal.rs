@@ -115,8 +115,8 @@ fn by_mounts() -> Result<Mounts, Errno> {
     let user = id("thread-self", "user").map_err(errno)?;
     let own = id("thread-self", "mnt").map_err(errno)?;
     let mut found = BTreeMap::<_, Vec<i32>>::new();
-    for entry in fs::read_dir("/proc").map_err(errno)?.flatten() {
-        let name = entry.file_name();
+    for entry in fs::read_dir("/proc").map_err(errno)? {
+        let name = entry.map_err(errno)?.file_name();
         let Some(number) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };

@@ -287,6 +287,17 @@ struct Done {
     is_linked: bool,
 }
 
+/// A namespace whose journal cannot be read may lose links now, and is not marked as not ready.
+fn untold(name: &NetnsName, unread: Option<io::Error>) -> Vec<String> {
+    let Some(e) = unread else {
+        return Vec::new();
+    };
+    vec![
+        format!("{name}: cannot tell which other namespaces have links to it: {e}"),
+        "run netns-setup status of that one; it may lose links now".into(),
+    ]
+}
+
 fn make_changes(
     call: &Call,
     name: &NetnsName,
@@ -312,8 +323,9 @@ fn make_changes(
     };
     let left_behind = report::left_behind(name, &left, &holders);
     call.events.warning(name, left_behind);
-    let linked = linked_netns::linked_namespaces(name)
+    let (linked, unread) = linked_netns::linked_or_unread(name)
         .map_err(|e| broken(name, "cannot see which namespaces have links to it", e))?;
+    call.events.warning(name, untold(name, unread));
     let is_linked = !linked.is_empty() || !journal.ours.neighbours().is_empty();
     let losing = linked_netns::losing(name, linked, &mut journal);
     let wrote_resolv_conf = journal.ours.resolv_conf.is_some();

@@ -170,7 +170,7 @@ pub fn losing(name: &NetnsName, linked: Tied, journal: &mut Journal) -> Vec<Netn
         let ours = &journal.ours;
         let loses =
             ours.exists || ours.links.iter().any(pair) || theirs.ours.links.iter().any(on_ours);
-        if loses && store::is_ready(&other) {
+        if loses && store::may_be_ready(&other) {
             losing.push(other);
         }
     }

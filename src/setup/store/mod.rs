@@ -56,8 +56,20 @@ fn table_files(name: &NetnsName) -> [PathBuf; 2] {
 
 /// Returns true if the namespace is ready, and is the same one that was marked as ready.
 pub fn is_ready(name: &NetnsName) -> bool {
-    let text = fs::read_to_string(dir(name).join(state_dir::READY)).ok();
-    text.is_some() && text == ready(name).ok()
+    read_ready(name).unwrap_or(false)
+}
+
+/// Returns false only if the namespace is known not to be ready.
+pub fn may_be_ready(name: &NetnsName) -> bool {
+    read_ready(name).unwrap_or(true)
+}
+
+fn read_ready(name: &NetnsName) -> io::Result<bool> {
+    match fs::read_to_string(dir(name).join(state_dir::READY)) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(e),
+        Ok(text) => Ok(netns::birth(name.as_str())?.is_some_and(|birth| text == marked(&birth))),
+    }
 }
 
 /// When the namespace was marked as ready, in seconds since 1970.
@@ -94,7 +106,12 @@ pub fn birth(name: &NetnsName) -> Option<String> {
 /// The content of `ready` for the namespace that has this name now.
 fn ready(name: &NetnsName) -> io::Result<String> {
     let birth = netns::birth(name.as_str())?.ok_or(ErrorKind::NotFound)?;
-    Ok(format!("{birth}\n"))
+    Ok(marked(&birth))
+}
+
+/// The content of `ready` for a namespace.
+fn marked(birth: &NetnsId) -> String {
+    format!("{birth}\n")
 }
 
 /// Read the journal, without what belongs to a namespace that is gone. Changing the namespace

@@ -14,10 +14,10 @@ pub fn all() -> io::Result<Vec<NetnsName>> {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let names = entries
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<NetnsName> = names.filter_map(|name| name.parse().ok()).collect();
+    let mut names: Vec<NetnsName> = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().to_string_lossy().parse());
+    }
     names.sort();
     Ok(names)
 }
