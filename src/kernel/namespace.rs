@@ -26,7 +26,7 @@ impl Kernel {
         let (requests, new_ones) = netns::add(self.netns.as_str(), |birth| {
             note(birth)?;
             let mut requests = Requests::open()?;
-            let new_ones = sysctl::of_a_new_one(&mut requests);
+            let new_ones = sysctl::of_a_new_one(&mut requests)?;
             Ok((requests, new_ones))
         })?;
         self.new_ones = Some(new_ones);

@@ -81,7 +81,7 @@ impl Kernel {
                         .verbatim
                         .extend(self.verbatim_of(moved, link.header.index)?);
                     let quiet = decode::is_without_arp(link);
-                    state.sysctls.extend(sysctl::of_link(&moved.name, quiet));
+                    state.sysctls.extend(sysctl::of_link(&moved.name, quiet)?);
                 }
             }
         }

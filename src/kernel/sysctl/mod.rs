@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 
 use super::Kernel;
@@ -62,7 +63,7 @@ impl Kernel {
         }
     }
 
-    /// The values of these keys. Keys that do not exist or cannot be read are left out.
+    /// The values of these keys. Keys that do not exist or have no value are left out.
     pub(super) fn sysctls(
         &mut self,
         asked: &BTreeSet<SysctlRef>,
@@ -78,7 +79,7 @@ impl Kernel {
                 Err(e) => return Err(e.into()),
             }
             let keys = asked.iter().filter(|(other, _)| other == at);
-            found.extend(self.in_proc_sys(at, || Ok(read(None, keys)))?);
+            found.extend(self.in_proc_sys(at, || read(None, keys))?);
         }
         Ok(found)
     }
@@ -105,9 +106,9 @@ impl Kernel {
         inside.retain(|(at, _)| *at == Netns::This);
         let work = || {
             unshare(CloneFlags::CLONE_NEWNET)?;
-            let mut found = of_a_new_one(&mut Requests::open()?);
+            let mut found = of_a_new_one(&mut Requests::open()?)?;
             inside.retain(|(_, key)| found.iter().all(|found| found.value.key != *key));
-            found.extend(read(None, inside.iter()));
+            found.extend(read(None, inside.iter())?);
             Ok(found)
         };
         on_a_thread(work).unwrap_or_default()
@@ -115,7 +116,7 @@ impl Kernel {
 }
 
 /// The initial sysctls of a namespace. The calling thread must be in it, and so must the socket.
-pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<Sourced<Sysctl>> {
+pub(super) fn of_a_new_one(requests: &mut Requests) -> io::Result<Vec<Sourced<Sysctl>>> {
     let told = devconf::of_a_new_one(requests);
     let value = |path: &str| {
         let mut told = told.iter();
@@ -137,8 +138,8 @@ pub(super) fn of_a_new_one(requests: &mut Requests) -> Vec<Sourced<Sysctl>> {
             None => asked.push((Netns::This, key)),
         }
     }
-    found.extend(read(procfs::of_the_next(), asked.iter()));
-    found
+    found.extend(read(procfs::of_the_next(), asked.iter())?);
+    Ok(found)
 }
 
 /// Load a kernel module, as the kernel itself does for firewall rules. If this fails, the keys of
@@ -152,7 +153,7 @@ fn load_module(module: &str) {
 
 /// The sysctls of a link of the host that differ from those of a new link. When the link is moved
 /// back to the host, it is a new link there.
-pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<Sourced<Sysctl>> {
+pub(super) fn of_link(link: &LinkName, without_arp: bool) -> io::Result<Vec<Sourced<Sysctl>>> {
     let mut found = Vec::new();
     for family in [
         "net/ipv4/conf",
@@ -161,18 +162,21 @@ pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<Sourced<Sysctl>
         "net/ipv6/neigh",
     ] {
         let folder = Path::new(FOLDER).join(family);
-        let mut keys: Vec<_> = fs::read_dir(folder.join(link.as_str()))
-            .into_iter()
-            .flatten()
-            .filter_map(|file| file.ok()?.file_name().into_string().ok())
-            .collect();
+        let mut keys = Vec::new();
+        let files = existing(fs::read_dir(folder.join(link.as_str())))?;
+        for file in files.into_iter().flatten() {
+            keys.extend(file?.file_name().into_string());
+        }
         // In descending order: writing stable_secret sets addr_gen_mode, which has to come later
         keys.sort_by(|one, other| other.cmp(one));
         for key in keys {
-            let value = |link: &str| fs::read_to_string(folder.join(link).join(&key)).ok();
+            let value = |link: &str| existing(fs::read_to_string(folder.join(link).join(&key)));
             // Only the initial namespace has a `default` for neighbours
-            let of_new = value("default").or_else(|| value("lo"));
-            let Some(own) = value(link.as_str()) else {
+            let of_new = match value("default")? {
+                None => value("lo")?,
+                default => default,
+            };
+            let Some(own) = value(link.as_str())? else {
                 continue;
             };
             // A new link without ARP does not begin with the accept_dad of `default`
@@ -190,7 +194,21 @@ pub(super) fn of_link(link: &LinkName, without_arp: bool) -> Vec<Sourced<Sysctl>
             }
         }
     }
-    found
+    Ok(found)
+}
+
+/// `None` for a key that does not exist, that can only be written (EACCES), or that has no value yet
+/// (EIO, as `stable_secret`). An error that a second try may not have is one: a value that is there
+/// must not be lost.
+fn existing<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    use Errno::{EAGAIN, EBUSY, EINTR, EMFILE, ENFILE, ENOMEM, EPERM};
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(e) => match e.raw_os_error().map(Errno::from_raw) {
+            Some(EAGAIN | EBUSY | EINTR | EMFILE | ENFILE | ENOMEM | EPERM) => Err(e),
+            _ => Ok(None),
+        },
+    }
 }
 
 fn path(key: &SysctlKey) -> PathBuf {
@@ -203,26 +221,27 @@ fn path(key: &SysctlKey) -> PathBuf {
 fn read<'a>(
     tables: Option<File>,
     asked: impl Iterator<Item = &'a SysctlRef>,
-) -> Vec<Sourced<Sysctl>> {
+) -> io::Result<Vec<Sourced<Sysctl>>> {
     let open = |family: &str| match &tables {
         Some(tables) => procfs::open(tables, family),
         None => File::open(Path::new(FOLDER).join(family)),
     };
-    let mut folders = BTreeMap::new();
-    let value = |(at, key): &'a SysctlRef| {
+    let (mut folders, mut found) = (BTreeMap::new(), Vec::new());
+    for (at, key) in asked {
         let (family, rest) = key.family();
         let folder = match folders.entry(family) {
             Entry::Occupied(open) => open.into_mut(),
-            Entry::Vacant(new) => new.insert(open(family).ok()?),
+            Entry::Vacant(new) => new.insert(existing(open(family))?),
         };
-        let text = value_of(folder, rest).ok()?;
-        Some(Sourced::without_origin(Sysctl::new(
-            at.clone(),
-            key.clone(),
-            &text,
-        )))
-    };
-    asked.filter_map(value).collect()
+        let Some(folder) = folder else {
+            continue;
+        };
+        if let Some(text) = existing(value_of(folder, rest))? {
+            let sysctl = Sysctl::new(at.clone(), key.clone(), &text);
+            found.push(Sourced::without_origin(sysctl));
+        }
+    }
+    Ok(found)
 }
 
 /// The text of a file. Nearly all texts fit into the first buffer. The kernel returns only the

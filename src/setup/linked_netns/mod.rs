@@ -52,8 +52,8 @@ pub fn linked_namespaces(name: &NetnsName) -> io::Result<Tied> {
     Ok(linked_or_unread(name)?.0)
 }
 
-/// As [`linked_namespaces`], and the error if a journal could not be read: it may list such a link,
-/// too.
+/// As [`linked_namespaces`], and the error if a journal is damaged: it may list such a link, too. If
+/// the kernel failed to read one, that is an error: a second try may succeed.
 pub fn linked_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>)> {
     let (mut linked_namespaces, mut unread) = (Vec::new(), None);
     if !store::any_linked() {
@@ -66,12 +66,21 @@ pub fn linked_or_unread(name: &NetnsName) -> io::Result<(Tied, Option<io::Error>
             }
             Ok(_) => {}
             Err(e) => {
-                let why = format!("the journal of {other}: {e}");
-                unread = Some(io::Error::new(e.kind(), why));
+                let why = io::Error::new(e.kind(), format!("the journal of {other}: {e}"));
+                if !is_damage(&e) {
+                    return Err(why);
+                }
+                unread = Some(why);
             }
         }
     }
     Ok((linked_namespaces, unread))
+}
+
+/// Whether a journal is not one, or has no readable text: it stays so until somebody repairs it.
+fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, IsADirectory, Other};
+    matches!(error.kind(), InvalidData | IsADirectory | Other)
 }
 
 /// The other namespaces that exist only because this one has links into them.
