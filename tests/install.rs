@@ -345,9 +345,11 @@ fn files(without: &[&str], directories: &[(&str, &str)], more: &[&str]) -> Vec<S
 
 #[test]
 fn the_recipes_of_packages_install_what_make_install_does() {
+    let pages = [".5", ".8"].map(|section| (section, format!("{section}.gz")));
+    let pages = pages.each_ref().map(|(from, to)| (*from, to.as_str()));
     assert_eq!(
         installed_by("alpine/APKBUILD"),
-        files(&["lib/lsb"], &[], &[])
+        files(&["lib/lsb"], &pages, &[])
     );
     let places = [("usr/sbin/", "usr/bin/"), ("usr/libexec/", "usr/lib/")];
     assert_eq!(
