@@ -251,6 +251,7 @@ fn a_build_is_static_or_dynamic_and_has_the_flags_of_a_distribution() {
         "{told}"
     );
     assert!(told.contains("relocation-model=static"), "{told}");
+    assert!(!told.contains("target/cargo-dynamic"), "{told}");
     let (well, told) = plan(&[
         "LINK=dynamic",
         "STRIP=no",
@@ -264,6 +265,8 @@ fn a_build_is_static_or_dynamic_and_has_the_flags_of_a_distribution() {
         "-C link-arg=-Wl,-z,relro -C link-arg=-Wl,-z,now",
         "profile.release.strip=false",
         "mkdir -p target/dynamic",
+        "--target-dir target/cargo-dynamic ",
+        "\"target/cargo-dynamic/$target/release/netns-exec\" target/dynamic/",
     ] {
         assert!(told.contains(flag), "{flag}: {told}");
     }
