@@ -35,6 +35,9 @@ LINK  = static
 STRIP = yes
 CARGO = cargo
 BUILT = target/$(LINK)
+# Where cargo works. Two kinds of LINK in one directory would replace each other's results, and a
+# packager's CARGO_TARGET_DIR would hide them.
+CARGO_DIR = $(if $(filter static,$(LINK)),target,target/cargo-$(LINK))
 
 # Static programs with musl start faster; without the musl target, the compiler's own C library is
 # used. `make TARGET=...` sets another target.
@@ -53,7 +56,7 @@ BUILD = RUSTFLAGS="$$RUSTFLAGS $(LINK_FLAGS) \
 	--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo \
 	--remap-path-prefix=$(CURDIR)=netns-services" \
 	NETNS_LIBEXECDIR='$(LIBEXECDIR)' \
-	$(CARGO) rustc --locked --release --target "$$target" $(if $(filter no,$(STRIP)),--config profile.release.strip=false)
+	$(CARGO) rustc --locked --release --target-dir $(CARGO_DIR) --target "$$target" $(if $(filter no,$(STRIP)),--config profile.release.strip=false)
 
 # Static programs are linked at a fixed address. Each page that need not be relocated saves a page
 # fault: together up to a twentieth of the time of netns-exec and of an up.
@@ -73,8 +76,8 @@ all:
 	$(BUILD) --no-default-features --features '$(FEATURES)' --bin netns-setup -- $(EXEC_FLAGS) $(LINKER_FLAGS) && \
 	$(BUILD) --no-default-features --bin netns-exec -- $(EXEC_FLAGS) $(LINKER_FLAGS) && \
 	mkdir -p $(BUILT) && \
-	install -m 755 "target/$$target/release/netns-setup" \
-		"target/$$target/release/netns-exec" $(BUILT)/ && \
+	install -m 755 "$(CARGO_DIR)/$$target/release/netns-setup" \
+		"$(CARGO_DIR)/$$target/release/netns-exec" $(BUILT)/ && \
 	printf '%s\n' '$(LIBEXECDIR)' >$(BUILT)/libexecdir
 
 help:

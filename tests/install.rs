@@ -251,6 +251,7 @@ fn a_build_is_static_or_dynamic_and_has_the_flags_of_a_distribution() {
         "{told}"
     );
     assert!(told.contains("relocation-model=static"), "{told}");
+    assert!(!told.contains("target/cargo-dynamic"), "{told}");
     let (well, told) = plan(&[
         "LINK=dynamic",
         "STRIP=no",
@@ -264,6 +265,8 @@ fn a_build_is_static_or_dynamic_and_has_the_flags_of_a_distribution() {
         "-C link-arg=-Wl,-z,relro -C link-arg=-Wl,-z,now",
         "profile.release.strip=false",
         "mkdir -p target/dynamic",
+        "--target-dir target/cargo-dynamic ",
+        "\"target/cargo-dynamic/$target/release/netns-exec\" target/dynamic/",
     ] {
         assert!(told.contains(flag), "{flag}: {told}");
     }
@@ -345,9 +348,11 @@ fn files(without: &[&str], directories: &[(&str, &str)], more: &[&str]) -> Vec<S
 
 #[test]
 fn the_recipes_of_packages_install_what_make_install_does() {
+    let pages = [".5", ".8"].map(|section| (section, format!("{section}.gz")));
+    let pages = pages.each_ref().map(|(from, to)| (*from, to.as_str()));
     assert_eq!(
         installed_by("alpine/APKBUILD"),
-        files(&["lib/lsb"], &[], &[])
+        files(&["lib/lsb"], &pages, &[])
     );
     let places = [("usr/sbin/", "usr/bin/"), ("usr/libexec/", "usr/lib/")];
     assert_eq!(

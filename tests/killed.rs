@@ -344,7 +344,7 @@ fn every(name: &str, settings: &'static Settings, every: Every) {
             let Some(&(n, point)) = points.get(done) else {
                 break;
             };
-            if done.is_multiple_of(50) {
+            if done % 50 == 0 {
                 eprintln!("{name}: {done} of {}", points.len());
             }
             let faults = walk.faults.len();

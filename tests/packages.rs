@@ -117,6 +117,20 @@ fn the_tarball_does_the_job_on_more_machines_without_a_compiler() {
     ]);
 }
 
+#[test]
+fn the_recipe_of_alpine_makes_its_packages_on_alpine() {
+    let folder = tempfile::tempdir().unwrap();
+    dist(Path::new(tree::ROOT), folder.path(), &["source"]);
+    let built = testbed::program("netns-setup");
+    let built = built.parent().unwrap();
+    let mut host = testbed::bare_host("enter-root", "alpine", "packages");
+    host.env("TESTBED_PACKAGES", "make");
+    for (from, to) in [(folder.path(), "/dist"), (built, "/programs")] {
+        host.args(["-b", &format!("{}:{to}", from.display())]);
+    }
+    testbed::expect_success(host, "alpine", "apkbuild", 300);
+}
+
 /// The sums of the tarballs, and their names.
 fn sums(folder: &Path) -> String {
     fs::read_to_string(folder.join("SHA256SUMS")).unwrap()

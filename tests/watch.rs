@@ -14,6 +14,8 @@ mod files;
 mod links;
 #[path = "watch/others.rs"]
 mod others;
+#[path = "watch/upgrade.rs"]
+mod upgrade;
 #[path = "watch/waiting.rs"]
 mod waiting;
 
@@ -45,7 +47,12 @@ fn watch(sandbox: &Sandbox) -> Watch<'_> {
 
 /// Start it.
 fn begin(sandbox: &Sandbox) -> Watch<'_> {
-    let script = format!("exec {NETNS_SETUP} watch mgmt >/run/out 2>/run/err");
+    begin_by(sandbox, NETNS_SETUP)
+}
+
+/// Start it, by this program.
+fn begin_by<'a>(sandbox: &'a Sandbox, program: &str) -> Watch<'a> {
+    let script = format!("exec {program} watch mgmt >/run/out 2>/run/err");
     Watch {
         process: sandbox.spawn(&["sh", "-c", &script]),
         sandbox,

@@ -20,6 +20,7 @@ _netns_called_elsewhere()
 	esac
 	[ "$netns_from_inside" != stay ] || return 0
 	[ "$RC_NETNS_HOST" != $$ ] || _netns_refuse_lost "the host"
+	command -v netns-exec >/dev/null || { _netns_refuse_to_leave; return 0; }
 	_netns_say_host
 	export RC_NETNS_HOST=$$
 	exec netns-exec --host $_netns_mounts -- "$0" "$RC_SERVICE" "$_netns_verb"
@@ -41,6 +42,17 @@ _netns_refuse_lost()
 {
 	eerror "$RC_SVCNAME: netns-exec did not move this script to $1, or /proc and /run/netns do not show it"
 	eerror "$RC_SVCNAME: expected the host's /proc and /run/netns; see the output of mount"
+	exit 1
+}
+
+# The package was removed, and its files in /etc are still there.
+_netns_refuse_to_leave()
+{
+	case $_netns_verb in
+	status | describe | depend) return 0 ;;
+	esac
+	eerror "$RC_SVCNAME: called inside the namespace $_netns_place, and netns-exec, which goes to the host, is not installed"
+	eerror "$RC_SVCNAME: install netns-services again; or write nsenter -t 1 -m -n before this command"
 	exit 1
 }
 

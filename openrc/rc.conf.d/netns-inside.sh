@@ -18,6 +18,9 @@ _netns_begin()
 	if [ "$_netns_verb" = start ]; then
 		_netns_must_be_a_name
 		_netns_must_not_be_a_users
+		_netns_has_programs ||
+			_netns_refuse ": netns-exec is not installed, and this hook of it still is" \
+				"install netns-services again; or remove netns= here, to run on the host"
 		if [ -n "$_netns_asked" ]; then _netns_could_be_there; else _netns_must_be_there; fi
 	fi
 	read -r _netns_text <"$RC_SERVICE"
@@ -66,6 +69,9 @@ _netns_must_not_be_a_users()
 		_netns_refuse ": a user's service cannot join a namespace, only root can" \
 			"make it a system service with command_user=\"$(id -un)\""
 }
+
+# When a package is removed, dpkg and others keep its files in /etc, and so this one.
+_netns_has_programs() { command -v netns-exec >/dev/null; }
 
 _netns_must_be_there()
 {
@@ -241,15 +247,16 @@ _netns_may_be_confused()
 	esac
 }
 
-# Run the same verb of the same script again, inside. If the namespace is gone, stop and
-# status run in an empty one without a name, because a stop must not flush the host's rules.
+# Run the same verb of the same script again, inside. If the namespace or netns-exec is gone,
+# stop and status run in an empty one without a name, because a stop must not flush the host's
+# rules.
 _netns_become_inside()
 {
 	[ -z "$_netns_asked" ] || exit 0
 	[ "$_netns_verb" != describe ] || return 0
 	_netns_must_be_a_name
 	export RC_NETNS_INSIDE="$_netns $$"   # the process stays the same
-	if _netns_is_whole; then
+	if _netns_is_whole && _netns_has_programs; then
 		exec netns-exec ${vrf:+--vrf "$vrf"} "$_netns" -- "$0" "$RC_SERVICE" "$_netns_verb"
 	fi
 	case $_netns_verb in

@@ -92,10 +92,10 @@ impl Settings {
     pub fn add(&mut self, link: &LinkName, name: &str, setting: Setting) {
         if let Some(var) = settings::of_namespace(name) {
             add(&mut self.namespace, var, setting);
-        } else if let Some(var) = settings::of_link(name)
-            && let Some(&link) = self.by_suffix.get(&link.suffix())
-        {
-            add(&mut self.links[link].settings, var, setting);
+        } else if let Some(var) = settings::of_link(name) {
+            if let Some(&link) = self.by_suffix.get(&link.suffix()) {
+                add(&mut self.links[link].settings, var, setting);
+            }
         }
     }
 

@@ -91,10 +91,11 @@ impl Kernel {
             let mut request = RouteMessage::default();
             request.header.address_family = family;
             for answer in requests.dump(RouteNetlinkMessage::GetRoute(request))? {
-                if let RouteNetlinkMessage::NewRoute(message) = answer
-                    && is_default(&message)
-                {
-                    links.extend(links_of(&message));
+                match answer {
+                    RouteNetlinkMessage::NewRoute(route) if is_default(&route) => {
+                        links.extend(links_of(&route));
+                    }
+                    _ => {}
                 }
             }
         }

@@ -121,10 +121,10 @@ impl Kernel {
                 .filter(|link| link.netns == *at)
                 .map(|link| &link.name)
                 .collect();
-            if let Netns::Named(other) = at
-                && netns::there(other.as_str())? == netns::NameEntry::Stale
-            {
-                continue;
+            if let Netns::Named(other) = at {
+                if netns::there(other.as_str())? == netns::NameEntry::Stale {
+                    continue;
+                }
             }
             match self.view(at, Some(names)) {
                 Ok(view) => views.push(view),

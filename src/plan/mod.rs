@@ -266,10 +266,9 @@ impl Plan<'_> {
     }
 
     fn resolv_conf(&mut self) {
-        let want = self.want;
-        if let Some(text) = &want.resolv_conf
-            && self.have.resolv_conf.as_ref() != Some(text)
-        {
+        let (want, have) = (self.want, self.have);
+        let differs = want.resolv_conf != have.resolv_conf;
+        if let Some(text) = want.resolv_conf.as_ref().filter(|_| differs) {
             self.change(
                 Step::WriteResolvConf(text.value.clone()),
                 text.origin.clone(),

@@ -8,9 +8,8 @@ use crate::source::Sourced;
 impl Plan<'_> {
     pub(super) fn table(&mut self) {
         let (want, have) = (self.want, self.have);
-        if let Some(table) = &want.table
-            && have.table.as_ref() != Some(table)
-        {
+        let differs = want.table != have.table;
+        if let Some(table) = want.table.as_ref().filter(|_| differs) {
             let step = Step::LoadNatTable(Box::new(table.value.clone()));
             self.change(step, table.origin.clone());
         }

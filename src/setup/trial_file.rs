@@ -55,7 +55,7 @@ impl TrialRecord {
     /// parent has ended.
     fn started_us(&self) -> bool {
         let is_another = process::started(self.pid).is_some_and(|at| at != self.started);
-        let is_session = |sid: Pid| sid.as_raw().cast_unsigned() == self.pid;
+        let is_session = |sid: Pid| sid.as_raw() as u32 == self.pid;
         if getsid(None).is_ok_and(is_session) && !is_another {
             return true;
         }

@@ -35,7 +35,7 @@ pub fn until_alone(limit: Duration) {
     let us = std::process::id();
     let until = Instant::now() + limit;
     let is_ours = |pid: &i32| {
-        let pid = pid.cast_unsigned();
+        let pid = *pid as u32;
         pid != us && field(pid, 6) == Some(us)
     };
     while all().unwrap_or_default().iter().any(is_ours) && Instant::now() < until {
@@ -72,7 +72,7 @@ pub fn netns_of(pid: i32) -> Option<NetnsInode> {
 
 /// The network namespace of this process.
 pub fn netns_of_caller() -> Option<NetnsInode> {
-    netns_of(std::process::id().cast_signed())
+    netns_of(std::process::id() as i32)
 }
 
 /// Whether a thread of the process is in the namespace.

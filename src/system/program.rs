@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::process::{Command, Stdio};
 
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
 use super::spawn::mortal;
 use super::thread::in_netns;
 use crate::os_error::OsError;
@@ -51,8 +54,8 @@ pub(crate) fn run(
 
 /// Whether the program succeeds, and what it prints on both of its outputs. These share a pipe: std
 /// reads two pipes at once only with calls that end this program if the kernel refuses them.
-fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String)> {
-    let (mut said, end) = io::pipe()?;
+pub(crate) fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String)> {
+    let (said, end) = pipe2(OFlag::O_CLOEXEC)?;
     let mut command = Command::new(program);
     command
         .args(args)
@@ -71,7 +74,7 @@ fn output(program: &str, args: &[&str], input: &str) -> io::Result<(bool, String
         None => Ok(()),
     };
     let mut bytes = Vec::new();
-    let read = said.read_to_end(&mut bytes);
+    let read = File::from(said).read_to_end(&mut bytes);
     let status = child.wait()?;
     read?;
     // A program that has received only a part of the rules may succeed with that

@@ -27,6 +27,14 @@ else
 	openrc_does_the_job
 fi
 before=$daemon netns=$(netns_named mgmt)
+if [ "$1" != runit ]; then
+	openrc_service scripted
+	echo 'netns_mode="script"' >>/etc/conf.d/scripted
+	openrc_service plain
+	rm /etc/conf.d/plain
+	later
+	run 0 rc-service scripted start
+fi
 # A trial waits for its confirmation, and a watch runs, while the programs are replaced
 sed -i 's,10/24,10/24 192.0.2.11/24,' /etc/conf.d/netns.mgmt
 netns-setup try mgmt --within 600 >/tmp/trial 2>&1 &
@@ -58,7 +66,28 @@ is "the namespace of the daemon" "$(netns_of "$before")" "$netns"
 if [ "$1" != runit ]; then
 	openrc_service another
 	later
+	run 0 rc-update -u
+	says_not netns   # of the scripts that are left
 	refused rc-service another start
+	says "/etc/conf.d/another:1: netns=\"mgmt\": netns-exec is not installed, and this hook of it still is"
+	refused rc-service scripted restart
+	is "the namespace of a script's daemon" "$(netns_of "$(cat /run/scripted.pid)")" "$netns"
+	refused "$judge" netns exec mgmt rc-service plain start
+	says "plain: called inside the namespace mgmt, and netns-exec, which goes to the host, is not installed"
+	# All other services, and what only stops, are as before
+	for verb in start status restart stop; do
+		run 0 rc-service plain $verb
+		says_not "not found"
+	done
+	for service in scripted inside; do
+		for verb in status stop; do
+			run 0 rc-service $service $verb
+			says_not "not found"
+		done
+		[ ! -e /proc/"$(cat /run/$service.pid 2>/dev/null || echo none)" ] || fail "$service runs"
+	done
+	refused rc-service netns.mgmt restart
+	is "the namespace" "$(netns_named mgmt)" "$netns"
 fi
 run 0 dpkg -P netns-services
 [ "$1" = runit ] || says "/etc/conf.d/another has a netns=: OpenRC now starts this service on the host"

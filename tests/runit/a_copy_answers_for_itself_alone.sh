@@ -14,10 +14,11 @@ named()
 	done
 }
 
-# instance NAME - make a copy as README says
+# instance NAME - make a copy as README says, and on Void as packaging/void/INSTALL.msg says
 instance()
 {
 	cp -R $model "$folder/netns-$1"
+	[ "$of" != void ] || ln -s "/run/runit/supervise.netns-$1" "$folder/netns-$1/supervise"
 	ln -s "$folder/netns-$1" "$active/"
 }
 

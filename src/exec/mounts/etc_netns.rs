@@ -1,9 +1,8 @@
 //! The directory `/etc/netns/NAME`, with the files of a namespace for /etc. Its entries are opened
 //! as detached mounts, if only root could have written them.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use nix::errno::Errno;
@@ -181,7 +180,7 @@ fn kind(file: &FileStat) -> SFlag {
 
 /// `/etc/netns/NAME`, for messages.
 pub fn path(name: &[u8]) -> String {
-    format!("{}/{}", state_dir::ETC, OsStr::from_bytes(name).display())
+    format!("{}/{}", state_dir::ETC, String::from_utf8_lossy(name))
 }
 
 /// The names in the result of getdents64(2), without `.` and `..`.

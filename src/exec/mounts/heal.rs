@@ -6,10 +6,9 @@
 //! by a separate thread, which then ends. The files to bind are opened on the host before that.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{CStr, CString, OsStr};
+use std::ffi::{CStr, CString};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::{fs, thread};
 
@@ -217,13 +216,13 @@ fn bind_all_again(name: &CStr, files: &BoundFiles, overlay: bool) -> Result<Vec<
     let entries = files.entries.iter().filter(|_| !overlay);
     for (entry, mount, is_folder) in entries {
         if !files.is_of_client(entry)? && bind_again(entry, mount, *is_folder)? {
-            bound.insert(OsStr::from_bytes(entry.to_bytes()).display().to_string());
+            bound.insert(entry.to_string_lossy().into_owned());
         }
     }
-    if let Some(servers) = &files.servers
-        && resolvconf::show_again(servers)?
-    {
-        bound.insert("resolv.conf".to_string());
+    if let Some(servers) = &files.servers {
+        if resolvconf::show_again(servers)? {
+            bound.insert("resolv.conf".to_string());
+        }
     }
     Ok(bound.into_iter().collect())
 }
@@ -270,9 +269,7 @@ pub fn run(name: &'static CStr) -> i32 {
         Ok(healed) => healed,
         Err(refusal) => return refusal.print(),
     };
-    if healed.is_empty()
-        && let Err(Errno::ENOENT) = join::named(name)
-    {
+    if healed.is_empty() && matches!(join::named(name), Err(Errno::ENOENT)) {
         return join::refused(To::Name(name), Errno::ENOENT).print();
     }
     let mut code = 0;

@@ -51,7 +51,8 @@ pub fn look(mark: &CStr, namespace: BorrowedFd) -> Result<Before, Errno> {
         Err(Errno::ENOENT) => return Ok(Before::Host { covered: true }),
         Err(why) => return Err(why),
     };
-    if is_root && let Some(found) = marked_for()? {
+    let found = if is_root { marked_for()? } else { None };
+    if let Some(found) = found {
         let same = same_network(namespace)? && found.to_bytes() == mark.to_bytes();
         return Ok(if same {
             Before::Inside

@@ -78,9 +78,8 @@ pub fn address(message: &AddressMessage, lasting: bool) -> Option<Address> {
     let far = attribute!(message, AddressAttribute::Address(ip) => *ip);
     let ip = attribute!(message, AddressAttribute::Local(ip) => *ip).or(far)?;
     let flags = flags(message);
-    if let (true, IpAddr::V6(ip)) = (lasting, ip)
-        && (is_of_link(message, ip) || is_of_router(message, flags))
-    {
+    let comes_back = |ip| matches!(ip, IpAddr::V6(ip) if is_of_link(message, ip) || is_of_router(message, flags));
+    if lasting && comes_back(ip) {
         return None;
     }
     let scope = u8::from(message.header.scope);

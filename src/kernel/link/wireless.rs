@@ -63,10 +63,7 @@ impl Kernel {
         let before = self.wireless(&first.netns)?;
         let index = self.index(first)?;
         let netns = self.file(&to.netns)?.as_raw_fd();
-        let what = [
-            number(IFINDEX, index),
-            number(NETNS_FD, netns.cast_unsigned()),
-        ];
+        let what = [number(IFINDEX, index), number(NETNS_FD, netns as u32)];
         let mut family = self.generic(&first.netns, FAMILY)?;
         family.tell(SET_NETNS, &attr::bytes(&what))?;
         self.indexes.clear();

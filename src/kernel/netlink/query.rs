@@ -118,10 +118,7 @@ pub(crate) fn make_nsid(requests: &mut Requests, netns: i32) -> Result<i32, OsEr
     }
     let mut message = NsidMessage::default();
     // -1: any free id
-    message.attributes = vec![
-        NsidAttribute::Fd(netns.cast_unsigned()),
-        NsidAttribute::Id(-1),
-    ];
+    message.attributes = vec![NsidAttribute::Fd(netns as u32), NsidAttribute::Id(-1)];
     requests.tell(RouteNetlinkMessage::NewNsId(message), RequestKind::Change)?;
     let number = nsid(requests, netns)?;
     number.ok_or_else(|| std::io::Error::from(ErrorKind::NotFound).into())
@@ -131,7 +128,7 @@ pub(crate) fn make_nsid(requests: &mut Requests, netns: i32) -> Result<i32, OsEr
 /// `netns` is a file descriptor.
 pub(crate) fn nsid(requests: &mut Requests, netns: i32) -> Result<Option<i32>, OsError> {
     let mut message = NsidMessage::default();
-    message.attributes = vec![NsidAttribute::Fd(netns.cast_unsigned())];
+    message.attributes = vec![NsidAttribute::Fd(netns as u32)];
     let answer = requests.get(RouteNetlinkMessage::GetNsId(message))?;
     let Some(RouteNetlinkMessage::NewNsId(message)) = answer else {
         return Ok(None);

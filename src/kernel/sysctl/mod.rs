@@ -183,9 +183,8 @@ pub(super) fn of_link(link: &LinkName, without_arp: bool) -> io::Result<Vec<Sour
             let dad = without_arp && key == "accept_dad";
             let differs = of_new.as_ref() != Some(&own) || dad;
             let given = differs && !NOT_GIVEN.contains(&key.as_str());
-            if let Ok(key) = format!("{family}/{link}/{key}").parse()
-                && given
-            {
+            let key = format!("{family}/{link}/{key}").parse();
+            if let Some(key) = key.ok().filter(|_| given) {
                 let sysctl = Sysctl::new(Netns::Host, key, &own);
                 found.push(Sourced::without_origin(Sysctl {
                     optional: true,

@@ -143,10 +143,9 @@ fn better(word: &Piece<'_>, one_host: bool) -> String {
         };
         return format!("{expected}; {}", word.instead(&format!("{ip}/{prefix}")));
     }
+    let prefix = |mask: &str| ipnet::ip_mask_to_prefix(mask.parse().ok()?).ok();
     let masked = word.text.split_once('/');
-    if let Some((ip, Ok(mask))) = masked.map(|(ip, mask)| (ip, mask.parse()))
-        && let Ok(prefix) = ipnet::ip_mask_to_prefix(mask)
-    {
+    if let Some((ip, Some(prefix))) = masked.map(|(ip, mask)| (ip, prefix(mask))) {
         return format!("{expected}; {}", word.instead(&format!("{ip}/{prefix}")));
     }
     format!("{expected}, such as 192.0.2.10/24 or 2001:db8::10/64, or null")

@@ -104,9 +104,10 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
         }
     }
     let mut read = |key: &str, expected: &str, take: &mut dyn FnMut(&str) -> Result<(), String>| {
-        if let Some(word) = listed.get(key).map(|setting| setting.whole())
-            && let Err(wrong) = take(word.text)
-        {
+        let Some(word) = listed.get(key).map(|setting| setting.whole()) else {
+            return;
+        };
+        if let Err(wrong) = take(word.text) {
             problems.push(word.problem(wrong, expected));
         }
     };

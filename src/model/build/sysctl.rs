@@ -66,9 +66,9 @@ fn sysctl(piece: &Piece<'_>, settings: &Settings) -> Result<Sysctl, TextError> {
     if value.contains(char::is_control) {
         return wrong("has a control character in it".into(), "remove it".into());
     }
-    if let Some(link) = key.link().filter(|_| settings.complete && !optional)
-        && settings.listed(link).is_none()
-    {
+    let must_be_listed = settings.complete && !optional;
+    let unknown = key.link().filter(|link| settings.listed(link).is_none());
+    if let Some(link) = unknown.filter(|_| must_be_listed) {
         return wrong(
             format!(": {link} is not in netns_links"),
             "expected a link of this namespace, all or default; write - before the key if another program makes the link"

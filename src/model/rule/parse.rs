@@ -181,13 +181,13 @@ fn assemble(said: RuleWords) -> Result<Rule, TextError> {
         );
     }
     let action = said.action.unwrap_or(Action::Table(254));
-    if let (Action::Goto(target), Some(priority)) = (action, said.priority)
-        && target <= priority
-    {
-        return wrong(
-            format!(": goto {target} goes back"),
-            format!("expected a priority above {priority} after goto"),
-        );
+    if let (Action::Goto(target), Some(priority)) = (action, said.priority) {
+        if target <= priority {
+            return wrong(
+                format!(": goto {target} goes back"),
+                format!("expected a priority above {priority} after goto"),
+            );
+        }
     }
     let packets = Packets {
         from: said.from.flatten(),

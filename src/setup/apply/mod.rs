@@ -226,10 +226,10 @@ impl<'a> Work<'a> {
 
     fn step(&mut self, change: &Change, want: &State) -> Result<(), OsError> {
         // The kernel accepts a source address only once duplicate address detection has finished
-        if let Step::AddRoute(route) | Step::ReplaceRoute(route) = &change.step
-            && route.src.is_some_and(|src| src.is_ipv6())
-        {
-            self.settle(want)?;
+        if let Step::AddRoute(route) | Step::ReplaceRoute(route) = &change.step {
+            if route.src.is_some_and(|src| src.is_ipv6()) {
+                self.settle(want)?;
+            }
         }
         if let Step::StartDhcp(client) = &change.step {
             let line = format!(

@@ -71,9 +71,7 @@ impl Work<'_> {
             if change.step == Step::Detach && !removal.refused.is_empty() {
                 continue;
             }
-            if let Some(have) = at_once.filter(|_| deletes)
-                && ending.takes(&change, have)
-            {
+            if at_once.is_some_and(|have| deletes && ending.takes(&change, have)) {
                 continue;
             }
             let done = match change.step {

@@ -93,10 +93,8 @@ pub fn around_each_up<T>(
 ) -> Result<T> {
     let Want { name, hooks, .. } = want;
     let was_ready = store::is_ready(name);
-    if let Some(pre_up) = &hooks.pre_up
-        && !was_ready
-        && !*prepared
-    {
+    let is_first = !was_ready && !*prepared;
+    if let Some(pre_up) = hooks.pre_up.as_ref().filter(|_| is_first) {
         Hook::of(pre_up).run(name, None, "nothing was done")?;
     }
     let result = up();
@@ -263,7 +261,7 @@ fn within(mut child: Child, limit: Duration) -> io::Result<HookEnd> {
         }
         sleep(Duration::from_millis(10));
     }
-    let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+    let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
     child.wait()?;
     Ok(HookEnd::Late)
 }

@@ -67,8 +67,8 @@ pub fn write(journal: &Journal, netns: Option<NetnsId>) -> String {
         }
         text.section(format_args!("{word} sysctls"));
         for sysctl in state.sysctls.iter().map(|sysctl| &sysctl.value) {
-            let set = format_args!("{} {}", sysctl.key.path(), sysctl.value);
-            text.append(where_text(&sysctl.netns), set);
+            let (at, path) = (where_text(&sysctl.netns), sysctl.key.path());
+            text.append(at, format_args!("{path} {}", sysctl.value));
         }
         text.section(format_args!("{word} kept"));
         for kept in &state.verbatim {

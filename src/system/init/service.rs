@@ -167,7 +167,7 @@ fn end<T: AsRef<OsStr>>(words: &[T]) -> io::Result<InitCommand> {
     let mut child = unheld(command.process_group(0)).spawn()?;
     let status = within(&mut child, LIMIT)?;
     if status.is_none() {
-        let _ = killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL);
+        let _ = killpg(Pid::from_raw(child.id() as i32), Signal::SIGKILL);
         let _ = child.wait();
     }
     let words: Vec<_> = words
@@ -233,7 +233,7 @@ impl Second {
 
     /// Its process id.
     pub fn pid(&self) -> i32 {
-        self.child.id().cast_signed()
+        self.child.id() as i32
     }
 
     /// Whether it is still running. Discards the output so far if that is too long.

@@ -44,9 +44,8 @@ impl Maker<'_> {
     /// VLANs.
     fn belongs(&mut self, listed: &Listed, link: &Link, bridge: Option<&Link>) {
         let suffix = listed.name.value.suffix();
-        if let Some(setting) = listed.get("port")
-            && (bridge.is_none() || is_bridge(link))
-        {
+        let is_port = bridge.is_some() && !is_bridge(link);
+        if let Some(setting) = listed.get("port").filter(|_| !is_port) {
             let wrong = format!("has no effect for {}, which is not a port", link.name);
             let remedy = format!("write master_{suffix} as well: a bridge of this namespace");
             self.problems.push(setting.whole().problem(wrong, remedy));

@@ -154,7 +154,10 @@ pub(super) fn links(
             Netns::Host => ours(link),
             Netns::Named(_) => false,
         };
-        if is_shown && let Some(live) = kernel.live(&link.link_at())? {
+        if !is_shown {
+            continue;
+        }
+        if let Some(live) = kernel.live(&link.link_at())? {
             links.push(there(name, link, live, (journal, want)));
         }
     }

@@ -5,6 +5,7 @@
 mod backoff;
 mod endpoints;
 mod memory;
+mod own_program;
 mod paths;
 mod readiness;
 mod repair;
@@ -19,13 +20,15 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::plan::Extras;
 use crate::setup::error::{Error, Outcome};
 use crate::setup::report::run_log::Attempt;
+use crate::setup::signals::block_signals;
 use crate::setup::{Call, logged, trial_file};
 use crate::system::inotify::Entries;
+use own_program::OwnProgram;
 use watched::WatchedNetns;
 
 /// Interval at which it checks whether a trial has been decided.
@@ -39,6 +42,19 @@ struct Signals {
     term: Signal,
     int: Signal,
     hup: Signal,
+}
+
+impl Signals {
+    /// The signal that arrived before now, if one did. The runtime must wait once to notice it.
+    async fn arrived(&mut self) -> Option<Woken> {
+        tokio::select! {
+            biased;
+            _ = self.term.recv() => Some(Woken::End),
+            _ = self.int.recv() => Some(Woken::End),
+            _ = self.hup.recv() => Some(Woken::ReadAgain),
+            () = sleep(Duration::from_millis(1)) => None,
+        }
+    }
 }
 
 /// What ended the waiting.
@@ -63,7 +79,7 @@ pub fn watch(call: &Call) -> Outcome {
 }
 
 /// Set up the signal handlers before anything else: a HUP during the start is a reload, and must
-/// not end the process.
+/// not end the process. A watch of an earlier release, which became this one, has blocked them.
 fn begin() -> io::Result<(Runtime, Signals, Entries)> {
     let mut runtime = Builder::new_current_thread();
     runtime.on_thread_park(memory::is_parked).enable_all();
@@ -74,6 +90,7 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
         int: signal(SignalKind::interrupt())?,
         hup: signal(SignalKind::hangup())?,
     };
+    let _ = block_signals().thread_unblock();
     let entries = Entries::new()?;
     drop(inside);
     Ok((runtime, signals, entries))
@@ -83,6 +100,7 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
     if !runtime.block_on(is_decided(call, &mut signals)) {
         return Outcome::Done;
     }
+    let mut own = OwnProgram::find().ok();
     let mut all = Vec::new();
     let started = logged(call, Attempt::Start, Extras::Keep, |want| {
         all.push(WatchedNetns::begin(call, want.clone())?);
@@ -91,9 +109,18 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
     if started != Outcome::Done {
         return started;
     }
+    let mut signal = None;
     loop {
-        listen(runtime, &mut entries, &mut all);
-        match runtime.block_on(woken_or_idle(&mut signals, &mut entries, &mut all)) {
+        listen(runtime, &mut entries, &mut all, own.as_ref());
+        let woken = signal.take().unwrap_or_else(|| {
+            runtime.block_on(woken_or_idle(
+                &mut signals,
+                &mut entries,
+                &mut all,
+                &mut own,
+            ))
+        });
+        match woken {
             Woken::End => return Outcome::Done,
             Woken::ReadAgain => {
                 // If the new settings are wrong, the error is reported and the old settings stay
@@ -105,10 +132,20 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
             Woken::Check => {
                 // First close the sockets in namespaces that are gone: a socket keeps a namespace
                 // alive
-                listen(runtime, &mut entries, &mut all);
+                listen(runtime, &mut entries, &mut all, own.as_ref());
                 let now = Instant::now();
                 all.iter_mut().for_each(|watched| watched.act(call, now));
             }
+        }
+        let own = own.as_mut().map(|own| (own.may_go_on(call, &all), own));
+        if let Some((true, own)) = own {
+            // What arrives from here on, the new program receives
+            let blocked = block_signals();
+            signal = runtime.block_on(signals.arrived());
+            if signal.is_none() {
+                own.go_on(call);
+            }
+            let _ = blocked.thread_unblock();
         }
     }
 }
@@ -126,7 +163,7 @@ async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
             biased;
             _ = signals.term.recv() => return false,
             _ = signals.int.recv() => return false,
-            () = tokio::time::sleep(INTERVAL) => {}
+            () = sleep(INTERVAL) => {}
         }
         trials = call.names.iter().filter_map(running).collect();
     }
@@ -134,9 +171,15 @@ async fn is_decided(call: &Call, signals: &mut Signals) -> bool {
 }
 
 /// Open listeners in all namespaces concerned.
-fn listen(runtime: &Runtime, entries: &mut Entries, all: &mut [WatchedNetns]) {
+fn listen(
+    runtime: &Runtime,
+    entries: &mut Entries,
+    all: &mut [WatchedNetns],
+    own: Option<&OwnProgram>,
+) {
     let _inside = runtime.enter();
-    let dirs: Vec<_> = all.iter().flat_map(WatchedNetns::dirs).collect();
+    let mut dirs: Vec<_> = all.iter().flat_map(WatchedNetns::dirs).collect();
+    dirs.extend(own.and_then(OwnProgram::dir));
     if entries.watch(&dirs) {
         all.iter_mut().for_each(WatchedNetns::dirs_are_new);
     }
@@ -148,17 +191,26 @@ async fn woken_or_idle(
     signals: &mut Signals,
     entries: &mut Entries,
     all: &mut [WatchedNetns],
+    own: &mut Option<OwnProgram>,
 ) -> Woken {
-    let soon = timeout(IDLE, woken(signals, entries, all)).await;
+    let soon = timeout(IDLE, woken(signals, entries, all, own)).await;
     if let Ok(woken) = soon {
         return woken;
     }
     memory::release_when_parked();
-    woken(signals, entries, all).await
+    woken(signals, entries, all, own).await
 }
 
-async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [WatchedNetns]) -> Woken {
-    let moment = all.iter().filter_map(WatchedNetns::moment).min();
+async fn woken(
+    signals: &mut Signals,
+    entries: &mut Entries,
+    all: &mut [WatchedNetns],
+    own: &mut Option<OwnProgram>,
+) -> Woken {
+    let moments = all.iter().filter_map(WatchedNetns::moment);
+    let moment = moments
+        .chain(own.as_ref().and_then(OwnProgram::moment))
+        .min();
     let moment_comes = async {
         match moment {
             Some(moment) => sleep_until(moment.into()).await,
@@ -170,7 +222,7 @@ async fn woken(signals: &mut Signals, entries: &mut Entries, all: &mut [WatchedN
         _ = signals.term.recv() => Woken::End,
         _ = signals.int.recv() => Woken::End,
         _ = signals.hup.recv() => Woken::ReadAgain,
-        () = poll_fn(|context| poll_happened(context, entries, all)) => Woken::Check,
+        () = poll_fn(|context| poll_happened(context, entries, all, own)) => Woken::Check,
         () = moment_comes => Woken::Check,
     }
 }
@@ -180,10 +232,14 @@ fn poll_happened(
     context: &mut Context,
     entries: &mut Entries,
     all: &mut [WatchedNetns],
+    own: &mut Option<OwnProgram>,
 ) -> Poll<()> {
     let mut happened = false;
     // Read until nothing is left: otherwise the next event would not wake us
     while let Poll::Ready(touched) = entries.poll_touched(context) {
+        if let Some(own) = own {
+            happened |= touched.iter().any(|touched| own.was_touched(touched));
+        }
         for watched in all.iter_mut() {
             for touched in &touched {
                 happened |= watched.was_touched(touched);
@@ -192,6 +248,9 @@ fn poll_happened(
     }
     for watched in all.iter_mut() {
         happened |= watched.poll_heard(context).is_ready();
+    }
+    if let Some(own) = own.as_mut().filter(|_| happened) {
+        own.look_again();
     }
     if happened {
         Poll::Ready(())

@@ -60,6 +60,12 @@ impl ServiceControl {
         self.left_behind = true;
     }
 
+    /// Returns true if no command runs, and none has to follow an earlier one.
+    pub fn is_idle(&self) -> bool {
+        let pending = self.stopped || self.left_behind || !self.to_restart.is_empty();
+        self.running.is_none() && !pending
+    }
+
     /// The time of the next check, if there is one.
     pub fn moment(&self) -> Option<Instant> {
         self.next.filter(|_| self.running.is_none())

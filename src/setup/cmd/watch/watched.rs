@@ -104,6 +104,12 @@ impl WatchedNetns {
         watched
     }
 
+    /// Returns true if it is up and complete, and nothing is waited for.
+    pub fn is_settled(&self) -> bool {
+        let waits = self.coming || self.down || self.unready || self.incomplete;
+        !waits && self.reported.is_empty() && self.services.is_idle()
+    }
+
     /// Returns true if the namespace has this name.
     pub fn is(&self, name: &NetnsName) -> bool {
         self.want.name == *name
