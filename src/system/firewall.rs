@@ -38,10 +38,10 @@ pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), Os
             loaded.map_err(|no| in_its_file(no, new))
         }
         tool => {
-            let program = format!("{tool}-restore");
+            let program = tool.program();
             let text = new.text.clone() + &cleared(new, old);
-            feed(netns, &program, &["--test"], &new.file, &new.text)?;
-            feed(netns, &program, &["-w", "5"], &new.file, &text)
+            feed(netns, program, &["--test"], &new.file, &new.text)?;
+            feed(netns, program, &["-w", "5"], &new.file, &text)
         }
     }
 }
@@ -59,9 +59,9 @@ pub fn unload(netns: &File, old: &Ruleset) -> Result<(), OsError> {
                 text: String::new(),
                 ..old.clone()
             };
-            let program = format!("{tool}-restore");
+            let program = tool.program();
             let text = cleared(&none, Some(old));
-            feed(netns, &program, &["-w", "5"], &old.file, &text)
+            feed(netns, program, &["-w", "5"], &old.file, &text)
         }
     }
 }
