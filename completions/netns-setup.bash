@@ -22,7 +22,7 @@ _netns_setup()
 	check) options='--all --json --conf-dir --quiet --help' named=yes ;;
 	list) options='--json --conf-dir --help' ;;
 	status) options='--all --json --conf-dir --help' named=yes ;;
-	graph) options='--conf-dir --dot --mermaid --help' ;;
+	graph) options='--conf-dir --dot --mermaid --settings --help' ;;
 	metrics) options='--conf-dir --help' ;;
 	doctor) options='--all --json --conf-dir --help' named=yes ;;
 	try) options='--conf-dir --verbose --within --with --help' named=yes ;;

@@ -62,6 +62,7 @@ complete -c netns-setup -n __fish_use_subcommand -a graph -d 'Print the namespac
 complete -c netns-setup -n '__fish_seen_subcommand_from graph' -l conf-dir -x -a '(__fish_complete_directories)' -d 'The directory of the settings, netns and netns.NAME'
 complete -c netns-setup -n '__fish_seen_subcommand_from graph' -l dot -d 'Print it for dot(1) of Graphviz'
 complete -c netns-setup -n '__fish_seen_subcommand_from graph' -l mermaid -d 'Print it for Mermaid'
+complete -c netns-setup -n '__fish_seen_subcommand_from graph' -l settings -d 'Print what the settings say, and not what is there'
 complete -c netns-setup -n __fish_use_subcommand -a metrics -d 'Print numbers for Prometheus, in the format of node_exporter'\''s textfile collector'
 complete -c netns-setup -n '__fish_seen_subcommand_from metrics' -l conf-dir -x -a '(__fish_complete_directories)' -d 'The directory of the settings, netns and netns.NAME'
 complete -c netns-setup -n __fish_use_subcommand -a doctor -d 'Print leaks and drift, each with a hint (exit code 1)'

@@ -110,7 +110,8 @@ fn what_belongs_to_another_is_not_trusted() {
     assert!(conf::names(dir.path(), somebody_else()).is_err());
 }
 
-/// No option and no environment variable changes which user the program trusts.
+/// No option and no environment variable changes which user the program trusts. (check only warns
+/// in a directory that is not the machine's: tests/checks.rs.)
 #[test]
 fn the_program_trusts_root_alone() {
     let dir = folder();
@@ -119,16 +120,16 @@ fn the_program_trusts_root_alone() {
         chown(own(&dir), Some(812), None).unwrap();
     }
     let owner = fs::metadata(own(&dir)).unwrap().uid();
-    let check = Command::new(env!("CARGO_BIN_EXE_netns-setup"))
-        .args(["check", "mgmt", "--conf-dir"])
+    let plan = Command::new(env!("CARGO_BIN_EXE_netns-setup"))
+        .args(["plan", "mgmt", "--conf-dir"])
         .arg(dir.path())
         .env("NETNS_LOG", "trace")
         .output()
         .unwrap();
-    let told = String::from_utf8(check.stderr).unwrap();
+    let told = String::from_utf8(plan.stderr).unwrap();
     let expected = format!(": belongs to user {owner}, not to root");
     assert!(told.contains(&expected), "{told}");
-    assert_eq!(check.status.code(), Some(100), "{told}");
+    assert_eq!(plan.status.code(), Some(100), "{told}");
     if geteuid().is_root() {
         chown(dir.path(), Some(0), None).unwrap();
         assert!(said(&dir).starts_with("DIR/netns.mgmt: belongs to user 812, not to root\n"));

@@ -8,27 +8,10 @@ mod common;
 mod far;
 
 use common::{NETNS_EXEC, Sandbox};
-use far::{sandbox, setup};
+use far::{much, setup};
 use serde_json::{Value, json};
 
 const SCHEMA: &str = include_str!("../man/netns-setup.schema.json");
-
-/// Something of each kind that this kernel has: a WireGuard link takes a virtual machine.
-const MUCH: &str = r#"netns_links="eth1 ve0 br0 tap0"
-config_eth1="192.0.2.10/24 2001:db8:10::10/64"
-routes_eth1="default via 192.0.2.1
-198.51.100.0/24 nexthop via 192.0.2.1 dev eth1 nexthop via 192.0.2.254 dev eth1"
-type_ve0="veth"
-config_ve0="10.8.0.2/24"
-peer_config_ve0="10.8.0.1/24"
-type_br0="bridge"
-bridge_br0="tap0"
-type_tap0="tap"
-netns_rules="from 10.8.0.2 to 10.0.0.0/8 fwmark 1 table 9 priority 80"
-netns_dns="192.0.2.53"
-netns_publish="tcp/203.0.113.5:8080:80"
-netns_ready="carrier eth1"
-"#;
 
 /// What is wrong with a value, by JSON Schema: the keywords that our schema has, and no others.
 fn faults(value: &Value, schema: &Value, root: &Value, at: &str) -> Vec<String> {
@@ -110,15 +93,7 @@ fn fits(sandbox: &Sandbox, call: &str, kind: &str) -> Value {
 
 #[test]
 fn what_each_verb_prints_is_what_the_schema_says() {
-    let sandbox = sandbox(MUCH);
-    sandbox
-        .sh(
-            "ip link add up0 type veth peer name up1 && ip link set up0 up && ip link set up1 up
-             ip address add 203.0.113.5/24 dev up0",
-        )
-        .ok();
-    let rules = "table inet fw { chain input { type filter hook input priority 0; }; }\n";
-    sandbox.write("/etc/netns/mgmt/nftables.nft", rules);
+    let sandbox = much();
     fits(&sandbox, "list --json", "list");
     fits(&sandbox, "status --json mgmt", "status");
     fits(&sandbox, "check --json mgmt", "changes");

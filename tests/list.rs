@@ -10,7 +10,7 @@ mod common;
 mod far;
 
 use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Sandbox, wait_until};
-use far::{MGMT, sandbox, setup, write};
+use far::{MGMT, much, sandbox, setup, write};
 use serde_json::Value;
 
 /// The lines without the padding of the columns, and without the line of the second machine,
@@ -85,8 +85,8 @@ fn every_namespace_has_its_line_whatever_is_wrong_with_it() {
             "late  waiting  for less than a minute",
             "/etc/conf.d/netns.late:1: netns_links: the host has no link eth8",
             "mgmt  ready  for less than a minute  eth1 192.0.2.10/24 2001:db8:10::10/64",
-            "od.d  not set up by netns-setup",
-            "theirs  not set up by netns-setup  for less than a minute",
+            "od.d  by others",
+            "theirs  by others  for less than a minute",
             "web  ready, 1 change away  for less than a minute  httpd, 1 process  d0",
             "wrong  failed",
             "/etc/conf.d/netns.wrong:1: netns_lnks is not a setting",
@@ -173,29 +173,9 @@ fn columns_align_and_only_a_terminal_gets_colors() {
     }
 }
 
-/// All that is not a link or a route.
-const MUCH: &str = r#"netns_links="eth1 ve0 br0 tap0"
-config_eth1="192.0.2.10/24 2001:db8:10::10/64"
-type_ve0="veth"
-config_ve0="10.8.0.2/24"
-peer_config_ve0="10.8.0.1/24"
-type_br0="bridge"
-bridge_br0="tap0"
-type_tap0="tap"
-netns_dns="192.0.2.53"
-netns_dns_search="example.org"
-netns_masquerade="up0"
-netns_publish="tcp/203.0.113.5:8080:80"
-"#;
-
 #[test]
 fn status_says_what_a_person_on_call_asks() {
-    let sandbox = sandbox(MUCH);
-    sandbox
-        .sh("ip link add up0 type veth peer name up1 && ip link set up0 up && ip link set up1 up && ip address add 203.0.113.5/24 dev up0")
-        .ok();
-    let rules = "table inet fw { chain input { type filter hook input priority 0; }; }\n";
-    sandbox.write("/etc/netns/mgmt/nftables.nft", rules);
+    let sandbox = much();
     setup(&sandbox, "up --quiet mgmt").ok();
     let mut inside = sandbox.spawn(&[NETNS_EXEC, "mgmt", "--", "sh", "-c", "echo; exec sleep 99"]);
     inside.line();
@@ -210,7 +190,7 @@ fn status_says_what_a_person_on_call_asks() {
     };
     says("mgmt: ready, as its settings say, 1 process");
     says("ready for less than a minute");
-    says("name servers 192.0.2.53, search example.org (netns_dns at /etc/conf.d/netns.mgmt:9)");
+    says("name servers 192.0.2.53, search example.org (netns_dns at /etc/conf.d/netns.mgmt:12)");
     says("firewall nftables /etc/netns/mgmt/nftables.nft");
     says("masqueraded through up0");
     says("published tcp/203.0.113.5:8080:80");
@@ -241,6 +221,7 @@ fn status_says_what_a_person_on_call_asks() {
     says("name servers 10.0.0.1 (resolvconf inside, for tun0)");
     sandbox.sh("ip -n far link delete far1").ok();
     says("eth1 physical gone");
+    says("mgmt: ready, not as its settings say, 1 process");
     let json = json_of_any(&sandbox, "status --json mgmt");
     let gone = json["links"].as_array().unwrap().iter();
     let gone: Vec<_> = gone.filter(|link| link["gone"] == true).collect();

@@ -38,6 +38,11 @@ fn every_type_of_link() {
 }
 
 #[test]
+fn a_missing_module_is_told() {
+    testbed::run_vm("alpine", "vm", "a_missing_module_is_told");
+}
+
+#[test]
 fn a_watch_keeps_a_card_and_a_vlan() {
     testbed::run_vm("alpine", "vm", "a_watch_keeps_a_card_and_a_vlan");
 }

@@ -29,18 +29,75 @@ const OF_THE_KERNEL: [FsType; 4] = [
 /// The user that must own the settings files, and that alone may write to them.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust {
-    owner: u32,
+    /// `None`: any user, and anybody may write to them.
+    owner: Option<u32>,
+    skips: Skips,
+}
+
+/// Which of the files that settings name are skipped, and not an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Skips {
+    Nothing,
+    /// Files that the caller may not read.
+    Unreadable,
+    /// These and missing files.
+    Missing,
 }
 
 impl Trust {
-    /// Root only. The programs use nothing else, and no option changes that.
-    pub const ROOT: Trust = Trust { owner: 0 };
+    /// Root only. Every verb that changes something uses this, and no option changes that.
+    pub const ROOT: Trust = Trust {
+        owner: Some(0),
+        skips: Skips::Nothing,
+    };
+
+    /// Root only, for a caller who may not read the keys of a tunnel. Only for `check` and `graph`.
+    pub const ROOT_SEEN_BY_USER: Trust = Trust {
+        skips: Skips::Unreadable,
+        ..Trust::ROOT
+    };
+
+    /// Anybody: the settings of another machine, such as a copy in a repository. The files that
+    /// they name may be on that machine alone. Only for `check` and `graph`.
+    pub const ANYBODY: Trust = Trust {
+        owner: None,
+        skips: Skips::Missing,
+    };
 
     /// This user in the place of root, so that tests need not run as root. The programs never call
     /// it (checked in tests/source.rs).
     pub const fn for_tests(owner: u32) -> Trust {
-        Trust { owner }
+        Trust {
+            owner: Some(owner),
+            ..Trust::ROOT
+        }
     }
+
+    /// Files of any user are read.
+    pub fn is_of_anybody(self) -> bool {
+        self.owner.is_none()
+    }
+
+    /// Why a file that a setting names is skipped. `None` if it is to be read.
+    pub fn skips(self, path: &Path) -> Option<&'static str> {
+        if self.skips == Skips::Nothing {
+            return None;
+        }
+        match open(path).err()?.kind() {
+            ErrorKind::PermissionDenied => Some("only root can read it"),
+            ErrorKind::NotFound if self.skips == Skips::Missing => Some("it is not here"),
+            _ => None,
+        }
+    }
+}
+
+/// Why a file would not be trusted, if it exists and another user than root can change it.
+pub fn untrusted(path: &Path) -> Option<Problem> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    [folder, path].into_iter().find_map(|path| {
+        let found = fs::metadata(path).ok()?;
+        check_owner(path, &found, Trust::ROOT).err()
+    })
 }
 
 /// Read a settings file that is trusted: the trusted user owns the opened file and its directory,
@@ -201,6 +258,9 @@ pub fn list_plain(folder: &Path, end: &str) -> Vec<PathBuf> {
 }
 
 fn check_owner(path: &Path, looked_at: &Metadata, trust: Trust) -> Result<(), Problem> {
+    let Some(owner) = trust.owner else {
+        return Ok(());
+    };
     let (uid, mode) = (looked_at.uid(), looked_at.mode() & 0o7777);
     let (what, right) = match looked_at.is_dir() {
         true => ("folder", "755"),
@@ -208,7 +268,7 @@ fn check_owner(path: &Path, looked_at: &Metadata, trust: Trust) -> Result<(), Pr
     };
     let why = "expected only root, because root acts on it at boot; run ";
     let path_text = path.display();
-    if uid != trust.owner {
+    if uid != owner {
         let wrong = format!("belongs to user {uid}, not to root");
         return Err(problem(
             path,

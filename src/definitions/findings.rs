@@ -7,8 +7,10 @@
 pub const ACCEPTABLE: &[(&str, &str)] = &[
     ("inside", "services that run inside although no setting says so"),
     ("held", "processes outside that hold the namespace"),
+    ("no-carrier", "a NIC without a cable or a network"),
+    ("no-handshake", "a WireGuard peer that does not answer"),
     ("no-resolv-conf", "that the host's name servers are used inside"),
-    ("dead-resolver", "a name server on loopback where nothing listens"),
+    ("dead-resolver", "a name server that does not answer inside"),
     ("name-service", "processes inside that can reach a name service of the host"),
     ("no-effect", "files of /etc/netns/NAME that have no effect"),
     ("forwarding", "that the namespace forwards packets"),

@@ -39,6 +39,8 @@ pub struct LivePeer {
     pub public_key: PublicKey,
     /// Where its last packet came from, or where the first is sent to.
     pub endpoint: Option<SocketAddr>,
+    /// The keepalive interval in seconds. 0 means none.
+    pub keepalive: u16,
     /// The time of its last handshake, in seconds since 1970.
     pub latest_handshake: Option<u64>,
     /// The bytes that were received from it.
@@ -87,6 +89,7 @@ impl Kernel {
                     Some(Endpoint::Address(address)) => Some(address),
                     _ => None,
                 },
+                keepalive: peer.keepalive,
                 latest_handshake: seen.handshakes.get(&peer.public_key).copied(),
                 rx_bytes,
                 tx_bytes,

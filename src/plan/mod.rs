@@ -38,6 +38,7 @@ use link::bridge_port;
 pub use change::{Change, Step};
 pub use journal::{Journal, Loading};
 pub use link::match_device::{name_devices, needs_devices};
+pub use link::move_in::missing_device;
 pub use route::replaced_default;
 pub use satisfied::satisfied;
 pub use undo::as_it_was;

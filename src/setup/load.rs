@@ -12,7 +12,7 @@ use crate::model::build::{Context, Want, build, contradictions};
 use crate::model::dhcp::Program;
 use crate::model::{Link, Netns};
 use crate::name::NetnsName;
-use crate::source::Problem;
+use crate::source::{Problem, Sourced};
 use crate::system::{dhcp, resolv_conf};
 
 /// The error for problems in a namespace's settings.
@@ -23,6 +23,10 @@ pub fn wrong(name: &NetnsName, problems: &[Problem]) -> Error {
 /// Load what the settings of a namespace ask for.
 pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want, Vec<Problem>> {
     let (mut want, mut problems) = asked_for(call, name, context)?;
+    for (file, why) in firewall::skipped(&want, call.trust) {
+        want.not_done.push(not_read(&file.path, why));
+        want.rule_files.retain(|other| *other != file);
+    }
     match firewall::read(&want, call.trust) {
         // The rules of the owner come first, our own table after them
         Ok(rules) => drop(want.state.firewall.splice(..0, rules)),
@@ -38,6 +42,20 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
         respect_their_resolv_conf(&mut want)?;
     }
     Ok(want)
+}
+
+/// The warning that a file is not read, which a setting may name.
+pub fn not_read(path: &Sourced<String>, why: &str) -> Problem {
+    let origin = path.origin.as_ref();
+    let setting = origin.map(|origin| format!("{}: ", origin.setting));
+    Problem {
+        place: origin.map(|origin| origin.place.clone()),
+        wrong: format!(
+            "{}{path} was not checked: {why}",
+            setting.unwrap_or_default()
+        ),
+        remedy: "type netns-setup check as root, on the machine that has it".into(),
+    }
 }
 
 /// The owner's resolv.conf is never overwritten. It has priority over DNS in the file of a

@@ -109,20 +109,28 @@ pub fn run(call: &Call) -> Outcome {
         Verb::Check(_) => with_checked(
             call,
             |wants| {
-                check::warn_of_claims(call, wants);
+                check::warn(call, wants);
                 None
             },
             |want| check::check(call, want),
         ),
         Verb::List(_) => list::list(call),
         Verb::Metrics(_) => metrics::metrics(call),
-        Verb::Graph { dot, mermaid, .. } => {
+        Verb::Graph {
+            dot,
+            mermaid,
+            settings,
+            ..
+        } => {
             let language = match (dot, mermaid) {
                 (true, _) => graph::Language::Dot,
                 (_, true) => graph::Language::Mermaid,
                 _ => graph::Language::Text,
             };
-            graph::graph(call, language)
+            match settings {
+                true => graph::of_settings(call, language),
+                false => graph::graph(call, language),
+            }
         }
         Verb::Status(_) => each(call, |name| status::status(call, name)),
         Verb::Doctor(_) => each(call, |name| doctor::doctor(call, name)),
@@ -161,13 +169,17 @@ fn done_by_trial(call: &Call) -> Option<Outcome> {
 }
 
 /// The names of all namespaces that have settings or a state directory, for `--all`.
-pub fn all(conf_dir: &Path) -> Result<Vec<NetnsName>> {
-    let named = conf::names(conf_dir, Trust::ROOT).map_err(|problems| {
+pub fn all(conf_dir: &Path, trust: Trust) -> Result<Vec<NetnsName>> {
+    let named = conf::names(conf_dir, trust).map_err(|problems| {
         let lines = problems.iter().flat_map(report::lines);
         Error::wrong(lines.collect::<Vec<_>>())
     })?;
-    let there = store::all()
-        .map_err(|e| Error::wrong([format!("cannot read {}: {e}", crate::state_dir::STATE)]))?;
+    let there = match trust.is_of_anybody() {
+        // Those are the settings of another machine
+        true => Vec::new(),
+        false => store::all()
+            .map_err(|e| Error::wrong([format!("cannot read {}: {e}", crate::state_dir::STATE)]))?,
+    };
     let names: BTreeSet<_> = named.into_iter().chain(there).collect();
     Ok(names.into_iter().collect())
 }

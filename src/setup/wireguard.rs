@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::report;
 use super::store::Store;
+use super::{load, report};
 use crate::conf::files::{others_may_read, read_trusted};
 use crate::conf::{Setting, Settings, Trust};
 use crate::kernel::Kernel;
@@ -47,6 +47,10 @@ impl WireguardFiles {
         let mut dns: Option<Arc<str>> = settings.get("netns_dns").map(|dns| dns.file.clone());
         let of_the_settings = dns.is_some();
         for file in wireguard_files(settings) {
+            if let Some(why) = trust.skips(Path::new(&file.path.value)) {
+                files.not_done.push(load::not_read(&file.path, why));
+                continue;
+            }
             let (read, problems) = read_one(&file, trust);
             files.problems.extend(problems);
             let Some((wireguard, quick)) = read else {

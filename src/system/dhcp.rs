@@ -16,7 +16,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::program::PATH;
+use super::program::{PATH, is_installed};
 use super::resolv_conf;
 use super::spawn::unheld;
 use super::thread::in_netns;
@@ -43,10 +43,7 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// The DHCP client that is installed on this machine. The preferred one if there are several.
 pub fn installed() -> Option<Program> {
-    let is_there = |program: &Program| {
-        let mut folders = PATH.split(':');
-        folders.any(|folder| Path::new(folder).join(program.word()).exists())
-    };
+    let is_there = |program: &Program| is_installed(program.word());
     Program::ALL.into_iter().find(is_there)
 }
 

@@ -27,14 +27,14 @@ pub fn load(netns: &File, new: &Ruleset, old: Option<&Ruleset>) -> Result<(), Os
             loaded.map_err(|no| in_its_file(no, new))
         }
         tool => {
-            let program = format!("{tool}-restore");
+            let program = tool.program();
             let text = new.text.clone()
                 + "\n"
                 + &old
                     .map(|old| accept_all(old, Some(new)))
                     .unwrap_or_default();
-            feed(netns, &program, &["--test"], &new.file, &new.text)?;
-            feed(netns, &program, &["-w", "5"], &new.file, &text)
+            feed(netns, program, &["--test"], &new.file, &new.text)?;
+            feed(netns, program, &["-w", "5"], &new.file, &text)
         }
     }
 }
@@ -48,9 +48,9 @@ pub fn unload(netns: &File, old: &Ruleset) -> Result<(), OsError> {
         }
         Tool::Nftables | Tool::Replies => nft(netns, &old.file, &delete_tables(old)),
         tool => {
-            let program = format!("{tool}-restore");
+            let program = tool.program();
             let text = accept_all(old, None);
-            feed(netns, &program, &["-w", "5"], &old.file, &text)
+            feed(netns, program, &["-w", "5"], &old.file, &text)
         }
     }
 }

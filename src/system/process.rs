@@ -51,14 +51,14 @@ fn field<T: FromStr>(pid: u32, number: usize) -> Option<T> {
     fields.split(' ').nth(number - 3)?.parse().ok()
 }
 
-/// The arguments of all calls of a program that run, each call with the program's own name first.
-pub fn calls_of(program: &str) -> Vec<Vec<String>> {
-    let words = |pid: i32| -> Option<Vec<String>> {
+/// All calls of a program that run: the process id and the arguments, the program's own name first.
+pub fn calls_of(program: &str) -> Vec<(i32, Vec<String>)> {
+    let words = |pid: i32| -> Option<(i32, Vec<String>)> {
         let line = procfs::bytes(&format!("/proc/{pid}/cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line);
         let words: Vec<String> = line.split('\0').map(String::from).collect();
         let name = words.first()?.rsplit('/').next()?;
-        (name == program).then_some(words)
+        (name == program).then_some((pid, words))
     };
     let all = all().unwrap_or_default();
     all.into_iter().filter_map(words).collect()

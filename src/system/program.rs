@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::fcntl::OFlag;
@@ -14,6 +15,12 @@ use crate::os_error::OsError;
 
 /// Where to find the programs of the system.
 pub(crate) const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Whether the program is installed.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let mut folders = PATH.split(':');
+    folders.any(|folder| Path::new(folder).join(program).exists())
+}
 
 /// The program's error message, with the name of the file in place of that of the input.
 fn said(file: &str, words: &str) -> String {

@@ -42,6 +42,40 @@ mtu_eth1=1400
 netns_dns="192.0.2.53"
 "#;
 
+/// Something of each kind that this kernel has: a WireGuard link takes a virtual machine.
+pub const MUCH: &str = r#"netns_links="eth1 ve0 br0 tap0"
+config_eth1="192.0.2.10/24 2001:db8:10::10/64"
+routes_eth1="default via 192.0.2.1
+198.51.100.0/24 nexthop via 192.0.2.1 dev eth1 nexthop via 192.0.2.254 dev eth1"
+type_ve0="veth"
+config_ve0="10.8.0.2/24"
+peer_config_ve0="10.8.0.1/24"
+type_br0="bridge"
+bridge_br0="tap0"
+type_tap0="tap"
+netns_rules="from 10.8.0.2 to 10.0.0.0/8 fwmark 1 table 9 priority 80"
+netns_dns="192.0.2.53"
+netns_dns_search="example.org"
+netns_masquerade="up0"
+netns_publish="tcp/203.0.113.5:8080:80"
+netns_ready="carrier eth1"
+"#;
+
+/// A sandbox with the settings [`MUCH`], an uplink of the host and a rule file.
+#[track_caller]
+pub fn much() -> Sandbox {
+    let sandbox = sandbox(MUCH);
+    sandbox
+        .sh(
+            "ip link add up0 type veth peer name up1 && ip link set up0 up && ip link set up1 up
+             ip address add 203.0.113.5/24 dev up0",
+        )
+        .ok();
+    let rules = "table inet fw { chain input { type filter hook input priority 0; }; }\n";
+    sandbox.write("/etc/netns/mgmt/nftables.nft", rules);
+    sandbox
+}
+
 /// A sandbox with that network, and these settings of `mgmt`.
 #[track_caller]
 pub fn sandbox(settings: &str) -> Sandbox {

@@ -9,7 +9,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use netns_services::conf::Trust;
 use netns_services::exit;
 use netns_services::name::NetnsName;
 use netns_services::setup::args::verb::{CONF_DIR, Form, Verb};
@@ -68,9 +67,10 @@ fn run(verb: Verb) -> u8 {
 fn call(verb: Verb, events: Events) -> Result<Call> {
     let options = verb.options();
     let named_dir = (options.conf_dir != Path::new(CONF_DIR)).then_some(&*options.conf_dir);
+    let trust = verb.trust();
     let at = enter_host::go(named_dir)?;
     let names = match &options.names[..] {
-        [] => setup::all(&options.conf_dir)?,
+        [] => setup::all(&options.conf_dir, trust)?,
         names => names
             .iter()
             .map(|name| named(name))
@@ -83,7 +83,7 @@ fn call(verb: Verb, events: Events) -> Result<Call> {
         moves_my_connection: options.yes_move_my_connection,
         names,
         at,
-        trust: Trust::ROOT,
+        trust,
         events,
         verb,
     })

@@ -78,6 +78,16 @@ impl Tool {
         }
     }
 
+    /// The program that loads them.
+    pub fn program(self) -> &'static str {
+        match self {
+            Tool::Ipset => "ipset",
+            Tool::Nftables | Tool::Replies => "nft",
+            Tool::Iptables => "iptables-restore",
+            Tool::Ip6tables => "ip6tables-restore",
+        }
+    }
+
     /// Whether it loads a file of the administrator.
     pub fn has_file(self) -> bool {
         !self.default_files().is_empty()

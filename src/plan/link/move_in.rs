@@ -6,6 +6,18 @@ use crate::model::{Kind, Link, LinkRef, Netns, Phy};
 use crate::name::LinkName;
 use crate::plan::{MissingDevice, Obstacle, Plan, Step};
 
+/// The obstacle that the host does not have the device.
+pub fn missing_device(link: &Link) -> Obstacle {
+    let name = link.other_name();
+    Obstacle {
+        origin: link.name.origin.clone(),
+        wrong: format!("the host has no link {name}"),
+        remedy: "plug it in or load its driver, or correct the name; ip link lists the links"
+            .into(),
+        missing: Some(MissingDevice::Named(name.clone())),
+    }
+}
+
 impl Plan<'_> {
     /// Move a link from the other namespace to its place.
     pub(crate) fn brought(&mut self, link: &Link) {
@@ -74,12 +86,7 @@ impl Plan<'_> {
             }
             None if is_there || link.netns == Netns::Host => None,
             None => {
-                self.add_obstacle(Obstacle {
-                    origin: link.name.origin.clone(),
-                    wrong: format!("the host has no link {}", from.name),
-                    remedy: "plug it in or load its driver, or correct the name; ip link lists the links".into(),
-                    missing: Some(MissingDevice::Named(from.name)),
-                });
+                self.add_obstacle(missing_device(link));
                 None
             }
         }

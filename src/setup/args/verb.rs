@@ -1,10 +1,13 @@
 //! The verbs of netns-setup: the name, help and options of each, and what it requires. `cmd` has
 //! what a verb does, called by [`crate::setup::run`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use nix::unistd::geteuid;
+
+use crate::conf::Trust;
 
 /// The default directory of the settings.
 pub const CONF_DIR: &str = "/etc/conf.d";
@@ -54,6 +57,9 @@ pub enum Verb {
         /// Print it for Mermaid
         #[arg(long)]
         mermaid: bool,
+        /// Print what the settings say, and not what is there
+        #[arg(long)]
+        settings: bool,
     },
     /// Print numbers for Prometheus, in the format of node_exporter's textfile collector
     Metrics(Options),
@@ -252,6 +258,18 @@ impl Verb {
             _ if !self.options().json => Form::Text,
             Verb::List(_) | Verb::Status(_) | Verb::Doctor(_) => Form::JsonOfState,
             _ => Form::JsonOfChanges,
+        }
+    }
+
+    /// The owner that the settings must have. A verb that acts on nothing also reads another
+    /// directory than that of this machine, no matter who can write to it.
+    pub fn trust(&self) -> Trust {
+        let only_reads = matches!(self, Verb::Check(_) | Verb::Graph { settings: true, .. });
+        match self.options().conf_dir != Path::new(CONF_DIR) {
+            _ if !only_reads => Trust::ROOT,
+            true => Trust::ANYBODY,
+            false if geteuid().is_root() => Trust::ROOT,
+            false => Trust::ROOT_SEEN_BY_USER,
         }
     }
 

@@ -1,17 +1,19 @@
 //! `graph`: prints the namespaces with their links, and what the links lead to: the other end of a
-//! veth pair, a bridge, the link below, the namespace through which a tunnel sends. As text for a
-//! person, or for dot(1) or Mermaid.
+//! veth pair, a bridge, the link below, the namespace through which a tunnel sends. Both of what is
+//! there and of what the settings say. As text for a person, or for dot(1) or Mermaid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::status;
 use super::status::link::{LinkState, LinkStatus, Place};
+use crate::conf::files::may_be_there;
 use crate::kernel::Kernel;
+use crate::model::{Kind, Netns, State};
 use crate::name::NetnsName;
-use crate::setup::Call;
 use crate::setup::error::Outcome;
 use crate::setup::report::event::{Document, Line, Tone};
 use crate::setup::report::printable;
+use crate::setup::{Call, context, load, settings};
 use crate::system::netns;
 
 /// The language of a graph.
@@ -63,20 +65,14 @@ enum What {
 
 /// Report the graph of all namespaces that have a name.
 pub fn graph(call: &Call, language: Language) -> Outcome {
-    let mut graph = Graph {
-        language,
-        links: BTreeMap::new(),
-        namespaces: BTreeSet::from([None]),
-        edges: BTreeSet::new(),
-    };
+    let mut graph = Graph::new(language);
     let names: BTreeSet<String> = netns::names().collect();
     for name in names {
         if let Ok(known) = name.parse::<NetnsName>() {
             graph.add_uplinks(&known);
             if let Ok(seen) = status::observe(call, &known) {
-                for link in &seen.status.links {
-                    graph.add(&name, link);
-                }
+                let links = seen.status.links.iter().filter(|link| link.name != "lo");
+                links.for_each(|link| graph.add(&name, link));
             }
         }
         graph.namespaces.insert(Some(name));
@@ -85,7 +81,47 @@ pub fn graph(call: &Call, language: Language) -> Outcome {
     Outcome::Done
 }
 
+/// Report the graph of what the settings say. Settings that are wrong are reported, and left out.
+pub fn of_settings(call: &Call, language: Language) -> Outcome {
+    let (mut graph, mut outcome) = (Graph::new(language), Outcome::Done);
+    let context = context();
+    for name in &call.names {
+        // There may be only a state directory
+        if !may_be_there(&call.conf_dir.join(format!("netns.{name}"))) {
+            continue;
+        }
+        match settings(call, name, &context) {
+            Ok(want) => graph.add_wanted(name, &want.state),
+            Err(problems) => {
+                let error = load::wrong(name, &problems);
+                outcome = outcome.max(call.events.failed(Some(name), &error));
+            }
+        }
+    }
+    call.events.found(graph);
+    outcome
+}
+
 impl Graph {
+    fn new(language: Language) -> Self {
+        Graph {
+            language,
+            links: BTreeMap::new(),
+            namespaces: BTreeSet::from([None]),
+            edges: BTreeSet::new(),
+        }
+    }
+
+    fn add_wanted(&mut self, name: &NetnsName, want: &State) {
+        self.namespaces.insert(Some(name.to_string()));
+        let links = want.links.iter().filter(|link| link.kind != Kind::Loopback);
+        for link in links {
+            if matches!(link.netns, Netns::This | Netns::Host) {
+                self.add(name.as_str(), &LinkStatus::wanted(name, link));
+            }
+        }
+    }
+
     fn add_uplinks(&mut self, any: &NetnsName) {
         let links = Kernel::new(any.clone()).default_links();
         for link in links.unwrap_or_default() {
@@ -96,9 +132,6 @@ impl Graph {
     }
 
     fn add(&mut self, netns: &str, link: &LinkStatus) {
-        if link.name == "lo" {
-            return;
-        }
         let netns = (!link.on_host).then(|| netns.to_string());
         let from = Place {
             netns: netns.clone(),

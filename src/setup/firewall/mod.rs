@@ -22,6 +22,19 @@ use crate::os_error::OsError;
 use crate::plan::Step;
 use crate::source::{Problem, Sourced};
 
+/// The rule files that this caller cannot read, each with the reason. A file in the default place
+/// need not exist.
+pub fn skipped(want: &Want, trust: Trust) -> Vec<(RuleFile, &'static str)> {
+    let why = |file: &RuleFile| {
+        let path = existing_file(file).ok()?;
+        let may_miss = file.path.origin.is_none() && !may_be_there(Path::new(path));
+        trust.skips(Path::new(path)).filter(|_| !may_miss)
+    };
+    let files = want.rule_files.iter();
+    let skipped = files.filter_map(|file| Some((file.clone(), why(file)?)));
+    skipped.collect()
+}
+
 /// Read the rules. A file in the default place, which no setting names, need not exist.
 pub fn read(want: &Want, trust: Trust) -> Result<Vec<Sourced<Ruleset>>, Vec<Problem>> {
     let view = EtcView {
@@ -169,7 +182,8 @@ fn links(want: &Want) -> Result<BTreeSet<LinkName>, OsError> {
     Ok(links)
 }
 
-fn untested(want: &Want, why: &str) -> [String; 2] {
+/// The warning that the rules were not loaded.
+pub fn untested(want: &Want, why: &str) -> [String; 2] {
     [
         format!(
             "{}: its rule files were read but not loaded: {why}",

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::firewall::{Filters, is_open_to_ipv6};
+use super::host::answers_for;
 use crate::name::NetnsName;
 use crate::setup::report::{holder, process};
 use crate::system::holders::Holder;
@@ -42,10 +43,21 @@ pub struct Observed {
     /// Entries of /etc whose bind mount is gone, each list with the processes concerned.
     pub lost: Vec<(Vec<Process>, Vec<String>)>,
     pub holders: Vec<Holder>,
-    /// The name servers in its own resolv.conf. `None` if it has no resolv.conf of its own.
-    pub servers: Option<Vec<IpAddr>>,
+    /// The NICs that have no carrier.
+    pub without_carrier: Vec<String>,
+    /// WireGuard peers that do not answer: the link and the peer.
+    pub silent_peers: Vec<(String, String)>,
+    /// The name servers of its processes. `None` if it has no resolv.conf of its own.
+    pub servers: Option<NameServers>,
+    /// The host's name servers, if the namespace reaches the outside through the host and has a
+    /// default route.
+    pub servers_of_host: Option<NameServers>,
+    /// Its links lead to the host alone, so it asks no more than the host does.
+    pub is_behind_host: bool,
     /// Addresses inside on which a program listens on UDP port 53.
     pub listening: Vec<IpAddr>,
+    /// The same on the host.
+    pub listening_on_host: Vec<IpAddr>,
     /// Sockets of the host's name services that processes inside can reach.
     pub name_services: Vec<(Process, String)>,
     /// Forwarding sysctls that are on although no setting asks for them.
@@ -70,6 +82,18 @@ pub struct Observed {
     pub accepted: Vec<String>,
 }
 
+/// The name servers of the processes inside.
+#[derive(Clone, Debug, Default)]
+pub struct NameServers {
+    /// The file that names them.
+    pub file: String,
+    pub all: Vec<IpAddr>,
+    /// Those of them that are addresses of the namespace.
+    pub own: Vec<IpAddr>,
+    /// Those of them to which no route inside leads.
+    pub unreachable: Vec<IpAddr>,
+}
+
 /// All faults that are not accepted, the most serious kinds first. Of a namespace that does not
 /// exist, only why it does not, and where its processes are.
 pub fn faults(name: &NetnsName, seen: &Observed) -> Vec<Finding> {
@@ -79,6 +103,7 @@ pub fn faults(name: &NetnsName, seen: &Observed) -> Vec<Finding> {
     }
     leaks(name, seen, &mut all);
     if seen.exists {
+        links(seen, &mut all);
         names(name, seen, &mut all);
         network(name, seen, &mut all);
     }
@@ -167,34 +192,36 @@ fn restart(service: Option<&String>) -> String {
     }
 }
 
+/// Links that carry nothing.
+fn links(seen: &Observed, all: &mut Findings) {
+    for link in &seen.without_carrier {
+        let remedy = "plug in its cable, or look at the other end; a wireless NIC needs a program \
+                      such as wpa_supplicant that joins its network"
+            .into();
+        all.add("no-carrier", format!("{link} has no carrier"), remedy);
+    }
+    for (link, peer) in &seen.silent_peers {
+        let what = format!("the peer {peer} of {link} does not answer: there is no handshake");
+        let remedy =
+            "compare its address, its port and the keys of both ends, and let UDP through \
+                      on the way"
+                .into();
+        all.add("no-handshake", what, remedy);
+    }
+}
+
 /// Faults of name resolution inside.
 fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
-    let file = format!("/etc/netns/{name}/resolv.conf");
     match &seen.servers {
         // The processes of another program's namespace have its files
         None if seen.attached => {}
+        None if seen.is_behind_host => dead_resolvers_of_host(name, seen, all),
         None => all.add(
             "no-resolv-conf",
-            format!("there is no {file}: the host's name servers are used"),
+            format!("there is no /etc/netns/{name}/resolv.conf: the host's name servers are used"),
             format!("write netns_dns=\"ADDRESS\" in the settings of {name}, or make that file"),
         ),
-        Some(servers) => {
-            let answers = |server: &&IpAddr| {
-                let mut there = seen.listening.iter();
-                there.any(|at| {
-                    let any = at.is_unspecified() && (at.is_ipv6() || server.is_ipv4());
-                    any || at == *server
-                })
-            };
-            let dead = servers.iter().filter(|server| server.is_loopback());
-            for server in dead.filter(|server| !answers(server)) {
-                let what =
-                    format!("{file} names {server}, and nothing listens there in the namespace");
-                let remedy =
-                    "use a server that the namespace can reach, or start one inside".into();
-                all.add("dead-resolver", what, remedy);
-            }
-        }
+        Some(servers) => dead_resolvers(servers, seen, all),
     }
     for (of, socket) in &seen.name_services {
         let what = format!(
@@ -218,6 +245,64 @@ fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
             format!("make an empty /etc/{entry}, or write netns_etc=\"overlay\", or remove it");
         all.add("no-effect", what, remedy);
     }
+}
+
+/// Name servers of the host of which no program inside can get an answer.
+fn dead_resolvers_of_host(name: &NetnsName, seen: &Observed, all: &mut Findings) {
+    let Some(servers) = &seen.servers_of_host else {
+        return;
+    };
+    let is_dead = |server: &IpAddr| server.is_loopback() && !is_listening(&seen.listening, server);
+    if let Some(server) = servers.all.first()
+        && servers.all.iter().all(is_dead)
+    {
+        let what = format!(
+            "there is no /etc/netns/{name}/resolv.conf, and nothing in the namespace listens on the \
+             host's {server}"
+        );
+        let remedy =
+            format!("write netns_dns=\"ADDRESS\" in the settings of {name}, or make that file");
+        all.add("no-resolv-conf", what, remedy);
+    }
+}
+
+/// Name servers of which no program inside can get an answer.
+fn dead_resolvers(servers: &NameServers, seen: &Observed, all: &mut Findings) {
+    let is_here = |server: &IpAddr| server.is_loopback() || servers.own.contains(server);
+    for server in servers.all.iter().filter(|server| is_here(server)) {
+        if is_listening(&seen.listening, server) {
+            continue;
+        }
+        let on_host = server.is_loopback() && is_listening(&seen.listening_on_host, server);
+        let file = &servers.file;
+        let what = match on_host {
+            true => format!(
+                "{file} names {server}, where a program listens on the host, and none in the namespace"
+            ),
+            false => format!("{file} names {server}, and nothing listens there in the namespace"),
+        };
+        let remedy = "use a server that the namespace can reach, or start one inside".into();
+        all.add("dead-resolver", what, remedy);
+    }
+    // Where the namespace differs from its settings, that may be the reason
+    if !seen.differences.is_empty() || !seen.obstacles.is_empty() {
+        return;
+    }
+    let away = servers.unreachable.iter().filter(|server| !is_here(server));
+    for server in away {
+        let what = format!(
+            "{} names {server}, and no route in the namespace leads there",
+            servers.file
+        );
+        let remedy = "add a route to it, or use a server that the namespace can reach".into();
+        all.add("dead-resolver", what, remedy);
+    }
+}
+
+/// Whether a program that listens on one of these addresses gets what is sent to `server`.
+fn is_listening(listening: &[IpAddr], server: &IpAddr) -> bool {
+    let mut there = listening.iter();
+    there.any(|at| answers_for(*at, *server))
 }
 
 /// Faults of forwarding and filtering.
@@ -296,9 +381,16 @@ mod tests {
         Observed {
             exists: true,
             ready: true,
-            servers: Some(vec!["192.0.2.53".parse().unwrap()]),
+            servers: servers("192.0.2.53"),
             ..Observed::default()
         }
+    }
+
+    fn servers(server: &str) -> Option<NameServers> {
+        Some(NameServers {
+            all: vec![server.parse().unwrap()],
+            ..NameServers::default()
+        })
     }
 
     #[test]
@@ -309,7 +401,7 @@ mod tests {
     #[test]
     fn a_resolver_on_loopback_is_dead_unless_somebody_listens() {
         let mut seen = healthy();
-        seen.servers = Some(vec!["127.0.0.53".parse().unwrap()]);
+        seen.servers = servers("127.0.0.53");
         assert_eq!(found(&seen), ["dead-resolver"]);
         seen.listening = vec!["127.0.0.1".parse().unwrap()];
         assert_eq!(found(&seen), ["dead-resolver"]);
@@ -317,6 +409,17 @@ mod tests {
         assert_eq!(found(&seen), [""; 0]);
         seen.listening = vec!["127.0.0.53".parse().unwrap()];
         assert_eq!(found(&seen), [""; 0]);
+    }
+
+    #[test]
+    fn a_resolver_without_a_route_is_dead_unless_a_change_is_missing() {
+        let mut seen = healthy();
+        if let Some(servers) = &mut seen.servers {
+            servers.unreachable.clone_from(&servers.all);
+        }
+        assert_eq!(found(&seen), ["dead-resolver"]);
+        seen.differences = vec!["ip route add default via 192.0.2.1".into()];
+        assert_eq!(found(&seen), ["difference"]);
     }
 
     #[test]

@@ -1,14 +1,13 @@
-//! Observing, for `doctor`, what concerns the host: whether the published ports lead to a program,
-//! and whether a device of the namespace is also set up by a file of the host.
+//! Observing, for `doctor`, which addresses and ports programs listen on, and whether the published
+//! ports lead to one.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 
-use crate::conf::files::read_plain;
 use crate::kernel::Kernel;
 use crate::model::build::Want;
 use crate::model::nat::{Proto, Publish};
 use crate::model::{Netns, State};
+use crate::system::procfs;
 
 /// The state of a listening TCP socket, and of a UDP socket that is not connected
 /// (proc_net_tcp(5)).
@@ -51,20 +50,26 @@ fn has_address(want: &State, address: &IpAddr) -> bool {
 
 /// Whether a program that listens on `at` gets what is sent to `to`. With `::`, it also gets IPv4
 /// (ipv6(7)).
-fn answers_for(at: IpAddr, to: IpAddr) -> bool {
+pub(super) fn answers_for(at: IpAddr, to: IpAddr) -> bool {
     at == to || at.is_unspecified() && (at.is_ipv6() || to.is_ipv4())
 }
 
 /// The addresses and ports on which programs inside listen.
 pub fn listening(kernel: &mut Kernel, proto: Proto) -> Vec<SocketAddr> {
+    listeners(proto, |file| kernel.read_inside(file).unwrap_or_default())
+}
+
+/// The same on the host.
+pub fn listening_on_host(proto: Proto) -> Vec<SocketAddr> {
+    listeners(proto, |file| procfs::text(file).unwrap_or_default())
+}
+
+fn listeners(proto: Proto, mut read: impl FnMut(&str) -> String) -> Vec<SocketAddr> {
     let files = match proto {
         Proto::Tcp => ["tcp", "tcp6"],
         Proto::Udp => ["udp", "udp6"],
     };
-    let texts = files.map(|file| {
-        let file = format!("/proc/thread-self/net/{file}");
-        kernel.read_inside(&file).unwrap_or_default()
-    });
+    let texts = files.map(|file| read(&format!("/proc/thread-self/net/{file}")));
     let lines = texts.iter().flat_map(|text| text.lines());
     lines.filter_map(|line| listener(line, proto)).collect()
 }
@@ -92,42 +97,6 @@ fn listener(line: &str, proto: Proto) -> Option<SocketAddr> {
         _ => return None,
     };
     Some(SocketAddr::new(address, port))
-}
-
-/// The devices of the namespace that ifupdown or netifrc also sets up at boot, with the place.
-pub fn set_up(etc: &Path, want: &State) -> Vec<(String, String)> {
-    let inside = want.links.iter().filter(|link| link.netns == Netns::This);
-    let devices = inside.filter(|link| link.kind.is_moved());
-    let devices = devices.map(|link| link.other_name().as_str());
-    devices
-        .filter_map(|device| {
-            let place = by_ifupdown(etc, device).or_else(|| by_netifrc(etc, device))?;
-            Some((device.to_string(), place))
-        })
-        .collect()
-}
-
-/// The line of interfaces(5) that starts the device at boot or when it appears.
-fn by_ifupdown(etc: &Path, device: &str) -> Option<String> {
-    let file = etc.join("network/interfaces");
-    let text = read_plain(&file);
-    let starts = |line: &str| {
-        let mut words = line.split_whitespace();
-        let is_start = matches!(words.next(), Some("auto" | "allow-auto" | "allow-hotplug"));
-        is_start && words.any(|word| word == device)
-    };
-    let line = text.lines().position(starts)?;
-    Some(format!("{}:{}", file.display(), line + 1))
-}
-
-/// The service of netifrc that starts the device in a runlevel.
-fn by_netifrc(etc: &Path, device: &str) -> Option<String> {
-    let runlevels = etc.join("runlevels").read_dir().ok()?;
-    let services = runlevels
-        .flatten()
-        .map(|runlevel| runlevel.path().join(format!("net.{device}")));
-    let mut started = services.filter(|service| service.symlink_metadata().is_ok());
-    started.next().map(|service| service.display().to_string())
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
-//! `doctor`: reports every leak and difference of a namespace, with a hint for each. `observe`,
-//! `host` and `leaks` read the state, `faults` decides what is a fault, without the kernel. Nothing is
-//! changed.
+//! `doctor`: reports every leak and difference of a namespace, with a hint for each. `faults` decides
+//! what is a fault, without the kernel; the other files read the state. Nothing is changed.
 
 mod faults;
 mod firewall;
 mod host;
+mod host_config;
 mod leaks;
+mod links;
 mod observe;
 
 use serde::Serialize;

@@ -2,26 +2,26 @@
 //! files. `leaks` observes the processes.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 
-use super::faults::Observed;
+use super::faults::{NameServers, Observed};
 use super::firewall::Filters;
-use super::{host, leaks};
+use super::{host, host_config, leaks, links};
 use crate::conf::files::read_regular;
 use crate::kernel::Kernel;
 use crate::model::nat::Proto;
 use crate::model::{Netns, State};
 use crate::name::NetnsName;
 use crate::plan::Journal;
-use crate::setup::cmd::status;
+use crate::setup::cmd::status::{self, Status};
 use crate::setup::error::Outcome;
 use crate::setup::failure::{Failure, Why};
 use crate::setup::load::{context, settings};
 use crate::setup::lock::without_lock;
 use crate::setup::report::run_log;
 use crate::setup::{Call, store};
-use crate::system::netns;
+use crate::system::{netns, resolv_conf};
 use crate::{exec, state_dir};
 
 /// Observe everything. The outcome is [`Outcome::Wrong`] if the settings are wrong.
@@ -36,7 +36,7 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
         exists: status.exists,
         ready: status.ready,
         unseen: unseen(name),
-        servers: servers(name),
+        servers: servers(name, &status),
         attached: journal.ours.attached.is_some(),
         why_failed: run_log::why_failed(name),
         ..Observed::default()
@@ -47,11 +47,13 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
     let want = settings(call, name, &context()).ok();
     if let Some(want) = &want {
         seen.accepted = want.accepted_findings.clone();
-        seen.set_up_on_host = host::set_up(Path::new("/etc"), &want.state);
+        seen.set_up_on_host = host_config::set_up(Path::new("/etc"), &want.state);
     }
     if status.exists {
         if let Some(want) = &want {
             seen.silent_ports = host::silent_ports(want, &mut kernel);
+            seen.is_behind_host = links::is_behind_host(&want.state);
+            seen.without_carrier = links::without_carrier(&status.links, &want.state);
         }
         let want = want.map_or_else(State::default, |want| want.state);
         if journal.ours.exists {
@@ -59,7 +61,12 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
             seen.forwarding = forwarding(&mut kernel, &want);
         }
         seen.filters = filters(&mut kernel, &journal);
-        seen.listening = listening(&mut kernel);
+        if status.has_route_to(Ipv4Addr::UNSPECIFIED.into()) {
+            seen.servers_of_host = servers_in("/etc/resolv.conf".into(), &status);
+        }
+        seen.silent_peers = links::silent_peers(&status.links);
+        seen.listening = of_dns(host::listening(&mut kernel, Proto::Udp));
+        seen.listening_on_host = of_dns(host::listening_on_host(Proto::Udp));
     }
     seen.differences = status.differences.unwrap_or_default();
     seen.obstacles = status.obstacles;
@@ -124,18 +131,21 @@ fn filters(kernel: &mut Kernel, journal: &Journal) -> Filters {
     filters
 }
 
-/// The addresses on which a program inside listens on UDP port 53.
-fn listening(kernel: &mut Kernel) -> Vec<IpAddr> {
-    let all = host::listening(kernel, Proto::Udp).into_iter();
-    all.filter(|at| at.port() == 53).map(|at| at.ip()).collect()
+/// The addresses of those that are on the port of DNS.
+fn of_dns(all: Vec<SocketAddr>) -> Vec<IpAddr> {
+    let dns = all.into_iter().filter(|at| at.port() == 53);
+    dns.map(|at| at.ip()).collect()
 }
 
-/// The name servers of the namespace. Without any, the resolver uses the loopback address
-/// (resolv.conf(5)).
-fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
-    let file = Path::new(state_dir::ETC)
-        .join(name.as_str())
-        .join("resolv.conf");
+/// The name servers of the processes inside: those that a client inside has set, or those of the
+/// namespace's own file.
+fn servers(name: &NetnsName, status: &Status) -> Option<NameServers> {
+    let by_client = store::dir(name).join(state_dir::SERVERS);
+    let mut files = [by_client, resolv_conf::path(name)].into_iter();
+    files.find_map(|file| servers_in(file, status))
+}
+
+fn servers_in(file: PathBuf, status: &Status) -> Option<NameServers> {
     let text = String::from_utf8(read_regular(&file).ok()?).ok()?;
     let named = text.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
@@ -143,15 +153,24 @@ fn servers(name: &NetnsName) -> Option<Vec<IpAddr>> {
         words.next()
     });
     let named: Vec<&str> = named.collect();
-    if named.is_empty() {
-        return Some(vec![Ipv4Addr::LOCALHOST.into()]);
-    }
-    Some(
-        named
+    let all: Vec<IpAddr> = match named.is_empty() {
+        // The resolver uses the loopback address (resolv.conf(5))
+        true => vec![Ipv4Addr::LOCALHOST.into()],
+        false => named
             .iter()
             .filter_map(|named| named.parse().ok())
             .collect(),
-    )
+    };
+    let such = |is_such: &dyn Fn(IpAddr) -> bool| {
+        let such = all.iter().copied().filter(|server| is_such(*server));
+        such.collect()
+    };
+    Some(NameServers {
+        file: file.display().to_string(),
+        own: such(&|server| status.has_address(server)),
+        unreachable: such(&|server| !status.has_route_to(server)),
+        all,
+    })
 }
 
 /// The entries that netns-exec skips because /etc has no file to bind them over.

@@ -61,7 +61,7 @@ impl Entry {
             (State::Down, _) => "down".into(),
             (State::Foreign, _) => match &self.container {
                 Some(container) => format!("container {container}"),
-                None => "not set up by netns-setup".into(),
+                None => "by others".into(),
             },
             (State::Unknown, _) => "cannot be seen".into(),
         }
@@ -80,9 +80,13 @@ impl Entry {
             (State::Failed | State::Unknown, _) => Tone::Bad,
             (State::NotReady | State::Waiting, _) => Tone::Attention,
             (State::Down | State::Foreign, _) => Tone::Plain,
-            (State::Ready, Some(0)) if self.links.iter().all(Link::is_up) => Tone::Good,
+            (State::Ready, Some(0)) if self.reason.is_none() && self.is_linked() => Tone::Good,
             (State::Ready, _) => Tone::Attention,
         }
+    }
+
+    fn is_linked(&self) -> bool {
+        self.links.iter().all(Link::is_up)
     }
 
     fn trial_line(&self) -> Option<String> {

@@ -57,7 +57,7 @@ pub(crate) struct AddressStatus {
     pub address: String,
     /// `inet` or `inet6`.
     family: &'static str,
-    local: String,
+    pub(super) local: String,
     prefixlen: u8,
     pub(super) by: MadeBy,
     /// Duplicate address detection is running: nothing can use it yet.
@@ -82,7 +82,9 @@ pub(crate) struct Bytes {
 #[derive(Debug, Serialize)]
 pub(crate) struct PeerStatus {
     pub public_key: String,
-    pub(super) endpoint: Option<String>,
+    pub endpoint: Option<String>,
+    /// In seconds. `None` if it is off.
+    pub persistent_keepalive: Option<u16>,
     /// In seconds since 1970.
     pub latest_handshake: Option<u64>,
     pub transfer_rx: u64,
@@ -111,6 +113,55 @@ impl LinkState {
 }
 
 impl LinkStatus {
+    /// A link of the settings, as if it were there and up.
+    pub fn wanted(netns: &NetnsName, link: &Link) -> Self {
+        LinkStatus {
+            up: true,
+            ..LinkStatus::leading(netns, link)
+        }
+    }
+
+    /// What a link is, and what it leads to.
+    fn leading(netns: &NetnsName, link: &Link) -> Self {
+        LinkStatus {
+            on_host: link.netns == Netns::Host,
+            master: link.master.as_ref().map(ToString::to_string),
+            peer: match &link.kind {
+                Kind::Veth { peer } => peer.as_ref().map(|peer| Place::of(netns, peer)),
+                _ => None,
+            },
+            parent: link.kind.parent().map(|parent| Place::of(netns, &parent)),
+            created_in: link.kind.spec().and_then(|spec| {
+                let is_elsewhere = spec.born != link.netns && spec.parent.is_none();
+                is_elsewhere.then(|| netns_name(netns, &spec.born).unwrap_or_else(|| "host".into()))
+            }),
+            ..LinkStatus::unseen(link)
+        }
+    }
+
+    /// A link of which nothing has been observed.
+    fn unseen(link: &Link) -> Self {
+        LinkStatus {
+            name: link.name.to_string(),
+            on_host: false,
+            r#type: link.kind.word().to_string(),
+            up: false,
+            carrier: None,
+            operstate: None,
+            gone: false,
+            mtu: None,
+            mac: None,
+            master: None,
+            peer: None,
+            parent: None,
+            created_in: None,
+            by: MadeBy::Us,
+            addresses: Vec::new(),
+            stats64: None,
+            peers: Vec::new(),
+        }
+    }
+
     pub fn state(&self) -> LinkState {
         match (self.gone, self.up, self.carrier) {
             (true, ..) => LinkState::Gone,
@@ -197,25 +248,11 @@ fn there(
         }
     };
     LinkStatus {
-        name: link.name.to_string(),
-        on_host: link.netns == Netns::Host,
-        r#type: link.kind.word().to_string(),
         up: link.up == Some(true),
         carrier: live.carrier,
         operstate: Some(live.operstate.clone()),
-        gone: false,
         mtu: link.attributes.number("mtu"),
         mac: link.attributes.said("address").map(ToString::to_string),
-        master: link.master.as_ref().map(ToString::to_string),
-        peer: match &link.kind {
-            Kind::Veth { peer } => peer.as_ref().map(|peer| Place::of(name, peer)),
-            _ => None,
-        },
-        parent: link.kind.parent().map(|parent| Place::of(name, &parent)),
-        created_in: link.kind.spec().and_then(|spec| {
-            let is_elsewhere = spec.born != link.netns && spec.parent.is_none();
-            is_elsewhere.then(|| netns_name(name, &spec.born).unwrap_or_else(|| "host".into()))
-        }),
         by: MadeBy::of(
             made.is_some() || wanted.is_some(),
             link.kind == Kind::Loopback,
@@ -230,28 +267,14 @@ fn there(
             },
         }),
         peers: live.peers.iter().map(PeerStatus::of).collect(),
+        ..LinkStatus::leading(name, link)
     }
 }
 
 fn gone_nic(link: &Link) -> LinkStatus {
     LinkStatus {
-        name: link.name.to_string(),
-        on_host: false,
-        r#type: link.kind.word().to_string(),
-        up: false,
-        carrier: None,
-        operstate: None,
         gone: true,
-        mtu: None,
-        mac: None,
-        master: None,
-        peer: None,
-        parent: None,
-        created_in: None,
-        by: MadeBy::Us,
-        addresses: Vec::new(),
-        stats64: None,
-        peers: Vec::new(),
+        ..LinkStatus::unseen(link)
     }
 }
 
@@ -278,6 +301,7 @@ impl PeerStatus {
         PeerStatus {
             public_key: peer.public_key.to_string(),
             endpoint: peer.endpoint.map(|endpoint| endpoint.to_string()),
+            persistent_keepalive: Some(peer.keepalive).filter(|seconds| *seconds > 0),
             latest_handshake: peer.latest_handshake,
             transfer_rx: peer.rx_bytes,
             transfer_tx: peer.tx_bytes,

@@ -259,7 +259,7 @@ fn since(name: &NetnsName, ready: bool, is_foreign: bool) -> Option<u64> {
 
 /// Returns true if a `netns-setup watch` of this namespace is running.
 fn is_watched(name: &NetnsName) -> bool {
-    process::calls_of("netns-setup").iter().any(|call| {
+    process::calls_of("netns-setup").iter().any(|(_, call)| {
         let has = |word: &str| call.iter().any(|said| said == word);
         has("watch") && (has(name.as_str()) || has("--all"))
     })

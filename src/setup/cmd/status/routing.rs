@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use super::Status;
 use super::made_by::MadeBy;
 use crate::model::rule::Action;
 use crate::model::{Route, Rule};
@@ -54,6 +55,30 @@ pub(super) struct RuleStatus {
     oif: Option<String>,
     /// The table in which the route is looked up.
     table: Option<String>,
+}
+
+impl Status {
+    /// Whether an address is one of the namespace's own.
+    pub fn has_address(&self, ip: IpAddr) -> bool {
+        let ip = ip.to_string();
+        let mut addresses = self.links.iter().flat_map(|link| &link.addresses);
+        addresses.any(|own| own.local == ip)
+    }
+
+    /// Whether a route of any table leads to an address. Policy rules are not considered: each
+    /// process may have other ones.
+    pub fn has_route_to(&self, ip: IpAddr) -> bool {
+        let mut routes = self.routes.iter().filter(|route| route.r#type == "unicast");
+        routes.any(|route| match route.dst.parse::<IpNet>() {
+            Ok(net) => net.contains(&ip),
+            // A host, or "default"
+            Err(_) => route.dst == ip.to_string() || is_default(route, ip),
+        })
+    }
+}
+
+fn is_default(route: &RouteStatus, ip: IpAddr) -> bool {
+    route.dst == "default" && route.family == family(ip)
 }
 
 impl RouteStatus {

@@ -71,12 +71,17 @@ fn headline(status: &Status) -> String {
     };
     let processes = counted(status.processes, "process", "processes");
     match &status.differences {
-        Some(none) if none.is_empty() => format!("{state}, as its settings say, {processes}"),
-        Some(some) => {
+        Some(none) if none.is_empty() && status.obstacles.is_empty() => {
+            format!("{state}, as its settings say, {processes}")
+        }
+        Some(some) if !some.is_empty() => {
             let changes = counted(some.len(), "change", "changes");
             format!("{state}, {changes} away from its settings, {processes}")
         }
-        None => format!("{state}, {processes}"),
+        _ if status.ready && !status.obstacles.is_empty() => {
+            format!("{state}, not as its settings say, {processes}")
+        }
+        _ => format!("{state}, {processes}"),
     }
 }
 

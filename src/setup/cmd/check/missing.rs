@@ -1,0 +1,153 @@
+//! What the settings of a namespace need and this machine lacks: NICs, programs and modules of the
+//! kernel. Changes nothing, and loads no module.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::kernel::Kernel;
+use crate::model::build::Want;
+use crate::model::{Link, Netns, Tool};
+use crate::plan::{Obstacle, missing_device};
+use crate::setup::report;
+use crate::setup::resolve_devices::resolve_devices;
+use crate::setup::store;
+use crate::source::Sourced;
+use crate::system::{dhcp, program};
+
+/// Two lines for each thing that is missing.
+pub fn on_this_machine(want: &Want) -> Vec<Vec<String>> {
+    let mut all = nics(want);
+    all.extend(dhcp_client(want));
+    all.extend(programs(want));
+    all.extend(modules(want, Path::new("/lib/modules")));
+    all
+}
+
+/// The NICs that neither the host nor the namespace has. None if the caller may not see that.
+fn nics(want: &Want) -> Vec<Vec<String>> {
+    let missing = missing_nics(want).unwrap_or_default();
+    missing.iter().map(report::obstacle_lines).collect()
+}
+
+fn missing_nics(want: &Want) -> Option<Vec<Obstacle>> {
+    let journal = store::journal(&want.name).ok()?;
+    let mut kernel = Kernel::new(want.name.clone());
+    let there = kernel.cards().ok()?;
+    let mut state = want.state.clone();
+    let mut missing = resolve_devices(&mut state, &journal, &mut kernel).ok()?;
+    let is_inside = |link: &Link| {
+        let mut inside = there.iter().filter(|other| other.netns == Netns::This);
+        inside.any(|other| other.name == link.name)
+    };
+    let nics = state.links.iter();
+    let nics = nics.filter(|link| link.netns == Netns::This && link.kind.is_moved());
+    // A device that was looked for by its address is among the missing ones already
+    for link in nics.filter(|link| link.device.is_none() && !is_inside(link)) {
+        if !kernel.host_has(link.other_name()).ok()? {
+            missing.push(missing_device(link));
+        }
+    }
+    Some(missing)
+}
+
+fn dhcp_client(want: &Want) -> Option<Vec<String>> {
+    let client = want.state.clients.first()?;
+    if dhcp::installed().is_some() {
+        return None;
+    }
+    let wrong = "there is no DHCP client on this machine".into();
+    Some(lines(
+        client,
+        wrong,
+        "install dhcpcd, or busybox with its udhcpc",
+    ))
+}
+
+/// The programs that load rules.
+fn programs(want: &Want) -> Vec<Vec<String>> {
+    let rules = want.state.firewall.iter();
+    let mut needed: Vec<(&str, Sourced<()>)> = rules
+        .map(|rules| (rules.value.tool.program(), rules.with(())))
+        .collect();
+    if let Some(nat) = &want.nat {
+        let published = nat.publish.first().map(|publish| publish.with(()));
+        let asked = nat.uplinks.as_ref().map(|uplinks| uplinks.with(()));
+        let asked = asked.or(published).unwrap_or(Sourced::without_origin(()));
+        needed.push((Tool::Nftables.program(), asked));
+    }
+    let mut known = BTreeSet::new();
+    needed.retain(|(program, _)| known.insert(*program) && !program::is_installed(program));
+    let lines = needed.iter().map(|(program, asked)| {
+        let wrong = format!("there is no program {program} on this machine");
+        lines(asked, wrong, "install the package that has it")
+    });
+    lines.collect()
+}
+
+/// The types of links that the running kernel has neither built in nor as a module. None if its
+/// modules are not listed here.
+fn modules(want: &Want, folder: &Path) -> Vec<Vec<String>> {
+    let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") else {
+        return Vec::new();
+    };
+    let folder = folder.join(release.trim());
+    let lists = ["modules.alias", "modules.builtin.modinfo"];
+    let lists = lists.map(|list| fs::read(folder.join(list)));
+    let [Ok(modules), Ok(built_in)] = &lists else {
+        return Vec::new();
+    };
+    let has = |kind: &str| {
+        let alias = format!("rtnl-link-{kind}");
+        let is = |word: &[u8]| word == alias.as_bytes();
+        modules.split(u8::is_ascii_whitespace).any(is)
+            || built_in
+                .split(|byte| *byte == 0)
+                .filter_map(|entry| entry.split(|byte| *byte == b'=').nth(1))
+                .any(is)
+            || Path::new("/sys/module").join(module_of(kind)).exists()
+    };
+    let is_made = |link: &&Link| kind_of(link).is_some_and(|kind| !has(kind));
+    let mut known = BTreeSet::new();
+    let missing = want.state.links.iter().filter(is_made);
+    let missing = missing.filter(|link| known.insert(link.kind.word().to_string()));
+    let lines = missing.map(|link| {
+        let wrong = format!(
+            "{} is a {}, and this kernel has no module for that",
+            link.name,
+            link.kind.word()
+        );
+        lines(
+            &link.name,
+            wrong,
+            "install the modules of the running kernel, or one that has it",
+        )
+    });
+    lines.collect()
+}
+
+/// The word of the kernel for the type of a link that is created.
+fn kind_of(link: &Link) -> Option<&str> {
+    match link.kind.word() {
+        "physical" | "wireless" | "loopback" => None,
+        "tap" | "tun" => Some("tun"),
+        word => Some(word),
+    }
+}
+
+/// The module that a kernel without a list of its built-in modules shows in `/sys/module`.
+fn module_of(kind: &str) -> &str {
+    match kind {
+        "vlan" => "8021q",
+        "bond" => "bonding",
+        kind => kind,
+    }
+}
+
+fn lines<T>(asked: &Sourced<T>, wrong: String, hint: &str) -> Vec<String> {
+    let place = asked
+        .origin
+        .as_ref()
+        .map(|origin| format!("{}: {}: ", origin.place, origin.setting));
+    vec![place.unwrap_or_default() + &wrong, hint.into()]
+}
