@@ -13,7 +13,7 @@ use std::net::{Ipv6Addr, SocketAddrV6, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
-use common::{LIMIT, NETNS_SETUP, Sandbox, wait_until};
+use common::{Background, LIMIT, NETNS_SETUP, Sandbox, wait_until};
 use far::{dump, is_again, same, setup};
 use talk::{ask, ask_at, ask_udp, hears, serve};
 
@@ -723,6 +723,51 @@ netns_sysctl="net.ipv4.ip_forward=1; net.ipv6.conf.all.forwarding=1; net.ipv6.co
     },
 ];
 
+impl Shape {
+    /// The settings, with a tap for the machine instead of a veth to it.
+    fn with_tap(&self) -> String {
+        let lines = self.settings.lines();
+        let lines = lines.filter(|line| !line.starts_with("peer_") || !line.contains("_vm0="));
+        let lines = lines.map(|line| line.replace("type_vm0=veth", "type_vm0=tap") + "\n");
+        lines.collect()
+    }
+}
+
+/// A virtual machine whose kernel is that of the namespace `guest`: opens the tap vm0 of mgmt, as
+/// QEMU does, and copies frames between it and the machine's own link.
+const MACHINE: &str = r#"
+import ctypes, fcntl, os, select, struct
+def tap(netns, link):
+    with open(f"/run/netns/{netns}") as file:
+        assert ctypes.CDLL(None).setns(file.fileno(), 0x40000000) == 0
+    tap = os.open("/dev/net/tun", os.O_RDWR)
+    fcntl.ioctl(tap, 0x400454ca, struct.pack("16sH22x", link, 0x1002))
+    return tap
+ends = [tap("guest", b"eth0"), tap("mgmt", b"vm0")]
+print("open", flush=True)
+while True:
+    for end in select.select(ends, [], [])[0]:
+        frame = os.read(end, 4096)
+        try:
+            os.write(ends[end == ends[0]], frame)
+        except OSError:
+            pass  # the other link is down
+"#;
+
+/// Starts the machine behind the tap vm0, with the addresses that the shape's guest has.
+fn start_machine(sandbox: &Sandbox, shape: &Shape) -> Background {
+    let mut machine = sandbox.spawn(&["python3", "-c", MACHINE]);
+    assert_eq!(machine.line(), "open");
+    let [v4, v6] = shape.sends;
+    sandbox
+        .sh(&format!(
+            "set -e; ip -n guest link set eth0 up; ip -n guest address add {v4}/24 dev eth0
+             ip -n guest address add {v6}/64 dev eth0 nodad"
+        ))
+        .ok();
+    machine
+}
+
 /// Counts the new connections that arrive at each existing link.
 fn count(sandbox: &Sandbox, netns: &str) {
     let links = sandbox.ip_json(
@@ -813,14 +858,20 @@ fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
     for netns in ["", "far", "behind"] {
         count(&sandbox, netns);
     }
-    for shape in &SHAPES {
+    let guests = SHAPES.iter().filter(|shape| shape.sender == "guest");
+    let shapes = SHAPES.iter().map(|shape| (shape, false));
+    for (shape, has_tap) in shapes.chain(guests.map(|shape| (shape, true))) {
+        let guest = if has_tap { " behind a tap" } else { "" };
+        let name = format!("{}{guest}", shape.name);
         let way = "netns_masquerade=eth1\nnetns_publish=tcp/8080:80\n";
         match shape.settings {
             "" => write(&sandbox, way),
+            _ if has_tap => far::write(&sandbox, &(shape.with_tap() + way)),
             settings => far::write(&sandbox, &format!("{settings}{way}")),
         }
         setup(&sandbox, "up mgmt").ok().stderr("");
         setup(&sandbox, "reload mgmt").ok().stdout("");
+        let machine = has_tap.then(|| start_machine(&sandbox, shape));
         if shape.sender == "guest" {
             let router = if shape.name == "routed" {
                 ["10.9.0.1", "fd00:9::1"]
@@ -842,7 +893,7 @@ fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
         let tentative =
             "ip -6 address; for netns in mgmt guest far; do ip -n $netns -6 address; done";
         let ready = || !sandbox.sh(tentative).ok().stdout.contains("tentative");
-        assert!(wait_until(LIMIT, ready), "{}", shape.name);
+        assert!(wait_until(LIMIT, ready), "{}", name);
         for n in [0, 1] {
             let said = |path: &str| {
                 let path = path.replace("SENDS", shape.sends[n]).replace("FAR", FAR[n]);
@@ -860,10 +911,10 @@ fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
                     ask(&sandbox, from, to, port),
                     answer,
                     "{}, {way}, {to}: {:?}",
-                    shape.name,
+                    name,
                     counted(&sandbox)
                 );
-                assert_eq!(counted(&sandbox), said(path), "{}, {way}, {to}", shape.name);
+                assert_eq!(counted(&sandbox), said(path), "{}, {way}, {to}", name);
             };
             counted(&sandbox);
             let (far, host, end) = (FAR[n], HOST[n], shape.end[n]);
@@ -902,8 +953,9 @@ fn in_each_shape_packets_go_where_they_should_and_over_no_other_link() {
             // What is not forwarded: the machine behind it, and the network beside it
             assert_eq!(ask(&sandbox, "far", shape.own[n], 80), "");
         }
+        drop(machine);
         setup(&sandbox, "down --force mgmt").ok();
-        assert_eq!(routes(), before, "{}", shape.name);
+        assert_eq!(routes(), before, "{}", name);
         sandbox.sh("ip netns exec guest nft flush ruleset").ok();
     }
 }

@@ -27,6 +27,29 @@ fn openvpn_is_the_only_way_out() {
     testbed::expect_success(host, "trixie", "openvpn_is_the_only_way_out", 300);
 }
 
+/// With a `resolvconf` of the host, which the client's script calls, or with none.
+fn openvpn_sets_its_name_servers_inside(resolvconf: &str) {
+    let packages = format!("openvpn openssl bash {resolvconf}");
+    let scenario = "openvpn_sets_its_name_servers_inside";
+    testbed::run_with_packages("trixie", packages.trim_end(), "others", scenario);
+}
+
+#[test]
+fn openvpn_sets_its_name_servers_inside_by_resolvconf() {
+    openvpn_sets_its_name_servers_inside("resolvconf");
+}
+
+#[test]
+fn openvpn_sets_its_name_servers_inside_by_openresolv() {
+    openvpn_sets_its_name_servers_inside("openresolv");
+}
+
+#[test]
+#[ignore = "nothing is set, so nothing can go wrong but on the host: make test-all"]
+fn openvpn_without_resolvconf_sets_no_name_servers() {
+    openvpn_sets_its_name_servers_inside("");
+}
+
 #[test]
 fn a_forwarded_port_is_held() {
     let mut host = testbed::host("enter-root", "trixie", "others");
