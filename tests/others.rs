@@ -51,6 +51,12 @@ fn openvpn_without_resolvconf_sets_no_name_servers() {
 }
 
 #[test]
+fn a_dhcp_server_is_told_the_client_id() {
+    let scenario = "a_dhcp_server_is_told_the_client_id";
+    testbed::run_with_packages("trixie", "dnsmasq-base", "others", scenario);
+}
+
+#[test]
 fn a_forwarded_port_is_held() {
     let mut host = testbed::host("enter-root", "trixie", "others");
     host.env("TESTBED_PACKAGES", "natpmpc miniupnpd-nftables");

@@ -226,7 +226,7 @@ fn without_its_file_a_tap_gets_it_or_is_refused_and_nothing_is_left() {
     // No process may create a device there, as if the kernel had no driver
     sandbox.sh("mount -t tmpfs -o nodev none /dev/net").ok();
     let run = setup(&sandbox, "up mgmt").code(111);
-    let expected = "there is no /dev/net/tun, and the kernel has no module tun";
+    let expected = "the kernel has no module tun for /dev/net/tun";
     assert!(run.stderr.contains(expected), "{}", run.stderr);
     sandbox
         .run(&["ip", "netns", "exec", "mgmt", "true"])

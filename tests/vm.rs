@@ -68,6 +68,11 @@ fn a_router_is_not_what_its_namespaces_are() {
 }
 
 #[test]
+fn a_tap_loads_its_module() {
+    testbed::run_vm("alpine", "vm", "a_tap_loads_its_module");
+}
+
+#[test]
 fn firewall_names_a_vrf_and_its_ports() {
     testbed::run_vm("alpine", "vm", "firewall_names_a_vrf_and_its_ports");
 }

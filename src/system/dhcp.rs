@@ -94,7 +94,8 @@ pub(crate) fn start(inside: &File, netns: &NetnsName, client: &DhcpClient) -> Re
 pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError> {
     if let Some(pid) = process(netns, client) {
         // An error is ignored, because the client may have ended by now
-        let _ = kill(pid, Signal::SIGTERM);
+        let signal = format!("SIG{}", client.run.program.ends_by()).parse();
+        let _ = kill(pid, signal.unwrap_or(Signal::SIGTERM));
         wait(GRACE, || process(netns, client).is_none());
         if process(netns, client).is_some() {
             kill(pid, Signal::SIGKILL).map_err(io::Error::from)?;
@@ -103,7 +104,7 @@ pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError
     let folder = folder(netns);
     let lease = lease(netns, &client.link);
     let mut gone = vec![
-        fs::remove_file(pid_file(netns, client)),
+        fs::remove_file(client.pid_file(netns)),
         fs::remove_file(&lease),
         fs::remove_file(lease.with_extension("lease.kept")),
         fs::remove_file(lease.with_extension("lease.new")),
@@ -130,7 +131,7 @@ pub fn has_lease(netns: &NetnsName, link: &LinkName) -> bool {
 
 /// The process id of a client that runs in the namespace.
 pub fn process(netns: &NetnsName, client: &DhcpClient) -> Option<Pid> {
-    let text = fs::read_to_string(pid_file(netns, client)).ok()?;
+    let text = fs::read_to_string(client.pid_file(netns)).ok()?;
     let pid: i32 = text.trim().parse().ok()?;
     let inside = super::netns::identity(netns.as_str()).ok()??;
     let there = fs::metadata(format!("/proc/{pid}/ns/net")).ok()?;
@@ -164,7 +165,7 @@ fn command(netns: &NetnsName, client: &DhcpClient, hook: &Path) -> Command {
             command.args([
                 "-b", "-R", "-S", "-t", "3", "-T", "1", "-A", "10", "-i", link,
             ]);
-            command.arg("-p").arg(pid_file(netns, client));
+            command.arg("-p").arg(client.pid_file(netns));
             command.arg("-s").arg(hook);
             if let Some(name) = &wishes.hostname {
                 command.arg("-x").arg(format!("hostname:{}", name.as_str()));
@@ -245,14 +246,6 @@ fn has_pid_file(folder: &Path) -> bool {
     let mut names = files.map(|file| file.file_name().to_string_lossy().into_owned());
     names
         .any(|name| name.ends_with("-4.pid") || name.starts_with("dhcp-") && name.ends_with(".pid"))
-}
-
-fn pid_file(netns: &NetnsName, client: &DhcpClient) -> PathBuf {
-    let link = &client.link;
-    match client.run.program {
-        Program::Udhcpc => folder(netns).join(format!("dhcp-{link}.pid")),
-        Program::Dhcpcd => folder(netns).join(format!("dhcpcd/{link}-4.pid")),
-    }
 }
 
 /// The file that the hook writes while there is a lease.

@@ -121,7 +121,7 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
     );
     read(
         "dhcp_client_id",
-        "expected bytes, such as 01:52:54:00:12:34:56, or a word",
+        "expected at most 48 bytes, such as 01:52:54:00:12:34:56, or a word",
         &mut |text| {
             wishes.client_id = Some(text.parse()?);
             Ok(())

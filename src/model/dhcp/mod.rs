@@ -6,7 +6,8 @@ mod options;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::name::LinkName;
+use crate::name::{LinkName, NetnsName};
+use crate::state_dir;
 
 pub use options::Wishes;
 
@@ -52,6 +53,26 @@ impl Program {
             Program::Dhcpcd => "dhcpcd",
             Program::Udhcpc => "udhcpc",
         }
+    }
+
+    /// The signal that ends it, as kill(1) spells it. dhcpcd keeps its lease after SIGTERM.
+    pub fn ends_by(self) -> &'static str {
+        match self {
+            Program::Dhcpcd => "ALRM",
+            Program::Udhcpc => "TERM",
+        }
+    }
+}
+
+impl DhcpClient {
+    /// The path of its pid file. dhcpcd chooses the name, in a directory of the namespace's own.
+    pub fn pid_file(&self, netns: &NetnsName) -> String {
+        let link = &self.link;
+        let file = match self.run.program {
+            Program::Udhcpc => format!("dhcp-{link}.pid"),
+            Program::Dhcpcd => format!("dhcpcd/{link}-4.pid"),
+        };
+        format!("{}/{netns}/{file}", state_dir::STATE)
     }
 }
 

@@ -3,6 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// dhcpcd takes no longer identifier, with its type byte (CLIENTID_MAX_LEN).
+const LONGEST_ID: usize = 48;
+
+/// dhcpcd takes no longer name (HOSTNAME_MAX_LEN).
+const LONGEST_NAME: usize = 250;
+
 /// The options for a DHCP client. The client's default applies to those that are not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
@@ -83,7 +89,7 @@ impl FromStr for Hostname {
             let known = bytes.all(|b| b.is_ascii_alphanumeric() || b == b'-');
             known && (1..=63).contains(&label.len()) && !label.starts_with('-')
         };
-        match text.len() <= 253 && text.split('.').all(is_label) {
+        match text.len() <= LONGEST_NAME && text.split('.').all(is_label) {
             true => Ok(Hostname(text.into())),
             false => Err("is not a host name".into()),
         }
@@ -114,7 +120,7 @@ impl FromStr for ClientId {
             _ => [0].into_iter().chain(text.bytes()).collect(),
         };
         let printable = text.bytes().all(|b| b.is_ascii_graphic());
-        match printable && (2..=255).contains(&bytes.len()) {
+        match printable && (2..=LONGEST_ID).contains(&bytes.len()) {
             true => Ok(ClientId(bytes)),
             false => Err("is not a DHCP client identifier".into()),
         }
@@ -131,9 +137,13 @@ mod tests {
         assert_eq!(id("01:52:AB"), Ok("0152ab".into()));
         assert_eq!(id("web"), Ok("00776562".into()));
         assert_eq!(id("12"), Ok("003132".into()));
-        for bad in ["", "a b", "\u{e9}", &"x".repeat(255)] {
+        assert!(id(&"x".repeat(47)).is_ok());
+        for bad in ["", "a b", "\u{e9}", &"x".repeat(48)] {
             assert!(id(bad).is_err(), "{bad}");
         }
+        let longest = [&"a".repeat(63)[..]; 4].join(".")[..250].to_string();
+        assert!(longest.parse::<Hostname>().is_ok());
+        assert!((longest + "a").parse::<Hostname>().is_err());
         for bad in ["", "-a", "a..b", "a_b", "a b", &"a".repeat(64)] {
             assert!(bad.parse::<Hostname>().is_err(), "{bad}");
         }

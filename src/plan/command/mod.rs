@@ -58,10 +58,8 @@ impl Change {
             Step::WriteResolvConf(text) => programs::write_resolv_conf(netns, text),
             Step::StartDhcp(client) => format!("ip netns exec {netns} {client}"),
             Step::StopDhcp(client) => {
-                format!(
-                    "ip netns exec {netns} pkill -x {}",
-                    client.run.program.word()
-                )
+                let signal = client.run.program.ends_by();
+                format!("kill -{signal} \"$(cat {})\"", client.pid_file(netns))
             }
             Step::RemoveResolvConf => format!("rm /etc/netns/{netns}/resolv.conf"),
         }

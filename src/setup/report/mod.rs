@@ -4,6 +4,7 @@
 pub mod event;
 pub mod run_log;
 
+use std::io::ErrorKind;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Why};
@@ -178,6 +179,9 @@ fn hint(step: &Step, error: &OsError) -> &'static str {
         }
         (Step::AddLink { .. }, Some(Errno::EOPNOTSUPP)) => {
             "this kernel has no links of this type; load its module, if there is one"
+        }
+        (Step::AddLink { .. }, None) if error.errno.kind() == ErrorKind::NotFound => {
+            "install the kernel's modules; after an upgrade of the kernel, reboot"
         }
         (Step::AddRoute(_) | Step::ReplaceRoute(_), Some(Errno::EEXIST)) => {
             "a route to that destination with this metric already exists; use a different metric"

@@ -17,11 +17,15 @@ const NUMBER: (u64, u64) = (10, 200);
 
 /// Open the file. If the module has not been loaded yet, the file does not exist. It is then
 /// created as udev creates it from the list of depmod(8), and opening it makes the kernel load the
-/// module. The error is `NotFound` if there is no such module.
+/// module. The error is `NotFound` if there is no such module, whether the file exists or not.
 pub fn open() -> io::Result<File> {
     let open = || File::options().read(true).write(true).open(FILE);
     match open() {
         Err(e) if e.kind() == ErrorKind::NotFound => {}
+        // udev creates the file at boot, for each module in the list
+        Err(e) if e.raw_os_error() == Some(Errno::ENODEV as i32) => {
+            return Err(ErrorKind::NotFound.into());
+        }
         opened => return opened,
     }
     let folder = Path::new(FILE).parent().unwrap_or(Path::new("/dev"));

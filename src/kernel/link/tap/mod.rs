@@ -46,10 +46,7 @@ impl Kernel {
         });
         added.map_err(|no| match no.kind() {
             ErrorKind::NotFound => OsError {
-                message: Some(format!(
-                    "there is no {}, and the kernel has no module tun",
-                    file::FILE
-                )),
+                message: Some(format!("the kernel has no module tun for {}", file::FILE)),
                 errno: no,
             },
             _ => no.into(),

@@ -43,11 +43,9 @@ pub(crate) fn mtu_of_parents(links: &mut [Link]) {
         };
         let parent = before.iter().find(|parent| parent.link_at() == below);
         let is_mtu = |(option, _): &&Said| option.word == "mtu";
-        if let Some(mtu) = parent.and_then(|parent| parent.attributes.iter().find(is_mtu))
-            && link.attributes.get("mtu").is_none()
-        {
-            link.attributes.extend([mtu]);
-        }
+        let mtu = parent.and_then(|parent| parent.attributes.iter().find(is_mtu));
+        let mtu = mtu.filter(|_| link.attributes.get("mtu").is_none());
+        link.attributes.extend(mtu);
     }
 }
 

@@ -253,9 +253,8 @@ fn dead_resolvers_of_host(name: &NetnsName, seen: &Observed, all: &mut Findings)
         return;
     };
     let is_dead = |server: &IpAddr| server.is_loopback() && !is_listening(&seen.listening, server);
-    if let Some(server) = servers.all.first()
-        && servers.all.iter().all(is_dead)
-    {
+    let all_dead = servers.all.iter().all(is_dead);
+    if let Some(server) = servers.all.first().filter(|_| all_dead) {
         let what = format!(
             "there is no /etc/netns/{name}/resolv.conf, and nothing in the namespace listens on the \
              host's {server}"
