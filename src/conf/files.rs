@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use nix::fcntl::OFlag;
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC, fstatfs};
 
-use crate::source::{Position, Problem};
+use crate::source::{Position, Problem, Sourced};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -201,6 +201,20 @@ pub fn list_trusted(folder: &Path, trust: Trust) -> Result<Vec<String>, Problem>
         names.extend(entry.file_name().into_string());
     }
     Ok(names)
+}
+
+/// The warning that a file is not read, which a setting may name.
+pub fn not_read(path: &Sourced<String>, why: &str) -> Problem {
+    let origin = path.origin.as_ref();
+    let setting = origin.map(|origin| format!("{}: ", origin.setting));
+    Problem {
+        place: origin.map(|origin| origin.place.clone()),
+        wrong: format!(
+            "{}{path} was not checked: {why}",
+            setting.unwrap_or_default()
+        ),
+        remedy: "type netns-setup check as root, on the machine that has it".into(),
+    }
 }
 
 /// Whether there may be a file at this path. Also true if that cannot be determined: reading the

@@ -7,12 +7,12 @@ use std::path::Path;
 use super::error::Error;
 use super::{Call, firewall, nat, wireguard};
 use crate::conf;
-use crate::conf::files::{may_be_there, read_regular};
+use crate::conf::files::{may_be_there, not_read, read_regular};
 use crate::model::build::{Context, Want, build, contradictions};
 use crate::model::dhcp::Program;
 use crate::model::{Link, Netns};
 use crate::name::NetnsName;
-use crate::source::{Problem, Sourced};
+use crate::source::Problem;
 use crate::system::{dhcp, resolv_conf};
 
 /// The error for problems in a namespace's settings.
@@ -42,20 +42,6 @@ pub fn settings(call: &Call, name: &NetnsName, context: &Context) -> Result<Want
         respect_their_resolv_conf(&mut want)?;
     }
     Ok(want)
-}
-
-/// The warning that a file is not read, which a setting may name.
-pub fn not_read(path: &Sourced<String>, why: &str) -> Problem {
-    let origin = path.origin.as_ref();
-    let setting = origin.map(|origin| format!("{}: ", origin.setting));
-    Problem {
-        place: origin.map(|origin| origin.place.clone()),
-        wrong: format!(
-            "{}{path} was not checked: {why}",
-            setting.unwrap_or_default()
-        ),
-        remedy: "type netns-setup check as root, on the machine that has it".into(),
-    }
 }
 
 /// The owner's resolv.conf is never overwritten. It has priority over DNS in the file of a

@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::report;
 use super::store::Store;
-use super::{load, report};
-use crate::conf::files::{others_may_read, read_trusted};
+use crate::conf::files::{not_read, others_may_read, read_trusted};
 use crate::conf::{Setting, Settings, Trust};
 use crate::kernel::Kernel;
 use crate::model::build::{Want, WireguardFile, wireguard_files};
@@ -48,7 +48,7 @@ impl WireguardFiles {
         let of_the_settings = dns.is_some();
         for file in wireguard_files(settings) {
             if let Some(why) = trust.skips(Path::new(&file.path.value)) {
-                files.not_done.push(load::not_read(&file.path, why));
+                files.not_done.push(not_read(&file.path, why));
                 continue;
             }
             let (read, problems) = read_one(&file, trust);
