@@ -52,7 +52,8 @@ impl Plan<'_> {
     }
 
     /// Our links that the settings no longer list, the newest first: a link on top of another one is
-    /// newer.
+    /// newer. Those in the namespace come before the other ends of veth pairs, which the kernel
+    /// deletes with them.
     fn our_links_that_go(&self) -> Vec<LinkRef> {
         let made = &self.journal.ours.links;
         // The other end of a veth may be in a namespace that has lost its name. A link may also
@@ -70,7 +71,9 @@ impl Plan<'_> {
                     .now(&link.link_at())
                     .is_some_and(|now| is_it(&link.kind, &now.kind) && self.journal.is_ours(now))
         };
-        made.iter().rev().filter(goes).map(Link::link_at).collect()
+        let goes = made.iter().rev().filter(goes).map(Link::link_at);
+        let (inside, others): (Vec<_>, Vec<_>) = goes.partition(|link| link.netns == Netns::This);
+        [inside, others].concat()
     }
 
     fn take_routes(&mut self) {

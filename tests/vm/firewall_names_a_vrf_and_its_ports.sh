@@ -105,7 +105,7 @@ for link in p0 red eth1; do
 	anew "$link"
 	run 1 netns-setup status mgmt
 	run 0 netns-setup reload mgmt
-	says "+ ip netns exec mgmt nft -f /etc/netns/mgmt/nftables.nft"
+	says "include \"/etc/netns/mgmt/nftables.nft\""
 	holds "$link is made anew, reload"
 done
 

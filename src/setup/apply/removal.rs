@@ -66,9 +66,16 @@ impl Work<'_> {
         let deletes = changes.iter().any(|change| change.step == Step::DelNetns);
         let mut ending = Ending::default();
         for change in changes {
-            // After an error, keep the name: what is left in an attached namespace is reached
-            // by it
-            if change.step == Step::Detach && !removal.refused.is_empty() {
+            // After an error, keep the name: what is left in an attached namespace is reached by
+            // it, and a NIC that did not go back is not to end with the namespace, or to appear on
+            // the host without its addresses
+            let mut refused = removal.refused.iter().map(|(change, _)| &change.step);
+            let keeps = match change.step {
+                Step::Detach => refused.next().is_some(),
+                Step::DelNetns => refused.any(|step| !step.ways().is_empty()),
+                _ => false,
+            };
+            if keeps {
                 continue;
             }
             if at_once.is_some_and(|have| deletes && ending.takes(&change, have)) {

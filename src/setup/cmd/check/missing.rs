@@ -98,7 +98,11 @@ fn modules(want: &Want, folder: &Path) -> Vec<Vec<String>> {
         return Vec::new();
     };
     let has = |kind: &str| {
-        let alias = format!("rtnl-link-{kind}");
+        let alias = match kind {
+            // Created by opening its file. Some kernels have no other alias for it
+            "tun" => "devname:net/tun".into(),
+            kind => format!("rtnl-link-{kind}"),
+        };
         let is = |word: &[u8]| word == alias.as_bytes();
         modules.split(u8::is_ascii_whitespace).any(is)
             || built_in
