@@ -121,7 +121,7 @@ for link in p0 red eth1; do
 	eth1) hotplug del nic1 && hotplug add nic1 virtio-net-pci 52:54:00:00:00:01 ;;
 	*) anew "$link" ;;
 	esac
-	eventually "watch loads the rules" grep -q 'nft -f' /tmp/watch
+	eventually "watch loads the rules" grep -q 'include ' /tmp/watch
 	eventually "the namespace is whole" is_whole
 	holds "$link is made anew, watch"
 done

@@ -19,10 +19,9 @@ fn rules_that_others_flush_are_loaded_again() {
     };
     let before = ["inet guard", "ip raw"].map(listed);
     assert!(before[1].contains("203.0.113.0/24"), "{}", before[1]);
-    for (flush, program) in [
-        ("delete table ip raw", "iptables-restore -w 5"),
-        ("flush ruleset", "nft -f"),
-    ] {
+    let iptables = "+ ip netns exec mgmt iptables-restore -w 5 /etc/netns/mgmt/";
+    let nft = "+ ip netns exec mgmt nft 'table inet guard; delete table inet guard; include ";
+    for (flush, said) in [("delete table ip raw", iptables), ("flush ruleset", nft)] {
         watch.is_quiet();
         let out = watch.out();
         sandbox
@@ -31,8 +30,7 @@ fn rules_that_others_flush_are_loaded_again() {
             ))
             .ok();
         watch.soon(flush, || ["inet guard", "ip raw"].map(listed) == before);
-        let said = format!("+ ip netns exec mgmt {program} /etc/netns/mgmt/");
-        watch.soon("it is said", || since(&out, &watch.out()).contains(&said));
+        watch.soon("it is said", || since(&out, &watch.out()).contains(said));
     }
     assert_eq!(watch.err(), "");
 }

@@ -99,7 +99,7 @@ fn a_link_that_is_made_again_is_filtered_before_it_is_up() {
         watch.is_quiet();
         let said = watch.out()[out.len()..].to_string();
         let (_, after) = said
-            .split_once("nft -f /etc/netns/mgmt/nftables.nft")
+            .split_once("include \"/etc/netns/mgmt/nftables.nft\"")
             .unwrap();
         assert!(after.contains("link set v0 up"), "{said}");
         assert_eq!(ping(), 1, "{said}");
