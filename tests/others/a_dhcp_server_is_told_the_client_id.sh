@@ -9,7 +9,7 @@ $judge link set eth1 up
 long=$(printf '%047d' 7 | tr 0 x)   # 48 bytes with its type: dhcpcd takes no more
 hex=$(printf '%s' "$long" | od -An -v -tx1 | tr -d '\n' | tr ' ' :)
 label=$(printf '%063d' 0 | tr 0 a)
-name=$label.$label.$label.$(printf '%058d' 0 | tr 0 a)   # 250 bytes
+long_name=$label.$label.$label.$(printf '%058d' 0 | tr 0 a)   # 250 bytes
 far dnsmasq --port=0 --conf-file=/dev/null --user=root --log-dhcp --log-facility=/tmp/log \
 	--pid-file=/tmp/dnsmasq.pid --dhcp-leasefile=/tmp/leases --interface=far --bind-interfaces \
 	--dhcp-range=192.0.2.100,192.0.2.150,1h --dhcp-host=id:01:52:54:00:12:34:56,192.0.2.77 \
@@ -34,9 +34,13 @@ none_left()
 for client in dhcpcd udhcpc; do
 	[ $client = dhcpcd ] || rm "$(command -v dhcpcd)"
 	for id in 01:52:54:00:12:34:56 web 01:02 00:00 FF:ff:0a:00:0d "$long"; do
+		name=$long_name
 		case $id in
 		web) bytes=00:77:65:62 ;;
-		x*) bytes=00$hex ;;
+		x*)
+			bytes=00$hex
+			name=web   # both together do not fit into what udhcpc sends
+			;;
 		*) bytes=$(printf '%s' "$id" | tr A-F a-f) ;;
 		esac
 		cat >/etc/conf.d/netns.mgmt <<-END
