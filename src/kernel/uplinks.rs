@@ -41,10 +41,9 @@ impl Kernel {
         let defaults = host.default_links.iter().map(|(_, link)| link);
         let links = defaults.chain(host.addresses.iter().map(|(_, link)| link));
         let links: BTreeSet<LinkName> = links.chain(&named).cloned().collect();
-        let is = |key: &str, value: &str| {
-            fs::read_to_string(format!("/proc/sys/net/{key}")).is_ok_and(|v| v.trim() == value)
-        };
-        let new_links_accept_ra = is("ipv6/conf/default/accept_ra", "1");
+        let read = |key: &str| fs::read_to_string(format!("/proc/sys/net/{key}")).ok();
+        let is = |key: &str, value: &str| read(key).is_some_and(|v| v.trim() == value);
+        let accept_ra = |of: &str| read(&format!("ipv6/conf/{of}/accept_ra"));
         for (family, key) in [
             (IpVersion::V4, "ipv4/ip_forward"),
             (IpVersion::V6, "ipv6/conf/all/forwarding"),
@@ -62,9 +61,9 @@ impl Kernel {
                     host.forwards.insert((family, Some(link.clone())));
                 }
             }
-            let accept_ra = format!("ipv6/conf/{link}/accept_ra");
-            let is_here = fs::exists(format!("/proc/sys/net/{accept_ra}"))?;
-            if is(&accept_ra, "1") || !is_here && new_links_accept_ra {
+            // A NIC that is not on the host yet gets the default
+            let value = accept_ra(link.as_str()).or_else(|| accept_ra("default"));
+            if value.is_some_and(|v| v.trim() == "1") {
                 host.takes_advertisements.insert(link);
             }
         }

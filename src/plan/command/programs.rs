@@ -24,11 +24,7 @@ pub(super) fn attach(netns: &NetnsName, path: &str) -> String {
 
 /// A link that others created can have any name.
 pub(super) fn quoted(name: &LinkName) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.@+,=".contains(c);
-    match name.as_str() {
-        name if name.chars().all(plain) => name.into(),
-        name => format!("'{}'", name.replace('\'', r"'\''")),
-    }
+    word(name.as_str(), "_-.@+,=")
 }
 
 pub(super) fn move_link(netns: &NetnsName, link: &LinkRef, to: &LinkRef) -> String {
@@ -104,7 +100,7 @@ pub(super) fn policy(netns: &NetnsName, verb: &str, rule: &Rule) -> String {
 /// The rules replace `old`, in one transaction, except those of ipset.
 pub(super) fn load(netns: &NetnsName, new: &Ruleset, old: Option<&Ruleset>) -> String {
     let inside = format!("ip netns exec {netns}");
-    let file = word(&new.file);
+    let file = word(&new.file, PLAIN);
     match new.tool {
         Tool::Ipset => {
             let restore = format!("{inside} ipset -exist restore -file {file}");
@@ -123,18 +119,19 @@ pub(super) fn load(netns: &NetnsName, new: &Ruleset, old: Option<&Ruleset>) -> S
             none if none.is_empty() => format!("{inside} nft -f {file}"),
             delete => {
                 let text = format!("{delete}include \"{}\"", new.file);
-                format!("{inside} nft {}", word(&text))
+                format!("{inside} nft {}", in_quotes(&text))
             }
         },
-        Tool::Replies => format!("{inside} nft {}", word(&one_line(&new.text))),
+        Tool::Replies => format!("{inside} nft {}", in_quotes(&one_line(&new.text))),
         tool => match old
             .map(|old| accept_all(old, Some(new)))
             .unwrap_or_default()
         {
-            none if none.is_empty() => format!("{inside} {tool}-restore -w 5 {file}"),
+            none if none.is_empty() => format!("{inside} {} -w 5 {file}", tool.program()),
             rest => format!(
-                "{{ cat {file}; {}; }} | {inside} {tool}-restore -w 5",
-                printf(&rest)
+                "{{ cat {file}; {}; }} | {inside} {} -w 5",
+                printf(&rest),
+                tool.program()
             ),
         },
     }
@@ -148,29 +145,37 @@ pub(super) fn unload(netns: &NetnsName, rules: &Ruleset) -> String {
             let each: Vec<_> = rules.sets().into_iter().map(destroy).collect();
             each.join(" && ")
         }
-        Tool::Nftables => format!("{inside} nft {}", word(delete_tables(rules).trim_end())),
+        Tool::Nftables => format!(
+            "{inside} nft {}",
+            in_quotes(delete_tables(rules).trim_end())
+        ),
         Tool::Replies => format!("{inside} nft delete table {}", replies::TABLE),
         tool => {
             let text = printf(&accept_all(rules, None));
-            format!("{text} | {inside} {tool}-restore -w 5")
+            format!("{text} | {inside} {} -w 5", tool.program())
         }
     }
 }
 
-/// A word for sh, in single quotes where it needs them.
-fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._/=:-".contains(c);
-    match !text.is_empty() && text.chars().all(plain) {
+/// Characters that file names and sysctls have without quotes.
+const PLAIN: &str = "._/=:-";
+
+/// A word for sh, in single quotes if it has others than letters, digits and the plain characters.
+fn word(text: &str, plain: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || plain.contains(c);
+    match !text.is_empty() && text.chars().all(is_plain) {
         true => text.into(),
-        false => format!("'{}'", text.replace('\'', r"'\''")),
+        false => in_quotes(text),
     }
+}
+
+fn in_quotes(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// The command that prints these lines.
 fn printf(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(|line| format!(" '{}'", line.replace('\'', r"'\''")));
+    let lines = text.lines().map(|line| format!(" {}", in_quotes(line)));
     format!("printf '%s\\n'{}", lines.collect::<String>())
 }
 
@@ -188,5 +193,5 @@ pub(super) fn set_sysctl(netns: &NetnsName, sysctl: &Sysctl) -> String {
     };
     let missing = if sysctl.optional { " -e" } else { "" };
     let text = sysctl.to_string();
-    format!("{inside}sysctl{missing} -w {}", word(&text))
+    format!("{inside}sysctl{missing} -w {}", word(&text, PLAIN))
 }

@@ -158,9 +158,7 @@ impl Plan<'_> {
         self.change(Step::DelLink(there.clone()), link.name.origin.clone());
         self.deleted(&there);
     }
-}
 
-impl Plan<'_> {
     /// Whether links that netns-setup did not create are on top of this one. The kernel would delete
     /// them together with it, so each is an obstacle.
     pub(super) fn carries_others(&mut self, link: &LinkRef, asked: &Option<Arc<Origin>>) -> bool {

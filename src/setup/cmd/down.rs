@@ -294,7 +294,7 @@ fn untold(name: &NetnsName, unread: Option<io::Error>) -> Vec<String> {
     };
     vec![
         format!("{name}: cannot tell which other namespaces have links to it: {e}"),
-        "run netns-setup status of that one; it may lose links now".into(),
+        "type netns-setup status: a namespace with links to it lacks them now".into(),
     ]
 }
 

@@ -185,9 +185,12 @@ impl Store {
         let mut builder = DirBuilder::new();
         builder.mode(0o755);
         loop {
-            builder.recursive(true).create(state_dir::STATE)?;
+            // Not with `recursive`, which fails if another process removes what it has found
             match builder.recursive(false).create(&dir) {
-                // Not with `recursive`, which fails if another process removes what it has found
+                Err(e) if e.kind() == ErrorKind::NotFound => {
+                    builder.recursive(true).create(state_dir::STATE)?;
+                    continue;
+                }
                 Err(e) if e.kind() != ErrorKind::AlreadyExists => return Err(e),
                 _ => {}
             }

@@ -9,28 +9,22 @@ use crate::kernel::Kernel;
 use crate::model::build::Want;
 use crate::model::{Link, Netns, Tool};
 use crate::plan::{Obstacle, missing_device};
-use crate::setup::report;
 use crate::setup::resolve_devices::resolve_devices;
 use crate::setup::store;
 use crate::source::Sourced;
 use crate::system::{dhcp, program};
 
-/// Two lines for each thing that is missing.
-pub fn on_this_machine(want: &Want) -> Vec<Vec<String>> {
-    let mut all = nics(want);
+/// Each thing that is missing.
+pub fn on_this_machine(want: &Want) -> Vec<Obstacle> {
+    let mut all = nics(want).unwrap_or_default();
     all.extend(dhcp_client(want));
     all.extend(programs(want));
     all.extend(modules(want, Path::new("/lib/modules")));
     all
 }
 
-/// The NICs that neither the host nor the namespace has. None if the caller may not see that.
-fn nics(want: &Want) -> Vec<Vec<String>> {
-    let missing = missing_nics(want).unwrap_or_default();
-    missing.iter().map(report::obstacle_lines).collect()
-}
-
-fn missing_nics(want: &Want) -> Option<Vec<Obstacle>> {
+/// The NICs that neither the host nor the namespace has. `None` if the caller may not see that.
+fn nics(want: &Want) -> Option<Vec<Obstacle>> {
     let journal = store::journal(&want.name).ok()?;
     let mut kernel = Kernel::new(want.name.clone());
     let there = kernel.cards().ok()?;
@@ -51,13 +45,13 @@ fn missing_nics(want: &Want) -> Option<Vec<Obstacle>> {
     Some(missing)
 }
 
-fn dhcp_client(want: &Want) -> Option<Vec<String>> {
+fn dhcp_client(want: &Want) -> Option<Obstacle> {
     let client = want.state.clients.first()?;
     if dhcp::installed().is_some() {
         return None;
     }
     let wrong = "there is no DHCP client on this machine".into();
-    Some(lines(
+    Some(missing(
         client,
         wrong,
         "install dhcpcd, or busybox with its udhcpc",
@@ -65,7 +59,7 @@ fn dhcp_client(want: &Want) -> Option<Vec<String>> {
 }
 
 /// The programs that load rules.
-fn programs(want: &Want) -> Vec<Vec<String>> {
+fn programs(want: &Want) -> Vec<Obstacle> {
     let rules = want.state.firewall.iter();
     let mut needed: Vec<(&str, Sourced<()>)> = rules
         .map(|rules| (rules.value.tool.program(), rules.with(())))
@@ -78,16 +72,16 @@ fn programs(want: &Want) -> Vec<Vec<String>> {
     }
     let mut known = BTreeSet::new();
     needed.retain(|(program, _)| known.insert(*program) && !program::is_installed(program));
-    let lines = needed.iter().map(|(program, asked)| {
+    let needed = needed.iter().map(|(program, asked)| {
         let wrong = format!("there is no program {program} on this machine");
-        lines(asked, wrong, "install the package that has it")
+        missing(asked, wrong, "install the package that has it")
     });
-    lines.collect()
+    needed.collect()
 }
 
 /// The types of links that the running kernel has neither built in nor as a module. None if its
 /// modules are not listed here.
-fn modules(want: &Want, folder: &Path) -> Vec<Vec<String>> {
+fn modules(want: &Want, folder: &Path) -> Vec<Obstacle> {
     let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") else {
         return Vec::new();
     };
@@ -113,21 +107,21 @@ fn modules(want: &Want, folder: &Path) -> Vec<Vec<String>> {
     };
     let is_made = |link: &&Link| kind_of(link).is_some_and(|kind| !has(kind));
     let mut known = BTreeSet::new();
-    let missing = want.state.links.iter().filter(is_made);
-    let missing = missing.filter(|link| known.insert(link.kind.word().to_string()));
-    let lines = missing.map(|link| {
+    let links = want.state.links.iter().filter(is_made);
+    let links = links.filter(|link| known.insert(link.kind.word().to_string()));
+    let types = links.map(|link| {
         let wrong = format!(
             "{} is a {}, and this kernel has no module for that",
             link.name,
             link.kind.word()
         );
-        lines(
+        missing(
             &link.name,
             wrong,
             "install the modules of the running kernel, or one that has it",
         )
     });
-    lines.collect()
+    types.collect()
 }
 
 /// The word of the kernel for the type of a link that is created.
@@ -148,10 +142,11 @@ fn module_of(kind: &str) -> &str {
     }
 }
 
-fn lines<T>(asked: &Sourced<T>, wrong: String, hint: &str) -> Vec<String> {
-    let place = asked
-        .origin
-        .as_ref()
-        .map(|origin| format!("{}: {}: ", origin.place, origin.setting));
-    vec![place.unwrap_or_default() + &wrong, hint.into()]
+fn missing<T>(asked: &Sourced<T>, wrong: String, remedy: &str) -> Obstacle {
+    Obstacle {
+        origin: asked.origin.clone(),
+        wrong,
+        remedy: remedy.into(),
+        missing: None,
+    }
 }

@@ -36,7 +36,8 @@ pub fn warn(call: &Call, wants: &[Want]) {
 pub fn check(call: &Call, want: &Want) -> Result {
     // The settings of another machine say nothing of this one
     if !call.trust.is_of_anybody() && !call.quiet {
-        for lines in missing::on_this_machine(want) {
+        for missing in missing::on_this_machine(want) {
+            let lines = report::obstacle_lines(&missing);
             call.events.warning(&want.name, lines);
         }
     }
