@@ -122,6 +122,26 @@ fn a_watch_stays_the_old_program_while_the_new_one_would_change_something() {
     watch.repairs();
 }
 
+/// A reload follows a repair so closely that the watch reads the settings only after its pause. By
+/// then all events have been read.
+#[test]
+fn a_watch_looks_at_the_new_program_again_when_it_has_read_its_settings() {
+    let sandbox = sandbox(&hooked());
+    let watch = watch(&sandbox);
+    write(
+        &sandbox,
+        &hooked().replace("10.9.0.1/24", "\"10.9.0.1/24 10.9.0.2/24\""),
+    );
+    put(&sandbox, RENAMED);
+    watch.soon("it is said", || {
+        watch.err().contains("the new one plans other changes")
+    });
+    watch.is_quiet();
+    watch.repairs();
+    setup(&sandbox, "reload mgmt").ok();
+    watch.becomes_new();
+}
+
 #[test]
 fn a_new_program_that_does_not_run_ends_no_watch() {
     let sandbox = sandbox(&hooked());

@@ -120,7 +120,7 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
                 &mut own,
             ))
         });
-        match woken {
+        let looked = match woken {
             Woken::End => return Outcome::Done,
             Woken::ReadAgain => {
                 // If the new settings are wrong, the error is reported and the old settings stay
@@ -128,14 +128,23 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
                     let watched = all.iter_mut().find(|watched| watched.is(&want.name));
                     watched.map_or(Ok(()), |watched| watched.reload(call, want.clone()))
                 });
+                true
             }
             Woken::Check => {
                 // First close the sockets in namespaces that are gone: a socket keeps a namespace
                 // alive
                 listen(runtime, &mut entries, &mut all, own.as_ref());
                 let now = Instant::now();
+                let is_due = |moment: Instant| moment <= now;
+                let mut moments = all.iter().filter_map(WatchedNetns::moment);
+                let looked = moments.any(is_due);
                 all.iter_mut().for_each(|watched| watched.act(call, now));
+                looked
             }
+        };
+        // It may have read other settings now than those that were in the way of the new program
+        if let Some(own) = own.as_mut().filter(|_| looked) {
+            own.look_again();
         }
         let own = own.as_mut().map(|own| (own.may_go_on(call, &all), own));
         if let Some((true, own)) = own {
