@@ -2,17 +2,20 @@
 //! of it in any mount namespace, and sockets that were opened in it. This checks every file
 //! descriptor of every process, and is used only when there is a reason.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 use std::{fmt, fs, io};
 
 use super::init::service_of_process::ServiceDaemons;
 use super::netns::identity::NetnsInode;
 use super::netns::of_socket::netns_of_socket;
 use super::occupants::Process;
-use super::{pidfd, process, procfs};
+use super::thread::in_netns;
+use super::{netns, pidfd, process, procfs};
 use crate::state_dir;
 
 /// A process that keeps a namespace alive.
@@ -45,41 +48,101 @@ impl fmt::Display for HeldBy {
     }
 }
 
-/// All holders: at most one entry for each process, and one process for each mount namespace. The
-/// name `netns` in `/run/netns` is not a holder in any mount namespace, because it disappears when
-/// its file is removed. Other netns-setup processes are not holders either: `watch` closes a
-/// namespace that is taken down.
-pub fn holders(identity: NetnsInode, netns: &str) -> io::Result<Vec<Holder>> {
-    let mut found = Vec::new();
-    let mut mounts = BTreeSet::new();
-    let own = program("self");
-    for pid in process::all()? {
-        // This process, or another one of this program
-        if own.is_some() && program(pid) == own {
-            continue;
+/// How long what was seen may be used: long enough for many namespaces in a row.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// The holders of some namespaces, as seen at one moment. The search reads every descriptor of every
+/// process, so one search serves many namespaces.
+///
+/// Each namespace has at most one entry for each process, and for binds one process for each mount
+/// namespace. The name of the namespace in `/run/netns` is not a holder in any mount namespace,
+/// because it disappears when its file is removed. Other netns-setup processes are not holders
+/// either: `watch` closes a namespace that is taken down.
+pub struct Holders {
+    seen_at: Instant,
+    /// The names, each with its namespace.
+    of: Vec<(String, NetnsInode)>,
+    /// By name.
+    found: Vec<(String, i32, HeldBy)>,
+}
+
+impl Holders {
+    /// Search for the holders of the namespaces with these names. Names without a namespace are
+    /// passed over.
+    pub fn look<'a>(names: impl Iterator<Item = &'a str>) -> io::Result<Self> {
+        let seen_at = Instant::now();
+        let (mut of, mut wanted) = (Vec::new(), AllWanted::new());
+        for name in names {
+            // One that cannot be opened is not to hold up the others
+            let Ok(netns) = netns::open(name) else {
+                continue;
+            };
+            let identity = netns.metadata().map(|of| (of.dev(), of.ino()))?;
+            of.push((name.to_string(), identity));
+            let wanted = wanted.entry(identity).or_insert_with(|| Wanted {
+                names: Vec::new(),
+                has_sockets: has_sockets(&netns),
+            });
+            wanted.names.push(name);
         }
-        let bind = match fs::metadata(format!("/proc/{pid}/ns/mnt")) {
-            Ok(of) if mounts.insert((of.dev(), of.ino())) => bind(pid, identity, netns),
-            _ => None,
-        };
-        let descriptor = || {
-            if process::is_inside(pid, identity) {
-                None
-            } else {
-                descriptor(pid, identity)
+        let mut found = Vec::new();
+        let mut mounts = BTreeSet::new();
+        let own = program("self");
+        for pid in process::all()? {
+            // This process, or another one of this program
+            if own.is_some() && program(pid) == own {
+                continue;
             }
+            let mut held = Held::new();
+            match fs::metadata(format!("/proc/{pid}/ns/mnt")) {
+                Ok(of) if mounts.insert((of.dev(), of.ino())) => binds(pid, &wanted, &mut held),
+                _ => {}
+            }
+            descriptors(pid, &wanted, &mut held);
+            let held = held.into_iter();
+            found.extend(held.map(|(name, by)| (name.to_string(), pid, by)));
+        }
+        Ok(Holders { seen_at, of, found })
+    }
+
+    /// Whether the search is recent, and included this namespace.
+    pub fn are_fresh(&self, netns: NetnsInode, name: &str) -> bool {
+        let mut of = self.of.iter();
+        self.seen_at.elapsed() < FRESH && of.any(|of| (of.0.as_str(), of.1) == (name, netns))
+    }
+
+    /// The holders of the namespace with this name, by process id.
+    pub fn of(&self, name: &str) -> Vec<Holder> {
+        let mut found = self.found.iter().filter(|(of, ..)| of == name).peekable();
+        if found.peek().is_none() {
+            return Vec::new();
+        }
+        let services = ServiceDaemons::look();
+        let holder = |(_, pid, by): &(String, i32, HeldBy)| Holder {
+            process: Process::of(*pid, &services),
+            by: by.clone(),
         };
-        found.extend(bind.or_else(descriptor).map(|by| (pid, by)));
+        found.map(holder).collect()
     }
-    if found.is_empty() {
-        return Ok(Vec::new());
-    }
-    let services = ServiceDaemons::look();
-    let told = found.into_iter().map(|(pid, by)| Holder {
-        process: Process::of(pid, &services),
-        by,
-    });
-    Ok(told.collect())
+}
+
+/// A namespace whose holders are searched for.
+struct Wanted<'a> {
+    names: Vec<&'a str>,
+    has_sockets: bool,
+}
+
+/// The namespaces whose holders are searched for.
+type AllWanted<'a> = BTreeMap<NetnsInode, Wanted<'a>>;
+
+/// By the names of the namespaces, how a process holds them.
+type Held<'a> = BTreeMap<&'a str, HeldBy>;
+
+/// Whether a program has a socket that was opened in the namespace. The kernel counts those of each
+/// namespace (Linux 4.16; before that, those of all namespaces).
+fn has_sockets(netns: &File) -> bool {
+    let counted = in_netns(netns, || procfs::text("/proc/thread-self/net/sockstat"));
+    counted.map_or(true, |text| !text.starts_with("sockets: used 0\n"))
 }
 
 /// The file name of a process's program, even if the program has been reinstalled since.
@@ -90,9 +153,14 @@ fn program(pid: impl fmt::Display) -> Option<String> {
     path.rsplit('/').next().map(String::from)
 }
 
-fn descriptor(pid: i32, netns: NetnsInode) -> Option<HeldBy> {
+/// Add the namespaces that a descriptor of the process refers to, unless the process is inside.
+fn descriptors<'a>(pid: i32, wanted: &AllWanted<'a>, held: &mut Held<'a>) {
+    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return;
+    };
+    let any_sockets = wanted.values().any(|wanted| wanted.has_sockets);
     let mut process = None;
-    for entry in fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
+    for entry in entries.flatten() {
         let Ok(number) = entry.file_name().to_string_lossy().parse::<RawFd>() else {
             continue;
         };
@@ -100,47 +168,74 @@ fn descriptor(pid: i32, netns: NetnsInode) -> Option<HeldBy> {
             continue;
         };
         let target = target.to_string_lossy();
-        if target.starts_with("socket:") {
-            if process.is_none() {
-                process = Some(pidfd::open(pid));
+        let (netns, by) = if target.starts_with("socket:") {
+            if !any_sockets {
+                continue;
             }
-            let Some(Ok(process)) = &process else {
+            let process = process.get_or_insert_with(|| pidfd::open(pid));
+            let Ok(process) = process else {
                 continue;
             };
             let of = netns_of_socket(process, number).and_then(|of| of.metadata());
-            if of.is_ok_and(|of| (of.dev(), of.ino()) == netns) {
-                return Some(HeldBy::Socket(number));
+            (of, HeldBy::Socket(number))
+        } else if may_be(pid, number, &target, wanted) {
+            (fs::metadata(entry.path()), HeldBy::Descriptor(number))
+        } else {
+            continue;
+        };
+        let Ok(netns) = netns.map(|of| (of.dev(), of.ino())) else {
+            continue;
+        };
+        let Some(wanted) = wanted.get(&netns) else {
+            continue;
+        };
+        let is_new = wanted.names.iter().any(|name| !held.contains_key(name));
+        if is_new && !process::is_inside(pid, netns) {
+            for name in &wanted.names {
+                held.entry(name).or_insert_with(|| by.clone());
             }
-        } else if may_be(pid, number, &target, netns) && process::is(&entry.path(), netns) {
-            return Some(HeldBy::Descriptor(number));
         }
     }
-    None
 }
 
-/// Whether the descriptor can be that of the namespace, so that a stat(2) is worthwhile. stat(2)
-/// blocks if the file is on a server that does not answer. The kernel reports the inode number
-/// without it (Linux 5.14).
-fn may_be(pid: i32, number: RawFd, target: &str, (_, inode): NetnsInode) -> bool {
+/// Whether the descriptor can be that of one of the namespaces, so that a stat(2) is worthwhile.
+/// stat(2) blocks if the file is on a server that does not answer. The kernel reports the inode
+/// number without it (Linux 5.14).
+fn may_be(pid: i32, number: RawFd, target: &str, wanted: &AllWanted<'_>) -> bool {
+    let is_wanted = |inode: &str| {
+        let inode = inode.parse::<u64>();
+        inode.is_ok_and(|inode| wanted.keys().any(|(_, wanted)| *wanted == inode))
+    };
     if !target.starts_with('/') {
-        return target == format!("net:[{inode}]");
+        return inode_in(target).is_some_and(is_wanted);
     }
     let told = procfs::text(&format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
-    let told = told.lines().find_map(|line| line.strip_prefix("ino:"));
-    told.is_none_or(|told| told.trim() == inode.to_string())
+    let mut lines = told.lines();
+    let told = lines.find_map(|line| line.strip_prefix("ino:"));
+    told.is_none_or(|told| is_wanted(told.trim()))
 }
 
-/// Where the namespace is bound, except over its name.
-fn bind(pid: i32, (_, inode): NetnsInode, netns: &str) -> Option<HeldBy> {
-    let mounts = procfs::bytes(&format!("/proc/{pid}/mountinfo")).ok()?;
-    let mounts = String::from_utf8_lossy(&mounts);
-    let root = format!("net:[{inode}]");
-    let mut points = mounts.lines().filter_map(|line| {
+/// The inode of a network namespace in its name in `/proc`, `net:[INODE]`.
+fn inode_in(name: &str) -> Option<&str> {
+    name.strip_prefix("net:[")?.strip_suffix(']')
+}
+
+/// Add the namespaces that are bound in the mount namespace of the process, except over their names.
+fn binds<'a>(pid: i32, wanted: &AllWanted<'a>, held: &mut Held<'a>) {
+    let mounts = procfs::bytes(&format!("/proc/{pid}/mountinfo")).unwrap_or_default();
+    for line in String::from_utf8_lossy(&mounts).lines() {
         let mut words = line.split(' ').skip(3);
-        (words.next()? == root).then(|| words.next()).flatten()
-    });
-    let other = points.find(|point| !is_name(pid, point, netns))?;
-    Some(HeldBy::Bind(other.to_string()))
+        let (Some(root), Some(point)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let inode = inode_in(root).and_then(|inode| inode.parse::<u64>().ok());
+        let of_inode = wanted.iter().find(|((_, of), _)| Some(*of) == inode);
+        for name in of_inode.iter().flat_map(|(_, wanted)| &wanted.names) {
+            if !held.contains_key(name) && !is_name(pid, point, name) {
+                held.insert(name, HeldBy::Bind(point.to_string()));
+            }
+        }
+    }
 }
 
 /// Whether the mount point is the file of that name in `/run/netns`, whatever the root directory of

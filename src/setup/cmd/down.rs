@@ -24,8 +24,9 @@ use crate::setup::signals::block_signals;
 use crate::setup::store::{self, Store};
 use crate::setup::{Call, LOCK, Occupants, each, hooks, linked_netns, outcome, report, ssh_guard};
 use crate::state_dir;
-use crate::system::holders::{Holder, holders};
+use crate::system::holders::{Holder, Holders};
 use crate::system::init::service_of_process::ServiceDaemons;
+use crate::system::netns::identity::NetnsInode;
 use crate::system::netns::{self, dir};
 use crate::system::occupants::{self, Process};
 use crate::system::{dhcp, pidfd, resolv_conf};
@@ -45,30 +46,69 @@ const INTERVAL: Duration = Duration::from_millis(200);
 /// last of them has lost its name.
 pub fn down(call: &Call, inside: Occupants) -> Outcome {
     let mut ending = Vec::new();
-    let mut ends = None;
+    let mut seen = Seen::default();
     let begun = each(call, |name| {
         // A hook may call netns-setup for another namespace, which must not be locked then
         let has_hooks = hooks::has_any(name);
         if has_hooks {
-            end_all(call, &mut ending, &mut ends);
+            end_all(call, &mut ending, &mut seen);
+            seen.holders = None;
         }
-        let Some(this) = begin(call, name, inside, &mut ends)? else {
+        let Some(this) = begin(call, name, inside, &mut seen)? else {
             return Ok(());
         };
         if has_hooks || this.is_linked {
-            return this.end(call, &mut ends);
+            let ended = this.end(call, &mut seen);
+            seen.holders = None;
+            return ended;
         }
         ending.push(this);
         Ok(())
     });
-    begun.max(end_all(call, &mut ending, &mut ends))
+    begun.max(end_all(call, &mut ending, &mut seen))
+}
+
+/// What serves all namespaces of one call.
+#[derive(Default)]
+struct Seen {
+    ends: Option<Ends>,
+    holders: Option<Holders>,
+}
+
+impl Seen {
+    /// Listen for the end of namespaces. Returns false if that is impossible.
+    fn listen(&mut self) -> bool {
+        if self.ends.is_none() {
+            match Ends::listen() {
+                Ok(listening) => self.ends = Some(listening),
+                Err(e) => log::info!("cannot listen for the end of namespaces: {e}"),
+            }
+        }
+        self.ends.is_some()
+    }
+
+    /// What holds the namespace from outside.
+    fn holders(
+        &mut self,
+        call: &Call,
+        name: &NetnsName,
+        netns: NetnsInode,
+    ) -> io::Result<Vec<Holder>> {
+        let known = self.holders.take();
+        let known = known.filter(|known| known.are_fresh(netns, name.as_str()));
+        let holders = match known {
+            Some(holders) => holders,
+            None => Holders::look(call.names.iter().map(NetnsName::as_str))?,
+        };
+        Ok(self.holders.insert(holders).of(name.as_str()))
+    }
 }
 
 /// Wait for the end of all these namespaces.
-fn end_all(call: &Call, ending: &mut Vec<Ending>, ends: &mut Option<Ends>) -> Outcome {
+fn end_all(call: &Call, ending: &mut Vec<Ending>, seen: &mut Seen) -> Outcome {
     let all = ending.drain(..).map(|this| {
         let name = this.store.name().clone();
-        outcome(call, &name, this.end(call, ends))
+        outcome(call, &name, this.end(call, seen))
     });
     all.max().unwrap_or(Outcome::Done)
 }
@@ -92,7 +132,7 @@ fn begin(
     call: &Call,
     name: &NetnsName,
     inside: Occupants,
-    ends: &mut Option<Ends>,
+    seen: &mut Seen,
 ) -> Result<Option<Ending>> {
     if let Ok(false) = store::dir(name).try_exists() {
         return check_name(call, name).map(|()| None);
@@ -108,17 +148,17 @@ fn begin(
     let hooks = DownHooks::read(name, inside == Occupants::Leave);
     hooks.run_pre_down(call);
     let blocked = block_signals();
-    let ending = take_down(call, name, inside, hooks, ends);
+    let ending = take_down(call, name, inside, hooks, seen);
     let _ = blocked.thread_unblock();
     ending.map(Some)
 }
 
 impl Ending {
     /// Wait for the end, and run the hooks.
-    fn end(self, call: &Call, ends: &mut Option<Ends>) -> Result {
+    fn end(self, call: &Call, seen: &mut Seen) -> Result {
         let name = self.store.name().clone();
         let blocked = block_signals();
-        let ended = wait(call, &name, self.dying, ends).and_then(|()| {
+        let ended = wait(call, &name, self.dying, seen).and_then(|()| {
             if self.wrote_resolv_conf {
                 resolv_conf::clear(&name);
             }
@@ -138,8 +178,8 @@ impl Ending {
 }
 
 /// Wait until the kernel has ended the namespace.
-fn wait(call: &Call, name: &NetnsName, dying: Option<Dying>, ends: &mut Option<Ends>) -> Result {
-    let (Some(dying), Some(ends)) = (dying, ends) else {
+fn wait(call: &Call, name: &NetnsName, dying: Option<Dying>, seen: &mut Seen) -> Result {
+    let (Some(dying), Some(ends)) = (dying, &mut seen.ends) else {
         return Ok(());
     };
     match ends.wait(&dying) {
@@ -180,17 +220,23 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
 /// Check whether `down` would be refused, before the caller stops anything.
 pub fn may_go(call: &Call, name: &NetnsName) -> Result {
     ssh_guard::would_take_down(call, name)?;
-    has_no_holders(name)
+    has_no_holders(call, name)
 }
 
 /// Check whether a process outside would keep the namespace alive once those inside are stopped.
 /// Services on the host do not count: the caller may stop them, too.
-fn has_no_holders(name: &NetnsName) -> Result {
+fn has_no_holders(call: &Call, name: &NetnsName) -> Result {
     let journal = store::journal(name).map_err(|e| fails(name, Why::Unread(e)))?;
     let until = Instant::now() + ENDING;
     loop {
-        let (_, mut holders) = leave_or_end(name, &journal, Occupants::Refuse)
-            .map_err(|e| broken(name, "cannot look for what holds it", e))?;
+        let (_, mut holders) = leave_or_end(
+            call,
+            name,
+            &journal,
+            Occupants::Refuse,
+            &mut Seen::default(),
+        )
+        .map_err(|e| broken(name, "cannot look for what holds it", e))?;
         holders.retain(|holder| holder.process.service.is_none());
         if holders.is_empty() {
             return Ok(());
@@ -258,11 +304,11 @@ fn take_down(
     name: &NetnsName,
     inside: Occupants,
     down_hooks: DownHooks,
-    ends: &mut Option<Ends>,
+    seen: &mut Seen,
 ) -> Result<Ending> {
     let locked = lock::take(name, true)?;
     let return_hooks = ReturnHooks::begin(&locked.store, None);
-    match make_changes(call, name, inside, locked, ends) {
+    match make_changes(call, name, inside, locked, seen) {
         Ok(done) => Ok(Ending {
             is_linked: done.is_linked,
             store: done.store,
@@ -303,7 +349,7 @@ fn make_changes(
     name: &NetnsName,
     inside: Occupants,
     locked: LockedNetns,
-    ends: &mut Option<Ends>,
+    seen: &mut Seen,
 ) -> Result<Done> {
     let LockedNetns {
         links_lock: _links_lock,
@@ -311,13 +357,13 @@ fn make_changes(
         mut journal,
         mut kernel,
     } = locked;
-    let (left, holders) = remaining_after_grace(name, &journal, &kernel, inside)
+    let (left, holders) = remaining_after_grace(call, &journal, &kernel, inside, seen)
         .map_err(|e| broken(name, "cannot look for its processes", e))?;
     if inside == Occupants::Refuse && !(left.is_empty() && holders.is_empty()) {
         return Err(Error::refused(report::still_used(name, &left, &holders)));
     }
     // The kernel's reports must not be missed, so this listens before the name is deleted
-    let alone = match left.is_empty() && holders.is_empty() && listen(ends) {
+    let alone = match left.is_empty() && holders.is_empty() && seen.listen() {
         true => Alone::Yes,
         false => Alone::No,
     };
@@ -362,17 +408,6 @@ fn make_changes(
     })
 }
 
-/// Listen for the end of namespaces. Returns false if that is impossible.
-fn listen(ends: &mut Option<Ends>) -> bool {
-    if ends.is_none() {
-        match Ends::listen() {
-            Ok(listening) => *ends = Some(listening),
-            Err(e) => log::info!("cannot listen for the end of namespaces: {e}"),
-        }
-    }
-    ends.is_some()
-}
-
 /// Filter the errors: those of changes that restore something on the host are only reported, and do
 /// not stop the rest.
 fn without_returns(
@@ -404,14 +439,15 @@ fn fails(name: &NetnsName, why: Why) -> Error {
 /// The processes that stay, after a short time for those that are ending: service managers may not
 /// wait for the end of a service, and a killed process exists until it is reaped.
 fn remaining_after_grace(
-    name: &NetnsName,
+    call: &Call,
     journal: &Journal,
     kernel: &Kernel,
     inside: Occupants,
+    seen: &mut Seen,
 ) -> io::Result<(Vec<Process>, Vec<Holder>)> {
     let until = Instant::now() + ENDING;
     loop {
-        let (left, holders) = leave_or_end(name, journal, inside)?;
+        let (left, holders) = leave_or_end(call, kernel.name(), journal, inside, seen)?;
         let left = without_clients(left, journal, kernel);
         let nobody = left.is_empty() && holders.is_empty();
         if nobody || inside != Occupants::Refuse || Instant::now() >= until {
@@ -419,6 +455,7 @@ fn remaining_after_grace(
         }
         let holding = holders.iter().map(|holder| &holder.process);
         wait_for_end(left.iter().chain(holding))?;
+        seen.holders = None;
     }
 }
 
@@ -442,9 +479,11 @@ fn without_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -
 /// The processes inside, and those that hold the namespace from outside. None if the namespace is
 /// not ours to delete.
 fn leave_or_end(
+    call: &Call,
     name: &NetnsName,
     journal: &Journal,
     inside: Occupants,
+    seen: &mut Seen,
 ) -> io::Result<(Vec<Process>, Vec<Holder>)> {
     let ours = journal.ours.exists;
     let Some(identity) = netns::identity(name.as_str())?.filter(|_| ours) else {
@@ -452,7 +491,8 @@ fn leave_or_end(
     };
     if inside == Occupants::Kill {
         occupants::end(identity, GRACE)?;
+        seen.holders = None;
     }
-    let holders = holders(identity, name.as_str())?;
+    let holders = seen.holders(call, name, identity)?;
     Ok((occupants::inside(identity)?, holders))
 }

@@ -19,9 +19,10 @@ pub struct HeldSysctls {
 
 impl HeldSysctls {
     /// Read these sysctls for all namespaces but this one. Empty if the query has no sysctl of the
-    /// host.
+    /// host that several namespaces can need: many journals take time.
     pub fn to(name: &NetnsName, query: &Query) -> io::Result<Self> {
-        if query.sysctls.iter().any(|(at, _)| *at == Netns::Host) {
+        let mut of_host = query.sysctls.iter().filter(|(at, _)| *at == Netns::Host);
+        if of_host.any(|(_, key)| !key.is_of_secondaries()) {
             HeldSysctls::of(name)
         } else {
             Ok(HeldSysctls::default())

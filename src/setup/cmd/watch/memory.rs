@@ -33,11 +33,24 @@ pub fn is_parked() {
     }
 }
 
-/// Give back all pages of code and constants. Errors only mean that they stay.
+/// Give back what is not used while nothing happens. Errors only mean that it stays.
 fn release_code() {
-    for (start, length) in unwritten(&fs::read_to_string(MAPPINGS).unwrap_or_default()) {
+    let ranges = unwritten(&fs::read_to_string(MAPPINGS).unwrap_or_default());
+    release_free_memory();
+    for (start, length) in &ranges {
         // SAFETY: see the head of this file. The mapping stays as it is.
-        let _ = unsafe { madvise(start, length, Advice::LinuxDontNeed) };
+        let _ = unsafe { madvise(*start, *length, Advice::LinuxDontNeed) };
+    }
+    // To free it would bring code back
+    std::mem::forget(ranges);
+}
+
+/// Give back the pages of the heap on which nothing is allocated.
+fn release_free_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: it has no requirements, and changes no allocation.
+    unsafe {
+        nix::libc::malloc_trim(0);
     }
 }
 

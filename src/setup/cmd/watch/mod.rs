@@ -15,6 +15,7 @@ mod watched;
 
 use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -202,12 +203,31 @@ async fn woken_or_idle(
     all: &mut [WatchedNetns],
     own: &mut Option<OwnProgram>,
 ) -> Woken {
-    let soon = timeout(IDLE, woken(signals, entries, all, own)).await;
-    if let Ok(woken) = soon {
-        return woken;
+    loop {
+        let soon = timeout(IDLE, woken(signals, entries, all, own)).await;
+        if let Ok(woken) = soon {
+            return woken;
+        }
+        memory::release_when_parked();
+        if let Some(woken) = woken_or_disturbed(woken(signals, entries, all, own)).await {
+            return woken;
+        }
     }
-    memory::release_when_parked();
-    woken(signals, entries, all, own).await
+}
+
+/// Wait. `None` if an event arrived that does not matter: it has brought code back into memory.
+async fn woken_or_disturbed(woken: impl Future<Output = Woken>) -> Option<Woken> {
+    let mut woken = pin!(woken);
+    let mut has_waited = false;
+    poll_fn(|context| match woken.as_mut().poll(context) {
+        Poll::Ready(woken) => Poll::Ready(Some(woken)),
+        Poll::Pending if has_waited => Poll::Ready(None),
+        Poll::Pending => {
+            has_waited = true;
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 async fn woken(
