@@ -77,7 +77,12 @@ pub fn netns_of_caller() -> Option<NetnsInode> {
 
 /// Whether a thread of the process is in the namespace.
 pub(crate) fn is_inside(pid: i32, netns: NetnsInode) -> bool {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+    let threads = format!("/proc/{pid}/task");
+    // The directory counts them in its links, beside its own two
+    if fs::metadata(&threads).is_ok_and(|found| found.nlink() == 3) {
+        return netns_of(pid) == Some(netns);
+    }
+    let Ok(threads) = fs::read_dir(threads) else {
         return false;
     };
     threads
