@@ -1,9 +1,11 @@
-//! Giving back the memory of the program's code while nothing happens. It stays in the kernel's page
-//! cache, and comes back page by page when it is used again. Nothing else belongs in this file.
+//! Giving back memory while nothing happens: the program's code, and what is free on the heap. Code
+//! stays in the kernel's page cache, and comes back page by page when it is used again. Nothing else
+//! belongs in this file.
 //!
-//! The unsafe code is sound because it changes the contents of no page: it only names mappings of a
-//! file that cannot be written to and of which no page was ever written to (not even by the loader),
-//! so that each page is read again from the file that it came from.
+//! The unsafe code is sound for two reasons. It changes the contents of no page: it only names
+//! mappings of a file that cannot be written to and of which no page was ever written to (not even by
+//! the loader), so that each page is read again from the file that it came from. And malloc_trim(3)
+//! has no requirements: it changes no allocation.
 
 #![allow(unsafe_code)]
 
@@ -17,11 +19,11 @@ use rustix::mm::{Advice, madvise};
 /// Where the kernel describes this process's mappings.
 const MAPPINGS: &str = "/proc/self/smaps";
 
-/// Whether the code is to be given back when the runtime next waits.
+/// Whether memory is to be given back when the runtime next waits.
 static IS_DUE: AtomicBool = AtomicBool::new(false);
 
-/// Give back the code just before the next system call that waits: most of what runs before it is
-/// not used again until something happens.
+/// Give back memory just before the next system call that waits: most of the code that runs before it
+/// is not used again until something happens.
 pub fn release_when_parked() {
     IS_DUE.store(true, Ordering::Relaxed);
 }
@@ -29,26 +31,24 @@ pub fn release_when_parked() {
 /// The runtime is about to wait.
 pub fn is_parked() {
     if IS_DUE.swap(false, Ordering::Relaxed) {
-        release_code();
+        release();
     }
 }
 
 /// Give back what is not used while nothing happens. Errors only mean that it stays.
-fn release_code() {
+fn release() {
     let ranges = unwritten(&fs::read_to_string(MAPPINGS).unwrap_or_default());
     release_free_memory();
-    for (start, length) in &ranges {
+    for (start, length) in ranges {
         // SAFETY: see the head of this file. The mapping stays as it is.
-        let _ = unsafe { madvise(*start, *length, Advice::LinuxDontNeed) };
+        let _ = unsafe { madvise(start, length, Advice::LinuxDontNeed) };
     }
-    // To free it would bring code back
-    std::mem::forget(ranges);
 }
 
 /// Give back the pages of the heap on which nothing is allocated.
 fn release_free_memory() {
     #[cfg(target_env = "gnu")]
-    // SAFETY: it has no requirements, and changes no allocation.
+    // SAFETY: see the head of this file.
     unsafe {
         nix::libc::malloc_trim(0);
     }
@@ -115,7 +115,7 @@ mod tests {
     fn the_code_runs_on_after_it_was_given_back() {
         let all = fs::read_to_string(MAPPINGS).unwrap();
         assert!(!unwritten(&all).is_empty());
-        release_code();
+        release();
         assert_eq!(
             limits("10-30"),
             Some((ptr::with_exposed_provenance_mut(16), 32))
