@@ -215,7 +215,10 @@ fn holds_names_and_addresses(sandbox: &Sandbox, said: &str) {
     for line in resolv.strip_prefix(MARK).unwrap().lines() {
         let mut words = line.split(' ');
         let ok = match words.next() {
-            Some("nameserver") => words.all(|word| word.parse::<IpAddr>().is_ok()),
+            Some("nameserver") => words.all(|word| {
+                let address = word.parse::<IpAddr>();
+                address.is_ok_and(|a| !a.is_unspecified() && !a.is_loopback() && !a.is_multicast())
+            }),
             Some("search") => words.all(|word| word.chars().all(of_name)),
             _ => false,
         };
@@ -346,6 +349,78 @@ fn an_address_that_no_machine_can_have_is_no_lease() {
     assert!(has(&sandbox, "223.255.255.1/1"));
 }
 
+// The kernel takes "via 0.0.0.0" as a route without a router, and programs take 0.0.0.0 as name
+// server for 127.0.0.1.
+#[test]
+fn an_address_that_no_other_machine_can_have_is_no_router() {
+    let sandbox = sandbox();
+    let bound = |with: &[(&str, &str)]| {
+        let mut said = LEASE.to_vec();
+        said.retain(|(key, _)| with.iter().all(|(other, _)| key != other));
+        said.extend(with);
+        event(&sandbox, 1, "bound", &said);
+        let lease = sandbox.read("/run/netns-services/mgmt/dhcp-up1.lease");
+        let listed = lease
+            .unwrap()
+            .lines()
+            .filter(|l| l.starts_with("route "))
+            .count();
+        assert_eq!(listed, routes(&sandbox).lines().count(), "{with:?}");
+        routes(&sandbox)
+    };
+    let wrong = [
+        "0.0.0.0",
+        "0.1.2.3",
+        "127.0.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "192.0.2.100",
+    ];
+    for address in wrong {
+        for mask in ["24", "32"] {
+            let of = |key, value| bound(&[("mask", mask), (key, value)]);
+            assert_eq!(of("router", address), "", "{address}/{mask}");
+            if address != "0.0.0.0" {
+                let route = format!("203.0.113.0/24 {address}");
+                assert_eq!(of("staticroutes", &route), "", "{address}/{mask}");
+            }
+        }
+        let next = bound(&[("router", &format!("{address} 192.0.2.1 192.0.2.2"))]);
+        assert_eq!(
+            next, "default via 192.0.2.1 dev up1 metric 500\n",
+            "{address}"
+        );
+        let servers = format!("{address} 192.0.2.53 ::1 :: ff02::fb 0:0:0:0:0:0:0:1");
+        bound(&[("dns", &servers)]);
+        // This machine itself may be the name server
+        let own = if address == "192.0.2.100" {
+            "nameserver 192.0.2.100\n"
+        } else {
+            ""
+        };
+        let expected = format!("{MARK}search example.org\n{own}nameserver 192.0.2.53\n");
+        assert_eq!(sandbox.read(RESOLV).unwrap(), expected);
+    }
+    // RFC 3442 has a meaning for it
+    let link = bound(&[("staticroutes", "0.0.0.0/0 0.0.0.0 127.0.0.0/8 192.0.2.1")]);
+    assert_eq!(link, "default dev up1 scope link metric 500\n");
+    // A broadcast address that is a machine's
+    for broadcast in [
+        "192.0.2.1",
+        "0.0.0.0",
+        "192.0.2.100",
+        "224.0.0.1",
+        "192.0.2.255",
+    ] {
+        event(&sandbox, 1, "deconfig", &[]);
+        bound(&[("broadcast", broadcast)]);
+        let shown = ip(&sandbox, "address show dev up1");
+        assert!(shown.contains(" brd 192.0.2.255 "), "{shown}");
+        let to = ip(&sandbox, "route get 192.0.2.1");
+        assert!(to.starts_with("192.0.2.1 dev up1 "), "{to}");
+    }
+}
+
 /// Its IPv4 addresses and routes.
 fn ip_of_up1(sandbox: &Sandbox) -> String {
     ip(sandbox, "address show dev up1") + &ip(sandbox, "route show dev up1")
@@ -421,13 +496,17 @@ fn fuzz_of_the_hook() {
         "",
     ];
     const REASONS: [&str; 7] = ["BOUND", "RENEW", "EXPIRE", "STOP", "PREINIT", "$(id)", ""];
-    const PIECES: [&str; 30] = [
+    const PIECES: [&str; 34] = [
         "192.0.2.100",
         "192.0.2.1",
         "10.0.0.0/8",
         "0.0.0.0/0",
         "0.0.0.0",
         "255.255.255.255",
+        "127.0.0.1",
+        "224.0.0.1",
+        "0.0.0.0 192.0.2.1",
+        "0.0.0.0/0 0.0.0.0",
         "24",
         "32",
         "33",
@@ -468,6 +547,7 @@ fn fuzz_of_the_hook() {
     };
     let before = beside();
     let mut valid = 0;
+    let mut before_event = String::new();
     for run in 0..runs {
         let mut text = |most: usize| {
             let pieces = (0..=random.below(most)).map(|_| PIECES[random.below(PIECES.len())]);
@@ -516,6 +596,13 @@ fn fuzz_of_the_hook() {
             .read("/run/netns-services/mgmt/dhcp-up1.lease")
             .unwrap_or_default();
         valid += u64::from(!lease.is_empty());
+        // A default route without a router is only the server's if it says so (RFC 3442)
+        let classless = said.iter().find(|(key, _)| *key == "staticroutes");
+        let on_link = lease.lines().any(|line| line == "route 0.0.0.0/0");
+        let is_new = lease != before_event && on_link;
+        let is_said = classless.is_some_and(|(_, value)| value.contains("0.0.0.0/0"));
+        assert!(!is_new || is_said, "{case}: {lease}");
+        before_event.clone_from(&lease);
         let known = ["metric ", "address ", "route ", "search ", "nameserver "];
         let is_known = |line: &str| known.iter().any(|word| line.starts_with(word));
         assert!(lease.lines().all(is_known), "{case}: {lease}");

@@ -57,6 +57,12 @@ fn a_dhcp_server_is_told_the_client_id() {
 }
 
 #[test]
+fn a_router_is_an_address_of_a_machine() {
+    let scenario = "a_router_is_an_address_of_a_machine";
+    testbed::run("trixie", testbed::Shell::Dash, "others", scenario);
+}
+
+#[test]
 fn a_forwarded_port_is_held() {
     let mut host = testbed::host("enter-root", "trixie", "others");
     host.env("TESTBED_PACKAGES", "natpmpc miniupnpd-nftables");

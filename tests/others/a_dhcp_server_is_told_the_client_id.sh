@@ -39,7 +39,7 @@ for client in dhcpcd udhcpc; do
 		web) bytes=00:77:65:62 ;;
 		x*)
 			bytes=00$hex
-			name=web   # both together do not fit into what udhcpc sends
+			name=$label.$label.$label.aaaaaaaaaaaaaaa   # with it 255: udhcpc sends no more
 			;;
 		*) bytes=$(printf '%s' "$id" | tr A-F a-f) ;;
 		esac

@@ -45,12 +45,32 @@ SETTINGS
 $nft -f - <<-'RULES' || fail "no counter"
 	table inet judge {
 		counter beside { }
+		set tcp_beside {
+			typeof ip saddr . ip daddr . tcp sport . tcp dport . tcp flags . ct state
+			flags dynamic
+			size 100
+		}
+		set icmp_beside {
+			typeof ip saddr . ip daddr . icmp type . icmp code . ct state
+			flags dynamic
+			size 100
+		}
+		set all_beside {
+			typeof meta nfproto . meta l4proto . ct state
+			flags dynamic
+			size 100
+		}
 		chain in {
 			type filter hook prerouting priority -150
 			iifname != "vpn-ve0" accept
 			udp dport 1194 accept
 			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
-			ct direction original counter name beside
+			ct direction original counter name beside jump listed
+		}
+		chain listed {
+			add @all_beside { meta nfproto . meta l4proto . ct state counter }
+			add @tcp_beside { ip saddr . ip daddr . tcp sport . tcp dport . tcp flags . ct state counter }
+			add @icmp_beside { ip saddr . ip daddr . icmp type . icmp code . ct state counter }
 		}
 	}
 RULES
@@ -84,6 +104,8 @@ row()
 	[ "$got $(beside)" = "$1 0" ] || {
 		cat /tmp/table /tmp/client
 		inside ip route
+		$nft list sets table inet judge
+		cat /tmp/watch
 		fail "$2: own traffic $got, expected $1; $(beside) packets beside"
 	}
 }

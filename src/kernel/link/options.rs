@@ -113,10 +113,17 @@ pub fn decode_attributes(message: &LinkMessage) -> Options {
     Options::with(ATTRIBUTES, |option| value(option, &find))
 }
 
+/// The value of an option, if a setting could have it: the journal, too, has values as a setting
+/// writes them. The kernel has others: 0 for an option that is not set, an MTU above 65535 for a
+/// VRF.
 fn value(option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionValue> {
+    present(option, find).filter(|value| option.form.holds(*value))
+}
+
+fn present(option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionValue> {
     let (kind, encoding) = option.attribute;
     let number = match encoding {
-        Encoding::Ip(other) => return ip(option, find(kind).or_else(|| find(other))?),
+        Encoding::Ip(other) => return ip(find(kind).or_else(|| find(other))?),
         Encoding::Mac => return Some(OptionValue::Mac(Mac(find(kind)?.try_into().ok()?))),
         Encoding::U8 => u32::from(*find(kind)?.first()?),
         Encoding::U16 => u16::from_ne_bytes(find(kind)?.try_into().ok()?).into(),
@@ -132,24 +139,16 @@ fn value(option: &Opt, find: &dyn Fn(u16) -> Option<Vec<u8>>) -> Option<OptionVa
             let known = words.iter().find(|(_, known)| *known == number);
             known.map(|(word, _)| OptionValue::Word(word))
         }
-        // The kernel sends 0 for an option that is not set
-        ValueKind::Number(1.., _) if number == 0 => None,
         _ => Some(OptionValue::Number(number)),
     }
 }
 
-/// The address, if it fits the option: an attribute can hold the address of a host for one option,
-/// and a multicast group for another.
-fn ip(option: &Opt, bytes: Vec<u8>) -> Option<OptionValue> {
+fn ip(bytes: Vec<u8>) -> Option<OptionValue> {
     let ip = match <[u8; 4]>::try_from(bytes) {
         Ok(bytes) => IpAddr::from(bytes),
         Err(bytes) => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
     };
-    let fits = match option.form {
-        ValueKind::Group => ip.is_multicast(),
-        _ => !ip.is_multicast(),
-    };
-    (fits && !ip.is_unspecified()).then_some(OptionValue::Ip(ip))
+    Some(OptionValue::Ip(ip))
 }
 
 #[cfg(test)]
@@ -179,5 +178,14 @@ mod tests {
         let mut message = LinkMessage::default();
         message.attributes = attributes(&said).collect();
         assert_eq!(decode_attributes(&message), said);
+    }
+    #[test]
+    fn a_value_that_no_setting_can_have_is_none() {
+        // That of a VRF, that of lo, and one of a tunnel that computes its own
+        for (mtu, expected) in [(65575, false), (65536, false), (0, false), (65535, true)] {
+            let mut message = LinkMessage::default();
+            message.attributes = vec![LinkAttribute::Mtu(mtu)];
+            assert_eq!(!decode_attributes(&message).is_empty(), expected, "{mtu}");
+        }
     }
 }

@@ -30,9 +30,9 @@ const LINKS: &str = "/sys/class/net";
 /// A link of a phy. Its number stays the same when the phy is moved, and when the link is renamed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Wireless {
-    number: Vec<u8>,
-    name: String,
-    index: u32,
+    pub(crate) number: Vec<u8>,
+    pub(crate) name: String,
+    pub(crate) index: u32,
 }
 
 /// The phy of a link of the host, if the link is wireless.

@@ -127,6 +127,13 @@ fn wishes(listed: &Listed, problems: &mut Vec<Problem>) -> Wishes {
             Ok(())
         },
     );
+    if let Some(id) = listed.get("dhcp_client_id").filter(|_| !wishes.fit()) {
+        let suffix = listed.name.value.suffix();
+        problems.push(id.whole().problem(
+            format!("does not fit into a DHCP message with dhcp_hostname_{suffix}"),
+            "expected both together to have at most 255 bytes",
+        ));
+    }
     wishes
 }
 

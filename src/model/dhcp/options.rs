@@ -9,6 +9,10 @@ const LONGEST_ID: usize = 48;
 /// dhcpcd takes no longer name (HOSTNAME_MAX_LEN).
 const LONGEST_NAME: usize = 250;
 
+/// What udhcpc sends of both: it leaves out an option that does not fit into its message, and does
+/// not fail. busybox 1.37 has room for 260 bytes, and its other options may get longer.
+const LONGEST_TOGETHER: usize = 255;
+
 /// The options for a DHCP client. The client's default applies to those that are not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
@@ -33,6 +37,13 @@ pub struct Hostname(String);
 pub struct ClientId(Vec<u8>);
 
 impl Wishes {
+    /// Whether the host name and the client identifier fit into one message of every client.
+    pub fn fit(&self) -> bool {
+        let name = self.hostname.as_ref().map_or(0, |name| name.0.len());
+        let id = self.client_id.as_ref().map_or(0, |id| id.0.len());
+        name + id <= LONGEST_TOGETHER
+    }
+
     /// Parse the text form, split into words.
     pub(super) fn of<'a>(mut words: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut wishes = Wishes::default();

@@ -79,6 +79,11 @@ impl ValueKind {
         found.ok_or_else(|| self.expected())
     }
 
+    /// Whether a setting could have this value: whether [`Self::read`] accepts its text.
+    pub fn holds(self, value: OptionValue) -> bool {
+        self.read(&value.to_string(), &Names::default()) == Ok(value)
+    }
+
     fn expected(self) -> String {
         match self {
             ValueKind::Number(first, last) => format!("expected a number from {first} to {last}"),
