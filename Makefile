@@ -23,6 +23,11 @@ ifneq ($(SYSCONFDIR),/etc)
 $(error SYSCONFDIR is $(SYSCONFDIR), and OpenRC reads /etc; to install into a directory, set DESTDIR)
 endif
 
+# make and RUSTFLAGS have lists of words
+PATHS_TO_SET = PREFIX SBINDIR LIBEXECDIR MANDIR DOCDIR BASHDIR ZSHDIR FISHDIR DATADIR LSBDIR BUILT CURDIR
+$(foreach name,$(PATHS_TO_SET),$(if $(word 2,$($(name))),$(error \
+	$(name) is "$($(name))", and cannot have a blank in it; DESTDIR can)))
+
 # What is installed: the programs with their pages, the services of OpenRC, the hook of OpenRC that
 # implements netns=, and the services of runit. Packages that are split set this.
 PARTS = programs openrc hook runit
@@ -257,6 +262,10 @@ uninstall:
 	fi; \
 	for directory in $(DIRECTORIES); do \
 		rmdir "$$DESTDIR$$directory" 2>/dev/null || :; \
+	done; \
+	[ "$(filter hook,$(PARTS))" ] || exit 0; \
+	grep -lsE '^[[:space:]]*netns=.*[A-Za-z0-9]' "$$DESTDIR$(SYSCONFDIR)"/conf.d/* | while read -r file; do \
+		printf '%s has a netns=: OpenRC now starts this service on the host\n' "$${file#"$$DESTDIR"}"; \
 	done
 
 .PHONY: all netns-setup netns-exec help dist demo check deny fmt clippy test test-all fuzz bench install uninstall lint

@@ -144,7 +144,13 @@ fn install_puts_these_files_there_and_uninstall_takes_them_away() {
     make(&["install"], &folder);
     let again = found(&folder).0;
     assert_eq!(again, FILES, "a second time changes nothing");
-    make(&["uninstall"], &folder);
+    let with_netns = folder.join("etc/conf.d/inside");
+    fs::write(&with_netns, "netns=\"mgmt\"\n").unwrap();
+    fs::write(folder.join("etc/conf.d/plain"), "netns=\"\"\n").unwrap();
+    let told = make(&["uninstall"], &folder);
+    let ignored = "/etc/conf.d/inside has a netns=: OpenRC now starts this service on the host";
+    assert!(told.contains(ignored) && !told.contains("plain"), "{told}");
+    fs::remove_dir_all(folder.join("etc/conf.d")).unwrap();
     let (files, folders) = found(&folder);
     assert!(files.is_empty(), "{files:?}");
     let ours: Vec<_> = folders
@@ -205,6 +211,9 @@ fn programs_that_were_built_for_other_paths_are_not_installed() {
     // OpenRC and iproute2 read /etc, and nothing else
     let said = refused(&["install", &built, "SYSCONFDIR=/opt/etc"], folder.path());
     assert!(said.contains("OpenRC reads /etc"), "{said}");
+    // make has lists of words
+    let said = refused(&["install", &built, "PREFIX=/opt/a b"], folder.path());
+    assert!(said.contains("PREFIX is \"/opt/a b\""), "{said}");
 }
 
 #[test]
