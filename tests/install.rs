@@ -405,6 +405,33 @@ fn the_recipes_of_packages_install_what_make_install_does() {
     );
 }
 
+/// (tests/packages tries those of Alpine, Artix and Debian)
+#[test]
+fn the_recipe_of_gentoo_says_which_services_start_on_the_host_when_it_is_removed() {
+    if !tree::is_asked("bash") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("etc/conf.d");
+    fs::create_dir_all(&settings).unwrap();
+    fs::write(settings.join("inside"), "netns=\"mgmt\"\n").unwrap();
+    let script = "inherit() { :; }; ewarn() { echo \"$@\"; }; . packaging/gentoo/*.ebuild; EROOT=$1; pkg_postrm";
+    let top = folder.path().to_str().unwrap();
+    let postrm = || tree::said(&["bash", "-c", script, "bash", top]);
+    let ignored = format!(
+        "{top}/etc/conf.d/inside has a netns=: OpenRC now starts this service on the host\n"
+    );
+    assert_eq!(postrm(), (true, ignored));
+    let hook = folder.path().join("etc/rc.conf.d");
+    fs::create_dir_all(&hook).unwrap();
+    fs::write(hook.join("netns.conf"), "").unwrap();
+    assert_eq!(
+        postrm(),
+        (true, String::new()),
+        "the hook stays with an edit, or the next version"
+    );
+}
+
 #[test]
 fn the_recipes_of_packages_have_the_version_of_cargo() {
     let version = env!("CARGO_PKG_VERSION");
