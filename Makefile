@@ -23,6 +23,11 @@ ifneq ($(SYSCONFDIR),/etc)
 $(error SYSCONFDIR is $(SYSCONFDIR), and OpenRC reads /etc; to install into a directory, set DESTDIR)
 endif
 
+# make and RUSTFLAGS have lists of words
+PATHS_TO_SET = PREFIX SBINDIR LIBEXECDIR MANDIR DOCDIR BASHDIR ZSHDIR FISHDIR DATADIR LSBDIR BUILT CURDIR
+$(foreach name,$(PATHS_TO_SET),$(if $(word 2,$($(name))),$(error \
+	$(name) is "$($(name))", and cannot have a blank in it; DESTDIR can)))
+
 # What is installed: the programs with their pages, the services of OpenRC, the hook of OpenRC that
 # implements netns=, and the services of runit. Packages that are split set this.
 PARTS = programs openrc hook runit
@@ -51,10 +56,13 @@ TARGET = $(if $(filter static,$(LINK)),$(STATIC_TARGET),$(HOST))
 FEATURES = setup,allocator
 
 # One build for each program. Built together, netns-exec would be linked with the features
-# of netns-setup, which needs an async runtime. The options remove this machine's paths.
-BUILD = RUSTFLAGS="$$RUSTFLAGS $(LINK_FLAGS) \
-	--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo \
-	--remap-path-prefix=$(CURDIR)=netns-services" \
+# of netns-setup, which needs an async runtime. The same source gives the same bytes in each
+# directory: the compiler renames this one, and the one that cargo has unpacked the crates to.
+BUILD = crates=$$($(CARGO) metadata --locked --format-version 1 --filter-platform "$$target" | \
+		sed -n 's,.*"manifest_path":"\([^"]*\)/clap\(-[0-9][^"/]*\)\?/Cargo.toml".*,\1,p') && [ "$$crates" ] && \
+	RUSTFLAGS="$$RUSTFLAGS $(LINK_FLAGS) \
+	--remap-path-prefix=$(CURDIR)=netns-services \
+	--remap-path-prefix=$$crates=crates" \
 	NETNS_LIBEXECDIR='$(LIBEXECDIR)' \
 	$(CARGO) rustc --locked --release --target-dir $(CARGO_DIR) --target "$$target" $(if $(filter no,$(STRIP)),--config profile.release.strip=false)
 
@@ -71,13 +79,14 @@ $(error LINK is $(LINK), and can be static or dynamic)
 endif
 LINKER_FLAGS = $(foreach word,$(LDFLAGS),-C link-arg=$(word))
 
-all:
+all: netns-setup netns-exec
+
+FEATURES_OF_netns-setup = --features '$(FEATURES)'
+netns-setup netns-exec:
 	@target='$(TARGET)'; set -x; \
-	$(BUILD) --no-default-features --features '$(FEATURES)' --bin netns-setup -- $(EXEC_FLAGS) $(LINKER_FLAGS) && \
-	$(BUILD) --no-default-features --bin netns-exec -- $(EXEC_FLAGS) $(LINKER_FLAGS) && \
+	$(BUILD) --no-default-features $(FEATURES_OF_$@) --bin $@ -- $(EXEC_FLAGS) $(LINKER_FLAGS) && \
 	mkdir -p $(BUILT) && \
-	install -m 755 "$(CARGO_DIR)/$$target/release/netns-setup" \
-		"$(CARGO_DIR)/$$target/release/netns-exec" $(BUILT)/ && \
+	install -m 755 "$(CARGO_DIR)/$$target/release/$@" $(BUILT)/ && \
 	printf '%s\n' '$(LIBEXECDIR)' >$(BUILT)/libexecdir
 
 help:
@@ -113,10 +122,13 @@ demo: all
 
 test: all
 	tests/get-tools test
+	CARGO='$(CARGO)' tests/same-build netns-exec
 	CARGO='$(CARGO)' tests/run-all
 
 test-all: all
 	tests/get-tools test
+	CARGO='$(CARGO)' tests/same-build netns-setup netns-exec
+	CARGO='$(CARGO)' LINK=dynamic tests/same-build netns-setup netns-exec
 	CARGO='$(CARGO)' tests/run-all --include-ignored
 
 # Runs with the same NETNS_FUZZ_SEED, which is printed, use the same texts. The hook is a
@@ -250,6 +262,10 @@ uninstall:
 	fi; \
 	for directory in $(DIRECTORIES); do \
 		rmdir "$$DESTDIR$$directory" 2>/dev/null || :; \
+	done; \
+	[ "$(filter hook,$(PARTS))" ] || exit 0; \
+	grep -lsE '^[[:space:]]*netns=.*[A-Za-z0-9]' "$$DESTDIR$(SYSCONFDIR)"/conf.d/* | while read -r file; do \
+		printf '%s has a netns=: OpenRC now starts this service on the host\n' "$${file#"$$DESTDIR"}"; \
 	done
 
-.PHONY: all help dist demo check deny fmt clippy test test-all fuzz bench install uninstall lint
+.PHONY: all netns-setup netns-exec help dist demo check deny fmt clippy test test-all fuzz bench install uninstall lint

@@ -144,7 +144,13 @@ fn install_puts_these_files_there_and_uninstall_takes_them_away() {
     make(&["install"], &folder);
     let again = found(&folder).0;
     assert_eq!(again, FILES, "a second time changes nothing");
-    make(&["uninstall"], &folder);
+    let with_netns = folder.join("etc/conf.d/inside");
+    fs::write(&with_netns, "netns=\"mgmt\"\n").unwrap();
+    fs::write(folder.join("etc/conf.d/plain"), "netns=\"\"\n").unwrap();
+    let told = make(&["uninstall"], &folder);
+    let ignored = "/etc/conf.d/inside has a netns=: OpenRC now starts this service on the host";
+    assert!(told.contains(ignored) && !told.contains("plain"), "{told}");
+    fs::remove_dir_all(folder.join("etc/conf.d")).unwrap();
     let (files, folders) = found(&folder);
     assert!(files.is_empty(), "{files:?}");
     let ours: Vec<_> = folders
@@ -205,6 +211,9 @@ fn programs_that_were_built_for_other_paths_are_not_installed() {
     // OpenRC and iproute2 read /etc, and nothing else
     let said = refused(&["install", &built, "SYSCONFDIR=/opt/etc"], folder.path());
     assert!(said.contains("OpenRC reads /etc"), "{said}");
+    // make has lists of words
+    let said = refused(&["install", &built, "PREFIX=/opt/a b"], folder.path());
+    assert!(said.contains("PREFIX is \"/opt/a b\""), "{said}");
 }
 
 #[test]
@@ -348,6 +357,9 @@ fn files(without: &[&str], directories: &[(&str, &str)], more: &[&str]) -> Vec<S
 
 #[test]
 fn the_recipes_of_packages_install_what_make_install_does() {
+    if !tree::is_asked("bash") {
+        return;
+    }
     let pages = [".5", ".8"].map(|section| (section, format!("{section}.gz")));
     let pages = pages.each_ref().map(|(from, to)| (*from, to.as_str()));
     assert_eq!(
@@ -390,6 +402,33 @@ fn the_recipes_of_packages_install_what_make_install_does() {
             &[("doc/netns-services/", "doc/netns-services-0-r1/")],
             &[]
         )
+    );
+}
+
+/// (tests/packages tries those of Alpine, Artix and Debian)
+#[test]
+fn the_recipe_of_gentoo_says_which_services_start_on_the_host_when_it_is_removed() {
+    if !tree::is_asked("bash") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let settings = folder.path().join("etc/conf.d");
+    fs::create_dir_all(&settings).unwrap();
+    fs::write(settings.join("inside"), "netns=\"mgmt\"\n").unwrap();
+    let script = "inherit() { :; }; ewarn() { echo \"$@\"; }; . packaging/gentoo/*.ebuild; EROOT=$1; pkg_postrm";
+    let top = folder.path().to_str().unwrap();
+    let postrm = || tree::said(&["bash", "-c", script, "bash", top]);
+    let ignored = format!(
+        "{top}/etc/conf.d/inside has a netns=: OpenRC now starts this service on the host\n"
+    );
+    assert_eq!(postrm(), (true, ignored));
+    let hook = folder.path().join("etc/rc.conf.d");
+    fs::create_dir_all(&hook).unwrap();
+    fs::write(hook.join("netns.conf"), "").unwrap();
+    assert_eq!(
+        postrm(),
+        (true, String::new()),
+        "the hook stays with an edit, or the next version"
     );
 }
 

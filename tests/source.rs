@@ -286,6 +286,52 @@ fn a_module_is_named_after_what_it_holds() {
     none(rust.filter(empty).collect());
 }
 
+/// Where `if` or `while` joins a `let` with `&&`, or a match guard has one: the number of the line.
+/// In the condition of an `if let`, `&&` without parentheses around it joins.
+fn let_chains(text: &str) -> Vec<usize> {
+    let at_line = |at: usize| text[..at].lines().count();
+    let joined = text.match_indices("&& let ").map(|(at, _)| at_line(at));
+    let begins = ["if let ", "while let "].map(|words| text.match_indices(words));
+    let begins = begins.into_iter().flatten().map(|(at, _)| at);
+    let joins = begins.filter(|&at| {
+        let (mut depth, mut is_value) = (0, false);
+        for (n, c) in text[at..].char_indices() {
+            let rest = &text[at + n..];
+            match c {
+                _ if text[..at + n].ends_with('\'') && rest[c.len_utf8()..].starts_with('\'') => {}
+                '{' if is_value && depth == 0 => return false,
+                '(' | '[' | '{' => depth += 1,
+                ')' | ']' | '}' => depth -= 1,
+                _ if depth == 0 && rest.starts_with("= ") => is_value = true,
+                _ if depth == 0 && (rest.starts_with("&& ") || rest.starts_with("=> ")) => {
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
+    });
+    joined.chain(joins.map(at_line)).collect()
+}
+
+/// Rust 1.85, which Debian 13 has, does not know them. Clippy reports functions of the standard
+/// library that are newer than `rust-version`, and not this.
+#[test]
+fn the_programs_compile_with_the_oldest_rust_that_is_named() {
+    let found = |text| let_chains(text).len();
+    assert_eq!(found("if let Some(a) = b && c {"), 1);
+    assert_eq!(found("if let A { b } = c\n    && d(e)\n{"), 1);
+    assert_eq!(found("while a && let Some(b) = c {"), 1);
+    assert_eq!(found("Some(a) if let Some(b) = c => {}"), 1);
+    assert_eq!(found("if let A { b } = c(|d| d && e) { f && g }"), 0);
+    let all = sources().into_iter();
+    let faults = all.flat_map(|(path, text)| {
+        let lines = let_chains(&text).into_iter();
+        lines.map(move |line| format!("{path}:{line}: write two conditions"))
+    });
+    none(faults.collect());
+}
+
 #[test]
 fn unsafe_code_is_in_few_small_files_and_where_the_c_library_enters() {
     let mut faults = Vec::new();

@@ -43,3 +43,12 @@ src_install() {
 	emake install LINK=dynamic DESTDIR="${D}" DOCDIR="${EPREFIX}/usr/share/doc/${PF}" \
 		PARTS="programs $(usev openrc 'openrc hook') $(usev runit)"
 }
+
+# (An upgrade removes the old version when the new one is installed)
+pkg_postrm() {
+	[[ -z ${REPLACED_BY_VERSION} && ! -e ${EROOT}/etc/rc.conf.d/netns.conf ]] || return 0
+	local file
+	grep -lsE '^[[:space:]]*netns=.*[A-Za-z0-9]' "${EROOT}"/etc/conf.d/* | while read -r file; do
+		ewarn "${file} has a netns=: OpenRC now starts this service on the host"
+	done
+}

@@ -8,10 +8,6 @@ has_address()
 {
 	$judge -n mgmt -o -4 addr show dev eth1 | grep -q "inet $1/24"
 }
-has_lo()
-{
-	$judge -n watched link show lo | grep -q UP
-}
 
 old=$(echo /dist/old/*.deb) new=$(echo /dist/new/*.deb)
 : >>/var/lib/dpkg/status
@@ -43,6 +39,8 @@ echo 'netns_links=""' >/etc/conf.d/netns.watched
 netns-setup watch watched >/tmp/watch 2>&1 &
 watch=$!
 eventually "the watch is at work" test -e /run/netns-services/watched/ready
+is_new_program "$watch" || fail "the watch is another program before the upgrade"
+program=$(stat -L -c %d:%i "/proc/$watch/exe")
 
 run 0 dpkg -i "$new"
 says "the namespace mgmt is up, and stays as it is"
@@ -52,8 +50,11 @@ run 0 netns-setup confirm mgmt
 eventually "the address of the trial stays" has_address 192.0.2.11
 run 0 netns-setup reload mgmt
 is "what a reload by the new programs says" "$(cat /tmp/said)" ""
+# (It waits until no trial is running)
+eventually "the watch is the new program" is_new_program "$watch"
+[ "$(stat -L -c %d:%i "/proc/$watch/exe")" != "$program" ] || fail "the upgrade has not replaced the program"
 $judge -n watched link set lo down
-eventually "the old watch repairs" has_lo
+eventually "the watch repairs" has_lo
 kill "$watch"
 run 0 netns-setup down watched
 

@@ -98,3 +98,16 @@ runit_has_it_inside()
 	daemon=$(cat /etc/sv/inside/supervise/pid) &&
 		[ "$(netns_of "$daemon")" = "$(netns_named mgmt)" ]
 } 2>/dev/null
+
+# has_lo - the namespace watched is as its settings say
+has_lo()
+{
+	$judge -n watched link show lo | grep -q UP
+}
+
+# is_new_program PID - the watch goes on as the program that is installed now: same process
+is_new_program()
+{
+	[ "$(readlink "/proc/$1/exe")" = /usr/sbin/netns-setup ] &&
+		[ "$(stat -L -c %d:%i "/proc/$1/exe")" = "$(stat -c %d:%i /usr/sbin/netns-setup)" ]
+}
