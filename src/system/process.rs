@@ -52,11 +52,16 @@ fn field<T: FromStr>(pid: u32, number: usize) -> Option<T> {
 }
 
 /// All calls of a program that run: the process id and the arguments, the program's own name first.
+/// A daemon may show a title in their place, as in `dhcpcd: eth1 [ip4]`.
 pub fn calls_of(program: &str) -> Vec<(i32, Vec<String>)> {
     let words = |pid: i32| -> Option<(i32, Vec<String>)> {
         let line = procfs::bytes(&format!("/proc/{pid}/cmdline")).ok()?;
         let line = String::from_utf8_lossy(&line);
-        let words: Vec<String> = line.split('\0').map(String::from).collect();
+        let words = match line.strip_prefix(&format!("{program}: ")) {
+            Some(title) => [program].into_iter().chain(title.split(' ')).collect(),
+            None => line.split('\0').collect::<Vec<_>>(),
+        };
+        let words: Vec<String> = words.into_iter().map(String::from).collect();
         let name = words.first()?.rsplit('/').next()?;
         (name == program).then_some((pid, words))
     };

@@ -138,6 +138,8 @@ END
 
 run 0 netns-setup up far
 run 0 netns-exec tunnel -- ping -c 1 -W 5 10.9.0.2
+run 0 netns-setup doctor tunnel
+is "what doctor says" "$(cat /tmp/said)" ""
 
 # What leaves through the host's NIC: the tunnel's own packets, and no others
 $nft -f - <<-'END'
