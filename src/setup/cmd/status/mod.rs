@@ -259,8 +259,8 @@ fn since(name: &NetnsName, ready: bool, is_foreign: bool) -> Option<u64> {
 
 /// Returns true if a `netns-setup watch` of this namespace is running.
 fn is_watched(name: &NetnsName) -> bool {
-    process::calls_of("netns-setup").iter().any(|(_, call)| {
-        let has = |word: &str| call.iter().any(|said| said == word);
+    process::running(&["netns-setup"]).iter().any(|one| {
+        let has = |word: &str| one.words.iter().any(|said| said == word);
         has("watch") && (has(name.as_str()) || has("--all"))
     })
 }
