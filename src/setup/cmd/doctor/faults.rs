@@ -49,9 +49,11 @@ pub struct Observed {
     pub silent_peers: Vec<(String, String)>,
     /// The name servers of its processes. `None` if it has no resolv.conf of its own.
     pub servers: Option<NameServers>,
-    /// The host's name servers, if the namespace reaches the outside through the host and has a
-    /// default route.
+    /// The host's name servers.
     pub servers_of_host: Option<NameServers>,
+    /// It has a default route. Without one, no program inside is meant to look up names of the
+    /// world.
+    pub has_default_route: bool,
     /// Its links lead to the host alone, so it asks no more than the host does.
     pub is_behind_host: bool,
     /// Addresses inside on which a program listens on UDP port 53.
@@ -214,7 +216,7 @@ fn links(seen: &Observed, all: &mut Findings) {
 fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     match &seen.servers {
         // The processes of another program's namespace have its files
-        None if seen.attached => {}
+        None if seen.attached || !seen.has_default_route => {}
         None if seen.is_behind_host => dead_resolvers_of_host(name, seen, all),
         None => all.add(
             "no-resolv-conf",
