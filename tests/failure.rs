@@ -341,7 +341,7 @@ fn without_root_nothing_is_tried() {
         "up",
         "mgmt",
     ]);
-    run.code(100).stderr("netns-setup: only root can change namespaces\nnetns-setup: run it as root, by doas, sudo or su\n");
+    run.code(100).stderr("netns-setup: only root can see and change namespaces\nnetns-setup: run it as root, by doas, sudo or su\n");
 }
 
 #[test]

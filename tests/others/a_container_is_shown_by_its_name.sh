@@ -11,19 +11,25 @@ is_listed()
 		netns-setup list --json | grep -qF "\"container\": \"$1\""
 }
 
+# starts OPTION... - with podman
+starts()
+{
+	run 0 podman run -d --cgroups=disabled --security-opt seccomp=unconfined "$@" \
+		--rootfs /box /bin/busybox sleep 1000
+}
+
 with_podman()
 {
 	for_podman
-	podman="podman run -d --cgroups=disabled --security-opt seccomp=unconfined"
-	run 0 $podman --network none --name box --rootfs /box /bin/busybox sleep 1000
+	starts --network none --name box
 	eventually "it is listed" is_listed podman:box
 	run 0 podman rename box other
 	eventually "it is listed by its new name" is_listed podman:other
-	run 0 $podman --network none --rm --name passing --rootfs /box /bin/busybox sleep 1000
+	starts --network none --rm --name passing
 	eventually "one that is removed at its end is listed" is_listed podman:passing
 
 	# podman names this one's namespace
-	run 0 $podman --network private --name named --rootfs /box /bin/busybox sleep 1000
+	starts --network private --name named
 	eventually "it is listed" is_listed podman:named
 	netns=$(cd /run/netns && echo netns-*)
 	run 0 netns-setup status "$netns"
@@ -35,11 +41,10 @@ with_podman()
 
 with_docker()
 {
-	patience=120
 	mkdir -p /var/lib/docker
 	mount -t tmpfs docker /var/lib/docker
 	dockerd --storage-driver vfs --iptables=false --ip6tables=false --bridge=none >/tmp/dockerd 2>&1 &
-	eventually "docker answers" docker info >/tmp/said 2>&1
+	eventually "docker answers" docker info
 	tar -C /box -c . | docker import - box
 	run 0 docker run -d --network none --name web box /bin/busybox sleep 1000
 	eventually "it is listed" is_listed docker:web

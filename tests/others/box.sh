@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # Sourced by the scenarios with containers: /box has what a container needs.
+# shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
 mount -t cgroup2 none /sys/fs/cgroup

@@ -72,9 +72,12 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
                 state_dir::STATE,
                 state_dir::JOURNAL
             ),
-            format!(
-                "repair it, or run netns-setup down --force {netns}: the journal is renamed, and what it lists stays as it is"
-            ),
+            match error.kind() {
+                ErrorKind::PermissionDenied => "root is required".into(),
+                _ => format!(
+                    "repair it, or run netns-setup down --force {netns}: the journal is renamed, and what it lists stays as it is"
+                ),
+            },
         ],
         Why::Broken(what, error) => vec![
             format!("{netns}: {what}: {error}"),
