@@ -227,6 +227,7 @@ healthy! {
     virtual_machines_of_the_readme: readme("vms"), "", "";
     a_container_of_the_readme: readme("box"), CONTAINER, "";
     a_script_of_the_readme: readme("blue"), "", "";
+    a_host_without_name_servers: readme("blue"), ": >/etc/resolv.conf", "";
     something_of_each_kind: mgmt(&MUCH.replace("8080:80", "8080:5000")),
         "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up
          ip address add 203.0.113.5/24 dev up0", "";

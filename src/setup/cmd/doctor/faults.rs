@@ -89,6 +89,8 @@ pub struct Observed {
 pub struct NameServers {
     /// The file that names them.
     pub file: String,
+    /// The file names at least one. Otherwise the resolver uses the loopback address.
+    pub is_named: bool,
     pub all: Vec<IpAddr>,
     /// Those of them that are addresses of the namespace.
     pub own: Vec<IpAddr>,
@@ -254,7 +256,12 @@ fn dead_resolvers_of_host(name: &NetnsName, seen: &Observed, all: &mut Findings)
     let Some(servers) = &seen.servers_of_host else {
         return;
     };
-    let is_dead = |server: &IpAddr| server.is_loopback() && !is_listening(&seen.listening, server);
+    // Without a program there, the host has no name servers either
+    let is_used =
+        |server: &IpAddr| servers.is_named || is_listening(&seen.listening_on_host, server);
+    let is_dead = |server: &IpAddr| {
+        server.is_loopback() && !is_listening(&seen.listening, server) && is_used(server)
+    };
     let all_dead = servers.all.iter().all(is_dead);
     if let Some(server) = servers.all.first().filter(|_| all_dead) {
         let what = format!(

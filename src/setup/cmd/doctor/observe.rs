@@ -167,6 +167,7 @@ fn servers_in(file: PathBuf, status: &Status) -> Option<NameServers> {
     };
     Some(NameServers {
         file: file.display().to_string(),
+        is_named: !named.is_empty(),
         own: such(&|server| status.has_address(server)),
         unreachable: such(&|server| !status.has_route_to(server)),
         all,
