@@ -192,7 +192,7 @@ fn where_the_other_has_no_settings_the_setting_is_named() {
         let refused = format!(
             "netns-setup: /etc/conf.d/netns.two:{line}: link_netns_x0: there is no namespace \
              low, {what}\n\
-             netns-setup: type netns-setup up low if it has settings, otherwise ip netns add low; or \
+             netns-setup: type netns-setup up low, which needs /etc/conf.d/netns.low; or \
              correct link_netns_x0\n\
              netns-setup: two: nothing was changed\n"
         );

@@ -29,6 +29,29 @@ fn as_user(sandbox: &Sandbox, words: &str) -> Run {
     ))
 }
 
+/// Half of a report would be wrong: a namespace that is ready would be printed as not ready, and
+/// the hint for an unreadable journal would be followed.
+#[test]
+fn an_ordinary_user_sees_no_namespace() {
+    let sandbox = sandbox(MGMT);
+    setup(&sandbox, "up mgmt").ok();
+    for words in [
+        "list",
+        "status",
+        "status mgmt",
+        "plan mgmt",
+        "graph",
+        "metrics",
+        "doctor mgmt",
+        "up mgmt",
+    ] {
+        as_user(&sandbox, words).code(100).stdout("").stderr(
+            "netns-setup: only root can see and change namespaces\n\
+             netns-setup: run it as root, by doas, sudo or su\n",
+        );
+    }
+}
+
 #[test]
 fn an_ordinary_user_checks_settings_that_are_not_roots() {
     // A file system of its own, because /srv is the machine's

@@ -140,6 +140,18 @@ macro_rules! broken {
     };
 }
 
+/// Those with WireGuard are in a virtual machine.
+#[test]
+fn each_namespace_of_the_readme_is_examined() {
+    let here = text("tests/doctor_cases.rs");
+    let in_vm = [text("tests/vm/recipes.sh"), text("tests/vm/vpn_day.sh")].concat();
+    for (name, _) in tree::examples(&text("README.md"), "```") {
+        let is_here = here.contains(&format!(": readme(\"{name}\")"));
+        let is_silent = format!("netns-setup doctor {name}\nis \"what doctor says\"");
+        assert!(is_here || in_vm.contains(&is_silent), "{name}");
+    }
+}
+
 /// The host has a way out.
 const UPLINK: &str = "ip route add default via 192.0.2.1";
 
@@ -215,6 +227,7 @@ healthy! {
     virtual_machines_of_the_readme: readme("vms"), "", "";
     a_container_of_the_readme: readme("box"), CONTAINER, "";
     a_script_of_the_readme: readme("blue"), "", "";
+    a_host_without_name_servers: readme("blue"), ": >/etc/resolv.conf", "";
     something_of_each_kind: mgmt(&MUCH.replace("8080:80", "8080:5000")),
         "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up
          ip address add 203.0.113.5/24 dev up0", "";
@@ -232,6 +245,7 @@ healthy! {
         &listens("ip netns exec mgmt", "127.0.0.53");
     a_resolver_on_its_own_address: mgmt(&format!("{PAIR}netns_dns=10.8.0.2\n")), "",
         &listens("ip netns exec mgmt", "0.0.0.0");
+    a_network_without_a_way_out: mgmt("netns_links=eth1\nconfig_eth1=192.0.2.10/24\n"), "", "";
     a_tenant_without_a_way_out: mgmt(&PAIR.replace("routes_ve0", "#")),
         "echo nameserver 127.0.0.53 >/etc/resolv.conf", "";
     a_firewall_of_both_versions: example(""),
@@ -324,6 +338,9 @@ broken! {
     a_resolver_without_a_route: mgmt("netns_links=eth1\nconfig_eth1=192.0.2.10/24\nnetns_dns=9.9.9.9\n"),
         "", "" => "dead-resolver", "names 9.9.9.9, and no route in the namespace leads there";
     no_name_servers_of_its_own: mgmt(&MGMT.replace("netns_dns=", "#")), "", ""
+        => "no-resolv-conf", "/etc/netns/mgmt/resolv.conf";
+    no_name_servers_of_its_own_with_ipv6_alone: mgmt("netns_links=eth1\nconfig_eth1=2001:db8:10::10/64
+        routes_eth1=\"default via 2001:db8:10::1\"\n"), "", ""
         => "no-resolv-conf", "/etc/netns/mgmt/resolv.conf";
     a_tenant_that_asks_the_hosts_loopback: mgmt(&format!("{PAIR}netns_masquerade=yes\n")),
         &format!("{UPLINK}; echo nameserver 127.0.0.53 >/etc/resolv.conf"), ""

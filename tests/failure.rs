@@ -32,7 +32,7 @@ fn a_refusal_half_way_is_undone_and_names_the_line_that_asked() {
     let before = dump(&sandbox, "");
     setup(&sandbox, "up mgmt").code(111).stdout("+ ip netns add mgmt\n+ ip link set eth1 netns mgmt\n").stderr(
         "netns-setup: mgmt: cannot run \"ip link add name m0 mtu 1500 netns mgmt link small type macvlan mode bridge\": Invalid argument\n\
-         netns-setup: asked for by netns_links at /etc/conf.d/netns.mgmt:1; ip -d link shows what its driver accepts (minmtu, maxmtu)\n\
+         netns-setup: asked for by netns_links at /etc/conf.d/netns.mgmt:1; ip -d link of iproute2 shows what its driver accepts (minmtu, maxmtu)\n\
          netns-setup: 2 of 10 changes were made and have been undone\n",
     );
     is_again(&sandbox, "", &before);
@@ -341,7 +341,7 @@ fn without_root_nothing_is_tried() {
         "up",
         "mgmt",
     ]);
-    run.code(100).stderr("netns-setup: only root can change namespaces\nnetns-setup: run it as root, by doas, sudo or su\n");
+    run.code(100).stderr("netns-setup: only root can see and change namespaces\nnetns-setup: run it as root, by doas, sudo or su\n");
 }
 
 #[test]

@@ -78,10 +78,12 @@ fn a_node_exporter_takes_the_metrics() {
     );
     for (name, expected) in [
         ("netns_ready{netns=\"mgmt\"}", 1.0),
+        ("netns_matches_settings{netns=\"mgmt\"}", 1.0),
         ("netns_failed{netns=\"mgmt\"}", 0.0),
         ("netns_changes{netns=\"mgmt\"}", 0.0),
         ("netns_processes{netns=\"mgmt\"}", 0.0),
         ("netns_ready{netns=\"gone\"}", 0.0),
+        ("netns_matches_settings{netns=\"gone\"}", 0.0),
         ("netns_failed{netns=\"gone\"}", 1.0),
         (carrier, 0.0),
     ] {
@@ -95,4 +97,32 @@ fn a_node_exporter_takes_the_metrics() {
         assert!(value(&served, name) > Some(0.0), "{name}\n{served}");
     }
     assert!(served.contains("# TYPE netns_link_receive_bytes_total counter"));
+}
+
+/// Whatever keeps a ready namespace from what its settings say, the alert sees it.
+#[test]
+fn what_is_in_the_way_is_no_match() {
+    let matches = "netns_matches_settings{netns=\"mgmt\"}";
+    let changes = "netns_changes{netns=\"mgmt\"}";
+    for (fault, count) in [
+        ("ip -n mgmt route delete default", Some(1.0)),
+        ("ip -n far link delete far1", None),
+        ("echo netns_links=eth7 >/etc/conf.d/netns.mgmt", None),
+        ("echo netns_linsk=eth1 >/etc/conf.d/netns.mgmt", None),
+    ] {
+        let sandbox = sandbox(MGMT);
+        setup(&sandbox, "up mgmt").ok();
+        let metrics = || setup(&sandbox, "metrics").ok().stderr("").stdout;
+        let settled = wait_until(LIMIT, || value(&metrics(), matches) == Some(1.0));
+        assert!(settled, "{}", metrics());
+        assert_eq!(value(&metrics(), changes), Some(0.0));
+        sandbox.sh(fault).ok();
+        let is_seen = || {
+            let metrics = metrics();
+            (value(&metrics, matches), value(&metrics, changes)) == (Some(0.0), count)
+        };
+        assert!(wait_until(LIMIT, is_seen), "{fault}: {}", metrics());
+        let ready = value(&metrics(), "netns_ready{netns=\"mgmt\"}");
+        assert_eq!(ready, Some(1.0), "{fault}");
+    }
 }

@@ -48,6 +48,13 @@ testbed::scenarios! { "openrc":
     the_service_keeps_its_namespace
 }
 
+/// Of the suites, only Alpine has no iproute2.
+#[test]
+fn a_hint_can_be_typed_without_iproute2() {
+    let scenario = "a_hint_can_be_typed_without_iproute2";
+    run("alpine", Shell::Busybox, "openrc", scenario);
+}
+
 /// The commands of README and of the pages, and the output that README shows.
 #[track_caller]
 fn types_what_is_shown(suite: &str) {

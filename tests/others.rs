@@ -20,6 +20,26 @@ fn a_container_of_podman_is_given_a_link() {
     scenario("a_container_of_podman_is_given_a_link");
 }
 
+fn a_container_is_shown_by_its_name(packages: &str) {
+    let scenario = "a_container_is_shown_by_its_name";
+    testbed::run_with_packages("trixie", packages, "others", scenario);
+}
+
+#[test]
+fn a_container_of_podman_is_shown_by_its_name() {
+    a_container_is_shown_by_its_name(PACKAGES);
+}
+
+#[test]
+fn a_container_of_docker_is_shown_by_its_name() {
+    a_container_is_shown_by_its_name("docker.io docker-cli");
+}
+
+#[test]
+fn a_container_of_lxc_is_shown_by_its_name() {
+    a_container_is_shown_by_its_name("lxc");
+}
+
 #[test]
 fn openvpn_is_the_only_way_out() {
     let mut host = testbed::host("enter-root", "trixie", "others");

@@ -605,7 +605,7 @@ fn a_link_of_others_is_refused_and_not_deleted_and_all_of_ours_is_taken_back() {
         .ok();
     let run = setup(&sandbox, "up mgmt").code(111);
     let said = "there is another link v0, which netns-setup did not make\nnetns-setup: choose \
-                another name, or delete it: ip -n mgmt link delete v0\n";
+                another name, or delete it: nsenter --net=/run/netns/mgmt ip link delete v0\n";
     assert!(run.stderr.contains(said), "{run}");
     assert_eq!(names(&sandbox.ip_json("-n mgmt link")), ["lo", "v0"]);
     // The other end of a veth may be in a namespace that cannot be seen any more
@@ -667,7 +667,9 @@ fn a_link_that_others_made_anew_is_theirs() {
         assert!(
             run.stderr
                 .contains("there is another link x0, which netns-setup did not make")
-                && run.stderr.contains("ip -n mgmt link delete x0"),
+                && run
+                    .stderr
+                    .contains("nsenter --net=/run/netns/mgmt ip link delete x0"),
             "{run}"
         );
     }
@@ -782,7 +784,8 @@ fn a_link_with_another_one_on_top_is_deleted() {
         let wrong = "theirs is on top of ";
         assert!(run.stderr.contains(wrong), "{run}");
         assert!(
-            run.stderr.contains("ip -n mgmt link delete theirs"),
+            run.stderr
+                .contains("nsenter --net=/run/netns/mgmt ip link delete theirs"),
             "{run}"
         );
         sandbox.sh("ip -n mgmt link show theirs").ok();

@@ -14,6 +14,11 @@ fn a_change_of_the_file_is_taken_over_and_nothing_else_is_touched() {
 }
 
 #[test]
+fn what_is_shown_of_a_tunnel_is_what_wg_shows() {
+    testbed::run_vm("alpine", "vm", "wireguard_shown");
+}
+
+#[test]
 fn a_namespace_is_ready_when_its_tunnel_is() {
     testbed::run_vm("alpine", "vm", "wireguard_ready");
 }

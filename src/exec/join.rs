@@ -162,7 +162,7 @@ fn the_hosts(name: &CStr) -> ExecError {
     ExecError::kernel(
         format!("{name} refers to the host's own namespace"),
         format!(
-            "remove the name: ip netns delete {name}; or, if you mean the host: netns-exec --host"
+            "remove the name: umount /run/netns/{name}; rm /run/netns/{name}; or, if you mean the host: netns-exec --host"
         ),
     )
 }

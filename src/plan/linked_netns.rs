@@ -43,7 +43,7 @@ impl Plan<'_> {
                 &spec.origin,
                 format!("there is no namespace {other}, {what}"),
                 &format!(
-                    "type netns-setup up {other} if it has settings, otherwise ip netns add {other}; or correct link_netns_{}",
+                    "type netns-setup up {other}, which needs /etc/conf.d/netns.{other}; or correct link_netns_{}",
                     link.name.value.suffix()
                 ),
             );

@@ -134,7 +134,7 @@ fn is_apart(name: &NetnsName) -> Result<(), Failure> {
         Ok(there) if netns::is_hosts(&there) => Err(obstacle(
             &None,
             "the name refers to the host's own namespace".into(),
-            &format!("run ip netns delete {name}, which removes only the name"),
+            &format!("remove the name: umount /run/netns/{name}; rm /run/netns/{name}"),
         )),
         _ => Ok(()),
     }

@@ -82,10 +82,8 @@ pub fn run(call: &Call) -> Outcome {
     // Independent of the caller's umask: services of users read some of these files, and root runs
     // others
     umask(Mode::S_IWGRP | Mode::S_IWOTH);
-    if call.verb.is_for_root_on_the_host() {
-        if let Err(error) = is_root_on_the_host(&call.at) {
-            return call.events.failed(None, &error);
-        }
+    if let Err(error) = may_call(call) {
+        return call.events.failed(None, &error);
     }
     if let Some(outcome) = done_by_trial(call) {
         return outcome;
@@ -252,17 +250,19 @@ fn warn_of_not_done(call: &Call, want: &Want) {
     }
 }
 
-/// Check that root calls, and from the host.
-fn is_root_on_the_host(at: &CalledFrom) -> Result {
-    if !geteuid().is_root() {
+/// Check that root calls, and from the host, if the verb requires it.
+fn may_call(call: &Call) -> Result {
+    if call.verb.is_for_root() && !geteuid().is_root() {
         return Err(Error::wrong([
-            "only root can change namespaces".into(),
+            "only root can see and change namespaces".into(),
             "run it as root, by doas, sudo or su".into(),
         ]));
     }
-    match at {
-        CalledFrom::Host => Ok(()),
-        CalledFrom::Inside(lines) => Err(Error::wrong(lines.clone())),
+    match &call.at {
+        CalledFrom::Inside(lines) if call.verb.is_for_the_host() => {
+            Err(Error::wrong(lines.clone()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -34,7 +34,7 @@ fn in_netns(name: &NetnsName, device: &MissingDevice) -> Option<(String, String)
         None => (
             format!("{link} is in the namespace {name}"),
             format!(
-                "run ip -n {name} link set {link} netns 1, which moves it to the host, or correct the setting"
+                "run netns-exec {name} -- ip link set {link} netns 1, which moves it to the host, or correct the setting"
             ),
         ),
     })

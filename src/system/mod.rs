@@ -2,6 +2,7 @@
 //! other programs that netns-setup runs. Nothing here uses netlink.
 
 pub mod cgroup;
+pub mod container;
 pub mod dhcp;
 pub mod dns;
 pub mod file_lock;

@@ -51,17 +51,43 @@ fn field<T: FromStr>(pid: u32, number: usize) -> Option<T> {
     fields.split(' ').nth(number - 3)?.parse().ok()
 }
 
-/// All calls of a program that run: the process id and the arguments, the program's own name first.
-pub fn calls_of(program: &str) -> Vec<(i32, Vec<String>)> {
-    let words = |pid: i32| -> Option<(i32, Vec<String>)> {
-        let line = procfs::bytes(&format!("/proc/{pid}/cmdline")).ok()?;
-        let line = String::from_utf8_lossy(&line);
-        let words: Vec<String> = line.split('\0').map(String::from).collect();
+/// A program that runs.
+#[derive(Debug)]
+pub struct Running<'a> {
+    /// Its process id.
+    pub pid: i32,
+    /// Its name, without the directory.
+    pub program: &'a str,
+    /// Its arguments, its own name first.
+    pub words: Vec<String>,
+}
+
+/// Each process that runs one of these programs.
+pub fn running<'a>(programs: &[&'a str]) -> Vec<Running<'a>> {
+    let running = |pid: i32| {
+        let words = words_of(pid)?;
         let name = words.first()?.rsplit('/').next()?;
-        (name == program).then_some((pid, words))
+        let program = programs.iter().find(|program| **program == name)?;
+        Some(Running {
+            pid,
+            program,
+            words,
+        })
     };
     let all = all().unwrap_or_default();
-    all.into_iter().filter_map(words).collect()
+    all.into_iter().filter_map(running).collect()
+}
+
+/// The arguments of a process, its program first. A daemon may show a title in their place, as in
+/// `dhcpcd: eth1 [ip4]`.
+pub(crate) fn words_of(pid: i32) -> Option<Vec<String>> {
+    let line = procfs::bytes(&format!("/proc/{pid}/cmdline")).ok()?;
+    let line = String::from_utf8_lossy(&line);
+    let mut words: Vec<&str> = line.split('\0').collect();
+    if let Some((program, title)) = words[0].split_once(": ") {
+        words = [program].into_iter().chain(title.split(' ')).collect();
+    }
+    Some(words.into_iter().map(String::from).collect())
 }
 
 /// The network namespace of a process's first thread. `None` if that has ended.

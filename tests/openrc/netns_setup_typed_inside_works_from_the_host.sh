@@ -165,6 +165,8 @@ expectation()
 	if is_in "$1" "$free" || { is_in "$1" "$kept" && ! is_in "$2" "$makes"; }; then
 		expected="as on the host"
 		cp /tmp/on-host /tmp/expected
+	elif [ "$1" = user ] && ! is_in "$2" check confirm; then
+		expected=refused
 	elif is_in "$2" "$looks" confirm && [ "$2" != doctor ]; then
 		# netns-setup queries from where it is; and confirm only deletes a file, for which
 		# it has permission
@@ -180,7 +182,7 @@ outcome()
 	case $code:$said in
 	"$code_on_host:$said_on_host") echo "as on the host" ;;
 	100:*"must be run from the host, not inside a namespace: "*"or type netns-exec --host -- netns-setup "*) echo refused ;;
-	100:*"only root can change namespaces"*) echo refused ;;
+	100:*"only root can see and change namespaces"*) echo refused ;;
 	111:*"this process has mounts of its own"*"or type netns-exec --host -- before the"*) echo refused ;;
 	*) echo "not refused" ;;
 	esac

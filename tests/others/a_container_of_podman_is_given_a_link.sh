@@ -2,25 +2,9 @@
 # netns_attach with a real podman: the namespace of its container gets a name and a link.
 # If another container has taken its place, a message says so, and a reload moves the name
 # to it. A down leaves the container running.
-# shellcheck source=tests/testbed/lib.sh
-. /testbed/lib.sh
-
-# What podman needs from a host: cgroups, a policy, and a file system that is no overlay
-mount -t cgroup2 none /sys/fs/cgroup
-mkdir -p /var/lib/containers
-mount -t tmpfs containers /var/lib/containers
-printf '%s\n' '[storage]' 'driver = "vfs"' 'runroot = "/run/containers/storage"' \
-	'graphroot = "/var/lib/containers/storage"' >/etc/containers/storage.conf
-printf '%s\n' '[engine]' 'cgroup_manager = "cgroupfs"' 'events_logger = "file"' >/etc/containers/containers.conf
-echo '{"default":[{"type":"insecureAcceptAnything"}]}' >/etc/containers/policy.json
-for folder in bin proc sys dev tmp etc run usr/lib/x86_64-linux-gnu; do
-	mkdir -p "/box/$folder"
-done
-ln -s usr/lib /box/lib
-cp -R /usr/lib64 /box/
-cp /usr/lib/x86_64-linux-gnu/libc.so.6 /usr/lib/x86_64-linux-gnu/libresolv.so.2 \
-	/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2 /box/usr/lib/x86_64-linux-gnu/
-cp /usr/bin/busybox /box/bin/
+# shellcheck source=tests/others/box.sh
+. /t/box.sh
+for_podman
 
 container()
 {

@@ -177,6 +177,28 @@ esac
 "start_$manager"
 eventually "$manager has a lease" has_lease
 
+# doctor reports a manager that was told to set up this NIC, and not one that takes any NIC
+is_reported()
+{
+	place=
+	case $manager in
+	NetworkManager) place=/etc/NetworkManager/system-connections/wired.nmconnection ;;
+	ifupdown*) place=/etc/network/interfaces:3 ;;
+	esac
+	refused netns-setup doctor mgmt
+	if [ -n "$place" ]; then
+		says "eth1 is also set up on the host, by $place"
+	else
+		says_not "also set up on the host"
+	fi
+	if [ "$manager" = dhcpcd ]; then
+		echo "interface eth1" >>/etc/dhcpcd.conf
+		refused netns-setup doctor mgmt
+		says "eth1 is also set up on the host, by /etc/dhcpcd.conf:"
+		sed -i '$d' /etc/dhcpcd.conf
+	fi
+}
+
 # in_and_out WAY
 in_and_out()
 {
@@ -186,12 +208,14 @@ in_and_out()
 	down)
 		run 0 netns-setup up mgmt
 		eventually "$manager has let go of it" lets_go
+		is_reported
 		: >/tmp/server
 		run 0 netns-setup down mgmt
 		;;
 	try)
 		run 0 netns-setup try mgmt --within 600
 		eventually "$manager has let go of it" lets_go
+		is_reported
 		: >/tmp/server
 		read -r pid _ </run/netns-services/mgmt/trial
 		kill "$pid"

@@ -138,6 +138,8 @@ END
 
 run 0 netns-setup up far
 run 0 netns-exec tunnel -- ping -c 1 -W 5 10.9.0.2
+run 0 netns-setup doctor tunnel
+is "what doctor says" "$(cat /tmp/said)" ""
 
 # What leaves through the host's NIC: the tunnel's own packets, and no others
 $nft -f - <<-'END'
@@ -215,6 +217,8 @@ run 0 ping -c 1 -W 5 10.9.0.2
 is "the way of the host to the world" "$($judge route get 198.51.100.1 | head -n 1 | cut -d ' ' -f 1-3)" \
 	"198.51.100.1 dev wg0"
 run 0 netns-exec physical -- ping -c 1 -W 5 192.0.2.1
+run 0 netns-setup doctor physical
+is "what doctor says" "$(cat /tmp/said)" ""
 refused ping -c 1 -W 1 192.0.2.1
 
 # The tunnel's link is deleted, and recreated

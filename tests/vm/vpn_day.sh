@@ -170,6 +170,8 @@ serves()
 run 0 netns-setup up torrents
 serve
 row "$all" "is up"
+run 0 netns-setup doctor torrents
+is "what doctor says" "$(cat /tmp/said)" ""
 
 $judge -n torrents link set wg0 down
 row "$page_alone" "is down"

@@ -103,7 +103,7 @@ impl Printer for Script {
             return print_errors(&event);
         };
         if !std::mem::replace(&mut *lock(&self.started), true) {
-            out("set -e");
+            out("set -e # these are commands of iproute2; busybox's ip has no -n");
         }
         // In a list with &&, -e exits only if the last command fails
         let ends = if change.command.contains(" && ") {

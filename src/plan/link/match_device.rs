@@ -124,7 +124,7 @@ fn matching<'a>(
                 ),
                 None => (
                     format!("no device on the host matches {}", link.name),
-                    "plug it in or load its driver, or correct the setting; ip -d link shows the permaddr and parentdev of each device"
+                    "plug it in or load its driver, or correct the setting; grep . /sys/class/net/*/address lists the MAC addresses, and ls -l /sys/class/net the bus paths"
                         .into(),
                 ),
             })

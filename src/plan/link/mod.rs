@@ -181,11 +181,12 @@ impl Plan<'_> {
 
 /// The command that deletes a link.
 fn deletion(link: &LinkRef) -> String {
-    let ip = match link.netns {
-        Netns::This => "ip -n NAME",
-        _ => "ip",
+    // (busybox's ip has no -n.)
+    let inside = match link.netns {
+        Netns::This => "nsenter --net=/run/netns/NAME ",
+        _ => "",
     };
-    format!("{ip} link delete {}", link.name)
+    format!("{inside}ip link delete {}", link.name)
 }
 
 /// The link with only the attributes that can be set at its creation.

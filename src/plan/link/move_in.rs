@@ -71,7 +71,7 @@ impl Plan<'_> {
                         "{} on the host is not the device that the settings mean",
                         found.name
                     ),
-                    "plug that one in, or correct the settings; ip -d link shows permaddr",
+                    "plug that one in, or correct the settings; grep . /sys/class/net/*/address lists the MAC addresses",
                 );
                 None
             }

@@ -273,8 +273,17 @@ impl Verb {
         }
     }
 
-    /// Returns true if the verb requires root, and must be run on the host.
-    pub fn is_for_root_on_the_host(&self) -> bool {
+    /// Returns true if the verb requires root. To another user, the kernel and the state directory
+    /// show so little that the report would be wrong.
+    pub fn is_for_root(&self) -> bool {
+        !matches!(
+            self,
+            Verb::Check(_) | Verb::Graph { settings: true, .. } | Verb::Confirm(_)
+        )
+    }
+
+    /// Returns true if the verb must be run on the host.
+    pub fn is_for_the_host(&self) -> bool {
         !matches!(
             self,
             Verb::Check(_)

@@ -278,7 +278,7 @@ fn left_over(name: &NetnsName) -> Error {
             state_dir::UNREADABLE
         ),
         format!(
-            "what it lists was left as it is: ip -n {name} link shows it; ip netns delete {name} gives devices back and removes the rest, and netns-setup up {name} makes it again"
+            "what it lists was left as it is, and netns-setup status {name} shows it; umount /run/netns/{name} && rm /run/netns/{name} gives devices back and removes the rest, and netns-setup up {name} makes it again"
         ),
     ])
 }

@@ -34,6 +34,8 @@ struct Graph {
     links: BTreeMap<Place, Node>,
     /// The namespaces, also those without links.
     namespaces: BTreeSet<Option<String>>,
+    /// The containers that they belong to.
+    containers: BTreeMap<String, String>,
     edges: BTreeSet<Edge>,
 }
 
@@ -73,6 +75,8 @@ pub fn graph(call: &Call, language: Language) -> Outcome {
             if let Ok(seen) = status::observe(call, &known) {
                 let links = seen.status.links.iter().filter(|link| link.name != "lo");
                 links.for_each(|link| graph.add(&name, link));
+                let container = seen.status.container.map(|of| (name.clone(), of));
+                graph.containers.extend(container);
             }
         }
         graph.namespaces.insert(Some(name));
@@ -108,6 +112,7 @@ impl Graph {
             language,
             links: BTreeMap::new(),
             namespaces: BTreeSet::from([None]),
+            containers: BTreeMap::new(),
             edges: BTreeSet::new(),
         }
     }
@@ -205,10 +210,17 @@ impl Graph {
         all
     }
 
+    /// The name of a namespace, and of the container that it belongs to.
+    fn title(&self, netns: &Option<String>) -> String {
+        let container = netns.as_ref().and_then(|name| self.containers.get(name));
+        let container = container.map(|of| format!(" ({})", printable(of)));
+        title(netns) + &container.unwrap_or_default()
+    }
+
     fn text(&self) -> Vec<Line> {
         let mut lines = Vec::new();
         for netns in &self.namespaces {
-            lines.push(title(netns).into());
+            lines.push(self.title(netns).into());
             for (place, node) in self.links_of(netns) {
                 let tone = node.flaw.map_or(Tone::Plain, |_| Tone::Attention);
                 let words = [node.words(), self.leads(place)].concat();
@@ -223,7 +235,7 @@ impl Graph {
         let mut lines = vec!["graph netns {".to_string()];
         for (number, netns) in self.namespaces.iter().enumerate() {
             lines.push(format!("\tsubgraph cluster_{number} {{"));
-            lines.push(format!("\t\tlabel={}", quoted(&title(netns))));
+            lines.push(format!("\t\tlabel={}", quoted(&self.title(netns))));
             let point = quoted(&id_of_netns(netns));
             lines.push(format!("\t\t{point} [shape=point, style=invis]"));
             for (place, node) in self.links_of(netns) {
@@ -252,7 +264,7 @@ impl Graph {
         for (number, name) in self.namespaces.iter().enumerate() {
             lines.push(format!(
                 "    subgraph n{number}[\"{}\"]",
-                entities(&title(name))
+                entities(&self.title(name))
             ));
             for (place, node) in self.links_of(name) {
                 if let Some(number) = link(place) {

@@ -28,10 +28,16 @@ pub fn metrics(call: &Call) -> Outcome {
     let seen: Vec<Seen> = call
         .names
         .iter()
-        .map(|name| Seen {
-            name: name.to_string(),
-            status: status::observe(call, name).ok().map(|seen| seen.status),
-            repaired: store::repaired_at(name),
+        .map(|name| {
+            let seen = status::observe(call, name).ok();
+            Seen {
+                name: name.to_string(),
+                matches: seen
+                    .as_ref()
+                    .is_some_and(|seen| seen.outcome == Outcome::Done),
+                status: seen.map(|seen| seen.status),
+                repaired: store::repaired_at(name),
+            }
         })
         .collect();
     call.events.found(Metrics(all(&seen)));
@@ -40,6 +46,8 @@ pub fn metrics(call: &Call) -> Outcome {
 
 struct Seen {
     name: String,
+    /// It is ready and what its settings say. Nothing is in the way of that.
+    matches: bool,
     /// `None` if its state cannot be read.
     status: Option<Status>,
     /// When `watch` last repaired it.
@@ -86,13 +94,18 @@ fn all(seen: &[Seen]) -> Vec<Metric> {
             of_netns(&|seen| Some(seen.status.as_ref().is_some_and(|of| of.ready).into())),
         ),
         gauge(
+            "netns_matches_settings",
+            "1 if status exits with 0: it is ready, nothing differs and nothing is in the way.",
+            of_netns(&|seen| Some(seen.matches.into())),
+        ),
+        gauge(
             "netns_failed",
             "1 if its last start or reload failed.",
             of_netns(&status(|of| Some((!of.failure.is_empty()).into()))),
         ),
         gauge(
             "netns_changes",
-            "How many changes reload would make.",
+            "How many changes it is away from its settings, if that is known.",
             of_netns(&|seen| Some(number(seen.status.as_ref()?.differences.as_ref()?.len()))),
         ),
         gauge(

@@ -72,9 +72,12 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
                 state_dir::STATE,
                 state_dir::JOURNAL
             ),
-            format!(
-                "repair it, or run netns-setup down --force {netns}: the journal is renamed, and what it lists stays as it is"
-            ),
+            match error.kind() {
+                ErrorKind::PermissionDenied => "root is required".into(),
+                _ => format!(
+                    "repair it, or run netns-setup down --force {netns}: the journal is renamed, and what it lists stays as it is"
+                ),
+            },
         ],
         Why::Broken(what, error) => vec![
             format!("{netns}: {what}: {error}"),
@@ -93,7 +96,7 @@ pub fn obstacles(netns: &NetnsName, obstacles: &[Obstacle]) -> Vec<String> {
         }
         // The plan does not know the name
         if let Some(hint) = lines.last_mut() {
-            *hint = hint.replace("ip -n NAME ", &format!("ip -n {netns} "));
+            *hint = hint.replace("/run/netns/NAME ", &format!("/run/netns/{netns} "));
         }
         lines
     });
@@ -215,7 +218,7 @@ fn hint(step: &Step, error: &OsError) -> &'static str {
             "not every driver can change the address, and some only while the link is down"
         }
         (Step::SetAttribute(..) | Step::AddLink { .. }, Some(Errno::EINVAL | Errno::ERANGE)) => {
-            "ip -d link shows what its driver accepts (minmtu, maxmtu)"
+            "ip -d link of iproute2 shows what its driver accepts (minmtu, maxmtu)"
         }
         (Step::SetUp(..) | Step::SetWireguard(..), Some(Errno::EADDRINUSE)) => {
             "each tunnel needs a port of its own in the namespace of its UDP socket; without a ListenPort the kernel chooses one"

@@ -49,9 +49,11 @@ pub struct Observed {
     pub silent_peers: Vec<(String, String)>,
     /// The name servers of its processes. `None` if it has no resolv.conf of its own.
     pub servers: Option<NameServers>,
-    /// The host's name servers, if the namespace reaches the outside through the host and has a
-    /// default route.
+    /// The host's name servers.
     pub servers_of_host: Option<NameServers>,
+    /// It has a default route. Without one, no program inside is meant to look up names of the
+    /// world.
+    pub has_default_route: bool,
     /// Its links lead to the host alone, so it asks no more than the host does.
     pub is_behind_host: bool,
     /// Addresses inside on which a program listens on UDP port 53.
@@ -87,6 +89,8 @@ pub struct Observed {
 pub struct NameServers {
     /// The file that names them.
     pub file: String,
+    /// The file names at least one. Otherwise the resolver uses the loopback address.
+    pub is_named: bool,
     pub all: Vec<IpAddr>,
     /// Those of them that are addresses of the namespace.
     pub own: Vec<IpAddr>,
@@ -214,7 +218,7 @@ fn links(seen: &Observed, all: &mut Findings) {
 fn names(name: &NetnsName, seen: &Observed, all: &mut Findings) {
     match &seen.servers {
         // The processes of another program's namespace have its files
-        None if seen.attached => {}
+        None if seen.attached || !seen.has_default_route => {}
         None if seen.is_behind_host => dead_resolvers_of_host(name, seen, all),
         None => all.add(
             "no-resolv-conf",
@@ -252,7 +256,12 @@ fn dead_resolvers_of_host(name: &NetnsName, seen: &Observed, all: &mut Findings)
     let Some(servers) = &seen.servers_of_host else {
         return;
     };
-    let is_dead = |server: &IpAddr| server.is_loopback() && !is_listening(&seen.listening, server);
+    // Without a program there, the host has no name servers either
+    let is_used =
+        |server: &IpAddr| servers.is_named || is_listening(&seen.listening_on_host, server);
+    let is_dead = |server: &IpAddr| {
+        server.is_loopback() && !is_listening(&seen.listening, server) && is_used(server)
+    };
     let all_dead = servers.all.iter().all(is_dead);
     if let Some(server) = servers.all.first().filter(|_| all_dead) {
         let what = format!(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::conf::files::{list_plain, read_plain};
 use crate::model::{Netns, State};
-use crate::system::process;
+use crate::system::process::{self, Running};
 
 /// DHCP clients that are called with the names of links.
 const CLIENTS: [&str; 3] = ["udhcpc", "dhcpcd", "dhclient"];
@@ -18,45 +18,30 @@ pub fn set_up(etc: &Path, want: &State) -> Vec<(String, String)> {
     let inside = want.links.iter().filter(|link| link.netns == Netns::This);
     let devices = inside.filter(|link| link.kind.is_moved());
     let devices = devices.map(|link| link.other_name().as_str());
-    let calls = calls();
+    let all = running();
     devices
         .filter_map(|device| {
             let place = by_ifupdown(etc, device)
                 .or_else(|| by_netifrc(etc, device))
-                .or_else(|| by_client(&calls, device))
-                .or_else(|| by_dhcpcd(etc, &calls, device))
-                .or_else(|| by_network_manager(etc, &calls, device))?;
+                .or_else(|| by_client(&all, device))
+                .or_else(|| by_dhcpcd(etc, &all, device))
+                .or_else(|| by_network_manager(etc, &all, device))?;
             Some((device.to_string(), place))
         })
         .collect()
 }
 
-/// A program on the host: its process id, its name and its arguments.
-struct Call {
-    pid: i32,
-    program: &'static str,
-    words: Vec<String>,
-}
-
 /// The programs on the host that set up links.
-fn calls() -> Vec<Call> {
+fn running() -> Vec<Running<'static>> {
     let host = process::netns_of_caller();
-    let programs = CLIENTS.into_iter().chain(["NetworkManager"]);
-    let calls = programs.flat_map(|program| {
-        let calls = process::calls_of(program).into_iter();
-        calls.map(move |(pid, words)| Call {
-            pid,
-            program,
-            words,
-        })
-    });
-    calls
-        .filter(|call| host.is_some() && process::netns_of(call.pid) == host)
-        .collect()
+    let programs = [&CLIENTS[..], &["NetworkManager"]].concat();
+    let mut all = process::running(&programs);
+    all.retain(|one| host.is_some() && process::netns_of(one.pid) == host);
+    all
 }
 
-fn runs(calls: &[Call], program: &str) -> bool {
-    calls.iter().any(|call| call.program == program)
+fn runs(all: &[Running], program: &str) -> bool {
+    all.iter().any(|one| one.program == program)
 }
 
 /// The line of interfaces(5) that starts the device at boot or when it appears.
@@ -83,14 +68,14 @@ fn by_netifrc(etc: &Path, device: &str) -> Option<String> {
 }
 
 /// A DHCP client that was called for the device.
-fn by_client(calls: &[Call], device: &str) -> Option<String> {
-    let mut clients = calls.iter().filter(|call| CLIENTS.contains(&call.program));
-    let call = clients.find(|call| call.words.iter().any(|word| word == device))?;
-    Some(format!("the process {} ({})", call.pid, call.program))
+fn by_client(all: &[Running], device: &str) -> Option<String> {
+    let mut clients = all.iter().filter(|one| CLIENTS.contains(&one.program));
+    let client = clients.find(|one| one.words.iter().any(|word| word == device))?;
+    Some(format!("the process {} ({})", client.pid, client.program))
 }
 
 /// The line of dhcpcd.conf(5) that names the device, if dhcpcd runs and does not skip it.
-fn by_dhcpcd(etc: &Path, calls: &[Call], device: &str) -> Option<String> {
+fn by_dhcpcd(etc: &Path, all: &[Running], device: &str) -> Option<String> {
     let file = etc.join("dhcpcd.conf");
     let names = |key: &'static str| {
         move |words: &[&str]| {
@@ -98,7 +83,7 @@ fn by_dhcpcd(etc: &Path, calls: &[Call], device: &str) -> Option<String> {
             *first == key && rest.contains(&device)
         }
     };
-    if !runs(calls, "dhcpcd") || line_that(&file, names("denyinterfaces")).is_some() {
+    if !runs(all, "dhcpcd") || line_that(&file, names("denyinterfaces")).is_some() {
         return None;
     }
     let allowed = line_that(&file, names("allowinterfaces"));
@@ -107,7 +92,7 @@ fn by_dhcpcd(etc: &Path, calls: &[Call], device: &str) -> Option<String> {
 
 /// The connection of NetworkManager that is for the device and starts by itself, if NetworkManager
 /// runs and manages the device.
-fn by_network_manager(etc: &Path, calls: &[Call], device: &str) -> Option<String> {
+fn by_network_manager(etc: &Path, all: &[Running], device: &str) -> Option<String> {
     let etc = etc.join("NetworkManager");
     let more = list_plain(&etc.join("conf.d"), ".conf");
     let unmanaged = format!("interface-name:{device}");
@@ -121,7 +106,7 @@ fn by_network_manager(etc: &Path, calls: &[Call], device: &str) -> Option<String
         })
     };
     let mut files = [etc.join("NetworkManager.conf")].into_iter().chain(more);
-    if !runs(calls, "NetworkManager") || files.any(is_unmanaged) {
+    if !runs(all, "NetworkManager") || files.any(is_unmanaged) {
         return None;
     }
     let connections = fs::read_dir(etc.join("system-connections")).ok()?;

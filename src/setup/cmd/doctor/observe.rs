@@ -2,7 +2,7 @@
 //! files. `leaks` observes the processes.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::faults::{NameServers, Observed};
@@ -61,9 +61,9 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
             seen.forwarding = forwarding(&mut kernel, &want);
         }
         seen.filters = filters(&mut kernel, &journal);
-        if status.has_route_to(Ipv4Addr::UNSPECIFIED.into()) {
-            seen.servers_of_host = servers_in("/etc/resolv.conf".into(), &status);
-        }
+        let anywhere: [IpAddr; 2] = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
+        seen.has_default_route = anywhere.iter().any(|ip| status.has_route_to(*ip));
+        seen.servers_of_host = servers_in("/etc/resolv.conf".into(), &status);
         seen.silent_peers = links::silent_peers(&status.links);
         seen.listening = of_dns(host::listening(&mut kernel, Proto::Udp));
         seen.listening_on_host = of_dns(host::listening_on_host(Proto::Udp));
@@ -167,6 +167,7 @@ fn servers_in(file: PathBuf, status: &Status) -> Option<NameServers> {
     };
     Some(NameServers {
         file: file.display().to_string(),
+        is_named: !named.is_empty(),
         own: such(&|server| status.has_address(server)),
         unreachable: such(&|server| !status.has_route_to(server)),
         all,

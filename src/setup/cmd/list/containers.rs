@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Entry, State};
 use crate::system::netns::identity::NetnsInode;
-use crate::system::{cgroup, process};
+use crate::system::{container, process};
 
 /// An entry for each container whose namespace is not among the known ones and not the host's.
 pub(super) fn without_name(known: &BTreeSet<NetnsInode>) -> Vec<Entry> {
@@ -20,7 +20,7 @@ pub(super) fn without_name(known: &BTreeSet<NetnsInode>) -> Vec<Entry> {
         }
         if let Some(entry) = found.get_mut(&netns) {
             entry.processes += 1;
-        } else if let Some(container) = cgroup::container_of(pid) {
+        } else if let Some(container) = container::of(pid) {
             let entry = Entry {
                 processes: 1,
                 container: Some(container),

@@ -14,7 +14,7 @@ use crate::name::NetnsName;
 use crate::setup::error::Outcome;
 use crate::setup::report::event::JSON_VERSION;
 use crate::setup::{Call, report};
-use crate::system::{cgroup, netns, occupants};
+use crate::system::{container, netns, occupants};
 
 /// What `list --json` prints: an object for each namespace.
 #[derive(Debug, Serialize)]
@@ -30,7 +30,7 @@ struct Entry {
     /// The services that have started processes inside.
     services: BTreeSet<String>,
     processes: usize,
-    /// The container that the namespace belongs to, as `netns_attach` names it.
+    /// The container that the namespace belongs to.
     container: Option<String>,
     /// A trial is running, and is rolled back after this many seconds.
     trial: Option<u64>,
@@ -106,7 +106,7 @@ impl Entry {
         let inside = inside.unwrap_or_default();
         let first = inside.first();
         Entry {
-            container: first.and_then(|process| cgroup::container_of(process.pid)),
+            container: first.and_then(|process| container::of(process.pid)),
             services: inside.iter().filter_map(|p| p.service.clone()).collect(),
             processes: inside.len(),
             ..Entry::new(name, State::Foreign)
@@ -145,8 +145,6 @@ impl Entry {
         let obstacle = status.obstacles.first().cloned();
         let obstacle = obstacle.filter(|_| !matches!(state, State::Down | State::Foreign));
         let links = status.links.iter().filter(|link| link.name != "lo");
-        let first = status.inside.first();
-        let container = first.and_then(|process| cgroup::container_of(process.pid));
         let services = status.inside.iter();
         Entry {
             since: status.since,
@@ -154,7 +152,7 @@ impl Entry {
             links: links.map(Link::of).collect(),
             services: services.filter_map(|p| p.service.clone()).collect(),
             processes: status.processes,
-            container,
+            container: status.container,
             trial: status.trial,
             reason: wrong.or(failed).or(obstacle),
             ..Entry::new(name, state)

@@ -60,7 +60,7 @@ impl Entry {
             (State::Failed, _) => "failed".into(),
             (State::Down, _) => "down".into(),
             (State::Foreign, _) => match &self.container {
-                Some(container) => format!("container {container}"),
+                Some(container) => format!("container {}", report::printable(container)),
                 None => "by others".into(),
             },
             (State::Unknown, _) => "cannot be seen".into(),

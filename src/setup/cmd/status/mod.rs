@@ -25,7 +25,7 @@ use crate::setup::report::run_log;
 use crate::setup::resolve_devices::{self, resolve_devices};
 use crate::setup::{Call, attach, birthplaces, nat, observe, ready, report, store, trial_file};
 use crate::source::Sourced;
-use crate::system::{netns, occupants, process};
+use crate::system::{container, netns, occupants, process};
 use link::LinkStatus;
 use made_by::MadeBy;
 use routing::{RouteStatus, RuleStatus};
@@ -46,6 +46,8 @@ pub(crate) struct Status {
     pub since: Option<u64>,
     /// It is not ready, and `watch` brings it up as soon as that is possible.
     pub waits: bool,
+    /// The container that the namespace belongs to.
+    pub container: Option<String>,
     /// A trial is running, and is rolled back after this many seconds.
     pub trial: Option<u64>,
     pub links: Vec<LinkStatus>,
@@ -221,6 +223,8 @@ fn of(
     let identity = netns::identity(name.as_str()).ok().flatten();
     let inside = identity.and_then(|identity| occupants::inside(identity).ok());
     let inside = inside.unwrap_or_default();
+    // A container may also have joined a namespace that netns-setup made
+    let first = inside.first().filter(|_| !journal.ours.exists);
     let ready = store::is_ready(name);
     Status {
         version: JSON_VERSION,
@@ -230,6 +234,7 @@ fn of(
         ready,
         since: since(name, ready, have.exists && !journal.ours.exists),
         waits: !ready && is_watched(name),
+        container: first.and_then(|first| container::of(first.pid)),
         trial: trial_file::running(name),
         links,
         routes: routes.collect(),
@@ -259,8 +264,8 @@ fn since(name: &NetnsName, ready: bool, is_foreign: bool) -> Option<u64> {
 
 /// Returns true if a `netns-setup watch` of this namespace is running.
 fn is_watched(name: &NetnsName) -> bool {
-    process::calls_of("netns-setup").iter().any(|(_, call)| {
-        let has = |word: &str| call.iter().any(|said| said == word);
+    process::running(&["netns-setup"]).iter().any(|one| {
+        let has = |word: &str| one.words.iter().any(|said| said == word);
         has("watch") && (has(name.as_str()) || has("--all"))
     })
 }

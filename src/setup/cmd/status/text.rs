@@ -16,6 +16,7 @@ impl Document for Status {
         let routes = routes.map(|route| format!("{}{}", route.route, self.theirs(route.by)));
         let parts = [
             plain(since(self)),
+            plain(container(self)),
             self.failure.iter().cloned().map(bad).collect(),
             links(self),
             plain(routes),
@@ -92,6 +93,11 @@ fn since(status: &Status) -> Option<String> {
         "ready for {}",
         report::duration(report::since(since))
     ))
+}
+
+fn container(status: &Status) -> Option<String> {
+    let container = status.container.as_ref()?;
+    Some(format!("container {}", report::printable(container)))
 }
 
 /// The links in columns, and below each its peers.
