@@ -10,11 +10,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fmt, fs, io};
 
+use nix::sched::{CloneFlags, setns};
+
 use super::init::service_of_process::ServiceDaemons;
 use super::netns::identity::NetnsInode;
 use super::netns::of_socket::netns_of_socket;
 use super::occupants::Process;
-use super::thread::in_netns;
+use super::thread::{at_once, on_a_thread};
 use super::{netns, pidfd, process, procfs};
 use crate::state_dir;
 
@@ -71,20 +73,20 @@ impl Holders {
     /// passed over.
     pub fn look<'a>(names: impl Iterator<Item = &'a str>) -> io::Result<Self> {
         let seen_at = Instant::now();
+        // One that cannot be opened is not to hold up the others
+        let named = names.filter_map(|name| Some((name, netns::open(name).ok()?)));
+        let (names, files): (Vec<_>, Vec<_>) = named.unzip();
         let (mut of, mut wanted) = (Vec::new(), AllWanted::new());
-        for name in names {
-            // One that cannot be opened is not to hold up the others
-            let Ok(netns) = netns::open(name) else {
-                continue;
-            };
-            let identity = netns.metadata().map(|of| (of.dev(), of.ino()))?;
+        for ((name, file), has_sockets) in names.iter().zip(&files).zip(have_sockets(&files)) {
+            let identity = file.metadata().map(|of| (of.dev(), of.ino()))?;
             of.push((name.to_string(), identity));
-            let wanted = wanted.entry(identity).or_insert_with(|| Wanted {
+            let wanted = wanted.entry(identity).or_insert(Wanted {
                 names: Vec::new(),
-                has_sockets: has_sockets(&netns),
+                has_sockets,
             });
             wanted.names.push(name);
         }
+        drop(files);
         let mut found = Vec::new();
         let mut mounts = BTreeSet::new();
         let own = program("self");
@@ -138,11 +140,17 @@ type AllWanted<'a> = BTreeMap<NetnsInode, Wanted<'a>>;
 /// By the names of the namespaces, how a process holds them.
 type Held<'a> = BTreeMap<&'a str, HeldBy>;
 
-/// Whether a program has a socket that was opened in the namespace. The kernel counts those of each
-/// namespace (Linux 4.16; before that, those of all namespaces).
-fn has_sockets(netns: &File) -> bool {
-    let counted = in_netns(netns, || procfs::text("/proc/thread-self/net/sockstat"));
-    counted.map_or(true, |text| !text.starts_with("sockets: used 0\n"))
+/// For each namespace, whether a program has a socket that was opened in it. The kernel counts those
+/// of each namespace (Linux 4.16; before that, those of all namespaces).
+fn have_sockets(all: &[File]) -> Vec<bool> {
+    let has_sockets = |netns: &File| -> io::Result<bool> {
+        setns(netns, CloneFlags::CLONE_NEWNET)?;
+        let counted = procfs::text("/proc/thread-self/net/sockstat")?;
+        Ok(!counted.starts_with("sockets: used 0\n"))
+    };
+    let all_have = || all.iter().map(|netns| has_sockets(netns).unwrap_or(true));
+    let have = at_once(|| on_a_thread(|| Ok(all_have().collect())));
+    have.unwrap_or_else(|_| vec![true; all.len()])
 }
 
 /// The file name of a process's program, even if the program has been reinstalled since.
