@@ -185,11 +185,11 @@ is_reported()
 	NetworkManager) place=/etc/NetworkManager/system-connections/wired.nmconnection ;;
 	ifupdown*) place=/etc/network/interfaces:3 ;;
 	esac
-	refused netns-setup doctor mgmt
 	if [ -n "$place" ]; then
+		refused netns-setup doctor mgmt
 		says "eth1 is also set up on the host, by $place"
 	else
-		says_not "also set up on the host"
+		run 0 netns-setup doctor mgmt
 	fi
 	if [ "$manager" = dhcpcd ]; then
 		echo "interface eth1" >>/etc/dhcpcd.conf

@@ -31,7 +31,7 @@ enum Container {
 /// or `lxc:NAME`. If the name cannot be read, it is the id, which has twelve digits, as both
 /// programs print it.
 pub fn of(pid: i32) -> Option<String> {
-    let container = by_conmon(pid).or_else(|| by_cgroup(pid))?;
+    let container = by_parent(pid).or_else(|| by_cgroup(pid))?;
     let (engine, name) = match &container {
         Container::Docker { id } => ("docker", names::of_docker(id)),
         Container::Podman { id, lists } => ("podman", names::of_podman(id, lists)),
@@ -50,13 +50,14 @@ impl Container {
     }
 }
 
-/// The container of podman whose conmon(8) has started the process. podman needs no cgroups.
-fn by_conmon(pid: i32) -> Option<Container> {
+/// The container whose monitor has started the process. podman needs no cgroups, and LXC gives a
+/// cgroup another name if there is an old one.
+fn by_parent(pid: i32) -> Option<Container> {
     let mut pid = u32::try_from(pid).ok()?;
     for _ in 0..PARENTS {
         pid = process::parent(pid).filter(|parent| *parent > 1)?;
         let words = process::words_of(pid as i32)?;
-        if let Some(container) = of_conmon(&words) {
+        if let Some(container) = of_conmon(&words).or_else(|| of_lxc(&words)) {
             return Some(container);
         }
     }
@@ -86,6 +87,13 @@ fn of_conmon(words: &[String]) -> Option<Container> {
     })
 }
 
+/// The container of a monitor of LXC or Incus, whose title is `[lxc monitor] DIRECTORY NAME`.
+fn of_lxc(words: &[String]) -> Option<Container> {
+    let title = words.first()?.strip_prefix("[lxc monitor] ")?;
+    let (_, name) = title.trim_end().rsplit_once(' ')?;
+    Some(Container::Lxc { name: name.into() })
+}
+
 fn by_cgroup(pid: i32) -> Option<Container> {
     let cgroups = procfs::text(&format!("/proc/{pid}/cgroup")).ok()?;
     in_cgroups(&cgroups)
@@ -98,9 +106,6 @@ fn in_cgroups(cgroups: &str) -> Option<Container> {
         .filter_map(|line| line.splitn(3, ':').nth(2));
     let mut directories = directories.flat_map(|path| path.split('/').zip(path.split('/').skip(1)));
     directories.find_map(|(above, directory)| {
-        if let Some(name) = directory.strip_prefix("lxc.payload.") {
-            return Some(Container::Lxc { name: name.into() });
-        }
         let directory = directory.trim_end_matches(".scope");
         let (engine, id) = match directory.split_once('-') {
             Some((engine, id)) => (engine, id),
@@ -136,7 +141,6 @@ mod tests {
                 lists: Vec::new(),
             })
         };
-        let lxc = || Some(Container::Lxc { name: "web".into() });
         for (path, expected) in [
             (format!("0::/docker/{id}"), docker()),
             (format!("0::/system.slice/docker-{id}.scope"), docker()),
@@ -146,8 +150,7 @@ mod tests {
                 podman(),
             ),
             (format!("0::/libpod_parent/libpod-{id}"), podman()),
-            ("0::/lxc.payload.web".into(), lxc()),
-            (format!("0::/lxc.payload.web/docker/{id}"), lxc()),
+            (format!("0::/lxc.payload.web/docker/{id}"), docker()),
         ] {
             assert_eq!(in_cgroups(&path), expected, "{path}");
         }
@@ -156,7 +159,7 @@ mod tests {
             "0::/docker",
             "0::/docker/short",
             "0::/openrc.docker",
-            "0::/lxc.monitor.web",
+            "0::/lxc.payload.web",
         ] {
             assert_eq!(in_cgroups(other), None, "{other}");
         }
