@@ -43,6 +43,7 @@ for client in dhcpcd udhcpc; do
 			;;
 		*) bytes=$(printf '%s' "$id" | tr A-F a-f) ;;
 		esac
+		case $id in 01:52:*) name=${long_name%aa} ;; esac   # with it 255, too
 		cat >/etc/conf.d/netns.mgmt <<-END
 			netns_links=eth1
 			config_eth1=dhcp
