@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use crate::common::NETNS_EXEC;
+use crate::common::{NETNS_EXEC, NETNS_SETUP};
 use crate::far::{MGMT, dump, is_again, sandbox, setup, write};
-use crate::{PAIR, has_default, watch};
+use crate::{PAIR, begin_by, has_default, watch};
 use nix::sys::signal::Signal;
 
 #[test]
@@ -38,6 +38,28 @@ fn a_namespace_that_others_delete_is_made_again_and_the_old_one_dies() {
     assert_eq!(watch.err(), "");
     setup(&sandbox, "down mgmt").ok();
     assert!(!sandbox.sh("ip -br link").stdout.contains("v0h"));
+}
+
+/// The namespace is deleted while the watch is about to repair something in it: between its check
+/// and its lock.
+#[test]
+fn a_namespace_that_is_deleted_during_a_check_gets_the_hooks_of_an_up() {
+    let sandbox = sandbox(&(PAIR.to_string() + "netns_post_up='echo $NETNS_NAME >>/run/hooked'\n"));
+    let slow = "strace -f -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=500000";
+    let watch = begin_by(&sandbox, &format!("{slow} {NETNS_SETUP}"));
+    let hooked = |lines: usize| {
+        let hooked = sandbox.read("/run/hooked").unwrap_or_default();
+        hooked.lines().count() == lines
+    };
+    watch.soon("it is up", || hooked(1));
+    watch.is_quiet();
+    sandbox
+        .sh("ip -n mgmt route del default; sleep 0.1; ip netns del mgmt")
+        .ok();
+    watch.soon("it is up again, with its hook", || hooked(2));
+    watch.soon("it is ready", || {
+        sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).exit_code() == 0
+    });
 }
 
 #[test]

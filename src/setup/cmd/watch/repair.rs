@@ -32,6 +32,16 @@ const DOUBT: Duration = Duration::from_millis(500);
 /// Time until the next attempt while another netns-setup has the lock.
 const BUSY: Duration = Duration::from_millis(20);
 
+/// Which namespace may be repaired.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    /// The one that was ready, or whose conditions are waited for. It can be deleted at any time, and
+    /// a new one of its name needs the hooks of an up.
+    Same,
+    /// Any one of the name, and a new one if there is none.
+    Any,
+}
+
 impl WatchedNetns {
     /// Restore the bind mounts over files of /etc, for all processes inside.
     pub(super) fn restore_binds(&mut self, call: &Call) -> RepairOutcome {
@@ -72,7 +82,7 @@ impl WatchedNetns {
         let name = &self.want.name;
         let known = store::was_ready(name) || self.unready && store::dir(name).exists();
         if !known || store::is_ready(name) {
-            self.repair_under_lock(call);
+            self.repair_under_lock(call, Which::Same);
             // Hooks that have failed before wait for an up or a reload
             if std::mem::take(&mut self.hooks_are_due) {
                 self.run_hooks(call);
@@ -80,8 +90,8 @@ impl WatchedNetns {
             return;
         }
         // It is up, except for the conditions that are waited for
-        if self.waits.as_ref().is_some_and(|w| w.is_for(&self.want)) {
-            if self.repair_under_lock(call) {
+        if self.is_waited_for() {
+            if self.repair_under_lock(call, Which::Same) {
                 self.run_hooks(call);
             }
             return;
@@ -90,7 +100,7 @@ impl WatchedNetns {
         let (want, mut tried, mut prepared) = (self.want.clone(), false, self.prepared);
         let up = hooks::around_each_up(&want, &mut prepared, || {
             tried = true;
-            if self.repair_under_lock(call) {
+            if self.repair_under_lock(call, Which::Any) {
                 Ok(())
             } else {
                 Err(Error::reported(Outcome::Refused))
@@ -105,8 +115,14 @@ impl WatchedNetns {
         }
     }
 
+    /// The conditions of `netns_ready` are waited for in the namespace that has the name now.
+    fn is_waited_for(&self) -> bool {
+        let waits = self.waits.as_ref();
+        waits.is_some_and(|waits| waits.is_for(&self.want))
+    }
+
     /// Repair with the lock held. Returns true if the namespace is complete.
-    fn repair_under_lock(&mut self, call: &Call) -> bool {
+    fn repair_under_lock(&mut self, call: &Call, which: Which) -> bool {
         let links_lock = match self.is_linked().then(LinksLock::hold).transpose() {
             Ok(links_lock) => links_lock,
             Err(e) => return self.done(call, &Err(Why::Broken("cannot lock it", e))),
@@ -132,8 +148,12 @@ impl WatchedNetns {
             self.reread_settings(call);
         }
         let due = ReturnHooks::begin(&store, Some(&self.want.hooks));
-        let repaired = self.repair(call, &store);
+        let repaired = self.repair(call, &store, which).transpose();
         drop((store, links_lock));
+        let Some(repaired) = repaired else {
+            self.pace.happened(Instant::now());
+            return false;
+        };
         due.run(call, None);
         self.refresh();
         let complete = self.done(call, &repaired);
@@ -196,7 +216,13 @@ impl WatchedNetns {
         }
     }
 
-    fn repair(&mut self, call: &Call, store: &Store) -> Result<RepairResult, Why> {
+    /// Repair. `None` if it is another namespace than expected, and nothing was changed.
+    fn repair(
+        &mut self,
+        call: &Call,
+        store: &Store,
+        which: Which,
+    ) -> Result<Option<RepairResult>, Why> {
         let name = self.want.name.clone();
         let (mut journal, mut kernel) = without_lock(&name).map_err(|e| e.why)?;
         let (mut state, in_the_way) =
@@ -206,13 +232,17 @@ impl WatchedNetns {
         let missing = resolve_devices(&mut state, &journal, &mut kernel)?;
         let hooks = self.want.hooks.clone();
         let changes = Changes::of(call, &name).with_hooks(&hooks).by_watch();
+        let query = build_query(&state, &journal);
+        let work = Work::begin(store, &mut kernel, journal, query, changes);
+        let mut work = work.map_err(|e| e.why)?;
+        let is_same = work.start.0.exists && (store::is_ready(&name) || self.is_waited_for());
+        if which == Which::Same && !is_same {
+            return Ok(None);
+        }
         // The namespace of this name is not the one that was ready
         if !store::is_ready(&name) {
             self.set_unready(store)?;
         }
-        let query = build_query(&state, &journal);
-        let work = Work::begin(store, &mut kernel, journal, query, changes);
-        let mut work = work.map_err(|e| e.why)?;
         linked_netns::adopt_wanted(&name, &state, &mut work.journal)
             .map_err(|e| Why::Broken("cannot read the other journals", e))?;
         let mut repaired = work.repair(&state)?;
@@ -232,13 +262,13 @@ impl WatchedNetns {
                 settled.map_err(|e| dad_error(&e))?;
             }
             if !self.holds(call) {
-                return Ok(repaired);
+                return Ok(Some(repaired));
             }
             ready::mark(store, &self.want).map_err(write_error)?;
             self.unready = false;
             self.waits = None;
         }
-        Ok(repaired)
+        Ok(Some(repaired))
     }
 
     /// Returns true if the conditions of `netns_ready` hold. Otherwise a wait for them begins.
