@@ -191,7 +191,7 @@ fn a_state_directory_comes_and_goes() {
     sandbox.write("/etc/conf.d/netns.four", "netns_links=\n");
     let script = format!(
         "for shell in 1 2 3 4 5 6 7 8; do
-            (for turn in $(seq 400); do
+            (for turn in $(seq 100); do
                 {NETNS_SETUP} up four 2>&1 >/dev/null
                 {NETNS_SETUP} down four 2>&1 >/dev/null
             done) &

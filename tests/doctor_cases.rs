@@ -369,12 +369,12 @@ broken! {
         => "host-config", "(udhcpc)";
     a_process_in_an_earlier_namespace: example(""), "",
         &format!("netns-exec mgmt -- sleep 99 {BACKGROUND}
-            until grep -lqz '^sleep' /proc/$!/cmdline; do sleep 0.01; done
+            until grep -q '^sleep$' /proc/$!/comm; do sleep 0.01; done
             netns-setup down --force mgmt; netns-setup up mgmt")
         => "old-namespace", "(sleep) runs in an earlier namespace";
     a_file_that_a_process_has_lost: example(""), "",
         &format!("netns-exec mgmt -- sleep 99 {BACKGROUND}
-            until grep -lqz '^sleep' /proc/$!/cmdline; do sleep 0.01; done
+            until grep -q '^sleep$' /proc/$!/comm; do sleep 0.01; done
             echo nameserver 192.0.2.9 >/etc/new; mv /etc/new /etc/resolv.conf")
         => "lost-bind", "/etc/resolv.conf is visible to";
     a_process_outside_that_holds_it: example(""), "",

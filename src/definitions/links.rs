@@ -61,7 +61,8 @@ pub enum Lower {
 /// link. A link that is moved in keeps its own values.
 #[rustfmt::skip]
 pub const ATTRIBUTES: &[Opt] = &[
-    opt("mtu", "mtu", Number(68, 65535), (4, U32), "its MTU in bytes").default("1500"),
+    // The largest is that of a VRF (IP6_MAX_MTU); the kernel knows the largest of each device
+    opt("mtu", "mtu", Number(68, 65575), (4, U32), "its MTU in bytes").default("1500"),
     opt("mac", "address", Mac, (1, Encoding::Mac), "its hardware address"),
     opt("txqueuelen", "txqueuelen", Number(0, u32::MAX), (13, U32), "the length of its transmit queue, in packets").default("1000"),
 ];

@@ -68,6 +68,9 @@ fn what_there_was_no_room_to_tell_of_is_found() {
     watch.ends();
 }
 
+/// What the runtime writes to its own eventfd, as strace prints it.
+const WAKES_ITSELF: &str = r#""\1\0\0\0\0\0\0\0""#;
+
 #[test]
 fn while_nothing_happens_nothing_is_done() {
     let sandbox = sandbox(MGMT);
@@ -98,17 +101,24 @@ fn while_nothing_happens_nothing_is_done() {
         said.lines().count() <= 2 && said.contains("epoll_"),
         "{said}"
     );
-    // Another program's link on a busy host wakes it, only to read that
+    // Another program's link on a busy host wakes it, only to read that and to give its code back
     let said = calls(
         3,
         "ip link add noise type veth peer name noise1; for i in 1 2 3 4; do ip link set noise up; ip link set noise down; done",
     );
-    let other = said.lines().filter(|line| {
-        !["epoll_", "recvfrom(", "EAGAIN"]
-            .iter()
-            .any(|call| line.contains(call))
-    });
-    assert_eq!(other.count(), 0, "{said}");
+    let (mut other, mut is_giving_back) = (Vec::new(), false);
+    for line in said.lines() {
+        let has = |call: &&str| line.contains(*call);
+        is_giving_back |= line.contains("openat(") && line.contains("/proc/self/smaps");
+        let reads = ["epoll_", "recvfrom(", "EAGAIN", WAKES_ITSELF];
+        let gives = ["openat(", "statx(", "read(", "close(", "madvise(", "brk("];
+        match is_giving_back {
+            _ if reads.iter().any(has) => is_giving_back = false,
+            true if gives.iter().any(has) => {}
+            _ => other.push(line),
+        }
+    }
+    assert_eq!(other, [""; 0], "{said}");
     assert_eq!(watch.err(), "");
 }
 
