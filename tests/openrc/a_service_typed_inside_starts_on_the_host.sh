@@ -13,12 +13,18 @@ sshd
 may_log_in
 echo 'nameserver 203.0.113.53' >/etc/resolv.conf
 for name in web inside extra; do
+	# OpenRC 0.45 takes any process of the same program for the service
+	mkdir -p /opt/$name
+	cp /bin/sleep /opt/$name/sleep
 	script $name <<-'END'
-		command=/bin/sleep
+		command=/opt/$RC_SVCNAME/sleep
 		command_args=600
 		command_background=yes
 		pidfile=/run/$RC_SVCNAME.pid
 		start_pre() { readlink /proc/self/ns/net >/run/$RC_SVCNAME.pre; }
+		# A restart must not find the old process, which may not have been reaped yet
+		stop_pre() { old=$(cat "$pidfile"); }
+		stop_post() { [ -z "$old" ] || while [ -d "/proc/$old" ]; do sleep 0.01; done; }
 	END
 done
 script supervised <<'END'
