@@ -134,8 +134,13 @@ fn answers() {
     ]
     .concat();
     let error = [(-17i32).to_ne_bytes().to_vec(), head(16, 16, 0)].concat();
-    let told = [attribute(1, b"not possible\0")].concat();
-    let refused = [(-22i32).to_ne_bytes().to_vec(), head(16, 16, 0), told].concat();
+    let explanation = attribute(1, b"not possible\0");
+    let refused = [
+        (-22i32).to_ne_bytes().to_vec(),
+        head(16, 16, 0),
+        explanation,
+    ]
+    .concat();
     let mut corpus = vec![
         message_of(16, &link),
         // An error without the request, with an explanation (NLM_F_CAPPED and NLM_F_ACK_TLVS)

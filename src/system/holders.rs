@@ -63,7 +63,7 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Holders {
     seen_at: Instant,
     /// The names, each with its namespace.
-    of: Vec<(String, NetnsInode)>,
+    searched: Vec<(String, NetnsInode)>,
     /// By name.
     found: Vec<(String, i32, HeldBy)>,
 }
@@ -76,10 +76,10 @@ impl Holders {
         // One that cannot be opened is not to hold up the others
         let named = names.filter_map(|name| Some((name, netns::open(name).ok()?)));
         let (names, files): (Vec<_>, Vec<_>) = named.unzip();
-        let (mut of, mut wanted) = (Vec::new(), AllWanted::new());
+        let (mut searched, mut wanted) = (Vec::new(), AllWanted::new());
         for ((name, file), has_sockets) in names.iter().zip(&files).zip(have_sockets(&files)) {
             let identity = file.metadata().map(|of| (of.dev(), of.ino()))?;
-            of.push((name.to_string(), identity));
+            searched.push((name.to_string(), identity));
             let wanted = wanted.entry(identity).or_insert(Wanted {
                 names: Vec::new(),
                 has_sockets,
@@ -104,13 +104,17 @@ impl Holders {
             let held = held.into_iter();
             found.extend(held.map(|(name, by)| (name.to_string(), pid, by)));
         }
-        Ok(Holders { seen_at, of, found })
+        Ok(Holders {
+            seen_at,
+            searched,
+            found,
+        })
     }
 
     /// Whether the search is recent, and included this namespace.
     pub fn are_fresh(&self, netns: NetnsInode, name: &str) -> bool {
-        let mut of = self.of.iter();
-        self.seen_at.elapsed() < FRESH && of.any(|of| (of.0.as_str(), of.1) == (name, netns))
+        let is_it = |(of, its): &(String, NetnsInode)| (of.as_str(), *its) == (name, netns);
+        self.seen_at.elapsed() < FRESH && self.searched.iter().any(is_it)
     }
 
     /// The holders of the namespace with this name, by process id.
@@ -126,6 +130,11 @@ impl Holders {
         };
         found.map(holder).collect()
     }
+}
+
+/// The holders of the namespace with this name, as they are now.
+pub fn holders_of(name: &str) -> io::Result<Vec<Holder>> {
+    Ok(Holders::look(std::iter::once(name))?.of(name))
 }
 
 /// A namespace whose holders are searched for.
@@ -217,10 +226,9 @@ fn may_be(pid: i32, number: RawFd, target: &str, wanted: &AllWanted<'_>) -> bool
     if !target.starts_with('/') {
         return inode_in(target).is_some_and(is_wanted);
     }
-    let told = procfs::text(&format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
-    let mut lines = told.lines();
-    let told = lines.find_map(|line| line.strip_prefix("ino:"));
-    told.is_none_or(|told| is_wanted(told.trim()))
+    let text = procfs::text(&format!("/proc/{pid}/fdinfo/{number}")).unwrap_or_default();
+    let inode = text.lines().find_map(|line| line.strip_prefix("ino:"));
+    inode.is_none_or(|inode| is_wanted(inode.trim()))
 }
 
 /// The inode of a network namespace in its name in `/proc`, `net:[INODE]`.

@@ -178,6 +178,7 @@ mod tests {
         message.attributes = attributes(&said).collect();
         assert_eq!(decode_attributes(&message), said);
     }
+
     #[test]
     fn a_value_that_no_setting_can_have_is_none() {
         // One of lo, which takes any; one of a tunnel that computes its own; those of a VRF and of lo

@@ -24,7 +24,7 @@ use crate::setup::signals::block_signals;
 use crate::setup::store::{self, Store};
 use crate::setup::{Call, LOCK, Occupants, each, hooks, linked_netns, outcome, report, ssh_guard};
 use crate::state_dir;
-use crate::system::holders::{Holder, Holders};
+use crate::system::holders::{Holder, Holders, holders_of};
 use crate::system::init::service_of_process::ServiceDaemons;
 use crate::system::netns::identity::NetnsInode;
 use crate::system::netns::{self, dir};
@@ -220,23 +220,21 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
 /// Check whether `down` would be refused, before the caller stops anything.
 pub fn may_go(call: &Call, name: &NetnsName) -> Result {
     ssh_guard::would_take_down(call, name)?;
-    has_no_holders(call, name)
+    has_no_holders(name)
 }
 
 /// Check whether a process outside would keep the namespace alive once those inside are stopped.
 /// Services on the host do not count: the caller may stop them, too.
-fn has_no_holders(call: &Call, name: &NetnsName) -> Result {
+fn has_no_holders(name: &NetnsName) -> Result {
     let journal = store::journal(name).map_err(|e| fails(name, Why::Unread(e)))?;
     let until = Instant::now() + ENDING;
     loop {
-        let (_, mut holders) = leave_or_end(
-            call,
-            name,
-            &journal,
-            Occupants::Refuse,
-            &mut Seen::default(),
-        )
-        .map_err(|e| broken(name, "cannot look for what holds it", e))?;
+        let identity = identity_of_ours(name, &journal);
+        let holders = identity.and_then(|identity| match identity {
+            Some(_) => holders_of(name.as_str()),
+            None => Ok(Vec::new()),
+        });
+        let mut holders = holders.map_err(|e| broken(name, "cannot look for what holds it", e))?;
         holders.retain(|holder| holder.process.service.is_none());
         if holders.is_empty() {
             return Ok(());
@@ -476,6 +474,11 @@ fn without_clients(mut left: Vec<Process>, journal: &Journal, kernel: &Kernel) -
     left
 }
 
+/// The identity of the namespace. `None` if it is gone, or not ours to delete.
+fn identity_of_ours(name: &NetnsName, journal: &Journal) -> io::Result<Option<NetnsInode>> {
+    Ok(netns::identity(name.as_str())?.filter(|_| journal.ours.exists))
+}
+
 /// The processes inside, and those that hold the namespace from outside. None if the namespace is
 /// not ours to delete.
 fn leave_or_end(
@@ -485,8 +488,7 @@ fn leave_or_end(
     inside: Occupants,
     seen: &mut Seen,
 ) -> io::Result<(Vec<Process>, Vec<Holder>)> {
-    let ours = journal.ours.exists;
-    let Some(identity) = netns::identity(name.as_str())?.filter(|_| ours) else {
+    let Some(identity) = identity_of_ours(name, journal)? else {
         return Ok((Vec::new(), Vec::new()));
     };
     if inside == Occupants::Kill {

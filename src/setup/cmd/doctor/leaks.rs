@@ -14,7 +14,7 @@ use crate::conf::files::read_plain;
 use crate::exec;
 use crate::name::NetnsName;
 use crate::setup::{Call, declared_services};
-use crate::system::holders::Holders;
+use crate::system::holders::holders_of;
 use crate::system::init::service_of_process::{ServiceDaemons, run_by_runit};
 use crate::system::netns::identity::NetnsInode;
 use crate::system::occupants::{self, Process};
@@ -43,7 +43,7 @@ pub fn observe(
         return Ok(());
     };
     seen.inside = inside(call, identity, &services);
-    seen.holders = Holders::look([name.as_str()].into_iter())?.of(name.as_str());
+    seen.holders = holders_of(name.as_str())?;
     seen.name_services = name_services(occupants::inside(identity)?);
     Ok(())
 }

@@ -216,7 +216,7 @@ impl WatchedNetns {
         }
     }
 
-    /// Repair. `None` if it is another namespace than expected, and nothing was changed.
+    /// Repair. `None` if it is another namespace than expected: nothing in it was changed.
     fn repair(
         &mut self,
         call: &Call,
@@ -235,12 +235,13 @@ impl WatchedNetns {
         let query = build_query(&state, &journal);
         let work = Work::begin(store, &mut kernel, journal, query, changes);
         let mut work = work.map_err(|e| e.why)?;
-        let is_same = work.start.0.exists && (store::is_ready(&name) || self.is_waited_for());
+        let is_ready = store::is_ready(&name);
+        let is_same = work.start.0.exists && (is_ready || self.is_waited_for());
         if which == Which::Same && !is_same {
             return Ok(None);
         }
         // The namespace of this name is not the one that was ready
-        if !store::is_ready(&name) {
+        if !is_ready {
             self.set_unready(store)?;
         }
         linked_netns::adopt_wanted(&name, &state, &mut work.journal)
