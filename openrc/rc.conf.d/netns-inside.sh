@@ -236,7 +236,8 @@ _netns_may_be_confused()
 			"pidfile=\"/run/$RC_SVCNAME.pid\" in /etc/conf.d/$RC_SVCNAME"
 		;;
 	*)
-		[ -d "/proc/${_netns_pid:-none}" ] || return 0
+		# A process that is ending has none any more
+		[ -e "/proc/${_netns_pid:-none}/ns/net" ] || return 0
 		# shellcheck disable=SC3013
 		! [ "/proc/$_netns_pid/ns/net" -ef "/run/netns/$_netns" ] || return 0
 		ewarn "$RC_SVCNAME: pidfile=\"$pidfile\" belongs to process $_netns_pid," \

@@ -98,6 +98,7 @@ mkdir /etc/netns/mgmt/app/more
 run 0 rc-service $service start
 says_not "netns_mode"
 run 0 rc-service $service stop
+eventually "it is stopped" is_gone tail
 
 # The owner sets daemon mode: a warning is printed, and the mode is used.
 echo 'netns_mode="daemon"' >>/etc/conf.d/$service
@@ -106,6 +107,7 @@ has good broken
 run 0 rc-service $service start
 says "see the host's /etc; the daemon sees these files of /etc/netns/mgmt: app"
 run 0 rc-service $service stop
+eventually "it is stopped" is_gone tail
 
 # Files that are only for name lookup change no mode, and neither do firewall rules.
 rm -r /etc/netns/mgmt/app

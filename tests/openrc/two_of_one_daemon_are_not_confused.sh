@@ -61,3 +61,17 @@ says "pidfile=\"/run/shared.pid\" belongs to process $pid"
 says 'pidfile="/run/$RC_SVCNAME.pid" in /etc/init.d/shared'
 run 0 rc-service shared status
 run 0 rc-service shared stop
+eventually "it is gone" is_gone dropbear
+
+# The old process has ended, and nobody has asked for its exit status yet. Most releases of
+# start-stop-daemon take it for one that runs, but it belongs to no namespace.
+sh -c 'sleep 0.2 & echo "$!" >/run/shared.pid; exec sleep 1000' &
+parent=$!
+has_ended() { grep -q '^State:	Z' "/proc/$(cat /run/shared.pid)/status"; }
+eventually "it has ended" has_ended
+rc-service shared.mgmt start >/tmp/said 2>&1
+cat /tmp/said
+says 'Starting shared.mgmt'
+says_not 'belongs to process'
+rc-service shared.mgmt stop
+kill "$parent"
