@@ -2,46 +2,75 @@
 //! stays in the kernel's page cache, and comes back page by page when it is used again. Nothing else
 //! belongs in this file.
 //!
-//! The unsafe code is sound for two reasons. It changes the contents of no page: it only names
+//! tokio would bring half a megabyte of code back before it waits. So the wait is made here, right
+//! after the code was given back: for the epoll instance of tokio's runtime, which is readable when
+//! the runtime has something to do.
+//!
+//! The unsafe code is sound for three reasons. It changes the contents of no page: it only names
 //! mappings of a file that cannot be written to and of which no page was ever written to (not even by
-//! the loader), so that each page is read again from the file that it came from. And malloc_trim(3)
-//! has no requirements: it changes no allocation.
+//! the loader), so that each page is read again from the file that it came from. malloc_trim(3) has no
+//! requirements: it changes no allocation. And the descriptor is open for as long as the runtime
+//! exists, which is borrowed.
 
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 use std::fs;
+use std::os::fd::{BorrowedFd, RawFd};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{Advice, madvise};
+use tokio::runtime::Runtime;
 
 /// Where the kernel describes this process's mappings.
 const MAPPINGS: &str = "/proc/self/smaps";
 
-/// Whether memory is to be given back when the runtime next waits.
-static IS_DUE: AtomicBool = AtomicBool::new(false);
+/// The start and length of a mapping.
+type Mapping = (*mut c_void, usize);
 
-/// Give back memory just before the next system call that waits: most of the code that runs before it
-/// is not used again until something happens.
-pub fn release_when_parked() {
-    IS_DUE.store(true, Ordering::Relaxed);
-}
+/// The epoll instance of a runtime, by which it waits for everything: signals, sockets and other
+/// threads; only its timers are elsewhere.
+pub struct Epoll<'runtime>(BorrowedFd<'runtime>);
 
-/// The runtime is about to wait.
-pub fn is_parked() {
-    if IS_DUE.swap(false, Ordering::Relaxed) {
-        release();
+impl<'runtime> Epoll<'runtime> {
+    /// That of the only runtime in this process. `None` if `/proc` does not show it.
+    pub fn of(_runtime: &'runtime Runtime) -> Option<Self> {
+        let files = fs::read_dir("/proc/self/fd").ok()?;
+        let is_epoll = |path| fs::read_link(path).is_ok_and(|to| to == *"anon_inode:[eventpoll]");
+        let mut epolls = files.flatten().filter(|file| is_epoll(file.path()));
+        let number: RawFd = epolls.next()?.file_name().to_str()?.parse().ok()?;
+        // SAFETY: see the head of this file.
+        Some(Epoll(unsafe { BorrowedFd::borrow_raw(number) }))
+    }
+
+    /// Give back what is not used while nothing happens, and wait until the runtime has something to
+    /// do, at the longest until this moment. Errors only mean that it stays, or that the runtime
+    /// waits.
+    pub fn wait_with_little_memory(&self, until: Option<Instant>) {
+        let unwritten = unwritten(&fs::read_to_string(MAPPINGS).unwrap_or_default());
+        release_free_memory();
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let limit = left.and_then(|left| Timespec::try_from(left).ok());
+        self.wait_without(&unwritten, limit.as_ref());
+    }
+
+    /// The code that is in memory during the wait is that of this function.
+    #[inline(never)]
+    fn wait_without(&self, mappings: &[Mapping], limit: Option<&Timespec>) {
+        let mut events = [PollFd::from_borrowed_fd(self.0, PollFlags::IN)];
+        release(mappings);
+        let _ = poll(&mut events, limit);
     }
 }
 
-/// Give back what is not used while nothing happens. Errors only mean that it stays.
-fn release() {
-    let ranges = unwritten(&fs::read_to_string(MAPPINGS).unwrap_or_default());
-    release_free_memory();
-    for (start, length) in ranges {
+/// Give back the pages of these mappings.
+#[inline(always)]
+fn release(mappings: &[Mapping]) {
+    for (start, length) in mappings {
         // SAFETY: see the head of this file. The mapping stays as it is.
-        let _ = unsafe { madvise(start, length, Advice::LinuxDontNeed) };
+        let _ = unsafe { madvise(*start, *length, Advice::LinuxDontNeed) };
     }
 }
 
@@ -55,7 +84,7 @@ fn release_free_memory() {
 }
 
 /// The start and length of each mapping of a file that is not writable and has no written page.
-fn unwritten(mappings: &str) -> Vec<(*mut c_void, usize)> {
+fn unwritten(mappings: &str) -> Vec<Mapping> {
     let (mut found, mut current) = (Vec::new(), None);
     for line in mappings.lines() {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
@@ -71,7 +100,7 @@ fn unwritten(mappings: &str) -> Vec<(*mut c_void, usize)> {
 }
 
 /// The start and length of `START-END` in hexadecimal.
-fn limits(range: &str) -> Option<(*mut c_void, usize)> {
+fn limits(range: &str) -> Option<Mapping> {
     let (start, end) = range.split_once('-')?;
     let [start, end] = [start, end].map(|number| usize::from_str_radix(number, 16).ok());
     let length = end?.checked_sub(start?)?;
@@ -113,9 +142,9 @@ mod tests {
 
     #[test]
     fn the_code_runs_on_after_it_was_given_back() {
-        let all = fs::read_to_string(MAPPINGS).unwrap();
-        assert!(!unwritten(&all).is_empty());
-        release();
+        let mappings = unwritten(&fs::read_to_string(MAPPINGS).unwrap());
+        assert!(!mappings.is_empty());
+        release(&mappings);
         assert_eq!(
             limits("10-30"),
             Some((ptr::with_exposed_provenance_mut(16), 32))

@@ -15,7 +15,6 @@ mod watched;
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -29,6 +28,7 @@ use crate::setup::report::run_log::Attempt;
 use crate::setup::signals::block_signals;
 use crate::setup::{Call, logged, trial_file};
 use crate::system::inotify::Entries;
+use memory::Epoll;
 use own_program::OwnProgram;
 use watched::WatchedNetns;
 
@@ -37,6 +37,9 @@ const INTERVAL: Duration = Duration::from_millis(200);
 
 /// Time without an event after which the memory of the code is given back.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How many events the runtime reads at once. tokio has memory for 1,024 otherwise.
+const EVENTS: usize = 64;
 
 /// The signals that are handled.
 struct Signals {
@@ -83,7 +86,7 @@ pub fn watch(call: &Call) -> Outcome {
 /// not end the process. A watch of an earlier release, which became this one, has blocked them.
 fn begin() -> io::Result<(Runtime, Signals, Entries)> {
     let mut runtime = Builder::new_current_thread();
-    runtime.on_thread_park(memory::is_parked).enable_all();
+    let runtime = runtime.enable_all().max_io_events_per_tick(EVENTS);
     let runtime = runtime.build()?;
     let inside = runtime.enter();
     let signals = Signals {
@@ -98,6 +101,7 @@ fn begin() -> io::Result<(Runtime, Signals, Entries)> {
 }
 
 fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entries) -> Outcome {
+    let epoll = Epoll::of(runtime);
     if !runtime.block_on(is_decided(call, &mut signals)) {
         return Outcome::Done;
     }
@@ -113,14 +117,17 @@ fn stay(call: &Call, runtime: &Runtime, mut signals: Signals, mut entries: Entri
     let mut signal = None;
     loop {
         listen(runtime, &mut entries, &mut all, own.as_ref());
-        let woken = signal.take().unwrap_or_else(|| {
-            runtime.block_on(woken_or_idle(
+        let woken = match signal.take() {
+            Some(woken) => woken,
+            None => wait(
+                runtime,
+                epoll.as_ref(),
                 &mut signals,
                 &mut entries,
                 &mut all,
                 &mut own,
-            ))
-        });
+            ),
+        };
         let looked = match woken {
             Woken::End => return Outcome::Done,
             Woken::ReadAgain => {
@@ -197,37 +204,24 @@ fn listen(
 }
 
 /// Wait. While nothing happens for long, the process has little of its code in memory.
-async fn woken_or_idle(
+fn wait(
+    runtime: &Runtime,
+    epoll: Option<&Epoll>,
     signals: &mut Signals,
     entries: &mut Entries,
     all: &mut [WatchedNetns],
     own: &mut Option<OwnProgram>,
 ) -> Woken {
+    let limit = epoll.map_or(Duration::MAX, |_| IDLE);
     loop {
-        let soon = timeout(IDLE, woken(signals, entries, all, own)).await;
-        if let Ok(woken) = soon {
+        let woken = async { timeout(limit, woken(signals, entries, all, own)).await };
+        if let Ok(woken) = runtime.block_on(woken) {
             return woken;
         }
-        memory::release_when_parked();
-        if let Some(woken) = woken_or_disturbed(woken(signals, entries, all, own)).await {
-            return woken;
+        if let Some(epoll) = epoll {
+            epoll.wait_with_little_memory(next_moment(all, own.as_ref()));
         }
     }
-}
-
-/// Wait. `None` if an event arrived that does not matter: it has brought code back into memory.
-async fn woken_or_disturbed(woken: impl Future<Output = Woken>) -> Option<Woken> {
-    let mut woken = pin!(woken);
-    let mut has_waited = false;
-    poll_fn(|context| match woken.as_mut().poll(context) {
-        Poll::Ready(woken) => Poll::Ready(Some(woken)),
-        Poll::Pending if has_waited => Poll::Ready(None),
-        Poll::Pending => {
-            has_waited = true;
-            Poll::Pending
-        }
-    })
-    .await
 }
 
 async fn woken(
@@ -236,10 +230,7 @@ async fn woken(
     all: &mut [WatchedNetns],
     own: &mut Option<OwnProgram>,
 ) -> Woken {
-    let moments = all.iter().filter_map(WatchedNetns::moment);
-    let moment = moments
-        .chain(own.as_ref().and_then(OwnProgram::moment))
-        .min();
+    let moment = next_moment(all, own.as_ref());
     let moment_comes = async {
         match moment {
             Some(moment) => sleep_until(moment.into()).await,
@@ -254,6 +245,12 @@ async fn woken(
         () = poll_fn(|context| poll_happened(context, entries, all, own)) => Woken::Check,
         () = moment_comes => Woken::Check,
     }
+}
+
+/// When the next check is due, if there is one.
+fn next_moment(all: &[WatchedNetns], own: Option<&OwnProgram>) -> Option<Instant> {
+    let moments = all.iter().filter_map(WatchedNetns::moment);
+    moments.chain(own.and_then(OwnProgram::moment)).min()
 }
 
 /// Ready when an event happened for one of the namespaces, which has recorded it.
