@@ -796,6 +796,65 @@ fn a_link_with_another_one_on_top_is_deleted() {
         .stdout("+ ip -n mgmt link delete mv0\n+ ip -n mgmt link delete tap0\n");
 }
 
+/// The same on the host, where a link of others may be on top of the other end of a veth. Whatever
+/// would delete it changes nothing; only `down --force` goes on, and says so. A bridge of which it
+/// is a port stays.
+#[test]
+fn a_link_of_others_on_the_host_is_not_deleted_with_ours() {
+    let sandbox = far::sandbox("");
+    let write = |peer: &str| {
+        let settings = match peer {
+            "" => "netns_links=\n".to_string(),
+            _ => format!(
+                "netns_links=\"v0\"\ntype_v0=veth\npeer_v0={peer}\nmac_v0=02:00:00:00:00:07\n\
+                 config_v0=10.1.0.2/24\npeer_config_v0=10.1.0.1/24\n"
+            ),
+        };
+        far::write(&sandbox, &settings);
+    };
+    write("v0h");
+    setup(&sandbox, "up mgmt").ok();
+    let theirs = "ip link add theirs link v0h type macvlan";
+    sandbox.sh(theirs).ok();
+    setup(&sandbox, "reload mgmt").ok().stdout("");
+    setup(&sandbox, "status mgmt").ok();
+    let refused = |words: &str| {
+        let run = setup(&sandbox, words).code(111);
+        let wrong =
+            "theirs on the host is on top of v0h on the host, and netns-setup did not make it";
+        assert_eq!(run.stderr.matches(wrong).count(), 1, "{run}");
+        assert!(
+            run.stderr.contains("delete it: ip link delete theirs"),
+            "{run}"
+        );
+        sandbox.sh("ip link show theirs").ok();
+        setup(&sandbox, "check mgmt").ok();
+        let inside = format!("{NETNS_EXEC} mgmt -- ip link show v0");
+        sandbox.sh(&inside).ok();
+    };
+    for peer in ["new", ""] {
+        write(peer);
+        refused("plan mgmt");
+        refused("reload mgmt");
+        refused("down mgmt");
+        refused("may-go mgmt");
+    }
+    sandbox.sh("ip link delete theirs").ok();
+    write("v0h");
+    sandbox
+        .sh("ip link add br0 type bridge; ip link set v0h master br0")
+        .ok();
+    setup(&sandbox, "down mgmt").ok();
+    sandbox.sh("ip link show br0").ok();
+
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh(theirs).ok();
+    let run = setup(&sandbox, "down --force mgmt").ok();
+    let wrong = "mgmt: netns-setup did not make theirs, and it is deleted with the link below it";
+    assert!(run.stderr.contains(wrong), "{run}");
+    sandbox.sh("ip link show theirs").code(1);
+}
+
 /// A link on top of another one has its MTU, also a large one, unless the settings say another.
 #[test]
 fn the_mtu_of_a_link_below() {

@@ -3,8 +3,10 @@
 //! because the complete tables of a router do not concern netns-setup.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use rtnetlink::packet_route::link::LinkMessage;
 
@@ -145,6 +147,9 @@ impl Kernel {
                 for name in asked {
                     links.extend(link_named(self.requests(at)?, name)?);
                 }
+                if *at == Netns::Host {
+                    self.add_links_on_top(&mut links)?;
+                }
             }
         }
         let mut names = self.names(at, &links);
@@ -163,6 +168,27 @@ impl Kernel {
             names,
             from: at.clone(),
         })
+    }
+
+    /// Add the links of the host that are on top of virtual links among these, and would be deleted
+    /// with them.
+    fn add_links_on_top(&mut self, links: &mut Vec<LinkMessage>) -> Result<(), OsError> {
+        let mut number = 0;
+        while let Some(below) = links.get(number) {
+            number += 1;
+            let name = decode::name(below).filter(|_| decode::is_virtual(below));
+            let Some((index, name)) = name else {
+                continue;
+            };
+            for upper in names_on_top(&name) {
+                if links.iter().any(|link| decode::is_named(link, &upper)) {
+                    continue;
+                }
+                let link = link_named(self.requests(&Netns::Host)?, &upper)?;
+                links.extend(link.filter(|link| decode::parent(link) == Some(index)));
+            }
+        }
+        Ok(())
     }
 
     /// All links of the namespace, by the host's socket.
@@ -240,6 +266,17 @@ impl Kernel {
         }
         bridge_port::all_vlans(self.requests(&view.at)?)
     }
+}
+
+/// The names of the links that are on top of this one, or have it as a port. Only /sys lists them
+/// without all other links. Empty if it is not mounted.
+fn names_on_top(below: &LinkName) -> Vec<LinkName> {
+    let files = fs::read_dir(Path::new("/sys/class/net").join(below.as_str()));
+    let names = files.into_iter().flatten().flatten().filter_map(|file| {
+        let name = file.file_name().into_string().ok()?;
+        LinkName::of_kernel(name.strip_prefix("upper_")?)
+    });
+    names.collect()
 }
 
 /// The seconds since boot, the time base for the lifetimes of addresses and routes.

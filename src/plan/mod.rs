@@ -185,8 +185,13 @@ impl Plan<'_> {
     }
 
     fn add_obstacle(&mut self, obstacle: Obstacle) {
-        // Links that are moved together are checked one by one, and may report the same obstacle
-        if !self.obstacles.contains(&obstacle) {
+        // Links that are moved or deleted together are checked one by one, and may report the same
+        // obstacle
+        if !self
+            .obstacles
+            .iter()
+            .any(|known| known.wrong == obstacle.wrong)
+        {
             self.obstacles.push(obstacle);
         }
     }
@@ -211,14 +216,20 @@ impl Plan<'_> {
 
     /// Note that a link is deleted, and with it its peer and the links on top of it.
     fn deleted(&mut self, link: &LinkRef) {
-        let peer = self.now(link).and_then(|now| match &now.kind {
+        let peer = self.peer_now(link);
+        let mut others = self.upper(link);
+        others.extend(peer.iter().flat_map(|peer| self.upper(peer)));
+        others.extend(peer);
+        self.gone(link);
+        others.iter().for_each(|other| self.gone(other));
+    }
+
+    /// The other end of a veth that exists, if its namespace was looked at.
+    fn peer_now(&self, link: &LinkRef) -> Option<LinkRef> {
+        self.now(link).and_then(|now| match &now.kind {
             Kind::Veth { peer } => peer.clone(),
             _ => None,
-        });
-        let upper = self.upper(link);
-        self.gone(link);
-        let others = upper.iter().chain(&peer);
-        others.for_each(|other| self.gone(other));
+        })
     }
 
     /// The links that the kernel deletes together with this one, those on top first.

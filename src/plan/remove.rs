@@ -32,7 +32,7 @@ impl Plan<'_> {
     pub(super) fn take_links_of_host(&mut self) {
         for link in self.our_links_that_go() {
             let now = self.now(&link).is_some_and(|now| now.kind.spec().is_some());
-            if link.netns == Netns::Host && now {
+            if link.netns == Netns::Host && now && !self.carries_others(&link, &None) {
                 self.change(Step::DelLink(link.clone()), None);
                 self.deleted(&link);
             }
@@ -109,8 +109,7 @@ impl Plan<'_> {
     /// Delete our links.
     fn take_links(&mut self) {
         for link in self.our_links_that_go() {
-            let there = self.now(&link).is_some();
-            if !there || !self.dies() && self.carries_others(&link, &None) {
+            if self.now(&link).is_none() || self.carries_others(&link, &None) {
                 continue;
             }
             self.change(Step::DelLink(link.clone()), None);

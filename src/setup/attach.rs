@@ -88,7 +88,8 @@ pub fn take_over(
     let query = build_query(&nothing, journal);
     let refused = {
         let mut work = Work::begin(store, kernel, journal.clone(), query, changes)?;
-        let removal = work.remove(&nothing, Alone::No)?;
+        let removing = work.plan_removal(&nothing)?;
+        let removal = work.remove(&nothing, removing, Alone::No)?;
         *journal = work.journal;
         removal.refused
     };

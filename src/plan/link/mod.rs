@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::link::bridge_port::is_bridge;
 use super::{Plan, Step};
 use crate::model::link::options::Options;
-use crate::model::{Kind, Link, LinkRef, Netns};
+use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns};
 use crate::source::{Origin, Sourced};
 
 impl Plan<'_> {
@@ -159,19 +159,26 @@ impl Plan<'_> {
         self.deleted(&there);
     }
 
-    /// Whether links that netns-setup did not create are on top of this one. The kernel would delete
-    /// them together with it, so each is an obstacle.
+    /// Whether links that netns-setup did not create are on top of this one, or of its peer. The
+    /// kernel would delete them together with it, so each is an obstacle; but not those inside a
+    /// namespace that is to end.
     pub(super) fn carries_others(&mut self, link: &LinkRef, asked: &Option<Arc<Origin>>) -> bool {
-        let of_others = |upper: &LinkRef| {
-            self.now(upper)
-                .is_some_and(|now| !self.journal.is_ours(now))
-        };
-        let mut others = self.upper(link);
-        others.retain(of_others);
-        for other in &others {
+        let mut all = self.upper(link);
+        all.extend(self.peer_now(link).iter().flat_map(|peer| self.upper(peer)));
+        let others = all.iter().filter_map(|upper| self.now(upper));
+        let others = others.filter(|upper| {
+            let ends = self.dies() && upper.netns == Netns::This;
+            !ends && !self.journal.is_ours(upper)
+        });
+        let others = others.map(|upper| {
+            let below = upper.kind.spec().and_then(LinkSpec::below);
+            (upper.link_at(), below.unwrap_or_else(|| link.clone()))
+        });
+        let others: Vec<_> = others.collect();
+        for (other, below) in &others {
             self.obstacle(
                 asked,
-                format!("{other} is on top of {link}, and netns-setup did not make it"),
+                format!("{other} is on top of {below}, and netns-setup did not make it"),
                 &format!("delete it: {}", deletion(other)),
             );
         }

@@ -3,7 +3,7 @@
 
 use super::{PASSES, Work};
 use crate::kernel::monitor::end::Dying;
-use crate::model::{Kind, LinkRef, Netns, State};
+use crate::model::{Kind, Link, LinkRef, Netns, State};
 use crate::os_error::OsError;
 use crate::plan::{Change, Extras, Step, plan};
 use crate::setup::failure::{Failure, Why};
@@ -26,21 +26,45 @@ pub struct Removal {
 }
 
 impl Work<'_> {
-    /// Make as many of the changes as possible. The caller marks the namespace as not ready first,
-    /// and afterwards waits for the end of the namespace.
+    /// The links of others on the host that are on top of ours, and are deleted with them. From now on
+    /// they are in nobody's way.
+    pub fn give_up_links_on_top(&mut self) -> Vec<LinkRef> {
+        let (have, journal) = (&mut self.start.0, &self.journal);
+        let goes = |link: &Link| {
+            let spec = link.kind.spec().filter(|spec| spec.of.goes_with_parent);
+            link.netns == Netns::Host && spec.is_some() && !journal.is_ours(link)
+        };
+        let given_up = have.links.iter().filter(|link| goes(link));
+        let given_up = given_up.map(Link::link_at).collect();
+        have.links.retain(|link| !goes(link));
+        given_up
+    }
+
+    /// The changes that remove the namespace. Fails if something is in their way; nothing has been
+    /// changed then.
+    pub fn plan_removal(&mut self, want: &State) -> Result<Vec<Change>, Failure> {
+        self.others.leave_to(&mut self.journal, want);
+        let changes = plan(want, &self.start.0, &self.journal, Extras::Remove);
+        changes.map_err(|obstacles| Why::Obstacles(obstacles).into())
+    }
+
+    /// Make as many of the planned changes as possible. The caller marks the namespace as not ready
+    /// first, and afterwards waits for the end of the namespace.
     ///
     /// If nothing but its name keeps the namespace alive, its name is deleted in place of its links:
     /// the kernel then deletes all of them at once.
-    pub fn remove(&mut self, want: &State, alone: Alone) -> Result<Removal, Failure> {
-        self.others.leave_to(&mut self.journal, want);
+    pub fn remove(
+        &mut self,
+        want: &State,
+        mut changes: Vec<Change>,
+        alone: Alone,
+    ) -> Result<Removal, Failure> {
         let mut now = self.start.0.clone();
         let mut removal = Removal {
             refused: Vec::new(),
             dying: None,
         };
         for pass in 0..PASSES {
-            let changes =
-                plan(want, &now, &self.journal, Extras::Remove).map_err(Why::Obstacles)?;
             let at_once = pass == 0 && alone == Alone::Yes;
             self.remove_once(changes, at_once.then_some(&now), want, &mut removal);
             if removal.refused.is_empty() {
@@ -49,6 +73,7 @@ impl Work<'_> {
             // The journal on disk then lists more than is left, which does no harm
             let _ = self.write();
             now = self.observe()?;
+            changes = plan(want, &now, &self.journal, Extras::Remove).map_err(Why::Obstacles)?;
         }
         Ok(removal)
     }

@@ -11,13 +11,14 @@ use crate::kernel::monitor::end::{Dying, End, Ends};
 use crate::model::State;
 use crate::name::NetnsName;
 use crate::os_error::OsError;
-use crate::plan::{Change, Journal};
+use crate::plan::{Change, Extras, Journal, plan};
 use crate::setup::apply::{Alone, Work};
 use crate::setup::error::{Error, Outcome, Result};
 use crate::setup::failure::{Failure, Why};
 use crate::setup::hooks::DownHooks;
 use crate::setup::hooks::post_down_link::ReturnHooks;
-use crate::setup::lock::{self, LockedNetns};
+use crate::setup::lock::{self, LockedNetns, without_lock};
+use crate::setup::observe::observe;
 use crate::setup::query::build_query_of_down;
 use crate::setup::report::run_log::{self, Changes};
 use crate::setup::signals::block_signals;
@@ -220,7 +221,18 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
 /// Check whether `down` would be refused, before the caller stops anything.
 pub fn may_go(call: &Call, name: &NetnsName) -> Result {
     ssh_guard::would_take_down(call, name)?;
+    is_possible(name).map_err(|failure| Error::failure(name, &failure))?;
     has_no_holders(name)
+}
+
+/// Check whether something is in the way of the changes.
+fn is_possible(name: &NetnsName) -> Result<(), Failure> {
+    let (journal, mut kernel) = without_lock(name)?;
+    let want = journal.with_returns(State::default());
+    let query = build_query_of_down(&want, &journal);
+    let have = observe(&mut kernel, &query, &journal)?;
+    let changes = plan(&want, &have, &journal, Extras::Remove);
+    changes.map(drop).map_err(|all| Why::Obstacles(all).into())
 }
 
 /// Check whether a process outside would keep the namespace alive once those inside are stopped.
@@ -378,6 +390,11 @@ fn make_changes(
     let query = build_query_of_down(&want, &journal);
     let work = Work::begin(&store, &mut kernel, journal, query, changes);
     let done = work.and_then(|mut work| {
+        if inside == Occupants::Leave {
+            let given_up = work.give_up_links_on_top();
+            call.events.warning(name, report::given_up(name, &given_up));
+        }
+        let changes = work.plan_removal(&want)?;
         // First mark it as not ready: if this fails, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;
@@ -386,7 +403,7 @@ fn make_changes(
             ..Why::Broken("cannot mark the linked namespaces as not ready", e).into()
         })?;
         call.events.warning(name, warning);
-        work.remove(&want, alone)
+        work.remove(&want, changes, alone)
     });
     let removal = done.map_err(|failure| Error::failure(name, &failure))?;
     let refused = without_returns(call, name, removal.refused);

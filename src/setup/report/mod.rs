@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Why};
 use super::whereabouts;
-use crate::model::Route;
+use crate::model::{LinkRef, Route};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle, Step};
@@ -142,6 +142,22 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<
             "{netns}: the host did not get back all that it had: cannot run \"{command}\": {error}"
         ),
         hint.into(),
+    ]
+}
+
+/// The lines for links of others on the host that are deleted together with ours. None if there are
+/// none.
+pub fn given_up(netns: &NetnsName, links: &[LinkRef]) -> Vec<String> {
+    if links.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<_> = links.iter().map(|link| link.name.to_string()).collect();
+    vec![
+        format!(
+            "{netns}: netns-setup did not make {}, and it is deleted with the link below it",
+            names.join(", ")
+        ),
+        format!("make it again after netns-setup up {netns}; without --force, down would refuse"),
     ]
 }
 
