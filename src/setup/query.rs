@@ -14,6 +14,8 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     let ours = journal.ours.links.iter().chain(&journal.before.links);
     for link in want.links.iter().chain(ours) {
         links.insert(link.link_at());
+        // The name that it has on the host if the kernel has moved it back
+        links.extend(link.other.as_ref().map(|inside| Netns::Host.link(inside)));
         match &link.kind {
             kind if kind.is_moved() && link.netns == Netns::This => {
                 let host = LinkRef {

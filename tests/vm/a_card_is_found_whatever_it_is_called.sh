@@ -35,6 +35,7 @@ cat >/etc/conf.d/netns.mgmt <<-'END'
 	match_lan0="mac 52:54:00:00:00:01"
 	mac_lan0=52:54:00:00:00:aa
 	config_lan0="192.0.2.10/24"
+	post_down_lan0='test -d "/sys/class/net/$NETNS_LINK" && echo "$NETNS_LINK" >>/tmp/hook'
 END
 run 0 netns-setup plan mgmt
 says "+ ip link set $one netns mgmt name lan0"
@@ -55,11 +56,52 @@ run 0 $judge -n mgmt link show dev lan0 up
 sed -i 's/00:00"/00:01"/' /etc/conf.d/netns.mgmt
 
 run 0 netns-setup down mgmt
+is "what post_down_lan0 found on the host" "$(cat /tmp/hook)" "$one"
 run 0 $judge addr show dev "$one"
 says 203.0.113.7/24
 says 52:54:00:00:00:01
 says_not 52:54:00:00:00:aa
 run 0 $judge link show dev second up
+
+# Another program deletes the namespace; the kernel gives the NIC back under its name inside.
+# down gives it its own again, and runs the hook once
+run 0 netns-setup up mgmt
+$judge netns delete mgmt
+eventually "the kernel has given it back" test -d /sys/class/net/lan0
+rm /tmp/hook
+run 0 netns-setup down mgmt
+is "what post_down_lan0 found on the host" "$(cat /tmp/hook)" "$one"
+is_as_before()
+{
+	run 0 $judge addr show dev "$one"
+	says 203.0.113.7/24
+	says 52:54:00:00:00:01
+	run 0 $judge link show dev second up
+	[ ! -e /sys/class/net/lan0 ] || fail "lan0 is on the host"
+}
+is_as_before
+# The same with a reload that no longer lists it
+run 0 netns-setup up mgmt
+$judge netns delete mgmt
+eventually "the kernel has given it back" test -d /sys/class/net/lan0
+rm /tmp/hook
+cp /etc/conf.d/netns.mgmt /tmp/kept
+echo "netns_links=" >/etc/conf.d/netns.mgmt
+run 0 netns-setup reload mgmt
+is "what post_down_lan0 found on the host" "$(cat /tmp/hook)" "$one"
+rm /tmp/hook
+run 0 netns-setup down mgmt
+[ ! -e /tmp/hook ] || fail "the hook was run again"
+is_as_before
+# An up moves it in again, and runs no such hook
+cp /tmp/kept /etc/conf.d/netns.mgmt
+run 0 netns-setup up mgmt
+$judge netns delete mgmt
+eventually "the kernel has given it back" test -d /sys/class/net/lan0
+run 0 netns-setup up mgmt
+[ ! -e /tmp/hook ] || fail "the hook was run although the NIC is inside"
+run 0 netns-setup down mgmt
+is_as_before
 
 # By its bus path; and if that matches several, it is an error
 sed -i "s/^match.*/match_lan0=\"bus $pci\"/" /etc/conf.d/netns.mgmt
@@ -80,6 +122,7 @@ later
 cat >/etc/conf.d/netns.mgmt <<-END
 	netns_links="$one"
 	config_$one="192.0.2.10/24"
+	post_down_$one='echo "\$NETNS_LINK" >/tmp/hook'
 END
 run 0 netns-setup up mgmt
 hotplug del nic1
@@ -102,6 +145,7 @@ run 0 $judge -n mgmt addr show dev "$one"
 says 192.0.2.10/24
 run 0 netns-setup down mgmt
 is "its name on the host" "$(name_of 01)" "$again"
+is "the link of post_down_$one" "$(cat /tmp/hook)" "$again"
 
 # A watch does the same by itself
 netns-setup watch mgmt >/tmp/watch 2>&1 &

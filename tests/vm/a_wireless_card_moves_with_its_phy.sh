@@ -67,6 +67,7 @@ settings <<-'END'
 	routes_wlan0="default via 192.0.2.1"
 	mtu_wlan0=1400
 	mac_wlan0=stable
+	post_down_wlan0='echo "$NETNS_LINK: $(cat /sys/class/net/$NETNS_LINK/phy80211/name)" >>/tmp/hook'
 END
 run 0 netns-setup plan mgmt
 says "+ iw phy $phy set netns name mgmt"
@@ -91,6 +92,7 @@ says_not 192.0.2.10/24
 is "its mtu" "$($judge -n mgmt -j link show wlan0 | sed 's/.*"mtu":\([0-9]*\).*/\1/')" 1500
 run 0 netns-setup down mgmt
 says "+ ip netns exec mgmt iw phy $phy set netns 1"
+is "what post_down_wlan0 found on the host" "$(cat /tmp/hook)" "wlan0: $phy"
 is "the phys of the host" "$(phys env)" "$all"
 is "the card on the host" "$(found)" "$before"
 
@@ -111,8 +113,10 @@ is "the card on the host" "$(found)" "$before"
 run 0 netns-setup up mgmt
 $judge netns delete mgmt
 eventually "the kernel has given the card back" test -d /sys/class/net/wlan0
+rm /tmp/hook
 run 0 netns-setup down mgmt
 is "the card on the host" "$(found)" "$before"
+is "what post_down_wlan0 found on the host" "$(cat /tmp/hook)" "wlan0: $phy"
 run 0 netns-setup up mgmt
 $judge netns delete mgmt
 eventually "the kernel has given the card back" test -d /sys/class/net/wlan0

@@ -32,8 +32,11 @@ pub(super) fn move_link(netns: &NetnsName, link: &LinkRef, to: &LinkRef) -> Stri
         true => String::new(),
         false => format!(" name {}", &to.name),
     };
-    let to = name_of(netns, &to.netns);
-    format!("{} netns {to}{name}", set(netns, link))
+    let at = match to.netns == link.netns {
+        true => String::new(),
+        false => format!(" netns {}", name_of(netns, &to.netns)),
+    };
+    format!("{}{at}{name}", set(netns, link))
 }
 
 /// `ip tuntap` has keywords of its own. An option that is on is written as its name alone.

@@ -135,7 +135,9 @@ impl Journal {
     }
 
     /// Note the state of a NIC before it is moved in. If it was noted under another name on the
-    /// host, that entry is removed: the NIC was unplugged and plugged in again.
+    /// host, that entry is removed: the NIC was unplugged and plugged in again. But if it has its name
+    /// inside, the kernel has moved it back when another program deleted the namespace, and the host
+    /// has not got back yet what is noted.
     fn note_move(&mut self, link: &LinkRef, to: &LinkRef, have: &State) {
         let Some(was) = have.link(&link.netns, &link.name) else {
             return;
@@ -143,7 +145,7 @@ impl Journal {
         self.own_link(to).kind = Kind::Physical;
         if let Some(before) = self.before.inside(&to.name) {
             let name = before.name.value.clone();
-            if name == link.name {
+            if name == link.name || to.name == link.name {
                 return;
             }
             self.before.links.retain(|l| l.name.value != name);

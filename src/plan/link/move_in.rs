@@ -25,7 +25,9 @@ impl Plan<'_> {
             return;
         };
         match moved.phy.clone().or_else(|| link.phy.clone()) {
-            Some(phy) if link.kind == Kind::Wireless => self.phy(link, &from, &phy),
+            Some(phy) if link.kind == Kind::Wireless && from.netns != link.netns => {
+                self.phy(link, &from, &phy);
+            }
             _ => {
                 self.leaves(&moved);
                 let step = Step::MoveLink(from.clone(), link.link_at());
@@ -48,6 +50,8 @@ impl Plan<'_> {
             netns: other,
             name: link.other_name().clone(),
         };
+        let moved_back = self.moved_back(link).filter(|_| self.now(&from).is_none());
+        let from = moved_back.unwrap_or(from);
         // On the way back, another link may have its name on the host
         let is_there = self.now(&there).is_some();
         match self.now(&from).cloned() {
@@ -79,8 +83,9 @@ impl Plan<'_> {
             Some(found) => {
                 self.take_altnames(&from, link);
                 let moved = self.now(&from).cloned().unwrap_or(found);
-                let altnames = moved.altnames.iter().map(|a| a.value.clone());
-                let altnames: Vec<_> = altnames.collect();
+                // A link that stays on the host has them already
+                let altnames = moved.altnames.iter().filter(|_| from.netns != link.netns);
+                let altnames: Vec<_> = altnames.map(|a| a.value.clone()).collect();
                 let stays = link.netns != Netns::This || self.keeps_routes(&moved);
                 (stays && self.has_names(link, &altnames)).then_some((from, moved))
             }
@@ -90,6 +95,15 @@ impl Plan<'_> {
                 None
             }
         }
+    }
+
+    /// A NIC that the kernel has moved back to the host, because another program deleted the
+    /// namespace, and that has its name inside still.
+    fn moved_back(&self, link: &Link) -> Option<LinkRef> {
+        let at = Netns::Host.link(link.other_name());
+        let found = self.now(&at).filter(|_| at != link.link_at())?;
+        let is_same = found.known()?.same(&link.known()?) == Some(true);
+        (link.netns == Netns::Host && is_same).then_some(at)
     }
 
     /// Whether a link of the host is wireless if, and only if, the settings say so. Reports an

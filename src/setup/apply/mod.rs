@@ -17,7 +17,7 @@ use super::report::run_log::Changes;
 use super::store::Store;
 use crate::kernel::monitor::dad::DadResult;
 use crate::kernel::{Kernel, Query};
-use crate::model::{Address, Link, LinkRef, State};
+use crate::model::{Address, Link, LinkRef, Netns, State};
 use crate::os_error::OsError;
 use crate::plan::{Change, Extras, Journal, Step, plan};
 use crate::source::Sourced;
@@ -177,7 +177,28 @@ impl<'a> Work<'a> {
         }
     }
 
+    /// Record the NICs that the kernel moved back to the host when another program deleted the
+    /// namespace, and that stay there. They have what they had on the host only now.
+    fn note_moved_back(&self, want: &State) {
+        let (have, journal) = &self.start;
+        if have.exists {
+            return;
+        }
+        for link in &journal.before.links {
+            let (inside, on_host) = (link.other_name(), &link.name.value);
+            let mut names = [inside, on_host].into_iter();
+            let is_on_host = names.any(|name| have.link(&Netns::Host, name).is_some());
+            if is_on_host && want.link(&Netns::This, inside).is_none() {
+                let returned = &self.store.returned;
+                returned.note_moved_back(inside.clone(), on_host.clone());
+            }
+        }
+    }
+
     fn finish(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
+        if rest == Extras::Remove {
+            self.note_moved_back(want);
+        }
         let mut changed = self.journal.forget_given_back(want);
         let file = &mut self.journal.ours.resolv_conf;
         // The file is removed already. A run that was killed then has left its directory

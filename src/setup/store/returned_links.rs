@@ -25,6 +25,11 @@ impl ReturnedLinks {
         }
     }
 
+    /// Record a NIC that the kernel has moved back, by its names inside and on the host.
+    pub fn note_moved_back(&self, inside: LinkName, on_host: LinkName) {
+        self.lock().insert(inside, on_host);
+    }
+
     /// The names inside, each with the name on the host.
     pub fn lock(&self) -> MutexGuard<'_, BTreeMap<LinkName, LinkName>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
