@@ -106,8 +106,9 @@ pub fn plan_what_can_be(
     journal: &Journal,
     rest: Extras,
 ) -> (Vec<Change>, Vec<Obstacle>) {
+    let want = journal.without_strangers(want, have);
     let mut plan = Plan {
-        want,
+        want: &want,
         have,
         journal,
         rest,

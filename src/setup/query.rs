@@ -14,8 +14,6 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
     let ours = journal.ours.links.iter().chain(&journal.before.links);
     for link in want.links.iter().chain(ours) {
         links.insert(link.link_at());
-        // The name that it has on the host if the kernel has moved it back
-        links.extend(link.other.as_ref().map(|inside| Netns::Host.link(inside)));
         match &link.kind {
             kind if kind.is_moved() && link.netns == Netns::This => {
                 let host = LinkRef {
@@ -40,6 +38,8 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
             });
         }
     }
+    let moved_back = journal.before.links.iter().flat_map(Link::names_moved_back);
+    links.extend(moved_back.map(|name| Netns::Host.link(&name)));
     // The other nexthops of multipath routes of the host that are to be restored
     let ways = ways(journal);
     links.extend(ways.clone());

@@ -103,6 +103,25 @@ run 0 netns-setup up mgmt
 run 0 netns-setup down mgmt
 is_as_before
 
+# The host has a link of the name inside: the kernel gives the NIC back as dev and its index
+run 0 netns-setup up mgmt
+run 0 $judge link add lan0 type bridge
+$judge netns delete mgmt
+has_dev()
+{
+	ls -d /sys/class/net/dev* >/dev/null 2>&1
+}
+eventually "the kernel has given it back" has_dev
+run 0 netns-setup up mgmt
+says "+ ip link set dev"
+$judge netns delete mgmt
+eventually "the kernel has given it back" has_dev
+run 0 netns-setup down mgmt
+run 0 $judge -d link show dev lan0
+says bridge
+run 0 $judge link delete lan0
+is_as_before
+
 # By its bus path; and if that matches several, it is an error
 sed -i "s/^match.*/match_lan0=\"bus $pci\"/" /etc/conf.d/netns.mgmt
 run 0 netns-setup up mgmt
@@ -167,3 +186,22 @@ kill "$watch"
 wait "$watch"
 cat /tmp/watch
 run 0 netns-setup down mgmt
+
+# It is unplugged, and a stranger has its name on the host when the namespace goes down: the
+# stranger gets nothing that the host had on the other
+one=$(name_of 07)
+run 0 $judge addr add 203.0.113.9/24 dev "$one"
+run 0 $judge link set "$one" up
+cat >/etc/conf.d/netns.mgmt <<-END
+	netns_links="$one"
+	post_down_$one='echo "\$NETNS_LINK" >>/tmp/stranger'
+END
+run 0 netns-setup up mgmt
+hotplug del nic7
+hotplug add nic9 virtio-net-pci 52:54:00:00:00:09
+eventually "a stranger is there" is_there 09
+is "the stranger's name" "$(name_of 09)" "$one"
+before=$($judge addr show dev "$one")
+run 0 netns-setup down mgmt
+is "the stranger" "$($judge addr show dev "$one")" "$before"
+[ ! -e /tmp/stranger ] || fail "the hook was run for a stranger"

@@ -163,6 +163,27 @@ impl Link {
         self.other.as_ref().unwrap_or(&self.name.value)
     }
 
+    /// The names that the NIC may have on the host if another program deleted its namespace: the kernel
+    /// moves it there under its name inside, or, if the host has such a link, as `dev` and its
+    /// interface index (default_device_exit_net in net/core/dev.c). Without its own name on the host.
+    pub fn names_moved_back(&self) -> Vec<LinkName> {
+        let by_index = self
+            .index
+            .and_then(|index| format!("dev{index}").parse().ok());
+        let names = self.other.clone().into_iter().chain(by_index);
+        names.filter(|name| *name != self.name.value).collect()
+    }
+
+    /// The same device among `links`, if the kernel has moved it back to the host under such a name.
+    pub fn moved_back_in<'a>(&self, links: &'a [Link]) -> Option<&'a Link> {
+        let (names, known) = (self.names_moved_back(), self.known()?);
+        let is_it = |link: &&Link| {
+            let is_same = link.known().and_then(|other| known.same(&other));
+            link.netns == Netns::Host && names.contains(&link.name.value) && is_same == Some(true)
+        };
+        links.iter().find(is_it)
+    }
+
     /// Its name, if that is not `from`.
     pub fn differs(&self, from: &LinkName) -> Option<LinkName> {
         let name = &self.name.value;

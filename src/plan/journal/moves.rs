@@ -1,6 +1,8 @@
 //! The journal's entries for NICs that were moved in: their state on the host, and how it is
 //! restored.
 
+use std::borrow::Cow;
+
 use crate::model::{Address, Kind, Link, LinkRef, Netns, Phy, Route, State, Sysctl, SysctlKey};
 use crate::name::LinkName;
 use crate::plan::{Journal, Step};
@@ -72,6 +74,34 @@ impl Journal {
         want
     }
 
+    /// `want` without what the host had on a NIC that is gone and whose name another device has now.
+    pub fn without_strangers<'a>(&self, want: &'a State, have: &State) -> Cow<'a, State> {
+        let is_gone = |before: &&Link| {
+            let stranger = have.link(&Netns::Host, &before.name.value);
+            let known = stranger.and_then(Link::known).zip(before.known());
+            known.is_some_and(|(stranger, was)| was.same(&stranger) == Some(false))
+                && have.link(&Netns::This, before.other_name()).is_none()
+                && before.moved_back_in(&have.links).is_none()
+        };
+        let gone: Vec<&Link> = self.before.links.iter().filter(is_gone).collect();
+        if gone.is_empty() {
+            return Cow::Borrowed(want);
+        }
+        let is_of_gone = |name: &str| gone.iter().any(|link| link.name.value.as_str() == name);
+        let mut want = want.clone();
+        want.links
+            .retain(|link| link.netns != Netns::Host || !is_of_gone(link.name.value.as_str()));
+        want.routes.retain(|route| {
+            let route = &route.value;
+            route.netns != Netns::Host || !gone.iter().any(|link| route.needs(link))
+        });
+        want.verbatim.retain(|kept| !is_of_gone(kept.link.as_str()));
+        want.sysctls.retain(|Sourced { value, .. }| {
+            value.netns != Netns::Host || !value.key.link().is_some_and(is_of_gone)
+        });
+        Cow::Owned(want)
+    }
+
     /// Note that the state is as wanted. Forgets what has been given back to the host, so that it
     /// is not given back again. Returns whether there was anything to forget.
     pub fn forget_given_back(&mut self, want: &State) -> bool {
@@ -135,9 +165,9 @@ impl Journal {
     }
 
     /// Note the state of a NIC before it is moved in. If it was noted under another name on the
-    /// host, that entry is removed: the NIC was unplugged and plugged in again. But if it has its name
-    /// inside, the kernel has moved it back when another program deleted the namespace, and the host
-    /// has not got back yet what is noted.
+    /// host, that entry is removed: the NIC was unplugged and plugged in again. But if the kernel has
+    /// moved it back, because another program deleted the namespace, the host has not got back yet
+    /// what is noted.
     fn note_move(&mut self, link: &LinkRef, to: &LinkRef, have: &State) {
         let Some(was) = have.link(&link.netns, &link.name) else {
             return;
@@ -145,7 +175,7 @@ impl Journal {
         self.own_link(to).kind = Kind::Physical;
         if let Some(before) = self.before.inside(&to.name) {
             let name = before.name.value.clone();
-            if name == link.name || to.name == link.name {
+            if name == link.name || before.names_moved_back().contains(&link.name) {
                 return;
             }
             self.before.links.retain(|l| l.name.value != name);

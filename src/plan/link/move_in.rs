@@ -98,12 +98,12 @@ impl Plan<'_> {
     }
 
     /// A NIC that the kernel has moved back to the host, because another program deleted the
-    /// namespace, and that has its name inside still.
+    /// namespace, and that does not have its own name.
     fn moved_back(&self, link: &Link) -> Option<LinkRef> {
-        let at = Netns::Host.link(link.other_name());
-        let found = self.now(&at).filter(|_| at != link.link_at())?;
-        let is_same = found.known()?.same(&link.known()?) == Some(true);
-        (link.netns == Netns::Host && is_same).then_some(at)
+        let before = self.journal.before.links.iter();
+        let mut before = before.filter(|before| before.link_at() == link.link_at());
+        let found = before.next()?.moved_back_in(&self.now)?;
+        Some(found.link_at())
     }
 
     /// Whether a link of the host is wireless if, and only if, the settings say so. Reports an

@@ -186,9 +186,14 @@ impl<'a> Work<'a> {
         }
         for link in &journal.before.links {
             let (inside, on_host) = (link.other_name(), &link.name.value);
-            let mut names = [inside, on_host].into_iter();
-            let is_on_host = names.any(|name| have.link(&Netns::Host, name).is_some());
-            if is_on_host && want.link(&Netns::This, inside).is_none() {
+            let own_name = have.link(&Netns::Host, on_host).filter(|found| {
+                let both = link.known().zip(found.known());
+                both.is_none_or(|(was, is)| was.same(&is) != Some(false))
+            });
+            let is_back = own_name
+                .or_else(|| link.moved_back_in(&have.links))
+                .is_some();
+            if is_back && want.link(&Netns::This, inside).is_none() {
                 let returned = &self.store.returned;
                 returned.note_moved_back(inside.clone(), on_host.clone());
             }
