@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::common::NETNS_EXEC;
+use crate::common::{NETNS_EXEC, NETNS_SETUP};
 use crate::far::{MGMT, dump, is_again, sandbox};
-use crate::{has_default, watch};
+use crate::{begin_by, has_default, watch};
 use nix::sys::signal::Signal;
 
 #[test]
@@ -129,6 +129,23 @@ fn memory(pid: i32) -> u64 {
     let line = rollup.lines().find_map(|line| line.strip_prefix("Rss:"));
     let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
     number.unwrap().trim().parse().unwrap()
+}
+
+/// Its parent has left an epoll instance open, in which nothing ever happens.
+#[test]
+fn it_waits_for_its_own_epoll_instance() {
+    let sandbox = sandbox(MGMT);
+    let leaves_open = "import os, select, sys\n\
+        epoll = select.epoll()\n\
+        os.set_inheritable(epoll.fileno(), True)\n\
+        os.execv(sys.argv[1], sys.argv[1:])\n";
+    sandbox.write("/run/parent.py", leaves_open);
+    let mut watch = begin_by(&sandbox, &format!("python3 /run/parent.py {NETNS_SETUP}"));
+    watch.soon("it is up", || has_default(&sandbox));
+    std::thread::sleep(Duration::from_secs(3));
+    sandbox.sh("ip -n mgmt route del default").ok();
+    watch.soon("it is repaired", || has_default(&sandbox));
+    watch.ends();
 }
 
 #[test]

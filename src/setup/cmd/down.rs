@@ -390,11 +390,12 @@ fn make_changes(
     let query = build_query_of_down(&want, &journal);
     let work = Work::begin(&store, &mut kernel, journal, query, changes);
     let done = work.and_then(|mut work| {
-        if inside == Occupants::Leave {
-            let given_up = work.give_up_links_on_top();
-            call.events.warning(name, report::given_up(name, &given_up));
-        }
+        let given_up = match inside {
+            Occupants::Leave => work.give_up_links_on_top(),
+            _ => Vec::new(),
+        };
         let changes = work.plan_removal(&want)?;
+        call.events.warning(name, report::given_up(name, &given_up));
         // First mark it as not ready: if this fails, nothing has been changed
         let unready = store.set_unready();
         unready.map_err(|e| Why::Broken("cannot remove ready", e))?;

@@ -16,11 +16,12 @@
 
 use std::ffi::c_void;
 use std::fs;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::BorrowedFd;
 use std::ptr;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{FdFlags, fcntl_getfd};
 use rustix::mm::{Advice, madvise};
 use tokio::runtime::Runtime;
 
@@ -39,10 +40,15 @@ impl<'runtime> Epoll<'runtime> {
     pub fn of(_runtime: &'runtime Runtime) -> Option<Self> {
         let files = fs::read_dir("/proc/self/fd").ok()?;
         let is_epoll = |path| fs::read_link(path).is_ok_and(|to| to == *"anon_inode:[eventpoll]");
-        let mut epolls = files.flatten().filter(|file| is_epoll(file.path()));
-        let number: RawFd = epolls.next()?.file_name().to_str()?.parse().ok()?;
+        let epolls = files.flatten().filter(|file| is_epoll(file.path()));
+        let numbers = epolls.filter_map(|file| file.file_name().to_str()?.parse().ok());
         // SAFETY: see the head of this file.
-        Some(Epoll(unsafe { BorrowedFd::borrow_raw(number) }))
+        let mut epolls = numbers.map(|number| unsafe { BorrowedFd::borrow_raw(number) });
+        // One that the parent left open would not have outlived execve(2) with this flag
+        let is_own = |epoll: &BorrowedFd| {
+            fcntl_getfd(epoll).is_ok_and(|flags| flags.contains(FdFlags::CLOEXEC))
+        };
+        epolls.find(is_own).map(Epoll)
     }
 
     /// Give back what is not used while nothing happens, and wait until the runtime has something to
