@@ -50,6 +50,9 @@ pub struct Query {
     pub routed: BTreeSet<LinkRef>,
     /// The links of the host that are moved. Everything that such a move would lose is queried.
     pub moved: BTreeSet<LinkRef>,
+    /// The subset of `links` that are ours and on the host. The links on top of them, which would be
+    /// deleted with them, are queried too.
+    pub made: BTreeSet<LinkRef>,
     /// The sysctls to read.
     pub sysctls: BTreeSet<SysctlRef>,
     /// Whether the policy rules of the namespace are queried.

@@ -17,7 +17,7 @@ use super::netlink::query::{
 };
 use super::{Kernel, Query, device, sysctl};
 use crate::model::link::bridge_port::Vlan;
-use crate::model::{Kind, Netns, State, Sysctl};
+use crate::model::{Kind, LinkRef, Netns, State, Sysctl};
 use crate::name::LinkName;
 use crate::os_error::OsError;
 use crate::source::Sourced;
@@ -129,7 +129,12 @@ impl Kernel {
                 }
             }
             match self.view(at, Some(names)) {
-                Ok(view) => views.push(view),
+                Ok(mut view) => {
+                    if view.at == Netns::Host {
+                        self.add_links_on_top(&mut view, &about.made)?;
+                    }
+                    views.push(view);
+                }
                 // There is no such namespace, and so no such link
                 Err(no) if no.errno.kind() == ErrorKind::NotFound => {}
                 Err(no) => return Err(no),
@@ -146,9 +151,6 @@ impl Kernel {
             Some(asked) => {
                 for name in asked {
                     links.extend(link_named(self.requests(at)?, name)?);
-                }
-                if *at == Netns::Host {
-                    self.add_links_on_top(&mut links)?;
                 }
             }
         }
@@ -170,22 +172,28 @@ impl Kernel {
         })
     }
 
-    /// Add the links of the host that are on top of virtual links among these, and would be deleted
-    /// with them.
-    fn add_links_on_top(&mut self, links: &mut Vec<LinkMessage>) -> Result<(), OsError> {
-        let mut number = 0;
-        while let Some(below) = links.get(number) {
-            number += 1;
-            let name = decode::name(below).filter(|_| decode::is_virtual(below));
-            let Some((index, name)) = name else {
+    /// Add the links of the host that are on top of links that we made, and would be deleted with
+    /// them.
+    fn add_links_on_top(
+        &mut self,
+        host: &mut NetnsLinks,
+        made: &BTreeSet<LinkRef>,
+    ) -> Result<(), OsError> {
+        let mut below: Vec<LinkName> = made.iter().map(|link| link.name.clone()).collect();
+        while let Some(name) = below.pop() {
+            let Some(index) = self.indexes.get(&Netns::Host.link(&name)).copied() else {
                 continue;
             };
             for upper in names_on_top(&name) {
-                if links.iter().any(|link| decode::is_named(link, &upper)) {
+                if host.links.iter().any(|link| decode::is_named(link, &upper)) {
                     continue;
                 }
                 let link = link_named(self.requests(&Netns::Host)?, &upper)?;
-                links.extend(link.filter(|link| decode::parent(link) == Some(index)));
+                let on_top = link.filter(|link| decode::parent(link) == Some(index));
+                host.names
+                    .extend(self.names(&Netns::Host, on_top.as_slice()));
+                below.extend(on_top.is_some().then_some(upper));
+                host.links.extend(on_top);
             }
         }
         Ok(())

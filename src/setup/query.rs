@@ -73,10 +73,13 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
         let keys = SysctlKey::of_secondaries(&made.name.value);
         keys.map(|key| (made.netns.clone(), key))
     }));
+    let made = journal.ours.links.iter();
+    let made = made.filter(|link| link.netns == Netns::Host && !link.kind.is_moved());
     Query {
         links,
         routed,
         moved,
+        made: made.map(Link::link_at).collect(),
         sysctls,
         rules: !(want.rules.is_empty() && journal.ours.rules.is_empty()),
         ends: false,

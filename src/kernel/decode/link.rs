@@ -158,13 +158,6 @@ fn spec(
     Some(spec)
 }
 
-/// Whether the link was created by software.
-pub fn is_virtual(message: &LinkMessage) -> bool {
-    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos);
-    let is_kind = |info: &LinkInfo| matches!(info, LinkInfo::Kind(_));
-    infos.is_some_and(|infos| infos.iter().any(is_kind))
-}
-
 /// The interface index of the link in the same namespace that this one is on top of.
 pub fn parent(message: &LinkMessage) -> Option<u32> {
     let index = attribute!(message, LinkAttribute::Link(index) => *index);
