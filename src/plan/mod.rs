@@ -217,10 +217,8 @@ impl Plan<'_> {
 
     /// Note that a link is deleted, and with it its peer and the links on top of it.
     fn deleted(&mut self, link: &LinkRef) {
-        let peer = self.peer_now(link);
-        let mut others = self.upper(link);
-        others.extend(peer.iter().flat_map(|peer| self.upper(peer)));
-        others.extend(peer);
+        let mut others = self.upper_of_pair(link);
+        others.extend(self.peer_now(link));
         self.gone(link);
         others.iter().for_each(|other| self.gone(other));
     }
@@ -231,6 +229,13 @@ impl Plan<'_> {
             Kind::Veth { peer } => peer.clone(),
             _ => None,
         })
+    }
+
+    /// The links on top of this one and, if it is a veth, on top of its peer.
+    fn upper_of_pair(&self, link: &LinkRef) -> Vec<LinkRef> {
+        let mut upper = self.upper(link);
+        upper.extend(self.peer_now(link).iter().flat_map(|peer| self.upper(peer)));
+        upper
     }
 
     /// The links that the kernel deletes together with this one, those on top first.

@@ -174,6 +174,12 @@ impl Link {
         names.filter(|name| *name != self.name.value).collect()
     }
 
+    /// Whether `other` is certainly another device.
+    pub fn is_other_device(&self, other: &Link) -> bool {
+        let both = self.known().zip(other.known());
+        both.is_some_and(|(one, other)| one.same(&other) == Some(false))
+    }
+
     /// The same device among `links`, if the kernel has moved it back to the host under such a name.
     pub fn moved_back_in<'a>(&self, links: &'a [Link]) -> Option<&'a Link> {
         let (names, known) = (self.names_moved_back(), self.known()?);

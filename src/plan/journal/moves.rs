@@ -78,8 +78,7 @@ impl Journal {
     pub fn without_strangers<'a>(&self, want: &'a State, have: &State) -> Cow<'a, State> {
         let is_gone = |before: &&Link| {
             let stranger = have.link(&Netns::Host, &before.name.value);
-            let known = stranger.and_then(Link::known).zip(before.known());
-            known.is_some_and(|(stranger, was)| was.same(&stranger) == Some(false))
+            stranger.is_some_and(|stranger| before.is_other_device(stranger))
                 && have.link(&Netns::This, before.other_name()).is_none()
                 && before.moved_back_in(&have.links).is_none()
         };

@@ -163,8 +163,7 @@ impl Plan<'_> {
     /// kernel would delete them together with it, so each is an obstacle; but not those inside a
     /// namespace that is to end.
     pub(super) fn carries_others(&mut self, link: &LinkRef, asked: &Option<Arc<Origin>>) -> bool {
-        let mut all = self.upper(link);
-        all.extend(self.peer_now(link).iter().flat_map(|peer| self.upper(peer)));
+        let all = self.upper_of_pair(link);
         let others = all.iter().filter_map(|upper| self.now(upper));
         let others = others.filter(|upper| {
             let ends = self.dies() && upper.netns == Netns::This;

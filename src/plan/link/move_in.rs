@@ -100,10 +100,8 @@ impl Plan<'_> {
     /// A NIC that the kernel has moved back to the host, because another program deleted the
     /// namespace, and that does not have its own name.
     fn moved_back(&self, link: &Link) -> Option<LinkRef> {
-        let before = self.journal.before.links.iter();
-        let mut before = before.filter(|before| before.link_at() == link.link_at());
-        let found = before.next()?.moved_back_in(&self.now)?;
-        Some(found.link_at())
+        let before = self.journal.before.link(&link.netns, &link.name.value)?;
+        before.moved_back_in(&self.now).map(Link::link_at)
     }
 
     /// Whether a link of the host is wireless if, and only if, the settings say so. Reports an

@@ -186,10 +186,8 @@ impl<'a> Work<'a> {
         }
         for link in &journal.before.links {
             let (inside, on_host) = (link.other_name(), &link.name.value);
-            let own_name = have.link(&Netns::Host, on_host).filter(|found| {
-                let both = link.known().zip(found.known());
-                both.is_none_or(|(was, is)| was.same(&is) != Some(false))
-            });
+            let own_name = have.link(&Netns::Host, on_host);
+            let own_name = own_name.filter(|found| !link.is_other_device(found));
             let is_back = own_name
                 .or_else(|| link.moved_back_in(&have.links))
                 .is_some();

@@ -27,7 +27,7 @@ pub struct Removal {
 
 impl Work<'_> {
     /// The links of others on the host that are on top of ours, and are deleted with them. From now on
-    /// they are in nobody's way.
+    /// they are no obstacle.
     pub fn give_up_links_on_top(&mut self) -> Vec<LinkRef> {
         let (have, journal) = (&mut self.start.0, &self.journal);
         let goes = |link: &Link| {

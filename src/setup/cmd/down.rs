@@ -221,27 +221,27 @@ pub fn warn_of_lock(call: &Call, name: &NetnsName) {
 /// Check whether `down` would be refused, before the caller stops anything.
 pub fn may_go(call: &Call, name: &NetnsName) -> Result {
     ssh_guard::would_take_down(call, name)?;
-    is_possible(name).map_err(|failure| Error::failure(name, &failure))?;
-    has_no_holders(name)
+    let journal = is_possible(name).map_err(|failure| Error::failure(name, &failure))?;
+    has_no_holders(name, &journal)
 }
 
-/// Check whether something is in the way of the changes.
-fn is_possible(name: &NetnsName) -> Result<(), Failure> {
+/// Check whether something is in the way of the changes. Returns the journal.
+fn is_possible(name: &NetnsName) -> Result<Journal, Failure> {
     let (journal, mut kernel) = without_lock(name)?;
     let want = journal.with_returns(State::default());
     let query = build_query_of_down(&want, &journal);
     let have = observe(&mut kernel, &query, &journal)?;
     let changes = plan(&want, &have, &journal, Extras::Remove);
-    changes.map(drop).map_err(|all| Why::Obstacles(all).into())
+    changes.map_err(Why::Obstacles)?;
+    Ok(journal)
 }
 
 /// Check whether a process outside would keep the namespace alive once those inside are stopped.
 /// Services on the host do not count: the caller may stop them, too.
-fn has_no_holders(name: &NetnsName) -> Result {
-    let journal = store::journal(name).map_err(|e| fails(name, Why::Unread(e)))?;
+fn has_no_holders(name: &NetnsName, journal: &Journal) -> Result {
     let until = Instant::now() + ENDING;
     loop {
-        let identity = identity_of_ours(name, &journal);
+        let identity = identity_of_ours(name, journal);
         let holders = identity.and_then(|identity| match identity {
             Some(_) => holders_of(name.as_str()),
             None => Ok(Vec::new()),
