@@ -59,6 +59,8 @@ a_session_is_never_lost <<-'END'
 	netns-setup reload mgmt
 END
 eventually "runit gives it up" is_in down netns-mgmt
+# A run file that does something before its daemon, after the confirmation, too
+sed -i 's/^exec 2.*/&\nsleep 1/' /etc/sv/sshd/run
 what_is_confirmed_stays
 is "what runit supervises is inside" "$(netns_of "$(pid_of sshd)")" "$(netns_named mgmt)"
 run 0 is_in run netns-mgmt

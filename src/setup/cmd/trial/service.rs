@@ -81,12 +81,20 @@ impl TrialService {
             ServiceState::Unknown => StateBefore::OnHost,
         };
         Ok(TrialService {
-            service,
             was,
+            ..TrialService::inside(service)
+        })
+    }
+
+    /// A service that is already inside.
+    fn inside(service: Service) -> Self {
+        TrialService {
+            service,
+            was: StateBefore::Inside,
             start_succeeded: false,
             start_failed: false,
             second: None,
-        })
+        }
     }
 
     /// Start it inside, according to its own settings.
@@ -195,22 +203,31 @@ impl TrialService {
     }
 }
 
-/// Check that all services of these names run in the namespace.
+/// Check that all services of these names run in the namespace, after the confirmation. A service
+/// of runit has just been restarted: its `run` file may still be on its way inside.
 pub fn all_run_inside(netns: &NetnsName, names: &[String]) -> Result<(), Vec<String>> {
+    let inside = identity(netns);
     for name in names {
-        let place = Service::find(name).map(|service| service.place());
-        match (place, identity(netns)) {
-            (Some(ServiceState::Unknown), Some(_)) => {}
-            (Some(ServiceState::In(all)), Some(inside)) if all.contains(&inside) => {}
-            _ => {
-                return Err(vec![
-                    format!("{netns}: confirmed, but {name} does not run inside now"),
-                    "look at its log, and start it".into(),
-                ]);
-            }
+        let runs_inside = Service::find(name)
+            .zip(inside)
+            .is_some_and(|(service, inside)| runs_inside(service, inside));
+        if !runs_inside {
+            return Err(vec![
+                format!("{netns}: confirmed, but {name} does not run inside now"),
+                "look at its log, and start it".into(),
+            ]);
         }
     }
     Ok(())
+}
+
+fn runs_inside(service: Service, inside: NetnsInode) -> bool {
+    match (&service.init, service.place()) {
+        (Init::Runit(_), _) => TrialService::inside(service).stays_inside(inside),
+        (Init::OpenRc, ServiceState::Unknown) => true,
+        (Init::OpenRc, ServiceState::In(all)) => all.contains(&inside),
+        (Init::OpenRc, ServiceState::Stopped) => false,
+    }
 }
 
 /// Check that the settings of the service put it inside.
