@@ -40,7 +40,7 @@ end()
 {
 	kill -HUP "$runsvdir"
 	eventually "runit has ended" is_gone runsv
-	for name in a b; do
+	for name in a b c; do
 		netns-setup down $name
 	done
 	rm -rf "${active:?}"/* "$folder"/netns-*
@@ -99,9 +99,7 @@ is_away netns || fail "something was made"
 remedy="rm $active/netns-c; cp -R $model $folder/netns-c; ln -s $folder/netns-c $active/"
 told "netns: $remedy" || fail "it does not say what to type"
 run 0 sh -c "$remedy"
-(cd "$active" && exec runsv netns-c) &
 eventually "c is made" is_there c
-run 0 sv -w 3 exit netns-c
 
 # A copied symlink supervise, as in Void's packages: commands for b are read by a. Each
 # command is sent, and nothing happens to a.
