@@ -40,7 +40,7 @@ at()
 	exec "$@"
 }
 
-# type_at PLACE VERB - its output goes to /tmp/said
+# type_at PLACE VERB - its output goes to /tmp/said, except since when a namespace is ready
 type_at()
 {
 	case $2 in
@@ -59,7 +59,7 @@ type_at()
 	fi
 	wait "$typed"
 	code=$?
-	cat /tmp/says /tmp/complains >/tmp/said
+	cat /tmp/says /tmp/complains | sed 's/^  ready for .*/  ready/' >/tmp/said
 }
 
 has_begun()
