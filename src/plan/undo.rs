@@ -28,7 +28,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());
         // We cannot have created such a link, so it was not deleted but moved
-        if matches!(link.kind, Kind::Veth { peer: None } | Kind::Other(_)) {
+        if matches!(link.kind, Kind::Veth { peer: None } | Kind::Other { .. }) {
             link.kind = Kind::Physical;
         }
     }

@@ -50,6 +50,8 @@ pub struct Work<'a> {
     query: Query,
     /// The host's sysctls that other namespaces have changed.
     others: HeldSysctls,
+    /// The links of others that are deleted together with ours.
+    given_up: Vec<LinkRef>,
     /// The changes whose host names could not be resolved.
     pub unresolved: Vec<(Change, OsError)>,
     /// The changes made so far, for the report.
@@ -80,6 +82,7 @@ impl<'a> Work<'a> {
             journal,
             query,
             others,
+            given_up: Vec::new(),
             unresolved: Vec::new(),
             changes,
             done: 0,
@@ -329,6 +332,7 @@ impl<'a> Work<'a> {
     fn observe(&mut self) -> Result<State, Why> {
         let mut have = observe(self.kernel, &self.query, &self.journal)?;
         self.others.as_before(&mut have, &self.journal);
+        self.without_given_up(&mut have);
         Ok(have)
     }
 

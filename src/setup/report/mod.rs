@@ -145,19 +145,20 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<
     ]
 }
 
-/// The lines for links of others on the host that are deleted together with ours. None if there are
-/// none.
+/// The lines for links of others that are deleted together with ours. None if there are none.
 pub fn given_up(netns: &NetnsName, links: &[LinkRef]) -> Vec<String> {
-    if links.is_empty() {
-        return Vec::new();
-    }
+    let (is, below, them) = match links {
+        [] => return Vec::new(),
+        [_] => ("is", "link", "it"),
+        _ => ("are", "links", "them"),
+    };
     let names: Vec<_> = links.iter().map(|link| link.name.to_string()).collect();
     vec![
         format!(
-            "{netns}: netns-setup did not make {}, and it is deleted with the link below it",
+            "{netns}: {}, which netns-setup did not make, {is} deleted with the {below} below",
             names.join(", ")
         ),
-        format!("make it again after netns-setup up {netns}; without --force, down would refuse"),
+        format!("make {them} again after netns-setup up {netns}"),
     ]
 }
 
