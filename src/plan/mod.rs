@@ -106,7 +106,7 @@ pub fn plan_what_can_be(
     journal: &Journal,
     rest: Extras,
 ) -> (Vec<Change>, Vec<Obstacle>) {
-    let want = journal.without_strangers(want, have);
+    let want = journal.without_gone(want, have);
     let mut plan = Plan::begin(&want, have, journal, rest);
     plan.netns();
     plan.table();

@@ -196,10 +196,11 @@ impl Link {
         names.filter(|name| *name != self.name.value).collect()
     }
 
-    /// Whether `other` is certainly another device.
+    /// Whether `other`, a link of the host, is another device, such as a bridge that has its name.
     pub fn is_other_device(&self, other: &Link) -> bool {
-        let both = self.known().zip(other.known());
-        both.is_some_and(|(one, other)| one.same(&other) == Some(false))
+        let other = other.known().unwrap_or_default();
+        self.known()
+            .is_some_and(|known| known.same(&other) != Some(true))
     }
 
     /// The same device among `links`, if the kernel has moved it back to the host under such a name.

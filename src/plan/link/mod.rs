@@ -19,15 +19,25 @@ use crate::source::{Origin, Sourced};
 impl Plan<'_> {
     pub(super) fn links(&mut self) {
         let want = self.want;
+        let mut back = Vec::new();
         for link in &want.links {
             match &link.kind {
                 Kind::Loopback => self.loopback(link),
+                kind if kind.is_moved() && link.netns == Netns::Host => back.push(link),
                 Kind::Physical | Kind::Wireless => self.brought(link),
                 // The end inside creates both
                 Kind::Veth { .. } if link.netns != Netns::This => {}
                 _ => self.create(link),
             }
         }
+        // One may have the name of another until it gets its own
+        while let Some(at) = back
+            .iter()
+            .position(|link| self.now(&link.link_at()).is_none())
+        {
+            self.brought(back.remove(at));
+        }
+        back.into_iter().for_each(|link| self.brought(link));
     }
 
     fn loopback(&mut self, link: &Link) {

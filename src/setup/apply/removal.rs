@@ -59,7 +59,7 @@ impl Work<'_> {
         mut changes: Vec<Change>,
         alone: Alone,
     ) -> Result<Removal, Failure> {
-        self.note_moved_back(want);
+        self.note_back(want);
         let mut now = self.start.0.clone();
         let mut removal = Removal {
             refused: Vec::new(),

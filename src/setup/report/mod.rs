@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Why};
 use super::whereabouts;
-use crate::model::{LinkRef, Route};
+use crate::model::{Link, LinkRef, Route};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle, Step};
@@ -142,6 +142,23 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<
             "{netns}: the host did not get back all that it had: cannot run \"{command}\": {error}"
         ),
         hint.into(),
+    ]
+}
+
+/// The lines for a NIC that is gone, and what the host does not get back with it. None if the host
+/// had nothing on it.
+pub fn gone(netns: &NetnsName, link: &Link, lost: Vec<Step>) -> Vec<String> {
+    if lost.is_empty() {
+        return Vec::new();
+    }
+    let commands = lost.into_iter().map(|step| Change::new(step, None));
+    let commands: Vec<_> = commands.map(|change| change.command(netns)).collect();
+    vec![
+        format!(
+            "{netns}: {} is gone, and the host does not get back what it had on it",
+            link.name
+        ),
+        format!("when it is there again, type {}", commands.join("; ")),
     ]
 }
 
