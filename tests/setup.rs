@@ -847,12 +847,59 @@ fn a_link_of_others_on_the_host_is_not_deleted_with_ours() {
     setup(&sandbox, "down mgmt").ok();
     sandbox.sh("ip link show br0").ok();
 
+    // Links of any kind, also those that netns-setup cannot make
     setup(&sandbox, "up mgmt").ok();
-    sandbox.sh(theirs).ok();
+    for kind in [
+        "macvtap",
+        "vxlan id 5 dev v0h dstport 4789 remote 10.1.0.9",
+        "macvlan",
+    ] {
+        sandbox.sh("ip link delete theirs");
+        let on = if kind.contains("dev") { "" } else { "link v0h" };
+        let add = format!("ip link add theirs {on} type {kind}");
+        sandbox.sh(&add).ok();
+        refused("down mgmt");
+    }
+    sandbox.sh("ip link add more link v0h type macvlan").ok();
     let run = setup(&sandbox, "down --force mgmt").ok();
-    let wrong = "mgmt: netns-setup did not make theirs, and it is deleted with the link below it";
+    let wrong =
+        "mgmt: more, theirs, which netns-setup did not make, are deleted with the links below";
     assert!(run.stderr.contains(wrong), "{run}");
     sandbox.sh("ip link show theirs").code(1);
+}
+
+/// `down --force` says nothing about a link of others that stays, and the host gets back the routes
+/// over it.
+#[test]
+fn a_forced_down_gives_up_only_what_is_deleted() {
+    let sandbox = far::sandbox("netns_links=eth1\n");
+    let network = "ip link add theirs link eth1 type macvlan; ip link set theirs up
+        ip address add 10.0.0.2/24 dev theirs
+        ip route add default nexthop via 10.0.0.1 dev theirs nexthop via 192.0.2.1 dev eth1";
+    sandbox.sh(network).ok();
+    let routes = || sandbox.sh("ip route show default").ok().stdout;
+    let before = routes();
+    setup(&sandbox, "up mgmt").ok();
+    let run = setup(&sandbox, "down --force mgmt").ok();
+    assert_eq!(run.stderr, "", "{run}");
+    assert_eq!(routes(), before);
+}
+
+/// A trial that is rolled back deletes its links although links of others are on top of them. They
+/// stayed, and were in no journal.
+#[test]
+fn a_trial_leaves_no_link_when_others_are_on_top() {
+    let sandbox = far::sandbox("netns_links=\n");
+    setup(&sandbox, "up mgmt").ok();
+    far::write(&sandbox, "netns_links=v0\ntype_v0=veth\npeer_v0=v0h\n");
+    setup(&sandbox, "try mgmt --within 30").ok();
+    sandbox.sh("ip link add theirs link v0h type macvlan").ok();
+    let end = "kill $(head -n 1 /run/netns-services/mgmt/trial | cut -d ' ' -f 1)";
+    sandbox.sh(end).ok();
+    let gone = || sandbox.sh("ip link show v0h").exit_code() != 0;
+    assert!(wait_until(LIMIT, gone));
+    setup(&sandbox, "up mgmt").ok();
+    setup(&sandbox, "down mgmt").ok();
 }
 
 /// A link on top of another one has its MTU, also a large one, unless the settings say another.

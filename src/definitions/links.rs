@@ -97,6 +97,10 @@ const fn of(word: &'static str, below: Lower, options: &'static [Opt]) -> Type {
     }
 }
 
+/// The kernel's names of the types that it deletes together with their parent, and that settings
+/// cannot request.
+pub const OTHERS_THAT_GO_WITH_PARENT: [&str; 3] = ["macvtap", "ipvtap", "macsec"];
+
 /// The words of `type_IF`. The first three have no row in `TYPES`, because no single request
 /// creates such a link alone.
 pub fn words() -> impl Iterator<Item = &'static str> {

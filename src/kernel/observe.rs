@@ -172,7 +172,7 @@ impl Kernel {
         })
     }
 
-    /// Add the links of the host that are on top of links that we made, and would be deleted with
+    /// Add the links of the host that are on top of links that we made, and may be deleted with
     /// them.
     fn add_links_on_top(
         &mut self,
@@ -181,7 +181,8 @@ impl Kernel {
     ) -> Result<(), OsError> {
         let mut below: Vec<LinkName> = made.iter().map(|link| link.name.clone()).collect();
         while let Some(name) = below.pop() {
-            let Some(index) = self.indexes.get(&Netns::Host.link(&name)).copied() else {
+            let lower = host.links.iter().find(|link| decode::is_named(link, &name));
+            let Some(master) = lower.map(decode::master) else {
                 continue;
             };
             for upper in names_on_top(&name) {
@@ -189,7 +190,7 @@ impl Kernel {
                     continue;
                 }
                 let link = link_named(self.requests(&Netns::Host)?, &upper)?;
-                let on_top = link.filter(|link| decode::parent(link) == Some(index));
+                let on_top = link.filter(|link| Some(link.header.index) != master);
                 host.names
                     .extend(self.names(&Netns::Host, on_top.as_slice()));
                 below.extend(on_top.is_some().then_some(upper));

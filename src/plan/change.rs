@@ -21,7 +21,8 @@ pub struct Change {
 }
 
 impl Change {
-    pub(super) fn new(step: Step, origin: Option<Arc<Origin>>) -> Self {
+    /// A change that a setting asks for, or none.
+    pub fn new(step: Step, origin: Option<Arc<Origin>>) -> Self {
         Change { step, origin }
     }
 }

@@ -30,7 +30,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::model::{DeviceId, Kind, Link, LinkRef, LinkSpec, Netns, State, VerbatimKind};
+use crate::model::{DeviceId, Kind, Link, LinkRef, Netns, State, VerbatimKind};
 use crate::name::LinkName;
 use crate::source::Origin;
 use link::bridge_port;
@@ -106,19 +106,8 @@ pub fn plan_what_can_be(
     journal: &Journal,
     rest: Extras,
 ) -> (Vec<Change>, Vec<Obstacle>) {
-    let want = journal.without_strangers(want, have);
-    let mut plan = Plan {
-        want: &want,
-        have,
-        journal,
-        rest,
-        now: have.links.clone(),
-        lost: BTreeSet::new(),
-        bare: BTreeSet::new(),
-        lost_sources: BTreeSet::new(),
-        changes: Vec::new(),
-        obstacles: Vec::new(),
-    };
+    let want = journal.without_gone(want, have);
+    let mut plan = Plan::begin(&want, have, journal, rest);
     plan.netns();
     plan.table();
     plan.take_clients();
@@ -152,6 +141,15 @@ pub fn plan_what_can_be(
     (plan.changes, plan.obstacles)
 }
 
+/// The links of others that would be deleted with those of ours that the wanted state does not list.
+pub fn of_others_on_top(want: &State, have: &State, journal: &Journal) -> Vec<LinkRef> {
+    let plan = Plan::begin(want, have, journal, Extras::Remove);
+    let ours = plan.our_links_that_go();
+    let others = ours.iter().flat_map(|link| plan.others_on_top(link));
+    let others: BTreeSet<LinkRef> = others.map(|(other, _)| other).collect();
+    others.into_iter().collect()
+}
+
 /// A plan under construction.
 struct Plan<'a> {
     want: &'a State,
@@ -170,7 +168,22 @@ struct Plan<'a> {
     obstacles: Vec<Obstacle>,
 }
 
-impl Plan<'_> {
+impl<'a> Plan<'a> {
+    fn begin(want: &'a State, have: &'a State, journal: &'a Journal, rest: Extras) -> Self {
+        Plan {
+            want,
+            have,
+            journal,
+            rest,
+            now: have.links.clone(),
+            lost: BTreeSet::new(),
+            bare: BTreeSet::new(),
+            lost_sources: BTreeSet::new(),
+            changes: Vec::new(),
+            obstacles: Vec::new(),
+        }
+    }
+
     fn change(&mut self, step: Step, asked: Option<Arc<Origin>>) {
         self.changes.push(Change::new(step, asked));
     }
@@ -240,10 +253,7 @@ impl Plan<'_> {
 
     /// The links that the kernel deletes together with this one, those on top first.
     fn upper(&self, link: &LinkRef) -> Vec<LinkRef> {
-        let is_on = |now: &&Link| {
-            let spec = now.kind.spec().filter(|spec| spec.of.goes_with_parent);
-            spec.and_then(LinkSpec::below).as_ref() == Some(link)
-        };
+        let is_on = |now: &&Link| now.kind.goes_with().as_ref() == Some(link);
         let on = self.now.iter().filter(is_on).map(Link::link_at);
         on.flat_map(|on| [self.upper(&on), vec![on]].concat())
             .collect()

@@ -54,7 +54,7 @@ impl Plan<'_> {
     /// Our links that the settings no longer list, the newest first: a link on top of another one is
     /// newer. Those in the namespace come before the other ends of veth pairs, which the kernel
     /// deletes with them.
-    fn our_links_that_go(&self) -> Vec<LinkRef> {
+    pub(super) fn our_links_that_go(&self) -> Vec<LinkRef> {
         let made = &self.journal.ours.links;
         // The other end of a veth may be in a namespace that has lost its name. A link may also
         // have been created in such a namespace

@@ -8,7 +8,14 @@ use crate::name::LinkName;
 /// The earlier state as a wanted state, without what the kernel creates by itself.
 pub fn as_it_was(before: &State, journal: &Journal) -> State {
     let mut want = before.clone();
-    let moved = |name: &LinkName| journal.before.link(&Netns::Host, name).is_some();
+    let returning = &journal.before.links;
+    // Under its own name, or under the one by which the kernel has moved it back
+    let moved = |name: &LinkName| {
+        returning.iter().any(|link| {
+            let back = link.moved_back_in(&before.links);
+            link.name.value == *name || back.is_some_and(|back| back.name.value == *name)
+        })
+    };
     want.links
         .retain(|link| link.netns != Netns::Host || !moved(&link.name.value));
     want.routes.retain(|route| {
@@ -28,7 +35,7 @@ pub fn as_it_was(before: &State, journal: &Journal) -> State {
     for link in &mut want.links {
         link.addresses.retain(|address| !address.value.is_kernels());
         // We cannot have created such a link, so it was not deleted but moved
-        if matches!(link.kind, Kind::Veth { peer: None } | Kind::Other(_)) {
+        if matches!(link.kind, Kind::Veth { peer: None } | Kind::Other { .. }) {
             link.kind = Kind::Physical;
         }
     }

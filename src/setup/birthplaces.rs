@@ -30,7 +30,7 @@ fn complete_one(link: &mut Link, ours: &LinkSpec, birth: &impl Fn(&Netns) -> Opt
             made.outlived = elsewhere && (now.is_none() || now != ours.birth);
         }
         // For other types, the kernel reports the namespace if it has a name. Here it reported none
-        Kind::Other(word) if elsewhere && *word == ours.of.word => {
+        Kind::Other { word, .. } if elsewhere && *word == ours.of.word => {
             link.kind = Kind::Virtual(LinkSpec {
                 outlived: true,
                 ..ours.clone()

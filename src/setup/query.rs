@@ -73,17 +73,22 @@ pub fn build_query(want: &State, journal: &Journal) -> Query {
         let keys = SysctlKey::of_secondaries(&made.name.value);
         keys.map(|key| (made.netns.clone(), key))
     }));
-    let made = journal.ours.links.iter();
-    let made = made.filter(|link| link.netns == Netns::Host && !link.kind.is_moved());
     Query {
         links,
         routed,
         moved,
-        made: made.map(Link::link_at).collect(),
+        made: made_on_host(journal),
         sysctls,
         rules: !(want.rules.is_empty() && journal.ours.rules.is_empty()),
         ends: false,
     }
+}
+
+/// The links on the host that we made.
+pub fn made_on_host(journal: &Journal) -> BTreeSet<LinkRef> {
+    let made = journal.ours.links.iter();
+    let made = made.filter(|link| link.netns == Netns::Host && !link.kind.is_moved());
+    made.map(Link::link_at).collect()
 }
 
 /// The query of a `down`. If the namespace is ours, it ends with all that is in it.

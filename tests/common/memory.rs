@@ -215,7 +215,7 @@ impl Memory {
 
     /// Add a link, an address and a route that no settings list.
     pub fn add_theirs(&mut self) -> Vec<String> {
-        let mut link = link(Netns::This, "theirs", Kind::Other("ifb".into()));
+        let mut link = link(Netns::This, "theirs", Kind::other("ifb"));
         link.up = Some(true);
         link.attributes = with_mtu(1500);
         link.addresses

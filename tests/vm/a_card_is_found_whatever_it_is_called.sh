@@ -64,12 +64,14 @@ says_not 52:54:00:00:00:aa
 run 0 $judge link show dev second up
 
 # Another program deletes the namespace; the kernel gives the NIC back under its name inside.
-# down gives it its own again, and runs the hook once
+# down gives it its own again, and runs the hook once. A network manager has set it up
 run 0 netns-setup up mgmt
 $judge netns delete mgmt
 eventually "the kernel has given it back" test -d /sys/class/net/lan0
+run 0 $judge link set lan0 up
 rm /tmp/hook
 run 0 netns-setup down mgmt
+says "+ ip link set lan0 down"
 is "what post_down_lan0 found on the host" "$(cat /tmp/hook)" "$one"
 is_as_before()
 {
@@ -103,7 +105,35 @@ run 0 netns-setup up mgmt
 run 0 netns-setup down mgmt
 is_as_before
 
+# An up that fails gives it its own name, and runs the hook for that; the down does not run it
+# again. The namespace was made again by others in between
+run 0 netns-setup up mgmt
+$judge netns delete mgmt
+eventually "the kernel has given it back" test -d /sys/class/net/lan0
+echo 'netns_sysctl="net.ipv4.conf.lan0.rp_filter=none"' >>/etc/conf.d/netns.mgmt
+rm /tmp/hook
+run 111 netns-setup up mgmt
+is "what post_down_lan0 found on the host" "$(cat /tmp/hook)" "$one"
+is_as_before
+cp /tmp/kept /etc/conf.d/netns.mgmt
+rm /tmp/hook
+run 0 netns-setup down mgmt
+[ ! -e /tmp/hook ] || fail "the hook was run again"
+run 0 netns-setup up mgmt
+$judge netns delete mgmt
+eventually "the kernel has given it back" test -d /sys/class/net/lan0
+$judge netns add mgmt
+run 0 netns-setup down mgmt
+is "what post_down_lan0 found on the host" "$(cat /tmp/hook)" "$one"
+is_as_before
+$judge netns delete mgmt
+
 # The host has a link of the name inside: the kernel gives the NIC back as dev and its index
+# inside, which is another one than on the host
+sed -i 's/^netns_links=.*/netns_links="br2 br3 br4 br5 br6 lan0"/' /etc/conf.d/netns.mgmt
+for link in br2 br3 br4 br5 br6; do
+	echo "type_$link=bridge" >>/etc/conf.d/netns.mgmt
+done
 run 0 netns-setup up mgmt
 run 0 $judge link add lan0 type bridge
 $judge netns delete mgmt
@@ -203,5 +233,16 @@ eventually "a stranger is there" is_there 09
 is "the stranger's name" "$(name_of 09)" "$one"
 before=$($judge addr show dev "$one")
 run 0 netns-setup down mgmt
+says "mgmt: $one is gone, and the host does not get back what it had on it"
+says "when it is there again, type ip address add 203.0.113.9/24 dev $one"
 is "the stranger" "$($judge addr show dev "$one")" "$before"
 [ ! -e /tmp/stranger ] || fail "the hook was run for a stranger"
+
+# The same with a bridge under its name
+run 0 netns-setup up mgmt
+hotplug del nic9
+run 0 $judge link add "$one" type bridge
+before=$($judge addr show dev "$one")
+run 0 netns-setup down mgmt
+is "the bridge" "$($judge addr show dev "$one")" "$before"
+[ ! -e /tmp/stranger ] || fail "the hook was run for a bridge"

@@ -8,7 +8,7 @@ use rtnetlink::packet_route::link::{
 
 use super::link_data::data;
 use super::{LinkNames, OtherNetns};
-use crate::definitions::links::{Lower, PORT, Type};
+use crate::definitions::links::{Lower, OTHERS_THAT_GO_WITH_PARENT, PORT, Type};
 use crate::kernel::link::{options, tap};
 use crate::model::link::options::Options;
 use crate::model::{Kind, Link, LinkRef, LinkSpec, Mac, Netns};
@@ -129,9 +129,15 @@ fn kind(message: &LinkMessage, others: &OtherNetns) -> Kind {
             let word = tap::word(infos).map_or_else(|| kind.to_string(), String::from);
             let of = Type::named(&word);
             let spec = of.and_then(|of| spec(of, infos, message, others));
-            spec.map_or(Kind::Other(word), Kind::Virtual)
+            spec.map_or_else(|| other(word, message, others), Kind::Virtual)
         }
     }
+}
+
+fn other(word: String, message: &LinkMessage, others: &OtherNetns) -> Kind {
+    let goes = OTHERS_THAT_GO_WITH_PARENT.contains(&word.as_str());
+    let parent = below(message, others).filter(|_| goes);
+    Kind::Other { word, parent }
 }
 
 /// The type and the options of a virtual link. `None` if its parent link, the namespace of the
@@ -156,12 +162,6 @@ fn spec(
         spec.parent = Some(names.get(&index)?.clone());
     }
     Some(spec)
-}
-
-/// The interface index of the link in the same namespace that this one is on top of.
-pub fn parent(message: &LinkMessage) -> Option<u32> {
-    let index = attribute!(message, LinkAttribute::Link(index) => *index);
-    index.filter(|_| !is_elsewhere(message))
 }
 
 fn below(message: &LinkMessage, others: &OtherNetns) -> Option<LinkRef> {

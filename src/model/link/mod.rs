@@ -70,7 +70,12 @@ pub enum Kind {
     /// A link of a type that a separate request creates.
     Virtual(LinkSpec),
     /// Only for an existing link: another kind, with the kernel's name. Settings cannot request it.
-    Other(String),
+    Other {
+        /// The kernel's name of the kind.
+        word: String,
+        /// The parent link, if it is known and the kernel deletes this link together with it.
+        parent: Option<LinkRef>,
+    },
 }
 
 impl Kind {
@@ -82,7 +87,7 @@ impl Kind {
             Kind::Loopback => "loopback",
             Kind::Veth { .. } => "veth",
             Kind::Virtual(spec) => spec.of.word,
-            Kind::Other(kind) => kind,
+            Kind::Other { word, .. } => word,
         }
     }
 }
@@ -97,6 +102,23 @@ impl Kind {
     pub fn spec(&self) -> Option<&LinkSpec> {
         match self {
             Kind::Virtual(spec) => Some(spec),
+            _ => None,
+        }
+    }
+
+    /// A kind that settings cannot request, without a known parent.
+    pub fn other(word: impl Into<String>) -> Self {
+        Kind::Other {
+            word: word.into(),
+            parent: None,
+        }
+    }
+
+    /// The link that the kernel deletes it together with, unless it is a veth.
+    pub fn goes_with(&self) -> Option<LinkRef> {
+        match self {
+            Kind::Virtual(spec) if spec.of.goes_with_parent => spec.below(),
+            Kind::Other { parent, .. } => parent.clone(),
             _ => None,
         }
     }
@@ -174,10 +196,11 @@ impl Link {
         names.filter(|name| *name != self.name.value).collect()
     }
 
-    /// Whether `other` is certainly another device.
+    /// Whether `other`, a link of the host, is another device, such as a bridge that has its name.
     pub fn is_other_device(&self, other: &Link) -> bool {
-        let both = self.known().zip(other.known());
-        both.is_some_and(|(one, other)| one.same(&other) == Some(false))
+        let other = other.known().unwrap_or_default();
+        self.known()
+            .is_some_and(|known| known.same(&other) != Some(true))
     }
 
     /// The same device among `links`, if the kernel has moved it back to the host under such a name.

@@ -3,11 +3,11 @@
 //! name.
 
 use super::Journal;
-use crate::model::{Link, State};
+use crate::model::{Link, Netns, State};
 
 impl Journal {
     /// Note the interface index of each link that we created and that has none in the journal, as
-    /// it is in `there`. Returns whether any was noted.
+    /// it is in `there`, and of each NIC inside. Returns whether any was noted.
     pub fn identify(&mut self, there: &State) -> bool {
         let ours = self.ours.links.iter_mut();
         let ours = ours.filter(|link| link.index.is_none() && !link.kind.is_moved());
@@ -16,6 +16,13 @@ impl Journal {
             let found = there.link(&link.netns, &link.name.value);
             link.index = found.and_then(|found| found.index);
             noted |= link.index.is_some();
+        }
+        // The kernel gives a NIC another index if a link inside has that
+        for link in &mut self.before.links {
+            let inside = there.link(&Netns::This, link.other_name());
+            let index = inside.and_then(|inside| inside.index).or(link.index);
+            noted |= index != link.index;
+            link.index = index;
         }
         noted
     }

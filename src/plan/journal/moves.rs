@@ -74,15 +74,43 @@ impl Journal {
         want
     }
 
-    /// `want` without what the host had on a NIC that is gone and whose name another device has now.
-    pub fn without_strangers<'a>(&self, want: &'a State, have: &State) -> Cow<'a, State> {
-        let is_gone = |before: &&Link| {
-            let stranger = have.link(&Netns::Host, &before.name.value);
-            stranger.is_some_and(|stranger| before.is_other_device(stranger))
+    /// A NIC that the kernel has moved back to the host, because another program deleted the
+    /// namespace, and that does not have its own name. `None` as long as the journal has it inside:
+    /// if it is on the host nevertheless, it was unplugged and plugged in again.
+    pub fn moved_back<'a>(&self, before: &Link, links: &'a [Link]) -> Option<&'a Link> {
+        let is_inside = self.ours.link(&Netns::This, before.other_name()).is_some();
+        let back = before.moved_back_in(links);
+        back.filter(|_| !is_inside)
+    }
+
+    /// The NICs of the journal that are neither inside nor on the host. Another device may have the
+    /// name of such a NIC now.
+    pub fn gone<'a>(&'a self, have: &'a State) -> impl Iterator<Item = &'a Link> {
+        self.before.links.iter().filter(|before| {
+            let there = have.link(&Netns::Host, &before.name.value);
+            there.is_none_or(|there| before.is_other_device(there))
                 && have.link(&Netns::This, before.other_name()).is_none()
-                && before.moved_back_in(&have.links).is_none()
-        };
-        let gone: Vec<&Link> = self.before.links.iter().filter(is_gone).collect();
+                && self.moved_back(before, &have.links).is_none()
+        })
+    }
+
+    /// What the host had on a NIC and does not get back if that is gone.
+    pub fn lost_with(&self, link: &Link) -> Vec<Step> {
+        if self.ours.bare == Some(true) {
+            return Vec::new();
+        }
+        let addresses = link.addresses.iter().map(|address| &address.value);
+        let addresses = addresses.filter(|address| !address.is_kernels());
+        let addresses = addresses.map(|address| Step::AddAddress(link.link_at(), *address));
+        let routes = self.before.routes.iter().map(|route| &route.value);
+        let routes = routes.filter(|route| route.needs(link));
+        let routes = routes.map(|route| Step::AddRoute(route.clone()));
+        addresses.chain(routes).collect()
+    }
+
+    /// `want` without what the host had on a NIC that is gone.
+    pub fn without_gone<'a>(&self, want: &'a State, have: &State) -> Cow<'a, State> {
+        let gone: Vec<&Link> = self.gone(have).collect();
         if gone.is_empty() {
             return Cow::Borrowed(want);
         }

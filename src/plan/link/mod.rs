@@ -13,21 +13,31 @@ use std::sync::Arc;
 use super::link::bridge_port::is_bridge;
 use super::{Plan, Step};
 use crate::model::link::options::Options;
-use crate::model::{Kind, Link, LinkRef, LinkSpec, Netns};
+use crate::model::{Kind, Link, LinkRef, Netns};
 use crate::source::{Origin, Sourced};
 
 impl Plan<'_> {
     pub(super) fn links(&mut self) {
         let want = self.want;
+        let mut back = Vec::new();
         for link in &want.links {
             match &link.kind {
                 Kind::Loopback => self.loopback(link),
+                kind if kind.is_moved() && link.netns == Netns::Host => back.push(link),
                 Kind::Physical | Kind::Wireless => self.brought(link),
                 // The end inside creates both
                 Kind::Veth { .. } if link.netns != Netns::This => {}
                 _ => self.create(link),
             }
         }
+        // One may have the name of another until it gets its own
+        while let Some(at) = back
+            .iter()
+            .position(|link| self.now(&link.link_at()).is_none())
+        {
+            self.brought(back.remove(at));
+        }
+        back.into_iter().for_each(|link| self.brought(link));
     }
 
     fn loopback(&mut self, link: &Link) {
@@ -159,21 +169,10 @@ impl Plan<'_> {
         self.deleted(&there);
     }
 
-    /// Whether links that netns-setup did not create are on top of this one, or of its peer. The
-    /// kernel would delete them together with it, so each is an obstacle; but not those inside a
-    /// namespace that is to end.
+    /// Whether links that netns-setup did not create are on top of this one, or of its peer. Each is
+    /// an obstacle.
     pub(super) fn carries_others(&mut self, link: &LinkRef, asked: &Option<Arc<Origin>>) -> bool {
-        let all = self.upper_of_pair(link);
-        let others = all.iter().filter_map(|upper| self.now(upper));
-        let others = others.filter(|upper| {
-            let ends = self.dies() && upper.netns == Netns::This;
-            !ends && !self.journal.is_ours(upper)
-        });
-        let others = others.map(|upper| {
-            let below = upper.kind.spec().and_then(LinkSpec::below);
-            (upper.link_at(), below.unwrap_or_else(|| link.clone()))
-        });
-        let others: Vec<_> = others.collect();
+        let others = self.others_on_top(link);
         for (other, below) in &others {
             self.obstacle(
                 asked,
@@ -183,14 +182,28 @@ impl Plan<'_> {
         }
         !others.is_empty()
     }
+
+    /// The links that netns-setup did not create and that the kernel would delete together with this
+    /// one, each with the link below it; but not those inside a namespace that is to end.
+    pub(super) fn others_on_top(&self, link: &LinkRef) -> Vec<(LinkRef, LinkRef)> {
+        let all = self.upper_of_pair(link);
+        let others = all.iter().filter_map(|upper| self.now(upper));
+        let others = others.filter(|upper| {
+            let ends = self.dies() && upper.netns == Netns::This;
+            !ends && !self.journal.is_ours(upper)
+        });
+        let others = others.filter_map(|upper| Some((upper.link_at(), upper.kind.goes_with()?)));
+        others.collect()
+    }
 }
 
 /// The command that deletes a link.
 fn deletion(link: &LinkRef) -> String {
     // (busybox's ip has no -n.)
-    let inside = match link.netns {
-        Netns::This => "nsenter --net=/run/netns/NAME ",
-        _ => "",
+    let inside = match &link.netns {
+        Netns::This => "nsenter --net=/run/netns/NAME ".into(),
+        Netns::Named(other) => format!("nsenter --net=/run/netns/{other} "),
+        Netns::Host => String::new(),
     };
     format!("{inside}ip link delete {}", link.name)
 }

@@ -30,6 +30,10 @@ impl Plan<'_> {
             }
             _ => {
                 self.leaves(&moved);
+                // Before Linux 6.2, the kernel renames only a link that is down
+                if from.netns == link.netns && moved.up == Some(true) {
+                    self.change(Step::SetUp(from.clone(), false), link.name.origin.clone());
+                }
                 let step = Step::MoveLink(from.clone(), link.link_at());
                 self.change(step, link.name.origin.clone());
                 self.has_come(link, &from, moved);
@@ -97,11 +101,11 @@ impl Plan<'_> {
         }
     }
 
-    /// A NIC that the kernel has moved back to the host, because another program deleted the
-    /// namespace, and that does not have its own name.
+    /// Where the kernel has moved a NIC back to.
     fn moved_back(&self, link: &Link) -> Option<LinkRef> {
         let before = self.journal.before.link(&link.netns, &link.name.value)?;
-        before.moved_back_in(&self.now).map(Link::link_at)
+        let back = self.journal.moved_back(before, &self.now);
+        back.map(Link::link_at)
     }
 
     /// Whether a link of the host is wireless if, and only if, the settings say so. Reports an
@@ -212,7 +216,7 @@ impl Plan<'_> {
 mod tests {
     use super::*;
     use crate::model::State;
-    use crate::plan::{Extras, Journal, plan};
+    use crate::plan::{Extras, Journal, as_it_was, plan};
     use crate::source::Sourced;
 
     fn link(at: Netns, name: &str, kind: Kind) -> Link {
@@ -299,6 +303,85 @@ mod tests {
         let wrong = "wlan1 cannot be moved without all links of phy0, and its link wlan0 stays in \
                      this namespace";
         assert_eq!(told(&one, &have, &journal), [wrong]);
+    }
+
+    /// A NIC whose permanent address ends with this byte. It is up.
+    fn card(name: &str, last: &str) -> Link {
+        let device = format!("mac 52:54:00:00:00:{last}").parse().unwrap();
+        Link {
+            device: Some(Sourced::without_origin(device)),
+            ..link(Netns::Host, name, Kind::Physical)
+        }
+    }
+
+    /// A journal with NICs that had the first name on the host, and the second one inside.
+    fn moved(cards: &[(&str, &str, &str)]) -> Journal {
+        let mut journal = Journal::default();
+        let before = cards.iter().map(|(name, inside, last)| Link {
+            other: Some(inside.parse().unwrap()),
+            index: Some(3),
+            ..card(name, last)
+        });
+        journal.before.links = before.collect();
+        journal
+    }
+
+    fn back(have: &[Link], journal: &Journal) -> Vec<String> {
+        let have = State {
+            links: have.to_vec(),
+            ..State::default()
+        };
+        told(&journal.with_returns(State::default()), &have, journal)
+    }
+
+    #[test]
+    fn a_card_that_the_kernel_moved_back_waits_until_its_name_is_free() {
+        let journal = moved(&[("eth1", "eth0", "0a"), ("eth2", "eth1", "0b")]);
+        let have = [card("eth0", "0c"), card("dev3", "0a"), card("eth1", "0b")];
+        assert_eq!(
+            back(&have, &journal),
+            [
+                "ip link set eth1 down",
+                "ip link set eth1 name eth2",
+                "ip link set dev3 down",
+                "ip link set dev3 name eth1",
+                "ip link set eth1 up",
+                "ip link set eth2 up"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_card_that_was_plugged_in_again_is_not_one_that_the_kernel_moved_back() {
+        let mut journal = moved(&[("usb0", "eth1", "0a")]);
+        let have = [card("eth1", "0a")];
+        assert_eq!(back(&have, &journal).len(), 3);
+        // As long as its namespace exists, the kernel has not moved it
+        let inside = link(Netns::This, "eth1", Kind::Physical);
+        journal.ours.links.push(inside);
+        assert_eq!(back(&have, &journal), [""; 0]);
+    }
+
+    #[test]
+    fn a_link_that_is_no_device_gets_nothing_of_one() {
+        let journal = moved(&[("eth1", "lan0", "0a")]);
+        let bridge = Link {
+            up: Some(false),
+            ..link(Netns::Host, "eth1", Kind::other("bridge"))
+        };
+        assert_eq!(back(&[bridge], &journal), [""; 0]);
+    }
+
+    #[test]
+    fn an_undo_gives_a_card_its_own_name_and_no_other() {
+        let journal = moved(&[("eth1", "lan0", "0a")]);
+        let before = State {
+            links: vec![card("lan0", "0a")],
+            ..State::default()
+        };
+        let want = as_it_was(&before, &journal);
+        let names: Vec<_> = want.links.iter().map(|l| l.name.value.as_str()).collect();
+        assert_eq!(names, ["eth1"]);
     }
 
     #[test]

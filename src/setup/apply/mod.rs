@@ -13,7 +13,7 @@ use super::failure::{Failure, Why, broken};
 use super::linked_netns;
 use super::nat::{self, HeldSysctls};
 use super::observe::observe;
-use super::report::run_log::Changes;
+use super::report::{self, run_log::Changes};
 use super::store::Store;
 use crate::kernel::monitor::dad::DadResult;
 use crate::kernel::{Kernel, Query};
@@ -50,6 +50,8 @@ pub struct Work<'a> {
     query: Query,
     /// The host's sysctls that other namespaces have changed.
     others: HeldSysctls,
+    /// The links of others that are deleted together with ours.
+    given_up: Vec<LinkRef>,
     /// The changes whose host names could not be resolved.
     pub unresolved: Vec<(Change, OsError)>,
     /// The changes made so far, for the report.
@@ -80,6 +82,7 @@ impl<'a> Work<'a> {
             journal,
             query,
             others,
+            given_up: Vec::new(),
             unresolved: Vec::new(),
             changes,
             done: 0,
@@ -177,31 +180,29 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Record the NICs that the kernel moved back to the host when another program deleted the
-    /// namespace, and that stay there. They have what they had on the host only now.
-    fn note_moved_back(&self, want: &State) {
+    /// Record the NICs that were on the host already, under their own names, and stay there: the
+    /// kernel moved them back when another program deleted the namespace, or an earlier run did and
+    /// was killed. They have what they had on the host only now. Warns of those that are gone.
+    fn note_back(&self, want: &State) {
         let (have, journal) = &self.start;
-        if have.exists {
-            return;
-        }
         for link in &journal.before.links {
-            let (inside, on_host) = (link.other_name(), &link.name.value);
-            let own_name = have.link(&Netns::Host, on_host);
-            let own_name = own_name.filter(|found| !link.is_other_device(found));
-            let is_back = own_name
-                .or_else(|| link.moved_back_in(&have.links))
-                .is_some();
-            if is_back && want.link(&Netns::This, inside).is_none() {
-                let returned = &self.store.returned;
-                returned.note_moved_back(inside.clone(), on_host.clone());
+            let inside = [want, have].map(|state| state.link(&Netns::This, link.other_name()));
+            let there = have.link(&Netns::Host, &link.name.value);
+            let is_there = there.is_some_and(|there| !link.is_other_device(there));
+            if is_there && inside == [None, None] {
+                self.store.returned.note_back(link);
+            }
+        }
+        for link in journal.gone(have) {
+            if want.link(&Netns::This, link.other_name()).is_none() {
+                let lost = report::gone(self.store.name(), link, journal.lost_with(link));
+                self.changes.warning(lost);
             }
         }
     }
 
     fn finish(&mut self, want: &State, rest: Extras) -> Result<(), Why> {
-        if rest == Extras::Remove {
-            self.note_moved_back(want);
-        }
+        self.note_back(want);
         let mut changed = self.journal.forget_given_back(want);
         let file = &mut self.journal.ours.resolv_conf;
         // The file is removed already. A run that was killed then has left its directory
@@ -312,7 +313,7 @@ impl<'a> Work<'a> {
             }
             step => self.kernel.make(step)?,
         }
-        self.store.returned.note(&change.step);
+        self.store.returned.note(&change.step, &self.journal.before);
         self.journal.done(change);
         Ok(changed)
     }
@@ -329,6 +330,7 @@ impl<'a> Work<'a> {
     fn observe(&mut self) -> Result<State, Why> {
         let mut have = observe(self.kernel, &self.query, &self.journal)?;
         self.others.as_before(&mut have, &self.journal);
+        self.without_given_up(&mut have);
         Ok(have)
     }
 

@@ -3,9 +3,9 @@
 
 use super::{PASSES, Work};
 use crate::kernel::monitor::end::Dying;
-use crate::model::{Kind, Link, LinkRef, Netns, State};
+use crate::model::{Kind, LinkRef, Netns, State};
 use crate::os_error::OsError;
-use crate::plan::{Change, Extras, Step, plan};
+use crate::plan::{Change, Extras, Step, of_others_on_top, plan};
 use crate::setup::failure::{Failure, Why};
 
 /// Whether anything but the name keeps the namespace alive.
@@ -26,18 +26,18 @@ pub struct Removal {
 }
 
 impl Work<'_> {
-    /// The links of others on the host that are on top of ours, and are deleted with them. From now on
-    /// they are no obstacle.
-    pub fn give_up_links_on_top(&mut self) -> Vec<LinkRef> {
-        let (have, journal) = (&mut self.start.0, &self.journal);
-        let goes = |link: &Link| {
-            let spec = link.kind.spec().filter(|spec| spec.of.goes_with_parent);
-            link.netns == Netns::Host && spec.is_some() && !journal.is_ours(link)
-        };
-        let given_up = have.links.iter().filter(|link| goes(link));
-        let given_up = given_up.map(Link::link_at).collect();
-        have.links.retain(|link| !goes(link));
+    /// Take the links of others that would be deleted together with ours as gone, so that they are no
+    /// obstacle. `now` is the present state. Returns those links.
+    pub fn give_up_links_on_top(&mut self, want: &State, now: &mut State) -> Vec<LinkRef> {
+        let given_up = of_others_on_top(want, now, &self.journal);
+        self.given_up.extend(given_up.iter().cloned());
+        self.without_given_up(now);
         given_up
+    }
+
+    pub(super) fn without_given_up(&self, now: &mut State) {
+        now.links
+            .retain(|link| !self.given_up.contains(&link.link_at()));
     }
 
     /// The changes that remove the namespace. Fails if something is in their way; nothing has been
@@ -59,7 +59,7 @@ impl Work<'_> {
         mut changes: Vec<Change>,
         alone: Alone,
     ) -> Result<Removal, Failure> {
-        self.note_moved_back(want);
+        self.note_back(want);
         let mut now = self.start.0.clone();
         let mut removal = Removal {
             refused: Vec::new(),

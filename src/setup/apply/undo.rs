@@ -3,7 +3,8 @@
 use super::{PASSES, Work};
 use crate::plan::{Change, Extras, as_it_was, plan_what_can_be};
 use crate::setup::nat::HeldSysctls;
-use crate::setup::query::ways;
+use crate::setup::query::{made_on_host, ways};
+use crate::setup::report;
 
 impl Work<'_> {
     /// Restore the journal's record of how NICs go back to the host. Returns false if the journal
@@ -22,12 +23,18 @@ impl Work<'_> {
         let ways = ways(&self.journal);
         self.query.links.extend(ways.clone());
         self.query.routed.extend(ways);
+        self.query.made = made_on_host(&self.journal);
         let mut want = as_it_was(&self.start.0, &self.journal);
         self.others.leave_as_it_is(&mut want);
         self.others.leave_to(&mut self.journal, &want);
         let mut left = None;
         for _ in 0..=PASSES {
-            let Ok(now) = self.observe() else { continue };
+            let Ok(mut now) = self.observe() else {
+                continue;
+            };
+            let given_up = self.give_up_links_on_top(&want, &mut now);
+            let lost = report::given_up(self.store.name(), &given_up);
+            self.changes.logged_warning(lost);
             self.journal.identify(&now);
             let start = &self.start.0;
             want.sysctls

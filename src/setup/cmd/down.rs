@@ -391,7 +391,12 @@ fn make_changes(
     let work = Work::begin(&store, &mut kernel, journal, query, changes);
     let done = work.and_then(|mut work| {
         let given_up = match inside {
-            Occupants::Leave => work.give_up_links_on_top(),
+            Occupants::Leave => {
+                let mut now = work.start.0.clone();
+                let given_up = work.give_up_links_on_top(&want, &mut now);
+                work.start.0 = now;
+                given_up
+            }
             _ => Vec::new(),
         };
         let changes = work.plan_removal(&want)?;

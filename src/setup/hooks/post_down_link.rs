@@ -40,12 +40,14 @@ impl ReturnHooks {
         }
     }
 
-    /// Run the hooks of the NICs that have gone back. The caller holds no lock.
+    /// Run the hooks of the NICs that have gone back, each once: the next call does not find it
+    /// stored, also if this one has failed. The caller holds no lock.
     pub fn run(self, call: &Call, limit: Option<Duration>) {
         for (link, on_host) in &*self.returned.lock() {
             let Some(hook) = self.hooks.get(link) else {
                 continue;
             };
+            let _ = fs::remove_file(store::dir(&self.name).join(file(link)));
             let state = format!("{on_host} is back on the host nevertheless");
             let hook = hook.clone().of_link(on_host);
             if let Err(error) = hook.run(&self.name, limit, &state) {

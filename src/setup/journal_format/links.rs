@@ -163,7 +163,7 @@ fn read_kind(section: &Properties) -> Result<Kind, String> {
         },
         word => match Type::named(word) {
             Some(of) => Kind::Virtual(read_spec(of, section)?),
-            None => Kind::Other(word.into()),
+            None => Kind::other(word),
         },
     })
 }

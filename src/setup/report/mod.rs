@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Why};
 use super::whereabouts;
-use crate::model::{LinkRef, Route};
+use crate::model::{Link, LinkRef, Route};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::{Change, Obstacle, Step};
@@ -145,19 +145,37 @@ pub fn not_put_back(netns: &NetnsName, change: &Change, error: &OsError) -> Vec<
     ]
 }
 
-/// The lines for links of others on the host that are deleted together with ours. None if there are
-/// none.
-pub fn given_up(netns: &NetnsName, links: &[LinkRef]) -> Vec<String> {
-    if links.is_empty() {
+/// The lines for a NIC that is gone, and what the host does not get back with it. None if the host
+/// had nothing on it.
+pub fn gone(netns: &NetnsName, link: &Link, lost: Vec<Step>) -> Vec<String> {
+    if lost.is_empty() {
         return Vec::new();
     }
+    let commands = lost.into_iter().map(|step| Change::new(step, None));
+    let commands: Vec<_> = commands.map(|change| change.command(netns)).collect();
+    vec![
+        format!(
+            "{netns}: {} is gone, and the host does not get back what it had on it",
+            link.name
+        ),
+        format!("when it is there again, type {}", commands.join("; ")),
+    ]
+}
+
+/// The lines for links of others that are deleted together with ours. None if there are none.
+pub fn given_up(netns: &NetnsName, links: &[LinkRef]) -> Vec<String> {
+    let (is, below, them) = match links {
+        [] => return Vec::new(),
+        [_] => ("is", "link", "it"),
+        _ => ("are", "links", "them"),
+    };
     let names: Vec<_> = links.iter().map(|link| link.name.to_string()).collect();
     vec![
         format!(
-            "{netns}: netns-setup did not make {}, and it is deleted with the link below it",
+            "{netns}: {}, which netns-setup did not make, {is} deleted with the {below} below",
             names.join(", ")
         ),
-        format!("make it again after netns-setup up {netns}; without --force, down would refuse"),
+        format!("make {them} again after netns-setup up {netns}"),
     ]
 }
 

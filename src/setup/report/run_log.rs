@@ -168,6 +168,14 @@ impl<'a> Changes<'a> {
     pub fn warning(&self, lines: Vec<String>) {
         self.call.events.warning(self.name, lines);
     }
+
+    /// The same, also for the system log: nobody reads the output of a `try` that rolls back.
+    pub fn logged_warning(&self, lines: Vec<String>) {
+        if !lines.is_empty() {
+            let _ = syslog::send(Urgency::Info, &lines);
+            self.warning(lines);
+        }
+    }
 }
 
 impl Drop for Changes<'_> {

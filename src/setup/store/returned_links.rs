@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::model::Netns;
+use crate::model::{Link, Netns, State};
 use crate::name::LinkName;
 use crate::plan::Step;
 
@@ -12,22 +12,29 @@ use crate::plan::Step;
 pub struct ReturnedLinks(Mutex<BTreeMap<LinkName, LinkName>>);
 
 impl ReturnedLinks {
-    /// Record a change that was made.
-    pub fn note(&self, step: &Step) {
+    /// Record a change that was made. `before` is what the journal has about the host.
+    pub fn note(&self, step: &Step, before: &State) {
         for (from, to) in step.ways() {
             match (&from.netns, &to.netns) {
                 (Netns::This, Netns::Host) => {
                     self.lock().insert(from.name.clone(), to.name.clone());
                 }
                 (Netns::Host, Netns::This) => drop(self.lock().remove(&to.name)),
+                // The kernel had moved it back under another name
+                (Netns::Host, Netns::Host) => {
+                    if let Some(link) = before.link(&to.netns, &to.name) {
+                        self.note_back(link);
+                    }
+                }
                 _ => {}
             }
         }
     }
 
-    /// Record a NIC that the kernel has moved back, by its names inside and on the host.
-    pub fn note_moved_back(&self, inside: LinkName, on_host: LinkName) {
-        self.lock().insert(inside, on_host);
+    /// Record a NIC that has its own name on the host.
+    pub fn note_back(&self, link: &Link) {
+        self.lock()
+            .insert(link.other_name().clone(), link.name.value.clone());
     }
 
     /// The names inside, each with the name on the host.

@@ -70,7 +70,7 @@ impl Maker<'_> {
             }
         }
         // A link with a problem gets an unknown kind, so that the other links can still be checked.
-        let kind = kind.unwrap_or(Kind::Other(String::new()));
+        let kind = kind.unwrap_or(Kind::other(""));
         let mut link = Link::new(self.home(listed), listed.name.clone(), kind);
         link.up = Some(true);
         link.device = listed.get("match").and_then(|s| self.card(s));
