@@ -145,9 +145,11 @@ _netns_refuse_mark()
 	exit 1
 }
 
-# NETNS="mgmt" is valid if the script or a file of settings uses a variable of that name
+# NETNS="mgmt" is valid beside a netns=, and if the script or a file of settings uses a variable of
+# that name
 _netns_refuse_case()
 {
+	[ -z "$_netns_set" ] || return 0
 	_netns_text=${_netns_text%%=*}
 	_netns_text=${_netns_text##*[ 	]}
 	# shellcheck disable=SC2086  # the files
