@@ -111,7 +111,7 @@ _netns_refuse_no_assignment()
 _netns_mark=$(printf '\357\273\277')
 _netns_odd()
 {
-	grep -nE -e "^$_netns_mark[ 	]*netns" \
+	grep -nE -e "^${_netns_mark}[ 	]*netns" \
 		-e '^[ 	]*(set|setenv|let|var)[ 	]+netns([ 	=]|$)' -e '^[ 	]*\$?netns[ 	:]' \
 		-e '(^|[;&])[ 	]*netns=[ 	]+[^ 	;&|#]' \
 		-e '^[ 	]*(N[Ee][Tt][Nn][Ss]|n(E[Tt][Nn][Ss]|e(T[Nn][Ss]|t(N[Ss]|nS))))=' "$@" 2>/dev/null
