@@ -353,6 +353,40 @@ fn foreign_objects_and_differences() {
     is_healthy(&sandbox);
 }
 
+fn write_web(sandbox: &Sandbox, settings: &str) {
+    sandbox.write("/etc/conf.d/netns.web", settings);
+}
+
+/// The end of a veth pair that another namespace of ours has in this one.
+#[test]
+fn what_another_namespace_has_in_this_one_is_not_foreign() {
+    let sandbox = healthy();
+    write_web(
+        &sandbox,
+        "netns_links=eth0\ntype_eth0=veth\nconfig_eth0=10.9.0.2/24\npeer_netns_eth0=mgmt\n\
+         peer_config_eth0=10.9.0.1/24\nnetns_doctor_accept=no-resolv-conf\n",
+    );
+    setup(&sandbox, "up web").ok();
+    is_healthy(&sandbox);
+    let status = setup(&sandbox, "status mgmt").ok();
+    assert!(status.stdout.contains("web-eth0"), "{status}");
+    assert!(!status.stdout.contains("not ours"), "{status}");
+    sandbox
+        .sh("ip -n mgmt address add 10.9.0.9/24 dev web-eth0")
+        .ok();
+    let address = "address 10.9.0.9/24 of web-eth0";
+    finds(&sandbox, "foreign", address, "remove it");
+    // A link of ours does not make the namespace ours
+    sandbox.sh("ip netns add theirs").ok();
+    write_web(
+        &sandbox,
+        "netns_links=eth0\ntype_eth0=veth\npeer_netns_eth0=theirs\n",
+    );
+    setup(&sandbox, "reload web").ok();
+    let list = setup(&sandbox, "list").ok();
+    assert!(list.stdout.contains("theirs  by others"), "{list}");
+}
+
 #[test]
 fn of_a_namespace_that_failed_to_start_the_reason_comes_first() {
     let sandbox = sandbox(&MGMT.replace("netns_links=\"eth1\"", "netns_links=\"eth1 eth7\""));

@@ -192,6 +192,57 @@ fn a_connection_that_comes_in_through_the_namespace_keeps_its_link_there() {
     in_session(&sandbox, "127.0.0.1 50022 127.0.0.1 22", "down mgmt").ok();
 }
 
+/// Each reload removes something; it is an error only if the connection cannot do without it.
+#[test]
+fn a_reload_does_not_remove_the_address_and_the_route_of_ones_own_connection() {
+    let with = |config: &str, routes: &str| {
+        format!("netns_links=eth1\nconfig_eth1=\"{config}\"\nroutes_eth1=\"{routes}\"\n")
+    };
+    let (both, world) = ("192.0.2.7/24 192.0.2.8/24", "default via 192.0.2.1");
+    let sandbox = sandbox(&with(both, world));
+    sandbox
+        .sh("ip -n far address add 203.0.113.5/32 dev lo")
+        .ok();
+    let near = "192.0.2.1 50022 192.0.2.8 22";
+    let routed = "203.0.113.5 50022 192.0.2.8 22";
+    let lost = "the address 192.0.2.8/24 of eth1";
+    let route = "the route default via 192.0.2.1 dev eth1";
+    for (config, routes, connection, what) in [
+        ("192.0.2.7/24", world, near, Some(lost)),
+        ("192.0.2.7/24 192.0.22.8/24", world, near, Some(lost)),
+        ("192.0.2.8/24", world, near, None),
+        ("192.0.2.7/24 192.0.2.8/25", world, near, None),
+        (both, "", near, None),
+        (both, "", routed, Some(route)),
+        (both, "203.0.113.0/24 via 192.0.2.1", routed, None),
+        (both, "default via 192.0.2.1 metric 5", routed, None),
+        (both, "198.51.100.0/24 via 192.0.2.1", routed, Some(route)),
+    ] {
+        write(&sandbox, &with(both, world));
+        setup(&sandbox, "up mgmt").ok();
+        write(&sandbox, &with(config, routes));
+        let run = in_session(&sandbox, connection, "reload mgmt");
+        let Some(what) = what else {
+            run.ok();
+            setup(&sandbox, "down mgmt").ok();
+            continue;
+        };
+        let peer = connection.split(' ').next().unwrap();
+        let told = format!(
+            "netns-setup: mgmt: it would remove {what}, which your own connection from {peer} port 50022 to 192.0.2.8 needs\n\
+             netns-setup: type netns-setup try mgmt --within 60, which undoes it unless you confirm it; or "
+        );
+        let run = run.code(100);
+        assert!(run.stderr.starts_with(&told), "{config} {routes}: {run}");
+        let plan = in_session(&sandbox, connection, "plan mgmt").ok();
+        assert!(plan.stderr.starts_with(&told), "{config} {routes}: {plan}");
+        // An up removes nothing
+        in_session(&sandbox, connection, "up mgmt").ok();
+        in_session(&sandbox, connection, "reload mgmt --yes-move-my-connection").ok();
+        setup(&sandbox, "down mgmt").ok();
+    }
+}
+
 #[test]
 fn a_link_below_the_one_of_the_connection_is_kept_too() {
     let sandbox = sandbox(MGMT);

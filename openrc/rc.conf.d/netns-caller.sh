@@ -233,13 +233,30 @@ _netns_ask()
 	_netns_script=$2
 	for _netns_text; do
 		case $_netns_text:${_netns_script##*/} in
-		stop:netns.*) netns-setup may-go "${_netns_script##*/netns.}" || exit 1 ;;
+		stop:netns.*)
+			_netns_must_be_read "${_netns_script##*/netns.}"
+			netns-setup may-go "${_netns_script##*/netns.}" || exit 1
+			;;
 		restart:netns.*) _netns_may_restart "${_netns_script##*/netns.}" ;;
 		restart:*) _netns_would_start "$_netns_script" "${_netns_script##*/}" ;;
 		*) continue ;;
 		esac
 		[ "$_netns_text" != restart ] || _netns_may_start_again
 		return 0
+	done
+}
+
+# OpenRC sources the settings of the namespace $1 with the service. If the shell cannot read
+# them, that service cannot be stopped, and the others cannot be started: to OpenRC, they need a
+# service that does not exist.
+_netns_must_be_read()
+{
+	for _netns_text in /etc/conf.d/netns "/etc/conf.d/netns.$1"; do
+		# shellcheck source=/dev/null
+		[ ! -e "$_netns_text" ] || (. "$_netns_text") >/dev/null || {
+			netns-setup check "$1"
+			exit 1
+		}
 	done
 }
 

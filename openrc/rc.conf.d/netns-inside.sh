@@ -59,6 +59,13 @@ _netns_must_be_a_name()
 	-* | *[!A-Za-z0-9_-]*) ;;
 	*[!0-9]*) [ "${#_netns}" -gt 64 ] || return 0 ;;
 	esac
+	case $_netns in
+	*"$(printf '\r')")
+		netns=${netns%?}
+		_netns_refuse ": the line ends with a carriage return, as on Windows" \
+			"remove it with: sed -i 's/\r\$//' /etc/conf.d/${_netns_file##*/}"
+		;;
+	esac
 	_netns_refuse " is not a valid name of a namespace" \
 		"expected at most 64 letters, digits, _ and -, not only digits"
 }
@@ -89,8 +96,12 @@ _netns_must_be_there()
 _netns_could_be_there()
 {
 	[ -e "/run/netns/$_netns" ] || _netns_must_have_a_service
-	if [ ! -x "${RC_SERVICE%/*}/netns.$_netns" ] || service_started "netns.$_netns"; then
+	if [ ! -x "${RC_SERVICE%/*}/netns.$_netns" ]; then
 		_netns_must_be_whole
+	elif service_started "netns.$_netns"; then
+		_netns_must_be_whole
+		_netns_part caller
+		_netns_must_be_read "$_netns"
 	else
 		netns-setup may-come "$_netns" || exit 1
 	fi
@@ -105,7 +116,11 @@ _netns_must_have_a_service()
 
 _netns_must_be_whole()
 {
-	_netns_is_whole || _netns_refuse ": the namespace exists, but is not ready" \
+	! _netns_is_whole || return 0
+	[ -e "/run/netns/$_netns" ] ||
+		_netns_refuse ": there is no such namespace" \
+			"to create it again, run netns-setup up $_netns; to see what is missing, netns-setup status $_netns"
+	_netns_refuse ": the namespace exists, but is not ready" \
 		"to see what is missing, run netns-setup status $_netns"
 }
 

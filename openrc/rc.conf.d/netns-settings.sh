@@ -106,24 +106,58 @@ _netns_refuse_no_assignment()
 }
 
 # Find what may be meant as netns="mgmt" but is no assignment: netns= "mgmt", set netns="mgmt",
-# netns:mgmt, and a line that begins with the byte order mark of other systems' editors
+# netns:mgmt, NETNS="mgmt", and a line that begins with the byte order mark of other systems'
+# editors
+_netns_mark=$(printf '\357\273\277')
 _netns_odd()
 {
-	grep -nE -e "^$(printf '\357\273\277')[ 	]*netns" \
+	grep -nE -e "^${_netns_mark}[ 	]*netns" \
 		-e '^[ 	]*(set|setenv|let|var)[ 	]+netns([ 	=]|$)' -e '^[ 	]*\$?netns[ 	:]' \
-		-e '(^|[;&])[ 	]*netns=[ 	]+[^ 	;&|#]' "$@" 2>/dev/null
+		-e '(^|[;&])[ 	]*netns=[ 	]+[^ 	;&|#]' \
+		-e '^[ 	]*(N[Ee][Tt][Nn][Ss]|n(E[Tt][Nn][Ss]|e(T[Nn][Ss]|t(N[Ss]|nS))))=' "$@" 2>/dev/null
 }
 
 _netns_refuse_odd()
 {
 	[ -n "$_netns_new" ] || return 0
+	case $RC_SVCNAME in
+	netns.*) ! _netns_is_ours netns || _netns_confs= ;;   # netns-setup reads these
+	esac
 	for _netns_file in $_netns_confs; do
-		_netns_at=$(_netns_odd "$_netns_file" | tail -n 1)
-		[ -n "$_netns_at" ] || continue
-		_netns_at=$_netns_file:${_netns_at%%:*}
-		_netns_refuse_no_assignment
+		_netns_text=$(_netns_odd "$_netns_file" | tail -n 1)
+		_netns_at=$_netns_file:${_netns_text%%:*}
+		_netns_text=${_netns_text#*:}
+		case ${_netns_text%%=*} in
+		'') ;;
+		"$_netns_mark"*) _netns_refuse_mark ;;
+		*[Nn][Ee][Tt][Nn]S | *[Nn][Ee][Tt]N[Ss] | *[Nn][Ee]T[Nn][Ss] | *[Nn]E[Tt][Nn][Ss] | *N[Ee][Tt][Nn][Ss]) _netns_refuse_case ;;
+		*) _netns_refuse_no_assignment ;;
+		esac
 	done
 	_netns_remember
+}
+
+_netns_refuse_mark()
+{
+	_netns_shorten
+	eerror "$RC_SVCNAME: $_netns_at: the file begins with a byte order mark, as on Windows, so this line does not set netns"
+	eerror "$RC_SVCNAME: save the file as UTF-8 without it"
+	exit 1
+}
+
+# NETNS="mgmt" is valid beside a netns=, and if the script or a file of settings uses a variable of
+# that name
+_netns_refuse_case()
+{
+	[ -z "$_netns_set" ] || return 0
+	_netns_text=${_netns_text%%=*}
+	_netns_text=${_netns_text##*[ 	]}
+	# shellcheck disable=SC2086  # the files
+	! grep -q "[\$]{\{0,1\}$_netns_text" "$RC_SERVICE" $_netns_confs || return 0
+	_netns_shorten
+	eerror "$RC_SVCNAME: $_netns_at: $_netns_text= does not set netns, and nothing uses it"
+	eerror "$RC_SVCNAME: write netns=\"NAME\", in lower case"
+	exit 1
 }
 
 # Record that the hook works, and which lines of /etc/conf.d are odd

@@ -136,7 +136,7 @@ pub enum Belongs {
 use Belongs::{Caller, Host, Mgmt, MgmtOrNowhere, Nowhere};
 
 /// The services of services.sh.
-pub const SERVICES: [(&str, Belongs); 40] = [
+pub const SERVICES: [(&str, Belongs); 41] = [
     ("plain", Host),
     ("plain-supervised", Host),
     ("plain-script", Host),
@@ -153,8 +153,12 @@ pub const SERVICES: [(&str, Belongs); 40] = [
     ("spaces", Nowhere(&["conf.d/spaces"])),
     ("space-after", Nowhere(&["conf.d/space-after"])),
     ("set-word", Nowhere(&["conf.d/set-word"])),
-    ("bom", Nowhere(&["conf.d/bom"])),
-    ("crlf", Nowhere(&["conf.d/crlf"])),
+    ("bom", Nowhere(&["byte order mark"])),
+    (
+        "upper-case",
+        Nowhere(&["conf.d/upper-case:1: NETNS= does not"]),
+    ),
+    ("crlf", Nowhere(&["carriage return"])),
     ("two-names", Nowhere(&["conf.d/two-names"])),
     ("dangling", Nowhere(&["conf.d/dangling"])),
     ("included", Nowhere(&["conf.d/included", "conf.d/more"])),

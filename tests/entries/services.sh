@@ -108,7 +108,7 @@ in_mgmt()
 
 refused_ones()
 {
-	for name in substitution unset spaces space-after set-word bom crlf two-names dangling included assumed \
+	for name in substitution unset spaces space-after set-word bom crlf upper-case two-names dangling included assumed \
 		multi.one netns.web nowhere wrong; do
 		background "$name"
 	done
@@ -119,6 +119,7 @@ refused_ones()
 	conf set-word 'set netns="mgmt"' 'true'
 	conf bom "$(printf '\357\273\277')"'netns="mgmt"' 'true'
 	conf crlf 'netns="mgmt"'"$(printf '\r')" "true"
+	conf upper-case 'NETNS="mgmt"'
 	conf two-names 'netns="mgmt blue"'
 	ln -s /etc/conf.d/nothing /etc/conf.d/dangling
 	conf more 'netns="mgmt"'

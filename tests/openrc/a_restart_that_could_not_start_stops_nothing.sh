@@ -99,6 +99,34 @@ for fault in broken_settings broken_rules missing_card; do
 	is "the daemon" "$(cat /run/sshd.pid) $(netns_of "$pid")" "$pid $(netns_named mgmt)"
 	run 0 rc-service -q below status
 done
+
+# To OpenRC, a service whose settings the shell cannot read does not exist
+for fault in 'config_eth1="192.0.2.10/24' "netns_dns='192.0.2.53" 'config_eth1=(192.0.2.10/24)'; do
+	echo "## $fault"
+	all_is_good
+	run 0 rc-update -u
+	echo "$fault" >>/etc/conf.d/netns.mgmt
+	touch -d '2020-01-01 00:00:00' /etc/conf.d/netns.mgmt   # OpenRC has not noticed it yet
+	refused rc-service netns.mgmt stop
+	says '/etc/conf.d/netns.mgmt:7: '
+	touch /etc/conf.d/netns.mgmt
+	refused rc-service sshd restart
+	says '/etc/conf.d/netns.mgmt:7: '
+	all_stays "$(netns_named mgmt)"
+done
+
+# The namespace was deleted by others
+all_is_good
+run 0 rc-update -u
+run 0 umount /run/netns/mgmt
+run 0 rm /run/netns/mgmt
+refused rc-service sshd restart
+says 'there is no such namespace'
+says 'netns-setup up mgmt'
+is "the daemon" "$(cat /run/sshd.pid)" "$pid"
+: >/run/netns/mgmt
+run 0 mount --bind "/proc/$pid/ns/net" /run/netns/mgmt
+
 all_is_good
 broken_rules
 refused rc-service netns.mgmt check

@@ -24,7 +24,7 @@ pub fn plan(call: &Call, want: &Want) -> Result {
         nothing_to_do(call, name);
     }
     report_what_comes_back_bare(call, want, &state, &changes);
-    ssh_guard::warn(call, want, &changes);
+    ssh_guard::warn(call, want, &have, &changes);
     Ok(())
 }
 

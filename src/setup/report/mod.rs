@@ -211,6 +211,16 @@ fn hint(step: &Step, error: &OsError) -> &'static str {
             "/etc is read-only; make a directory /etc/netns in its image and type mount -t tmpfs -o mode=755 \
              tmpfs /etc/netns"
         }
+        (Step::AddNetns, Some(Errno::EEXIST)) => {
+            "a file of this name in /run/netns is not a namespace; ls -l /run/netns shows it; remove it"
+        }
+        (Step::AddNetns, Some(Errno::ENOSPC)) => {
+            "df /run shows whether it is full; otherwise the sysctl user.max_net_namespaces is reached"
+        }
+        (_, Some(Errno::ENOSPC)) => "df shows which file system is full; free some space",
+        (Step::LoadFirewall { .. }, None) => {
+            "correct the file, if it is wrong; netns-setup check tries its rules and changes nothing"
+        }
         (Step::AddNetns | Step::Attach(_), None) => {
             "log in on the host, or type netns-exec --host -- before the command"
         }

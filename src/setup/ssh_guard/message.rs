@@ -19,26 +19,31 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
         _ => "moves",
     };
     let subject = match origin {
+        _ if matches!(fate, LinkFate::Loses(_)) => format!("{name}: it would remove"),
         Some(origin) => format!("{}: {} {verb}", origin.place, origin.setting),
         None => format!("{name}: it would take away"),
     };
     let link = &link.name;
-    let wrong = match carries {
-        Carries::Connection(Connection { local, peer, port }) if *fate == LinkFate::Leads => {
+    let somebodys = "the connection of somebody who is logged in,";
+    let whose = if *is_others {
+        somebodys
+    } else {
+        "your own connection"
+    };
+    let wrong = match (carries, fate) {
+        (Carries::Connection(Connection { local, peer, port }), LinkFate::Loses(what)) => {
+            format!("{what}, which {whose} from {peer} port {port} to {local} needs")
+        }
+        (Carries::Connection(Connection { local, peer, port }), LinkFate::Leads) => {
             format!("{link}, and so your own connection from {peer} port {port} to {local}")
         }
-        Carries::DefaultRoute if *fate == LinkFate::Leads => {
+        (Carries::DefaultRoute, LinkFate::Leads) => {
             format!("{link}, and you are logged in through a connection that was not found")
         }
-        Carries::Connection(Connection { local, peer, port }) => {
-            let whose = if *is_others {
-                "the connection of somebody who is logged in,"
-            } else {
-                "your own connection"
-            };
+        (Carries::Connection(Connection { local, peer, port }), _) => {
             format!("{link}, which carries {whose} from {peer} port {port} to {local}")
         }
-        Carries::DefaultRoute => format!(
+        (Carries::DefaultRoute, _) => format!(
             "{link}, which all default routes of the host use, and you are logged in through a \
              connection that was not found"
         ),
@@ -56,6 +61,9 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
         LinkFate::Comes | LinkFate::Leads => format!(
             "type netns-setup try {name} --within 60 (--with sshd, if that belongs inside), which \
              undoes it unless you confirm it; or {allow}"
+        ),
+        LinkFate::Loses(_) => format!(
+            "type netns-setup try {name} --within 60, which undoes it unless you confirm it; or {allow}"
         ),
         LinkFate::Goes => format!("log in another way, or {allow}"),
     };

@@ -1,9 +1,10 @@
-//! The guard: checks whether changes remove the link that carries the caller's connection. It stops
-//! no call without a login among its parent processes, as at boot. runit's own processes start and
+//! The guard: checks whether changes remove the link that carries the caller's connection, or the
+//! address or the route that it needs. It stops no call without a login among its parent processes, as at boot. runit's own processes start and
 //! stop services for unknown callers: there it considers everybody who is logged in.
 
 mod message;
 mod new_routes;
+mod removed;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,7 +30,7 @@ use new_routes::{link_taken_over, new_route};
 /// Time in which a machine starts. A login in this time does not keep a namespace down.
 const BOOT: Duration = Duration::from_secs(300);
 
-/// A link that carries the caller's connection and is going to be moved.
+/// A link that carries the caller's connection, and that a change takes from it.
 struct Cut {
     link: LinkRef,
     carries: Carries,
@@ -48,6 +49,8 @@ enum LinkFate {
     Goes,
     /// A new route of the host uses it.
     Leads,
+    /// It loses this address or route.
+    Loses(String),
 }
 
 enum Carries {
@@ -78,10 +81,10 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     let mut stopped = None;
     for want in wants {
         // An error of the plan is reported when the change is made
-        let Ok((_, _, changes)) = planned(want, rest) else {
+        let Ok((_, have, changes)) = planned(want, rest) else {
             continue;
         };
-        if let Some(cut) = cut(&want.name, &changes, &callers) {
+        if let Some(cut) = cut(&want.name, (&have, &changes), &callers) {
             let error = would_be_cut(call, &want.name, &cut);
             stopped = Some(call.events.failed(Some(&want.name), &error));
         }
@@ -125,8 +128,8 @@ fn check_take_down(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
     if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
         return Ok(());
     }
-    let changes = planned_down(name).unwrap_or_default();
-    match cut(name, &changes, callers) {
+    let (have, changes) = planned_down(name).unwrap_or_default();
+    match cut(name, (&have, &changes), callers) {
         Some(cut) => Err(would_be_cut(call, name, &cut)),
         None => Ok(()),
     }
@@ -151,23 +154,23 @@ fn callers_to_consider(happens: Happens) -> Callers {
 }
 
 /// Warn of a plan that the guard would stop.
-pub fn warn(call: &Call, want: &Want, changes: &[Change]) {
+pub fn warn(call: &Call, want: &Want, have: &State, changes: &[Change]) {
     let callers = callers();
     if call.moves_my_connection || want.moves_my_connection || !callers.logged_in {
         return;
     }
-    if let Some(cut) = cut(&want.name, changes, &callers) {
+    if let Some(cut) = cut(&want.name, (have, changes), &callers) {
         call.events
             .warning(&want.name, lines(call, &want.name, &cut));
     }
 }
 
-/// Returns true if a reload would remove the link that carries the caller's connection.
+/// Returns true if a reload would take from the caller's connection what it needs.
 pub fn would_cut(want: &Want) -> bool {
     let callers = callers();
     let planned = callers.logged_in.then(|| planned(want, Extras::Remove));
-    let changes = planned.and_then(Result::ok).map(|(_, _, changes)| changes);
-    changes.is_some_and(|changes| cut(&want.name, &changes, &callers).is_some())
+    let planned = planned.and_then(Result::ok);
+    planned.is_some_and(|(_, have, changes)| cut(&want.name, (&have, &changes), &callers).is_some())
 }
 
 fn would_be_cut(call: &Call, name: &NetnsName, cut: &Cut) -> Error {
@@ -186,16 +189,17 @@ fn is_allowed(call: &Call, name: &NetnsName) -> bool {
     setting.is_some_and(|setting| setting.whole().text == "yes")
 }
 
-fn planned_down(name: &NetnsName) -> Option<Vec<Change>> {
+fn planned_down(name: &NetnsName) -> Option<(State, Vec<Change>)> {
     let (journal, mut kernel) = without_lock(name).ok()?;
     let nothing = journal.with_returns(State::default());
     let query = build_query_of_down(&nothing, &journal);
     let have = observe::observe(&mut kernel, &query, &journal).ok()?;
-    plan(&nothing, &have, &journal, Extras::Remove).ok()
+    let changes = plan(&nothing, &have, &journal, Extras::Remove).ok()?;
+    Some((have, changes))
 }
 
-/// The first change that removes a link that carries a connection.
-fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
+/// The first change that takes from a connection the link that carries it, or what it needs there.
+fn cut(name: &NetnsName, (have, changes): (&State, &[Change]), callers: &Callers) -> Option<Cut> {
     if !changes.iter().any(is_taking) {
         return None;
     }
@@ -215,10 +219,16 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
             let (link, fate) = match (taken(&change.step, &links), comes(&change.step)) {
                 (Some(link), true) => (link, LinkFate::Comes),
                 (Some(link), false) => (link, LinkFate::Goes),
-                (None, _) => match link_taken_over(change, &links, &carries, &mut kernel) {
-                    Some(link) => (link, LinkFate::Leads),
-                    None => continue,
-                },
+                (None, _) => {
+                    let mut over = || link_taken_over(change, &links, &carries, &mut kernel);
+                    match removed::needed(change, changes, have, &links, &carries) {
+                        Some((link, what)) => (link, LinkFate::Loses(what)),
+                        None => match over() {
+                            Some(link) => (link, LinkFate::Leads),
+                            None => continue,
+                        },
+                    }
+                }
             };
             return Some(Cut {
                 link,
@@ -234,7 +244,10 @@ fn cut(name: &NetnsName, changes: &[Change], callers: &Callers) -> Option<Cut> {
 
 fn is_taking(change: &Change) -> bool {
     let step = &change.step;
-    let takes = matches!(step, Step::DelLink(_) | Step::DelNetns);
+    let takes = matches!(
+        step,
+        Step::DelLink(_) | Step::DelNetns | Step::DelAddress(..) | Step::DelRoute(_)
+    );
     takes || !step.ways().is_empty() || new_route(change).is_some()
 }
 

@@ -12,6 +12,7 @@ use crate::model::{Address, Kind, Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
+use crate::setup::store;
 use crate::source::Sourced;
 
 /// A link inside, or one on the host that is ours.
@@ -38,6 +39,9 @@ pub(crate) struct LinkStatus {
     /// one.
     pub created_in: Option<String>,
     pub(super) by: MadeBy,
+    /// It is in the settings or the journal of this namespace, and not only in those of another one.
+    #[serde(skip)]
+    pub(super) own: bool,
     pub addresses: Vec<AddressStatus>,
     pub stats64: Option<Stats64>,
     /// The peers of a WireGuard link.
@@ -156,6 +160,7 @@ impl LinkStatus {
             parent: None,
             created_in: None,
             by: MadeBy::Us,
+            own: false,
             addresses: Vec::new(),
             stats64: None,
             peers: Vec::new(),
@@ -198,6 +203,7 @@ pub(super) fn links(
         let made = journal.ours.link(&link.netns, &link.name.value);
         made.is_some_and(|made| made.kind.spec().is_some())
     };
+    let linked = made_for_others(name);
     let mut links = Vec::new();
     for link in &have.links {
         let is_shown = match link.netns {
@@ -209,31 +215,45 @@ pub(super) fn links(
             continue;
         }
         if let Some(live) = kernel.live(&link.link_at())? {
-            links.push(there(name, link, live, (journal, want)));
+            links.push(there(name, link, live, (journal, want, &linked)));
         }
     }
     let wanted = want.filter(|_| have.exists).map(|want| &want.links[..]);
     let is_gone = |link: &&Link| {
         let is_inside = have.link(&Netns::This, &link.name.value).is_some();
         let is_nic = link.netns == Netns::This && link.kind.is_moved();
-        is_nic && !is_inside && have.inside(&link.name.value).is_none()
+        let is_on_host = have.inside(&link.name.value).is_some()
+            || have.link(&Netns::Host, &link.name.value).is_some();
+        is_nic && !is_inside && !is_on_host
     };
     let gone = wanted.unwrap_or_default().iter().filter(is_gone);
     links.extend(gone.map(gone_nic));
     Ok(links)
 }
 
+/// The links that netns-setup has made in this namespace for others, such as the peer of a veth pair
+/// whose other end is theirs.
+fn made_for_others(name: &NetnsName) -> Vec<Link> {
+    let here = Netns::Named(name.clone());
+    let journals = store::others(name).unwrap_or_default();
+    let links = journals.into_iter().flat_map(|(_, it)| it.ours.links);
+    links.filter(|link| link.netns == here).collect()
+}
+
 fn there(
     name: &NetnsName,
     link: &Link,
     live: LiveLink,
-    (journal, want): (&Journal, Option<&State>),
+    (journal, want, linked): (&Journal, Option<&State>, &[Link]),
 ) -> LinkStatus {
     let made = journal.ours.link(&link.netns, &link.name.value);
     let wanted = want.and_then(|want| want.link(&link.netns, &link.name.value));
-    let ours = |address: &Sourced<Address>| {
-        let has = |l: &Link| l.addresses.contains(address);
-        made.is_some_and(has) || wanted.is_some_and(has)
+    let linked =
+        (linked.iter()).find(|it| link.netns == Netns::This && it.name.value == link.name.value);
+    let all = [made, wanted, linked];
+    let is_ours = |address: &Sourced<Address>| {
+        let mut all = all.into_iter().flatten();
+        all.any(|link| link.addresses.contains(address))
     };
     let status = |address: &Sourced<Address>| {
         let is_among = |flagged: &[IpAddr]| flagged.contains(&address.value.ip());
@@ -242,7 +262,7 @@ fn there(
             family: family(address.value.ip()),
             local: address.value.ip().to_string(),
             prefixlen: address.value.net.prefix_len(),
-            by: MadeBy::of(ours(address), address.value.is_kernels()),
+            by: MadeBy::of(is_ours(address), address.value.is_kernels()),
             tentative: is_among(&live.tentative),
             dadfailed: is_among(&live.dadfailed),
         }
@@ -253,10 +273,8 @@ fn there(
         operstate: Some(live.operstate.clone()),
         mtu: link.attributes.number("mtu"),
         mac: link.attributes.said("address").map(ToString::to_string),
-        by: MadeBy::of(
-            made.is_some() || wanted.is_some(),
-            link.kind == Kind::Loopback,
-        ),
+        by: MadeBy::of(all.iter().any(Option::is_some), link.kind == Kind::Loopback),
+        own: made.is_some() || wanted.is_some(),
         addresses: link.addresses.iter().map(status).collect(),
         stats64: Some(Stats64 {
             rx: Bytes {

@@ -189,8 +189,7 @@ impl ConditionStatus {
 impl Status {
     /// Returns true if netns-setup made the namespace, or moved a link into it.
     pub fn is_set_up(&self) -> bool {
-        let ours = |link: &LinkStatus| link.by == MadeBy::Us;
-        self.ours || self.links.iter().any(ours)
+        self.ours || self.links.iter().any(|link| link.own)
     }
 
     fn is_as_wanted(&self) -> bool {

@@ -76,7 +76,7 @@ fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
     let (name, seconds) = (&want.name, trial.within().as_secs());
     let lines = [
         format!(
-            "{name}: this moves the link of your own connection: if it hangs or ends, log in again within {seconds} s and type"
+            "{name}: this changes what your own connection needs: if it hangs or ends, log in again within {seconds} s and type"
         ),
         format!("netns-setup confirm {name}"),
         format!("{name}: otherwise everything is as before after {seconds} s"),
