@@ -214,19 +214,23 @@ fn cut(name: &NetnsName, (have, changes): (&State, &[Change]), callers: &Callers
         carried.push((links, Carries::DefaultRoute));
     }
     for (links, carries) in carried {
+        // A link that goes loses its addresses and routes first
+        let goes = changes.iter().any(|one| taken(&one.step, &links).is_some());
         for change in changes {
             let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.netns == Netns::This);
             let (link, fate) = match (taken(&change.step, &links), comes(&change.step)) {
                 (Some(link), true) => (link, LinkFate::Comes),
                 (Some(link), false) => (link, LinkFate::Goes),
                 (None, _) => {
-                    let mut over = || link_taken_over(change, &links, &carries, &mut kernel);
-                    match removed::needed(change, changes, have, &links, &carries) {
-                        Some((link, what)) => (link, LinkFate::Loses(what)),
-                        None => match over() {
-                            Some(link) => (link, LinkFate::Leads),
-                            None => continue,
-                        },
+                    let needed = || removed::needed(change, changes, have, &links, &carries);
+                    if let Some((link, what)) = (!goes).then(needed).flatten() {
+                        (link, LinkFate::Loses(what))
+                    } else if let Some(link) =
+                        link_taken_over(change, &links, &carries, &mut kernel)
+                    {
+                        (link, LinkFate::Leads)
+                    } else {
+                        continue;
                     }
                 }
             };
