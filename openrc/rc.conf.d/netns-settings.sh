@@ -108,13 +108,13 @@ _netns_refuse_no_assignment()
 # Find what may be meant as netns="mgmt" but is no assignment: netns= "mgmt", set netns="mgmt",
 # netns:mgmt, NETNS="mgmt", and a line that begins with the byte order mark of other systems'
 # editors
-_netns_mark=$(printf '\357\273\277')
 _netns_odd()
 {
+	_netns_mark=$(printf '\357\273\277')
 	grep -nE -e "^${_netns_mark}[ 	]*netns" \
 		-e '^[ 	]*(set|setenv|let|var)[ 	]+netns([ 	=]|$)' -e '^[ 	]*\$?netns[ 	:]' \
 		-e '(^|[;&])[ 	]*netns=[ 	]+[^ 	;&|#]' \
-		-e '^[ 	]*(N[Ee][Tt][Nn][Ss]|n(E[Tt][Nn][Ss]|e(T[Nn][Ss]|t(N[Ss]|nS))))=' "$@" 2>/dev/null
+		-e '^[ 	]*(NETNS|Netns)=' "$@" 2>/dev/null
 }
 
 _netns_refuse_odd()
@@ -123,6 +123,7 @@ _netns_refuse_odd()
 	case $RC_SVCNAME in
 	netns.*) ! _netns_is_ours netns || _netns_confs= ;;   # netns-setup reads these
 	esac
+	_netns_mark=$(printf '\357\273\277')
 	for _netns_file in $_netns_confs; do
 		_netns_text=$(_netns_odd "$_netns_file" | tail -n 1)
 		_netns_at=$_netns_file:${_netns_text%%:*}
@@ -130,7 +131,7 @@ _netns_refuse_odd()
 		case ${_netns_text%%=*} in
 		'') ;;
 		"$_netns_mark"*) _netns_refuse_mark ;;
-		*[Nn][Ee][Tt][Nn]S | *[Nn][Ee][Tt]N[Ss] | *[Nn][Ee]T[Nn][Ss] | *[Nn]E[Tt][Nn][Ss] | *N[Ee][Tt][Nn][Ss]) _netns_refuse_case ;;
+		*NETNS | *Netns) _netns_refuse_case ;;
 		*) _netns_refuse_no_assignment ;;
 		esac
 	done

@@ -287,6 +287,11 @@ mod tests {
                 "there is no verb show",
                 "type netns-setup status NAME",
             ),
+            (
+                "m",
+                "there is no verb m",
+                "netns-setup --help lists all verbs",
+            ),
             ("ls", "there is no verb ls", "type netns-setup list"),
             (
                 "realod mgmt",
@@ -341,12 +346,12 @@ mod tests {
             ),
             (
                 "try --within=0 x",
-                "--within 0: 0 is not in 1..=86400",
+                "--within 0: expected a number of seconds, from 1 to 86400",
                 "netns-setup try --help lists its options",
             ),
             (
                 "try --within x",
-                "--within x: invalid digit found in string",
+                "--within x: expected a number of seconds, from 1 to 86400",
                 "netns-setup try --help lists its options",
             ),
             (

@@ -144,6 +144,12 @@ fn no_verb(words: &[String], suggestion: &str) -> Error {
         );
     }
     let other = OTHER_VERBS.iter().find(|(other, _)| *other == word);
+    // Only scripts type these verbs
+    let suggestion = if ["may-go", "may-come", "keep-trial"].contains(&suggestion) {
+        ""
+    } else {
+        suggestion
+    };
     let verb = other.map_or(suggestion, |(_, verb)| verb);
     let hint = match verb {
         "" => "netns-setup --help lists all verbs".into(),

@@ -112,6 +112,15 @@ pub struct Options {
     pub quiet: bool,
 }
 
+/// The value of `--within`: at most a day.
+fn seconds(text: &str) -> Result<u64, &'static str> {
+    let seconds = text
+        .parse()
+        .ok()
+        .filter(|seconds| (1..=86400).contains(seconds));
+    seconds.ok_or("expected a number of seconds, from 1 to 86400")
+}
+
 /// The arguments of `try`.
 #[derive(Args, Clone, Debug, PartialEq, Eq)]
 pub struct Trial {
@@ -120,7 +129,7 @@ pub struct Trial {
 
     /// Time to wait for confirm after the changes are made
     #[arg(long, value_name = "SECONDS", default_value_t = 60,
-          value_parser = clap::value_parser!(u64).range(1..=86400))]
+          value_parser = seconds)]
     within: u64,
 
     /// Start this service inside, too; without confirm it is back where it was

@@ -1,6 +1,7 @@
 //! The guard: checks whether changes remove the link that carries the caller's connection, or the
-//! address or the route that it needs. It stops no call without a login among its parent processes, as at boot. runit's own processes start and
-//! stop services for unknown callers: there it considers everybody who is logged in.
+//! address or the route that it needs. It stops no call without a login among its parent processes,
+//! as at boot. runit's own processes start and stop services for unknown callers: there it considers
+//! everybody who is logged in.
 
 mod message;
 mod new_routes;
