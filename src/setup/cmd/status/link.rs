@@ -12,7 +12,7 @@ use crate::model::{Address, Kind, Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
 use crate::plan::Journal;
-use crate::setup::store;
+use crate::setup::linked_netns::linked_or_unread;
 use crate::source::Sourced;
 
 /// A link inside, or one on the host that is ours.
@@ -235,8 +235,8 @@ pub(super) fn links(
 /// whose other end is theirs.
 fn made_for_others(name: &NetnsName) -> Vec<Link> {
     let here = Netns::Named(name.clone());
-    let journals = store::others(name).unwrap_or_default();
-    let links = journals.into_iter().flat_map(|(_, it)| it.ours.links);
+    let (others, _) = linked_or_unread(name).unwrap_or_default();
+    let links = others.into_iter().flat_map(|(_, it)| it.ours.links);
     links.filter(|link| link.netns == here).collect()
 }
 
