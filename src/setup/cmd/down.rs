@@ -1,8 +1,8 @@
 //! `down`: gives back what was moved, removes what was made, and removes the name last. It needs no
 //! settings: the journal lists what to do.
 
-use std::io;
 use std::time::{Duration, Instant};
+use std::{io, mem};
 
 use nix::unistd::{Pid, getsid};
 
@@ -392,7 +392,7 @@ fn make_changes(
     let done = work.and_then(|mut work| {
         let given_up = match inside {
             Occupants::Leave => {
-                let mut now = work.start.0.clone();
+                let mut now = mem::take(&mut work.start.0);
                 let given_up = work.give_up_links_on_top(&want, &mut now);
                 work.start.0 = now;
                 given_up

@@ -169,7 +169,7 @@ impl<'a> Changes<'a> {
         self.call.events.warning(self.name, lines);
     }
 
-    /// The same, also for the system log: nobody reads the output of a `try` that rolls back.
+    /// Report a warning, also in the system log: a `try` that rolls back prints for nobody.
     pub fn logged_warning(&self, lines: Vec<String>) {
         if !lines.is_empty() {
             let _ = syslog::send(Urgency::Info, &lines);

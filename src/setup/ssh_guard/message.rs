@@ -24,9 +24,8 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
         None => format!("{name}: it would take away"),
     };
     let link = &link.name;
-    let somebodys = "the connection of somebody who is logged in,";
     let whose = if *is_others {
-        somebodys
+        "the connection of somebody who is logged in,"
     } else {
         "your own connection"
     };
