@@ -542,11 +542,13 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
     let sandbox = sandbox(SETTINGS);
     let own = "/etc/netns/mgmt/nftables.d";
     sandbox.write("/etc/nftables.d/a.nft", "table inet hosts {\n}\n");
-    sandbox.write(&format!("{own}/a.nft"), "include \"/srv/deep.nft\"\n");
+    sandbox.write(&format!("{own}/a.nft"), "include \"/run/rules/deep.nft\"\n");
     sandbox.write(&format!("{own}/b.nft~"), "nonsense\n");
-    sandbox.write("/srv/deep.nft", BLOCK);
+    sandbox.write("/run/rules/deep.nft", BLOCK);
     sandbox.write("/etc/netns/mgmt/more.nft", "chain more {\n}\n");
-    sandbox.sh("chmod 755 /srv; chmod 644 /srv/deep.nft").ok();
+    sandbox
+        .sh("chmod 755 /run/rules; chmod 644 /run/rules/deep.nft")
+        .ok();
     let main = "table inet fw { include \"/etc/nftables.d/*.nft\"; chain a {\n}\ninclude \"more.nft\"\n}\n\
                 include \"/none/*.nft\"\n# include \"/none.nft\"\n";
     sandbox.write(NFT, main);
@@ -567,7 +569,7 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
     // An edit of each file is noticed, and a new file too
     for (file, text, rule) in [
         (
-            "/srv/deep.nft",
+            "/run/rules/deep.nft",
             BLOCK.replace("100.1", "100.2"),
             "198.51.100.2",
         ),
@@ -589,26 +591,30 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
     // An error names the file and line that contain it, at any depth
     for (file, text, expected) in [
         (
-            "/srv/deep.nft",
+            "/run/rules/deep.nft",
             BLOCK.replace("drop", "drpo"),
-            "/srv/deep.nft:2:",
+            "/run/rules/deep.nft:2:",
         ),
         (
-            "/srv/deep.nft",
-            "include \"/srv/deep.nft\"\n".into(),
-            "/srv/deep.nft:1: ",
+            "/run/rules/deep.nft",
+            "include \"/run/rules/deep.nft\"\n".into(),
+            "/run/rules/deep.nft:1: ",
         ),
         (
-            "/srv/deep.nft",
+            "/run/rules/deep.nft",
             "include \"/none.nft\"\n".into(),
-            "/srv/deep.nft:1: ",
+            "/run/rules/deep.nft:1: ",
         ),
         (
-            "/srv/deep.nft",
+            "/run/rules/deep.nft",
             "include \"./none.nft\"\n".into(),
-            "/srv/deep.nft:1: ",
+            "/run/rules/deep.nft:1: ",
         ),
-        ("/srv/deep.nft", "include \"/srv\"\n".into(), "/srv: "),
+        (
+            "/run/rules/deep.nft",
+            "include \"/run/rules\"\n".into(),
+            "/run/rules: ",
+        ),
         (
             NFT,
             main.replace("chain a {", "chain a { nonsense"),
@@ -634,9 +640,15 @@ fn what_a_file_includes_is_trusted_compared_and_loaded_with_it() {
     }
     // A file that others can change is not loaded
     for (spoil, mend) in [
-        ("chmod 666 /srv/deep.nft", "chmod 644 /srv/deep.nft"),
-        ("chown 65534 /srv/deep.nft", "chown 0 /srv/deep.nft"),
-        ("chmod 777 /srv", "chmod 755 /srv"),
+        (
+            "chmod 666 /run/rules/deep.nft",
+            "chmod 644 /run/rules/deep.nft",
+        ),
+        (
+            "chown 65534 /run/rules/deep.nft",
+            "chown 0 /run/rules/deep.nft",
+        ),
+        ("chmod 777 /run/rules", "chmod 755 /run/rules"),
         (
             "chmod 777 /etc/netns/mgmt/nftables.d",
             "chmod 755 /etc/netns/mgmt/nftables.d",

@@ -29,6 +29,11 @@ fn what_a_sandbox_writes_stays_there_and_what_it_starts_ends_with_it() {
         Some("text")
     );
     assert!(!std::path::Path::new("/etc/netns-sandbox-test").exists());
+    let refused = sandbox.sh("LC_ALL=C mkdir /srv/netns-sandbox-test").code(1);
+    assert!(
+        refused.stderr.contains("Read-only file system"),
+        "{refused:?}"
+    );
     let sleep = format!("sleep 1000.{}", std::process::id());
     let running = || {
         let processes = std::fs::read_dir("/proc").unwrap().flatten();

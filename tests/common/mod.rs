@@ -12,7 +12,8 @@
 //! A sandbox has network, mount, pid, uts and ipc namespaces of its own (`lo` is down, as
 //! the kernel gives it), its own /proc, a /sys that shows its own links and keeps the
 //! cgroups, an empty /run, and copies of /etc (without netns, netns-services' own files
-//! and resolv.conf's symlink) and /var/lib in memory. All the rest is the machine's.
+//! and resolv.conf's symlink) and /var/lib in memory. All the rest is the machine's, and
+//! read-only in its root file system, except for /tmp.
 //! It ends when it is dropped, or when the test's process ends, however that ends; with
 //! it all processes in it.
 
@@ -72,6 +73,8 @@ const FIRST: &str = r#"
     mount -t sysfs sysfs /sys
     mount --move /run/cgroup /sys/fs/cgroup
     rmdir /run/cgroup
+    mount --bind /tmp /tmp
+    mount -o remount,bind,ro /
     rm -rf /run/mount
     echo >/etc/sandbox
     echo ready
