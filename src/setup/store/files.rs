@@ -21,13 +21,21 @@ pub fn replace(name: &NetnsName, file: impl AsRef<Path>, text: impl AsRef<[u8]>)
     let file = dir(name).join(file);
     let is_public = PUBLIC.iter().any(|public| file.ends_with(public));
     let new = dir(name).join(NEW);
-    // A file that an interrupted run has left may have another mode
-    remove(&new)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
     let mode = if is_public { 0o644 } else { 0o600 };
-    options.mode(mode).open(&new)?.write_all(text.as_ref())?;
-    fs::rename(new, file)
+    let open = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(mode).open(&new)
+    };
+    let opened = match open() {
+        // A file that an interrupted run has left may have another mode
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => {
+            remove(&new)?;
+            open()
+        }
+        opened => opened,
+    };
+    opened?.write_all(text.as_ref())?;
+    fs::rename(&new, file)
 }
 
 /// As [`replace`], but writes nothing if the file has this text already, and so needs no free
