@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use common::{LIMIT, NETNS_SETUP, Run, Sandbox};
+use common::{LIMIT, NETNS_EXEC, NETNS_SETUP, Run, Sandbox, wait_until};
 use far::{MGMT, dump, in_netns, same, sandbox, setup, write};
 
 /// Listens at the other end until it is dropped.
@@ -243,6 +243,46 @@ fn a_reload_does_not_remove_the_address_and_the_route_of_ones_own_connection() {
     }
 }
 
+/// Each trial cuts the connection; what is said depends on where its address goes.
+#[test]
+fn a_trial_says_where_to_log_in_again() {
+    let sandbox = sandbox(MGMT);
+    let again = |at: &str| {
+        format!(
+            "netns-setup: mgmt: this changes what your own connection needs: if it hangs or ends, log in again{at} within 2 s and type\n\
+             netns-setup: netns-setup confirm mgmt\n"
+        )
+    };
+    let silent = "netns-setup: mgmt: nothing runs inside that could answer a login";
+    let moved = |addresses: &str| format!("netns_links=eth1\nconfig_eth1=\"{addresses}\"\n");
+    for (addresses, at) in [
+        ("192.0.2.7/24", ""),
+        ("192.0.2.7/24 192.0.2.8/24", ""),
+        ("192.0.2.8/24", " at 192.0.2.8"),
+        (
+            "192.0.2.8/24 2001:db8:10::8/64 fe80::8/64",
+            " at 192.0.2.8 or 2001:db8:10::8",
+        ),
+        ("fe80::8/64", ""),
+    ] {
+        write(&sandbox, &moved(addresses));
+        let run = in_session(&sandbox, OVER_ETH1, "try mgmt --within 2").ok();
+        assert!(run.stderr.starts_with(&again(at)), "{addresses}: {run}");
+        assert!(run.stderr.contains(silent), "{addresses}: {run}");
+        let undone = || sandbox.sh("[ ! -e /run/netns/mgmt ]").status.success();
+        assert!(wait_until(LIMIT, undone));
+    }
+
+    // An address is replaced, and a process is inside
+    write(&sandbox, &moved("192.0.2.7/24"));
+    setup(&sandbox, "up mgmt").ok();
+    let _inside = sandbox.spawn(&[NETNS_EXEC, "mgmt", "--", "sleep", "1000"]);
+    write(&sandbox, &moved("192.0.2.9/24"));
+    let run = in_session(&sandbox, OVER_ETH1, "try mgmt --within 2").ok();
+    assert!(run.stderr.starts_with(&again(" at 192.0.2.9")), "{run}");
+    assert!(!run.stderr.contains(silent), "{run}");
+}
+
 #[test]
 fn a_link_below_the_one_of_the_connection_is_kept_too() {
     let sandbox = sandbox(MGMT);
@@ -257,6 +297,144 @@ fn a_link_below_the_one_of_the_connection_is_kept_too() {
     sandbox.sh("ip link set eth1 nomaster").ok();
     // The kernel has not deleted it yet, but it carries nothing
     in_said_session(&sandbox, OVER_ETH1, "up mgmt").ok();
+}
+
+/// What the guard plans at first is not what is done: something comes in between that makes the
+/// move of the link possible, or another namespace brings this one up, too.
+#[test]
+fn a_link_is_kept_even_if_its_move_becomes_possible_only_later() {
+    let lan = "netns_links=br0\ntype_br0=bridge\n";
+    let port = |at: &str, master: &str| {
+        format!(
+            "netns_links=\"eth0 eth1\"\ntype_eth0=veth\npeer_eth0=port0\n{at}peer_master_eth0={master}\nconfig_eth1=192.0.2.10/24\n"
+        )
+    };
+    let of_lan = port("peer_netns_eth0=lan\n", "br0");
+    let of_host = format!(
+        "{}netns_pre_up=\"ip link add br9 type bridge\"\n",
+        port("", "br9")
+    );
+    let renamed = "netns_links=wan0\nconfig_wan0=192.0.2.10/24\nnetns_pre_up=\"[ -e /sys/class/net/wan0 ] || ip link set eth1 name wan0\"\n";
+    for (settings, words, moved) in [
+        (&*of_lan, "up lan mgmt", "eth1"),
+        (&of_lan, "up --all", "eth1"),
+        (&of_lan, "reload --all", "eth1"),
+        (&of_host, "up mgmt", "eth1"),
+        (&of_host, "reload mgmt", "eth1"),
+        (renamed, "up mgmt", "wan0"),
+        (renamed, "watch mgmt", "wan0"),
+    ] {
+        let sandbox = sandbox(settings);
+        sandbox.write("/etc/conf.d/netns.lan", lan);
+        let run = in_session(&sandbox, OVER_ETH1, words).code(100);
+        let told = format!("netns_links moves {moved}, which carries your own connection");
+        assert!(run.stderr.contains(&told), "{settings}{words}: {run}");
+        assert!(run.stderr.ends_with("mgmt: nothing was changed\n"), "{run}");
+        sandbox.sh(&format!("ip link show {moved}")).ok();
+        sandbox
+            .sh("[ ! -e /run/netns/mgmt ] && [ ! -e /run/netns-services/mgmt ]")
+            .ok();
+        in_session(
+            &sandbox,
+            OVER_ETH1,
+            &format!(
+                "up {} --yes-move-my-connection",
+                &words[words.find(' ').unwrap()..]
+            )
+            .replace("up  ", "up "),
+        )
+        .ok();
+        sandbox.sh(&format!("ip -n mgmt link show {moved}")).ok();
+    }
+
+    // The namespace of the bridge brings up the other one, whose settings were edited
+    let sandbox = sandbox(&of_lan.replace(" eth1\"", "\"").replace("config_eth1", "#"));
+    sandbox.write("/etc/conf.d/netns.lan", lan);
+    setup(&sandbox, "up lan mgmt").ok();
+    write(&sandbox, &of_lan);
+    setup(&sandbox, "down lan").ok();
+    let run = in_session(&sandbox, OVER_ETH1, "up lan");
+    assert!(
+        run.stderr.contains("netns_links moves eth1, which carries"),
+        "{run}"
+    );
+    sandbox.sh("ip link show eth1").ok();
+}
+
+/// With a link inside, the kernel deletes the other end of its pair.
+#[test]
+fn a_connection_over_the_other_end_of_a_pair_keeps_it() {
+    let pair = "netns_links=ve0\ntype_ve0=veth\npeer_ve0=host0\npeer_config_ve0=10.8.0.1/24\nconfig_ve0=10.8.0.2/24\n";
+    let sandbox = sandbox(pair);
+    setup(&sandbox, "up mgmt").ok();
+    // A pair that somebody else has made
+    sandbox
+        .sh(
+            "ip link add their0 type veth peer their1 netns mgmt && ip link set their0 up
+             ip address add 10.9.0.1/24 dev their0
+             ip -n mgmt link set their1 up && ip -n mgmt address add 10.9.0.2/24 dev their1",
+        )
+        .ok();
+    let over_host0 = "10.8.0.2 50022 10.8.0.1 22";
+    let over_their0 = "10.9.0.2 50022 10.9.0.1 22";
+    for (settings, words, connection, link) in [
+        (pair, "down mgmt", over_host0, "ve0"),
+        (pair, "down --force mgmt", over_host0, "ve0"),
+        (pair, "down mgmt", over_their0, "their1"),
+        ("netns_links=\n", "reload mgmt", over_host0, "ve0"),
+        (
+            "netns_links=ve0\ntype_ve0=bridge\n",
+            "reload mgmt",
+            over_host0,
+            "ve0",
+        ),
+        (
+            "netns_links=ve0\ntype_ve0=bridge\n",
+            "up mgmt",
+            over_host0,
+            "ve0",
+        ),
+    ] {
+        write(&sandbox, settings);
+        let run = in_session(&sandbox, connection, words).code(100);
+        let told = format!("{link}, which carries your own connection");
+        assert!(run.stderr.contains(&told), "{settings}{words}: {run}");
+        sandbox.sh(&format!("ip -n mgmt link show {link}")).ok();
+    }
+    write(&sandbox, "netns_links=\n");
+    in_session(&sandbox, over_their0, "reload mgmt").ok();
+    in_session(&sandbox, over_their0, "down mgmt --yes-move-my-connection").ok();
+}
+
+/// What is given up with `--force` can carry a connection.
+#[test]
+fn a_forced_down_keeps_the_link_of_others_that_carries_ones_own_connection() {
+    let sandbox =
+        sandbox("netns_links=ve0\ntype_ve0=veth\npeer_ve0=host0\nconfig_ve0=10.8.0.2/24\n");
+    setup(&sandbox, "up mgmt").ok();
+    sandbox
+        .sh(
+            "ip link add mv0 link host0 type macvlan mode bridge && ip link set mv0 up
+             ip address add 10.8.0.9/24 dev mv0",
+        )
+        .ok();
+    let over_mv0 = "10.8.0.2 50022 10.8.0.9 22";
+    for words in ["down mgmt", "down mgmt --force", "down --all --force"] {
+        let run = in_session(&sandbox, over_mv0, words);
+        assert_ne!(run.exit_code(), 0, "{words}: {run}");
+        sandbox
+            .sh("ip link show mv0 && ip netns exec mgmt true")
+            .ok();
+        let may = run.stderr.contains("which carries your own connection");
+        assert!(may || !words.contains("force"), "{words}: {run}");
+    }
+    in_session(
+        &sandbox,
+        over_mv0,
+        "down mgmt --force --yes-move-my-connection",
+    )
+    .ok();
+    sandbox.sh("! ip link show mv0").ok();
 }
 
 #[test]

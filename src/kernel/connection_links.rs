@@ -1,9 +1,10 @@
 //! Finds the links that a connection depends on: takes its addresses, and returns the links whose
-//! loss would end it, with all links below them. Uses the kernel's own routing (RTM_GETROUTE).
+//! loss would end it, with all links below them and the other ends of their pairs. Uses the kernel's own routing (RTM_GETROUTE).
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd;
 
 use ipnet::IpNet;
 use rtnetlink::packet_route::address::AddressAttribute;
@@ -13,7 +14,7 @@ use rtnetlink::packet_route::route::{
 };
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::netlink::query::{addresses_of, all_links};
+use super::netlink::query::{addresses_of, all_links, nsid};
 use super::{Kernel, decode};
 use crate::model::{LinkRef, Netns};
 use crate::os_error::OsError;
@@ -22,7 +23,7 @@ use crate::system::sockets::Connection;
 impl Kernel {
     /// The links that a connection uses, in the namespace and on the host: the link that has its
     /// local address, the link on the route to the peer, and all links below those (bridge ports,
-    /// slaves and parent links). If neither the namespace nor the host has the local address, the
+    /// slaves, parent links and the other ends of veth pairs). If neither the namespace nor the host has the local address, the
     /// connection ends elsewhere on this machine: its links are those on the host's route to the
     /// peer.
     pub fn carriers(&mut self, connection: &Connection) -> Result<BTreeSet<LinkRef>, OsError> {
@@ -160,33 +161,71 @@ impl Kernel {
         })
     }
 
+    /// These links and all links below them, also in the other one of the two namespaces.
     fn with_those_below(
         &mut self,
         at: &Netns,
-        mut links: BTreeSet<u32>,
+        links: BTreeSet<u32>,
     ) -> Result<BTreeSet<LinkRef>, OsError> {
-        let there = all_links(self.requests(at)?)?;
-        loop {
-            let known = links.len();
-            for link in &there {
-                if decode::master(link).is_some_and(|master| links.contains(&master)) {
-                    links.insert(link.header.index);
-                }
-                if links.contains(&link.header.index) && !decode::is_elsewhere(link) {
-                    links.extend(parent(link));
-                }
+        let (mut found, mut waiting) = (BTreeSet::new(), vec![(at.clone(), links)]);
+        while let Some((at, links)) = waiting.pop() {
+            let there = all_links(self.requests(&at)?)?;
+            let links = with_those_below_there(&there, links);
+            let mine = there
+                .iter()
+                .filter(|link| links.contains(&link.header.index));
+            let names = mine.clone().filter_map(decode::name);
+            let before = found.len();
+            found.extend(names.map(|(_, name)| at.link(&name)));
+            // Two ends of a pair lead to each other
+            if found.len() == before {
+                continue;
             }
-            if links.len() == known {
-                break;
+            let other = match at {
+                Netns::Host => Netns::This,
+                _ => Netns::Host,
+            };
+            if let Some(number) = self.number_of(&other, &at)? {
+                let elsewhere = mine.filter(|link| decode::is_in(link, number));
+                let elsewhere: BTreeSet<u32> = elsewhere.filter_map(parent).collect();
+                if !elsewhere.is_empty() {
+                    waiting.push((other, elsewhere));
+                }
             }
         }
-        let names = there.iter().filter_map(decode::name);
-        let names = names.filter(|(index, _)| links.contains(index));
-        Ok(names.map(|(_, name)| at.link(&name)).collect())
+        Ok(found)
+    }
+
+    /// The id (nsid) that a namespace has in another one. `None` if it has none there, or does not
+    /// exist.
+    fn number_of(&mut self, of: &Netns, at: &Netns) -> Result<Option<i32>, OsError> {
+        let fd = match self.file(of) {
+            Err(no) if no.kind() == ErrorKind::NotFound => return Ok(None),
+            file => file?.as_raw_fd(),
+        };
+        nsid(self.requests(at)?, fd)
     }
 }
 
-/// The interface index of the parent link. Valid only if that is in the same namespace.
+/// These links and all links below them in their namespace.
+fn with_those_below_there(there: &[LinkMessage], mut links: BTreeSet<u32>) -> BTreeSet<u32> {
+    loop {
+        let known = links.len();
+        for link in there {
+            if decode::master(link).is_some_and(|master| links.contains(&master)) {
+                links.insert(link.header.index);
+            }
+            if links.contains(&link.header.index) && !decode::is_elsewhere(link) {
+                links.extend(parent(link));
+            }
+        }
+        if links.len() == known {
+            return links;
+        }
+    }
+}
+
+/// The interface index of the parent link, or of the other end of a pair, in the namespace of that.
 fn parent(link: &LinkMessage) -> Option<u32> {
     link.attributes
         .iter()

@@ -12,7 +12,7 @@ use super::nat::{self, WithHost};
 use super::report::run_log::Changes;
 use super::resolve_devices::resolve_all_devices;
 use super::store::{self, Store};
-use super::{Call, attach, linked_netns, lock, ready, report, trial_file, wireguard};
+use super::{Call, attach, linked_netns, lock, ready, report, ssh_guard, trial_file, wireguard};
 use crate::model::build::Want;
 use crate::model::{Condition, State};
 use crate::name::NetnsName;
@@ -125,6 +125,8 @@ fn make(
     }
     let adopted = linked_netns::adopt_wanted(&want.name, state, &mut work.journal);
     adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
+    let planned = (&work.start.0, &work.journal);
+    ssh_guard::check_changes(call, want, state, planned, rest).map_err(Why::Cut)?;
     let stored = post_down_link::remember(&want.name, &want.hooks);
     stored.map_err(|e| work.fail(Why::Broken(NOT_STORED, e)))?;
     work.make(state, rest)

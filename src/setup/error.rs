@@ -51,7 +51,12 @@ impl Error {
 
     /// The error of work on a namespace, with the state it is in now.
     pub fn failure(name: &NetnsName, failure: &Failure) -> Self {
-        Error::refused(report::failure(name, failure))
+        let lines = report::failure(name, failure);
+        match failure.why {
+            // A person can decide otherwise at once; trying again does not help
+            Why::Cut(_) => Error::wrong(lines),
+            _ => Error::refused(lines),
+        }
     }
 
     /// The error of work on a namespace, without its state.

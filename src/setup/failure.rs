@@ -36,6 +36,8 @@ pub enum Why {
     Broken(&'static str, io::Error),
     /// A service of a trial failed. The lines are the message.
     Trial(Vec<String>),
+    /// It would take from the caller's connection what that needs. The lines are the message.
+    Cut(Vec<String>),
 }
 
 impl From<Why> for Failure {

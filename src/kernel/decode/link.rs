@@ -52,6 +52,11 @@ pub fn is_elsewhere(message: &LinkMessage) -> bool {
     attribute!(message, LinkAttribute::LinkNetNsId(_) => ()).is_some()
 }
 
+/// Whether the link's peer or parent link is in the namespace with this id (nsid).
+pub fn is_in(message: &LinkMessage, netns: i32) -> bool {
+    attribute!(message, LinkAttribute::LinkNetNsId(id) => *id) == Some(netns)
+}
+
 /// Whether the link is a bridge.
 pub fn is_bridge(message: &LinkMessage) -> bool {
     let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());

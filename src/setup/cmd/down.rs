@@ -144,7 +144,7 @@ fn begin(
     if is_left_over(name) {
         return Err(left_over(name));
     }
-    ssh_guard::may_take_down(call, name)?;
+    ssh_guard::may_take_down(call, name, inside == Occupants::Leave)?;
     warn_of_lock(call, name);
     let hooks = DownHooks::read(name, inside == Occupants::Leave);
     hooks.run_pre_down(call);
@@ -400,6 +400,8 @@ fn make_changes(
             _ => Vec::new(),
         };
         let changes = work.plan_removal(&want)?;
+        // The hook that ran before may have changed something
+        ssh_guard::check_removal(call, name, &work.start.0, &changes).map_err(Why::Cut)?;
         call.events.warning(name, report::given_up(name, &given_up));
         // First mark it as not ready: if this fails, nothing has been changed
         let unready = store.set_unready();

@@ -83,7 +83,7 @@ pub fn why(netns: &NetnsName, why: &Why) -> Vec<String> {
             format!("{netns}: {what}: {error}"),
             "root, /proc and a writable /run are required".into(),
         ],
-        Why::Trial(lines) => lines.clone(),
+        Why::Trial(lines) | Why::Cut(lines) => lines.clone(),
     }
 }
 

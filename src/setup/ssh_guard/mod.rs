@@ -1,6 +1,7 @@
 //! The guard: checks whether changes remove the link that carries the caller's connection, or the
-//! address or the route that it needs. It stops no call without a login among its parent processes,
-//! as at boot. runit's own processes start and stop services for unknown callers: there it considers
+//! address or the route that it needs. It checks once before anything is done, and again right
+//! before the changes are made, because hooks and other namespaces of the same call come in between.
+//! It stops no call without a login among its parent processes, as at boot. runit's own processes start and stop services for unknown callers: there it considers
 //! everybody who is logged in.
 
 mod message;
@@ -8,9 +9,10 @@ mod new_routes;
 mod removed;
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::time::Duration;
 
-use super::dry_run::planned;
+use super::dry_run::{Planned, planned, planned_as_far_as_possible};
 use super::error::{Error, Outcome, Result};
 use super::{Call, firewall, observe, store, with_checked};
 use crate::conf;
@@ -18,7 +20,8 @@ use crate::kernel::Kernel;
 use crate::model::build::Want;
 use crate::model::{Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
-use crate::plan::{Change, Extras, Step, plan};
+use crate::plan::{Change, Extras, Journal, Step, of_others_on_top, plan_what_can_be};
+use crate::setup::args::verb::Verb;
 use crate::setup::lock::without_lock;
 use crate::setup::query::build_query_of_down;
 use crate::source::Origin;
@@ -82,7 +85,7 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     let mut stopped = None;
     for want in wants {
         // An error of the plan is reported when the change is made
-        let Ok((_, have, changes)) = planned(want, rest) else {
+        let Ok(Planned { have, changes, .. }) = planned_as_far_as_possible(want, rest) else {
             continue;
         };
         if let Some(cut) = cut(&want.name, (&have, &changes), &callers) {
@@ -98,19 +101,73 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
 fn can_remove_links(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
         && matches!(store::dir(&want.name).try_exists(), Ok(false));
-    let on_host = |link: &Link| link.netns == Netns::Host && link.kind.spec().is_some();
-    let mut links = want.state.links.iter();
-    !is_new || want.attach.is_some() || links.any(|link| link.kind.is_moved() || on_host(link))
+    !is_new || want.attach.is_some() || is_for_links_of_host(want)
 }
 
-/// Check that the guard lets the namespace be taken down.
-pub fn may_take_down(call: &Call, name: &NetnsName) -> Result {
-    check_take_down(call, name, &callers())
+fn is_for_links_of_host(want: &Want) -> bool {
+    let on_host = |link: &Link| link.netns == Netns::Host && link.kind.spec().is_some();
+    let mut links = want.state.links.iter();
+    links.any(|link| link.kind.is_moved() || on_host(link))
+}
+
+/// Check the changes right before they are made. The lines of the error are the message.
+pub fn check_changes(
+    call: &Call,
+    want: &Want,
+    state: &State,
+    (have, journal): (&State, &Journal),
+    rest: Extras,
+) -> Result<(), Vec<String>> {
+    let is_new = !have.exists && journal.is_empty() && want.attach.is_none();
+    let is_allowed = call.moves_my_connection || want.moves_my_connection;
+    if is_allowed || is_new && !is_for_links_of_host(want) {
+        return Ok(());
+    }
+    let callers = match call.verb {
+        // It is rolled back, unless it is a namespace that only follows
+        Verb::KeepTrial(_) if call.names.contains(&want.name) => return Ok(()),
+        Verb::KeepTrial(_) => everybody(),
+        _ => callers_to_consider(Happens::AtBootToo),
+    };
+    let (changes, _) = plan_what_can_be(state, have, journal, rest);
+    check_cut(call, &want.name, (have, &changes), &callers)
+}
+
+/// As [`check_changes`], for a `down`.
+pub fn check_removal(
+    call: &Call,
+    name: &NetnsName,
+    have: &State,
+    changes: &[Change],
+) -> Result<(), Vec<String>> {
+    if call.moves_my_connection || is_allowed(call, name) {
+        return Ok(());
+    }
+    check_cut(call, name, (have, changes), &callers())
+}
+
+fn check_cut(
+    call: &Call,
+    name: &NetnsName,
+    planned: (&State, &[Change]),
+    callers: &Callers,
+) -> Result<(), Vec<String>> {
+    let cut = callers.logged_in.then(|| cut(name, planned, callers));
+    match cut.flatten() {
+        Some(cut) => Err(lines(call, name, &cut)),
+        None => Ok(()),
+    }
+}
+
+/// Check that the guard lets the namespace be taken down. `gives_up`: links of others on its links
+/// are given up.
+pub fn may_take_down(call: &Call, name: &NetnsName, gives_up: bool) -> Result {
+    check_take_down(call, name, gives_up, &callers())
 }
 
 /// As [`may_take_down`], for a caller that has not stopped anything yet.
 pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
-    check_take_down(call, name, &callers_to_consider(Happens::WhenAsked))
+    check_take_down(call, name, false, &callers_to_consider(Happens::WhenAsked))
 }
 
 /// Check whether `up` would fail because of the settings, the rule files, this machine or the
@@ -125,11 +182,11 @@ pub fn may_come(call: &Call) -> Outcome {
     })
 }
 
-fn check_take_down(call: &Call, name: &NetnsName, callers: &Callers) -> Result {
+fn check_take_down(call: &Call, name: &NetnsName, gives_up: bool, callers: &Callers) -> Result {
     if call.moves_my_connection || !callers.logged_in || is_allowed(call, name) {
         return Ok(());
     }
-    let (have, changes) = planned_down(name).unwrap_or_default();
+    let (have, changes) = planned_down(name, gives_up).unwrap_or_default();
     match cut(name, (&have, &changes), callers) {
         Some(cut) => Err(would_be_cut(call, name, &cut)),
         None => Ok(()),
@@ -166,12 +223,52 @@ pub fn warn(call: &Call, want: &Want, have: &State, changes: &[Change]) {
     }
 }
 
-/// Returns true if a reload would take from the caller's connection what it needs.
-pub fn would_cut(want: &Want) -> bool {
+/// What a reload does to a caller whose connection it cuts.
+pub struct CutByReload {
+    /// The link that carries the connection is moved in.
+    pub is_moved_in: bool,
+    /// The addresses that the namespace is to have, if the connection's own is not one of them.
+    /// Empty if only DHCP knows.
+    pub new_addresses: Vec<IpAddr>,
+}
+
+/// What a reload would take from the caller's connection. `None` if it would take nothing.
+pub fn cut_by_reload(want: &Want) -> Option<CutByReload> {
     let callers = callers();
-    let planned = callers.logged_in.then(|| planned(want, Extras::Remove));
-    let planned = planned.and_then(Result::ok);
-    planned.is_some_and(|(_, have, changes)| cut(&want.name, (&have, &changes), &callers).is_some())
+    let planned = |rest| planned_as_far_as_possible(want, rest);
+    let planned = callers.logged_in.then(|| planned(Extras::Remove));
+    let Planned {
+        state,
+        have,
+        changes,
+        ..
+    } = planned?.ok()?;
+    let cut = cut(&want.name, (&have, &changes), &callers)?;
+    let new_addresses = match (&cut.fate, &cut.carries) {
+        (LinkFate::Leads | LinkFate::Goes, _) => Vec::new(),
+        (_, Carries::Connection(connection)) => addresses_instead_of(connection.local, &state),
+        (_, Carries::DefaultRoute) => Vec::new(),
+    };
+    Some(CutByReload {
+        is_moved_in: cut.fate == LinkFate::Comes,
+        new_addresses,
+    })
+}
+
+/// The addresses of the links inside that others can reach. Empty if `address` is one of them.
+fn addresses_instead_of(address: IpAddr, state: &State) -> Vec<IpAddr> {
+    let links = state.links.iter();
+    let inside = links.filter(|link| link.netns == Netns::This);
+    let addresses = inside.flat_map(|link| &link.addresses);
+    let is_reachable = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => !v4.is_loopback() && !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_loopback() && !v6.is_unicast_link_local(),
+    };
+    let addresses: Vec<IpAddr> = addresses.map(|one| one.value.ip()).collect();
+    match addresses.contains(&address) {
+        true => Vec::new(),
+        false => addresses.into_iter().filter(is_reachable).collect(),
+    }
 }
 
 fn would_be_cut(call: &Call, name: &NetnsName, cut: &Cut) -> Error {
@@ -190,12 +287,17 @@ fn is_allowed(call: &Call, name: &NetnsName) -> bool {
     setting.is_some_and(|setting| setting.whole().text == "yes")
 }
 
-fn planned_down(name: &NetnsName) -> Option<(State, Vec<Change>)> {
+fn planned_down(name: &NetnsName, gives_up: bool) -> Option<(State, Vec<Change>)> {
     let (journal, mut kernel) = without_lock(name).ok()?;
     let nothing = journal.with_returns(State::default());
     let query = build_query_of_down(&nothing, &journal);
-    let have = observe::observe(&mut kernel, &query, &journal).ok()?;
-    let changes = plan(&nothing, &have, &journal, Extras::Remove).ok()?;
+    let mut have = observe::observe(&mut kernel, &query, &journal).ok()?;
+    if gives_up {
+        let given_up = of_others_on_top(&nothing, &have, &journal);
+        have.links
+            .retain(|link| !given_up.contains(&link.link_at()));
+    }
+    let (changes, _) = plan_what_can_be(&nothing, &have, &journal, Extras::Remove);
     Some((have, changes))
 }
 

@@ -9,6 +9,7 @@ mod services;
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -31,7 +32,7 @@ use crate::setup::failure::{Failure, Why};
 use crate::setup::linked_netns::follow::follow;
 use crate::setup::trial_file::{self, begin, file};
 use crate::setup::{Call, checked, ready, signals, ssh_guard, store, with_settings};
-use crate::system::cgroup;
+use crate::system::{cgroup, netns, occupants};
 use services::Services;
 
 /// Interval at which the trial's process checks for the confirmation.
@@ -70,19 +71,37 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
 
 /// Tell a caller whose connection will be cut what to type. Later output may not arrive.
 fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
-    if !ssh_guard::would_cut(want) {
+    let Some(cut) = ssh_guard::cut_by_reload(want) else {
         return;
-    }
+    };
     let (name, seconds) = (&want.name, trial.within().as_secs());
-    let lines = [
+    let addresses: Vec<_> = cut.new_addresses.iter().map(IpAddr::to_string).collect();
+    let at = match &addresses[..] {
+        [] => String::new(),
+        addresses => format!(" at {}", addresses.join(" or ")),
+    };
+    let mut lines = vec![
         format!(
-            "{name}: this changes what your own connection needs: if it hangs or ends, log in again within {seconds} s and type"
+            "{name}: this changes what your own connection needs: if it hangs or ends, log in again{at} within {seconds} s and type"
         ),
         format!("netns-setup confirm {name}"),
         format!("{name}: otherwise everything is as before after {seconds} s"),
     ];
+    if cut.is_moved_in && trial.with.is_empty() && !has_processes(name) {
+        lines.push(format!(
+            "{name}: nothing runs inside that could answer a login: use another link or a console, \
+             or start with --with sshd"
+        ));
+    }
     call.events.warning(name, lines);
     sleep(SENT);
+}
+
+/// Whether a process runs in the namespace.
+fn has_processes(name: &NetnsName) -> bool {
+    let identity = netns::identity(name.as_str()).ok().flatten();
+    let inside = identity.and_then(|identity| occupants::inside(identity).ok());
+    inside.is_some_and(|inside| !inside.is_empty())
 }
 
 fn start_process(call: &Call, trial: &Trial) -> io::Result<Outcome> {
