@@ -113,6 +113,40 @@ fn a_chain_is_whole_in_whatever_order_it_is_started_and_gone_in_whatever_order_i
     }
 }
 
+/// Each of these sets: what a namespace needs is made by one before it in the same call.
+#[test]
+fn a_plan_of_all_is_what_an_up_of_all_does() {
+    let lan = "netns_links=\"br0\"\ntype_br0=bridge\nconfig_br0=\"192.0.2.1/24\"\n";
+    let port = |name: &str, n: u8| {
+        format!(
+            "netns_links=eth0\ntype_eth0=veth\npeer_netns_eth0=lan\npeer_eth0={name}0\n\
+             peer_master_eth0=br0\nconfig_eth0=192.0.2.{n}/24\nroutes_eth0=\"default via 192.0.2.1\"\n"
+        )
+    };
+    let on_lan = "netns_links=mv0\ntype_mv0=macvlan\nlink_mv0=br0\nlink_netns_mv0=lan\nconfig_mv0=192.0.2.9/24\n";
+    let tunnel = "netns_links=vx0\ntype_vx0=vxlan\nvxlan_id_vx0=7\nvxlan_remote_vx0=192.0.2.77\nvxlan_port_vx0=4789\nlink_netns_vx0=lan\nconfig_vx0=10.9.0.1/24\n";
+    let host_end = "netns_links=eth0\ntype_eth0=veth\npeer_eth0=host0\npeer_config_eth0=10.5.0.1/24\nconfig_eth0=10.5.0.2/24\n";
+    let (dns, web) = (port("dns", 2), port("web", 3));
+    for settings in [
+        &[("a", A), ("b", B), ("c", C)][..],
+        &[("dns", &*dns), ("lan", lan), ("web", &*web)],
+        &[("aside", on_lan), ("lan", lan), ("tunnel", tunnel)],
+        &[("one", host_end), ("web", &*web), ("lan", lan)],
+    ] {
+        let sandbox = with(settings);
+        let plan = setup(&sandbox, "plan --all").ok().stderr("");
+        let up = setup(&sandbox, "up --all").ok().stderr("");
+        assert_eq!(plan.stdout, up.stdout);
+        setup(&sandbox, "plan --all").ok().stdout("").stderr("");
+        // Some of it is there
+        let (first, _) = settings[0];
+        setup(&sandbox, &format!("down {first}")).ok();
+        let plan = setup(&sandbox, "plan --all").ok().stderr("");
+        let up = setup(&sandbox, "up --all").ok().stderr("");
+        assert_eq!(plan.stdout, up.stdout, "{first} was down");
+    }
+}
+
 #[test]
 fn all_at_once_is_whole_too() {
     let sandbox = sandbox();

@@ -6,7 +6,10 @@ use super::resolve_devices::resolve_devices;
 use super::{attach, nat};
 use crate::kernel::Kernel;
 use crate::model::build::Want;
-use crate::model::{Netns, State};
+use std::collections::BTreeSet;
+
+use crate::model::{Kind, Link, LinkRef, Netns, State};
+use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Journal, Obstacle, plan_what_can_be};
 use crate::setup::lock::without_lock;
 use crate::setup::query::build_query;
@@ -23,9 +26,61 @@ pub struct Planned {
     obstacles: Vec<Vec<Obstacle>>,
 }
 
+/// A namespace that comes first, and the state that its settings ask for.
+pub struct Earlier {
+    /// Its name.
+    pub name: NetnsName,
+    /// Its wanted state.
+    pub state: State,
+}
+
+impl Earlier {
+    /// Add to the present state of the namespace `later` what exists then and concerns it.
+    fn add_to(&self, later: &NetnsName, want: &State, (journal, have): (&mut Journal, &mut State)) {
+        if !want.neighbours().contains(&self.name) {
+            return;
+        }
+        have.others.insert(self.name.clone());
+        if self.state.others.contains(later) && !have.exists {
+            have.exists = true;
+            have.links.extend(want.links.iter().filter_map(not_up));
+        }
+        let known: BTreeSet<LinkRef> = have.links.iter().map(Link::link_at).collect();
+        let theirs = self.state.links.iter();
+        let seen = theirs.map(|link| link.seen_from(&self.name, later));
+        have.links
+            .extend(seen.filter(|link| !known.contains(&link.link_at())));
+        let mut theirs = Journal::default();
+        theirs.ours.links = self.state.links.clone();
+        journal.adopt(later, &self.name, &theirs, |link| {
+            let wanted = want.link(&link.netns, &link.name.value);
+            wanted.is_some_and(|wanted| wanted.kind == link.kind)
+        });
+    }
+}
+
+/// The loopback link of a new namespace.
+fn not_up(link: &Link) -> Option<Link> {
+    let is_lo = link.kind == Kind::Loopback;
+    is_lo.then(|| Link {
+        up: Some(false),
+        addresses: Vec::new(),
+        ..link.clone()
+    })
+}
+
 /// Plan the changes. Returns the wanted state, the present state, and the changes between them.
 pub fn planned(want: &Want, rest: Extras) -> Result<(State, State, Vec<Change>), Failure> {
-    let planned = planned_as_far_as_possible(want, rest)?;
+    planned_after(&[], want, rest)
+}
+
+/// As [`planned`], if these namespaces come first: what their settings make counts as present.
+pub fn planned_after(
+    earlier: &[Earlier],
+    want: &Want,
+    rest: Extras,
+) -> Result<(State, State, Vec<Change>), Failure> {
+    let planned = as_far_as_possible(earlier, want, rest)?;
     let mut obstacles = planned.obstacles.into_iter();
     match obstacles.find(|obstacles| !obstacles.is_empty()) {
         Some(obstacles) => Err(Why::Obstacles(obstacles).into()),
@@ -36,6 +91,10 @@ pub fn planned(want: &Want, rest: Extras) -> Result<(State, State, Vec<Change>),
 /// As [`planned`], but plans what is possible even if there are obstacles to the rest: hooks and
 /// other namespaces can remove them before the changes are made.
 pub fn planned_as_far_as_possible(want: &Want, rest: Extras) -> Result<Planned, Failure> {
+    as_far_as_possible(&[], want, rest)
+}
+
+fn as_far_as_possible(earlier: &[Earlier], want: &Want, rest: Extras) -> Result<Planned, Failure> {
     let (mut journal, mut kernel) = without_lock(&want.name)?;
     let (mut state, in_the_way) = nat::with_host_or_obstacle(want, &journal, &mut kernel)?;
     if attach::prepare(want, &mut state, &journal, &mut kernel)? == attach::NameState::Earlier {
@@ -49,6 +108,9 @@ pub fn planned_as_far_as_possible(want: &Want, rest: Extras) -> Result<Planned, 
             .extend(Kernel::sysctls_of_a_new_one(&query.sysctls));
     }
     nat::without_others(&want.name, &state, &query, (&mut journal, &mut have))?;
+    for earlier in earlier {
+        earlier.add_to(&want.name, &state, (&mut journal, &mut have));
+    }
     let (changes, others) = plan_what_can_be(&state, &have, &journal, rest);
     Ok(Planned {
         state,

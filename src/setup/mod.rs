@@ -103,7 +103,10 @@ pub fn run(call: &Call) -> Outcome {
             };
             down::down(call, inside)
         }
-        Verb::Plan { .. } => with_settings(call, |want| plan::plan(call, want)),
+        Verb::Plan { .. } => {
+            let mut earlier = Vec::new();
+            with_settings(call, |want| plan::plan(call, want, &mut earlier))
+        }
         Verb::Check(_) => with_checked(
             call,
             |wants| {

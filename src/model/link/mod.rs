@@ -9,7 +9,7 @@ use super::link::bridge_port::Vlan;
 use super::link::options::Options;
 use super::{Address, DeviceId, LinkRef, LinkSpec, Netns, Phy, Wireguard};
 use crate::definitions::links::ATTRIBUTES;
-use crate::name::{Altname, LinkName};
+use crate::name::{Altname, LinkName, NetnsName};
 use crate::source::Sourced;
 
 /// A link. In a wanted state, `None` leaves a property as it is.
@@ -159,6 +159,23 @@ impl Link {
             kind => kind.spec().map(|spec| spec.born.clone()),
         };
         [Some(self.netns.clone()), other].into_iter().flatten()
+    }
+
+    /// A link in the settings of the namespace `of`, as it looks in the settings of `other`.
+    pub fn seen_from(&self, of: &NetnsName, other: &NetnsName) -> Link {
+        let seen = |at: &mut Netns| match at {
+            Netns::This => *at = Netns::Named(of.clone()),
+            Netns::Named(name) if name == other => *at = Netns::This,
+            _ => {}
+        };
+        let mut link = self.clone();
+        seen(&mut link.netns);
+        match &mut link.kind {
+            Kind::Veth { peer: Some(peer) } => seen(&mut peer.netns),
+            Kind::Virtual(spec) => seen(&mut spec.born),
+            _ => {}
+        }
+        link
     }
 
     /// The link without which it cannot exist: its peer or its parent.

@@ -5,15 +5,19 @@ use crate::model::build::Want;
 use crate::model::{Netns, State};
 use crate::plan::{Change, Extras};
 use crate::setup::converge::report_satisfied;
-use crate::setup::dry_run::planned;
+use crate::setup::dry_run::{Earlier, planned_after};
 use crate::setup::error::{Error, Result};
 use crate::setup::{Call, ssh_guard};
 
-/// Report what reload would do.
-pub fn plan(call: &Call, want: &Want) -> Result {
+/// Report what reload would do. `earlier`: the namespaces before this one; it is added to them.
+pub fn plan(call: &Call, want: &Want, earlier: &mut Vec<Earlier>) -> Result {
     let name = &want.name;
-    let planned = planned(want, Extras::Remove);
+    let planned = planned_after(earlier, want, Extras::Remove);
     let (state, have, changes) = planned.map_err(|failure| Error::failure(name, &failure))?;
+    earlier.push(Earlier {
+        name: name.clone(),
+        state: state.clone(),
+    });
     if call.verbose {
         report_satisfied(call, name, &state, &have);
     }
