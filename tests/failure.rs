@@ -103,6 +103,48 @@ fn a_reload_that_has_no_room_for_a_journal_leaves_the_namespace_ready() {
     sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).ok();
 }
 
+/// However much room is left, it is used up at some step.
+#[test]
+fn an_up_without_room_for_its_state_is_undone_and_says_so() {
+    let sandbox = sandbox(MGMT);
+    let before = dump(&sandbox, "");
+    let dir = "/run/netns-services";
+    sandbox
+        .sh(&format!(
+            "mkdir {dir} && mount -t tmpfs -o mode=755,size=40k state {dir}"
+        ))
+        .ok();
+    let (mut failed, mut last) = (0, String::new());
+    for pages in 0..10 {
+        sandbox
+            .sh(&format!(
+                "dd if=/dev/zero of={dir}/.room bs=4k count={} 2>/dev/null",
+                10 - pages
+            ))
+            .ok();
+        let run = setup(&sandbox, "up mgmt");
+        if run.exit_code() == 0 {
+            assert!(failed > 1, "only {failed} of {pages} failed");
+            return;
+        }
+        let run = run.code(111);
+        assert!(run.stderr.contains("No space left on device"), "{run}");
+        assert!(
+            run.stderr
+                .ends_with("changes were made and have been undone\n")
+                || run.stderr.ends_with("mgmt: nothing was changed\n"),
+            "{pages} pages: {run}"
+        );
+        is_again(&sandbox, "", &before);
+        sandbox
+            .sh(&format!("[ ! -e /run/netns/mgmt ] && [ ! -e {dir}/mgmt ]"))
+            .ok();
+        failed += usize::from(last != run.stderr);
+        last = run.stderr;
+    }
+    panic!("it needs more than ten pages: {last}");
+}
+
 #[test]
 fn wrong_settings_touch_nothing() {
     let sandbox = sandbox("netns_links=\"eth1\"\nconfig_eth1=\"192.0.2.10\"\n");

@@ -27,7 +27,7 @@ impl Work<'_> {
         let mut want = as_it_was(&self.start.0, &self.journal);
         self.others.leave_as_it_is(&mut want);
         self.others.leave_to(&mut self.journal, &want);
-        let mut left = None;
+        let (mut left, mut undone) = (None, false);
         for _ in 0..=PASSES {
             let Ok(mut now) = self.observe() else {
                 continue;
@@ -44,14 +44,16 @@ impl Work<'_> {
                 self.journal.note(change, &now);
                 let _ = self.make_one(change);
             }
-            let done = changes.is_empty();
+            undone = changes.is_empty();
             left = Some(changes);
-            if done {
+            if undone {
                 let made_again = std::mem::replace(&mut self.journal, self.start.1.clone());
                 self.journal.identify_as(&made_again);
                 break;
             }
         }
-        self.write().ok().and(left)
+        // A journal of nothing is removed with its directory, and needs no space in a full /run
+        let has_journal = self.write().is_ok() || undone && self.journal.is_empty();
+        left.filter(|_| has_journal)
     }
 }
