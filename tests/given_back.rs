@@ -134,6 +134,7 @@ fn lines(sandbox: &Sandbox, script: &str) -> Value {
     // An address of a link and its lifetime are right a moment later
     let of_links = |line: &str| {
         line.contains("local fe80:") && !line.contains("fe80::77")
+            || line.contains("anycast fe80:")
             || line.contains("fe80::/64") && line.contains("metric 256")
     };
     let passes = |line: &&str| !of_links(line) && !line.contains("linkdown");
