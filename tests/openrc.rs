@@ -13,6 +13,7 @@ testbed::scenarios! { "openrc":
     a_dhcp_client_keeps_an_address_inside
     a_first_day
     a_firewall_is_never_stopped_on_the_host
+    a_line_that_is_no_assignment_starts_nothing
     a_missing_card_holds_services_until_it_comes
     a_namespace_made_by_others_is_joined
     a_restart_that_could_not_start_stops_nothing

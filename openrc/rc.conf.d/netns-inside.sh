@@ -263,16 +263,18 @@ _netns_may_be_confused()
 	esac
 }
 
-# Run the same verb of the same script again, inside. If the namespace or netns-exec is gone,
-# stop and status run in an empty one without a name, because a stop must not flush the host's
-# rules.
+# Run the same verb of the same script again, inside. If the namespace or netns-exec is gone, or
+# if another program has replaced the namespace, stop and status run in an empty one without a
+# name, because a stop must not flush the rules of the host or of others.
 _netns_become_inside()
 {
 	[ -z "$_netns_asked" ] || exit 0
 	[ "$_netns_verb" != describe ] || return 0
 	_netns_must_be_a_name
 	export RC_NETNS_INSIDE="$_netns $$"   # the process stays the same
-	if _netns_is_whole && _netns_has_programs; then
+	if _netns_is_whole && _netns_has_programs && _netns_is_the_same; then
+		# The process that calls exec cannot print which line asked for the namespace
+		_netns_exec ${vrf:+--vrf "$vrf"} "$_netns" -- true || exit
 		exec netns-exec ${vrf:+--vrf "$vrf"} "$_netns" -- "$0" "$RC_SERVICE" "$_netns_verb"
 	fi
 	case $_netns_verb in
@@ -283,6 +285,18 @@ _netns_become_inside()
 	export RC_NETNS_GONE=yes
 	exec unshare -n "$0" "$RC_SERVICE" "$_netns_verb"
 }
+
+# Is the namespace still the one that netns-setup set up? Every other verb fails if it is not, but
+# a service must not be impossible to stop: neither because of that nor because its VRF is gone.
+_netns_is_the_same()
+{
+	case $_netns_verb in
+	stop | status) ;;
+	*) return 0 ;;
+	esac
+	[ -z "$vrf" ] || netns-exec --net-only --vrf "$vrf" "$_netns" -- true || vrf=''
+	netns-exec --net-only "$_netns" -- true
+} 2>/dev/null
 
 # Run start-stop-daemon or supervise-daemon ($1) with its arguments: inside if it starts
 # something; on the host if it stops or signals, because it finds processes everywhere.

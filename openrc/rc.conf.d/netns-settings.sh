@@ -101,20 +101,34 @@ _netns_refuse_no_assignment()
 {
 	_netns_shorten
 	eerror "$RC_SVCNAME: $_netns_at: this is not an assignment in sh, so it does not set netns"
-	eerror "$RC_SVCNAME: write netns=\"NAME\", without spaces around the ="
+	eerror "$RC_SVCNAME: write netns=\"NAME\" on a line of its own, without spaces around the ="
 	exit 1
 }
 
-# Find what may be meant as netns="mgmt" but is no assignment: netns= "mgmt", set netns="mgmt",
-# netns:mgmt, NETNS="mgmt", and a line that begins with the byte order mark of other systems'
-# editors
+# Print the lines, with their numbers, that may be meant as netns="mgmt" and do not set netns:
+# netns= "mgmt", set netns="mgmt", local netns="mgmt", netns:mgmt, "netns"="mgmt", NETNS="mgmt"; a
+# line that begins with the byte order mark of other systems' editors, or with another byte that
+# is not visible; and netns="mgmt" blue, which sets it only for the command blue. Fails if a
+# file cannot be read.
 _netns_odd()
 {
-	_netns_mark=$(printf '\357\273\277')
-	grep -nE -e "^${_netns_mark}[ 	]*netns" \
-		-e '^[ 	]*(set|setenv|let|var)[ 	]+netns([ 	=]|$)' -e '^[ 	]*\$?netns[ 	:]' \
-		-e '(^|[;&])[ 	]*netns=[ 	]+[^ 	;&|#]' \
-		-e '^[ 	]*(NETNS|Netns)=' "$@" 2>/dev/null
+	LC_ALL=C awk '
+		BEGIN {
+			mark = "\357\273\277"
+			word = "(\"[^\"]*(\"|$)|\047[^\047]*(\047|$)|\\\\.|\\\\$|[^ \t;&|#\"\047\\\\])*"
+			one = "[A-Za-z_][A-Za-z0-9_]*=" word
+			assigns = "^[ \t]*(" one "[ \t]+)*" one "[ \t]*($|[;#})]|&&|[|][|])"
+		}
+		function is_odd() {
+			if (index($0, mark "netns") == 1 || $0 ~ "^" mark "[ \t]+netns") return 1
+			if ($0 ~ /^[ \t]*(set|setenv|let|var|local|declare|typeset)[ \t]+(-[a-z]+[ \t]+)*netns([ \t=]|$)/) return 1
+			if ($0 ~ /^[ \t]*[$]?netns[ \t:]/ || $0 ~ /[;&][ \t]*netns=[ \t]+[^ \t;&|#]/) return 1
+			if ($0 ~ /^[ \t]*(export[ \t]+)?[Nn][Ee][Tt][Nn][Ss]=/ && $0 !~ /^[^=]*netns=/) return 1
+			# A line that begins with netns, but for signs that begin no other command
+			if ($0 !~ /^[^][A-Za-z0-9_#(){}&|;-]*netns[^A-Za-z0-9_=]*=/) return 0
+			return $0 !~ /^[ \t]*netns=.*([$][(]|`)/ && $0 !~ assigns
+		}
+		is_odd() { print FNR ":" $0 }' "$@" 2>/dev/null
 }
 
 _netns_refuse_odd()
@@ -131,7 +145,8 @@ _netns_refuse_odd()
 		case ${_netns_text%%=*} in
 		'') ;;
 		"$_netns_mark"*) _netns_refuse_mark ;;
-		*NETNS | *Netns) _netns_refuse_case ;;
+		*netns | *netns[!A-Za-z0-9_]*) _netns_refuse_no_assignment ;;
+		*[Nn][Ee][Tt][Nn][Ss]) _netns_refuse_case ;;
 		*) _netns_refuse_no_assignment ;;
 		esac
 	done
@@ -161,10 +176,19 @@ _netns_refuse_case()
 	exit 1
 }
 
-# Record that the hook works, and which lines of /etc/conf.d are odd
+# Record that the hook works, and which lines of /etc/conf.d are odd. Services that start at the
+# same time (rc_parallel=) see the complete result or none: an empty file means that no line is odd.
 _netns_remember()
 {
-	_netns_odd /etc/conf.d/* /dev/null >"$_netns_tried"
+	set -- /dev/null
+	for _netns_text in /etc/conf.d/*; do
+		[ ! -f "$_netns_text" ] || set -- "$@" "$_netns_text"
+	done
+	if _netns_odd "$@" >"$_netns_tried.$$"; then
+		mv -f "$_netns_tried.$$" "$_netns_tried"
+	else
+		rm -f "$_netns_tried.$$"
+	fi
 	return 0
 } 2>/dev/null
 

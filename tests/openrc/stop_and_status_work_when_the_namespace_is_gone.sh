@@ -1,6 +1,6 @@
 #!/bin/sh
-# The name is deleted, or /run/netns is emptied: status and stop still work for running
-# services, and nothing new is started.
+# The name is deleted, /run/netns is emptied, or another program replaces the namespace: status
+# and stop still work for running services, and nothing new is started.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 sshd
@@ -34,3 +34,50 @@ run 0 rc-service sshd start
 $judge netns del mgmt
 run 0 rc-service sshd zap
 run 3 rc-service sshd status
+
+# Another program deletes the namespace and adds one of the same name. A script that runs inside
+# as a whole is stopped all the same, in neither of them; and then its namespace is
+later
+script whole <<'END'
+start()
+{
+	start-stop-daemon --start --background --make-pidfile --pidfile /run/whole.pid --exec /bin/sleep -- 600
+}
+stop()
+{
+	readlink /proc/self/ns/net >/run/whole.stop
+	start-stop-daemon --stop --retry TERM/30 --pidfile /run/whole.pid
+}
+END
+echo 'netns="mgmt"' >/etc/conf.d/whole
+ln -s netns /etc/init.d/netns.mgmt
+echo 'netns_links=""' >/etc/conf.d/netns.mgmt
+for verb in start stop; do
+	run 0 rc-service netns.mgmt start
+	run 0 rc-service whole start
+	eventually "it runs" runs sleep
+	$judge netns del mgmt
+	$judge netns add mgmt
+	if [ "$verb" = start ]; then
+		run 0 rc-service whole status
+		run 0 rc-service whole stop
+		refused rc-service whole start
+		says 'mgmt was replaced by another namespace'
+		says 'whole: asked for by netns="mgmt" at /etc/conf.d/whole:1'
+	fi
+	run 0 rc-service netns.mgmt stop
+	eventually "no sleep is left" is_gone sleep
+	[ "$(cat /run/whole.stop)" != "$host" ] || fail "it was stopped on the host"
+	[ "$(cat /run/whole.stop)" != "$(netns_named mgmt)" ] || fail "it was stopped in the namespace of others"
+	$judge netns del mgmt
+done
+
+# The same if the VRF that it asks for is gone
+run 0 rc-service netns.mgmt start
+run 0 rc-service whole start
+echo 'vrf="gone"' >>/etc/conf.d/whole
+run 0 rc-service whole status
+run 0 rc-service whole stop
+is "where it was stopped" "$(cat /run/whole.stop)" "$(netns_named mgmt)"
+refused rc-service whole start
+says 'whole: asked for by netns="mgmt" at /etc/conf.d/whole:1'

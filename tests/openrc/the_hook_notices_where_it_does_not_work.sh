@@ -60,6 +60,14 @@ sed -i 's/sourcex/readx/g' "$wrapper"
 refuses
 as_it_was
 starts_inside
+# The same by a package manager: another file, with the time at which the package was built
+sed 's/sourcex/readx/g' "$wrapper" >"$wrapper.new"
+chmod +x "$wrapper.new"
+touch -d '2020-01-01 00:00:00' "$wrapper.new"
+mv "$wrapper.new" "$wrapper"
+refuses
+as_it_was
+starts_inside
 # A start that does not pass through the hook. (Alpine has a prefix of its own there.)
 for supervisor in start-stop-daemon supervise-daemon; do
 	sed -i "s/eval \(.*\)$supervisor /eval \1env $supervisor /" "$scripts/$supervisor.sh"
