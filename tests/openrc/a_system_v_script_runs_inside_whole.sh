@@ -41,14 +41,18 @@ eventually "the daemon was stopped first" is_gone sleep
 [ ! -e /run/netns/mgmt ] || fail "the namespace is still there"
 
 # By hand, and as packages do: by rc-service, by its path, by a path in the current
-# directory
+# directory, by a link of another name
+mkdir -p /etc/rc2.d /usr/local/sbin
+ln -s ../init.d/old /etc/rc2.d/S01old
+ln -s ../../../etc/rc2.d/S01old /usr/local/sbin/rcold
 old_is_inside()
 {
 	is "the daemon's namespace" "$(netns_of "$(cat /run/old.pid)")" "$(netns_named mgmt)"
 	is "the script's namespace" "$(cat /run/old.start)" "$(netns_named mgmt)"
 }
 for command in 'rc-service old' /etc/init.d/old 'cd /etc/init.d && ./old' 'sh /etc/init.d/old' \
-	'netns-exec mgmt -- rc-service old' 'netns-exec mgmt -- /etc/init.d/old'; do
+	'netns-exec mgmt -- rc-service old' 'netns-exec mgmt -- /etc/init.d/old' \
+	/etc/rc2.d/S01old 'cd /etc/rc2.d && sh S01old' /usr/local/sbin/rcold 'netns-exec mgmt -- /etc/rc2.d/S01old'; do
 	run 0 rc-service netns.mgmt start
 	run 0 sh -c "$command start"
 	old_is_inside
