@@ -12,6 +12,7 @@ testbed::scenarios! { "openrc":
     a_daemon_runs_inside_and_nowhere_else
     a_dhcp_client_keeps_an_address_inside
     a_first_day
+    a_hook_starts_services
     a_firewall_is_never_stopped_on_the_host
     a_line_that_is_no_assignment_starts_nothing
     a_missing_card_holds_services_until_it_comes

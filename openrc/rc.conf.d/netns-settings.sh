@@ -182,7 +182,8 @@ _netns_remember()
 {
 	set -- /dev/null
 	for _netns_text in /etc/conf.d/*; do
-		[ ! -f "$_netns_text" ] || set -- "$@" "$_netns_text"
+		# (An ordinary user may not read all of them, and has settings elsewhere)
+		[ ! -f "$_netns_text" ] || [ ! -r "$_netns_text" ] || set -- "$@" "$_netns_text"
 	done
 	if _netns_odd "$@" >"$_netns_tried.$$"; then
 		mv -f "$_netns_tried.$$" "$_netns_tried"
