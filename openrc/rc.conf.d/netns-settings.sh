@@ -256,6 +256,7 @@ _netns_refuse_dropped()
 _netns_refuse_unread()
 {
 	[ -z "$netns$_netns_set" ] || return 0
+	_netns_refuse_drop_ins
 	case $RC_SERVICE in
 	/etc/init.d/*) return 0 ;;
 	esac
@@ -267,6 +268,21 @@ _netns_refuse_unread()
 			"is $RC_SERVICE, and OpenRC looks for settings beside that"
 		eerror "$RC_SVCNAME: copy the script to /etc/init.d/$RC_SVCNAME, or link" \
 			"${RC_SERVICE%/*/*}/conf.d to /etc/conf.d"
+		exit 1
+	done
+}
+
+# A netns= in a file that other programs would read as a drop-in, and OpenRC does not. It is not
+# executed here, because it may be a file of another kind.
+_netns_refuse_drop_ins()
+{
+	for _netns_file in "/etc/conf.d/$RC_SVCNAME.conf" "/etc/conf.d/$RC_SVCNAME.d"/* "/etc/conf.d/$RC_SVCNAME"/*; do
+		[ -f "$_netns_file" ] || continue
+		[ ! -e "/etc/init.d/${_netns_file#/etc/conf.d/}" ] || continue
+		grep -q "^[ 	]*netns=[\"']\{0,1\}[A-Za-z0-9]" "$_netns_file" || continue
+		_netns_where
+		eerror "$RC_SVCNAME: $_netns_at has a netns=, but OpenRC does not read that file"
+		eerror "$RC_SVCNAME: write the line in /etc/conf.d/$RC_SVCNAME"
 		exit 1
 	done
 }

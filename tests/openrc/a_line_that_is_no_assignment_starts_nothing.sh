@@ -2,7 +2,7 @@
 # A line in /etc/conf.d that may be meant as netns="mgmt" and does not set it: the service starts
 # nowhere, and the message has the line. A line that does set it, however it is written, works; and
 # one that is not about that does not matter. Also if the file is older than the last check of all
-# files, and if many services start at the same time.
+# files, if OpenRC does not read it, and if many services start at the same time.
 # shellcheck disable=SC2016  # for the shell that reads the settings
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
@@ -81,6 +81,25 @@ rm /etc/conf.d/web
 later
 run 0 rc-service web start
 run 0 rc-service web stop
+
+# The line is in a file that OpenRC does not read. (web.conf and web.d can also be the settings of
+# other services.)
+for file in web.conf web.d/netns.conf web/netns; do
+	rm -rf /etc/conf.d/web*
+	[ "$file" = web.conf ] || mkdir "/etc/conf.d/${file%/*}"
+	printf '# inside\nnetns="mgmt"\n' >"/etc/conf.d/$file"
+	refused rc-service web start
+	says "web: /etc/conf.d/$file:2 has a netns=, but OpenRC does not read that file"
+	[ -d /etc/conf.d/web ] || starts_in "$host" 'netns=""'
+	echo '# netns="mgmt"' >"/etc/conf.d/$file"
+	[ -d /etc/conf.d/web ] || starts_in "$host" ''
+done
+rm -r /etc/conf.d/web
+: >/etc/conf.d/web
+echo 'netns="mgmt"' >/etc/conf.d/web.conf
+ln -s web /etc/init.d/web.conf
+starts_in "$host" ''
+rm /etc/init.d/web.conf /etc/conf.d/web.conf
 
 # Two services start at the same time, the first after a boot: the second does not rely on the
 # check that the first has begun. (awk waits here, so that it takes long.)
