@@ -406,6 +406,290 @@ fn a_connection_over_the_other_end_of_a_pair_keeps_it() {
     in_session(&sandbox, over_their0, "down mgmt --yes-move-my-connection").ok();
 }
 
+/// A bridge of the host: only the port to the peer carries the connection.
+#[test]
+fn of_a_bridge_only_the_port_to_the_peer_is_kept() {
+    let port = |address: &str| {
+        format!("netns_links=ve0\ntype_ve0=veth\npeer_ve0=port0\npeer_master_ve0=br0\n{address}")
+    };
+    let of_eth1 = "netns_links=eth1\n";
+    let sandbox = sandbox(&port(""));
+    sandbox.write("/etc/conf.d/netns.other", of_eth1);
+    // The bridge keeps its own MAC address, whatever ports it has
+    sandbox
+        .sh(
+            "ip link add br0 address 52:54:00:00:00:09 type bridge && ip link set br0 up
+             ip address flush dev eth1 && ip link set eth1 master br0
+             ip address add 192.0.2.7/24 dev br0
+             ip link add eth2 type veth peer name far2 && ip link set eth2 up master br0",
+        )
+        .ok();
+    let stands = connection_of(&sandbox, OVER_ETH1);
+    in_said_session(&sandbox, OVER_ETH1, "up mgmt").ok();
+    in_said_session(&sandbox, OVER_ETH1, "down mgmt").ok();
+    write(&sandbox, "netns_links=eth2\n");
+    in_said_session(&sandbox, OVER_ETH1, "up mgmt").ok();
+    in_said_session(&sandbox, OVER_ETH1, "down mgmt").ok();
+    in_said_session(&sandbox, OVER_ETH1, "up other").code(100);
+    drop(stands);
+
+    // The connection ends inside, and the bridge has no address
+    write(&sandbox, &port("config_ve0=192.0.2.10/24\n"));
+    sandbox.sh("ip address flush dev br0").ok();
+    setup(&sandbox, "up mgmt").ok();
+    let inside = "192.0.2.1 50022 192.0.2.10 22";
+    let moves = "netns_links moves eth1, which carries your own connection";
+    let run = in_session(&sandbox, inside, "up other").code(100);
+    assert!(run.stderr.contains(moves), "{run}");
+    write(
+        &sandbox,
+        &port("config_ve0=192.0.2.10/24\n").replace("=ve0\n", "=\"ve0 eth1\"\n"),
+    );
+    let run = in_session(&sandbox, inside, "up mgmt").code(100);
+    assert!(run.stderr.contains(moves), "{run}");
+    sandbox.sh("ip link show eth1").ok();
+}
+
+/// The connection ends in a namespace that is connected to the NIC by a bridge of another one.
+#[test]
+fn a_connection_through_the_bridge_of_another_namespace_keeps_that() {
+    let sandbox = sandbox(
+        "netns_links=ve0\ntype_ve0=veth\npeer_ve0=port0\npeer_netns_ve0=lan\npeer_master_ve0=br0\nconfig_ve0=192.0.2.10/24\n",
+    );
+    let lan = "netns_links=\"eth1 br0\"\ntype_br0=bridge\nbridge_br0=eth1\n";
+    sandbox.write("/etc/conf.d/netns.lan", lan);
+    setup(&sandbox, "up lan mgmt").ok();
+    let inside = "192.0.2.1 50022 192.0.2.10 22";
+    let stands = connection_of(&sandbox, inside);
+    for words in ["down lan", "down --all", "reload lan"] {
+        sandbox.write(
+            "/etc/conf.d/netns.lan",
+            "netns_links=br0\ntype_br0=bridge\n",
+        );
+        let run = in_said_session(&sandbox, inside, words).code(100);
+        assert!(
+            run.stderr.contains("which carries your own connection"),
+            "{words}: {run}"
+        );
+    }
+    sandbox.sh("ip -n lan link show eth1 master br0").ok();
+    drop(stands);
+    in_said_session(&sandbox, inside, "down lan").ok();
+}
+
+const PUBLISHED: &str = "netns_links=ve0\ntype_ve0=veth\npeer_ve0=host0\nconfig_ve0=10.8.0.2/24\npeer_config_ve0=10.8.0.1/24\nroutes_ve0=\"default via 10.8.0.1\"\nnetns_masquerade=eth1\nnetns_publish=\"tcp/2222:22\"\n";
+
+/// A session of an sshd inside, through a published port.
+#[test]
+fn a_connection_through_a_published_port_keeps_what_it_needs() {
+    let sandbox = sandbox(PUBLISHED);
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.write("/etc/conf.d/netns.other", "netns_links=eth1\n");
+    let server = server(&sandbox, "mgmt", "10.8.0.2:22");
+    let client = in_netns(&sandbox, "far", || {
+        std::net::TcpStream::connect("192.0.2.7:2222").unwrap()
+    });
+    let (peer, local) = (client.local_addr().unwrap(), "10.8.0.2 22");
+    let said = format!("{} {} {local}", peer.ip(), peer.port());
+    let accepted = server.accept().unwrap();
+    let without = |setting: &str| {
+        let lines = PUBLISHED.lines().filter(|line| !line.starts_with(setting));
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let eth1 = PUBLISHED
+        .replace("=ve0\n", "=\"ve0 eth1\"\n")
+        .replace("masquerade=eth1", "masquerade=far9");
+    for (settings, words, what) in [
+        (
+            PUBLISHED,
+            "up other",
+            "netns_links moves eth1, which carries",
+        ),
+        (&*eth1, "up mgmt", "netns_links moves eth1, which carries"),
+        (
+            &without("netns_publish"),
+            "reload mgmt",
+            "it would remove the published port tcp/2222:22, which",
+        ),
+        (
+            &PUBLISHED.replace("2222:22", "2223:22"),
+            "reload mgmt",
+            "it would remove the published port tcp/2222:22, which",
+        ),
+    ] {
+        write(&sandbox, settings);
+        let run = in_said_session(&sandbox, &said, words).code(100);
+        assert!(run.stderr.contains(what), "{settings}{words}: {run}");
+        assert!(run.stderr.ends_with(": nothing was changed\n"), "{run}");
+    }
+    write(
+        &sandbox,
+        &PUBLISHED.replace("2222:22\"", "2222:22 tcp/2223:23\""),
+    );
+    in_said_session(&sandbox, &said, "reload mgmt").ok();
+    drop((accepted, client));
+}
+
+/// No single change tells that the connection is lost: the kernel is asked after them.
+#[test]
+fn changes_that_lead_ones_own_connection_elsewhere_are_undone() {
+    let base = "netns_links=eth1\nconfig_eth1=192.0.2.7/24\n";
+    let (way, table) = (
+        "routes_eth1=\"default via 192.0.2.1\"\n",
+        "routes_eth1=\"default via 192.0.2.1 table 9\"\n",
+    );
+    let rule = "netns_rules=\"from 192.0.2.7 table 9 priority 80\"\n";
+    let sandbox = sandbox("");
+    sandbox
+        .sh("ip -n far address add 203.0.113.5/32 dev lo && ip route flush 203.0.113.0/24")
+        .ok();
+    let said = "203.0.113.5 50022 192.0.2.7 22";
+    let none = Some("no route");
+    for (before, after, now) in [
+        (
+            way,
+            format!("{way}netns_rules=\"blackhole from 192.0.2.7 priority 80\"\n"),
+            none,
+        ),
+        (
+            way,
+            format!("{way}netns_rules=\"unreachable to 203.0.113.0/24 priority 80\"\n"),
+            none,
+        ),
+        (
+            way,
+            way.replace("192.0.2.1", "192.0.2.254"),
+            Some("via 192.0.2.254 dev eth1"),
+        ),
+        (
+            way,
+            way.replace("1\"", "1\n203.0.113.0/24 via 192.0.2.254\""),
+            Some("via 192.0.2.254 dev eth1"),
+        ),
+        (
+            way,
+            way.replace("1\"", "1\nblackhole 203.0.113.0/24\""),
+            none,
+        ),
+        (&format!("{table}{rule}"), table.to_string(), none),
+        (&format!("{table}{rule}"), way.to_string(), None),
+        (way, format!("{table}{rule}"), None),
+        (way, format!("{way}mtu_eth1=1400\n{rule}"), None),
+    ] {
+        write(&sandbox, &format!("{base}{before}"));
+        setup(&sandbox, "up mgmt").ok();
+        let stands = connection_of(&sandbox, said);
+        let there = dump(&sandbox, "-n mgmt");
+        let rules = || sandbox.sh("ip -n mgmt rule").ok().stdout;
+        let rules_before = rules();
+        write(&sandbox, &format!("{base}{after}"));
+        let run = in_said_session(&sandbox, said, "reload mgmt");
+        match now {
+            None => drop(run.ok()),
+            Some(now) => {
+                let told = format!(
+                    "netns-setup: mgmt: it cut your own connection from 203.0.113.5 port 50022 to 192.0.2.7: in mgmt, packets to 203.0.113.5 had the route \"via 192.0.2.1 dev eth1\", and now \"{now}\"\n\
+                     netns-setup: type netns-setup try mgmt --within 60, which undoes it unless you confirm it; or add --yes-move-my-connection\n"
+                );
+                let run = run.code(100);
+                assert!(run.stderr.starts_with(&told), "{after}: {run}");
+                assert!(run.stderr.ends_with("have been undone\n"), "{after}: {run}");
+                same(&dump(&sandbox, "-n mgmt"), &there);
+                assert_eq!(rules(), rules_before);
+                in_said_session(&sandbox, said, "reload mgmt --yes-move-my-connection").ok();
+            }
+        }
+        drop(stands);
+        setup(&sandbox, "down mgmt").ok();
+    }
+}
+
+/// Rules may let the connection pass or not: only a trial shows it.
+#[test]
+fn rules_that_ones_own_connection_passes_are_loaded_by_a_trial() {
+    let sandbox = sandbox("netns_links=eth1\nconfig_eth1=192.0.2.7/24\n");
+    setup(&sandbox, "up mgmt").ok();
+    let rules =
+        "table inet fw { chain input { type filter hook input priority 0; policy drop; }; }\n";
+    sandbox.write("/etc/netns/mgmt/nftables.nft", rules);
+    let _stands = connection_of(&sandbox, OVER_ETH1);
+    for verb in ["up", "reload"] {
+        let run = in_said_session(&sandbox, OVER_ETH1, &format!("{verb} mgmt")).code(100);
+        run.stderr(
+            "netns-setup: mgmt: it would load the rules of /etc/netns/mgmt/nftables.nft, which your own connection from 192.0.2.1 port 50022 to 192.0.2.7 passes through\n\
+             netns-setup: type netns-setup try mgmt --within 60, which undoes it unless you confirm it; or add --yes-move-my-connection\n\
+             netns-setup: mgmt: nothing was changed\n",
+        );
+    }
+    in_said_session(&sandbox, OVER_ETH1, "try mgmt --within 2").ok();
+    let undone = || {
+        sandbox
+            .sh("ip netns exec mgmt nft list ruleset")
+            .ok()
+            .stdout
+            .is_empty()
+    };
+    assert!(wait_until(LIMIT, undone));
+}
+
+/// Links that stay, and no longer pass on the packets.
+#[test]
+fn a_link_of_ones_own_connection_stays_in_its_bridge_and_keeps_its_packets() {
+    let bridge =
+        "netns_links=\"eth1 br0\"\ntype_br0=bridge\nbridge_br0=eth1\nconfig_br0=192.0.2.7/24\n";
+    let passthru = "netns_links=mv0\ntype_mv0=macvlan\nlink_mv0=eth1\nmode_mv0=passthru\n";
+    for (before, after, what) in [
+        (
+            bridge,
+            &*bridge.replace("bridge_br0=eth1\n", ""),
+            "change the master of eth1",
+        ),
+        (
+            bridge,
+            &format!("{bridge}mac_eth1=52:54:00:00:00:07\n"),
+            "change the hardware address of eth1",
+        ),
+        ("netns_links=\n", passthru, "give mv0 all packets of eth1"),
+        (
+            "netns_links=\n",
+            &passthru.replace("passthru", "bridge"),
+            "",
+        ),
+    ] {
+        let sandbox = sandbox(before);
+        setup(&sandbox, "up mgmt").ok();
+        write(&sandbox, after);
+        let run = in_session(&sandbox, OVER_ETH1, "reload mgmt");
+        match what {
+            "" => drop(run.ok()),
+            what => {
+                let told = format!("mgmt: it would {what}, which your own connection from");
+                let run = run.code(100);
+                assert!(run.stderr.contains(&told), "{after}: {run}");
+            }
+        }
+    }
+}
+
+/// The packets of a tunnel need a link, too.
+#[test]
+fn a_connection_through_a_tunnel_keeps_the_link_below() {
+    let sandbox = sandbox("netns_links=eth1\n");
+    sandbox
+        .sh("ip route replace default via 192.0.2.1
+             ip link add vx0 type vxlan id 7 remote 192.0.2.1 dstport 4789
+             ip link set vx0 up && ip address add 10.9.0.1/24 dev vx0
+             ip -n far link add vx0 type vxlan id 7 remote 192.0.2.7 dstport 4789
+             ip -n far link set vx0 up && ip -n far address add 10.9.0.2/24 dev vx0")
+        .ok();
+    let over_vx0 = "10.9.0.2 50022 10.9.0.1 22";
+    let run = in_session(&sandbox, over_vx0, "up mgmt").code(100);
+    assert!(
+        run.stderr.contains("moves eth1, which carries your own"),
+        "{run}"
+    );
+}
+
 /// What is given up with `--force` can carry a connection.
 #[test]
 fn a_forced_down_keeps_the_link_of_others_that_carries_ones_own_connection() {

@@ -5,7 +5,7 @@
 //! ends. The socket stays in the namespace in which it was opened (netlink(7)).
 
 mod apply;
-mod connection_links;
+mod connection;
 mod conntrack;
 mod decode;
 mod device;
@@ -38,6 +38,7 @@ use crate::system::{dns, firewall, nat_table, netns};
 use netlink::generic::Generic;
 use netlink::socket::Requests;
 
+pub use connection::{Hop, Path};
 pub use sysctl::SysctlRef;
 
 /// What is queried besides the namespace itself.

@@ -10,7 +10,7 @@ use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
 use super::Kernel;
-use super::connection_links::links_of;
+use super::connection::links_of;
 use super::decode::{self, LinkNames};
 use super::netlink::attr;
 use super::netlink::query::{addresses_of, link_at, unless_gone};

@@ -9,7 +9,7 @@ use rtnetlink::packet_route::address::{AddressAttribute, AddressMessage};
 use rtnetlink::packet_route::route::{RouteAttribute, RouteMessage};
 use rtnetlink::packet_route::{AddressFamily, RouteNetlinkMessage};
 
-use super::connection_links::links_of;
+use super::connection::links_of;
 use super::netlink::query;
 use super::netlink::socket::Requests;
 use super::{Kernel, decode};

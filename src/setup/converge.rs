@@ -126,10 +126,15 @@ fn make(
     let adopted = linked_netns::adopt_wanted(&want.name, state, &mut work.journal);
     adopted.map_err(|e| work.fail(Why::Broken("cannot read the other journals", e)))?;
     let planned = (&work.start.0, &work.journal);
-    ssh_guard::check_changes(call, want, state, planned, rest).map_err(Why::Cut)?;
+    let ways = ssh_guard::check_changes(call, want, state, planned, rest).map_err(Why::Cut)?;
     let stored = post_down_link::remember(&want.name, &want.hooks);
     stored.map_err(|e| work.fail(Why::Broken(NOT_STORED, e)))?;
-    work.make(state, rest)
+    work.make(state, rest)?;
+    let kept = match work.has_changed() {
+        true => ways.check(call, want),
+        false => Ok(()),
+    };
+    kept.map_err(|lines| work.fail(Why::Cut(lines)))
 }
 
 /// Report addresses and leases that are still missing, store the hooks, and mark the namespace as

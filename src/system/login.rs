@@ -162,6 +162,7 @@ impl Callers {
             if !local.is_unspecified() && !known {
                 self.connections_are([Connection {
                     local,
+                    local_port: socket.port(),
                     peer: local,
                     port: socket.port(),
                 }]);
@@ -242,9 +243,10 @@ fn parent(pid: &str) -> Option<i32> {
 fn ssh_connection(text: &str) -> Option<Connection> {
     let mut words = text.split(' ');
     let mut word = || words.next();
-    let (peer, port, local) = (word()?, word()?, word()?);
+    let (peer, port, local, local_port) = (word()?, word()?, word()?, word()?);
     Some(Connection {
         local: ip(local)?,
+        local_port: local_port.parse().ok()?,
         peer: ip(peer)?,
         port: port.parse().ok()?,
     })

@@ -19,6 +19,8 @@ use crate::system::thread::in_netns;
 pub struct Connection {
     /// The address on this machine.
     pub local: IpAddr,
+    /// The port on this machine.
+    pub local_port: u16,
     /// The address of the other end.
     pub peer: IpAddr,
     /// The port of the other end.
@@ -56,23 +58,26 @@ pub(crate) fn udp_of(pid: &str) -> Vec<SocketAddr> {
 /// Whether a connection is established, in any network namespace of this machine that has a process
 /// or a name.
 pub(crate) fn stands(connection: &Connection) -> bool {
-    let is_in = |text: &str| {
-        let mut all = text.lines().skip(1).filter_map(established);
-        all.any(|(_, other)| other == *connection)
-    };
     let mut seen = BTreeSet::new();
     let mut unseen = |pid: i32| process::netns_of(pid).is_some_and(|of| seen.insert(of));
     let pids = process::all().unwrap_or_default();
     let mut pids = pids.into_iter().filter(|pid| unseen(*pid));
-    if pids.any(|pid| tables(&pid.to_string()).any(|text| is_in(&text))) {
+    if pids.any(|pid| is_listed(&pid.to_string(), connection)) {
         return true;
     }
-    netns::names().any(|name| {
-        let there =
-            |file: &fs::File| in_netns(file, || Ok(tables("thread-self").any(|text| is_in(&text))));
-        netns::open(&name)
-            .and_then(|file| there(&file))
-            .unwrap_or(false)
+    let mut named = netns::names().filter_map(|name| netns::open(&name).ok());
+    named.any(|netns| stands_in(&netns, connection))
+}
+
+/// Whether a connection is established in this network namespace.
+pub(crate) fn stands_in(netns: &fs::File, connection: &Connection) -> bool {
+    in_netns(netns, || Ok(is_listed("thread-self", connection))).unwrap_or(false)
+}
+
+fn is_listed(pid: &str, connection: &Connection) -> bool {
+    tables(pid).any(|text| {
+        let mut all = text.lines().skip(1).filter_map(established);
+        all.any(|(_, other)| other == *connection)
     })
 }
 
@@ -136,6 +141,7 @@ fn connection(socket: &Socket) -> Option<Connection> {
     let peer = socket.peer_addr().ok()?.as_socket()?;
     Some(Connection {
         local: local.ip().to_canonical(),
+        local_port: local.port(),
         peer: peer.ip().to_canonical(),
         port: peer.port(),
     })
@@ -149,9 +155,15 @@ fn established(line: &str) -> Option<(u64, Connection)> {
     let [_, local, peer, ESTABLISHED, _, _, _, _, _, inode, ..] = words.as_slice() else {
         return None;
     };
-    let (local, _) = end(local)?;
+    let (local, local_port) = end(local)?;
     let (peer, port) = end(peer)?;
-    Some((inode.parse().ok()?, Connection { local, peer, port }))
+    let connection = Connection {
+        local,
+        local_port,
+        peer,
+        port,
+    };
+    Some((inode.parse().ok()?, connection))
 }
 
 /// Parse `ADDRESS:PORT` in hexadecimal. The address consists of words in this machine's byte order.
@@ -204,6 +216,7 @@ mod tests {
         let line = "   2: 070200C0:0016 010200C0:D431 01 00000000:00000000 02:0009C5A4 00000000     0        0 7311 4 0 20 4 30 10 -1";
         let connection = Connection {
             local: "192.0.2.7".parse().unwrap(),
+            local_port: 22,
             peer: "192.0.2.1".parse().unwrap(),
             port: 54321,
         };

@@ -52,9 +52,9 @@ pub fn is_elsewhere(message: &LinkMessage) -> bool {
     attribute!(message, LinkAttribute::LinkNetNsId(_) => ()).is_some()
 }
 
-/// Whether the link's peer or parent link is in the namespace with this id (nsid).
-pub fn is_in(message: &LinkMessage, netns: i32) -> bool {
-    attribute!(message, LinkAttribute::LinkNetNsId(id) => *id) == Some(netns)
+/// The id (nsid) of the namespace that has the link's peer or parent link, if that is another one.
+pub fn netns_of_lower(message: &LinkMessage) -> Option<i32> {
+    attribute!(message, LinkAttribute::LinkNetNsId(id) => *id)
 }
 
 /// Whether the link is a bridge.

@@ -47,7 +47,7 @@ mod link;
 pub mod link_data;
 
 pub use link::{
-    is_bridge, is_elsewhere, is_in, is_named, is_up, is_without_arp, link, master, name,
+    is_bridge, is_elsewhere, is_named, is_up, is_without_arp, link, master, name, netns_of_lower,
     permanent_mac,
 };
 

@@ -68,6 +68,15 @@ impl Publish {
         self.proto == other.proto && ports && from && address
     }
 
+    /// Whether TCP packets are forwarded to this port inside.
+    pub fn leads_to(&self, inside: u16) -> bool {
+        let leads = match self.port == self.last {
+            true => self.inside == inside,
+            false => self.ports().contains(&inside),
+        };
+        self.proto == Proto::Tcp && leads
+    }
+
     /// Whether packets to this address of the host are forwarded if the setting has no address.
     /// Loopback and link-local IPv6 addresses are excluded.
     pub fn is_reached_at(&self, address: IpAddr) -> bool {

@@ -1,6 +1,6 @@
 //! The message for a caller who would be disconnected: two lines.
 
-use super::{Carries, Cut, LinkFate};
+use super::{Carries, Cut, LinkFate, Loss};
 use crate::name::NetnsName;
 use crate::setup::args::verb::Verb;
 use crate::setup::{Call, report};
@@ -19,43 +19,48 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
         _ => "moves",
     };
     let subject = match origin {
-        _ if matches!(fate, LinkFate::Loses(_)) => format!("{name}: it would remove"),
+        _ if matches!(fate, LinkFate::Loses(_)) => format!("{name}: it would"),
         Some(origin) => format!("{}: {} {verb}", origin.place, origin.setting),
         None => format!("{name}: it would take away"),
     };
     let link = &link.name;
-    let whose = if *is_others {
-        "the connection of somebody who is logged in,"
-    } else {
-        "your own connection"
-    };
+    let whose = whose(*is_others);
+    let comma = if *is_others { "," } else { "" };
     let wrong = match (carries, fate) {
-        (Carries::Connection(Connection { local, peer, port }), LinkFate::Loses(what)) => {
-            format!("{what}, which {whose} from {peer} port {port} to {local} needs")
+        (
+            Carries::Connection(Connection {
+                local, peer, port, ..
+            }),
+            LinkFate::Loses(loss),
+        ) => {
+            let Loss { what, needs } = loss;
+            format!("{what}, which {whose}{comma} from {peer} port {port} to {local} {needs}")
         }
-        (Carries::Connection(Connection { local, peer, port }), LinkFate::Leads) => {
+        (
+            Carries::Connection(Connection {
+                local, peer, port, ..
+            }),
+            LinkFate::Leads,
+        ) => {
             format!("{link}, and so your own connection from {peer} port {port} to {local}")
         }
         (Carries::DefaultRoute, LinkFate::Leads) => {
             format!("{link}, and you are logged in through a connection that was not found")
         }
-        (Carries::Connection(Connection { local, peer, port }), _) => {
-            format!("{link}, which carries {whose} from {peer} port {port} to {local}")
+        (
+            Carries::Connection(Connection {
+                local, peer, port, ..
+            }),
+            _,
+        ) => {
+            format!("{link}, which carries {whose}{comma} from {peer} port {port} to {local}")
         }
         (Carries::DefaultRoute, _) => format!(
             "{link}, which all default routes of the host use, and you are logged in through a \
              connection that was not found"
         ),
     };
-    let allow = if *is_others || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {
-        let file = call.conf_dir.join(format!("netns.{name}"));
-        format!(
-            "write netns_move_my_connection=\"yes\" in {}",
-            file.display()
-        )
-    } else {
-        "add --yes-move-my-connection".into()
-    };
+    let allow = allow(call, name, *is_others);
     let remedy = match fate {
         LinkFate::Comes | LinkFate::Leads => format!(
             "type netns-setup try {name} --within 60 (--with sshd, if that belongs inside), which \
@@ -67,4 +72,23 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
         LinkFate::Goes => format!("log in another way, or {allow}"),
     };
     vec![report::printable(&format!("{subject} {wrong}")), remedy]
+}
+
+pub(super) fn whose(is_others: bool) -> &'static str {
+    match is_others {
+        true => "the connection of somebody who is logged in",
+        false => "your own connection",
+    }
+}
+
+/// What turns the guard off.
+pub(super) fn allow(call: &Call, name: &NetnsName, is_others: bool) -> String {
+    if is_others || matches!(call.verb, Verb::MayGo(_) | Verb::MayCome(_)) {
+        let file = call.conf_dir.join(format!("netns.{name}"));
+        return format!(
+            "write netns_move_my_connection=\"yes\" in {}",
+            file.display()
+        );
+    }
+    "add --yes-move-my-connection".into()
 }

@@ -1,12 +1,15 @@
 //! The guard: checks whether changes remove the link that carries the caller's connection, or the
 //! address or the route that it needs. It checks once before anything is done, and again right
 //! before the changes are made, because hooks and other namespaces of the same call come in between.
+//! After the changes it compares how the kernel routes the connection with how it did before
+//! ([`ways`]).
 //! It stops no call without a login among its parent processes, as at boot. runit's own processes start and stop services for unknown callers: there it considers
 //! everybody who is logged in.
 
 mod message;
+mod needed;
 mod new_routes;
-mod removed;
+mod ways;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -16,7 +19,7 @@ use super::dry_run::{Planned, planned, planned_as_far_as_possible};
 use super::error::{Error, Outcome, Result};
 use super::{Call, firewall, observe, store, with_checked};
 use crate::conf;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Path};
 use crate::model::build::Want;
 use crate::model::{Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
@@ -29,7 +32,9 @@ use crate::system::login::{Callers, callers, everybody, uptime};
 use crate::system::netns::{self, NameEntry};
 use crate::system::sockets::Connection;
 use message::lines;
+use needed::Loss;
 use new_routes::{link_taken_over, new_route};
+pub use ways::Ways;
 
 /// Time in which a machine starts. A login in this time does not keep a namespace down.
 const BOOT: Duration = Duration::from_secs(300);
@@ -53,8 +58,8 @@ enum LinkFate {
     Goes,
     /// A new route of the host uses it.
     Leads,
-    /// It loses this address or route.
-    Loses(String),
+    /// It loses something that the connection needs.
+    Loses(Loss),
 }
 
 enum Carries {
@@ -73,7 +78,7 @@ pub fn with_settings<T: Into<Outcome>>(
 
 /// The outcome, if one of the namespaces must not be changed. The error is reported.
 fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
-    let can_cut = |want: &&Want| !want.moves_my_connection && can_remove_links(want);
+    let can_cut = |want: &&Want| !want.moves_my_connection && can_change_host(want);
     let wants: Vec<&Want> = wants.iter().filter(can_cut).collect();
     if call.moves_my_connection || wants.is_empty() {
         return None;
@@ -96,41 +101,43 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     stopped
 }
 
-/// Returns false if an up cannot remove a link of the host: the namespace does not exist and has no
-/// state directory, no link is moved into it, and no new link is made on the host.
-fn can_remove_links(want: &Want) -> bool {
+/// Returns false if an up cannot change the host: the namespace does not exist and has no state
+/// directory, and its settings ask for nothing there.
+fn can_change_host(want: &Want) -> bool {
     let is_new = matches!(netns::there(want.name.as_str()), Ok(NameEntry::Nothing))
         && matches!(store::dir(&want.name).try_exists(), Ok(false));
-    !is_new || want.attach.is_some() || is_for_links_of_host(want)
+    !is_new || want.attach.is_some() || concerns_host(want)
 }
 
-fn is_for_links_of_host(want: &Want) -> bool {
-    let on_host = |link: &Link| link.netns == Netns::Host && link.kind.spec().is_some();
-    let mut links = want.state.links.iter();
-    links.any(|link| link.kind.is_moved() || on_host(link))
+/// Whether the settings ask for something on the host.
+fn concerns_host(want: &Want) -> bool {
+    let on_host = |link: &Link| link.netns == Netns::Host || link.kind.is_moved();
+    want.nat.is_some() || want.state.links.iter().any(on_host)
 }
 
-/// Check the changes right before they are made. The lines of the error are the message.
+/// Check the changes right before they are made, and note how the connections are routed now. The
+/// lines of the error are the message.
 pub fn check_changes(
     call: &Call,
     want: &Want,
     state: &State,
     (have, journal): (&State, &Journal),
     rest: Extras,
-) -> Result<(), Vec<String>> {
+) -> Result<Ways, Vec<String>> {
     let is_new = !have.exists && journal.is_empty() && want.attach.is_none();
     let is_allowed = call.moves_my_connection || want.moves_my_connection;
-    if is_allowed || is_new && !is_for_links_of_host(want) {
-        return Ok(());
+    if is_allowed || is_new && !concerns_host(want) {
+        return Ok(Ways::default());
     }
     let callers = match call.verb {
         // It is rolled back, unless it is a namespace that only follows
-        Verb::KeepTrial(_) if call.names.contains(&want.name) => return Ok(()),
+        Verb::KeepTrial(_) if call.names.contains(&want.name) => return Ok(Ways::default()),
         Verb::KeepTrial(_) => everybody(),
         _ => callers_to_consider(Happens::AtBootToo),
     };
     let (changes, _) = plan_what_can_be(state, have, journal, rest);
-    check_cut(call, &want.name, (have, &changes), &callers)
+    check_cut(call, &want.name, (have, &changes), &callers)?;
+    Ok(Ways::of(&callers, &want.name))
 }
 
 /// As [`check_changes`], for a `down`.
@@ -309,27 +316,28 @@ fn cut(name: &NetnsName, (have, changes): (&State, &[Change]), callers: &Callers
     let mut kernel = Kernel::new(name.clone());
     let mut carried = Vec::new();
     for connection in &callers.connections {
-        let links = kernel.carriers(connection).unwrap_or_default();
-        carried.push((links, Carries::Connection(*connection)));
+        let path = kernel.path(connection).unwrap_or_default();
+        carried.push((path, Carries::Connection(*connection)));
     }
     if carried.is_empty() {
         let links = kernel.carriers_of_default().unwrap_or_default();
-        carried.push((links, Carries::DefaultRoute));
+        let hops = Vec::new();
+        carried.push((Path { links, hops }, Carries::DefaultRoute));
     }
-    for (links, carries) in carried {
+    for (path, carries) in carried {
+        let links = &path.links;
         // A link that goes loses its addresses and routes first
-        let goes = changes.iter().any(|one| taken(&one.step, &links).is_some());
+        let goes = changes.iter().any(|one| taken(&one.step, links).is_some());
         for change in changes {
             let comes = |step: &Step| step.ways().iter().any(|(_, to)| to.netns == Netns::This);
-            let (link, fate) = match (taken(&change.step, &links), comes(&change.step)) {
+            let (link, fate) = match (taken(&change.step, links), comes(&change.step)) {
                 (Some(link), true) => (link, LinkFate::Comes),
                 (Some(link), false) => (link, LinkFate::Goes),
                 (None, _) => {
-                    let needed = || removed::needed(change, changes, have, &links, &carries);
-                    if let Some((link, what)) = (!goes).then(needed).flatten() {
-                        (link, LinkFate::Loses(what))
-                    } else if let Some(link) =
-                        link_taken_over(change, &links, &carries, &mut kernel)
+                    let needed = || needed::needed(change, changes, have, &path, &carries);
+                    if let Some((link, loss)) = (!goes).then(needed).flatten() {
+                        (link, LinkFate::Loses(loss))
+                    } else if let Some(link) = link_taken_over(change, links, &carries, &mut kernel)
                     {
                         (link, LinkFate::Leads)
                     } else {
@@ -353,7 +361,19 @@ fn is_taking(change: &Change) -> bool {
     let step = &change.step;
     let takes = matches!(
         step,
-        Step::DelLink(_) | Step::DelNetns | Step::DelAddress(..) | Step::DelRoute(_)
+        Step::DelLink(_)
+            | Step::DelNetns
+            | Step::DelAddress(..)
+            | Step::DelRoute(_)
+            | Step::LoadNatTable(_)
+            | Step::DropNatTable
+            | Step::LoadFirewall { .. }
+            | Step::AddLink { .. }
+            | Step::SetMaster(..)
+            | Step::DelVlans(..)
+            | Step::SetUp(_, false)
+            | Step::SetAttribute(..)
+            | Step::SetOptions(..)
     );
     takes || !step.ways().is_empty() || new_route(change).is_some()
 }
