@@ -33,6 +33,7 @@ pub mod wireguard;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use nix::sys::stat::{Mode, umask};
@@ -50,6 +51,7 @@ use crate::conf::{self, Trust};
 use crate::model::build::Want;
 use crate::name::NetnsName;
 use crate::plan::Extras;
+use crate::system::login::{self, Callers};
 
 /// How long to wait for another netns-setup that has the lock.
 const LOCK: Duration = Duration::from_secs(15);
@@ -75,6 +77,19 @@ pub struct Call {
     pub trust: Trust,
     /// The receiver of all reports.
     pub events: Events,
+    /// Who has called, when the guard has looked for that. Empty at first.
+    pub callers: OnceLock<Callers>,
+}
+
+impl Call {
+    /// The login above this process. It is looked for once, but each time by a watch, which lives
+    /// longer than logins do.
+    fn callers(&self) -> Callers {
+        match self.verb {
+            Verb::Watch(_) => login::callers(),
+            _ => self.callers.get_or_init(login::callers).clone(),
+        }
+    }
 }
 
 /// Run the verb. Errors are reported as events.

@@ -5,7 +5,7 @@
 #![allow(dead_code, clippy::unwrap_used)]
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use netns_services::conf::{self, Trust};
 use netns_services::name::NetnsName;
@@ -44,6 +44,7 @@ fn check_unused(conf_dir: &Path) -> (i32, String) {
         at: CalledFrom::Host,
         trust: own(),
         events: Events::to(Arc::new(Nobody)),
+        callers: OnceLock::new(),
     };
     match setup::settings(&call, &name, &setup::context()) {
         Ok(want) => {

@@ -7,7 +7,7 @@ use std::env;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use netns_services::exit;
 use netns_services::name::NetnsName;
@@ -85,6 +85,7 @@ fn call(verb: Verb, events: Events) -> Result<Call> {
         at,
         trust,
         events,
+        callers: OnceLock::new(),
         verb,
     })
 }

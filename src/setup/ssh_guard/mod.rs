@@ -3,8 +3,9 @@
 //! before the changes are made, because hooks and other namespaces of the same call come in between.
 //! After the changes it compares how the kernel routes the connection with how it did before
 //! ([`ways`]).
-//! It stops no call without a login among its parent processes, as at boot. runit's own processes start and stop services for unknown callers: there it considers
-//! everybody who is logged in.
+//!
+//! It stops no call without a login among its parent processes, as at boot. runit's own processes
+//! start and stop services for unknown callers: there it considers everybody who is logged in.
 
 mod message;
 mod needed;
@@ -28,7 +29,7 @@ use crate::setup::args::verb::Verb;
 use crate::setup::lock::without_lock;
 use crate::setup::query::build_query_of_down;
 use crate::source::Origin;
-use crate::system::login::{Callers, callers, everybody, uptime};
+use crate::system::login::{Callers, everybody, uptime};
 use crate::system::netns::{self, NameEntry};
 use crate::system::sockets::Connection;
 use message::lines;
@@ -83,7 +84,7 @@ fn stops(call: &Call, wants: &[Want], rest: Extras) -> Option<Outcome> {
     if call.moves_my_connection || wants.is_empty() {
         return None;
     }
-    let callers = callers_to_consider(Happens::AtBootToo);
+    let callers = callers_to_consider(call, Happens::AtBootToo);
     if !callers.logged_in {
         return None;
     }
@@ -133,8 +134,11 @@ pub fn check_changes(
         // It is rolled back, unless it is a namespace that only follows
         Verb::KeepTrial(_) if call.names.contains(&want.name) => return Ok(Ways::default()),
         Verb::KeepTrial(_) => everybody(),
-        _ => callers_to_consider(Happens::AtBootToo),
+        _ => callers_to_consider(call, Happens::AtBootToo),
     };
+    if !callers.logged_in {
+        return Ok(Ways::default());
+    }
     let (changes, _) = plan_what_can_be(state, have, journal, rest);
     check_cut(call, &want.name, (have, &changes), &callers)?;
     Ok(Ways::of(&callers, &want.name))
@@ -150,7 +154,7 @@ pub fn check_removal(
     if call.moves_my_connection || is_allowed(call, name) {
         return Ok(());
     }
-    check_cut(call, name, (have, changes), &callers())
+    check_cut(call, name, (have, changes), &call.callers())
 }
 
 fn check_cut(
@@ -169,12 +173,17 @@ fn check_cut(
 /// Check that the guard lets the namespace be taken down. `gives_up`: links of others on its links
 /// are given up.
 pub fn may_take_down(call: &Call, name: &NetnsName, gives_up: bool) -> Result {
-    check_take_down(call, name, gives_up, &callers())
+    check_take_down(call, name, gives_up, &call.callers())
 }
 
 /// As [`may_take_down`], for a caller that has not stopped anything yet.
 pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
-    check_take_down(call, name, false, &callers_to_consider(Happens::WhenAsked))
+    check_take_down(
+        call,
+        name,
+        false,
+        &callers_to_consider(call, Happens::WhenAsked),
+    )
 }
 
 /// Check whether `up` would fail because of the settings, the rule files, this machine or the
@@ -208,8 +217,8 @@ enum Happens {
 }
 
 /// The callers to consider: the login above this process or, under runit, everybody.
-fn callers_to_consider(happens: Happens) -> Callers {
-    let callers = callers();
+fn callers_to_consider(call: &Call, happens: Happens) -> Callers {
+    let callers = call.callers();
     let is_booting = || happens == Happens::AtBootToo && uptime().is_none_or(|up| up < BOOT);
     if callers.runsv && !callers.logged_in && !is_booting() {
         everybody()
@@ -220,7 +229,7 @@ fn callers_to_consider(happens: Happens) -> Callers {
 
 /// Warn of a plan that the guard would stop.
 pub fn warn(call: &Call, want: &Want, have: &State, changes: &[Change]) {
-    let callers = callers();
+    let callers = call.callers();
     if call.moves_my_connection || want.moves_my_connection || !callers.logged_in {
         return;
     }
@@ -240,8 +249,8 @@ pub struct CutByReload {
 }
 
 /// What a reload would take from the caller's connection. `None` if it would take nothing.
-pub fn cut_by_reload(want: &Want) -> Option<CutByReload> {
-    let callers = callers();
+pub fn cut_by_reload(call: &Call, want: &Want) -> Option<CutByReload> {
+    let callers = call.callers();
     let planned = |rest| planned_as_far_as_possible(want, rest);
     let planned = callers.logged_in.then(|| planned(Extras::Remove));
     let Planned {

@@ -71,7 +71,7 @@ pub fn try_out(call: &Call, trial: &Trial) -> Outcome {
 
 /// Tell a caller whose connection will be cut what to type. Later output may not arrive.
 fn warn_of_cut(call: &Call, want: &Want, trial: &Trial) {
-    let Some(cut) = ssh_guard::cut_by_reload(want) else {
+    let Some(cut) = ssh_guard::cut_by_reload(call, want) else {
         return;
     };
     let (name, seconds) = (&want.name, trial.within().as_secs());
