@@ -604,34 +604,6 @@ fn changes_that_lead_ones_own_connection_elsewhere_are_undone() {
     }
 }
 
-/// Rules may let the connection pass or not: only a trial shows it.
-#[test]
-fn rules_that_ones_own_connection_passes_are_loaded_by_a_trial() {
-    let sandbox = sandbox("netns_links=eth1\nconfig_eth1=192.0.2.7/24\n");
-    setup(&sandbox, "up mgmt").ok();
-    let rules =
-        "table inet fw { chain input { type filter hook input priority 0; policy drop; }; }\n";
-    sandbox.write("/etc/netns/mgmt/nftables.nft", rules);
-    let _stands = connection_of(&sandbox, OVER_ETH1);
-    for verb in ["up", "reload"] {
-        let run = in_said_session(&sandbox, OVER_ETH1, &format!("{verb} mgmt")).code(100);
-        run.stderr(
-            "netns-setup: mgmt: it would load the rules of /etc/netns/mgmt/nftables.nft, which your own connection from 192.0.2.1 port 50022 to 192.0.2.7 passes through\n\
-             netns-setup: type netns-setup try mgmt --within 60, which undoes it unless you confirm it; or add --yes-move-my-connection\n\
-             netns-setup: mgmt: nothing was changed\n",
-        );
-    }
-    in_said_session(&sandbox, OVER_ETH1, "try mgmt --within 2").ok();
-    let undone = || {
-        sandbox
-            .sh("ip netns exec mgmt nft list ruleset")
-            .ok()
-            .stdout
-            .is_empty()
-    };
-    assert!(wait_until(LIMIT, undone));
-}
-
 /// Links that stay, and no longer pass on the packets.
 #[test]
 fn a_link_of_ones_own_connection_stays_in_its_bridge_and_keeps_its_packets() {

@@ -1,13 +1,13 @@
 //! A dry run: computes the changes to the wanted state of a namespace, and makes none of them.
 
+use std::collections::BTreeSet;
+
 use super::failure::{Failure, Why};
 use super::observe::observe;
 use super::resolve_devices::resolve_devices;
 use super::{attach, nat};
 use crate::kernel::Kernel;
 use crate::model::build::Want;
-use std::collections::BTreeSet;
-
 use crate::model::{Kind, Link, LinkRef, Netns, State};
 use crate::name::NetnsName;
 use crate::plan::{Change, Extras, Journal, Obstacle, plan_what_can_be};

@@ -225,7 +225,7 @@ has_listeners()
 # snapshot - print everything that a namespace could leave behind on this host, except:
 # what the kernel numbers, times or learns by itself; pid files, which dpkg's
 # start-stop-daemon leaves; the lock that all namespaces share; logs; why a start failed;
-# that a trial was undone; and the shells of the scenario
+# that a trial was undone; and the scenario's own processes, also those that have just ended
 snapshot()
 {
 	$judge -o link | sed 's/^[0-9]*: //; s/ link-netnsid [0-9]*//'
@@ -240,7 +240,7 @@ snapshot()
 	find /run/netns /run/netns-services /etc/netns -mindepth 1 ! -name .ties ! -name '*.failed' ! -name '*.log' \
 		! -path '*/.undone*' 2>/dev/null
 	# shellcheck disable=SC2009  # all of them, and not their names alone
-	ps -o args | grep -v -e 'ps -o' -e '^grep' -e '^[a-z]*sh /t/'
+	ps -o args | grep -v -e 'ps -o' -e '^\[\{0,1\}grep' -e '^\[find' -e '^\[sed' -e '^[a-z]*sh /t/'
 }
 
 runs()

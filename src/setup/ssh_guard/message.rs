@@ -1,6 +1,6 @@
 //! The message for a caller who would be disconnected: two lines.
 
-use super::{Carries, Cut, LinkFate, Loss};
+use super::{Carries, Cut, LinkFate};
 use crate::name::NetnsName;
 use crate::setup::args::verb::Verb;
 use crate::setup::{Call, report};
@@ -31,10 +31,9 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
             Carries::Connection(Connection {
                 local, peer, port, ..
             }),
-            LinkFate::Loses(loss),
+            LinkFate::Loses(what),
         ) => {
-            let Loss { what, needs } = loss;
-            format!("{what}, which {whose}{comma} from {peer} port {port} to {local} {needs}")
+            format!("{what}, which {whose}{comma} from {peer} port {port} to {local} needs")
         }
         (
             Carries::Connection(Connection {

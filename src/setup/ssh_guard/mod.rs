@@ -33,7 +33,6 @@ use crate::system::login::{Callers, everybody, uptime};
 use crate::system::netns::{self, NameEntry};
 use crate::system::sockets::Connection;
 use message::lines;
-use needed::Loss;
 use new_routes::{link_taken_over, new_route};
 pub use ways::Ways;
 
@@ -59,8 +58,8 @@ enum LinkFate {
     Goes,
     /// A new route of the host uses it.
     Leads,
-    /// It loses something that the connection needs.
-    Loses(Loss),
+    /// It loses something that the connection needs: "remove the address …".
+    Loses(String),
 }
 
 enum Carries {
@@ -251,14 +250,15 @@ pub struct CutByReload {
 /// What a reload would take from the caller's connection. `None` if it would take nothing.
 pub fn cut_by_reload(call: &Call, want: &Want) -> Option<CutByReload> {
     let callers = call.callers();
-    let planned = |rest| planned_as_far_as_possible(want, rest);
-    let planned = callers.logged_in.then(|| planned(Extras::Remove));
+    if !callers.logged_in {
+        return None;
+    }
     let Planned {
         state,
         have,
         changes,
         ..
-    } = planned?.ok()?;
+    } = planned_as_far_as_possible(want, Extras::Remove).ok()?;
     let cut = cut(&want.name, (&have, &changes), &callers)?;
     let new_addresses = match (&cut.fate, &cut.carries) {
         (LinkFate::Leads | LinkFate::Goes, _) => Vec::new(),
@@ -344,8 +344,8 @@ fn cut(name: &NetnsName, (have, changes): (&State, &[Change]), callers: &Callers
                 (Some(link), false) => (link, LinkFate::Goes),
                 (None, _) => {
                     let needed = || needed::needed(change, changes, have, &path, &carries);
-                    if let Some((link, loss)) = (!goes).then(needed).flatten() {
-                        (link, LinkFate::Loses(loss))
+                    if let Some((link, what)) = (!goes).then(needed).flatten() {
+                        (link, LinkFate::Loses(what))
                     } else if let Some(link) = link_taken_over(change, links, &carries, &mut kernel)
                     {
                         (link, LinkFate::Leads)
@@ -376,7 +376,6 @@ fn is_taking(change: &Change) -> bool {
             | Step::DelRoute(_)
             | Step::LoadNatTable(_)
             | Step::DropNatTable
-            | Step::LoadFirewall { .. }
             | Step::AddLink { .. }
             | Step::SetMaster(..)
             | Step::DelVlans(..)

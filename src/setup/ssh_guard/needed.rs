@@ -1,6 +1,6 @@
 //! What changes take from the caller's connection other than its link: addresses, routes, published
-//! ports, masters, VLANs. Firewall rules count if the connection passes through them: what they do to
-//! it is not known.
+//! ports, masters, VLANs. Firewall rules do not count: nobody knows what they do to it before they
+//! are loaded, and `try` shows that.
 
 use super::Carries;
 use crate::kernel::Path;
@@ -11,30 +11,20 @@ use crate::model::{Link, LinkRef, Netns, State};
 use crate::plan::{Change, Step};
 use crate::system::sockets::Connection;
 
-/// What a change does to a connection, and how the connection depends on that.
-#[derive(PartialEq, Eq)]
-pub(super) struct Loss {
-    /// As in "it would WHAT".
-    pub what: String,
-    /// As in "which your own connection NEEDS".
-    pub needs: &'static str,
-}
-
-/// What the change takes from the connection, and the link that this belongs to. The connection ends
-/// or hangs without it.
+/// What the change does to the connection, as in "it would WHAT", and the link that this belongs to.
+/// The connection ends or hangs then.
 pub(super) fn needed(
     change: &Change,
     changes: &[Change],
     have: &State,
     path: &Path,
     carries: &Carries,
-) -> Option<(LinkRef, Loss)> {
+) -> Option<(LinkRef, String)> {
     let Carries::Connection(connection) = carries else {
         return None;
     };
     let links = &path.links;
-    let needs = "needs";
-    let loses = |link: &LinkRef, what: String| Some((link.clone(), Loss { what, needs }));
+    let loses = |link: &LinkRef, what: String| Some((link.clone(), what));
     match &change.step {
         Step::DelAddress(link, address) if links.contains(link) => {
             let is_added = |change: &Change| match &change.step {
@@ -57,12 +47,6 @@ pub(super) fn needed(
         }
         Step::LoadNatTable(new) => unpublished(&new.publish, have, path, connection),
         Step::DropNatTable => unpublished(&[], have, path, connection),
-        Step::LoadFirewall { new, .. } => {
-            let link = links.iter().find(|link| link.netns == Netns::This)?;
-            let what = format!("load the rules of {}", new.file);
-            let needs = "passes through";
-            Some((link.clone(), Loss { what, needs }))
-        }
         Step::AddLink { link, .. } => {
             let parent = takes_packets_of(link).filter(|parent| links.contains(parent))?;
             loses(
@@ -109,7 +93,7 @@ fn unpublished(
     have: &State,
     path: &Path,
     connection: &Connection,
-) -> Option<(LinkRef, Loss)> {
+) -> Option<(LinkRef, String)> {
     let ends_inside = path.hops.first()?.netns == Netns::This;
     let is_forwarded = ends_inside && path.hops.iter().any(|hop| hop.netns == Netns::Host);
     let old = have.table.iter().flat_map(|table| &table.value.publish);
@@ -118,12 +102,8 @@ fn unpublished(
     let stays = |publish: &Publish| new.iter().any(|new| new.to_string() == publish.to_string());
     let lost = old.find(|publish| !stays(publish));
     let link = path.links.iter().next()?;
-    let loss = |publish: &Publish| Loss {
-        what: format!("remove the published port {publish}"),
-        needs: "needs",
-    };
     let lost = lost.filter(|_| is_forwarded)?;
-    Some((link.clone(), loss(lost)))
+    Some((link.clone(), format!("remove the published port {lost}")))
 }
 
 fn leads_to(route: &Route, connection: &Connection) -> bool {
