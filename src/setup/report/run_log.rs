@@ -169,7 +169,7 @@ impl<'a> Changes<'a> {
         self.call.events.warning(self.name, lines);
     }
 
-    /// Report a warning, also in the system log: a `try` that rolls back prints for nobody.
+    /// Report a warning, also in the system log: the process that rolls a `try` back has no terminal.
     pub fn logged_warning(&self, lines: Vec<String>) {
         if !lines.is_empty() {
             let _ = syslog::send(Urgency::Info, &lines);
