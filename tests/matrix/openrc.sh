@@ -59,7 +59,11 @@ name_at()
 unplace_service()
 {
 	[ "$service" != twins ] || rc-service "$(name_at "$(other_place "$place")")" stop
-	[ -z "$failed" ] || rc-service "$name" stop
+	[ -z "$failed" ] || {
+		# Its supervisor would start the daemon again
+		kill -9 "$(cat "/run/supervise-$name.pid")"
+		rc-service "$name" stop
+	}
 	rc-service "$name" zap
 }
 
@@ -142,6 +146,8 @@ is_dead()
 verb_rebuilt()
 {
 	is_made_anew rc-service netns.mgmt restart
+	# OpenRC does not wait for the services that it starts again
+	eventually "it is started" rc-service "$name" status
 	is_in_place
 	verb_crash
 	is_made_anew sh -c 'netns-setup down --force mgmt && netns-setup up mgmt'

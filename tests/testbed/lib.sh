@@ -87,7 +87,11 @@ eventually()
 # signal wakes it.
 gives_up()
 {
-	! rc-service "$1" status && return
+	rc-service "$1" status
+	case $? in
+	0 | 8) ;;   # started or starting
+	*) return 0 ;;
+	esac
 	kill -CHLD "$(cat "/run/supervise-$1.pid")" 2>/dev/null
 	false
 }
