@@ -34,6 +34,7 @@ testbed::scenarios! { "openrc":
     a_trial_moves_sshd_over_its_own_card
     a_whole_machine_boots_and_shuts_down
     checks_see_the_files_of_the_daemon
+    every_function_of_a_script_runs_inside
     every_kind_of_daemon_is_found_again
     netns_setup_typed_inside_works_from_the_host
     nobody_outside_keeps_a_namespace_unsaid
@@ -138,6 +139,7 @@ fn the_hook_works_where_bash_runs_openrc() {
         "a_script_with_its_own_start_runs_inside_whole",
         "a_service_typed_inside_starts_on_the_host",
         "a_supervised_daemon_follows_the_name",
+        "every_function_of_a_script_runs_inside",
         "the_hook_notices_where_it_does_not_work",
     ] {
         run_by_bash("openrc", scenario);

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154,SC2034,SC2317  # used by OpenRC, conf.d and netns.conf
-# Sourced by netns-inside.sh for a script that may start something itself: can the hook follow
-# what it starts?
+# Sourced by netns-inside.sh for a service whose owner has chosen netns_mode="daemon": can the
+# hook follow what its script starts?
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 # Does the script start daemons only with start-stop-daemon and supervise-daemon as plain

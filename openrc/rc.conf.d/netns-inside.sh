@@ -1,9 +1,8 @@
 # shellcheck shell=sh disable=SC2154,SC2034,SC2317  # used by OpenRC, conf.d and netns.conf
 # Sourced by netns.conf for a service with netns=: which part of it runs inside, and how.
 # netns_mode="daemon": what start-stop-daemon or supervise-daemon starts, the rest on the
-# host. "script": the whole script. "auto": script if it has a start() of its own, starts
-# something in a way that cannot be followed, or would check other files than the daemon
-# reads; otherwise daemon.
+# host. "script": the whole script. "auto": script for a verb that calls a function of the
+# script, or if OpenRC would check other files than the daemon reads; otherwise daemon.
 # SPDX-License-Identifier: MIT OR Apache-2.0
 
 # Only an error needs the rest of the part that says what is wrong with the settings.
@@ -146,24 +145,22 @@ _netns_choose_mode()
 				"write supervisor=\"supervise-daemon\", or netns-exec $_netns -- in its run file"
 		;;
 	esac
-	_netns_own=script
-	if ! command -v start >/dev/null; then
-		_netns_own=daemon
-		start() { default_start; }
-	fi
+	_netns_find_functions
 	case ${netns_mode:-auto} in
-	auto)
-		netns_mode=$_netns_own
-		[ "$netns_mode" = script ] || { _netns_can_follow && ! _netns_has_files; } || netns_mode=script
-		;;
-	script) ;;
-	daemon) [ "$_netns_verb" != start ] || { _netns_part followed && _netns_must_follow; } ;;
+	auto | daemon | script) ;;
 	*)
 		[ "$_netns_verb" != start ] ||
 			_netns_refuse " has the unknown netns_mode=\"$netns_mode\"" \
 				"expected auto, daemon or script"
-		netns_mode=$_netns_own
+		netns_mode=auto
 		;;
+	esac
+	case ${netns_mode:-auto} in
+	auto)
+		netns_mode=daemon
+		{ [ -z "$_netns_functions" ] && ! _netns_has_files; } || netns_mode=script
+		;;
+	daemon) [ "$_netns_verb" != start ] || { _netns_part followed && _netns_must_follow; } ;;
 	esac
 	[ -z "$_netns_asked" ] || exit 0
 	[ "$_netns_verb:$netns_mode:$_netns_own" != start:script:daemon ] || _netns_may_be_confused
@@ -180,16 +177,26 @@ _netns_choose_mode()
 	esac
 }
 
-# A script without functions of its own for the start leaves it to OpenRC's, which the aliases
-# follow. For other verbs, its text counts.
-_netns_can_follow()
+# Does the verb call a function of the script, or only OpenRC's own start(), stop() and status()?
+# These were unset before the script was read, and are set again here. A function may call what
+# reaches the daemon or its addresses: nginx -t, rndc reload, ip address. Every verb of a script
+# with a start() of its own counts. Set _netns_functions, and _netns_own to whose start() it is.
+_netns_find_functions()
 {
+	_netns_own=script _netns_functions=yes
+	command -v start || {
+		_netns_own=daemon _netns_functions=
+		start() { default_start; }
+	}
 	case $_netns_verb in
-	start) ! command -v start_pre && ! command -v start_post && return ;;
-	esac >/dev/null
-	_netns_part followed
-	_netns_is_followed
-}
+	start | describe) ;;
+	stop | status) ! command -v "$_netns_verb" || _netns_functions=yes ;;
+	*) _netns_functions=yes ;;
+	esac
+	! command -v "${_netns_verb}_pre" && ! command -v "${_netns_verb}_post" || _netns_functions=yes
+	command -v stop || stop() { default_stop; }
+	command -v status || status() { default_status; }
+} >/dev/null
 
 # Does the namespace have files of its own for /etc, other than those for name lookups and
 # firewall rules? The daemon reads them, and so should the checks of its settings: start_pre(),

@@ -35,8 +35,12 @@ const UNUSED: Duration = Duration::from_millis(500);
 /// How long it may exist after that before this is reported. A `watch` closes it as soon as it can.
 const CLOSED: Duration = Duration::from_secs(2);
 
-/// How long to wait for the links, once it is certain that they end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for the links, once it is certain that they end. The kernel ends all namespaces
+/// of the machine one batch after the other: on a busy machine, a batch has taken more than 10 seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long of that is too short to be reported.
+const MOMENT: Duration = Duration::from_secs(2);
 
 /// How many reports are skipped before the state is queried.
 const AT_ONCE: usize = 512;
@@ -110,8 +114,9 @@ impl Ends {
         })
     }
 
-    /// Wait until the links of the namespace are gone. Its name has been deleted.
-    pub fn wait(&mut self, dying: &Dying) -> Result<End, OsError> {
+    /// Wait until the links of the namespace are gone. Its name has been deleted. `report` is called
+    /// if that takes longer than a moment. The error is `TimedOut` after a minute.
+    pub fn wait(&mut self, dying: &Dying, report: impl FnOnce()) -> Result<End, OsError> {
         let mut end = End::Complete;
         if !self.until(UNUSED, |ends| ends.is_ended(dying))? {
             log::info!("the namespace with the id {} is still used", dying.nsid);
@@ -119,6 +124,10 @@ impl Ends {
                 end = End::StillUsed;
             }
         }
+        if self.until(MOMENT, |ends| ends.are_peers_gone(dying))? {
+            return Ok(end);
+        }
+        report();
         match self.until(PATIENCE, |ends| ends.are_peers_gone(dying))? {
             true => Ok(end),
             false => Err(io::Error::from(ErrorKind::TimedOut).into()),

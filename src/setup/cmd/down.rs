@@ -183,7 +183,11 @@ fn wait(call: &Call, name: &NetnsName, dying: Option<Dying>, seen: &mut Seen) ->
     let (Some(dying), Some(ends)) = (dying, &mut seen.ends) else {
         return Ok(());
     };
-    match ends.wait(&dying) {
+    let report = || {
+        let line = format!("{name}: waiting until the kernel has removed its links");
+        call.events.progress(name, line);
+    };
+    match ends.wait(&dying, report) {
         Ok(End::Complete) => {}
         Ok(End::StillUsed) => call.events.warning(
             name,
