@@ -15,7 +15,7 @@ service()
 	supervisor=$1 function=$2 file=$3
 	shift 3
 	name=s$(grep -c . /run/services)
-	script $name <<-END
+	script "$name" <<-END
 		command=/bin/sleep
 		command_args=600
 		command_background=yes
@@ -28,15 +28,15 @@ service()
 		reload() { :; }
 	END
 	[ "$supervisor" = start-stop-daemon ] ||
-		sed -i "s/command_background=yes/supervisor=$supervisor/" /etc/init.d/$name
+		sed -i "s/command_background=yes/supervisor=$supervisor/" "/etc/init.d/$name"
 	case $function in
 	start | stop | status) echo "$function() { seen $function; default_$function; }" ;;
 	*) echo "$function() { seen $function; }" ;;
 	esac >/tmp/function
-	printf '%s\n' "$@" >/etc/conf.d/$name
+	printf '%s\n' "$@" >"/etc/conf.d/$name"
 	case $file in
-	script) cat /tmp/function >>/etc/init.d/$name ;;
-	conf.d) cat /tmp/function >>/etc/conf.d/$name ;;
+	script) cat /tmp/function >>"/etc/init.d/$name" ;;
+	conf.d) cat /tmp/function >>"/etc/conf.d/$name" ;;
 	esac
 	echo "$name $function" "$*" >>/run/services
 }
@@ -56,15 +56,15 @@ cell()
 	*netns_mode=*) daemon=$inside ;;
 	*netns=*) daemon=$inside where=$inside ;;
 	esac
-	run 0 rc-service $name start
+	run 0 rc-service "$name" start
 	eventually "the daemon runs" is_running
 	is "the daemon's namespace" "$(netns_of "$(pidof sleep)")" "$daemon"
 	case $function in
-	check*) run 0 rc-service $name check ;;
-	reload*) run 0 rc-service $name reload ;;
+	check*) run 0 rc-service "$name" check ;;
+	reload*) run 0 rc-service "$name" reload ;;
 	esac
-	run 0 rc-service $name status
-	run 0 rc-service $name stop
+	run 0 rc-service "$name" status
+	run 0 rc-service "$name" stop
 	eventually "it is stopped" is_gone sleep
 	is "where $function ran" "$(sort -u /run/seen)" "$function $where"
 	rm /run/seen
@@ -74,13 +74,13 @@ echo none >/run/services
 for function in start_pre start_post stop_pre stop stop_post status_pre status status_post \
 	reload_pre reload reload_post check_pre check; do
 	for supervisor in start-stop-daemon supervise-daemon; do
-		service $supervisor $function script 'netns="mgmt"'
+		service $supervisor "$function" script 'netns="mgmt"'
 	done
-	service start-stop-daemon $function script 'netns="mgmt"' 'netns_mode="daemon"'
-	service start-stop-daemon $function script
+	service start-stop-daemon "$function" script 'netns="mgmt"' 'netns_mode="daemon"'
+	service start-stop-daemon "$function" script
 done
 for function in start_pre start_post stop_pre stop_post; do
-	service start-stop-daemon $function conf.d 'netns="mgmt"'
+	service start-stop-daemon "$function" conf.d 'netns="mgmt"'
 done
 sed -i 1d /run/services
 later
