@@ -116,9 +116,11 @@ sed -i /netns_mode/d /etc/conf.d/$service
 mkdir /etc/netns/mgmt/iptables /etc/netns/mgmt/ipset.d
 : >/etc/netns/mgmt/nftables.nft
 echo "nameserver 192.0.2.53" >/etc/netns/mgmt/resolv.conf
-sed -i 's/^start_pre.*/start_pre() { readlink \/proc\/self\/ns\/net >\/run\/seen; }/' /etc/init.d/$service
+sed -i '/^start_pre/d; /^stop_pre/d' /etc/init.d/$service
+echo 'readlink /proc/self/ns/net >>/run/seen' >>/etc/init.d/$service
+later
 run 0 rc-service $service start
-is "where start_pre is" "$(cat /run/seen)" "$host"
+is "where the script is read" "$(sort -u /run/seen)" "$host"
 run 0 rc-service $service stop
 cat /tmp/table
 printf '%s cells, all of them right\n' "$rows"
