@@ -8,6 +8,7 @@ mod common;
 mod far;
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
@@ -601,6 +602,82 @@ fn changes_that_lead_ones_own_connection_elsewhere_are_undone() {
         }
         drop(stands);
         setup(&sandbox, "down mgmt").ok();
+    }
+}
+
+/// Calls it in a session over this connection, and sends its output over it, as sshd does. What it
+/// prints on standard error is the output of the run.
+fn over(
+    sandbox: &Sandbox,
+    (listener, _client): &(TcpListener, Socket),
+    said: &str,
+    words: &str,
+) -> Run {
+    let session = listener.accept().unwrap().0;
+    let script = format!(
+        "exec 3>&1 >&0; env -i {NETNS_SETUP} {words} 2>/run/errors; code=$?; cat /run/errors >&3; exit $code"
+    );
+    sandbox.run_with(&["sh", "-c", &script], |command| {
+        command.env("SSH_CONNECTION", said);
+        command.stdin(OwnedFd::from(session));
+    })
+}
+
+/// Packets that are routed as before, and are discarded: only the other end shows it.
+#[test]
+fn changes_after_which_the_other_end_answers_no_more_are_undone() {
+    let four = ("192.0.2.1", "192.0.2.7");
+    let six = ("2001:db8:10::1", "2001:db8:10::7");
+    let chain = |hook: &str, rule: &str| {
+        format!("table inet t {{ chain c {{ type filter hook {hook} priority 0; {rule}; }}; }}")
+    };
+    let harmless = chain("input", "tcp dport 80 drop");
+    for ((peer, local), rules, cuts) in [
+        (four, chain("input", "tcp dport 22 drop"), true),
+        (four, chain("input", "policy drop"), true),
+        (four, chain("output", "tcp sport 22 drop"), true),
+        (
+            four,
+            chain("input", "tcp dport 22 reject with tcp reset"),
+            true,
+        ),
+        (six, chain("input", "tcp dport 22 drop"), true),
+        (
+            four,
+            chain("input", "ct state established accept; drop"),
+            false,
+        ),
+        (six, chain("input", "meta nfproto ipv4 drop"), false),
+    ] {
+        let sandbox = sandbox(
+            "netns_links=eth1\nconfig_eth1=\"192.0.2.7/24 2001:db8:10::7/64 nodad\"\nnetns_nftables=/etc/rules.nft\n",
+        );
+        sandbox.write("/etc/rules.nft", &harmless);
+        setup(&sandbox, "up mgmt").ok();
+        let loaded = || {
+            sandbox
+                .sh("ip netns exec mgmt nft list ruleset")
+                .ok()
+                .stdout
+        };
+        let before = loaded();
+        let said = format!("{peer} 50022 {local} 22");
+        let stands = connection_of(&sandbox, &said);
+        sandbox.write("/etc/rules.nft", &rules);
+        let run = over(&sandbox, &stands, &said, "reload mgmt");
+        if cuts {
+            let told = format!(
+                "netns-setup: mgmt: it cut your own connection from {peer} port 50022 to {local}: the other end has acknowledged nothing since then\n\
+                 netns-setup: type netns-setup try mgmt --within 60, which undoes it unless you confirm it; or add --yes-move-my-connection\n"
+            );
+            let run = run.code(100);
+            assert!(run.stdout.starts_with(&told), "{rules}: {run}");
+            assert!(run.stdout.ends_with("have been undone\n"), "{rules}: {run}");
+            assert_eq!(loaded(), before, "{rules}");
+        } else {
+            run.ok();
+            assert_ne!(loaded(), before, "{rules}");
+        }
     }
 }
 

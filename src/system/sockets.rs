@@ -55,29 +55,50 @@ pub(crate) fn udp_of(pid: &str) -> Vec<SocketAddr> {
     copies.iter().filter(udp).filter_map(end).collect()
 }
 
+/// What a connection has sent without an acknowledgement of the other end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unacknowledged {
+    /// In bytes.
+    pub bytes: u32,
+    /// How often the time for an acknowledgement was over, in a row: the kernel has sent it again, or
+    /// has sent a probe if it cannot even send it (a filter of the output).
+    pub timeouts: u32,
+}
+
 /// Whether a connection is established, in any network namespace of this machine that has a process
 /// or a name.
 pub(crate) fn stands(connection: &Connection) -> bool {
+    unacknowledged(connection).is_some()
+}
+
+/// What the connection has sent and the other end has not acknowledged. `None` if it is not
+/// established, in any network namespace of this machine that has a process or a name.
+pub(crate) fn unacknowledged(connection: &Connection) -> Option<Unacknowledged> {
     let mut seen = BTreeSet::new();
     let mut unseen = |pid: i32| process::netns_of(pid).is_some_and(|of| seen.insert(of));
     let pids = process::all().unwrap_or_default();
     let mut pids = pids.into_iter().filter(|pid| unseen(*pid));
-    if pids.any(|pid| is_listed(&pid.to_string(), connection)) {
-        return true;
-    }
-    let mut named = netns::names().filter_map(|name| netns::open(&name).ok());
-    named.any(|netns| stands_in(&netns, connection))
+    let found = pids.find_map(|pid| listed(&pid.to_string(), connection));
+    found.or_else(|| {
+        let mut named = netns::names().filter_map(|name| netns::open(&name).ok());
+        named.find_map(|netns| listed_in(&netns, connection))
+    })
 }
 
 /// Whether a connection is established in this network namespace.
 pub(crate) fn stands_in(netns: &fs::File, connection: &Connection) -> bool {
-    in_netns(netns, || Ok(is_listed("thread-self", connection))).unwrap_or(false)
+    listed_in(netns, connection).is_some()
 }
 
-fn is_listed(pid: &str, connection: &Connection) -> bool {
-    tables(pid).any(|text| {
+fn listed_in(netns: &fs::File, connection: &Connection) -> Option<Unacknowledged> {
+    in_netns(netns, || Ok(listed("thread-self", connection))).unwrap_or(None)
+}
+
+fn listed(pid: &str, connection: &Connection) -> Option<Unacknowledged> {
+    tables(pid).find_map(|text| {
         let mut all = text.lines().skip(1).filter_map(established);
-        all.any(|(_, other)| other == *connection)
+        let found = all.find(|entry| entry.connection == *connection);
+        found.map(|entry| entry.unacknowledged)
     })
 }
 
@@ -91,8 +112,8 @@ fn in_tables(pid: &str, held: &[HeldSocket]) -> Vec<Connection> {
     let held: HashSet<u64> = held.iter().map(|socket| socket.inode).collect();
     let ours = |text: String| -> Vec<Connection> {
         let all = text.lines().skip(1).filter_map(established);
-        let all = all.filter(|(inode, _)| held.contains(inode));
-        all.map(|(_, connection)| connection).collect()
+        let all = all.filter(|entry| held.contains(&entry.inode));
+        all.map(|entry| entry.connection).collect()
     };
     tables(pid).flat_map(ours).collect()
 }
@@ -147,23 +168,52 @@ fn connection(socket: &Socket) -> Option<Connection> {
     })
 }
 
-/// Parse a line of `/proc/net/tcp` or `tcp6` (proc_pid_net(5)): the inode of the socket, and the
-/// connection if it is established.
-fn established(line: &str) -> Option<(u64, Connection)> {
+/// A line of `/proc/net/tcp` or `tcp6` (proc_pid_net(5)).
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    inode: u64,
+    connection: Connection,
+    unacknowledged: Unacknowledged,
+}
+
+/// Parse a line, if its connection is established.
+fn established(line: &str) -> Option<Entry> {
     const ESTABLISHED: &str = "01";
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
-    let [_, local, peer, ESTABLISHED, _, _, _, _, _, inode, ..] = words.as_slice() else {
+    let [
+        _,
+        local,
+        peer,
+        ESTABLISHED,
+        queues,
+        _,
+        resent,
+        _,
+        probes,
+        inode,
+        ..,
+    ] = words.as_slice()
+    else {
         return None;
     };
     let (local, local_port) = end(local)?;
     let (peer, port) = end(peer)?;
-    let connection = Connection {
-        local,
-        local_port,
-        peer,
-        port,
-    };
-    Some((inode.parse().ok()?, connection))
+    let (sent, _) = queues.split_once(':')?;
+    Some(Entry {
+        inode: inode.parse().ok()?,
+        connection: Connection {
+            local,
+            local_port,
+            peer,
+            port,
+        },
+        unacknowledged: Unacknowledged {
+            bytes: u32::from_str_radix(sent, 16).ok()?,
+            timeouts: u32::from_str_radix(resent, 16)
+                .ok()?
+                .saturating_add(probes.parse().ok()?),
+        },
+    })
 }
 
 /// Parse `ADDRESS:PORT` in hexadecimal. The address consists of words in this machine's byte order.
@@ -213,19 +263,28 @@ mod tests {
     #[test]
     #[cfg(target_endian = "little")]
     fn a_connection_is_read_from_the_kernels_table() {
-        let line = "   2: 070200C0:0016 010200C0:D431 01 00000000:00000000 02:0009C5A4 00000000     0        0 7311 4 0 20 4 30 10 -1";
+        let line = "   2: 070200C0:0016 010200C0:D431 01 00000024:00000000 01:0009C5A4 00000002     0        1 7311 4 0 20 4 30 10 -1";
         let connection = Connection {
             local: "192.0.2.7".parse().unwrap(),
             local_port: 22,
             peer: "192.0.2.1".parse().unwrap(),
             port: 54321,
         };
-        assert_eq!(established(line), Some((7311, connection)));
+        let unacknowledged = Unacknowledged {
+            bytes: 36,
+            timeouts: 3,
+        };
+        let entry = Entry {
+            inode: 7311,
+            connection,
+            unacknowledged,
+        };
+        assert_eq!(established(line), Some(entry));
         assert_eq!(established(&line.replace(" 01 0", " 0A 0")), None);
         let six = line
             .replace("070200C0", "B80D0120000010000000000007000000")
             .replace("010200C0", "0000000000000000FFFF0000010200C0");
-        let (_, six) = established(&six).unwrap();
+        let six = established(&six).unwrap().connection;
         assert_eq!(six.local, "2001:db8:10::7".parse::<IpAddr>().unwrap());
         assert_eq!(six.peer, connection.peer);
     }

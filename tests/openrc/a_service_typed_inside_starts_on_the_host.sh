@@ -93,7 +93,7 @@ done
 # A service of another namespace, and the services of the namespaces
 run 0 session 192.0.2.10 'rc-service inside start'
 is "the namespace of the daemon" "$(netns_of "$(cat /run/inside.pid)")" "$(netns_named blue)"
-is "where the rest of its script ran" "$(cat /run/inside.pre)" "$host"
+is "where the rest of its script ran" "$(cat /run/inside.pre)" "$(netns_named blue)"
 run 0 session 192.0.2.10 'rc-service inside stop && rc-service netns.blue stop && rc-service netns.blue start'
 run 0 session 192.0.2.10 'rc-service netns.mgmt reload'
 run 0 session 192.0.2.10 'rc-service sshd restart'

@@ -28,7 +28,7 @@ command_args="-F -R -p 2222 -P /run/dropbear.pid"
 pidfile=/run/supervised.pid
 respawn_delay=1
 END
-# one whose script calls start-stop-daemon itself, around default_start
+# one whose script has functions of its own before the start and after the stop
 script calling <<'END'
 command=/bin/sleep
 pidfile=/run/calling.pid
@@ -54,7 +54,7 @@ for name in forking background calling; do
 	run 0 rc-service "$name" status
 done
 is "whose process it is" "$(stat -c %U "/proc/$(cat /run/background.pid)")" tester
-is "where start_pre runs" "$(cat /run/calling.pre)" "$host"
+is "where start_pre runs" "$(cat /run/calling.pre)" "$(netns_named mgmt)"
 
 run 0 rc-service supervised start
 eventually "the supervised daemon is up" test -s /run/dropbear.pid
@@ -75,4 +75,4 @@ for name in forking background calling supervised; do
 done
 eventually "no sleep is left" is_gone sleep
 eventually "no dropbear is left" is_gone dropbear
-is "where stop_post runs" "$(cat /run/calling.post)" "$host"
+is "where stop_post runs" "$(cat /run/calling.post)" "$(netns_named mgmt)"

@@ -2,11 +2,12 @@
 //! address or the route that it needs. It checks once before anything is done, and again right
 //! before the changes are made, because hooks and other namespaces of the same call come in between.
 //! After the changes it compares how the kernel routes the connection with how it did before
-//! ([`ways`]).
+//! ([`ways`]), and looks whether the other end still answers ([`answers`]).
 //!
 //! It stops no call without a login among its parent processes, as at boot. runit's own processes
 //! start and stop services for unknown callers: there it considers everybody who is logged in.
 
+mod answers;
 mod message;
 mod needed;
 mod new_routes;

@@ -2,9 +2,11 @@
 //! them as before. Policy rules, routes, sysctls, masters and addresses act together. So the kernel
 //! is asked, and nothing is computed from the settings.
 
+use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::answers::{is_answered, unanswered};
 use super::message::{allow, whose};
 use crate::kernel::{Hop, Kernel};
 use crate::model::Netns;
@@ -21,15 +23,17 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// Interval at which the routes are compared.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// How the caller's connections are routed. Empty if the guard does not protect them.
+/// How the caller's connections are routed, and which of them are answered. Empty if the guard does
+/// not protect them.
 #[derive(Default)]
 pub struct Ways {
     connections: Vec<(Connection, Vec<Hop>)>,
+    answered: Vec<Connection>,
     is_others: bool,
 }
 
 impl Ways {
-    /// How the connections are routed now.
+    /// How the connections are routed now, and which are answered.
     pub(super) fn of(callers: &Callers, name: &NetnsName) -> Self {
         let mut kernel = Kernel::new(name.clone());
         let connections = callers.connections.iter();
@@ -37,21 +41,36 @@ impl Ways {
             let path = kernel.path(connection).ok()?;
             Some((*connection, path.hops))
         });
+        let answered = callers.connections.iter().copied().filter(is_answered);
         Ways {
             connections: connections.collect(),
+            answered: answered.collect(),
             is_others: callers.anybody,
         }
     }
 
-    /// Check that they are routed as before. The lines of the error are the message.
+    /// Check that they are routed as before, and still answered. The lines of the error are the
+    /// message.
     pub fn check(&self, call: &Call, want: &Want) -> Result<(), Vec<String>> {
+        self.check_routes(call, want)?;
+        match unanswered(&self.answered) {
+            None => Ok(()),
+            Some(connection) => {
+                let what = "the other end has acknowledged nothing since then";
+                Err(self.lines(call, &want.name, connection, what))
+            }
+        }
+    }
+
+    fn check_routes(&self, call: &Call, want: &Want) -> Result<(), Vec<String>> {
         let until = Instant::now() + SETTLE;
         loop {
             let Some((connection, before, now)) = self.changed(want) else {
                 return Ok(());
             };
             if Instant::now() >= until {
-                return Err(self.lines(call, want, connection, (before, now.as_ref())));
+                let what = other_route(&want.name, connection.peer, before, now.as_ref());
+                return Err(self.lines(call, &want.name, connection, &what));
             }
             sleep(INTERVAL);
         }
@@ -78,38 +97,39 @@ impl Ways {
     fn lines(
         &self,
         call: &Call,
-        want: &Want,
-        Connection {
-            local, peer, port, ..
-        }: &Connection,
-        (before, now): (&Hop, Option<&Hop>),
+        name: &NetnsName,
+        connection: &Connection,
+        what: &str,
     ) -> Vec<String> {
-        let name = &want.name;
-        let at = match &before.netns {
-            Netns::This => format!("in {name}"),
-            Netns::Host => "on the host".into(),
-            Netns::Named(other) => format!("in {other}"),
-        };
-        let what = match now {
-            None => "its address is gone".into(),
-            Some(now) if now.outward != before.outward => format!(
-                "packets to {peer} had the route {:?}, and now {:?}",
-                before.outward.to_string(),
-                now.outward.to_string()
-            ),
-            Some(now) => format!(
-                "packets from {peer} had the route {:?}, and now {:?}",
-                before.inward.to_string(),
-                now.inward.to_string()
-            ),
-        };
+        let Connection {
+            local, peer, port, ..
+        } = connection;
         let whose = whose(self.is_others);
         vec![
-            format!("{name}: it cut {whose} from {peer} port {port} to {local}: {at}, {what}"),
+            format!("{name}: it cut {whose} from {peer} port {port} to {local}: {what}"),
             format!(
                 "type netns-setup try {name} --within 60, which undoes it unless you confirm it; or {}",
                 allow(call, name, self.is_others)
             ),
         ]
     }
+}
+
+/// Where and how a connection is routed otherwise.
+fn other_route(name: &NetnsName, peer: IpAddr, before: &Hop, now: Option<&Hop>) -> String {
+    let at = match &before.netns {
+        Netns::This => format!("in {name}"),
+        Netns::Host => "on the host".into(),
+        Netns::Named(other) => format!("in {other}"),
+    };
+    let (packets, was, is) = match now {
+        None => return format!("{at}, its address is gone"),
+        Some(now) if now.outward != before.outward => ("to", &before.outward, &now.outward),
+        Some(now) => ("from", &before.inward, &now.inward),
+    };
+    format!(
+        "{at}, packets {packets} {peer} had the route {:?}, and now {:?}",
+        was.to_string(),
+        is.to_string()
+    )
 }
