@@ -614,9 +614,8 @@ fn over(
     words: &str,
 ) -> Run {
     let session = listener.accept().unwrap().0;
-    let script = format!(
-        "exec 3>&1 >&0; env -i {NETNS_SETUP} {words} 2>/run/errors; code=$?; cat /run/errors >&3; exit $code"
-    );
+    let script =
+        format!("exec 3>&1 >&0; {words} 2>/run/errors; code=$?; cat /run/errors >&3; exit $code");
     sandbox.run_with(&["sh", "-c", &script], |command| {
         command.env("SSH_CONNECTION", said);
         command.stdin(OwnedFd::from(session));
@@ -632,22 +631,27 @@ fn changes_after_which_the_other_end_answers_no_more_are_undone() {
         format!("table inet t {{ chain c {{ type filter hook {hook} priority 0; {rule}; }}; }}")
     };
     let harmless = chain("input", "tcp dport 80 drop");
-    for ((peer, local), rules, cuts) in [
-        (four, chain("input", "tcp dport 22 drop"), true),
-        (four, chain("input", "policy drop"), true),
-        (four, chain("output", "tcp sport 22 drop"), true),
+    let plain = format!("{NETNS_SETUP} reload mgmt");
+    // Nothing is printed, but at a terminal something is sent all the same
+    let quiet = format!("script -qec '{NETNS_SETUP} -q reload mgmt 2>/run/errors' /dev/null");
+    for ((peer, local), words, rules, cuts) in [
+        (four, &plain, chain("input", "tcp dport 22 drop"), true),
+        (four, &quiet, chain("input", "policy drop"), true),
+        (four, &plain, chain("output", "tcp sport 22 drop"), true),
         (
             four,
+            &plain,
             chain("input", "tcp dport 22 reject with tcp reset"),
             true,
         ),
-        (six, chain("input", "tcp dport 22 drop"), true),
+        (six, &plain, chain("input", "tcp dport 22 drop"), true),
         (
             four,
+            &plain,
             chain("input", "ct state established accept; drop"),
             false,
         ),
-        (six, chain("input", "meta nfproto ipv4 drop"), false),
+        (six, &quiet, chain("input", "meta nfproto ipv4 drop"), false),
     ] {
         let sandbox = sandbox(
             "netns_links=eth1\nconfig_eth1=\"192.0.2.7/24 2001:db8:10::7/64 nodad\"\nnetns_nftables=/etc/rules.nft\n",
@@ -664,7 +668,7 @@ fn changes_after_which_the_other_end_answers_no_more_are_undone() {
         let said = format!("{peer} 50022 {local} 22");
         let stands = connection_of(&sandbox, &said);
         sandbox.write("/etc/rules.nft", &rules);
-        let run = over(&sandbox, &stands, &said, "reload mgmt");
+        let run = over(&sandbox, &stands, &said, words);
         if cuts {
             let told = format!(
                 "netns-setup: mgmt: it cut your own connection from {peer} port 50022 to {local}: the other end has acknowledged nothing since then\n\

@@ -47,6 +47,7 @@ testbed::scenarios! { "openrc":
     tied_namespaces_start_side_by_side
     a_namespace_comes_after_the_one_it_lies_in
     two_of_one_daemon_are_not_confused
+    rules_that_cut_a_session_are_undone
     the_rules_of_a_namespace_have_a_service
     the_service_keeps_its_namespace
 }
