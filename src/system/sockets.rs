@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::os::fd::RawFd;
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 use log::debug;
 use nix::errno::Errno;
@@ -25,6 +25,13 @@ pub struct Connection {
     pub peer: IpAddr,
     /// The port of the other end.
     pub port: u16,
+}
+
+impl fmt::Display for Connection {
+    /// `from 192.0.2.1 port 50022 to 192.0.2.7`, without the port of this machine.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "from {} port {} to {}", self.peer, self.port, self.local)
+    }
 }
 
 /// The connections of a process.

@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
-use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
+use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkMessage};
 use rtnetlink::packet_route::route::{RouteFlags, RouteMessage, RouteType};
 
 use super::netlink::query::{all_links, nsid};
@@ -226,7 +226,7 @@ impl Kernel {
             return Ok(None);
         }
         let mut routes = false;
-        if is_kind(link, &InfoKind::Veth) {
+        if decode::is_kind(link, &InfoKind::Veth) {
             let end = there.iter().find(|link| link.header.index == below);
             let bridge = end.and_then(decode::master);
             let bridge = bridge.filter(|master| is_bridge(*master, &there));
@@ -254,7 +254,7 @@ impl Kernel {
         tunnel: &LinkMessage,
     ) -> Result<BTreeSet<LinkRef>, OsError> {
         let name = decode::name(tunnel).map(|(_, name)| at.link(&name));
-        let state = name.filter(|_| is_kind(tunnel, &InfoKind::Wireguard));
+        let state = name.filter(|_| decode::is_kind(tunnel, &InfoKind::Wireguard));
         let state = state.and_then(|link| self.wireguard(&link).ok());
         let peers = state.iter().flat_map(|state| &state.wireguard.peers);
         let endpoints = peers.filter_map(|peer| match peer.endpoint {
@@ -370,13 +370,6 @@ fn is_bridge(index: u32, there: &[LinkMessage]) -> bool {
     there.any(|link| link.header.index == index && decode::is_bridge(link))
 }
 
-fn is_kind(link: &LinkMessage, kind: &InfoKind) -> bool {
-    link.attributes.iter().any(|attribute| match attribute {
-        LinkAttribute::LinkInfo(infos) => infos.contains(&LinkInfo::Kind(kind.clone())),
-        _ => false,
-    })
-}
-
 fn is_tunnel(link: &LinkMessage) -> bool {
     [
         InfoKind::Wireguard,
@@ -387,7 +380,7 @@ fn is_tunnel(link: &LinkMessage) -> bool {
         InfoKind::Tun,
     ]
     .iter()
-    .any(|kind| is_kind(link, kind))
+    .any(|kind| decode::is_kind(link, kind))
 }
 
 /// The route, with the names of its links.

@@ -57,10 +57,16 @@ pub fn netns_of_lower(message: &LinkMessage) -> Option<i32> {
     attribute!(message, LinkAttribute::LinkNetNsId(id) => *id)
 }
 
+/// Whether the link is of this kind.
+pub fn is_kind(message: &LinkMessage, kind: &InfoKind) -> bool {
+    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());
+    let is_it = |info: &LinkInfo| matches!(info, LinkInfo::Kind(one) if one == kind);
+    infos.is_some_and(|infos| infos.iter().any(is_it))
+}
+
 /// Whether the link is a bridge.
 pub fn is_bridge(message: &LinkMessage) -> bool {
-    let infos = attribute!(message, LinkAttribute::LinkInfo(infos) => infos.as_slice());
-    infos.is_some_and(|infos| infos.contains(&LinkInfo::Kind(InfoKind::Bridge)))
+    is_kind(message, &InfoKind::Bridge)
 }
 
 /// The link, without its addresses. `None` if its name cannot be printed.

@@ -47,8 +47,8 @@ mod link;
 pub mod link_data;
 
 pub use link::{
-    is_bridge, is_elsewhere, is_named, is_up, is_without_arp, link, master, name, netns_of_lower,
-    permanent_mac,
+    is_bridge, is_elsewhere, is_kind, is_named, is_up, is_without_arp, link, master, name,
+    netns_of_lower, permanent_mac,
 };
 
 /// An address with everything that is restored together with it, such as its label and lifetime.

@@ -4,7 +4,6 @@ use super::{Carries, Cut, LinkFate};
 use crate::name::NetnsName;
 use crate::setup::args::verb::Verb;
 use crate::setup::{Call, report};
-use crate::system::sockets::Connection;
 
 pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     let Cut {
@@ -27,32 +26,17 @@ pub(super) fn lines(call: &Call, name: &NetnsName, cut: &Cut) -> Vec<String> {
     let whose = whose(*is_others);
     let comma = if *is_others { "," } else { "" };
     let wrong = match (carries, fate) {
-        (
-            Carries::Connection(Connection {
-                local, peer, port, ..
-            }),
-            LinkFate::Loses(what),
-        ) => {
-            format!("{what}, which {whose}{comma} from {peer} port {port} to {local} needs")
+        (Carries::Connection(connection), LinkFate::Loses(what)) => {
+            format!("{what}, which {whose}{comma} {connection} needs")
         }
-        (
-            Carries::Connection(Connection {
-                local, peer, port, ..
-            }),
-            LinkFate::Leads,
-        ) => {
-            format!("{link}, and so your own connection from {peer} port {port} to {local}")
+        (Carries::Connection(connection), LinkFate::Leads) => {
+            format!("{link}, and so your own connection {connection}")
         }
         (Carries::DefaultRoute, LinkFate::Leads) => {
             format!("{link}, and you are logged in through a connection that was not found")
         }
-        (
-            Carries::Connection(Connection {
-                local, peer, port, ..
-            }),
-            _,
-        ) => {
-            format!("{link}, which carries {whose}{comma} from {peer} port {port} to {local}")
+        (Carries::Connection(connection), _) => {
+            format!("{link}, which carries {whose}{comma} {connection}")
         }
         (Carries::DefaultRoute, _) => format!(
             "{link}, which all default routes of the host use, and you are logged in through a \

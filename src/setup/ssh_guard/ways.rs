@@ -41,7 +41,9 @@ impl Ways {
             let path = kernel.path(connection).ok()?;
             Some((*connection, path.hops))
         });
-        let answered = callers.connections.iter().copied().filter(is_answered);
+        // What this call prints does not reach everybody who is logged in
+        let mine = callers.connections.iter().filter(|_| !callers.anybody);
+        let answered = mine.copied().filter(is_answered);
         Ways {
             connections: connections.collect(),
             answered: answered.collect(),
@@ -101,12 +103,9 @@ impl Ways {
         connection: &Connection,
         what: &str,
     ) -> Vec<String> {
-        let Connection {
-            local, peer, port, ..
-        } = connection;
         let whose = whose(self.is_others);
         vec![
-            format!("{name}: it cut {whose} from {peer} port {port} to {local}: {what}"),
+            format!("{name}: it cut {whose} {connection}: {what}"),
             format!(
                 "type netns-setup try {name} --within 60, which undoes it unless you confirm it; or {}",
                 allow(call, name, self.is_others)
