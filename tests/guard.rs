@@ -1,15 +1,17 @@
 //! The guard: nobody moves the link of their own connection by accident. Real connections
 //! over a real link; sessions of a real sshd are in tests/openrc.
 
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod common;
 #[path = "common/far.rs"]
 mod far;
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
@@ -81,9 +83,18 @@ fn connection_of(sandbox: &Sandbox, said: &str) -> (TcpListener, Socket) {
     };
     let listener = find(&|| bound(local));
     listener.listen(1).unwrap();
-    let client = find(&|| bound(peer));
-    client.connect_timeout(&local.into(), LIMIT).unwrap();
-    (listener.into(), client)
+    let begun = Instant::now();
+    loop {
+        let client = find(&|| bound(peer));
+        match client.connect_timeout(&local.into(), LIMIT) {
+            Ok(()) => return (listener.into(), client),
+            // The peer has asked for the MAC address while the link was away
+            Err(e) if e.kind() == ErrorKind::HostUnreachable && begun.elapsed() < LIMIT => {
+                sleep(Duration::from_millis(50));
+            }
+            Err(e) => panic!("{said}: {e}"),
+        }
+    }
 }
 
 const OVER_ETH1: &str = "192.0.2.1 50022 192.0.2.7 22";
