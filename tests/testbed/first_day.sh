@@ -7,6 +7,8 @@
 # type_at ADDRESS COMMAND - type it in a session; it must succeed
 type_at()
 {
+	# What was typed before may have restarted sshd
+	eventually "sshd answers" greets far nc -w 2 "$1" 22 >/dev/null
 	run 0 session "$1" "$2"
 }
 
