@@ -136,7 +136,7 @@ pub enum Belongs {
 use Belongs::{Caller, Host, Mgmt, MgmtOrNowhere, Nowhere};
 
 /// The services of services.sh.
-pub const SERVICES: [(&str, Belongs); 41] = [
+pub const SERVICES: [(&str, Belongs); 43] = [
     ("plain", Host),
     ("plain-supervised", Host),
     ("plain-script", Host),
@@ -148,6 +148,8 @@ pub const SERVICES: [(&str, Belongs); 41] = [
     ("inside-supervised", Mgmt),
     ("inside-script", Mgmt),
     ("words", Mgmt),
+    ("inside-functions", Mgmt),
+    ("inside-functions-supervised", Mgmt),
     ("substitution", Nowhere(&["conf.d/substitution"])),
     ("unset", Nowhere(&["conf.d/unset"])),
     ("spaces", Nowhere(&["conf.d/spaces"])),
@@ -217,10 +219,11 @@ pub const SERVICES: [(&str, Belongs); 41] = [
 ];
 
 /// The services whose daemon a supervisor restarts.
-const SUPERVISED: [&str; 4] = [
+const SUPERVISED: [&str; 5] = [
     "plain-supervised",
     "inside-supervised",
     "words",
+    "inside-functions-supervised",
     "own-abbreviated",
 ];
 

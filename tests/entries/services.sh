@@ -101,7 +101,13 @@ in_mgmt()
 		pidfile=/run/$RC_SVCNAME.pid
 		respawn_delay=''
 	END
-	for name in inside inside-supervised inside-script words; do
+	# with functions of their own, and so with the whole script inside
+	background inside-functions
+	supervised inside-functions-supervised
+	for name in inside-functions inside-functions-supervised; do
+		printf '%s() { :; }\n' start_pre start_post stop_post status_pre >>"/etc/init.d/$name"
+	done
+	for name in inside inside-supervised inside-script words inside-functions inside-functions-supervised; do
 		conf "$name" 'netns="mgmt"'
 	done
 }
