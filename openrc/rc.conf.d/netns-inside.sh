@@ -146,21 +146,16 @@ _netns_choose_mode()
 		;;
 	esac
 	_netns_find_functions
-	case ${netns_mode:-auto} in
-	auto | daemon | script) ;;
+	case $netns_mode in
+	daemon) [ "$_netns_verb" != start ] || { _netns_part followed && _netns_must_follow; } ;;
+	script) ;;
 	*)
-		[ "$_netns_verb" != start ] ||
+		[ "${netns_mode:-auto}" = auto ] || [ "$_netns_verb" != start ] ||
 			_netns_refuse " has the unknown netns_mode=\"$netns_mode\"" \
 				"expected auto, daemon or script"
-		netns_mode=auto
-		;;
-	esac
-	case ${netns_mode:-auto} in
-	auto)
 		netns_mode=daemon
 		{ [ -z "$_netns_functions" ] && ! _netns_has_files; } || netns_mode=script
 		;;
-	daemon) [ "$_netns_verb" != start ] || { _netns_part followed && _netns_must_follow; } ;;
 	esac
 	[ -z "$_netns_asked" ] || exit 0
 	[ "$_netns_verb:$netns_mode:$_netns_own" != start:script:daemon ] || _netns_may_be_confused
@@ -199,8 +194,8 @@ _netns_find_functions()
 } >/dev/null
 
 # Does the namespace have files of its own for /etc, other than those for name lookups and
-# firewall rules? The daemon reads them, and so should the checks of its settings: start_pre(),
-# checkconfig(), required_files=... Set _netns_text to their names.
+# firewall rules? The daemon reads them, and so should the checks of its settings, such as
+# required_files=. Set _netns_text to their names.
 _netns_has_files()
 {
 	_netns_text=

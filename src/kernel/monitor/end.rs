@@ -35,8 +35,9 @@ const UNUSED: Duration = Duration::from_millis(500);
 /// How long it may exist after that before this is reported. A `watch` closes it as soon as it can.
 const CLOSED: Duration = Duration::from_secs(2);
 
-/// How long to wait for the links, once it is certain that they end. The kernel ends all namespaces
-/// of the machine one batch after the other: on a busy machine, a batch has taken more than 10 seconds.
+/// How long to wait for the links, once it is certain that they end. The kernel ends the namespaces
+/// of the machine in batches, one after the other. On a busy machine this has taken more than 10
+/// seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long of that is too short to be reported.

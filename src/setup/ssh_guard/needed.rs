@@ -1,6 +1,6 @@
 //! What changes take from the caller's connection other than its link: addresses, routes, published
-//! ports, masters, VLANs. Firewall rules are not checked: their effect on the connection is known
-//! only when they are loaded, which `try` is for.
+//! ports, masters, VLANs. Firewall rules are not checked here: their effect on the connection is known
+//! only when they are loaded (`answers`).
 
 use super::Carries;
 use crate::kernel::Path;
