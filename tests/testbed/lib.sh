@@ -96,16 +96,20 @@ gives_up()
 	false
 }
 
-# later - to be called before settings are changed: OpenRC compares times in whole seconds
+# later - to be called before settings are changed: OpenRC compares times of files in whole
+# seconds
 later()
 {
 	now=$(date +%s)
 	eventually "a new second has begun" is_past "$now"
 }
 
+# is_past SECOND - whether a file that is written now is newer: the kernel takes its time from
+# the last tick, up to 10 ms before what date says
 is_past()
 {
-	[ "$(date +%s)" -gt "$1" ]
+	: >/tmp/later
+	[ "$(stat -c %Y /tmp/later)" -gt "$1" ]
 }
 
 # netns_of PID, netns_named NAME - print the namespace as /proc does
