@@ -183,7 +183,13 @@ fn a_link_that_comes_back_has_its_hook_run_by_who_watches() {
     );
     let _watch = sandbox.spawn(&[NETNS_SETUP, "watch", "mgmt"]);
     for _ in 0..3 {
-        assert!(wait_until(LIMIT, || sandbox.read("/run/said").is_some()));
+        // The shell creates the file before echo writes to it
+        let has_said = || {
+            sandbox
+                .read("/run/said")
+                .is_some_and(|said| !said.is_empty())
+        };
+        assert!(wait_until(LIMIT, has_said));
         assert_eq!(said(&sandbox), "eth1\n");
         // As if a NIC is unplugged and plugged in again
         sandbox.sh("ip -n mgmt link set eth1 netns 1").ok();

@@ -64,6 +64,8 @@ $nft -f - <<-'RULES' || fail "no counter"
 			type filter hook prerouting priority -150
 			iifname != "vpn-ve0" accept
 			udp dport 1194 accept
+			# To the server, of packets that came for a client that was killed
+			ip daddr 198.51.100.1 icmp type destination-unreachable accept
 			icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, mld2-listener-report } accept
 			ct direction original counter name beside jump listed
 		}

@@ -24,7 +24,7 @@ run()
 	got=$?
 	cat /tmp/said
 	[ "$got" = "$expected" ] || fail "exit status $got, expected $expected, of: $*"
-	[ "$1" != rc-service ] || wait_for_daemons
+	case $1 in rc-service | session | openrc | /etc/init.d/*) wait_for_daemons ;; esac
 }
 
 # wait_for_daemons - wait until the started process has become the daemon: Debian's
