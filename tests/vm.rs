@@ -68,6 +68,12 @@ fn a_router_is_not_what_its_namespaces_are() {
 }
 
 #[test]
+fn a_kernel_without_ipv6_does_all_but_ipv6() {
+    let scenario = "a_kernel_without_ipv6_does_all_but_ipv6";
+    testbed::run_vm_booted_with("ipv6.disable=1", "alpine", "vm", scenario);
+}
+
+#[test]
 fn a_tap_loads_its_module() {
     testbed::run_vm("alpine", "vm", "a_tap_loads_its_module");
 }

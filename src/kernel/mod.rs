@@ -39,7 +39,7 @@ use netlink::generic::Generic;
 use netlink::socket::Requests;
 
 pub use connection::{Hop, Path};
-pub use sysctl::SysctlRef;
+pub use sysctl::{SysctlRef, has_ipv6};
 
 /// What is queried besides the namespace itself.
 #[derive(Clone, Debug, Default)]

@@ -91,6 +91,14 @@ pub fn run_vm(suite: &str, folder: &str, scenario: &str) {
     expect_success(command, suite, scenario, 300);
 }
 
+/// Run a scenario on a virtual machine with one NIC whose kernel is booted with these words.
+#[track_caller]
+pub fn run_vm_booted_with(words: &str, suite: &str, folder: &str, scenario: &str) {
+    let mut command = host("run-vm", suite, folder);
+    command.args(["-k", words, "-n", "1"]);
+    expect_success(command, suite, scenario, 300);
+}
+
 /// Run a scenario on a virtual machine of Debian 12, with bash installed.
 #[track_caller]
 pub fn run_vm_with_bash(folder: &str, scenario: &str) {

@@ -39,6 +39,11 @@ const NOT_GIVEN: [&str; 5] = [
 /// A namespace, and a sysctl in it.
 pub type SysctlRef = (Netns, SysctlKey);
 
+/// Whether the running kernel has IPv6: it may be built without, or booted with `ipv6.disable=1`.
+pub fn has_ipv6() -> bool {
+    Path::new("/proc/sys/net/ipv6").exists()
+}
+
 impl Kernel {
     /// The text of a file of `/proc` whose content depends on the namespace, as it is in the
     /// namespace: a file of `/proc/sys/net` or `/proc/thread-self/net`, for example.

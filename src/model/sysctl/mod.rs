@@ -117,6 +117,11 @@ impl SysctlKey {
         &self.0
     }
 
+    /// Whether it is a key of IPv6.
+    pub fn is_ipv6(&self) -> bool {
+        self.0.starts_with("net/ipv6/")
+    }
+
     /// The directory below `/proc/sys/` with all keys of the same family or kind, and the rest of
     /// the path.
     pub fn family(&self) -> (&str, &str) {

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Why};
 use super::whereabouts;
+use crate::kernel::has_ipv6;
 use crate::model::{Link, LinkRef, Route};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
@@ -201,6 +202,9 @@ fn hint(step: &Step, error: &OsError) -> &'static str {
     use nix::errno::Errno;
     let errno = error.errno.raw_os_error().map(Errno::from_raw);
     match (step, errno) {
+        _ if is_ipv6(step) && !has_ipv6() => {
+            "this kernel has no IPv6; boot it without ipv6.disable=1, or remove IPv6 from the settings"
+        }
         (Step::AddAddress(_, address), Some(Errno::EACCES)) if address.ip().is_ipv6() => {
             "IPv6 is disabled on this link (disable_ipv6)"
         }
@@ -271,6 +275,17 @@ fn hint(step: &Step, error: &OsError) -> &'static str {
             "the link does not accept IPv6: its MTU is below 1280, or IPv6 is disabled"
         }
         _ => "type it by hand to see whether the kernel always rejects it",
+    }
+}
+
+/// Whether the step can only succeed with IPv6.
+fn is_ipv6(step: &Step) -> bool {
+    match step {
+        Step::AddAddress(_, address) => address.ip().is_ipv6(),
+        Step::AddRoute(route) | Step::ReplaceRoute(route) => route.dst.addr().is_ipv6(),
+        Step::AddRule(rule) => rule.v6,
+        Step::SetSysctl(sysctl) => sysctl.key.is_ipv6(),
+        _ => false,
     }
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, has_ipv6};
 use crate::model::build::Want;
-use crate::model::{Link, Netns, Tool};
+use crate::model::{Link, Netns, State, Tool};
 use crate::plan::{Obstacle, missing_device};
 use crate::setup::resolve_devices::resolve_devices;
 use crate::setup::store;
@@ -20,6 +20,7 @@ pub fn on_this_machine(want: &Want) -> Vec<Obstacle> {
     all.extend(dhcp_client(want));
     all.extend(programs(want));
     all.extend(modules(want, Path::new("/lib/modules")));
+    all.extend(ipv6(want).filter(|_| !has_ipv6()));
     all
 }
 
@@ -140,6 +141,34 @@ fn module_of(kind: &str) -> &str {
         "bond" => "bonding",
         kind => kind,
     }
+}
+
+/// The first setting that needs IPv6, if the kernel has none.
+fn ipv6(want: &Want) -> Option<Obstacle> {
+    let State {
+        links,
+        routes,
+        rules,
+        sysctls,
+        ..
+    } = &want.state;
+    let addresses = links.iter().flat_map(|link| &link.addresses);
+    let addresses = addresses.filter(|address| address.value.ip().is_ipv6());
+    let routes = routes
+        .iter()
+        .filter(|route| route.value.dst.addr().is_ipv6());
+    let rules = rules.iter().filter(|rule| rule.value.v6);
+    let sysctls = sysctls.iter().filter(|sysctl| sysctl.value.key.is_ipv6());
+    let mut all = (addresses.map(|one| one.with(())))
+        .chain(routes.map(|one| one.with(())))
+        .chain(rules.map(|one| one.with(())))
+        .chain(sysctls.map(|one| one.with(())));
+    let asked = all.next()?;
+    Some(missing(
+        &asked,
+        "this kernel has no IPv6".into(),
+        "boot it without ipv6.disable=1, or remove IPv6 from the settings",
+    ))
 }
 
 fn missing<T>(asked: &Sourced<T>, wrong: String, remedy: &str) -> Obstacle {
