@@ -63,6 +63,15 @@ fn a_router_gives_addresses_which_are_never_ours() {
     setup(&host, "reload mgmt").ok().stdout("").stderr("");
     let status = setup(&host, "status mgmt").ok().stdout;
     assert!(status.contains("2001:db8:77:"), "{status}");
+    assert!(!status.contains("not ours"), "{status}");
+    let others = "ip -n mgmt address add 2001:db8:78::1/64 dev eth1 nodad";
+    host.sh(others).ok();
+    let status = setup(&host, "status mgmt").ok().stdout;
+    assert!(
+        status.contains("2001:db8:78::1/64 nodad (not ours)"),
+        "{status}"
+    );
+    host.sh(&others.replace(" add ", " delete ")).ok();
 
     // Without auto in the settings, the address from the router stays, and the kernel continues
     // by its default

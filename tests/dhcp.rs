@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use common::{Sandbox, wait_until};
+use ipnet::IpNet;
 use random::Random;
 
 const HOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/libexec/dhcp-hook");
@@ -67,6 +68,14 @@ fn has(sandbox: &Sandbox, address: &str) -> bool {
     ip(sandbox, "-o address").contains(&format!("inet {address} "))
 }
 
+/// The address of the lease that `status` shows as the server's.
+fn leased(sandbox: &Sandbox, link: u32) -> Option<String> {
+    let lease = format!("/run/netns-services/mgmt/dhcp-up{link}.lease");
+    let lease = sandbox.read(&lease)?;
+    let mut lines = lease.lines();
+    lines.find_map(|line| Some(line.strip_prefix("leased ")?.to_string()))
+}
+
 const LEASE: [(&str, &str); 5] = [
     ("ip", "192.0.2.100"),
     ("mask", "24"),
@@ -94,6 +103,7 @@ fn two_leases_stand_side_by_side_and_one_ends_alone() {
     assert_eq!(routes(&sandbox), format!("{first}{second}"));
     let resolv = |text: &str| assert_eq!(sandbox.read(RESOLV).unwrap(), format!("{MARK}{text}"));
     resolv("search example.org\nnameserver 192.0.2.53\nnameserver 198.51.100.53\n");
+    assert_eq!(leased(&sandbox, 2).unwrap(), "198.51.100.7/24");
     let inode = || sandbox.sh(&format!("stat -c %i {RESOLV}")).ok().stdout;
     let before = inode();
     event(&sandbox, 1, "deconfig", &[]);
@@ -110,8 +120,16 @@ fn two_leases_stand_side_by_side_and_one_ends_alone() {
         ("new_domain_name_servers", "2001:db8::53"),
     ];
     event(&sandbox, 2, "", &dhcpcd);
+    assert_eq!(leased(&sandbox, 2), None);
     resolv("search example.org\nnameserver 192.0.2.53\nnameserver 2001:db8::53\n");
+    let addressed = [
+        ("new_ip_address", "198.51.100.9"),
+        ("new_subnet_cidr", "26"),
+    ];
+    event(&sandbox, 2, "", &[&dhcpcd[..], &addressed].concat());
+    assert_eq!(leased(&sandbox, 2).unwrap(), "198.51.100.9/26");
     event(&sandbox, 2, "", &[("reason", "EXPIRE")]);
+    assert_eq!(leased(&sandbox, 2), None);
     event(&sandbox, 1, "deconfig", &[]);
     resolv("");
     assert_eq!(routes(&sandbox), "");
@@ -603,9 +621,19 @@ fn fuzz_of_the_hook() {
         let is_said = classless.is_some_and(|(_, value)| value.contains("0.0.0.0/0"));
         assert!(!is_new || is_said, "{case}: {lease}");
         before_event.clone_from(&lease);
-        let known = ["metric ", "address ", "route ", "search ", "nameserver "];
+        let known = [
+            "leased ",
+            "metric ",
+            "address ",
+            "route ",
+            "search ",
+            "nameserver ",
+        ];
         let is_known = |line: &str| known.iter().any(|word| line.starts_with(word));
         assert!(lease.lines().all(is_known), "{case}: {lease}");
+        let leased = leased(&sandbox, 1);
+        let is_address = |text: &str| text.parse::<IpNet>().is_ok();
+        assert!(leased.as_deref().is_none_or(is_address), "{case}: {lease}");
         if run % 32 == 0 {
             let now = beside();
             assert!(now == before, "{case}: {now}");

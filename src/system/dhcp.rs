@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -127,6 +128,13 @@ pub(crate) fn stop(netns: &NetnsName, client: &DhcpClient) -> Result<(), OsError
 /// Whether the client of this link has a valid lease.
 pub fn has_lease(netns: &NetnsName, link: &LinkName) -> bool {
     lease(netns, link).exists()
+}
+
+/// The address of the link's valid lease.
+pub fn leased(netns: &NetnsName, link: &LinkName) -> Option<IpNet> {
+    let text = fs::read_to_string(lease(netns, link)).ok()?;
+    let leased = text.lines().find_map(|line| line.strip_prefix("leased "))?;
+    leased.parse().ok()
 }
 
 /// The process id of a client that runs in the namespace.

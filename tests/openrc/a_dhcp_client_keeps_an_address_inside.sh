@@ -71,6 +71,22 @@ run 0 netns-setup reload mgmt
 is "what a reload says" "$(cat /tmp/said)" ""
 is "the host's resolv.conf" "$(cat /etc/resolv.conf)" "nameserver 203.0.113.53"
 
+# What the server gave is said to be its own, and nothing else is
+run 0 netns-setup status mgmt
+grep -q 'eth1 .* 192.0.2.1[01][0-9]/24 [^:]*(DHCP)' /tmp/said || fail "the address is not the server's"
+grep -q 'default via 192.0.2.1 dev eth1 .*(DHCP)$' /tmp/said || fail "the route is not the server's"
+says_not 'not ours'
+$judge -n mgmt addr add 192.0.2.66/24 dev eth1
+$judge -n mgmt route add 198.51.100.0/24 via 192.0.2.1 dev eth1
+run 0 netns-setup status mgmt
+says '192.0.2.66/24 (not ours)'
+says '198.51.100.0/24 via 192.0.2.1 dev eth1 (not ours)'
+netns-setup doctor mgmt >/tmp/said
+cat /tmp/said
+is "what is not ours" "$(grep -c 'not ours:' /tmp/said)" 2
+$judge -n mgmt route del 198.51.100.0/24
+$judge -n mgmt addr del 192.0.2.66/24 dev eth1
+
 # A client that another program ends is started again
 kill "$(cat /run/netns-services/mgmt/dhcp-eth1.pid /run/netns-services/mgmt/dhcpcd/eth1-4.pid 2>/dev/null)"
 wants_client()

@@ -57,7 +57,7 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
         }
         let want = want.map_or_else(State::default, |want| want.state);
         if journal.ours.exists {
-            seen.foreign = status.foreign(|link| is_leased(link, &want, &journal));
+            seen.foreign = status.foreign();
             seen.forwarding = forwarding(&mut kernel, &want);
         }
         seen.filters = filters(&mut kernel, &journal);
@@ -76,16 +76,6 @@ pub fn observe(call: &Call, name: &NetnsName) -> Result<(Observed, Outcome), Fai
         _ => Outcome::Done,
     };
     Ok((seen, outcome))
-}
-
-/// Returns true if the network assigns the addresses of the link, by DHCP or autoconfiguration, as
-/// the settings ask.
-fn is_leased(link: &str, want: &State, journal: &Journal) -> bool {
-    let mut clients = journal.ours.clients.iter().chain(&want.clients);
-    let auto = format!("net/ipv6/conf/{link}/autoconf");
-    let mut sysctls = want.sysctls.iter();
-    clients.any(|client| client.value.link.as_str() == link)
-        || sysctls.any(|sysctl| sysctl.value.key.path() == auto)
 }
 
 /// The forwarding sysctls that are on and that no setting asks for.

@@ -262,7 +262,12 @@ fn there(
             family: family(address.value.ip()),
             local: address.value.ip().to_string(),
             prefixlen: address.value.net.prefix_len(),
-            by: MadeBy::of(is_ours(address), address.value.is_kernels()),
+            by: MadeBy::of_address(
+                is_ours(address),
+                name,
+                (&link.name.value, &address.value),
+                want,
+            ),
             tentative: is_among(&live.tentative),
             dadfailed: is_among(&live.dadfailed),
         }

@@ -210,7 +210,7 @@ fn of(
     };
     let routes = have.routes.iter().filter(|r| r.value.netns == Netns::This);
     let routes = routes.map(|r| {
-        let by = MadeBy::of(is_asked_for(&r.value), r.value.is_kernels());
+        let by = MadeBy::of_route(is_asked_for(&r.value), &r.value, journal);
         RouteStatus::of(&r.value, by)
     });
     let is_asked_for =

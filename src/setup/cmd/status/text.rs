@@ -191,12 +191,13 @@ fn place(on_host: bool) -> &'static str {
 }
 
 impl Status {
-    /// The suffix of an object that others made, unless everything in the namespace is theirs.
+    /// The suffix of an object that no setting has: a DHCP server gave it, or others made it.
+    /// Nothing if everything in the namespace is theirs.
     fn theirs(&self, by: MadeBy) -> &'static str {
-        if by == MadeBy::Others && self.is_set_up() {
-            " (not ours)"
-        } else {
-            ""
+        match by {
+            MadeBy::Dhcp => " (DHCP)",
+            MadeBy::Others if self.is_set_up() => " (not ours)",
+            _ => "",
         }
     }
 }
