@@ -326,6 +326,32 @@ fn without_the_rights_nothing_runs() {
         );
 }
 
+/// A supervisor that runs as a user, and starts its daemon again each time by netns-exec.
+#[test]
+fn a_user_inside_stays_there_whatever_proc_hides() {
+    let sandbox = host();
+    sandbox
+        .sh(&format!(
+            "cp {NETNS_EXEC} /run/exec; mount -o remount,hidepid=0 /proc"
+        ))
+        .ok();
+    let user = "setpriv --reuid 65534 --regid 65534 --clear-groups /run/exec blue";
+    let expected = sandbox.sh("stat -L -c 'net:[%i]' /run/netns/blue").ok();
+    for hidden in [0, 1, 2, 4] {
+        sandbox
+            .sh(&format!("mount -o remount,hidepid={hidden} /proc"))
+            .ok();
+        sandbox
+            .sh(&format!(
+                "{NETNS_EXEC} blue {user} readlink /proc/self/ns/net"
+            ))
+            .ok()
+            .stdout(&expected.stdout);
+        let run = sandbox.sh(&format!("{user} echo ran")).code(111).stdout("");
+        assert!(run.stderr.contains("cannot join blue: "), "{run}");
+    }
+}
+
 #[test]
 fn a_vrf_that_is_not_there_or_is_none_is_refused() {
     let sandbox = host();

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use nix::errno::Errno;
 use nix::fcntl::{self, AT_FDCWD, OFlag};
 use nix::sys::stat::{SFlag, fstat, lstat, stat};
+use nix::unistd::geteuid;
 
 use super::args::To;
 use super::error::{ExecError, reason, shown};
@@ -48,9 +49,10 @@ fn is_apart(name: &CStr, namespace: &OwnedFd) -> Result<(), ExecError> {
             Ok(())
         }
         Ok(_) => Err(the_hosts(name)),
-        // An ordinary user may not read the host's namespace, but may not join the named one either
-        // (setns(2))
+        // An ordinary user may not read the host's namespace, or not see its process (proc(5),
+        // hidepid), but may not join the named one either (setns(2))
         Err(Errno::EACCES) => Ok(()),
+        Err(Errno::EPERM | Errno::ENOENT) if !geteuid().is_root() => Ok(()),
         Err(why) => Err(refused(To::Host, why)),
     }
 }

@@ -3,6 +3,7 @@
 # now, or not at all.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
+mount -o remount,hidepid=2 /proc   # a user sees no process of others, as on hardened hosts
 $judge netns add mgmt
 script root <<'END'
 supervisor=supervise-daemon
