@@ -203,3 +203,25 @@ fn a_state_directory_comes_and_goes() {
     let said = sandbox.sh(&script);
     assert_eq!(said.stdout, "", "{said}");
 }
+
+/// A machine that is so busy that the other one has the lock for more than two seconds.
+#[test]
+fn who_only_waits_for_another_netns_setup_is_told_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.write("/etc/conf.d/netns.four", "netns_links=\n");
+    sandbox.run(&[NETNS_SETUP, "up", "--quiet", "four"]).ok();
+    let held_by = |program: &str| {
+        let script = format!(
+            "cp /bin/sleep /run/{program}; exec 9</run/netns; flock 9; echo; exec /run/{program} 99"
+        );
+        sandbox.spawn(&["sh", "-c", &script])
+    };
+    for (program, warned) in [("netns-setup", false), ("other", true)] {
+        let mut holder = held_by(program);
+        holder.line();
+        let run = sandbox.run(&[NETNS_SETUP, "up", "--quiet", "four"]).ok();
+        let line = "four: /run/netns is locked by 1 process: ";
+        assert_eq!(run.stderr.contains(line), warned, "{program}: {run}");
+        assert_eq!(run.stderr.is_empty(), !warned, "{program}: {run}");
+    }
+}
