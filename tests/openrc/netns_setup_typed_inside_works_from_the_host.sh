@@ -122,6 +122,9 @@ eventually "they are inside" is_elsewhere "$old_net"
 run 0 netns-setup down --force mgmt
 # The name belongs to another namespace now
 run 0 netns-setup up mgmt
+# status says of an address that the kernel still tests that it is tentative
+is_tested() { ! $judge -n mgmt -o addr | grep -q tentative; }
+eventually "its addresses can be used" is_tested
 $judge netns add theirs
 
 mkdir -p /srv/tree
