@@ -74,6 +74,11 @@ fn a_kernel_without_ipv6_does_all_but_ipv6() {
 }
 
 #[test]
+fn a_clock_may_be_set() {
+    testbed::run_vm("alpine", "vm", "a_clock_may_be_set");
+}
+
+#[test]
 fn a_tap_loads_its_module() {
     testbed::run_vm("alpine", "vm", "a_tap_loads_its_module");
 }

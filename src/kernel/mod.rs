@@ -39,6 +39,7 @@ use netlink::generic::Generic;
 use netlink::socket::Requests;
 
 pub use connection::{Hop, Path};
+pub use observe::seconds_since_boot;
 pub use sysctl::{SysctlRef, has_ipv6};
 
 /// What is queried besides the namespace itself.

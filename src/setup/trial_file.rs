@@ -5,7 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use std::{fmt, iter};
 
 use nix::unistd::{Pid, getsid};
@@ -13,6 +13,7 @@ use nix::unistd::{Pid, getsid};
 use super::args::verb::Verb;
 use super::error::{Error, Result};
 use super::{report, store};
+use crate::kernel::seconds_since_boot;
 use crate::name::NetnsName;
 use crate::state_dir;
 use crate::system::process;
@@ -23,7 +24,7 @@ pub struct TrialRecord {
     /// The process that runs the trial, and the start time of that process.
     pid: u32,
     started: u64,
-    /// When it is rolled back, in seconds since 1970.
+    /// When it is rolled back, in seconds since boot: somebody may set the clock.
     until: u64,
     /// The services that take part.
     pub services: Vec<String>,
@@ -160,7 +161,7 @@ pub fn begin(name: &NetnsName, by: u32, within: Duration, with: &[String]) -> io
     let trial = TrialRecord {
         pid: by,
         started,
-        until: now() + within.as_secs(),
+        until: seconds_since_boot() + within.as_secs(),
         services: with.to_vec(),
     };
     store::replace(name, state_dir::TRIAL, trial.to_string())
@@ -172,15 +173,16 @@ pub fn renew(name: &NetnsName, within: Duration) {
     let Some(mut trial) = read(&file(name)) else {
         return;
     };
-    trial.until = now() + within.as_secs();
-    // The length stays the same: seconds since 1970 have ten digits until 2286
+    trial.until = seconds_since_boot() + within.as_secs();
+    // The text does not become shorter, because the time only increases
     let there = OpenOptions::new().write(true).open(file(name));
     let _ = there.and_then(|mut there| there.write_all(trial.to_string().as_bytes()));
 }
 
 /// The seconds until the trial ends, if one is running.
 pub fn running(name: &NetnsName) -> Option<u64> {
-    Some(if_running(&file(name))?.until.saturating_sub(now()))
+    let until = if_running(&file(name))?.until;
+    Some(until.saturating_sub(seconds_since_boot()))
 }
 
 /// The running trial.
@@ -205,9 +207,4 @@ fn read(file: &Path) -> Option<TrialRecord> {
         until,
         services: lines.map(String::from).collect(),
     })
-}
-
-fn now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
 }

@@ -5,7 +5,7 @@ use super::status::link::{LinkState, LinkStatus, PeerStatus};
 use super::status::{self, Status};
 use crate::setup::error::Outcome;
 use crate::setup::report::event::{Document, Line};
-use crate::setup::{Call, store};
+use crate::setup::{Call, report, store};
 
 /// What a metric does over time.
 #[derive(Clone, Copy, Debug)]
@@ -36,7 +36,7 @@ pub fn metrics(call: &Call) -> Outcome {
                     .as_ref()
                     .is_some_and(|seen| seen.outcome == Outcome::Done),
                 status: seen.map(|seen| seen.status),
-                repaired: store::repaired_at(name),
+                repaired: store::repaired_at(name).map(report::not_before_boot),
             }
         })
         .collect();

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::failure::{Failure, Why};
 use super::whereabouts;
-use crate::kernel::has_ipv6;
+use crate::kernel::{has_ipv6, seconds_since_boot};
 use crate::model::{Link, LinkRef, Route};
 use crate::name::NetnsName;
 use crate::os_error::OsError;
@@ -385,11 +385,20 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// The time since a moment, which is in seconds since 1970.
+/// The time since a moment, which is in seconds since 1970 and was after the boot.
 pub fn since(moment: u64) -> Duration {
+    Duration::from_secs(now().saturating_sub(not_before_boot(moment)))
+}
+
+/// A moment in seconds since 1970, or the boot, by the present clock, if the moment seems to be
+/// before it: a machine whose clock has no battery boots in 1970, and sets the clock later.
+pub fn not_before_boot(moment: u64) -> u64 {
+    moment.max(now().saturating_sub(seconds_since_boot()))
+}
+
+fn now() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.unwrap_or_default()
-        .saturating_sub(Duration::from_secs(moment))
+    now.unwrap_or_default().as_secs()
 }
 
 /// The lines of a text.

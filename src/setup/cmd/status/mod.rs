@@ -253,12 +253,13 @@ fn of(
 
 /// When the namespace became ready, when its last start failed, or when others made it.
 fn since(name: &NetnsName, ready: bool, is_foreign: bool) -> Option<u64> {
-    if ready {
-        return store::ready_since(name);
-    }
     let made = || netns::birth(name.as_str()).ok().flatten();
     let made = || u64::try_from(made()?.time.0).ok();
-    run_log::failed_at(name).or_else(|| made().filter(|_| is_foreign))
+    let moment = match ready {
+        true => store::ready_since(name),
+        false => run_log::failed_at(name).or_else(|| made().filter(|_| is_foreign)),
+    };
+    moment.map(report::not_before_boot)
 }
 
 /// Returns true if a `netns-setup watch` of this namespace is running.
