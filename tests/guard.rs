@@ -696,6 +696,51 @@ fn changes_after_which_the_other_end_answers_no_more_are_undone() {
     }
 }
 
+/// A NIC that its driver restarts, as some do for a new MTU: it has no carrier for some seconds, and
+/// its packets of that time show nothing.
+#[test]
+fn a_nic_that_has_no_carrier_for_a_moment_is_waited_for() {
+    let chain = |rule: &str| {
+        format!("table inet t {{ chain c {{ type filter hook input priority 0; {rule}; }}; }}")
+    };
+    let no_route = "netns_sysctl=net.ipv4.conf.eth1.ignore_routes_with_linkdown=1\n";
+    for (rule, more, cuts) in [
+        ("tcp dport 80 drop", "", false),
+        ("tcp dport 80 drop", no_route, false),
+        ("tcp dport 22 drop", "", true),
+    ] {
+        let sandbox = sandbox(&format!(
+            "netns_links=eth1\nconfig_eth1=192.0.2.7/24\nnetns_nftables=/etc/rules.nft\n{more}"
+        ));
+        sandbox.write("/etc/rules.nft", "");
+        setup(&sandbox, "up mgmt").ok();
+        let said = "192.0.2.1 50022 192.0.2.7 22";
+        let stands = connection_of(&sandbox, said);
+        // The carrier is lost while the rules are loaded for the first time
+        let nft = "#!/bin/sh
+            mkdir /run/lost 2>/dev/null && {
+                ip -n far link set far1 down
+                (sleep 4; ip -n far link set far1 up) >/dev/null 2>&1 </dev/null &
+                # The kernel notes that in the background
+                [ \"$(cat /proc/sys/net/ipv4/conf/eth1/ignore_routes_with_linkdown)\" = 0 ] ||
+                    while ip route get 192.0.2.1 >/dev/null 2>&1; do :; done
+            }
+            exec /run/nft \"$@\"\n";
+        sandbox.write("/run/nft.slow", nft);
+        sandbox
+            .sh("cp /usr/sbin/nft /run/nft && chmod +x /run/nft.slow && mount --bind /run/nft.slow /usr/sbin/nft")
+            .ok();
+        sandbox.write("/etc/rules.nft", &chain(rule));
+        let words = format!("{NETNS_SETUP} reload mgmt");
+        let run = over(&sandbox, &stands, said, &words);
+        let run = run.code(if cuts { 100 } else { 0 });
+        let is_told = run.stdout.contains("acknowledged nothing since then");
+        assert_eq!(is_told, cuts, "{run}");
+        let loaded = sandbox.sh("ip netns exec mgmt /run/nft list ruleset").ok();
+        assert_eq!(loaded.stdout.contains("dport"), !cuts, "{loaded}");
+    }
+}
+
 /// Links that stay, and no longer pass on the packets.
 #[test]
 fn a_link_of_ones_own_connection_stays_in_its_bridge_and_keeps_its_packets() {

@@ -385,9 +385,9 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// The time since a moment, which is in seconds since 1970 and was after the boot.
+/// The time since a moment, which is in seconds since 1970.
 pub fn since(moment: u64) -> Duration {
-    Duration::from_secs(now().saturating_sub(not_before_boot(moment)))
+    Duration::from_secs(now().saturating_sub(moment))
 }
 
 /// A moment in seconds since 1970, or the boot, by the present clock, if the moment seems to be

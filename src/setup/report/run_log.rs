@@ -80,7 +80,8 @@ pub fn forget(name: &NetnsName) {
 /// When the last start or reload failed, in seconds since 1970. `None` if it succeeded.
 pub fn failed_at(name: &NetnsName) -> Option<u64> {
     let written = fs::metadata(failed(name)).ok()?.modified().ok()?;
-    Some(written.duration_since(UNIX_EPOCH).ok()?.as_secs())
+    let seconds = written.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    Some(report::not_before_boot(seconds))
 }
 
 /// Why the last start or reload failed, and how long ago. Empty if it succeeded.

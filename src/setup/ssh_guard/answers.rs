@@ -26,7 +26,8 @@ const TIMEOUTS: u32 = 3;
 /// unacknowledged.
 const FIRST: Duration = Duration::from_secs(3);
 
-/// How long to wait for the last timeout.
+/// How long to wait for the last timeout, and before that for the carrier of a NIC. Some drivers
+/// restart the NIC for a new MTU, which takes it some seconds.
 const LAST: Duration = Duration::from_secs(15);
 
 /// Whether the other end answers: nothing had to be sent again.
@@ -35,18 +36,34 @@ pub(super) fn is_answered(connection: &Connection) -> bool {
 }
 
 /// The first of the connections that is not answered any more. A connection that has ended or that
-/// sends nothing shows nothing.
-pub(super) fn unanswered(connections: &[Connection]) -> Option<&Connection> {
+/// sends nothing shows nothing. Timeouts until now do not count unless each NIC `had_carrier`, and
+/// neither do those while one `lacks_carrier`.
+pub(super) fn unanswered(
+    connections: &[Connection],
+    had_carrier: bool,
+    mut lacks_carrier: impl FnMut() -> bool,
+) -> Option<&Connection> {
     if connections.is_empty() {
         return None;
     }
     print_nothing_visible();
     sleep(SENT);
     let begun = Instant::now();
+    let mut has_carrier = begun;
+    let until_now = |connection| unacknowledged(connection).map_or(0, |state| state.timeouts);
+    let mut before: Vec<u32> = match had_carrier {
+        true => vec![0; connections.len()],
+        false => connections.iter().map(until_now).collect(),
+    };
     loop {
-        let (mut waits, past) = (false, begun.elapsed());
-        for connection in connections {
-            match verdict(unacknowledged(connection), past) {
+        let mut waits = false;
+        for (connection, before) in connections.iter().zip(&mut before) {
+            let state = unacknowledged(connection);
+            let timeouts = state.as_ref().map_or(0, |state| state.timeouts);
+            if timeouts > *before && begun.elapsed() < LAST && lacks_carrier() {
+                (*before, has_carrier) = (timeouts, Instant::now());
+            }
+            match verdict(state, *before, has_carrier.elapsed()) {
                 Verdict::Unanswered => return Some(connection),
                 Verdict::Waits => waits = true,
                 Verdict::ShowsNothing => {}
@@ -66,10 +83,11 @@ enum Verdict {
     ShowsNothing,
 }
 
-/// What the state of a connection shows, some time after the changes.
-fn verdict(state: Option<Unacknowledged>, past: Duration) -> Verdict {
+/// What the state of a connection shows, some time after the changes. `before` is the number of
+/// timeouts in a row that show nothing.
+fn verdict(state: Option<Unacknowledged>, before: u32, past: Duration) -> Verdict {
     match state {
-        Some(state) if state.timeouts >= TIMEOUTS => Verdict::Unanswered,
+        Some(state) if state.timeouts >= before.saturating_add(TIMEOUTS) => Verdict::Unanswered,
         Some(state) if state.timeouts > 0 && past >= LAST => Verdict::Unanswered,
         Some(state) if state.timeouts > 0 || state.bytes > 0 && past < FIRST => Verdict::Waits,
         _ => Verdict::ShowsNothing,
@@ -94,22 +112,28 @@ mod tests {
     #[test]
     fn only_timeouts_show_that_nothing_is_acknowledged() {
         let (now, later) = (Duration::ZERO, FIRST);
-        for (bytes, timeouts, past, expected) in [
-            (0, 0, now, Verdict::ShowsNothing),
-            (36, 0, now, Verdict::Waits),
+        for (bytes, timeouts, before, past, expected) in [
+            (0, 0, 0, now, Verdict::ShowsNothing),
+            (36, 0, 0, now, Verdict::Waits),
             // A transfer that goes on
-            (70_000, 0, later, Verdict::ShowsNothing),
-            (36, 1, later, Verdict::Waits),
-            (36, 2, LAST, Verdict::Unanswered),
-            (36, TIMEOUTS, now, Verdict::Unanswered),
+            (70_000, 0, 0, later, Verdict::ShowsNothing),
+            (36, 1, 0, later, Verdict::Waits),
+            (36, 2, 0, LAST, Verdict::Unanswered),
+            (36, TIMEOUTS, 0, now, Verdict::Unanswered),
+            // The carrier is back, and nothing was sent since
+            (36, TIMEOUTS, TIMEOUTS, later, Verdict::Waits),
+            (36, TIMEOUTS + 1, TIMEOUTS, later, Verdict::Waits),
+            (36, 2 * TIMEOUTS, TIMEOUTS, now, Verdict::Unanswered),
+            (36, TIMEOUTS + 1, TIMEOUTS, LAST, Verdict::Unanswered),
+            (0, 0, TIMEOUTS, later, Verdict::ShowsNothing),
         ] {
             let state = Some(Unacknowledged { bytes, timeouts });
             assert_eq!(
-                verdict(state, past),
+                verdict(state, before, past),
                 expected,
-                "{bytes} {timeouts} {past:?}"
+                "{bytes} {timeouts} {before} {past:?}"
             );
         }
-        assert_eq!(verdict(None, now), Verdict::ShowsNothing);
+        assert_eq!(verdict(None, 0, now), Verdict::ShowsNothing);
     }
 }

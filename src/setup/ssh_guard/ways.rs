@@ -2,6 +2,7 @@
 //! them as before. Policy rules, routes, sysctls, masters and addresses act together. So the kernel
 //! is asked, and nothing is computed from the settings.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -9,16 +10,20 @@ use std::time::{Duration, Instant};
 use super::answers::{is_answered, unanswered};
 use super::message::{allow, whose};
 use crate::kernel::{Hop, Kernel};
-use crate::model::Netns;
 use crate::model::build::Want;
+use crate::model::{LinkRef, Netns};
 use crate::name::NetnsName;
 use crate::setup::Call;
 use crate::system::login::Callers;
 use crate::system::sockets::Connection;
 
 /// How long to wait until the connection is routed as before. The kernel adds routes of IPv6 in the
-/// background, and a NIC can lose its carrier for a moment.
+/// background.
 const SETTLE: Duration = Duration::from_secs(3);
+
+/// How long to wait while a NIC has lost its carrier: with the sysctl `ignore_routes_with_linkdown`,
+/// its routes do not count then.
+const CARRIER: Duration = Duration::from_secs(15);
 
 /// Interval at which the routes are compared.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -29,6 +34,8 @@ const INTERVAL: Duration = Duration::from_millis(50);
 pub struct Ways {
     connections: Vec<(Connection, Vec<Hop>)>,
     answered: Vec<Connection>,
+    /// The links with a carrier that the connections use.
+    with_carrier: BTreeSet<LinkRef>,
     is_others: bool,
 }
 
@@ -36,17 +43,22 @@ impl Ways {
     /// How the connections are routed now, and which are answered.
     pub(super) fn of(callers: &Callers, name: &NetnsName) -> Self {
         let mut kernel = Kernel::new(name.clone());
+        let mut links = BTreeSet::new();
         let connections = callers.connections.iter();
         let connections = connections.filter_map(|connection| {
             let path = kernel.path(connection).ok()?;
+            links.extend(path.links);
             Some((*connection, path.hops))
         });
+        let connections = connections.collect();
         // What this call prints does not reach everybody who is logged in
         let mine = callers.connections.iter().filter(|_| !callers.anybody);
         let answered = mine.copied().filter(is_answered);
+        links.retain(|link| carrier(&mut kernel, link) == Some(true));
         Ways {
-            connections: connections.collect(),
+            connections,
             answered: answered.collect(),
+            with_carrier: links,
             is_others: callers.anybody,
         }
     }
@@ -54,8 +66,9 @@ impl Ways {
     /// Check that they are routed as before, and still answered. The lines of the error are the
     /// message.
     pub fn check(&self, call: &Call, want: &Want) -> Result<(), Vec<String>> {
-        self.check_routes(call, want)?;
-        match unanswered(&self.answered) {
+        let had_carrier = self.check_routes(call, want)?;
+        let lacks_carrier = || self.lacks_carrier(&want.name);
+        match unanswered(&self.answered, had_carrier, lacks_carrier) {
             None => Ok(()),
             Some(connection) => {
                 let what = "the other end has acknowledged nothing since then";
@@ -64,13 +77,24 @@ impl Ways {
         }
     }
 
-    fn check_routes(&self, call: &Call, want: &Want) -> Result<(), Vec<String>> {
-        let until = Instant::now() + SETTLE;
+    /// Whether a link has lost its carrier, as a NIC does while its driver restarts it.
+    fn lacks_carrier(&self, name: &NetnsName) -> bool {
+        let mut kernel = Kernel::new(name.clone());
+        let mut links = self.with_carrier.iter();
+        links.any(|link| carrier(&mut kernel, link) == Some(false))
+    }
+
+    /// Check that they are routed as before. Returns false if a link had no carrier for a while.
+    fn check_routes(&self, call: &Call, want: &Want) -> Result<bool, Vec<String>> {
+        let begun = Instant::now();
+        let mut had_carrier = true;
         loop {
             let Some((connection, before, now)) = self.changed(want) else {
-                return Ok(());
+                return Ok(had_carrier);
             };
-            if Instant::now() >= until {
+            let waits = begun.elapsed() < CARRIER && self.lacks_carrier(&want.name);
+            had_carrier &= !waits;
+            if begun.elapsed() >= SETTLE && !waits {
                 let what = other_route(&want.name, connection.peer, before, now.as_ref());
                 return Err(self.lines(call, &want.name, connection, &what));
             }
@@ -112,6 +136,11 @@ impl Ways {
             ),
         ]
     }
+}
+
+/// Whether a link has a carrier. `None` if it is down, or gone.
+fn carrier(kernel: &mut Kernel, link: &LinkRef) -> Option<bool> {
+    kernel.live(link).ok()??.carrier
 }
 
 /// Where and how a connection is routed otherwise.
