@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use rtnetlink::packet_route::address::{AddressFlags, AddressMessage};
 use rtnetlink::packet_route::link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage};
 
-use super::netlink::query::{addresses_of, link_with_counters};
+use super::netlink::query::{addresses_of, link_named, link_with_counters};
 use super::{Kernel, decode};
 use crate::model::LinkRef;
 use crate::model::wireguard::{Endpoint, PublicKey};
@@ -71,6 +71,12 @@ impl Kernel {
                 false => Vec::new(),
             },
         }))
+    }
+
+    /// Whether a link has a carrier. `None` if it is down, or gone.
+    pub fn carrier(&mut self, at: &LinkRef) -> Result<Option<bool>, OsError> {
+        let link = link_named(self.requests(&at.netns)?, &at.name)?;
+        Ok(link.as_ref().and_then(carrier))
     }
 
     fn peers(&mut self, at: &LinkRef) -> Result<Vec<LivePeer>, OsError> {

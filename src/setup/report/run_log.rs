@@ -80,8 +80,7 @@ pub fn forget(name: &NetnsName) {
 /// When the last start or reload failed, in seconds since 1970. `None` if it succeeded.
 pub fn failed_at(name: &NetnsName) -> Option<u64> {
     let written = fs::metadata(failed(name)).ok()?.modified().ok()?;
-    let seconds = written.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(report::not_before_boot(seconds))
+    Some(written.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
 /// Why the last start or reload failed, and how long ago. Empty if it succeeded.
@@ -90,7 +89,10 @@ pub fn why_failed(name: &NetnsName) -> Vec<String> {
         return Vec::new();
     };
     let ago = failed_at(name).map_or(String::new(), |at| {
-        format!(", {} ago", report::duration(report::since(at)))
+        format!(
+            ", {} ago",
+            report::duration(report::since(report::not_before_boot(at)))
+        )
     });
     let mut lines: Vec<_> = text.lines().map(report::printable).collect();
     if let Some(head) = lines.first_mut() {

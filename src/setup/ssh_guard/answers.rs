@@ -26,9 +26,12 @@ const TIMEOUTS: u32 = 3;
 /// unacknowledged.
 const FIRST: Duration = Duration::from_secs(3);
 
-/// How long to wait for the last timeout, and before that for the carrier of a NIC. Some drivers
-/// restart the NIC for a new MTU, which takes it some seconds.
+/// How long to wait for the last timeout.
 const LAST: Duration = Duration::from_secs(15);
+
+/// How long to wait for the carrier of a NIC. Some drivers restart the NIC for a new MTU, which takes
+/// it some seconds.
+pub(super) const CARRIER: Duration = Duration::from_secs(15);
 
 /// Whether the other end answers: nothing had to be sent again.
 pub(super) fn is_answered(connection: &Connection) -> bool {
@@ -49,7 +52,7 @@ pub(super) fn unanswered(
     print_nothing_visible();
     sleep(SENT);
     let begun = Instant::now();
-    let mut has_carrier = begun;
+    let mut counted_since = begun;
     let until_now = |connection| unacknowledged(connection).map_or(0, |state| state.timeouts);
     let mut before: Vec<u32> = match had_carrier {
         true => vec![0; connections.len()],
@@ -60,10 +63,10 @@ pub(super) fn unanswered(
         for (connection, before) in connections.iter().zip(&mut before) {
             let state = unacknowledged(connection);
             let timeouts = state.as_ref().map_or(0, |state| state.timeouts);
-            if timeouts > *before && begun.elapsed() < LAST && lacks_carrier() {
-                (*before, has_carrier) = (timeouts, Instant::now());
+            if timeouts > *before && begun.elapsed() < CARRIER && lacks_carrier() {
+                (*before, counted_since) = (timeouts, Instant::now());
             }
-            match verdict(state, *before, has_carrier.elapsed()) {
+            match verdict(state, *before, counted_since.elapsed()) {
                 Verdict::Unanswered => return Some(connection),
                 Verdict::Waits => waits = true,
                 Verdict::ShowsNothing => {}

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::answers::{is_answered, unanswered};
+use super::answers::{CARRIER, is_answered, unanswered};
 use super::message::{allow, whose};
 use crate::kernel::{Hop, Kernel};
 use crate::model::build::Want;
@@ -20,10 +20,6 @@ use crate::system::sockets::Connection;
 /// How long to wait until the connection is routed as before. The kernel adds routes of IPv6 in the
 /// background.
 const SETTLE: Duration = Duration::from_secs(3);
-
-/// How long to wait while a NIC has lost its carrier: with the sysctl `ignore_routes_with_linkdown`,
-/// its routes do not count then.
-const CARRIER: Duration = Duration::from_secs(15);
 
 /// Interval at which the routes are compared.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -54,7 +50,7 @@ impl Ways {
         // What this call prints does not reach everybody who is logged in
         let mine = callers.connections.iter().filter(|_| !callers.anybody);
         let answered = mine.copied().filter(is_answered);
-        links.retain(|link| carrier(&mut kernel, link) == Some(true));
+        links.retain(|link| matches!(kernel.carrier(link), Ok(Some(true))));
         Ways {
             connections,
             answered: answered.collect(),
@@ -81,10 +77,11 @@ impl Ways {
     fn lacks_carrier(&self, name: &NetnsName) -> bool {
         let mut kernel = Kernel::new(name.clone());
         let mut links = self.with_carrier.iter();
-        links.any(|link| carrier(&mut kernel, link) == Some(false))
+        links.any(|link| matches!(kernel.carrier(link), Ok(Some(false))))
     }
 
-    /// Check that they are routed as before. Returns false if a link had no carrier for a while.
+    /// Check that they are routed as before. Returns false if a link had no carrier for a while: with
+    /// the sysctl `ignore_routes_with_linkdown`, its routes do not count then.
     fn check_routes(&self, call: &Call, want: &Want) -> Result<bool, Vec<String>> {
         let begun = Instant::now();
         let mut had_carrier = true;
@@ -136,11 +133,6 @@ impl Ways {
             ),
         ]
     }
-}
-
-/// Whether a link has a carrier. `None` if it is down, or gone.
-fn carrier(kernel: &mut Kernel, link: &LinkRef) -> Option<bool> {
-    kernel.live(link).ok()??.carrier
 }
 
 /// Where and how a connection is routed otherwise.
