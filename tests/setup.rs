@@ -482,6 +482,26 @@ fn a_stale_file_is_repaired_and_a_namespace_of_others_is_kept() {
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
 }
 
+/// ip(8) creates and deletes a name in two system calls, and a busy machine may let others run
+/// between them. The file that is there meanwhile is left to it.
+#[test]
+fn a_name_that_others_are_about_to_create_or_delete_is_waited_for() {
+    let sandbox = sandbox("netns_links=br0\ntype_br0=bridge\n");
+    sandbox.sh("ip netns add first").ok();
+    for (slow, command) in [
+        ("unshare:delay_enter", "add"),
+        ("umount2:delay_exit", "delete"),
+    ] {
+        let slow = format!("strace -qq -o /dev/null -e inject={slow}=300000");
+        let theirs = format!("{slow} ip netns {command} mgmt");
+        let ours = format!("sleep 0.1; {NETNS_SETUP} up mgmt");
+        sandbox.sh(&format!("{theirs} & {ours} && wait $!")).ok();
+        let mounted = sandbox.sh("grep -c ' /run/netns/mgmt ' /proc/self/mountinfo");
+        mounted.ok().stdout("1\n");
+        setup(&sandbox, "status mgmt").ok();
+    }
+}
+
 /// A process with mounts of its own, as every service inside has, sees a name that is made later,
 /// even with a private /, as OpenRC and runit leave it.
 #[test]

@@ -40,6 +40,27 @@ fn a_namespace_that_others_delete_is_made_again_and_the_old_one_dies() {
     assert!(!sandbox.sh("ip -br link").stdout.contains("v0h"));
 }
 
+/// ip(8) deletes a name in two system calls, and a busy machine may let others run between them. The
+/// file that is there meanwhile is left to it.
+#[test]
+fn a_name_that_others_are_about_to_delete_is_made_again_after_that() {
+    let sandbox = sandbox(PAIR);
+    let watch = watch(&sandbox);
+    let slow = "strace -qq -o /dev/null -e trace=umount2 -e inject=umount2:delay_exit=400000";
+    let event = "ip netns exec mgmt sh -c 'sleep 0.2; ip route delete default'";
+    sandbox
+        .sh(&format!("{event} & {slow} ip netns delete mgmt"))
+        .ok();
+    watch.soon("it is up again", || {
+        sandbox.run(&[NETNS_EXEC, "mgmt", "true"]).exit_code() == 0
+    });
+    watch.is_quiet();
+    setup(&sandbox, "status mgmt").ok();
+    let mounted = sandbox.sh("grep -c ' /run/netns/mgmt ' /proc/self/mountinfo");
+    mounted.ok().stdout("1\n");
+    assert_eq!(watch.err(), "");
+}
+
 /// The namespace is deleted while the watch is about to repair something in it: between its check
 /// and its lock.
 #[test]

@@ -11,6 +11,8 @@ use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -26,6 +28,10 @@ use crate::system::thread::{at_once, in_netns, on_a_thread};
 /// `NSFS_MAGIC`, linux/magic.h.
 const NSFS: FsType = FsType(0x6e73_6673);
 
+/// How long a name must be stale before it is taken for one that a killed process has left. ip(8)
+/// needs two system calls, between which a busy machine may let others run.
+const NAMING: Duration = Duration::from_millis(500);
+
 pub(crate) const NO_PATH: Option<&Path> = None;
 
 /// What exists under a name in `/run/netns`.
@@ -35,8 +41,8 @@ pub enum NameEntry {
     Nothing,
     /// A namespace.
     Netns,
-    /// An empty file: a process was killed after it had created the file, and before it had created
-    /// the namespace.
+    /// An empty file. ip(8) is between creating the file and mounting the namespace, or between
+    /// unmounting it and removing the file, or was killed there.
     Stale,
     /// Something else, which belongs to another program.
     Other,
@@ -84,6 +90,18 @@ pub fn there(name: &str) -> io::Result<NameEntry> {
     }
 }
 
+/// As [`there`], but what is stale has been so for [`NAMING`].
+pub fn there_for_long(name: &str) -> io::Result<NameEntry> {
+    let end = Instant::now() + NAMING;
+    loop {
+        let found = there(name)?;
+        if found != NameEntry::Stale || Instant::now() >= end {
+            return Ok(found);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Whether opening failed because this is not a namespace, but a file, a symlink or a socket.
 fn is_something_else(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw);
@@ -128,7 +146,7 @@ pub fn add<T: Send>(
 fn add_by<T>(name: &str, bind: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
     let _lock = dir::prepare()?;
     is_seen_by_host()?;
-    if there(name)? == NameEntry::Stale {
+    if there_for_long(name)? == NameEntry::Stale {
         fs::remove_file(path(name))?;
     }
     let path = path(name);
@@ -196,7 +214,7 @@ fn bind_new<T>(path: &Path, act: impl FnOnce(NetnsId) -> io::Result<T>) -> io::R
 
 /// Remove the stale file that an unfinished creation of a namespace has left, if there is one.
 pub fn clear(name: &str) -> io::Result<()> {
-    match there(name)? {
+    match there_for_long(name)? {
         NameEntry::Stale => delete(name),
         _ => Ok(()),
     }
