@@ -23,7 +23,6 @@ script web <<-'END'
 	command=/bin/sleep
 	command_args=4711
 	command_background=yes
-	retry=TERM/30
 	pidfile=/run/web.pid
 END
 may_log_in

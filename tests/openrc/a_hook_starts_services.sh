@@ -15,7 +15,6 @@ for name in web plain; do
 		command_args=600
 		command_background=yes
 		pidfile=/run/$RC_SVCNAME.pid
-		retry=TERM/30
 	END
 done
 script whole <<'END'

@@ -12,7 +12,6 @@ script web <<'END'
 	command_args=600
 	command_background=yes
 	pidfile=/run/web.pid
-	retry=TERM/30
 END
 # A start that has checked all files before
 run 0 rc-service web start

@@ -52,13 +52,11 @@ run 0 rc-service -q sshd status
 run 0 rc-service -q netns.mgmt status
 
 # Started inside, but belongs on the host: doctor reports it, until it is there
-# (without retry, dpkg's start-stop-daemon does not wait for the end of what it stops)
 script web <<-'END'
 	command=/bin/sleep
 	command_args=600
 	command_background=yes
 	pidfile=/run/web.pid
-	retry=TERM/30
 END
 echo 'netns_from_inside="stay"' >/etc/conf.d/web
 run 0 session 192.0.2.10 "rc-service web start"

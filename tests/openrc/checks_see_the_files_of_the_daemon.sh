@@ -16,7 +16,6 @@ app()
 		command=/usr/bin/tail
 		command_args="-f /etc/app/conf"
 		command_background=yes
-		retry=TERM/30
 		pidfile=/run/app.pid
 		extra_commands=checkconfig
 		required_dirs=/etc/app/\$needed

@@ -20,7 +20,6 @@ service()
 		command_args=600
 		command_background=yes
 		pidfile=/run/$name.pid
-		retry=TERM/30
 		extra_commands=check
 		extra_started_commands=reload
 		seen() { echo "\$1 \$(readlink /proc/self/ns/net)" >>/run/seen; }

@@ -17,7 +17,6 @@ command=/bin/sleep
 command_args="'600'"
 command_user=tester
 command_background=yes
-retry=TERM/30
 pidfile=/run/background.pid
 END
 # one under supervise-daemon

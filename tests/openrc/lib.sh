@@ -3,12 +3,14 @@
 # shellcheck source=tests/testbed/lib.sh
 . /testbed/lib.sh
 
-# script NAME - write an init script, its text from standard input
+# script NAME - write an init script, its text from standard input. Without retry, Debian's
+# start-stop-daemon does not wait until the process that it stops has ended
 script()
 {
 	{
 		echo '#!/sbin/openrc-run'
 		cat
+		echo retry=TERM/30
 	} >"/etc/init.d/$1"
 	chmod +x "/etc/init.d/$1"
 }
@@ -21,8 +23,6 @@ sshd()
 		command_args="-F -E -R -p 22"
 		command_background=yes
 		pidfile=/run/sshd.pid
-		# dpkg's start-stop-daemon does not wait until the process has ended
-		retry=TERM/30
 	END
 	echo 'netns="mgmt"' >/etc/conf.d/sshd
 }

@@ -18,7 +18,6 @@ script other <<-'END'
 	command=/bin/sleep
 	command_args=600
 	command_background=yes
-	retry=TERM/30
 	pidfile=/run/other.pid
 	depend() { need netns.mgmt; }
 END
