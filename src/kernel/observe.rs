@@ -38,7 +38,7 @@ impl Kernel {
     /// Query the current state: the namespace, and what is in `about`. If no link of the
     /// namespace is up, this includes the sysctls that it may have inherited from the host.
     pub fn look(&mut self, about: &Query) -> Result<State, OsError> {
-        let netns = netns::there_for_long(self.netns.as_str())? == netns::NameEntry::Netns;
+        let netns = netns::there(self.netns.as_str())? == netns::NameEntry::Netns;
         let mut state = State {
             exists: netns,
             clock: seconds_since_boot(),

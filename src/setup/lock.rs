@@ -11,6 +11,7 @@ use super::{LOCK, trial_file};
 use crate::kernel::Kernel;
 use crate::name::NetnsName;
 use crate::plan::Journal;
+use crate::system::netns::wait_for_naming;
 
 /// Everything that is needed to change a namespace. No other process changes the namespace while
 /// `store` is held, nor links between namespaces while `links_lock` is held.
@@ -31,6 +32,7 @@ pub fn take(name: &NetnsName, linked: bool) -> Result<LockedNetns> {
         .transpose()
         .map_err(locked_out)?;
     let store = Store::open(name, LOCK).map_err(locked_out)?;
+    wait_for_naming(name.as_str());
     let (journal, kernel) = match without_lock(name) {
         Ok(found) => found,
         Err(failure) => {

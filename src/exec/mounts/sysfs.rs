@@ -124,7 +124,7 @@ fn refused(to: To, what: &str, why: Errno) -> ExecError {
     let remedy = match why {
         Errno::ENOSYS => "expected Linux 5.12 or newer",
         Errno::EPERM => {
-            "only the user namespace that owns the network namespace can mount a sysfs for it; type netns-exec --net-only, which mounts none"
+            "expected the user namespace that owns the network namespace, and a /sys that no container has covered in part; type netns-exec --net-only, which mounts none"
         }
         _ => "expected a /sys that sysfs can be mounted over; --net-only needs none",
     };

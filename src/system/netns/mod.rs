@@ -90,8 +90,14 @@ pub fn there(name: &str) -> io::Result<NameEntry> {
     }
 }
 
+/// Wait until the name is not stale, for half a second at most: another program may be about to
+/// create or delete it.
+pub fn wait_for_naming(name: &str) {
+    let _ = there_for_long(name);
+}
+
 /// As [`there`], but what is stale has been so for [`NAMING`].
-pub fn there_for_long(name: &str) -> io::Result<NameEntry> {
+fn there_for_long(name: &str) -> io::Result<NameEntry> {
     let end = Instant::now() + NAMING;
     loop {
         let found = there(name)?;

@@ -23,6 +23,7 @@ use crate::setup::report::run_log::Changes;
 use crate::setup::resolve_devices::{obstacles, resolve_devices};
 use crate::setup::store::{self, Store};
 use crate::setup::{Call, attach, nat, ready, report};
+use crate::system::netns::wait_for_naming;
 use crate::{exec, state_dir};
 
 /// How long a problem must last before it is reported. Links come and go one after the other, so
@@ -224,6 +225,7 @@ impl WatchedNetns {
         which: Which,
     ) -> Result<Option<RepairResult>, Why> {
         let name = self.want.name.clone();
+        wait_for_naming(name.as_str());
         let (mut journal, mut kernel) = without_lock(&name).map_err(|e| e.why)?;
         let (mut state, in_the_way) =
             nat::with_host_or_obstacle(&self.want, &journal, &mut kernel)?;
