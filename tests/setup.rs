@@ -297,7 +297,12 @@ fn what_others_made_inside_is_not_touched_and_is_listed() {
             .starts_with("mgmt: ready, as its settings say, 0 processes\n"),
         "{run}"
     );
-    assert!(run.stdout.contains("172.31.0.1/24 (not ours)"), "{run}");
+    // The addresses of the kernel without their proto, which is only that
+    assert!(
+        run.stdout
+            .contains("127.0.0.1/8 172.31.0.1/24 (not ours) ::1/128\n"),
+        "{run}"
+    );
     assert!(
         run.stdout
             .contains("172.30.0.0/16 via 192.0.2.1 dev eth1 proto 12 (not ours)"),

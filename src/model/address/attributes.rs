@@ -76,6 +76,13 @@ impl Address {
         Some(Address { lifetime, ..self })
     }
 
+    /// The address as people read it: without the origins that only the kernel gives
+    /// (IFAPROT_KERNEL_LO, _RA and _LL, Linux 5.18).
+    pub fn without_kernels_proto(self) -> Address {
+        let proto = self.proto.filter(|proto| !matches!(proto, 1..=3));
+        Address { proto, ..self }
+    }
+
     /// Parse an address of the host with its stored attributes. `seen` is the time of the
     /// lifetimes, in seconds since boot.
     pub fn parse_with_attributes(text: &str, seen: u64) -> Result<Address, String> {

@@ -258,7 +258,7 @@ fn there(
     let status = |address: &Sourced<Address>| {
         let is_among = |flagged: &[IpAddr]| flagged.contains(&address.value.ip());
         AddressStatus {
-            address: address.to_string(),
+            address: address.value.without_kernels_proto().to_string(),
             family: family(address.value.ip()),
             local: address.value.ip().to_string(),
             prefixlen: address.value.net.prefix_len(),
