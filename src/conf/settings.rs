@@ -1,12 +1,15 @@
 //! Turns the assignments of the files into the settings of one namespace. Each name is a setting of
-//! the namespace, a setting of a listed link, a mistake, or a variable of OpenRC, which is ignored.
+//! the namespace, a setting of a listed link, a mistake, or a variable of OpenRC or of the file
+//! itself, which is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::listed::{Listed, add, get};
 use super::sh;
 use super::suggest::nearest;
-use super::unknown::{key_of_any_link, said_twice, unknown_of_link, unknown_of_namespace};
+use super::unknown::{
+    key_of_any_link, said_twice, unknown_alone, unknown_of_link, unknown_of_namespace,
+};
 use super::value::{Piece, Setting};
 use crate::definitions::settings::{self, Var};
 use crate::name::{LinkName, NetnsName};
@@ -58,11 +61,12 @@ impl Settings {
             }
         }
         settings.list_links(said.get("netns_links"));
+        let is_used = |name: &str| files.iter().any(|(_, bytes)| uses(bytes, name));
         let mut ours = BTreeSet::new();
         for (name, setting) in said {
             // A default for a link that is not listed here is meant for other namespaces.
             let links_known = settings.complete && setting.file.as_ref() == own;
-            if settings.tell_apart(setting, links_known) {
+            if settings.tell_apart(setting, links_known, is_used) {
                 ours.insert(name);
             }
         }
@@ -160,7 +164,12 @@ impl Settings {
 
     /// Add the setting to the namespace or to its link, or report a problem with it. Returns false
     /// if it is no setting of this program.
-    fn tell_apart(&mut self, setting: Setting, links_known: bool) -> bool {
+    fn tell_apart(
+        &mut self,
+        setting: Setting,
+        links_known: bool,
+        is_used: impl Fn(&str) -> bool,
+    ) -> bool {
         let name = setting.name.as_str();
         let of_links = self.readings(name);
         let of_namespace = settings::of_namespace(name);
@@ -182,7 +191,8 @@ impl Settings {
                 ))
             }
             (None, None, _) if name.starts_with("netns_") => {
-                self.problems.push(unknown_of_namespace(&setting));
+                let problem = unknown_of_namespace(&setting, &self.suffix_of_one());
+                self.problems.push(problem);
             }
             (None, None, _) if name.starts_with("rc_") => return false,
             (None, None, _) => {
@@ -190,13 +200,23 @@ impl Settings {
                     Some((link, key, _)) => unknown_of_link(&setting, key, &self.links[*link]),
                     None => match key_of_any_link(name).filter(|_| links_known) {
                         Some((var, suffix)) => self.not_listed(&setting, &var, suffix),
-                        None => return false,
+                        None if is_used(name) => return false,
+                        None => match unknown_alone(&setting, &self.suffix_of_one()) {
+                            Some(problem) => problem,
+                            None => return false,
+                        },
                     },
                 };
                 self.problems.push(slip);
             }
         }
         true
+    }
+
+    /// The suffix of the first link, to write in an example.
+    fn suffix_of_one(&self) -> String {
+        let first = self.links.iter().find(|link| link.name.origin.is_some());
+        first.map_or("eth1".into(), |link| link.name.value.suffix())
     }
 
     /// Every way to split the name into a key and the suffix of a listed link: the index of the
@@ -241,4 +261,16 @@ impl Settings {
         let wrong = format!("is set, but netns_links does not list {suffix}");
         setting.problem(wrong, remedy)
     }
+}
+
+/// Whether the text has the variable in it, as `$NAME` or `${NAME}`.
+fn uses(text: &[u8], name: &str) -> bool {
+    let text = String::from_utf8_lossy(text);
+    let mut behind = text.split('$').skip(1);
+    behind.any(|rest| {
+        let rest = rest.strip_prefix('{').unwrap_or(rest);
+        let of_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = rest.find(|c| !of_name(c)).unwrap_or(rest.len());
+        rest[..end] == *name
+    })
 }
