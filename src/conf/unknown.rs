@@ -20,93 +20,46 @@ pub(super) fn key_of_any_link(name: &str) -> Option<(Var, &str)> {
 
 /// The words of ifupdown(-ng), netifrc, systemd.network(5), netplan and ip(8) for what a setting
 /// says. Words that OpenRC has a meaning for are not among them.
-const ELSEWHERE: &[(&str, &[&str])] = &[
+const ELSEWHERE: &[(&str, &str)] = &[
     (
         "netns_links",
-        &[
-            "link",
-            "interface",
-            "interfaces",
-            "iface",
-            "ifaces",
-            "devices",
-            "nics",
-            "auto",
-        ],
+        "link interface interfaces iface ifaces devices nics auto",
     ),
     (
         "netns_dns",
-        &[
-            "dns_servers",
-            "dns_nameserver",
-            "dns_nameservers",
-            "nameserver",
-            "nameservers",
-            "resolvers",
-        ],
+        "dns_servers dns_nameserver dns_nameservers nameserver nameservers resolvers",
     ),
-    ("netns_dns_search", &["dns_domain", "dns_domains", "search"]),
-    ("netns_masquerade", &["nat", "snat", "ip_masquerade"]),
+    ("netns_dns_search", "dns_domain dns_domains search"),
+    ("netns_masquerade", "nat snat ip_masquerade"),
     (
         "netns_publish",
-        &["publish_ports", "port_forward", "forward_ports", "dnat"],
+        "publish_ports port_forward forward_ports dnat",
     ),
-    ("netns_nftables", &["nft", "nft_rules", "firewall"]),
+    ("netns_nftables", "nft nft_rules firewall"),
     (
         "config",
-        &[
-            "address",
-            "addresses",
-            "addr",
-            "ip",
-            "ipaddr",
-            "ip_address",
-            "ipv4",
-            "ipv6",
-            "inet",
-            "inet6",
-            "netmask",
-        ],
+        "address addresses addr ip ipaddr ip_address ipv4 ipv6 inet inet6 netmask",
     ),
     (
         "routes",
-        &[
-            "gateway",
-            "gateways",
-            "gateway4",
-            "gateway6",
-            "gw",
-            "default_gateway",
-            "via",
-        ],
+        "gateway gateways gateway4 gateway6 gw default_gateway via",
     ),
     (
         "mac",
-        &[
-            "hwaddr",
-            "hwaddress",
-            "macaddr",
-            "macaddress",
-            "mac_address",
-            "lladdr",
-        ],
+        "hwaddr hwaddress macaddr macaddress mac_address lladdr",
     ),
-    (
-        "link",
-        &["parent", "raw_device", "vlan_raw_device", "dev", "device"],
-    ),
-    ("vlan_id", &["id", "vid"]),
-    ("bridge", &["bridge_ports", "ports"]),
-    ("slaves", &["bond_slaves", "bond_members", "members"]),
-    (
-        "peer_config",
-        &["peer_address", "peer_addresses", "peer_addr"],
-    ),
+    ("link", "parent raw_device vlan_raw_device dev device"),
+    ("vlan_id", "id vid"),
+    ("bridge", "bridge_ports ports"),
+    ("slaves", "bond_slaves bond_members members"),
+    ("peer_config", "peer_address peer_addresses peer_addr"),
 ];
 
 /// The setting that says what this word says in another tool.
 fn called_elsewhere(word: &str) -> Option<&'static str> {
-    let found = ELSEWHERE.iter().find(|(_, words)| words.contains(&word));
+    let found = ELSEWHERE
+        .iter()
+        .find(|(_, words)| words.split(' ').any(|one| one == word));
     found.map(|(name, _)| *name)
 }
 
@@ -138,11 +91,8 @@ pub(super) fn unknown_of_namespace(setting: &Setting, suffix: &str) -> Problem {
     let meant = called_elsewhere(word)
         .or_else(of_link)
         .or_else(|| nearest(name, names.map(|var| var.name)));
-    let meant: Vec<_> = meant
-        .map(|name| written(name, suffix))
-        .into_iter()
-        .collect();
-    setting.problem("is not a setting", remedy(&meant))
+    let meant = meant.map(|name| written(name, suffix));
+    setting.problem("is not a setting", remedy(meant.as_slice()))
 }
 
 /// The problem of an unknown name that ends like the settings of a listed link.
@@ -150,15 +100,12 @@ pub(super) fn unknown_of_link(setting: &Setting, key: &str, link: &Listed) -> Pr
     let suffix = link.name.value.suffix();
     let keys = settings::all().filter(|var| var.of == Scope::Link);
     let meant = called_elsewhere(key).or_else(|| nearest(key, keys.map(|var| var.name)));
-    let meant: Vec<_> = meant
-        .map(|name| written(name, &suffix))
-        .into_iter()
-        .collect();
+    let meant = meant.map(|name| written(name, &suffix));
     let wrong = format!(
         "is not a setting, though it ends as those of {} do",
         link.name
     );
-    setting.problem(wrong, remedy(&meant))
+    setting.problem(wrong, remedy(meant.as_slice()))
 }
 
 /// The problem of a setting without `netns_` before it, or without a link behind it: `dns` or
@@ -186,4 +133,23 @@ pub(super) fn said_twice(first: &Setting, second: &Setting) -> Problem {
         ),
         "expected each setting once in a file; keep one of the two lines",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_other_tools_lead_to_settings_and_are_none() {
+        for (name, words) in ELSEWHERE {
+            let known = settings::of_namespace(name).or(settings::of_link(name));
+            assert!(known.is_some(), "{name}");
+            for word in words.split(' ') {
+                assert!(settings::of_namespace(&format!("netns_{word}")).is_none());
+                assert_eq!(called_elsewhere(word), Some(*name), "{word}");
+                // The setting of a link, or the links of a namespace: netns_link is a slip
+                assert!(settings::of_link(word).is_none() || word == "link");
+            }
+        }
+    }
 }
