@@ -237,7 +237,10 @@ _netns_ask()
 			_netns_must_be_read "${_netns_script##*/netns.}"
 			netns-setup may-go "${_netns_script##*/netns.}" || exit 1
 			;;
-		restart:netns.*) _netns_may_restart "${_netns_script##*/netns.}" ;;
+		restart:netns.*)
+			_netns_may_restart "${_netns_script##*/netns.}"
+			_netns_asks=anew
+			;;
 		restart:*) _netns_would_start "$_netns_script" "${_netns_script##*/}" ;;
 		*) continue ;;
 		esac
@@ -274,7 +277,7 @@ _netns_may_restart()
 # Begin a start of the service $2 with the script $1 that ends before anything is started.
 _netns_would_start()
 {
-	RC_NETNS_ASK=yes RC_SERVICE=$1 RC_SVCNAME=$2 "$0" "$1" describe >/dev/null || {
+	RC_NETNS_ASK=${_netns_asks:-yes} RC_SERVICE=$1 RC_SVCNAME=$2 "$0" "$1" describe >/dev/null || {
 		eerror "$RC_SVCNAME: not stopped: the restart of $2 would fail, because $2 could not be started again (see above)"
 		exit 1
 	}

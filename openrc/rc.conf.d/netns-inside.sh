@@ -106,6 +106,16 @@ _netns_could_be_there()
 	fi
 }
 
+# All settings could be read, and the script. If the namespace is there, check whether the daemon
+# could be started in it: netns-exec also refuses one that another program has replaced, a VRF
+# that is missing, and files of /etc/netns that it cannot mount.
+_netns_could_join()
+{
+	[ "$_netns_asked" = anew ] || ! _netns_is_whole ||
+		_netns_exec ${vrf:+--vrf "$vrf"} "$_netns" -- true || exit
+	exit 0
+}
+
 _netns_must_have_a_service()
 {
 	[ -x "${RC_SERVICE%/*}/netns.$_netns" ] ||
@@ -157,7 +167,7 @@ _netns_choose_mode()
 		{ [ -z "$_netns_functions" ] && ! _netns_has_files; } || netns_mode=script
 		;;
 	esac
-	[ -z "$_netns_asked" ] || exit 0
+	[ -z "$_netns_asked" ] || _netns_could_join
 	[ "$_netns_verb:$netns_mode:$_netns_own" != start:script:daemon ] || _netns_may_be_confused
 	[ "$netns_mode" = daemon ] || _netns_become_inside
 	case $_netns_verb in
@@ -270,14 +280,16 @@ _netns_may_be_confused()
 # name, because a stop must not flush the rules of the host or of others.
 _netns_become_inside()
 {
-	[ -z "$_netns_asked" ] || exit 0
+	[ -z "$_netns_asked" ] || _netns_could_join
 	[ "$_netns_verb" != describe ] || return 0
 	_netns_must_be_a_name
 	export RC_NETNS_INSIDE="$_netns $$"   # the process stays the same
 	if _netns_is_whole && _netns_has_programs && _netns_is_the_same; then
 		# The process that calls exec cannot print which line asked for the namespace
-		_netns_exec ${vrf:+--vrf "$vrf"} "$_netns" -- true || exit
-		exec netns-exec ${vrf:+--vrf "$vrf"} "$_netns" -- "$0" "$RC_SERVICE" "$_netns_verb"
+		_netns_exec $_netns_bare ${vrf:+--vrf "$vrf"} "$_netns" -- true || exit
+		[ -z "$_netns_bare" ] ||
+			ewarn "$RC_SVCNAME: $_netns_verb runs in the namespace $_netns without its files of /etc/netns"
+		exec netns-exec $_netns_bare ${vrf:+--vrf "$vrf"} "$_netns" -- "$0" "$RC_SERVICE" "$_netns_verb"
 	fi
 	case $_netns_verb in
 	stop | status) ;;
@@ -289,15 +301,18 @@ _netns_become_inside()
 }
 
 # Is the namespace still the one that netns-setup set up? Every other verb fails if it is not, but
-# a service must not be impossible to stop: neither because of that nor because its VRF is gone.
+# a service must not be impossible to stop: not because of that, nor because its VRF is gone, nor
+# because the files of /etc/netns cannot be mounted. Set _netns_bare to the option without these.
 _netns_is_the_same()
 {
+	_netns_bare=
 	case $_netns_verb in
 	stop | status) ;;
 	*) return 0 ;;
 	esac
 	[ -z "$vrf" ] || netns-exec --net-only --vrf "$vrf" "$_netns" -- true || vrf=''
-	netns-exec --net-only "$_netns" -- true
+	netns-exec "$_netns" -- true || _netns_bare=--net-only
+	[ -z "$_netns_bare" ] || netns-exec $_netns_bare "$_netns" -- true
 } 2>/dev/null
 
 # Run start-stop-daemon or supervise-daemon ($1) with its arguments: inside if it starts

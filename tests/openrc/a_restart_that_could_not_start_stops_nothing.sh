@@ -115,6 +115,49 @@ for fault in 'config_eth1="192.0.2.10/24' "netns_dns='192.0.2.53" 'config_eth1=(
 	all_stays "$(netns_named mgmt)"
 done
 
+# Inside: what only netns-exec finds, as after a restore of /etc
+all_is_good
+run 0 rc-update -u
+cp -a /etc/netns /run/netns.good
+lost_files() { rm -r /etc/netns; }
+lost_resolv_conf() { rm /etc/netns/mgmt/resolv.conf; }
+dangling_file() { ln -s /nowhere /etc/netns/mgmt/hosts; }
+folder_for_a_file() { mkdir /etc/netns/mgmt/hosts; }
+owner() { chown nobody /etc/netns; }
+mode() { chmod 777 /etc/netns/mgmt; }
+no_vrf() { echo 'vrf="nowhere"' >>/etc/conf.d/sshd; }
+for fault in lost_files lost_resolv_conf dangling_file folder_for_a_file owner mode no_vrf; do
+	for netns_mode in daemon script; do
+		echo "## $fault, $netns_mode"
+		echo "netns_mode=$netns_mode" >>/etc/conf.d/sshd
+		$fault
+		refused rc-service sshd restart
+		says "sshd: asked for by netns=\"mgmt\" at /etc/conf.d/sshd:1"
+		all_stays "$(netns_named mgmt)"
+		rm -rf /etc/netns
+		cp -a /run/netns.good /etc/netns
+		all_is_good
+	done
+done
+# A restart of the namespace mends what is lost, and is not refused for that
+lost_resolv_conf
+run 0 rc-service netns.mgmt restart
+eventually "what needs it is up again" rc-service -q below status
+pid=$(cat /run/sshd.pid)
+
+# The namespace was replaced by others
+all_is_good
+: >/run/netns/theirs
+unshare -n mount --bind /proc/self/ns/net /run/netns/theirs
+run 0 umount /run/netns/mgmt
+run 0 mount --bind /run/netns/theirs /run/netns/mgmt
+refused rc-service sshd restart
+says 'mgmt was replaced by another namespace'
+says "could not be started again"
+is "the daemon" "$(cat /run/sshd.pid)" "$pid"
+run 0 umount /run/netns/mgmt
+run 0 mount --bind "/proc/$pid/ns/net" /run/netns/mgmt
+
 # The namespace was deleted by others
 all_is_good
 run 0 rc-update -u

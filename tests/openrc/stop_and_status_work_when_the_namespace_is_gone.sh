@@ -1,6 +1,7 @@
 #!/bin/sh
-# The name is deleted, /run/netns is emptied, or another program replaces the namespace: status
-# and stop still work for running services, and nothing new is started.
+# The name is deleted, /run/netns is emptied, another program replaces the namespace, or its files
+# of /etc/netns cannot be mounted: status and stop still work for running services, and nothing new
+# is started.
 # shellcheck source=tests/openrc/lib.sh
 . /t/lib.sh
 sshd
@@ -81,3 +82,18 @@ run 0 rc-service whole stop
 is "where it was stopped" "$(cat /run/whole.stop)" "$(netns_named mgmt)"
 refused rc-service whole start
 says 'whole: asked for by netns="mgmt" at /etc/conf.d/whole:1'
+
+# The same if its files of /etc/netns cannot be mounted
+sed -i '/^vrf=/d' /etc/conf.d/whole
+for fault in "chown nobody /etc/netns" "chmod 777 /etc/netns/mgmt" "ln -s /nowhere /etc/netns/mgmt/hosts"; do
+	mkdir -p /etc/netns/mgmt
+	run 0 rc-service whole start
+	$fault
+	run 0 rc-service whole status
+	run 0 rc-service whole stop
+	says 'whole: stop runs in the namespace mgmt without its files of /etc/netns'
+	is "where it was stopped" "$(cat /run/whole.stop)" "$(netns_named mgmt)"
+	refused rc-service whole start
+	says 'whole: asked for by netns="mgmt" at /etc/conf.d/whole:1'
+	rm -rf /etc/netns
+done
