@@ -55,3 +55,27 @@ fn a_person_is_told_what_is_waited_for_and_a_pipe_is_not() {
     let piped = setup(&sandbox, "up mgmt").code(111);
     assert!(!piped.stdout.contains("waiting"), "{piped}");
 }
+
+/// A script must not take an empty file for the answer. But a reader that wants no more is no
+/// fault, and a full disk does not undo what was done.
+#[test]
+fn what_cannot_be_written_is_an_error() {
+    let sandbox = sandbox(MGMT);
+    let lost =
+        "netns-setup: cannot write to standard output: No space left on device (os error 28)\n";
+    let prints = ["plan mgmt", "plan --json mgmt", "list", "graph", "metrics"];
+    for verb in prints {
+        let run = sandbox.sh(&format!("{NETNS_SETUP} {verb} >/dev/full"));
+        run.code(111).stderr(lost);
+        let run = sandbox.sh(&format!("{NETNS_SETUP} {verb} | true"));
+        run.ok().stderr("");
+    }
+    sandbox
+        .sh(&format!("{NETNS_SETUP} up mgmt >/dev/full"))
+        .ok()
+        .stderr("");
+    for verb in ["status mgmt", "status --json mgmt"] {
+        let run = sandbox.sh(&format!("{NETNS_SETUP} {verb} >/dev/full"));
+        run.code(111).stderr(lost);
+    }
+}

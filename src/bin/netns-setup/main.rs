@@ -58,7 +58,13 @@ fn run(verb: Verb) -> u8 {
         Ok(call) => {
             let outcome = setup::run(&call);
             events.finish(&call.names);
-            code(outcome)
+            match print::lost() {
+                Some(e) if call.verb.only_prints() => {
+                    print::err(&[format!("cannot write to standard output: {e}")]);
+                    exit::REFUSED
+                }
+                _ => code(outcome),
+            }
         }
         Err(error) => code(events.failed(None, &error)),
     }

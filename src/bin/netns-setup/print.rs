@@ -1,8 +1,8 @@
 //! Printing events: as text for a person, as commands for sh, and as JSON.
 
 use std::env;
-use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 
@@ -10,9 +10,21 @@ use netns_services::name::NetnsName;
 use netns_services::setup::error::Outcome;
 use netns_services::setup::report::event::{Command, Event, JSON_VERSION, Line, Printer, Tone};
 
-/// Print a line on standard output. A write error is ignored: a closed pipe must not stop the work.
+/// The first error of a write to standard output, except that of a closed pipe.
+static LOST: OnceLock<io::Error> = OnceLock::new();
+
+/// Print a line on standard output. A write error must not stop the work; [`lost`] has it.
 fn out(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+    match writeln!(io::stdout(), "{line}") {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => drop(LOST.set(e)),
+        _ => {}
+    }
+}
+
+/// Why not all could be printed on standard output, if so. A reader that has closed its end of a
+/// pipe, such as head(1), wants no more.
+pub fn lost() -> Option<&'static io::Error> {
+    LOST.get()
 }
 
 /// Print lines on standard error, each with the program's name. Each line is one write, because

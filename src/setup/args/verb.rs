@@ -285,9 +285,20 @@ impl Verb {
     /// Returns true if the verb requires root. To another user, the kernel and the state directory
     /// show so little that the report would be wrong.
     pub fn is_for_root(&self) -> bool {
-        !matches!(
+        !matches!(self, Verb::Check(_) | Verb::Graph { settings: true, .. })
+    }
+
+    /// Returns true if what the verb prints is all that it does.
+    pub fn only_prints(&self) -> bool {
+        matches!(
             self,
-            Verb::Check(_) | Verb::Graph { settings: true, .. } | Verb::Confirm(_)
+            Verb::Check(_)
+                | Verb::Plan { .. }
+                | Verb::List(_)
+                | Verb::Graph { .. }
+                | Verb::Metrics(_)
+                | Verb::Status(_)
+                | Verb::Doctor(_)
         )
     }
 
