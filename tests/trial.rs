@@ -125,6 +125,13 @@ fn a_namespace_that_was_not_there_goes_whole() {
     is_again(&sandbox, "", &host);
     assert_eq!(files(&sandbox), was);
     sandbox.sh("[ ! -e /run/netns-services/mgmt ]").ok();
+    // Who typed it may not see that, and others look later
+    let status = setup(&sandbox, "status mgmt");
+    let said = "  its last trial was rolled back, less than a minute ago:\n  mgmt: it was not confirmed in time\n";
+    assert!(status.stdout.contains(said), "{status}");
+    setup(&sandbox, "up mgmt").ok();
+    let status = setup(&sandbox, "status mgmt").ok();
+    assert!(!status.stdout.contains("rolled back"), "{status}");
 }
 
 #[test]
@@ -150,6 +157,8 @@ fn what_is_confirmed_stays_and_until_then_nobody_else_changes_it() {
             .contains("a trial is running; it is rolled back in"),
         "{status}"
     );
+    // What was refused is not its last failure
+    assert!(!status.stdout.contains("failed"), "{status}");
     setup(&sandbox, "confirm mgmt").ok().stderr("");
     undone(&sandbox);
     is_again(&sandbox, "-n mgmt", &tried);

@@ -100,7 +100,7 @@ fn all(seen: &[Seen]) -> Vec<Metric> {
         ),
         gauge(
             "netns_failed",
-            "1 if its last start or reload failed.",
+            "1 if its last start or reload failed, or its last trial was rolled back.",
             of_netns(&status(|of| Some((!of.failure.is_empty()).into()))),
         ),
         gauge(

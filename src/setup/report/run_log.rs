@@ -14,7 +14,7 @@ use crate::name::NetnsName;
 use crate::plan::{Change, Step};
 use crate::setup::error::{Error, Outcome, Result};
 use crate::setup::hooks::pending;
-use crate::setup::{Call, report, store};
+use crate::setup::{Call, report, store, trial_file};
 use crate::state_dir;
 use crate::system::syslog::{self, Urgency};
 
@@ -25,6 +25,8 @@ pub enum Attempt {
     Start,
     /// `reload`, or HUP to `watch`.
     Reload,
+    /// `try`.
+    Trial,
 }
 
 /// Start or reload the namespaces of a call. `begin` runs [`of`] for each. If it fails before that,
@@ -63,11 +65,17 @@ pub fn of(
     }
 }
 
-fn record(name: &NetnsName, attempt: Attempt, lines: &[String]) {
+/// Record the failure for later readers, and send it to the system log. What is refused while a trial
+/// is running is no failure: it says nothing any more when the trial is over.
+pub fn record(name: &NetnsName, attempt: Attempt, lines: &[String]) {
     let _ = syslog::send(Urgency::Error, lines);
+    if attempt != Attempt::Trial && trial_file::running(name).is_some() {
+        return;
+    }
     let head = match attempt {
         Attempt::Start => "its last start failed:",
         Attempt::Reload => "its last reload failed:",
+        Attempt::Trial => "its last trial was rolled back:",
     };
     let _ = write(&failed(name), &[&[head.into()], lines].concat());
 }

@@ -30,6 +30,7 @@ use crate::setup::converge::converge_then;
 use crate::setup::error::{Error, Outcome, Result};
 use crate::setup::failure::{Failure, Why};
 use crate::setup::linked_netns::follow::follow;
+use crate::setup::report::run_log::{self, Attempt};
 use crate::setup::trial_file::{self, begin, file};
 use crate::setup::{Call, checked, ready, signals, ssh_guard, store, with_settings};
 use crate::system::{cgroup, netns, occupants};
@@ -239,12 +240,15 @@ fn wait(
     match trial_file::decide_to_undo(name) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
             services.keep();
+            run_log::forget(name);
             Ok(())
         }
         _ => {
-            let late = io::Error::from(ErrorKind::TimedOut);
-            let why = Why::Broken("it was not confirmed", late);
-            Err(roll_back(work, name, services, why))
+            let late = [
+                format!("{name}: it was not confirmed in time"),
+                format!("netns-setup try {name} tries it again"),
+            ];
+            Err(roll_back(work, name, services, Why::Trial(late.into())))
         }
     }
 }
@@ -265,6 +269,9 @@ fn roll_back(work: &mut Work, name: &NetnsName, mut services: Services, why: Why
     services.leave();
     let failure = work.fail(why);
     services.restore();
+    // Whoever typed it may be gone
+    let error = Error::failure(name, &failure);
+    run_log::record(name, Attempt::Trial, &error.lines);
     failure
 }
 
