@@ -118,9 +118,15 @@ _netns_could_join()
 
 _netns_must_have_a_service()
 {
-	[ -x "${RC_SERVICE%/*}/netns.$_netns" ] ||
-		_netns_refuse ": there is no such namespace, and no service for it" \
-			"write /etc/conf.d/netns.$_netns, and ln -s netns /etc/init.d/netns.$_netns"
+	_netns_text=${RC_SERVICE%/*}/netns.$_netns
+	[ ! -x "$_netns_text" ] || return 0
+	[ ! -e "$_netns_text" ] ||
+		_netns_refuse ": there is no such namespace, and OpenRC cannot run its service" "run chmod +x $_netns_text"
+	[ ! -L "$_netns_text" ] ||
+		_netns_refuse ": there is no such namespace, and the link to its service leads nowhere" \
+			"run ln -sf netns $_netns_text; if ${RC_SERVICE%/*}/netns is gone, install netns-services again"
+	_netns_refuse ": there is no such namespace, and no service for it" \
+		"write /etc/conf.d/netns.$_netns, and ln -s netns $_netns_text"
 }
 
 _netns_must_be_whole()
@@ -286,10 +292,10 @@ _netns_become_inside()
 	export RC_NETNS_INSIDE="$_netns $$"   # the process stays the same
 	if _netns_is_whole && _netns_has_programs && _netns_is_the_same; then
 		# The process that calls exec cannot print which line asked for the namespace
-		_netns_exec $_netns_bare ${vrf:+--vrf "$vrf"} "$_netns" -- true || exit
+		_netns_exec ${_netns_bare:+--net-only} ${vrf:+--vrf "$vrf"} "$_netns" -- true || exit
 		[ -z "$_netns_bare" ] ||
 			ewarn "$RC_SVCNAME: $_netns_verb runs in the namespace $_netns without its files of /etc/netns"
-		exec netns-exec $_netns_bare ${vrf:+--vrf "$vrf"} "$_netns" -- "$0" "$RC_SERVICE" "$_netns_verb"
+		exec netns-exec ${_netns_bare:+--net-only} ${vrf:+--vrf "$vrf"} "$_netns" -- "$0" "$RC_SERVICE" "$_netns_verb"
 	fi
 	case $_netns_verb in
 	stop | status) ;;
@@ -302,7 +308,7 @@ _netns_become_inside()
 
 # Is the namespace still the one that netns-setup set up? Every other verb fails if it is not, but
 # a service must not be impossible to stop: not because of that, nor because its VRF is gone, nor
-# because the files of /etc/netns cannot be mounted. Set _netns_bare to the option without these.
+# because the files of /etc/netns cannot be mounted. Set _netns_bare if these are in the way.
 _netns_is_the_same()
 {
 	_netns_bare=
@@ -311,8 +317,8 @@ _netns_is_the_same()
 	*) return 0 ;;
 	esac
 	[ -z "$vrf" ] || netns-exec --net-only --vrf "$vrf" "$_netns" -- true || vrf=''
-	netns-exec "$_netns" -- true || _netns_bare=--net-only
-	[ -z "$_netns_bare" ] || netns-exec $_netns_bare "$_netns" -- true
+	netns-exec "$_netns" -- true || _netns_bare=yes
+	[ -z "$_netns_bare" ] || netns-exec --net-only "$_netns" -- true
 } 2>/dev/null
 
 # Run start-stop-daemon or supervise-daemon ($1) with its arguments: inside if it starts

@@ -33,7 +33,18 @@ rm /etc/init.d/netns.mgmt
 printf '# no such namespace\nnetns="mgmt"\n' >/etc/conf.d/sshd
 refused rc-service sshd start
 says '/etc/conf.d/sshd:2: netns="mgmt"'
+says 'ln -s netns /etc/init.d/netns.mgmt'
 nowhere
+# As after a restore that has lost modes, or the target of the link
+echo '#!/sbin/openrc-run' >/etc/init.d/netns.mgmt
+refused rc-service sshd start
+says 'run chmod +x /etc/init.d/netns.mgmt'
+nowhere
+ln -sf nowhere /etc/init.d/netns.mgmt
+refused rc-service sshd start
+says 'run ln -sf netns /etc/init.d/netns.mgmt'
+nowhere
+rm /etc/init.d/netns.mgmt
 
 # A text given as a name must never be executed, neither at the start nor when the
 # dependencies are read.
