@@ -304,15 +304,10 @@ impl Verb {
 
     /// Returns true if the verb must be run on the host.
     pub fn is_for_the_host(&self) -> bool {
-        !matches!(
-            self,
-            Verb::Check(_)
-                | Verb::Plan { .. }
-                | Verb::List(_)
-                | Verb::Graph { .. }
-                | Verb::Metrics(_)
-                | Verb::Status(_)
-                | Verb::Confirm(_)
-        )
+        match self {
+            Verb::Doctor(_) => true,
+            Verb::Confirm(_) => false,
+            verb => !verb.only_prints(),
+        }
     }
 }

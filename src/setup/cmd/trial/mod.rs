@@ -269,7 +269,7 @@ fn roll_back(work: &mut Work, name: &NetnsName, mut services: Services, why: Why
     services.leave();
     let failure = work.fail(why);
     services.restore();
-    // Whoever typed it may be gone
+    // The person who typed it may be gone
     let error = Error::failure(name, &failure);
     run_log::record(name, Attempt::Trial, &error.lines);
     failure
