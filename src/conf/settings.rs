@@ -200,10 +200,9 @@ impl Settings {
                     Some((link, key, _)) => unknown_of_link(&setting, key, &self.links[*link]),
                     None => match key_of_any_link(name).filter(|_| links_known) {
                         Some((var, suffix)) => self.not_listed(&setting, &var, suffix),
-                        None if is_used(name) => return false,
                         None => match unknown_alone(&setting, &self.suffix_of_one()) {
-                            Some(problem) => problem,
-                            None => return false,
+                            Some(problem) if !is_used(name) => problem,
+                            _ => return false,
                         },
                     },
                 };
