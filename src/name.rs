@@ -1,6 +1,7 @@
 //! Names that are checked when they are created. Each of them can be used in a path, a message or a
 //! netlink request. No I/O, and no other kinds of text.
 
+use std::ffi::CString;
 use std::fmt;
 use std::str::FromStr;
 
@@ -32,6 +33,11 @@ impl NetnsName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The name for system calls. It has no NUL.
+    pub fn as_c(&self) -> CString {
+        CString::new(self.as_str()).unwrap_or_default()
     }
 }
 

@@ -32,7 +32,7 @@ use mounts::mark::{self, Before};
 use mounts::{bind_etc, heal, name_caches, resolvconf, sysfs};
 
 pub use error::ExecError;
-pub use mounts::bind_etc::is_passed_over;
+pub use mounts::bind_etc::{could_mount, is_passed_over};
 pub use mounts::etc_netns::NOT_FOR_ETC;
 pub use mounts::heal::{Healed, heal};
 pub use mounts::marked_processes::{Marked, marked};

@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, Why};
 use super::report;
+use crate::exec::ExecError;
 use crate::name::NetnsName;
 
 /// The outcome of a verb. For several namespaces, the greatest one counts.
@@ -35,6 +36,14 @@ pub struct Error {
 
 /// The result of a verb, or of a step of it.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// Why netns-exec would not start a command.
+impl From<ExecError> for Error {
+    fn from(error: ExecError) -> Self {
+        let lines = error.to_string();
+        Error::wrong(lines.lines().map(String::from).collect::<Vec<_>>())
+    }
+}
 
 impl Error {
     /// The call or the settings are wrong.

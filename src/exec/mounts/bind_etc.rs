@@ -5,10 +5,10 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
-use nix::sys::stat::lstat;
+use nix::sys::stat::{lstat, stat};
 
 use super::etc_mode::Mode;
-use super::etc_netns::{ALSO_READ, Folder, NAMES, NOT_FOR_ETC, path};
+use super::etc_netns::{ALSO_READ, Folder, NAMES, NOT_FOR_ETC, is_dir, path};
 use super::overlay;
 use crate::exec::error::{ExecError, shown};
 use crate::exec::path_buf::StackPath;
@@ -59,6 +59,26 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
         Err(Errno::ENOTDIR) if is_folder => syscall::attach(mount.as_fd(), twin.as_c(), true),
         attached => attached,
     }
+}
+
+/// Check whether the entries could be bound over /etc, without doing it.
+pub fn could_mount(name: &CStr) -> Result<(), ExecError> {
+    let Some(folder) = Folder::open(name)? else {
+        return Ok(());
+    };
+    folder.each(|entry| {
+        let (_, is_folder) = folder.source(entry)?;
+        let twin = StackPath::of(&[b"/etc/", entry.to_bytes()]);
+        // As in attach: a file covers a symlink, a directory its target
+        let twin = twin.and_then(|path| match is_folder {
+            true => stat(path.as_c()),
+            false => lstat(path.as_c()),
+        });
+        match twin {
+            Ok(twin) if is_dir(&twin) != is_folder => Err(folder.refused(entry, Errno::ENOTDIR)),
+            _ => Ok(()),
+        }
+    })
 }
 
 /// Whether nothing inside sees this entry, because /etc has no file of the same name to bind it

@@ -92,7 +92,7 @@ impl<'a> Folder<'a> {
             mount = syscall::clone_read_only(target.as_fd(), c"").map_err(refused)?;
             file = fstat(mount.as_fd());
         }
-        let is_folder = file.as_ref().is_ok_and(|file| kind(file) == SFlag::S_IFDIR);
+        let is_folder = file.as_ref().is_ok_and(is_dir);
         trust(file, || self.path(entry))?;
         Ok((mount, is_folder))
     }
@@ -172,6 +172,11 @@ pub fn trust(file: Result<FileStat, Errno>, path: impl Fn() -> String) -> Result
         ));
     }
     Ok(())
+}
+
+/// Whether the file is a directory.
+pub fn is_dir(file: &FileStat) -> bool {
+    kind(file) == SFlag::S_IFDIR
 }
 
 fn kind(file: &FileStat) -> SFlag {

@@ -21,6 +21,7 @@ use super::dry_run::{Planned, planned, planned_as_far_as_possible};
 use super::error::{Error, Outcome, Result};
 use super::{Call, firewall, observe, store, with_checked};
 use crate::conf;
+use crate::exec::could_mount;
 use crate::kernel::{Kernel, Path};
 use crate::model::build::Want;
 use crate::model::{Link, LinkRef, Netns, State};
@@ -191,6 +192,7 @@ pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
 pub fn may_come(call: &Call) -> Outcome {
     with_settings(call, Extras::Keep, |want| {
         firewall::test(call, want)?;
+        could_mount(&want.name.as_c())?;
         match planned(want, Extras::Keep) {
             Ok(_) => Ok(()),
             Err(failure) => Err(Error::failure(&want.name, &failure)),

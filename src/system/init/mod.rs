@@ -5,7 +5,7 @@ pub mod service;
 pub mod service_of_process;
 
 use std::collections::BTreeSet;
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -138,8 +138,7 @@ pub fn started() -> BTreeSet<String> {
 /// has it now.
 fn left_behind(name: &NetnsName) -> io::Result<Vec<i32>> {
     let now = netns::identity(name.as_str())?;
-    let mark = CString::new(name.as_str())?;
-    let marked = exec::marked(&mark).map_err(|no| io::Error::other(no.to_string()))?;
+    let marked = exec::marked(&name.as_c()).map_err(|no| io::Error::other(no.to_string()))?;
     let all = marked.into_iter().flat_map(|of| of.processes);
     let elsewhere = |pid: &i32| process::netns_of(*pid).is_some_and(|at| Some(at) != now);
     Ok(all.filter(elsewhere).collect())

@@ -7,7 +7,10 @@ mod missing;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::geteuid;
+
 use crate::conf::files::untrusted;
+use crate::exec::could_mount;
 use crate::model::Tool;
 use crate::model::build::{Want, claimed_twice};
 use crate::setup::error::Result;
@@ -40,6 +43,9 @@ pub fn check(call: &Call, want: &Want) -> Result {
             let lines = report::obstacle_lines(&missing);
             call.events.warning(&want.name, lines);
         }
+    }
+    if !call.trust.is_of_anybody() && geteuid().is_root() {
+        could_mount(&want.name.as_c())?;
     }
     let mut want = want.clone();
     let is_installed = |tool: Tool| program::is_installed(tool.program());

@@ -2,7 +2,6 @@
 //! It uses the marks that netns-exec leaves, and what OpenRC records of its daemons.
 
 use std::collections::BTreeSet;
-use std::ffi::CString;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{fs, io};
@@ -56,8 +55,7 @@ fn marked(
     seen: &mut Observed,
 ) -> io::Result<()> {
     let process = |pid: &i32| Process::of(*pid, services);
-    let c_name = CString::new(name.as_str())?;
-    let marked = exec::marked(&c_name).map_err(|e| io::Error::other(e.to_string()))?;
+    let marked = exec::marked(&name.as_c()).map_err(|e| io::Error::other(e.to_string()))?;
     for of in marked {
         let elsewhere = |pid: &&i32| netns_of(**pid).is_some_and(|at| Some(at) != identity);
         let gone: Vec<_> = of.processes.iter().filter(elsewhere).map(process).collect();

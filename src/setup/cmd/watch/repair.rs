@@ -1,7 +1,6 @@
 //! Repairing differences of a watched namespace, and reporting them. It holds the lock, and does
 //! not revert what another netns-setup has just done.
 
-use std::ffi::CString;
 use std::io::{self, ErrorKind};
 use std::time::{Duration, Instant};
 
@@ -46,9 +45,7 @@ enum Which {
 impl WatchedNetns {
     /// Restore the bind mounts over files of /etc, for all processes inside.
     pub(super) fn restore_binds(&mut self, call: &Call) -> RepairOutcome {
-        let Ok(name) = CString::new(self.want.name.as_str()) else {
-            return RepairOutcome::AsWanted;
-        };
+        let name = self.want.name.as_c();
         let (mut outcome, mut lines) = (RepairOutcome::AsWanted, Vec::new());
         let healed = exec::heal(&name);
         let results = match &healed {
