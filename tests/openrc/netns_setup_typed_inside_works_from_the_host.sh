@@ -168,7 +168,7 @@ expectation()
 	if is_in "$1" "$free" || { is_in "$1" "$kept" && ! is_in "$2" "$makes"; }; then
 		expected="as on the host"
 		cp /tmp/on-host /tmp/expected
-	elif [ "$1" = user ] && ! is_in "$2" check confirm; then
+	elif [ "$1" = user ] && [ "$2" != check ]; then
 		expected=refused
 	elif is_in "$2" "$looks" confirm && [ "$2" != doctor ]; then
 		# netns-setup queries from where it is; and confirm only deletes a file, for which

@@ -67,7 +67,7 @@ sleeps()
 # which the namespace is ready; a veth stands for a NIC
 as_shown()
 {
-	sed 's/ready for .*/ready for less than a minute/; s/veth    /physical/; s/fe80::[0-9a-f:]*\/64 proto/fe80::5054:ff:fe12:3456\/64 proto/'
+	sed 's/ready for .*/ready for less than a minute/; s/veth    /physical/; s/fe80::[0-9a-f][0-9a-f:]*\/64/fe80::5054:ff:fe12:3456\/64/'
 }
 
 has_link_local()
