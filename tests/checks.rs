@@ -8,7 +8,7 @@ mod common;
 #[path = "common/far.rs"]
 mod far;
 
-use common::{NETNS_SETUP, Run, Sandbox};
+use common::{NETNS_EXEC, NETNS_SETUP, Run, Sandbox};
 use far::{MGMT, sandbox, setup, write};
 use serde_json::Value;
 
@@ -44,6 +44,13 @@ fn an_ordinary_user_sees_no_namespace() {
         "metrics",
         "doctor mgmt",
         "up mgmt",
+        "down mgmt",
+        "reload mgmt",
+        "try mgmt",
+        "confirm mgmt",
+        "watch mgmt",
+        "may-go mgmt",
+        "may-come mgmt",
     ] {
         as_user(&sandbox, words).code(100).stdout("").stderr(
             "netns-setup: only root can see and change namespaces\n\
@@ -246,4 +253,24 @@ vms
         dot.contains("\"/vms-up0\" -- \"vms/up0\" [label=\"veth\"]"),
         "{dot}"
     );
+}
+
+/// Where netns-exec could not mount the files of a namespace, no service would start in it. An
+/// overlay also has a directory where /etc has a file.
+#[test]
+fn files_that_could_not_be_mounted_are_an_error() {
+    let sandbox = sandbox("netns_links=\n");
+    setup(&sandbox, "up mgmt").ok();
+    sandbox.sh("mkdir -p /etc/netns/mgmt/hosts").ok();
+    for (settings, code) in [
+        ("netns_links=\n", 100),
+        ("netns_links=\nnetns_etc=overlay\n", 0),
+    ] {
+        write(&sandbox, settings);
+        setup(&sandbox, "check mgmt").code(code);
+        setup(&sandbox, "may-come mgmt").code(code);
+        setup(&sandbox, "reload mgmt").ok();
+        let joined = sandbox.run(&[NETNS_EXEC, "mgmt", "true"]);
+        assert_eq!(joined.exit_code() == 0, code == 0, "{joined}");
+    }
 }

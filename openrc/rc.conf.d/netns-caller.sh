@@ -239,7 +239,7 @@ _netns_ask()
 			;;
 		restart:netns.*)
 			_netns_may_restart "${_netns_script##*/netns.}"
-			_netns_asks=anew
+			_netns_asks=restarted
 			;;
 		restart:*) _netns_would_start "$_netns_script" "${_netns_script##*/}" ;;
 		*) continue ;;

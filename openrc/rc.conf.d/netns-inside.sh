@@ -111,7 +111,7 @@ _netns_could_be_there()
 # that is missing, and files of /etc/netns that it cannot mount.
 _netns_could_join()
 {
-	[ "$_netns_asked" = anew ] || ! _netns_is_whole ||
+	[ "$_netns_asked" = restarted ] || ! _netns_is_whole ||
 		_netns_exec ${vrf:+--vrf "$vrf"} "$_netns" -- true || exit
 	exit 0
 }

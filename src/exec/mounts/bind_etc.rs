@@ -61,9 +61,10 @@ pub fn attach(mount: &OwnedFd, entry: &CStr, is_folder: bool) -> Result<(), Errn
     }
 }
 
-/// Check whether the entries could be bound over /etc, without doing it.
-pub fn could_mount(name: &CStr) -> Result<(), ExecError> {
-    let Some(folder) = Folder::open(name)? else {
+/// Check whether the entries could be bound over /etc, without doing it. Of an `overlay`, which also
+/// has entries of another kind than /etc, only the directory is checked.
+pub fn could_mount(name: &CStr, overlay: bool) -> Result<(), ExecError> {
+    let Some(folder) = Folder::open(name)?.filter(|_| !overlay) else {
         return Ok(());
     };
     folder.each(|entry| {

@@ -192,7 +192,7 @@ pub fn would_take_down(call: &Call, name: &NetnsName) -> Result {
 pub fn may_come(call: &Call) -> Outcome {
     with_settings(call, Extras::Keep, |want| {
         firewall::test(call, want)?;
-        could_mount(&want.name.as_c())?;
+        could_mount(&want.name.as_c(), want.overlay)?;
         match planned(want, Extras::Keep) {
             Ok(_) => Ok(()),
             Err(failure) => Err(Error::failure(&want.name, &failure)),

@@ -45,7 +45,7 @@ pub fn check(call: &Call, want: &Want) -> Result {
         }
     }
     if !call.trust.is_of_anybody() && geteuid().is_root() {
-        could_mount(&want.name.as_c())?;
+        could_mount(&want.name.as_c(), want.overlay)?;
     }
     let mut want = want.clone();
     let is_installed = |tool: Tool| program::is_installed(tool.program());
